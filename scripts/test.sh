@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs what the tests need and passes them all. On Debian as root the system packages are installed; elsewhere they are named.
+set -eu
+cd "$(dirname "$0")/.."
+
+missing=""
+for tool in git tmux unshare; do
+  command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+done
+if [ -n "$missing" ]; then
+  packages=$(echo "$missing" | sed 's/unshare/util-linux/')
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    apt-get update -qq && apt-get install -y -qq $packages
+  else
+    echo "the tests need:$missing — install with: apt-get install$packages (or: brew install$packages)" >&2
+    exit 1
+  fi
+fi
+
+[ -x node_modules/.bin/vitest ] && [ -x node_modules/.bin/node ] || npm ci --loglevel=error
+PATH="$PWD/node_modules/.bin:$PATH"
+export PATH
+case "$(node --version)" in
+  v2[4-9].* | v[3-9]?.*) ;;
+  *) echo "npm did not run the install script of the package 'node'; run: npm rebuild node" >&2; exit 1 ;;
+esac
+
+node scripts/build.ts
+exec vitest run "$@"

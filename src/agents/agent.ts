@@ -1,0 +1,119 @@
+/** What every agent adapter does: say how to start the program, read its lines, and judge how it ended. */
+import type { Usage } from "../core/attempt.ts";
+import type { Outcome } from "../core/outcome.ts";
+
+/** What an adapter needs to know to start a turn. */
+export type Turn = {
+  prompt: string;
+  /** The conversation's id, chosen by us. */
+  session: string;
+  /** True when the conversation exists and this turn goes on with it. */
+  resume: boolean;
+  model: string | null;
+  permissionMode: string;
+  allowedTools: string[];
+};
+
+/** How to start the program. The prompt travels by standard input: one argument ends at 128 KiB. */
+export type Invocation = { file: string; args: string[]; env: Record<string, string>; stdin: string };
+
+/** What a line of output meant. */
+export type AgentEvent =
+  | { kind: "said"; text: string }
+  | { kind: "tool"; name: string; detail: string }
+  | { kind: "tool-result"; text: string; isError: boolean }
+  | { kind: "denied"; tool: string }
+  | { kind: "limit"; resetsAt: number | null }
+  | { kind: "error"; text: string; status: number | null; type: string | null }
+  | { kind: "result"; result: AgentResult };
+
+/** The agent's own closing statement. */
+export type AgentResult = {
+  isError: boolean;
+  text: string;
+  subtype: string | null;
+  apiStatus: number | null;
+  terminalReason: string | null;
+  denials: string[];
+  turns: number | null;
+  usage: Usage | null;
+};
+
+/** Everything an outcome is judged from. */
+export type Evidence = {
+  /** Exit code of the program; null when it left none. */
+  exitCode: number | null;
+  results: AgentResult[];
+  denials: string[];
+  limits: { resetsAt: number | null }[];
+  errors: { text: string; status: number | null; type: string | null }[];
+  lastSaid: string;
+  /** The last lines of standard error. */
+  stderrTail: string;
+  /** Whether git shows work on the task's branch. */
+  changed: boolean;
+};
+
+export interface Agent {
+  readonly name: string;
+  /** Whether a later turn remembers the earlier ones; if not, follow-up prompts repeat the task. */
+  readonly remembers: boolean;
+  /** Whether this conversation can be resumed, for an agent that remembers. */
+  hasConversation(session: string): boolean;
+  invoke(turn: Turn): Invocation;
+  /** Reads one line of output; what it does not know is no event. Never throws. */
+  parse(line: string): AgentEvent[];
+  judge(evidence: Evidence): Outcome;
+}
+
+/** The line that ends a turn with a question. Our prompt defines it, so that a question is never guessed from prose. */
+export const QUESTION_MARKER = "OWT-QUESTION:";
+
+/** The question in an agent's last words, or null. */
+export function questionIn(text: string): string | null {
+  const at = text.lastIndexOf(QUESTION_MARKER);
+  if (at === -1 || (at > 0 && !/[\n\r*`> ]/.test(text[at - 1]!))) return null;
+  return text.slice(at + QUESTION_MARKER.length).trim() || null;
+}
+
+/** Collects evidence from events as they are read. */
+export function gather(evidence: Evidence, event: AgentEvent): void {
+  switch (event.kind) {
+    case "said":
+      evidence.lastSaid = event.text;
+      return;
+    case "denied":
+      evidence.denials.push(event.tool);
+      return;
+    case "limit":
+      evidence.limits.push({ resetsAt: event.resetsAt });
+      return;
+    case "error":
+      evidence.errors.push({ text: event.text, status: event.status, type: event.type });
+      return;
+    case "result":
+      evidence.results.push(event.result);
+      if (event.result.text) evidence.lastSaid = event.result.text;
+      return;
+    case "tool":
+    case "tool-result":
+      return;
+    default: {
+      const never: never = event;
+      return never;
+    }
+  }
+}
+
+export function noEvidence(): Evidence {
+  return {
+    exitCode: null,
+    results: [],
+    denials: [],
+    limits: [],
+    errors: [],
+    lastSaid: "",
+    stderrTail: "",
+    changed: false,
+  };
+}

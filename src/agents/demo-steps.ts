@@ -1,0 +1,75 @@
+/** The step language of the demo agent, read from a fenced block marked `demo` in the task's text.
+ *
+ *    write PATH "text"      append PATH "text"      delete PATH        commit "message"
+ *    say "text"             ask "question"          fail "reason"      exit CODE
+ *    work 200ms             hang                    wait PATH          touch PATH
+ *    spawn                  (leaves a detached process behind)
+ *    conflict PATH          (writes one line that differs from task to task, so that parallel tasks collide)
+ *    limit 60s              transient "text"        auth "text"        deny "tool"       cost 0.25
+ *    log PATH "text"        (appends a line outside the worktree; for harnesses)
+ *    run "program" "arg" …  (a failing program fails the agent)
+ *
+ *  Steps before the first section are the first turn. A section is played when the conversation goes on:
+ *    on answer:   on repair:   on conflict:
+ *  In texts, {task}, {answer}, {turn} and {pid} are filled in. Text is a JSON string; a line that starts with # is a remark. */
+import { parseDuration } from "../lib/duration.ts";
+
+export type Occasion = "start" | "answer" | "repair" | "conflict";
+
+export type Step = { verb: string; args: string[] };
+
+export type DemoScript = Record<Occasion, Step[]>;
+
+const ARGUMENTS: Record<string, number | "many"> = {
+  write: 2,
+  append: 2,
+  delete: 1,
+  commit: 1,
+  say: 1,
+  ask: 1,
+  fail: 1,
+  exit: 1,
+  work: 1,
+  hang: 0,
+  wait: 1,
+  touch: 1,
+  spawn: 0,
+  conflict: 1,
+  limit: 1,
+  transient: 1,
+  auth: 1,
+  deny: 1,
+  cost: 1,
+  log: 2,
+  run: "many",
+};
+
+/** The script in a task's text, or null when it brings none. Throws an Error that names the line at fault. */
+export function parseDemoScript(text: string): DemoScript | null {
+  const blocks = [...text.matchAll(/^```demo[ \t]*\r?\n([\s\S]*?)^```[ \t]*$/gm)].map((match) => match[1]!);
+  if (blocks.length === 0) return null;
+  const script: DemoScript = { start: [], answer: [], repair: [], conflict: [] };
+  let occasion: Occasion = "start";
+  for (const line of blocks.join("\n").split(/\r?\n/)) {
+    const trimmed = line.trim();
+    if (trimmed === "" || trimmed.startsWith("#")) continue;
+    const section = /^on (answer|repair|conflict):$/.exec(trimmed);
+    if (section) occasion = section[1] as Occasion;
+    else script[occasion].push(parseStep(trimmed));
+  }
+  return script;
+}
+
+function parseStep(line: string): Step {
+  const words = [...line.matchAll(/"(?:[^"\\]|\\.)*"|\S+/g)].map((match) => match[0]);
+  const [verb = "", ...rest] = words;
+  const wanted = ARGUMENTS[verb];
+  if (wanted === undefined)
+    throw new Error(`demo step "${line}": unknown verb; known: ${Object.keys(ARGUMENTS).join(", ")}`);
+  if (wanted !== "many" && rest.length !== wanted)
+    throw new Error(`demo step "${line}": ${verb} takes ${wanted} argument(s)`);
+  const args = rest.map((word) => (word.startsWith('"') ? (JSON.parse(word) as string) : word));
+  if ((verb === "work" || verb === "limit") && parseDuration(args[0]!) === null)
+    throw new Error(`demo step "${line}": no duration`);
+  return { verb, args };
+}

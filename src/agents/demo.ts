@@ -1,0 +1,84 @@
+/** The demo agent: a real child process that plays the steps a task brings. It serves the demo, the tests, the crash
+ *  harness and the benchmarks; the language stands in `demo-steps.ts`, the program in `demo-program.ts`. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Outcome } from "../core/outcome.ts";
+import type { Agent, AgentEvent, Evidence } from "./agent.ts";
+import { number, parseJson, text } from "./json.ts";
+
+export type DemoSettings = {
+  /** How owt calls itself. */ owtCommand: string[];
+  /** Where conversations are kept. */ stateDir: string;
+};
+
+export function demoAgent(settings: DemoSettings): Agent {
+  return {
+    name: "demo",
+    remembers: true,
+    hasConversation: (session) => existsSync(join(settings.stateDir, `${session}.json`)),
+    invoke: (turn) => ({
+      file: settings.owtCommand[0]!,
+      args: [
+        ...settings.owtCommand.slice(1),
+        "__demo-agent",
+        settings.stateDir,
+        turn.session,
+        turn.resume ? "resume" : "start",
+      ],
+      env: {},
+      stdin: turn.prompt,
+    }),
+    parse: parseLine,
+    judge,
+  };
+}
+
+function parseLine(line: string): AgentEvent[] {
+  const event = parseJson(line);
+  if (!event) return [];
+  switch (event["kind"]) {
+    case "say":
+      return [{ kind: "said", text: text(event["text"]) }];
+    case "do":
+      return [{ kind: "tool", name: text(event["name"]), detail: text(event["detail"]) }];
+    case "deny":
+      return [{ kind: "denied", tool: text(event["tool"]) }];
+    case "limit":
+      return [{ kind: "limit", resetsAt: number(event["resetsAt"]) }];
+    case "result":
+      return [
+        {
+          kind: "result",
+          result: {
+            isError: event["isError"] === true,
+            text: text(event["text"]),
+            subtype: text(event["subtype"]) || null,
+            apiStatus: null,
+            terminalReason: null,
+            denials: [],
+            turns: 1,
+            usage: { costUsd: number(event["costUsd"]), inputTokens: null, outputTokens: null, model: "demo" },
+          },
+        },
+      ];
+    default:
+      return [];
+  }
+}
+
+function judge(evidence: Evidence): Outcome {
+  const result = evidence.results.at(-1);
+  if (!result) {
+    if (evidence.exitCode === null) return { kind: "lost" };
+    return { kind: "failed", reason: evidence.stderrTail.trim() || `exit ${evidence.exitCode}` };
+  }
+  const limit = evidence.limits.at(-1);
+  if (limit) return { kind: "limit", resetsAt: limit.resetsAt };
+  if (result.subtype === "asked") return { kind: "asked", question: result.text };
+  if (result.subtype === "transient") return { kind: "transient", reason: result.text };
+  if (result.subtype === "auth") return { kind: "auth", reason: result.text };
+  if (result.isError) return { kind: "failed", reason: result.text };
+  if (evidence.changed) return { kind: "ok" };
+  if (evidence.denials.length > 0) return { kind: "denied", tools: evidence.denials };
+  return { kind: "nothing_done", said: evidence.lastSaid };
+}

@@ -1,0 +1,29 @@
+/** Lenient reading of JSON that other programs write: what is not of the expected shape reads as empty. */
+
+export type Json = Record<string, unknown>;
+
+/** The object on a line, or null when the line is none. */
+export function parseJson(line: string): Json | null {
+  if (!line.startsWith("{")) return null;
+  try {
+    return record(JSON.parse(line));
+  } catch {
+    return null;
+  }
+}
+
+export function record(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
+
+export function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+export function number(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}

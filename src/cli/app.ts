@@ -1,0 +1,88 @@
+/** The command line: one program, its commands, and one place where errors become exit codes. */
+import { Command, CommanderError } from "commander";
+import { OwtError } from "../core/errors.ts";
+import { configCommands } from "./commands/config.ts";
+import { demoCommand } from "./commands/demo.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { logsCommand } from "./commands/logs.ts";
+import { planCommand } from "./commands/plan.ts";
+import { restoreCommand } from "./commands/restore.ts";
+import { runCommand } from "./commands/run.ts";
+import { statusCommands } from "./commands/status.ts";
+import { steerCommands } from "./commands/steer.ts";
+import { taskCommands } from "./commands/task.ts";
+import type { Io } from "./io.ts";
+import { painter } from "./text.ts";
+
+/** Commands that change nothing; an agent inside an attempt may use no others. */
+const READ_ONLY = new Set(["plan", "status", "report", "logs", "inbox", "doctor", "list", "show", "help"]);
+
+/** Runs one command line and returns its exit code. */
+export async function runApp(io: Io, argv: string[], version: string): Promise<number> {
+  const program = buildProgram(io, version);
+  process.exitCode = 0;
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    return report(io, error);
+  }
+}
+
+function buildProgram(io: Io, version: string): Command {
+  const program = new Command("owt")
+    .description(
+      "Runs many coding agents in git worktrees and brings their work home: verified, integrated, one branch.",
+    )
+    .version(version)
+    .showSuggestionAfterError()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .exitOverride()
+    .hook("preAction", (_, command) => refuseInsideAttempt(io, command));
+  planCommand(program, io);
+  runCommand(program, io);
+  steerCommands(program, io);
+  taskCommands(program, io);
+  statusCommands(program, io);
+  logsCommand(program, io);
+  restoreCommand(program, io);
+  configCommands(program, io);
+  doctorCommand(program, io);
+  demoCommand(program, io);
+  for (const command of program.commands) overrideExit(command);
+  return program;
+}
+
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) overrideExit(child);
+}
+
+/** An agent must not steer the run that it is part of. */
+function refuseInsideAttempt(io: Io, command: Command): void {
+  if (!io.env["OWT_ATTEMPT"] || READ_ONLY.has(command.name())) return;
+  throw new OwtError(
+    "wrong-state",
+    `owt ${command.name()} is refused inside an attempt: an agent does not steer its own run`,
+    {
+      hint: "end the turn; the orchestrator takes over",
+    },
+  );
+}
+
+function report(io: Io, error: unknown): number {
+  const paint = painter(io, io.stderr);
+  if (error instanceof CommanderError) {
+    // Commander has printed its own message; help and version are no errors.
+    return error.exitCode === 0 ? 0 : 2;
+  }
+  if (error instanceof OwtError) {
+    io.stderr.write(`${paint("red", "✗")} ${error.message}\n`);
+    if (error.hint) io.stderr.write(`  ${paint("dim", "↳")} ${error.hint}\n`);
+    return error.exitCode;
+  }
+  io.stderr.write(
+    `${paint("red", "✗")} a mistake of owt: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  return 1;
+}

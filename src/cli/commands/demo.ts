@@ -1,0 +1,88 @@
+import { mkdirSync, mkdtempSync, realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { OwtError } from "../../core/errors.ts";
+import { viewTasks } from "../../core/view.ts";
+import { renderDuration } from "../../lib/duration.ts";
+import { approveGrants, grantsNeeded } from "../../engine/approvals.ts";
+import { carryOrWatch } from "../../engine/carry.ts";
+import { DEMO_QUESTION, makeDemoRepository } from "../../engine/demo-repository.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { ingest } from "../../engine/ingest.ts";
+import { landRun } from "../../engine/land.ts";
+import { prepareWork } from "../../engine/prepare.ts";
+import { readReport } from "../../engine/report.ts";
+import { answerTask } from "../../engine/tasks.ts";
+import { lastSeq } from "../../store/events.ts";
+import { readTasks } from "../../store/tasks.ts";
+import { exec } from "../../system/exec.ts";
+import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
+import { narrate } from "../narrate.ts";
+import { previewOf, renderPreview } from "../preview.ts";
+import { renderSummary } from "../summary.ts";
+
+export function demoCommand(program: Command, io: Io): void {
+  program
+    .command("demo")
+    .description("watch a small plan come home in a repository of its own; needs no agent, no key, no network")
+    .option("--path <folder>", "where to make the repository (default: a new temporary folder)")
+    .option("--json", "print the answer as JSON")
+    .action((options: { path?: string; json?: boolean }) => showDemo(io, options));
+}
+
+async function showDemo(io: Io, options: { path?: string; json?: boolean }): Promise<void> {
+  const began = Date.now();
+  const home = options.path ?? mkdtempSync(join(realpathSync(tmpdir()), "owt-demo-"));
+  const root = join(home, "words");
+  mkdirSync(root, { recursive: true });
+  await makeDemoRepository(root);
+  // The demo approves its own commands; that must not leave a trace in the user's approvals.
+  const env = { ...io.env, XDG_STATE_HOME: join(home, "state"), XDG_CONFIG_HOME: join(home, "config") };
+  await withEngine({ ...io, cwd: root, env }, async (engine) => {
+    const { work, base } = await prepareWork(
+      engine,
+      { plan: null, tasks: [], texts: [], module: null, count: null, withUpstreams: false, again: false },
+      false,
+    );
+    tell(
+      io,
+      `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3))}\n$ owt run --yes`,
+    );
+    approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
+    const started = await ingest(engine, work, base, { again: false });
+    if (!started) throw new OwtError("internal", "the demo has nothing to do");
+    await carryWithAnswers(io, engine, started.run.id);
+    const report = readReport(engine, started.run.id);
+    const views = viewTasks(readTasks(engine.store, started.run.id), engine.now());
+    if (views.some((view) => view.standing !== "done")) {
+      answer(io, options, { repository: root, report }, renderSummary(io, report, views));
+      throw new OwtError("internal", "the demo did not come home", { hint: `look at it: cd ${root}` });
+    }
+    const landed = await landRun(engine, started.run.id);
+    const { stdout: log } = await exec("git", ["log", "--graph", "--format=%h %s", landed.target], { cwd: root });
+    const text = `${renderSummary(io, readReport(engine, started.run.id), views)}\n$ owt land\n${landed.run} landed on ${landed.target}\n\n$ git log --graph\n${log}\nfive tasks came home in ${renderDuration(Date.now() - began)}: one failed its check and was mended, one conflict was resolved, one question was answered\nnow with a plan of your own: cd your-repository, write docs/plans/<module>/epic-01-<name>.md, then: owt run\n`;
+    answer(io, options, { repository: root, report: readReport(engine, started.run.id), landed }, text);
+  });
+}
+
+/** Carries the run; its question is asked on a terminal, and answered by this script elsewhere. */
+async function carryWithAnswers(io: Io, engine: Engine, run: string): Promise<void> {
+  const seen = narrate(io, engine, run, lastSeq(engine.store) - 1);
+  try {
+    for (;;) {
+      await carryOrWatch(engine, run, { role: () => {} }, io.signal);
+      seen.flush();
+      if (io.signal.aborted) throw new OwtError("interrupted", "interrupted");
+      const asking = readTasks(engine.store, run).find(
+        (task) => task.state === "pending" && task.park?.for === "answer",
+      );
+      if (!asking || asking.park?.for !== "answer") return;
+      const words = canAsk(io) ? (await ask(io, `${asking.key} asks: ${asking.park.question}\n❯ `)).trim() : "";
+      if (!words) tell(io, `$ owt task answer ${DEMO_QUESTION.task} ${DEMO_QUESTION.answer}`);
+      answerTask(engine, asking.key, words || DEMO_QUESTION.answer);
+    }
+  } finally {
+    seen.stop();
+  }
+}

@@ -1,0 +1,28 @@
+import type { Command } from "commander";
+import { relativePlan } from "../plan-path.ts";
+import { prepareWork } from "../../engine/prepare.ts";
+import { answer, type Io, withEngine } from "../io.ts";
+import { previewOf, renderPreview } from "../preview.ts";
+import { addWorkOptions, toRequest, wantedParallel, type WorkOptions } from "../work-options.ts";
+
+export function planCommand(program: Command, io: Io): void {
+  const command = program
+    .command("plan [plan-or-task...]")
+    .description("check a plan and show what would run, in which order, and what was ignored");
+  addWorkOptions(command).action(async (words: string[], options: WorkOptions) => {
+    const { request, configFile } = toRequest(io, words, options);
+    await withEngine(
+      io,
+      async (engine) => {
+        const { work, base } = await prepareWork(engine, relativePlan(engine, request), options.fromTarget ?? false);
+        const preview = previewOf(
+          work,
+          base,
+          wantedParallel(options) ?? work.settings.maxParallel ?? engine.config.run.max_parallel,
+        );
+        answer(io, options, preview, renderPreview(preview));
+      },
+      configFile ? { configFile } : {},
+    );
+  });
+}

@@ -1,0 +1,102 @@
+import type { Command } from "commander";
+import { OwtError } from "../../core/errors.ts";
+import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../../engine/approvals.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { ingest, type RunFlags } from "../../engine/ingest.ts";
+import { prepareWork } from "../../engine/prepare.ts";
+import type { Work } from "../../engine/work.ts";
+import { followRun } from "../follow.ts";
+import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { relativePlan } from "../plan-path.ts";
+import { count, previewOf, renderPreview } from "../preview.ts";
+import { addWorkOptions, toRequest, wantedParallel, type WorkOptions } from "../work-options.ts";
+
+type RunCommandOptions = WorkOptions & { yes?: boolean; dryRun?: boolean };
+
+export function runCommand(program: Command, io: Io): void {
+  const command = program
+    .command("run [plan-or-task-or-text...]")
+    .description("run a plan, a task or a text, and bring the work home");
+  addWorkOptions(command)
+    .option("-y, --yes", "do not ask before starting (never approves commands)")
+    .option("--dry-run", "show what would run and stop")
+    .action(async (words: string[], options: RunCommandOptions) => {
+      const { request, configFile } = toRequest(io, words, options);
+      await withEngine(
+        io,
+        async (engine) => {
+          const { work, base } = await prepareWork(engine, relativePlan(engine, request), options.fromTarget ?? false);
+          const flags = toFlags(options);
+          const preview = previewOf(
+            work,
+            base,
+            flags.maxParallel ?? work.settings.maxParallel ?? engine.config.run.max_parallel,
+          );
+          if (options.dryRun) {
+            answer(io, options, preview, renderPreview(preview));
+            return;
+          }
+          if (base.note) tell(io, base.note);
+          await approve(io, engine, work);
+          if (!options.yes && work.chosen.length > 0) await askToStart(io, renderPreview(preview), work.chosen.length);
+          const started = await ingest(engine, work, base, flags);
+          if (!started) {
+            answer(io, options, { run: null, tasks: [] }, nothingToDo(work));
+            return;
+          }
+          tell(
+            io,
+            started.isNew
+              ? `${started.run.id}: ${count(work.chosen.length, "task")} onto ${base.target}`
+              : `going on with ${started.run.id}`,
+          );
+          await followRun(io, engine, started.run.id, options);
+        },
+        configFile ? { configFile } : {},
+      );
+    });
+}
+
+function toFlags(options: RunCommandOptions): RunFlags {
+  const maxParallel = wantedParallel(options);
+  return {
+    ...(options.agent === undefined ? {} : { agent: options.agent }),
+    ...(options.model === undefined ? {} : { model: options.model }),
+    ...(maxParallel === undefined ? {} : { maxParallel }),
+    again: options.again ?? false,
+  };
+}
+
+/** On a terminal the user is shown each command and may approve; elsewhere the error names the line that does. */
+async function approve(io: Io, engine: Engine, work: Work): Promise<void> {
+  const grants = grantsNeeded(
+    engine,
+    work.chosen.map((task) => task.spec),
+    work.settings,
+  );
+  const missing = grantsMissing(engine, grants);
+  if (missing.length === 0) return;
+  if (!canAsk(io)) requireApproval(engine, grants);
+  tell(
+    io,
+    `this repository brings commands that are not approved yet:\n${missing.map((grant) => `  ${grant.where}: ${grant.what}`).join("\n")}`,
+  );
+  if (!(await confirm(io, "let owt run them, now and later?"))) requireApproval(engine, grants);
+  approveGrants(engine, missing);
+}
+
+async function askToStart(io: Io, preview: string, tasks: number): Promise<void> {
+  if (!canAsk(io))
+    throw new OwtError("usage", "starting a run off a terminal needs --yes", {
+      hint: "look first: owt plan; then: owt run --yes",
+    });
+  tell(io, preview);
+  if (!/^\s*y(es)?\s*$/i.test(await ask(io, `run ${count(tasks, "task")}? [y/N] `)))
+    throw new OwtError("interrupted", "nothing was started");
+}
+
+function nothingToDo(work: Work): string {
+  return work.done.size > 0
+    ? `nothing to do: all ${count(work.done.size, "task")} done (repeat with --again)`
+    : "nothing to do";
+}

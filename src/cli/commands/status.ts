@@ -1,0 +1,152 @@
+/** `owt status` and `owt report`: where everything stands, and what a run brought. */
+import type { Command } from "commander";
+import { OwtError } from "../../core/errors.ts";
+import type { RunReport } from "../../core/report.ts";
+import { answerCommand, viewTasks } from "../../core/view.ts";
+import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
+import { isCarried } from "../../engine/carry.ts";
+import { readReport } from "../../engine/report.ts";
+import { renderDuration } from "../../lib/duration.ts";
+import { listWorktrees } from "../../git/worktree.ts";
+import { readBacklog } from "../../store/backlog.ts";
+import { readRuns } from "../../store/runs.ts";
+import { readTasks } from "../../store/tasks.ts";
+import { findProgram } from "../../system/programs.ts";
+import { answer, type Io, withEngine } from "../io.ts";
+import { count } from "../preview.ts";
+import { markOf, money, painter, printable, table } from "../text.ts";
+
+type JsonOption = { json?: boolean };
+
+export function statusCommands(program: Command, io: Io): void {
+  program
+    .command("status")
+    .description("what runs, what waits and why, worktrees, agents")
+    .option("--json", "print the answer as JSON")
+    .action((options: JsonOption) => withEngine(io, async (engine) => showStatus(io, engine, options)));
+  program
+    .command("report [run]")
+    .description("what a run took, cost and brought, as JSON or markdown")
+    .option("--json", "print the answer as JSON")
+    .option("--markdown", "print the answer as markdown (default)")
+    .action((id: string | undefined, options: JsonOption & { markdown?: boolean }) =>
+      withEngine(io, async (engine) => {
+        if (options.json && options.markdown)
+          throw new OwtError("usage", "--json and --markdown contradict each other");
+        const run = id ?? readRuns(engine.store).at(-1)?.id;
+        if (run === undefined) throw new OwtError("wrong-state", "there is no run yet", { hint: "start one: owt run" });
+        const report = readReport(engine, run);
+        answer(io, options, { report }, renderReport(report));
+      }),
+    );
+}
+
+async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<void> {
+  const now = engine.now();
+  const open = readRuns(engine.store, "open");
+  const unlanded = readRuns(engine.store, "ended").filter(
+    (run) => run.landedAt === null && readTasks(engine.store, run.id).some((task) => task.state === "done"),
+  );
+  const runs = [...unlanded, ...open].map((run) => {
+    const views = viewTasks(readTasks(engine.store, run.id), now);
+    return { run, views, report: readReport(engine, run.id) };
+  });
+  const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
+  const worktrees = await listWorktrees(engine.repo);
+  const backlog = readBacklog(engine.store);
+  const carried = isCarried(engine);
+  const data = {
+    project: engine.repo.root,
+    carried_by: carried,
+    runs: runs.map(({ run, views, report }) => ({
+      id: run.id,
+      state: run.state,
+      wish: run.wish,
+      target: run.target,
+      branch: run.branch,
+      counts: report.counts,
+      cost_usd: report.cost_usd,
+      unverified: report.unverified,
+      tasks: views.map((view) => ({
+        id: view.task.key,
+        state: view.task.state,
+        standing: view.standing,
+        why: view.why,
+        verified: view.task.verified,
+        ...(view.standing === "waits-for-person" ? { command: answerCommand(view.task) } : {}),
+      })),
+    })),
+    written_down: backlog.map((task) => task.id),
+    worktrees: worktrees.map((worktree) => ({ path: worktree.path, branch: worktree.branch })),
+    agents,
+  };
+  const paint = painter(io, io.stdout);
+  const lines = [
+    `${engine.repo.root}: ${carried ? `owt (pid ${carried}) carries the runs` : open.length > 0 ? "nobody carries the open runs; go on with: owt resume" : "nothing runs"}`,
+  ];
+  for (const { run, views, report } of runs) {
+    const cost = report.cost_usd === null ? "" : ` · cost ${money(report.cost_usd)}`;
+    const state = run.state === "open" ? (run.wish ?? "open") : `ended, not landed (owt land ${run.id})`;
+    lines.push(
+      "",
+      `${run.id} · ${state} · ${Object.entries(report.counts)
+        .map(([word, n]) => `${n} ${word}`)
+        .join(", ")}${cost}`,
+    );
+    lines.push(
+      table(
+        views.map((view) => [
+          `  ${markOf(view.standing, paint)} ${view.task.key}`,
+          view.task.state,
+          printable(view.why),
+        ]),
+      ),
+    );
+  }
+  if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
+  lines.push(
+    "",
+    `${count(worktrees.length, "worktree")}${worktrees.map((worktree) => `\n  ${worktree.path}  ${worktree.branch ?? "detached"}`).join("")}`,
+  );
+  lines.push(
+    "",
+    `agents: ${agents.map((agent) => (agent.path ? agent.name : `${agent.name} (not installed)`)).join(", ")}`,
+  );
+  answer(io, options, data, lines.join("\n"));
+}
+
+function agentPath(engine: Engine, name: string): string | null {
+  const { file } = findAgent(engine, name).invoke({
+    prompt: "",
+    session: "",
+    resume: false,
+    model: null,
+    permissionMode: "",
+    allowedTools: [],
+  });
+  return findProgram(file, engine.env);
+}
+
+function renderReport(report: RunReport): string {
+  const cell = (text: string) => printable(text).replaceAll("|", "\\|").replaceAll("\n", " ");
+  const lines = [
+    `# Run ${report.run}`,
+    "",
+    `- plan: ${report.plan || "tasks written down by hand"}`,
+    `- branch: ${report.branch}, to land on ${report.target}${report.landed_at ? ` (landed ${report.landed_at})` : ""}`,
+    `- ${Object.entries(report.counts)
+      .map(([word, n]) => `${n} ${word}`)
+      .join(", ")}`,
+    `- duration ${renderDuration(report.duration_ms)}, one after the other ${renderDuration(report.sequential_ms)}${report.speedup === null ? "" : `, speed-up ${report.speedup}`}`,
+    `- cost ${money(report.cost_usd)}`,
+    ...(report.unverified.length > 0 ? [`- unverified: ${report.unverified.join(", ")}`] : []),
+    "",
+    "| task | state | attempts | time | cost | commit | remarks |",
+    "|---|---|---|---|---|---|---|",
+    ...report.tasks.map((task) => {
+      const time = task.duration_ms === null ? "" : renderDuration(task.duration_ms);
+      return `| ${cell(task.id)} | ${task.state} | ${task.attempts.length} | ${time} | ${money(task.cost_usd)} | ${task.commit?.slice(0, 10) ?? ""} | ${cell(task.why ?? "")} |`;
+    }),
+  ];
+  return `${lines.join("\n")}\n`;
+}

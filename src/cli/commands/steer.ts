@@ -1,0 +1,95 @@
+/** The commands that steer whole runs: resume, pause, stop, land, inbox. */
+import type { Command } from "commander";
+import { OwtError } from "../../core/errors.ts";
+import { answerCommand, viewTasks } from "../../core/view.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { findRun, landRun } from "../../engine/land.ts";
+import { readRuns, setWish } from "../../store/runs.ts";
+import { readTasks } from "../../store/tasks.ts";
+import { followRun } from "../follow.ts";
+import { answer, type Io, tell, withEngine } from "../io.ts";
+import { count } from "../preview.ts";
+import { printable } from "../text.ts";
+
+type JsonOption = { json?: boolean };
+
+export function steerCommands(program: Command, io: Io): void {
+  program
+    .command("resume [run]")
+    .description("go on with a run after a crash, a stop or an answer")
+    .option("--json", "print the answer as JSON")
+    .action((id: string | undefined, options: JsonOption) =>
+      withEngine(io, async (engine) => {
+        const run = openRun(engine, id);
+        setWish(engine.store, engine.now(), run, null);
+        tell(io, `going on with ${run}`);
+        await followRun(io, engine, run, options);
+      }),
+    );
+  wishCommand(program, io, "pause", "start no further task of a run; what runs goes on to its end");
+  wishCommand(program, io, "stop", "stop the agents of a run; their conversations and work are kept for: owt resume");
+  program
+    .command("land [run]")
+    .description("bring a finished run's branch into its target")
+    .option("--json", "print the answer as JSON")
+    .action((id: string | undefined, options: JsonOption) =>
+      withEngine(io, async (engine) => {
+        const landed = await landRun(engine, id ?? null);
+        const missing = landed.missing.length > 0 ? `\nnot in it: ${landed.missing.join(", ")}` : "";
+        const how = landed.already
+          ? "is already in"
+          : landed.merged
+            ? "was merged with, checked and landed on"
+            : "landed on";
+        answer(io, options, landed, `${landed.run} ${how} ${landed.target} (${landed.commit.slice(0, 10)})${missing}`);
+      }),
+    );
+  program
+    .command("inbox")
+    .description("what waits for a person, oldest first, with the command that answers it")
+    .option("--json", "print the answer as JSON")
+    .action((options: JsonOption) => withEngine(io, async (engine) => showInbox(io, engine, options)));
+}
+
+function wishCommand(program: Command, io: Io, wish: "pause" | "stop", description: string): void {
+  program
+    .command(`${wish} [run]`)
+    .description(description)
+    .option("--json", "print the answer as JSON")
+    .action((id: string | undefined, options: JsonOption) =>
+      withEngine(io, async (engine) => {
+        const run = openRun(engine, id);
+        setWish(engine.store, engine.now(), run, wish);
+        answer(io, options, { run, wish }, `${run}: ${wish} is asked for; go on with: owt resume ${run}`);
+      }),
+    );
+}
+
+/** The open run named, or the newest one. */
+function openRun(engine: Engine, id: string | undefined): string {
+  if (id !== undefined) {
+    const run = findRun(engine, id);
+    if (run.state === "open") return run.id;
+    throw new OwtError("wrong-state", `${id} has ended`, { hint: `see: owt report ${id}` });
+  }
+  const open = readRuns(engine.store, "open").at(-1);
+  if (open) return open.id;
+  throw new OwtError("wrong-state", "no run is open", { hint: "start one: owt run" });
+}
+
+function showInbox(io: Io, engine: Engine, options: JsonOption): void {
+  const items = readRuns(engine.store, "open").flatMap((run) =>
+    viewTasks(readTasks(engine.store, run.id), engine.now())
+      .filter((view) => view.standing === "waits-for-person")
+      .map((view) => ({ run: run.id, task: view.task.key, why: view.why, command: answerCommand(view.task) })),
+  );
+  const lines = items.map((item) => `${item.task} (${item.run}) ${printable(item.why)}\n  ↳ ${item.command}`);
+  answer(
+    io,
+    options,
+    { waiting: items },
+    items.length === 0
+      ? "nothing waits for a person"
+      : `${count(items.length, "thing")} ${items.length === 1 ? "waits" : "wait"} for a person\n\n${lines.join("\n")}`,
+  );
+}

@@ -1,0 +1,246 @@
+/** `owt task …`: one task at a time. */
+import { type Command, Option } from "commander";
+import { OwtError } from "../../core/errors.ts";
+import { describeOutcome } from "../../core/outcome.ts";
+import { viewTasks } from "../../core/view.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { attemptDir } from "../../engine/engine.ts";
+import {
+  answerTask,
+  approveTask,
+  cancelTask,
+  createTask,
+  findTask,
+  type NewTaskOptions,
+  retryFailed,
+  retryTask,
+} from "../../engine/tasks.ts";
+import { readAttempts } from "../../store/attempts.ts";
+import { readBacklog } from "../../store/backlog.ts";
+import { readRuns } from "../../store/runs.ts";
+import { readTasks } from "../../store/tasks.ts";
+import { answer, ask, canAsk, type Io, withEngine } from "../io.ts";
+import { markOf, painter, printable, table } from "../text.ts";
+
+type JsonOption = { json?: boolean };
+type ListOptions = JsonOption & { module?: string; state?: string; priority?: string; run?: string };
+
+/** The seeds' words for states. */
+const STATE_WORDS: Record<string, string[]> = {
+  not_started: ["pending"],
+  in_progress: ["running", "verifying", "review", "integrating"],
+  complete: ["done"],
+};
+
+export function taskCommands(program: Command, io: Io): void {
+  const task = program.command("task").description("one task: create, list, show, cancel, retry, approve, answer");
+  createCommand(task, io);
+  listCommand(task, io);
+  task
+    .command("show <task>")
+    .description("all about one task: what it asks, where it stands, its attempts")
+    .option("--json", "print the answer as JSON")
+    .action((key: string, options: JsonOption) => withEngine(io, async (engine) => showTask(io, engine, key, options)));
+  task
+    .command("cancel <task>")
+    .description("cancel a task; what it made so far is saved")
+    .option("--json", "print the answer as JSON")
+    .action((key: string, options: JsonOption) =>
+      withEngine(io, async (engine) => {
+        cancelTask(engine, key);
+        answer(io, options, { task: key, wish: "cancel" }, `${key}: cancelled`);
+      }),
+    );
+  task
+    .command("retry [task]")
+    .description("try a task again, and what was skipped because of it")
+    .option("--failed", "every failed task of the newest run that has any")
+    .option("--json", "print the answer as JSON")
+    .action((key: string | undefined, options: JsonOption & { failed?: boolean }) =>
+      withEngine(io, async (engine) => {
+        if ((key === undefined) !== (options.failed ?? false))
+          throw new OwtError("usage", "name a task, or --failed", { hint: "owt task retry --failed" });
+        const keys = key === undefined ? retryFailed(engine) : retryTask(engine, key);
+        answer(io, options, { tasks: keys }, `to be tried again: ${keys.join(", ")}\ngo on with: owt resume`);
+      }),
+    );
+  task
+    .command("approve <task>")
+    .description("let reviewed work be integrated, or say that its conflict was resolved by hand")
+    .option("--json", "print the answer as JSON")
+    .action((key: string, options: JsonOption) =>
+      withEngine(io, async (engine) => {
+        approveTask(engine, key);
+        answer(io, options, { task: key, approved: true }, `${key}: approved; go on with: owt resume`);
+      }),
+    );
+  task
+    .command("answer <task> [text]")
+    .description("answer the question of a task; its conversation goes on")
+    .option("--json", "print the answer as JSON")
+    .action((key: string, text: string | undefined, options: JsonOption) =>
+      withEngine(io, async (engine) => {
+        const words = text ?? (canAsk(io) ? await askFor(io, engine, key) : "");
+        if (!words.trim())
+          throw new OwtError("usage", "an answer needs a text", { hint: `owt task answer ${key} "…"` });
+        answerTask(engine, key, words);
+        answer(io, options, { task: key, answer: words }, `${key}: answered; go on with: owt resume`);
+      }),
+    );
+}
+
+async function askFor(io: Io, engine: Engine, key: string): Promise<string> {
+  const { park } = findTask(engine, key);
+  return ask(io, `${park?.for === "answer" ? printable(park.question) : key}\n❯ `);
+}
+
+type CreateOptions = JsonOption & {
+  branch?: string;
+  dependsOn?: string[];
+  verify?: string[];
+  agent?: string;
+  model?: string;
+  priority?: "high" | "normal" | "low";
+  needsReview?: boolean;
+};
+
+function createCommand(task: Command, io: Io): void {
+  const collect = (value: string, before: string[] = []) => [
+    ...before,
+    ...value
+      .split(",")
+      .map((each) => each.trim())
+      .filter(Boolean),
+  ];
+  task
+    .command("create <text>")
+    .description("write a task down; the next owt run takes it up")
+    .option("--branch <name>", "the branch it works on")
+    .option("--depends-on <ids>", "tasks that must be done first (repeat, or separate by commas)", collect)
+    .option(
+      "--verify <command>",
+      "a command that must succeed (may be repeated)",
+      (value: string, before: string[] = []) => [...before, value],
+    )
+    .option("--agent <name>", "the agent for it")
+    .option("--model <name>", "the model for it")
+    .addOption(new Option("--priority <priority>", "how early it starts").choices(["high", "normal", "low"]))
+    .option("--needs-review", "a person approves the work before it is integrated")
+    .option("--json", "print the answer as JSON")
+    .action((text: string, options: CreateOptions) =>
+      withEngine(io, async (engine) => {
+        const { json: _, dependsOn = [], verify = [], ...rest } = options;
+        const id = createTask(engine, text, { dependsOn, verify, ...rest } as NewTaskOptions);
+        answer(io, options, { task: id }, `${id}: written down; start it with: owt run ${id}`);
+      }),
+    );
+}
+
+function listCommand(task: Command, io: Io): void {
+  task
+    .command("list")
+    .description("the tasks of the newest run, and those written down")
+    .option("--run <run>", "of this run")
+    .option("--module <name>", "only this module")
+    .option("--state <state>", "only this state (also not_started, in_progress, complete)")
+    .option("--priority <priority>", "only this priority")
+    .option("--json", "print the answer as JSON")
+    .action((options: ListOptions) => withEngine(io, async (engine) => listTasks(io, engine, options)));
+}
+
+function listTasks(io: Io, engine: Engine, options: ListOptions): void {
+  const run = options.run ?? readRuns(engine.store).at(-1)?.id;
+  const states = options.state === undefined ? null : (STATE_WORDS[options.state] ?? [options.state]);
+  const wanted = (spec: { module: string | null; priority: string }, state: string) =>
+    (options.module === undefined || spec.module === options.module) &&
+    (options.priority === undefined ||
+      spec.priority === (options.priority === "medium" ? "normal" : options.priority)) &&
+    (states === null || states.includes(state));
+  const views =
+    run === undefined
+      ? []
+      : viewTasks(readTasks(engine.store, run), engine.now()).filter((view) => wanted(view.task.spec, view.task.state));
+  const backlog = options.run === undefined ? readBacklog(engine.store).filter((spec) => wanted(spec, "pending")) : [];
+  const tasks = [
+    ...views.map(({ task, standing, why }) => ({
+      id: task.key,
+      title: task.spec.title,
+      run: task.run as string | null,
+      state: task.state as string,
+      standing: standing as string,
+      why,
+      priority: task.spec.priority,
+      module: task.spec.module,
+      needs: task.needs,
+    })),
+    ...backlog.map((spec) => ({
+      id: spec.id,
+      title: spec.title,
+      run: null,
+      state: "pending",
+      standing: "written-down",
+      why: "no run has taken it up yet",
+      priority: spec.priority,
+      module: spec.module,
+      needs: spec.dependsOn,
+    })),
+  ];
+  const paint = painter(io, io.stdout);
+  const rows = [
+    ...views.map((view) => [
+      `${markOf(view.standing, paint)} ${view.task.key}`,
+      view.task.state,
+      printable(view.task.spec.title),
+      printable(view.why),
+    ]),
+    ...backlog.map((spec) => [`○ ${spec.id}`, "written down", printable(spec.title), ""]),
+  ];
+  answer(io, options, { tasks }, rows.length === 0 ? "no tasks" : table(rows));
+}
+
+function showTask(io: Io, engine: Engine, key: string, options: JsonOption): void {
+  const task = findTask(engine, key);
+  const view = viewTasks(readTasks(engine.store, task.run), engine.now()).find((each) => each.task.id === task.id)!;
+  const attempts = readAttempts(engine.store, task.id).map((attempt) => ({
+    number: attempt.number,
+    agent: attempt.agent,
+    phase: attempt.phase,
+    outcome: attempt.outcome ? describeOutcome(attempt.outcome) : null,
+    branch: attempt.branch,
+    worktree: attempt.worktree,
+    session: attempt.session,
+    folder: attemptDir(engine, attempt.id),
+  }));
+  const { spec } = task;
+  const data = {
+    task: {
+      id: task.key,
+      run: task.run,
+      title: spec.title,
+      state: task.state,
+      standing: view.standing,
+      why: view.why,
+      needs: task.needs,
+      priority: spec.priority,
+      verify: spec.verify,
+      commit: task.commit,
+      verified: task.verified,
+      source: spec.source,
+      content: spec.content,
+      attempts,
+    },
+  };
+  const lines = [
+    `${task.key}  ${printable(spec.title)}`,
+    `${task.run} · ${task.state}${view.why ? ` · ${printable(view.why)}` : ""} · ${spec.source.file}:${spec.source.line}`,
+    ...(task.needs.length > 0 ? [`after ${task.needs.join(", ")}`] : []),
+    ...(task.commit ? [`integrated as ${task.commit}`] : []),
+    ...attempts.map(
+      (attempt) =>
+        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}\n  ${attempt.branch}\n  ${attempt.worktree}`,
+    ),
+    "",
+    printable(spec.content),
+  ];
+  answer(io, options, data, lines.join("\n"));
+}

@@ -1,0 +1,72 @@
+/** What a command has of the world: its streams, its place, its way to ask. Standard output is the answer, standard error the narration. */
+import { createInterface } from "node:readline/promises";
+import type { Readable, Writable } from "node:stream";
+import type { ConfigValues } from "../core/config.ts";
+import { OwtError } from "../core/errors.ts";
+import { closeEngine, type Engine, openEngine } from "../engine/engine.ts";
+
+export type Io = {
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  /** How owt calls itself. */
+  owtCommand: string[];
+  stdin: Readable & { isTTY?: boolean };
+  stdout: Writable & { isTTY?: boolean; columns?: number };
+  stderr: Writable & { isTTY?: boolean };
+  /** Aborted by the first Ctrl-C. */
+  signal: AbortSignal;
+};
+
+/** Prints the answer: one versioned envelope, or text for people. */
+export function answer(io: Io, options: { json?: boolean }, data: object, text: string): void {
+  if (options.json) io.stdout.write(`${JSON.stringify({ schema: 1, data }, null, 2)}\n`);
+  else io.stdout.write(text.endsWith("\n") || text === "" ? text : `${text}\n`);
+}
+
+/** Prints a line of narration. */
+export function tell(io: Io, line: string): void {
+  io.stderr.write(`${line}\n`);
+}
+
+/** Opens the engine for one command and closes it whatever happens. */
+export async function withEngine<T>(
+  io: Io,
+  work: (engine: Engine) => Promise<T>,
+  more: { flags?: ConfigValues; configFile?: string } = {},
+): Promise<T> {
+  const engine = await openEngine({ cwd: io.cwd, env: io.env, owtCommand: io.owtCommand, ...more });
+  try {
+    return await work(engine);
+  } finally {
+    await closeEngine(engine);
+  }
+}
+
+/** Whether a person can be asked. */
+export function canAsk(io: Io): boolean {
+  return io.stdin.isTTY === true && io.stderr.isTTY === true;
+}
+
+/** Asks a person; the question stands on standard error. Ctrl-C ends the question as `interrupted`. */
+export async function ask(io: Io, question: string): Promise<string> {
+  const lines = createInterface({ input: io.stdin, output: io.stderr });
+  try {
+    return await lines.question(question, { signal: io.signal });
+  } catch (error) {
+    throw new OwtError("interrupted", "interrupted", { cause: error });
+  } finally {
+    lines.close();
+  }
+}
+
+/** Asks for a yes; anything else is no. */
+export async function confirm(io: Io, question: string): Promise<boolean> {
+  return /^\s*y(es)?\s*$/i.test(await ask(io, `${question} [y/N] `));
+}
+
+/** Whether colours are wanted on a stream. */
+export function wantsColor(io: Io, stream: { isTTY?: boolean }): boolean {
+  if (io.env["NO_COLOR"]) return false;
+  if (io.env["CLICOLOR_FORCE"] && io.env["CLICOLOR_FORCE"] !== "0") return true;
+  return stream.isTTY === true && io.env["TERM"] !== "dumb";
+}

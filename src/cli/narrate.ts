@@ -1,0 +1,132 @@
+/** One line per event while a run goes on. */
+import type { Event } from "../core/event.ts";
+import { describeOutcome } from "../core/outcome.ts";
+import { describePark } from "../core/view.ts";
+import type { Engine } from "../engine/engine.ts";
+import { eventsAfter } from "../store/events.ts";
+import { readTask } from "../store/tasks.ts";
+import { type Io, tell } from "./io.ts";
+import { clock, type Paint, painter, printable } from "./text.ts";
+
+/** Prints the events of a run from `seq` on, as they come, until told to stop. */
+export function narrate(io: Io, engine: Engine, run: string, seq: number): { flush(): void; stop(): void } {
+  const paint = painter(io, io.stderr);
+  const names = new Map<number, string>();
+  let cursor = seq;
+  const nameOf = (task: number) => {
+    if (!names.has(task)) names.set(task, readTask(engine.store, task)?.key ?? String(task));
+    return names.get(task)!;
+  };
+  const flush = () => {
+    for (const event of eventsAfter(engine.store, cursor, { run })) {
+      cursor = event.seq;
+      const line = lineFor(event, paint);
+      if (line)
+        tell(
+          io,
+          `${paint("dim", clock(event.at))} ${line.mark} ${event.task === null ? "" : `${paint("bold", nameOf(event.task))} `}${printable(line.text)}`,
+        );
+    }
+  };
+  let version = engine.store.dataVersion();
+  const stopListening = engine.store.onAppend(flush);
+  const look = setInterval(() => {
+    const now = engine.store.dataVersion();
+    if (now !== version) flush();
+    version = now;
+  }, 100);
+  return {
+    flush,
+    stop: () => {
+      stopListening();
+      clearInterval(look);
+      flush();
+    },
+  };
+}
+
+type Line = { mark: string; text: string };
+
+function lineFor(event: Event, paint: Paint): Line | null {
+  switch (event.kind) {
+    case "agent-started":
+      return { mark: paint("cyan", "◎"), text: event.adopted ? "goes on (its agent lived on)" : "started" };
+    case "leftovers":
+      return {
+        mark: paint("dim", "○"),
+        text: `leftovers committed as ${event.commit.slice(0, 10)}${event.left.length > 0 ? `, left out: ${event.left.join(", ")}` : ""}`,
+      };
+    case "verify-ended":
+      return event.code === 0
+        ? {
+            mark: paint("green", "✓"),
+            text: `${event.where === "run" ? "merged work passes" : "passes"} ${event.command}`,
+          }
+        : {
+            mark: paint("yellow", "▲"),
+            text: `${event.where === "run" ? "merged work fails" : "fails"} ${event.command} (exit ${event.code})`,
+          };
+    case "attempt-ended":
+      return event.outcome.kind === "ok" || event.outcome.kind === "verify_failed"
+        ? null
+        : { mark: paint("yellow", "▲"), text: describeOutcome(event.outcome) };
+    case "task-integrated":
+      return {
+        mark: paint("green", "✓"),
+        text: `integrated as ${event.commit.slice(0, 10)}${event.verified ? "" : " (unverified)"}`,
+      };
+    case "task-moved":
+      return lineForMove(event, paint);
+    case "task-parked":
+      return { mark: paint("yellow", "?"), text: describePark(event.park) };
+    case "task-answered":
+      return { mark: paint("cyan", "❯"), text: `answered: ${event.text}` };
+    case "rescued":
+      return {
+        mark: paint("dim", "○"),
+        text: `what it left is saved; it comes back with: owt restore ${event.rescue}`,
+      };
+    case "run-wish":
+      return { mark: paint("yellow", "▲"), text: event.wish === null ? "goes on" : `${event.wish} was asked for` };
+    case "run-landed":
+      return { mark: paint("green", "✓"), text: `landed on ${event.target} as ${event.commit.slice(0, 10)}` };
+    case "note":
+      return { mark: paint("dim", "○"), text: event.text };
+    case "run-created":
+    case "run-carried":
+    case "run-ended":
+    case "task-next":
+    case "attempt-opened":
+    case "attempt-phase":
+    case "agent-said":
+    case "verify-started":
+      return null;
+    default: {
+      const never: never = event;
+      return never;
+    }
+  }
+}
+
+function lineForMove(event: Extract<Event, { kind: "task-moved" }>, paint: Paint): Line | null {
+  switch (event.to) {
+    case "failed":
+      return { mark: paint("red", "✗"), text: `failed: ${event.reason ?? ""}` };
+    case "skipped":
+      return { mark: paint("dim", "–"), text: `skipped: ${event.reason ?? ""}` };
+    case "cancelled":
+      return { mark: paint("dim", "–"), text: "cancelled" };
+    case "review":
+      return { mark: paint("yellow", "?"), text: "waits for approval" };
+    case "pending":
+    case "running":
+    case "verifying":
+    case "integrating":
+    case "done":
+      return null;
+    default: {
+      const never: never = event.to;
+      return never;
+    }
+  }
+}

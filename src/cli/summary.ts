@@ -1,0 +1,44 @@
+/** The end of a run in the words one would paste into a message: what came home, what did not and why, what to do next. */
+import type { RunReport } from "../core/report.ts";
+import { answerCommand, type TaskView } from "../core/view.ts";
+import { renderDuration } from "../lib/duration.ts";
+import type { Io } from "./io.ts";
+import { count } from "./preview.ts";
+import { markOf, money, painter, printable, table } from "./text.ts";
+
+export function renderSummary(io: Io, report: RunReport, views: readonly TaskView[]): string {
+  const paint = painter(io, io.stdout);
+  const rows = views.map((view) => {
+    const task = report.tasks.find((each) => each.id === view.task.key);
+    const time = task?.duration_ms == null ? "" : renderDuration(task.duration_ms);
+    return [
+      `${markOf(view.standing, paint)} ${view.task.key}`,
+      view.task.state,
+      time,
+      printable(view.why.split("\n", 1)[0] ?? ""),
+    ];
+  });
+  const done = report.counts["done"] ?? 0;
+  const head = `${report.run}: ${done} of ${count(views.length, "task")} integrated on ${report.branch} in ${renderDuration(report.duration_ms)}`;
+  const cost = report.cost_usd === null ? "" : `, cost ${money(report.cost_usd)}`;
+  const speed =
+    report.speedup !== null && report.speedup > 1 ? `, ${report.speedup} times as fast as one after the other` : "";
+  return `${[table(rows), "", head + cost + speed, ...nextSteps(report, views)].join("\n")}\n`;
+}
+
+function nextSteps(report: RunReport, views: readonly TaskView[]): string[] {
+  const lines: string[] = [];
+  if (report.unverified.length > 0)
+    lines.push(`unverified, for want of a verify command: ${report.unverified.join(", ")}`);
+  for (const view of views) {
+    if (view.standing === "waits-for-person")
+      lines.push(`${view.task.key} ${printable(view.why)}`, `  ↳ ${answerCommand(view.task)}`);
+    if (view.standing === "failed")
+      lines.push(`${view.task.key} failed: ${printable(view.why)}`, `  ↳ owt task retry ${view.task.key}`);
+  }
+  if (report.landed_at !== null) return lines;
+  if (report.state === "ended" && (report.counts["done"] ?? 0) > 0)
+    lines.push(`bring it into ${report.target}:`, `  ↳ owt land ${report.run}`);
+  else if (report.state === "open") lines.push("then go on:", "  ↳ owt resume");
+  return lines;
+}

@@ -1,0 +1,60 @@
+/** Small pieces of text that every command prints alike: marks, tables, times. */
+import type { TaskView } from "../core/view.ts";
+import { type Io, wantsColor } from "./io.ts";
+
+const COLORS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const;
+export type Paint = (color: keyof typeof COLORS, text: string) => string;
+
+/** Colours text for a stream, or leaves it plain. */
+export function painter(io: Io, stream: { isTTY?: boolean }): Paint {
+  const on = wantsColor(io, stream);
+  return (color, text) => (on ? `\u001B[${COLORS[color]}m${text}\u001B[0m` : text);
+}
+
+const MARKS: Record<TaskView["standing"], [mark: string, color: keyof typeof COLORS]> = {
+  ready: ["○", "dim"],
+  blocked: ["○", "dim"],
+  "waits-for-person": ["?", "yellow"],
+  "waits-for-time": ["◷", "yellow"],
+  working: ["◎", "cyan"],
+  done: ["✓", "green"],
+  failed: ["✗", "red"],
+  skipped: ["–", "dim"],
+  cancelled: ["–", "dim"],
+};
+
+/** The mark of a standing. */
+export function markOf(standing: TaskView["standing"], paint: Paint): string {
+  const [mark, color] = MARKS[standing];
+  return paint(color, mark);
+}
+
+/** Columns as wide as their widest cell; the last one is not padded. */
+export function table(rows: string[][]): string {
+  const widths: number[] = [];
+  for (const row of rows)
+    row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, [...cell].length)));
+  const pad = (cell: string, index: number, row: string[]) =>
+    index === row.length - 1 ? cell : cell + " ".repeat(widths[index]! - [...cell].length);
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
+}
+
+/** `14:03:07`, local time. */
+export function clock(at: number): string {
+  return new Date(at).toTimeString().slice(0, 8);
+}
+
+/** Money, or that it is not known. */
+export function money(usd: number | null): string {
+  return usd === null ? "unknown" : `$${usd.toFixed(usd < 0.1 ? 3 : 2)}`;
+}
+
+// eslint-disable-next-line no-control-regex
+const ESCAPES = /\u001B\[[0-9;?]*[ -/]*[@-~]/g;
+// eslint-disable-next-line no-control-regex
+const CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
+
+/** Control characters of a foreign text must not reach the terminal. */
+export function printable(text: string): string {
+  return text.replaceAll(ESCAPES, "").replaceAll(CONTROLS, "");
+}

@@ -1,0 +1,99 @@
+/** The options that say what is to be done; `plan` and `run` share them. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { OwtError } from "../core/errors.ts";
+import { isFeatureList } from "../core/plan-features.ts";
+import type { WorkRequest } from "../engine/work.ts";
+import type { Io } from "./io.ts";
+
+export type WorkOptions = {
+  config?: string;
+  module?: string;
+  count?: number;
+  withUpstreams?: boolean;
+  again?: boolean;
+  fromTarget?: boolean;
+  agent?: string;
+  model?: string;
+  parallel?: number;
+  sequential?: boolean;
+  json?: boolean;
+};
+
+export function addWorkOptions(command: Command): Command {
+  return command
+    .option("--config <file>", "a feature list or a configuration file; told apart by content")
+    .option("--module <name>", "only the tasks of this module")
+    .addOption(new Option("--count <n>", "at most so many tasks, first ready ones first").argParser(positiveInteger))
+    .option("--with-upstreams", "also what the named tasks depend on")
+    .option("--again", "repeat what is done already")
+    .option("--from-target", "start from the target alone, without earlier work that has not landed")
+    .option("--agent <name>", "claude, demo, or one from the configuration")
+    .option("--model <name>", "the model the agent is to use")
+    .addOption(new Option("--parallel <n>", "agents at a time").argParser(positiveInteger))
+    .option("--sequential", "one agent at a time")
+    .option("--json", "print the answer as JSON");
+}
+
+/** Tells plans, tasks and texts apart: an existing path is a plan, a text with a space is a task in words, the rest are ids. */
+export function toRequest(
+  io: Io,
+  words: string[],
+  options: WorkOptions,
+): { request: WorkRequest; configFile?: string } {
+  const plans: string[] = [];
+  const tasks: string[] = [];
+  const texts: string[] = [];
+  for (const word of words) {
+    if (existsSync(resolve(io.cwd, word))) plans.push(resolve(io.cwd, word));
+    else if (/\s/.test(word.trim())) texts.push(word);
+    else tasks.push(word);
+  }
+  const config = options.config === undefined ? {} : readConfigOption(io, options.config, plans);
+  if (plans.length > 1)
+    throw new OwtError("usage", `one plan at a time, not ${plans.length}`, { hint: "run them one after the other" });
+  const request = {
+    plan: plans[0] ?? null,
+    tasks,
+    texts,
+    module: options.module ?? null,
+    count: options.count ?? null,
+    withUpstreams: options.withUpstreams ?? false,
+    again: options.again ?? false,
+  };
+  return { request, ...config };
+}
+
+function readConfigOption(io: Io, name: string, plans: string[]): { configFile?: string } {
+  const path = resolve(io.cwd, name);
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new OwtError("usage", `--config ${name} cannot be read`, {
+      hint: "name a feature list or a configuration file",
+      cause,
+    });
+  }
+  if (isFeatureList(text) || path.endsWith(".json")) {
+    plans.push(path);
+    return {};
+  }
+  return { configFile: path };
+}
+
+/** Agents at a time as the command line wants it. */
+export function wantedParallel(options: WorkOptions): number | undefined {
+  if (options.sequential && options.parallel !== undefined && options.parallel !== 1) {
+    throw new OwtError("usage", "--sequential and --parallel contradict each other", { hint: "leave one of them out" });
+  }
+  return options.sequential ? 1 : options.parallel;
+}
+
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("expected a whole number above 0");
+  return value;
+}

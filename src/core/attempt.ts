@@ -1,0 +1,66 @@
+/** One try at a task: one agent process in one worktree, and what came of it. */
+import type { Outcome } from "./outcome.ts";
+
+/** What the attempt is about to do. Written before it is done, so that whoever comes next can repeat it. */
+export type AttemptPhase =
+  /** Branch and worktree are being made. */
+  | "workspace"
+  /** Environment files and setup commands are being brought. */
+  | "setup"
+  /** The prompt is written and the agent is being launched. */
+  | "launch"
+  /** The agent has claimed the attempt and works. */
+  | "agent"
+  /** It ended; its leftovers are being committed and judged. */
+  | "collect"
+  | "verify"
+  /** Waits for a person to approve. */
+  | "review"
+  /** Its commit is being merged with the run's tip and checked there. */
+  | "merge"
+  /** `candidate` is to become the run's tip. */
+  | "advance"
+  /** Ended; branch and worktree are still to be tidied. */
+  | "tidy"
+  | "closed";
+
+export type StopCause = "timed_out" | "stopped" | "aborted";
+
+/** Tokens and money of one attempt; null is unknown, never zero. */
+export type Usage = {
+  costUsd: number | null;
+  inputTokens: number | null;
+  outputTokens: number | null;
+  model: string | null;
+};
+
+export type Attempt = {
+  id: number;
+  run: string;
+  task: number;
+  /** 1, 2, … within the task. */
+  number: number;
+  /** The attempt whose worktree, branch and conversation this one goes on with. */
+  continues: number | null;
+  phase: AttemptPhase;
+  agent: string;
+  model: string | null;
+  /** The conversation's id, chosen by us. */
+  session: string;
+  /** Commit its branch started from. */
+  base: string;
+  branch: string;
+  worktree: string;
+  /** What the agent left, after its leftovers were committed. */
+  head: string | null;
+  /** Tree that the task's own verify found green. */
+  verifiedTree: string | null;
+  /** The merge that is about to become, or became, the run's tip. */
+  candidate: string | null;
+  /** Why we are ending, or ended, the agent ourselves. Written before the first signal. */
+  stop: StopCause | null;
+  outcome: Outcome | null;
+  usage: Usage | null;
+  startedAt: number;
+  endedAt: number | null;
+};

@@ -1,0 +1,67 @@
+/** What goes wrong in our own tool: one error class, one table of exit codes. An agent's failure is an outcome, never this. */
+
+/** Why a command could not do its work. Each code has one exit code, below. */
+export type ErrorCode =
+  /** The command line is wrong. */
+  | "usage"
+  /** A named task, run, worktree or rescue does not exist. */
+  | "unknown-name"
+  /** The plan has problems; each stands in the message. */
+  | "plan"
+  /** The configuration has problems; each stands in the message. */
+  | "config"
+  /** The place is not one we can work in: no repository, a copied store, a missing program. */
+  | "environment"
+  /** Commands that the repository brings are not approved. */
+  | "not-approved"
+  /** A person has to do something first. */
+  | "needs-person"
+  /** The target cannot be moved: dirty, or checked out elsewhere. */
+  | "target-dirty"
+  /** The thing exists, but not in a state that allows this. */
+  | "wrong-state"
+  /** Removing would lose work. */
+  | "would-lose-work"
+  /** A program that we called failed in a way we do not know. */
+  | "tool-failed"
+  /** The store is busy, damaged, or newer than this program. */
+  | "store"
+  /** The user interrupted. */
+  | "interrupted"
+  /** A mistake of ours. */
+  | "internal";
+
+const EXIT_CODES: Record<ErrorCode, number> = {
+  usage: 2,
+  "unknown-name": 2,
+  plan: 3,
+  config: 3,
+  environment: 3,
+  "not-approved": 4,
+  "needs-person": 4,
+  "target-dirty": 4,
+  "wrong-state": 2,
+  "would-lose-work": 4,
+  "tool-failed": 1,
+  store: 1,
+  interrupted: 130,
+  internal: 1,
+};
+
+/** One clear error: what and where in the message, what to do next in the hint (a command where there is one). */
+export class OwtError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "OwtError";
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  /** The process exit code that this error ends a command with. */
+  get exitCode(): number {
+    return EXIT_CODES[this.code];
+  }
+}

@@ -1,0 +1,37 @@
+/** Every fact that can happen, as one union. The event log is the only feed: each screen is a reader of it. */
+import type { AttemptPhase, Usage } from "./attempt.ts";
+import type { Outcome } from "./outcome.ts";
+import type { NextStart, Park, TaskState } from "./task.ts";
+
+export type Fact =
+  | { kind: "run-created"; tasks: number; target: string; base: string; buildsOn: string | null }
+  /** A process took the lease and carries this run now. */
+  | { kind: "run-carried"; pid: number }
+  | { kind: "run-wish"; wish: "pause" | "stop" | null }
+  | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
+  | { kind: "run-landed"; target: string; commit: string }
+  | { kind: "task-moved"; from: TaskState; to: TaskState; reason?: string }
+  | { kind: "task-parked"; park: Park; notBefore: number | null }
+  | { kind: "task-answered"; text: string }
+  | { kind: "task-next"; next: NextStart }
+  | { kind: "attempt-opened"; number: number; agent: string; branch: string; worktree: string; base: string }
+  /** Intent: what the attempt is about to do. */
+  | { kind: "attempt-phase"; phase: AttemptPhase }
+  /** The agent's process exists and has claimed the attempt. */
+  | { kind: "agent-started"; pid: number; adopted: boolean }
+  /** A line worth showing that the agent said or did. */
+  | { kind: "agent-said"; text: string }
+  /** Leftovers of the agent were committed by us. */
+  | { kind: "leftovers"; commit: string; left: string[] }
+  | { kind: "verify-started"; command: string; where: "task" | "run" }
+  | { kind: "verify-ended"; command: string; where: "task" | "run"; code: number }
+  | { kind: "attempt-ended"; outcome: Outcome; usage: Usage | null }
+  /** The run's branch now contains this task; `commit` is its merge. */
+  | { kind: "task-integrated"; commit: string; verified: boolean }
+  | { kind: "rescued"; rescue: string; what: string }
+  | { kind: "note"; text: string };
+
+export type FactKind = Fact["kind"];
+
+/** A numbered fact. `at` is epoch milliseconds. */
+export type Event = Fact & { seq: number; at: number; run: string | null; task: number | null; attempt: number | null };

@@ -1,0 +1,78 @@
+/** Names that people and plans give: near misses, safe short forms, and branch names that git and a shell both take. */
+
+/** The candidates that `word` was probably meant to be, nearest first, at most `max`; none when nothing is near. Case is ignored, a
+ *  candidate that ends in `/word` is near, and otherwise up to a third of the letters may differ (one always may). */
+export function nearest(word: string, candidates: Iterable<string>, max = 3): string[] {
+  // Nobody mistypes a text of this length; comparing it would only cost time.
+  if (word.length > 200) return [];
+  const wanted = word.toLowerCase();
+  const bound = Math.max(1, Math.floor(wanted.length / 3));
+  const found: { name: string; distance: number }[] = [];
+  for (const name of new Set(candidates)) {
+    const other = name.toLowerCase();
+    const distance = other.endsWith(`/${wanted}`) ? 0.5 : editDistance(wanted, other, bound);
+    if (distance <= bound) found.push({ name, distance });
+  }
+  return found
+    .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
+    .slice(0, max)
+    .map((entry) => entry.name);
+}
+
+const SLUG_LENGTH = 40;
+
+/** A short name for branches, folders and sessions: 1 to 40 of `[a-z0-9-]`, no `-` at either end, safe as a component of a git ref.
+ *  Accents fall away; a text without any such letter becomes `task`. Different texts may give one slug: the caller keeps them apart. */
+export function slug(text: string): string {
+  const plain = text
+    .normalize("NFKD")
+    .replace(/\p{M}+/gu, "")
+    .toLowerCase();
+  const words = plain.replace(/[^a-z0-9]+/g, "-").replace(/^-/, "");
+  return words.slice(0, SLUG_LENGTH).replace(/-$/, "") || "task";
+}
+
+const BRANCH_LENGTH = 200;
+
+/** Why this cannot be the name of a branch, or null when it can. Stricter than git: only names that need no quoting anywhere, that a
+ *  screen cannot show as something else, and that no command takes for an option or a revision. */
+export function checkBranchName(name: string): string | null {
+  if (name === "") return "is empty";
+  if (name.length > BRANCH_LENGTH) return `is longer than ${BRANCH_LENGTH} characters`;
+  if (/[\p{Cc}\p{Bidi_Control}]/u.test(name))
+    return "holds a control character or one that changes the writing direction";
+  if (name.startsWith("-")) return "begins with a dash and would be taken for an option";
+  if (name.includes("@{")) return "holds @{, which git reads as a revision";
+  if (name.includes("..")) return "holds .., which git reads as a range";
+  if (!/^[A-Za-z0-9]/.test(name)) return "does not begin with a letter or digit";
+  if (!/^[\w./-]*$/.test(name)) return "may hold only letters, digits and . _ - /";
+  if (name.endsWith("/") || name.includes("//")) return "has an empty part between slashes";
+  if (name.endsWith(".") || /(^|\/)\./.test(name)) return "has a part that begins with a dot, or ends in one";
+  // Refs are files: on a file system that ignores case, x.LOCK is git's own lock file, too.
+  if (/\.lock(\/|$)/i.test(name)) return "has a part that ends in .lock";
+  if (/^([a-z]+_)?head$/i.test(name)) return "is a name that git keeps for itself";
+  if (/^refs(\/|$)/i.test(name)) return "begins with refs/, which git would read as a full ref";
+  if (/^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(name)) return "looks like a commit id";
+  return null;
+}
+
+/** Levenshtein with swapped neighbours counted as one; anything above `bound` comes back as `bound + 1`, without being worked out. */
+function editDistance(a: string, b: string, bound: number): number {
+  if (Math.abs(a.length - b.length) > bound) return bound + 1;
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      let cost = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + (same ? 0 : 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) cost = Math.min(cost, beforeLast[j - 2]! + 1);
+      row.push(cost);
+    }
+    if (Math.min(...row) > bound) return bound + 1;
+    beforeLast = last;
+    last = row;
+  }
+  return last[b.length]!;
+}

@@ -1,0 +1,80 @@
+/** How an attempt ended. Judged from evidence (events, exit, git), never from exit code or prose alone. */
+
+export type Outcome =
+  /** The work is in the run's branch. */
+  | { kind: "ok" }
+  /** The agent ended its turn with a question; the answer is a resume. */
+  | { kind: "asked"; question: string }
+  /** The agent ended well and git shows no change. `said` are its last words. */
+  | { kind: "nothing_done"; said: string }
+  /** The agent was refused tools that it needed, and left nothing. */
+  | { kind: "denied"; tools: string[] }
+  /** A usage limit; `resetsAt` in epoch milliseconds where the agent said it. */
+  | { kind: "limit"; resetsAt: number | null }
+  /** Overload, network, server error: the same again may work. */
+  | { kind: "transient"; reason: string }
+  | { kind: "auth"; reason: string }
+  | { kind: "billing"; reason: string }
+  | { kind: "budget"; reason: string }
+  | { kind: "turns"; reason: string }
+  | { kind: "timed_out"; afterMs: number }
+  /** The checks stayed red; `output` is the tail of what they printed. */
+  | { kind: "verify_failed"; command: string; output: string }
+  /** Its work and the run's branch changed the same places. */
+  | { kind: "conflict"; files: string[] }
+  /** A person or a signal stopped it; it can be resumed. */
+  | { kind: "stopped" }
+  /** It was cancelled; it will not be resumed. */
+  | { kind: "aborted" }
+  /** Its process is gone and left no exit: a reboot, a kill from outside. */
+  | { kind: "lost" }
+  /** Anything else, in the agent's words. */
+  | { kind: "failed"; reason: string };
+
+export type OutcomeKind = Outcome["kind"];
+
+/** One line for people: what happened, with the detail that decides. */
+export function describeOutcome(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case "ok":
+      return "done";
+    case "asked":
+      return `asks: ${firstLine(outcome.question)}`;
+    case "nothing_done":
+      return outcome.said ? `changed nothing; its last words: ${firstLine(outcome.said)}` : "changed nothing";
+    case "denied":
+      return `was not allowed to use ${outcome.tools.join(", ")}`;
+    case "limit":
+      return outcome.resetsAt === null
+        ? "met a usage limit"
+        : `met a usage limit that resets at ${new Date(outcome.resetsAt).toISOString()}`;
+    case "timed_out":
+      return `was stopped after ${Math.round(outcome.afterMs / 1000)} s without an end`;
+    case "verify_failed":
+      return `verify failed: ${outcome.command}`;
+    case "conflict":
+      return `conflicts in ${outcome.files.join(", ")}`;
+    case "stopped":
+      return "was stopped";
+    case "aborted":
+      return "was cancelled";
+    case "lost":
+      return "its process disappeared";
+    case "transient":
+    case "auth":
+    case "billing":
+    case "budget":
+    case "turns":
+    case "failed":
+      return `${outcome.kind === "failed" ? "failed" : outcome.kind}: ${firstLine(outcome.reason)}`;
+    default: {
+      const never: never = outcome;
+      return never;
+    }
+  }
+}
+
+function firstLine(text: string): string {
+  const line = text.trim().split("\n", 1)[0] ?? "";
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+}

@@ -1,0 +1,73 @@
+/** What follows when an attempt ended without success: again, later, a person, or failure. Pure. */
+import { describeOutcome, type Outcome } from "./outcome.ts";
+import type { NextStart, Park, Task } from "./task.ts";
+
+export type RetryLimits = { retries: number };
+
+export type Consequence =
+  | { do: "again"; next: NextStart; notBefore: number | null; countsAsFailure: boolean }
+  | { do: "park"; park: Park; next: NextStart; notBefore: number | null }
+  | { do: "fail"; reason: string };
+
+/** Waiting time before try number `failures + 1`: 2 s, 4 s, 8 s … at most 5 minutes. `chance` in [0, 1) spreads it. */
+export function backoffMs(failures: number, chance: number): number {
+  return Math.round(Math.min(300_000, 2_000 * 2 ** failures) * (0.75 + chance / 2));
+}
+
+/** Decides from the outcome of attempt `attempt` what happens to its task.
+ *  Outcomes that integration handles itself (ok, verify_failed, conflict) never come here. */
+export function decideConsequence(
+  task: Pick<Task, "failures">,
+  attempt: number,
+  outcome: Outcome,
+  limits: RetryLimits,
+  now: number,
+  chance: number,
+): Consequence {
+  const resume: NextStart = { kind: "resume", from: attempt };
+  switch (outcome.kind) {
+    case "asked":
+      return { do: "park", park: { for: "answer", question: outcome.question }, next: resume, notBefore: null };
+    case "denied":
+      return { do: "park", park: { for: "permission", tools: outcome.tools }, next: resume, notBefore: null };
+    case "auth":
+    case "billing":
+      return { do: "park", park: { for: "login", reason: describeOutcome(outcome) }, next: resume, notBefore: null };
+    case "limit": {
+      // Without a stated reset the wait grows; the limit is nobody's failure and is not counted as one.
+      const until = outcome.resetsAt ?? now + backoffMs(6, chance);
+      return { do: "park", park: { for: "limit", until }, next: resume, notBefore: until };
+    }
+    case "stopped":
+      return { do: "again", next: resume, notBefore: null, countsAsFailure: false };
+    case "lost":
+    case "transient":
+      return again(task, outcome, limits, { next: resume, notBefore: now + backoffMs(task.failures, chance) });
+    case "timed_out":
+    case "nothing_done":
+    case "failed":
+      return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
+    case "budget":
+    case "turns":
+    case "aborted":
+    case "ok":
+    case "verify_failed":
+    case "conflict":
+      return { do: "fail", reason: describeOutcome(outcome) };
+    default: {
+      const never: never = outcome;
+      return never;
+    }
+  }
+}
+
+function again(
+  task: Pick<Task, "failures">,
+  outcome: Outcome,
+  limits: RetryLimits,
+  how: { next: NextStart; notBefore: number | null },
+): Consequence {
+  if (task.failures < limits.retries) return { do: "again", ...how, countsAsFailure: true };
+  const tries = task.failures + 1;
+  return { do: "fail", reason: `${describeOutcome(outcome)}${tries > 1 ? ` (${tries} tries)` : ""}` };
+}

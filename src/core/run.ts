@@ -1,0 +1,42 @@
+/** A run: one bounded execution of tasks, and the choices it was started with. */
+
+export type RunState =
+  /** Has work left, or waits for a person. */
+  | "open"
+  /** Nothing is left to do. */
+  | "ended";
+
+/** What a person wishes of a run; the process that carries it obeys. */
+export type RunWish = "pause" | "stop" | null;
+
+export type RunOptions = {
+  agent: string | null;
+  model: string | null;
+  maxParallel: number;
+  timeoutMs: number;
+  verify: string[];
+  verifyAttempts: number;
+  retries: number;
+  permissionMode: string | null;
+  allowedTools: string[] | null;
+};
+
+export type Run = {
+  id: string;
+  state: RunState;
+  wish: RunWish;
+  planKind: "markdown" | "feature-list" | "ad-hoc";
+  planPath: string;
+  /** Branch that the run lands on. */
+  target: string;
+  /** Commit that the run started from. */
+  base: string;
+  /** `owt/runs/<id>` */
+  branch: string;
+  /** Unlanded run whose work this one builds on. */
+  buildsOn: string | null;
+  options: RunOptions;
+  createdAt: number;
+  endedAt: number | null;
+  landedAt: number | null;
+};

@@ -1,0 +1,61 @@
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { decideStarts } from "./schedule.ts";
+import type { ReadyTask } from "./schedule.ts";
+
+const ready = (id: string, order: number, pathBelow = 1, priority: ReadyTask["priority"] = "normal"): ReadyTask => ({
+  id,
+  order,
+  pathBelow,
+  priority,
+});
+
+test("user priority comes first, then the longest path below, then plan order", () => {
+  const tasks = [
+    ready("later", 3),
+    ready("earlier", 2),
+    ready("long", 1, 9),
+    ready("low", 0, 99, "low"),
+    ready("high", 4, 0, "high"),
+  ];
+  expect(decideStarts({ ready: tasks, running: 0 }, { maxParallel: 9 })).toEqual([
+    "high",
+    "long",
+    "earlier",
+    "later",
+    "low",
+  ]);
+});
+
+test("no more start than there are free places", () => {
+  const tasks = [ready("a", 0), ready("b", 1), ready("c", 2)];
+  expect(decideStarts({ ready: tasks, running: 1 }, { maxParallel: 3 })).toEqual(["a", "b"]);
+  expect(decideStarts({ ready: tasks, running: 3 }, { maxParallel: 3 })).toEqual([]);
+  // A limit that was lowered while more were running stops nothing and starts nothing.
+  expect(decideStarts({ ready: tasks, running: 5 }, { maxParallel: 3 })).toEqual([]);
+});
+
+const anyTasks = fc
+  .array(fc.record({ pathBelow: fc.nat(5), priority: fc.constantFrom("high", "normal", "low") }), { maxLength: 20 })
+  .map((tasks) => tasks.map((task, order): ReadyTask => ({ ...task, order, id: `t${order}` })));
+
+test("the choice does not depend on the order of the input, leaves no place free, and never prefers the worse", () => {
+  const rank = { high: 0, normal: 1, low: 2 };
+  fc.assert(
+    fc.property(anyTasks, fc.nat(6), fc.nat(8), fc.gen(), (tasks, running, maxParallel, gen) => {
+      const starts = decideStarts({ ready: tasks, running }, { maxParallel });
+      const shuffled = gen(fc.shuffledSubarray, tasks, { minLength: tasks.length });
+      expect(decideStarts({ ready: shuffled, running }, { maxParallel })).toEqual(starts);
+      expect(starts.length).toBe(Math.min(tasks.length, Math.max(0, maxParallel - running)));
+      expect(new Set(starts).size).toBe(starts.length);
+      const chosen = tasks.filter(({ id }) => starts.includes(id));
+      const left = tasks.filter(({ id }) => !starts.includes(id));
+      for (const task of chosen) {
+        for (const other of left) {
+          const difference = rank[task.priority] - rank[other.priority] || other.pathBelow - task.pathBelow;
+          expect(difference).toBeLessThanOrEqual(0);
+        }
+      }
+    }),
+  );
+});

@@ -1,0 +1,91 @@
+/** A task inside a run: its states, the legal moves between them, and why it may stand still. */
+import type { PlannedTask } from "./plan.ts";
+
+export type TaskState =
+  | "pending"
+  | "running"
+  | "verifying"
+  | "review"
+  | "integrating"
+  | "done"
+  | "failed"
+  /** Something it depends on failed or was cancelled. */
+  | "skipped"
+  | "cancelled";
+
+const MOVES: Record<TaskState, readonly TaskState[]> = {
+  pending: ["running", "skipped", "cancelled", "failed"],
+  running: ["verifying", "integrating", "review", "pending", "failed", "cancelled"],
+  verifying: ["review", "integrating", "pending", "failed", "cancelled"],
+  review: ["integrating", "pending", "cancelled", "failed"],
+  integrating: ["done", "pending", "failed", "cancelled"],
+  done: [],
+  failed: ["pending"],
+  skipped: ["pending", "cancelled"],
+  cancelled: ["pending"],
+};
+
+/** Throws on a move that the state model does not know: such a move is a mistake of ours. */
+export function assertLegalMove(from: TaskState, to: TaskState): void {
+  if (!MOVES[from].includes(to)) throw new Error(`a task cannot move from ${from} to ${to}`);
+}
+
+export const FINAL_STATES: ReadonlySet<TaskState> = new Set(["done", "failed", "skipped", "cancelled"]);
+
+/** Why a pending task waits although nothing in the plan holds it, and what a person can do about it. */
+export type Park =
+  | { for: "answer"; question: string }
+  | { for: "conflict"; files: string[]; ours: string; theirs: string }
+  | { for: "permission"; tools: string[] }
+  | { for: "login"; reason: string }
+  | { for: "limit"; until: number | null }
+  | { for: "retry"; reason: string };
+
+/** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */
+export type NextStart =
+  | { kind: "fresh" }
+  | { kind: "resume"; from: number }
+  | { kind: "answer"; from: number; text: string }
+  /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
+  | { kind: "repair"; from: number; command: string; output: string; onto: string | null }
+  /** A person did the work in the worktree: no agent, only the checks and the integration. */
+  | { kind: "by-hand"; from: number }
+  | { kind: "conflict"; from: number; files: string[]; ours: string; theirs: string };
+
+export type Task = {
+  /** Row number, unique in the repository. */
+  id: number;
+  run: string;
+  /** The plan's id, unique in its run: `technical/E05`. */
+  key: string;
+  /** Position in the plan. */
+  order: number;
+  state: TaskState;
+  spec: PlannedTask;
+  /** Content hash of what the task asks for; equal hash and done means: not again. */
+  hash: string;
+  /** Keys in the same run that must be done first. */
+  needs: string[];
+  park: Park | null;
+  /** Epoch milliseconds before which it is not started. */
+  notBefore: number | null;
+  next: NextStart;
+  /** Attempts that ended badly since the last success or retry by hand. */
+  failures: number;
+  /** Rounds in which verify sent it back. */
+  repairs: number;
+  /** Times a conflict sent it back. */
+  conflicts: number;
+  /** A person wishes it cancelled; the process that carries the run obeys. */
+  cancelWish: boolean;
+  /** True once a person approved the reviewed work. */
+  approved: boolean;
+  /** Why it failed or was skipped, in words. */
+  reason: string | null;
+  /** The merge commit in the run's branch. */
+  commit: string | null;
+  /** Whether any verify command stood behind it. */
+  verified: boolean;
+  startedAt: number | null;
+  endedAt: number | null;
+};

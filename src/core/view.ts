@@ -1,0 +1,142 @@
+/** Where every task of a run stands and why it waits, derived once for every face. Pure. */
+import { FINAL_STATES, type Park, type Task } from "./task.ts";
+
+export type Standing =
+  | "ready"
+  /** Waits for other tasks. */
+  | "blocked"
+  /** Waits for a person. */
+  | "waits-for-person"
+  /** Waits for a time: a limit's reset, a pause between tries. */
+  | "waits-for-time"
+  | "working"
+  | "done"
+  | "failed"
+  | "skipped"
+  | "cancelled";
+
+export type TaskView = {
+  task: Task;
+  standing: Standing;
+  /** Why it stands there, in words; empty when there is nothing to say. */
+  why: string;
+};
+
+/** The view of each task, in plan order. `now` is epoch milliseconds. */
+export function viewTasks(tasks: readonly Task[], now: number): TaskView[] {
+  const byKey = new Map(tasks.map((task) => [task.key, task]));
+  return tasks.map((task) => viewTask(task, byKey, now));
+}
+
+function viewTask(task: Task, byKey: ReadonlyMap<string, Task>, now: number): TaskView {
+  switch (task.state) {
+    case "pending":
+      return viewPending(task, byKey, now);
+    case "review":
+      return task.approved
+        ? { task, standing: "working", why: "approved" }
+        : { task, standing: "waits-for-person", why: "waits for approval" };
+    case "running":
+    case "verifying":
+    case "integrating":
+      return { task, standing: "working", why: task.state };
+    case "done":
+      return { task, standing: "done", why: task.verified ? "" : "unverified" };
+    case "failed":
+    case "skipped":
+    case "cancelled":
+      return { task, standing: task.state, why: task.reason ?? "" };
+    default: {
+      const never: never = task.state;
+      return never;
+    }
+  }
+}
+
+function viewPending(task: Task, byKey: ReadonlyMap<string, Task>, now: number): TaskView {
+  if (task.park && waitsForPerson(task.park))
+    return { task, standing: "waits-for-person", why: describePark(task.park) };
+  const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
+  if (open.length > 0) return { task, standing: "blocked", why: `waits for ${open.join(", ")}` };
+  if (task.notBefore !== null && task.notBefore > now) {
+    const until = new Date(task.notBefore).toISOString();
+    return { task, standing: "waits-for-time", why: task.park ? describePark(task.park) : `tries again at ${until}` };
+  }
+  return { task, standing: "ready", why: "" };
+}
+
+/** Whether only a person can make this task go on. */
+export function waitsForPerson(park: Park): boolean {
+  return park.for !== "limit" && park.for !== "retry";
+}
+
+/** Why a parked task waits, in words. */
+export function describePark(park: Park): string {
+  switch (park.for) {
+    case "answer":
+      return `asks: ${park.question}`;
+    case "conflict":
+      return `conflict in ${park.files.join(", ")}`;
+    case "permission":
+      return `was not allowed to use ${park.tools.join(", ")}`;
+    case "login":
+      return park.reason;
+    case "limit":
+      return park.until === null
+        ? "waits for a usage limit"
+        : `waits for a usage limit until ${new Date(park.until).toISOString()}`;
+    case "retry":
+      return park.reason;
+    default: {
+      const never: never = park;
+      return never;
+    }
+  }
+}
+
+/** The command that answers a task which waits for a person. */
+export function answerCommand(task: Task): string {
+  if (task.state === "review") return `owt task approve ${task.key}`;
+  switch (task.park?.for) {
+    case "answer":
+      return `owt task answer ${task.key} "…"`;
+    default:
+      return `owt task retry ${task.key}`;
+  }
+}
+
+/** Whether nothing will happen to these tasks any more unless a person does something. */
+export function isSettled(views: readonly TaskView[]): boolean {
+  const settled = new Set<Standing>(["waits-for-person", "done", "failed", "skipped", "cancelled"]);
+  const waiting = new Set(views.filter((view) => view.standing === "waits-for-person").map((view) => view.task.key));
+  // A task that is blocked only through one that waits for a person waits for that person too.
+  for (let grew = true; grew;) {
+    grew = false;
+    for (const view of views) {
+      if (view.standing !== "blocked" || waiting.has(view.task.key)) continue;
+      if (view.task.needs.some((key) => waiting.has(key))) {
+        waiting.add(view.task.key);
+        grew = true;
+      }
+    }
+  }
+  return views.every((view) => settled.has(view.standing) || waiting.has(view.task.key));
+}
+
+/** Pending tasks whose upstream failed, was skipped or was cancelled, with the reason: they cannot run any more. */
+export function findSkips(tasks: readonly Task[]): { task: Task; reason: string }[] {
+  const byKey = new Map(tasks.map((task) => [task.key, task]));
+  const dead = new Set(["failed", "skipped", "cancelled"]);
+  return tasks.flatMap((task) => {
+    if (task.state !== "pending") return [];
+    const lost = task.needs.filter((key) => dead.has(byKey.get(key)?.state ?? ""));
+    return lost.length > 0 ? [{ task, reason: `needs ${lost.join(", ")}` }] : [];
+  });
+}
+
+/** How many tasks ended in which way. */
+export function countFinal(tasks: readonly Task[]): Record<"done" | "failed" | "skipped" | "cancelled", number> {
+  const counts = { done: 0, failed: 0, skipped: 0, cancelled: 0 };
+  for (const task of tasks) if (FINAL_STATES.has(task.state)) counts[task.state as keyof typeof counts]++;
+  return counts;
+}

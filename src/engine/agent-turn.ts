@@ -1,0 +1,144 @@
+/** The phases in which the agent has the word: its prompt is written, it is launched or adopted, and its end awaited. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { QUESTION_MARKER, type Turn } from "../agents/agent.ts";
+import type { StopCause } from "../core/attempt.ts";
+import { type PromptContext, renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
+import { agentGitEnv } from "../git/git.ts";
+import { readTail } from "../lib/tail.ts";
+import { appendEvent } from "../store/events.ts";
+import { readTasks } from "../store/tasks.ts";
+import { agentEnvironment } from "../system/environment.ts";
+import { writeFileAtomically } from "../system/files.ts";
+import { launch, type Launched, readLaunch, stopTree, waitForEnd } from "../system/launch.ts";
+import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
+import { graceMs } from "./check.ts";
+import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { verifyCommands } from "./task-steps.ts";
+
+/** Children of this process, so that their end is seen at once; others are watched for. */
+const ownChildren = new Map<number, Launched>();
+
+/** Launches the agent, unless it already claimed this attempt. Two launches of one attempt cannot both win: the claim is exclusive. */
+export async function launchStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  const { run, task, attempt } = carried;
+  const dir = attemptDir(engine, attempt.id);
+  const adopted = readLaunch(dir).kind !== "unclaimed";
+  const launched = adopted ? null : launchAgent(engine, carried, dir);
+  if (launched) ownChildren.set(attempt.id, launched);
+  engine.store.transaction(() => {
+    moveOn(engine, carried, "agent");
+    const about = { run: run.id, task: task.id, attempt: attempt.id };
+    appendEvent(engine.store, engine.now(), about, { kind: "agent-started", pid: launched?.pid ?? 0, adopted });
+  });
+  return "on";
+}
+
+function launchAgent(engine: Engine, carried: Carried, dir: string): Launched {
+  const { run, task, attempt } = carried;
+  const agent = findAgent(engine, attempt.agent);
+  const invocation = agent.invoke(composeTurn(engine, carried));
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  writeFileAtomically(join(dir, "prompt"), invocation.stdin);
+  return launch({
+    dir,
+    file: invocation.file,
+    args: invocation.args,
+    cwd: attempt.worktree,
+    env: {
+      ...agentEnvironment(engine.env, engine.config.environment.pass),
+      ...agentGitEnv(),
+      ...invocation.env,
+      OWT_RUN: run.id,
+      OWT_TASK: task.key,
+    },
+    stdinFile: join(dir, "prompt"),
+    outFile: join(dir, "out"),
+    errFile: join(dir, "err"),
+    mode: engine.launchMode,
+  });
+}
+
+function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
+  const agent = findAgent(engine, attempt.agent);
+  const settings = engine.config.agent.named[attempt.agent];
+  const verify = verifyCommands(run, task);
+  const context: PromptContext = {
+    spec: task.spec,
+    completed: completedUpstreams(engine, task.needs, run.id),
+    verify,
+    branch: attempt.branch,
+    questionMarker: QUESTION_MARKER,
+  };
+  const resume = task.next.kind !== "fresh" && agent.hasConversation(attempt.session);
+  const fresh = task.next.kind === "fresh" || task.next.kind === "by-hand";
+  return {
+    prompt: fresh
+      ? renderTaskPrompt(context)
+      : renderFollowUp(task.next as Parameters<typeof renderFollowUp>[0], context, resume),
+    session: attempt.session,
+    resume,
+    model: attempt.model,
+    permissionMode: run.options.permissionMode ?? settings?.permission_mode ?? "acceptEdits",
+    allowedTools: allowedTools(run.options.allowedTools ?? settings?.allowed_tools ?? [], verify),
+  };
+}
+
+/** What an unattended agent must be able to do: commit, look at its repository, and run what its work is checked with. */
+function allowedTools(configured: string[], verify: string[]): string[] {
+  const git = ["add", "commit", "status", "diff", "log", "show"].map((verb) => `Bash(git ${verb}:*)`);
+  return [...new Set([...configured, ...git, ...verify.map((command) => `Bash(${command})`)])];
+}
+
+function completedUpstreams(engine: Engine, needs: string[], run: string): string[] {
+  const done = new Set(
+    readTasks(engine.store, run)
+      .filter((task) => task.state === "done")
+      .map((task) => task.key),
+  );
+  return needs.filter((key) => done.has(key));
+}
+
+/** Waits for the agent's end: its own, the timeout's, or a person's. */
+export async function agentStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  const { run, attempt } = carried;
+  const dir = attemptDir(engine, attempt.id);
+  const launched = ownChildren.get(attempt.id);
+  if (!launched && readLaunch(dir).kind === "unclaimed") {
+    // Whoever launched it died before the claim. Another launch in the same folder is safe: only one of the two can claim.
+    moveOn(engine, carried, "launch");
+    return "on";
+  }
+  let stopping: Promise<void> | null = null;
+  const stop = (cause: StopCause) => {
+    requestStopOnce(engine, carried, cause);
+    stopping ??= stopTree(dir, { graceMs: graceMs(engine) });
+  };
+  engine.live.set(attempt.id, stop);
+  // Never more than the whole timeout from now: a clock that jumped must not end an agent early or keep it for ever.
+  const left = Math.min(run.options.timeoutMs, Math.max(0, attempt.startedAt + run.options.timeoutMs - engine.now()));
+  const timer = setTimeout(() => stop("timed_out"), Math.min(left, 2 ** 31 - 1));
+  if (attempt.stop) stop(attempt.stop);
+  try {
+    await waitForEnd(dir, launched ? { launched } : {});
+    await (stopping ?? Promise.resolve());
+  } finally {
+    clearTimeout(timer);
+    engine.live.delete(attempt.id);
+    ownChildren.delete(attempt.id);
+  }
+  if (readLaunch(dir).kind === "unclaimed") {
+    finish(engine, carried, {
+      kind: "failed",
+      reason: `the agent could not be started: ${readTail(join(dir, "err"), 2_048).trim()}`,
+    });
+  } else {
+    moveOn(engine, carried, "collect");
+  }
+  return "on";
+}
+
+function requestStopOnce(engine: Engine, { attempt }: Carried, cause: StopCause): void {
+  engine.live.delete(attempt.id);
+  requestStop(engine, attempt, cause);
+}

@@ -1,0 +1,92 @@
+/** Commands that the repository brings run only after the user approved them, once, by their content.
+ *  What was approved is remembered outside the repository, so that no commit can approve itself. */
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { commandList } from "../core/config.ts";
+import { OwtError } from "../core/errors.ts";
+import type { PlannedTask, PlanSettings } from "../core/plan.ts";
+import { userStateDir } from "../system/config-files.ts";
+import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import type { Engine } from "./engine.ts";
+
+/** Something the repository wants to have run or allowed: where it stands and what it says. */
+export type Grant = { where: string; what: string };
+
+/** Permission modes that let an agent do more than edit files inside its worktree. */
+const WIDE_MODES = new Set(["bypassPermissions", "auto"]);
+
+/** Everything of the configuration, the plan's settings and these tasks that needs an approval. */
+export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], settings: PlanSettings): Grant[] {
+  const grants: Grant[] = [];
+  const add = (where: string, what: string | undefined) => what?.trim() && grants.push({ where, what });
+  for (const layer of engine.layers.filter((each) => each.origin === "repository")) {
+    const { run, environment, agent } = layer.values;
+    for (const command of commandList(run?.verify)) add(`${layer.name} [run] verify`, command);
+    for (const command of commandList(environment?.install_command))
+      add(`${layer.name} [environment] install_command`, command);
+    for (const [name, values] of Object.entries(agent?.named ?? {})) {
+      const where = `${layer.name} [agent.${name}]`;
+      if (values.command !== undefined) add(`${where} command`, commandList(values.command).join(" "));
+      if (values.extra_args !== undefined) add(`${where} extra_args`, values.extra_args.join(" "));
+      grants.push(...wideGrants(where, values.permission_mode, values.allowed_tools));
+    }
+  }
+  grants.push(...wideGrants("plan", settings.permissionMode, settings.allowedTools));
+  for (const task of tasks) for (const command of task.verify) add(`${task.source.file} verify`, command);
+  return unique(grants);
+}
+
+/** An allow-list for named commands is the plan's business; one that allows every command is the user's. */
+function wideGrants(where: string, mode: string | undefined, tools: string[] | undefined): Grant[] {
+  const modes = mode !== undefined && WIDE_MODES.has(mode) ? [{ where: `${where} permission_mode`, what: mode }] : [];
+  const wide = (tools ?? []).filter((tool) => /^Bash(\(\s*\*?:?\*?\s*\))?$/.test(tool.trim()));
+  return [...modes, ...wide.map((tool) => ({ where: `${where} allowed_tools`, what: tool }))];
+}
+
+/** Those of the grants that the user has not approved for this repository. */
+export function grantsMissing(engine: Engine, grants: readonly Grant[]): Grant[] {
+  const approved = new Set(readApprovals(engine)[engine.repo.commonDir]);
+  return grants.filter((grant) => !approved.has(hashOf(grant)));
+}
+
+/** Remembers that the user approved these. */
+export function approveGrants(engine: Engine, grants: readonly Grant[]): void {
+  const all = readApprovals(engine);
+  const mine = new Set(all[engine.repo.commonDir]);
+  for (const grant of grants) mine.add(hashOf(grant));
+  writeFileAtomically(
+    approvalsFile(engine),
+    `${JSON.stringify({ ...all, [engine.repo.commonDir]: [...mine] }, null, 2)}\n`,
+  );
+}
+
+/** Throws `not-approved`, naming each command and the line that approves them. */
+export function requireApproval(engine: Engine, grants: readonly Grant[], hint = "owt config approve"): void {
+  const missing = grantsMissing(engine, grants);
+  if (missing.length === 0) return;
+  const lines = missing.map((grant) => `  ${grant.where}: ${grant.what}`);
+  throw new OwtError(
+    "not-approved",
+    `this repository brings commands that are not approved yet:\n${lines.join("\n")}`,
+    {
+      hint: `read them, then: ${hint}`,
+    },
+  );
+}
+
+function readApprovals(engine: Engine): Record<string, string[]> {
+  return JSON.parse(readTextIfThere(approvalsFile(engine)) ?? "{}") as Record<string, string[]>;
+}
+
+function approvalsFile(engine: Engine): string {
+  return join(userStateDir(engine.env), "approvals.json");
+}
+
+/** The command itself decides, not the place it stands in: moving a line asks for nothing new. */
+function hashOf(grant: Grant): string {
+  return createHash("sha256").update(grant.what.trim()).digest("hex");
+}
+
+function unique(grants: Grant[]): Grant[] {
+  return [...new Map(grants.map((grant) => [hashOf(grant), grant])).values()];
+}

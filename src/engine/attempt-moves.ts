@@ -1,0 +1,96 @@
+/** The moves that the phases of an attempt make in the store: on to the next phase, back to the agent, to an end. */
+import type { Attempt, StopCause } from "../core/attempt.ts";
+import type { Outcome } from "../core/outcome.ts";
+import { decideConsequence } from "../core/retry.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
+import { changeAttempt, endAttempt, moveAttempt, readAttempts } from "../store/attempts.ts";
+import { changeTask, moveTask, readTask } from "../store/tasks.ts";
+import type { Engine } from "./engine.ts";
+
+/** Everything a phase works on, read anew before each. */
+export type Carried = { run: Run; task: Task; attempt: Attempt };
+
+/** What a phase says: go on with the next one, or leave the attempt as it stands. */
+export type StepResult = "on" | "leave";
+
+/** The task state that belongs to a phase. */
+const TASK_STATE: Partial<Record<Attempt["phase"], Task["state"]>> = {
+  verify: "verifying",
+  review: "review",
+  merge: "integrating",
+};
+
+/** Moves an attempt to its next phase, and its task along with it. */
+export function moveOn(
+  engine: Engine,
+  { attempt, task }: Carried,
+  phase: Attempt["phase"],
+  change: Parameters<typeof moveAttempt>[4] = {},
+): void {
+  engine.store.transaction(() => {
+    if (!moveAttempt(engine.store, engine.now(), attempt, phase, change)) return;
+    const state = TASK_STATE[phase];
+    if (state !== undefined && state !== task.state) moveTask(engine.store, engine.now(), task, state);
+  });
+}
+
+/** Ends an attempt without success and decides what becomes of its task. */
+export function finish(engine: Engine, { run, task, attempt }: Carried, outcome: Outcome): void {
+  const now = engine.now();
+  engine.store.transaction(() => {
+    if (!endAttempt(engine.store, now, attempt, outcome)) return;
+    if (task.cancelWish || outcome.kind === "aborted") {
+      moveTask(engine.store, now, task, "cancelled", { reason: "cancelled", endedAt: now, cancelWish: false });
+      return;
+    }
+    const limits = { retries: run.options.retries };
+    const then = decideConsequence(task, attempt.id, outcome, limits, now, engine.chance());
+    switch (then.do) {
+      case "again": {
+        const failures = task.failures + (then.countsAsFailure ? 1 : 0);
+        moveTask(engine.store, now, task, "pending", { next: then.next, notBefore: then.notBefore, failures });
+        return;
+      }
+      case "park":
+        moveTask(engine.store, now, task, "pending", { park: then.park, next: then.next, notBefore: then.notBefore });
+        return;
+      case "fail":
+        moveTask(engine.store, now, task, "failed", { reason: then.reason, endedAt: now });
+        return;
+      default: {
+        const never: never = then;
+        return never;
+      }
+    }
+  });
+}
+
+/** Asks for the end of an attempt. The cause is written first, so that it holds even if we die on the way. */
+export function requestStop(engine: Engine, attempt: Attempt, cause: StopCause): void {
+  if (attempt.stop === null) changeAttempt(engine.store, attempt.id, { stop: cause });
+  engine.live.get(attempt.id)?.(cause);
+}
+
+/** Whether a later attempt works on in this one's worktree. */
+export function isContinued(engine: Engine, attempt: Attempt): boolean {
+  const task = readTask(engine.store, attempt.task);
+  if (task && task.next.kind !== "fresh" && task.next.from === attempt.id && task.state === "pending") return true;
+  return readAttempts(engine.store, attempt.task).some((later) => later.continues === attempt.id);
+}
+
+/** Sends a task back to its agent. */
+export function sendBack(
+  engine: Engine,
+  { task, attempt }: Carried,
+  outcome: Outcome,
+  next: Task["next"],
+  counts: { repairs?: number; conflicts?: number },
+): void {
+  const now = engine.now();
+  engine.store.transaction(() => {
+    if (!endAttempt(engine.store, now, attempt, outcome)) return;
+    changeTask(engine.store, task.id, counts);
+    moveTask(engine.store, now, task, "pending", { next });
+  });
+}

@@ -1,0 +1,102 @@
+/** Carries one attempt from its intent to its end, one phase after the other. Each phase can be repeated: after a crash
+ *  the next process calls the same function, and there is no other recovery. */
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { Attempt } from "../core/attempt.ts";
+import { slug } from "../core/names.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
+import { readRef } from "../git/branch.ts";
+import { openAttempt, readAttempt } from "../store/attempts.ts";
+import { readRun } from "../store/runs.ts";
+import { moveTask, readTask } from "../store/tasks.ts";
+import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { agentStep, launchStep } from "./agent-turn.ts";
+import { collectStep } from "./collect.ts";
+import { type Engine, worktreeHome } from "./engine.ts";
+import { advanceStep, mergeStep } from "./integrate.ts";
+import { tidyStep } from "./tidy.ts";
+import { setupStep, verifyStep, workspaceStep } from "./task-steps.ts";
+
+const STEPS: Record<
+  Exclude<Attempt["phase"], "closed" | "review">,
+  (engine: Engine, carried: Carried) => Promise<StepResult>
+> = {
+  workspace: workspaceStep,
+  setup: setupStep,
+  launch: launchStep,
+  agent: agentStep,
+  collect: collectStep,
+  verify: verifyStep,
+  merge: mergeStep,
+  advance: advanceStep,
+  tidy: tidyStep,
+};
+
+/** Phases in which a wish to stop is obeyed at once; in the others it is too early or too late to. */
+const STOPPABLE = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "verify", "review", "merge"]);
+
+/** Opens the next attempt of a pending task: the intent to try it, from the tip of its run. False when it was taken. */
+export async function startAttempt(
+  engine: Engine,
+  run: Run,
+  task: Task,
+  agent: string,
+  model: string | null,
+): Promise<Attempt | null> {
+  const base = await readRef(engine.repo, `refs/heads/${run.branch}`);
+  if (!base) throw new Error(`the branch ${run.branch} is gone`);
+  const before = task.next.kind === "fresh" ? null : readAttempt(engine.store, task.next.from);
+  return engine.store.transaction(() => {
+    const now = engine.now();
+    const change = { park: null, notBefore: null, startedAt: task.startedAt ?? now };
+    if (!moveTask(engine.store, now, task, "running", change)) return null;
+    return openAttempt(engine.store, now, {
+      run: run.id,
+      task: task.id,
+      continues: before?.id ?? null,
+      phase: task.next.kind === "by-hand" ? "collect" : "workspace",
+      agent: before?.agent ?? agent,
+      model: before?.model ?? model,
+      session: before?.session ?? randomUUID(),
+      base: before?.base ?? base,
+      place: (id) => (before ? { branch: before.branch, worktree: before.worktree } : placeOf(engine, task, id)),
+    });
+  });
+}
+
+/** The branch and folder of a new attempt. A plan's own branch name is used as it is; ours are unique. */
+function placeOf(engine: Engine, task: Task, id: number): Pick<Attempt, "branch" | "worktree"> {
+  const name = slug(task.key);
+  return {
+    branch: task.spec.branch ?? `owt/tasks/${name}/${id}`,
+    worktree: join(worktreeHome(engine), `${name}-${id}`),
+  };
+}
+
+/** Carries an attempt until it is closed, waits for a person, or is interrupted. */
+export async function carryAttempt(engine: Engine, id: number): Promise<void> {
+  for (;;) {
+    const carried = readCarried(engine, id);
+    if (!carried) return;
+    const { attempt, task } = carried;
+    if (attempt.stop && STOPPABLE.has(attempt.phase)) {
+      finish(engine, carried, attempt.stop === "aborted" ? { kind: "aborted" } : { kind: "stopped" });
+      continue;
+    }
+    if (attempt.phase === "review") {
+      if (!task.approved) return;
+      moveOn(engine, carried, "merge");
+      continue;
+    }
+    if (attempt.phase === "closed") return;
+    if ((await STEPS[attempt.phase](engine, carried)) === "leave") return;
+  }
+}
+
+function readCarried(engine: Engine, id: number): Carried | null {
+  const attempt = readAttempt(engine.store, id);
+  const task = attempt && readTask(engine.store, attempt.task);
+  const run = attempt && readRun(engine.store, attempt.run);
+  return attempt && task && run ? { attempt, task, run } : null;
+}

@@ -1,0 +1,89 @@
+/** Runs one setup or verify command so that it survives us like an agent does: whoever comes next waits for its end
+ *  instead of running it twice. */
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseDuration } from "../lib/duration.ts";
+import { lastLines, readTail } from "../lib/tail.ts";
+import { commandEnvironment } from "../system/environment.ts";
+import { launch, readLaunch, stopTree, waitForEnd } from "../system/launch.ts";
+import type { Engine } from "./engine.ts";
+
+export type Check = {
+  /** Attempt that the check belongs to; stopping the attempt stops the check. */
+  attempt: number;
+  /** Folder of this one execution; the same folder is never executed twice. */
+  dir: string;
+  /** A shell command of the user, approved or standard. */
+  command: string;
+  cwd: string;
+  timeoutMs: number;
+};
+
+/** `interrupted` means: stopped by a person; it will be executed anew. */
+export type CheckResult = { code: number; output: string } | "interrupted";
+
+/** What is kept of a check's output for people and agents. */
+const TAIL_BYTES = 16 * 1024;
+const TAIL_LINES = 120;
+/** The exit code that stands for a timeout, as in coreutils. */
+const TIMED_OUT = 124;
+
+export async function runCheck(engine: Engine, check: Check): Promise<CheckResult> {
+  setAsideInterrupted(check.dir);
+  mkdirSync(check.dir, { recursive: true, mode: 0o700 });
+  const before = readLaunch(check.dir);
+  const launched = before.kind === "unclaimed" ? launchCheck(engine, check) : undefined;
+  let stopped: "timed_out" | "interrupted" | null = null;
+  const stop = (why: "timed_out" | "interrupted") => {
+    stopped ??= why;
+    writeFileSync(join(check.dir, "stopping"), why);
+    void stopTree(check.dir, { graceMs: graceMs(engine) });
+  };
+  const timer = setTimeout(() => stop("timed_out"), check.timeoutMs);
+  engine.live.set(check.attempt, () => stop("interrupted"));
+  try {
+    const end = await waitForEnd(check.dir, launched ? { launched } : {});
+    if (stopped === "interrupted") return "interrupted";
+    if (stopped === "timed_out")
+      return { code: TIMED_OUT, output: `${outputOf(check.dir)}\nstopped after ${check.timeoutMs / 1_000} s` };
+    return end.kind === "finished" ? { code: end.code, output: outputOf(check.dir) } : lostCheck(check.dir);
+  } finally {
+    clearTimeout(timer);
+    engine.live.delete(check.attempt);
+  }
+}
+
+function launchCheck(engine: Engine, check: Check) {
+  return launch({
+    dir: check.dir,
+    file: "sh",
+    args: ["-c", check.command],
+    cwd: check.cwd,
+    env: { ...commandEnvironment(engine.env, engine.config.environment.pass), CI: "1" },
+    outFile: join(check.dir, "out"),
+    errFile: join(check.dir, "out"),
+    mode: engine.launchMode,
+  });
+}
+
+/** A check that was stopped, or lost to a reboot, says nothing about the work: its folder steps aside. */
+function setAsideInterrupted(dir: string): void {
+  if (!existsSync(dir)) return;
+  const state = readLaunch(dir);
+  if (existsSync(join(dir, "stopping")) ? state.kind !== "alive" : state.kind === "lost") {
+    renameSync(dir, `${dir}.aside-${Date.now()}`);
+  }
+}
+
+function lostCheck(dir: string): CheckResult {
+  return { code: 137, output: `${outputOf(dir)}\nits process disappeared` };
+}
+
+function outputOf(dir: string): string {
+  return lastLines(readTail(join(dir, "out"), TAIL_BYTES), TAIL_LINES);
+}
+
+/** How long a process is given between the first signal and the last. */
+export function graceMs(engine: Pick<Engine, "config">): number {
+  return parseDuration(engine.config.run.grace) ?? 10_000;
+}

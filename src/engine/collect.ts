@@ -1,0 +1,114 @@
+/** After the agent: what it left is committed on its branch, and the attempt is judged from events, exit and git. */
+import { join } from "node:path";
+import { type Evidence, gather, noEvidence } from "../agents/agent.ts";
+import type { Outcome } from "../core/outcome.ts";
+import { readLines } from "../lib/lines.ts";
+import { lastLines, readTail } from "../lib/tail.ts";
+import { readTree } from "../git/commit.ts";
+import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
+import { clearStaleLocks } from "../git/locks.ts";
+import { findPlace } from "../git/place.ts";
+import { appendEvent } from "../store/events.ts";
+import { setUsage } from "../store/attempts.ts";
+import { readLaunch, sweepOrphans } from "../system/launch.ts";
+import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { conflicted } from "./integrate.ts";
+import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { verifyCommands } from "./task-steps.ts";
+import { environmentFiles } from "./workspace.ts";
+
+/** Larger files are never committed by us. */
+const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
+
+export async function collectStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  const { run, task, attempt } = carried;
+  const byHand = task.next.kind === "by-hand";
+  if (!byHand) await sweepOrphans(attemptDir(engine, attempt.id));
+  const place = findPlace(engine.repo, attempt.worktree);
+  if (place) await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] });
+  const leftovers = await commitLeftovers(engine.repo, attempt.worktree, {
+    branch: attempt.branch,
+    exclude: [...environmentFiles(engine), ".claude/settings.local.json"],
+    maxFileBytes: MAX_LEFTOVER_BYTES,
+    message: `${task.spec.title}\n\nLeft uncommitted by the agent and committed by owt.\n\nOwt-Task: ${task.key}`,
+  });
+  const head = leftovers.tip ?? attempt.base;
+  const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
+  const evidence = byHand ? null : readEvidence(engine, carried, changed);
+  const judged = evidence ? judge(engine, carried, evidence) : byHandOutcome(changed);
+  const outcome = judged.kind === "ok" ? (blockedOutcome(leftovers) ?? judged) : judged;
+  const usage = evidence?.results.findLast((result) => result.usage)?.usage ?? null;
+  engine.store.transaction(() => {
+    const about = { run: run.id, task: task.id, attempt: attempt.id };
+    if (usage) setUsage(engine.store, attempt.id, usage);
+    if (leftovers.commit) {
+      appendEvent(engine.store, engine.now(), about, {
+        kind: "leftovers",
+        commit: leftovers.commit,
+        left: leftovers.left.map((each) => each.path),
+      });
+    }
+    if (outcome.kind === "ok") {
+      const phase =
+        verifyCommands(run, task).length > 0 ? "verify" : task.spec.needsReview && !task.approved ? "review" : "merge";
+      moveOn(engine, carried, phase, { head });
+    } else if (outcome.kind === "conflict") {
+      conflicted(engine, carried, outcome.files, task.next.kind === "conflict" ? task.next.theirs : head, head);
+    } else {
+      finish(engine, { ...carried, attempt: { ...attempt, usage } }, outcome);
+    }
+  });
+  return "on";
+}
+
+function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): Outcome {
+  if (attempt.stop === "timed_out") return { kind: "timed_out", afterMs: run.options.timeoutMs };
+  // An agent that ended by itself before the signal reached it is judged by what it did.
+  const endedItself = evidence.exitCode === 0;
+  if (attempt.stop && !endedItself) return { kind: attempt.stop };
+  return findAgent(engine, attempt.agent).judge(evidence);
+}
+
+function readEvidence(engine: Engine, { attempt }: Carried, changed: boolean): Evidence {
+  const dir = attemptDir(engine, attempt.id);
+  const agent = findAgent(engine, attempt.agent);
+  const evidence = noEvidence();
+  readLines(
+    join(dir, "out"),
+    0,
+    (line) => {
+      for (const event of agent.parse(line)) gather(evidence, event);
+    },
+    true,
+  );
+  const end = readLaunch(dir);
+  evidence.exitCode = end.kind === "finished" ? end.code : null;
+  evidence.stderrTail = lastLines(readTail(join(dir, "err"), 4_096), 10);
+  evidence.changed = changed;
+  return evidence;
+}
+
+/** What stands in the way of taking the work as it is, though the agent ended well. */
+function blockedOutcome({ blocked, left, head }: Leftovers): Outcome | null {
+  switch (blocked) {
+    case null:
+      return null;
+    case "unmerged":
+      return { kind: "conflict", files: left.map((each) => each.path) };
+    case "rebase-in-progress":
+      return { kind: "failed", reason: "the agent left a rebase half done" };
+    case "head-elsewhere":
+      return {
+        kind: "failed",
+        reason: `the agent left its branch: HEAD is on ${head.branch ?? head.oid ?? "nothing"}`,
+      };
+    default: {
+      const never: never = blocked;
+      return never;
+    }
+  }
+}
+
+function byHandOutcome(changed: boolean): Outcome {
+  return changed ? { kind: "ok" } : { kind: "nothing_done", said: "" };
+}

@@ -1,0 +1,132 @@
+/** What every use case works with: the repository, its store, the configuration, the agents, the clock. */
+import { randomInt } from "node:crypto";
+import { basename, dirname, join, resolve } from "node:path";
+import { claudeAgent } from "../agents/claude.ts";
+import { commandAgent } from "../agents/command.ts";
+import { demoAgent } from "../agents/demo.ts";
+import type { Agent } from "../agents/agent.ts";
+import { commandList, type Config, type ConfigValues, type Layer } from "../core/config.ts";
+import { OwtError } from "../core/errors.ts";
+import { nearest } from "../core/names.ts";
+import type { StopCause } from "../core/attempt.ts";
+import { readIdentity } from "../git/commit.ts";
+import type { Identity } from "../git/git.ts";
+import { openRepo, type Repo } from "../git/repo.ts";
+import { openStore, type Store } from "../store/database.ts";
+import { loadConfig } from "../system/config-files.ts";
+import { type LaunchMode, probeLaunchMode } from "../system/launch.ts";
+
+export type Engine = {
+  repo: Repo;
+  store: Store;
+  config: Config;
+  layers: Layer[];
+  /** How owt calls itself, as an argument array. */
+  owtCommand: string[];
+  env: NodeJS.ProcessEnv;
+  launchMode: LaunchMode;
+  now(): number;
+  /** A number in [0, 1), for spreading retries. */
+  chance(): number;
+  /** Ends what an attempt waits for right now; set while its agent or a check of it runs. */
+  live: Map<number, (cause: StopCause) => void>;
+  /** Who the commits of owt are by: the user as git knows them, else a named default. */
+  identity: Identity;
+  /** One integration at a time in each run. */
+  queues: Map<string, Promise<unknown>>;
+};
+
+export type OpenOptions = {
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  owtCommand: string[];
+  flags?: ConfigValues;
+  configFile?: string;
+};
+
+/** Opens the repository at `cwd` with its store and configuration. */
+export async function openEngine(options: OpenOptions): Promise<Engine> {
+  const repo = await openRepo(options.cwd);
+  const { config, layers } = loadConfig(repo.root, {
+    env: options.env,
+    ...(options.flags ? { flags: options.flags } : {}),
+    ...(options.configFile ? { file: resolve(options.cwd, options.configFile) } : {}),
+  });
+  return {
+    repo,
+    store: openStore(repo.commonDir),
+    config,
+    layers,
+    owtCommand: options.owtCommand,
+    env: options.env,
+    launchMode: await probeLaunchMode(),
+    now: Date.now,
+    chance: () => randomInt(2 ** 32) / 2 ** 32,
+    identity: await readIdentity(repo),
+    live: new Map(),
+    queues: new Map(),
+  };
+}
+
+/** Ends the live git processes and closes the store. */
+export async function closeEngine(engine: Engine): Promise<void> {
+  await engine.repo.close();
+  engine.store.close();
+}
+
+/** The folder of an attempt: prompt, output, claim and exit. */
+export function attemptDir(engine: Engine, attempt: number): string {
+  return join(engine.repo.commonDir, "owt", "attempts", String(attempt));
+}
+
+/** Where the worktrees of runs stand: beside the repository unless configured. */
+export function worktreeHome(engine: Engine): string {
+  const { root } = engine.repo;
+  const configured = engine.config.run.worktree_directory;
+  return configured
+    ? resolve(root, configured.replace(/^~(?=\/)/, engine.env["HOME"] ?? "~"))
+    : join(dirname(root), `${basename(root)}-owt`);
+}
+
+/** The integration worktree of a run. */
+export function integrationWorktree(engine: Engine, run: string): string {
+  return join(worktreeHome(engine), run);
+}
+
+/** The agent of that name, as configured. Throws `unknown-name` with the nearest names. */
+export function findAgent(engine: Pick<Engine, "config" | "owtCommand" | "repo" | "env">, name: string): Agent {
+  const settings = engine.config.agent.named[name] ?? {};
+  const kind = settings.kind ?? (name === "claude" || name === "demo" ? name : settings.command ? "command" : null);
+  const command = commandList(settings.command);
+  const extraArgs = settings.extra_args ?? [];
+  switch (kind) {
+    case "claude": {
+      const configDir = engine.env["CLAUDE_CONFIG_DIR"];
+      return claudeAgent({
+        name,
+        command: command.length > 0 ? command : ["claude"],
+        extraArgs,
+        ...(configDir ? { configDir } : {}),
+      });
+    }
+    case "command":
+      return commandAgent({ name, command, extraArgs });
+    case "demo":
+      return demoAgent({ owtCommand: engine.owtCommand, stateDir: join(engine.repo.commonDir, "owt", "demo") });
+    default: {
+      const known = knownAgents(engine.config);
+      const close = nearest(name, known);
+      throw new OwtError("unknown-name", `there is no agent named ${name}`, {
+        hint:
+          close.length > 0
+            ? `did you mean ${close.join(" or ")}?`
+            : `known: ${known.join(", ")}; others are set up in .worktreerc: [agent.${name}] command = ["…"]`,
+      });
+    }
+  }
+}
+
+/** Names that `--agent` accepts. */
+export function knownAgents(config: Config): string[] {
+  return [...new Set(["claude", "demo", ...Object.keys(config.agent.named)])];
+}

@@ -1,0 +1,192 @@
+/** Turns what is to be done into a run in the store, or finds the open run that already does it. */
+import { commandList } from "../core/config.ts";
+import { OwtError } from "../core/errors.ts";
+import type { Run, RunOptions } from "../core/run.ts";
+import { parseDuration } from "../lib/duration.ts";
+import { currentBranch, isAncestor, readRef } from "../git/branch.ts";
+import { writeCommit } from "../git/commit.ts";
+import { mergeTrees } from "../git/merge.ts";
+import { removeFromBacklog } from "../store/backlog.ts";
+import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
+import { readTasks, replaceSpec } from "../store/tasks.ts";
+import { findProgram } from "../system/programs.ts";
+import { type Engine, findAgent } from "./engine.ts";
+import type { Work } from "./work.ts";
+
+/** Where a run begins. `note` says aloud what it builds on. */
+export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null };
+
+/** The target's tip, plus the newest finished run of the same target that has not landed (unless `fromTarget`). */
+export async function findBase(engine: Engine, wantedTarget: string | undefined, fromTarget: boolean): Promise<Base> {
+  const target = wantedTarget ?? engine.config.run.target ?? (await currentBranch(engine.repo));
+  if (!target) {
+    throw new OwtError("environment", "HEAD is detached, so there is no branch to land on", {
+      hint: "switch to a branch, or name one: [run] target in .worktreerc",
+    });
+  }
+  const tip = await readRef(engine.repo, `refs/heads/${target}`);
+  if (!tip) {
+    throw new OwtError("plan", `the branch ${target}, which the run is to land on, does not exist`, {
+      hint: `create it (git branch ${target}), or name another: [run] target in .worktreerc, base_branch in the feature list`,
+    });
+  }
+  const plain: Base = { target, commit: tip, buildsOn: null, note: null };
+  const unlanded = fromTarget
+    ? undefined
+    : readRuns(engine.store, "ended").findLast(
+        (run) => run.target === target && run.landedAt === null && hasWork(engine, run),
+      );
+  if (!unlanded) return plain;
+  return buildOn(engine, plain, unlanded);
+}
+
+async function buildOn(engine: Engine, plain: Base, run: Run): Promise<Base> {
+  const work = await readRef(engine.repo, `refs/heads/${run.branch}`);
+  if (!work || (await isAncestor(engine.repo, work, plain.commit))) return plain;
+  const note = `builds on ${run.id}, which has not landed on ${plain.target} yet (--from-target starts without it)`;
+  if (await isAncestor(engine.repo, plain.commit, work)) return { ...plain, commit: work, buildsOn: run.id, note };
+  const merged = await mergeTrees(engine.repo, plain.commit, work, engine.repo.root);
+  if (!("tree" in merged)) {
+    throw new OwtError(
+      "needs-person",
+      `${plain.target} and the unlanded ${run.id} conflict in ${"files" in merged ? merged.files.join(", ") : "all of their history"}`,
+      {
+        hint: `bring it in first: owt land ${run.id}; or start without it: --from-target`,
+      },
+    );
+  }
+  const message = `Merge ${run.id} into ${plain.target}\n\nOwt-Run: ${run.id}\n`;
+  const commit = await writeCommit(engine.repo, {
+    tree: merged.tree,
+    parents: [plain.commit, work],
+    message,
+    identity: engine.identity,
+  });
+  return { ...plain, commit, buildsOn: run.id, note };
+}
+
+function hasWork(engine: Engine, run: Run): boolean {
+  return readTasks(engine.store, run.id).some((task) => task.state === "done");
+}
+
+/** What the command line sets for a run; absent means: plan, then configuration. */
+export type RunFlags = { agent?: string; model?: string; maxParallel?: number; again: boolean };
+
+/** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do. */
+export async function ingest(
+  engine: Engine,
+  work: Work,
+  base: Base,
+  flags: RunFlags,
+): Promise<{ run: Run; isNew: boolean } | null> {
+  const options = runOptions(engine, work, flags);
+  const open = readRuns(engine.store, "open").filter(
+    (run) => run.planPath === work.planPath && run.planKind === work.kind && run.target === base.target,
+  );
+  const going = flags.again ? undefined : open.find((run) => sharesTasks(engine, run, work));
+  if (going) {
+    goOn(engine, going, work);
+    return { run: going, isNew: false };
+  }
+  if (work.chosen.length === 0) return null;
+  await checkAgents(engine, work, options);
+  await checkBranches(engine, work);
+  return engine.store.transaction(() => {
+    const { target, commit, buildsOn } = base;
+    const run = createRun(
+      engine.store,
+      engine.now(),
+      { planKind: work.kind, planPath: work.planPath, target, base: commit, buildsOn, options },
+      work.chosen,
+    );
+    for (const task of work.chosen) removeFromBacklog(engine.store, task.spec.id);
+    return { run, isNew: true };
+  });
+}
+
+function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
+  const { run } = engine.config;
+  const { settings } = work;
+  const userSets = (key: "max_parallel" | "timeout") =>
+    engine.layers.some((layer) => layer.values.run?.[key] !== undefined);
+  return {
+    agent: flags.agent ?? null,
+    model: flags.model ?? null,
+    maxParallel:
+      flags.maxParallel ?? (userSets("max_parallel") ? run.max_parallel : (settings.maxParallel ?? run.max_parallel)),
+    timeoutMs: (userSets("timeout") ? undefined : settings.timeoutMs) ?? parseDuration(run.timeout) ?? 1_800_000,
+    verify: commandList(run.verify),
+    verifyAttempts: run.verify_attempts,
+    retries: run.retries,
+    permissionMode: settings.permissionMode ?? null,
+    allowedTools: settings.allowedTools ?? null,
+  };
+}
+
+function sharesTasks(engine: Engine, run: Run, work: Work): boolean {
+  const keys = new Set(readTasks(engine.store, run.id).map((task) => task.key));
+  return work.chosen.length === 0 ? false : work.chosen.some((task) => keys.has(task.spec.id));
+}
+
+/** The same command again goes on with the open run: tasks that nobody touched follow the plan, new ones join. */
+function goOn(engine: Engine, run: Run, work: Work): void {
+  engine.store.transaction(() => {
+    const tasks = new Map(readTasks(engine.store, run.id).map((task) => [task.key, task]));
+    for (const { spec, hash, needs } of work.chosen) {
+      const task = tasks.get(spec.id);
+      if (task && task.hash !== hash && task.state === "pending" && task.startedAt === null) {
+        replaceSpec(
+          engine.store,
+          task.id,
+          spec,
+          hash,
+          needs.filter((key) => tasks.has(key)),
+        );
+      }
+    }
+    addTasks(
+      engine.store,
+      run.id,
+      work.chosen.filter((task) => !tasks.has(task.spec.id)),
+    );
+    setWish(engine.store, engine.now(), run.id, null);
+  });
+}
+
+/** Every agent that the work asks for exists, before anything starts. */
+async function checkAgents(engine: Engine, work: Work, options: RunOptions): Promise<void> {
+  const names = new Set(work.chosen.map((task) => task.spec.agent ?? options.agent ?? engine.config.agent.default));
+  for (const name of names) {
+    const agent = findAgent(engine, name);
+    const { file } = agent.invoke({
+      prompt: "",
+      session: "",
+      resume: false,
+      model: null,
+      permissionMode: "",
+      allowedTools: [],
+    });
+    if (findProgram(file, engine.env)) continue;
+    throw new OwtError("environment", `the agent ${name} needs the program ${file}, which is not on the PATH`, {
+      hint:
+        name === "claude"
+          ? "install Claude Code (npm install -g @anthropic-ai/claude-code), or try: --agent demo"
+          : `install it, or set [agent.${name}] command`,
+    });
+  }
+}
+
+/** A branch name that a plan chose must be free, unless an earlier attempt of ours made it. */
+async function checkBranches(engine: Engine, work: Work): Promise<void> {
+  const wanted = work.chosen.flatMap(({ spec }) => (spec.branch === null ? [] : [{ branch: spec.branch, spec }]));
+  if (wanted.length === 0) return;
+  const tips = await Promise.all(wanted.map((each) => readRef(engine.repo, `refs/heads/${each.branch}`)));
+  const problems = wanted.filter((_, index) => tips[index] !== null);
+  if (problems.length === 0) return;
+  const lines = problems.map(
+    ({ branch, spec }) => `${spec.source.file}:${spec.source.line} the branch ${branch} of ${spec.id} exists already`,
+  );
+  throw new OwtError("plan", lines.join("\n"), {
+    hint: "rename the branch in the plan, or rename or delete the existing one",
+  });
+}

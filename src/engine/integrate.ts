@@ -1,0 +1,171 @@
+/** Brings a task's work into its run's branch: merge at the tip, check the merge, compare-and-set the branch.
+ *  One at a time in each run, so that every task is checked against exactly what it will land on. */
+import { join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { isAncestor, moveRef, readParents, readRef } from "../git/branch.ts";
+import { writeCommit } from "../git/commit.ts";
+import { mergeTrees } from "../git/merge.ts";
+import { moveDetached } from "../git/move.ts";
+import { createWorktree } from "../git/worktree.ts";
+import { endAttempt } from "../store/attempts.ts";
+import { appendEvent } from "../store/events.ts";
+import { moveTask } from "../store/tasks.ts";
+import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
+import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
+import { markerOf, verifyCommands, verifyFailed } from "./task-steps.ts";
+import { type Verdict, verifyAt } from "./verify.ts";
+import { bringEnvironmentFiles, environmentFiles, setUp } from "./workspace.ts";
+
+export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  return inTurn(engine, carried.run.id, () => mergeAtTip(engine, carried));
+}
+
+/** The intent stands: `candidate` is to become the tip. After a crash it may have become it already. */
+export function advanceStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  return inTurn(engine, carried.run.id, async (): Promise<StepResult> => {
+    const candidate = carried.attempt.candidate!;
+    const [from] = await readParents(engine.repo, candidate);
+    await advance(engine, carried, from!, candidate);
+    return "on";
+  });
+}
+
+/** Queues work behind what the run is integrating right now. */
+function inTurn<T>(engine: Engine, run: string, work: () => Promise<T>): Promise<T> {
+  const before = engine.queues.get(run) ?? Promise.resolve();
+  const mine = before.then(work, work);
+  engine.queues.set(
+    run,
+    mine.catch(() => {}),
+  );
+  return mine;
+}
+
+async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult> {
+  const { run, task, attempt } = carried;
+  const tip = await readTip(engine, carried);
+  const head = attempt.head!;
+  const merged = await mergeTrees(engine.repo, tip, head, attempt.worktree);
+  if ("unrelated" in merged) {
+    finish(engine, carried, { kind: "failed", reason: `${attempt.branch} shares no history with ${run.branch}` });
+    return "on";
+  }
+  if ("files" in merged) {
+    conflicted(engine, carried, merged.files, tip, head);
+    return "on";
+  }
+  const commands = verifyCommands(run, task);
+  const candidate = await writeCommit(engine.repo, {
+    tree: merged.tree,
+    parents: [tip, head],
+    message: mergeMessage(carried, commands.length > 0),
+    identity: engine.identity,
+  });
+  const seen = commands.length === 0 || merged.tree === attempt.verifiedTree;
+  if (!seen) {
+    const verdict = await verifyCandidate(engine, carried, candidate, commands);
+    if (verdict.kind === "interrupted") return "leave";
+    if (verdict.kind === "red") {
+      verifyFailed(engine, carried, verdict, tip);
+      return "on";
+    }
+  }
+  moveOn(engine, carried, "advance", { candidate });
+  await advance(engine, { ...carried, attempt: { ...attempt, phase: "advance", candidate } }, tip, candidate);
+  return "on";
+}
+
+/** Makes the candidate the tip, and says so. When somebody else moved the branch meanwhile, the merge is made again. */
+async function advance(engine: Engine, carried: Carried, from: string, candidate: string): Promise<void> {
+  const { run, task, attempt } = carried;
+  const ref = `refs/heads/${run.branch}`;
+  const tip = await readTip(engine, carried);
+  const there = tip === candidate || (tip !== from && (await isAncestor(engine.repo, candidate, tip)));
+  if (!there && !(await moveRef(engine.repo, ref, from, candidate))) {
+    moveOn(engine, carried, "merge", { candidate: null });
+    return;
+  }
+  const now = engine.now();
+  engine.store.transaction(() => {
+    if (!endAttempt(engine.store, now, attempt, { kind: "ok" })) return;
+    const verified = verifyCommands(run, task).length > 0;
+    moveTask(engine.store, now, task, "done", { commit: candidate, verified, endedAt: now, reason: null });
+    appendEvent(
+      engine.store,
+      now,
+      { run: run.id, task: task.id, attempt: attempt.id },
+      { kind: "task-integrated", commit: candidate, verified },
+    );
+  });
+}
+
+/** Sends a conflict back once to the agent, with both sides named; the second time it waits for a person. */
+export function conflicted(engine: Engine, carried: Carried, files: string[], theirs: string, ours: string): void {
+  const { task, attempt } = carried;
+  const sides = { files, ours, theirs };
+  if (task.conflicts < 1) {
+    sendBack(
+      engine,
+      carried,
+      { kind: "conflict", files },
+      { kind: "conflict", from: attempt.id, ...sides },
+      { conflicts: task.conflicts + 1 },
+    );
+    return;
+  }
+  const now = engine.now();
+  engine.store.transaction(() => {
+    if (!endAttempt(engine.store, now, attempt, { kind: "conflict", files })) return;
+    moveTask(engine.store, now, task, "pending", {
+      park: { for: "conflict", ...sides },
+      next: { kind: "by-hand", from: attempt.id },
+    });
+  });
+}
+
+/** Moves the run's own worktree to the candidate and checks it there. */
+async function verifyCandidate(
+  engine: Engine,
+  carried: Carried,
+  candidate: string,
+  commands: string[],
+): Promise<Verdict> {
+  const { run, attempt } = carried;
+  const path = await standAt(engine, run.id, candidate);
+  const dir = join(attemptDir(engine, attempt.id), `merge-${candidate.slice(0, 12)}`);
+  const { timeoutMs } = run.options;
+  const problem = await setUp(engine, {
+    attempt: attempt.id,
+    dir,
+    worktree: path,
+    marker: markerOf(engine, path),
+    timeoutMs,
+  });
+  if (problem === "interrupted") return { kind: "interrupted" };
+  if (problem) return { kind: "red", command: problem.failed, output: problem.output };
+  return verifyAt(engine, attempt, { dir, cwd: path, commands, where: "run", timeoutMs });
+}
+
+/** The run's own worktree, detached at a commit, with its environment files. */
+export async function standAt(engine: Engine, run: string, commit: string): Promise<string> {
+  const path = integrationWorktree(engine, run);
+  const made = await createWorktree(engine.repo, { path, base: commit });
+  if ("refused" in made) {
+    throw new OwtError("environment", `the integration worktree ${path} cannot be made (${made.refused})`, {
+      hint: `move away what is at ${path}, then: owt resume`,
+    });
+  }
+  if (!made.isNew) await moveDetached(engine.repo, path, commit, environmentFiles(engine));
+  bringEnvironmentFiles(engine, path);
+  return path;
+}
+
+async function readTip(engine: Engine, { run }: Carried): Promise<string> {
+  const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
+  if (!tip) throw new Error(`the branch ${run.branch} is gone`);
+  return tip;
+}
+
+function mergeMessage({ run, task, attempt }: Carried, verified: boolean): string {
+  return `${task.spec.title}\n\nOwt-Task: ${task.key}\nOwt-Run: ${run.id}\nOwt-Attempt: ${attempt.id}\nOwt-Verified: ${verified ? "yes" : "no"}\n`;
+}

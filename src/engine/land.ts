@@ -1,0 +1,171 @@
+/** Brings a finished run's branch into its target. A target that moved is merged into the run first, as one more
+ *  checked integration; the target itself only ever moves forward to a commit that was checked. */
+import { join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { nearest } from "../core/names.ts";
+import type { Run } from "../core/run.ts";
+import { isAncestor, moveRef, readRef } from "../git/branch.ts";
+import { writeCommit } from "../git/commit.ts";
+import { type FastForward, fastForwardCheckout } from "../git/fast-forward.ts";
+import { mergeTrees } from "../git/merge.ts";
+import { markLanded, readRun, readRuns } from "../store/runs.ts";
+import { readTasks } from "../store/tasks.ts";
+import { runCheck } from "./check.ts";
+import type { Engine } from "./engine.ts";
+import { standAt } from "./integrate.ts";
+import { markerOf } from "./task-steps.ts";
+import { removeIntegrationWorktree } from "./tidy.ts";
+import { setUp } from "./workspace.ts";
+
+export type Landed = {
+  run: string;
+  target: string;
+  commit: string;
+  merged: boolean;
+  already: boolean;
+  missing: string[];
+};
+
+/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict or red checks, `target-dirty` when the
+ *  target's checkout would lose something. */
+export async function landRun(engine: Engine, id: string | null): Promise<Landed> {
+  const run = id === null ? newestLandable(engine) : findRun(engine, id);
+  const tasks = readTasks(engine.store, run.id);
+  if (run.state === "open") {
+    throw new OwtError("wrong-state", `${run.id} is not finished`, {
+      hint: "go on with it: owt resume; what it waits for: owt inbox",
+    });
+  }
+  const work = await readRef(engine.repo, `refs/heads/${run.branch}`);
+  const target = await readRef(engine.repo, `refs/heads/${run.target}`);
+  if (!work || !target)
+    throw new OwtError("environment", `the branch ${work ? run.target : run.branch} is gone`, {
+      hint: "see: git reflog",
+    });
+  const missing = tasks.filter((task) => task.state !== "done").map((task) => task.key);
+  const result = { run: run.id, target: run.target, missing };
+  if (await isAncestor(engine.repo, work, target)) {
+    markLanded(engine.store, engine.now(), run.id, run.target, target);
+    return { ...result, commit: target, merged: false, already: true };
+  }
+  const moved = !(await isAncestor(engine.repo, target, work));
+  const commit = moved ? await mergeTarget(engine, run, work, target) : work;
+  const outcome = await fastForwardCheckout(engine.repo, run.target, target, commit);
+  if (!outcome.moved) {
+    throw new OwtError("target-dirty", `${run.target} was not moved: ${describeStay(outcome)}`, {
+      hint: `commit or stash what is there, then: owt land ${run.id}`,
+    });
+  }
+  markLanded(engine.store, engine.now(), run.id, run.target, commit);
+  return { ...result, commit, merged: moved, already: false };
+}
+
+function describeStay(outcome: Exclude<FastForward, { moved: true }>): string {
+  switch (outcome.reason) {
+    case "branch-moved":
+      return "it moved meanwhile";
+    case "not-a-fast-forward":
+      return "it is not contained in the run";
+    case "dirty":
+      return `${outcome.path} has uncommitted changes in ${outcome.files.join(", ")}`;
+    case "would-overwrite":
+      return `files in ${outcome.path} would be overwritten: ${outcome.files.join(", ")}`;
+    case "in-progress":
+      return `a ${outcome.what} is under way in ${outcome.path}`;
+    case "refused":
+      return outcome.said;
+    default: {
+      const never: never = outcome;
+      return never;
+    }
+  }
+}
+
+/** The run named, or `unknown-name` with the nearest. */
+export function findRun(engine: Engine, id: string): Run {
+  const run = readRun(engine.store, id);
+  if (run) return run;
+  const known = readRuns(engine.store).map((each) => each.id);
+  const close = nearest(id, known);
+  throw new OwtError("unknown-name", `there is no run ${id}`, {
+    hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "see: owt status",
+  });
+}
+
+function newestLandable(engine: Engine): Run {
+  const runs = readRuns(engine.store);
+  const done = runs.findLast(
+    (run) =>
+      run.state === "ended" &&
+      run.landedAt === null &&
+      readTasks(engine.store, run.id).some((task) => task.state === "done"),
+  );
+  if (done) return done;
+  const open = runs.findLast((run) => run.state === "open");
+  throw new OwtError(
+    "wrong-state",
+    open ? `${open.id} is not finished yet` : "there is no finished run that has not landed",
+    {
+      hint: open ? "go on with it: owt resume; what it waits for: owt inbox" : "see: owt status",
+    },
+  );
+}
+
+/** Merges the moved target into the run and checks the result before anybody sees it. */
+async function mergeTarget(engine: Engine, run: Run, work: string, target: string): Promise<string> {
+  const merged = await mergeTrees(engine.repo, work, target, engine.repo.root);
+  if (!("tree" in merged)) {
+    throw new OwtError(
+      "needs-person",
+      `${run.target} moved on and conflicts with ${run.id} in ${"files" in merged ? merged.files.join(", ") : "all of its history"}`,
+      {
+        hint: `merge it by hand: git switch ${run.branch} && git merge ${run.target}, then: owt land ${run.id}`,
+      },
+    );
+  }
+  const message = `Merge ${run.target} into ${run.id}\n\nOwt-Run: ${run.id}\nOwt-Verified: ${run.options.verify.length > 0 ? "yes" : "no"}\n`;
+  const commit = await writeCommit(engine.repo, {
+    tree: merged.tree,
+    parents: [work, target],
+    message,
+    identity: engine.identity,
+  });
+  await verifyMerge(engine, run, commit);
+  if (!(await moveRef(engine.repo, run.branch, work, commit))) {
+    throw new OwtError("wrong-state", `${run.branch} moved while it was checked`, {
+      hint: `again: owt land ${run.id}`,
+    });
+  }
+  return commit;
+}
+
+async function verifyMerge(engine: Engine, run: Run, commit: string): Promise<void> {
+  const commands = [
+    ...new Set([
+      ...run.options.verify,
+      ...readTasks(engine.store, run.id).flatMap((task) => (task.state === "done" ? task.spec.verify : [])),
+    ]),
+  ];
+  if (commands.length === 0) return;
+  try {
+    const path = await standAt(engine, run.id, commit);
+    const dir = join(engine.repo.commonDir, "owt", "landings", `${run.id}-${commit.slice(0, 12)}-${engine.now()}`);
+    const place = { attempt: 0, dir, worktree: path, marker: markerOf(engine, path), timeoutMs: run.options.timeoutMs };
+    const problem = await setUp(engine, place);
+    if (problem === "interrupted") throw new OwtError("interrupted", "landing was interrupted");
+    if (problem) throw red(run, problem.failed, problem.output);
+    for (const [index, command] of commands.entries()) {
+      const result = await runCheck(engine, { ...place, dir: join(dir, String(index)), command, cwd: path });
+      if (result === "interrupted") throw new OwtError("interrupted", "landing was interrupted");
+      if (result.code !== 0) throw red(run, command, result.output);
+    }
+  } finally {
+    await removeIntegrationWorktree(engine, run.id);
+  }
+}
+
+function red(run: Run, command: string, output: string): OwtError {
+  return new OwtError("needs-person", `${run.id} merged with the moved ${run.target} fails: ${command}\n${output}`, {
+    hint: `mend it on a branch of ${run.branch}, or run a task that does; then: owt land ${run.id}`,
+  });
+}

@@ -1,0 +1,19 @@
+/** From what the command line asks for to a checked piece of work and the commit it would start from. Changes nothing
+ *  but, where an unlanded run and a moved target have to be joined, adds a commit that nothing points to yet. */
+import { type Base, findBase } from "./ingest.ts";
+import type { Engine } from "./engine.ts";
+import { readWork, type Work, type WorkRequest } from "./work.ts";
+
+export async function prepareWork(
+  engine: Engine,
+  request: WorkRequest,
+  fromTarget: boolean,
+): Promise<{ work: Work; base: Base }> {
+  const base = await findBase(engine, undefined, fromTarget);
+  const work = await readWork(engine, request, base.commit);
+  const { baseBranch } = work.settings;
+  // A feature list may name its target; the configuration's word weighs more.
+  if (!baseBranch || engine.config.run.target !== undefined || baseBranch === base.target) return { work, base };
+  const named = await findBase(engine, baseBranch, fromTarget);
+  return { work: await readWork(engine, request, named.commit), base: named };
+}

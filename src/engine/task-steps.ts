@@ -1,0 +1,126 @@
+/** The phases of an attempt in its own worktree: making it, setting it up, checking what the agent left. */
+import { join } from "node:path";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
+import type { Attempt } from "../core/attempt.ts";
+import { readRef } from "../git/branch.ts";
+import { readTree } from "../git/commit.ts";
+import { commitLeftovers } from "../git/leftovers.ts";
+import { startMerge } from "../git/merge.ts";
+import { createWorktree, type CreateRefused } from "../git/worktree.ts";
+import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
+import { attemptDir, type Engine } from "./engine.ts";
+import { verifyAt } from "./verify.ts";
+import { bringEnvironmentFiles, environmentFiles, setUp, setupCommands } from "./workspace.ts";
+
+/** Branch and worktree, and for a follow-up what it works on: a started merge, or work that came in meanwhile. */
+export async function workspaceStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  const { attempt, task } = carried;
+  // A conversation that goes on finds its branch where it left it, even if somebody removed the worktree.
+  const base = (attempt.continues === null ? null : await readRef(engine.repo, attempt.branch)) ?? attempt.base;
+  const made = await createWorktree(engine.repo, { path: attempt.worktree, branch: attempt.branch, base });
+  if ("refused" in made) {
+    finish(engine, carried, { kind: "failed", reason: describeRefusal(attempt, made) });
+    return "on";
+  }
+  bringEnvironmentFiles(engine, attempt.worktree);
+  if (task.next.kind === "conflict") await startMerge(engine.repo, attempt.worktree, task.next.theirs);
+  if (task.next.kind === "repair" && task.next.onto) await bringIn(engine, carried, task.next.onto);
+  moveOn(engine, carried, setupCommands(engine, attempt.worktree).commands.length > 0 ? "setup" : "launch");
+  return "on";
+}
+
+/** Merges what the run's branch holds, so that the agent sees the checks fail as they failed there. */
+async function bringIn(engine: Engine, { attempt, task }: Carried, onto: string): Promise<void> {
+  if ((await startMerge(engine.repo, attempt.worktree, onto)) !== "clean") return;
+  const message = `Merge the work of the run into ${task.key}\n\nOwt-Task: ${task.key}\n`;
+  await commitLeftovers(engine.repo, attempt.worktree, {
+    branch: attempt.branch,
+    exclude: environmentFiles(engine),
+    message,
+  });
+}
+
+function describeRefusal(attempt: Attempt, refusal: CreateRefused): string {
+  switch (refusal.refused) {
+    case "path-exists":
+      return `the worktree cannot be made: something else is at ${refusal.path}`;
+    case "branch-exists":
+      return `the worktree cannot be made: the branch ${attempt.branch} exists already at ${refusal.at}`;
+    case "checked-out":
+      return `the worktree cannot be made: ${attempt.branch} is checked out in ${refusal.path}`;
+    case "being-made":
+      return `the worktree cannot be made: another process is making ${refusal.path}`;
+    default: {
+      const never: never = refusal;
+      return never;
+    }
+  }
+}
+
+export async function setupStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  const { run, attempt } = carried;
+  const dir = attemptDir(engine, attempt.id);
+  const place = {
+    attempt: attempt.id,
+    dir,
+    worktree: attempt.worktree,
+    marker: markerOf(engine, attempt.worktree),
+    timeoutMs: run.options.timeoutMs,
+  };
+  const problem = await setUp(engine, place);
+  if (problem === "interrupted") return "leave";
+  if (problem)
+    finish(engine, carried, { kind: "failed", reason: `setup failed: ${problem.failed}\n${problem.output}` });
+  else moveOn(engine, carried, "launch");
+  return "on";
+}
+
+/** Remembers beside the attempts which setup a worktree has had. */
+export function markerOf(engine: Engine, worktree: string): string {
+  return join(engine.repo.commonDir, "owt", "setup", encodeURIComponent(worktree));
+}
+
+/** The commands that this task's work must pass: the run's and its own. */
+export function verifyCommands(run: Run, task: Task): string[] {
+  return [...new Set([...run.options.verify, ...task.spec.verify])];
+}
+
+export async function verifyStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  const { run, task, attempt } = carried;
+  const commands = verifyCommands(run, task);
+  const dir = join(attemptDir(engine, attempt.id), "verify");
+  const verdict = await verifyAt(engine, attempt, {
+    dir,
+    cwd: attempt.worktree,
+    commands,
+    where: "task",
+    timeoutMs: run.options.timeoutMs,
+  });
+  if (verdict.kind === "interrupted") return "leave";
+  if (verdict.kind === "red") {
+    verifyFailed(engine, carried, verdict, null);
+    return "on";
+  }
+  const verifiedTree = commands.length > 0 ? await readTree(engine.repo, attempt.head!) : null;
+  moveOn(engine, carried, task.spec.needsReview && !task.approved ? "review" : "merge", { verifiedTree });
+  return "on";
+}
+
+/** Sends red work back to the same conversation, or gives up after the last round.
+ *  `onto` is the run's tip when the work was green alone and red only after merging. */
+export function verifyFailed(
+  engine: Engine,
+  carried: Carried,
+  red: { command: string; output: string },
+  onto: string | null,
+): void {
+  const { run, task, attempt } = carried;
+  const outcome = { kind: "verify_failed", command: red.command, output: red.output } as const;
+  if (task.repairs < run.options.verifyAttempts) {
+    const next = { kind: "repair", from: attempt.id, command: red.command, output: red.output, onto } as const;
+    sendBack(engine, carried, outcome, next, { repairs: task.repairs + 1 });
+  } else {
+    finish(engine, carried, outcome);
+  }
+}

@@ -1,0 +1,186 @@
+/** What a person does with single tasks: find, create, cancel, retry, approve, answer. Any process may; the one that
+ *  carries the runs sees it in the store. */
+import { downstreamOf } from "../core/dag.ts";
+import { OwtError } from "../core/errors.ts";
+import { checkBranchName, nearest } from "../core/names.ts";
+import type { NextStart, Task } from "../core/task.ts";
+import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
+import { appendEvent } from "../store/events.ts";
+import { reopenRun, readRuns } from "../store/runs.ts";
+import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
+import { type Engine, findAgent } from "./engine.ts";
+import { adHocTask } from "./work.ts";
+
+/** The newest task with this key. Throws `unknown-name` with the nearest keys. */
+export function findTask(engine: Engine, key: string): Task {
+  const found = findTasks(engine.store, key)[0] ?? findTaskLoosely(engine, key);
+  if (found) return found;
+  const known = new Set(
+    readRuns(engine.store).flatMap((run) => readTasks(engine.store, run.id).map((task) => task.key)),
+  );
+  const stored = readBacklog(engine.store).some((task) => task.id === key);
+  if (stored) {
+    throw new OwtError("wrong-state", `${key} is written down, but no run has taken it up yet`, {
+      hint: `start it: owt run ${key}`,
+    });
+  }
+  const close = nearest(key, known);
+  throw new OwtError("unknown-name", `no run has a task named ${key}`, {
+    hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "list them with: owt task list",
+  });
+}
+
+function findTaskLoosely(engine: Engine, key: string): Task | undefined {
+  const tasks = readRuns(engine.store)
+    .toReversed()
+    .flatMap((run) => readTasks(engine.store, run.id));
+  return tasks.find((task) => task.key.toLowerCase() === key.toLowerCase());
+}
+
+export type NewTaskOptions = {
+  branch?: string;
+  dependsOn: string[];
+  verify: string[];
+  agent?: string;
+  model?: string;
+  priority?: "high" | "normal" | "low";
+  needsReview?: boolean;
+};
+
+/** Writes a task down for the next run and returns its id. */
+export function createTask(engine: Engine, text: string, options: NewTaskOptions): string {
+  if (!text.trim()) throw new OwtError("usage", "a task needs a text", { hint: 'owt task create "add a login page"' });
+  const refused = options.branch === undefined ? null : checkBranchName(options.branch);
+  if (refused)
+    throw new OwtError("usage", `the branch ${options.branch} ${refused}`, { hint: "use a name such as feat/login" });
+  if (options.agent !== undefined) findAgent(engine, options.agent);
+  const { dependsOn, verify } = options;
+  for (let copy = 1; ; copy++) {
+    const task = adHocTask(text, 0, {
+      dependsOn,
+      verify,
+      branch: options.branch ?? null,
+      agent: options.agent ?? null,
+      model: options.model ?? null,
+      priority: options.priority ?? "normal",
+      needsReview: options.needsReview ?? false,
+      source: { file: "owt task create", line: 1 },
+    });
+    const id = copy === 1 ? task.id : `${task.id}-${copy}`;
+    const taken = findTasks(engine.store, id).length > 0;
+    if (!taken && addToBacklog(engine.store, engine.now(), { ...task, id })) return id;
+  }
+}
+
+/** Cancels a task. One that runs is stopped by the process that carries it; what it made is saved. */
+export function cancelTask(engine: Engine, key: string): void {
+  if (removeFromBacklog(engine.store, key)) return;
+  const task = findTask(engine, key);
+  if (task.state === "cancelled") return;
+  if (task.state === "done") throw wrongState(task, "it is integrated already", "undo its merge with git revert");
+  engine.store.transaction(() => {
+    const now = engine.now();
+    if (["pending", "skipped"].includes(task.state)) {
+      moveTask(engine.store, now, task, "cancelled", { reason: "cancelled", endedAt: now, park: null });
+    } else if (task.state === "failed") {
+      throw wrongState(task, "it has failed already", `try it again: owt task retry ${task.key}`);
+    } else {
+      changeTask(engine.store, task.id, { cancelWish: true });
+      appendEvent(engine.store, now, { run: task.run, task: task.id }, { kind: "note", text: "cancel was asked for" });
+    }
+  });
+}
+
+/** Puts a task back to the start, and with it those that were skipped because of it. Returns the keys that will run. */
+export function retryTask(engine: Engine, key: string): string[] {
+  return retry(engine, findTask(engine, key));
+}
+
+/** Retries every failed task of the newest run that has any, and what was skipped because of them. */
+export function retryFailed(engine: Engine): string[] {
+  for (const run of readRuns(engine.store).toReversed()) {
+    const failed = readTasks(engine.store, run.id).filter((task) => task.state === "failed");
+    if (failed.length > 0) return [...new Set(failed.flatMap((task) => retry(engine, task)))];
+  }
+  throw new OwtError("wrong-state", "no run has a failed task", { hint: "see: owt status" });
+}
+
+function retry(engine: Engine, task: Task): string[] {
+  const parked = task.state === "pending" && task.park !== null;
+  if (!parked && !["failed", "cancelled", "skipped"].includes(task.state)) {
+    throw wrongState(task, `it is ${task.state}`, `see: owt task show ${task.key}`);
+  }
+  return engine.store.transaction(() => {
+    const tasks = readTasks(engine.store, task.run);
+    const below = downstreamOf(
+      tasks.map((each) => ({ id: each.key, needs: each.needs })),
+      [task.key],
+    );
+    const skipped = tasks.filter((each) => each.state === "skipped" && below.has(each.key));
+    const upstreams =
+      task.state === "skipped" ? tasks.filter((each) => task.needs.includes(each.key) && each.state === "failed") : [];
+    const again = [task, ...skipped, ...upstreams.filter((each) => each.id !== task.id)];
+    for (const each of again) restart(engine, each);
+    reopenRun(engine.store, task.run);
+    return [...new Set(again.map((each) => each.key))];
+  });
+}
+
+function restart(engine: Engine, task: Task): void {
+  const now = engine.now();
+  // A task that only lacked a login or a permission goes on in its conversation; any other starts anew.
+  const goesOn = task.park?.for === "login" || task.park?.for === "permission" || task.park?.for === "limit";
+  const next: NextStart = goesOn ? task.next : { kind: "fresh" };
+  const change = {
+    park: null,
+    notBefore: null,
+    next,
+    failures: 0,
+    repairs: 0,
+    conflicts: 0,
+    reason: null,
+    endedAt: null,
+    cancelWish: false,
+  };
+  if (task.state === "pending") {
+    changeTask(engine.store, task.id, change);
+    appendEvent(engine.store, now, { run: task.run, task: task.id }, { kind: "task-next", next });
+  } else {
+    moveTask(engine.store, now, task, "pending", change);
+  }
+}
+
+/** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. */
+export function approveTask(engine: Engine, key: string): void {
+  const task = findTask(engine, key);
+  const now = engine.now();
+  const about = { run: task.run, task: task.id };
+  engine.store.transaction(() => {
+    if (task.state === "review") {
+      changeTask(engine.store, task.id, { approved: true });
+      appendEvent(engine.store, now, about, { kind: "note", text: "approved" });
+    } else if (task.state === "pending" && task.park?.for === "conflict") {
+      changeTask(engine.store, task.id, { park: null });
+      appendEvent(engine.store, now, about, { kind: "task-next", next: task.next });
+    } else {
+      throw wrongState(task, `it is ${task.state} and waits for no approval`, "what waits for a person: owt inbox");
+    }
+  });
+}
+
+/** Answers the question a task asked; its conversation goes on with the answer. */
+export function answerTask(engine: Engine, key: string, text: string): void {
+  const task = findTask(engine, key);
+  if (task.state !== "pending" || task.park?.for !== "answer" || task.next.kind !== "resume") {
+    throw wrongState(task, "it asked nothing", "what waits for a person: owt inbox");
+  }
+  const next: NextStart = { kind: "answer", from: task.next.from, text };
+  engine.store.transaction(() => {
+    changeTask(engine.store, task.id, { park: null, next });
+    appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });
+  });
+}
+
+function wrongState(task: Task, why: string, hint: string): OwtError {
+  return new OwtError("wrong-state", `${task.key} (${task.run}): ${why}`, { hint });
+}

@@ -1,0 +1,89 @@
+/** After an attempt ended: its worktree and branch go, once nothing of it can be lost, or stay where that is wished. */
+import { rmSync } from "node:fs";
+import type { Attempt } from "../core/attempt.ts";
+import type { Fact } from "../core/event.ts";
+import { slug } from "../core/names.ts";
+import { FINAL_STATES } from "../core/task.ts";
+import { deleteBranchIf, readRef } from "../git/branch.ts";
+import { type Removed, removeWorktree } from "../git/remove.ts";
+import { moveAttempt, readAttempt } from "../store/attempts.ts";
+import { appendEvent } from "../store/events.ts";
+import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
+import { type Engine, integrationWorktree } from "./engine.ts";
+import { markerOf } from "./task-steps.ts";
+import { DEPENDENCY_FOLDERS, environmentFiles } from "./workspace.ts";
+
+export async function tidyStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  const { attempt } = carried;
+  if (!staysForLater(engine, carried)) await removePlace(engine, carried);
+  moveAttempt(engine.store, engine.now(), readAttempt(engine.store, attempt.id)!, "closed");
+  return "on";
+}
+
+/** A worktree stays when another attempt works on in it, or when the configuration keeps it to be looked at. */
+function staysForLater(engine: Engine, { task, attempt }: Carried): boolean {
+  if (isContinued(engine, attempt)) return true;
+  const { keep } = engine.config.worktree;
+  if (keep === "all") return true;
+  return keep === "failed" && task.state === "failed" && FINAL_STATES.has(task.state);
+}
+
+/** Removes worktree and branch. What the run's branch does not hold is saved under a rescue ref first. */
+async function removePlace(engine: Engine, { run, task, attempt }: Carried): Promise<void> {
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  const say = (fact: Fact) => appendEvent(engine.store, engine.now(), about, fact);
+  const head = await readRef(engine.repo, attempt.branch);
+  const removed = await remove(engine, attempt.worktree, {
+    keep: [`refs/heads/${run.branch}`],
+    id: `${run.id}-${slug(task.key)}-${attempt.id}`,
+    note: `attempt ${attempt.number} of ${task.key} (${run.id}) on ${attempt.branch}`,
+  });
+  if (!removed.removed) {
+    const why = removed.reasons.map(({ reason, what }) => `${reason}: ${what.join(", ")}`).join("; ");
+    say({ kind: "note", text: `kept ${attempt.worktree} (${why})` });
+    return;
+  }
+  const rescued = removed.rescue === null ? null : await readRef(engine.repo, removed.rescue);
+  if (removed.rescue !== null)
+    say({ kind: "rescued", rescue: removed.rescue.split("/").at(-1)!, what: `${task.key} attempt ${attempt.number}` });
+  const tip = await readRef(engine.repo, run.branch);
+  if (head && isOurs(attempt))
+    await deleteBranchIf(
+      engine.repo,
+      attempt.branch,
+      head,
+      [tip, rescued].filter((oid) => oid !== null),
+    );
+}
+
+/** A branch name that a plan chose belongs to the user. */
+function isOurs(attempt: Attempt): boolean {
+  return attempt.branch.startsWith("owt/tasks/");
+}
+
+/** Removes a run's integration worktree. It holds nothing of its own, but the guard looks all the same. */
+export async function removeIntegrationWorktree(engine: Engine, run: string): Promise<void> {
+  const path = integrationWorktree(engine, run);
+  await remove(engine, path, {
+    keep: [`refs/heads/owt/runs/${run}`],
+    id: `${run}-integration`,
+    note: `integration worktree of ${run}`,
+  });
+}
+
+async function remove(
+  engine: Engine,
+  path: string,
+  options: { keep: string[]; id: string; note: string },
+): Promise<Removed> {
+  const { keep, id, note } = options;
+  const known = [...environmentFiles(engine), ...DEPENDENCY_FOLDERS];
+  const removed = await removeWorktree(engine.repo, path, {
+    keep,
+    known,
+    save: true,
+    rescue: { id, note, at: engine.now() },
+  });
+  rmSync(markerOf(engine, path), { force: true });
+  return removed;
+}

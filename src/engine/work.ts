@@ -1,0 +1,265 @@
+/** Finds out what there is to do: the plan, the tasks written down by hand, and what of both is done already. Read only. */
+import { createHash } from "node:crypto";
+import { OwtError } from "../core/errors.ts";
+import { nearest, slug } from "../core/names.ts";
+import { checkPlan, type Plan, type PlannedTask, type PlanSettings, type Problem } from "../core/plan.ts";
+import { upstreamOf } from "../core/dag.ts";
+import { isAncestor } from "../git/branch.ts";
+import { readBacklog } from "../store/backlog.ts";
+import { readDoneTasks } from "../store/tasks.ts";
+import type { Engine } from "./engine.ts";
+import { findPlan, readPlan } from "./read-plan.ts";
+
+/** What the command line asks for. */
+export type WorkRequest = {
+  /** Path of a plan; null means: the one there is. */
+  plan: string | null;
+  /** Ids of single tasks; empty means all. */
+  tasks: string[];
+  /** Texts of tasks that nobody wrote down yet. */
+  texts: string[];
+  module: string | null;
+  /** At most so many tasks, in the order in which they would start. */
+  count: number | null;
+  withUpstreams: boolean;
+  /** Repeat what is done. */
+  again: boolean;
+};
+
+export type Work = {
+  kind: Plan["kind"];
+  planPath: string;
+  settings: PlanSettings;
+  /** All tasks there are, in plan order. */
+  all: PlannedTask[];
+  /** Tasks to be done now; what each needs among them stands in `needs`. */
+  chosen: { spec: PlannedTask; hash: string; needs: string[] }[];
+  /** Why a task counts as done. */
+  done: Map<string, string>;
+  ignored: Plan["ignored"];
+  warnings: Problem[];
+};
+
+/** Reads plan and backlog and chooses. `base` is the commit the run would start from: what it holds is done.
+ *  Throws `plan` with every problem at once, `unknown-name` for a task that does not exist, `usage` for a task whose upstreams are not done. */
+export async function readWork(engine: Engine, request: WorkRequest, base: string): Promise<Work> {
+  const plan = await readEverything(engine, request);
+  const done = await findDone(engine, plan.tasks, base, request.again);
+  const needs = new Map(plan.tasks.map((task) => [task.id, [...task.dependsOn, ...task.implied]]));
+  const wanted = choose(plan.tasks, request, done, needs);
+  const chosen = plan.tasks
+    .filter((task) => wanted.has(task.id))
+    .map((spec) => ({ spec, hash: hashTask(spec), needs: (needs.get(spec.id) ?? []).filter((id) => wanted.has(id)) }));
+  return {
+    kind: plan.kind,
+    planPath: plan.path,
+    settings: plan.settings,
+    all: plan.tasks,
+    chosen,
+    done,
+    ignored: plan.ignored,
+    warnings: plan.warnings,
+  };
+}
+
+/** What a task asks for; equal hash and done means: not again. */
+export function hashTask(task: PlannedTask): string {
+  const asked = [task.id, task.title, task.content, task.verify, task.touches];
+  return createHash("sha256").update(JSON.stringify(asked)).digest("hex");
+}
+
+async function readEverything(engine: Engine, request: WorkRequest): Promise<Plan> {
+  const texts = request.texts.map((text, index) => adHocTask(text, index));
+  const backlog = request.plan === null ? readBacklog(engine.store) : [];
+  const onlyTexts = texts.length > 0 && request.plan === null && request.tasks.length === 0 && request.module === null;
+  const plan = onlyTexts ? null : await readPlanIfAny(engine, request, backlog.length > 0 || texts.length > 0);
+  if (plan && backlog.length === 0 && texts.length === 0) return plan;
+  return join(engine, plan, onlyTexts ? texts : [...backlog, ...texts]);
+}
+
+async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: boolean): Promise<Plan | null> {
+  let path: string;
+  try {
+    path = await findPlan(engine.repo.root, request.plan ?? undefined, engine.config.run.plan);
+  } catch (error) {
+    const missing =
+      request.plan === null &&
+      engine.config.run.plan === undefined &&
+      error instanceof OwtError &&
+      error.message.startsWith("no plan");
+    if (mayMiss && missing) return null;
+    throw error;
+  }
+  const result = await readPlan(engine.repo.root, path);
+  if ("problems" in result) throw planError(result.problems);
+  return result.plan;
+}
+
+/** Puts tasks written down by hand behind those of the plan and checks the whole graph. */
+function join(engine: Engine, plan: Plan | null, byHand: PlannedTask[]): Plan {
+  const taken = new Set(plan?.tasks.map((task) => task.id));
+  const tasks = [...(plan?.tasks ?? []), ...byHand.filter((task) => !taken.has(task.id))];
+  const doneBefore = new Set(readDoneTasks(engine.store).map((task) => task.key));
+  const known = new Set(tasks.map((task) => task.id));
+  const result = checkPlan({
+    kind: plan?.kind ?? "ad-hoc",
+    path: plan?.path ?? "",
+    ignored: plan?.ignored ?? [],
+    warnings: plan?.warnings ?? [],
+    settings: plan?.settings ?? {},
+    // A stored task may wait for one of an earlier run that no plan lists any more.
+    tasks: tasks.map((task) => ({
+      task: { ...task, dependsOn: task.dependsOn.filter((id) => known.has(id) || !doneBefore.has(id)) },
+      needLines: [],
+      branchLine: task.source.line,
+    })),
+  });
+  if ("problems" in result) throw planError(result.problems);
+  return result.plan;
+}
+
+/** All problems of a plan in one error, each as `file:line message (hint)`. */
+export function planError(problems: Problem[]): OwtError {
+  const lines = problems.map((problem) => `${problem.file}:${problem.line} ${problem.message}\n    ${problem.hint}`);
+  return new OwtError(
+    "plan",
+    `the plan has ${problems.length} ${problems.length === 1 ? "problem" : "problems"}:\n${lines.join("\n")}`,
+    {
+      hint: "correct them and run the command again; nothing was started",
+    },
+  );
+}
+
+/** A task from a sentence. */
+export function adHocTask(text: string, index: number, more: Partial<PlannedTask> = {}): PlannedTask {
+  const title = text.trim().split("\n", 1)[0]!.slice(0, 100);
+  return {
+    id: slug(title),
+    title,
+    module: null,
+    content: text.trim(),
+    context: "",
+    source: { file: "owt run", line: index + 1 },
+    dependsOn: [],
+    implied: [],
+    priority: "normal",
+    status: "not_started",
+    needsReview: false,
+    verify: [],
+    touches: [],
+    agent: null,
+    model: null,
+    branch: null,
+    tags: [],
+    creates: [],
+    uses: [],
+    estimatedTokens: null,
+    description: title,
+    ...more,
+  };
+}
+
+/** A task is done when its file says so, or when an earlier run integrated exactly this content and `base` holds it. */
+async function findDone(
+  engine: Engine,
+  tasks: PlannedTask[],
+  base: string,
+  again: boolean,
+): Promise<Map<string, string>> {
+  const done = new Map<string, string>();
+  if (again) return done;
+  const integrated = new Map(readDoneTasks(engine.store).map((task) => [`${task.key} ${task.hash}`, task.commit]));
+  for (const task of tasks) {
+    const commit = integrated.get(`${task.id} ${hashTask(task)}`);
+    if (task.status === "complete") done.set(task.id, `${task.source.file} says complete`);
+    else if (commit && (await isAncestor(engine.repo, commit, base)))
+      done.set(task.id, `integrated as ${commit.slice(0, 10)}`);
+  }
+  return done;
+}
+
+function choose(
+  tasks: PlannedTask[],
+  request: WorkRequest,
+  done: Map<string, string>,
+  needs: Map<string, string[]>,
+): Set<string> {
+  const named = nameTasks(tasks, request);
+  const open = new Set([...named].filter((id) => !done.has(id)));
+  const nodes = tasks.map((task) => ({ id: task.id, needs: needs.get(task.id) ?? [] }));
+  const missing = [
+    ...upstreamOf(
+      nodes.map((node) => ({ ...node, needs: done.has(node.id) ? [] : node.needs })),
+      open,
+    ),
+  ].filter((id) => !done.has(id) && !open.has(id));
+  if (missing.length > 0 && !request.withUpstreams) {
+    throw new OwtError(
+      "usage",
+      `${[...open].join(", ")} ${open.size === 1 ? "needs" : "need"} work that is not done: ${missing.join(", ")}`,
+      {
+        hint: "run those too with --with-upstreams",
+      },
+    );
+  }
+  for (const id of missing) open.add(id);
+  return request.count === null ? open : firstToStart(tasks, open, needs, request.count);
+}
+
+function nameTasks(tasks: PlannedTask[], request: WorkRequest): Set<string> {
+  const ids = tasks.map((task) => task.id);
+  const all = request.tasks.length === 0 && request.texts.length === 0 && request.module === null;
+  if (all) return new Set(ids);
+  const named = new Set<string>();
+  for (const wanted of request.tasks) {
+    const id = ids.find((each) => each === wanted) ?? ids.find((each) => each.toLowerCase() === wanted.toLowerCase());
+    if (!id) throw unknownTask(wanted, ids);
+    named.add(id);
+  }
+  for (const text of request.texts) named.add(adHocTask(text, 0).id);
+  if (request.module !== null) {
+    const inModule = tasks.filter((task) => task.module === request.module);
+    if (inModule.length === 0) throw unknownModule(request.module, tasks);
+    for (const task of inModule) named.add(task.id);
+  }
+  return named;
+}
+
+/** The first tasks in the order in which they could start. */
+function firstToStart(
+  tasks: PlannedTask[],
+  open: Set<string>,
+  needs: Map<string, string[]>,
+  count: number,
+): Set<string> {
+  const chosen = new Set<string>();
+  for (let grew = true; grew && chosen.size < count;) {
+    const next = tasks.find(
+      (task) =>
+        open.has(task.id) &&
+        !chosen.has(task.id) &&
+        (needs.get(task.id) ?? []).every((id) => !open.has(id) || chosen.has(id)),
+    );
+    grew = next !== undefined;
+    if (next) chosen.add(next.id);
+  }
+  return chosen;
+}
+
+function unknownTask(wanted: string, ids: string[]): OwtError {
+  const close = nearest(wanted, ids);
+  return new OwtError("unknown-name", `there is no task or plan named ${wanted}`, {
+    hint:
+      close.length > 0
+        ? `did you mean ${close.join(" or ")}?`
+        : 'list them with: owt plan. A task in words needs a space: owt run "add a login page"',
+  });
+}
+
+function unknownModule(module: string, tasks: PlannedTask[]): OwtError {
+  const known = [...new Set(tasks.flatMap((task) => (task.module === null ? [] : [task.module])))];
+  const close = nearest(module, known);
+  return new OwtError("unknown-name", `there is no module named ${module}`, {
+    hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : `modules: ${known.join(", ") || "none"}`,
+  });
+}

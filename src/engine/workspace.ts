@@ -1,0 +1,120 @@
+/** Makes a worktree ready to work in: environment files from the main checkout, dependencies, configured setup.
+ *  Task worktrees and the integration worktree get the same. */
+import { createHash } from "node:crypto";
+import {
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { commandList } from "../core/config.ts";
+import { detectInstalls } from "../core/project.ts";
+import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { type CheckResult, runCheck } from "./check.ts";
+import type { Engine } from "./engine.ts";
+
+/** Brought along by default, as the seed of this feature does. */
+const ENV_FILES = [".env", ".env.local", ".env.development", ".env.development.local"];
+
+/** Folders that the project makes again from its lockfile or its sources; never saved, never in the way of a removal. */
+export const DEPENDENCY_FOLDERS = [
+  "node_modules",
+  ".venv",
+  "venv",
+  "vendor/bundle",
+  "target",
+  "dist",
+  "build",
+  "coverage",
+  ".next",
+  ".turbo",
+  ".cache",
+  "__pycache__",
+  ".pytest_cache",
+  ".mypy_cache",
+  ".ruff_cache",
+  ".gradle",
+];
+
+/** The environment files that worktrees of this repository are given; never committed by us. */
+export function environmentFiles(engine: Engine): string[] {
+  if (!engine.config.environment.copy_env_file) return [];
+  return [...new Set([...ENV_FILES, ...engine.config.environment.env_files])].filter((name) =>
+    isInside(engine.repo.root, name),
+  );
+}
+
+/** Copies the environment files that the main checkout has and the worktree lacks, private and with the paths adjusted.
+ *  A symbolic link is left alone on both sides: it may point anywhere. */
+export function bringEnvironmentFiles(engine: Engine, worktree: string): void {
+  for (const name of environmentFiles(engine)) {
+    const from = join(engine.repo.root, name);
+    const to = join(worktree, name);
+    if (existsSync(to) || !isPlainFile(from)) continue;
+    const text = readFileSync(from, "utf8");
+    const adjusted = engine.config.environment.adjust_env_paths ? replacePath(text, engine.repo.root, worktree) : text;
+    mkdirSync(dirname(to), { recursive: true });
+    const file = openSync(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+    try {
+      writeFileSync(file, adjusted);
+    } finally {
+      closeSync(file);
+    }
+  }
+}
+
+/** The commands that make a worktree's dependencies, and a hash that changes when they have to run again. */
+export function setupCommands(engine: Engine, worktree: string): { commands: string[]; hash: string } {
+  const configured = commandList(engine.config.environment.install_command);
+  const installs = detectInstalls(new Set(readdirSync(worktree)));
+  const wanted = engine.config.environment.auto_install_deps ? installs.map((install) => install.command) : [];
+  const commands = configured.length > 0 ? configured : wanted;
+  const hash = createHash("sha256").update(JSON.stringify(commands));
+  for (const install of installs) hash.update(readFileSync(join(worktree, install.lockfile)));
+  return { commands, hash: hash.digest("hex") };
+}
+
+/** Runs the setup commands of a worktree, unless the same ones already ran there. `key` names the executions. */
+export async function setUp(
+  engine: Engine,
+  place: { attempt: number; dir: string; worktree: string; marker: string; timeoutMs: number },
+): Promise<{ failed: string; output: string } | "interrupted" | null> {
+  const { commands, hash } = setupCommands(engine, place.worktree);
+  if (commands.length === 0 || readTextIfThere(place.marker) === hash) return null;
+  for (const [index, command] of commands.entries()) {
+    const dir = join(place.dir, `setup-${hash.slice(0, 12)}-${index}`);
+    const result: CheckResult = await runCheck(engine, { ...place, dir, command, cwd: place.worktree });
+    if (result === "interrupted") return result;
+    if (result.code !== 0) return { failed: command, output: result.output };
+  }
+  writeFileAtomically(place.marker, hash);
+  return null;
+}
+
+function replacePath(text: string, from: string, to: string): string {
+  // Only the whole path counts: /src/app must not change inside /src/app-data.
+  return text.replaceAll(new RegExp(`${escapeForPattern(from)}(?=[/"'\\s:;,]|$)`, "gm"), () => to);
+}
+
+function escapeForPattern(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+}
+
+function isPlainFile(path: string): boolean {
+  try {
+    return lstatSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function isInside(root: string, name: string): boolean {
+  const path = relative(root, resolve(root, name));
+  return path !== "" && path !== ".." && !path.startsWith(`..${sep}`);
+}

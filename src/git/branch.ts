@@ -1,0 +1,174 @@
+/** Branches: reading is one answer of a live process, moving is a durable compare-and-set, and a lost race is a value. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { git, type Oid, type Place } from "./git.ts";
+import { adminIds, findPlace, readHead, readText, recordedRoot } from "./place.ts";
+import type { Repo } from "./repo.ts";
+
+export type Created = "created" | { exists: Oid };
+export type Deleted =
+  | "deleted"
+  /** It stands elsewhere than expected, or is gone already (`null`). */
+  | { moved: Oid | null }
+  /** A worktree has it; remove that first, else its HEAD would be unborn. */
+  | { checkedOut: string }
+  /** No given commit contains it: its work would be lost. */
+  | "not-kept";
+
+/** How many commits are read live before a process is worth its price. */
+const NEAR = 48;
+
+/** The full name of a branch. Throws `usage` for what git would not take as one. */
+export function branchRef(name: string): string {
+  const parts = name.split("/");
+  const bad =
+    // eslint-disable-next-line no-control-regex
+    /[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\.$/.test(name) ||
+    name === "@" ||
+    name === "HEAD" ||
+    name.startsWith("-") ||
+    parts.some((part) => part === "" || part.startsWith(".") || part.endsWith(".lock"));
+  if (bad) throw new OwtError("usage", `not a branch name: ${JSON.stringify(name)}`);
+  return `refs/heads/${name}`;
+}
+
+/** What a full ref name or a branch name points to; null when it does not exist. Right with packed refs. */
+export async function readRef(repo: Repo, name: string): Promise<Oid | null> {
+  return (await repo.live.info(fullRef(name)))?.oid ?? null;
+}
+
+/** Creates a branch, unless it exists. */
+export async function createBranch(repo: Repo, name: string, oid: Oid): Promise<Created> {
+  const ref = branchRef(name);
+  for (;;) {
+    if (await repo.live.updateRefs([{ ref, from: null, to: oid }])) return "created";
+    const exists = await readRef(repo, ref);
+    if (exists !== null) return { exists };
+  }
+}
+
+/** Moves a branch or full ref from one commit to another, durably. `false`: it was not at `from`, and nothing happened. */
+export function moveRef(repo: Repo, name: string, from: Oid | null, to: Oid): Promise<boolean> {
+  return repo.live.updateRefs([{ ref: fullRef(name), from, to }]);
+}
+
+/** Deletes a branch that stands at `expected`, is checked out nowhere, and is contained in one of `keptBy`. */
+export async function deleteBranchIf(
+  repo: Repo,
+  name: string,
+  expected: Oid,
+  keptBy: readonly Oid[],
+): Promise<Deleted> {
+  const ref = branchRef(name);
+  const at = await readRef(repo, ref);
+  if (at !== expected) return { moved: at };
+  const path = await checkedOutWhere(repo, name);
+  if (path !== null) return { checkedOut: path };
+  if (!(await isKept(repo, expected, keptBy))) return "not-kept";
+  if (await repo.live.updateRefs([{ ref, from: expected, to: null }])) return "deleted";
+  return { moved: await readRef(repo, ref) };
+}
+
+/** Whether one of `tips` contains `oid`. */
+export async function isKept(repo: Repo, oid: Oid, tips: readonly Oid[]): Promise<boolean> {
+  for (const tip of tips) if (await isAncestor(repo, oid, tip)) return true;
+  return false;
+}
+
+/** Whether `descendant` contains `ancestor`; a commit contains itself. No process when they are close. */
+export async function isAncestor(repo: Repo, ancestor: Oid, descendant: Oid): Promise<boolean> {
+  if (await isNear(repo, ancestor, descendant)) return true;
+  const { code } = await git(repo, ["merge-base", "--is-ancestor", ancestor, descendant], { ok: [0, 1] });
+  return code === 0;
+}
+
+/** Whether `ancestor` is found within a few commits below `descendant`; `false` only means "not found so near". */
+export async function isNear(repo: Repo, ancestor: Oid, descendant: Oid): Promise<boolean> {
+  return (await notNear(repo, [ancestor], descendant)).length === 0;
+}
+
+/** Those of `wanted` that are not found within a few commits below `descendant`. */
+export async function notNear(repo: Repo, wanted: readonly Oid[], descendant: Oid): Promise<Oid[]> {
+  const missing = new Set(wanted);
+  const seen = new Set([descendant]);
+  let read = 0;
+  for (const oid of seen) {
+    missing.delete(oid);
+    if (missing.size === 0 || ++read > NEAR) break;
+    for (const parent of await readParents(repo, oid)) seen.add(parent);
+  }
+  for (const oid of seen) missing.delete(oid);
+  return [...missing];
+}
+
+/** The parents of a commit, first parent first. */
+export async function readParents(repo: Repo, commit: Oid): Promise<Oid[]> {
+  const object = await repo.live.contents(commit);
+  if (object?.type !== "commit") throw new OwtError("tool-failed", `${commit} is not a commit of ${repo.root}`);
+  const header = object.content.toString("latin1").split("\n\n", 1)[0]!;
+  return [...header.matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]!);
+}
+
+/** The branch that a worktree (default: the one we were opened from) is on; null when it is detached. */
+export async function currentBranch(repo: Repo, path: string = repo.here): Promise<string | null> {
+  const place = findPlace(repo, path);
+  return place === null ? null : (await readHead(repo, place)).branch;
+}
+
+/** The branch that the project's work comes together on: the remote's default, the configured one, `main`, `master`, else the current one. */
+export async function defaultBranch(repo: Repo): Promise<string | null> {
+  const remote = await git(repo, ["symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"], {
+    ok: [0, 1, 128],
+  });
+  const configured = await git(repo, ["config", "--get", "init.defaultBranch"], { ok: [0, 1] });
+  const wanted = [remote.stdout.trim().replace(/^origin\//, ""), configured.stdout.trim(), "main", "master"];
+  for (const name of wanted) if (name !== "" && (await readRef(repo, branchRef(name))) !== null) return name;
+  return currentBranch(repo, repo.root);
+}
+
+/** The worktree that has a branch checked out, or is rebasing or bisecting it; null when none has (but for the one at `except`). */
+export async function checkedOutWhere(repo: Repo, branch: string, except?: Place): Promise<string | null> {
+  const ref = branchRef(branch);
+  if (!repo.plainLayout) return spawnedCheckedOutWhere(repo, ref, except);
+  if (usesBranch(repo.gitDir, ref)) return repo.root;
+  for (const id of adminIds(repo)) {
+    const gitDir = join(repo.commonDir, "worktrees", id);
+    if (gitDir !== except?.gitDir && usesBranch(gitDir, ref)) return recordedRoot(gitDir) ?? gitDir;
+  }
+  return null;
+}
+
+async function spawnedCheckedOutWhere(repo: Repo, ref: string, except?: Place): Promise<string | null> {
+  const { stdout } = await git(repo, ["worktree", "list", "--porcelain", "-z"]);
+  const entries = stdout.split("\0\0").map((text) => text.split("\0"));
+  const paths = entries
+    .filter((lines) => lines.includes(`branch ${ref}`))
+    .map(([first]) => first!.slice("worktree ".length));
+  return paths.find((path) => path !== except?.root) ?? null;
+}
+
+function usesBranch(gitDir: string, ref: string): boolean {
+  const read = (file: string): string => readText(join(gitDir, file))?.trim() ?? "";
+  if (read("HEAD") === `ref: ${ref}`) return true;
+  const names = readdirOrNone(gitDir);
+  return (
+    (names.includes("rebase-merge") && read("rebase-merge/head-name") === ref) ||
+    (names.includes("rebase-apply") && read("rebase-apply/head-name") === ref) ||
+    (names.includes("BISECT_START") && `refs/heads/${read("BISECT_START")}` === ref)
+  );
+}
+
+function readdirOrNone(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
+
+function fullRef(name: string): string {
+  if (!name.startsWith("refs/")) return branchRef(name);
+  branchRef(name.slice("refs/".length));
+  return name;
+}

@@ -1,0 +1,98 @@
+/** Trees and commit objects. A commit is written without a process: its bytes and its name are documented, and a spawned `commit-tree`
+ *  would cost ten times as much. (A live `hash-object --stdin-paths` cannot be asked: it answers only when it ends.) */
+import { createHash, randomBytes } from "node:crypto";
+import { access, mkdir, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { deflateSync } from "node:zlib";
+import { OwtError } from "../core/errors.ts";
+import { fieldsOf, git, type Identity, type Oid } from "./git.ts";
+import { syncDirectory } from "./live.ts";
+import type { Repo } from "./repo.ts";
+
+/** Used where the user has not told git who they are. */
+export const DEFAULT_IDENTITY: Identity = { name: "Open Orchestrator", email: "owt@localhost" };
+
+export type NewCommit = { tree: Oid; parents: readonly Oid[]; message: string; identity: Identity };
+
+/** The tree of a commit. Throws when there is no such commit. */
+export async function readTree(repo: Repo, commit: Oid): Promise<Oid> {
+  const info = await repo.live.info(`${commit}^{tree}`);
+  if (info === null) throw new OwtError("tool-failed", `no commit ${commit} in ${repo.root}`);
+  return info.oid;
+}
+
+/** Writes a commit object that is on disk when this returns. It points to nothing by itself: move a ref to it. */
+export async function writeCommit(repo: Repo, commit: NewCommit): Promise<Oid> {
+  const content = renderCommit(commit, new Date());
+  for (const oid of [commit.tree, ...commit.parents]) {
+    if ((await repo.live.info(oid)) === null)
+      throw new OwtError("internal", `a commit of ${oid}, which does not exist`);
+  }
+  if (repo.plainLayout) return writeLooseCommit(repo, content);
+  const args = ["hash-object", "-t", "commit", "-w", "--stdin"];
+  return (await git(repo, args, { input: content, durable: true })).stdout.trim();
+}
+
+/** Who commits of ours are by: the user as git knows them, else the named default. */
+export async function readIdentity(repo: Repo): Promise<Identity & { isDefault: boolean }> {
+  const { stdout } = await git(repo, ["config", "-z", "--get-regexp", "^(author|user)\\.(name|email)$"], {
+    ok: [0, 1],
+  });
+  const settings = new Map(fieldsOf(stdout).map((field) => field.split("\n", 2) as [string, string]));
+  const name = process.env["GIT_AUTHOR_NAME"] ?? settings.get("author.name") ?? settings.get("user.name");
+  const email = process.env["GIT_AUTHOR_EMAIL"] ?? settings.get("author.email") ?? settings.get("user.email");
+  return name && email ? { name, email, isDefault: false } : { ...DEFAULT_IDENTITY, isDefault: true };
+}
+
+function renderCommit({ tree, parents, message, identity }: NewCommit, now: Date): Buffer {
+  if (message.includes("\0")) throw new OwtError("usage", "a commit message cannot contain a NUL byte");
+  const by = `${cleanName(identity.name)} <${cleanName(identity.email)}> ${Math.floor(now.getTime() / 1000)} ${renderZone(now)}`;
+  const header = [`tree ${tree}`, ...parents.map((parent) => `parent ${parent}`), `author ${by}`, `committer ${by}`];
+  return Buffer.from(`${header.join("\n")}\n\n${message.trimEnd()}\n`, "utf8");
+}
+
+/** What git itself takes out of names. */
+function cleanName(text: string): string {
+  return text.replaceAll(/[<>\n\r\0]/g, "").trim() || "unknown";
+}
+
+function renderZone(now: Date): string {
+  const minutes = -now.getTimezoneOffset();
+  const pad = (value: number): string => String(Math.floor(value)).padStart(2, "0");
+  return `${minutes < 0 ? "-" : "+"}${pad(Math.abs(minutes) / 60)}${pad(Math.abs(minutes) % 60)}`;
+}
+
+/** Writes beside its place, syncs, renames: a reader sees all of the object or none. git's gc clears a `tmp_obj_` that a kill left. */
+async function writeLooseCommit(repo: Repo, content: Buffer): Promise<Oid> {
+  const bytes = Buffer.concat([Buffer.from(`commit ${content.length}\0`), content]);
+  const oid = createHash(repo.objectFormat).update(bytes).digest("hex");
+  const objects = join(repo.commonDir, "objects");
+  const directory = join(objects, oid.slice(0, 2));
+  const path = join(directory, oid.slice(2));
+  if (await exists(path)) return oid;
+  await mkdir(directory, { recursive: true });
+  const staged = join(directory, `tmp_obj_owt${randomBytes(6).toString("hex")}`);
+  try {
+    await writeSynced(staged, deflateSync(bytes));
+    await rename(staged, path);
+  } catch (error) {
+    await rm(staged, { force: true });
+    throw error;
+  }
+  await syncDirectory(directory);
+  await syncDirectory(objects);
+  return oid;
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  await using handle = await open(path, "wx", 0o444);
+  await handle.writeFile(bytes);
+  await handle.sync();
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

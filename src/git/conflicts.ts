@@ -1,0 +1,58 @@
+/** Tells a resolved path from one that a merge left open. git only knows "added again or not"; an agent often resolves and does not add.
+ *  Where the files leave a doubt the answer is "open": a wrong merge is worse than one more question. */
+import { lstat, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { git, type Oid, type Place } from "./git.ts";
+import type { Repo } from "./repo.ts";
+import type { Status, Unmerged } from "./status.ts";
+
+export type Open = { path: string; reason: "unmerged" | "conflict-markers" };
+
+/** Above this a file is not searched for markers. */
+const MARKER_SEARCH_BYTES = 10_000_000;
+
+/** The paths of a merge that nobody resolved yet. `merging` are the commits being merged; none means that only unmerged paths count. */
+export async function findOpenPaths(
+  repo: Repo,
+  place: Place,
+  status: Status,
+  merging: readonly Oid[],
+): Promise<Open[]> {
+  const open: Open[] = [];
+  for (const path of status.unmerged) {
+    const reason = await judgeUnmerged(place, path);
+    if (reason !== null) open.push({ path: path.path, reason });
+  }
+  if (merging.length === 0) return open;
+  for (const { path, y, indexOid } of status.changes) {
+    if (!(await hasMarkers(place, path))) continue;
+    // Text that looks like markers but came whole from the other side is that side's own text.
+    if (y === "." && (await isTheirs(repo, merging, path, indexOid))) continue;
+    open.push({ path, reason: "conflict-markers" });
+  }
+  return open;
+}
+
+/** Null when the file shows a decision: deleted, or text without markers that is neither side as it was. */
+async function judgeUnmerged(place: Place, { path, ours, theirs }: Unmerged): Promise<Open["reason"] | null> {
+  const stat = await lstat(join(place.root, path)).catch(() => null);
+  if (stat === null) return null;
+  if (!stat.isFile()) return "unmerged";
+  if (await hasMarkers(place, path)) return "conflict-markers";
+  const { stdout, code } = await git(place, ["hash-object", "--", path], { ok: [0, 128] });
+  const oid = stdout.trim();
+  return code !== 0 || oid === ours || oid === theirs ? "unmerged" : null;
+}
+
+async function hasMarkers(place: Place, path: string): Promise<boolean> {
+  const stat = await lstat(join(place.root, path)).catch(() => null);
+  if (stat === null || !stat.isFile() || stat.size > MARKER_SEARCH_BYTES) return false;
+  const text = await readFile(join(place.root, path), "latin1");
+  return /^<<<<<<< /m.test(text) && /^>>>>>>> /m.test(text);
+}
+
+async function isTheirs(repo: Repo, merging: readonly Oid[], path: string, oid: Oid): Promise<boolean> {
+  if (/[\r\n]/.test(path)) return false;
+  for (const commit of merging) if ((await repo.live.info(`${commit}:${path}`))?.oid === oid) return true;
+  return false;
+}

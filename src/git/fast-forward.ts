@@ -1,0 +1,107 @@
+/** Moves a branch forward to a commit that contains it, with its checkout where it has one. A checkout that holds anything of its own is
+ *  never touched: the refusal names what stands in the way. */
+import { lstatSync, type Stats } from "node:fs";
+import { dirname, join } from "node:path";
+import { checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
+import { fieldsOf, git, type Oid, type Place } from "./git.ts";
+import { type InProgress, inProgress, placeAt, readHead } from "./place.ts";
+import type { Repo } from "./repo.ts";
+import { readStatus } from "./status.ts";
+
+export type FastForward =
+  /** The branch is at `to`. `path` is the checkout that went along; null when it is checked out nowhere. */
+  | { moved: true; path: string | null }
+  /** The branch is not where it was said to be. */
+  | { moved: false; reason: "branch-moved"; tip: Oid | null }
+  /** `to` does not contain the branch. */
+  | { moved: false; reason: "not-a-fast-forward"; tip: Oid }
+  /** Its checkout has uncommitted changes in `files`. */
+  | { moved: false; reason: "dirty"; path: string; files: string[] }
+  /** Its checkout has untracked or ignored `files` that would be overwritten. */
+  | { moved: false; reason: "would-overwrite"; path: string; files: string[] }
+  /** A merge, rebase, … is under way in its checkout. */
+  | { moved: false; reason: "in-progress"; path: string; what: InProgress }
+  /** git refused; `said` is why. */
+  | { moved: false; reason: "refused"; path: string; said: string };
+
+/** Fast-forwards `branch` from one commit to another. Repeatable. */
+export async function fastForwardCheckout(repo: Repo, branch: string, from: Oid, to: Oid): Promise<FastForward> {
+  const tip = await readRef(repo, branch);
+  const path = await checkedOutWhere(repo, branch);
+  if (tip === to) return { moved: true, path };
+  if (tip !== from) return { moved: false, reason: "branch-moved", tip };
+  if (!(await isAncestor(repo, from, to))) return { moved: false, reason: "not-a-fast-forward", tip };
+  if (path !== null) return forwardWorktree(repo, placeAt(repo, path), branch, from, to);
+  if (await moveRef(repo, branch, from, to)) return { moved: true, path: null };
+  return { moved: false, reason: "branch-moved", tip: await readRef(repo, branch) };
+}
+
+async function forwardWorktree(repo: Repo, place: Place, branch: string, from: Oid, to: Oid): Promise<FastForward> {
+  const path = place.root;
+  const what = inProgress(place);
+  if (what !== null) return { moved: false, reason: "in-progress", path, what };
+  const status = await readStatus(place);
+  if (status.changes.length + status.unmerged.length > 0) {
+    if (await isInterruptedForward(place, to)) return finishForward(repo, branch, from, to, path);
+    return {
+      moved: false,
+      reason: "dirty",
+      path,
+      files: [...status.changes, ...status.unmerged].map((change) => change.path),
+    };
+  }
+  const files = await findObstacles(place, from, to);
+  if (files.length > 0) return { moved: false, reason: "would-overwrite", path, files };
+  if ((await readHead(repo, place)).branch !== branch)
+    return { moved: false, reason: "refused", path, said: "it left the branch" };
+  const args = ["merge", "--ff-only", "--quiet", "--no-overwrite-ignore", "--no-stat", "--no-autostash", to];
+  const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true });
+  const tip = await readRef(repo, branch);
+  if (tip === to) return { moved: true, path };
+  if (tip !== from) return { moved: false, reason: "branch-moved", tip };
+  return { moved: false, reason: "refused", path, said: (out.stderr || out.stdout).trim() };
+}
+
+/** Index and files are exactly `to` already: git was killed between the files and the ref. */
+async function isInterruptedForward(place: Place, to: Oid): Promise<boolean> {
+  const index = await git(place, ["diff-index", "--cached", "--quiet", to, "--"], { ok: [0, 1] });
+  const files = await git(place, ["diff-files", "--quiet"], { ok: [0, 1] });
+  return index.code === 0 && files.code === 0;
+}
+
+async function finishForward(repo: Repo, branch: string, from: Oid, to: Oid, path: string): Promise<FastForward> {
+  if (await moveRef(repo, branch, from, to)) return { moved: true, path };
+  return { moved: false, reason: "branch-moved", tip: await readRef(repo, branch) };
+}
+
+/** Paths that the move would create and that exist already, untracked or ignored. git itself would overwrite ignored ones. */
+async function findObstacles(place: Place, from: Oid, to: Oid): Promise<string[]> {
+  const { stdout } = await git(place, ["diff-tree", "-r", "-z", "--no-renames", "--name-status", from, to]);
+  const fields = fieldsOf(stdout);
+  const added: string[] = [];
+  const deleted = new Set<string>();
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    if (fields[at] === "A") added.push(fields[at + 1]!);
+    if (fields[at] === "D") deleted.add(fields[at + 1]!);
+  }
+  return [...new Set(added.flatMap((path) => obstacleAt(place.root, path, deleted) ?? []))];
+}
+
+/** The first file on the way down to `path` that is not tracked. A directory in the place of a file is left to git, which looks inside. */
+function obstacleAt(root: string, path: string, deleted: Set<string>): string | null {
+  const stat = lstatOrNull(join(root, path));
+  if (stat !== null) return stat.isDirectory() ? null : path;
+  for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) {
+    const above = lstatOrNull(join(root, parent));
+    if (above !== null) return above.isDirectory() || deleted.has(parent) ? null : parent;
+  }
+  return null;
+}
+
+function lstatOrNull(path: string): Stats | null {
+  try {
+    return lstatSync(path);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,109 @@
+/** One fetch at a time per repository: several at once lose races for `refs/remotes/…` (2 of 54 failed). In this process by a queue, against
+ *  other processes by a lock that the kernel frees when its holder dies. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { OwtError } from "../core/errors.ts";
+import { exec } from "../system/exec.ts";
+import { type LockTry, prepareLock } from "../system/lock.ts";
+import { cleanEnv, fieldsOf, git, gitFlags, placeEnv } from "./git.ts";
+import type { Repo } from "./repo.ts";
+
+/** A remote that cannot be reached is an answer: the run goes on with what is there. */
+export type Fetched = { fetched: true } | { fetched: false; said: string };
+
+export type FetchOptions = {
+  /** Also use ssh command and credential helpers that the repository's own configuration names. Only when agents cannot write there. */
+  trustRepository?: boolean;
+  signal?: AbortSignal;
+};
+
+type Queue = { tail: Promise<unknown>; waiting: Map<string, Promise<Fetched>>; lock: LockTry | null };
+const queues = new Map<string, Queue>();
+const LOCK_POLL_MS = 100;
+
+/** Fetches from a remote. A call that comes while another for the same remote still waits shares it. */
+export function fetchOnce(repo: Repo, remote: string, options: FetchOptions = {}): Promise<Fetched> {
+  if (!/^[A-Za-z0-9_][\w./-]*$/.test(remote))
+    throw new OwtError("usage", `not a remote's name: ${JSON.stringify(remote)}`);
+  const queue = queueOf(repo);
+  const waiting = queue.waiting.get(remote);
+  if (waiting !== undefined) return waiting;
+  const fetched = queue.tail.then(async () => {
+    const release = await takeLock(repo, queue, options.signal);
+    queue.waiting.delete(remote);
+    try {
+      return await fetchNow(repo, remote, options);
+    } finally {
+      release();
+    }
+  });
+  queue.waiting.set(remote, fetched);
+  queue.tail = fetched.catch(() => queue.waiting.delete(remote));
+  return fetched;
+}
+
+async function fetchNow(repo: Repo, remote: string, options: FetchOptions): Promise<Fetched> {
+  const flags = gitFlags(false, ["core.sshCommand", "core.askPass", "credential.helper"]);
+  const args = ["fetch", "--quiet", "--no-recurse-submodules", "--no-auto-maintenance", "--no-write-fetch-head"];
+  // A remote can name a program of its own for this.
+  if (options.trustRepository !== true) args.push("--upload-pack=git-upload-pack");
+  const settings = options.trustRepository === true ? [] : await readOwnSettings(repo);
+  const out = await exec("git", [...flags, ...args, "--", remote], {
+    cwd: repo.root,
+    env: { ...placeEnv(repo), ...userNetwork(), ...asConfigEnv(settings) },
+    ok: [0, 1, 128],
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return out.code === 0 ? { fetched: true } : { fetched: false, said: out.stderr.trim() };
+}
+
+/** How the user reaches remotes, from configuration that no agent writes: the repository's own entries are replaced by it. */
+async function readOwnSettings(repo: Repo): Promise<[string, string][]> {
+  const settings: [string, string][] = [
+    ["core.sshCommand", "ssh"],
+    ["core.askPass", ""],
+    ["credential.helper", ""],
+  ];
+  for (const scope of ["--system", "--global"]) {
+    const args = ["config", scope, "-z", "--get-regexp", "^(core\\.(sshcommand|askpass)|credential\\..*)$"];
+    const { stdout } = await git(repo, args, { ok: [0, 1, 128] });
+    for (const field of fieldsOf(stdout)) {
+      const end = field.indexOf("\n");
+      if (end !== -1) settings.push([field.slice(0, end), field.slice(end + 1)]);
+    }
+  }
+  return settings;
+}
+
+function asConfigEnv(settings: readonly [string, string][]): Record<string, string> {
+  const env: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) };
+  for (const [at, [key, value]] of settings.entries()) {
+    env[`GIT_CONFIG_KEY_${at}`] = key;
+    env[`GIT_CONFIG_VALUE_${at}`] = value;
+  }
+  return env;
+}
+
+/** The variables by which the user tells git how to reach the network. */
+function userNetwork(): Record<string, string> {
+  const env = cleanEnv((name) => /^GIT_(SSL_|SSH|HTTP_|ASKPASS$|PROXY)/.test(name));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith("GIT_")));
+}
+
+function queueOf(repo: Repo): Queue {
+  const queue = queues.get(repo.commonDir) ?? { tail: Promise.resolve(), waiting: new Map(), lock: null };
+  queues.set(repo.commonDir, queue);
+  return queue;
+}
+
+/** Waits for the lock and gives back what frees it. The file is open once per process: closing a second handle would drop the lock. */
+async function takeLock(repo: Repo, queue: Queue, signal: AbortSignal | undefined): Promise<() => void> {
+  await mkdir(join(repo.commonDir, "owt"), { recursive: true });
+  const lock = (queue.lock ??= prepareLock(join(repo.commonDir, "owt", "fetch.lock")));
+  while (!lock.take()) await wait(LOCK_POLL_MS, undefined, signal === undefined ? {} : { signal });
+  return () => {
+    lock.close();
+    queue.lock = null;
+  };
+}

@@ -1,0 +1,122 @@
+/** Runs git: the hardened flags, the clean environment, and the explicit directories that every verb of this folder goes through.
+ *  Of eleven things that an agent can plant in a repository, plain `git -C worktree` ran eleven; with these flags three are left
+ *  (clean/smudge filters, merge drivers, and diff drivers where a diff is asked for without `--no-ext-diff --no-textconv`). */
+import { exec, type ExecResult } from "../system/exec.ts";
+
+/** A full object id, SHA-1 or SHA-256. */
+export type Oid = string;
+
+/** A worktree, by directories that were looked up and never guessed: git does not walk up from a broken one into another repository. */
+export type Place = {
+  /** Its own git directory: the common one for the main worktree, `worktrees/<id>` for a linked one. */
+  readonly gitDir: string;
+  readonly commonDir: string;
+  /** Top of the working files. */
+  readonly root: string;
+};
+
+/** Who a commit is by. */
+export type Identity = { name: string; email: string };
+
+export type GitOptions = {
+  /** Bytes for standard input. */
+  input?: string | Uint8Array;
+  /** Exit codes that are answers. Default: [0]. */
+  ok?: readonly number[];
+  /** Sync what is written before git ends. git's own default is no fsync at all. */
+  durable?: boolean;
+  /** Another index file than the worktree's own. */
+  index?: string;
+  identity?: Identity;
+  env?: Record<string, string>;
+  signal?: AbortSignal;
+};
+
+const HARDENED = [
+  "core.fsmonitor=false",
+  "core.hooksPath=/dev/null",
+  "core.pager=cat",
+  "core.editor=false",
+  "core.sshCommand=false",
+  "core.askPass=",
+  "core.alternateRefsCommand=true",
+  "gpg.program=false",
+  "commit.gpgSign=false",
+  "log.showSignature=false",
+  "credential.helper=",
+  "protocol.ext.allow=never",
+  "submodule.recurse=false",
+  "diff.ignoreSubmodules=all",
+  "core.untrackedCache=false",
+  "rerere.enabled=false",
+  "gc.auto=0",
+  "maintenance.auto=false",
+];
+
+const FSYNC = "committed,reference";
+
+/** Settings that say where the user's own configuration is. Every other GIT_ variable belongs to whoever started us, not to our work. */
+const KEPT = new Set(["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"]);
+
+/** Runs git in a worktree with hardened flags. Throws `tool-failed` on an exit code outside `ok`. */
+export function git(place: Place, args: readonly string[], options: GitOptions = {}): Promise<ExecResult> {
+  return exec("git", [...gitFlags(options.durable ?? false), ...args], {
+    cwd: place.root,
+    env: placeEnv(place, options),
+    ok: options.ok ?? [0],
+    ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+}
+
+/** The flags in front of every command; `without` leaves out what a command needs from the user (fetch: credentials and ssh). */
+export function gitFlags(durable: boolean, without: readonly string[] = []): string[] {
+  const settings = HARDENED.filter((setting) => !without.includes(setting.slice(0, setting.indexOf("="))));
+  if (durable) settings.push(`core.fsync=${FSYNC}`);
+  return ["--no-optional-locks", "--literal-pathspecs", ...settings.flatMap((setting) => ["-c", setting])];
+}
+
+/** Our environment without git's variables; `keep` names those that a command needs from the user's environment. */
+export function cleanEnv(keep: (name: string) => boolean = () => false): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value === undefined) continue;
+    if (!name.startsWith("GIT_") || KEPT.has(name) || keep(name)) env[name] = value;
+  }
+  return { ...env, LC_ALL: "C", GIT_TERMINAL_PROMPT: "0" };
+}
+
+/** What an agent's environment needs so that its own commits survive a power cut too. Never the user's configuration file. */
+export function agentGitEnv(): Record<string, string> {
+  return { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "core.fsync", GIT_CONFIG_VALUE_0: FSYNC };
+}
+
+/** The fields of `-z` output. */
+export function fieldsOf(stdout: string): string[] {
+  const fields = stdout.split("\0");
+  if (fields.at(-1) === "") fields.pop();
+  return fields;
+}
+
+/** The variables that name a worktree's directories. */
+export function placeEnv(place: Place, options: GitOptions = {}): Record<string, string> {
+  const env: Record<string, string> = {
+    ...cleanEnv(),
+    GIT_DIR: place.gitDir,
+    GIT_COMMON_DIR: place.commonDir,
+    GIT_WORK_TREE: place.root,
+  };
+  if (options.index !== undefined) env["GIT_INDEX_FILE"] = options.index;
+  if (options.identity !== undefined) Object.assign(env, identityEnv(options.identity));
+  return Object.assign(env, options.env);
+}
+
+/** Author and committer for one command. */
+export function identityEnv(identity: Identity): Record<string, string> {
+  return {
+    GIT_AUTHOR_NAME: identity.name,
+    GIT_AUTHOR_EMAIL: identity.email,
+    GIT_COMMITTER_NAME: identity.name,
+    GIT_COMMITTER_EMAIL: identity.email,
+  };
+}

@@ -1,0 +1,177 @@
+/** Looks at what a worktree holds before anything is done to it. Nothing here changes the worktree. */
+import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { isKept, notNear, readRef } from "./branch.ts";
+import { readTree } from "./commit.ts";
+import { fieldsOf, git, type Oid, type Place } from "./git.ts";
+import { ownerMark } from "./owner.ts";
+import { type Head, inProgress, type InProgress, lockReason, placeAt, privateTips, readHead } from "./place.ts";
+import { type Inside, processesInside } from "./processes.ts";
+import type { Repo } from "./repo.ts";
+import { readStatus, type Status } from "./status.ts";
+
+export type InspectOptions = {
+  /** Refs or commits that count as a safe home for commits. Name the task's own branch here if it stays. */
+  keep: readonly string[];
+  /** Ignored files and directories that we brought or can make again (env files, `node_modules`), from the worktree's top. */
+  known?: readonly string[];
+};
+
+/** What would have to be saved, and what forbids touching the worktree. */
+export type Holdings = {
+  place: Place;
+  head: Head;
+  /** Its files are gone; only what git has on record is left. */
+  gone: boolean;
+  /** Tracked files that differ from HEAD, also those that an agent told git to overlook. */
+  dirty: string[];
+  untracked: string[];
+  /** Ignored files, or directories ending in `/`, that hold something not in `known`. */
+  ignoredNew: string[];
+  unmerged: string[];
+  /** The index differs from HEAD. */
+  staged: boolean;
+  /** Repositories inside the worktree: clones, or checked-out submodules. No commit can hold them. */
+  nested: string[];
+  /** Commits of HEAD that no kept ref contains, and whose patch none contains either. */
+  commits: Oid[];
+  /** Commits that only this worktree's reflog or state names (amended away, made detached), reachable from no ref. */
+  dropped: Oid[];
+  /** The lock's reason; null when it is not locked. */
+  locked: string | null;
+  inProgress: InProgress | null;
+  processes: Inside[] | "unknown";
+};
+
+/** Reads everything that a removal has to know. Throws `wrong-state` when the repository has no worktree at `path`. */
+export async function inspectWorktree(repo: Repo, path: string, options: InspectOptions): Promise<Holdings> {
+  const place = placeAt(repo, path);
+  const gone = !existsSync(place.root);
+  const [head, files] = await Promise.all([readHead(repo, place), gone ? null : readFiles(place, options.known ?? [])]);
+  const [commits, dropped] = await Promise.all([unkept(repo, head, options.keep), findDropped(repo, place, head)]);
+  return {
+    place,
+    head,
+    gone,
+    ...(files ?? { ...NO_FILES, staged: await isStaged(repo, place, head) }),
+    commits,
+    dropped,
+    locked: lockReason(place),
+    inProgress: inProgress(place),
+    processes: gone ? [] : processesInside(place.root),
+  };
+}
+
+/** Whether a path is one of `known` or below one. */
+export function isKnown(path: string, known: readonly string[]): boolean {
+  const bare = path.replace(/\/$/, "");
+  return known.some((entry) => {
+    const prefix = entry.replace(/\/+$/, "");
+    return bare === prefix || bare.startsWith(`${prefix}/`);
+  });
+}
+
+type Files = Pick<Holdings, "dirty" | "untracked" | "ignoredNew" | "unmerged" | "staged" | "nested">;
+const NO_FILES: Files = { dirty: [], untracked: [], ignoredNew: [], unmerged: [], staged: false, nested: [] };
+
+async function readFiles(place: Place, known: readonly string[]): Promise<Files> {
+  // A worktree whose creation was interrupted has no index yet: it is compared with HEAD through one of our own.
+  const isHalfMade = !existsSync(join(place.gitDir, "index"));
+  if (!isHalfMade) {
+    const [status, special] = await Promise.all([readStatus(place, { ignored: true }), readSpecial(place)]);
+    return sortFiles(place, status, special, known);
+  }
+  const index = join(place.gitDir, `index.owt-${ownerMark()}`);
+  try {
+    await git(place, ["read-tree", "HEAD"], { index, ok: [0, 128] });
+    const status = await readStatus(place, { ignored: true, index });
+    // What the checkout did not get to is not a deletion.
+    status.changes = status.changes.filter(({ y }) => y !== "D");
+    return sortFiles(place, status, { overlooked: [], links: [] }, known);
+  } finally {
+    await rm(index, { force: true });
+  }
+}
+
+type Special = { overlooked: string[]; links: string[] };
+
+/** Index entries that `status` is silent about: marked skip-worktree or assume-unchanged, and submodules. */
+async function readSpecial(place: Place): Promise<Special> {
+  const special: Special = { overlooked: [], links: [] };
+  const { stdout } = await git(place, ["ls-files", "-v", "-s", "-z"]);
+  for (const line of fieldsOf(stdout)) {
+    const isLink = line.startsWith("160000 ", 2);
+    if (!isLink && line.startsWith("H ")) continue;
+    const path = line.slice(line.indexOf("\t") + 1);
+    if (isLink) special.links.push(path);
+    else if (/^[Sa-z] /.test(line) && exists(join(place.root, path))) special.overlooked.push(path);
+  }
+  return special;
+}
+
+function sortFiles(place: Place, status: Status, special: Special, known: readonly string[]): Files {
+  const changed = status.changes.map(({ path }) => path);
+  const links = special.links.filter((path) => exists(join(place.root, path, ".git")));
+  const clones = status.untracked.filter((path) => path.endsWith("/"));
+  return {
+    dirty: [...new Set([...changed, ...special.overlooked])],
+    untracked: status.untracked.filter((path) => !path.endsWith("/")),
+    ignoredNew: status.ignored.filter((path) => holdsUnknown(place.root, path, known)),
+    unmerged: status.unmerged.map(({ path }) => path),
+    staged: status.unmerged.length > 0 || status.changes.some(({ x }) => x !== "."),
+    nested: [...links, ...clones],
+  };
+}
+
+function holdsUnknown(root: string, path: string, known: readonly string[]): boolean {
+  if (isKnown(path, known)) return false;
+  if (!path.endsWith("/")) return true;
+  const entries = readdirSync(join(root, path), { withFileTypes: true });
+  return entries.some((entry) => holdsUnknown(root, `${path}${entry.name}${entry.isDirectory() ? "/" : ""}`, known));
+}
+
+async function isStaged(repo: Repo, place: Place, head: Head): Promise<boolean> {
+  if (!existsSync(join(place.gitDir, "index"))) return false;
+  const tree = await git({ ...place, root: place.gitDir }, ["write-tree"], { ok: [0, 128] });
+  return tree.code !== 0 || head.oid === null || tree.stdout.trim() !== (await readTree(repo, head.oid));
+}
+
+async function unkept(repo: Repo, head: Head, keep: readonly string[]): Promise<Oid[]> {
+  if (head.oid === null) return [];
+  const tips: Oid[] = [];
+  for (const name of keep) {
+    const oid = /^[0-9a-f]{40,64}$/.test(name) ? name : await readRef(repo, name);
+    if (oid !== null) tips.push(oid);
+  }
+  if (await isKept(repo, head.oid, tips)) return [];
+  const listed = await git(repo, ["rev-list", head.oid, "--not", ...tips]);
+  const commits = new Set(listed.stdout.split("\n").filter(Boolean));
+  for (const tip of tips) {
+    const { stdout } = await git(repo, ["cherry", tip, head.oid]);
+    for (const [, oid] of stdout.matchAll(/^- ([0-9a-f]+)$/gm)) commits.delete(oid!);
+  }
+  return [...commits];
+}
+
+/** Ordinarily everything the reflog names lies right below HEAD, and no process is needed to see it. */
+async function findDropped(repo: Repo, place: Place, head: Head): Promise<Oid[]> {
+  let tips = privateTips(place);
+  if (head.oid !== null) tips = await notNear(repo, tips, head.oid);
+  const commits: Oid[] = [];
+  for (const oid of tips) if ((await repo.live.info(oid))?.type === "commit") commits.push(oid);
+  if (commits.length === 0) return [];
+  const except = head.oid === null ? [] : [`^${head.oid}`];
+  const { stdout } = await git(repo, ["rev-list", "--stdin", "--not", "--all"], {
+    input: `${[...commits, ...except].join("\n")}\n`,
+  });
+  const unreachable = new Set(stdout.split("\n").filter(Boolean));
+  const lost = commits.filter((oid) => unreachable.has(oid));
+  if (lost.length < 2) return lost;
+  const independent = await git(repo, ["merge-base", "--independent", ...lost]);
+  return independent.stdout.split("\n").filter(Boolean);
+}
+
+function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}

@@ -1,0 +1,181 @@
+/** Commits what an agent left uncommitted in its worktree, on the task's branch and nowhere else. The user's hooks do not run here. */
+import { lstat, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { branchRef, checkedOutWhere, isAncestor, moveRef } from "./branch.ts";
+import { DEFAULT_IDENTITY, readIdentity, readTree, writeCommit } from "./commit.ts";
+import { findOpenPaths, type Open } from "./conflicts.ts";
+import { git, type Identity, type Oid, type Place } from "./git.ts";
+import { inProgress, isMainPlace, placeAt, readHead, readText, type Head } from "./place.ts";
+import type { Repo } from "./repo.ts";
+import { readStatus, type Status } from "./status.ts";
+
+export type LeftoversOptions = {
+  /** The task's branch. */
+  branch: string;
+  /** Files or directories, from the worktree's top, that are never committed: env files we brought, local settings. */
+  exclude: readonly string[];
+  /** Larger files are not committed. Default: 10 MB. */
+  maxFileBytes?: number;
+  message: string;
+  /** Who the commit is by. Default: the user as git knows them, else the named default. */
+  identity?: Identity;
+};
+
+export type LeftReason = "excluded" | "too-large" | "nested-repository" | "unreadable-name" | Open["reason"];
+
+/** Why nothing was committed though there may be something to commit. */
+export type Blocked =
+  /** A merge has paths that nobody resolved; `left` names them. */
+  | "unmerged"
+  /** A rebase stopped half-way. */
+  | "rebase-in-progress"
+  /** HEAD is where the task's branch cannot be fast-forwarded to; `head` says where. */
+  | "head-elsewhere";
+
+export type Leftovers = {
+  /** The commit that was made; null when there was nothing to commit. */
+  commit: Oid | null;
+  /** What was found and not committed. It is still in the worktree. */
+  left: { path: string; reason: LeftReason }[];
+  blocked: Blocked | null;
+  /** Where the task's branch stands now; null when it does not exist. */
+  tip: Oid | null;
+  /** Where the agent had left HEAD. */
+  head: Head;
+  /** Who the new commit is by; null without one. */
+  identity: Identity | null;
+};
+
+const MAX_FILE_BYTES = 10_000_000;
+const LOCAL_SETTINGS = ".claude/settings.local.json";
+const MERGE_STATE = ["MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "AUTO_MERGE", "CHERRY_PICK_HEAD", "REVERT_HEAD"];
+
+/** Commits the leftovers of a task worktree, concludes a resolved merge, and brings commits that the agent made on a detached HEAD or
+ *  another branch home by fast-forward. What it cannot do safely it reports and leaves alone. Repeatable. */
+export async function commitLeftovers(repo: Repo, worktree: string, options: LeftoversOptions): Promise<Leftovers> {
+  const place = placeAt(repo, worktree);
+  if (isMainPlace(place))
+    throw new OwtError("internal", `${worktree} is the user's own checkout: nothing is committed there`);
+  const [head, status] = await Promise.all([readHead(repo, place), readStatus(place)]);
+  const branchTip = (await repo.live.info(branchRef(options.branch)))?.oid ?? null;
+  const merging = await readMerging(repo, place, head);
+  const open = await findOpenPaths(repo, place, status, merging);
+  const refused = await sortOut(place, status, options);
+  const report: Leftovers = {
+    commit: null,
+    left: [...open, ...refused],
+    blocked: null,
+    tip: branchTip,
+    head,
+    identity: null,
+  };
+
+  if (open.length > 0) return { ...report, blocked: "unmerged" };
+  if (inProgress(place) === "rebase") return { ...report, blocked: "rebase-in-progress" };
+  const isDirty = merging.length > 0 || hasWork(status, refused);
+  const from = await landingBase(repo, place, head, branchTip, options.branch);
+  if (from === "behind" && !isDirty) return report;
+  if (from === "behind" || from === "elsewhere") return { ...report, blocked: "head-elsewhere" };
+
+  const identity = isDirty ? (options.identity ?? (await ownIdentity(repo))) : null;
+  const parts = { from, merging, identity: identity ?? DEFAULT_IDENTITY, message: options.message };
+  const commit = isDirty ? await commitTree(repo, place, status, refused, parts) : null;
+  const tip = commit ?? from;
+  if (tip !== branchTip && !(await moveRef(repo, options.branch, branchTip, tip)))
+    return { ...report, blocked: "head-elsewhere" };
+  if (head.branch !== options.branch) await git(place, ["symbolic-ref", "HEAD", branchRef(options.branch)]);
+  await dropMergeState(place, commit);
+  return { ...report, commit, tip, identity: commit === null ? null : identity };
+}
+
+/** The commit to build on: HEAD, when the task's branch is there or can be fast-forwarded to it. */
+async function landingBase(
+  repo: Repo,
+  place: Place,
+  head: Head,
+  tip: Oid | null,
+  branch: string,
+): Promise<Oid | "behind" | "elsewhere"> {
+  if (head.oid === null || tip === null) return "elsewhere";
+  if (head.branch === branch) return head.oid;
+  if ((await checkedOutWhere(repo, branch, place)) !== null) return "elsewhere";
+  if (await isAncestor(repo, tip, head.oid)) return head.oid;
+  return (await isAncestor(repo, head.oid, tip)) ? "behind" : "elsewhere";
+}
+
+/** What must not be committed, and why. */
+async function sortOut(place: Place, status: Status, options: LeftoversOptions): Promise<Leftovers["left"]> {
+  const excluded = [LOCAL_SETTINGS, ...options.exclude].map((path) => path.replace(/\/+$/, ""));
+  const limit = options.maxFileBytes ?? MAX_FILE_BYTES;
+  const left: Leftovers["left"] = [];
+  for (const path of [...status.changes.map((change) => change.path), ...status.untracked]) {
+    const reason = await judge(place, path, excluded, limit);
+    if (reason !== null) left.push({ path, reason });
+  }
+  return left;
+}
+
+async function judge(place: Place, path: string, excluded: string[], limit: number): Promise<LeftReason | null> {
+  if (excluded.some((prefix) => path === prefix || path.startsWith(`${prefix}/`))) return "excluded";
+  if (path.endsWith("/")) return "nested-repository";
+  const stat = await lstat(join(place.root, path)).catch(() => null);
+  if (stat === null) return path.includes("\uFFFD") ? "unreadable-name" : null;
+  return stat.isFile() && stat.size > limit ? "too-large" : null;
+}
+
+function hasWork(status: Status, refused: Leftovers["left"]): boolean {
+  return status.changes.length + status.untracked.length + status.unmerged.length > refused.length;
+}
+
+type CommitParts = { from: Oid; merging: readonly Oid[]; identity: Identity; message: string };
+
+/** Stages, writes the tree, writes the commit. Null when the tree is HEAD's own and no merge is concluded. */
+async function commitTree(
+  repo: Repo,
+  place: Place,
+  status: Status,
+  refused: Leftovers["left"],
+  parts: CommitParts,
+): Promise<Oid | null> {
+  await stage(place, status, new Set(refused.map(({ path }) => path)));
+  const tree = (await git(place, ["write-tree"], { durable: true })).stdout.trim();
+  if (parts.merging.length === 0 && tree === (await readTree(repo, parts.from))) return null;
+  const { identity, message } = parts;
+  return writeCommit(repo, { tree, parents: [parts.from, ...parts.merging], message, identity });
+}
+
+/** Brings the index to what is to be committed. A refused path that the agent had staged goes back to HEAD's entry; its file stays. */
+async function stage(place: Place, status: Status, refused: Set<string>): Promise<void> {
+  const fromStdin = ["--pathspec-from-file=-", "--pathspec-file-nul"];
+  const list = (paths: string[]): { input: string; durable: true } => ({ input: paths.join("\0"), durable: true });
+  const staged = status.changes.filter(({ path, x }) => x !== "." && refused.has(path)).map(({ path }) => path);
+  if (staged.length > 0) await git(place, ["reset", "--quiet", ...fromStdin], list(staged));
+  if (refused.size === 0) {
+    await git(place, ["add", "--all"], { durable: true });
+    return;
+  }
+  const wanted = [...status.changes.filter(({ y }) => y !== "."), ...status.unmerged].map(({ path }) => path);
+  const paths = [...wanted, ...status.untracked].filter((path) => !refused.has(path));
+  if (paths.length > 0) await git(place, ["add", "--all", ...fromStdin], list(paths));
+}
+
+/** The commits being merged. A merge that HEAD already contains was concluded before we were killed. */
+async function readMerging(repo: Repo, place: Place, head: Head): Promise<Oid[]> {
+  const oids = readText(join(place.gitDir, "MERGE_HEAD"))?.split("\n").filter(Boolean) ?? [];
+  const open: Oid[] = [];
+  for (const oid of oids) if (head.oid === null || !(await isAncestor(repo, oid, head.oid))) open.push(oid);
+  return open;
+}
+
+/** Ends the merge or pick that was committed; a merge also when an earlier call committed it and was killed. */
+async function dropMergeState(place: Place, commit: Oid | null): Promise<void> {
+  const state = inProgress(place);
+  if (state === null || (state !== "merge" && commit === null)) return;
+  await Promise.all(MERGE_STATE.map((file) => rm(join(place.gitDir, file), { force: true })));
+}
+
+async function ownIdentity(repo: Repo): Promise<Identity> {
+  const { name, email } = await readIdentity(repo);
+  return { name, email };
+}

@@ -1,0 +1,116 @@
+/** A long-lived git process that answers one request at a time. It starts with the first request, starts anew when it has died, and ends
+ *  by itself when our end of its input closes, so that not even kill -9 of us leaves it behind. It never keeps Node alive on its own. */
+import type { Socket } from "node:net";
+import { OwtError } from "../core/errors.ts";
+import { start } from "../system/exec.ts";
+
+/** What the one spawner hands back. */
+type ChildProcess = ReturnType<typeof start>;
+
+/** Reads the answer out of what arrived so far; null while it is incomplete. */
+export type Take<T> = (bytes: Buffer) => { answer: T } | null;
+
+export type LiveOptions = { args: readonly string[]; cwd: string; env: Record<string, string> };
+
+/** The process ended instead of answering; `said` is its standard error. */
+export class LiveEnded extends OwtError {
+  readonly said: string;
+  constructor(command: string, said: string) {
+    super("tool-failed", `git ${command} ended: ${said || "without a word"}`);
+    this.said = said;
+  }
+}
+
+export class LiveProcess {
+  readonly #options: LiveOptions;
+  readonly #name: string;
+  #child: ChildProcess | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(name: string, options: LiveOptions) {
+    this.#name = name;
+    this.#options = options;
+  }
+
+  /** Sends `text` and gives back the one answer that `take` finds. Rejects with LiveEnded when the process ended instead. */
+  request<T>(text: string, take: Take<T>): Promise<T> {
+    const answer = this.#queue.then(() => this.#ask(text, take));
+    this.#queue = answer.catch(() => {});
+    return answer;
+  }
+
+  /** Ends the process after the requests that are under way. */
+  async close(): Promise<void> {
+    await this.#queue;
+    this.#closed = true;
+    const child = this.#child;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    hold(child, true);
+    child.stdin?.end();
+    await ended;
+  }
+
+  #ask<T>(text: string, take: Take<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new OwtError("internal", "the repository was closed"));
+    const child = (this.#child ??= this.#start());
+    const { stdin, stdout, stderr } = child;
+    if (stdin === null || stdout === null || stderr === null)
+      throw new OwtError("internal", "a live git process without pipes");
+    return new Promise<T>((resolve, reject) => {
+      let bytes: Buffer = Buffer.alloc(0);
+      let said = "";
+      const onData = (chunk: Buffer): void => {
+        bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+        const taken = take(bytes);
+        if (taken !== null) settle(() => resolve(taken.answer));
+      };
+      const onSaid = (chunk: Buffer): void => {
+        said += chunk.toString("utf8");
+      };
+      const onEnd = (): void => {
+        this.#child = null;
+        settle(() => reject(new LiveEnded(this.#name, said.trim())));
+      };
+      const settle = (act: () => void): void => {
+        stdout.off("data", onData);
+        stderr.off("data", onSaid);
+        child.off("close", onEnd);
+        hold(child, false);
+        act();
+      };
+      stdout.on("data", onData);
+      stderr.on("data", onSaid);
+      child.on("close", onEnd);
+      hold(child, true);
+      stdin.write(text);
+    });
+  }
+
+  #start(): ChildProcess {
+    const child = start("git", this.#options.args, {
+      cwd: this.#options.cwd,
+      env: this.#options.env,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    const forget = (): void => {
+      if (this.#child === child) this.#child = null;
+    };
+    // It may die between two requests: the next one starts another. A write into its closed input is answered by "close".
+    child.on("error", forget);
+    child.on("close", forget);
+    child.stdin?.on("error", () => {});
+    child.stdout?.on("data", () => {});
+    child.stderr?.on("data", () => {});
+    return child;
+  }
+}
+
+/** Keeps Node alive for a process while it owes an answer, and only then. */
+function hold(child: ChildProcess, held: boolean): void {
+  for (const handle of [child, child.stdin, child.stdout, child.stderr] as (ChildProcess | Socket | null)[]) {
+    if (held) handle?.ref();
+    else handle?.unref();
+  }
+}

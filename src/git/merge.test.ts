@@ -1,0 +1,147 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
+import { createBranch, readRef } from "./branch.ts";
+import { readTree } from "./commit.ts";
+import { fastForwardCheckout } from "./fast-forward.ts";
+import { mergeTrees, startMerge } from "./merge.ts";
+import { createWorktree } from "./worktree.ts";
+
+test("a clean merge gives git's own tree and touches no worktree", async () => {
+  await using at = await scratchRepo();
+  const base = (await readRef(at.repo, "main"))!;
+  const wt = join(at.top, "int");
+  await createWorktree(at.repo, { path: wt, base });
+  runGit(at.root, "checkout", "-q", "-b", "x");
+  const theirs = at.commit(at.root, { x: "1" });
+  runGit(at.root, "checkout", "-q", "main");
+  const ours = at.commit(at.root, { y: "1" });
+  const merged = await mergeTrees(at.repo, ours, theirs, wt);
+  expect(merged).toMatchObject({ fastForward: false });
+  runGit(at.root, "merge", "-q", "-m", "m", "x");
+  expect(merged).toMatchObject({ tree: runGit(at.root, "rev-parse", "HEAD^{tree}") });
+  expect(runGit(wt, "status", "--porcelain")).toBe("");
+});
+
+test("one side that contains the other needs no merge", async () => {
+  await using at = await scratchRepo();
+  const base = (await readRef(at.repo, "main"))!;
+  const next = at.commit(at.root, { x: "1" });
+  const tree = await readTree(at.repo, next);
+  expect(await mergeTrees(at.repo, base, next, at.root)).toEqual({ tree, fastForward: true });
+  expect(await mergeTrees(at.repo, next, base, at.root)).toEqual({ tree, fastForward: true });
+});
+
+test("conflicts are listed with all their names", async () => {
+  await using at = await scratchRepo();
+  const base = (await readRef(at.repo, "main"))!;
+  const names = ["a.txt", "new\nline", "sp ace", "ü"];
+  const files = (text: string) => Object.fromEntries(names.map((name) => [name, `${text}\n`]));
+  const ours = at.commit(at.root, files("ours"));
+  runGit(at.root, "checkout", "-q", "-b", "x", base);
+  const theirs = at.commit(at.root, files("theirs"));
+  const merged = await mergeTrees(at.repo, ours, theirs, at.root);
+  expect("files" in merged && merged.files.toSorted()).toEqual(names.toSorted());
+});
+
+test("the attributes of the worktree at hand decide how files merge", async () => {
+  await using at = await scratchRepo();
+  const base = at.commit(at.root, { ".gitattributes": "list merge=union\n", list: "1\n" });
+  const ours = at.commit(at.root, { list: "1\nours\n" });
+  const wt = join(at.top, "int");
+  await createWorktree(at.repo, { path: wt, base: ours });
+  runGit(at.root, "checkout", "-q", "-b", "x", base);
+  const theirs = at.commit(at.root, { list: "1\ntheirs\n" });
+  const merged = await mergeTrees(at.repo, ours, theirs, wt);
+  expect("tree" in merged && runGit(at.root, "show", `${merged.tree}:list`)).toBe("1\nours\ntheirs");
+});
+
+test("unrelated histories and unknown commits are told apart", async () => {
+  await using at = await scratchRepo();
+  const ours = (await readRef(at.repo, "main"))!;
+  runGit(at.root, "checkout", "-q", "--orphan", "other");
+  const theirs = at.commit(at.root, { z: "1" });
+  expect(await mergeTrees(at.repo, ours, theirs, at.root)).toEqual({ unrelated: true });
+  await expect(mergeTrees(at.repo, ours, "1".repeat(40), at.root)).rejects.toMatchObject({ code: "tool-failed" });
+});
+
+test("a merge is not started in the user's checkout, on changes, or over ignored files", async () => {
+  await using at = await scratchRepo();
+  const base = (await readRef(at.repo, "main"))!;
+  const wt = join(at.top, "wt");
+  await createWorktree(at.repo, { path: wt, base, branch: "task" });
+  writeFileSync(join(at.root, "x.log"), "theirs");
+  runGit(at.root, "add", "-f", "x.log");
+  const theirs = at.commit(at.root, { y: "1" });
+  await expect(startMerge(at.repo, at.root, theirs)).rejects.toThrow("user's own checkout");
+  at.write(wt, { "a.txt": "dirty" });
+  await expect(startMerge(at.repo, wt, theirs)).rejects.toMatchObject({ code: "wrong-state" });
+  runGit(wt, "checkout", "-q", "a.txt");
+  at.write(wt, { "x.log": "mine" });
+  await expect(startMerge(at.repo, wt, theirs)).rejects.toMatchObject({ code: "wrong-state" });
+  expect(readFileSync(join(wt, "x.log"), "utf8")).toBe("mine");
+});
+
+test("a branch that is checked out nowhere is moved by itself, forward only", async () => {
+  await using at = await scratchRepo();
+  const base = (await readRef(at.repo, "main"))!;
+  await createBranch(at.repo, "target", base);
+  const to = at.commit(at.root, { x: "1" });
+  expect(await fastForwardCheckout(at.repo, "target", to, base)).toMatchObject({ moved: false, reason: "branch-moved", tip: base });
+  expect(await fastForwardCheckout(at.repo, "target", base, to)).toEqual({ moved: true, path: null });
+  expect(await fastForwardCheckout(at.repo, "target", base, to)).toEqual({ moved: true, path: null });
+  expect(await fastForwardCheckout(at.repo, "target", to, base)).toEqual({ moved: false, reason: "not-a-fast-forward", tip: to });
+});
+
+async function checkedOutTarget() {
+  const at = await scratchRepo();
+  const from = (await readRef(at.repo, "main"))!;
+  runGit(at.root, "checkout", "-q", "-b", "run");
+  at.write(at.root, { "made.log": "log", "dir2/c": "c", "a.txt": "changed\n" });
+  runGit(at.root, "add", "-f", "made.log");
+  const to = at.commit(at.root, { plain: "1" });
+  runGit(at.root, "checkout", "-q", "main");
+  return Object.assign(at, { from, to });
+}
+
+test("a clean checkout goes along with its branch", async () => {
+  await using at = await checkedOutTarget();
+  at.write(at.root, { "untracked.txt": "mine" });
+  expect(await fastForwardCheckout(at.repo, "main", at.from, at.to)).toEqual({ moved: true, path: at.root });
+  expect(runGit(at.root, "status", "--porcelain")).toBe("?? untracked.txt");
+  expect(readFileSync(join(at.root, "a.txt"), "utf8")).toBe("changed\n");
+});
+
+test("a checkout that holds anything of its own stays as it is, and the answer names it", async () => {
+  await using at = await checkedOutTarget();
+  const forward = () => fastForwardCheckout(at.repo, "main", at.from, at.to);
+  at.write(at.root, { "dir/b.txt": "mine" });
+  expect(await forward()).toMatchObject({ reason: "dirty", files: ["dir/b.txt"], path: at.root });
+  runGit(at.root, "add", "-A");
+  expect(await forward()).toMatchObject({ reason: "dirty", files: ["dir/b.txt"] });
+  runGit(at.root, "reset", "-q", "--hard");
+  at.write(at.root, { "made.log": "ignored but mine", plain: "mine" });
+  expect(await forward()).toMatchObject({ reason: "would-overwrite", files: ["made.log", "plain"] });
+  runGit(at.root, "clean", "-fdxq");
+  at.write(at.root, { dir2: "a file where a folder would come" });
+  expect(await forward()).toMatchObject({ reason: "would-overwrite", files: ["dir2"] });
+  runGit(at.root, "clean", "-fdxq");
+  mkdirSync(join(at.root, "plain"));
+  at.write(at.root, { "plain/mine": "mine" });
+  expect(await forward()).toMatchObject({ reason: "refused" });
+  expect(readFileSync(join(at.root, "plain/mine"), "utf8")).toBe("mine");
+  runGit(at.root, "clean", "-fdxq");
+  runGit(at.root, "merge", "-q", "--no-ff", "--no-commit", "run");
+  expect(await forward()).toMatchObject({ reason: "in-progress", what: "merge" });
+  runGit(at.root, "merge", "--abort");
+  expect(await readRef(at.repo, "main")).toBe(at.from);
+  expect(await forward()).toEqual({ moved: true, path: at.root });
+});
+
+test("a fast-forward that was killed before the ref moved is finished", async () => {
+  await using at = await checkedOutTarget();
+  runGit(at.root, "read-tree", "-m", "-u", at.from, at.to);
+  expect(await fastForwardCheckout(at.repo, "main", at.from, at.to)).toEqual({ moved: true, path: at.root });
+  expect(runGit(at.root, "status", "--porcelain")).toBe("");
+});

@@ -1,0 +1,77 @@
+/** Merging: in the object store without touching a worktree, or in a task's worktree for an agent to resolve. */
+import { join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { isNear } from "./branch.ts";
+import { DEFAULT_IDENTITY, readTree } from "./commit.ts";
+import { fieldsOf, git, type Oid } from "./git.ts";
+import { inProgress, isMainPlace, placeAt, readText } from "./place.ts";
+import type { Repo } from "./repo.ts";
+import { readStatus } from "./status.ts";
+
+/** A merge without conflicts. `fastForward`: one side contains the other, so the tree is that side's own. */
+export type Merged = { tree: Oid; fastForward: boolean };
+/** Paths that a person or an agent has to decide. */
+export type Conflicts = { files: string[] };
+/** The two share no history. */
+export type Unrelated = { unrelated: true };
+
+/** Merges two commits without touching a worktree, durably. Conflicts are an answer, not an error. `worktree` is where `.gitattributes` is
+ *  read from (git 2.39 reads it from the working directory): the integration worktree, at `ours`. */
+export async function mergeTrees(
+  repo: Repo,
+  ours: Oid,
+  theirs: Oid,
+  worktree: string,
+): Promise<Merged | Conflicts | Unrelated> {
+  if (await isNear(repo, theirs, ours)) return { tree: await readTree(repo, ours), fastForward: true };
+  if (await isNear(repo, ours, theirs)) return { tree: await readTree(repo, theirs), fastForward: true };
+  const place = placeAt(repo, worktree);
+  const args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
+  const out = await git(place, args, { ok: [0, 1, 128], durable: true });
+  if (out.code === 128) {
+    if ((await git(repo, ["merge-base", ours, theirs], { ok: [0, 1, 128] })).code === 1) return { unrelated: true };
+    throw new OwtError("tool-failed", `git merge-tree ${ours} ${theirs}: ${out.stderr.trim()}`);
+  }
+  const [tree, ...files] = fieldsOf(out.stdout);
+  return out.code === 0 ? { tree: tree!, fastForward: false } : { files: files.filter((file) => file !== "") };
+}
+
+export type StartedMerge =
+  /** The branch contains it already. */
+  | "nothing"
+  /** Merged in index and files, not committed: `commitLeftovers` concludes it. */
+  | "clean"
+  | Conflicts;
+
+/** Starts a merge in a task's worktree and leaves it uncommitted, with its conflicts, for an agent to resolve. Repeatable: the same merge
+ *  already under way is described. Throws `wrong-state` when the worktree has changes of its own or another merge. */
+export async function startMerge(repo: Repo, worktree: string, theirs: Oid): Promise<StartedMerge> {
+  const place = placeAt(repo, worktree);
+  if (isMainPlace(place))
+    throw new OwtError("internal", `${worktree} is the user's own checkout: no merge is started there`);
+  const merging = (): string | undefined => readText(join(place.gitDir, "MERGE_HEAD"))?.trim();
+  if (merging() === undefined) {
+    if ((await readStatus(place)).changes.length > 0 || inProgress(place) !== null) {
+      throw new OwtError("wrong-state", `${worktree} has uncommitted changes`, { hint: "commit them first" });
+    }
+    const args = [
+      "merge",
+      "--no-ff",
+      "--no-commit",
+      "--no-edit",
+      "--quiet",
+      "--no-overwrite-ignore",
+      "--no-stat",
+      theirs,
+    ];
+    const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true, identity: DEFAULT_IDENTITY });
+    if (merging() === undefined) {
+      if (out.code === 0) return "nothing";
+      throw new OwtError("wrong-state", `cannot merge ${theirs} in ${worktree}: ${(out.stderr || out.stdout).trim()}`);
+    }
+  }
+  if (merging() !== theirs)
+    throw new OwtError("wrong-state", `another merge is under way in ${worktree}`, { hint: "git merge --abort" });
+  const files = (await readStatus(place)).unmerged.map(({ path }) => path);
+  return files.length === 0 ? "clean" : { files };
+}

@@ -1,0 +1,32 @@
+/** Marks what is half-made with the process that makes it, so that a later one can tell a dead maker's remains from work under way. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+
+/** `<pid>-<start>-<random>`: unique, and readable by `isOwnerAlive`. */
+export function ownerMark(): string {
+  return `${process.pid}-${startTime(process.pid) ?? "0"}-${randomBytes(4).toString("hex")}`;
+}
+
+/** Whether the process that made a mark is still alive. A text that is no mark has no owner. */
+export function isOwnerAlive(mark: string): boolean {
+  const match = /^(\d+)-(\d+)-/.exec(mark);
+  if (match === null) return false;
+  const pid = Number(match[1]);
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+  }
+  const started = startTime(pid);
+  return started === null || match[2] === "0" || started === match[2];
+}
+
+/** Clock ticks since boot at which a process began; a pid that was given out again has another. Null where there is no /proc. */
+function startTime(pid: number): string | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  } catch {
+    return null;
+  }
+}

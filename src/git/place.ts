@@ -1,0 +1,144 @@
+/** Finds a worktree's own git directory by what the repository has on record, and reads the few files in it that say what goes on there.
+ *  The worktree's `.git` file is only a hint: an agent can rewrite or delete it, and git would then walk up into another repository. */
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { git, type Oid, type Place } from "./git.ts";
+import type { Repo } from "./repo.ts";
+
+/** Where HEAD is: on a branch (whose commit may not exist yet), or detached. */
+export type Head = { branch: string | null; oid: Oid | null };
+
+/** What git is in the middle of. */
+export type InProgress = "merge" | "rebase" | "cherry-pick" | "revert" | "bisect";
+
+const STATE_FILES: readonly (readonly [string, InProgress])[] = [
+  ["rebase-merge", "rebase"],
+  ["rebase-apply", "rebase"],
+  ["MERGE_HEAD", "merge"],
+  ["CHERRY_PICK_HEAD", "cherry-pick"],
+  ["REVERT_HEAD", "revert"],
+  ["BISECT_LOG", "bisect"],
+];
+
+const PRIVATE_FILES = [
+  "ORIG_HEAD",
+  "MERGE_HEAD",
+  "MERGE_AUTOSTASH",
+  "CHERRY_PICK_HEAD",
+  "REVERT_HEAD",
+  "REBASE_HEAD",
+  "rebase-merge/orig-head",
+  "rebase-merge/autostash",
+  "rebase-apply/orig-head",
+  "rebase-apply/autostash",
+];
+
+/** The worktree at `path`, or null when the repository has none there. Linked worktrees are found even when their files are gone. */
+export function findPlace(repo: Repo, path: string): Place | null {
+  const root = resolvePath(path);
+  if (root === repo.root) return { gitDir: repo.gitDir, commonDir: repo.commonDir, root };
+  const hint = hintedId(root);
+  const ids = hint === null ? adminIds(repo) : [hint, ...adminIds(repo)];
+  for (const id of ids) {
+    const gitDir = join(repo.commonDir, "worktrees", id);
+    if (recordedRoot(gitDir) === root) return { gitDir, commonDir: repo.commonDir, root };
+  }
+  return null;
+}
+
+/** The worktree at `path`. Throws `wrong-state` when the repository has none there. */
+export function placeAt(repo: Repo, path: string): Place {
+  const place = findPlace(repo, path);
+  if (place !== null) return place;
+  throw new OwtError("wrong-state", `${path} is not a worktree of ${repo.root}`, { hint: "git worktree list" });
+}
+
+export function isMainPlace(place: Place): boolean {
+  return place.gitDir === place.commonDir;
+}
+
+/** Names of the directories under `worktrees/`. */
+export function adminIds(repo: Repo): string[] {
+  try {
+    return readdirSync(join(repo.commonDir, "worktrees"));
+  } catch {
+    return [];
+  }
+}
+
+/** The top of the worktree that an admin directory belongs to; null when it does not say. */
+export function recordedRoot(adminDir: string): string | null {
+  const gitFile = readText(join(adminDir, "gitdir"))?.replace(/[\r\n]+$/, "");
+  // After a power cut the file can be there and empty.
+  return gitFile ? resolvePath(dirname(resolve(adminDir, gitFile))) : null;
+}
+
+/** Why a worktree is locked; null when it is not. An empty reason is a lock too. */
+export function lockReason(place: Place): string | null {
+  return readText(join(place.gitDir, "locked"))?.trim() ?? null;
+}
+
+export function inProgress(place: Place): InProgress | null {
+  return STATE_FILES.find(([file]) => existsSync(join(place.gitDir, file)))?.[1] ?? null;
+}
+
+/** Where HEAD is. Without a process in the ordinary layout. */
+export async function readHead(repo: Repo, place: Place): Promise<Head> {
+  const branch = await headBranch(repo, place);
+  if (branch !== null) return { branch, oid: (await repo.live.info(`refs/heads/${branch}`))?.oid ?? null };
+  const text = readText(join(place.gitDir, "HEAD"))?.trim() ?? "";
+  if (/^[0-9a-f]{40,64}$/.test(text)) return { branch: null, oid: text };
+  const spawned = await git(place, ["rev-parse", "--quiet", "--verify", "HEAD"], { ok: [0, 1] });
+  return { branch: null, oid: spawned.stdout.trim() || null };
+}
+
+/** The branch that HEAD is on; null when detached, or on a symbolic name outside `refs/heads/`. */
+async function headBranch(repo: Repo, place: Place): Promise<string | null> {
+  const ref = repo.plainLayout
+    ? readText(join(place.gitDir, "HEAD"))?.match(/^ref: (.*)\n?$/)?.[1]
+    : (await git(place, ["symbolic-ref", "--quiet", "HEAD"], { ok: [0, 1] })).stdout.trim();
+  return ref?.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : null;
+}
+
+/** Commits that only this worktree's own files name: its reflog, a stopped rebase, a stashed state, private refs. */
+export function privateTips(place: Place): Oid[] {
+  const texts = PRIVATE_FILES.map((file) => readText(join(place.gitDir, file)) ?? "");
+  const refs = filesBelow(join(place.gitDir, "refs")).map((file) => readText(file) ?? "");
+  const oids = [...texts, ...refs].flatMap((text) => text.match(/\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b/g) ?? []);
+  const reflog = (readText(join(place.gitDir, "logs", "HEAD")) ?? "").split("\n").flatMap((line) => line.split(" ", 2));
+  return [...new Set([...oids, ...reflog])].filter((oid) => /^[0-9a-f]{40,64}$/.test(oid) && !/^0+$/.test(oid));
+}
+
+/** An absolute path without symbolic links, as far as it exists. */
+export function resolvePath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(resolvePath(parent), basename(path));
+  }
+}
+
+/** A small file's text; null when it cannot be read. */
+export function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null;
+  }
+}
+
+function filesBelow(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  } catch {
+    return [];
+  }
+}
+
+function hintedId(root: string): string | null {
+  const gitFile = readText(join(root, ".git"))?.match(/^gitdir: (.*?)[\r\n]*$/s)?.[1];
+  return gitFile === undefined ? null : basename(gitFile);
+}

@@ -1,0 +1,108 @@
+/** Removes worktrees. The one guard in front of every removal: look, then refuse with reasons or save first; only then rename it away. */
+import { existsSync } from "node:fs";
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
+import { discardHalfMade, isBeingMade, isHalfMade, sweepHalfMade } from "./half-made.ts";
+import { type Holdings, type InspectOptions, inspectWorktree } from "./inspect.ts";
+import { findPlace, isMainPlace } from "./place.ts";
+import type { Repo } from "./repo.ts";
+import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
+import { emptyDeadTrash, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
+import { isLockedByOthers } from "./worktree.ts";
+
+export type RemoveOptions = InspectOptions & {
+  /** Name, note and time of the rescue, should one be needed. */
+  rescue: Omit<RescueOptions, "known">;
+  /** Save the work it holds and go on, instead of refusing. */
+  save?: boolean;
+};
+
+/** Why a worktree stays. Those in the first group give way to `save`, the others to nothing. */
+export type Reason =
+  | {
+      reason: "dirty" | "untracked" | "ignored-new" | "unmerged" | "staged" | "commits" | "in-progress";
+      what: string[];
+    }
+  | { reason: "main" | "locked" | "in-use" | "being-made" | "not-a-worktree"; what: string[] }
+  | { reason: Unsavable["refused"]; what: string[] };
+
+export type Removed =
+  /** `rescue` is the ref that keeps what it held; null when it held nothing. `emptied` resolves when its files are deleted. */
+  { removed: true; rescue: string | null; emptied: Promise<void> } | { removed: false; reasons: Reason[] };
+
+/** Removes a worktree without losing anything it holds. Its branch stays: see `deleteBranchIf`. Commits that only its reflog knows are
+ *  always saved. Repeatable: a worktree that is gone already is removed. */
+export async function removeWorktree(repo: Repo, path: string, options: RemoveOptions): Promise<Removed> {
+  const place = findPlace(repo, path);
+  if (place === null) return existsSync(path) ? refuse({ reason: "not-a-worktree", what: [path] }) : gone(null);
+  if (isMainPlace(place)) return refuse({ reason: "main", what: [place.root] });
+  if (isBeingMade(place)) return refuse({ reason: "being-made", what: [place.root] });
+  if (isHalfMade(place)) {
+    await discardHalfMade(repo, place);
+    return gone(null);
+  }
+  const held = await inspectWorktree(repo, path, options);
+  const work = findWork(held);
+  const reasons = [...findObstacles(held), ...(options.save === true ? [] : work)];
+  if (reasons.length > 0) return refuse(...reasons);
+
+  let rescue: string | null = null;
+  if (work.length > 0 || held.dropped.length > 0) {
+    const saved = await saveRescue(repo, held, { ...options.rescue, known: options.known ?? [] });
+    if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
+    rescue = saved.ref;
+  }
+  return gone(rescue, await renameAway(held));
+}
+
+/** Deletes what earlier, killed processes had renamed away or left half-made. Says how many things it cleared. */
+export async function sweepTrash(repo: Repo): Promise<number> {
+  return (await emptyDeadTrash(repo.commonDir)) + (await sweepHalfMade(repo));
+}
+
+/** What would be lost; saving it first makes the removal safe. */
+export function findWork(held: Holdings): Reason[] {
+  const reasons: Reason[] = [
+    { reason: "dirty", what: held.dirty },
+    { reason: "untracked", what: held.untracked },
+    { reason: "ignored-new", what: held.ignoredNew },
+    { reason: "unmerged", what: held.unmerged },
+    { reason: "staged", what: held.staged ? ["the index"] : [] },
+    { reason: "commits", what: held.commits },
+    { reason: "in-progress", what: held.inProgress === null ? [] : [held.inProgress] },
+  ];
+  return reasons.filter(({ what }) => what.length > 0);
+}
+
+/** What forbids the removal whether or not it is saved. */
+export function findObstacles(held: Holdings): Reason[] {
+  const inside = held.processes === "unknown" ? [] : held.processes.map(({ pid, command }) => `${pid} ${command}`);
+  const reasons: Reason[] = [
+    { reason: "locked", what: isLockedByOthers(held.place) ? [held.locked ?? ""] : [] },
+    { reason: "in-use", what: inside },
+    { reason: "nested-repository", what: held.nested },
+  ];
+  return reasons.filter(({ what }) => what.length > 0);
+}
+
+/** Two renames: the files, then git's entry. Killed between them, the next call finds the entry alone and takes it too. */
+async function renameAway({ place }: Holdings): Promise<string> {
+  const bin = await openTrash(place.commonDir);
+  await moveToTrash(bin, place.root, "tree");
+  try {
+    await moveToTrash(bin, place.gitDir, "admin");
+  } catch (error) {
+    await rename(join(bin, "tree"), place.root).catch(() => {});
+    throw error;
+  }
+  return bin;
+}
+
+function gone(rescue: string | null, bin?: string): Removed {
+  // A deletion that fails is not a loss of anything; the next sweep tries again.
+  return { removed: true, rescue, emptied: bin === undefined ? Promise.resolve() : emptyTrash(bin).catch(() => {}) };
+}
+
+function refuse(...reasons: Reason[]): Removed {
+  return { removed: false, reasons };
+}

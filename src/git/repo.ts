@@ -1,0 +1,140 @@
+/** Opens a repository: where it is, how it is laid out, and its live processes. */
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { exec, type ExecResult } from "../system/exec.ts";
+import { cleanEnv, fieldsOf, git, gitFlags, type Place } from "./git.ts";
+import { Live } from "./live.ts";
+
+/** A repository, as the place of its main worktree. Close it to end its live processes. */
+export type Repo = Place &
+  AsyncDisposable & {
+    /** Top of the main worktree. Never cleaned, stashed, reset or switched by us. */
+    readonly root: string;
+    /** The git directory that all worktrees share, without symbolic links. */
+    readonly commonDir: string;
+    /** Git directory of the main worktree; the same as `commonDir`. */
+    readonly gitDir: string;
+    /** Top of the worktree that the repository was opened from. */
+    readonly here: string;
+    /** The layout is the documented one of files, so that refs, objects and worktrees may be written in it as git would. */
+    readonly plainLayout: boolean;
+    readonly objectFormat: "sha1" | "sha256";
+    readonly live: Live;
+    close(): Promise<void>;
+  };
+
+/** Extensions under which HEAD files, loose objects and `worktrees/<id>` keep their documented form. */
+const PLAIN_EXTENSIONS = new Set([
+  "objectformat",
+  "worktreeconfig",
+  "partialclone",
+  "preciousobjects",
+  "noop",
+  "noop-v1",
+]);
+
+/** Opens the repository that `cwd` is in, from its main worktree or from a linked one.
+ *  Throws `environment` outside a repository, in a bare one, and in one without a commit. */
+export async function openRepo(cwd: string): Promise<Repo> {
+  const [common, own, bare, top, head] = await Promise.all([
+    ask(cwd, ["--path-format=absolute", "--git-common-dir"]),
+    ask(cwd, ["--path-format=absolute", "--git-dir"]),
+    ask(cwd, ["--is-bare-repository"]),
+    ask(cwd, ["--show-toplevel"]),
+    ask(cwd, ["--quiet", "--verify", "HEAD^{commit}"]),
+  ]);
+  if (common.code !== 0) throw outside(cwd, common.stderr);
+  const commonDir = await realpath(answer(common));
+  if (answer(bare) === "true") throw bareRepository(cwd);
+  if (top.code !== 0) {
+    throw new OwtError("environment", `${cwd} is inside a git directory, not in a worktree`, {
+      hint: "go to the top of the checkout",
+    });
+  }
+  const settings = await readLayout(commonDir);
+  const here = await realpath(answer(top));
+  const isMain = (await realpath(answer(own))) === commonDir;
+  const root = isMain ? here : await mainRoot(commonDir, settings);
+  if (head.code !== 0) {
+    throw new OwtError("environment", `${here} has no commit yet`, {
+      hint: "make a first commit: git commit --allow-empty -m start",
+    });
+  }
+  const live = new Live(commonDir);
+  const close = (): Promise<void> => live.close();
+  const objectFormat = settings.get("extensions.objectformat") === "sha256" ? "sha256" : "sha1";
+  const plainLayout = isPlain(settings);
+  return {
+    root,
+    commonDir,
+    gitDir: commonDir,
+    here,
+    plainLayout,
+    objectFormat,
+    live,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function isPlain(settings: Map<string, string>): boolean {
+  for (const name of settings.keys()) {
+    if (name.startsWith("extensions.") && !PLAIN_EXTENSIONS.has(name.slice("extensions.".length))) return false;
+  }
+  return !settings.has("core.sharedrepository");
+}
+
+/** The settings that change the layout, by lower-case name. */
+async function readLayout(commonDir: string): Promise<Map<string, string>> {
+  const place: Place = { gitDir: commonDir, commonDir, root: commonDir };
+  const { stdout } = await git(
+    place,
+    ["config", "-z", "--get-regexp", "^(extensions\\.|core\\.(sharedrepository|worktree|bare)$)"],
+    {
+      ok: [0, 1],
+    },
+  );
+  return new Map(
+    fieldsOf(stdout).map((field) => {
+      const end = field.indexOf("\n");
+      return end === -1 ? [field, "true"] : [field.slice(0, end), field.slice(end + 1)];
+    }),
+  );
+}
+
+/** The main worktree's top, seen from a linked one: only the layout says where it is. */
+async function mainRoot(commonDir: string, settings: Map<string, string>): Promise<string> {
+  const configured = settings.get("core.worktree");
+  if (configured !== undefined) return realpath(join(configured.startsWith("/") ? "/" : commonDir, configured));
+  if (settings.get("core.bare") === "true") throw bareRepository(commonDir);
+  if (basename(commonDir) === ".git") return dirname(commonDir);
+  throw new OwtError("environment", `cannot tell where the main checkout of ${commonDir} is`, {
+    hint: "run owt in the main checkout",
+  });
+}
+
+function ask(cwd: string, args: readonly string[]): Promise<ExecResult> {
+  return exec("git", [...gitFlags(false), "rev-parse", ...args], { cwd, env: cleanEnv(), ok: [0, 1, 128] });
+}
+
+/** One printed path or word; a path may itself contain line breaks, so only the last one goes. */
+function answer(result: ExecResult): string {
+  return result.stdout.replace(/\n$/, "");
+}
+
+function outside(cwd: string, said: string): OwtError {
+  const words = said.trim().replace(/^fatal: /, "");
+  if (words === "" || words.startsWith("not a git repository")) {
+    return new OwtError("environment", `${cwd} is not in a git repository`, {
+      hint: "git init && git commit --allow-empty -m start",
+    });
+  }
+  return new OwtError("environment", `git cannot open the repository at ${cwd}: ${words}`, {
+    hint: "mend what git names, then try again",
+  });
+}
+
+function bareRepository(at: string): OwtError {
+  return new OwtError("environment", `${at} is a bare repository`, { hint: "clone it and run owt in the clone" });
+}

@@ -1,0 +1,96 @@
+/** Brings a rescued worktree back: its branch, its uncommitted, untracked and ignored files byte for byte, its index, its open merge. */
+import { lstat, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { checkedOutWhere, readRef } from "./branch.ts";
+import { fieldsOf, git, type Oid, type Place } from "./git.ts";
+import type { Repo } from "./repo.ts";
+import { listRescues, type Rescue } from "./rescue.ts";
+import { createWorktree, type Worktree } from "./worktree.ts";
+
+/** Makes a new worktree at `path` that holds what the rescue kept. It comes back on its own branch where that still stands at the same
+ *  commit and is free, else on `owt/rescued/<id>`. The rescue stays. Repeatable after a kill; throws when something else is at `path`. */
+export async function restoreRescue(repo: Repo, id: string, to: { path: string }): Promise<Worktree> {
+  const rescue = (await listRescues(repo)).find((one) => one.id === id);
+  if (rescue === undefined)
+    throw new OwtError("unknown-name", `no rescue ${id}`, { hint: "git for-each-ref refs/owt/rescue" });
+  const branch = await freeBranch(repo, rescue);
+  const made = await createWorktree(repo, {
+    path: to.path,
+    base: rescue.head ?? rescue.commit,
+    ...(branch === null ? {} : { branch }),
+    finish: (place) => bringBack(repo, place, rescue),
+  });
+  if ("refused" in made || !made.isNew) {
+    const why = "refused" in made ? made.refused : "path-exists";
+    throw new OwtError("wrong-state", `cannot restore ${id} at ${to.path}: ${why}`, { hint: "choose another path" });
+  }
+  return made;
+}
+
+async function freeBranch(repo: Repo, { id, branch, head }: Rescue): Promise<string | null> {
+  if (branch === null || head === null) return null;
+  const at = await readRef(repo, `refs/heads/${branch}`);
+  const isFree = (at === null || at === head) && (await checkedOutWhere(repo, branch)) === null;
+  return isFree ? branch : `owt/rescued/${id}`;
+}
+
+async function bringBack(repo: Repo, place: Place, rescue: Rescue): Promise<void> {
+  if (rescue.head !== null) {
+    const { stdout } = await git(place, ["diff-tree", "-r", "-z", "--no-renames", rescue.head, rescue.commit]);
+    const changes = parseRaw(fieldsOf(stdout));
+    for (const { path } of changes.filter(({ mode }) => mode === NONE)) await removeFile(place.root, path);
+    for (const change of changes.filter(({ mode }) => mode !== NONE)) await writeBack(repo, place.root, change);
+  }
+  if (rescue.index !== null) await git(place, ["read-tree", rescue.index]);
+  await git(place, ["update-index", "-q", "--refresh"], { ok: [0, 1] });
+  if (rescue.merging === null) return;
+  await writeFile(join(place.gitDir, "MERGE_MSG"), `Merge ${rescue.merging}\n`);
+  await writeFile(join(place.gitDir, "MERGE_HEAD"), `${rescue.merging}\n`);
+}
+
+type Change = { mode: string; oid: Oid; path: string };
+const NONE = "000000";
+
+/** `:oldmode newmode oldoid newoid status`, then the path. */
+function parseRaw(fields: string[]): Change[] {
+  const changes: Change[] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const [, mode, , oid] = fields[at]!.split(" ");
+    changes.push({ mode: mode!, oid: oid!, path: fields[at + 1]! });
+  }
+  return changes;
+}
+
+/** The saved bytes as they were: no smudge filter, no line ending conversion. */
+async function writeBack(repo: Repo, root: string, { mode, oid, path }: Change): Promise<void> {
+  const object = await repo.live.contents(oid);
+  if (object === null) throw new OwtError("tool-failed", `the rescue lacks ${oid} for ${path}`);
+  const full = join(root, path);
+  await ensureRealDirectory(root, dirname(path));
+  await rm(full, { recursive: true, force: true });
+  if (mode === "120000") await symlink(object.content, full);
+  else await writeFile(full, object.content, { mode: mode === "100755" ? 0o755 : 0o644, flag: "wx" });
+}
+
+async function removeFile(root: string, path: string): Promise<void> {
+  if (!(await isRealDirectory(root, dirname(path)))) return;
+  await rm(join(root, path), { recursive: true, force: true });
+}
+
+/** Never writes through a symbolic link: HEAD may have one where the rescue has a directory. */
+async function ensureRealDirectory(root: string, path: string): Promise<void> {
+  if (path === ".") return;
+  await ensureRealDirectory(root, dirname(path));
+  const full = join(root, path);
+  const stat = await lstat(full).catch(() => null);
+  if (stat?.isDirectory() === true) return;
+  if (stat !== null) await rm(full);
+  await mkdir(full);
+}
+
+async function isRealDirectory(root: string, path: string): Promise<boolean> {
+  if (path === ".") return true;
+  if (!(await isRealDirectory(root, dirname(path)))) return false;
+  return (await lstat(join(root, path)).catch(() => null))?.isDirectory() === true;
+}

@@ -1,0 +1,75 @@
+/** What is to be deleted is first renamed out of the way (0.1 ms), then deleted behind everybody's back. Nothing gets here before it was
+ *  found to be empty of work or was saved. Symbolic links are removed, never followed. */
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { isOwnerAlive, ownerMark } from "./owner.ts";
+
+/** Where a repository keeps what it is about to delete. */
+export function trashDir(commonDir: string): string {
+  return join(commonDir, "owt", "trash");
+}
+
+/** A place in the trash that is ours while we live. */
+export async function openTrash(commonDir: string): Promise<string> {
+  const bin = join(trashDir(commonDir), ownerMark());
+  await mkdir(bin, { recursive: true });
+  return bin;
+}
+
+/** Moves a path into the bin; on another file system, into a directory beside it that the bin remembers. A missing path is fine. */
+export async function moveToTrash(bin: string, path: string, name: string): Promise<void> {
+  try {
+    await rename(path, join(bin, name));
+  } catch (error) {
+    if (hasCode(error, "ENOENT") && !existsSync(path)) return;
+    if (!hasCode(error, "EXDEV")) throw error;
+    const beside = join(dirname(path), besideName(bin));
+    await writeFile(join(bin, `beside-${name}`), beside);
+    await rename(path, beside);
+  }
+}
+
+function besideName(bin: string): string {
+  return `.owt-trash-${basename(bin)}`;
+}
+
+/** Deletes a bin and what it remembers. */
+export async function emptyTrash(bin: string): Promise<void> {
+  for (const name of await readdir(bin).catch(() => [])) {
+    if (!name.startsWith("beside-")) continue;
+    const beside = await readFile(join(bin, name), "utf8");
+    if (basename(beside) === besideName(bin)) await deleteTree(beside);
+  }
+  await deleteTree(bin);
+}
+
+/** Empties the bins of dead processes. */
+export async function emptyDeadTrash(commonDir: string): Promise<number> {
+  const dead = (await readdir(trashDir(commonDir)).catch(() => [])).filter((name) => !isOwnerAlive(name));
+  for (const name of dead) await emptyTrash(join(trashDir(commonDir), name));
+  return dead.length;
+}
+
+/** Deletes a tree, also where an agent left directories without write permission (module caches do). */
+export async function deleteTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  } catch (error) {
+    if (!hasCode(error, "EACCES") && !hasCode(error, "EPERM")) throw error;
+    await makeWritable(path);
+    await rm(path, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+async function makeWritable(directory: string): Promise<void> {
+  await chmod(directory, 0o700);
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) await makeWritable(join(directory, entry.name));
+  }
+}
+
+/** Whether an error is a system error of this name. */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}

@@ -1,0 +1,24 @@
+/** Durations as people write them: `30m`, `8h`, `90s`, `1h30m`, or a bare number of seconds. */
+
+const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Milliseconds, or null when the text is no duration. */
+export function parseDuration(text: string | number): number | null {
+  if (typeof text === "number") return Number.isFinite(text) && text >= 0 ? text * 1_000 : null;
+  const compact = text.trim().toLowerCase().replaceAll(/\s+/g, "");
+  if (/^\d+(\.\d+)?$/.test(compact)) return Number(compact) * 1_000;
+  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(compact)) return null;
+  let total = 0;
+  for (const [, amount, unit] of compact.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
+    total += Number(amount) * UNIT_MS[unit!]!;
+  return total;
+}
+
+/** `45s`, `3m 05s`, `1h 02m`: what a line of a screen has room for. */
+export function renderDuration(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
+  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)}s`;
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m ${String(seconds % 60).padStart(2, "0")}s`;
+  return `${Math.floor(seconds / 3_600)}h ${String(Math.floor((seconds % 3_600) / 60)).padStart(2, "0")}m`;
+}

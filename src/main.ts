@@ -1,0 +1,34 @@
+/** The only file that touches argv, the standard streams, signals and the exit. */
+import { runApp } from "./cli/app.ts";
+
+/** Set by the build; a checkout that runs from source has no version of its own. */
+declare const OWT_VERSION: string | undefined;
+
+export async function main(argv: string[], binPath: string): Promise<void> {
+  const leave = new AbortController();
+  let interrupts = 0;
+  const onSignal = () => {
+    interrupts++;
+    leave.abort();
+    // The second time means: now. What runs is bound to its own wrapper and is found again by the next owt.
+    if (interrupts > 1) process.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  for (const stream of [process.stdout, process.stderr]) {
+    // A reader that went away (owt logs | head) is no error.
+    stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  }
+  process.exitCode = await runApp(
+    {
+      cwd: process.cwd(),
+      env: process.env,
+      owtCommand: [process.execPath, binPath],
+      stdin: process.stdin,
+      stdout: process.stdout,
+      stderr: process.stderr,
+      signal: leave.signal,
+    },
+    argv,
+    typeof OWT_VERSION === "undefined" ? "0.0.0-source" : OWT_VERSION,
+  );
+}

@@ -1,0 +1,177 @@
+/** Attempts in the store: opened with their intent, carried phase by phase, closed with an outcome. */
+import type { Attempt, AttemptPhase, Usage } from "../core/attempt.ts";
+import type { Outcome } from "../core/outcome.ts";
+import type { Row, Store } from "./database.ts";
+import { appendEvent } from "./events.ts";
+
+export type NewAttempt = Pick<
+  Attempt,
+  "run" | "task" | "continues" | "phase" | "agent" | "model" | "session" | "base"
+> & {
+  /** Names the branch and the worktree by the attempt's id, which is unique in the repository. */
+  place(id: number): Pick<Attempt, "branch" | "worktree">;
+};
+
+export type AttemptChange = Partial<Pick<Attempt, "head" | "verifiedTree" | "candidate" | "session" | "stop">>;
+
+/** The number that the task's next attempt will carry. */
+export function nextAttemptNumber(store: Store, task: number): number {
+  return Number(store.get("select coalesce(max(number), 0) + 1 as n from attempt where task = ?", task)?.["n"]);
+}
+
+/** Writes the intent to try a task. */
+export function openAttempt(store: Store, at: number, attempt: NewAttempt): Attempt {
+  return store.transaction(() => {
+    const number = nextAttemptNumber(store, attempt.task);
+    const id = Number(store.get("select coalesce(max(id), 0) + 1 as n from attempt")?.["n"]);
+    const place = attempt.place(id);
+    store.run(
+      `insert into attempt (id, run, task, number, continues, phase, agent, model, session, base, branch, worktree, started_at)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      id,
+      attempt.run,
+      attempt.task,
+      number,
+      attempt.continues,
+      attempt.phase,
+      attempt.agent,
+      attempt.model,
+      attempt.session,
+      attempt.base,
+      place.branch,
+      place.worktree,
+      at,
+    );
+    appendEvent(
+      store,
+      at,
+      { run: attempt.run, task: attempt.task, attempt: id },
+      {
+        kind: "attempt-opened",
+        number,
+        agent: attempt.agent,
+        branch: place.branch,
+        worktree: place.worktree,
+        base: attempt.base,
+      },
+    );
+    return readAttempt(store, id)!;
+  });
+}
+
+/** Moves an attempt to its next phase: the intent of what is done now. False means somebody else was faster. */
+export function moveAttempt(
+  store: Store,
+  at: number,
+  attempt: Attempt,
+  phase: AttemptPhase,
+  change: AttemptChange = {},
+): boolean {
+  return store.transaction(() => {
+    const moved =
+      store.run("update attempt set phase = ? where id = ? and phase = ?", phase, attempt.id, attempt.phase) === 1;
+    if (!moved) return false;
+    changeAttempt(store, attempt.id, change);
+    appendEvent(store, at, aboutAttempt(attempt), { kind: "attempt-phase", phase });
+    return true;
+  });
+}
+
+/** Ends an attempt with its outcome; what remains is tidying up. False means it had ended already. */
+export function endAttempt(
+  store: Store,
+  at: number,
+  attempt: Attempt,
+  outcome: Outcome,
+  change: AttemptChange = {},
+): boolean {
+  return store.transaction(() => {
+    const ended =
+      store.run(
+        "update attempt set phase = 'tidy', outcome = ?, ended_at = ? where id = ? and outcome is null",
+        JSON.stringify(outcome),
+        at,
+        attempt.id,
+      ) === 1;
+    if (!ended) return false;
+    changeAttempt(store, attempt.id, change);
+    appendEvent(store, at, aboutAttempt(attempt), { kind: "attempt-ended", outcome, usage: attempt.usage });
+    return true;
+  });
+}
+
+/** Records what the attempt cost so far. */
+export function setUsage(store: Store, attempt: number, usage: Usage): void {
+  store.run("update attempt set usage = ? where id = ?", JSON.stringify(usage), attempt);
+}
+
+const COLUMNS: Record<keyof AttemptChange, string> = {
+  head: "head",
+  verifiedTree: "verified_tree",
+  candidate: "candidate",
+  session: "session",
+  stop: "stop",
+};
+
+export function changeAttempt(store: Store, id: number, change: AttemptChange): void {
+  const entries = Object.entries(change) as [keyof AttemptChange, string | null][];
+  if (entries.length === 0) return;
+  const sets = entries.map(([key]) => `${COLUMNS[key]} = ?`).join(", ");
+  store.run(`update attempt set ${sets} where id = ?`, ...entries.map(([, value]) => value), id);
+}
+
+export function readAttempt(store: Store, id: number): Attempt | null {
+  const row = store.get("select * from attempt where id = ?", id);
+  return row ? toAttempt(row) : null;
+}
+
+/** Attempts that still have something to be done, oldest first. */
+export function readOpenAttempts(store: Store): Attempt[] {
+  return store.all("select * from attempt where phase <> 'closed' order by id").map(toAttempt);
+}
+
+/** All attempts of a task, oldest first. */
+export function readAttempts(store: Store, task: number): Attempt[] {
+  return store.all("select * from attempt where task = ? order by number", task).map(toAttempt);
+}
+
+/** All attempts of a run, oldest first. */
+export function readAttemptsOfRun(store: Store, run: string): Attempt[] {
+  return store.all("select * from attempt where run = ? order by id", run).map(toAttempt);
+}
+
+/** Attempts that ended before `before` (epoch ms), for the pruning of their folders. */
+export function readAttemptsEndedBefore(store: Store, before: number): number[] {
+  return store
+    .all("select id from attempt where phase = 'closed' and ended_at < ?", before)
+    .map((row) => Number(row["id"]));
+}
+
+function aboutAttempt(attempt: Attempt): { run: string; task: number; attempt: number } {
+  return { run: attempt.run, task: attempt.task, attempt: attempt.id };
+}
+
+function toAttempt(row: Row): Attempt {
+  return {
+    id: Number(row["id"]),
+    run: String(row["run"]),
+    task: Number(row["task"]),
+    number: Number(row["number"]),
+    continues: row["continues"] as number | null,
+    phase: row["phase"] as AttemptPhase,
+    agent: String(row["agent"]),
+    model: row["model"] as string | null,
+    session: String(row["session"]),
+    base: String(row["base"]),
+    branch: String(row["branch"]),
+    worktree: String(row["worktree"]),
+    head: row["head"] as string | null,
+    verifiedTree: row["verified_tree"] as string | null,
+    candidate: row["candidate"] as string | null,
+    stop: row["stop"] as Attempt["stop"],
+    outcome: row["outcome"] === null ? null : (JSON.parse(String(row["outcome"])) as Outcome),
+    usage: row["usage"] === null ? null : (JSON.parse(String(row["usage"])) as Usage),
+    startedAt: Number(row["started_at"]),
+    endedAt: row["ended_at"] as number | null,
+  };
+}

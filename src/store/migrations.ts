@@ -1,0 +1,94 @@
+/** The shape of the store, as numbered steps that only ever go forward. A released step is never edited. */
+
+export const MIGRATIONS: readonly string[] = [
+  `
+  create table meta (key text primary key, value text not null) strict;
+
+  create table run (
+    id text primary key,
+    state text not null,
+    wish text,
+    plan_kind text not null,
+    plan_path text not null,
+    target text not null,
+    base text not null,
+    branch text not null,
+    builds_on text,
+    options text not null,
+    created_at integer not null,
+    ended_at integer,
+    landed_at integer
+  ) strict;
+
+  create table task (
+    id integer primary key,
+    run text not null references run (id),
+    key text not null,
+    ord integer not null,
+    state text not null,
+    spec text not null,
+    hash text not null,
+    needs text not null,
+    park text,
+    not_before integer,
+    next text not null,
+    failures integer not null default 0,
+    repairs integer not null default 0,
+    conflicts integer not null default 0,
+    cancel_wish integer not null default 0,
+    approved integer not null default 0,
+    reason text,
+    commit_oid text,
+    verified integer not null default 0,
+    started_at integer,
+    ended_at integer,
+    unique (run, key)
+  ) strict;
+
+  create table attempt (
+    id integer primary key,
+    run text not null references run (id),
+    task integer not null references task (id),
+    number integer not null,
+    continues integer,
+    phase text not null,
+    agent text not null,
+    model text,
+    session text not null,
+    base text not null,
+    branch text not null,
+    worktree text not null,
+    head text,
+    verified_tree text,
+    candidate text,
+    stop text,
+    outcome text,
+    usage text,
+    started_at integer not null,
+    ended_at integer,
+    unique (task, number)
+  ) strict;
+  create index attempt_open on attempt (phase) where phase <> 'closed';
+
+  create table event (
+    seq integer primary key autoincrement,
+    at integer not null,
+    run text,
+    task integer,
+    attempt integer,
+    kind text not null,
+    data text not null
+  ) strict;
+
+  -- Tasks that a person wrote down and that no run has taken up yet.
+  create table backlog (
+    key text primary key,
+    ord integer not null,
+    spec text not null,
+    created_at integer not null
+  ) strict;
+
+  -- Who carries the runs: for messages only; the right itself is a lock that the kernel frees.
+  create table lease (one integer primary key check (one = 1), pid integer not null, boot_id text not null, start_time text not null, since integer not null) strict;
+  `,
+];

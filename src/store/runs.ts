@@ -1,0 +1,142 @@
+/** Runs in the store: creating one with all its tasks, and the moves of the run itself. */
+import type { PlannedTask } from "../core/plan.ts";
+import type { Run, RunOptions, RunState, RunWish } from "../core/run.ts";
+import type { Row, Store } from "./database.ts";
+import { appendEvent } from "./events.ts";
+
+/** A task as it enters a run. `doneBy` is the commit of an earlier run that already holds it. */
+export type NewTask = { spec: PlannedTask; hash: string; needs: string[] };
+
+export type NewRun = Pick<Run, "planKind" | "planPath" | "target" | "base" | "buildsOn"> & { options: RunOptions };
+
+/** Writes a run and its tasks in one transaction and returns it. Ids count up: r1, r2, … */
+export function createRun(store: Store, at: number, run: NewRun, tasks: NewTask[]): Run {
+  return store.transaction(() => {
+    const id = `r${Number(store.get("select count(*) as n from run")?.["n"] ?? 0) + 1}`;
+    store.run(
+      `insert into run (id, state, plan_kind, plan_path, target, base, branch, builds_on, options, created_at)
+       values (?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)`,
+      id,
+      run.planKind,
+      run.planPath,
+      run.target,
+      run.base,
+      `owt/runs/${id}`,
+      run.buildsOn,
+      JSON.stringify(run.options),
+      at,
+    );
+    tasks.forEach((task, order) => insertTask(store, id, task, order));
+    appendEvent(
+      store,
+      at,
+      { run: id },
+      {
+        kind: "run-created",
+        tasks: tasks.length,
+        target: run.target,
+        base: run.base,
+        buildsOn: run.buildsOn,
+      },
+    );
+    return readRun(store, id)!;
+  });
+}
+
+/** Adds tasks to a run that is already open. */
+export function addTasks(store: Store, run: string, tasks: NewTask[]): void {
+  store.transaction(() => {
+    const first = Number(store.get("select coalesce(max(ord) + 1, 0) as n from task where run = ?", run)?.["n"]);
+    tasks.forEach((task, index) => insertTask(store, run, task, first + index));
+  });
+}
+
+function insertTask(store: Store, run: string, task: NewTask, order: number): void {
+  store.run(
+    "insert into task (run, key, ord, state, spec, hash, needs, next) values (?, ?, ?, 'pending', ?, ?, ?, ?)",
+    run,
+    task.spec.id,
+    order,
+    JSON.stringify(task.spec),
+    task.hash,
+    JSON.stringify(task.needs),
+    JSON.stringify({ kind: "fresh" }),
+  );
+}
+
+export function readRun(store: Store, id: string): Run | null {
+  const row = store.get("select * from run where id = ?", id);
+  return row ? toRun(row) : null;
+}
+
+/** All runs, oldest first; with a state only those in it. */
+export function readRuns(store: Store, state?: RunState): Run[] {
+  const rows =
+    state === undefined
+      ? store.all("select * from run order by created_at, rowid")
+      : store.all("select * from run where state = ? order by created_at, rowid", state);
+  return rows.map(toRun);
+}
+
+/** Writes what a person wishes of a run. */
+export function setWish(store: Store, at: number, run: string, wish: RunWish): void {
+  store.transaction(() => {
+    const changed = store.run(
+      "update run set wish = ? where id = ? and state = 'open' and wish is not ?",
+      wish,
+      run,
+      wish,
+    );
+    if (changed === 1) appendEvent(store, at, { run }, { kind: "run-wish", wish });
+  });
+}
+
+/** Ends a run; false when somebody else already did. */
+export function endRun(
+  store: Store,
+  at: number,
+  run: string,
+  counts: Record<"done" | "failed" | "skipped" | "cancelled", number>,
+): boolean {
+  return store.transaction(() => {
+    const ended =
+      store.run(
+        "update run set state = 'ended', wish = null, ended_at = ? where id = ? and state = 'open'",
+        at,
+        run,
+      ) === 1;
+    if (ended) appendEvent(store, at, { run }, { kind: "run-ended", ...counts });
+    return ended;
+  });
+}
+
+/** Opens an ended run again, because one of its tasks is to be tried again. */
+export function reopenRun(store: Store, run: string): void {
+  store.run("update run set state = 'open', ended_at = null where id = ? and state = 'ended'", run);
+}
+
+/** Records that the run's work is in its target. */
+export function markLanded(store: Store, at: number, run: string, target: string, commit: string): void {
+  store.transaction(() => {
+    store.run("update run set landed_at = ? where id = ?", at, run);
+    appendEvent(store, at, { run }, { kind: "run-landed", target, commit });
+  });
+}
+
+function toRun(row: Row): Run {
+  return {
+    id: String(row["id"]),
+    state: row["state"] as RunState,
+    wish: row["wish"] as RunWish,
+    planKind: row["plan_kind"] as Run["planKind"],
+    planPath: String(row["plan_path"]),
+    target: String(row["target"]),
+    base: String(row["base"]),
+    branch: String(row["branch"]),
+    buildsOn: row["builds_on"] as string | null,
+    options: JSON.parse(String(row["options"])) as RunOptions,
+    createdAt: Number(row["created_at"]),
+    endedAt: row["ended_at"] as number | null,
+    landedAt: row["landed_at"] as number | null,
+  };
+}

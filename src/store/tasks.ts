@@ -1,0 +1,143 @@
+/** Tasks in the store. Every move is a compare-and-set with its event in the same transaction. */
+import { assertLegalMove, type NextStart, type Park, type Task, type TaskState } from "../core/task.ts";
+import type { PlannedTask } from "../core/plan.ts";
+import type { Row, Store } from "./database.ts";
+import { appendEvent } from "./events.ts";
+
+/** What may change beside the state. Absent means: as it was. */
+export type TaskChange = Partial<
+  Pick<
+    Task,
+    | "park"
+    | "notBefore"
+    | "next"
+    | "failures"
+    | "repairs"
+    | "conflicts"
+    | "cancelWish"
+    | "approved"
+    | "reason"
+    | "commit"
+    | "verified"
+    | "startedAt"
+    | "endedAt"
+  >
+>;
+
+export function readTask(store: Store, id: number): Task | null {
+  const row = store.get("select * from task where id = ?", id);
+  return row ? toTask(row) : null;
+}
+
+/** The tasks of a run in plan order. */
+export function readTasks(store: Store, run: string): Task[] {
+  return store.all("select * from task where run = ? order by ord", run).map(toTask);
+}
+
+/** Every task with this key, newest run first. */
+export function findTasks(store: Store, key: string): Task[] {
+  return store.all("select * from task where key = ? order by id desc", key).map(toTask);
+}
+
+/** The newest task of each key that ever reached `done`, with its hash and merge commit. */
+export function readDoneTasks(store: Store): { key: string; hash: string; commit: string }[] {
+  return store
+    .all("select key, hash, commit_oid from task where state = 'done' and commit_oid is not null order by id")
+    .map((row) => ({ key: String(row["key"]), hash: String(row["hash"]), commit: String(row["commit_oid"]) }));
+}
+
+/** Moves a task and changes what comes with the move. False means somebody else was faster, and that is fine. */
+export function moveTask(store: Store, at: number, task: Task, to: TaskState, change: TaskChange = {}): boolean {
+  assertLegalMove(task.state, to);
+  return store.transaction(() => {
+    const moved = store.run("update task set state = ? where id = ? and state = ?", to, task.id, task.state) === 1;
+    if (!moved) return false;
+    changeTask(store, task.id, change);
+    const reason = change.reason ? { reason: change.reason } : {};
+    appendEvent(store, at, { run: task.run, task: task.id }, { kind: "task-moved", from: task.state, to, ...reason });
+    if (change.park) {
+      appendEvent(
+        store,
+        at,
+        { run: task.run, task: task.id },
+        { kind: "task-parked", park: change.park, notBefore: change.notBefore ?? null },
+      );
+    }
+    return true;
+  });
+}
+
+const COLUMNS: Record<keyof TaskChange, [column: string, write: (value: never) => string | number | null]> = {
+  park: ["park", (value: Park | null) => (value ? JSON.stringify(value) : null)],
+  notBefore: ["not_before", (value: number | null) => value],
+  next: ["next", (value: NextStart) => JSON.stringify(value)],
+  failures: ["failures", (value: number) => value],
+  repairs: ["repairs", (value: number) => value],
+  conflicts: ["conflicts", (value: number) => value],
+  cancelWish: ["cancel_wish", (value: boolean) => Number(value)],
+  approved: ["approved", (value: boolean) => Number(value)],
+  reason: ["reason", (value: string | null) => value],
+  commit: ["commit_oid", (value: string | null) => value],
+  verified: ["verified", (value: boolean) => Number(value)],
+  startedAt: ["started_at", (value: number | null) => value],
+  endedAt: ["ended_at", (value: number | null) => value],
+};
+
+/** Changes fields of a task without moving it. */
+export function changeTask(store: Store, id: number, change: TaskChange): void {
+  const entries = Object.entries(change) as [keyof TaskChange, never][];
+  if (entries.length === 0) return;
+  const sets = entries.map(([key]) => `${COLUMNS[key][0]} = ?`).join(", ");
+  store.run(`update task set ${sets} where id = ?`, ...entries.map(([key, value]) => COLUMNS[key][1](value)), id);
+}
+
+/** Replaces what a task asks for; only for tasks that no attempt has touched. */
+export function replaceSpec(store: Store, id: number, spec: PlannedTask, hash: string, needs: string[]): void {
+  store.run(
+    "update task set spec = ?, hash = ?, needs = ? where id = ?",
+    JSON.stringify(spec),
+    hash,
+    JSON.stringify(needs),
+    id,
+  );
+}
+
+/** A spec can hold a whole document and is read on every turn of the loop: equal text is parsed once. */
+const parsedSpecs = new Map<string, PlannedTask>();
+const MAX_PARSED_SPECS = 2_000;
+
+function parseSpec(text: string): PlannedTask {
+  let spec = parsedSpecs.get(text);
+  if (!spec) {
+    if (parsedSpecs.size >= MAX_PARSED_SPECS) parsedSpecs.clear();
+    spec = JSON.parse(text) as PlannedTask;
+    parsedSpecs.set(text, spec);
+  }
+  return spec;
+}
+
+function toTask(row: Row): Task {
+  return {
+    id: Number(row["id"]),
+    run: String(row["run"]),
+    key: String(row["key"]),
+    order: Number(row["ord"]),
+    state: row["state"] as TaskState,
+    spec: parseSpec(String(row["spec"])),
+    hash: String(row["hash"]),
+    needs: JSON.parse(String(row["needs"])) as string[],
+    park: row["park"] === null ? null : (JSON.parse(String(row["park"])) as Park),
+    notBefore: row["not_before"] as number | null,
+    next: JSON.parse(String(row["next"])) as NextStart,
+    failures: Number(row["failures"]),
+    repairs: Number(row["repairs"]),
+    conflicts: Number(row["conflicts"]),
+    cancelWish: row["cancel_wish"] === 1,
+    approved: row["approved"] === 1,
+    reason: row["reason"] as string | null,
+    commit: row["commit_oid"] as string | null,
+    verified: row["verified"] === 1,
+    startedAt: row["started_at"] as number | null,
+    endedAt: row["ended_at"] as number | null,
+  };
+}

@@ -1,0 +1,70 @@
+/** The two facts that a launch leaves in its attempt's folder: `claim` (who runs it, or that nobody may) and `exit` (the command's code). */
+import { readFileSync, readlinkSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { Identity } from "./identity.ts";
+
+/** Who owns the process tree: the kernel's pid namespace (made as root, or as a plain user), or only a process group and a mark. */
+export type LaunchMode = "namespace" | "user-namespace" | "group";
+
+export type Claim =
+  /** The wrapper took it; `outer` owns the tree and lives as long as it. */
+  | { kind: "taken"; mode: LaunchMode; outer: Identity }
+  /** The engine took it first: nothing runs, and nothing will. */
+  | { kind: "void" };
+
+/** The variable that marks every process of an attempt, with the attempt's folder as its value; it is all that finds a process that left
+ *  the group in mode `group`, and the same in every mode. */
+export const MARK = "OWT_ATTEMPT";
+
+const VOID = "void";
+
+/** The claim in an attempt's folder; undefined while there is none. The target is written by OUTER_SCRIPT and {@link takeVoidClaim}. */
+export function readClaim(dir: string): Claim | undefined {
+  const target = readClaimTarget(dir);
+  if (target === undefined) return undefined;
+  if (target === VOID) return { kind: "void" };
+  const [mode, pid, bootId, ...start] = target.trim().split(/\s+/);
+  return {
+    kind: "taken",
+    mode: asMode(mode),
+    outer: { bootId: bootId ?? "", pid: Number(pid), startTime: start.join(" ") },
+  };
+}
+
+/** Takes the claim so that no wrapper can; false where somebody was first, or where there is no such folder. */
+export function takeVoidClaim(dir: string): boolean {
+  try {
+    symlinkSync(VOID, join(dir, "claim"));
+    return true;
+  } catch (error) {
+    if (["EEXIST", "ENOENT", "ENOTDIR"].includes(codeOf(error))) return false;
+    throw error;
+  }
+}
+
+/** The command's exit code, 0 to 255; undefined where none was written in full. Means something only once the outer is gone. */
+export function readExitCode(dir: string): number | undefined {
+  try {
+    const text = readFileSync(join(dir, "exit"), "utf8");
+    return /^\d{1,3}\n$/.test(text) ? Number(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readClaimTarget(dir: string): string | undefined {
+  try {
+    return readlinkSync(join(dir, "claim"));
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return undefined;
+    throw error;
+  }
+}
+
+function asMode(word: string | undefined): LaunchMode {
+  return word === "namespace" || word === "user-namespace" ? word : "group";
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}

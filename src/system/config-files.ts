@@ -1,0 +1,98 @@
+/** Reads the configuration from where it lies: user file, repository file, environment. All problems at once. */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { parse, TomlError } from "smol-toml";
+import {
+  checkConfig,
+  type Config,
+  configFromEnvironment,
+  type ConfigProblem,
+  type ConfigValues,
+  type Layer,
+  mergeConfig,
+} from "../core/config.ts";
+import { OwtError } from "../core/errors.ts";
+
+export type LoadedConfig = { config: Config; layers: Layer[] };
+
+/** `$XDG_CONFIG_HOME/open-orchestrator`, by default `~/.config/open-orchestrator`. */
+export function userConfigDir(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env["XDG_CONFIG_HOME"] || join(homedir(), ".config"), "open-orchestrator");
+}
+
+/** `$XDG_STATE_HOME/open-orchestrator`, by default `~/.local/state/open-orchestrator`. */
+export function userStateDir(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "open-orchestrator");
+}
+
+/** The configuration for a repository. `flags` win over everything; `file` stands in for `.worktreerc`.
+ *  Throws `config` with every problem of every file. */
+export function loadConfig(
+  root: string,
+  options: { flags?: ConfigValues; file?: string; env?: NodeJS.ProcessEnv } = {},
+): LoadedConfig {
+  const env = options.env ?? process.env;
+  const problems: string[] = [];
+  const layers: Layer[] = [];
+  const add = (origin: Layer["origin"], name: string, text: string | null, raw?: unknown) => {
+    if (text === null && raw === undefined) return;
+    const checked = text === null ? checkConfig(raw) : checkFile(name, text, problems);
+    if (!checked) return;
+    if ("values" in checked) layers.push({ origin, name, values: checked.values });
+    else problems.push(...checked.problems.map((problem) => renderProblem(name, text, problem)));
+  };
+  const userFile = join(userConfigDir(env), "config.toml");
+  add("user", userFile, readIfThere(userFile));
+  if (options.file === undefined) add("repository", ".worktreerc", readIfThere(join(root, ".worktreerc")));
+  else add("repository", options.file, readFileSync(options.file, "utf8"));
+  add("environment", "environment", null, configFromEnvironment(env));
+  add("flag", "flags", null, options.flags ?? {});
+  if (problems.length > 0) {
+    throw new OwtError("config", problems.join("\n"), { hint: "correct the file and run the command again" });
+  }
+  return { config: mergeConfig(layers), layers };
+}
+
+function checkFile(name: string, text: string, problems: string[]) {
+  try {
+    return checkConfig(parse(text));
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    problems.push(`${name}:${error.line}:${error.column} ${error.message.split("\n")[0]}`);
+    return null;
+  }
+}
+
+function renderProblem(name: string, text: string | null, problem: ConfigProblem): string {
+  const line = text === null ? "" : `:${lineOf(text, problem.key)}`;
+  return `${name}${line} ${problem.key}: ${problem.message} (${problem.hint})`;
+}
+
+/** The line on which a key stands; the file's first line when it cannot be told. */
+function lineOf(text: string, key: string): number {
+  const [section, name] = [key.split(".").slice(0, -1).join("."), key.split(".").at(-1)!];
+  const lines = text.split("\n");
+  const from = Math.max(
+    0,
+    lines.findIndex((line) => line.trim() === `[${section}]`),
+  );
+  const at = lines.findIndex(
+    (line, index) =>
+      index >= from &&
+      line
+        .trim()
+        .replace(/^\[|["']/g, "")
+        .startsWith(name),
+  );
+  return (at === -1 ? from : at) + 1;
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw new OwtError("config", `${path} cannot be read`, { cause: error });
+  }
+}

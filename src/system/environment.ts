@@ -1,0 +1,107 @@
+/** The environment that agents, setup and verify commands get: an allow-list, never ours as it stands.
+ *  `npm run` alone puts 34 variables and our own `node_modules/.bin` into every child; a user's tests must run on the user's Node. */
+import { delimiter, dirname, sep } from "node:path";
+
+const ALLOWED = new Set([
+  "PATH",
+  "HOME",
+  "USER",
+  "LOGNAME",
+  "SHELL",
+  "LANG",
+  "LANGUAGE",
+  "TZ",
+  "TERM",
+  "COLORTERM",
+  "TMPDIR",
+  "TEMP",
+  "TMP",
+  "SSH_AUTH_SOCK",
+  "SSH_AGENT_PID",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+  "ALL_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+  "all_proxy",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "NODE_EXTRA_CA_CERTS",
+  "REQUESTS_CA_BUNDLE",
+  "CURL_CA_BUNDLE",
+  "JAVA_HOME",
+  "GOPATH",
+  "GOROOT",
+  "GOPROXY",
+  "CARGO_HOME",
+  "RUSTUP_HOME",
+  "NVM_DIR",
+  "PYENV_ROOT",
+  "VOLTA_HOME",
+  "BUN_INSTALL",
+  "PNPM_HOME",
+  "DOCKER_HOST",
+  "IS_SANDBOX",
+]);
+const ALLOWED_PREFIXES = ["LC_", "XDG_"];
+
+/** Variables of a coding agent's own login and settings. Those of a surrounding session are not among them. */
+const AGENT_PREFIXES = [
+  "ANTHROPIC_",
+  "CLAUDE_CODE_USE_",
+  "AWS_",
+  "GOOGLE_",
+  "CLOUD_ML_",
+  "VERTEX_",
+  "OPENAI_",
+  "CODEX_",
+];
+const AGENT_ALLOWED = new Set([
+  "CLAUDE_CONFIG_DIR",
+  "CLAUDE_CODE_OAUTH_TOKEN",
+  "CLAUDE_CODE_MAX_RETRIES",
+  "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+  "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+  "DISABLE_TELEMETRY",
+  "DISABLE_ERROR_REPORTING",
+  "API_TIMEOUT_MS",
+  "MAX_THINKING_TOKENS",
+]);
+
+/** What a command of the user's project gets. `pass` are names that the configuration adds. */
+export function commandEnvironment(env: NodeJS.ProcessEnv, pass: readonly string[]): Record<string, string> {
+  return pick(
+    env,
+    (name) => ALLOWED.has(name) || pass.includes(name) || ALLOWED_PREFIXES.some((prefix) => name.startsWith(prefix)),
+  );
+}
+
+/** What an agent gets: the same, and its own login. */
+export function agentEnvironment(env: NodeJS.ProcessEnv, pass: readonly string[]): Record<string, string> {
+  return {
+    ...commandEnvironment(env, pass),
+    ...pick(env, (name) => AGENT_ALLOWED.has(name) || AGENT_PREFIXES.some((prefix) => name.startsWith(prefix))),
+  };
+}
+
+function pick(env: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) if (value !== undefined && wanted(name)) picked[name] = value;
+  if (picked["PATH"] !== undefined) picked["PATH"] = withoutOurTools(picked["PATH"]);
+  return picked;
+}
+
+/** Leaves out the folders that `npm run` put in front: those of the Node that runs us, when it is a package. */
+function withoutOurTools(path: string): string {
+  const ours = dirname(process.execPath);
+  const fromPackage = ours.includes(`${sep}node_modules${sep}`);
+  const bin = fromPackage
+    ? `${ours.slice(0, ours.indexOf(`${sep}node_modules${sep}`))}${sep}node_modules${sep}.bin`
+    : null;
+  return path
+    .split(delimiter)
+    .filter((folder) => !(fromPackage && (folder === ours || folder === bin)) && !folder.endsWith("node-gyp-bin"))
+    .join(delimiter);
+}

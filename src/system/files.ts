@@ -1,0 +1,32 @@
+/** The one atomic writer: a reader sees the old file or the new one, never half of either. */
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Replaces a file's content. Parent folders are made; `mode` defaults to 0600, since most of what we write is private. */
+export function writeFileAtomically(
+  path: string,
+  content: string | Uint8Array,
+  options: { mode?: number; durable?: boolean } = {},
+): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  const file = openSync(temporary, "w", options.mode ?? 0o600);
+  try {
+    if (typeof content === "string") writeSync(file, content);
+    else writeSync(file, content);
+    if (options.durable) fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary, path);
+}
+
+/** The file's text, or null when there is none. */
+export function readTextIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,21 @@
+/** Finds programs the way a shell would, without a shell. */
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
+
+/** The full path of a program, or null. A name with a slash is taken as a path. */
+export function findProgram(name: string, env: NodeJS.ProcessEnv): string | null {
+  if (isAbsolute(name) || name.includes("/")) return isExecutable(resolve(name)) ? resolve(name) : null;
+  for (const folder of (env["PATH"] ?? "").split(delimiter)) {
+    if (folder && isExecutable(join(folder, name))) return join(folder, name);
+  }
+  return null;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

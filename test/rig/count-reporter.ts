@@ -1,0 +1,21 @@
+/** Ends a test run with each skip's reason and one line that counts: `Tests: N passed, N failed, N skipped`. */
+import type { Reporter, TestCase, TestModule } from "vitest/node";
+
+export default class CountReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const count = (state: string) => tests.filter((test) => test.result().state === state).length;
+    const skipped = tests.filter((test) => test.result().state === "skipped");
+    const brokenFiles = modules.filter((module) => module.state() === "failed" && module.errors().length > 0).length;
+    for (const test of skipped)
+      console.log(`SKIPPED ${test.module.relativeModuleId} > ${test.fullName}: ${reasonOf(test)}`);
+    console.log(
+      `Tests: ${count("passed")} passed, ${count("failed") + brokenFiles + errors.length} failed, ${skipped.length} skipped`,
+    );
+  }
+}
+
+function reasonOf(test: TestCase): string {
+  const result = test.result();
+  return (result.state === "skipped" && result.note) || "no reason given";
+}
