@@ -6,13 +6,8 @@ declare const OWT_VERSION: string | undefined;
 
 export async function main(argv: string[], binPath: string): Promise<void> {
   const leave = new AbortController();
-  let interrupts = 0;
-  const onSignal = () => {
-    interrupts++;
-    leave.abort();
-    // The second time means: now. What runs is bound to its own wrapper and is found again by the next owt.
-    if (interrupts > 1) process.exit(130);
-  };
+  const hurry = new AbortController();
+  const onSignal = () => (leave.signal.aborted ? hurry.abort() : leave.abort());
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
   for (const stream of [process.stdout, process.stderr]) {
     // A reader that went away (owt logs | head) is no error.
@@ -27,6 +22,7 @@ export async function main(argv: string[], binPath: string): Promise<void> {
       stdout: process.stdout,
       stderr: process.stderr,
       signal: leave.signal,
+      hurry: hurry.signal,
     },
     argv,
     typeof OWT_VERSION === "undefined" ? "0.0.0-source" : OWT_VERSION,

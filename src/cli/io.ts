@@ -15,6 +15,8 @@ export type Io = {
   stderr: Writable & { isTTY?: boolean };
   /** Aborted by the first Ctrl-C. */
   signal: AbortSignal;
+  /** Aborted by the second: stop now. */
+  hurry: AbortSignal;
 };
 
 /** Prints the answer: one versioned envelope, or text for people. */
@@ -34,7 +36,7 @@ export async function withEngine<T>(
   work: (engine: Engine) => Promise<T>,
   more: { flags?: ConfigValues; configFile?: string } = {},
 ): Promise<T> {
-  const engine = await openEngine({ cwd: io.cwd, env: io.env, owtCommand: io.owtCommand, ...more });
+  const engine = await openEngine({ cwd: io.cwd, env: io.env, owtCommand: io.owtCommand, hurry: io.hurry, ...more });
   try {
     return await work(engine);
   } finally {

@@ -1,34 +1,44 @@
-/** The preview of a plan, as text and as data: order, what runs side by side, the critical path, what was ignored. */
+/** The preview of a plan, as text and as data: order, what runs side by side, the critical path, what is done, what was ignored. */
 import { criticalPath, waves } from "../core/dag.ts";
+import type { PlannedTask, Problem } from "../core/plan.ts";
 import type { Base } from "../engine/ingest.ts";
 import type { Work } from "../engine/work.ts";
 import { printable } from "./text.ts";
+
+type PreviewTask = {
+  id: string;
+  title: string;
+  module: string | null;
+  /** `to-run`, `done`, or `left-out` by what the command line chose. */
+  state: "to-run" | "done" | "left-out";
+  /** Why it counts as done. */
+  why?: string;
+  needs: string[];
+  priority: string;
+  /** Counts from 1; null for a task that does not run. */
+  wave: number | null;
+  needs_review: boolean;
+  verify: string[];
+  touches: string[];
+  agent: string | null;
+  model: string | null;
+  branch: string | null;
+  file: string;
+  line: number;
+};
 
 export type Preview = {
   plan: string;
   kind: string;
   target: string;
   builds_on: string | null;
-  tasks: {
-    id: string;
-    title: string;
-    needs: string[];
-    priority: string;
-    wave: number;
-    needs_review: boolean;
-    verify: string[];
-    agent: string | null;
-    model: string | null;
-    branch: string | null;
-    file: string;
-    line: number;
-  }[];
+  tasks: PreviewTask[];
+  /** Ids that could run side by side if there were agents enough; execution never waits for a wave. */
   waves: string[][];
   critical_path: string[];
   max_parallel: number;
-  done: { id: string; why: string }[];
   ignored: { file: string; reason: string }[];
-  warnings: { file: string; line: number; message: string; hint: string }[];
+  warnings: Omit<Problem, "code">[];
 };
 
 export function previewOf(work: Work, base: Base, maxParallel: number): Preview {
@@ -41,65 +51,71 @@ export function previewOf(work: Work, base: Base, maxParallel: number): Preview 
     kind: work.kind,
     target: base.target,
     builds_on: base.buildsOn,
-    tasks: work.chosen.map(({ spec, needs }) => ({
-      id: spec.id,
-      title: spec.title,
-      needs,
-      priority: spec.priority,
-      wave: waveOf.get(spec.id) ?? 0,
-      needs_review: spec.needsReview,
-      verify: spec.verify,
-      agent: spec.agent,
-      model: spec.model,
-      branch: spec.branch,
-      file: spec.source.file,
-      line: spec.source.line,
-    })),
+    tasks: work.all.map((spec) => previewTask(spec, work.done.get(spec.id), waveOf.get(spec.id))),
     waves: steps,
     critical_path: criticalPath(nodes, (id) => weights.get(id) ?? 1).path,
     max_parallel: maxParallel,
-    done: [...work.done].map(([id, why]) => ({ id, why })),
     ignored: work.ignored,
-    warnings: work.warnings.map(({ file, line, message, hint }) => ({ file, line, message, hint })),
+    warnings: work.warnings.map(({ code: _, ...rest }) => rest),
+  };
+}
+
+function previewTask(spec: PlannedTask, why: string | undefined, wave: number | undefined): PreviewTask {
+  return {
+    id: spec.id,
+    title: spec.title,
+    module: spec.module,
+    state: wave !== undefined ? "to-run" : why !== undefined ? "done" : "left-out",
+    ...(why === undefined ? {} : { why }),
+    needs: [...spec.dependsOn, ...spec.implied],
+    priority: spec.priority,
+    wave: wave ?? null,
+    needs_review: spec.needsReview,
+    verify: spec.verify,
+    touches: spec.touches,
+    agent: spec.agent,
+    model: spec.model,
+    branch: spec.branch,
+    file: spec.source.file,
+    line: spec.source.line,
   };
 }
 
 export function renderPreview(preview: Preview): string {
-  const lines = [
-    `${count(preview.tasks.length, "task")} from ${preview.plan || "tasks written down by hand"}, to land on ${preview.target}`,
-  ];
+  const { tasks } = preview;
+  const toRun = tasks.filter((task) => task.state === "to-run");
+  const done = tasks.filter((task) => task.state === "done");
+  const counts = [`${toRun.length} to run`, done.length > 0 ? `${done.length} done` : "", leftOut(tasks)].filter(Boolean).join(", ");
+  const lines = [`${count(tasks.length, "task")} in ${preview.plan || "what was written down by hand"}: ${counts}; to land on ${preview.target}`];
   if (preview.builds_on) lines.push(`builds on ${preview.builds_on}, which has not landed yet`);
-  const byId = new Map(preview.tasks.map((task) => [task.id, task]));
-  preview.waves.forEach((ids, index) => {
-    const side = ids.length > 1 ? `, ${Math.min(ids.length, preview.max_parallel)} side by side` : "";
-    lines.push("", `step ${index + 1}${side}`);
-    for (const id of ids) {
-      const task = byId.get(id)!;
+  preview.waves.forEach((ids, index) => lines.push(...renderWave(preview, ids, index)));
+  if (preview.critical_path.length > 1) lines.push("", `critical path: ${preview.critical_path.join(" → ")}`);
+  if (done.length > 0) lines.push("", "done:", ...done.map((task) => `  ${task.id}  ${printable(task.title)}  (${task.why})`));
+  if (preview.ignored.length > 0) lines.push("", `not tasks (${preview.ignored.length}):`, ...preview.ignored.map(({ file, reason }) => `  ${file}  ${reason}`));
+  if (preview.warnings.length > 0) lines.push("", "warnings:", ...preview.warnings.map((each) => `  ${each.file}:${each.line} ${each.message} (${each.hint})`));
+  return `${lines.join("\n")}\n`;
+}
+
+function renderWave(preview: Preview, ids: string[], index: number): string[] {
+  const side = ids.length > 1 ? `, ${Math.min(ids.length, preview.max_parallel)} side by side` : "";
+  return [
+    "",
+    `step ${index + 1}${side}`,
+    ...ids.map((id) => {
+      const task = preview.tasks.find((each) => each.id === id)!;
       const marks = [
         task.priority === "normal" ? "" : `${task.priority} priority`,
         task.needs_review ? "needs review" : "",
         task.needs.length > 0 ? `after ${task.needs.join(", ")}` : "",
-      ];
-      const more = marks.filter(Boolean).join(" · ");
-      lines.push(`  ${id}  ${printable(task.title)}${more ? `  (${more})` : ""}`);
-    }
-  });
-  if (preview.critical_path.length > 1) lines.push("", `critical path: ${preview.critical_path.join(" → ")}`);
-  if (preview.done.length > 0)
-    lines.push("", `done already (${preview.done.length}):`, ...preview.done.map(({ id, why }) => `  ${id}  ${why}`));
-  if (preview.ignored.length > 0)
-    lines.push(
-      "",
-      `not tasks (${preview.ignored.length}):`,
-      ...preview.ignored.map(({ file, reason }) => `  ${file}  ${reason}`),
-    );
-  if (preview.warnings.length > 0)
-    lines.push(
-      "",
-      "warnings:",
-      ...preview.warnings.map((each) => `  ${each.file}:${each.line} ${each.message} (${each.hint})`),
-    );
-  return `${lines.join("\n")}\n`;
+      ].filter(Boolean);
+      return `  ${id}  ${printable(task.title)}${marks.length > 0 ? `  (${marks.join(" · ")})` : ""}`;
+    }),
+  ];
+}
+
+function leftOut(tasks: PreviewTask[]): string {
+  const n = tasks.filter((task) => task.state === "left-out").length;
+  return n > 0 ? `${n} left out` : "";
 }
 
 export function count(n: number, noun: string): string {

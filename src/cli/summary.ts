@@ -28,8 +28,10 @@ export function renderSummary(io: Io, report: RunReport, views: readonly TaskVie
 
 function nextSteps(report: RunReport, views: readonly TaskView[]): string[] {
   const lines: string[] = [];
-  if (report.unverified.length > 0)
-    lines.push(`unverified, for want of a verify command: ${report.unverified.join(", ")}`);
+  const { unverified } = report;
+  const all = unverified.length > 1 && unverified.length === (report.counts["done"] ?? 0);
+  const which = all ? `all ${unverified.length}` : unverified.join(", ");
+  if (unverified.length > 0) lines.push(`unverified, for want of a verify command: ${which}`);
   for (const view of views) {
     if (view.standing === "waits-for-person")
       lines.push(`${view.task.key} ${printable(view.why)}`, `  ↳ ${answerCommand(view.task)}`);

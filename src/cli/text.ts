@@ -46,7 +46,7 @@ export function clock(at: number): string {
 
 /** Money, or that it is not known. */
 export function money(usd: number | null): string {
-  return usd === null ? "unknown" : `$${usd.toFixed(usd < 0.1 ? 3 : 2)}`;
+  return usd === null ? "unknown" : `$${usd.toFixed(usd > 0 && usd < 0.1 ? 3 : 2)}`;
 }
 
 // eslint-disable-next-line no-control-regex

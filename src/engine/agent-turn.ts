@@ -10,9 +10,9 @@ import { appendEvent } from "../store/events.ts";
 import { readTasks } from "../store/tasks.ts";
 import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
-import { launch, type Launched, readLaunch, stopTree, waitForEnd } from "../system/launch.ts";
+import { launch, type Launched, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
-import { graceMs } from "./check.ts";
+import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { verifyCommands } from "./task-steps.ts";
 
@@ -112,7 +112,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   let stopping: Promise<void> | null = null;
   const stop = (cause: StopCause) => {
     requestStopOnce(engine, carried, cause);
-    stopping ??= stopTree(dir, { graceMs: graceMs(engine) });
+    stopping ??= stopSoon(engine, dir);
   };
   engine.live.set(attempt.id, stop);
   // Never more than the whole timeout from now: a clock that jumped must not end an agent early or keep it for ever.

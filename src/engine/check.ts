@@ -37,7 +37,7 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
   const stop = (why: "timed_out" | "interrupted") => {
     stopped ??= why;
     writeFileSync(join(check.dir, "stopping"), why);
-    void stopTree(check.dir, { graceMs: graceMs(engine) });
+    void stopSoon(engine, check.dir);
   };
   const timer = setTimeout(() => stop("timed_out"), check.timeoutMs);
   engine.live.set(check.attempt, () => stop("interrupted"));
@@ -83,7 +83,14 @@ function outputOf(dir: string): string {
   return lastLines(readTail(join(dir, "out"), TAIL_BYTES), TAIL_LINES);
 }
 
-/** How long a process is given between the first signal and the last. */
-export function graceMs(engine: Pick<Engine, "config">): number {
-  return parseDuration(engine.config.run.grace) ?? 10_000;
+/** Stops a process tree within the configured grace; at once when there is no time left. */
+export async function stopSoon(engine: Engine, dir: string): Promise<void> {
+  const graceMs = parseDuration(engine.config.run.grace) ?? 10_000;
+  const atOnce = () => void stopTree(dir, { graceMs: 0 });
+  engine.hurry.addEventListener("abort", atOnce, { once: true });
+  try {
+    await stopTree(dir, { graceMs: engine.hurry.aborted ? 0 : graceMs });
+  } finally {
+    engine.hurry.removeEventListener("abort", atOnce);
+  }
 }

@@ -25,6 +25,8 @@ export type Engine = {
   owtCommand: string[];
   env: NodeJS.ProcessEnv;
   launchMode: LaunchMode;
+  /** Aborted when there is no time left for a grace: a second Ctrl-C. */
+  hurry: AbortSignal;
   now(): number;
   /** A number in [0, 1), for spreading retries. */
   chance(): number;
@@ -42,6 +44,7 @@ export type OpenOptions = {
   owtCommand: string[];
   flags?: ConfigValues;
   configFile?: string;
+  hurry?: AbortSignal;
 };
 
 /** Opens the repository at `cwd` with its store and configuration. */
@@ -60,6 +63,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     owtCommand: options.owtCommand,
     env: options.env,
     launchMode: await probeLaunchMode(),
+    hurry: options.hurry ?? new AbortController().signal,
     now: Date.now,
     chance: () => randomInt(2 ** 32) / 2 ** 32,
     identity: await readIdentity(repo),

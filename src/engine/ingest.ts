@@ -7,7 +7,7 @@ import { currentBranch, isAncestor, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
-import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
+import { addTasks, createRun, readRuns, setRunOptions, setWish } from "../store/runs.ts";
 import { readTasks, replaceSpec } from "../store/tasks.ts";
 import { findProgram } from "../system/programs.ts";
 import { type Engine, findAgent } from "./engine.ts";
@@ -85,7 +85,7 @@ export async function ingest(
   );
   const going = flags.again ? undefined : open.find((run) => sharesTasks(engine, run, work));
   if (going) {
-    goOn(engine, going, work);
+    goOn(engine, going, work, { ...going.options, ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }), verify: options.verify });
     return { run: going, isNew: false };
   }
   if (work.chosen.length === 0) return null;
@@ -129,7 +129,7 @@ function sharesTasks(engine: Engine, run: Run, work: Work): boolean {
 }
 
 /** The same command again goes on with the open run: tasks that nobody touched follow the plan, new ones join. */
-function goOn(engine: Engine, run: Run, work: Work): void {
+function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): void {
   engine.store.transaction(() => {
     const tasks = new Map(readTasks(engine.store, run.id).map((task) => [task.key, task]));
     for (const { spec, hash, needs } of work.chosen) {
@@ -149,6 +149,7 @@ function goOn(engine: Engine, run: Run, work: Work): void {
       run.id,
       work.chosen.filter((task) => !tasks.has(task.spec.id)),
     );
+    setRunOptions(engine.store, run.id, options);
     setWish(engine.store, engine.now(), run.id, null);
   });
 }

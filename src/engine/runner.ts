@@ -15,7 +15,7 @@ import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
-import { removeIntegrationWorktree } from "./tidy.ts";
+import { leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
 
 export type CarryOptions = {
@@ -152,6 +152,7 @@ async function endIfOver(engine: Engine, run: Run): Promise<void> {
   if (!tasks.every((task) => ["done", "failed", "skipped", "cancelled"].includes(task.state))) return;
   if (readOpenAttempts(engine.store).some((attempt) => attempt.run === run.id)) return;
   await removeIntegrationWorktree(engine, run.id);
+  leaveHome(engine);
   endRun(engine.store, engine.now(), run.id, countFinal(tasks));
 }
 

@@ -1,5 +1,5 @@
 /** After an attempt ended: its worktree and branch go, once nothing of it can be lost, or stay where that is wished. */
-import { rmSync } from "node:fs";
+import { rmdirSync, rmSync } from "node:fs";
 import type { Attempt } from "../core/attempt.ts";
 import type { Fact } from "../core/event.ts";
 import { slug } from "../core/names.ts";
@@ -9,7 +9,7 @@ import { type Removed, removeWorktree } from "../git/remove.ts";
 import { moveAttempt, readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
-import { type Engine, integrationWorktree } from "./engine.ts";
+import { type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
 import { markerOf } from "./task-steps.ts";
 import { DEPENDENCY_FOLDERS, environmentFiles } from "./workspace.ts";
 
@@ -69,6 +69,15 @@ export async function removeIntegrationWorktree(engine: Engine, run: string): Pr
     id: `${run}-integration`,
     note: `integration worktree of ${run}`,
   });
+}
+
+/** Removes the folder of the worktrees where nothing is left in it. */
+export function leaveHome(engine: Engine): void {
+  try {
+    rmdirSync(worktreeHome(engine));
+  } catch {
+    // Somebody's worktree is still there, or there never was one: both are fine.
+  }
 }
 
 async function remove(

@@ -91,6 +91,11 @@ export function setWish(store: Store, at: number, run: string, wish: RunWish): v
   });
 }
 
+/** Changes what a run was started with; it holds for what starts from now on. */
+export function setRunOptions(store: Store, run: string, options: RunOptions): void {
+  store.run("update run set options = ? where id = ?", JSON.stringify(options), run);
+}
+
 /** Ends a run; false when somebody else already did. */
 export function endRun(
   store: Store,
