@@ -27,6 +27,9 @@ class TurnEnd extends Error {
   }
 }
 
+/** The closing statement of a turn that ends well. */
+let lastSaid = "done";
+
 /** Plays one turn and returns the exit code. */
 export async function playTurn(stateDir: string, session: string, resume: boolean): Promise<number> {
   const prompt = await readAll(process.stdin);
@@ -40,7 +43,7 @@ export async function playTurn(stateDir: string, session: string, resume: boolea
         saveConversation(file, talk);
       });
     }
-    tell({ kind: "result", text: "done", costUsd: talk.costUsd });
+    tell({ kind: "result", text: lastSaid, costUsd: talk.costUsd });
     return 0;
   } catch (error) {
     if (!(error instanceof TurnEnd)) throw error;
@@ -91,6 +94,7 @@ async function play(step: Step, talk: Conversation, passed: () => void): Promise
   const [first = "", second = ""] = step.args.map((arg) => fill(arg, talk));
   switch (step.verb) {
     case "say":
+      lastSaid = first;
       tell({ kind: "say", text: first });
       break;
     case "write":

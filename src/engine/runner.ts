@@ -118,6 +118,8 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<void
     tasks.map((task) => ({ id: task.key, needs: task.needs })),
     (id) => weightOf(tasks, id),
   );
+  // Side by side, a task that is being integrated needs no agent any more. One after the other means: from its integrated work.
+  const busy: Task["state"][] = run.options.maxParallel === 1 ? ["running", "verifying", "integrating"] : ["running", "verifying"];
   const chosen = decideStarts(
     {
       ready: ready.map((task) => ({
@@ -127,7 +129,7 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<void
         pathBelow: below.get(task.key) ?? 0,
         order: task.order,
       })),
-      running: tasks.filter((task) => task.state === "running" || task.state === "verifying").length,
+      running: tasks.filter((task) => busy.includes(task.state)).length,
     },
     { maxParallel: run.options.maxParallel },
   );

@@ -1,0 +1,179 @@
+/** What owt costs beside the work itself: no-op tasks, four at a time, created, run, committed and integrated, beside a
+ *  `make -j4` that runs the same program and does the same git work by hand, with the same fsync (and a lock, since git's own
+ *  race breaks it otherwise). Ratios of wall time, A B A B …, medians.
+ *
+ *    npm run bench -- [--tasks 20,100] [--rounds 5] [--files 50] [--json] */
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+const GOAL = 1.3;
+const OWT = new URL("../bin/owt.js", import.meta.url).pathname;
+const FSYNC = ["-c", "core.fsync=committed,reference"];
+
+type Measured = { wallMs: number; cpuMs: number | null };
+
+function option(name: string, fallback: string): string {
+  const at = process.argv.indexOf(`--${name}`);
+  return at === -1 ? fallback : (process.argv[at + 1] ?? fallback);
+}
+
+const rounds = Number(option("rounds", "5"));
+const files = Number(option("files", "50"));
+const sizes = option("tasks", "20,100").split(",").map(Number);
+const home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "owt-bench-"));
+
+// Certificates are read at every start of Node and would hide what is ours.
+const env: NodeJS.ProcessEnv = {
+  PATH: process.env["PATH"],
+  HOME: home,
+  XDG_STATE_HOME: join(home, "state"),
+  XDG_CONFIG_HOME: join(home, "config"),
+  XDG_CACHE_HOME: join(home, "cache"),
+  GIT_CONFIG_GLOBAL: join(home, "gitconfig"),
+  GIT_CONFIG_NOSYSTEM: "1",
+};
+
+try {
+  const results = sizes.map(compare);
+  if (process.argv.includes("--json")) console.log(JSON.stringify({ goal: GOAL, rounds, files, results }, null, 2));
+  if (results.some((result) => result.ratio > GOAL)) console.log(`above the goal of ${GOAL}: see the profile`);
+} finally {
+  rmSync(home, { recursive: true, force: true });
+}
+
+function compare(tasks: number) {
+  writeFileSync(
+    join(home, "gitconfig"),
+    "[user]\nname = Bench\nemail = bench@localhost\n[init]\ndefaultBranch = main\n",
+  );
+  // The program that stands for an agent: it reads its prompt and leaves one file.
+  writeFileSync(join(home, "noop"), '#!/bin/sh\ncat >/dev/null\necho done > "out-${OWT_TASK:-$1}.txt"\n', {
+    mode: 0o755,
+  });
+  const owt: Measured[] = [];
+  const make: Measured[] = [];
+  let profile: Record<string, number> = {};
+  for (let round = 0; round < rounds; round++) {
+    make.push(runMake(tasks, join(home, `make-${tasks}-${round}`)));
+    const place = join(home, `owt-${tasks}-${round}`);
+    owt.push(runOwt(tasks, place));
+    profile = readProfile(join(place, ".git/owt/state.db"));
+    rmSync(place, { recursive: true, force: true });
+  }
+  const ratio = median(owt.map((each) => each.wallMs)) / median(make.map((each) => each.wallMs));
+  const cpuRatio = ratioOf(owt, make);
+  console.log(
+    `${tasks} tasks, ${files} files, ${rounds} rounds: owt ${median(owt.map((each) => each.wallMs)).toFixed(0)} ms, ` +
+      `make ${median(make.map((each) => each.wallMs)).toFixed(0)} ms, wall ratio ${ratio.toFixed(2)} (goal ${GOAL})` +
+      (cpuRatio === null ? "" : `, CPU ratio ${cpuRatio.toFixed(2)}`),
+  );
+  console.log(
+    `  where the time of a task goes, median ms: ${Object.entries(profile)
+      .map(([name, ms]) => `${name} ${ms}`)
+      .join(", ")}`,
+  );
+  return { tasks, ratio, cpuRatio, owt, make, profile };
+}
+
+function makeRepository(root: string): void {
+  mkdirSync(root, { recursive: true });
+  for (let n = 0; n < files; n++) writeFileSync(join(root, `file-${n}.txt`), `line ${n}\n`.repeat(20));
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: root, env });
+  git("init", "-q");
+  git("add", "-A");
+  git("commit", "-q", "-m", "start");
+}
+
+function runMake(tasks: number, root: string): Measured {
+  makeRepository(root);
+  const git = `git ${FSYNC.join(" ")}`;
+  const names = Array.from({ length: tasks }, (_, n) => `t${n}`);
+  const makefile = `all: ${names.join(" ")}
+${names.join(" ")}:
+	@flock ../make.lock ${git} worktree add -q --no-track -b task/$@ ../wt/$@ integration
+	@cd ../wt/$@ && ../../noop $@ </dev/null && ${git} add -A && ${git} commit -q -m $@
+	@flock ../merge.lock ${git} -C ../wt/integration merge -q --no-ff -m "merge $@" task/$@
+	@flock ../make.lock ${git} worktree remove ../wt/$@ && ${git} branch -q -d task/$@ 2>/dev/null || ${git} branch -q -D task/$@
+.PHONY: all ${names.join(" ")}
+`;
+  writeFileSync(join(home, "Makefile"), makefile);
+  rmSync(join(home, "wt"), { recursive: true, force: true });
+  const measured = timed(
+    "sh",
+    ["-c", `git worktree add -q -b integration ../wt/integration && make -s -j4 -f ../Makefile all`],
+    root,
+  );
+  const merged = execFileSync("git", ["ls-tree", "--name-only", "integration"], { cwd: root, env, encoding: "utf8" });
+  if (merged.split("\n").filter((name) => name.startsWith("out-")).length !== tasks)
+    throw new Error("make did not bring everything home");
+  rmSync(join(home, "wt"), { recursive: true, force: true });
+  rmSync(root, { recursive: true, force: true });
+  return measured;
+}
+
+function runOwt(tasks: number, root: string): Measured {
+  makeRepository(root);
+  const features = Array.from({ length: tasks }, (_, n) => ({ id: `t${n}`, name: `t${n}`, depends_on: [] }));
+  writeFileSync(join(root, "feature_list.json"), JSON.stringify({ features }));
+  mkdirSync(join(home, "config", "open-orchestrator"), { recursive: true });
+  writeFileSync(
+    join(home, "config", "open-orchestrator", "config.toml"),
+    `[agent.noop]\nkind = "command"\ncommand = ["${join(home, "noop")}"]\n`,
+  );
+  const measured = timed(process.execPath, [OWT, "run", "--yes", "--parallel", "4", "--agent", "noop"], root);
+  const merged = execFileSync("git", ["ls-tree", "--name-only", "owt/runs/r1"], { cwd: root, env, encoding: "utf8" });
+  if (merged.split("\n").filter((name) => name.startsWith("out-")).length !== tasks)
+    throw new Error("owt did not bring everything home");
+  return measured;
+}
+
+function timed(file: string, args: string[], cwd: string): Measured {
+  const timer = existsSync("/bin/bash")
+    ? (["/bin/bash", ["-c", 'TIMEFORMAT="%U %S"; time "$@"', "time", file, ...args]] as const)
+    : ([file, args] as const);
+  const began = process.hrtime.bigint();
+  const ran = spawnSync(timer[0], [...timer[1]], { cwd, env, encoding: "utf8" });
+  const wallMs = Number(process.hrtime.bigint() - began) / 1e6;
+  if (ran.status !== 0) throw new Error(`${file} ended with ${ran.status}: ${ran.stderr}${ran.stdout}`);
+  const cpu = /([\d.]+) ([\d.]+)\s*$/.exec(ran.stderr);
+  return { wallMs, cpuMs: cpu ? (Number(cpu[1]) + Number(cpu[2])) * 1000 : null };
+}
+
+/** From the event log: how long an attempt stood in each phase. */
+function readProfile(path: string): Record<string, number> {
+  const db = new DatabaseSync(path, { readOnly: true });
+  const rows = db
+    .prepare(
+      "select attempt, at, kind, data from event where kind in ('attempt-opened', 'attempt-phase', 'attempt-ended') order by seq",
+    )
+    .all();
+  const last = new Map<number, { name: string; at: number }>();
+  const spent = new Map<string, number[]>();
+  for (const row of rows) {
+    const attempt = Number(row["attempt"]);
+    const before = last.get(attempt);
+    if (before) spent.set(before.name, [...(spent.get(before.name) ?? []), Number(row["at"]) - before.at]);
+    const phase =
+      row["kind"] === "attempt-phase"
+        ? (JSON.parse(String(row["data"])) as { phase: string }).phase
+        : row["kind"] === "attempt-opened"
+          ? "workspace"
+          : "tidy";
+    last.set(attempt, { name: phase, at: Number(row["at"]) });
+  }
+  db.close();
+  return Object.fromEntries([...spent].map(([name, times]) => [name, median(times)]));
+}
+
+function ratioOf(a: Measured[], b: Measured[]): number | null {
+  const cpu = (all: Measured[]) => all.map((each) => each.cpuMs).filter((each) => each !== null);
+  return cpu(a).length > 0 && cpu(b).length > 0 ? median(cpu(a)) / median(cpu(b)) : null;
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}

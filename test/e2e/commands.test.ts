@@ -1,0 +1,153 @@
+/** The other commands: land, status, logs, report, restore, doctor, demo, and what an agent may not do. */
+import { writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { demoConfig, Rig, task } from "../rig/rig.ts";
+
+const onePlan = {
+  ".worktreerc": demoConfig,
+  "docs/plans/shop/epic-01-a.md": task({}, 'say "hello"\nwrite a.txt "a"\ncost 0.25'),
+};
+
+describe("land", () => {
+  test("fast-forwards the target and its clean checkout", async () => {
+    await using rig = Rig.create(onePlan);
+    await rig.owt("run", "--yes");
+    const ran = await rig.owt("land");
+    expect(ran.code).toBe(0);
+    expect(rig.git("rev-parse", "main")).toBe(rig.git("rev-parse", "owt/runs/r1"));
+    expect(rig.git("status", "--porcelain")).toBe("");
+    expect((await rig.owt("land")).code).toBe(2);
+  });
+
+  test("a dirty checkout is refused, named, and untouched", async () => {
+    await using rig = Rig.create({ ...onePlan, "a.txt": "mine" });
+    await rig.owt("run", "--yes");
+    writeFileSync(`${rig.root}/a.txt`, "edited");
+    const ran = await rig.owt("land");
+    expect(ran.code).toBe(4);
+    expect(ran.stderr).toContain("a.txt");
+    expect(rig.git("diff", "--name-only")).toBe("a.txt");
+  });
+
+  test("a target that moved is merged in and checked first", async () => {
+    await using rig = Rig.create({ ...onePlan, ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f broken"\n` });
+    await rig.owt("run", "--yes");
+    rig.write({ "b.txt": "b" });
+    rig.commit("meanwhile");
+    const ran = await rig.owt("land");
+    expect(ran.stdout).toContain("merged");
+    expect(rig.show("main", "a.txt")).toBe("a");
+    expect(rig.show("main", "b.txt")).toBe("b");
+    expect(rig.git("worktree", "list").split("\n")).toHaveLength(1);
+  });
+
+  test("a moved target that turns the checks red is not landed on", async () => {
+    await using rig = Rig.create({ ...onePlan, ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f broken"\n` });
+    await rig.owt("run", "--yes");
+    rig.write({ broken: "" });
+    rig.commit("breaks");
+    const before = rig.git("rev-parse", "main");
+    const ran = await rig.owt("land");
+    expect(ran.code).toBe(4);
+    expect(ran.stderr).toContain("test ! -f broken");
+    expect(rig.git("rev-parse", "main")).toBe(before);
+  });
+});
+
+test("status tells what is done, unverified, waiting and why", async () => {
+  await using rig = Rig.create({ ...onePlan, "docs/plans/web/epic-01-asks.md": task({}, 'ask "Which colour?"') });
+  await rig.owt("run", "--yes");
+  const status = await rig.json<{
+    runs: { tasks: { id: string; standing: string; why: string; command?: string }[] }[];
+  }>("status");
+  expect(status.runs[0]!.tasks).toEqual([
+    expect.objectContaining({ id: "shop/E01", standing: "done", why: "unverified", verified: false }),
+    expect.objectContaining({
+      id: "web/E01",
+      standing: "waits-for-person",
+      why: "asks: Which colour?",
+      command: 'owt task answer web/E01 "…"',
+    }),
+  ]);
+  expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)", "owt/runs/r1").trim()).toBe("no");
+  expect((await rig.owt("status")).stdout).toContain("asks: Which colour?");
+});
+
+test("logs are rendered, raw is byte for byte, -f ends with the attempt", async () => {
+  await using rig = Rig.create(onePlan);
+  await rig.owt("run", "--yes");
+  expect((await rig.owt("logs", "shop/E01")).stdout).toContain("hello\n→ write  a.txt");
+  expect((await rig.owt("logs", "shop/E01", "--raw")).stdout).toContain('{"kind":"say","text":"hello"}');
+  expect((await rig.owt("logs", "shop/E01", "-f")).code).toBe(0);
+  expect((await rig.owt("logs", "shop/E1")).stderr).toContain("shop/E01");
+});
+
+test("a report in JSON and markdown, with the cost that the agent gave", async () => {
+  await using rig = Rig.create(onePlan);
+  await rig.owt("run", "--yes");
+  const { report } = await rig.json<{ report: { cost_usd: number; tasks: { attempts: unknown[] }[] } }>("report");
+  expect(report.cost_usd).toBe(0.25);
+  expect((await rig.owt("report", "r1", "--markdown")).stdout).toContain("| shop/E01 | done | 1 |");
+});
+
+test("doctor passes here", async () => {
+  await using rig = Rig.create({});
+  const { findings } = await rig.json<{ findings: { check: string; state: string }[] }>("doctor");
+  expect(findings.filter((each) => each.state === "fail")).toEqual([]);
+});
+
+test("the demo brings five tasks home and answers its own question off a terminal", async () => {
+  await using rig = Rig.create({});
+  const ran = await rig.owt("demo", "--path", rig.path("demo"));
+  expect(ran.code).toBe(0);
+  expect(ran.stdout).toContain("five tasks came home");
+  expect(ran.stderr).toContain("fails sh check.sh");
+  expect(ran.stderr).toContain("conflicts in words.txt");
+  expect(ran.stderr).toContain("owt task answer signs/E01 blue");
+});
+
+test("an agent does not steer its own run", async () => {
+  await using rig = Rig.create(onePlan, { env: { OWT_ATTEMPT: "/somewhere" }, approve: false });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(2);
+  expect(ran.stderr).toContain("inside an attempt");
+  expect((await rig.owt("plan")).code).toBe(0);
+});
+
+test("a copied repository stops before it does anything", async () => {
+  await using rig = Rig.create(onePlan);
+  await rig.owt("run", "--yes");
+  rig.copyTo("copy");
+  const ran = await rig.owtIn(rig.path("copy"), "run", "--yes", "--again");
+  expect(ran.code).toBe(3);
+  expect(ran.stderr).toContain("copied or moved");
+});
+
+test("--version is quick and --help lists every command; a typo gets the nearest", async () => {
+  await using rig = Rig.create({});
+  expect((await rig.owt("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect((await rig.owt("--help")).stdout).toContain("inbox");
+  const typo = await rig.owt("statsu");
+  expect(typo.code).toBe(2);
+  expect(typo.stderr).toContain("status");
+});
+
+test("pause starts nothing more, resume goes on", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/shop/epic-01-a.md": task({}, `touch ${rig.path("runs")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+    "docs/plans/shop/epic-02-b.md": task({}, ""),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await run.says("shop/E01 started");
+  expect((await rig.owt("pause")).code).toBe(0);
+  await run.says("pause was asked for");
+  rig.release("gate");
+  await run.says("shop/E01 integrated");
+  expect(rig.integrations("owt/runs/r1")).toEqual(["shop/E01"]);
+  const resumed = await rig.owt("resume");
+  expect(resumed.code).toBe(0);
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["shop/E01", "shop/E02"]);
+});

@@ -1,0 +1,273 @@
+/** `owt plan`: every kind of plan, and every problem at once. */
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { demoConfig, Rig, task } from "../rig/rig.ts";
+
+const REAL_PLAN = new URL("../../../shared/data/bo4e-rust", import.meta.url).pathname;
+
+type Preview = {
+  tasks: { id: string; title: string; needs: string[]; state: string }[];
+  ignored: { file: string }[];
+  waves: string[][];
+  critical_path: string[];
+};
+
+describe("the seeds' own examples, as they stand", () => {
+  test("the epic of the plan orchestrator, with the two it depends on", async () => {
+    await using rig = Rig.create({
+      "docs/plans/technical/epic-05-input-validators.md": SEED_EPIC,
+      "docs/plans/technical/epic-04-forms.md": "# Epic 04: Forms\n\nForms.\n",
+      "docs/plans/billing/epic-00-setup.md": "# Epic 00: Setup\n\nSetup.\n",
+    });
+    const plan = await rig.json<Preview>("plan");
+    expect(plan.tasks.find((each) => each.id === "technical/E05")).toMatchObject({
+      title: "Input Validators",
+      needs: ["technical/E04", "billing/E00"],
+      priority: "high",
+    });
+    expect((await rig.owt("run", "--yes", "--agent", "demo")).code).toBe(0);
+    expect(rig.integrations("owt/runs/r1").at(-1)).toBe("technical/E05");
+    // Defect 7 of the seed: the prompt carried only the first paragraph.
+    const { task: shown } = await rig.json<{ task: { attempts: { folder: string }[] } }>(
+      "task",
+      "show",
+      "technical/E05",
+    );
+    const prompt = readFileSync(`${shown.attempts[0]!.folder}/prompt`, "utf8");
+    expect(prompt).toContain("- [ ] Required field validation");
+    expect(prompt).toContain("technical/E04, billing/E00");
+  });
+
+  test("the minimal feature list", async () => {
+    await using rig = Rig.create({
+      "orchestrator/config/feature_list.json": SEED_MINIMAL,
+      "orchestrator/prompts/auth.md": "Write the login.\n",
+      "orchestrator/prompts/api.md": "Write the API.\n",
+    });
+    expect((await rig.owt("run", "--yes", "--agent", "demo")).code).toBe(0);
+    expect(rig.integrations("owt/runs/r1")).toEqual(["auth", "api"]);
+  });
+
+  test("the same with its advanced, commented keys merged in", async () => {
+    const advanced = SEED_MINIMAL.replace(
+      '"base_branch": "main"',
+      '"base_branch": "main",\n    "max_parallel": 3,        // Max 3 features at once\n    "timeout_seconds": 1800   // 30 min per feature',
+    ).replace(
+      '  "features": [',
+      '  "claude": {\n    "permission_mode": "acceptEdits",\n    "allowed_tools": [\n      "Read", "Write", "Edit",\n      "Bash(npm test)"\n    ]\n  },\n  "features": [',
+    );
+    await using rig = Rig.create({
+      "config/feature_list.json": advanced,
+      "prompts/auth.md": "a",
+      "prompts/api.md": "b",
+    });
+    const ran = await rig.owt("run", "--config", "config/feature_list.json", "--yes", "--agent", "demo");
+    expect(ran.stderr + ran.stdout).toContain("2 of 2");
+    expect(ran.code).toBe(0);
+  });
+
+  test.each([
+    [
+      "rails",
+      '{"features": [{"id": "auth-gtin", "depends_on": []},{"id": "api-lookup", "depends_on": ["auth-gtin"]},{"id": "batch-import", "depends_on": ["auth-gtin"]},{"id": "dashboard", "depends_on": ["api-lookup", "batch-import"]}]}',
+    ],
+    [
+      "node",
+      '{"features": [{"id": "setup-vite", "depends_on": []},{"id": "header", "depends_on": ["setup-vite"]},{"id": "sidebar", "depends_on": ["setup-vite"]},{"id": "main-view", "depends_on": ["header", "sidebar"]}]}',
+    ],
+    [
+      "diamond",
+      '{"features": [{"id": "A", "depends_on": []},{"id": "B", "depends_on": ["A"]},{"id": "C", "depends_on": ["A"]},{"id": "D", "depends_on": ["B", "C"]}]}',
+    ],
+  ])("the four features of %s", async (_, list) => {
+    await using rig = Rig.create({ "feature_list.json": list });
+    const plan = await rig.json<Preview>("plan");
+    expect(plan.waves.map((wave) => wave.length)).toEqual([1, 2, 1]);
+    expect(plan.critical_path).toHaveLength(3);
+    expect((await rig.owt("run", "--yes", "--agent", "demo")).code).toBe(0);
+    const order = rig.integrations("owt/runs/r1");
+    expect([order[0], order[3]]).toEqual([plan.waves[0]![0], plan.waves[2]![0]]);
+  });
+});
+
+describe("a real plan by others", () => {
+  test.skipIf(!existsSync(REAL_PLAN))(
+    "23 tasks are found, ignored files named, and all come home in order",
+    async () => {
+      await using rig = Rig.create({ ".worktreerc": demoConfig });
+      cpSync(`${REAL_PLAN}/docs`, `${rig.root}/docs`, { recursive: true });
+      const plan = await rig.json<Preview>("plan");
+      expect(plan.tasks).toHaveLength(23);
+      expect(plan.tasks.every((each) => each.state === "done")).toBe(true);
+      expect(plan.ignored.map((each) => each.file)).toEqual(
+        expect.arrayContaining(["docs/plans/2026-01-20-bo4e-rust-design.md", "docs/plans/README.md"]),
+      );
+      for (const each of rig
+        .git("ls-files", "-o", "docs/plans")
+        .split("\n")
+        .filter((name) => name.includes("/epic-"))) {
+        const text = readFileSync(`${rig.root}/${each}`, "utf8");
+        writeFileSync(`${rig.root}/${each}`, text.replace(/^status: complete$/m, "status: not_started"));
+      }
+      rig.commit("the plan, not started");
+      const before = await rig.json<Preview>("plan");
+      const ran = await rig.owt("run", "--yes");
+      expect(ran.code).toBe(0);
+      const order = rig.integrations("owt/runs/r1");
+      expect(order).toHaveLength(23);
+      for (const each of before.tasks)
+        for (const need of each.needs) expect(order.indexOf(need)).toBeLessThan(order.indexOf(each.id));
+    },
+  );
+});
+
+describe("problems", () => {
+  test("every problem of a plan is reported at once with file:line and a hint, and nothing runs", async () => {
+    await using rig = Rig.create(
+      {
+        ".worktreerc": demoConfig,
+        "docs/plans/a/epic-01-x.md": task({ depends_on: ["b/E01"] }, ""),
+        "docs/plans/b/epic-01-x.md": task({ depends_on: ["a/E01"] }, ""),
+        "docs/plans/c/epic-01-x.md": task({ depends_on: ["c/E07", "nowhere/E01"] }, ""),
+        "docs/plans/d/epic-01-x.md": task({}, ""),
+        "docs/plans/d/01-epic-y.md": task({}, ""),
+        "docs/plans/e/epic-01-x.md": "---\npriority: [high\n---\n# E\n",
+      },
+      { approve: false },
+    );
+    for (const command of [["plan"], ["run", "--yes"]]) {
+      const ran = await rig.owt(...command);
+      expect(ran.code).toBe(3);
+      expect(ran.stderr).toMatch(/a\/E01 → b\/E01 → a\/E01|b\/E01 → a\/E01 → b\/E01/);
+      expect(ran.stderr).toMatch(/docs\/plans\/c\/epic-01-x\.md:\d+ .*nowhere\/E01/);
+      expect(ran.stderr).toMatch(/d\/E01 is defined twice/);
+      expect(ran.stderr).toMatch(/docs\/plans\/e\/epic-01-x\.md:\d+/);
+    }
+    expect(rig.git("branch", "--list", "owt/*")).toBe("");
+  });
+
+  test("front matter is data: it can never execute", async () => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig });
+    rig.write({
+      "docs/plans/a/epic-01-x.md": `---js\nrequire("fs").writeFileSync(${JSON.stringify(rig.path("ran"))}, "")\n---\n# X\n`,
+    });
+    rig.write({
+      "docs/plans/a/epic-02-x.md": `---\nx: !!js/function "function(){ require('fs').writeFileSync('${rig.path("ran")}','') }"\n---\n# X\n`,
+    });
+    rig.commit("plan");
+    await rig.owt("plan");
+    await rig.owt("run", "--yes");
+    expect(existsSync(rig.path("ran"))).toBe(false);
+  });
+
+  test("files outside the repository are not read", async () => {
+    await using rig = Rig.create({
+      "feature_list.json":
+        '{"features":[{"id":"a","prompt_file":"../secret.md","depends_on":[]},{"id":"b","prompt_file":"link.md","depends_on":[]},{"id":"c","prompt_file":"gone.md","depends_on":[]}]}',
+    });
+    writeFileSync(rig.path("secret.md"), "secret");
+    symlinkSync(rig.path("secret.md"), `${rig.root}/link.md`);
+    const ran = await rig.owt("plan");
+    expect(ran.code).toBe(3);
+    for (const name of ["../secret.md", "link.md", "gone.md"]) expect(ran.stderr).toContain(name);
+    expect(ran.stdout).toBe("");
+  });
+
+  test("a repository of another path in the list, and a prompt under prompts/ twice (the seed's shipped example)", async () => {
+    await using rig = Rig.create({
+      "config/feature_list.json":
+        '{"project":{"name":"x","repo_path":"/Users/nobody/project"},"features":[{"id":"a","depends_on":[],"prompt_file":"prompts/a.md"}]}',
+      "prompts/a.md": "do a",
+    });
+    const ran = await rig.owt("plan");
+    expect(ran.code).toBe(3);
+    expect(ran.stderr).toContain("/Users/nobody/project");
+    rig.write({
+      "config/feature_list.json":
+        '{"project":{"name":"x","repo_path":".."},"features":[{"id":"a","depends_on":[],"prompt_file":"prompts/a.md"}]}',
+    });
+    expect((await rig.json<Preview>("plan")).tasks.map((each) => each.id)).toEqual(["a"]);
+  });
+
+  test("two plans: an error that names both; none: an error that names the way in", async () => {
+    await using rig = Rig.create({
+      "docs/plans/a/epic-01-x.md": "# X\n",
+      "feature_list.json": '{"features":[{"id":"a","depends_on":[]}]}',
+    });
+    const both = await rig.owt("plan");
+    expect(both.code).toBe(3);
+    expect(both.stderr).toMatch(/docs\/plans.*feature_list\.json/s);
+    expect((await rig.json<Preview>("plan", "feature_list.json")).tasks).toHaveLength(1);
+    await using empty = Rig.create({});
+    const none = await empty.owt("plan");
+    expect(none.code).toBe(3);
+    expect(none.stderr).toContain("docs/plans/<module>");
+  });
+
+  test("bad configuration: all errors at once, with the nearest key", async () => {
+    await using rig = Rig.create(
+      {
+        ".worktreerc": '[run]\nmax_paralel = 3\ntimeout = "soon"\n\n[agnet]\ndefault = "demo"\n',
+        "docs/plans/a/epic-01-x.md": "# X\n",
+      },
+      { approve: false },
+    );
+    const ran = await rig.owt("plan");
+    expect(ran.code).toBe(3);
+    expect(ran.stderr).toContain("did you mean max_parallel");
+    expect(ran.stderr).toContain("run.timeout");
+    expect(ran.stderr).toContain("did you mean agent");
+    expect(ran.stderr).toContain(".worktreerc:2");
+  });
+
+  test("outside a repository, and in one without a commit, the error names the way in", async () => {
+    await using rig = Rig.create({});
+    const outside = await rig.owtIn(rig.home, "status");
+    expect(outside.code).toBe(3);
+    expect(outside.stderr).toMatch(/git init|repository/);
+  });
+});
+
+const SEED_EPIC = `---
+module: technical
+epic: 5
+title: Input Validators
+priority: high
+depends_on:
+  - technical/E04
+  - billing/E00
+---
+
+# Epic 05: Input Validators
+
+Implement input validation for all user-facing forms.
+
+## Acceptance Criteria
+
+- [ ] Email validation
+- [ ] Phone number validation
+- [ ] Required field validation
+`;
+
+const SEED_MINIMAL = `{
+  "project": {
+    "name": "MyProject",
+    "repo_path": "..",
+    "base_branch": "main"
+  },
+  "features": [
+    {
+      "id": "auth",
+      "name": "User Authentication",
+      "depends_on": [],
+      "prompt_file": "auth.md"
+    },
+    {
+      "id": "api",
+      "name": "REST API",
+      "depends_on": ["auth"],
+      "prompt_file": "api.md"
+    }
+  ]
+}
+`;
