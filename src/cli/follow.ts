@@ -63,7 +63,7 @@ async function askPerson(io: Io, engine: Engine, runId: string): Promise<boolean
 }
 
 /** 0 done · 1 some work failed · 4 needs a person · 5 limit; where several apply: 1, 4, 5. */
-export function exitCodeFor(views: readonly TaskView[]): number {
+function exitCodeFor(views: readonly TaskView[]): number {
   const standings = new Set(views.map((view) => view.standing));
   if (standings.has("failed") || standings.has("skipped")) return 1;
   if (standings.has("waits-for-person")) return 4;

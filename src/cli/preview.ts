@@ -56,7 +56,7 @@ export function previewOf(work: Work, base: Base, maxParallel: number): Preview 
     critical_path: criticalPath(nodes, (id) => weights.get(id) ?? 1).path,
     max_parallel: maxParallel,
     ignored: work.ignored,
-    warnings: work.warnings.map(({ code: _, ...rest }) => rest),
+    warnings: work.warnings.map(({ file, line, message, hint }) => ({ file, line, message, hint })),
   };
 }
 
@@ -85,14 +85,29 @@ export function renderPreview(preview: Preview): string {
   const { tasks } = preview;
   const toRun = tasks.filter((task) => task.state === "to-run");
   const done = tasks.filter((task) => task.state === "done");
-  const counts = [`${toRun.length} to run`, done.length > 0 ? `${done.length} done` : "", leftOut(tasks)].filter(Boolean).join(", ");
-  const lines = [`${count(tasks.length, "task")} in ${preview.plan || "what was written down by hand"}: ${counts}; to land on ${preview.target}`];
+  const counts = [`${toRun.length} to run`, done.length > 0 ? `${done.length} done` : "", leftOut(tasks)]
+    .filter(Boolean)
+    .join(", ");
+  const lines = [
+    `${count(tasks.length, "task")} in ${preview.plan || "what was written down by hand"}: ${counts}; to land on ${preview.target}`,
+  ];
   if (preview.builds_on) lines.push(`builds on ${preview.builds_on}, which has not landed yet`);
   preview.waves.forEach((ids, index) => lines.push(...renderWave(preview, ids, index)));
   if (preview.critical_path.length > 1) lines.push("", `critical path: ${preview.critical_path.join(" → ")}`);
-  if (done.length > 0) lines.push("", "done:", ...done.map((task) => `  ${task.id}  ${printable(task.title)}  (${task.why})`));
-  if (preview.ignored.length > 0) lines.push("", `not tasks (${preview.ignored.length}):`, ...preview.ignored.map(({ file, reason }) => `  ${file}  ${reason}`));
-  if (preview.warnings.length > 0) lines.push("", "warnings:", ...preview.warnings.map((each) => `  ${each.file}:${each.line} ${each.message} (${each.hint})`));
+  if (done.length > 0)
+    lines.push("", "done:", ...done.map((task) => `  ${task.id}  ${printable(task.title)}  (${task.why})`));
+  if (preview.ignored.length > 0)
+    lines.push(
+      "",
+      `not tasks (${preview.ignored.length}):`,
+      ...preview.ignored.map(({ file, reason }) => `  ${file}  ${reason}`),
+    );
+  if (preview.warnings.length > 0)
+    lines.push(
+      "",
+      "warnings:",
+      ...preview.warnings.map((each) => `  ${each.file}:${each.line} ${each.message} (${each.hint})`),
+    );
   return `${lines.join("\n")}\n`;
 }
 

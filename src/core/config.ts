@@ -21,7 +21,7 @@ const agentSettings = z.strictObject({
 });
 
 /** `[agent.NAME]`: how one agent is started. */
-export type AgentSettings = z.infer<typeof agentSettings>;
+type AgentSettings = z.infer<typeof agentSettings>;
 
 const SECTIONS = {
   worktree: z.strictObject({
@@ -62,6 +62,7 @@ const SECTIONS = {
     verify: commands.optional(),
     verify_attempts: z.int().min(0).optional(),
     retries: z.int().min(0).optional(),
+    fetch: z.boolean().optional(),
     integrate: z.enum(["branch", "pull-request", "none"]).optional(),
     worktree_directory: z.string().optional(),
   }),
@@ -109,7 +110,7 @@ const ALIASES: Record<string, string> = {
   "environment.additional_config_files": "environment.env_files",
 };
 
-export const DEFAULTS = {
+const DEFAULTS = {
   worktree: { keep: "failed" as "none" | "failed" | "all" },
   environment: {
     auto_install_deps: true,
@@ -125,6 +126,7 @@ export const DEFAULTS = {
     verify: [] as string | string[],
     verify_attempts: 3,
     retries: 2,
+    fetch: false,
   },
   agent: { default: "claude", named: {} as Record<string, AgentSettings> },
 } satisfies ConfigValues;

@@ -31,8 +31,6 @@ export type Outcome =
   /** Anything else, in the agent's words. */
   | { kind: "failed"; reason: string };
 
-export type OutcomeKind = Outcome["kind"];
-
 /** One line for people: what happened, with the detail that decides. */
 export function describeOutcome(outcome: Outcome): string {
   switch (outcome.kind) {

@@ -5,7 +5,7 @@ import type { Run } from "./run.ts";
 import type { Task } from "./task.ts";
 import { viewTasks } from "./view.ts";
 
-export type TaskReport = {
+type TaskReport = {
   id: string;
   title: string;
   state: Task["state"];

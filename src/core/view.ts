@@ -1,7 +1,7 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { FINAL_STATES, type Park, type Task } from "./task.ts";
 
-export type Standing =
+type Standing =
   | "ready"
   /** Waits for other tasks. */
   | "blocked"
@@ -66,7 +66,7 @@ function viewPending(task: Task, byKey: ReadonlyMap<string, Task>, now: number):
 }
 
 /** Whether only a person can make this task go on. */
-export function waitsForPerson(park: Park): boolean {
+function waitsForPerson(park: Park): boolean {
   return park.for !== "limit" && park.for !== "retry";
 }
 

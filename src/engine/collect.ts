@@ -23,13 +23,14 @@ const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
 export async function collectStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { run, task, attempt } = carried;
   const byHand = task.next.kind === "by-hand";
-  if (!byHand) await sweepOrphans(attemptDir(engine, attempt.id));
+  if (!byHand) await sweepIfNeeded(engine, attemptDir(engine, attempt.id));
   const place = findPlace(engine.repo, attempt.worktree);
   if (place) await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] });
   const leftovers = await commitLeftovers(engine.repo, attempt.worktree, {
     branch: attempt.branch,
     exclude: [...environmentFiles(engine), ".claude/settings.local.json"],
     maxFileBytes: MAX_LEFTOVER_BYTES,
+    identity: engine.identity,
     message: `${task.spec.title}\n\nLeft uncommitted by the agent and committed by owt.\n\nOwt-Task: ${task.key}`,
   });
   const head = leftovers.tip ?? attempt.base;
@@ -59,6 +60,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     }
   });
   return "on";
+}
+
+/** A namespace that ended took everything in it along; only a lost one, or a mere process group, can have left something. */
+async function sweepIfNeeded(engine: Engine, dir: string): Promise<void> {
+  if (engine.launchMode === "group" || readLaunch(dir).kind !== "finished") await sweepOrphans(dir);
 }
 
 function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): Outcome {

@@ -5,6 +5,7 @@ import type { Run, RunOptions } from "../core/run.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { currentBranch, isAncestor, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
+import { fetchOnce } from "../git/fetch.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
 import { addTasks, createRun, readRuns, setRunOptions, setWish } from "../store/runs.ts";
@@ -15,6 +16,8 @@ import type { Work } from "./work.ts";
 
 /** Where a run begins. `note` says aloud what it builds on. */
 export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null };
+
+const REMOTE = "origin";
 
 /** The target's tip, plus the newest finished run of the same target that has not landed (unless `fromTarget`). */
 export async function findBase(engine: Engine, wantedTarget: string | undefined, fromTarget: boolean): Promise<Base> {
@@ -30,7 +33,7 @@ export async function findBase(engine: Engine, wantedTarget: string | undefined,
       hint: `create it (git branch ${target}), or name another: [run] target in .worktreerc, base_branch in the feature list`,
     });
   }
-  const plain: Base = { target, commit: tip, buildsOn: null, note: null };
+  const plain = await newestTarget(engine, target, tip);
   const unlanded = fromTarget
     ? undefined
     : readRuns(engine.store, "ended").findLast(
@@ -38,6 +41,21 @@ export async function findBase(engine: Engine, wantedTarget: string | undefined,
       );
   if (!unlanded) return plain;
   return buildOn(engine, plain, unlanded);
+}
+
+/** The target's tip; with `[run] fetch` that of its remote, where the local branch is merely behind. */
+async function newestTarget(engine: Engine, target: string, tip: string): Promise<Base> {
+  const local: Base = { target, commit: tip, buildsOn: null, note: null };
+  if (!engine.config.run.fetch) return local;
+  const fetched = await fetchOnce(engine.repo, REMOTE);
+  if (!fetched.fetched)
+    return {
+      ...local,
+      note: `${REMOTE} could not be fetched (${fetched.said}); starting from ${target} as it is here`,
+    };
+  const remote = await readRef(engine.repo, `refs/remotes/${REMOTE}/${target}`);
+  if (!remote || remote === tip || !(await isAncestor(engine.repo, tip, remote))) return local;
+  return { ...local, commit: remote, note: `${target} is behind ${REMOTE}/${target}; the run starts from there` };
 }
 
 async function buildOn(engine: Engine, plain: Base, run: Run): Promise<Base> {
@@ -85,7 +103,11 @@ export async function ingest(
   );
   const going = flags.again ? undefined : open.find((run) => sharesTasks(engine, run, work));
   if (going) {
-    goOn(engine, going, work, { ...going.options, ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }), verify: options.verify });
+    goOn(engine, going, work, {
+      ...going.options,
+      ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }),
+      verify: options.verify,
+    });
     return { run: going, isNew: false };
   }
   if (work.chosen.length === 0) return null;

@@ -3,18 +3,19 @@
 import { pathsBelow } from "../core/dag.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
-import { decideStarts } from "../core/schedule.ts";
-import type { Task } from "../core/task.ts";
+import { decideStarts, type ReadyTask } from "../core/schedule.ts";
+import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips, isSettled, viewTasks } from "../core/view.ts";
 import { createBranch, readRef } from "../git/branch.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
-import { endRun, readRun, readRuns } from "../store/runs.ts";
+import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
+import { pruneAttempts } from "./prune.ts";
 import { leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
 
@@ -25,66 +26,98 @@ export type CarryOptions = {
   until?: string;
 };
 
+/** What one turn of the loop looks at. Read once a turn: a plan can have thousands of tasks. */
+type Look = { runs: Run[]; tasks: Map<string, Task[]>; attempts: Attempt[] };
+
+function look(engine: Engine): Look {
+  const runs = readRuns(engine.store, "open");
+  const tasks = new Map(runs.map((run) => [run.id, readTasks(engine.store, run.id)]));
+  return { runs, tasks, attempts: readOpenAttempts(engine.store) };
+}
+
 /** Carries all open runs. The caller holds the lease. */
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
-  const carried = new Map<number, Promise<void>>();
-  const failures: unknown[] = [];
+  pruneAttempts(engine);
+  const carriers = new Carriers(engine);
   for (const run of readRuns(engine.store, "open")) {
     await ensureRunBranch(engine, run);
     appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
   }
-  let changed = nextChange(engine, options.signal);
-  while (!options.signal.aborted && failures.length === 0) {
-    const open = readRuns(engine.store, "open");
-    for (const run of open) await carryRun(engine, run, carried, failures, () => changed.now());
-    if (isOver(engine, options.until) && carried.size === 0) break;
-    await changed.happened(soonest(engine, open));
-    changed = nextChange(engine, options.signal);
+  while (!options.signal.aborted && !carriers.failure) {
+    // Watching begins before looking, so that nothing which happens meanwhile is missed.
+    const change = nextChange(engine, options.signal);
+    carriers.onEnd = () => change.now();
+    const seen = look(engine);
+    let acted = false;
+    for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers)) || acted;
+    if (!acted && carriers.size === 0 && isOver(engine, seen, options.until)) break;
+    await change.happened(acted ? 0 : soonest(engine, seen));
   }
   if (options.signal.aborted) for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
-  await Promise.allSettled(carried.values());
+  await carriers.allEnded();
   await sweepTrash(engine.repo);
-  if (failures.length > 0) throw failures[0];
+  if (carriers.failure) throw carriers.failure.error;
 }
 
-/** One look at one run: obey wishes, skip what cannot run, start what can, carry what is open, end what is over. */
-async function carryRun(
-  engine: Engine,
-  run: Run,
-  carried: Map<number, Promise<void>>,
-  failures: unknown[],
-  wake: () => void,
-): Promise<void> {
-  obeyWishes(engine, run);
-  const tasks = skipUnreachable(engine, run);
-  if (run.wish === null) await startReady(engine, run, tasks);
-  for (const attempt of readOpenAttempts(engine.store)) {
-    if (attempt.run !== run.id || carried.has(attempt.id) || !mayCarry(run, attempt, tasks)) continue;
-    const carrying = carryAttempt(engine, attempt.id)
-      .catch((error: unknown) => failures.push(error))
-      .then(() => {
-        carried.delete(attempt.id);
-        wake();
-      });
-    carried.set(attempt.id, carrying);
+/** The attempts that this process carries right now. What they do lies in the store; this only keeps two from carrying one. */
+class Carriers {
+  readonly #engine: Engine;
+  readonly #running = new Map<number, Promise<void>>();
+  failure: { error: unknown } | null = null;
+  onEnd: () => void = () => {};
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
   }
-  await endIfOver(engine, run);
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  /** Begins to carry an attempt, unless it is carried already. */
+  carry(attempt: number): void {
+    if (this.#running.has(attempt)) return;
+    const carrying = carryAttempt(this.#engine, attempt)
+      .catch((error: unknown) => {
+        this.failure ??= { error };
+      })
+      .then(() => {
+        this.#running.delete(attempt);
+        this.onEnd();
+      });
+    this.#running.set(attempt, carrying);
+  }
+
+  async allEnded(): Promise<void> {
+    await Promise.all(this.#running.values());
+  }
 }
 
-/** What a person wrote into the store from elsewhere: cancel a task, stop the run. */
-function obeyWishes(engine: Engine, run: Run): void {
-  const attempts = readOpenAttempts(engine.store).filter((attempt) => attempt.run === run.id);
-  for (const task of readTasks(engine.store, run.id).filter((each) => each.cancelWish)) {
+/** One look at one run: obey wishes, skip what cannot run, start what can, carry what is open, end what is over.
+ *  True when something was changed, so that another look is due. */
+async function carryRun(engine: Engine, run: Run, seen: Look, carriers: Carriers): Promise<boolean> {
+  const tasks = seen.tasks.get(run.id)!;
+  const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
+  const obeyed = obeyWishes(engine, run, tasks, attempts);
+  const skipped = skipUnreachable(engine, tasks);
+  if (obeyed || skipped) return true;
+  const started = run.wish === null ? await startReady(engine, run, tasks) : [];
+  for (const attempt of [...attempts, ...started]) if (mayCarry(run, attempt, tasks)) carriers.carry(attempt.id);
+  if (started.length > 0) return false;
+  return endIfOver(engine, run, tasks, attempts);
+}
+
+/** What a person wrote into the store from elsewhere: cancel a task, stop the run. True when a task was moved. */
+function obeyWishes(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]): boolean {
+  let moved = false;
+  for (const task of tasks.filter((each) => each.cancelWish)) {
     const attempt = attempts.find((each) => each.task === task.id && each.outcome === null);
+    const change = { reason: "cancelled", endedAt: engine.now(), cancelWish: false };
     if (attempt) requestStop(engine, attempt, "aborted");
-    else if (task.state === "pending")
-      moveTask(engine.store, engine.now(), task, "cancelled", {
-        reason: "cancelled",
-        endedAt: engine.now(),
-        cancelWish: false,
-      });
+    else if (task.state === "pending") moved = moveTask(engine.store, engine.now(), task, "cancelled", change) || moved;
   }
   if (run.wish === "stop") for (const attempt of attempts) interrupt(engine, attempt);
+  return moved;
 }
 
 /** Stops what an attempt does right now; its agent is parked with its conversation. */
@@ -93,98 +126,93 @@ function interrupt(engine: Engine, attempt: Attempt): void {
   else engine.live.get(attempt.id)?.("stopped");
 }
 
+/** Phases that are carried to their end even in a stopped run: an agent that was stopped is still collected. */
+const ENDS_ANYWAY = new Set<Attempt["phase"]>(["agent", "collect", "advance", "tidy"]);
+
 /** A stopped run leaves its attempts as they are, but an ended agent's work is still collected. */
 function mayCarry(run: Run, attempt: Attempt, tasks: Task[]): boolean {
   if (attempt.phase === "review")
     return attempt.stop !== null || (tasks.find((task) => task.id === attempt.task)?.approved ?? false);
-  return run.wish !== "stop" || ["agent", "collect", "advance", "tidy"].includes(attempt.phase);
+  return run.wish !== "stop" || ENDS_ANYWAY.has(attempt.phase);
 }
 
-function skipUnreachable(engine: Engine, run: Run): Task[] {
-  for (;;) {
-    const tasks = readTasks(engine.store, run.id);
-    const skips = findSkips(tasks);
-    if (skips.length === 0) return tasks;
-    for (const { task, reason } of skips)
-      moveTask(engine.store, engine.now(), task, "skipped", { reason, endedAt: engine.now() });
-  }
+function skipUnreachable(engine: Engine, tasks: Task[]): boolean {
+  const skips = findSkips(tasks);
+  for (const { task, reason } of skips)
+    moveTask(engine.store, engine.now(), task, "skipped", { reason, endedAt: engine.now() });
+  return skips.length > 0;
 }
 
-async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<void> {
-  const views = viewTasks(tasks, engine.now());
-  const ready = views.filter((view) => view.standing === "ready").map((view) => view.task);
-  if (ready.length === 0) return;
-  const below = pathsBelow(
-    tasks.map((task) => ({ id: task.key, needs: task.needs })),
-    (id) => weightOf(tasks, id),
-  );
+/** Opens attempts of the tasks that are next, as many as there is room for. */
+async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Attempt[]> {
   // Side by side, a task that is being integrated needs no agent any more. One after the other means: from its integrated work.
-  const busy: Task["state"][] = run.options.maxParallel === 1 ? ["running", "verifying", "integrating"] : ["running", "verifying"];
-  const chosen = decideStarts(
-    {
-      ready: ready.map((task) => ({
-        id: task.key,
-        // Work that is already under way is finished before new work is begun.
-        priority: task.next.kind === "fresh" ? task.spec.priority : "high",
-        pathBelow: below.get(task.key) ?? 0,
-        order: task.order,
-      })),
-      running: tasks.filter((task) => busy.includes(task.state)).length,
-    },
-    { maxParallel: run.options.maxParallel },
-  );
+  const alone = run.options.maxParallel === 1;
+  const isBusy = (task: Task) =>
+    task.state === "running" || task.state === "verifying" || (alone && task.state === "integrating");
+  const running = tasks.filter(isBusy).length;
+  if (running >= run.options.maxParallel) return [];
+  const ready = viewTasks(tasks, engine.now())
+    .filter((view) => view.standing === "ready")
+    .map((view) => view.task);
+  if (ready.length === 0) return [];
+  const chosen = decideStarts({ ready: toReady(tasks, ready), running }, { maxParallel: run.options.maxParallel });
+  const started: Attempt[] = [];
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
-    await startAttempt(
-      engine,
-      run,
-      task,
-      task.spec.agent ?? run.options.agent ?? engine.config.agent.default,
-      task.spec.model ?? run.options.model,
-    );
+    const agent = task.spec.agent ?? run.options.agent ?? engine.config.agent.default;
+    const attempt = await startAttempt(engine, run, task, agent, task.spec.model ?? run.options.model);
+    if (attempt) started.push(attempt);
   }
+  return started;
 }
 
-function weightOf(tasks: Task[], key: string): number {
-  return tasks.find((task) => task.key === key)?.spec.estimatedTokens ?? 1;
+function toReady(tasks: Task[], ready: Task[]): ReadyTask[] {
+  const weights = new Map(tasks.map((task) => [task.key, task.spec.estimatedTokens ?? 1]));
+  const nodes = tasks.map((task) => ({ id: task.key, needs: task.needs }));
+  const below = pathsBelow(nodes, (id) => weights.get(id) ?? 1);
+  return ready.map((task) => ({
+    id: task.key,
+    // Work that is already under way is finished before new work is begun.
+    priority: task.next.kind === "fresh" ? task.spec.priority : "high",
+    pathBelow: below.get(task.key) ?? 0,
+    order: task.order,
+  }));
 }
 
-async function endIfOver(engine: Engine, run: Run): Promise<void> {
-  const tasks = readTasks(engine.store, run.id);
-  if (!tasks.every((task) => ["done", "failed", "skipped", "cancelled"].includes(task.state))) return;
-  if (readOpenAttempts(engine.store).some((attempt) => attempt.run === run.id)) return;
+async function endIfOver(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]): Promise<boolean> {
+  if (attempts.length > 0 || !tasks.every((task) => FINAL_STATES.has(task.state))) return false;
   await removeIntegrationWorktree(engine, run.id);
   leaveHome(engine);
-  endRun(engine.store, engine.now(), run.id, countFinal(tasks));
+  return endRun(engine.store, engine.now(), run.id, countFinal(tasks));
 }
 
 /** Whether nothing is left to do without a person. */
-function isOver(engine: Engine, until: string | undefined): boolean {
-  const runs =
-    until === undefined ? readRuns(engine.store, "open") : [readRun(engine.store, until)].filter((run) => run !== null);
-  return runs.every((run) => isRunSettled(engine, run));
+function isOver(engine: Engine, seen: Look, until: string | undefined): boolean {
+  return seen.runs
+    .filter((run) => until === undefined || run.id === until)
+    .every((run) => isSettledNow(engine, run, seen.tasks.get(run.id)!, seen.attempts));
 }
 
 /** Ended, or waiting for nothing but a person. */
 export function isRunSettled(engine: Engine, run: Run): boolean {
+  return isSettledNow(engine, run, readTasks(engine.store, run.id), readOpenAttempts(engine.store));
+}
+
+function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Attempt[]): boolean {
   if (run.state === "ended") return true;
-  const busy = readOpenAttempts(engine.store).some((attempt) => attempt.run === run.id && attempt.phase !== "review");
-  if (busy && run.wish !== "stop") return false;
-  if (run.wish === "stop")
-    return !readOpenAttempts(engine.store).some(
-      (attempt) => attempt.run === run.id && ["agent", "collect", "advance", "tidy"].includes(attempt.phase),
-    );
-  const views = viewTasks(readTasks(engine.store, run.id), engine.now());
-  if (views.every((view) => ["done", "failed", "skipped", "cancelled"].includes(view.standing))) return false;
-  return isSettled(views);
+  const attempts = allAttempts.filter((attempt) => attempt.run === run.id && attempt.phase !== "review");
+  if (run.wish === "stop") return !attempts.some((attempt) => ENDS_ANYWAY.has(attempt.phase));
+  if (attempts.length > 0) return false;
+  // A run whose tasks are all final is about to be ended, and is settled then.
+  return !tasks.every((task) => FINAL_STATES.has(task.state)) && isSettled(viewTasks(tasks, engine.now()));
 }
 
 /** Milliseconds until a task may be started that waits for a time now; null when none does. */
-function soonest(engine: Engine, runs: Run[]): number | null {
-  const times = runs
-    .flatMap((run) => readTasks(engine.store, run.id))
-    .flatMap((task) => (task.state === "pending" && task.notBefore !== null ? [task.notBefore] : []));
-  return times.length === 0 ? null : Math.max(0, Math.min(...times) - engine.now());
+function soonest(engine: Engine, seen: Look): number | null {
+  const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
+  const now = engine.now();
+  const times = waiting.map((task) => task.notBefore!).filter((at) => at > now);
+  return times.length === 0 ? null : Math.min(...times) - now;
 }
 
 /** The branch a run integrates on. When a person deleted it, it comes back at the last integrated work. */

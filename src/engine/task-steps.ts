@@ -38,6 +38,7 @@ async function bringIn(engine: Engine, { attempt, task }: Carried, onto: string)
     branch: attempt.branch,
     exclude: environmentFiles(engine),
     message,
+    identity: engine.identity,
   });
 }
 

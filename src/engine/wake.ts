@@ -1,4 +1,5 @@
 /** Tells when something may have changed: our own writes at once, other processes' by the store's data version. */
+import type { FactKind } from "../core/event.ts";
 import type { Engine } from "./engine.ts";
 
 /** How often another process's writes are looked for; a look costs 8 µs. */
@@ -11,11 +12,24 @@ export type Change = {
   now(): void;
 };
 
+/** What an attempt tells about its own progress changes nothing about what is to be started or ended. */
+const PROGRESS = new Set<string>([
+  "attempt-phase",
+  "agent-started",
+  "agent-said",
+  "verify-started",
+  "verify-ended",
+  "leftovers",
+  "run-carried",
+] satisfies FactKind[]);
+
 /** Begins to watch; what happens from here on is not missed. */
 export function nextChange(engine: Pick<Engine, "store">, signal: AbortSignal): Change {
   const version = engine.store.dataVersion();
   const { promise, resolve } = Promise.withResolvers<void>();
-  const stop = engine.store.onAppend(resolve);
+  const stop = engine.store.onAppend((kinds) => {
+    if (!PROGRESS.isSupersetOf(kinds)) resolve();
+  });
   return {
     now: resolve,
     async happened(withinMs) {

@@ -63,7 +63,7 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
 }
 
 /** What a task asks for; equal hash and done means: not again. */
-export function hashTask(task: PlannedTask): string {
+function hashTask(task: PlannedTask): string {
   const asked = [task.id, task.title, task.content, task.verify, task.touches];
   return createHash("sha256").update(JSON.stringify(asked)).digest("hex");
 }
@@ -119,7 +119,7 @@ function join(engine: Engine, plan: Plan | null, byHand: PlannedTask[]): Plan {
 }
 
 /** All problems of a plan in one error, each as `file:line message (hint)`. */
-export function planError(problems: Problem[]): OwtError {
+function planError(problems: Problem[]): OwtError {
   const lines = problems.map((problem) => `${problem.file}:${problem.line} ${problem.message}\n    ${problem.hint}`);
   return new OwtError(
     "plan",

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { git, type Oid, type Place } from "./git.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { adminIds, findPlace, readHead, readText, recordedRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
@@ -16,8 +17,8 @@ export type Deleted =
   /** No given commit contains it: its work would be lost. */
   | "not-kept";
 
-/** How many commits are read live before a process is worth its price. */
-const NEAR = 48;
+/** How many commits are read live (0.1 ms each) before a process (2 ms) is worth its price. */
+const NEAR = 16;
 
 /** The full name of a branch. Throws `usage` for what git would not take as one. */
 export function branchRef(name: string): string {
@@ -84,28 +85,37 @@ export async function isAncestor(repo: Repo, ancestor: Oid, descendant: Oid): Pr
 }
 
 /** Whether `ancestor` is found within a few commits below `descendant`; `false` only means "not found so near". */
-export async function isNear(repo: Repo, ancestor: Oid, descendant: Oid): Promise<boolean> {
-  return (await notNear(repo, [ancestor], descendant)).length === 0;
+export async function isNear(repo: Repo, ancestor: Oid, descendant: Oid, reads: number = NEAR): Promise<boolean> {
+  return (await notNear(repo, [ancestor], descendant, reads)).length === 0;
 }
 
-/** Those of `wanted` that are not found within a few commits below `descendant`. */
-export async function notNear(repo: Repo, wanted: readonly Oid[], descendant: Oid): Promise<Oid[]> {
+/** Those of `wanted` that are not found below `descendant` by reading so many commits, nearest first. */
+export async function notNear(repo: Repo, wanted: readonly Oid[], descendant: Oid, reads: number): Promise<Oid[]> {
   const missing = new Set(wanted);
   const seen = new Set([descendant]);
-  let read = 0;
+  missing.delete(descendant);
+  let left = reads;
   for (const oid of seen) {
-    missing.delete(oid);
-    if (missing.size === 0 || ++read > NEAR) break;
-    for (const parent of await readParents(repo, oid)) seen.add(parent);
+    if (missing.size === 0 || left-- === 0) break;
+    for (const parent of await parentsOrNone(repo, oid)) {
+      seen.add(parent);
+      missing.delete(parent);
+    }
   }
-  for (const oid of seen) missing.delete(oid);
   return [...missing];
 }
 
 /** The parents of a commit, first parent first. */
 export async function readParents(repo: Repo, commit: Oid): Promise<Oid[]> {
+  if ((await repo.live.info(commit))?.type !== "commit")
+    throw new OwtError("tool-failed", `${commit} is not a commit of ${repo.root}`);
+  return parentsOrNone(repo, commit);
+}
+
+/** In a shallow clone the last commits name parents that are not there. */
+async function parentsOrNone(repo: Repo, commit: Oid): Promise<Oid[]> {
   const object = await repo.live.contents(commit);
-  if (object?.type !== "commit") throw new OwtError("tool-failed", `${commit} is not a commit of ${repo.root}`);
+  if (object?.type !== "commit") return [];
   const header = object.content.toString("latin1").split("\n\n", 1)[0]!;
   return [...header.matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]!);
 }
@@ -140,7 +150,9 @@ export async function checkedOutWhere(repo: Repo, branch: string, except?: Place
 }
 
 async function spawnedCheckedOutWhere(repo: Repo, ref: string, except?: Place): Promise<string | null> {
-  const { stdout } = await git(repo, ["worktree", "list", "--porcelain", "-z"]);
+  // A `git worktree add` under way makes the listing fail: ours wait in the same queue, for a stranger's we look again.
+  const list = () => git(repo, ["worktree", "list", "--porcelain", "-z"]);
+  const { stdout } = await oneAtATime(repo.commonDir, () => list().catch(list));
   const entries = stdout.split("\0\0").map((text) => text.split("\0"));
   const paths = entries
     .filter((lines) => lines.includes(`branch ${ref}`))

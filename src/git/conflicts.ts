@@ -1,8 +1,9 @@
 /** Tells a resolved path from one that a merge left open. git only knows "added again or not"; an agent often resolves and does not add.
  *  Where the files leave a doubt the answer is "open": a wrong merge is worse than one more question. */
-import { lstat, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { git, type Oid, type Place } from "./git.ts";
+import { lstatInside } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import type { Status, Unmerged } from "./status.ts";
 
@@ -35,7 +36,7 @@ export async function findOpenPaths(
 
 /** Null when the file shows a decision: deleted, or text without markers that is neither side as it was. */
 async function judgeUnmerged(place: Place, { path, ours, theirs }: Unmerged): Promise<Open["reason"] | null> {
-  const stat = await lstat(join(place.root, path)).catch(() => null);
+  const stat = lstatInside(place.root, path);
   if (stat === null) return null;
   if (!stat.isFile()) return "unmerged";
   if (await hasMarkers(place, path)) return "conflict-markers";
@@ -45,7 +46,7 @@ async function judgeUnmerged(place: Place, { path, ours, theirs }: Unmerged): Pr
 }
 
 async function hasMarkers(place: Place, path: string): Promise<boolean> {
-  const stat = await lstat(join(place.root, path)).catch(() => null);
+  const stat = lstatInside(place.root, path);
   if (stat === null || !stat.isFile() || stat.size > MARKER_SEARCH_BYTES) return false;
   const text = await readFile(join(place.root, path), "latin1");
   return /^<<<<<<< /m.test(text) && /^>>>>>>> /m.test(text);

@@ -1,9 +1,8 @@
 /** Moves a branch forward to a commit that contains it, with its checkout where it has one. A checkout that holds anything of its own is
  *  never touched: the refusal names what stands in the way. */
-import { lstatSync, type Stats } from "node:fs";
-import { dirname, join } from "node:path";
 import { checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
-import { fieldsOf, git, type Oid, type Place } from "./git.ts";
+import { git, type Oid, type Place } from "./git.ts";
+import { findObstacles } from "./obstacles.ts";
 import { type InProgress, inProgress, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
@@ -72,36 +71,4 @@ async function isInterruptedForward(place: Place, to: Oid): Promise<boolean> {
 async function finishForward(repo: Repo, branch: string, from: Oid, to: Oid, path: string): Promise<FastForward> {
   if (await moveRef(repo, branch, from, to)) return { moved: true, path };
   return { moved: false, reason: "branch-moved", tip: await readRef(repo, branch) };
-}
-
-/** Paths that the move would create and that exist already, untracked or ignored. git itself would overwrite ignored ones. */
-async function findObstacles(place: Place, from: Oid, to: Oid): Promise<string[]> {
-  const { stdout } = await git(place, ["diff-tree", "-r", "-z", "--no-renames", "--name-status", from, to]);
-  const fields = fieldsOf(stdout);
-  const added: string[] = [];
-  const deleted = new Set<string>();
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    if (fields[at] === "A") added.push(fields[at + 1]!);
-    if (fields[at] === "D") deleted.add(fields[at + 1]!);
-  }
-  return [...new Set(added.flatMap((path) => obstacleAt(place.root, path, deleted) ?? []))];
-}
-
-/** The first file on the way down to `path` that is not tracked. A directory in the place of a file is left to git, which looks inside. */
-function obstacleAt(root: string, path: string, deleted: Set<string>): string | null {
-  const stat = lstatOrNull(join(root, path));
-  if (stat !== null) return stat.isDirectory() ? null : path;
-  for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) {
-    const above = lstatOrNull(join(root, parent));
-    if (above !== null) return above.isDirectory() || deleted.has(parent) ? null : parent;
-  }
-  return null;
-}
-
-function lstatOrNull(path: string): Stats | null {
-  try {
-    return lstatSync(path);
-  } catch {
-    return null;
-  }
 }

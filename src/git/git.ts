@@ -1,7 +1,8 @@
 /** Runs git: the hardened flags, the clean environment, and the explicit directories that every verb of this folder goes through.
  *  Of eleven things that an agent can plant in a repository, plain `git -C worktree` ran eleven; with these flags three are left
  *  (clean/smudge filters, merge drivers, and diff drivers where a diff is asked for without `--no-ext-diff --no-textconv`). */
-import { exec, type ExecResult } from "../system/exec.ts";
+import { exec, type ExecResult, failed } from "../system/exec.ts";
+import { Shells } from "../system/shells.ts";
 
 /** A full object id, SHA-1 or SHA-256. */
 export type Oid = string;
@@ -53,13 +54,55 @@ const HARDENED = [
   "maintenance.auto=false",
 ];
 
+const FIRST_FLAGS = ["--no-optional-locks", "--literal-pathspecs"];
+
 const FSYNC = "committed,reference";
+
+/** Enough to keep two cores busy while others wait for the disk. */
+const HELPERS = 6;
 
 /** Settings that say where the user's own configuration is. Every other GIT_ variable belongs to whoever started us, not to our work. */
 const KEPT = new Set(["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"]);
 
 /** Runs git in a worktree with hardened flags. Throws `tool-failed` on an exit code outside `ok`. */
-export function git(place: Place, args: readonly string[], options: GitOptions = {}): Promise<ExecResult> {
+export async function git(place: Place, args: readonly string[], options: GitOptions = {}): Promise<ExecResult> {
+  const command = { cwd: place.root, env: placeOnlyEnv(place, options), words: ["git", ...FIRST_FLAGS, ...args] };
+  if (options.input === undefined && options.signal === undefined && Shells.carries(command)) {
+    const result = await shells().run(command);
+    if ((options.ok ?? [0]).includes(result.code)) return result;
+    throw failed("git", args, result);
+  }
+  return spawnGit(place, args, options);
+}
+
+let pool: Shells | null = null;
+
+/** The helper shells of this process. Their git gets the hardened settings through the environment, syncs what it writes, and
+ *  nothing else of ours; they end with our end of their input. */
+function shells(): Shells {
+  pool ??= new Shells(HELPERS, { ...cleanEnv(), ...configEnv([...HARDENED, `core.fsync=${FSYNC}`]) });
+  return pool;
+}
+
+/** Ends the helper shells; a later command starts new ones. */
+export async function closeHelpers(): Promise<void> {
+  const ending = pool;
+  pool = null;
+  await ending?.close();
+}
+
+/** Settings as git reads them from its environment. */
+function configEnv(settings: readonly string[]): Record<string, string> {
+  const env: Record<string, string> = { GIT_CONFIG_COUNT: String(settings.length) };
+  settings.forEach((setting, index) => {
+    const at = setting.indexOf("=");
+    env[`GIT_CONFIG_KEY_${index}`] = setting.slice(0, at);
+    env[`GIT_CONFIG_VALUE_${index}`] = setting.slice(at + 1);
+  });
+  return env;
+}
+
+function spawnGit(place: Place, args: readonly string[], options: GitOptions): Promise<ExecResult> {
   return exec("git", [...gitFlags(options.durable ?? false), ...args], {
     cwd: place.root,
     env: placeEnv(place, options),
@@ -73,7 +116,7 @@ export function git(place: Place, args: readonly string[], options: GitOptions =
 export function gitFlags(durable: boolean, without: readonly string[] = []): string[] {
   const settings = HARDENED.filter((setting) => !without.includes(setting.slice(0, setting.indexOf("="))));
   if (durable) settings.push(`core.fsync=${FSYNC}`);
-  return ["--no-optional-locks", "--literal-pathspecs", ...settings.flatMap((setting) => ["-c", setting])];
+  return [...FIRST_FLAGS, ...settings.flatMap((setting) => ["-c", setting])];
 }
 
 /** Our environment without git's variables; `keep` names those that a command needs from the user's environment. */
@@ -100,8 +143,11 @@ export function fieldsOf(stdout: string): string[] {
 
 /** The variables that name a worktree's directories. */
 export function placeEnv(place: Place, options: GitOptions = {}): Record<string, string> {
+  return { ...cleanEnv(), ...placeOnlyEnv(place, options) };
+}
+
+function placeOnlyEnv(place: Place, options: GitOptions): Record<string, string> {
   const env: Record<string, string> = {
-    ...cleanEnv(),
     GIT_DIR: place.gitDir,
     GIT_COMMON_DIR: place.commonDir,
     GIT_WORK_TREE: place.root,

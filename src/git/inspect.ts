@@ -1,12 +1,21 @@
 /** Looks at what a worktree holds before anything is done to it. Nothing here changes the worktree. */
-import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isKept, notNear, readRef } from "./branch.ts";
 import { readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { ownerMark } from "./owner.ts";
-import { type Head, inProgress, type InProgress, lockReason, placeAt, privateTips, readHead } from "./place.ts";
+import {
+  type Head,
+  inProgress,
+  type InProgress,
+  lockReason,
+  lstatInside,
+  placeAt,
+  privateTips,
+  readHead,
+} from "./place.ts";
 import { type Inside, processesInside } from "./processes.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus, type Status } from "./status.ts";
@@ -72,6 +81,9 @@ export function isKnown(path: string, known: readonly string[]): boolean {
   });
 }
 
+/** A reflog names a commit for each step: following HEAD down this far sees an ordinary task's whole history. */
+const REFLOG_READS = 64;
+
 type Files = Pick<Holdings, "dirty" | "untracked" | "ignoredNew" | "unmerged" | "staged" | "nested">;
 const NO_FILES: Files = { dirty: [], untracked: [], ignoredNew: [], unmerged: [], staged: false, nested: [] };
 
@@ -105,14 +117,14 @@ async function readSpecial(place: Place): Promise<Special> {
     if (!isLink && line.startsWith("H ")) continue;
     const path = line.slice(line.indexOf("\t") + 1);
     if (isLink) special.links.push(path);
-    else if (/^[Sa-z] /.test(line) && exists(join(place.root, path))) special.overlooked.push(path);
+    else if (/^[Sa-z] /.test(line) && lstatInside(place.root, path) !== null) special.overlooked.push(path);
   }
   return special;
 }
 
 function sortFiles(place: Place, status: Status, special: Special, known: readonly string[]): Files {
   const changed = status.changes.map(({ path }) => path);
-  const links = special.links.filter((path) => exists(join(place.root, path, ".git")));
+  const links = special.links.filter((path) => lstatInside(place.root, `${path}/.git`) !== null);
   const clones = status.untracked.filter((path) => path.endsWith("/"));
   return {
     dirty: [...new Set([...changed, ...special.overlooked])],
@@ -157,7 +169,7 @@ async function unkept(repo: Repo, head: Head, keep: readonly string[]): Promise<
 /** Ordinarily everything the reflog names lies right below HEAD, and no process is needed to see it. */
 async function findDropped(repo: Repo, place: Place, head: Head): Promise<Oid[]> {
   let tips = privateTips(place);
-  if (head.oid !== null) tips = await notNear(repo, tips, head.oid);
+  if (head.oid !== null) tips = await notNear(repo, tips, head.oid, REFLOG_READS);
   const commits: Oid[] = [];
   for (const oid of tips) if ((await repo.live.info(oid))?.type === "commit") commits.push(oid);
   if (commits.length === 0) return [];
@@ -170,8 +182,4 @@ async function findDropped(repo: Repo, place: Place, head: Head): Promise<Oid[]>
   if (lost.length < 2) return lost;
   const independent = await git(repo, ["merge-base", "--independent", ...lost]);
   return independent.stdout.split("\n").filter(Boolean);
-}
-
-function exists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }

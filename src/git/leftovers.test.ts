@@ -2,10 +2,14 @@ import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "no
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
-import { createBranch, readParents, readRef } from "./branch.ts";
+import { createBranch, isAncestor, readParents, readRef } from "./branch.ts";
+import { closeHelpers } from "./git.ts";
 import { DEFAULT_IDENTITY, readIdentity, readTree, writeCommit } from "./commit.ts";
 import { commitLeftovers, type LeftoversOptions } from "./leftovers.ts";
 import { startMerge } from "./merge.ts";
+import { removeWorktree } from "./remove.ts";
+import { openRepo } from "./repo.ts";
+import { restoreRescue } from "./restore.ts";
 import { createWorktree } from "./worktree.ts";
 
 const OPTIONS: LeftoversOptions = { branch: "task", exclude: [".env"], message: "leftovers" };
@@ -22,7 +26,12 @@ test("a written commit is what git itself would have written, and git agrees wit
   await using at = await scratchRepo();
   const tip = (await readRef(at.repo, "main"))!;
   const tree = await readTree(at.repo, tip);
-  const commit = { tree, parents: [tip], message: "Merge ü\n\nOwt-Task: a\n", identity: { name: "A <b>\n c", email: "a@b" } };
+  const commit = {
+    tree,
+    parents: [tip],
+    message: "Merge ü\n\nOwt-Task: a\n",
+    identity: { name: "A <b>\n c", email: "a@b" },
+  };
   const oid = await writeCommit(at.repo, commit);
   expect(runGit(at.root, "cat-file", "commit", oid)).toContain(`tree ${tree}\nparent ${tip}\nauthor A b c <a@b> `);
   runGit(at.root, "fsck", "--strict");
@@ -34,11 +43,14 @@ test("the identity is the user's, and without one a named default", async () => 
   await using at = await scratchRepo();
   expect(await readIdentity(at.repo)).toEqual({ name: "Ann User", email: "ann@example.com", isDefault: false });
   process.env["GIT_CONFIG_GLOBAL"] = "/dev/null";
+  // The helper shells took their environment along when they started.
+  await closeHelpers();
   try {
     runGit(at.root, "config", "--unset", "user.email");
     expect(await readIdentity(at.repo)).toEqual({ ...DEFAULT_IDENTITY, isDefault: true });
   } finally {
     delete process.env["GIT_CONFIG_GLOBAL"];
+    await closeHelpers();
   }
 });
 
@@ -63,7 +75,12 @@ test("modified, deleted, new, renamed and odd names are committed on the task's 
 
 test("nothing left is nothing done, twice", async () => {
   await using at = await taskWorktree();
-  expect(await commitLeftovers(at.repo, at.wt, OPTIONS)).toMatchObject({ commit: null, blocked: null, tip: at.base, identity: null });
+  expect(await commitLeftovers(at.repo, at.wt, OPTIONS)).toMatchObject({
+    commit: null,
+    blocked: null,
+    tip: at.base,
+    identity: null,
+  });
   const own = at.commit(at.wt, { x: "1" });
   expect(await commitLeftovers(at.repo, at.wt, OPTIONS)).toMatchObject({ commit: null, tip: own });
 });
@@ -90,9 +107,17 @@ test("our own files, local settings, large files and nested repositories stay ou
     { path: "big2.bin", reason: "too-large" },
     { path: "nested/", reason: "nested-repository" },
   ]);
-  expect(runGit(at.wt, "ls-tree", "-r", "--name-only", "HEAD").split("\n")).toEqual([".gitignore", "a.txt", "ok.txt", "ok2.txt"]);
+  expect(runGit(at.wt, "ls-tree", "-r", "--name-only", "HEAD").split("\n")).toEqual([
+    ".gitignore",
+    "a.txt",
+    "ok.txt",
+    "ok2.txt",
+  ]);
   expect(readFileSync(join(at.wt, ".env"), "utf8")).toBe("SECRET");
-  expect(await commitLeftovers(at.repo, at.wt, { ...OPTIONS, maxFileBytes: 1_000 })).toMatchObject({ commit: null, tip: done.commit });
+  expect(await commitLeftovers(at.repo, at.wt, { ...OPTIONS, maxFileBytes: 1_000 })).toMatchObject({
+    commit: null,
+    tip: done.commit,
+  });
 });
 
 test("a tracked file that is ours now keeps its committed content", async () => {
@@ -152,7 +177,11 @@ test("work that the branch cannot be fast-forwarded to is reported and stays whe
   runGit(at.wt, "checkout", "-q", "--detach", at.base);
   expect(await commitLeftovers(at.repo, at.wt, OPTIONS)).toMatchObject({ commit: null, blocked: null, tip: own });
   at.write(at.wt, { y: "2" });
-  expect(await commitLeftovers(at.repo, at.wt, OPTIONS)).toMatchObject({ commit: null, blocked: "head-elsewhere", tip: own });
+  expect(await commitLeftovers(at.repo, at.wt, OPTIONS)).toMatchObject({
+    commit: null,
+    blocked: "head-elsewhere",
+    tip: own,
+  });
   expect(await readRef(at.repo, "task")).toBe(own);
   expect(readFileSync(join(at.wt, "y"), "utf8")).toBe("2");
 });
@@ -170,7 +199,11 @@ test("a rebase that stopped half-way is not committed into", async () => {
 test("an open merge is reported until it is resolved, then concluded with both parents, added or not", async () => {
   await using at = await taskWorktree();
   const own = at.commit(at.wt, { "a.txt": "task\n", "bin.dat": "x\0task" });
-  const theirs = at.commit(at.root, { "a.txt": "main\n", "bin.dat": "x\0main", "theirs.md": "<<<<<<< not\n=======\n>>>>>>> ours\n" });
+  const theirs = at.commit(at.root, {
+    "a.txt": "main\n",
+    "bin.dat": "x\0main",
+    "theirs.md": "<<<<<<< not\n=======\n>>>>>>> ours\n",
+  });
   expect(await startMerge(at.repo, at.wt, theirs)).toEqual({ files: ["a.txt", "bin.dat"] });
   expect(await startMerge(at.repo, at.wt, theirs)).toEqual({ files: ["a.txt", "bin.dat"] });
   const before = await commitLeftovers(at.repo, at.wt, OPTIONS);
@@ -182,7 +215,9 @@ test("an open merge is reported until it is resolved, then concluded with both p
   runGit(at.wt, "add", "a.txt");
   runGit(at.wt, "checkout", "--ours", "bin.dat");
   runGit(at.wt, "add", "bin.dat");
-  expect((await commitLeftovers(at.repo, at.wt, OPTIONS)).left).toEqual([{ path: "a.txt", reason: "conflict-markers" }]);
+  expect((await commitLeftovers(at.repo, at.wt, OPTIONS)).left).toEqual([
+    { path: "a.txt", reason: "conflict-markers" },
+  ]);
   at.write(at.wt, { "a.txt": "both\n" });
   const done = await commitLeftovers(at.repo, at.wt, OPTIONS);
   expect(done).toMatchObject({ blocked: null, left: [] });
@@ -208,7 +243,7 @@ test("a merge that was committed before we were killed is only tidied", async ()
 
 test("a merge that changes nothing is still concluded", async () => {
   await using at = await taskWorktree();
-  at.commit(at.wt, { same: "1" });
+  at.commit(at.wt, { same: "1" }, "ours");
   const theirs = at.commit(at.root, { same: "1" });
   expect(await startMerge(at.repo, at.wt, theirs)).toBe("clean");
   const done = await commitLeftovers(at.repo, at.wt, OPTIONS);
@@ -235,5 +270,46 @@ test("a branch that moved meanwhile is not overwritten", async () => {
   const elsewhere = at.commit(at.root, { z: "1" });
   runGit(at.root, "branch", "-f", "task", elsewhere);
   at.write(at.wt, { y: "2" });
-  expect(await commitLeftovers(at.repo, at.wt, OPTIONS)).toMatchObject({ commit: null, blocked: "head-elsewhere", tip: elsewhere });
+  expect(await commitLeftovers(at.repo, at.wt, OPTIONS)).toMatchObject({
+    commit: null,
+    blocked: "head-elsewhere",
+    tip: elsewhere,
+  });
+});
+
+test("a SHA-256 repository goes the same way, from creation to rescue and back", async () => {
+  await using at = await scratchRepo();
+  const root = join(at.top, "sha256");
+  runGit(at.top, "init", "-q", "-b", "main", "--object-format=sha256", root);
+  runGit(root, "config", "user.name", "Ann User");
+  runGit(root, "config", "user.email", "ann@example.com");
+  const base = at.commit(root, { a: "1", b: "2" });
+  await using repo = await openRepo(root);
+  const wt = join(at.top, "wt256");
+  await createWorktree(repo, { path: wt, base, branch: "task" });
+  at.write(wt, { a: "changed" });
+  const { commit } = await commitLeftovers(repo, wt, OPTIONS);
+  expect(commit).toMatch(/^[0-9a-f]{64}$/);
+  rmSync(join(wt, "b"));
+  const removed = await removeWorktree(repo, wt, { keep: [], save: true, rescue: { id: "r", note: "n", at: 0 } });
+  expect(removed).toMatchObject({ removed: true, rescue: "refs/owt/rescue/r" });
+  await restoreRescue(repo, "r", { path: wt });
+  expect(runGit(wt, "status", "--porcelain")).toBe(" D b");
+  runGit(root, "fsck", "--strict");
+});
+
+test("a shallow clone, whose last commit names parents that are not there, is no obstacle", async () => {
+  await using at = await scratchRepo();
+  at.commit(at.root, { n: "1" });
+  runGit(at.top, "clone", "-q", "--depth", "1", `file://${at.root}`, "shallow");
+  await using repo = await openRepo(join(at.top, "shallow"));
+  const base = (await readRef(repo, "main"))!;
+  const wt = join(at.top, "wt");
+  await createWorktree(repo, { path: wt, base, branch: "task" });
+  at.write(wt, { x: "1" });
+  const { commit } = await commitLeftovers(repo, wt, OPTIONS);
+  expect(await isAncestor(repo, "1".repeat(40), commit!).catch(() => "unknown")).toBe("unknown");
+  expect(await removeWorktree(repo, wt, { keep: [commit!], rescue: { id: "r", note: "", at: 0 } })).toMatchObject({
+    rescue: null,
+  });
 });

@@ -1,12 +1,12 @@
 /** Commits what an agent left uncommitted in its worktree, on the task's branch and nowhere else. The user's hooks do not run here. */
-import { lstat, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { branchRef, checkedOutWhere, isAncestor, moveRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, readIdentity, readTree, writeCommit } from "./commit.ts";
 import { findOpenPaths, type Open } from "./conflicts.ts";
 import { git, type Identity, type Oid, type Place } from "./git.ts";
-import { inProgress, isMainPlace, placeAt, readHead, readText, type Head } from "./place.ts";
+import { inProgress, isMainPlace, lstatInside, placeAt, readHead, readText, type Head } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus, type Status } from "./status.ts";
 
@@ -61,7 +61,7 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
   const branchTip = (await repo.live.info(branchRef(options.branch)))?.oid ?? null;
   const merging = await readMerging(repo, place, head);
   const open = await findOpenPaths(repo, place, status, merging);
-  const refused = await sortOut(place, status, options);
+  const refused = sortOut(place, status, options);
   const report: Leftovers = {
     commit: null,
     left: [...open, ...refused],
@@ -105,21 +105,21 @@ async function landingBase(
 }
 
 /** What must not be committed, and why. */
-async function sortOut(place: Place, status: Status, options: LeftoversOptions): Promise<Leftovers["left"]> {
+function sortOut(place: Place, status: Status, options: LeftoversOptions): Leftovers["left"] {
   const excluded = [LOCAL_SETTINGS, ...options.exclude].map((path) => path.replace(/\/+$/, ""));
   const limit = options.maxFileBytes ?? MAX_FILE_BYTES;
   const left: Leftovers["left"] = [];
   for (const path of [...status.changes.map((change) => change.path), ...status.untracked]) {
-    const reason = await judge(place, path, excluded, limit);
+    const reason = judge(place, path, excluded, limit);
     if (reason !== null) left.push({ path, reason });
   }
   return left;
 }
 
-async function judge(place: Place, path: string, excluded: string[], limit: number): Promise<LeftReason | null> {
+function judge(place: Place, path: string, excluded: string[], limit: number): LeftReason | null {
   if (excluded.some((prefix) => path === prefix || path.startsWith(`${prefix}/`))) return "excluded";
   if (path.endsWith("/")) return "nested-repository";
-  const stat = await lstat(join(place.root, path)).catch(() => null);
+  const stat = lstatInside(place.root, path);
   if (stat === null) return path.includes("\uFFFD") ? "unreadable-name" : null;
   return stat.isFile() && stat.size > limit ? "too-large" : null;
 }

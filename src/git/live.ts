@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { cleanEnv, gitFlags, identityEnv, type Oid } from "./git.ts";
-import { LiveEnded, LiveProcess, type Take } from "./live-process.ts";
+import { LiveEnded, LiveProcess, type Take } from "../system/live-process.ts";
 
 export type ObjectInfo = { oid: Oid; type: string; size: number };
 export type GitObject = ObjectInfo & { content: Buffer };
@@ -23,12 +23,14 @@ export class Live {
   constructor(commonDir: string) {
     this.#commonDir = commonDir;
     const env = { ...cleanEnv(), GIT_DIR: commonDir };
-    this.#reader = new LiveProcess("cat-file", {
+    this.#reader = new LiveProcess("git cat-file", {
+      file: "git",
       args: [...gitFlags(false), "cat-file", "--batch-command"],
       cwd: commonDir,
       env,
     });
-    this.#writer = new LiveProcess("update-ref", {
+    this.#writer = new LiveProcess("git update-ref", {
+      file: "git",
       args: [...gitFlags(true), "update-ref", "--stdin", "-m", "owt"],
       cwd: commonDir,
       env: { ...env, ...identityEnv({ name: "Open Orchestrator", email: "owt@localhost" }) },

@@ -4,7 +4,8 @@ import { OwtError } from "../core/errors.ts";
 import { isNear } from "./branch.ts";
 import { DEFAULT_IDENTITY, readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid } from "./git.ts";
-import { inProgress, isMainPlace, placeAt, readText } from "./place.ts";
+import { findObstacles } from "./obstacles.ts";
+import { inProgress, isMainPlace, placeAt, readHead, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
 
@@ -23,8 +24,9 @@ export async function mergeTrees(
   theirs: Oid,
   worktree: string,
 ): Promise<Merged | Conflicts | Unrelated> {
-  if (await isNear(repo, theirs, ours)) return { tree: await readTree(repo, ours), fastForward: true };
-  if (await isNear(repo, ours, theirs)) return { tree: await readTree(repo, theirs), fastForward: true };
+  // Cheaper than the process that it saves only where the answer is near: a task has few commits.
+  if (await isNear(repo, theirs, ours, 2)) return { tree: await readTree(repo, ours), fastForward: true };
+  if (await isNear(repo, ours, theirs, 8)) return { tree: await readTree(repo, theirs), fastForward: true };
   const place = placeAt(repo, worktree);
   const args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
   const out = await git(place, args, { ok: [0, 1, 128], durable: true });
@@ -33,7 +35,8 @@ export async function mergeTrees(
     throw new OwtError("tool-failed", `git merge-tree ${ours} ${theirs}: ${out.stderr.trim()}`);
   }
   const [tree, ...files] = fieldsOf(out.stdout);
-  return out.code === 0 ? { tree: tree!, fastForward: false } : { files: files.filter((file) => file !== "") };
+  if (tree === undefined) throw new OwtError("tool-failed", `git merge-tree ${ours} ${theirs}: ${out.stderr.trim()}`);
+  return out.code === 0 ? { tree, fastForward: false } : { files: files.filter((file) => file !== "") };
 }
 
 export type StartedMerge =
@@ -41,7 +44,9 @@ export type StartedMerge =
   | "nothing"
   /** Merged in index and files, not committed: `commitLeftovers` concludes it. */
   | "clean"
-  | Conflicts;
+  | Conflicts
+  /** Not started: these untracked or ignored files would be overwritten. */
+  | { inTheWay: string[] };
 
 /** Starts a merge in a task's worktree and leaves it uncommitted, with its conflicts, for an agent to resolve. Repeatable: the same merge
  *  already under way is described. Throws `wrong-state` when the worktree has changes of its own or another merge. */
@@ -54,16 +59,9 @@ export async function startMerge(repo: Repo, worktree: string, theirs: Oid): Pro
     if ((await readStatus(place)).changes.length > 0 || inProgress(place) !== null) {
       throw new OwtError("wrong-state", `${worktree} has uncommitted changes`, { hint: "commit them first" });
     }
-    const args = [
-      "merge",
-      "--no-ff",
-      "--no-commit",
-      "--no-edit",
-      "--quiet",
-      "--no-overwrite-ignore",
-      "--no-stat",
-      theirs,
-    ];
+    const inTheWay = await findObstacles(place, (await readHead(repo, place)).oid ?? theirs, theirs);
+    if (inTheWay.length > 0) return { inTheWay };
+    const args = ["merge", "--no-ff", "--no-commit", "--no-edit", "--quiet", "--no-stat", theirs];
     const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true, identity: DEFAULT_IDENTITY });
     if (merging() === undefined) {
       if (out.code === 0) return "nothing";

@@ -1,6 +1,15 @@
 /** Finds a worktree's own git directory by what the repository has on record, and reads the few files in it that say what goes on there.
  *  The worktree's `.git` file is only a hint: an agent can rewrite or delete it, and git would then walk up into another repository. */
-import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  type Stats,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { git, type Oid, type Place } from "./git.ts";
@@ -42,7 +51,9 @@ export function findPlace(repo: Repo, path: string): Place | null {
   const ids = hint === null ? adminIds(repo) : [hint, ...adminIds(repo)];
   for (const id of ids) {
     const gitDir = join(repo.commonDir, "worktrees", id);
-    if (recordedRoot(gitDir) === root) return { gitDir, commonDir: repo.commonDir, root };
+    if (recordedRoot(gitDir) !== root) continue;
+    ensureOwnCommonDir(repo, gitDir);
+    return { gitDir, commonDir: repo.commonDir, root };
   }
   return null;
 }
@@ -120,6 +131,20 @@ export function resolvePath(path: string): string {
   }
 }
 
+/** What stands at a path of a worktree; null when nothing does. A path through a symbolic link is not in the worktree, whatever is there. */
+export function lstatInside(root: string, path: string): Stats | null {
+  let full = root;
+  const parts = path.split("/").filter((part) => part !== "");
+  for (const [at, part] of parts.entries()) {
+    full = join(full, part);
+    const stat = lstatSync(full, { throwIfNoEntry: false });
+    if (stat === undefined) return null;
+    if (at === parts.length - 1) return stat;
+    if (!stat.isDirectory()) return null;
+  }
+  return null;
+}
+
 /** A small file's text; null when it cannot be read. */
 export function readText(path: string): string | null {
   try {
@@ -127,6 +152,14 @@ export function readText(path: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** git finds refs by this file whatever its environment says: a rewritten one would send our commits into another repository. */
+function ensureOwnCommonDir(repo: Repo, gitDir: string): void {
+  const text = readText(join(gitDir, "commondir"))?.trim() ?? "";
+  if (text !== "" && resolvePath(resolve(gitDir, text)) === repo.commonDir) return;
+  writeFileSync(join(gitDir, "commondir.owt"), "../..\n");
+  renameSync(join(gitDir, "commondir.owt"), join(gitDir, "commondir"));
 }
 
 function filesBelow(directory: string): string[] {

@@ -43,7 +43,7 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
   }
   const held = await inspectWorktree(repo, path, options);
   const work = findWork(held);
-  const reasons = [...findObstacles(held), ...(options.save === true ? [] : work)];
+  const reasons = [...findBlockers(held), ...(options.save === true ? [] : work)];
   if (reasons.length > 0) return refuse(...reasons);
 
   let rescue: string | null = null;
@@ -61,7 +61,7 @@ export async function sweepTrash(repo: Repo): Promise<number> {
 }
 
 /** What would be lost; saving it first makes the removal safe. */
-export function findWork(held: Holdings): Reason[] {
+function findWork(held: Holdings): Reason[] {
   const reasons: Reason[] = [
     { reason: "dirty", what: held.dirty },
     { reason: "untracked", what: held.untracked },
@@ -75,7 +75,7 @@ export function findWork(held: Holdings): Reason[] {
 }
 
 /** What forbids the removal whether or not it is saved. */
-export function findObstacles(held: Holdings): Reason[] {
+function findBlockers(held: Holdings): Reason[] {
   const inside = held.processes === "unknown" ? [] : held.processes.map(({ pid, command }) => `${pid} ${command}`);
   const reasons: Reason[] = [
     { reason: "locked", what: isLockedByOthers(held.place) ? [held.locked ?? ""] : [] },

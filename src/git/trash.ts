@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { isOwnerAlive, ownerMark } from "./owner.ts";
 
 /** Where a repository keeps what it is about to delete. */
-export function trashDir(commonDir: string): string {
+function trashDir(commonDir: string): string {
   return join(commonDir, "owt", "trash");
 }
 

@@ -1,18 +1,16 @@
-/** Creates worktrees so that neither we nor the agents' git beside us ever see a half-made one: the admin directory is written elsewhere and
- *  renamed into `worktrees/` (0 failures in 610 creations; parallel `git worktree add` fails in up to 56 %). Where the layout does not
- *  allow that, one `git worktree add` at a time, with rollback and one retry. */
-import { randomBytes } from "node:crypto";
+/** Creates worktrees and lists them. What a creation leaves when it is killed is half-made and redone by the next; what one leaves when it
+ *  fails is nothing. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { readdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { addWorktree } from "./add-worktree.ts";
 import { branchRef, checkedOutWhere, createBranch } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
-import { discardHalfMade, initializingReason, isBeingMade, isHalfMade } from "./half-made.ts";
-import { ownerMark } from "./owner.ts";
+import { discardHalfMade, isBeingMade, isHalfMade } from "./half-made.ts";
 import { findPlace, isMainPlace, lockReason, readHead, readText, resolvePath } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { deleteTree, emptyTrash, hasCode, moveToTrash, openTrash } from "./trash.ts";
+import { emptyTrash, hasCode, moveToTrash, openTrash } from "./trash.ts";
 
 /** Starts the reason of every lock that is ours to lift. */
 const OUR_LOCK = "owt: ";
@@ -108,9 +106,11 @@ async function clearRemains(repo: Repo, root: string): Promise<boolean> {
     throw error;
   }
   if (names.length === 0) return true;
-  const target = readText(join(root, ".git"))?.match(/^gitdir: (.*)\n$/s)?.[1];
-  if (names.length > 1 || target === undefined) return false;
-  if (dirname(target) !== join(repo.commonDir, "worktrees") || existsSync(target)) return false;
+  const text = names.length === 1 ? readText(join(root, ".git")) : null;
+  const target = text?.match(/^gitdir: (.*)\n$/s)?.[1];
+  const isOurs = target !== undefined && dirname(target) === join(repo.commonDir, "worktrees") && !existsSync(target);
+  // Killed between the file and its content: it holds nothing.
+  if (!isOurs && text !== "") return false;
   await rm(join(root, ".git"));
   return true;
 }
@@ -122,81 +122,6 @@ async function claimBranch(repo: Repo, branch: string, base: Oid): Promise<boole
   const made = await createBranch(repo, branch, base);
   if (made === "created") return true;
   return made.exists === base ? false : { refused: "branch-exists", at: made.exists };
-}
-
-/** The worktree without its files. Null when somebody else was faster: writing its `.git` file is what claims the directory. */
-async function addWorktree(repo: Repo, root: string, want: NewWorktree): Promise<Place | null> {
-  if (!repo.plainLayout) return addByGit(repo, root, want);
-  const staged = await stageAdmin(repo, root, want);
-  const gitFile = join(root, ".git");
-  try {
-    await mkdir(root, { recursive: true });
-    await writeFile(gitFile, `gitdir: ${staged.gitDir}\n`, { flag: "wx" });
-  } catch (error) {
-    await deleteTree(staged.path);
-    if (hasCode(error, "EEXIST")) return null;
-    throw error;
-  }
-  try {
-    await renameInto(staged.path, staged.gitDir);
-    return { gitDir: staged.gitDir, commonDir: repo.commonDir, root };
-  } catch (error) {
-    await Promise.all([deleteTree(staged.path), rm(gitFile, { force: true })]);
-    if (!hasCode(error, "EXDEV") && !hasCode(error, "EPERM")) throw error;
-    return addByGit(repo, root, want);
-  }
-}
-
-/** The four files that git's repository layout asks of a linked worktree, written where no git looks. */
-async function stageAdmin(repo: Repo, root: string, want: NewWorktree): Promise<{ path: string; gitDir: string }> {
-  const path = join(repo.commonDir, "owt", "staging", ownerMark());
-  const slug = basename(root)
-    .replaceAll(/[^A-Za-z0-9-]+/g, "-")
-    .slice(0, 40);
-  const gitDir = join(repo.commonDir, "worktrees", `owt-${slug}-${randomBytes(4).toString("hex")}`);
-  await mkdir(path, { recursive: true });
-  const files = {
-    HEAD: want.branch === undefined ? want.base : `ref: ${branchRef(want.branch)}`,
-    commondir: "../..",
-    gitdir: join(root, ".git"),
-    locked: initializingReason(),
-  };
-  await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(path, name), `${text}\n`)));
-  return { path, gitDir };
-}
-
-/** git removes `worktrees/` when its last entry goes, also between our two calls. */
-async function renameInto(from: string, to: string): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    await mkdir(dirname(to), { recursive: true });
-    try {
-      return await rename(from, to);
-    } catch (error) {
-      if (!hasCode(error, "ENOENT") || tries === 5) throw error;
-    }
-  }
-}
-
-const adding = new Map<string, Promise<unknown>>();
-
-/** `git worktree add`, one at a time in this process and tried twice: parallel ones break each other. */
-function addByGit(repo: Repo, root: string, want: NewWorktree): Promise<Place> {
-  const turn = (adding.get(repo.commonDir) ?? Promise.resolve()).then(() =>
-    addOnce(repo, root, want).catch(() => addOnce(repo, root, want)),
-  );
-  adding.set(
-    repo.commonDir,
-    turn.catch(() => {}),
-  );
-  return turn;
-}
-
-async function addOnce(repo: Repo, root: string, want: NewWorktree): Promise<Place> {
-  const what = want.branch === undefined ? ["--detach", "--", root, want.base] : ["--", root, want.branch];
-  await git(repo, ["worktree", "add", "--quiet", "--no-checkout", "--lock", "--reason", initializingReason(), ...what]);
-  const place = findPlace(repo, root);
-  if (place === null) throw new OwtError("tool-failed", `git worktree add made no worktree at ${root}`);
-  return place;
 }
 
 /** The last step: without it the worktree counts as half-made. */

@@ -4,7 +4,7 @@ import { StringDecoder } from "node:string_decoder";
 
 const CHUNK_BYTES = 64 * 1024;
 /** What is kept of one line; the rest of a longer line is dropped. */
-export const MAX_LINE_CHARS = 1024 * 1024;
+const MAX_LINE_CHARS = 1024 * 1024;
 
 /** Calls `onLine` for each line from byte `offset`, and returns the offset behind the last complete line.
  *  With `toEnd`, a last line without a newline counts as well. A missing file has no lines. */

@@ -15,7 +15,7 @@ export type NewAttempt = Pick<
 export type AttemptChange = Partial<Pick<Attempt, "head" | "verifiedTree" | "candidate" | "session" | "stop">>;
 
 /** The number that the task's next attempt will carry. */
-export function nextAttemptNumber(store: Store, task: number): number {
+function nextAttemptNumber(store: Store, task: number): number {
   return Number(store.get("select coalesce(max(number), 0) + 1 as n from attempt where task = ?", task)?.["n"]);
 }
 

@@ -17,9 +17,9 @@ const BUSY_TRIES = 20;
 export class Store {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
   #depth = 0;
-  #appended = false;
+  #appended = new Set<string>();
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -59,7 +59,7 @@ export class Store {
       throw error;
     } finally {
       this.#depth = 0;
-      if (this.#appended) this.#tell();
+      this.#tell();
     }
   }
 
@@ -68,15 +68,15 @@ export class Store {
     return Number(this.get("pragma data_version")?.["data_version"]);
   }
 
-  /** Calls back after each transaction of this process that appended events. Returns the way to stop. */
-  onAppend(listener: () => void): () => void {
+  /** Calls back after each transaction of this process that appended events, with their kinds. Returns the way to stop. */
+  onAppend(listener: (kinds: ReadonlySet<string>) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /** Marks that the running transaction appended events. Only `events.ts` calls it. */
-  noteAppend(): void {
-    this.#appended = true;
+  noteAppend(kind: string): void {
+    this.#appended.add(kind);
     if (this.#depth === 0) this.#tell();
   }
 
@@ -85,8 +85,10 @@ export class Store {
   }
 
   #tell(): void {
-    this.#appended = false;
-    for (const listener of this.#listeners) listener();
+    if (this.#appended.size === 0) return;
+    const kinds = this.#appended;
+    this.#appended = new Set();
+    for (const listener of this.#listeners) listener(kinds);
   }
 
   #begin(): void {

@@ -1,5 +1,5 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
-import type { Event, Fact, FactKind } from "../core/event.ts";
+import type { Event, Fact } from "../core/event.ts";
 import type { Row, Store } from "./database.ts";
 
 /** What an event is about. */
@@ -17,7 +17,7 @@ export function appendEvent(store: Store, at: number, about: About, fact: Fact):
     kind,
     JSON.stringify(data),
   );
-  store.noteAppend();
+  store.noteAppend(kind);
 }
 
 /** Events with a number above `seq`, oldest first, at most `most`. */
@@ -32,15 +32,6 @@ export function eventsAfter(store: Store, seq: number, filter: { run?: string } 
 /** The highest event number; 0 when nothing has happened. */
 export function lastSeq(store: Store): number {
   return Number(store.get("select max(seq) as seq from event")?.["seq"] ?? 0);
-}
-
-/** All events of one task, oldest first, or only those of one kind. */
-export function eventsOfTask(store: Store, task: number, kind?: FactKind): Event[] {
-  const rows =
-    kind === undefined
-      ? store.all("select * from event where task = ? order by seq", task)
-      : store.all("select * from event where task = ? and kind = ? order by seq", task, kind);
-  return rows.map(toEvent);
 }
 
 function toEvent(row: Row): Event {

@@ -17,7 +17,7 @@ import { OwtError } from "../core/errors.ts";
 export type LoadedConfig = { config: Config; layers: Layer[] };
 
 /** `$XDG_CONFIG_HOME/open-orchestrator`, by default `~/.config/open-orchestrator`. */
-export function userConfigDir(env: NodeJS.ProcessEnv = process.env): string {
+function userConfigDir(env: NodeJS.ProcessEnv = process.env): string {
   return join(env["XDG_CONFIG_HOME"] || join(homedir(), ".config"), "open-orchestrator");
 }
 

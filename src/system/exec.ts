@@ -65,7 +65,8 @@ function signalNumber(signal: NodeJS.Signals | null): number {
   return signal === "SIGKILL" ? 9 : signal === "SIGINT" ? 2 : 15;
 }
 
-function failed(file: string, args: readonly string[], result: ExecResult): OwtError {
+/** The error of a program that ended with a code which is no answer. */
+export function failed(file: string, args: readonly string[], result: ExecResult): OwtError {
   const said = (result.stderr || result.stdout).trim().split("\n").slice(-5).join("\n");
   return new OwtError("tool-failed", `${file} ${args.join(" ")} ended with ${result.code}${said ? `: ${said}` : ""}`);
 }

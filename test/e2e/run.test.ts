@@ -496,3 +496,21 @@ test("--dry-run and --json: the answer is on stdout, the narration on stderr", a
   const data = await rig.json<{ run: string; counts: Record<string, number> }>("run", "--yes");
   expect(data).toMatchObject({ run: "r1", counts: { done: 1 } });
 });
+
+test("with [run] fetch a target that is behind its remote is no stale base", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nfetch = true\n`,
+    "docs/plans/shop/epic-01-a.md": task({}, 'run "test" "-f" "newer.txt"\nwrite a.txt "a"'),
+  });
+  rig.git("clone", "-q", "--bare", rig.root, rig.path("remote.git"));
+  rig.git("remote", "add", "origin", rig.path("remote.git"));
+  rig.git("clone", "-q", rig.path("remote.git"), rig.path("other"));
+  writeFileSync(rig.path("other/newer.txt"), "n");
+  rig.git("-C", rig.path("other"), "add", "-A");
+  rig.git("-C", rig.path("other"), "commit", "-qm", "newer");
+  rig.git("-C", rig.path("other"), "push", "-q", "origin", "main");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stderr).toContain("main is behind origin/main");
+  expect(ran.code).toBe(0);
+  expect((await rig.owt("land")).code).toBe(0);
+});

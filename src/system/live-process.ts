@@ -1,8 +1,8 @@
-/** A long-lived git process that answers one request at a time. It starts with the first request, starts anew when it has died, and ends
+/** A long-lived process that answers one request at a time. It starts with the first request, starts anew when it has died, and ends
  *  by itself when our end of its input closes, so that not even kill -9 of us leaves it behind. It never keeps Node alive on its own. */
 import type { Socket } from "node:net";
 import { OwtError } from "../core/errors.ts";
-import { start } from "../system/exec.ts";
+import { start } from "./exec.ts";
 
 /** What the one spawner hands back. */
 type ChildProcess = ReturnType<typeof start>;
@@ -10,13 +10,19 @@ type ChildProcess = ReturnType<typeof start>;
 /** Reads the answer out of what arrived so far; null while it is incomplete. */
 export type Take<T> = (bytes: Buffer) => { answer: T } | null;
 
-export type LiveOptions = { args: readonly string[]; cwd: string; env: Record<string, string> };
+export type LiveOptions = {
+  file: string;
+  args: readonly string[];
+  cwd: string;
+  env: Record<string, string>;
+  /** Open files that it gets as descriptors 3, 4, … */ files?: readonly number[];
+};
 
 /** The process ended instead of answering; `said` is its standard error. */
 export class LiveEnded extends OwtError {
   readonly said: string;
   constructor(command: string, said: string) {
-    super("tool-failed", `git ${command} ended: ${said || "without a word"}`);
+    super("tool-failed", `${command} ended: ${said || "without a word"}`);
     this.said = said;
   }
 }
@@ -53,11 +59,11 @@ export class LiveProcess {
   }
 
   #ask<T>(text: string, take: Take<T>): Promise<T> {
-    if (this.#closed) return Promise.reject(new OwtError("internal", "the repository was closed"));
+    if (this.#closed) return Promise.reject(new OwtError("internal", "a live process was closed"));
     const child = (this.#child ??= this.#start());
     const { stdin, stdout, stderr } = child;
     if (stdin === null || stdout === null || stderr === null)
-      throw new OwtError("internal", "a live git process without pipes");
+      throw new OwtError("internal", "a live process without pipes");
     return new Promise<T>((resolve, reject) => {
       let bytes: Buffer = Buffer.alloc(0);
       let said = "";
@@ -89,10 +95,10 @@ export class LiveProcess {
   }
 
   #start(): ChildProcess {
-    const child = start("git", this.#options.args, {
+    const child = start(this.#options.file, this.#options.args, {
       cwd: this.#options.cwd,
       env: this.#options.env,
-      stdio: ["pipe", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe", ...(this.#options.files ?? [])],
     });
     const forget = (): void => {
       if (this.#child === child) this.#child = null;

@@ -1,0 +1,366 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
+import { deleteBranchIf, readRef } from "./branch.ts";
+import type { Oid } from "./git.ts";
+import { inspectWorktree } from "./inspect.ts";
+import { startMerge } from "./merge.ts";
+import { ownerMark } from "./owner.ts";
+import { type RemoveOptions, removeWorktree, sweepTrash } from "./remove.ts";
+import { dropRescue, listRescues, rescueRef } from "./rescue.ts";
+import { restoreRescue } from "./restore.ts";
+import { createWorktree } from "./worktree.ts";
+
+type Task = Scratch & { wt: string; base: Oid; gitDir: string };
+const RESCUE = { id: "t1", note: "task t1, attempt 1", at: 1_780_000_000_000 };
+const PLAIN: RemoveOptions = { keep: ["refs/heads/main"], rescue: RESCUE };
+const SAVE: RemoveOptions = { ...PLAIN, save: true };
+
+async function task(): Promise<Task> {
+  const at = await scratchRepo();
+  const base = (await readRef(at.repo, "main"))!;
+  const wt = join(at.top, "wt");
+  const made = await createWorktree(at.repo, { path: wt, base, branch: "task", reason: "task t1" });
+  if ("refused" in made) throw new Error(made.refused);
+  return Object.assign(at, { wt, base, gitDir: made.gitDir });
+}
+
+/** Every file of a worktree with its kind and bytes. */
+function snapshot(root: string, below = ""): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const name of readdirSync(join(root, below))) {
+    if (below === "" && name === ".git") continue;
+    const path = join(below, name);
+    const stat = lstatSync(join(root, path));
+    if (stat.isSymbolicLink()) files[path] = `link ${readlinkSync(join(root, path))}`;
+    else if (stat.isDirectory()) Object.assign(files, snapshot(root, path));
+    else files[path] = `${(stat.mode & 0o100) === 0 ? "file" : "exec"} ${readFileSync(join(root, path), "latin1")}`;
+  }
+  return files;
+}
+
+const HOLDS: Record<string, { make: (at: Task) => void | Promise<void>; reasons: string[] }> = {
+  dirty: { make: (at) => at.write(at.wt, { "a.txt": "changed\r\n\0\xff" }), reasons: ["dirty"] },
+  deleted: { make: (at) => rmSync(join(at.wt, "a.txt")), reasons: ["dirty"] },
+  "made executable": { make: (at) => chmodSync(join(at.wt, "a.txt"), 0o755), reasons: ["dirty"] },
+  untracked: {
+    make: (at) =>
+      at.write(at.wt, {
+        "n/e/w": "new",
+        "new\nline ü": "x",
+        '"q" \\': "y",
+        "-dash": "z",
+        empty: "",
+        "bin.dat": Buffer.from([0, 255, 13, 10]),
+      }),
+    reasons: ["untracked"],
+  },
+  "ignored but new": {
+    make: (at) => at.write(at.wt, { "ignored/deep/x": "x", "ignored/y": "y", "z.log": "z" }),
+    reasons: ["ignored-new"],
+  },
+  staged: {
+    make: (at) => {
+      at.write(at.wt, { "a.txt": "staged\n" });
+      runGit(at.wt, "add", "a.txt");
+      at.write(at.wt, { "a.txt": "and changed again\n" });
+    },
+    reasons: ["dirty", "staged"],
+  },
+  "hidden from git": {
+    make: (at) => {
+      runGit(at.wt, "update-index", "--skip-worktree", "a.txt");
+      runGit(at.wt, "update-index", "--assume-unchanged", "dir/b.txt");
+      at.write(at.wt, { "a.txt": "hidden", "dir/b.txt": "hidden too" });
+    },
+    reasons: ["dirty"],
+  },
+  "a file in a folder's place": {
+    make: (at) => {
+      rmSync(join(at.wt, "dir"), { recursive: true });
+      rmSync(join(at.wt, "a.txt"));
+      at.write(at.wt, { dir: "now a file", "a.txt/inside": "now a folder" });
+    },
+    reasons: ["dirty", "untracked"],
+  },
+  "a link in a folder's place": {
+    make: (at) => {
+      at.write(at.top, { "outside/b.txt": "not ours" });
+      rmSync(join(at.wt, "dir"), { recursive: true });
+      symlinkSync(join(at.top, "outside"), join(at.wt, "dir"));
+    },
+    reasons: ["dirty", "untracked"],
+  },
+  "symbolic links": {
+    make: (at) => {
+      at.write(at.top, { "outside/keep.txt": "keep" });
+      symlinkSync(join(at.top, "outside"), join(at.wt, "linked"));
+      symlinkSync("/nowhere\nat all", join(at.wt, "dangling"));
+      mkdirSync(join(at.wt, "ignored"));
+      symlinkSync(join(at.top, "outside"), join(at.wt, "ignored/linked"));
+    },
+    reasons: ["untracked", "ignored-new"],
+  },
+  "line ending and filter rules": {
+    make: (at) =>
+      at.write(at.wt, {
+        ".gitattributes": "* text=auto eol=lf\n*.f filter=shout\n",
+        "crlf.txt": "a\r\nb\n",
+        "x.f": "quiet",
+      }),
+    reasons: ["untracked"],
+  },
+  "unmerged commits": { make: (at) => void at.commit(at.wt, { own: "own" }), reasons: ["commits"] },
+  "detached commits": {
+    make: (at) => {
+      runGit(at.wt, "checkout", "-q", "--detach");
+      at.commit(at.wt, { own: "own" });
+    },
+    reasons: ["commits"],
+  },
+  "a stopped merge": {
+    make: async (at) => {
+      at.commit(at.wt, { "a.txt": "task\n" });
+      await startMerge(at.repo, at.wt, at.commit(at.root, { "a.txt": "main\n" }));
+    },
+    reasons: ["unmerged", "staged", "commits", "in-progress"],
+  },
+};
+
+test.each(Object.keys(HOLDS))(
+  "a worktree with work (%s) stays; saved first it goes, and comes back byte for byte",
+  async (name) => {
+    await using at = await task();
+    runGit(at.root, "config", "filter.shout.clean", "tr a-z A-Z");
+    await HOLDS[name]!.make(at);
+    const before = snapshot(at.wt);
+    const refused = await removeWorktree(at.repo, at.wt, PLAIN);
+    expect(refused.removed ? [] : refused.reasons.map(({ reason }) => reason)).toEqual(HOLDS[name]!.reasons);
+    expect(snapshot(at.wt)).toEqual(before);
+
+    const head = runGit(at.wt, "rev-parse", "HEAD");
+    const staged = name === "a stopped merge" ? "" : runGit(at.wt, "write-tree");
+    const removed = await removeWorktree(at.repo, at.wt, SAVE);
+    if (!removed.removed) throw new Error(JSON.stringify(removed.reasons));
+    expect(removed.rescue).toBe("refs/owt/rescue/t1");
+    await removed.emptied;
+    expect([existsSync(at.wt), existsSync(at.gitDir)]).toEqual([false, false]);
+    expect(name !== "symbolic links" || existsSync(join(at.top, "outside/keep.txt"))).toBe(true);
+    // The branch may go too: the rescue keeps its commits.
+    const tip = (await readRef(at.repo, "task"))!;
+    expect(await deleteBranchIf(at.repo, "task", tip, [(await readRef(at.repo, removed.rescue!))!])).toBe("deleted");
+    runGit(at.root, "reflog", "expire", "--expire=now", "--all");
+    runGit(at.root, "gc", "-q", "--prune=now");
+
+    expect(await listRescues(at.repo)).toMatchObject([
+      { id: "t1", path: at.wt, head, note: RESCUE.note, at: RESCUE.at },
+    ]);
+    const back = join(at.top, "back");
+    await restoreRescue(at.repo, "t1", { path: back });
+    expect(snapshot(back)).toEqual(before);
+    expect(runGit(back, "rev-parse", "HEAD")).toBe(head);
+    expect(staged === "" ? "" : runGit(back, "write-tree")).toBe(staged);
+    expect(existsSync(join(runGit(back, "rev-parse", "--absolute-git-dir"), "MERGE_HEAD"))).toBe(
+      name === "a stopped merge",
+    );
+    runGit(at.root, "fsck", "--strict");
+  },
+);
+
+test("a clean worktree whose commit is kept goes without a rescue, and its branch after it", async () => {
+  await using at = await task();
+  const own = at.commit(at.wt, { own: "own" });
+  expect(await deleteBranchIf(at.repo, "task", own, [own])).toEqual({ checkedOut: at.wt });
+  const removed = await removeWorktree(at.repo, at.wt, { ...PLAIN, keep: [own] });
+  expect(removed).toMatchObject({ removed: true, rescue: null });
+  expect(await deleteBranchIf(at.repo, "task", own, [own])).toBe("deleted");
+  expect(await removeWorktree(at.repo, at.wt, PLAIN)).toMatchObject({ removed: true, rescue: null });
+});
+
+test("commits whose patch the target has are not work; what we brought is not new", async () => {
+  await using at = await task();
+  at.commit(at.wt, { own: "own" });
+  at.commit(at.root, { between: "1" });
+  runGit(at.root, "cherry-pick", "task");
+  at.write(at.wt, { "ignored/env": "brought", "ignored/sub/x": "brought" });
+  const options = { ...PLAIN, known: ["ignored/env", "ignored/sub/"] };
+  expect(await inspectWorktree(at.repo, at.wt, options)).toMatchObject({
+    commits: [],
+    ignoredNew: [],
+    inProgress: null,
+    gone: false,
+  });
+  expect(await removeWorktree(at.repo, at.wt, options)).toMatchObject({ removed: true, rescue: null });
+});
+
+test("commits that only the reflog knows are saved without being asked", async () => {
+  await using at = await task();
+  const amended = at.commit(at.wt, { own: "first" });
+  runGit(at.wt, "commit", "-q", "--amend", "-m", "second");
+  runGit(at.wt, "checkout", "-q", "--detach");
+  const detached = at.commit(at.wt, { lost: "lost" });
+  runGit(at.wt, "checkout", "-q", "task");
+  const removed = await removeWorktree(at.repo, at.wt, { ...PLAIN, keep: ["refs/heads/task"] });
+  expect(removed).toMatchObject({ removed: true, rescue: "refs/owt/rescue/t1" });
+  runGit(at.root, "branch", "-D", "task");
+  runGit(at.root, "reflog", "expire", "--expire=now", "--all");
+  runGit(at.root, "gc", "-q", "--prune=now");
+  for (const oid of [amended, detached]) expect(runGit(at.root, "cat-file", "-t", oid)).toBe("commit");
+  runGit(at.root, "merge-base", "--is-ancestor", amended, "refs/owt/rescue/t1");
+});
+
+test("nothing lets the main checkout, a stranger's lock, a living process or a nested repository be removed", async () => {
+  await using at = await task();
+  const reasonsOf = async (path = at.wt, options = SAVE): Promise<unknown> => {
+    const removed = await removeWorktree(at.repo, path, options);
+    return removed.removed ? "removed" : removed.reasons.map(({ reason }) => reason);
+  };
+  expect(await reasonsOf(at.root)).toEqual(["main"]);
+  expect(await reasonsOf(at.top)).toEqual(["not-a-worktree"]);
+  runGit(at.root, "worktree", "unlock", at.wt);
+  runGit(at.root, "worktree", "lock", at.wt);
+  expect(await reasonsOf()).toEqual(["locked"]);
+  runGit(at.root, "worktree", "unlock", at.wt);
+
+  const inside = spawn("sleep", ["600"], { cwd: join(at.wt, "dir"), stdio: "ignore" });
+  expect(await reasonsOf()).toEqual(["in-use"]);
+  inside.kill("SIGKILL");
+  await once(inside, "close");
+
+  runGit(at.wt, "init", "-q", "nested");
+  expect(await reasonsOf()).toEqual(["nested-repository"]);
+  renameSync(join(at.wt, "nested"), join(at.wt, "ignored"));
+  expect(await reasonsOf()).toEqual(["nested-repository"]);
+  rmSync(join(at.wt, "ignored"), { recursive: true });
+  writeFileSync(join(at.gitDir, "locked"), `owt: initializing ${ownerMark()}\n`);
+  expect(await reasonsOf()).toEqual(["being-made"]);
+  rmSync(join(at.gitDir, "locked"));
+  expect(await reasonsOf()).toBe("removed");
+});
+
+test("a checked-out submodule is a nested repository", async () => {
+  await using at = await task();
+  runGit(at.top, "clone", "-q", at.root, "sub");
+  runGit(at.wt, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", join(at.top, "sub"), "sub");
+  runGit(at.wt, "commit", "-q", "-m", "sub");
+  const removed = await removeWorktree(at.repo, at.wt, SAVE);
+  expect(removed).toMatchObject({ removed: false, reasons: [{ reason: "nested-repository", what: ["sub"] }] });
+});
+
+test("an orphan folder never makes us look at the repository around it", async () => {
+  await using at = await scratchRepo();
+  const wt = join(at.root, "ignored", "wt");
+  const made = await createWorktree(at.repo, { path: wt, base: (await readRef(at.repo, "main"))!, branch: "task" });
+  if ("refused" in made) throw new Error(made.refused);
+  rmSync(made.gitDir, { recursive: true });
+  expect(await removeWorktree(at.repo, wt, SAVE)).toMatchObject({
+    removed: false,
+    reasons: [{ reason: "not-a-worktree" }],
+  });
+  unlinkSync(join(wt, ".git"));
+  expect(await removeWorktree(at.repo, wt, SAVE)).toMatchObject({ removed: false });
+  expect(existsSync(join(wt, "a.txt"))).toBe(true);
+});
+
+test("a worktree whose files somebody deleted still keeps its detached commits and its index", async () => {
+  await using at = await task();
+  runGit(at.wt, "checkout", "-q", "--detach");
+  const own = at.commit(at.wt, { own: "own" });
+  at.write(at.wt, { staged: "only in the index" });
+  runGit(at.wt, "add", "staged");
+  rmSync(at.wt, { recursive: true });
+  expect(await removeWorktree(at.repo, at.wt, PLAIN)).toMatchObject({
+    removed: false,
+    reasons: [{ reason: "staged" }, { reason: "commits" }],
+  });
+  expect(await removeWorktree(at.repo, at.wt, SAVE)).toMatchObject({ removed: true });
+  const [rescue] = await listRescues(at.repo);
+  expect(rescue!.head).toBe(own);
+  expect(runGit(at.root, "show", `${rescue!.index!}:staged`)).toBe("only in the index");
+});
+
+test("a half-made worktree goes, with a rescue only when somebody put files in it", async () => {
+  await using at = await task();
+  unlinkSync(join(at.gitDir, "index"));
+  writeFileSync(join(at.gitDir, "locked"), "owt: initializing 1-1-dead\n");
+  expect(await removeWorktree(at.repo, at.wt, PLAIN)).toMatchObject({ removed: true });
+  expect(await listRescues(at.repo)).toEqual([]);
+});
+
+test("a removal killed between its steps is finished by the next, and its trash swept", async () => {
+  await using at = await task();
+  at.write(at.wt, { "locked/x": "x" });
+  chmodSync(join(at.wt, "locked"), 0o555);
+  at.write(at.top, { "outside/keep.txt": "keep" });
+  symlinkSync(join(at.top, "outside"), join(at.wt, "linked"));
+  const bin = join(at.repo.commonDir, "owt/trash", "1-1-dead");
+  mkdirSync(bin, { recursive: true });
+  renameSync(at.wt, join(bin, "tree"));
+  at.write(at.top, { ".owt-trash-1-1-dead/beside": "x" });
+  at.write(bin, { "beside-tree": join(at.top, ".owt-trash-1-1-dead") });
+  expect(await removeWorktree(at.repo, at.wt, PLAIN)).toMatchObject({ removed: true, rescue: null });
+  expect(existsSync(at.gitDir)).toBe(false);
+  expect(await sweepTrash(at.repo)).toBe(1);
+  expect(await sweepTrash(at.repo)).toBe(0);
+  expect([existsSync(bin), existsSync(join(at.top, ".owt-trash-1-1-dead"))]).toEqual([false, false]);
+  expect(readFileSync(join(at.top, "outside/keep.txt"), "utf8")).toBe("keep");
+});
+
+test("saving the same state again changes nothing; another state under the same id is added", async () => {
+  await using at = await task();
+  at.write(at.wt, { one: "1" });
+  await removeWorktree(at.repo, at.wt, SAVE);
+  const [first] = await listRescues(at.repo);
+  await restoreRescue(at.repo, "t1", { path: at.wt });
+  await removeWorktree(at.repo, at.wt, SAVE);
+  expect(await listRescues(at.repo)).toEqual([first]);
+  await restoreRescue(at.repo, "t1", { path: at.wt });
+  at.write(at.wt, { one: "2" });
+  await removeWorktree(at.repo, at.wt, SAVE);
+  const [second] = await listRescues(at.repo);
+  runGit(at.root, "merge-base", "--is-ancestor", first!.commit, second!.commit);
+  expect(await dropRescue(at.repo, first!)).toBe(false);
+  expect(await dropRescue(at.repo, second!)).toBe(true);
+});
+
+test("a rescue comes back beside a branch that went on, and never over something", async () => {
+  await using at = await task();
+  at.write(at.wt, { one: "1" });
+  await removeWorktree(at.repo, at.wt, SAVE);
+  runGit(at.root, "branch", "-f", "task", at.commit(at.root, { n: "1" }));
+  expect(await restoreRescue(at.repo, "t1", { path: at.wt })).toMatchObject({ branch: "owt/rescued/t1", isNew: true });
+  expect(readFileSync(join(at.wt, "one"), "utf8")).toBe("1");
+  await expect(restoreRescue(at.repo, "t1", { path: at.wt })).rejects.toMatchObject({ code: "wrong-state" });
+  await expect(restoreRescue(at.repo, "none", { path: at.wt })).rejects.toMatchObject({ code: "unknown-name" });
+  expect(() => rescueRef("../heads/main")).toThrow("not a rescue id");
+});
+
+test("a restore does not write through a link that history has in a folder's place", async () => {
+  await using at = await task();
+  at.write(at.top, { "outside/x": "theirs" });
+  symlinkSync(join(at.top, "outside"), join(at.wt, "d"));
+  at.commit(at.wt, {});
+  unlinkSync(join(at.wt, "d"));
+  at.write(at.wt, { "d/x": "ours" });
+  const before = snapshot(at.wt);
+  await removeWorktree(at.repo, at.wt, SAVE);
+  await restoreRescue(at.repo, "t1", { path: at.wt });
+  expect(snapshot(at.wt)).toEqual(before);
+  expect(readFileSync(join(at.top, "outside/x"), "utf8")).toBe("theirs");
+});

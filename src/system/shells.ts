@@ -1,0 +1,133 @@
+/** Runs short programs through a few long-lived shells. Node forks itself for every program it starts, which blocks its main thread
+ *  for a millisecond at 54 MB of memory and for 28 at 1 GB; a shell that was started early forks in a fraction of that.
+ *  The shells read a constant program. What varies arrives as lines that become positional parameters: nothing is ever parsed. */
+import { closeSync, fstatSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ExecResult } from "./exec.ts";
+import { LiveProcess } from "./live-process.ts";
+
+/** Requests: folder, count, then so many words: `NAME=value` for the environment, `--`, the program and its arguments.
+ *  Output goes to the files behind descriptors 3 and 4, which have no name that a kill could leave behind. */
+const SHELL_PROGRAM = `
+while IFS= read -r folder && IFS= read -r count; do
+  set --
+  while [ "$count" -gt 0 ]; do
+    IFS= read -r word
+    set -- "$@" "$word"
+    count=$((count - 1))
+  done
+  (
+    cd -- "$folder" || exit 126
+    while [ "$1" != -- ]; do export "$1"; shift; done
+    shift
+    exec "$@" </dev/null >&3 2>&4 3>&- 4>&-
+  )
+  echo "$?"
+done
+`;
+
+export type ShellCommand = {
+  cwd: string;
+  /** Added to the environment that the shells were started with. */
+  env: Record<string, string>;
+  words: readonly string[];
+};
+
+type Shell = { process: LiveProcess; out: number; err: number };
+
+export class Shells {
+  readonly #env: Record<string, string>;
+  readonly #size: number;
+  readonly #all: Shell[] = [];
+  readonly #idle: Shell[] = [];
+  readonly #waiting: ((shell: Shell) => void)[] = [];
+
+  /** At most `size` programs run at once. `env` is the whole environment of the shells. */
+  constructor(size: number, env: Record<string, string>) {
+    this.#size = size;
+    this.#env = env;
+  }
+
+  /** Whether a command can travel this way: a word with a line break cannot. */
+  static carries(command: ShellCommand): boolean {
+    const words = [command.cwd, ...Object.values(command.env), ...command.words];
+    return !words.some((word) => word.includes("\n") || word.includes("\0"));
+  }
+
+  /** Runs a program to its end; any exit code is an answer. */
+  async run(command: ShellCommand): Promise<ExecResult> {
+    const shell = await this.#take();
+    try {
+      const assignments = Object.entries(command.env).map(([name, value]) => `${name}=${value}`);
+      const words = [...assignments, "--", ...command.words];
+      const request = [command.cwd, String(words.length), ...words].join("\n");
+      const code = await shell.process.request(`${request}\n`, takeLine);
+      return { code: Number(code), stdout: takeAll(shell.out), stderr: takeAll(shell.err) };
+    } finally {
+      this.#give(shell);
+    }
+  }
+
+  /** Ends the shells after what is under way; the next command would start new ones. */
+  async close(): Promise<void> {
+    this.#idle.length = 0;
+    for (const { process, out, err } of this.#all.splice(0)) {
+      await process.close();
+      closeSync(out);
+      closeSync(err);
+    }
+  }
+
+  #take(): Promise<Shell> {
+    const idle = this.#idle.pop();
+    if (idle) return Promise.resolve(idle);
+    if (this.#all.length < this.#size) return Promise.resolve(this.#startOne());
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #give(shell: Shell): void {
+    const next = this.#waiting.shift();
+    // One that was closed meanwhile is not given on.
+    const usable = this.#all.includes(shell);
+    if (next) next(usable ? shell : this.#startOne());
+    else if (usable) this.#idle.push(shell);
+  }
+
+  #startOne(): Shell {
+    const [out, err] = [openNameless(), openNameless()];
+    const options = {
+      file: "/bin/sh",
+      args: ["-c", SHELL_PROGRAM, "owt-shell"],
+      cwd: "/",
+      env: this.#env,
+      files: [out, err],
+    };
+    const shell = { process: new LiveProcess("a helper shell", options), out, err };
+    this.#all.push(shell);
+    return shell;
+  }
+}
+
+/** A file that is gone from its folder already and lives as long as somebody has it open. */
+function openNameless(): number {
+  const folder = mkdtempSync(join(tmpdir(), "owt-"));
+  const file = openSync(join(folder, "out"), "a+", 0o600);
+  rmSync(folder, { recursive: true });
+  return file;
+}
+
+/** Reads a file from its beginning and empties it for the next command. */
+function takeAll(file: number): string {
+  const { size } = fstatSync(file);
+  if (size === 0) return "";
+  const buffer = Buffer.allocUnsafe(size);
+  const bytes = readSync(file, buffer, 0, size, 0);
+  ftruncateSync(file, 0);
+  return buffer.toString("utf8", 0, bytes);
+}
+
+function takeLine(bytes: Buffer): { answer: string } | null {
+  const end = bytes.indexOf(10);
+  return end === -1 ? null : { answer: bytes.subarray(0, end).toString("utf8") };
+}
