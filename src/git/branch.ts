@@ -105,6 +105,10 @@ export async function notNear(repo: Repo, wanted: readonly Oid[], descendant: Oi
   return [...missing];
 }
 
+/** A commit's name is a hash of its parents among other things, so what was read once holds for ever, in every repository. */
+const parentsOf = new Map<Oid, Oid[]>();
+const MAX_PARENTS = 50_000;
+
 /** The parents of a commit, first parent first. */
 export async function readParents(repo: Repo, commit: Oid): Promise<Oid[]> {
   if ((await repo.live.info(commit))?.type !== "commit")
@@ -117,7 +121,10 @@ async function parentsOrNone(repo: Repo, commit: Oid): Promise<Oid[]> {
   const object = await repo.live.contents(commit);
   if (object?.type !== "commit") return [];
   const header = object.content.toString("latin1").split("\n\n", 1)[0]!;
-  return [...header.matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]!);
+  const parents = [...header.matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]!);
+  if (parentsOf.size >= MAX_PARENTS) parentsOf.clear();
+  parentsOf.set(commit, parents);
+  return parents;
 }
 
 /** The branch that a worktree (default: the one we were opened from) is on; null when it is detached. */

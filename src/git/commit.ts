@@ -1,12 +1,8 @@
 /** Trees and commit objects. A commit is written without a process: its bytes and its name are documented, and a spawned `commit-tree`
  *  would cost ten times as much. (A live `hash-object --stdin-paths` cannot be asked: it answers only when it ends.) */
-import { createHash, randomBytes } from "node:crypto";
-import { access, mkdir, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { deflateSync } from "node:zlib";
 import { OwtError } from "../core/errors.ts";
 import { fieldsOf, git, type Identity, type Oid } from "./git.ts";
-import { syncDirectory } from "./live.ts";
+import { writeLooseObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
 
 /** Used where the user has not told git who they are. */
@@ -28,7 +24,7 @@ export async function writeCommit(repo: Repo, commit: NewCommit): Promise<Oid> {
     if ((await repo.live.info(oid)) === null)
       throw new OwtError("internal", `a commit of ${oid}, which does not exist`);
   }
-  if (repo.plainLayout) return writeLooseCommit(repo, content);
+  if (repo.plainLayout) return writeLooseObject(repo, "commit", content);
   const args = ["hash-object", "-t", "commit", "-w", "--stdin"];
   return (await git(repo, args, { input: content, durable: true })).stdout.trim();
 }
@@ -60,39 +56,4 @@ function renderZone(now: Date): string {
   const minutes = -now.getTimezoneOffset();
   const pad = (value: number): string => String(Math.floor(value)).padStart(2, "0");
   return `${minutes < 0 ? "-" : "+"}${pad(Math.abs(minutes) / 60)}${pad(Math.abs(minutes) % 60)}`;
-}
-
-/** Writes beside its place, syncs, renames: a reader sees all of the object or none. git's gc clears a `tmp_obj_` that a kill left. */
-async function writeLooseCommit(repo: Repo, content: Buffer): Promise<Oid> {
-  const bytes = Buffer.concat([Buffer.from(`commit ${content.length}\0`), content]);
-  const oid = createHash(repo.objectFormat).update(bytes).digest("hex");
-  const objects = join(repo.commonDir, "objects");
-  const directory = join(objects, oid.slice(0, 2));
-  const path = join(directory, oid.slice(2));
-  if (await exists(path)) return oid;
-  await mkdir(directory, { recursive: true });
-  const staged = join(directory, `tmp_obj_owt${randomBytes(6).toString("hex")}`);
-  try {
-    await writeSynced(staged, deflateSync(bytes));
-    await rename(staged, path);
-  } catch (error) {
-    await rm(staged, { force: true });
-    throw error;
-  }
-  await syncDirectory(directory);
-  await syncDirectory(objects);
-  return oid;
-}
-
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  await using handle = await open(path, "wx", 0o444);
-  await handle.writeFile(bytes);
-  await handle.sync();
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

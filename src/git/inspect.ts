@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isKept, notNear, readRef } from "./branch.ts";
 import { readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
+import { readSpecialEntries, type SpecialEntries } from "./index-file.ts";
 import { ownerMark } from "./owner.ts";
 import {
   type Head,
@@ -57,7 +58,10 @@ export type Holdings = {
 export async function inspectWorktree(repo: Repo, path: string, options: InspectOptions): Promise<Holdings> {
   const place = placeAt(repo, path);
   const gone = !existsSync(place.root);
-  const [head, files] = await Promise.all([readHead(repo, place), gone ? null : readFiles(place, options.known ?? [])]);
+  const [head, files] = await Promise.all([
+    readHead(repo, place),
+    gone ? null : readFiles(place, options.known ?? [], repo.objectFormat === "sha256" ? 32 : 20),
+  ]);
   const [commits, dropped] = await Promise.all([unkept(repo, head, options.keep), findDropped(repo, place, head)]);
   return {
     place,
@@ -87,11 +91,11 @@ const REFLOG_READS = 64;
 type Files = Pick<Holdings, "dirty" | "untracked" | "ignoredNew" | "unmerged" | "staged" | "nested">;
 const NO_FILES: Files = { dirty: [], untracked: [], ignoredNew: [], unmerged: [], staged: false, nested: [] };
 
-async function readFiles(place: Place, known: readonly string[]): Promise<Files> {
+async function readFiles(place: Place, known: readonly string[], oidBytes: number): Promise<Files> {
   // A worktree whose creation was interrupted has no index yet: it is compared with HEAD through one of our own.
   const isHalfMade = !existsSync(join(place.gitDir, "index"));
   if (!isHalfMade) {
-    const [status, special] = await Promise.all([readStatus(place, { ignored: true }), readSpecial(place)]);
+    const [status, special] = await Promise.all([readStatus(place, { ignored: true }), readSpecial(place, oidBytes)]);
     return sortFiles(place, status, special, known);
   }
   const index = join(place.gitDir, `index.owt-${ownerMark()}`);
@@ -106,10 +110,13 @@ async function readFiles(place: Place, known: readonly string[]): Promise<Files>
   }
 }
 
-type Special = { overlooked: string[]; links: string[] };
+type Special = SpecialEntries;
 
 /** Index entries that `status` is silent about: marked skip-worktree or assume-unchanged, and submodules. */
-async function readSpecial(place: Place): Promise<Special> {
+async function readSpecial(place: Place, oidBytes: number): Promise<Special> {
+  const read = readSpecialEntries(join(place.gitDir, "index"), oidBytes);
+  if (read !== null)
+    return { ...read, overlooked: read.overlooked.filter((path) => lstatInside(place.root, path) !== null) };
   const special: Special = { overlooked: [], links: [] };
   const { stdout } = await git(place, ["ls-files", "-v", "-s", "-z"]);
   for (const line of fieldsOf(stdout)) {

@@ -8,6 +8,7 @@ import { findObstacles } from "./obstacles.ts";
 import { inProgress, isMainPlace, placeAt, readHead, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
+import { mergeDisjoint } from "./tree-merge.ts";
 
 /** A merge without conflicts. `fastForward`: one side contains the other, so the tree is that side's own. */
 export type Merged = { tree: Oid; fastForward: boolean };
@@ -27,6 +28,8 @@ export async function mergeTrees(
   // Cheaper than the process that it saves only where the answer is near: a task has few commits.
   if (await isNear(repo, theirs, ours, 2)) return { tree: await readTree(repo, ours), fastForward: true };
   if (await isNear(repo, ours, theirs, 8)) return { tree: await readTree(repo, theirs), fastForward: true };
+  const simple = await mergeDisjoint(repo, ours, theirs);
+  if (simple !== null) return { tree: simple, fastForward: false };
   const place = placeAt(repo, worktree);
   const args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
   const out = await git(place, args, { ok: [0, 1, 128], durable: true });
