@@ -97,7 +97,8 @@ async function whatIsThere(repo: Repo, root: string, want: NewWorktree): Promise
   return { path: root, gitDir: place.gitDir, branch, isNew: false };
 }
 
-/** An empty directory, or one with nothing but a `.git` file that points to an entry we never got to make. */
+/** An empty directory, or one with nothing but a `.git` file that points to an entry we never got to make; an empty one is what a kill
+ *  between making and writing it leaves. */
 async function clearRemains(repo: Repo, root: string): Promise<boolean> {
   let names: string[];
   try {
@@ -108,9 +109,12 @@ async function clearRemains(repo: Repo, root: string): Promise<boolean> {
     throw error;
   }
   if (names.length === 0) return true;
-  const target = readText(join(root, ".git"))?.match(/^gitdir: (.*)\n$/s)?.[1];
-  if (names.length > 1 || target === undefined) return false;
-  if (dirname(target) !== join(repo.commonDir, "worktrees") || existsSync(target)) return false;
+  const text = names.length === 1 ? readText(join(root, ".git")) : null;
+  if (text === null) return false;
+  const target = /^gitdir: (.*)\n$/s.exec(text)?.[1];
+  const isNowhere =
+    target !== undefined && dirname(target) === join(repo.commonDir, "worktrees") && !existsSync(target);
+  if (text !== "" && !isNowhere) return false;
   await rm(join(root, ".git"));
   return true;
 }
