@@ -152,6 +152,8 @@ async function endIfOver(engine: Engine, run: Run): Promise<void> {
   if (!tasks.every((task) => ["done", "failed", "skipped", "cancelled"].includes(task.state))) return;
   if (readOpenAttempts(engine.store).some((attempt) => attempt.run === run.id)) return;
   await removeIntegrationWorktree(engine, run.id);
+  // The end is written last: after it no process may ever look here again.
+  await sweepTrash(engine.repo);
   endRun(engine.store, engine.now(), run.id, countFinal(tasks));
 }
 
