@@ -74,7 +74,12 @@ async function playOne(top: string, index: number, options: HarnessOptions, tall
   const chance = dice(options.seed * 10_007 + index);
   const dir = join(top, String(index));
   mkdirSync(dir);
-  const variant = { collides: chance.chance(0.5), needsRepair: chance.chance(0.3) };
+  const variant = {
+    collides: chance.chance(0.5),
+    needsRepair: chance.chance(0.3),
+    slow: chance.chance(0.4),
+    lateGit: chance.chance(0.3),
+  };
   const scenario = makeScenario(dir, variant, join(top, "cache"));
   const round = await playRound(scenario, chance, tally, chance.between(2, MOST_KILLS_A_RUN));
   const verdict = await askForVerdict(dir);

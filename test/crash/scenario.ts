@@ -1,10 +1,19 @@
 /** A repository with a six-task diamond plan for the demo agent, and what must stand on its run's branch in the end. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** What makes a repository's tasks harder: b and c change one file, d leaves something that its check finds. */
-export type Variant = { collides: boolean; needsRepair: boolean };
+/** What makes a repository harder. */
+export type Variant = {
+  /** b and c change one file. */
+  collides: boolean;
+  /** d leaves something that its check finds. */
+  needsRepair: boolean;
+  /** Agents and checks take long enough to outlive several processes of owt. */
+  slow: boolean;
+  /** Every other git that owt starts to change files begins late, as on a large repository: it outlives the owt that started it. */
+  lateGit: boolean;
+};
 
 /** Written to `expect.json` for the verdict, which knows nothing else about the run. */
 export type Expectation = {
@@ -45,8 +54,17 @@ default = "demo"
 
 /** Red while something is left to do, or where the setup was left out. */
 const CHECK = `set -e
+PAUSE
 test -f node_modules/ready
 if grep -n TODO ./*.txt; then exit 1; fi
+`;
+
+/** In front of the real one on the PATH. Agents (they have a mark) are not held up. */
+const LATE_GIT = `#!/bin/sh
+if [ -z "$OWT_ATTEMPT" ] && [ "$(($$ % 2))" = 0 ]; then
+  case "$*" in *" reset "*|*" clean "*|*" read-tree "*|*" merge "*|*" add "*) sleep 0.3 ;; esac
+fi
+exec PATH_OF_GIT "$@"
 `;
 
 const NEEDS: Record<string, string[]> = { a: [], b: ["a"], c: ["a"], d: ["a"], e: ["b", "c", "d"], f: ["e"] };
@@ -58,8 +76,8 @@ export function makeScenario(dir: string, variant: Variant, cache: string): Scen
   const tmp = join(dir, "tmp");
   mkdirSync(tmp, { recursive: true });
   for (const [path, text] of Object.entries(sourceFiles(starts, variant))) put(join(repo, path), text);
-  const git = (...args: string[]) =>
-    execFileSync("git", args, { cwd: repo, encoding: "utf8", env: scenarioEnv(dir, cache) });
+  const env = scenarioEnv(dir, cache);
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: repo, encoding: "utf8", env });
   git("init", "-q", "-b", "main");
   git("config", "user.name", "Ann User");
   git("config", "user.email", "ann@example.com");
@@ -78,9 +96,15 @@ export function makeScenario(dir: string, variant: Variant, cache: string): Scen
     never: [".env", "node_modules/ready"],
   };
   writeFileSync(join(dir, "expect.json"), JSON.stringify(expectation, null, 2));
-  const env = scenarioEnv(dir, cache);
   execFileSync(OWT[0], [OWT[1], "config", "approve", "--yes"], { cwd: repo, env, stdio: "pipe" });
-  return { dir, repo, expectation, env };
+  if (!variant.lateGit) return { dir, repo, expectation, env };
+  put(join(dir, "bin", "git"), LATE_GIT.replace("PATH_OF_GIT", findGit()));
+  chmodSync(join(dir, "bin", "git"), 0o755);
+  return { dir, repo, expectation, env: { ...env, PATH: `${join(dir, "bin")}:${env["PATH"]}` } };
+}
+
+function findGit(): string {
+  return execFileSync("sh", ["-c", "command -v git"], { encoding: "utf8" }).trim();
 }
 
 /** The variables of one repository's processes: each of them names its folder, by which leftovers are found. */
@@ -106,7 +130,7 @@ function sourceFiles(starts: string, variant: Variant): Record<string, string> {
     "README.md": "# For the crash harness\n",
     ".gitignore": "node_modules/\n.env\n",
     ".worktreerc": CONFIG,
-    "check.sh": CHECK,
+    "check.sh": CHECK.replace("PAUSE", variant.slow ? "sleep 0.2" : ""),
     "setup.sh": "mkdir -p node_modules\necho ok >node_modules/ready\n",
     "base.txt": "base\n",
     ...Object.fromEntries(plans),
@@ -122,8 +146,12 @@ function renderTask(name: string, needs: string[], steps: string[], starts: stri
   return `---\ndepends_on: [${needs.map(keyOf).join(", ")}]\n---\n# Task ${name}\n\n\`\`\`demo\n${lines.join("\n")}\n\`\`\`\n`;
 }
 
-function stepsOf(name: string, { collides, needsRepair }: Variant): string[] {
-  const own = (text = name) => [`write ${name}.txt ${JSON.stringify(`${text}\n`)}`, `commit "Write ${name}"`];
+function stepsOf(name: string, { collides, needsRepair, slow }: Variant): string[] {
+  const own = (text = name) => [
+    ...(slow ? ["work 400ms"] : []),
+    `write ${name}.txt ${JSON.stringify(`${text}\n`)}`,
+    `commit "Write ${name}"`,
+  ];
   const shared = collides ? [`write shared.txt "${name}\\n"`] : [];
   const resolve = collides ? ["on conflict:", 'write shared.txt "both\\n"', 'commit "Keep both"'] : [];
   switch (name) {
