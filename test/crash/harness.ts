@@ -78,7 +78,7 @@ async function playOne(top: string, index: number, options: HarnessOptions, tall
     collides: chance.chance(0.5),
     needsRepair: chance.chance(0.3),
     slow: chance.chance(0.4),
-    lateGit: chance.chance(0.3),
+    lateGitMs: chance.chance(0.3) ? chance.between(1, 4) * 300 : 0,
   };
   const scenario = makeScenario(dir, variant, join(top, "cache"));
   const round = await playRound(scenario, chance, tally, chance.between(2, MOST_KILLS_A_RUN));

@@ -11,8 +11,9 @@ export type Variant = {
   needsRepair: boolean;
   /** Agents and checks take long enough to outlive several processes of owt. */
   slow: boolean;
-  /** Every other git that owt starts to change files begins late, as on a large repository: it outlives the owt that started it. */
-  lateGit: boolean;
+  /** Every other git that owt starts to change files begins late, as on a large repository: it outlives the owt that started it.
+   *  By so many milliseconds; 0 is never. */
+  lateGitMs: number;
 };
 
 /** Written to `expect.json` for the verdict, which knows nothing else about the run. */
@@ -62,7 +63,7 @@ if grep -n TODO ./*.txt; then exit 1; fi
 /** In front of the real one on the PATH. Agents (they have a mark) are not held up. */
 const LATE_GIT = `#!/bin/sh
 if [ -z "$OWT_ATTEMPT" ] && [ "$(($$ % 2))" = 0 ]; then
-  case "$*" in *" reset "*|*" clean "*|*" read-tree "*|*" merge "*|*" add "*) sleep 0.3 ;; esac
+  case "$*" in *" reset "*|*" clean "*|*" read-tree "*|*" merge "*|*" add "*) sleep SECONDS ;; esac
 fi
 exec PATH_OF_GIT "$@"
 `;
@@ -97,8 +98,11 @@ export function makeScenario(dir: string, variant: Variant, cache: string): Scen
   };
   writeFileSync(join(dir, "expect.json"), JSON.stringify(expectation, null, 2));
   execFileSync(OWT[0], [OWT[1], "config", "approve", "--yes"], { cwd: repo, env, stdio: "pipe" });
-  if (!variant.lateGit) return { dir, repo, expectation, env };
-  put(join(dir, "bin", "git"), LATE_GIT.replace("PATH_OF_GIT", findGit()));
+  if (variant.lateGitMs === 0) return { dir, repo, expectation, env };
+  put(
+    join(dir, "bin", "git"),
+    LATE_GIT.replace("PATH_OF_GIT", findGit()).replace("SECONDS", String(variant.lateGitMs / 1_000)),
+  );
   chmodSync(join(dir, "bin", "git"), 0o755);
   return { dir, repo, expectation, env: { ...env, PATH: `${join(dir, "bin")}:${env["PATH"]}` } };
 }

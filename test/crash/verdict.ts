@@ -30,9 +30,9 @@ export type Verdict = {
 const DYING_MS = 3_000;
 
 /** Looks at the repository of `dir` once its run has ended and nothing of it should be left running. */
-export async function judge(dir: string): Promise<Verdict> {
+export async function judge(dir: string, dyingMs: number = DYING_MS): Promise<Verdict> {
   const expect = JSON.parse(readFileSync(join(dir, "expect.json"), "utf8")) as Expectation;
-  const orphanProcesses = await findProcesses(dir);
+  const orphanProcesses = await findProcesses(dir, dyingMs);
   const branches = lines(git(expect, "for-each-ref", "--format=%(refname:short)", "refs/heads/"));
   const runBranch = branches.find((name) => name.startsWith("owt/runs/"));
   const tip = runBranch ?? expect.target;
@@ -118,8 +118,8 @@ function findTouched(expect: Expectation): string[] {
 }
 
 /** Every process whose folder, environment or arguments lie in `dir`, after those that are about to end had their moment. */
-async function findProcesses(dir: string): Promise<string[]> {
-  const ends = Date.now() + DYING_MS;
+async function findProcesses(dir: string, dyingMs: number): Promise<string[]> {
+  const ends = Date.now() + dyingMs;
   for (;;) {
     const found = namesIn("/proc")
       .filter((name) => /^\d+$/.test(name) && !isOurLine(Number(name)) && belongsTo(name, dir))
