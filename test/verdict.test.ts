@@ -1,7 +1,7 @@
 /** The judge of the crash harness finds what is planted. The repository is made with plain git, without owt. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -32,6 +32,13 @@ const planted: [name: string, plant: (run: Run) => void, where: keyof Verdict, s
   ],
   ["a file with other content", ({ repo }) => integrate(repo, "c", { "a.txt": "other\n" }), "wrongContent", /a\.txt/],
   ["a committed secret", ({ repo }) => integrate(repo, "c", { ".env": "S=1\n" }), "wrongContent", /\.env/],
+  ["an unchecked merge", ({ repo }) => integrate(repo, "c", { "c.txt": "" }), "other", /never seen green/],
+  [
+    "a check in a tree that changed",
+    ({ dir }) => appendFileSync(join(dir, "checks.log"), "/r1 changed during its check\n"),
+    "other",
+    /changed/,
+  ],
   ["a commit that is no integration", ({ repo }) => plainCommit(repo), "other", /no integration/],
   [
     "an orphan worktree",
@@ -90,6 +97,7 @@ function finishedRun(): Run {
   const expectation: Expectation = {
     repo,
     worktrees: join(dir, "repo-owt"),
+    checks: join(dir, "checks.log"),
     starts: join(dir, "starts.log"),
     tmp: join(dir, "tmp"),
     target: "main",
@@ -99,6 +107,7 @@ function finishedRun(): Run {
     never: [".env"],
   };
   put(join(dir, "expect.json"), JSON.stringify(expectation));
+  put(expectation.checks, `${runGit(repo, "log", "--format=green %T", "owt/runs/r1")}\n`);
   put(expectation.starts, "a start\na end\nb start\nb end\n");
   return { dir, repo };
 }

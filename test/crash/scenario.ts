@@ -21,6 +21,8 @@ export type Expectation = {
   repo: string;
   /** Where the worktrees stood; nothing may be left of it. */
   worktrees: string;
+  /** The check appends `green <tree>`, and a sentence about each tree that was not as it must be. */
+  checks: string;
   /** Each agent appends `<task> start` and `<task> end` here. */
   starts: string;
   /** Temporary files of the processes; what a kill leaves there is counted, the system clears it. */
@@ -53,11 +55,18 @@ install_command = "sh setup.sh"
 default = "demo"
 `;
 
-/** Red while something is left to do, or where the setup was left out. */
-const CHECK = `set -e
+/** Red while something is left to do, or where the setup was left out. Writes down which tree it saw, and whether that was no commit's
+ *  or changed under its hands. */
+const CHECK = `set -eu
+export GIT_OPTIONAL_LOCKS=0
+look() { git rev-parse "HEAD^{tree}"; git status --porcelain; }
+before=$(look)
 PAUSE
 test -f node_modules/ready
 if grep -n TODO ./*.txt; then exit 1; fi
+case "$before" in *" "*) echo "$PWD was not clean: $before" >>"LOG" ;; esac
+[ "$(look)" = "$before" ] || echo "$PWD changed during its check" >>"LOG"
+echo "green $before" >>"LOG"
 `;
 
 /** In front of the real one on the PATH. Agents (they have a mark) are not held up. */
@@ -74,9 +83,10 @@ const NEEDS: Record<string, string[]> = { a: [], b: ["a"], c: ["a"], d: ["a"], e
 export function makeScenario(dir: string, variant: Variant, cache: string): Scenario {
   const repo = join(dir, "repo");
   const starts = join(dir, "starts.log");
+  const checks = join(dir, "checks.log");
   const tmp = join(dir, "tmp");
   mkdirSync(tmp, { recursive: true });
-  for (const [path, text] of Object.entries(sourceFiles(starts, variant))) put(join(repo, path), text);
+  for (const [path, text] of Object.entries(sourceFiles({ starts, checks }, variant))) put(join(repo, path), text);
   const env = scenarioEnv(dir, cache);
   const git = (...args: string[]) => execFileSync("git", args, { cwd: repo, encoding: "utf8", env });
   git("init", "-q", "-b", "main");
@@ -88,6 +98,7 @@ export function makeScenario(dir: string, variant: Variant, cache: string): Scen
   const expectation: Expectation = {
     repo,
     worktrees: join(dir, "repo-owt"),
+    checks,
     starts,
     tmp,
     target: "main",
@@ -125,7 +136,7 @@ function scenarioEnv(dir: string, cache: string): NodeJS.ProcessEnv {
   };
 }
 
-function sourceFiles(starts: string, variant: Variant): Record<string, string> {
+function sourceFiles({ starts, checks }: { starts: string; checks: string }, variant: Variant): Record<string, string> {
   const plans = Object.entries(NEEDS).map(([name, needs]) => [
     `docs/plans/${name}/epic-01-${name}.md`,
     renderTask(name, needs, stepsOf(name, variant), starts),
@@ -134,7 +145,7 @@ function sourceFiles(starts: string, variant: Variant): Record<string, string> {
     "README.md": "# For the crash harness\n",
     ".gitignore": "node_modules/\n.env\n",
     ".worktreerc": CONFIG,
-    "check.sh": CHECK.replace("PAUSE", variant.slow ? "sleep 0.2" : ""),
+    "check.sh": CHECK.replace("PAUSE", variant.slow ? "sleep 0.2" : "").replaceAll("LOG", checks),
     "setup.sh": "mkdir -p node_modules\necho ok >node_modules/ready\n",
     "base.txt": "base\n",
     ...Object.fromEntries(plans),

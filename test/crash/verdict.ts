@@ -44,7 +44,13 @@ export async function judge(dir: string, dyingMs: number = DYING_MS): Promise<Ve
     orphanProcesses,
     orphanWorktrees: findWorktrees(expect),
     orphanBranches: branches.filter((name) => name !== expect.target && name !== runBranch),
-    other: [...merges.strange, ...findResidue(expect), ...findDamage(expect), ...findTouched(expect)],
+    other: [
+      ...merges.strange,
+      ...findUnchecked(expect, merges.trees),
+      ...findResidue(expect),
+      ...findDamage(expect),
+      ...findTouched(expect),
+    ],
     starts: countLog(expect, "start"),
     ends: countLog(expect, "end"),
     rescues: lines(git(expect, "for-each-ref", "--format=%(refname)", "refs/owt/rescue/")).length,
@@ -61,16 +67,26 @@ export function isSound(verdict: Verdict): boolean {
 }
 
 /** The integration merges: each commit of the run's first-parent line must be one, with the trailer of its task. */
-function readMerges(expect: Expectation, tip: string): { tasks: string[]; strange: string[] } {
-  const format = "--format=%H%x09%P%x09%(trailers:key=Owt-Task,valueonly,separator=%x2C)";
+function readMerges(expect: Expectation, tip: string): { tasks: string[]; trees: string[]; strange: string[] } {
+  const format = "--format=%H%x09%P%x09%T%x09%(trailers:key=Owt-Task,valueonly,separator=%x2C)";
   const rows = lines(git(expect, "log", "--first-parent", format, `${expect.base}..${tip}`)).map((row) =>
     row.split("\t"),
   );
-  const merges = rows.filter(([, parents = "", task = ""]) => parents.includes(" ") && task !== "");
+  const merges = rows.filter(([, parents = "", , task = ""]) => parents.includes(" ") && task !== "");
   return {
-    tasks: merges.map(([, , task]) => task!),
+    tasks: merges.map(([, , , task]) => task!),
+    trees: merges.map(([, , tree]) => tree!),
     strange: rows.filter((row) => !merges.includes(row)).map(([oid]) => `${oid} on ${tip} is no integration of a task`),
   };
+}
+
+/** Each tree that was integrated was seen green, and no check looked at a tree that was somebody's work under way. */
+function findUnchecked(expect: Expectation, trees: string[]): string[] {
+  const log = lines(existsSync(expect.checks) ? readFileSync(expect.checks, "utf8") : "");
+  return [
+    ...trees.filter((tree) => !log.includes(`green ${tree}`)).map((tree) => `the tree ${tree} was never seen green`),
+    ...log.filter((line) => !/^green [0-9a-f]+$/.test(line)),
+  ];
 }
 
 function wrongContent(expect: Expectation, tip: string): string[] {
