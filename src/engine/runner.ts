@@ -7,6 +7,7 @@ import { decideStarts } from "../core/schedule.ts";
 import type { Task } from "../core/task.ts";
 import { countFinal, findSkips, isSettled, viewTasks } from "../core/view.ts";
 import { createBranch, readRef } from "../git/branch.ts";
+import { outlastDeadGit } from "../git/dead-git.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
@@ -29,6 +30,7 @@ export type CarryOptions = {
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
   const carried = new Map<number, Promise<void>>();
   const failures: unknown[] = [];
+  await outlastDeadGit(engine.repo);
   for (const run of readRuns(engine.store, "open")) {
     await ensureRunBranch(engine, run);
     appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
