@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Dice } from "./dice.ts";
 import { OWT, type Scenario } from "./scenario.ts";
 import { INTENTS, Watch } from "./watch.ts";
-import { killWrappers } from "./wrappers.ts";
+import { descendantsOf, killAll, killWrappers } from "./wrappers.ts";
 
 /** What all repositories share: how often a kill followed which intent, and how many are still to come. */
 export type Tally = { histogram: Map<string, number>; kills: number; wanted: number };
@@ -157,7 +157,9 @@ class Play {
     const reboot = this.#reboots < MOST_REBOOTS && this.#dice.chance(0.12);
     const holder = this.#running.find((owt) => owt.child.pid === this.#watch.holder()) ?? this.#running[0]!;
     const victims = reboot ? this.#running : [holder];
+    const helpers = reboot ? victims.flatMap(({ child }) => descendantsOf(child.pid!)) : [];
     for (const { child } of victims) child.kill("SIGKILL");
+    killAll(helpers);
     await Promise.all(victims.map((owt) => owt.ended));
     this.#running = this.#running.filter((owt) => !victims.includes(owt));
     this.result.kills++;
