@@ -17,7 +17,7 @@ export function backoffMs(failures: number, chance: number): number {
 /** Decides from the outcome of attempt `attempt` what happens to its task.
  *  Outcomes that integration handles itself (ok, verify_failed, conflict) never come here. */
 export function decideConsequence(
-  task: Pick<Task, "failures">,
+  task: Pick<Task, "failures" | "next">,
   attempt: number,
   outcome: Outcome,
   limits: RetryLimits,
@@ -25,6 +25,7 @@ export function decideConsequence(
   chance: number,
 ): Consequence {
   const resume: NextStart = { kind: "resume", from: attempt };
+  const repeat = repeatTurn(task.next, attempt);
   switch (outcome.kind) {
     case "asked":
       return { do: "park", park: { for: "answer", question: outcome.question }, next: resume, notBefore: null };
@@ -32,17 +33,17 @@ export function decideConsequence(
       return { do: "park", park: { for: "permission", tools: outcome.tools }, next: resume, notBefore: null };
     case "auth":
     case "billing":
-      return { do: "park", park: { for: "login", reason: describeOutcome(outcome) }, next: resume, notBefore: null };
+      return { do: "park", park: { for: "login", reason: describeOutcome(outcome) }, next: repeat, notBefore: null };
     case "limit": {
       // Without a stated reset the wait grows; the limit is nobody's failure and is not counted as one.
       const until = outcome.resetsAt ?? now + backoffMs(6, chance);
-      return { do: "park", park: { for: "limit", until }, next: resume, notBefore: until };
+      return { do: "park", park: { for: "limit", until }, next: repeat, notBefore: until };
     }
     case "stopped":
-      return { do: "again", next: resume, notBefore: null, countsAsFailure: false };
+      return { do: "again", next: repeat, notBefore: null, countsAsFailure: false };
     case "lost":
     case "transient":
-      return again(task, outcome, limits, { next: resume, notBefore: now + backoffMs(task.failures, chance) });
+      return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "timed_out":
     case "nothing_done":
     case "failed":
@@ -56,6 +57,25 @@ export function decideConsequence(
       return { do: "fail", reason: describeOutcome(outcome) };
     default: {
       const never: never = outcome;
+      return never;
+    }
+  }
+}
+
+/** What a turn that was cut off was told is told again: an answer, a red check or a conflict may never have reached the agent,
+ *  and hearing it twice in one conversation does no harm. */
+function repeatTurn(next: NextStart, attempt: number): NextStart {
+  switch (next.kind) {
+    case "answer":
+    case "repair":
+    case "conflict":
+      return { ...next, from: attempt };
+    case "fresh":
+    case "resume":
+    case "by-hand":
+      return { kind: "resume", from: attempt };
+    default: {
+      const never: never = next;
       return never;
     }
   }

@@ -98,10 +98,7 @@ export async function ingest(
   flags: RunFlags,
 ): Promise<{ run: Run; isNew: boolean } | null> {
   const options = runOptions(engine, work, flags);
-  const open = readRuns(engine.store, "open").filter(
-    (run) => run.planPath === work.planPath && run.planKind === work.kind && run.target === base.target,
-  );
-  const going = flags.again ? undefined : open.find((run) => sharesTasks(engine, run, work));
+  const going = flags.again ? undefined : findGoing(engine, work, base);
   if (going) {
     goOn(engine, going, work, {
       ...going.options,
@@ -115,6 +112,9 @@ export async function ingest(
   await checkBranches(engine, work);
   return engine.store.transaction(() => {
     const { target, commit, buildsOn } = base;
+    // Asked again inside the transaction: the same command, given twice at once, is one run.
+    const meanwhile = flags.again ? undefined : findGoing(engine, work, base);
+    if (meanwhile) return { run: meanwhile, isNew: false };
     const run = createRun(
       engine.store,
       engine.now(),
@@ -143,6 +143,17 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     permissionMode: settings.permissionMode ?? null,
     allowedTools: settings.allowedTools ?? null,
   };
+}
+
+/** The open run that already does this work. */
+function findGoing(engine: Engine, work: Work, base: Base): Run | undefined {
+  return readRuns(engine.store, "open").find(
+    (run) =>
+      run.planPath === work.planPath &&
+      run.planKind === work.kind &&
+      run.target === base.target &&
+      sharesTasks(engine, run, work),
+  );
 }
 
 function sharesTasks(engine: Engine, run: Run, work: Work): boolean {

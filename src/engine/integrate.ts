@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { isAncestor, moveRef, readParents, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
+import { clearStaleLocks } from "../git/locks.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { moveDetached } from "../git/move.ts";
 import { createWorktree } from "../git/worktree.ts";
@@ -79,9 +80,11 @@ async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult>
 async function advance(engine: Engine, carried: Carried, from: string, candidate: string): Promise<void> {
   const { run, task, attempt } = carried;
   const ref = `refs/heads/${run.branch}`;
-  const tip = await readTip(engine, carried);
-  const there = tip === candidate || (tip !== from && (await isAncestor(engine.repo, candidate, tip)));
-  if (!there && !(await moveRef(engine.repo, ref, from, candidate))) {
+  // A lost race may have been won by an earlier process of ours, with this very candidate.
+  const arrived =
+    (await moveRef(engine.repo, ref, from, candidate)) ||
+    (await isAncestor(engine.repo, candidate, await readTip(engine, carried)));
+  if (!arrived) {
     moveOn(engine, carried, "merge", { candidate: null });
     return;
   }
@@ -155,6 +158,8 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
       hint: `move away what is at ${path}, then: owt resume`,
     });
   }
+  // Only we work here, and no git of an earlier owt is left: a lock is one that a power cut left.
+  if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [] });
   if (!made.isNew) await moveDetached(engine.repo, path, commit, environmentFiles(engine));
   bringEnvironmentFiles(engine, path);
   return path;

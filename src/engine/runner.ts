@@ -7,6 +7,7 @@ import { decideStarts, type ReadyTask } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips, isSettled, viewTasks } from "../core/view.ts";
 import { createBranch, readRef } from "../git/branch.ts";
+import { outlastDeadGit } from "../git/dead-git.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
@@ -38,6 +39,7 @@ function look(engine: Engine): Look {
 /** Carries all open runs. The caller holds the lease. */
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
   pruneAttempts(engine);
+  await outlastDeadGit(engine.repo);
   const carriers = new Carriers(engine);
   for (const run of readRuns(engine.store, "open")) {
     await ensureRunBranch(engine, run);
@@ -183,6 +185,8 @@ async function endIfOver(engine: Engine, run: Run, tasks: Task[], attempts: Atte
   if (attempts.length > 0 || !tasks.every((task) => FINAL_STATES.has(task.state))) return false;
   await removeIntegrationWorktree(engine, run.id);
   leaveHome(engine);
+  // The end is written last: after it no process may ever look here again.
+  await sweepTrash(engine.repo);
   return endRun(engine.store, engine.now(), run.id, countFinal(tasks));
 }
 

@@ -1,13 +1,18 @@
 /** The phases of an attempt in its own worktree: making it, setting it up, checking what the agent left. */
 import { join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
 import { commitLeftovers } from "../git/leftovers.ts";
-import { startMerge } from "../git/merge.ts";
+import { clearStaleLocks } from "../git/locks.ts";
+import { startMerge, type StartedMerge } from "../git/merge.ts";
+import { moveBack } from "../git/move.ts";
 import { createWorktree, type CreateRefused } from "../git/worktree.ts";
+import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { verifyAt } from "./verify.ts";
@@ -24,15 +29,31 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     return "on";
   }
   bringEnvironmentFiles(engine, attempt.worktree);
-  if (task.next.kind === "conflict") await startMerge(engine.repo, attempt.worktree, task.next.theirs);
-  if (task.next.kind === "repair" && task.next.onto) await bringIn(engine, carried, task.next.onto);
+  // Nobody works here before the agent's turn, and no git of an earlier owt is left: a lock is one that a power cut left.
+  if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [attempt.branch] });
+  const started = await startFollowUp(engine, carried);
+  if (typeof started === "object" && "inTheWay" in started) {
+    const reason = `ignored files are in the way of the merge: ${started.inTheWay.join(", ")}`;
+    finish(engine, carried, { kind: "failed", reason });
+    return "on";
+  }
   moveOn(engine, carried, setupCommands(engine, attempt.worktree).commands.length > 0 ? "setup" : "launch");
   return "on";
 }
 
+/** Puts a follow-up's merge into the worktree. */
+async function startFollowUp(engine: Engine, carried: Carried): Promise<StartedMerge> {
+  const { next } = carried.task;
+  if (next.kind === "conflict") return mergeHere(engine, carried, next.theirs);
+  if (next.kind === "repair" && next.onto) return bringIn(engine, carried, next.onto);
+  return "nothing";
+}
+
 /** Merges what the run's branch holds, so that the agent sees the checks fail as they failed there. */
-async function bringIn(engine: Engine, { attempt, task }: Carried, onto: string): Promise<void> {
-  if ((await startMerge(engine.repo, attempt.worktree, onto)) !== "clean") return;
+async function bringIn(engine: Engine, carried: Carried, onto: string): Promise<StartedMerge> {
+  const { attempt, task } = carried;
+  const started = await mergeHere(engine, carried, onto);
+  if (started !== "clean") return started;
   const message = `Merge the work of the run into ${task.key}\n\nOwt-Task: ${task.key}\n`;
   await commitLeftovers(engine.repo, attempt.worktree, {
     branch: attempt.branch,
@@ -40,6 +61,28 @@ async function bringIn(engine: Engine, { attempt, task }: Carried, onto: string)
     message,
     identity: engine.identity,
   });
+  return started;
+}
+
+/** Starts a merge in the attempt's worktree. What an agent left there was committed before; uncommitted changes are those of a merge
+ *  that was cut off (or what may not be committed): they are saved, and the merge is started anew. */
+async function mergeHere(engine: Engine, carried: Carried, theirs: string): Promise<StartedMerge> {
+  const { run, task, attempt } = carried;
+  try {
+    return await startMerge(engine.repo, attempt.worktree, theirs);
+  } catch (error) {
+    if (!(error instanceof OwtError) || error.code !== "wrong-state") throw error;
+    const id = `${run.id}-${slug(task.key)}-${attempt.id}-merge`;
+    const rescue = { id, note: `before ${theirs} was merged into ${attempt.branch}`, at: engine.now() };
+    await moveBack(engine.repo, attempt.worktree, environmentFiles(engine), rescue);
+    const about = { run: run.id, task: task.id, attempt: attempt.id };
+    appendEvent(engine.store, engine.now(), about, {
+      kind: "rescued",
+      rescue: id,
+      what: `${task.key}: ${error.message}`,
+    });
+    return startMerge(engine.repo, attempt.worktree, theirs);
+  }
 }
 
 function describeRefusal(attempt: Attempt, refusal: CreateRefused): string {

@@ -94,5 +94,7 @@ async function remove(
     rescue: { id, note, at: engine.now() },
   });
   rmSync(markerOf(engine, path), { force: true });
+  // Only then is it over: what a process leaves in its trash when it is killed after the run's end, nobody would come to sweep.
+  if (removed.removed) await removed.emptied;
   return removed;
 }

@@ -3,6 +3,7 @@
  *  (clean/smudge filters, merge drivers, and diff drivers where a diff is asked for without `--no-ext-diff --no-textconv`). */
 import { exec, type ExecResult, failed } from "../system/exec.ts";
 import { Shells } from "../system/shells.ts";
+import { ownerMark } from "./owner.ts";
 
 /** A full object id, SHA-1 or SHA-256. */
 export type Oid = string;
@@ -119,6 +120,10 @@ export function gitFlags(durable: boolean, without: readonly string[] = []): str
   return [...FIRST_FLAGS, ...settings.flatMap((setting) => ["-c", setting])];
 }
 
+/** The variable by which a git that outlived us is told from one that somebody waits for. */
+export const GIT_OWNER = "OWT_GIT_OWNER";
+const owner = ownerMark();
+
 /** Our environment without git's variables; `keep` names those that a command needs from the user's environment. */
 export function cleanEnv(keep: (name: string) => boolean = () => false): Record<string, string> {
   const env: Record<string, string> = {};
@@ -126,7 +131,7 @@ export function cleanEnv(keep: (name: string) => boolean = () => false): Record<
     if (value === undefined) continue;
     if (!name.startsWith("GIT_") || KEPT.has(name) || keep(name)) env[name] = value;
   }
-  return { ...env, LC_ALL: "C", GIT_TERMINAL_PROMPT: "0" };
+  return { ...env, LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", [GIT_OWNER]: owner };
 }
 
 /** What an agent's environment needs so that its own commits survive a power cut too. Never the user's configuration file. */

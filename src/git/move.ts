@@ -1,8 +1,10 @@
-/** Moves a detached worktree of ours from one commit to another. */
+/** Moves worktrees of ours: the detached one from one commit to another, a task's back to its HEAD. */
 import { OwtError } from "../core/errors.ts";
 import { git, type Oid } from "./git.ts";
+import { inspectWorktree } from "./inspect.ts";
 import { isMainPlace, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { type RescueOptions, saveRescue } from "./rescue.ts";
 
 /** Puts a worktree that is ours alone exactly at `to`: changed files are reset, and what earlier checks left untracked is
  *  removed, but for `keep` and for what the project ignores (its dependencies and caches). Refuses any other worktree. */
@@ -13,4 +15,25 @@ export async function moveDetached(repo: Repo, path: string, to: Oid, keep: read
   }
   await git(place, ["reset", "--hard", "--quiet", to]);
   await git(place, ["clean", "-ffdq", ...keep.flatMap((name) => ["-e", `/${name}`])]);
+}
+
+/** Puts a task's worktree back at its HEAD, but for `keep` and what the project ignores; everything it held is saved first. Gives the
+ *  rescue's ref. For a merge of ours that was cut off: it leaves changed files and nothing that says why. */
+export async function moveBack(
+  repo: Repo,
+  path: string,
+  keep: readonly string[],
+  rescue: Omit<RescueOptions, "known">,
+): Promise<string> {
+  const place = placeAt(repo, path);
+  if (isMainPlace(place)) throw new OwtError("internal", `${path} is the user's own checkout: nothing is reset there`);
+  const saved = await saveRescue(repo, await inspectWorktree(repo, path, { keep: [], known: keep }), {
+    ...rescue,
+    known: keep,
+  });
+  if ("refused" in saved)
+    throw new OwtError("would-lose-work", `${path} cannot be saved: ${saved.refused} (${saved.paths.join(", ")})`);
+  await git(place, ["reset", "--hard", "--quiet"]);
+  await git(place, ["clean", "-ffdq", ...keep.flatMap((name) => ["-e", `/${name}`])]);
+  return saved.ref;
 }

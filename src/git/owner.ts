@@ -18,7 +18,17 @@ export function isOwnerAlive(mark: string): boolean {
     if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
   }
   const started = startTime(pid);
-  return started === null || match[2] === "0" || started === match[2];
+  return started === null || match[2] === "0" || (started === match[2] && !isZombie(pid));
+}
+
+/** Killed, and not yet collected by its parent. */
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+  } catch {
+    return true;
+  }
 }
 
 /** Clock ticks since boot at which a process began; a pid that was given out again has another. Null where there is no /proc. */

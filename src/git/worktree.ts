@@ -95,7 +95,8 @@ async function whatIsThere(repo: Repo, root: string, want: NewWorktree): Promise
   return { path: root, gitDir: place.gitDir, branch, isNew: false };
 }
 
-/** An empty directory, or one with nothing but a `.git` file that points to an entry we never got to make. */
+/** An empty directory, or one with nothing but a `.git` file that points to an entry we never got to make; an empty one is what a kill
+ *  between making and writing it leaves. */
 async function clearRemains(repo: Repo, root: string): Promise<boolean> {
   let names: string[];
   try {
@@ -107,10 +108,11 @@ async function clearRemains(repo: Repo, root: string): Promise<boolean> {
   }
   if (names.length === 0) return true;
   const text = names.length === 1 ? readText(join(root, ".git")) : null;
-  const target = text?.match(/^gitdir: (.*)\n$/s)?.[1];
-  const isOurs = target !== undefined && dirname(target) === join(repo.commonDir, "worktrees") && !existsSync(target);
-  // Killed between the file and its content: it holds nothing.
-  if (!isOurs && text !== "") return false;
+  if (text === null) return false;
+  const target = /^gitdir: (.*)\n$/s.exec(text)?.[1];
+  const isNowhere =
+    target !== undefined && dirname(target) === join(repo.commonDir, "worktrees") && !existsSync(target);
+  if (text !== "" && !isNowhere) return false;
   await rm(join(root, ".git"));
   return true;
 }
