@@ -20,7 +20,7 @@ import { bringEnvironmentFiles, environmentFiles, setUp, setupCommands } from ".
 
 /** Branch and worktree, and for a follow-up what it works on: a started merge, or work that came in meanwhile. */
 export async function workspaceStep(engine: Engine, carried: Carried): Promise<StepResult> {
-  const { attempt, task } = carried;
+  const { attempt } = carried;
   // A conversation that goes on finds its branch where it left it, even if somebody removed the worktree.
   const base = (attempt.continues === null ? null : await readRef(engine.repo, attempt.branch)) ?? attempt.base;
   const made = await createWorktree(engine.repo, { path: attempt.worktree, branch: attempt.branch, base });
