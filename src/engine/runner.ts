@@ -36,7 +36,13 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   let changed = nextChange(engine, options.signal);
   while (!options.signal.aborted && failures.length === 0) {
     const open = readRuns(engine.store, "open");
-    for (const run of open) await carryRun(engine, run, carried, failures, () => changed.now());
+    try {
+      for (const run of open) await carryRun(engine, run, carried, failures, () => changed.now());
+    } catch (error) {
+      // Told below, once what runs has been waited for, or parked where a Ctrl-C was the cause.
+      failures.push(error);
+      break;
+    }
     if (isOver(engine, options.until) && carried.size === 0) break;
     await changed.happened(soonest(engine, open));
     changed = nextChange(engine, options.signal);
