@@ -77,7 +77,7 @@ test("a Claude in the middle of a turn outlives a kill -9 of owt, is adopted, an
   await killed.brings(gate.reached);
   const before = rig.claudes();
   expect(before).toHaveLength(1);
-  killed.kill("SIGKILL");
+  killed.kill();
   await killed.exits("SIGKILL");
   expect(rig.claudes()).toEqual(before);
 
@@ -125,7 +125,7 @@ test.each([
     const run = rig.owt("run", "--yes");
     const lingering = vi.waitUntil(() => existsSync(join(rig.home, "lingers")), { timeout: 60_000 });
     await run.brings(Promise.race([gate.reached, lingering]));
-    run.kill("SIGINT");
+    run.pressCtrlC();
     await run.exits(130);
     expect(rig.processes()).toEqual([]);
 
@@ -193,7 +193,7 @@ test("a usage limit leaves the task pending until its reset, and it is nobody's 
   const until = new Date(resetsAt * 1_000).toISOString();
   await run.brings(vi.waitUntil(() => run.err().includes(until), { timeout: 60_000 }));
   expect(await standingOf(rig)).toMatchObject({ state: "pending", standing: "waits-for-time" });
-  run.kill("SIGINT");
+  run.pressCtrlC();
   await run.exits(130);
   expect(rig.starts()).toHaveLength(1);
 });

@@ -54,7 +54,10 @@ type Owt = {
   err(): string;
   /** Waits for its end, and fails with its words when that is another one: the exit code, or the signal it died of. */
   exits(expected: number | NodeJS.Signals): Promise<void>;
-  kill(signal: NodeJS.Signals): void;
+  /** SIGKILL to this process alone. */
+  kill(): void;
+  /** What a terminal does: SIGINT to everything that runs in its foreground, the children that owt keeps for itself among it. */
+  pressCtrlC(): void;
   /** Waits for something that this `owt` brings about; fails with its words when it ends before. */
   brings<T>(awaited: Promise<T>): Promise<T>;
 };
@@ -73,6 +76,8 @@ export async function claudeRig({ api, files, env = {} }: RigOptions): Promise<C
       cwd: root,
       env: environment,
       stdio: ["ignore", "pipe", "pipe"],
+      // A group of its own, as a shell gives each command: see pressCtrlC.
+      detached: true,
     });
     children.push(child);
     return watchOwt(child, args);
@@ -155,7 +160,8 @@ function watchOwt(child: ChildProcess, args: string[]): Owt {
     exits: async (expected) => {
       if ((await exit) !== expected) throw new Error(`${await ended()}\nexpected: ${expected}`);
     },
-    kill: (signal) => void child.kill(signal),
+    kill: () => void child.kill("SIGKILL"),
+    pressCtrlC: () => void process.kill(-child.pid!, "SIGINT"),
     brings: (awaited) =>
       Promise.race([
         awaited,
