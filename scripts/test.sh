@@ -26,4 +26,5 @@ case "$(node --version)" in
 esac
 
 node scripts/build.ts
+node scripts/fetch-claude.ts
 exec vitest run "$@"

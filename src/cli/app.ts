@@ -25,8 +25,13 @@ export async function runApp(io: Io, argv: string[], version: string): Promise<n
     await program.parseAsync(argv, { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    return report(io, error);
+    return report(io, wasInterrupted(io, error) ? new OwtError("interrupted", "interrupted") : error);
   }
+}
+
+/** A Ctrl-C also ends a program that we start in that very moment: until it has a session of its own, it is in the terminal's group. */
+function wasInterrupted(io: Io, error: unknown): boolean {
+  return io.signal.aborted && error instanceof OwtError && error.code === "tool-failed";
 }
 
 function buildProgram(io: Io, version: string): Command {

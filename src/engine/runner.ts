@@ -49,11 +49,15 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
     // Watching begins before looking, so that nothing which happens meanwhile is missed.
     const change = nextChange(engine, options.signal);
     carriers.onEnd = () => change.now();
-    const seen = look(engine);
-    let acted = false;
-    for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers)) || acted;
-    if (!acted && carriers.size === 0 && isOver(engine, seen, options.until)) break;
-    await change.happened(acted ? 0 : soonest(engine, seen));
+    try {
+      const seen = look(engine);
+      const acted = await carryAll(engine, seen, carriers);
+      if (!acted && carriers.size === 0 && isOver(engine, seen, options.until)) break;
+      await change.happened(acted ? 0 : soonest(engine, seen));
+    } catch (error) {
+      // Told below, once what runs has been waited for, or parked where a Ctrl-C was the cause.
+      carriers.failure ??= { error };
+    }
   }
   if (options.signal.aborted) for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
   await carriers.allEnded();
@@ -93,6 +97,12 @@ class Carriers {
   async allEnded(): Promise<void> {
     await Promise.all(this.#running.values());
   }
+}
+
+async function carryAll(engine: Engine, seen: Look, carriers: Carriers): Promise<boolean> {
+  let acted = false;
+  for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers)) || acted;
+  return acted;
 }
 
 /** One look at one run: obey wishes, skip what cannot run, start what can, carry what is open, end what is over.

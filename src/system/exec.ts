@@ -22,9 +22,10 @@ export async function exec(file: string, args: readonly string[], options: ExecO
   return result;
 }
 
-/** Starts a program and hands back the child; for programs that live on beside us. */
+/** Starts a program and hands back the child; for programs that live on beside us. It is out of reach of the terminal, which sends its
+ *  Ctrl-C to the whole foreground group: that is a word to us, and must not end a git in the middle of its work. */
 export function start(file: string, args: readonly string[], options: SpawnOptions): ChildProcess {
-  return spawn(file, [...args], { ...options, shell: false });
+  return spawn(file, [...args], { detached: true, ...options, shell: false });
 }
 
 /** The output of a small, quick program, read synchronously; for the few places that cannot wait. Throws where it fails. */
