@@ -16,6 +16,9 @@ export type FollowOptions = { json?: boolean };
 
 /** Follows the run and sets the exit code by how it stands then. */
 export async function followRun(io: Io, engine: Engine, runId: string, options: FollowOptions): Promise<void> {
+  io.signal.addEventListener("abort", () => tell(io, "stopping the agents; once more to stop them at once"), {
+    once: true,
+  });
   const seen = narrate(io, engine, runId, lastSeq(engine.store));
   try {
     do {

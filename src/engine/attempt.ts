@@ -3,11 +3,13 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
+import { type ErrorCode, OwtError } from "../core/errors.ts";
 import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { readRef } from "../git/branch.ts";
-import { openAttempt, readAttempt } from "../store/attempts.ts";
+import { moveAttempt, openAttempt, readAttempt } from "../store/attempts.ts";
+import { appendEvent } from "../store/events.ts";
 import { readRun } from "../store/runs.ts";
 import { moveTask, readTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
@@ -90,9 +92,33 @@ export async function carryAttempt(engine: Engine, id: number): Promise<void> {
       continue;
     }
     if (attempt.phase === "closed") return;
-    if ((await STEPS[attempt.phase](engine, carried)) === "leave") return;
+    try {
+      if ((await STEPS[attempt.phase](engine, carried)) === "leave") return;
+    } catch (error) {
+      contain(engine, id, error);
+    }
   }
 }
+
+/** What goes wrong in one attempt's place (its worktree is gone, git refuses there) fails that attempt and not the run.
+ *  Anything else is thrown on: a store that cannot be written, a mistake of ours. */
+function contain(engine: Engine, id: number, error: unknown): void {
+  const carried = readCarried(engine, id);
+  if (!carried || !(error instanceof OwtError) || !CONTAINED.has(error.code)) throw error;
+  const { attempt, run, task } = carried;
+  if (attempt.phase === "tidy") {
+    const text = `kept ${attempt.worktree}: ${error.message}`;
+    engine.store.transaction(() => {
+      appendEvent(engine.store, engine.now(), { run: run.id, task: task.id, attempt: id }, { kind: "note", text });
+      moveAttempt(engine.store, engine.now(), attempt, "closed");
+    });
+    return;
+  }
+  if (attempt.outcome !== null || attempt.phase === "advance" || attempt.phase === "agent") throw error;
+  finish(engine, carried, { kind: "failed", reason: error.message });
+}
+
+const CONTAINED = new Set<ErrorCode>(["tool-failed", "environment", "wrong-state", "usage"]);
 
 function readCarried(engine: Engine, id: number): Carried | null {
   const attempt = readAttempt(engine.store, id);

@@ -1,13 +1,16 @@
 /** After the agent: what it left is committed on its branch, and the attempt is judged from events, exit and git. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Evidence, gather, noEvidence } from "../agents/agent.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { readLines } from "../lib/lines.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
+import { readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { findPlace } from "../git/place.ts";
+import { createWorktree } from "../git/worktree.ts";
 import { appendEvent } from "../store/events.ts";
 import { setUsage } from "../store/attempts.ts";
 import { readLaunch, sweepOrphans } from "../system/launch.ts";
@@ -24,6 +27,10 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const { run, task, attempt } = carried;
   const byHand = task.next.kind === "by-hand";
   if (!byHand) await sweepIfNeeded(engine, attemptDir(engine, attempt.id));
+  // An agent that removed its own worktree still has its commits: they are taken up in a new one.
+  const tip = await readRef(engine.repo, attempt.branch);
+  if (!existsSync(attempt.worktree) && tip)
+    await createWorktree(engine.repo, { path: attempt.worktree, branch: attempt.branch, base: tip });
   const place = findPlace(engine.repo, attempt.worktree);
   if (place) await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] });
   const leftovers = await commitLeftovers(engine.repo, attempt.worktree, {
