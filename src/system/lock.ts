@@ -12,7 +12,8 @@ export function prepareLock(path: string): LockTry {
   return {
     take() {
       try {
-        db.exec("pragma locking_mode = exclusive; begin exclusive");
+        // Not in locking mode "exclusive": that keeps the read lock of a try that failed, and of two such candidates neither ever gets in.
+        db.exec("begin exclusive");
         return true;
       } catch (error) {
         if (error instanceof Error && "errcode" in error && Number(error.errcode) === 5) return false;

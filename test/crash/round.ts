@@ -24,7 +24,7 @@ type Owt = { child: ChildProcess; ended: Promise<number | null>; isOver: boolean
 type Moment = { after: number } | { intent: string; after: number } | "never";
 
 /** So long one process may take before it counts as hung. A lost agent waits for up to 10 s. */
-const HUNG_MS = 90_000;
+const HUNG_MS = 45_000;
 const MOST_REBOOTS = 2;
 const MOST_CRASHES = 3;
 

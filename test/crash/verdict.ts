@@ -150,7 +150,7 @@ function belongsTo(pid: string, dir: string): boolean {
   if (state === undefined || state === "Z" || state === "X") return false;
   const cwd = linkOf(`/proc/${pid}/cwd`);
   const words = `${readProc(pid, "cmdline")}\0${readProc(pid, "environ")}`;
-  return cwd === dir || cwd.startsWith(dir + sep) || words.includes(dir);
+  return cwd === dir || cwd.startsWith(dir + sep) || words.includes(dir + sep);
 }
 
 /** We and those who started us have the folder's name in our arguments. */
