@@ -63,8 +63,9 @@ export function describeOutcome(outcome: Outcome): string {
     case "billing":
     case "budget":
     case "turns":
+      return `${outcome.kind}: ${firstLine(outcome.reason)}`;
     case "failed":
-      return `${outcome.kind === "failed" ? "failed" : outcome.kind}: ${firstLine(outcome.reason)}`;
+      return firstLine(outcome.reason);
     default: {
       const never: never = outcome;
       return never;

@@ -10,14 +10,13 @@ import { readTree } from "../git/commit.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { findPlace } from "../git/place.ts";
-import { createWorktree } from "../git/worktree.ts";
 import { appendEvent } from "../store/events.ts";
 import { setUsage } from "../store/attempts.ts";
 import { readLaunch, sweepOrphans } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
-import { verifyCommands } from "./task-steps.ts";
+import { ensureWorktree, verifyCommands } from "./task-steps.ts";
 import { environmentFiles } from "./workspace.ts";
 
 /** Larger files are never committed by us. */
@@ -29,8 +28,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   if (!byHand) await sweepIfNeeded(engine, attemptDir(engine, attempt.id));
   // An agent that removed its own worktree still has its commits: they are taken up in a new one.
   const tip = await readRef(engine.repo, attempt.branch);
-  if (!existsSync(attempt.worktree) && tip)
-    await createWorktree(engine.repo, { path: attempt.worktree, branch: attempt.branch, base: tip });
+  if (!existsSync(attempt.worktree) && tip) await ensureWorktree(engine, carried, tip);
   const place = findPlace(engine.repo, attempt.worktree);
   if (place) await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] });
   const leftovers = await commitLeftovers(engine.repo, attempt.worktree, {

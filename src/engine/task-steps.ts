@@ -1,4 +1,5 @@
 /** The phases of an attempt in its own worktree: making it, setting it up, checking what the agent left. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { slug } from "../core/names.ts";
@@ -11,7 +12,8 @@ import { commitLeftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { startMerge, type StartedMerge } from "../git/merge.ts";
 import { moveBack } from "../git/move.ts";
-import { createWorktree, type CreateRefused } from "../git/worktree.ts";
+import { removeWorktree } from "../git/remove.ts";
+import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine } from "./engine.ts";
@@ -23,7 +25,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
   const { attempt } = carried;
   // A conversation that goes on finds its branch where it left it, even if somebody removed the worktree.
   const base = (attempt.continues === null ? null : await readRef(engine.repo, attempt.branch)) ?? attempt.base;
-  const made = await createWorktree(engine.repo, { path: attempt.worktree, branch: attempt.branch, base });
+  const made = await ensureWorktree(engine, carried, base);
   if ("refused" in made) {
     finish(engine, carried, { kind: "failed", reason: describeRefusal(attempt, made) });
     return "on";
@@ -39,6 +41,23 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
   }
   moveOn(engine, carried, setupCommands(engine, attempt.worktree).commands.length > 0 ? "setup" : "launch");
   return "on";
+}
+
+/** The attempt's worktree on its branch. Where somebody deleted its files, git's record of it is cleared first. */
+export async function ensureWorktree(
+  engine: Engine,
+  { run, task, attempt }: Carried,
+  base: string,
+): Promise<Worktree | CreateRefused> {
+  if (!existsSync(attempt.worktree)) {
+    const rescue = {
+      id: `${run.id}-${slug(task.key)}-${attempt.id}-gone`,
+      note: `${attempt.worktree} was deleted`,
+      at: engine.now(),
+    };
+    await removeWorktree(engine.repo, attempt.worktree, { keep: [`refs/heads/${attempt.branch}`], save: true, rescue });
+  }
+  return createWorktree(engine.repo, { path: attempt.worktree, branch: attempt.branch, base });
 }
 
 /** Puts a follow-up's merge into the worktree. */

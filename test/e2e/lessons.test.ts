@@ -45,7 +45,7 @@ test("a failed attempt is tried again before the task fails", async () => {
   rig.ok("config", "approve", "--yes");
   expect((await rig.owt("run", "--yes")).code).toBe(0);
   const { task: shown } = await rig.json<{ task: { attempts: { outcome: string }[] } }>("task", "show", "shop/E01");
-  expect(shown.attempts.map((each) => each.outcome)).toEqual(["failed: exit 3", "done"]);
+  expect(shown.attempts.map((each) => each.outcome)).toEqual(["exit 3", "done"]);
 });
 
 test("an agent is never started with its permission checks switched off", async () => {

@@ -46,7 +46,6 @@ export class Rig implements AsyncDisposable {
       XDG_STATE_HOME: join(home, "state"),
       XDG_CONFIG_HOME: join(home, "config"),
       XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? home, ".cache"),
-      GIT_CONFIG_GLOBAL: join(home, "gitconfig"),
       GIT_CONFIG_NOSYSTEM: "1",
       NO_COLOR: "1",
       ...options.env,
@@ -55,7 +54,7 @@ export class Rig implements AsyncDisposable {
     mkdirSync(rig.root, { recursive: true });
     mkdirSync(join(home, "home"));
     writeFileSync(
-      join(home, "gitconfig"),
+      join(home, "home", ".gitconfig"),
       "[user]\nname = Test User\nemail = test@localhost\n[init]\ndefaultBranch = main\n[advice]\ndetachedHead = false\n",
     );
     rig.git("init", "-q");
