@@ -91,6 +91,7 @@ function allowedTools(configured: string[], verify: string[]): string[] {
 }
 
 function completedUpstreams(engine: Engine, needs: string[], run: string): string[] {
+  if (needs.length === 0) return [];
   const done = new Set(
     readTasks(engine.store, run)
       .filter((task) => task.state === "done")

@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { readFacts } from "./facts.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { adminIds, findPlace, readHead, readText, recordedRoot } from "./place.ts";
@@ -97,7 +98,7 @@ export async function notNear(repo: Repo, wanted: readonly Oid[], descendant: Oi
   let left = reads;
   for (const oid of seen) {
     if (missing.size === 0 || left-- === 0) break;
-    for (const parent of await parentsOrNone(repo, oid)) {
+    for (const parent of (await readFacts(repo, oid))?.parents ?? []) {
       seen.add(parent);
       missing.delete(parent);
     }
@@ -105,26 +106,11 @@ export async function notNear(repo: Repo, wanted: readonly Oid[], descendant: Oi
   return [...missing];
 }
 
-/** A commit's name is a hash of its parents among other things, so what was read once holds for ever, in every repository. */
-const parentsOf = new Map<Oid, Oid[]>();
-const MAX_PARENTS = 50_000;
-
 /** The parents of a commit, first parent first. */
-export async function readParents(repo: Repo, commit: Oid): Promise<Oid[]> {
-  if ((await repo.live.info(commit))?.type !== "commit")
-    throw new OwtError("tool-failed", `${commit} is not a commit of ${repo.root}`);
-  return parentsOrNone(repo, commit);
-}
-
-/** In a shallow clone the last commits name parents that are not there. */
-async function parentsOrNone(repo: Repo, commit: Oid): Promise<Oid[]> {
-  const object = await repo.live.contents(commit);
-  if (object?.type !== "commit") return [];
-  const header = object.content.toString("latin1").split("\n\n", 1)[0]!;
-  const parents = [...header.matchAll(/^parent ([0-9a-f]+)$/gm)].map((match) => match[1]!);
-  if (parentsOf.size >= MAX_PARENTS) parentsOf.clear();
-  parentsOf.set(commit, parents);
-  return parents;
+export async function readParents(repo: Repo, commit: Oid): Promise<readonly Oid[]> {
+  const facts = await readFacts(repo, commit);
+  if (facts === null) throw new OwtError("tool-failed", `${commit} is not a commit of ${repo.root}`);
+  return facts.parents;
 }
 
 /** The branch that a worktree (default: the one we were opened from) is on; null when it is detached. */

@@ -1,6 +1,7 @@
 /** Trees and commit objects. A commit is written without a process: its bytes and its name are documented, and a spawned `commit-tree`
  *  would cost ten times as much. (A live `hash-object --stdin-paths` cannot be asked: it answers only when it ends.) */
 import { OwtError } from "../core/errors.ts";
+import { isKnown, readFacts, rememberFacts } from "./facts.ts";
 import { fieldsOf, git, type Identity, type Oid } from "./git.ts";
 import { writeLooseObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
@@ -12,19 +13,23 @@ export type NewCommit = { tree: Oid; parents: readonly Oid[]; message: string; i
 
 /** The tree of a commit. Throws when there is no such commit. */
 export async function readTree(repo: Repo, commit: Oid): Promise<Oid> {
-  const info = await repo.live.info(`${commit}^{tree}`);
-  if (info === null) throw new OwtError("tool-failed", `no commit ${commit} in ${repo.root}`);
-  return info.oid;
+  const facts = await readFacts(repo, commit);
+  if (facts === null) throw new OwtError("tool-failed", `no commit ${commit} in ${repo.root}`);
+  return facts.tree;
 }
 
 /** Writes a commit object that is on disk when this returns. It points to nothing by itself: move a ref to it. */
 export async function writeCommit(repo: Repo, commit: NewCommit): Promise<Oid> {
   const content = renderCommit(commit, new Date());
   for (const oid of [commit.tree, ...commit.parents]) {
-    if ((await repo.live.info(oid)) === null)
+    if (!isKnown(repo, oid) && (await repo.live.info(oid)) === null)
       throw new OwtError("internal", `a commit of ${oid}, which does not exist`);
   }
-  if (repo.plainLayout) return writeLooseObject(repo, "commit", content);
+  if (repo.plainLayout) {
+    const oid = writeLooseObject(repo, "commit", content);
+    rememberFacts(repo, oid, commit);
+    return oid;
+  }
   const args = ["hash-object", "-t", "commit", "-w", "--stdin"];
   return (await git(repo, args, { input: content, durable: true })).stdout.trim();
 }

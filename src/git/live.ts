@@ -1,6 +1,6 @@
 /** The two git processes that a repository keeps: one reads refs and objects, one moves refs. A spawned `rev-parse` or `update-ref` costs
  *  about 2 ms and blocks Node; these answer in 0.1–0.2 ms. They survive gc, repack and pack-refs beside them. */
-import { open } from "node:fs/promises";
+import { closeSync, fsyncSync, openSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { cleanEnv, gitFlags, identityEnv, type Oid } from "./git.ts";
@@ -53,7 +53,7 @@ export class Live {
     for (let tries = 1; ; tries++) {
       try {
         await this.#writer.request(text, takeCommitted);
-        await this.#syncDirectories(changes);
+        this.#syncDirectories(changes);
         return true;
       } catch (error) {
         if (!(error instanceof LiveEnded)) throw error;
@@ -76,25 +76,33 @@ export class Live {
   }
 
   /** git syncs the ref but never the directory that got its name. */
-  async #syncDirectories(changes: readonly RefChange[]): Promise<void> {
+  #syncDirectories(changes: readonly RefChange[]): void {
     const directories = new Set<string>();
-    for (const { ref, to } of changes) {
+    for (const { ref, from, to } of changes) {
       if (to === null) continue;
       const stop = join(this.#commonDir, "refs");
-      for (let dir = dirname(join(this.#commonDir, ref)); dir.startsWith(stop + sep); dir = dirname(dir))
-        directories.add(dir);
+      let dir = dirname(join(this.#commonDir, ref));
+      directories.add(dir);
+      // Only a new ref can have brought new directories with it.
+      while (from === null && dirname(dir).startsWith(stop + sep)) directories.add((dir = dirname(dir)));
     }
-    for (const directory of directories) await syncDirectory(directory);
+    for (const directory of directories) syncDirectory(directory);
   }
 }
 
 /** Makes the names in a directory durable. A directory that is gone (refs were packed meanwhile) has nothing to keep. */
-export async function syncDirectory(path: string): Promise<void> {
+export function syncDirectory(path: string): void {
+  let folder: number;
   try {
-    await using handle = await open(path, "r");
-    await handle.sync();
+    folder = openSync(path, "r");
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
+    throw error;
+  }
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }
 

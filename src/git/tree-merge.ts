@@ -2,6 +2,7 @@
  *  merge decides: contents, renames, attributes and drivers are its business. For paths that only one side changed the answers are equal
  *  (a directory that one side renamed away and the other changed is such a path). */
 import { readParents } from "./branch.ts";
+import { readTree } from "./commit.ts";
 import type { Oid } from "./git.ts";
 import { writeLooseObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
@@ -19,14 +20,8 @@ export async function mergeDisjoint(repo: Repo, ours: Oid, theirs: Oid): Promise
   if (!repo.plainLayout) return null;
   const base = await findBase(repo, ours, theirs);
   if (base === null) return null;
-  const [b, o, t] = await Promise.all([base, ours, theirs].map((commit) => treeOf(repo, commit)));
+  const [b, o, t] = await Promise.all([base, ours, theirs].map((commit) => readTree(repo, commit)));
   return mergeEntries(repo, { mode: TREE, oid: b! }, { mode: TREE, oid: o! }, { mode: TREE, oid: t! });
-}
-
-async function treeOf(repo: Repo, commit: Oid): Promise<Oid> {
-  const info = await repo.live.info(`${commit}^{tree}`);
-  if (info === null) throw new Error(`no commit ${commit}`);
-  return info.oid;
 }
 
 /** The one merge base of a branch that was cut from `ours` and went straight on; null when the history is less simple than that. */
@@ -35,7 +30,7 @@ async function findBase(repo: Repo, ours: Oid, theirs: Oid): Promise<Oid | null>
   const own: Oid[] = [];
   let base: Oid | null = theirs;
   while (base !== null && !trunk.has(base)) {
-    const parents: Oid[] = await readParents(repo, base);
+    const parents: readonly Oid[] = await readParents(repo, base);
     if (parents.length !== 1 || own.push(base) > NEAR) return null;
     base = parents[0]!;
   }
@@ -66,14 +61,16 @@ async function isPartOf(repo: Repo, own: Oid[], ours: Oid, trunk: Map<Oid, numbe
 }
 
 async function mergeEntries(repo: Repo, base: Entry, ours: Entry, theirs: Entry): Promise<Oid | null> {
-  const [b, o, t] = await Promise.all([base, ours, theirs].map((entry) => readTree(repo, entry.oid)));
+  const [b, o, t] = await Promise.all([base, ours, theirs].map((entry) => readEntries(repo, entry.oid)));
   const merged: Tree = new Map();
   for (const name of new Set([...o!.keys(), ...t!.keys()])) {
     const entry = await mergeEntry(repo, b!.get(name), o!.get(name), t!.get(name));
     if (entry === null) return null;
     if (entry !== undefined) merged.set(name, entry);
   }
-  return writeLooseObject(repo, "tree", renderTree(merged));
+  const oid = writeLooseObject(repo, "tree", renderTree(merged));
+  rememberEntries(repo, oid, merged);
+  return oid;
 }
 
 /** The entry that both sides lead to; undefined is "not there", null is "ask git". */
@@ -89,7 +86,9 @@ function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
   return a?.oid === b?.oid && a?.mode === b?.mode;
 }
 
-async function readTree(repo: Repo, oid: Oid): Promise<Tree> {
+async function readEntries(repo: Repo, oid: Oid): Promise<Tree> {
+  const recalled = recent.get(repo)?.get(oid);
+  if (recalled !== undefined) return recalled;
   const object = await repo.live.contents(oid);
   if (object?.type !== "tree") throw new Error(`${oid} is not a tree`);
   const bytes = object.content;
@@ -102,7 +101,19 @@ async function readTree(repo: Repo, oid: Oid): Promise<Tree> {
     tree.set(bytes.toString("latin1", space + 1, nul), entry);
     at = nul + 1 + size;
   }
+  rememberEntries(repo, oid, tree);
   return tree;
+}
+
+/** Each merge begins with the trees that the one before ended with. */
+const recent = new WeakMap<Repo, Map<Oid, Tree>>();
+const MAX_RECENT = 256;
+
+function rememberEntries(repo: Repo, oid: Oid, tree: Tree): void {
+  const mine = recent.get(repo) ?? new Map<Oid, Tree>();
+  if (mine.size >= MAX_RECENT) mine.clear();
+  mine.set(oid, tree);
+  recent.set(repo, mine);
 }
 
 /** git orders by bytes, with a directory's name as if it ended in a slash. */
