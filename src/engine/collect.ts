@@ -17,7 +17,7 @@ import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.t
 import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { ensureWorktree, verifyCommands } from "./task-steps.ts";
-import { environmentFiles } from "./workspace.ts";
+import { environmentFiles, knownFiles } from "./workspace.ts";
 
 /** Larger files are never committed by us. */
 const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
@@ -36,9 +36,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     exclude: [...environmentFiles(engine), ".claude/settings.local.json"],
     maxFileBytes: MAX_LEFTOVER_BYTES,
     identity: engine.identity,
+    known: knownFiles(engine),
     message: `${task.spec.title}\n\nLeft uncommitted by the agent and committed by owt.\n\nOwt-Task: ${task.key}`,
   });
   const head = leftovers.tip ?? attempt.base;
+  if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: engine.now() });
   const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
   const evidence = byHand ? null : readEvidence(engine, carried, changed);
   const judged = evidence ? judge(engine, carried, evidence) : byHandOutcome(changed);

@@ -34,6 +34,8 @@ export type Engine = {
   live: Map<number, (cause: StopCause) => void>;
   /** Who the commits of owt are by: the user as git knows them, else a named default. */
   identity: Identity;
+  /** Attempts whose worktree was seen to hold nothing beside their commit, and when (epoch ms). */
+  seenClean: Map<number, { head: string; at: number }>;
   /** One integration at a time in each run. */
   queues: Map<string, Promise<unknown>>;
 };
@@ -49,7 +51,11 @@ export type OpenOptions = {
 
 /** Opens the repository at `cwd` with its store and configuration. */
 export async function openEngine(options: OpenOptions): Promise<Engine> {
+  const launchMode = probeLaunchMode();
   const repo = await openRepo(options.cwd);
+  const identity = readIdentity(repo);
+  // Awaited below; should the configuration be refused before that, this failure is nobody's news.
+  identity.catch(() => {});
   const { config, layers } = loadConfig(repo.root, {
     env: options.env,
     ...(options.flags ? { flags: options.flags } : {}),
@@ -62,12 +68,13 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     layers,
     owtCommand: options.owtCommand,
     env: options.env,
-    launchMode: await probeLaunchMode(),
+    launchMode: await launchMode,
     hurry: options.hurry ?? new AbortController().signal,
     now: Date.now,
     chance: () => randomInt(2 ** 32) / 2 ** 32,
-    identity: await readIdentity(repo),
+    identity: await identity,
     live: new Map(),
+    seenClean: new Map(),
     queues: new Map(),
   };
 }

@@ -153,6 +153,8 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   const { run, task, attempt } = carried;
   const commands = verifyCommands(run, task);
   const dir = join(attemptDir(engine, attempt.id), "verify");
+  // The checks may leave anything behind.
+  engine.seenClean.delete(attempt.id);
   const verdict = await verifyAt(engine, attempt, {
     dir,
     cwd: attempt.worktree,

@@ -11,7 +11,10 @@ import { appendEvent } from "../store/events.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
 import { type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
 import { markerOf } from "./task-steps.ts";
-import { DEPENDENCY_FOLDERS, environmentFiles } from "./workspace.ts";
+import { knownFiles } from "./workspace.ts";
+
+/** How long what was seen counts as seen now; a person may work in the worktree too. */
+const SEEN_HOLDS_MS = 250;
 
 export async function tidyStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { attempt } = carried;
@@ -33,7 +36,10 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
   const about = { run: run.id, task: task.id, attempt: attempt.id };
   const say = (fact: Fact) => appendEvent(engine.store, engine.now(), about, fact);
   const head = await readRef(engine.repo, attempt.branch);
+  const seen = engine.seenClean.get(attempt.id);
+  engine.seenClean.delete(attempt.id);
   const removed = await remove(engine, attempt.worktree, {
+    ...(seen && engine.now() - seen.at < SEEN_HOLDS_MS ? { seenClean: seen.head } : {}),
     keep: [`refs/heads/${run.branch}`],
     id: `${run.id}-${slug(task.key)}-${attempt.id}`,
     note: `attempt ${attempt.number} of ${task.key} (${run.id}) on ${attempt.branch}`,
@@ -83,13 +89,13 @@ export function leaveHome(engine: Engine): void {
 async function remove(
   engine: Engine,
   path: string,
-  options: { keep: string[]; id: string; note: string },
+  options: { keep: string[]; id: string; note: string; seenClean?: string },
 ): Promise<Removed> {
-  const { keep, id, note } = options;
-  const known = [...environmentFiles(engine), ...DEPENDENCY_FOLDERS];
+  const { keep, id, note, seenClean } = options;
   const removed = await removeWorktree(engine.repo, path, {
     keep,
-    known,
+    known: knownFiles(engine),
+    ...(seenClean === undefined ? {} : { seenClean }),
     save: true,
     rescue: { id, note, at: engine.now() },
   });

@@ -15,6 +15,9 @@ export type Change = {
 /** What an attempt tells about its own progress changes nothing about what is to be started or ended. */
 const PROGRESS = new Set<string>([
   "attempt-phase",
+  "attempt-opened",
+  "attempt-ended",
+  "task-integrated",
   "agent-started",
   "agent-said",
   "verify-started",

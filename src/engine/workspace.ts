@@ -23,7 +23,7 @@ import type { Engine } from "./engine.ts";
 const ENV_FILES = [".env", ".env.local", ".env.development", ".env.development.local"];
 
 /** Folders that the project makes again from its lockfile or its sources; never saved, never in the way of a removal. */
-export const DEPENDENCY_FOLDERS = [
+const DEPENDENCY_FOLDERS = [
   "node_modules",
   ".venv",
   "venv",
@@ -48,6 +48,11 @@ export function environmentFiles(engine: Engine): string[] {
   return [...new Set([...ENV_FILES, ...engine.config.environment.env_files])].filter((name) =>
     isInside(engine.repo.root, name),
   );
+}
+
+/** Ignored files in a worktree that need no saving: brought by us, or made again by the project. */
+export function knownFiles(engine: Engine): string[] {
+  return [...environmentFiles(engine), ...DEPENDENCY_FOLDERS];
 }
 
 /** Copies the environment files that the main checkout has and the worktree lacks, private and with the paths adjusted.

@@ -26,6 +26,8 @@ export type InspectOptions = {
   keep: readonly string[];
   /** Ignored files and directories that we brought or can make again (env files, `node_modules`), from the worktree's top. */
   known?: readonly string[];
+  /** The caller saw, a moment ago and with everything that worked there ended, that the files are exactly those of this commit. */
+  seenClean?: Oid;
 };
 
 /** What would have to be saved, and what forbids touching the worktree. */
@@ -58,10 +60,11 @@ export type Holdings = {
 export async function inspectWorktree(repo: Repo, path: string, options: InspectOptions): Promise<Holdings> {
   const place = placeAt(repo, path);
   const gone = !existsSync(place.root);
-  const [head, files] = await Promise.all([
-    readHead(repo, place),
-    gone ? null : readFiles(place, options.known ?? [], repo.objectFormat === "sha256" ? 32 : 20),
-  ]);
+  const oidBytes = repo.objectFormat === "sha256" ? 32 : 20;
+  const head = await readHead(repo, place);
+  const isSeenClean =
+    options.seenClean !== undefined && options.seenClean === head.oid && !gone && !hidesSomething(place, oidBytes);
+  const files = gone ? null : isSeenClean ? NO_FILES : await readFiles(place, options.known ?? [], oidBytes);
   const [commits, dropped] = await Promise.all([unkept(repo, head, options.keep), findDropped(repo, place, head)]);
   return {
     place,
@@ -110,6 +113,12 @@ async function readFiles(place: Place, known: readonly string[], oidBytes: numbe
   }
 }
 
+/** What `status` would have been silent about is not seen either. */
+function hidesSomething(place: Place, oidBytes: number): boolean {
+  const special = readSpecialEntries(join(place.gitDir, "index"), oidBytes);
+  return special === null || special.overlooked.length + special.links.length > 0;
+}
+
 type Special = SpecialEntries;
 
 /** Index entries that `status` is silent about: marked skip-worktree or assume-unchanged, and submodules. */
@@ -143,7 +152,8 @@ function sortFiles(place: Place, status: Status, special: Special, known: readon
   };
 }
 
-function holdsUnknown(root: string, path: string, known: readonly string[]): boolean {
+/** Whether an ignored file or directory (`/` at its end) holds something that is not in `known`. */
+export function holdsUnknown(root: string, path: string, known: readonly string[]): boolean {
   if (isKnown(path, known)) return false;
   if (!path.endsWith("/")) return true;
   const entries = readdirSync(join(root, path), { withFileTypes: true });

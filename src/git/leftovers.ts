@@ -5,6 +5,7 @@ import { OwtError } from "../core/errors.ts";
 import { branchRef, checkedOutWhere, isAncestor, moveRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, readIdentity, readTree, writeCommit } from "./commit.ts";
 import { findOpenPaths, type Open } from "./conflicts.ts";
+import { holdsUnknown } from "./inspect.ts";
 import { git, type Identity, type Oid, type Place } from "./git.ts";
 import { inProgress, isMainPlace, lstatInside, placeAt, readHead, readText, type Head } from "./place.ts";
 import type { Repo } from "./repo.ts";
@@ -17,6 +18,8 @@ export type LeftoversOptions = {
   exclude: readonly string[];
   /** Larger files are not committed. Default: 10 MB. */
   maxFileBytes?: number;
+  /** Ignored files that need no saving, as in `inspectWorktree`. With it, `isClean` is answered. */
+  known?: readonly string[];
   message: string;
   /** Who the commit is by. Default: the user as git knows them, else the named default. */
   identity?: Identity;
@@ -39,6 +42,8 @@ export type Leftovers = {
   /** What was found and not committed. It is still in the worktree. */
   left: { path: string; reason: LeftReason }[];
   blocked: Blocked | null;
+  /** Nothing is in the worktree now but what `tip` holds and what is `known`. */
+  isClean: boolean;
   /** Where the task's branch stands now; null when it does not exist. */
   tip: Oid | null;
   /** Where the agent had left HEAD. */
@@ -57,7 +62,10 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
   const place = placeAt(repo, worktree);
   if (isMainPlace(place))
     throw new OwtError("internal", `${worktree} is the user's own checkout: nothing is committed there`);
-  const [head, status] = await Promise.all([readHead(repo, place), readStatus(place)]);
+  const [head, status] = await Promise.all([
+    readHead(repo, place),
+    readStatus(place, { ignored: options.known !== undefined }),
+  ]);
   const branchTip = (await repo.live.info(branchRef(options.branch)))?.oid ?? null;
   const merging = await readMerging(repo, place, head);
   const open = await findOpenPaths(repo, place, status, merging);
@@ -65,6 +73,7 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
   const report: Leftovers = {
     commit: null,
     left: [...open, ...refused],
+    isClean: false,
     blocked: null,
     tip: branchTip,
     head,
@@ -86,7 +95,13 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
     return { ...report, blocked: "head-elsewhere" };
   if (head.branch !== options.branch) await git(place, ["symbolic-ref", "HEAD", branchRef(options.branch)]);
   await dropMergeState(place, commit);
-  return { ...report, commit, tip, identity: commit === null ? null : identity };
+  const isClean =
+    options.known !== undefined && refused.length === 0 && holdsNothingIgnored(place, status, options.known);
+  return { ...report, commit, tip, isClean, identity: commit === null ? null : identity };
+}
+
+function holdsNothingIgnored(place: Place, status: Status, known: readonly string[]): boolean {
+  return !status.ignored.some((path) => holdsUnknown(place.root, path, known));
 }
 
 /** The commit to build on: HEAD, when the task's branch is there or can be fast-forwarded to it. */

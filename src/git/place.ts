@@ -48,14 +48,20 @@ export function findPlace(repo: Repo, path: string): Place | null {
   const root = resolvePath(path);
   if (root === repo.root) return { gitDir: repo.gitDir, commonDir: repo.commonDir, root };
   const hint = hintedId(root);
-  const ids = hint === null ? adminIds(repo) : [hint, ...adminIds(repo)];
-  for (const id of ids) {
-    const gitDir = join(repo.commonDir, "worktrees", id);
-    if (recordedRoot(gitDir) !== root) continue;
-    ensureOwnCommonDir(repo, gitDir);
-    return { gitDir, commonDir: repo.commonDir, root };
+  const hinted = hint === null ? null : placeOfEntry(repo, hint, root);
+  if (hinted !== null) return hinted;
+  for (const id of adminIds(repo)) {
+    const place = placeOfEntry(repo, id, root);
+    if (place !== null) return place;
   }
   return null;
+}
+
+function placeOfEntry(repo: Repo, id: string, root: string): Place | null {
+  const gitDir = join(repo.commonDir, "worktrees", id);
+  if (recordedRoot(gitDir) !== root) return null;
+  ensureOwnCommonDir(repo, gitDir);
+  return { gitDir, commonDir: repo.commonDir, root };
 }
 
 /** The worktree at `path`. Throws `wrong-state` when the repository has none there. */

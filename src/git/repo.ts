@@ -37,31 +37,22 @@ const PLAIN_EXTENSIONS = new Set([
 /** Opens the repository that `cwd` is in, from its main worktree or from a linked one.
  *  Throws `environment` outside a repository, in a bare one, and in one without a commit. */
 export async function openRepo(cwd: string): Promise<Repo> {
-  const [common, own, bare, top, head] = await Promise.all([
-    ask(cwd, ["--path-format=absolute", "--git-common-dir"]),
-    ask(cwd, ["--path-format=absolute", "--git-dir"]),
-    ask(cwd, ["--is-bare-repository"]),
-    ask(cwd, ["--show-toplevel"]),
-    ask(cwd, ["--quiet", "--verify", "HEAD^{commit}"]),
-  ]);
-  if (common.code !== 0) throw outside(cwd, common.stderr);
-  const commonDir = await realpath(answer(common));
-  if (answer(bare) === "true") throw bareRepository(cwd);
-  if (top.code !== 0) {
-    throw new OwtError("environment", `${cwd} is inside a git directory, not in a worktree`, {
-      hint: "go to the top of the checkout",
-    });
-  }
+  const where = (await askAtOnce(cwd)) ?? (await askOneByOne(cwd));
+  const commonDir = await realpath(where.common);
   const settings = await readLayout(commonDir);
-  const here = await realpath(answer(top));
-  const isMain = (await realpath(answer(own))) === commonDir;
+  const here = await realpath(where.top);
+  const isMain = (await realpath(where.own)) === commonDir;
   const root = isMain ? here : await mainRoot(commonDir, settings);
-  if (head.code !== 0) {
+  const live = new Live(commonDir);
+  const hasCommit = isMain
+    ? (await live.info("HEAD^{commit}")) !== null
+    : (await ask(cwd, ["--quiet", "--verify", "HEAD^{commit}"])).code === 0;
+  if (!hasCommit) {
+    await live.close();
     throw new OwtError("environment", `${here} has no commit yet`, {
       hint: "make a first commit: git commit --allow-empty -m start",
     });
   }
-  const live = new Live(commonDir);
   const close = async (): Promise<void> => {
     await live.close();
     await closeHelpers();
@@ -79,6 +70,34 @@ export async function openRepo(cwd: string): Promise<Repo> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+type Where = { common: string; own: string; top: string };
+
+/** All three in one answer; null where something is unusual: an error to be told apart, a path with a line break. */
+async function askAtOnce(cwd: string): Promise<Where | null> {
+  const asked = ["--path-format=absolute", "--is-bare-repository", "--git-common-dir", "--git-dir", "--show-toplevel"];
+  const { code, stdout } = await ask(cwd, asked);
+  const [bare, common, own, top, ...more] = stdout.split("\n");
+  if (code !== 0 || bare !== "false" || !common || !own || !top || more.length !== 1) return null;
+  return { common, own, top };
+}
+
+async function askOneByOne(cwd: string): Promise<Where> {
+  const [common, own, bare, top] = await Promise.all([
+    ask(cwd, ["--path-format=absolute", "--git-common-dir"]),
+    ask(cwd, ["--path-format=absolute", "--git-dir"]),
+    ask(cwd, ["--is-bare-repository"]),
+    ask(cwd, ["--show-toplevel"]),
+  ]);
+  if (common.code !== 0) throw outside(cwd, common.stderr);
+  if (answer(bare) === "true") throw bareRepository(cwd);
+  if (top.code !== 0) {
+    throw new OwtError("environment", `${cwd} is inside a git directory, not in a worktree`, {
+      hint: "go to the top of the checkout",
+    });
+  }
+  return { common: answer(common), own: answer(own), top: answer(top) };
 }
 
 function isPlain(settings: Map<string, string>): boolean {
