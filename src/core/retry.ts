@@ -10,7 +10,7 @@ export type Consequence =
   | { do: "fail"; reason: string };
 
 /** Waiting time before try number `failures + 1`: 2 s, 4 s, 8 s … at most 5 minutes. `chance` in [0, 1) spreads it. */
-export function backoffMs(failures: number, chance: number): number {
+function backoffMs(failures: number, chance: number): number {
   return Math.round(Math.min(300_000, 2_000 * 2 ** failures) * (0.75 + chance / 2));
 }
 

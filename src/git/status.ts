@@ -26,7 +26,7 @@ export async function readStatus(place: Place, options: { ignored?: boolean; ind
 }
 
 /** Parses `status --porcelain=v2 -z --no-renames`. */
-export function parseStatus(stdout: string): Status {
+function parseStatus(stdout: string): Status {
   const status: Status = { changes: [], unmerged: [], untracked: [], ignored: [] };
   for (const line of fieldsOf(stdout)) {
     if (line.startsWith("? ")) status.untracked.push(line.slice(2));
