@@ -93,15 +93,21 @@ function pick(env: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record
   return picked;
 }
 
-/** Leaves out the folders that `npm run` put in front: those of the Node that runs us, when it is a package. */
+/** Leaves out what `npm run` puts in front: the folder of the Node that runs us, when that is a package, and the
+ *  `node_modules/.bin` of our package and of every folder above it. */
 function withoutOurTools(path: string): string {
   const ours = dirname(process.execPath);
-  const fromPackage = ours.includes(`${sep}node_modules${sep}`);
-  const bin = fromPackage
-    ? `${ours.slice(0, ours.indexOf(`${sep}node_modules${sep}`))}${sep}node_modules${sep}.bin`
-    : null;
+  const [root] = ours.split(`${sep}node_modules${sep}`, 1);
+  if (root === undefined || root === ours) return path;
+  const isOurs = (folder: string) => {
+    if (folder === ours || folder.endsWith("node-gyp-bin")) return true;
+    const owner = folder.endsWith(BIN) ? folder.slice(0, -BIN.length) : null;
+    return owner !== null && (root === owner || root.startsWith(`${owner}${sep}`));
+  };
   return path
     .split(delimiter)
-    .filter((folder) => !(fromPackage && (folder === ours || folder === bin)) && !folder.endsWith("node-gyp-bin"))
+    .filter((folder) => !isOurs(folder))
     .join(delimiter);
 }
+
+const BIN = `${sep}node_modules${sep}.bin`;

@@ -132,7 +132,16 @@ async function isUp(l: Launch): Promise<void> {
 
 function killAll(l: Launch): void {
   for (let left = survivorsIn(l.cwd); left.length > 0; left = survivorsIn(l.cwd))
-    for (const line of left) process.kill(Number.parseInt(line, 10), "SIGKILL");
+    for (const line of left) killIfThere(Number.parseInt(line, 10));
+}
+
+/** It may have gone since it was counted. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
 }
 
 function tree(mode: LaunchMode): Launch {

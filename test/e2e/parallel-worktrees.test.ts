@@ -39,7 +39,9 @@ test("16 creations at once, ten rounds, beside three agents that commit, fetch a
   runGit(at.top, "clone", "-q", "--bare", at.root, "remote.git");
   runGit(at.root, "remote", "add", "origin", join(at.top, "remote.git"));
   runGit(at.root, "fetch", "-q", "origin");
-  const agents = Array.from({ length: AGENTS }, (_, n) => startAgent(at, n));
+  // All of them before the first agent works: these are made by plain git, which breaks others.
+  const places = Array.from({ length: AGENTS }, (_, n) => makeAgentPlace(at, n));
+  const agents = places.map((path, n) => startAgent(at, path, n));
 
   let created = 0;
   const failed: unknown[] = [];
@@ -78,10 +80,14 @@ test("16 creations at once, ten rounds, beside three agents that commit, fetch a
   runGit(at.root, "fsck", "--strict");
 });
 
-async function startAgent(at: Scratch, n: number): Promise<string[]> {
+function makeAgentPlace(at: Scratch, n: number): string {
   const path = join(at.top, `agent-${n}`);
   mkdirSync(at.top, { recursive: true });
   runGit(at.root, "worktree", "add", "-q", "--no-track", "-b", `agent-${n}`, path);
+  return path;
+}
+
+async function startAgent(at: Scratch, path: string, n: number): Promise<string[]> {
   const out = join(at.top, `agent-${n}.out`);
   const env = {
     ...process.env,

@@ -1,0 +1,32 @@
+import { delimiter, dirname } from "node:path";
+import { expect, test } from "vitest";
+import { agentEnvironment, commandEnvironment } from "./environment.ts";
+
+const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
+
+test("what npm run put in front of the PATH is gone, what the user put there stays", () => {
+  const PATH = [
+    `${root}/node_modules/.bin`,
+    `${dirname(root)}/node_modules/.bin`,
+    "/node_modules/.bin",
+    dirname(process.execPath),
+    "/elsewhere/node_modules/.bin",
+    "/usr/bin",
+  ].join(delimiter);
+  expect(commandEnvironment({ PATH }, [])["PATH"]).toBe(["/elsewhere/node_modules/.bin", "/usr/bin"].join(delimiter));
+});
+
+test("an agent gets its login, a check does not; nobody gets what is not named", () => {
+  const env = {
+    ANTHROPIC_API_KEY: "key",
+    CLAUDE_CONFIG_DIR: "/c",
+    CLAUDECODE: "1",
+    CLAUDE_CODE_SESSION_ID: "s",
+    GIT_DIR: "/x",
+    SECRET: "s",
+    LC_ALL: "C",
+    MINE: "1",
+  };
+  expect(commandEnvironment(env, ["MINE"])).toEqual({ LC_ALL: "C", MINE: "1" });
+  expect(agentEnvironment(env, [])).toEqual({ LC_ALL: "C", ANTHROPIC_API_KEY: "key", CLAUDE_CONFIG_DIR: "/c" });
+});
