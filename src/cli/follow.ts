@@ -1,7 +1,7 @@
 /** Follows a run until it is settled: carries or watches it, narrates, asks on a terminal, and prints the summary. */
 import { OwtError } from "../core/errors.ts";
 import { type TaskView, viewTasks } from "../core/view.ts";
-import { carryOrWatch } from "../engine/carry.ts";
+import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
 import { answerTask } from "../engine/tasks.ts";
@@ -14,41 +14,50 @@ import { renderSummary } from "./summary.ts";
 
 export type FollowOptions = { json?: boolean };
 
-/** Follows the run and sets the exit code by how it stands then. */
+/** Follows the run and sets the exit code by how it stands then. Ctrl-C parks what this process carries; as a viewer it
+ *  only closes the view. */
 export async function followRun(io: Io, engine: Engine, runId: string, options: FollowOptions): Promise<void> {
-  io.signal.addEventListener("abort", () => tell(io, "stopping the agents; once more to stop them at once"), {
-    once: true,
-  });
+  let carries = false;
+  const watcher: Watcher = {
+    role(role) {
+      carries = role.kind === "holder";
+      if (role.kind === "viewer") tell(io, viewerLine(role.pid));
+    },
+  };
+  const onStop = () => {
+    if (carries) tell(io, "stopping the agents; once more to stop them at once");
+  };
+  io.signal.addEventListener("abort", onStop, { once: true });
   const seen = narrate(io, engine, runId, lastSeq(engine.store));
   try {
     do {
-      await carryOrWatch(engine, runId, roleTeller(io), io.signal);
+      await carryOrWatch(engine, runId, watcher, io.signal);
       seen.flush();
     } while (!io.signal.aborted && (await askPerson(io, engine, runId)));
   } finally {
     seen.stop();
+    io.signal.removeEventListener("abort", onStop);
   }
-  const report = readReport(engine, runId);
-  if (io.signal.aborted) {
-    tell(io, `${runId} is parked, its agents with their conversations; go on with: owt resume`);
-    throw new OwtError("interrupted", "interrupted");
-  }
+  if (io.signal.aborted) throw interrupted(runId, carries);
   const views = viewTasks(readTasks(engine.store, runId), engine.now());
+  const report = readReport(engine, runId);
   answer(io, options, report, renderSummary(io, report, views));
   process.exitCode = exitCodeFor(views);
 }
 
-function roleTeller(io: Io) {
-  return {
-    role: (role: { kind: "holder" } | { kind: "viewer"; pid: number | null }) => {
-      if (role.kind === "viewer") {
-        tell(
-          io,
-          `another owt (pid ${role.pid ?? "unknown"}) carries the runs of this repository; watching, and taking over when it ends`,
-        );
-      }
-    },
-  };
+function viewerLine(pid: number | null): string {
+  const who = pid === null ? "another owt" : `another owt (pid ${pid})`;
+  return `${who} carries the runs of this repository; watching, and taking over when it ends`;
+}
+
+function interrupted(runId: string, carried: boolean): OwtError {
+  return carried
+    ? new OwtError("interrupted", `${runId} is parked, its agents with their conversations`, {
+        hint: "go on with: owt resume",
+      })
+    : new OwtError("interrupted", `the view of ${runId} is closed; the run goes on`, {
+        hint: "see it again: owt resume",
+      });
 }
 
 /** Asks the questions that wait, where somebody sits at the terminal. True when an answer was given. */

@@ -401,6 +401,24 @@ test("a second owt run is a viewer with a clear line, and takes over when the fi
   expect(readFileSync(rig.path("starts"), "utf8")).toBe("x\n");
 });
 
+test("Ctrl-C in a viewer closes the view only", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/shop/epic-01-a.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+  });
+  rig.commit("plan");
+  const first = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  const second = rig.start("run", "--yes");
+  await second.says("another owt");
+  second.child.kill("SIGINT");
+  const closed = await second.ended;
+  expect(closed.code).toBe(130);
+  expect(closed.stderr).toContain("the run goes on");
+  rig.release("gate");
+  expect((await first.ended).code).toBe(0);
+});
+
 test("a plan run again skips what is done, told by its content; --again repeats; a changed task runs", async () => {
   await using rig = Rig.create({
     ".worktreerc": demoConfig,
