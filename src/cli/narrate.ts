@@ -1,6 +1,6 @@
 /** One line per event while a run goes on. */
 import type { Event } from "../core/event.ts";
-import { describeOutcome } from "../core/outcome.ts";
+import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { describePark } from "../core/view.ts";
 import type { Engine } from "../engine/engine.ts";
 import { eventsAfter } from "../store/events.ts";
@@ -45,6 +45,9 @@ export function narrate(io: Io, engine: Engine, run: string, seq: number): { flu
   };
 }
 
+/** Outcomes that another line tells already: red checks, the parked task, the integration. */
+const TOLD_OTHERWISE = new Set<Outcome["kind"]>(["ok", "verify_failed", "asked", "denied", "auth", "billing", "limit"]);
+
 type Line = { mark: string; text: string };
 
 function lineFor(event: Event, paint: Paint): Line | null {
@@ -67,7 +70,7 @@ function lineFor(event: Event, paint: Paint): Line | null {
             text: `${event.where === "run" ? "merged work fails" : "fails"} ${event.command} (exit ${event.code})`,
           };
     case "attempt-ended":
-      return event.outcome.kind === "ok" || event.outcome.kind === "verify_failed"
+      return TOLD_OTHERWISE.has(event.outcome.kind)
         ? null
         : { mark: paint("yellow", "▲"), text: describeOutcome(event.outcome) };
     case "task-integrated":
