@@ -104,7 +104,7 @@ export async function carryAttempt(engine: Engine, id: number): Promise<void> {
  *  Anything else is thrown on: a store that cannot be written, a mistake of ours. */
 function contain(engine: Engine, id: number, error: unknown): void {
   const carried = readCarried(engine, id);
-  if (!carried || !(error instanceof OwtError) || !CONTAINED.has(error.code)) throw error;
+  if (!carried || !(error instanceof Error) || !isOfOnePlace(error)) throw error;
   const { attempt, run, task } = carried;
   if (attempt.phase === "tidy") {
     const text = `kept ${attempt.worktree}: ${error.message}`;
@@ -118,7 +118,14 @@ function contain(engine: Engine, id: number, error: unknown): void {
   finish(engine, carried, { kind: "failed", reason: error.message });
 }
 
+/** Errors that say something about one folder or one git command there. A full disk or an unwritable store concerns every task. */
+function isOfOnePlace(error: Error): boolean {
+  if (error instanceof OwtError) return CONTAINED.has(error.code);
+  return "code" in error && typeof error.code === "string" && CONTAINED_SYSTEM.has(error.code);
+}
+
 const CONTAINED = new Set<ErrorCode>(["tool-failed", "environment", "wrong-state", "usage"]);
+const CONTAINED_SYSTEM = new Set(["ENOENT", "ENOTDIR", "EEXIST", "EACCES", "EPERM", "EROFS", "ENAMETOOLONG", "ELOOP"]);
 
 function readCarried(engine: Engine, id: number): Carried | null {
   const attempt = readAttempt(engine.store, id);

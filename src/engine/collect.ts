@@ -44,7 +44,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
   const evidence = byHand ? null : readEvidence(engine, carried, changed);
   const judged = evidence ? judge(engine, carried, evidence) : byHandOutcome(changed);
-  const outcome = judged.kind === "ok" ? (blockedOutcome(leftovers) ?? judged) : judged;
+  const misread = judged.kind === "ok" || judged.kind === "nothing_done";
+  const outcome = misread ? (blockedOutcome(leftovers, task.next.kind === "conflict") ?? judged) : judged;
   const usage = evidence?.results.findLast((result) => result.usage)?.usage ?? null;
   engine.store.transaction(() => {
     const about = { run: run.id, task: task.id, attempt: attempt.id };
@@ -102,12 +103,17 @@ function readEvidence(engine: Engine, { attempt }: Carried, changed: boolean): E
 }
 
 /** What stands in the way of taking the work as it is, though the agent ended well. */
-function blockedOutcome({ blocked, left, head }: Leftovers): Outcome | null {
+function blockedOutcome({ blocked, left, head }: Leftovers, isConflictTurn: boolean): Outcome | null {
   switch (blocked) {
     case null:
       return null;
     case "unmerged":
-      return { kind: "conflict", files: left.map((each) => each.path) };
+      return isConflictTurn
+        ? { kind: "conflict", files: left.map((each) => each.path) }
+        : {
+            kind: "failed",
+            reason: `the agent left conflicts unresolved in ${left.map((each) => each.path).join(", ")}`,
+          };
     case "rebase-in-progress":
       return { kind: "failed", reason: "the agent left a rebase half done" };
     case "head-elsewhere":

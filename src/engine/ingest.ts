@@ -1,4 +1,5 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
+import { accessSync, constants } from "node:fs";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Run, RunOptions } from "../core/run.ts";
@@ -10,8 +11,9 @@ import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
 import { addTasks, createRun, readRuns, setRunOptions, setWish } from "../store/runs.ts";
 import { readTasks, replaceSpec } from "../store/tasks.ts";
+import { ensureFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
-import { type Engine, findAgent } from "./engine.ts";
+import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import type { Work } from "./work.ts";
 
 /** Where a run begins. `note` says aloud what it builds on. */
@@ -98,6 +100,7 @@ export async function ingest(
   flags: RunFlags,
 ): Promise<{ run: Run; isNew: boolean } | null> {
   const options = runOptions(engine, work, flags);
+  if (work.chosen.length > 0) checkHome(engine);
   const going = flags.again ? undefined : findGoing(engine, work, base);
   if (going) {
     goOn(engine, going, work, {
@@ -185,6 +188,21 @@ function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): void {
     setRunOptions(engine.store, run.id, options);
     setWish(engine.store, engine.now(), run.id, null);
   });
+}
+
+/** The folder that the worktrees are to stand in can be made, before anything starts. */
+function checkHome(engine: Engine): void {
+  const home = worktreeHome(engine);
+  try {
+    ensureFolder(home);
+    accessSync(home, constants.W_OK);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OwtError("environment", `worktrees cannot be made in ${home}: ${why}`, {
+      hint: "name another folder: [run] worktree_directory in .worktreerc",
+      cause,
+    });
+  }
 }
 
 /** Every agent that the work asks for exists, before anything starts. */

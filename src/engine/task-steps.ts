@@ -11,6 +11,7 @@ import { readTree } from "../git/commit.ts";
 import { commitLeftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { startMerge, type StartedMerge } from "../git/merge.ts";
+import { findPlace } from "../git/place.ts";
 import { moveBack } from "../git/move.ts";
 import { removeWorktree } from "../git/remove.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
@@ -18,7 +19,7 @@ import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { verifyAt } from "./verify.ts";
-import { bringEnvironmentFiles, environmentFiles, setUp, setupCommands } from "./workspace.ts";
+import { bringEnvironmentFiles, environmentFiles, knownFiles, setUp, setupCommands } from "./workspace.ts";
 
 /** Branch and worktree, and for a follow-up what it works on: a started merge, or work that came in meanwhile. */
 export async function workspaceStep(engine: Engine, carried: Carried): Promise<StepResult> {
@@ -43,21 +44,37 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
   return "on";
 }
 
-/** The attempt's worktree on its branch. Where somebody deleted its files, git's record of it is cleared first. */
+/** The attempt's worktree on its branch. Where somebody deleted its files, or an agent left its HEAD elsewhere, what is there is saved
+ *  and cleared away first. */
 export async function ensureWorktree(
   engine: Engine,
-  { run, task, attempt }: Carried,
+  carried: Carried,
   base: string,
 ): Promise<Worktree | CreateRefused> {
-  if (!existsSync(attempt.worktree)) {
-    const rescue = {
-      id: `${run.id}-${slug(task.key)}-${attempt.id}-gone`,
-      note: `${attempt.worktree} was deleted`,
-      at: engine.now(),
-    };
-    await removeWorktree(engine.repo, attempt.worktree, { keep: [`refs/heads/${attempt.branch}`], save: true, rescue });
-  }
-  return createWorktree(engine.repo, { path: attempt.worktree, branch: attempt.branch, base });
+  const { attempt } = carried;
+  const want = { path: attempt.worktree, branch: attempt.branch, base };
+  if (!existsSync(attempt.worktree)) await clearAway(engine, carried);
+  const made = await createWorktree(engine.repo, want);
+  const isElsewhere =
+    "refused" in made && made.refused === "path-exists" && findPlace(engine.repo, attempt.worktree) !== null;
+  if (!isElsewhere) return made;
+  await clearAway(engine, carried);
+  return createWorktree(engine.repo, want);
+}
+
+async function clearAway(engine: Engine, { run, task, attempt }: Carried): Promise<void> {
+  const id = `${run.id}-${slug(task.key)}-${attempt.id}-before`;
+  const rescue = { id, note: `what was at ${attempt.worktree} before ${attempt.branch}`, at: engine.now() };
+  const keep = [`refs/heads/${attempt.branch}`];
+  const removed = await removeWorktree(engine.repo, attempt.worktree, {
+    keep,
+    known: knownFiles(engine),
+    save: true,
+    rescue,
+  });
+  if (!removed.removed || removed.rescue === null) return;
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  appendEvent(engine.store, engine.now(), about, { kind: "rescued", rescue: id, what: rescue.note });
 }
 
 /** Puts a follow-up's merge into the worktree. */

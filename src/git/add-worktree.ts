@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { ensureFolder } from "../system/files.ts";
 import { branchRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { initializingReason } from "./half-made.ts";
@@ -23,7 +24,7 @@ export async function addWorktree(repo: Repo, root: string, want: Wanted): Promi
   const staged = await stageAdmin(repo, root, want);
   const gitFile = join(root, ".git");
   try {
-    await mkdir(root, { recursive: true });
+    ensureFolder(root);
     // Synchronous: a rival in this process never sees the claim without its content.
     writeFileSync(gitFile, `gitdir: ${staged.gitDir}\n`, { flag: "wx" });
   } catch (error) {

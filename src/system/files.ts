@@ -1,5 +1,5 @@
 /** The one atomic writer: a reader sees the old file or the new one, never half of either. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** Replaces a file's content. Parent folders are made; `mode` defaults to 0600, since most of what we write is private. */
@@ -28,5 +28,19 @@ export function readTextIfThere(path: string): string | null {
   } catch (error) {
     if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) return null;
     throw error;
+  }
+}
+
+/** Makes a folder and those above it, one by one. (Node's own recursive way never ends where the system answers ENOENT for a folder
+ *  that it will not make, as below /proc.) */
+export function ensureFolder(path: string): void {
+  const missing: string[] = [];
+  for (let at = path; !existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.push(at);
+  for (const folder of missing.toReversed()) {
+    try {
+      mkdirSync(folder);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    }
   }
 }
