@@ -9,10 +9,9 @@ export async function main(argv: string[], binPath: string): Promise<void> {
   const hurry = new AbortController();
   const onSignal = () => (leave.signal.aborted ? hurry.abort() : leave.abort());
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
-  for (const stream of [process.stdout, process.stderr]) {
-    // A reader that went away (owt logs | head) is no error.
-    stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
-  }
+  // A reader that went away (owt logs | head) ends the answer; the narration alone is no reason to leave the agents.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  process.stderr.on("error", () => {});
   process.exitCode = await runApp(
     {
       cwd: process.cwd(),

@@ -4,11 +4,11 @@ import { type TaskView, viewTasks } from "../core/view.ts";
 import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
-import { answerTask } from "../engine/tasks.ts";
+import { commandFor } from "../engine/tasks.ts";
 import { lastSeq } from "../store/events.ts";
-import { readRun } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
-import { answer, ask, canAsk, type Io, tell } from "./io.ts";
+import { Asker } from "./asker.ts";
+import { answer, type Io, tell } from "./io.ts";
 import { narrate } from "./narrate.ts";
 import { renderSummary } from "./summary.ts";
 
@@ -28,12 +28,14 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
     if (carries) tell(io, "stopping the agents; once more to stop them at once");
   };
   io.signal.addEventListener("abort", onStop, { once: true });
-  const seen = narrate(io, engine, runId, lastSeq(engine.store));
+  const seen = narrate(io, engine, runId, lastSeq(engine.store), () => asker.look());
+  const asker = new Asker(io, engine, runId, seen);
   try {
+    asker.look();
     do {
       await carryOrWatch(engine, runId, watcher, io.signal);
       seen.flush();
-    } while (!io.signal.aborted && (await askPerson(io, engine, runId)));
+    } while (!io.signal.aborted && (await asker.answered()));
   } finally {
     seen.stop();
     io.signal.removeEventListener("abort", onStop);
@@ -41,7 +43,12 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   if (io.signal.aborted) throw interrupted(runId, carries);
   const views = viewTasks(readTasks(engine.store, runId), engine.now());
   const report = readReport(engine, runId);
-  answer(io, options, report, renderSummary(io, report, views));
+  answer(
+    io,
+    options,
+    report,
+    renderSummary(io, report, views, (task) => commandFor(engine, task)),
+  );
   process.exitCode = exitCodeFor(views);
 }
 
@@ -58,20 +65,6 @@ function interrupted(runId: string, carried: boolean): OwtError {
     : new OwtError("interrupted", `the view of ${runId} is closed; the run goes on`, {
         hint: "see it again: owt resume",
       });
-}
-
-/** Asks the questions that wait, where somebody sits at the terminal. True when an answer was given. */
-async function askPerson(io: Io, engine: Engine, runId: string): Promise<boolean> {
-  if (!canAsk(io) || readRun(engine.store, runId)?.state !== "open") return false;
-  let answered = false;
-  for (const task of readTasks(engine.store, runId)) {
-    if (task.state !== "pending" || task.park?.for !== "answer") continue;
-    const text = await ask(io, `${task.key} asks: ${task.park.question}\n❯ `);
-    if (!text.trim()) continue;
-    answerTask(engine, task.key, text);
-    answered = true;
-  }
-  return answered;
 }
 
 /** 0 done · 1 some work failed · 4 needs a person · 5 limit; where several apply: 1, 4, 5. */

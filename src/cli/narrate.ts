@@ -8,25 +8,40 @@ import { readTask } from "../store/tasks.ts";
 import { type Io, tell } from "./io.ts";
 import { clock, type Paint, painter, printable } from "./text.ts";
 
-/** Prints the events of a run from `seq` on, as they come, until told to stop. */
-export function narrate(io: Io, engine: Engine, run: string, seq: number): { flush(): void; stop(): void } {
+export type Narration = {
+  /** Prints what has not been printed yet. */
+  flush(): void;
+  /** Keeps silent until released; nothing is lost. */
+  hold(): void;
+  release(): void;
+  stop(): void;
+};
+
+/** Prints the events of a run from `seq` on, as they come, until told to stop. `onEvents` is called behind each batch. */
+export function narrate(io: Io, engine: Engine, run: string, seq: number, onEvents: () => void = () => {}): Narration {
   const paint = painter(io, io.stderr);
   const names = new Map<number, string>();
   let cursor = seq;
+  let isHeld = false;
   const nameOf = (task: number) => {
     if (!names.has(task)) names.set(task, readTask(engine.store, task)?.key ?? String(task));
     return names.get(task)!;
   };
+  const print = (event: Event) => {
+    const line = lineFor(event, paint);
+    if (!line) return;
+    const who = event.task === null ? "" : `${paint("bold", nameOf(event.task))} `;
+    tell(io, `${paint("dim", clock(event.at))} ${line.mark} ${who}${printable(line.text.split("\n", 1)[0]!)}`);
+    if (line.hint && event.task !== null) tell(io, `  ${paint("dim", `↳ ${line.hint(nameOf(event.task))}`)}`);
+  };
   const flush = () => {
-    for (const event of eventsAfter(engine.store, cursor, { run })) {
+    if (isHeld) return;
+    const events = eventsAfter(engine.store, cursor, { run });
+    for (const event of events) {
       cursor = event.seq;
-      const line = lineFor(event, paint);
-      if (line)
-        tell(
-          io,
-          `${paint("dim", clock(event.at))} ${line.mark} ${event.task === null ? "" : `${paint("bold", nameOf(event.task))} `}${printable(line.text)}`,
-        );
+      print(event);
     }
+    if (events.length > 0) onEvents();
   };
   let version = engine.store.dataVersion();
   const stopListening = engine.store.onAppend(flush);
@@ -37,9 +52,17 @@ export function narrate(io: Io, engine: Engine, run: string, seq: number): { flu
   }, 100);
   return {
     flush,
+    hold: () => {
+      isHeld = true;
+    },
+    release: () => {
+      isHeld = false;
+      flush();
+    },
     stop: () => {
       stopListening();
       clearInterval(look);
+      isHeld = false;
       flush();
     },
   };
@@ -48,7 +71,11 @@ export function narrate(io: Io, engine: Engine, run: string, seq: number): { flu
 /** Outcomes that another line tells already: red checks, the parked task, the integration. */
 const TOLD_OTHERWISE = new Set<Outcome["kind"]>(["ok", "verify_failed", "asked", "denied", "auth", "billing", "limit"]);
 
-type Line = { mark: string; text: string };
+type Line = {
+  mark: string;
+  text: string;
+  /** The command that helps, for a task of this key. */ hint?: (task: string) => string;
+};
 
 function lineFor(event: Event, paint: Paint): Line | null {
   switch (event.kind) {
@@ -81,7 +108,11 @@ function lineFor(event: Event, paint: Paint): Line | null {
     case "task-moved":
       return lineForMove(event, paint);
     case "task-parked":
-      return { mark: paint("yellow", "?"), text: describePark(event.park) };
+      return {
+        mark: paint("yellow", "?"),
+        text: describePark(event.park),
+        ...(event.park.for === "answer" ? { hint: (task: string) => `owt task answer ${task} "…"` } : {}),
+      };
     case "task-answered":
       return { mark: paint("cyan", "❯"), text: `answered: ${event.text}` };
     case "rescued":

@@ -1,12 +1,19 @@
 /** The end of a run in the words one would paste into a message: what came home, what did not and why, what to do next. */
 import type { RunReport } from "../core/report.ts";
-import { answerCommand, type TaskView } from "../core/view.ts";
+import type { Task } from "../core/task.ts";
+import type { TaskView } from "../core/view.ts";
 import { renderDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { count } from "./preview.ts";
 import { markOf, money, painter, printable, table } from "./text.ts";
 
-export function renderSummary(io: Io, report: RunReport, views: readonly TaskView[]): string {
+/** `commandOf` names the command that answers a waiting task. */
+export function renderSummary(
+  io: Io,
+  report: RunReport,
+  views: readonly TaskView[],
+  commandOf: (task: Task) => string,
+): string {
   const paint = painter(io, io.stdout);
   const rows = views.map((view) => {
     const task = report.tasks.find((each) => each.id === view.task.key);
@@ -22,11 +29,13 @@ export function renderSummary(io: Io, report: RunReport, views: readonly TaskVie
   const head = `${report.run}: ${done} of ${count(views.length, "task")} integrated on ${report.branch} in ${renderDuration(report.duration_ms)}`;
   const cost = report.cost_usd === null ? "" : `, cost ${money(report.cost_usd)}`;
   const speed =
-    report.speedup !== null && report.speedup > 1 ? `, ${report.speedup} times as fast as one after the other` : "";
-  return `${[table(rows), "", head + cost + speed, ...nextSteps(report, views)].join("\n")}\n`;
+    done > 0 && report.speedup !== null && report.speedup > 1
+      ? `, ${report.speedup} times as fast as one after the other`
+      : "";
+  return `${[table(rows), "", head + cost + speed, ...nextSteps(report, views, commandOf)].join("\n")}\n`;
 }
 
-function nextSteps(report: RunReport, views: readonly TaskView[]): string[] {
+function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (task: Task) => string): string[] {
   const lines: string[] = [];
   const { unverified } = report;
   const all = unverified.length > 1 && unverified.length === (report.counts["done"] ?? 0);
@@ -34,7 +43,7 @@ function nextSteps(report: RunReport, views: readonly TaskView[]): string[] {
   if (unverified.length > 0) lines.push(`unverified, for want of a verify command: ${which}`);
   for (const view of views) {
     if (view.standing === "waits-for-person")
-      lines.push(`${view.task.key} ${printable(view.why)}`, `  ↳ ${answerCommand(view.task)}`);
+      lines.push(`${view.task.key} ${printable(view.why)}`, `  ↳ ${commandOf(view.task)}`);
     if (view.standing === "failed")
       lines.push(`${view.task.key} failed: ${printable(view.why)}`, `  ↳ owt task retry ${view.task.key}`);
   }

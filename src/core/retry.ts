@@ -48,11 +48,12 @@ export function decideConsequence(
     case "nothing_done":
     case "failed":
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
+    case "verify_failed":
+      return { do: "fail", reason: `${describeOutcome(outcome)}\n${tailOf(outcome.output)}` };
     case "budget":
     case "turns":
     case "aborted":
     case "ok":
-    case "verify_failed":
     case "conflict":
       return { do: "fail", reason: describeOutcome(outcome) };
     default: {
@@ -91,3 +92,10 @@ function again(
   const tries = task.failures + 1;
   return { do: "fail", reason: `${describeOutcome(outcome)}${tries > 1 ? ` (${tries} tries)` : ""}` };
 }
+
+/** What a person needs of a red check's output to know why. */
+function tailOf(output: string): string {
+  return output.trimEnd().split("\n").slice(-REASON_LINES).join("\n");
+}
+
+const REASON_LINES = 12;

@@ -35,7 +35,8 @@ export const FINAL_STATES: ReadonlySet<TaskState> = new Set(["done", "failed", "
 /** Why a pending task waits although nothing in the plan holds it, and what a person can do about it. */
 export type Park =
   | { for: "answer"; question: string }
-  | { for: "conflict"; files: string[]; ours: string; theirs: string }
+  /** The merge with `theirs` stands started in `worktree`, for a person to resolve. */
+  | { for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string }
   | { for: "permission"; tools: string[] }
   | { for: "login"; reason: string }
   | { for: "limit"; until: number | null }

@@ -62,7 +62,8 @@ function viewPending(task: Task, byKey: ReadonlyMap<string, Task>, now: number):
     const until = new Date(task.notBefore).toISOString();
     return { task, standing: "waits-for-time", why: task.park ? describePark(task.park) : `tries again at ${until}` };
   }
-  return { task, standing: "ready", why: "" };
+  const goesOn = task.next.kind !== "fresh" && task.startedAt !== null;
+  return { task, standing: "ready", why: goesOn ? "goes on where it stopped" : "" };
 }
 
 /** Whether only a person can make this task go on. */
@@ -76,7 +77,7 @@ export function describePark(park: Park): string {
     case "answer":
       return `asks: ${park.question}`;
     case "conflict":
-      return `conflict in ${park.files.join(", ")}`;
+      return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}`;
     case "permission":
       return `was not allowed to use ${park.tools.join(", ")}`;
     case "login":
@@ -94,14 +95,17 @@ export function describePark(park: Park): string {
   }
 }
 
-/** The command that answers a task which waits for a person. */
-export function answerCommand(task: Task): string {
-  if (task.state === "review") return `owt task approve ${task.key}`;
+/** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough. */
+export function answerCommand(task: Task, isNewest: boolean): string {
+  const name = isNewest ? task.key : `${task.key} --run ${task.run}`;
+  if (task.state === "review") return `owt task approve ${name}`;
   switch (task.park?.for) {
     case "answer":
-      return `owt task answer ${task.key} "…"`;
+      return `owt task answer ${name} "…"`;
+    case "conflict":
+      return `owt task approve ${name}  (resolved; or start over: owt task retry ${name})`;
     default:
-      return `owt task retry ${task.key}`;
+      return `owt task retry ${name}`;
   }
 }
 

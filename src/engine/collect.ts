@@ -45,7 +45,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const evidence = byHand ? null : readEvidence(engine, carried, changed);
   const judged = evidence ? judge(engine, carried, evidence) : byHandOutcome(changed);
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
-  const outcome = misread ? (blockedOutcome(leftovers, task.next.kind === "conflict") ?? judged) : judged;
+  const outcome = misread ? (blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged) : judged;
   const usage = evidence?.results.findLast((result) => result.usage)?.usage ?? null;
   engine.store.transaction(() => {
     const about = { run: run.id, task: task.id, attempt: attempt.id };

@@ -9,12 +9,13 @@ import { writeCommit } from "../git/commit.ts";
 import { fetchOnce } from "../git/fetch.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
-import { addTasks, createRun, readRuns, setRunOptions, setWish } from "../store/runs.ts";
-import { readTasks, replaceSpec } from "../store/tasks.ts";
+import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
+import { readTasks } from "../store/tasks.ts";
 import { ensureFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
-import type { Work } from "./work.ts";
+import { changesOf, followPlan } from "./refresh.ts";
+import { planError, type Work } from "./work.ts";
 
 /** Where a run begins. `note` says aloud what it builds on. */
 export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null };
@@ -149,7 +150,7 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
 }
 
 /** The open run that already does this work. */
-function findGoing(engine: Engine, work: Work, base: Base): Run | undefined {
+export function findGoing(engine: Engine, work: Work, base: Base): Run | undefined {
   return readRuns(engine.store, "open").find(
     (run) =>
       run.planPath === work.planPath &&
@@ -164,28 +165,18 @@ function sharesTasks(engine: Engine, run: Run, work: Work): boolean {
   return work.chosen.length === 0 ? false : work.chosen.some((task) => keys.has(task.spec.id));
 }
 
-/** The same command again goes on with the open run: tasks that nobody touched follow the plan, new ones join. */
+/** The same command again goes on with the open run: tasks that nobody finished follow the plan, new ones join. */
 function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): void {
   engine.store.transaction(() => {
-    const tasks = new Map(readTasks(engine.store, run.id).map((task) => [task.key, task]));
-    for (const { spec, hash, needs } of work.chosen) {
-      const task = tasks.get(spec.id);
-      if (task && task.hash !== hash && task.state === "pending" && task.startedAt === null) {
-        replaceSpec(
-          engine.store,
-          task.id,
-          spec,
-          hash,
-          needs.filter((key) => tasks.has(key)),
-        );
-      }
-    }
+    const tasks = readTasks(engine.store, run.id);
+    const known = new Set(tasks.map((task) => task.key));
+    const planned = work.chosen.map((each) => each.spec);
+    followPlan(engine, run, changesOf(tasks, planned), options);
     addTasks(
       engine.store,
       run.id,
-      work.chosen.filter((task) => !tasks.has(task.spec.id)),
+      work.chosen.filter((task) => !known.has(task.spec.id)),
     );
-    setRunOptions(engine.store, run.id, options);
     setWish(engine.store, engine.now(), run.id, null);
   });
 }
@@ -207,7 +198,7 @@ function checkHome(engine: Engine): void {
 
 /** Every agent that the work asks for exists, before anything starts. */
 async function checkAgents(engine: Engine, work: Work, options: RunOptions): Promise<void> {
-  const names = new Set(work.chosen.map((task) => task.spec.agent ?? options.agent ?? engine.config.agent.default));
+  const names = new Set(work.chosen.map((task) => options.agent ?? task.spec.agent ?? engine.config.agent.default));
   for (const name of names) {
     const agent = findAgent(engine, name);
     const { file } = agent.invoke({
@@ -226,6 +217,23 @@ async function checkAgents(engine: Engine, work: Work, options: RunOptions): Pro
           : `install it, or set [agent.${name}] command`,
     });
   }
+}
+
+/** Agents that a plan names but nobody has set up, as problems of the plan. */
+export function checkAgentNames(engine: Engine, work: Work): void {
+  const problems = work.chosen.flatMap(({ spec }) => {
+    if (spec.agent === null) return [];
+    try {
+      findAgent(engine, spec.agent);
+      return [];
+    } catch (error) {
+      if (!(error instanceof OwtError)) throw error;
+      return [
+        { ...spec.source, code: "unknown-agent", message: `${spec.id}: ${error.message}`, hint: error.hint ?? "" },
+      ];
+    }
+  });
+  if (problems.length > 0) throw planError(problems);
 }
 
 /** A branch name that a plan chose must be free, unless an earlier attempt of ours made it. */

@@ -13,7 +13,7 @@ import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
-import { markerOf, verifyCommands, verifyFailed } from "./task-steps.ts";
+import { markerOf, mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { type Verdict, verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, environmentFiles, setUp } from "./workspace.ts";
 
@@ -52,6 +52,8 @@ async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult>
     return "on";
   }
   if ("files" in merged) {
+    // A person finds the merge started, with both sides in the files.
+    if (task.conflicts >= 1) await mergeHere(engine, carried, tip);
     conflicted(engine, carried, merged.files, tip, head);
     return "on";
   }
@@ -105,22 +107,16 @@ async function advance(engine: Engine, carried: Carried, from: string, candidate
 /** Sends a conflict back once to the agent, with both sides named; the second time it waits for a person. */
 export function conflicted(engine: Engine, carried: Carried, files: string[], theirs: string, ours: string): void {
   const { task, attempt } = carried;
-  const sides = { files, ours, theirs };
   if (task.conflicts < 1) {
-    sendBack(
-      engine,
-      carried,
-      { kind: "conflict", files },
-      { kind: "conflict", from: attempt.id, ...sides },
-      { conflicts: task.conflicts + 1 },
-    );
+    const next = { kind: "conflict", from: attempt.id, files, ours, theirs } as const;
+    sendBack(engine, carried, { kind: "conflict", files }, next, { conflicts: task.conflicts + 1 });
     return;
   }
   const now = engine.now();
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, now, attempt, { kind: "conflict", files })) return;
     moveTask(engine.store, now, task, "pending", {
-      park: { for: "conflict", ...sides },
+      park: { for: "conflict", files, ours, theirs, worktree: attempt.worktree },
       next: { kind: "by-hand", from: attempt.id },
     });
   });

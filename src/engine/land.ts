@@ -56,8 +56,18 @@ export async function landRun(engine: Engine, id: string | null): Promise<Landed
       hint: `commit or stash what is there, then: owt land ${run.id}`,
     });
   }
-  markLanded(engine.store, engine.now(), run.id, run.target, commit);
+  await markAllLanded(engine, run, commit);
   return { ...result, commit, merged: moved, already: false };
+}
+
+/** With a run lands what it was built upon. */
+async function markAllLanded(engine: Engine, landed: Run, commit: string): Promise<void> {
+  for (const run of readRuns(engine.store, "ended")) {
+    if (run.target !== landed.target || run.landedAt !== null) continue;
+    const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
+    if (tip && (await isAncestor(engine.repo, tip, commit)))
+      markLanded(engine.store, engine.now(), run.id, run.target, commit);
+  }
 }
 
 function describeStay(outcome: Exclude<FastForward, { moved: true }>): string {

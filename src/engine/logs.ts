@@ -10,8 +10,8 @@ import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { findTask } from "./tasks.ts";
 
 /** The attempt of a task by its number, by default the last. Throws `unknown-name` or `wrong-state`. */
-export function findAttempt(engine: Engine, key: string, number: number | null): Attempt {
-  const task = findTask(engine, key);
+export function findAttempt(engine: Engine, key: string, number: number | null, run?: string): Attempt {
+  const task = findTask(engine, key, { run });
   const attempts = readAttempts(engine.store, task.id);
   if (attempts.length === 0)
     throw new OwtError("wrong-state", `${task.key} has not been started`, { hint: `see: owt task show ${task.key}` });
@@ -43,6 +43,14 @@ export async function readLog(
 /** Renders one line as its agent means it; several lines, one, or none. */
 export function renderLine(engine: Engine, attempt: Attempt, line: string): string[] {
   return findAgent(engine, attempt.agent).parse(line).flatMap(renderEvent);
+}
+
+/** What the checks said behind the agent's turn, where they were red. */
+export function renderChecks(engine: Engine, attempt: Attempt): string[] {
+  const outcome = readAttempt(engine.store, attempt.id)?.outcome;
+  return outcome?.kind === "verify_failed"
+    ? [`✗ verify failed: ${outcome.command}`, ...outcome.output.split("\n")]
+    : [];
 }
 
 function renderEvent(event: AgentEvent): string[] {

@@ -1,10 +1,20 @@
 /** From what the command line asks for to a checked piece of work and the commit it would start from. Changes nothing
  *  but, where an unlanded run and a moved target have to be joined, adds a commit that nothing points to yet. */
-import { type Base, findBase } from "./ingest.ts";
+import { type Base, checkAgentNames, findBase } from "./ingest.ts";
 import type { Engine } from "./engine.ts";
 import { readWork, type Work, type WorkRequest } from "./work.ts";
 
 export async function prepareWork(
+  engine: Engine,
+  request: WorkRequest,
+  fromTarget: boolean,
+): Promise<{ work: Work; base: Base }> {
+  const prepared = await chooseWork(engine, request, fromTarget);
+  checkAgentNames(engine, prepared.work);
+  return prepared;
+}
+
+async function chooseWork(
   engine: Engine,
   request: WorkRequest,
   fromTarget: boolean,

@@ -171,8 +171,8 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
   const started: Attempt[] = [];
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
-    const agent = task.spec.agent ?? run.options.agent ?? engine.config.agent.default;
-    const attempt = await startAttempt(engine, run, task, agent, task.spec.model ?? run.options.model);
+    const agent = run.options.agent ?? task.spec.agent ?? engine.config.agent.default;
+    const attempt = await startAttempt(engine, run, task, agent, run.options.model ?? task.spec.model);
     if (attempt) started.push(attempt);
   }
   return started;

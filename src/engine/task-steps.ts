@@ -102,7 +102,7 @@ async function bringIn(engine: Engine, carried: Carried, onto: string): Promise<
 
 /** Starts a merge in the attempt's worktree. What an agent left there was committed before; uncommitted changes are those of a merge
  *  that was cut off (or what may not be committed): they are saved, and the merge is started anew. */
-async function mergeHere(engine: Engine, carried: Carried, theirs: string): Promise<StartedMerge> {
+export async function mergeHere(engine: Engine, carried: Carried, theirs: string): Promise<StartedMerge> {
   const { run, task, attempt } = carried;
   try {
     return await startMerge(engine.repo, attempt.worktree, theirs);

@@ -3,38 +3,51 @@
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
-import type { NextStart, Task } from "../core/task.ts";
+import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
+import { answerCommand } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
 import { reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
 import { type Engine, findAgent } from "./engine.ts";
-import { adHocTask } from "./work.ts";
+import { adHocTask, readPlannedIds } from "./work.ts";
 
-/** The newest task with this key. Throws `unknown-name` with the nearest keys. */
-export function findTask(engine: Engine, key: string): Task {
-  const found = findTasks(engine.store, key)[0] ?? findTaskLoosely(engine, key);
+/** Which task a key means, where several runs have one of it. */
+export type Pick = {
+  run?: string | undefined;
+  /** Preferred when no run is named: what the caller can do something with. */ fits?: (task: Task) => boolean;
+};
+
+/** The task with this key: of the run named, else the newest that fits, else the newest. Throws `unknown-name` with the nearest keys. */
+export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
+  const all = findTasks(engine.store, key).filter((task) => pick.run === undefined || task.run === pick.run);
+  const found = all.find((task) => pick.fits?.(task)) ?? all[0] ?? findTaskLoosely(engine, key, pick.run);
   if (found) return found;
   const known = new Set(
     readRuns(engine.store).flatMap((run) => readTasks(engine.store, run.id).map((task) => task.key)),
   );
-  const stored = readBacklog(engine.store).some((task) => task.id === key);
-  if (stored) {
+  if (pick.run === undefined && readBacklog(engine.store).some((task) => task.id === key)) {
     throw new OwtError("wrong-state", `${key} is written down, but no run has taken it up yet`, {
       hint: `start it: owt run ${key}`,
     });
   }
   const close = nearest(key, known);
-  throw new OwtError("unknown-name", `no run has a task named ${key}`, {
+  const where = pick.run === undefined ? "no run has" : `${pick.run} has not`;
+  throw new OwtError("unknown-name", `${where} a task named ${key}`, {
     hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "list them with: owt task list",
   });
 }
 
-function findTaskLoosely(engine: Engine, key: string): Task | undefined {
+/** The command that answers a waiting task, naming its run where a later one has a task of the same key. */
+export function commandFor(engine: Engine, task: Task): string {
+  return answerCommand(task, findTasks(engine.store, task.key)[0]?.id === task.id);
+}
+
+function findTaskLoosely(engine: Engine, key: string, run: string | undefined): Task | undefined {
   const tasks = readRuns(engine.store)
     .toReversed()
     .flatMap((run) => readTasks(engine.store, run.id));
-  return tasks.find((task) => task.key.toLowerCase() === key.toLowerCase());
+  return tasks.find((task) => task.key.toLowerCase() === key.toLowerCase() && (run === undefined || task.run === run));
 }
 
 export type NewTaskOptions = {
@@ -48,13 +61,18 @@ export type NewTaskOptions = {
 };
 
 /** Writes a task down for the next run and returns its id. */
-export function createTask(engine: Engine, text: string, options: NewTaskOptions): string {
+export async function createTask(engine: Engine, text: string, options: NewTaskOptions): Promise<string> {
   if (!text.trim()) throw new OwtError("usage", "a task needs a text", { hint: 'owt task create "add a login page"' });
-  const refused = options.branch === undefined ? null : checkBranchName(options.branch);
+  const refused =
+    options.branch === undefined
+      ? null
+      : (checkBranchName(options.branch) ??
+        (/^owt(\/|$)/i.test(options.branch) ? "lies under owt/, which owt keeps for its own" : null));
   if (refused)
     throw new OwtError("usage", `the branch ${options.branch} ${refused}`, { hint: "use a name such as feat/login" });
   if (options.agent !== undefined) findAgent(engine, options.agent);
   const { dependsOn, verify } = options;
+  await checkDependencies(engine, dependsOn);
   for (let copy = 1; ; copy++) {
     const task = adHocTask(text, 0, {
       dependsOn,
@@ -72,10 +90,26 @@ export function createTask(engine: Engine, text: string, options: NewTaskOptions
   }
 }
 
+/** What a task waits for has to exist: in the plan, written down, or in a run. */
+async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const planned = await readPlannedIds(engine);
+  // A plan with problems is for owt plan to tell; here it could only refuse what it may well hold.
+  if (planned === null) return;
+  const known = new Set([...planned, ...readBacklog(engine.store).map((task) => task.id)]);
+  for (const id of ids) {
+    if (known.has(id) || findTasks(engine.store, id).length > 0) continue;
+    const close = nearest(id, known);
+    throw new OwtError("unknown-name", `there is no task ${id} to depend on`, {
+      hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "see: owt plan",
+    });
+  }
+}
+
 /** Cancels a task. One that runs is stopped by the process that carries it; what it made is saved. */
-export function cancelTask(engine: Engine, key: string): void {
-  if (removeFromBacklog(engine.store, key)) return;
-  const task = findTask(engine, key);
+export function cancelTask(engine: Engine, key: string, run?: string): void {
+  if (run === undefined && removeFromBacklog(engine.store, key)) return;
+  const task = findTask(engine, key, { run, fits: (each) => !FINAL_STATES.has(each.state) });
   if (task.state === "cancelled") return;
   if (task.state === "done") throw wrongState(task, "it is integrated already", "undo its merge with git revert");
   engine.store.transaction(() => {
@@ -92,15 +126,16 @@ export function cancelTask(engine: Engine, key: string): void {
 }
 
 /** Puts a task back to the start, and with it those that were skipped because of it. Returns the keys that will run. */
-export function retryTask(engine: Engine, key: string): string[] {
-  return retry(engine, findTask(engine, key));
+export function retryTask(engine: Engine, key: string, run?: string): { run: string; tasks: string[] } {
+  const task = findTask(engine, key, { run, fits: (each) => each.state === "failed" || each.park !== null });
+  return { run: task.run, tasks: retry(engine, task) };
 }
 
 /** Retries every failed task of the newest run that has any, and what was skipped because of them. */
-export function retryFailed(engine: Engine): string[] {
+export function retryFailed(engine: Engine): { run: string; tasks: string[] } {
   for (const run of readRuns(engine.store).toReversed()) {
     const failed = readTasks(engine.store, run.id).filter((task) => task.state === "failed");
-    if (failed.length > 0) return [...new Set(failed.flatMap((task) => retry(engine, task)))];
+    if (failed.length > 0) return { run: run.id, tasks: [...new Set(failed.flatMap((task) => retry(engine, task)))] };
   }
   throw new OwtError("wrong-state", "no run has a failed task", { hint: "see: owt status" });
 }
@@ -151,8 +186,9 @@ function restart(engine: Engine, task: Task): void {
 }
 
 /** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. */
-export function approveTask(engine: Engine, key: string): void {
-  const task = findTask(engine, key);
+export function approveTask(engine: Engine, key: string, run?: string): void {
+  const fits = (each: Task) => each.state === "review" || each.park?.for === "conflict";
+  const task = findTask(engine, key, { run, fits });
   const now = engine.now();
   const about = { run: task.run, task: task.id };
   engine.store.transaction(() => {
@@ -169,8 +205,8 @@ export function approveTask(engine: Engine, key: string): void {
 }
 
 /** Answers the question a task asked; its conversation goes on with the answer. */
-export function answerTask(engine: Engine, key: string, text: string): void {
-  const task = findTask(engine, key);
+export function answerTask(engine: Engine, key: string, text: string, run?: string): void {
+  const task = findTask(engine, key, { run, fits: (each) => each.park?.for === "answer" });
   if (task.state !== "pending" || task.park?.for !== "answer" || task.next.kind !== "resume") {
     throw wrongState(task, "it asked nothing", "what waits for a person: owt inbox");
   }

@@ -63,7 +63,7 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
 }
 
 /** What a task asks for; equal hash and done means: not again. */
-function hashTask(task: PlannedTask): string {
+export function hashTask(task: PlannedTask): string {
   const asked = [task.id, task.title, task.content, task.verify, task.touches];
   return createHash("sha256").update(JSON.stringify(asked)).digest("hex");
 }
@@ -95,6 +95,18 @@ async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: bool
   return result.plan;
 }
 
+/** Ids of the plan there is: empty where there is none, null where it has problems. */
+export async function readPlannedIds(engine: Engine): Promise<string[] | null> {
+  try {
+    const path = await findPlan(engine.repo.root, undefined, engine.config.run.plan);
+    const result = await readPlan(engine.repo.root, path);
+    return "plan" in result ? result.plan.tasks.map((task) => task.id) : null;
+  } catch (error) {
+    if (error instanceof OwtError && error.code === "plan") return error.message.startsWith("no plan") ? [] : null;
+    throw error;
+  }
+}
+
 /** Puts tasks written down by hand behind those of the plan and checks the whole graph. */
 function join(engine: Engine, plan: Plan | null, byHand: PlannedTask[]): Plan {
   const taken = new Set(plan?.tasks.map((task) => task.id));
@@ -119,7 +131,7 @@ function join(engine: Engine, plan: Plan | null, byHand: PlannedTask[]): Plan {
 }
 
 /** All problems of a plan in one error, each as `file:line message (hint)`. */
-function planError(problems: Problem[]): OwtError {
+export function planError(problems: Problem[]): OwtError {
   const lines = problems.map((problem) => `${problem.file}:${problem.line} ${problem.message}\n    ${problem.hint}`);
   return new OwtError(
     "plan",

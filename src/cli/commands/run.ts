@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../../engine/approvals.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { ingest, type RunFlags } from "../../engine/ingest.ts";
+import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { prepareWork } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
 import { followRun } from "../follow.ts";
@@ -38,7 +38,9 @@ export function runCommand(program: Command, io: Io): void {
           }
           if (base.note) tell(io, base.note);
           await approve(io, engine, work);
-          if (!options.yes && work.chosen.length > 0) await askToStart(io, renderPreview(preview), work.chosen.length);
+          const goesOn = !flags.again && findGoing(engine, work, base) !== undefined;
+          if (!options.yes && !goesOn && work.chosen.length > 0)
+            await askToStart(io, renderPreview(preview), work.chosen.length);
           const started = await ingest(engine, work, base, flags);
           if (!started) {
             answer(io, options, { run: null, tasks: [] }, nothingToDo(work));

@@ -2,9 +2,10 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import type { RunReport } from "../../core/report.ts";
-import { answerCommand, viewTasks } from "../../core/view.ts";
+import { viewTasks } from "../../core/view.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/carry.ts";
+import { commandFor } from "../../engine/tasks.ts";
 import { readReport } from "../../engine/report.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { listWorktrees } from "../../git/worktree.ts";
@@ -73,7 +74,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         standing: view.standing,
         why: view.why,
         verified: view.task.verified,
-        ...(view.standing === "waits-for-person" ? { command: answerCommand(view.task) } : {}),
+        ...(view.standing === "waits-for-person" ? { command: commandFor(engine, view.task) } : {}),
       })),
     })),
     written_down: backlog.map((task) => task.id),

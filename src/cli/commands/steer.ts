@@ -1,9 +1,11 @@
 /** The commands that steer whole runs: resume, pause, stop, land, inbox. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { answerCommand, viewTasks } from "../../core/view.ts";
+import { viewTasks } from "../../core/view.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun, landRun } from "../../engine/land.ts";
+import { refreshRun } from "../../engine/refresh.ts";
+import { commandFor } from "../../engine/tasks.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
 import { readTasks } from "../../store/tasks.ts";
 import { followRun } from "../follow.ts";
@@ -21,6 +23,9 @@ export function steerCommands(program: Command, io: Io): void {
     .action((id: string | undefined, options: JsonOption) =>
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
+        const { changed, kept } = await refreshRun(engine, run);
+        if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
+        if (kept) tell(io, kept);
         setWish(engine.store, engine.now(), run, null);
         tell(io, `going on with ${run}`);
         await followRun(io, engine, run, options);
@@ -81,7 +86,7 @@ function showInbox(io: Io, engine: Engine, options: JsonOption): void {
   const items = readRuns(engine.store, "open").flatMap((run) =>
     viewTasks(readTasks(engine.store, run.id), engine.now())
       .filter((view) => view.standing === "waits-for-person")
-      .map((view) => ({ run: run.id, task: view.task.key, why: view.why, command: answerCommand(view.task) })),
+      .map((view) => ({ run: run.id, task: view.task.key, why: view.why, command: commandFor(engine, view.task) })),
   );
   const lines = items.map((item) => `${item.task} (${item.run}) ${printable(item.why)}\n  ↳ ${item.command}`);
   answer(

@@ -1,6 +1,7 @@
 /** `owt task …`: one task at a time. */
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import { nearest } from "../../core/names.ts";
 import { describeOutcome } from "../../core/outcome.ts";
 import { viewTasks } from "../../core/view.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -19,10 +20,15 @@ import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
 import { readTasks } from "../../store/tasks.ts";
-import { answer, ask, canAsk, type Io, withEngine } from "../io.ts";
+import { refreshRun } from "../../engine/refresh.ts";
+import { lastLines } from "../../lib/tail.ts";
+import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
 import { markOf, painter, printable, table } from "../text.ts";
 
 type JsonOption = { json?: boolean };
+/** Where several runs have a task of one key. */
+type PickOption = JsonOption & { run?: string };
+const RUN_OPTION = ["--run <run>", "the task of this run; by default the one that waits, else the newest"] as const;
 type ListOptions = JsonOption & { module?: string; state?: string; priority?: string; run?: string };
 
 /** The seeds' words for states. */
@@ -39,15 +45,17 @@ export function taskCommands(program: Command, io: Io): void {
   task
     .command("show <task>")
     .description("all about one task: what it asks, where it stands, its attempts")
+    .option(...RUN_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string, options: JsonOption) => withEngine(io, async (engine) => showTask(io, engine, key, options)));
+    .action((key: string, options: PickOption) => withEngine(io, async (engine) => showTask(io, engine, key, options)));
   task
     .command("cancel <task>")
     .description("cancel a task; what it made so far is saved")
+    .option(...RUN_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string, options: JsonOption) =>
+    .action((key: string, options: PickOption) =>
       withEngine(io, async (engine) => {
-        cancelTask(engine, key);
+        cancelTask(engine, key, options.run);
         answer(io, options, { task: key, wish: "cancel" }, `${key}: cancelled`);
       }),
     );
@@ -55,42 +63,49 @@ export function taskCommands(program: Command, io: Io): void {
     .command("retry [task]")
     .description("try a task again, and what was skipped because of it")
     .option("--failed", "every failed task of the newest run that has any")
+    .option(...RUN_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string | undefined, options: JsonOption & { failed?: boolean }) =>
+    .action((key: string | undefined, options: PickOption & { failed?: boolean }) =>
       withEngine(io, async (engine) => {
         if ((key === undefined) !== (options.failed ?? false))
           throw new OwtError("usage", "name a task, or --failed", { hint: "owt task retry --failed" });
-        const keys = key === undefined ? retryFailed(engine) : retryTask(engine, key);
-        answer(io, options, { tasks: keys }, `to be tried again: ${keys.join(", ")}\ngo on with: owt resume`);
+        const again = key === undefined ? retryFailed(engine) : retryTask(engine, key, options.run);
+        const { changed, kept } = await refreshRun(engine, again.run);
+        if (kept) tell(io, kept);
+        const newText = changed.length > 0 ? `\nthe plan changed; its new text is taken for ${changed.join(", ")}` : "";
+        const text = `to be tried again: ${again.tasks.join(", ")}${newText}\ngo on with: owt resume ${again.run}`;
+        answer(io, options, { ...again, changed }, text);
       }),
     );
   task
     .command("approve <task>")
     .description("let reviewed work be integrated, or say that its conflict was resolved by hand")
+    .option(...RUN_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string, options: JsonOption) =>
+    .action((key: string, options: PickOption) =>
       withEngine(io, async (engine) => {
-        approveTask(engine, key);
+        approveTask(engine, key, options.run);
         answer(io, options, { task: key, approved: true }, `${key}: approved; go on with: owt resume`);
       }),
     );
   task
     .command("answer <task> [text]")
     .description("answer the question of a task; its conversation goes on")
+    .option(...RUN_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string, text: string | undefined, options: JsonOption) =>
+    .action((key: string, text: string | undefined, options: PickOption) =>
       withEngine(io, async (engine) => {
-        const words = text ?? (canAsk(io) ? await askFor(io, engine, key) : "");
+        const words = text ?? (canAsk(io) ? await askFor(io, engine, key, options.run) : "");
         if (!words.trim())
           throw new OwtError("usage", "an answer needs a text", { hint: `owt task answer ${key} "…"` });
-        answerTask(engine, key, words);
+        answerTask(engine, key, words, options.run);
         answer(io, options, { task: key, answer: words }, `${key}: answered; go on with: owt resume`);
       }),
     );
 }
 
-async function askFor(io: Io, engine: Engine, key: string): Promise<string> {
-  const { park } = findTask(engine, key);
+async function askFor(io: Io, engine: Engine, key: string, run: string | undefined): Promise<string> {
+  const { park } = findTask(engine, key, { run, fits: (task) => task.park?.for === "answer" });
   return ask(io, `${park?.for === "answer" ? printable(park.question) : key}\n❯ `);
 }
 
@@ -130,7 +145,7 @@ function createCommand(task: Command, io: Io): void {
     .action((text: string, options: CreateOptions) =>
       withEngine(io, async (engine) => {
         const { json: _, dependsOn = [], verify = [], ...rest } = options;
-        const id = createTask(engine, text, { dependsOn, verify, ...rest } as NewTaskOptions);
+        const id = await createTask(engine, text, { dependsOn, verify, ...rest } as NewTaskOptions);
         answer(io, options, { task: id }, `${id}: written down; start it with: owt run ${id}`);
       }),
     );
@@ -148,9 +163,29 @@ function listCommand(task: Command, io: Io): void {
     .action((options: ListOptions) => withEngine(io, async (engine) => listTasks(io, engine, options)));
 }
 
+const STATES = ["pending", "running", "verifying", "review", "integrating", "done", "failed", "skipped", "cancelled"];
+
+function statesOf(word: string): string[] {
+  const states = STATE_WORDS[word] ?? (STATES.includes(word) ? [word] : null);
+  if (states) return states;
+  const close = nearest(word, [...STATES, ...Object.keys(STATE_WORDS)]);
+  throw new OwtError("usage", `there is no state ${word}`, {
+    hint: `states: ${(close.length > 0 ? close : STATES).join(", ")}`,
+  });
+}
+
+const SHOWN_LINES = 20;
+
+function indent(text: string): string {
+  return printable(text)
+    .split("\n")
+    .map((line) => `    ${line}`)
+    .join("\n");
+}
+
 function listTasks(io: Io, engine: Engine, options: ListOptions): void {
   const run = options.run ?? readRuns(engine.store).at(-1)?.id;
-  const states = options.state === undefined ? null : (STATE_WORDS[options.state] ?? [options.state]);
+  const states = options.state === undefined ? null : statesOf(options.state);
   const wanted = (spec: { module: string | null; priority: string }, state: string) =>
     (options.module === undefined || spec.module === options.module) &&
     (options.priority === undefined ||
@@ -198,14 +233,15 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
   answer(io, options, { tasks }, rows.length === 0 ? "no tasks" : table(rows));
 }
 
-function showTask(io: Io, engine: Engine, key: string, options: JsonOption): void {
-  const task = findTask(engine, key);
+function showTask(io: Io, engine: Engine, key: string, options: PickOption): void {
+  const task = findTask(engine, key, { run: options.run });
   const view = viewTasks(readTasks(engine.store, task.run), engine.now()).find((each) => each.task.id === task.id)!;
   const attempts = readAttempts(engine.store, task.id).map((attempt) => ({
     number: attempt.number,
     agent: attempt.agent,
     phase: attempt.phase,
     outcome: attempt.outcome ? describeOutcome(attempt.outcome) : null,
+    ...(attempt.outcome?.kind === "verify_failed" ? { output: attempt.outcome.output } : {}),
     branch: attempt.branch,
     worktree: attempt.worktree,
     session: attempt.session,
@@ -237,7 +273,7 @@ function showTask(io: Io, engine: Engine, key: string, options: JsonOption): voi
     ...(task.commit ? [`integrated as ${task.commit}`] : []),
     ...attempts.map(
       (attempt) =>
-        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}\n  ${attempt.branch}\n  ${attempt.worktree}`,
+        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}\n  ${attempt.branch}\n  ${attempt.worktree}${"output" in attempt ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
     ),
     "",
     printable(spec.content),

@@ -1,0 +1,58 @@
+/** Asks the questions of a run on the terminal as they come, one at a time, while the run goes on behind them. */
+import type { Engine } from "../engine/engine.ts";
+import { answerTask } from "../engine/tasks.ts";
+import { readTasks } from "../store/tasks.ts";
+import { ask, canAsk, type Io } from "./io.ts";
+import type { Narration } from "./narrate.ts";
+import { printable } from "./text.ts";
+
+export class Asker {
+  readonly #io: Io;
+  readonly #engine: Engine;
+  readonly #run: string;
+  readonly #narration: Narration;
+  /** Questions that the person left without an answer. */
+  readonly #left = new Set<number>();
+  #asking: Promise<boolean> | null = null;
+
+  constructor(io: Io, engine: Engine, run: string, narration: Narration) {
+    this.#io = io;
+    this.#engine = engine;
+    this.#run = run;
+    this.#narration = narration;
+  }
+
+  /** Begins to ask when a question waits and none is being asked. */
+  look(): void {
+    if (!canAsk(this.#io) || this.#asking !== null || this.#io.signal.aborted) return;
+    const task = readTasks(this.#engine.store, this.#run).find(
+      (each) => each.state === "pending" && each.park?.for === "answer" && !this.#left.has(each.id),
+    );
+    if (!task || task.park?.for !== "answer") return;
+    this.#asking = this.#ask(task.id, task.key, task.park.question);
+  }
+
+  /** Waits for the question that is being asked. True when it was answered, so that the run can go on. */
+  async answered(): Promise<boolean> {
+    this.look();
+    return (await this.#asking) ?? false;
+  }
+
+  async #ask(id: number, key: string, question: string): Promise<boolean> {
+    // What happens meanwhile is told afterwards: it would be written into the answer.
+    this.#narration.hold();
+    try {
+      const text = await ask(this.#io, `${key} asks: ${printable(question)}\n❯ `);
+      if (text.trim()) answerTask(this.#engine, key, text, this.#run);
+      else this.#left.add(id);
+      return text.trim() !== "";
+    } catch {
+      // Interrupted: whoever follows the run tells.
+      return false;
+    } finally {
+      this.#asking = null;
+      this.#narration.release();
+      this.look();
+    }
+  }
+}
