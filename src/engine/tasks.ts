@@ -125,26 +125,30 @@ export function cancelTask(engine: Engine, key: string, run?: string): void {
   });
 }
 
-/** Puts a task back to the start, and with it those that were skipped because of it. Returns the keys that will run. */
-export function retryTask(engine: Engine, key: string, run?: string): { run: string; tasks: string[] } {
-  const task = findTask(engine, key, { run, fits: (each) => each.state === "failed" || each.park !== null });
-  return { run: task.run, tasks: retry(engine, task) };
-}
-
-/** Retries every failed task of the newest run that has any, and what was skipped because of them. */
-export function retryFailed(engine: Engine): { run: string; tasks: string[] } {
-  for (const run of readRuns(engine.store).toReversed()) {
-    const failed = readTasks(engine.store, run.id).filter((task) => task.state === "failed");
-    if (failed.length > 0) return { run: run.id, tasks: [...new Set(failed.flatMap((task) => retry(engine, task)))] };
+/** The tasks that a retry means: the one named, or without a name every failed one of the newest run that has any. */
+export function findRetries(engine: Engine, key: string | undefined, run?: string): { run: string; tasks: Task[] } {
+  if (key !== undefined) {
+    const task = findTask(engine, key, { run, fits: (each) => each.state === "failed" || each.park !== null });
+    if (!mayRetry(task)) throw wrongState(task, `it is ${task.state}`, `see: owt task show ${task.key}`);
+    return { run: task.run, tasks: [task] };
+  }
+  for (const each of readRuns(engine.store).toReversed()) {
+    const tasks = readTasks(engine.store, each.id).filter((task) => task.state === "failed");
+    if (tasks.length > 0) return { run: each.id, tasks };
   }
   throw new OwtError("wrong-state", "no run has a failed task", { hint: "see: owt status" });
 }
 
+/** Puts tasks back to the start, and with them those that were skipped because of them. Returns the keys that will run. */
+export function retryTasks(engine: Engine, tasks: readonly Task[]): string[] {
+  return [...new Set(tasks.flatMap((task) => retry(engine, task)))];
+}
+
+function mayRetry(task: Task): boolean {
+  return ["failed", "cancelled", "skipped"].includes(task.state) || (task.state === "pending" && task.park !== null);
+}
+
 function retry(engine: Engine, task: Task): string[] {
-  const parked = task.state === "pending" && task.park !== null;
-  if (!parked && !["failed", "cancelled", "skipped"].includes(task.state)) {
-    throw wrongState(task, `it is ${task.state}`, `see: owt task show ${task.key}`);
-  }
   return engine.store.transaction(() => {
     const tasks = readTasks(engine.store, task.run);
     const below = downstreamOf(
@@ -155,7 +159,7 @@ function retry(engine: Engine, task: Task): string[] {
     const upstreams =
       task.state === "skipped" ? tasks.filter((each) => task.needs.includes(each.key) && each.state === "failed") : [];
     const again = [task, ...skipped, ...upstreams.filter((each) => each.id !== task.id)];
-    for (const each of again) restart(engine, each);
+    for (const each of again.filter(mayRetry)) restart(engine, each);
     reopenRun(engine.store, task.run);
     return [...new Set(again.map((each) => each.key))];
   });

@@ -253,7 +253,9 @@ test("a conflict that the agent leaves open waits for a person, who resolves it 
   const ran = await run.ended;
   expect(ran.code).toBe(4);
   const { waiting } = await rig.json<{ waiting: { task: string; why: string }[] }>("inbox");
-  expect(waiting).toEqual([expect.objectContaining({ task: "two/E01", why: expect.stringContaining("conflict in shared.txt") })]);
+  expect(waiting).toEqual([
+    expect.objectContaining({ task: "two/E01", why: expect.stringContaining("conflict in shared.txt") }),
+  ]);
   const shown = await rig.json<{ task: { attempts: { worktree: string; outcome: string }[] } }>(
     "task",
     "show",

@@ -13,8 +13,8 @@ import {
   createTask,
   findTask,
   type NewTaskOptions,
-  retryFailed,
-  retryTask,
+  findRetries,
+  retryTasks,
 } from "../../engine/tasks.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
@@ -69,8 +69,9 @@ export function taskCommands(program: Command, io: Io): void {
       withEngine(io, async (engine) => {
         if ((key === undefined) !== (options.failed ?? false))
           throw new OwtError("usage", "name a task, or --failed", { hint: "owt task retry --failed" });
-        const again = key === undefined ? retryFailed(engine) : retryTask(engine, key, options.run);
-        const { changed, kept } = await refreshRun(engine, again.run);
+        const { run, tasks } = findRetries(engine, key, options.run);
+        const { changed, kept } = await refreshRun(engine, run);
+        const again = { run, tasks: retryTasks(engine, tasks) };
         if (kept) tell(io, kept);
         const newText = changed.length > 0 ? `\nthe plan changed; its new text is taken for ${changed.join(", ")}` : "";
         const text = `to be tried again: ${again.tasks.join(", ")}${newText}\ngo on with: owt resume ${again.run}`;

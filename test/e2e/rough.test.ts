@@ -1,0 +1,192 @@
+/** Rude agents, changed minds, and places that are not as they should be. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+
+type Tasks = { tasks: { id: string; state: string; why: string; run: string }[] };
+
+const shellAgent = '[agent]\ndefault = "mine"\n[agent.mine]\ncommand = ["mine"]\n[run]\nretries = 0\n';
+
+/** An agent that runs the lines of the task's text that begin with `SH: `. */
+function shellRig(files: Record<string, string>): Rig {
+  const rig = Rig.create({ ".worktreerc": shellAgent, ...files });
+  rig.addProgram(
+    "mine",
+    // Not named by its pid: each agent is number 2 in a namespace of its own.
+    "#!/bin/sh\nsteps=$(mktemp)\nsed -n 's/^SH: //p' > $steps\nsh $steps\ncode=$?\nrm -f $steps\nexit $code\n",
+  );
+  return rig;
+}
+
+test("a worktree that a person removes while its agent works costs that attempt only", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+    "docs/plans/two/epic-01-b.md": task({}, ""),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  rig.git("worktree", "remove", "--force", rig.path("shop-owt/one-e01-1"));
+  rig.release("gate");
+  const ran = await run.ended;
+  expect(ran.stdout).toContain("2 of 2");
+});
+
+test("worktrees that can be made nowhere are said before anything starts", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nworktree_directory = "../file/below"\n`,
+    "docs/plans/one/epic-01-a.md": "# A\n",
+  });
+  writeFileSync(rig.path("file"), "");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(3);
+  expect(ran.stderr).toContain("worktree_directory");
+  expect(rig.git("branch", "--list", "owt/*")).toBe("");
+});
+
+test("an agent that leaves a merge half done on a branch of its own has failed, and says why", async () => {
+  await using rig = shellRig({
+    "docs/plans/one/epic-01-a.md":
+      "# A\n\nSH: echo q>m; git add m; git commit -qm m; git checkout -q -b mine HEAD~1; echo r>m; git add m; git commit -qm m2; git merge -q - ; true\n",
+    "docs/plans/two/epic-01-b.md": "# B\n\nSH: echo b > b.txt\n",
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toContain("left conflicts unresolved in m");
+  expect(rig.integrations("owt/runs/r1")).toEqual(["two/E01"]);
+});
+
+test("commits on somebody else's branch are no success, and the message names the branch", async () => {
+  await using rig = shellRig({
+    "docs/plans/one/epic-01-a.md":
+      "# A\n\nSH: git checkout -q side; echo s >> s.txt; git add s.txt; git commit -qm s\n",
+  });
+  rig.git("branch", "side", "main");
+  rig.git("commit", "-q", "--allow-empty", "-m", "main goes on");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toContain("HEAD is on side");
+});
+
+test("what the failing check printed stands at the end, in show and in logs", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "echo THE REASON; exit 3"\nverify_attempts = 0\n`,
+    "docs/plans/one/epic-01-a.md": task({}, ""),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stdout).toContain("THE REASON");
+  expect((await rig.owt("task", "show", "one/E01")).stdout).toContain("THE REASON");
+  expect((await rig.owt("logs", "one/E01")).stdout).toContain("THE REASON");
+});
+
+test("a retry takes the text and the checks that the plan has now, once they are approved", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify_attempts = 0\n`,
+    "docs/plans/one/epic-01-a.md": task({ verify: "false" }, 'write a.txt "old"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  rig.write({ "docs/plans/one/epic-01-a.md": task({ verify: "true" }, 'write a.txt "new"') });
+  const refused = await rig.owt("task", "retry", "one/E01");
+  expect(refused.code).toBe(4);
+  expect(refused.stderr).toContain("owt config approve");
+  rig.ok("config", "approve", "--yes");
+  expect((await rig.owt("task", "retry", "one/E01")).stdout).toContain("new text is taken for one/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe("new");
+});
+
+test("the same run again follows a plan that was changed meanwhile", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'ask "Go on?"\non answer:\nwrite a.txt "a"'),
+    "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "old"'),
+  });
+  rig.commit("plan");
+  await rig.owt("run", "--yes");
+  rig.write({
+    "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "new"'),
+    "docs/plans/one/epic-03-c.md": task({}, 'write c.txt "c"'),
+  });
+  await rig.owt("task", "answer", "one/E01", "yes");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "b.txt")).toBe("new");
+  expect(rig.show("owt/runs/r1", "c.txt")).toBe("c");
+});
+
+test("of two open runs with the same task, each question can be answered", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task({}, 'ask "Which?"\non answer:\nwrite a.txt "{answer}"'),
+  });
+  await rig.owt("run", "--yes");
+  await rig.owt("run", "--yes", "--again");
+  const { waiting } = await rig.json<{ waiting: { run: string; command: string }[] }>("inbox");
+  expect(waiting.map((each) => each.command)).toEqual([
+    'owt task answer one/E01 --run r1 "…"',
+    'owt task answer one/E01 "…"',
+  ]);
+  await rig.owt("task", "answer", "one/E01", "second");
+  await rig.owt("task", "answer", "one/E01", "first", "--run", "r1");
+  expect((await rig.owt("resume", "r2")).code).toBe(0);
+  // The one that carried r2 carried r1 along, perhaps to its end.
+  await rig.owt("resume", "r1");
+  expect([rig.show("owt/runs/r1", "a.txt"), rig.show("owt/runs/r2", "a.txt")]).toEqual(["first", "second"]);
+});
+
+test("an agent that nobody set up is a problem of the plan; a flag beats what the plan names", async () => {
+  await using rig = Rig.create({ "docs/plans/one/epic-01-a.md": task({ agent: "nope" }, "") });
+  const plan = await rig.owt("plan");
+  expect(plan.code).toBe(3);
+  expect(plan.stderr).toMatch(/docs\/plans\/one\/epic-01-a\.md:1 .*nope/);
+  rig.write({ "docs/plans/one/epic-01-a.md": task({ agent: "claude" }, "") });
+  expect((await rig.owt("run", "--yes", "--agent", "demo")).code).toBe(0);
+});
+
+test("a task that is written down is checked at once", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  expect((await rig.owt("task", "create", "x y", "--branch", "owt/runs/r1")).code).toBe(2);
+  const unknown = await rig.owt("task", "create", "x y", "--depends-on", "nope");
+  expect(unknown.code).toBe(2);
+  expect(unknown.stderr).toContain("nope");
+  expect((await rig.json<Tasks>("task", "list")).tasks).toEqual([]);
+});
+
+test("a reader that goes away does not end the run", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  run.child.stderr!.destroy();
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01"]);
+});
+
+test("landing a run lands what it was built upon", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/one/epic-01-a.md": task({}, "") });
+  await rig.owt("run", "--yes");
+  rig.write({ "docs/plans/two/epic-01-b.md": task({}, "") });
+  rig.commit("more");
+  await rig.owt("run", "--yes");
+  expect((await rig.owt("land")).stdout).toContain("r2");
+  const nothing = await rig.owt("land");
+  expect(nothing.code).toBe(2);
+  expect(nothing.stderr).toContain("no finished run that has not landed");
+});
+
+test("names with blanks, quotes, dollars and backticks are names", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/one/epic-01-$(touch ran) `id`.md": `---\ntitle: "'; touch ../ran; $(touch ../ran) \`touch ../ran\`"\n---\nText $(touch ../ran)\n`,
+  });
+  rig.commit("plan");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(0);
+  for (const place of [rig.root, rig.home]) expect(existsSync(`${place}/ran`)).toBe(false);
+  const { task: shown } = await rig.json<{ task: { attempts: { folder: string }[] } }>("task", "show", "one/E01");
+  expect(readFileSync(`${shown.attempts[0]!.folder}/prompt`, "utf8")).toContain("$(touch ../ran)");
+});
