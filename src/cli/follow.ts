@@ -17,6 +17,7 @@ export type FollowOptions = { json?: boolean };
 /** Follows the run and sets the exit code by how it stands then. Ctrl-C parks what this process carries; as a viewer it
  *  only closes the view. */
 export async function followRun(io: Io, engine: Engine, runId: string, options: FollowOptions): Promise<void> {
+  io.outlivesTerminal = true;
   let carries = false;
   const watcher: Watcher = {
     role(role) {

@@ -17,6 +17,10 @@ export type Io = {
   signal: AbortSignal;
   /** Aborted by the second: stop now. */
   hurry: AbortSignal;
+  /** Does what Ctrl-C does. */
+  interrupt(): void;
+  /** Set by a command that goes on when its terminal is closed. */
+  outlivesTerminal: boolean;
 };
 
 /** Prints the answer: one versioned envelope, or text for people. */
@@ -49,14 +53,20 @@ export function canAsk(io: Io): boolean {
   return io.stdin.isTTY === true && io.stderr.isTTY === true;
 }
 
-/** Asks a person; the question stands on standard error. Ctrl-C ends the question as `interrupted`. */
+/** Asks a person; the question stands on standard error. Ctrl-C, Ctrl-D and a terminal that went away end it as `interrupted`. */
 export async function ask(io: Io, question: string): Promise<string> {
   const lines = createInterface({ input: io.stdin, output: io.stderr });
+  // While a line is edited the terminal sends Ctrl-C as a key, not as a signal.
+  lines.on("SIGINT", () => io.interrupt());
+  const closed = new Promise<never>((_, reject) => {
+    lines.once("close", () => reject(new OwtError("interrupted", "interrupted")));
+  });
   try {
-    return await lines.question(question, { signal: io.signal });
-  } catch (error) {
-    throw new OwtError("interrupted", "interrupted", { cause: error });
+    return await Promise.race([lines.question(question, { signal: io.signal }), closed]);
+  } catch (cause) {
+    throw new OwtError("interrupted", "interrupted", { cause });
   } finally {
+    closed.catch(() => {});
     lines.close();
   }
 }

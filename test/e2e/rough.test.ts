@@ -166,6 +166,22 @@ test("a reader that goes away does not end the run", async () => {
   expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01"]);
 });
 
+test("a terminal that is closed does not end the run", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  run.child.kill("SIGHUP");
+  run.child.stdout!.destroy();
+  run.child.stderr!.destroy();
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01"]);
+});
+
 test("landing a run lands what it was built upon", async () => {
   await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/one/epic-01-a.md": task({}, "") });
   await rig.owt("run", "--yes");
