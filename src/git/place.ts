@@ -130,7 +130,7 @@ export function privateTips(place: Place): Oid[] {
 /** An absolute path without symbolic links, as far as it exists. */
 export function resolvePath(path: string): string {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch {
     const parent = dirname(path);
     return parent === path ? path : join(resolvePath(parent), basename(path));

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { runShort } from "./git.ts";
 import { isOwnerAlive, ownerMark } from "./owner.ts";
 
 /** Where a repository keeps what it is about to delete. */
@@ -53,6 +54,8 @@ export async function emptyDeadTrash(commonDir: string): Promise<number> {
 
 /** Deletes a tree, also where an agent left directories without write permission (module caches do). */
 export async function deleteTree(path: string): Promise<void> {
+  // Another process does it at a third of the price, and not on the one thread that everything waits for.
+  if ((await runShort("rm", "-rf", "--", path))?.code === 0) return;
   try {
     await rm(path, { recursive: true, force: true, maxRetries: 3 });
   } catch (error) {

@@ -180,7 +180,7 @@ async function works(mode: LaunchMode): Promise<boolean> {
 /** One spelling for one folder: the sweeps compare it with what the wrapper was given, perhaps by somebody else. */
 function canonical(dir: string): string {
   try {
-    return realpathSync(dir);
+    return realpathSync.native(dir);
   } catch {
     return resolve(dir);
   }

@@ -1,6 +1,6 @@
 /** Kills the built `owt` at random moments and at every kind of intent, runs it again, and lets `verdict.ts` judge what came of it.
  *
- *    npm run crash -- [--kills 50] [--seed N] [--lanes 2] [--keep] [--json]
+ *    npm run crash -- [--kills 50 | --full] [--seed N] [--lanes 2] [--keep] [--json]
  *    node test/crash/crash.ts --events DIR      what happened in a repository that was kept
  *
  *  Exits with 1 on any defect, and with 200 kills or more also where a kind of intent was met less than three times. */
@@ -13,6 +13,8 @@ import { Watch } from "./watch.ts";
 const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "50" },
+    /** 1,000 kills. */
+    full: { type: "boolean", default: false },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     lanes: { type: "string", default: "2" },
     keep: { type: "boolean", default: false },
@@ -21,6 +23,7 @@ const { values } = parseArgs({
   },
 });
 
+const FULL = 1_000;
 /** From so many kills on, every kind of intent must have been met. */
 const ENOUGH = 200;
 
@@ -28,7 +31,7 @@ if (values.events !== undefined) printEvents(values.events);
 else await run();
 
 async function run(): Promise<void> {
-  const kills = Number(values.kills);
+  const kills = values.full ? FULL : Number(values.kills);
   const sum = await runHarness({
     kills,
     seed: Number(values.seed),
