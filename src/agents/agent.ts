@@ -37,6 +37,8 @@ export type AgentResult = {
   denials: string[];
   turns: number | null;
   usage: Usage | null;
+  /** Whether `usage` counts from the result before it, so that those of one turn add up; else the last one holds them all. */
+  usageSinceLast: boolean;
 };
 
 /** Everything an outcome is judged from. */
@@ -103,6 +105,21 @@ export function gather(evidence: Evidence, event: AgentEvent): void {
       return never;
     }
   }
+}
+
+/** What a turn used, from all its results; null when none of them says. */
+export function usageOf(results: readonly AgentResult[]): Usage | null {
+  const last = results.findLast((result) => result.usage);
+  if (!last?.usage || !last.usageSinceLast) return last?.usage ?? null;
+  const usages = results.flatMap((result) => (result.usage && result.usageSinceLast ? [result.usage] : []));
+  const total = (key: "costUsd" | "inputTokens" | "outputTokens") =>
+    usages.reduce<number | null>((sum, { [key]: value }) => (value === null ? sum : (sum ?? 0) + value), null);
+  return {
+    costUsd: total("costUsd"),
+    inputTokens: total("inputTokens"),
+    outputTokens: total("outputTokens"),
+    model: last.usage.model,
+  };
 }
 
 export function noEvidence(): Evidence {
