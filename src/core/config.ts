@@ -224,10 +224,10 @@ function applyAliases(raw: unknown): unknown {
 function asWritten(raw: unknown, key: string): string {
   for (const [alias, name] of Object.entries(ALIASES)) {
     const [section, word] = alias.split(".") as [string, string];
+    const [, ours] = name.split(".") as [string, string];
     const table = isTable(raw) ? raw[section] : undefined;
-    const isOurs = key === name || key.startsWith(`${name}.`);
-    if (isOurs && isTable(table) && word in table && !(name.split(".")[1]! in table))
-      return alias + key.slice(name.length);
+    const isMeant = key === name || key.startsWith(`${name}.`);
+    if (isMeant && isTable(table) && word in table && !(ours in table)) return alias + key.slice(name.length);
   }
   return key;
 }
