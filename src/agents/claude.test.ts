@@ -231,6 +231,12 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
       { kind: "failed", reason: "No conversation found" },
     ],
     [
+      "an error before the first turn",
+      [{ ...errorResult(401, "Invalid API key"), num_turns: 0 }],
+      red,
+      { kind: "auth", reason: "Invalid API key" },
+    ],
+    [
       "SIGINT: exit 0 beside an error",
       [result({ subtype: "error_during_execution", is_error: true, result: undefined })],
       changed,
