@@ -37,6 +37,8 @@ export type AgentResult = {
   denials: string[];
   turns: number | null;
   usage: Usage | null;
+  /** Whether `usage` counts from the result before it, so that those of one turn add up; else the last one holds them all. */
+  usageSinceLast: boolean;
 };
 
 /** Everything an outcome is judged from. */
@@ -69,12 +71,14 @@ export interface Agent {
 /** The line that ends a turn with a question. Our prompt defines it, so that a question is never guessed from prose. */
 export const QUESTION_MARKER = "OWT-QUESTION:";
 
-/** The question in an agent's last words, or null. */
+/** The question in an agent's last words, or null. The marker opens a line (behind marks of emphasis or quotation);
+ *  one that is merely mentioned asks nothing. */
 export function questionIn(text: string): string | null {
-  const at = text.lastIndexOf(QUESTION_MARKER);
-  if (at === -1 || (at > 0 && !/[\n\r*`> ]/.test(text[at - 1]!))) return null;
-  return text.slice(at + QUESTION_MARKER.length).trim() || null;
+  const opening = [...text.matchAll(MARKED_LINE)].at(-1);
+  return opening ? text.slice(opening.index + opening[0].length).trim() || null : null;
 }
+
+const MARKED_LINE = new RegExp(`^[\\s>*_\`#-]*${QUESTION_MARKER}`, "gm");
 
 /** Collects evidence from events as they are read. */
 export function gather(evidence: Evidence, event: AgentEvent): void {
@@ -103,6 +107,21 @@ export function gather(evidence: Evidence, event: AgentEvent): void {
       return never;
     }
   }
+}
+
+/** What a turn used, from all its results; null when none of them says. */
+export function usageOf(results: readonly AgentResult[]): Usage | null {
+  const last = results.findLast((result) => result.usage);
+  if (!last?.usage || !last.usageSinceLast) return last?.usage ?? null;
+  const usages = results.flatMap((result) => (result.usage && result.usageSinceLast ? [result.usage] : []));
+  const total = (key: "costUsd" | "inputTokens" | "outputTokens") =>
+    usages.reduce<number | null>((sum, { [key]: value }) => (value === null ? sum : (sum ?? 0) + value), null);
+  return {
+    costUsd: total("costUsd"),
+    inputTokens: total("inputTokens"),
+    outputTokens: total("outputTokens"),
+    model: last.usage.model,
+  };
 }
 
 export function noEvidence(): Evidence {

@@ -84,7 +84,7 @@ function parseLine(line: string): AgentEvent[] {
 }
 
 function parseAssistant(event: Json): AgentEvent[] {
-  if (event["is_api_error_message"] === true || event["error"] !== undefined) {
+  if (event["is_api_error_message"] === true || text(event["error"])) {
     const said = contentOf(event)
       .map((block) => text(block["text"]))
       .join(" ");
@@ -117,7 +117,9 @@ function parseUser(event: Json): AgentEvent[] {
 function parseRateLimit(info: Json): AgentEvent[] {
   if (info["status"] !== "rejected") return [];
   const resetsAt = number(info["resetsAt"]);
-  return [{ kind: "limit", resetsAt: resetsAt === null ? null : resetsAt * 1_000 }];
+  // Everything that is shown must be a date.
+  const isDate = resetsAt !== null && Math.abs(resetsAt) * 1_000 <= 8.64e15;
+  return [{ kind: "limit", resetsAt: isDate ? resetsAt * 1_000 : null }];
 }
 
 function parseResult(event: Json): AgentResult {
@@ -130,36 +132,40 @@ function parseResult(event: Json): AgentResult {
     denials: list(event["permission_denials"]).map((denial) => text(record(denial)["tool_name"]) || "a tool"),
     turns: number(event["num_turns"]),
     usage: parseUsage(event),
+    usageSinceLast: usageSinceLast(event) !== null,
   };
 }
 
+/** What is not stated is null, never zero. */
 function parseUsage(event: Json): Usage | null {
-  // On --resume, total_cost_usd grows over the whole conversation in newer versions; this field never does.
-  const sinceLast = record(event["model_usage_since_last_result"]);
-  const models = Object.entries(Object.keys(sinceLast).length > 0 ? sinceLast : record(event["modelUsage"]));
+  const sinceLast = usageSinceLast(event);
+  const models = Object.entries(sinceLast ?? record(event["modelUsage"]));
   const perModel = models.map(([, usage]) => record(usage));
-  const costs =
-    Object.keys(sinceLast).length > 0
-      ? perModel.map((usage) => number(usage["costUSD"]))
-      : [number(event["total_cost_usd"])];
-  if (costs.every((cost) => cost === null) && perModel.length === 0) return null;
+  const costUsd = sinceLast ? sum(perModel, ["costUSD"]) : number(event["total_cost_usd"]);
+  if (costUsd === null && perModel.length === 0) return null;
   return {
-    costUsd: costs.reduce((sum, cost) => (sum ?? 0) + (cost ?? 0), null),
+    costUsd,
     inputTokens: sum(perModel, ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"]),
     outputTokens: sum(perModel, ["outputTokens"]),
     model: models[0]?.[0] ?? null,
   };
 }
 
-function sum(usages: Json[], keys: string[]): number {
-  return usages
-    .flatMap((usage) => keys.map((key) => number(usage[key]) ?? 0))
-    .reduce((total, count) => total + count, 0);
+/** On --resume, total_cost_usd grows over the whole conversation in newer versions; this field never does. */
+function usageSinceLast(event: Json): Json | null {
+  const usage = event["model_usage_since_last_result"];
+  return usage === undefined || usage === null ? null : record(usage);
+}
+
+/** The sum of what is stated; null when nothing is. */
+function sum(usages: Json[], keys: string[]): number | null {
+  const stated = usages.flatMap((usage) => keys.map((key) => number(usage[key]))).filter((each) => each !== null);
+  return stated.length === 0 ? null : stated.reduce((total, count) => total + count, 0);
 }
 
 function judge(evidence: Evidence): Outcome {
-  // A resume after a kill may open with an empty result of its own; the last one speaks for the turn.
-  const result = evidence.results.findLast((each) => each.turns !== 0) ?? evidence.results.at(-1);
+  // A resume after a kill may open with an empty success of its own, and may die right after it; the last real one speaks for the turn.
+  const result = evidence.results.findLast((each) => each.turns !== 0 || each.isError);
   if (!result) return judgeWithoutResult(evidence);
   if (result.isError) return judgeError(evidence, result);
   const question = questionIn(result.text);
@@ -180,10 +186,11 @@ function judgeError(evidence: Evidence, result: AgentResult): Outcome {
   const status = result.apiStatus ?? last?.status ?? null;
   const type = last?.type ?? "";
   const reason = result.text || last?.text || result.subtype || "an error without words";
-  const limit = evidence.limits.at(-1);
-  if (limit) return { kind: "limit", resetsAt: limit.resetsAt };
   if (result.subtype === "error_max_turns" || result.terminalReason === "max_turns") return { kind: "turns", reason };
   if (result.subtype === "error_max_budget_usd") return { kind: "budget", reason };
+  // A window can be used up while the work goes on in another: only an end that names no other cause is its doing.
+  const limit = evidence.limits.at(-1);
+  if (limit) return { kind: "limit", resetsAt: limit.resetsAt };
   if (type === "billing_error") return { kind: "billing", reason };
   if (status === 401 || status === 403 || type === "authentication_failed") return { kind: "auth", reason };
   if (status === 429 || type === "rate_limit") return { kind: "limit", resetsAt: null };

@@ -63,13 +63,23 @@ export function parseDemoScript(text: string): DemoScript | null {
 function parseStep(line: string): Step {
   const words = [...line.matchAll(/"(?:[^"\\]|\\.)*"|\S+/g)].map((match) => match[0]);
   const [verb = "", ...rest] = words;
-  const wanted = ARGUMENTS[verb];
+  const wanted = Object.hasOwn(ARGUMENTS, verb) ? ARGUMENTS[verb] : undefined;
   if (wanted === undefined)
     throw new Error(`demo step "${line}": unknown verb; known: ${Object.keys(ARGUMENTS).join(", ")}`);
-  if (wanted !== "many" && rest.length !== wanted)
-    throw new Error(`demo step "${line}": ${verb} takes ${wanted} argument(s)`);
-  const args = rest.map((word) => (word.startsWith('"') ? (JSON.parse(word) as string) : word));
+  if (wanted === "many" ? rest.length === 0 : rest.length !== wanted)
+    throw new Error(`demo step "${line}": ${verb} takes ${wanted === "many" ? "at least 1" : wanted} argument(s)`);
+  const args = rest.map((word) => (word.startsWith('"') ? parseText(word, line) : word));
+  if ((verb === "exit" || verb === "cost") && !/^\d+(\.\d+)?$/.test(args[0]!))
+    throw new Error(`demo step "${line}": no number`);
   if ((verb === "work" || verb === "limit") && parseDuration(args[0]!) === null)
     throw new Error(`demo step "${line}": no duration`);
   return { verb, args };
+}
+
+function parseText(word: string, line: string): string {
+  try {
+    return JSON.parse(word) as string;
+  } catch (cause) {
+    throw new Error(`demo step "${line}": ${word} is no JSON string`, { cause });
+  }
 }

@@ -58,6 +58,7 @@ function parseLine(line: string): AgentEvent[] {
             denials: [],
             turns: 1,
             usage: { costUsd: number(event["costUsd"]), inputTokens: null, outputTokens: null, model: "demo" },
+            usageSinceLast: false,
           },
         },
       ];

@@ -4,10 +4,11 @@ import * as z from "zod";
 import { parseDuration } from "../lib/duration.ts";
 import { nearest } from "./names.ts";
 
-const duration = z.union([z.string(), z.number()]).refine((value) => parseDuration(value) !== null, {
-  message: 'expected a duration such as "30m", "8h" or a number of seconds',
-});
-const commands = z.union([z.string(), z.array(z.string())]);
+const DURATION = 'expected a duration such as "30m", "8h" or a number of seconds';
+const duration = z
+  .union([z.string(), z.number()], DURATION)
+  .refine((value) => parseDuration(value) !== null, { message: DURATION });
+const commands = z.union([z.string(), z.array(z.string())], "expected a command or a list of commands");
 const count = z.int().min(1);
 
 const agentSettings = z.strictObject({
@@ -148,7 +149,8 @@ export type ConfigProblem = { key: string; message: string; hint: string };
 export function checkConfig(raw: unknown): { values: ConfigValues } | { problems: ConfigProblem[] } {
   const result = FILE.safeParse(applyAliases(raw));
   if (result.success) return { values: result.data };
-  return { problems: result.error.issues.flatMap((issue) => toProblems(issue)) };
+  const problems = result.error.issues.flatMap((issue) => toProblems(issue));
+  return { problems: problems.map((problem) => ({ ...problem, key: asWritten(raw, problem.key) })) };
 }
 
 /** Lays the layers over the defaults, later ones win; lists replace, sections merge. */
@@ -162,9 +164,9 @@ export function mergeConfig(layers: readonly Layer[]): Config {
 export function configFromEnvironment(env: Record<string, string | undefined>): unknown {
   const values: Record<string, Record<string, unknown>> = {};
   for (const [section, schema] of Object.entries(SECTIONS)) {
-    for (const key of Object.keys(schema.shape)) {
+    for (const [key, type] of Object.entries<z.ZodType>(schema.shape)) {
       const text = env[`OWT_${section}_${key}`.toUpperCase()];
-      if (text !== undefined) (values[section] ??= {})[key] = fromText(text);
+      if (text !== undefined) (values[section] ??= {})[key] = fromText(text, type);
     }
   }
   return values;
@@ -175,7 +177,13 @@ export function commandList(value: string | string[] | undefined): string[] {
   return value === undefined ? [] : typeof value === "string" ? (value.trim() ? [value] : []) : value;
 }
 
-function fromText(text: string): unknown {
+/** A branch may be called 2024 and a check `true`: what reads as a number but may only be a text stays one. */
+function fromText(text: string, type: z.ZodType): unknown {
+  const value = valueOf(text);
+  return !type.safeParse(value).success && type.safeParse(text).success ? text : value;
+}
+
+function valueOf(text: string): unknown {
   if (/^-?\d+$/.test(text)) return Number(text);
   if (text === "true" || text === "false") return text === "true";
   if (text.startsWith("[")) {
@@ -212,16 +220,24 @@ function applyAliases(raw: unknown): unknown {
   return renamed;
 }
 
+/** The name of a key in the user's own words. */
+function asWritten(raw: unknown, key: string): string {
+  for (const [alias, name] of Object.entries(ALIASES)) {
+    const [section, word] = alias.split(".") as [string, string];
+    const [, ours] = name.split(".") as [string, string];
+    const table = isTable(raw) ? raw[section] : undefined;
+    const isMeant = key === name || key.startsWith(`${name}.`);
+    if (isMeant && isTable(table) && word in table && !(ours in table)) return alias + key.slice(name.length);
+  }
+  return key;
+}
+
 function toProblems(issue: z.core.$ZodIssue): ConfigProblem[] {
   const path = issue.path.map(String);
   if (issue.code !== "unrecognized_keys") {
     return [{ key: path.join("."), message: issue.message, hint: "see the table of keys in the README" }];
   }
-  const section = path[0];
-  const known =
-    section === undefined
-      ? Object.keys(SECTIONS)
-      : Object.keys(SECTIONS[section as keyof typeof SECTIONS]?.shape ?? {});
+  const known = knownKeys(path);
   return issue.keys.map((key) => {
     const close = nearest(key, known);
     return {
@@ -230,4 +246,12 @@ function toProblems(issue: z.core.$ZodIssue): ConfigProblem[] {
       hint: close.length > 0 ? `did you mean ${close.join(", ")}?` : `known here: ${known.join(", ")}`,
     };
   });
+}
+
+/** The keys that may stand in a table; no path is the file itself. */
+function knownKeys([section, table]: string[]): string[] {
+  if (section === undefined) return Object.keys(SECTIONS);
+  const schema =
+    section === "agent" && table !== undefined ? agentSettings : SECTIONS[section as keyof typeof SECTIONS];
+  return Object.keys(schema?.shape ?? {});
 }

@@ -1,12 +1,19 @@
-import { expect, test } from "vitest";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import type { Outcome } from "./outcome.ts";
 import { decideConsequence } from "./retry.ts";
 import type { NextStart } from "./task.ts";
 
 const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "transient", reason: "503" }];
 
+const NOW = 1_000_000_000;
+
+function decide(outcome: Outcome, failures = 0, next: NextStart = { kind: "fresh" }, chance = 0.5, retries = 2) {
+  return decideConsequence({ failures, next }, 7, outcome, { retries }, NOW, chance);
+}
+
 function nextAfter(outcome: Outcome, next: NextStart): NextStart | null {
-  const then = decideConsequence({ failures: 0, next }, 7, outcome, { retries: 2 }, 0, 0);
+  const then = decide(outcome, 0, next);
   return then.do === "fail" ? null : then.next;
 }
 
@@ -15,6 +22,8 @@ test.each(CUT_OFF)("what a turn was told is told again when it ended as $kind", 
   expect(nextAfter(outcome, conflict)).toEqual({ ...conflict, from: 7 });
   const answer: NextStart = { kind: "answer", from: 3, text: "blue" };
   expect(nextAfter(outcome, answer)).toEqual({ ...answer, from: 7 });
+  const repair: NextStart = { kind: "repair", from: 3, command: "make", output: "red", onto: null };
+  expect(nextAfter(outcome, repair)).toEqual({ ...repair, from: 7 });
 });
 
 test.each(CUT_OFF)("a first turn that ended as $kind is resumed", (outcome) => {
@@ -23,4 +32,136 @@ test.each(CUT_OFF)("a first turn that ended as $kind is resumed", (outcome) => {
 
 test("an agent that failed starts anew", () => {
   expect(nextAfter({ kind: "failed", reason: "exit 1" }, { kind: "resume", from: 3 })).toEqual({ kind: "fresh" });
+});
+
+describe("each outcome has its consequence", () => {
+  const resume = { kind: "resume", from: 7 };
+  const again = { do: "again", countsAsFailure: true };
+  test.each<[Outcome, object]>([
+    [
+      { kind: "asked", question: "red?" },
+      { do: "park", park: { for: "answer", question: "red?" }, next: resume, notBefore: null },
+    ],
+    [
+      { kind: "denied", tools: ["Bash"] },
+      { do: "park", park: { for: "permission", tools: ["Bash"] }, next: resume, notBefore: null },
+    ],
+    [
+      { kind: "auth", reason: "bad key" },
+      { do: "park", park: { for: "login", reason: "auth: bad key" }, next: resume, notBefore: null },
+    ],
+    [
+      { kind: "billing", reason: "no credit" },
+      { do: "park", park: { for: "login", reason: "billing: no credit" }, next: resume, notBefore: null },
+    ],
+    [
+      { kind: "limit", resetsAt: NOW + 60_000 },
+      { do: "park", park: { for: "limit", until: NOW + 60_000 }, next: resume, notBefore: NOW + 60_000 },
+    ],
+    [{ kind: "stopped" }, { do: "again", next: resume, notBefore: null, countsAsFailure: false }],
+    [{ kind: "lost" }, { ...again, next: resume, notBefore: NOW + 2_000 }],
+    [
+      { kind: "transient", reason: "529" },
+      { ...again, next: resume, notBefore: NOW + 2_000 },
+    ],
+    [
+      { kind: "timed_out", afterMs: 1_000 },
+      { ...again, next: { kind: "fresh" }, notBefore: null },
+    ],
+    [
+      { kind: "nothing_done", said: "" },
+      { ...again, next: { kind: "fresh" }, notBefore: null },
+    ],
+    [
+      { kind: "failed", reason: "exit 1" },
+      { ...again, next: { kind: "fresh" }, notBefore: null },
+    ],
+    [
+      { kind: "budget", reason: "spent" },
+      { do: "fail", reason: "budget: spent" },
+    ],
+    [
+      { kind: "turns", reason: "50" },
+      { do: "fail", reason: "turns: 50" },
+    ],
+    [{ kind: "aborted" }, { do: "fail", reason: "was cancelled" }],
+  ])("%j", (outcome, consequence) => {
+    expect(decide(outcome)).toEqual(consequence);
+  });
+});
+
+test.each<Outcome>([
+  { kind: "lost" },
+  { kind: "transient", reason: "529" },
+  { kind: "timed_out", afterMs: 1 },
+  { kind: "nothing_done", said: "" },
+  { kind: "failed", reason: "exit 1" },
+])("$kind is tried as often as the limit says, and then the reason names the tries", (outcome) => {
+  expect([0, 1, 2, 3].map((failures) => decide(outcome, failures).do)).toEqual(["again", "again", "fail", "fail"]);
+  expect(decide(outcome, 2)).toMatchObject({ reason: expect.stringMatching(/ \(3 tries\)$/) as string });
+  const atOnce = decide(outcome, 0, { kind: "fresh" }, 0, 0);
+  expect(atOnce).toMatchObject({ do: "fail", reason: expect.not.stringContaining("tries") as string });
+});
+
+test("neither stopping nor a limit nor a person's business ever uses up a try", () => {
+  const outcomes: Outcome[] = [
+    { kind: "stopped" },
+    { kind: "limit", resetsAt: null },
+    { kind: "asked", question: "?" },
+    { kind: "denied", tools: [] },
+    { kind: "auth", reason: "" },
+    { kind: "billing", reason: "" },
+  ];
+  for (const outcome of outcomes) expect(decide(outcome, 99, { kind: "fresh" }, 0, 0).do).not.toBe("fail");
+});
+
+describe("the wait between tries", () => {
+  const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  const waitAfter = (failures: number, chance: number): number => {
+    const then = decide({ kind: "lost" }, failures, { kind: "fresh" }, chance, 1_000);
+    return then.do === "again" ? then.notBefore! - NOW : Number.NaN;
+  };
+
+  test("stays within a quarter of 2 s, 4 s, 8 s … 5 minutes", () => {
+    fc.assert(
+      fc.property(fc.nat(60), chance, (failures, luck) => {
+        const middle = Math.min(300_000, 2_000 * 2 ** failures);
+        const wait = waitAfter(failures, luck);
+        expect(wait).toBeGreaterThanOrEqual(0.75 * middle - 1);
+        expect(wait).toBeLessThanOrEqual(1.25 * middle + 1);
+      }),
+    );
+  });
+
+  test("never shrinks with more failures, and grows with chance", () => {
+    fc.assert(
+      fc.property(fc.nat(60), chance, chance, (failures, one, other) => {
+        expect(waitAfter(failures + 1, one)).toBeGreaterThanOrEqual(waitAfter(failures, one));
+        const [low, high] = [Math.min(one, other), Math.max(one, other)];
+        expect(waitAfter(failures, high)).toBeGreaterThanOrEqual(waitAfter(failures, low));
+      }),
+    );
+  });
+});
+
+describe("a usage limit", () => {
+  const until = (resetsAt: number | null, chance = 0.5): number => {
+    const then = decide({ kind: "limit", resetsAt }, 0, { kind: "fresh" }, chance);
+    return then.do === "park" ? then.notBefore! - NOW : Number.NaN;
+  };
+
+  test("without a stated reset waits about two minutes", () => {
+    expect(until(null)).toBe(128_000);
+  });
+
+  test("never makes a task spin: a reset that is over still waits, one long over is no word at all", () => {
+    expect(until(NOW)).toBe(2_000);
+    expect(until(NOW - 59_000)).toBe(2_000);
+    expect(until(NOW - 60_000)).toBe(128_000);
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), fc.double({ min: 0, max: 0.999, noNaN: true }), (resetsAt, luck) => {
+        expect(until(resetsAt, luck)).toBeGreaterThanOrEqual(1_500);
+      }),
+    );
+  });
 });

@@ -9,10 +9,13 @@ export type Consequence =
   | { do: "park"; park: Park; next: NextStart; notBefore: number | null }
   | { do: "fail"; reason: string };
 
-/** Waiting time before try number `failures + 1`: 2 s, 4 s, 8 s … at most 5 minutes. `chance` in [0, 1) spreads it. */
+/** Waiting time after so many failures: 2 s, 4 s, 8 s … 5 minutes; `chance` in [0, 1) spreads it by a quarter either way. */
 function backoffMs(failures: number, chance: number): number {
   return Math.round(Math.min(300_000, 2_000 * 2 ** failures) * (0.75 + chance / 2));
 }
+
+/** A reset that lies further back is no word about this limit: a wrong clock, an old answer. */
+const STALE_RESET_MS = 60_000;
 
 /** Decides from the outcome of attempt `attempt` what happens to its task.
  *  Outcomes that integration handles itself (ok, verify_failed, conflict) never come here. */
@@ -35,8 +38,9 @@ export function decideConsequence(
     case "billing":
       return { do: "park", park: { for: "login", reason: describeOutcome(outcome) }, next: repeat, notBefore: null };
     case "limit": {
-      // Without a stated reset the wait grows; the limit is nobody's failure and is not counted as one.
-      const until = outcome.resetsAt ?? now + backoffMs(6, chance);
+      // The limit is nobody's failure and is not counted as one, so a reset that has long passed must not make it spin.
+      const stated = outcome.resetsAt !== null && outcome.resetsAt > now - STALE_RESET_MS ? outcome.resetsAt : null;
+      const until = stated === null ? now + backoffMs(6, chance) : Math.max(stated, now + backoffMs(0, chance));
       return { do: "park", park: { for: "limit", until }, next: repeat, notBefore: until };
     }
     case "stopped":

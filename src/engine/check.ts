@@ -39,7 +39,7 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
     writeFileSync(join(check.dir, "stopping"), why);
     void stopSoon(engine, check.dir);
   };
-  const timer = setTimeout(() => stop("timed_out"), check.timeoutMs);
+  const timer = setTimeout(() => stop("timed_out"), Math.min(check.timeoutMs, 2 ** 31 - 1));
   engine.live.set(check.attempt, () => stop("interrupted"));
   try {
     const end = await waitForEnd(check.dir, launched ? { launched } : {});

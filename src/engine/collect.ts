@@ -1,7 +1,7 @@
 /** After the agent: what it left is committed on its branch, and the attempt is judged from events, exit and git. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Evidence, gather, noEvidence } from "../agents/agent.ts";
+import { type Evidence, gather, noEvidence, usageOf } from "../agents/agent.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { readLines } from "../lib/lines.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
@@ -46,7 +46,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const judged = evidence ? judge(engine, carried, evidence) : byHandOutcome(changed);
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const outcome = misread ? (blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged) : judged;
-  const usage = evidence?.results.findLast((result) => result.usage)?.usage ?? null;
+  const usage = evidence ? usageOf(evidence.results) : null;
   engine.store.transaction(() => {
     const about = { run: run.id, task: task.id, attempt: attempt.id };
     if (usage) setUsage(engine.store, attempt.id, usage);

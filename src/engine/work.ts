@@ -72,9 +72,21 @@ async function readEverything(engine: Engine, request: WorkRequest): Promise<Pla
   const texts = request.texts.map((text, index) => adHocTask(text, index));
   const backlog = request.plan === null ? readBacklog(engine.store) : [];
   const onlyTexts = texts.length > 0 && request.plan === null && request.tasks.length === 0 && request.module === null;
+  refuseTakenNames(texts, backlog);
   const plan = onlyTexts ? null : await readPlanIfAny(engine, request, backlog.length > 0 || texts.length > 0);
   if (plan && backlog.length === 0 && texts.length === 0) return plan;
   return join(engine, plan, onlyTexts ? texts : [...backlog, ...texts]);
+}
+
+/** A text that reads like a task which is written down already would silently run that one. */
+function refuseTakenNames(texts: PlannedTask[], backlog: PlannedTask[]): void {
+  for (const text of texts) {
+    const other = backlog.find((task) => task.id === text.id && task.content !== text.content);
+    if (!other) continue;
+    throw new OwtError("usage", `a task named ${text.id} is written down already: ${other.title}`, {
+      hint: `run that one: owt run ${text.id}; or begin this one with other words`,
+    });
+  }
 }
 
 async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: boolean): Promise<Plan | null> {

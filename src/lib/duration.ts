@@ -4,14 +4,14 @@ const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_0
 
 /** Milliseconds, or null when the text is no duration. */
 export function parseDuration(text: string | number): number | null {
-  if (typeof text === "number") return Number.isFinite(text) && text >= 0 ? text * 1_000 : null;
+  if (typeof text === "number") return Number.isFinite(text * 1_000) && text >= 0 ? text * 1_000 : null;
   const compact = text.trim().toLowerCase().replaceAll(/\s+/g, "");
-  if (/^\d+(\.\d+)?$/.test(compact)) return Number(compact) * 1_000;
+  if (/^\d+(\.\d+)?$/.test(compact)) return parseDuration(Number(compact));
   if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(compact)) return null;
   let total = 0;
   for (const [, amount, unit] of compact.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
     total += Number(amount) * UNIT_MS[unit!]!;
-  return total;
+  return Number.isFinite(total) ? total : null;
 }
 
 /** `45s`, `3m 05s`, `1h 02m`: what a line of a screen has room for. */

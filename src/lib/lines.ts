@@ -44,7 +44,7 @@ function readFrom(file: number, offset: number, onLine: (line: string) => void, 
     position += bytes;
   }
   if (toEnd && position > complete) {
-    onLine(line);
+    onLine(keep(line, decoder.end()));
     return position;
   }
   return complete;

@@ -1,7 +1,7 @@
 /** The end of a text or file: what a person or an agent needs of a long output. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
-/** The last `maxBytes` of a file as text, cut at a line; empty when the file is missing. */
+/** The last `maxBytes` of a file as text, cut at a line, or in the middle of a line that alone is longer; empty when the file is missing. */
 export function readTail(path: string, maxBytes: number): string {
   let file: number;
   try {
@@ -14,11 +14,19 @@ export function readTail(path: string, maxBytes: number): string {
     const from = Math.max(0, size - maxBytes);
     const buffer = Buffer.alloc(size - from);
     const bytes = readSync(file, buffer, 0, buffer.length, from);
-    const text = buffer.subarray(0, bytes).toString("utf8");
-    return from === 0 ? text : text.slice(text.indexOf("\n") + 1);
+    const tail = buffer.subarray(0, bytes);
+    if (from === 0) return tail.toString("utf8");
+    const end = tail.indexOf(10);
+    const start = end === -1 || end === tail.length - 1 ? tail.findIndex(beginsCharacter) : end + 1;
+    return tail.subarray(Math.max(0, start)).toString("utf8");
   } finally {
     closeSync(file);
   }
+}
+
+/** Whether a byte of UTF-8 is not the inside of a character. */
+function beginsCharacter(byte: number): boolean {
+  return (byte & 0xc0) !== 0x80;
 }
 
 /** The last `count` lines of a text. */

@@ -56,6 +56,8 @@ export class Store {
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("rollback");
+      // What was undone did not happen: nobody is told.
+      this.#appended.clear();
       throw error;
     } finally {
       this.#depth = 0;
@@ -118,8 +120,9 @@ export function openStore(commonDir: string): Store {
   const folder = join(commonDir, "owt");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, "state.db");
+  let db: DatabaseSync | undefined;
   try {
-    const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
     db.exec("pragma journal_mode = wal; pragma synchronous = full;");
     chmodSync(path, 0o600);
     const store = new Store(db);
@@ -127,6 +130,7 @@ export function openStore(commonDir: string): Store {
     refuseCopiedStore(store, commonDir);
     return store;
   } catch (error) {
+    db?.close();
     throw error instanceof OwtError ? error : storeError(error);
   }
 }

@@ -69,23 +69,27 @@ function renderProblem(name: string, text: string | null, problem: ConfigProblem
   return `${name}${line} ${problem.key}: ${problem.message} (${problem.hint})`;
 }
 
-/** The line on which a key stands; the file's first line when it cannot be told. */
+/** The line on which a key stands, or the nearest table around it; the file's first line when it cannot be told. */
 function lineOf(text: string, key: string): number {
-  const [section, name] = [key.split(".").slice(0, -1).join("."), key.split(".").at(-1)!];
-  const lines = text.split("\n");
-  const from = Math.max(
-    0,
-    lines.findIndex((line) => line.trim() === `[${section}]`),
-  );
-  const at = lines.findIndex(
-    (line, index) =>
-      index >= from &&
-      line
-        .trim()
-        .replace(/^\[|["']/g, "")
-        .startsWith(name),
-  );
-  return (at === -1 ? from : at) + 1;
+  let table = "";
+  let best = { line: 1, length: 0 };
+  for (const [index, line] of text.split("\n").entries()) {
+    const header = /^\s*\[\[?([^\]]+)\]/.exec(line)?.[1];
+    if (header !== undefined) table = plainKey(header);
+    const name = header === undefined ? /^([^=#]+)=/.exec(line)?.[1] : "";
+    if (name === undefined) continue;
+    const path = [table, plainKey(name)].filter(Boolean).join(".");
+    if (path.length > best.length && `${key}.`.startsWith(`${path}.`)) best = { line: index + 1, length: path.length };
+  }
+  return best.line;
+}
+
+/** `agent . "my agent"` as `agent.my agent`. */
+function plainKey(text: string): string {
+  return text
+    .split(".")
+    .map((part) => part.trim().replaceAll(/^["']|["']$/g, ""))
+    .join(".");
 }
 
 function readIfThere(path: string): string | null {

@@ -1,5 +1,15 @@
 /** The one atomic writer: a reader sees the old file or the new one, never half of either. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 /** Replaces a file's content. Parent folders are made; `mode` defaults to 0600, since most of what we write is private. */
@@ -10,15 +20,20 @@ export function writeFileAtomically(
 ): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w", options.mode ?? 0o600);
   try {
-    if (typeof content === "string") writeSync(file, content);
-    else writeSync(file, content);
-    if (options.durable) fsyncSync(file);
-  } finally {
-    closeSync(file);
+    const file = openSync(temporary, "w", options.mode ?? 0o600);
+    try {
+      // Not writeSync: on a disk that is nearly full it may write a part and say so only by a number.
+      writeFileSync(file, content);
+      if (options.durable) fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
-  renameSync(temporary, path);
 }
 
 /** The file's text, or null when there is none. */

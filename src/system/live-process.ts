@@ -48,7 +48,11 @@ export class LiveProcess {
 
   /** Ends the process after the requests that are under way. */
   async close(): Promise<void> {
-    await this.#queue;
+    // A request that was on its way here when the closing began belongs to those under way.
+    for (let last: Promise<unknown> | null = null; last !== this.#queue;) {
+      last = this.#queue;
+      await last;
+    }
     this.#closed = true;
     const child = this.#child;
     if (child === null || child.exitCode !== null || child.signalCode !== null) return;

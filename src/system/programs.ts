@@ -6,7 +6,7 @@ import { delimiter, isAbsolute, join, resolve } from "node:path";
 export function findProgram(name: string, env: NodeJS.ProcessEnv): string | null {
   if (isAbsolute(name) || name.includes("/")) return isExecutable(resolve(name)) ? resolve(name) : null;
   for (const folder of (env["PATH"] ?? "").split(delimiter)) {
-    if (folder && isExecutable(join(folder, name))) return join(folder, name);
+    if (folder && isExecutable(join(folder, name))) return resolve(folder, name);
   }
   return null;
 }

@@ -18,7 +18,7 @@ while IFS= read -r folder && IFS= read -r count; do
     count=$((count - 1))
   done
   (
-    cd -- "$folder" || exit 126
+    cd -- "$folder" 2>&4 || exit 126
     while [ "$1" != -- ]; do export "$1"; shift; done
     shift
     exec "$@" </dev/null >&3 2>&4 3>&- 4>&-
@@ -64,6 +64,9 @@ export class Shells {
       const request = [command.cwd, String(words.length), ...words].join("\n");
       const code = await shell.process.request(`${request}\n`, takeLine);
       return { code: Number(code), stdout: takeAll(shell.out), stderr: takeAll(shell.err) };
+    } catch (error) {
+      this.#discard(shell);
+      throw error;
     } finally {
       this.#give(shell);
     }
@@ -92,6 +95,15 @@ export class Shells {
     const usable = this.#all.includes(shell);
     if (next) next(usable ? shell : this.#startOne());
     else if (usable) this.#idle.push(shell);
+  }
+
+  /** A shell that died may leave its program behind, which still writes into the files: nobody else may get those. */
+  #discard(shell: Shell): void {
+    const at = this.#all.indexOf(shell);
+    if (at === -1) return;
+    this.#all.splice(at, 1);
+    closeSync(shell.out);
+    closeSync(shell.err);
   }
 
   #startOne(): Shell {

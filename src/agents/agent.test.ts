@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import { gather, noEvidence, QUESTION_MARKER, questionIn } from "./agent.ts";
+import { commandAgent } from "./command.ts";
+import { list, number, parseJson, record, text } from "./json.ts";
+
+describe("a question", () => {
+  test.each([
+    ["OWT-QUESTION: red or blue?", "red or blue?"],
+    ["I looked.\nOWT-QUESTION: red?\n", "red?"],
+    ["I looked.\r\nOWT-QUESTION: red?\r\n", "red?"],
+    ["> OWT-QUESTION: red?", "red?"],
+    ["**OWT-QUESTION: red?", "red?"],
+    ["`OWT-QUESTION: red?", "red?"],
+    ["OWT-QUESTION: first?\nOWT-QUESTION: second?", "second?"],
+    ["OWT-QUESTION: which?\n- red\n- blue", "which?\n- red\n- blue"],
+  ])("is read from %j", (said, question) => {
+    expect(questionIn(said)).toBe(question);
+  });
+
+  test.each([
+    "",
+    "There is no OWT-QUESTION: needed.",
+    "Which colour?",
+    "OWT-QUESTION:",
+    "OWT-QUESTION:  \n",
+    "xOWT-QUESTION: y",
+    "owt-question: y",
+  ])("is never guessed from %j", (said) => {
+    expect(questionIn(said)).toBeNull();
+  });
+});
+
+test("evidence keeps everything in the order in which it was said", () => {
+  const evidence = noEvidence();
+  gather(evidence, { kind: "said", text: "first" });
+  gather(evidence, { kind: "tool", name: "Bash", detail: "ls" });
+  gather(evidence, { kind: "denied", tool: "Write" });
+  gather(evidence, { kind: "limit", resetsAt: 1 });
+  gather(evidence, { kind: "limit", resetsAt: null });
+  gather(evidence, { kind: "error", text: "no", status: 401, type: "x" });
+  gather(evidence, { kind: "said", text: "last" });
+  expect(evidence).toEqual({
+    ...noEvidence(),
+    denials: ["Write"],
+    limits: [{ resetsAt: 1 }, { resetsAt: null }],
+    errors: [{ text: "no", status: 401, type: "x" }],
+    lastSaid: "last",
+  });
+});
+
+describe("any program as an agent", () => {
+  const agent = commandAgent({ name: "mine", command: ["my-agent", "--fast"], extraArgs: ["-v"] });
+  const turn = {
+    prompt: "Do it",
+    session: "s",
+    resume: false,
+    model: null,
+    permissionMode: "plan",
+    allowedTools: ["x"],
+  };
+
+  test("gets the prompt by standard input, and nothing of it in its arguments", () => {
+    expect(agent.invoke(turn)).toEqual({
+      file: "my-agent",
+      args: ["--fast", "-v"],
+      env: { OWT_SESSION: "s" },
+      stdin: "Do it",
+    });
+    expect(agent.invoke({ ...turn, model: "m" }).env).toEqual({ OWT_SESSION: "s", OWT_MODEL: "m" });
+    expect(commandAgent({ name: "aider", command: [], extraArgs: [] }).invoke(turn).file).toBe("aider");
+  });
+
+  test("remembers nothing, and says every line that is not empty", () => {
+    expect([agent.remembers, agent.hasConversation("s")]).toEqual([false, false]);
+    expect(["a", "", "  ", '{"x":1}'].flatMap((line) => agent.parse(line))).toEqual([
+      { kind: "said", text: "a" },
+      { kind: "said", text: '{"x":1}' },
+    ]);
+  });
+
+  test.each([
+    [{ exitCode: 0, changed: true }, { kind: "ok" }],
+    [
+      { exitCode: 0, lastSaid: "bye" },
+      { kind: "nothing_done", said: "bye" },
+    ],
+    [
+      { exitCode: 0, changed: true, lastSaid: `${QUESTION_MARKER} red?` },
+      { kind: "asked", question: "red?" },
+    ],
+    [{ exitCode: null, changed: true }, { kind: "lost" }],
+    [
+      { exitCode: 3, changed: true },
+      { kind: "failed", reason: "exit 3" },
+    ],
+    [
+      { exitCode: 3, lastSaid: "hm" },
+      { kind: "failed", reason: "exit 3: hm" },
+    ],
+    [
+      { exitCode: 3, lastSaid: "hm", stderrTail: "a\nb\n" },
+      { kind: "failed", reason: "exit 3: a\nb" },
+    ],
+    [
+      { exitCode: 1, lastSaid: `${QUESTION_MARKER} red?` },
+      { kind: "failed", reason: "exit 1: OWT-QUESTION: red?" },
+    ],
+  ])("that ended with %j is judged %j", (evidence, outcome) => {
+    expect(agent.judge({ ...noEvidence(), ...evidence })).toEqual(outcome);
+  });
+});
+
+describe("JSON of other programs", () => {
+  test.each(["", "x", "{", "[1]", "5", '"{}"', "null", " {}"])("%j is no object", (line) => {
+    expect(parseJson(line)).toBeNull();
+  });
+
+  test("what is not of the expected shape reads as empty", () => {
+    expect(parseJson('{"a":1}\r')).toEqual({ a: 1 });
+    for (const odd of [null, undefined, 5, "x", [1]]) expect(record(odd)).toEqual({});
+    for (const odd of [null, undefined, 5, "x", { length: 1 }]) expect(list(odd)).toEqual([]);
+    for (const odd of [null, undefined, 5, {}, ["x"]]) expect(text(odd)).toBe("");
+    for (const odd of [null, undefined, "5", Number.NaN, Number.POSITIVE_INFINITY]) expect(number(odd)).toBeNull();
+    expect([record({ a: 1 }), list([1]), text("x"), number(0)]).toEqual([{ a: 1 }, [1], "x", 0]);
+  });
+});

@@ -1,0 +1,117 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { sampleAttempt, sampleRun, sampleTask } from "../../test/rig/samples.ts";
+import type { Attempt, Usage } from "./attempt.ts";
+import { reportRun } from "./report.ts";
+
+const usage = (costUsd: number | null, inputTokens: number | null = null): Usage => ({
+  costUsd,
+  inputTokens,
+  outputTokens: null,
+  model: null,
+});
+
+const one = sampleTask("one", { id: 1 });
+const two = sampleTask("two", { id: 2 });
+
+function reportOf(attempts: Attempt[], now = 1_000) {
+  return reportRun(sampleRun(), [one, two], attempts, now);
+}
+
+describe("money and tokens", () => {
+  test("what no agent said is null, never 0", () => {
+    expect(reportOf([]).cost_usd).toBeNull();
+    const report = reportOf([sampleAttempt({ usage: usage(null) }), sampleAttempt({ usage: null })]);
+    expect(report.cost_usd).toBeNull();
+    expect(report.tasks[0]).toMatchObject({ cost_usd: null, input_tokens: null, output_tokens: null });
+  });
+
+  test("a known zero is 0", () => {
+    expect(reportOf([sampleAttempt({ usage: usage(0, 0) })])).toMatchObject({ cost_usd: 0 });
+  });
+
+  test("what is known is added up over attempts and tasks", () => {
+    const attempts = [
+      sampleAttempt({ id: 1, usage: usage(0.25, 100) }),
+      sampleAttempt({ id: 2, number: 2, usage: usage(null, 50) }),
+      sampleAttempt({ id: 3, task: 2, usage: usage(0.5) }),
+    ];
+    const report = reportOf(attempts);
+    expect(report.cost_usd).toBe(0.75);
+    expect(report.tasks.map((task) => [task.cost_usd, task.input_tokens])).toEqual([
+      [0.25, 150],
+      [0.5, null],
+    ]);
+  });
+
+  test("a total is null exactly when nothing is known", () => {
+    fc.assert(
+      fc.property(fc.array(fc.option(fc.integer({ min: 0, max: 1_000 }))), (costs) => {
+        const attempts = costs.map((cost, index) => sampleAttempt({ id: index, usage: usage(cost) }));
+        const known = costs.filter((cost) => cost !== null);
+        expect(reportOf(attempts).cost_usd).toBe(known.length === 0 ? null : known.reduce((a, b) => a + b, 0));
+      }),
+    );
+  });
+});
+
+describe("speed-up", () => {
+  const worked = (id: number, from: number, to: number | null) =>
+    sampleAttempt({ id, task: id, startedAt: from, endedAt: to });
+
+  test("is the work of all tasks over the time of the run", () => {
+    const report = reportRun(
+      sampleRun({ endedAt: 1_000 }),
+      [one, two],
+      [worked(1, 0, 900), worked(2, 100, 900)],
+      9_999,
+    );
+    expect(report).toMatchObject({ duration_ms: 1_000, sequential_ms: 1_700, speedup: 1.7 });
+  });
+
+  test("counts what still runs up to now", () => {
+    expect(reportOf([worked(1, 0, null)], 500)).toMatchObject({ duration_ms: 500, sequential_ms: 500, speedup: 1 });
+  });
+
+  test("is unknown where nothing worked or no time has passed", () => {
+    expect(reportOf([]).speedup).toBeNull();
+    expect(reportOf([worked(1, 0, null)], 0).speedup).toBeNull();
+  });
+});
+
+test("each task says how its attempts ended, or in which phase they are", () => {
+  const attempts = [
+    sampleAttempt({ id: 1, outcome: { kind: "lost" }, startedAt: 10, endedAt: 30 }),
+    sampleAttempt({ id: 2, number: 2, agent: "claude", phase: "verify", startedAt: 40 }),
+  ];
+  const report = reportRun(sampleRun(), [{ ...one, state: "running", startedAt: 10 }, two], attempts, 100);
+  expect(report.tasks[0]).toMatchObject({
+    why: "running",
+    agent: "claude",
+    duration_ms: 90,
+    work_ms: 80,
+    attempts: [
+      { number: 1, outcome: "its process disappeared", duration_ms: 20 },
+      { number: 2, outcome: "verify", duration_ms: null },
+    ],
+  });
+  expect(report.tasks[1]).toMatchObject({ agent: null, duration_ms: null, work_ms: 0, attempts: [] });
+  expect(report.tasks[1]).not.toHaveProperty("why");
+});
+
+test("states are counted, times are written as dates, and what no check stood behind is named", () => {
+  const tasks = [
+    sampleTask("checked", { id: 1, state: "done", verified: true }),
+    sampleTask("unchecked", { id: 2, state: "done" }),
+    sampleTask("broken", { id: 3, state: "failed" }),
+  ];
+  const report = reportRun(sampleRun({ createdAt: 0, endedAt: 1_000, landedAt: 2_000 }), tasks, [], 9_000);
+  expect(report).toMatchObject({
+    counts: { done: 2, failed: 1 },
+    unverified: ["unchecked"],
+    started_at: "1970-01-01T00:00:00.000Z",
+    ended_at: "1970-01-01T00:00:01.000Z",
+    landed_at: "1970-01-01T00:00:02.000Z",
+  });
+  expect(reportRun(sampleRun(), tasks, [], 9_000)).toMatchObject({ ended_at: null, landed_at: null });
+});

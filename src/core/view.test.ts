@@ -1,0 +1,160 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { sampleTask } from "../../test/rig/samples.ts";
+import type { Park, Task, TaskState } from "./task.ts";
+import { answerCommand, countFinal, describePark, findSkips, isSettled, viewTasks } from "./view.ts";
+
+const NOW = Date.parse("2026-11-21T10:00:00Z");
+const LATER = Date.parse("2026-11-21T10:05:00Z");
+
+const PERSON: Park = { for: "answer", question: "red or blue?" };
+
+function viewOf(change: Partial<Task>, ...others: Task[]): [standing: string, why: string] {
+  const view = viewTasks([sampleTask("it", change), ...others], NOW)[0]!;
+  return [view.standing, view.why];
+}
+
+describe("where a task stands, and why", () => {
+  test.each<[string, Partial<Task>, string, string]>([
+    ["nothing holds it", {}, "ready", ""],
+    ["a time that is over", { notBefore: NOW }, "ready", ""],
+    ["a pause between tries", { notBefore: LATER }, "waits-for-time", "tries again at 2026-11-21T10:05:00.000Z"],
+    [
+      "a limit",
+      { notBefore: LATER, park: { for: "limit", until: LATER } },
+      "waits-for-time",
+      "waits for a usage limit until 2026-11-21T10:05:00.000Z",
+    ],
+    ["a limit that is over", { notBefore: NOW - 1, park: { for: "limit", until: NOW - 1 } }, "ready", ""],
+    ["a retry with a reason", { notBefore: LATER, park: { for: "retry", reason: "529" } }, "waits-for-time", "529"],
+    ["a question", { park: PERSON }, "waits-for-person", "asks: red or blue?"],
+    ["work", { state: "running" }, "working", "running"],
+    ["checks", { state: "verifying" }, "working", "verifying"],
+    ["integration", { state: "integrating" }, "working", "integrating"],
+    ["review", { state: "review" }, "waits-for-person", "waits for approval"],
+    ["approved review", { state: "review", approved: true }, "working", "approved"],
+    ["checked work", { state: "done", verified: true }, "done", ""],
+    ["unchecked work", { state: "done" }, "done", "unverified"],
+    ["a failure", { state: "failed", reason: "exit 1" }, "failed", "exit 1"],
+    ["a skip", { state: "skipped", reason: "needs a" }, "skipped", "needs a"],
+    ["a cancellation", { state: "cancelled" }, "cancelled", ""],
+  ])("%s", (_, change, standing, why) => {
+    expect(viewOf(change)).toEqual([standing, why]);
+  });
+
+  test("it waits for what it needs until each of them is done, in the order of its needs", () => {
+    const needs = ["a", "b", "c"];
+    const [a, b, c] = [sampleTask("a"), sampleTask("b", { state: "done" }), sampleTask("c", { state: "review" })];
+    expect(viewOf({ needs }, a, b, c)).toEqual(["blocked", "waits for a, c"]);
+    const done = needs.map((key) => sampleTask(key, { state: "done" }));
+    expect(viewOf({ needs }, ...done)).toEqual(["ready", ""]);
+    expect(viewOf({ needs: ["nobody"] })).toEqual(["blocked", "waits for nobody"]);
+  });
+
+  test("a person comes before other tasks, and other tasks before a time", () => {
+    expect(viewOf({ park: PERSON, needs: ["x"], notBefore: LATER })[0]).toBe("waits-for-person");
+    expect(viewOf({ park: { for: "limit", until: LATER }, needs: ["x"], notBefore: LATER })[0]).toBe("blocked");
+  });
+});
+
+test.each<[Park, string, string]>([
+  [{ for: "answer", question: "why?" }, "asks: why?", 'owt task answer it "…"'],
+  [
+    { for: "conflict", files: ["a", "b"], ours: "1", theirs: "2", worktree: "/w" },
+    "conflict in a, b; to be resolved in /w",
+    "owt task approve it  (resolved; or start over: owt task retry it)",
+  ],
+  [{ for: "permission", tools: ["Bash", "Write"] }, "was not allowed to use Bash, Write", "owt task retry it"],
+  [{ for: "login", reason: "auth: bad key" }, "auth: bad key", "owt task retry it"],
+])("%j needs a person, says why, and names the command that helps", (park, why, command) => {
+  expect(viewOf({ park })).toEqual(["waits-for-person", why]);
+  expect(answerCommand(sampleTask("it", { park }), true)).toBe(command);
+  expect(answerCommand(sampleTask("it", { park, run: "r1" }), false)).toContain("it --run r1");
+});
+
+test("a limit without a reset, and a review, have their words too", () => {
+  expect(describePark({ for: "limit", until: null })).toBe("waits for a usage limit");
+  expect(answerCommand(sampleTask("it", { state: "review", park: PERSON }), true)).toBe("owt task approve it");
+});
+
+describe("a run is settled", () => {
+  const settled = (...tasks: Task[]) => isSettled(viewTasks(tasks, NOW));
+  const asks = sampleTask("asks", { park: PERSON });
+
+  test("when it holds nothing", () => {
+    expect(settled()).toBe(true);
+  });
+
+  test.each<[boolean, Partial<Task>]>([
+    [true, { state: "done" }],
+    [true, { state: "failed" }],
+    [true, { state: "skipped" }],
+    [true, { state: "cancelled" }],
+    [true, { state: "review" }],
+    [true, { park: PERSON }],
+    [false, {}],
+    [false, { state: "running" }],
+    [false, { state: "verifying" }],
+    [false, { state: "integrating" }],
+    [false, { state: "review", approved: true }],
+    [false, { notBefore: LATER }],
+    [false, { needs: ["elsewhere"] }],
+  ])("%s for a task with %j", (expected, change) => {
+    expect(settled(sampleTask("it", change))).toBe(expected);
+  });
+
+  test("when the rest is blocked through one that waits for a person, however far", () => {
+    const chain = [sampleTask("c", { needs: ["b"] }), sampleTask("b", { needs: ["asks"] }), asks];
+    expect(settled(...chain)).toBe(true);
+    expect(settled(...chain.toReversed())).toBe(true);
+  });
+
+  test("not when one that it waits for still works, or what blocks it is nobody's question", () => {
+    const both = sampleTask("both", { needs: ["asks", "works"] });
+    expect(settled(asks, both, sampleTask("works", { state: "running" }))).toBe(false);
+    expect(settled(sampleTask("a", { needs: ["b"] }), sampleTask("b", { state: "failed" }))).toBe(false);
+  });
+
+  const states: TaskState[] = ["pending", "running", "verifying", "review", "integrating", "done", "failed", "skipped"];
+  test("never while any task is ready or works", () => {
+    const anyTasks = fc
+      .array(
+        fc.record({
+          state: fc.constantFrom(...states),
+          park: fc.constantFrom(null, PERSON),
+          needs: fc.array(fc.nat(9), { maxLength: 3 }),
+        }),
+        { maxLength: 10 },
+      )
+      .map((tasks) =>
+        tasks.map((task, index) => sampleTask(`t${index}`, { ...task, needs: task.needs.map((at) => `t${at}`) })),
+      );
+    fc.assert(
+      fc.property(anyTasks, (tasks) => {
+        const views = viewTasks(tasks, NOW);
+        const moves = views.some((view) => ["ready", "working", "waits-for-time"].includes(view.standing));
+        if (moves) expect(isSettled(views)).toBe(false);
+      }),
+    );
+  });
+});
+
+test("pending tasks whose upstream is lost are skipped, with the ones that are lost, and nothing else is", () => {
+  const tasks = [
+    sampleTask("f", { state: "failed" }),
+    sampleTask("s", { state: "skipped" }),
+    sampleTask("c", { state: "cancelled" }),
+    sampleTask("d", { state: "done" }),
+    sampleTask("all", { needs: ["d", "f", "s", "c"] }),
+    sampleTask("fine", { needs: ["d"] }),
+    sampleTask("runs", { needs: ["f"], state: "running" }),
+    sampleTask("far", { needs: ["all"] }),
+  ];
+  expect(findSkips(tasks).map(({ task, reason }) => [task.key, reason])).toEqual([["all", "needs f, s, c"]]);
+});
+
+test("only what ended is counted", () => {
+  const states: TaskState[] = ["done", "done", "failed", "skipped", "cancelled", "running", "pending", "review"];
+  const tasks = states.map((state, index) => sampleTask(`t${index}`, { state }));
+  expect(countFinal(tasks)).toEqual({ done: 2, failed: 1, skipped: 1, cancelled: 1 });
+});

@@ -1,0 +1,132 @@
+import * as fc from "fast-check";
+import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { readLines } from "./lines.ts";
+
+const CHUNK = 64 * 1024;
+const BOUND = 1024 * 1024;
+
+function newFile(content: string | Uint8Array = ""): string {
+  const dir = mkdtempSync(join(tmpdir(), "owt-lines-"));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const path = join(dir, "out");
+  writeFileSync(path, content);
+  return path;
+}
+
+function read(path: string, offset = 0, toEnd = false): { lines: string[]; end: number } {
+  const lines: string[] = [];
+  const end = readLines(path, offset, (line) => lines.push(line), toEnd);
+  return { lines, end };
+}
+
+describe("lines", () => {
+  test.each<[string, string[], string[]]>([
+    ["", [], []],
+    ["\n", [""], [""]],
+    ["a\nb\n", ["a", "b"], ["a", "b"]],
+    ["a\nb", ["a"], ["a", "b"]],
+    ["a", [], ["a"]],
+    ["\n\na\n\n", ["", "", "a", ""], ["", "", "a", ""]],
+    ["a\r\nb\r\n", ["a\r", "b\r"], ["a\r", "b\r"]],
+    ["a\u2028b\u0085c\vd\n", ["a\u2028b\u0085c\vd"], ["a\u2028b\u0085c\vd"]],
+    ["\uFEFFa\n", ["\uFEFFa"], ["\uFEFFa"]],
+  ])("of %j end with a newline and with nothing else", (text, complete, all) => {
+    const path = newFile(text);
+    expect(read(path)).toEqual({ lines: complete, end: Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1)) });
+    expect(read(path, 0, true)).toEqual({ lines: all, end: Buffer.byteLength(text) });
+  });
+
+  test("of a file that is missing are none, and the offset stays", () => {
+    expect(read(join(newFile(), "..", "nothing"), 7)).toEqual({ lines: [], end: 7 });
+  });
+
+  test("of a file that became shorter are none", () => {
+    const path = newFile("one\ntwo\n");
+    truncateSync(path, 3);
+    expect(read(path, 8, true)).toEqual({ lines: [], end: 8 });
+  });
+});
+
+describe("a character that a chunk cuts in two is whole", () => {
+  test.each(["é", "€", "😀"])("%s at every place of the border", (character) => {
+    for (let before = CHUNK - 4; before <= CHUNK + 1; before++) {
+      const text = `${"x".repeat(before)}${character}y`;
+      expect(read(newFile(`${text}\nnext\n`)).lines).toEqual([text, "next"]);
+    }
+  });
+
+  test("and so is a newline just behind or before the border", () => {
+    for (const before of [CHUNK - 1, CHUNK, CHUNK + 1]) {
+      const path = newFile(`${"x".repeat(before)}\ny\n`);
+      expect(read(path)).toEqual({ lines: ["x".repeat(before), "y"], end: before + 3 });
+    }
+  });
+});
+
+test("bytes that are no UTF-8 are replaced in their own line and nowhere else, also at the very end", () => {
+  const bytes = Buffer.from([0x61, 0xff, 0x62, 0x0a, 0xe2, 0x82, 0x0a, 0x63, 0x0a, 0x64, 0xe2, 0x82]);
+  expect(read(newFile(bytes), 0, true)).toEqual({ lines: ["a\uFFFDb", "\uFFFD", "c", "d\uFFFD"], end: bytes.length });
+});
+
+test("a line above the bound is cut, and the next one is read as ever", () => {
+  const path = newFile(`${"x".repeat(BOUND + CHUNK + 5)}\nnext\n${"y".repeat(BOUND + 1)}`);
+  const { lines, end } = read(path, 0, true);
+  expect(lines.map((line) => line.length)).toEqual([BOUND, 4, BOUND]);
+  expect(lines[1]).toBe("next");
+  expect(end).toBe(2 * BOUND + CHUNK + 12);
+});
+
+describe("whatever the bytes", () => {
+  const piece = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 20 }).map((text) => Buffer.from(text)),
+    fc.uint8Array({ maxLength: 20 }).map((bytes) => Buffer.from(bytes)),
+    fc.constantFrom("\n", "\r\n", "\n\n", "é", "😀").map((text) => Buffer.from(text)),
+    fc.integer({ min: CHUNK - 3, max: CHUNK + 3 }).map((length) => Buffer.alloc(length, 120)),
+  );
+  const content = fc.array(piece, { maxLength: 12 }).map((pieces) => Buffer.concat(pieces));
+
+  test("the lines are those of split", () => {
+    const path = newFile();
+    fc.assert(
+      fc.property(content, (bytes) => {
+        writeFileSync(path, bytes);
+        const parts = splitBytes(bytes);
+        expect(read(path).lines).toEqual(parts.slice(0, -1));
+        expect(read(path, 0, true).lines).toEqual(
+          bytes.at(-1) === 10 || bytes.length === 0 ? parts.slice(0, -1) : parts,
+        );
+      }),
+    );
+  });
+
+  test("a reader that comes again while the file grows misses nothing and reads nothing twice", () => {
+    const path = newFile();
+    fc.assert(
+      fc.property(fc.array(content, { maxLength: 4 }), (pieces) => {
+        writeFileSync(path, "");
+        const lines: string[] = [];
+        let offset = 0;
+        for (const bytes of pieces) {
+          appendFileSync(path, bytes);
+          offset = readLines(path, offset, (line) => lines.push(line));
+        }
+        expect(lines).toEqual(splitBytes(Buffer.concat(pieces)).slice(0, -1));
+        expect(offset).toBe(Buffer.concat(pieces).lastIndexOf(10) + 1);
+      }),
+    );
+  });
+
+  /** Cut at the newlines first: an incomplete character must not swallow what comes behind it. */
+  function splitBytes(bytes: Buffer): string[] {
+    const parts: string[] = [];
+    let from = 0;
+    for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, from)) {
+      parts.push(bytes.toString("utf8", from, at));
+      from = at + 1;
+    }
+    return [...parts, bytes.toString("utf8", from)];
+  }
+});
