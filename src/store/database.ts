@@ -123,7 +123,8 @@ export function openStore(commonDir: string): Store {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
-    db.exec("pragma journal_mode = wal; pragma synchronous = full;");
+    useWriteAheadLog(db);
+    db.exec("pragma synchronous = full");
     chmodSync(path, 0o600);
     const store = new Store(db);
     migrate(db, store);
@@ -134,6 +135,22 @@ export function openStore(commonDir: string): Store {
     throw error instanceof OwtError ? error : storeError(error);
   }
 }
+
+/** The switch wants the file for itself and does not wait: of several processes that open a new store at once, some are refused. */
+function useWriteAheadLog(db: DatabaseSync): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      if (db.prepare("pragma journal_mode").get()?.["journal_mode"] !== "wal") db.exec("pragma journal_mode = wal");
+      return;
+    } catch (error) {
+      if (!isBusy(error) || tries >= SWITCH_TRIES) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SWITCH_PAUSE_MS);
+    }
+  }
+}
+
+const SWITCH_TRIES = 200;
+const SWITCH_PAUSE_MS = 10;
 
 function migrate(db: DatabaseSync, store: Store): void {
   const version = () => Number(store.get("pragma user_version")?.["user_version"] ?? 0);
