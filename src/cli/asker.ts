@@ -1,7 +1,7 @@
 /** Asks the questions of a run on the terminal as they come, one at a time, while the run goes on behind them. */
 import type { Engine } from "../engine/engine.ts";
 import { answerTask } from "../engine/tasks.ts";
-import { readTasks } from "../store/tasks.ts";
+import { readTask, readTasks } from "../store/tasks.ts";
 import { ask, canAsk, type Io } from "./io.ts";
 import type { Narration } from "./narrate.ts";
 import { printable } from "./text.ts";
@@ -14,6 +14,7 @@ export class Asker {
   /** Questions that the person left without an answer. */
   readonly #left = new Set<number>();
   #asking: Promise<boolean> | null = null;
+  #current: { id: number; withdrawn: AbortController } | null = null;
 
   constructor(io: Io, engine: Engine, run: string, narration: Narration) {
     this.#io = io;
@@ -24,12 +25,24 @@ export class Asker {
 
   /** Begins to ask when a question waits and none is being asked. */
   look(): void {
-    if (!canAsk(this.#io) || this.#asking !== null || this.#io.signal.aborted) return;
+    if (!canAsk(this.#io) || this.#io.signal.aborted) return;
+    if (this.#asking !== null) {
+      this.#withdrawIfAnswered();
+      return;
+    }
     const task = readTasks(this.#engine.store, this.#run).find(
       (each) => each.state === "pending" && each.park?.for === "answer" && !this.#left.has(each.id),
     );
     if (!task || task.park?.for !== "answer") return;
-    this.#asking = this.#ask(task.id, task.key, task.park.question);
+    const withdrawn = new AbortController();
+    this.#current = { id: task.id, withdrawn };
+    this.#asking = this.#ask(task.id, task.key, task.park.question, withdrawn.signal);
+  }
+
+  /** Somebody may have answered from elsewhere. */
+  #withdrawIfAnswered(): void {
+    const task = this.#current && readTask(this.#engine.store, this.#current.id);
+    if (task?.park?.for !== "answer") this.#current?.withdrawn.abort();
   }
 
   /** Waits for the question that is being asked. True when it was answered, so that the run can go on. */
@@ -38,17 +51,18 @@ export class Asker {
     return (await this.#asking) ?? false;
   }
 
-  async #ask(id: number, key: string, question: string): Promise<boolean> {
+  async #ask(id: number, key: string, question: string, withdrawn: AbortSignal): Promise<boolean> {
     // What happens meanwhile is told afterwards: it would be written into the answer.
     this.#narration.hold();
     try {
-      const text = await ask(this.#io, `${key} asks: ${printable(question)}\n❯ `);
+      const text = await ask(this.#io, `${key} asks: ${printable(question)}\n❯ `, withdrawn);
       if (text.trim()) answerTask(this.#engine, key, text, this.#run);
       else this.#left.add(id);
       return text.trim() !== "";
     } catch {
-      // Interrupted: whoever follows the run tells.
-      return false;
+      // Left with Ctrl-D: not asked again. After Ctrl-C whoever follows the run tells; answered elsewhere, the run goes on.
+      if (!withdrawn.aborted) this.#left.add(id);
+      return withdrawn.aborted;
     } finally {
       this.#asking = null;
       this.#narration.release();

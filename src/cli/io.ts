@@ -54,7 +54,7 @@ export function canAsk(io: Io): boolean {
 }
 
 /** Asks a person; the question stands on standard error. Ctrl-C, Ctrl-D and a terminal that went away end it as `interrupted`. */
-export async function ask(io: Io, question: string): Promise<string> {
+export async function ask(io: Io, question: string, withdrawn?: AbortSignal): Promise<string> {
   const lines = createInterface({ input: io.stdin, output: io.stderr });
   // While a line is edited the terminal sends Ctrl-C as a key, not as a signal.
   lines.on("SIGINT", () => io.interrupt());
@@ -62,7 +62,10 @@ export async function ask(io: Io, question: string): Promise<string> {
     lines.once("close", () => reject(new OwtError("interrupted", "interrupted")));
   });
   try {
-    return await Promise.race([lines.question(question, { signal: io.signal }), closed]);
+    return await Promise.race([
+      lines.question(question, { signal: withdrawn ? AbortSignal.any([io.signal, withdrawn]) : io.signal }),
+      closed,
+    ]);
   } catch (cause) {
     throw new OwtError("interrupted", "interrupted", { cause });
   } finally {

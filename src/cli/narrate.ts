@@ -35,7 +35,10 @@ export function narrate(io: Io, engine: Engine, run: string, seq: number, onEven
     if (line.hint && event.task !== null) tell(io, `  ${paint("dim", `↳ ${line.hint(nameOf(event.task))}`)}`);
   };
   const flush = () => {
-    if (isHeld) return;
+    if (isHeld) {
+      onEvents();
+      return;
+    }
     const events = eventsAfter(engine.store, cursor, { run });
     for (const event of events) {
       cursor = event.seq;

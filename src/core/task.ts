@@ -17,7 +17,7 @@ const MOVES: Record<TaskState, readonly TaskState[]> = {
   pending: ["running", "skipped", "cancelled", "failed"],
   running: ["verifying", "integrating", "review", "pending", "failed", "cancelled"],
   verifying: ["review", "integrating", "pending", "failed", "cancelled"],
-  review: ["integrating", "pending", "cancelled", "failed"],
+  review: ["verifying", "integrating", "pending", "cancelled", "failed"],
   integrating: ["done", "pending", "failed", "cancelled"],
   done: [],
   failed: ["pending"],

@@ -138,6 +138,15 @@ export function findSkips(tasks: readonly Task[]): { task: Task; reason: string 
   });
 }
 
+/** Skipped tasks of which nothing they need is dead any more. */
+export function findRevived(tasks: readonly Task[]): Task[] {
+  const byKey = new Map(tasks.map((task) => [task.key, task]));
+  const dead = new Set(["failed", "skipped", "cancelled"]);
+  return tasks.filter(
+    (task) => task.state === "skipped" && !task.needs.some((key) => dead.has(byKey.get(key)?.state ?? "")),
+  );
+}
+
 /** How many tasks ended in which way. */
 export function countFinal(tasks: readonly Task[]): Record<"done" | "failed" | "skipped" | "cancelled", number> {
   const counts = { done: 0, failed: 0, skipped: 0, cancelled: 0 };

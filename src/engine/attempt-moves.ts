@@ -90,7 +90,8 @@ export function sendBack(
   const now = engine.now();
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, now, attempt, outcome)) return;
-    changeTask(engine.store, task.id, counts);
+    // What was approved is not what will come back.
+    changeTask(engine.store, task.id, { ...counts, approved: false });
     moveTask(engine.store, now, task, "pending", { next });
   });
 }

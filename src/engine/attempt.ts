@@ -88,7 +88,8 @@ export async function carryAttempt(engine: Engine, id: number): Promise<void> {
     }
     if (attempt.phase === "review") {
       if (!task.approved) return;
-      moveOn(engine, carried, "merge");
+      // What a person changed in the worktree meanwhile belongs to what was approved: it is taken in and checked.
+      moveOn(engine, carried, "collect");
       continue;
     }
     if (attempt.phase === "closed") return;

@@ -37,7 +37,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     maxFileBytes: MAX_LEFTOVER_BYTES,
     identity: engine.identity,
     known: knownFiles(engine),
-    message: `${task.spec.title}\n\nLeft uncommitted by the agent and committed by owt.\n\nOwt-Task: ${task.key}`,
+    message: `${task.spec.title}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${task.key}`,
   });
   const head = leftovers.tip ?? attempt.base;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: engine.now() });

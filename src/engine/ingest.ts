@@ -177,6 +177,7 @@ function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): void {
       run.id,
       work.chosen.filter((task) => !known.has(task.spec.id)),
     );
+    for (const { spec } of work.chosen) removeFromBacklog(engine.store, spec.id);
     setWish(engine.store, engine.now(), run.id, null);
   });
 }

@@ -2,10 +2,11 @@
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask } from "../core/plan.ts";
+import { findRevived } from "../core/view.ts";
 import type { Run, RunOptions } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { readRun, setRunOptions } from "../store/runs.ts";
-import { readTasks, replaceSpec } from "../store/tasks.ts";
+import { moveTask, readTasks, replaceSpec } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
 import type { Engine } from "./engine.ts";
 import { readPlan } from "./read-plan.ts";
@@ -14,7 +15,7 @@ import { hashTask } from "./work.ts";
 /** Tasks whose text may still change: no agent is at work on them, and nothing of them is integrated. */
 const OPEN_TO_CHANGE = new Set<Task["state"]>(["pending", "failed", "skipped", "cancelled"]);
 
-/** Takes the plan's present text into a run. Returns the keys that changed, or why the plan could not be followed.
+/** Takes the plan's present text into a run. Returns the keys that changed, and what else there is to say of it.
  *  Throws `not-approved` when the new text brings commands that the user has not approved. */
 export async function refreshRun(engine: Engine, runId: string): Promise<{ changed: string[]; kept: string | null }> {
   const run = readRun(engine.store, runId);
@@ -22,44 +23,57 @@ export async function refreshRun(engine: Engine, runId: string): Promise<{ chang
   const planned = await readPlanned(engine, run);
   if (typeof planned === "string") return { changed: [], kept: planned };
   const changes = changesOf(readTasks(engine.store, run.id), planned);
-  requireApproval(
-    engine,
-    grantsNeeded(
-      engine,
-      changes.map((change) => change.spec),
-      {},
-    ),
-  );
+  const specs = changes.map((change) => change.spec);
+  requireApproval(engine, grantsNeeded(engine, specs, {}));
+  const removed = dropRemoved(engine, run, planned);
+  const options = { ...run.options, verify: commandList(engine.config.run.verify) };
+  const changed = followPlan(engine, run, changes, options);
   return {
-    changed: followPlan(engine, run, changes, { ...run.options, verify: commandList(engine.config.run.verify) }),
-    kept: null,
+    changed,
+    kept: removed.length > 0 ? `no longer in the plan, and cancelled: ${removed.join(", ")}` : null,
   };
 }
 
-export type SpecChange = { task: Task; spec: PlannedTask; hash: string };
+export type SpecChange = { task: Task; spec: PlannedTask; hash: string; needs: string[] };
 
-/** The tasks of a run that ask for something else now. */
+/** The tasks of a run that ask for something else, or wait for something else, now. */
 export function changesOf(tasks: readonly Task[], planned: readonly PlannedTask[]): SpecChange[] {
   const specs = new Map(planned.map((spec) => [spec.id, spec]));
+  const inRun = new Set(tasks.map((task) => task.key));
   return tasks.flatMap((task) => {
     const spec = specs.get(task.key);
     if (!spec || !OPEN_TO_CHANGE.has(task.state)) return [];
     const hash = hashTask(spec);
-    return hash === task.hash ? [] : [{ task, spec, hash }];
+    // Dependencies stay within the run.
+    const needs = [...spec.dependsOn, ...spec.implied].filter((key) => inRun.has(key));
+    const waitsForTheSame = needs.length === task.needs.length && needs.every((key) => task.needs.includes(key));
+    return hash === task.hash && waitsForTheSame ? [] : [{ task, spec, hash, needs }];
   });
 }
 
-/** Writes the changes and returns their keys. Dependencies stay within the run. */
+/** Writes the changes and returns their keys. A task that waits for nothing dead any more is taken up again. */
 export function followPlan(engine: Engine, run: Run, changes: readonly SpecChange[], options: RunOptions): string[] {
   return engine.store.transaction(() => {
-    const keys = new Set(readTasks(engine.store, run.id).map((task) => task.key));
-    for (const { task, spec, hash } of changes) {
-      const needs = [...spec.dependsOn, ...spec.implied].filter((key) => keys.has(key));
-      replaceSpec(engine.store, task.id, spec, hash, needs);
+    for (const { task, spec, hash, needs } of changes) replaceSpec(engine.store, task.id, spec, hash, needs);
+    for (const task of findRevived(readTasks(engine.store, run.id))) {
+      moveTask(engine.store, engine.now(), task, "pending", { reason: null, endedAt: null });
     }
     setRunOptions(engine.store, run.id, options);
     return changes.map(({ task }) => task.key);
   });
+}
+
+/** Tasks that left the plan and that nobody has begun are cancelled. Returns their keys. */
+function dropRemoved(engine: Engine, run: Run, planned: readonly PlannedTask[]): string[] {
+  if (planned.length === 0) return [];
+  const there = new Set(planned.map((spec) => spec.id));
+  const isUntouched = (task: Task) => task.state === "skipped" || (task.state === "pending" && task.startedAt === null);
+  const gone = readTasks(engine.store, run.id).filter(
+    (task) => !there.has(task.key) && !task.spec.source.file.startsWith("owt ") && isUntouched(task),
+  );
+  const change = { reason: "no longer in the plan", endedAt: engine.now() };
+  for (const task of gone) moveTask(engine.store, engine.now(), task, "cancelled", change);
+  return gone.map((task) => task.key);
 }
 
 async function readPlanned(engine: Engine, run: Run): Promise<PlannedTask[] | string> {

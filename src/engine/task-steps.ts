@@ -169,7 +169,15 @@ export function verifyCommands(run: Run, task: Task): string[] {
 export async function verifyStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { run, task, attempt } = carried;
   const commands = verifyCommands(run, task);
-  const dir = join(attemptDir(engine, attempt.id), "verify");
+  const head = attempt.head!;
+  const tree = await readTree(engine.repo, head);
+  const next = task.spec.needsReview && !task.approved ? "review" : "merge";
+  if (tree === attempt.verifiedTree) {
+    moveOn(engine, carried, next);
+    return "on";
+  }
+  // One folder for each state of the work: what was said about another one says nothing about this.
+  const dir = join(attemptDir(engine, attempt.id), `verify-${head.slice(0, 12)}`);
   // The checks may leave anything behind.
   engine.seenClean.delete(attempt.id);
   const verdict = await verifyAt(engine, attempt, {
@@ -184,8 +192,7 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
     verifyFailed(engine, carried, verdict, null);
     return "on";
   }
-  const verifiedTree = commands.length > 0 ? await readTree(engine.repo, attempt.head!) : null;
-  moveOn(engine, carried, task.spec.needsReview && !task.approved ? "review" : "merge", { verifiedTree });
+  moveOn(engine, carried, next, { verifiedTree: commands.length > 0 ? tree : null });
   return "on";
 }
 

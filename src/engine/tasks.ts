@@ -4,6 +4,7 @@ import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
 import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
+import { tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
 import { answerCommand } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
@@ -30,6 +31,9 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
     throw new OwtError("wrong-state", `${key} is written down, but no run has taken it up yet`, {
       hint: `start it: owt run ${key}`,
     });
+  }
+  if (pick.run !== undefined && !readRuns(engine.store).some((run) => run.id === pick.run)) {
+    throw new OwtError("unknown-name", `there is no run ${pick.run}`, { hint: "see: owt status" });
   }
   const close = nearest(key, known);
   const where = pick.run === undefined ? "no run has" : `${pick.run} has not`;
@@ -170,6 +174,8 @@ function restart(engine: Engine, task: Task): void {
   // A task that only lacked a login or a permission goes on in its conversation; any other starts anew.
   const goesOn = task.park?.for === "login" || task.park?.for === "permission" || task.park?.for === "limit";
   const next: NextStart = goesOn ? task.next : { kind: "fresh" };
+  // What was kept of earlier tries, to be looked at or worked on, is saved and cleared away.
+  if (next.kind === "fresh") tidyAgain(engine.store, task.id);
   const change = {
     park: null,
     notBefore: null,

@@ -140,7 +140,7 @@ async function readSpecial(place: Place, oidBytes: number): Promise<Special> {
 
 function sortFiles(place: Place, status: Status, special: Special, known: readonly string[]): Files {
   const changed = status.changes.map(({ path }) => path);
-  const links = special.links.filter((path) => lstatInside(place.root, `${path}/.git`) !== null);
+  const links = special.links.filter((path) => holdsAnything(join(place.root, path)));
   const clones = status.untracked.filter((path) => path.endsWith("/"));
   return {
     dirty: [...new Set([...changed, ...special.overlooked])],
@@ -150,6 +150,15 @@ function sortFiles(place: Place, status: Status, special: Special, known: readon
     staged: status.unmerged.length > 0 || status.changes.some(({ x }) => x !== "."),
     nested: [...links, ...clones],
   };
+}
+
+/** A submodule that is checked out, or files written where one would be: `status` tells of neither. */
+function holdsAnything(directory: string): boolean {
+  try {
+    return readdirSync(directory).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether an ignored file or directory (`/` at its end) holds something that is not in `known`. */

@@ -1,8 +1,8 @@
 /** Merges trees whose sides changed different paths, without a process. Where a path was changed on both sides it gives up, and git's own
  *  merge decides: contents, renames, attributes and drivers are its business. For paths that only one side changed the answers are equal
  *  (a directory that one side renamed away and the other changed is such a path). */
-import { readParents } from "./branch.ts";
 import { readTree } from "./commit.ts";
+import { type CommitFacts, readFacts } from "./facts.ts";
 import type { Oid } from "./git.ts";
 import { writeLooseObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
@@ -28,21 +28,25 @@ export async function mergeDisjoint(repo: Repo, ours: Oid, theirs: Oid): Promise
 async function findBase(repo: Repo, ours: Oid, theirs: Oid): Promise<Oid | null> {
   const trunk = await firstParents(repo, ours);
   const own: Oid[] = [];
-  let base: Oid | null = theirs;
-  while (base !== null && !trunk.has(base)) {
-    const parents: readonly Oid[] = await readParents(repo, base);
-    if (parents.length !== 1 || own.push(base) > NEAR) return null;
-    base = parents[0]!;
+  let base = theirs;
+  while (!trunk.has(base)) {
+    const facts = await readFacts(repo, base);
+    if (facts?.parents.length !== 1 || own.push(base) > NEAR) return null;
+    base = facts.parents[0]!;
   }
-  if (base === null) return null;
   return (await isPartOf(repo, own, ours, trunk, base)) ? null : base;
 }
 
-/** A commit and its first parents, oldest last. */
+/** A commit and its first parents, oldest last. In a shallow clone the last one names parents that are not there. */
 async function firstParents(repo: Repo, from: Oid): Promise<Map<Oid, number>> {
   const chain = new Map<Oid, number>();
-  for (let at: Oid | undefined = from; at !== undefined && chain.size < NEAR; at = (await readParents(repo, at))[0])
+  let at: Oid | undefined = from;
+  while (at !== undefined && chain.size < NEAR) {
+    const facts: CommitFacts | null = await readFacts(repo, at);
+    if (facts === null) break;
     chain.set(at, chain.size);
+    at = facts.parents[0];
+  }
   return chain;
 }
 
@@ -55,7 +59,7 @@ async function isPartOf(repo: Repo, own: Oid[], ours: Oid, trunk: Map<Oid, numbe
     // At the base and below it there can be nothing of a branch that was cut there.
     const depth = trunk.get(oid);
     if (depth !== undefined && depth >= trunk.get(base)!) continue;
-    for (const parent of await readParents(repo, oid)) seen.add(parent);
+    for (const parent of (await readFacts(repo, oid))?.parents ?? []) seen.add(parent);
   }
   return false;
 }

@@ -100,6 +100,16 @@ export function endAttempt(
   });
 }
 
+/** Has the places of a task's ended attempts tidied again: they were kept for something that will not happen now. */
+export function tidyAgain(store: Store, task: number): void {
+  store.run(
+    `update attempt set phase = 'tidy' where task = ? and phase = 'closed'
+     and id in (select max(id) from attempt where task = ? group by worktree)`,
+    task,
+    task,
+  );
+}
+
 /** Records what the attempt cost so far. */
 export function setUsage(store: Store, attempt: number, usage: Usage): void {
   store.run("update attempt set usage = ? where id = ?", JSON.stringify(usage), attempt);
