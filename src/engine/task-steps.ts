@@ -15,6 +15,7 @@ import { findPlace } from "../git/place.ts";
 import { moveBack } from "../git/move.ts";
 import { removeWorktree } from "../git/remove.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
+import { readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine } from "./engine.ts";
@@ -23,10 +24,14 @@ import { bringEnvironmentFiles, environmentFiles, knownFiles, setUp, setupComman
 
 /** Branch and worktree, and for a follow-up what it works on: a started merge, or work that came in meanwhile. */
 export async function workspaceStep(engine: Engine, carried: Carried): Promise<StepResult> {
-  const { attempt } = carried;
+  const { attempt, task } = carried;
   // A conversation that goes on finds its branch where it left it, even if somebody removed the worktree.
-  const base = (attempt.continues === null ? null : await readRef(engine.repo, attempt.branch)) ?? attempt.base;
+  // So does a branch that the plan named: a new try goes on from the work of the one before.
+  const goesOn = attempt.continues !== null || task.spec.branch !== null;
+  const base = (goesOn ? await readRef(engine.repo, attempt.branch) : null) ?? attempt.base;
   const made = await ensureWorktree(engine, carried, base);
+  // The place of the try before is being cleared away: looked at again when that has ended.
+  if ("refused" in made && made.refused === "checked-out" && isBeingTidied(engine, carried, made.path)) return "leave";
   if ("refused" in made) {
     finish(engine, carried, { kind: "failed", reason: describeRefusal(attempt, made) });
     return "on";
@@ -42,6 +47,10 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
   }
   moveOn(engine, carried, setupCommands(engine, attempt.worktree).commands.length > 0 ? "setup" : "launch");
   return "on";
+}
+
+function isBeingTidied(engine: Engine, { task }: Carried, worktree: string): boolean {
+  return readAttempts(engine.store, task.id).some((each) => each.phase === "tidy" && each.worktree === worktree);
 }
 
 /** The attempt's worktree on its branch. Where somebody deleted its files, or an agent left its HEAD elsewhere, what is there is saved

@@ -206,3 +206,97 @@ test("names with blanks, quotes, dollars and backticks are names", async () => {
   const { task: shown } = await rig.json<{ task: { attempts: { folder: string }[] } }>("task", "show", "one/E01");
   expect(readFileSync(`${shown.attempts[0]!.folder}/prompt`, "utf8")).toContain("$(touch ../ran)");
 });
+
+test("a task with a branch of its own name is tried again on it", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task(
+      { branch: "feat/a" },
+      `append a.txt "x"\ncommit "a"\nrun "mkdir" "${rig.path("second")}"\nfail "not yet"`,
+    ),
+  });
+  rig.commit("plan");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(1);
+  rig.write({ "docs/plans/one/epic-01-a.md": task({ branch: "feat/a" }, 'append a.txt "y"\ncommit "b"') });
+  await rig.owt("task", "retry", "one/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "a.txt")).toMatch(/^x+y$/);
+});
+
+test("a shallow clone works, also when its run has moved on", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task({}, ""),
+    "docs/plans/two/epic-01-b.md": task({}, ""),
+    "docs/plans/three/epic-01-c.md": task({}, ""),
+  });
+  rig.commit("more history");
+  rig.git("clone", "-q", "--depth", "1", `file://${rig.root}`, rig.path("shallow"));
+  const ran = await rig.owtIn(rig.path("shallow"), "run", "--yes");
+  expect(ran.stdout).toContain("3 of 3");
+});
+
+test("files written where a submodule would be are not lost", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.git("init", "-q", rig.path("module"));
+  rig.git("-C", rig.path("module"), "commit", "-q", "--allow-empty", "-m", "m");
+  rig.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", rig.path("module"), "sub");
+  rig.write({ "docs/plans/one/epic-01-a.md": task({}, 'write sub/z.txt "precious"\nwrite a.txt "a"') });
+  rig.commit("plan");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stderr).toContain("kept");
+  expect(readFileSync(rig.path("shop-owt/one-e01-1/sub/z.txt"), "utf8")).toBe("precious");
+});
+
+test("what a person changes while a review waits is approved along, and checked", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f broken"\n`,
+    "docs/plans/one/epic-01-a.md": task({ needs_review: true }, 'write a.txt "a"'),
+  });
+  await rig.owt("run", "--yes");
+  writeFileSync(rig.path("shop-owt/one-e01-1/a.txt"), "better");
+  await rig.owt("task", "approve", "one/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe("better");
+});
+
+test("work that comes back changed after its approval is reviewed again", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task(
+      { needs_review: true },
+      'write base.txt "a"\non conflict:\nwrite base.txt "both"',
+    ),
+    "docs/plans/two/epic-01-b.md": task({}, 'write base.txt "b"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  await rig.owt("task", "approve", "one/E01");
+  expect((await rig.owt("resume")).code).toBe(4);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["two/E01"]);
+  await rig.owt("task", "approve", "one/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "base.txt")).toBe("both");
+});
+
+test("a dropped dependency frees a task, a task that left the plan is cancelled, and the place of a failed try is cleared on retry", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,
+    "docs/plans/one/epic-01-a.md": task({}, 'write half.txt "half"\nfail "no"'),
+    "docs/plans/two/epic-01-b.md": task({ depends_on: ["one/E01"] }, ""),
+    "docs/plans/three/epic-01-c.md": task({ depends_on: ["one/E01"] }, ""),
+  });
+  await rig.owt("run", "--yes");
+  expect(existsSync(rig.path("shop-owt/one-e01-1"))).toBe(true);
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/two/epic-01-b.md": task({}, ""),
+  });
+  rig.git("rm", "-q", "docs/plans/three/epic-01-c.md");
+  const retried = await rig.owt("task", "retry", "one/E01");
+  expect(retried.stderr).toContain("three/E01");
+  expect((await rig.owt("resume")).stdout).toContain("2 of 3");
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["one/E01", "two/E01"]);
+  expect(existsSync(rig.path("shop-owt/one-e01-1"))).toBe(false);
+  expect((await rig.owt("restore")).stdout).toContain("r1-one-e01-1");
+});
