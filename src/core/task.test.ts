@@ -6,7 +6,7 @@ const LEGAL: Record<TaskState, string> = {
   pending: "running skipped cancelled failed",
   running: "verifying review integrating pending failed cancelled",
   verifying: "review integrating pending failed cancelled",
-  review: "integrating pending failed cancelled",
+  review: "verifying integrating pending failed cancelled",
   integrating: "done pending failed cancelled",
   done: "",
   failed: "pending",

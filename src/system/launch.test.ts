@@ -223,7 +223,9 @@ describe.each(modes)("a launch in mode %s", (mode) => {
   test("20 reused pids: no signal reaches a stranger", async ({ skip }) => {
     const { reason, reuse } = pidReuse();
     if (reason) skip(reason);
-    for (let round = 0; round < 20; round += 1) {
+    let reused = 0;
+    for (let round = 0; reused < 20; round += 1) {
+      expect(round).toBeLessThan(100);
       const l = shell(mode, "until [ -e go ]; do sleep 0.01; done");
       const launched = launch(l);
       const { startTime } = await vi.waitFor(() => ownerOf(l), { interval: 1 });
@@ -232,6 +234,9 @@ describe.each(modes)("a launch in mode %s", (mode) => {
       // Every second one is a launch whose code was never written.
       if (round % 2 === 1) rmSync(join(l.dir, "exit"));
       const stranger = await reuse(launched.pid, startTime);
+      // Some other process of this machine was given the number, and keeps it: another round.
+      if (stranger === null) continue;
+      reused += 1;
       await stopTree(l.dir, { graceMs: 50 });
       await sweepOrphans(l.dir);
       expect(readLaunch(l.dir).kind).toBe(round % 2 === 1 ? "lost" : "finished");
@@ -389,10 +394,10 @@ function nodeArguments(lines: string): string[] {
 }
 
 /** A way to give a number that was just freed to a stranger, who leads a session of its own; or the reason why there is none here. */
-function pidReuse(): { reason?: string; reuse: (pid: number, notStartedAt: string) => Promise<ChildProcess> } {
+function pidReuse(): { reason?: string; reuse: (pid: number, notStartedAt: string) => Promise<ChildProcess | null> } {
   const lastPid = "/proc/sys/kernel/ns_last_pid";
-  const reuse = async (pid: number, notStartedAt: string): Promise<ChildProcess> => {
-    for (let attempt = 0; attempt < 200; attempt += 1) {
+  const reuse = async (pid: number, notStartedAt: string): Promise<ChildProcess | null> => {
+    for (let attempt = 0; attempt < 50; attempt += 1) {
       writeFileSync(lastPid, String(pid - 1));
       const child = start("sleep", ["1000"], { detached: true, stdio: "ignore" });
       // No machine uses up all its numbers within one tick of 10 ms; this test could.
@@ -400,7 +405,7 @@ function pidReuse(): { reason?: string; reuse: (pid: number, notStartedAt: strin
       child.kill("SIGKILL");
       await once(child, "exit");
     }
-    throw new Error(`could not get pid ${pid} again`);
+    return null;
   };
   try {
     writeFileSync(lastPid, readFileSync(lastPid, "utf8").trim());
