@@ -43,9 +43,24 @@ test("where it answers, the answer is git's; where git sees a conflict, it gives
         expect(merged).toBe(runGit(at.root, "merge-tree", "--write-tree", ours, theirs).trim());
       },
     ),
-    { numRuns: 25 },
+    { numRuns: Number(process.env["OWT_PROPERTY_RUNS"] ?? 25) },
   );
   expect(answered).toBeGreaterThan(3);
+});
+
+test("a folder of which each side removed the other's half is gone", async () => {
+  await using at = await scratchRepo();
+  const base = at.commit(at.root, { "dir/a": "a", "dir/sub/c": "c" });
+  runGit(at.root, "switch", "-q", "-c", "one");
+  runGit(at.root, "rm", "-q", "dir/a");
+  runGit(at.root, "commit", "-qm", "one");
+  runGit(at.root, "switch", "-q", "-c", "two", base);
+  runGit(at.root, "rm", "-q", "dir/sub/c");
+  runGit(at.root, "commit", "-qm", "two");
+  const [ours, theirs] = ["one", "two"].map((name) => runGit(at.root, "rev-parse", name).trim());
+  expect(await mergeDisjoint(at.repo, ours!, theirs!)).toBe(
+    runGit(at.root, "merge-tree", "--write-tree", ours!, theirs!).trim(),
+  );
 });
 
 test("a branch whose commits came in by a side way is left to git", async () => {

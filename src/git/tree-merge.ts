@@ -21,7 +21,8 @@ export async function mergeDisjoint(repo: Repo, ours: Oid, theirs: Oid): Promise
   const base = await findBase(repo, ours, theirs);
   if (base === null) return null;
   const [b, o, t] = await Promise.all([base, ours, theirs].map((commit) => readTree(repo, commit)));
-  return mergeEntries(repo, { mode: TREE, oid: b! }, { mode: TREE, oid: o! }, { mode: TREE, oid: t! });
+  const merged = await mergeEntries(repo, b!, o!, t!);
+  return merged === null ? null : writeEntries(repo, merged);
 }
 
 /** The one merge base of a branch that was cut from `ours` and went straight on; null when the history is less simple than that. */
@@ -64,17 +65,16 @@ async function isPartOf(repo: Repo, own: Oid[], ours: Oid, trunk: Map<Oid, numbe
   return false;
 }
 
-async function mergeEntries(repo: Repo, base: Entry, ours: Entry, theirs: Entry): Promise<Oid | null> {
-  const [b, o, t] = await Promise.all([base, ours, theirs].map((entry) => readEntries(repo, entry.oid)));
+/** The entries that three trees lead to; null is "ask git". */
+async function mergeEntries(repo: Repo, base: Oid, ours: Oid, theirs: Oid): Promise<Tree | null> {
+  const [b, o, t] = await Promise.all([base, ours, theirs].map((oid) => readEntries(repo, oid)));
   const merged: Tree = new Map();
   for (const name of new Set([...o!.keys(), ...t!.keys()])) {
     const entry = await mergeEntry(repo, b!.get(name), o!.get(name), t!.get(name));
     if (entry === null) return null;
     if (entry !== undefined) merged.set(name, entry);
   }
-  const oid = writeLooseObject(repo, "tree", renderTree(merged));
-  rememberEntries(repo, oid, merged);
-  return oid;
+  return merged;
 }
 
 /** The entry that both sides lead to; undefined is "not there", null is "ask git". */
@@ -82,8 +82,16 @@ async function mergeEntry(repo: Repo, base?: Entry, ours?: Entry, theirs?: Entry
   if (isSame(ours, theirs) || isSame(base, theirs)) return ours;
   if (isSame(base, ours)) return theirs;
   if (base?.mode !== TREE || ours?.mode !== TREE || theirs?.mode !== TREE) return null;
-  const oid = await mergeEntries(repo, base, ours, theirs);
-  return oid === null ? null : { mode: TREE, oid };
+  const merged = await mergeEntries(repo, base.oid, ours.oid, theirs.oid);
+  // git knows no empty folder: where each side removed the other's half, nothing is left.
+  if (merged === null || merged.size === 0) return merged === null ? null : undefined;
+  return { mode: TREE, oid: writeEntries(repo, merged) };
+}
+
+function writeEntries(repo: Repo, tree: Tree): Oid {
+  const oid = writeLooseObject(repo, "tree", renderTree(tree));
+  rememberEntries(repo, oid, tree);
+  return oid;
 }
 
 function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
