@@ -129,22 +129,25 @@ export function isSettled(views: readonly TaskView[]): boolean {
 
 /** Pending tasks whose upstream failed, was skipped or was cancelled, with the reason: they cannot run any more. */
 export function findSkips(tasks: readonly Task[]): { task: Task; reason: string }[] {
-  const byKey = new Map(tasks.map((task) => [task.key, task]));
-  const dead = new Set(["failed", "skipped", "cancelled"]);
+  const deadNeeds = deadNeedsAmong(tasks);
   return tasks.flatMap((task) => {
-    if (task.state !== "pending") return [];
-    const lost = task.needs.filter((key) => dead.has(byKey.get(key)?.state ?? ""));
+    const lost = task.state === "pending" ? deadNeeds(task) : [];
     return lost.length > 0 ? [{ task, reason: `needs ${lost.join(", ")}` }] : [];
   });
 }
 
 /** Skipped tasks of which nothing they need is dead any more. */
 export function findRevived(tasks: readonly Task[]): Task[] {
-  const byKey = new Map(tasks.map((task) => [task.key, task]));
-  const dead = new Set(["failed", "skipped", "cancelled"]);
-  return tasks.filter(
-    (task) => task.state === "skipped" && !task.needs.some((key) => dead.has(byKey.get(key)?.state ?? "")),
-  );
+  const deadNeeds = deadNeedsAmong(tasks);
+  return tasks.filter((task) => task.state === "skipped" && deadNeeds(task).length === 0);
+}
+
+/** Final states that bring nothing to what waits for them. */
+const DEAD = new Set<Task["state"]>(["failed", "skipped", "cancelled"]);
+
+function deadNeedsAmong(tasks: readonly Task[]): (task: Task) => string[] {
+  const dead = new Set(tasks.filter((task) => DEAD.has(task.state)).map((task) => task.key));
+  return (task) => task.needs.filter((key) => dead.has(key));
 }
 
 /** How many tasks ended in which way. */

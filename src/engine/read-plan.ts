@@ -36,7 +36,7 @@ export async function findPlan(root: string, named?: string, configured?: string
   const [plan, ...others] = found;
   if (plan === undefined) {
     const hint = `write ${PLAN_FOLDER}/<module>/epic-01-<name>.md or feature_list.json, or name the plan: owt run PLAN`;
-    throw new OwtError("plan", `no plan: neither ${PLAN_FOLDER}/ nor ${PLAN_LISTS.join(", ")} exists`, { hint });
+    throw new OwtError("plan", `${NO_PLAN}: neither ${PLAN_FOLDER}/ nor ${PLAN_LISTS.join(", ")} exists`, { hint });
   }
   if (others.length > 0) {
     const hint = `name one: owt run ${plan}, or set plan under [run] in .worktreerc`;
@@ -44,6 +44,13 @@ export async function findPlan(root: string, named?: string, configured?: string
   }
   return plan;
 }
+
+/** Whether {@link findPlan} threw because there is no plan at all, which some callers can do without. */
+export function isNoPlan(error: unknown): boolean {
+  return error instanceof OwtError && error.code === "plan" && error.message.startsWith(NO_PLAN);
+}
+
+const NO_PLAN = "no plan";
 
 /** Reads and checks a plan: a folder of epics, a feature list (`.json`), or one markdown file as a plan of one task. What is wrong in the
  *  files is in the answer, all of it at once. Throws `plan` only when the path itself leads nowhere or outside the repository. */

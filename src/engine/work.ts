@@ -8,7 +8,7 @@ import { isAncestor } from "../git/branch.ts";
 import { readBacklog } from "../store/backlog.ts";
 import { readDoneTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
-import { findPlan, readPlan } from "./read-plan.ts";
+import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
 
 /** What the command line asks for. */
 export type WorkRequest = {
@@ -94,12 +94,7 @@ async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: bool
   try {
     path = await findPlan(engine.repo.root, request.plan ?? undefined, engine.config.run.plan);
   } catch (error) {
-    const missing =
-      request.plan === null &&
-      engine.config.run.plan === undefined &&
-      error instanceof OwtError &&
-      error.message.startsWith("no plan");
-    if (mayMiss && missing) return null;
+    if (mayMiss && isNoPlan(error)) return null;
     throw error;
   }
   const result = await readPlan(engine.repo.root, path);
@@ -114,7 +109,7 @@ export async function readPlannedIds(engine: Engine): Promise<string[] | null> {
     const result = await readPlan(engine.repo.root, path);
     return "plan" in result ? result.plan.tasks.map((task) => task.id) : null;
   } catch (error) {
-    if (error instanceof OwtError && error.code === "plan") return error.message.startsWith("no plan") ? [] : null;
+    if (error instanceof OwtError && error.code === "plan") return isNoPlan(error) ? [] : null;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** Moves worktrees of ours: the detached one from one commit to another, a task's back to its HEAD. */
 import { OwtError } from "../core/errors.ts";
-import { git, type Oid } from "./git.ts";
+import { git, type Oid, type Place } from "./git.ts";
 import { inspectWorktree } from "./inspect.ts";
 import { isMainPlace, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
@@ -13,8 +13,7 @@ export async function moveDetached(repo: Repo, path: string, to: Oid, keep: read
   if (isMainPlace(place) || (await readHead(repo, place)).branch !== null) {
     throw new OwtError("internal", `${path} is not a detached worktree of ours`);
   }
-  await git(place, ["reset", "--hard", "--quiet", to]);
-  await git(place, ["clean", "-ffdq", ...keep.flatMap((name) => ["-e", `/${name}`])]);
+  await resetTo(place, to, keep);
 }
 
 /** Puts a task's worktree back at its HEAD, but for `keep` and what the project ignores; everything it held is saved first. Gives the
@@ -33,7 +32,12 @@ export async function moveBack(
   });
   if ("refused" in saved)
     throw new OwtError("would-lose-work", `${path} cannot be saved: ${saved.refused} (${saved.paths.join(", ")})`);
-  await git(place, ["reset", "--hard", "--quiet"]);
-  await git(place, ["clean", "-ffdq", ...keep.flatMap((name) => ["-e", `/${name}`])]);
+  await resetTo(place, "HEAD", keep);
   return saved.ref;
+}
+
+/** Both callers have made sure that nothing here is anybody's: a detached worktree of ours, or one that was saved. */
+async function resetTo(place: Place, to: string, keep: readonly string[]): Promise<void> {
+  await git(place, ["reset", "--hard", "--quiet", to]);
+  await git(place, ["clean", "-ffdq", ...keep.flatMap((name) => ["-e", `/${name}`])]);
 }

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded } from "../../engine/approvals.ts";
 import { prepareWork } from "../../engine/prepare.ts";
+import { isNoPlan } from "../../engine/read-plan.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Work } from "../../engine/work.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
@@ -41,7 +42,7 @@ async function readWorkIfAny(engine: Engine): Promise<Work | null> {
   try {
     return (await prepareWork(engine, request, false)).work;
   } catch (error) {
-    if (error instanceof OwtError && error.message.startsWith("no plan")) return null;
+    if (isNoPlan(error)) return null;
     throw error;
   }
 }
