@@ -168,15 +168,15 @@ function sharesTasks(engine: Engine, run: Run, work: Work): boolean {
 /** The same command again goes on with the open run: tasks that nobody finished follow the plan, new ones join. */
 function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): void {
   engine.store.transaction(() => {
-    const tasks = readTasks(engine.store, run.id);
-    const known = new Set(tasks.map((task) => task.key));
-    const planned = work.chosen.map((each) => each.spec);
-    followPlan(engine, run, changesOf(tasks, planned), options);
+    const known = new Set(readTasks(engine.store, run.id).map((task) => task.key));
+    // First, so that a task which is there may wait for one that comes in now.
     addTasks(
       engine.store,
       run.id,
       work.chosen.filter((task) => !known.has(task.spec.id)),
     );
+    const planned = work.chosen.map((each) => each.spec);
+    followPlan(engine, run, changesOf(readTasks(engine.store, run.id), planned), options);
     for (const { spec } of work.chosen) removeFromBacklog(engine.store, spec.id);
     setWish(engine.store, engine.now(), run.id, null);
   });

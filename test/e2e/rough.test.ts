@@ -114,6 +114,23 @@ test("the same run again follows a plan that was changed meanwhile", async () =>
   expect(rig.show("owt/runs/r1", "c.txt")).toBe("c");
 });
 
+test("a task of an open run may come to wait for one that the plan has only now", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'ask "Go on?"\non answer:\nwrite a.txt "a"'),
+    "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "b"'),
+  });
+  rig.commit("plan");
+  await rig.owt("run", "--yes");
+  rig.write({
+    "docs/plans/two/epic-01-c.md": task({ depends_on: ["one/E01"] }, 'write c.txt "c"'),
+    "docs/plans/one/epic-02-b.md": task({ depends_on: ["two/E01"] }, 'run "test" "-f" "c.txt"\nwrite b.txt "b"'),
+  });
+  await rig.owt("task", "answer", "one/E01", "yes");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01", "two/E01", "one/E02"]);
+});
+
 test("of two open runs with the same task, each question can be answered", async () => {
   await using rig = Rig.create({
     ".worktreerc": demoConfig,
