@@ -3,27 +3,35 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { CLAUDE_VERSION, claudeBinary, claudeFolder, claudePackage } from "../test/rig/claude-binary.ts";
+import {
+  CLAUDE_VERSIONS,
+  type ClaudeVersion,
+  claudeBinary,
+  claudeFolder,
+  claudePackage,
+} from "../test/rig/claude-binary.ts";
 
-/** 166 MiB; a line that needs longer than this is as good as none. */
+/** Up to 166 MiB; a line that needs longer than this is as good as none. */
 const TIMEOUT_MS = 300_000;
 
-try {
-  if (!existsSync(claudeBinary())) fetchClaude();
-  console.log(claudeBinary());
-} catch (error) {
-  const why = (error instanceof Error ? error.message : String(error)).trim();
-  console.error(`claude ${CLAUDE_VERSION} could not be fetched; the tests that drive it will be skipped\n${why}`);
+for (const version of CLAUDE_VERSIONS) {
+  try {
+    if (!existsSync(claudeBinary(version))) fetchClaude(version);
+    console.log(claudeBinary(version));
+  } catch (error) {
+    const why = (error instanceof Error ? error.message : String(error)).trim();
+    console.error(`claude ${version} could not be fetched; the tests that drive it will be skipped\n${why}`);
+  }
 }
 
 /** Unpacked beside its place and renamed into it, so that the folder is whole once it is there. npm checks the integrity. */
-function fetchClaude(): void {
-  const folder = claudeFolder();
+function fetchClaude(version: ClaudeVersion): void {
+  const folder = claudeFolder(version);
   mkdirSync(dirname(folder), { recursive: true });
   const beside = mkdtempSync(`${folder}.`);
   try {
-    const what = `${claudePackage()}@${CLAUDE_VERSION}`;
-    console.error(`fetching ${what} (166 MiB, once) …`);
+    const what = `${claudePackage()}@${version}`;
+    console.error(`fetching ${what} (once, up to 166 MiB) …`);
     // Offline, npm's own retries would take a minute to say so.
     const patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"];
     run("npm", ["pack", what, "--loglevel=error", ...patience, "--pack-destination", beside], beside);
@@ -31,19 +39,19 @@ function fetchClaude(): void {
     if (archive === undefined) throw new Error(`npm pack left no archive of ${what}`);
     run("tar", ["-xzf", archive, "--no-same-owner"], beside);
     const fresh = join(beside, "package");
-    chmodSync(claudeBinary().replace(folder, fresh), 0o755);
-    renameOnto(fresh, folder);
+    chmodSync(claudeBinary(version).replace(folder, fresh), 0o755);
+    renameOnto(fresh, folder, version);
   } finally {
     rmSync(beside, { recursive: true, force: true });
   }
 }
 
 /** Somebody who fetched at the same time may have been faster; theirs is as good. */
-function renameOnto(fresh: string, folder: string): void {
+function renameOnto(fresh: string, folder: string, version: ClaudeVersion): void {
   try {
     renameSync(fresh, folder);
   } catch (error) {
-    if (!existsSync(claudeBinary())) throw error;
+    if (!existsSync(claudeBinary(version))) throw error;
   }
 }
 

@@ -1,10 +1,12 @@
-/** The real Claude Code that the end-to-end tests drive: one version, kept in the user's cache, never in the repository (its licence
+/** The real Claude Code that the end-to-end tests drive: two pinned versions, kept in the user's cache, never in the repository (its licence
  *  forbids to hand it on). `scripts/fetch-claude.ts` puts it there. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-/** Pinned: its event shapes are what `src/agents/claude.ts` was measured on, and its releases come daily. */
-export const CLAUDE_VERSION = "2.1.329";
+/** Pinned: their event shapes are what `src/agents/claude.ts` was measured on, and releases come daily. The older one counts its cost
+ *  otherwise over a resume, and says other words. */
+export const CLAUDE_VERSIONS = ["2.1.329", "2.1.197"] as const;
+export type ClaudeVersion = (typeof CLAUDE_VERSIONS)[number];
 
 /** The package that is nothing but the binary. The well-known `@anthropic-ai/claude-code` has an install script; this has none. */
 export function claudePackage(): string {
@@ -13,14 +15,14 @@ export function claudePackage(): string {
 }
 
 /** The folder with one version, which appears whole or not at all. */
-export function claudeFolder(): string {
+export function claudeFolder(version: ClaudeVersion): string {
   const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-  return join(cache, "open-orchestrator", "test-tools", `claude-${CLAUDE_VERSION}`);
+  return join(cache, "open-orchestrator", "test-tools", `claude-${version}`);
 }
 
 /** Where the binary is, or would be. */
-export function claudeBinary(): string {
-  return join(claudeFolder(), process.platform === "win32" ? "claude.exe" : "claude");
+export function claudeBinary(version: ClaudeVersion = CLAUDE_VERSIONS[0]): string {
+  return join(claudeFolder(version), process.platform === "win32" ? "claude.exe" : "claude");
 }
 
 function isGlibc(): boolean {

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { claudeBinary } from "./claude-binary.ts";
+import { claudeBinary, type ClaudeVersion } from "./claude-binary.ts";
 import type { FakeApi } from "./fake-api.ts";
 import { runGit } from "./scratch-repo.ts";
 
@@ -28,6 +28,8 @@ export type RigOptions = {
   files: Record<string, string>;
   /** On top of the environment of every `owt`; undefined takes one away. */
   env?: Record<string, string | undefined>;
+  /** Default: the newest that we pin. */
+  version?: ClaudeVersion;
 };
 
 export type ClaudeRig = AsyncDisposable & {
@@ -62,12 +64,13 @@ type Owt = {
   brings<T>(awaited: Promise<T>): Promise<T>;
 };
 
-export async function claudeRig({ api, files, env = {} }: RigOptions): Promise<ClaudeRig> {
+export async function claudeRig({ api, files, env = {}, version }: RigOptions): Promise<ClaudeRig> {
   const top = realpathSync(mkdtempSync(join(tmpdir(), "owt-claude-")));
   const [root, home, bin] = [join(top, "repo"), join(top, "home"), join(top, "bin")];
   for (const folder of [root, home, bin]) mkdirSync(folder);
   const startsFile = join(top, "starts");
-  writeProgram(join(bin, "claude"), startsFile);
+  const binary = claudeBinary(version);
+  writeProgram(join(bin, "claude"), binary, startsFile);
   makeRepository(root, files);
   const environment = definedOf({ ...environmentFor(api, top, home, bin), ...env });
   const children: ChildProcess[] = [];
@@ -95,7 +98,7 @@ export async function claudeRig({ api, files, env = {} }: RigOptions): Promise<C
     ask,
     git: (...args) => runGit(root, ...args),
     starts: () => (existsSync(startsFile) ? readFileSync(startsFile, "utf8").trimEnd().split("\n") : []),
-    claudes: () => processesIn(top).filter((pid) => linkOf(pid, "exe") === realpathSync(claudeBinary())),
+    claudes: () => processesIn(top).filter((pid) => linkOf(pid, "exe") === realpathSync(binary)),
     processes: () => processesIn(top).map((pid) => `${pid} ${readProc(pid, "cmdline").replaceAll("\0", " ").trim()}`),
     [Symbol.asyncDispose]: async () => {
       for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
@@ -109,8 +112,8 @@ export async function claudeRig({ api, files, env = {} }: RigOptions): Promise<C
 }
 
 /** The binary under its name on PATH, each start written down; `exec` leaves nothing of the shell behind. */
-function writeProgram(path: string, startsFile: string): void {
-  writeFileSync(path, `#!/bin/sh\nprintf '%s\\n' "$*" >>'${startsFile}'\nexec '${claudeBinary()}' "$@"\n`);
+function writeProgram(path: string, binary: string, startsFile: string): void {
+  writeFileSync(path, `#!/bin/sh\nprintf '%s\\n' "$*" >>'${startsFile}'\nexec '${binary}' "$@"\n`);
   chmodSync(path, 0o755);
 }
 

@@ -1,4 +1,4 @@
-/** Ends a test run with each skip's reason and one line that counts: `Tests: N passed, N failed, N skipped`. */
+/** Ends a test run with each skip's reason and one line that counts: `N passed, N failed, N skipped`. */
 import type { Reporter, TestCase, TestModule } from "vitest/node";
 
 export default class CountReporter implements Reporter {
@@ -10,7 +10,7 @@ export default class CountReporter implements Reporter {
     for (const test of skipped)
       console.log(`SKIPPED ${test.module.relativeModuleId} > ${test.fullName}: ${reasonOf(test)}`);
     console.log(
-      `Tests: ${count("passed")} passed, ${count("failed") + brokenFiles + errors.length} failed, ${skipped.length} skipped`,
+      `${count("passed")} passed, ${count("failed") + brokenFiles + errors.length} failed, ${skipped.length} skipped`,
     );
   }
 }
