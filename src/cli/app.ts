@@ -25,7 +25,9 @@ export async function runApp(io: Io, argv: string[], version: string): Promise<n
     await program.parseAsync(argv, { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    return report(io, wasInterrupted(io, error) ? new OwtError("interrupted", "interrupted") : error);
+    const told = wasInterrupted(io, error) ? new OwtError("interrupted", "interrupted") : error;
+    if (argv.includes("--json")) answerError(io, told);
+    return report(io, told);
   }
 }
 
@@ -75,6 +77,13 @@ function refuseInsideAttempt(io: Io, command: Command): void {
   );
 }
 
+/** For programs: the refusal in the envelope that the answer would have come in. People read it on standard error. */
+function answerError(io: Io, error: unknown): void {
+  if (!(error instanceof OwtError)) return;
+  const { code, message, hint = null, exitCode } = error;
+  io.stdout.write(`${JSON.stringify({ schema: 1, error: { code, message, hint, exit_code: exitCode } }, null, 2)}\n`);
+}
+
 function report(io: Io, error: unknown): number {
   const paint = painter(io, io.stderr);
   if (error instanceof CommanderError) {
@@ -82,7 +91,9 @@ function report(io: Io, error: unknown): number {
     return error.exitCode === 0 ? 0 : 2;
   }
   if (error instanceof OwtError) {
-    io.stderr.write(`${paint("red", "✗")} ${error.message}\n`);
+    // What a person asked for with Ctrl-C is no failure.
+    const mark = error.code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
+    io.stderr.write(`${mark} ${error.message}\n`);
     if (error.hint) io.stderr.write(`  ${paint("dim", "↳")} ${error.hint}\n`);
     return error.exitCode;
   }

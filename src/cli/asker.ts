@@ -55,7 +55,11 @@ export class Asker {
     // What happens meanwhile is told afterwards: it would be written into the answer.
     this.#narration.hold();
     try {
-      const text = await ask(this.#io, `${key} asks: ${printable(question)}\n❯ `, withdrawn);
+      const text = await ask(
+        this.#io,
+        `${key} asks: ${printable(question)}\n  (Enter alone leaves it for later; what happens meanwhile is told afterwards)\n❯ `,
+        withdrawn,
+      );
       if (text.trim()) answerTask(this.#engine, key, text, this.#run);
       else this.#left.add(id);
       return text.trim() !== "";

@@ -2,6 +2,7 @@
  *  What was approved is remembered outside the repository, so that no commit can approve itself. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import * as z from "zod";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask, PlanSettings } from "../core/plan.ts";
@@ -75,8 +76,19 @@ export function requireApproval(engine: Engine, grants: readonly Grant[], hint =
 }
 
 function readApprovals(engine: Engine): Record<string, string[]> {
-  return JSON.parse(readTextIfThere(approvalsFile(engine)) ?? "{}") as Record<string, string[]>;
+  const file = approvalsFile(engine);
+  try {
+    return approvalsSchema.parse(JSON.parse(readTextIfThere(file) ?? "{}"));
+  } catch (cause) {
+    throw new OwtError("config", `${file} is damaged, so nothing counts as approved`, {
+      hint: `move it away and approve again: mv ${file} ${file}.damaged`,
+      cause,
+    });
+  }
 }
+
+/** By repository: the hashes of what was approved. */
+const approvalsSchema = z.record(z.string(), z.array(z.string()));
 
 function approvalsFile(engine: Engine): string {
   return join(userStateDir(engine.env), "approvals.json");

@@ -10,6 +10,7 @@ import { readTree } from "../git/commit.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { findPlace } from "../git/place.ts";
+import { changedLinks, keepLinks, linkRef } from "../git/submodules.ts";
 import { appendEvent } from "../store/events.ts";
 import { setUsage } from "../store/attempts.ts";
 import { readLaunch, sweepOrphans } from "../system/launch.ts";
@@ -42,6 +43,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const head = leftovers.tip ?? attempt.base;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: engine.now() });
   const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
+  if (changed) await bringSubmodulesHome(engine, carried, head);
   const evidence = byHand ? null : readEvidence(engine, carried, changed);
   const judged = evidence ? judge(engine, carried, evidence) : byHandOutcome(changed);
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
@@ -68,6 +70,19 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     }
   });
   return "on";
+}
+
+/** Commits that the agent made inside a submodule lie in its worktree alone. */
+async function bringSubmodulesHome(engine: Engine, { run, task, attempt }: Carried, head: string): Promise<void> {
+  const links = await changedLinks(engine.repo, attempt.base, head);
+  if (links.length === 0) return;
+  for (const { path, commit, is } of await keepLinks(engine.repo, attempt.worktree, links)) {
+    if (is === "published") continue;
+    const where = is === "kept" ? `it is kept here as ${linkRef(commit)}` : "nobody here has it";
+    const text = `${task.key} points ${path} at ${commit.slice(0, 10)}, which no remote has; ${where}`;
+    const about = { run: run.id, task: task.id, attempt: attempt.id };
+    appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+  }
 }
 
 /** A namespace that ended took everything in it along; only a lost one, or a mere process group, can have left something. */

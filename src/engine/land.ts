@@ -8,6 +8,7 @@ import { isAncestor, moveRef, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
 import { type FastForward, fastForwardCheckout } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
+import { unpublishedLinks } from "../git/submodules.ts";
 import { markLanded, readRun, readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { runCheck } from "./check.ts";
@@ -24,6 +25,8 @@ export type Landed = {
   merged: boolean;
   already: boolean;
   missing: string[];
+  /** Submodules whose commit no remote has: where it is kept here, to be pushed by a person. */
+  unpublished: { path: string; commit: string; ref: string }[];
 };
 
 /** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict or red checks, `target-dirty` when the
@@ -46,7 +49,7 @@ export async function landRun(engine: Engine, id: string | null): Promise<Landed
   const result = { run: run.id, target: run.target, missing };
   if (await isAncestor(engine.repo, work, target)) {
     markLanded(engine.store, engine.now(), run.id, run.target, target);
-    return { ...result, commit: target, merged: false, already: true };
+    return { ...result, commit: target, merged: false, already: true, unpublished: [] };
   }
   const moved = !(await isAncestor(engine.repo, target, work));
   const commit = moved ? await mergeTarget(engine, run, work, target) : work;
@@ -57,7 +60,8 @@ export async function landRun(engine: Engine, id: string | null): Promise<Landed
     });
   }
   await markAllLanded(engine, run, commit);
-  return { ...result, commit, merged: moved, already: false };
+  const unpublished = await unpublishedLinks(engine.repo, target, commit);
+  return { ...result, commit, merged: moved, already: false, unpublished };
 }
 
 /** With a run lands what it was built upon. */

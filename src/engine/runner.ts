@@ -8,6 +8,7 @@ import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips, isSettled, viewTasks } from "../core/view.ts";
 import { createBranch, readRef } from "../git/branch.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
+import { clearOldLocks } from "../git/locks.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
@@ -40,8 +41,13 @@ function look(engine: Engine): Look {
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
   pruneAttempts(engine);
   await outlastDeadGit(engine.repo);
+  const open = readRuns(engine.store, "open");
+  await clearOldLocks(
+    engine.repo,
+    open.map((run) => run.branch),
+  );
   const carriers = new Carriers(engine);
-  for (const run of readRuns(engine.store, "open")) {
+  for (const run of open) {
     await ensureRunBranch(engine, run);
     appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
   }

@@ -64,7 +64,7 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
     throw new OwtError("internal", `${worktree} is the user's own checkout: nothing is committed there`);
   const [head, status] = await Promise.all([
     readHead(repo, place),
-    readStatus(place, { ignored: options.known !== undefined }),
+    readStatus(place, { ignored: options.known !== undefined, links: true }),
   ]);
   const branchTip = (await repo.live.info(branchRef(options.branch)))?.oid ?? null;
   const merging = await readMerging(repo, place, head);

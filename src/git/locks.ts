@@ -1,6 +1,6 @@
 /** Stale git locks. 63 of 150 commits that were killed left one, so clearing them is a normal path. Only where they can only be an agent's
  *  own, and only once its whole process tree is dead: a live lock that is removed breaks whoever holds it. */
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { branchRef } from "./branch.ts";
@@ -22,6 +22,20 @@ export async function clearStaleLocks(
   for (const branch of own.branches) locks.push(join(repo.commonDir, `${branchRef(branch)}.lock`));
   const removed: string[] = [];
   for (const lock of locks) if (await removeFile(lock)) removed.push(lock);
+  return removed;
+}
+
+/** A ref is locked for milliseconds; a lock that is older was left by a power cut. */
+const OLD_LOCK_MS = 60_000;
+
+/** Removes old locks on branches that only owt moves (those of runs), and names them. */
+export async function clearOldLocks(repo: Repo, branches: readonly string[]): Promise<string[]> {
+  const removed: string[] = [];
+  for (const branch of branches) {
+    const lock = join(repo.commonDir, `${branchRef(branch)}.lock`);
+    const found = await stat(lock).catch(() => null);
+    if (found !== null && Date.now() - found.mtimeMs > OLD_LOCK_MS && (await removeFile(lock))) removed.push(lock);
+  }
   return removed;
 }
 

@@ -17,9 +17,14 @@ export type Status = {
   ignored: string[];
 };
 
-/** Reads the status of a worktree without taking its index lock. */
-export async function readStatus(place: Place, options: { ignored?: boolean; index?: string } = {}): Promise<Status> {
+/** Reads the status of a worktree without taking its index lock. With `links`, a submodule whose HEAD moved is a change; what is dirty
+ *  inside one never is: to look there, git would have to run in it. */
+export async function readStatus(
+  place: Place,
+  options: { ignored?: boolean; links?: boolean; index?: string } = {},
+): Promise<Status> {
   const args = ["status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames"];
+  if (options.links === true) args.push("--ignore-submodules=dirty");
   if (options.ignored === true) args.push("--ignored=matching");
   const { stdout } = await git(place, args, options.index === undefined ? {} : { index: options.index });
   return parseStatus(stdout);

@@ -4,14 +4,9 @@
 import { readTree } from "./commit.ts";
 import { type CommitFacts, readFacts } from "./facts.ts";
 import type { Oid } from "./git.ts";
-import { writeLooseObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
+import { type Entry, isSame, readEntries, type Tree, TREE, writeEntries } from "./tree.ts";
 
-type Entry = { mode: string; oid: Oid };
-/** By name, as latin1: names are bytes. */
-type Tree = Map<string, Entry>;
-
-const TREE = "40000";
 /** Commits looked at before git is asked instead. */
 const NEAR = 400;
 
@@ -86,55 +81,4 @@ async function mergeEntry(repo: Repo, base?: Entry, ours?: Entry, theirs?: Entry
   // git knows no empty folder: where each side removed the other's half, nothing is left.
   if (merged === null || merged.size === 0) return merged === null ? null : undefined;
   return { mode: TREE, oid: writeEntries(repo, merged) };
-}
-
-function writeEntries(repo: Repo, tree: Tree): Oid {
-  const oid = writeLooseObject(repo, "tree", renderTree(tree));
-  rememberEntries(repo, oid, tree);
-  return oid;
-}
-
-function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
-  return a?.oid === b?.oid && a?.mode === b?.mode;
-}
-
-async function readEntries(repo: Repo, oid: Oid): Promise<Tree> {
-  const recalled = recent.get(repo)?.get(oid);
-  if (recalled !== undefined) return recalled;
-  const object = await repo.live.contents(oid);
-  if (object?.type !== "tree") throw new Error(`${oid} is not a tree`);
-  const bytes = object.content;
-  const size = oid.length / 2;
-  const tree: Tree = new Map();
-  for (let at = 0; at < bytes.length;) {
-    const space = bytes.indexOf(32, at);
-    const nul = bytes.indexOf(0, space);
-    const entry = { mode: bytes.toString("latin1", at, space), oid: bytes.toString("hex", nul + 1, nul + 1 + size) };
-    tree.set(bytes.toString("latin1", space + 1, nul), entry);
-    at = nul + 1 + size;
-  }
-  rememberEntries(repo, oid, tree);
-  return tree;
-}
-
-/** Each merge begins with the trees that the one before ended with. */
-const recent = new WeakMap<Repo, Map<Oid, Tree>>();
-const MAX_RECENT = 256;
-
-function rememberEntries(repo: Repo, oid: Oid, tree: Tree): void {
-  const mine = recent.get(repo) ?? new Map<Oid, Tree>();
-  if (mine.size >= MAX_RECENT) mine.clear();
-  mine.set(oid, tree);
-  recent.set(repo, mine);
-}
-
-/** git orders by bytes, with a directory's name as if it ended in a slash. */
-function renderTree(tree: Tree): Buffer {
-  const key = ([name, entry]: [string, Entry]) => (entry.mode === TREE ? `${name}/` : name);
-  const sorted = [...tree].sort((a, b) => (key(a) < key(b) ? -1 : 1));
-  const parts = sorted.flatMap(([name, entry]) => [
-    Buffer.from(`${entry.mode} ${name}\0`, "latin1"),
-    Buffer.from(entry.oid, "hex"),
-  ]);
-  return Buffer.concat(parts);
 }

@@ -1,6 +1,6 @@
 /** Opens the one durable truth of a repository and gives transactions over it.
  *  WAL with synchronous=FULL: with NORMAL, 20 of 30 simulated power cuts lost acknowledged commits. */
-import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
@@ -181,11 +181,19 @@ function refuseCopiedStore(store: Store, commonDir: string): void {
   }
 }
 
-/** Binds the store to where the repository is now; the answer of a person to a moved repository. */
+/** Binds the store to where the repository is now; the answer of a person to a moved repository. Throws `wrong-state` without a store. */
 export function adoptStore(commonDir: string): void {
-  const db = new DatabaseSync(join(commonDir, "owt", "state.db"), { timeout: BUSY_TIMEOUT_MS });
+  const path = join(commonDir, "owt", "state.db");
+  if (!existsSync(path)) {
+    throw new OwtError("wrong-state", "this repository has no store yet, so there is none to adopt", {
+      hint: "a run makes one: owt run",
+    });
+  }
+  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     db.prepare("update meta set value = ? where key = 'made_for'").run(`${commonDir} ${statSync(commonDir).ino}`);
+  } catch (error) {
+    throw storeError(error);
   } finally {
     db.close();
   }

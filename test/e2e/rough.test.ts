@@ -1,5 +1,6 @@
 /** Rude agents, changed minds, and places that are not as they should be. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
@@ -266,6 +267,33 @@ test("files written where a submodule would be are not lost", async () => {
   expect(readFileSync(rig.path("shop-owt/one-e01-1/sub/z.txt"), "utf8")).toBe("precious");
 });
 
+test("what an agent commits inside a submodule comes home with the pointer to it", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.git("init", "-q", rig.path("module"));
+  rig.git("-C", rig.path("module"), "commit", "-q", "--allow-empty", "-m", "m");
+  rig.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", rig.path("module"), "sub");
+  const steps = [
+    'run "git" "-c" "protocol.file.allow=always" "submodule" "--quiet" "update" "--init"',
+    'write sub/inner.txt "precious"',
+    'run "git" "-C" "sub" "add" "inner.txt"',
+    'run "git" "-C" "sub" "commit" "-q" "-m" "inside"',
+  ];
+  rig.write({ "docs/plans/one/epic-01-a.md": task({}, steps.join("\n")) });
+  rig.commit("plan");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stderr).toMatch(
+    /one\/E01 points sub at [0-9a-f]{10}, which no remote has; it is kept here as refs\/owt\/submodules\//,
+  );
+  const landed = await rig.owt("land");
+  const pointer = rig.git("rev-parse", "main:sub").trim();
+  expect(rig.show(`refs/owt/submodules/${pointer}`, "inner.txt")).toBe("precious");
+
+  // The command that it names hands the commit on.
+  const line = landed.stdout.split("\n").find((each) => each.includes("git -C sub fetch"))!;
+  execFileSync("sh", ["-c", line.replace("<branch>", "inside")], { cwd: rig.root, env: rig.env, stdio: "pipe" });
+  expect(rig.git("-C", rig.path("module"), "rev-parse", "inside").trim()).toBe(pointer);
+});
+
 test("what a person changes while a review waits is approved along, and checked", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f broken"\n`,
@@ -316,4 +344,45 @@ test("a dropped dependency frees a task, a task that left the plan is cancelled,
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["one/E01", "two/E01"]);
   expect(existsSync(rig.path("shop-owt/one-e01-1"))).toBe(false);
   expect((await rig.owt("restore")).stdout).toContain("r1-one-e01-1");
+});
+
+test("a lock that a power cut left on the run's branch does not stand in its way", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"\nask "Which?"'),
+  });
+  await rig.owt("run", "--yes");
+  const lock = rig.path("shop/.git/refs/heads/owt/runs/r1.lock");
+  writeFileSync(lock, "");
+  utimesSync(lock, 0, 0);
+  await rig.owt("task", "answer", "one/E01", "this");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe("a");
+  expect(existsSync(lock)).toBe(false);
+});
+
+test("a refusal is an answer for programs too", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const ran = await rig.owt("land", "r9", "--json");
+  expect(ran.code).not.toBe(0);
+  expect(JSON.parse(ran.stdout)).toMatchObject({
+    schema: 1,
+    error: { code: "unknown-name", message: expect.stringContaining("r9"), exit_code: ran.code },
+  });
+  expect(ran.stderr).toContain("r9");
+});
+
+test("a damaged file of approvals and a store that is not there are said in words", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "true"\n`,
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"'),
+  });
+  writeFileSync(rig.path("state/open-orchestrator/approvals.json"), "{ no");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(3);
+  expect(ran.stderr).toMatch(/approvals\.json is damaged[^]*mv .*approvals\.json/);
+  rmSync(rig.path("shop/.git/owt"), { recursive: true, force: true });
+  const adopted = await rig.owt("doctor", "--adopt-store");
+  expect(adopted.code).not.toBe(0);
+  expect(adopted.stderr).toContain("no store");
 });

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { viewTasks } from "../../core/view.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { findRun, landRun } from "../../engine/land.ts";
+import { findRun, type Landed, landRun } from "../../engine/land.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { commandFor } from "../../engine/tasks.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
@@ -46,7 +46,8 @@ export function steerCommands(program: Command, io: Io): void {
           : landed.merged
             ? "was merged with, checked and landed on"
             : "landed on";
-        answer(io, options, landed, `${landed.run} ${how} ${landed.target} (${landed.commit.slice(0, 10)})${missing}`);
+        const text = `${landed.run} ${how} ${landed.target} (${landed.commit.slice(0, 10)})${missing}`;
+        answer(io, options, landed, text + landed.unpublished.map(renderUnpublished).join(""));
       }),
     );
   program
@@ -54,6 +55,12 @@ export function steerCommands(program: Command, io: Io): void {
     .description("what waits for a person, oldest first, with the command that answers it")
     .option("--json", "print the answer as JSON")
     .action((options: JsonOption) => withEngine(io, async (engine) => showInbox(io, engine, options)));
+}
+
+/** The commit of a submodule that only this repository has, and the way to hand it on. */
+function renderUnpublished({ path, commit, ref }: Landed["unpublished"][number]): string {
+  const say = `\n${path} points at ${commit.slice(0, 10)}, which no remote has; before others can use it, push it:`;
+  return `${say}\n  git -C ${path} fetch "$(git rev-parse --path-format=absolute --git-common-dir)" ${ref} && git -C ${path} push origin FETCH_HEAD:refs/heads/<branch>`;
 }
 
 function wishCommand(program: Command, io: Io, wish: "pause" | "stop", description: string): void {
