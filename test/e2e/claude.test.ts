@@ -4,50 +4,27 @@ import { join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { probeLaunchMode } from "../../src/system/launch.ts";
-import { claudeBinary } from "../rig/claude-binary.ts";
-import { type ClaudeRig, claudeRig, type RigOptions } from "../rig/claude-rig.ts";
-import { type Answer, type ApiError, type Gate, makeGate, type Script, startFakeApi, textOf } from "../rig/fake-api.ts";
-
-const WHY_NOT = !existsSync("/proc/self/stat")
-  ? "what still runs is judged from /proc, which this machine has not"
-  : existsSync(claudeBinary())
-    ? null
-    : `no real Claude Code at ${claudeBinary()}; fetch it with: node scripts/fetch-claude.ts`;
+import {
+  approvedRig,
+  BESIDE,
+  carriedBy,
+  CHAIN,
+  integrated,
+  lingers,
+  sessionOf,
+  SINGLE,
+  standingOf,
+  turnsOf,
+  usageLimit,
+  whyNoClaude,
+  works,
+} from "../rig/claude-plan.ts";
+import { type Answer, type ApiError, type Gate, makeGate, textOf } from "../rig/fake-api.ts";
 
 beforeEach((context) => {
-  if (WHY_NOT !== null) context.skip(WHY_NOT);
+  const why = whyNoClaude();
+  if (why !== null) context.skip(why);
 });
-
-/** Green when nothing is left to do in any text. */
-const CHECK = `cat *.txt
-if grep -n TODO *.txt; then echo "something is left to do"; exit 1; fi
-`;
-
-/** Stays for ever, and leaves a daemon behind that carries no mark, no group, no parent of ours. */
-const LINGER = `env -i setsid tail -f /dev/null >/dev/null 2>&1 &
-trap '' HUP
-nohup tail -f /dev/null >/dev/null 2>&1 &
-echo up >"$HOME/lingers"
-tail -f /dev/null
-`;
-
-const CONFIG = `[run]
-verify = "sh check.sh"
-
-[agent.claude]
-allowed_tools = ["Bash(sh linger.sh)"]
-`;
-
-/** Three tasks one after the other, and one beside the second. */
-const CHAIN: Record<string, string> = {
-  "docs/plans/site/epic-01-first.md": "# The first page\n\nWrite first.txt.\n",
-  "docs/plans/site/epic-02-second.md": "# The second page\n\nWrite second.txt.\n",
-  "docs/plans/site/epic-03-third.md": "# The third page\n\nWrite third.txt.\n",
-};
-const BESIDE = {
-  "docs/plans/look/epic-01-look.md": "---\ndepends_on: [site/E01]\n---\n# The look\n\nWrite look.txt.\n",
-};
-const SINGLE = { "docs/plans/site/epic-01-first.md": CHAIN["docs/plans/site/epic-01-first.md"]! };
 
 test("a plan is written, committed, checked and integrated by the real Claude Code", async () => {
   const script = { "site/E01": works("first"), "site/E02": works("second"), "site/E03": works("third") };
@@ -197,74 +174,3 @@ test("a usage limit leaves the task pending until its reset, and it is nobody's 
   await run.exits(130);
   expect(rig.starts()).toHaveLength(1);
 });
-
-/** A rig whose commands are approved. */
-async function approvedRig(
-  plan: Record<string, string>,
-  script: Script,
-  more: { refuse?: () => ApiError | null; env?: NonNullable<RigOptions["env"]> } = {},
-): Promise<ClaudeRig> {
-  const api = await startFakeApi(script, more.refuse);
-  const files = { ".worktreerc": CONFIG, "check.sh": CHECK, "linger.sh": LINGER, ...plan };
-  const rig = await claudeRig({ api, files, env: more.env ?? {} });
-  await rig.ask("config", "approve");
-  return rig;
-}
-
-/** Writes a file, commits it, says so; `gate` holds the second word. */
-function works(name: string, { text = name, gate }: { text?: string; gate?: Gate } = {}): { task: Answer[] } {
-  const file = `${name}.txt`;
-  const commit = { command: `git add ${file} && git commit -q -m 'Add ${file}'`, description: "Commit" };
-  return {
-    task: [
-      { say: `I write ${text}.`, use: [{ name: "Write", input: { file_path: file, content: `${text}\n` } }] },
-      { use: [{ name: "Bash", input: commit }], ...(gate ? { gate } : {}) },
-      { say: "It is written." },
-    ],
-  };
-}
-
-function lingers(): Answer {
-  return { use: [{ name: "Bash", input: { command: "sh linger.sh", description: "Linger" } }] };
-}
-
-/** What the API of a subscription answers when its five hours are used up; headers as measured. */
-function usageLimit(resetsAt: number): ApiError {
-  const name = "anthropic-ratelimit-unified";
-  const headers = {
-    [`${name}-status`]: "rejected",
-    [`${name}-reset`]: String(resetsAt),
-    [`${name}-representative-claim`]: "five_hour",
-    [`${name}-5h-status`]: "rejected",
-    [`${name}-5h-reset`]: String(resetsAt),
-    [`${name}-5h-utilization`]: "1.0",
-    "retry-after": "3600",
-  };
-  return { status: 429, type: "rate_limit_error", message: "This request would exceed your rate limit.", headers };
-}
-
-/** The merges of the run in order, each with its task and whether it was verified. */
-function integrated(rig: ClaudeRig): string[] {
-  const trailers = "%(trailers:key=Owt-Task,valueonly,separator=)%x20%(trailers:key=Owt-Verified,valueonly,separator=)";
-  const log = rig.git("log", "--first-parent", "--merges", "--reverse", `--format=${trailers}`, "main..owt/runs/r1");
-  return log.split("\n");
-}
-
-/** Each request about a task: on which occasion, and the how manieth word was asked for. */
-function turnsOf(rig: ClaudeRig, task: string): string[] {
-  return rig.api.requests.filter((request) => request.task === task).map((each) => `${each.occasion} ${each.turn}`);
-}
-
-function sessionOf(start: string): string {
-  return /--(?:session-id|resume) (\S+)/.exec(start)?.[1] ?? "";
-}
-
-type Status = { carried_by: number | null; runs: { tasks: { state: string; standing: string }[] }[] };
-
-async function standingOf(rig: ClaudeRig): Promise<Status["runs"][0]["tasks"][0] | undefined> {
-  return (await rig.ask<Status>("status")).runs[0]?.tasks[0];
-}
-
-async function carriedBy(rig: ClaudeRig, pid: number): Promise<unknown> {
-  return vi.waitUntil(async () => (await rig.ask<Status>("status")).carried_by === pid, { timeout: 60_000 });
-}
