@@ -25,6 +25,8 @@ export type AgentEvent =
   | { kind: "denied"; tool: string }
   | { kind: "limit"; resetsAt: number | null }
   | { kind: "error"; text: string; status: number | null; type: string | null }
+  /** It waits and will ask its API again; `because` is what the turn would have ended with. */
+  | { kind: "retrying"; because: Outcome; text: string }
   | { kind: "result"; result: AgentResult };
 
 /** The agent's own closing statement. */
@@ -34,6 +36,7 @@ export type AgentResult = {
   subtype: string | null;
   apiStatus: number | null;
   terminalReason: string | null;
+  stopReason: string | null;
   denials: string[];
   turns: number | null;
   usage: Usage | null;
@@ -49,6 +52,8 @@ export type Evidence = {
   denials: string[];
   limits: { resetsAt: number | null }[];
   errors: { text: string; status: number | null; type: string | null }[];
+  /** What it was trying to get over when it was stopped; null when it got over it. */
+  retrying: Outcome | null;
   lastSaid: string;
   /** The last lines of standard error. */
   stderrTail: string;
@@ -82,6 +87,7 @@ const MARKED_LINE = new RegExp(`^[\\s>*_\`#-]*${QUESTION_MARKER}`, "gm");
 
 /** Collects evidence from events as they are read. */
 export function gather(evidence: Evidence, event: AgentEvent): void {
+  evidence.retrying = event.kind === "retrying" ? event.because : null;
   switch (event.kind) {
     case "said":
       evidence.lastSaid = event.text;
@@ -101,6 +107,7 @@ export function gather(evidence: Evidence, event: AgentEvent): void {
       return;
     case "tool":
     case "tool-result":
+    case "retrying":
       return;
     default: {
       const never: never = event;
@@ -131,6 +138,7 @@ export function noEvidence(): Evidence {
     denials: [],
     limits: [],
     errors: [],
+    retrying: null,
     lastSaid: "",
     stderrTail: "",
     changed: false,

@@ -73,14 +73,22 @@ function parseLine(line: string): AgentEvent[] {
     case "rate_limit_event":
       return parseRateLimit(record(event["rate_limit_info"]));
     case "system":
-      return event["subtype"] === "permission_denied"
-        ? [{ kind: "denied", tool: text(event["tool_name"]) || "a tool" }]
-        : [];
+      return parseSystem(event);
     case "result":
       return [{ kind: "result", result: parseResult(event) }];
     default:
       return [];
   }
+}
+
+function parseSystem(event: Json): AgentEvent[] {
+  if (event["subtype"] === "permission_denied") return [{ kind: "denied", tool: text(event["tool_name"]) || "a tool" }];
+  if (event["subtype"] !== "api_retry") return [];
+  const [attempt, most] = [number(event["attempt"]), number(event["max_retries"])];
+  const [status, type] = [number(event["error_status"]), text(event["error"])];
+  const reason = `${type || "no answer"}${status === null ? "" : ` (${status})`}`;
+  const because = classify({ status, type: type || "unknown", reason });
+  return [{ kind: "retrying", because, text: `${reason}, asks again (${attempt} of ${most})` }];
 }
 
 function parseAssistant(event: Json): AgentEvent[] {
@@ -129,6 +137,7 @@ function parseResult(event: Json): AgentResult {
     subtype: text(event["subtype"]) || null,
     apiStatus: number(event["api_error_status"]),
     terminalReason: text(event["terminal_reason"]) || null,
+    stopReason: text(event["stop_reason"]) || null,
     denials: list(event["permission_denials"]).map((denial) => text(record(denial)["tool_name"]) || "a tool"),
     turns: number(event["num_turns"]),
     usage: parseUsage(event),
@@ -191,14 +200,26 @@ function judgeError(evidence: Evidence, result: AgentResult): Outcome {
   // A window can be used up while the work goes on in another: only an end that names no other cause is its doing.
   const limit = evidence.limits.at(-1);
   if (limit) return { kind: "limit", resetsAt: limit.resetsAt };
-  if (type === "billing_error") return { kind: "billing", reason };
-  if (status === 401 || status === 403 || type === "authentication_failed") return { kind: "auth", reason };
-  if (status === 429 || type === "rate_limit") return { kind: "limit", resetsAt: null };
-  if ((status !== null && status >= 500) || type === "server_error" || /timed out|overloaded/i.test(reason)) {
-    return { kind: "transient", reason };
-  }
-  return { kind: "failed", reason };
+  const isTooLong = result.terminalReason === "prompt_too_long" || result.stopReason === "refusal";
+  return isTooLong ? { kind: "failed", reason } : classify({ status, type, reason });
 }
+
+type Failure = { status: number | null; type: string; reason: string };
+
+/** What an API error means, from its type (both versions name it alike) and its HTTP status; its words only where neither tells. */
+function classify({ status, type, reason }: Failure): Outcome {
+  if (type === "billing_error") return { kind: "billing", reason };
+  if (AUTH.has(type) || status === 401 || status === 403) return { kind: "auth", reason };
+  if (type === "rate_limit" || status === 429) return { kind: "limit", resetsAt: null };
+  if (type === "model_not_found") return { kind: "failed", reason, final: true };
+  if (status !== null && status >= 500) return { kind: "transient", reason };
+  // Without a status nothing came that could be read: no connection, a page of somebody in between, a stream cut off.
+  if (TRANSIENT.has(type) || (type === "unknown" && status === null)) return { kind: "transient", reason };
+  return /timed out|overloaded/i.test(reason) ? { kind: "transient", reason } : { kind: "failed", reason };
+}
+
+const AUTH = new Set(["authentication_failed", "oauth_org_not_allowed"]);
+const TRANSIENT = new Set(["server_error", "overloaded", "timeout"]);
 
 function contentOf(event: Json): Json[] {
   return list(record(event["message"])["content"]).map(record);

@@ -55,6 +55,7 @@ function parseLine(line: string): AgentEvent[] {
             subtype: text(event["subtype"]) || null,
             apiStatus: null,
             terminalReason: null,
+            stopReason: null,
             denials: [],
             turns: 1,
             usage: { costUsd: number(event["costUsd"]), inputTokens: null, outputTokens: null, model: "demo" },

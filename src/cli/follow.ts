@@ -1,12 +1,13 @@
 /** Follows a run until it is settled: carries or watches it, narrates, asks on a terminal, and prints the summary. */
 import { OwtError } from "../core/errors.ts";
-import { type TaskView, viewTasks } from "../core/view.ts";
+import type { TaskView } from "../core/view.ts";
 import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
 import { commandFor } from "../engine/tasks.ts";
+import { findRun } from "../engine/land.ts";
+import { viewRun } from "../engine/view.ts";
 import { lastSeq } from "../store/events.ts";
-import { readTasks } from "../store/tasks.ts";
 import { Asker } from "./asker.ts";
 import { answer, type Io, tell } from "./io.ts";
 import { narrate } from "./narrate.ts";
@@ -43,7 +44,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
     io.signal.removeEventListener("abort", onStop);
   }
   if (io.signal.aborted) throw interrupted(runId, carries);
-  const views = viewTasks(readTasks(engine.store, runId), engine.now());
+  const views = viewRun(engine, findRun(engine, runId));
   const report = readReport(engine, runId);
   answer(
     io,

@@ -28,8 +28,8 @@ export type Outcome =
   | { kind: "aborted" }
   /** Its process is gone and left no exit: a reboot, a kill from outside. */
   | { kind: "lost" }
-  /** Anything else, in the agent's words. */
-  | { kind: "failed"; reason: string };
+  /** Anything else, in the agent's words. `final`: another try would end the same. */
+  | { kind: "failed"; reason: string; final?: true };
 
 /** One line for people: what happened, with the detail that decides. */
 export function describeOutcome(outcome: Outcome): string {

@@ -2,7 +2,22 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleAttempt, sampleRun, sampleTask } from "../../test/rig/samples.ts";
 import type { Attempt, Usage } from "./attempt.ts";
-import { reportRun } from "./report.ts";
+import { reportRun as reportViews } from "./report.ts";
+import { viewTasks } from "./view.ts";
+
+function reportRun(
+  run: Parameters<typeof reportViews>[0],
+  tasks: Parameters<typeof viewTasks>[0],
+  attempts: readonly Attempt[],
+  now: number,
+) {
+  return reportViews(
+    run,
+    viewTasks(tasks, () => "claude", now),
+    attempts,
+    now,
+  );
+}
 
 const usage = (costUsd: number | null, inputTokens: number | null = null): Usage => ({
   costUsd,

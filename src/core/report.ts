@@ -1,9 +1,9 @@
 /** What a run cost and brought, as data. Pure. */
 import type { Attempt } from "./attempt.ts";
-import { describeOutcome } from "./outcome.ts";
+import { describeOutcome, type Outcome } from "./outcome.ts";
 import type { Run } from "./run.ts";
 import type { Task } from "./task.ts";
-import { viewTasks } from "./view.ts";
+import { type TaskView } from "./view.ts";
 
 type TaskReport = {
   id: string;
@@ -12,7 +12,8 @@ type TaskReport = {
   /** Why it stands there; absent when there is nothing to say. */
   why?: string;
   agent: string | null;
-  attempts: { number: number; outcome: string; duration_ms: number | null }[];
+  /** `outcome` in words, `outcome_kind` for programs; null while it is open. */
+  attempts: { number: number; outcome: string; outcome_kind: Outcome["kind"] | null; duration_ms: number | null }[];
   /** From its first start to its end, waiting included. */
   duration_ms: number | null;
   /** Time in which an agent or a check of it worked. */
@@ -46,8 +47,7 @@ export type RunReport = {
 };
 
 /** The report of a run. `now` (epoch ms) stands in for the end of what still goes on. */
-export function reportRun(run: Run, tasks: readonly Task[], attempts: readonly Attempt[], now: number): RunReport {
-  const views = viewTasks(tasks, now);
+export function reportRun(run: Run, views: readonly TaskView[], attempts: readonly Attempt[], now: number): RunReport {
   const reports = views.map(({ task, why }) =>
     reportTask(
       task,
@@ -91,6 +91,7 @@ function reportTask(task: Task, why: string, attempts: readonly Attempt[], now: 
     attempts: attempts.map((attempt) => ({
       number: attempt.number,
       outcome: attempt.outcome ? describeOutcome(attempt.outcome) : attempt.phase,
+      outcome_kind: attempt.outcome?.kind ?? null,
       duration_ms: attempt.endedAt === null ? null : attempt.endedAt - attempt.startedAt,
     })),
     duration_ms: task.startedAt === null ? null : (task.endedAt ?? now) - task.startedAt,

@@ -9,7 +9,7 @@ const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "tran
 const NOW = 1_000_000_000;
 
 function decide(outcome: Outcome, failures = 0, next: NextStart = { kind: "fresh" }, chance = 0.5, retries = 2) {
-  return decideConsequence({ failures, next }, 7, outcome, { retries }, NOW, chance);
+  return decideConsequence({ failures, next }, { id: 7, agent: "claude" }, outcome, { retries }, NOW, chance);
 }
 
 function nextAfter(outcome: Outcome, next: NextStart): NextStart | null {
@@ -48,11 +48,16 @@ describe("each outcome has its consequence", () => {
     ],
     [
       { kind: "auth", reason: "bad key" },
-      { do: "park", park: { for: "login", reason: "auth: bad key" }, next: resume, notBefore: null },
+      { do: "park", park: { for: "login", agent: "claude", reason: "auth: bad key" }, next: resume, notBefore: null },
     ],
     [
       { kind: "billing", reason: "no credit" },
-      { do: "park", park: { for: "login", reason: "billing: no credit" }, next: resume, notBefore: null },
+      {
+        do: "park",
+        park: { for: "login", agent: "claude", reason: "billing: no credit" },
+        next: resume,
+        notBefore: null,
+      },
     ],
     [
       { kind: "limit", resetsAt: NOW + 60_000 },
@@ -163,5 +168,12 @@ describe("a usage limit", () => {
         expect(until(resetsAt, luck)).toBeGreaterThanOrEqual(1_500);
       }),
     );
+  });
+});
+
+test("a failure that another try cannot mend is not tried again", () => {
+  expect(decide({ kind: "failed", reason: "no such model", final: true })).toEqual({
+    do: "fail",
+    reason: "no such model",
   });
 });

@@ -17,18 +17,18 @@ function backoffMs(failures: number, chance: number): number {
 /** A reset that lies further back is no word about this limit: a wrong clock, an old answer. */
 const STALE_RESET_MS = 60_000;
 
-/** Decides from the outcome of attempt `attempt` what happens to its task.
+/** Decides from the outcome of an attempt what happens to its task.
  *  Outcomes that integration handles itself (ok, verify_failed, conflict) never come here. */
 export function decideConsequence(
   task: Pick<Task, "failures" | "next">,
-  attempt: number,
+  attempt: { id: number; agent: string },
   outcome: Outcome,
   limits: RetryLimits,
   now: number,
   chance: number,
 ): Consequence {
-  const resume: NextStart = { kind: "resume", from: attempt };
-  const repeat = repeatTurn(task.next, attempt);
+  const resume: NextStart = { kind: "resume", from: attempt.id };
+  const repeat = repeatTurn(task.next, attempt.id);
   switch (outcome.kind) {
     case "asked":
       return { do: "park", park: { for: "answer", question: outcome.question }, next: resume, notBefore: null };
@@ -36,7 +36,12 @@ export function decideConsequence(
       return { do: "park", park: { for: "permission", tools: outcome.tools }, next: resume, notBefore: null };
     case "auth":
     case "billing":
-      return { do: "park", park: { for: "login", reason: describeOutcome(outcome) }, next: repeat, notBefore: null };
+      return {
+        do: "park",
+        park: { for: "login", agent: attempt.agent, reason: describeOutcome(outcome) },
+        next: repeat,
+        notBefore: null,
+      };
     case "limit": {
       // The limit is nobody's failure and is not counted as one, so a reset that has long passed must not make it spin.
       const stated = outcome.resetsAt !== null && outcome.resetsAt > now - STALE_RESET_MS ? outcome.resetsAt : null;
@@ -48,9 +53,11 @@ export function decideConsequence(
     case "lost":
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
+    case "failed":
+      if (outcome.final) return { do: "fail", reason: describeOutcome(outcome) };
+      return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "timed_out":
     case "nothing_done":
-    case "failed":
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "verify_failed":
       return { do: "fail", reason: `${describeOutcome(outcome)}\n${tailOf(outcome.output)}` };

@@ -38,7 +38,8 @@ export type Park =
   /** The merge with `theirs` stands started in `worktree`, for a person to resolve. */
   | { for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string }
   | { for: "permission"; tools: string[] }
-  | { for: "login"; reason: string }
+  /** The agent's credential was refused or has no money left: every task of that agent is held. */
+  | { for: "login"; agent: string; reason: string }
   | { for: "limit"; until: number | null }
   | { for: "retry"; reason: string };
 

@@ -4,13 +4,15 @@ import { sampleTask } from "../../test/rig/samples.ts";
 import type { Park, Task, TaskState } from "./task.ts";
 import { answerCommand, countFinal, describePark, findSkips, isSettled, viewTasks } from "./view.ts";
 
+const AGENT = (task: Task) => task.spec.agent ?? "claude";
+
 const NOW = Date.parse("2026-11-21T10:00:00Z");
 const LATER = Date.parse("2026-11-21T10:05:00Z");
 
 const PERSON: Park = { for: "answer", question: "red or blue?" };
 
 function viewOf(change: Partial<Task>, ...others: Task[]): [standing: string, why: string] {
-  const view = viewTasks([sampleTask("it", change), ...others], NOW)[0]!;
+  const view = viewTasks([sampleTask("it", change), ...others], AGENT, NOW)[0]!;
   return [view.standing, view.why];
 }
 
@@ -65,7 +67,7 @@ test.each<[Park, string, string]>([
     "owt task approve it  (resolved; or start over: owt task retry it)",
   ],
   [{ for: "permission", tools: ["Bash", "Write"] }, "was not allowed to use Bash, Write", "owt task retry it"],
-  [{ for: "login", reason: "auth: bad key" }, "auth: bad key", "owt task retry it"],
+  [{ for: "login", agent: "claude", reason: "auth: bad key" }, "auth: bad key", "owt task retry it"],
 ])("%j needs a person, says why, and names the command that helps", (park, why, command) => {
   expect(viewOf({ park })).toEqual(["waits-for-person", why]);
   expect(answerCommand(sampleTask("it", { park }), true)).toBe(command);
@@ -78,7 +80,7 @@ test("a limit without a reset, and a review, have their words too", () => {
 });
 
 describe("a run is settled", () => {
-  const settled = (...tasks: Task[]) => isSettled(viewTasks(tasks, NOW));
+  const settled = (...tasks: Task[]) => isSettled(viewTasks(tasks, AGENT, NOW));
   const asks = sampleTask("asks", { park: PERSON });
 
   test("when it holds nothing", () => {
@@ -131,7 +133,7 @@ describe("a run is settled", () => {
       );
     fc.assert(
       fc.property(anyTasks, (tasks) => {
-        const views = viewTasks(tasks, NOW);
+        const views = viewTasks(tasks, AGENT, NOW);
         const moves = views.some((view) => ["ready", "working", "waits-for-time"].includes(view.standing));
         if (moves) expect(isSettled(views)).toBe(false);
       }),
@@ -157,4 +159,15 @@ test("only what ended is counted", () => {
   const states: TaskState[] = ["done", "done", "failed", "skipped", "cancelled", "running", "pending", "review"];
   const tasks = states.map((state, index) => sampleTask(`t${index}`, { state }));
   expect(countFinal(tasks)).toEqual({ done: 2, failed: 1, skipped: 1, cancelled: 1 });
+});
+
+test("a login that was refused holds every task of that agent, and none of another", () => {
+  const park = { for: "login", agent: "claude", reason: "auth: bad key" } as const;
+  const [first, second] = [sampleTask("first", { park }), sampleTask("second")];
+  const other = sampleTask("other", { spec: { ...second.spec, agent: "mine" } });
+  const views = viewTasks([first, second, other], AGENT, NOW);
+  expect(views.map((view) => view.standing)).toEqual(["waits-for-person", "blocked", "ready"]);
+  expect(views[1]!.why).toBe("waits for the login of claude (see first)");
+  expect(isSettled(views.slice(0, 2))).toBe(true);
+  expect(viewTasks([{ ...first, park: null }, second], AGENT, NOW)[1]!.standing).toBe("ready");
 });

@@ -20,18 +20,37 @@ export type TaskView = {
   standing: Standing;
   /** Why it stands there, in words; empty when there is nothing to say. */
   why: string;
+  /** Keys of the tasks that it waits for. */
+  waitsFor: string[];
+};
+
+/** What a view is worked out from, beside the task itself. */
+type Around = {
+  byKey: ReadonlyMap<string, Task>;
+  /** By agent: the task that met a refused login. */
+  logins: ReadonlyMap<string, Task>;
+  /** The agent that a task is given to. */
+  agentOf: (task: Task) => string;
+  now: number;
 };
 
 /** The view of each task, in plan order. `now` is epoch milliseconds. */
-export function viewTasks(tasks: readonly Task[], now: number): TaskView[] {
+export function viewTasks(tasks: readonly Task[], agentOf: (task: Task) => string, now: number): TaskView[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
-  return tasks.map((task) => viewTask(task, byKey, now));
+  const logins = new Map<string, Task>();
+  for (const task of tasks) {
+    if (task.state === "pending" && task.park?.for === "login") logins.set(task.park.agent, task);
+  }
+  const around = { byKey, logins, agentOf, now };
+  return tasks.map((task) => ({ waitsFor: [], ...viewTask(task, around) }));
 }
 
-function viewTask(task: Task, byKey: ReadonlyMap<string, Task>, now: number): TaskView {
+type Seen = Omit<TaskView, "waitsFor"> & { waitsFor?: string[] };
+
+function viewTask(task: Task, around: Around): Seen {
   switch (task.state) {
     case "pending":
-      return viewPending(task, byKey, now);
+      return viewPending(task, around);
     case "review":
       return task.approved
         ? { task, standing: "working", why: "approved" }
@@ -53,11 +72,16 @@ function viewTask(task: Task, byKey: ReadonlyMap<string, Task>, now: number): Ta
   }
 }
 
-function viewPending(task: Task, byKey: ReadonlyMap<string, Task>, now: number): TaskView {
+function viewPending(task: Task, { byKey, logins, agentOf, now }: Around): Seen {
   if (task.park && waitsForPerson(task.park))
     return { task, standing: "waits-for-person", why: describePark(task.park) };
   const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
-  if (open.length > 0) return { task, standing: "blocked", why: `waits for ${open.join(", ")}` };
+  if (open.length > 0) return { task, standing: "blocked", why: `waits for ${open.join(", ")}`, waitsFor: open };
+  const login = logins.get(agentOf(task));
+  if (login) {
+    const why = `waits for the login of ${agentOf(task)} (see ${login.key})`;
+    return { task, standing: "blocked", why, waitsFor: [login.key] };
+  }
   if (task.notBefore !== null && task.notBefore > now) {
     const until = new Date(task.notBefore).toISOString();
     return { task, standing: "waits-for-time", why: task.park ? describePark(task.park) : `tries again at ${until}` };
@@ -118,7 +142,7 @@ export function isSettled(views: readonly TaskView[]): boolean {
     grew = false;
     for (const view of views) {
       if (view.standing !== "blocked" || waiting.has(view.task.key)) continue;
-      if (view.task.needs.some((key) => waiting.has(key))) {
+      if (view.waitsFor.some((key) => waiting.has(key))) {
         waiting.add(view.task.key);
         grew = true;
       }

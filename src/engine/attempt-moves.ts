@@ -45,7 +45,7 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, outcome:
       return;
     }
     const limits = { retries: run.options.retries };
-    const then = decideConsequence(task, attempt.id, outcome, limits, now, engine.chance());
+    const then = decideConsequence(task, attempt, outcome, limits, now, engine.chance());
     switch (then.do) {
       case "again": {
         const failures = task.failures + (then.countsAsFailure ? 1 : 0);

@@ -91,7 +91,8 @@ async function sweepIfNeeded(engine: Engine, dir: string): Promise<void> {
 }
 
 function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): Outcome {
-  if (attempt.stop === "timed_out") return { kind: "timed_out", afterMs: run.options.timeoutMs };
+  // An agent that was still asking its API again has met what it could not get over, not the end of its time.
+  if (attempt.stop === "timed_out") return evidence.retrying ?? { kind: "timed_out", afterMs: run.options.timeoutMs };
   // An agent that ended by itself before the signal reached it is judged by what it did.
   const endedItself = evidence.exitCode === 0;
   if (attempt.stop && !endedItself) return { kind: attempt.stop };

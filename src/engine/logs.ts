@@ -67,6 +67,8 @@ function renderEvent(event: AgentEvent): string[] {
       return [`◷ usage limit${event.resetsAt === null ? "" : `, resets at ${new Date(event.resetsAt).toISOString()}`}`];
     case "error":
       return [`✗ ${event.text}`];
+    case "retrying":
+      return [`↻ ${event.text}`];
     case "result": {
       const cost = event.result.usage?.costUsd ?? null;
       return [

@@ -5,7 +5,7 @@ import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
 import { decideStarts, type ReadyTask } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
-import { countFinal, findSkips, isSettled, viewTasks } from "../core/view.ts";
+import { countFinal, findSkips, isSettled } from "../core/view.ts";
 import { createBranch, readRef } from "../git/branch.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { clearOldLocks } from "../git/locks.ts";
@@ -20,6 +20,7 @@ import type { Engine } from "./engine.ts";
 import { pruneAttempts } from "./prune.ts";
 import { leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
+import { agentFor, viewRun } from "./view.ts";
 
 export type CarryOptions = {
   /** Aborted when this process is to leave: agents are parked with their conversations. */
@@ -169,7 +170,7 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
     task.state === "running" || task.state === "verifying" || (alone && task.state === "integrating");
   const running = tasks.filter(isBusy).length;
   if (running >= run.options.maxParallel) return [];
-  const ready = viewTasks(tasks, engine.now())
+  const ready = viewRun(engine, run, tasks)
     .filter((view) => view.standing === "ready")
     .map((view) => view.task);
   if (ready.length === 0) return [];
@@ -177,8 +178,13 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
   const started: Attempt[] = [];
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
-    const agent = run.options.agent ?? task.spec.agent ?? engine.config.agent.default;
-    const attempt = await startAttempt(engine, run, task, agent, run.options.model ?? task.spec.model);
+    const attempt = await startAttempt(
+      engine,
+      run,
+      task,
+      agentFor(engine, run, task),
+      run.options.model ?? task.spec.model,
+    );
     if (attempt) started.push(attempt);
   }
   return started;
@@ -224,7 +230,7 @@ function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Atte
   if (run.wish === "stop") return !attempts.some((attempt) => ENDS_ANYWAY.has(attempt.phase));
   if (attempts.length > 0) return false;
   // A run whose tasks are all final is about to be ended, and is settled then.
-  return !tasks.every((task) => FINAL_STATES.has(task.state)) && isSettled(viewTasks(tasks, engine.now()));
+  return !tasks.every((task) => FINAL_STATES.has(task.state)) && isSettled(viewRun(engine, run, tasks));
 }
 
 /** Milliseconds until a task may be started that waits for a time now; null when none does. */

@@ -60,6 +60,8 @@ type Owt = {
   kill(): void;
   /** What a terminal does: SIGINT to everything that runs in its foreground, the children that owt keeps for itself among it. */
   pressCtrlC(): void;
+  /** Ends it as a person would who has seen enough; nothing when it has ended. */
+  leave(): Promise<void>;
   /** Waits for something that this `owt` brings about; fails with its words when it ends before. */
   brings<T>(awaited: Promise<T>): Promise<T>;
 };
@@ -165,6 +167,10 @@ function watchOwt(child: ChildProcess, args: string[]): Owt {
     },
     kill: () => void child.kill("SIGKILL"),
     pressCtrlC: () => void process.kill(-child.pid!, "SIGINT"),
+    leave: async () => {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, "SIGINT");
+      await exit;
+    },
     brings: (awaited) =>
       Promise.race([
         awaited,

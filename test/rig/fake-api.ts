@@ -17,6 +17,8 @@ export type Answer = {
   breaks?: Break;
   /** Why the word ends, where it is neither done nor calls a tool. */
   stop?: "max_tokens" | "refusal";
+  /** What somebody in between answers instead, with status 200. */
+  page?: string;
 };
 
 /** How a connection fails: nothing comes; the beginning and then nothing; the beginning and a clean end; the beginning and an event that
@@ -106,6 +108,8 @@ export async function startFakeApi(
     await word.gate?.pass();
     const error = refuse(request.headers) ?? word.error;
     if (error) sendError(response, error);
+    else if (word.page !== undefined) response.writeHead(200, { "content-type": "text/html" }).end(word.page);
+    else if (body.stream !== true) answerWhole(response, word);
     else if (word.breaks) breakOff(response, word.breaks, word);
     else streamAnswer(response, word);
   }
@@ -131,7 +135,13 @@ export async function startFakeApi(
   };
 }
 
-type RequestBody = { model?: unknown; max_tokens?: unknown; messages: Message[]; metadata?: { user_id?: string } };
+type RequestBody = {
+  stream?: boolean;
+  model?: unknown;
+  max_tokens?: unknown;
+  messages: Message[];
+  metadata?: { user_id?: string };
+};
 
 /** What the real API would refuse a request for; null when nothing. The rules of its reference: who asks, which version, whose turn it is,
  *  no empty text, and for each call of a tool its result in the very next message. */
@@ -240,6 +250,39 @@ function breakOff(response: ServerResponse, how: Break, word: Answer): void {
 
 let answers = 0;
 
+/** What a request gets that does not stream, as Claude sends one where a stream broke off: the same word, or an overload in place of a
+ *  connection that fails. */
+function answerWhole(response: ServerResponse, { say, use = [], headers, stop, breaks }: Answer): void {
+  if (breaks !== undefined) {
+    sendError(response, { status: 529, type: "overloaded_error", message: "Overloaded" });
+    return;
+  }
+  const id = (answers += 1);
+  const message = {
+    id: `msg_${id}`,
+    type: "message",
+    role: "assistant",
+    model: "claude-opus-5-5",
+    content: blocksOf(id, say, use),
+    stop_reason: stop ?? (use.length > 0 ? "tool_use" : "end_turn"),
+    stop_sequence: null,
+    usage: { input_tokens: 1_200, cache_read_input_tokens: 0, cache_creation_input_tokens: 0, output_tokens: 60 },
+  };
+  response.writeHead(200, { "content-type": "application/json", ...headers });
+  response.end(JSON.stringify(message));
+}
+
+function blocksOf(
+  id: number,
+  say: string | undefined,
+  use: readonly ToolCall[],
+): { type: string; [key: string]: unknown }[] {
+  return [
+    ...(say === undefined ? [] : [{ type: "text", text: say }]),
+    ...use.map((tool, index) => ({ type: "tool_use", id: `toolu_${id}_${index}`, ...tool })),
+  ];
+}
+
 /** The events of one answer, as the API streams them; of its beginning only the first words. */
 function streamAnswer(
   response: ServerResponse,
@@ -247,10 +290,7 @@ function streamAnswer(
   part: "all" | "beginning" = "all",
 ): void {
   const id = (answers += 1);
-  const blocks = [
-    ...(say === undefined ? [] : [{ type: "text", text: say }]),
-    ...use.map((tool, index) => ({ type: "tool_use", id: `toolu_${id}_${index}`, ...tool })),
-  ];
+  const blocks = blocksOf(id, say, use);
   response.writeHead(200, { "content-type": "text/event-stream", ...headers });
   const send = (event: { type: string } & Record<string, unknown>) =>
     response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
@@ -260,8 +300,8 @@ function streamAnswer(
   for (const [index, block] of blocks.entries()) {
     const { empty, delta } = halve(block);
     send({ type: "content_block_start", index, content_block: empty });
-    if (part === "beginning") return;
     send({ type: "content_block_delta", index, delta });
+    if (part === "beginning") return;
     send({ type: "content_block_stop", index });
   }
   const stop_reason = stop ?? (use.length > 0 ? "tool_use" : "end_turn");

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { viewTasks } from "../../core/view.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { approveGrants, grantsNeeded } from "../../engine/approvals.ts";
 import { carryOrWatch } from "../../engine/carry.ts";
@@ -14,6 +13,7 @@ import { landRun } from "../../engine/land.ts";
 import { prepareWork } from "../../engine/prepare.ts";
 import { readReport } from "../../engine/report.ts";
 import { answerTask, commandFor } from "../../engine/tasks.ts";
+import { viewRun } from "../../engine/view.ts";
 import { lastSeq } from "../../store/events.ts";
 import { readTasks } from "../../store/tasks.ts";
 import { exec } from "../../system/exec.ts";
@@ -54,7 +54,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
     if (!started) throw new OwtError("internal", "the demo has nothing to do");
     await carryWithAnswers(io, engine, started.run.id);
     const report = readReport(engine, started.run.id);
-    const views = viewTasks(readTasks(engine.store, started.run.id), engine.now());
+    const views = viewRun(engine, started.run);
     if (views.some((view) => view.standing !== "done")) {
       answer(
         io,

@@ -2,11 +2,11 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import type { RunReport } from "../../core/report.ts";
-import { viewTasks } from "../../core/view.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/carry.ts";
 import { commandFor } from "../../engine/tasks.ts";
 import { readReport } from "../../engine/report.ts";
+import { viewRun } from "../../engine/view.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { listWorktrees } from "../../git/worktree.ts";
 import { readBacklog } from "../../store/backlog.ts";
@@ -43,13 +43,12 @@ export function statusCommands(program: Command, io: Io): void {
 }
 
 async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<void> {
-  const now = engine.now();
   const open = readRuns(engine.store, "open");
   const unlanded = readRuns(engine.store, "ended").filter(
     (run) => run.landedAt === null && readTasks(engine.store, run.id).some((task) => task.state === "done"),
   );
   const runs = [...unlanded, ...open].map((run) => {
-    const views = viewTasks(readTasks(engine.store, run.id), now);
+    const views = viewRun(engine, run);
     return { run, views, report: readReport(engine, run.id) };
   });
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));

@@ -1,13 +1,12 @@
 /** The commands that steer whole runs: resume, pause, stop, land, inbox. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { viewTasks } from "../../core/view.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun, type Landed, landRun } from "../../engine/land.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { commandFor } from "../../engine/tasks.ts";
+import { viewRun } from "../../engine/view.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
-import { readTasks } from "../../store/tasks.ts";
 import { followRun } from "../follow.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
@@ -91,7 +90,7 @@ function openRun(engine: Engine, id: string | undefined): string {
 
 function showInbox(io: Io, engine: Engine, options: JsonOption): void {
   const items = readRuns(engine.store, "open").flatMap((run) =>
-    viewTasks(readTasks(engine.store, run.id), engine.now())
+    viewRun(engine, run)
       .filter((view) => view.standing === "waits-for-person")
       .map((view) => ({ run: run.id, task: view.task.key, why: view.why, command: commandFor(engine, view.task) })),
   );

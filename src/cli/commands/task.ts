@@ -3,7 +3,6 @@ import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nearest } from "../../core/names.ts";
 import { describeOutcome } from "../../core/outcome.ts";
-import { viewTasks } from "../../core/view.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { attemptDir } from "../../engine/engine.ts";
 import {
@@ -19,8 +18,9 @@ import {
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
-import { readTasks } from "../../store/tasks.ts";
 import { refreshRun } from "../../engine/refresh.ts";
+import { findRun } from "../../engine/land.ts";
+import { viewRun } from "../../engine/view.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
 import { markOf, painter, printable, table } from "../text.ts";
@@ -195,7 +195,7 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
   const views =
     run === undefined
       ? []
-      : viewTasks(readTasks(engine.store, run), engine.now()).filter((view) => wanted(view.task.spec, view.task.state));
+      : viewRun(engine, findRun(engine, run)).filter((view) => wanted(view.task.spec, view.task.state));
   const backlog = options.run === undefined ? readBacklog(engine.store).filter((spec) => wanted(spec, "pending")) : [];
   const tasks = [
     ...views.map(({ task, standing, why }) => ({
@@ -236,7 +236,7 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
 
 function showTask(io: Io, engine: Engine, key: string, options: PickOption): void {
   const task = findTask(engine, key, { run: options.run });
-  const view = viewTasks(readTasks(engine.store, task.run), engine.now()).find((each) => each.task.id === task.id)!;
+  const view = viewRun(engine, findRun(engine, task.run)).find((each) => each.task.id === task.id)!;
   const attempts = readAttempts(engine.store, task.id).map((attempt) => ({
     number: attempt.number,
     agent: attempt.agent,
