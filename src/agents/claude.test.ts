@@ -123,7 +123,7 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
       "404 for the model",
       [apiError("model_not_found", 404, "No such model"), errorResult(404, "No such model")],
       red,
-      { kind: "failed", reason: "No such model" },
+      { kind: "failed", reason: "No such model", final: true },
     ],
     ["429 once, then success", [retry(429, "rate_limit"), says("Done."), result()], changed, { kind: "ok" }],
     [

@@ -94,7 +94,7 @@ const ORDINARY: Record<string, Row> = {
   refuses: {
     task: Array(5).fill({ say: "I will not.", stop: "refusal" }),
     outcome: "failed",
-    says: /refus|unable/i,
+    says: /safeguards|unable/i,
     calls: { "2.1.329": 2, "2.1.197": 1 },
   },
 };
