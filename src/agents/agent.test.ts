@@ -49,25 +49,31 @@ test("evidence keeps everything in the order in which it was said", () => {
 });
 
 describe("any program as an agent", () => {
-  const agent = commandAgent({ name: "mine", command: ["my-agent", "--fast"], extraArgs: ["-v"] });
+  const agent = commandAgent({ name: "mine", command: ["my-agent", "--fast"] });
   const turn = {
     prompt: "Do it",
     session: "s",
     resume: false,
     model: null,
+    maxTokens: null,
+    extraArgs: [],
     permissionMode: "plan",
     allowedTools: ["x"],
   };
 
   test("gets the prompt by standard input, and nothing of it in its arguments", () => {
-    expect(agent.invoke(turn)).toEqual({
+    expect(agent.invoke({ ...turn, extraArgs: ["-v"] })).toEqual({
       file: "my-agent",
       args: ["--fast", "-v"],
       env: { OWT_SESSION: "s" },
       stdin: "Do it",
     });
-    expect(agent.invoke({ ...turn, model: "m" }).env).toEqual({ OWT_SESSION: "s", OWT_MODEL: "m" });
-    expect(commandAgent({ name: "aider", command: [], extraArgs: [] }).invoke(turn).file).toBe("aider");
+    expect(agent.invoke({ ...turn, model: "m", maxTokens: 9 }).env).toEqual({
+      OWT_SESSION: "s",
+      OWT_MODEL: "m",
+      OWT_MAX_TOKENS: "9",
+    });
+    expect(commandAgent({ name: "aider", command: [] }).invoke(turn).file).toBe("aider");
   });
 
   test("remembers nothing, and says every line that is not empty", () => {

@@ -10,8 +10,12 @@ export type Turn = {
   /** True when the conversation exists and this turn goes on with it. */
   resume: boolean;
   model: string | null;
+  /** The most tokens of one answer; null leaves it to the agent. */
+  maxTokens: number | null;
   permissionMode: string;
   allowedTools: string[];
+  /** Further arguments of the program. */
+  extraArgs: string[];
 };
 
 /** How to start the program. The prompt travels by standard input: one argument ends at 128 KiB. */
@@ -71,6 +75,12 @@ export interface Agent {
   /** Reads one line of output; what it does not know is no event. Never throws. */
   parse(line: string): AgentEvent[];
   judge(evidence: Evidence): Outcome;
+}
+
+/** The program that an agent starts. */
+export function programOf(agent: Agent): string {
+  const nothing = { prompt: "", session: "", resume: false, model: null, maxTokens: null };
+  return agent.invoke({ ...nothing, permissionMode: "", allowedTools: [], extraArgs: [] }).file;
 }
 
 /** The line that ends a turn with a question. Our prompt defines it, so that a question is never guessed from prose. */

@@ -7,7 +7,7 @@ import type { Outcome } from "../core/outcome.ts";
 import { type AgentEvent, type Evidence, gather, noEvidence, type Turn, usageOf } from "./agent.ts";
 import { claudeAgent } from "./claude.ts";
 
-const claude = claudeAgent({ name: "claude", command: ["claude"], extraArgs: [] });
+const claude = claudeAgent({ name: "claude", command: ["claude"] });
 
 type Line = Record<string, unknown>;
 
@@ -186,8 +186,8 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
       red,
       { kind: "failed", reason: "Output limit" },
     ],
-    ["a tool denied and nothing done", [DENIED, DENIED_RESULT], {}, { kind: "denied", tools: ["Bash"] }],
-    ["a tool denied, told by the result alone", [DENIED_RESULT], {}, { kind: "denied", tools: ["Bash"] }],
+    ["a tool denied and nothing done", [DENIED, DENIED_RESULT], {}, { kind: "denied", tools: ["Bash(curl x)"] }],
+    ["a tool denied, told by the result alone", [DENIED_RESULT], {}, { kind: "denied", tools: ["Bash(curl x)"] }],
     ["a tool denied, told by the event alone", [DENIED, result()], {}, { kind: "denied", tools: ["Bash"] }],
     ["a tool denied, and the work done another way", [DENIED, DENIED_RESULT], changed, { kind: "ok" }],
     [
@@ -424,6 +424,8 @@ describe("the command line", () => {
     session: "11111111-2222-4333-8444-555555555555",
     resume: false,
     model: null,
+    maxTokens: null,
+    extraArgs: [],
     permissionMode: "acceptEdits",
     allowedTools: ["Bash(git add:*)", "Bash(npm test)"],
   };
@@ -447,8 +449,9 @@ describe("the command line", () => {
   });
 
   test("without tools there is no empty list, and own arguments stand before the list that takes them all", () => {
-    const own = claudeAgent({ name: "mine", command: ["npx", "claude"], extraArgs: ["--mcp-config", "x.json"] });
-    const { file, args } = own.invoke(turn);
+    const own = claudeAgent({ name: "mine", command: ["npx", "claude"] });
+    const { file, args, env } = own.invoke({ ...turn, extraArgs: ["--mcp-config", "x.json"], maxTokens: 4_000 });
+    expect(env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"]).toBe("4000");
     expect([file, args[0]]).toEqual(["npx", "claude"]);
     expect(args.indexOf("--mcp-config")).toBeLessThan(args.indexOf("--allowedTools"));
     expect(own.invoke({ ...turn, allowedTools: [] }).args).not.toContain("--allowedTools");
@@ -462,7 +465,7 @@ describe("the command line", () => {
 test("a conversation exists once its transcript does, in whatever folder it was held", () => {
   const configDir = mkdtempSync(join(tmpdir(), "owt-claude-"));
   onTestFinished(() => rmSync(configDir, { recursive: true, force: true }));
-  const agent = claudeAgent({ name: "claude", command: ["claude"], extraArgs: [], configDir });
+  const agent = claudeAgent({ name: "claude", command: ["claude"], configDir });
   expect(agent.hasConversation("s1")).toBe(false);
   mkdirSync(join(configDir, "projects", "-w-other"), { recursive: true });
   mkdirSync(join(configDir, "projects", "-w-repo"));

@@ -11,7 +11,7 @@ import type { Agent, AgentEvent, AgentResult, Evidence, Invocation, Turn } from 
 import { questionIn } from "./agent.ts";
 import { list, number, parseJson, record, type Json, text } from "./json.ts";
 
-export type ClaudeSettings = { name: string; command: string[]; extraArgs: string[]; configDir?: string };
+export type ClaudeSettings = { name: string; command: string[]; configDir?: string };
 
 export function claudeAgent(settings: ClaudeSettings): Agent {
   return {
@@ -36,7 +36,7 @@ function invoke(settings: ClaudeSettings, turn: Turn): Invocation {
     turn.permissionMode,
     ...(turn.model ? ["--model", turn.model] : []),
     ...(turn.resume ? ["--resume", turn.session] : ["--session-id", turn.session]),
-    ...settings.extraArgs,
+    ...turn.extraArgs,
     // Takes every following argument, so it comes last.
     ...(turn.allowedTools.length > 0 ? ["--allowedTools", ...turn.allowedTools] : []),
   ];
@@ -47,6 +47,7 @@ function invoke(settings: ClaudeSettings, turn: Turn): Invocation {
       // A background task's end comes after the first `result`; unattended work wants one result, the last.
       CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: "1",
       DISABLE_AUTOUPDATER: "1",
+      ...(turn.maxTokens === null ? {} : { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(turn.maxTokens) }),
     },
     stdin: turn.prompt,
   };
@@ -82,13 +83,20 @@ function parseLine(line: string): AgentEvent[] {
 }
 
 function parseSystem(event: Json): AgentEvent[] {
-  if (event["subtype"] === "permission_denied") return [{ kind: "denied", tool: text(event["tool_name"]) || "a tool" }];
+  if (event["subtype"] === "permission_denied") return [{ kind: "denied", tool: renderRule(event) }];
   if (event["subtype"] !== "api_retry") return [];
   const [attempt, most] = [number(event["attempt"]), number(event["max_retries"])];
   const [status, type] = [number(event["error_status"]), text(event["error"])];
   const reason = `${type || "no answer"}${status === null ? "" : ` (${status})`}`;
   const because = classify({ status, type: type || "unknown", reason });
   return [{ kind: "retrying", because, text: `${reason}, asks again (${attempt} of ${most})` }];
+}
+
+/** The permission rule that would have allowed a call: a command by its words, any other tool by its name. */
+function renderRule(denial: Json): string {
+  const tool = text(denial["tool_name"]) || "a tool";
+  const command = text(record(denial["tool_input"])["command"]);
+  return tool === "Bash" && command !== "" && !command.includes("\n") ? `Bash(${command})` : tool;
 }
 
 function parseAssistant(event: Json): AgentEvent[] {
@@ -138,7 +146,7 @@ function parseResult(event: Json): AgentResult {
     apiStatus: number(event["api_error_status"]),
     terminalReason: text(event["terminal_reason"]) || null,
     stopReason: text(event["stop_reason"]) || null,
-    denials: list(event["permission_denials"]).map((denial) => text(record(denial)["tool_name"]) || "a tool"),
+    denials: list(event["permission_denials"]).map((denial) => renderRule(record(denial))),
     turns: number(event["num_turns"]),
     usage: parseUsage(event),
     usageSinceLast: usageSinceLast(event) !== null,
@@ -180,7 +188,8 @@ function judge(evidence: Evidence): Outcome {
   const question = questionIn(result.text);
   if (question) return { kind: "asked", question };
   if (evidence.changed) return { kind: "ok" };
-  const denials = [...new Set([...result.denials, ...evidence.denials])];
+  // The result names each call in full; what was told on the way stands in only where it does not.
+  const denials = [...new Set(result.denials.length > 0 ? result.denials : evidence.denials)];
   return denials.length > 0 ? { kind: "denied", tools: denials } : { kind: "nothing_done", said: evidence.lastSaid };
 }
 

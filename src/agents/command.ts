@@ -4,7 +4,7 @@ import { lastLines } from "../lib/tail.ts";
 import type { Agent, Evidence } from "./agent.ts";
 import { questionIn } from "./agent.ts";
 
-export type CommandSettings = { name: string; command: string[]; extraArgs: string[] };
+export type CommandSettings = { name: string; command: string[] };
 
 export function commandAgent(settings: CommandSettings): Agent {
   return {
@@ -13,8 +13,12 @@ export function commandAgent(settings: CommandSettings): Agent {
     hasConversation: () => false,
     invoke: (turn) => ({
       file: settings.command[0] ?? settings.name,
-      args: [...settings.command.slice(1), ...settings.extraArgs],
-      env: { OWT_SESSION: turn.session, ...(turn.model ? { OWT_MODEL: turn.model } : {}) },
+      args: [...settings.command.slice(1), ...turn.extraArgs],
+      env: {
+        OWT_SESSION: turn.session,
+        ...(turn.model ? { OWT_MODEL: turn.model } : {}),
+        ...(turn.maxTokens === null ? {} : { OWT_MAX_TOKENS: String(turn.maxTokens) }),
+      },
       stdin: turn.prompt,
     }),
     parse: (line) => (line.trim() ? [{ kind: "said", text: line }] : []),

@@ -107,6 +107,8 @@ describe("the demo agent", () => {
       session: "s",
       resume: false,
       model: null,
+      maxTokens: null,
+      extraArgs: [],
       permissionMode: "plan",
       allowedTools: [],
     };

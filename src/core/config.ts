@@ -22,7 +22,7 @@ const agentSettings = z.strictObject({
 });
 
 /** `[agent.NAME]`: how one agent is started. */
-type AgentSettings = z.infer<typeof agentSettings>;
+export type AgentSettings = z.infer<typeof agentSettings>;
 
 const SECTIONS = {
   worktree: z.strictObject({

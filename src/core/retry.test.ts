@@ -44,7 +44,7 @@ describe("each outcome has its consequence", () => {
     ],
     [
       { kind: "denied", tools: ["Bash"] },
-      { do: "park", park: { for: "permission", tools: ["Bash"] }, next: resume, notBefore: null },
+      { do: "park", park: { for: "permission", agent: "claude", tools: ["Bash"] }, next: resume, notBefore: null },
     ],
     [
       { kind: "auth", reason: "bad key" },

@@ -33,7 +33,12 @@ export function decideConsequence(
     case "asked":
       return { do: "park", park: { for: "answer", question: outcome.question }, next: resume, notBefore: null };
     case "denied":
-      return { do: "park", park: { for: "permission", tools: outcome.tools }, next: resume, notBefore: null };
+      return {
+        do: "park",
+        park: { for: "permission", agent: attempt.agent, tools: outcome.tools },
+        next: resume,
+        notBefore: null,
+      };
     case "auth":
     case "billing":
       return {

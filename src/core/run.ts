@@ -1,4 +1,5 @@
 /** A run: one bounded execution of tasks, and the choices it was started with. */
+import type { AgentChoices } from "./choices.ts";
 
 export type RunState =
   /** Has work left, or waits for a person. */
@@ -11,14 +12,13 @@ export type RunWish = "pause" | "stop" | null;
 
 export type RunOptions = {
   agent: string | null;
-  model: string | null;
   maxParallel: number;
   timeoutMs: number;
   verify: string[];
   verifyAttempts: number;
   retries: number;
-  permissionMode: string | null;
-  allowedTools: string[] | null;
+  /** How its agents are to be run: what the plan says of all its tasks, and what the command line says. */
+  choices: { plan: AgentChoices; flags: AgentChoices };
 };
 
 export type Run = {

@@ -66,7 +66,11 @@ test.each<[Park, string, string]>([
     "conflict in a, b; to be resolved in /w",
     "owt task approve it  (resolved; or start over: owt task retry it)",
   ],
-  [{ for: "permission", tools: ["Bash", "Write"] }, "was not allowed to use Bash, Write", "owt task retry it"],
+  [
+    { for: "permission", agent: "claude", tools: ["Bash", "Write"] },
+    "was not allowed to use Bash, Write",
+    "owt task retry it",
+  ],
   [{ for: "login", agent: "claude", reason: "auth: bad key" }, "auth: bad key", "owt task retry it"],
 ])("%j needs a person, says why, and names the command that helps", (park, why, command) => {
   expect(viewOf({ park })).toEqual(["waits-for-person", why]);

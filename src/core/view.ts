@@ -119,8 +119,12 @@ export function describePark(park: Park): string {
   }
 }
 
-/** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough. */
-export function answerCommand(task: Task, isNewest: boolean): string {
+/** What lets an agent have the tools it was refused: the line, and the file it stands in. */
+export type Permit = { line: string; file: string };
+
+/** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough.
+ *  `permit` is told for a task that was refused a tool. */
+export function answerCommand(task: Task, isNewest: boolean, permit?: Permit): string {
   const name = isNewest ? task.key : `${task.key} --run ${task.run}`;
   if (task.state === "review") return `owt task approve ${name}`;
   switch (task.park?.for) {
@@ -128,6 +132,8 @@ export function answerCommand(task: Task, isNewest: boolean): string {
       return `owt task answer ${name} "…"`;
     case "conflict":
       return `owt task approve ${name}  (resolved; or start over: owt task retry ${name})`;
+    case "permission":
+      return `owt task retry ${name}${permit ? `  (first, in ${permit.file}: ${permit.line})` : ""}`;
     default:
       return `owt task retry ${name}`;
   }

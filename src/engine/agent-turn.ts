@@ -14,6 +14,7 @@ import { launch, type Launched, readLaunch, waitForEnd } from "../system/launch.
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { choicesFor } from "./view.ts";
 import { verifyCommands } from "./task-steps.ts";
 
 /** Children of this process, so that their end is seen at once; others are watched for. */
@@ -61,8 +62,8 @@ function launchAgent(engine: Engine, carried: Carried, dir: string): Launched {
 
 function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
   const agent = findAgent(engine, attempt.agent);
-  const settings = engine.config.agent.named[attempt.agent];
   const verify = verifyCommands(run, task);
+  const choices = choicesFor(engine, run, task, attempt.agent);
   const context: PromptContext = {
     spec: task.spec,
     completed: completedUpstreams(engine, task.needs, run.id),
@@ -79,8 +80,10 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
     session: attempt.session,
     resume,
     model: attempt.model,
-    permissionMode: run.options.permissionMode ?? settings?.permission_mode ?? "acceptEdits",
-    allowedTools: allowedTools(run.options.allowedTools ?? settings?.allowed_tools ?? [], verify),
+    maxTokens: choices.maxTokens ?? null,
+    permissionMode: choices.permissionMode ?? "acceptEdits",
+    allowedTools: allowedTools(choices.allowedTools ?? [], verify),
+    extraArgs: choices.extraArgs ?? [],
   };
 }
 

@@ -109,19 +109,17 @@ export function findAgent(engine: Pick<Engine, "config" | "owtCommand" | "repo" 
   const settings = engine.config.agent.named[name] ?? {};
   const kind = settings.kind ?? (name === "claude" || name === "demo" ? name : settings.command ? "command" : null);
   const command = commandList(settings.command);
-  const extraArgs = settings.extra_args ?? [];
   switch (kind) {
     case "claude": {
       const configDir = engine.env["CLAUDE_CONFIG_DIR"];
       return claudeAgent({
         name,
         command: command.length > 0 ? command : ["claude"],
-        extraArgs,
         ...(configDir ? { configDir } : {}),
       });
     }
     case "command":
-      return commandAgent({ name, command, extraArgs });
+      return commandAgent({ name, command });
     case "demo":
       return demoAgent({ owtCommand: engine.owtCommand, stateDir: join(engine.repo.commonDir, "owt", "demo") });
     default: {

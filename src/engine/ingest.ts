@@ -1,4 +1,5 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
+import type { AgentChoices } from "../core/choices.ts";
 import { accessSync, constants } from "node:fs";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
@@ -13,6 +14,7 @@ import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { ensureFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
+import { programOf } from "../agents/agent.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
@@ -91,7 +93,7 @@ function hasWork(engine: Engine, run: Run): boolean {
 }
 
 /** What the command line sets for a run; absent means: plan, then configuration. */
-export type RunFlags = { agent?: string; model?: string; maxParallel?: number; again: boolean };
+export type RunFlags = { agent?: string; choices: AgentChoices; maxParallel?: number; again: boolean };
 
 /** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do. */
 export async function ingest(
@@ -137,15 +139,13 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     engine.layers.some((layer) => layer.values.run?.[key] !== undefined);
   return {
     agent: flags.agent ?? null,
-    model: flags.model ?? null,
     maxParallel:
       flags.maxParallel ?? (userSets("max_parallel") ? run.max_parallel : (settings.maxParallel ?? run.max_parallel)),
     timeoutMs: (userSets("timeout") ? undefined : settings.timeoutMs) ?? parseDuration(run.timeout) ?? 1_800_000,
     verify: commandList(run.verify),
     verifyAttempts: run.verify_attempts,
     retries: run.retries,
-    permissionMode: settings.permissionMode ?? null,
-    allowedTools: settings.allowedTools ?? null,
+    choices: { plan: settings.choices ?? {}, flags: flags.choices },
   };
 }
 
@@ -202,14 +202,7 @@ async function checkAgents(engine: Engine, work: Work, options: RunOptions): Pro
   const names = new Set(work.chosen.map((task) => options.agent ?? task.spec.agent ?? engine.config.agent.default));
   for (const name of names) {
     const agent = findAgent(engine, name);
-    const { file } = agent.invoke({
-      prompt: "",
-      session: "",
-      resume: false,
-      model: null,
-      permissionMode: "",
-      allowedTools: [],
-    });
+    const file = programOf(agent);
     if (findProgram(file, engine.env)) continue;
     throw new OwtError("environment", `the agent ${name} needs the program ${file}, which is not on the PATH`, {
       hint:

@@ -20,7 +20,7 @@ import type { Engine } from "./engine.ts";
 import { pruneAttempts } from "./prune.ts";
 import { leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
-import { agentFor, viewRun } from "./view.ts";
+import { agentFor, choicesFor, viewRun } from "./view.ts";
 
 export type CarryOptions = {
   /** Aborted when this process is to leave: agents are parked with their conversations. */
@@ -183,7 +183,7 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
       run,
       task,
       agentFor(engine, run, task),
-      run.options.model ?? task.spec.model,
+      choicesFor(engine, run, task, agentFor(engine, run, task)).model ?? null,
     );
     if (attempt) started.push(attempt);
   }

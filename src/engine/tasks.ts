@@ -3,14 +3,16 @@
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
+import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
 import { tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
-import { answerCommand } from "../core/view.ts";
+import { answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
-import { reopenRun, readRuns } from "../store/runs.ts";
+import { readRun, reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { choicesFor } from "./view.ts";
 import { adHocTask, readPlannedIds } from "./work.ts";
 
 /** Which task a key means, where several runs have one of it. */
@@ -44,7 +46,22 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
 
 /** The command that answers a waiting task, naming its run where a later one has a task of the same key. */
 export function commandFor(engine: Engine, task: Task): string {
-  return answerCommand(task, findTasks(engine.store, task.key)[0]?.id === task.id);
+  const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
+  const run = readRun(engine.store, task.run);
+  return answerCommand(task, isNewest, run ? permitFor(engine, run, task) : undefined);
+}
+
+/** Where and how the refused tools are allowed: in whatever says which are allowed now, for a list replaces the ones below it. */
+function permitFor(engine: Engine, run: Run, task: Task): Permit | undefined {
+  if (task.park?.for !== "permission") return undefined;
+  const { agent, tools } = task.park;
+  const allowed = choicesFor(engine, run, task, agent).allowedTools ?? [];
+  const list = JSON.stringify([...new Set([...allowed, ...tools])]);
+  if (task.spec.choices?.allowedTools)
+    return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}` };
+  if (run.options.choices.plan.allowedTools)
+    return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath };
+  return { line: `[agent.${agent}] allowed_tools = ${list}`, file: ".worktreerc" };
 }
 
 function findTaskLoosely(engine: Engine, key: string, run: string | undefined): Task | undefined {

@@ -169,6 +169,7 @@ export function adHocTask(text: string, index: number, more: Partial<PlannedTask
     agent: null,
     model: null,
     branch: null,
+    choices: {},
     tags: [],
     creates: [],
     uses: [],

@@ -22,6 +22,7 @@ export function sampleSpec(id: string, change: Partial<PlannedTask> = {}): Plann
     agent: null,
     model: null,
     branch: null,
+    choices: {},
     tags: [],
     creates: [],
     uses: [],
@@ -86,14 +87,12 @@ export function sampleAttempt(change: Partial<Attempt> = {}): Attempt {
 
 export const SAMPLE_OPTIONS: RunOptions = {
   agent: null,
-  model: null,
   maxParallel: 3,
   timeoutMs: 60_000,
   verify: [],
   verifyAttempts: 3,
   retries: 2,
-  permissionMode: null,
-  allowedTools: null,
+  choices: { plan: {}, flags: {} },
 };
 
 export function sampleRun(change: Partial<Run> = {}): Run {

@@ -50,7 +50,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
       `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3))}\n$ owt run --yes`,
     );
     approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
-    const started = await ingest(engine, work, base, { again: false });
+    const started = await ingest(engine, work, base, { again: false, choices: {} });
     if (!started) throw new OwtError("internal", "the demo has nothing to do");
     await carryWithAnswers(io, engine, started.run.id);
     const report = readReport(engine, started.run.id);

@@ -9,7 +9,7 @@ import { followRun } from "../follow.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
 import { count, previewOf, renderPreview } from "../preview.ts";
-import { addWorkOptions, toRequest, wantedParallel, type WorkOptions } from "../work-options.ts";
+import { addWorkOptions, chosenOnTheLine, toRequest, wantedParallel, type WorkOptions } from "../work-options.ts";
 
 type RunCommandOptions = WorkOptions & { yes?: boolean; dryRun?: boolean };
 
@@ -63,7 +63,7 @@ function toFlags(options: RunCommandOptions): RunFlags {
   const maxParallel = wantedParallel(options);
   return {
     ...(options.agent === undefined ? {} : { agent: options.agent }),
-    ...(options.model === undefined ? {} : { model: options.model }),
+    choices: chosenOnTheLine(options),
     ...(maxParallel === undefined ? {} : { maxParallel }),
     again: options.again ?? false,
   };

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import type { RunReport } from "../../core/report.ts";
+import { programOf } from "../../agents/agent.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/carry.ts";
 import { commandFor } from "../../engine/tasks.ts";
@@ -116,15 +117,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
 }
 
 function agentPath(engine: Engine, name: string): string | null {
-  const { file } = findAgent(engine, name).invoke({
-    prompt: "",
-    session: "",
-    resume: false,
-    model: null,
-    permissionMode: "",
-    allowedTools: [],
-  });
-  return findProgram(file, engine.env);
+  return findProgram(programOf(findAgent(engine, name)), engine.env);
 }
 
 function renderReport(report: RunReport): string {
