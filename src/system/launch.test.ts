@@ -407,6 +407,7 @@ test("the search for a launch mode begins where the user says, and ends with one
   expect(await probeLaunchMode("group")).toBe("group");
   expect(["cgroup", "group"]).toContain(await probeLaunchMode("cgroup"));
   expect(await probeLaunchMode("namespace")).toBe(best);
+  expect(await probeLaunchMode("")).toBe(best);
   await expect(probeLaunchMode("podman")).rejects.toMatchObject({
     code: "config",
     hint: expect.stringContaining("cgroup"),

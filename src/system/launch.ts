@@ -192,9 +192,9 @@ const probed = new Map<LaunchMode, Promise<LaunchMode>>();
 
 /** The best mode that this machine lets us have, tried with a real launch of `true`, once per process; at worst `group`, which a caller
  *  says aloud, since it cannot stop what hides from it. `best` begins the search at a lesser mode: the user's own word, in
- *  `OWT_LAUNCH_MODE`. Rejects with `config` where that is no mode, and never else. */
-export async function probeLaunchMode(best: string = LAUNCH_MODES[0]): Promise<LaunchMode> {
-  const from = LAUNCH_MODES.find((mode) => mode === best);
+ *  `OWT_LAUNCH_MODE`; empty is as good as none. Rejects with `config` where that is no mode, and never else. */
+export async function probeLaunchMode(best?: string): Promise<LaunchMode> {
+  const from = LAUNCH_MODES.find((mode) => mode === (best || LAUNCH_MODES[0]));
   if (!from)
     throw new OwtError("config", `OWT_LAUNCH_MODE is ${JSON.stringify(best)}, which is no launch mode`, {
       hint: `one of: ${LAUNCH_MODES.join(", ")}`,

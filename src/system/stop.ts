@@ -84,10 +84,9 @@ function findCommand(outer: Identity): Identity | undefined {
 async function killFrozen(outer: Identity): Promise<void> {
   signalProcess(outer, "SIGSTOP");
   await until(() => !isAlive(outer) || /^[Tt]/.test(readStat(outer.pid)?.state ?? ""), KILL_MS);
-  const children = isAlive(outer) ? childrenOf(outer.pid).map(identityOf) : [];
-  for (const child of children) signalProcess(child, "SIGKILL");
+  if (isAlive(outer)) for (const child of childrenOf(outer.pid)) signalProcess(identityOf(child), "SIGKILL");
   signalProcess(outer, "SIGKILL");
-  await gone([outer, ...children], KILL_MS);
+  await gone([outer], KILL_MS);
 }
 
 /** Stops the tree of a cgroup: TERM to the command until the tree is gone or the grace ends, then the kernel kills what is in it. */
