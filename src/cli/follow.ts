@@ -23,7 +23,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   const watcher: Watcher = {
     role(role) {
       carries = role.kind === "holder";
-      if (carries && engine.launchMode === "group") tell(io, NO_NAMESPACES);
+      if (carries && engine.launchMode === "group") tell(io, GROUPS_ONLY);
       if (role.kind === "viewer") tell(io, viewerLine(role.pid));
     },
   };
@@ -55,8 +55,8 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   process.exitCode = exitCodeFor(views);
 }
 
-const NO_NAMESPACES =
-  "this system has no pid namespaces: a process that an agent hides well can outlive a stop (see: owt doctor)";
+const GROUPS_ONLY =
+  "agents run in mere process groups here: a process that one of them hides well can outlive a stop (see: owt doctor)";
 
 function viewerLine(pid: number | null): string {
   const who = pid === null ? "another owt" : `another owt (pid ${pid})`;

@@ -13,7 +13,7 @@ import { findPlace } from "../git/place.ts";
 import { changedLinks, keepLinks, linkRef } from "../git/submodules.ts";
 import { appendEvent } from "../store/events.ts";
 import { setUsage } from "../store/attempts.ts";
-import { readLaunch, sweepOrphans } from "../system/launch.ts";
+import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
@@ -26,7 +26,7 @@ const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
 export async function collectStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { run, task, attempt } = carried;
   const byHand = task.next.kind === "by-hand";
-  if (!byHand) await sweepIfNeeded(engine, attemptDir(engine, attempt.id));
+  if (!byHand) await sweepAfterEnd(attemptDir(engine, attempt.id));
   // An agent that removed its own worktree still has its commits: they are taken up in a new one.
   const tip = await readRef(engine.repo, attempt.branch);
   if (!existsSync(attempt.worktree) && tip) await ensureWorktree(engine, carried, tip);
@@ -83,11 +83,6 @@ async function bringSubmodulesHome(engine: Engine, { run, task, attempt }: Carri
     const about = { run: run.id, task: task.id, attempt: attempt.id };
     appendEvent(engine.store, engine.now(), about, { kind: "note", text });
   }
-}
-
-/** A namespace that ended took everything in it along; only a lost one, or a mere process group, can have left something. */
-async function sweepIfNeeded(engine: Engine, dir: string): Promise<void> {
-  if (engine.launchMode === "group" || readLaunch(dir).kind !== "finished") await sweepOrphans(dir);
 }
 
 function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): Outcome {

@@ -51,10 +51,11 @@ export type OpenOptions = {
 
 /** Opens the repository at `cwd` with its store and configuration. */
 export async function openEngine(options: OpenOptions): Promise<Engine> {
-  const launchMode = probeLaunchMode();
+  const launchMode = probeLaunchMode(options.env["OWT_LAUNCH_MODE"]);
+  // Awaited below; should something else be refused before that, a failure of these two is nobody's news.
+  launchMode.catch(() => {});
   const repo = await openRepo(options.cwd);
   const identity = readIdentity(repo);
-  // Awaited below; should the configuration be refused before that, this failure is nobody's news.
   identity.catch(() => {});
   const { config, layers } = loadConfig(repo.root, {
     env: options.env,
