@@ -29,7 +29,7 @@ export type Outcome =
   /** Its process is gone and left no exit: a reboot, a kill from outside. */
   | { kind: "lost" }
   /** Anything else, in the agent's words. `final`: another try would end the same. */
-  | { kind: "failed"; reason: string; final?: true };
+  | { kind: "failed"; reason: string; final?: true; /** The end of what a program of ours printed. */ output?: string };
 
 /** One line for people: what happened, with the detail that decides. */
 export function describeOutcome(outcome: Outcome): string {

@@ -59,13 +59,13 @@ export function decideConsequence(
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
-      if (outcome.final) return { do: "fail", reason: describeOutcome(outcome) };
+      if (outcome.final) return { do: "fail", reason: reasonOf(outcome) };
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "timed_out":
     case "nothing_done":
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "verify_failed":
-      return { do: "fail", reason: `${describeOutcome(outcome)}\n${tailOf(outcome.output)}` };
+      return { do: "fail", reason: reasonOf(outcome) };
     case "budget":
     case "turns":
     case "aborted":
@@ -106,10 +106,15 @@ function again(
 ): Consequence {
   if (task.failures < limits.retries) return { do: "again", ...how, countsAsFailure: true };
   const tries = task.failures + 1;
-  return { do: "fail", reason: `${describeOutcome(outcome)}${tries > 1 ? ` (${tries} tries)` : ""}` };
+  return { do: "fail", reason: reasonOf(outcome, tries > 1 ? ` (${tries} tries)` : "") };
 }
 
-/** What a person needs of a red check's output to know why. */
+/** The outcome in a line, and behind it what a person needs of a program's output to know why. */
+function reasonOf(outcome: Outcome, tries = ""): string {
+  const output = "output" in outcome ? tailOf(outcome.output ?? "") : "";
+  return `${describeOutcome(outcome)}${tries}${output === "" ? "" : `\n${output}`}`;
+}
+
 function tailOf(output: string): string {
   return output.trimEnd().split("\n").slice(-REASON_LINES).join("\n");
 }

@@ -17,6 +17,8 @@ export type RunOptions = {
   verify: string[];
   verifyAttempts: number;
   retries: number;
+  /** Top of the checkout that the plan and the configuration were read in: a linked worktree may have its own. */
+  checkout: string;
   /** How its agents are to be run: what the plan says of all its tasks, and what the command line says. */
   choices: { plan: AgentChoices; flags: AgentChoices };
 };

@@ -57,7 +57,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   const repo = await openRepo(options.cwd);
   const identity = readIdentity(repo);
   identity.catch(() => {});
-  const { config, layers } = loadConfig(repo.root, {
+  const { config, layers } = loadConfig(repo.here, {
     env: options.env,
     ...(options.flags ? { flags: options.flags } : {}),
     ...(options.configFile ? { file: resolve(options.cwd, options.configFile) } : {}),

@@ -1,5 +1,5 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
-import type { AgentChoices } from "../core/choices.ts";
+import { type AgentChoices, layChoices } from "../core/choices.ts";
 import { accessSync, constants } from "node:fs";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
@@ -106,11 +106,9 @@ export async function ingest(
   if (work.chosen.length > 0) checkHome(engine);
   const going = flags.again ? undefined : findGoing(engine, work, base);
   if (going) {
-    goOn(engine, going, work, {
-      ...going.options,
-      ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }),
-      verify: options.verify,
-    });
+    const changed = withFlags(going.options, flags);
+    await checkAgents(engine, work, changed);
+    goOn(engine, going, work, { ...changed, verify: options.verify });
     return { run: going, isNew: false };
   }
   if (work.chosen.length === 0) return null;
@@ -145,7 +143,19 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     verify: commandList(run.verify),
     verifyAttempts: run.verify_attempts,
     retries: run.retries,
+    checkout: engine.repo.here,
     choices: { plan: settings.choices ?? {}, flags: flags.choices },
+  };
+}
+
+/** The choices of a run that goes on, with those of the command that goes on with it laid over them. */
+function withFlags(options: RunOptions, flags: RunFlags): RunOptions {
+  const { plan, flags: before } = options.choices;
+  return {
+    ...options,
+    ...(flags.agent === undefined ? {} : { agent: flags.agent }),
+    ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }),
+    choices: { plan, flags: layChoices(before, flags.choices) },
   };
 }
 

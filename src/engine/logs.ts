@@ -45,12 +45,12 @@ export function renderLine(engine: Engine, attempt: Attempt, line: string): stri
   return findAgent(engine, attempt.agent).parse(line).flatMap(renderEvent);
 }
 
-/** What the checks said behind the agent's turn, where they were red. */
+/** What our own programs said beside the agent: red checks behind its turn, a setup that failed before it. */
 export function renderChecks(engine: Engine, attempt: Attempt): string[] {
   const outcome = readAttempt(engine.store, attempt.id)?.outcome;
-  return outcome?.kind === "verify_failed"
-    ? [`✗ verify failed: ${outcome.command}`, ...outcome.output.split("\n")]
-    : [];
+  if (outcome?.kind === "verify_failed") return [`✗ verify failed: ${outcome.command}`, ...outcome.output.split("\n")];
+  if (outcome?.kind === "failed" && outcome.output) return [`✗ ${outcome.reason}`, ...outcome.output.split("\n")];
+  return [];
 }
 
 function renderEvent(event: AgentEvent): string[] {

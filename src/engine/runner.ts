@@ -42,22 +42,16 @@ function look(engine: Engine): Look {
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
   pruneAttempts(engine);
   await outlastDeadGit(engine.repo);
-  const open = readRuns(engine.store, "open");
-  await clearOldLocks(
-    engine.repo,
-    open.map((run) => run.branch),
-  );
   const carriers = new Carriers(engine);
-  for (const run of open) {
-    await ensureRunBranch(engine, run);
-    appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
-  }
+  const taken = new Set<string>();
   while (!options.signal.aborted && !carriers.failure) {
     // Watching begins before looking, so that nothing which happens meanwhile is missed.
     const change = nextChange(engine, options.signal);
     carriers.onEnd = () => change.now();
     try {
       const seen = look(engine);
+      for (const run of seen.runs) if (!taken.has(run.id)) await takeUp(engine, run);
+      for (const run of seen.runs) taken.add(run.id);
       const acted = await carryAll(engine, seen, carriers);
       if (!acted && carriers.size === 0 && isOver(engine, seen, options.until)) break;
       await change.happened(acted ? 0 : soonest(engine, seen));
@@ -70,6 +64,13 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   await carriers.allEnded();
   await sweepTrash(engine.repo);
   if (carriers.failure) throw carriers.failure.error;
+}
+
+/** Once for each run, also one that comes while we carry others: its branch is there and free, and who carries it is told. */
+async function takeUp(engine: Engine, run: Run): Promise<void> {
+  await clearOldLocks(engine.repo, [run.branch]);
+  await ensureRunBranch(engine, run);
+  appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
 }
 
 /** The attempts that this process carries right now. What they do lies in the store; this only keeps two from carrying one. */

@@ -160,7 +160,7 @@ export async function setupStep(engine: Engine, carried: Carried): Promise<StepR
   const problem = await setUp(engine, place);
   if (problem === "interrupted") return "leave";
   if (problem)
-    finish(engine, carried, { kind: "failed", reason: `setup failed: ${problem.failed}\n${problem.output}` });
+    finish(engine, carried, { kind: "failed", reason: `setup failed: ${problem.failed}`, output: problem.output });
   else moveOn(engine, carried, "launch");
   return "on";
 }

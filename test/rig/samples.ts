@@ -92,6 +92,7 @@ export const SAMPLE_OPTIONS: RunOptions = {
   verify: [],
   verifyAttempts: 3,
   retries: 2,
+  checkout: "/repo",
   choices: { plan: {}, flags: {} },
 };
 

@@ -240,9 +240,10 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
   const attempts = readAttempts(engine.store, task.id).map((attempt) => ({
     number: attempt.number,
     agent: attempt.agent,
+    model: attempt.model,
     phase: attempt.phase,
     outcome: attempt.outcome ? describeOutcome(attempt.outcome) : null,
-    ...(attempt.outcome?.kind === "verify_failed" ? { output: attempt.outcome.output } : {}),
+    ...(attempt.outcome && "output" in attempt.outcome ? { output: attempt.outcome.output } : {}),
     branch: attempt.branch,
     worktree: attempt.worktree,
     session: attempt.session,
