@@ -4,6 +4,7 @@ import { OwtError } from "../../core/errors.ts";
 import { viewTasks } from "../../core/view.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun, landRun } from "../../engine/land.ts";
+import { loadPrompts } from "../../engine/prompts.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { commandFor } from "../../engine/tasks.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
@@ -23,6 +24,7 @@ export function steerCommands(program: Command, io: Io): void {
     .action((id: string | undefined, options: JsonOption) =>
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
+        loadPrompts(engine);
         const { changed, kept } = await refreshRun(engine, run);
         if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
         if (kept) tell(io, kept);
