@@ -1,5 +1,4 @@
-/** Reads the literals of templates as Go's `strconv` does. Each returns a string beginning with `!` never: what is wrong is thrown as
- *  {@link LiteralError}, for the parser to say where. */
+/** Reads the literals of templates as Go's `strconv` does. What is wrong is thrown as {@link LiteralError}, for the parser to say where. */
 
 /** A literal that Go would refuse too, or that only Go can hold. */
 export class LiteralError extends Error {}

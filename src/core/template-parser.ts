@@ -145,8 +145,14 @@ class Parser {
   #inOwnScope(context: string, name: string, at: number): void {
     const outer = this.#scope;
     this.#scope = { variables: ["$"], ranges: 0 };
+    const opened = this.#tokens[this.#next - 1]!.at;
     const { nodes, ending } = this.#readList(at, context);
-    if (ending.kind !== "end") this.#fail(`unexpected {{else}} in ${context}`, ending.at);
+    if (ending.kind !== "end") {
+      const message = `unexpected {{else}} in ${context}`;
+      if (context === "define clause") this.#fail(message, ending.at);
+      // Of a block, Go names the line that opens it.
+      throw new TemplateError(opened, message, `the {{else}} on line ${lineAt(this.#text, ending.at)} closes nothing`);
+    }
     this.#add(name, nodes, at);
     this.#scope = outer;
   }

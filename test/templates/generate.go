@@ -1,6 +1,6 @@
-// Renders every case with Go's text/template and writes what it says to expected.json. Needs Debian's golang (1.19 or newer), once:
+// Renders every case with Go's text/template and writes what it says beside them. Needs Debian's golang (1.19 or newer), once:
 //
-//	apt-get install -y golang-go && cd test/templates && go run generate.go
+//	apt-get install -y golang-go && cd test/templates && go run generate.go && npx oxfmt .
 //
 // A case with "go" is written in words that are newer than that Go; "go" is the same template in its words.
 package main
