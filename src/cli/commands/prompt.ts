@@ -26,7 +26,7 @@ export function promptCommands(program: Command, io: Io): void {
         const source = findSource(readPromptSources(engine).sources, name);
         const { origin, file, text } = source.inForce;
         const fields = promptFields(source.occasion);
-        answer(io, options, { name: source.name, origin, file, fields, text }, text);
+        answer(io, options, { name: source.name, origin, file, fields, text }, toShow(io, text));
       }),
     );
   prompt
@@ -36,9 +36,14 @@ export function promptCommands(program: Command, io: Io): void {
     .action((words: string, options: JsonOption) =>
       withEngine(io, async (engine) => {
         const { task, prompt } = await renderPromptOf(engine, words);
-        answer(io, options, { task: task.id, prompt }, prompt);
+        answer(io, options, { task: task.id, prompt }, toShow(io, prompt));
       }),
     );
+}
+
+/** As it is for a file or a pipe; a screen is spared what would steer it. */
+function toShow(io: Io, text: string): string {
+  return io.stdout.isTTY ? printable(text) : text;
 }
 
 function listPrompts(io: Io, engine: Engine, options: JsonOption): void {
