@@ -7,7 +7,9 @@ import { demoAgent } from "../agents/demo.ts";
 import type { Agent } from "../agents/agent.ts";
 import { commandList, type Config, type ConfigValues, type Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
-import { nearest } from "../core/names.ts";
+import { nearest, slug } from "../core/names.ts";
+import type { PlannedTask } from "../core/plan.ts";
+import type { Prompts } from "../core/prompt.ts";
 import type { StopCause } from "../core/attempt.ts";
 import { readIdentity } from "../git/commit.ts";
 import type { Identity } from "../git/git.ts";
@@ -36,6 +38,8 @@ export type Engine = {
   identity: Identity;
   /** Attempts whose worktree was seen to hold nothing beside their commit, and when (epoch ms). */
   seenClean: Map<number, { head: string; at: number }>;
+  /** The prompt templates in force, once they were read and checked. */
+  prompts: Prompts | null;
   /** One integration at a time in each run. */
   queues: Map<string, Promise<unknown>>;
 };
@@ -76,6 +80,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     identity: await identity,
     live: new Map(),
     seenClean: new Map(),
+    prompts: null,
     queues: new Map(),
   };
 }
@@ -98,6 +103,11 @@ export function worktreeHome(engine: Engine): string {
   return configured
     ? resolve(root, configured.replace(/^~(?=\/)/, engine.env["HOME"] ?? "~"))
     : join(dirname(root), `${basename(root)}-owt`);
+}
+
+/** The branch of a task's attempt. A plan's own name is used as it is; ours are unique. */
+export function taskBranch(spec: PlannedTask, attempt: number): string {
+  return spec.branch ?? `owt/tasks/${slug(spec.id)}/${attempt}`;
 }
 
 /** The integration worktree of a run. */

@@ -2,6 +2,7 @@
  *  but, where an unlanded run and a moved target have to be joined, adds a commit that nothing points to yet. */
 import { type Base, checkAgentNames, findBase } from "./ingest.ts";
 import type { Engine } from "./engine.ts";
+import { checkPrompts } from "./prompts.ts";
 import { readWork, type Work, type WorkRequest } from "./work.ts";
 
 export async function prepareWork(
@@ -12,6 +13,16 @@ export async function prepareWork(
   const prepared = await chooseWork(engine, request, fromTarget);
   checkAgentNames(engine, prepared.work);
   return prepared;
+}
+
+/** The same for work that is about to start: its prompts can be made, too. */
+export async function prepareRun(
+  engine: Engine,
+  request: WorkRequest,
+  fromTarget: boolean,
+): Promise<{ work: Work; base: Base }> {
+  const { work, base } = await prepareWork(engine, request, fromTarget);
+  return { work: { ...work, warnings: [...work.warnings, ...checkPrompts(engine, work)] }, base };
 }
 
 async function chooseWork(

@@ -19,11 +19,16 @@ function nextAttemptNumber(store: Store, task: number): number {
   return Number(store.get("select coalesce(max(number), 0) + 1 as n from attempt where task = ?", task)?.["n"]);
 }
 
+/** The id that the next attempt of any task will carry. */
+export function nextAttemptId(store: Store): number {
+  return Number(store.get("select coalesce(max(id), 0) + 1 as n from attempt")?.["n"]);
+}
+
 /** Writes the intent to try a task. */
 export function openAttempt(store: Store, at: number, attempt: NewAttempt): Attempt {
   return store.transaction(() => {
     const number = nextAttemptNumber(store, attempt.task);
-    const id = Number(store.get("select coalesce(max(id), 0) + 1 as n from attempt")?.["n"]);
+    const id = nextAttemptId(store);
     const place = attempt.place(id);
     store.run(
       `insert into attempt (id, run, task, number, continues, phase, agent, model, session, base, branch, worktree, started_at)

@@ -17,8 +17,13 @@ import { OwtError } from "../core/errors.ts";
 export type LoadedConfig = { config: Config; layers: Layer[] };
 
 /** `$XDG_CONFIG_HOME/open-orchestrator`, by default `~/.config/open-orchestrator`. */
-function userConfigDir(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env["XDG_CONFIG_HOME"] || join(homedir(), ".config"), "open-orchestrator");
+export function userConfigDir(env: NodeJS.ProcessEnv = process.env): string {
+  return join(userConfigHome(env), "open-orchestrator");
+}
+
+/** `$XDG_CONFIG_HOME`, by default `~/.config`. */
+export function userConfigHome(env: NodeJS.ProcessEnv = process.env): string {
+  return env["XDG_CONFIG_HOME"] || join(homedir(), ".config");
 }
 
 /** `$XDG_STATE_HOME/open-orchestrator`, by default `~/.local/state/open-orchestrator`. */

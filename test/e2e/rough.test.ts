@@ -458,7 +458,7 @@ test("what a setup that failed printed stands at the end, in show and in logs", 
 test("going on with a run takes the command line's choices along", async () => {
   await using rig = Rig.create({
     ".worktreerc": demoConfig,
-    "docs/plans/one/epic-01-a.md": task({}, 'ask "Which?"'),
+    "docs/plans/one/epic-01-a.md": task({}, 'ask "Which?"\non answer:\nwrite a.txt "a"'),
     "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "b"'),
   });
   await rig.owt("run", "--yes");

@@ -3,7 +3,7 @@ import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../../engine/approvals.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
-import { prepareWork } from "../../engine/prepare.ts";
+import { prepareRun } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
 import { followRun } from "../follow.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
@@ -25,7 +25,7 @@ export function runCommand(program: Command, io: Io): void {
       await withEngine(
         io,
         async (engine) => {
-          const { work, base } = await prepareWork(engine, relativePlan(engine, request), options.fromTarget ?? false);
+          const { work, base } = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
           const flags = toFlags(options);
           const preview = previewOf(
             work,

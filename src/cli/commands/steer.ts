@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun, type Landed, landRun } from "../../engine/land.ts";
+import { loadPrompts } from "../../engine/prompts.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { commandFor } from "../../engine/tasks.ts";
 import { viewRun } from "../../engine/view.ts";
@@ -22,6 +23,7 @@ export function steerCommands(program: Command, io: Io): void {
     .action((id: string | undefined, options: JsonOption) =>
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
+        loadPrompts(engine);
         const { changed, kept } = await refreshRun(engine, run);
         if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
         if (kept) tell(io, kept);
