@@ -10,7 +10,7 @@ import { readTree } from "../git/commit.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { findPlace } from "../git/place.ts";
-import { changedLinks, keepLinks, linkRef } from "../git/submodules.ts";
+import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
 import { appendEvent } from "../store/events.ts";
 import { setUsage } from "../store/attempts.ts";
 import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
@@ -43,11 +43,13 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const head = leftovers.tip ?? attempt.base;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: engine.now() });
   const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
-  if (changed) await bringSubmodulesHome(engine, carried, head);
+  const dropped = changed ? await bringSubmodulesHome(engine, carried, head) : null;
   const evidence = byHand ? null : readEvidence(engine, carried, changed);
   const judged = evidence ? judge(engine, carried, evidence) : byHandOutcome(changed);
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
-  const outcome = misread ? (blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged) : judged;
+  const outcome = misread
+    ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged)
+    : judged;
   const usage = evidence ? usageOf(evidence.results) : null;
   engine.store.transaction(() => {
     const about = { run: run.id, task: task.id, attempt: attempt.id };
@@ -73,9 +75,10 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
 }
 
 /** Commits that the agent made inside a submodule lie in its worktree alone. */
-async function bringSubmodulesHome(engine: Engine, { run, task, attempt }: Carried, head: string): Promise<void> {
+async function bringSubmodulesHome(engine: Engine, carried: Carried, head: string): Promise<Outcome | null> {
+  const { run, task, attempt } = carried;
   const links = await changedLinks(engine.repo, attempt.base, head);
-  if (links.length === 0) return;
+  if (links.length === 0) return null;
   for (const { path, commit, is } of await keepLinks(engine.repo, attempt.worktree, links)) {
     if (is === "published") continue;
     const where = is === "kept" ? `it is kept here as ${linkRef(commit)}` : "nobody here has it";
@@ -83,6 +86,12 @@ async function bringSubmodulesHome(engine: Engine, { run, task, attempt }: Carri
     const about = { run: run.id, task: task.id, attempt: attempt.id };
     appendEvent(engine.store, engine.now(), about, { kind: "note", text });
   }
+  for (const link of links) {
+    if (!(await dropsKept(engine.repo, link))) continue;
+    const words = `points ${link.path} at ${link.commit.slice(0, 10)}, which does not contain ${link.before!.slice(0, 10)} of an earlier task`;
+    return { kind: "failed", reason: words };
+  }
+  return null;
 }
 
 function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): Outcome {

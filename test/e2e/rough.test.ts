@@ -294,6 +294,31 @@ test("what an agent commits inside a submodule comes home with the pointer to it
   expect(rig.git("-C", rig.path("module"), "rev-parse", "inside").trim()).toBe(pointer);
 });
 
+test("a task finds the submodule commits of the one before it, and cannot drop them", async () => {
+  const update = 'run "git" "-c" "protocol.file.allow=always" "submodule" "--quiet" "update" "--init"';
+  const commitInside = (name: string) =>
+    [
+      update,
+      `write sub/${name} "precious"`,
+      `run "git" "-C" "sub" "add" "${name}"`,
+      `run "git" "-C" "sub" "commit" "-q" "-m" "inside"`,
+    ].join("\n");
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nretries = 0\n` });
+  rig.git("init", "-q", rig.path("module"));
+  rig.git("-C", rig.path("module"), "commit", "-q", "--allow-empty", "-m", "m");
+  rig.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", rig.path("module"), "sub");
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, commitInside("one.txt")),
+    "docs/plans/one/epic-02-b.md": task({}, commitInside("two.txt")),
+    "docs/plans/one/epic-03-c.md": task({}, `${update}\nrun "git" "-C" "sub" "checkout" "-q" "HEAD~2"`),
+  });
+  rig.commit("plan");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stdout).toMatch(/one\/E03.*does not contain/);
+  const pointer = rig.git("rev-parse", "owt/runs/r1:sub").trim();
+  expect(rig.git("ls-tree", "--name-only", `refs/owt/submodules/${pointer}`)).toBe("one.txt\ntwo.txt");
+});
+
 test("what a person changes while a review waits is approved along, and checked", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f broken"\n`,
