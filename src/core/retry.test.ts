@@ -177,3 +177,15 @@ test("a failure that another try cannot mend is not tried again", () => {
     reason: "no such model",
   });
 });
+
+test("a conversation that is lost where it was to go on is given up for a fresh one; an answer is never given up", () => {
+  expect(decide({ kind: "lost" }, 1, { kind: "resume", from: 3 })).toMatchObject({
+    do: "again",
+    next: { kind: "fresh" },
+  });
+  const answer: NextStart = { kind: "answer", from: 3, text: "blue" };
+  expect(decide({ kind: "lost" }, 1, answer)).toMatchObject({ next: { ...answer, from: 7 } });
+  expect(decide({ kind: "transient", reason: "529" }, 1, { kind: "resume", from: 3 })).toMatchObject({
+    next: { kind: "resume", from: 7 },
+  });
+});

@@ -55,7 +55,11 @@ export function decideConsequence(
     }
     case "stopped":
       return { do: "again", next: repeat, notBefore: null, countsAsFailure: false };
-    case "lost":
+    case "lost": {
+      // A conversation that died again where it was to go on is not taken up a third time.
+      const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
+      return again(task, outcome, limits, { next, notBefore: now + backoffMs(task.failures, chance) });
+    }
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
@@ -111,8 +115,13 @@ function again(
 
 /** The outcome in a line, and behind it what a person needs of a program's output to know why. */
 function reasonOf(outcome: Outcome, tries = ""): string {
-  const output = "output" in outcome ? tailOf(outcome.output ?? "") : "";
+  const output = tailOf(printedIn(outcome));
   return `${describeOutcome(outcome)}${tries}${output === "" ? "" : `\n${output}`}`;
+}
+
+function printedIn(outcome: Outcome): string {
+  if (outcome.kind === "nothing_done" && outcome.said.trim().includes("\n")) return outcome.said;
+  return "output" in outcome ? (outcome.output ?? "") : "";
 }
 
 function tailOf(output: string): string {

@@ -123,10 +123,16 @@ export function describePark(park: Park): string {
 export type Permit = { line: string; file: string };
 
 /** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough.
- *  `permit` is told for a task that was refused a tool. */
-export function answerCommand(task: Task, isNewest: boolean, permit?: Permit): string {
+ *  `permit` is told for a task that was refused a tool; `hasWords`: a failed one ended with words instead of work. */
+export function answerCommand(
+  task: Task,
+  isNewest: boolean,
+  { permit, hasWords = false }: { permit?: Permit | undefined; hasWords?: boolean } = {},
+): string {
   const name = isNewest ? task.key : `${task.key} --run ${task.run}`;
   if (task.state === "review") return `owt task approve ${name}`;
+  if (task.state === "failed" && hasWords)
+    return `owt task answer ${name} "…"  (tells it what it lacked; or start over: owt task retry ${name})`;
   switch (task.park?.for) {
     case "answer":
       return `owt task answer ${name} "…"`;

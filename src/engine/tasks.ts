@@ -5,7 +5,7 @@ import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
-import { tidyAgain } from "../store/attempts.ts";
+import { readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
 import { answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
@@ -48,7 +48,8 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
 export function commandFor(engine: Engine, task: Task): string {
   const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
   const run = readRun(engine.store, task.run);
-  return answerCommand(task, isNewest, run ? permitFor(engine, run, task) : undefined);
+  const permit = run ? permitFor(engine, run, task) : undefined;
+  return answerCommand(task, isNewest, { permit, hasWords: endedWithWords(engine, task) });
 }
 
 /** Where and how the refused tools are allowed: in whatever says which are allowed now, for a list replaces the ones below it. */
@@ -231,9 +232,24 @@ export function approveTask(engine: Engine, key: string, run?: string): void {
   });
 }
 
-/** Answers the question a task asked; its conversation goes on with the answer. */
+/** Whether a failed task ended with words instead of work: what they ask for can be answered. */
+function endedWithWords(engine: Engine, task: Task): boolean {
+  return task.state === "failed" && readAttempts(engine.store, task.id).at(-1)?.outcome?.kind === "nothing_done";
+}
+
+/** Answers the question a task asked, or the words with which it ended without work; its conversation goes on with the answer. */
 export function answerTask(engine: Engine, key: string, text: string, run?: string): void {
-  const task = findTask(engine, key, { run, fits: (each) => each.park?.for === "answer" });
+  const fits = (each: Task) => each.park?.for === "answer" || endedWithWords(engine, each);
+  const task = findTask(engine, key, { run, fits });
+  if (endedWithWords(engine, task)) {
+    const last = readAttempts(engine.store, task.id).at(-1)!;
+    engine.store.transaction(() => {
+      retry(engine, task);
+      changeTask(engine.store, task.id, { next: { kind: "answer", from: last.id, text } });
+      appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });
+    });
+    return;
+  }
   if (task.state !== "pending" || task.park?.for !== "answer" || task.next.kind !== "resume") {
     throw wrongState(task, "it asked nothing", "what waits for a person: owt inbox");
   }

@@ -495,3 +495,23 @@ test("going on with a run takes the command line's choices along", async () => {
   };
   expect(shown.data.task.attempts.at(-1)?.model).toBe("cheap");
 });
+
+test("a task that ended with words instead of work is in the inbox with them, and an answer goes on with its conversation", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,
+    "docs/plans/one/epic-01-a.md": task(
+      {},
+      'say "I looked.\\nThe colour is not stated."\non answer:\nwrite a.txt "{answer}"',
+    ),
+    "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "b"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  const { stdout } = await rig.owt("inbox");
+  expect(stdout).toContain("The colour is not stated.");
+  expect(stdout).toContain('owt task answer one/E01 "…"');
+  await rig.owt("task", "answer", "one/E01", "blue");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe("blue");
+  expect(rig.show("owt/runs/r1", "b.txt")).toBe("b");
+  expect((await rig.owt("inbox")).stdout).toContain("nothing waits");
+});

@@ -91,9 +91,11 @@ function openRun(engine: Engine, id: string | undefined): string {
 }
 
 function showInbox(io: Io, engine: Engine, options: JsonOption): void {
-  const items = readRuns(engine.store, "open").flatMap((run) =>
+  // What failed waits for a person too, until the run has landed without it.
+  const runs = readRuns(engine.store).filter((run) => run.state === "open" || run.landedAt === null);
+  const items = runs.flatMap((run) =>
     viewRun(engine, run)
-      .filter((view) => view.standing === "waits-for-person")
+      .filter((view) => view.standing === "waits-for-person" || view.standing === "failed")
       .map((view) => ({ run: run.id, task: view.task.key, why: view.why, command: commandFor(engine, view.task) })),
   );
   const lines = items.map((item) => `${item.task} (${item.run}) ${printable(item.why)}\n  ↳ ${item.command}`);
