@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { gather, noEvidence, QUESTION_MARKER, questionIn } from "./agent.ts";
+import { addUsages } from "../core/cost.ts";
+import { SHIPPED_PRICES } from "../core/prices.ts";
 import { commandAgent } from "./command.ts";
 import { list, number, parseJson, record, text } from "./json.ts";
 
@@ -57,6 +59,7 @@ describe("any program as an agent", () => {
     model: null,
     permissionMode: "plan",
     allowedTools: ["x"],
+    budgetUsd: null,
   };
 
   test("gets the prompt by standard input, and nothing of it in its arguments", () => {
@@ -69,6 +72,33 @@ describe("any program as an agent", () => {
     expect(agent.invoke({ ...turn, model: "m" }).env).toEqual({ OWT_SESSION: "s", OWT_MODEL: "m" });
     expect(commandAgent({ name: "aider", command: [], extraArgs: [] }).invoke(turn).file).toBe("aider");
   });
+
+  const used = (...lines: string[]) => {
+    const books = agent.openBooks({ session: "s", since: 0, prices: SHIPPED_PRICES });
+    for (const event of lines.flatMap((line) => agent.parse(line))) books.take(event);
+    return books.read(true);
+  };
+
+  test("may tell what it used, in dollars or in tokens of a model that has a price", () => {
+    const lines = ['OWT-USAGE: {"cost_usd": 0.25}', "text", 'OWT-USAGE: {"cost_usd": 0.5}'];
+    expect(addUsages([used(...lines)])).toMatchObject({ usd: 0.75, isAtLeast: false, basis: "reported" });
+    const opus = 'OWT-USAGE: {"model": "claude-opus-5-5", "input_tokens": 1000000, "output_tokens": 1000000}';
+    expect(addUsages([used(opus)])).toMatchObject({ usd: 24, basis: "list", tokens: { input: 1_000_000 } });
+    const other = opus.replace("claude-opus-5-5", "other");
+    expect(addUsages([used(other)])).toMatchObject({
+      usd: null,
+      basis: "unknown",
+      missing: ["other has no known price"],
+    });
+  });
+
+  test.each([[], ["text"], ["OWT-USAGE: free"], ['OWT-USAGE: {"cost_usd": -1}'], ['OWT-USAGE: {"input_tokens": 5}']])(
+    "costs something unknown, and not nothing, where it says %j",
+    (...lines) => {
+      const cost = addUsages([used(...lines)]);
+      expect(cost).toMatchObject({ usd: null, isAtLeast: true, missing: ["mine does not say what it cost"] });
+    },
+  );
 
   test("remembers nothing, and says every line that is not empty", () => {
     expect([agent.remembers, agent.hasConversation("s")]).toEqual([false, false]);

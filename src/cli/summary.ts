@@ -5,7 +5,7 @@ import type { TaskView } from "../core/view.ts";
 import { renderDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { count } from "./preview.ts";
-import { markOf, money, painter, printable, table } from "./text.ts";
+import { costWords, markOf, painter, printable, table } from "./text.ts";
 
 /** `commandOf` names the command that answers a waiting task. */
 export function renderSummary(
@@ -27,7 +27,7 @@ export function renderSummary(
   });
   const done = report.counts["done"] ?? 0;
   const head = `${report.run}: ${done} of ${count(views.length, "task")} integrated on ${report.branch} in ${renderDuration(report.duration_ms)}`;
-  const cost = report.cost_usd === null ? "" : `, cost ${money(report.cost_usd)}`;
+  const cost = report.cost_basis === null ? "" : `, cost ${costWords(report)}`;
   const speed =
     done > 0 && report.speedup !== null && report.speedup > 1
       ? `, ${report.speedup} times as fast as one after the other`

@@ -1,4 +1,5 @@
 /** One try at a task: one agent process in one worktree, and what came of it. */
+import type { Usage } from "./cost.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** What the attempt is about to do. Written before it is done, so that whoever comes next can repeat it. */
@@ -26,14 +27,6 @@ export type AttemptPhase =
 
 export type StopCause = "timed_out" | "stopped" | "aborted";
 
-/** Tokens and money of one attempt; null is unknown, never zero. */
-export type Usage = {
-  costUsd: number | null;
-  inputTokens: number | null;
-  outputTokens: number | null;
-  model: string | null;
-};
-
 export type Attempt = {
   id: number;
   run: string;
@@ -60,6 +53,7 @@ export type Attempt = {
   /** Why we are ending, or ended, the agent ourselves. Written before the first signal. */
   stop: StopCause | null;
   outcome: Outcome | null;
+  /** What was used up to now; null where no agent has said anything yet. */
   usage: Usage | null;
   startedAt: number;
   endedAt: number | null;

@@ -1,5 +1,6 @@
 /** Every fact that can happen, as one union. The event log is the only feed: each screen is a reader of it. */
-import type { AttemptPhase, Usage } from "./attempt.ts";
+import type { AttemptPhase } from "./attempt.ts";
+import type { Usage } from "./cost.ts";
 import type { Outcome } from "./outcome.ts";
 import type { NextStart, Park, TaskState } from "./task.ts";
 

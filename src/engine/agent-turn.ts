@@ -80,6 +80,7 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
     resume,
     model: attempt.model,
     permissionMode: run.options.permissionMode ?? settings?.permission_mode ?? "acceptEdits",
+    budgetUsd: null,
     allowedTools: allowedTools(run.options.allowedTools ?? settings?.allowed_tools ?? [], verify),
   };
 }

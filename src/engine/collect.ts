@@ -1,7 +1,8 @@
 /** After the agent: what it left is committed on its branch, and the attempt is judged from events, exit and git. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Evidence, gather, noEvidence, usageOf } from "../agents/agent.ts";
+import { type Evidence, gather, noEvidence } from "../agents/agent.ts";
+import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { readLines } from "../lib/lines.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
@@ -42,11 +43,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const head = leftovers.tip ?? attempt.base;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: engine.now() });
   const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
-  const evidence = byHand ? null : readEvidence(engine, carried, changed);
-  const judged = evidence ? judge(engine, carried, evidence) : byHandOutcome(changed);
+  const turn = byHand ? null : readTurn(engine, carried, changed);
+  const judged = turn ? judge(engine, carried, turn.evidence) : byHandOutcome(changed);
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const outcome = misread ? (blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged) : judged;
-  const usage = evidence ? usageOf(evidence.results) : null;
+  const usage = turn?.usage ?? null;
   engine.store.transaction(() => {
     const about = { run: run.id, task: task.id, attempt: attempt.id };
     if (usage) setUsage(engine.store, attempt.id, usage);
@@ -83,15 +84,20 @@ function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): O
   return findAgent(engine, attempt.agent).judge(evidence);
 }
 
-function readEvidence(engine: Engine, { attempt }: Carried, changed: boolean): Evidence {
+/** What the agent's output shows: how it ended, and what it used. */
+function readTurn(engine: Engine, { attempt }: Carried, changed: boolean): { evidence: Evidence; usage: Usage } {
   const dir = attemptDir(engine, attempt.id);
   const agent = findAgent(engine, attempt.agent);
   const evidence = noEvidence();
+  const books = agent.openBooks({ session: attempt.session, since: attempt.startedAt, prices: engine.prices });
   readLines(
     join(dir, "out"),
     0,
     (line) => {
-      for (const event of agent.parse(line)) gather(evidence, event);
+      for (const event of agent.parse(line)) {
+        gather(evidence, event);
+        books.take(event);
+      }
     },
     true,
   );
@@ -99,7 +105,7 @@ function readEvidence(engine: Engine, { attempt }: Carried, changed: boolean): E
   evidence.exitCode = end.kind === "finished" ? end.code : null;
   evidence.stderrTail = lastLines(readTail(join(dir, "err"), 4_096), 10);
   evidence.changed = changed;
-  return evidence;
+  return { evidence, usage: books.read(true) };
 }
 
 /** What stands in the way of taking the work as it is, though the agent ended well. */

@@ -9,6 +9,7 @@ import { commandList, type Config, type ConfigValues, type Layer } from "../core
 import { OwtError } from "../core/errors.ts";
 import { nearest } from "../core/names.ts";
 import type { StopCause } from "../core/attempt.ts";
+import type { Prices } from "../core/prices.ts";
 import { readIdentity } from "../git/commit.ts";
 import type { Identity } from "../git/git.ts";
 import { openRepo, type Repo } from "../git/repo.ts";
@@ -21,6 +22,8 @@ export type Engine = {
   store: Store;
   config: Config;
   layers: Layer[];
+  /** What models cost, for agents that do not say. */
+  prices: Prices;
   /** How owt calls itself, as an argument array. */
   owtCommand: string[];
   env: NodeJS.ProcessEnv;
@@ -56,7 +59,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   const identity = readIdentity(repo);
   // Awaited below; should the configuration be refused before that, this failure is nobody's news.
   identity.catch(() => {});
-  const { config, layers } = loadConfig(repo.root, {
+  const { config, layers, prices } = loadConfig(repo.root, {
     env: options.env,
     ...(options.flags ? { flags: options.flags } : {}),
     ...(options.configFile ? { file: resolve(options.cwd, options.configFile) } : {}),
@@ -66,6 +69,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     store: openStore(repo.commonDir),
     config,
     layers,
+    prices,
     owtCommand: options.owtCommand,
     env: options.env,
     launchMode: await launchMode,

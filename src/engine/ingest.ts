@@ -209,6 +209,7 @@ async function checkAgents(engine: Engine, work: Work, options: RunOptions): Pro
       model: null,
       permissionMode: "",
       allowedTools: [],
+      budgetUsd: null,
     });
     if (findProgram(file, engine.env)) continue;
     throw new OwtError("environment", `the agent ${name} needs the program ${file}, which is not on the PATH`, {

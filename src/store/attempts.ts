@@ -1,5 +1,6 @@
 /** Attempts in the store: opened with their intent, carried phase by phase, closed with an outcome. */
-import type { Attempt, AttemptPhase, Usage } from "../core/attempt.ts";
+import type { Attempt, AttemptPhase } from "../core/attempt.ts";
+import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
