@@ -108,6 +108,14 @@ describe("a turn that was killed", () => {
     expect(waits).toMatchObject({ isAtLeast: false, tokens: { output: 321 } });
   });
 
+  test("by a TERM in the middle of a tool does not wait for an answer to how the tool ended (2.1.329)", () => {
+    const own = [...one.rows, { type: "cost-state", totalCostUSD: 0.02 }, ...one.results];
+    const usage = cost([INIT, ...one.stream, ...one.results], { own });
+    expect(usage).toMatchObject({ isAtLeast: false, tokens: { output: 321 } });
+    const resumed = { type: "user", timestamp: new Date(SINCE + 50).toISOString(), message: { content: "Go on." } };
+    expect(cost([INIT, ...one.stream], { own: [...own, resumed] })).toMatchObject({ isAtLeast: true });
+  });
+
   test("before its first answer is unknown, and before it had begun cost nothing", () => {
     expect(cost([INIT], {})).toMatchObject({ usd: null, isAtLeast: true });
     expect(cost([], {})).toMatchObject({ usd: 0, isAtLeast: false });

@@ -136,6 +136,8 @@ class ConversationRecord {
   /** When the word was given to the model that has not answered yet; -Infinity when it is not the model's turn. */
   awaits = -Infinity;
   readonly #tools = new Set<string>();
+  /** Whether the program that wrote it is about to leave: 2.1.329 sums up first, then notes how the tools ended that it took along. */
+  #leaves = false;
 
   take(line: string): void {
     const row = parseJson(line);
@@ -143,6 +145,7 @@ class ConversationRecord {
     const at = Date.parse(text(row["timestamp"])) || 0;
     if (row["type"] === "assistant") this.#takeAnswer(row, at);
     if (row["type"] === "user") this.#takePrompt(row, at);
+    if (row["type"] === "cost-state") this.#leaves = true;
   }
 
   #takeAnswer(row: Json, at: number): void {
@@ -154,12 +157,16 @@ class ConversationRecord {
     if (!before?.isWhole || answer.isWhole) this.answers.set(answer.id, { ...answer, at, hasExtras });
     for (const block of blocksOf(row)) if (block["type"] === "tool_use") this.#tools.add(text(block["id"]));
     this.awaits = -Infinity;
+    this.#leaves = false;
   }
 
   #takePrompt(row: Json, at: number): void {
-    for (const block of blocksOf(row))
-      if (block["type"] === "tool_result") this.#tools.delete(text(block["tool_use_id"]));
-    if (this.#tools.size === 0) this.awaits = at;
+    const ended = blocksOf(row).flatMap((block) =>
+      block["type"] === "tool_result" ? [text(block["tool_use_id"])] : [],
+    );
+    for (const tool of ended) this.#tools.delete(tool);
+    if (ended.length === 0) this.#leaves = false;
+    if (this.#tools.size === 0 && !this.#leaves) this.awaits = at;
   }
 }
 

@@ -1,12 +1,13 @@
 /** Follows a run until it is settled: carries or watches it, narrates, asks on a terminal, and prints the summary. */
 import { OwtError } from "../core/errors.ts";
-import { type TaskView, viewTasks } from "../core/view.ts";
+import type { TaskView } from "../core/view.ts";
+import { viewRun } from "../engine/budget.ts";
 import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
 import { commandFor } from "../engine/tasks.ts";
 import { lastSeq } from "../store/events.ts";
-import { readTasks } from "../store/tasks.ts";
+import { readRun } from "../store/runs.ts";
 import { Asker } from "./asker.ts";
 import { answer, type Io, tell } from "./io.ts";
 import { narrate } from "./narrate.ts";
@@ -43,7 +44,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
     io.signal.removeEventListener("abort", onStop);
   }
   if (io.signal.aborted) throw interrupted(runId, carries);
-  const views = viewTasks(readTasks(engine.store, runId), engine.now());
+  const views = viewRun(engine, readRun(engine.store, runId)!);
   const report = readReport(engine, runId);
   answer(
     io,
@@ -72,11 +73,11 @@ function interrupted(runId: string, carried: boolean): OwtError {
       });
 }
 
-/** 0 done · 1 some work failed · 4 needs a person · 5 limit; where several apply: 1, 4, 5. */
+/** 0 done · 1 some work failed · 4 needs a person · 5 limit or budget; where several apply: 1, 4, 5. */
 function exitCodeFor(views: readonly TaskView[]): number {
   const standings = new Set(views.map((view) => view.standing));
   if (standings.has("failed") || standings.has("skipped")) return 1;
   if (standings.has("waits-for-person")) return 4;
-  if (standings.has("waits-for-time")) return 5;
+  if (standings.has("waits-for-time") || standings.has("waits-for-budget")) return 5;
   return 0;
 }

@@ -41,8 +41,10 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
   const all = unverified.length > 1 && unverified.length === (report.counts["done"] ?? 0);
   const which = all ? `all ${unverified.length}` : unverified.join(", ");
   if (unverified.length > 0) lines.push(`unverified, for want of a verify command: ${which}`);
+  const forBudget = views.filter((view) => view.standing === "waits-for-budget");
+  const held = forBudget.find((view) => view.task.park !== null) ?? forBudget[0];
   for (const view of views) {
-    if (view.standing === "waits-for-person")
+    if (view.standing === "waits-for-person" || view === held)
       lines.push(`${view.task.key} ${printable(view.why)}`, `  ↳ ${commandOf(view.task)}`);
     if (view.standing === "failed")
       lines.push(`${view.task.key} failed: ${printable(view.why)}`, `  ↳ owt task retry ${view.task.key}`);

@@ -18,6 +18,7 @@ const MARKS: Record<TaskView["standing"], [mark: string, color: keyof typeof COL
   blocked: ["○", "dim"],
   "waits-for-person": ["?", "yellow"],
   "waits-for-time": ["◷", "yellow"],
+  "waits-for-budget": ["◷", "yellow"],
   working: ["◎", "cyan"],
   done: ["✓", "green"],
   failed: ["✗", "red"],

@@ -25,7 +25,7 @@ export type AttemptPhase =
   | "tidy"
   | "closed";
 
-export type StopCause = "timed_out" | "stopped" | "aborted";
+export type StopCause = "timed_out" | "stopped" | "aborted" | "budget";
 
 export type Attempt = {
   id: number;

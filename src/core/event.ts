@@ -29,6 +29,8 @@ export type Fact =
   | { kind: "attempt-ended"; outcome: Outcome; usage: Usage | null }
   /** The run's branch now contains this task; `commit` is its merge. */
   | { kind: "task-integrated"; commit: string; verified: boolean }
+  /** A limit is nearly used up, or cannot be relied on; said once for each thing that it is about. */
+  | { kind: "budget-warned"; about: string; text: string }
   | { kind: "rescued"; rescue: string; what: string }
   | { kind: "note"; text: string };
 

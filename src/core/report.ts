@@ -1,10 +1,11 @@
 /** What a run cost and brought, as data. Pure. */
 import type { Attempt } from "./attempt.ts";
+import type { Level } from "./budget.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
 import { describeOutcome } from "./outcome.ts";
 import type { Run } from "./run.ts";
 import type { Task } from "./task.ts";
-import { viewTasks } from "./view.ts";
+import { type TaskView, viewTasks } from "./view.ts";
 
 /** What something cost, flat, as every report shows it. */
 export type CostReport = {
@@ -64,13 +65,21 @@ export type RunReport = CostReport & {
   speedup: number | null;
   counts: Record<string, number>;
   models: ModelReport[];
+  /** How far each limit is used up, in dollars or tokens; `reserved` is kept for what runs. */
+  budget: { scope: Level["scope"]; limit: number; used: number; reserved: number; at_least: boolean }[];
   unverified: string[];
   tasks: TaskReport[];
 };
 
 /** The report of a run. `now` (epoch ms) stands in for the end of what still goes on. */
-export function reportRun(run: Run, tasks: readonly Task[], attempts: readonly Attempt[], now: number): RunReport {
-  const views = viewTasks(tasks, now);
+export function reportRun(
+  run: Run,
+  tasks: readonly Task[],
+  attempts: readonly Attempt[],
+  now: number,
+  spent: { views: readonly TaskView[]; levels: readonly Level[] } = { views: viewTasks(tasks, now), levels: [] },
+): RunReport {
+  const { views, levels } = spent;
   const reports = views.map(({ task, why }) =>
     reportTask(
       task,
@@ -100,6 +109,13 @@ export function reportRun(run: Run, tasks: readonly Task[], attempts: readonly A
     counts,
     ...reportCost(cost),
     models: cost.models.map(reportModel),
+    budget: levels.map(({ scope, limit, used, taken, isAtLeast }) => ({
+      scope,
+      limit,
+      used,
+      reserved: taken - used,
+      at_least: isAtLeast,
+    })),
     unverified: reports.filter((task) => task.state === "done" && !task.verified).map((task) => task.id),
     tasks: reports,
   };

@@ -1,5 +1,7 @@
 /** A run: one bounded execution of tasks, and the choices it was started with. */
 
+import type { Budget } from "./budget.ts";
+
 export type RunState =
   /** Has work left, or waits for a person. */
   | "open"
@@ -19,6 +21,10 @@ export type RunOptions = {
   retries: number;
   permissionMode: string | null;
   allowedTools: string[] | null;
+  /** The limits in force. */
+  budget: Budget;
+  /** The limit that the command line set for the run, in dollars. */
+  budgetUsd: number | null;
 };
 
 export type Run = {

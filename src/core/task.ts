@@ -39,6 +39,8 @@ export type Park =
   | { for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string }
   | { for: "permission"; tools: string[] }
   | { for: "login"; reason: string }
+  /** `until` is when the next day's budget begins; null: it has to be raised. */
+  | { for: "budget"; reason: string; until: number | null }
   | { for: "limit"; until: number | null }
   | { for: "retry"; reason: string };
 

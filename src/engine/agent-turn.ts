@@ -6,14 +6,17 @@ import type { StopCause } from "../core/attempt.ts";
 import { type PromptContext, renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import { agentGitEnv } from "../git/git.ts";
 import { readTail } from "../lib/tail.ts";
+import { setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readTasks } from "../store/tasks.ts";
 import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
+import { enforceBudget, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { Meter, METER_MS } from "./meter.ts";
 import { verifyCommands } from "./task-steps.ts";
 
 /** Children of this process, so that their end is seen at once; others are watched for. */
@@ -24,6 +27,7 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
   const { run, task, attempt } = carried;
   const dir = attemptDir(engine, attempt.id);
   const adopted = readLaunch(dir).kind !== "unclaimed";
+  warnOfDoubts(engine, carried);
   const launched = adopted ? null : launchAgent(engine, carried, dir);
   if (launched) ownChildren.set(attempt.id, launched);
   engine.store.transaction(() => {
@@ -80,7 +84,7 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
     resume,
     model: attempt.model,
     permissionMode: run.options.permissionMode ?? settings?.permission_mode ?? "acceptEdits",
-    budgetUsd: null,
+    budgetUsd: readLeft(engine, { run, task, attempt }),
     allowedTools: allowedTools(run.options.allowedTools ?? settings?.allowed_tools ?? [], verify),
   };
 }
@@ -121,11 +125,13 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   const left = Math.min(run.options.timeoutMs, Math.max(0, attempt.startedAt + run.options.timeoutMs - engine.now()));
   const timer = setTimeout(() => stop("timed_out"), Math.min(left, 2 ** 31 - 1));
   if (attempt.stop) stop(attempt.stop);
+  const metering = meter(engine, carried);
   try {
     await waitForEnd(dir, launched ? { launched } : {});
     await (stopping ?? Promise.resolve());
   } finally {
     clearTimeout(timer);
+    clearInterval(metering);
     engine.live.delete(attempt.id);
     ownChildren.delete(attempt.id);
   }
@@ -138,6 +144,17 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     moveOn(engine, carried, "collect");
   }
   return "on";
+}
+
+/** Writes down what the agent has used as it goes on, so that whoever looks sees it and a budget can hold. */
+function meter(engine: Engine, { run, attempt }: Carried): NodeJS.Timeout {
+  const meter = new Meter(engine, attempt);
+  return setInterval(() => {
+    const usage = meter.look();
+    if (usage === null) return;
+    setUsage(engine.store, attempt.id, usage);
+    enforceBudget(engine, run.id);
+  }, METER_MS);
 }
 
 function requestStopOnce(engine: Engine, { attempt }: Carried, cause: StopCause): void {

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Evidence, gather, noEvidence } from "../agents/agent.ts";
+import { describeLevel } from "../core/budget.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { readLines } from "../lib/lines.ts";
@@ -13,8 +14,10 @@ import { clearStaleLocks } from "../git/locks.ts";
 import { findPlace } from "../git/place.ts";
 import { appendEvent } from "../store/events.ts";
 import { setUsage } from "../store/attempts.ts";
+import { readRun } from "../store/runs.ts";
 import { readLaunch, sweepOrphans } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
 import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { ensureWorktree, verifyCommands } from "./task-steps.ts";
@@ -50,7 +53,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const usage = turn?.usage ?? null;
   engine.store.transaction(() => {
     const about = { run: run.id, task: task.id, attempt: attempt.id };
-    if (usage) setUsage(engine.store, attempt.id, usage);
+    if (usage) {
+      setUsage(engine.store, attempt.id, usage);
+      warnOfGaps(engine, carried, usage);
+      enforceBudget(engine, run.id);
+    }
     if (leftovers.commit) {
       appendEvent(engine.store, engine.now(), about, {
         kind: "leftovers",
@@ -61,11 +68,13 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     if (outcome.kind === "ok") {
       const phase =
         verifyCommands(run, task).length > 0 ? "verify" : task.spec.needsReview && !task.approved ? "review" : "merge";
-      moveOn(engine, carried, phase, { head });
+      // It ended by itself before a budget could stop it, and what follows costs nothing.
+      moveOn(engine, carried, phase, attempt.stop === "budget" ? { head, stop: null } : { head });
     } else if (outcome.kind === "conflict") {
       conflicted(engine, carried, outcome.files, task.next.kind === "conflict" ? task.next.theirs : head, head);
     } else {
-      finish(engine, { ...carried, attempt: { ...attempt, usage } }, outcome);
+      const ended = outcome.kind === "budget" ? budgetOutcome(engine, carried, outcome) : outcome;
+      finish(engine, { ...carried, attempt: { ...attempt, usage } }, ended);
     }
   });
   return "on";
@@ -80,8 +89,17 @@ function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): O
   if (attempt.stop === "timed_out") return { kind: "timed_out", afterMs: run.options.timeoutMs };
   // An agent that ended by itself before the signal reached it is judged by what it did.
   const endedItself = evidence.exitCode === 0;
-  if (attempt.stop && !endedItself) return { kind: attempt.stop };
+  if (attempt.stop === "budget" && !endedItself) return { kind: "budget", reason: "" };
+  if (attempt.stop && attempt.stop !== "budget" && !endedItself) return { kind: attempt.stop };
   return findAgent(engine, attempt.agent).judge(evidence);
+}
+
+/** Which budget it was, with the final figures. An agent may also have one of its own. */
+function budgetOutcome(engine: Engine, { run, task }: Carried, outcome: Outcome & { kind: "budget" }): Outcome {
+  const reached = readReached(engine, readRun(engine.store, run.id) ?? run, task.id);
+  if (!reached) return { ...outcome, reason: outcome.reason || "it was used up" };
+  const until = reached.level.scope === "day" ? reached.dayEnds : null;
+  return { kind: "budget", reason: describeLevel(reached.level), until };
 }
 
 /** What the agent's output shows: how it ended, and what it used. */

@@ -13,6 +13,7 @@ import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { ensureFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
+import { budgetFrom, setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
@@ -91,7 +92,7 @@ function hasWork(engine: Engine, run: Run): boolean {
 }
 
 /** What the command line sets for a run; absent means: plan, then configuration. */
-export type RunFlags = { agent?: string; model?: string; maxParallel?: number; again: boolean };
+export type RunFlags = { agent?: string; model?: string; maxParallel?: number; budgetUsd?: number; again: boolean };
 
 /** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do. */
 export async function ingest(
@@ -109,6 +110,7 @@ export async function ingest(
       ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }),
       verify: options.verify,
     });
+    setBudget(engine, going.id, flags.budgetUsd ?? null);
     return { run: going, isNew: false };
   }
   if (work.chosen.length === 0) return null;
@@ -146,6 +148,8 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     retries: run.retries,
     permissionMode: settings.permissionMode ?? null,
     allowedTools: settings.allowedTools ?? null,
+    budget: budgetFrom(engine.config, flags.budgetUsd ?? null),
+    budgetUsd: flags.budgetUsd ?? null,
   };
 }
 

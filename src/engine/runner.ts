@@ -5,7 +5,7 @@ import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
 import { decideStarts, type ReadyTask } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
-import { countFinal, findSkips, isSettled, viewTasks } from "../core/view.ts";
+import { countFinal, findSkips, isSettled } from "../core/view.ts";
 import { createBranch, readRef } from "../git/branch.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { sweepTrash } from "../git/remove.ts";
@@ -15,6 +15,7 @@ import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
+import { dayEnds, viewRun } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { pruneAttempts } from "./prune.ts";
 import { leaveHome, removeIntegrationWorktree } from "./tidy.ts";
@@ -163,7 +164,7 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
     task.state === "running" || task.state === "verifying" || (alone && task.state === "integrating");
   const running = tasks.filter(isBusy).length;
   if (running >= run.options.maxParallel) return [];
-  const ready = viewTasks(tasks, engine.now())
+  const ready = viewRun(engine, run, tasks)
     .filter((view) => view.standing === "ready")
     .map((view) => view.task);
   if (ready.length === 0) return [];
@@ -172,10 +173,17 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
     const agent = run.options.agent ?? task.spec.agent ?? engine.config.agent.default;
+    // Each start takes up some of what is left.
+    if (started.length > 0 && !isStillReady(engine, run, task)) continue;
     const attempt = await startAttempt(engine, run, task, agent, run.options.model ?? task.spec.model);
     if (attempt) started.push(attempt);
   }
   return started;
+}
+
+/** Whether a task may still start, now that others have. */
+function isStillReady(engine: Engine, run: Run, task: Task): boolean {
+  return viewRun(engine, run).some((view) => view.task.id === task.id && view.standing === "ready");
 }
 
 function toReady(tasks: Task[], ready: Task[]): ReadyTask[] {
@@ -218,14 +226,15 @@ function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Atte
   if (run.wish === "stop") return !attempts.some((attempt) => ENDS_ANYWAY.has(attempt.phase));
   if (attempts.length > 0) return false;
   // A run whose tasks are all final is about to be ended, and is settled then.
-  return !tasks.every((task) => FINAL_STATES.has(task.state)) && isSettled(viewTasks(tasks, engine.now()));
+  return !tasks.every((task) => FINAL_STATES.has(task.state)) && isSettled(viewRun(engine, run, tasks));
 }
 
 /** Milliseconds until a task may be started that waits for a time now; null when none does. */
 function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
   const now = engine.now();
-  const times = waiting.map((task) => task.notBefore!).filter((at) => at > now);
+  const days = seen.runs.filter((run) => run.options.budget.dayUsd !== null).map(() => dayEnds(engine));
+  const times = [...waiting.map((task) => task.notBefore!), ...days].filter((at) => at > now);
   return times.length === 0 ? null : Math.min(...times) - now;
 }
 

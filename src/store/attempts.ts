@@ -151,6 +151,13 @@ export function readAttemptsOfRun(store: Store, run: string): Attempt[] {
   return store.all("select * from attempt where run = ? order by id", run).map(toAttempt);
 }
 
+/** What attempts used that were at work after `since` (epoch ms). */
+export function readUsagesSince(store: Store, since: number): Usage[] {
+  return store
+    .all("select usage from attempt where usage is not null and (ended_at is null or ended_at >= ?)", since)
+    .map((row) => JSON.parse(String(row["usage"])) as Usage);
+}
+
 /** Attempts that ended before `before` (epoch ms), for the pruning of their folders. */
 export function readAttemptsEndedBefore(store: Store, before: number): number[] {
   return store

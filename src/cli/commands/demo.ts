@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { viewTasks } from "../../core/view.ts";
+import { viewRun } from "../../engine/budget.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { approveGrants, grantsNeeded } from "../../engine/approvals.ts";
 import { carryOrWatch } from "../../engine/carry.ts";
@@ -54,7 +54,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
     if (!started) throw new OwtError("internal", "the demo has nothing to do");
     await carryWithAnswers(io, engine, started.run.id);
     const report = readReport(engine, started.run.id);
-    const views = viewTasks(readTasks(engine.store, started.run.id), engine.now());
+    const views = viewRun(engine, started.run);
     if (views.some((view) => view.standing !== "done")) {
       answer(
         io,

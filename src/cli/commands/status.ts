@@ -1,7 +1,9 @@
 /** `owt status` and `owt report`: where everything stands, and what a run brought. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { viewTasks } from "../../core/view.ts";
+import { describeLevel } from "../../core/budget.ts";
+import type { TaskView } from "../../core/view.ts";
+import { readLevels, viewRun } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/carry.ts";
 import { commandFor } from "../../engine/tasks.ts";
@@ -41,14 +43,16 @@ export function statusCommands(program: Command, io: Io): void {
     );
 }
 
+/** Standings that a command of the user's ends. */
+const WAITS = new Set<TaskView["standing"]>(["waits-for-person", "waits-for-budget"]);
+
 async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<void> {
-  const now = engine.now();
   const open = readRuns(engine.store, "open");
   const unlanded = readRuns(engine.store, "ended").filter(
     (run) => run.landedAt === null && readTasks(engine.store, run.id).some((task) => task.state === "done"),
   );
   const runs = [...unlanded, ...open].map((run) => {
-    const views = viewTasks(readTasks(engine.store, run.id), now);
+    const views = viewRun(engine, run);
     return { run, views, report: readReport(engine, run.id) };
   });
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
@@ -70,6 +74,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
       cost_basis: report.cost_basis,
       input_tokens: report.input_tokens,
       output_tokens: report.output_tokens,
+      budget: report.budget,
       unverified: report.unverified,
       tasks: views.map((view) => ({
         id: view.task.key,
@@ -77,7 +82,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         standing: view.standing,
         why: view.why,
         verified: view.task.verified,
-        ...(view.standing === "waits-for-person" ? { command: commandFor(engine, view.task) } : {}),
+        ...(WAITS.has(view.standing) ? { command: commandFor(engine, view.task) } : {}),
       })),
     })),
     written_down: backlog.map((task) => task.id),
@@ -96,6 +101,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
       `${run.id} · ${state} · ${Object.entries(report.counts)
         .map(([word, n]) => `${n} ${word}`)
         .join(", ")}${cost}`,
+      ...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`),
     );
     lines.push(
       table(

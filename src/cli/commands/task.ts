@@ -5,7 +5,8 @@ import { addUsages } from "../../core/cost.ts";
 import { nearest } from "../../core/names.ts";
 import { describeOutcome } from "../../core/outcome.ts";
 import { reportCost } from "../../core/report.ts";
-import { viewTasks } from "../../core/view.ts";
+import { viewRun } from "../../engine/budget.ts";
+import { findRun } from "../../engine/land.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { attemptDir } from "../../engine/engine.ts";
 import {
@@ -21,7 +22,6 @@ import {
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
-import { readTasks } from "../../store/tasks.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
@@ -197,7 +197,7 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
   const views =
     run === undefined
       ? []
-      : viewTasks(readTasks(engine.store, run), engine.now()).filter((view) => wanted(view.task.spec, view.task.state));
+      : viewRun(engine, findRun(engine, run)).filter((view) => wanted(view.task.spec, view.task.state));
   const backlog = options.run === undefined ? readBacklog(engine.store).filter((spec) => wanted(spec, "pending")) : [];
   const tasks = [
     ...views.map(({ task, standing, why }) => ({
@@ -238,7 +238,7 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
 
 function showTask(io: Io, engine: Engine, key: string, options: PickOption): void {
   const task = findTask(engine, key, { run: options.run });
-  const view = viewTasks(readTasks(engine.store, task.run), engine.now()).find((each) => each.task.id === task.id)!;
+  const view = viewRun(engine, findRun(engine, task.run)).find((each) => each.task.id === task.id)!;
   const recorded = readAttempts(engine.store, task.id);
   const attempts = recorded.map((attempt) => ({
     number: attempt.number,
