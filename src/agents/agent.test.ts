@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { gather, noEvidence, QUESTION_MARKER, questionIn } from "./agent.ts";
 import { addUsages } from "../core/cost.ts";
@@ -99,6 +100,27 @@ describe("any program as an agent", () => {
       expect(cost).toMatchObject({ usd: null, isAtLeast: true, missing: ["mine does not say what it cost"] });
     },
   );
+
+  test("is read without an error whatever it prints, and never uses less than nothing", () => {
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>(-1, 1e308, 0.25, 7));
+    const keys = ["cost_usd", "model", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"];
+    const told = fc.record(Object.fromEntries(keys.map((key) => [key, value])), { requiredKeys: [] });
+    const line = fc.oneof(
+      fc.string(),
+      told.map((each) => `OWT-USAGE: ${JSON.stringify(each)}`),
+      fc.string().map((each) => `OWT-USAGE: ${each}`),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 5 }), (lines) => {
+        for (const part of used(...lines).models) {
+          expect(part.costUsd ?? 0).toBeGreaterThanOrEqual(0);
+          for (const each of Object.values(part.tokens ?? {})) expect(each).toBeGreaterThanOrEqual(0);
+          expect(part.basis === "unknown").toBe(part.costUsd === null);
+        }
+      }),
+      { numRuns: 10_000 },
+    );
+  });
 
   test("remembers nothing, and says every line that is not empty", () => {
     expect([agent.remembers, agent.hasConversation("s")]).toEqual([false, false]);

@@ -15,21 +15,21 @@ import { usageOf } from "./books.ts";
 import { amount, list, number, parseJson, record, type Json, text } from "./json.ts";
 
 export function openClaudeBooks(projects: string, turn: CountedTurn): Books {
-  return new ClaudeBooks(turn, (session) => findRecords(projects, session));
+  return new ClaudeBooks(turn, projects);
 }
 
-/** The records of a conversation: `<projects>/<folder of the working directory>/<session>.jsonl`, those of its subagents beside it. */
+/** The records of a conversation: `<projects>/<folder of the working directory>/<session>.jsonl`; those of its subagents stand beside it. */
 export function findRecords(projects: string, session: string): string[] {
-  const own = listFolder(projects)
+  return listFolder(projects)
     .map((folder) => join(projects, folder, `${session}.jsonl`))
     .filter((path) => existsSync(path));
-  const subagents = own.flatMap((path) => {
-    const folder = join(path.slice(0, -".jsonl".length), "subagents");
-    return listFolder(folder)
-      .filter((name) => name.endsWith(".jsonl"))
-      .map((name) => join(folder, name));
-  });
-  return [...own, ...subagents];
+}
+
+function findSubagentRecords(own: string): string[] {
+  const folder = join(own.slice(0, -".jsonl".length), "subagents");
+  return listFolder(folder)
+    .filter((name) => name.endsWith(".jsonl"))
+    .map((name) => join(folder, name));
 }
 
 function listFolder(path: string): string[] {
@@ -43,7 +43,9 @@ function listFolder(path: string): string[] {
 class ClaudeBooks implements Books {
   readonly #prices: Prices;
   readonly #since: number;
-  readonly #findRecords: (session: string) => string[];
+  readonly #projects: string;
+  /** Looked for until it is there: a user can have hundreds of folders. */
+  #own: string[] = [];
   readonly #records = new Map<string, { reader: LineReader; record: ConversationRecord }>();
   readonly #results: AgentResult[] = [];
   #session: string;
@@ -55,15 +57,18 @@ class ClaudeBooks implements Books {
   /** Whether anything happened behind the last result. */
   #goesOn = true;
 
-  constructor(turn: CountedTurn, findRecords: (session: string) => string[]) {
+  constructor(turn: CountedTurn, projects: string) {
     this.#session = turn.session;
     this.#since = turn.since;
     this.#prices = turn.prices;
-    this.#findRecords = findRecords;
+    this.#projects = projects;
   }
 
   take(event: AgentEvent): void {
-    if (event.kind === "session") this.#session = event.id;
+    if (event.kind === "session" && event.id !== this.#session) {
+      this.#session = event.id;
+      this.#own = [];
+    }
     this.#hasBegun = true;
     if (event.kind === "answer") this.#open.add(event.answer.id);
     if (event.kind === "answer" || event.kind === "tool-result") this.#goesOn = true;
@@ -114,7 +119,8 @@ class ClaudeBooks implements Books {
 
   /** Takes in what the records have more than at the last look. */
   #readRecords(): ConversationRecord[] {
-    for (const path of this.#findRecords(this.#session)) {
+    if (this.#own.length === 0) this.#own = findRecords(this.#projects, this.#session);
+    for (const path of [...this.#own, ...this.#own.flatMap(findSubagentRecords)]) {
       if (!this.#records.has(path))
         this.#records.set(path, { reader: new LineReader(path), record: new ConversationRecord() });
     }

@@ -100,6 +100,22 @@ describe("a user's own list", () => {
     expect(usd).toEqual([2, 2, 10]);
   });
 
+  test("is read without an error whatever it holds", () => {
+    const odd = fc.oneof(
+      fc.jsonValue(),
+      fc.constant(own),
+      fc.jsonValue().map((tiers) => ({ ...own, tiers })),
+    );
+    fc.assert(
+      fc.property(fc.oneof(odd, fc.record({ prices: fc.oneof(odd, fc.array(odd)) })), (raw) => {
+        const read = withUserPrices(raw);
+        if ("problems" in read) expect(read.problems.length).toBeGreaterThan(0);
+        else expect(read.prices.length).toBeGreaterThanOrEqual(SHIPPED_PRICES.length);
+      }),
+      { numRuns: 10_000 },
+    );
+  });
+
   test("tells all of its mistakes at once", () => {
     const wrong = {
       prices: [
