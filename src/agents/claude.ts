@@ -12,7 +12,13 @@ import { findRecords, openClaudeBooks, parseAnswer } from "./claude-books.ts";
 import { questionIn } from "./agent.ts";
 import { amount, list, number, parseJson, record, type Json, text } from "./json.ts";
 
-export type ClaudeSettings = { name: string; command: string[]; extraArgs: string[]; configDir?: string };
+export type ClaudeSettings = {
+  name: string;
+  command: string[];
+  extraArgs: string[];
+  configDir?: string;
+  maxTokens?: number;
+};
 
 export function claudeAgent(settings: ClaudeSettings): Agent {
   return {
@@ -56,6 +62,7 @@ function invoke(settings: ClaudeSettings, turn: Turn): Invocation {
       DISABLE_AUTOUPDATER: "1",
       // A call of the model's for the title of a terminal that is not there; 2.1.197 makes it, and no record tells of it.
       CLAUDE_CODE_DISABLE_TERMINAL_TITLE: "1",
+      ...(settings.maxTokens === undefined ? {} : { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(settings.maxTokens) }),
     },
     stdin: turn.prompt,
   };

@@ -2,8 +2,18 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleAttempt } from "../../test/rig/samples.ts";
 import type { Attempt } from "./attempt.ts";
-import { type Budget, decideHolds, decideStop, describeLevel, leftFor, levelsToWarnOf, NO_BUDGET } from "./budget.ts";
+import {
+  type Budget,
+  budgetFrom,
+  decideHolds,
+  decideStop,
+  describeLevel,
+  leftFor,
+  levelsToWarnOf,
+  NO_BUDGET,
+} from "./budget.ts";
 import { raiseCommand } from "./budget.ts";
+import type { Layer } from "./config.ts";
 import { NO_TOKENS } from "./cost.ts";
 
 const spent = (costUsd: number | null, change: Partial<Attempt> = {}): Attempt =>
@@ -21,6 +31,21 @@ const runs = (costUsd: number, change: Partial<Attempt> = {}) =>
 
 const of = (change: Partial<Budget>): Budget => ({ ...NO_BUDGET, ...change });
 const spending = (attempts: Attempt[], dayUsd = 0) => ({ attempts, dayUsd, dayEnds: 86_400_000 });
+
+test("a repository can lower what its user allows, not raise it; the command line and the environment can", () => {
+  const layer = (origin: Layer["origin"], values: Layer["values"]["budget"]): Layer => ({
+    origin,
+    name: origin,
+    values: { budget: values },
+  });
+  const user = layer("user", { run_usd: 5, day_usd: 20 });
+  const greedy = layer("repository", { run_usd: 500, day_usd: 10, task_usd: 1, warn_at: 0.5 });
+  const expected = { runUsd: 5, dayUsd: 10, taskUsd: 1, tokens: null, warnAt: 0.5 };
+  expect(budgetFrom([user, greedy], null)).toEqual(expected);
+  expect(budgetFrom([user, greedy], 50).runUsd).toBe(50);
+  expect(budgetFrom([user, greedy, layer("environment", { run_usd: 6 })], null).runUsd).toBe(6);
+  expect(budgetFrom([], null)).toEqual(NO_BUDGET);
+});
 
 describe("what may start", () => {
   const held = (budget: Partial<Budget>, attempts: Attempt[], dayUsd = 0) =>

@@ -1,5 +1,6 @@
 /** Budgets: what a run, a task, a day may cost, and how many tokens a run may use. Decides what has to wait and what has to stop. Pure. */
 import type { Attempt } from "./attempt.ts";
+import { type Layer, mergeConfig } from "./config.ts";
 import { addUsages, allTokens, type Cost } from "./cost.ts";
 
 /** Null is no limit. */
@@ -15,6 +16,27 @@ export type Budget = {
 };
 
 export const NO_BUDGET: Budget = { runUsd: null, taskUsd: null, dayUsd: null, tokens: null, warnAt: 0.8 };
+
+/** The limits that the configuration and the command line (`runUsd`) set. A repository can lower what its user allows, not raise it. */
+export function budgetFrom(layers: readonly Layer[], runUsd: number | null): Budget {
+  const limit = (key: "run_usd" | "task_usd" | "day_usd" | "tokens"): number | null => {
+    const set = (origin: Layer["origin"]) =>
+      layers.findLast((layer) => layer.origin === origin && layer.values.budget?.[key] !== undefined)?.values.budget?.[
+        key
+      ];
+    const here = set("flag") ?? set("environment");
+    if (here !== undefined) return here;
+    const standing = [set("user"), set("repository")].filter((each) => each !== undefined);
+    return standing.length === 0 ? null : Math.min(...standing);
+  };
+  return {
+    runUsd: runUsd ?? limit("run_usd"),
+    taskUsd: limit("task_usd"),
+    dayUsd: limit("day_usd"),
+    tokens: limit("tokens"),
+    warnAt: mergeConfig(layers).budget.warn_at,
+  };
+}
 
 type Scope = "run" | "task" | "day" | "tokens";
 

@@ -1,15 +1,19 @@
 /** Keeps runs within their budgets: reads what was spent, says what has to wait, stops what goes on for too long, and tells of it. */
 import {
   type Budget,
+  budgetFrom,
   decideHolds,
   decideStop,
   describeLevel,
   type Holds,
   leftFor,
   type Level,
+  levelsOf,
+  levelsToWarnOf,
+  NO_HOLDS,
+  raiseCommand,
+  type Spending,
 } from "../core/budget.ts";
-import { levelsOf, levelsToWarnOf, NO_HOLDS, raiseCommand, type Spending } from "../core/budget.ts";
-import type { Config } from "../core/config.ts";
 import { addUsages, type Usage } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
@@ -21,25 +25,13 @@ import { changeTask, readTasks } from "../store/tasks.ts";
 import { type Carried, requestStop } from "./attempt-moves.ts";
 import { type Engine, findAgent } from "./engine.ts";
 
-/** The limits that the configuration and the command line set; `runUsd` of the command line wins. */
-export function budgetFrom(config: Config, runUsd: number | null): Budget {
-  const { budget } = config;
-  return {
-    runUsd: runUsd ?? budget.run_usd ?? null,
-    taskUsd: budget.task_usd ?? null,
-    dayUsd: budget.day_usd ?? null,
-    tokens: budget.tokens ?? null,
-    warnAt: budget.warn_at,
-  };
-}
-
 /** Takes the limits that are configured now, and those of the command line, into a run; tasks that waited for more go on. */
 export function setBudget(engine: Engine, runId: string, runUsd: number | null): void {
   const run = readRun(engine.store, runId);
   if (!run) return;
   const flag = runUsd ?? run.options.budgetUsd;
   engine.store.transaction(() => {
-    const options = { ...run.options, budgetUsd: flag, budget: budgetFrom(engine.config, flag) };
+    const options = { ...run.options, budgetUsd: flag, budget: budgetFrom(engine.layers, flag) };
     setRunOptions(engine.store, run.id, options);
     const holds = readHolds(engine, { ...run, options });
     for (const task of readTasks(engine.store, run.id)) {

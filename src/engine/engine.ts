@@ -122,6 +122,7 @@ export function findAgent(engine: Pick<Engine, "config" | "owtCommand" | "repo" 
         command: command.length > 0 ? command : ["claude"],
         extraArgs,
         ...(configDir ? { configDir } : {}),
+        ...(settings.max_tokens === undefined ? {} : { maxTokens: settings.max_tokens }),
       });
     }
     case "command":

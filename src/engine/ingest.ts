@@ -1,5 +1,6 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
 import { accessSync, constants } from "node:fs";
+import { budgetFrom } from "../core/budget.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Run, RunOptions } from "../core/run.ts";
@@ -13,7 +14,7 @@ import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { ensureFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
-import { budgetFrom, setBudget } from "./budget.ts";
+import { setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
@@ -148,7 +149,7 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     retries: run.retries,
     permissionMode: settings.permissionMode ?? null,
     allowedTools: settings.allowedTools ?? null,
-    budget: budgetFrom(engine.config, flags.budgetUsd ?? null),
+    budget: budgetFrom(engine.layers, flags.budgetUsd ?? null),
     budgetUsd: flags.budgetUsd ?? null,
   };
 }

@@ -175,7 +175,8 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
     const agent = run.options.agent ?? task.spec.agent ?? engine.config.agent.default;
     // Each start takes up some of what is left.
     if (started.length > 0 && !isStillReady(engine, run, task)) continue;
-    const attempt = await startAttempt(engine, run, task, agent, run.options.model ?? task.spec.model);
+    const model = run.options.model ?? task.spec.model ?? engine.config.agent.named[agent]?.model ?? null;
+    const attempt = await startAttempt(engine, run, task, agent, model);
     if (attempt) started.push(attempt);
   }
   return started;

@@ -1,7 +1,7 @@
 /** Budgets: dispatch ends before a limit is passed, what runs is stopped with at most one turn over, and nothing is lost by it. */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { CLAUDE_VERSIONS, claudeBinary } from "../rig/claude-binary.ts";
 import { claudeRig } from "../rig/claude-rig.ts";
@@ -61,6 +61,24 @@ test("a run stops at its budget: what works is parked, what has not begun waits,
     { outcome: "done", cost_usd: 0.25 },
   ]);
   expect(rig.git("show", "owt/runs/r1:b.txt")).toBe("b");
+});
+
+test("what an agent spends while nobody carries its run is counted by the next owt, which stops it", async () => {
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+  const [go, on] = [rig.path("go"), rig.path("on")];
+  rig.write({ "docs/plans/a/epic-01-one.md": task("cost 0.6", `wait ${go}`, "cost 0.6", `touch ${on}`, "hang") });
+  rig.commit("plan");
+  const first = rig.start("run", "--yes", "--budget", "1");
+  const costOf = async () => (await rig.json<Status>("status")).runs[0]?.cost_usd;
+  await vi.waitUntil(async () => (await costOf()) === 0.6, { timeout: 60_000 });
+  first.child.kill("SIGKILL");
+  await first.ended;
+  writeFileSync(go, "");
+  await vi.waitUntil(() => existsSync(on), { timeout: 60_000 });
+  const next = await rig.owt("run", "--yes");
+  expect(next).toMatchObject({ code: 5 });
+  expect(next.stdout).toContain("waits for the budget: $1.20 of $1.00 for the run");
+  expect(await costOf()).toBe(1.2);
 });
 
 test("a task has a budget of its own, and the others go on", async () => {

@@ -115,6 +115,24 @@ describe.each(VERSIONS)("Claude Code $version", ({ version, whyNot }) => {
     },
   );
 
+  // A seed read these keys of its configuration and used neither.
+  test("the configured model and length of an answer are asked for, and the model is what is paid", async ({
+    skip,
+  }) => {
+    if (whyNot !== null) skip(whyNot);
+    const files = {
+      ".worktreerc": `[agent.claude]\nmodel = "claude-sonnet-4-5"\nmax_tokens = 4321\nallowed_tools = ["Bash(printf:*)"]\n`,
+    };
+    await using rig = await rigOf(version, { "site/E01": { task: works("one") } }, files);
+    const run = rig.owt("run", "--yes");
+    await run.exits(0);
+    const asked = rig.api.requests.map(({ model, maxTokens }) => [model, maxTokens]);
+    expect(asked).toEqual(Array.from({ length: 3 }, () => ["claude-sonnet-4-5", 4321]));
+    const report = await reportOf(rig);
+    expect(report.models).toMatchObject([{ model: "claude-sonnet-4-5", cost_basis: "reported" }]);
+    expect(report.cost_usd).toBeCloseTo(sum(rig.api.ledger), 6);
+  });
+
   test("after a kill -9 in the middle of an answer the cost is that of the whole ones, and says that it is at least so much", async ({
     skip,
   }) => {

@@ -42,6 +42,8 @@ type ApiRequest = {
   /** Claude's own name for the conversation. */
   session: string;
   model: string;
+  /** How long an answer may be, as the request wants it. */
+  maxTokens: number;
   messages: Message[];
 };
 
@@ -117,7 +119,7 @@ export async function startFakeApi(
   };
 }
 
-type RequestBody = { model: string; messages: Message[]; metadata?: { user_id?: string } };
+type RequestBody = { model: string; max_tokens: number; messages: Message[]; metadata?: { user_id?: string } };
 
 function readRequest(body: RequestBody): ApiRequest {
   const texts = body.messages.map((message) => (message.role === "user" ? textOf(message) : ""));
@@ -128,6 +130,7 @@ function readRequest(body: RequestBody): ApiRequest {
     turn: body.messages.slice(last + 1).filter((message) => message.role === "assistant").length,
     session: /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(sessionPart(body.metadata?.user_id ?? ""))?.[0] ?? "",
     model: body.model,
+    maxTokens: body.max_tokens,
     messages: body.messages,
   };
 }
