@@ -107,6 +107,13 @@ export function wantedParallel(options: WorkOptions): number | undefined {
   return options.sequential ? 1 : options.parallel;
 }
 
+/** Dollars, with or without their sign. */
+export function positiveUsd(text: string): number {
+  const value = Number(text.replace(/^\$/, ""));
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError("expected dollars, such as 5 or 2.50");
+  return value;
+}
+
 export function positiveInteger(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("expected a whole number above 0");

@@ -15,7 +15,8 @@ export type Outcome =
   | { kind: "transient"; reason: string }
   | { kind: "auth"; reason: string }
   | { kind: "billing"; reason: string }
-  | { kind: "budget"; reason: string }
+  /** A budget is used up; `until` in epoch milliseconds where it is that of a day. */
+  | { kind: "budget"; reason: string; until?: number | null }
   | { kind: "turns"; reason: string }
   | { kind: "timed_out"; afterMs: number }
   /** The checks stayed red; `output` is the tail of what they printed. */

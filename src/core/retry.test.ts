@@ -83,7 +83,21 @@ describe("each outcome has its consequence", () => {
     ],
     [
       { kind: "budget", reason: "spent" },
-      { do: "fail", reason: "budget: spent" },
+      {
+        do: "park",
+        park: { for: "budget", reason: "spent", until: null },
+        next: { kind: "resume", from: 7 },
+        notBefore: null,
+      },
+    ],
+    [
+      { kind: "budget", reason: "spent", until: NOW + 5 },
+      {
+        do: "park",
+        park: { for: "budget", reason: "spent", until: NOW + 5 },
+        next: { kind: "resume", from: 7 },
+        notBefore: NOW + 5,
+      },
     ],
     [
       { kind: "turns", reason: "50" },

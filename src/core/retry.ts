@@ -70,7 +70,10 @@ export function decideConsequence(
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "verify_failed":
       return { do: "fail", reason: reasonOf(outcome) };
-    case "budget":
+    case "budget": {
+      const until = outcome.until ?? null;
+      return { do: "park", park: { for: "budget", reason: outcome.reason, until }, next: repeat, notBefore: until };
+    }
     case "turns":
     case "aborted":
     case "ok":

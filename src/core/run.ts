@@ -1,6 +1,8 @@
 /** A run: one bounded execution of tasks, and the choices it was started with. */
 import type { AgentChoices } from "./choices.ts";
 
+import type { Budget } from "./budget.ts";
+
 export type RunState =
   /** Has work left, or waits for a person. */
   | "open"
@@ -21,6 +23,10 @@ export type RunOptions = {
   checkout: string;
   /** How its agents are to be run: what the plan says of all its tasks, and what the command line says. */
   choices: { plan: AgentChoices; flags: AgentChoices };
+  /** The limits in force. */
+  budget: Budget;
+  /** The limit that the command line set for the run, in dollars. */
+  budgetUsd: number | null;
 };
 
 export type Run = {

@@ -41,6 +41,8 @@ export type Park =
   | { for: "permission"; agent: string; tools: string[] }
   /** The agent's credential was refused or has no money left: every task of that agent is held. */
   | { for: "login"; agent: string; reason: string }
+  /** `until` is when the next day's budget begins; null: it has to be raised. */
+  | { for: "budget"; reason: string; until: number | null }
   | { for: "limit"; until: number | null }
   | { for: "retry"; reason: string };
 

@@ -7,13 +7,16 @@ import { OwtError } from "../core/errors.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import { agentGitEnv } from "../git/git.ts";
 import { readTail } from "../lib/tail.ts";
+import { setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
+import { enforceBudget, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { Meter, METER_MS } from "./meter.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
 import { choicesFor } from "./view.ts";
 import { verifyCommands } from "./task-steps.ts";
@@ -26,6 +29,7 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
   const { run, task, attempt } = carried;
   const dir = attemptDir(engine, attempt.id);
   const adopted = readLaunch(dir).kind !== "unclaimed";
+  warnOfDoubts(engine, carried);
   const turn = adopted ? null : composeOr(engine, carried);
   if (turn && "failed" in turn) {
     finish(engine, carried, { kind: "failed", reason: turn.failed });
@@ -90,6 +94,7 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
     model: attempt.model,
     maxTokens: choices.maxTokens ?? null,
     permissionMode: choices.permissionMode ?? "acceptEdits",
+    budgetUsd: readLeft(engine, { run, task, attempt }),
     allowedTools: allowedTools(choices.allowedTools ?? [], verify),
     extraArgs: choices.extraArgs ?? [],
   };
@@ -121,11 +126,13 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   const left = Math.min(run.options.timeoutMs, Math.max(0, attempt.startedAt + run.options.timeoutMs - engine.now()));
   const timer = setTimeout(() => stop("timed_out"), Math.min(left, 2 ** 31 - 1));
   if (attempt.stop) stop(attempt.stop);
+  const metering = meter(engine, carried);
   try {
     await waitForEnd(dir, launched ? { launched } : {});
     await (stopping ?? Promise.resolve());
   } finally {
     clearTimeout(timer);
+    clearInterval(metering);
     engine.live.delete(attempt.id);
     ownChildren.delete(attempt.id);
   }
@@ -138,6 +145,17 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     moveOn(engine, carried, "collect");
   }
   return "on";
+}
+
+/** Writes down what the agent has used as it goes on, so that whoever looks sees it and a budget can hold. */
+function meter(engine: Engine, { run, attempt }: Carried): NodeJS.Timeout {
+  const meter = new Meter(engine, attempt);
+  return setInterval(() => {
+    const usage = meter.look();
+    if (usage === null) return;
+    setUsage(engine.store, attempt.id, usage);
+    enforceBudget(engine, run.id);
+  }, METER_MS);
 }
 
 function requestStopOnce(engine: Engine, { attempt }: Carried, cause: StopCause): void {

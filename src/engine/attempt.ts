@@ -82,7 +82,8 @@ export async function carryAttempt(engine: Engine, id: number): Promise<void> {
     const carried = readCarried(engine, id);
     if (!carried) return;
     const { attempt, task } = carried;
-    if (attempt.stop && STOPPABLE.has(attempt.phase)) {
+    // Checks cost nothing: what a budget stopped was its agent.
+    if (attempt.stop && attempt.stop !== "budget" && STOPPABLE.has(attempt.phase)) {
       finish(engine, carried, attempt.stop === "aborted" ? { kind: "aborted" } : { kind: "stopped" });
       continue;
     }

@@ -11,6 +11,7 @@ import { nearest, slug } from "../core/names.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Prompts } from "../core/prompt.ts";
 import type { StopCause } from "../core/attempt.ts";
+import type { Prices } from "../core/prices.ts";
 import { readIdentity } from "../git/commit.ts";
 import type { Identity } from "../git/git.ts";
 import { openRepo, type Repo } from "../git/repo.ts";
@@ -23,6 +24,8 @@ export type Engine = {
   store: Store;
   config: Config;
   layers: Layer[];
+  /** What models cost, for agents that do not say. */
+  prices: Prices;
   /** How owt calls itself, as an argument array. */
   owtCommand: string[];
   env: NodeJS.ProcessEnv;
@@ -61,7 +64,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   const repo = await openRepo(options.cwd);
   const identity = readIdentity(repo);
   identity.catch(() => {});
-  const { config, layers } = loadConfig(repo.here, {
+  const { config, layers, prices } = loadConfig(repo.here, {
     env: options.env,
     ...(options.flags ? { flags: options.flags } : {}),
     ...(options.configFile ? { file: resolve(options.cwd, options.configFile) } : {}),
@@ -71,6 +74,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     store: openStore(repo.commonDir),
     config,
     layers,
+    prices,
     owtCommand: options.owtCommand,
     env: options.env,
     launchMode: await launchMode,
@@ -127,6 +131,7 @@ export function findAgent(engine: Pick<Engine, "config" | "owtCommand" | "repo" 
         name,
         command: command.length > 0 ? command : ["claude"],
         ...(configDir ? { configDir } : {}),
+        ...(settings.max_tokens === undefined ? {} : { maxTokens: settings.max_tokens }),
       });
     }
     case "command":

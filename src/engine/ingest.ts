@@ -1,6 +1,7 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
 import { type AgentChoices, layChoices } from "../core/choices.ts";
 import { accessSync, constants } from "node:fs";
+import { budgetFrom } from "../core/budget.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Run, RunOptions } from "../core/run.ts";
@@ -15,6 +16,7 @@ import { readTasks } from "../store/tasks.ts";
 import { ensureFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { programOf } from "../agents/agent.ts";
+import { setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
@@ -93,7 +95,13 @@ function hasWork(engine: Engine, run: Run): boolean {
 }
 
 /** What the command line sets for a run; absent means: plan, then configuration. */
-export type RunFlags = { agent?: string; choices: AgentChoices; maxParallel?: number; again: boolean };
+export type RunFlags = {
+  agent?: string;
+  choices: AgentChoices;
+  maxParallel?: number;
+  budgetUsd?: number;
+  again: boolean;
+};
 
 /** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do. */
 export async function ingest(
@@ -109,6 +117,7 @@ export async function ingest(
     const changed = withFlags(going.options, flags);
     await checkAgents(engine, work, changed);
     goOn(engine, going, work, { ...changed, verify: options.verify });
+    setBudget(engine, going.id, flags.budgetUsd ?? null);
     return { run: going, isNew: false };
   }
   if (work.chosen.length === 0) return null;
@@ -145,6 +154,8 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     retries: run.retries,
     checkout: engine.repo.here,
     choices: { plan: settings.choices ?? {}, flags: flags.choices },
+    budget: budgetFrom(engine.layers, flags.budgetUsd ?? null),
+    budgetUsd: flags.budgetUsd ?? null,
   };
 }
 

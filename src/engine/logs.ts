@@ -2,6 +2,7 @@
 import { existsSync, watch } from "node:fs";
 import { join } from "node:path";
 import type { AgentEvent } from "../agents/agent.ts";
+import { addUsages } from "../core/cost.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import { readLines } from "../lib/lines.ts";
@@ -69,8 +70,12 @@ function renderEvent(event: AgentEvent): string[] {
       return [`✗ ${event.text}`];
     case "retrying":
       return [`↻ ${event.text}`];
+    case "session":
+    case "answer":
+    case "used":
+      return [];
     case "result": {
-      const cost = event.result.usage?.costUsd ?? null;
+      const cost = event.result.usage && addUsages([{ models: event.result.usage, missing: null }]).usd;
       return [
         `= ${event.result.isError ? "ended with an error: " : ""}${event.result.text}${cost === null ? "" : ` ($${cost.toFixed(3)})`}`,
       ];

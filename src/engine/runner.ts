@@ -16,6 +16,7 @@ import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
+import { dayEnds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { pruneAttempts } from "./prune.ts";
 import { leaveHome, removeIntegrationWorktree } from "./tidy.ts";
@@ -179,16 +180,19 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
   const started: Attempt[] = [];
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
-    const attempt = await startAttempt(
-      engine,
-      run,
-      task,
-      agentFor(engine, run, task),
-      choicesFor(engine, run, task, agentFor(engine, run, task)).model ?? null,
-    );
+    // Each start takes up some of what is left.
+    if (started.length > 0 && !isStillReady(engine, run, task)) continue;
+    const agent = agentFor(engine, run, task);
+    const model = choicesFor(engine, run, task, agent).model ?? null;
+    const attempt = await startAttempt(engine, run, task, agent, model);
     if (attempt) started.push(attempt);
   }
   return started;
+}
+
+/** Whether a task may still start, now that others have. */
+function isStillReady(engine: Engine, run: Run, task: Task): boolean {
+  return viewRun(engine, run).some((view) => view.task.id === task.id && view.standing === "ready");
 }
 
 function toReady(tasks: Task[], ready: Task[]): ReadyTask[] {
@@ -238,7 +242,8 @@ function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Atte
 function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
   const now = engine.now();
-  const times = waiting.map((task) => task.notBefore!).filter((at) => at > now);
+  const days = seen.runs.filter((run) => run.options.budget.dayUsd !== null).map(() => dayEnds(engine));
+  const times = [...waiting.map((task) => task.notBefore!), ...days].filter((at) => at > now);
   return times.length === 0 ? null : Math.min(...times) - now;
 }
 

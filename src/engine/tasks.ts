@@ -11,6 +11,7 @@ import { answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun, reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
+import { budgetCommand } from "./budget.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { choicesFor } from "./view.ts";
 import { adHocTask, readPlannedIds } from "./work.ts";
@@ -44,8 +45,10 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
   });
 }
 
-/** The command that answers a waiting task, naming its run where a later one has a task of the same key. */
+/** The command that answers a waiting task, or raises the budget it waits for, naming its run where a later one has a task of the same key. */
 export function commandFor(engine: Engine, task: Task): string {
+  if (task.state === "pending" && (task.park === null || task.park.for === "budget"))
+    return budgetCommand(engine, task);
   const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
   const run = readRun(engine.store, task.run);
   const permit = run ? permitFor(engine, run, task) : undefined;
@@ -190,7 +193,11 @@ function retry(engine: Engine, task: Task): string[] {
 function restart(engine: Engine, task: Task): void {
   const now = engine.now();
   // A task that only lacked a login or a permission goes on in its conversation; any other starts anew.
-  const goesOn = task.park?.for === "login" || task.park?.for === "permission" || task.park?.for === "limit";
+  const goesOn =
+    task.park?.for === "login" ||
+    task.park?.for === "permission" ||
+    task.park?.for === "limit" ||
+    task.park?.for === "budget";
   const next: NextStart = goesOn ? task.next : { kind: "fresh" };
   // What was kept of earlier tries, to be looked at or worked on, is saved and cleared away.
   if (next.kind === "fresh") tidyAgain(engine.store, task.id);

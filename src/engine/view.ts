@@ -4,6 +4,7 @@ import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { type TaskView, viewTasks } from "../core/view.ts";
 import { readTasks } from "../store/tasks.ts";
+import { readHolds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 
 /** The agent that a task is given to: the run's choice, else the plan's, else the configuration's. */
@@ -24,5 +25,5 @@ export function viewRun(
   run: Run,
   tasks: readonly Task[] = readTasks(engine.store, run.id),
 ): TaskView[] {
-  return viewTasks(tasks, (task) => agentFor(engine, run, task), engine.now());
+  return viewTasks(tasks, (task) => agentFor(engine, run, task), engine.now(), readHolds(engine, run));
 }

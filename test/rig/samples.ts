@@ -1,5 +1,6 @@
 /** Sound tasks, attempts and runs as data, of which a test changes what it is about. */
 import type { Attempt } from "../../src/core/attempt.ts";
+import { NO_BUDGET } from "../../src/core/budget.ts";
 import type { PlannedTask } from "../../src/core/plan.ts";
 import type { Run, RunOptions } from "../../src/core/run.ts";
 import type { Task } from "../../src/core/task.ts";
@@ -94,6 +95,8 @@ export const SAMPLE_OPTIONS: RunOptions = {
   retries: 2,
   checkout: "/repo",
   choices: { plan: {}, flags: {} },
+  budget: NO_BUDGET,
+  budgetUsd: null,
 };
 
 export function sampleRun(change: Partial<Run> = {}): Run {

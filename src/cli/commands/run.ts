@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../../engine/approvals.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -9,9 +9,16 @@ import { followRun } from "../follow.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
 import { count, previewOf, renderPreview } from "../preview.ts";
-import { addWorkOptions, chosenOnTheLine, toRequest, wantedParallel, type WorkOptions } from "../work-options.ts";
+import {
+  addWorkOptions,
+  chosenOnTheLine,
+  positiveUsd,
+  toRequest,
+  wantedParallel,
+  type WorkOptions,
+} from "../work-options.ts";
 
-type RunCommandOptions = WorkOptions & { yes?: boolean; dryRun?: boolean };
+type RunCommandOptions = WorkOptions & { yes?: boolean; dryRun?: boolean; budget?: number };
 
 export function runCommand(program: Command, io: Io): void {
   const command = program
@@ -19,6 +26,7 @@ export function runCommand(program: Command, io: Io): void {
     .description("run a plan, a task or a text, and bring the work home");
   addWorkOptions(command)
     .option("-y, --yes", "do not ask before starting (never approves commands)")
+    .addOption(new Option("--budget <usd>", "what the run may cost, in dollars; then it waits").argParser(positiveUsd))
     .option("--dry-run", "show what would run and stop")
     .action(async (words: string[], options: RunCommandOptions) => {
       const { request, configFile } = toRequest(io, words, options);
@@ -65,6 +73,7 @@ function toFlags(options: RunCommandOptions): RunFlags {
     ...(options.agent === undefined ? {} : { agent: options.agent }),
     choices: chosenOnTheLine(options),
     ...(maxParallel === undefined ? {} : { maxParallel }),
+    ...(options.budget === undefined ? {} : { budgetUsd: options.budget }),
     again: options.again ?? false,
   };
 }
