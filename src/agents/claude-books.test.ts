@@ -176,7 +176,8 @@ const count = fc.integer({ min: 0, max: 200_000 });
 const tokens = fc.record({ input: count, output: count, cacheRead: count, cacheWrite5m: count, cacheWrite1h: count });
 const spoken = fc.record({ tokens, blocks: fc.integer({ min: 1, max: 4 }), isSubagent: fc.boolean() });
 
-describe("any turn", () => {
+// Each run writes and reads files; a machine under load takes its time.
+describe("any turn", { timeout: 180_000 }, () => {
   test("that was killed costs exactly its whole answers, and says when one was cut", () => {
     fc.assert(
       fc.property(

@@ -281,8 +281,14 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
       { exitCode: 1, stderrTail: "Error: Session ID is already in use." },
       { kind: "failed", reason: "Error: Session ID is already in use." },
     ],
-    ["no result, but last words", [says("I stop here.")], { exitCode: 0 }, { kind: "failed", reason: "I stop here." }],
-    ["no result and no word", [], { exitCode: 143 }, { kind: "failed", reason: "claude ended with 143 and no result" }],
+    ["no result, but last words", [says("I stop here.")], { exitCode: 0 }, { kind: "lost" }],
+    ["no result and no word, ended by a signal", [], { exitCode: 143 }, { kind: "lost" }],
+    [
+      "no result and no word, refused to start",
+      [],
+      { exitCode: 1 },
+      { kind: "failed", reason: "claude ended with 1 and no result" },
+    ],
     [
       "an error without any words",
       [result({ is_error: true, subtype: undefined, result: undefined, terminal_reason: undefined })],

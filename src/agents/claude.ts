@@ -211,7 +211,9 @@ function judge(evidence: Evidence): Outcome {
 }
 
 function judgeWithoutResult(evidence: Evidence): Outcome {
-  if (evidence.exitCode === null) return { kind: "lost" };
+  // Without a result it was ended from outside (a signal, an exit that says nothing) or refused to start, which it says in words.
+  const wasRefused = evidence.exitCode !== null && evidence.exitCode > 0 && evidence.exitCode < 128;
+  if (!wasRefused) return { kind: "lost" };
   const said = evidence.stderrTail || evidence.lastSaid || `claude ended with ${evidence.exitCode} and no result`;
   return { kind: "failed", reason: lastLines(said, 5) };
 }

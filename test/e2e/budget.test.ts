@@ -97,13 +97,18 @@ test("a task has a budget of its own, and the others go on", async () => {
 });
 
 test("tokens have a budget too; what nobody can count is said once, aloud", async () => {
-  await using rig = Rig.create({
-    "docs/plans/a/epic-01-much.md": task("tokens claude-opus-5-5 900 100", "hang"),
+  await using rig = Rig.create({ "README.md": "" });
+  // The two mute ones have begun before the first uses anything.
+  const begun = ["b", "c"].map((name) => `wait ${rig.path(`home/${name}`)}`);
+  rig.write({
+    "docs/plans/a/epic-01-much.md": task(...begun, "tokens claude-opus-5-5 900 100", "hang"),
     "docs/plans/b/epic-01-mute.md": "---\nagent: mute\n---\n# Mute\n\nSay nothing.\n",
     "docs/plans/c/epic-01-mute.md": "---\nagent: mute\n---\n# Mute too\n\nSay nothing.\n",
     ".worktreerc": `${DEMO}[agent.mute]\ncommand = ["sh", "mute.sh"]\n[budget]\ntokens = 1000\nrun_usd = 50\n`,
-    "mute.sh": 'cat >/dev/null; echo "$OWT_TASK" >"$(basename "$(dirname "$OWT_TASK")").txt"\n',
+    "mute.sh": 'cat >/dev/null; name=$(dirname "$OWT_TASK"); echo x >"$name.txt"; echo x >"$HOME/$name"\n',
   });
+  rig.commit("plan");
+  rig.ok("config", "approve", "--yes");
   const run = await rig.owt("run", "--yes");
   expect(run).toMatchObject({ code: 5 });
   expect(run.stdout).toContain("OWT_BUDGET_TOKENS=2000 owt resume r1");

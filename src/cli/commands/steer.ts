@@ -100,7 +100,8 @@ function waitingIn(views: TaskView[]): TaskView[] {
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
   const parked = forBudget.filter((view) => view.task.park !== null);
   const told = new Set(parked.length > 0 ? parked : forBudget.slice(0, 1));
-  return views.filter((view) => view.standing === "waits-for-person" || told.has(view));
+  const waits = new Set(["waits-for-person", "failed"]);
+  return views.filter((view) => waits.has(view.standing) || told.has(view));
 }
 
 function showInbox(io: Io, engine: Engine, options: JsonOption): void {
