@@ -41,6 +41,8 @@ export type Engine = {
   identity: Identity;
   /** Attempts whose worktree was seen to hold nothing beside their commit, and when (epoch ms). */
   seenClean: Map<number, { head: string; at: number }>;
+  /** Merges that were made to be checked and were red. */
+  redMerges: Set<string>;
   /** The prompt templates in force, once they were read and checked. */
   prompts: Prompts | null;
   /** One integration at a time in each run. */
@@ -84,6 +86,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     identity: await identity,
     live: new Map(),
     seenClean: new Map(),
+    redMerges: new Set(),
     prompts: null,
     queues: new Map(),
   };

@@ -71,6 +71,7 @@ async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult>
     const verdict = await verifyCandidate(engine, carried, candidate, commands);
     if (verdict.kind === "interrupted") return "leave";
     if (verdict.kind === "red") {
+      engine.redMerges.add(candidate);
       verifyFailed(engine, carried, verdict, tip);
       return "on";
     }

@@ -178,12 +178,18 @@ async function checkTip(engine: Engine, run: Run, commit: string): Promise<void>
       if (result.code !== 0) throw red(run, command, result.output);
     }
   } finally {
+    // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
+    const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
+    if (tip && tip !== commit) {
+      engine.redMerges.add(commit);
+      await standAt(engine, run.id, tip);
+    }
     await removeIntegrationWorktree(engine, run.id);
   }
 }
 
 function red(run: Run, command: string, output: string): OwtError {
   return new OwtError("needs-person", `what would land on ${run.target} fails: ${command}\n${output}`.trimEnd(), {
-    hint: `mend it on a branch of ${run.branch}, or run a task that does; then: owt land ${run.id}`,
+    hint: `mend it on a branch of ${run.branch}, or run a task that does; then: owt land`,
   });
 }

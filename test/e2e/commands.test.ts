@@ -52,6 +52,8 @@ describe("land", () => {
     expect(ran.code).toBe(4);
     expect(ran.stderr).toContain("test ! -f broken");
     expect(rig.git("rev-parse", "main")).toBe(before);
+    // The merge that nobody wants is nothing to bring back.
+    expect((await rig.json<{ rescues: unknown[] }>("restore")).rescues).toEqual([]);
   });
 });
 
