@@ -21,8 +21,8 @@ import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
 
-/** Where a run begins. `note` says aloud what it builds on. */
-export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null };
+/** Where a run begins. `note` says aloud what it builds on; `seen` is how the runs stood when that was worked out. */
+export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null; seen: string };
 
 const REMOTE = "origin";
 
@@ -40,7 +40,9 @@ export async function findBase(engine: Engine, wantedTarget: string | undefined,
       hint: `create it (git branch ${target}), or name another: [run] target in .worktreerc, base_branch in the feature list`,
     });
   }
-  const plain = await newestTarget(engine, target, tip);
+  // Before anything else is read, so that whatever happens while it is read is noticed.
+  const seen = standingOfRuns(engine);
+  const plain = { ...(await newestTarget(engine, target, tip)), seen };
   const unlanded = fromTarget
     ? undefined
     : readRuns(engine.store, "ended").findLast(
@@ -51,8 +53,8 @@ export async function findBase(engine: Engine, wantedTarget: string | undefined,
 }
 
 /** The target's tip; with `[run] fetch` that of its remote, where the local branch is merely behind. */
-async function newestTarget(engine: Engine, target: string, tip: string): Promise<Base> {
-  const local: Base = { target, commit: tip, buildsOn: null, note: null };
+async function newestTarget(engine: Engine, target: string, tip: string): Promise<Omit<Base, "seen">> {
+  const local = { target, commit: tip, buildsOn: null, note: null };
   if (!engine.config.run.fetch) return local;
   const fetched = await fetchOnce(engine.repo, REMOTE);
   if (!fetched.fetched)
@@ -103,13 +105,21 @@ export type RunFlags = {
   again: boolean;
 };
 
-/** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do. */
+/** Which runs there are and which of them are open: what a base and the tasks that count as done were worked out from. */
+function standingOfRuns(engine: Engine): string {
+  return readRuns(engine.store)
+    .map((run) => `${run.id} ${run.state} ${run.landedAt}`)
+    .join("\n");
+}
+
+/** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do;
+ *  `moved` when a run came, ended or landed since the work was prepared: prepare it again, for what is done may be more now. */
 export async function ingest(
   engine: Engine,
   work: Work,
   base: Base,
   flags: RunFlags,
-): Promise<{ run: Run; isNew: boolean } | null> {
+): Promise<{ run: Run; isNew: boolean } | "moved" | null> {
   const options = runOptions(engine, work, flags);
   if (work.chosen.length > 0) checkHome(engine);
   const going = flags.again ? undefined : findGoing(engine, work, base);
@@ -128,6 +138,7 @@ export async function ingest(
     // Asked again inside the transaction: the same command, given twice at once, is one run.
     const meanwhile = flags.again ? undefined : findGoing(engine, work, base);
     if (meanwhile) return { run: meanwhile, isNew: false };
+    if (standingOfRuns(engine) !== base.seen) return "moved";
     const run = createRun(
       engine.store,
       engine.now(),

@@ -515,3 +515,16 @@ test("a task that ended with words instead of work is in the inbox with them, an
   expect(rig.show("owt/runs/r1", "b.txt")).toBe("b");
   expect((await rig.owt("inbox")).stdout).toContain("nothing waits");
 });
+
+test("what another run finished while a person was asked is not done twice", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"'),
+  });
+  const asked = rig.startOnTerminal("run");
+  await asked.says("run 1 task?");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  asked.child.stdin!.write("y\n");
+  expect((await asked.ended).stdout).toContain("nothing to do");
+  expect(rig.git("for-each-ref", "--format=%(refname:short)", "refs/heads/owt/runs")).toBe("owt/runs/r1");
+});

@@ -51,7 +51,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
     );
     approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
     const started = await ingest(engine, work, base, { again: false, choices: {} });
-    if (!started) throw new OwtError("internal", "the demo has nothing to do");
+    if (!started || started === "moved") throw new OwtError("internal", "the demo has nothing to do");
     await carryWithAnswers(io, engine, started.run.id);
     const report = readReport(engine, started.run.id);
     const views = viewRun(engine, started.run);

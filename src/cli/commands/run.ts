@@ -33,7 +33,8 @@ export function runCommand(program: Command, io: Io): void {
       await withEngine(
         io,
         async (engine) => {
-          const { work, base } = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
+          const prepare = () => prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
+          let { work, base } = await prepare();
           const flags = toFlags(options);
           const preview = previewOf(
             work,
@@ -49,7 +50,11 @@ export function runCommand(program: Command, io: Io): void {
           const goesOn = !flags.again && findGoing(engine, work, base) !== undefined;
           if (!options.yes && !goesOn && work.chosen.length > 0)
             await askToStart(io, renderPreview(preview), work.chosen.length);
-          const started = await ingest(engine, work, base, flags);
+          let started = await ingest(engine, work, base, flags);
+          while (started === "moved") {
+            ({ work, base } = await prepare());
+            started = await ingest(engine, work, base, flags);
+          }
           if (!started) {
             answer(io, options, { run: null, tasks: [] }, nothingToDo(work));
             return;
