@@ -25,6 +25,8 @@ import { ownerMark } from "./owner.ts";
 import { type RemoveOptions, removeWorktree, sweepTrash } from "./remove.ts";
 import { dropRescue, listRescues, rescueRef } from "./rescue.ts";
 import { restoreRescue } from "./restore.ts";
+import { openTrash } from "./trash.ts";
+import { withdrawEntry } from "./withdraw.ts";
 import { createWorktree } from "./worktree.ts";
 
 type Task = Scratch & { wt: string; base: Oid; gitDir: string };
@@ -324,20 +326,29 @@ test("a removal killed between its steps is finished by the next, and its trash 
   expect(readFileSync(join(at.top, "outside/keep.txt"), "utf8")).toBe("keep");
 });
 
-test("git's entry goes from git's sight first, whole, and only then away: a command that has seen it finds all of it", async () => {
+test("git's entry goes from git's sight first, and stays whole for commands that have seen it", async () => {
   await using at = await task();
   const removed = await removeWorktree(at.repo, at.wt, PLAIN);
-  if (!removed.removed) throw new Error("not removed");
+  // Looked at before anything else can happen: what is left goes soon.
   const left = readdirSync(at.gitDir);
   expect(left).toEqual(expect.arrayContaining(["HEAD", "commondir", "locked"]));
   expect(left).not.toContain("gitdir");
+  if (removed.removed) await removed.emptied;
+  expect(existsSync(at.gitDir)).toBe(false);
+});
+
+test("an entry out of sight is nobody's worktree, holds no branch, and is left to whom takes it away", async () => {
+  await using at = await task();
+  const bin = await openTrash(at.repo.commonDir);
+  const entry = await withdrawEntry(bin, at.gitDir);
+  const left = readdirSync(at.gitDir);
   expect(runGit(at.root, "worktree", "list").split("\n")).toHaveLength(1);
   expect(await checkedOutWhere(at.repo, "task")).toBeNull();
   runGit(at.root, "worktree", "prune");
   expect(await sweepTrash(at.repo)).toBe(0);
   expect(readdirSync(at.gitDir)).toEqual(left);
-  await removed.emptied;
-  expect(existsSync(at.gitDir)).toBe(false);
+  await entry.taken();
+  expect(readdirSync(bin)).toEqual(["admin"]);
 });
 
 test("an entry whose taking away was killed half-way is cleared by the next sweep", async () => {
