@@ -74,8 +74,8 @@ function followUp(next: FollowUp, context: PromptContext): string {
     case "repair":
       return parts([
         "# owt: repair",
-        `The work was checked with \`${next.command}\`, and the check failed. This is the end of its output:`,
-        `<output>\n${next.output}\n</output>`,
+        `The work was checked with \`${next.command}\`, and the check failed. ${next.output.trim() === "" ? "It printed nothing." : "This is the end of its output:"}`,
+        next.output.trim() === "" ? "" : `<output>\n${next.output}\n</output>`,
         "Find the cause and mend it in this worktree, then commit. Do not weaken the check.",
       ]);
     case "conflict":

@@ -60,7 +60,7 @@ export function decideConsequence(
     case "nothing_done":
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "verify_failed":
-      return { do: "fail", reason: `${describeOutcome(outcome)}\n${tailOf(outcome.output)}` };
+      return { do: "fail", reason: `${describeOutcome(outcome)}\n${tailOf(outcome.output)}`.trimEnd() };
     case "budget":
     case "turns":
     case "aborted":

@@ -49,7 +49,7 @@ export function renderLine(engine: Engine, attempt: Attempt, line: string): stri
 export function renderChecks(engine: Engine, attempt: Attempt): string[] {
   const outcome = readAttempt(engine.store, attempt.id)?.outcome;
   return outcome?.kind === "verify_failed"
-    ? [`✗ verify failed: ${outcome.command}`, ...outcome.output.split("\n")]
+    ? [`✗ verify failed: ${outcome.command}`, ...(outcome.output.trim() === "" ? [] : outcome.output.split("\n"))]
     : [];
 }
 

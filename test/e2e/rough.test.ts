@@ -81,6 +81,17 @@ test("what the failing check printed stands at the end, in show and in logs", as
   expect((await rig.owt("logs", "one/E01")).stdout).toContain("THE REASON");
 });
 
+test("a failing check that printed nothing leaves no empty line behind its name", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "exit 3"\nverify_attempts = 0\n`,
+    "docs/plans/one/epic-01-a.md": task({}, "", "The text."),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stdout).toMatch(/one\/E01 failed: verify failed: exit 3\n {2}↳/);
+  expect((await rig.owt("task", "show", "one/E01")).stdout).toMatch(/verify failed: exit 3\n {2}\S+\n {2}\S+\n\n\S/);
+  expect((await rig.owt("logs", "one/E01")).stdout).toMatch(/✗ verify failed: exit 3\n$/);
+});
+
 test("a retry takes the text and the checks that the plan has now, once they are approved", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify_attempts = 0\n`,
