@@ -12,7 +12,7 @@ import { statusCommands } from "./commands/status.ts";
 import { steerCommands } from "./commands/steer.ts";
 import { taskCommands } from "./commands/task.ts";
 import type { Io } from "./io.ts";
-import { painter } from "./text.ts";
+import { painter, printable } from "./text.ts";
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
 const READ_ONLY = new Set(["plan", "status", "report", "logs", "inbox", "doctor", "list", "show", "help"]);
@@ -93,8 +93,8 @@ function report(io: Io, error: unknown): number {
   if (error instanceof OwtError) {
     // What a person asked for with Ctrl-C is no failure.
     const mark = error.code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
-    io.stderr.write(`${mark} ${error.message}\n`);
-    if (error.hint) io.stderr.write(`  ${paint("dim", "↳")} ${error.hint}\n`);
+    io.stderr.write(`${mark} ${printable(error.message)}\n`);
+    if (error.hint) io.stderr.write(`  ${paint("dim", "↳")} ${printable(error.hint)}\n`);
     return error.exitCode;
   }
   io.stderr.write(

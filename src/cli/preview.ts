@@ -95,18 +95,18 @@ export function renderPreview(preview: Preview): string {
   preview.waves.forEach((ids, index) => lines.push(...renderWave(preview, ids, index)));
   if (preview.critical_path.length > 1) lines.push("", `critical path: ${preview.critical_path.join(" → ")}`);
   if (done.length > 0)
-    lines.push("", "done:", ...done.map((task) => `  ${task.id}  ${printable(task.title)}  (${task.why})`));
+    lines.push("", "done:", ...done.map((task) => `  ${task.id}  ${printable(`${task.title}  (${task.why})`)}`));
   if (preview.ignored.length > 0)
     lines.push(
       "",
       `not tasks (${preview.ignored.length}):`,
-      ...preview.ignored.map(({ file, reason }) => `  ${file}  ${reason}`),
+      ...preview.ignored.map(({ file, reason }) => printable(`  ${file}  ${reason}`)),
     );
   if (preview.warnings.length > 0)
     lines.push(
       "",
       "warnings:",
-      ...preview.warnings.map((each) => `  ${each.file}:${each.line} ${each.message} (${each.hint})`),
+      ...preview.warnings.map((each) => printable(`  ${each.file}:${each.line} ${each.message} (${each.hint})`)),
     );
   return `${lines.join("\n")}\n`;
 }

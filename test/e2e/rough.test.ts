@@ -92,6 +92,25 @@ test("a failing check that printed nothing leaves no empty line behind its name"
   expect((await rig.owt("logs", "one/E01")).stdout).toMatch(/✗ verify failed: exit 3\n$/);
 });
 
+test("a text that would turn the line around is shown as it is, whoever wrote it", async () => {
+  const evil = "a\u202Eb";
+  await using rig = Rig.create(
+    {
+      ".worktreerc": `${demoConfig}[run]\nverify = "true # ${evil}"\n`,
+      "docs/plans/one/epic-01-a.md": task({ title: evil }, `say "${evil}"\nask "${evil}?"`),
+    },
+    { approve: false },
+  );
+  const said = [await rig.owt("config", "approve", "--yes"), await rig.owt("plan"), await rig.owt("run", "--yes")];
+  said.push(await rig.owt("inbox"), await rig.owt("logs", "one/E01"), await rig.owt("task", "show", "one/E01"));
+  rig.write({ "docs/plans/one/epic-01-a.md": task({ branch: evil }, "") });
+  said.push(await rig.owt("plan"));
+  for (const { stdout, stderr } of said) {
+    expect(stdout + stderr).not.toContain("\u202E");
+    expect(stdout + stderr).toContain("a\\u202Eb");
+  }
+});
+
 test("a retry takes the text and the checks that the plan has now, once they are approved", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify_attempts = 0\n`,
