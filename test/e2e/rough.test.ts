@@ -402,6 +402,37 @@ test("a refusal is an answer for programs too", async () => {
   expect(ran.stderr).toContain("r9");
 });
 
+test.each([
+  [["run", "--bogus", "--json"], "--bogus"],
+  [["run", "--count", "0", "--json"], "whole number above 0"],
+  [["run", "--count", "--json"], "--json"],
+  [["frobnicate", "--json"], "frobnicate"],
+  [["statsu", "--json"], "statsu", "did you mean status"],
+  [["task", "create", "--json"], "text"],
+  [["task", "list", "one", "two", "--json"], "too many"],
+  [["task", "create", "x y", "--priority", "soon", "--json"], "soon"],
+  [["--json"], "--json"],
+  [["task", "--json"], "--json"],
+])("a command line that is wrong is refused for programs too: owt %j", async (words, says, hint = "owt") => {
+  await using rig = Rig.create({});
+  const ran = await rig.owt(...words);
+  expect(ran.code).toBe(2);
+  const { schema, error } = JSON.parse(ran.stdout) as { schema: number; error: Record<string, string> };
+  expect({ schema, ...error }).toMatchObject({ schema: 1, code: "usage", exit_code: 2 });
+  expect(error["message"]).toContain(says);
+  expect(error["message"]).not.toMatch(/^error|\n/);
+  expect(error["hint"]?.toLowerCase()).toContain(hint);
+  expect(ran.stderr).toContain(says);
+});
+
+test("help and version are no refusals", async () => {
+  await using rig = Rig.create({});
+  for (const words of [["--help"], ["--version"], ["run", "--help", "--json"], ["help", "run"]]) {
+    const ran = await rig.owt(...words);
+    expect([ran.code, ran.stdout.startsWith("{"), ran.stdout === ""]).toEqual([0, false, false]);
+  }
+});
+
 test("a damaged file of approvals and a store that is not there are said in words", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "true"\n`,
