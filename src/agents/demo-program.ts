@@ -1,10 +1,11 @@
 /** The program behind the demo agent. Started as `owt __demo-agent STATE_DIR SESSION start|resume` in a task's worktree.
  *  It keeps its conversation in STATE_DIR, so that a resume goes on where the last turn stopped. */
 import { spawn, spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { parseDuration } from "../lib/duration.ts";
+import { ensureFolder } from "../system/files.ts";
 import { type DemoScript, type Occasion, parseDemoScript, type Step } from "./demo-steps.ts";
 
 type Conversation = {
@@ -84,7 +85,7 @@ function readConversation(file: string): Conversation {
 }
 
 function saveConversation(file: string, talk: Conversation): void {
-  mkdirSync(dirname(file), { recursive: true });
+  ensureFolder(dirname(file));
   writeFileSync(`${file}.tmp`, JSON.stringify(talk));
   renameSync(`${file}.tmp`, file);
 }
@@ -166,7 +167,7 @@ function ending(verb: string, said: string): TurnEnd {
 }
 
 function put(path: string, write: () => void): void {
-  mkdirSync(dirname(path), { recursive: true });
+  ensureFolder(dirname(path));
   write();
   tell({ kind: "do", name: "write", detail: path });
 }

@@ -1,5 +1,4 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
-import { accessSync, constants } from "node:fs";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Run, RunOptions } from "../core/run.ts";
@@ -11,7 +10,7 @@ import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
 import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
-import { ensureFolder } from "../system/files.ts";
+import { ensureNamedFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { changesOf, followPlan } from "./refresh.ts";
@@ -184,17 +183,8 @@ function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): void {
 
 /** The folder that the worktrees are to stand in can be made, before anything starts. */
 function checkHome(engine: Engine): void {
-  const home = worktreeHome(engine);
-  try {
-    ensureFolder(home);
-    accessSync(home, constants.W_OK);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new OwtError("environment", `worktrees cannot be made in ${home}: ${why}`, {
-      hint: "name another folder: [run] worktree_directory in .worktreerc",
-      cause,
-    });
-  }
+  const hint = "name another folder: [run] worktree_directory in .worktreerc";
+  ensureNamedFolder(worktreeHome(engine), "worktrees cannot be made", hint);
 }
 
 /** Every agent that the work asks for exists, before anything starts. */

@@ -81,6 +81,33 @@ test("what the failing check printed stands at the end, in show and in logs", as
   expect((await rig.owt("logs", "one/E01")).stdout).toContain("THE REASON");
 });
 
+test.skipIf(!existsSync("/proc/self"))(
+  "a folder that cannot be made is refused at once, whoever named it",
+  async () => {
+    await using rig = Rig.create({
+      ".worktreerc": `${demoConfig}[run]\nverify = "true"\n`,
+      "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"\nfail "no"'),
+    });
+    await rig.owt("run", "--yes");
+    const { rescues } = await rig.json<{ rescues: { id: string }[] }>("restore");
+    const refusals = [
+      ["demo", "--path", "/proc/owt", "--json"],
+      ["demo", "--path", rig.path("shop/README.md"), "--json"],
+      ["restore", rescues[0]!.id, "--path", "/proc/owt/x", "--json"],
+    ];
+    for (const words of refusals) {
+      const ran = await rig.owt(...words);
+      expect([words, ran.code]).toEqual([words, 3]);
+      expect(JSON.parse(ran.stdout)).toMatchObject({
+        error: { code: "environment", hint: expect.stringContaining("--path") },
+      });
+    }
+    rig.env["XDG_STATE_HOME"] = "/proc/owt";
+    const approved = await rig.owt("config", "approve", "--yes");
+    expect([approved.code, approved.stderr]).toEqual([3, expect.stringContaining("XDG_STATE_HOME")]);
+  },
+);
+
 test("a failing check that printed nothing leaves no empty line behind its name", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "exit 3"\nverify_attempts = 0\n`,
