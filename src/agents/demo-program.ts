@@ -1,6 +1,7 @@
 /** The program behind the demo agent. Started as `owt __demo-agent STATE_DIR SESSION start|resume` in a task's worktree.
  *  It keeps its conversation in STATE_DIR, so that a resume goes on where the last turn stopped. */
 import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
@@ -60,13 +61,24 @@ function begin(prompt: string): Conversation {
 
 /** A task without steps gets one file, written and committed. */
 function defaultScript(): DemoScript {
-  const name = taskKey().replaceAll(/[^A-Za-z0-9._-]+/g, "-");
+  const file = demoFile(taskKey());
   const start: Step[] = [
-    { verb: "write", args: [`demo/${name}.md`, `# ${taskKey()}\n\nWritten by the demo agent.\n`] },
-    { verb: "commit", args: [`${taskKey()}: write demo/${name}.md`] },
+    { verb: "write", args: [file, `# ${taskKey()}\n\nWritten by the demo agent.\n`] },
+    { verb: "commit", args: [`${taskKey()}: write ${file}`] },
   ];
   return { start, answer: [], repair: [], conflict: [] };
 }
+
+/** A file for each id, and no two for one: tasks side by side must not collide. Ids hold no `+`, so that `x/y` and `x-y` stay apart;
+ *  one that is too long for a file's name is told by its hash. */
+export function demoFile(id: string): string {
+  const name = id.replaceAll(/[^\p{L}\p{N}._-]/gu, (sign) => (sign === "/" ? "+" : encodeURIComponent(sign)));
+  const short = Buffer.byteLength(name) <= LONGEST_NAME;
+  return `demo/${short ? name : `${[...name].slice(0, 40).join("")}+${createHash("sha256").update(id).digest("hex").slice(0, 16)}`}.md`;
+}
+
+/** Bytes; file systems end at 255. */
+const LONGEST_NAME = 240;
 
 /** The follow-up prompts of owt begin with a heading that names the occasion. */
 function goOn(talk: Conversation, prompt: string): Conversation {

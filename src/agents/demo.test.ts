@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { gather, noEvidence } from "./agent.ts";
 import { parseDemoScript, type Step } from "./demo-steps.ts";
+import { demoFile } from "./demo-program.ts";
 import { demoAgent } from "./demo.ts";
 
 const block = (...lines: string[]) => ["# A task", "", "```demo", ...lines, "```", "", "More text.", ""].join("\n");
@@ -160,4 +161,16 @@ describe("the demo agent", () => {
     const costs = ['{"kind":"result","costUsd":0.25}', '{"kind":"result"}'].map((line) => agent.parse(line)[0]);
     expect(costs).toMatchObject([{ result: { usage: { costUsd: 0.25 } } }, { result: { usage: { costUsd: null } } }]);
   });
+});
+
+test("each id has a file of its own, with a name that a file can have", () => {
+  expect(demoFile("shop/E01")).toBe("demo/shop+E01.md");
+  const ids = ["x/y", "x-y", "x.y", "x_y", "x/-y", "x", "x.md/y", "é", "e", "日本", "a b", "a+b", "a%2Bb", "a/b"];
+  const long = ["本".repeat(100), `${"本".repeat(99)}木`, "a".repeat(300)];
+  const files = [...ids, ...long].map(demoFile);
+  expect(new Set(files).size).toBe(files.length);
+  for (const file of files) {
+    expect(file).toMatch(/^demo\/[^/]+\.md$/);
+    expect(Buffer.byteLength(file)).toBeLessThan(256);
+  }
 });
