@@ -4,6 +4,7 @@ import { OwtError } from "../core/errors.ts";
 import { nearest, slug } from "../core/names.ts";
 import { checkPlan, type Plan, type PlannedTask, type PlanSettings, type Problem } from "../core/plan.ts";
 import { upstreamOf } from "../core/dag.ts";
+import { startOrder } from "../core/schedule.ts";
 import { isAncestor } from "../git/branch.ts";
 import { readBacklog } from "../store/backlog.ts";
 import { readDoneTasks } from "../store/tasks.ts";
@@ -244,25 +245,17 @@ function nameTasks(tasks: PlannedTask[], request: WorkRequest): Set<string> {
   return named;
 }
 
-/** The first tasks in the order in which they could start. */
+/** The first tasks in the order in which they start. */
 function firstToStart(
   tasks: PlannedTask[],
   open: Set<string>,
   needs: Map<string, string[]>,
   count: number,
 ): Set<string> {
-  const chosen = new Set<string>();
-  for (let grew = true; grew && chosen.size < count;) {
-    const next = tasks.find(
-      (task) =>
-        open.has(task.id) &&
-        !chosen.has(task.id) &&
-        (needs.get(task.id) ?? []).every((id) => !open.has(id) || chosen.has(id)),
-    );
-    grew = next !== undefined;
-    if (next) chosen.add(next.id);
-  }
-  return chosen;
+  const starts = tasks
+    .filter(({ id }) => open.has(id))
+    .map((task) => ({ ...task, needs: needs.get(task.id) ?? [], weight: task.estimatedTokens ?? 1 }));
+  return new Set(startOrder(starts).slice(0, count));
 }
 
 function unknownTask(wanted: string, ids: string[]): OwtError {
