@@ -1,6 +1,7 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
+import type { PlannedTask } from "../core/plan.ts";
 import type { Run, RunOptions } from "../core/run.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { currentBranch, isAncestor, readRef } from "../git/branch.ts";
@@ -13,6 +14,7 @@ import { readTasks } from "../store/tasks.ts";
 import { ensureNamedFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
+import { agentProblems, branchProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
 
@@ -112,7 +114,8 @@ export async function ingest(
   }
   if (work.chosen.length === 0) return null;
   await checkAgents(engine, work, options);
-  await checkBranches(engine, work);
+  const taken = await branchProblems(engine, specsOf(work), base.commit);
+  if (taken.length > 0) throw planError(taken);
   return engine.store.transaction(() => {
     const { target, commit, buildsOn } = base;
     // Asked again inside the transaction: the same command, given twice at once, is one run.
@@ -127,6 +130,25 @@ export async function ingest(
     for (const task of work.chosen) removeFromBacklog(engine.store, task.spec.id);
     return { run, isNew: true };
   });
+}
+
+/** Throws `plan` with every agent that nobody set up and every branch that cannot be had, among the tasks that the work would start. */
+export async function checkHere(engine: Engine, work: Work, base: Base, again: boolean): Promise<void> {
+  const going = again ? undefined : findGoing(engine, work, base);
+  const tasks = going ? readTasks(engine.store, going.id) : [];
+  const isGoing = (spec: PlannedTask) => tasks.some((task) => task.key === spec.id && task.spec.branch === spec.branch);
+  const specs = specsOf(work);
+  const branches = await branchProblems(
+    engine,
+    specs.filter((spec) => !isGoing(spec)),
+    base.commit,
+  );
+  const problems = [...agentProblems(engine, specs), ...branches];
+  if (problems.length > 0) throw planError(problems);
+}
+
+function specsOf(work: Work): PlannedTask[] {
+  return work.chosen.map(({ spec }) => spec);
 }
 
 function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
@@ -208,36 +230,4 @@ async function checkAgents(engine: Engine, work: Work, options: RunOptions): Pro
           : `install it, or set [agent.${name}] command`,
     });
   }
-}
-
-/** Agents that a plan names but nobody has set up, as problems of the plan. */
-export function checkAgentNames(engine: Engine, work: Work): void {
-  const problems = work.chosen.flatMap(({ spec }) => {
-    if (spec.agent === null) return [];
-    try {
-      findAgent(engine, spec.agent);
-      return [];
-    } catch (error) {
-      if (!(error instanceof OwtError)) throw error;
-      return [
-        { ...spec.source, code: "unknown-agent", message: `${spec.id}: ${error.message}`, hint: error.hint ?? "" },
-      ];
-    }
-  });
-  if (problems.length > 0) throw planError(problems);
-}
-
-/** A branch name that a plan chose must be free, unless an earlier attempt of ours made it. */
-async function checkBranches(engine: Engine, work: Work): Promise<void> {
-  const wanted = work.chosen.flatMap(({ spec }) => (spec.branch === null ? [] : [{ branch: spec.branch, spec }]));
-  if (wanted.length === 0) return;
-  const tips = await Promise.all(wanted.map((each) => readRef(engine.repo, `refs/heads/${each.branch}`)));
-  const problems = wanted.filter((_, index) => tips[index] !== null);
-  if (problems.length === 0) return;
-  const lines = problems.map(
-    ({ branch, spec }) => `${spec.source.file}:${spec.source.line} the branch ${branch} of ${spec.id} exists already`,
-  );
-  throw new OwtError("plan", lines.join("\n"), {
-    hint: "rename the branch in the plan, or rename or delete the existing one",
-  });
 }

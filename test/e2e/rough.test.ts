@@ -213,9 +213,71 @@ test("an agent that nobody set up is a problem of the plan; a flag beats what th
   await using rig = Rig.create({ "docs/plans/one/epic-01-a.md": task({ agent: "nope" }, "") });
   const plan = await rig.owt("plan");
   expect(plan.code).toBe(3);
-  expect(plan.stderr).toMatch(/docs\/plans\/one\/epic-01-a\.md:1 .*nope/);
+  expect(plan.stderr).toMatch(/docs\/plans\/one\/epic-01-a\.md:2 .*nope/);
   rig.write({ "docs/plans/one/epic-01-a.md": task({ agent: "claude" }, "") });
   expect((await rig.owt("run", "--yes", "--agent", "demo")).code).toBe(0);
+});
+
+test("what is wrong with a plan only here is told with the rest, and by owt plan too, at its line", async () => {
+  const twice = { "docs/plans/b/epic-01-b.md": task({}, ""), "docs/plans/b/01-epic-c.md": task({}, "") };
+  await using rig = Rig.create(
+    {
+      ".worktreerc": demoConfig,
+      "docs/plans/a/epic-01-a.md": task({ title: "A", branch: "userwork" }, ""),
+      "docs/plans/c/epic-01-c.md": task({ title: "C", agent: "nope" }, ""),
+      ...twice,
+    },
+    { approve: false },
+  );
+  rig.git("branch", "userwork");
+  const places = [/a\/epic-01-a\.md:3 .*userwork.* exists already/, /c\/epic-01-c\.md:3 .*nope/];
+  for (const [more, count] of [[[/b\/E01 is defined twice/], 3] as const, [[], 2] as const]) {
+    for (const words of [["plan"], ["run", "--yes"], ["run", "--dry-run"]]) {
+      const ran = await rig.owt(...words);
+      expect(ran.code).toBe(3);
+      for (const says of [...places, ...more]) expect(ran.stderr).toMatch(says);
+      expect(ran.stderr).toContain(`the plan has ${count} problems`);
+    }
+    rmSync(`${rig.root}/docs/plans/b/01-epic-c.md`, { force: true });
+  }
+  expect(rig.git("branch", "--list", "owt/*")).toBe("");
+  // Approving asks for nothing that a plan is to be run with.
+  expect((await rig.owt("config", "approve", "--yes")).code).toBe(0);
+});
+
+test("a branch of a plan is used again once its work is in what the run starts from", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const write = (steps: string) => {
+    rig.write({ "docs/plans/one/epic-01-a.md": task({ title: "A", branch: "feat/one" }, steps) });
+    rig.commit("plan");
+  };
+  write('write a.txt "1"\ncommit "first"');
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.ok("land");
+  rig.write({ "other.txt": "on main" });
+  write('append a.txt "2"\ncommit "second"');
+  expect((await rig.owt("plan")).code).toBe(0);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  expect(rig.show("owt/runs/r2", "a.txt")).toBe("12");
+  expect(rig.show("feat/one", "other.txt")).toBe("on main");
+  // Also what has not landed, as long as the run builds upon it.
+  expect((await rig.owt("run", "--yes", "--again")).code).toBe(0);
+  expect(rig.show("feat/one", "a.txt")).toBe("122");
+  // Not checked out elsewhere, not with work of its own, and not when a person made it.
+  rig.git("worktree", "add", "-q", rig.path("elsewhere"), "feat/one");
+  const checkedOut = await rig.owt("plan", "--again");
+  expect([checkedOut.code, checkedOut.stderr]).toEqual([3, expect.stringContaining(rig.path("elsewhere"))]);
+  rig.git("-C", rig.path("elsewhere"), "commit", "-q", "--allow-empty", "-m", "mine");
+  rig.git("worktree", "remove", rig.path("elsewhere"));
+  const mine = rig.git("rev-parse", "feat/one");
+  for (const words of [
+    ["plan", "--again"],
+    ["run", "--yes", "--again"],
+  ]) {
+    const ran = await rig.owt(...words);
+    expect([ran.code, ran.stderr]).toEqual([3, expect.stringMatching(/epic-01-a\.md:3 .*feat\/one .*commits/)]);
+  }
+  expect(rig.git("rev-parse", "feat/one")).toBe(mine);
 });
 
 test("a task that is written down is checked at once", async () => {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded } from "../../engine/approvals.ts";
-import { prepareWork } from "../../engine/prepare.ts";
+import { chooseWork } from "../../engine/prepare.ts";
 import { isNoPlan } from "../../engine/read-plan.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Work } from "../../engine/work.ts";
@@ -41,7 +41,7 @@ export function configCommands(program: Command, io: Io): void {
 async function readWorkIfAny(engine: Engine): Promise<Work | null> {
   const request = { plan: null, tasks: [], texts: [], module: null, count: null, withUpstreams: true, again: true };
   try {
-    return (await prepareWork(engine, request, false)).work;
+    return (await chooseWork(engine, request, false)).work;
   } catch (error) {
     if (isNoPlan(error)) return null;
     throw error;
