@@ -1,5 +1,8 @@
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { gather, noEvidence, QUESTION_MARKER, questionIn } from "./agent.ts";
+import { addUsages } from "../core/cost.ts";
+import { SHIPPED_PRICES } from "../core/prices.ts";
 import { commandAgent } from "./command.ts";
 import { list, number, parseJson, record, text } from "./json.ts";
 
@@ -49,25 +52,80 @@ test("evidence keeps everything in the order in which it was said", () => {
 });
 
 describe("any program as an agent", () => {
-  const agent = commandAgent({ name: "mine", command: ["my-agent", "--fast"], extraArgs: ["-v"] });
+  const agent = commandAgent({ name: "mine", command: ["my-agent", "--fast"] });
   const turn = {
     prompt: "Do it",
     session: "s",
     resume: false,
     model: null,
+    maxTokens: null,
+    extraArgs: [],
     permissionMode: "plan",
     allowedTools: ["x"],
+    budgetUsd: null,
   };
 
   test("gets the prompt by standard input, and nothing of it in its arguments", () => {
-    expect(agent.invoke(turn)).toEqual({
+    expect(agent.invoke({ ...turn, extraArgs: ["-v"] })).toEqual({
       file: "my-agent",
       args: ["--fast", "-v"],
       env: { OWT_SESSION: "s" },
       stdin: "Do it",
     });
-    expect(agent.invoke({ ...turn, model: "m" }).env).toEqual({ OWT_SESSION: "s", OWT_MODEL: "m" });
-    expect(commandAgent({ name: "aider", command: [], extraArgs: [] }).invoke(turn).file).toBe("aider");
+    expect(agent.invoke({ ...turn, model: "m", maxTokens: 9 }).env).toEqual({
+      OWT_SESSION: "s",
+      OWT_MODEL: "m",
+      OWT_MAX_TOKENS: "9",
+    });
+    expect(commandAgent({ name: "aider", command: [] }).invoke(turn).file).toBe("aider");
+  });
+
+  const used = (...lines: string[]) => {
+    const books = agent.openBooks({ session: "s", since: 0, prices: SHIPPED_PRICES });
+    for (const event of lines.flatMap((line) => agent.parse(line))) books.take(event);
+    return books.read(true);
+  };
+
+  test("may tell what it used, in dollars or in tokens of a model that has a price", () => {
+    const lines = ['OWT-USAGE: {"cost_usd": 0.25}', "text", 'OWT-USAGE: {"cost_usd": 0.5}'];
+    expect(addUsages([used(...lines)])).toMatchObject({ usd: 0.75, isAtLeast: false, basis: "reported" });
+    const opus = 'OWT-USAGE: {"model": "claude-opus-5-5", "input_tokens": 1000000, "output_tokens": 1000000}';
+    expect(addUsages([used(opus)])).toMatchObject({ usd: 24, basis: "list", tokens: { input: 1_000_000 } });
+    const other = opus.replace("claude-opus-5-5", "other");
+    expect(addUsages([used(other)])).toMatchObject({
+      usd: null,
+      basis: "unknown",
+      missing: ["other has no known price"],
+    });
+  });
+
+  test.each([[], ["text"], ["OWT-USAGE: free"], ['OWT-USAGE: {"cost_usd": -1}'], ['OWT-USAGE: {"input_tokens": 5}']])(
+    "costs something unknown, and not nothing, where it says %j",
+    (...lines) => {
+      const cost = addUsages([used(...lines)]);
+      expect(cost).toMatchObject({ usd: null, isAtLeast: true, missing: ["mine does not say what it cost"] });
+    },
+  );
+
+  test("is read without an error whatever it prints, and never uses less than nothing", () => {
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom<unknown>(-1, 1e308, 0.25, 7));
+    const keys = ["cost_usd", "model", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"];
+    const told = fc.record(Object.fromEntries(keys.map((key) => [key, value])), { requiredKeys: [] });
+    const line = fc.oneof(
+      fc.string(),
+      told.map((each) => `OWT-USAGE: ${JSON.stringify(each)}`),
+      fc.string().map((each) => `OWT-USAGE: ${each}`),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 5 }), (lines) => {
+        for (const part of used(...lines).models) {
+          expect(part.costUsd ?? 0).toBeGreaterThanOrEqual(0);
+          for (const each of Object.values(part.tokens ?? {})) expect(each).toBeGreaterThanOrEqual(0);
+          expect(part.basis === "unknown").toBe(part.costUsd === null);
+        }
+      }),
+      { numRuns: 10_000 },
+    );
   });
 
   test("remembers nothing, and says every line that is not empty", () => {

@@ -1,6 +1,7 @@
 /** What every agent adapter does: say how to start the program, read its lines, and judge how it ended. */
-import type { Usage } from "../core/attempt.ts";
+import type { ModelUsage, Tokens, Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
+import type { Prices } from "../core/prices.ts";
 
 /** What an adapter needs to know to start a turn. */
 export type Turn = {
@@ -10,8 +11,14 @@ export type Turn = {
   /** True when the conversation exists and this turn goes on with it. */
   resume: boolean;
   model: string | null;
+  /** The most tokens of one answer; null leaves it to the agent. */
+  maxTokens: number | null;
   permissionMode: string;
   allowedTools: string[];
+  /** Further arguments of the program. */
+  extraArgs: string[];
+  /** What it may spend at most, in dollars; an agent that cannot keep to it is metered all the same. */
+  budgetUsd: number | null;
 };
 
 /** How to start the program. The prompt travels by standard input: one argument ends at 128 KiB. */
@@ -27,7 +34,22 @@ export type AgentEvent =
   | { kind: "error"; text: string; status: number | null; type: string | null }
   /** It waits and will ask its API again; `because` is what the turn would have ended with. */
   | { kind: "retrying"; because: Outcome; text: string }
+  /** The conversation's real id, where the agent gave it another one. */
+  | { kind: "session"; id: string }
+  /** The model has spoken. */
+  | { kind: "answer"; answer: Answer }
+  /** What was used since the last line of this kind, where an agent tells it as it goes. */
+  | { kind: "used"; usage: ModelUsage }
   | { kind: "result"; result: AgentResult };
+
+/** One answer of the model, or what can be seen of it yet. It comes on several lines: told apart by its id. */
+export type Answer = {
+  id: string;
+  model: string | null;
+  tokens: Tokens;
+  /** Whether it came to its end, so that its tokens are the final ones. */
+  isWhole: boolean;
+};
 
 /** The agent's own closing statement. */
 export type AgentResult = {
@@ -39,7 +61,8 @@ export type AgentResult = {
   stopReason: string | null;
   denials: string[];
   turns: number | null;
-  usage: Usage | null;
+  /** What was used, by model; null where it does not say. */
+  usage: ModelUsage[] | null;
   /** Whether `usage` counts from the result before it, so that those of one turn add up; else the last one holds them all. */
   usageSinceLast: boolean;
 };
@@ -61,16 +84,41 @@ export type Evidence = {
   changed: boolean;
 };
 
+/** Counts what a turn uses, while it goes on and after its end. */
+export interface Books {
+  /** Takes in what a line of output meant. */
+  take(event: AgentEvent): void;
+  /** What was used up to now. `isOver`: nothing more will come, so that what was under way is missing. */
+  read(isOver: boolean): Usage;
+}
+
+/** Which turn is counted. */
+export type CountedTurn = {
+  session: string;
+  /** When its attempt began, in epoch milliseconds. */
+  since: number;
+  prices: Prices;
+};
+
 export interface Agent {
   readonly name: string;
   /** Whether a later turn remembers the earlier ones; if not, follow-up prompts repeat the task. */
   readonly remembers: boolean;
+  /** What has to be said of its figures before a budget relies on them; null: they can be relied on. */
+  readonly doubtsAboutCost: string | null;
   /** Whether this conversation can be resumed, for an agent that remembers. */
   hasConversation(session: string): boolean;
   invoke(turn: Turn): Invocation;
   /** Reads one line of output; what it does not know is no event. Never throws. */
   parse(line: string): AgentEvent[];
   judge(evidence: Evidence): Outcome;
+  openBooks(turn: CountedTurn): Books;
+}
+
+/** The program that an agent starts. */
+export function programOf(agent: Agent): string {
+  const nothing = { prompt: "", session: "", resume: false, model: null, maxTokens: null, budgetUsd: null };
+  return agent.invoke({ ...nothing, permissionMode: "", allowedTools: [], extraArgs: [] }).file;
 }
 
 /** The line that ends a turn with a question. Our prompt defines it, so that a question is never guessed from prose. */
@@ -108,27 +156,15 @@ export function gather(evidence: Evidence, event: AgentEvent): void {
     case "tool":
     case "tool-result":
     case "retrying":
+    case "session":
+    case "answer":
+    case "used":
       return;
     default: {
       const never: never = event;
       return never;
     }
   }
-}
-
-/** What a turn used, from all its results; null when none of them says. */
-export function usageOf(results: readonly AgentResult[]): Usage | null {
-  const last = results.findLast((result) => result.usage);
-  if (!last?.usage || !last.usageSinceLast) return last?.usage ?? null;
-  const usages = results.flatMap((result) => (result.usage && result.usageSinceLast ? [result.usage] : []));
-  const total = (key: "costUsd" | "inputTokens" | "outputTokens") =>
-    usages.reduce<number | null>((sum, { [key]: value }) => (value === null ? sum : (sum ?? 0) + value), null);
-  return {
-    costUsd: total("costUsd"),
-    inputTokens: total("inputTokens"),
-    outputTokens: total("outputTokens"),
-    model: last.usage.model,
-  };
 }
 
 export function noEvidence(): Evidence {

@@ -3,11 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { addUsages, type ModelUsage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
-import { type AgentEvent, type Evidence, gather, noEvidence, type Turn, usageOf } from "./agent.ts";
+import { type AgentEvent, type Evidence, gather, noEvidence, type Turn } from "./agent.ts";
+import { usageOf } from "./books.ts";
 import { claudeAgent } from "./claude.ts";
 
-const claude = claudeAgent({ name: "claude", command: ["claude"], extraArgs: [] });
+const claude = claudeAgent({ name: "claude", command: ["claude"] });
 
 type Line = Record<string, unknown>;
 
@@ -186,8 +188,8 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
       red,
       { kind: "failed", reason: "Output limit" },
     ],
-    ["a tool denied and nothing done", [DENIED, DENIED_RESULT], {}, { kind: "denied", tools: ["Bash"] }],
-    ["a tool denied, told by the result alone", [DENIED_RESULT], {}, { kind: "denied", tools: ["Bash"] }],
+    ["a tool denied and nothing done", [DENIED, DENIED_RESULT], {}, { kind: "denied", tools: ["Bash(curl x)"] }],
+    ["a tool denied, told by the result alone", [DENIED_RESULT], {}, { kind: "denied", tools: ["Bash(curl x)"] }],
     ["a tool denied, told by the event alone", [DENIED, result()], {}, { kind: "denied", tools: ["Bash"] }],
     ["a tool denied, and the work done another way", [DENIED, DENIED_RESULT], changed, { kind: "ok" }],
     [
@@ -279,8 +281,14 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
       { exitCode: 1, stderrTail: "Error: Session ID is already in use." },
       { kind: "failed", reason: "Error: Session ID is already in use." },
     ],
-    ["no result, but last words", [says("I stop here.")], { exitCode: 0 }, { kind: "failed", reason: "I stop here." }],
-    ["no result and no word", [], { exitCode: 143 }, { kind: "failed", reason: "claude ended with 143 and no result" }],
+    ["no result, but last words", [says("I stop here.")], { exitCode: 0 }, { kind: "lost" }],
+    ["no result and no word, ended by a signal", [], { exitCode: 143 }, { kind: "lost" }],
+    [
+      "no result and no word, refused to start",
+      [],
+      { exitCode: 1 },
+      { kind: "failed", reason: "claude ended with 1 and no result" },
+    ],
     [
       "an error without any words",
       [result({ is_error: true, subtype: undefined, result: undefined, terminal_reason: undefined })],
@@ -368,53 +376,70 @@ describe("lines", () => {
   });
 });
 
-describe("what a turn used", () => {
+describe("what the results of a turn say was used", () => {
   const opus = { inputTokens: 10, cacheReadInputTokens: 100, cacheCreationInputTokens: 1_000, outputTokens: 7 };
   const usage = (...lines: Line[]) => usageOf(evidenceOf(lines).results);
+  const cost = (...lines: Line[]) => addUsages([{ models: usage(...lines)!, missing: null }]);
 
   test("is what was used since the last result, not the total of the conversation", () => {
     const since = {
-      "claude-opus-5-5": { ...opus, costUSD: 0.027 },
-      "claude-haiku-5-5": { outputTokens: 3, costUSD: 0.001 },
+      "claude-opus-5-5": { ...opus, costUSD: 0.027, cacheCreationEphemeral1hInputTokens: 600 },
+      "claude-haiku-5-5": { inputTokens: 1, outputTokens: 3, costUSD: 0.001 },
     };
-    expect(usage(result({ total_cost_usd: 0.081, modelUsage: {}, model_usage_since_last_result: since }))).toEqual({
-      costUsd: 0.028,
-      inputTokens: 1_110,
-      outputTokens: 10,
-      model: "claude-opus-5-5",
-    });
+    expect(usage(result({ total_cost_usd: 0.081, modelUsage: {}, model_usage_since_last_result: since }))).toEqual([
+      {
+        model: "claude-opus-5-5",
+        tokens: { input: 10, output: 7, cacheRead: 100, cacheWrite5m: 400, cacheWrite1h: 600 },
+        costUsd: 0.027,
+        basis: "reported",
+      },
+      {
+        model: "claude-haiku-5-5",
+        tokens: { input: 1, output: 3, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 },
+        costUsd: 0.001,
+        basis: "reported",
+      },
+    ] satisfies ModelUsage[]);
   });
 
-  test("is the total where there is nothing else (2.1.197)", () => {
-    expect(usage(result({ total_cost_usd: 0.081, modelUsage: { "claude-opus-4-8": opus } }))).toEqual({
-      costUsd: 0.081,
-      inputTokens: 1_110,
-      outputTokens: 7,
-      model: "claude-opus-4-8",
-    });
+  test("is the total of the process where there is nothing else (2.1.197); the size of its window is no other model", () => {
+    const lines = [0.01, 0.02].map((costUSD) =>
+      result({ total_cost_usd: costUSD, modelUsage: { "claude-opus-4-8[1m]": { ...opus, costUSD } } }),
+    );
+    expect(usage(...lines)).toMatchObject([{ model: "claude-opus-4-8", costUsd: 0.02, basis: "reported" }]);
   });
 
-  test("of several results adds up what each used since the one before, and takes a total only once", () => {
+  test("of several results adds up what each used since the one before", () => {
     const since = (costUSD: number) => result({ model_usage_since_last_result: { opus: { ...opus, costUSD } } });
-    expect(usage(since(0.25), since(0.5))).toMatchObject({ costUsd: 0.75, inputTokens: 2_220, outputTokens: 14 });
-    expect(usage(result({ total_cost_usd: 0.25 }), result({ total_cost_usd: 0.5 }))).toMatchObject({ costUsd: 0.5 });
+    expect(cost(since(0.25), since(0.5))).toMatchObject({ usd: 0.75, tokens: { input: 20, output: 14 } });
   });
 
-  test("is not the conversation's total, when nothing was used since the last result", () => {
+  test("is nothing, and not the conversation's total, when nothing was used since the last result", () => {
     const empty = result({ num_turns: 0, total_cost_usd: 0.054, model_usage_since_last_result: {} });
     const real = result({ total_cost_usd: 0.081, model_usage_since_last_result: { opus: { costUSD: 0.027 } } });
-    expect(usage(empty)).toBeNull();
-    expect(usage(empty, real)).toMatchObject({ costUsd: 0.027 });
+    expect(usage(empty)).toEqual([]);
+    expect(cost(empty, real)).toMatchObject({ usd: 0.027 });
   });
 
-  test("is null where it is not stated, never 0", () => {
+  test("is unknown where it is not stated, never 0", () => {
     expect(usage()).toBeNull();
     expect(usage(result({ total_cost_usd: undefined }))).toBeNull();
     const unpriced = { opus: { outputTokens: 7 } };
-    const expected = { costUsd: null, inputTokens: null, outputTokens: 7, model: "opus" };
+    const expected = [{ model: "opus", tokens: null, costUsd: null, basis: "unknown" }];
     expect(usage(result({ total_cost_usd: undefined, modelUsage: unpriced }))).toEqual(expected);
     expect(usage(result({ model_usage_since_last_result: unpriced }))).toEqual(expected);
-    expect(usage(result())).toEqual({ costUsd: 0.081, inputTokens: null, outputTokens: null, model: null });
+    expect(usage(result())).toEqual([{ model: null, tokens: null, costUsd: 0.081, basis: "reported" }]);
+  });
+
+  test("is unknown where Claude took the price of another model for one that it does not know", () => {
+    const guessed = { "my-model": { ...opus, costUSD: 0.5, costBasis: "unknown" } };
+    expect(cost(result({ model_usage_since_last_result: guessed }))).toMatchObject({ usd: null, isAtLeast: true });
+  });
+
+  // A seed read `cost_usd`, which no version writes, and counted every run as $0.
+  test("is read from the key that Claude writes", () => {
+    expect(usage(result({ total_cost_usd: 1.23 }))).toMatchObject([{ costUsd: 1.23 }]);
+    expect(usage(result({ total_cost_usd: undefined, cost_usd: 1.23 }))).toBeNull();
   });
 });
 
@@ -424,8 +449,11 @@ describe("the command line", () => {
     session: "11111111-2222-4333-8444-555555555555",
     resume: false,
     model: null,
+    maxTokens: null,
+    extraArgs: [],
     permissionMode: "acceptEdits",
     allowedTools: ["Bash(git add:*)", "Bash(npm test)"],
+    budgetUsd: null,
   };
   const all: [string, Turn][] = [true, false].flatMap((resume) =>
     [null, "opus"].map((model): [string, Turn] => [`resume ${resume}, model ${model}`, { ...turn, resume, model }]),
@@ -447,22 +475,37 @@ describe("the command line", () => {
   });
 
   test("without tools there is no empty list, and own arguments stand before the list that takes them all", () => {
-    const own = claudeAgent({ name: "mine", command: ["npx", "claude"], extraArgs: ["--mcp-config", "x.json"] });
-    const { file, args } = own.invoke(turn);
+    const own = claudeAgent({ name: "mine", command: ["npx", "claude"] });
+    const { file, args, env } = own.invoke({ ...turn, extraArgs: ["--mcp-config", "x.json"], maxTokens: 4_000 });
+    expect(env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"]).toBe("4000");
     expect([file, args[0]]).toEqual(["npx", "claude"]);
     expect(args.indexOf("--mcp-config")).toBeLessThan(args.indexOf("--allowedTools"));
     expect(own.invoke({ ...turn, allowedTools: [] }).args).not.toContain("--allowedTools");
   });
 
   test("background tasks, whose end comes after the first result, are off", () => {
-    expect(claude.invoke(turn).env).toEqual({ CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: "1", DISABLE_AUTOUPDATER: "1" });
+    expect(claude.invoke(turn).env).toEqual({
+      CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: "1",
+      CLAUDE_CODE_DISABLE_TERMINAL_TITLE: "1",
+      DISABLE_AUTOUPDATER: "1",
+    });
+  });
+
+  test("what it may spend is told to it, unless the user's own arguments do", () => {
+    const budget = (...extraArgs: string[]) => {
+      const { args } = claude.invoke({ ...turn, budgetUsd: 1.5, extraArgs });
+      return args.flatMap((arg, index) => (arg === "--max-budget-usd" ? [args[index + 1]] : []));
+    };
+    expect(budget()).toEqual(["1.5"]);
+    expect(budget("--max-budget-usd", "9")).toEqual(["9"]);
+    expect(claude.invoke(turn).args).not.toContain("--max-budget-usd");
   });
 });
 
 test("a conversation exists once its transcript does, in whatever folder it was held", () => {
   const configDir = mkdtempSync(join(tmpdir(), "owt-claude-"));
   onTestFinished(() => rmSync(configDir, { recursive: true, force: true }));
-  const agent = claudeAgent({ name: "claude", command: ["claude"], extraArgs: [], configDir });
+  const agent = claudeAgent({ name: "claude", command: ["claude"], configDir });
   expect(agent.hasConversation("s1")).toBe(false);
   mkdirSync(join(configDir, "projects", "-w-other"), { recursive: true });
   mkdirSync(join(configDir, "projects", "-w-repo"));

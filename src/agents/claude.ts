@@ -1,26 +1,29 @@
 /** Claude Code, headless: `claude -p`, stream-json, the prompt by standard input, our own session id.
  *  Exit code and `subtype` mislead (an API error ends with subtype "success"); the outcome comes from
  *  is_error, api_error_status, terminal_reason, permission_denials, rate_limit_event and git. Measured on 2.1.197 and 2.1.329. */
-import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { Usage } from "../core/attempt.ts";
+import type { ModelUsage, Tokens } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { modelName } from "../core/prices.ts";
 import { lastLines } from "../lib/tail.ts";
 import type { Agent, AgentEvent, AgentResult, Evidence, Invocation, Turn } from "./agent.ts";
+import { findRecords, openClaudeBooks, parseAnswer } from "./claude-books.ts";
 import { questionIn } from "./agent.ts";
-import { list, number, parseJson, record, type Json, text } from "./json.ts";
+import { amount, list, number, parseJson, record, type Json, text } from "./json.ts";
 
-export type ClaudeSettings = { name: string; command: string[]; extraArgs: string[]; configDir?: string };
+export type ClaudeSettings = { name: string; command: string[]; configDir?: string };
 
 export function claudeAgent(settings: ClaudeSettings): Agent {
   return {
     name: settings.name,
     remembers: true,
-    hasConversation: (session) => hasTranscript(settings.configDir, session),
+    doubtsAboutCost: null,
+    hasConversation: (session) => findRecords(projectsDir(settings), session).length > 0,
     invoke: (turn) => invoke(settings, turn),
     parse: parseLine,
     judge,
+    openBooks: (turn) => openClaudeBooks(projectsDir(settings), turn),
   };
 }
 
@@ -36,7 +39,9 @@ function invoke(settings: ClaudeSettings, turn: Turn): Invocation {
     turn.permissionMode,
     ...(turn.model ? ["--model", turn.model] : []),
     ...(turn.resume ? ["--resume", turn.session] : ["--session-id", turn.session]),
-    ...settings.extraArgs,
+    // It keeps to it by the answer: what it spends since this start may pass it by the last one. Both versions know it.
+    ...(turn.budgetUsd !== null && !turn.extraArgs.includes(BUDGET_FLAG) ? [BUDGET_FLAG, String(turn.budgetUsd)] : []),
+    ...turn.extraArgs,
     // Takes every following argument, so it comes last.
     ...(turn.allowedTools.length > 0 ? ["--allowedTools", ...turn.allowedTools] : []),
   ];
@@ -47,19 +52,18 @@ function invoke(settings: ClaudeSettings, turn: Turn): Invocation {
       // A background task's end comes after the first `result`; unattended work wants one result, the last.
       CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: "1",
       DISABLE_AUTOUPDATER: "1",
+      // A call of the model's for the title of a terminal that is not there; 2.1.197 makes it, and no record tells of it.
+      CLAUDE_CODE_DISABLE_TERMINAL_TITLE: "1",
+      ...(turn.maxTokens === null ? {} : { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(turn.maxTokens) }),
     },
     stdin: turn.prompt,
   };
 }
 
-/** Transcripts lie at `<config>/projects/<folder of the working directory>/<session>.jsonl`. */
-function hasTranscript(configDir: string | undefined, session: string): boolean {
-  const projects = join(configDir ?? join(homedir(), ".claude"), "projects");
-  try {
-    return readdirSync(projects).some((folder) => existsSync(join(projects, folder, `${session}.jsonl`)));
-  } catch {
-    return false;
-  }
+const BUDGET_FLAG = "--max-budget-usd";
+
+function projectsDir(settings: ClaudeSettings): string {
+  return join(settings.configDir ?? join(homedir(), ".claude"), "projects");
 }
 
 function parseLine(line: string): AgentEvent[] {
@@ -82,13 +86,22 @@ function parseLine(line: string): AgentEvent[] {
 }
 
 function parseSystem(event: Json): AgentEvent[] {
-  if (event["subtype"] === "permission_denied") return [{ kind: "denied", tool: text(event["tool_name"]) || "a tool" }];
+  const session = text(event["session_id"]);
+  if (event["subtype"] === "init" && session) return [{ kind: "session", id: session }];
+  if (event["subtype"] === "permission_denied") return [{ kind: "denied", tool: renderRule(event) }];
   if (event["subtype"] !== "api_retry") return [];
   const [attempt, most] = [number(event["attempt"]), number(event["max_retries"])];
   const [status, type] = [number(event["error_status"]), text(event["error"])];
   const reason = `${type || "no answer"}${status === null ? "" : ` (${status})`}`;
   const because = classify({ status, type: type || "unknown", reason });
   return [{ kind: "retrying", because, text: `${reason}, asks again (${attempt} of ${most})` }];
+}
+
+/** The permission rule that would have allowed a call: a command by its words, any other tool by its name. */
+function renderRule(denial: Json): string {
+  const tool = text(denial["tool_name"]) || "a tool";
+  const command = text(record(denial["tool_input"])["command"]);
+  return tool === "Bash" && command !== "" && !command.includes("\n") ? `Bash(${command})` : tool;
 }
 
 function parseAssistant(event: Json): AgentEvent[] {
@@ -100,12 +113,14 @@ function parseAssistant(event: Json): AgentEvent[] {
       { kind: "error", text: said, status: number(event["api_error_status"]), type: text(event["error"]) || null },
     ];
   }
-  return contentOf(event).flatMap((block): AgentEvent[] => {
+  const answer = parseAnswer(event);
+  const blocks = contentOf(event).flatMap((block): AgentEvent[] => {
     if (block["type"] === "text" && text(block["text"])) return [{ kind: "said", text: text(block["text"]) }];
     if (block["type"] === "tool_use")
       return [{ kind: "tool", name: text(block["name"]), detail: describeInput(record(block["input"])) }];
     return [];
   });
+  return answer ? [{ kind: "answer", answer }, ...blocks] : blocks;
 }
 
 function parseUser(event: Json): AgentEvent[] {
@@ -138,7 +153,7 @@ function parseResult(event: Json): AgentResult {
     apiStatus: number(event["api_error_status"]),
     terminalReason: text(event["terminal_reason"]) || null,
     stopReason: text(event["stop_reason"]) || null,
-    denials: list(event["permission_denials"]).map((denial) => text(record(denial)["tool_name"]) || "a tool"),
+    denials: list(event["permission_denials"]).map((denial) => renderRule(record(denial))),
     turns: number(event["num_turns"]),
     usage: parseUsage(event),
     usageSinceLast: usageSinceLast(event) !== null,
@@ -146,30 +161,40 @@ function parseResult(event: Json): AgentResult {
 }
 
 /** What is not stated is null, never zero. */
-function parseUsage(event: Json): Usage | null {
+function parseUsage(event: Json): ModelUsage[] | null {
   const sinceLast = usageSinceLast(event);
   const models = Object.entries(sinceLast ?? record(event["modelUsage"]));
-  const perModel = models.map(([, usage]) => record(usage));
-  const costUsd = sinceLast ? sum(perModel, ["costUSD"]) : number(event["total_cost_usd"]);
-  if (costUsd === null && perModel.length === 0) return null;
+  if (sinceLast || models.length > 0) return models.map(([model, usage]) => parseModelUsage(model, record(usage)));
+  const costUsd = amount(event["total_cost_usd"]);
+  if (costUsd === null) return null;
+  return costUsd === 0 ? [] : [{ model: null, tokens: null, costUsd, basis: "reported" }];
+}
+
+/** A model without a price in Claude's own list is reported at another one's price, marked as unknown: that is no figure. */
+function parseModelUsage(model: string, usage: Json): ModelUsage {
+  const stated = usage["costBasis"] === "unknown" ? null : amount(usage["costUSD"]);
   return {
-    costUsd,
-    inputTokens: sum(perModel, ["inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"]),
-    outputTokens: sum(perModel, ["outputTokens"]),
-    model: models[0]?.[0] ?? null,
+    model: modelName(model),
+    tokens: parseModelTokens(usage),
+    costUsd: stated,
+    basis: stated === null ? "unknown" : "reported",
   };
+}
+
+/** Versions that do not tell how long what was written is kept count it as kept shortly, which is the rule. */
+function parseModelTokens(usage: Json): Tokens | null {
+  const [input, output] = [amount(usage["inputTokens"]), amount(usage["outputTokens"])];
+  if (input === null || output === null) return null;
+  const written = amount(usage["cacheCreationInputTokens"]) ?? 0;
+  const cacheWrite1h = Math.min(written, amount(usage["cacheCreationEphemeral1hInputTokens"]) ?? 0);
+  const cacheRead = amount(usage["cacheReadInputTokens"]) ?? 0;
+  return { input, output, cacheRead, cacheWrite5m: written - cacheWrite1h, cacheWrite1h };
 }
 
 /** On --resume, total_cost_usd grows over the whole conversation in newer versions; this field never does. */
 function usageSinceLast(event: Json): Json | null {
   const usage = event["model_usage_since_last_result"];
   return usage === undefined || usage === null ? null : record(usage);
-}
-
-/** The sum of what is stated; null when nothing is. */
-function sum(usages: Json[], keys: string[]): number | null {
-  const stated = usages.flatMap((usage) => keys.map((key) => number(usage[key]))).filter((each) => each !== null);
-  return stated.length === 0 ? null : stated.reduce((total, count) => total + count, 0);
 }
 
 function judge(evidence: Evidence): Outcome {
@@ -180,12 +205,15 @@ function judge(evidence: Evidence): Outcome {
   const question = questionIn(result.text);
   if (question) return { kind: "asked", question };
   if (evidence.changed) return { kind: "ok" };
-  const denials = [...new Set([...result.denials, ...evidence.denials])];
+  // The result names each call in full; what was told on the way stands in only where it does not.
+  const denials = [...new Set(result.denials.length > 0 ? result.denials : evidence.denials)];
   return denials.length > 0 ? { kind: "denied", tools: denials } : { kind: "nothing_done", said: evidence.lastSaid };
 }
 
 function judgeWithoutResult(evidence: Evidence): Outcome {
-  if (evidence.exitCode === null) return { kind: "lost" };
+  // Without a result it was ended from outside (a signal, an exit that says nothing) or refused to start, which it says in words.
+  const wasRefused = evidence.exitCode !== null && evidence.exitCode > 0 && evidence.exitCode < 128;
+  if (!wasRefused) return { kind: "lost" };
   const said = evidence.stderrTail || evidence.lastSaid || `claude ended with ${evidence.exitCode} and no result`;
   return { kind: "failed", reason: lastLines(said, 5) };
 }

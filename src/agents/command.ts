@@ -1,25 +1,66 @@
 /** Any program as an agent: the prompt comes on standard input, the exit code and git tell how it went. */
+import { NO_TOKENS } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { lastLines } from "../lib/tail.ts";
-import type { Agent, Evidence } from "./agent.ts";
+import type { Agent, AgentEvent, Evidence } from "./agent.ts";
 import { questionIn } from "./agent.ts";
+import { reportedBooks } from "./books.ts";
+import { amount, parseJson, text } from "./json.ts";
 
-export type CommandSettings = { name: string; command: string[]; extraArgs: string[] };
+export type CommandSettings = { name: string; command: string[] };
+
+/** A line with which a program may tell what it used since the line before: `OWT-USAGE: {"cost_usd": 0.25}`, or tokens of a model:
+ *  `OWT-USAGE: {"model": "claude-opus-5-5", "input_tokens": 1200, "output_tokens": 60}`; `cache_read_tokens`, `cache_write_tokens`. */
+const USAGE_MARKER = "OWT-USAGE:";
 
 export function commandAgent(settings: CommandSettings): Agent {
   return {
     name: settings.name,
     remembers: false,
+    doubtsAboutCost: `${settings.name} tells what it costs only where it prints ${USAGE_MARKER} lines`,
     hasConversation: () => false,
     invoke: (turn) => ({
       file: settings.command[0] ?? settings.name,
-      args: [...settings.command.slice(1), ...settings.extraArgs],
-      env: { OWT_SESSION: turn.session, ...(turn.model ? { OWT_MODEL: turn.model } : {}) },
+      args: [...settings.command.slice(1), ...turn.extraArgs],
+      env: {
+        OWT_SESSION: turn.session,
+        ...(turn.model ? { OWT_MODEL: turn.model } : {}),
+        ...(turn.maxTokens === null ? {} : { OWT_MAX_TOKENS: String(turn.maxTokens) }),
+      },
       stdin: turn.prompt,
     }),
-    parse: (line) => (line.trim() ? [{ kind: "said", text: line }] : []),
+    parse: parseLine,
     judge: judgeByExit,
+    openBooks: ({ prices }) => reportedBooks(prices, `${settings.name} does not say what it cost`),
   };
+}
+
+function parseLine(line: string): AgentEvent[] {
+  if (line.startsWith(USAGE_MARKER)) return parseUsage(line.slice(USAGE_MARKER.length).trim());
+  return line.trim() ? [{ kind: "said", text: line }] : [];
+}
+
+function parseUsage(json: string): AgentEvent[] {
+  const told = parseJson(json);
+  if (!told) return [];
+  const count = (key: string) => amount(told[key]) ?? 0;
+  const tellsTokens = amount(told["input_tokens"]) !== null && amount(told["output_tokens"]) !== null;
+  const costUsd = amount(told["cost_usd"]);
+  if (costUsd === null && !tellsTokens) return [];
+  const tokens = {
+    ...NO_TOKENS,
+    input: count("input_tokens"),
+    output: count("output_tokens"),
+    cacheRead: count("cache_read_tokens"),
+    cacheWrite5m: count("cache_write_tokens"),
+  };
+  const usage = {
+    model: text(told["model"]) || null,
+    tokens: tellsTokens ? tokens : null,
+    costUsd,
+    basis: costUsd === null ? ("unknown" as const) : ("reported" as const),
+  };
+  return [{ kind: "used", usage }];
 }
 
 function judgeByExit(evidence: Evidence): Outcome {

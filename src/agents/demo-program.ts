@@ -15,7 +15,6 @@ type Conversation = {
   done: number;
   turn: number;
   answer: string;
-  costUsd: number;
 };
 
 /** How a turn ends early: with a result that the adapter reads. */
@@ -45,18 +44,18 @@ export async function playTurn(stateDir: string, session: string, resume: boolea
         saveConversation(file, talk);
       });
     }
-    tell({ kind: "result", text: lastSaid, costUsd: talk.costUsd });
+    tell({ kind: "result", text: lastSaid });
     return 0;
   } catch (error) {
     if (!(error instanceof TurnEnd)) throw error;
-    tell({ kind: "result", costUsd: talk.costUsd, ...error.result });
+    tell({ kind: "result", ...error.result });
     return error.code;
   }
 }
 
 function begin(prompt: string): Conversation {
   const script = parseDemoScript(prompt) ?? defaultScript();
-  return { script, occasion: "start", done: 0, turn: 1, answer: "", costUsd: 0 };
+  return { script, occasion: "start", done: 0, turn: 1, answer: "" };
 }
 
 /** A task without steps gets one file, written and committed. */
@@ -84,7 +83,6 @@ const LONGEST_NAME = 240;
 function goOn(talk: Conversation, prompt: string): Conversation {
   const heading = /^# owt: (answer|repair|conflict|resume)\b/m.exec(prompt)?.[1];
   talk.turn++;
-  talk.costUsd = 0;
   if (heading === undefined || heading === "resume") return talk;
   talk.occasion = heading as Occasion;
   talk.done = 0;
@@ -135,7 +133,10 @@ async function play(step: Step, talk: Conversation, passed: () => void): Promise
       run(step.args.map((arg) => fill(arg, talk)));
       break;
     case "cost":
-      talk.costUsd += Number(first);
+      tell({ kind: "used", costUsd: Number(first) });
+      break;
+    case "tokens":
+      tell({ kind: "used", model: first, input: Number(second), output: Number(step.args[2]) });
       break;
     case "work":
       await new Promise((resolve) => setTimeout(resolve, parseDuration(first) ?? 0));

@@ -6,6 +6,7 @@
  *    spawn                  (leaves a detached process behind)
  *    conflict PATH          (writes one line that differs from task to task, so that parallel tasks collide)
  *    limit 60s              transient "text"        auth "text"        deny "tool"       cost 0.25
+ *    tokens MODEL IN OUT    (uses tokens of a model, whose price we are to know)
  *    log PATH "text"        (appends a line outside the worktree; for harnesses)
  *    run "program" "arg" …  (a failing program fails the agent)
  *
@@ -40,6 +41,7 @@ const ARGUMENTS: Record<string, number | "many"> = {
   auth: 1,
   deny: 1,
   cost: 1,
+  tokens: 3,
   log: 2,
   run: "many",
 };
@@ -69,8 +71,8 @@ function parseStep(line: string): Step {
   if (wanted === "many" ? rest.length === 0 : rest.length !== wanted)
     throw new Error(`demo step "${line}": ${verb} takes ${wanted === "many" ? "at least 1" : wanted} argument(s)`);
   const args = rest.map((word) => (word.startsWith('"') ? parseText(word, line) : word));
-  if ((verb === "exit" || verb === "cost") && !/^\d+(\.\d+)?$/.test(args[0]!))
-    throw new Error(`demo step "${line}": no number`);
+  const numbers = verb === "exit" || verb === "cost" ? args : verb === "tokens" ? args.slice(1) : [];
+  if (numbers.some((each) => !/^\d+(\.\d+)?$/.test(each))) throw new Error(`demo step "${line}": no number`);
   if ((verb === "work" || verb === "limit") && parseDuration(args[0]!) === null)
     throw new Error(`demo step "${line}": no duration`);
   return { verb, args };

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { addUsages } from "../core/cost.ts";
+import { SHIPPED_PRICES } from "../core/prices.ts";
 import { gather, noEvidence } from "./agent.ts";
 import { parseDemoScript, type Step } from "./demo-steps.ts";
 import { demoFile } from "./demo-program.ts";
@@ -34,6 +36,7 @@ describe("each verb", () => {
     ['auth "key"', "auth", ["key"]],
     ['deny "Bash"', "deny", ["Bash"]],
     ["cost 0.25", "cost", ["0.25"]],
+    ["tokens claude-opus-5-5 1200 60", "tokens", ["claude-opus-5-5", "1200", "60"]],
     ['log /tmp/l "x"', "log", ["/tmp/l", "x"]],
     ['run "git" status "-s"', "run", ["git", "status", "-s"]],
   ])("%s", (line, verb, args) => {
@@ -55,6 +58,8 @@ test.each([
   ["limit later", /no duration/],
   ["exit badly", /no number/],
   ["cost much", /no number/],
+  ["tokens m 1 many", /no number/],
+  ["tokens m 1", /tokens takes 3 argument/],
   ['say "open', /"open is no JSON string/],
   ['say "a\\qb"', /is no JSON string/],
 ])("%s is refused, and the line is named", (line, says) => {
@@ -108,8 +113,11 @@ describe("the demo agent", () => {
       session: "s",
       resume: false,
       model: null,
+      maxTokens: null,
+      extraArgs: [],
       permissionMode: "plan",
       allowedTools: [],
+      budgetUsd: null,
     };
     const args = ["owt.js", "__demo-agent", "/state", "s", "start"];
     expect(agent.invoke(turn)).toEqual({ file: "node", args, env: {}, stdin: "Do it" });
@@ -156,10 +164,22 @@ describe("the demo agent", () => {
     expect(agent.judge(evidence)).toEqual(outcome);
   });
 
-  test("an unknown line is no event, and an unknown cost is null", () => {
+  test("an unknown line is no event", () => {
     expect(["", "text", "{}", '{"kind":"new"}'].flatMap((line) => agent.parse(line))).toEqual([]);
-    const costs = ['{"kind":"result","costUsd":0.25}', '{"kind":"result"}'].map((line) => agent.parse(line)[0]);
-    expect(costs).toMatchObject([{ result: { usage: { costUsd: 0.25 } } }, { result: { usage: { costUsd: null } } }]);
+  });
+
+  test("tells what it uses as it goes; without such a step it used nothing", () => {
+    const used = (...lines: object[]) => {
+      const books = agent.openBooks({ session: "s", since: 0, prices: SHIPPED_PRICES });
+      for (const event of lines.flatMap((line) => agent.parse(JSON.stringify(line)))) books.take(event);
+      return addUsages([books.read(true)]);
+    };
+    expect(used(RESULT)).toMatchObject({ usd: 0, isAtLeast: false });
+    const costs = [0.25, 0.5].map((costUsd) => ({ kind: "used", costUsd }));
+    expect(used(...costs)).toMatchObject({ usd: 0.75, basis: "reported" });
+    const tokens = { kind: "used", input: 1_000_000, output: 0 };
+    expect(used({ ...tokens, model: "claude-sonnet-5-5" })).toMatchObject({ usd: 2, basis: "list" });
+    expect(used({ ...tokens, model: "new" }, costs[0]!)).toMatchObject({ usd: 0.25, isAtLeast: true, basis: "mixed" });
   });
 });
 

@@ -2,9 +2,11 @@
  *  harness and the benchmarks; the language stands in `demo-steps.ts`, the program in `demo-program.ts`. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { type ModelUsage, NO_TOKENS } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Agent, AgentEvent, Evidence } from "./agent.ts";
-import { number, parseJson, text } from "./json.ts";
+import { reportedBooks } from "./books.ts";
+import { type Json, number, parseJson, text } from "./json.ts";
 
 export type DemoSettings = {
   /** How owt calls itself. */ owtCommand: string[];
@@ -15,6 +17,7 @@ export function demoAgent(settings: DemoSettings): Agent {
   return {
     name: "demo",
     remembers: true,
+    doubtsAboutCost: null,
     hasConversation: (session) => existsSync(join(settings.stateDir, `${session}.json`)),
     invoke: (turn) => ({
       file: settings.owtCommand[0]!,
@@ -30,6 +33,7 @@ export function demoAgent(settings: DemoSettings): Agent {
     }),
     parse: parseLine,
     judge,
+    openBooks: ({ prices }) => reportedBooks(prices, null),
   };
 }
 
@@ -45,6 +49,8 @@ function parseLine(line: string): AgentEvent[] {
       return [{ kind: "denied", tool: text(event["tool"]) }];
     case "limit":
       return [{ kind: "limit", resetsAt: number(event["resetsAt"]) }];
+    case "used":
+      return [{ kind: "used", usage: parseUsed(event) }];
     case "result":
       return [
         {
@@ -58,7 +64,7 @@ function parseLine(line: string): AgentEvent[] {
             stopReason: null,
             denials: [],
             turns: 1,
-            usage: { costUsd: number(event["costUsd"]), inputTokens: null, outputTokens: null, model: "demo" },
+            usage: null,
             usageSinceLast: false,
           },
         },
@@ -66,6 +72,17 @@ function parseLine(line: string): AgentEvent[] {
     default:
       return [];
   }
+}
+
+function parseUsed(used: Json): ModelUsage {
+  const costUsd = number(used["costUsd"]);
+  const [input, output] = [number(used["input"]), number(used["output"])];
+  return {
+    model: text(used["model"]) || "demo",
+    tokens: input === null || output === null ? null : { ...NO_TOKENS, input, output },
+    costUsd,
+    basis: costUsd === null ? "unknown" : "reported",
+  };
 }
 
 function judge(evidence: Evidence): Outcome {

@@ -27,3 +27,9 @@ export function text(value: unknown): string {
 export function number(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
+
+/** A number that counts something: tokens, dollars. What is below zero is no such number. */
+export function amount(value: unknown): number | null {
+  const read = number(value);
+  return read !== null && read >= 0 ? read : null;
+}

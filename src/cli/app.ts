@@ -6,6 +6,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { planCommand } from "./commands/plan.ts";
+import { promptCommands } from "./commands/prompt.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { runCommand } from "./commands/run.ts";
 import { statusCommands } from "./commands/status.ts";
@@ -15,7 +16,7 @@ import type { Io } from "./io.ts";
 import { painter, printable } from "./text.ts";
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
-const READ_ONLY = new Set(["plan", "status", "report", "logs", "inbox", "doctor", "list", "show", "help"]);
+const READ_ONLY = new Set(["plan", "status", "report", "logs", "inbox", "doctor", "list", "show", "render", "help"]);
 
 /** Runs one command line and returns its exit code. */
 export async function runApp(io: Io, argv: string[], version: string): Promise<number> {
@@ -52,6 +53,7 @@ function buildProgram(io: Io, version: string): Command {
   taskCommands(program, io);
   statusCommands(program, io);
   logsCommand(program, io);
+  promptCommands(program, io);
   restoreCommand(program, io);
   configCommands(program, io);
   doctorCommand(program, io);

@@ -23,7 +23,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   const watcher: Watcher = {
     role(role) {
       carries = role.kind === "holder";
-      if (carries && engine.launchMode === "group") tell(io, NO_NAMESPACES);
+      if (carries && engine.launchMode === "group") tell(io, GROUPS_ONLY);
       if (role.kind === "viewer") tell(io, viewerLine(role.pid));
     },
   };
@@ -55,8 +55,8 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   process.exitCode = exitCodeFor(views);
 }
 
-const NO_NAMESPACES =
-  "this system has no pid namespaces: a process that an agent hides well can outlive a stop (see: owt doctor)";
+const GROUPS_ONLY =
+  "agents run in mere process groups here: a process that one of them hides well can outlive a stop (see: owt doctor)";
 
 function viewerLine(pid: number | null): string {
   const who = pid === null ? "another owt" : `another owt (pid ${pid})`;
@@ -73,11 +73,11 @@ function interrupted(runId: string, carried: boolean): OwtError {
       });
 }
 
-/** 0 done · 1 some work failed · 4 needs a person · 5 limit; where several apply: 1, 4, 5. */
+/** 0 done · 1 some work failed · 4 needs a person · 5 limit or budget; where several apply: 1, 4, 5. */
 function exitCodeFor(views: readonly TaskView[]): number {
   const standings = new Set(views.map((view) => view.standing));
   if (standings.has("failed") || standings.has("skipped")) return 1;
   if (standings.has("waits-for-person")) return 4;
-  if (standings.has("waits-for-time")) return 5;
+  if (standings.has("waits-for-time") || standings.has("waits-for-budget")) return 5;
   return 0;
 }

@@ -72,7 +72,16 @@ export function narrate(io: Io, engine: Engine, run: string, seq: number, onEven
 }
 
 /** Outcomes that another line tells already: red checks, the parked task, the integration. */
-const TOLD_OTHERWISE = new Set<Outcome["kind"]>(["ok", "verify_failed", "asked", "denied", "auth", "billing", "limit"]);
+const TOLD_OTHERWISE = new Set<Outcome["kind"]>([
+  "ok",
+  "verify_failed",
+  "asked",
+  "denied",
+  "auth",
+  "billing",
+  "limit",
+  "budget",
+]);
 
 type Line = {
   mark: string;
@@ -127,6 +136,8 @@ function lineFor(event: Event, paint: Paint): Line | null {
       return { mark: paint("yellow", "▲"), text: event.wish === null ? "goes on" : `${event.wish} was asked for` };
     case "run-landed":
       return { mark: paint("green", "✓"), text: `landed on ${event.target} as ${event.commit.slice(0, 10)}` };
+    case "budget-warned":
+      return { mark: paint("yellow", "▲"), text: event.text };
     case "note":
       return { mark: paint("dim", "○"), text: event.text };
     case "run-created":

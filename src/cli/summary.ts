@@ -5,7 +5,7 @@ import type { TaskView } from "../core/view.ts";
 import { renderDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { count } from "./preview.ts";
-import { markOf, money, painter, printable, table } from "./text.ts";
+import { costWords, markOf, painter, printable, table } from "./text.ts";
 
 /** `commandOf` names the command that answers a waiting task. */
 export function renderSummary(
@@ -27,7 +27,7 @@ export function renderSummary(
   });
   const done = report.counts["done"] ?? 0;
   const head = `${report.run}: ${done} of ${count(views.length, "task")} integrated on ${report.branch} in ${renderDuration(report.duration_ms)}`;
-  const cost = report.cost_usd === null ? "" : `, cost ${money(report.cost_usd)}`;
+  const cost = report.cost_basis === null ? "" : `, cost ${costWords(report)}`;
   const speed =
     done > 0 && report.speedup !== null && report.speedup > 1
       ? `, ${report.speedup} times as fast as one after the other`
@@ -41,8 +41,10 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
   const all = unverified.length > 1 && unverified.length === (report.counts["done"] ?? 0);
   const which = all ? `all ${unverified.length}` : unverified.join(", ");
   if (unverified.length > 0) lines.push(`unverified, for want of a verify command: ${which}`);
+  const forBudget = views.filter((view) => view.standing === "waits-for-budget");
+  const held = forBudget.find((view) => view.task.park !== null) ?? forBudget[0];
   for (const view of views) {
-    if (view.standing === "waits-for-person")
+    if (view.standing === "waits-for-person" || view === held)
       lines.push(`${view.task.key} ${printable(view.why)}`, `  ↳ ${commandOf(view.task)}`);
     if (view.standing === "failed")
       lines.push(`${view.task.key} failed: ${printable(view.why)}`, `  ↳ owt task retry ${view.task.key}`);

@@ -1,4 +1,6 @@
 /** Small pieces of text that every command prints alike: marks, tables, times. */
+import { describeCost } from "../core/cost.ts";
+import type { CostReport } from "../core/report.ts";
 import type { TaskView } from "../core/view.ts";
 import { type Io, wantsColor } from "./io.ts";
 
@@ -16,6 +18,7 @@ const MARKS: Record<TaskView["standing"], [mark: string, color: keyof typeof COL
   blocked: ["○", "dim"],
   "waits-for-person": ["?", "yellow"],
   "waits-for-time": ["◷", "yellow"],
+  "waits-for-budget": ["◷", "yellow"],
   working: ["◎", "cyan"],
   done: ["✓", "green"],
   failed: ["✗", "red"],
@@ -44,9 +47,21 @@ export function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
 
-/** Money, or that it is not known. */
-export function money(usd: number | null): string {
-  return usd === null ? "unknown" : `$${usd.toFixed(usd > 0 && usd < 0.1 ? 3 : 2)}`;
+/** Dollars, small amounts to a tenth of a cent. */
+function money(usd: number): string {
+  return `$${usd.toFixed(usd > 0 && usd < 0.1 ? 3 : 2)}`;
+}
+
+/** A cost in words: `$1.25`, `at least $1.25`, `unknown`; empty where no agent has run. */
+export function costWords(cost: Pick<CostReport, "cost_usd" | "cost_at_least" | "cost_basis">): string {
+  return describeCost({ usd: cost.cost_usd, isAtLeast: cost.cost_at_least, basis: cost.cost_basis }, money);
+}
+
+/** `1.2M`, `34k`, `567`; empty for what is not known. */
+export function tokenWords(count: number | null): string {
+  if (count === null) return "";
+  if (count >= 1_000_000) return `${(count / 1_000_000).toFixed(1)}M`;
+  return count >= 10_000 ? `${Math.round(count / 1_000)}k` : String(count);
 }
 
 // eslint-disable-next-line no-control-regex

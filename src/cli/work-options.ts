@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { readFileSync } from "node:fs";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { type AgentChoices, stated } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { isFeatureList } from "../core/plan-features.ts";
 import type { WorkRequest } from "../engine/work.ts";
@@ -17,6 +18,10 @@ export type WorkOptions = {
   fromTarget?: boolean;
   agent?: string;
   model?: string;
+  permissionMode?: string;
+  allowedTools?: string[];
+  maxTokens?: number;
+  agentArgs?: string[];
   parallel?: number;
   sequential?: boolean;
   json?: boolean;
@@ -32,6 +37,10 @@ export function addWorkOptions(command: Command): Command {
     .option("--from-target", "start from the target alone, without earlier work that has not landed")
     .option("--agent <name>", "claude, demo, or one from the configuration")
     .option("--model <name>", "the model the agent is to use")
+    .option("--permission-mode <mode>", "Claude Code's permission mode")
+    .option("--allowed-tools <rules...>", "what the agent may use without asking, in place of what is configured")
+    .addOption(new Option("--max-tokens <n>", "the most tokens of one answer").argParser(positiveInteger))
+    .option("--agent-args <words...>", "further arguments of the agent's program")
     .addOption(new Option("--parallel <n>", "agents at a time").argParser(positiveInteger))
     .option("--sequential", "one agent at a time")
     .option("--json", "print the answer as JSON");
@@ -84,12 +93,25 @@ function readConfigOption(io: Io, name: string, plans: string[]): { configFile?:
   return { configFile: path };
 }
 
+/** How the command line wants agents to be run. */
+export function chosenOnTheLine(options: WorkOptions): AgentChoices {
+  const { model, permissionMode, allowedTools, maxTokens, agentArgs } = options;
+  return stated({ model, permissionMode, allowedTools, maxTokens, extraArgs: agentArgs });
+}
+
 /** Agents at a time as the command line wants it. */
 export function wantedParallel(options: WorkOptions): number | undefined {
   if (options.sequential && options.parallel !== undefined && options.parallel !== 1) {
     throw new OwtError("usage", "--sequential and --parallel contradict each other", { hint: "leave one of them out" });
   }
   return options.sequential ? 1 : options.parallel;
+}
+
+/** Dollars, with or without their sign. */
+export function positiveUsd(text: string): number {
+  const value = Number(text.replace(/^\$/, ""));
+  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError("expected dollars, such as 5 or 2.50");
+  return value;
 }
 
 export function positiveInteger(text: string): number {

@@ -1,4 +1,5 @@
 /** One try at a task: one agent process in one worktree, and what came of it. */
+import type { Usage } from "./cost.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** What the attempt is about to do. Written before it is done, so that whoever comes next can repeat it. */
@@ -24,15 +25,7 @@ export type AttemptPhase =
   | "tidy"
   | "closed";
 
-export type StopCause = "timed_out" | "stopped" | "aborted";
-
-/** Tokens and money of one attempt; null is unknown, never zero. */
-export type Usage = {
-  costUsd: number | null;
-  inputTokens: number | null;
-  outputTokens: number | null;
-  model: string | null;
-};
+export type StopCause = "timed_out" | "stopped" | "aborted" | "budget";
 
 export type Attempt = {
   id: number;
@@ -60,6 +53,7 @@ export type Attempt = {
   /** Why we are ending, or ended, the agent ourselves. Written before the first signal. */
   stop: StopCause | null;
   outcome: Outcome | null;
+  /** What was used up to now; null where no agent has said anything yet. */
   usage: Usage | null;
   startedAt: number;
   endedAt: number | null;

@@ -22,7 +22,7 @@ const agentSettings = z.strictObject({
 });
 
 /** `[agent.NAME]`: how one agent is started. */
-type AgentSettings = z.infer<typeof agentSettings>;
+export type AgentSettings = z.infer<typeof agentSettings>;
 
 const SECTIONS = {
   worktree: z.strictObject({
@@ -67,7 +67,13 @@ const SECTIONS = {
     integrate: z.enum(["branch", "pull-request", "none"]).optional(),
     worktree_directory: z.string().optional(),
   }),
-  budget: z.looseObject({}),
+  budget: z.strictObject({
+    run_usd: z.number().positive().optional(),
+    task_usd: z.number().positive().optional(),
+    day_usd: z.number().positive().optional(),
+    tokens: count.optional(),
+    warn_at: z.number().min(0).max(1).optional(),
+  }),
   agent: z.object({ default: z.string().optional() }),
   sandbox: z.looseObject({}),
   web: z.looseObject({}),
@@ -129,6 +135,7 @@ const DEFAULTS = {
     retries: 2,
     fetch: false,
   },
+  budget: { warn_at: 0.8 },
   agent: { default: "claude", named: {} as Record<string, AgentSettings> },
 } satisfies ConfigValues;
 
@@ -137,6 +144,7 @@ export type Config = ConfigValues & {
   worktree: NonNullable<ConfigValues["worktree"]> & typeof DEFAULTS.worktree;
   environment: NonNullable<ConfigValues["environment"]> & typeof DEFAULTS.environment;
   run: NonNullable<ConfigValues["run"]> & typeof DEFAULTS.run;
+  budget: NonNullable<ConfigValues["budget"]> & typeof DEFAULTS.budget;
   agent: typeof DEFAULTS.agent;
 };
 
@@ -184,7 +192,7 @@ function fromText(text: string, type: z.ZodType): unknown {
 }
 
 function valueOf(text: string): unknown {
-  if (/^-?\d+$/.test(text)) return Number(text);
+  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   if (text === "true" || text === "false") return text === "true";
   if (text.startsWith("[")) {
     try {

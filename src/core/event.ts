@@ -1,5 +1,6 @@
 /** Every fact that can happen, as one union. The event log is the only feed: each screen is a reader of it. */
-import type { AttemptPhase, Usage } from "./attempt.ts";
+import type { AttemptPhase } from "./attempt.ts";
+import type { Usage } from "./cost.ts";
 import type { Outcome } from "./outcome.ts";
 import type { NextStart, Park, TaskState } from "./task.ts";
 
@@ -28,6 +29,8 @@ export type Fact =
   | { kind: "attempt-ended"; outcome: Outcome; usage: Usage | null }
   /** The run's branch now contains this task; `commit` is its merge. */
   | { kind: "task-integrated"; commit: string; verified: boolean }
+  /** A limit is nearly used up, or cannot be relied on; said once for each thing that it is about. */
+  | { kind: "budget-warned"; about: string; text: string }
   | { kind: "rescued"; rescue: string; what: string }
   | { kind: "note"; text: string };
 

@@ -15,7 +15,8 @@ export type Outcome =
   | { kind: "transient"; reason: string }
   | { kind: "auth"; reason: string }
   | { kind: "billing"; reason: string }
-  | { kind: "budget"; reason: string }
+  /** A budget is used up; `until` in epoch milliseconds where it is that of a day. */
+  | { kind: "budget"; reason: string; until?: number | null }
   | { kind: "turns"; reason: string }
   | { kind: "timed_out"; afterMs: number }
   /** The checks stayed red; `output` is the tail of what they printed. */
@@ -29,7 +30,7 @@ export type Outcome =
   /** Its process is gone and left no exit: a reboot, a kill from outside. */
   | { kind: "lost" }
   /** Anything else, in the agent's words. `final`: another try would end the same. */
-  | { kind: "failed"; reason: string; final?: true };
+  | { kind: "failed"; reason: string; final?: true; /** The end of what a program of ours printed. */ output?: string };
 
 /** One line for people: what happened, with the detail that decides. */
 export function describeOutcome(outcome: Outcome): string {

@@ -60,6 +60,7 @@ describe("the seed's lists", () => {
         agent: null,
         model: null,
         branch: null,
+        choices: {},
         tags: [],
         creates: [],
         uses: [],
@@ -85,13 +86,11 @@ describe("the seed's lists", () => {
     expect(plan.settings).toEqual({
       maxParallel: 3,
       timeoutMs: 1_800_000,
-      permissionMode: "acceptEdits",
-      allowedTools: ["Read", "Bash(npm test)"],
-      appendSystemPrompt: "Be brief.",
+      choices: { permissionMode: "acceptEdits", allowedTools: ["Read", "Bash(npm test)"] },
       contextFile: "prompts/_context.md",
-      qualityRules: ["Tests required"],
     });
-    expect(plan.tasks[0]).toMatchObject({ content: "Do a.", context: "The project.", source: { line: 9 } });
+    const context = "Be brief.\n\nThe project.\n\nRules:\n\n- Tests required\n";
+    expect(plan.tasks[0]).toMatchObject({ content: "Do a.", context, source: { line: 9 } });
   });
 
   test("four bare features", () => {

@@ -2,7 +2,18 @@
 import { parseTree, printParseErrorCode } from "jsonc-parser";
 import type { Node, ParseError } from "jsonc-parser";
 import { upstreamOf } from "./dag.ts";
-import { addProblem, addWarning, readAmount, readMap, readTaskKeys, readText, readTexts } from "./plan-fields.ts";
+import { stated } from "./choices.ts";
+import {
+  addProblem,
+  addWarning,
+  readAmount,
+  readChoices,
+  readMap,
+  readProgramWord,
+  readTaskKeys,
+  readText,
+  readTexts,
+} from "./plan-fields.ts";
 import type { Fields, Located, LocatedText } from "./plan-fields.ts";
 import { firstParagraph } from "./plan-text.ts";
 import { checkPlan } from "./plan.ts";
@@ -54,13 +65,14 @@ export function parseFeatureList(
   return checkPlan({ kind: "feature-list", path, tasks, ignored: [], warnings, settings }, problems);
 }
 
+/** What the list says of the run as a whole, and what every task is told: its system prompt, the context file, the rules. */
 function readSettings(
   fields: Fields,
   lookUp: (file: string) => FoundFile,
   refuseRepoPath: (repoPath: string) => string | null,
 ): { settings: PlanSettings; context: string } {
   const settings: PlanSettings = {};
-  let context = "";
+  const context: string[] = [];
   const project = readMap(fields, "project");
   if (project !== null) {
     assign(settings, "name", readText(project, "name")?.text);
@@ -78,23 +90,21 @@ function readSettings(
   }
   const claude = readMap(fields, "claude");
   if (claude !== null) {
-    assign(settings, "permissionMode", readText(claude, "permission_mode")?.text);
-    assign(settings, "appendSystemPrompt", readText(claude, "append_system_prompt")?.text);
-    if (claude.entries.has("allowed_tools"))
-      settings.allowedTools = readTexts(claude, "allowed_tools").map(({ text }) => text);
+    settings.choices = { ...readChoices(claude), ...stated({ model: readProgramWord(claude, "model") }) };
+    context.push(readText(claude, "append_system_prompt")?.text ?? "");
   }
   const prompts = readMap(fields, "prompts");
   if (prompts !== null) {
-    if (prompts.entries.has("quality_rules"))
-      settings.qualityRules = readTexts(prompts, "quality_rules").map(({ text }) => text);
     const contextFile = readText(prompts, "context_file");
     const found = contextFile === null ? null : lookUp(contextFile.text);
     if (found !== null && "text" in found) {
       settings.contextFile = found.path;
-      context = plainText(found.text);
+      context.push(plainText(found.text));
     } else if (found !== null) reportContext(prompts, contextFile!, found);
+    const rules = readTexts(prompts, "quality_rules");
+    context.push(rules.length === 0 ? "" : `Rules:\n\n${rules.map(({ text }) => `- ${text}`).join("\n")}\n`);
   }
-  return { settings, context };
+  return { settings, context: context.filter(Boolean).join("\n\n") };
 }
 
 function readFeatures(fields: Fields, context: string, lookUp: (file: string) => FoundFile): DraftTask[] {

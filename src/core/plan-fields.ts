@@ -1,5 +1,6 @@
 /** The keys of a task, read with their types and lines from either format: front matter (YAML) or a feature (JSON).
  *  Nothing is guessed: a value of the wrong type is a problem that names the place. */
+import { type AgentChoices, stated } from "./choices.ts";
 import { nearest } from "./names.ts";
 import type { PlannedTask, Priority, Problem } from "./plan.ts";
 
@@ -33,6 +34,7 @@ export type TaskKeys = Pick<
   | "agent"
   | "model"
   | "branch"
+  | "choices"
   | "tags"
   | "creates"
   | "uses"
@@ -52,6 +54,7 @@ export function readTaskKeys(fields: Fields): TaskKeys {
     touches: readWords(fields, "touches"),
     agent: readProgramWord(fields, "agent"),
     model: readProgramWord(fields, "model"),
+    choices: readChoices(fields),
     branch: branch?.text ?? null,
     branchLine: branch?.line ?? fields.line,
     lines: { agent: valueOf(fields, "agent")?.line ?? fields.line, branch: branch?.line ?? fields.line },
@@ -213,8 +216,19 @@ function reportWord(fields: Fields, word: LocatedText, key: string, allowed: rea
   addProblem(fields, word.line, `unknown-${key}`, `${key} ${JSON.stringify(word.text)} is not known`, hint);
 }
 
+/** How the agent is to be run; the same keys stand in a task and in a feature list's `claude`. */
+export function readChoices(fields: Fields): AgentChoices {
+  const texts = (key: string) => (fields.entries.has(key) ? readTexts(fields, key).map(({ text }) => text) : null);
+  return stated({
+    maxTokens: readAmount(fields, "max_tokens", 1),
+    permissionMode: readProgramWord(fields, "permission_mode"),
+    allowedTools: texts("allowed_tools"),
+    extraArgs: texts("extra_args"),
+  });
+}
+
 /** Agent and model become arguments of a program: one word, and never something that could be read as an option. */
-function readProgramWord(fields: Fields, key: "agent" | "model"): string | null {
+export function readProgramWord(fields: Fields, key: "agent" | "model" | "permission_mode"): string | null {
   const word = readText(fields, key);
   if (word === null) return null;
   if (/^[A-Za-z0-9][\w.:/@[\]+-]{0,99}$/.test(word.text)) return word.text;

@@ -240,6 +240,7 @@ describe("front matter", () => {
     expect(
       task({ "billing/epic-05-x.md": withKeys(keys.join("\n"), "# Epic 05: Input Validators\n\nCheck input.") }),
     ).toEqual({
+      choices: {},
       id: "billing/E05",
       title: "Input Validators",
       module: "billing",

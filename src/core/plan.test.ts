@@ -20,6 +20,7 @@ const task = (id: string, dependsOn: string[] = [], rest: Partial<PlannedTask> =
     agent: null,
     model: null,
     branch: null,
+    choices: {},
     tags: [],
     creates: [],
     uses: [],

@@ -1,4 +1,5 @@
 /** A plan as data, whichever files it came from, and the rules that join its tasks into one graph. */
+import type { AgentChoices } from "./choices.ts";
 import { cyclesIn } from "./dag.ts";
 import { checkBranchName, nearest } from "./names.ts";
 
@@ -34,6 +35,8 @@ export type PlannedTask = {
   agent: string | null;
   model: string | null;
   branch: string | null;
+  /** What else the plan asks of the agent for this task. */
+  choices: AgentChoices;
   tags: string[];
   /** Names of things it brings into being, and of things it builds upon, in the plan's own words. */
   creates: string[];
@@ -55,14 +58,12 @@ export type PlanSettings = {
   maxParallel?: number;
   /** Per task, milliseconds. */
   timeoutMs?: number;
-  permissionMode?: string;
-  allowedTools?: string[];
+  /** How its agents are to be run. */
+  choices?: AgentChoices;
   /** As written; it was checked to mean this repository. */
   repoPath?: string;
-  /** Path of the file whose text is every task's `context`. */
+  /** Path of the file whose text is part of every task's `context`. */
   contextFile?: string;
-  qualityRules?: string[];
-  appendSystemPrompt?: string;
 };
 
 export type Plan = {

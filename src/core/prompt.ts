@@ -1,6 +1,11 @@
-/** The texts that agents are given: one for a new task, one for each way in which a conversation goes on. Pure. */
-import type { NextStart } from "./task.ts";
+/** The texts that agents are given: one template for a new task, one for each way in which a conversation goes on. Pure: the templates
+ *  come in as data. */
+import { OwtError } from "./errors.ts";
 import type { PlannedTask } from "./plan.ts";
+import type { NextStart } from "./task.ts";
+import type { Shape } from "./template-check.ts";
+import type { Template, TemplateProblem, Value } from "./template-nodes.ts";
+import { checkTemplate, parseTemplate, renderTemplate } from "./template.ts";
 
 export type PromptContext = {
   spec: PlannedTask;
@@ -16,84 +21,170 @@ export type PromptContext = {
 /** The ways in which an agent is spoken to again. */
 export type FollowUp = Exclude<NextStart, { kind: "fresh" | "by-hand" }>;
 
-/** The prompt of a task that starts from nothing. */
-export function renderTaskPrompt(context: PromptContext): string {
-  const { spec } = context;
-  return parts([
-    `# ${spec.title}`,
-    `This is task ${spec.id}, to be done in this git worktree on branch ${context.branch}.`,
-    spec.content.trim(),
-    spec.context.trim() ? `## Context\n\n${spec.context.trim()}` : "",
-    `## What is already there\n\n${
-      context.completed.length > 0
-        ? `The work of these tasks is in this worktree: ${context.completed.join(", ")}.`
-        : "This task depends on no other."
-    }`,
-    renderRules(context),
-  ]);
+/** The occasions on which an agent is spoken to; each has a template of its own. */
+export const OCCASIONS = ["task", "resume", "answer", "repair", "conflict"] as const;
+export type Occasion = (typeof OCCASIONS)[number];
+
+/** The name of an occasion's template below a folder of templates: `epic/task.md`, as the seed has it. */
+export function promptName(occasion: Occasion): string {
+  return `epic/${occasion}.md`;
 }
 
-function renderRules(context: PromptContext): string {
-  const checks = context.verify.map((command) => `\`${command}\``).join(", ");
-  return parts([
-    "## How to work",
-    [
-      "- Stay inside this worktree. Do not push, do not switch branches, do not touch other worktrees.",
-      "- Commit the work in small steps with clear messages; what is left uncommitted is committed afterwards.",
-      context.verify.length > 0 ? `- The work counts as done when these commands succeed: ${checks}` : "",
-      context.spec.touches.length > 0 ? `- Change only: ${context.spec.touches.join(", ")}` : "",
-      `- If a decision of a person is needed, end the turn with one line: ${context.questionMarker} the question`,
-    ]
-      .filter(Boolean)
-      .join("\n"),
-  ]);
+/** A template's text and the file it came from. */
+export type PromptText = { file: string; text: string };
+
+/** Parsed templates, one for each occasion. */
+export type Prompts = Record<Occasion, { file: string; template: Template }>;
+
+/** What is wrong with a template, and where. */
+export type PromptProblem = TemplateProblem & { file: string };
+
+const COMMON: Record<string, Shape> = {
+  Title: "string",
+  EpicFilePath: "string",
+  EpicContent: "string",
+  ModuleContext: "string",
+  CompletedDeps: "string",
+  ID: "string",
+  Module: "string",
+  Branch: "string",
+  Upstreams: { listOf: "string" },
+  Verify: { listOf: "string" },
+  Touches: { listOf: "string" },
+  Creates: { listOf: "string" },
+  Uses: { listOf: "string" },
+  QuestionMarker: "string",
+};
+
+const OWN: Record<Occasion, Record<string, Shape>> = {
+  task: {},
+  resume: {},
+  answer: { Answer: "string" },
+  repair: { Command: "string", Output: "string" },
+  conflict: { Files: { listOf: "string" }, Ours: "string", Theirs: "string" },
+};
+
+/** The fields that a template may use. */
+export function promptFields(occasion: Occasion): string[] {
+  return Object.keys({ ...COMMON, ...OWN[occasion] });
+}
+
+/** Parses and checks the templates. Every problem of every file at once. */
+export function parsePrompts(
+  texts: Record<Occasion, PromptText>,
+): { prompts: Prompts } | { problems: PromptProblem[] } {
+  const problems: PromptProblem[] = [];
+  const parsed = OCCASIONS.flatMap((occasion) => {
+    const { file, text } = texts[occasion];
+    const result = parseTemplate(text);
+    if ("problem" in result) {
+      problems.push({ file, ...result.problem });
+      return [];
+    }
+    const found = checkTemplate(result.template, { fields: { ...COMMON, ...OWN[occasion] } });
+    problems.push(...found.map((problem) => ({ file, ...problem })));
+    return [[occasion, { file, template: result.template }] as const];
+  });
+  return problems.length > 0 ? { problems } : { prompts: Object.fromEntries(parsed) as Prompts };
+}
+
+/** The problems in one error, each as `file:line:column message` with its hint. */
+export function promptError(problems: readonly PromptProblem[], hint: string): OwtError {
+  const lines = problems.map(
+    ({ file, line, column, message, hint }) => `${file}:${line}:${column} ${message}${hint ? `\n    ${hint}` : ""}`,
+  );
+  const count = `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`;
+  return new OwtError("config", `the prompt templates have ${count}:\n${lines.join("\n")}`, { hint });
+}
+
+/** What is wrong with the templates for this very task: what only its data show. The follow-ups are tried with sample data. */
+export function tryPrompts(prompts: Prompts, context: PromptContext): PromptProblem[] {
+  const tried: [Occasion, Value][] = [
+    ["task", dataOf(context)],
+    ...SAMPLES.map((next): [Occasion, Value] => [next.kind, dataOf(context, next)]),
+  ];
+  return tried.flatMap(([occasion, data]) => {
+    const { file, template } = prompts[occasion];
+    const result = renderTemplate(template, data);
+    return "problem" in result ? [{ file, ...result.problem }] : [];
+  });
+}
+
+const SAMPLES: FollowUp[] = [
+  { kind: "resume", from: 0 },
+  { kind: "answer", from: 0, text: "yes" },
+  { kind: "repair", from: 0, command: "npm test", output: "1 failed", onto: null },
+  { kind: "conflict", from: 0, files: ["a.txt"], ours: "ours", theirs: "theirs" },
+];
+
+/** The prompt of a task that starts from nothing. Throws `config` where the template fails on these data. */
+export function renderTaskPrompt(prompts: Prompts, context: PromptContext): string {
+  return withQuestionRule(render(prompts, "task", dataOf(context)), context);
 }
 
 /** The prompt with which a conversation goes on. An agent that does not remember gets the task again in front of it.
  *  Each begins with a heading `# owt: <occasion>`, which names the occasion for programs too. */
-export function renderFollowUp(next: FollowUp, context: PromptContext, remembers: boolean): string {
-  const text = followUp(next, context);
-  return remembers ? text : parts([renderTaskPrompt(context), text]);
+export function renderFollowUp(prompts: Prompts, next: FollowUp, context: PromptContext, remembers: boolean): string {
+  const rendered = withHeading(render(prompts, next.kind, dataOf(context, next)), next.kind);
+  const text = next.kind === "resume" ? withQuestionRule(rendered, context) : rendered;
+  return remembers ? text : `${renderTaskPrompt(prompts, context)}\n${text}`;
 }
 
-function followUp(next: FollowUp, context: PromptContext): string {
+function render(prompts: Prompts, occasion: Occasion, data: Value): string {
+  const { file, template } = prompts[occasion];
+  const result = renderTemplate(template, data);
+  if ("text" in result) return `${result.text.trimEnd()}\n`;
+  const { line, column, message } = result.problem;
+  throw new OwtError("config", `the prompt cannot be made: ${file}:${line}:${column} ${message}`, {
+    hint: "correct the template",
+  });
+}
+
+/** A template that says nothing of questions leaves the agent able to ask all the same. */
+function withQuestionRule(text: string, { questionMarker }: PromptContext): string {
+  if (text.includes(questionMarker)) return text;
+  return `${text}\nIf a decision of a person is needed, end the turn with one line: ${questionMarker} the question\n`;
+}
+
+function withHeading(text: string, occasion: Occasion): string {
+  return new RegExp(`^# owt: ${occasion}\\b`, "m").test(text) ? text : `# owt: ${occasion}\n\n${text}`;
+}
+
+/** What a template is given. The first five are the seed's, and mean what they mean there. */
+function dataOf({ spec, completed, verify, branch, questionMarker }: PromptContext, next?: FollowUp): Value {
+  return {
+    Title: spec.title,
+    // A task that no file holds names the command that it came from.
+    EpicFilePath: spec.source.file.startsWith("owt ") ? "" : spec.source.file,
+    EpicContent: spec.content.trim(),
+    ModuleContext: spec.context.trim(),
+    CompletedDeps: completed.join(", ") || "None",
+    ID: spec.id,
+    Module: spec.module ?? "",
+    Branch: branch,
+    Upstreams: completed,
+    Verify: verify,
+    Touches: spec.touches,
+    Creates: spec.creates,
+    Uses: spec.uses,
+    QuestionMarker: questionMarker,
+    ...(next ? occasionData(next) : {}),
+  };
+}
+
+function occasionData(next: FollowUp): Record<string, Value> {
   switch (next.kind) {
     case "resume":
-      return parts([
-        "# owt: resume",
-        "The work on this task was interrupted. Look at the state of this worktree (`git status`, `git log`) and finish the task.",
-        `If a decision of a person is needed, end the turn with one line: ${context.questionMarker} the question`,
-      ]);
+      return {};
     case "answer":
-      return parts([
-        "# owt: answer",
-        "The question was answered:",
-        `<answer>\n${next.text}\n</answer>`,
-        "Go on with the task and finish it.",
-      ]);
+      return { Answer: next.text };
     case "repair":
-      return parts([
-        "# owt: repair",
-        `The work was checked with \`${next.command}\`, and the check failed. ${next.output.trim() === "" ? "It printed nothing." : "This is the end of its output:"}`,
-        next.output.trim() === "" ? "" : `<output>\n${next.output}\n</output>`,
-        "Find the cause and mend it in this worktree, then commit. Do not weaken the check.",
-      ]);
+      return { Command: next.command, Output: next.output };
     case "conflict":
-      return parts([
-        "# owt: conflict",
-        `While this task was worked on, other work was integrated that changes the same places. The merge has been started in this worktree, and the conflict markers are in the files.`,
-        `Files in conflict: ${next.files.join(", ")}`,
-        `This side: ${next.ours}`,
-        `The other side: ${next.theirs}`,
-        "Keep what both sides mean, remove every conflict marker, and commit.",
-      ]);
+      return { Files: next.files, Ours: next.ours, Theirs: next.theirs };
     default: {
       const never: never = next;
       return never;
     }
   }
-}
-
-function parts(texts: string[]): string {
-  return `${texts.filter((text) => text.trim()).join("\n\n")}\n`;
 }

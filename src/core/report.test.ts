@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleAttempt, sampleRun, sampleTask } from "../../test/rig/samples.ts";
-import type { Attempt, Usage } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
+import { NO_TOKENS, type Usage } from "./cost.ts";
 import { reportRun as reportViews } from "./report.ts";
 import { viewTasks } from "./view.ts";
 
@@ -19,11 +20,16 @@ function reportRun(
   );
 }
 
-const usage = (costUsd: number | null, inputTokens: number | null = null): Usage => ({
-  costUsd,
-  inputTokens,
-  outputTokens: null,
-  model: null,
+const usage = (costUsd: number | null, input: number | null = null): Usage => ({
+  models: [
+    {
+      model: "m",
+      tokens: input === null ? null : { ...NO_TOKENS, input },
+      costUsd,
+      basis: costUsd === null ? "unknown" : "reported",
+    },
+  ],
+  missing: null,
 });
 
 const one = sampleTask("one", { id: 1 });
@@ -37,8 +43,9 @@ describe("money and tokens", () => {
   test("what no agent said is null, never 0", () => {
     expect(reportOf([]).cost_usd).toBeNull();
     const report = reportOf([sampleAttempt({ usage: usage(null) }), sampleAttempt({ usage: null })]);
-    expect(report.cost_usd).toBeNull();
+    expect(report).toMatchObject({ cost_usd: null, cost_at_least: true, cost_basis: "unknown" });
     expect(report.tasks[0]).toMatchObject({ cost_usd: null, input_tokens: null, output_tokens: null });
+    expect(reportOf([sampleAttempt()])).toMatchObject({ cost_usd: null, cost_at_least: false, cost_basis: null });
   });
 
   test("a known zero is 0", () => {
@@ -52,7 +59,12 @@ describe("money and tokens", () => {
       sampleAttempt({ id: 3, task: 2, usage: usage(0.5) }),
     ];
     const report = reportOf(attempts);
-    expect(report.cost_usd).toBe(0.75);
+    expect(report).toMatchObject({ cost_usd: 0.75, cost_at_least: true, cost_basis: "mixed" });
+    expect(report.models).toMatchObject([
+      { model: "m", cost_usd: 0.75, cost_at_least: false },
+      { model: "m", cost_usd: null, cost_at_least: true, input_tokens: 50 },
+    ]);
+    expect(report.tasks[0]!.attempts.map((attempt) => attempt.cost_usd)).toEqual([0.25, null]);
     expect(report.tasks.map((task) => [task.cost_usd, task.input_tokens])).toEqual([
       [0.25, 150],
       [0.5, null],

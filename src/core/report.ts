@@ -1,31 +1,57 @@
 /** What a run cost and brought, as data. Pure. */
 import type { Attempt } from "./attempt.ts";
+import type { Level } from "./budget.ts";
+import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import type { Run } from "./run.ts";
 import type { Task } from "./task.ts";
-import { type TaskView } from "./view.ts";
+import type { TaskView } from "./view.ts";
 
-type TaskReport = {
+/** What something cost, flat, as every report shows it. */
+export type CostReport = {
+  /** The sum of what is known; null is unknown, never zero. */
+  cost_usd: number | null;
+  /** True when something is not in the sum: `cost_missing` says what. */
+  cost_at_least: boolean;
+  cost_missing: string[];
+  /** Who says so: the agent (reported), our list of prices, both (mixed), nobody (unknown); null where no agent has run. */
+  cost_basis: Cost["basis"];
+  /** All tokens of the prompts, those from and to a cache included. */
+  input_tokens: number | null;
+  output_tokens: number | null;
+  cache_read_tokens: number | null;
+  cache_write_tokens: number | null;
+};
+
+type ModelReport = Omit<CostReport, "cost_missing"> & { model: string | null };
+
+type AttemptReport = CostReport & {
+  number: number;
+  agent: string;
+  /** In words; `outcome_kind` is for programs, null while it is open. */
+  outcome: string;
+  outcome_kind: Outcome["kind"] | null;
+  duration_ms: number | null;
+  models: ModelReport[];
+};
+
+type TaskReport = CostReport & {
   id: string;
   title: string;
   state: Task["state"];
   /** Why it stands there; absent when there is nothing to say. */
   why?: string;
   agent: string | null;
-  /** `outcome` in words, `outcome_kind` for programs; null while it is open. */
-  attempts: { number: number; outcome: string; outcome_kind: Outcome["kind"] | null; duration_ms: number | null }[];
+  attempts: AttemptReport[];
   /** From its first start to its end, waiting included. */
   duration_ms: number | null;
   /** Time in which an agent or a check of it worked. */
   work_ms: number;
-  cost_usd: number | null;
-  input_tokens: number | null;
-  output_tokens: number | null;
   commit: string | null;
   verified: boolean;
 };
 
-export type RunReport = {
+export type RunReport = CostReport & {
   run: string;
   state: Run["state"];
   plan: string;
@@ -40,14 +66,21 @@ export type RunReport = {
   sequential_ms: number;
   speedup: number | null;
   counts: Record<string, number>;
-  /** Null is unknown: no agent said what it cost. */
-  cost_usd: number | null;
+  models: ModelReport[];
+  /** How far each limit is used up, in dollars or tokens; `reserved` is kept for what runs. */
+  budget: { scope: Level["scope"]; limit: number; used: number; reserved: number; at_least: boolean }[];
   unverified: string[];
   tasks: TaskReport[];
 };
 
 /** The report of a run. `now` (epoch ms) stands in for the end of what still goes on. */
-export function reportRun(run: Run, views: readonly TaskView[], attempts: readonly Attempt[], now: number): RunReport {
+export function reportRun(
+  run: Run,
+  views: readonly TaskView[],
+  attempts: readonly Attempt[],
+  now: number,
+  levels: readonly Level[] = [],
+): RunReport {
   const reports = views.map(({ task, why }) =>
     reportTask(
       task,
@@ -56,6 +89,7 @@ export function reportRun(run: Run, views: readonly TaskView[], attempts: readon
       now,
     ),
   );
+  const cost = addUsages(attempts.map((attempt) => attempt.usage));
   const sequential = reports.reduce((sum, task) => sum + task.work_ms, 0);
   const duration = (run.endedAt ?? now) - run.createdAt;
   const counts: Record<string, number> = {};
@@ -74,40 +108,68 @@ export function reportRun(run: Run, views: readonly TaskView[], attempts: readon
     sequential_ms: sequential,
     speedup: duration > 0 && sequential > 0 ? Math.round((sequential / duration) * 100) / 100 : null,
     counts,
-    cost_usd: addKnown(reports.map((task) => task.cost_usd)),
+    ...reportCost(cost),
+    models: cost.models.map(reportModel),
+    budget: levels.map(({ scope, limit, used, taken, isAtLeast }) => ({
+      scope,
+      limit,
+      used,
+      reserved: taken - used,
+      at_least: isAtLeast,
+    })),
     unverified: reports.filter((task) => task.state === "done" && !task.verified).map((task) => task.id),
     tasks: reports,
   };
 }
 
 function reportTask(task: Task, why: string, attempts: readonly Attempt[], now: number): TaskReport {
-  const usages = attempts.map((attempt) => attempt.usage);
   return {
     id: task.key,
     title: task.spec.title,
     state: task.state,
     ...(why ? { why } : {}),
     agent: attempts.at(-1)?.agent ?? null,
-    attempts: attempts.map((attempt) => ({
-      number: attempt.number,
-      outcome: attempt.outcome ? describeOutcome(attempt.outcome) : attempt.phase,
-      outcome_kind: attempt.outcome?.kind ?? null,
-      duration_ms: attempt.endedAt === null ? null : attempt.endedAt - attempt.startedAt,
-    })),
+    attempts: attempts.map(reportAttempt),
     duration_ms: task.startedAt === null ? null : (task.endedAt ?? now) - task.startedAt,
     work_ms: attempts.reduce((sum, attempt) => sum + ((attempt.endedAt ?? now) - attempt.startedAt), 0),
-    cost_usd: addKnown(usages.map((usage) => usage?.costUsd ?? null)),
-    input_tokens: addKnown(usages.map((usage) => usage?.inputTokens ?? null)),
-    output_tokens: addKnown(usages.map((usage) => usage?.outputTokens ?? null)),
+    ...reportCost(addUsages(attempts.map((attempt) => attempt.usage))),
     commit: task.commit,
     verified: task.verified,
   };
 }
 
-/** The sum of what is known; null when nothing is. */
-function addKnown(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
+function reportAttempt(attempt: Attempt): AttemptReport {
+  const cost = addUsages([attempt.usage]);
+  return {
+    number: attempt.number,
+    agent: attempt.agent,
+    outcome: attempt.outcome ? describeOutcome(attempt.outcome) : attempt.phase,
+    outcome_kind: attempt.outcome?.kind ?? null,
+    duration_ms: attempt.endedAt === null ? null : attempt.endedAt - attempt.startedAt,
+    ...reportCost(cost),
+    models: cost.models.map(reportModel),
+  };
+}
+
+/** A cost as a report shows it. */
+export function reportCost(cost: Cost): CostReport {
+  const { tokens } = cost;
+  return {
+    // Sums of binary fractions have long tails; a billionth of a dollar is enough.
+    cost_usd: cost.usd && Math.round(cost.usd * 1e9) / 1e9,
+    cost_at_least: cost.isAtLeast,
+    cost_missing: cost.missing,
+    cost_basis: cost.basis,
+    input_tokens: tokens && promptTokens(tokens),
+    output_tokens: tokens && tokens.output,
+    cache_read_tokens: tokens && tokens.cacheRead,
+    cache_write_tokens: tokens && tokens.cacheWrite5m + tokens.cacheWrite1h,
+  };
+}
+
+function reportModel(usage: ModelUsage): ModelReport {
+  const { cost_missing: _, ...cost } = reportCost(addUsages([{ models: [usage], missing: null }]));
+  return { model: usage.model, ...cost };
 }
 
 function iso(at: number | null): string | null {

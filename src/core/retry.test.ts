@@ -49,7 +49,7 @@ describe("each outcome has its consequence", () => {
     ],
     [
       { kind: "denied", tools: ["Bash"] },
-      { do: "park", park: { for: "permission", tools: ["Bash"] }, next: resume, notBefore: null },
+      { do: "park", park: { for: "permission", agent: "claude", tools: ["Bash"] }, next: resume, notBefore: null },
     ],
     [
       { kind: "auth", reason: "bad key" },
@@ -88,7 +88,21 @@ describe("each outcome has its consequence", () => {
     ],
     [
       { kind: "budget", reason: "spent" },
-      { do: "fail", reason: "budget: spent" },
+      {
+        do: "park",
+        park: { for: "budget", reason: "spent", until: null },
+        next: { kind: "resume", from: 7 },
+        notBefore: null,
+      },
+    ],
+    [
+      { kind: "budget", reason: "spent", until: NOW + 5 },
+      {
+        do: "park",
+        park: { for: "budget", reason: "spent", until: NOW + 5 },
+        next: { kind: "resume", from: 7 },
+        notBefore: NOW + 5,
+      },
     ],
     [
       { kind: "turns", reason: "50" },
@@ -180,5 +194,17 @@ test("a failure that another try cannot mend is not tried again", () => {
   expect(decide({ kind: "failed", reason: "no such model", final: true })).toEqual({
     do: "fail",
     reason: "no such model",
+  });
+});
+
+test("a conversation that is lost where it was to go on is given up for a fresh one; an answer is never given up", () => {
+  expect(decide({ kind: "lost" }, 1, { kind: "resume", from: 3 })).toMatchObject({
+    do: "again",
+    next: { kind: "fresh" },
+  });
+  const answer: NextStart = { kind: "answer", from: 3, text: "blue" };
+  expect(decide({ kind: "lost" }, 1, answer)).toMatchObject({ next: { ...answer, from: 7 } });
+  expect(decide({ kind: "transient", reason: "529" }, 1, { kind: "resume", from: 3 })).toMatchObject({
+    next: { kind: "resume", from: 7 },
   });
 });

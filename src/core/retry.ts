@@ -33,7 +33,12 @@ export function decideConsequence(
     case "asked":
       return { do: "park", park: { for: "answer", question: outcome.question }, next: resume, notBefore: null };
     case "denied":
-      return { do: "park", park: { for: "permission", tools: outcome.tools }, next: resume, notBefore: null };
+      return {
+        do: "park",
+        park: { for: "permission", agent: attempt.agent, tools: outcome.tools },
+        next: resume,
+        notBefore: null,
+      };
     case "auth":
     case "billing":
       return {
@@ -50,18 +55,25 @@ export function decideConsequence(
     }
     case "stopped":
       return { do: "again", next: repeat, notBefore: null, countsAsFailure: false };
-    case "lost":
+    case "lost": {
+      // A conversation that died again where it was to go on is not taken up a third time.
+      const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
+      return again(task, outcome, limits, { next, notBefore: now + backoffMs(task.failures, chance) });
+    }
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
-      if (outcome.final) return { do: "fail", reason: describeOutcome(outcome) };
+      if (outcome.final) return { do: "fail", reason: reasonOf(outcome) };
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "timed_out":
     case "nothing_done":
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "verify_failed":
-      return { do: "fail", reason: `${describeOutcome(outcome)}\n${tailOf(outcome.output)}`.trimEnd() };
-    case "budget":
+      return { do: "fail", reason: reasonOf(outcome) };
+    case "budget": {
+      const until = outcome.until ?? null;
+      return { do: "park", park: { for: "budget", reason: outcome.reason, until }, next: repeat, notBefore: until };
+    }
     case "turns":
     case "aborted":
     case "ok":
@@ -101,10 +113,20 @@ function again(
 ): Consequence {
   if (task.failures < limits.retries) return { do: "again", ...how, countsAsFailure: true };
   const tries = task.failures + 1;
-  return { do: "fail", reason: `${describeOutcome(outcome)}${tries > 1 ? ` (${tries} tries)` : ""}` };
+  return { do: "fail", reason: reasonOf(outcome, tries > 1 ? ` (${tries} tries)` : "") };
 }
 
-/** What a person needs of a red check's output to know why. */
+/** The outcome in a line, and behind it what a person needs of a program's output to know why. */
+function reasonOf(outcome: Outcome, tries = ""): string {
+  const output = tailOf(printedIn(outcome));
+  return `${describeOutcome(outcome)}${tries}${output === "" ? "" : `\n${output}`}`;
+}
+
+function printedIn(outcome: Outcome): string {
+  if (outcome.kind === "nothing_done" && outcome.said.trim().includes("\n")) return outcome.said;
+  return "output" in outcome ? (outcome.output ?? "") : "";
+}
+
 function tailOf(output: string): string {
   return output.trimEnd().split("\n").slice(-REASON_LINES).join("\n");
 }

@@ -1,4 +1,7 @@
 /** A run: one bounded execution of tasks, and the choices it was started with. */
+import type { AgentChoices } from "./choices.ts";
+
+import type { Budget } from "./budget.ts";
 
 export type RunState =
   /** Has work left, or waits for a person. */
@@ -11,14 +14,19 @@ export type RunWish = "pause" | "stop" | null;
 
 export type RunOptions = {
   agent: string | null;
-  model: string | null;
   maxParallel: number;
   timeoutMs: number;
   verify: string[];
   verifyAttempts: number;
   retries: number;
-  permissionMode: string | null;
-  allowedTools: string[] | null;
+  /** Top of the checkout that the plan and the configuration were read in: a linked worktree may have its own. */
+  checkout: string;
+  /** How its agents are to be run: what the plan says of all its tasks, and what the command line says. */
+  choices: { plan: AgentChoices; flags: AgentChoices };
+  /** The limits in force. */
+  budget: Budget;
+  /** The limit that the command line set for the run, in dollars. */
+  budgetUsd: number | null;
 };
 
 export type Run = {

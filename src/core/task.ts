@@ -37,9 +37,12 @@ export type Park =
   | { for: "answer"; question: string }
   /** The merge with `theirs` stands started in `worktree`, for a person to resolve. */
   | { for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string }
-  | { for: "permission"; tools: string[] }
+  /** The agent was refused these: permission rules that would allow what it wanted, where it has such rules. */
+  | { for: "permission"; agent: string; tools: string[] }
   /** The agent's credential was refused or has no money left: every task of that agent is held. */
   | { for: "login"; agent: string; reason: string }
+  /** `until` is when the next day's budget begins; null: it has to be raised. */
+  | { for: "budget"; reason: string; until: number | null }
   | { for: "limit"; until: number | null }
   | { for: "retry"; reason: string };
 

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleTask } from "../../test/rig/samples.ts";
+import type { Holds } from "./budget.ts";
 import type { Park, Task, TaskState } from "./task.ts";
 import { answerCommand, countFinal, describePark, findSkips, isSettled, viewTasks } from "./view.ts";
 
@@ -66,7 +67,11 @@ test.each<[Park, string, string]>([
     "conflict in a, b; to be resolved in /w",
     "owt task approve it  (resolved; or start over: owt task retry it)",
   ],
-  [{ for: "permission", tools: ["Bash", "Write"] }, "was not allowed to use Bash, Write", "owt task retry it"],
+  [
+    { for: "permission", agent: "claude", tools: ["Bash", "Write"] },
+    "was not allowed to use Bash, Write",
+    "owt task retry it",
+  ],
   [{ for: "login", agent: "claude", reason: "auth: bad key" }, "auth: bad key", "owt task retry it"],
 ])("%j needs a person, says why, and names the command that helps", (park, why, command) => {
   expect(viewOf({ park })).toEqual(["waits-for-person", why]);
@@ -170,4 +175,38 @@ test("a login that was refused holds every task of that agent, and none of anoth
   expect(views[1]!.why).toBe("waits for the login of claude (see first)");
   expect(isSettled(views.slice(0, 2))).toBe(true);
   expect(viewTasks([{ ...first, park: null }, second], AGENT, NOW)[1]!.standing).toBe("ready");
+});
+
+describe("a budget that is used up", () => {
+  const level = { scope: "run" as const, limit: 5, used: 5.5, taken: 5.5, isAtLeast: false };
+  const none = { all: null, tasks: new Map(), dayEnds: LATER };
+  const standing = (change: Partial<Task>, holds: Holds) => {
+    const [view] = viewTasks([sampleTask("it", change)], AGENT, NOW, holds);
+    return [view!.standing, view!.why];
+  };
+  const words = "waits for the budget: $5.50 of $5.00 for the run";
+
+  test("keeps back what could start, of the run or of the one task, and nothing that costs nothing", () => {
+    expect(standing({}, { ...none, all: level })).toEqual(["waits-for-budget", words]);
+    expect(standing({ id: 7 }, { ...none, tasks: new Map([[7, level]]) })).toEqual(["waits-for-budget", words]);
+    expect(standing({ id: 8 }, { ...none, tasks: new Map([[7, level]]) })).toEqual(["ready", ""]);
+    expect(standing({ needs: ["gone"] }, { ...none, all: level })).toEqual(["blocked", "waits for gone"]);
+    expect(standing({ next: { kind: "by-hand", from: 1 } }, { ...none, all: level })[0]).toBe("ready");
+    expect(standing({ state: "running" }, { ...none, all: level })[0]).toBe("working");
+  });
+
+  test("is waited for until it is raised, that of a day until the day is over", () => {
+    const park = (until: number | null): Park => ({ for: "budget", reason: "$5.50 of $5.00", until });
+    const why = "waits for the budget: $5.50 of $5.00";
+    expect(standing({ park: park(null) }, none)).toEqual(["waits-for-budget", why]);
+    expect(standing({ park: park(LATER), notBefore: LATER }, none)).toEqual(["waits-for-time", why]);
+    expect(standing({ park: park(NOW), notBefore: NOW }, none)[0]).toBe("ready");
+    expect(standing({}, { ...none, all: { ...level, scope: "day" } })[0]).toBe("waits-for-time");
+  });
+
+  test("leaves nothing to happen, also to what depends on the tasks it keeps back", () => {
+    const tasks = [sampleTask("it"), sampleTask("below", { id: 2, needs: ["it"] })];
+    expect(isSettled(viewTasks(tasks, AGENT, NOW, { ...none, all: level }))).toBe(true);
+    expect(isSettled(viewTasks(tasks, AGENT, NOW, { ...none, all: { ...level, scope: "day" } }))).toBe(false);
+  });
 });

@@ -1,4 +1,5 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
+import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
 import { FINAL_STATES, type Park, type Task } from "./task.ts";
 
 type Standing =
@@ -9,6 +10,8 @@ type Standing =
   | "waits-for-person"
   /** Waits for a time: a limit's reset, a pause between tries. */
   | "waits-for-time"
+  /** Waits until a budget is raised. */
+  | "waits-for-budget"
   | "working"
   | "done"
   | "failed"
@@ -31,17 +34,24 @@ type Around = {
   logins: ReadonlyMap<string, Task>;
   /** The agent that a task is given to. */
   agentOf: (task: Task) => string;
+  /** What a budget keeps back. */
+  holds: Holds;
   now: number;
 };
 
-/** The view of each task, in plan order. `now` is epoch milliseconds. */
-export function viewTasks(tasks: readonly Task[], agentOf: (task: Task) => string, now: number): TaskView[] {
+/** The view of each task, in plan order. `now` is epoch milliseconds; `holds` is what a budget keeps back. */
+export function viewTasks(
+  tasks: readonly Task[],
+  agentOf: (task: Task) => string,
+  now: number,
+  holds: Holds = NO_HOLDS,
+): TaskView[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const logins = new Map<string, Task>();
   for (const task of tasks) {
     if (task.state === "pending" && task.park?.for === "login") logins.set(task.park.agent, task);
   }
-  const around = { byKey, logins, agentOf, now };
+  const around = { byKey, logins, agentOf, holds, now };
   return tasks.map((task) => ({ waitsFor: [], ...viewTask(task, around) }));
 }
 
@@ -72,9 +82,11 @@ function viewTask(task: Task, around: Around): Seen {
   }
 }
 
-function viewPending(task: Task, { byKey, logins, agentOf, now }: Around): Seen {
+function viewPending(task: Task, { byKey, logins, agentOf, holds, now }: Around): Seen {
   if (task.park && waitsForPerson(task.park))
     return { task, standing: "waits-for-person", why: describePark(task.park) };
+  if (task.park?.for === "budget" && task.park.until === null)
+    return { task, standing: "waits-for-budget", why: describePark(task.park) };
   const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
   if (open.length > 0) return { task, standing: "blocked", why: `waits for ${open.join(", ")}`, waitsFor: open };
   const login = logins.get(agentOf(task));
@@ -86,13 +98,21 @@ function viewPending(task: Task, { byKey, logins, agentOf, now }: Around): Seen 
     const until = new Date(task.notBefore).toISOString();
     return { task, standing: "waits-for-time", why: task.park ? describePark(task.park) : `tries again at ${until}` };
   }
+  // What a person did themselves costs nothing.
+  const level = task.next.kind === "by-hand" ? null : (holds.tasks.get(task.id) ?? holds.all);
+  if (level)
+    return {
+      task,
+      standing: level.scope === "day" ? "waits-for-time" : "waits-for-budget",
+      why: `waits for the budget: ${describeLevel(level)}`,
+    };
   const goesOn = task.next.kind !== "fresh" && task.startedAt !== null;
   return { task, standing: "ready", why: goesOn ? "goes on where it stopped" : "" };
 }
 
 /** Whether only a person can make this task go on. */
 function waitsForPerson(park: Park): boolean {
-  return park.for !== "limit" && park.for !== "retry";
+  return park.for !== "limit" && park.for !== "retry" && park.for !== "budget";
 }
 
 /** Why a parked task waits, in words. */
@@ -112,6 +132,8 @@ export function describePark(park: Park): string {
         : `waits for a usage limit until ${new Date(park.until).toISOString()}`;
     case "retry":
       return park.reason;
+    case "budget":
+      return `waits for the budget: ${park.reason}`;
     default: {
       const never: never = park;
       return never;
@@ -119,15 +141,27 @@ export function describePark(park: Park): string {
   }
 }
 
-/** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough. */
-export function answerCommand(task: Task, isNewest: boolean): string {
+/** What lets an agent have the tools it was refused: the line, and the file it stands in. */
+export type Permit = { line: string; file: string };
+
+/** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough.
+ *  `permit` is told for a task that was refused a tool; `hasWords`: a failed one ended with words instead of work. */
+export function answerCommand(
+  task: Task,
+  isNewest: boolean,
+  { permit, hasWords = false }: { permit?: Permit | undefined; hasWords?: boolean } = {},
+): string {
   const name = isNewest ? task.key : `${task.key} --run ${task.run}`;
   if (task.state === "review") return `owt task approve ${name}`;
+  if (task.state === "failed" && hasWords)
+    return `owt task answer ${name} "…"  (tells it what it lacked; or start over: owt task retry ${name})`;
   switch (task.park?.for) {
     case "answer":
       return `owt task answer ${name} "…"`;
     case "conflict":
       return `owt task approve ${name}  (resolved; or start over: owt task retry ${name})`;
+    case "permission":
+      return `owt task retry ${name}${permit ? `  (first, in ${permit.file}: ${permit.line})` : ""}`;
     default:
       return `owt task retry ${name}`;
   }
@@ -135,8 +169,9 @@ export function answerCommand(task: Task, isNewest: boolean): string {
 
 /** Whether nothing will happen to these tasks any more unless a person does something. */
 export function isSettled(views: readonly TaskView[]): boolean {
-  const settled = new Set<Standing>(["waits-for-person", "done", "failed", "skipped", "cancelled"]);
-  const waiting = new Set(views.filter((view) => view.standing === "waits-for-person").map((view) => view.task.key));
+  const waits = new Set<Standing>(["waits-for-person", "waits-for-budget"]);
+  const settled = new Set<Standing>([...waits, "done", "failed", "skipped", "cancelled"]);
+  const waiting = new Set(views.filter((view) => waits.has(view.standing)).map((view) => view.task.key));
   // A task that is blocked only through one that waits for a person waits for that person too.
   for (let grew = true; grew;) {
     grew = false;

@@ -1,19 +1,24 @@
 /** The phases in which the agent has the word: its prompt is written, it is launched or adopted, and its end awaited. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { QUESTION_MARKER, type Turn } from "../agents/agent.ts";
+import type { Turn } from "../agents/agent.ts";
 import type { StopCause } from "../core/attempt.ts";
-import { type PromptContext, renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
+import { OwtError } from "../core/errors.ts";
+import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import { agentGitEnv } from "../git/git.ts";
 import { readTail } from "../lib/tail.ts";
+import { setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
-import { readTasks } from "../store/tasks.ts";
 import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
+import { enforceBudget, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { Meter, METER_MS } from "./meter.ts";
+import { loadPrompts, promptContext } from "./prompts.ts";
+import { choicesFor } from "./view.ts";
 import { verifyCommands } from "./task-steps.ts";
 
 /** Children of this process, so that their end is seen at once; others are watched for. */
@@ -24,7 +29,13 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
   const { run, task, attempt } = carried;
   const dir = attemptDir(engine, attempt.id);
   const adopted = readLaunch(dir).kind !== "unclaimed";
-  const launched = adopted ? null : launchAgent(engine, carried, dir);
+  warnOfDoubts(engine, carried);
+  const turn = adopted ? null : composeOr(engine, carried);
+  if (turn && "failed" in turn) {
+    finish(engine, carried, { kind: "failed", reason: turn.failed });
+    return "on";
+  }
+  const launched = turn ? launchAgent(engine, carried, dir, turn) : null;
   if (launched) ownChildren.set(attempt.id, launched);
   engine.store.transaction(() => {
     moveOn(engine, carried, "agent");
@@ -34,10 +45,18 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
   return "on";
 }
 
-function launchAgent(engine: Engine, carried: Carried, dir: string): Launched {
-  const { run, task, attempt } = carried;
-  const agent = findAgent(engine, attempt.agent);
-  const invocation = agent.invoke(composeTurn(engine, carried));
+/** The turn; or why a template makes no prompt of what only came up on the way, such as the files of a conflict. */
+function composeOr(engine: Engine, carried: Carried): Turn | { failed: string } {
+  try {
+    return composeTurn(engine, carried);
+  } catch (error) {
+    if (error instanceof OwtError && error.code === "config") return { failed: error.message };
+    throw error;
+  }
+}
+
+function launchAgent(engine: Engine, { run, task, attempt }: Carried, dir: string, turn: Turn): Launched {
+  const invocation = findAgent(engine, attempt.agent).invoke(turn);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileAtomically(join(dir, "prompt"), invocation.stdin);
   return launch({
@@ -61,26 +80,23 @@ function launchAgent(engine: Engine, carried: Carried, dir: string): Launched {
 
 function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
   const agent = findAgent(engine, attempt.agent);
-  const settings = engine.config.agent.named[attempt.agent];
   const verify = verifyCommands(run, task);
-  const context: PromptContext = {
-    spec: task.spec,
-    completed: completedUpstreams(engine, task.needs, run.id),
-    verify,
-    branch: attempt.branch,
-    questionMarker: QUESTION_MARKER,
-  };
-  const resume = task.next.kind !== "fresh" && agent.hasConversation(attempt.session);
-  const fresh = task.next.kind === "fresh" || task.next.kind === "by-hand";
+  const choices = choicesFor(engine, run, task, attempt.agent);
+  const prompts = loadPrompts(engine);
+  const context = promptContext(task.spec, verify, attempt.branch);
+  const { next } = task;
+  const resume = next.kind !== "fresh" && agent.hasConversation(attempt.session);
+  const isFresh = next.kind === "fresh" || next.kind === "by-hand";
   return {
-    prompt: fresh
-      ? renderTaskPrompt(context)
-      : renderFollowUp(task.next as Parameters<typeof renderFollowUp>[0], context, resume),
+    prompt: isFresh ? renderTaskPrompt(prompts, context) : renderFollowUp(prompts, next, context, resume),
     session: attempt.session,
     resume,
     model: attempt.model,
-    permissionMode: run.options.permissionMode ?? settings?.permission_mode ?? "acceptEdits",
-    allowedTools: allowedTools(run.options.allowedTools ?? settings?.allowed_tools ?? [], verify),
+    maxTokens: choices.maxTokens ?? null,
+    permissionMode: choices.permissionMode ?? "acceptEdits",
+    budgetUsd: readLeft(engine, { run, task, attempt }),
+    allowedTools: allowedTools(choices.allowedTools ?? [], verify),
+    extraArgs: choices.extraArgs ?? [],
   };
 }
 
@@ -88,16 +104,6 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
 function allowedTools(configured: string[], verify: string[]): string[] {
   const git = ["add", "commit", "status", "diff", "log", "show"].map((verb) => `Bash(git ${verb}:*)`);
   return [...new Set([...configured, ...git, ...verify.map((command) => `Bash(${command})`)])];
-}
-
-function completedUpstreams(engine: Engine, needs: string[], run: string): string[] {
-  if (needs.length === 0) return [];
-  const done = new Set(
-    readTasks(engine.store, run)
-      .filter((task) => task.state === "done")
-      .map((task) => task.key),
-  );
-  return needs.filter((key) => done.has(key));
 }
 
 /** Waits for the agent's end: its own, the timeout's, or a person's. */
@@ -120,11 +126,13 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   const left = Math.min(run.options.timeoutMs, Math.max(0, attempt.startedAt + run.options.timeoutMs - engine.now()));
   const timer = setTimeout(() => stop("timed_out"), Math.min(left, 2 ** 31 - 1));
   if (attempt.stop) stop(attempt.stop);
+  const metering = meter(engine, carried);
   try {
     await waitForEnd(dir, launched ? { launched } : {});
     await (stopping ?? Promise.resolve());
   } finally {
     clearTimeout(timer);
+    clearInterval(metering);
     engine.live.delete(attempt.id);
     ownChildren.delete(attempt.id);
   }
@@ -137,6 +145,17 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     moveOn(engine, carried, "collect");
   }
   return "on";
+}
+
+/** Writes down what the agent has used as it goes on, so that whoever looks sees it and a budget can hold. */
+function meter(engine: Engine, { run, attempt }: Carried): NodeJS.Timeout {
+  const meter = new Meter(engine, attempt);
+  return setInterval(() => {
+    const usage = meter.look();
+    if (usage === null) return;
+    setUsage(engine.store, attempt.id, usage);
+    enforceBudget(engine, run.id);
+  }, METER_MS);
 }
 
 function requestStopOnce(engine: Engine, { attempt }: Carried, cause: StopCause): void {

@@ -55,7 +55,9 @@ describe("what a repository brings needs an approval", () => {
     "%j allows every command, and so it does",
     (tool) => {
       expect(needed({ agent: { claude: { allowed_tools: [tool] } } })).toHaveLength(1);
-      const plan = grantsNeeded(engineWith([]), [], { allowedTools: [tool], permissionMode: "auto" });
+      const plan = grantsNeeded(engineWith([]), [], {
+        choices: { allowedTools: [tool], permissionMode: "auto" },
+      });
       expect(plan.map(({ where }) => where)).toEqual(["plan permission_mode", "plan allowed_tools"]);
     },
   );

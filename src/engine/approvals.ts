@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod";
+import type { AgentChoices } from "../core/choices.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask, PlanSettings } from "../core/plan.ts";
@@ -32,8 +33,15 @@ export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], sett
       grants.push(...wideGrants(where, values.permission_mode, values.allowed_tools));
     }
   }
-  grants.push(...wideGrants("plan", settings.permissionMode, settings.allowedTools));
-  for (const task of tasks) for (const command of task.verify) add(`${task.source.file} verify`, command);
+  const addChoices = (where: string, choices: AgentChoices | undefined) => {
+    add(`${where} extra_args`, choices?.extraArgs?.join(" "));
+    grants.push(...wideGrants(where, choices?.permissionMode, choices?.allowedTools));
+  };
+  addChoices("plan", settings.choices);
+  for (const task of tasks) {
+    for (const command of task.verify) add(`${task.source.file} verify`, command);
+    addChoices(task.source.file, task.choices);
+  }
   return unique(grants);
 }
 

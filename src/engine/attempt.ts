@@ -15,7 +15,7 @@ import { moveTask, readTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { agentStep, launchStep } from "./agent-turn.ts";
 import { collectStep } from "./collect.ts";
-import { type Engine, worktreeHome } from "./engine.ts";
+import { type Engine, taskBranch, worktreeHome } from "./engine.ts";
 import { advanceStep, mergeStep } from "./integrate.ts";
 import { tidyStep } from "./tidy.ts";
 import { setupStep, verifyStep, workspaceStep } from "./task-steps.ts";
@@ -67,11 +67,11 @@ export async function startAttempt(
   });
 }
 
-/** The branch and folder of a new attempt. A plan's own branch name is used as it is; ours are unique. */
+/** The branch and folder of a new attempt. */
 function placeOf(engine: Engine, task: Task, id: number): Pick<Attempt, "branch" | "worktree"> {
   const name = slug(task.key);
   return {
-    branch: task.spec.branch ?? `owt/tasks/${name}/${id}`,
+    branch: taskBranch(task.spec, id),
     worktree: join(worktreeHome(engine), `${name}-${id}`),
   };
 }
@@ -82,7 +82,8 @@ export async function carryAttempt(engine: Engine, id: number): Promise<void> {
     const carried = readCarried(engine, id);
     if (!carried) return;
     const { attempt, task } = carried;
-    if (attempt.stop && STOPPABLE.has(attempt.phase)) {
+    // Checks cost nothing: what a budget stopped was its agent.
+    if (attempt.stop && attempt.stop !== "budget" && STOPPABLE.has(attempt.phase)) {
       finish(engine, carried, attempt.stop === "aborted" ? { kind: "aborted" } : { kind: "stopped" });
       continue;
     }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseDuration } from "../lib/duration.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { commandEnvironment } from "../system/environment.ts";
-import { launch, readLaunch, stopTree, waitForEnd } from "../system/launch.ts";
+import { launch, readLaunch, stopTree, sweepAfterEnd, waitForEnd } from "../system/launch.ts";
 import type { Engine } from "./engine.ts";
 
 export type Check = {
@@ -43,6 +43,7 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
   engine.live.set(check.attempt, () => stop("interrupted"));
   try {
     const end = await waitForEnd(check.dir, launched ? { launched } : {});
+    await sweepAfterEnd(check.dir);
     if (stopped === "interrupted") return "interrupted";
     if (stopped === "timed_out")
       return { code: TIMED_OUT, output: `${outputOf(check.dir)}\nstopped after ${check.timeoutMs / 1_000} s` };

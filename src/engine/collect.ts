@@ -1,7 +1,9 @@
 /** After the agent: what it left is committed on its branch, and the attempt is judged from events, exit and git. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Evidence, gather, noEvidence, usageOf } from "../agents/agent.ts";
+import { type Evidence, gather, noEvidence } from "../agents/agent.ts";
+import { describeLevel } from "../core/budget.ts";
+import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { readLines } from "../lib/lines.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
@@ -10,11 +12,13 @@ import { readTree } from "../git/commit.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { findPlace } from "../git/place.ts";
-import { changedLinks, keepLinks, linkRef } from "../git/submodules.ts";
+import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
 import { appendEvent } from "../store/events.ts";
 import { setUsage } from "../store/attempts.ts";
-import { readLaunch, sweepOrphans } from "../system/launch.ts";
+import { readRun } from "../store/runs.ts";
+import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
 import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { ensureWorktree, verifyCommands } from "./task-steps.ts";
@@ -26,7 +30,7 @@ const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
 export async function collectStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { run, task, attempt } = carried;
   const byHand = task.next.kind === "by-hand";
-  if (!byHand) await sweepIfNeeded(engine, attemptDir(engine, attempt.id));
+  if (!byHand) await sweepAfterEnd(attemptDir(engine, attempt.id));
   // An agent that removed its own worktree still has its commits: they are taken up in a new one.
   const tip = await readRef(engine.repo, attempt.branch);
   if (!existsSync(attempt.worktree) && tip) await ensureWorktree(engine, carried, tip);
@@ -43,15 +47,21 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const head = leftovers.tip ?? attempt.base;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: engine.now() });
   const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
-  if (changed) await bringSubmodulesHome(engine, carried, head);
-  const evidence = byHand ? null : readEvidence(engine, carried, changed);
-  const judged = evidence ? judge(engine, carried, evidence) : byHandOutcome(changed);
+  const dropped = changed ? await bringSubmodulesHome(engine, carried, head) : null;
+  const turn = byHand ? null : readTurn(engine, carried, changed);
+  const judged = turn ? judge(engine, carried, turn.evidence) : byHandOutcome(changed);
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
-  const outcome = misread ? (blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged) : judged;
-  const usage = evidence ? usageOf(evidence.results) : null;
+  const outcome = misread
+    ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged)
+    : judged;
+  const usage = turn?.usage ?? null;
   engine.store.transaction(() => {
     const about = { run: run.id, task: task.id, attempt: attempt.id };
-    if (usage) setUsage(engine.store, attempt.id, usage);
+    if (usage) {
+      setUsage(engine.store, attempt.id, usage);
+      warnOfGaps(engine, carried, usage);
+      enforceBudget(engine, run.id);
+    }
     if (leftovers.commit) {
       appendEvent(engine.store, engine.now(), about, {
         kind: "leftovers",
@@ -62,20 +72,23 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     if (outcome.kind === "ok") {
       const phase =
         verifyCommands(run, task).length > 0 ? "verify" : task.spec.needsReview && !task.approved ? "review" : "merge";
-      moveOn(engine, carried, phase, { head });
+      // It ended by itself before a budget could stop it, and what follows costs nothing.
+      moveOn(engine, carried, phase, attempt.stop === "budget" ? { head, stop: null } : { head });
     } else if (outcome.kind === "conflict") {
       conflicted(engine, carried, outcome.files, task.next.kind === "conflict" ? task.next.theirs : head, head);
     } else {
-      finish(engine, { ...carried, attempt: { ...attempt, usage } }, outcome);
+      const ended = outcome.kind === "budget" ? budgetOutcome(engine, carried, outcome) : outcome;
+      finish(engine, { ...carried, attempt: { ...attempt, usage } }, ended);
     }
   });
   return "on";
 }
 
 /** Commits that the agent made inside a submodule lie in its worktree alone. */
-async function bringSubmodulesHome(engine: Engine, { run, task, attempt }: Carried, head: string): Promise<void> {
+async function bringSubmodulesHome(engine: Engine, carried: Carried, head: string): Promise<Outcome | null> {
+  const { run, task, attempt } = carried;
   const links = await changedLinks(engine.repo, attempt.base, head);
-  if (links.length === 0) return;
+  if (links.length === 0) return null;
   for (const { path, commit, is } of await keepLinks(engine.repo, attempt.worktree, links)) {
     if (is === "published") continue;
     const where = is === "kept" ? `it is kept here as ${linkRef(commit)}` : "nobody here has it";
@@ -83,11 +96,12 @@ async function bringSubmodulesHome(engine: Engine, { run, task, attempt }: Carri
     const about = { run: run.id, task: task.id, attempt: attempt.id };
     appendEvent(engine.store, engine.now(), about, { kind: "note", text });
   }
-}
-
-/** A namespace that ended took everything in it along; only a lost one, or a mere process group, can have left something. */
-async function sweepIfNeeded(engine: Engine, dir: string): Promise<void> {
-  if (engine.launchMode === "group" || readLaunch(dir).kind !== "finished") await sweepOrphans(dir);
+  for (const link of links) {
+    if (!(await dropsKept(engine.repo, link))) continue;
+    const words = `points ${link.path} at ${link.commit.slice(0, 10)}, which does not contain ${link.before!.slice(0, 10)} of an earlier task`;
+    return { kind: "failed", reason: words };
+  }
+  return null;
 }
 
 function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): Outcome {
@@ -95,19 +109,33 @@ function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): O
   if (attempt.stop === "timed_out") return evidence.retrying ?? { kind: "timed_out", afterMs: run.options.timeoutMs };
   // An agent that ended by itself before the signal reached it is judged by what it did.
   const endedItself = evidence.exitCode === 0;
-  if (attempt.stop && !endedItself) return { kind: attempt.stop };
+  if (attempt.stop === "budget" && !endedItself) return { kind: "budget", reason: "" };
+  if (attempt.stop && attempt.stop !== "budget" && !endedItself) return { kind: attempt.stop };
   return findAgent(engine, attempt.agent).judge(evidence);
 }
 
-function readEvidence(engine: Engine, { attempt }: Carried, changed: boolean): Evidence {
+/** Which budget it was, with the final figures. An agent may also have one of its own. */
+function budgetOutcome(engine: Engine, { run, task }: Carried, outcome: Outcome & { kind: "budget" }): Outcome {
+  const reached = readReached(engine, readRun(engine.store, run.id) ?? run, task.id);
+  if (!reached) return { ...outcome, reason: outcome.reason || "it was used up" };
+  const until = reached.level.scope === "day" ? reached.dayEnds : null;
+  return { kind: "budget", reason: describeLevel(reached.level), until };
+}
+
+/** What the agent's output shows: how it ended, and what it used. */
+function readTurn(engine: Engine, { attempt }: Carried, changed: boolean): { evidence: Evidence; usage: Usage } {
   const dir = attemptDir(engine, attempt.id);
   const agent = findAgent(engine, attempt.agent);
   const evidence = noEvidence();
+  const books = agent.openBooks({ session: attempt.session, since: attempt.startedAt, prices: engine.prices });
   readLines(
     join(dir, "out"),
     0,
     (line) => {
-      for (const event of agent.parse(line)) gather(evidence, event);
+      for (const event of agent.parse(line)) {
+        gather(evidence, event);
+        books.take(event);
+      }
     },
     true,
   );
@@ -115,7 +143,7 @@ function readEvidence(engine: Engine, { attempt }: Carried, changed: boolean): E
   evidence.exitCode = end.kind === "finished" ? end.code : null;
   evidence.stderrTail = lastLines(readTail(join(dir, "err"), 4_096), 10);
   evidence.changed = changed;
-  return evidence;
+  return { evidence, usage: books.read(true) };
 }
 
 /** What stands in the way of taking the work as it is, though the agent ended well. */

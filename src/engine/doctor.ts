@@ -12,7 +12,7 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   return [
     examineNode(),
     await examineGit(env),
-    await examineLaunch(),
+    await examineLaunch(env),
     await examineProgram(env, "claude", "npm install -g @anthropic-ai/claude-code"),
   ];
 }
@@ -33,21 +33,23 @@ async function examineGit(env: NodeJS.ProcessEnv): Promise<Finding> {
     : { check: "git", state: "fail", detail: `${version?.[0]}, but 2.39 is needed`, hint: "apt-get install git" };
 }
 
-async function examineLaunch(): Promise<Finding> {
-  const mode = await probeLaunchMode();
+async function examineLaunch(env: NodeJS.ProcessEnv): Promise<Finding> {
+  const mode = await probeLaunchMode(env["OWT_LAUNCH_MODE"]);
   if (mode !== "group")
     return {
       check: "process trees",
       state: "pass",
-      detail: `a pid ${mode.replace("-", " ")} owns each agent's processes`,
+      detail: `a ${mode === "cgroup" ? mode : `pid ${mode.replace("-", " ")}`} owns each agent's processes`,
     };
   return {
     check: "process trees",
     state: "warn",
     detail: "process groups only: a process that leaves its group and clears its environment survives a stop",
-    hint: existsSync("/proc")
-      ? "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
-      : "this system has no pid namespaces",
+    hint: env["OWT_LAUNCH_MODE"]
+      ? "unset OWT_LAUNCH_MODE"
+      : existsSync("/proc")
+        ? "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
+        : "this system has neither pid namespaces nor cgroups",
   };
 }
 

@@ -7,8 +7,11 @@ import { demoAgent } from "../agents/demo.ts";
 import type { Agent } from "../agents/agent.ts";
 import { commandList, type Config, type ConfigValues, type Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
-import { nearest } from "../core/names.ts";
+import { nearest, slug } from "../core/names.ts";
+import type { PlannedTask } from "../core/plan.ts";
+import type { Prompts } from "../core/prompt.ts";
 import type { StopCause } from "../core/attempt.ts";
+import type { Prices } from "../core/prices.ts";
 import { readIdentity } from "../git/commit.ts";
 import type { Identity } from "../git/git.ts";
 import { openRepo, type Repo } from "../git/repo.ts";
@@ -21,6 +24,8 @@ export type Engine = {
   store: Store;
   config: Config;
   layers: Layer[];
+  /** What models cost, for agents that do not say. */
+  prices: Prices;
   /** How owt calls itself, as an argument array. */
   owtCommand: string[];
   env: NodeJS.ProcessEnv;
@@ -36,6 +41,10 @@ export type Engine = {
   identity: Identity;
   /** Attempts whose worktree was seen to hold nothing beside their commit, and when (epoch ms). */
   seenClean: Map<number, { head: string; at: number }>;
+  /** Merges that were made to be checked and were red. */
+  redMerges: Set<string>;
+  /** The prompt templates in force, once they were read and checked. */
+  prompts: Prompts | null;
   /** One integration at a time in each run. */
   queues: Map<string, Promise<unknown>>;
 };
@@ -51,12 +60,13 @@ export type OpenOptions = {
 
 /** Opens the repository at `cwd` with its store and configuration. */
 export async function openEngine(options: OpenOptions): Promise<Engine> {
-  const launchMode = probeLaunchMode();
+  const launchMode = probeLaunchMode(options.env["OWT_LAUNCH_MODE"]);
+  // Awaited below; should something else be refused before that, a failure of these two is nobody's news.
+  launchMode.catch(() => {});
   const repo = await openRepo(options.cwd);
   const identity = readIdentity(repo);
-  // Awaited below; should the configuration be refused before that, this failure is nobody's news.
   identity.catch(() => {});
-  const { config, layers } = loadConfig(repo.root, {
+  const { config, layers, prices } = loadConfig(repo.here, {
     env: options.env,
     ...(options.flags ? { flags: options.flags } : {}),
     ...(options.configFile ? { file: resolve(options.cwd, options.configFile) } : {}),
@@ -66,6 +76,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     store: openStore(repo.commonDir),
     config,
     layers,
+    prices,
     owtCommand: options.owtCommand,
     env: options.env,
     launchMode: await launchMode,
@@ -75,6 +86,8 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     identity: await identity,
     live: new Map(),
     seenClean: new Map(),
+    redMerges: new Set(),
+    prompts: null,
     queues: new Map(),
   };
 }
@@ -99,6 +112,11 @@ export function worktreeHome(engine: Engine): string {
     : join(dirname(root), `${basename(root)}-owt`);
 }
 
+/** The branch of a task's attempt. A plan's own name is used as it is; ours are unique. */
+export function taskBranch(spec: PlannedTask, attempt: number): string {
+  return spec.branch ?? `owt/tasks/${slug(spec.id)}/${attempt}`;
+}
+
 /** The integration worktree of a run. */
 export function integrationWorktree(engine: Engine, run: string): string {
   return join(worktreeHome(engine), run);
@@ -109,19 +127,18 @@ export function findAgent(engine: Pick<Engine, "config" | "owtCommand" | "repo" 
   const settings = engine.config.agent.named[name] ?? {};
   const kind = settings.kind ?? (name === "claude" || name === "demo" ? name : settings.command ? "command" : null);
   const command = commandList(settings.command);
-  const extraArgs = settings.extra_args ?? [];
   switch (kind) {
     case "claude": {
       const configDir = engine.env["CLAUDE_CONFIG_DIR"];
       return claudeAgent({
         name,
         command: command.length > 0 ? command : ["claude"],
-        extraArgs,
         ...(configDir ? { configDir } : {}),
+        ...(settings.max_tokens === undefined ? {} : { maxTokens: settings.max_tokens }),
       });
     }
     case "command":
-      return commandAgent({ name, command, extraArgs });
+      return commandAgent({ name, command });
     case "demo":
       return demoAgent({ owtCommand: engine.owtCommand, stateDir: join(engine.repo.commonDir, "owt", "demo") });
     default: {

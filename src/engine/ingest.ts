@@ -1,4 +1,6 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
+import { type AgentChoices, layChoices } from "../core/choices.ts";
+import { budgetFrom } from "../core/budget.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask } from "../core/plan.ts";
@@ -13,6 +15,8 @@ import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { ensureNamedFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
+import { programOf } from "../agents/agent.ts";
+import { setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { agentProblems, branchProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
@@ -92,7 +96,13 @@ function hasWork(engine: Engine, run: Run): boolean {
 }
 
 /** What the command line sets for a run; absent means: plan, then configuration. */
-export type RunFlags = { agent?: string; model?: string; maxParallel?: number; again: boolean };
+export type RunFlags = {
+  agent?: string;
+  choices: AgentChoices;
+  maxParallel?: number;
+  budgetUsd?: number;
+  again: boolean;
+};
 
 /** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do. */
 export async function ingest(
@@ -105,11 +115,10 @@ export async function ingest(
   if (work.chosen.length > 0) checkHome(engine);
   const going = flags.again ? undefined : findGoing(engine, work, base);
   if (going) {
-    goOn(engine, going, work, {
-      ...going.options,
-      ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }),
-      verify: options.verify,
-    });
+    const changed = withFlags(going.options, flags);
+    await checkAgents(engine, work, changed);
+    goOn(engine, going, work, { ...changed, verify: options.verify });
+    setBudget(engine, going.id, flags.budgetUsd ?? null);
     return { run: going, isNew: false };
   }
   if (work.chosen.length === 0) return null;
@@ -158,15 +167,27 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     engine.layers.some((layer) => layer.values.run?.[key] !== undefined);
   return {
     agent: flags.agent ?? null,
-    model: flags.model ?? null,
     maxParallel:
       flags.maxParallel ?? (userSets("max_parallel") ? run.max_parallel : (settings.maxParallel ?? run.max_parallel)),
     timeoutMs: (userSets("timeout") ? undefined : settings.timeoutMs) ?? parseDuration(run.timeout) ?? 1_800_000,
     verify: commandList(run.verify),
     verifyAttempts: run.verify_attempts,
     retries: run.retries,
-    permissionMode: settings.permissionMode ?? null,
-    allowedTools: settings.allowedTools ?? null,
+    checkout: engine.repo.here,
+    choices: { plan: settings.choices ?? {}, flags: flags.choices },
+    budget: budgetFrom(engine.layers, flags.budgetUsd ?? null),
+    budgetUsd: flags.budgetUsd ?? null,
+  };
+}
+
+/** The choices of a run that goes on, with those of the command that goes on with it laid over them. */
+function withFlags(options: RunOptions, flags: RunFlags): RunOptions {
+  const { plan, flags: before } = options.choices;
+  return {
+    ...options,
+    ...(flags.agent === undefined ? {} : { agent: flags.agent }),
+    ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }),
+    choices: { plan, flags: layChoices(before, flags.choices) },
   };
 }
 
@@ -214,14 +235,7 @@ async function checkAgents(engine: Engine, work: Work, options: RunOptions): Pro
   const names = new Set(work.chosen.map((task) => options.agent ?? task.spec.agent ?? engine.config.agent.default));
   for (const name of names) {
     const agent = findAgent(engine, name);
-    const { file } = agent.invoke({
-      prompt: "",
-      session: "",
-      resume: false,
-      model: null,
-      permissionMode: "",
-      allowedTools: [],
-    });
+    const file = programOf(agent);
     if (findProgram(file, engine.env)) continue;
     throw new OwtError("environment", `the agent ${name} needs the program ${file}, which is not on the PATH`, {
       hint:

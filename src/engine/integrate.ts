@@ -7,6 +7,8 @@ import { writeCommit } from "../git/commit.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { moveDetached } from "../git/move.ts";
+import { findPlace } from "../git/place.ts";
+import { offerKept } from "../git/submodules.ts";
 import { createWorktree } from "../git/worktree.ts";
 import { endAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
@@ -69,6 +71,7 @@ async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult>
     const verdict = await verifyCandidate(engine, carried, candidate, commands);
     if (verdict.kind === "interrupted") return "leave";
     if (verdict.kind === "red") {
+      engine.redMerges.add(candidate);
       verifyFailed(engine, carried, verdict, tip);
       return "on";
     }
@@ -158,6 +161,8 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
   if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [] });
   if (!made.isNew) await moveDetached(engine.repo, path, commit, environmentFiles(engine));
   bringEnvironmentFiles(engine, path);
+  const place = findPlace(engine.repo, path);
+  if (place) await offerKept(engine.repo, place, commit);
   return path;
 }
 

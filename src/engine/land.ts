@@ -52,6 +52,9 @@ export async function landRun(engine: Engine, id: string | null): Promise<Landed
     return { ...result, commit: target, merged: false, already: true, unpublished: [] };
   }
   const moved = !(await isAncestor(engine.repo, target, work));
+  // What a person committed onto the run's branch was checked by nobody yet; a merge is checked as a whole.
+  const isOurs = tasks.some((task) => task.commit === work);
+  if (!moved && !isOurs) await checkTip(engine, run, work);
   const commit = moved ? await mergeTarget(engine, run, work, target) : work;
   const outcome = await fastForwardCheckout(engine.repo, run.target, target, commit);
   if (!outcome.moved) {
@@ -144,7 +147,7 @@ async function mergeTarget(engine: Engine, run: Run, work: string, target: strin
     message,
     identity: engine.identity,
   });
-  await verifyMerge(engine, run, commit);
+  await checkTip(engine, run, commit);
   if (!(await moveRef(engine.repo, run.branch, work, commit))) {
     throw new OwtError("wrong-state", `${run.branch} moved while it was checked`, {
       hint: `again: owt land ${run.id}`,
@@ -153,7 +156,8 @@ async function mergeTarget(engine: Engine, run: Run, work: string, target: strin
   return commit;
 }
 
-async function verifyMerge(engine: Engine, run: Run, commit: string): Promise<void> {
+/** Runs every check of the run and of its tasks at a commit, in the run's own worktree. */
+async function checkTip(engine: Engine, run: Run, commit: string): Promise<void> {
   const commands = [
     ...new Set([
       ...run.options.verify,
@@ -174,12 +178,18 @@ async function verifyMerge(engine: Engine, run: Run, commit: string): Promise<vo
       if (result.code !== 0) throw red(run, command, result.output);
     }
   } finally {
+    // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
+    const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
+    if (tip && tip !== commit) {
+      engine.redMerges.add(commit);
+      await standAt(engine, run.id, tip);
+    }
     await removeIntegrationWorktree(engine, run.id);
   }
 }
 
 function red(run: Run, command: string, output: string): OwtError {
-  return new OwtError("needs-person", `${run.id} merged with the moved ${run.target} fails: ${command}\n${output}`, {
-    hint: `mend it on a branch of ${run.branch}, or run a task that does; then: owt land ${run.id}`,
+  return new OwtError("needs-person", `what would land on ${run.target} fails: ${command}\n${output}`.trimEnd(), {
+    hint: `mend it on a branch of ${run.branch}, or run a task that does; then: owt land`,
   });
 }

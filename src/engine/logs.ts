@@ -2,6 +2,7 @@
 import { existsSync, watch } from "node:fs";
 import { join } from "node:path";
 import type { AgentEvent } from "../agents/agent.ts";
+import { addUsages } from "../core/cost.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import { readLines } from "../lib/lines.ts";
@@ -45,12 +46,16 @@ export function renderLine(engine: Engine, attempt: Attempt, line: string): stri
   return findAgent(engine, attempt.agent).parse(line).flatMap(renderEvent);
 }
 
-/** What the checks said behind the agent's turn, where they were red. */
+/** What our own programs said beside the agent: red checks behind its turn, a setup that failed before it. */
 export function renderChecks(engine: Engine, attempt: Attempt): string[] {
   const outcome = readAttempt(engine.store, attempt.id)?.outcome;
-  return outcome?.kind === "verify_failed"
-    ? [`✗ verify failed: ${outcome.command}`, ...(outcome.output.trim() === "" ? [] : outcome.output.split("\n"))]
-    : [];
+  if (outcome?.kind === "verify_failed") return told(`✗ verify failed: ${outcome.command}`, outcome.output);
+  if (outcome?.kind === "failed" && outcome.output) return told(`✗ ${outcome.reason}`, outcome.output);
+  return [];
+}
+
+function told(head: string, output: string): string[] {
+  return output.trim() === "" ? [head] : [head, ...output.split("\n")];
 }
 
 function renderEvent(event: AgentEvent): string[] {
@@ -69,8 +74,12 @@ function renderEvent(event: AgentEvent): string[] {
       return [`✗ ${event.text}`];
     case "retrying":
       return [`↻ ${event.text}`];
+    case "session":
+    case "answer":
+    case "used":
+      return [];
     case "result": {
-      const cost = event.result.usage?.costUsd ?? null;
+      const cost = event.result.usage && addUsages([{ models: event.result.usage, missing: null }]).usd;
       return [
         `= ${event.result.isError ? "ended with an error: " : ""}${event.result.text}${cost === null ? "" : ` ($${cost.toFixed(3)})`}`,
       ];

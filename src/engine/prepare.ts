@@ -2,10 +2,11 @@
  *  but, where an unlanded run and a moved target have to be joined, adds a commit that nothing points to yet. */
 import { type Base, checkHere, findBase } from "./ingest.ts";
 import type { Engine } from "./engine.ts";
+import { checkPrompts } from "./prompts.ts";
 import { readWork, type Work, type WorkRequest } from "./work.ts";
 
-/** Throws `plan` with every problem of the plan at once: its own, and those that it has only here. */
-export async function prepareWork(
+/** Throws `plan` with every problem at once: those of the plan, and those that it has only here. */
+async function prepareWork(
   engine: Engine,
   request: WorkRequest,
   fromTarget: boolean,
@@ -13,6 +14,16 @@ export async function prepareWork(
   const prepared = await chooseWork(engine, request, fromTarget);
   await checkHere(engine, prepared.work, prepared.base, request.again);
   return prepared;
+}
+
+/** The same for work that is about to start: its prompts can be made, too. */
+export async function prepareRun(
+  engine: Engine,
+  request: WorkRequest,
+  fromTarget: boolean,
+): Promise<{ work: Work; base: Base }> {
+  const { work, base } = await prepareWork(engine, request, fromTarget);
+  return { work: { ...work, warnings: [...work.warnings, ...checkPrompts(engine, work)] }, base };
 }
 
 /** The same without looking whether the work could begin. */

@@ -1,4 +1,5 @@
 /** A run follows its plan: what nobody has finished yet takes the text that the plan has now, and the checks that are configured now. */
+import { existsSync } from "node:fs";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask } from "../core/plan.ts";
@@ -22,7 +23,7 @@ const OPEN_TO_CHANGE = new Set<Task["state"]>(["pending", "failed", "skipped", "
 export async function refreshRun(engine: Engine, runId: string): Promise<{ changed: string[]; kept: string | null }> {
   const run = readRun(engine.store, runId);
   if (!run) return { changed: [], kept: null };
-  const planned = await readPlanned(engine, run);
+  const planned = await readPlanned(run);
   if (typeof planned === "string") return { changed: [], kept: planned };
   const changes = changesOf(readTasks(engine.store, run.id), planned);
   const specs = changes.map((change) => change.spec);
@@ -81,10 +82,11 @@ function dropRemoved(engine: Engine, run: Run, planned: readonly PlannedTask[]):
   return gone.map((task) => task.key);
 }
 
-async function readPlanned(engine: Engine, run: Run): Promise<PlannedTask[] | string> {
+async function readPlanned(run: Run): Promise<PlannedTask[] | string> {
   if (run.planKind === "ad-hoc" || run.planPath === "") return [];
+  if (!existsSync(run.options.checkout)) return `${run.options.checkout} is gone; the run keeps the text it has`;
   try {
-    const result = await readPlan(engine.repo.root, run.planPath);
+    const result = await readPlan(run.options.checkout, run.planPath);
     return "plan" in result
       ? result.plan.tasks
       : `${run.planPath} has problems (owt plan tells); the run keeps the text it has`;

@@ -16,11 +16,12 @@ import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
+import { dayEnds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { pruneAttempts } from "./prune.ts";
 import { leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
-import { agentFor, viewRun } from "./view.ts";
+import { agentFor, choicesFor, viewRun } from "./view.ts";
 
 export type CarryOptions = {
   /** Aborted when this process is to leave: agents are parked with their conversations. */
@@ -42,22 +43,16 @@ function look(engine: Engine): Look {
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
   pruneAttempts(engine);
   await outlastDeadGit(engine.repo);
-  const open = readRuns(engine.store, "open");
-  await clearOldLocks(
-    engine.repo,
-    open.map((run) => run.branch),
-  );
   const carriers = new Carriers(engine);
-  for (const run of open) {
-    await ensureRunBranch(engine, run);
-    appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
-  }
+  const taken = new Set<string>();
   while (!options.signal.aborted && !carriers.failure) {
     // Watching begins before looking, so that nothing which happens meanwhile is missed.
     const change = nextChange(engine, options.signal);
     carriers.onEnd = () => change.now();
     try {
       const seen = look(engine);
+      for (const run of seen.runs) if (!taken.has(run.id)) await takeUp(engine, run);
+      for (const run of seen.runs) taken.add(run.id);
       const acted = await carryAll(engine, seen, carriers);
       if (!acted && carriers.size === 0 && isOver(engine, seen, options.until)) break;
       await change.happened(acted ? 0 : soonest(engine, seen));
@@ -70,6 +65,13 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   await carriers.allEnded();
   await sweepTrash(engine.repo);
   if (carriers.failure) throw carriers.failure.error;
+}
+
+/** Once for each run, also one that comes while we carry others: its branch is there and free, and who carries it is told. */
+async function takeUp(engine: Engine, run: Run): Promise<void> {
+  await clearOldLocks(engine.repo, [run.branch]);
+  await ensureRunBranch(engine, run);
+  appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
 }
 
 /** The attempts that this process carries right now. What they do lies in the store; this only keeps two from carrying one. */
@@ -178,16 +180,19 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
   const started: Attempt[] = [];
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
-    const attempt = await startAttempt(
-      engine,
-      run,
-      task,
-      agentFor(engine, run, task),
-      run.options.model ?? task.spec.model,
-    );
+    // Each start takes up some of what is left.
+    if (started.length > 0 && !isStillReady(engine, run, task)) continue;
+    const agent = agentFor(engine, run, task);
+    const model = choicesFor(engine, run, task, agent).model ?? null;
+    const attempt = await startAttempt(engine, run, task, agent, model);
     if (attempt) started.push(attempt);
   }
   return started;
+}
+
+/** Whether a task may still start, now that others have. */
+function isStillReady(engine: Engine, run: Run, task: Task): boolean {
+  return viewRun(engine, run).some((view) => view.task.id === task.id && view.standing === "ready");
 }
 
 function toReady(tasks: Task[], ready: Task[]): ReadyTask[] {
@@ -237,7 +242,8 @@ function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Atte
 function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
   const now = engine.now();
-  const times = waiting.map((task) => task.notBefore!).filter((at) => at > now);
+  const days = seen.runs.filter((run) => run.options.budget.dayUsd !== null).map(() => dayEnds(engine));
+  const times = [...waiting.map((task) => task.notBefore!), ...days].filter((at) => at > now);
   return times.length === 0 ? null : Math.min(...times) - now;
 }
 

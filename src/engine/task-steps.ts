@@ -12,6 +12,7 @@ import { commitLeftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { startMerge, type StartedMerge } from "../git/merge.ts";
 import { findPlace } from "../git/place.ts";
+import { offerKept } from "../git/submodules.ts";
 import { moveBack } from "../git/move.ts";
 import { removeWorktree } from "../git/remove.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
@@ -38,6 +39,8 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     return "on";
   }
   bringEnvironmentFiles(engine, attempt.worktree);
+  const place = findPlace(engine.repo, attempt.worktree);
+  if (place) await offerKept(engine.repo, place, base);
   // Nobody works here before the agent's turn, and no git of an earlier owt is left: a lock is one that a power cut left.
   if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [attempt.branch] });
   const started = await startFollowUp(engine, carried);
@@ -170,7 +173,7 @@ export async function setupStep(engine: Engine, carried: Carried): Promise<StepR
   const problem = await setUp(engine, place);
   if (problem === "interrupted") return "leave";
   if (problem)
-    finish(engine, carried, { kind: "failed", reason: `setup failed: ${problem.failed}\n${problem.output}` });
+    finish(engine, carried, { kind: "failed", reason: `setup failed: ${problem.failed}`, output: problem.output });
   else moveOn(engine, carried, "launch");
   return "on";
 }

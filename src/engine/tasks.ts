@@ -3,14 +3,17 @@
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
+import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
-import { tidyAgain } from "../store/attempts.ts";
+import { readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
-import { answerCommand } from "../core/view.ts";
+import { answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
-import { reopenRun, readRuns } from "../store/runs.ts";
+import { readRun, reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
+import { budgetCommand } from "./budget.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { choicesFor } from "./view.ts";
 import { adHocTask, readPlannedIds } from "./work.ts";
 
 /** Which task a key means, where several runs have one of it. */
@@ -42,9 +45,27 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
   });
 }
 
-/** The command that answers a waiting task, naming its run where a later one has a task of the same key. */
+/** The command that answers a waiting task, or raises the budget it waits for, naming its run where a later one has a task of the same key. */
 export function commandFor(engine: Engine, task: Task): string {
-  return answerCommand(task, findTasks(engine.store, task.key)[0]?.id === task.id);
+  if (task.state === "pending" && (task.park === null || task.park.for === "budget"))
+    return budgetCommand(engine, task);
+  const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
+  const run = readRun(engine.store, task.run);
+  const permit = run ? permitFor(engine, run, task) : undefined;
+  return answerCommand(task, isNewest, { permit, hasWords: endedWithWords(engine, task) });
+}
+
+/** Where and how the refused tools are allowed: in whatever says which are allowed now, for a list replaces the ones below it. */
+function permitFor(engine: Engine, run: Run, task: Task): Permit | undefined {
+  if (task.park?.for !== "permission") return undefined;
+  const { agent, tools } = task.park;
+  const allowed = choicesFor(engine, run, task, agent).allowedTools ?? [];
+  const list = JSON.stringify([...new Set([...allowed, ...tools])]);
+  if (task.spec.choices?.allowedTools)
+    return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}` };
+  if (run.options.choices.plan.allowedTools)
+    return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath };
+  return { line: `[agent.${agent}] allowed_tools = ${list}`, file: ".worktreerc" };
 }
 
 function findTaskLoosely(engine: Engine, key: string, run: string | undefined): Task | undefined {
@@ -172,7 +193,11 @@ function retry(engine: Engine, task: Task): string[] {
 function restart(engine: Engine, task: Task): void {
   const now = engine.now();
   // A task that only lacked a login or a permission goes on in its conversation; any other starts anew.
-  const goesOn = task.park?.for === "login" || task.park?.for === "permission" || task.park?.for === "limit";
+  const goesOn =
+    task.park?.for === "login" ||
+    task.park?.for === "permission" ||
+    task.park?.for === "limit" ||
+    task.park?.for === "budget";
   const next: NextStart = goesOn ? task.next : { kind: "fresh" };
   // What was kept of earlier tries, to be looked at or worked on, is saved and cleared away.
   if (next.kind === "fresh") tidyAgain(engine.store, task.id);
@@ -214,9 +239,24 @@ export function approveTask(engine: Engine, key: string, run?: string): void {
   });
 }
 
-/** Answers the question a task asked; its conversation goes on with the answer. */
+/** Whether a failed task ended with words instead of work: what they ask for can be answered. */
+function endedWithWords(engine: Engine, task: Task): boolean {
+  return task.state === "failed" && readAttempts(engine.store, task.id).at(-1)?.outcome?.kind === "nothing_done";
+}
+
+/** Answers the question a task asked, or the words with which it ended without work; its conversation goes on with the answer. */
 export function answerTask(engine: Engine, key: string, text: string, run?: string): void {
-  const task = findTask(engine, key, { run, fits: (each) => each.park?.for === "answer" });
+  const fits = (each: Task) => each.park?.for === "answer" || endedWithWords(engine, each);
+  const task = findTask(engine, key, { run, fits });
+  if (endedWithWords(engine, task)) {
+    const last = readAttempts(engine.store, task.id).at(-1)!;
+    engine.store.transaction(() => {
+      retry(engine, task);
+      changeTask(engine.store, task.id, { next: { kind: "answer", from: last.id, text } });
+      appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });
+    });
+    return;
+  }
   if (task.state !== "pending" || task.park?.for !== "answer" || task.next.kind !== "resume") {
     throw wrongState(task, "it asked nothing", "what waits for a person: owt inbox");
   }

@@ -95,6 +95,7 @@ async function remove(
   const removed = await removeWorktree(engine.repo, path, {
     keep,
     known: knownFiles(engine),
+    unwanted: [...engine.redMerges],
     ...(seenClean === undefined ? {} : { seenClean }),
     save: true,
     rescue: { id, note, at: engine.now() },

@@ -1,13 +1,22 @@
-/** Where the tasks of a run stand, for every face. */
+/** What is asked for in each task of a run, and where it stands, for every face. */
+import { type AgentChoices, configuredChoices, layChoices, stated } from "../core/choices.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { type TaskView, viewTasks } from "../core/view.ts";
 import { readTasks } from "../store/tasks.ts";
+import { readHolds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 
 /** The agent that a task is given to: the run's choice, else the plan's, else the configuration's. */
 export function agentFor(engine: Engine, run: Run, task: Task): string {
   return run.options.agent ?? task.spec.agent ?? engine.config.agent.default;
+}
+
+/** How the agent is to be run for a task: configuration, plan, task and command line, each over the one before. */
+export function choicesFor(engine: Engine, run: Run, task: Task, agent: string): AgentChoices {
+  const own = layChoices(task.spec.choices, stated({ model: task.spec.model }));
+  const { plan, flags } = run.options.choices;
+  return layChoices(configuredChoices(engine.config.agent.named[agent]), plan, own, flags);
 }
 
 /** The view of each task of a run, in plan order. */
@@ -16,5 +25,5 @@ export function viewRun(
   run: Run,
   tasks: readonly Task[] = readTasks(engine.store, run.id),
 ): TaskView[] {
-  return viewTasks(tasks, (task) => agentFor(engine, run, task), engine.now());
+  return viewTasks(tasks, (task) => agentFor(engine, run, task), engine.now(), readHolds(engine, run));
 }

@@ -101,12 +101,12 @@ function refuseTakenNames(texts: PlannedTask[], backlog: PlannedTask[]): void {
 async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: boolean): Promise<Plan | null> {
   let path: string;
   try {
-    path = await findPlan(engine.repo.root, request.plan ?? undefined, engine.config.run.plan);
+    path = await findPlan(engine.repo.here, request.plan ?? undefined, engine.config.run.plan);
   } catch (error) {
     if (mayMiss && isNoPlan(error)) return null;
     throw error;
   }
-  const result = await readPlan(engine.repo.root, path);
+  const result = await readPlan(engine.repo.here, path);
   if ("problems" in result) throw await allProblems(engine, result);
   return result.plan;
 }
@@ -114,8 +114,8 @@ async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: bool
 /** Ids of the plan there is: empty where there is none, null where it has problems. */
 export async function readPlannedIds(engine: Engine): Promise<string[] | null> {
   try {
-    const path = await findPlan(engine.repo.root, undefined, engine.config.run.plan);
-    const result = await readPlan(engine.repo.root, path);
+    const path = await findPlan(engine.repo.here, undefined, engine.config.run.plan);
+    const result = await readPlan(engine.repo.here, path);
     return "plan" in result ? result.plan.tasks.map((task) => task.id) : null;
   } catch (error) {
     if (error instanceof OwtError && error.code === "plan") return isNoPlan(error) ? [] : null;
@@ -185,6 +185,7 @@ export function adHocTask(text: string, index: number, more: Partial<PlannedTask
     agent: null,
     model: null,
     branch: null,
+    choices: {},
     tags: [],
     creates: [],
     uses: [],

@@ -28,6 +28,8 @@ export type InspectOptions = {
   known?: readonly string[];
   /** The caller saw, a moment ago and with everything that worked there ended, that the files are exactly those of this commit. */
   seenClean?: Oid;
+  /** Commits that the caller made only to try them, and that nobody wants: they need no home. */
+  unwanted?: readonly Oid[];
 };
 
 /** What would have to be saved, and what forbids touching the worktree. */
@@ -65,7 +67,10 @@ export async function inspectWorktree(repo: Repo, path: string, options: Inspect
   const isSeenClean =
     options.seenClean !== undefined && options.seenClean === head.oid && !gone && !hidesSomething(place, oidBytes);
   const files = gone ? null : isSeenClean ? NO_FILES : await readFiles(place, options.known ?? [], oidBytes);
-  const [commits, dropped] = await Promise.all([unkept(repo, head, options.keep), findDropped(repo, place, head)]);
+  const [commits, dropped] = await Promise.all([
+    unkept(repo, head, options.keep),
+    findDropped(repo, place, head, options.unwanted ?? []),
+  ]);
   return {
     place,
     head,
@@ -193,8 +198,8 @@ async function unkept(repo: Repo, head: Head, keep: readonly string[]): Promise<
 }
 
 /** Ordinarily everything the reflog names lies right below HEAD, and no process is needed to see it. */
-async function findDropped(repo: Repo, place: Place, head: Head): Promise<Oid[]> {
-  let tips = privateTips(place);
+async function findDropped(repo: Repo, place: Place, head: Head, unwanted: readonly Oid[]): Promise<Oid[]> {
+  let tips = privateTips(place).filter((oid) => !unwanted.includes(oid));
   if (head.oid !== null) tips = await notNear(repo, tips, head.oid, REFLOG_READS);
   const commits: Oid[] = [];
   for (const oid of tips) if ((await repo.live.info(oid))?.type === "commit") commits.push(oid);

@@ -1,14 +1,16 @@
 /** Commits of other repositories that a branch points at (submodules): what an agent commits in one lies in its worktree alone, and would
  *  go home as a pointer to nothing. Their commits are brought into this repository's own store, under a ref. */
-import { join, resolve } from "node:path";
-import { git, type Oid, type Place } from "./git.ts";
+import { existsSync, mkdirSync } from "node:fs";
+import { join, resolve, sep } from "node:path";
+import { fieldsOf, git, type Oid, type Place } from "./git.ts";
+import { isAncestor } from "./branch.ts";
 import { lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type Entry, isSame, readEntries, TREE } from "./tree.ts";
 import { readTree } from "./commit.ts";
 
-/** A path that points at a commit of another repository. */
-export type Link = { path: string; commit: Oid };
+/** A path that points at a commit of another repository; `before` is what it pointed at, null when it is new. */
+export type Link = { path: string; commit: Oid; before: Oid | null };
 
 const LINK = "160000";
 
@@ -29,7 +31,10 @@ async function compare(
   links: Link[],
 ): Promise<void> {
   if (isSame(before, after)) return;
-  if (after.mode === LINK) links.push({ path: Buffer.from(path, "latin1").toString(), commit: after.oid });
+  if (after.mode === LINK) {
+    const old = before?.mode === LINK ? before.oid : null;
+    links.push({ path: Buffer.from(path, "latin1").toString(), commit: after.oid, before: old });
+  }
   if (after.mode !== TREE) return;
   const [old, entries] = await Promise.all([
     before?.mode === TREE ? readEntries(repo, before.oid) : null,
@@ -95,6 +100,49 @@ async function isPublished(checkout: Place, commit: Oid): Promise<boolean> {
     ok: [0, 1, 128, 129],
   });
   return out.code === 0 && out.stdout.trim() !== "";
+}
+
+/** Whether the pointer left behind a commit that only this repository has: work of another task that would be dropped with it. */
+export async function dropsKept(repo: Repo, { before, commit }: Link): Promise<boolean> {
+  if (before === null || (await repo.live.info(linkRef(before))) === null) return false;
+  if ((await repo.live.info(linkRef(commit))) === null) return true;
+  return !(await isAncestor(repo, before, commit));
+}
+
+/** Makes the submodules' commits that only this repository has ready for a worktree, so that `git submodule update --init` finds them
+ *  there. Nothing is checked out. Repeatable. */
+export async function offerKept(repo: Repo, worktree: Place, commit: Oid): Promise<void> {
+  if (!existsSync(join(worktree.root, ".gitmodules"))) return;
+  for (const { name, path, url } of await readModules(worktree)) {
+    const link = await repo.live.info(`${commit}:${path}`);
+    const gitDir = join(worktree.gitDir, "modules", name);
+    if (link === null || (await repo.live.info(linkRef(link.oid))) === null) continue;
+    if (readText(join(gitDir, "refs", "heads", "kept"))?.trim() === link.oid) continue;
+    const module: Place = { gitDir, commonDir: gitDir, root: worktree.gitDir };
+    mkdirSync(gitDir, { recursive: true });
+    // A second time it would take the working files from a submodule that was checked out since.
+    if (!existsSync(join(gitDir, "HEAD"))) await git(module, ["init", "--quiet", "--template="]);
+    await git(module, ["config", "remote.origin.url", url]);
+    await git(module, ["config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"]);
+    const kept = `+${linkRef(link.oid)}:refs/heads/kept`;
+    await git(module, ["fetch", "--quiet", "--no-tags", "--", repo.commonDir, kept]);
+  }
+}
+
+type Module = { name: string; path: string; url: string };
+
+/** What `.gitmodules` says, without what could lead out of the worktree's own folders. */
+async function readModules(worktree: Place): Promise<Module[]> {
+  const file = join(worktree.root, ".gitmodules");
+  const args = ["config", "--no-includes", "--file", file, "-z", "--get-regexp", "^submodule\\..*\\.(path|url)$"];
+  const { stdout } = await git(worktree, args, { ok: [0, 1, 128] });
+  const found = new Map<string, Partial<Module>>();
+  for (const field of fieldsOf(stdout)) {
+    const [, name, key, value] = /^submodule\.(.+)\.(path|url)\n([^]*)$/.exec(field) ?? [];
+    if (name === undefined || name.split("/").includes("..") || name.startsWith(sep)) continue;
+    found.set(name, { ...found.get(name), name, [key!]: value });
+  }
+  return [...found.values()].filter((each): each is Module => each.path !== undefined && each.url !== undefined);
 }
 
 /** Of what `to` points at and `from` does not, what is kept in this repository only. */

@@ -63,6 +63,8 @@ async function isPartOf(repo: Repo, own: Oid[], ours: Oid, trunk: Map<Oid, numbe
 /** The entries that three trees lead to; null is "ask git". */
 async function mergeEntries(repo: Repo, base: Oid, ours: Oid, theirs: Oid): Promise<Tree | null> {
   const [b, o, t] = await Promise.all([base, ours, theirs].map((oid) => readEntries(repo, oid)));
+  // What both sides took away one of them may have renamed: then git sees a conflict that paths alone do not show.
+  if ([...b!.keys()].some((name) => !o!.has(name) && !t!.has(name))) return null;
   const merged: Tree = new Map();
   for (const name of new Set([...o!.keys(), ...t!.keys()])) {
     const entry = await mergeEntry(repo, b!.get(name), o!.get(name), t!.get(name));

@@ -3,7 +3,7 @@ import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { readLines } from "./lines.ts";
+import { LineReader, readLines } from "./lines.ts";
 
 const CHUNK = 64 * 1024;
 const BOUND = 1024 * 1024;
@@ -129,4 +129,49 @@ describe("whatever the bytes", () => {
     }
     return [...parts, bytes.toString("utf8", from)];
   }
+});
+
+describe("a reader of a file that grows", () => {
+  test("gives each line once, however the bytes come", () => {
+    const text = fc.string({ unit: fc.constantFrom("a", "\n", "é", "€", "🦉", "\r") });
+    const path = newFile();
+    fc.assert(
+      fc.property(
+        text,
+        fc.array(fc.integer({ min: 1, max: 5 })),
+        fc.integer({ min: 1, max: 9 }),
+        (text, steps, most) => {
+          writeFileSync(path, "");
+          const reader = new LineReader(path);
+          const lines: string[] = [];
+          let left = Buffer.from(text);
+          for (const step of [...steps, left.length]) {
+            appendFileSync(path, left.subarray(0, step));
+            left = left.subarray(step);
+            while (reader.read((line) => lines.push(line), most));
+          }
+          expect(lines).toEqual(text.split("\n").slice(0, -1));
+        },
+      ),
+      { numRuns: 10_000 },
+    );
+  });
+
+  test("looks at so much at a time, and keeps so much of a line that has no end", () => {
+    const path = newFile(`${"x".repeat(3 * BOUND)}\nend\n`);
+    const reader = new LineReader(path);
+    const lines: string[] = [];
+    let looks = 0;
+    while (reader.read((line) => lines.push(line), CHUNK)) looks++;
+    expect(looks).toBe(Math.ceil((3 * BOUND + 5) / CHUNK));
+    expect(lines.map((line) => line.length)).toEqual([BOUND, 3]);
+  });
+
+  test("of a file that is not there yet has nothing", () => {
+    const path = `${newFile()}-later`;
+    const reader = new LineReader(path);
+    expect(reader.read(() => {})).toBe(false);
+    writeFileSync(path, "a\n");
+    expect(reader.read(() => {})).toBe(true);
+  });
 });

@@ -1,5 +1,6 @@
 /** Attempts in the store: opened with their intent, carried phase by phase, closed with an outcome. */
-import type { Attempt, AttemptPhase, Usage } from "../core/attempt.ts";
+import type { Attempt, AttemptPhase } from "../core/attempt.ts";
+import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
@@ -19,11 +20,16 @@ function nextAttemptNumber(store: Store, task: number): number {
   return Number(store.get("select coalesce(max(number), 0) + 1 as n from attempt where task = ?", task)?.["n"]);
 }
 
+/** The id that the next attempt of any task will carry. */
+export function nextAttemptId(store: Store): number {
+  return Number(store.get("select coalesce(max(id), 0) + 1 as n from attempt")?.["n"]);
+}
+
 /** Writes the intent to try a task. */
 export function openAttempt(store: Store, at: number, attempt: NewAttempt): Attempt {
   return store.transaction(() => {
     const number = nextAttemptNumber(store, attempt.task);
-    const id = Number(store.get("select coalesce(max(id), 0) + 1 as n from attempt")?.["n"]);
+    const id = nextAttemptId(store);
     const place = attempt.place(id);
     store.run(
       `insert into attempt (id, run, task, number, continues, phase, agent, model, session, base, branch, worktree, started_at)
@@ -153,6 +159,13 @@ export function readAttempts(store: Store, task: number): Attempt[] {
 /** All attempts of a run, oldest first. */
 export function readAttemptsOfRun(store: Store, run: string): Attempt[] {
   return store.all("select * from attempt where run = ? order by id", run).map(toAttempt);
+}
+
+/** What attempts used that were at work after `since` (epoch ms). */
+export function readUsagesSince(store: Store, since: number): Usage[] {
+  return store
+    .all("select usage from attempt where usage is not null and (ended_at is null or ended_at >= ?)", since)
+    .map((row) => JSON.parse(String(row["usage"])) as Usage);
 }
 
 /** Attempts that ended before `before` (epoch ms), for the pruning of their folders. */

@@ -29,6 +29,12 @@ export function eventsAfter(store: Store, seq: number, filter: { run?: string } 
   return rows.map(toEvent);
 }
 
+/** Whether a run was warned of this already. */
+export function hasWarned(store: Store, run: string, about: string): boolean {
+  const sql = "select 1 from event where run = ? and kind = 'budget-warned' and json_extract(data, '$.about') = ?";
+  return store.get(sql, run, about) !== undefined;
+}
+
 /** The highest event number; 0 when nothing has happened. */
 export function lastSeq(store: Store): number {
   return Number(store.get("select max(seq) as seq from event")?.["seq"] ?? 0);

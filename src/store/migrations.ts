@@ -91,4 +91,21 @@ export const MIGRATIONS: readonly string[] = [
   -- Who carries the runs: for messages only; the right itself is a lock that the kernel frees.
   create table lease (one integer primary key check (one = 1), pid integer not null, boot_id text not null, start_time text not null, since integer not null) strict;
   `,
+  // The usage of an attempt is kept by model, with the source of each figure. What was not recorded before is missing, not nothing.
+  `
+  update attempt set usage = json_object(
+    'models', json_array(json_object(
+      'model', json_extract(usage, '$.model'),
+      'tokens', case when json_extract(usage, '$.inputTokens') is null or json_extract(usage, '$.outputTokens') is null then null
+        else json_object('input', json_extract(usage, '$.inputTokens'), 'output', json_extract(usage, '$.outputTokens'),
+                         'cacheRead', 0, 'cacheWrite5m', 0, 'cacheWrite1h', 0) end,
+      'costUsd', json_extract(usage, '$.costUsd'),
+      'basis', case when json_extract(usage, '$.costUsd') is null then 'unknown' else 'reported' end)),
+    'missing', null)
+  where usage is not null;
+
+  update attempt set usage = '{"models":[],"missing":"a turn of which an earlier owt kept no figures"}'
+  where usage is null and exists (select 1 from event where event.attempt = attempt.id and event.kind = 'agent-started')
+    and phase in ('verify', 'review', 'merge', 'advance', 'tidy', 'closed');
+  `,
 ];

@@ -1,4 +1,5 @@
 /** Runs in the store: creating one with all its tasks, and the moves of the run itself. */
+import { NO_BUDGET } from "../core/budget.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Run, RunOptions, RunState, RunWish } from "../core/run.ts";
 import type { Row, Store } from "./database.ts";
@@ -139,7 +140,11 @@ function toRun(row: Row): Run {
     base: String(row["base"]),
     branch: String(row["branch"]),
     buildsOn: row["builds_on"] as string | null,
-    options: JSON.parse(String(row["options"])) as RunOptions,
+    options: {
+      budget: NO_BUDGET,
+      budgetUsd: null,
+      ...(JSON.parse(String(row["options"])) as Omit<RunOptions, "budget" | "budgetUsd">),
+    },
     createdAt: Number(row["created_at"]),
     endedAt: row["ended_at"] as number | null,
     landedAt: row["landed_at"] as number | null,

@@ -24,6 +24,7 @@ import { addToBacklog, readBacklog, removeFromBacklog } from "./backlog.ts";
 import { adoptStore, openStore, type Store } from "./database.ts";
 import { appendEvent, eventsAfter, lastSeq } from "./events.ts";
 import { readHolder, recordHolder } from "./lease.ts";
+import { addUsages, type Usage } from "../core/cost.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import {
   addTasks,
@@ -259,7 +260,8 @@ describe("attempts", () => {
   test("end once; the first outcome stays", () => {
     const { store, a } = storeWithRun();
     const attempt = openOne(store, a.id);
-    const usage = { costUsd: null, inputTokens: 1, outputTokens: 2, model: "m" };
+    const tokens = { input: 1, output: 2, cacheRead: 3, cacheWrite5m: 4, cacheWrite1h: 5 };
+    const usage: Usage = { models: [{ model: "m", tokens, costUsd: null, basis: "unknown" }], missing: "a part" };
     setUsage(store, attempt.id, usage);
     const seq = lastSeq(store);
     expect(endAttempt(store, 8, { ...attempt, usage }, { kind: "ok" }, { candidate: "c" })).toBe(true);
@@ -446,6 +448,37 @@ describe("opening", () => {
       message: expect.stringContaining("newer") as string,
     });
     expect(raw.prepare("pragma user_version").get()).toEqual({ user_version: MIGRATIONS.length + 1 });
+  });
+
+  test("a store of the first release is opened, and what was used is kept by model", () => {
+    const place = newPlace();
+    mkdirSync(join(place, "owt"));
+    const raw = new DatabaseSync(join(place, "owt", "state.db"));
+    raw.exec(MIGRATIONS[0]!);
+    raw.exec("pragma user_version = 1");
+    raw.exec(`insert into run (id, state, plan_kind, plan_path, target, base, branch, options, created_at)
+      values ('r1', 'open', 'markdown', 'p', 'main', 'b', 'owt/runs/r1', '${JSON.stringify(SAMPLE_OPTIONS)}', 0)`);
+    raw.exec(`insert into task (id, run, key, ord, state, spec, hash, needs, next)
+      values (1, 'r1', 'a', 0, 'done', '${JSON.stringify(sampleSpec("a"))}', 'h', '[]', '{"kind":"fresh"}')`);
+    const attempt = (number: number, usage: string) =>
+      raw.exec(`insert into attempt (run, task, number, phase, agent, session, base, branch, worktree, usage, started_at)
+        values ('r1', 1, ${number}, 'closed', 'claude', 's', 'b', 'x', '/w', ${usage}, 0)`);
+    attempt(1, `'{"costUsd":0.25,"inputTokens":1200,"outputTokens":60,"model":"claude-opus-5-5"}'`);
+    attempt(2, `'{"costUsd":null,"inputTokens":null,"outputTokens":null,"model":null}'`);
+    attempt(3, "null");
+    attempt(4, "null");
+    raw.exec("insert into event (at, attempt, kind, data) values (0, 3, 'agent-started', '{}')");
+    raw.close();
+    const opened = open(place);
+    const usages = readAttempts(opened, 1).map((each) => each.usage);
+    const tokens = { input: 1_200, output: 60, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0 };
+    expect(usages).toEqual([
+      { models: [{ model: "claude-opus-5-5", tokens, costUsd: 0.25, basis: "reported" }], missing: null },
+      { models: [{ model: null, tokens: null, costUsd: null, basis: "unknown" }], missing: null },
+      { models: [], missing: "a turn of which an earlier owt kept no figures" },
+      null,
+    ]);
+    expect(addUsages(usages)).toMatchObject({ usd: 0.25, isAtLeast: true });
   });
 
   test("a file that is no store is said, not overwritten", () => {

@@ -3,12 +3,17 @@ import { readFileSync, readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Identity } from "./identity.ts";
 
-/** Who owns the process tree: the kernel's pid namespace (made as root, or as a plain user), or only a process group and a mark. */
-export type LaunchMode = "namespace" | "user-namespace" | "group";
+/** Who owns the process tree, best first: the kernel's pid namespace (made as root, or as a plain user), its cgroup, or only a process group
+ *  and a mark. */
+export const LAUNCH_MODES = ["namespace", "user-namespace", "cgroup", "group"] as const;
+
+export type LaunchMode = (typeof LAUNCH_MODES)[number];
 
 export type Claim =
   /** The wrapper took it; `outer` owns the tree and lives as long as it. */
-  | { kind: "taken"; mode: LaunchMode; outer: Identity }
+  | { kind: "taken"; mode: Exclude<LaunchMode, "cgroup">; outer: Identity }
+  /** The same, of a cgroup with that path, which is made after the claim: whatever was made is named here. */
+  | { kind: "taken"; mode: "cgroup"; outer: Identity; cgroup: string }
   /** The engine took it first: nothing runs, and nothing will. */
   | { kind: "void" };
 
@@ -23,12 +28,12 @@ export function readClaim(dir: string): Claim | undefined {
   const target = readClaimTarget(dir);
   if (target === undefined) return undefined;
   if (target === VOID) return { kind: "void" };
-  const [mode, pid, bootId, ...start] = target.trim().split(/\s+/);
-  return {
-    kind: "taken",
-    mode: asMode(mode),
-    outer: { bootId: bootId ?? "", pid: Number(pid), startTime: start.join(" ") },
-  };
+  // A path may hold blanks, and has one word before it for each of the others: a start time is one word where there are cgroups.
+  const [, ofCgroup, cgroup] = /^(cgroup \S+ \S+ \S+) (.+)$/.exec(target) ?? [];
+  const [mode, pid, bootId, ...start] = (ofCgroup ?? target).trim().split(/\s+/);
+  const outer = { bootId: bootId ?? "", pid: Number(pid), startTime: start.join(" ") };
+  if (cgroup !== undefined) return { kind: "taken", mode: "cgroup", outer, cgroup };
+  return { kind: "taken", mode: mode === "namespace" || mode === "user-namespace" ? mode : "group", outer };
 }
 
 /** Takes the claim so that no wrapper can; false where somebody was first, or where there is no such folder. */
@@ -59,10 +64,6 @@ function readClaimTarget(dir: string): string | undefined {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return undefined;
     throw error;
   }
-}
-
-function asMode(word: string | undefined): LaunchMode {
-  return word === "namespace" || word === "user-namespace" ? word : "group";
 }
 
 function codeOf(error: unknown): string {

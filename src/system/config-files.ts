@@ -13,12 +13,18 @@ import {
   mergeConfig,
 } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
+import { type Prices, SHIPPED_PRICES, withUserPrices } from "../core/prices.ts";
 
-export type LoadedConfig = { config: Config; layers: Layer[] };
+export type LoadedConfig = { config: Config; layers: Layer[]; prices: Prices };
 
 /** `$XDG_CONFIG_HOME/open-orchestrator`, by default `~/.config/open-orchestrator`. */
-function userConfigDir(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env["XDG_CONFIG_HOME"] || join(homedir(), ".config"), "open-orchestrator");
+export function userConfigDir(env: NodeJS.ProcessEnv = process.env): string {
+  return join(userConfigHome(env), "open-orchestrator");
+}
+
+/** `$XDG_CONFIG_HOME`, by default `~/.config`. */
+export function userConfigHome(env: NodeJS.ProcessEnv = process.env): string {
+  return env["XDG_CONFIG_HOME"] || join(homedir(), ".config");
 }
 
 /** `$XDG_STATE_HOME/open-orchestrator`, by default `~/.local/state/open-orchestrator`. */
@@ -48,10 +54,28 @@ export function loadConfig(
   else add("repository", options.file, readFileSync(options.file, "utf8"));
   add("environment", "environment", null, configFromEnvironment(env));
   add("flag", "flags", null, options.flags ?? {});
+  const prices = readPrices(join(userConfigDir(env), "prices.json"), problems);
   if (problems.length > 0) {
     throw new OwtError("config", problems.join("\n"), { hint: "correct the file and run the command again" });
   }
-  return { config: mergeConfig(layers), layers };
+  return { config: mergeConfig(layers), layers, prices };
+}
+
+/** The user's own prices before ours. A repository brings none: it must not make its own work look cheap. */
+function readPrices(path: string, problems: string[]): Prices {
+  const text = readIfThere(path);
+  if (text === null) return SHIPPED_PRICES;
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    problems.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    return SHIPPED_PRICES;
+  }
+  const read = withUserPrices(raw);
+  if ("prices" in read) return read.prices;
+  problems.push(...read.problems.map((problem) => `${path} ${problem}`));
+  return SHIPPED_PRICES;
 }
 
 function checkFile(name: string, text: string, problems: string[]) {

@@ -2,16 +2,18 @@
  *  nothing that a user wrote: whatever varies arrives as a positional argument. The shape, its order and its traps were measured with
  *  the real agent; each line that looks odd has its reason beside it. */
 
-/** The outer program, run as `sh -c OUTER_SCRIPT owt-outer MODE DIR INNER_SCRIPT COMMAND…` in a session of its own.
+/** The outer program, run as `sh -c OUTER_SCRIPT owt-outer MODE DIR INNER_SCRIPT CGROUP-PARENT COMMAND…` in a session of its own; mode
+ *  `cgroup` alone needs the parent.
  *
  *  It takes the attempt's claim, then becomes the owner of the process tree: in the modes `namespace` and `user-namespace` by turning
- *  into `unshare` (exec keeps the pid and start time that the claim names), in the mode `group` by waiting itself.
+ *  into `unshare` (exec keeps the pid and start time that the claim names), in the modes `cgroup` and `group` by waiting itself.
  *
- *  The claim is a symbolic link, `MODE PID BOOT-ID START-TIME` as its target: symlink(2) is exclusive, and the link is complete in the
- *  moment it appears; that is one fork, where a temporary file, `ln` and `rm` are two. Exit 75: somebody else has the claim. */
+ *  The claim is a symbolic link, `MODE PID BOOT-ID START-TIME [CGROUP]` as its target: symlink(2) is exclusive, and the link is complete in
+ *  the moment it appears; that is one fork, where a temporary file, `ln` and `rm` are two. Exit 75: somebody else has the claim. Exit 71: no
+ *  cgroup to be had, with a word on standard error. */
 export const OUTER_SCRIPT = `
-mode=$1 dir=$2 inner=$3
-shift 3
+mode=$1 dir=$2 inner=$3 parent=$4
+shift 4
 exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 # The start time is field 22; a name in parentheses may hold blanks, so the count begins after the last ")".
 take() { group=$3 start=\${20}; }
@@ -25,18 +27,47 @@ else
   group=$(ps -o pgid= -p "$$")
   group=$((group))
 fi
-ln -sn "$mode $$ $boot $start" "$dir/claim" 2>/dev/null || exit 75
+claim="$mode $$ $boot $start" cgroup=
+if [ "$mode" = cgroup ]; then
+  if ! [ -w "$parent/cgroup.procs" ]; then
+    echo "owt: no cgroup to be had below '$parent'" >&2
+    exit 71
+  fi
+  # A name that no other wrapper ever has. It is claimed before it is made, so nothing is made that the claim does not name.
+  cgroup=$parent/owt-$$-$start-\${boot%%-*}
+  claim="$claim $cgroup"
+fi
+ln -sn "$claim" "$dir/claim" 2>/dev/null || exit 75
+enter() {
+  # echo is this shell itself, so 0 means us. Without cgroup.kill (before Linux 5.14) the tree could not be ended for sure.
+  mkdir "$cgroup" && [ -w "$cgroup/cgroup.kill" ] && echo 0 >"$cgroup/cgroup.procs" && return
+  rmdir "$cgroup"
+  echo "owt: no cgroup to be had below '$parent'" >&3
+  exit 71
+}
+# As in a namespace, the end of the command is the end of its tree. What dies slowly is left to a sweep.
+leave() {
+  echo 0 >"$parent/cgroup.procs"
+  rmdir "$cgroup" && return
+  tries=200
+  while [ -d "$cgroup" ] && [ "$((tries -= 1))" != 0 ]; do
+    echo 1 >"$cgroup/cgroup.kill"
+    find "$cgroup" -depth -type d -exec rmdir {} ';'
+  done
+}
 case $mode in
   namespace) user= ;;
   user-namespace) user='--user --map-current-user' ;;
-  group)
-    # A stop signals the whole group; we stay to write down how the command took it.
+  group | cgroup)
+    # A stop, or the command itself, signals the whole group; we stay to write down how the command took it.
     trap : TERM INT HUP
     exec 3>&2 2>/dev/null
+    [ -z "$cgroup" ] || enter
     (exec "$@" 2>&3 3>&-)
     code=$?
     trap '' TERM INT HUP
     echo "$code" >"$dir/exit"
+    [ -z "$cgroup" ] || leave
     # Only ever our own group: launch makes us its leader.
     [ "$group" = "$$" ] && kill -s KILL 0
     exit "$code"

@@ -2,6 +2,8 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -16,9 +18,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { findCgroupParent, killCgroup, removeCgroup } from "./cgroup.ts";
+import { LAUNCH_MODES, readClaim } from "./claim.ts";
 import { exec, start } from "./exec.ts";
 import { hasProc, type Identity, isAlive, readIdentity, signalProcess } from "./identity.ts";
-import { INNER_SCRIPT, OUTER_SCRIPT } from "./launch-script.ts";
 import {
   type Launch,
   launch,
@@ -27,15 +30,18 @@ import {
   probeLaunchMode,
   readLaunch,
   stopTree,
+  sweepAfterEnd,
   sweepOrphans,
   voidClaim,
   waitForEnd,
+  wrapperArguments,
 } from "./launch.ts";
 import { listProcesses, environmentOf } from "./processes.ts";
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), "owt-launch-")));
 const best = await probeLaunchMode();
-const modes: LaunchMode[] = [...new Set<LaunchMode>([best, "group"])];
+const hasCgroup = (await probeLaunchMode("cgroup")) === "cgroup";
+const modes = LAUNCH_MODES.filter((mode) => mode === best || mode === "group" || (mode === "cgroup" && hasCgroup));
 const PATH = process.env["PATH"] ?? "/usr/bin:/bin";
 let counter = 0;
 
@@ -124,7 +130,7 @@ describe.each(modes)("a launch in mode %s", (mode) => {
 
   test("of 20 launches of one folder exactly one runs the command", async () => {
     const l = shell(mode, "echo ran");
-    const wrapper = ["-c", OUTER_SCRIPT, "owt-outer", mode, l.dir, INNER_SCRIPT, l.file, ...l.args];
+    const wrapper = wrapperArguments(mode, l.dir, [l.file, ...l.args]);
     const racing = Array.from({ length: 20 }, async () => {
       const child = start("/bin/sh", wrapper, {
         cwd: l.cwd,
@@ -186,6 +192,7 @@ describe.each(modes)("a launch in mode %s", (mode) => {
     await elsewhere(`await stopTree(process.env.DIR, { graceMs: 150 })`, { DIR: l.dir });
     expect(readLaunch(l.dir)).toEqual({ kind: "lost" });
     expect(markedBy(l.dir)).toEqual([]);
+    expect(cgroupOf(l)).toBeUndefined();
     await stopTree(l.dir, { graceMs: 0 });
     expect(readLaunch(l.dir)).toEqual({ kind: "lost" });
   });
@@ -199,6 +206,7 @@ describe.each(modes)("a launch in mode %s", (mode) => {
       await launched.exited;
       expect(["void", "lost", "finished"]).toContain(readLaunch(l.dir).kind);
       expect(markedBy(l.dir)).toEqual([]);
+      expect(cgroupOf(l)).toBeUndefined();
     }
   });
 
@@ -211,6 +219,7 @@ describe.each(modes)("a launch in mode %s", (mode) => {
     expect(await waitForEnd(l.dir, { launched })).toEqual({ kind: "lost" });
     await sweepOrphans(l.dir);
     await vi.waitFor(() => expect(markedBy(l.dir)).toEqual([]));
+    expect(cgroupOf(l)).toBeUndefined();
   });
 
   test("what the command left behind is gone when it is finished and swept", async () => {
@@ -218,6 +227,18 @@ describe.each(modes)("a launch in mode %s", (mode) => {
     expect(await run(l)).toEqual({ kind: "finished", code: 0 });
     await sweepOrphans(l.dir);
     await vi.waitFor(() => expect(markedBy(l.dir)).toEqual([]));
+  });
+
+  test("a wrapper killed between the code and its own end leaves nothing that a look after the end does not clear", async () => {
+    const l = shell(mode, "(setsid sleep 1000 &) ; echo started; sleep 1000");
+    const launched = launch(l);
+    await printed(l, "started");
+    writeFileSync(join(l.dir, "exit"), "0\n");
+    signalProcess(ownerOf(l), "SIGKILL");
+    expect(await waitForEnd(l.dir, { launched })).toEqual({ kind: "finished", code: 0 });
+    await sweepAfterEnd(l.dir);
+    await vi.waitFor(() => expect(markedBy(l.dir)).toEqual([]));
+    expect(cgroupOf(l)).toBeUndefined();
   });
 
   test("20 reused pids: no signal reaches a stranger", async ({ skip }) => {
@@ -248,15 +269,162 @@ describe.each(modes)("a launch in mode %s", (mode) => {
   });
 });
 
+if (hasCgroup)
+  describe("a cgroup", () => {
+    test("has the command in it, and is gone with it", async () => {
+      const l = shell("cgroup", "cat /proc/self/cgroup; exit 3");
+      expect(await run(l)).toEqual({ kind: "finished", code: 3 });
+      expect(outputOf(l)).toMatch(/^0::.*\/owt-\d+-\d+-[0-9a-f]{8}$/m);
+      expect(claimedCgroup(l)).toMatch(/\/owt-\d+-\d+-[0-9a-f]{8}$/);
+      expect(cgroupOf(l)).toBeUndefined();
+    });
+
+    test("takes along what the finished command left, however well it hid, without any sweep", async () => {
+      const l = shell("cgroup", scrubbedDaemon("up"));
+      expect(await run(l)).toEqual({ kind: "finished", code: 0 });
+      expect(isAlive(readPid(l, "up"))).toBe(false);
+      expect(cgroupOf(l)).toBeUndefined();
+    });
+
+    test("is swept whole when its wrapper was killed", async () => {
+      const l = shell("cgroup", `${scrubbedDaemon("up")}; echo started; trap '' TERM; while :; do sleep 0.05; done`);
+      const launched = launch(l);
+      await printed(l, "started");
+      const daemon = readPid(l, "up");
+      signalProcess(ownerOf(l), "SIGKILL");
+      expect(await waitForEnd(l.dir, { launched })).toEqual({ kind: "lost" });
+      // This is the one thing that it does less well than a namespace.
+      expect(isAlive(daemon)).toBe(true);
+      expect(await sweepOrphans(l.dir)).toBeGreaterThanOrEqual(2);
+      expect(isAlive(daemon)).toBe(false);
+      expect(cgroupOf(l)).toBeUndefined();
+      expect(await sweepOrphans(l.dir)).toBe(0);
+    });
+
+    test("goes with the cgroups that its processes made in it", async () => {
+      const nest = `cgroup=$(readlink claim); cgroup=/\${cgroup#*/}; mkdir -p "$cgroup/a b/c"`;
+      const ended = shell("cgroup", `${nest}; (echo 0 >"$cgroup/a b/c/cgroup.procs"; exec setsid sleep 1000) &`);
+      expect(await run(ended)).toEqual({ kind: "finished", code: 0 });
+      expect(cgroupOf(ended)).toBeUndefined();
+      const stopped = shell("cgroup", `${nest}; echo 0 >"$cgroup/a b/cgroup.procs"; echo started; exec sleep 1000`);
+      launch(stopped);
+      await printed(stopped, "started");
+      await stopTree(stopped.dir, { graceMs: 20_000 });
+      expect(readLaunch(stopped.dir)).toEqual({ kind: "finished", code: 143 });
+      expect(cgroupOf(stopped)).toBeUndefined();
+    });
+
+    test("a stop says TERM to the command alone; its children are the command's to end", async () => {
+      const child = `trap 'echo child heard' TERM; while :; do sleep 0.02; done`;
+      const l = shell("cgroup", `sh -c "$CHILD" & trap 'echo bye; exit 4' TERM; echo started; wait`);
+      launch({ ...l, env: { ...l.env, CHILD: child } });
+      await printed(l, "started");
+      await stopTree(l.dir, { graceMs: 20_000 });
+      expect(readLaunch(l.dir)).toEqual({ kind: "finished", code: 4 });
+      expect(outputOf(l)).toBe("started\nbye\n");
+      expect(markedBy(l.dir)).toEqual([]);
+    });
+
+    test("a wrapper killed at any moment leaves nothing that one sweep does not clear", async () => {
+      const all: Launch[] = [];
+      for (let round = 0; round < 60; round += 1) {
+        const l = shell("cgroup", "sleep 1000 & sleep 1000");
+        all.push(l);
+        const launched = launch(l);
+        // From the first line of the script to the running command: one short program ends, and another, and another.
+        for (let step = 0; step < round % 6; step += 1) await once(start("true", [], { stdio: "ignore" }), "exit");
+        process.kill(launched.pid, "SIGKILL");
+        await launched.exited;
+        await sweepOrphans(l.dir);
+        expect(["unclaimed", "lost"]).toContain(readLaunch(l.dir).kind);
+        await vi.waitFor(() => expect(markedBy(l.dir)).toEqual([]));
+      }
+      expect(all.map(cgroupOf).filter(Boolean)).toEqual([]);
+    });
+
+    test("does not come after the sweep, made by what a killed wrapper had begun", async () => {
+      const l = shell("cgroup", "sleep 1000");
+      const slow = `touch asked; until [ -e go ]; do sleep 0.01; done; exec ${await which("mkdir")} "$1"`;
+      mkdirSync(join(l.dir, "bin"));
+      writeFileSync(join(l.dir, "bin/mkdir"), `#!/bin/sh\nexec env -i PATH="$PATH" sh -c '${slow}' sh "$1"\n`, {
+        mode: 0o755,
+      });
+      const launched = launch({ ...l, env: { PATH: `${join(l.dir, "bin")}:${PATH}` } });
+      await vi.waitFor(() => expect(existsSync(join(l.dir, "asked"))).toBe(true), { interval: 5, timeout: 30_000 });
+      signalProcess(ownerOf(l), "SIGKILL");
+      await launched.exited;
+      const sweep = sweepOrphans(l.dir);
+      writeFileSync(join(l.dir, "go"), "");
+      await sweep;
+      await vi.waitFor(() => expect(listProcesses().filter((stat) => stat.session === launched.pid)).toEqual([]));
+      expect(cgroupOf(l)).toBeUndefined();
+    });
+
+    test("that cannot be made starts nothing, and the error file says so", async () => {
+      const l = shell("cgroup", "echo ran");
+      const command = [l.file, ...l.args];
+      const wrapper = wrapperArguments("cgroup", l.dir, command).with(-command.length - 1, join(l.dir, "no-cgroup"));
+      const child = start("/bin/sh", wrapper, { cwd: l.cwd, env: l.env, stdio: ["ignore", "pipe", "pipe"] });
+      let said = "";
+      child.stdout?.on("data", (chunk) => (said += chunk));
+      child.stderr?.on("data", (chunk) => (said += chunk));
+      expect((await once(child, "close"))[0]).toBe(71);
+      expect(said).toMatch(/^owt: no cgroup to be had below .*no-cgroup'\n$/);
+      expect(readLaunch(l.dir)).toEqual({ kind: "unclaimed" });
+    });
+
+    test("belongs to a plain user where a folder was given to him", async ({ skip }) => {
+      if (process.getuid?.() !== 0) skip("needs root, to give a folder away");
+      const given = join(findCgroupParent()!, `owt-test-given-${process.pid}`);
+      const nobody = 65_534;
+      const l = shell("cgroup", "(setsid sleep 1000 &) ; id -u; echo started; sleep 1000");
+      mkdirSync(given);
+      try {
+        for (const path of [given, join(given, "cgroup.procs"), l.dir]) chownSync(path, nobody, nobody);
+        chmodSync(root, 0o755);
+        const command = [l.file, ...l.args];
+        const wrapper = wrapperArguments("cgroup", l.dir, command).with(-command.length - 1, given);
+        const become = ["--reuid", String(nobody), "--regid", String(nobody), "--clear-groups", "--", "/bin/sh"];
+        const out = openSync(l.outFile, "a");
+        const inside = ["-c", `echo 0 >"$0/cgroup.procs" && exec setpriv "$@"`, given, ...become, ...wrapper];
+        const child = start("/bin/sh", inside, { cwd: l.cwd, env: l.env, stdio: ["ignore", out, out] });
+        closeSync(out);
+        await printed(l, "started");
+        expect(outputOf(l)).toBe("65534\nstarted\n");
+        expect(claimedCgroup(l)?.startsWith(`${given}/owt-`)).toBe(true);
+        await Promise.all([once(child, "exit"), stopTree(l.dir, { graceMs: 20_000 })]);
+        expect(readLaunch(l.dir)).toEqual({ kind: "finished", code: 143 });
+        expect(markedBy(l.dir)).toEqual([]);
+        expect(cgroupOf(l)).toBeUndefined();
+      } finally {
+        killCgroup(given);
+        await vi.waitFor(() => expect(removeCgroup(given)).toBe(true));
+      }
+    });
+  });
+
+test("the search for a launch mode begins where the user says, and ends with one that works", async () => {
+  expect(await probeLaunchMode("group")).toBe("group");
+  expect(["cgroup", "group"]).toContain(await probeLaunchMode("cgroup"));
+  expect(await probeLaunchMode("namespace")).toBe(best);
+  expect(await probeLaunchMode("")).toBe(best);
+  await expect(probeLaunchMode("podman")).rejects.toMatchObject({
+    code: "config",
+    hint: expect.stringContaining("cgroup"),
+  });
+});
+
+if (!hasCgroup) test("launch mode cgroup", ({ skip }) => skip("no cgroup2 with cgroup.kill is ours to write in here"));
+
 test.for([0, 1])(
   "the command hears TERM, even where unshare hands it on as ignored (a path with = : %i)",
   async (equals, { skip }) => {
-    if (best === "group") skip("a matter of unshare, which is not to be had here");
+    if (best === "group" || best === "cgroup") skip("a matter of unshare, which is not to be had here");
     const l = shell(best, "");
     const program = join(l.dir, equals ? "a=b" : "ab");
     writeFileSync(program, "#!/bin/sh\nkill -s TERM $$\nexit 3\n", { mode: 0o755 });
     const deaf = ["-c", `trap '' TERM INT; exec "$0" "$@"`, "/bin/sh"];
-    const wrapper = ["-c", OUTER_SCRIPT, "owt-outer", best, l.dir, INNER_SCRIPT, program];
+    const wrapper = wrapperArguments(best, l.dir, [program]);
     const child = start("/bin/sh", [...deaf, ...wrapper], { cwd: l.cwd, env: l.env, detached: true, stdio: "ignore" });
     await once(child, "exit");
     expect(readLaunch(l.dir)).toEqual({ kind: "finished", code: 143 });
@@ -319,7 +487,8 @@ test("an exit code that was cut short is no exit code", () => {
 test("a process's name cannot confuse its identity", async ({ skip }) => {
   if (!hasProc) skip("needs /proc");
   const program = join(root, "a) Z 1 (b");
-  writeFileSync(program, "#!/bin/sh\nsleep 1000\n", { mode: 0o755 });
+  // It stops itself, so that nothing stays when it is killed.
+  writeFileSync(program, "#!/bin/sh\nkill -s STOP $$\n", { mode: 0o755 });
   const child = start(program, [], { stdio: "ignore" });
   await once(child, "spawn");
   const identity = await vi.waitFor(() => readIdentity(child.pid!)!);
@@ -371,6 +540,34 @@ function markedBy(dir: string): number[] {
   return listProcesses()
     .map((stat) => stat.pid)
     .filter((pid) => environmentOf(pid).includes(`OWT_ATTEMPT=${dir}`));
+}
+
+async function which(program: string): Promise<string> {
+  return (await exec("sh", ["-c", `command -v "$1"`, "sh", program])).stdout.trim();
+}
+
+/** The cgroup that a launch's claim names, there or not. */
+function claimedCgroup(l: Launch): string | undefined {
+  const claim = readClaim(l.dir);
+  return claim?.kind === "taken" && claim.mode === "cgroup" ? claim.cgroup : undefined;
+}
+
+/** The cgroup of a launch that is still there. */
+function cgroupOf(l: Launch): string | undefined {
+  const cgroup = claimedCgroup(l);
+  return cgroup !== undefined && existsSync(cgroup) ? cgroup : undefined;
+}
+
+/** Lines that start a process without a parent, a group or an environment to know it by, and wait until its pid stands in a file. */
+function scrubbedDaemon(file: string): string {
+  const daemon = `echo $$ >${file}.new; mv ${file}.new ${file}; trap "" TERM; while :; do sleep 0.05; done`;
+  return `(env -i setsid sh -c '${daemon}' &); until [ -e ${file} ]; do sleep 0.01; done`;
+}
+
+/** The process whose pid stands in a file; one that is gone has an identity that was never alive. */
+function readPid(l: Launch, file: string): Identity {
+  const pid = Number(readFileSync(join(l.dir, file), "utf8"));
+  return readIdentity(pid) ?? { bootId: "", pid, startTime: "" };
 }
 
 const LAUNCH_MODULE = JSON.stringify(new URL("launch.ts", import.meta.url).href);

@@ -1,14 +1,26 @@
 /** Starting a command that outlives us, finding it again, and stopping all of it. Whoever holds the attempt's folder can do each of
  *  these: nothing about a running launch is kept in memory only. */
-import { appendFileSync, closeSync, type FSWatcher, mkdtempSync, openSync, realpathSync, rmSync, watch } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  type FSWatcher,
+  mkdtempSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  watch,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type LaunchMode, MARK, readClaim, readExitCode, takeVoidClaim } from "./claim.ts";
+import { OwtError } from "../core/errors.ts";
+import { findCgroupParent } from "./cgroup.ts";
+import { type Claim, LAUNCH_MODES, type LaunchMode, MARK, readClaim, readExitCode, takeVoidClaim } from "./claim.ts";
 import { start } from "./exec.ts";
 import { type Identity, isAlive } from "./identity.ts";
 import { coverInherited } from "./inherited.ts";
 import { INNER_SCRIPT, OUTER_SCRIPT } from "./launch-script.ts";
-import { stopGroup, stopNamespace, sweepGroup, sweepNamespace } from "./stop.ts";
+import { stopCgroup, stopGroup, stopNamespace, sweepCgroup, sweepGroup, sweepNamespace } from "./stop.ts";
 
 export type { LaunchMode };
 
@@ -56,7 +68,7 @@ export function launch(l: Launch): Launched {
     const open = (path: string, flags: string) => files[files.push(openSync(path, flags, 0o600)) - 1]!;
     const input = open(l.stdinFile ?? "/dev/null", "r");
     const output = [open(l.outFile, "a"), open(l.errFile, "a")];
-    const child = start("/bin/sh", ["-c", OUTER_SCRIPT, "owt-outer", l.mode, dir, INNER_SCRIPT, l.file, ...l.args], {
+    const child = start("/bin/sh", wrapperArguments(l.mode, dir, [l.file, ...l.args]), {
       cwd: l.cwd,
       env: { ...l.env, [MARK]: dir },
       detached: true,
@@ -74,6 +86,12 @@ export function launch(l: Launch): Launched {
   } finally {
     for (const file of files) closeSync(file);
   }
+}
+
+/** The arguments for `sh` that make it the wrapper of a command, for the attempt of that folder. */
+export function wrapperArguments(mode: LaunchMode, dir: string, command: readonly string[]): string[] {
+  const parent = mode === "cgroup" ? (findCgroupParent() ?? "") : "";
+  return ["-c", OUTER_SCRIPT, "owt-outer", mode, dir, INNER_SCRIPT, parent, ...command];
 }
 
 /** How a launch stands, from what its folder and the kernel say. `finished` only once the owner of the tree is gone: the code can be
@@ -131,35 +149,65 @@ export async function waitForEnd(
 }
 
 /** Stops all of a launch: TERM to the command until it is gone or `graceMs` is over, then KILL to whatever is left, in the folder's
- *  namespace or group. May be called by any orchestrator, at any moment, any number of times. A launch that has not claimed yet is
+ *  namespace, cgroup or group. May be called by any orchestrator, at any moment, any number of times. A launch that has not claimed yet is
  *  voided. After it the launch is `finished` (the command obeyed), `lost` (it was killed) or `void`. */
 export async function stopTree(dir: string, options: { graceMs: number }): Promise<void> {
   if (voidClaim(dir)) return;
   const claim = readClaim(dir);
   if (claim?.kind !== "taken") return;
-  const stop = claim.mode === "group" ? stopGroup : stopNamespace;
-  await stop(claim.outer, canonical(dir), options.graceMs);
+  const at = canonical(dir);
+  if (claim.mode === "group") await stopGroup(claim.outer, at, options.graceMs);
+  else if (claim.mode === "cgroup") await stopCgroup(claim.outer, at, claim.cgroup, options.graceMs);
+  else await stopNamespace(claim.outer, at, options.graceMs);
 }
 
 /** Kills what is left of a launch that is no longer alive, and returns how many processes it signalled; 0 for one that is. In mode
  *  `group` a finished launch may leave something too. */
 export async function sweepOrphans(dir: string): Promise<number> {
   const claim = readClaim(dir);
-  if (claim?.kind !== "taken" || isAlive(claim.outer)) return 0;
-  return claim.mode === "group" ? await sweepGroup(claim.outer, canonical(dir)) : await sweepNamespace(canonical(dir));
+  return claim?.kind === "taken" && !isAlive(claim.outer) ? await sweep(claim, canonical(dir)) : 0;
 }
 
-let probed: Promise<LaunchMode> | undefined;
-
-/** The best mode that this machine lets us have, tried with a real launch of `true`, once per process. Never rejects: at worst `group`,
- *  which a caller says aloud, since it cannot stop what hides from it. */
-export function probeLaunchMode(): Promise<LaunchMode> {
-  probed ??= firstThatWorks(process.getuid?.() === 0 ? ["namespace", "user-namespace"] : ["user-namespace"]);
-  return probed;
+/** The same, where the launch can have left something at all; to be called after each end. A namespace that finished took everything
+ *  along, and so did a cgroup that is no longer there. */
+export async function sweepAfterEnd(dir: string): Promise<void> {
+  const claim = readClaim(dir);
+  if (claim?.kind !== "taken" || (readLaunch(dir).kind === "finished" && tookAllAlong(claim))) return;
+  await sweepOrphans(dir);
 }
 
-async function firstThatWorks(modes: LaunchMode[]): Promise<LaunchMode> {
-  if (process.platform === "linux") for (const mode of modes) if (await works(mode).catch(() => false)) return mode;
+type Taken = Extract<Claim, { kind: "taken" }>;
+
+function tookAllAlong(claim: Taken): boolean {
+  return claim.mode === "cgroup" ? !existsSync(claim.cgroup) : claim.mode !== "group";
+}
+
+async function sweep(claim: Taken, dir: string): Promise<number> {
+  if (claim.mode === "group") return await sweepGroup(claim.outer, dir);
+  if (claim.mode === "cgroup") return await sweepCgroup(claim.outer, dir, claim.cgroup);
+  return await sweepNamespace(dir);
+}
+
+const probed = new Map<LaunchMode, Promise<LaunchMode>>();
+
+/** The best mode that this machine lets us have, tried with a real launch of `true`, once per process; at worst `group`, which a caller
+ *  says aloud, since it cannot stop what hides from it. `best` begins the search at a lesser mode: the user's own word, in
+ *  `OWT_LAUNCH_MODE`; empty is as good as none. Rejects with `config` where that is no mode, and never else. */
+export async function probeLaunchMode(best?: string): Promise<LaunchMode> {
+  const from = LAUNCH_MODES.find((mode) => mode === (best || LAUNCH_MODES[0]));
+  if (!from)
+    throw new OwtError("config", `OWT_LAUNCH_MODE is ${JSON.stringify(best)}, which is no launch mode`, {
+      hint: `one of: ${LAUNCH_MODES.join(", ")}`,
+    });
+  const found = probed.get(from) ?? firstThatWorks(LAUNCH_MODES.slice(LAUNCH_MODES.indexOf(from)));
+  probed.set(from, found);
+  return await found;
+}
+
+async function firstThatWorks(modes: readonly LaunchMode[]): Promise<LaunchMode> {
+  const isPossible = (mode: LaunchMode) => mode !== "group" && (mode !== "namespace" || process.getuid?.() === 0);
+  if (process.platform !== "linux") return "group";
+  for (const mode of modes.filter(isPossible)) if (await works(mode).catch(() => false)) return mode;
   return "group";
 }
 
@@ -171,6 +219,7 @@ async function works(mode: LaunchMode): Promise<boolean> {
     const launched = launch({ dir, file: "true", args: [], cwd: dir, env, ...quiet, mode });
     const state = await waitForEnd(dir, { launched, signal: AbortSignal.timeout(5_000) });
     if (state.kind === "alive") await stopTree(dir, { graceMs: 0 });
+    else if (state.kind === "lost") await sweepOrphans(dir);
     return state.kind === "finished" && state.code === 0;
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -2,6 +2,7 @@
  *  identity it is meant for. The order of the steps was measured: a KILL of the outer at its birth leaked 91 trees of 150, because the
  *  kernel's parent-death signal was not yet armed; frozen first, and swept after, none of 200. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { killCgroup, membersOf, removeCgroup } from "./cgroup.ts";
 import { MARK } from "./claim.ts";
 import {
   hasProc,
@@ -88,6 +89,38 @@ async function killFrozen(outer: Identity): Promise<void> {
   await gone([outer], KILL_MS);
 }
 
+/** Stops the tree of a cgroup: TERM to the command until the tree is gone or the grace ends, then the kernel kills what is in it. */
+export async function stopCgroup(outer: Identity, dir: string, cgroup: string, graceMs: number): Promise<void> {
+  const graceEnds = Date.now() + graceMs;
+  while (isAlive(outer) && Date.now() < graceEnds) {
+    const inside = new Set(membersOf(cgroup));
+    // The outer's other children, `ln`, `mkdir` and `rmdir`, come before it enters and after it leaves.
+    const command = childrenOf(outer.pid).find((child) => inside.has(child.pid));
+    if (command) signalProcess(identityOf(command), "SIGTERM");
+    await gone([outer], Math.min(REPEAT_MS, graceEnds - Date.now()));
+  }
+  if (isAlive(outer) && membersOf(cgroup).includes(outer.pid)) {
+    killCgroup(cgroup);
+    await gone([outer], KILL_MS);
+  }
+  // Not in it yet, or no longer; the command is never outside.
+  if (isAlive(outer)) await killFrozen(outer);
+  await sweepCgroup(outer, dir, cgroup);
+}
+
+/** Kills what is left of a cgroup attempt whose outer is gone, and removes the cgroup; returns how many processes there were. Who moved
+ *  to another cgroup is found if it kept the mark. */
+export async function sweepCgroup(outer: Identity, dir: string, cgroup: string): Promise<number> {
+  const inside = membersOf(cgroup).length;
+  killCgroup(cgroup);
+  await until(() => membersOf(cgroup).length === 0, KILL_MS);
+  const outside = await killMembers(outer, dir, findMembers(outer, dir, []));
+  // The `mkdir` of an outer that was killed meanwhile would make the cgroup anew. It ends by itself, and shows no mark while it execs.
+  await until(() => !hasSession(outer), KILL_MS);
+  await until(() => removeCgroup(cgroup), KILL_MS);
+  return inside + outside;
+}
+
 /** Stops the tree of a process group as well as can be without a namespace: the group, whatever carries the attempt's mark, and their
  *  descendants. What left the group with a clean environment and an ended parent is not found; the caller says so aloud. */
 export async function stopGroup(outer: Identity, dir: string, graceMs: number): Promise<void> {
@@ -137,6 +170,14 @@ function findMembers(outer: Identity, dir: string, known: readonly ProcessStat[]
     for (const stat of all) if (ours.has(stat.parent)) ours.add(stat.pid);
   }
   return all.filter((stat) => ours.has(stat.pid));
+}
+
+/** Whether a process is still in the session that an outer led, or may be: good for waiting, not for a signal. No number is given anew
+ *  while it is a session's, so another process with the outer's says that the session is gone. */
+function hasSession(outer: Identity): boolean {
+  const now = readStat(outer.pid);
+  if (now && now.startTime !== outer.startTime) return false;
+  return listProcesses().some((stat) => stat.session === outer.pid);
 }
 
 async function gone(identities: readonly Identity[], timeoutMs: number): Promise<void> {

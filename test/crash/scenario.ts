@@ -133,6 +133,8 @@ function scenarioEnv(dir: string, cache: string): NodeJS.ProcessEnv {
     XDG_DATA_HOME: join(dir, "home", "data"),
     XDG_CACHE_HOME: cache,
     LC_ALL: "C",
+    // Another launch mode than the machine's best is crashed by naming it.
+    OWT_LAUNCH_MODE: process.env["OWT_LAUNCH_MODE"],
   };
 }
 

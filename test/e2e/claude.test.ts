@@ -73,7 +73,8 @@ test("a Claude in the middle of a turn outlives a kill -9 of owt, is adopted, an
 test("cancelling a task stops its Claude in the middle of a tool, with everything the tool started", async ({
   skip,
 }) => {
-  if ((await probeLaunchMode()) === "group") skip("no pid namespace is to be had here; mode group promises less");
+  if ((await probeLaunchMode()) === "group")
+    skip("neither a pid namespace nor a cgroup is to be had here; mode group promises less");
   await using rig = await approvedRig(SINGLE, { "site/E01": { task: [lingers()] } });
   const run = rig.owt("run", "--yes");
   await run.brings(vi.waitUntil(() => existsSync(join(rig.home, "lingers")), { timeout: 60_000 }));
@@ -142,7 +143,8 @@ test("a Claude that was refused a tool and left nothing waits for a person", asy
   await using rig = await approvedRig(SINGLE, { "site/E01": { task: [{ use }, { say: "I may not." }] } });
   const run = rig.owt("run", "--yes");
   await run.exits(4);
-  expect(run.out()).toContain("was not allowed to use Bash");
+  expect(run.out()).toContain("was not allowed to use Bash(sh deploy.sh)");
+  expect(run.out()).toContain(`[agent.claude] allowed_tools = ["Bash(sh linger.sh)","Bash(sh deploy.sh)"]`);
 });
 
 test("a login that the API refuses parks the task, and after it is mended its conversation goes on", async () => {

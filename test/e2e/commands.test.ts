@@ -1,5 +1,6 @@
 /** The other commands: land, status, logs, report, restore, doctor, demo, and what an agent may not do. */
-import { writeFileSync } from "node:fs";
+import { existsSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
 
@@ -51,6 +52,8 @@ describe("land", () => {
     expect(ran.code).toBe(4);
     expect(ran.stderr).toContain("test ! -f broken");
     expect(rig.git("rev-parse", "main")).toBe(before);
+    // The merge that nobody wants is nothing to bring back.
+    expect((await rig.json<{ rescues: unknown[] }>("restore")).rescues).toEqual([]);
   });
 });
 
@@ -94,6 +97,47 @@ test("doctor passes here", async () => {
   await using rig = Rig.create({});
   const { findings } = await rig.json<{ findings: { check: string; state: string }[] }>("doctor");
   expect(findings.filter((each) => each.state === "fail")).toEqual([]);
+});
+
+/** What `owt doctor` says of process trees. */
+async function treesOf(rig: Rig): Promise<{ state: string; detail: string; hint?: string }> {
+  const { findings } = await rig.json<{ findings: { check: string; state: string; detail: string }[] }>("doctor");
+  return findings.find((each) => each.check === "process trees")!;
+}
+
+test("mere process groups are said aloud, once, by the run and by the doctor", async () => {
+  await using rig = Rig.create(onePlan, { env: { OWT_LAUNCH_MODE: "group" } });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr.match(/mere process groups.*can outlive a stop \(see: owt doctor\)/g)).toHaveLength(1);
+  expect(ran.stdout).not.toContain("process groups");
+  expect(readlinkSync(join(rig.root, ".git/owt/attempts/1/claim"))).toMatch(/^group /);
+  expect(await treesOf(rig)).toMatchObject({ state: "warn", hint: "unset OWT_LAUNCH_MODE" });
+});
+
+test("a whole tree that the system owns is not worth a word, be it a namespace or a cgroup", async () => {
+  for (const mode of ["", "cgroup"]) {
+    await using rig = Rig.create(onePlan, mode ? { env: { OWT_LAUNCH_MODE: mode } } : {});
+    const trees = await treesOf(rig);
+    const ran = await rig.owt("run", "--yes");
+    expect(ran.code).toBe(0);
+    expect(ran.stderr.includes("process groups")).toBe(trees.state === "warn");
+    const claim = readlinkSync(join(rig.root, ".git/owt/attempts/1/claim"));
+    const [, owner] = /^a (?:pid )?(.+) owns each agent's processes$/.exec(trees.detail) ?? ["", "group"];
+    expect(claim.startsWith(`${owner?.replace(" ", "-")} `)).toBe(true);
+    const cgroup = /^cgroup \S+ \S+ \S+ (.+)$/.exec(claim)?.[1];
+    expect(cgroup !== undefined && existsSync(cgroup)).toBe(false);
+  }
+});
+
+test("a launch mode that is none is refused before anything is made", async () => {
+  await using rig = Rig.create(onePlan, { env: { OWT_LAUNCH_MODE: "docker" }, approve: false });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(3);
+  expect(ran.stderr).toContain('OWT_LAUNCH_MODE is "docker"');
+  expect(ran.stderr).toContain("namespace, user-namespace, cgroup, group");
+  expect((await rig.owt("doctor")).code).toBe(3);
+  expect(rig.git("branch", "--list", "owt/*")).toBe("");
 });
 
 test("the demo brings five tasks home and answers its own question off a terminal", async () => {

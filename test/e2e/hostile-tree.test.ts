@@ -1,7 +1,7 @@
 /** A stop leaves nothing of a tree that is built to stay, whoever gives it. The counter is test/hostile/tree.ts's own. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +16,7 @@ import {
   readLaunch,
   stopTree,
   sweepOrphans,
+  waitForEnd,
 } from "../../src/system/launch.ts";
 import { SHAPE_NAMES, survivorsIn } from "../hostile/tree.ts";
 
@@ -28,56 +29,72 @@ const DEADLINE_MS = 2_000;
 const shapes = ROUNDS * SHAPE_NAMES.length;
 const root = realpathSync(mkdtempSync(join(tmpdir(), "owt-hostile-")));
 const best = await probeLaunchMode();
-const noNamespace = "no pid namespace is to be had here; mode group promises less";
+const hasCgroup = (await probeLaunchMode("cgroup")) === "cgroup";
+/** Those that promise a whole tree. */
+const modes = [...new Set<LaunchMode>([best, ...(hasCgroup ? ["cgroup" as const] : [])])];
+const noOwner = "neither a pid namespace nor a cgroup is to be had here; mode group promises less";
 const PATH = process.env["PATH"] ?? "/usr/bin:/bin";
 let counter = 0;
 
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-test(`${ROUNDS} hostile trees, stopped by who launched them: none left`, async ({ skip }) => {
-  if (best === "group") skip(noNamespace);
-  const left = await rounds(async () => {
-    const l = tree(best);
-    launch(l);
-    await isUp(l);
-    return await leftAfter(l, stopTree(l.dir, { graceMs: GRACE_MS }));
-  });
-  console.log(`hostile trees in mode ${best}: ${left.length} processes left of ${shapes} shapes`);
-  expect(left).toEqual([]);
-});
+test.for(modes)(
+  `${ROUNDS} hostile trees in mode %s, stopped by who launched them: none left`,
+  async (mode, { skip }) => {
+    if (mode === "group") skip(noOwner);
+    const left = await rounds(async () => {
+      const l = tree(mode);
+      launch(l);
+      await isUp(l);
+      return await leftAfter(l, stopTree(l.dir, { graceMs: GRACE_MS }));
+    });
+    console.log(`hostile trees in mode ${mode}: ${left.length} processes left of ${shapes} shapes`);
+    expect(left).toEqual([]);
+  },
+);
 
-test(`${ROUNDS} hostile trees, their orchestrator killed, stopped by another process: none left`, async ({ skip }) => {
-  if (best === "group") skip(noNamespace);
-  const left = await rounds(async () => {
-    const l = tree(best);
-    const orchestrator = elsewhere("launch(JSON.parse(process.env.LAUNCH)); setInterval(() => {}, 1e6);", l);
-    await isUp(l);
-    orchestrator.kill("SIGKILL");
-    await once(orchestrator, "exit");
-    expect(readLaunch(l.dir).kind).toBe("alive");
-    const stop = once(
-      elsewhere(`await stopTree(JSON.parse(process.env.LAUNCH).dir, { graceMs: ${GRACE_MS} });`, l),
-      "exit",
-    );
-    return await leftAfter(l, stop);
-  });
-  console.log(`the same, orchestrator killed: ${left.length} processes left of ${shapes} shapes`);
-  expect(left).toEqual([]);
-});
+test.for(modes)(
+  `${ROUNDS} hostile trees in mode %s, their orchestrator killed, stopped by another process: none left`,
+  async (mode, { skip }) => {
+    if (mode === "group") skip(noOwner);
+    const left = await rounds(async () => {
+      const l = tree(mode);
+      const orchestrator = elsewhere("launch(JSON.parse(process.env.LAUNCH)); setInterval(() => {}, 1e6);", l);
+      await isUp(l);
+      orchestrator.kill("SIGKILL");
+      await once(orchestrator, "exit");
+      expect(readLaunch(l.dir).kind).toBe("alive");
+      const stop = once(
+        elsewhere(`await stopTree(JSON.parse(process.env.LAUNCH).dir, { graceMs: ${GRACE_MS} });`, l),
+        "exit",
+      );
+      return await leftAfter(l, stop);
+    });
+    console.log(`the same in mode ${mode}, orchestrator killed: ${left.length} processes left of ${shapes} shapes`);
+    expect(left).toEqual([]);
+  },
+);
 
-test(`${ROUNDS} hostile trees whose wrapper is killed: none left`, async ({ skip }) => {
-  if (best === "group") skip(noNamespace);
+test.for(modes)(`${ROUNDS} hostile trees in mode %s whose wrapper is killed: none left`, async (mode, { skip }) => {
+  if (mode === "group") skip(noOwner);
   const left = await rounds(async () => {
-    const l = tree(best);
+    const l = tree(mode);
     launch(l);
     await isUp(l);
     const state = readLaunch(l.dir);
     if (state.kind === "alive") process.kill(state.identity.pid, "SIGKILL");
-    return await leftAfter(l, Promise.resolve());
+    // A namespace goes with its wrapper; a cgroup waits for whoever looks next.
+    return await leftAfter(
+      l,
+      mode === "cgroup" ? waitForEnd(l.dir).then(() => sweepOrphans(l.dir)) : Promise.resolve(),
+    );
   });
-  console.log(`the same, wrapper killed: ${left.length} processes left of ${shapes} shapes`);
+  console.log(`the same in mode ${mode}, wrapper killed: ${left.length} processes left of ${shapes} shapes`);
   expect(left).toEqual([]);
 });
+
+if (!hasCgroup)
+  test("hostile trees in mode cgroup", ({ skip }) => skip("no cgroup2 with cgroup.kill is ours to write in here"));
 
 /** Mode group cannot promise all seven; this keeps what we say about it true. */
 test("in mode group nothing but the scrubbed daemon gets away", async ({ skip }) => {
@@ -118,9 +135,15 @@ async function leftAfter(l: Launch, stop: Promise<unknown>): Promise<string[]> {
   } catch {
     // Counted below.
   }
-  const left = survivorsIn(l.cwd);
+  const left = [...survivorsIn(l.cwd), ...cgroupsOf(l)];
   killAll(l);
   return left;
+}
+
+/** The cgroup that the claim of a launch ends with, if it is still there. */
+function cgroupsOf(l: Launch): string[] {
+  const path = /^cgroup \S+ \S+ \S+ (.+)$/.exec(readlinkSync(join(l.dir, "claim")))?.[1];
+  return path !== undefined && existsSync(path) ? [path] : [];
 }
 
 async function isUp(l: Launch): Promise<void> {

@@ -31,6 +31,8 @@ const worksAfter = (name: string, first: Answer[]): Answer[] => {
 const overloaded = failure(529, "overloaded_error", "Overloaded");
 const broken = failure(500, "api_error", "Internal server error");
 
+const repeat = (count: number, answer: Answer): Answer[] => Array.from({ length: count }, () => answer);
+
 /** With an API key, and one retry of Claude's own. */
 const ORDINARY: Record<string, Row> = {
   works: { task: works("works").task, outcome: "ok", calls: 3 },
@@ -90,9 +92,9 @@ const ORDINARY: Record<string, Row> = {
   "a-page-between": { task: [{ page: "<html>Sign in to the network</html>" }], outcome: "transient", calls: 2 },
   "socket-destroyed": { task: [{ breaks: "destroyed" }], outcome: "transient", calls: 2 },
   "socket-destroyed-once": { task: worksAfter("socket", [{ breaks: "destroyed" }]), outcome: "ok", calls: 4 },
-  "speaks-too-long": { task: Array(12).fill({ say: "and so on", stop: "max_tokens" }), outcome: "failed", calls: 4 },
+  "speaks-too-long": { task: repeat(12, { say: "and so on", stop: "max_tokens" }), outcome: "failed", calls: 4 },
   refuses: {
-    task: Array(5).fill({ say: "I will not.", stop: "refusal" }),
+    task: repeat(5, { say: "I will not.", stop: "refusal" }),
     outcome: "failed",
     says: /safeguards|unable/i,
     calls: { "2.1.329": 2, "2.1.197": 1 },
@@ -164,9 +166,9 @@ describe.each(CLAUDE_VERSIONS)("claude %s", (version) => {
   });
 
   test("Claude's own caps: turns and money", async () => {
-    const rows: Record<string, Row> = { it: { task: Array(9).fill(works("a").task[1]), outcome: "turns", calls: 3 } };
+    const rows: Record<string, Row> = { it: { task: repeat(9, works("a").task[1]!), outcome: "turns", calls: 3 } };
     await expectRows(version, rows, {}, "", 'extra_args = ["--max-turns", "3"]');
-    const dear: Record<string, Row> = { it: { task: Array(9).fill(works("a").task[1]), outcome: "budget", calls: 2 } };
+    const dear: Record<string, Row> = { it: { task: repeat(9, works("a").task[1]!), outcome: "budget", calls: 2 } };
     await expectRows(version, dear, {}, "", 'extra_args = ["--max-budget-usd", "0.01"]');
   });
 });

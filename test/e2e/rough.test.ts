@@ -115,7 +115,9 @@ test("a failing check that printed nothing leaves no empty line behind its name"
   });
   const ran = await rig.owt("run", "--yes");
   expect(ran.stdout).toMatch(/one\/E01 failed: verify failed: exit 3\n {2}↳/);
-  expect((await rig.owt("task", "show", "one/E01")).stdout).toMatch(/verify failed: exit 3\n {2}\S+\n {2}\S+\n\n\S/);
+  expect((await rig.owt("task", "show", "one/E01")).stdout).toMatch(
+    /verify failed: exit 3( · .*)?\n {2}\S+\n {2}\S+\n\n\S/,
+  );
   expect((await rig.owt("logs", "one/E01")).stdout).toMatch(/✗ verify failed: exit 3\n$/);
 });
 
@@ -413,6 +415,31 @@ test("what an agent commits inside a submodule comes home with the pointer to it
   expect(rig.git("-C", rig.path("module"), "rev-parse", "inside").trim()).toBe(pointer);
 });
 
+test("a task finds the submodule commits of the one before it, and cannot drop them", async () => {
+  const update = 'run "git" "-c" "protocol.file.allow=always" "submodule" "--quiet" "update" "--init"';
+  const commitInside = (name: string) =>
+    [
+      update,
+      `write sub/${name} "precious"`,
+      `run "git" "-C" "sub" "add" "${name}"`,
+      `run "git" "-C" "sub" "commit" "-q" "-m" "inside"`,
+    ].join("\n");
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nretries = 0\n` });
+  rig.git("init", "-q", rig.path("module"));
+  rig.git("-C", rig.path("module"), "commit", "-q", "--allow-empty", "-m", "m");
+  rig.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", rig.path("module"), "sub");
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, commitInside("one.txt")),
+    "docs/plans/one/epic-02-b.md": task({}, commitInside("two.txt")),
+    "docs/plans/one/epic-03-c.md": task({}, `${update}\nrun "git" "-C" "sub" "checkout" "-q" "HEAD~2"`),
+  });
+  rig.commit("plan");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stdout).toMatch(/one\/E03.*does not contain/);
+  const pointer = rig.git("rev-parse", "owt/runs/r1:sub").trim();
+  expect(rig.git("ls-tree", "--name-only", `refs/owt/submodules/${pointer}`)).toBe("one.txt\ntwo.txt");
+});
+
 test("what a person changes while a review waits is approved along, and checked", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f broken"\n`,
@@ -535,4 +562,108 @@ test("a damaged file of approvals and a store that is not there are said in word
   const adopted = await rig.owt("doctor", "--adopt-store");
   expect(adopted.code).not.toBe(0);
   expect(adopted.stderr).toContain("no store");
+});
+
+test("what comes while another process carries the runs is carried along, at once", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const first = rig.start("run", "--yes", `first task\n\n\`\`\`demo\nwrite a.txt "a"\nwait ${rig.path("go")}\n\`\`\``);
+  await first.says("started");
+  const second = rig.start("run", "--yes", 'second task\n\n```demo\nwrite b.txt "b"\n```');
+  expect((await second.ended).code).toBe(0);
+  expect(rig.show("owt/runs/r2", "b.txt")).toBe("b");
+  rig.release("go");
+  expect((await first.ended).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe("a");
+});
+
+test("plan, configuration and checks are those of the checkout where owt is called", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task({}, 'write main.txt "main"'),
+  });
+  rig.git("worktree", "add", "-q", "-b", "feature", rig.path("feature"));
+  const at = (name: string) => rig.path(`feature/${name}`);
+  writeFileSync(at(".worktreerc"), `${demoConfig}[run]\nverify = "test -f feature.txt"\n`);
+  writeFileSync(at("docs/plans/one/epic-01-a.md"), task({}, 'write feature.txt "feature"'));
+  rig.git("-C", rig.path("feature"), "commit", "-qam", "another plan");
+  expect((await rig.owtIn(rig.path("feature"), "run", "--yes")).code).toBe(4);
+  await rig.owtIn(rig.path("feature"), "config", "approve");
+  const ran = await rig.owtIn(rig.path("feature"), "run", "--yes");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toContain("passes test -f feature.txt");
+  expect(rig.show("owt/runs/r1", "feature.txt")).toBe("feature");
+  expect((await rig.owtIn(rig.path("feature"), "land")).stdout).toContain("landed on feature");
+});
+
+test("what a person committed onto the run's branch is checked before it lands", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "test ! -e BAD"\n`,
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"'),
+  });
+  await rig.owt("run", "--yes");
+  rig.git("switch", "-q", "owt/runs/r1");
+  writeFileSync(rig.path("shop/BAD"), "");
+  rig.git("add", "BAD");
+  rig.git("commit", "-qm", "by hand");
+  rig.git("switch", "-q", "main");
+  const refused = await rig.owt("land");
+  expect(refused.code).toBe(4);
+  expect(refused.stderr).toContain("fails: test ! -e BAD");
+  rig.git("switch", "-q", "owt/runs/r1");
+  rig.git("rm", "-q", "BAD");
+  rig.git("commit", "-qm", "mended");
+  rig.git("switch", "-q", "main");
+  expect((await rig.owt("land")).code).toBe(0);
+});
+
+test("what a setup that failed printed stands at the end, in show and in logs", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[environment]\ninstall_command = "sh setup.sh"\n[run]\nretries = 0\n`,
+    "setup.sh": "echo the disk is made of cheese\nexit 3\n",
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"'),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stdout).toContain("setup failed: sh setup.sh");
+  for (const said of [
+    ran.stdout,
+    (await rig.owt("logs", "one/E01")).stdout,
+    (await rig.owt("task", "show", "one/E01")).stdout,
+  ])
+    expect(said).toContain("made of cheese");
+});
+
+test("going on with a run takes the command line's choices along", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task({}, 'ask "Which?"\non answer:\nwrite a.txt "a"'),
+    "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "b"'),
+  });
+  await rig.owt("run", "--yes");
+  expect((await rig.owt("run", "--yes", "--agent", "nope")).stderr).toContain("no agent named nope");
+  await rig.owt("task", "answer", "one/E01", "this");
+  await rig.owt("run", "--yes", "--model", "cheap");
+  const shown = JSON.parse((await rig.owt("task", "show", "one/E02", "--json")).stdout) as {
+    data: { task: { attempts: { model: string }[] } };
+  };
+  expect(shown.data.task.attempts.at(-1)?.model).toBe("cheap");
+});
+
+test("a task that ended with words instead of work is in the inbox with them, and an answer goes on with its conversation", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,
+    "docs/plans/one/epic-01-a.md": task(
+      {},
+      'say "I looked.\\nThe colour is not stated."\non answer:\nwrite a.txt "{answer}"',
+    ),
+    "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "b"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  const { stdout } = await rig.owt("inbox");
+  expect(stdout).toContain("The colour is not stated.");
+  expect(stdout).toContain('owt task answer one/E01 "…"');
+  await rig.owt("task", "answer", "one/E01", "blue");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe("blue");
+  expect(rig.show("owt/runs/r1", "b.txt")).toBe("b");
+  expect((await rig.owt("inbox")).stdout).toContain("nothing waits");
 });

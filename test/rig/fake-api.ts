@@ -19,11 +19,23 @@ export type Answer = {
   stop?: "max_tokens" | "refusal";
   /** What somebody in between answers instead, with status 200. */
   page?: string;
+  /** Held back in its middle: behind its first block. */
+  midway?: Gate;
+  /** What it counts, where that differs from {@link PLAIN}. */
+  tokens?: Partial<Tokens>;
 };
 
 /** How a connection fails: nothing comes; the beginning and then nothing; the beginning and a clean end; the beginning and an event that
  *  says "overloaded"; closed before a word. */
 export type Break = "silent" | "stalled" | "cut" | "error-event" | "destroyed";
+
+/** What the API counts for one answer. */
+export type Tokens = { input: number; cacheRead: number; cacheWrite5m: number; cacheWrite1h: number; output: number };
+
+const PLAIN: Tokens = { input: 1_200, cacheRead: 0, cacheWrite5m: 0, cacheWrite1h: 0, output: 60 };
+
+/** One answer in the API's own books. Only one that was delivered whole has a price. */
+export type Booked = { task: string; session: string; model: string; tokens: Tokens; whole: boolean; usd: number };
 
 type ToolCall = { name: string; input: Record<string, unknown> };
 
@@ -42,12 +54,17 @@ type ApiRequest = {
   turn: number;
   /** Claude's own name for the conversation. */
   session: string;
+  model: string;
+  /** How long an answer may be, as the request wants it. */
+  maxTokens: number;
   messages: Message[];
 };
 
 export type FakeApi = AsyncDisposable & {
   url: string;
   requests: ApiRequest[];
+  /** Every answer that began, in the order in which they ended. */
+  ledger: Booked[];
   /** Requests that are no message, `METHOD /path`. */
   probes: string[];
   /** Requests that the real API would refuse, and why; they were refused. */
@@ -81,6 +98,7 @@ export async function startFakeApi(
   refuse: (headers: IncomingMessage["headers"]) => ApiError | null = () => null,
 ): Promise<FakeApi> {
   const requests: ApiRequest[] = [];
+  const ledger: Booked[] = [];
   const probes: string[] = [];
   const flaws: string[] = [];
   const asks = new Map<Answer, number>();
@@ -109,9 +127,9 @@ export async function startFakeApi(
     const error = refuse(request.headers) ?? word.error;
     if (error) sendError(response, error);
     else if (word.page !== undefined) response.writeHead(200, { "content-type": "text/html" }).end(word.page);
-    else if (body.stream !== true) answerWhole(response, word);
-    else if (word.breaks) breakOff(response, word.breaks, word);
-    else streamAnswer(response, word);
+    else if (body.stream !== true) answerWhole(response, asked, word, ledger);
+    else if (word.breaks) await breakOff(response, word.breaks, asked, word);
+    else await streamAnswer(response, asked, word, ledger);
   }
   /** How often a word was asked for before. */
   function countTurn(word: Answer): number {
@@ -125,6 +143,7 @@ export async function startFakeApi(
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
+    ledger,
     probes,
     flaws,
     [Symbol.asyncDispose]: () =>
@@ -137,8 +156,8 @@ export async function startFakeApi(
 
 type RequestBody = {
   stream?: boolean;
-  model?: unknown;
-  max_tokens?: unknown;
+  model: string;
+  max_tokens: number;
   messages: Message[];
   metadata?: { user_id?: string };
 };
@@ -190,6 +209,8 @@ function readRequest(body: RequestBody): ApiRequest {
     occasion: /^# owt: (\w+)/m.exec(texts[last] ?? "")?.[1] ?? "task",
     turn: body.messages.slice(last + 1).filter((message) => message.role === "assistant").length,
     session: /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(sessionPart(body.metadata?.user_id ?? ""))?.[0] ?? "",
+    model: body.model,
+    maxTokens: body.max_tokens,
     messages: body.messages,
   };
 }
@@ -221,7 +242,7 @@ function sendError(response: ServerResponse, { status, type, message, headers }:
 }
 
 /** A connection that fails, as networks do. */
-function breakOff(response: ServerResponse, how: Break, word: Answer): void {
+async function breakOff(response: ServerResponse, how: Break, asked: ApiRequest, word: Answer): Promise<void> {
   switch (how) {
     case "silent":
       return;
@@ -229,14 +250,14 @@ function breakOff(response: ServerResponse, how: Break, word: Answer): void {
       response.destroy();
       return;
     case "stalled":
-      streamAnswer(response, word, "beginning");
+      await streamAnswer(response, asked, word, null);
       return;
     case "cut":
-      streamAnswer(response, word, "beginning");
+      await streamAnswer(response, asked, word, null);
       response.end();
       return;
     case "error-event": {
-      streamAnswer(response, word, "beginning");
+      await streamAnswer(response, asked, word, null);
       const error = { type: "error", error: { type: "overloaded_error", message: "Overloaded" } };
       response.end(`event: error\ndata: ${JSON.stringify(error)}\n\n`);
       return;
@@ -252,24 +273,36 @@ let answers = 0;
 
 /** What a request gets that does not stream, as Claude sends one where a stream broke off: the same word, or an overload in place of a
  *  connection that fails. */
-function answerWhole(response: ServerResponse, { say, use = [], headers, stop, breaks }: Answer): void {
+function answerWhole(response: ServerResponse, asked: ApiRequest, word: Answer, ledger: Booked[]): void {
+  const { say, use = [], headers, stop, breaks } = word;
   if (breaks !== undefined) {
     sendError(response, { status: 529, type: "overloaded_error", message: "Overloaded" });
     return;
   }
   const id = (answers += 1);
+  const tokens = book(response, asked, word, ledger);
   const message = {
     id: `msg_${id}`,
     type: "message",
     role: "assistant",
-    model: "claude-opus-5-5",
+    model: asked.model,
     content: blocksOf(id, say, use),
     stop_reason: stop ?? (use.length > 0 ? "tool_use" : "end_turn"),
     stop_sequence: null,
-    usage: { input_tokens: 1_200, cache_read_input_tokens: 0, cache_creation_input_tokens: 0, output_tokens: 60 },
+    usage: { ...inputOf(tokens), output_tokens: tokens.output },
   };
   response.writeHead(200, { "content-type": "application/json", ...headers });
   response.end(JSON.stringify(message));
+}
+
+/** Writes an answer's line into the books, once it is known whether it was delivered whole. */
+function book(response: ServerResponse, { task, session, model }: ApiRequest, word: Answer, ledger: Booked[]): Tokens {
+  const tokens = { ...PLAIN, ...word.tokens };
+  response.once("close", () => {
+    const whole = response.writableFinished;
+    ledger.push({ task, session, model, tokens, whole, usd: whole ? priceOf(model, tokens) : 0 });
+  });
+  return tokens;
 }
 
 function blocksOf(
@@ -283,31 +316,63 @@ function blocksOf(
   ];
 }
 
-/** The events of one answer, as the API streams them; of its beginning only the first words. */
-function streamAnswer(
+/** The events of one answer, as the API streams them, and its line in the books; without books only its first words, and no end. */
+async function streamAnswer(
   response: ServerResponse,
-  { say, use = [], headers, stop }: Answer,
-  part: "all" | "beginning" = "all",
-): void {
+  asked: ApiRequest,
+  word: Answer,
+  ledger: Booked[] | null,
+): Promise<void> {
+  const { say, use = [], headers, stop, midway } = word;
+  const { model } = asked;
   const id = (answers += 1);
+  const tokens = ledger === null ? PLAIN : book(response, asked, word, ledger);
   const blocks = blocksOf(id, say, use);
   response.writeHead(200, { "content-type": "text/event-stream", ...headers });
   const send = (event: { type: string } & Record<string, unknown>) =>
     response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
-  const usage = { input_tokens: 1_200, cache_read_input_tokens: 0, cache_creation_input_tokens: 0, output_tokens: 1 };
-  const message = { id: `msg_${id}`, type: "message", role: "assistant", model: "claude-opus-5-5", content: [] };
-  send({ type: "message_start", message: { ...message, stop_reason: null, stop_sequence: null, usage } });
+  const message = { id: `msg_${id}`, type: "message", role: "assistant", model, content: [] };
+  send({
+    type: "message_start",
+    message: { ...message, stop_reason: null, stop_sequence: null, usage: { ...inputOf(tokens), output_tokens: 1 } },
+  });
   for (const [index, block] of blocks.entries()) {
+    if (index === 1) await midway?.pass();
     const { empty, delta } = halve(block);
     send({ type: "content_block_start", index, content_block: empty });
     send({ type: "content_block_delta", index, delta });
-    if (part === "beginning") return;
+    if (ledger === null) return;
     send({ type: "content_block_stop", index });
   }
   const stop_reason = stop ?? (use.length > 0 ? "tool_use" : "end_turn");
-  send({ type: "message_delta", delta: { stop_reason, stop_sequence: null }, usage: { output_tokens: 60 } });
+  const usage = { output_tokens: tokens.output };
+  send({ type: "message_delta", delta: { stop_reason, stop_sequence: null }, usage });
   send({ type: "message_stop" });
   response.end();
+}
+
+function inputOf({ input, cacheRead, cacheWrite5m, cacheWrite1h }: Tokens) {
+  return {
+    input_tokens: input,
+    cache_read_input_tokens: cacheRead,
+    cache_creation_input_tokens: cacheWrite5m + cacheWrite1h,
+    cache_creation: { ephemeral_5m_input_tokens: cacheWrite5m, ephemeral_1h_input_tokens: cacheWrite1h },
+  };
+}
+
+/** US dollars per million tokens, written down here a second time so that the books do not depend on what they check. */
+const PRICES: [model: RegExp, Tokens][] = [
+  [/^claude-opus-5-5/, { input: 4, output: 20, cacheRead: 0.2, cacheWrite5m: 5, cacheWrite1h: 8 }],
+  [/^claude-opus-4-8/, { input: 5, output: 25, cacheRead: 0.5, cacheWrite5m: 6.25, cacheWrite1h: 10 }],
+  [/^claude-sonnet-5-5/, { input: 2, output: 10, cacheRead: 0.1, cacheWrite5m: 2.5, cacheWrite1h: 4 }],
+  [/^claude-sonnet-4-5/, { input: 3, output: 15, cacheRead: 0.3, cacheWrite5m: 3.75, cacheWrite1h: 6 }],
+];
+
+function priceOf(model: string, tokens: Tokens): number {
+  const price = PRICES.find(([name]) => name.test(model))?.[1];
+  if (!price) throw new Error(`the fake API has no price for ${model}`);
+  const kinds = Object.keys(tokens) as (keyof Tokens)[];
+  return kinds.reduce((sum, kind) => sum + (tokens[kind] * price[kind]) / 1_000_000, 0);
 }
 
 /** A block as it is announced, and what then fills it. */

@@ -76,6 +76,13 @@ export class Rig implements AsyncDisposable {
     }
   }
 
+  /** A file of the user's own, in the folder where owt looks for their configuration. */
+  userFile(name: string, text: string): void {
+    const folder = join(this.home, "config", "open-orchestrator");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
+
   commit(message: string): void {
     this.git("add", "-A");
     this.git("commit", "-q", "--allow-empty", "-m", message);

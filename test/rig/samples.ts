@@ -1,5 +1,6 @@
 /** Sound tasks, attempts and runs as data, of which a test changes what it is about. */
 import type { Attempt } from "../../src/core/attempt.ts";
+import { NO_BUDGET } from "../../src/core/budget.ts";
 import type { PlannedTask } from "../../src/core/plan.ts";
 import type { Run, RunOptions } from "../../src/core/run.ts";
 import type { Task } from "../../src/core/task.ts";
@@ -22,6 +23,7 @@ export function sampleSpec(id: string, change: Partial<PlannedTask> = {}): Plann
     agent: null,
     model: null,
     branch: null,
+    choices: {},
     tags: [],
     creates: [],
     uses: [],
@@ -86,14 +88,15 @@ export function sampleAttempt(change: Partial<Attempt> = {}): Attempt {
 
 export const SAMPLE_OPTIONS: RunOptions = {
   agent: null,
-  model: null,
   maxParallel: 3,
   timeoutMs: 60_000,
   verify: [],
   verifyAttempts: 3,
   retries: 2,
-  permissionMode: null,
-  allowedTools: null,
+  checkout: "/repo",
+  choices: { plan: {}, flags: {} },
+  budget: NO_BUDGET,
+  budgetUsd: null,
 };
 
 export function sampleRun(change: Partial<Run> = {}): Run {

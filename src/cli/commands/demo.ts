@@ -10,7 +10,7 @@ import { DEMO_QUESTION, makeDemoRepository } from "../../engine/demo-repository.
 import type { Engine } from "../../engine/engine.ts";
 import { ingest } from "../../engine/ingest.ts";
 import { landRun } from "../../engine/land.ts";
-import { prepareWork } from "../../engine/prepare.ts";
+import { prepareRun } from "../../engine/prepare.ts";
 import { readReport } from "../../engine/report.ts";
 import { answerTask, commandFor } from "../../engine/tasks.ts";
 import { viewRun } from "../../engine/view.ts";
@@ -41,7 +41,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
   // The demo approves its own commands; that must not leave a trace in the user's approvals.
   const env = { ...io.env, XDG_STATE_HOME: join(home, "state"), XDG_CONFIG_HOME: join(home, "config") };
   await withEngine({ ...io, cwd: root, env }, async (engine) => {
-    const { work, base } = await prepareWork(
+    const { work, base } = await prepareRun(
       engine,
       { plan: null, tasks: [], texts: [], module: null, count: null, withUpstreams: false, again: false },
       false,
@@ -51,7 +51,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
       `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3))}\n$ owt run --yes`,
     );
     approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
-    const started = await ingest(engine, work, base, { again: false });
+    const started = await ingest(engine, work, base, { again: false, choices: {} });
     if (!started) throw new OwtError("internal", "the demo has nothing to do");
     await carryWithAnswers(io, engine, started.run.id);
     const report = readReport(engine, started.run.id);

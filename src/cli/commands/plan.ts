@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { relativePlan } from "../plan-path.ts";
-import { prepareWork } from "../../engine/prepare.ts";
+import { prepareRun } from "../../engine/prepare.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { previewOf, renderPreview } from "../preview.ts";
 import { addWorkOptions, toRequest, wantedParallel, type WorkOptions } from "../work-options.ts";
@@ -14,7 +14,7 @@ export function planCommand(program: Command, io: Io): void {
     await withEngine(
       io,
       async (engine) => {
-        const { work, base } = await prepareWork(engine, relativePlan(engine, request), options.fromTarget ?? false);
+        const { work, base } = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
         const preview = previewOf(
           work,
           base,

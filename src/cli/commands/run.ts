@@ -1,18 +1,25 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../../engine/approvals.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
-import { prepareWork } from "../../engine/prepare.ts";
+import { prepareRun } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
 import { followRun } from "../follow.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
 import { count, previewOf, renderPreview } from "../preview.ts";
 import { printable } from "../text.ts";
-import { addWorkOptions, toRequest, wantedParallel, type WorkOptions } from "../work-options.ts";
+import {
+  addWorkOptions,
+  chosenOnTheLine,
+  positiveUsd,
+  toRequest,
+  wantedParallel,
+  type WorkOptions,
+} from "../work-options.ts";
 
-type RunCommandOptions = WorkOptions & { yes?: boolean; dryRun?: boolean };
+type RunCommandOptions = WorkOptions & { yes?: boolean; dryRun?: boolean; budget?: number };
 
 export function runCommand(program: Command, io: Io): void {
   const command = program
@@ -20,13 +27,14 @@ export function runCommand(program: Command, io: Io): void {
     .description("run a plan, a task or a text, and bring the work home");
   addWorkOptions(command)
     .option("-y, --yes", "do not ask before starting (never approves commands)")
+    .addOption(new Option("--budget <usd>", "what the run may cost, in dollars; then it waits").argParser(positiveUsd))
     .option("--dry-run", "show what would run and stop")
     .action(async (words: string[], options: RunCommandOptions) => {
       const { request, configFile } = toRequest(io, words, options);
       await withEngine(
         io,
         async (engine) => {
-          const { work, base } = await prepareWork(engine, relativePlan(engine, request), options.fromTarget ?? false);
+          const { work, base } = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
           const flags = toFlags(options);
           const preview = previewOf(
             work,
@@ -64,8 +72,9 @@ function toFlags(options: RunCommandOptions): RunFlags {
   const maxParallel = wantedParallel(options);
   return {
     ...(options.agent === undefined ? {} : { agent: options.agent }),
-    ...(options.model === undefined ? {} : { model: options.model }),
+    choices: chosenOnTheLine(options),
     ...(maxParallel === undefined ? {} : { maxParallel }),
+    ...(options.budget === undefined ? {} : { budgetUsd: options.budget }),
     again: options.again ?? false,
   };
 }

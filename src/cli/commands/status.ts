@@ -1,13 +1,15 @@
 /** `owt status` and `owt report`: where everything stands, and what a run brought. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import type { RunReport } from "../../core/report.ts";
+import { programOf } from "../../agents/agent.ts";
+import { describeLevel } from "../../core/budget.ts";
+import type { TaskView } from "../../core/view.ts";
+import { readLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/carry.ts";
 import { commandFor } from "../../engine/tasks.ts";
 import { readReport } from "../../engine/report.ts";
 import { viewRun } from "../../engine/view.ts";
-import { renderDuration } from "../../lib/duration.ts";
 import { listWorktrees } from "../../git/worktree.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
@@ -15,7 +17,8 @@ import { readTasks } from "../../store/tasks.ts";
 import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
-import { markOf, money, painter, printable, table } from "../text.ts";
+import { renderReport } from "../report-text.ts";
+import { costWords, markOf, painter, printable, table } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 
@@ -42,6 +45,9 @@ export function statusCommands(program: Command, io: Io): void {
     );
 }
 
+/** Standings that a command of the user's ends. */
+const WAITS = new Set<TaskView["standing"]>(["waits-for-person", "waits-for-budget"]);
+
 async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<void> {
   const open = readRuns(engine.store, "open");
   const unlanded = readRuns(engine.store, "ended").filter(
@@ -66,6 +72,11 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
       branch: run.branch,
       counts: report.counts,
       cost_usd: report.cost_usd,
+      cost_at_least: report.cost_at_least,
+      cost_basis: report.cost_basis,
+      input_tokens: report.input_tokens,
+      output_tokens: report.output_tokens,
+      budget: report.budget,
       unverified: report.unverified,
       tasks: views.map((view) => ({
         id: view.task.key,
@@ -73,7 +84,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         standing: view.standing,
         why: view.why,
         verified: view.task.verified,
-        ...(view.standing === "waits-for-person" ? { command: commandFor(engine, view.task) } : {}),
+        ...(WAITS.has(view.standing) ? { command: commandFor(engine, view.task) } : {}),
       })),
     })),
     written_down: backlog.map((task) => task.id),
@@ -85,13 +96,14 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
     `${engine.repo.root}: ${carried ? `owt (pid ${carried}) carries the runs` : open.length > 0 ? "nobody carries the open runs; go on with: owt resume" : "nothing runs"}`,
   ];
   for (const { run, views, report } of runs) {
-    const cost = report.cost_usd === null ? "" : ` · cost ${money(report.cost_usd)}`;
+    const cost = report.cost_basis === null ? "" : ` · cost ${costWords(report)}`;
     const state = run.state === "open" ? (run.wish ?? "open") : `ended, not landed (owt land ${run.id})`;
     lines.push(
       "",
       `${run.id} · ${state} · ${Object.entries(report.counts)
         .map(([word, n]) => `${n} ${word}`)
         .join(", ")}${cost}`,
+      ...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`),
     );
     lines.push(
       table(
@@ -116,37 +128,5 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
 }
 
 function agentPath(engine: Engine, name: string): string | null {
-  const { file } = findAgent(engine, name).invoke({
-    prompt: "",
-    session: "",
-    resume: false,
-    model: null,
-    permissionMode: "",
-    allowedTools: [],
-  });
-  return findProgram(file, engine.env);
-}
-
-function renderReport(report: RunReport): string {
-  const cell = (text: string) => printable(text).replaceAll("|", "\\|").replaceAll("\n", " ");
-  const lines = [
-    `# Run ${report.run}`,
-    "",
-    `- plan: ${report.plan || "tasks written down by hand"}`,
-    `- branch: ${report.branch}, to land on ${report.target}${report.landed_at ? ` (landed ${report.landed_at})` : ""}`,
-    `- ${Object.entries(report.counts)
-      .map(([word, n]) => `${n} ${word}`)
-      .join(", ")}`,
-    `- duration ${renderDuration(report.duration_ms)}, one after the other ${renderDuration(report.sequential_ms)}${report.speedup === null ? "" : `, speed-up ${report.speedup}`}`,
-    `- cost ${money(report.cost_usd)}`,
-    ...(report.unverified.length > 0 ? [`- unverified: ${report.unverified.join(", ")}`] : []),
-    "",
-    "| task | state | attempts | time | cost | commit | remarks |",
-    "|---|---|---|---|---|---|---|",
-    ...report.tasks.map((task) => {
-      const time = task.duration_ms === null ? "" : renderDuration(task.duration_ms);
-      return `| ${cell(task.id)} | ${task.state} | ${task.attempts.length} | ${time} | ${money(task.cost_usd)} | ${task.commit?.slice(0, 10) ?? ""} | ${cell(task.why ?? "")} |`;
-    }),
-  ];
-  return `${lines.join("\n")}\n`;
+  return findProgram(programOf(findAgent(engine, name)), engine.env);
 }

@@ -1,8 +1,11 @@
 /** The commands that steer whole runs: resume, pause, stop, land, inbox. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import type { TaskView } from "../../core/view.ts";
+import { setBudget } from "../../engine/budget.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun, type Landed, landRun } from "../../engine/land.ts";
+import { loadPrompts } from "../../engine/prompts.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { commandFor } from "../../engine/tasks.ts";
 import { viewRun } from "../../engine/view.ts";
@@ -11,6 +14,7 @@ import { followRun } from "../follow.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { printable } from "../text.ts";
+import { positiveUsd } from "../work-options.ts";
 
 type JsonOption = { json?: boolean };
 
@@ -18,13 +22,16 @@ export function steerCommands(program: Command, io: Io): void {
   program
     .command("resume [run]")
     .description("go on with a run after a crash, a stop or an answer")
+    .addOption(new Option("--budget <usd>", "what the whole run may cost, in dollars").argParser(positiveUsd))
     .option("--json", "print the answer as JSON")
-    .action((id: string | undefined, options: JsonOption) =>
+    .action((id: string | undefined, options: JsonOption & { budget?: number }) =>
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
+        loadPrompts(engine);
         const { changed, kept } = await refreshRun(engine, run);
         if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
         if (kept) tell(io, printable(kept));
+        setBudget(engine, run, options.budget ?? null);
         setWish(engine.store, engine.now(), run, null);
         tell(io, `going on with ${run}`);
         await followRun(io, engine, run, options);
@@ -88,11 +95,25 @@ function openRun(engine: Engine, id: string | undefined): string {
   throw new OwtError("wrong-state", "no run is open", { hint: "start one: owt run" });
 }
 
+/** What a person can do something about. A budget that holds back many tasks is one thing. */
+function waitingIn(views: TaskView[]): TaskView[] {
+  const forBudget = views.filter((view) => view.standing === "waits-for-budget");
+  const parked = forBudget.filter((view) => view.task.park !== null);
+  const told = new Set(parked.length > 0 ? parked : forBudget.slice(0, 1));
+  const waits = new Set(["waits-for-person", "failed"]);
+  return views.filter((view) => waits.has(view.standing) || told.has(view));
+}
+
 function showInbox(io: Io, engine: Engine, options: JsonOption): void {
-  const items = readRuns(engine.store, "open").flatMap((run) =>
-    viewRun(engine, run)
-      .filter((view) => view.standing === "waits-for-person")
-      .map((view) => ({ run: run.id, task: view.task.key, why: view.why, command: commandFor(engine, view.task) })),
+  // What failed waits for a person too, until the run has landed without it.
+  const runs = readRuns(engine.store).filter((run) => run.state === "open" || run.landedAt === null);
+  const items = runs.flatMap((run) =>
+    waitingIn(viewRun(engine, run)).map((view) => ({
+      run: run.id,
+      task: view.task.key,
+      why: view.why,
+      command: commandFor(engine, view.task),
+    })),
   );
   const lines = items.map((item) => `${item.task} (${item.run}) ${printable(item.why)}\n  ↳ ${item.command}`);
   answer(

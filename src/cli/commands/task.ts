@@ -1,8 +1,10 @@
 /** `owt task …`: one task at a time. */
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import { addUsages } from "../../core/cost.ts";
 import { nearest } from "../../core/names.ts";
 import { describeOutcome } from "../../core/outcome.ts";
+import { reportCost } from "../../core/report.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { attemptDir } from "../../engine/engine.ts";
 import {
@@ -23,7 +25,7 @@ import { findRun } from "../../engine/land.ts";
 import { viewRun } from "../../engine/view.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
-import { markOf, painter, printable, table } from "../text.ts";
+import { costWords, markOf, painter, printable, table } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 /** Where several runs have a task of one key. */
@@ -237,17 +239,21 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
 function showTask(io: Io, engine: Engine, key: string, options: PickOption): void {
   const task = findTask(engine, key, { run: options.run });
   const view = viewRun(engine, findRun(engine, task.run)).find((each) => each.task.id === task.id)!;
-  const attempts = readAttempts(engine.store, task.id).map((attempt) => ({
+  const recorded = readAttempts(engine.store, task.id);
+  const attempts = recorded.map((attempt) => ({
     number: attempt.number,
     agent: attempt.agent,
+    model: attempt.model,
     phase: attempt.phase,
     outcome: attempt.outcome ? describeOutcome(attempt.outcome) : null,
-    ...(attempt.outcome?.kind === "verify_failed" ? { output: attempt.outcome.output } : {}),
+    ...(attempt.outcome && "output" in attempt.outcome ? { output: attempt.outcome.output } : {}),
     branch: attempt.branch,
     worktree: attempt.worktree,
     session: attempt.session,
     folder: attemptDir(engine, attempt.id),
+    ...reportCost(addUsages([attempt.usage])),
   }));
+  const cost = reportCost(addUsages(recorded.map((attempt) => attempt.usage)));
   const { spec } = task;
   const data = {
     task: {
@@ -264,6 +270,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
       verified: task.verified,
       source: spec.source,
       content: spec.content,
+      ...cost,
       attempts,
     },
   };
@@ -272,9 +279,10 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
     `${task.run} · ${task.state}${view.why ? ` · ${printable(view.why)}` : ""} · ${spec.source.file}:${spec.source.line}`,
     ...(task.needs.length > 0 ? [`after ${task.needs.join(", ")}`] : []),
     ...(task.commit ? [`integrated as ${task.commit}`] : []),
+    ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),
     ...attempts.map(
       (attempt) =>
-        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}\n  ${attempt.branch}\n  ${attempt.worktree}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
+        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
     ),
     "",
     printable(spec.content),

@@ -1,0 +1,150 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { sampleAttempt } from "../../test/rig/samples.ts";
+import type { Attempt } from "./attempt.ts";
+import {
+  type Budget,
+  budgetFrom,
+  decideHolds,
+  decideStop,
+  describeLevel,
+  leftFor,
+  levelsToWarnOf,
+  NO_BUDGET,
+} from "./budget.ts";
+import { raiseCommand } from "./budget.ts";
+import type { Layer } from "./config.ts";
+import { NO_TOKENS } from "./cost.ts";
+
+const spent = (costUsd: number | null, change: Partial<Attempt> = {}): Attempt =>
+  sampleAttempt({
+    usage: {
+      models: [{ model: "m", tokens: { ...NO_TOKENS, input: 900, output: 100 }, costUsd, basis: "reported" }],
+      missing: null,
+    },
+    outcome: { kind: "ok" },
+    phase: "closed",
+    ...change,
+  });
+const runs = (costUsd: number, change: Partial<Attempt> = {}) =>
+  spent(costUsd, { outcome: null, phase: "agent", ...change });
+
+const of = (change: Partial<Budget>): Budget => ({ ...NO_BUDGET, ...change });
+const spending = (attempts: Attempt[], dayUsd = 0) => ({ attempts, dayUsd, dayEnds: 86_400_000 });
+
+test("a repository can lower what its user allows, not raise it; the command line and the environment can", () => {
+  const layer = (origin: Layer["origin"], values: Layer["values"]["budget"]): Layer => ({
+    origin,
+    name: origin,
+    values: { budget: values },
+  });
+  const user = layer("user", { run_usd: 5, day_usd: 20 });
+  const greedy = layer("repository", { run_usd: 500, day_usd: 10, task_usd: 1, warn_at: 0.5 });
+  const expected = { runUsd: 5, dayUsd: 10, taskUsd: 1, tokens: null, warnAt: 0.5 };
+  expect(budgetFrom([user, greedy], null)).toEqual(expected);
+  expect(budgetFrom([user, greedy], 50).runUsd).toBe(50);
+  expect(budgetFrom([user, greedy, layer("environment", { run_usd: 6 })], null).runUsd).toBe(6);
+  expect(budgetFrom([], null)).toEqual(NO_BUDGET);
+});
+
+describe("what may start", () => {
+  const held = (budget: Partial<Budget>, attempts: Attempt[], dayUsd = 0) =>
+    decideHolds(of(budget), spending(attempts, dayUsd)).all?.scope ?? null;
+
+  test("is everything without a limit, and with one until it is reached", () => {
+    expect(held({}, [spent(1_000_000)])).toBeNull();
+    expect(held({ runUsd: 1 }, [])).toBeNull();
+    expect(held({ runUsd: 1 }, [spent(0.99)])).toBeNull();
+    expect(held({ runUsd: 1 }, [spent(0.99), spent(0.01)])).toBe("run");
+    // The sum is 0.7999999999999999.
+    expect(held({ runUsd: 0.8 }, [spent(0.7), spent(0.1)])).toBe("run");
+  });
+
+  test("counts what runs now, and keeps for it what such attempts have cost in this run", () => {
+    expect(held({ runUsd: 1 }, [runs(0.6), runs(0.4)])).toBe("run");
+    expect(held({ runUsd: 1 }, [runs(0), runs(0)])).toBeNull();
+    expect(held({ runUsd: 1 }, [spent(0.4), runs(0.1)])).toBeNull();
+    expect(held({ runUsd: 1 }, [spent(0.4), runs(0.1), runs(0.0)])).toBe("run");
+    // A check needs no money any more.
+    expect(held({ runUsd: 1 }, [spent(0.4), runs(0.1, { phase: "verify" }), runs(0)])).toBeNull();
+  });
+
+  test("minds the day of all runs, and the tokens of this one", () => {
+    expect(held({ dayUsd: 2 }, [spent(0.5)], 1.9)).toBeNull();
+    expect(held({ dayUsd: 2 }, [spent(0.5)], 2)).toBe("day");
+    expect(held({ tokens: 2_001 }, [spent(null), spent(null)])).toBeNull();
+    expect(held({ tokens: 2_000 }, [spent(null), spent(null)])).toBe("tokens");
+  });
+
+  test("minds the limit of a single task, and no other task's", () => {
+    const attempts = [spent(0.5, { task: 1 }), spent(0.5, { task: 1 }), spent(0.9, { task: 2 })];
+    expect([...decideHolds(of({ taskUsd: 1 }), spending(attempts)).tasks.keys()]).toEqual([1]);
+  });
+});
+
+describe("what runs", () => {
+  test("is stopped when its task or its run has reached a limit, not for what is only kept", () => {
+    const attempts = [spent(0.6, { task: 2 }), runs(0.3, { task: 1 })];
+    const stop = (budget: Partial<Budget>) => decideStop(of(budget), spending(attempts), 1)?.scope ?? null;
+    expect([stop({ runUsd: 1 }), stop({ runUsd: 0.9 }), stop({ taskUsd: 0.3 }), stop({ taskUsd: 0.4 })]).toEqual([
+      null,
+      "run",
+      "task",
+      null,
+    ]);
+  });
+
+  test("may spend what the narrowest limit leaves", () => {
+    const attempts = [spent(0.6, { task: 2 }), spent(0.1, { task: 1 })];
+    const left = (budget: Partial<Budget>) => leftFor(of(budget), spending(attempts, 4), 1);
+    expect(left({ tokens: 5 })).toBeNull();
+    expect(left({ runUsd: 1 })).toBeCloseTo(0.3, 9);
+    expect(left({ runUsd: 1, taskUsd: 0.2 })).toBeCloseTo(0.1, 9);
+    expect(left({ runUsd: 1, dayUsd: 4.05 })).toBeCloseTo(0.05, 9);
+    expect(left({ runUsd: 0.5 })).toBe(0.0001);
+  });
+});
+
+test("what is held stays held when more is spent, and is let go when the limit is raised", () => {
+  const usd = fc.integer({ min: 0, max: 100 }).map((cents) => cents / 100);
+  const attempts = fc.array(
+    fc.tuple(usd, fc.boolean()).map(([cost, ended]) => (ended ? spent(cost) : runs(cost))),
+    { maxLength: 6 },
+  );
+  fc.assert(
+    fc.property(attempts, usd, usd, (attempts, more, runUsd) => {
+      const isHeld = (given: Attempt[], limit: number) =>
+        decideHolds(of({ runUsd: limit }), spending(given)).all !== null;
+      const sum = attempts.reduce((all, each) => all + each.usage!.models[0]!.costUsd!, 0);
+      // Never a start when the limit is gone.
+      if (sum >= runUsd) expect(isHeld(attempts, runUsd)).toBe(true);
+      if (isHeld(attempts, runUsd)) expect(isHeld([...attempts, runs(more)], runUsd)).toBe(true);
+      expect(isHeld(attempts, 1_000)).toBe(false);
+      // Nothing is stopped that could have started.
+      if (decideStop(of({ runUsd }), spending(attempts), 1)) expect(isHeld(attempts, runUsd)).toBe(true);
+    }),
+    { numRuns: 10_000 },
+  );
+});
+
+test("it is time to warn when the part is used up that was asked for", () => {
+  const warns = (used: number, warnAt: number) =>
+    levelsToWarnOf(of({ runUsd: 1, warnAt }), spending([spent(used)])).length > 0;
+  expect([warns(0.79, 0.8), warns(0.8, 0.8), warns(0.5, 0.5), warns(0.99, 1)]).toEqual([false, true, true, false]);
+});
+
+test("a limit is told in words, with the one command that raises it", () => {
+  const level = { scope: "run" as const, limit: 5, used: 5.02, taken: 5.02, isAtLeast: false };
+  expect(describeLevel(level)).toBe("$5.02 of $5.00 for the run");
+  expect(describeLevel({ ...level, used: 4, isAtLeast: true })).toBe(
+    "at least $4.00 (and $1.02 kept for what runs) of $5.00 for the run",
+  );
+  expect(raiseCommand("r1", level)).toBe("owt resume r1 --budget 10");
+  expect(raiseCommand("r1", { ...level, used: 8 })).toBe("owt resume r1 --budget 12");
+  expect(raiseCommand("r1", { ...level, scope: "task" })).toBe("OWT_BUDGET_TASK_USD=10 owt resume r1");
+  const tokens = { ...level, scope: "tokens" as const, limit: 1_000, used: 1_001, taken: 1_001 };
+  expect([describeLevel(tokens), raiseCommand("r1", tokens)]).toEqual([
+    "1001 tokens of 1000 tokens for the run",
+    "OWT_BUDGET_TOKENS=2000 owt resume r1",
+  ]);
+});

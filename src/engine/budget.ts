@@ -1,0 +1,152 @@
+/** Keeps runs within their budgets: reads what was spent, says what has to wait, stops what goes on for too long, and tells of it. */
+import {
+  type Budget,
+  budgetFrom,
+  decideHolds,
+  decideStop,
+  describeLevel,
+  type Holds,
+  leftFor,
+  type Level,
+  levelsOf,
+  levelsToWarnOf,
+  NO_HOLDS,
+  raiseCommand,
+  type Spending,
+} from "../core/budget.ts";
+import { addUsages, type Usage } from "../core/cost.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
+import { readAttemptsOfRun, readUsagesSince } from "../store/attempts.ts";
+import { appendEvent, hasWarned } from "../store/events.ts";
+import { readRun, setRunOptions } from "../store/runs.ts";
+import { changeTask, readTasks } from "../store/tasks.ts";
+import { type Carried, requestStop } from "./attempt-moves.ts";
+import { type Engine, findAgent } from "./engine.ts";
+
+/** Takes the limits that are configured now, and those of the command line, into a run; tasks that waited for more go on. */
+export function setBudget(engine: Engine, runId: string, runUsd: number | null): void {
+  const run = readRun(engine.store, runId);
+  if (!run) return;
+  const flag = runUsd ?? run.options.budgetUsd;
+  engine.store.transaction(() => {
+    const options = { ...run.options, budgetUsd: flag, budget: budgetFrom(engine.layers, flag) };
+    setRunOptions(engine.store, run.id, options);
+    const holds = readHolds(engine, { ...run, options });
+    for (const task of readTasks(engine.store, run.id)) {
+      if (task.state !== "pending" || task.park?.for !== "budget" || isHeld(holds, task)) continue;
+      changeTask(engine.store, task.id, { park: null, notBefore: null });
+      appendEvent(engine.store, engine.now(), { run: run.id, task: task.id }, { kind: "task-next", next: task.next });
+    }
+  });
+}
+
+function isHeld(holds: Holds, task: Task): boolean {
+  return holds.all !== null || holds.tasks.has(task.id);
+}
+
+function hasLimit(budget: Budget): boolean {
+  return [budget.runUsd, budget.taskUsd, budget.dayUsd, budget.tokens].some((limit) => limit !== null);
+}
+
+function readSpending(engine: Engine, run: Run): Spending {
+  const ofDay = run.options.budget.dayUsd === null ? [] : readUsagesSince(engine.store, midnight(engine, 0));
+  return {
+    attempts: readAttemptsOfRun(engine.store, run.id),
+    dayUsd: addUsages(ofDay).usd ?? 0,
+    dayEnds: dayEnds(engine),
+  };
+}
+
+/** When the budget of the next day begins, in epoch milliseconds. */
+export function dayEnds(engine: Engine): number {
+  return midnight(engine, 1);
+}
+
+/** The midnight, local time, with which the day so many days after today begins. */
+function midnight(engine: Engine, days: number): number {
+  const day = new Date(engine.now());
+  day.setHours(0, 0, 0, 0);
+  day.setDate(day.getDate() + days);
+  return day.getTime();
+}
+
+/** What may not start now in a run. */
+export function readHolds(engine: Engine, run: Run): Holds {
+  const { budget } = run.options;
+  return hasLimit(budget) ? decideHolds(budget, readSpending(engine, run)) : NO_HOLDS;
+}
+
+/** How far the limits of a run are used up. */
+export function readLevels(engine: Engine, run: Run): Level[] {
+  const { budget } = run.options;
+  return hasLimit(budget) ? levelsOf(budget, readSpending(engine, run)) : [];
+}
+
+/** What an attempt may spend at most, in dollars; null without a limit. */
+export function readLeft(engine: Engine, { run, task }: Carried): number | null {
+  const { budget } = run.options;
+  return hasLimit(budget) ? leftFor(budget, readSpending(engine, run), task.id) : null;
+}
+
+/** The limit that stands in the way of a task: one that it reached itself, or one of its run. */
+export function readReached(engine: Engine, run: Run, task: number): { level: Level; dayEnds: number } | null {
+  const { budget } = run.options;
+  if (!hasLimit(budget)) return null;
+  const spending = readSpending(engine, run);
+  const level = decideStop(budget, spending, task);
+  return level && { level, dayEnds: spending.dayEnds };
+}
+
+/** The command with which a task that waits for a budget goes on. */
+export function budgetCommand(engine: Engine, task: Task): string {
+  const run = readRun(engine.store, task.run)!;
+  const holds = readHolds(engine, run);
+  const level = holds.tasks.get(task.id) ?? holds.all;
+  return level ? raiseCommand(run.id, level) : `owt resume ${run.id}`;
+}
+
+/** Says what there is to say, and stops every agent that has no leave to go on. Called whenever a figure has changed. */
+export function enforceBudget(engine: Engine, runId: string): void {
+  const run = readRun(engine.store, runId);
+  if (!run || !hasLimit(run.options.budget)) return;
+  const { budget } = run.options;
+  const spending = readSpending(engine, run);
+  for (const level of levelsToWarnOf(budget, spending))
+    warnOnce(engine, run, `${level.scope} ${level.limit}`, `the budget is used up to ${describeLevel(level)}`);
+  for (const attempt of spending.attempts) {
+    if (attempt.phase !== "agent" || attempt.stop !== null) continue;
+    if (decideStop(budget, spending, attempt.task)) requestStop(engine, attempt, "budget");
+  }
+}
+
+/** Says, once in a run, that a limit cannot be relied on with this agent. */
+export function warnOfDoubts(engine: Engine, { run, attempt }: Carried): void {
+  if (!hasLimit(run.options.budget)) return;
+  const doubts = findAgent(engine, attempt.agent).doubtsAboutCost;
+  if (doubts !== null) warnOnce(engine, run, `agent ${attempt.agent}`, `the budget may not hold: ${doubts}`);
+}
+
+/** Says, once in a run, what a limit could not count. */
+export function warnOfGaps(engine: Engine, { run, attempt }: Carried, usage: Usage): void {
+  const { budget } = run.options;
+  const { missing } = addUsages([usage]);
+  const countsUsd = budget.runUsd !== null || budget.taskUsd !== null || budget.dayUsd !== null;
+  if (countsUsd && missing.length > 0)
+    warnOnce(engine, run, `gaps ${missing.join()}`, `the budget does not count: ${missing.join(", ")}`);
+  const countsAllTokens = usage.models.every((model) => model.tokens !== null) && usage.models.length > 0;
+  if (budget.tokens !== null && !countsAllTokens)
+    warnOnce(
+      engine,
+      run,
+      `tokens of ${attempt.agent}`,
+      `the budget of tokens does not hold for ${attempt.agent}, which does not say how many it used`,
+    );
+}
+
+function warnOnce(engine: Engine, run: Run, about: string, text: string): void {
+  engine.store.transaction(() => {
+    if (hasWarned(engine.store, run.id, about)) return;
+    appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "budget-warned", about, text });
+  });
+}

@@ -1,0 +1,205 @@
+/** Budgets: dispatch ends before a limit is passed, what runs is stopped with at most one turn over, and nothing is lost by it. */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import type { RunReport } from "../../src/core/report.ts";
+import { CLAUDE_VERSIONS, claudeBinary } from "../rig/claude-binary.ts";
+import { claudeRig } from "../rig/claude-rig.ts";
+import { type Answer, type Booked, type Script, startFakeApi } from "../rig/fake-api.ts";
+import { Rig } from "../rig/rig.ts";
+
+const task = (...steps: string[]) => `# A task\n\n\`\`\`demo\n${steps.join("\n")}\n\`\`\`\n`;
+const DEMO = '[agent]\ndefault = "demo"\n';
+
+type Status = {
+  runs: {
+    cost_usd: number;
+    budget: { scope: string; limit: number; used: number }[];
+    tasks: { id: string; state: string; standing: string; why: string; command?: string }[];
+  }[];
+};
+type Inbox = { waiting: { run: string; task: string; why: string; command: string }[] };
+
+test("a run stops at its budget: what works is parked, what has not begun waits, and one command goes on", async () => {
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+  const go = rig.path("go");
+  rig.write({
+    "docs/plans/a/epic-01-one.md": task("cost 0.6", 'write a.txt "a"'),
+    "docs/plans/a/epic-02-two.md": task('write b.txt "half"', "cost 0.6", `wait ${go}`, "cost 0.25", 'write b.txt "b"'),
+    "docs/plans/a/epic-03-three.md": task('write c.txt "c"'),
+    "docs/plans/b/epic-01-side.md": `---\npriority: low\n---\n${task('write d.txt "d"')}`,
+  });
+  rig.commit("plan");
+  const run = await rig.owt("run", "--yes", "--sequential", "--budget", "$1");
+  expect(run).toMatchObject({ code: 5 });
+  expect(run.stderr.match(/the budget is used up to \$1\.20 of \$1\.00 for the run/g)).toHaveLength(1);
+  expect(run.stdout).toContain("owt resume r1 --budget 2");
+
+  const [status] = (await rig.json<Status>("status")).runs;
+  expect(status!.budget).toMatchObject([{ scope: "run", limit: 1, used: 1.2 }]);
+  const waits = "waits for the budget: $1.20 of $1.00 for the run";
+  expect(status!.tasks).toMatchObject([
+    { id: "a/E01", state: "done" },
+    { id: "a/E02", state: "pending", standing: "waits-for-budget", why: waits, command: "owt resume r1 --budget 2" },
+    { id: "a/E03", state: "pending", standing: "blocked" },
+    { id: "b/E01", state: "pending", standing: "waits-for-budget", why: waits },
+  ]);
+  expect(rig.ok("status")).toContain("budget: $1.20 of $1.00 for the run");
+  expect((await rig.json<Inbox>("inbox")).waiting).toEqual([
+    { run: "r1", task: "a/E02", why: waits, command: "owt resume r1 --budget 2" },
+  ]);
+
+  // Without more there is nothing to go on with.
+  expect((await rig.owt("resume")).code).toBe(5);
+  writeFileSync(go, "");
+  const more = await rig.owt("resume", "r1", "--budget", "2");
+  expect(more).toMatchObject({ code: 0 });
+  const { report } = await rig.json<{ report: RunReport }>("report");
+  expect(report).toMatchObject({ cost_usd: 1.45, cost_at_least: false, counts: { done: 4 } });
+  expect(report.tasks[1]!.attempts).toMatchObject([
+    { outcome: "budget: $1.20 of $1.00 for the run", cost_usd: 0.6 },
+    { outcome: "done", cost_usd: 0.25 },
+  ]);
+  expect(rig.git("show", "owt/runs/r1:b.txt")).toBe("b");
+});
+
+test("what an agent spends while nobody carries its run is counted by the next owt, which stops it", async () => {
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+  const [go, on] = [rig.path("go"), rig.path("on")];
+  rig.write({ "docs/plans/a/epic-01-one.md": task("cost 0.6", `wait ${go}`, "cost 0.6", `touch ${on}`, "hang") });
+  rig.commit("plan");
+  const first = rig.start("run", "--yes", "--budget", "1");
+  const costOf = async () => (await rig.json<Status>("status")).runs[0]?.cost_usd;
+  await vi.waitUntil(async () => (await costOf()) === 0.6, { timeout: 60_000 });
+  first.child.kill("SIGKILL");
+  await first.ended;
+  writeFileSync(go, "");
+  await vi.waitUntil(() => existsSync(on), { timeout: 60_000 });
+  const next = await rig.owt("run", "--yes");
+  expect(next).toMatchObject({ code: 5 });
+  expect(next.stdout).toContain("waits for the budget: $1.20 of $1.00 for the run");
+  expect(await costOf()).toBe(1.2);
+});
+
+test("a task has a budget of its own, and the others go on", async () => {
+  await using rig = Rig.create({
+    "docs/plans/a/epic-01-dear.md": task("cost 0.6", "hang"),
+    "docs/plans/b/epic-01-cheap.md": task("cost 0.4", 'write b.txt "b"'),
+    ".worktreerc": `${DEMO}[budget]\ntask_usd = 0.5\n`,
+  });
+  expect(await rig.owt("run", "--yes")).toMatchObject({ code: 5 });
+  const [status] = (await rig.json<Status>("status")).runs;
+  expect(status!.tasks).toMatchObject([
+    { standing: "waits-for-budget", why: "waits for the budget: $0.60 of $0.50 for the task" },
+    { standing: "done" },
+  ]);
+  expect(status!.tasks[0]!.command).toBe("OWT_BUDGET_TASK_USD=1 owt resume r1");
+});
+
+test("tokens have a budget too; what nobody can count is said once, aloud", async () => {
+  await using rig = Rig.create({ "README.md": "" });
+  // The two mute ones have begun before the first uses anything.
+  const begun = ["b", "c"].map((name) => `wait ${rig.path(`home/${name}`)}`);
+  rig.write({
+    "docs/plans/a/epic-01-much.md": task(...begun, "tokens claude-opus-5-5 900 100", "hang"),
+    "docs/plans/b/epic-01-mute.md": "---\nagent: mute\n---\n# Mute\n\nSay nothing.\n",
+    "docs/plans/c/epic-01-mute.md": "---\nagent: mute\n---\n# Mute too\n\nSay nothing.\n",
+    ".worktreerc": `${DEMO}[agent.mute]\ncommand = ["sh", "mute.sh"]\n[budget]\ntokens = 1000\nrun_usd = 50\n`,
+    "mute.sh": 'cat >/dev/null; name=$(dirname "$OWT_TASK"); echo x >"$name.txt"; echo x >"$HOME/$name"\n',
+  });
+  rig.commit("plan");
+  rig.ok("config", "approve", "--yes");
+  const run = await rig.owt("run", "--yes");
+  expect(run).toMatchObject({ code: 5 });
+  expect(run.stdout).toContain("OWT_BUDGET_TOKENS=2000 owt resume r1");
+  const said = (text: RegExp) => run.stderr.match(new RegExp(text, "g"))?.length ?? 0;
+  expect(said(/the budget may not hold: mute tells what it costs only where it prints OWT-USAGE: lines/)).toBe(1);
+  expect(said(/the budget does not count: mute does not say what it cost/)).toBe(1);
+  expect(said(/the budget of tokens does not hold for mute/)).toBe(1);
+});
+
+test("the budget of a day holds for all runs of the repository, and its tasks go on by themselves", async () => {
+  await using rig = Rig.create({
+    "docs/plans/a/epic-01-one.md": task("cost 0.6", 'write a.txt "a"'),
+    "docs/plans/a/epic-02-two.md": task('write b.txt "b"'),
+    ".worktreerc": `${DEMO}[budget]\nday_usd = 0.5\n`,
+  });
+  const run = rig.start("run", "--yes", "--sequential");
+  await run.says("integrated as");
+  await run.says("the budget is used up to $0.60 of $0.50 for the day");
+  const [status] = (await rig.json<Status>("status")).runs;
+  expect(status!.tasks[1]).toMatchObject({
+    standing: "waits-for-time",
+    why: "waits for the budget: $0.60 of $0.50 for the day",
+  });
+  run.child.kill("SIGINT");
+  expect((await run.ended).code).toBe(130);
+});
+
+const sum = (ledger: readonly Booked[]) => ledger.reduce((usd, each) => usd + each.usd, 0);
+const bash = (command: string) => ({ name: "Bash", input: { command, description: "Do it" } });
+
+describe.each(CLAUDE_VERSIONS)("Claude Code %s", (version) => {
+  const whyNot =
+    existsSync("/proc/self/stat") && existsSync(claudeBinary(version)) ? null : `no Claude Code ${version}`;
+  const rigOf = async (script: Script, files: Record<string, string>) =>
+    claudeRig({ api: await startFakeApi(script), files, version });
+  const PLAN = { "docs/plans/site/epic-01-first.md": "# The first page\n\nWrite first.txt.\n" };
+
+  test("stops behind the answer with which it passes its budget, and goes on in the same conversation", async ({
+    skip,
+  }) => {
+    if (whyNot !== null) skip(whyNot);
+    const steps = (count: number): Answer[] =>
+      Array.from({ length: count }, (_, n) => ({
+        use: [bash(`git commit -q --allow-empty -m ${n}`)],
+        tokens: { input: 5_000, output: 2_000 },
+      }));
+    const write: Answer = { use: [bash("echo one >first.txt")] };
+    const script = { "site/E01": { task: steps(9), resume: [write, { say: "Done." }] } };
+    await using rig = await rigOf(script, {
+      ...PLAN,
+      ".worktreerc": '[agent.claude]\nallowed_tools = ["Bash(echo:*)"]\n',
+    });
+    await rig.ask("config", "approve");
+    const run = rig.owt("run", "--yes", "--budget", "0.2");
+    await run.exits(5);
+    const { ledger } = rig.api;
+    const before = sum(ledger);
+    expect(before).toBeGreaterThanOrEqual(0.2);
+    expect(before - ledger.at(-1)!.usd).toBeLessThan(0.2);
+    expect(rig.starts()[0]).toContain("--max-budget-usd 0.2");
+    const resumed = rig.owt("resume", "r1", "--budget", "2");
+    await resumed.exits(0);
+    const sessions = rig.starts().map((start) => /--(?:session-id|resume) (\S+)/.exec(start)?.[1]);
+    expect(sessions).toHaveLength(2);
+    expect(new Set(sessions).size).toBe(1);
+    const { report } = await rig.ask<{ report: RunReport }>("report");
+    expect(report.cost_usd).toBeCloseTo(sum(ledger), 6);
+    expect(report).toMatchObject({ cost_at_least: false, counts: { done: 1 } });
+  });
+
+  test("two at a time are stopped when together they reach the budget, though neither has alone", async ({ skip }) => {
+    if (whyNot !== null) skip(whyNot);
+    const first: Answer = { use: [bash("sh linger.sh")], tokens: { input: 5_000, output: 4_000 } };
+    const second: Answer = { say: "Never said.", tokens: { output: 100_000 } };
+    const script = { "site/E01": { task: [first, second] }, "look/E01": { task: [first, second] } };
+    const plan = { ...PLAN, "docs/plans/look/epic-01-look.md": "# The look\n\nWrite look.txt.\n" };
+    await using rig = await rigOf(script, {
+      ...plan,
+      ".worktreerc": '[agent.claude]\nallowed_tools = ["Bash(sh linger.sh)"]\n',
+      "linger.sh": "tail -f /dev/null\n",
+    });
+    await rig.ask("config", "approve");
+    const run = rig.owt("run", "--yes", "--budget", "0.15");
+    await run.exits(5);
+    expect(rig.api.ledger).toHaveLength(2);
+    expect(rig.processes()).toEqual([]);
+    const { report } = await rig.ask<{ report: RunReport }>("report");
+    expect(report.cost_usd).toBeCloseTo(sum(rig.api.ledger), 6);
+    expect(report).toMatchObject({ cost_at_least: false, cost_basis: "list" });
+    const [status] = (await rig.ask<Status>("status")).runs;
+    expect(status!.tasks.map((each) => each.standing)).toEqual(["waits-for-budget", "waits-for-budget"]);
+    expect(existsSync(join(rig.root, ".git/owt/attempts/2/exit"))).toBe(true);
+  });
+});
