@@ -6,6 +6,7 @@ import { addUsages } from "../core/cost.ts";
 import { SHIPPED_PRICES } from "../core/prices.ts";
 import { gather, noEvidence } from "./agent.ts";
 import { parseDemoScript, type Step } from "./demo-steps.ts";
+import { demoFile } from "./demo-program.ts";
 import { demoAgent } from "./demo.ts";
 
 const block = (...lines: string[]) => ["# A task", "", "```demo", ...lines, "```", "", "More text.", ""].join("\n");
@@ -180,4 +181,16 @@ describe("the demo agent", () => {
     expect(used({ ...tokens, model: "claude-sonnet-5-5" })).toMatchObject({ usd: 2, basis: "list" });
     expect(used({ ...tokens, model: "new" }, costs[0]!)).toMatchObject({ usd: 0.25, isAtLeast: true, basis: "mixed" });
   });
+});
+
+test("each id has a file of its own, with a name that a file can have", () => {
+  expect(demoFile("shop/E01")).toBe("demo/shop+E01.md");
+  const ids = ["x/y", "x-y", "x.y", "x_y", "x/-y", "x", "x.md/y", "é", "e", "日本", "a b", "a+b", "a%2Bb", "a/b"];
+  const long = ["本".repeat(100), `${"本".repeat(99)}木`, "a".repeat(300)];
+  const files = [...ids, ...long].map(demoFile);
+  expect(new Set(files).size).toBe(files.length);
+  for (const file of files) {
+    expect(file).toMatch(/^demo\/[^/]+\.md$/);
+    expect(Buffer.byteLength(file)).toBeLessThan(256);
+  }
 });

@@ -8,7 +8,7 @@ import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask, PlanSettings } from "../core/plan.ts";
 import { userStateDir } from "../system/config-files.ts";
-import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { ensureNamedFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import type { Engine } from "./engine.ts";
 
 /** Something the repository wants to have run or allowed: where it stands and what it says. */
@@ -63,6 +63,8 @@ export function approveGrants(engine: Engine, grants: readonly Grant[]): void {
   const all = readApprovals(engine);
   const mine = new Set(all[engine.repo.commonDir]);
   for (const grant of grants) mine.add(hashOf(grant));
+  const hint = "name a folder that can be written: XDG_STATE_HOME=FOLDER";
+  ensureNamedFolder(userStateDir(engine.env), "approvals cannot be kept", hint);
   writeFileAtomically(
     approvalsFile(engine),
     `${JSON.stringify({ ...all, [engine.repo.commonDir]: [...mine] }, null, 2)}\n`,

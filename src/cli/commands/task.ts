@@ -74,7 +74,7 @@ export function taskCommands(program: Command, io: Io): void {
         const { run, tasks } = findRetries(engine, key, options.run);
         const { changed, kept } = await refreshRun(engine, run);
         const again = { run, tasks: retryTasks(engine, tasks) };
-        if (kept) tell(io, kept);
+        if (kept) tell(io, printable(kept));
         const newText = changed.length > 0 ? `\nthe plan changed; its new text is taken for ${changed.join(", ")}` : "";
         const text = `to be tried again: ${again.tasks.join(", ")}${newText}\ngo on with: owt resume ${again.run}`;
         answer(io, options, { ...again, changed }, text);
@@ -282,7 +282,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
     ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),
     ...attempts.map(
       (attempt) =>
-        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${"output" in attempt ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
+        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
     ),
     "",
     printable(spec.content),
