@@ -41,6 +41,8 @@ export type Engine = {
   identity: Identity;
   /** Attempts whose worktree was seen to hold nothing beside their commit, and when (epoch ms). */
   seenClean: Map<number, { head: string; at: number }>;
+  /** What is left to do of removals: worktrees are gone when they are gone for git, their files are deleted a moment later. */
+  emptying: Set<Promise<void>>;
   /** Merges that were made to be checked and were red. */
   redMerges: Set<string>;
   /** The prompt templates in force, once they were read and checked. */
@@ -86,6 +88,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     identity: await identity,
     live: new Map(),
     seenClean: new Map(),
+    emptying: new Set(),
     redMerges: new Set(),
     prompts: null,
     queues: new Map(),
