@@ -5,11 +5,12 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { addUsages, type ModelUsage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { testSetup } from "../../test/rig/agent-setup.ts";
 import { type AgentEvent, type Evidence, gather, noEvidence, type Turn } from "./agent.ts";
 import { usageOf } from "./books.ts";
-import { claudeAgent } from "./claude.ts";
+import { claude as adapter } from "./claude.ts";
 
-const claude = claudeAgent({ name: "claude", command: ["claude"] });
+const claude = adapter.make(testSetup("claude", ["claude"]));
 
 type Line = Record<string, unknown>;
 
@@ -475,7 +476,7 @@ describe("the command line", () => {
   });
 
   test("without tools there is no empty list, and own arguments stand before the list that takes them all", () => {
-    const own = claudeAgent({ name: "mine", command: ["npx", "claude"] });
+    const own = adapter.make(testSetup("mine", ["npx", "claude"]));
     const { file, args, env } = own.invoke({ ...turn, extraArgs: ["--mcp-config", "x.json"], maxTokens: 4_000 });
     expect(env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"]).toBe("4000");
     expect([file, args[0]]).toEqual(["npx", "claude"]);
@@ -505,7 +506,7 @@ describe("the command line", () => {
 test("a conversation exists once its transcript does, in whatever folder it was held", () => {
   const configDir = mkdtempSync(join(tmpdir(), "owt-claude-"));
   onTestFinished(() => rmSync(configDir, { recursive: true, force: true }));
-  const agent = claudeAgent({ name: "claude", command: ["claude"], configDir });
+  const agent = adapter.make(testSetup("claude", [], { CLAUDE_CONFIG_DIR: configDir }));
   expect(agent.hasConversation("s1")).toBe(false);
   mkdirSync(join(configDir, "projects", "-w-other"), { recursive: true });
   mkdirSync(join(configDir, "projects", "-w-repo"));

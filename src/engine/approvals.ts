@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod";
+import { WIDE_MODES } from "../agents/registry.ts";
 import type { AgentChoices } from "../core/choices.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
@@ -13,9 +14,6 @@ import type { Engine } from "./engine.ts";
 
 /** Something the repository wants to have run or allowed: where it stands and what it says. */
 export type Grant = { where: string; what: string };
-
-/** Permission modes that let an agent do more than edit files inside its worktree. */
-const WIDE_MODES = new Set(["bypassPermissions", "auto"]);
 
 /** Everything of the configuration, the plan's settings and these tasks that needs an approval. */
 export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], settings: PlanSettings): Grant[] {
