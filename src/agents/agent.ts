@@ -187,8 +187,13 @@ export interface Agent {
 
 /** The program that an agent starts. */
 export function programOf(agent: Agent): string {
+  return invokeNothing(agent).file;
+}
+
+/** How an agent would be started for no task at all: its program and the environment it sets. */
+export function invokeNothing(agent: Agent): Invocation {
   const nothing = { prompt: "", session: "", resume: false, model: null, maxTokens: null, budgetUsd: null };
-  return agent.invoke({ ...nothing, permissionMode: null, allowedTools: [], extraArgs: [] }).file;
+  return agent.invoke({ ...nothing, permissionMode: null, allowedTools: [], extraArgs: [] });
 }
 
 /** The line that ends a turn with a question. Our prompt defines it, so that a question is never guessed from prose. */

@@ -10,7 +10,8 @@ import { type Json, number, parseJson, text } from "./json.ts";
 
 const ABOUT: About = {
   install: null,
-  versionArgs: ["--version"],
+  // It is owt itself.
+  versionArgs: null,
   unsound: [],
   capabilities: ["commit", "resume", "preset-id", "cost", "tokens", "rate-reset", "questions", "permissions"],
   variables: [],

@@ -124,8 +124,11 @@ export function integrationWorktree(engine: Engine, run: string): string {
   return join(worktreeHome(engine), run);
 }
 
+/** As much of an engine as agents are made of. */
+export type AgentSource = Pick<Engine, "config" | "owtCommand" | "env"> & { repo: Pick<Repo, "commonDir"> };
+
 /** The agent of that name, as configured. Throws `unknown-name` with the nearest names. */
-export function findAgent(engine: Pick<Engine, "config" | "owtCommand" | "repo" | "env">, name: string): Agent {
+export function findAgent(engine: AgentSource, name: string): Agent {
   const settings = engine.config.agent.named[name] ?? {};
   const kind = kindOf(name, settings);
   const agent = kind === null ? null : makeAgent(kind, setupFor(engine, name));
@@ -140,7 +143,7 @@ export function findAgent(engine: Pick<Engine, "config" | "owtCommand" | "repo" 
   });
 }
 
-function setupFor(engine: Pick<Engine, "config" | "owtCommand" | "repo" | "env">, name: string): Setup {
+function setupFor(engine: AgentSource, name: string): Setup {
   const command = commandList(engine.config.agent.named[name]?.command);
   const stateDir = join(engine.repo.commonDir, "owt");
   return { name, command, env: engine.env, owtCommand: engine.owtCommand, stateDir };

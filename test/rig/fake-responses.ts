@@ -20,7 +20,7 @@ export type FakeResponses = AsyncDisposable & {
 };
 
 /** What every answer is said to have used. */
-export const USED = {
+const USED = {
   input_tokens: 1_200,
   input_tokens_details: { cached_tokens: 200 },
   output_tokens: 60,
