@@ -37,6 +37,8 @@ export type About = {
   variables: readonly string[];
   /** Permission modes that let it do more than change its worktree: where a repository asks for one, the user must approve. */
   wideModes: readonly string[];
+  /** Files below a worktree in which it keeps what is a person's own; they are never committed by us. */
+  ownFiles: readonly string[];
 };
 
 /** What an adapter can do, as `owt doctor` tells it. */

@@ -1,7 +1,7 @@
 /** Transcripts as Claude Code writes them (2.1.329; where it says so, 2.1.197), cut to what counts. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { addUsages, type ModelUsage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
@@ -512,4 +512,53 @@ test("a conversation exists once its transcript does, in whatever folder it was 
   mkdirSync(join(configDir, "projects", "-w-repo"));
   writeFileSync(join(configDir, "projects", "-w-repo", "s1.jsonl"), "{}\n");
   expect([agent.hasConversation("s1"), agent.hasConversation("s")]).toEqual([true, false]);
+});
+
+test("a relative folder of Claude's own means the user's, not one in the worktree", () => {
+  const agent = adapter.make(testSetup("claude", [], { CLAUDE_CONFIG_DIR: "mine" }));
+  const turn = { prompt: "", session: "s", resume: false, model: null, maxTokens: null, budgetUsd: null };
+  const { env } = agent.invoke({ ...turn, permissionMode: null, allowedTools: [], extraArgs: [] });
+  expect(env["CLAUDE_CONFIG_DIR"]).toBe(resolve("mine"));
+});
+
+describe("its login", () => {
+  const home = () => {
+    const dir = mkdtempSync(join(tmpdir(), "owt-home-"));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    mkdirSync(join(dir, ".claude"));
+    return dir;
+  };
+  const put = (dir: string, name: string, content: object) => writeFileSync(join(dir, name), JSON.stringify(content));
+
+  test.each([
+    [{ ANTHROPIC_API_KEY: "secret" }, "found", "the variable ANTHROPIC_API_KEY"],
+    [{ CLAUDE_CODE_OAUTH_TOKEN: "secret" }, "found", "the variable CLAUDE_CODE_OAUTH_TOKEN"],
+    [{ ANTHROPIC_AUTH_TOKEN: "secret", ANTHROPIC_API_KEY: "secret" }, "found", "the variable ANTHROPIC_AUTH_TOKEN"],
+    [{ CLAUDE_CODE_USE_BEDROCK: "1" }, "unknown", "by the cloud (CLAUDE_CODE_USE_BEDROCK)"],
+  ])("with %j is %s: %s", (env, state, detail) => {
+    expect(claude.login({ HOME: home(), ...env })).toMatchObject({ state, detail });
+  });
+
+  test.each<[string, object, string]>([
+    ["by /login", { claudeAiOauth: { accessToken: "secret" } }, ".claude/.credentials.json"],
+    ["by a helper", { apiKeyHelper: "get-key" }, ".claude/settings.json"],
+    ["in the settings' own environment", { env: { ANTHROPIC_API_KEY: "secret" } }, ".claude/settings.json"],
+    ["by the console", { primaryApiKey: "secret" }, ".claude.json"],
+  ])("%s is found, and not shown", (_, content, file) => {
+    const dir = home();
+    put(dir, file, content);
+    expect(claude.login({ HOME: dir })).toEqual({ state: "found", detail: join(dir, file) });
+  });
+
+  test.runIf(process.platform === "linux")("that ended, that is damaged or that is not there is missing", () => {
+    const dir = home();
+    expect(claude.login({ HOME: dir })).toMatchObject({
+      state: "missing",
+      hint: expect.stringMatching(/\/login/) as string,
+    });
+    put(dir, ".claude/.credentials.json", { claudeAiOauth: { accessToken: "", refreshToken: "" } });
+    expect(claude.login({ HOME: dir }).state).toBe("missing");
+    writeFileSync(join(dir, ".claude/.credentials.json"), "{");
+    expect(claude.login({ HOME: dir }).state).toBe("missing");
+  });
 });

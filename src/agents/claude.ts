@@ -63,6 +63,7 @@ const ABOUT: About = {
     "BASH_MAX_TIMEOUT_MS",
   ],
   wideModes: ["bypassPermissions", "auto"],
+  ownFiles: [".claude/settings.local.json"],
 };
 
 export const claude: Adapter = {

@@ -39,6 +39,7 @@ const ABOUT: About = {
   // CODEX_* by name only: the others are how a surrounding session talks to its own children.
   variables: ["OPENAI_*", "CODEX_HOME", "CODEX_API_KEY", "CODEX_CA_CERTIFICATE"],
   wideModes: ["danger-full-access"],
+  ownFiles: [],
 };
 
 export const codex: Adapter = {

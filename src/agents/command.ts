@@ -21,6 +21,7 @@ const ABOUT: About = {
   // Whose account the program works on is not known; what else it needs is named in `[environment] pass`.
   variables: [...claude.about.variables, ...codex.about.variables],
   wideModes: [],
+  ownFiles: [],
 };
 
 export const command: Adapter = {

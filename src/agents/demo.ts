@@ -16,6 +16,7 @@ const ABOUT: About = {
   capabilities: ["commit", "resume", "preset-id", "cost", "tokens", "rate-reset", "questions", "permissions"],
   variables: [],
   wideModes: [],
+  ownFiles: [],
 };
 
 export const demo: Adapter = {

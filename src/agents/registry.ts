@@ -16,6 +16,9 @@ export const READY_AGENTS: readonly string[] = AGENT_KINDS.filter((kind) => kind
 /** The permission modes that need the user's approval, of whichever agent. */
 export const WIDE_MODES: ReadonlySet<string> = new Set(Object.values(ADAPTERS).flatMap(({ about }) => about.wideModes));
 
+/** What no agent's work consists of, whichever agent wrote it. */
+export const OWN_FILES: readonly string[] = Object.values(ADAPTERS).flatMap(({ about }) => about.ownFiles);
+
 /** The kind of agent that a name means with these settings; null when it means none. */
 export function kindOf(name: string, settings: { kind?: string | undefined; command?: unknown }): string | null {
   if (settings.kind !== undefined) return settings.kind;

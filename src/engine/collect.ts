@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Evidence, gather, noEvidence } from "../agents/agent.ts";
+import { OWN_FILES } from "../agents/registry.ts";
 import { describeLevel } from "../core/budget.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
@@ -38,7 +39,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   if (place) await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] });
   const leftovers = await commitLeftovers(engine.repo, attempt.worktree, {
     branch: attempt.branch,
-    exclude: [...environmentFiles(engine), ".claude/settings.local.json"],
+    exclude: [...environmentFiles(engine), ...OWN_FILES],
     maxFileBytes: MAX_LEFTOVER_BYTES,
     identity: engine.identity,
     known: knownFiles(engine),

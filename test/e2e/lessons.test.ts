@@ -202,11 +202,13 @@ test("a feature list's context file, rules, system prompt, creates and uses are 
   expect(told("tidy")).not.toContain("the class Book");
 });
 
-test("priority decides what is started first, before the place in the list", async () => {
+test("priority decides what is started first, before the place in the list; tags find tasks again", async () => {
   await using rig = Rig.create(EVERY_WORD);
   addListener(rig);
   expect((await rig.owt("run", "--yes", "--sequential")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1")).toEqual(["urgent", "model", "shelf", "tidy"]);
+  const { tasks } = await rig.json<{ tasks: { id: string }[] }>("task", "list", "--tag", "ui");
+  expect(tasks.map((each) => each.id)).toEqual(["shelf"]);
 });
 
 test("--sequential is one agent at a time, whatever the configuration allows", async () => {
