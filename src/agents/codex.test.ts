@@ -150,10 +150,11 @@ test("its login is looked for where Codex has it, and never shown", () => {
   const home = mkdtempSync(join(tmpdir(), "owt-codex-"));
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
   mkdirSync(join(home, ".codex"));
-  expect(agent.login({ HOME: home })).toMatchObject({
-    state: "unknown",
-    hint: expect.stringContaining("codex login") as string,
-  });
+  expect(agent.login({ HOME: home })).toMatchObject({ state: "missing" });
+  // As measured: Codex asks without any key then.
+  expect(agent.login({ HOME: home, OPENAI_API_KEY: "sk-secret" }).state).toBe("missing");
+  writeFileSync(join(home, ".codex", "config.toml"), 'model = "x"\nmodel_provider = "mine"\n');
+  expect(agent.login({ HOME: home }).state).toBe("unknown");
   expect(agent.login({ HOME: home, CODEX_API_KEY: "sk-secret" })).toEqual({
     state: "found",
     detail: "the variable CODEX_API_KEY",

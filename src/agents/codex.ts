@@ -1,7 +1,7 @@
 /** Codex, headless: `codex exec --json`, the prompt by standard input. Measured on 0.169.0 with a Responses API on loopback.
  *  Three things are its own. The conversation's id is chosen by Codex and told first. Its sandbox cannot write git's own files in a
  *  linked worktree, so it never commits; its leftovers are committed by us. And an error is told in words alone. */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { addTokens, NO_TOKENS, type Tokens, type Usage } from "../core/cost.ts";
@@ -91,15 +91,25 @@ function invoke(setup: Setup, turn: Turn): Invocation {
 const NO_COMMITS =
   "Git's own files are read-only here. Do not commit and do not work around it: leave the changes in the worktree, they are committed for you.";
 
-/** As Codex does without a provider of the user's own (0.169.0). */
+/** As Codex does without a provider of the user's own (0.169.0): OPENAI_API_KEY alone is no login. */
 function findLogin(env: NodeJS.ProcessEnv): Login {
   if (env["CODEX_API_KEY"]) return { state: "found", detail: "the variable CODEX_API_KEY" };
   const file = join(codexHome(env), "auth.json");
   const auth = readJson(file);
   if (text(auth["OPENAI_API_KEY"]) || text(record(auth["tokens"])["access_token"]))
     return { state: "found", detail: file };
-  const hint = "log in: codex login; or set CODEX_API_KEY";
-  return { state: "unknown", detail: `no ${file}; a model provider of your own may need none`, hint };
+  const config = join(codexHome(env), "config.toml");
+  if (namesProvider(config)) return { state: "unknown", detail: `with the model provider of ${config}` };
+  return { state: "missing", detail: `no variable, no ${file}`, hint: "log in: codex login; or set CODEX_API_KEY" };
+}
+
+/** A provider of the user's own has a login of its own, or none. */
+function namesProvider(config: string): boolean {
+  try {
+    return /^\s*model_provider\s*=/m.test(readFileSync(config, "utf8"));
+  } catch {
+    return false;
+  }
 }
 
 /** The record of a conversation: `<home>/sessions/<year>/<month>/<day>/rollout-<time>-<id>.jsonl`; null when there is none. */
