@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { codexBinary } from "../rig/codex-binary.ts";
 import { type FakeResponses, type ResponsesScript, startFakeResponses, type Word } from "../rig/fake-responses.ts";
-import { Rig } from "../rig/rig.ts";
+import { processesBelow, Rig } from "../rig/rig.ts";
 
 beforeEach((context) => {
   if (!existsSync(codexBinary()))
@@ -72,6 +72,7 @@ test("what the real Codex writes comes home, committed by us; red checks go back
   // Four answers, though Codex counts over the whole conversation at the end of each turn.
   const { report } = await rig.json<{ report: RunReport }>("report");
   expect(report.tasks[0]).toMatchObject({ input_tokens: 4 * 1_200, output_tokens: 4 * 60 });
+  expect(processesBelow(rig.home)).toEqual([]);
 });
 
 test("a Codex that is not logged in parks its task, and the answer says with what words", async () => {
