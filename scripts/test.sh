@@ -26,5 +26,5 @@ case "$(node --version)" in
 esac
 
 node scripts/build.ts
-node scripts/fetch-claude.ts
+node scripts/fetch-agents.ts
 exec vitest run "$@"

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -7,7 +7,7 @@ import { SHIPPED_PRICES } from "../core/prices.ts";
 import { gather, noEvidence } from "./agent.ts";
 import { parseDemoScript, type Step } from "./demo-steps.ts";
 import { demoFile } from "./demo-program.ts";
-import { demoAgent } from "./demo.ts";
+import { demo } from "./demo.ts";
 
 const block = (...lines: string[]) => ["# A task", "", "```demo", ...lines, "```", "", "More text.", ""].join("\n");
 
@@ -105,7 +105,7 @@ describe("the demo agent", () => {
     onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
     return dir;
   };
-  const agent = demoAgent({ owtCommand: ["node", "owt.js"], stateDir: "/state" });
+  const agent = demo.make({ name: "demo", command: [], env: {}, owtCommand: ["node", "owt.js"], stateDir: "/state" });
 
   test("is owt itself, with the prompt by standard input", () => {
     const turn = {
@@ -119,15 +119,16 @@ describe("the demo agent", () => {
       allowedTools: [],
       budgetUsd: null,
     };
-    const args = ["owt.js", "__demo-agent", "/state", "s", "start"];
+    const args = ["owt.js", "__demo-agent", "/state/demo", "s", "start"];
     expect(agent.invoke(turn)).toEqual({ file: "node", args, env: {}, stdin: "Do it" });
     expect(agent.invoke({ ...turn, resume: true }).args.at(-1)).toBe("resume");
   });
 
   test("remembers what it wrote down", () => {
     const dir = stateDir();
-    const here = demoAgent({ owtCommand: ["owt"], stateDir: dir });
-    writeFileSync(join(dir, "s.json"), "{}");
+    const here = demo.make({ name: "demo", command: [], env: {}, owtCommand: ["owt"], stateDir: dir });
+    mkdirSync(join(dir, "demo"));
+    writeFileSync(join(dir, "demo", "s.json"), "{}");
     expect([here.hasConversation("s"), here.hasConversation("t")]).toEqual([true, false]);
   });
 

@@ -250,9 +250,9 @@ async function checkAgents(engine: Engine, work: Work, options: RunOptions): Pro
     if (findProgram(file, engine.env)) continue;
     throw new OwtError("environment", `the agent ${name} needs the program ${file}, which is not on the PATH`, {
       hint:
-        name === "claude"
-          ? "install Claude Code (npm install -g @anthropic-ai/claude-code), or try: --agent demo"
-          : `install it, or set [agent.${name}] command`,
+        agent.about.install === null
+          ? `install it, or set [agent.${name}] command`
+          : `install it (${agent.about.install}), or try: --agent demo`,
     });
   }
 }

@@ -31,7 +31,7 @@ type JsonOption = { json?: boolean };
 /** Where several runs have a task of one key. */
 type PickOption = JsonOption & { run?: string };
 const RUN_OPTION = ["--run <run>", "the task of this run; by default the one that waits, else the newest"] as const;
-type ListOptions = JsonOption & { module?: string; state?: string; priority?: string; run?: string };
+type ListOptions = JsonOption & { module?: string; state?: string; priority?: string; tag?: string; run?: string };
 
 /** The seeds' words for states. */
 const STATE_WORDS: Record<string, string[]> = {
@@ -162,6 +162,7 @@ function listCommand(task: Command, io: Io): void {
     .option("--module <name>", "only this module")
     .option("--state <state>", "only this state (also not_started, in_progress, complete)")
     .option("--priority <priority>", "only this priority")
+    .option("--tag <tag>", "only what has this tag")
     .option("--json", "print the answer as JSON")
     .action((options: ListOptions) => withEngine(io, async (engine) => listTasks(io, engine, options)));
 }
@@ -189,7 +190,8 @@ function indent(text: string): string {
 function listTasks(io: Io, engine: Engine, options: ListOptions): void {
   const run = options.run ?? readRuns(engine.store).at(-1)?.id;
   const states = options.state === undefined ? null : statesOf(options.state);
-  const wanted = (spec: { module: string | null; priority: string }, state: string) =>
+  const wanted = (spec: { module: string | null; priority: string; tags: string[] }, state: string) =>
+    (options.tag === undefined || spec.tags.includes(options.tag)) &&
     (options.module === undefined || spec.module === options.module) &&
     (options.priority === undefined ||
       spec.priority === (options.priority === "medium" ? "normal" : options.priority)) &&
