@@ -176,6 +176,13 @@ async function watchOutput(
     }
     const idle = meter.isIdle(graceMs);
     if (idle === null || ended.aborted) continue;
+    if (idle === "finished") {
+      const about = { run: run.id, task: attempt.task, attempt: attempt.id };
+      appendEvent(engine.store, engine.now(), about, {
+        kind: "note",
+        text: "did not leave after its last word; it is ended",
+      });
+    }
     stop(idle);
     return;
   }

@@ -1,0 +1,123 @@
+/** An exit without a result, a result without an exit, and what else an agent does on its bad days: each is carried to its end, once. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { expect, test, vi } from "vitest";
+import type { RunReport } from "../../src/core/report.ts";
+import { fileAppears, processesBelow, type Rig } from "../rig/rig.ts";
+import { type Deed, scriptedRig, startsOf } from "../rig/scripted-claude.ts";
+
+const INIT: Deed = { init: true };
+const WORK: Deed[] = [{ say: "I write it." }, { commit: "first.txt" }, { say: "It is written." }];
+const DONE: Deed = { result: { turns: 2, usd: 0.25 } };
+const HANG: Deed = { hang: true };
+
+async function attemptsOf(rig: Rig): Promise<RunReport["tasks"][number]["attempts"]> {
+  return (await rig.json<{ report: RunReport }>("report")).report.tasks[0]!.attempts;
+}
+
+function expectIntegratedOnce(rig: Rig): void {
+  expect(rig.integrations("owt/runs/r1")).toEqual(["site/E01"]);
+  expect(rig.git("log", "--format=%s", "main..owt/runs/r1", "--", "first.txt")).toBe("Add first.txt");
+}
+
+test("an exit 0 without a result is resumed under the same id, and its work is done once", async () => {
+  await using rig = scriptedRig([
+    [INIT, ...WORK, { exit: 0 }],
+    [INIT, { say: "It was done." }, DONE],
+  ]);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const [first, second, ...more] = startsOf(rig);
+  expect([first!.isResume, second!.isResume, more.length]).toEqual([false, true, 0]);
+  expect(second!.session).toBe(first!.session);
+  expect((await attemptsOf(rig)).map((attempt) => attempt.outcome_kind)).toEqual(["lost", "ok"]);
+  expectIntegratedOnce(rig);
+});
+
+test("an agent that hangs after its result is ended after the grace, judged by the result, and integrated once", async () => {
+  await using rig = scriptedRig([[INIT, ...WORK, DONE, HANG]], 'result_grace = "1s"');
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toContain("did not leave after its last word");
+  expect(startsOf(rig)).toHaveLength(1);
+  const [attempt] = await attemptsOf(rig);
+  expect(attempt).toMatchObject({ outcome_kind: "ok", cost_usd: 0.25 });
+  expectIntegratedOnce(rig);
+  expect(processesBelow(rig.home)).toEqual([]);
+});
+
+test("why it was ended outlives the orchestrator", async () => {
+  await using rig = scriptedRig([[INIT, ...WORK, DONE, { wait: "never" }]], 'result_grace = "1s"\ngrace = "1s"');
+  // It does not obey a TERM, so that there is a time between the decision and its end.
+  const program = rig.path("bin/scripted-claude");
+  writeFileSync(program, readFileSync(program, "utf8").replace("\nplay(", '\nprocess.on("SIGTERM", () => {});\nplay('));
+  const first = rig.start("run", "--yes");
+  await first.says("did not leave after its last word");
+  first.child.kill("SIGKILL");
+  await first.ended;
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect((await attemptsOf(rig)).map((attempt) => attempt.outcome_kind)).toEqual(["ok"]);
+  expect(startsOf(rig)).toHaveLength(1);
+  expectIntegratedOnce(rig);
+});
+
+test("an error as the last word counts as one, though the agent hangs", async () => {
+  const error = { turns: 1, error: "something broke" };
+  await using rig = scriptedRig([[INIT, { result: error }, HANG]], 'result_grace = "1s"');
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  expect((await attemptsOf(rig)).map((attempt) => attempt.outcome)).toEqual(Array(3).fill("something broke"));
+});
+
+test.each<[string, Deed[]]>([
+  ["what follows a result belongs to the turn, however long it takes", [{ say: "There is more." }]],
+  ["the empty result that opens a resume is not the last word", [INIT, { result: { turns: 0 } }]],
+])("of several results the last one counts, and what they cost adds up: %s", async (_, between) => {
+  const early: Deed = { result: { turns: 1, usd: 0.5 } };
+  const starts = [[INIT, early, ...between, { wait: "gate" }, ...WORK, DONE, { exit: 0 }]];
+  await using rig = scriptedRig(starts, 'result_grace = "0s"');
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("gate-reached"));
+  // The look that sees the first result would end it, if it took that for the end.
+  await vi.waitUntil(async () => (await attemptsOf(rig))[0]!.cost_usd === 0.5, { timeout: 30_000 });
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  expect(await attemptsOf(rig)).toMatchObject([{ outcome_kind: "ok", cost_usd: 0.75 }]);
+  expectIntegratedOnce(rig);
+});
+
+test("a conversation that cannot be found is begun anew, and the work is done once", async () => {
+  const missing = "No conversation found with session ID";
+  await using rig = scriptedRig([
+    [INIT, { say: "I begin." }, { exit: 0 }],
+    [{ stderr: missing }, { result: { turns: 0, error: missing } }, { exit: 1 }],
+    [INIT, ...WORK, DONE],
+  ]);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const starts = startsOf(rig);
+  expect(starts.map((start) => start.isResume)).toEqual([false, true, false]);
+  expect(starts[2]!.session).not.toBe(starts[0]!.session);
+  expect((await attemptsOf(rig)).map((attempt) => attempt.outcome_kind)).toEqual(["lost", "failed", "ok"]);
+  expectIntegratedOnce(rig);
+});
+
+test("a login that is refused again and again is told at once", async () => {
+  await using rig = scriptedRig([[INIT, { retry: 401 }, { retry: 401 }, HANG]]);
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(4);
+  expect(await attemptsOf(rig)).toMatchObject([{ outcome_kind: "auth" }]);
+  expect(startsOf(rig)).toHaveLength(1);
+});
+
+test("what makes no sense to us does no harm", async () => {
+  const raw =
+    'half a line\r\n{"type":"assistant","message":{"content":[{"type":"text","text":"\\u001B[31mred\\u0007"}]}}\r\n\0\0\0';
+  await using rig = scriptedRig([
+    [INIT, { raw }, ...WORK, { raw: '{"type":"new"}\n[1]\n{"type":' }, { raw: "\n" }, DONE],
+  ]);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const logs = await rig.owt("logs", "site/E01");
+  expect(logs.stdout).toContain("red\nI write it.\n");
+  expect(logs.stdout).toContain("= Done. ($0.250)");
+  // eslint-disable-next-line no-control-regex
+  expect(logs.stdout).not.toMatch(/[\0\u001B\u0007\r]/);
+  const raw2 = await rig.owt("logs", "site/E01", "--raw");
+  expect(raw2.stdout).toContain(raw);
+});
