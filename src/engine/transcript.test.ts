@@ -149,6 +149,31 @@ describe("an output above its caps", () => {
     expect(kept.length).toBeGreaterThan(HEAD + TAIL - KIB);
   });
 
+  test("where no hole can be made it is small at its end, and says the same all the while", async () => {
+    const [path, at] = [process.env["PATH"], place()];
+    onTestFinished(() => void (process.env["PATH"] = path));
+    process.env["PATH"] = "/nowhere";
+    const meter = new Transcript(at.engine, at.attempt);
+    writeFileSync(at.out, DENIED + LIMIT);
+    for (let n = 0; n < 40; n++) {
+      appendFileSync(at.out, (n === 20 ? ERROR + result(2, 0.5) : "") + says(`${n} `.repeat(20 * KIB), `m${n}`));
+      await meter.read();
+    }
+    const whole = readFileSync(at.out, "utf8");
+    expect(statSync(at.out).blocks * 512).toBeGreaterThanOrEqual(whole.length);
+    const expected = await shownBy(at);
+    expect(expected).toMatchObject({
+      evidence: { denials: ["Bash"], errors: [{ status: 529 }], results: [{ turns: 2 }] },
+    });
+    const last = new Transcript(at.engine, at.attempt);
+    await last.readToEnd();
+    await last.shrink();
+    expect(await shownBy(at)).toEqual(expected);
+    expect(statSync(at.out).size).toBeLessThanOrEqual(HEAD + TAIL);
+    expect(readFileSync(at.out, "utf8")).toMatch(/bytes were left out here/);
+    expect(whole.endsWith(readFileSync(at.out, "utf8").slice(-TAIL + KIB))).toBe(true);
+  });
+
   test("a line that does not end is let go of while it comes", async () => {
     const at = place();
     const meter = new Transcript(at.engine, at.attempt);

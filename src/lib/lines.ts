@@ -82,7 +82,7 @@ function isHole(chunk: Buffer): boolean {
 }
 
 function clean(line: string): string {
-  const text = line.includes("\0") ? line.replaceAll("\0", "") : line;
+  const text = line.includes("\0") ? line.replaceAll(/\0+/g, "") : line;
   return text.endsWith("\r") ? text.slice(0, -1) : text;
 }
 

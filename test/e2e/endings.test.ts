@@ -1,5 +1,5 @@
 /** An exit without a result, a result without an exit, and what else an agent does on its bad days: each is carried to its end, once. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { fileAppears, processesBelow, type Rig } from "../rig/rig.ts";
@@ -120,4 +120,29 @@ test("what makes no sense to us does no harm", async () => {
   expect(logs.stdout).not.toMatch(/[\0\u001B\u0007\r]/);
   const raw2 = await rig.owt("logs", "site/E01", "--raw");
   expect(raw2.stdout).toContain(raw);
+});
+
+test("logs -f goes on through the gap and through the end", async () => {
+  const caps = "log_head_mb = 1\nlog_tail_mb = 1";
+  const first: Deed[] = [INIT, { words: { from: 0, to: 400 } }, { wait: "gate" }];
+  await using rig = scriptedRig([[...first, { words: { from: 400, to: 800 } }, ...WORK, DONE]], caps);
+  const out = `${rig.root}/.git/owt/attempts/1/out`;
+  const run = rig.start("run", "--yes");
+  await vi.waitUntil(() => existsSync(`${out}.gap`), { timeout: 30_000 });
+  const follower = rig.start("logs", "site/E01", "-f");
+  let seen = "";
+  follower.child.stdout!.on("data", (chunk: Buffer) => (seen += chunk.toString()));
+  await vi.waitUntil(() => seen.includes("word 399\n"), { timeout: 30_000 });
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  const followed = (await follower.ended).stdout.trimEnd().split("\n");
+  const words = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `word ${from + n}`);
+  expect(followed.slice(0, 90)).toEqual(words(0, 90));
+  expect(followed.filter((line) => line.includes("left out"))).toHaveLength(1);
+  expect(followed.slice(-403)).toEqual([...words(400, 800), "I write it.", "It is written.", "= Done. ($0.250)"]);
+  expect(statSync(out).size).toBeLessThanOrEqual(2 * 1024 * 1024);
+  const later = (await rig.owt("logs", "site/E01")).stdout.trimEnd().split("\n");
+  expect(later.slice(0, 90)).toEqual(words(0, 90));
+  expect(later.slice(-63)).toEqual([...words(740, 800), "I write it.", "It is written.", "= Done. ($0.250)"]);
+  expect((await rig.owt("logs", "site/E01", "--raw")).stdout).toBe(readFileSync(out, "utf8"));
 });

@@ -10,6 +10,8 @@ export type Deed =
   | { retry: number }
   | { result: { turns: number; usd?: number; error?: string } }
   | { raw: string }
+  /** So many numbered words, with 10 kB of a tool's output behind each. */
+  | { words: { from: number; to: number } }
   | { stderr: string }
   /** Writes and commits a file of that name. */
   | { commit: string }
@@ -79,6 +81,13 @@ function play(home) {
         const used = { inputTokens: 10, outputTokens: 20, cacheReadInputTokens: 0, cacheCreationInputTokens: 0, costUSD: usd };
         const models = turns === 0 ? {} : { "claude-opus-5-5": used };
         tell({ type: "result", ...ending, num_turns: turns, session_id: session, permission_denials: [], total_cost_usd: usd, modelUsage: models, model_usage_since_last_result: models });
+      }
+      if (deed.words) {
+        const filler = { type: "user", message: { content: [{ type: "tool_result", content: "z".repeat(10000) }] } };
+        for (let word = deed.words.from; word < deed.words.to; word++) {
+          tell({ type: "assistant", message: { content: [{ type: "text", text: "word " + word }] } });
+          tell(filler);
+        }
       }
       if (deed.raw !== undefined) fs.writeSync(1, deed.raw);
       if (deed.stderr) fs.writeSync(2, deed.stderr + "\\n");
