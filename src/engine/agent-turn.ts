@@ -119,11 +119,12 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     return "on";
   }
   let stopping: Promise<void> | null = null;
-  const stop = (cause: StopCause) => {
-    // The first cause stands.
-    if (stopping) return;
+  /** False where another cause came first: that one stands. */
+  const stop = (cause: StopCause): boolean => {
+    if (stopping) return false;
     requestStopOnce(engine, carried, cause);
     stopping = stopSoon(engine, dir);
+    return true;
   };
   engine.live.set(attempt.id, stop);
   // Never more than the whole timeout from now: a clock that jumped must not end an agent early or keep it for ever.
@@ -161,7 +162,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
 async function watchOutput(
   engine: Engine,
   { run, attempt }: Carried,
-  stop: (cause: StopCause) => void,
+  stop: (cause: StopCause) => boolean,
   ended: AbortSignal,
 ): Promise<void> {
   const graceMs = parseDuration(engine.config.run.result_grace) ?? 30_000;
@@ -176,14 +177,11 @@ async function watchOutput(
     }
     const idle = meter.isIdle(graceMs);
     if (idle === null || ended.aborted) continue;
-    if (idle === "finished") {
+    if (stop(idle) && idle === "finished") {
       const about = { run: run.id, task: attempt.task, attempt: attempt.id };
-      appendEvent(engine.store, engine.now(), about, {
-        kind: "note",
-        text: "did not leave after its last word; it is ended",
-      });
+      const text = "did not leave after its last word; it is ended";
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
-    stop(idle);
     return;
   }
 }

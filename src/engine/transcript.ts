@@ -20,6 +20,7 @@ import {
   makeSmall,
   readCapped,
   readGap,
+  unlessRefused,
   writtenBytes,
 } from "../system/capped-file.ts";
 import { clip, Condenser } from "./condense.ts";
@@ -42,8 +43,8 @@ export function outputFiles(engine: Engine, attempt: number): { out: string; err
   return { out: join(dir, "out"), err: join(dir, "err") };
 }
 
-/** How much of each is kept. */
-function capsOf({ config }: Engine): Caps {
+/** How much of an output is kept. */
+export function capsOf({ config }: Engine): Caps {
   return { head: Math.round(config.run.log_head_mb * MIB), tail: Math.round(config.run.log_tail_mb * MIB) };
 }
 
@@ -101,18 +102,15 @@ export class Transcript {
     this.#lines.finish((line) => this.#takeLine(line, this.#position));
   }
 
-  /** Makes small what was read to its end. Where the disk is full, say, it stays as it is: it is only large. */
+  /** Makes small what was read to its end, where it can be done. */
   async shrink(): Promise<void> {
-    try {
-      await this.#err.shrink();
-      if (this.#mustKeepAll) return;
-      const to = this.#gap?.small ? this.#gap.to : lastGapEnd(this.#gap, writtenBytes(this.#path), this.#caps);
-      if (to === null) return;
+    await this.#err.shrink();
+    const to = this.#gap?.small ? this.#gap.to : lastGapEnd(this.#gap, writtenBytes(this.#path), this.#caps);
+    if (to === null || this.#mustKeepAll) return;
+    await unlessRefused(async () => {
       if (!this.#gap?.small) await this.#leaveOut(to, this.#position, false);
       await makeSmall(this.#path, { ...this.#gap!, to });
-    } catch (error) {
-      if (!isSystemError(error)) throw error;
-    }
+    });
   }
 
   async #readUpTo(end: number, signal?: AbortSignal): Promise<void> {
@@ -179,12 +177,8 @@ export class Transcript {
       ? isDue(this.#gap?.to ?? this.#caps.head, to, this.#caps)
       : isDue(this.#gap?.known ?? this.#caps.head, known, this.#caps);
     if (!isMuch) return;
-    try {
-      await this.#leaveOut(to, known, isInside);
-    } catch (error) {
-      if (!isSystemError(error)) throw error;
-      this.#mustKeepAll = true;
-    }
+    const isDone = await unlessRefused(() => this.#leaveOut(to, known, isInside));
+    if (!isDone) this.#mustKeepAll = true;
   }
 
   /** Writes down what is known up to a place, then lets go of what lies before `to`, where that can be done. */
@@ -212,10 +206,6 @@ export class Transcript {
     appendFileSync(path, text);
     return before + Buffer.byteLength(text);
   }
-}
-
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && "code" in error;
 }
 
 /** Whether a turn is over after an event; null where it says nothing about it. An empty result opens a resume after a kill. */

@@ -167,7 +167,7 @@ async function copyAround(path: string, temporary: string, gap: Gap, line: Buffe
   }
 }
 
-/** Keeps a file within its caps of which nobody needs the middle. */
+/** Keeps a file within its caps of which nobody needs the middle. Where that cannot be done, on a full disk, say, it is only large. */
 export class CappedFile {
   readonly #path: string;
   readonly #caps: Caps;
@@ -182,20 +182,35 @@ export class CappedFile {
   async cut(): Promise<void> {
     if (!this.#canPunch) return;
     const gap = readGap(this.#path);
-    const to = writtenBytes(this.#path) - this.#caps.tail;
     const before = gap?.to ?? this.#caps.head;
-    if (isDue(before, to, this.#caps)) this.#canPunch = await makeGap(this.#path, before, this.#gapTo(gap, to));
+    const to = writtenBytes(this.#path) - this.#caps.tail;
+    if (gap?.small || !isDue(before, to, this.#caps)) return;
+    this.#canPunch = false;
+    await unlessRefused(async () => {
+      this.#canPunch = await makeGap(this.#path, before, this.#gapTo(gap, to));
+    });
   }
 
   /** Once it is complete. */
   async shrink(): Promise<void> {
     const gap = readGap(this.#path);
     const to = gap?.small ? gap.to : lastGapEnd(gap, writtenBytes(this.#path), this.#caps);
-    if (to !== null) await makeSmall(this.#path, this.#gapTo(gap, to));
+    if (to !== null) await unlessRefused(() => makeSmall(this.#path, this.#gapTo(gap, to)));
   }
 
   #gapTo(gap: Gap | null, to: number): Gap {
     return { from: gap?.from ?? this.#caps.head, to, known: to, kept: 0, isInside: true, small: null };
+  }
+}
+
+/** Does what the system may refuse: no room, no right, no such device. True when it was done. */
+export async function unlessRefused(act: () => Promise<void>): Promise<boolean> {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return false;
+    throw error;
   }
 }
 
