@@ -4,11 +4,11 @@ set -eu
 cd "$(dirname "$0")/.."
 
 missing=""
-for tool in git tmux unshare; do
+for tool in git tmux unshare script; do
   command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 if [ -n "$missing" ]; then
-  packages=$(echo "$missing" | sed 's/unshare/util-linux/')
+  packages=$(echo "$missing" | sed "s/unshare/util-linux/; s/script/bsdutils/")
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     apt-get update -qq && apt-get install -y -qq $packages
   else
@@ -26,5 +26,5 @@ case "$(node --version)" in
 esac
 
 node scripts/build.ts
-node scripts/fetch-claude.ts
+node scripts/fetch-agents.ts
 exec vitest run "$@"

@@ -3,17 +3,86 @@ import type { ModelUsage, Tokens, Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Prices } from "../core/prices.ts";
 
+/** One kind of agent: the whole of what its file has to bring. `registry.ts` lists them; docs/guide/agents.md shows how one is written. */
+export type Adapter = {
+  about: About;
+  make(setup: Setup): Agent;
+};
+
+/** What an adapter is given to make an agent of. */
+export type Setup = {
+  /** The name it is configured under: `[agent.NAME]`. */
+  name: string;
+  /** The program and its first arguments; empty where nothing is configured. */
+  command: readonly string[];
+  /** Our own environment. What the agent gets of it, `variables` says. */
+  env: NodeJS.ProcessEnv;
+  /** How owt calls itself. */
+  owtCommand: readonly string[];
+  /** The repository's folder for what an adapter keeps; whoever writes there makes it. */
+  stateDir: string;
+};
+
+/** What holds for a kind of agent whatever it is told to do. */
+export type About = {
+  /** The line that installs the program; null for a program of the user's own. */
+  install: string | null;
+  /** What makes the program print its version; null where that is not known. */
+  versionArgs: readonly string[] | null;
+  /** Versions that are known to make trouble. */
+  unsound: readonly Unsound[];
+  capabilities: readonly Capability[];
+  /** Variables of the user's that reach it beside those that every command gets: its login and its settings, never those of a session
+   *  that surrounds us. A * at the end stands for any rest. */
+  variables: readonly string[];
+  /** Permission modes that let it do more than change its worktree: where a repository asks for one, the user must approve. */
+  wideModes: readonly string[];
+  /** Files below a worktree in which it keeps what is a person's own; they are never committed by us. */
+  ownFiles: readonly string[];
+};
+
+/** What an adapter can do, as `owt doctor` tells it. */
+export type Capability =
+  /** It commits by itself; the leftovers of others are committed by us. */
+  | "commit"
+  /** A later turn remembers the earlier ones. */
+  | "resume"
+  /** The conversation's id is chosen by us; others tell theirs, with the event `session`. */
+  | "preset-id"
+  | "cost"
+  | "tokens"
+  /** Tells when a usage limit ends. */
+  | "rate-reset"
+  /** Caps of its own on money and on turns, told apart from other ends. */
+  | "budget"
+  | "max-turns"
+  | "questions"
+  /** Names the tool that it was not allowed to use. */
+  | "permissions";
+
+/** Versions that are not to be relied upon: from `from` on (or any), below `below` (or all later). */
+export type Unsound = {
+  from?: string;
+  below?: string;
+  reason: string;
+  /** When this was found, YYYY-MM-DD. */ since: string;
+};
+
+/** Whether the program can prove who it works for. Never holds the secret. */
+export type Login = { state: "found" | "missing" | "unknown" | "not-needed"; detail: string; hint?: string };
+
 /** What an adapter needs to know to start a turn. */
 export type Turn = {
   prompt: string;
-  /** The conversation's id, chosen by us. */
+  /** The conversation's id: chosen by us, or the one that the agent told. */
   session: string;
   /** True when the conversation exists and this turn goes on with it. */
   resume: boolean;
   model: string | null;
   /** The most tokens of one answer; null leaves it to the agent. */
   maxTokens: number | null;
-  permissionMode: string;
+  /** The agent's own word; null leaves the choice to the adapter. */
+  permissionMode: string | null;
   allowedTools: string[];
   /** Further arguments of the program. */
   extraArgs: string[];
@@ -34,7 +103,7 @@ export type AgentEvent =
   | { kind: "error"; text: string; status: number | null; type: string | null }
   /** It waits and will ask its API again; `because` is what the turn would have ended with. */
   | { kind: "retrying"; because: Outcome; text: string }
-  /** The conversation's real id, where the agent gave it another one. */
+  /** The conversation's real id. It is kept, and the next turn resumes it. */
   | { kind: "session"; id: string }
   /** The model has spoken. */
   | { kind: "answer"; answer: Answer }
@@ -69,6 +138,8 @@ export type AgentResult = {
 
 /** Everything an outcome is judged from. */
 export type Evidence = {
+  /** The id of the conversation as the agent told it; null when it told none. */
+  session: string | null;
   /** Exit code of the program; null when it left none. */
   exitCode: number | null;
   results: AgentResult[];
@@ -102,11 +173,12 @@ export type CountedTurn = {
 
 export interface Agent {
   readonly name: string;
-  /** Whether a later turn remembers the earlier ones; if not, follow-up prompts repeat the task. */
-  readonly remembers: boolean;
+  readonly about: About;
   /** What has to be said of its figures before a budget relies on them; null: they can be relied on. */
   readonly doubtsAboutCost: string | null;
-  /** Whether this conversation can be resumed, for an agent that remembers. */
+  /** Looks where the program would look, in the environment that it gets. */
+  login(env: NodeJS.ProcessEnv): Login;
+  /** Whether this conversation can be resumed; if not, follow-up prompts repeat the task. */
   hasConversation(session: string): boolean;
   invoke(turn: Turn): Invocation;
   /** Reads one line of output; what it does not know is no event. Never throws. */
@@ -117,8 +189,13 @@ export interface Agent {
 
 /** The program that an agent starts. */
 export function programOf(agent: Agent): string {
+  return invokeNothing(agent).file;
+}
+
+/** How an agent would be started for no task at all: its program and the environment it sets. */
+export function invokeNothing(agent: Agent): Invocation {
   const nothing = { prompt: "", session: "", resume: false, model: null, maxTokens: null, budgetUsd: null };
-  return agent.invoke({ ...nothing, permissionMode: "", allowedTools: [], extraArgs: [] }).file;
+  return agent.invoke({ ...nothing, permissionMode: null, allowedTools: [], extraArgs: [] });
 }
 
 /** The line that ends a turn with a question. Our prompt defines it, so that a question is never guessed from prose. */
@@ -137,6 +214,9 @@ const MARKED_LINE = new RegExp(`^[\\s>*_\`#-]*${QUESTION_MARKER}`, "gm");
 export function gather(evidence: Evidence, event: AgentEvent): void {
   evidence.retrying = event.kind === "retrying" ? event.because : null;
   switch (event.kind) {
+    case "session":
+      evidence.session = event.id;
+      return;
     case "said":
       evidence.lastSaid = event.text;
       return;
@@ -156,8 +236,8 @@ export function gather(evidence: Evidence, event: AgentEvent): void {
     case "tool":
     case "tool-result":
     case "retrying":
-    case "session":
     case "answer":
+
     case "used":
       return;
     default: {
@@ -169,6 +249,7 @@ export function gather(evidence: Evidence, event: AgentEvent): void {
 
 export function noEvidence(): Evidence {
   return {
+    session: null,
     exitCode: null,
     results: [],
     denials: [],

@@ -6,7 +6,8 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { addUsages, NO_TOKENS, type Tokens, type Usage } from "../core/cost.ts";
 import { priceAnswer, SHIPPED_PRICES } from "../core/prices.ts";
-import { claudeAgent } from "./claude.ts";
+import { testSetup } from "../../test/rig/agent-setup.ts";
+import { claude } from "./claude.ts";
 
 const RUNS = { numRuns: 10_000 };
 const SESSION = "11111111-2222-4333-8444-555555555555";
@@ -27,7 +28,7 @@ afterAll(() => rmSync(config, { recursive: true, force: true }));
 type Row = Record<string, unknown>;
 
 function booksOf(stream: Row[], rows: { own?: Row[]; sub?: Row[] }, isOver = true): Usage {
-  const agent = claudeAgent({ name: "claude", command: ["claude"], configDir: config });
+  const agent = claude.make(testSetup("claude", [], { CLAUDE_CONFIG_DIR: config }));
   put(record, lines(rows.own ?? []));
   put(subagent, lines(rows.sub ?? []));
   const books = agent.openBooks({ session: SESSION, since: SINCE, prices: SHIPPED_PRICES });

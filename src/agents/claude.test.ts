@@ -1,15 +1,16 @@
 /** Transcripts as Claude Code writes them (2.1.329; where it says so, 2.1.197), cut to what counts. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { addUsages, type ModelUsage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { testSetup } from "../../test/rig/agent-setup.ts";
 import { type AgentEvent, type Evidence, gather, noEvidence, type Turn } from "./agent.ts";
 import { usageOf } from "./books.ts";
-import { claudeAgent } from "./claude.ts";
+import { claude as adapter } from "./claude.ts";
 
-const claude = claudeAgent({ name: "claude", command: ["claude"] });
+const claude = adapter.make(testSetup("claude", ["claude"]));
 
 type Line = Record<string, unknown>;
 
@@ -475,7 +476,7 @@ describe("the command line", () => {
   });
 
   test("without tools there is no empty list, and own arguments stand before the list that takes them all", () => {
-    const own = claudeAgent({ name: "mine", command: ["npx", "claude"] });
+    const own = adapter.make(testSetup("mine", ["npx", "claude"]));
     const { file, args, env } = own.invoke({ ...turn, extraArgs: ["--mcp-config", "x.json"], maxTokens: 4_000 });
     expect(env["CLAUDE_CODE_MAX_OUTPUT_TOKENS"]).toBe("4000");
     expect([file, args[0]]).toEqual(["npx", "claude"]);
@@ -505,10 +506,59 @@ describe("the command line", () => {
 test("a conversation exists once its transcript does, in whatever folder it was held", () => {
   const configDir = mkdtempSync(join(tmpdir(), "owt-claude-"));
   onTestFinished(() => rmSync(configDir, { recursive: true, force: true }));
-  const agent = claudeAgent({ name: "claude", command: ["claude"], configDir });
+  const agent = adapter.make(testSetup("claude", [], { CLAUDE_CONFIG_DIR: configDir }));
   expect(agent.hasConversation("s1")).toBe(false);
   mkdirSync(join(configDir, "projects", "-w-other"), { recursive: true });
   mkdirSync(join(configDir, "projects", "-w-repo"));
   writeFileSync(join(configDir, "projects", "-w-repo", "s1.jsonl"), "{}\n");
   expect([agent.hasConversation("s1"), agent.hasConversation("s")]).toEqual([true, false]);
+});
+
+test("a relative folder of Claude's own means the user's, not one in the worktree", () => {
+  const agent = adapter.make(testSetup("claude", [], { CLAUDE_CONFIG_DIR: "mine" }));
+  const turn = { prompt: "", session: "s", resume: false, model: null, maxTokens: null, budgetUsd: null };
+  const { env } = agent.invoke({ ...turn, permissionMode: null, allowedTools: [], extraArgs: [] });
+  expect(env["CLAUDE_CONFIG_DIR"]).toBe(resolve("mine"));
+});
+
+describe("its login", () => {
+  const home = () => {
+    const dir = mkdtempSync(join(tmpdir(), "owt-home-"));
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    mkdirSync(join(dir, ".claude"));
+    return dir;
+  };
+  const put = (dir: string, name: string, content: object) => writeFileSync(join(dir, name), JSON.stringify(content));
+
+  test.each([
+    [{ ANTHROPIC_API_KEY: "secret" }, "found", "the variable ANTHROPIC_API_KEY"],
+    [{ CLAUDE_CODE_OAUTH_TOKEN: "secret" }, "found", "the variable CLAUDE_CODE_OAUTH_TOKEN"],
+    [{ ANTHROPIC_AUTH_TOKEN: "secret", ANTHROPIC_API_KEY: "secret" }, "found", "the variable ANTHROPIC_AUTH_TOKEN"],
+    [{ CLAUDE_CODE_USE_BEDROCK: "1" }, "unknown", "by the cloud (CLAUDE_CODE_USE_BEDROCK)"],
+  ])("with %j is %s: %s", (env, state, detail) => {
+    expect(claude.login({ HOME: home(), ...env })).toMatchObject({ state, detail });
+  });
+
+  test.each<[string, object, string]>([
+    ["by /login", { claudeAiOauth: { accessToken: "secret" } }, ".claude/.credentials.json"],
+    ["by a helper", { apiKeyHelper: "get-key" }, ".claude/settings.json"],
+    ["in the settings' own environment", { env: { ANTHROPIC_API_KEY: "secret" } }, ".claude/settings.json"],
+    ["by the console", { primaryApiKey: "secret" }, ".claude.json"],
+  ])("%s is found, and not shown", (_, content, file) => {
+    const dir = home();
+    put(dir, file, content);
+    expect(claude.login({ HOME: dir })).toEqual({ state: "found", detail: join(dir, file) });
+  });
+
+  test.runIf(process.platform === "linux")("that ended, that is damaged or that is not there is missing", () => {
+    const dir = home();
+    expect(claude.login({ HOME: dir })).toMatchObject({
+      state: "missing",
+      hint: expect.stringMatching(/\/login/) as string,
+    });
+    put(dir, ".claude/.credentials.json", { claudeAiOauth: { accessToken: "", refreshToken: "" } });
+    expect(claude.login({ HOME: dir }).state).toBe("missing");
+    writeFileSync(join(dir, ".claude/.credentials.json"), "{");
+    expect(claude.login({ HOME: dir }).state).toBe("missing");
+  });
 });

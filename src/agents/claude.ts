@@ -2,33 +2,95 @@
  *  Exit code and `subtype` mislead (an API error ends with subtype "success"); the outcome comes from
  *  is_error, api_error_status, terminal_reason, permission_denials, rate_limit_event and git. Measured on 2.1.197 and 2.1.329. */
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { ModelUsage, Tokens } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { modelName } from "../core/prices.ts";
 import { lastLines } from "../lib/tail.ts";
-import type { Agent, AgentEvent, AgentResult, Evidence, Invocation, Turn } from "./agent.ts";
+import type { About, Adapter, AgentEvent, AgentResult, Evidence, Invocation, Login, Setup, Turn } from "./agent.ts";
 import { findRecords, openClaudeBooks, parseAnswer } from "./claude-books.ts";
 import { questionIn } from "./agent.ts";
-import { amount, list, number, parseJson, record, type Json, text } from "./json.ts";
+import { amount, list, number, parseJson, readJson, record, type Json, text } from "./json.ts";
 
-export type ClaudeSettings = { name: string; command: string[]; configDir?: string };
+const ABOUT: About = {
+  install: "npm install -g @anthropic-ai/claude-code",
+  versionArgs: ["--version"],
+  unsound: [
+    {
+      below: "2.1.197",
+      reason: "older than every version that was tried: its events may have other shapes",
+      since: "2026-11-21",
+    },
+  ],
+  capabilities: [
+    "commit",
+    "resume",
+    "preset-id",
+    "cost",
+    "tokens",
+    "rate-reset",
+    "budget",
+    "max-turns",
+    "questions",
+    "permissions",
+  ],
+  // Of CLAUDE_CODE_* by name only: the others are how a surrounding session talks to its own children.
+  variables: [
+    "ANTHROPIC_*",
+    "CLAUDE_CONFIG_DIR",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
+    "CLAUDE_CODE_CLIENT_CERT",
+    "CLAUDE_CODE_CLIENT_KEY",
+    "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE",
+    "CLAUDE_CODE_USE_*",
+    "CLAUDE_CODE_SKIP_BEDROCK_AUTH",
+    "CLAUDE_CODE_SKIP_VERTEX_AUTH",
+    "AWS_*",
+    "GOOGLE_*",
+    "CLOUDSDK_*",
+    "CLOUD_ML_*",
+    "VERTEX_*",
+    "CLAUDE_CODE_MAX_RETRIES",
+    "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
+    "CLAUDE_CODE_SUBAGENT_MODEL",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+    "DISABLE_TELEMETRY",
+    "DISABLE_ERROR_REPORTING",
+    "API_TIMEOUT_MS",
+    "MAX_THINKING_TOKENS",
+    "BASH_DEFAULT_TIMEOUT_MS",
+    "BASH_MAX_TIMEOUT_MS",
+  ],
+  wideModes: ["bypassPermissions", "auto"],
+  ownFiles: [".claude/settings.local.json"],
+};
 
-export function claudeAgent(settings: ClaudeSettings): Agent {
-  return {
-    name: settings.name,
-    remembers: true,
-    doubtsAboutCost: null,
-    hasConversation: (session) => findRecords(projectsDir(settings), session).length > 0,
-    invoke: (turn) => invoke(settings, turn),
-    parse: parseLine,
-    judge,
-    openBooks: (turn) => openClaudeBooks(projectsDir(settings), turn),
-  };
+export const claude: Adapter = {
+  about: ABOUT,
+  make: (setup) => {
+    const projects = join(configDir(setup.env), "projects");
+    return {
+      name: setup.name,
+      about: ABOUT,
+      doubtsAboutCost: null,
+      login: findLogin,
+      hasConversation: (session) => findRecords(projects, session).length > 0,
+      invoke: (turn) => invoke(setup, turn),
+      parse: parseLine,
+      judge,
+      openBooks: (turn) => openClaudeBooks(projects, turn),
+    };
+  },
+};
+
+/** Where Claude Code keeps everything; with the variable set, nothing is written to the home directory. */
+function configDir(env: NodeJS.ProcessEnv): string {
+  return env["CLAUDE_CONFIG_DIR"] ? resolve(env["CLAUDE_CONFIG_DIR"]) : join(env["HOME"] || homedir(), ".claude");
 }
 
-function invoke(settings: ClaudeSettings, turn: Turn): Invocation {
-  const [file, ...before] = settings.command;
+function invoke(setup: Setup, turn: Turn): Invocation {
+  const [file, ...before] = setup.command;
   const args = [
     ...before,
     "-p",
@@ -36,7 +98,8 @@ function invoke(settings: ClaudeSettings, turn: Turn): Invocation {
     "stream-json",
     "--verbose",
     "--permission-mode",
-    turn.permissionMode,
+    // Its own default may be `auto`, which needs a service of the vendor's.
+    turn.permissionMode ?? "acceptEdits",
     ...(turn.model ? ["--model", turn.model] : []),
     ...(turn.resume ? ["--resume", turn.session] : ["--session-id", turn.session]),
     // It keeps to it by the answer: what it spends since this start may pass it by the last one. Both versions know it.
@@ -52,6 +115,8 @@ function invoke(settings: ClaudeSettings, turn: Turn): Invocation {
       // A background task's end comes after the first `result`; unattended work wants one result, the last.
       CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: "1",
       DISABLE_AUTOUPDATER: "1",
+      // It works elsewhere than we do: a relative folder would be another, inside the worktree.
+      ...(setup.env["CLAUDE_CONFIG_DIR"] ? { CLAUDE_CONFIG_DIR: configDir(setup.env) } : {}),
       // A call of the model's for the title of a terminal that is not there; 2.1.197 makes it, and no record tells of it.
       CLAUDE_CODE_DISABLE_TERMINAL_TITLE: "1",
       ...(turn.maxTokens === null ? {} : { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(turn.maxTokens) }),
@@ -62,8 +127,33 @@ function invoke(settings: ClaudeSettings, turn: Turn): Invocation {
 
 const BUDGET_FLAG = "--max-budget-usd";
 
-function projectsDir(settings: ClaudeSettings): string {
-  return join(settings.configDir ?? join(homedir(), ".claude"), "projects");
+/** In the order in which Claude Code prefers them (2.1.329). */
+function findLogin(env: NodeJS.ProcessEnv): Login {
+  const cloud = ["BEDROCK", "VERTEX", "FOUNDRY"].find((name) => env[`CLAUDE_CODE_USE_${name}`]);
+  if (cloud !== undefined) return { state: "unknown", detail: `by the cloud (CLAUDE_CODE_USE_${cloud})` };
+  const variable = ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"].find((name) => env[name]);
+  if (variable !== undefined) return { state: "found", detail: `the variable ${variable}` };
+  const folder = configDir(env);
+  const settings = join(folder, "settings.json");
+  if (holdsLogin(readJson(settings))) return { state: "found", detail: settings };
+  const credentials = join(folder, ".credentials.json");
+  // A login that ended is left behind with empty tokens.
+  if (text(record(readJson(credentials)["claudeAiOauth"])["accessToken"]))
+    return { state: "found", detail: credentials };
+  const state = env["CLAUDE_CONFIG_DIR"] ? join(folder, ".claude.json") : `${folder}.json`;
+  if (text(readJson(state)["primaryApiKey"])) return { state: "found", detail: state };
+  const hint = "log in: claude, then /login; or set ANTHROPIC_API_KEY";
+  return process.platform === "darwin"
+    ? { state: "unknown", detail: "perhaps in the keychain, where only Claude Code looks", hint }
+    : { state: "missing", detail: `no variable, no ${credentials}`, hint };
+}
+
+function holdsLogin(settings: Json): boolean {
+  const env = record(settings["env"]);
+  return (
+    text(settings["apiKeyHelper"]) !== "" ||
+    ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY"].some((name) => text(env[name]))
+  );
 }
 
 function parseLine(line: string): AgentEvent[] {

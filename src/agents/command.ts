@@ -2,26 +2,39 @@
 import { NO_TOKENS } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { lastLines } from "../lib/tail.ts";
-import type { Agent, AgentEvent, Evidence } from "./agent.ts";
+import type { About, Adapter, AgentEvent, Evidence } from "./agent.ts";
 import { questionIn } from "./agent.ts";
 import { reportedBooks } from "./books.ts";
+import { claude } from "./claude.ts";
+import { codex } from "./codex.ts";
 import { amount, parseJson, text } from "./json.ts";
-
-export type CommandSettings = { name: string; command: string[] };
 
 /** A line with which a program may tell what it used since the line before: `OWT-USAGE: {"cost_usd": 0.25}`, or tokens of a model:
  *  `OWT-USAGE: {"model": "claude-opus-5-5", "input_tokens": 1200, "output_tokens": 60}`; `cache_read_tokens`, `cache_write_tokens`. */
 const USAGE_MARKER = "OWT-USAGE:";
 
-export function commandAgent(settings: CommandSettings): Agent {
-  return {
-    name: settings.name,
-    remembers: false,
-    doubtsAboutCost: `${settings.name} tells what it costs only where it prints ${USAGE_MARKER} lines`,
+const ABOUT: About = {
+  install: null,
+  versionArgs: null,
+  unsound: [],
+  capabilities: ["commit", "cost", "tokens", "questions"],
+  // Whose account the program works on is not known; what else it needs is named in `[environment] pass`.
+  variables: [...claude.about.variables, ...codex.about.variables],
+  wideModes: [],
+  ownFiles: [],
+};
+
+export const command: Adapter = {
+  about: ABOUT,
+  make: ({ name, command: words }) => ({
+    name,
+    about: ABOUT,
+    doubtsAboutCost: `${name} tells what it costs only where it prints ${USAGE_MARKER} lines`,
+    login: () => ({ state: "unknown", detail: "its own business" }),
     hasConversation: () => false,
     invoke: (turn) => ({
-      file: settings.command[0] ?? settings.name,
-      args: [...settings.command.slice(1), ...turn.extraArgs],
+      file: words[0] ?? name,
+      args: [...words.slice(1), ...turn.extraArgs],
       env: {
         OWT_SESSION: turn.session,
         ...(turn.model ? { OWT_MODEL: turn.model } : {}),
@@ -31,9 +44,9 @@ export function commandAgent(settings: CommandSettings): Agent {
     }),
     parse: parseLine,
     judge: judgeByExit,
-    openBooks: ({ prices }) => reportedBooks(prices, `${settings.name} does not say what it cost`),
-  };
-}
+    openBooks: ({ prices }) => reportedBooks(prices, `${name} does not say what it cost`),
+  }),
+};
 
 function parseLine(line: string): AgentEvent[] {
   if (line.startsWith(USAGE_MARKER)) return parseUsage(line.slice(USAGE_MARKER.length).trim());

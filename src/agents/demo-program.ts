@@ -1,10 +1,12 @@
 /** The program behind the demo agent. Started as `owt __demo-agent STATE_DIR SESSION start|resume` in a task's worktree.
  *  It keeps its conversation in STATE_DIR, so that a resume goes on where the last turn stopped. */
 import { spawn, spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { parseDuration } from "../lib/duration.ts";
+import { ensureFolder } from "../system/files.ts";
 import { type DemoScript, type Occasion, parseDemoScript, type Step } from "./demo-steps.ts";
 
 type Conversation = {
@@ -58,13 +60,24 @@ function begin(prompt: string): Conversation {
 
 /** A task without steps gets one file, written and committed. */
 function defaultScript(): DemoScript {
-  const name = taskKey().replaceAll(/[^A-Za-z0-9._-]+/g, "-");
+  const file = demoFile(taskKey());
   const start: Step[] = [
-    { verb: "write", args: [`demo/${name}.md`, `# ${taskKey()}\n\nWritten by the demo agent.\n`] },
-    { verb: "commit", args: [`${taskKey()}: write demo/${name}.md`] },
+    { verb: "write", args: [file, `# ${taskKey()}\n\nWritten by the demo agent.\n`] },
+    { verb: "commit", args: [`${taskKey()}: write ${file}`] },
   ];
   return { start, answer: [], repair: [], conflict: [] };
 }
+
+/** A file for each id, and no two for one: tasks side by side must not collide. Ids hold no `+`, so that `x/y` and `x-y` stay apart;
+ *  one that is too long for a file's name is told by its hash. */
+export function demoFile(id: string): string {
+  const name = id.replaceAll(/[^\p{L}\p{N}._-]/gu, (sign) => (sign === "/" ? "+" : encodeURIComponent(sign)));
+  const short = Buffer.byteLength(name) <= LONGEST_NAME;
+  return `demo/${short ? name : `${[...name].slice(0, 40).join("")}+${createHash("sha256").update(id).digest("hex").slice(0, 16)}`}.md`;
+}
+
+/** Bytes; file systems end at 255. */
+const LONGEST_NAME = 240;
 
 /** The follow-up prompts of owt begin with a heading that names the occasion. */
 function goOn(talk: Conversation, prompt: string): Conversation {
@@ -82,7 +95,7 @@ function readConversation(file: string): Conversation {
 }
 
 function saveConversation(file: string, talk: Conversation): void {
-  mkdirSync(dirname(file), { recursive: true });
+  ensureFolder(dirname(file));
   writeFileSync(`${file}.tmp`, JSON.stringify(talk));
   renameSync(`${file}.tmp`, file);
 }
@@ -167,7 +180,7 @@ function ending(verb: string, said: string): TurnEnd {
 }
 
 function put(path: string, write: () => void): void {
-  mkdirSync(dirname(path), { recursive: true });
+  ensureFolder(dirname(path));
   write();
   tell({ kind: "do", name: "write", detail: path });
 }

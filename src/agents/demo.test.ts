@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -6,7 +6,8 @@ import { addUsages } from "../core/cost.ts";
 import { SHIPPED_PRICES } from "../core/prices.ts";
 import { gather, noEvidence } from "./agent.ts";
 import { parseDemoScript, type Step } from "./demo-steps.ts";
-import { demoAgent } from "./demo.ts";
+import { demoFile } from "./demo-program.ts";
+import { demo } from "./demo.ts";
 
 const block = (...lines: string[]) => ["# A task", "", "```demo", ...lines, "```", "", "More text.", ""].join("\n");
 
@@ -104,7 +105,7 @@ describe("the demo agent", () => {
     onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
     return dir;
   };
-  const agent = demoAgent({ owtCommand: ["node", "owt.js"], stateDir: "/state" });
+  const agent = demo.make({ name: "demo", command: [], env: {}, owtCommand: ["node", "owt.js"], stateDir: "/state" });
 
   test("is owt itself, with the prompt by standard input", () => {
     const turn = {
@@ -118,15 +119,16 @@ describe("the demo agent", () => {
       allowedTools: [],
       budgetUsd: null,
     };
-    const args = ["owt.js", "__demo-agent", "/state", "s", "start"];
+    const args = ["owt.js", "__demo-agent", "/state/demo", "s", "start"];
     expect(agent.invoke(turn)).toEqual({ file: "node", args, env: {}, stdin: "Do it" });
     expect(agent.invoke({ ...turn, resume: true }).args.at(-1)).toBe("resume");
   });
 
   test("remembers what it wrote down", () => {
     const dir = stateDir();
-    const here = demoAgent({ owtCommand: ["owt"], stateDir: dir });
-    writeFileSync(join(dir, "s.json"), "{}");
+    const here = demo.make({ name: "demo", command: [], env: {}, owtCommand: ["owt"], stateDir: dir });
+    mkdirSync(join(dir, "demo"));
+    writeFileSync(join(dir, "demo", "s.json"), "{}");
     expect([here.hasConversation("s"), here.hasConversation("t")]).toEqual([true, false]);
   });
 
@@ -180,4 +182,16 @@ describe("the demo agent", () => {
     expect(used({ ...tokens, model: "claude-sonnet-5-5" })).toMatchObject({ usd: 2, basis: "list" });
     expect(used({ ...tokens, model: "new" }, costs[0]!)).toMatchObject({ usd: 0.25, isAtLeast: true, basis: "mixed" });
   });
+});
+
+test("each id has a file of its own, with a name that a file can have", () => {
+  expect(demoFile("shop/E01")).toBe("demo/shop+E01.md");
+  const ids = ["x/y", "x-y", "x.y", "x_y", "x/-y", "x", "x.md/y", "é", "e", "日本", "a b", "a+b", "a%2Bb", "a/b"];
+  const long = ["本".repeat(100), `${"本".repeat(99)}木`, "a".repeat(300)];
+  const files = [...ids, ...long].map(demoFile);
+  expect(new Set(files).size).toBe(files.length);
+  for (const file of files) {
+    expect(file).toMatch(/^demo\/[^/]+\.md$/);
+    expect(Buffer.byteLength(file)).toBeLessThan(256);
+  }
 });

@@ -4,27 +4,35 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ModelUsage, NO_TOKENS } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
-import type { Agent, AgentEvent, Evidence } from "./agent.ts";
+import type { About, Adapter, AgentEvent, Evidence, Setup } from "./agent.ts";
 import { reportedBooks } from "./books.ts";
 import { type Json, number, parseJson, text } from "./json.ts";
 
-export type DemoSettings = {
-  /** How owt calls itself. */ owtCommand: string[];
-  /** Where conversations are kept. */ stateDir: string;
+const ABOUT: About = {
+  install: null,
+  // It is owt itself.
+  versionArgs: null,
+  unsound: [],
+  capabilities: ["commit", "resume", "preset-id", "cost", "tokens", "rate-reset", "questions", "permissions"],
+  variables: [],
+  wideModes: [],
+  ownFiles: [],
 };
 
-export function demoAgent(settings: DemoSettings): Agent {
-  return {
-    name: "demo",
-    remembers: true,
+export const demo: Adapter = {
+  about: ABOUT,
+  make: (setup) => ({
+    name: setup.name,
+    about: ABOUT,
     doubtsAboutCost: null,
-    hasConversation: (session) => existsSync(join(settings.stateDir, `${session}.json`)),
+    login: () => ({ state: "not-needed", detail: "none is needed" }),
+    hasConversation: (session) => existsSync(join(conversations(setup), `${session}.json`)),
     invoke: (turn) => ({
-      file: settings.owtCommand[0]!,
+      file: setup.owtCommand[0]!,
       args: [
-        ...settings.owtCommand.slice(1),
+        ...setup.owtCommand.slice(1),
         "__demo-agent",
-        settings.stateDir,
+        conversations(setup),
         turn.session,
         turn.resume ? "resume" : "start",
       ],
@@ -34,7 +42,11 @@ export function demoAgent(settings: DemoSettings): Agent {
     parse: parseLine,
     judge,
     openBooks: ({ prices }) => reportedBooks(prices, null),
-  };
+  }),
+};
+
+function conversations(setup: Setup): string {
+  return join(setup.stateDir, "demo");
 }
 
 function parseLine(line: string): AgentEvent[] {

@@ -1,6 +1,16 @@
 /** Lenient reading of JSON that other programs write: what is not of the expected shape reads as empty. */
+import { readFileSync } from "node:fs";
 
 export type Json = Record<string, unknown>;
+
+/** The object in a file; empty when there is none that can be read. */
+export function readJson(path: string): Json {
+  try {
+    return record(JSON.parse(readFileSync(path, "utf8")));
+  } catch {
+    return {};
+  }
+}
 
 /** The object on a line, or null when the line is none. */
 export function parseJson(line: string): Json | null {

@@ -13,7 +13,7 @@ import { statusCommands } from "./commands/status.ts";
 import { steerCommands } from "./commands/steer.ts";
 import { taskCommands } from "./commands/task.ts";
 import type { Io } from "./io.ts";
-import { painter } from "./text.ts";
+import { painter, printable } from "./text.ts";
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
 const READ_ONLY = new Set(["plan", "status", "report", "logs", "inbox", "doctor", "list", "show", "render", "help"]);
@@ -81,9 +81,24 @@ function refuseInsideAttempt(io: Io, command: Command): void {
 
 /** For programs: the refusal in the envelope that the answer would have come in. People read it on standard error. */
 function answerError(io: Io, error: unknown): void {
-  if (!(error instanceof OwtError)) return;
-  const { code, message, hint = null, exitCode } = error;
+  const refusal = error instanceof CommanderError ? usageError(error) : error;
+  if (!(refusal instanceof OwtError)) return;
+  const { code, message, hint = null, exitCode } = refusal;
   io.stdout.write(`${JSON.stringify({ schema: 1, error: { code, message, hint, exit_code: exitCode } }, null, 2)}\n`);
+}
+
+/** What commander found wrong with the command line, in our shape; null for help and version, which are no errors. */
+function usageError(error: CommanderError): OwtError | null {
+  if (error.exitCode === 0) return null;
+  // A group without one of its commands: commander shows the help instead of saying anything.
+  if (error.code === "commander.help")
+    return new OwtError("usage", "a command is missing", { hint: "see: owt --help" });
+  const [message = "", ...more] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = more
+    .join(" ")
+    .trim()
+    .replace(/^\((.*)\)$/s, "$1");
+  return new OwtError("usage", message, { hint: suggestion || "see: owt --help" });
 }
 
 function report(io: Io, error: unknown): number {
@@ -95,8 +110,8 @@ function report(io: Io, error: unknown): number {
   if (error instanceof OwtError) {
     // What a person asked for with Ctrl-C is no failure.
     const mark = error.code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
-    io.stderr.write(`${mark} ${error.message}\n`);
-    if (error.hint) io.stderr.write(`  ${paint("dim", "↳")} ${error.hint}\n`);
+    io.stderr.write(`${mark} ${printable(error.message)}\n`);
+    if (error.hint) io.stderr.write(`  ${paint("dim", "↳")} ${printable(error.hint)}\n`);
     return error.exitCode;
   }
   io.stderr.write(

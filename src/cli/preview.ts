@@ -1,6 +1,7 @@
 /** The preview of a plan, as text and as data: order, what runs side by side, the critical path, what is done, what was ignored. */
 import { criticalPath, waves } from "../core/dag.ts";
 import type { PlannedTask, Problem } from "../core/plan.ts";
+import { byDispatch, startOrder } from "../core/schedule.ts";
 import type { Base } from "../engine/ingest.ts";
 import type { Work } from "../engine/work.ts";
 import { printable } from "./text.ts";
@@ -33,8 +34,11 @@ export type Preview = {
   target: string;
   builds_on: string | null;
   tasks: PreviewTask[];
-  /** Ids that could run side by side if there were agents enough; execution never waits for a wave. */
+  /** Ids that could run side by side if there were agents enough, in the order in which they get a free one; execution never waits for
+   *  a wave. */
   waves: string[][];
+  /** The order in which one agent at a time starts them. */
+  order: string[];
   critical_path: string[];
   max_parallel: number;
   ignored: { file: string; reason: string }[];
@@ -43,7 +47,9 @@ export type Preview = {
 
 export function previewOf(work: Work, base: Base, maxParallel: number): Preview {
   const nodes = work.chosen.map(({ spec, needs }) => ({ id: spec.id, needs }));
-  const steps = waves(nodes);
+  const starts = work.chosen.map(({ spec, needs }) => ({ ...spec, needs, weight: spec.estimatedTokens ?? 1 }));
+  const rank = new Map(byDispatch(starts).map((id, at) => [id, at]));
+  const steps = waves(nodes).map((ids) => ids.toSorted((a, b) => rank.get(a)! - rank.get(b)!));
   const waveOf = new Map(steps.flatMap((ids, index) => ids.map((id) => [id, index + 1] as const)));
   const weights = new Map(work.chosen.map(({ spec }) => [spec.id, spec.estimatedTokens ?? 1]));
   return {
@@ -53,6 +59,7 @@ export function previewOf(work: Work, base: Base, maxParallel: number): Preview 
     builds_on: base.buildsOn,
     tasks: work.all.map((spec) => previewTask(spec, work.done.get(spec.id), waveOf.get(spec.id))),
     waves: steps,
+    order: startOrder(starts),
     critical_path: criticalPath(nodes, (id) => weights.get(id) ?? 1).path,
     max_parallel: maxParallel,
     ignored: work.ignored,
@@ -92,40 +99,40 @@ export function renderPreview(preview: Preview): string {
     `${count(tasks.length, "task")} in ${preview.plan || "what was written down by hand"}: ${counts}; to land on ${preview.target}`,
   ];
   if (preview.builds_on) lines.push(`builds on ${preview.builds_on}, which has not landed yet`);
-  preview.waves.forEach((ids, index) => lines.push(...renderWave(preview, ids, index)));
+  if (preview.max_parallel === 1 && preview.order.length > 1)
+    lines.push("", "one after the other, in this order", ...preview.order.map((id) => renderTask(preview, id)));
+  else preview.waves.forEach((ids, index) => lines.push(...renderWave(preview, ids, index)));
   if (preview.critical_path.length > 1) lines.push("", `critical path: ${preview.critical_path.join(" → ")}`);
   if (done.length > 0)
-    lines.push("", "done:", ...done.map((task) => `  ${task.id}  ${printable(task.title)}  (${task.why})`));
+    lines.push("", "done:", ...done.map((task) => `  ${task.id}  ${printable(`${task.title}  (${task.why})`)}`));
   if (preview.ignored.length > 0)
     lines.push(
       "",
       `not tasks (${preview.ignored.length}):`,
-      ...preview.ignored.map(({ file, reason }) => `  ${file}  ${reason}`),
+      ...preview.ignored.map(({ file, reason }) => printable(`  ${file}  ${reason}`)),
     );
   if (preview.warnings.length > 0)
     lines.push(
       "",
       "warnings:",
-      ...preview.warnings.map((each) => `  ${each.file}:${each.line} ${each.message} (${each.hint})`),
+      ...preview.warnings.map((each) => printable(`  ${each.file}:${each.line} ${each.message} (${each.hint})`)),
     );
   return `${lines.join("\n")}\n`;
 }
 
 function renderWave(preview: Preview, ids: string[], index: number): string[] {
   const side = ids.length > 1 ? `, ${Math.min(ids.length, preview.max_parallel)} side by side` : "";
-  return [
-    "",
-    `step ${index + 1}${side}`,
-    ...ids.map((id) => {
-      const task = preview.tasks.find((each) => each.id === id)!;
-      const marks = [
-        task.priority === "normal" ? "" : `${task.priority} priority`,
-        task.needs_review ? "needs review" : "",
-        task.needs.length > 0 ? `after ${task.needs.join(", ")}` : "",
-      ].filter(Boolean);
-      return `  ${id}  ${printable(task.title)}${marks.length > 0 ? `  (${marks.join(" · ")})` : ""}`;
-    }),
-  ];
+  return ["", `step ${index + 1}${side}`, ...ids.map((id) => renderTask(preview, id))];
+}
+
+function renderTask(preview: Preview, id: string): string {
+  const task = preview.tasks.find((each) => each.id === id)!;
+  const marks = [
+    task.priority === "normal" ? "" : `${task.priority} priority`,
+    task.needs_review ? "needs review" : "",
+    task.needs.length > 0 ? `after ${task.needs.join(", ")}` : "",
+  ].filter(Boolean);
+  return `  ${id}  ${printable(task.title)}${marks.length > 0 ? `  (${marks.join(" · ")})` : ""}`;
 }
 
 function leftOut(tasks: PreviewTask[]): string {

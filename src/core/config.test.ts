@@ -11,13 +11,13 @@ import {
 } from "./config.ts";
 
 function valuesOf(raw: unknown): ConfigValues {
-  const checked = checkConfig(raw);
+  const checked = checkConfig(raw, ["claude", "command"]);
   if ("problems" in checked) throw new Error(JSON.stringify(checked.problems));
   return checked.values;
 }
 
 function problemsOf(raw: unknown): ConfigProblem[] {
-  const checked = checkConfig(raw);
+  const checked = checkConfig(raw, ["claude", "command"]);
   return "problems" in checked ? checked.problems : [];
 }
 
@@ -100,7 +100,8 @@ test.each<[object, RegExp]>([
   [{ run: 5 }, /expected object/],
   [{ agent: { default: 1 } }, /expected string/],
   [{ agent: { model: "opus" } }, /expected object/],
-  [{ agent: { mine: { kind: "gpt" } } }, /"command"\|"claude"\|"demo"/],
+  [{ agent: { mine: { kind: 5 } } }, /expected string/],
+  [{ agent: { mine: { kind: "gpt" } } }, /there is no kind of agent gpt/],
 ])("%j is refused", (raw, says) => {
   expect(problemsOf(raw).map(({ message }) => message)).toEqual([expect.stringMatching(says) as string]);
 });

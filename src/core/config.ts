@@ -12,7 +12,7 @@ const commands = z.union([z.string(), z.array(z.string())], "expected a command 
 const count = z.int().min(1);
 
 const agentSettings = z.strictObject({
-  kind: z.enum(["command", "claude", "demo"]).optional(),
+  kind: z.string().optional(),
   command: commands.optional(),
   model: z.string().optional(),
   max_tokens: z.int().min(1).optional(),
@@ -159,10 +159,17 @@ export type Layer = { origin: "user" | "repository" | "environment" | "flag"; na
 
 export type ConfigProblem = { key: string; message: string; hint: string };
 
-/** Checks one layer's raw values. All problems at once, unknown keys with the nearest known ones. */
-export function checkConfig(raw: unknown): { values: ConfigValues } | { problems: ConfigProblem[] } {
+/** Checks one layer's raw values. All problems at once, unknown keys with the nearest known ones. `agentKinds` are those that there are;
+ *  without them any is taken. */
+export function checkConfig(
+  raw: unknown,
+  agentKinds?: readonly string[],
+): { values: ConfigValues } | { problems: ConfigProblem[] } {
   const result = FILE.safeParse(applyAliases(raw));
-  if (result.success) return { values: result.data };
+  if (result.success) {
+    const strangers = agentKinds ? findStrangers(result.data, agentKinds) : [];
+    return strangers.length > 0 ? { problems: strangers } : { values: result.data };
+  }
   const problems = result.error.issues.flatMap((issue) => toProblems(issue));
   return { problems: problems.map((problem) => ({ ...problem, key: asWritten(raw, problem.key) })) };
 }
@@ -184,6 +191,15 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
     }
   }
   return values;
+}
+
+function findStrangers({ agent }: ConfigValues, kinds: readonly string[]): ConfigProblem[] {
+  return Object.entries(agent?.named ?? {}).flatMap(([name, { kind }]) => {
+    if (kind === undefined || kinds.includes(kind)) return [];
+    const close = nearest(kind, kinds);
+    const hint = close.length > 0 ? `did you mean ${close.join(", ")}?` : `known: ${kinds.join(", ")}`;
+    return [{ key: `agent.${name}.kind`, message: `there is no kind of agent ${kind}`, hint }];
+  });
 }
 
 /** A single command or several, always as a list. */

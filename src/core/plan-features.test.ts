@@ -49,6 +49,7 @@ describe("the seed's lists", () => {
         content: "# Auth\n\nDo it.",
         context: "",
         source: { file: "config/feature_list.json", line: 8 },
+        lines: { agent: 8, branch: 8 },
         dependsOn: [],
         implied: [],
         priority: "normal",

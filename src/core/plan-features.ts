@@ -56,7 +56,7 @@ export function parseFeatureList(
   }
   if (root?.kind !== "map") {
     if (problems.length === 0) problems.push(notOurs(path, 1, root?.kind === "list" ? root.items : []));
-    return { problems, warnings };
+    return { problems, warnings, tasks: [] };
   }
   const fields: Fields = { file: path, line: root.line, entries: root.entries, problems, warnings };
   const { settings, context } = readSettings(fields, lookUp, refuseRepoPath);

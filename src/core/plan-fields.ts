@@ -39,7 +39,7 @@ export type TaskKeys = Pick<
   | "creates"
   | "uses"
   | "estimatedTokens"
-> & { needs: LocatedText[]; branchLine: number };
+> & { needs: LocatedText[]; branchLine: number; lines: { agent: number; branch: number } };
 
 /** The keys that both formats share. Unknown keys are left alone, but for those that people write for `depends_on`. */
 export function readTaskKeys(fields: Fields): TaskKeys {
@@ -50,13 +50,14 @@ export function readTaskKeys(fields: Fields): TaskKeys {
     priority: readPriority(fields),
     status: readStatus(fields),
     needsReview: readFlag(fields, "needs_review"),
-    verify: readTexts(fields, "verify").map(({ text }) => text),
-    touches: readTexts(fields, "touches").map(({ text }) => text),
+    verify: readWords(fields, "verify"),
+    touches: readWords(fields, "touches"),
     agent: readProgramWord(fields, "agent"),
     model: readProgramWord(fields, "model"),
     choices: readChoices(fields),
     branch: branch?.text ?? null,
     branchLine: branch?.line ?? fields.line,
+    lines: { agent: valueOf(fields, "agent")?.line ?? fields.line, branch: branch?.line ?? fields.line },
     tags: readTexts(fields, "tags").map(({ text }) => text),
     creates: readTexts(fields, "creates").map(({ text }) => text),
     uses: readTexts(fields, "uses").map(({ text }) => text),
@@ -73,14 +74,21 @@ export function readText(fields: Fields, key: string): LocatedText | null {
   return text === null || text === "" ? null : { text, line: value.line };
 }
 
-/** A list of texts; a single text is a list of one. Empty entries are a problem. */
-export function readTexts(fields: Fields, key: string): LocatedText[] {
+/** Texts of which none can be meant as a number: commands, paths. */
+function readWords(fields: Fields, key: string): string[] {
+  return readTexts(fields, key, false).map(({ text }) => text);
+}
+
+/** A list of texts; a single text is a list of one. Empty entries are a problem. Numbers are taken as they were written, unless told
+ *  otherwise. */
+export function readTexts(fields: Fields, key: string, numbers = true): LocatedText[] {
   const value = valueOf(fields, key);
   if (value === undefined) return [];
   if (value.kind === "scalar" && value.source.trim() === "") return [];
   const items = value.kind === "list" ? value.items : [value];
   return items.flatMap((item): LocatedText[] => {
-    const text = textOf(item);
+    const isNumber = item.kind === "scalar" && typeof item.value === "number";
+    const text = isNumber && !numbers ? null : textOf(item);
     if (text !== null && text !== "") return [{ text, line: item.line }];
     addProblem(
       fields,
@@ -183,14 +191,10 @@ function readStatus(fields: Fields): PlannedTask["status"] {
 }
 
 const PRIORITY_WORDS: Record<string, Priority> = {
-  critical: "high",
-  urgent: "high",
-  highest: "high",
   high: "high",
   medium: "normal",
   normal: "normal",
   low: "low",
-  lowest: "low",
 };
 
 function readPriority(fields: Fields): Priority {
@@ -201,13 +205,14 @@ function readPriority(fields: Fields): Priority {
   const rank = /^p?(\d+)$/.exec(word)?.[1];
   if (rank !== undefined) return Number(rank) <= 1 ? "high" : Number(rank) === 2 ? "normal" : "low";
   const known = ownValue(PRIORITY_WORDS, word);
-  if (known === undefined) reportWord(fields, priority, "priority", ["high", "normal", "low"]);
+  if (known === undefined) reportWord(fields, priority, "priority", ["high", "normal", "medium", "low"]);
   return known ?? "normal";
 }
 
 function reportWord(fields: Fields, word: LocatedText, key: string, allowed: readonly string[]): void {
   const near = nearest(word.text, allowed, 1);
-  const hint = near.length > 0 ? `did you mean ${near.join("")}?` : `use ${allowed.join(", ")}`;
+  const known = `known: ${allowed.join(", ")}`;
+  const hint = near.length > 0 ? `did you mean ${near.join("")}? ${known}` : known;
   addProblem(fields, word.line, `unknown-${key}`, `${key} ${JSON.stringify(word.text)} is not known`, hint);
 }
 

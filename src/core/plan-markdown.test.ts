@@ -247,6 +247,7 @@ describe("front matter", () => {
       content: "# Epic 05: Input Validators\n\nCheck input.",
       context: "",
       source: { file: "docs/plans/billing/epic-05-x.md", line: 1 },
+      lines: { agent: 10, branch: 12 },
       dependsOn: [],
       implied: [],
       priority: "high",
@@ -313,6 +314,10 @@ describe("front matter", () => {
     ["status: compelte", 2, "did you mean complete?"],
     ["module: m\npriority: hihg", 3, "did you mean high?"],
     ["needs_review: maybe", 2, "true"],
+    ["status: done\npriority: urgent", 3, "known: high, normal, medium, low"],
+    ["verify: 3", 2, "list of texts"],
+    ["verify:\n  - npm test\n  - 3", 4, "list of texts"],
+    ["touches: 5", 2, "list of texts"],
     ["verify: { run: npm test }", 2, "list of texts"],
     ["verify:\n  - npm test\n  - [a]", 4, "list of texts"],
     ["depends_on: { a: b }", 2, "list of texts"],
@@ -332,6 +337,11 @@ describe("front matter", () => {
     const [problem] = problemsOf(parse({ "m/epic-1-x.md": withKeys(keys) }));
     expect(problem).toMatchObject({ file: "docs/plans/m/epic-1-x.md", line });
     expect(problem!.hint).toContain(hint);
+  });
+
+  test("a number where a name may stand is a text, and so is one in quotes", () => {
+    const read = task({ "m/epic-1-x.md": withKeys('branch: 7\nverify: "3"\ntouches: ["5"]') });
+    expect(read).toMatchObject({ branch: "7", verify: ["3"], touches: ["5"] });
   });
 
   test("a language other than YAML is refused, never executed", () => {

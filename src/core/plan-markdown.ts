@@ -15,10 +15,14 @@ export type PlanFile = { path: string; text: string };
 
 /** Reads a folder of plan files; `files` are the markdown files in and below it. Each folder that holds epic files
  *  is a module: `folder` itself (named after it), and its direct subfolders. READMEs become the context of their module's tasks; anything
- *  else is named in `ignored`. A task waits for the highest existing number before it in its module and sequence. */
-export function parseMarkdownPlan(folder: string, files: readonly PlanFile[]): PlanResult {
+ *  else is named in `ignored`, before it those that `others` names already. A task waits for the highest existing number before it in its module and sequence. */
+export function parseMarkdownPlan(
+  folder: string,
+  files: readonly PlanFile[],
+  others: Plan["ignored"] = [],
+): PlanResult {
   const path = folder.replace(/(?<=.)\/+$/, "");
-  const reading = newReading();
+  const reading = { ...newReading(), ignored: [...others] };
   const readmes = new Map<string, string>();
   const drafts: Draft[] = [];
   for (const file of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {

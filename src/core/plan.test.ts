@@ -50,6 +50,19 @@ test("a sound plan keeps its order; a dependency named twice counts once, and no
   ]);
 });
 
+test("a cycle through the second of two tasks with one id is told along with the id, at its own line", () => {
+  const result = checkPlan(
+    draft(task("a"), task("b", ["a"]), task("a", ["c", "b"], { source: { file: "z.json", line: 3 } }), task("c")),
+  );
+  if ("plan" in result) throw new Error("no problems");
+  expect(result.problems.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+    expect.stringContaining("duplicate-id: a is defined twice"),
+    expect.stringContaining("cycle: tasks wait for each other: a → b → a"),
+  ]);
+  expect(result.problems.find(({ code }) => code === "cycle")).toMatchObject({ file: "z.json", line: 11 });
+  expect(result.tasks.map(({ id }) => id)).toEqual(["a", "b", "a", "c"]);
+});
+
 test("every cycle is told once, with its way and the line of a dependency in it", () => {
   const result = checkPlan(
     draft(

@@ -44,6 +44,8 @@ export type PlannedTask = {
   estimatedTokens: number | null;
   /** First paragraph. */
   description: string;
+  /** Where keys stand that can only be checked where the plan is to run; a task that comes from no file has none. */
+  lines?: { agent: number; branch: number };
 };
 
 /** Something in a plan that a person has to look at. `line` counts from 1; `file` is a path from the repository's root. */
@@ -78,7 +80,15 @@ export type Plan = {
 };
 
 /** A plan that can run, or everything that keeps it from running. */
-export type PlanResult = { plan: Plan } | { problems: Problem[]; /** Those found until then. */ warnings: Problem[] };
+export type PlanResult =
+  | { plan: Plan }
+  | {
+      problems: Problem[];
+      /** Those found until then. */
+      warnings: Problem[];
+      /** Those that could be read all the same: what else is wrong with them can be told along. */
+      tasks: PlannedTask[];
+    };
 
 /** A task with the lines that its graph problems are reported at. */
 export type DraftTask = {
@@ -104,8 +114,9 @@ export function checkPlan(draft: PlanDraft, found: readonly Problem[] = []): Pla
   // Where parsing found problems, "no tasks" would only be their echo.
   if (tasks.length === 0 && problems.length === 0) problems.push(emptyProblem(draft));
   const warnings = draft.warnings.toSorted(byPlace);
-  if (problems.length > 0) return { problems: problems.toSorted(byPlace), warnings };
-  return { plan: { ...rest, warnings, tasks: tasks.map(({ task }) => withoutRepeats(task)) } };
+  const read = tasks.map(({ task }) => withoutRepeats(task));
+  if (problems.length > 0) return { problems: problems.toSorted(byPlace), warnings, tasks: read };
+  return { plan: { ...rest, warnings, tasks: read } };
 }
 
 function withoutRepeats(task: PlannedTask): PlannedTask {
@@ -158,16 +169,17 @@ function dependencyProblems(tasks: readonly DraftTask[]): Problem[] {
 }
 
 function cycleProblems(tasks: readonly DraftTask[]): Problem[] {
-  const drafts = new Map<string, DraftTask>();
-  for (const draft of tasks) if (!drafts.has(draft.task.id)) drafts.set(draft.task.id, draft);
-  const nodes = [...drafts.values()].map(({ task }) => ({
-    id: task.id,
+  // Two tasks of one id count as one that needs what both need: the cycle is told along with the id, not in the next round.
+  const drafts = Map.groupBy(tasks, ({ task }) => task.id);
+  const nodes = [...drafts].map(([id, same]) => ({
+    id,
     // A task that depends on itself has been reported as that.
-    needs: [...task.dependsOn, ...task.implied].filter((need) => need !== task.id),
+    needs: same.flatMap(({ task }) => [...task.dependsOn, ...task.implied]).filter((need) => need !== id),
   }));
   return cyclesIn(nodes).map((cycle) => {
     const named = namedEdge(cycle, drafts);
-    const implied = cycle.slice(0, -1).find((id, at) => !drafts.get(id)!.task.dependsOn.includes(cycle[at + 1]!));
+    const isNamed = (id: string, need: string) => drafts.get(id)!.some(({ task }) => task.dependsOn.includes(need));
+    const implied = cycle.slice(0, -1).find((id, at) => !isNamed(id, cycle[at + 1]!));
     return {
       ...named,
       code: "cycle",
@@ -181,13 +193,17 @@ function cycleProblems(tasks: readonly DraftTask[]): Problem[] {
 }
 
 /** Where a person can break the cycle: its first dependency that stands in a file. (Implied ones alone never close a cycle.) */
-function namedEdge(cycle: readonly string[], drafts: ReadonlyMap<string, DraftTask>): { file: string; line: number } {
+function namedEdge(
+  cycle: readonly string[],
+  drafts: ReadonlyMap<string, readonly DraftTask[]>,
+): { file: string; line: number } {
   for (const [at, id] of cycle.slice(0, -1).entries()) {
-    const draft = drafts.get(id)!;
-    const entry = draft.task.dependsOn.indexOf(cycle[at + 1]!);
-    if (entry >= 0) return { file: draft.task.source.file, line: needLine(draft, entry) };
+    for (const draft of drafts.get(id)!) {
+      const entry = draft.task.dependsOn.indexOf(cycle[at + 1]!);
+      if (entry >= 0) return { file: draft.task.source.file, line: needLine(draft, entry) };
+    }
   }
-  return { ...drafts.get(cycle[0]!)!.task.source };
+  return { ...drafts.get(cycle[0]!)![0]!.task.source };
 }
 
 function branchProblems(tasks: readonly DraftTask[]): Problem[] {

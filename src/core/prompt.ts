@@ -3,9 +3,9 @@
 import { OwtError } from "./errors.ts";
 import type { PlannedTask } from "./plan.ts";
 import type { NextStart } from "./task.ts";
-import type { Shape } from "./template-check.ts";
-import type { Template, TemplateProblem, Value } from "./template-nodes.ts";
-import { checkTemplate, parseTemplate, renderTemplate } from "./template.ts";
+import type { Shape } from "./template/check.ts";
+import type { Template, TemplateProblem, Value } from "./template/nodes.ts";
+import { checkTemplate, parseTemplate, renderTemplate } from "./template/template.ts";
 
 export type PromptContext = {
   spec: PlannedTask;

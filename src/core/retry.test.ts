@@ -34,6 +34,11 @@ test("an agent that failed starts anew", () => {
   expect(nextAfter({ kind: "failed", reason: "exit 1" }, { kind: "resume", from: 3 })).toEqual({ kind: "fresh" });
 });
 
+test("a check that printed nothing leaves no empty line in the reason", () => {
+  const outcome: Outcome = { kind: "verify_failed", command: "make", output: " \n" };
+  expect(decide(outcome)).toEqual({ do: "fail", reason: "verify failed: make" });
+});
+
 describe("each outcome has its consequence", () => {
   const resume = { kind: "resume", from: 7 };
   const again = { do: "again", countsAsFailure: true };

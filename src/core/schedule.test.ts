@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { decideStarts } from "./schedule.ts";
-import type { ReadyTask } from "./schedule.ts";
+import { byDispatch, decideStarts, startOrder } from "./schedule.ts";
+import type { PlannedStart, ReadyTask } from "./schedule.ts";
 
 const ready = (id: string, order: number, pathBelow = 1, priority: ReadyTask["priority"] = "normal"): ReadyTask => ({
   id,
@@ -58,4 +58,59 @@ test("the choice does not depend on the order of the input, leaves no place free
       }
     }),
   );
+});
+
+const planned = fc
+  .array(
+    fc.record({ needs: fc.array(fc.nat(19)), priority: fc.constantFrom("high", "normal", "low"), weight: fc.nat(9) }),
+    {
+      maxLength: 20,
+    },
+  )
+  .map((rows) =>
+    // Each needs earlier ones only: no cycle.
+    rows.map((row, at): PlannedStart => ({
+      ...row,
+      id: `t${at}`,
+      needs: [...row.needs.filter((need) => need < at).map((need) => `t${need}`), "elsewhere"],
+      priority: row.priority as PlannedStart["priority"],
+    })),
+  );
+
+test("one at a time, each start is the one that dispatch would choose among what is ready", () => {
+  fc.assert(
+    fc.property(planned, (tasks) => {
+      const rank = byDispatch(tasks);
+      const started = new Set<string>();
+      for (const id of startOrder(tasks)) {
+        const isReady = (task: PlannedStart) =>
+          !started.has(task.id) && task.needs.every((need) => need === "elsewhere" || started.has(need));
+        const ready = new Set(tasks.filter(isReady).map((task) => task.id));
+        expect(id).toBe(rank.find((each) => ready.has(each)));
+        started.add(id);
+      }
+      expect(started.size).toBe(tasks.length);
+    }),
+  );
+});
+
+test("the order of dispatch counts the way below a task, also through what is not ready yet", () => {
+  const task = (id: string, needs: string[], more: Partial<PlannedStart> = {}): PlannedStart => ({
+    id,
+    needs,
+    priority: "normal",
+    weight: 1,
+    ...more,
+  });
+  const tasks = [
+    task("single", []),
+    task("head", []),
+    task("tail", ["head"]),
+    task("last", ["tail"], { priority: "high" }),
+    task("urgent", [], { priority: "high" }),
+    task("heavy", [], { weight: 9 }),
+  ];
+  expect(byDispatch(tasks)).toEqual(["last", "urgent", "heavy", "head", "tail", "single"]);
+  expect(startOrder(tasks)).toEqual(["urgent", "heavy", "head", "tail", "last", "single"]);
+  expect(startOrder([task("a", ["b"]), task("b", ["a"]), task("c", [])])).toEqual(["c"]);
 });

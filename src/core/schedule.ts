@@ -1,4 +1,5 @@
 /** Which ready tasks start next. The rule alone: readiness, limits and weights are worked out elsewhere. */
+import { pathsBelow } from "./dag.ts";
 import type { Priority } from "./plan.ts";
 
 /** A task whose needs are met and that nothing holds. */
@@ -23,6 +24,52 @@ export function decideStarts(
     .toSorted(byPriorityThenPath)
     .slice(0, free)
     .map((task) => task.id);
+}
+
+/** A task of a plan that has not begun. `weight` is its estimated length, in any one unit. */
+export type PlannedStart = { id: string; needs: readonly string[]; priority: Priority; weight: number };
+
+/** All ids, best first, as {@link decideStarts} would take them if all were ready. Plan order is the order of `tasks`. */
+export function byDispatch(tasks: readonly PlannedStart[]): string[] {
+  const weights = new Map(tasks.map(({ id, weight }) => [id, weight]));
+  const below = pathsBelow(tasks, (id) => weights.get(id)!);
+  return tasks
+    .map(({ id, priority }, order) => ({ id, priority, pathBelow: below.get(id)!, order }))
+    .sort(byPriorityThenPath)
+    .map(({ id }) => id);
+}
+
+/** All ids in the order in which they start one at a time: of those whose needs are met always the best. Needs outside count as met; what
+ *  waits in a cycle never starts, and is left out. */
+export function startOrder(tasks: readonly PlannedStart[]): string[] {
+  const rank = new Map(byDispatch(tasks).map((id, at) => [id, at]));
+  const ids = [...rank.keys()];
+  const open = new Map(tasks.map(({ id, needs }) => [id, new Set(needs.filter((need) => rank.has(need)))]));
+  const waiting = new Map<string, string[]>(ids.map((id) => [id, []]));
+  for (const [id, needs] of open) for (const need of needs) waiting.get(need)!.push(id);
+  // Ranks of what is ready, best last: taken from the end, put in where they belong.
+  const ready = ids.flatMap((id, at) => (open.get(id)!.size === 0 ? [at] : [])).reverse();
+  const order: string[] = [];
+  for (let at = ready.pop(); at !== undefined; at = ready.pop()) {
+    const id = ids[at]!;
+    order.push(id);
+    for (const next of waiting.get(id)!) {
+      const needs = open.get(next)!;
+      needs.delete(id);
+      if (needs.size === 0) insert(ready, rank.get(next)!);
+    }
+  }
+  return order;
+}
+
+function insert(descending: number[], value: number): void {
+  let low = 0;
+  for (let high = descending.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (descending[middle]! > value) low = middle + 1;
+    else high = middle;
+  }
+  descending.splice(low, 0, value);
 }
 
 const RANK: Record<Priority, number> = { high: 0, normal: 1, low: 2 };

@@ -58,7 +58,8 @@ function composeOr(engine: Engine, carried: Carried): Turn | { failed: string } 
 }
 
 function launchAgent(engine: Engine, { run, task, attempt }: Carried, dir: string, turn: Turn): Launched {
-  const invocation = findAgent(engine, attempt.agent).invoke(turn);
+  const agent = findAgent(engine, attempt.agent);
+  const invocation = agent.invoke(turn);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileAtomically(join(dir, "prompt"), invocation.stdin);
   return launch({
@@ -67,7 +68,7 @@ function launchAgent(engine: Engine, { run, task, attempt }: Carried, dir: strin
     args: invocation.args,
     cwd: attempt.worktree,
     env: {
-      ...agentEnvironment(engine.env, engine.config.environment.pass),
+      ...agentEnvironment(engine.env, engine.config.environment.pass, agent.about.variables),
       ...agentGitEnv(),
       ...invocation.env,
       OWT_RUN: run.id,
@@ -95,7 +96,7 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
     resume,
     model: attempt.model,
     maxTokens: choices.maxTokens ?? null,
-    permissionMode: choices.permissionMode ?? "acceptEdits",
+    permissionMode: choices.permissionMode ?? null,
     budgetUsd: readLeft(engine, { run, task, attempt }),
     allowedTools: allowedTools(choices.allowedTools ?? [], verify),
     extraArgs: choices.extraArgs ?? [],

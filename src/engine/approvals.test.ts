@@ -44,6 +44,10 @@ describe("what a repository brings needs an approval", () => {
       [".worktreerc [agent.claude] permission_mode: bypassPermissions"],
     ],
     [{ agent: { claude: { permission_mode: "auto" } } }, [".worktreerc [agent.claude] permission_mode: auto"]],
+    [
+      { agent: { codex: { permission_mode: "danger-full-access" } } },
+      [".worktreerc [agent.codex] permission_mode: danger-full-access"],
+    ],
     [{ agent: { claude: { permission_mode: "acceptEdits", model: "opus" } } }, []],
   ])("%j", (raw, grants) => {
     expect(needed(raw)).toEqual(grants);

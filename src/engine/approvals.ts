@@ -3,19 +3,20 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod";
+import { WIDE_MODES } from "../agents/registry.ts";
 import type { AgentChoices } from "../core/choices.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask, PlanSettings } from "../core/plan.ts";
 import { userStateDir } from "../system/config-files.ts";
-import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { ensureNamedFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import type { Engine } from "./engine.ts";
 
 /** Something the repository wants to have run or allowed: where it stands and what it says. */
 export type Grant = { where: string; what: string };
 
-/** Permission modes that let an agent do more than edit files inside its worktree. */
-const WIDE_MODES = new Set(["bypassPermissions", "auto"]);
+/** Whose approvals are meant. */
+type Approver = Pick<Engine, "env"> & { repo: Pick<Engine["repo"], "commonDir"> };
 
 /** Everything of the configuration, the plan's settings and these tasks that needs an approval. */
 export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], settings: PlanSettings): Grant[] {
@@ -53,7 +54,7 @@ function wideGrants(where: string, mode: string | undefined, tools: string[] | u
 }
 
 /** Those of the grants that the user has not approved for this repository. */
-export function grantsMissing(engine: Engine, grants: readonly Grant[]): Grant[] {
+export function grantsMissing(engine: Approver, grants: readonly Grant[]): Grant[] {
   const approved = new Set(readApprovals(engine)[engine.repo.commonDir]);
   return grants.filter((grant) => !approved.has(hashOf(grant)));
 }
@@ -63,6 +64,8 @@ export function approveGrants(engine: Engine, grants: readonly Grant[]): void {
   const all = readApprovals(engine);
   const mine = new Set(all[engine.repo.commonDir]);
   for (const grant of grants) mine.add(hashOf(grant));
+  const hint = "name a folder that can be written: XDG_STATE_HOME=FOLDER";
+  ensureNamedFolder(userStateDir(engine.env), "approvals cannot be kept", hint);
   writeFileAtomically(
     approvalsFile(engine),
     `${JSON.stringify({ ...all, [engine.repo.commonDir]: [...mine] }, null, 2)}\n`,
@@ -83,7 +86,7 @@ export function requireApproval(engine: Engine, grants: readonly Grant[], hint =
   );
 }
 
-function readApprovals(engine: Engine): Record<string, string[]> {
+function readApprovals(engine: Approver): Record<string, string[]> {
   const file = approvalsFile(engine);
   try {
     return approvalsSchema.parse(JSON.parse(readTextIfThere(file) ?? "{}"));
@@ -98,7 +101,7 @@ function readApprovals(engine: Engine): Record<string, string[]> {
 /** By repository: the hashes of what was approved. */
 const approvalsSchema = z.record(z.string(), z.array(z.string()));
 
-function approvalsFile(engine: Engine): string {
+function approvalsFile(engine: Approver): string {
   return join(userStateDir(engine.env), "approvals.json");
 }
 

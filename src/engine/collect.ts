@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import type { Evidence } from "../agents/agent.ts";
 import type { StopCause } from "../core/attempt.ts";
+import { OWN_FILES } from "../agents/registry.ts";
 import { describeLevel } from "../core/budget.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
@@ -13,7 +14,7 @@ import { clearStaleLocks } from "../git/locks.ts";
 import { findPlace } from "../git/place.ts";
 import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
 import { appendEvent } from "../store/events.ts";
-import { setUsage } from "../store/attempts.ts";
+import { changeAttempt, setUsage } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
 import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
@@ -38,7 +39,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   if (place) await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] });
   const leftovers = await commitLeftovers(engine.repo, attempt.worktree, {
     branch: attempt.branch,
-    exclude: [...environmentFiles(engine), ".claude/settings.local.json"],
+    exclude: [...environmentFiles(engine), ...OWN_FILES],
     maxFileBytes: MAX_LEFTOVER_BYTES,
     identity: engine.identity,
     known: knownFiles(engine),
@@ -55,8 +56,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged)
     : judged;
   const usage = turn?.usage ?? null;
+  const session = turn?.evidence.session ?? attempt.session;
   engine.store.transaction(() => {
     const about = { run: run.id, task: task.id, attempt: attempt.id };
+    // Some agents name their conversations themselves; the next turn asks for it by that name.
+    if (session !== attempt.session) changeAttempt(engine.store, attempt.id, { session });
     if (usage) {
       setUsage(engine.store, attempt.id, usage);
       warnOfGaps(engine, carried, usage);

@@ -9,12 +9,7 @@ export type Finding = { check: string; state: "pass" | "warn" | "fail"; detail: 
 const NEEDED_GIT = [2, 39];
 
 export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
-  return [
-    examineNode(),
-    await examineGit(env),
-    await examineLaunch(env),
-    await examineProgram(env, "claude", "npm install -g @anthropic-ai/claude-code"),
-  ];
+  return [examineNode(), await examineGit(env), await examineLaunch(env)];
 }
 
 function examineNode(): Finding {
@@ -51,15 +46,4 @@ async function examineLaunch(env: NodeJS.ProcessEnv): Promise<Finding> {
         ? "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
         : "this system has neither pid namespaces nor cgroups",
   };
-}
-
-async function examineProgram(env: NodeJS.ProcessEnv, name: string, install: string): Promise<Finding> {
-  const path = findProgram(name, env);
-  if (!path) return { check: name, state: "warn", detail: "not found", hint: install };
-  const { stdout, code } = await exec(path, ["--version"], {
-    ok: [0, 1],
-    timeoutMs: 20_000,
-    env: { ...env, DISABLE_AUTOUPDATER: "1" },
-  });
-  return { check: name, state: code === 0 ? "pass" : "warn", detail: `${stdout.trim().split("\n", 1)[0]} (${path})` };
 }

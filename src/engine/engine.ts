@@ -1,10 +1,8 @@
 /** What every use case works with: the repository, its store, the configuration, the agents, the clock. */
 import { randomInt } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
-import { claudeAgent } from "../agents/claude.ts";
-import { commandAgent } from "../agents/command.ts";
-import { demoAgent } from "../agents/demo.ts";
-import type { Agent } from "../agents/agent.ts";
+import type { Agent, Setup } from "../agents/agent.ts";
+import { AGENT_KINDS, kindOf, makeAgent, READY_AGENTS } from "../agents/registry.ts";
 import { commandList, type Config, type ConfigValues, type Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearest, slug } from "../core/names.ts";
@@ -41,6 +39,8 @@ export type Engine = {
   identity: Identity;
   /** Attempts whose worktree was seen to hold nothing beside their commit, and when (epoch ms). */
   seenClean: Map<number, { head: string; at: number }>;
+  /** What is left to do of removals: worktrees are gone when they are gone for git, their files are deleted a moment later. */
+  emptying: Set<Promise<void>>;
   /** Merges that were made to be checked and were red. */
   redMerges: Set<string>;
   /** The prompt templates in force, once they were read and checked. */
@@ -68,6 +68,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   identity.catch(() => {});
   const { config, layers, prices } = loadConfig(repo.here, {
     env: options.env,
+    agentKinds: AGENT_KINDS,
     ...(options.flags ? { flags: options.flags } : {}),
     ...(options.configFile ? { file: resolve(options.cwd, options.configFile) } : {}),
   });
@@ -86,6 +87,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     identity: await identity,
     live: new Map(),
     seenClean: new Map(),
+    emptying: new Set(),
     redMerges: new Set(),
     prompts: null,
     queues: new Map(),
@@ -122,39 +124,32 @@ export function integrationWorktree(engine: Engine, run: string): string {
   return join(worktreeHome(engine), run);
 }
 
+/** As much of an engine as agents are made of. */
+export type AgentSource = Pick<Engine, "config" | "owtCommand" | "env"> & { repo: Pick<Repo, "commonDir"> };
+
 /** The agent of that name, as configured. Throws `unknown-name` with the nearest names. */
-export function findAgent(engine: Pick<Engine, "config" | "owtCommand" | "repo" | "env">, name: string): Agent {
+export function findAgent(engine: AgentSource, name: string): Agent {
   const settings = engine.config.agent.named[name] ?? {};
-  const kind = settings.kind ?? (name === "claude" || name === "demo" ? name : settings.command ? "command" : null);
-  const command = commandList(settings.command);
-  switch (kind) {
-    case "claude": {
-      const configDir = engine.env["CLAUDE_CONFIG_DIR"];
-      return claudeAgent({
-        name,
-        command: command.length > 0 ? command : ["claude"],
-        ...(configDir ? { configDir } : {}),
-        ...(settings.max_tokens === undefined ? {} : { maxTokens: settings.max_tokens }),
-      });
-    }
-    case "command":
-      return commandAgent({ name, command });
-    case "demo":
-      return demoAgent({ owtCommand: engine.owtCommand, stateDir: join(engine.repo.commonDir, "owt", "demo") });
-    default: {
-      const known = knownAgents(engine.config);
-      const close = nearest(name, known);
-      throw new OwtError("unknown-name", `there is no agent named ${name}`, {
-        hint:
-          close.length > 0
-            ? `did you mean ${close.join(" or ")}?`
-            : `known: ${known.join(", ")}; others are set up in .worktreerc: [agent.${name}] command = ["…"]`,
-      });
-    }
-  }
+  const kind = kindOf(name, settings);
+  const agent = kind === null ? null : makeAgent(kind, setupFor(engine, name));
+  if (agent) return agent;
+  const known = knownAgents(engine.config);
+  const close = nearest(name, known);
+  throw new OwtError("unknown-name", `there is no agent named ${name}`, {
+    hint:
+      close.length > 0
+        ? `did you mean ${close.join(" or ")}?`
+        : `known: ${known.join(", ")}; others are set up in .worktreerc: [agent.${name}] command = ["…"]`,
+  });
+}
+
+function setupFor(engine: AgentSource, name: string): Setup {
+  const command = commandList(engine.config.agent.named[name]?.command);
+  const stateDir = join(engine.repo.commonDir, "owt");
+  return { name, command, env: engine.env, owtCommand: engine.owtCommand, stateDir };
 }
 
 /** Names that `--agent` accepts. */
 export function knownAgents(config: Config): string[] {
-  return [...new Set(["claude", "demo", ...Object.keys(config.agent.named)])];
+  return [...new Set([...READY_AGENTS, ...Object.keys(config.agent.named)])];
 }

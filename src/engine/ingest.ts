@@ -1,9 +1,9 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
 import { type AgentChoices, layChoices } from "../core/choices.ts";
-import { accessSync, constants } from "node:fs";
 import { budgetFrom } from "../core/budget.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
+import type { PlannedTask } from "../core/plan.ts";
 import type { Run, RunOptions } from "../core/run.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { currentBranch, isAncestor, readRef } from "../git/branch.ts";
@@ -13,16 +13,17 @@ import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
 import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
-import { ensureFolder } from "../system/files.ts";
+import { ensureNamedFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { programOf } from "../agents/agent.ts";
 import { setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
+import { agentProblems, branchProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
 
-/** Where a run begins. `note` says aloud what it builds on. */
-export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null };
+/** Where a run begins. `note` says aloud what it builds on; `seen` is how the runs stood when that was worked out. */
+export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null; seen: string };
 
 const REMOTE = "origin";
 
@@ -40,7 +41,9 @@ export async function findBase(engine: Engine, wantedTarget: string | undefined,
       hint: `create it (git branch ${target}), or name another: [run] target in .worktreerc, base_branch in the feature list`,
     });
   }
-  const plain = await newestTarget(engine, target, tip);
+  // Before anything else is read, so that whatever happens while it is read is noticed.
+  const seen = standingOfRuns(engine);
+  const plain = { ...(await newestTarget(engine, target, tip)), seen };
   const unlanded = fromTarget
     ? undefined
     : readRuns(engine.store, "ended").findLast(
@@ -51,8 +54,8 @@ export async function findBase(engine: Engine, wantedTarget: string | undefined,
 }
 
 /** The target's tip; with `[run] fetch` that of its remote, where the local branch is merely behind. */
-async function newestTarget(engine: Engine, target: string, tip: string): Promise<Base> {
-  const local: Base = { target, commit: tip, buildsOn: null, note: null };
+async function newestTarget(engine: Engine, target: string, tip: string): Promise<Omit<Base, "seen">> {
+  const local = { target, commit: tip, buildsOn: null, note: null };
   if (!engine.config.run.fetch) return local;
   const fetched = await fetchOnce(engine.repo, REMOTE);
   if (!fetched.fetched)
@@ -103,13 +106,21 @@ export type RunFlags = {
   again: boolean;
 };
 
-/** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do. */
+/** Which runs there are and which of them are open: what a base and the tasks that count as done were worked out from. */
+function standingOfRuns(engine: Engine): string {
+  return readRuns(engine.store)
+    .map((run) => `${run.id} ${run.state} ${run.landedAt}`)
+    .join("\n");
+}
+
+/** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do;
+ *  `moved` when a run came, ended or landed since the work was prepared: prepare it again, for what is done may be more now. */
 export async function ingest(
   engine: Engine,
   work: Work,
   base: Base,
   flags: RunFlags,
-): Promise<{ run: Run; isNew: boolean } | null> {
+): Promise<{ run: Run; isNew: boolean } | "moved" | null> {
   const options = runOptions(engine, work, flags);
   if (work.chosen.length > 0) checkHome(engine);
   const going = flags.again ? undefined : findGoing(engine, work, base);
@@ -122,12 +133,14 @@ export async function ingest(
   }
   if (work.chosen.length === 0) return null;
   await checkAgents(engine, work, options);
-  await checkBranches(engine, work);
+  const taken = await branchProblems(engine, specsOf(work), base.commit);
+  if (taken.length > 0) throw planError(taken);
   return engine.store.transaction(() => {
     const { target, commit, buildsOn } = base;
     // Asked again inside the transaction: the same command, given twice at once, is one run.
     const meanwhile = flags.again ? undefined : findGoing(engine, work, base);
     if (meanwhile) return { run: meanwhile, isNew: false };
+    if (standingOfRuns(engine) !== base.seen) return "moved";
     const run = createRun(
       engine.store,
       engine.now(),
@@ -137,6 +150,25 @@ export async function ingest(
     for (const task of work.chosen) removeFromBacklog(engine.store, task.spec.id);
     return { run, isNew: true };
   });
+}
+
+/** Throws `plan` with every agent that nobody set up and every branch that cannot be had, among the tasks that the work would start. */
+export async function checkHere(engine: Engine, work: Work, base: Base, again: boolean): Promise<void> {
+  const going = again ? undefined : findGoing(engine, work, base);
+  const tasks = going ? readTasks(engine.store, going.id) : [];
+  const isGoing = (spec: PlannedTask) => tasks.some((task) => task.key === spec.id && task.spec.branch === spec.branch);
+  const specs = specsOf(work);
+  const branches = await branchProblems(
+    engine,
+    specs.filter((spec) => !isGoing(spec)),
+    base.commit,
+  );
+  const problems = [...agentProblems(engine, specs), ...branches];
+  if (problems.length > 0) throw planError(problems);
+}
+
+function specsOf(work: Work): PlannedTask[] {
+  return work.chosen.map(({ spec }) => spec);
 }
 
 function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
@@ -205,17 +237,8 @@ function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): void {
 
 /** The folder that the worktrees are to stand in can be made, before anything starts. */
 function checkHome(engine: Engine): void {
-  const home = worktreeHome(engine);
-  try {
-    ensureFolder(home);
-    accessSync(home, constants.W_OK);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new OwtError("environment", `worktrees cannot be made in ${home}: ${why}`, {
-      hint: "name another folder: [run] worktree_directory in .worktreerc",
-      cause,
-    });
-  }
+  const hint = "name another folder: [run] worktree_directory in .worktreerc";
+  ensureNamedFolder(worktreeHome(engine), "worktrees cannot be made", hint);
 }
 
 /** Every agent that the work asks for exists, before anything starts. */
@@ -227,41 +250,9 @@ async function checkAgents(engine: Engine, work: Work, options: RunOptions): Pro
     if (findProgram(file, engine.env)) continue;
     throw new OwtError("environment", `the agent ${name} needs the program ${file}, which is not on the PATH`, {
       hint:
-        name === "claude"
-          ? "install Claude Code (npm install -g @anthropic-ai/claude-code), or try: --agent demo"
-          : `install it, or set [agent.${name}] command`,
+        agent.about.install === null
+          ? `install it, or set [agent.${name}] command`
+          : `install it (${agent.about.install}), or try: --agent demo`,
     });
   }
-}
-
-/** Agents that a plan names but nobody has set up, as problems of the plan. */
-export function checkAgentNames(engine: Engine, work: Work): void {
-  const problems = work.chosen.flatMap(({ spec }) => {
-    if (spec.agent === null) return [];
-    try {
-      findAgent(engine, spec.agent);
-      return [];
-    } catch (error) {
-      if (!(error instanceof OwtError)) throw error;
-      return [
-        { ...spec.source, code: "unknown-agent", message: `${spec.id}: ${error.message}`, hint: error.hint ?? "" },
-      ];
-    }
-  });
-  if (problems.length > 0) throw planError(problems);
-}
-
-/** A branch name that a plan chose must be free, unless an earlier attempt of ours made it. */
-async function checkBranches(engine: Engine, work: Work): Promise<void> {
-  const wanted = work.chosen.flatMap(({ spec }) => (spec.branch === null ? [] : [{ branch: spec.branch, spec }]));
-  if (wanted.length === 0) return;
-  const tips = await Promise.all(wanted.map((each) => readRef(engine.repo, `refs/heads/${each.branch}`)));
-  const problems = wanted.filter((_, index) => tips[index] !== null);
-  if (problems.length === 0) return;
-  const lines = problems.map(
-    ({ branch, spec }) => `${spec.source.file}:${spec.source.line} the branch ${branch} of ${spec.id} exists already`,
-  );
-  throw new OwtError("plan", lines.join("\n"), {
-    hint: "rename the branch in the plan, or rename or delete the existing one",
-  });
 }

@@ -15,7 +15,7 @@ import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { standAt } from "./integrate.ts";
 import { markerOf } from "./task-steps.ts";
-import { removeIntegrationWorktree } from "./tidy.ts";
+import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
 import { setUp } from "./workspace.ts";
 
 export type Landed = {
@@ -185,6 +185,7 @@ async function checkTip(engine: Engine, run: Run, commit: string): Promise<void>
       await standAt(engine, run.id, tip);
     }
     await removeIntegrationWorktree(engine, run.id);
+    await allEmptied(engine);
   }
 }
 

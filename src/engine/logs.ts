@@ -75,9 +75,13 @@ export async function* renderLog(
 /** What our own programs said beside the agent: red checks behind its turn, a setup that failed before it. */
 export function renderChecks(engine: Engine, attempt: Attempt): string[] {
   const outcome = readAttempt(engine.store, attempt.id)?.outcome;
-  if (outcome?.kind === "verify_failed") return [`✗ verify failed: ${outcome.command}`, ...outcome.output.split("\n")];
-  if (outcome?.kind === "failed" && outcome.output) return [`✗ ${outcome.reason}`, ...outcome.output.split("\n")];
+  if (outcome?.kind === "verify_failed") return told(`✗ verify failed: ${outcome.command}`, outcome.output);
+  if (outcome?.kind === "failed" && outcome.output) return told(`✗ ${outcome.reason}`, outcome.output);
   return [];
+}
+
+function told(head: string, output: string): string[] {
+  return output.trim() === "" ? [head] : [head, ...output.split("\n")];
 }
 
 function renderEvent(event: AgentEvent): string[] {

@@ -1,17 +1,18 @@
 /** From what the command line asks for to a checked piece of work and the commit it would start from. Changes nothing
  *  but, where an unlanded run and a moved target have to be joined, adds a commit that nothing points to yet. */
-import { type Base, checkAgentNames, findBase } from "./ingest.ts";
+import { type Base, checkHere, findBase } from "./ingest.ts";
 import type { Engine } from "./engine.ts";
 import { checkPrompts } from "./prompts.ts";
 import { readWork, type Work, type WorkRequest } from "./work.ts";
 
-export async function prepareWork(
+/** Throws `plan` with every problem at once: those of the plan, and those that it has only here. */
+async function prepareWork(
   engine: Engine,
   request: WorkRequest,
   fromTarget: boolean,
 ): Promise<{ work: Work; base: Base }> {
   const prepared = await chooseWork(engine, request, fromTarget);
-  checkAgentNames(engine, prepared.work);
+  await checkHere(engine, prepared.work, prepared.base, request.again);
   return prepared;
 }
 
@@ -25,7 +26,8 @@ export async function prepareRun(
   return { work: { ...work, warnings: [...work.warnings, ...checkPrompts(engine, work)] }, base };
 }
 
-async function chooseWork(
+/** The same without looking whether the work could begin. */
+export async function chooseWork(
   engine: Engine,
   request: WorkRequest,
   fromTarget: boolean,

@@ -106,6 +106,21 @@ describe("a folder", () => {
     expect(plan.ignored).toEqual([]);
   });
 
+  test("what is named like a task and cannot be one is listed with the reason", async () => {
+    for (const path of ["epic-01-a.md", "epic-13-x.markdown", "notes.markdown", "epic-14-y.txt", "picture.png"])
+      write(`docs/plans/m/${path}`);
+    write("docs/plans/m/epic-09-dir.md/inside.txt");
+    write("docs/plans/epic-10-module.md/epic-01-b.md");
+    const plan = planOf(await readPlan(root, "docs/plans"));
+    expect(plan.tasks.map(({ id }) => id)).toEqual(["epic-10-module.md/E01", "m/E01"]);
+    expect(plan.ignored).toEqual([
+      { file: "docs/plans/m/epic-09-dir.md", reason: "a folder, not a file" },
+      { file: "docs/plans/m/epic-13-x.markdown", reason: "not a .md file" },
+      { file: "docs/plans/m/epic-14-y.txt", reason: "not a .md file" },
+      { file: "docs/plans/m/notes.markdown", reason: "not a .md file" },
+    ]);
+  });
+
   test("a module's own folder is a plan of that module, also through a link to the repository", async () => {
     write("docs/plans/technical/epic-01-x.md");
     expect(planOf(await readPlan(root, "docs/plans/technical")).tasks[0]!.id).toBe("technical/E01");

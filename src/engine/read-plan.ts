@@ -8,7 +8,7 @@ import { isFeatureList, parseFeatureList } from "../core/plan-features.ts";
 import type { FoundFile } from "../core/plan-features.ts";
 import { isEpicFile, parseMarkdownPlan, parseMarkdownTask } from "../core/plan-markdown.ts";
 import type { PlanFile } from "../core/plan-markdown.ts";
-import type { PlanResult, Problem } from "../core/plan.ts";
+import type { Plan, PlanResult, Problem } from "../core/plan.ts";
 
 /** Where a plan is looked for when neither the command nor the configuration names one. */
 const PLAN_FOLDER = "docs/plans";
@@ -62,13 +62,14 @@ export async function readPlan(root: string, planPath: string): Promise<PlanResu
   }
   if (place.isFolder) return readFolder(repo, place.path);
   const file = readInside(repo, place.path);
-  if ("code" in file) return { problems: [file], warnings: [] };
+  if ("code" in file) return { problems: [file], warnings: [], tasks: [] };
   if (/\.(md|markdown)$/i.test(file.path)) return parseMarkdownTask(file, readmeBeside(repo, file.path));
   if (/\.jsonc?$/i.test(file.path) || isFeatureList(file.text)) return readFeatureList(repo, file);
   const hint = "a plan is a folder of epics, a feature list (.json) or a markdown file";
   return {
     problems: [{ file: file.path, line: 1, code: "not-a-plan", message: `${file.path} is not a plan`, hint }],
     warnings: [],
+    tasks: [],
   };
 }
 
@@ -81,14 +82,19 @@ function readFolder(repo: string, folder: string): PlanResult {
     if ("code" in file) problems.push(file);
     else files.push(file);
   }
-  return withProblems(parseMarkdownPlan(folder, files), problems);
+  // A folder named like a task may still be a module: then its tasks speak for it.
+  const others = walked.others.filter(({ file }) => !walked.paths.some((path) => path.startsWith(`${file}/`)));
+  return withProblems(parseMarkdownPlan(folder, files, others), problems);
 }
 
 /** Problems of reading come before those of what was read: a missing file may be the reason of the others. */
 function withProblems(result: PlanResult, problems: readonly Problem[]): PlanResult {
   if (problems.length === 0) return result;
-  if ("plan" in result) return { problems: [...problems], warnings: result.plan.warnings };
-  return { problems: [...problems, ...result.problems], warnings: result.warnings };
+  if ("plan" in result) {
+    const { warnings, tasks } = result.plan;
+    return { problems: [...problems], warnings, tasks };
+  }
+  return { ...result, problems: [...problems, ...result.problems] };
 }
 
 function readmeBeside(repo: string, path: string): string {
@@ -146,8 +152,9 @@ const MAX_DEPTH = 3;
 
 /** All markdown files below a folder, without dot folders and node_modules. A link that leads out of the repository is a problem; one
  *  that stays inside is followed, but no folder is entered twice. */
-function walk(repo: string, top: string): { paths: string[]; problems: Problem[] } {
+function walk(repo: string, top: string): { paths: string[]; problems: Problem[]; others: Plan["ignored"] } {
   const paths: string[] = [];
+  const others: Plan["ignored"] = [];
   const problems: Problem[] = [];
   const seen = new Set<string>();
   let entries = 0;
@@ -161,6 +168,8 @@ function walk(repo: string, top: string): { paths: string[]; problems: Problem[]
       entries += 1;
       const path = toSlashes(join(folder, entry.name));
       const isMarkdown = /\.md$/i.test(entry.name);
+      const reason = whyNoTask(entry, isMarkdown);
+      if (reason !== null) others.push({ file: path, reason });
       if (!entry.isDirectory() && !entry.isSymbolicLink() && !isMarkdown) continue;
       const place = locate(repo, path);
       // A broken or outward link matters only where it would have been read.
@@ -190,7 +199,14 @@ function walk(repo: string, top: string): { paths: string[]; problems: Problem[]
       break;
     }
   }
-  return { paths, problems };
+  return { paths, problems, others };
+}
+
+/** Why something that looks like a task by its name is none; null for what is read, and for what nobody would take for one. */
+function whyNoTask(entry: Dirent, isMarkdown: boolean): string | null {
+  if (entry.isDirectory()) return isMarkdown ? "a folder, not a file" : null;
+  if (isMarkdown || entry.isSymbolicLink()) return null;
+  return /\.markdown$/i.test(entry.name) || isEpicFile(entry.name) ? "not a .md file" : null;
 }
 
 function listFolder(folder: string): Dirent[] {

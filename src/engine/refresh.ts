@@ -6,18 +6,20 @@ import type { PlannedTask } from "../core/plan.ts";
 import { findRevived } from "../core/view.ts";
 import type { Run, RunOptions } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
+import { readRef } from "../git/branch.ts";
 import { readRun, setRunOptions } from "../store/runs.ts";
 import { moveTask, readTasks, replaceSpec } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
 import type { Engine } from "./engine.ts";
+import { branchProblems } from "./plan-checks.ts";
 import { readPlan } from "./read-plan.ts";
-import { hashTask } from "./work.ts";
+import { hashTask, planError } from "./work.ts";
 
 /** Tasks whose text may still change: no agent is at work on them, and nothing of them is integrated. */
 const OPEN_TO_CHANGE = new Set<Task["state"]>(["pending", "failed", "skipped", "cancelled"]);
 
 /** Takes the plan's present text into a run. Returns the keys that changed, and what else there is to say of it.
- *  Throws `not-approved` when the new text brings commands that the user has not approved. */
+ *  Throws `not-approved` when the new text brings commands that the user has not approved, `plan` when it names a branch that cannot be had. */
 export async function refreshRun(engine: Engine, runId: string): Promise<{ changed: string[]; kept: string | null }> {
   const run = readRun(engine.store, runId);
   if (!run) return { changed: [], kept: null };
@@ -26,6 +28,9 @@ export async function refreshRun(engine: Engine, runId: string): Promise<{ chang
   const changes = changesOf(readTasks(engine.store, run.id), planned);
   const specs = changes.map((change) => change.spec);
   requireApproval(engine, grantsNeeded(engine, specs, {}));
+  const renamed = changes.filter(({ task, spec }) => spec.branch !== task.spec.branch).map(({ spec }) => spec);
+  const taken = await branchProblems(engine, renamed, await readRef(engine.repo, run.branch));
+  if (taken.length > 0) throw planError(taken);
   const removed = dropRemoved(engine, run, planned);
   const options = { ...run.options, verify: commandList(engine.config.run.verify) };
   const changed = followPlan(engine, run, changes, options);

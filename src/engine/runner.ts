@@ -19,7 +19,7 @@ import { requestStop } from "./attempt-moves.ts";
 import { dayEnds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { pruneAttempts } from "./prune.ts";
-import { leaveHome, removeIntegrationWorktree } from "./tidy.ts";
+import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
 import { agentFor, choicesFor, viewRun } from "./view.ts";
 
@@ -63,6 +63,7 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   }
   if (options.signal.aborted) for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
   await carriers.allEnded();
+  await allEmptied(engine);
   await sweepTrash(engine.repo);
   if (carriers.failure) throw carriers.failure.error;
 }
@@ -211,6 +212,7 @@ function toReady(tasks: Task[], ready: Task[]): ReadyTask[] {
 async function endIfOver(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]): Promise<boolean> {
   if (attempts.length > 0 || !tasks.every((task) => FINAL_STATES.has(task.state))) return false;
   await removeIntegrationWorktree(engine, run.id);
+  await allEmptied(engine);
   leaveHome(engine);
   // The end is written last: after it no process may ever look here again.
   await sweepTrash(engine.repo);

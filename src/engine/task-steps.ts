@@ -6,7 +6,7 @@ import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import type { Attempt } from "../core/attempt.ts";
-import { readRef } from "../git/branch.ts";
+import { checkedOutWhere, isAncestor, moveRef, readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
 import { commitLeftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
@@ -16,7 +16,7 @@ import { offerKept } from "../git/submodules.ts";
 import { moveBack } from "../git/move.ts";
 import { removeWorktree } from "../git/remove.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
-import { readAttempts } from "../store/attempts.ts";
+import { hasAttemptOn, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine } from "./engine.ts";
@@ -29,6 +29,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
   // A conversation that goes on finds its branch where it left it, even if somebody removed the worktree.
   // So does a branch that the plan named: a new try goes on from the work of the one before.
   const goesOn = attempt.continues !== null || task.spec.branch !== null;
+  if (attempt.continues === null && task.spec.branch !== null) await bringForward(engine, attempt);
   const base = (goesOn ? await readRef(engine.repo, attempt.branch) : null) ?? attempt.base;
   const made = await ensureWorktree(engine, carried, base);
   // The place of the try before is being cleared away: looked at again when that has ended.
@@ -50,6 +51,15 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
   }
   moveOn(engine, carried, setupCommands(engine, attempt.worktree).commands.length > 0 ? "setup" : "launch");
   return "on";
+}
+
+/** A branch that an earlier attempt left is moved forward to where this one starts, where it holds nothing else and nobody has it
+ *  checked out. Else it stays: a new try in the same run goes on from the work of the one before. */
+async function bringForward(engine: Engine, { id, branch, base }: Attempt): Promise<void> {
+  const tip = await readRef(engine.repo, branch);
+  if (tip === null || tip === base || !hasAttemptOn(engine.store, branch, id)) return;
+  if ((await checkedOutWhere(engine.repo, branch)) !== null || !(await isAncestor(engine.repo, tip, base))) return;
+  await moveRef(engine.repo, branch, tip, base);
 }
 
 function isBeingTidied(engine: Engine, { task }: Carried, worktree: string): boolean {

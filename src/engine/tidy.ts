@@ -101,7 +101,15 @@ async function remove(
     rescue: { id, note, at: engine.now() },
   });
   rmSync(markerOf(engine, path), { force: true });
-  // Only then is it over: what a process leaves in its trash when it is killed after the run's end, nobody would come to sweep.
-  if (removed.removed) await removed.emptied;
+  if (removed.removed) {
+    const emptying = removed.emptied.finally(() => engine.emptying.delete(emptying));
+    engine.emptying.add(emptying);
+  }
   return removed;
+}
+
+/** Waits for the rest of all removals. A run is over only then: what a process leaves in its trash when it is killed after the run's end,
+ *  nobody would come to sweep. */
+export async function allEmptied(engine: Engine): Promise<void> {
+  await Promise.all(engine.emptying);
 }

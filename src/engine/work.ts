@@ -2,12 +2,21 @@
 import { createHash } from "node:crypto";
 import { OwtError } from "../core/errors.ts";
 import { nearest, slug } from "../core/names.ts";
-import { checkPlan, type Plan, type PlannedTask, type PlanSettings, type Problem } from "../core/plan.ts";
+import {
+  checkPlan,
+  type Plan,
+  type PlannedTask,
+  type PlanResult,
+  type PlanSettings,
+  type Problem,
+} from "../core/plan.ts";
 import { upstreamOf } from "../core/dag.ts";
+import { startOrder } from "../core/schedule.ts";
 import { isAncestor } from "../git/branch.ts";
 import { readBacklog } from "../store/backlog.ts";
 import { readDoneTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
+import { agentProblems, branchProblems } from "./plan-checks.ts";
 import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
 
 /** What the command line asks for. */
@@ -98,7 +107,7 @@ async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: bool
     throw error;
   }
   const result = await readPlan(engine.repo.here, path);
-  if ("problems" in result) throw planError(result.problems);
+  if ("problems" in result) throw await allProblems(engine, result);
   return result.plan;
 }
 
@@ -135,6 +144,13 @@ function join(engine: Engine, plan: Plan | null, byHand: PlannedTask[]): Plan {
   });
   if ("problems" in result) throw planError(result.problems);
   return result.plan;
+}
+
+/** The problems of a plan that cannot run, together with what is wrong with its tasks only here. */
+async function allProblems(engine: Engine, result: Exclude<PlanResult, { plan: Plan }>): Promise<OwtError> {
+  const tasks = result.tasks.filter((task) => task.status !== "complete");
+  const branches = await branchProblems(engine, tasks, null);
+  return planError([...result.problems, ...agentProblems(engine, tasks), ...branches]);
 }
 
 /** All problems of a plan in one error, each as `file:line message (hint)`. */
@@ -245,25 +261,17 @@ function nameTasks(tasks: PlannedTask[], request: WorkRequest): Set<string> {
   return named;
 }
 
-/** The first tasks in the order in which they could start. */
+/** The first tasks in the order in which they start. */
 function firstToStart(
   tasks: PlannedTask[],
   open: Set<string>,
   needs: Map<string, string[]>,
   count: number,
 ): Set<string> {
-  const chosen = new Set<string>();
-  for (let grew = true; grew && chosen.size < count;) {
-    const next = tasks.find(
-      (task) =>
-        open.has(task.id) &&
-        !chosen.has(task.id) &&
-        (needs.get(task.id) ?? []).every((id) => !open.has(id) || chosen.has(id)),
-    );
-    grew = next !== undefined;
-    if (next) chosen.add(next.id);
-  }
-  return chosen;
+  const starts = tasks
+    .filter(({ id }) => open.has(id))
+    .map((task) => ({ ...task, needs: needs.get(task.id) ?? [], weight: task.estimatedTokens ?? 1 }));
+  return new Set(startOrder(starts).slice(0, count));
 }
 
 function unknownTask(wanted: string, ids: string[]): OwtError {

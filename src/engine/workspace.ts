@@ -5,7 +5,6 @@ import {
   constants,
   existsSync,
   lstatSync,
-  mkdirSync,
   openSync,
   closeSync,
   readdirSync,
@@ -15,7 +14,7 @@ import {
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { commandList } from "../core/config.ts";
 import { detectInstalls } from "../core/project.ts";
-import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { ensureFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 
@@ -64,7 +63,7 @@ export function bringEnvironmentFiles(engine: Engine, worktree: string): void {
     if (existsSync(to) || !isPlainFile(from)) continue;
     const text = readFileSync(from, "utf8");
     const adjusted = engine.config.environment.adjust_env_paths ? replacePath(text, engine.repo.root, worktree) : text;
-    mkdirSync(dirname(to), { recursive: true });
+    ensureFolder(dirname(to));
     const file = openSync(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
     try {
       writeFileSync(file, adjusted);

@@ -9,16 +9,16 @@ import { OwtError } from "../core/errors.ts";
 import { ensureFolder } from "../system/files.ts";
 import { branchRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
-import { initializingReason } from "./half-made.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
-import { ownerMark } from "./owner.ts";
+import { initializingReason, MAKING, ownerMark } from "./owner.ts";
 import { findPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { deleteTree, hasCode } from "./trash.ts";
 
-type Wanted = { base: Oid; branch?: string };
+/** `lock` is the reason of the lock that it begins with. */
+type Wanted = { base: Oid; branch?: string; lock?: string };
 
-/** Makes a worktree without its files, still locked as being made. Null when somebody else was faster: writing its `.git` file is what claims the directory. */
+/** Makes a worktree without its files, still marked as being made. Null when somebody else was faster: writing its `.git` file is what claims the directory. */
 export async function addWorktree(repo: Repo, root: string, want: Wanted): Promise<Place | null> {
   if (!repo.plainLayout) return addByGit(repo, root, want);
   const staged = await stageAdmin(repo, root, want);
@@ -42,7 +42,7 @@ export async function addWorktree(repo: Repo, root: string, want: Wanted): Promi
   }
 }
 
-/** The four files that git's repository layout asks of a linked worktree, written where no git looks. */
+/** The files that git's repository layout asks of a linked worktree, written where no git looks. */
 async function stageAdmin(repo: Repo, root: string, want: Wanted): Promise<{ path: string; gitDir: string }> {
   const path = join(repo.commonDir, "owt", "staging", ownerMark());
   const slug = basename(root)
@@ -54,7 +54,8 @@ async function stageAdmin(repo: Repo, root: string, want: Wanted): Promise<{ pat
     HEAD: want.branch === undefined ? want.base : `ref: ${branchRef(want.branch)}`,
     commondir: "../..",
     gitdir: join(root, ".git"),
-    locked: initializingReason(),
+    [MAKING]: ownerMark(),
+    ...(want.lock === undefined ? {} : { locked: want.lock }),
   };
   await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(path, name), `${text}\n`)));
   return { path, gitDir };

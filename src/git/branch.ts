@@ -137,7 +137,10 @@ export async function checkedOutWhere(repo: Repo, branch: string, except?: Place
   if (usesBranch(repo.gitDir, ref)) return repo.root;
   for (const id of adminIds(repo)) {
     const gitDir = join(repo.commonDir, "worktrees", id);
-    if (gitDir !== except?.gitDir && usesBranch(gitDir, ref)) return recordedRoot(gitDir) ?? gitDir;
+    if (gitDir === except?.gitDir || !usesBranch(gitDir, ref)) continue;
+    const root = recordedRoot(gitDir);
+    // git does not see an entry that names no files: it is being taken away.
+    if (root !== null) return root;
   }
   return null;
 }

@@ -4,30 +4,32 @@ import { basename, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import type { Place } from "./git.ts";
 import { inspectWorktree } from "./inspect.ts";
-import { isOwnerAlive, ownerMark } from "./owner.ts";
+import { INITIALIZING, isOwnerAlive, MAKING } from "./owner.ts";
 import { adminIds, lockReason, readText, recordedRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { saveRescue } from "./rescue.ts";
 import { deleteTree, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
-
-const INITIALIZING = "owt: initializing ";
-
-/** Lock reason of a worktree that this process is making. */
-export function initializingReason(): string {
-  return INITIALIZING + ownerMark();
-}
+import { withdrawEntry } from "./withdraw.ts";
 
 /** A living process is making it. */
 export function isBeingMade(place: Place): boolean {
-  const reason = lockReason(place);
-  return reason?.startsWith(INITIALIZING) === true && isOwnerAlive(reason.slice(INITIALIZING.length));
+  const maker = makerOf(place);
+  return maker !== null && isOwnerAlive(maker);
 }
 
 /** Its maker died, or a power cut took the content of an entry of ours: git's fetch would fail on that for ever. */
 export function isHalfMade(place: Place): boolean {
-  const reason = lockReason(place);
-  if (reason?.startsWith(INITIALIZING) === true) return !isOwnerAlive(reason.slice(INITIALIZING.length));
+  const maker = makerOf(place);
+  if (maker !== null) return !isOwnerAlive(maker);
   return basename(place.gitDir).startsWith("owt-") && readText(join(place.gitDir, "HEAD"))?.trim() === "";
+}
+
+/** The mark of the process that makes it (or takes it away); null for one that is made. */
+function makerOf(place: Place): string | null {
+  const mark = readText(join(place.gitDir, MAKING));
+  if (mark !== null) return mark.trim();
+  const reason = lockReason(place);
+  return reason?.startsWith(INITIALIZING) === true ? reason.slice(INITIALIZING.length) : null;
 }
 
 /** Clears a half-made worktree away; should somebody have put files in it all the same, they are saved first. */
@@ -53,7 +55,7 @@ export async function discardHalfMade(repo: Repo, place: Place): Promise<void> {
   }
   const bin = await openTrash(repo.commonDir);
   if (place.root !== "") await moveToTrash(bin, place.root, "tree");
-  await moveToTrash(bin, place.gitDir, "admin");
+  await (await withdrawEntry(bin, place.gitDir)).taken();
   await emptyTrash(bin);
 }
 

@@ -7,6 +7,18 @@ export function ownerMark(): string {
   return `${process.pid}-${startTime(process.pid) ?? "0"}-${randomBytes(4).toString("hex")}`;
 }
 
+/** File of an entry that says who is making the worktree. A file of ours: git 2.39 dies when `locked` vanishes between its look whether
+ *  the file is there and its reading of it (measured: 6 of 20,950 `git worktree list` beside 1,872 creations). */
+export const MAKING = "owt-making";
+
+/** Starts the lock reason of a worktree that git makes for us, or that is being taken away. */
+export const INITIALIZING = "owt: initializing ";
+
+/** That lock reason, for this process: nobody is to work there. */
+export function initializingReason(): string {
+  return INITIALIZING + ownerMark();
+}
+
 /** Whether the process that made a mark is still alive. A text that is no mark has no owner. */
 export function isOwnerAlive(mark: string): boolean {
   const match = /^(\d+)-(\d+)-/.exec(mark);

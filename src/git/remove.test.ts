@@ -17,7 +17,7 @@ import {
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
-import { deleteBranchIf, readRef } from "./branch.ts";
+import { checkedOutWhere, deleteBranchIf, readRef } from "./branch.ts";
 import type { Oid } from "./git.ts";
 import { inspectWorktree } from "./inspect.ts";
 import { startMerge } from "./merge.ts";
@@ -25,6 +25,8 @@ import { ownerMark } from "./owner.ts";
 import { type RemoveOptions, removeWorktree, sweepTrash } from "./remove.ts";
 import { dropRescue, listRescues, rescueRef } from "./rescue.ts";
 import { restoreRescue } from "./restore.ts";
+import { openTrash } from "./trash.ts";
+import { withdrawEntry } from "./withdraw.ts";
 import { createWorktree } from "./worktree.ts";
 
 type Task = Scratch & { wt: string; base: Oid; gitDir: string };
@@ -314,12 +316,48 @@ test("a removal killed between its steps is finished by the next, and its trash 
   renameSync(at.wt, join(bin, "tree"));
   at.write(at.top, { ".owt-trash-1-1-dead/beside": "x" });
   at.write(bin, { "beside-tree": join(at.top, ".owt-trash-1-1-dead") });
-  expect(await removeWorktree(at.repo, at.wt, PLAIN)).toMatchObject({ removed: true, rescue: null });
+  const removed = await removeWorktree(at.repo, at.wt, PLAIN);
+  expect(removed).toMatchObject({ removed: true, rescue: null });
+  if (removed.removed) await removed.emptied;
   expect(existsSync(at.gitDir)).toBe(false);
   expect(await sweepTrash(at.repo)).toBe(1);
   expect(await sweepTrash(at.repo)).toBe(0);
   expect([existsSync(bin), existsSync(join(at.top, ".owt-trash-1-1-dead"))]).toEqual([false, false]);
   expect(readFileSync(join(at.top, "outside/keep.txt"), "utf8")).toBe("keep");
+});
+
+test("git's entry goes from git's sight first, and stays whole for commands that have seen it", async () => {
+  await using at = await task();
+  const removed = await removeWorktree(at.repo, at.wt, PLAIN);
+  // Looked at before anything else can happen: what is left goes soon.
+  const left = readdirSync(at.gitDir);
+  expect(left).toEqual(expect.arrayContaining(["HEAD", "commondir", "locked"]));
+  expect(left).not.toContain("gitdir");
+  if (removed.removed) await removed.emptied;
+  expect(existsSync(at.gitDir)).toBe(false);
+});
+
+test("an entry out of sight is nobody's worktree, holds no branch, and is left to whom takes it away", async () => {
+  await using at = await task();
+  const bin = await openTrash(at.repo.commonDir);
+  const entry = await withdrawEntry(bin, at.gitDir);
+  const left = readdirSync(at.gitDir);
+  expect(runGit(at.root, "worktree", "list").split("\n")).toHaveLength(1);
+  expect(await checkedOutWhere(at.repo, "task")).toBeNull();
+  runGit(at.root, "worktree", "prune");
+  expect(await sweepTrash(at.repo)).toBe(0);
+  expect(readdirSync(at.gitDir)).toEqual(left);
+  await entry.taken();
+  expect(readdirSync(bin)).toEqual(["admin"]);
+});
+
+test("an entry whose taking away was killed half-way is cleared by the next sweep", async () => {
+  await using at = await task();
+  renameSync(at.wt, join(at.top, "gone"));
+  rmSync(join(at.gitDir, "gitdir"));
+  writeFileSync(join(at.gitDir, "locked"), "owt: initializing 1-1-dead\n");
+  expect(await sweepTrash(at.repo)).toBe(1);
+  expect(existsSync(at.gitDir)).toBe(false);
 });
 
 test("saving the same state again changes nothing; another state under the same id is added", async () => {

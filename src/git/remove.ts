@@ -1,4 +1,4 @@
-/** Removes worktrees. The one guard in front of every removal: look, then refuse with reasons or save first; only then rename it away. */
+/** Removes worktrees. The one guard in front of every removal: look, then refuse with reasons or save first; only then take it away. */
 import { existsSync } from "node:fs";
 import { rename } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { findPlace, isMainPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
 import { emptyDeadTrash, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
+import { withdrawEntry } from "./withdraw.ts";
 import { isLockedByOthers } from "./worktree.ts";
 
 export type RemoveOptions = InspectOptions & {
@@ -52,7 +53,7 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
     if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
     rescue = saved.ref;
   }
-  return gone(rescue, await renameAway(held));
+  return gone(rescue, await takeAway(held));
 }
 
 /** Deletes what earlier, killed processes had renamed away or left half-made. Says how many things it cleared. */
@@ -85,22 +86,22 @@ function findBlockers(held: Holdings): Reason[] {
   return reasons.filter(({ what }) => what.length > 0);
 }
 
-/** Two renames: the files, then git's entry. Killed between them, the next call finds the entry alone and takes it too. */
-async function renameAway({ place }: Holdings): Promise<string> {
+/** First the files, then git's entry. Killed between them, the next call finds the entry alone and takes it too. */
+async function takeAway({ place }: Holdings): Promise<() => Promise<void>> {
   const bin = await openTrash(place.commonDir);
   await moveToTrash(bin, place.root, "tree");
   try {
-    await moveToTrash(bin, place.gitDir, "admin");
+    const entry = await withdrawEntry(bin, place.gitDir);
+    return () => entry.taken().then(() => emptyTrash(bin));
   } catch (error) {
     await rename(join(bin, "tree"), place.root).catch(() => {});
     throw error;
   }
-  return bin;
 }
 
-function gone(rescue: string | null, bin?: string): Removed {
+function gone(rescue: string | null, empty?: () => Promise<void>): Removed {
   // A deletion that fails is not a loss of anything; the next sweep tries again.
-  return { removed: true, rescue, emptied: bin === undefined ? Promise.resolve() : emptyTrash(bin).catch(() => {}) };
+  return { removed: true, rescue, emptied: empty === undefined ? Promise.resolve() : empty().catch(() => {}) };
 }
 
 function refuse(...reasons: Reason[]): Removed {

@@ -13,6 +13,7 @@ import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { createBranch, readRef } from "./branch.ts";
+import type { Place } from "./git.ts";
 import { ownerMark } from "./owner.ts";
 import { sweepTrash } from "./remove.ts";
 import { listRescues } from "./rescue.ts";
@@ -207,14 +208,15 @@ const KILLS: Record<string, (at: Scratch, want: NewWorktree, gitDir: string) => 
   "after the rename": (_, want, gitDir) => {
     for (const name of readdirSync(want.path)) if (name !== ".git") rmSync(join(want.path, name), { recursive: true });
     unlinkSync(join(gitDir, "index"));
-    writeFileSync(join(gitDir, "locked"), `owt: initializing ${DEAD}\n`);
+    writeFileSync(join(gitDir, "owt-making"), `${DEAD}\n`);
   },
   "in the middle of the checkout": (_, want, gitDir) => {
     rmSync(join(want.path, "dir"), { recursive: true });
     renameSync(join(gitDir, "index"), join(gitDir, "index.lock"));
     writeFileSync(join(gitDir, "locked"), `owt: initializing ${DEAD}\n`);
   },
-  "before the lock is lifted": (_, __, gitDir) => writeFileSync(join(gitDir, "locked"), `owt: initializing ${DEAD}\n`),
+  "before the mark is lifted": (_, __, gitDir) => writeFileSync(join(gitDir, "owt-making"), `${DEAD}\n`),
+  "while git made it for us": (_, __, gitDir) => writeFileSync(join(gitDir, "locked"), `owt: initializing ${DEAD}\n`),
   "by a power cut that took the entry's content": (_, __, gitDir) => {
     for (const name of ["HEAD", "gitdir", "locked", "commondir"]) writeFileSync(join(gitDir, name), "");
   },
@@ -256,12 +258,25 @@ test("a half-made worktree in which somebody worked all the same is saved before
   expect(runGit(at.root, "show", `${rescue!.ref}:mine`)).toBe("mine");
 });
 
-test("a worktree that a living process is making is left to it", async () => {
+test("the mark of one that is being made is a file of ours: git dies when a lock vanishes while it looks", async () => {
+  await using at = await scratchRepo();
+  const seen: string[][] = [];
+  const finish = async ({ gitDir }: Place) => void seen.push(readdirSync(gitDir));
+  const want = { path: join(at.top, "w"), base: await baseOf(at), finish };
+  const made = await createWorktree(at.repo, want);
+  if ("refused" in made) throw new Error("not made");
+  expect(seen[0]).toContain("owt-making");
+  expect(seen[0]).not.toContain("locked");
+  expect(readdirSync(made.gitDir)).not.toContain("owt-making");
+});
+
+test.each(["owt-making", "locked"])("a worktree that a living process is making is left to it (%s)", async (file) => {
   await using at = await scratchRepo();
   const want = { path: join(at.top, "w"), base: await baseOf(at), branch: "b" };
   const made = await createWorktree(at.repo, want);
   if ("refused" in made) throw new Error("not made");
-  writeFileSync(join(made.gitDir, "locked"), `owt: initializing ${ownerMark()}\n`);
+  const reason = file === "locked" ? "owt: initializing " : "";
+  writeFileSync(join(made.gitDir, file), `${reason}${ownerMark()}\n`);
   expect(await createWorktree(at.repo, want)).toEqual({ refused: "being-made", path: want.path });
   expect(await sweepTrash(at.repo)).toBe(0);
   expect(existsSync(join(want.path, "a.txt"))).toBe(true);

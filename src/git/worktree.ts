@@ -8,9 +8,11 @@ import { addWorktree } from "./add-worktree.ts";
 import { branchRef, checkedOutWhere, createBranch } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { discardHalfMade, isBeingMade, isHalfMade } from "./half-made.ts";
+import { MAKING } from "./owner.ts";
 import { findPlace, isMainPlace, lockReason, readHead, readText, resolvePath } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { emptyTrash, hasCode, moveToTrash, openTrash } from "./trash.ts";
+import { withdrawEntry } from "./withdraw.ts";
 
 /** Starts the reason of every lock that is ours to lift. */
 const OUR_LOCK = "owt: ";
@@ -62,7 +64,8 @@ export async function createWorktree(repo: Repo, want: NewWorktree): Promise<Wor
 
 /** Everything after the branch. What it made it takes away again when it cannot finish. */
 async function fillWorktree(repo: Repo, root: string, want: NewWorktree): Promise<Worktree | CreateRefused> {
-  const place = await addWorktree(repo, root, want);
+  const lock = want.reason === undefined ? {} : { lock: `${OUR_LOCK}${want.reason}` };
+  const place = await addWorktree(repo, root, { ...want, ...lock });
   if (place === null) return { refused: "being-made", path: root };
   try {
     const rival = want.branch === undefined ? null : await checkedOutWhere(repo, want.branch, place);
@@ -72,7 +75,7 @@ async function fillWorktree(repo: Repo, root: string, want: NewWorktree): Promis
     }
     await git(place, ["read-tree", "-m", "-u", "--no-sparse-checkout", "HEAD"]);
     await want.finish?.(place);
-    await settleLock(place, want.reason);
+    await settle(place, lock.lock);
   } catch (error) {
     await takeAway(place);
     throw error;
@@ -126,12 +129,17 @@ async function claimBranch(repo: Repo, branch: string, base: Oid): Promise<boole
   return made.exists === base ? false : { refused: "branch-exists", at: made.exists };
 }
 
-/** The last step: without it the worktree counts as half-made. */
-async function settleLock(place: Place, reason: string | undefined): Promise<void> {
-  const lock = join(place.gitDir, "locked");
-  if (reason === undefined) return rm(lock, { force: true });
-  await writeFile(`${lock}.owt`, `${OUR_LOCK}${reason}\n`);
-  await rename(`${lock}.owt`, lock);
+/** The last step: without it the worktree counts as half-made. One that git made for us is locked as being made. */
+async function settle(place: Place, lock: string | undefined): Promise<void> {
+  const locked = join(place.gitDir, "locked");
+  if ((lockReason(place) ?? lock) !== lock) {
+    if (lock === undefined) await rm(locked, { force: true });
+    else {
+      await writeFile(`${locked}.owt`, `${lock}\n`);
+      await rename(`${locked}.owt`, locked);
+    }
+  }
+  await rm(join(place.gitDir, MAKING), { force: true });
 }
 
 /** Whether a worktree is locked by somebody who is not us. */
@@ -143,7 +151,7 @@ export function isLockedByOthers(place: Place): boolean {
 async function takeAway(place: Place): Promise<void> {
   const bin = await openTrash(place.commonDir);
   await moveToTrash(bin, place.root, "tree");
-  await moveToTrash(bin, place.gitDir, "admin");
+  await (await withdrawEntry(bin, place.gitDir)).taken();
   await emptyTrash(bin);
 }
 

@@ -106,6 +106,11 @@ export function endAttempt(
   });
 }
 
+/** Whether any attempt but one worked on a branch of this name. */
+export function hasAttemptOn(store: Store, branch: string, except = 0): boolean {
+  return store.get("select 1 from attempt where branch = ? and id <> ? limit 1", branch, except) !== undefined;
+}
+
 /** Has the places of a task's ended attempts tidied again: they were kept for something that will not happen now. */
 export function tidyAgain(store: Store, task: number): void {
   store.run(

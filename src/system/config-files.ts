@@ -36,14 +36,15 @@ export function userStateDir(env: NodeJS.ProcessEnv = process.env): string {
  *  Throws `config` with every problem of every file. */
 export function loadConfig(
   root: string,
-  options: { flags?: ConfigValues; file?: string; env?: NodeJS.ProcessEnv } = {},
+  options: { flags?: ConfigValues; file?: string; env?: NodeJS.ProcessEnv; agentKinds?: readonly string[] } = {},
 ): LoadedConfig {
   const env = options.env ?? process.env;
   const problems: string[] = [];
   const layers: Layer[] = [];
   const add = (origin: Layer["origin"], name: string, text: string | null, raw?: unknown) => {
     if (text === null && raw === undefined) return;
-    const checked = text === null ? checkConfig(raw) : checkFile(name, text, problems);
+    const checked =
+      text === null ? checkConfig(raw, options.agentKinds) : checkFile(name, text, problems, options.agentKinds);
     if (!checked) return;
     if ("values" in checked) layers.push({ origin, name, values: checked.values });
     else problems.push(...checked.problems.map((problem) => renderProblem(name, text, problem)));
@@ -78,9 +79,9 @@ function readPrices(path: string, problems: string[]): Prices {
   return SHIPPED_PRICES;
 }
 
-function checkFile(name: string, text: string, problems: string[]) {
+function checkFile(name: string, text: string, problems: string[], agentKinds?: readonly string[]) {
   try {
-    return checkConfig(parse(text));
+    return checkConfig(parse(text), agentKinds);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     problems.push(`${name}:${error.line}:${error.column} ${error.message.split("\n")[0]}`);

@@ -28,5 +28,9 @@ test("an agent gets its login, a check does not; nobody gets what is not named",
     MINE: "1",
   };
   expect(commandEnvironment(env, ["MINE"])).toEqual({ LC_ALL: "C", MINE: "1" });
-  expect(agentEnvironment(env, [])).toEqual({ LC_ALL: "C", ANTHROPIC_API_KEY: "key", CLAUDE_CONFIG_DIR: "/c" });
+  expect(agentEnvironment(env, [], ["ANTHROPIC_*", "CLAUDE_CONFIG_DIR", "CLAUDE"])).toEqual({
+    LC_ALL: "C",
+    ANTHROPIC_API_KEY: "key",
+    CLAUDE_CONFIG_DIR: "/c",
+  });
 });

@@ -47,29 +47,6 @@ const ALLOWED = new Set([
 ]);
 const ALLOWED_PREFIXES = ["LC_", "XDG_"];
 
-/** Variables of a coding agent's own login and settings. Those of a surrounding session are not among them. */
-const AGENT_PREFIXES = [
-  "ANTHROPIC_",
-  "CLAUDE_CODE_USE_",
-  "AWS_",
-  "GOOGLE_",
-  "CLOUD_ML_",
-  "VERTEX_",
-  "OPENAI_",
-  "CODEX_",
-];
-const AGENT_ALLOWED = new Set([
-  "CLAUDE_CONFIG_DIR",
-  "CLAUDE_CODE_OAUTH_TOKEN",
-  "CLAUDE_CODE_MAX_RETRIES",
-  "CLAUDE_CODE_MAX_OUTPUT_TOKENS",
-  "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
-  "DISABLE_TELEMETRY",
-  "DISABLE_ERROR_REPORTING",
-  "API_TIMEOUT_MS",
-  "MAX_THINKING_TOKENS",
-]);
-
 /** What a command of the user's project gets. `pass` are names that the configuration adds. */
 export function commandEnvironment(env: NodeJS.ProcessEnv, pass: readonly string[]): Record<string, string> {
   return pick(
@@ -78,12 +55,15 @@ export function commandEnvironment(env: NodeJS.ProcessEnv, pass: readonly string
   );
 }
 
-/** What an agent gets: the same, and its own login. */
-export function agentEnvironment(env: NodeJS.ProcessEnv, pass: readonly string[]): Record<string, string> {
-  return {
-    ...commandEnvironment(env, pass),
-    ...pick(env, (name) => AGENT_ALLOWED.has(name) || AGENT_PREFIXES.some((prefix) => name.startsWith(prefix))),
-  };
+/** What an agent gets: the same, and `variables` of its own login and settings; a * at the end of one stands for any rest. */
+export function agentEnvironment(
+  env: NodeJS.ProcessEnv,
+  pass: readonly string[],
+  variables: readonly string[],
+): Record<string, string> {
+  const isMeant = (name: string) =>
+    variables.some((each) => (each.endsWith("*") ? name.startsWith(each.slice(0, -1)) : name === each));
+  return { ...commandEnvironment(env, pass), ...pick(env, isMeant) };
 }
 
 function pick(env: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record<string, string> {

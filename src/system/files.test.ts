@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { readTextIfThere, writeFileAtomically } from "./files.ts";
+import { ensureNamedFolder, readTextIfThere, writeFileAtomically } from "./files.ts";
 import { findProgram } from "./programs.ts";
 
 function newDir(): string {
@@ -59,6 +60,24 @@ test("a file that is not there has no text; one that cannot be read is an error"
   expect(readTextIfThere(join(dir, "none"))).toBeNull();
   expect(readTextIfThere(join(dir, "file", "below"))).toBeNull();
   expect(() => readTextIfThere(dir)).toThrow("EISDIR");
+});
+
+test("a folder that a person named is made, or refused in words; also where the system answers as below /proc", () => {
+  const dir = newDir();
+  ensureNamedFolder(join(dir, "a", "b"), "nothing can be made", "name another");
+  expect(existsSync(join(dir, "a", "b"))).toBe(true);
+  writeFileSync(join(dir, "file"), "");
+  for (const path of [join(dir, "file"), join(dir, "file", "below"), "/proc/owt/below"]) {
+    if (path.startsWith("/proc") && !existsSync("/proc/self")) continue;
+    const refused = {
+      code: "environment",
+      message: expect.stringContaining(`nothing can be made in ${path}`),
+      hint: "name another",
+    };
+    expect(() => ensureNamedFolder(path, "nothing can be made", "name another")).toThrow(
+      expect.objectContaining(refused),
+    );
+  }
 });
 
 describe("a program", () => {

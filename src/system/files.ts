@@ -1,6 +1,8 @@
 /** The one atomic writer: a reader sees the old file or the new one, never half of either. */
 import {
+  accessSync,
   closeSync,
+  constants,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -8,9 +10,11 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { OwtError } from "../core/errors.ts";
 
 /** Replaces a file's content. Parent folders are made; `mode` defaults to 0600, since most of what we write is private. */
 export function writeFileAtomically(
@@ -18,7 +22,7 @@ export function writeFileAtomically(
   content: string | Uint8Array,
   options: { mode?: number; durable?: boolean } = {},
 ): void {
-  mkdirSync(dirname(path), { recursive: true });
+  ensureFolder(dirname(path));
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     const file = openSync(temporary, "w", options.mode ?? 0o600);
@@ -57,5 +61,17 @@ export function ensureFolder(path: string): void {
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     }
+  }
+}
+
+/** Makes a folder that a person named, before anything starts there. Throws `environment`: what cannot be done there, and the hint. */
+export function ensureNamedFolder(path: string, what: string, hint: string): void {
+  try {
+    ensureFolder(path);
+    if (!statSync(path).isDirectory()) throw new Error("a file is there");
+    accessSync(path, constants.W_OK);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OwtError("environment", `${what} in ${path}: ${why}`, { hint, cause });
   }
 }

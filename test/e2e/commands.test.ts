@@ -1,5 +1,5 @@
 /** The other commands: land, status, logs, report, restore, doctor, demo, and what an agent may not do. */
-import { existsSync, readlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
@@ -97,6 +97,89 @@ test("doctor passes here", async () => {
   await using rig = Rig.create({});
   const { findings } = await rig.json<{ findings: { check: string; state: string }[] }>("doctor");
   expect(findings.filter((each) => each.state === "fail")).toEqual([]);
+});
+
+type AgentSeen = {
+  name: string;
+  kind: string;
+  default: boolean;
+  state: string;
+  path: string | null;
+  version: string | null;
+  login: { state: string; detail: string };
+  capabilities: string[];
+  trouble: string[];
+  hint: string | null;
+};
+
+test("doctor knows each agent: its program, version and login, and what its adapter can do", async () => {
+  await using rig = Rig.create({
+    ".worktreerc":
+      '[agent]\ndefault = "mine"\n[agent.mine]\ncommand = ["my-agent"]\n[agent.old]\nkind = "claude"\ncommand = ["old"]\n',
+  });
+  const told = 'printf "%s\\n" "$CLAUDECODE$SECRET" >>"$HOME/told"';
+  rig.addProgram("claude", `#!/bin/sh\n${told}\necho "2.1.329 (Claude Code)"\n`);
+  rig.addProgram("old", '#!/bin/sh\necho "2.1.96 (Claude Code)"\n');
+  rig.env["CLAUDECODE"] = "1";
+  rig.env["SECRET"] = "s";
+  const look = async () => {
+    const ran = await rig.owt("doctor", "--json");
+    expect(ran.code).toBe(0);
+    const { agents } = (JSON.parse(ran.stdout) as { data: { agents: AgentSeen[] } }).data;
+    return { ran, seen: (name: string) => agents.find((each) => each.name === name)! };
+  };
+  const { seen } = await look();
+  expect(seen("claude")).toMatchObject({
+    kind: "claude",
+    state: "warn",
+    version: "2.1.329",
+    login: { state: "missing" },
+  });
+  expect(seen("claude").hint).toBe("log in: claude, then /login; or set ANTHROPIC_API_KEY");
+  expect(seen("claude").capabilities).toEqual(expect.arrayContaining(["commit", "resume", "permissions"]));
+  expect(readFileSync(join(rig.home, "home", "told"), "utf8")).toBe("\n");
+  expect(seen("old")).toMatchObject({ kind: "claude", version: "2.1.96", state: "warn" });
+  expect(seen("old").trouble.join()).toContain("older than every version that was tried");
+  expect(seen("demo")).toMatchObject({ state: "pass", login: { state: "not-needed" } });
+  expect(seen("codex")).toMatchObject({ state: "absent", path: null, hint: "npm install -g @openai/codex" });
+  expect(seen("mine")).toMatchObject({
+    default: true,
+    state: "warn",
+    path: null,
+    hint: "install my-agent, or set [agent.mine] command",
+  });
+
+  // Logged in by a key: told by its name, never by its value.
+  rig.env["ANTHROPIC_API_KEY"] = "sk-ant-secret";
+  const withKey = await look();
+  expect(withKey.seen("claude")).toMatchObject({
+    state: "pass",
+    login: { state: "found", detail: "the variable ANTHROPIC_API_KEY" },
+  });
+  expect(withKey.ran.stdout).not.toContain("sk-ant-secret");
+  const text = (await rig.owt("doctor")).stdout;
+  expect(text).toMatch(/✓ claude {2}2\.1\.329 .*\n {4}login: the variable ANTHROPIC_API_KEY\n {4}can: commit, /);
+  expect(text).toContain("▲ mine (default)  not installed");
+});
+
+test("doctor starts no program that the repository names before that was approved", async () => {
+  await using rig = Rig.create({ ".worktreerc": '[agent.claude]\ncommand = ["./claude"]\n' }, { approve: false });
+  rig.write({ claude: `#!/bin/sh\ntouch ${rig.path("ran")}\necho 2.1.329\n` });
+  chmodSync(join(rig.root, "claude"), 0o755);
+  const { agents } = await rig.json<{ agents: AgentSeen[] }>("doctor");
+  expect(agents.find((each) => each.name === "claude")!.trouble.join()).toContain("owt config approve");
+  expect(existsSync(rig.path("ran"))).toBe(false);
+  rig.ok("config", "approve", "--yes");
+  const after = await rig.json<{ agents: AgentSeen[] }>("doctor");
+  expect(after.agents.find((each) => each.name === "claude")!.version).toBe("2.1.329");
+});
+
+test("doctor knows the agents outside of a repository too", async () => {
+  await using rig = Rig.create({});
+  const ran = await rig.owtIn(rig.home, "doctor", "--json");
+  expect(ran.code).toBe(1);
+  const { agents } = (JSON.parse(ran.stdout) as { data: { agents: AgentSeen[] } }).data;
+  expect(agents.map((each) => each.name)).toEqual(["claude", "codex", "demo"]);
 });
 
 /** What `owt doctor` says of process trees. */

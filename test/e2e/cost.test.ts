@@ -15,7 +15,7 @@ const VERSIONS = CLAUDE_VERSIONS.map((version) => ({
     ? "what still runs is judged from /proc, which this machine has not"
     : existsSync(claudeBinary(version))
       ? null
-      : `no real Claude Code ${version}; fetch it with: node scripts/fetch-claude.ts`,
+      : `no real Claude Code ${version}; fetch it with: node scripts/fetch-agents.ts`,
 }));
 
 const PLAN = { "docs/plans/site/epic-01-first.md": "# The first page\n\nWrite first.txt.\n" };

@@ -1,5 +1,6 @@
 /** What the four systems that this one unites got wrong, reproduced there by running them: each test would fail on theirs. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, processesBelow, Rig, task } from "../rig/rig.ts";
 
@@ -116,9 +117,9 @@ test("a run again removes nothing of the first one", async () => {
   await rig.owt("run", "--yes");
   const first = rig.git("rev-parse", "feat/a");
   const again = await rig.owt("run", "--yes", "--again");
-  expect(again.code).toBe(3);
-  expect(again.stderr).toContain("feat/a");
-  expect(rig.git("rev-parse", "feat/a")).toBe(first);
+  expect(again.code).toBe(0);
+  expect(rig.show("feat/a", "a.txt")).toBe("xx");
+  rig.git("merge-base", "--is-ancestor", first, "feat/a");
 });
 
 test("a second Ctrl-C does not wait for an agent that is deaf to the first", async () => {
@@ -149,4 +150,83 @@ test("an agent that removes its own worktree loses only what it removed, and nob
   await rig.owt("run", "--yes");
   expect(existsSync(`${rig.root}/mine.txt`)).toBe(true);
   expect(rig.git("log", "--all", "--format=%s").split("\n")).toContain("a");
+});
+
+test("what an agent said that it cost is what the report says", async () => {
+  await using rig = Rig.create({ "docs/plans/shop/epic-01-a.md": "# A\n" });
+  const result = { type: "result", is_error: false, num_turns: 1, result: "done", total_cost_usd: 1.23 };
+  rig.addProgram("claude", `#!/bin/sh\ncat >/dev/null\necho a > a.txt\necho '${JSON.stringify(result)}'\n`);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const { report } = await rig.json<{ report: { cost_usd: number } }>("report");
+  expect(report.cost_usd).toBe(1.23);
+});
+
+/** A feature list that uses every word of the seed's, for an agent that keeps what it was told. */
+const EVERY_WORD = {
+  "config/feature_list.json": JSON.stringify({
+    claude: { append_system_prompt: "Speak like a sailor." },
+    prompts: { context_file: "_context.md", quality_rules: ["No dead code.", "Tests for every rule."] },
+    features: [
+      { id: "tidy", depends_on: [], priority: "low", description: "Tidy up." },
+      { id: "model", depends_on: [], description: "Write the model.", creates: ["the class Book"] },
+      { id: "shelf", depends_on: ["model"], prompt_file: "shelf.md", uses: ["the class Book"], tags: ["ui"] },
+      { id: "urgent", depends_on: [], priority: "high", description: "Mend the leak." },
+    ],
+  }),
+  "prompts/shelf.md": "Write the shelf.\n\n## Requirements\n\n- The last line counts as well.\n",
+  "prompts/_context.md": "The shop sells books.\n",
+  ".worktreerc": '[agent]\ndefault = "listener"\n[agent.listener]\ncommand = ["listener"]\n',
+};
+
+function addListener(rig: Rig): void {
+  const told = rig.path("told");
+  rig.addProgram(
+    "listener",
+    `#!/bin/sh\nmkdir -p "${told}"\ncat >"${told}/$OWT_TASK"\necho "$OWT_TASK" >"$OWT_TASK.txt"\n`,
+  );
+}
+
+test("a feature list's context file, rules, system prompt, creates and uses are told to the agent, and the whole of its prompt", async () => {
+  await using rig = Rig.create(EVERY_WORD);
+  addListener(rig);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const told = (id: string) => readFileSync(join(rig.path("told"), id), "utf8");
+  for (const id of ["tidy", "model", "shelf", "urgent"]) {
+    expect(told(id)).toContain("The shop sells books.");
+    expect(told(id)).toContain("- No dead code.\n- Tests for every rule.");
+    expect(told(id)).toContain("Speak like a sailor.");
+  }
+  expect(told("model")).toContain("brings into being: the class Book");
+  expect(told("shelf")).toContain("builds upon: the class Book");
+  expect(told("shelf")).toContain("- The last line counts as well.");
+  expect(told("tidy")).not.toContain("the class Book");
+});
+
+test("priority decides what is started first, before the place in the list; tags find tasks again", async () => {
+  await using rig = Rig.create(EVERY_WORD);
+  addListener(rig);
+  expect((await rig.owt("run", "--yes", "--sequential")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["urgent", "model", "shelf", "tidy"]);
+  const { tasks } = await rig.json<{ tasks: { id: string }[] }>("task", "list", "--tag", "ui");
+  expect(tasks.map((each) => each.id)).toEqual(["shelf"]);
+});
+
+test("--sequential is one agent at a time, whatever the configuration allows", async () => {
+  const held = (name: string) => task({}, `touch NAME-runs\nwait NAME-gate\nwrite ${name}.txt "x"`);
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nmax_parallel = 3\n` });
+  for (const name of ["a", "b", "c"])
+    rig.write({ [`docs/plans/${name}/epic-01-x.md`]: held(name).replaceAll("NAME", rig.path(name)) });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes", "--sequential");
+  type Status = { runs: { tasks: { id: string; standing: string }[] }[] };
+  for (const name of ["a", "b", "c"]) {
+    await fileAppears(rig.path(`${name}-runs`));
+    // All that may start are opened in the same look: beside one that works, another would be under way by now.
+    const { runs } = await rig.json<Status>("status");
+    const underWay = runs[0]!.tasks.filter((each) => each.standing === "working").map((each) => each.id);
+    expect(underWay).toEqual([`${name}/E01`]);
+    expect(existsSync(rig.path(`${String.fromCharCode(name.charCodeAt(0) + 1)}-runs`))).toBe(false);
+    rig.release(`${name}-gate`);
+  }
+  expect((await run.ended).code).toBe(0);
 });

@@ -1,10 +1,12 @@
 /** How a turn of the real Claude Code may end, in both pinned versions: each way becomes its outcome, from structured evidence.
  *  The rows are those that were measured on the binaries; what they print is compared with what the API was asked. */
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { CLAUDE_VERSIONS, type ClaudeVersion } from "../rig/claude-binary.ts";
-import { approvedRig, usageLimit, whyNoClaude, works } from "../rig/claude-plan.ts";
-import type { Answer, ApiError } from "../rig/fake-api.ts";
+import { approvedRig, integrated, sessionOf, SINGLE, usageLimit, whyNoClaude, works } from "../rig/claude-plan.ts";
+import { type Answer, type ApiError, makeGate } from "../rig/fake-api.ts";
 
 type Row = {
   /** What the model says, word by word. */
@@ -163,6 +165,44 @@ describe.each(CLAUDE_VERSIONS)("claude %s", (version) => {
       stalled: { task: [{ say: "I begin", breaks: "stalled" }], outcome: "timed_out", calls: 1 },
     };
     await expectRows(version, stalled, {}, 'timeout = "6s"');
+  });
+
+  test("a conversation that is gone where it was to go on: said by Claude, and started afresh under another id", async () => {
+    const gate = makeGate();
+    const [write, ...rest] = works("first").task;
+    const script = { "site/E01": { task: [write!, { ...rest[0]!, gate }, ...rest.slice(1)] } };
+    await using rig = await approvedRig(SINGLE, script, { version });
+    const run = rig.owt("run", "--yes");
+    await run.brings(gate.reached);
+    run.pressCtrlC();
+    await run.exits(130);
+    gate.release();
+    const records = join(rig.home, ".claude", "projects");
+    const session = sessionOf(rig.starts()[0]!);
+    for (const folder of readdirSync(records)) writeFileSync(join(records, folder, `${session}.jsonl`), "");
+    const resumed = rig.owt("resume");
+    await resumed.exits(0);
+
+    expect(integrated(rig)).toEqual(["site/E01 yes"]);
+    const [, again, afresh, ...more] = rig.starts();
+    expect(again).toContain(`--resume ${session}`);
+    expect(afresh).toContain("--session-id");
+    expect(sessionOf(afresh!)).not.toBe(session);
+    expect(more).toEqual([]);
+    expect(resumed.err()).toMatch(/No conversation found/);
+  });
+
+  test("an id that is taken: said by Claude, and tried again under another one", async () => {
+    const taken =
+      'if [ ! -e "$HOME/taken" ]; then : >"$HOME/taken"; claude "$@" </dev/null >/dev/null 2>&1; echo x | claude "$@" >/dev/null 2>&1; fi\nexec claude "$@"\n';
+    const files = { ...SINGLE, "claude.sh": taken };
+    const config = '[agent.claude]\ncommand = ["sh", "claude.sh"]\n';
+    await using rig = await approvedRig(files, { "site/E01": works("first") }, { version, config });
+    const run = rig.owt("run", "--yes");
+    await run.exits(0);
+    expect(integrated(rig)).toEqual(["site/E01 no"]);
+    expect(run.err()).toMatch(/already in use/);
+    expect(new Set(rig.starts().map(sessionOf)).size).toBe(2);
   });
 
   test("Claude's own caps: turns and money", async () => {

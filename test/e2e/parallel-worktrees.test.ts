@@ -14,10 +14,22 @@ const ROUNDS = 10;
 const AT_ONCE = 16;
 const AGENTS = 3;
 
-/** Works like an agent until the file `stop` appears; one line per command: its exit code and the command. */
+/** Works like an agent until the file `stop` appears; one line per command: its exit code, the command, and what a failed one said.
+ *  One failure is git's own and is tried again, as an agent would: gc takes an empty `objects/xx` away between the moment at which
+ *  another command makes it and the one at which that command writes there. Plain git does so without any worktree: `git prune-packed`
+ *  in a loop beside `git add -A; git commit; git repack -ad` broke 1 of 479 `git add` (git 2.39.5) with just these words. */
 const AGENT = `
 n=0
-say() { "$@" >>"$OUT.said" 2>&1; echo "$? $*" >>"$OUT"; }
+RACE="error: unable to create temporary file: No such file or directory"
+say() {
+  "$@" >"$OUT.said" 2>&1
+  code=$?
+  if [ "$code" = 128 ] && [ "$(head -n 1 "$OUT.said")" = "$RACE" ]; then
+    "$@" >"$OUT.said" 2>&1
+    code=$?
+  fi
+  if [ "$code" = 0 ]; then echo "0 $*"; else echo "$code $*: $(tr '\\n' ' ' <"$OUT.said")"; fi >>"$OUT"
+}
 while [ ! -e "$STOP" ]; do
   n=$((n + 1))
   echo $n >work.txt

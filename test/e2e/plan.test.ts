@@ -119,6 +119,27 @@ describe("a real plan by others", () => {
   });
 });
 
+test("the order shown is the order in which the tasks start: in a step, and one after the other", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({ priority: "low" }, ""),
+    "docs/plans/b/epic-01-b.md": task({}, ""),
+    "docs/plans/c/epic-01-c.md": task({}, ""),
+    "docs/plans/c/epic-02-c.md": task({}, ""),
+    "docs/plans/d/epic-01-d.md": task({ priority: "high" }, ""),
+  });
+  const plan = await rig.json<Preview & { order: string[] }>("plan");
+  expect(plan.waves).toEqual([["d/E01", "c/E01", "b/E01", "a/E01"], ["c/E02"]]);
+  expect(plan.order).toEqual(["d/E01", "c/E01", "b/E01", "c/E02", "a/E01"]);
+  const inText = (text: string) => [...text.matchAll(/^ {2}(\w\/E\d\d) /gm)].map((match) => match[1]);
+  expect(inText((await rig.owt("plan")).stdout)).toEqual(plan.waves.flat());
+  expect(inText((await rig.owt("plan", "--sequential")).stdout)).toEqual(plan.order);
+  const first = await rig.json<Preview>("plan", "--count", "2");
+  expect(first.tasks.filter((each) => each.state === "to-run").map((each) => each.id)).toEqual(["c/E01", "d/E01"]);
+  expect((await rig.owt("run", "--yes", "--sequential")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(plan.order);
+});
+
 describe("problems", () => {
   test("every problem of a plan is reported at once with file:line and a hint, and nothing runs", async () => {
     await using rig = Rig.create(

@@ -81,6 +81,65 @@ test("what the failing check printed stands at the end, in show and in logs", as
   expect((await rig.owt("logs", "one/E01")).stdout).toContain("THE REASON");
 });
 
+test.skipIf(!existsSync("/proc/self"))(
+  "a folder that cannot be made is refused at once, whoever named it",
+  async () => {
+    await using rig = Rig.create({
+      ".worktreerc": `${demoConfig}[run]\nverify = "true"\n`,
+      "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"\nfail "no"'),
+    });
+    await rig.owt("run", "--yes");
+    const { rescues } = await rig.json<{ rescues: { id: string }[] }>("restore");
+    const refusals = [
+      ["demo", "--path", "/proc/owt", "--json"],
+      ["demo", "--path", rig.path("shop/README.md"), "--json"],
+      ["restore", rescues[0]!.id, "--path", "/proc/owt/x", "--json"],
+    ];
+    for (const words of refusals) {
+      const ran = await rig.owt(...words);
+      expect([words, ran.code]).toEqual([words, 3]);
+      expect(JSON.parse(ran.stdout)).toMatchObject({
+        error: { code: "environment", hint: expect.stringContaining("--path") },
+      });
+    }
+    rig.env["XDG_STATE_HOME"] = "/proc/owt";
+    const approved = await rig.owt("config", "approve", "--yes");
+    expect([approved.code, approved.stderr]).toEqual([3, expect.stringContaining("XDG_STATE_HOME")]);
+  },
+);
+
+test("a failing check that printed nothing leaves no empty line behind its name", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "exit 3"\nverify_attempts = 0\n`,
+    "docs/plans/one/epic-01-a.md": task({}, "", "The text."),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stdout).toMatch(/one\/E01 failed: verify failed: exit 3\n {2}↳/);
+  expect((await rig.owt("task", "show", "one/E01")).stdout).toMatch(
+    /verify failed: exit 3( · .*)?\n {2}\S+\n {2}\S+\n\n\S/,
+  );
+  expect((await rig.owt("logs", "one/E01")).stdout).toMatch(/✗ verify failed: exit 3\n$/);
+});
+
+test("a text that would turn the line around is shown as it is, whoever wrote it", async () => {
+  const evil = "a\u202Eb";
+  await using rig = Rig.create(
+    {
+      ".worktreerc": `${demoConfig}[run]\nverify = "true # ${evil}"\n`,
+      "docs/plans/one/epic-01-a.md": task({ title: evil }, `say "${evil}"\nask "${evil}?"`),
+    },
+    { approve: false },
+  );
+  const said = [await rig.owt("config", "approve", "--yes"), await rig.owt("plan"), await rig.owt("run", "--yes")];
+  said.push(await rig.owt("inbox"), await rig.owt("logs", "one/E01"), await rig.owt("task", "show", "one/E01"));
+  rig.write({ "docs/plans/one/epic-01-a.md": task({ branch: evil }, "") });
+  said.push(await rig.owt("plan"));
+  for (const { stdout, stderr } of said) {
+    expect(stdout + stderr).not.toContain("\u202E");
+    expect(stdout + stderr).toContain("a\\u202Eb");
+  }
+});
+
 test("a retry takes the text and the checks that the plan has now, once they are approved", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify_attempts = 0\n`,
@@ -156,9 +215,71 @@ test("an agent that nobody set up is a problem of the plan; a flag beats what th
   await using rig = Rig.create({ "docs/plans/one/epic-01-a.md": task({ agent: "nope" }, "") });
   const plan = await rig.owt("plan");
   expect(plan.code).toBe(3);
-  expect(plan.stderr).toMatch(/docs\/plans\/one\/epic-01-a\.md:1 .*nope/);
+  expect(plan.stderr).toMatch(/docs\/plans\/one\/epic-01-a\.md:2 .*nope/);
   rig.write({ "docs/plans/one/epic-01-a.md": task({ agent: "claude" }, "") });
   expect((await rig.owt("run", "--yes", "--agent", "demo")).code).toBe(0);
+});
+
+test("what is wrong with a plan only here is told with the rest, and by owt plan too, at its line", async () => {
+  const twice = { "docs/plans/b/epic-01-b.md": task({}, ""), "docs/plans/b/01-epic-c.md": task({}, "") };
+  await using rig = Rig.create(
+    {
+      ".worktreerc": demoConfig,
+      "docs/plans/a/epic-01-a.md": task({ title: "A", branch: "userwork" }, ""),
+      "docs/plans/c/epic-01-c.md": task({ title: "C", agent: "nope" }, ""),
+      ...twice,
+    },
+    { approve: false },
+  );
+  rig.git("branch", "userwork");
+  const places = [/a\/epic-01-a\.md:3 .*userwork.* exists already/, /c\/epic-01-c\.md:3 .*nope/];
+  for (const [more, count] of [[[/b\/E01 is defined twice/], 3] as const, [[], 2] as const]) {
+    for (const words of [["plan"], ["run", "--yes"], ["run", "--dry-run"]]) {
+      const ran = await rig.owt(...words);
+      expect(ran.code).toBe(3);
+      for (const says of [...places, ...more]) expect(ran.stderr).toMatch(says);
+      expect(ran.stderr).toContain(`the plan has ${count} problems`);
+    }
+    rmSync(`${rig.root}/docs/plans/b/01-epic-c.md`, { force: true });
+  }
+  expect(rig.git("branch", "--list", "owt/*")).toBe("");
+  // Approving asks for nothing that a plan is to be run with.
+  expect((await rig.owt("config", "approve", "--yes")).code).toBe(0);
+});
+
+test("a branch of a plan is used again once its work is in what the run starts from", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const write = (steps: string) => {
+    rig.write({ "docs/plans/one/epic-01-a.md": task({ title: "A", branch: "feat/one" }, steps) });
+    rig.commit("plan");
+  };
+  write('write a.txt "1"\ncommit "first"');
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.ok("land");
+  rig.write({ "other.txt": "on main" });
+  write('append a.txt "2"\ncommit "second"');
+  expect((await rig.owt("plan")).code).toBe(0);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  expect(rig.show("owt/runs/r2", "a.txt")).toBe("12");
+  expect(rig.show("feat/one", "other.txt")).toBe("on main");
+  // Also what has not landed, as long as the run builds upon it.
+  expect((await rig.owt("run", "--yes", "--again")).code).toBe(0);
+  expect(rig.show("feat/one", "a.txt")).toBe("122");
+  // Not checked out elsewhere, not with work of its own, and not when a person made it.
+  rig.git("worktree", "add", "-q", rig.path("elsewhere"), "feat/one");
+  const checkedOut = await rig.owt("plan", "--again");
+  expect([checkedOut.code, checkedOut.stderr]).toEqual([3, expect.stringContaining(rig.path("elsewhere"))]);
+  rig.git("-C", rig.path("elsewhere"), "commit", "-q", "--allow-empty", "-m", "mine");
+  rig.git("worktree", "remove", rig.path("elsewhere"));
+  const mine = rig.git("rev-parse", "feat/one");
+  for (const words of [
+    ["plan", "--again"],
+    ["run", "--yes", "--again"],
+  ]) {
+    const ran = await rig.owt(...words);
+    expect([ran.code, ran.stderr]).toEqual([3, expect.stringMatching(/epic-01-a\.md:3 .*feat\/one .*commits/)]);
+  }
+  expect(rig.git("rev-parse", "feat/one")).toBe(mine);
 });
 
 test("a task that is written down is checked at once", async () => {
@@ -397,6 +518,37 @@ test("a refusal is an answer for programs too", async () => {
   expect(ran.stderr).toContain("r9");
 });
 
+test.each([
+  [["run", "--bogus", "--json"], "--bogus"],
+  [["run", "--count", "0", "--json"], "whole number above 0"],
+  [["run", "--count", "--json"], "--json"],
+  [["frobnicate", "--json"], "frobnicate"],
+  [["statsu", "--json"], "statsu", "did you mean status"],
+  [["task", "create", "--json"], "text"],
+  [["task", "list", "one", "two", "--json"], "too many"],
+  [["task", "create", "x y", "--priority", "soon", "--json"], "soon"],
+  [["--json"], "--json"],
+  [["task", "--json"], "--json"],
+])("a command line that is wrong is refused for programs too: owt %j", async (words, says, hint = "owt") => {
+  await using rig = Rig.create({});
+  const ran = await rig.owt(...words);
+  expect(ran.code).toBe(2);
+  const { schema, error } = JSON.parse(ran.stdout) as { schema: number; error: Record<string, string> };
+  expect({ schema, ...error }).toMatchObject({ schema: 1, code: "usage", exit_code: 2 });
+  expect(error["message"]).toContain(says);
+  expect(error["message"]).not.toMatch(/^error|\n/);
+  expect(error["hint"]?.toLowerCase()).toContain(hint);
+  expect(ran.stderr).toContain(says);
+});
+
+test("help and version are no refusals", async () => {
+  await using rig = Rig.create({});
+  for (const words of [["--help"], ["--version"], ["run", "--help", "--json"], ["help", "run"]]) {
+    const ran = await rig.owt(...words);
+    expect([ran.code, ran.stdout.startsWith("{"), ran.stdout === ""]).toEqual([0, false, false]);
+  }
+});
+
 test("a damaged file of approvals and a store that is not there are said in words", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "true"\n`,
@@ -514,4 +666,17 @@ test("a task that ended with words instead of work is in the inbox with them, an
   expect(rig.show("owt/runs/r1", "a.txt")).toBe("blue");
   expect(rig.show("owt/runs/r1", "b.txt")).toBe("b");
   expect((await rig.owt("inbox")).stdout).toContain("nothing waits");
+});
+
+test("what another run finished while a person was asked is not done twice", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"'),
+  });
+  const asked = rig.startOnTerminal("run");
+  await asked.says("run 1 task?");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  asked.child.stdin!.write("y\n");
+  expect((await asked.ended).stdout).toContain("nothing to do");
+  expect(rig.git("for-each-ref", "--format=%(refname:short)", "refs/heads/owt/runs")).toBe("owt/runs/r1");
 });

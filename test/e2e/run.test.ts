@@ -35,7 +35,7 @@ test("nothing is left behind, and the user's checkout is as it was", async () =>
 test("a task without steps writes and commits one file; the default agent can be chosen by flag", async () => {
   await using rig = Rig.create({ "docs/plans/shop/epic-01-a.md": "# A task\n\nDo it.\n" });
   expect((await rig.owt("run", "--yes", "--agent", "demo")).code).toBe(0);
-  expect(rig.show("owt/runs/r1", "demo/shop-E01.md")).toContain("shop/E01");
+  expect(rig.show("owt/runs/r1", "demo/shop+E01.md")).toContain("shop/E01");
 });
 
 test("a failure stops only what depends on it, and the end names the command that retries it", async () => {

@@ -1,5 +1,5 @@
 /** The real Claude Code that the end-to-end tests drive: two pinned versions, kept in the user's cache, never in the repository (its licence
- *  forbids to hand it on). `scripts/fetch-claude.ts` puts it there. */
+ *  forbids to hand it on). `scripts/fetch-agents.ts` puts it there. */
 import { homedir } from "node:os";
 import { join } from "node:path";
 

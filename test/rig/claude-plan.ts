@@ -9,7 +9,7 @@ import { type Answer, type ApiError, type Gate, type Script, startFakeApi } from
 export function whyNoClaude(version?: ClaudeVersion): string | null {
   if (!existsSync("/proc/self/stat")) return "what still runs is judged from /proc, which this machine has not";
   if (existsSync(claudeBinary(version))) return null;
-  return `no real Claude Code at ${claudeBinary(version)}; fetch it with: node scripts/fetch-claude.ts`;
+  return `no real Claude Code at ${claudeBinary(version)}; fetch it with: node scripts/fetch-agents.ts`;
 }
 
 /** Green when nothing is left to do in any text. */

@@ -58,6 +58,8 @@ type ApiRequest = {
   /** How long an answer may be, as the request wants it. */
   maxTokens: number;
   messages: Message[];
+  /** The header that proves who asks. */
+  login: string;
 };
 
 export type FakeApi = AsyncDisposable & {
@@ -113,7 +115,7 @@ export async function startFakeApi(
       return;
     }
     const body = JSON.parse(await readBody(request)) as RequestBody;
-    const asked = readRequest(body);
+    const asked = { ...readRequest(body), login: readLogin(request.headers) };
     requests.push(asked);
     const flaw = findFlaw(request.headers, body);
     if (flaw !== null) {
@@ -201,7 +203,11 @@ function idsOf(message: Message | undefined, type: string, key: string): string[
   return message.content.filter((block) => block.type === type).map((block) => String(block[key]));
 }
 
-function readRequest(body: RequestBody): ApiRequest {
+function readLogin({ authorization, "x-api-key": key }: IncomingMessage["headers"]): string {
+  return authorization === undefined ? `x-api-key: ${String(key)}` : `authorization: ${authorization}`;
+}
+
+function readRequest(body: RequestBody): Omit<ApiRequest, "login"> {
   const texts = body.messages.map((message) => (message.role === "user" ? textOf(message) : ""));
   const last = texts.findLastIndex((text) => isPrompt(text));
   return {

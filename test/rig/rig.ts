@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
 
 const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
 
@@ -140,17 +141,32 @@ export class Rig implements AsyncDisposable {
     return this.#start(this.root, args);
   }
 
+  /** Starts owt on a terminal of its own; what it prints there stands in both streams, and its keys are the child's standard input. */
+  startOnTerminal(...args: string[]): Running {
+    const words = [process.execPath, OWT, ...args].map((word) => `'${word}'`).join(" ");
+    const child = spawn("script", ["--quiet", "--return", "--command", words, "/dev/null"], {
+      cwd: this.root,
+      env: { ...this.env, TERM: "xterm" },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    return this.#follow(child, child.stdout);
+  }
+
   #start(cwd: string, args: string[]): Running {
     const child = spawn(process.execPath, [OWT, ...args], {
       cwd,
       env: this.env,
       stdio: ["ignore", "pipe", "pipe"],
     });
+    return this.#follow(child, child.stderr);
+  }
+
+  #follow(child: ChildProcess, narration: Readable): Running {
     let stdout = "";
     let stderr = "";
     const listeners = new Set<() => void>();
-    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on("data", (chunk: Buffer) => {
+    child.stdout!.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    narration.on("data", (chunk: Buffer) => {
       stderr += chunk.toString();
       for (const listener of listeners) listener();
     });

@@ -2,11 +2,12 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded } from "../../engine/approvals.ts";
-import { prepareWork } from "../../engine/prepare.ts";
+import { chooseWork } from "../../engine/prepare.ts";
 import { isNoPlan } from "../../engine/read-plan.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Work } from "../../engine/work.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { printable } from "../text.ts";
 
 export function configCommands(program: Command, io: Io): void {
   const config = program.command("config").description("what is configured and approved");
@@ -20,7 +21,7 @@ export function configCommands(program: Command, io: Io): void {
         const work = await readWorkIfAny(engine);
         const grants = grantsNeeded(engine, work?.all ?? [], work?.settings ?? {});
         const missing = grantsMissing(engine, grants);
-        for (const grant of missing) tell(io, `${grant.where}: ${grant.what}`);
+        for (const grant of missing) tell(io, `${grant.where}: ${printable(grant.what)}`);
         if (missing.length > 0 && !options.yes) {
           // Calling this command is the approval; where somebody can be asked, they see what they approve first.
           if (canAsk(io) && !(await confirm(io, "let owt run them, now and later?")))
@@ -29,7 +30,7 @@ export function configCommands(program: Command, io: Io): void {
         approveGrants(engine, missing);
         const text =
           missing.length > 0
-            ? `approved: ${missing.map((grant) => grant.what).join(", ")}`
+            ? `approved: ${missing.map((grant) => printable(grant.what)).join(", ")}`
             : "nothing was left to approve";
         answer(io, options, { approved: missing, approved_before: grants.length - missing.length }, text);
       }),
@@ -40,7 +41,7 @@ export function configCommands(program: Command, io: Io): void {
 async function readWorkIfAny(engine: Engine): Promise<Work | null> {
   const request = { plan: null, tasks: [], texts: [], module: null, count: null, withUpstreams: true, again: true };
   try {
-    return (await prepareWork(engine, request, false)).work;
+    return (await chooseWork(engine, request, false)).work;
   } catch (error) {
     if (isNoPlan(error)) return null;
     throw error;

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, realpathSync } from "node:fs";
+import { mkdtempSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { renderDuration } from "../../lib/duration.ts";
@@ -17,6 +17,7 @@ import { viewRun } from "../../engine/view.ts";
 import { lastSeq } from "../../store/events.ts";
 import { readTasks } from "../../store/tasks.ts";
 import { exec } from "../../system/exec.ts";
+import { ensureNamedFolder } from "../../system/files.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
 import { narrate } from "../narrate.ts";
 import { previewOf, renderPreview } from "../preview.ts";
@@ -33,9 +34,9 @@ export function demoCommand(program: Command, io: Io): void {
 
 async function showDemo(io: Io, options: { path?: string; json?: boolean }): Promise<void> {
   const began = Date.now();
-  const home = options.path ?? mkdtempSync(join(realpathSync(tmpdir()), "owt-demo-"));
+  const home = options.path ? resolve(io.cwd, options.path) : mkdtempSync(join(realpathSync(tmpdir()), "owt-demo-"));
   const root = join(home, "words");
-  mkdirSync(root, { recursive: true });
+  ensureNamedFolder(root, "the demo's repository cannot be made", "name another folder: owt demo --path FOLDER");
   await makeDemoRepository(root);
   // The demo approves its own commands; that must not leave a trace in the user's approvals.
   const env = { ...io.env, XDG_STATE_HOME: join(home, "state"), XDG_CONFIG_HOME: join(home, "config") };
@@ -51,7 +52,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
     );
     approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
     const started = await ingest(engine, work, base, { again: false, choices: {} });
-    if (!started) throw new OwtError("internal", "the demo has nothing to do");
+    if (!started || started === "moved") throw new OwtError("internal", "the demo has nothing to do");
     await carryWithAnswers(io, engine, started.run.id);
     const report = readReport(engine, started.run.id);
     const views = viewRun(engine, started.run);

@@ -1,10 +1,11 @@
 import type { Command } from "commander";
-import { examine } from "../../engine/doctor.ts";
+import { examine, type Finding } from "../../engine/doctor.ts";
+import { type AgentReport, examineAgents, examineReadyAgents } from "../../engine/examine-agents.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { OwtError } from "../../core/errors.ts";
 import { openRepo } from "../../git/repo.ts";
 import { adoptStore } from "../../store/database.ts";
-import { painter } from "../text.ts";
+import { painter, printable } from "../text.ts";
 
 export function doctorCommand(program: Command, io: Io): void {
   program
@@ -19,32 +20,57 @@ export function doctorCommand(program: Command, io: Io): void {
         await repo.close();
       }
       const findings = await examine(io.env);
-      findings.push(await examineRepository(io));
-      const paint = painter(io, io.stdout);
-      const marks = { pass: paint("green", "✓"), warn: paint("yellow", "▲"), fail: paint("red", "✗") };
-      const lines = findings.map(
-        (each) =>
-          `${marks[each.state]} ${each.check}  ${each.detail}${each.hint && each.state !== "pass" ? `\n  ↳ ${each.hint}` : ""}`,
-      );
-      answer(io, options, { findings }, lines.join("\n"));
+      const { repository, agents } = await examineRepository(io);
+      findings.push(repository);
+      answer(io, options, { findings, agents: agents.map(toJson) }, render(io, findings, agents));
       if (findings.some((each) => each.state === "fail")) process.exitCode = 1;
     });
 }
 
-async function examineRepository(io: Io) {
+async function examineRepository(io: Io): Promise<{ repository: Finding; agents: AgentReport[] }> {
   try {
     return await withEngine(io, async (engine) => ({
-      check: "repository",
-      state: "pass" as const,
-      detail: engine.repo.root,
+      repository: { check: "repository", state: "pass" as const, detail: engine.repo.root },
+      agents: await examineAgents(engine),
     }));
   } catch (error) {
     if (!(error instanceof OwtError)) throw error;
+    const hint = error.hint ? { hint: error.hint } : {};
     return {
-      check: "repository",
-      state: "fail" as const,
-      detail: error.message,
-      ...(error.hint ? { hint: error.hint } : {}),
+      repository: { check: "repository", state: "fail", detail: error.message, ...hint },
+      agents: await examineReadyAgents(io.env, io.owtCommand),
     };
   }
+}
+
+function toJson({ isDefault, ...report }: AgentReport): object {
+  return { ...report, default: isDefault };
+}
+
+function render(io: Io, findings: readonly Finding[], agents: readonly AgentReport[]): string {
+  const paint = painter(io, io.stdout);
+  const marks = {
+    pass: paint("green", "✓"),
+    warn: paint("yellow", "▲"),
+    fail: paint("red", "✗"),
+    absent: paint("dim", "·"),
+  };
+  const hintLine = (hint: string | null | undefined) => (hint ? [`  ↳ ${printable(hint)}`] : []);
+  const lines = findings.flatMap(({ check, state, detail, hint }) => [
+    `${marks[state]} ${check}  ${printable(detail)}`,
+    ...(state === "pass" ? [] : hintLine(hint)),
+  ]);
+  const blocks = agents.map((agent) => {
+    const what = agent.path === null ? "not installed" : [agent.version, agent.path].filter(Boolean).join("  ");
+    const title = `${marks[agent.state]} ${agent.name}${agent.isDefault ? " (default)" : ""}  ${printable(what)}`;
+    if (agent.path === null) return [title, ...hintLine(agent.hint)];
+    return [
+      title,
+      ...agent.trouble.map((each) => `    ${printable(each)}`),
+      ...(agent.login.state === "missing" ? [] : [`    login: ${printable(agent.login.detail)}`]),
+      `    can: ${agent.capabilities.join(", ")}`,
+      ...hintLine(agent.hint),
+    ];
+  });
+  return [...lines, ...(agents.length > 0 ? ["", "agents:"] : []), ...blocks.flat()].join("\n");
 }

@@ -1,9 +1,10 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { listRescues } from "../../git/rescue.ts";
 import { restoreRescue } from "../../git/restore.ts";
 import { OwtError } from "../../core/errors.ts";
 import { worktreeHome } from "../../engine/engine.ts";
+import { ensureNamedFolder } from "../../system/files.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { printable, table } from "../text.ts";
 
@@ -25,6 +26,11 @@ export function restoreCommand(program: Command, io: Io): void {
         if (!found)
           throw new OwtError("unknown-name", `nothing is saved as ${id}`, { hint: "list what there is: owt restore" });
         const path = options.path ? resolve(io.cwd, options.path) : `${worktreeHome(engine)}/restored-${id}`;
+        ensureNamedFolder(
+          dirname(path),
+          "nothing can be restored",
+          `name another folder: owt restore ${id} --path FOLDER`,
+        );
         const restored = await restoreRescue(engine.repo, id, { path });
         answer(
           io,

@@ -9,6 +9,7 @@ import { followRun } from "../follow.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
 import { count, previewOf, renderPreview } from "../preview.ts";
+import { printable } from "../text.ts";
 import {
   addWorkOptions,
   chosenOnTheLine,
@@ -33,7 +34,8 @@ export function runCommand(program: Command, io: Io): void {
       await withEngine(
         io,
         async (engine) => {
-          const { work, base } = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
+          const prepare = () => prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
+          let { work, base } = await prepare();
           const flags = toFlags(options);
           const preview = previewOf(
             work,
@@ -44,12 +46,16 @@ export function runCommand(program: Command, io: Io): void {
             answer(io, options, preview, renderPreview(preview));
             return;
           }
-          if (base.note) tell(io, base.note);
+          if (base.note) tell(io, printable(base.note));
           await approve(io, engine, work);
           const goesOn = !flags.again && findGoing(engine, work, base) !== undefined;
           if (!options.yes && !goesOn && work.chosen.length > 0)
             await askToStart(io, renderPreview(preview), work.chosen.length);
-          const started = await ingest(engine, work, base, flags);
+          let started = await ingest(engine, work, base, flags);
+          while (started === "moved") {
+            ({ work, base } = await prepare());
+            started = await ingest(engine, work, base, flags);
+          }
           if (!started) {
             answer(io, options, { run: null, tasks: [] }, nothingToDo(work));
             return;
@@ -90,7 +96,7 @@ async function approve(io: Io, engine: Engine, work: Work): Promise<void> {
   if (!canAsk(io)) requireApproval(engine, grants);
   tell(
     io,
-    `this repository brings commands that are not approved yet:\n${missing.map((grant) => `  ${grant.where}: ${grant.what}`).join("\n")}`,
+    `this repository brings commands that are not approved yet:\n${missing.map((grant) => `  ${grant.where}: ${printable(grant.what)}`).join("\n")}`,
   );
   if (!(await confirm(io, "let owt run them, now and later?"))) requireApproval(engine, grants);
   approveGrants(engine, missing);

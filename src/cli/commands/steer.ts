@@ -30,7 +30,7 @@ export function steerCommands(program: Command, io: Io): void {
         loadPrompts(engine);
         const { changed, kept } = await refreshRun(engine, run);
         if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
-        if (kept) tell(io, kept);
+        if (kept) tell(io, printable(kept));
         setBudget(engine, run, options.budget ?? null);
         setWish(engine.store, engine.now(), run, null);
         tell(io, `going on with ${run}`);

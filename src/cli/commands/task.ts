@@ -31,7 +31,7 @@ type JsonOption = { json?: boolean };
 /** Where several runs have a task of one key. */
 type PickOption = JsonOption & { run?: string };
 const RUN_OPTION = ["--run <run>", "the task of this run; by default the one that waits, else the newest"] as const;
-type ListOptions = JsonOption & { module?: string; state?: string; priority?: string; run?: string };
+type ListOptions = JsonOption & { module?: string; state?: string; priority?: string; tag?: string; run?: string };
 
 /** The seeds' words for states. */
 const STATE_WORDS: Record<string, string[]> = {
@@ -74,7 +74,7 @@ export function taskCommands(program: Command, io: Io): void {
         const { run, tasks } = findRetries(engine, key, options.run);
         const { changed, kept } = await refreshRun(engine, run);
         const again = { run, tasks: retryTasks(engine, tasks) };
-        if (kept) tell(io, kept);
+        if (kept) tell(io, printable(kept));
         const newText = changed.length > 0 ? `\nthe plan changed; its new text is taken for ${changed.join(", ")}` : "";
         const text = `to be tried again: ${again.tasks.join(", ")}${newText}\ngo on with: owt resume ${again.run}`;
         answer(io, options, { ...again, changed }, text);
@@ -162,6 +162,7 @@ function listCommand(task: Command, io: Io): void {
     .option("--module <name>", "only this module")
     .option("--state <state>", "only this state (also not_started, in_progress, complete)")
     .option("--priority <priority>", "only this priority")
+    .option("--tag <tag>", "only what has this tag")
     .option("--json", "print the answer as JSON")
     .action((options: ListOptions) => withEngine(io, async (engine) => listTasks(io, engine, options)));
 }
@@ -189,7 +190,8 @@ function indent(text: string): string {
 function listTasks(io: Io, engine: Engine, options: ListOptions): void {
   const run = options.run ?? readRuns(engine.store).at(-1)?.id;
   const states = options.state === undefined ? null : statesOf(options.state);
-  const wanted = (spec: { module: string | null; priority: string }, state: string) =>
+  const wanted = (spec: { module: string | null; priority: string; tags: string[] }, state: string) =>
+    (options.tag === undefined || spec.tags.includes(options.tag)) &&
     (options.module === undefined || spec.module === options.module) &&
     (options.priority === undefined ||
       spec.priority === (options.priority === "medium" ? "normal" : options.priority)) &&
@@ -282,7 +284,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
     ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),
     ...attempts.map(
       (attempt) =>
-        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${"output" in attempt ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
+        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
     ),
     "",
     printable(spec.content),

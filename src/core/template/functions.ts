@@ -1,6 +1,6 @@
 /** The functions of templates, as Go's `text/template` has them (funcs.go). `and` and `or` stop early and are the evaluator's. */
-import { compareStrings, FormatError, isPrintable, printed, sprint, sprintf, sprintln } from "./template-format.ts";
-import type { Value } from "./template-nodes.ts";
+import { compareStrings, FormatError, isPrintable, printed, sprint, sprintf, sprintln } from "./format.ts";
+import type { Value } from "./nodes.ts";
 
 /** Why a function could not be called with these values. */
 export class CallError extends Error {}

@@ -1,6 +1,6 @@
 /** Renders a template, as Go's `text/template` does (exec.go). A template can execute nothing; what it can use up is bounded. */
-import { ARITIES, callFunction, CallError, isTrue, shown, typeName } from "./template-functions.ts";
-import { sortedEntries } from "./template-format.ts";
+import { ARITIES, callFunction, CallError, isTrue, shown, typeName } from "./functions.ts";
+import { sortedEntries } from "./format.ts";
 import {
   type Command,
   type Node,
@@ -9,7 +9,7 @@ import {
   type Template,
   TemplateError,
   type Value,
-} from "./template-nodes.ts";
+} from "./nodes.ts";
 
 /** Nodes and calls of one rendering; a prompt needs hundreds. */
 const MAX_STEPS = 1_000_000;

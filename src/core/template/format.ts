@@ -1,7 +1,7 @@
 /** Values as text, as Go's `fmt` writes them: `print`, `println` and `printf` with its flags, widths and precisions. What is not supported
  *  (`%T`, `%p`, `%#v`, argument numbers, `%x` and `#` on floats) is an error, never another text. */
-import { formatFloat } from "./template-floats.ts";
-import type { Value } from "./template-nodes.ts";
+import { formatFloat } from "./floats.ts";
+import type { Value } from "./nodes.ts";
 
 /** A format that is Go's, but not supported here. */
 export class FormatError extends Error {}

@@ -1,9 +1,9 @@
 /** Go's template language (`text/template`) for prompts: parse, check against the shape of the data, render. What it does not support is an
  *  error with line and column, never another text; a template can execute nothing. */
-import { check, type Shape } from "./template-check.ts";
-import { evaluate } from "./template-evaluate.ts";
-import { type Template, TemplateError, type TemplateProblem, toProblem, type Value } from "./template-nodes.ts";
-import { parse } from "./template-parser.ts";
+import { check, type Shape } from "./check.ts";
+import { evaluate } from "./evaluate.ts";
+import { type Template, TemplateError, type TemplateProblem, toProblem, type Value } from "./nodes.ts";
+import { parse } from "./parser.ts";
 
 /** The template, or its first mistake. */
 export function parseTemplate(text: string): { template: Template } | { problem: TemplateProblem } {

@@ -1,17 +1,10 @@
 /** Finds what would go wrong in a template before it is rendered, in every branch: fields that the data does not have, values that a function
  *  cannot take, templates that are not defined or call themselves. It follows the shape of the data through the template; where a shape
  *  is not known, it says nothing. */
-import { nearest } from "./names.ts";
-import { checkCount } from "./template-evaluate.ts";
-import { BYTE_OF_TEXT } from "./template-functions.ts";
-import {
-  type Command,
-  type Node,
-  type Operand,
-  type Pipeline,
-  type Template,
-  TemplateError,
-} from "./template-nodes.ts";
+import { nearest } from "../names.ts";
+import { checkCount } from "./evaluate.ts";
+import { BYTE_OF_TEXT } from "./functions.ts";
+import { type Command, type Node, type Operand, type Pipeline, type Template, TemplateError } from "./nodes.ts";
 
 /** What is known of a value without having it. `nothing` is nil. */
 export type Shape =

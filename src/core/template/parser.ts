@@ -1,18 +1,10 @@
 /** Parses templates as Go's `text/template/parse` does (parse.go), to the same trees and the same errors on the same lines. One word is
  *  newer than the Go that the tests compare with: `else with` (Go 1.23). */
-import { nearest } from "./names.ts";
-import { ARITIES } from "./template-functions.ts";
-import { readTokens, type Token, type TokenKind } from "./template-lexer.ts";
-import { LiteralError, readCharacter, readNumber, readString } from "./template-literals.ts";
-import {
-  type Command,
-  lineAt,
-  type Node,
-  type Operand,
-  type Pipeline,
-  type Template,
-  TemplateError,
-} from "./template-nodes.ts";
+import { nearest } from "../names.ts";
+import { ARITIES } from "./functions.ts";
+import { readTokens, type Token, type TokenKind } from "./lexer.ts";
+import { LiteralError, readCharacter, readNumber, readString } from "./literals.ts";
+import { type Command, lineAt, type Node, type Operand, type Pipeline, type Template, TemplateError } from "./nodes.ts";
 
 /** The functions there are; `call` is Go's too, but nothing here could be called. */
 const FUNCTIONS = new Set(Object.keys(ARITIES));

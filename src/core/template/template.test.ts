@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkTemplate, parseTemplate, renderTemplate } from "./template.ts";
-import type { Shape } from "./template-check.ts";
-import type { TemplateProblem, Value } from "./template-nodes.ts";
+import type { Shape } from "./check.ts";
+import type { TemplateProblem, Value } from "./nodes.ts";
 
 type Case = { name: string; template: string };
 type Answer = { name: string; output?: string; error?: string; line?: number; when?: "parse" | "execute" };
 
 function read<T>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`../../test/templates/${name}.json`, import.meta.url), "utf8")) as T;
+  return JSON.parse(readFileSync(new URL(`../../../test/templates/${name}.json`, import.meta.url), "utf8")) as T;
 }
 
 function withAnswers(name: string): [string, string, Answer][] {

@@ -1,0 +1,16 @@
+import { expect, test } from "vitest";
+import { printable } from "./text.ts";
+
+const DIRECTION_MARKS = [
+  0x061c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069,
+];
+
+test.each(DIRECTION_MARKS)("what changes the writing direction is shown by its number (%i)", (code) => {
+  const number = code.toString(16).toUpperCase().padStart(4, "0");
+  expect(printable(`a${String.fromCodePoint(code)}b`)).toBe(`a\\u${number}b`);
+});
+
+test("control characters and escape sequences do not reach the terminal; tabs, lines and every script do", () => {
+  expect(printable("\u001B[31mred\u001B[0m\u0007 \u009Bx")).toBe("red x");
+  expect(printable("a\tb\nשלום 日本語 é 👩‍👩‍👧")).toBe("a\tb\nשלום 日本語 é 👩‍👩‍👧");
+});
