@@ -1,5 +1,5 @@
 /** An exit without a result, a result without an exit, and what else an agent does on its bad days: each is carried to its end, once. */
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { fileAppears, processesBelow, type Rig } from "../rig/rig.ts";
@@ -145,4 +145,40 @@ test("logs -f goes on through the gap and through the end", async () => {
   expect(later.slice(0, 90)).toEqual(words(0, 90));
   expect(later.slice(-63)).toEqual([...words(740, 800), "I write it.", "It is written.", "= Done. ($0.250)"]);
   expect((await rig.owt("logs", "site/E01", "--raw")).stdout).toBe(readFileSync(out, "utf8"));
+});
+
+test("what was left out of the log still counts for an owt that adopts the agent", async () => {
+  const denied = { type: "system", subtype: "permission_denied", tool_name: "WebFetch" };
+  const before: Deed[] = [INIT, { words: { from: 0, to: 200 } }, { raw: `${JSON.stringify(denied)}\n` }];
+  const after: Deed[] = [{ words: { from: 200, to: 600 } }, { wait: "gate" }, { words: { from: 600, to: 610 } }, DONE];
+  await using rig = scriptedRig([[...before, ...after]], "log_head_mb = 1\nlog_tail_mb = 1");
+  const out = `${rig.root}/.git/owt/attempts/1/out`;
+  const first = rig.start("run", "--yes");
+  await vi.waitUntil(() => existsSync(`${out}.gap`) && readFileSync(`${out}.kept`, "utf8").includes("WebFetch"), {
+    timeout: 30_000,
+  });
+  expect(readFileSync(out, "utf8")).not.toContain("WebFetch");
+  first.child.kill("SIGKILL");
+  await first.ended;
+  const second = rig.start("resume");
+  rig.release("gate");
+  expect((await second.ended).code).toBe(4);
+  expect(await attemptsOf(rig)).toMatchObject([
+    { outcome_kind: "denied", outcome: expect.stringContaining("WebFetch") as string },
+  ]);
+  expect(startsOf(rig)).toHaveLength(1);
+});
+
+test("the output of a check is kept small as well, and its end is what is shown", async () => {
+  const verify = 'verify = "yes | head -c 9000000; echo THE REASON; false"\nverify_attempts = 0\n';
+  await using rig = scriptedRig([[INIT, ...WORK, DONE]], `${verify}log_head_mb = 1\nlog_tail_mb = 1`);
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toContain("THE REASON");
+  const logs = readdirSync(`${rig.root}/.git/owt/attempts`, { recursive: true, encoding: "utf8" });
+  const sizes = logs.map(
+    (name) => statSync(`${rig.root}/.git/owt/attempts/${name}`, { throwIfNoEntry: false })?.size ?? 0,
+  );
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(2 * 1024 * 1024);
+  expect(Math.max(...sizes)).toBeGreaterThan(1024 * 1024);
 });
