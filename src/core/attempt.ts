@@ -25,7 +25,15 @@ export type AttemptPhase =
   | "tidy"
   | "closed";
 
-export type StopCause = "timed_out" | "stopped" | "aborted" | "budget";
+export type StopCause =
+  | "timed_out"
+  | "stopped"
+  | "aborted"
+  | "budget"
+  /** It had said its last word and did not leave. */
+  | "finished"
+  /** It asked its API again and again for a login or for money. */
+  | "refused";
 
 export type Attempt = {
   id: number;

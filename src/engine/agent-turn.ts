@@ -1,11 +1,13 @@
 /** The phases in which the agent has the word: its prompt is written, it is launched or adopted, and its end awaited. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Turn } from "../agents/agent.ts";
 import type { StopCause } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import { agentGitEnv } from "../git/git.ts";
+import { parseDuration } from "../lib/duration.ts";
 import { readTail } from "../lib/tail.ts";
 import { setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
@@ -118,24 +120,32 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     return "on";
   }
   let stopping: Promise<void> | null = null;
-  const stop = (cause: StopCause) => {
+  /** False where another cause came first: that one stands. */
+  const stop = (cause: StopCause): boolean => {
+    if (stopping) return false;
     requestStopOnce(engine, carried, cause);
-    stopping ??= stopSoon(engine, dir);
+    stopping = stopSoon(engine, dir);
+    return true;
   };
   engine.live.set(attempt.id, stop);
   // Never more than the whole timeout from now: a clock that jumped must not end an agent early or keep it for ever.
   const left = Math.min(run.options.timeoutMs, Math.max(0, attempt.startedAt + run.options.timeoutMs - engine.now()));
   const timer = setTimeout(() => stop("timed_out"), Math.min(left, 2 ** 31 - 1));
   if (attempt.stop) stop(attempt.stop);
-  const metering = meter(engine, carried);
+  const ended = new AbortController();
+  const watched = watchOutput(engine, carried, stop, ended.signal);
   try {
-    await waitForEnd(dir, launched ? { launched } : {});
+    // What goes wrong while its output is watched is told at once; the agent lives on, for whoever comes next.
+    const wait = { signal: ended.signal, ...(launched ? { launched } : {}) };
+    await Promise.race([waitForEnd(dir, wait), rejection(watched)]);
     await (stopping ?? Promise.resolve());
   } finally {
     clearTimeout(timer);
-    clearInterval(metering);
+    ended.abort();
     engine.live.delete(attempt.id);
     ownChildren.delete(attempt.id);
+    // Only one may read and cut the output at a time, and the next phase does.
+    await watched;
   }
   if (readLaunch(dir).kind === "unclaimed") {
     finish(engine, carried, {
@@ -148,15 +158,38 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   return "on";
 }
 
-/** Writes down what the agent has used as it goes on, so that whoever looks sees it and a budget can hold. */
-function meter(engine: Engine, { run, attempt }: Carried): NodeJS.Timeout {
+/** Reads what the agent writes as it goes on: what it used is written down, so that whoever looks sees it and a budget can hold, and an agent
+ *  that has nothing more to do is told to leave. */
+async function watchOutput(
+  engine: Engine,
+  { run, attempt }: Carried,
+  stop: (cause: StopCause) => boolean,
+  ended: AbortSignal,
+): Promise<void> {
+  const graceMs = parseDuration(engine.config.run.result_grace) ?? 30_000;
   const meter = new Meter(engine, attempt);
-  return setInterval(() => {
-    const usage = meter.look();
-    if (usage === null) return;
-    setUsage(engine.store, attempt.id, usage);
-    enforceBudget(engine, run.id);
-  }, METER_MS);
+  for (;;) {
+    await sleep(METER_MS, undefined, { signal: ended }).catch(() => {});
+    if (ended.aborted) return;
+    const usage = await meter.look(ended);
+    if (usage !== null) {
+      setUsage(engine.store, attempt.id, usage);
+      enforceBudget(engine, run.id);
+    }
+    const idle = meter.isIdle(graceMs);
+    if (idle === null || ended.aborted) continue;
+    if (stop(idle) && idle === "finished") {
+      const about = { run: run.id, task: attempt.task, attempt: attempt.id };
+      const text = "did not leave after its last word; it is ended";
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+    }
+    return;
+  }
+}
+
+/** Never resolves; rejects with it. */
+function rejection(promise: Promise<unknown>): Promise<never> {
+  return new Promise((_, reject) => void promise.catch(reject));
 }
 
 function requestStopOnce(engine: Engine, { attempt }: Carried, cause: StopCause): void {

@@ -2,11 +2,14 @@
  *  instead of running it twice. */
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseDuration } from "../lib/duration.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
+import { CappedFile } from "../system/capped-file.ts";
 import { commandEnvironment } from "../system/environment.ts";
 import { launch, readLaunch, stopTree, sweepAfterEnd, waitForEnd } from "../system/launch.ts";
 import type { Engine } from "./engine.ts";
+import { capsOf } from "./transcript.ts";
 
 export type Check = {
   /** Attempt that the check belongs to; stopping the attempt stops the check. */
@@ -25,6 +28,8 @@ export type CheckResult = { code: number; output: string } | "interrupted";
 /** What is kept of a check's output for people and agents. */
 const TAIL_BYTES = 16 * 1024;
 const TAIL_LINES = 120;
+/** How often its output is looked at. */
+const CAP_MS = 2_000;
 /** The exit code that stands for a timeout, as in coreutils. */
 const TIMED_OUT = 124;
 
@@ -41,16 +46,32 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
   };
   const timer = setTimeout(() => stop("timed_out"), Math.min(check.timeoutMs, 2 ** 31 - 1));
   engine.live.set(check.attempt, () => stop("interrupted"));
+  const output = new CappedFile(join(check.dir, "out"), capsOf(engine));
+  const ended = new AbortController();
+  const capping = keepSmall(output, ended.signal);
   try {
     const end = await waitForEnd(check.dir, launched ? { launched } : {});
     await sweepAfterEnd(check.dir);
+    ended.abort();
+    await capping;
+    await output.shrink();
     if (stopped === "interrupted") return "interrupted";
     if (stopped === "timed_out")
       return { code: TIMED_OUT, output: `${outputOf(check.dir)}\nstopped after ${check.timeoutMs / 1_000} s` };
     return end.kind === "finished" ? { code: end.code, output: outputOf(check.dir) } : lostCheck(check.dir);
   } finally {
     clearTimeout(timer);
+    ended.abort();
     engine.live.delete(check.attempt);
+  }
+}
+
+/** A check can write without measure, as an agent can. */
+async function keepSmall(output: CappedFile, ended: AbortSignal): Promise<void> {
+  for (;;) {
+    await sleep(CAP_MS, undefined, { signal: ended }).catch(() => {});
+    if (ended.aborted) return;
+    await output.cut();
   }
 }
 

@@ -1,12 +1,11 @@
 /** After the agent: what it left is committed on its branch, and the attempt is judged from events, exit and git. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { type Evidence, gather, noEvidence } from "../agents/agent.ts";
+import type { Evidence } from "../agents/agent.ts";
+import type { StopCause } from "../core/attempt.ts";
 import { OWN_FILES } from "../agents/registry.ts";
 import { describeLevel } from "../core/budget.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
-import { readLines } from "../lib/lines.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
@@ -23,6 +22,7 @@ import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
 import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { ensureWorktree, verifyCommands } from "./task-steps.ts";
+import { outputFiles, Transcript } from "./transcript.ts";
 import { environmentFiles, knownFiles } from "./workspace.ts";
 
 /** Larger files are never committed by us. */
@@ -49,8 +49,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: engine.now() });
   const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
   const dropped = changed ? await bringSubmodulesHome(engine, carried, head) : null;
-  const turn = byHand ? null : readTurn(engine, carried, changed);
-  const judged = turn ? judge(engine, carried, turn.evidence) : byHandOutcome(changed);
+  const turn = byHand ? null : await readTurn(engine, carried, changed);
+  const judged = turn ? judge(engine, carried, turn) : byHandOutcome(changed);
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const outcome = misread
     ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged)
@@ -76,8 +76,13 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     if (outcome.kind === "ok") {
       const phase =
         verifyCommands(run, task).length > 0 ? "verify" : task.spec.needsReview && !task.approved ? "review" : "merge";
-      // It ended by itself before a budget could stop it, and what follows costs nothing.
-      moveOn(engine, carried, phase, attempt.stop === "budget" ? { head, stop: null } : { head });
+      // A budget came too late to stop it, or its work was done: what follows is not to be stopped.
+      moveOn(
+        engine,
+        carried,
+        phase,
+        attempt.stop !== null && ENDS_TURN.has(attempt.stop) ? { head, stop: null } : { head },
+      );
     } else if (outcome.kind === "conflict") {
       conflicted(engine, carried, outcome.files, task.next.kind === "conflict" ? task.next.theirs : head, head);
     } else {
@@ -108,14 +113,36 @@ async function bringSubmodulesHome(engine: Engine, carried: Carried, head: strin
   return null;
 }
 
-function judge(engine: Engine, { run, attempt }: Carried, evidence: Evidence): Outcome {
-  // An agent that was still asking its API again has met what it could not get over, not the end of its time.
-  if (attempt.stop === "timed_out") return evidence.retrying ?? { kind: "timed_out", afterMs: run.options.timeoutMs };
+/** Causes that end an agent and not its attempt. */
+const ENDS_TURN = new Set<StopCause>(["budget", "finished", "refused"]);
+
+/** What an attempt's output shows: how it ended, and what it used. */
+type Shown = { evidence: Evidence; refused: Outcome | null; usage: Usage };
+
+function judge(engine: Engine, { run, attempt }: Carried, { evidence, refused }: Shown): Outcome {
+  const judged = findAgent(engine, attempt.agent).judge(evidence);
   // An agent that ended by itself before the signal reached it is judged by what it did.
   const endedItself = evidence.exitCode === 0;
-  if (attempt.stop === "budget" && !endedItself) return { kind: "budget", reason: "" };
-  if (attempt.stop && attempt.stop !== "budget" && !endedItself) return { kind: attempt.stop };
-  return findAgent(engine, attempt.agent).judge(evidence);
+  switch (attempt.stop) {
+    case null:
+      return judged;
+    case "timed_out":
+      // An agent that was still asking its API again has met what it could not get over, not the end of its time.
+      return evidence.retrying ?? { kind: "timed_out", afterMs: run.options.timeoutMs };
+    case "finished":
+      return judged;
+    case "refused":
+      return refused ?? evidence.retrying ?? judged;
+    case "budget":
+      return endedItself ? judged : { kind: "budget", reason: "" };
+    case "stopped":
+    case "aborted":
+      return endedItself ? judged : { kind: attempt.stop };
+    default: {
+      const never: never = attempt.stop;
+      return never;
+    }
+  }
 }
 
 /** Which budget it was, with the final figures. An agent may also have one of its own. */
@@ -126,28 +153,18 @@ function budgetOutcome(engine: Engine, { run, task }: Carried, outcome: Outcome 
   return { kind: "budget", reason: describeLevel(reached.level), until };
 }
 
-/** What the agent's output shows: how it ended, and what it used. */
-function readTurn(engine: Engine, { attempt }: Carried, changed: boolean): { evidence: Evidence; usage: Usage } {
-  const dir = attemptDir(engine, attempt.id);
-  const agent = findAgent(engine, attempt.agent);
-  const evidence = noEvidence();
-  const books = agent.openBooks({ session: attempt.session, since: attempt.startedAt, prices: engine.prices });
-  readLines(
-    join(dir, "out"),
-    0,
-    (line) => {
-      for (const event of agent.parse(line)) {
-        gather(evidence, event);
-        books.take(event);
-      }
-    },
-    true,
-  );
-  const end = readLaunch(dir);
-  evidence.exitCode = end.kind === "finished" ? end.code : null;
-  evidence.stderrTail = lastLines(readTail(join(dir, "err"), 4_096), 10);
+/** Reads the whole output, which is made small then. */
+async function readTurn(engine: Engine, { attempt }: Carried, changed: boolean): Promise<Shown> {
+  const transcript = new Transcript(engine, attempt);
+  await transcript.readToEnd();
+  await transcript.shrink();
+  const { evidence, refused } = transcript;
+  const end = readLaunch(attemptDir(engine, attempt.id));
+  // An agent that had said its last word is not judged by how our signal made it leave.
+  evidence.exitCode = attempt.stop === "finished" ? 0 : end.kind === "finished" ? end.code : null;
+  evidence.stderrTail = lastLines(readTail(outputFiles(engine, attempt.id).err, 4_096), 10);
   evidence.changed = changed;
-  return { evidence, usage: books.read(true) };
+  return { evidence, refused, usage: transcript.books.read(true) };
 }
 
 /** What stands in the way of taking the work as it is, though the agent ended well. */

@@ -1,14 +1,15 @@
 /** What an agent said and did, rendered from its own output; and the raw bytes for who wants them. */
 import { existsSync, watch } from "node:fs";
-import { join } from "node:path";
 import type { AgentEvent } from "../agents/agent.ts";
 import { addUsages } from "../core/cost.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
-import { readLines } from "../lib/lines.ts";
+import { LineSplitter } from "../lib/lines.ts";
 import { readAttempt, readAttempts } from "../store/attempts.ts";
-import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { type Piece, readCapped } from "../system/capped-file.ts";
+import { type Engine, findAgent } from "./engine.ts";
 import { findTask } from "./tasks.ts";
+import { outputFiles } from "./transcript.ts";
 
 /** The attempt of a task by its number, by default the last. Throws `unknown-name` or `wrong-state`. */
 export function findAttempt(engine: Engine, key: string, number: number | null, run?: string): Attempt {
@@ -23,27 +24,52 @@ export function findAttempt(engine: Engine, key: string, number: number | null, 
   });
 }
 
-/** Calls `onLine` with each raw line of an attempt's output; with `follow` until the attempt ends or the signal aborts. */
-export async function readLog(
+/** The raw bytes of an attempt's output, as far as they were kept; with `follow` until the attempt ends or the signal aborts. What is yielded
+ *  is valid until the next. */
+export async function* readLog(
   engine: Engine,
   attempt: Attempt,
-  onLine: (line: string) => void,
   follow: boolean,
   signal: AbortSignal,
-): Promise<void> {
-  const file = join(attemptDir(engine, attempt.id), "out");
-  let offset = readLines(file, 0, onLine, !follow);
-  while (follow && !signal.aborted) {
-    const over = readAttempt(engine.store, attempt.id)?.outcome !== null;
-    offset = readLines(file, offset, onLine, over);
-    if (over) return;
-    await fileChanges(file, signal);
+): AsyncGenerator<Piece, void, undefined> {
+  const { out } = outputFiles(engine, attempt.id);
+  for (let at = 0; ;) {
+    const isOver = readAttempt(engine.store, attempt.id)?.outcome !== null;
+    for (const piece of readCapped(out, at)) {
+      yield piece;
+      if (signal.aborted) return;
+      at = piece.kind === "gap" ? piece.to : piece.at + piece.bytes.length;
+    }
+    if (!follow || isOver || signal.aborted) return;
+    await fileChanges(out, signal);
   }
 }
 
-/** Renders one line as its agent means it; several lines, one, or none. */
-export function renderLine(engine: Engine, attempt: Attempt, line: string): string[] {
-  return findAgent(engine, attempt.agent).parse(line).flatMap(renderEvent);
+/** The same in lines, some at a time: rendered as its agent means them, or as they are. */
+export async function* renderLog(
+  engine: Engine,
+  attempt: Attempt,
+  follow: boolean,
+  signal: AbortSignal,
+  asTheyAre = false,
+): AsyncGenerator<string[], void, undefined> {
+  const agent = findAgent(engine, attempt.agent);
+  const render = (line: string) => (asTheyAre ? [line] : agent.parse(line).flatMap(renderEvent));
+  const splitter = new LineSplitter();
+  for await (const piece of readLog(engine, attempt, follow, signal)) {
+    const lines: string[] = [];
+    if (piece.kind === "gap") {
+      // What is there of the lines at its edges is no line.
+      splitter.drop(true);
+      lines.push(`… ${piece.to - piece.from} bytes were left out here`);
+    } else {
+      splitter.take(piece.bytes, (line) => lines.push(...render(line)));
+    }
+    if (lines.length > 0) yield lines;
+  }
+  const last: string[] = [];
+  splitter.finish((line) => last.push(...render(line)));
+  yield last;
 }
 
 /** What our own programs said beside the agent: red checks behind its turn, a setup that failed before it. */
@@ -76,8 +102,9 @@ function renderEvent(event: AgentEvent): string[] {
       return [`↻ ${event.text}`];
     case "session":
     case "answer":
-    case "used":
       return [];
+    case "used":
+      return event.usage.costUsd === null ? [] : [`· $${event.usage.costUsd.toFixed(3)}`];
     case "result": {
       const cost = event.result.usage && addUsages([{ models: event.result.usage, missing: null }]).usd;
       return [

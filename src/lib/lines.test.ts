@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
-import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { LineReader, readLines } from "./lines.ts";
+import { LineReader, LineSplitter } from "./lines.ts";
 
 const CHUNK = 64 * 1024;
 const BOUND = 1024 * 1024;
@@ -16,10 +16,14 @@ function newFile(content: string | Uint8Array = ""): string {
   return path;
 }
 
-function read(path: string, offset = 0, toEnd = false): { lines: string[]; end: number } {
+/** The complete lines of a file; and all of them. */
+function read(path: string): { lines: string[]; all: string[] } {
+  const reader = new LineReader(path);
   const lines: string[] = [];
-  const end = readLines(path, offset, (line) => lines.push(line), toEnd);
-  return { lines, end };
+  reader.read((line) => lines.push(line));
+  const all = [...lines];
+  reader.finish((line) => all.push(line));
+  return { lines, all };
 }
 
 describe("lines", () => {
@@ -30,23 +34,17 @@ describe("lines", () => {
     ["a\nb", ["a"], ["a", "b"]],
     ["a", [], ["a"]],
     ["\n\na\n\n", ["", "", "a", ""], ["", "", "a", ""]],
-    ["a\r\nb\r\n", ["a\r", "b\r"], ["a\r", "b\r"]],
+    ["a\r\nb\r\n", ["a", "b"], ["a", "b"]],
+    ["a\rb\r\r\n\r\nc\r", ["a\rb\r", ""], ["a\rb\r", "", "c"]],
+    ["a\0\0b\n\0\0\n\0", ["ab", ""], ["ab", "", ""]],
     ["a\u2028b\u0085c\vd\n", ["a\u2028b\u0085c\vd"], ["a\u2028b\u0085c\vd"]],
     ["\uFEFFa\n", ["\uFEFFa"], ["\uFEFFa"]],
   ])("of %j end with a newline and with nothing else", (text, complete, all) => {
-    const path = newFile(text);
-    expect(read(path)).toEqual({ lines: complete, end: Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1)) });
-    expect(read(path, 0, true)).toEqual({ lines: all, end: Buffer.byteLength(text) });
+    expect(read(newFile(text))).toEqual({ lines: complete, all });
   });
 
-  test("of a file that is missing are none, and the offset stays", () => {
-    expect(read(join(newFile(), "..", "nothing"), 7)).toEqual({ lines: [], end: 7 });
-  });
-
-  test("of a file that became shorter are none", () => {
-    const path = newFile("one\ntwo\n");
-    truncateSync(path, 3);
-    expect(read(path, 8, true)).toEqual({ lines: [], end: 8 });
+  test("of a file that is missing are none", () => {
+    expect(read(join(newFile(), "..", "nothing"))).toEqual({ lines: [], all: [] });
   });
 });
 
@@ -61,22 +59,21 @@ describe("a character that a chunk cuts in two is whole", () => {
   test("and so is a newline just behind or before the border", () => {
     for (const before of [CHUNK - 1, CHUNK, CHUNK + 1]) {
       const path = newFile(`${"x".repeat(before)}\ny\n`);
-      expect(read(path)).toEqual({ lines: ["x".repeat(before), "y"], end: before + 3 });
+      expect(read(path).lines).toEqual(["x".repeat(before), "y"]);
     }
   });
 });
 
 test("bytes that are no UTF-8 are replaced in their own line and nowhere else, also at the very end", () => {
   const bytes = Buffer.from([0x61, 0xff, 0x62, 0x0a, 0xe2, 0x82, 0x0a, 0x63, 0x0a, 0x64, 0xe2, 0x82]);
-  expect(read(newFile(bytes), 0, true)).toEqual({ lines: ["a\uFFFDb", "\uFFFD", "c", "d\uFFFD"], end: bytes.length });
+  expect(read(newFile(bytes)).all).toEqual(["a\uFFFDb", "\uFFFD", "c", "d\uFFFD"]);
 });
 
 test("a line above the bound is cut, and the next one is read as ever", () => {
   const path = newFile(`${"x".repeat(BOUND + CHUNK + 5)}\nnext\n${"y".repeat(BOUND + 1)}`);
-  const { lines, end } = read(path, 0, true);
-  expect(lines.map((line) => line.length)).toEqual([BOUND, 4, BOUND]);
-  expect(lines[1]).toBe("next");
-  expect(end).toBe(2 * BOUND + CHUNK + 12);
+  const { all } = read(path);
+  expect(all.map((line) => line.length)).toEqual([BOUND, 4, BOUND]);
+  expect(all[1]).toBe("next");
 });
 
 describe("whatever the bytes", () => {
@@ -94,27 +91,8 @@ describe("whatever the bytes", () => {
       fc.property(content, (bytes) => {
         writeFileSync(path, bytes);
         const parts = splitBytes(bytes);
-        expect(read(path).lines).toEqual(parts.slice(0, -1));
-        expect(read(path, 0, true).lines).toEqual(
-          bytes.at(-1) === 10 || bytes.length === 0 ? parts.slice(0, -1) : parts,
-        );
-      }),
-    );
-  });
-
-  test("a reader that comes again while the file grows misses nothing and reads nothing twice", () => {
-    const path = newFile();
-    fc.assert(
-      fc.property(fc.array(content, { maxLength: 4 }), (pieces) => {
-        writeFileSync(path, "");
-        const lines: string[] = [];
-        let offset = 0;
-        for (const bytes of pieces) {
-          appendFileSync(path, bytes);
-          offset = readLines(path, offset, (line) => lines.push(line));
-        }
-        expect(lines).toEqual(splitBytes(Buffer.concat(pieces)).slice(0, -1));
-        expect(offset).toBe(Buffer.concat(pieces).lastIndexOf(10) + 1);
+        const whole = bytes.at(-1) === 10 || bytes.length === 0 ? parts.slice(0, -1) : parts;
+        expect(read(path)).toEqual({ lines: parts.slice(0, -1), all: whole });
       }),
     );
   });
@@ -124,16 +102,20 @@ describe("whatever the bytes", () => {
     const parts: string[] = [];
     let from = 0;
     for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, from)) {
-      parts.push(bytes.toString("utf8", from, at));
+      parts.push(clean(bytes.toString("utf8", from, at)));
       from = at + 1;
     }
-    return [...parts, bytes.toString("utf8", from)];
+    return [...parts, clean(bytes.toString("utf8", from))];
+  }
+
+  function clean(line: string): string {
+    return line.replaceAll("\0", "").replace(/\r$/, "");
   }
 });
 
 describe("a reader of a file that grows", () => {
   test("gives each line once, however the bytes come", () => {
-    const text = fc.string({ unit: fc.constantFrom("a", "\n", "é", "€", "🦉", "\r") });
+    const text = fc.string({ unit: fc.constantFrom("a", "\n", "é", "€", "🦉", "\r", "\0") });
     const path = newFile();
     fc.assert(
       fc.property(
@@ -150,7 +132,12 @@ describe("a reader of a file that grows", () => {
             left = left.subarray(step);
             while (reader.read((line) => lines.push(line), most));
           }
-          expect(lines).toEqual(text.split("\n").slice(0, -1));
+          expect(lines).toEqual(
+            text
+              .split("\n")
+              .slice(0, -1)
+              .map((line) => line.replaceAll("\0", "").replace(/\r$/, "")),
+          );
         },
       ),
       { numRuns: 10_000 },
@@ -174,4 +161,28 @@ describe("a reader of a file that grows", () => {
     writeFileSync(path, "a\n");
     expect(reader.read(() => {})).toBe(true);
   });
+});
+
+test("a hole of a gigabyte in a line costs nothing", () => {
+  const splitter = new LineSplitter();
+  const hole = Buffer.alloc(CHUNK);
+  const lines: string[] = [];
+  splitter.take(Buffer.from("before\nhalf"), (line) => lines.push(line));
+  for (let bytes = 0; bytes < 2 ** 30; bytes += CHUNK) splitter.take(hole, (line) => lines.push(line));
+  expect(splitter.held).toBe(4 + 2 ** 30);
+  splitter.take(Buffer.from(" a line\nafter\n"), (line) => lines.push(line));
+  expect(lines).toEqual(["before", "half a line", "after"]);
+});
+
+test("a line that is dropped is dropped to its end", () => {
+  const splitter = new LineSplitter();
+  const lines: string[] = [];
+  const take = (text: string) => splitter.take(Buffer.from(text), (line) => lines.push(line));
+  take("half");
+  splitter.drop(true);
+  take(" of it");
+  take(" and more\nnext\nagain");
+  splitter.drop(false);
+  take("new\n");
+  expect(lines).toEqual(["next", "new"]);
 });
