@@ -73,11 +73,13 @@ function interrupted(runId: string, carried: boolean): OwtError {
       });
 }
 
-/** 0 done · 1 some work failed · 4 needs a person · 5 limit or budget; where several apply: 1, 4, 5. */
+/** 0 done · 1 some work failed, or none was done · 4 needs a person, such as a run that was stopped · 5 limit or budget; where several
+ *  apply: 1, 4, 5. */
 function exitCodeFor(views: readonly TaskView[]): number {
   const standings = new Set(views.map((view) => view.standing));
   if (standings.has("failed") || standings.has("skipped")) return 1;
-  if (standings.has("waits-for-person")) return 4;
+  if (views.every((view) => view.standing === "cancelled")) return 1;
+  if (standings.has("waits-for-person") || standings.has("ready") || standings.has("working")) return 4;
   if (standings.has("waits-for-time") || standings.has("waits-for-budget")) return 5;
   return 0;
 }

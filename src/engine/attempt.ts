@@ -7,7 +7,6 @@ import { type ErrorCode, OwtError } from "../core/errors.ts";
 import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { readRef } from "../git/branch.ts";
 import { moveAttempt, openAttempt, readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun } from "../store/runs.ts";
@@ -19,6 +18,7 @@ import { type Engine, taskBranch, worktreeHome } from "./engine.ts";
 import { advanceStep, mergeStep } from "./integrate.ts";
 import { tidyStep } from "./tidy.ts";
 import { setupStep, verifyStep, workspaceStep } from "./task-steps.ts";
+import { runTip } from "./run-tip.ts";
 
 const STEPS: Record<
   Exclude<Attempt["phase"], "closed" | "review">,
@@ -46,8 +46,7 @@ export async function startAttempt(
   agent: string,
   model: string | null,
 ): Promise<Attempt | null> {
-  const base = await readRef(engine.repo, `refs/heads/${run.branch}`);
-  if (!base) throw new Error(`the branch ${run.branch} is gone`);
+  const base = await runTip(engine, run);
   const before = task.next.kind === "fresh" ? null : readAttempt(engine.store, task.next.from);
   return engine.store.transaction(() => {
     const now = engine.now();

@@ -120,16 +120,16 @@ export async function ingest(
   work: Work,
   base: Base,
   flags: RunFlags,
-): Promise<{ run: Run; isNew: boolean } | "moved" | null> {
+): Promise<{ run: Run; isNew: boolean; changed: string[] } | "moved" | null> {
   const options = runOptions(engine, work, flags);
   if (work.chosen.length > 0) checkHome(engine);
   const going = flags.again ? undefined : findGoing(engine, work, base);
   if (going) {
     const changed = withFlags(going.options, flags);
     await checkAgents(engine, work, changed);
-    goOn(engine, going, work, { ...changed, verify: options.verify });
+    const taken = goOn(engine, going, work, { ...changed, verify: options.verify });
     setBudget(engine, going.id, flags.budgetUsd ?? null);
-    return { run: going, isNew: false };
+    return { run: going, isNew: false, changed: taken };
   }
   if (work.chosen.length === 0) return null;
   await checkAgents(engine, work, options);
@@ -139,7 +139,7 @@ export async function ingest(
     const { target, commit, buildsOn } = base;
     // Asked again inside the transaction: the same command, given twice at once, is one run.
     const meanwhile = flags.again ? undefined : findGoing(engine, work, base);
-    if (meanwhile) return { run: meanwhile, isNew: false };
+    if (meanwhile) return { run: meanwhile, isNew: false, changed: [] };
     if (standingOfRuns(engine) !== base.seen) return "moved";
     const run = createRun(
       engine.store,
@@ -148,7 +148,7 @@ export async function ingest(
       work.chosen,
     );
     for (const task of work.chosen) removeFromBacklog(engine.store, task.spec.id);
-    return { run, isNew: true };
+    return { run, isNew: true, changed: [] };
   });
 }
 
@@ -218,20 +218,18 @@ function sharesTasks(engine: Engine, run: Run, work: Work): boolean {
   return work.chosen.length === 0 ? false : work.chosen.some((task) => keys.has(task.spec.id));
 }
 
-/** The same command again goes on with the open run: tasks that nobody finished follow the plan, new ones join. */
-function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): void {
-  engine.store.transaction(() => {
+/** The same command again goes on with the open run: tasks that nobody finished follow the plan, new ones join. Returns the keys of both. */
+function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): string[] {
+  return engine.store.transaction(() => {
     const known = new Set(readTasks(engine.store, run.id).map((task) => task.key));
     // First, so that a task which is there may wait for one that comes in now.
-    addTasks(
-      engine.store,
-      run.id,
-      work.chosen.filter((task) => !known.has(task.spec.id)),
-    );
+    const joining = work.chosen.filter((task) => !known.has(task.spec.id));
+    addTasks(engine.store, run.id, joining);
     const planned = work.chosen.map((each) => each.spec);
-    followPlan(engine, run, changesOf(readTasks(engine.store, run.id), planned), options);
+    const changed = followPlan(engine, run, changesOf(readTasks(engine.store, run.id), planned), options);
     for (const { spec } of work.chosen) removeFromBacklog(engine.store, spec.id);
     setWish(engine.store, engine.now(), run.id, null);
+    return [...changed, ...joining.map((task) => task.spec.id)];
   });
 }
 

@@ -2,7 +2,7 @@
  *  One at a time in each run, so that every task is checked against exactly what it will land on. */
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import { isAncestor, moveRef, readParents, readRef } from "../git/branch.ts";
+import { isAncestor, moveRef, readParents } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { mergeTrees } from "../git/merge.ts";
@@ -15,6 +15,7 @@ import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
+import { runTip } from "./run-tip.ts";
 import { markerOf, mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { type Verdict, verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, environmentFiles, setUp } from "./workspace.ts";
@@ -46,7 +47,7 @@ function inTurn<T>(engine: Engine, run: string, work: () => Promise<T>): Promise
 
 async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult> {
   const { run, task, attempt } = carried;
-  const tip = await readTip(engine, carried);
+  const tip = await runTip(engine, carried.run);
   const head = attempt.head!;
   const merged = await mergeTrees(engine.repo, tip, head, attempt.worktree);
   if ("unrelated" in merged) {
@@ -88,7 +89,7 @@ async function advance(engine: Engine, carried: Carried, from: string, candidate
   // A lost race may have been won by an earlier process of ours, with this very candidate.
   const arrived =
     (await moveRef(engine.repo, ref, from, candidate)) ||
-    (await isAncestor(engine.repo, candidate, await readTip(engine, carried)));
+    (await isAncestor(engine.repo, candidate, await runTip(engine, carried.run)));
   if (!arrived) {
     moveOn(engine, carried, "merge", { candidate: null });
     return;
@@ -164,12 +165,6 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
   const place = findPlace(engine.repo, path);
   if (place) await offerKept(engine.repo, place, commit);
   return path;
-}
-
-async function readTip(engine: Engine, { run }: Carried): Promise<string> {
-  const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
-  if (!tip) throw new Error(`the branch ${run.branch} is gone`);
-  return tip;
 }
 
 function mergeMessage({ run, task, attempt }: Carried, verified: boolean): string {

@@ -14,6 +14,7 @@ import { readTasks } from "../store/tasks.ts";
 import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { standAt } from "./integrate.ts";
+import { runTip } from "./run-tip.ts";
 import { markerOf } from "./task-steps.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
 import { setUp } from "./workspace.ts";
@@ -39,10 +40,10 @@ export async function landRun(engine: Engine, id: string | null): Promise<Landed
       hint: "go on with it: owt resume; what it waits for: owt inbox",
     });
   }
-  const work = await readRef(engine.repo, `refs/heads/${run.branch}`);
+  const work = await runTip(engine, run);
   const target = await readRef(engine.repo, `refs/heads/${run.target}`);
-  if (!work || !target)
-    throw new OwtError("environment", `the branch ${work ? run.target : run.branch} is gone`, {
+  if (!target)
+    throw new OwtError("environment", `the branch ${run.target} is gone`, {
       hint: "see: git reflog",
     });
   const missing = tasks.filter((task) => task.state !== "done").map((task) => task.key);

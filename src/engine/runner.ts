@@ -6,7 +6,6 @@ import type { Run } from "../core/run.ts";
 import { decideStarts, type ReadyTask } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips, isSettled } from "../core/view.ts";
-import { createBranch, readRef } from "../git/branch.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { clearOldLocks } from "../git/locks.ts";
 import { sweepTrash } from "../git/remove.ts";
@@ -19,6 +18,7 @@ import { requestStop } from "./attempt-moves.ts";
 import { dayEnds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { pruneAttempts } from "./prune.ts";
+import { runTip } from "./run-tip.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
 import { agentFor, choicesFor, viewRun } from "./view.ts";
@@ -71,7 +71,7 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
 /** Once for each run, also one that comes while we carry others: its branch is there and free, and who carries it is told. */
 async function takeUp(engine: Engine, run: Run): Promise<void> {
   await clearOldLocks(engine.repo, [run.branch]);
-  await ensureRunBranch(engine, run);
+  await runTip(engine, run);
   appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
 }
 
@@ -247,14 +247,4 @@ function soonest(engine: Engine, seen: Look): number | null {
   const days = seen.runs.filter((run) => run.options.budget.dayUsd !== null).map(() => dayEnds(engine));
   const times = [...waiting.map((task) => task.notBefore!), ...days].filter((at) => at > now);
   return times.length === 0 ? null : Math.min(...times) - now;
-}
-
-/** The branch a run integrates on. When a person deleted it, it comes back at the last integrated work. */
-async function ensureRunBranch(engine: Engine, run: Run): Promise<void> {
-  if (await readRef(engine.repo, `refs/heads/${run.branch}`)) return;
-  const last = readTasks(engine.store, run.id)
-    .filter((task) => task.state === "done" && task.commit)
-    .sort((a, b) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
-    .at(-1);
-  await createBranch(engine.repo, run.branch, last?.commit ?? run.base);
 }

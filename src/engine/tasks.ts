@@ -13,6 +13,7 @@ import { readRun, reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
 import { budgetCommand } from "./budget.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { stopUncarried } from "./uncarried.ts";
 import { choicesFor } from "./view.ts";
 import { adHocTask, readPlannedIds } from "./work.ts";
 
@@ -131,8 +132,8 @@ async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
   }
 }
 
-/** Cancels a task. One that runs is stopped by the process that carries it; what it made is saved. */
-export function cancelTask(engine: Engine, key: string, run?: string): void {
+/** Cancels a task. One that runs is stopped by the process that carries it, or here where nobody does; what it made is saved. */
+export async function cancelTask(engine: Engine, key: string, run?: string): Promise<void> {
   if (run === undefined && removeFromBacklog(engine.store, key)) return;
   const task = findTask(engine, key, { run, fits: (each) => !FINAL_STATES.has(each.state) });
   if (task.state === "cancelled") return;
@@ -148,6 +149,7 @@ export function cancelTask(engine: Engine, key: string, run?: string): void {
       appendEvent(engine.store, now, { run: task.run, task: task.id }, { kind: "note", text: "cancel was asked for" });
     }
   });
+  await stopUncarried(engine, "aborted", (attempt) => attempt.task === task.id);
 }
 
 /** The tasks that a retry means: the one named, or without a name every failed one of the newest run that has any. */

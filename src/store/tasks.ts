@@ -29,6 +29,13 @@ export function readTask(store: Store, id: number): Task | null {
   return row ? toTask(row) : null;
 }
 
+/** The merge that a run integrated last; null before the first. */
+export function lastIntegrated(store: Store, run: string): string | null {
+  const sql =
+    "select commit_oid from task where run = ? and state = 'done' and commit_oid is not null order by ended_at desc";
+  return (store.get(`${sql} limit 1`, run)?.["commit_oid"] as string | undefined) ?? null;
+}
+
 /** The tasks of a run in plan order. */
 export function readTasks(store: Store, run: string): Task[] {
   return store.all("select * from task where run = ? order by ord", run).map(toTask);

@@ -680,3 +680,55 @@ test("what another run finished while a person was asked is not done twice", asy
   expect((await asked.ended).stdout).toContain("nothing to do");
   expect(rig.git("for-each-ref", "--format=%(refname:short)", "refs/heads/owt/runs")).toBe("owt/runs/r1");
 });
+
+test.each([
+  ["stop", ["stop"], "stopped"],
+  ["cancel", ["task", "cancel", "one/E01"], "cancelled"],
+])("where nobody carries the runs, %s ends the agent itself", async (_, words, outcome) => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({ "docs/plans/one/epic-01-a.md": task({}, `write a.txt "a"\ntouch ${rig.path("works")}\nspawn\nhang`) });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  run.child.kill("SIGKILL");
+  await run.ended;
+  expect(rig.processes()).not.toEqual([]);
+  expect((await rig.owt("status")).stdout).toContain("nobody carries it: owt resume");
+  expect((await rig.owt(...words)).code).toBe(0);
+  expect(rig.processes()).toEqual([]);
+  await rig.owt("task", "cancel", "one/E01");
+  await rig.owt("resume");
+  expect((await rig.owt("task", "show", "one/E01")).stdout).toContain(`was ${outcome}`);
+});
+
+test("integrated work stays in the run's branch, whoever moves it back or deletes it", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/one/epic-02-b.md": task({}, 'run "git" "branch" "-f" "owt/runs/r1" "HEAD~1"\nwrite b.txt "b"'),
+    "docs/plans/one/epic-03-c.md": task({}, 'run "git" "branch" "-D" "owt/runs/r1"\nwrite c.txt "c"'),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toContain("had been moved back");
+  for (const name of ["a", "b", "c"]) expect(rig.show("owt/runs/r1", `${name}.txt`)).toBe(name);
+  rig.git("branch", "-f", "owt/runs/r1", "owt/runs/r1~1");
+  await rig.owt("land");
+  for (const name of ["a", "b", "c"]) expect(rig.show("main", `${name}.txt`)).toBe(name);
+});
+
+test("a run that goes on says what the plan changed and what it ignores, and one that was stopped is not done", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/one/epic-01-a.md": task({}, 'ask "Which?"\non answer:\nwrite a.txt "a"'),
+    "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "b"'),
+  });
+  await rig.owt("run", "--yes");
+  expect((await rig.owt("run", "--yes", "--count", "1")).stderr).toContain(
+    "it goes on as a whole (--count: for new runs only)",
+  );
+  rig.write({ "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "better"') });
+  const again = await rig.owt("run", "--yes");
+  expect(again.stderr).toContain("going on with r1; new or changed in the plan: one/E02");
+  expect(again.code).toBe(4);
+});

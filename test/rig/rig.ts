@@ -195,6 +195,11 @@ export class Rig implements AsyncDisposable {
     return running;
   }
 
+  /** What runs that was started for this rig. */
+  processes(): number[] {
+    return processesBelow(this.home);
+  }
+
   /** Makes a file that an agent waits for. */
   release(name: string): void {
     writeFileSync(this.path(name), "");

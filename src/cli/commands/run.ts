@@ -1,10 +1,13 @@
 import { type Command, Option } from "commander";
+import type { Run } from "../../core/run.ts";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../../engine/approvals.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { isCarried } from "../../engine/carry.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { prepareRun } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
+import { readRuns } from "../../store/runs.ts";
 import { followRun } from "../follow.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
@@ -64,13 +67,35 @@ export function runCommand(program: Command, io: Io): void {
             io,
             started.isNew
               ? `${started.run.id}: ${count(work.chosen.length, "task")} onto ${base.target}`
-              : `going on with ${started.run.id}`,
+              : goesOnWith(started),
           );
+          if (!started.isNew) tellIgnored(io, options);
+          tellOthers(io, engine, started.run.id);
           await followRun(io, engine, started.run.id, options);
         },
         configFile ? { configFile } : {},
       );
     });
+}
+
+function goesOnWith({ run, changed }: { run: Run; changed: string[] }): string {
+  const news = changed.length > 0 ? `; new or changed in the plan: ${changed.join(", ")}` : "";
+  return `going on with ${run.id}${news}`;
+}
+
+/** What chooses among the tasks of a new run has nothing to choose in one that goes on. */
+function tellIgnored(io: Io, options: RunCommandOptions): void {
+  const given = { module: options.module, count: options.count, "from-target": options.fromTarget };
+  const ignored = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`]));
+  if (ignored.length > 0) tell(io, `it goes on as a whole (${ignored.join(", ")}: for new runs only)`);
+}
+
+/** Whoever carries one run carries all that are open. */
+function tellOthers(io: Io, engine: Engine, run: string): void {
+  const others = readRuns(engine.store, "open").filter((each) => each.id !== run && each.wish === null);
+  if (others.length === 0 || isCarried(engine) !== null) return;
+  const names = others.map((each) => each.id).join(", ");
+  tell(io, `also open, and carried along: ${names} (to leave one parked: owt stop ${others[0]!.id})`);
 }
 
 function toFlags(options: RunCommandOptions): RunFlags {

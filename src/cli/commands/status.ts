@@ -48,10 +48,17 @@ export function statusCommands(program: Command, io: Io): void {
 /** Standings that a command of the user's ends. */
 const WAITS = new Set<TaskView["standing"]>(["waits-for-person", "waits-for-budget"]);
 
+function endOf(run: string, views: readonly TaskView[]): string {
+  const hasWork = views.some((view) => view.standing === "done");
+  return hasWork ? `ended, not landed (owt land ${run})` : "ended, nothing integrated";
+}
+
 async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<void> {
   const open = readRuns(engine.store, "open");
   const unlanded = readRuns(engine.store, "ended").filter(
-    (run) => run.landedAt === null && readTasks(engine.store, run.id).some((task) => task.state === "done"),
+    (run) =>
+      run.landedAt === null &&
+      readTasks(engine.store, run.id).some((task) => task.state === "done" || task.state === "failed"),
   );
   const runs = [...unlanded, ...open].map((run) => {
     const views = viewRun(engine, run);
@@ -61,6 +68,8 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
   const worktrees = await listWorktrees(engine.repo);
   const backlog = readBacklog(engine.store);
   const carried = isCarried(engine);
+  const whyOf = (view: TaskView) =>
+    view.standing === "working" && carried === null ? "nobody carries it: owt resume" : view.why;
   const data = {
     project: engine.repo.root,
     carried_by: carried,
@@ -82,7 +91,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         id: view.task.key,
         state: view.task.state,
         standing: view.standing,
-        why: view.why,
+        why: whyOf(view),
         verified: view.task.verified,
         ...(WAITS.has(view.standing) ? { command: commandFor(engine, view.task) } : {}),
       })),
@@ -97,7 +106,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
   ];
   for (const { run, views, report } of runs) {
     const cost = report.cost_basis === null ? "" : ` · cost ${costWords(report)}`;
-    const state = run.state === "open" ? (run.wish ?? "open") : `ended, not landed (owt land ${run.id})`;
+    const state = run.state === "open" ? (run.wish ?? "open") : endOf(run.id, views);
     lines.push(
       "",
       `${run.id} · ${state} · ${Object.entries(report.counts)
@@ -110,7 +119,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         views.map((view) => [
           `  ${markOf(view.standing, paint)} ${view.task.key}`,
           view.task.state,
-          printable(view.why),
+          printable(whyOf(view)),
         ]),
       ),
     );

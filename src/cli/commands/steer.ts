@@ -8,6 +8,7 @@ import { findRun, type Landed, landRun } from "../../engine/land.ts";
 import { loadPrompts } from "../../engine/prompts.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { commandFor } from "../../engine/tasks.ts";
+import { stopUncarried } from "../../engine/uncarried.ts";
 import { viewRun } from "../../engine/view.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
 import { followRun } from "../follow.ts";
@@ -78,6 +79,7 @@ function wishCommand(program: Command, io: Io, wish: "pause" | "stop", descripti
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
         setWish(engine.store, engine.now(), run, wish);
+        if (wish === "stop") await stopUncarried(engine, "stopped", (attempt) => attempt.run === run);
         answer(io, options, { run, wish }, `${run}: ${wish} is asked for; go on with: owt resume ${run}`);
       }),
     );

@@ -57,7 +57,7 @@ export function taskCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((key: string, options: PickOption) =>
       withEngine(io, async (engine) => {
-        cancelTask(engine, key, options.run);
+        await cancelTask(engine, key, options.run);
         answer(io, options, { task: key, wish: "cancel" }, `${key}: cancelled`);
       }),
     );
