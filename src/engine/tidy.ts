@@ -6,7 +6,7 @@ import { slug } from "../core/names.ts";
 import { FINAL_STATES } from "../core/task.ts";
 import { deleteBranchIf, readRef } from "../git/branch.ts";
 import { type Removed, removeWorktree } from "../git/remove.ts";
-import { moveAttempt, readAttempt } from "../store/attempts.ts";
+import { moveAttempt, readAttempt, readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
 import { type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
@@ -96,6 +96,7 @@ async function remove(
     keep,
     known: knownFiles(engine),
     unwanted: [...engine.redMerges],
+    isAlone: !readOpenAttempts(engine.store).some((attempt) => attempt.phase === "agent"),
     ...(seenClean === undefined ? {} : { seenClean }),
     save: true,
     rescue: { id, note, at: engine.now() },

@@ -16,6 +16,8 @@ export type RemoveOptions = InspectOptions & {
   rescue: Omit<RescueOptions, "known">;
   /** Save the work it holds and go on, instead of refusing. */
   save?: boolean;
+  /** No agent works in this repository now, so that hardly any git runs beside us. */
+  isAlone?: boolean;
 };
 
 /** Why a worktree stays. Those in the first group give way to `save`, the others to nothing. */
@@ -53,7 +55,7 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
     if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
     rescue = saved.ref;
   }
-  return gone(rescue, await takeAway(held));
+  return gone(rescue, await takeAway(held, options.isAlone));
 }
 
 /** Deletes what earlier, killed processes had renamed away or left half-made. Says how many things it cleared. */
@@ -87,11 +89,11 @@ function findBlockers(held: Holdings): Reason[] {
 }
 
 /** First the files, then git's entry. Killed between them, the next call finds the entry alone and takes it too. */
-async function takeAway({ place }: Holdings): Promise<() => Promise<void>> {
+async function takeAway({ place }: Holdings, isAlone: boolean | undefined): Promise<() => Promise<void>> {
   const bin = await openTrash(place.commonDir);
   await moveToTrash(bin, place.root, "tree");
   try {
-    const entry = await withdrawEntry(bin, place.gitDir);
+    const entry = await withdrawEntry(bin, place.gitDir, isAlone);
     return () => entry.taken().then(() => emptyTrash(bin));
   } catch (error) {
     await rename(join(bin, "tree"), place.root).catch(() => {});

@@ -9,12 +9,14 @@ import { join } from "node:path";
 import { initializingReason } from "./owner.ts";
 import { hasCode, moveToTrash } from "./trash.ts";
 
-/** A command reads all of an entry within a millisecond; this leaves it time to be held up by a busy machine. */
+/** A command reads all of an entry within a millisecond; this leaves it time to be held up by a busy machine, */
 const LOOKED_AT_MS = 60;
+/** and this where nobody that we know of runs git now. */
+const ALONE_MS = 10;
 
 /** Makes an entry invisible to git: on return the worktree does not exist any more. `taken` then moves what is left of the entry into the bin.
  *  Killed in between, the entry counts as half-made, and the next sweep clears it. An entry that is gone already is fine. */
-export async function withdrawEntry(bin: string, gitDir: string): Promise<{ taken(): Promise<void> }> {
+export async function withdrawEntry(bin: string, gitDir: string, isAlone = false): Promise<{ taken(): Promise<void> }> {
   const gitdir = join(gitDir, "gitdir");
   if (!existsSync(gitdir)) return { taken: () => moveToTrash(bin, gitDir, "admin") };
   try {
@@ -28,7 +30,7 @@ export async function withdrawEntry(bin: string, gitDir: string): Promise<{ take
   const unseen = Date.now();
   return {
     async taken() {
-      const left = LOOKED_AT_MS - (Date.now() - unseen);
+      const left = (isAlone ? ALONE_MS : LOOKED_AT_MS) - (Date.now() - unseen);
       if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
       await moveToTrash(bin, gitDir, "admin");
     },
