@@ -1,19 +1,22 @@
 /** Reads lines without ever holding more than one bounded line: agents write gigabytes, lines without an end, and what is no text. */
 import { closeSync, openSync, readSync } from "node:fs";
-import { StringDecoder } from "node:string_decoder";
 
 const CHUNK_BYTES = 64 * 1024;
 /** What is kept of one line, in UTF-16 units; the rest of a longer line is dropped. */
 export const MAX_LINE_CHARS = 1024 * 1024;
+/** No character takes more than three bytes for each of its UTF-16 units. */
+const MAX_LINE_BYTES = 3 * MAX_LINE_CHARS;
+const NOTHING = Buffer.alloc(0);
 const ZEROS = Buffer.alloc(256 * 1024);
 
 /** Cuts bytes into lines, as they come. A line ends with a newline; a carriage return before it belongs to the end as well. Bytes that are
  *  no UTF-8 are replaced, NULs left out (a hole in a file reads as NULs), and of a line above {@link MAX_LINE_CHARS} the beginning is kept. */
 export class LineSplitter {
-  #line = "";
+  /** The beginning of the line that is not complete yet, where it began in an earlier chunk. Bytes, since pieces of text would have to be
+   *  joined, and be left to the garbage, for every chunk of a long line. */
+  #bytes: Buffer = NOTHING;
+  #length = 0;
   #held = 0;
-  /** Set while a character may be incomplete. */
-  #decoder: StringDecoder | null = null;
   #dropsLine = false;
 
   /** Bytes taken of the line that is not complete yet. */
@@ -29,49 +32,46 @@ export class LineSplitter {
     }
     let from = 0;
     for (let end = chunk.indexOf(10, from); end !== -1; end = chunk.indexOf(10, from)) {
-      this.#add(chunk, from, end, true);
-      this.#emit((line) => onLine(line, end + 1));
+      const line = this.#complete(chunk.subarray(from, end));
       from = end + 1;
+      if (line !== null) onLine(line, from);
     }
     this.#held += chunk.length - from;
-    if (from < chunk.length) this.#add(chunk, from, chunk.length, false);
+    this.#keep(chunk.subarray(from));
   }
 
   /** Gives the last line, which has no newline, if there is one. */
   finish(onLine: (line: string) => void): void {
-    if (this.#held === 0) return;
-    if (this.#decoder) this.#line = keep(this.#line, this.#decoder.end());
-    this.#emit(onLine);
+    const line = this.#held === 0 ? null : this.#complete(NOTHING);
+    if (line !== null) onLine(line);
   }
 
   /** Forgets the line that is not complete; with `andTheRest` also what will come of it, up to its newline. */
   drop(andTheRest: boolean): void {
-    this.#reset();
+    this.#length = 0;
+    this.#held = 0;
     this.#dropsLine = andTheRest;
   }
 
-  #add(chunk: Buffer, from: number, to: number, isEnd: boolean): void {
-    if (this.#dropsLine || this.#line.length >= MAX_LINE_CHARS) return;
-    if (isEnd && this.#decoder === null) {
-      this.#line = keep(this.#line, chunk.toString("utf8", from, to));
-      return;
+  /** The line that ends with `rest`; null for one that is dropped. */
+  #complete(rest: Buffer): string | null {
+    const isDropped = this.#dropsLine;
+    if (this.#length > 0) this.#keep(rest);
+    const line = this.#length > 0 ? this.#bytes.subarray(0, this.#length) : rest.subarray(0, MAX_LINE_BYTES);
+    this.drop(false);
+    return isDropped ? null : clean(line.toString("utf8").slice(0, MAX_LINE_CHARS));
+  }
+
+  #keep(bytes: Buffer): void {
+    const length = Math.min(this.#length + bytes.length, MAX_LINE_BYTES);
+    if (this.#dropsLine || length === this.#length) return;
+    if (length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(MAX_LINE_BYTES, Math.max(2 * length, CHUNK_BYTES)));
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
     }
-    this.#decoder ??= new StringDecoder("utf8");
-    const text = this.#decoder.write(chunk.subarray(from, to));
-    this.#line = keep(this.#line, isEnd ? text + this.#decoder.end() : text);
-  }
-
-  #emit(onLine: (line: string) => void): void {
-    const [line, isDropped] = [this.#line, this.#dropsLine];
-    this.#reset();
-    if (!isDropped) onLine(clean(line));
-  }
-
-  #reset(): void {
-    this.#line = "";
-    this.#held = 0;
-    this.#decoder = null;
-    this.#dropsLine = false;
+    bytes.copy(this.#bytes, this.#length, 0, length - this.#length);
+    this.#length = length;
   }
 }
 
@@ -84,11 +84,6 @@ function isHole(chunk: Buffer): boolean {
 function clean(line: string): string {
   const text = line.includes("\0") ? line.replaceAll(/\0+/g, "") : line;
   return text.endsWith("\r") ? text.slice(0, -1) : text;
-}
-
-function keep(line: string, more: string): string {
-  if (line.length + more.length <= MAX_LINE_CHARS) return line + more;
-  return line.length >= MAX_LINE_CHARS ? line : (line + more).slice(0, MAX_LINE_CHARS);
 }
 
 /** Reads a file that still grows, each line once. Holds a line that is not complete yet, bounded like the others. */
