@@ -3,7 +3,7 @@ import { OwtError } from "../core/errors.ts";
 import { checkBranchName } from "../core/names.ts";
 import type { PlannedTask, Problem } from "../core/plan.ts";
 import { checkedOutWhere, isAncestor, readRef } from "../git/branch.ts";
-import { hasAttemptOn } from "../store/attempts.ts";
+import { lastAttemptOn } from "../store/attempts.ts";
 import { type Engine, findAgent } from "./engine.ts";
 
 /** Agents that these tasks name but nobody has set up. */
@@ -49,8 +49,10 @@ async function whyTaken(engine: Engine, branch: string, base: string | null): Pr
   if (checkBranchName(branch) !== null) return null;
   const tip = await readRef(engine.repo, `refs/heads/${branch}`);
   if (tip === null) return null;
-  if (!hasAttemptOn(engine.store, branch)) return "exists already";
-  if (base === null) return null;
+  const last = lastAttemptOn(engine.store, branch);
+  if (last === null) return "exists already";
+  // A try that came to nothing is gone on from, wherever its worktree was kept.
+  if (base === null || (last.outcome !== null && last.outcome.kind !== "ok")) return null;
   if (!(await isAncestor(engine.repo, tip, base)))
     return "exists already, with commits that the run does not start from";
   const place = await checkedOutWhere(engine.repo, branch);

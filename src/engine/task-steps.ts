@@ -16,7 +16,7 @@ import { offerKept } from "../git/submodules.ts";
 import { moveBack } from "../git/move.ts";
 import { removeWorktree } from "../git/remove.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
-import { hasAttemptOn, readAttempts } from "../store/attempts.ts";
+import { lastAttemptOn, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine } from "./engine.ts";
@@ -31,7 +31,9 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
   const goesOn = attempt.continues !== null || task.spec.branch !== null;
   if (attempt.continues === null && task.spec.branch !== null) await bringForward(engine, attempt);
   const base = (goesOn ? await readRef(engine.repo, attempt.branch) : null) ?? attempt.base;
-  const made = await ensureWorktree(engine, carried, base);
+  let made = await ensureWorktree(engine, carried, base);
+  if ("refused" in made && made.refused === "checked-out" && (await clearEarlier(engine, carried, made.path)))
+    made = await ensureWorktree(engine, carried, base);
   // The place of the try before is being cleared away: looked at again when that has ended.
   if ("refused" in made && made.refused === "checked-out" && isBeingTidied(engine, carried, made.path)) return "leave";
   if ("refused" in made) {
@@ -57,9 +59,24 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
  *  checked out. Else it stays: a new try in the same run goes on from the work of the one before. */
 async function bringForward(engine: Engine, { id, branch, base }: Attempt): Promise<void> {
   const tip = await readRef(engine.repo, branch);
-  if (tip === null || tip === base || !hasAttemptOn(engine.store, branch, id)) return;
+  if (tip === null || tip === base || lastAttemptOn(engine.store, branch, id) === null) return;
   if ((await checkedOutWhere(engine.repo, branch)) !== null || !(await isAncestor(engine.repo, tip, base))) return;
   await moveRef(engine.repo, branch, tip, base);
+}
+
+/** A try of an earlier run kept its worktree: what it holds is saved, and the branch is free again. False when it is not such a place. */
+async function clearEarlier(engine: Engine, { run, task, attempt }: Carried, path: string): Promise<boolean> {
+  const earlier = lastAttemptOn(engine.store, attempt.branch, attempt.id);
+  if (earlier === null || earlier.worktree !== path || earlier.phase !== "closed") return false;
+  const id = `${earlier.run}-${slug(task.key)}-${earlier.id}-kept`;
+  const rescue = { id, note: `what was kept at ${path} of an earlier try of ${task.key}`, at: engine.now() };
+  const keep = [`refs/heads/${attempt.branch}`];
+  const removed = await removeWorktree(engine.repo, path, { keep, known: knownFiles(engine), save: true, rescue });
+  if (removed.removed && removed.rescue !== null) {
+    const about = { run: run.id, task: task.id, attempt: attempt.id };
+    appendEvent(engine.store, engine.now(), about, { kind: "rescued", rescue: id, what: rescue.note });
+  }
+  return removed.removed;
 }
 
 function isBeingTidied(engine: Engine, { task }: Carried, worktree: string): boolean {

@@ -106,9 +106,10 @@ export function endAttempt(
   });
 }
 
-/** Whether any attempt but one worked on a branch of this name. */
-export function hasAttemptOn(store: Store, branch: string, except = 0): boolean {
-  return store.get("select 1 from attempt where branch = ? and id <> ? limit 1", branch, except) !== undefined;
+/** The newest attempt on a branch; null when there was none. */
+export function lastAttemptOn(store: Store, branch: string, except = 0): Attempt | null {
+  const row = store.get("select * from attempt where branch = ? and id <> ? order by id desc limit 1", branch, except);
+  return row ? toAttempt(row) : null;
 }
 
 /** Has the places of a task's ended attempts tidied again: they were kept for something that will not happen now. */

@@ -732,3 +732,16 @@ test("a run that goes on says what the plan changed and what it ignores, and one
   expect(again.stderr).toContain("going on with r1; new or changed in the plan: one/E02");
   expect(again.code).toBe(4);
 });
+
+test("a plan's own branch that failed in one run is gone on from in the next", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,
+    "docs/plans/one/epic-01-a.md": task({ branch: "feat/a" }, 'write half.txt "half"\ncommit "half"\nfail "no luck"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  rig.write({ "docs/plans/one/epic-01-a.md": task({ branch: "feat/a" }, 'write rest.txt "rest"') });
+  rig.commit("another try");
+  const again = await rig.owt("run", "--yes");
+  expect(again.code).toBe(0);
+  for (const name of ["half", "rest"]) expect(rig.show("owt/runs/r2", `${name}.txt`)).toBe(name);
+});
