@@ -14,9 +14,8 @@ import { readTasks } from "../store/tasks.ts";
 import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { standAt } from "./integrate.ts";
-import { markerOf } from "./task-steps.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
-import { setUp } from "./workspace.ts";
+import { markerOf, setUp } from "./workspace.ts";
 
 export type Landed = {
   run: string;
