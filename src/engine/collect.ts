@@ -23,7 +23,7 @@ import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { ensureWorktree, verifyCommands } from "./task-steps.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
-import { environmentFiles, knownFiles } from "./workspace.ts";
+import { environmentFiles, knownFiles, setupFootprint } from "./workspace.ts";
 
 /** Larger files are never committed by us. */
 const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
@@ -41,6 +41,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     branch: attempt.branch,
     exclude: [...environmentFiles(engine), ...OWN_FILES],
     maxFileBytes: MAX_LEFTOVER_BYTES,
+    footprint: setupFootprint(engine, attempt.worktree),
     identity: engine.identity,
     known: knownFiles(engine),
     message: `${task.spec.title}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${task.key}`,
@@ -52,8 +53,9 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const turn = byHand ? null : await readTurn(engine, carried, changed);
   const judged = turn ? judge(engine, carried, turn) : byHandOutcome(changed);
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
+  const inside = leftovers.left.filter(({ reason }) => reason === "dirty-submodule").map(({ path }) => path);
   const outcome = misread
-    ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? judged)
+    ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? insideOutcome(judged, inside))
     : judged;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;
@@ -72,6 +74,10 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
         commit: leftovers.commit,
         left: leftovers.left.map((each) => each.path),
       });
+    }
+    if (inside.length > 0) {
+      const text = `${task.key} left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}`;
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
     if (outcome.kind === "ok") {
       const phase =
@@ -191,6 +197,12 @@ function blockedOutcome({ blocked, left, head }: Leftovers, isConflictTurn: bool
       return never;
     }
   }
+}
+
+/** A turn that worked inside a submodule only has not changed nothing, but there is nothing of it to take either. */
+function insideOutcome(judged: Outcome, inside: string[]): Outcome {
+  if (judged.kind !== "nothing_done" || inside.length === 0) return judged;
+  return { kind: "failed", reason: `its work lies uncommitted inside ${inside.join(", ")} and nowhere else` };
 }
 
 function byHandOutcome(changed: boolean): Outcome {

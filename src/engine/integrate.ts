@@ -16,9 +16,9 @@ import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
 import { runTip } from "./run-tip.ts";
-import { markerOf, mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
+import { mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { type Verdict, verifyAt } from "./verify.ts";
-import { bringEnvironmentFiles, environmentFiles, setUp } from "./workspace.ts";
+import { bringEnvironmentFiles, environmentFiles, markerOf, setUp } from "./workspace.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
   return inTurn(engine, carried.run.id, () => mergeAtTip(engine, carried));

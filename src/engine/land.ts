@@ -15,9 +15,8 @@ import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { standAt } from "./integrate.ts";
 import { runTip } from "./run-tip.ts";
-import { markerOf } from "./task-steps.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
-import { setUp } from "./workspace.ts";
+import { markerOf, setUp } from "./workspace.ts";
 
 export type Landed = {
   run: string;

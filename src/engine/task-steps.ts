@@ -8,6 +8,7 @@ import type { Task } from "../core/task.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { checkedOutWhere, isAncestor, moveRef, readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
+import { undoFootprint } from "../git/footprint.ts";
 import { commitLeftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { startMerge, type StartedMerge } from "../git/merge.ts";
@@ -21,7 +22,20 @@ import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { verifyAt } from "./verify.ts";
-import { bringEnvironmentFiles, environmentFiles, knownFiles, setUp, setupCommands } from "./workspace.ts";
+import {
+  bringEnvironmentFiles,
+  dropBefore,
+  environmentFiles,
+  forgetSetup,
+  knownFiles,
+  markerOf,
+  noteBefore,
+  noteEmptyBefore,
+  noteLeft,
+  setUp,
+  setupCommands,
+  setupFootprint,
+} from "./workspace.ts";
 
 /** Branch and worktree, and for a follow-up what it works on: a started merge, or work that came in meanwhile. */
 export async function workspaceStep(engine: Engine, carried: Carried): Promise<StepResult> {
@@ -40,6 +54,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     finish(engine, carried, { kind: "failed", reason: describeRefusal(attempt, made) });
     return "on";
   }
+  if (made.isNew) forgetSetup(engine, attempt.worktree);
   bringEnvironmentFiles(engine, attempt.worktree);
   const place = findPlace(engine.repo, attempt.worktree);
   if (place) await offerKept(engine.repo, place, base);
@@ -51,7 +66,9 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     finish(engine, carried, { kind: "failed", reason });
     return "on";
   }
-  moveOn(engine, carried, setupCommands(engine, attempt.worktree).commands.length > 0 ? "setup" : "launch");
+  const needsSetup = setupCommands(engine, attempt.worktree).commands.length > 0;
+  if (needsSetup && made.isNew && started === "nothing") noteEmptyBefore(engine, attempt.worktree);
+  moveOn(engine, carried, needsSetup ? "setup" : "launch");
   return "on";
 }
 
@@ -133,6 +150,7 @@ async function bringIn(engine: Engine, carried: Carried, onto: string): Promise<
   await commitLeftovers(engine.repo, attempt.worktree, {
     branch: attempt.branch,
     exclude: environmentFiles(engine),
+    footprint: setupFootprint(engine, attempt.worktree),
     message,
     identity: engine.identity,
   });
@@ -144,7 +162,7 @@ async function bringIn(engine: Engine, carried: Carried, onto: string): Promise<
 export async function mergeHere(engine: Engine, carried: Carried, theirs: string): Promise<StartedMerge> {
   const { run, task, attempt } = carried;
   try {
-    return await startMerge(engine.repo, attempt.worktree, theirs);
+    return await mergeOverSetup(engine, attempt.worktree, theirs);
   } catch (error) {
     if (!(error instanceof OwtError) || error.code !== "wrong-state") throw error;
     const id = `${run.id}-${slug(task.key)}-${attempt.id}-merge`;
@@ -158,6 +176,16 @@ export async function mergeHere(engine: Engine, carried: Carried, theirs: string
     });
     return startMerge(engine.repo, attempt.worktree, theirs);
   }
+}
+
+/** What the setup rewrote is no change of the worktree's own, and what it made is not in the way. */
+async function mergeOverSetup(engine: Engine, worktree: string, theirs: string): Promise<StartedMerge> {
+  const left = setupFootprint(engine, worktree);
+  await undoFootprint(engine.repo, worktree, left, { untracked: false });
+  const started = await startMerge(engine.repo, worktree, theirs);
+  if (left.size === 0 || typeof started !== "object" || !("inTheWay" in started)) return started;
+  await undoFootprint(engine.repo, worktree, left, { untracked: true });
+  return startMerge(engine.repo, worktree, theirs);
 }
 
 function describeRefusal(attempt: Attempt, refusal: CreateRefused): string {
@@ -187,17 +215,17 @@ export async function setupStep(engine: Engine, carried: Carried): Promise<StepR
     marker: markerOf(engine, attempt.worktree),
     timeoutMs: run.options.timeoutMs,
   };
+  await noteBefore(engine, attempt.worktree);
   const problem = await setUp(engine, place);
   if (problem === "interrupted") return "leave";
-  if (problem)
+  if (problem) {
+    dropBefore(engine, attempt.worktree);
     finish(engine, carried, { kind: "failed", reason: `setup failed: ${problem.failed}`, output: problem.output });
-  else moveOn(engine, carried, "launch");
+  } else {
+    await noteLeft(engine, attempt.worktree);
+    moveOn(engine, carried, "launch");
+  }
   return "on";
-}
-
-/** Remembers beside the attempts which setup a worktree has had. */
-export function markerOf(engine: Engine, worktree: string): string {
-  return join(engine.repo.commonDir, "owt", "setup", encodeURIComponent(worktree));
 }
 
 /** The commands that this task's work must pass: the run's and its own. */

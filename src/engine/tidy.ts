@@ -1,17 +1,17 @@
 /** After an attempt ended: its worktree and branch go, once nothing of it can be lost, or stay where that is wished. */
-import { rmdirSync, rmSync } from "node:fs";
+import { rmdirSync } from "node:fs";
 import type { Attempt } from "../core/attempt.ts";
 import type { Fact } from "../core/event.ts";
 import { slug } from "../core/names.ts";
 import { FINAL_STATES } from "../core/task.ts";
 import { deleteBranchIf, readRef } from "../git/branch.ts";
+import { undoFootprint } from "../git/footprint.ts";
 import { type Removed, removeWorktree } from "../git/remove.ts";
 import { moveAttempt, readAttempt, readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
 import { type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
-import { markerOf } from "./task-steps.ts";
-import { knownFiles } from "./workspace.ts";
+import { forgetSetup, knownFiles, setupFootprint } from "./workspace.ts";
 
 /** How long what was seen counts as seen now; a person may work in the worktree too. */
 const SEEN_HOLDS_MS = 250;
@@ -92,6 +92,9 @@ async function remove(
   options: { keep: string[]; id: string; note: string; seenClean?: string },
 ): Promise<Removed> {
   const { keep, id, note, seenClean } = options;
+  // The setup makes it again: it needs no saving, and is not what somebody is told of.
+  if (seenClean === undefined)
+    await undoFootprint(engine.repo, path, setupFootprint(engine, path), { untracked: true });
   const removed = await removeWorktree(engine.repo, path, {
     keep,
     known: knownFiles(engine),
@@ -101,7 +104,7 @@ async function remove(
     save: true,
     rescue: { id, note, at: engine.now() },
   });
-  rmSync(markerOf(engine, path), { force: true });
+  forgetSetup(engine, path);
   if (removed.removed) {
     const emptying = removed.emptied.finally(() => engine.emptying.delete(emptying));
     engine.emptying.add(emptying);

@@ -9,11 +9,14 @@ import {
   closeSync,
   readdirSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
+import { OWN_FILES } from "../agents/registry.ts";
 import { commandList } from "../core/config.ts";
 import { detectInstalls } from "../core/project.ts";
+import { type Footprint, takeFootprint } from "../git/footprint.ts";
 import { ensureFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
@@ -99,6 +102,74 @@ export async function setUp(
   }
   writeFileAtomically(place.marker, hash);
   return null;
+}
+
+/** Remembers beside the attempts which setup a worktree has had. */
+export function markerOf(engine: Engine, worktree: string): string {
+  return join(engine.repo.commonDir, "owt", "setup", encodeURIComponent(worktree));
+}
+
+/** What was in a worktree before its setup began, and what its setup left there. No encoded path has a `+`. */
+function footprintFiles(engine: Engine, worktree: string): { before: string; left: string } {
+  const marker = markerOf(engine, worktree);
+  return { before: `${marker}+before`, left: `${marker}+left` };
+}
+
+/** Forgets a worktree's setup, where it is gone or new. */
+export function forgetSetup(engine: Engine, worktree: string): void {
+  const { before, left } = footprintFiles(engine, worktree);
+  for (const file of [markerOf(engine, worktree), before, left]) rmSync(file, { force: true });
+}
+
+/** Says that nothing is in a worktree yet, so that nobody has to look before its setup. */
+export function noteEmptyBefore(engine: Engine, worktree: string): void {
+  writeFootprint(footprintFiles(engine, worktree).before, new Map());
+}
+
+/** Before the setup: what is there already is not the setup's. A setup that was cut off began with what was noted then. */
+export async function noteBefore(engine: Engine, worktree: string): Promise<void> {
+  const { before } = footprintFiles(engine, worktree);
+  const { commands, hash } = setupCommands(engine, worktree);
+  if (commands.length === 0 || readTextIfThere(markerOf(engine, worktree)) === hash) return;
+  if (readFootprint(before) === null) writeFootprint(before, await look(engine, worktree));
+}
+
+/** After the setup: remembers what it left, kept as long as the worktree. What was there before counts only where it came from an
+ *  earlier setup. Repeatable. */
+export async function noteLeft(engine: Engine, worktree: string): Promise<void> {
+  const files = footprintFiles(engine, worktree);
+  const before = readFootprint(files.before);
+  if (before === null) return;
+  const earlier = setupFootprint(engine, worktree);
+  const isSetups = (path: string): boolean =>
+    !before.has(path) || (earlier.has(path) && earlier.get(path) === before.get(path));
+  const left = [...(await look(engine, worktree))].filter(([path]) => isSetups(path));
+  if (left.length > 0) writeFootprint(files.left, new Map(left));
+  else rmSync(files.left, { force: true });
+  rmSync(files.before, { force: true });
+}
+
+/** A setup that failed is nothing to tell others' work from. */
+export function dropBefore(engine: Engine, worktree: string): void {
+  rmSync(footprintFiles(engine, worktree).before, { force: true });
+}
+
+/** What the setup left in a worktree; empty when it left nothing. */
+export function setupFootprint(engine: Engine, worktree: string): Footprint {
+  return readFootprint(footprintFiles(engine, worktree).left) ?? new Map();
+}
+
+function look(engine: Engine, worktree: string): Promise<Footprint> {
+  return takeFootprint(engine.repo, worktree, [...environmentFiles(engine), ...OWN_FILES]);
+}
+
+function writeFootprint(file: string, footprint: Footprint): void {
+  writeFileAtomically(file, JSON.stringify([...footprint]), { durable: true });
+}
+
+function readFootprint(file: string): Footprint | null {
+  const text = readTextIfThere(file);
+  return text === null ? null : new Map(JSON.parse(text) as [string, string | null][]);
 }
 
 function replacePath(text: string, from: string, to: string): string {

@@ -5,17 +5,21 @@ import { OwtError } from "../core/errors.ts";
 import { branchRef, checkedOutWhere, isAncestor, moveRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, readIdentity, readTree, writeCommit } from "./commit.ts";
 import { findOpenPaths, type Open } from "./conflicts.ts";
+import { type Footprint, isStill } from "./footprint.ts";
 import { holdsUnknown } from "./inspect.ts";
 import { git, type Identity, type Oid, type Place } from "./git.ts";
 import { inProgress, isMainPlace, lstatInside, placeAt, readHead, readText, type Head } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus, type Status } from "./status.ts";
+import { findDirtySubmodules } from "./submodules.ts";
 
 export type LeftoversOptions = {
   /** The task's branch. */
   branch: string;
   /** Files or directories, from the worktree's top, that are never committed: env files we brought, local settings. */
   exclude: readonly string[];
+  /** What was there before anybody worked here: where it is still the same, it is neither committed nor reported. */
+  footprint?: Footprint;
   /** Larger files are not committed. Default: 10 MB. */
   maxFileBytes?: number;
   /** Ignored files that need no saving, as in `inspectWorktree`. With it, `isClean` is answered. */
@@ -25,7 +29,17 @@ export type LeftoversOptions = {
   identity?: Identity;
 };
 
-export type LeftReason = "excluded" | "too-large" | "nested-repository" | "unreadable-name" | Open["reason"];
+export type LeftReason =
+  | "excluded"
+  | "too-large"
+  | "nested-repository"
+  | "unreadable-name"
+  /** Uncommitted work inside a submodule: no commit of this repository can hold it. */
+  | "dirty-submodule"
+  | Open["reason"];
+
+/** A path that is not committed; one that is only as the footprint has it is nobody's work and not worth a word. */
+type Refused = { path: string; reason: LeftReason | "untouched" };
 
 /** Why nothing was committed though there may be something to commit. */
 export type Blocked =
@@ -69,10 +83,11 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
   const branchTip = (await repo.live.info(branchRef(options.branch)))?.oid ?? null;
   const merging = await readMerging(repo, place, head);
   const open = await findOpenPaths(repo, place, status, merging);
-  const refused = sortOut(place, status, options);
+  const refused = sortOut(repo, place, status, options);
+  const left = refused.filter((each): each is Leftovers["left"][number] => each.reason !== "untouched");
   const report: Leftovers = {
     commit: null,
-    left: [...open, ...refused],
+    left: [...open, ...left],
     isClean: false,
     blocked: null,
     tip: branchTip,
@@ -81,6 +96,7 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
   };
 
   if (open.length > 0) return { ...report, blocked: "unmerged" };
+  for (const path of await findDirtySubmodules(place)) report.left.push({ path, reason: "dirty-submodule" });
   if (inProgress(place) === "rebase") return { ...report, blocked: "rebase-in-progress" };
   const isDirty = merging.length > 0 || hasWork(status, refused);
   const from = await landingBase(repo, place, head, branchTip, options.branch);
@@ -96,7 +112,9 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
   if (head.branch !== options.branch) await git(place, ["symbolic-ref", "HEAD", branchRef(options.branch)]);
   await dropMergeState(place, commit);
   const isClean =
-    options.known !== undefined && refused.length === 0 && holdsNothingIgnored(place, status, options.known);
+    options.known !== undefined &&
+    refused.length + report.left.length === 0 &&
+    holdsNothingIgnored(place, status, options.known);
   return { ...report, commit, tip, isClean, identity: commit === null ? null : identity };
 }
 
@@ -120,15 +138,16 @@ async function landingBase(
 }
 
 /** What must not be committed, and why. */
-function sortOut(place: Place, status: Status, options: LeftoversOptions): Leftovers["left"] {
+function sortOut(repo: Repo, place: Place, status: Status, options: LeftoversOptions): Refused[] {
   const excluded = [LOCAL_SETTINGS, ...options.exclude].map((path) => path.replace(/\/+$/, ""));
   const limit = options.maxFileBytes ?? MAX_FILE_BYTES;
-  const left: Leftovers["left"] = [];
+  const refused: Refused[] = [];
   for (const path of [...status.changes.map((change) => change.path), ...status.untracked]) {
-    const reason = judge(place, path, excluded, limit);
-    if (reason !== null) left.push({ path, reason });
+    const isUntouched = options.footprint !== undefined && isStill(repo, place.root, path, options.footprint);
+    const reason = isUntouched ? "untouched" : judge(place, path, excluded, limit);
+    if (reason !== null) refused.push({ path, reason });
   }
-  return left;
+  return refused;
 }
 
 function judge(place: Place, path: string, excluded: string[], limit: number): LeftReason | null {
@@ -139,7 +158,7 @@ function judge(place: Place, path: string, excluded: string[], limit: number): L
   return stat.isFile() && stat.size > limit ? "too-large" : null;
 }
 
-function hasWork(status: Status, refused: Leftovers["left"]): boolean {
+function hasWork(status: Status, refused: Refused[]): boolean {
   return status.changes.length + status.untracked.length + status.unmerged.length > refused.length;
 }
 
@@ -150,7 +169,7 @@ async function commitTree(
   repo: Repo,
   place: Place,
   status: Status,
-  refused: Leftovers["left"],
+  refused: Refused[],
   parts: CommitParts,
 ): Promise<Oid | null> {
   await stage(place, status, new Set(refused.map(({ path }) => path)));

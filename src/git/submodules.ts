@@ -2,12 +2,14 @@
  *  go home as a pointer to nothing. Their commits are brought into this repository's own store, under a ref. */
 import { existsSync, mkdirSync } from "node:fs";
 import { join, resolve, sep } from "node:path";
+import { OwtError } from "../core/errors.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { isAncestor } from "./branch.ts";
 import { lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type Entry, isSame, readEntries, TREE } from "./tree.ts";
 import { readTree } from "./commit.ts";
+import { readStatus } from "./status.ts";
 
 /** A path that points at a commit of another repository; `before` is what it pointed at, null when it is new. */
 export type Link = { path: string; commit: Oid; before: Oid | null };
@@ -81,6 +83,31 @@ async function keepLink(
     durable: true,
   });
   return out.code === 0 ? "kept" : "missing";
+}
+
+/** Submodules checked out in a worktree (and in those) that hold uncommitted work, which no commit of the worktree can take. Each is
+ *  looked at as a repository of its own. One that cannot be looked into is named too. No process without `.gitmodules`. */
+export async function findDirtySubmodules(worktree: Place): Promise<string[]> {
+  if (!existsSync(join(worktree.root, ".gitmodules"))) return [];
+  const dirty: string[] = [];
+  for (const { path } of await readModules(worktree)) {
+    if (path.split("/").includes("..")) continue;
+    const checkout = findCheckout(worktree.root, path);
+    if (checkout === null) continue;
+    if (await holdsWork(checkout)) dirty.push(path);
+    dirty.push(...(await findDirtySubmodules(checkout)).map((inner) => `${path}/${inner}`));
+  }
+  return dirty;
+}
+
+async function holdsWork(checkout: Place): Promise<boolean> {
+  try {
+    const { changes, untracked, unmerged } = await readStatus(checkout);
+    return changes.length + untracked.length + unmerged.length > 0;
+  } catch (error) {
+    if (error instanceof OwtError && error.code === "tool-failed") return true;
+    throw error;
+  }
 }
 
 /** A submodule's own repository: a folder, or a file that names one. */
