@@ -159,13 +159,16 @@ export type Layer = { origin: "user" | "repository" | "environment" | "flag"; na
 
 export type ConfigProblem = { key: string; message: string; hint: string };
 
+/** Compiling a schema takes longer than it saves on the few files of one command. */
+const PARSED_ONCE = { jitless: true };
+
 /** Checks one layer's raw values. All problems at once, unknown keys with the nearest known ones. `agentKinds` are those that there are;
  *  without them any is taken. */
 export function checkConfig(
   raw: unknown,
   agentKinds?: readonly string[],
 ): { values: ConfigValues } | { problems: ConfigProblem[] } {
-  const result = FILE.safeParse(applyAliases(raw));
+  const result = FILE.safeParse(applyAliases(raw), PARSED_ONCE);
   if (result.success) {
     const strangers = agentKinds ? findStrangers(result.data, agentKinds) : [];
     return strangers.length > 0 ? { problems: strangers } : { values: result.data };

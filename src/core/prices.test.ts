@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addTokens, addUsages, NO_TOKENS, type Tokens } from "./cost.ts";
+import shipped from "./prices.json" with { type: "json" };
 import { listUsage, modelName, priceAnswer, SHIPPED_PRICES, withUserPrices } from "./prices.ts";
 
 const RUNS = { numRuns: 10_000 };
@@ -36,6 +37,7 @@ describe("the list that comes with owt", () => {
   });
 
   test("says of each price where it is from and when that was looked at", () => {
+    expect(withUserPrices({ ...shipped })).toEqual({ prices: [...SHIPPED_PRICES, ...SHIPPED_PRICES] });
     for (const each of SHIPPED_PRICES) expect(each).toMatchObject({ source: expect.stringMatching(/\w/) });
     for (const each of SHIPPED_PRICES) expect(each.verified).toMatch(/^\d{4}-\d\d-\d\d$/);
   });

@@ -4,41 +4,42 @@ import * as z from "zod";
 import { byModel, type ModelUsage, promptTokens, type Tokens } from "./cost.ts";
 import shipped from "./prices.json" with { type: "json" };
 
-const perMillion = z.number().min(0);
-
-const tier = z.strictObject({
-  /** Holds for prompts of at most so many tokens; the last tier holds for all others. */
-  up_to_prompt_tokens: z.int().min(1).optional(),
-  input: perMillion,
-  output: perMillion,
-  cache_read: perMillion.optional(),
-  cache_write_5m: perMillion.optional(),
-  cache_write_1h: perMillion.optional(),
-});
-
-const priceList = z.strictObject({
-  unit: z.literal("US dollars per million tokens").optional(),
-  prices: z.array(
-    z.strictObject({
-      models: z.array(z.string().min(1)).min(1),
-      tiers: z.array(tier).min(1),
-      source: z.string().min(1),
-      verified: z.iso.date(),
-    }),
-  ),
-});
-
-type Tier = z.infer<typeof tier>;
+/** The form of a list. Made only where a user has one: each command would pay for it at its start. */
+function priceList() {
+  const perMillion = z.number().min(0);
+  const tier = z.strictObject({
+    /** Holds for prompts of at most so many tokens; the last tier holds for all others. */
+    up_to_prompt_tokens: z.int().min(1).optional(),
+    input: perMillion,
+    output: perMillion,
+    cache_read: perMillion.optional(),
+    cache_write_5m: perMillion.optional(),
+    cache_write_1h: perMillion.optional(),
+  });
+  return z.strictObject({
+    unit: z.literal("US dollars per million tokens").optional(),
+    prices: z.array(
+      z.strictObject({
+        models: z.array(z.string().min(1)).min(1),
+        tiers: z.array(tier).min(1),
+        source: z.string().min(1),
+        verified: z.iso.date(),
+      }),
+    ),
+  });
+}
 
 /** Prices by model, the first that fits a name counts. */
-export type Prices = z.infer<typeof priceList>["prices"];
+export type Prices = z.infer<ReturnType<typeof priceList>>["prices"];
 
-/** The list that comes with owt. */
-export const SHIPPED_PRICES: Prices = priceList.parse(shipped).prices;
+type Tier = Prices[number]["tiers"][number];
+
+/** The list that comes with owt. That it has the form of a list, a test keeps. */
+export const SHIPPED_PRICES = shipped.prices as Prices;
 
 /** Reads a user's own list; its entries stand before ours. All problems at once, as `key: message`. */
 export function withUserPrices(raw: unknown): { prices: Prices } | { problems: string[] } {
-  const result = priceList.safeParse(raw);
+  const result = priceList().safeParse(raw);
   if (result.success) return { prices: [...result.data.prices, ...SHIPPED_PRICES] };
   return { problems: result.error.issues.map((issue) => `${issue.path.map(String).join(".")}: ${issue.message}`) };
 }

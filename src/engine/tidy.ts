@@ -7,7 +7,7 @@ import { FINAL_STATES } from "../core/task.ts";
 import { deleteBranchIf, readRef } from "../git/branch.ts";
 import { undoFootprint } from "../git/footprint.ts";
 import { type Removed, removeWorktree } from "../git/remove.ts";
-import { moveAttempt, readAttempt, readOpenAttempts } from "../store/attempts.ts";
+import { isAnyAgentAtWork, moveAttempt, readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
 import { type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
@@ -99,7 +99,7 @@ async function remove(
     keep,
     known: knownFiles(engine),
     unwanted: [...engine.redMerges],
-    isAlone: !readOpenAttempts(engine.store).some((attempt) => attempt.phase === "agent"),
+    isAlone: !isAnyAgentAtWork(engine.store),
     ...(seenClean === undefined ? {} : { seenClean }),
     save: true,
     rescue: { id, note, at: engine.now() },

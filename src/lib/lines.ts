@@ -7,7 +7,9 @@ export const MAX_LINE_CHARS = 1024 * 1024;
 /** No character takes more than three bytes for each of its UTF-16 units. */
 const MAX_LINE_BYTES = 3 * MAX_LINE_CHARS;
 const NOTHING = Buffer.alloc(0);
-const ZEROS = Buffer.alloc(256 * 1024);
+const MAX_HOLE_BYTES = 256 * 1024;
+/** Made for the first hole: most commands never see one. */
+let zeros: Buffer | null = null;
 
 /** Cuts bytes into lines, as they come. A line ends with a newline; a carriage return before it belongs to the end as well. Bytes that are
  *  no UTF-8 are replaced, NULs left out (a hole in a file reads as NULs), and of a line above {@link MAX_LINE_CHARS} the beginning is kept. */
@@ -76,9 +78,9 @@ export class LineSplitter {
 }
 
 function isHole(chunk: Buffer): boolean {
-  return (
-    chunk.length > 0 && chunk[0] === 0 && chunk.length <= ZEROS.length && chunk.equals(ZEROS.subarray(0, chunk.length))
-  );
+  if (chunk.length === 0 || chunk[0] !== 0 || chunk.length > MAX_HOLE_BYTES) return false;
+  zeros ??= Buffer.alloc(MAX_HOLE_BYTES);
+  return chunk.equals(zeros.subarray(0, chunk.length));
 }
 
 function clean(line: string): string {

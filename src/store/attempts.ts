@@ -162,6 +162,11 @@ export function readAttemptsOfRun(store: Store, run: string): Attempt[] {
   return store.all("select * from attempt where run = ? order by id", run).map(toAttempt);
 }
 
+/** Whether any agent has its turn now. */
+export function isAnyAgentAtWork(store: Store): boolean {
+  return store.get("select 1 from attempt where phase <> 'closed' and phase = 'agent' limit 1") !== undefined;
+}
+
 /** What attempts used that were at work after `since` (epoch ms). */
 export function readUsagesSince(store: Store, since: number): Usage[] {
   return store

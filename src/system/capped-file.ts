@@ -4,7 +4,7 @@
  *  after us reads on as if nothing had happened.
  *
  *  Places are those of the bytes as they were written, whatever has become of the file since. */
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { exec } from "./exec.ts";
 import { readTextIfThere, writeFileAtomically } from "./files.ts";
@@ -29,7 +29,8 @@ export type Gap = {
 
 /** The gap of a file; null where it has none. */
 export function readGap(path: string): Gap | null {
-  const text = readTextIfThere(gapPath(path));
+  // Most files have none, and an error that is caught costs many times the look.
+  const text = existsSync(gapPath(path)) ? readTextIfThere(gapPath(path)) : null;
   try {
     return text === null ? null : (JSON.parse(text) as Gap);
   } catch {
@@ -47,6 +48,8 @@ function gapPath(path: string): string {
 export type Piece = { kind: "bytes"; at: number; bytes: Buffer } | { kind: "gap"; from: number; to: number };
 
 const CHUNK_BYTES = 128 * 1024;
+/** Room for what a file may have grown by since we asked for its size, and to see its end. */
+const SPARE_BYTES = 512;
 /** Room for the line of ours, so that a file that was made small is smaller. */
 const LINE_BYTES = 128;
 
@@ -59,18 +62,21 @@ export function* readCapped(path: string, from: number): Generator<Piece, void, 
     const gap = readGap(path);
     // The file that we opened tells which of the two it is: a small one never grows, and one with a hole is always larger.
     const shift = gap?.small && size === gap.small.size ? gap.to - gap.from - gap.small.line : 0;
-    const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+    // No larger than what there is: of each small file a whole chunk would soon be enough garbage for a full collection.
+    let buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(0, size - from) + SPARE_BYTES));
     let at = from;
     for (;;) {
       if (gap && at >= gap.from && at < gap.to) {
         yield { kind: "gap", from: at, to: gap.to };
         at = gap.to;
       }
-      const most = gap && at < gap.from ? Math.min(CHUNK_BYTES, gap.from - at) : CHUNK_BYTES;
+      const most = gap && at < gap.from ? Math.min(buffer.length, gap.from - at) : buffer.length;
       const bytes = readSync(file, buffer, 0, most, gap && at >= gap.to ? at - shift : at);
       if (bytes === 0) return;
       yield { kind: "bytes", at, bytes: buffer.subarray(0, bytes) };
       at += bytes;
+      // It grew meanwhile, or what we were asked for lies in front of a gap.
+      if (bytes === buffer.length && bytes < CHUNK_BYTES) buffer = Buffer.allocUnsafe(CHUNK_BYTES);
     }
   } finally {
     closeSync(file);

@@ -82,7 +82,8 @@ test("cancelling a task stops its Claude in the middle of a tool, with everythin
   const cancel = rig.owt("task", "cancel", "site/E01");
   await cancel.exits(0);
 
-  await run.exits(0);
+  // Nothing was done, and nobody waits for it.
+  await run.exits(1);
   expect(rig.processes()).toEqual([]);
   // It ended by the TERM, within the grace; a killed one leaves no code.
   expect(readFileSync(join(rig.root, ".git/owt/attempts/1/exit"), "utf8")).toBe("143\n");
