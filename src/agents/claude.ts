@@ -305,7 +305,9 @@ function judgeWithoutResult(evidence: Evidence): Outcome {
   const wasRefused = evidence.exitCode !== null && evidence.exitCode > 0 && evidence.exitCode < 128;
   if (!wasRefused) return { kind: "lost" };
   const said = evidence.stderrTail || evidence.lastSaid || `claude ended with ${evidence.exitCode} and no result`;
-  return { kind: "failed", reason: lastLines(said, 5) };
+  // An option that it refuses is refused again.
+  const isFinal = said.trimStart().startsWith("error: ");
+  return { kind: "failed", reason: lastLines(said, 5), ...(isFinal ? { final: true } : {}) };
 }
 
 function judgeError(evidence: Evidence, result: AgentResult): Outcome {

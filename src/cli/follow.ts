@@ -1,10 +1,10 @@
 /** Follows a run until it is settled: carries or watches it, narrates, asks on a terminal, and prints the summary. */
 import { OwtError } from "../core/errors.ts";
-import type { TaskView } from "../core/view.ts";
+import { type TaskView, renderAnswer } from "../core/view.ts";
 import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
-import { commandFor } from "../engine/tasks.ts";
+import { answerFor } from "../engine/tasks.ts";
 import { findRun } from "../engine/land.ts";
 import { viewRun } from "../engine/view.ts";
 import { lastSeq } from "../store/events.ts";
@@ -50,7 +50,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
     io,
     options,
     report,
-    renderSummary(io, report, views, (task) => commandFor(engine, task)),
+    renderSummary(io, report, views, (task) => renderAnswer(answerFor(engine, task))),
   );
   process.exitCode = exitCodeFor(views);
 }

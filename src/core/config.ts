@@ -268,7 +268,7 @@ function asWritten(raw: unknown, key: string): string {
 function toProblems(issue: z.core.$ZodIssue): ConfigProblem[] {
   const path = issue.path.map(String);
   if (issue.code !== "unrecognized_keys") {
-    return [{ key: path.join("."), message: issue.message, hint: "see the table of keys in the README" }];
+    return [{ key: path.join("."), message: issue.message, hint: "see the table of keys in docs/guide.md" }];
   }
   const known = knownKeys(path);
   return issue.keys.map((key) => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { sampleTask } from "../../test/rig/samples.ts";
 import type { Holds } from "./budget.ts";
 import type { Park, Task, TaskState } from "./task.ts";
-import { answerCommand, countFinal, describePark, findSkips, isSettled, viewTasks } from "./view.ts";
+import { answerCommand, renderAnswer, countFinal, describePark, findSkips, isSettled, viewTasks } from "./view.ts";
 
 const AGENT = (task: Task) => task.spec.agent ?? "claude";
 
@@ -75,13 +75,13 @@ test.each<[Park, string, string]>([
   [{ for: "login", agent: "claude", reason: "auth: bad key" }, "auth: bad key", "owt task retry it"],
 ])("%j needs a person, says why, and names the command that helps", (park, why, command) => {
   expect(viewOf({ park })).toEqual(["waits-for-person", why]);
-  expect(answerCommand(sampleTask("it", { park }), true)).toBe(command);
-  expect(answerCommand(sampleTask("it", { park, run: "r1" }), false)).toContain("it --run r1");
+  expect(renderAnswer(answerCommand(sampleTask("it", { park }), true))).toBe(command);
+  expect(answerCommand(sampleTask("it", { park, run: "r1" }), false).command).toContain("it --run r1");
 });
 
 test("a limit without a reset, and a review, have their words too", () => {
   expect(describePark({ for: "limit", until: null })).toBe("waits for a usage limit");
-  expect(answerCommand(sampleTask("it", { state: "review", park: PERSON }), true)).toBe("owt task approve it");
+  expect(answerCommand(sampleTask("it", { state: "review", park: PERSON }), true).command).toBe("owt task approve it");
 });
 
 describe("a run is settled", () => {

@@ -144,26 +144,36 @@ export function describePark(park: Park): string {
 /** What lets an agent have the tools it was refused: the line, and the file it stands in. */
 export type Permit = { line: string; file: string };
 
+/** What answers a waiting task: the command itself, and what there is to know or do beside it. */
+export type Answer = { command: string; note: string | null };
+
+/** Both in one line, for people. */
+export function renderAnswer({ command, note }: Answer): string {
+  return note === null ? command : `${command}  (${note})`;
+}
+
 /** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough.
  *  `permit` is told for a task that was refused a tool; `hasWords`: a failed one ended with words instead of work. */
 export function answerCommand(
   task: Task,
   isNewest: boolean,
   { permit, hasWords = false }: { permit?: Permit | undefined; hasWords?: boolean } = {},
-): string {
+): Answer {
   const name = isNewest ? task.key : `${task.key} --run ${task.run}`;
-  if (task.state === "review") return `owt task approve ${name}`;
+  const retry = `owt task retry ${name}`;
+  const answer = `owt task answer ${name} "…"`;
+  if (task.state === "review") return { command: `owt task approve ${name}`, note: null };
   if (task.state === "failed" && hasWords)
-    return `owt task answer ${name} "…"  (tells it what it lacked; or start over: owt task retry ${name})`;
+    return { command: answer, note: `tells it what it lacked; or start over: ${retry}` };
   switch (task.park?.for) {
     case "answer":
-      return `owt task answer ${name} "…"`;
+      return { command: answer, note: null };
     case "conflict":
-      return `owt task approve ${name}  (resolved; or start over: owt task retry ${name})`;
+      return { command: `owt task approve ${name}`, note: `resolved; or start over: ${retry}` };
     case "permission":
-      return `owt task retry ${name}${permit ? `  (first, in ${permit.file}: ${permit.line})` : ""}`;
+      return { command: retry, note: permit ? `first, in ${permit.file}: ${permit.line}` : null };
     default:
-      return `owt task retry ${name}`;
+      return { command: retry, note: null };
   }
 }
 

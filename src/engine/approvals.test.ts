@@ -55,18 +55,35 @@ describe("what a repository brings needs an approval", () => {
     expect(needed(raw, "flag")).toEqual([]);
   });
 
-  test.each(["Bash", "Bash()", "Bash(*)", "Bash(:*)", "Bash(*:*)", "Bash( * )", " Bash "])(
-    "%j allows every command, and so it does",
-    (tool) => {
-      expect(needed({ agent: { claude: { allowed_tools: [tool] } } })).toHaveLength(1);
-      const plan = grantsNeeded(engineWith([]), [], {
-        choices: { allowedTools: [tool], permissionMode: "auto" },
-      });
-      expect(plan.map(({ where }) => where)).toEqual(["plan permission_mode", "plan allowed_tools"]);
-    },
-  );
+  test.each([
+    "Bash",
+    "Bash()",
+    "Bash(*)",
+    "Bash(:*)",
+    "Bash(*:*)",
+    "Bash( * )",
+    " Bash ",
+    "Bash(sh:*)",
+    "Bash(bash -c *)",
+    "Bash(/usr/bin/env *)",
+    "Bash(python3.12:*)",
+  ])("%j allows every command, and so it does", (tool) => {
+    expect(needed({ agent: { claude: { allowed_tools: [tool] } } })).toHaveLength(1);
+    const plan = grantsNeeded(engineWith([]), [], {
+      choices: { allowedTools: [tool], permissionMode: "auto" },
+    });
+    expect(plan.map(({ where }) => where)).toEqual(["plan permission_mode", "plan allowed_tools"]);
+  });
 
-  test.each(["Bash(npm test)", "Bash(git add:*)", "Edit", "Write", "BashOutput"])("%j does not", (tool) => {
+  test.each([
+    "Bash(npm test)",
+    "Bash(sh check.sh)",
+    "Bash(shellcheck:*)",
+    "Bash(git add:*)",
+    "Edit",
+    "Write",
+    "BashOutput",
+  ])("%j does not", (tool) => {
     expect(needed({ agent: { claude: { allowed_tools: [tool] } } })).toEqual([]);
   });
 

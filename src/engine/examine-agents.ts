@@ -69,7 +69,7 @@ async function examineAgent(engine: Surroundings, name: string): Promise<AgentRe
 }
 
 /** A program that is slow even in saying its version is of no use either. */
-const VERSION_TIMEOUT_MS = 20_000;
+const VERSION_TIMEOUT_MS = 8_000;
 
 async function askVersion(
   engine: Surroundings,

@@ -7,7 +7,7 @@ import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
 import { readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
-import { answerCommand, type Permit } from "../core/view.ts";
+import { type Answer, answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun, reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
@@ -47,9 +47,9 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
 }
 
 /** The command that answers a waiting task, or raises the budget it waits for, naming its run where a later one has a task of the same key. */
-export function commandFor(engine: Engine, task: Task): string {
+export function answerFor(engine: Engine, task: Task): Answer {
   if (task.state === "pending" && (task.park === null || task.park.for === "budget"))
-    return budgetCommand(engine, task);
+    return { command: budgetCommand(engine, task), note: null };
   const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
   const run = readRun(engine.store, task.run);
   const permit = run ? permitFor(engine, run, task) : undefined;
@@ -66,7 +66,7 @@ function permitFor(engine: Engine, run: Run, task: Task): Permit | undefined {
     return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}` };
   if (run.options.choices.plan.allowedTools)
     return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath };
-  return { line: `[agent.${agent}] allowed_tools = ${list}`, file: ".worktreerc" };
+  return { line: `allowed_tools = ${list}`, file: `.worktreerc under [agent.${agent}]` };
 }
 
 function findTaskLoosely(engine: Engine, key: string, run: string | undefined): Task | undefined {

@@ -145,7 +145,9 @@ test("a Claude that was refused a tool and left nothing waits for a person", asy
   const run = rig.owt("run", "--yes");
   await run.exits(4);
   expect(run.out()).toContain("was not allowed to use Bash(sh deploy.sh)");
-  expect(run.out()).toContain(`[agent.claude] allowed_tools = ["Bash(sh linger.sh)","Bash(sh deploy.sh)"]`);
+  expect(run.out()).toContain(
+    `in .worktreerc under [agent.claude]: allowed_tools = ["Bash(sh linger.sh)","Bash(sh deploy.sh)"]`,
+  );
 });
 
 test("a login that the API refuses parks the task, and after it is mended its conversation goes on", async () => {

@@ -1,3 +1,4 @@
+import { renderAnswer } from "../../core/view.ts";
 import { mkdtempSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -12,7 +13,7 @@ import { ingest } from "../../engine/ingest.ts";
 import { landRun } from "../../engine/land.ts";
 import { prepareRun } from "../../engine/prepare.ts";
 import { readReport } from "../../engine/report.ts";
-import { answerTask, commandFor } from "../../engine/tasks.ts";
+import { answerTask, answerFor } from "../../engine/tasks.ts";
 import { viewRun } from "../../engine/view.ts";
 import { lastSeq } from "../../store/events.ts";
 import { readTasks } from "../../store/tasks.ts";
@@ -61,13 +62,13 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
         io,
         options,
         { repository: root, report },
-        renderSummary(io, report, views, (task) => commandFor(engine, task)),
+        renderSummary(io, report, views, (task) => renderAnswer(answerFor(engine, task))),
       );
       throw new OwtError("internal", "the demo did not come home", { hint: `look at it: cd ${root}` });
     }
     const landed = await landRun(engine, started.run.id);
     const { stdout: log } = await exec("git", ["log", "--graph", "--format=%h %s", landed.target], { cwd: root });
-    const text = `${renderSummary(io, readReport(engine, started.run.id), views, (task) => commandFor(engine, task))}\n$ owt land\n${landed.run} landed on ${landed.target}\n\n$ git log --graph\n${log}\nfive tasks came home in ${renderDuration(Date.now() - began)}: one failed its check and was mended, one conflict was resolved, one question was answered\nnow with a plan of your own: cd your-repository, write docs/plans/<module>/epic-01-<name>.md, then: owt run\n`;
+    const text = `${renderSummary(io, readReport(engine, started.run.id), views, (task) => renderAnswer(answerFor(engine, task)))}\n$ owt land\n${landed.run} landed on ${landed.target}\n\n$ git log --graph\n${log}\nfive tasks came home in ${renderDuration(Date.now() - began)}: one failed its check and was mended, one conflict was resolved, one question was answered\nnow with a plan of your own: cd your-repository, write docs/plans/<module>/epic-01-<name>.md, then: owt run\n`;
     answer(io, options, { repository: root, report: readReport(engine, started.run.id), landed }, text);
   });
 }

@@ -7,7 +7,7 @@ import type { TaskView } from "../../core/view.ts";
 import { readLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/carry.ts";
-import { commandFor } from "../../engine/tasks.ts";
+import { answerFor } from "../../engine/tasks.ts";
 import { readReport } from "../../engine/report.ts";
 import { viewRun } from "../../engine/view.ts";
 import { listWorktrees } from "../../git/worktree.ts";
@@ -93,7 +93,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         standing: view.standing,
         why: whyOf(view),
         verified: view.task.verified,
-        ...(WAITS.has(view.standing) ? { command: commandFor(engine, view.task) } : {}),
+        ...(WAITS.has(view.standing) ? answerFor(engine, view.task) : {}),
       })),
     })),
     written_down: backlog.map((task) => task.id),

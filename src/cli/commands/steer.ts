@@ -1,13 +1,13 @@
 /** The commands that steer whole runs: resume, pause, stop, land, inbox. */
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import type { TaskView } from "../../core/view.ts";
+import { type TaskView, renderAnswer } from "../../core/view.ts";
 import { setBudget } from "../../engine/budget.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun, type Landed, landRun } from "../../engine/land.ts";
 import { loadPrompts } from "../../engine/prompts.ts";
 import { refreshRun } from "../../engine/refresh.ts";
-import { commandFor } from "../../engine/tasks.ts";
+import { answerFor } from "../../engine/tasks.ts";
 import { stopUncarried } from "../../engine/uncarried.ts";
 import { viewRun } from "../../engine/view.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
@@ -114,10 +114,10 @@ function showInbox(io: Io, engine: Engine, options: JsonOption): void {
       run: run.id,
       task: view.task.key,
       why: view.why,
-      command: commandFor(engine, view.task),
+      ...answerFor(engine, view.task),
     })),
   );
-  const lines = items.map((item) => `${item.task} (${item.run}) ${printable(item.why)}\n  ↳ ${item.command}`);
+  const lines = items.map((item) => `${item.task} (${item.run}) ${printable(item.why)}\n  ↳ ${renderAnswer(item)}`);
   answer(
     io,
     options,
