@@ -161,3 +161,12 @@ describe("templates of one's own", () => {
     expect(() => renderTaskPrompt(prompts, context)).toThrow(/epic\/task\.md:1:3 .*index out of range/);
   });
 });
+
+test("an empty template is a problem: an agent would be told nothing", () => {
+  expect(parsePrompts(textsWith({ task: " \n", repair: "" }))).toMatchObject({
+    problems: [
+      { file: promptName("task"), line: 1, column: 1, message: "the template is empty" },
+      { file: promptName("repair"), message: "the template is empty" },
+    ],
+  });
+});

@@ -76,6 +76,11 @@ export function parsePrompts(
   const problems: PromptProblem[] = [];
   const parsed = OCCASIONS.flatMap((occasion) => {
     const { file, text } = texts[occasion];
+    if (text.trim() === "") {
+      const hint = "write it, or remove the file: then the one below it counts";
+      problems.push({ file, line: 1, column: 1, message: "the template is empty", hint });
+      return [];
+    }
     const result = parseTemplate(text);
     if ("problem" in result) {
       problems.push({ file, ...result.problem });
