@@ -45,7 +45,7 @@ test("a run stops at its budget: what works is parked, what has not begun waits,
     { id: "b/E01", state: "pending", standing: "waits-for-budget", why: waits },
   ]);
   expect(rig.ok("status")).toContain("budget: $1.20 of $1.00 for the run");
-  expect((await rig.json<Inbox>("inbox")).waiting).toEqual([
+  expect((await rig.json<Inbox>("inbox")).waiting).toMatchObject([
     { run: "r1", task: "a/E02", why: waits, command: "owt resume r1 --budget 2" },
   ]);
 
