@@ -18,7 +18,7 @@ type Status = {
     tasks: { id: string; state: string; standing: string; why: string; command?: string }[];
   }[];
 };
-type Inbox = { waiting: { run: string; task: string; why: string; command: string }[] };
+type Inbox = { waiting: { run: string; task: string; why: string; command: string; note: string | null }[] };
 
 test("a run stops at its budget: what works is parked, what has not begun waits, and one command goes on", async () => {
   await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
@@ -45,8 +45,8 @@ test("a run stops at its budget: what works is parked, what has not begun waits,
     { id: "b/E01", state: "pending", standing: "waits-for-budget", why: waits },
   ]);
   expect(rig.ok("status")).toContain("budget: $1.20 of $1.00 for the run");
-  expect((await rig.json<Inbox>("inbox")).waiting).toMatchObject([
-    { run: "r1", task: "a/E02", why: waits, command: "owt resume r1 --budget 2" },
+  expect((await rig.json<Inbox>("inbox")).waiting).toEqual([
+    { run: "r1", task: "a/E02", why: waits, command: "owt resume r1 --budget 2", note: null },
   ]);
 
   // Without more there is nothing to go on with.
