@@ -19,7 +19,7 @@ export type Fact =
   /** Intent: what the attempt is about to do. */
   | { kind: "attempt-phase"; phase: AttemptPhase }
   /** The agent's process exists and has claimed the attempt. */
-  | { kind: "agent-started"; pid: number; adopted: boolean }
+  | { kind: "agent-started"; adopted: boolean }
   /** A line worth showing that the agent said or did. */
   | { kind: "agent-said"; text: string }
   /** Leftovers of the agent were committed by us. */

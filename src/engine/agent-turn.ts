@@ -42,7 +42,7 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
   engine.store.transaction(() => {
     moveOn(engine, carried, "agent");
     const about = { run: run.id, task: task.id, attempt: attempt.id };
-    appendEvent(engine.store, engine.now(), about, { kind: "agent-started", pid: launched?.pid ?? 0, adopted });
+    appendEvent(engine.store, engine.now(), about, { kind: "agent-started", adopted });
   });
   return "on";
 }

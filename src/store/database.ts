@@ -19,6 +19,7 @@ export class Store {
   readonly #statements = new Map<string, StatementSync>();
   readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
   #depth = 0;
+  #undone = 0;
   #appended = new Set<string>();
 
   constructor(db: DatabaseSync) {
@@ -56,6 +57,7 @@ export class Store {
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("rollback");
+      this.#undone += 1;
       // What was undone did not happen: nobody is told.
       this.#appended.clear();
       throw error;
@@ -68,6 +70,11 @@ export class Store {
   /** Changes whenever another connection wrote. SQLite does not count our own writes here. */
   dataVersion(): number {
     return Number(this.get("pragma data_version")?.["data_version"]);
+  }
+
+  /** Changes whenever something that was read before may be otherwise, but for what this process wrote and did not undo. */
+  version(): string {
+    return `${this.dataVersion()} ${this.#undone}`;
   }
 
   /** Calls back after each transaction of this process that appended events, with their kinds. Returns the way to stop. */

@@ -4,6 +4,7 @@ import type { PlannedTask } from "../core/plan.ts";
 import type { Run, RunOptions, RunState, RunWish } from "../core/run.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
+import { forgetTasks } from "./known-tasks.ts";
 
 /** A task as it enters a run. `doneBy` is the commit of an earlier run that already holds it. */
 export type NewTask = { spec: PlannedTask; hash: string; needs: string[] };
@@ -49,6 +50,7 @@ export function addTasks(store: Store, run: string, tasks: NewTask[]): void {
   store.transaction(() => {
     const first = Number(store.get("select coalesce(max(ord) + 1, 0) as n from task where run = ?", run)?.["n"]);
     tasks.forEach((task, index) => insertTask(store, run, task, first + index));
+    forgetTasks(store, run);
   });
 }
 

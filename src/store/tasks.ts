@@ -3,6 +3,7 @@ import { assertLegalMove, type NextStart, type Park, type Task, type TaskState }
 import type { PlannedTask } from "../core/plan.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
+import { knownTasks, noteChanged } from "./known-tasks.ts";
 
 /** What may change beside the state. Absent means: as it was. */
 export type TaskChange = Partial<
@@ -38,7 +39,8 @@ export function lastIntegrated(store: Store, run: string): string | null {
 
 /** The tasks of a run in plan order. */
 export function readTasks(store: Store, run: string): Task[] {
-  return store.all("select * from task where run = ? order by ord", run).map(toTask);
+  const readAll = () => store.all("select * from task where run = ? order by ord", run).map(toTask);
+  return knownTasks(store, run, readAll, (id) => readTask(store, id));
 }
 
 /** Every task with this key, newest run first. */
@@ -59,6 +61,7 @@ export function moveTask(store: Store, at: number, task: Task, to: TaskState, ch
   return store.transaction(() => {
     const moved = store.run("update task set state = ? where id = ? and state = ?", to, task.id, task.state) === 1;
     if (!moved) return false;
+    noteChanged(store, task.id);
     changeTask(store, task.id, change);
     const reason = change.reason ? { reason: change.reason } : {};
     appendEvent(store, at, { run: task.run, task: task.id }, { kind: "task-moved", from: task.state, to, ...reason });
@@ -94,12 +97,14 @@ const COLUMNS: Record<keyof TaskChange, [column: string, write: (value: never) =
 export function changeTask(store: Store, id: number, change: TaskChange): void {
   const entries = Object.entries(change) as [keyof TaskChange, never][];
   if (entries.length === 0) return;
+  noteChanged(store, id);
   const sets = entries.map(([key]) => `${COLUMNS[key][0]} = ?`).join(", ");
   store.run(`update task set ${sets} where id = ?`, ...entries.map(([key, value]) => COLUMNS[key][1](value)), id);
 }
 
 /** Replaces what a task asks for; only for tasks that no attempt has touched. */
 export function replaceSpec(store: Store, id: number, spec: PlannedTask, hash: string, needs: string[]): void {
+  noteChanged(store, id);
   store.run(
     "update task set spec = ?, hash = ?, needs = ? where id = ?",
     JSON.stringify(spec),

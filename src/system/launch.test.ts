@@ -97,6 +97,26 @@ describe.each(modes)("a launch in mode %s", (mode) => {
     expect(outputOf(l)).toBe("old\nnew\n");
   });
 
+  test("line breaks and names that the shells use arrive, and nothing of one launch in the next", async () => {
+    const strange = { owt_count: "9", two: "lines\nof it", PATH };
+    const envs: Record<string, string>[] = [
+      { PATH, first: "1", shared: "a" },
+      { PATH, second: "2", shared: "b c=d" },
+      strange,
+      { PATH, shared: "" },
+    ];
+    for (const env of envs) {
+      const l = { ...shell(mode, "tr '\\0' '\\1' </proc/self/environ; printf '%s' \"$1\""), env };
+      const last = env === strange ? "an argument\nof two lines" : "$(touch pwned) ; *";
+      expect(await run({ ...l, args: [...l.args, "sh", last] })).toEqual({ kind: "finished", code: 0 });
+      const [argument, ...variables] = outputOf(l).split("\u0001").toReversed();
+      expect(argument).toBe(last);
+      const ofShell = /^(?:PWD|OLDPWD|SHLVL|_)=/;
+      const given = Object.entries({ ...env, OWT_ATTEMPT: l.dir }).map(([name, value]) => `${name}=${value}`);
+      expect(variables.filter((each) => !ofShell.test(each)).toSorted()).toEqual(given.toSorted());
+    }
+  });
+
   test("the command gets the given environment and the mark, nothing else", async () => {
     const l = { ...shell(mode, "env"), env: { PATH, ONLY: "this" } };
     await run(l);
@@ -254,7 +274,7 @@ describe.each(modes)("a launch in mode %s", (mode) => {
       expect((await waitForEnd(l.dir, { launched })).kind).toBe("finished");
       // Every second one is a launch whose code was never written.
       if (round % 2 === 1) rmSync(join(l.dir, "exit"));
-      const stranger = await reuse(launched.pid, startTime);
+      const stranger = await reuse(await launched.pid, startTime);
       // Some other process of this machine was given the number, and keeps it: another round.
       if (stranger === null) continue;
       reused += 1;
@@ -262,7 +282,7 @@ describe.each(modes)("a launch in mode %s", (mode) => {
       await sweepOrphans(l.dir);
       expect(readLaunch(l.dir).kind).toBe(round % 2 === 1 ? "lost" : "finished");
       expect(stranger.signalCode ?? stranger.exitCode).toBeNull();
-      expect(readIdentity(launched.pid)).toBeDefined();
+      expect(readIdentity(await launched.pid)).toBeDefined();
       stranger.kill("SIGKILL");
       await once(stranger, "exit");
     }
@@ -333,7 +353,7 @@ if (hasCgroup)
         const launched = launch(l);
         // From the first line of the script to the running command: one short program ends, and another, and another.
         for (let step = 0; step < round % 6; step += 1) await once(start("true", [], { stdio: "ignore" }), "exit");
-        process.kill(launched.pid, "SIGKILL");
+        process.kill(await launched.pid, "SIGKILL");
         await launched.exited;
         await sweepOrphans(l.dir);
         expect(["unclaimed", "lost"]).toContain(readLaunch(l.dir).kind);
@@ -356,7 +376,8 @@ if (hasCgroup)
       const sweep = sweepOrphans(l.dir);
       writeFileSync(join(l.dir, "go"), "");
       await sweep;
-      await vi.waitFor(() => expect(listProcesses().filter((stat) => stat.session === launched.pid)).toEqual([]));
+      const session = await launched.pid;
+      await vi.waitFor(() => expect(listProcesses().filter((stat) => stat.session === session)).toEqual([]));
       expect(cgroupOf(l)).toBeUndefined();
     });
 
@@ -451,7 +472,6 @@ test("a folder that is gone is stopped already", async () => {
 test("a working directory that is gone leaves the launch unclaimed, with a word in the error file", async () => {
   const l = { ...shell(best, "exit 0"), cwd: join(root, "never-made") };
   const launched = launch(l);
-  expect(launched.pid).toBe(0);
   expect(await waitForEnd(l.dir, { launched })).toEqual({ kind: "unclaimed" });
   expect(errorsOf(l)).toContain(l.cwd);
 });

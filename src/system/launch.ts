@@ -20,6 +20,7 @@ import { start } from "./exec.ts";
 import { type Identity, isAlive } from "./identity.ts";
 import { coverInherited } from "./inherited.ts";
 import { INNER_SCRIPT, OUTER_SCRIPT } from "./launch-script.ts";
+import { startThroughShell } from "./launch-shells.ts";
 import { stopCgroup, stopGroup, stopNamespace, sweepCgroup, sweepGroup, sweepNamespace } from "./stop.ts";
 
 export type { LaunchMode };
@@ -42,7 +43,7 @@ export type Launch = {
 
 export type Launched = {
   /** The wrapper's pid; 0 where it could not be started. For people: to stop it, take {@link stopTree}. */
-  pid: number;
+  pid: Promise<number>;
   /** Resolves when the wrapper has gone or could not be started; never rejects, and does not keep us alive ({@link waitForEnd} does).
    *  The wrapper's own code means nothing, {@link readLaunch} does. */
   exited: Promise<void>;
@@ -68,30 +69,41 @@ export function launch(l: Launch): Launched {
     const open = (path: string, flags: string) => files[files.push(openSync(path, flags, 0o600)) - 1]!;
     const input = open(l.stdinFile ?? "/dev/null", "r");
     const output = [open(l.outFile, "a"), open(l.errFile, "a")];
-    const child = start("/bin/sh", wrapperArguments(l.mode, dir, [l.file, ...l.args]), {
-      cwd: l.cwd,
-      env: { ...l.env, [MARK]: dir },
-      detached: true,
-      stdio: [input, ...output, ...coverInherited(open("/dev/null", "r"))],
-    });
-    child.unref();
-    const exited = new Promise<void>((done) => {
-      child.once("exit", () => done());
-      child.once("error", (error) => {
-        tell(l.errFile, `owt: could not start in ${l.cwd}: ${error.message}\n`);
-        done();
-      });
-    });
-    return { pid: child.pid ?? 0, exited };
+    const blank = open("/dev/null", "r");
+    const env = { ...l.env, [MARK]: dir };
+    const parent = parentFor(l.mode);
+    const wrapper = { mode: l.mode, dir, parent, command: [l.file, ...l.args], cwd: l.cwd, env };
+    const paths = { inFile: l.stdinFile ?? "/dev/null", outFile: l.outFile, errFile: l.errFile };
+    return startThroughShell({ ...wrapper, ...paths }, blank) ?? spawnWrapper(l, dir, env, [input, ...output], blank);
   } finally {
     for (const file of files) closeSync(file);
   }
 }
 
+function spawnWrapper(l: Launch, dir: string, env: Record<string, string>, stdio: number[], blank: number): Launched {
+  const child = start("/bin/sh", wrapperArguments(l.mode, dir, [l.file, ...l.args]), {
+    cwd: l.cwd,
+    env,
+    stdio: [...stdio, ...coverInherited(blank)],
+  });
+  child.unref();
+  const exited = new Promise<void>((done) => {
+    child.once("exit", () => done());
+    child.once("error", (error) => {
+      tell(l.errFile, `owt: could not start in ${l.cwd}: ${error.message}\n`);
+      done();
+    });
+  });
+  return { pid: Promise.resolve(child.pid ?? 0), exited };
+}
+
 /** The arguments for `sh` that make it the wrapper of a command, for the attempt of that folder. */
 export function wrapperArguments(mode: LaunchMode, dir: string, command: readonly string[]): string[] {
-  const parent = mode === "cgroup" ? (findCgroupParent() ?? "") : "";
-  return ["-c", OUTER_SCRIPT, "owt-outer", mode, dir, INNER_SCRIPT, parent, ...command];
+  return ["-c", OUTER_SCRIPT, "owt-outer", mode, dir, INNER_SCRIPT, parentFor(mode), ...command];
+}
+
+function parentFor(mode: LaunchMode): string {
+  return mode === "cgroup" ? (findCgroupParent() ?? "") : "";
 }
 
 /** How a launch stands, from what its folder and the kernel say. `finished` only once the owner of the tree is gone: the code can be

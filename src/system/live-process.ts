@@ -15,7 +15,10 @@ export type LiveOptions = {
   args: readonly string[];
   cwd: string;
   env: Record<string, string>;
-  /** Open files that it gets as descriptors 3, 4, … */ files?: readonly number[];
+  /** Open files that it gets as descriptors 3, 4, …; "ignore" leaves one closed. */
+  files?: readonly (number | "ignore")[];
+  /** Whether an answer that it owes keeps Node alive. Default: true. */
+  holdsUs?: boolean;
 };
 
 /** The process ended instead of answering; `said` is its standard error. */
@@ -93,7 +96,7 @@ export class LiveProcess {
       stdout.on("data", onData);
       stderr.on("data", onSaid);
       child.on("close", onEnd);
-      hold(child, true);
+      hold(child, this.#options.holdsUs ?? true);
       stdin.write(text);
     });
   }

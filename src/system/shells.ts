@@ -13,7 +13,8 @@ const SHELL_PROGRAM = `
 while IFS= read -r folder && IFS= read -r count; do
   set --
   while [ "$count" -gt 0 ]; do
-    IFS= read -r word
+    # Whoever asked is gone: half a request is none.
+    IFS= read -r word || exit
     set -- "$@" "$word"
     count=$((count - 1))
   done
