@@ -23,7 +23,10 @@ while IFS= read -r owt_folder && IFS= read -r owt_in && IFS= read -r owt_out && 
   (
     # A subshell's $$ is the shell's.
     read -r owt_pid owt_rest </proc/self/stat
+    # Nobody may be left to hear it; the command begins all the same.
+    trap '' PIPE
     echo "$owt_pid"
+    trap - PIPE
     if ! cd -- "$owt_folder" 2>/dev/null; then
       echo "owt: could not start in $owt_folder" >>"$owt_err"
       exit 126
@@ -70,10 +73,10 @@ const idle: Shell[] = [];
 
 /** Starts a wrapper in a session of its own; null where that needs a spawn: a system without `setsid`, a word that no line can carry, or
  *  a variable that a shell would not hand on as it is. */
-export function startThroughShell(wrapper: WrapperStart, blank: number): StartedWrapper | null {
+export function startThroughShell(wrapper: WrapperStart): StartedWrapper | null {
   const setsid = findSetsid();
   if (setsid === null || !travels(wrapper)) return null;
-  const shell = idle.pop() ?? startShell(setsid, wrapper.env, blank);
+  const shell = idle.pop() ?? startShell(setsid, wrapper.env);
   let tellPid: (pid: number) => void = () => {};
   const pid = new Promise<number>((resolve) => (tellPid = resolve));
   const ended = shell.process.request(render(wrapper, shell.env), (bytes) => {
@@ -99,14 +102,14 @@ function render({ cwd, inFile, outFile, errFile, env, mode, dir, parent, command
 
 /** It has the environment of its first wrapper, so that the next ones need only be told what differs; but for the mark, by which the
  *  processes of an attempt are found and ended. */
-function startShell(setsid: string, first: Record<string, string>, blank: number): Shell {
+function startShell(setsid: string, first: Record<string, string>): Shell {
   const env = Object.fromEntries(Object.entries(first).filter(([name]) => name !== MARK));
   const process = new LiveProcess("a launch shell", {
     file: "/bin/sh",
     args: ["-c", SHELL_PROGRAM, "owt-launch", OUTER_SCRIPT, INNER_SCRIPT, setsid],
     cwd: "/",
     env,
-    files: coverInherited(blank),
+    files: coverInherited(),
     holdsUs: false,
   });
   return { process, env };

@@ -9,7 +9,9 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -132,7 +134,7 @@ describe.each(modes)("a launch in mode %s", (mode) => {
     const held = join(l.dir, "held");
     const blank = openSync(held, "w");
     // Three more than the usual: a low one, one beyond those that Node closes by itself, and a high one.
-    const stdio = Array.from({ length: 300 }, (_, fd) => ([5, 40, 299].includes(fd) ? blank : ("ignore" as const)));
+    const stdio = handOn(blank, [5, 40, 299]);
     const env = { PATH, LAUNCH: JSON.stringify(l) };
     const child = start(process.execPath, nodeArguments("launch(JSON.parse(process.env.LAUNCH));"), { env, stdio });
     closeSync(blank);
@@ -141,6 +143,24 @@ describe.each(modes)("a launch in mode %s", (mode) => {
     expect(outputOf(l)).toContain(l.errFile);
     expect(outputOf(l)).not.toContain(held);
     expect(outputOf(l)).not.toContain("pipe:");
+  });
+
+  test("nothing that started it is left after it, once we are gone, whatever was open in us", async ({ skip }) => {
+    if (!hasProc) skip("needs /proc");
+    const l = shell(mode, "echo started; until [ -e go ]; do sleep 0.01; done");
+    const orchestrator = await startElsewhere(l, [5, 40, 299]);
+    await printed(l, "started");
+    const { parent } = listProcesses().find(({ pid }) => pid === ownerOf(l).pid)!;
+    expect(parent).not.toBe(1);
+    const held = readdirSync(`/proc/${parent}/fd`).filter((fd) => Number(fd) > 2);
+    expect(held.map((fd) => readlinkSync(`/proc/${parent}/fd/${fd}`)).filter((path) => path !== "/dev/null")).toEqual(
+      [],
+    );
+    orchestrator.kill("SIGKILL");
+    await once(orchestrator, "exit");
+    writeFileSync(join(l.dir, "go"), "");
+    expect((await waitForEnd(l.dir)).kind).toBe("finished");
+    await vi.waitFor(() => expect(listProcesses().filter(({ pid }) => pid === parent)).toEqual([]));
   });
 
   test("INT and QUIT reach the command, although nobody sits at a terminal", async () => {
@@ -598,10 +618,17 @@ async function elsewhere(lines: string, env: Record<string, string>): Promise<vo
 }
 
 /** Another orchestrator, which launches `l` and then sits there. */
-async function startElsewhere(l: Launch): Promise<ChildProcess> {
+/** A child's `stdio` with one file under several numbers. */
+function handOn(file: number, numbers: number[]): (number | "ignore")[] {
+  return Array.from({ length: 1 + Math.max(...numbers) }, (_, fd) => (numbers.includes(fd) ? file : "ignore"));
+}
+
+async function startElsewhere(l: Launch, handedOn: number[] = []): Promise<ChildProcess> {
   const lines = "launch(JSON.parse(process.env.LAUNCH)); setInterval(() => {}, 1e6);";
   const env = { PATH, LAUNCH: JSON.stringify(l) };
-  const child = start(process.execPath, nodeArguments(lines), { env, stdio: "ignore" });
+  const blank = openSync("/dev/null", "r");
+  const child = start(process.execPath, nodeArguments(lines), { env, stdio: handOn(blank, [0, ...handedOn]) });
+  closeSync(blank);
   await vi.waitFor(() => expect(existsSync(l.outFile)).toBe(true), { interval: 10, timeout: 30_000 });
   return child;
 }

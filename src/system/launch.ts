@@ -69,22 +69,21 @@ export function launch(l: Launch): Launched {
     const open = (path: string, flags: string) => files[files.push(openSync(path, flags, 0o600)) - 1]!;
     const input = open(l.stdinFile ?? "/dev/null", "r");
     const output = [open(l.outFile, "a"), open(l.errFile, "a")];
-    const blank = open("/dev/null", "r");
     const env = { ...l.env, [MARK]: dir };
     const parent = parentFor(l.mode);
     const wrapper = { mode: l.mode, dir, parent, command: [l.file, ...l.args], cwd: l.cwd, env };
     const paths = { inFile: l.stdinFile ?? "/dev/null", outFile: l.outFile, errFile: l.errFile };
-    return startThroughShell({ ...wrapper, ...paths }, blank) ?? spawnWrapper(l, dir, env, [input, ...output], blank);
+    return startThroughShell({ ...wrapper, ...paths }) ?? spawnWrapper(l, dir, env, [input, ...output]);
   } finally {
     for (const file of files) closeSync(file);
   }
 }
 
-function spawnWrapper(l: Launch, dir: string, env: Record<string, string>, stdio: number[], blank: number): Launched {
+function spawnWrapper(l: Launch, dir: string, env: Record<string, string>, stdio: number[]): Launched {
   const child = start("/bin/sh", wrapperArguments(l.mode, dir, [l.file, ...l.args]), {
     cwd: l.cwd,
     env,
-    stdio: [...stdio, ...coverInherited(blank)],
+    stdio: [...stdio, ...coverInherited()],
   });
   child.unref();
   const exited = new Promise<void>((done) => {
