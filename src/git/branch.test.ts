@@ -45,6 +45,18 @@ test("of many rivals for one ref exactly one wins", async () => {
   expect(won.filter(Boolean)).toHaveLength(1);
 });
 
+test("a folder of refs is no ref, and a symbolic one is what it names", async () => {
+  await using at = await scratchRepo();
+  const start = (await readRef(at.repo, "main"))!;
+  await createBranch(at.repo, "owt/tasks/a/1", start);
+  expect(await readRef(at.repo, "owt/tasks")).toBeNull();
+  expect(await readRef(at.repo, "owt/tasks/a/1/below")).toBeNull();
+  runGit(at.root, "symbolic-ref", "refs/heads/alias", "refs/heads/main");
+  expect(await readRef(at.repo, "alias")).toBe(start);
+  runGit(at.root, "symbolic-ref", "refs/heads/nowhere", "refs/heads/none");
+  expect(await readRef(at.repo, "nowhere")).toBeNull();
+});
+
 test("refs read right when they are packed, moved after packing, or changed by others", async () => {
   await using at = await scratchRepo();
   const start = (await readRef(at.repo, "main"))!;

@@ -6,6 +6,7 @@ import { readFacts } from "./facts.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { adminIds, findPlace, readHead, readText, recordedRoot } from "./place.ts";
+import { readFullRef } from "./read-ref.ts";
 import type { Repo } from "./repo.ts";
 
 export type Created = "created" | { exists: Oid };
@@ -36,8 +37,8 @@ export function branchRef(name: string): string {
 }
 
 /** What a full ref name or a branch name points to; null when it does not exist. Right with packed refs. */
-export async function readRef(repo: Repo, name: string): Promise<Oid | null> {
-  return (await repo.live.info(fullRef(name)))?.oid ?? null;
+export function readRef(repo: Repo, name: string): Promise<Oid | null> {
+  return readFullRef(repo, fullRef(name));
 }
 
 /** Creates a branch, unless it exists. */

@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import { branchRef, checkedOutWhere, isAncestor, moveRef } from "./branch.ts";
+import { branchRef, checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, readIdentity, readTree, writeCommit } from "./commit.ts";
 import { findOpenPaths, type Open } from "./conflicts.ts";
 import { type Footprint, isStill } from "./footprint.ts";
@@ -80,7 +80,7 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
     readHead(repo, place),
     readStatus(place, { ignored: options.known !== undefined, links: true }),
   ]);
-  const branchTip = (await repo.live.info(branchRef(options.branch)))?.oid ?? null;
+  const branchTip = await readRef(repo, options.branch);
   const merging = await readMerging(repo, place, head);
   const open = await findOpenPaths(repo, place, status, merging);
   const refused = sortOut(repo, place, status, options);

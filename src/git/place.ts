@@ -13,6 +13,7 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { git, type Oid, type Place } from "./git.ts";
+import { readFullRef } from "./read-ref.ts";
 import type { Repo } from "./repo.ts";
 
 /** Where HEAD is: on a branch (whose commit may not exist yet), or detached. */
@@ -103,7 +104,7 @@ export function inProgress(place: Place): InProgress | null {
 /** Where HEAD is. Without a process in the ordinary layout. */
 export async function readHead(repo: Repo, place: Place): Promise<Head> {
   const branch = await headBranch(repo, place);
-  if (branch !== null) return { branch, oid: (await repo.live.info(`refs/heads/${branch}`))?.oid ?? null };
+  if (branch !== null) return { branch, oid: await readFullRef(repo, `refs/heads/${branch}`) };
   const text = readText(join(place.gitDir, "HEAD"))?.trim() ?? "";
   if (/^[0-9a-f]{40,64}$/.test(text)) return { branch: null, oid: text };
   const spawned = await git(place, ["rev-parse", "--quiet", "--verify", "HEAD"], { ok: [0, 1] });

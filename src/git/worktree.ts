@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { addWorktree } from "./add-worktree.ts";
 import { branchRef, checkedOutWhere, createBranch } from "./branch.ts";
+import { readFacts } from "./facts.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { discardHalfMade, isBeingMade, isHalfMade } from "./half-made.ts";
 import { MAKING } from "./owner.ts";
@@ -43,7 +44,7 @@ export type CreateRefused =
 /** Creates a worktree. Repeatable: an interrupted creation is redone, a finished one with the same branch is given back. When it fails,
  *  nothing is left behind, the branch included. */
 export async function createWorktree(repo: Repo, want: NewWorktree): Promise<Worktree | CreateRefused> {
-  if ((await repo.live.info(want.base))?.type !== "commit") throw new OwtError("usage", `not a commit: ${want.base}`);
+  if ((await readFacts(repo, want.base)) === null) throw new OwtError("usage", `not a commit: ${want.base}`);
   const root = resolvePath(want.path);
   const present = await whatIsThere(repo, root, want);
   if (present !== null) return present;
