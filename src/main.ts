@@ -17,12 +17,12 @@ export async function main(argv: string[], binPath: string): Promise<void> {
     stderr: process.stderr,
     signal: leave.signal,
     hurry: hurry.signal,
-    interrupt: () => (leave.signal.aborted ? hurry.abort() : leave.abort()),
     outlivesTerminal: false,
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, io.interrupt);
+  const interrupt = (): void => (leave.signal.aborted ? hurry.abort() : leave.abort());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
   // A terminal that is closed, a connection that breaks: a run goes on without a screen.
-  process.on("SIGHUP", () => io.outlivesTerminal || io.interrupt());
+  process.on("SIGHUP", () => io.outlivesTerminal || interrupt());
   // A reader that went away (owt logs | head) ends the answer; the narration alone is no reason to leave the agents.
   process.stdout.on("error", () => io.outlivesTerminal || process.exit(0));
   process.stderr.on("error", () => {});

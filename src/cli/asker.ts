@@ -3,6 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import { answerTask } from "../engine/tasks.ts";
 import { readTask, readTasks } from "../store/tasks.ts";
 import { ask, canAsk, type Io } from "./io.ts";
+import type { Screen } from "./live/screen.ts";
 import type { Narration } from "./narrate.ts";
 import { printable } from "./text.ts";
 
@@ -11,16 +12,18 @@ export class Asker {
   readonly #engine: Engine;
   readonly #run: string;
   readonly #narration: Narration;
+  readonly #screen: Screen;
   /** Questions that the person left without an answer. */
   readonly #left = new Set<number>();
   #asking: Promise<boolean> | null = null;
   #current: { id: number; withdrawn: AbortController } | null = null;
 
-  constructor(io: Io, engine: Engine, run: string, narration: Narration) {
+  constructor(io: Io, engine: Engine, run: string, narration: Narration, screen: Screen) {
     this.#io = io;
     this.#engine = engine;
     this.#run = run;
     this.#narration = narration;
+    this.#screen = screen;
   }
 
   /** Begins to ask when a question waits and none is being asked. */
@@ -54,6 +57,7 @@ export class Asker {
   async #ask(id: number, key: string, question: string, withdrawn: AbortSignal): Promise<boolean> {
     // What happens meanwhile is told afterwards: it would be written into the answer.
     this.#narration.hold();
+    this.#screen.pause();
     try {
       const text = await ask(
         this.#io,
@@ -69,6 +73,7 @@ export class Asker {
       return withdrawn.aborted;
     } finally {
       this.#asking = null;
+      this.#screen.resume();
       this.#narration.release();
       this.look();
     }

@@ -9,30 +9,40 @@ import { findRun } from "../engine/land.ts";
 import { viewRun } from "../engine/view.ts";
 import { lastSeq } from "../store/events.ts";
 import { Asker } from "./asker.ts";
-import { answer, type Io, tell } from "./io.ts";
+import { answer, type Io } from "./io.ts";
+import { openScreen } from "./live/screen.ts";
 import { narrate } from "./narrate.ts";
 import { renderSummary } from "./summary.ts";
 
-export type FollowOptions = { json?: boolean };
+export type FollowOptions = {
+  json?: boolean;
+  /** Lines only, also on a terminal. */
+  plain?: boolean;
+};
+
+/** What `--plain` is for, in the words of each command that has it. */
+export const PLAIN = "lines with a time instead of a live table, as off a terminal";
 
 /** Follows the run and sets the exit code by how it stands then. Ctrl-C parks what this process carries; as a viewer it
  *  only closes the view. */
 export async function followRun(io: Io, engine: Engine, runId: string, options: FollowOptions): Promise<void> {
   io.outlivesTerminal = true;
+  const screen = openScreen(io, engine, runId, options.plain ?? false);
   let carries = false;
   const watcher: Watcher = {
     role(role) {
       carries = role.kind === "holder";
-      if (carries && engine.launchMode === "group") tell(io, GROUPS_ONLY);
-      if (role.kind === "viewer") tell(io, viewerLine(role.pid));
+      if (carries && engine.launchMode === "group") screen.print(GROUPS_ONLY);
+      if (role.kind === "viewer") screen.print(viewerLine(role.pid));
     },
   };
   const onStop = () => {
-    if (carries) tell(io, "stopping the agents; once more to stop them at once");
+    if (carries) screen.print("stopping the agents; once more to stop them at once");
   };
   io.signal.addEventListener("abort", onStop, { once: true });
-  const seen = narrate(io, engine, runId, lastSeq(engine.store), () => asker.look());
-  const asker = new Asker(io, engine, runId, seen);
+  const tell = (line: string) => screen.print(line);
+  const seen = narrate(io, engine, runId, lastSeq(engine.store), tell, () => asker.look());
+  const asker = new Asker(io, engine, runId, seen, screen);
   try {
     asker.look();
     do {
@@ -41,6 +51,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
     } while (!io.signal.aborted && (await asker.answered()));
   } finally {
     seen.stop();
+    await screen.close();
     io.signal.removeEventListener("abort", onStop);
   }
   if (io.signal.aborted) throw interrupted(runId, carries);

@@ -12,13 +12,11 @@ export type Io = {
   owtCommand: string[];
   stdin: Readable & { isTTY?: boolean };
   stdout: Writable & { isTTY?: boolean; columns?: number };
-  stderr: Writable & { isTTY?: boolean };
+  stderr: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   /** Aborted by the first Ctrl-C. */
   signal: AbortSignal;
   /** Aborted by the second: stop now. */
   hurry: AbortSignal;
-  /** Does what Ctrl-C does. */
-  interrupt(): void;
   /** Set by a command that goes on when its terminal is closed. */
   outlivesTerminal: boolean;
 };
@@ -55,9 +53,8 @@ export function canAsk(io: Io): boolean {
 
 /** Asks a person; the question stands on standard error. Ctrl-C, Ctrl-D and a terminal that went away end it as `interrupted`. */
 export async function ask(io: Io, question: string, withdrawn?: AbortSignal): Promise<string> {
-  const lines = createInterface({ input: io.stdin, output: io.stderr });
-  // While a line is edited the terminal sends Ctrl-C as a key, not as a signal.
-  lines.on("SIGINT", () => io.interrupt());
+  // The terminal's own line editing: its modes stay as they are, so that a kill in the middle leaves it usable.
+  const lines = createInterface({ input: io.stdin, output: io.stderr, terminal: false });
   const closed = new Promise<never>((_, reject) => {
     lines.once("close", () => reject(new OwtError("interrupted", "interrupted")));
   });

@@ -5,7 +5,7 @@ import { describePark } from "../core/view.ts";
 import type { Engine } from "../engine/engine.ts";
 import { eventsAfter } from "../store/events.ts";
 import { readTask } from "../store/tasks.ts";
-import { type Io, tell } from "./io.ts";
+import type { Io } from "./io.ts";
 import { clock, type Paint, painter, printable } from "./text.ts";
 
 export type Narration = {
@@ -17,8 +17,16 @@ export type Narration = {
   stop(): void;
 };
 
-/** Prints the events of a run from `seq` on, as they come, until told to stop. `onEvents` is called behind each batch. */
-export function narrate(io: Io, engine: Engine, run: string, seq: number, onEvents: () => void = () => {}): Narration {
+/** Prints the events of a run from `seq` on, as they come, line by line with `tell`, until told to stop. `onEvents` is called behind each
+ *  batch. */
+export function narrate(
+  io: Io,
+  engine: Engine,
+  run: string,
+  seq: number,
+  tell: (line: string) => void,
+  onEvents: () => void = () => {},
+): Narration {
   const paint = painter(io, io.stderr);
   const names = new Map<number, string>();
   let cursor = seq;
@@ -31,8 +39,8 @@ export function narrate(io: Io, engine: Engine, run: string, seq: number, onEven
     const line = lineFor(event, paint);
     if (!line) return;
     const who = event.task === null ? "" : `${paint("bold", nameOf(event.task))} `;
-    tell(io, `${paint("dim", clock(event.at))} ${line.mark} ${who}${printable(line.text.split("\n", 1)[0]!)}`);
-    if (line.hint && event.task !== null) tell(io, `  ${paint("dim", `↳ ${line.hint(nameOf(event.task))}`)}`);
+    tell(`${paint("dim", clock(event.at))} ${line.mark} ${who}${printable(line.text.split("\n", 1)[0]!)}`);
+    if (line.hint && event.task !== null) tell(`  ${paint("dim", `↳ ${line.hint(nameOf(event.task))}`)}`);
   };
   const flush = () => {
     if (isHeld) {

@@ -1,5 +1,5 @@
 /** Small pieces of text that every command prints alike: marks, tables, times. */
-import { describeCost } from "../core/cost.ts";
+import { type Cost, describeCost } from "../core/cost.ts";
 import type { CostReport } from "../core/report.ts";
 import type { TaskView } from "../core/view.ts";
 import { type Io, wantsColor } from "./io.ts";
@@ -55,6 +55,11 @@ function money(usd: number): string {
 /** A cost in words: `$1.25`, `at least $1.25`, `unknown`; empty where no agent has run. */
 export function costWords(cost: Pick<CostReport, "cost_usd" | "cost_at_least" | "cost_basis">): string {
   return describeCost({ usd: cost.cost_usd, isAtLeast: cost.cost_at_least, basis: cost.cost_basis }, money);
+}
+
+/** The same of a sum that is not a report. */
+export function costOf(cost: Pick<Cost, "usd" | "isAtLeast" | "basis">): string {
+  return describeCost(cost, money);
 }
 
 /** `1.2M`, `34k`, `567`; empty for what is not known. */

@@ -20,6 +20,8 @@ import { readTasks } from "../../store/tasks.ts";
 import { exec } from "../../system/exec.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
+import { PLAIN } from "../follow.ts";
+import { openScreen } from "../live/screen.ts";
 import { narrate } from "../narrate.ts";
 import { previewOf, renderPreview } from "../preview.ts";
 import { renderSummary } from "../summary.ts";
@@ -29,11 +31,14 @@ export function demoCommand(program: Command, io: Io): void {
     .command("demo")
     .description("watch a small plan come home in a repository of its own; needs no agent, no key, no network")
     .option("--path <folder>", "where to make the repository (default: a new temporary folder)")
+    .option("--plain", PLAIN)
     .option("--json", "print the answer as JSON")
-    .action((options: { path?: string; json?: boolean }) => showDemo(io, options));
+    .action((options: DemoOptions) => showDemo(io, options));
 }
 
-async function showDemo(io: Io, options: { path?: string; json?: boolean }): Promise<void> {
+type DemoOptions = { path?: string; json?: boolean; plain?: boolean };
+
+async function showDemo(io: Io, options: DemoOptions): Promise<void> {
   const began = Date.now();
   const home = options.path ? resolve(io.cwd, options.path) : mkdtempSync(join(realpathSync(tmpdir()), "owt-demo-"));
   const root = join(home, "words");
@@ -54,7 +59,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
     approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
     const started = await ingest(engine, work, base, { again: false, choices: {} });
     if (!started || started === "moved") throw new OwtError("internal", "the demo has nothing to do");
-    await carryWithAnswers(io, engine, started.run.id);
+    await carryWithAnswers(io, engine, started.run.id, options.plain ?? false);
     const report = readReport(engine, started.run.id);
     const views = viewRun(engine, started.run);
     if (views.some((view) => view.standing !== "done")) {
@@ -74,8 +79,9 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
 }
 
 /** Carries the run; its question is asked on a terminal, and answered by this script elsewhere. */
-async function carryWithAnswers(io: Io, engine: Engine, run: string): Promise<void> {
-  const seen = narrate(io, engine, run, lastSeq(engine.store) - 1);
+async function carryWithAnswers(io: Io, engine: Engine, run: string, plain: boolean): Promise<void> {
+  const screen = openScreen(io, engine, run, plain);
+  const seen = narrate(io, engine, run, lastSeq(engine.store) - 1, (line) => screen.print(line));
   try {
     for (;;) {
       await carryOrWatch(engine, run, { role: () => {} }, io.signal);
@@ -85,11 +91,14 @@ async function carryWithAnswers(io: Io, engine: Engine, run: string): Promise<vo
         (task) => task.state === "pending" && task.park?.for === "answer",
       );
       if (!asking || asking.park?.for !== "answer") return;
+      screen.pause();
       const words = canAsk(io) ? (await ask(io, `${asking.key} asks: ${asking.park.question}\n❯ `)).trim() : "";
-      if (!words) tell(io, `$ owt task answer ${DEMO_QUESTION.task} ${DEMO_QUESTION.answer}`);
+      screen.resume();
+      if (!words) screen.print(`$ owt task answer ${DEMO_QUESTION.task} ${DEMO_QUESTION.answer}`);
       answerTask(engine, asking.key, words || DEMO_QUESTION.answer);
     }
   } finally {
     seen.stop();
+    await screen.close();
   }
 }

@@ -8,7 +8,7 @@ import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { prepareRun } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
 import { readRuns } from "../../store/runs.ts";
-import { followRun } from "../follow.ts";
+import { followRun, PLAIN } from "../follow.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
 import { count, previewOf, renderPreview } from "../preview.ts";
@@ -22,7 +22,7 @@ import {
   type WorkOptions,
 } from "../work-options.ts";
 
-type RunCommandOptions = WorkOptions & { yes?: boolean; dryRun?: boolean; budget?: number };
+type RunCommandOptions = WorkOptions & { yes?: boolean; dryRun?: boolean; budget?: number; plain?: boolean };
 
 export function runCommand(program: Command, io: Io): void {
   const command = program
@@ -32,6 +32,7 @@ export function runCommand(program: Command, io: Io): void {
     .option("-y, --yes", "do not ask before starting (never approves commands)")
     .addOption(new Option("--budget <usd>", "what the run may cost, in dollars; then it waits").argParser(positiveUsd))
     .option("--dry-run", "show what would run and stop")
+    .option("--plain", PLAIN)
     .action(async (words: string[], options: RunCommandOptions) => {
       const { request, configFile } = toRequest(io, words, options);
       await withEngine(

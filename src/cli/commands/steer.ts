@@ -11,7 +11,7 @@ import { answerFor } from "../../engine/tasks.ts";
 import { stopUncarried } from "../../engine/uncarried.ts";
 import { viewRun } from "../../engine/view.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
-import { followRun } from "../follow.ts";
+import { followRun, PLAIN } from "../follow.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { printable } from "../text.ts";
@@ -24,8 +24,9 @@ export function steerCommands(program: Command, io: Io): void {
     .command("resume [run]")
     .description("go on with a run after a crash, a stop or an answer")
     .addOption(new Option("--budget <usd>", "what the whole run may cost, in dollars").argParser(positiveUsd))
+    .option("--plain", PLAIN)
     .option("--json", "print the answer as JSON")
-    .action((id: string | undefined, options: JsonOption & { budget?: number }) =>
+    .action((id: string | undefined, options: JsonOption & { budget?: number; plain?: boolean }) =>
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
         loadPrompts(engine);

@@ -1,0 +1,95 @@
+/** A block of lines at the foot of a terminal, redrawn in place, with lines that stay above it. Between two writes the cursor stands below the
+ *  block, visible, and no mode of the terminal is changed: whoever kills us leaves a terminal as it was. */
+import type { Writable } from "node:stream";
+import { widthOf } from "../../lib/width.ts";
+
+export type Terminal = Writable & { columns?: number; rows?: number };
+
+/** Shown at once, where the terminal knows how (mode 2026, ignored elsewhere): no half frame is ever seen. */
+const BEGIN = "\u001B[?2026h";
+const END = "\u001B[?2026l";
+/** The whole row: one that was wrapped once would else be joined to the next for good. Never "to the end of the screen": from the first
+ *  row on, tmux would move all of it into the history. */
+const CLEAR_ROW = "\u001B[2K";
+
+export class LiveBlock {
+  readonly #out: Terminal;
+  /** Whether lines that have become too long for the terminal wrap, as in nearly every terminal of today; the others cut them. */
+  readonly #wraps: boolean;
+  #lines: string[] = [];
+  /** How high the terminal was at the last write. */
+  #rows: number;
+  /** Lines of ours that went off the top when the terminal became smaller; where it grows again, it shows them again. */
+  #lost: string[] = [];
+
+  constructor(out: Terminal, wraps = true) {
+    this.#out = out;
+    this.#wraps = wraps;
+    this.#rows = sizeOf(out).rows;
+  }
+
+  /** Replaces the block. The lines are to be narrower than the terminal, and fewer than its rows. */
+  draw(lines: string[]): void {
+    this.#write([], lines);
+  }
+
+  /** Writes lines above the block, which stay there. */
+  print(text: string): void {
+    this.#write(text.split("\n"), this.#lines);
+  }
+
+  /** Takes the block away. */
+  erase(): void {
+    if (this.#lines.length > 0) this.#write([], []);
+  }
+
+  /** In one piece: a kill comes before it or behind it. */
+  #write(above: string[], lines: string[]): void {
+    const { columns, rows } = sizeOf(this.#out);
+    const up = this.#rowsUp(columns, rows);
+    const written = [...above, ...lines];
+    const taken = written.reduce((sum, line) => sum + rowsOf(line, columns), 0);
+    const stale = Math.max(0, Math.min(up, rows - 1) - taken);
+    const text = [...written, ...Array<string>(stale).fill("")].map((line) => `${CLEAR_ROW}${line}\n`).join("");
+    this.#out.write(`${BEGIN}\r${upwards(up)}${text}${upwards(stale)}${END}`);
+    this.#lines = lines;
+    this.#rows = rows;
+  }
+
+  /** How far up the block begins, in a terminal that may have another size than it was drawn for. */
+  #rowsUp(columns: number, rows: number): number {
+    const height = (line: string) => (this.#wraps ? rowsOf(line, columns) : 1);
+    let up = this.#lines.reduce((sum, line) => sum + height(line), 0);
+    // Narrower, its lines take more rows, lower, there are fewer: what does not fit is out of reach.
+    let hidden = up - (rows - 1);
+    for (const line of this.#lines) {
+      if (hidden <= 0) break;
+      hidden -= height(line);
+      this.#lost.push(line);
+    }
+    for (let grown = rows - this.#rows; grown > 0 && this.#lost.length > 0;) {
+      const again = height(this.#lost.pop()!);
+      up += Math.min(grown, again);
+      grown -= again;
+    }
+    return up;
+  }
+}
+
+function upwards(rows: number): string {
+  return rows === 0 ? "" : `\u001B[${rows}A`;
+}
+
+function rowsOf(line: string, columns: number): number {
+  return Math.max(1, Math.ceil(widthOf(line) / columns));
+}
+
+function sizeOf({ columns, rows }: Terminal): { columns: number; rows: number } {
+  return { columns: Math.max(1, columns || 80), rows: Math.max(2, rows || 24) };
+}
+
+/** Whether a terminal wraps again what it shows when its width changes. xterm, the Linux console and GNU screen do not. */
+export function wrapsAgain(env: NodeJS.ProcessEnv): boolean {
+  if (env["TMUX"]) return true;
+  return !env["XTERM_VERSION"] && !/^(?:linux|screen)/.test(env["TERM"] ?? "");
+}

@@ -1,0 +1,95 @@
+/** The live table fits every screen, and shows what matters where not all of it fits. */
+import { array, assert, constantFrom, nat, property, record, tuple } from "fast-check";
+import { expect, test } from "vitest";
+import { sampleRun, sampleTask } from "../../../test/rig/samples.ts";
+import { addUsages } from "../../core/cost.ts";
+import type { Task } from "../../core/task.ts";
+import { viewTasks } from "../../core/view.ts";
+import type { RunProgress, TaskProgress } from "../../engine/progress.ts";
+import { widthOf } from "../../lib/width.ts";
+import { renderTable } from "./table.ts";
+
+const plain = (_: string, text: string) => text;
+const spent = (usd: number) =>
+  addUsages([{ models: [{ model: "m", tokens: null, costUsd: usd, basis: "reported" }], missing: null }]);
+
+function progressOf(tasks: (Partial<Task> & { more?: Partial<TaskProgress> })[]): RunProgress {
+  const all = tasks.map((task, order) => sampleTask(task.key ?? `t${order}`, { id: order, order, ...task }));
+  const views = viewTasks(all, () => "claude", 0);
+  const rows = views.map((view, at) => ({
+    view,
+    workedMs: null,
+    cost: spent(0),
+    lines: null,
+    doing: "",
+    leftMs: null,
+    ...tasks[at]!.more,
+  }));
+  return { run: sampleRun(), tasks: rows, cost: spent(1.5), leftMs: 25 * 60_000 };
+}
+
+test("a row says what a task does, for how long, what it cost, what it changed and when it will be done", () => {
+  const working = { workedMs: 65_000, cost: spent(0.42), lines: { added: 120, removed: 3 }, leftMs: 600_000 };
+  const progress = progressOf([
+    { state: "running", more: { ...working, doing: "→ Edit src/parser.ts" } },
+    { needs: ["t0"] },
+    { state: "done", verified: true },
+  ]);
+  expect(renderTable(progress, { columns: 80, rows: 24 }, plain)).toEqual([
+    "◎ t0  → Edit src/parser.ts                         1m 05s  $0.42  +120 −3  ~10m",
+    "○ t1  waits for t0                                         $0.00",
+    "✓ t2  done                                                 $0.00",
+    "r1 · 1 done · 1 working · 1 to come · $1.50 · about 25m left",
+  ]);
+});
+
+test("where not all fit, what goes on and what waits for a person is shown, in plan order, and the rest is counted", () => {
+  const many = Array.from({ length: 30 }, (_, n): Partial<Task> => ({ state: n < 20 ? "done" : "pending" }));
+  many[25] = { state: "running" };
+  many[3] = { state: "review" };
+  const lines = renderTable(progressOf(many), { columns: 80, rows: 8 }, plain);
+  expect(lines).toHaveLength(7);
+  expect(lines.map((line) => line.split(/\s+/)[1])).toEqual(["t3", "t20", "t21", "t22", "t25", "…", "·"]);
+  expect(lines.at(-2)).toBe("  … and 25 more tasks: 19 done · 6 to come");
+});
+
+test("what an agent or a plan writes cannot move the cursor", () => {
+  const doing = "\u001B[2Jwiped\r\nand more\u0007";
+  const lines = renderTable(progressOf([{ key: "a\u001B[1A", state: "running", more: { doing } }]), SCREEN, plain);
+  // eslint-disable-next-line no-control-regex
+  expect(lines.join("\n")).not.toMatch(/[\u0000-\u0009\u000B-\u001F]/);
+  expect(lines[0]).toContain("wiped and more");
+});
+
+const SCREEN = { columns: 80, rows: 24 };
+
+test("no line is as wide as the screen, and there are fewer than its rows", () => {
+  const words = constantFrom(
+    "",
+    "short",
+    "→ Bash npm run a-very-long-command --with=all of its flags",
+    "日本語の文章",
+    "👍🏽 ok",
+  );
+  const task = record({
+    key: constantFrom("a", "core/E01", "a-very-long-module-name/with-a-long-task-name", "日本語/タスク"),
+    state: constantFrom("pending", "running", "review", "done", "failed"),
+    doing: words,
+    worked: nat(10_000_000),
+    usd: nat(1_000),
+    added: nat(99_999),
+  });
+  const check = property(array(task, { maxLength: 40 }), tuple(nat(200), nat(60)), (tasks, [columns, rows]) => {
+    const progress = progressOf(
+      tasks.map(({ key, state, doing, worked, usd, added }) => ({
+        key,
+        state: state as Task["state"],
+        more: { doing, workedMs: worked, cost: spent(usd / 100), lines: { added, removed: 1 }, leftMs: worked },
+      })),
+    );
+    const lines = renderTable(progress, { columns: columns + 2, rows: rows + 2 }, plain);
+    for (const line of lines) expect(widthOf(line)).toBeLessThan(columns + 2);
+    expect(lines.length).toBeLessThan(rows + 2);
+  });
+  assert(check, { numRuns: 500 });
+});

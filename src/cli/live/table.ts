@@ -1,0 +1,135 @@
+/** The live table: which tasks it shows, and each of its lines, for a screen of a given size. Pure. */
+import type { TaskView } from "../../core/view.ts";
+import type { RunProgress, TaskProgress } from "../../engine/progress.ts";
+import { renderDuration } from "../../lib/duration.ts";
+import { column, fit, widthOf } from "../../lib/width.ts";
+import { count } from "../preview.ts";
+import { costOf, markOf, type Paint, printable } from "../text.ts";
+
+export type Room = { columns: number; rows: number };
+
+/** What a screen needs first when there is not room for all: what goes on, then what asks for something, then what is to come. */
+const FIRST: TaskView["standing"][] = [
+  "working",
+  "waits-for-person",
+  "failed",
+  "waits-for-time",
+  "waits-for-budget",
+  "ready",
+  "blocked",
+  "done",
+  "skipped",
+  "cancelled",
+];
+
+/** A name takes at most this part of the width. */
+const NAME_SHARE = 0.3;
+const GAP = 2;
+/** What it does or waits for is never shorter than this, as long as a figure can go instead. */
+const MIN_WORDS = 16;
+const FIGURES = ["time", "cost", "lines", "left"] as const;
+type Figure = (typeof FIGURES)[number];
+const YIELDING: Figure[] = ["lines", "cost", "left", "time"];
+
+/** The lines, each narrower than the room is wide, and fewer than it has rows. */
+export function renderTable(progress: RunProgress, room: Room, paint: Paint): string[] {
+  const width = Math.max(1, room.columns - 1);
+  const space = Math.max(0, room.rows - 3);
+  const shown = choose(progress.tasks, space);
+  const rest = progress.tasks.filter((task) => !shown.includes(task));
+  const lines = renderRows(shown, width, paint);
+  if (rest.length > 0)
+    lines.push(paint("dim", fit(`  … and ${count(rest.length, "more task")}: ${tally(rest)}`, width)));
+  return [...lines, fit(headline(progress), width)].slice(-Math.max(1, room.rows - 1));
+}
+
+/** In plan order, so that a row stays where it is as long as it is shown. */
+function choose(tasks: TaskProgress[], space: number): TaskProgress[] {
+  if (tasks.length <= space) return tasks;
+  const isLate = ({ view }: TaskProgress) => FIRST.indexOf(view.standing);
+  // Of what is done, what was done last.
+  const endedAt = ({ view }: TaskProgress) => view.task.endedAt ?? 0;
+  const wanted = tasks.toSorted((a, b) => isLate(a) - isLate(b) || endedAt(b) - endedAt(a) || order(a) - order(b));
+  return wanted.slice(0, space).toSorted((a, b) => order(a) - order(b));
+}
+
+function order({ view }: TaskProgress): number {
+  return view.task.order;
+}
+
+function renderRows(tasks: TaskProgress[], width: number, paint: Paint): string[] {
+  const cells = tasks.map(cellsOf);
+  const widest = (pick: (cell: Cells) => string) => Math.max(0, ...cells.map((cell) => widthOf(pick(cell))));
+  const name = Math.min(
+    widest((cell) => cell.name),
+    Math.floor(width * NAME_SHARE),
+  );
+  // Columns in which nothing stands take no room; on a narrow screen the last named ones give way to the words.
+  const figures = FIGURES.map((key) => ({ key, width: widest((cell) => cell[key]) })).filter((each) => each.width > 0);
+  const roomFor = () => width - (2 + name + GAP) - figures.reduce((sum, each) => sum + each.width + GAP, 0);
+  for (const key of YIELDING) if (roomFor() < MIN_WORDS) removeFrom(figures, key);
+  const words = Math.max(0, roomFor());
+  return cells.map((cell, at) => {
+    const mark = markOf(tasks[at]!.view.standing, paint);
+    const numbers = figures.map((each) => " ".repeat(GAP) + column(cell[each.key], each.width, "end")).join("");
+    return `${mark} ${column(cell.name, name)}${" ".repeat(GAP)}${column(cell.words, words)}${numbers}`.trimEnd();
+  });
+}
+
+function removeFrom(figures: { key: Figure }[], key: Figure): void {
+  const at = figures.findIndex((each) => each.key === key);
+  if (at !== -1) figures.splice(at, 1);
+}
+
+type Cells = { name: string; words: string; time: string; cost: string; lines: string; left: string };
+
+function cellsOf({ view, workedMs, cost, lines, doing, leftMs }: TaskProgress): Cells {
+  return {
+    name: printable(view.task.key),
+    words: oneLine(view.standing === "working" ? doing || view.why : view.why || view.standing),
+    time: workedMs === null ? "" : renderDuration(workedMs),
+    cost: costOf(cost),
+    lines: lines === null || lines.added + lines.removed === 0 ? "" : `+${lines.added} −${lines.removed}`,
+    left: leftMs === null ? "" : `~${roughly(leftMs)}`,
+  };
+}
+
+function headline({ run, tasks, cost, leftMs }: RunProgress): string {
+  const spent = costOf(cost);
+  const left = leftMs === null ? "" : ` · about ${roughly(leftMs)} left`;
+  const wish = run.wish === null ? "" : ` · ${run.wish} asked for`;
+  return `${run.id} · ${tally(tasks)}${spent ? ` · ${spent}` : ""}${left}${wish}`;
+}
+
+const WORDS: [words: string, standings: TaskView["standing"][]][] = [
+  ["done", ["done"]],
+  ["working", ["working"]],
+  ["waiting for a person", ["waits-for-person"]],
+  ["waiting for a time", ["waits-for-time"]],
+  ["waiting for the budget", ["waits-for-budget"]],
+  ["to come", ["ready", "blocked"]],
+  ["failed", ["failed"]],
+  ["skipped", ["skipped"]],
+  ["cancelled", ["cancelled"]],
+];
+
+function tally(tasks: readonly TaskProgress[]): string {
+  return WORDS.map(([words, standings]) => [
+    tasks.filter(({ view }) => standings.includes(view.standing)).length,
+    words,
+  ])
+    .filter(([n]) => n !== 0)
+    .map(([n, words]) => `${n} ${words}`)
+    .join(" · ");
+}
+
+/** An estimate has no seconds. */
+function roughly(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 1) return `${Math.max(1, Math.round(ms / 1_000))}s`;
+  return minutes < 60 ? `${minutes}m` : `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
+}
+
+function oneLine(text: string): string {
+  return printable(text.replaceAll(/\s+/g, " ").trim());
+}

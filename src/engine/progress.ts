@@ -1,0 +1,159 @@
+/** What each task of a run is doing right now, for screens that are looked at while it goes on. Whoever looks works it out from the store, the
+ *  agents' own output and git, so that a second terminal sees the same as the one that carries the run. */
+import { statSync } from "node:fs";
+import type { Attempt, AttemptPhase } from "../core/attempt.ts";
+import { addUsages, type Cost } from "../core/cost.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
+import type { TaskView } from "../core/view.ts";
+import { readTail } from "../lib/tail.ts";
+import { countBetween, countInWorktree, type LineCount } from "../git/line-count.ts";
+import { readAttemptsOfRun } from "../store/attempts.ts";
+import { readRun } from "../store/runs.ts";
+import { readTasks } from "../store/tasks.ts";
+import { type Engine, findAgent } from "./engine.ts";
+import { outputFiles } from "./transcript.ts";
+import { viewRun } from "./view.ts";
+
+export type TaskProgress = {
+  view: TaskView;
+  /** Time in which an agent or a check of it worked, in milliseconds; null before the first. */
+  workedMs: number | null;
+  cost: Cost;
+  /** Null before there is anything to count. */
+  lines: LineCount | null;
+  /** What it does, in words; empty where it does nothing. */
+  doing: string;
+  /** How long it will probably still take, in milliseconds; null where nobody can tell. */
+  leftMs: number | null;
+};
+
+export type RunProgress = { run: Run; tasks: TaskProgress[]; cost: Cost; leftMs: number | null };
+
+/** How often the lines of a running task are counted: it costs two processes of git. */
+const COUNT_MS = 3_000;
+/** How far from its end the output of an agent is read for its last word. */
+const TAIL_BYTES = 64 * 1024;
+
+export class Progress {
+  readonly #engine: Engine;
+  readonly #run: string;
+  readonly #counts = new Map<number, { lines: LineCount | null; at: number; isFinal: boolean }>();
+  readonly #words = new Map<number, { size: number; text: string }>();
+  #counting: Promise<void> | null = null;
+
+  constructor(engine: Engine, run: string) {
+    this.#engine = engine;
+    this.#run = run;
+  }
+
+  /** How the run stands. Takes a millisecond or two; what takes longer (lines) is a look behind. */
+  read(): RunProgress {
+    const run = readRun(this.#engine.store, this.#run)!;
+    const views = viewRun(this.#engine, run, readTasks(this.#engine.store, run.id));
+    const byTask = Map.groupBy(readAttemptsOfRun(this.#engine.store, run.id), (attempt) => attempt.task);
+    this.#countSoon([...byTask.values()].map((attempts) => attempts.at(-1)!));
+    const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? []));
+    const all = [...byTask.values()].flat();
+    return { run, tasks, cost: addUsages(all.map((attempt) => attempt.usage)), leftMs: null };
+  }
+
+  /** Waits for what is under way; nothing begins any more. */
+  async close(): Promise<void> {
+    const counting = this.#counting;
+    this.#counting = Promise.resolve();
+    await counting;
+  }
+
+  #readTask(view: TaskView, attempts: Attempt[]): TaskProgress {
+    const last = attempts.at(-1);
+    return {
+      view,
+      workedMs: attempts.length === 0 ? null : this.#worked(attempts),
+      cost: addUsages(attempts.map((attempt) => attempt.usage)),
+      lines: (last && this.#counts.get(last.id)?.lines) ?? null,
+      doing: last && view.standing === "working" ? this.#doing(view.task, last) : "",
+      leftMs: null,
+    };
+  }
+
+  #worked(attempts: Attempt[]): number {
+    const now = this.#engine.now();
+    return attempts.reduce((sum, { startedAt, endedAt }) => sum + (endedAt ?? now) - startedAt, 0);
+  }
+
+  #doing(task: Task, attempt: Attempt): string {
+    if (attempt.phase === "agent") return this.#lastWord(attempt) || PHASES.agent;
+    // Between its agent's end and the next phase a task is nowhere for a moment.
+    return PHASES[attempt.phase] || task.state;
+  }
+
+  /** The last tool call of an agent, or what it said last. Read anew only where there is more. */
+  #lastWord(attempt: Attempt): string {
+    const { out } = outputFiles(this.#engine, attempt.id);
+    const size = sizeOf(out);
+    const known = this.#words.get(attempt.id);
+    if (known?.size === size) return known.text;
+    const text = lastWordIn(readTail(out, TAIL_BYTES), (line) => findAgent(this.#engine, attempt.agent).parse(line));
+    this.#words.set(attempt.id, { size, text: text || (known?.text ?? "") });
+    return text || (known?.text ?? "");
+  }
+
+  /** One count after the other, so that a screen never takes more than one core from the agents. */
+  #countSoon(attempts: Attempt[]): void {
+    if (this.#counting) return;
+    const now = this.#engine.now();
+    const due = attempts.filter((attempt) => {
+      if (NOTHING_YET.has(attempt.phase)) return false;
+      const known = this.#counts.get(attempt.id);
+      return known === undefined || (!known.isFinal && now - known.at >= COUNT_MS);
+    });
+    if (due.length === 0) return;
+    this.#counting = this.#countAll(due).finally(() => (this.#counting = null));
+  }
+
+  async #countAll(attempts: Attempt[]): Promise<void> {
+    for (const attempt of attempts) {
+      const { base, head, worktree, outcome } = attempt;
+      const lines = head
+        ? await countBetween(this.#engine.repo, base, head).catch(() => null)
+        : await countInWorktree(this.#engine.repo, worktree, base);
+      const isFinal = head !== null || outcome !== null;
+      const before = this.#counts.get(attempt.id)?.lines ?? null;
+      this.#counts.set(attempt.id, { lines: lines ?? before, at: this.#engine.now(), isFinal });
+    }
+  }
+}
+
+/** Before its agent works a worktree has no lines of the task's, or not even all its files. */
+const NOTHING_YET = new Set<AttemptPhase>(["workspace", "setup", "launch"]);
+
+const PHASES: Record<AttemptPhase, string> = {
+  workspace: "makes its worktree",
+  setup: "sets up its worktree",
+  launch: "starts its agent",
+  agent: "its agent works",
+  collect: "takes in what its agent left",
+  verify: "checks its work",
+  review: "",
+  merge: "merges and checks",
+  advance: "integrates",
+  tidy: "tidies up",
+  closed: "",
+};
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** The last tool call or word in an agent's output; empty where there is none. */
+function lastWordIn(text: string, parse: (line: string) => ReturnType<ReturnType<typeof findAgent>["parse"]>): string {
+  for (const line of text.trimEnd().split("\n").toReversed()) {
+    for (const event of parse(line).toReversed()) {
+      if (event.kind === "tool") return `→ ${event.name} ${event.detail}`.trimEnd();
+      if (event.kind === "said" && event.text.trim()) return event.text.trim().split("\n", 1)[0]!;
+      if (event.kind === "retrying") return `↻ ${event.text}`;
+    }
+  }
+  return "";
+}

@@ -1,0 +1,35 @@
+import { array, assert, constantFrom, nat, property } from "fast-check";
+import { expect, test } from "vitest";
+import { column, fit, widthOf } from "./width.ts";
+
+test.each([
+  ["plain", 5],
+  ["→ ◎ ✓ − …", 9],
+  ["日本語", 6],
+  ["👍🏽", 2],
+  ["e\u0301", 1],
+  ["\u001B[31mred\u001B[0m", 3],
+  ["", 0],
+])("%j takes %i columns", (text, columns) => expect(widthOf(text)).toBe(columns));
+
+test("what fits stays, what does not ends in dots", () => {
+  expect(fit("hello", 5)).toBe("hello");
+  expect(fit("hello world", 8)).toBe("hello w…");
+  expect(fit("→ working on step", 10)).toBe("→ working…");
+  // Half a wide character is none.
+  expect(fit("日本語", 4)).toBe("日…");
+  expect(fit("anything", 0)).toBe("");
+});
+
+test("a column is as wide as it was asked to be, whatever is in it", () => {
+  const piece = constantFrom("a", "→", "日", "👍🏽", "e\u0301", " ", "−", "🇩🇪", "한");
+  const check = property(
+    array(piece, { maxLength: 12 }),
+    nat(20),
+    constantFrom("start", "end"),
+    (pieces, columns, side) => {
+      expect(widthOf(column(pieces.join(""), columns, side))).toBe(columns);
+    },
+  );
+  assert(check, { numRuns: 2_000 });
+});

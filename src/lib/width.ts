@@ -1,0 +1,32 @@
+/** How wide a text is on a terminal, and texts that fit. */
+import stringWidth from "string-width";
+
+// eslint-disable-next-line no-control-regex
+const PLAIN = /^[\u0020-\u007E]*$/;
+const characters = new Intl.Segmenter();
+
+/** Columns that a text takes: wide characters and emoji take two, combining marks and colours none. */
+export function widthOf(text: string): number {
+  return PLAIN.test(text) ? text.length : stringWidth(text);
+}
+
+/** A text without colours, cut to at most `columns`, with `…` at its end where it is longer. */
+export function fit(text: string, columns: number): string {
+  if (columns <= 0) return "";
+  if (widthOf(text) <= columns) return text;
+  let cut = "";
+  let left = columns - 1;
+  for (const { segment } of characters.segment(text)) {
+    left -= widthOf(segment);
+    if (left < 0) break;
+    cut += segment;
+  }
+  return `${cut}…`;
+}
+
+/** The same, filled up with blanks to exactly `columns`; `end` puts the text at the right. */
+export function column(text: string, columns: number, side: "start" | "end" = "start"): string {
+  const cut = fit(text, columns);
+  const blanks = " ".repeat(Math.max(0, columns - widthOf(cut)));
+  return side === "start" ? cut + blanks : blanks + cut;
+}

@@ -1,0 +1,157 @@
+/** A run on a real terminal: a live table that fits every size, and a terminal that is afterwards as it was. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { Rig, task } from "../rig/rig.ts";
+import { Tmux } from "../rig/tmux.ts";
+
+const OWT = `${process.execPath} ${new URL("../../bin/owt.js", import.meta.url).pathname}`;
+const CONFIG = `[agent]\ndefault = "demo"\n[run]\nmax_parallel = 4\n`;
+
+type Files = Record<string, string>;
+
+/** A repository whose plan may name places of the test's own. */
+function createWith(plan: (place: (name: string) => string) => Files): Rig {
+  const rig = Rig.create({ ".worktreerc": CONFIG }, { approve: false });
+  rig.write(plan((name) => rig.path(name)));
+  rig.commit("the plan");
+  return rig;
+}
+
+/** Five modules of six tasks each, every one of which waits until it is released. */
+function thirtyTasks(place: (name: string) => string): Files {
+  const files: Files = {};
+  for (let module = 1; module <= 5; module++)
+    for (let n = 1; n <= 6; n++) {
+      const name = `m${module}-${n}`;
+      const steps = `say "looks at part ${n}"\nwait ${place(name)}\nwrite ${name}.txt "done"\ncommit "done"`;
+      files[`docs/plans/module-${module}/epic-0${n}-part.md`] = task({ title: `Part ${n} of module ${module}` }, steps);
+    }
+  return files;
+}
+
+const seen = (look: () => void) => vi.waitFor(look, { interval: 50, timeout: 60_000 });
+
+function expectSound(terminal: Tmux): string[] {
+  const lines = terminal.screen();
+  const { columns, rows } = terminal.size();
+  expect(terminal.wrapped()).toEqual([]);
+  for (const line of lines) expect([...line].length).toBeLessThan(columns);
+  expect(lines.length).toBeLessThanOrEqual(rows);
+  // One table, no pieces of earlier ones: its last line once, each task once.
+  expect(lines.filter((line) => line.startsWith("r1 · "))).toHaveLength(1);
+  const rowsOf = lines.flatMap((line) => /^[◎○✓?] (module-\d\/E\d+)/.exec(line)?.[1] ?? []);
+  expect(new Set(rowsOf).size).toBe(rowsOf.length);
+  return lines;
+}
+
+test.each([
+  { columns: 80, rows: 24 },
+  { columns: 200, rows: 50 },
+])("30 tasks at $columns×$rows, resized while they run: no line wraps, nothing is left over", async (size) => {
+  await using rig = createWith(thirtyTasks);
+  using terminal = new Tmux(rig, size);
+  const modes = terminal.modes();
+  terminal.type(`stty -g > ../before; echo the line before; ${OWT} run --yes; echo over`);
+  await seen(() => expect(terminal.screen().join("\n")).toContain("looks at part 1"));
+  expect(terminal.screen().at(-1)).toMatch(/^r1 · 4 working · 26 to come/);
+  for (const [columns, rows] of [
+    [50, 24],
+    [120, 30],
+    [80, 10],
+    [size.columns, size.rows],
+  ] as const) {
+    terminal.resize(columns, rows);
+    await seen(() => {
+      const lines = expectSound(terminal);
+      expect(lines.at(-1)).toContain("4 working");
+      expect(lines.length).toBeGreaterThan(Math.min(rows, 30) - 3);
+    });
+  }
+  for (let module = 1; module <= 5; module++) for (let n = 1; n <= 6; n++) rig.release(`m${module}-${n}`);
+  await seen(() => expect(terminal.screen()).toContain("over"));
+  expect(terminal.screen().join("\n")).toContain("owt land r1");
+  terminal.type("stty -g > ../after; echo the line after");
+  await seen(() => expect(terminal.screen()).toContain("the line after"));
+  expect(readFileSync(rig.path("after"), "utf8")).toBe(readFileSync(rig.path("before"), "utf8"));
+  expect(terminal.modes()).toBe(modes);
+  const history = terminal.history();
+  expect(history.filter((line) => line === "the line before")).toHaveLength(1);
+  // Every event once, and no table among them.
+  expect(history.filter((line) => /✓ module-\d\/E\d+ integrated/.test(line))).toHaveLength(30);
+  expect(history.filter((line) => line.startsWith("r1 · "))).toEqual([]);
+});
+
+test("killed in the middle it leaves a terminal that is as it was, also while it asks a question", async () => {
+  await using rig = createWith((place) => ({
+    "docs/plans/a/epic-01-a.md": task({ title: "A" }, `say "begins"\nwait ${place("go")}`),
+    "docs/plans/b/epic-01-b.md": task({ title: "B" }, 'ask "Which colour?"\non answer:\nwrite b.txt "b"\ncommit "b"'),
+  }));
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  const modes = terminal.modes();
+  terminal.type(`stty -g > ../before; ${OWT} run --yes`);
+  await seen(() => expect(terminal.screen().join("\n")).toContain("b/E01 asks: Which colour?"));
+  process.kill(pidOf(rig), "SIGKILL");
+  await seen(() => expect(terminal.screen().join("\n")).toContain("Killed"));
+  terminal.type("stty -g > ../after; echo the line after");
+  await seen(() => expect(terminal.screen()).toContain("the line after"));
+  expect(readFileSync(rig.path("after"), "utf8")).toBe(readFileSync(rig.path("before"), "utf8"));
+  expect(terminal.modes()).toBe(modes);
+
+  terminal.type(`clear; ${OWT} task answer b/E01 blue; ${OWT} resume`);
+  await seen(() => expect(terminal.screen().at(-1)).toMatch(/^r1 · 1 done · 1 working/));
+  process.kill(pidOf(rig), "SIGKILL");
+  await seen(() => expect(terminal.screen().join("\n")).toContain("Killed"));
+  terminal.type("stty -g > ../after; echo another line");
+  await seen(() => expect(terminal.screen()).toContain("another line"));
+  expect(readFileSync(rig.path("after"), "utf8")).toBe(readFileSync(rig.path("before"), "utf8"));
+  expect(terminal.modes()).toBe(modes);
+});
+
+test("a second terminal sees the same table, and what is steered there shows in the first", async () => {
+  await using rig = createWith((place) => ({
+    "docs/plans/a/epic-01-a.md": task(
+      { title: "A" },
+      `say "begins"\nwait ${place("go")}\nwrite a.txt "done"\ncommit "done"`,
+    ),
+    "docs/plans/b/epic-01-b.md": task({ title: "B", depends_on: ["a/E01"] }, 'write b.txt "done"\ncommit "done"'),
+  }));
+  const first = rig.start("run", "--yes");
+  await first.says("a/E01 started");
+  using terminal = new Tmux(rig, { columns: 100, rows: 20 });
+  terminal.type(`${OWT} resume`);
+  await seen(() => {
+    const lines = terminal.screen();
+    expect(lines.find((line) => line.includes("a/E01  begins"))).toMatch(/^◎/);
+    expect(lines.find((line) => line.includes("b/E01"))).toBe("○ b/E01  waits for a/E01");
+    expect(lines.at(-1)).toBe("r1 · 1 working · 1 to come");
+  });
+  await rig.owt("task", "cancel", "b/E01");
+  await seen(() => expect(terminal.screen().at(-1)).toBe("r1 · 1 working · 1 cancelled"));
+  rig.release("go");
+  expect((await first.ended).code).toBe(0);
+  await seen(() => expect(terminal.screen().join("\n")).toContain("1 of 2 tasks integrated"));
+});
+
+test("--plain, a dumb terminal and a pipe get lines with a time, and no escape but colour", async () => {
+  const steps = 'append a.txt "{task}"\ncommit "a line"';
+  await using rig = createWith(() => ({ "docs/plans/a/epic-01-a.md": task({ title: "A" }, steps) }));
+  const piped = await rig.owt("run", "--yes");
+  expect(piped.stderr).toMatch(/^\d\d:\d\d:\d\d ◎ a\/E01 started$/m);
+  expect(piped.stderr).not.toContain("\u001B");
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  terminal.type(`clear; ${OWT} run --yes --again --plain; echo over`);
+  await seen(() => expect(terminal.screen().join("\n")).toMatch(/\d\d:\d\d:\d\d ◎ a\/E01 started/));
+  await seen(() => expect(terminal.screen()).toContain("over"));
+  expect(terminal.history().filter((line) => line.startsWith("r2 · "))).toEqual([]);
+});
+
+/** The owt that runs on the terminal. */
+function pidOf(rig: Rig): number {
+  const holder = rig.processes().filter((pid) => {
+    const words = readFileSync(join("/proc", String(pid), "cmdline"), "utf8").split("\0");
+    return words[1]?.endsWith("bin/owt.js") && (words[2] === "run" || words[2] === "resume");
+  });
+  expect(holder).toHaveLength(1);
+  return holder[0]!;
+}
