@@ -47,8 +47,38 @@ export function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
 
+/** Lines of at most `width` columns, broken between words, all but the first indented by `hang`. A word that is wider stands alone; blanks
+ *  inside a line stay as they are. */
+export function wrap(text: string, width: number, hang = 0): string[] {
+  const lines: string[] = [];
+  let line = "";
+  // Each word with the blanks before it.
+  for (const [piece] of text.matchAll(/\s*\S+/g)) {
+    if (line.trim() !== "" && columnsOf(line + piece) > width) {
+      lines.push(line);
+      line = " ".repeat(hang) + piece.trimStart();
+    } else line += piece;
+  }
+  return line === "" ? lines : [...lines, line];
+}
+
+/** How many columns a text takes on a terminal, near enough: letters of East Asian scripts and pictures take two, marks over letters none. */
+function columnsOf(text: string): number {
+  let columns = 0;
+  for (const letter of text) {
+    if (/\p{M}|\u200D|\uFE0F/u.test(letter)) continue;
+    columns +=
+      /\p{Emoji_Presentation}|[\u1100-\u115F\u2E80-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60]/u.test(
+        letter,
+      )
+        ? 2
+        : 1;
+  }
+  return columns;
+}
+
 /** Dollars, small amounts to a tenth of a cent. */
-function money(usd: number): string {
+export function money(usd: number): string {
   return `$${usd.toFixed(usd > 0 && usd < 0.1 ? 3 : 2)}`;
 }
 

@@ -6,15 +6,16 @@ import type { Priority } from "./plan.ts";
 export type ReadyTask = {
   id: string;
   priority: Priority;
-  /** Longest estimated path that begins with it (see `pathsBelow` in dag.ts), in any one unit. */
+  /** Longest expected path that begins with it (see `pathsBelow` in dag.ts, durations from estimate.ts), in any one unit. */
   pathBelow: number;
   /** Position in the plan; no two tasks share one. */
   order: number;
 };
 
-/** The next tasks to start, best first: user priority, then the longest estimated path below, then plan order. As many as there are
- *  free places. Starting the head of the longest path first keeps the makespan near its bound: measured on a real plan of 23 tasks
- *  with three agents, 79.9 minutes where the bound is 77.8 and waves take 126. */
+/** The next tasks to start, best first: user priority, then the longest expected path below, then plan order. As many as there are
+ *  free places. Starting the head of the longest path first keeps the makespan near its bound: the median of 20,000 random plans meets it,
+ *  19 of 20 stay within 5 % (bench/schedule); a real plan of 23 tasks with three agents takes 79.9 minutes where the bound is 77.8 and
+ *  waves take 126 (bench/replay). */
 export function decideStarts(
   view: { ready: readonly ReadyTask[]; running: number },
   limits: { maxParallel: number },
@@ -26,7 +27,7 @@ export function decideStarts(
     .map((task) => task.id);
 }
 
-/** A task of a plan that has not begun. `weight` is its estimated length, in any one unit. */
+/** A task of a plan that has not begun. `weight` is its expected length, in any one unit. */
 export type PlannedStart = { id: string; needs: readonly string[]; priority: Priority; weight: number };
 
 /** All ids, best first, as {@link decideStarts} would take them if all were ready. Plan order is the order of `tasks`. */

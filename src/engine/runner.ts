@@ -17,6 +17,7 @@ import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import { dayEnds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
+import { type Estimates, estimatesOf } from "./estimates.ts";
 import { pruneAttempts } from "./prune.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
@@ -177,7 +178,8 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
     .filter((view) => view.standing === "ready")
     .map((view) => view.task);
   if (ready.length === 0) return [];
-  const chosen = decideStarts({ ready: toReady(tasks, ready), running }, { maxParallel: run.options.maxParallel });
+  const view = { ready: toReady(tasks, ready, estimatesOf(engine, run)), running };
+  const chosen = decideStarts(view, { maxParallel: run.options.maxParallel });
   const started: Attempt[] = [];
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
@@ -196,10 +198,10 @@ function isStillReady(engine: Engine, run: Run, task: Task): boolean {
   return viewRun(engine, run).some((view) => view.task.id === task.id && view.standing === "ready");
 }
 
-function toReady(tasks: Task[], ready: Task[]): ReadyTask[] {
-  const weights = new Map(tasks.map((task) => [task.key, task.spec.estimatedTokens ?? 1]));
+function toReady(tasks: Task[], ready: Task[], estimates: Estimates): ReadyTask[] {
+  const weights = new Map(tasks.map((task) => [task.key, estimates.of(task.spec).duration.p50]));
   const nodes = tasks.map((task) => ({ id: task.key, needs: task.needs }));
-  const below = pathsBelow(nodes, (id) => weights.get(id) ?? 1);
+  const below = pathsBelow(nodes, (id) => weights.get(id) ?? 0);
   return ready.map((task) => ({
     id: task.key,
     // Work that is already under way is finished before new work is begun.

@@ -108,4 +108,8 @@ export const MIGRATIONS: readonly string[] = [
   where usage is null and exists (select 1 from event where event.attempt = attempt.id and event.kind = 'agent-started')
     and phase in ('verify', 'review', 'merge', 'advance', 'tidy', 'closed');
   `,
+  // The time that an attempt waited for an approval is no work, and is looked up when a plan's time is estimated.
+  `
+  create index event_phase on event (attempt, seq) where kind = 'attempt-phase';
+  `,
 ];

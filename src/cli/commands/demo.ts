@@ -21,7 +21,8 @@ import { exec } from "../../system/exec.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
 import { narrate } from "../narrate.ts";
-import { previewOf, renderPreview } from "../preview.ts";
+import { previewOf } from "../preview.ts";
+import { renderPreview } from "../preview-text.ts";
 import { renderSummary } from "../summary.ts";
 
 export function demoCommand(program: Command, io: Io): void {
@@ -49,7 +50,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
     );
     tell(
       io,
-      `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3))}\n$ owt run --yes`,
+      `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3), io.stdout.columns)}\n$ owt run --yes`,
     );
     approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
     const started = await ingest(engine, work, base, { again: false, choices: {} });

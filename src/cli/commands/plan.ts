@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { relativePlan } from "../plan-path.ts";
 import { prepareRun } from "../../engine/prepare.ts";
 import { answer, type Io, withEngine } from "../io.ts";
-import { previewOf, renderPreview } from "../preview.ts";
+import { previewOf } from "../preview.ts";
+import { renderPreview } from "../preview-text.ts";
 import { addWorkOptions, toRequest, wantedParallel, type WorkOptions } from "../work-options.ts";
 
 export function planCommand(program: Command, io: Io): void {
@@ -20,7 +21,7 @@ export function planCommand(program: Command, io: Io): void {
           base,
           wantedParallel(options) ?? work.settings.maxParallel ?? engine.config.run.max_parallel,
         );
-        answer(io, options, preview, renderPreview(preview));
+        answer(io, options, preview, renderPreview(preview, io.stdout.columns));
       },
       configFile ? { configFile } : {},
     );
