@@ -52,9 +52,7 @@ export function listDependencies(plan: Plan, tasks: readonly PlannedTask[]): Sho
   };
 }
 
-const WIDTH = 80;
-
-export function renderDependencies(shown: ShownDependencies, width = WIDTH): string {
+export function renderDependencies(shown: ShownDependencies, width: number): string {
   const isOne = shown.tasks.length === 1;
   const lines = shown.tasks.flatMap((task) => renderTask(task, isOne, width));
   if (isOne) return `${lines.join("\n")}\n`;
@@ -101,7 +99,7 @@ export function shownChange(change: DependencyChange): ShownChange {
   };
 }
 
-export function renderChange({ added, removed, kept, before, after }: DependencyChange, width = WIDTH): string {
+export function renderChange({ added, removed, kept, before, after }: DependencyChange, width: number): string {
   const from = (was: string, is: string) => (was === is ? `${was} (as before)` : `${was} → ${is}`);
   const path = ({ criticalPath, length }: GraphShape) => `${roughDuration(length)}: ${criticalPath.join(" → ")}`;
   const paths =

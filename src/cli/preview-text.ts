@@ -3,11 +3,8 @@ import { roughDuration } from "../lib/duration.ts";
 import { count, type Preview, type PreviewRange, type PreviewTask } from "./preview.ts";
 import { money, printable, wrap } from "./text.ts";
 
-/** What is printed where the width is not known. */
-const WIDTH = 80;
-
 /** `width` in columns. */
-export function renderPreview(preview: Preview, width = WIDTH): string {
+export function renderPreview(preview: Preview, width: number): string {
   const paragraphs = [head(preview, width), expected(preview, width), steps(preview, width), path(preview, width)];
   paragraphs.push(done(preview, width), notTasks(preview, width), warnings(preview, width));
   return `${paragraphs

@@ -19,7 +19,7 @@ import { lastSeq } from "../../store/events.ts";
 import { readTasks } from "../../store/tasks.ts";
 import { exec } from "../../system/exec.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
-import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
+import { answer, ask, canAsk, type Io, tell, widthOf, withEngine } from "../io.ts";
 import { narrate } from "../narrate.ts";
 import { previewOf } from "../preview.ts";
 import { renderPreview } from "../preview-text.ts";
@@ -50,7 +50,7 @@ async function showDemo(io: Io, options: { path?: string; json?: boolean }): Pro
     );
     tell(
       io,
-      `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3), io.stdout.columns)}\n$ owt run --yes`,
+      `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3), widthOf(io))}\n$ owt run --yes`,
     );
     approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
     const started = await ingest(engine, work, base, { again: false, choices: {} });

@@ -5,7 +5,7 @@ import type { Plan } from "../../core/plan.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { changeDependencies, type DependencyChange, readOnlyPlan, writeChange } from "../../engine/plan-deps.ts";
 import { listDependencies, renderChange, renderDependencies, shownChange } from "../dependencies-text.ts";
-import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { answer, ask, canAsk, confirm, type Io, tell, widthOf, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
 import { painter, printable } from "../text.ts";
 import { toRequest, type WorkOptions } from "../work-options.ts";
@@ -56,7 +56,7 @@ async function showOrChange(
     throw new OwtError("usage", `--add and --remove change one task, and ${tasks.length} are named`, {
       hint: "owt plan deps TASK --add ID --remove ID",
     });
-  if (!isChange && tasks.length === 0 && canAsk(io) && !options.json && !options.yes) {
+  if (!isChange && tasks.length === 0 && wouldAsk(io, options)) {
     await walkThrough(io, engine, plan);
     return;
   }
@@ -65,7 +65,7 @@ async function showOrChange(
       plan,
       tasks.length === 0 ? plan.tasks : tasks.map((id) => findPlanned(plan.tasks, id)),
     );
-    answer(io, options, shown, renderDependencies(shown, io.stdout.columns));
+    answer(io, options, shown, renderDependencies(shown, widthOf(io)));
     return;
   }
   const wish = { task: tasks[0]!, add: options.add, remove: options.remove };
@@ -76,25 +76,39 @@ async function showOrChange(
     io,
     options,
     { plan: plan.path, change: shownChange(change), written: isWritten },
-    tellEnd(change, isWritten, command, io),
+    tellEnd(io, change, { isWritten, wasAsked: wouldAsk(io, options), command }),
   );
 }
 
+function wouldAsk(io: Io, options: Pick<DepsOptions, "yes" | "json">): boolean {
+  return !options.yes && !options.json && canAsk(io);
+}
+
 /** Shows the change, then asks where somebody can be asked. */
-async function writeIfWanted(io: Io, engine: Engine, change: DependencyChange, options: DepsOptions): Promise<boolean> {
+async function writeIfWanted(
+  io: Io,
+  engine: Engine,
+  change: DependencyChange,
+  options: Pick<DepsOptions, "yes" | "json">,
+): Promise<boolean> {
   if (change.files.length === 0) return false;
-  const asks = !options.yes && !options.json && canAsk(io);
-  if (asks) tell(io, renderChange(change, io.stdout.columns));
+  const asks = wouldAsk(io, options);
+  if (asks) tell(io, renderChange(change, widthOf(io)));
   if (!options.yes && !(asks && (await confirm(io, "write it?")))) return false;
   writeChange(engine, change);
   return true;
 }
 
-function tellEnd(change: DependencyChange, isWritten: boolean, command: string, io: Io): string {
+function tellEnd(
+  io: Io,
+  change: DependencyChange,
+  { isWritten, wasAsked, command }: { isWritten: boolean; wasAsked: boolean; command: string },
+): string {
   if (change.files.length === 0) return "nothing to change: the plan says so already\n";
   const files = change.files.map(({ path }) => path).join(", ");
   const end = isWritten ? `written: ${files}` : `nothing was written; to write it into ${files}:\n  ${command}`;
-  return `${renderChange(change, io.stdout.columns)}\n${end}\n`;
+  // Whoever was asked has seen it.
+  return wasAsked ? `${end}\n` : `${renderChange(change, widthOf(io))}\n${end}\n`;
 }
 
 /** Task by task in the order of the plan; what is wished is looked at at once and written at the end, as one change. */
@@ -104,7 +118,7 @@ async function walkThrough(io: Io, engine: Engine, plan: Plan): Promise<void> {
   let change = await changeDependencies(engine, plan, wishes);
   for (let at = 0; at < plan.tasks.length;) {
     const shown = listDependencies(change.plan, [change.plan.tasks[at]!]);
-    tell(io, `\n${renderDependencies(shown, io.stdout.columns).trimEnd()}`);
+    tell(io, `\n${renderDependencies(shown, widthOf(io)).trimEnd()}`);
     const said = (await ask(io, `[${at + 1}/${plan.tasks.length}] change? `)).trim();
     if (/^q(uit)?$/i.test(said)) break;
     if (said === "") {
@@ -125,7 +139,7 @@ async function walkThrough(io: Io, engine: Engine, plan: Plan): Promise<void> {
       if (error.hint) tell(io, `  ↳ ${printable(error.hint)}`);
     }
   }
-  const isWritten = await writeIfWanted(io, engine, change, { add: [], remove: [] });
+  const isWritten = await writeIfWanted(io, engine, change, {});
   if (change.files.length === 0) answer(io, {}, {}, "nothing was changed\n");
   else
     answer(

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { relativePlan } from "../plan-path.ts";
 import { prepareRun } from "../../engine/prepare.ts";
-import { answer, type Io, withEngine } from "../io.ts";
+import { answer, type Io, widthOf, withEngine } from "../io.ts";
 import { planDepsCommand } from "./plan-deps.ts";
 import { previewOf } from "../preview.ts";
 import { renderPreview } from "../preview-text.ts";
@@ -23,7 +23,7 @@ export function planCommand(program: Command, io: Io): void {
           base,
           wantedParallel(options) ?? work.settings.maxParallel ?? engine.config.run.max_parallel,
         );
-        answer(io, options, preview, renderPreview(preview, io.stdout.columns));
+        answer(io, options, preview, renderPreview(preview, widthOf(io)));
       },
       configFile ? { configFile } : {},
     );

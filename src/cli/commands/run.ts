@@ -9,7 +9,7 @@ import { prepareRun } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
 import { readRuns } from "../../store/runs.ts";
 import { followRun } from "../follow.ts";
-import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { answer, ask, canAsk, confirm, type Io, tell, widthOf, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
 import { count, type Preview, previewOf } from "../preview.ts";
 import { renderPreview } from "../preview-text.ts";
@@ -43,7 +43,7 @@ export function runCommand(program: Command, io: Io): void {
           const flags = toFlags(options);
           const maxParallel = flags.maxParallel ?? work.settings.maxParallel ?? engine.config.run.max_parallel;
           const preview = () => previewOf(work, base, maxParallel);
-          const render = (seen: Preview) => renderPreview(seen, io.stdout.columns);
+          const render = (seen: Preview) => renderPreview(seen, widthOf(io));
           if (options.dryRun) {
             const seen = preview();
             answer(io, options, seen, render(seen));
