@@ -18,14 +18,14 @@ export const COLD_SPREAD = 2.25;
 const TOKENS = 90_000;
 const MS_PER_TOKEN = 6;
 const OUTPUT_TOKENS_PER_TOKEN = 1.2;
-/** The built-in agent only plays. */
-const DEMO_MS = 500;
+/** The built-in agent only plays: half a second for a task without an estimate. */
+const DEMO_MS_PER_TOKEN = 500 / TOKENS;
 /** What an agent uses when nobody names a model, as far as a price goes by it. */
 const ASSUMED_MODELS: ReadonlyMap<string, string> = new Map([["claude", "claude-opus-5-5"]]);
 
 /** The middle time, milliseconds. */
 export function coldDurationMs(task: ColdTask): number {
-  return task.agentKind === "demo" ? DEMO_MS : tokensOf(task) * MS_PER_TOKEN;
+  return tokensOf(task) * (task.agentKind === "demo" ? DEMO_MS_PER_TOKEN : MS_PER_TOKEN);
 }
 
 /** The middle cost, dollars; null where the price list does not know the model. */
