@@ -170,6 +170,8 @@ describe("is refused", () => {
       "needs a module of its own",
     ],
     ["a change of nobody", ["--add", "web/E01"], 2, "change one task, and 0 are named", "owt plan deps TASK"],
+    ["an option of another command", ["shop/E01", "--module", "shop"], 2, "has no --module", "owt plan deps --help"],
+    ["a task in words", ["the cart"], 2, '"the cart" is no id of a task', "owt plan deps"],
     ["both at once", ["shop/E01", "--add", "web/E01", "--remove", "web/E01"], 2, "added and removed", "leave one"],
   ])("%s", async (_, words, code, says, hint) => {
     await using rig = Rig.create(PLAN);

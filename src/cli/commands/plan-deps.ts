@@ -17,13 +17,15 @@ export function planDepsCommand(plan: Command, io: Io): void {
   plan
     .command("deps [plan-or-task...]")
     .description("list what waits for what, and change it in the plan's own files")
-    .option("--add <id>", "let the task wait for this one, too (may be repeated)", collect, [])
-    .option("--remove <id>", "let the task no longer wait for this one (may be repeated)", collect, [])
+    .option("--add <id>", "let the task wait for this one, too (may be repeated)", collect)
+    .option("--remove <id>", "let the task no longer wait for this one (may be repeated)", collect)
     .option("-y, --yes", "write the change without asking")
     .option("--config <file>", "a feature list or a configuration file; told apart by content")
     .option("--json", "print the answer as JSON")
     .action(async (words: string[], _: unknown, command: Command) => {
-      const options = command.optsWithGlobals<DepsOptions>();
+      refuseOthers(plan);
+      const given = command.optsWithGlobals<Partial<DepsOptions>>();
+      const options = { ...given, add: given.add ?? [], remove: given.remove ?? [] };
       const { request, configFile } = toRequest(io, words, options);
       if (request.texts.length > 0)
         throw new OwtError("usage", `${JSON.stringify(request.texts[0])} is no id of a task`, {
@@ -40,7 +42,18 @@ export function planDepsCommand(plan: Command, io: Io): void {
     });
 }
 
-function collect(id: string, before: string[]): string[] {
+/** What chooses among the tasks of a run chooses nothing here, and must not seem to. */
+function refuseOthers(plan: Command): void {
+  const known = new Set(["config", "json"]);
+  const other = plan.options.find((option) => {
+    const name = option.attributeName();
+    return !known.has(name) && plan.getOptionValue(name) !== undefined;
+  });
+  if (other === undefined) return;
+  throw new OwtError("usage", `owt plan deps has no ${other.long}`, { hint: "see: owt plan deps --help" });
+}
+
+function collect(id: string, before: string[] = []): string[] {
   return [...before, ...id.split(",").filter(Boolean)];
 }
 

@@ -10,7 +10,9 @@ import { addWorkOptions, toRequest, wantedParallel, type WorkOptions } from "../
 export function planCommand(program: Command, io: Io): void {
   const command = program
     .command("plan [plan-or-task...]")
-    .description("check a plan and show what would run, in which order, and what was ignored");
+    .description(
+      "check a plan and show what would run, in which order, what it may take and cost, and what was ignored",
+    );
   planDepsCommand(command, io);
   addWorkOptions(command).action(async (words: string[], options: WorkOptions) => {
     const { request, configFile } = toRequest(io, words, options);
