@@ -52,18 +52,25 @@ export function clock(at: number): string {
 export function wrap(text: string, width: number, hang = 0): string[] {
   const lines: string[] = [];
   let line = "";
+  let columns = 0;
   // Each word with the blanks before it.
   for (const [piece] of text.matchAll(/\s*\S+/g)) {
-    if (line.trim() !== "" && columnsOf(line + piece) > width) {
+    const more = columnsOf(piece);
+    if (columns + more > width && line.trim() !== "") {
       lines.push(line);
       line = " ".repeat(hang) + piece.trimStart();
-    } else line += piece;
+      columns = columnsOf(line);
+    } else {
+      line += piece;
+      columns += more;
+    }
   }
   return line === "" ? lines : [...lines, line];
 }
 
 /** How many columns a text takes on a terminal, near enough: letters of East Asian scripts and pictures take two, marks over letters none. */
 function columnsOf(text: string): number {
+  if (!/[^\u0020-\u02FF\u2010-\u2027\u2190-\u2193]/.test(text)) return text.length;
   let columns = 0;
   for (const letter of text) {
     if (/\p{M}|\u200D|\uFE0F/u.test(letter)) continue;
