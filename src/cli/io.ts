@@ -76,6 +76,11 @@ export async function confirm(io: Io, question: string): Promise<boolean> {
   return /^\s*y(es)?\s*$/i.test(await ask(io, `${question} [y/N] `));
 }
 
+/** Columns of the terminal that the answer goes to; 80 where it is none, or one that does not say. */
+export function screenWidth(io: Io): number {
+  return io.stdout.columns || 80;
+}
+
 /** Whether colours are wanted on a stream. */
 export function wantsColor(io: Io, stream: { isTTY?: boolean }): boolean {
   if (io.env["NO_COLOR"]) return false;

@@ -1,12 +1,47 @@
-/** The preview of a plan, as text and as data: order, what runs side by side, the critical path, what is done, what was ignored. */
-import { criticalPath, waves } from "../core/dag.ts";
+/** The preview of a plan as data: order, what runs side by side, the critical path, time and cost, what is done, what was ignored. */
+import { waves } from "../core/dag.ts";
+import type { EstimateLevel, Range, TaskEstimate } from "../core/estimate.ts";
+import { describeBasis, type Forecast, forecast } from "../core/forecast.ts";
 import type { PlannedTask, Problem } from "../core/plan.ts";
 import { byDispatch, startOrder } from "../core/schedule.ts";
 import type { Base } from "../engine/ingest.ts";
 import type { Work } from "../engine/work.ts";
-import { printable } from "./text.ts";
+import { seededChance } from "../lib/chance.ts";
 
-type PreviewTask = {
+/** Half of the cases stay below `p50`, nine of ten below `p90`. */
+export type PreviewRange = Range;
+
+type PreviewEstimate = {
+  duration_ms: PreviewRange;
+  /** Null is unknown. */
+  cost_usd: PreviewRange | null;
+  /** Which earlier tasks the time was told from, and how many; 0 for a cold start. */
+  from: EstimateLevel;
+  earlier_tasks: number;
+};
+
+/** What is expected of all that runs. */
+type PreviewForecast = {
+  /** In words: `cold start: no history yet`, `from 23 earlier tasks`. */
+  label: string;
+  earlier_tasks: number;
+  /** How many of the tasks are estimated without history. */
+  cold_tasks: number;
+  /** From the first start to the last end. */
+  makespan_ms: PreviewRange;
+  /** One after the other. */
+  sequential_ms: PreviewRange;
+  speedup: number;
+  /** Null is unknown. */
+  cost_usd: PreviewRange | null;
+  /** Tasks whose cost is not in it. */
+  cost_unknown_tasks: number;
+  critical_path_ms: number;
+  /** Tasks at once. */
+  parallelism: { most: number; average: number };
+};
+
+export type PreviewTask = {
   id: string;
   title: string;
   module: string | null;
@@ -26,6 +61,8 @@ type PreviewTask = {
   branch: string | null;
   file: string;
   line: number;
+  /** Null for a task that does not run. */
+  estimate: PreviewEstimate | null;
 };
 
 export type Preview = {
@@ -41,33 +78,52 @@ export type Preview = {
   order: string[];
   critical_path: string[];
   max_parallel: number;
+  /** Null where nothing runs. */
+  estimate: PreviewForecast | null;
   ignored: { file: string; reason: string }[];
   warnings: Omit<Problem, "code">[];
 };
 
+/** A plan has one forecast: chance begins at the same place each time. */
+const SEED = 1;
+
 export function previewOf(work: Work, base: Base, maxParallel: number): Preview {
-  const nodes = work.chosen.map(({ spec, needs }) => ({ id: spec.id, needs }));
-  const starts = work.chosen.map(({ spec, needs }) => ({ ...spec, needs, weight: spec.estimatedTokens ?? 1 }));
+  const estimateOf = ({ spec }: { spec: PlannedTask }) => work.estimates.of(spec);
+  const starts = work.chosen.map((task) => {
+    const estimate = estimateOf(task);
+    const { id, priority } = task.spec;
+    return { id, priority, needs: task.needs, estimate, weight: estimate.duration.p50 };
+  });
   const rank = new Map(byDispatch(starts).map((id, at) => [id, at]));
-  const steps = waves(nodes).map((ids) => ids.toSorted((a, b) => rank.get(a)! - rank.get(b)!));
+  const steps = waves(starts).map((ids) => ids.toSorted((a, b) => rank.get(a)! - rank.get(b)!));
   const waveOf = new Map(steps.flatMap((ids, index) => ids.map((id) => [id, index + 1] as const)));
-  const weights = new Map(work.chosen.map(({ spec }) => [spec.id, spec.estimatedTokens ?? 1]));
+  const estimates = new Map(starts.map(({ id, estimate }) => [id, estimate]));
+  const earlier = work.estimates.pastTasks(work.chosen.map(({ spec }) => spec));
+  const expected = forecast(starts, maxParallel, earlier, seededChance(SEED));
   return {
     plan: work.planPath,
     kind: work.kind,
     target: base.target,
     builds_on: base.buildsOn,
-    tasks: work.all.map((spec) => previewTask(spec, work.done.get(spec.id), waveOf.get(spec.id))),
+    tasks: work.all.map((spec) =>
+      previewTask(spec, work.done.get(spec.id), waveOf.get(spec.id), estimates.get(spec.id)),
+    ),
     waves: steps,
     order: startOrder(starts),
-    critical_path: criticalPath(nodes, (id) => weights.get(id) ?? 1).path,
+    critical_path: expected.criticalPath.path,
     max_parallel: maxParallel,
+    estimate: starts.length === 0 ? null : previewForecast(expected),
     ignored: work.ignored,
     warnings: work.warnings.map(({ file, line, message, hint }) => ({ file, line, message, hint })),
   };
 }
 
-function previewTask(spec: PlannedTask, why: string | undefined, wave: number | undefined): PreviewTask {
+function previewTask(
+  spec: PlannedTask,
+  why: string | undefined,
+  wave: number | undefined,
+  estimate: TaskEstimate | undefined,
+): PreviewTask {
   return {
     id: spec.id,
     title: spec.title,
@@ -85,61 +141,49 @@ function previewTask(spec: PlannedTask, why: string | undefined, wave: number | 
     branch: spec.branch,
     file: spec.source.file,
     line: spec.source.line,
+    estimate: estimate === undefined ? null : previewEstimate(estimate),
   };
 }
 
-export function renderPreview(preview: Preview): string {
-  const { tasks } = preview;
-  const toRun = tasks.filter((task) => task.state === "to-run");
-  const done = tasks.filter((task) => task.state === "done");
-  const counts = [`${toRun.length} to run`, done.length > 0 ? `${done.length} done` : "", leftOut(tasks)]
-    .filter(Boolean)
-    .join(", ");
-  const lines = [
-    `${count(tasks.length, "task")} in ${preview.plan || "what was written down by hand"}: ${counts}; to land on ${preview.target}`,
-  ];
-  if (preview.builds_on) lines.push(`builds on ${preview.builds_on}, which has not landed yet`);
-  if (preview.max_parallel === 1 && preview.order.length > 1)
-    lines.push("", "one after the other, in this order", ...preview.order.map((id) => renderTask(preview, id)));
-  else preview.waves.forEach((ids, index) => lines.push(...renderWave(preview, ids, index)));
-  if (preview.critical_path.length > 1) lines.push("", `critical path: ${preview.critical_path.join(" → ")}`);
-  if (done.length > 0)
-    lines.push("", "done:", ...done.map((task) => `  ${task.id}  ${printable(`${task.title}  (${task.why})`)}`));
-  if (preview.ignored.length > 0)
-    lines.push(
-      "",
-      `not tasks (${preview.ignored.length}):`,
-      ...preview.ignored.map(({ file, reason }) => printable(`  ${file}  ${reason}`)),
-    );
-  if (preview.warnings.length > 0)
-    lines.push(
-      "",
-      "warnings:",
-      ...preview.warnings.map((each) => printable(`  ${each.file}:${each.line} ${each.message} (${each.hint})`)),
-    );
-  return `${lines.join("\n")}\n`;
+function previewEstimate({ duration, cost }: TaskEstimate): PreviewEstimate {
+  return {
+    duration_ms: milliseconds(duration),
+    cost_usd: cost && dollars(cost),
+    from: duration.level,
+    earlier_tasks: duration.tasks,
+  };
 }
 
-function renderWave(preview: Preview, ids: string[], index: number): string[] {
-  const side = ids.length > 1 ? `, ${Math.min(ids.length, preview.max_parallel)} side by side` : "";
-  return ["", `step ${index + 1}${side}`, ...ids.map((id) => renderTask(preview, id))];
+function previewForecast(expected: Forecast): PreviewForecast {
+  const { basis, parallelism } = expected;
+  return {
+    label: describeBasis(basis),
+    earlier_tasks: basis.tasks,
+    cold_tasks: basis.cold,
+    makespan_ms: milliseconds(expected.makespan),
+    sequential_ms: milliseconds(expected.sequential),
+    speedup: hundredths(expected.speedUp),
+    cost_usd: expected.cost && dollars(expected.cost),
+    cost_unknown_tasks: expected.costUnknown,
+    critical_path_ms: Math.round(expected.criticalPath.length),
+    parallelism: { most: parallelism.most, average: hundredths(parallelism.average) },
+  };
 }
 
-function renderTask(preview: Preview, id: string): string {
-  const task = preview.tasks.find((each) => each.id === id)!;
-  const marks = [
-    task.priority === "normal" ? "" : `${task.priority} priority`,
-    task.needs_review ? "needs review" : "",
-    task.needs.length > 0 ? `after ${task.needs.join(", ")}` : "",
-  ].filter(Boolean);
-  return `  ${id}  ${printable(task.title)}${marks.length > 0 ? `  (${marks.join(" · ")})` : ""}`;
+function milliseconds({ p50, p90 }: Range): PreviewRange {
+  return { p50: Math.round(p50), p90: Math.round(p90) };
 }
 
-function leftOut(tasks: PreviewTask[]): string {
-  const n = tasks.filter((task) => task.state === "left-out").length;
-  return n > 0 ? `${n} left out` : "";
+/** To a hundredth of a cent: an estimate knows no more. */
+function dollars({ p50, p90 }: Range): PreviewRange {
+  return { p50: Math.round(p50 * 1e4) / 1e4, p90: Math.round(p90 * 1e4) / 1e4 };
 }
 
+function hundredths(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** `1 task`, `2 tasks`. */
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { printable } from "./text.ts";
+import { printable, wrap } from "./text.ts";
 
 const DIRECTION_MARKS = [
   0x061c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069,
@@ -13,4 +13,13 @@ test.each(DIRECTION_MARKS)("what changes the writing direction is shown by its n
 test("control characters and escape sequences do not reach the terminal; tabs, lines and every script do", () => {
   expect(printable("\u001B[31mred\u001B[0m\u0007 \u009Bx")).toBe("red x");
   expect(printable("a\tb\nשלום 日本語 é 👩‍👩‍👧")).toBe("a\tb\nשלום 日本語 é 👩‍👩‍👧");
+});
+
+test("a text is broken between words, none lost, and no line is wider than the screen unless a word is", () => {
+  expect(wrap("  one two  three", 8, 4)).toEqual(["  one", "    two", "    three"]);
+  expect(wrap("short", 80)).toEqual(["short"]);
+  expect(wrap("", 80)).toEqual([]);
+  expect(wrap("a averyverylongword b", 6)).toEqual(["a", "averyverylongword", "b"]);
+  // Letters that take two columns.
+  expect(wrap("\u4efb\u52a1 \u4efb\u52a1 x", 6)).toEqual(["\u4efb\u52a1", "\u4efb\u52a1 x"]);
 });

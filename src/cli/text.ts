@@ -2,6 +2,7 @@
 import { type Cost, describeCost } from "../core/cost.ts";
 import type { CostReport } from "../core/report.ts";
 import type { TaskView } from "../core/view.ts";
+import { column, widthOf } from "../lib/width.ts";
 import { type Io, wantsColor } from "./io.ts";
 
 const COLORS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const;
@@ -35,10 +36,9 @@ export function markOf(standing: TaskView["standing"], paint: Paint): string {
 /** Columns as wide as their widest cell; the last one is not padded. */
 export function table(rows: string[][]): string {
   const widths: number[] = [];
-  for (const row of rows)
-    row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, [...cell].length)));
+  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))));
   const pad = (cell: string, index: number, row: string[]) =>
-    index === row.length - 1 ? cell : cell + " ".repeat(widths[index]! - [...cell].length);
+    index === row.length - 1 ? cell : column(cell, widths[index]!);
   return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }
 
@@ -47,8 +47,29 @@ export function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
 
+/** Lines of at most `width` columns, broken between words, all but the first indented by `hang`. A word that is wider stands alone; blanks
+ *  inside a line stay as they are. */
+export function wrap(text: string, width: number, hang = 0): string[] {
+  const lines: string[] = [];
+  let line = "";
+  let columns = 0;
+  // Each word with the blanks before it.
+  for (const [piece] of text.matchAll(/\s*\S+/g)) {
+    const more = widthOf(piece);
+    if (columns + more > width && line.trim() !== "") {
+      lines.push(line);
+      line = " ".repeat(hang) + piece.trimStart();
+      columns = widthOf(line);
+    } else {
+      line += piece;
+      columns += more;
+    }
+  }
+  return line === "" ? lines : [...lines, line];
+}
+
 /** Dollars, small amounts to a tenth of a cent. */
-function money(usd: number): string {
+export function money(usd: number): string {
   return `$${usd.toFixed(usd > 0 && usd < 0.1 ? 3 : 2)}`;
 }
 

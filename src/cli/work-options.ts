@@ -71,6 +71,8 @@ export function toRequest(
     count: options.count ?? null,
     withUpstreams: options.withUpstreams ?? false,
     again: options.again ?? false,
+    agent: options.agent ?? null,
+    choices: chosenOnTheLine(options),
   };
   return { request, ...config };
 }

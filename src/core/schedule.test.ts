@@ -35,6 +35,17 @@ test("no more start than there are free places", () => {
   expect(decideStarts({ ready: tasks, running: 5 }, { maxParallel: 3 })).toEqual([]);
 });
 
+test("what is ready in a moment keeps its place free when it is better than what is ready, and only then", () => {
+  const tasks = [ready("a", 0, 5), ready("b", 1, 1)];
+  const decide = (soon: ReadyTask[], running = 0) => decideStarts({ ready: tasks, soon, running }, { maxParallel: 2 });
+  expect(decide([ready("next", 2, 9)])).toEqual(["a"]);
+  expect(decide([ready("next", 2, 9)], 1)).toEqual([]);
+  expect(decide([ready("next", 2, 3)])).toEqual(["a"]);
+  expect(decide([ready("next", 2, 3)], 1)).toEqual(["a"]);
+  expect(decide([ready("next", 2, 0)])).toEqual(["a", "b"]);
+  expect(decide([])).toEqual(["a", "b"]);
+});
+
 const anyTasks = fc
   .array(fc.record({ pathBelow: fc.nat(5), priority: fc.constantFrom("high", "normal", "low") }), { maxLength: 20 })
   .map((tasks) => tasks.map((task, order): ReadyTask => ({ ...task, order, id: `t${order}` })));

@@ -6,27 +6,31 @@ import type { Priority } from "./plan.ts";
 export type ReadyTask = {
   id: string;
   priority: Priority;
-  /** Longest estimated path that begins with it (see `pathsBelow` in dag.ts), in any one unit. */
+  /** Longest expected path that begins with it (see `pathsBelow` in dag.ts, durations from estimate.ts), in any one unit. */
   pathBelow: number;
   /** Position in the plan; no two tasks share one. */
   order: number;
 };
 
-/** The next tasks to start, best first: user priority, then the longest estimated path below, then plan order. As many as there are
- *  free places. Starting the head of the longest path first keeps the makespan near its bound: measured on a real plan of 23 tasks
- *  with three agents, 79.9 minutes where the bound is 77.8 and waves take 126. */
+/** The next tasks to start, best first: user priority, then the longest expected path below, then plan order. As many as there are
+ *  free places. Starting the head of the longest path first keeps the makespan near its bound: the median of 20,000 random plans meets it,
+ *  19 of 20 stay within 5 % (bench/schedule).
+ *
+ *  `soon` are tasks that will be ready in a moment. A better one of them keeps its place free: otherwise the end of a task on the critical path
+ *  would start whatever is ready, just before what really comes next, which then waits for the next task to end (bench/replay). */
 export function decideStarts(
-  view: { ready: readonly ReadyTask[]; running: number },
+  view: { ready: readonly ReadyTask[]; running: number; soon?: readonly ReadyTask[] },
   limits: { maxParallel: number },
 ): string[] {
   const free = Math.max(0, Math.floor(limits.maxParallel - view.running));
-  return view.ready
-    .toSorted(byPriorityThenPath)
+  const soon = new Set(view.soon?.map((task) => task.id));
+  return [...view.ready, ...(view.soon ?? [])]
+    .sort(byPriorityThenPath)
     .slice(0, free)
-    .map((task) => task.id);
+    .flatMap((task) => (soon.has(task.id) ? [] : [task.id]));
 }
 
-/** A task of a plan that has not begun. `weight` is its estimated length, in any one unit. */
+/** A task of a plan that has not begun. `weight` is its expected length, in any one unit. */
 export type PlannedStart = { id: string; needs: readonly string[]; priority: Priority; weight: number };
 
 /** All ids, best first, as {@link decideStarts} would take them if all were ready. Plan order is the order of `tasks`. */

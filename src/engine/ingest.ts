@@ -12,7 +12,7 @@ import { fetchOnce } from "../git/fetch.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
 import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
-import { readTasks } from "../store/tasks.ts";
+import { hasDoneTask, readTasks } from "../store/tasks.ts";
 import { ensureNamedFolder } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { programOf } from "../agents/agent.ts";
@@ -47,7 +47,7 @@ export async function findBase(engine: Engine, wantedTarget: string | undefined,
   const unlanded = fromTarget
     ? undefined
     : readRuns(engine.store, "ended").findLast(
-        (run) => run.target === target && run.landedAt === null && hasWork(engine, run),
+        (run) => run.target === target && run.landedAt === null && hasDoneTask(engine.store, run.id),
       );
   if (!unlanded) return plain;
   return buildOn(engine, plain, unlanded);
@@ -91,10 +91,6 @@ async function buildOn(engine: Engine, plain: Base, run: Run): Promise<Base> {
     identity: engine.identity,
   });
   return { ...plain, commit, buildsOn: run.id, note };
-}
-
-function hasWork(engine: Engine, run: Run): boolean {
-  return readTasks(engine.store, run.id).some((task) => task.state === "done");
 }
 
 /** What the command line sets for a run; absent means: plan, then configuration. */

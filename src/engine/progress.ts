@@ -4,7 +4,8 @@ import { statSync } from "node:fs";
 import type { Attempt, AttemptPhase } from "../core/attempt.ts";
 import { addUsages, type Cost } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
-import type { Task } from "../core/task.ts";
+import { FINAL_STATES, type Task } from "../core/task.ts";
+import { runTimeLeft, taskTimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
 import { readTail } from "../lib/tail.ts";
 import { countBetween, countInWorktree, type LineCount } from "../git/line-count.ts";
@@ -12,6 +13,7 @@ import { readAttemptsOfRun } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { Estimates } from "./estimates.ts";
 import { outputFiles } from "./transcript.ts";
 import { viewRun } from "./view.ts";
 
@@ -32,6 +34,8 @@ export type RunProgress = { run: Run; tasks: TaskProgress[]; cost: Cost; leftMs:
 
 /** How often the lines of a running task are counted: it costs two processes of git. */
 const COUNT_MS = 3_000;
+/** How often the estimates are told anew. */
+const ESTIMATE_MS = 30_000;
 /** How far from its end the output of an agent is read for its last word. */
 const TAIL_BYTES = 64 * 1024;
 
@@ -41,6 +45,7 @@ export class Progress {
   readonly #counts = new Map<number, { lines: LineCount | null; at: number; isFinal: boolean }>();
   readonly #words = new Map<number, { size: number; text: string }>();
   #counting: Promise<void> | null = null;
+  #estimates: { of: Estimates; at: number } | null = null;
 
   constructor(engine: Engine, run: string) {
     this.#engine = engine;
@@ -53,9 +58,10 @@ export class Progress {
     const views = viewRun(this.#engine, run, readTasks(this.#engine.store, run.id));
     const byTask = Map.groupBy(readAttemptsOfRun(this.#engine.store, run.id), (attempt) => attempt.task);
     this.#countSoon([...byTask.values()].map((attempts) => attempts.at(-1)!));
-    const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? []));
-    const all = [...byTask.values()].flat();
-    return { run, tasks, cost: addUsages(all.map((attempt) => attempt.usage)), leftMs: null };
+    const estimates = this.#estimatesFor(run);
+    const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? [], estimates));
+    const cost = addUsages([...byTask.values()].flat().map((attempt) => attempt.usage));
+    return { run, tasks, cost, leftMs: leftOfRun(run, tasks, estimates) };
   }
 
   /** Waits for what is under way; nothing begins any more. */
@@ -65,15 +71,27 @@ export class Progress {
     await counting;
   }
 
-  #readTask(view: TaskView, attempts: Attempt[]): TaskProgress {
+  /** What is done meanwhile tells for what is still to come. */
+  #estimatesFor(run: Run): Estimates {
+    const now = this.#engine.now();
+    if (this.#estimates && now - this.#estimates.at < ESTIMATE_MS) return this.#estimates.of;
+    this.#estimates = { of: new Estimates(this.#engine, run.options), at: now };
+    return this.#estimates.of;
+  }
+
+  #readTask(view: TaskView, attempts: Attempt[], estimates: Estimates): TaskProgress {
     const last = attempts.at(-1);
+    const workedMs = attempts.length === 0 ? null : this.#worked(attempts);
     return {
       view,
-      workedMs: attempts.length === 0 ? null : this.#worked(attempts),
+      workedMs,
       cost: addUsages(attempts.map((attempt) => attempt.usage)),
       lines: (last && this.#counts.get(last.id)?.lines) ?? null,
       doing: last && view.standing === "working" ? this.#doing(view.task, last) : "",
-      leftMs: null,
+      leftMs:
+        view.standing === "working"
+          ? taskTimeLeft({ estimate: estimates.of(view.task.spec), workedMs: workedMs ?? 0 })
+          : null,
     };
   }
 
@@ -123,6 +141,21 @@ export class Progress {
       this.#counts.set(attempt.id, { lines: lines ?? before, at: this.#engine.now(), isFinal });
     }
   }
+}
+
+function leftOfRun(run: Run, tasks: readonly TaskProgress[], estimates: Estimates): number | null {
+  const open = tasks.filter(({ view }) => !FINAL_STATES.has(view.task.state));
+  if (run.state === "ended" || open.length === 0) return null;
+  return runTimeLeft(
+    open.map(({ view: { task }, workedMs }) => ({
+      id: task.key,
+      needs: task.needs,
+      priority: task.spec.priority,
+      estimate: estimates.of(task.spec),
+      workedMs: workedMs ?? 0,
+    })),
+    run.options.maxParallel,
+  );
 }
 
 /** Before its agent works a worktree has no lines of the task's, or not even all its files. */

@@ -52,16 +52,20 @@ export function isNoPlan(error: unknown): boolean {
 
 const NO_PLAN = "no plan";
 
+/** Nothing. */
+const AS_THEY_ARE: ReadonlyMap<string, string> = new Map();
+
 /** Reads and checks a plan: a folder of epics, a feature list (`.json`), or one markdown file as a plan of one task. What is wrong in the
- *  files is in the answer, all of it at once. Throws `plan` only when the path itself leads nowhere or outside the repository. */
-export async function readPlan(root: string, planPath: string): Promise<PlanResult> {
+ *  files is in the answer, all of it at once. `instead` are texts that plan files shall have, by their path from the root: a change is looked at
+ *  before it is written. Throws `plan` only when the path itself leads nowhere or outside the repository. */
+export async function readPlan(root: string, planPath: string, instead = AS_THEY_ARE): Promise<PlanResult> {
   const repo = realpathSync(root);
   const place = locate(repo, planPath);
   if (!("path" in place)) {
     throw new OwtError("plan", `the plan ${planPath} ${place.problem}`, { hint: "name a plan inside the repository" });
   }
-  if (place.isFolder) return readFolder(repo, place.path);
-  const file = readInside(repo, place.path);
+  if (place.isFolder) return readFolder(repo, place.path, instead);
+  const file = withText(readInside(repo, place.path), instead);
   if ("code" in file) return { problems: [file], warnings: [], tasks: [] };
   if (/\.(md|markdown)$/i.test(file.path)) return parseMarkdownTask(file, readmeBeside(repo, file.path));
   if (/\.jsonc?$/i.test(file.path) || isFeatureList(file.text)) return readFeatureList(repo, file);
@@ -73,12 +77,24 @@ export async function readPlan(root: string, planPath: string): Promise<PlanResu
   };
 }
 
-function readFolder(repo: string, folder: string): PlanResult {
+/** The text of one file of a plan, as {@link readPlan} reads it. Throws `plan` when it cannot be read. */
+export function readPlanText(root: string, path: string): string {
+  const file = readInside(realpathSync(root), path);
+  if ("text" in file) return file.text;
+  throw new OwtError("plan", file.message, { hint: file.hint });
+}
+
+function withText(file: PlanFile | Problem, instead: ReadonlyMap<string, string>): PlanFile | Problem {
+  const text = "text" in file ? instead.get(file.path) : undefined;
+  return "text" in file && text !== undefined ? { ...file, text } : file;
+}
+
+function readFolder(repo: string, folder: string, instead = AS_THEY_ARE): PlanResult {
   const walked = walk(repo, folder);
   const files: PlanFile[] = [];
   const problems = [...walked.problems];
   for (const path of walked.paths) {
-    const file = readInside(repo, path);
+    const file = withText(readInside(repo, path), instead);
     if ("code" in file) problems.push(file);
     else files.push(file);
   }

@@ -17,6 +17,7 @@ import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import { dayEnds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
+import { type Estimates, estimatesOf } from "./estimates.ts";
 import { pruneAttempts } from "./prune.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
@@ -177,7 +178,9 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
     .filter((view) => view.standing === "ready")
     .map((view) => view.task);
   if (ready.length === 0) return [];
-  const chosen = decideStarts({ ready: toReady(tasks, ready), running }, { maxParallel: run.options.maxParallel });
+  const rank = rankFor(tasks, estimatesOf(engine, run));
+  const view = { ready: ready.map(rank), soon: readySoon(run, tasks).map(rank), running };
+  const chosen = decideStarts(view, { maxParallel: run.options.maxParallel });
   const started: Attempt[] = [];
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
@@ -196,17 +199,35 @@ function isStillReady(engine: Engine, run: Run, task: Task): boolean {
   return viewRun(engine, run).some((view) => view.task.id === task.id && view.standing === "ready");
 }
 
-function toReady(tasks: Task[], ready: Task[]): ReadyTask[] {
-  const weights = new Map(tasks.map((task) => [task.key, task.spec.estimatedTokens ?? 1]));
+/** Tasks that wait for nothing but integrations that are under way and run no checks: these take milliseconds. */
+function readySoon(run: Run, tasks: Task[]): Task[] {
+  if (run.options.verify.length > 0) return [];
+  const integrating = tasks.filter((task) => task.state === "integrating" && task.spec.verify.length === 0);
+  if (integrating.length === 0) return [];
+  const done = new Set(tasks.filter((task) => task.state === "done").map((task) => task.key));
+  const met = new Set([...integrating.map((task) => task.key), ...done]);
+  return tasks.filter(
+    ({ state, park, notBefore, needs }) =>
+      state === "pending" &&
+      park === null &&
+      notBefore === null &&
+      needs.some((key) => !done.has(key)) &&
+      needs.every((key) => met.has(key)),
+  );
+}
+
+/** How a task stands among those that could start. */
+function rankFor(tasks: Task[], estimates: Estimates): (task: Task) => ReadyTask {
+  const weights = new Map(tasks.map((task) => [task.key, estimates.of(task.spec).duration.p50]));
   const nodes = tasks.map((task) => ({ id: task.key, needs: task.needs }));
-  const below = pathsBelow(nodes, (id) => weights.get(id) ?? 1);
-  return ready.map((task) => ({
+  const below = pathsBelow(nodes, (id) => weights.get(id) ?? 0);
+  return (task) => ({
     id: task.key,
     // Work that is already under way is finished before new work is begun.
     priority: task.next.kind === "fresh" ? task.spec.priority : "high",
     pathBelow: below.get(task.key) ?? 0,
     order: task.order,
-  }));
+  });
 }
 
 async function endIfOver(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]): Promise<boolean> {

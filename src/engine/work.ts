@@ -1,5 +1,6 @@
 /** Finds out what there is to do: the plan, the tasks written down by hand, and what of both is done already. Read only. */
 import { createHash } from "node:crypto";
+import type { AgentChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearest, slug } from "../core/names.ts";
 import {
@@ -16,6 +17,7 @@ import { isAncestor } from "../git/branch.ts";
 import { readBacklog } from "../store/backlog.ts";
 import { readDoneTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
+import { Estimates } from "./estimates.ts";
 import { agentProblems, branchProblems } from "./plan-checks.ts";
 import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
 
@@ -33,6 +35,9 @@ export type WorkRequest = {
   withUpstreams: boolean;
   /** Repeat what is done. */
   again: boolean;
+  /** The agent that the command line names, and how it is to be run: what an estimate goes by. */
+  agent?: string | null;
+  choices?: AgentChoices;
 };
 
 export type Work = {
@@ -47,6 +52,8 @@ export type Work = {
   done: Map<string, string>;
   ignored: Plan["ignored"];
   warnings: Problem[];
+  /** What each task is expected to take. */
+  estimates: Estimates;
 };
 
 /** Reads plan and backlog and chooses. `base` is the commit the run would start from: what it holds is done.
@@ -55,7 +62,9 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
   const plan = await readEverything(engine, request);
   const done = await findDone(engine, plan.tasks, base, request.again);
   const needs = new Map(plan.tasks.map((task) => [task.id, [...task.dependsOn, ...task.implied]]));
-  const wanted = choose(plan.tasks, request, done, needs);
+  const choices = { plan: plan.settings.choices ?? {}, flags: request.choices ?? {} };
+  const estimates = new Estimates(engine, { agent: request.agent ?? null, choices });
+  const wanted = choose(plan.tasks, request, done, needs, estimates);
   const chosen = plan.tasks
     .filter((task) => wanted.has(task.id))
     .map((spec) => ({ spec, hash: hashTask(spec), needs: (needs.get(spec.id) ?? []).filter((id) => wanted.has(id)) }));
@@ -68,6 +77,7 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
     done,
     ignored: plan.ignored,
     warnings: plan.warnings,
+    estimates,
   };
 }
 
@@ -219,6 +229,7 @@ function choose(
   request: WorkRequest,
   done: Map<string, string>,
   needs: Map<string, string[]>,
+  estimates: Estimates,
 ): Set<string> {
   const named = nameTasks(tasks, request);
   const open = new Set([...named].filter((id) => !done.has(id)));
@@ -239,7 +250,7 @@ function choose(
     );
   }
   for (const id of missing) open.add(id);
-  return request.count === null ? open : firstToStart(tasks, open, needs, request.count);
+  return request.count === null ? open : firstToStart(tasks, open, needs, estimates, request.count);
 }
 
 function nameTasks(tasks: PlannedTask[], request: WorkRequest): Set<string> {
@@ -266,11 +277,12 @@ function firstToStart(
   tasks: PlannedTask[],
   open: Set<string>,
   needs: Map<string, string[]>,
+  estimates: Estimates,
   count: number,
 ): Set<string> {
   const starts = tasks
     .filter(({ id }) => open.has(id))
-    .map((task) => ({ ...task, needs: needs.get(task.id) ?? [], weight: task.estimatedTokens ?? 1 }));
+    .map((task) => ({ ...task, needs: needs.get(task.id) ?? [], weight: estimates.of(task).duration.p50 }));
   return new Set(startOrder(starts).slice(0, count));
 }
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseDuration, renderDuration } from "./duration.ts";
+import { parseDuration, renderDuration, roughDuration } from "./duration.ts";
 
 describe("parseDuration", () => {
   test.each<[string | number, number]>([
@@ -79,4 +79,19 @@ test("no duration is ever shown with 60 seconds or 60 minutes", () => {
       expect(renderDuration(ms)).not.toMatch(/\b60[sm]/);
     }),
   );
+});
+
+test.each([
+  [0, "0s"],
+  [540, "0.5s"],
+  [45_400, "45s"],
+  [99_000, "99s"],
+  [150_000, "2.5m"],
+  [540_000, "9m"],
+  [599_000, "10m"],
+  [3_540_000, "59m"],
+  [3_590_000, "1h 00m"],
+  [8_700_000, "2h 25m"],
+])("%i ms are roughly %s", (ms, text) => {
+  expect(roughDuration(ms)).toBe(text);
 });

@@ -14,6 +14,17 @@ export function parseDuration(text: string | number): number | null {
   return Number.isFinite(total) ? total : null;
 }
 
+/** `0.5s`, `45s`, `2.5m`, `14m`, `1h 05m`: as exact as an expectation is. */
+export function roughDuration(ms: number): string {
+  const minutes = ms / 60_000;
+  if (ms < 10_000) return `${Math.round(ms / 100) / 10}s`;
+  if (ms < 99_500) return `${Math.round(ms / 1_000)}s`;
+  if (minutes < 9.95) return `${Math.round(minutes * 10) / 10}m`;
+  if (minutes < 59.5) return `${Math.round(minutes)}m`;
+  const whole = Math.round(minutes);
+  return `${Math.floor(whole / 60)}h ${String(whole % 60).padStart(2, "0")}m`;
+}
+
 /** `45s`, `3m 05s`, `1h 02m`: what a line of a screen has room for. */
 export function renderDuration(ms: number): string {
   const seconds = Math.round(ms / 1_000);

@@ -108,4 +108,10 @@ export const MIGRATIONS: readonly string[] = [
   where usage is null and exists (select 1 from event where event.attempt = attempt.id and event.kind = 'agent-started')
     and phase in ('verify', 'review', 'merge', 'advance', 'tidy', 'closed');
   `,
+  // What previews look up in a long history. The time that an attempt waited for an approval is no work; and what is done is known without reading
+  // whole documents, behind which a row's later columns lie.
+  `
+  create index event_phase on event (attempt, seq) where kind = 'attempt-phase';
+  create index task_done on task (id, key, hash, commit_oid) where state = 'done' and commit_oid is not null;
+  `,
 ];

@@ -37,6 +37,11 @@ export function lastIntegrated(store: Store, run: string): string | null {
   return (store.get(`${sql} limit 1`, run)?.["commit_oid"] as string | undefined) ?? null;
 }
 
+/** Whether any task of a run was done. */
+export function hasDoneTask(store: Store, run: string): boolean {
+  return store.get("select 1 from task where run = ? and state = 'done' limit 1", run) !== undefined;
+}
+
 /** The tasks of a run in plan order. */
 export function readTasks(store: Store, run: string): Task[] {
   const readAll = () => store.all("select * from task where run = ? order by ord", run).map(toTask);

@@ -4,6 +4,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  fchmodSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -29,6 +30,8 @@ export function writeFileAtomically(
     try {
       // Not writeSync: on a disk that is nearly full it may write a part and say so only by a number.
       writeFileSync(file, content);
+      // What was asked for, whatever the process's mask takes away from new files.
+      if (options.mode !== undefined) fchmodSync(file, options.mode);
       if (options.durable) fsyncSync(file);
     } finally {
       closeSync(file);

@@ -290,3 +290,112 @@ const SEED_MINIMAL = `{
   ]
 }
 `;
+
+type Range = { p50: number; p90: number };
+type Expected = Omit<Preview, "tasks"> & {
+  order: string[];
+  max_parallel: number;
+  tasks: { id: string; estimate: { duration_ms: Range; cost_usd: Range | null; from: string } | null }[];
+  estimate: {
+    label: string;
+    earlier_tasks: number;
+    makespan_ms: Range;
+    sequential_ms: Range;
+    speedup: number;
+    cost_usd: Range | null;
+    critical_path_ms: number;
+    parallelism: { most: number; average: number };
+  };
+};
+
+describe("time and cost", () => {
+  const list = (extra = "") =>
+    `{"features": [{"id": "auth", "depends_on": [], "estimated_tokens": 30000},
+      {"id": "api", "depends_on": ["auth"], "estimated_tokens": 40000${extra}}, {"id": "docs", "depends_on": []}]}`;
+
+  test("a cold start is called one, goes by estimated tokens and the price list, and else by a table", async () => {
+    await using rig = Rig.create({ "feature_list.json": list() });
+    const plan = await rig.json<Expected>("plan");
+    const [auth, api, docs] = plan.tasks;
+    // 6 seconds and 1,200 output tokens at $20 a million for 1,000 estimated ones; P90 is 2.25 times P50.
+    expect(auth!.estimate).toMatchObject({ duration_ms: { p50: 180_000, p90: 405_000 }, from: "cold-start" });
+    expect(auth!.estimate!.cost_usd).toEqual({ p50: 0.72, p90: 1.62 });
+    expect(api!.estimate!.duration_ms.p50).toBe(240_000);
+    expect(docs!.estimate!.duration_ms.p50).toBe(540_000);
+    expect(plan.estimate).toMatchObject({ label: "cold start: no history yet", earlier_tasks: 0 });
+    expect(plan.critical_path).toEqual(["docs"]);
+    expect(plan.estimate.critical_path_ms).toBe(540_000);
+    expect(plan.estimate.parallelism.most).toBe(2);
+    expect(plan.estimate.makespan_ms.p90).toBeGreaterThan(plan.estimate.makespan_ms.p50);
+    expect(plan.estimate.sequential_ms.p50).toBeGreaterThan(plan.estimate.makespan_ms.p50);
+    // The same plan has the same forecast.
+    expect((await rig.json<Expected>("plan")).estimate).toEqual(plan.estimate);
+    const alone = await rig.json<Expected>("plan", "--parallel", "1");
+    expect(alone.estimate).toMatchObject({ speedup: 1, parallelism: { most: 1, average: 1 } });
+    const text = (await rig.owt("plan")).stdout;
+    expect(text).toContain("cold start: no history yet");
+    expect(text).toMatch(/^ {2}auth {2}3m–6\.8m {2}\$0\.72–\$1\.62/m);
+    expect(text).toContain("critical path, 9m: docs");
+    expect(text).toMatch(/one after the other: speed-up 1\.\d/);
+  });
+
+  test("a model that no list knows costs an unknown amount, never nothing", async () => {
+    await using rig = Rig.create({ "feature_list.json": list(', "model": "somebody-elses"') });
+    const plan = await rig.json<Expected & { estimate: { cost_unknown_tasks: number } }>("plan");
+    expect(plan.tasks.map(({ estimate }) => estimate!.cost_usd === null)).toEqual([false, true, false]);
+    expect(plan.estimate.cost_unknown_tasks).toBe(1);
+    expect((await rig.owt("plan")).stdout).toContain("and 1 task of unknown cost");
+    expect((await rig.owt("plan", "--model", "somebody-elses")).stdout).toContain("cost  unknown");
+  });
+
+  test("from this repository's own history, by which the longest expected path is begun first", async () => {
+    const numbers = ["01", "02", "03", "04", "05"];
+    const files = (module: string, steps: string) =>
+      numbers.map(
+        (n) => [`docs/plans/${module}/epic-${n}-x.md`, task({}, `write ${module}${n} "x"\n${steps}`)] as const,
+      );
+    await using rig = Rig.create({
+      ".worktreerc": demoConfig,
+      ...Object.fromEntries([...files("brief", "cost 0.5"), ...files("slow", "cost 2\nwork 400ms")]),
+    });
+    const before = await rig.json<Expected>("plan");
+    expect(before.estimate.label).toBe("cold start: no history yet");
+    expect(before.order[0]).toBe("brief/E01");
+    expect((await rig.owt("run", "--yes")).code).toBe(0);
+    const after = await rig.json<Expected>("plan", "--again", "--from-target");
+    expect(after.estimate).toMatchObject({ label: "from 10 earlier tasks", earlier_tasks: 10 });
+    const [brief, slow] = ["brief/E01", "slow/E01"].map((id) => after.tasks.find((each) => each.id === id)!.estimate!);
+    expect(brief).toMatchObject({ cost_usd: { p50: 0.5, p90: 0.5 }, from: "agent, model and kind", earlier_tasks: 5 });
+    expect(slow).toMatchObject({ cost_usd: { p50: 2, p90: 2 }, from: "agent, model and kind" });
+    expect(slow!.duration_ms.p50).toBeGreaterThan(brief!.duration_ms.p50);
+    expect(after.estimate.cost_usd!.p50).toBeCloseTo(12.5, 3);
+    expect(after.order[0]).toBe("slow/E01");
+    expect((await rig.owt("run", "--yes", "--again", "--from-target", "--sequential")).code).toBe(0);
+    expect(rig.integrations("owt/runs/r2")).toEqual(after.order);
+    // What only plays tells nothing about an agent that works.
+    const real = await rig.json<Expected>("plan", "--agent", "claude", "--again");
+    expect(real.estimate.label).toBe("cold start: no history yet");
+  });
+
+  test("the text stays within 80 columns, whatever the names", async () => {
+    const long = "A very long title that says in many words what is to be done here and why it is so".repeat(2);
+    await using rig = Rig.create({
+      "docs/plans/a-module-with-a-rather-long-name/epic-01-x.md": `# ${long}\n\nDo it.\n`,
+      "docs/plans/a-module-with-a-rather-long-name/epic-02-x.md": `---\nneeds_review: true\npriority: high\n---\n# ${long}\n\nDo it.\n`,
+      "docs/plans/b/epic-01-x.md": "---\ndepends_on: [a-module-with-a-rather-long-name/E01]\n---\n# B\n\nDo it.\n",
+    });
+    for (const args of [[], ["--sequential"]]) {
+      const ran = await rig.owt("plan", ...args);
+      expect(ran.code).toBe(0);
+      expect(ran.stdout.split("\n").filter((line) => [...line].length > 80)).toEqual([]);
+      expect(ran.stdout).toContain("needs review");
+    }
+  });
+
+  test("a number of agents that is none is refused with what is expected", async () => {
+    await using rig = Rig.create({ "feature_list.json": list() });
+    const ran = await rig.owt("plan", "--parallel", "none");
+    expect([ran.code, ran.stdout]).toEqual([2, ""]);
+    expect(ran.stderr).toContain("expected a whole number above 0");
+  });
+});

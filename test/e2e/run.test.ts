@@ -534,3 +534,33 @@ test("with [run] fetch a target that is behind its remote is no stale base", asy
   expect(ran.code).toBe(0);
   expect((await rig.owt("land")).code).toBe(0);
 });
+
+test("the place of a task that ends goes to what follows on the longest path, not to whatever was ready meanwhile", async () => {
+  const steps = (body: string) => `\`\`\`demo\n${body}\n\`\`\`\n`;
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "feature_list.json": JSON.stringify({
+      features: [
+        { id: "head", depends_on: [], estimated_tokens: 9000 },
+        { id: "long", depends_on: [], estimated_tokens: 90_000 },
+        { id: "brief", depends_on: [], estimated_tokens: 10 },
+        { id: "tail", depends_on: ["head"], estimated_tokens: 90_000 },
+      ],
+    }),
+  });
+  const gate = rig.path("gate");
+  rig.write({
+    "head.md": steps('write head.txt "x"'),
+    "long.md": steps(`wait ${gate}\nwrite long.txt "x"`),
+    "brief.md": steps('write brief.txt "x"'),
+    "tail.md": steps('write tail.txt "x"'),
+  });
+  rig.commit("prompts");
+  const run = rig.start("run", "--yes", "--parallel", "2");
+  await run.says("brief integrated");
+  writeFileSync(gate, "");
+  const { code, stderr } = await run.ended;
+  expect(code).toBe(0);
+  const starts = [...stderr.matchAll(/◎ (\w+) started/g)].map((match) => match[1]);
+  expect(starts).toEqual(["head", "long", "tail", "brief"]);
+});

@@ -19,11 +19,12 @@ import { lastSeq } from "../../store/events.ts";
 import { readTasks } from "../../store/tasks.ts";
 import { exec } from "../../system/exec.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
-import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
+import { answer, ask, canAsk, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { PLAIN } from "../follow.ts";
 import { openScreen } from "../live/screen.ts";
 import { narrate } from "../narrate.ts";
-import { previewOf, renderPreview } from "../preview.ts";
+import { previewOf } from "../preview.ts";
+import { renderPreview } from "../preview-text.ts";
 import { renderSummary } from "../summary.ts";
 
 export function demoCommand(program: Command, io: Io): void {
@@ -54,7 +55,7 @@ async function showDemo(io: Io, options: DemoOptions): Promise<void> {
     );
     tell(
       io,
-      `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3))}\n$ owt run --yes`,
+      `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3), screenWidth(io))}\n$ owt run --yes`,
     );
     approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
     const started = await ingest(engine, work, base, { again: false, choices: {} });

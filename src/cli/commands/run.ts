@@ -9,9 +9,10 @@ import { prepareRun } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
 import { readRuns } from "../../store/runs.ts";
 import { followRun, PLAIN } from "../follow.ts";
-import { answer, ask, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { answer, ask, canAsk, confirm, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
-import { count, previewOf, renderPreview } from "../preview.ts";
+import { count, type Preview, previewOf } from "../preview.ts";
+import { renderPreview } from "../preview-text.ts";
 import { printable } from "../text.ts";
 import {
   addWorkOptions,
@@ -41,20 +42,19 @@ export function runCommand(program: Command, io: Io): void {
           const prepare = () => prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
           let { work, base } = await prepare();
           const flags = toFlags(options);
-          const preview = previewOf(
-            work,
-            base,
-            flags.maxParallel ?? work.settings.maxParallel ?? engine.config.run.max_parallel,
-          );
+          const maxParallel = flags.maxParallel ?? work.settings.maxParallel ?? engine.config.run.max_parallel;
+          const preview = () => previewOf(work, base, maxParallel);
+          const render = (seen: Preview) => renderPreview(seen, screenWidth(io));
           if (options.dryRun) {
-            answer(io, options, preview, renderPreview(preview));
+            const seen = preview();
+            answer(io, options, seen, render(seen));
             return;
           }
           if (base.note) tell(io, printable(base.note));
           await approve(io, engine, work);
           const goesOn = !flags.again && findGoing(engine, work, base) !== undefined;
           if (!options.yes && !goesOn && work.chosen.length > 0)
-            await askToStart(io, renderPreview(preview), work.chosen.length);
+            await askToStart(io, () => render(preview()), work.chosen.length);
           let started = await ingest(engine, work, base, flags);
           while (started === "moved") {
             ({ work, base } = await prepare());
@@ -128,12 +128,12 @@ async function approve(io: Io, engine: Engine, work: Work): Promise<void> {
   approveGrants(engine, missing);
 }
 
-async function askToStart(io: Io, preview: string, tasks: number): Promise<void> {
+async function askToStart(io: Io, preview: () => string, tasks: number): Promise<void> {
   if (!canAsk(io))
     throw new OwtError("usage", "starting a run off a terminal needs --yes", {
       hint: "look first: owt plan; then: owt run --yes",
     });
-  tell(io, preview);
+  tell(io, preview());
   if (!/^\s*y(es)?\s*$/i.test(await ask(io, `run ${count(tasks, "task")}? [y/N] `)))
     throw new OwtError("interrupted", "nothing was started");
 }

@@ -1,7 +1,7 @@
 /** The live table: which tasks it shows, and each of its lines, for a screen of a given size. Pure. */
 import type { TaskView } from "../../core/view.ts";
 import type { RunProgress, TaskProgress } from "../../engine/progress.ts";
-import { renderDuration } from "../../lib/duration.ts";
+import { renderDuration, roughDuration } from "../../lib/duration.ts";
 import { column, fit, widthOf } from "../../lib/width.ts";
 import { count } from "../preview.ts";
 import { costOf, markOf, type Paint, printable } from "../text.ts";
@@ -90,13 +90,13 @@ function cellsOf({ view, workedMs, cost, lines, doing, leftMs }: TaskProgress): 
     time: workedMs === null ? "" : renderDuration(workedMs),
     cost: costOf(cost),
     lines: lines === null || lines.added + lines.removed === 0 ? "" : `+${lines.added} −${lines.removed}`,
-    left: leftMs === null ? "" : `~${roughly(leftMs)}`,
+    left: leftMs === null ? "" : `~${roughDuration(leftMs)}`,
   };
 }
 
 function headline({ run, tasks, cost, leftMs }: RunProgress): string {
   const spent = costOf(cost);
-  const left = leftMs === null ? "" : ` · about ${roughly(leftMs)} left`;
+  const left = leftMs === null ? "" : ` · about ${roughDuration(leftMs)} left`;
   const wish = run.wish === null ? "" : ` · ${run.wish} asked for`;
   return `${run.id} · ${tally(tasks)}${spent ? ` · ${spent}` : ""}${left}${wish}`;
 }
@@ -121,13 +121,6 @@ function tally(tasks: readonly TaskProgress[]): string {
     .filter(([n]) => n !== 0)
     .map(([n, words]) => `${n} ${words}`)
     .join(" · ");
-}
-
-/** An estimate has no seconds. */
-function roughly(ms: number): string {
-  const minutes = Math.round(ms / 60_000);
-  if (minutes < 1) return `${Math.max(1, Math.round(ms / 1_000))}s`;
-  return minutes < 60 ? `${minutes}m` : `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
 }
 
 function oneLine(text: string): string {

@@ -1,0 +1,136 @@
+/** The preview of a plan as text for people: no line is longer than the screen is wide, unless a single word is. */
+import { roughDuration } from "../lib/duration.ts";
+import { count, type Preview, type PreviewRange, type PreviewTask } from "./preview.ts";
+import { money, printable, wrap } from "./text.ts";
+
+/** `width` in columns. */
+export function renderPreview(preview: Preview, width: number): string {
+  const paragraphs = [head(preview, width), expected(preview, width), steps(preview, width), path(preview, width)];
+  paragraphs.push(done(preview, width), notTasks(preview, width), warnings(preview, width));
+  return `${paragraphs
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
+}
+
+function head({ tasks, plan, target, builds_on }: Preview, width: number): string[] {
+  const of = (state: PreviewTask["state"]) => tasks.filter((task) => task.state === state).length;
+  const counts = [
+    `${of("to-run")} to run`,
+    of("done") > 0 ? `${of("done")} done` : "",
+    of("left-out") > 0 ? `${of("left-out")} left out` : "",
+  ];
+  const where = plan || "what was written down by hand";
+  return [
+    ...wrap(
+      `${count(tasks.length, "task")} in ${where}: ${counts.filter(Boolean).join(", ")}; to land on ${target}`,
+      width,
+    ),
+    ...(builds_on ? wrap(`builds on ${builds_on}, which has not landed yet`, width) : []),
+  ];
+}
+
+function expected({ estimate, max_parallel }: Preview, width: number): string[] {
+  if (estimate === null) return [];
+  const { makespan_ms, sequential_ms, cost_usd, cost_unknown_tasks, parallelism, speedup, label } = estimate;
+  const alone = parallelism.most <= 1;
+  const side = `${count(max_parallel, "agent")}, ${parallelism.average.toFixed(1)} at work on average`;
+  const unknown =
+    cost_unknown_tasks > 0 && cost_usd !== null ? `, and ${count(cost_unknown_tasks, "task")} of unknown cost` : "";
+  const rows = [
+    `time  ${timeRange(alone ? sequential_ms : makespan_ms)} with ${alone ? "one agent at a time" : side}`,
+    alone ? "" : `      ${timeRange(sequential_ms)} one after the other: speed-up ${speedup.toFixed(1)}`,
+    `cost  ${cost_usd === null ? "unknown" : `${moneyRange(cost_usd)}${unknown}`}`,
+  ].filter(Boolean);
+  return [...wrap(`expected, P50–P90 (${label}):`, width), ...rows.flatMap((row) => wrap(`  ${row}`, width, 8))];
+}
+
+function steps(preview: Preview, width: number): string[] {
+  const lines = new Map(preview.tasks.map((task) => [task.id, task]));
+  const columns = widths(preview.tasks.filter((task) => task.state === "to-run"));
+  const render = (ids: readonly string[]) => ids.flatMap((id) => renderTask(lines.get(id)!, columns, width));
+  if (preview.max_parallel === 1 && preview.order.length > 1)
+    return ["one after the other, in this order", ...render(preview.order)];
+  return preview.waves.flatMap((ids, index) => {
+    const side = ids.length > 1 ? `, ${Math.min(ids.length, preview.max_parallel)} side by side` : "";
+    return [...(index > 0 ? [""] : []), `step ${index + 1}${side}`, ...render(ids)];
+  });
+}
+
+type Columns = { id: number; time: number; cost: number };
+
+/** Long ids are left to stick out: the figures of all others would be far from their names. */
+const WIDEST_ID = 30;
+
+function widths(tasks: readonly PreviewTask[]): Columns {
+  const widest = (cells: string[]) => Math.max(0, ...cells.map((cell) => cell.length));
+  return {
+    id: Math.min(WIDEST_ID, widest(tasks.map(({ id }) => id))),
+    time: widest(tasks.map(timeOf)),
+    cost: widest(tasks.map(costOf)),
+  };
+}
+
+function renderTask(task: PreviewTask, columns: Columns, width: number): string[] {
+  const marks = [
+    task.priority === "normal" ? "" : `${task.priority} priority`,
+    task.needs_review ? "needs review" : "",
+    task.needs.length > 0 ? `after ${task.needs.join(", ")}` : "",
+  ].filter(Boolean);
+  const cells = [task.id.padEnd(columns.id), timeOf(task).padEnd(columns.time), costOf(task).padEnd(columns.cost)];
+  const text = `${printable(task.title)}${marks.length > 0 ? `  (${marks.join(" · ")})` : ""}`;
+  return wrap(`  ${cells.filter((cell) => cell !== "").join("  ")}  ${text}`, width, 6);
+}
+
+function timeOf({ estimate }: PreviewTask): string {
+  return estimate === null ? "" : timeRange(estimate.duration_ms);
+}
+
+function costOf({ estimate }: PreviewTask): string {
+  return estimate?.cost_usd ? moneyRange(estimate.cost_usd) : "";
+}
+
+function path({ critical_path, order, estimate }: Preview, width: number): string[] {
+  if (order.length < 2 || estimate === null) return [];
+  return wrap(`critical path, ${roughDuration(estimate.critical_path_ms)}: ${critical_path.join(" → ")}`, width, 2);
+}
+
+function done({ tasks }: Preview, width: number): string[] {
+  const ended = tasks.filter((task) => task.state === "done");
+  if (ended.length === 0) return [];
+  return [
+    "done:",
+    ...ended.flatMap((task) => wrap(`  ${task.id}  ${printable(`${task.title}  (${task.why})`)}`, width, 6)),
+  ];
+}
+
+function notTasks({ ignored }: Preview, width: number): string[] {
+  if (ignored.length === 0) return [];
+  return [
+    `not tasks (${ignored.length}):`,
+    ...ignored.flatMap(({ file, reason }) => wrap(printable(`  ${file}  ${reason}`), width, 6)),
+  ];
+}
+
+function warnings(preview: Preview, width: number): string[] {
+  if (preview.warnings.length === 0) return [];
+  return [
+    "warnings:",
+    ...preview.warnings.flatMap((each) =>
+      wrap(printable(`  ${each.file}:${each.line} ${each.message} (${each.hint})`), width, 6),
+    ),
+  ];
+}
+
+/** `9m–20m` */
+function timeRange({ p50, p90 }: PreviewRange): string {
+  return range(roughDuration(p50), roughDuration(p90));
+}
+
+function moneyRange({ p50, p90 }: PreviewRange): string {
+  return range(money(p50), money(p90));
+}
+
+function range(low: string, high: string): string {
+  return low === high ? low : `${low}–${high}`;
+}

@@ -1,0 +1,98 @@
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { SAMPLE_OPTIONS, sampleSpec } from "../../test/rig/samples.ts";
+import type { Usage } from "../core/cost.ts";
+import type { PlannedTask } from "../core/plan.ts";
+import type { Task } from "../core/task.ts";
+import { endAttempt, moveAttempt, openAttempt, readAttempt, setUsage } from "./attempts.ts";
+import { openStore, type Store } from "./database.ts";
+import { readHistory } from "./history.ts";
+import { createRun } from "./runs.ts";
+import { moveTask, readTask, readTasks } from "./tasks.ts";
+
+function storeWith(specs: PlannedTask[]): { store: Store; tasks: Task[] } {
+  const place = realpathSync(mkdtempSync(join(tmpdir(), "owt-history-")));
+  onTestFinished(() => rmSync(place, { recursive: true, force: true }));
+  const store = openStore(place);
+  onTestFinished(() => store.close());
+  const run = { planKind: "markdown", planPath: "docs/plans", target: "main", base: "b0", buildsOn: null } as const;
+  const created = createRun(
+    store,
+    1,
+    { ...run, options: SAMPLE_OPTIONS },
+    specs.map((spec) => ({ spec, hash: spec.id, needs: [] })),
+  );
+  return { store, tasks: readTasks(store, created.id) };
+}
+
+const cost = (costUsd: number | null): Usage => ({
+  models: [{ model: "m", tokens: null, costUsd, basis: costUsd === null ? "unknown" : "reported" }],
+  missing: null,
+});
+
+/** One attempt from `from` to `to`; with `review` it waited for a person meanwhile. */
+function attempt(
+  store: Store,
+  task: Task,
+  times: { from: number; to: number; review?: [from: number, to: number] },
+  more: { agent?: string; model?: string | null; usage?: Usage; ok?: boolean } = {},
+): void {
+  const opened = openAttempt(store, times.from, {
+    run: task.run,
+    task: task.id,
+    continues: null,
+    phase: "workspace",
+    agent: more.agent ?? "claude",
+    model: more.model ?? null,
+    session: "s",
+    base: "b0",
+    place: (id) => ({ branch: `b${id}`, worktree: `/w/${id}` }),
+  });
+  if (times.review) {
+    moveAttempt(store, times.review[0], opened, "review");
+    moveAttempt(store, times.review[1], readAttempt(store, opened.id)!, "merge");
+  }
+  if (more.usage) setUsage(store, opened.id, more.usage);
+  const outcome = more.ok === false ? ({ kind: "lost" } as const) : ({ kind: "ok" } as const);
+  endAttempt(store, times.to, readAttempt(store, opened.id)!, outcome);
+}
+
+function finish(store: Store, task: Task): void {
+  for (const state of ["running", "integrating", "done"] as const)
+    moveTask(store, 9, readTask(store, task.id)!, state, state === "done" ? { commit: "c" } : {});
+}
+
+test("tasks that were done come newest first, their attempts added up, without the time of a review", () => {
+  const { store, tasks } = storeWith([
+    { ...sampleSpec("a"), module: "shop", tags: ["x"] },
+    { ...sampleSpec("b"), module: null, tags: ["ui", "x"], estimatedTokens: 5_000, needsReview: true },
+    sampleSpec("failed"),
+  ]);
+  const [a, b, failed] = tasks as [Task, Task, Task];
+  attempt(store, a, { from: 100, to: 400 }, { usage: cost(0.5), ok: false });
+  attempt(store, a, { from: 1_000, to: 1_250 }, { usage: cost(0.25), model: "opus" });
+  attempt(store, b, { from: 0, to: 10_000, review: [600, 9_900] }, { agent: "codex", usage: cost(null) });
+  attempt(store, failed, { from: 0, to: 50 });
+  finish(store, a);
+  finish(store, b);
+  expect(readHistory(store)).toEqual([
+    { agent: "codex", model: null, kind: "ui", durationMs: 700, costUsd: null, estimatedTokens: 5_000 },
+    { agent: "claude", model: "opus", kind: "shop", durationMs: 550, costUsd: 0.75, estimatedTokens: null },
+  ]);
+  expect(readHistory(store, 1)).toHaveLength(1);
+});
+
+test("no history is an empty one", () => {
+  const { store } = storeWith([sampleSpec("a")]);
+  expect(readHistory(store)).toEqual([]);
+});
+
+test("waits for an approval are found by their index, not by reading every event", () => {
+  const { store } = storeWith([sampleSpec("a")]);
+  const plan = store
+    .all("explain query plan select 1 from event where attempt = 1 and kind = 'attempt-phase' and seq > 5")
+    .map((row) => String(row["detail"]));
+  expect(plan.join("\n")).toContain("event_phase");
+});

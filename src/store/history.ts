@@ -1,0 +1,61 @@
+/** What was done in this repository, over all runs: what estimates are told from. */
+import { addUsages, type Usage } from "../core/cost.ts";
+import { type PastTask, taskKind } from "../core/estimate.ts";
+import type { Row, Store } from "./database.ts";
+
+/** Older tasks were done by other models at other prices, and reading them all would make every preview slower. */
+const MOST_TASKS = 1_000;
+
+const NEWEST_DONE = "select id from task where state = 'done' order by id desc limit ?";
+
+/** The tasks that were done last, newest first, each with its attempts added up. Failed ones are not among them: they tell how long it took to
+ *  fail. So are tasks that no agent worked on. */
+export function readHistory(store: Store, most = MOST_TASKS): PastTask[] {
+  const attempts = Map.groupBy(readAttemptsOfDone(store, most), (row) => Number(row["task"]));
+  const rows = store.all(
+    `select id, spec ->> '$.module' as module, spec ->> '$.tags[0]' as tag, spec ->> '$.estimatedTokens' as tokens
+     from task where id in (${NEWEST_DONE}) order by id desc`,
+    most,
+  );
+  return rows.flatMap((row) => {
+    const past = toPastTask(row, attempts.get(Number(row["id"])) ?? []);
+    return past === null ? [] : [past];
+  });
+}
+
+/** The attempts of those tasks, each with the time in which it waited for an approval. */
+function readAttemptsOfDone(store: Store, most: number): Row[] {
+  return store.all(
+    `select a.task, a.agent, a.model, a.usage, a.started_at, a.ended_at,
+       case when t.spec ->> '$.needsReview' then (
+         select sum(coalesce((select next.at from event next where next.attempt = a.id and next.kind = 'attempt-phase' and next.seq > e.seq
+                              order by next.seq limit 1), a.ended_at) - e.at)
+         from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' = 'review'
+       ) end as waited
+     from attempt a join task t on t.id = a.task
+     where a.task in (${NEWEST_DONE}) and a.ended_at is not null order by a.task, a.number`,
+    most,
+  );
+}
+
+function toPastTask(task: Row, attempts: readonly Row[]): PastTask | null {
+  const last = attempts.at(-1);
+  if (last === undefined) return null;
+  const cost = addUsages(attempts.map(({ usage }) => (usage === null ? null : (JSON.parse(String(usage)) as Usage))));
+  return {
+    agent: String(last["agent"]),
+    model: last["model"] as string | null,
+    kind: taskKind({
+      module: task["module"] as string | null,
+      tags: task["tag"] === null ? [] : [String(task["tag"])],
+    }),
+    durationMs: attempts.reduce((sum, each) => sum + workOf(each), 0),
+    costUsd: cost.isAtLeast ? null : cost.usd,
+    estimatedTokens: task["tokens"] === null ? null : Number(task["tokens"]),
+  };
+}
+
+/** Milliseconds. */
+function workOf(attempt: Row): number {
+  return Math.max(0, Number(attempt["ended_at"]) - Number(attempt["started_at"]) - Number(attempt["waited"] ?? 0));
+}
