@@ -2,7 +2,7 @@
  *  first come first served and beside waves (barriers). The bound is max(critical path, work / agents); no schedule is shorter. And how long one
  *  decision over 10,000 tasks takes, weights and paths included. This bench imports the scheduler itself: it is what is measured.
  *
- *  Plans: 5 to 60 tasks, durations lognormal (median 1, sigma 0.8 of the logarithm, as of a real plan of 23 tasks, where it is 0.6), 2 to 10
+ *  Plans: 5 to 60 tasks, durations lognormal (median 1, sigma 0.8 of the logarithm, as of a real plan of 23 tasks, where it is 0.5), 2 to 10
  *  agents. The shape is drawn for each plan: layers (each task needs one to three of the layer before), sparse random edges, or modules (chains as
  *  the order inside a module makes them, with some dependencies across).
  *
