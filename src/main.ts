@@ -19,6 +19,7 @@ export async function main(argv: string[], binPath: string): Promise<void> {
     hurry: hurry.signal,
     interrupt: () => (leave.signal.aborted ? hurry.abort() : leave.abort()),
     outlivesTerminal: false,
+    looks: false,
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, io.interrupt);
   // A terminal that is closed, a connection that breaks: a run goes on without a screen.

@@ -105,13 +105,17 @@ function outputOf(dir: string): string {
   return lastLines(readTail(join(dir, "out"), TAIL_BYTES), TAIL_LINES);
 }
 
+/** How long a process has between TERM and KILL, as configured. */
+export function graceMs(engine: Engine): number {
+  return parseDuration(engine.config.run.grace) ?? 10_000;
+}
+
 /** Stops a process tree within the configured grace; at once when there is no time left. */
 export async function stopSoon(engine: Engine, dir: string): Promise<void> {
-  const graceMs = parseDuration(engine.config.run.grace) ?? 10_000;
   const atOnce = () => void stopTree(dir, { graceMs: 0 });
   engine.hurry.addEventListener("abort", atOnce, { once: true });
   try {
-    await stopTree(dir, { graceMs: engine.hurry.aborted ? 0 : graceMs });
+    await stopTree(dir, { graceMs: engine.hurry.aborted ? 0 : graceMs(engine) });
   } finally {
     engine.hurry.removeEventListener("abort", atOnce);
   }
