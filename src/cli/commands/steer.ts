@@ -48,12 +48,7 @@ export function steerCommands(program: Command, io: Io): void {
       withEngine(io, async (engine) => {
         const landed = await landRun(engine, id ?? null);
         const missing = landed.missing.length > 0 ? `\nnot in it: ${landed.missing.join(", ")}` : "";
-        const how = landed.already
-          ? "is already in"
-          : landed.merged
-            ? "was merged with, checked and landed on"
-            : "landed on";
-        const text = `${landed.run} ${how} ${landed.target} (${landed.commit.slice(0, 10)})${missing}`;
+        const text = `${renderLanded(landed)} (${landed.commit.slice(0, 10)})${missing}`;
         answer(io, options, landed, text + landed.unpublished.map(renderUnpublished).join(""));
       }),
     );
@@ -62,6 +57,15 @@ export function steerCommands(program: Command, io: Io): void {
     .description("what waits for a person, oldest first, with the command that answers it")
     .option("--json", "print the answer as JSON")
     .action((options: JsonOption) => withEngine(io, async (engine) => showInbox(io, engine, options)));
+}
+
+/** What was done, and nothing that was not. */
+function renderLanded({ run, target, already, merged, checked }: Landed): string {
+  if (already) return `${run} is already in ${target}`;
+  if (merged && checked) return `${run} was merged with ${target} and checked, and landed on ${target}`;
+  if (merged)
+    return `${run} was merged with ${target}, with nothing to check it with for want of a verify command, and landed on ${target}`;
+  return checked ? `${run} was checked and landed on ${target}` : `${run} landed on ${target}`;
 }
 
 /** The commit of a submodule that only this repository has, and the way to hand it on. */
