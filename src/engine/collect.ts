@@ -23,7 +23,8 @@ import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { ensureWorktree, verifyCommands } from "./task-steps.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
-import { environmentFiles, knownFiles, setupFootprint } from "./workspace.ts";
+import { environmentFiles } from "./environment-files.ts";
+import { knownFiles, setupFootprint } from "./workspace.ts";
 
 /** Larger files are never committed by us. */
 const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;

@@ -18,7 +18,8 @@ import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
 import { runTip } from "./run-tip.ts";
 import { mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { type Verdict, verifyAt } from "./verify.ts";
-import { bringEnvironmentFiles, environmentFiles, markerOf, setUp } from "./workspace.ts";
+import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
+import { markerOf, setUp } from "./workspace.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
   return inTurn(engine, carried.run.id, () => mergeAtTip(engine, carried));
