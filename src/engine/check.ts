@@ -88,6 +88,11 @@ function launchCheck(engine: Engine, check: Check) {
   });
 }
 
+/** Says of a check, before it is stopped, that what it ends with says nothing about the work. */
+export function noteInterrupted(dir: string): void {
+  if (existsSync(dir)) writeFileSync(join(dir, "stopping"), "interrupted");
+}
+
 /** A check that was stopped, or lost to a reboot, says nothing about the work: its folder steps aside. */
 function setAsideInterrupted(dir: string): void {
   if (!existsSync(dir)) return;

@@ -10,7 +10,7 @@ import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.t
 import { type Answer, answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun, reopenRun, readRuns } from "../store/runs.ts";
-import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
+import { changeTask, findTasks, moveTask, readTask, readTasks } from "../store/tasks.ts";
 import { budgetCommand } from "./budget.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { stopUncarried } from "./uncarried.ts";
@@ -132,24 +132,24 @@ async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
   }
 }
 
-/** Cancels a task. One that runs is stopped by the process that carries it, or here where nobody does; what it made is saved. */
-export async function cancelTask(engine: Engine, key: string, run?: string): Promise<void> {
-  if (run === undefined && removeFromBacklog(engine.store, key)) return;
+/** Cancels a task. One that runs is stopped by the process that carries it, or here where nobody does; what it made is saved. One that
+ *  failed is not told of any more. `cancelled` is false while the process that carries it still has to obey. */
+export async function cancelTask(engine: Engine, key: string, run?: string): Promise<{ cancelled: boolean }> {
+  if (run === undefined && removeFromBacklog(engine.store, key)) return { cancelled: true };
   const task = findTask(engine, key, { run, fits: (each) => !FINAL_STATES.has(each.state) });
-  if (task.state === "cancelled") return;
+  if (task.state === "cancelled") return { cancelled: true };
   if (task.state === "done") throw wrongState(task, "it is integrated already", "undo its merge with git revert");
   engine.store.transaction(() => {
     const now = engine.now();
-    if (["pending", "skipped"].includes(task.state)) {
+    if (["pending", "skipped", "failed"].includes(task.state)) {
       moveTask(engine.store, now, task, "cancelled", { reason: "cancelled", endedAt: now, park: null });
-    } else if (task.state === "failed") {
-      throw wrongState(task, "it has failed already", `try it again: owt task retry ${task.key}`);
     } else {
       changeTask(engine.store, task.id, { cancelWish: true });
       appendEvent(engine.store, now, { run: task.run, task: task.id }, { kind: "note", text: "cancel was asked for" });
     }
   });
   await stopUncarried(engine, "aborted", (attempt) => attempt.task === task.id);
+  return { cancelled: readTask(engine.store, task.id)?.state === "cancelled" };
 }
 
 /** The tasks that a retry means: the one named, or without a name every failed one of the newest run that has any. */

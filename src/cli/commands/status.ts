@@ -9,7 +9,7 @@ import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/carry.ts";
 import { answerFor } from "../../engine/tasks.ts";
 import { readReport } from "../../engine/report.ts";
-import { viewRun } from "../../engine/view.ts";
+import { showRun } from "../../engine/show.ts";
 import { listWorktrees } from "../../git/worktree.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
@@ -61,15 +61,13 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
       readTasks(engine.store, run.id).some((task) => task.state === "done" || task.state === "failed"),
   );
   const runs = [...unlanded, ...open].map((run) => {
-    const views = viewRun(engine, run);
+    const views = showRun(engine, run);
     return { run, views, report: readReport(engine, run.id) };
   });
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
   const worktrees = await listWorktrees(engine.repo);
   const backlog = readBacklog(engine.store);
   const carried = isCarried(engine);
-  const whyOf = (view: TaskView) =>
-    view.standing === "working" && carried === null ? "nobody carries it: owt resume" : view.why;
   const data = {
     project: engine.repo.root,
     carried_by: carried,
@@ -91,7 +89,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         id: view.task.key,
         state: view.task.state,
         standing: view.standing,
-        why: whyOf(view),
+        why: view.why,
         verified: view.task.verified,
         ...(WAITS.has(view.standing) ? answerFor(engine, view.task) : {}),
       })),
@@ -119,7 +117,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         views.map((view) => [
           `  ${markOf(view.standing, paint)} ${view.task.key}`,
           view.task.state,
-          printable(whyOf(view)),
+          printable(view.why),
         ]),
       ),
     );

@@ -83,8 +83,9 @@ function wishCommand(program: Command, io: Io, wish: "pause" | "stop", descripti
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
         setWish(engine.store, engine.now(), run, wish);
-        if (wish === "stop") await stopUncarried(engine, "stopped", (attempt) => attempt.run === run);
-        answer(io, options, { run, wish }, `${run}: ${wish} is asked for; go on with: owt resume ${run}`);
+        const isDone = wish === "stop" && (await stopUncarried(engine, "stopped", (attempt) => attempt.run === run));
+        const how = isDone ? "is stopped" : `${wish} is asked for`;
+        answer(io, options, { run, wish }, `${run}: ${how}; go on with: owt resume ${run}`);
       }),
     );
 }
