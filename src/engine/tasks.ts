@@ -11,6 +11,7 @@ import { type Answer, answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun, reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findTasks, moveTask, readTask, readTasks } from "../store/tasks.ts";
+import { findUnresolved } from "../git/conflicts.ts";
 import { budgetCommand } from "./budget.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { stopUncarried } from "./uncarried.ts";
@@ -222,10 +223,13 @@ function restart(engine: Engine, task: Task): void {
   }
 }
 
-/** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. */
-export function approveTask(engine: Engine, key: string, run?: string): void {
+/** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. Throws `needs-person` where that still has
+ *  open conflicts. */
+export async function approveTask(engine: Engine, key: string, run?: string): Promise<void> {
   const fits = (each: Task) => each.state === "review" || each.park?.for === "conflict";
   const task = findTask(engine, key, { run, fits });
+  if (task.state === "pending" && task.park?.for === "conflict")
+    await refuseUnresolved(engine, task, task.park.worktree);
   const now = engine.now();
   const about = { run: task.run, task: task.id };
   engine.store.transaction(() => {
@@ -238,6 +242,17 @@ export function approveTask(engine: Engine, key: string, run?: string): void {
     } else {
       throw wrongState(task, `it is ${task.state} and waits for no approval`, "what waits for a person: owt inbox");
     }
+  });
+}
+
+async function refuseUnresolved(engine: Engine, task: Task, worktree: string): Promise<void> {
+  const open = await findUnresolved(engine.repo, worktree);
+  if (open.length === 0) return;
+  const files = open
+    .map(({ path, reason }) => (reason === "unmerged" ? path : `${path} (conflict markers)`))
+    .join(", ");
+  throw new OwtError("needs-person", `${task.key} (${task.run}): not resolved yet in ${worktree}: ${files}`, {
+    hint: `resolve it there and git add it, then: owt task approve ${task.key}`,
   });
 }
 

@@ -89,7 +89,7 @@ export function taskCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((key: string, options: PickOption) =>
       withEngine(io, async (engine) => {
-        approveTask(engine, key, options.run);
+        await approveTask(engine, key, options.run);
         answer(io, options, { task: key, approved: true }, `${key}: approved; go on with: owt resume`);
       }),
     );
