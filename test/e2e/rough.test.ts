@@ -587,7 +587,7 @@ test("plan, configuration and checks are those of the checkout where owt is call
   writeFileSync(at("docs/plans/one/epic-01-a.md"), task({}, 'write feature.txt "feature"'));
   rig.git("-C", rig.path("feature"), "commit", "-qam", "another plan");
   expect((await rig.owtIn(rig.path("feature"), "run", "--yes")).code).toBe(4);
-  await rig.owtIn(rig.path("feature"), "config", "approve");
+  await rig.owtIn(rig.path("feature"), "config", "approve", "--yes");
   const ran = await rig.owtIn(rig.path("feature"), "run", "--yes");
   expect(ran.code).toBe(0);
   expect(ran.stderr).toContain("passes test -f feature.txt");
