@@ -11,6 +11,7 @@ import { answerFor } from "../../engine/tasks.ts";
 import { stopUncarried } from "../../engine/uncarried.ts";
 import { viewRun } from "../../engine/view.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
+import { readFailedTasks } from "../../store/tasks.ts";
 import { followRun } from "../follow.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
@@ -102,20 +103,22 @@ function openRun(engine: Engine, id: string | undefined): string {
   throw new OwtError("wrong-state", "no run is open", { hint: "start one: owt run" });
 }
 
-/** What a person can do something about. A budget that holds back many tasks is one thing. */
-function waitingIn(views: TaskView[]): TaskView[] {
+/** What a person can do something about. A budget that holds back many tasks is one thing; what failed counts until it is retried, taken up
+ *  by a later run, or cancelled. */
+function waitingIn(views: TaskView[], failed: ReadonlySet<number>): TaskView[] {
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
   const parked = forBudget.filter((view) => view.task.park !== null);
   const told = new Set(parked.length > 0 ? parked : forBudget.slice(0, 1));
-  const waits = new Set(["waits-for-person", "failed"]);
-  return views.filter((view) => waits.has(view.standing) || told.has(view));
+  return views.filter((view) => view.standing === "waits-for-person" || failed.has(view.task.id) || told.has(view));
 }
 
 function showInbox(io: Io, engine: Engine, options: JsonOption): void {
-  // What failed waits for a person too, until the run has landed without it.
-  const runs = readRuns(engine.store).filter((run) => run.state === "open" || run.landedAt === null);
+  const failed = readFailedTasks(engine.store);
+  const ids = new Set(failed.map((task) => task.id));
+  const inRuns = new Set(failed.map((task) => task.run));
+  const runs = readRuns(engine.store).filter((run) => run.state === "open" || inRuns.has(run.id));
   const items = runs.flatMap((run) =>
-    waitingIn(viewRun(engine, run)).map((view) => ({
+    waitingIn(viewRun(engine, run), ids).map((view) => ({
       run: run.id,
       task: view.task.key,
       why: view.why,
