@@ -198,6 +198,7 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     choices: { plan: settings.choices ?? {}, flags: flags.choices },
     budget: budgetFrom(engine.layers, flags.budgetUsd ?? null),
     budgetUsd: flags.budgetUsd ?? null,
+    again: flags.again,
   };
 }
 

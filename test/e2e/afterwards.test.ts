@@ -66,3 +66,31 @@ test("off a terminal nothing is approved without being told so", async () => {
   ]);
   expect((await rig.owt("config", "approve", "--yes")).stdout).toContain("approved: echo x");
 });
+
+test("repeated work that is there already is done, checked, and needs no commit", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "test -f README.md"\n`,
+    "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/a/epic-02-b.md": task({}, 'write b.txt "b"'),
+    "docs/plans/c/epic-01-c.md": task({}, 'say "nothing of it"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  const before = rig.git("rev-parse", "owt/runs/r1");
+  const ran = await rig.owt("run", "--yes", "--again");
+  // What was never done before is as little done as ever.
+  expect([ran.code, ran.stdout]).toEqual([1, expect.stringContaining("2 of 3 tasks integrated")]);
+  expect(ran.stderr).toContain("a/E02 changed nothing: its work is there already");
+  expect(rig.git("rev-parse", "owt/runs/r2")).toBe(before);
+  expect(ran.stderr.match(/passes test -f README.md/g)?.length).toBeGreaterThan(0);
+});
+
+test("what a title holds to steer a terminal comes into no commit", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": '---\ntitle: "Red \\e[31mletters\\a"\n---\n# x\n\n```demo\nwrite a.txt "a"\n```\n',
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const subjects = rig.git("log", "--format=%B", "main..owt/runs/r1");
+  expect(subjects).toContain("Red letters");
+  expect(subjects).not.toMatch(/[\u0007\u001b]/);
+});
