@@ -121,6 +121,11 @@ function report(io: Io, error: unknown): number {
     if (error.hint) io.stderr.write(`  ${paint("dim", "↳")} ${printable(error.hint)}\n`);
     return error.exitCode;
   }
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC")
+    return report(
+      io,
+      new OwtError("environment", `the disk is full: ${error.message}`, { hint: "make room, then: owt resume" }),
+    );
   io.stderr.write(
     `${paint("red", "✗")} a mistake of owt: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );

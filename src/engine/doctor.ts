@@ -46,9 +46,11 @@ async function examineLaunch(env: NodeJS.ProcessEnv): Promise<Finding> {
     detail: "process groups only: a process that leaves its group and clears its environment survives a stop",
     hint: env["OWT_LAUNCH_MODE"]
       ? "unset OWT_LAUNCH_MODE"
-      : existsSync("/proc")
-        ? "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
-        : "this system has neither pid namespaces nor cgroups",
+      : existsSync("/proc") && !findProgram("unshare", env)
+        ? "apt-get install util-linux"
+        : existsSync("/proc")
+          ? "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
+          : "this system has neither pid namespaces nor cgroups",
   };
 }
 
