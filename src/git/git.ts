@@ -82,10 +82,12 @@ export async function git(place: Place, args: readonly string[], options: GitOpt
 /** A filter that the repository's own configuration names is run by every git, ours too; where one fails, that is the cause, and not git. */
 function nameFilter(error: unknown): unknown {
   if (!(error instanceof OwtError)) return error;
-  const name = /(?:clean|smudge|process) filter '([^']+)' failed|external filter '([^']+)' failed/.exec(error.message);
+  // git names the filter, and before that its command.
+  const named = /(?:clean|smudge) filter '([^']+)' failed/.exec(error.message);
+  const name = named ?? /external filter '([^']+)' failed/.exec(error.message);
   if (!name) return error;
-  const message = `the filter ${name[1] ?? name[2]} of this repository's git configuration fails, so that git cannot be used here: ${error.message}`;
-  return new OwtError("environment", message, {
+  const message = `the filter ${name[1]} of this repository's git configuration fails, so that git cannot be used here: ${error.message}`;
+  return new OwtError("tool-failed", message, {
     hint: "look: git config --show-origin --get-regexp '^filter\\.'; mend it or remove it, then: owt task retry --failed",
     cause: error,
   });
