@@ -25,6 +25,8 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
       carries = role.kind === "holder";
       if (carries && engine.launchMode === "group") tell(io, GROUPS_ONLY);
       if (role.kind === "viewer") tell(io, viewerLine(role.pid));
+      // Not before: what is told behind a prompt stands in the middle of the answer.
+      asker.look();
     },
   };
   const onStop = () => {
@@ -34,7 +36,6 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   const seen = narrate(io, engine, runId, lastSeq(engine.store), () => asker.look());
   const asker = new Asker(io, engine, runId, seen);
   try {
-    asker.look();
     do {
       await carryOrWatch(engine, runId, watcher, io.signal);
       seen.flush();

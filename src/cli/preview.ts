@@ -121,7 +121,13 @@ export function renderPreview(preview: Preview): string {
 }
 
 function renderWave(preview: Preview, ids: string[], index: number): string[] {
-  const side = ids.length > 1 ? `, ${Math.min(ids.length, preview.max_parallel)} side by side` : "";
+  const { max_parallel: most } = preview;
+  const side =
+    ids.length > most
+      ? `: ${ids.length} tasks, ${most} at a time`
+      : ids.length > 1
+        ? `, ${ids.length} side by side`
+        : "";
   return ["", `step ${index + 1}${side}`, ...ids.map((id) => renderTask(preview, id))];
 }
 

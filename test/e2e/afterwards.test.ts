@@ -94,3 +94,25 @@ test("what a title holds to steer a terminal comes into no commit", async () => 
   expect(subjects).toContain("Red letters");
   for (const control of ["\u0007", "\u001b"]) expect(subjects).not.toContain(control);
 });
+
+test("a task that nobody knows gets the nearest names, also where there is no plan", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.ok("task", "create", "write the release notes");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const ran = await rig.owt("run", "--yes", "wrte-the-release-notes");
+  expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining("did you mean write-the-release-notes?")]);
+  expect((await rig.owt("plan", "nosuchdir")).stderr).toContain("no task or plan named nosuchdir");
+  expect((await rig.owt("task", "show", "write-the-release-notes")).stdout).toMatch(/shop-owt\/\S+ \(removed\)/);
+});
+
+test("a check whose time was up is called so, and more tasks than agents are not side by side", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "sleep 600"\nverify_attempts = 0\ntimeout = "2s"\nretries = 0\nmax_parallel = 2\n`,
+    "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/b/epic-01-b.md": task({ status: "complete" }, ""),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stderr).toContain("fails sleep 600 (its time was up)");
+  for (const name of ["c", "d"]) rig.write({ [`docs/plans/${name}/epic-01-x.md`]: task({}, "") });
+  expect((await rig.owt("plan")).stdout).toContain("step 1: 3 tasks, 2 at a time");
+});

@@ -1,4 +1,5 @@
 /** `owt task …`: one task at a time. */
+import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { addUsages } from "../../core/cost.ts";
@@ -286,7 +287,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
     ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),
     ...attempts.map(
       (attempt) =>
-        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
+        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${existsSync(attempt.worktree) ? "" : " (removed)"}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
     ),
     "",
     printable(spec.content),
