@@ -18,6 +18,7 @@ export async function main(argv: string[], binPath: string): Promise<void> {
     signal: leave.signal,
     hurry: hurry.signal,
     outlivesTerminal: false,
+    looks: false,
   };
   const interrupt = (): void => (leave.signal.aborted ? hurry.abort() : leave.abort());
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);

@@ -49,6 +49,7 @@ test("evidence keeps everything in the order in which it was said", () => {
     limits: [{ resetsAt: 1 }, { resetsAt: null }],
     errors: [{ text: "no", status: 401, type: "x" }],
     lastSaid: "last",
+    saidLately: ["first", "last"],
   });
 });
 
@@ -147,6 +148,10 @@ describe("any program as an agent", () => {
       { exitCode: 0, changed: true, lastSaid: `${QUESTION_MARKER} red?` },
       { kind: "asked", question: "red?" },
     ],
+    [
+      { exitCode: 0, changed: true, saidLately: ["at work", `${QUESTION_MARKER} red?`, "bye"], lastSaid: "bye" },
+      { kind: "asked", question: "red?\nbye" },
+    ],
     [{ exitCode: null, changed: true }, { kind: "lost" }],
     [
       { exitCode: 3, changed: true },
@@ -182,4 +187,14 @@ describe("JSON of other programs", () => {
     for (const odd of [null, undefined, "5", Number.NaN, Number.POSITIVE_INFINITY]) expect(number(odd)).toBeNull();
     expect([record({ a: 1 }), list([1]), text("x"), number(0)]).toEqual([{ a: 1 }, [1], "x", 0]);
   });
+});
+
+test("of what is said only the last ten things are kept, so that an old question asks nothing", () => {
+  const evidence = noEvidence();
+  const agent = command.make(testSetup("mine", ["my-agent"]));
+  gather(evidence, { kind: "said", text: `${QUESTION_MARKER} red?` });
+  for (let at = 0; at < 9; at++) gather(evidence, { kind: "said", text: `line ${at}` });
+  expect(agent.judge({ ...evidence, exitCode: 0, changed: true })).toMatchObject({ kind: "asked" });
+  gather(evidence, { kind: "said", text: "one more" });
+  expect(agent.judge({ ...evidence, exitCode: 0, changed: true })).toEqual({ kind: "ok" });
 });

@@ -149,6 +149,8 @@ export type Evidence = {
   /** What it was trying to get over when it was stopped; null when it got over it. */
   retrying: Outcome | null;
   lastSaid: string;
+  /** The last few things said, oldest first: of a program that speaks line by line, its last lines that are not blank. */
+  saidLately: string[];
   /** The last lines of standard error. */
   stderrTail: string;
   /** Whether git shows work on the task's branch. */
@@ -210,6 +212,9 @@ export function questionIn(text: string): string | null {
 
 const MARKED_LINE = new RegExp(`^[\\s>*_\`#-]*${QUESTION_MARKER}`, "gm");
 
+/** So many lines, blank ones aside, a program may still say behind the question that it asks. */
+export const SAID_LATELY = 10;
+
 /** Collects evidence from events as they are read. */
 export function gather(evidence: Evidence, event: AgentEvent): void {
   evidence.retrying = event.kind === "retrying" ? event.because : null;
@@ -219,6 +224,8 @@ export function gather(evidence: Evidence, event: AgentEvent): void {
       return;
     case "said":
       evidence.lastSaid = event.text;
+      evidence.saidLately.push(event.text);
+      if (evidence.saidLately.length > SAID_LATELY) evidence.saidLately.shift();
       return;
     case "denied":
       evidence.denials.push(event.tool);
@@ -257,6 +264,7 @@ export function noEvidence(): Evidence {
     errors: [],
     retrying: null,
     lastSaid: "",
+    saidLately: [],
     stderrTail: "",
     changed: false,
   };

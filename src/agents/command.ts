@@ -82,7 +82,8 @@ function judgeByExit(evidence: Evidence): Outcome {
     const said = lastLines(evidence.stderrTail || evidence.lastSaid, 5);
     return { kind: "failed", reason: said ? `exit ${evidence.exitCode}: ${said}` : `exit ${evidence.exitCode}` };
   }
-  const question = questionIn(evidence.lastSaid);
+  // A program says its lines one by one, and hardly one ends without a word of farewell.
+  const question = questionIn(evidence.saidLately.join("\n") || evidence.lastSaid);
   if (question) return { kind: "asked", question };
   return evidence.changed ? { kind: "ok" } : { kind: "nothing_done", said: evidence.lastSaid };
 }

@@ -18,6 +18,9 @@ import { painter, printable } from "./text.ts";
 /** Commands that change nothing; an agent inside an attempt may use no others. */
 const READ_ONLY = new Set(["plan", "status", "report", "logs", "inbox", "doctor", "list", "show", "render", "help"]);
 
+/** Commands that never write the store. */
+const MAKES_NO_STORE = new Set([...READ_ONLY, "restore", "approve"]);
+
 /** Runs one command line and returns its exit code. */
 export async function runApp(io: Io, argv: string[], version: string): Promise<number> {
   const program = buildProgram(io, version);
@@ -46,7 +49,10 @@ function buildProgram(io: Io, version: string): Command {
     .showSuggestionAfterError()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .exitOverride()
-    .hook("preAction", (_, command) => refuseInsideAttempt(io, command));
+    .hook("preAction", (_, command) => {
+      refuseInsideAttempt(io, command);
+      io.looks = MAKES_NO_STORE.has(command.name()) || command.opts()["dryRun"] === true;
+    });
   planCommand(program, io);
   runCommand(program, io);
   steerCommands(program, io);
@@ -69,7 +75,8 @@ function overrideExit(command: Command): void {
 
 /** An agent must not steer the run that it is part of. */
 function refuseInsideAttempt(io: Io, command: Command): void {
-  if (!io.env["OWT_ATTEMPT"] || READ_ONLY.has(command.name())) return;
+  const mends = command.opts()["fix"] === true || command.opts()["adoptStore"] === true;
+  if (!io.env["OWT_ATTEMPT"] || (READ_ONLY.has(command.name()) && !mends)) return;
   throw new OwtError(
     "wrong-state",
     `owt ${command.name()} is refused inside an attempt: an agent does not steer its own run`,
@@ -114,6 +121,11 @@ function report(io: Io, error: unknown): number {
     if (error.hint) io.stderr.write(`  ${paint("dim", "↳")} ${printable(error.hint)}\n`);
     return error.exitCode;
   }
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC")
+    return report(
+      io,
+      new OwtError("environment", `the disk is full: ${error.message}`, { hint: "make room, then: owt resume" }),
+    );
   io.stderr.write(
     `${paint("red", "✗")} a mistake of owt: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );

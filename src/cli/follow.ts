@@ -34,6 +34,8 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
       carries = role.kind === "holder";
       if (carries && engine.launchMode === "group") screen.print(GROUPS_ONLY);
       if (role.kind === "viewer") screen.print(viewerLine(role.pid));
+      // Not before: what is told behind a prompt stands in the middle of the answer.
+      asker.look();
     },
   };
   const onStop = () => {
@@ -44,7 +46,6 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   const seen = narrate(io, engine, runId, lastSeq(engine.store), tell, () => asker.look());
   const asker = new Asker(io, engine, runId, seen, screen);
   try {
-    asker.look();
     do {
       await carryOrWatch(engine, runId, watcher, io.signal);
       seen.flush();

@@ -19,6 +19,8 @@ export type Io = {
   hurry: AbortSignal;
   /** Set by a command that goes on when its terminal is closed. */
   outlivesTerminal: boolean;
+  /** Set for a command that changes nothing: it makes no store either. */
+  looks: boolean;
 };
 
 /** Prints the answer: one versioned envelope, or text for people. */
@@ -38,7 +40,14 @@ export async function withEngine<T>(
   work: (engine: Engine) => Promise<T>,
   more: { flags?: ConfigValues; configFile?: string } = {},
 ): Promise<T> {
-  const engine = await openEngine({ cwd: io.cwd, env: io.env, owtCommand: io.owtCommand, hurry: io.hurry, ...more });
+  const engine = await openEngine({
+    cwd: io.cwd,
+    env: io.env,
+    owtCommand: io.owtCommand,
+    hurry: io.hurry,
+    looks: io.looks,
+    ...more,
+  });
   try {
     return await work(engine);
   } finally {

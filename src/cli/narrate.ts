@@ -91,6 +91,9 @@ const TOLD_OTHERWISE = new Set<Outcome["kind"]>([
   "budget",
 ]);
 
+/** The exit code that stands for a timeout, ours and that of coreutils. */
+const TIMED_OUT = 124;
+
 type Line = {
   mark: string;
   text: string;
@@ -114,7 +117,7 @@ function lineFor(event: Event, paint: Paint): Line | null {
           }
         : {
             mark: paint("yellow", "▲"),
-            text: `${event.where === "run" ? "merged work fails" : "fails"} ${event.command} (exit ${event.code})`,
+            text: `${event.where === "run" ? "merged work fails" : "fails"} ${event.command} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
           };
     case "attempt-ended":
       return TOLD_OTHERWISE.has(event.outcome.kind)

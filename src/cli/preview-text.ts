@@ -52,9 +52,17 @@ function steps(preview: Preview, width: number): string[] {
   if (preview.max_parallel === 1 && preview.order.length > 1)
     return ["one after the other, in this order", ...render(preview.order)];
   return preview.waves.flatMap((ids, index) => {
-    const side = ids.length > 1 ? `, ${Math.min(ids.length, preview.max_parallel)} side by side` : "";
-    return [...(index > 0 ? [""] : []), `step ${index + 1}${side}`, ...render(ids)];
+    return [
+      ...(index > 0 ? [""] : []),
+      `step ${index + 1}${sideBySide(ids.length, preview.max_parallel)}`,
+      ...render(ids),
+    ];
   });
+}
+
+function sideBySide(tasks: number, most: number): string {
+  if (tasks > most) return `: ${tasks} tasks, ${most} at a time`;
+  return tasks > 1 ? `, ${tasks} side by side` : "";
 }
 
 type Columns = { id: number; time: number; cost: number };

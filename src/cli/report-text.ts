@@ -14,7 +14,7 @@ export function renderReport(report: RunReport): string {
         cell(task.id),
         task.state,
         String(task.attempts.length),
-        time(task.duration_ms),
+        time(task.duration_ms === null ? null : task.work_ms),
         costWords(task),
         task.commit?.slice(0, 10) ?? "",
         cell(task.why ?? ""),

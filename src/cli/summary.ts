@@ -17,7 +17,7 @@ export function renderSummary(
   const paint = painter(io, io.stdout);
   const rows = views.map((view) => {
     const task = report.tasks.find((each) => each.id === view.task.key);
-    const time = task?.duration_ms == null ? "" : renderDuration(task.duration_ms);
+    const time = task?.duration_ms == null ? "" : renderDuration(task.work_ms);
     return [
       `${markOf(view.standing, paint)} ${view.task.key}`,
       view.task.state,

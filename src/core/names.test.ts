@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkBranchName, nearest, slug } from "./names.ts";
+import { checkBranchName, nearest, oneLine, slug } from "./names.ts";
 
 describe("nearest", () => {
   test("finds slips of the finger, swapped letters and other case, nearest first", () => {
@@ -73,4 +73,10 @@ describe("checkBranchName", () => {
   ])("refuses %j and says why", (name, reason) => {
     expect(checkBranchName(name)).toContain(reason);
   });
+});
+
+test("a title becomes one line that steers no terminal", () => {
+  expect(oneLine("Add \u001b[31mred\u001b[0m\u0007 login\n\tpage")).toBe("Add red login page");
+  expect(oneLine("\u001b]0;title\u0007Plain \u202Etxet")).toBe("Plain txet");
+  expect(oneLine("Größe ändern — 日本語 👍")).toBe("Größe ändern — 日本語 👍");
 });

@@ -19,6 +19,18 @@ export function nearest(word: string, candidates: Iterable<string>, max = 3): st
     .map((entry) => entry.name);
 }
 
+/** A title as the one line that a commit's subject is: git shows what stands there to any terminal, so nothing in it may steer one. */
+export function oneLine(text: string): string {
+  return text
+    .replace(ESCAPES, "")
+    .replace(/\s*[\p{Cc}\p{Bidi_Control}\u2028\u2029]+\s*/gu, " ")
+    .trim();
+}
+
+/** Control sequences of terminals (ECMA-48): CSI, OSC and their like, and the short ones. */
+// eslint-disable-next-line no-control-regex
+const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[ -/]*[0-~])/gu;
+
 const SLUG_LENGTH = 40;
 
 /** A short name for branches, folders and sessions: 1 to 40 of `[a-z0-9-]`, no `-` at either end, safe as a component of a git ref.

@@ -31,6 +31,7 @@ type AttemptReport = CostReport & {
   /** In words; `outcome_kind` is for programs, null while it is open. */
   outcome: string;
   outcome_kind: Outcome["kind"] | null;
+  /** Without what it waited for a person; null while it is open. */
   duration_ms: number | null;
   models: ModelReport[];
 };
@@ -45,7 +46,7 @@ type TaskReport = CostReport & {
   attempts: AttemptReport[];
   /** From its first start to its end, waiting included. */
   duration_ms: number | null;
-  /** Time in which an agent or a check of it worked. */
+  /** Time in which an agent or a check of it worked: without waiting for a person, for a limit, or for somebody to carry it. */
   work_ms: number;
   commit: string | null;
   verified: boolean;
@@ -62,7 +63,7 @@ export type RunReport = CostReport & {
   ended_at: string | null;
   landed_at: string | null;
   duration_ms: number;
-  /** What the tasks would have taken one after the other. */
+  /** What the work of the tasks would have taken one after the other. */
   sequential_ms: number;
   speedup: number | null;
   counts: Record<string, number>;
@@ -73,13 +74,15 @@ export type RunReport = CostReport & {
   tasks: TaskReport[];
 };
 
-/** The report of a run. `now` (epoch ms) stands in for the end of what still goes on. */
+/** The report of a run. `now` (epoch ms) stands in for the end of what still goes on; `waits` is for how long (ms) an attempt, by id, waited
+ *  for a person while it was open. */
 export function reportRun(
   run: Run,
   views: readonly TaskView[],
   attempts: readonly Attempt[],
   now: number,
   levels: readonly Level[] = [],
+  waits: ReadonlyMap<number, number> = new Map(),
 ): RunReport {
   const reports = views.map(({ task, why }) =>
     reportTask(
@@ -87,6 +90,7 @@ export function reportRun(
       why,
       attempts.filter((attempt) => attempt.task === task.id),
       now,
+      waits,
     ),
   );
   const cost = addUsages(attempts.map((attempt) => attempt.usage));
@@ -122,30 +126,39 @@ export function reportRun(
   };
 }
 
-function reportTask(task: Task, why: string, attempts: readonly Attempt[], now: number): TaskReport {
+function reportTask(
+  task: Task,
+  why: string,
+  attempts: readonly Attempt[],
+  now: number,
+  waits: ReadonlyMap<number, number>,
+): TaskReport {
+  const workOf = (attempt: Attempt, end: number) => Math.max(0, end - attempt.startedAt - (waits.get(attempt.id) ?? 0));
   return {
     id: task.key,
     title: task.spec.title,
     state: task.state,
     ...(why ? { why } : {}),
     agent: attempts.at(-1)?.agent ?? null,
-    attempts: attempts.map(reportAttempt),
+    attempts: attempts.map((attempt) =>
+      reportAttempt(attempt, attempt.endedAt === null ? null : workOf(attempt, attempt.endedAt)),
+    ),
     duration_ms: task.startedAt === null ? null : (task.endedAt ?? now) - task.startedAt,
-    work_ms: attempts.reduce((sum, attempt) => sum + ((attempt.endedAt ?? now) - attempt.startedAt), 0),
+    work_ms: attempts.reduce((sum, attempt) => sum + workOf(attempt, attempt.endedAt ?? now), 0),
     ...reportCost(addUsages(attempts.map((attempt) => attempt.usage))),
     commit: task.commit,
     verified: task.verified,
   };
 }
 
-function reportAttempt(attempt: Attempt): AttemptReport {
+function reportAttempt(attempt: Attempt, workMs: number | null): AttemptReport {
   const cost = addUsages([attempt.usage]);
   return {
     number: attempt.number,
     agent: attempt.agent,
     outcome: attempt.outcome ? describeOutcome(attempt.outcome) : attempt.phase,
     outcome_kind: attempt.outcome?.kind ?? null,
-    duration_ms: attempt.endedAt === null ? null : attempt.endedAt - attempt.startedAt,
+    duration_ms: workMs,
     ...reportCost(cost),
     models: cost.models.map(reportModel),
   };

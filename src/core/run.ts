@@ -27,6 +27,8 @@ export type RunOptions = {
   budget: Budget;
   /** The limit that the command line set for the run, in dollars. */
   budgetUsd: number | null;
+  /** What is done is repeated: a task that finds its work there has nothing left to change. */
+  again?: boolean;
 };
 
 export type Run = {

@@ -9,7 +9,7 @@ const LEGAL: Record<TaskState, string> = {
   review: "verifying integrating pending failed cancelled",
   integrating: "done pending failed cancelled",
   done: "",
-  failed: "pending",
+  failed: "pending cancelled",
   skipped: "pending cancelled",
   cancelled: "pending",
 };

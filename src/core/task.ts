@@ -20,7 +20,7 @@ const MOVES: Record<TaskState, readonly TaskState[]> = {
   review: ["verifying", "integrating", "pending", "cancelled", "failed"],
   integrating: ["done", "pending", "failed", "cancelled"],
   done: [],
-  failed: ["pending"],
+  failed: ["pending", "cancelled"],
   skipped: ["pending", "cancelled"],
   cancelled: ["pending"],
 };

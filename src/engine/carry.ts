@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { readHolder, recordHolder } from "../store/lease.ts";
 import { readRun } from "../store/runs.ts";
-import { readIdentity } from "../system/identity.ts";
-import { type LockTry, prepareLock } from "../system/lock.ts";
+import { isAlive, readIdentity } from "../system/identity.ts";
+import { isLockHeld, type LockTry, prepareLock } from "../system/lock.ts";
 import type { Engine } from "./engine.ts";
 import { carryRuns, isRunSettled } from "./runner.ts";
 import { nextChange } from "./wake.ts";
@@ -62,10 +62,20 @@ function leaseFile(engine: Engine): string {
   return join(engine.repo.commonDir, "owt", "lease.db");
 }
 
-/** The pid of the process that carries the runs right now, or null. */
+/** The pid of the process that carries the runs right now, as it is called where it runs; null where nobody does. From inside a namespace
+ *  of an attempt no such process is to be seen, but its lock is. */
 export function isCarried(engine: Engine): number | null {
   const holder = readHolder(engine.store);
   if (!holder) return null;
-  const identity = readIdentity(holder.pid);
-  return identity && holder.startTime === identity.startTime && holder.bootId === identity.bootId ? holder.pid : null;
+  return isAlive(holder) || isLockHeld(leaseFile(engine)) ? holder.pid : null;
+}
+
+/** Brings what was stopped to its end, where nobody carries the runs: nothing is started, and nothing else is carried. */
+export async function windDown(engine: Engine): Promise<void> {
+  const lease = prepareLock(leaseFile(engine));
+  try {
+    if (tryLease(engine, lease)) await carryRuns(engine, { signal: engine.hurry, endings: true });
+  } finally {
+    lease.close();
+  }
 }

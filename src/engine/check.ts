@@ -88,6 +88,11 @@ function launchCheck(engine: Engine, check: Check) {
   });
 }
 
+/** Says of a check, before it is stopped, that what it ends with says nothing about the work. */
+export function noteInterrupted(dir: string): void {
+  if (existsSync(dir)) writeFileSync(join(dir, "stopping"), "interrupted");
+}
+
 /** A check that was stopped, or lost to a reboot, says nothing about the work: its folder steps aside. */
 function setAsideInterrupted(dir: string): void {
   if (!existsSync(dir)) return;
@@ -105,13 +110,17 @@ function outputOf(dir: string): string {
   return lastLines(readTail(join(dir, "out"), TAIL_BYTES), TAIL_LINES);
 }
 
+/** How long a process has between TERM and KILL, as configured. */
+export function graceMs(engine: Engine): number {
+  return parseDuration(engine.config.run.grace) ?? 10_000;
+}
+
 /** Stops a process tree within the configured grace; at once when there is no time left. */
 export async function stopSoon(engine: Engine, dir: string): Promise<void> {
-  const graceMs = parseDuration(engine.config.run.grace) ?? 10_000;
   const atOnce = () => void stopTree(dir, { graceMs: 0 });
   engine.hurry.addEventListener("abort", atOnce, { once: true });
   try {
-    await stopTree(dir, { graceMs: engine.hurry.aborted ? 0 : graceMs });
+    await stopTree(dir, { graceMs: engine.hurry.aborted ? 0 : graceMs(engine) });
   } finally {
     engine.hurry.removeEventListener("abort", atOnce);
   }

@@ -6,8 +6,9 @@ import { OWN_FILES } from "../agents/registry.ts";
 import { describeLevel } from "../core/budget.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { oneLine } from "../core/names.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
-import { readRef } from "../git/branch.ts";
+import { isAncestor, readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
@@ -16,6 +17,7 @@ import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.t
 import { appendEvent } from "../store/events.ts";
 import { changeAttempt, setUsage } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
+import { findTasks } from "../store/tasks.ts";
 import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
@@ -23,7 +25,8 @@ import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { ensureWorktree, verifyCommands } from "./task-steps.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
-import { environmentFiles, knownFiles, setupFootprint } from "./workspace.ts";
+import { environmentFiles } from "./environment-files.ts";
+import { knownFiles, setupFootprint } from "./workspace.ts";
 
 /** Larger files are never committed by us. */
 const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
@@ -44,7 +47,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     footprint: setupFootprint(engine, attempt.worktree),
     identity: engine.identity,
     known: knownFiles(engine),
-    message: `${task.spec.title}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${task.key}`,
+    message: `${oneLine(task.spec.title)}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${task.key}`,
   });
   const head = leftovers.tip ?? attempt.base;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: engine.now() });
@@ -52,11 +55,13 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const dropped = changed ? await bringSubmodulesHome(engine, carried, head) : null;
   const turn = byHand ? null : await readTurn(engine, carried, changed);
   const judged = turn ? judge(engine, carried, turn) : byHandOutcome(changed);
+  const isThere = judged.kind === "nothing_done" && (await isThereAlready(engine, carried));
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const inside = leftovers.left.filter(({ reason }) => reason === "dirty-submodule").map(({ path }) => path);
-  const outcome = misread
+  const taken = misread
     ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? insideOutcome(judged, inside))
     : judged;
+  const outcome: Outcome = isThere && taken.kind === "nothing_done" ? { kind: "ok" } : taken;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;
   engine.store.transaction(() => {
@@ -77,6 +82,10 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     }
     if (inside.length > 0) {
       const text = `${task.key} left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}`;
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+    }
+    if (isThere && outcome.kind === "ok") {
+      const text = "changed nothing: its work is there already";
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
     if (outcome.kind === "ok") {
@@ -117,6 +126,15 @@ async function bringSubmodulesHome(engine: Engine, carried: Carried, head: strin
     return { kind: "failed", reason: words };
   }
   return null;
+}
+
+/** Whether what a repeated task asks for was done before and is in what this attempt started from. */
+async function isThereAlready(engine: Engine, { run, task, attempt }: Carried): Promise<boolean> {
+  if (run.options.again !== true) return false;
+  if (task.spec.status === "complete") return true;
+  for (const { state, commit } of findTasks(engine.store, task.key))
+    if (state === "done" && commit !== null && (await isAncestor(engine.repo, commit, attempt.base))) return true;
+  return false;
 }
 
 /** Causes that end an agent and not its attempt. */

@@ -1,6 +1,6 @@
 /** What has to be remembered of output that is left out of a log: everything that an outcome, a cost or a conversation is told from, and of
  *  what merely passes (words, tools) the last. Long texts are cut. */
-import type { AgentEvent } from "../agents/agent.ts";
+import { type AgentEvent, SAID_LATELY } from "../agents/agent.ts";
 
 /** What is kept of one text. */
 const MAX_CHARS = 32 * 1024;
@@ -35,14 +35,16 @@ export function clip(event: AgentEvent): AgentEvent {
 /** Collects events, and gives back fewer that mean the same to whoever judges and counts. */
 export class Condenser {
   #kept: string[] = [];
-  /** The last of each kind that passes, in the order in which they came. */
-  readonly #passing = new Map<AgentEvent["kind"], AgentEvent>();
+  /** The last of each kind that passes, of words the last few, in the order in which they came. */
+  #passing: AgentEvent[] = [];
   readonly #answers = new Set<string>();
 
   take(event: AgentEvent): void {
     if (event.kind === "said" || event.kind === "tool" || event.kind === "tool-result") {
-      this.#passing.delete(event.kind);
-      this.#passing.set(event.kind, event.kind === "tool-result" ? { ...event, text: "" } : event);
+      this.#passing.push(event.kind === "tool-result" ? { ...event, text: "" } : event);
+      const same = this.#passing.filter(({ kind }) => kind === event.kind);
+      if (same.length > (event.kind === "said" ? SAID_LATELY : 1))
+        this.#passing.splice(this.#passing.indexOf(same[0]!), 1);
       return;
     }
     if (event.kind === "answer" && this.#isKnown(`${event.answer.id} ${event.answer.isWhole}`)) return;
@@ -68,7 +70,7 @@ export class Condenser {
   }
 
   #settle(): void {
-    for (const event of this.#passing.values()) this.#kept.push(JSON.stringify(event));
-    this.#passing.clear();
+    for (const event of this.#passing) this.#kept.push(JSON.stringify(event));
+    this.#passing = [];
   }
 }

@@ -14,8 +14,10 @@ import { readIdentity } from "../git/commit.ts";
 import type { Identity } from "../git/git.ts";
 import { openRepo, type Repo } from "../git/repo.ts";
 import { openStore, type Store } from "../store/database.ts";
+import { raiseTakenIds, readTakenIds } from "../store/ids.ts";
 import { loadConfig } from "../system/config-files.ts";
 import { type LaunchMode, probeLaunchMode } from "../system/launch.ts";
+import { findTakenIds } from "./taken-ids.ts";
 
 export type Engine = {
   repo: Repo;
@@ -56,6 +58,8 @@ export type OpenOptions = {
   flags?: ConfigValues;
   configFile?: string;
   hurry?: AbortSignal;
+  /** The command only looks: no store is made where there is none. */
+  looks?: boolean;
 };
 
 /** Opens the repository at `cwd` with its store and configuration. */
@@ -72,9 +76,9 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     ...(options.flags ? { flags: options.flags } : {}),
     ...(options.configFile ? { file: resolve(options.cwd, options.configFile) } : {}),
   });
-  return {
+  const engine: Engine = {
     repo,
-    store: openStore(repo.commonDir),
+    store: openStore(repo.commonDir, { looks: options.looks ?? false }),
     config,
     layers,
     prices,
@@ -92,6 +96,8 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     prompts: null,
     queues: new Map(),
   };
+  if (readTakenIds(engine.store) === null) raiseTakenIds(engine.store, await findTakenIds(repo, worktreeHome(engine)));
+  return engine;
 }
 
 /** Ends the live git processes and closes the store. */
@@ -106,7 +112,7 @@ export function attemptDir(engine: Engine, attempt: number): string {
 }
 
 /** Where the worktrees of runs stand: beside the repository unless configured. */
-export function worktreeHome(engine: Engine): string {
+export function worktreeHome(engine: Pick<Engine, "repo" | "config" | "env">): string {
   const { root } = engine.repo;
   const configured = engine.config.run.worktree_directory;
   return configured

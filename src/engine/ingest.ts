@@ -11,6 +11,7 @@ import { writeCommit } from "../git/commit.ts";
 import { fetchOnce } from "../git/fetch.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
+import { nextRunNumber, raiseTakenIds } from "../store/ids.ts";
 import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
 import { hasDoneTask, readTasks } from "../store/tasks.ts";
 import { ensureNamedFolder } from "../system/files.ts";
@@ -131,6 +132,7 @@ export async function ingest(
   await checkAgents(engine, work, options);
   const taken = await branchProblems(engine, specsOf(work), base.commit);
   if (taken.length > 0) throw planError(taken);
+  await passTakenRuns(engine);
   return engine.store.transaction(() => {
     const { target, commit, buildsOn } = base;
     // Asked again inside the transaction: the same command, given twice at once, is one run.
@@ -146,6 +148,14 @@ export async function ingest(
     for (const task of work.chosen) removeFromBacklog(engine.store, task.spec.id);
     return { run, isNew: true, changed: [] };
   });
+}
+
+/** A run never gets the name of a branch that is there: it would go on from whatever stands there. */
+async function passTakenRuns(engine: Engine): Promise<void> {
+  for (let next = nextRunNumber(engine.store); ; next++) {
+    if ((await readRef(engine.repo, `refs/heads/owt/runs/r${next}`)) === null) return;
+    raiseTakenIds(engine.store, { runs: next, attempts: 0 });
+  }
 }
 
 /** Throws `plan` with every agent that nobody set up and every branch that cannot be had, among the tasks that the work would start. */
@@ -184,6 +194,7 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     choices: { plan: settings.choices ?? {}, flags: flags.choices },
     budget: budgetFrom(engine.layers, flags.budgetUsd ?? null),
     budgetUsd: flags.budgetUsd ?? null,
+    again: flags.again,
   };
 }
 

@@ -2,8 +2,9 @@
  *  One at a time in each run, so that every task is checked against exactly what it will land on. */
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { oneLine } from "../core/names.ts";
 import { isAncestor, moveRef, readParents } from "../git/branch.ts";
-import { writeCommit } from "../git/commit.ts";
+import { readTree, writeCommit } from "../git/commit.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { moveDetached } from "../git/move.ts";
@@ -18,7 +19,8 @@ import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
 import { runTip } from "./run-tip.ts";
 import { mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { type Verdict, verifyAt } from "./verify.ts";
-import { bringEnvironmentFiles, environmentFiles, markerOf, setUp } from "./workspace.ts";
+import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
+import { markerOf, setUp } from "./workspace.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
   return inTurn(engine, carried.run.id, () => mergeAtTip(engine, carried));
@@ -61,12 +63,11 @@ async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult>
     return "on";
   }
   const commands = verifyCommands(run, task);
-  const candidate = await writeCommit(engine.repo, {
-    tree: merged.tree,
-    parents: [tip, head],
-    message: mergeMessage(carried, commands.length > 0),
-    identity: engine.identity,
-  });
+  // What repeated work that is there already left is in the tip: there is nothing to merge, but it is checked all the same.
+  const isIn = merged.tree === (await readTree(engine.repo, tip)) && (await isAncestor(engine.repo, head, tip));
+  const message = mergeMessage(carried, commands.length > 0);
+  const merge = { tree: merged.tree, parents: [tip, head], message, identity: engine.identity };
+  const candidate = isIn ? tip : await writeCommit(engine.repo, merge);
   const seen = commands.length === 0 || merged.tree === attempt.verifiedTree;
   if (!seen) {
     const verdict = await verifyCandidate(engine, carried, candidate, commands);
@@ -168,5 +169,5 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
 }
 
 function mergeMessage({ run, task, attempt }: Carried, verified: boolean): string {
-  return `${task.spec.title}\n\nOwt-Task: ${task.key}\nOwt-Run: ${run.id}\nOwt-Attempt: ${attempt.id}\nOwt-Verified: ${verified ? "yes" : "no"}\n`;
+  return `${oneLine(task.spec.title)}\n\nOwt-Task: ${task.key}\nOwt-Run: ${run.id}\nOwt-Attempt: ${attempt.id}\nOwt-Verified: ${verified ? "yes" : "no"}\n`;
 }

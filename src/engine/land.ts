@@ -2,8 +2,10 @@
  *  checked integration; the target itself only ever moves forward to a commit that was checked. */
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { commandList } from "../core/config.ts";
 import { nearest } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
 import { isAncestor, moveRef, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
 import { type FastForward, fastForwardCheckout } from "../git/fast-forward.ts";
@@ -11,6 +13,7 @@ import { mergeTrees } from "../git/merge.ts";
 import { unpublishedLinks } from "../git/submodules.ts";
 import { markLanded, readRun, readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
+import { grantsNeeded, requireApproval } from "./approvals.ts";
 import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { standAt } from "./integrate.ts";
@@ -23,14 +26,16 @@ export type Landed = {
   target: string;
   commit: string;
   merged: boolean;
+  /** What lands was checked now, with the commands that are in force now. */
+  checked: boolean;
   already: boolean;
   missing: string[];
   /** Submodules whose commit no remote has: where it is kept here, to be pushed by a person. */
   unpublished: { path: string; commit: string; ref: string }[];
 };
 
-/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict or red checks, `target-dirty` when the
- *  target's checkout would lose something. */
+/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict or red checks, `not-approved` for a check that the user
+ *  has not approved, `target-dirty` when the target's checkout would lose something. */
 export async function landRun(engine: Engine, id: string | null): Promise<Landed> {
   const run = id === null ? newestLandable(engine) : findRun(engine, id);
   const tasks = readTasks(engine.store, run.id);
@@ -49,13 +54,18 @@ export async function landRun(engine: Engine, id: string | null): Promise<Landed
   const result = { run: run.id, target: run.target, missing };
   if (await isAncestor(engine.repo, work, target)) {
     markLanded(engine.store, engine.now(), run.id, run.target, target);
-    return { ...result, commit: target, merged: false, already: true, unpublished: [] };
+    return { ...result, commit: target, merged: false, checked: false, already: true, unpublished: [] };
   }
   const moved = !(await isAncestor(engine.repo, target, work));
-  // What a person committed onto the run's branch was checked by nobody yet; a merge is checked as a whole.
+  const commands = commandsInForce(engine, tasks);
+  // What a person committed onto the run's branch was checked by nobody yet, nor was anything by a check that came later; a merge is
+  // checked as a whole.
   const isOurs = tasks.some((task) => task.commit === work);
-  if (!moved && !isOurs) await checkTip(engine, run, work);
-  const commit = moved ? await mergeTarget(engine, run, work, target) : work;
+  const isChecked = commands.every((command) => run.options.verify.includes(command) || isOfTask(tasks, command));
+  const checks = commands.length > 0 && (moved || !isOurs || !isChecked);
+  if (checks) requireChecks(engine, tasks);
+  if (!moved && checks) await checkTip(engine, run, work, commands);
+  const commit = moved ? await mergeTarget(engine, run, work, target, commands) : work;
   const outcome = await fastForwardCheckout(engine.repo, run.target, target, commit);
   if (!outcome.moved) {
     throw new OwtError("target-dirty", `${run.target} was not moved: ${describeStay(outcome)}`, {
@@ -64,7 +74,24 @@ export async function landRun(engine: Engine, id: string | null): Promise<Landed
   }
   await markAllLanded(engine, run, commit);
   const unpublished = await unpublishedLinks(engine.repo, target, commit);
-  return { ...result, commit, merged: moved, already: false, unpublished };
+  return { ...result, commit, merged: moved, checked: checks, already: false, unpublished };
+}
+
+/** The checks that count now: those that are configured now, as for a run that is resumed, and those of the tasks that are in it. */
+function commandsInForce(engine: Engine, tasks: readonly Task[]): string[] {
+  const ofTasks = tasks.flatMap((task) => (task.state === "done" ? task.spec.verify : []));
+  return [...new Set([...commandList(engine.config.run.verify), ...ofTasks])];
+}
+
+function isOfTask(tasks: readonly Task[], command: string): boolean {
+  return tasks.some((task) => task.state === "done" && task.spec.verify.includes(command));
+}
+
+/** Nothing that the repository brings is run unapproved; what its agents are allowed does not matter here. */
+function requireChecks(engine: Engine, tasks: readonly Task[]): void {
+  const specs = tasks.filter((task) => task.state === "done").map((task) => task.spec);
+  const grants = grantsNeeded(engine, specs, {}).filter(({ where }) => /(verify|install_command)$/.test(where));
+  requireApproval(engine, grants);
 }
 
 /** With a run lands what it was built upon. */
@@ -129,7 +156,13 @@ function newestLandable(engine: Engine): Run {
 }
 
 /** Merges the moved target into the run and checks the result before anybody sees it. */
-async function mergeTarget(engine: Engine, run: Run, work: string, target: string): Promise<string> {
+async function mergeTarget(
+  engine: Engine,
+  run: Run,
+  work: string,
+  target: string,
+  commands: readonly string[],
+): Promise<string> {
   const merged = await mergeTrees(engine.repo, work, target, engine.repo.root);
   if (!("tree" in merged)) {
     throw new OwtError(
@@ -140,14 +173,14 @@ async function mergeTarget(engine: Engine, run: Run, work: string, target: strin
       },
     );
   }
-  const message = `Merge ${run.target} into ${run.id}\n\nOwt-Run: ${run.id}\nOwt-Verified: ${run.options.verify.length > 0 ? "yes" : "no"}\n`;
+  const message = `Merge ${run.target} into ${run.id}\n\nOwt-Run: ${run.id}\nOwt-Verified: ${commands.length > 0 ? "yes" : "no"}\n`;
   const commit = await writeCommit(engine.repo, {
     tree: merged.tree,
     parents: [work, target],
     message,
     identity: engine.identity,
   });
-  await checkTip(engine, run, commit);
+  await checkTip(engine, run, commit, commands);
   if (!(await moveRef(engine.repo, run.branch, work, commit))) {
     throw new OwtError("wrong-state", `${run.branch} moved while it was checked`, {
       hint: `again: owt land ${run.id}`,
@@ -156,14 +189,8 @@ async function mergeTarget(engine: Engine, run: Run, work: string, target: strin
   return commit;
 }
 
-/** Runs every check of the run and of its tasks at a commit, in the run's own worktree. */
-async function checkTip(engine: Engine, run: Run, commit: string): Promise<void> {
-  const commands = [
-    ...new Set([
-      ...run.options.verify,
-      ...readTasks(engine.store, run.id).flatMap((task) => (task.state === "done" ? task.spec.verify : [])),
-    ]),
-  ];
+/** Runs every check at a commit, in the run's own worktree. */
+async function checkTip(engine: Engine, run: Run, commit: string, commands: readonly string[]): Promise<void> {
   if (commands.length === 0) return;
   try {
     const path = await standAt(engine, run.id, commit);

@@ -17,7 +17,7 @@ import {
   renderTaskPrompt,
   tryPrompts,
 } from "../core/prompt.ts";
-import { nextAttemptId } from "../store/attempts.ts";
+import { nextAttemptId } from "../store/ids.ts";
 import { findTasks } from "../store/tasks.ts";
 import {
   listPromptFiles,

@@ -1,6 +1,7 @@
 /** Reads what happened in a run. */
 import { type RunReport, reportRun } from "../core/report.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
+import { readReviewTimes } from "../store/events.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { findRun } from "./land.ts";
@@ -10,5 +11,13 @@ import { viewRun } from "./view.ts";
 export function readReport(engine: Engine, runId: string): RunReport {
   const run = findRun(engine, runId);
   const attempts = readAttemptsOfRun(engine.store, run.id);
-  return reportRun(run, viewRun(engine, run), attempts, engine.now(), readLevels(engine, run));
+  const now = engine.now();
+  return reportRun(
+    run,
+    viewRun(engine, run),
+    attempts,
+    now,
+    readLevels(engine, run),
+    readReviewTimes(engine.store, run.id, now),
+  );
 }

@@ -16,6 +16,10 @@ export async function runTip(engine: Engine, run: Run): Promise<string> {
     await createBranch(engine.repo, run.branch, last ?? run.base);
     return last ?? run.base;
   }
+  if (last === null && !(await isAncestor(engine.repo, run.base, tip)))
+    throw new OwtError("needs-person", `${run.branch} is at ${tip.slice(0, 10)}, which ${run.id} did not start from`, {
+      hint: `keep what is there under another name, then: git branch -f ${run.branch} ${run.base}`,
+    });
   if (last === null || tip === last || (await isAncestor(engine.repo, last, tip))) return tip;
   if ((await isAncestor(engine.repo, tip, last)) && (await moveRef(engine.repo, ref, tip, last))) {
     const text = `${run.branch} had been moved back to ${tip.slice(0, 10)}; it is at ${last.slice(0, 10)} again, where the integrated work is`;

@@ -29,6 +29,8 @@ export type CarryOptions = {
   signal: AbortSignal;
   /** Return as soon as this run is settled; without it, when every open run is. */
   until?: string;
+  /** Only what was stopped is brought to its end; nothing is started. */
+  endings?: boolean;
 };
 
 /** What one turn of the loop looks at. Read once a turn: a plan can have thousands of tasks. */
@@ -54,8 +56,8 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
       const seen = look(engine);
       for (const run of seen.runs) if (!taken.has(run.id)) await takeUp(engine, run);
       for (const run of seen.runs) taken.add(run.id);
-      const acted = await carryAll(engine, seen, carriers);
-      if (!acted && carriers.size === 0 && isOver(engine, seen, options.until)) break;
+      const acted = await carryAll(engine, seen, carriers, options.endings ?? false);
+      if (!acted && carriers.size === 0 && (options.endings || isOver(engine, seen, options.until))) break;
       await change.happened(acted ? 0 : soonest(engine, seen));
     } catch (error) {
       // Told below, once what runs has been waited for, or parked where a Ctrl-C was the cause.
@@ -110,22 +112,25 @@ class Carriers {
   }
 }
 
-async function carryAll(engine: Engine, seen: Look, carriers: Carriers): Promise<boolean> {
+async function carryAll(engine: Engine, seen: Look, carriers: Carriers, endings: boolean): Promise<boolean> {
   let acted = false;
-  for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers)) || acted;
+  for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers, endings)) || acted;
   return acted;
 }
 
 /** One look at one run: obey wishes, skip what cannot run, start what can, carry what is open, end what is over.
  *  True when something was changed, so that another look is due. */
-async function carryRun(engine: Engine, run: Run, seen: Look, carriers: Carriers): Promise<boolean> {
+async function carryRun(engine: Engine, run: Run, seen: Look, carriers: Carriers, endings: boolean): Promise<boolean> {
   const tasks = seen.tasks.get(run.id)!;
   const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
   const obeyed = obeyWishes(engine, run, tasks, attempts);
   const skipped = skipUnreachable(engine, tasks);
   if (obeyed || skipped) return true;
-  const started = run.wish === null ? await startReady(engine, run, tasks) : [];
-  for (const attempt of [...attempts, ...started]) if (mayCarry(run, attempt, tasks)) carriers.carry(attempt.id);
+  const started = run.wish === null && !endings ? await startReady(engine, run, tasks) : [];
+  for (const attempt of [...attempts, ...started]) {
+    if (endings && !isEnding(run, attempt)) continue;
+    if (mayCarry(run, attempt, tasks)) carriers.carry(attempt.id);
+  }
   if (started.length > 0) return false;
   return endIfOver(engine, run, tasks, attempts);
 }
@@ -151,6 +156,11 @@ function interrupt(engine: Engine, attempt: Attempt): void {
 
 /** Phases that are carried to their end even in a stopped run: an agent that was stopped is still collected. */
 const ENDS_ANYWAY = new Set<Attempt["phase"]>(["agent", "collect", "advance", "tidy"]);
+
+/** What was stopped, and what is over but for its last steps. */
+function isEnding(run: Run, attempt: Attempt): boolean {
+  return attempt.stop !== null || run.wish === "stop" || attempt.phase === "advance" || attempt.phase === "tidy";
+}
 
 /** A stopped run leaves its attempts as they are, but an ended agent's work is still collected. */
 function mayCarry(run: Run, attempt: Attempt, tasks: Task[]): boolean {

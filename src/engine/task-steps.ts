@@ -22,10 +22,9 @@ import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { verifyAt } from "./verify.ts";
+import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import {
-  bringEnvironmentFiles,
   dropBefore,
-  environmentFiles,
   forgetSetup,
   knownFiles,
   markerOf,
@@ -88,9 +87,12 @@ async function clearEarlier(engine: Engine, { run, task, attempt }: Carried, pat
   const id = `${earlier.run}-${slug(task.key)}-${earlier.id}-kept`;
   const rescue = { id, note: `what was kept at ${path} of an earlier try of ${task.key}`, at: engine.now() };
   const keep = [`refs/heads/${attempt.branch}`];
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  const kept = await keepChangedEnvironment(engine, path, id);
   const removed = await removeWorktree(engine.repo, path, { keep, known: knownFiles(engine), save: true, rescue });
+  if (removed.removed && kept.length > 0)
+    appendEvent(engine.store, engine.now(), about, { kind: "note", text: describeKept(kept, id) });
   if (removed.removed && removed.rescue !== null) {
-    const about = { run: run.id, task: task.id, attempt: attempt.id };
     appendEvent(engine.store, engine.now(), about, { kind: "rescued", rescue: id, what: rescue.note });
   }
   return removed.removed;
@@ -122,14 +124,17 @@ async function clearAway(engine: Engine, { run, task, attempt }: Carried): Promi
   const id = `${run.id}-${slug(task.key)}-${attempt.id}-before`;
   const rescue = { id, note: `what was at ${attempt.worktree} before ${attempt.branch}`, at: engine.now() };
   const keep = [`refs/heads/${attempt.branch}`];
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  const kept = await keepChangedEnvironment(engine, attempt.worktree, id);
   const removed = await removeWorktree(engine.repo, attempt.worktree, {
     keep,
     known: knownFiles(engine),
     save: true,
     rescue,
   });
+  if (removed.removed && kept.length > 0)
+    appendEvent(engine.store, engine.now(), about, { kind: "note", text: describeKept(kept, id) });
   if (!removed.removed || removed.rescue === null) return;
-  const about = { run: run.id, task: task.id, attempt: attempt.id };
   appendEvent(engine.store, engine.now(), about, { kind: "rescued", rescue: id, what: rescue.note });
 }
 

@@ -10,7 +10,8 @@ import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.t
 import { type Answer, answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun, reopenRun, readRuns } from "../store/runs.ts";
-import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
+import { changeTask, findTasks, moveTask, readTask, readTasks } from "../store/tasks.ts";
+import { findUnresolved } from "../git/conflicts.ts";
 import { budgetCommand } from "./budget.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { stopUncarried } from "./uncarried.ts";
@@ -132,24 +133,24 @@ async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
   }
 }
 
-/** Cancels a task. One that runs is stopped by the process that carries it, or here where nobody does; what it made is saved. */
-export async function cancelTask(engine: Engine, key: string, run?: string): Promise<void> {
-  if (run === undefined && removeFromBacklog(engine.store, key)) return;
+/** Cancels a task. One that runs is stopped by the process that carries it, or here where nobody does; what it made is saved. One that
+ *  failed is not told of any more. `cancelled` is false while the process that carries it still has to obey. */
+export async function cancelTask(engine: Engine, key: string, run?: string): Promise<{ cancelled: boolean }> {
+  if (run === undefined && removeFromBacklog(engine.store, key)) return { cancelled: true };
   const task = findTask(engine, key, { run, fits: (each) => !FINAL_STATES.has(each.state) });
-  if (task.state === "cancelled") return;
+  if (task.state === "cancelled") return { cancelled: true };
   if (task.state === "done") throw wrongState(task, "it is integrated already", "undo its merge with git revert");
   engine.store.transaction(() => {
     const now = engine.now();
-    if (["pending", "skipped"].includes(task.state)) {
+    if (["pending", "skipped", "failed"].includes(task.state)) {
       moveTask(engine.store, now, task, "cancelled", { reason: "cancelled", endedAt: now, park: null });
-    } else if (task.state === "failed") {
-      throw wrongState(task, "it has failed already", `try it again: owt task retry ${task.key}`);
     } else {
       changeTask(engine.store, task.id, { cancelWish: true });
       appendEvent(engine.store, now, { run: task.run, task: task.id }, { kind: "note", text: "cancel was asked for" });
     }
   });
   await stopUncarried(engine, "aborted", (attempt) => attempt.task === task.id);
+  return { cancelled: readTask(engine.store, task.id)?.state === "cancelled" };
 }
 
 /** The tasks that a retry means: the one named, or without a name every failed one of the newest run that has any. */
@@ -222,10 +223,13 @@ function restart(engine: Engine, task: Task): void {
   }
 }
 
-/** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. */
-export function approveTask(engine: Engine, key: string, run?: string): void {
+/** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. Throws `needs-person` where that still has
+ *  open conflicts. */
+export async function approveTask(engine: Engine, key: string, run?: string): Promise<void> {
   const fits = (each: Task) => each.state === "review" || each.park?.for === "conflict";
   const task = findTask(engine, key, { run, fits });
+  if (task.state === "pending" && task.park?.for === "conflict")
+    await refuseUnresolved(engine, task, task.park.worktree);
   const now = engine.now();
   const about = { run: task.run, task: task.id };
   engine.store.transaction(() => {
@@ -238,6 +242,17 @@ export function approveTask(engine: Engine, key: string, run?: string): void {
     } else {
       throw wrongState(task, `it is ${task.state} and waits for no approval`, "what waits for a person: owt inbox");
     }
+  });
+}
+
+async function refuseUnresolved(engine: Engine, task: Task, worktree: string): Promise<void> {
+  const open = await findUnresolved(engine.repo, worktree);
+  if (open.length === 0) return;
+  const files = open
+    .map(({ path, reason }) => (reason === "unmerged" ? path : `${path} (conflict markers)`))
+    .join(", ");
+  throw new OwtError("needs-person", `${task.key} (${task.run}): not resolved yet in ${worktree}: ${files}`, {
+    hint: `resolve it there and git add it, then: owt task approve ${task.key}`,
   });
 }
 

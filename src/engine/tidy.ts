@@ -8,9 +8,10 @@ import { deleteBranchIf, readRef } from "../git/branch.ts";
 import { undoFootprint } from "../git/footprint.ts";
 import { type Removed, removeWorktree } from "../git/remove.ts";
 import { isAnyAgentAtWork, moveAttempt, readAttempt } from "../store/attempts.ts";
-import { appendEvent } from "../store/events.ts";
+import { type About, appendEvent } from "../store/events.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
 import { type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
+import { describeKept, keepChangedEnvironment } from "./environment-files.ts";
 import { forgetSetup, knownFiles, setupFootprint } from "./workspace.ts";
 
 /** How long what was seen counts as seen now; a person may work in the worktree too. */
@@ -38,7 +39,7 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
   const head = await readRef(engine.repo, attempt.branch);
   const seen = engine.seenClean.get(attempt.id);
   engine.seenClean.delete(attempt.id);
-  const removed = await remove(engine, attempt.worktree, {
+  const removed = await remove(engine, about, attempt.worktree, {
     ...(seen && engine.now() - seen.at < SEEN_HOLDS_MS ? { seenClean: seen.head } : {}),
     keep: [`refs/heads/${run.branch}`],
     id: `${run.id}-${slug(task.key)}-${attempt.id}`,
@@ -70,7 +71,7 @@ function isOurs(attempt: Attempt): boolean {
 /** Removes a run's integration worktree. It holds nothing of its own, but the guard looks all the same. */
 export async function removeIntegrationWorktree(engine: Engine, run: string): Promise<void> {
   const path = integrationWorktree(engine, run);
-  await remove(engine, path, {
+  await remove(engine, { run }, path, {
     keep: [`refs/heads/owt/runs/${run}`],
     id: `${run}-integration`,
     note: `integration worktree of ${run}`,
@@ -88,10 +89,12 @@ export function leaveHome(engine: Engine): void {
 
 async function remove(
   engine: Engine,
+  about: About,
   path: string,
   options: { keep: string[]; id: string; note: string; seenClean?: string },
 ): Promise<Removed> {
   const { keep, id, note, seenClean } = options;
+  const kept = await keepChangedEnvironment(engine, path, id);
   // The setup makes it again: it needs no saving, and is not what somebody is told of.
   if (seenClean === undefined)
     await undoFootprint(engine.repo, path, setupFootprint(engine, path), { untracked: true });
@@ -104,8 +107,9 @@ async function remove(
     save: true,
     rescue: { id, note, at: engine.now() },
   });
-  forgetSetup(engine, path);
   if (removed.removed) {
+    forgetSetup(engine, path);
+    if (kept.length > 0) appendEvent(engine.store, engine.now(), about, { kind: "note", text: describeKept(kept, id) });
     const emptying = removed.emptied.finally(() => engine.emptying.delete(emptying));
     engine.emptying.add(emptying);
   }

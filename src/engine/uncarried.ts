@@ -1,25 +1,33 @@
 /** Agents that work on though no orchestrator lives: who stops a run or a task then has to do it. */
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
+import { findLiveBelow } from "../system/marked.ts";
 import { requestStop } from "./attempt-moves.ts";
-import { isCarried } from "./carry.ts";
-import { stopSoon } from "./check.ts";
+import { isCarried, windDown } from "./carry.ts";
+import { noteInterrupted, stopSoon } from "./check.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 
-/** Stops the agents of these attempts with everything they started, where nobody carries the runs, and says how many; who carries them
- *  next collects what they left. Where somebody does carry them, that process obeys the wish in the store. */
+/** Stops the agents of these attempts with everything they started, where nobody carries the runs, and brings the attempts to their end, so
+ *  that the store says how things are. False where somebody does carry them: that process obeys the wish in the store. */
 export async function stopUncarried(
   engine: Engine,
   cause: StopCause,
   isMeant: (attempt: Attempt) => boolean,
-): Promise<number> {
-  if (isCarried(engine) !== null) return 0;
-  const working = readOpenAttempts(engine.store).filter((each) => each.phase === "agent" && isMeant(each));
-  await Promise.all(
-    working.map((attempt) => {
-      requestStop(engine, attempt, cause);
-      return stopSoon(engine, attemptDir(engine, attempt.id));
-    }),
-  );
-  return working.length;
+): Promise<boolean> {
+  if (isCarried(engine) !== null) return false;
+  const meant = readOpenAttempts(engine.store).filter((each) => each.outcome === null && isMeant(each));
+  for (const attempt of meant)
+    if (cause === "aborted" || attempt.phase === "agent") requestStop(engine, attempt, cause);
+  await Promise.all(meant.map((attempt) => stopAll(engine, attempt)));
+  await windDown(engine);
+  return true;
+}
+
+/** The agent, or the check that runs instead of it: that one is executed anew when the task goes on. */
+async function stopAll(engine: Engine, attempt: Attempt): Promise<void> {
+  const folder = attemptDir(engine, attempt.id);
+  const live = findLiveBelow(folder).filter((dir) => dir !== folder);
+  for (const dir of live) noteInterrupted(dir);
+  const agent = attempt.phase === "agent" ? [folder] : [];
+  await Promise.all([...agent, ...live].map((dir) => stopSoon(engine, dir)));
 }

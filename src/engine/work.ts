@@ -15,7 +15,8 @@ import { upstreamOf } from "../core/dag.ts";
 import { startOrder } from "../core/schedule.ts";
 import { isAncestor } from "../git/branch.ts";
 import { readBacklog } from "../store/backlog.ts";
-import { readDoneTasks } from "../store/tasks.ts";
+import { readRuns } from "../store/runs.ts";
+import { readDoneTasks, readTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { agentProblems, branchProblems } from "./plan-checks.ts";
@@ -113,8 +114,10 @@ async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: bool
   try {
     path = await findPlan(engine.repo.here, request.plan ?? undefined, engine.config.run.plan);
   } catch (error) {
-    if (mayMiss && isNoPlan(error)) return null;
-    throw error;
+    if (!isNoPlan(error)) throw error;
+    if (mayMiss) return null;
+    const known = readRuns(engine.store).flatMap((run) => readTasks(engine.store, run.id).map((task) => task.key));
+    throw request.tasks.length > 0 ? unknownTask(request.tasks[0]!, [...new Set(known)]) : error;
   }
   const result = await readPlan(engine.repo.here, path);
   if ("problems" in result) throw await allProblems(engine, result);

@@ -1,28 +1,16 @@
-/** Makes a worktree ready to work in: environment files from the main checkout, dependencies, configured setup.
+/** Makes a worktree ready to work in: dependencies, configured setup, and what is known of what they leave.
  *  Task worktrees and the integration worktree get the same. */
 import { createHash } from "node:crypto";
-import {
-  constants,
-  existsSync,
-  lstatSync,
-  openSync,
-  closeSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { OWN_FILES } from "../agents/registry.ts";
 import { commandList } from "../core/config.ts";
 import { detectInstalls } from "../core/project.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
-import { ensureFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
-
-/** Brought along by default, as the seed of this feature does. */
-const ENV_FILES = [".env", ".env.local", ".env.development", ".env.development.local"];
+import { environmentFiles, forgetBrought } from "./environment-files.ts";
 
 /** Folders that the project makes again from its lockfile or its sources; never saved, never in the way of a removal. */
 const DEPENDENCY_FOLDERS = [
@@ -44,36 +32,9 @@ const DEPENDENCY_FOLDERS = [
   ".gradle",
 ];
 
-/** The environment files that worktrees of this repository are given; never committed by us. */
-export function environmentFiles(engine: Engine): string[] {
-  if (!engine.config.environment.copy_env_file) return [];
-  return [...new Set([...ENV_FILES, ...engine.config.environment.env_files])].filter((name) =>
-    isInside(engine.repo.root, name),
-  );
-}
-
 /** Ignored files in a worktree that need no saving: brought by us, or made again by the project. */
 export function knownFiles(engine: Engine): string[] {
   return [...environmentFiles(engine), ...DEPENDENCY_FOLDERS];
-}
-
-/** Copies the environment files that the main checkout has and the worktree lacks, private and with the paths adjusted.
- *  A symbolic link is left alone on both sides: it may point anywhere. */
-export function bringEnvironmentFiles(engine: Engine, worktree: string): void {
-  for (const name of environmentFiles(engine)) {
-    const from = join(engine.repo.root, name);
-    const to = join(worktree, name);
-    if (existsSync(to) || !isPlainFile(from)) continue;
-    const text = readFileSync(from, "utf8");
-    const adjusted = engine.config.environment.adjust_env_paths ? replacePath(text, engine.repo.root, worktree) : text;
-    ensureFolder(dirname(to));
-    const file = openSync(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
-    try {
-      writeFileSync(file, adjusted);
-    } finally {
-      closeSync(file);
-    }
-  }
 }
 
 /** The commands that make a worktree's dependencies, and a hash that changes when they have to run again. */
@@ -119,6 +80,7 @@ function footprintFiles(engine: Engine, worktree: string): { before: string; lef
 export function forgetSetup(engine: Engine, worktree: string): void {
   const { before, left } = footprintFiles(engine, worktree);
   for (const file of [markerOf(engine, worktree), before, left]) rmSync(file, { force: true });
+  forgetBrought(engine, worktree);
 }
 
 /** Says that nothing is in a worktree yet, so that nobody has to look before its setup. */
@@ -170,26 +132,4 @@ function writeFootprint(file: string, footprint: Footprint): void {
 function readFootprint(file: string): Footprint | null {
   const text = readTextIfThere(file);
   return text === null ? null : new Map(JSON.parse(text) as [string, string | null][]);
-}
-
-function replacePath(text: string, from: string, to: string): string {
-  // Only the whole path counts: /src/app must not change inside /src/app-data.
-  return text.replaceAll(new RegExp(`${escapeForPattern(from)}(?=[/"'\\s:;,]|$)`, "gm"), () => to);
-}
-
-function escapeForPattern(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-}
-
-function isPlainFile(path: string): boolean {
-  try {
-    return lstatSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
-function isInside(root: string, name: string): boolean {
-  const path = relative(root, resolve(root, name));
-  return path !== "" && path !== ".." && !path.startsWith(`..${sep}`);
 }

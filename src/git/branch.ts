@@ -41,6 +41,12 @@ export function readRef(repo: Repo, name: string): Promise<Oid | null> {
   return readFullRef(repo, fullRef(name));
 }
 
+/** Full names of all refs below these prefixes, such as `refs/heads/owt/`. */
+export async function listRefs(repo: Repo, prefixes: readonly string[]): Promise<string[]> {
+  const { stdout } = await git(repo, ["for-each-ref", "--format=%(refname)", ...prefixes]);
+  return stdout.split("\n").filter(Boolean);
+}
+
 /** Creates a branch, unless it exists. */
 export async function createBranch(repo: Repo, name: string, oid: Oid): Promise<Created> {
   const ref = branchRef(name);

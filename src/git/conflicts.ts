@@ -1,11 +1,13 @@
 /** Tells a resolved path from one that a merge left open. git only knows "added again or not"; an agent often resolves and does not add.
  *  Where the files leave a doubt the answer is "open": a wrong merge is worse than one more question. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { git, type Oid, type Place } from "./git.ts";
-import { lstatInside } from "./place.ts";
+import { isAncestor } from "./branch.ts";
+import { findPlace, type Head, lstatInside, readHead, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import type { Status, Unmerged } from "./status.ts";
+import { readStatus, type Status, type Unmerged } from "./status.ts";
 
 export type Open = { path: string; reason: "unmerged" | "conflict-markers" };
 
@@ -32,6 +34,22 @@ export async function findOpenPaths(
     open.push({ path, reason: "conflict-markers" });
   }
   return open;
+}
+
+/** The commits being merged. A merge that HEAD already contains was concluded before we were killed. */
+export async function readMerging(repo: Repo, place: Place, head: Head): Promise<Oid[]> {
+  const oids = readText(join(place.gitDir, "MERGE_HEAD"))?.split("\n").filter(Boolean) ?? [];
+  const open: Oid[] = [];
+  for (const oid of oids) if (head.oid === null || !(await isAncestor(repo, oid, head.oid))) open.push(oid);
+  return open;
+}
+
+/** The paths of a worktree's merge that nobody resolved yet; none where there is no such worktree. */
+export async function findUnresolved(repo: Repo, worktree: string): Promise<Open[]> {
+  const place = findPlace(repo, worktree);
+  if (place === null || !existsSync(place.root)) return [];
+  const merging = await readMerging(repo, place, await readHead(repo, place));
+  return findOpenPaths(repo, place, await readStatus(place), merging);
 }
 
 /** Null when the file shows a decision: deleted, or text without markers that is neither side as it was. */

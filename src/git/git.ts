@@ -1,6 +1,7 @@
 /** Runs git: the hardened flags, the clean environment, and the explicit directories that every verb of this folder goes through.
  *  Of eleven things that an agent can plant in a repository, plain `git -C worktree` ran eleven; with these flags three are left
  *  (clean/smudge filters, merge drivers, and diff drivers where a diff is asked for without `--no-ext-diff --no-textconv`). */
+import { OwtError } from "../core/errors.ts";
 import { exec, type ExecResult, failed } from "../system/exec.ts";
 import { Shells } from "../system/shells.ts";
 import { ownerMark } from "./owner.ts";
@@ -71,9 +72,25 @@ export async function git(place: Place, args: readonly string[], options: GitOpt
   if (options.input === undefined && options.signal === undefined && Shells.carries(command)) {
     const result = await shells().run(command);
     if ((options.ok ?? [0]).includes(result.code)) return result;
-    throw failed("git", args, result);
+    throw nameFilter(failed("git", args, result));
   }
-  return spawnGit(place, args, options);
+  return spawnGit(place, args, options).catch((error: unknown) => {
+    throw nameFilter(error);
+  });
+}
+
+/** A filter that the repository's own configuration names is run by every git, ours too; where one fails, that is the cause, and not git. */
+function nameFilter(error: unknown): unknown {
+  if (!(error instanceof OwtError)) return error;
+  // git names the filter, and before that its command.
+  const named = /(?:clean|smudge) filter '([^']+)' failed/.exec(error.message);
+  const name = named ?? /external filter '([^']+)' failed/.exec(error.message);
+  if (!name) return error;
+  const message = `the filter ${name[1]} of this repository's git configuration fails, so that git cannot be used here: ${error.message}`;
+  return new OwtError("tool-failed", message, {
+    hint: "look: git config --show-origin --get-regexp '^filter\\.'; mend it or remove it, then: owt task retry --failed",
+    cause: error,
+  });
 }
 
 let pool: Shells | null = null;

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { branchRef, checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, readIdentity, readTree, writeCommit } from "./commit.ts";
-import { findOpenPaths, type Open } from "./conflicts.ts";
+import { findOpenPaths, type Open, readMerging } from "./conflicts.ts";
 import { type Footprint, isStill } from "./footprint.ts";
 import { holdsUnknown } from "./inspect.ts";
 import { git, type Identity, type Oid, type Place } from "./git.ts";
-import { inProgress, isMainPlace, lstatInside, placeAt, readHead, readText, type Head } from "./place.ts";
+import { inProgress, isMainPlace, lstatInside, placeAt, readHead, type Head } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus, type Status } from "./status.ts";
 import { findDirtySubmodules } from "./submodules.ts";
@@ -192,14 +192,6 @@ async function stage(place: Place, status: Status, refused: Set<string>): Promis
   const wanted = [...status.changes.filter(({ y }) => y !== "."), ...status.unmerged].map(({ path }) => path);
   const paths = [...wanted, ...status.untracked].filter((path) => !refused.has(path));
   if (paths.length > 0) await git(place, ["add", "--all", ...fromStdin], list(paths));
-}
-
-/** The commits being merged. A merge that HEAD already contains was concluded before we were killed. */
-async function readMerging(repo: Repo, place: Place, head: Head): Promise<Oid[]> {
-  const oids = readText(join(place.gitDir, "MERGE_HEAD"))?.split("\n").filter(Boolean) ?? [];
-  const open: Oid[] = [];
-  for (const oid of oids) if (head.oid === null || !(await isAncestor(repo, oid, head.oid))) open.push(oid);
-  return open;
 }
 
 /** Ends the merge or pick that was committed; a merge also when an earlier call committed it and was killed. */

@@ -30,6 +30,12 @@ export async function readStatus(
   return parseStatus(stdout);
 }
 
+/** Those of these paths that are in the worktree's index. */
+export async function listTracked(place: Place, paths: readonly string[]): Promise<string[]> {
+  const { stdout } = await git(place, ["--literal-pathspecs", "ls-files", "-z", "--", ...paths]);
+  return fieldsOf(stdout);
+}
+
 /** Parses `status --porcelain=v2 -z --no-renames`. */
 function parseStatus(stdout: string): Status {
   const status: Status = { changes: [], unmerged: [], untracked: [], ignored: [] };

@@ -4,6 +4,7 @@ import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
+import { nextAttemptId } from "./ids.ts";
 
 export type NewAttempt = Pick<
   Attempt,
@@ -18,11 +19,6 @@ export type AttemptChange = Partial<Pick<Attempt, "head" | "verifiedTree" | "can
 /** The number that the task's next attempt will carry. */
 function nextAttemptNumber(store: Store, task: number): number {
   return Number(store.get("select coalesce(max(number), 0) + 1 as n from attempt where task = ?", task)?.["n"]);
-}
-
-/** The id that the next attempt of any task will carry. */
-export function nextAttemptId(store: Store): number {
-  return Number(store.get("select coalesce(max(id), 0) + 1 as n from attempt")?.["n"]);
 }
 
 /** Writes the intent to try a task. */

@@ -1,7 +1,7 @@
 /** Opens the one durable truth of a repository and gives transactions over it.
  *  WAL with synchronous=FULL: with NORMAL, 20 of 30 simulated power cuts lost acknowledged commits. */
-import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
 import { MIGRATIONS } from "./migrations.ts";
@@ -16,34 +16,37 @@ const BUSY_TRIES = 20;
 
 export class Store {
   readonly #db: DatabaseSync;
+  readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
   readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
   #depth = 0;
   #undone = 0;
   #appended = new Set<string>();
 
-  constructor(db: DatabaseSync) {
+  /** `path` is told where something is wrong with it. */
+  constructor(db: DatabaseSync, path: string) {
     this.#db = db;
+    this.#path = path;
   }
 
   /** All rows of a query. */
   all(sql: string, ...values: Value[]): Row[] {
-    return this.#prepare(sql).all(...values) as Row[];
+    return this.#told(() => this.#prepare(sql).all(...values)) as Row[];
   }
 
   /** The first row of a query. */
   get(sql: string, ...values: Value[]): Row | undefined {
-    return this.#prepare(sql).get(...values) as Row | undefined;
+    return this.#told(() => this.#prepare(sql).get(...values)) as Row | undefined;
   }
 
   /** Runs a statement and returns how many rows it changed. */
   run(sql: string, ...values: Value[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+    return Number(this.#told(() => this.#prepare(sql).run(...values)).changes);
   }
 
   /** Runs an insert and returns the new row's number. */
   insert(sql: string, ...values: Value[]): number {
-    return Number(this.#prepare(sql).run(...values).lastInsertRowid);
+    return Number(this.#told(() => this.#prepare(sql).run(...values)).lastInsertRowid);
   }
 
   /** All or nothing. Inside another transaction it simply belongs to that one. */
@@ -53,7 +56,7 @@ export class Store {
     this.#depth = 1;
     try {
       const result = body();
-      this.#db.exec("commit");
+      this.#told(() => this.#db.exec("commit"));
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("rollback");
@@ -106,8 +109,17 @@ export class Store {
         this.#db.exec("begin immediate");
         return;
       } catch (error) {
-        if (tries >= BUSY_TRIES || !isBusy(error)) throw storeError(error);
+        if (tries >= BUSY_TRIES || !isBusy(error)) throw storeError(error, this.#path);
       }
+    }
+  }
+
+  /** A disk that is full and a file that is damaged have names; a mistake in our SQL stays what it is. */
+  #told<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw isOfTheFile(error) ? storeError(error, this.#path) : error;
     }
   }
 
@@ -121,26 +133,39 @@ export class Store {
   }
 }
 
-/** Opens (and where needed creates and migrates) the store in `<commonDir>/owt/state.db`.
+/** Where the store of a repository lies. */
+export function storeFile(commonDir: string): string {
+  return join(commonDir, "owt", "state.db");
+}
+
+/** Opens (and where needed creates and migrates) the store in `<commonDir>/owt/state.db`. Who only `looks` makes none: where there is no
+ *  store, an empty one in memory stands in.
  *  Throws `environment` when the repository was copied together with its store: two copies would run the same work. */
-export function openStore(commonDir: string): Store {
-  const folder = join(commonDir, "owt");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, "state.db");
+export function openStore(commonDir: string, { looks = false }: { looks?: boolean } = {}): Store {
+  const path = storeFile(commonDir);
+  if (looks && !existsSync(path)) return emptyStore();
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
     useWriteAheadLog(db);
     db.exec("pragma synchronous = full");
     chmodSync(path, 0o600);
-    const store = new Store(db);
+    const store = new Store(db, path);
     migrate(db, store);
     refuseCopiedStore(store, commonDir);
     return store;
   } catch (error) {
     db?.close();
-    throw error instanceof OwtError ? error : storeError(error);
+    throw error instanceof OwtError ? error : storeError(error, path);
   }
+}
+
+function emptyStore(): Store {
+  const db = new DatabaseSync(":memory:", { enableForeignKeyConstraints: true });
+  const store = new Store(db, ":memory:");
+  migrate(db, store);
+  return store;
 }
 
 /** The switch wants the file for itself and does not wait: of several processes that open a new store at once, some are refused. */
@@ -190,33 +215,78 @@ function refuseCopiedStore(store: Store, commonDir: string): void {
 
 /** Binds the store to where the repository is now; the answer of a person to a moved repository. Throws `wrong-state` without a store. */
 export function adoptStore(commonDir: string): void {
-  const path = join(commonDir, "owt", "state.db");
+  const path = storeFile(commonDir);
   if (!existsSync(path)) {
     throw new OwtError("wrong-state", "this repository has no store yet, so there is none to adopt", {
       hint: "a run makes one: owt run",
     });
   }
-  const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  let db: DatabaseSync | undefined;
   try {
+    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     db.prepare("update meta set value = ? where key = 'made_for'").run(`${commonDir} ${statSync(commonDir).ino}`);
   } catch (error) {
-    throw storeError(error);
+    throw storeError(error, path);
   } finally {
-    db.close();
+    db?.close();
   }
+}
+
+/** What is wrong with the file of a store, read through and through; null when nothing is, or there is none. */
+export function findDamage(commonDir: string): string | null {
+  const path = storeFile(commonDir);
+  if (!existsSync(path)) return null;
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    const said = db.prepare("pragma quick_check(1)").get()?.["quick_check"];
+    return said === "ok" ? null : String(said);
+  } catch (error) {
+    if (DAMAGED.has(codeOf(error))) return error instanceof Error ? error.message : String(error);
+    throw storeError(error, path);
+  } finally {
+    db?.close();
+  }
+}
+
+/** Moves a damaged store out of the way, with its journal, and says where its file is now. The next command makes a new one. */
+export function setStoreAside(commonDir: string, at: number): string {
+  const path = storeFile(commonDir);
+  const aside = `${path}.damaged-${new Date(at).toISOString().replaceAll(/[:.]/g, "-")}`;
+  for (const part of ["-wal", "-shm", ""]) if (existsSync(path + part)) renameSync(path + part, aside + part);
+  return aside;
+}
+
+/** Primary result codes of SQLite, https://sqlite.org/rescode.html. */
+const FULL = 13;
+/** CORRUPT and NOTADB. */
+const DAMAGED = new Set([11, 26]);
+/** READONLY, IOERR, CANTOPEN. */
+const UNREACHABLE = new Set([8, 10, 14]);
+
+/** The primary code: extended ones carry it in their lowest byte. */
+function codeOf(error: unknown): number {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
+}
+
+function isOfTheFile(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === FULL || DAMAGED.has(code) || UNREACHABLE.has(code);
 }
 
 function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && [5, 6, 261, 517].includes(Number(error.errcode));
 }
 
-function storeError(error: unknown): OwtError {
+function storeError(error: unknown, path: string): OwtError {
   const said = error instanceof Error ? error.message : String(error);
-  if (isBusy(error)) {
-    return new OwtError("store", "the store is held by another process", {
-      hint: "try again in a moment",
-      cause: error,
-    });
-  }
-  return new OwtError("store", `the store cannot be used: ${said}`, { hint: "see: owt doctor", cause: error });
+  const told = (message: string, hint: string) => new OwtError("store", message, { hint, cause: error });
+  if (isBusy(error)) return told("the store is held by another process", "try again in a moment");
+  if (codeOf(error) === FULL) return told(`the disk is full: ${path} cannot be written`, "make room, then: owt resume");
+  if (DAMAGED.has(codeOf(error)))
+    return told(`the store ${path} is damaged: ${said}`, "set it aside and begin a new one: owt doctor --fix");
+  return told(
+    `the store ${path} cannot be used: ${said}`,
+    "see that its folder can be read and written, then try again",
+  );
 }

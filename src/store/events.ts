@@ -29,6 +29,25 @@ export function eventsAfter(store: Store, seq: number, filter: { run?: string } 
   return rows.map(toEvent);
 }
 
+/** For how long (ms) each attempt of a run waited for an approval, by its id. `now` ends what still waits. */
+export function readReviewTimes(store: Store, run: string, now: number): Map<number, number> {
+  const sql =
+    "select attempt, at, json_extract(data, '$.phase') = 'review' as waits from event where run = ? and kind in ('attempt-phase', 'attempt-ended') order by seq";
+  const since = new Map<number, number>();
+  const times = new Map<number, number>();
+  const count = (attempt: number, until: number) => {
+    const from = since.get(attempt);
+    if (from !== undefined) times.set(attempt, (times.get(attempt) ?? 0) + until - from);
+    since.delete(attempt);
+  };
+  for (const row of store.all(sql, run)) {
+    count(Number(row["attempt"]), Number(row["at"]));
+    if (row["waits"] === 1) since.set(Number(row["attempt"]), Number(row["at"]));
+  }
+  for (const attempt of since.keys()) count(attempt, now);
+  return times;
+}
+
 /** Whether a run was warned of this already. */
 export function hasWarned(store: Store, run: string, about: string): boolean {
   const sql = "select 1 from event where run = ? and kind = 'budget-warned' and json_extract(data, '$.about') = ?";

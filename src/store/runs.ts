@@ -4,6 +4,7 @@ import type { PlannedTask } from "../core/plan.ts";
 import type { Run, RunOptions, RunState, RunWish } from "../core/run.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
+import { nextRunNumber } from "./ids.ts";
 import { forgetTasks } from "./known-tasks.ts";
 
 /** A task as it enters a run. `doneBy` is the commit of an earlier run that already holds it. */
@@ -14,7 +15,7 @@ export type NewRun = Pick<Run, "planKind" | "planPath" | "target" | "base" | "bu
 /** Writes a run and its tasks in one transaction and returns it. Ids count up: r1, r2, … */
 export function createRun(store: Store, at: number, run: NewRun, tasks: NewTask[]): Run {
   return store.transaction(() => {
-    const id = `r${Number(store.get("select count(*) as n from run")?.["n"] ?? 0) + 1}`;
+    const id = `r${nextRunNumber(store)}`;
     store.run(
       `insert into run (id, state, plan_kind, plan_path, target, base, branch, builds_on, options, created_at)
        values (?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)`,

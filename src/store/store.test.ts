@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { SAMPLE_OPTIONS, sampleSpec } from "../../test/rig/samples.ts";
@@ -21,8 +21,9 @@ import {
   setUsage,
 } from "./attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "./backlog.ts";
-import { adoptStore, openStore, type Store } from "./database.ts";
+import { adoptStore, findDamage, openStore, setStoreAside, type Store, storeFile } from "./database.ts";
 import { appendEvent, eventsAfter, lastSeq } from "./events.ts";
+import { nextAttemptId, nextRunNumber, raiseTakenIds, readTakenIds } from "./ids.ts";
 import { readHolder, recordHolder } from "./lease.ts";
 import { addUsages, type Usage } from "../core/cost.ts";
 import { MIGRATIONS } from "./migrations.ts";
@@ -508,5 +509,59 @@ describe("opening", () => {
       expect(said.map(({ stdout }) => stdout)).toEqual(said.map(() => String(MIGRATIONS.length)));
       expect(createRun(open(place), 1, NEW_RUN, [newTask("a")]).id).toBe("r1");
     }
+  });
+});
+
+describe("numbers", () => {
+  test("begin beyond what was taken, are never lowered, and then count on", () => {
+    const { store, run } = storeWithRun();
+    expect([run.id, nextRunNumber(store), nextAttemptId(store), readTakenIds(store)]).toEqual(["r1", 2, 1, null]);
+    raiseTakenIds(store, { runs: 7, attempts: 41 });
+    raiseTakenIds(store, { runs: 3, attempts: 99 });
+    raiseTakenIds(store, { runs: 9, attempts: 10 });
+    expect([nextRunNumber(store), nextAttemptId(store), readTakenIds(store)]).toEqual([
+      10,
+      100,
+      { runs: 9, attempts: 99 },
+    ]);
+  });
+});
+
+describe("the file of a store", () => {
+  test("that does not fit on the disk says so, and what to do", () => {
+    const store = open(newPlace());
+    store.get("pragma max_page_count = 1");
+    const fill = () => {
+      for (let at = 0; at < 10_000; at++) appendEvent(store, at, {}, { kind: "note", text: "x".repeat(1_000) });
+    };
+    expect(fill).toThrow(
+      expect.objectContaining({ code: "store", message: expect.stringContaining("the disk is full") }),
+    );
+  });
+
+  test("that only somebody looks for is not made", () => {
+    const place = newPlace();
+    const store = openStore(place, { looks: true });
+    expect(store.all("select * from run")).toEqual([]);
+    store.close();
+    expect(readdirSync(place)).toEqual([]);
+  });
+
+  test("that is damaged is found to be, and is moved away with its journal", () => {
+    const place = newPlace();
+    open(place).close();
+    expect(findDamage(place)).toBeNull();
+    writeFileSync(storeFile(place), Buffer.alloc(8_192, 1));
+    expect(findDamage(place)).toContain("not a database");
+    expect(() => openStore(place)).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining("owt doctor --fix") }),
+    );
+    writeFileSync(`${storeFile(place)}-wal`, "journal");
+    const aside = setStoreAside(place, 0);
+    expect(readdirSync(join(place, "owt"))).toEqual(
+      expect.arrayContaining([basename(aside), `${basename(aside)}-wal`]),
+    );
+    expect(findDamage(place)).toBeNull();
+    expect(readRuns(open(place))).toEqual([]);
   });
 });

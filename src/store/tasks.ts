@@ -53,6 +53,12 @@ export function findTasks(store: Store, key: string): Task[] {
   return store.all("select * from task where key = ? order by id desc", key).map(toTask);
 }
 
+/** Tasks that failed, and that no later run has taken up under the same key. */
+export function readFailedTasks(store: Store): Task[] {
+  const newest = "select max(id) from task group by key";
+  return store.all(`select * from task where state = 'failed' and id in (${newest}) order by id`).map(toTask);
+}
+
 /** The newest task of each key that ever reached `done`, with its hash and merge commit. */
 export function readDoneTasks(store: Store): { key: string; hash: string; commit: string }[] {
   return store

@@ -50,12 +50,17 @@ function collect(file: string, args: readonly string[], options: ExecOptions): P
     child.stdin?.on("error", () => {});
     child.stdin?.end(options.input);
     child.on("error", (cause) =>
-      reject(new OwtError("tool-failed", `could not run ${file}: ${cause.message}`, { cause })),
+      reject(new OwtError("tool-failed", `could not run ${file}: ${cause.message}`, { cause, ...hintFor(cause) })),
     );
     child.on("close", (code, signal) =>
       resolve({ code: code ?? 128 + signalNumber(signal), stdout: text(stdout), stderr: text(stderr) }),
     );
   });
+}
+
+/** A program that is not there is the machine's business. */
+function hintFor(cause: Error): { hint?: string } {
+  return "code" in cause && cause.code === "ENOENT" ? { hint: "see what is missing: owt doctor" } : {};
 }
 
 function text(chunks: Buffer[]): string {

@@ -161,7 +161,7 @@ describe.each(CLAUDE_VERSIONS)("Claude Code %s", (version) => {
       ...PLAN,
       ".worktreerc": '[agent.claude]\nallowed_tools = ["Bash(echo:*)"]\n',
     });
-    await rig.ask("config", "approve");
+    await rig.ask("config", "approve", "--yes");
     const run = rig.owt("run", "--yes", "--budget", "0.2");
     await run.exits(5);
     const { ledger } = rig.api;
@@ -190,7 +190,7 @@ describe.each(CLAUDE_VERSIONS)("Claude Code %s", (version) => {
       ".worktreerc": '[agent.claude]\nallowed_tools = ["Bash(sh linger.sh)"]\n',
       "linger.sh": "tail -f /dev/null\n",
     });
-    await rig.ask("config", "approve");
+    await rig.ask("config", "approve", "--yes");
     const run = rig.owt("run", "--yes", "--budget", "0.15");
     await run.exits(5);
     expect(rig.api.ledger).toHaveLength(2);

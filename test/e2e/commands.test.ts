@@ -42,6 +42,47 @@ describe("land", () => {
     expect(rig.git("worktree", "list").split("\n")).toHaveLength(1);
   });
 
+  test("checks are those in force now, also where the run had none, and the words say what was done", async () => {
+    await using rig = Rig.create(onePlan);
+    await rig.owt("run", "--yes");
+    rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -f never"\n` });
+    rig.commit("a check");
+    const before = rig.git("rev-parse", "main");
+    const unasked = await rig.owt("land");
+    expect([unasked.code, unasked.stderr]).toEqual([4, expect.stringContaining("owt config approve")]);
+    rig.ok("config", "approve", "--yes");
+    const red = await rig.owt("land");
+    expect([red.code, red.stderr]).toEqual([4, expect.stringContaining("test -f never")]);
+    expect(rig.git("rev-parse", "main")).toBe(before);
+    rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -f a.txt"\n` });
+    rig.commit("a better check");
+    rig.ok("config", "approve", "--yes");
+    const green = await rig.owt("land");
+    expect([green.code, green.stdout]).toEqual([
+      0,
+      expect.stringContaining("merged with main and checked, and landed on main"),
+    ]);
+    expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)").trim()).toBe("yes");
+  });
+
+  test("a run that is behind nobody is checked too, when a check came after it", async () => {
+    await using rig = Rig.create(onePlan);
+    await rig.owt("run", "--yes");
+    rig.env["OWT_RUN_VERIFY"] = "test -f never";
+    expect((await rig.owt("land")).stderr).toContain("test -f never");
+    rig.env["OWT_RUN_VERIFY"] = "test -f a.txt";
+    expect((await rig.owt("land")).stdout).toMatch(/r\d was checked and landed on main/);
+  });
+
+  test("a merge that nothing checks is called so", async () => {
+    await using rig = Rig.create(onePlan);
+    await rig.owt("run", "--yes");
+    rig.write({ "b.txt": "b" });
+    rig.commit("meanwhile");
+    expect((await rig.owt("land")).stdout).toContain("merged with main, with nothing to check it with");
+    expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)").trim()).toBe("no");
+  });
+
   test("a moved target that turns the checks red is not landed on", async () => {
     await using rig = Rig.create({ ...onePlan, ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f broken"\n` });
     await rig.owt("run", "--yes");

@@ -37,7 +37,7 @@ function works(text: string, tokens: Answer["tokens"] = {}): Answer[] {
 
 async function rigOf(version: ClaudeVersion, script: Script, files: Record<string, string>): Promise<ClaudeRig> {
   const rig = await claudeRig({ api: await startFakeApi(script), files: { ...PLAN, ...files }, version });
-  await rig.ask("config", "approve");
+  await rig.ask("config", "approve", "--yes");
   return rig;
 }
 

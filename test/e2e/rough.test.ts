@@ -587,7 +587,7 @@ test("plan, configuration and checks are those of the checkout where owt is call
   writeFileSync(at("docs/plans/one/epic-01-a.md"), task({}, 'write feature.txt "feature"'));
   rig.git("-C", rig.path("feature"), "commit", "-qam", "another plan");
   expect((await rig.owtIn(rig.path("feature"), "run", "--yes")).code).toBe(4);
-  await rig.owtIn(rig.path("feature"), "config", "approve");
+  await rig.owtIn(rig.path("feature"), "config", "approve", "--yes");
   const ran = await rig.owtIn(rig.path("feature"), "run", "--yes");
   expect(ran.code).toBe(0);
   expect(ran.stderr).toContain("passes test -f feature.txt");
@@ -744,4 +744,33 @@ test("a plan's own branch that failed in one run is gone on from in the next", a
   const again = await rig.owt("run", "--yes");
   expect(again.code).toBe(0);
   for (const name of ["half", "rest"]) expect(rig.show("owt/runs/r2", `${name}.txt`)).toBe(name);
+});
+
+test("a filter of the repository's own configuration that breaks git is named, with what to do", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,
+    ".gitattributes": "*.bin filter=broken\n",
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.bin "a"'),
+  });
+  rig.git("config", "filter.broken.clean", "false");
+  rig.git("config", "filter.broken.required", "true");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(1);
+  expect(ran.stdout).toContain("the filter broken of this repository's git configuration fails");
+});
+
+test("a machine without git is told where to look", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.env["PATH"] = rig.path("home");
+  const ran = await rig.owt("status");
+  expect([ran.code, ran.stderr]).toEqual([1, expect.stringMatching(/could not run git.*\n.*owt doctor/)]);
+});
+
+test("a program that says a word of farewell behind its question has asked all the same", async () => {
+  await using rig = shellRig({
+    "docs/plans/one/epic-01-a.md": '# A\n\nSH: echo x > x.txt; echo "OWT-QUESTION: with work done?"; echo; echo bye\n',
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect([ran.code, rig.integrations("owt/runs/r1")]).toEqual([4, []]);
+  expect((await rig.owt("inbox")).stdout).toContain("asks: with work done?");
 });

@@ -265,6 +265,8 @@ test("a conflict that the agent leaves open waits for a person, who resolves it 
     "conflicts in shared.txt",
     "conflicts in shared.txt",
   ]);
+  const early = await rig.owt("task", "approve", "two/E01");
+  expect([early.code, early.stderr]).toEqual([4, expect.stringMatching(/not resolved yet in .*: shared\.txt/)]);
   writeFileSync(`${shown.task.attempts.at(-1)!.worktree}/shared.txt`, "one and two");
   expect((await rig.owt("task", "approve", "two/E01")).code).toBe(0);
   expect((await rig.owt("resume")).code).toBe(0);

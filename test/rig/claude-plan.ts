@@ -62,7 +62,7 @@ export async function approvedRig(
     env: more.env ?? {},
     ...(more.version ? { version: more.version } : {}),
   });
-  await rig.ask("config", "approve");
+  await rig.ask("config", "approve", "--yes");
   return rig;
 }
 

@@ -23,8 +23,11 @@ export function configCommands(program: Command, io: Io): void {
         const missing = grantsMissing(engine, grants);
         for (const grant of missing) tell(io, `${grant.where}: ${printable(grant.what)}`);
         if (missing.length > 0 && !options.yes) {
-          // Calling this command is the approval; where somebody can be asked, they see what they approve first.
-          if (canAsk(io) && !(await confirm(io, "let owt run them, now and later?")))
+          if (!canAsk(io))
+            throw new OwtError("not-approved", "nothing was approved: nobody can be asked here", {
+              hint: "read them, then: owt config approve --yes",
+            });
+          if (!(await confirm(io, "let owt run them, now and later?")))
             throw new OwtError("not-approved", "nothing was approved");
         }
         approveGrants(engine, missing);

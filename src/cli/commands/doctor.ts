@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { examine, type Finding } from "../../engine/doctor.ts";
+import { examine, examineLostAgents, examineStore, type Finding, mendStore } from "../../engine/doctor.ts";
 import { type AgentReport, examineAgents, examineReadyAgents } from "../../engine/examine-agents.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { OwtError } from "../../core/errors.ts";
@@ -11,33 +11,39 @@ export function doctorCommand(program: Command, io: Io): void {
   program
     .command("doctor")
     .description("check what owt needs here, with the line that mends what is missing")
+    .option("--fix", "set a damaged store aside, and end agents that a lost store started; nothing is deleted")
     .option("--adopt-store", "this repository was moved: bind its store to where it is now")
     .option("--json", "print the answer as JSON")
-    .action(async (options: { adoptStore?: boolean; json?: boolean }) => {
-      if (options.adoptStore) {
+    .action(async (options: { fix?: boolean; adoptStore?: boolean; json?: boolean }) => {
+      const findings = await examine(io.env);
+      if (options.adoptStore || options.fix) {
         const repo = await openRepo(io.cwd);
-        adoptStore(repo.commonDir);
+        if (options.adoptStore) adoptStore(repo.commonDir);
+        if (options.fix) findings.push(...mendStore(repo, Date.now()));
         await repo.close();
       }
-      const findings = await examine(io.env);
-      const { repository, agents } = await examineRepository(io);
-      findings.push(repository);
+      const { repository, agents } = await examineRepository(io, options.fix ?? false);
+      findings.push(...repository);
       answer(io, options, { findings, agents: agents.map(toJson) }, render(io, findings, agents));
       if (findings.some((each) => each.state === "fail")) process.exitCode = 1;
     });
 }
 
-async function examineRepository(io: Io): Promise<{ repository: Finding; agents: AgentReport[] }> {
+async function examineRepository(io: Io, fix: boolean): Promise<{ repository: Finding[]; agents: AgentReport[] }> {
   try {
     return await withEngine(io, async (engine) => ({
-      repository: { check: "repository", state: "pass" as const, detail: engine.repo.root },
+      repository: [
+        { check: "repository", state: "pass" as const, detail: engine.repo.root },
+        ...examineStore(engine),
+        ...(await examineLostAgents(engine, fix)),
+      ],
       agents: await examineAgents(engine),
     }));
   } catch (error) {
     if (!(error instanceof OwtError)) throw error;
     const hint = error.hint ? { hint: error.hint } : {};
     return {
-      repository: { check: "repository", state: "fail", detail: error.message, ...hint },
+      repository: [{ check: "repository", state: "fail", detail: error.message, ...hint }],
       agents: await examineReadyAgents(io.env, io.owtCommand),
     };
   }

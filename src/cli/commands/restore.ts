@@ -4,6 +4,7 @@ import { listRescues } from "../../git/rescue.ts";
 import { restoreRescue } from "../../git/restore.ts";
 import { OwtError } from "../../core/errors.ts";
 import { worktreeHome } from "../../engine/engine.ts";
+import { listKept, restoreKept } from "../../engine/environment-files.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { printable, table } from "../text.ts";
@@ -17,13 +18,19 @@ export function restoreCommand(program: Command, io: Io): void {
     .action((id: string | undefined, options: { path?: string; json?: boolean }) =>
       withEngine(io, async (engine) => {
         const rescues = await listRescues(engine.repo);
+        const kept = listKept(engine);
         if (id === undefined) {
-          const rows = rescues.map((rescue) => [rescue.id, new Date(rescue.at).toISOString(), printable(rescue.note)]);
-          answer(io, options, { rescues }, rows.length === 0 ? "nothing is saved" : table(rows));
+          const rows = [
+            ...rescues.map(({ id: name, at, note }) => ({ name, at, note })),
+            ...kept.map(({ id: name, at, files }) => ({ name, at, note: `changed ${files.join(", ")}` })),
+          ].map(({ name, at, note }) => [name, new Date(at).toISOString(), printable(note)]);
+          const environment = kept.map(({ id: name, files, at }) => ({ id: name, files, at: Math.round(at) }));
+          answer(io, options, { rescues, environment }, rows.length === 0 ? "nothing is saved" : table(rows));
           return;
         }
         const found = rescues.find((rescue) => rescue.id === id);
-        if (!found)
+        const files = kept.find((each) => each.id === id);
+        if (!found && !files)
           throw new OwtError("unknown-name", `nothing is saved as ${id}`, { hint: "list what there is: owt restore" });
         const path = options.path ? resolve(io.cwd, options.path) : `${worktreeHome(engine)}/restored-${id}`;
         ensureNamedFolder(
@@ -31,13 +38,12 @@ export function restoreCommand(program: Command, io: Io): void {
           "nothing can be restored",
           `name another folder: owt restore ${id} --path FOLDER`,
         );
-        const restored = await restoreRescue(engine.repo, id, { path });
-        answer(
-          io,
-          options,
-          { id, path: restored.path, branch: restored.branch },
-          `restored to ${restored.path} on ${restored.branch ?? "no branch"}`,
-        );
+        const restored = found ? await restoreRescue(engine.repo, id, { path }) : null;
+        const environment = files ? restoreKept(engine, files, path) : [];
+        const where = restored ? ` on ${restored.branch ?? "no branch"}` : "";
+        const what = environment.length > 0 ? `, with ${environment.join(", ")}` : "";
+        const data = { id, path: restored?.path ?? path, branch: restored?.branch ?? null, environment };
+        answer(io, options, data, `restored to ${data.path}${where}${what}`);
       }),
     );
 }

@@ -5,6 +5,7 @@ import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../
 import type { Engine } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/carry.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
+import { describeLostAgents, findLostAgents } from "../../engine/lost-agents.ts";
 import { prepareRun } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
 import { readRuns } from "../../store/runs.ts";
@@ -72,6 +73,7 @@ export function runCommand(program: Command, io: Io): void {
           );
           if (!started.isNew) tellIgnored(io, options);
           tellOthers(io, engine, started.run.id);
+          tellLost(io, engine);
           await followRun(io, engine, started.run.id, options);
         },
         configFile ? { configFile } : {},
@@ -97,6 +99,12 @@ function tellOthers(io: Io, engine: Engine, run: string): void {
   if (others.length === 0 || isCarried(engine) !== null) return;
   const names = others.map((each) => each.id).join(", ");
   tell(io, `also open, and carried along: ${names} (to leave one parked: owt stop ${others[0]!.id})`);
+}
+
+/** Agents that nobody will ever collect, where a store was lost. */
+function tellLost(io: Io, engine: Engine): void {
+  const lost = describeLostAgents(findLostAgents(engine));
+  if (lost) tell(io, `${printable(lost.text)}\n  ↳ ${lost.hint}`);
 }
 
 function toFlags(options: RunCommandOptions): RunFlags {

@@ -3,17 +3,18 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { programOf } from "../../agents/agent.ts";
 import { describeLevel } from "../../core/budget.ts";
+import type { Run } from "../../core/run.ts";
 import type { TaskView } from "../../core/view.ts";
 import { readLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/carry.ts";
 import { answerFor } from "../../engine/tasks.ts";
 import { readReport } from "../../engine/report.ts";
-import { viewRun } from "../../engine/view.ts";
+import { showRun } from "../../engine/show.ts";
 import { listWorktrees } from "../../git/worktree.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
-import { readTasks } from "../../store/tasks.ts";
+import { readFailedTasks, readTasks } from "../../store/tasks.ts";
 import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
@@ -48,28 +49,30 @@ export function statusCommands(program: Command, io: Io): void {
 /** Standings that a command of the user's ends. */
 const WAITS = new Set<TaskView["standing"]>(["waits-for-person", "waits-for-budget"]);
 
-function endOf(run: string, views: readonly TaskView[]): string {
+function endOf(run: Run, views: readonly TaskView[]): string {
+  if (run.landedAt !== null) return "landed without these (owt task retry, or owt task cancel)";
   const hasWork = views.some((view) => view.standing === "done");
-  return hasWork ? `ended, not landed (owt land ${run})` : "ended, nothing integrated";
+  return hasWork ? `ended, not landed (owt land ${run.id})` : "ended, nothing integrated";
 }
 
 async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<void> {
   const open = readRuns(engine.store, "open");
-  const unlanded = readRuns(engine.store, "ended").filter(
-    (run) =>
-      run.landedAt === null &&
-      readTasks(engine.store, run.id).some((task) => task.state === "done" || task.state === "failed"),
+  const failed = new Set(readFailedTasks(engine.store).map((task) => task.id));
+  const ended = readRuns(engine.store, "ended").filter((run) =>
+    readTasks(engine.store, run.id).some(
+      (task) => failed.has(task.id) || (run.landedAt === null && task.state === "done"),
+    ),
   );
-  const runs = [...unlanded, ...open].map((run) => {
-    const views = viewRun(engine, run);
+  const runs = [...ended, ...open].map((run) => {
+    // Of a run that has landed only what did not come with it is news.
+    const isLanded = run.state === "ended" && run.landedAt !== null;
+    const views = showRun(engine, run).filter((view) => !isLanded || failed.has(view.task.id));
     return { run, views, report: readReport(engine, run.id) };
   });
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
   const worktrees = await listWorktrees(engine.repo);
   const backlog = readBacklog(engine.store);
   const carried = isCarried(engine);
-  const whyOf = (view: TaskView) =>
-    view.standing === "working" && carried === null ? "nobody carries it: owt resume" : view.why;
   const data = {
     project: engine.repo.root,
     carried_by: carried,
@@ -91,7 +94,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         id: view.task.key,
         state: view.task.state,
         standing: view.standing,
-        why: whyOf(view),
+        why: view.why,
         verified: view.task.verified,
         ...(WAITS.has(view.standing) ? answerFor(engine, view.task) : {}),
       })),
@@ -106,7 +109,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
   ];
   for (const { run, views, report } of runs) {
     const cost = report.cost_basis === null ? "" : ` · cost ${costWords(report)}`;
-    const state = run.state === "open" ? (run.wish ?? "open") : endOf(run.id, views);
+    const state = run.state === "open" ? (run.wish ?? "open") : endOf(run, views);
     lines.push(
       "",
       `${run.id} · ${state} · ${Object.entries(report.counts)
@@ -119,7 +122,7 @@ async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<
         views.map((view) => [
           `  ${markOf(view.standing, paint)} ${view.task.key}`,
           view.task.state,
-          printable(whyOf(view)),
+          printable(view.why),
         ]),
       ),
     );

@@ -11,6 +11,7 @@ import { answerFor } from "../../engine/tasks.ts";
 import { stopUncarried } from "../../engine/uncarried.ts";
 import { viewRun } from "../../engine/view.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
+import { readFailedTasks } from "../../store/tasks.ts";
 import { followRun, PLAIN } from "../follow.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
@@ -49,12 +50,7 @@ export function steerCommands(program: Command, io: Io): void {
       withEngine(io, async (engine) => {
         const landed = await landRun(engine, id ?? null);
         const missing = landed.missing.length > 0 ? `\nnot in it: ${landed.missing.join(", ")}` : "";
-        const how = landed.already
-          ? "is already in"
-          : landed.merged
-            ? "was merged with, checked and landed on"
-            : "landed on";
-        const text = `${landed.run} ${how} ${landed.target} (${landed.commit.slice(0, 10)})${missing}`;
+        const text = `${renderLanded(landed)} (${landed.commit.slice(0, 10)})${missing}`;
         answer(io, options, landed, text + landed.unpublished.map(renderUnpublished).join(""));
       }),
     );
@@ -63,6 +59,15 @@ export function steerCommands(program: Command, io: Io): void {
     .description("what waits for a person, oldest first, with the command that answers it")
     .option("--json", "print the answer as JSON")
     .action((options: JsonOption) => withEngine(io, async (engine) => showInbox(io, engine, options)));
+}
+
+/** What was done, and nothing that was not. */
+function renderLanded({ run, target, already, merged, checked }: Landed): string {
+  if (already) return `${run} is already in ${target}`;
+  if (merged && checked) return `${run} was merged with ${target} and checked, and landed on ${target}`;
+  if (merged)
+    return `${run} was merged with ${target}, with nothing to check it with for want of a verify command, and landed on ${target}`;
+  return checked ? `${run} was checked and landed on ${target}` : `${run} landed on ${target}`;
 }
 
 /** The commit of a submodule that only this repository has, and the way to hand it on. */
@@ -80,8 +85,9 @@ function wishCommand(program: Command, io: Io, wish: "pause" | "stop", descripti
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
         setWish(engine.store, engine.now(), run, wish);
-        if (wish === "stop") await stopUncarried(engine, "stopped", (attempt) => attempt.run === run);
-        answer(io, options, { run, wish }, `${run}: ${wish} is asked for; go on with: owt resume ${run}`);
+        const isDone = wish === "stop" && (await stopUncarried(engine, "stopped", (attempt) => attempt.run === run));
+        const how = isDone ? "is stopped" : `${wish} is asked for`;
+        answer(io, options, { run, wish }, `${run}: ${how}; go on with: owt resume ${run}`);
       }),
     );
 }
@@ -98,20 +104,22 @@ function openRun(engine: Engine, id: string | undefined): string {
   throw new OwtError("wrong-state", "no run is open", { hint: "start one: owt run" });
 }
 
-/** What a person can do something about. A budget that holds back many tasks is one thing. */
-function waitingIn(views: TaskView[]): TaskView[] {
+/** What a person can do something about. A budget that holds back many tasks is one thing; what failed counts until it is retried, taken up
+ *  by a later run, or cancelled. */
+function waitingIn(views: TaskView[], failed: ReadonlySet<number>): TaskView[] {
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
   const parked = forBudget.filter((view) => view.task.park !== null);
   const told = new Set(parked.length > 0 ? parked : forBudget.slice(0, 1));
-  const waits = new Set(["waits-for-person", "failed"]);
-  return views.filter((view) => waits.has(view.standing) || told.has(view));
+  return views.filter((view) => view.standing === "waits-for-person" || failed.has(view.task.id) || told.has(view));
 }
 
 function showInbox(io: Io, engine: Engine, options: JsonOption): void {
-  // What failed waits for a person too, until the run has landed without it.
-  const runs = readRuns(engine.store).filter((run) => run.state === "open" || run.landedAt === null);
+  const failed = readFailedTasks(engine.store);
+  const ids = new Set(failed.map((task) => task.id));
+  const inRuns = new Set(failed.map((task) => task.run));
+  const runs = readRuns(engine.store).filter((run) => run.state === "open" || inRuns.has(run.id));
   const items = runs.flatMap((run) =>
-    waitingIn(viewRun(engine, run)).map((view) => ({
+    waitingIn(viewRun(engine, run), ids).map((view) => ({
       run: run.id,
       task: view.task.key,
       why: view.why,

@@ -1,4 +1,5 @@
 /** `owt task …`: one task at a time. */
+import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { addUsages } from "../../core/cost.ts";
@@ -22,7 +23,7 @@ import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { findRun } from "../../engine/land.ts";
-import { viewRun } from "../../engine/view.ts";
+import { showRun } from "../../engine/show.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
 import { costWords, markOf, painter, printable, table } from "../text.ts";
@@ -57,8 +58,10 @@ export function taskCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((key: string, options: PickOption) =>
       withEngine(io, async (engine) => {
-        await cancelTask(engine, key, options.run);
-        answer(io, options, { task: key, wish: "cancel" }, `${key}: cancelled`);
+        const { cancelled } = await cancelTask(engine, key, options.run);
+        const { grace } = engine.config.run;
+        const text = cancelled ? "cancelled" : `is being cancelled; what runs of it has up to ${grace} to end`;
+        answer(io, options, { task: key, wish: "cancel", cancelled }, `${key}: ${text}`);
       }),
     );
   task
@@ -87,7 +90,7 @@ export function taskCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((key: string, options: PickOption) =>
       withEngine(io, async (engine) => {
-        approveTask(engine, key, options.run);
+        await approveTask(engine, key, options.run);
         answer(io, options, { task: key, approved: true }, `${key}: approved; go on with: owt resume`);
       }),
     );
@@ -199,7 +202,7 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
   const views =
     run === undefined
       ? []
-      : viewRun(engine, findRun(engine, run)).filter((view) => wanted(view.task.spec, view.task.state));
+      : showRun(engine, findRun(engine, run)).filter((view) => wanted(view.task.spec, view.task.state));
   const backlog = options.run === undefined ? readBacklog(engine.store).filter((spec) => wanted(spec, "pending")) : [];
   const tasks = [
     ...views.map(({ task, standing, why }) => ({
@@ -240,7 +243,7 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
 
 function showTask(io: Io, engine: Engine, key: string, options: PickOption): void {
   const task = findTask(engine, key, { run: options.run });
-  const view = viewRun(engine, findRun(engine, task.run)).find((each) => each.task.id === task.id)!;
+  const view = showRun(engine, findRun(engine, task.run)).find((each) => each.task.id === task.id)!;
   const recorded = readAttempts(engine.store, task.id);
   const attempts = recorded.map((attempt) => ({
     number: attempt.number,
@@ -284,7 +287,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
     ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),
     ...attempts.map(
       (attempt) =>
-        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
+        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${existsSync(attempt.worktree) ? "" : " (removed)"}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
     ),
     "",
     printable(spec.content),

@@ -1,0 +1,30 @@
+/** Where the tasks of a run stand, as somebody sees it who is not the process that carries them: also what is about to end. */
+import type { StopCause } from "../core/attempt.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
+import type { TaskView } from "../core/view.ts";
+import { readOpenAttempts } from "../store/attempts.ts";
+import { isCarried } from "./carry.ts";
+import type { Engine } from "./engine.ts";
+import { viewRun } from "./view.ts";
+
+/** The view of each task of a run; of one that is at work, whether it is being stopped, and whether anybody carries it. */
+export function showRun(engine: Engine, run: Run): TaskView[] {
+  const views = viewRun(engine, run);
+  if (!views.some((view) => view.standing === "working")) return views;
+  const isAlone = isCarried(engine) === null;
+  const open = readOpenAttempts(engine.store).filter((attempt) => attempt.run === run.id && attempt.outcome === null);
+  const stops = new Map(open.map((attempt) => [attempt.task, attempt.stop]));
+  return views.map((view) => {
+    if (view.standing !== "working") return view;
+    const ending = describeEnding(run, view.task, stops.get(view.task.id) ?? null);
+    const alone = isAlone ? "nobody carries it: owt resume" : null;
+    return { ...view, why: [ending, alone].filter((words) => words !== null).join("; ") || view.why };
+  });
+}
+
+function describeEnding(run: Run, task: Task, stop: StopCause | null): string | null {
+  if (task.cancelWish || stop === "aborted") return "is being cancelled";
+  if (run.wish === "stop" || stop === "stopped") return "stopping";
+  return stop === null ? null : "its agent is being ended";
+}

@@ -1,0 +1,118 @@
+/** What is left when a run is over: what failed stays told until somebody deals with it; and what its figures mean. */
+import { expect, test } from "vitest";
+import { demoConfig, Rig, task } from "../rig/rig.ts";
+
+const failing = {
+  ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,
+  "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+  "docs/plans/b/epic-01-b.md": task({}, 'fail "no way"'),
+};
+
+test("what failed is told after the run has landed, until a later run has done it", async () => {
+  await using rig = Rig.create(failing);
+  await rig.owt("run", "--yes");
+  await rig.owt("land");
+  const told = await rig.owt("status");
+  expect(told.stdout).toMatch(/r1 · landed without these .*\n.*b\/E01 +failed +no way/);
+  expect(told.stdout).not.toContain("a/E01");
+  expect((await rig.owt("inbox")).stdout).toMatch(/b\/E01 \(r1\) no way\n {2}↳ owt task retry b\/E01/);
+  // Tried again in the landed run and failed again: still told.
+  await rig.owt("task", "retry", "b/E01");
+  await rig.owt("resume");
+  expect((await rig.owt("inbox")).stdout).toContain("b/E01 (r1)");
+  rig.write({ "docs/plans/b/epic-01-b.md": task({}, 'write b.txt "b"') });
+  rig.commit("a better plan");
+  expect((await rig.owt("run", "--yes", "b/E01")).code).toBe(0);
+  expect((await rig.owt("inbox")).stdout).toBe("nothing waits for a person\n");
+  expect((await rig.owt("status")).stdout).not.toContain("r1");
+});
+
+test("what failed and is not wanted any more is cancelled, and told no more", async () => {
+  await using rig = Rig.create(failing);
+  await rig.owt("run", "--yes");
+  await rig.owt("land");
+  expect((await rig.owt("task", "cancel", "b/E01")).stdout).toBe("b/E01: cancelled\n");
+  expect((await rig.owt("inbox")).stdout).toBe("nothing waits for a person\n");
+  expect((await rig.owt("status")).stdout).not.toContain("r1");
+});
+
+test("waiting for a person is no work", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({ needs_review: true }, 'write a.txt "a"'),
+  });
+  await rig.owt("run", "--yes");
+  type Report = {
+    report: { duration_ms: number; sequential_ms: number; tasks: { work_ms: number; duration_ms: number }[] };
+  };
+  // The waiting is as long as three commands take; the work was done before.
+  const { report: first } = await rig.json<Report>("report");
+  await rig.owt("status");
+  const { report: second } = await rig.json<Report>("report");
+  expect(second.tasks[0]!.duration_ms).toBeGreaterThan(first.tasks[0]!.duration_ms);
+  expect(second.tasks[0]!.work_ms).toBe(first.tasks[0]!.work_ms);
+  await rig.owt("task", "approve", "a/E01");
+  await rig.owt("resume");
+  const { report } = await rig.json<Report>("report");
+  expect(report.sequential_ms).toBe(report.tasks[0]!.work_ms);
+});
+
+test("off a terminal nothing is approved without being told so", async () => {
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nverify = "echo x"\n` }, { approve: false });
+  const ran = await rig.owt("config", "approve");
+  expect([ran.code, ran.stderr]).toEqual([
+    4,
+    expect.stringMatching(/echo x\n.*nobody can be asked.*\n.*owt config approve --yes/),
+  ]);
+  expect((await rig.owt("config", "approve", "--yes")).stdout).toContain("approved: echo x");
+});
+
+test("repeated work that is there already is done, checked, and needs no commit", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "test -f README.md"\n`,
+    "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/a/epic-02-b.md": task({}, 'write b.txt "b"'),
+    "docs/plans/c/epic-01-c.md": task({}, 'say "nothing of it"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  const before = rig.git("rev-parse", "owt/runs/r1");
+  const ran = await rig.owt("run", "--yes", "--again");
+  // What was never done before is as little done as ever.
+  expect([ran.code, ran.stdout]).toEqual([1, expect.stringContaining("2 of 3 tasks integrated")]);
+  expect(ran.stderr).toContain("a/E02 changed nothing: its work is there already");
+  expect(rig.git("rev-parse", "owt/runs/r2")).toBe(before);
+  expect(ran.stderr.match(/passes test -f README.md/g)?.length).toBeGreaterThan(0);
+});
+
+test("what a title holds to steer a terminal comes into no commit", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": '---\ntitle: "Red \\e[31mletters\\a"\n---\n# x\n\n```demo\nwrite a.txt "a"\n```\n',
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const subjects = rig.git("log", "--format=%B", "main..owt/runs/r1");
+  expect(subjects).toContain("Red letters");
+  for (const control of ["\u0007", "\u001b"]) expect(subjects).not.toContain(control);
+});
+
+test("a task that nobody knows gets the nearest names, also where there is no plan", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.ok("task", "create", "write the release notes");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const ran = await rig.owt("run", "--yes", "wrte-the-release-notes");
+  expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining("did you mean write-the-release-notes?")]);
+  expect((await rig.owt("plan", "nosuchdir")).stderr).toContain("no task or plan named nosuchdir");
+  expect((await rig.owt("task", "show", "write-the-release-notes")).stdout).toMatch(/shop-owt\/\S+ \(removed\)/);
+});
+
+test("a check whose time was up is called so, and more tasks than agents are not side by side", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "sleep 600"\nverify_attempts = 0\ntimeout = "2s"\nretries = 0\nmax_parallel = 2\n`,
+    "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/b/epic-01-b.md": task({ status: "complete" }, ""),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stderr).toContain("fails sleep 600 (its time was up)");
+  for (const name of ["c", "d"]) rig.write({ [`docs/plans/${name}/epic-01-x.md`]: task({}, "") });
+  expect((await rig.owt("plan")).stdout).toContain("step 1: 3 tasks, 2 at a time");
+});

@@ -1,0 +1,96 @@
+/** What was stopped or cancelled shows what it is, whoever carries the runs, and while it goes on. */
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+
+const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
+
+type Status = { runs: { id: string; state: string; tasks: { id: string; state: string; why: string }[] }[] };
+
+const at = (rig: Rig, name: string, then: string) => task({}, `touch ${rig.path(`${name}-works`)}\n${then}`);
+
+test("a task that is cancelled while nobody carries it is cancelled, and its run over", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/b/epic-01-b.md": task({}, 'write b.txt "b"') });
+  rig.write({ "docs/plans/a/epic-01-a.md": at(rig, "a", `hang`) });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await run.says("integrated as");
+  await fileAppears(rig.path("a-works"));
+  run.child.kill("SIGKILL");
+  await run.ended;
+  const ran = await rig.owt("task", "cancel", "a/E01");
+  expect([ran.code, ran.stdout]).toEqual([0, "a/E01: cancelled\n"]);
+  expect(rig.processes()).toEqual([]);
+  const { runs } = await rig.json<Status>("status");
+  expect(runs[0]).toMatchObject({ state: "ended" });
+  expect(runs[0]!.tasks.find(({ id }) => id === "a/E01")).toMatchObject({ state: "cancelled" });
+  expect((await rig.owt("land")).code).toBe(0);
+  expect((await rig.owt("task", "retry", "a/E01")).code).toBe(0);
+});
+
+test("a run that is stopped while nobody carries it has nothing at work, and goes on from there", async () => {
+  await using rig = Rig.create({});
+  rig.write({
+    "docs/plans/a/epic-01-a.md": at(rig, "a", `wait ${rig.path("gate")}\nwrite a.txt "a"`),
+    "docs/plans/b/epic-01-b.md": at(rig, "b", `write b.txt "b"`),
+  });
+  rig.write({
+    ".worktreerc": `${demoConfig}[run]\nverify = "test -f ${rig.path("gate")} || { touch ${rig.path("b-checked")}; sleep 600; }"\n`,
+  });
+  rig.commit("plan");
+  rig.ok("config", "approve", "--yes");
+  const run = rig.start("run", "--yes");
+  await Promise.all(["a-works", "b-checked"].map((name) => fileAppears(rig.path(name))));
+  run.child.kill("SIGKILL");
+  await run.ended;
+  expect((await rig.owt("stop")).stdout).toContain("r1: is stopped");
+  expect(rig.processes()).toEqual([]);
+  const { runs } = await rig.json<Status>("status");
+  expect(runs[0]!.tasks).toMatchObject([
+    { id: "a/E01", state: "pending", why: "goes on where it stopped" },
+    { id: "b/E01", state: "verifying", why: "stopping; nobody carries it: owt resume" },
+  ]);
+  rig.release("gate");
+  const ran = await rig.owt("resume");
+  expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining("2 of 2")]);
+});
+
+test("a cancel and a stop that are under way are shown as such", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": '[agent]\ndefault = "deaf"\n[agent.deaf]\ncommand = ["deaf"]\n[run]\ngrace = "5m"\n',
+    "docs/plans/a/epic-01-a.md": "# A\n",
+    "docs/plans/b/epic-01-b.md": "# B\n",
+  });
+  rig.addProgram(
+    "deaf",
+    `#!/bin/sh\ntrap '' TERM INT HUP\ntouch "${rig.path("")}/\${OWT_TASK%%/*}-works"\nwhile :; do sleep 1; done\n`,
+  );
+  const run = rig.start("run", "--yes");
+  await Promise.all(["a", "b"].map((name) => fileAppears(rig.path(`${name}-works`))));
+  expect((await rig.owt("task", "cancel", "a/E01")).stdout).toBe(
+    "a/E01: is being cancelled; what runs of it has up to 5m to end\n",
+  );
+  expect((await rig.owt("status")).stdout).toMatch(/a\/E01 +running +is being cancelled/);
+  expect((await rig.owt("task", "list")).stdout).toMatch(/a\/E01.*is being cancelled/);
+  await rig.owt("stop");
+  expect((await rig.owt("status")).stdout).toMatch(/b\/E01 +running +stopping/);
+  run.child.kill("SIGINT");
+  await run.says("once more to stop them at once");
+  run.child.kill("SIGINT");
+  await run.ended;
+});
+
+test("who asks from inside an attempt is not told that nobody carries it", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/a/epic-01-a.md": task(
+      {},
+      `run "sh" "-c" "${process.execPath} ${OWT} status > ${rig.path("seen")}"\nwrite a.txt "a"`,
+    ),
+  });
+  rig.commit("plan");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const seen = readFileSync(rig.path("seen"), "utf8");
+  expect(seen).toMatch(/owt \(pid \d+\) carries the runs/);
+  expect(seen).not.toContain("nobody");
+});
