@@ -1,4 +1,5 @@
 /** A task inside a run: its states, the legal moves between them, and why it may stand still. */
+import type { Answered } from "./conversation.ts";
 import type { PlannedTask } from "./plan.ts";
 
 export type TaskState =
@@ -75,6 +76,8 @@ export type Task = {
   /** Epoch milliseconds before which it is not started. */
   notBefore: number | null;
   next: NextStart;
+  /** What a person answered, the oldest first: whoever begins afresh is told all of it. */
+  answers: Answered[];
   /** Attempts that ended badly since the last success or retry by hand. */
   failures: number;
   /** Rounds in which verify sent it back. */

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Turn } from "../agents/agent.ts";
 import type { StopCause } from "../core/attempt.ts";
+import { mayHoldOtherText } from "../core/conversation.ts";
 import { OwtError } from "../core/errors.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import { agentGitEnv } from "../git/git.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { readTail } from "../lib/tail.ts";
-import { setUsage } from "../store/attempts.ts";
+import { readAttempts, setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
@@ -40,7 +41,8 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
   const launched = turn ? launchAgent(engine, carried, dir, turn) : null;
   if (launched) ownChildren.set(attempt.id, launched);
   engine.store.transaction(() => {
-    moveOn(engine, carried, "agent");
+    // The text cannot change while the task runs, so that of an adopted agent is the same.
+    moveOn(engine, carried, "agent", { given: task.hash });
     const about = { run: run.id, task: task.id, attempt: attempt.id };
     appendEvent(engine.store, engine.now(), about, { kind: "agent-started", adopted });
   });
@@ -86,12 +88,15 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
   const verify = verifyCommands(run, task);
   const choices = choicesFor(engine, run, task, attempt.agent);
   const prompts = loadPrompts(engine);
-  const context = promptContext(task.spec, verify, attempt.branch);
+  const context = promptContext(task.spec, verify, attempt.branch, task.answers);
   const { next } = task;
   const resume = next.kind !== "fresh" && agent.hasConversation(attempt.session);
   const isFresh = next.kind === "fresh" || next.kind === "by-hand";
+  const isStale = mayHoldOtherText(readAttempts(engine.store, task.id), attempt.continues, task.hash);
   return {
-    prompt: isFresh ? renderTaskPrompt(prompts, context) : renderFollowUp(prompts, next, context, resume),
+    prompt: isFresh
+      ? renderTaskPrompt(prompts, context)
+      : renderFollowUp(prompts, next, context, { remembers: resume, isStale }),
     session: attempt.session,
     resume,
     model: attempt.model,

@@ -60,12 +60,14 @@ export function changesOf(tasks: readonly Task[], planned: readonly PlannedTask[
 /** Writes the changes and returns their keys. A task that waits for nothing dead any more is taken up again. */
 export function followPlan(engine: Engine, run: Run, changes: readonly SpecChange[], options: RunOptions): string[] {
   return engine.store.transaction(() => {
-    for (const { task, spec, hash, needs } of changes) replaceSpec(engine.store, task.id, spec, hash, needs);
+    const replaced = changes.filter(({ task, spec, hash, needs }) =>
+      replaceSpec(engine.store, task, spec, hash, needs),
+    );
     for (const task of findRevived(readTasks(engine.store, run.id))) {
       moveTask(engine.store, engine.now(), task, "pending", { reason: null, endedAt: null });
     }
     setRunOptions(engine.store, run.id, options);
-    return changes.map(({ task }) => task.key);
+    return replaced.map(({ task }) => task.key);
   });
 }
 

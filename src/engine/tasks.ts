@@ -252,21 +252,44 @@ export function answerTask(engine: Engine, key: string, text: string, run?: stri
   const task = findTask(engine, key, { run, fits });
   if (endedWithWords(engine, task)) {
     const last = readAttempts(engine.store, task.id).at(-1)!;
+    const question = last.outcome?.kind === "nothing_done" ? last.outcome.said : "";
+    const answers = [...task.answers, { question, answer: text }];
     engine.store.transaction(() => {
       retry(engine, task);
-      changeTask(engine.store, task.id, { next: { kind: "answer", from: last.id, text } });
+      changeTask(engine.store, task.id, { next: { kind: "answer", from: last.id, text }, answers });
       appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });
     });
     return;
   }
-  if (task.state !== "pending" || task.park?.for !== "answer" || task.next.kind !== "resume") {
-    throw wrongState(task, "it asked nothing", "what waits for a person: owt inbox");
+  if (task.state === "pending" && task.next.kind === "answer") {
+    correctAnswer(engine, task, task.next, text);
+    return;
   }
+  if (task.state !== "pending" || task.park?.for !== "answer" || task.next.kind !== "resume")
+    throw wrongState(task, whyNoAnswer(task), "what waits for a person: owt inbox");
   const next: NextStart = { kind: "answer", from: task.next.from, text };
+  const answers = [...task.answers, { question: task.park.question, answer: text }];
   engine.store.transaction(() => {
-    changeTask(engine.store, task.id, { park: null, next });
+    changeTask(engine.store, task.id, { park: null, next, answers });
     appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });
   });
+}
+
+/** An answer that is still to be given (or given once more) can be another one. */
+function correctAnswer(engine: Engine, task: Task, next: NextStart & { kind: "answer" }, text: string): void {
+  const before = task.answers.at(-1);
+  const answers = [...task.answers.slice(0, -1), { question: before?.question ?? "", answer: text }];
+  engine.store.transaction(() => {
+    changeTask(engine.store, task.id, { next: { ...next, text }, answers });
+    appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });
+  });
+}
+
+function whyNoAnswer({ answers, state, park }: Task): string {
+  const last = answers.at(-1);
+  if (last === undefined || park !== null) return "it asked nothing";
+  const asIs = state === "pending" ? "it will be told so" : `it is ${state}`;
+  return `it was answered already (${last.answer.split("\n", 1)[0]}), and ${asIs}`;
 }
 
 function wrongState(task: Task, why: string, hint: string): OwtError {

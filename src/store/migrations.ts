@@ -108,4 +108,11 @@ export const MIGRATIONS: readonly string[] = [
   where usage is null and exists (select 1 from event where event.attempt = attempt.id and event.kind = 'agent-started')
     and phase in ('verify', 'review', 'merge', 'advance', 'tidy', 'closed');
   `,
+  // What an agent was given of its task, and what a person answered. Which text earlier attempts were given is not known: the one there is.
+  `
+  alter table attempt add column given text;
+  update attempt set given = (select hash from task where task.id = attempt.task)
+  where id in (select attempt from event where kind = 'agent-started');
+  alter table task add column answers text not null default '[]';
+  `,
 ];

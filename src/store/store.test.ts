@@ -360,7 +360,7 @@ test("what is done is found by its key in every run, the newest first", () => {
 
 test("a task that asks for something else is read as such, though equal texts are parsed once", () => {
   const { store, a, b } = storeWithRun();
-  replaceSpec(store, b.id, sampleSpec("b", { title: "New" }), "h2", []);
+  replaceSpec(store, b, sampleSpec("b", { title: "New" }), "h2", []);
   expect(readTask(store, b.id)).toMatchObject({ spec: { title: "New" }, hash: "h2", needs: [] });
   expect(readTask(store, a.id)!.spec).toEqual(sampleSpec("a"));
 });
