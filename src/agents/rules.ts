@@ -7,8 +7,26 @@
  *  subscript (printf -v, test -v), and git without a verb (-c alias.x='!…'). */
 const HARMLESS = [
   ...["add", "commit", "status", "diff", "log", "show", "ls-files", "rev-parse", "blame"].map((verb) => `git ${verb}`),
-  ...["ls", "cat", "head", "tail", "wc", "pwd", "echo", "grep", "stat", "cut", "tr", "basename", "dirname"],
-  ...["realpath", "readlink", "cmp", "du", "df", "true", "shellcheck"],
+  "ls",
+  "cat",
+  "head",
+  "tail",
+  "wc",
+  "pwd",
+  "echo",
+  "grep",
+  "stat",
+  "cut",
+  "tr",
+  "basename",
+  "dirname",
+  "realpath",
+  "readlink",
+  "cmp",
+  "du",
+  "df",
+  "true",
+  "shellcheck",
 ];
 
 /** The rules that a text holds: separators inside brackets belong to a rule. */

@@ -23,6 +23,11 @@ function turnsUpTo(attempts: readonly Turn[], last: number | null): Turn[] {
   return turns;
 }
 
+/** Whether a turn of the conversation before attempt `last` was ended by its timeout already. */
+export function timedOutBefore(attempts: readonly Turn[], last: number): boolean {
+  return turnsUpTo(attempts, last).some(({ id, outcome }) => id !== last && outcome?.kind === "timed_out");
+}
+
 /** Whether the conversation that attempt `last` ended with may hold another text of the task than the one with this hash: then the next
  *  prompt tells it. To hear it twice does no harm. */
 export function mayHoldOtherText(attempts: readonly Turn[], last: number | null, hash: string): boolean {

@@ -44,7 +44,8 @@ export type Park =
   | { for: "login"; agent: string; reason: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. */
   | { for: "budget"; reason: string; until: number | null }
-  | { for: "limit"; until: number | null }
+  /** `isGuess`: nobody said when it ends; `until` is when we look again. */
+  | { for: "limit"; until: number | null; isGuess?: true }
   | { for: "retry"; reason: string };
 
 /** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */

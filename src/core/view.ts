@@ -127,6 +127,8 @@ export function describePark(park: Park): string {
     case "login":
       return park.reason;
     case "limit":
+      if (park.isGuess && park.until !== null)
+        return `waits for a usage limit; no reset known; next try at ${new Date(park.until).toISOString()}`;
       return park.until === null
         ? "waits for a usage limit"
         : `waits for a usage limit until ${new Date(park.until).toISOString()}`;

@@ -167,6 +167,15 @@ describe.each(CLAUDE_VERSIONS)("claude %s", (version) => {
     await expectRows(version, stalled, {}, 'timeout = "6s"');
   });
 
+  test("a limit that names no reset: what we guess is told as that", async () => {
+    const error = failure(429, "rate_limit_error", "This would exceed your limit.", { "retry-after": "3600" });
+    await using rig = await approvedRig(SINGLE, { "site/E01": { task: [{ error }] } }, { version });
+    const run = rig.owt("run", "--yes");
+    await run.brings(vi.waitUntil(() => run.err().includes("no reset known; next try at"), { timeout: 60_000 }));
+    expect(run.err()).not.toContain("usage limit until");
+    await run.leave();
+  });
+
   test("a conversation that is gone where it was to go on: said by Claude, and started afresh under another id", async () => {
     const gate = makeGate();
     const [write, ...rest] = works("first").task;

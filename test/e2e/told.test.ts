@@ -134,6 +134,15 @@ describe("a text that changed within a conversation", () => {
   });
 });
 
+test("a turn that met its timeout goes on once in its conversation, and then the task begins anew", async () => {
+  await using rig = scriptedRig([HANGS, HANGS, OK], 'timeout = "2s"');
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const [first, again, afresh, ...more] = startsOf(rig);
+  expect([again!.isResume, again!.session, afresh!.isResume, more.length]).toEqual([true, first!.session, false, 0]);
+  expect(afresh!.session).not.toBe(first!.session);
+  expect(promptsOf(rig)[1]).toMatch(/^# owt: resume\n/);
+});
+
 describe("what a person answered", () => {
   const DAMAGED: Deed[] = [{ stderr: "No conversation found" }, { exit: 1 }];
   const NOTHING: Deed[] = [INIT, SAYS, { result: { turns: 1, says: "Nothing to do." } }];
