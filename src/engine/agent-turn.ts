@@ -16,7 +16,7 @@ import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
-import { enforceBudget, readLeft, warnOfDoubts } from "./budget.ts";
+import { enforceBudget, hasLimit, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { Meter, METER_MS } from "./meter.ts";
@@ -174,7 +174,9 @@ async function watchOutput(
   const graceMs = parseDuration(engine.config.run.result_grace) ?? 30_000;
   const meter = new Meter(engine, attempt);
   for (;;) {
-    await sleep(METER_MS, undefined, { signal: ended }).catch(() => {});
+    await sleep(hasLimit(run.options.budget) ? METER_MS.underBudget : METER_MS.usual, undefined, {
+      signal: ended,
+    }).catch(() => {});
     if (ended.aborted) return;
     const usage = await meter.look(ended);
     if (usage !== null) {

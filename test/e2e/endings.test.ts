@@ -44,6 +44,17 @@ test("an agent that hangs after its result is ended after the grace, judged by t
   expect(processesBelow(rig.home)).toEqual([]);
 });
 
+test.each([
+  ["a budget", "", "[budget]\nrun_usd = 0.1"],
+  ["its timeout", 'timeout = "3s"', ""],
+])("a turn that had ended well when %s stopped its agent is taken as it is", async (_, run, more) => {
+  await using rig = scriptedRig([[INIT, ...WORK, DONE, HANG]], `${run}\n${more}`);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  expect(startsOf(rig)).toHaveLength(1);
+  expect(await attemptsOf(rig)).toMatchObject([{ outcome_kind: "ok", cost_usd: 0.25 }]);
+  expectIntegratedOnce(rig);
+});
+
 test("why it was ended outlives the orchestrator", async () => {
   await using rig = scriptedRig([[INIT, ...WORK, DONE, { wait: "never" }]], 'result_grace = "1s"\ngrace = "1s"');
   // It does not obey a TERM, so that there is a time between the decision and its end.
