@@ -69,7 +69,14 @@ export type Unsound = {
 };
 
 /** Whether the program can prove who it works for. Never holds the secret. */
-export type Login = { state: "found" | "missing" | "unknown" | "not-needed"; detail: string; hint?: string };
+export type Login = {
+  state: "found" | "missing" | "unknown" | "not-needed";
+  /** Where it is found, or was looked for: it tells one login from another. */
+  detail: string;
+  /** The variable that holds it. */
+  variable?: string;
+  hint?: string;
+};
 
 /** What an adapter needs to know to start a turn. */
 export type Turn = {

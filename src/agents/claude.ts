@@ -132,7 +132,7 @@ function findLogin(env: NodeJS.ProcessEnv): Login {
   const cloud = ["BEDROCK", "VERTEX", "FOUNDRY"].find((name) => env[`CLAUDE_CODE_USE_${name}`]);
   if (cloud !== undefined) return { state: "unknown", detail: `by the cloud (CLAUDE_CODE_USE_${cloud})` };
   const variable = ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"].find((name) => env[name]);
-  if (variable !== undefined) return { state: "found", detail: `the variable ${variable}` };
+  if (variable !== undefined) return { state: "found", detail: `the variable ${variable}`, variable };
   const folder = configDir(env);
   const settings = join(folder, "settings.json");
   if (holdsLogin(readJson(settings))) return { state: "found", detail: settings };

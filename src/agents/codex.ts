@@ -93,7 +93,8 @@ const NO_COMMITS =
 
 /** As Codex does without a provider of the user's own (0.169.0): OPENAI_API_KEY alone is no login. */
 function findLogin(env: NodeJS.ProcessEnv): Login {
-  if (env["CODEX_API_KEY"]) return { state: "found", detail: "the variable CODEX_API_KEY" };
+  const variable = "CODEX_API_KEY";
+  if (env[variable]) return { state: "found", detail: `the variable ${variable}`, variable };
   const file = join(codexHome(env), "auth.json");
   const auth = readJson(file);
   if (text(auth["OPENAI_API_KEY"]) || text(record(auth["tokens"])["access_token"]))

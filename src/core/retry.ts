@@ -51,7 +51,7 @@ const STALE_RESET_MS = 60_000;
  *  Outcomes that integration handles itself (ok, verify_failed, conflict) never come here. */
 export function decideConsequence(
   task: Pick<Task, "failures" | "next">,
-  attempt: { id: number; agent: string },
+  attempt: { id: number; agent: string; credential?: string },
   outcome: Outcome,
   limits: RetryLimits,
   before: Before,
@@ -74,7 +74,12 @@ export function decideConsequence(
     case "billing":
       return {
         do: "park",
-        park: { for: "login", agent: attempt.agent, reason: describeOutcome(outcome) },
+        park: {
+          for: "login",
+          agent: attempt.agent,
+          ...(attempt.credential === undefined ? {} : { credential: attempt.credential }),
+          reason: describeOutcome(outcome),
+        },
         next: repeat,
         notBefore: null,
       };

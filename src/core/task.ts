@@ -40,8 +40,8 @@ export type Park =
   | { for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string }
   /** The agent was refused these: permission rules that would allow what it wanted, where it has such rules. */
   | { for: "permission"; agent: string; tools: string[] }
-  /** The agent's credential was refused or has no money left: every task of that agent is held. */
-  | { for: "login"; agent: string; reason: string }
+  /** The agent's credential was refused or has no money left: every task of an agent that works with it is held, in all open runs. */
+  | { for: "login"; agent: string; credential?: string; reason: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. */
   | { for: "budget"; reason: string; until: number | null }
   /** `isGuess`: nobody said when it ends; `until` is when we look again. */

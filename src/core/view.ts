@@ -30,14 +30,15 @@ export type TaskView = {
 /** What a view is worked out from, beside the task itself. */
 type Around = {
   byKey: ReadonlyMap<string, Task>;
-  /** By agent: the task that met a refused login. */
-  logins: ReadonlyMap<string, Task>;
-  /** The agent that a task is given to. */
-  agentOf: (task: Task) => string;
+  /** The task that met the refused login which this one would meet too. */
+  loginOf: (task: Task) => Task | undefined;
   /** What a budget keeps back. */
   holds: Holds;
   now: number;
 };
+
+/** Refused logins: the tasks of all open runs, and what tells the credential of an agent from others. */
+export type Logins = { tasks: readonly Task[]; credentialOf: (agent: string) => string };
 
 /** The view of each task, in plan order. `now` is epoch milliseconds; `holds` is what a budget keeps back. */
 export function viewTasks(
@@ -45,14 +46,29 @@ export function viewTasks(
   agentOf: (task: Task) => string,
   now: number,
   holds: Holds = NO_HOLDS,
+  logins: Logins = { tasks, credentialOf: (agent) => agent },
 ): TaskView[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
-  const logins = new Map<string, Task>();
-  for (const task of tasks) {
-    if (task.state === "pending" && task.park?.for === "login") logins.set(task.park.agent, task);
-  }
-  const around = { byKey, logins, agentOf, holds, now };
+  const loginOf = findRefusedLogin(logins, agentOf);
+  const around = { byKey, loginOf, holds, now };
   return tasks.map((task) => ({ waitsFor: [], ...viewTask(task, around) }));
+}
+
+/** Which task met the refused login that another would meet too; one of its own run before others. Nothing is looked up where none was refused. */
+export function findRefusedLogin(
+  { tasks, credentialOf }: Logins,
+  agentOf: (task: Task) => string,
+): (task: Task) => Task | undefined {
+  const refused = tasks.flatMap((task) => {
+    if (task.state !== "pending" || task.park?.for !== "login") return [];
+    return [{ task, credential: task.park.credential ?? credentialOf(task.park.agent) }];
+  });
+  if (refused.length === 0) return () => undefined;
+  return (task) => {
+    const credential = credentialOf(agentOf(task));
+    const same = refused.filter((each) => each.credential === credential).map((each) => each.task);
+    return same.find((each) => each.run === task.run) ?? same[0];
+  };
 }
 
 type Seen = Omit<TaskView, "waitsFor"> & { waitsFor?: string[] };
@@ -82,17 +98,20 @@ function viewTask(task: Task, around: Around): Seen {
   }
 }
 
-function viewPending(task: Task, { byKey, logins, agentOf, holds, now }: Around): Seen {
+function viewPending(task: Task, { byKey, loginOf, holds, now }: Around): Seen {
   if (task.park && waitsForPerson(task.park))
     return { task, standing: "waits-for-person", why: describePark(task.park) };
   if (task.park?.for === "budget" && task.park.until === null)
     return { task, standing: "waits-for-budget", why: describePark(task.park) };
   const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
   if (open.length > 0) return { task, standing: "blocked", why: `waits for ${open.join(", ")}`, waitsFor: open };
-  const login = logins.get(agentOf(task));
-  if (login) {
-    const why = `waits for the login of ${agentOf(task)} (see ${login.key})`;
-    return { task, standing: "blocked", why, waitsFor: [login.key] };
+  const login = loginOf(task);
+  if (login?.park?.for === "login") {
+    const isHere = login.run === task.run;
+    const why = `waits for the login of ${login.park.agent} (see ${login.key}${isHere ? "" : ` of ${login.run}`})`;
+    return isHere
+      ? { task, standing: "blocked", why, waitsFor: [login.key] }
+      : { task, standing: "waits-for-person", why };
   }
   if (task.notBefore !== null && task.notBefore > now) {
     const until = new Date(task.notBefore).toISOString();

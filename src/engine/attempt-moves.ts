@@ -6,6 +6,7 @@ import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { changeAttempt, endAttempt, moveAttempt, readAttempts } from "../store/attempts.ts";
 import { changeTask, moveTask, readTask } from "../store/tasks.ts";
+import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 
 /** Everything a phase works on, read anew before each. */
@@ -46,7 +47,9 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, outcome:
     }
     const limits = { retries: run.options.retries };
     const before = readBefore(readAttempts(engine.store, task.id), attempt.id);
-    const then = decideConsequence(task, attempt, outcome, limits, before, now, engine.chance());
+    const isRefused = outcome.kind === "auth" || outcome.kind === "billing";
+    const by = isRefused ? { ...attempt, credential: credentialOf(engine, attempt.agent) } : attempt;
+    const then = decideConsequence(task, by, outcome, limits, before, now, engine.chance());
     switch (then.do) {
       case "again": {
         const failures = task.failures + (then.countsAsFailure ? 1 : 0);

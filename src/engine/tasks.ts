@@ -14,7 +14,7 @@ import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
 import { budgetCommand } from "./budget.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { stopUncarried } from "./uncarried.ts";
-import { choicesFor } from "./view.ts";
+import { choicesFor, refusedLoginOf } from "./view.ts";
 import { adHocTask, readPlannedIds } from "./work.ts";
 
 /** Which task a key means, where several runs have one of it. */
@@ -48,10 +48,12 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
 
 /** The command that answers a waiting task, or raises the budget it waits for, naming its run where a later one has a task of the same key. */
 export function answerFor(engine: Engine, task: Task): Answer {
+  const run = readRun(engine.store, task.run);
+  const login = run && task.state === "pending" && task.park === null ? refusedLoginOf(engine, run, task) : undefined;
+  if (login) return { command: `owt task retry ${login.key} --run ${login.run}`, note: "once its login is mended" };
   if (task.state === "pending" && (task.park === null || task.park.for === "budget"))
     return { command: budgetCommand(engine, task), note: null };
   const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
-  const run = readRun(engine.store, task.run);
   const permit = run ? permitFor(engine, run, task) : undefined;
   return answerCommand(task, isNewest, { permit, hasWords: endedWithWords(engine, task) });
 }

@@ -55,6 +55,28 @@ test.each([
   expectIntegratedOnce(rig);
 });
 
+test("a refused login holds every agent that works with it, in every open run, until it is another one", async () => {
+  const refused: Deed[] = [INIT, { say: "?" }, { result: { turns: 1, error: "Forbidden", status: 403 } }];
+  await using rig = scriptedRig([refused, [INIT, ...WORK, DONE]], "max_parallel = 1");
+  const config = readFileSync(`${rig.root}/.worktreerc`, "utf8");
+  rig.write({
+    ".worktreerc": `${config}\n[agent.second]\nkind = "claude"\ncommand = ["scripted-claude"]\n`,
+    "docs/plans/side/epic-01-b.md": "---\nagent: second\npriority: low\n---\n# B\n\nDo it.\n",
+  });
+  rig.commit("A second agent");
+  rig.ok("config", "approve", "--yes");
+  rig.env["ANTHROPIC_API_KEY"] = "sk-one";
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  const other = await rig.owt("run", "Write a page", "--agent", "second", "--yes");
+  expect(other.code).toBe(4);
+  expect(other.stdout).toContain("waits for the login of claude (see site/E01 of r1)");
+  expect(other.stdout).toContain("owt task retry site/E01 --run r1");
+  expect(startsOf(rig)).toHaveLength(1);
+  expect(readFileSync(`${rig.root}/.git/owt/state.db`, "latin1")).not.toContain("sk-one");
+  rig.env["ANTHROPIC_API_KEY"] = "sk-two";
+  expect((await rig.owt("resume", "r2")).code).toBe(0);
+});
+
 test("why it was ended outlives the orchestrator", async () => {
   await using rig = scriptedRig([[INIT, ...WORK, DONE, { wait: "never" }]], 'result_grace = "1s"\ngrace = "1s"');
   // It does not obey a TERM, so that there is a time between the decision and its end.
