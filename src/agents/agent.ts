@@ -35,6 +35,8 @@ export type About = {
   /** Variables of the user's that reach it beside those that every command gets: its login and its settings, never those of a session
    *  that surrounds us. A * at the end stands for any rest. */
   variables: readonly string[];
+  /** Every permission mode that it takes; null for a program that takes none or whatever it likes. */
+  modes: readonly string[] | null;
   /** Permission modes that let it do more than change its worktree: where a repository asks for one, the user must approve. */
   wideModes: readonly string[];
   /** Files below a worktree in which it keeps what is a person's own; they are never committed by us. */

@@ -20,6 +20,7 @@ const ABOUT: About = {
   capabilities: ["commit", "cost", "tokens", "questions"],
   // Whose account the program works on is not known; what else it needs is named in `[environment] pass`.
   variables: [...claude.about.variables, ...codex.about.variables],
+  modes: null,
   wideModes: [],
   ownFiles: [],
 };

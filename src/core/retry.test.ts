@@ -234,6 +234,12 @@ test("a turn that met its timeout goes on once in its conversation, with what it
   expect(readBefore([first, sampleAttempt({ id: 2 })], 2).timedOut).toBe(false);
 });
 
+test("what may lie in the length of a conversation is tried afresh, and once only", () => {
+  const tooLong: Outcome = { kind: "failed", reason: "too long", final: "afresh" };
+  expect(nextAfter(tooLong, { kind: "resume", from: 3 })).toEqual({ kind: "fresh" });
+  expect(decide(tooLong)).toEqual({ do: "fail", reason: "too long" });
+});
+
 test("a conversation that is lost where it was to go on is given up for a fresh one; an answer is never given up", () => {
   expect(decide({ kind: "lost" }, 1, { kind: "resume", from: 3 })).toMatchObject({
     do: "again",

@@ -101,7 +101,8 @@ export function decideConsequence(
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
-      if (outcome.final) return { do: "fail", reason: reasonOf(outcome) };
+      if (outcome.final === true || (outcome.final === "afresh" && task.next.kind === "fresh"))
+        return { do: "fail", reason: reasonOf(outcome) };
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "timed_out": {
       // It may have been nearly there: its conversation goes on once. One that takes as long again is begun anew.

@@ -77,6 +77,45 @@ test("a refused login holds every agent that works with it, in every open run, u
   expect((await rig.owt("resume", "r2")).code).toBe(0);
 });
 
+test.each<[string, Deed[]]>([
+  [
+    "the model's refusal",
+    [
+      INIT,
+      {
+        raw: `${JSON.stringify({ type: "result", is_error: true, num_turns: 1, stop_reason: "refusal", result: "No." })}\n`,
+      },
+    ],
+  ],
+  [
+    "no leave to do everything as root",
+    [{ stderr: "--dangerously-skip-permissions cannot be used with root/sudo privileges" }, { exit: 1 }],
+  ],
+])("%s is not tried three times", async (_, deeds) => {
+  await using rig = scriptedRig([deeds]);
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  expect(startsOf(rig)).toHaveLength(1);
+});
+
+test("a permission mode that no agent takes is told before anything starts, wherever it stands", async () => {
+  await using rig = scriptedRig([[INIT, DONE]]);
+  const onTheLine = await rig.owt("run", "--yes", "--permission-mode", "acceptEdit");
+  expect(onTheLine).toMatchObject({ code: 2, stderr: expect.stringContaining("did you mean acceptEdits") as string });
+  const epic = "docs/plans/site/epic-01-a.md";
+  const text = readFileSync(`${rig.root}/${epic}`, "utf8");
+  rig.write({ [epic]: `---\npermission_mode: nonsense\n---\n${text}` });
+  const inTask = await rig.owt("run", "--yes");
+  expect(inTask).toMatchObject({ code: 3, stderr: expect.stringContaining("no permission mode nonsense") as string });
+  const config = readFileSync(`${rig.root}/.worktreerc`, "utf8");
+  rig.write({ [epic]: text, ".worktreerc": `${config}\n[agent.codex]\npermission_mode = "plan"\n` });
+  const configured = await rig.owt("run", "--yes");
+  expect(configured).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining("[agent.codex]: there is no permission") as string,
+  });
+  expect(startsOf(rig)).toEqual([]);
+});
+
 test("why it was ended outlives the orchestrator", async () => {
   await using rig = scriptedRig([[INIT, ...WORK, DONE, { wait: "never" }]], 'result_grace = "1s"\ngrace = "1s"');
   // It does not obey a TERM, so that there is a time between the decision and its end.
