@@ -201,7 +201,7 @@ function parseSystem(event: Json): AgentEvent[] {
 function renderRule(denial: Json): string {
   const tool = text(denial["tool_name"]) || "a tool";
   const command = text(record(denial["tool_input"])["command"]);
-  return tool === "Bash" && command !== "" && !command.includes("\n") ? `Bash(${command})` : tool;
+  return tool === "Bash" && command.trim() !== "" ? `Bash(${command.trim()})` : tool;
 }
 
 function parseAssistant(event: Json): AgentEvent[] {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isWideRule } from "./rules.ts";
+import { isWideRule, suggestRules } from "./rules.ts";
 
 test.each([
   "Bash",
@@ -70,4 +70,23 @@ test.each([
   "",
 ])("%j does not", (rule) => {
   expect(isWideRule(rule)).toBe(false);
+});
+
+test.each<[string[], string[], RegExp | null]>([
+  [["Bash(sh deploy.sh)"], ["Bash(sh deploy.sh)"], null],
+  [["WebFetch", "WebFetch"], ["WebFetch"], null],
+  [
+    ["Bash(cd app && sh deploy.sh && git add . && echo 'a; b' | tee x.txt)", "Bash(sh deploy.sh 2>&1; tee x.txt)"],
+    ["Bash(sh deploy.sh)", "Bash(echo 'a; b')", "Bash(tee x.txt)", "Bash(sh deploy.sh 2>&1)"],
+    null,
+  ],
+  [["Bash(python3 -c 'print(1)\nprint(2)')"], ["Bash(python3:*)"], /anything with python3/],
+  [["Bash(A=1 node x.js $(id))"], ["Bash(node:*)"], /anything with node/],
+  [["Bash(echo 'open)"], ["Bash(echo:*)"], /anything with echo/],
+  [["Bash"], [], /"Bash" alone would allow every one/],
+])("for %j being refused the rules %j are suggested", (refused, rules, warning) => {
+  const suggested = suggestRules(refused);
+  expect(suggested.rules).toEqual(rules);
+  if (warning === null) expect(suggested.warning).toBeNull();
+  else expect(suggested.warning).toMatch(warning);
 });

@@ -67,3 +67,48 @@ function isHarmless(command: string): boolean {
   const words = fixed.replace(/:$/, "").trim().replaceAll(/\s+/g, " ");
   return HARMLESS.some((each) => words === each || words.startsWith(`${each} `));
 }
+
+/** Rules that would have allowed what was refused, and what there is to know before they are written down. */
+export type Suggested = { rules: string[]; warning: string | null };
+
+/** Suggests rules for refused calls, each a tool's name or `Bash(the command)`. Claude asks for each command of a compound one, so each becomes a rule of
+ *  its own; those that owt allows anyway are left out (2.1.329 and 2.1.197). `Bash` alone is never suggested. */
+export function suggestRules(refused: readonly string[]): Suggested {
+  const [rules, programs] = [new Set<string>(), new Set<string>()];
+  let isUnknown = false;
+  for (const each of refused) {
+    const command = /^Bash\(([\s\S]+)\)$/.exec(each)?.[1];
+    if (command === undefined) {
+      if (each === "Bash") isUnknown = true;
+      else rules.add(each);
+      continue;
+    }
+    const parts = commandsIn(command);
+    if (parts === null) programs.add(programIn(command));
+    else for (const part of parts) if (!isAllowedAnyway(part)) rules.add(`Bash(${part})`);
+  }
+  for (const program of programs) rules.add(`Bash(${program}:*)`);
+  const warnings = [
+    ...(programs.size > 0 ? [`that lets it run anything with ${[...programs].join(", ")}`] : []),
+    ...(isUnknown ? ['which command it was is not known, and "Bash" alone would allow every one'] : []),
+  ];
+  return { rules: [...rules], warning: warnings.length > 0 ? warnings.join("; ") : null };
+}
+
+/** The commands that a line of shell consists of; null where it cannot be told from its text, or not be written as a rule. */
+function commandsIn(line: string): string[] | null {
+  if (/[\n`*()]|\$\(|<</.test(line)) return null;
+  const parts = line.match(/(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|>&|&>|[^'"\\;&|])+/g) ?? [];
+  const rest = line.replaceAll(/'[^']*'|"(?:[^"\\]|\\.)*"|\\./g, "");
+  if (/['"\\]/.test(rest)) return null;
+  return parts.map((part) => part.trim()).filter((part) => part !== "");
+}
+
+/** The program that a command begins with, behind what it is given of an environment. */
+function programIn(command: string): string {
+  return /^(?:\w+=\S*\s+)*(\S+)/.exec(command.trim())?.[1] ?? "sh";
+}
+
+function isAllowedAnyway(command: string): boolean {
+  return /^(cd(\s|$)|git (add|commit|status|diff|log|show)(\s|$))/.test(command);
+}

@@ -48,7 +48,7 @@ export function describeOutcome(outcome: Outcome): string {
     case "nothing_done":
       return outcome.said ? `changed nothing; its last words: ${firstLine(outcome.said)}` : "changed nothing";
     case "denied":
-      return `was not allowed to use ${outcome.tools.join(", ")}`;
+      return describeRefused(outcome.tools);
     case "limit":
       return outcome.resetsAt === null
         ? "met a usage limit"
@@ -79,6 +79,17 @@ export function describeOutcome(outcome: Outcome): string {
     }
   }
 }
+
+/** What was refused, each call in a short line. */
+export function describeRefused(tools: readonly string[]): string {
+  const short = tools.map((tool) => {
+    const line = tool.split("\n", 1)[0]!.slice(0, SHOWN_OF_A_CALL);
+    return line === tool ? tool : `${line}…${tool.endsWith(")") ? ")" : ""}`;
+  });
+  return `was not allowed to use ${[...new Set(short)].join(", ")}`;
+}
+
+const SHOWN_OF_A_CALL = 120;
 
 function firstLine(text: string): string {
   const line = text.trim().split("\n", 1)[0] ?? "";

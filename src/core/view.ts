@@ -1,5 +1,6 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
+import { describeRefused } from "./outcome.ts";
 import { FINAL_STATES, type Park, type Task } from "./task.ts";
 
 type Standing =
@@ -142,7 +143,7 @@ export function describePark(park: Park): string {
     case "conflict":
       return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}`;
     case "permission":
-      return `was not allowed to use ${park.tools.join(", ")}`;
+      return describeRefused(park.tools);
     case "login":
       return park.reason;
     case "limit":
@@ -163,7 +164,7 @@ export function describePark(park: Park): string {
 }
 
 /** What lets an agent have the tools it was refused: the line, and the file it stands in. */
-export type Permit = { line: string; file: string };
+export type Permit = { line: string; file: string; warning: string | null };
 
 /** What answers a waiting task: the command itself, and what there is to know or do beside it. */
 export type Answer = { command: string; note: string | null };
@@ -192,10 +193,14 @@ export function answerCommand(
     case "conflict":
       return { command: `owt task approve ${name}`, note: `resolved; or start over: ${retry}` };
     case "permission":
-      return { command: retry, note: permit ? `first, in ${permit.file}: ${permit.line}` : null };
+      return { command: retry, note: permit ? describePermit(permit) : null };
     default:
       return { command: retry, note: null };
   }
+}
+
+function describePermit({ line, file, warning }: Permit): string {
+  return `first, in ${file}: ${line}${warning === null ? "" : `; ${warning}`}`;
 }
 
 /** Whether nothing will happen to these tasks any more unless a person does something. */

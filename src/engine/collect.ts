@@ -5,7 +5,7 @@ import type { StopCause } from "../core/attempt.ts";
 import { OWN_FILES } from "../agents/registry.ts";
 import { describeLevel } from "../core/budget.ts";
 import type { Usage } from "../core/cost.ts";
-import type { Outcome } from "../core/outcome.ts";
+import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
@@ -77,6 +77,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     }
     if (inside.length > 0) {
       const text = `${task.key} left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}`;
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+    }
+    const refused = turn?.evidence.results.at(-1)?.denials ?? [];
+    if (outcome.kind === "ok" && refused.length > 0) {
+      const text = `${describeRefused([...new Set(refused)])}, and did without`;
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
     if (outcome.kind === "ok") {

@@ -1,5 +1,6 @@
 /** What a person does with single tasks: find, create, cancel, retry, approve, answer. Any process may; the one that
  *  carries the runs sees it in the store. */
+import { suggestRules } from "../agents/rules.ts";
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
@@ -63,12 +64,13 @@ function permitFor(engine: Engine, run: Run, task: Task): Permit | undefined {
   if (task.park?.for !== "permission") return undefined;
   const { agent, tools } = task.park;
   const allowed = choicesFor(engine, run, task, agent).allowedTools ?? [];
-  const list = JSON.stringify([...new Set([...allowed, ...tools])]);
+  const { rules, warning } = suggestRules(tools);
+  const list = JSON.stringify([...new Set([...allowed, ...rules])]);
   if (task.spec.choices?.allowedTools)
-    return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}` };
+    return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}`, warning };
   if (run.options.choices.plan.allowedTools)
-    return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath };
-  return { line: `allowed_tools = ${list}`, file: `.worktreerc under [agent.${agent}]` };
+    return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath, warning };
+  return { line: `allowed_tools = ${list}`, file: `.worktreerc under [agent.${agent}]`, warning };
 }
 
 function findTaskLoosely(engine: Engine, key: string, run: string | undefined): Task | undefined {
