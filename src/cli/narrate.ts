@@ -31,7 +31,10 @@ export function narrate(io: Io, engine: Engine, run: string, seq: number, onEven
     const line = lineFor(event, paint);
     if (!line) return;
     const who = event.task === null ? "" : `${paint("bold", nameOf(event.task))} `;
-    tell(io, `${paint("dim", clock(event.at))} ${line.mark} ${who}${printable(line.text.split("\n", 1)[0]!)}`);
+    tell(
+      io,
+      `${paint("dim", clock(event.at))} ${line.mark} ${who}${printable(line.whole ? line.text.replaceAll("\n", "\n    ") : line.text.split("\n", 1)[0]!)}`,
+    );
     if (line.hint && event.task !== null) tell(io, `  ${paint("dim", `↳ ${line.hint(nameOf(event.task))}`)}`);
   };
   const flush = () => {
@@ -86,6 +89,7 @@ const TOLD_OTHERWISE = new Set<Outcome["kind"]>([
 type Line = {
   mark: string;
   text: string;
+  /** All lines of it are told. */ whole?: true;
   /** The command that helps, for a task of this key. */ hint?: (task: string) => string;
 };
 
@@ -123,7 +127,7 @@ function lineFor(event: Event, paint: Paint): Line | null {
       return {
         mark: paint("yellow", "?"),
         text: describePark(event.park),
-        ...(event.park.for === "answer" ? { hint: (task: string) => `owt task answer ${task} "…"` } : {}),
+        ...(event.park.for === "answer" ? { whole: true, hint: (task: string) => `owt task answer ${task} "…"` } : {}),
       };
     case "task-answered":
       return { mark: paint("cyan", "❯"), text: `answered: ${event.text}` };

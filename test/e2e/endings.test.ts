@@ -1,10 +1,12 @@
 /** An exit without a result, a result without an exit, and what else an agent does on its bad days: each is carried to its end, once. */
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { fileAppears, processesBelow, type Rig } from "../rig/rig.ts";
 import { type Deed, scriptedRig, startsOf } from "../rig/scripted-claude.ts";
 
+const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
 const INIT: Deed = { init: true };
 const WORK: Deed[] = [{ say: "I write it." }, { commit: "first.txt" }, { say: "It is written." }];
 const DONE: Deed = { result: { turns: 2, usd: 0.25 } };
@@ -114,6 +116,18 @@ test("a permission mode that no agent takes is told before anything starts, wher
     stderr: expect.stringContaining("[agent.codex]: there is no permission") as string,
   });
   expect(startsOf(rig)).toEqual([]);
+});
+
+test("a log that is read slowly is read whole, and nothing but the log is told", async () => {
+  await using rig = scriptedRig([[INIT, { words: { from: 0, to: 2_000 } }, { commit: "first.txt" }, DONE]]);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const child = spawn(process.execPath, [OWT, "logs", "site/E01", "--raw"], { cwd: rig.root, env: rig.env });
+  let told = "";
+  child.stderr.on("data", (chunk: Buffer) => (told += chunk.toString()));
+  let bytes = 0;
+  for await (const chunk of child.stdout) bytes += (chunk as Buffer).length;
+  expect(bytes).toBe(statSync(`${rig.root}/.git/owt/attempts/1/out`).size);
+  expect(told).toBe("");
 });
 
 test("why it was ended outlives the orchestrator", async () => {

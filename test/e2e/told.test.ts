@@ -1,4 +1,5 @@
 /** What an agent is told survives whatever happens between its turns: a text that changed within its conversation, and what a person answered. */
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,6 +7,8 @@ import { approvedRig, SINGLE, whyNoClaude, works } from "../rig/claude-plan.ts";
 import { makeGate, textOf } from "../rig/fake-api.ts";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 import { type Deed, scriptedRig, startsOf } from "../rig/scripted-claude.ts";
+
+const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
 
 const INIT: Deed = { init: true };
 const SAYS: Deed = { say: "I look." };
@@ -165,6 +168,20 @@ describe("what a person answered", () => {
       expect(prompt).toContain("Question: Which colour?\n\nAnswer: purple please\n");
     },
   );
+
+  test("can come from standard input, in several lines, and what ended without work is answered too", async () => {
+    await using rig = scriptedRig([NOTHING, NOTHING, NOTHING, OK]);
+    const ran = await rig.owt("run", "--yes");
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toContain('↳ owt task answer site/E01 "…"');
+    execFileSync("sh", ["-c", 'printf "first\\nsecond\\n" | "$0" "$1" task answer site/E01 -', process.execPath, OWT], {
+      cwd: rig.root,
+      env: rig.env,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    expect((await rig.owt("resume")).code).toBe(0);
+    expect(promptsOf(rig).at(-1)).toContain("<answer>\nfirst\nsecond\n</answer>");
+  });
 
   test("can be another one until it is told, and after that it is said what it was", async () => {
     await using rig = scriptedRig([
