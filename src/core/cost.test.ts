@@ -93,12 +93,13 @@ test("all tokens are those of the prompt, cache included, and those of the answe
 test("a cost in words never hides what is unknown", () => {
   const words = (usd: number | null, isAtLeast: boolean, basis: "reported" | "unknown" | null = "reported") =>
     describeCost({ usd, isAtLeast, basis });
-  expect([0, 0.00001, 0.0005, 0.0012, 0.045, 0.1, 2].map(renderUsd)).toEqual([
+  expect([0, 0.00001, 0.0005, 0.0012, 0.045, 0.08, 0.1, 2].map(renderUsd)).toEqual([
     "$0.00",
     "<$0.0001",
     "$0.0005",
     "$0.001",
     "$0.045",
+    "$0.08",
     "$0.10",
     "$2.00",
   ]);

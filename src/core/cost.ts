@@ -105,7 +105,8 @@ function basisOf(given: readonly Usage[], parts: readonly ModelUsage[]): Cost["b
 
 /** Dollars: cents, below ten of them a tenth of one, and what is less still never as nothing. */
 export function renderUsd(usd: number): string {
-  if (usd >= 0.1 || usd <= 0) return `$${usd.toFixed(2)}`;
+  const isWholeCents = usd >= 0.01 && Math.abs(usd * 100 - Math.round(usd * 100)) < 1e-6;
+  if (usd >= 0.1 || usd <= 0 || isWholeCents) return `$${usd.toFixed(2)}`;
   if (usd >= 0.001) return `$${usd.toFixed(3)}`;
   return usd < 0.0001 ? "<$0.0001" : `$${usd.toFixed(4)}`;
 }

@@ -118,6 +118,14 @@ test("a permission mode that no agent takes is told before anything starts, wher
   expect(startsOf(rig)).toEqual([]);
 });
 
+test("a permission mode that comes with a plan's new text is told by resume as well", async () => {
+  await using rig = scriptedRig([[INIT, { say: "?" }, { result: { turns: 1, says: "OWT-QUESTION: How?" } }]]);
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  rig.write({ "docs/plans/site/epic-01-a.md": "---\npermission_mode: nonsense\n---\n# A\n\nDo it now.\n" });
+  expect((await rig.owt("resume")).code).toBe(3);
+  expect(startsOf(rig)).toHaveLength(1);
+});
+
 test("a log that is read slowly is read whole, and nothing but the log is told", async () => {
   await using rig = scriptedRig([[INIT, { words: { from: 0, to: 2_000 } }, { commit: "first.txt" }, DONE]]);
   expect((await rig.owt("run", "--yes")).code).toBe(0);
