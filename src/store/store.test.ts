@@ -365,6 +365,14 @@ test("a task that asks for something else is read as such, though equal texts ar
   expect(readTask(store, a.id)!.spec).toEqual(sampleSpec("a"));
 });
 
+test("a task whose attempt was opened meanwhile keeps the text that its agent is given", () => {
+  const { store, a } = storeWithRun();
+  const seen = readTask(store, a.id)!;
+  moveTask(store, 3, seen, "running");
+  expect(replaceSpec(store, seen, sampleSpec("a", { title: "New" }), "h2", [])).toBe(false);
+  expect(readTask(store, a.id)).toMatchObject({ spec: sampleSpec("a"), hash: "hash of a" });
+});
+
 describe("events", () => {
   test("are read from a cursor, in pages, of one run or of all", () => {
     const { store } = storeWithRun();
@@ -479,6 +487,9 @@ describe("opening", () => {
       null,
     ]);
     expect(addUsages(usages)).toMatchObject({ usd: 0.25, isAtLeast: true });
+    // Only the third is known to have had an agent, and what that was told is taken to be the text there is.
+    expect(readAttempts(opened, 1).map((each) => each.given)).toEqual([null, null, "h", null]);
+    expect(readTask(opened, 1)!.answers).toEqual([]);
   });
 
   test("a file that is no store is said, not overwritten", () => {
