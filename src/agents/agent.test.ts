@@ -15,7 +15,17 @@ describe("a question", () => {
     ["> OWT-QUESTION: red?", "red?"],
     ["**OWT-QUESTION: red?", "red?"],
     ["`OWT-QUESTION: red?", "red?"],
-    ["OWT-QUESTION: first?\nOWT-QUESTION: second?", "second?"],
+    ["**OWT-QUESTION:** Which colour?", "Which colour?"],
+    ["**OWT-QUESTION: Which colour?**\nBoth do.", "Which colour?\nBoth do."],
+    ["`OWT-QUESTION:` Which of `a` and `b`?", "Which of `a` and `b`?"],
+    ["`OWT-QUESTION: Which?`", "Which?"],
+    ["OWT-QUESTION: *this* or that?", "*this* or that?"],
+    ["owt-question: y", "y"],
+    ["OWT-QUESTION : y", "y"],
+    ["- OWT-QUESTION: a?\n- OWT-QUESTION: b?", "a?\nb?"],
+    ["```\nOWT-QUESTION: shown\n```\nOWT-QUESTION: meant?\n```\ncode\n```", "meant?\n```\ncode\n```"],
+    ["```\nOWT-QUESTION: behind a fence that nobody closed", "behind a fence that nobody closed"],
+    ["OWT-QUESTION: first?\nOWT-QUESTION: second?", "first?\nsecond?"],
     ["OWT-QUESTION: which?\n- red\n- blue", "which?\n- red\n- blue"],
   ])("is read from %j", (said, question) => {
     expect(questionIn(said)).toBe(question);
@@ -28,7 +38,9 @@ describe("a question", () => {
     "OWT-QUESTION:",
     "OWT-QUESTION:  \n",
     "xOWT-QUESTION: y",
-    "owt-question: y",
+    "OWT-QUESTIONS: y",
+    "```\nOWT-QUESTION: y\n```\nAll done.",
+    "  ~~~ text\nOWT-QUESTION: y\n  ~~~\nAll done.",
   ])("is never guessed from %j", (said) => {
     expect(questionIn(said)).toBeNull();
   });
@@ -101,11 +113,18 @@ describe("any program as an agent", () => {
     });
   });
 
-  test.each([[], ["text"], ["OWT-USAGE: free"], ['OWT-USAGE: {"cost_usd": -1}'], ['OWT-USAGE: {"input_tokens": 5}']])(
-    "costs something unknown, and not nothing, where it says %j",
-    (...lines) => {
-      const cost = addUsages([used(...lines)]);
-      expect(cost).toMatchObject({ usd: null, isAtLeast: true, missing: ["mine does not say what it cost"] });
+  test.each([[], ["text"]])("costs something unknown, and not nothing, where it says %j", (...lines) => {
+    const cost = addUsages([used(...lines)]);
+    expect(cost).toMatchObject({ usd: null, isAtLeast: true, missing: ["mine does not say what it cost"] });
+  });
+
+  test.each(["free", '{"cost_usd": -1}', '{"cost_usd": 1e308}', '{"input_tokens": 5}', '{"cost_usd": "1"}'])(
+    "that tells its use as %j is told so, and its cost is at least what the other lines say",
+    (told) => {
+      const line = `OWT-USAGE: ${told}`;
+      expect(agent.parse(line)[0]).toMatchObject({ kind: "error", text: expect.stringContaining(told) as string });
+      const cost = addUsages([used('OWT-USAGE: {"cost_usd": 0.25}', line)]);
+      expect(cost).toMatchObject({ usd: 0.25, isAtLeast: true, missing: [expect.stringContaining("cannot be read")] });
     },
   );
 

@@ -35,6 +35,8 @@ export type About = {
   /** Variables of the user's that reach it beside those that every command gets: its login and its settings, never those of a session
    *  that surrounds us. A * at the end stands for any rest. */
   variables: readonly string[];
+  /** Every permission mode that it takes; null for a program that takes none or whatever it likes. */
+  modes: readonly string[] | null;
   /** Permission modes that let it do more than change its worktree: where a repository asks for one, the user must approve. */
   wideModes: readonly string[];
   /** Files below a worktree in which it keeps what is a person's own; they are never committed by us. */
@@ -69,7 +71,14 @@ export type Unsound = {
 };
 
 /** Whether the program can prove who it works for. Never holds the secret. */
-export type Login = { state: "found" | "missing" | "unknown" | "not-needed"; detail: string; hint?: string };
+export type Login = {
+  state: "found" | "missing" | "unknown" | "not-needed";
+  /** Where it is found, or was looked for: it tells one login from another. */
+  detail: string;
+  /** The variable that holds it. */
+  variable?: string;
+  hint?: string;
+};
 
 /** What an adapter needs to know to start a turn. */
 export type Turn = {
@@ -203,14 +212,30 @@ export function invokeNothing(agent: Agent): Invocation {
 /** The line that ends a turn with a question. Our prompt defines it, so that a question is never guessed from prose. */
 export const QUESTION_MARKER = "OWT-QUESTION:";
 
-/** The question in an agent's last words, or null. The marker opens a line (behind marks of emphasis or quotation);
- *  one that is merely mentioned asks nothing. */
+/** The questions in an agent's last words, each with what stands behind it; null where there is none. The marker opens a line (behind marks of
+ *  emphasis, of quotation or of a list), in capitals or not; one that is merely mentioned, or shown in a block of code, asks nothing. */
 export function questionIn(text: string): string | null {
-  const opening = [...text.matchAll(MARKED_LINE)].at(-1);
-  return opening ? text.slice(opening.index + opening[0].length).trim() || null : null;
+  const hidden = text.replaceAll(CODE_BLOCK, (block) => block.replaceAll(/[^\n]/g, " "));
+  const openings = [...hidden.matchAll(MARKED_LINE)];
+  const questions = openings.map((opening, index) => {
+    const words = text.slice(opening.index + opening[0].length, openings[index + 1]?.index).trim();
+    return withoutMarks(words, /[*_`]+\s*$/.exec(opening[1]!)?.[0].trim() ?? "");
+  });
+  return questions.filter((each) => each !== "").join("\n") || null;
 }
 
-const MARKED_LINE = new RegExp(`^[\\s>*_\`#-]*${QUESTION_MARKER}`, "gm");
+const MARKED_LINE = new RegExp(`^([ \\t>*_\`#-]*)${QUESTION_MARKER.slice(0, -1)}[*_\`]*\\s*:`, "gim");
+/** From fence to fence; one that nobody closed is no block, or a question behind it would be lost. */
+const CODE_BLOCK = /^[ \t]*(```|~~~)[^\n]*\n[\s\S]*?^[ \t]*\1[ \t]*$/gm;
+
+/** Marks of emphasis that began before the marker end behind it, or at the end of its line. */
+function withoutMarks(words: string, opened: string): string {
+  if (opened === "") return words.replace(/^[*_`]{2,}\s+/, "");
+  if (words.startsWith(opened)) return words.slice(opened.length).trim();
+  const [first = "", ...rest] = words.split("\n");
+  const line = first.trimEnd();
+  return [line.endsWith(opened) ? line.slice(0, -opened.length).trim() : first, ...rest].join("\n");
+}
 
 /** So many lines, blank ones aside, a program may still say behind the question that it asks. */
 export const SAID_LATELY = 10;

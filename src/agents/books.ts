@@ -21,18 +21,24 @@ function modelsOf(result: AgentResult): ModelUsage[] {
 export function reportedBooks(prices: Prices, silence: string | null): Books {
   const results: AgentResult[] = [];
   const told: ModelUsage[] = [];
+  let isUnreadable = false;
   return {
     take(event: AgentEvent): void {
       if (event.kind === "result") results.push(event.result);
-      if (event.kind === "used") told.push(priced(prices, event.usage));
+      if (event.kind !== "used") return;
+      if (event.usage.costUsd === null && event.usage.tokens === null) isUnreadable = true;
+      else told.push(priced(prices, event.usage));
     },
     read(isOver: boolean): Usage {
       const reported = usageOf(results);
       const isSilent = isOver && reported === null && told.length === 0;
-      return { models: reported ?? byModel(told), missing: isSilent ? silence : null };
+      const missing = isUnreadable ? UNREADABLE : isSilent ? silence : null;
+      return { models: reported ?? byModel(told), missing };
     },
   };
 }
+
+const UNREADABLE = "what it told of its use in a way that cannot be read";
 
 /** An agent that tells tokens but no dollars is priced from our list. */
 function priced(prices: Prices, usage: ModelUsage): ModelUsage {

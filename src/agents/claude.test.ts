@@ -114,7 +114,7 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
         }),
       ],
       red,
-      { kind: "failed", reason: "Prompt is too long" },
+      { kind: "failed", reason: "Prompt is too long", final: "afresh" },
     ],
     [
       "400 for the credit balance",
@@ -187,7 +187,26 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
       "answers that are cut off for ever",
       [apiError("max_output_tokens", null, "Output limit"), errorResult(null, "Output limit")],
       red,
-      { kind: "failed", reason: "Output limit" },
+      { kind: "failed", reason: "Output limit", final: "afresh" },
+    ],
+    [
+      "a refusal",
+      [result({ is_error: true, stop_reason: "refusal", result: "Claude is unable to respond" })],
+      red,
+      { kind: "failed", reason: "Claude is unable to respond", final: "afresh" },
+    ],
+    [
+      "a tool that was cut off",
+      [
+        result({
+          subtype: "error_during_execution",
+          is_error: true,
+          terminal_reason: "aborted_tools",
+          result: undefined,
+        }),
+      ],
+      red,
+      { kind: "failed", reason: "aborted_tools" },
     ],
     ["a tool denied and nothing done", [DENIED, DENIED_RESULT], {}, { kind: "denied", tools: ["Bash(curl x)"] }],
     ["a tool denied, told by the result alone", [DENIED_RESULT], {}, { kind: "denied", tools: ["Bash(curl x)"] }],
@@ -282,7 +301,7 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
       { exitCode: 1, stderrTail: "Error: Session ID is already in use." },
       { kind: "failed", reason: "Error: Session ID is already in use." },
     ],
-    ["no result, but last words", [says("I stop here.")], { exitCode: 0 }, { kind: "lost" }],
+    ["no result, but last words", [says("I stop here.")], { exitCode: 0 }, { kind: "lost", exit: 0 }],
     ["no result and no word, ended by a signal", [], { exitCode: 143 }, { kind: "lost" }],
     [
       "no result and no word, refused to start",
@@ -556,9 +575,16 @@ describe("its login", () => {
       state: "missing",
       hint: expect.stringMatching(/\/login/) as string,
     });
+    expect(claude.login({ HOME: dir }).detail).toBe(`no variable, no ${join(dir, ".claude/.credentials.json")}`);
     put(dir, ".claude/.credentials.json", { claudeAiOauth: { accessToken: "", refreshToken: "" } });
-    expect(claude.login({ HOME: dir }).state).toBe("missing");
+    expect(claude.login({ HOME: dir })).toMatchObject({
+      state: "missing",
+      detail: expect.stringContaining("holds no login") as string,
+    });
     writeFileSync(join(dir, ".claude/.credentials.json"), "{");
-    expect(claude.login({ HOME: dir }).state).toBe("missing");
+    expect(claude.login({ HOME: dir })).toMatchObject({
+      state: "missing",
+      detail: expect.stringContaining("damaged") as string,
+    });
   });
 });

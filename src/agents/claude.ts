@@ -1,6 +1,7 @@
 /** Claude Code, headless: `claude -p`, stream-json, the prompt by standard input, our own session id.
  *  Exit code and `subtype` mislead (an API error ends with subtype "success"); the outcome comes from
  *  is_error, api_error_status, terminal_reason, permission_denials, rate_limit_event and git. Measured on 2.1.197 and 2.1.329. */
+import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { ModelUsage, Tokens } from "../core/cost.ts";
@@ -62,6 +63,8 @@ const ABOUT: About = {
     "BASH_DEFAULT_TIMEOUT_MS",
     "BASH_MAX_TIMEOUT_MS",
   ],
+  // 2.1.197 says default where 2.1.329 says manual.
+  modes: ["acceptEdits", "auto", "bypassPermissions", "default", "manual", "dontAsk", "plan"],
   wideModes: ["bypassPermissions", "auto"],
   ownFiles: [".claude/settings.local.json"],
 };
@@ -132,7 +135,7 @@ function findLogin(env: NodeJS.ProcessEnv): Login {
   const cloud = ["BEDROCK", "VERTEX", "FOUNDRY"].find((name) => env[`CLAUDE_CODE_USE_${name}`]);
   if (cloud !== undefined) return { state: "unknown", detail: `by the cloud (CLAUDE_CODE_USE_${cloud})` };
   const variable = ["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"].find((name) => env[name]);
-  if (variable !== undefined) return { state: "found", detail: `the variable ${variable}` };
+  if (variable !== undefined) return { state: "found", detail: `the variable ${variable}`, variable };
   const folder = configDir(env);
   const settings = join(folder, "settings.json");
   if (holdsLogin(readJson(settings))) return { state: "found", detail: settings };
@@ -145,7 +148,14 @@ function findLogin(env: NodeJS.ProcessEnv): Login {
   const hint = "log in: claude, then /login; or set ANTHROPIC_API_KEY";
   return process.platform === "darwin"
     ? { state: "unknown", detail: "perhaps in the keychain, where only Claude Code looks", hint }
-    : { state: "missing", detail: `no variable, no ${credentials}`, hint };
+    : { state: "missing", detail: `no variable, ${whyNoLogin(credentials)}`, hint };
+}
+
+/** What is there and holds nothing is not "not there": it is damaged, or of a login that ended. */
+function whyNoLogin(credentials: string): string {
+  if (!existsSync(credentials)) return `no ${credentials}`;
+  const isRead = Object.keys(readJson(credentials)).length > 0;
+  return `and ${credentials} ${isRead ? "holds no login" : "cannot be read: it is damaged or not ours to read"}`;
 }
 
 function holdsLogin(settings: Json): boolean {
@@ -182,7 +192,7 @@ function parseSystem(event: Json): AgentEvent[] {
   if (event["subtype"] !== "api_retry") return [];
   const [attempt, most] = [number(event["attempt"]), number(event["max_retries"])];
   const [status, type] = [number(event["error_status"]), text(event["error"])];
-  const reason = `${type || "no answer"}${status === null ? "" : ` (${status})`}`;
+  const reason = `${type === "" || type === "unknown" ? "no answer" : type}${status === null ? "" : ` (${status})`}`;
   const because = classify({ status, type: type || "unknown", reason });
   return [{ kind: "retrying", because, text: `${reason}, asks again (${attempt} of ${most})` }];
 }
@@ -191,7 +201,7 @@ function parseSystem(event: Json): AgentEvent[] {
 function renderRule(denial: Json): string {
   const tool = text(denial["tool_name"]) || "a tool";
   const command = text(record(denial["tool_input"])["command"]);
-  return tool === "Bash" && command !== "" && !command.includes("\n") ? `Bash(${command})` : tool;
+  return tool === "Bash" && command.trim() !== "" ? `Bash(${command.trim()})` : tool;
 }
 
 function parseAssistant(event: Json): AgentEvent[] {
@@ -303,10 +313,10 @@ function judge(evidence: Evidence): Outcome {
 function judgeWithoutResult(evidence: Evidence): Outcome {
   // Without a result it was ended from outside (a signal, an exit that says nothing) or refused to start, which it says in words.
   const wasRefused = evidence.exitCode !== null && evidence.exitCode > 0 && evidence.exitCode < 128;
-  if (!wasRefused) return { kind: "lost" };
+  if (!wasRefused) return { kind: "lost", ...(evidence.exitCode === 0 ? { exit: 0 } : {}) };
   const said = evidence.stderrTail || evidence.lastSaid || `claude ended with ${evidence.exitCode} and no result`;
-  // An option that it refuses is refused again.
-  const isFinal = said.trimStart().startsWith("error: ");
+  // An option that it refuses is refused again; so is leave to do everything as root (2.1.329).
+  const isFinal = said.trimStart().startsWith("error: ") || /cannot be used with root/.test(said);
   return { kind: "failed", reason: lastLines(said, 5), ...(isFinal ? { final: true } : {}) };
 }
 
@@ -314,14 +324,18 @@ function judgeError(evidence: Evidence, result: AgentResult): Outcome {
   const last = evidence.errors.at(-1);
   const status = result.apiStatus ?? last?.status ?? null;
   const type = last?.type ?? "";
-  const reason = result.text || last?.text || result.subtype || "an error without words";
+  // "completed" is what 2.1.197 says of any error.
+  const ended = result.terminalReason === "completed" ? null : result.terminalReason;
+  const reason = result.text || last?.text || ended || result.subtype || "an error without words";
   if (result.subtype === "error_max_turns" || result.terminalReason === "max_turns") return { kind: "turns", reason };
   if (result.subtype === "error_max_budget_usd") return { kind: "budget", reason };
   // A window can be used up while the work goes on in another: only an end that names no other cause is its doing.
   const limit = evidence.limits.at(-1);
   if (limit) return { kind: "limit", resetsAt: limit.resetsAt };
-  const isTooLong = result.terminalReason === "prompt_too_long" || result.stopReason === "refusal";
-  return isTooLong ? { kind: "failed", reason } : classify({ status, type, reason });
+  // What the model will not or cannot say to this prompt, it will not say to the same one.
+  const isFinal =
+    result.terminalReason === "prompt_too_long" || result.stopReason === "refusal" || type === "max_output_tokens";
+  return isFinal ? { kind: "failed", reason, final: "afresh" } : classify({ status, type, reason });
 }
 
 type Failure = { status: number | null; type: string; reason: string };

@@ -158,6 +158,7 @@ test("its login is looked for where Codex has it, and never shown", () => {
   expect(agent.login({ HOME: home, CODEX_API_KEY: "sk-secret" })).toEqual({
     state: "found",
     detail: "the variable CODEX_API_KEY",
+    variable: "CODEX_API_KEY",
   });
   const file = join(home, ".codex", "auth.json");
   writeFileSync(file, '{"auth_mode":"apikey","OPENAI_API_KEY":"sk-secret"}');

@@ -25,6 +25,9 @@ import type {
 import { questionIn } from "./agent.ts";
 import { amount, list, number, parseJson, readJson, record, type Json, text } from "./json.ts";
 
+/** What Codex calls its sandboxes; the modes of other agents, which a plan may name, mean nothing to it. */
+const SANDBOXES: readonly string[] = ["read-only", "workspace-write", "danger-full-access"];
+
 const ABOUT: About = {
   install: "npm install -g @openai/codex",
   versionArgs: ["--version"],
@@ -38,6 +41,7 @@ const ABOUT: About = {
   capabilities: ["resume", "tokens", "questions"],
   // CODEX_* by name only: the others are how a surrounding session talks to its own children.
   variables: ["OPENAI_*", "CODEX_HOME", "CODEX_API_KEY", "CODEX_CA_CERTIFICATE"],
+  modes: SANDBOXES,
   wideModes: ["danger-full-access"],
   ownFiles: [],
 };
@@ -64,13 +68,10 @@ function codexHome(env: NodeJS.ProcessEnv): string {
   return env["CODEX_HOME"] ? resolve(env["CODEX_HOME"]) : join(env["HOME"] || homedir(), ".codex");
 }
 
-/** What Codex calls its sandboxes; the modes of other agents, which a plan may name, mean nothing to it. */
-const SANDBOXES = new Set(["read-only", "workspace-write", "danger-full-access"]);
-
 function invoke(setup: Setup, turn: Turn): Invocation {
   const [file, ...before] = setup.command;
   const sandbox =
-    turn.permissionMode !== null && SANDBOXES.has(turn.permissionMode) ? turn.permissionMode : "workspace-write";
+    turn.permissionMode !== null && SANDBOXES.includes(turn.permissionMode) ? turn.permissionMode : "workspace-write";
   const args = [
     ...before,
     "exec",
@@ -93,7 +94,8 @@ const NO_COMMITS =
 
 /** As Codex does without a provider of the user's own (0.169.0): OPENAI_API_KEY alone is no login. */
 function findLogin(env: NodeJS.ProcessEnv): Login {
-  if (env["CODEX_API_KEY"]) return { state: "found", detail: "the variable CODEX_API_KEY" };
+  const variable = "CODEX_API_KEY";
+  if (env[variable]) return { state: "found", detail: `the variable ${variable}`, variable };
   const file = join(codexHome(env), "auth.json");
   const auth = readJson(file);
   if (text(auth["OPENAI_API_KEY"]) || text(record(auth["tokens"])["access_token"]))

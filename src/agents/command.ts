@@ -20,6 +20,7 @@ const ABOUT: About = {
   capabilities: ["commit", "cost", "tokens", "questions"],
   // Whose account the program works on is not known; what else it needs is named in `[environment] pass`.
   variables: [...claude.about.variables, ...codex.about.variables],
+  modes: null,
   wideModes: [],
   ownFiles: [],
 };
@@ -55,11 +56,12 @@ function parseLine(line: string): AgentEvent[] {
 
 function parseUsage(json: string): AgentEvent[] {
   const told = parseJson(json);
-  if (!told) return [];
+  if (!told) return notUnderstood(json);
   const count = (key: string) => amount(told[key]) ?? 0;
   const tellsTokens = amount(told["input_tokens"]) !== null && amount(told["output_tokens"]) !== null;
   const costUsd = amount(told["cost_usd"]);
-  if (costUsd === null && !tellsTokens) return [];
+  const isBroken = told["cost_usd"] !== undefined && costUsd === null;
+  if (isBroken || (costUsd === null && !tellsTokens)) return notUnderstood(json);
   const tokens = {
     ...NO_TOKENS,
     input: count("input_tokens"),
@@ -74,6 +76,15 @@ function parseUsage(json: string): AgentEvent[] {
     basis: costUsd === null ? ("unknown" as const) : ("reported" as const),
   };
   return [{ kind: "used", usage }];
+}
+
+/** What it used is not known then, and that is told: in the log, and in every sum. */
+function notUnderstood(json: string): AgentEvent[] {
+  const text = `an ${USAGE_MARKER} line that tells no amount: ${json.slice(0, 120)}`;
+  return [
+    { kind: "error", text, status: null, type: "usage" },
+    { kind: "used", usage: { model: null, tokens: null, costUsd: null, basis: "unknown" } },
+  ];
 }
 
 function judgeByExit(evidence: Evidence): Outcome {

@@ -15,6 +15,7 @@ const ABOUT: About = {
   unsound: [],
   capabilities: ["commit", "resume", "preset-id", "cost", "tokens", "rate-reset", "questions", "permissions"],
   variables: [],
+  modes: null,
   wideModes: [],
   ownFiles: [],
 };

@@ -38,8 +38,11 @@ export function number(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
-/** A number that counts something: tokens, dollars. What is below zero is no such number. */
+/** A number that counts something: tokens, dollars. What is below zero is no such number, nor what nobody ever used or paid. */
 export function amount(value: unknown): number | null {
   const read = number(value);
-  return read !== null && read >= 0 ? read : null;
+  return read !== null && read >= 0 && read <= MOST ? read : null;
 }
+
+/** Sums of such numbers stay exact enough, and finite. */
+const MOST = 1e15;

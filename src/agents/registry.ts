@@ -16,6 +16,12 @@ export const READY_AGENTS: readonly string[] = AGENT_KINDS.filter((kind) => kind
 /** The permission modes that need the user's approval, of whichever agent. */
 export const WIDE_MODES: ReadonlySet<string> = new Set(Object.values(ADAPTERS).flatMap(({ about }) => about.wideModes));
 
+/** The permission modes that an agent of this kind takes; null where any goes. Without a kind those of all agents: a plan's reaches whichever it is. */
+export function permissionModes(kind?: string): readonly string[] | null {
+  if (kind !== undefined) return Object.hasOwn(ADAPTERS, kind) ? ADAPTERS[kind]!.about.modes : null;
+  return Object.values(ADAPTERS).flatMap(({ about }) => about.modes ?? []);
+}
+
 /** What no agent's work consists of, whichever agent wrote it. */
 export const OWN_FILES: readonly string[] = Object.values(ADAPTERS).flatMap(({ about }) => about.ownFiles);
 

@@ -39,7 +39,8 @@ export function narrate(
     const line = lineFor(event, paint);
     if (!line) return;
     const who = event.task === null ? "" : `${paint("bold", nameOf(event.task))} `;
-    tell(`${paint("dim", clock(event.at))} ${line.mark} ${who}${printable(line.text.split("\n", 1)[0]!)}`);
+    const said = line.whole ? line.text.replaceAll("\n", "\n    ") : line.text.split("\n", 1)[0]!;
+    tell(`${paint("dim", clock(event.at))} ${line.mark} ${who}${printable(said)}`);
     if (line.hint && event.task !== null) tell(`  ${paint("dim", `↳ ${line.hint(nameOf(event.task))}`)}`);
   };
   const flush = () => {
@@ -97,6 +98,7 @@ const TIMED_OUT = 124;
 type Line = {
   mark: string;
   text: string;
+  /** All lines of it are told. */ whole?: true;
   /** The command that helps, for a task of this key. */ hint?: (task: string) => string;
 };
 
@@ -134,7 +136,7 @@ function lineFor(event: Event, paint: Paint): Line | null {
       return {
         mark: paint("yellow", "?"),
         text: describePark(event.park),
-        ...(event.park.for === "answer" ? { hint: (task: string) => `owt task answer ${task} "…"` } : {}),
+        ...(event.park.for === "answer" ? { whole: true, hint: (task: string) => `owt task answer ${task} "…"` } : {}),
       };
     case "task-answered":
       return { mark: paint("cyan", "❯"), text: `answered: ${event.text}` };

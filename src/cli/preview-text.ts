@@ -1,7 +1,8 @@
 /** The preview of a plan as text for people: no line is longer than the screen is wide, unless a single word is. */
+import { renderUsd } from "../core/cost.ts";
 import { roughDuration } from "../lib/duration.ts";
 import { count, type Preview, type PreviewRange, type PreviewTask } from "./preview.ts";
-import { money, printable, wrap } from "./text.ts";
+import { printable, wrap } from "./text.ts";
 
 /** `width` in columns. */
 export function renderPreview(preview: Preview, width: number): string {
@@ -136,7 +137,7 @@ function timeRange({ p50, p90 }: PreviewRange): string {
 }
 
 function moneyRange({ p50, p90 }: PreviewRange): string {
-  return range(money(p50), money(p90));
+  return range(renderUsd(p50), renderUsd(p90));
 }
 
 function range(low: string, high: string): string {

@@ -47,7 +47,7 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
     if (view.standing === "waits-for-person" || view === held)
       lines.push(`${view.task.key} ${printable(view.why)}`, `  ↳ ${commandOf(view.task)}`);
     if (view.standing === "failed")
-      lines.push(`${view.task.key} failed: ${printable(view.why)}`, `  ↳ owt task retry ${view.task.key}`);
+      lines.push(`${view.task.key} failed: ${printable(view.why)}`, `  ↳ ${commandOf(view.task)}`);
   }
   if (report.landed_at !== null) return lines;
   if (report.state === "ended" && (report.counts["done"] ?? 0) > 0)

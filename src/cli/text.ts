@@ -68,19 +68,14 @@ export function wrap(text: string, width: number, hang = 0): string[] {
   return line === "" ? lines : [...lines, line];
 }
 
-/** Dollars, small amounts to a tenth of a cent. */
-export function money(usd: number): string {
-  return `$${usd.toFixed(usd > 0 && usd < 0.1 ? 3 : 2)}`;
-}
-
 /** A cost in words: `$1.25`, `at least $1.25`, `unknown`; empty where no agent has run. */
 export function costWords(cost: Pick<CostReport, "cost_usd" | "cost_at_least" | "cost_basis">): string {
-  return describeCost({ usd: cost.cost_usd, isAtLeast: cost.cost_at_least, basis: cost.cost_basis }, money);
+  return describeCost({ usd: cost.cost_usd, isAtLeast: cost.cost_at_least, basis: cost.cost_basis });
 }
 
 /** The same of a sum that is not a report. */
 export function costOf(cost: Pick<Cost, "usd" | "isAtLeast" | "basis">): string {
-  return describeCost(cost, money);
+  return describeCost(cost);
 }
 
 /** `1.2M`, `34k`, `567`; empty for what is not known. */

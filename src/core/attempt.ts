@@ -52,6 +52,8 @@ export type Attempt = {
   base: string;
   branch: string;
   worktree: string;
+  /** Hash of the task's text that its agent was given; null where none was started. */
+  given: string | null;
   /** What the agent left, after its leftovers were committed. */
   head: string | null;
   /** Tree that the task's own verify found green. */

@@ -1,7 +1,7 @@
 /** Budgets: what a run, a task, a day may cost, and how many tokens a run may use. Decides what has to wait and what has to stop. Pure. */
 import type { Attempt } from "./attempt.ts";
 import { type Layer, mergeConfig } from "./config.ts";
-import { addUsages, allTokens, type Cost } from "./cost.ts";
+import { addUsages, allTokens, type Cost, renderUsd } from "./cost.ts";
 
 /** Null is no limit. */
 export type Budget = {
@@ -162,7 +162,7 @@ function reaches(used: number, limit: number): boolean {
 
 /** A level in words: `$5.02 of $5.00 for the run`. */
 export function describeLevel({ scope, limit, used, taken, isAtLeast }: Level): string {
-  const amount = (count: number) => (scope === "tokens" ? `${Math.round(count)} tokens` : `$${count.toFixed(2)}`);
+  const amount = (count: number) => (scope === "tokens" ? `${Math.round(count)} tokens` : renderUsd(count));
   const kept = taken - used > DUST ? ` (and ${amount(taken - used)} kept for what runs)` : "";
   const whole = { run: "for the run", task: "for the task", day: "for the day", tokens: "for the run" }[scope];
   return `${isAtLeast ? "at least " : ""}${amount(used)}${kept} of ${amount(limit)} ${whole}`;

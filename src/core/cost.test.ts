@@ -1,6 +1,15 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addTokens, addUsages, allTokens, describeCost, type ModelUsage, NO_TOKENS, type Usage } from "./cost.ts";
+import {
+  addTokens,
+  addUsages,
+  allTokens,
+  describeCost,
+  renderUsd,
+  type ModelUsage,
+  NO_TOKENS,
+  type Usage,
+} from "./cost.ts";
 
 const RUNS = { numRuns: 10_000 };
 
@@ -71,7 +80,7 @@ describe("a sum of usages", () => {
     expect([addUsages([]).basis, addUsages([null]).basis, addUsages([{ models: [], missing: null }]).basis]).toEqual([
       null,
       null,
-      "reported",
+      null,
     ]);
     expect(addUsages([{ models: [], missing: "all of it" }])).toMatchObject({ usd: null, basis: "unknown" });
   });
@@ -83,7 +92,18 @@ test("all tokens are those of the prompt, cache included, and those of the answe
 
 test("a cost in words never hides what is unknown", () => {
   const words = (usd: number | null, isAtLeast: boolean, basis: "reported" | "unknown" | null = "reported") =>
-    describeCost({ usd, isAtLeast, basis }, (each) => `$${each}`);
+    describeCost({ usd, isAtLeast, basis });
+  expect([0, 0.00001, 0.0005, 0.0012, 0.045, 0.08, 0.1, 2].map(renderUsd)).toEqual([
+    "$0.00",
+    "<$0.0001",
+    "$0.0005",
+    "$0.001",
+    "$0.045",
+    "$0.08",
+    "$0.10",
+    "$2.00",
+  ]);
+  expect(words(0, false, null)).toBe("$0.00");
   expect([words(1.25, false), words(1.25, true), words(null, true, "unknown"), words(null, false, null)]).toEqual([
     "$1.25",
     "at least $1.25",

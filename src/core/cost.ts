@@ -99,13 +99,21 @@ function tokensOf(parts: readonly ModelUsage[]): Tokens | null {
 function basisOf(given: readonly Usage[], parts: readonly ModelUsage[]): Cost["basis"] {
   const bases = new Set(parts.map((part) => part.basis));
   if (given.some((usage) => usage.missing !== null)) bases.add("unknown");
-  if (bases.size === 0) return given.length === 0 ? null : "reported";
+  if (bases.size === 0) return null;
   return bases.size === 1 ? [...bases][0]! : "mixed";
 }
 
-/** The cost in words: `$1.25`, `at least $1.25`, `unknown`; empty where no agent has run. `money` writes dollars. */
-export function describeCost(cost: Pick<Cost, "usd" | "isAtLeast" | "basis">, money: (usd: number) => string): string {
-  if (cost.basis === null) return "";
+/** Dollars: cents, below ten of them a tenth of one, and what is less still never as nothing. */
+export function renderUsd(usd: number): string {
+  const isWholeCents = usd >= 0.01 && Math.abs(usd * 100 - Math.round(usd * 100)) < 1e-6;
+  if (usd >= 0.1 || usd <= 0 || isWholeCents) return `$${usd.toFixed(2)}`;
+  if (usd >= 0.001) return `$${usd.toFixed(3)}`;
+  return usd < 0.0001 ? "<$0.0001" : `$${usd.toFixed(4)}`;
+}
+
+/** The cost in words: `$1.25`, `at least $1.25`, `unknown`; empty where no agent has run. */
+export function describeCost(cost: Pick<Cost, "usd" | "isAtLeast" | "basis">): string {
+  if (cost.basis === null) return cost.usd === null ? "" : renderUsd(cost.usd);
   if (cost.usd === null) return "unknown";
-  return cost.isAtLeast ? `at least ${money(cost.usd)}` : money(cost.usd);
+  return cost.isAtLeast ? `at least ${renderUsd(cost.usd)}` : renderUsd(cost.usd);
 }

@@ -27,10 +27,16 @@ export type Outcome =
   | { kind: "stopped" }
   /** It was cancelled; it will not be resumed. */
   | { kind: "aborted" }
-  /** Its process is gone and left no exit: a reboot, a kill from outside. */
-  | { kind: "lost" }
-  /** Anything else, in the agent's words. `final`: another try would end the same. */
-  | { kind: "failed"; reason: string; final?: true; /** The end of what a program of ours printed. */ output?: string };
+  /** Its process is gone and left no exit (a reboot, a kill from outside), or it left without a word of how its turn ended: `exit` is its code then. */
+  | { kind: "lost"; exit?: number }
+  /** Anything else, in the agent's words. `final`: another try would end the same; "afresh": so would one that begins afresh, while a conversation
+   *  that had gone on may itself be the cause. */
+  | {
+      kind: "failed";
+      reason: string;
+      final?: true | "afresh";
+      /** The end of what a program of ours printed. */ output?: string;
+    };
 
 /** One line for people: what happened, with the detail that decides. */
 export function describeOutcome(outcome: Outcome): string {
@@ -42,7 +48,7 @@ export function describeOutcome(outcome: Outcome): string {
     case "nothing_done":
       return outcome.said ? `changed nothing; its last words: ${firstLine(outcome.said)}` : "changed nothing";
     case "denied":
-      return `was not allowed to use ${outcome.tools.join(", ")}`;
+      return describeRefused(outcome.tools);
     case "limit":
       return outcome.resetsAt === null
         ? "met a usage limit"
@@ -58,7 +64,7 @@ export function describeOutcome(outcome: Outcome): string {
     case "aborted":
       return "was cancelled";
     case "lost":
-      return "its process disappeared";
+      return outcome.exit === undefined ? "its process disappeared" : `left without a result (exit ${outcome.exit})`;
     case "transient":
     case "auth":
     case "billing":
@@ -73,6 +79,17 @@ export function describeOutcome(outcome: Outcome): string {
     }
   }
 }
+
+/** What was refused, each call in a short line. */
+export function describeRefused(tools: readonly string[]): string {
+  const short = tools.map((tool) => {
+    const line = tool.split("\n", 1)[0]!.slice(0, SHOWN_OF_A_CALL);
+    return line === tool ? tool : `${line}…${tool.endsWith(")") ? ")" : ""}`;
+  });
+  return `was not allowed to use ${[...new Set(short)].join(", ")}`;
+}
+
+const SHOWN_OF_A_CALL = 120;
 
 function firstLine(text: string): string {
   const line = text.trim().split("\n", 1)[0] ?? "";

@@ -40,6 +40,7 @@ const context: PromptContext = {
   verify: [],
   branch: "owt/tasks/auth-e02/4",
   questionMarker: "OWT-QUESTION:",
+  answers: [],
 };
 
 describe("the prompt of a new task", () => {
@@ -85,16 +86,57 @@ describe("the prompt with which a conversation goes on", () => {
   ];
 
   test.each(all)("$kind begins with its occasion and holds everything there is to know", (next, pieces) => {
-    const prompt = renderFollowUp(builtIn, next, context, true);
+    const prompt = renderFollowUp(builtIn, next, context, { remembers: true });
     expect(prompt.startsWith(`${pieces[0]}\n`)).toBe(true);
     for (const piece of pieces) expect(prompt).toContain(piece);
     expect(prompt).not.toContain("Add a login page.");
   });
 
   test.each(all)("$kind repeats the task for an agent that does not remember", (next, pieces) => {
-    const prompt = renderFollowUp(builtIn, next, context, false);
+    const prompt = renderFollowUp(builtIn, next, context, { remembers: false });
     expect(prompt.startsWith(renderTaskPrompt(builtIn, context).trimEnd())).toBe(true);
     expect(prompt).toContain(`\n\n${pieces[0]}\n`);
+  });
+});
+
+describe("what is put behind a prompt", () => {
+  const resume: FollowUp = { kind: "resume", from: 1 };
+
+  test("a text that changed within the conversation, as it reads now, under any follow-up", () => {
+    const spec = { ...context.spec, touches: ["src/**"] };
+    for (const next of [resume, { kind: "answer", from: 1, text: "blue" } as FollowUp]) {
+      const told = { remembers: true, isStale: true };
+      const prompt = renderFollowUp(builtIn, next, { ...context, spec, verify: ["npm test"] }, told);
+      expect(prompt.startsWith(`# owt: ${next.kind}\n`)).toBe(true);
+      expect(prompt).toContain("<task>\n# Log in\n\nAdd a login page.\n\nWith a form.\n</task>\n");
+      expect(prompt).toContain("succeed: `npm test`\n\nChange only: src/**\n");
+      expect(prompt.match(/^# owt: /gm)).toHaveLength(1);
+    }
+    expect(renderFollowUp(builtIn, resume, context, { remembers: true })).not.toContain("<task>");
+  });
+
+  test("everything a person answered, where the agent begins afresh or does not remember, and only there", () => {
+    const answers = [
+      { question: "Which colour?", answer: "purple,\nplease" },
+      { question: "", answer: "the new one" },
+    ];
+    const asked = { ...context, answers };
+    const said = "Question: Which colour?\n\nAnswer: purple,\nplease\n\nAnswer: the new one\n";
+    expect(renderTaskPrompt(builtIn, asked)).toContain(said);
+    expect(renderTaskPrompt(promptsWith({ task: "Do {{.Title}}." }), asked)).toContain(said);
+    expect(renderFollowUp(builtIn, resume, asked, { remembers: false })).toContain(said);
+    expect(renderFollowUp(builtIn, resume, asked, { remembers: true })).not.toContain("purple");
+    expect(renderTaskPrompt(builtIn, context)).not.toContain("decided");
+  });
+
+  test("a heading that says the title once more is left out of the body, and stays in the content", () => {
+    const titled = { ...context, spec: { ...context.spec, content: "# Log in\n\nAdd a page.\n" } };
+    const prompt = renderTaskPrompt(builtIn, titled);
+    expect(prompt.match(/^# Log in$/gm)).toHaveLength(1);
+    expect(prompt).toContain("\n\nAdd a page.\n");
+    expect(renderTaskPrompt(promptsWith({ task: "{{.EpicContent}}" }), titled)).toMatch(/^# Log in\n\nAdd a page\.\n/);
+    const other = { ...context, spec: { ...context.spec, content: "# Background\n\nText.\n" } };
+    expect(renderTaskPrompt(builtIn, other)).toContain("# Background");
   });
 });
 
@@ -130,11 +172,11 @@ describe("templates of one's own", () => {
     const own = promptsWith({ task: "Do {{.Title}}.", resume: "Go on.", repair: "Mend {{.Command}}." });
     const rule = "end the turn with one line: OWT-QUESTION: the question";
     expect(renderTaskPrompt(own, context)).toContain(rule);
-    const resumed = renderFollowUp(own, { kind: "resume", from: 1 }, context, true);
+    const resumed = renderFollowUp(own, { kind: "resume", from: 1 }, context, { remembers: true });
     expect(resumed).toMatch(/^# owt: resume\n\nGo on\.\n/);
     expect(resumed).toContain(rule);
     const repair: FollowUp = { kind: "repair", from: 1, command: "npm test", output: "", onto: null };
-    expect(renderFollowUp(own, repair, context, true)).toBe("# owt: repair\n\nMend npm test.\n");
+    expect(renderFollowUp(own, repair, context, { remembers: true })).toBe("# owt: repair\n\nMend npm test.\n");
   });
 
   test("every problem of every file at once, and fields of another occasion are none", () => {

@@ -1,5 +1,6 @@
 /** The texts that agents are given: one template for a new task, one for each way in which a conversation goes on. Pure: the templates
  *  come in as data. */
+import type { Answered } from "./conversation.ts";
 import { OwtError } from "./errors.ts";
 import type { PlannedTask } from "./plan.ts";
 import type { NextStart } from "./task.ts";
@@ -16,13 +17,16 @@ export type PromptContext = {
   branch: string;
   /** The line that ends a turn with a question. */
   questionMarker: string;
+  /** What a person answered already. */
+  answers: readonly Answered[];
 };
 
 /** The ways in which an agent is spoken to again. */
 export type FollowUp = Exclude<NextStart, { kind: "fresh" | "by-hand" }>;
 
-/** The occasions on which an agent is spoken to; each has a template of its own. */
-export const OCCASIONS = ["task", "resume", "answer", "repair", "conflict"] as const;
+/** What is said to an agent; each has a template of its own. The last two are sections, put behind a prompt where there is something to say:
+ *  a text that changed within a conversation, and what a person answered in an earlier one. */
+export const OCCASIONS = ["task", "resume", "answer", "repair", "conflict", "changed", "answered"] as const;
 export type Occasion = (typeof OCCASIONS)[number];
 
 /** The name of an occasion's template below a folder of templates: `epic/task.md`, as the seed has it. */
@@ -43,6 +47,7 @@ const COMMON: Record<string, Shape> = {
   Title: "string",
   EpicFilePath: "string",
   EpicContent: "string",
+  EpicBody: "string",
   ModuleContext: "string",
   CompletedDeps: "string",
   ID: "string",
@@ -62,6 +67,8 @@ const OWN: Record<Occasion, Record<string, Shape>> = {
   answer: { Answer: "string" },
   repair: { Command: "string", Output: "string" },
   conflict: { Files: { listOf: "string" }, Ours: "string", Theirs: "string" },
+  changed: {},
+  answered: { Answers: { listOf: { fields: { Question: "string", Answer: "string" } } } },
 };
 
 /** The fields that a template may use. */
@@ -107,6 +114,8 @@ export function tryPrompts(prompts: Prompts, context: PromptContext): PromptProb
   const tried: [Occasion, Value][] = [
     ["task", dataOf(context)],
     ...SAMPLES.map((next): [Occasion, Value] => [next.kind, dataOf(context, next)]),
+    ["changed", dataOf(context)],
+    ["answered", answersOf({ ...context, answers: [{ question: "Which?", answer: "this one" }] })],
   ];
   return tried.flatMap(([occasion, data]) => {
     const { file, template } = prompts[occasion];
@@ -124,15 +133,23 @@ const SAMPLES: FollowUp[] = [
 
 /** The prompt of a task that starts from nothing. Throws `config` where the template fails on these data. */
 export function renderTaskPrompt(prompts: Prompts, context: PromptContext): string {
-  return withQuestionRule(render(prompts, "task", dataOf(context)), context);
+  const text = withQuestionRule(render(prompts, "task", dataOf(context)), context);
+  return context.answers.length === 0 ? text : `${text}\n${render(prompts, "answered", answersOf(context))}`;
 }
 
-/** The prompt with which a conversation goes on. An agent that does not remember gets the task again in front of it.
+/** The prompt with which a conversation goes on. An agent that does not remember gets the task again in front of it, with all answers; one
+ *  that may remember another text of the task is told how it reads now (`isStale`).
  *  Each begins with a heading `# owt: <occasion>`, which names the occasion for programs too. */
-export function renderFollowUp(prompts: Prompts, next: FollowUp, context: PromptContext, remembers: boolean): string {
+export function renderFollowUp(
+  prompts: Prompts,
+  next: FollowUp,
+  context: PromptContext,
+  { remembers, isStale = false }: { remembers: boolean; isStale?: boolean },
+): string {
   const rendered = withHeading(render(prompts, next.kind, dataOf(context, next)), next.kind);
   const text = next.kind === "resume" ? withQuestionRule(rendered, context) : rendered;
-  return remembers ? text : `${renderTaskPrompt(prompts, context)}\n${text}`;
+  if (!remembers) return `${renderTaskPrompt(prompts, context)}\n${text}`;
+  return isStale ? `${text}\n${render(prompts, "changed", dataOf(context))}` : text;
 }
 
 function render(prompts: Prompts, occasion: Occasion, data: Value): string {
@@ -162,6 +179,7 @@ function dataOf({ spec, completed, verify, branch, questionMarker }: PromptConte
     // A task that no file holds names the command that it came from.
     EpicFilePath: spec.source.file.startsWith("owt ") ? "" : spec.source.file,
     EpicContent: spec.content.trim(),
+    EpicBody: bodyOf(spec),
     ModuleContext: spec.context.trim(),
     CompletedDeps: completed.join(", ") || "None",
     ID: spec.id,
@@ -175,6 +193,18 @@ function dataOf({ spec, completed, verify, branch, questionMarker }: PromptConte
     QuestionMarker: questionMarker,
     ...(next ? occasionData(next) : {}),
   };
+}
+
+function answersOf(context: PromptContext): Value {
+  const answers = context.answers.map(({ question, answer }) => ({ Question: question.trim(), Answer: answer.trim() }));
+  return { ...(dataOf(context) as Record<string, Value>), Answers: answers };
+}
+
+/** The text without the heading that says the title once more. */
+function bodyOf({ title, content }: PlannedTask): string {
+  const text = content.trim();
+  const heading = /^#+[ \t]+(.*?)[ \t#]*(?:\n|$)/.exec(text);
+  return heading?.[1] === title.trim() ? text.slice(heading[0].length).trim() : text;
 }
 
 function occasionData(next: FollowUp): Record<string, Value> {

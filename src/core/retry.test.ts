@@ -1,15 +1,25 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { sampleAttempt } from "../../test/rig/samples.ts";
 import type { Outcome } from "./outcome.ts";
-import { decideConsequence } from "./retry.ts";
+import { type Before, decideConsequence, readBefore } from "./retry.ts";
 import type { NextStart } from "./task.ts";
 
 const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "transient", reason: "503" }];
 
 const NOW = 1_000_000_000;
 
-function decide(outcome: Outcome, failures = 0, next: NextStart = { kind: "fresh" }, chance = 0.5, retries = 2) {
-  return decideConsequence({ failures, next }, { id: 7, agent: "claude" }, outcome, { retries }, NOW, chance);
+const NOTHING: Before = { guesses: 0, timedOut: false };
+
+function decide(
+  outcome: Outcome,
+  failures = 0,
+  next: NextStart = { kind: "fresh" },
+  chance = 0.5,
+  retries = 2,
+  before = NOTHING,
+) {
+  return decideConsequence({ failures, next }, { id: 7, agent: "claude" }, outcome, { retries }, before, NOW, chance);
 }
 
 function nextAfter(outcome: Outcome, next: NextStart): NextStart | null {
@@ -76,7 +86,7 @@ describe("each outcome has its consequence", () => {
     ],
     [
       { kind: "timed_out", afterMs: 1_000 },
-      { ...again, next: { kind: "fresh" }, notBefore: null },
+      { ...again, next: resume, notBefore: null },
     ],
     [
       { kind: "nothing_done", said: "" },
@@ -169,19 +179,34 @@ describe("the wait between tries", () => {
 });
 
 describe("a usage limit", () => {
-  const until = (resetsAt: number | null, chance = 0.5): number => {
-    const then = decide({ kind: "limit", resetsAt }, 0, { kind: "fresh" }, chance);
+  const until = (resetsAt: number | null, chance = 0.5, guesses = 0): number => {
+    const before = { ...NOTHING, guesses };
+    const then = decide({ kind: "limit", resetsAt }, 0, { kind: "fresh" }, chance, 2, before);
     return then.do === "park" ? then.notBefore! - NOW : Number.NaN;
   };
 
-  test("without a stated reset waits about two minutes", () => {
-    expect(until(null)).toBe(128_000);
+  test("without a stated reset waits 1, 2, 4 … 30 minutes, spread by a quarter, and says that nobody told when it ends", () => {
+    const minutes = [0, 1, 2, 3, 4, 5, 6, 60].map((guesses) => until(null, 0.5, guesses) / 60_000);
+    expect(minutes).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
+    expect([until(null, 0), until(null, 0.999)].map((ms) => Math.round(ms / 1_000))).toEqual([45, 75]);
+    expect(decide({ kind: "limit", resetsAt: null })).toMatchObject({ park: { for: "limit", isGuess: true } });
+    expect(decide({ kind: "limit", resetsAt: NOW + 5 })).not.toMatchObject({ park: { isGuess: true } });
+  });
+
+  test("counts the limits without a reset that came in a row just before", () => {
+    const ends = (...outcomes: Outcome[]) =>
+      outcomes.map((outcome, index) => sampleAttempt({ id: index + 1, outcome, endedAt: NOW }));
+    const guess: Outcome = { kind: "limit", resetsAt: null };
+    const stale: Outcome = { kind: "limit", resetsAt: NOW - 3_600_000 };
+    expect(readBefore(ends(guess), 1).guesses).toBe(0);
+    expect(readBefore(ends(guess, { kind: "lost" }, guess, stale, guess), 5).guesses).toBe(2);
+    expect(readBefore(ends(guess, { kind: "limit", resetsAt: NOW + 1 }, guess), 3).guesses).toBe(0);
   });
 
   test("never makes a task spin: a reset that is over still waits, one long over is no word at all", () => {
     expect(until(NOW)).toBe(2_000);
     expect(until(NOW - 59_000)).toBe(2_000);
-    expect(until(NOW - 60_000)).toBe(128_000);
+    expect(until(NOW - 60_000)).toBe(60_000);
     fc.assert(
       fc.property(fc.maxSafeInteger(), fc.double({ min: 0, max: 0.999, noNaN: true }), (resetsAt, luck) => {
         expect(until(resetsAt, luck)).toBeGreaterThanOrEqual(1_500);
@@ -195,6 +220,24 @@ test("a failure that another try cannot mend is not tried again", () => {
     do: "fail",
     reason: "no such model",
   });
+});
+
+test("a turn that met its timeout goes on once in its conversation, with what it was told, and then begins anew", () => {
+  const timedOut: Outcome = { kind: "timed_out", afterMs: 1 };
+  const answer: NextStart = { kind: "answer", from: 3, text: "blue" };
+  expect(nextAfter(timedOut, answer)).toEqual({ ...answer, from: 7 });
+  const before = { ...NOTHING, timedOut: true };
+  expect(decide(timedOut, 1, answer, 0.5, 2, before)).toMatchObject({ next: { kind: "fresh" } });
+  const first = sampleAttempt({ id: 1, outcome: timedOut });
+  const goesOn = sampleAttempt({ id: 2, continues: 1 });
+  expect([readBefore([first], 1), readBefore([first, goesOn], 2)].map((each) => each.timedOut)).toEqual([false, true]);
+  expect(readBefore([first, sampleAttempt({ id: 2 })], 2).timedOut).toBe(false);
+});
+
+test("what may lie in the length of a conversation is tried afresh, and once only", () => {
+  const tooLong: Outcome = { kind: "failed", reason: "too long", final: "afresh" };
+  expect(nextAfter(tooLong, { kind: "resume", from: 3 })).toEqual({ kind: "fresh" });
+  expect(decide(tooLong)).toEqual({ do: "fail", reason: "too long" });
 });
 
 test("a conversation that is lost where it was to go on is given up for a fresh one; an answer is never given up", () => {

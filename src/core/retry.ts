@@ -1,4 +1,6 @@
 /** What follows when an attempt ended without success: again, later, a person, or failure. Pure. */
+import type { Attempt } from "./attempt.ts";
+import { timedOutBefore } from "./conversation.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import type { NextStart, Park, Task } from "./task.ts";
 
@@ -14,6 +16,34 @@ function backoffMs(failures: number, chance: number): number {
   return Math.round(Math.min(300_000, 2_000 * 2 ** failures) * (0.75 + chance / 2));
 }
 
+/** How long a limit that names no reset is waited for: 1, 2, 4 … 30 minutes, for each that the task met without one in a row. */
+function guessMs(before: number, chance: number): number {
+  return Math.round(Math.min(1_800_000, 60_000 * 2 ** before) * (0.75 + chance / 2));
+}
+
+/** What went before an attempt that decides what comes behind it. */
+export type Before = {
+  /** Limits without a known reset that the task met in a row just before. */
+  guesses: number;
+  /** Whether its conversation was ended by the timeout once already. */
+  timedOut: boolean;
+};
+
+/** What went before attempt `last` of a task; `attempts` are all of the task's, oldest first. */
+export function readBefore(attempts: readonly Attempt[], last: number): Before {
+  const earlier = attempts.filter((each) => each.id !== last);
+  const other = earlier.findLastIndex(({ outcome, endedAt }) => !isGuess(outcome, endedAt ?? 0));
+  return { guesses: earlier.length - 1 - other, timedOut: timedOutBefore(attempts, last) };
+}
+
+function isGuess(outcome: Outcome | null, at: number): boolean {
+  return outcome?.kind === "limit" && statedReset(outcome.resetsAt, at) === null;
+}
+
+function statedReset(resetsAt: number | null, at: number): number | null {
+  return resetsAt !== null && resetsAt > at - STALE_RESET_MS ? resetsAt : null;
+}
+
 /** A reset that lies further back is no word about this limit: a wrong clock, an old answer. */
 const STALE_RESET_MS = 60_000;
 
@@ -21,9 +51,10 @@ const STALE_RESET_MS = 60_000;
  *  Outcomes that integration handles itself (ok, verify_failed, conflict) never come here. */
 export function decideConsequence(
   task: Pick<Task, "failures" | "next">,
-  attempt: { id: number; agent: string },
+  attempt: { id: number; agent: string; credential?: string },
   outcome: Outcome,
   limits: RetryLimits,
+  before: Before,
   now: number,
   chance: number,
 ): Consequence {
@@ -43,15 +74,22 @@ export function decideConsequence(
     case "billing":
       return {
         do: "park",
-        park: { for: "login", agent: attempt.agent, reason: describeOutcome(outcome) },
+        park: {
+          for: "login",
+          agent: attempt.agent,
+          ...(attempt.credential === undefined ? {} : { credential: attempt.credential }),
+          reason: describeOutcome(outcome),
+        },
         next: repeat,
         notBefore: null,
       };
     case "limit": {
       // The limit is nobody's failure and is not counted as one, so a reset that has long passed must not make it spin.
-      const stated = outcome.resetsAt !== null && outcome.resetsAt > now - STALE_RESET_MS ? outcome.resetsAt : null;
-      const until = stated === null ? now + backoffMs(6, chance) : Math.max(stated, now + backoffMs(0, chance));
-      return { do: "park", park: { for: "limit", until }, next: repeat, notBefore: until };
+      const stated = statedReset(outcome.resetsAt, now);
+      const until =
+        stated === null ? now + guessMs(before.guesses, chance) : Math.max(stated, now + backoffMs(0, chance));
+      const park = { for: "limit" as const, until, ...(stated === null ? { isGuess: true as const } : {}) };
+      return { do: "park", park, next: repeat, notBefore: until };
     }
     case "stopped":
       return { do: "again", next: repeat, notBefore: null, countsAsFailure: false };
@@ -63,9 +101,14 @@ export function decideConsequence(
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
-      if (outcome.final) return { do: "fail", reason: reasonOf(outcome) };
+      if (outcome.final === true || (outcome.final === "afresh" && task.next.kind === "fresh"))
+        return { do: "fail", reason: reasonOf(outcome) };
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
-    case "timed_out":
+    case "timed_out": {
+      // It may have been nearly there: its conversation goes on once. One that takes as long again is begun anew.
+      const next: NextStart = before.timedOut ? { kind: "fresh" } : repeat;
+      return again(task, outcome, limits, { next, notBefore: null });
+    }
     case "nothing_done":
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "verify_failed":

@@ -1,4 +1,5 @@
 /** A task inside a run: its states, the legal moves between them, and why it may stand still. */
+import type { Answered } from "./conversation.ts";
 import type { PlannedTask } from "./plan.ts";
 
 export type TaskState =
@@ -39,11 +40,12 @@ export type Park =
   | { for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string }
   /** The agent was refused these: permission rules that would allow what it wanted, where it has such rules. */
   | { for: "permission"; agent: string; tools: string[] }
-  /** The agent's credential was refused or has no money left: every task of that agent is held. */
-  | { for: "login"; agent: string; reason: string }
+  /** The agent's credential was refused or has no money left: every task of an agent that works with it is held, in all open runs. */
+  | { for: "login"; agent: string; credential?: string; reason: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. */
   | { for: "budget"; reason: string; until: number | null }
-  | { for: "limit"; until: number | null }
+  /** `isGuess`: nobody said when it ends; `until` is when we look again. */
+  | { for: "limit"; until: number | null; isGuess?: true }
   | { for: "retry"; reason: string };
 
 /** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */
@@ -75,6 +77,8 @@ export type Task = {
   /** Epoch milliseconds before which it is not started. */
   notBefore: number | null;
   next: NextStart;
+  /** What a person answered, the oldest first: whoever begins afresh is told all of it. */
+  answers: Answered[];
   /** Attempts that ended badly since the last success or retry by hand. */
   failures: number;
   /** Rounds in which verify sent it back. */

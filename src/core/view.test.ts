@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleTask } from "../../test/rig/samples.ts";
-import type { Holds } from "./budget.ts";
+import { type Holds, NO_HOLDS } from "./budget.ts";
 import type { Park, Task, TaskState } from "./task.ts";
 import { answerCommand, renderAnswer, countFinal, describePark, findSkips, isSettled, viewTasks } from "./view.ts";
 
@@ -164,6 +164,20 @@ test("only what ended is counted", () => {
   const states: TaskState[] = ["done", "done", "failed", "skipped", "cancelled", "running", "pending", "review"];
   const tasks = states.map((state, index) => sampleTask(`t${index}`, { state }));
   expect(countFinal(tasks)).toEqual({ done: 2, failed: 1, skipped: 1, cancelled: 1 });
+});
+
+test("a refused login holds every task whose agent works with it, whatever the agent is called, in all runs", () => {
+  const park = { for: "login", agent: "claude", credential: "key 1", reason: "auth: bad key" } as const;
+  const first = sampleTask("first", { id: 1, run: "r1", park });
+  const tasks = ["second", "mended", "codex"].map((key, id) => sampleTask(key, { id: id + 2, run: "r2" }));
+  const keys: Record<string, string> = { second: "key 1", mended: "key 2", codex: "key 3" };
+  const seen = viewTasks(tasks, (task) => task.key, NOW, NO_HOLDS, {
+    tasks: [first, ...tasks],
+    credentialOf: (agent) => keys[agent]!,
+  });
+  expect(seen.map((view) => view.standing)).toEqual(["waits-for-person", "ready", "ready"]);
+  expect(seen[0]!.why).toBe("waits for the login of claude (see first of r1)");
+  expect(isSettled(seen.slice(0, 1))).toBe(true);
 });
 
 test("a login that was refused holds every task of that agent, and none of another", () => {

@@ -1,5 +1,6 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
+import { describeRefused } from "./outcome.ts";
 import { FINAL_STATES, type Park, type Task } from "./task.ts";
 
 type Standing =
@@ -30,14 +31,15 @@ export type TaskView = {
 /** What a view is worked out from, beside the task itself. */
 type Around = {
   byKey: ReadonlyMap<string, Task>;
-  /** By agent: the task that met a refused login. */
-  logins: ReadonlyMap<string, Task>;
-  /** The agent that a task is given to. */
-  agentOf: (task: Task) => string;
+  /** The task that met the refused login which this one would meet too. */
+  loginOf: (task: Task) => Task | undefined;
   /** What a budget keeps back. */
   holds: Holds;
   now: number;
 };
+
+/** Refused logins: the tasks of all open runs, and what tells the credential of an agent from others. */
+export type Logins = { tasks: readonly Task[]; credentialOf: (agent: string) => string };
 
 /** The view of each task, in plan order. `now` is epoch milliseconds; `holds` is what a budget keeps back. */
 export function viewTasks(
@@ -45,14 +47,29 @@ export function viewTasks(
   agentOf: (task: Task) => string,
   now: number,
   holds: Holds = NO_HOLDS,
+  logins: Logins = { tasks, credentialOf: (agent) => agent },
 ): TaskView[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
-  const logins = new Map<string, Task>();
-  for (const task of tasks) {
-    if (task.state === "pending" && task.park?.for === "login") logins.set(task.park.agent, task);
-  }
-  const around = { byKey, logins, agentOf, holds, now };
+  const loginOf = findRefusedLogin(logins, agentOf);
+  const around = { byKey, loginOf, holds, now };
   return tasks.map((task) => ({ waitsFor: [], ...viewTask(task, around) }));
+}
+
+/** Which task met the refused login that another would meet too; one of its own run before others. Nothing is looked up where none was refused. */
+export function findRefusedLogin(
+  { tasks, credentialOf }: Logins,
+  agentOf: (task: Task) => string,
+): (task: Task) => Task | undefined {
+  const refused = tasks.flatMap((task) => {
+    if (task.state !== "pending" || task.park?.for !== "login") return [];
+    return [{ task, credential: task.park.credential ?? credentialOf(task.park.agent) }];
+  });
+  if (refused.length === 0) return () => undefined;
+  return (task) => {
+    const credential = credentialOf(agentOf(task));
+    const same = refused.filter((each) => each.credential === credential).map((each) => each.task);
+    return same.find((each) => each.run === task.run) ?? same[0];
+  };
 }
 
 type Seen = Omit<TaskView, "waitsFor"> & { waitsFor?: string[] };
@@ -82,17 +99,20 @@ function viewTask(task: Task, around: Around): Seen {
   }
 }
 
-function viewPending(task: Task, { byKey, logins, agentOf, holds, now }: Around): Seen {
+function viewPending(task: Task, { byKey, loginOf, holds, now }: Around): Seen {
   if (task.park && waitsForPerson(task.park))
     return { task, standing: "waits-for-person", why: describePark(task.park) };
   if (task.park?.for === "budget" && task.park.until === null)
     return { task, standing: "waits-for-budget", why: describePark(task.park) };
   const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
   if (open.length > 0) return { task, standing: "blocked", why: `waits for ${open.join(", ")}`, waitsFor: open };
-  const login = logins.get(agentOf(task));
-  if (login) {
-    const why = `waits for the login of ${agentOf(task)} (see ${login.key})`;
-    return { task, standing: "blocked", why, waitsFor: [login.key] };
+  const login = loginOf(task);
+  if (login?.park?.for === "login") {
+    const isHere = login.run === task.run;
+    const why = `waits for the login of ${login.park.agent} (see ${login.key}${isHere ? "" : ` of ${login.run}`})`;
+    return isHere
+      ? { task, standing: "blocked", why, waitsFor: [login.key] }
+      : { task, standing: "waits-for-person", why };
   }
   if (task.notBefore !== null && task.notBefore > now) {
     const until = new Date(task.notBefore).toISOString();
@@ -123,10 +143,12 @@ export function describePark(park: Park): string {
     case "conflict":
       return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}`;
     case "permission":
-      return `was not allowed to use ${park.tools.join(", ")}`;
+      return describeRefused(park.tools);
     case "login":
       return park.reason;
     case "limit":
+      if (park.isGuess && park.until !== null)
+        return `waits for a usage limit; no reset known; next try at ${new Date(park.until).toISOString()}`;
       return park.until === null
         ? "waits for a usage limit"
         : `waits for a usage limit until ${new Date(park.until).toISOString()}`;
@@ -142,7 +164,7 @@ export function describePark(park: Park): string {
 }
 
 /** What lets an agent have the tools it was refused: the line, and the file it stands in. */
-export type Permit = { line: string; file: string };
+export type Permit = { line: string; file: string; warning: string | null };
 
 /** What answers a waiting task: the command itself, and what there is to know or do beside it. */
 export type Answer = { command: string; note: string | null };
@@ -171,10 +193,14 @@ export function answerCommand(
     case "conflict":
       return { command: `owt task approve ${name}`, note: `resolved; or start over: ${retry}` };
     case "permission":
-      return { command: retry, note: permit ? `first, in ${permit.file}: ${permit.line}` : null };
+      return { command: retry, note: permit ? describePermit(permit) : null };
     default:
       return { command: retry, note: null };
   }
+}
+
+function describePermit({ line, file, warning }: Permit): string {
+  return `first, in ${file}: ${line}${warning === null ? "" : `; ${warning}`}`;
 }
 
 /** Whether nothing will happen to these tasks any more unless a person does something. */

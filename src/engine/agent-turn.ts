@@ -4,18 +4,19 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Turn } from "../agents/agent.ts";
 import type { StopCause } from "../core/attempt.ts";
+import { mayHoldOtherText } from "../core/conversation.ts";
 import { OwtError } from "../core/errors.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import { agentGitEnv } from "../git/git.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { readTail } from "../lib/tail.ts";
-import { setUsage } from "../store/attempts.ts";
+import { readAttempts, setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
-import { enforceBudget, readLeft, warnOfDoubts } from "./budget.ts";
+import { enforceBudget, hasLimit, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { Meter, METER_MS } from "./meter.ts";
@@ -40,7 +41,8 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
   const launched = turn ? launchAgent(engine, carried, dir, turn) : null;
   if (launched) ownChildren.set(attempt.id, launched);
   engine.store.transaction(() => {
-    moveOn(engine, carried, "agent");
+    // The text cannot change while the task runs, so that of an adopted agent is the same.
+    moveOn(engine, carried, "agent", { given: task.hash });
     const about = { run: run.id, task: task.id, attempt: attempt.id };
     appendEvent(engine.store, engine.now(), about, { kind: "agent-started", adopted });
   });
@@ -86,12 +88,15 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
   const verify = verifyCommands(run, task);
   const choices = choicesFor(engine, run, task, attempt.agent);
   const prompts = loadPrompts(engine);
-  const context = promptContext(task.spec, verify, attempt.branch);
+  const context = promptContext(task.spec, verify, attempt.branch, task.answers);
   const { next } = task;
   const resume = next.kind !== "fresh" && agent.hasConversation(attempt.session);
   const isFresh = next.kind === "fresh" || next.kind === "by-hand";
+  const isStale = mayHoldOtherText(readAttempts(engine.store, task.id), attempt.continues, task.hash);
   return {
-    prompt: isFresh ? renderTaskPrompt(prompts, context) : renderFollowUp(prompts, next, context, resume),
+    prompt: isFresh
+      ? renderTaskPrompt(prompts, context)
+      : renderFollowUp(prompts, next, context, { remembers: resume, isStale }),
     session: attempt.session,
     resume,
     model: attempt.model,
@@ -169,7 +174,9 @@ async function watchOutput(
   const graceMs = parseDuration(engine.config.run.result_grace) ?? 30_000;
   const meter = new Meter(engine, attempt);
   for (;;) {
-    await sleep(METER_MS, undefined, { signal: ended }).catch(() => {});
+    await sleep(hasLimit(run.options.budget) ? METER_MS.underBudget : METER_MS.usual, undefined, {
+      signal: ended,
+    }).catch(() => {});
     if (ended.aborted) return;
     const usage = await meter.look(ended);
     if (usage !== null) {

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import * as z from "zod";
 import { WIDE_MODES } from "../agents/registry.ts";
+import { isWideRule } from "../agents/rules.ts";
 import type { AgentChoices } from "../core/choices.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
@@ -46,17 +47,12 @@ export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], sett
   return unique(grants);
 }
 
-/** An allow-list for named commands is the plan's business; one that allows every command is the user's. */
+/** An allow-list for named commands is the plan's business; one through which other commands can be run is the user's. */
 function wideGrants(where: string, mode: string | undefined, tools: string[] | undefined): Grant[] {
   const modes = mode !== undefined && WIDE_MODES.has(mode) ? [{ where: `${where} permission_mode`, what: mode }] : [];
-  const wide = (tools ?? []).filter((tool) => ANY_COMMAND.test(tool.trim()) || ANY_THROUGH.test(tool.trim()));
+  const wide = (tools ?? []).filter(isWideRule);
   return [...modes, ...wide.map((tool) => ({ where: `${where} allowed_tools`, what: tool }))];
 }
-
-const ANY_COMMAND = /^Bash(\(\s*\*?:?\*?\s*\))?$/;
-/** A rule that ends in "anything" behind a program that runs whatever it is given. */
-const ANY_THROUGH =
-  /^Bash\(\s*(\S*\/)?(sh|bash|dash|zsh|ksh|fish|env|sudo|su|doas|eval|exec|xargs|find|nohup|timeout|python[\d.]*|node|deno|bun|perl|ruby|php|ssh|docker|podman)\b.*\*\s*\)$/;
 
 /** Those of the grants that the user has not approved for this repository. */
 export function grantsMissing(engine: Approver, grants: readonly Grant[]): Grant[] {

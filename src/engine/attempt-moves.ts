@@ -1,11 +1,12 @@
 /** The moves that the phases of an attempt make in the store: on to the next phase, back to the agent, to an end. */
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import type { Outcome } from "../core/outcome.ts";
-import { decideConsequence } from "../core/retry.ts";
+import { decideConsequence, readBefore } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { changeAttempt, endAttempt, moveAttempt, readAttempts } from "../store/attempts.ts";
 import { changeTask, moveTask, readTask } from "../store/tasks.ts";
+import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 
 /** Everything a phase works on, read anew before each. */
@@ -45,7 +46,10 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, outcome:
       return;
     }
     const limits = { retries: run.options.retries };
-    const then = decideConsequence(task, attempt, outcome, limits, now, engine.chance());
+    const before = readBefore(readAttempts(engine.store, task.id), attempt.id);
+    const isRefused = outcome.kind === "auth" || outcome.kind === "billing";
+    const by = isRefused ? { ...attempt, credential: credentialOf(engine, attempt.agent) } : attempt;
+    const then = decideConsequence(task, by, outcome, limits, before, now, engine.chance());
     switch (then.do) {
       case "again": {
         const failures = task.failures + (then.countsAsFailure ? 1 : 0);

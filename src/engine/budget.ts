@@ -45,7 +45,8 @@ function isHeld(holds: Holds, task: Task): boolean {
   return holds.all !== null || holds.tasks.has(task.id);
 }
 
-function hasLimit(budget: Budget): boolean {
+/** Whether anything is to be kept to. */
+export function hasLimit(budget: Budget): boolean {
   return [budget.runUsd, budget.taskUsd, budget.dayUsd, budget.tokens].some((limit) => limit !== null);
 }
 

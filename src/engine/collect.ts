@@ -5,7 +5,7 @@ import type { StopCause } from "../core/attempt.ts";
 import { OWN_FILES } from "../agents/registry.ts";
 import { describeLevel } from "../core/budget.ts";
 import type { Usage } from "../core/cost.ts";
-import type { Outcome } from "../core/outcome.ts";
+import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
@@ -88,6 +88,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       const text = "changed nothing: its work is there already";
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
+    const refused = turn?.evidence.results.at(-1)?.denials ?? [];
+    if (outcome.kind === "ok" && refused.length > 0) {
+      const text = `${describeRefused([...new Set(refused)])}, and did without`;
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+    }
     if (outcome.kind === "ok") {
       const phase =
         verifyCommands(run, task).length > 0 ? "verify" : task.spec.needsReview && !task.approved ? "review" : "merge";
@@ -138,20 +143,22 @@ async function isThereAlready(engine: Engine, { run, task, attempt }: Carried): 
 }
 
 /** Causes that end an agent and not its attempt. */
-const ENDS_TURN = new Set<StopCause>(["budget", "finished", "refused"]);
+const ENDS_TURN = new Set<StopCause>(["budget", "timed_out", "finished", "refused"]);
 
 /** What an attempt's output shows: how it ended, and what it used. */
-type Shown = { evidence: Evidence; refused: Outcome | null; usage: Usage };
+type Shown = { evidence: Evidence; refused: Outcome | null; hasEnded: boolean; usage: Usage };
 
-function judge(engine: Engine, { run, attempt }: Carried, { evidence, refused }: Shown): Outcome {
+function judge(engine: Engine, { run, attempt }: Carried, { evidence, refused, hasEnded }: Shown): Outcome {
   const judged = findAgent(engine, attempt.agent).judge(evidence);
-  // An agent that ended by itself before the signal reached it is judged by what it did.
-  const endedItself = evidence.exitCode === 0;
+  // An agent that had ended its turn well, or left by itself, before the signal reached it is judged by what it did.
+  const endedWell = hasEnded && evidence.results.at(-1)?.isError === false;
+  const endedItself = endedWell || evidence.exitCode === 0;
   switch (attempt.stop) {
     case null:
       return judged;
     case "timed_out":
       // An agent that was still asking its API again has met what it could not get over, not the end of its time.
+      if (endedWell) return judged;
       return evidence.retrying ?? { kind: "timed_out", afterMs: run.options.timeoutMs };
     case "finished":
       return judged;
@@ -182,13 +189,13 @@ async function readTurn(engine: Engine, { attempt }: Carried, changed: boolean):
   const transcript = new Transcript(engine, attempt);
   await transcript.readToEnd();
   await transcript.shrink();
-  const { evidence, refused } = transcript;
+  const { evidence, refused, hasEnded } = transcript;
   const end = readLaunch(attemptDir(engine, attempt.id));
   // An agent that had said its last word is not judged by how our signal made it leave.
   evidence.exitCode = attempt.stop === "finished" ? 0 : end.kind === "finished" ? end.code : null;
   evidence.stderrTail = lastLines(readTail(outputFiles(engine, attempt.id).err, 4_096), 10);
   evidence.changed = changed;
-  return { evidence, refused, usage: transcript.books.read(true) };
+  return { evidence, refused, hasEnded, usage: transcript.books.read(true) };
 }
 
 /** What stands in the way of taking the work as it is, though the agent ended well. */

@@ -19,7 +19,7 @@ import { findProgram } from "../system/programs.ts";
 import { programOf } from "../agents/agent.ts";
 import { setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
-import { agentProblems, branchProblems } from "./plan-checks.ts";
+import { agentProblems, branchProblems, modeProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
 
@@ -158,7 +158,7 @@ async function passTakenRuns(engine: Engine): Promise<void> {
   }
 }
 
-/** Throws `plan` with every agent that nobody set up and every branch that cannot be had, among the tasks that the work would start. */
+/** Throws `plan` with every agent that nobody set up, every permission mode that no agent takes and every branch that cannot be had, among the tasks that the work would start. */
 export async function checkHere(engine: Engine, work: Work, base: Base, again: boolean): Promise<void> {
   const going = again ? undefined : findGoing(engine, work, base);
   const tasks = going ? readTasks(engine.store, going.id) : [];
@@ -169,7 +169,8 @@ export async function checkHere(engine: Engine, work: Work, base: Base, again: b
     specs.filter((spec) => !isGoing(spec)),
     base.commit,
   );
-  const problems = [...agentProblems(engine, specs), ...branches];
+  const modes = modeProblems(engine, { planPath: work.planPath, settings: work.settings, specs });
+  const problems = [...agentProblems(engine, specs), ...modes, ...branches];
   if (problems.length > 0) throw planError(problems);
 }
 

@@ -1,6 +1,7 @@
 /** Brings a task's work into its run's branch: merge at the tip, check the merge, compare-and-set the branch.
  *  One at a time in each run, so that every task is checked against exactly what it will land on. */
 import { join } from "node:path";
+import { textWorkedOn } from "../core/conversation.ts";
 import { OwtError } from "../core/errors.ts";
 import { oneLine } from "../core/names.ts";
 import { isAncestor, moveRef, readParents } from "../git/branch.ts";
@@ -11,7 +12,7 @@ import { moveDetached } from "../git/move.ts";
 import { findPlace } from "../git/place.ts";
 import { offerKept } from "../git/submodules.ts";
 import { createWorktree } from "../git/worktree.ts";
-import { endAttempt } from "../store/attempts.ts";
+import { endAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
@@ -99,7 +100,9 @@ async function advance(engine: Engine, carried: Carried, from: string, candidate
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, now, attempt, { kind: "ok" })) return;
     const verified = verifyCommands(run, task).length > 0;
-    moveTask(engine.store, now, task, "done", { commit: candidate, verified, endedAt: now, reason: null });
+    // Done is what was asked of the agent, not what a later text asks for.
+    const hash = textWorkedOn(readAttempts(engine.store, task.id), attempt.id) ?? task.hash;
+    moveTask(engine.store, now, task, "done", { commit: candidate, verified, endedAt: now, reason: null, hash });
     appendEvent(
       engine.store,
       now,

@@ -4,8 +4,8 @@ import type { Usage } from "../core/cost.ts";
 import type { Engine } from "./engine.ts";
 import { Transcript } from "./transcript.ts";
 
-/** How often a meter is looked at. */
-export const METER_MS = 500;
+/** How often a meter is looked at, in milliseconds; where a budget is to hold, what is spent between two looks is what it may be passed by. */
+export const METER_MS = { usual: 500, underBudget: 100 };
 
 export class Meter {
   /** When output was last seen to grow, in epoch milliseconds. */

@@ -1,7 +1,8 @@
 /** What is wrong with a plan only in this place: agents that nobody set up, and branches that cannot be had. */
 import { OwtError } from "../core/errors.ts";
-import { checkBranchName } from "../core/names.ts";
-import type { PlannedTask, Problem } from "../core/plan.ts";
+import { kindOf, permissionModes } from "../agents/registry.ts";
+import { checkBranchName, nearest } from "../core/names.ts";
+import type { PlannedTask, PlanSettings, Problem } from "../core/plan.ts";
 import { checkedOutWhere, isAncestor, readRef } from "../git/branch.ts";
 import { lastAttemptOn } from "../store/attempts.ts";
 import { type Engine, findAgent } from "./engine.ts";
@@ -20,6 +21,31 @@ export function agentProblems(engine: Engine, specs: readonly PlannedTask[]): Pr
       return [{ ...place, code: "unknown-agent", message, hint: error.hint ?? "" }];
     }
   });
+}
+
+/** Permission modes that no agent takes: told before anything starts, and not by each task's agent. What a plan says reaches whichever agent a task
+ *  is given to, and the modes of others mean nothing to it. */
+export function modeProblems(
+  engine: Pick<Engine, "layers" | "config">,
+  work: { planPath: string; settings: PlanSettings; specs: readonly PlannedTask[] },
+): Problem[] {
+  const problems: Problem[] = [];
+  const look = (mode: string | undefined, modes: readonly string[] | null, file: string, line: number, who: string) => {
+    if (mode === undefined || modes === null || modes.includes(mode)) return;
+    const close = nearest(mode, modes);
+    const hint = close.length > 0 ? `did you mean ${close.join(" or ")}?` : `there are ${modes.join(", ")}`;
+    problems.push({ file, line, code: "unknown-mode", message: `${who}: there is no permission mode ${mode}`, hint });
+  };
+  for (const layer of engine.layers) {
+    for (const [name, { permission_mode: mode }] of Object.entries(layer.values.agent?.named ?? {})) {
+      const kind = kindOf(name, engine.config.agent.named[name] ?? {}) ?? "command";
+      look(mode, permissionModes(kind), layer.name, 1, `[agent.${name}]`);
+    }
+  }
+  look(work.settings.choices?.permissionMode, permissionModes(), work.planPath, 1, "the plan");
+  for (const { id, source, choices } of work.specs)
+    look(choices.permissionMode, permissionModes(), source.file, source.line, id);
+  return problems;
 }
 
 /** A branch name that a plan chose must be free, or one that an earlier attempt worked on and that holds nothing which `base`, the commit

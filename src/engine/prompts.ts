@@ -2,6 +2,7 @@
  *  starts: a file that is being edited while a run goes on cannot break it. */
 import { QUESTION_MARKER } from "../agents/agent.ts";
 import { commandList } from "../core/config.ts";
+import type { Answered } from "../core/conversation.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearest } from "../core/names.ts";
 import type { PlannedTask, Problem } from "../core/plan.ts";
@@ -128,8 +129,14 @@ export function checkPrompts(engine: Engine, work: Work): Problem[] {
 }
 
 /** What a task's templates are given. It starts when all that it depends on is integrated, so all of that is there. */
-export function promptContext(spec: PlannedTask, verify: string[], branch: string): PromptContext {
-  return { spec, completed: [...spec.dependsOn, ...spec.implied], verify, branch, questionMarker: QUESTION_MARKER };
+export function promptContext(
+  spec: PlannedTask,
+  verify: string[],
+  branch: string,
+  answers: readonly Answered[] = [],
+): PromptContext {
+  const completed = [...spec.dependsOn, ...spec.implied];
+  return { spec, completed, verify, branch, questionMarker: QUESTION_MARKER, answers };
 }
 
 /** The context of a task that no run has taken up yet, as its next attempt would have it. */

@@ -11,7 +11,7 @@ import { readRun, setRunOptions } from "../store/runs.ts";
 import { moveTask, readTasks, replaceSpec } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
 import type { Engine } from "./engine.ts";
-import { branchProblems } from "./plan-checks.ts";
+import { branchProblems, modeProblems } from "./plan-checks.ts";
 import { readPlan } from "./read-plan.ts";
 import { hashTask, planError } from "./work.ts";
 
@@ -19,7 +19,7 @@ import { hashTask, planError } from "./work.ts";
 const OPEN_TO_CHANGE = new Set<Task["state"]>(["pending", "failed", "skipped", "cancelled"]);
 
 /** Takes the plan's present text into a run. Returns the keys that changed, and what else there is to say of it.
- *  Throws `not-approved` when the new text brings commands that the user has not approved, `plan` when it names a branch that cannot be had. */
+ *  Throws `not-approved` when the new text brings commands that the user has not approved, `plan` when it names a branch that cannot be had or a permission mode that no agent takes. */
 export async function refreshRun(engine: Engine, runId: string): Promise<{ changed: string[]; kept: string | null }> {
   const run = readRun(engine.store, runId);
   if (!run) return { changed: [], kept: null };
@@ -30,7 +30,8 @@ export async function refreshRun(engine: Engine, runId: string): Promise<{ chang
   requireApproval(engine, grantsNeeded(engine, specs, {}));
   const renamed = changes.filter(({ task, spec }) => spec.branch !== task.spec.branch).map(({ spec }) => spec);
   const taken = await branchProblems(engine, renamed, await readRef(engine.repo, run.branch));
-  if (taken.length > 0) throw planError(taken);
+  const modes = modeProblems(engine, { planPath: run.planPath, settings: {}, specs });
+  if (taken.length + modes.length > 0) throw planError([...taken, ...modes]);
   const removed = dropRemoved(engine, run, planned);
   const options = { ...run.options, verify: commandList(engine.config.run.verify) };
   const changed = followPlan(engine, run, changes, options);
@@ -60,12 +61,14 @@ export function changesOf(tasks: readonly Task[], planned: readonly PlannedTask[
 /** Writes the changes and returns their keys. A task that waits for nothing dead any more is taken up again. */
 export function followPlan(engine: Engine, run: Run, changes: readonly SpecChange[], options: RunOptions): string[] {
   return engine.store.transaction(() => {
-    for (const { task, spec, hash, needs } of changes) replaceSpec(engine.store, task.id, spec, hash, needs);
+    const replaced = changes.filter(({ task, spec, hash, needs }) =>
+      replaceSpec(engine.store, task, spec, hash, needs),
+    );
     for (const task of findRevived(readTasks(engine.store, run.id))) {
       moveTask(engine.store, engine.now(), task, "pending", { reason: null, endedAt: null });
     }
     setRunOptions(engine.store, run.id, options);
-    return changes.map(({ task }) => task.key);
+    return replaced.map(({ task }) => task.key);
   });
 }
 

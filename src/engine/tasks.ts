@@ -1,5 +1,6 @@
 /** What a person does with single tasks: find, create, cancel, retry, approve, answer. Any process may; the one that
  *  carries the runs sees it in the store. */
+import { suggestRules } from "../agents/rules.ts";
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
@@ -15,7 +16,7 @@ import { findUnresolved } from "../git/conflicts.ts";
 import { budgetCommand } from "./budget.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { stopUncarried } from "./uncarried.ts";
-import { choicesFor } from "./view.ts";
+import { choicesFor, refusedLoginOf } from "./view.ts";
 import { adHocTask, readPlannedIds } from "./work.ts";
 
 /** Which task a key means, where several runs have one of it. */
@@ -49,10 +50,12 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
 
 /** The command that answers a waiting task, or raises the budget it waits for, naming its run where a later one has a task of the same key. */
 export function answerFor(engine: Engine, task: Task): Answer {
+  const run = readRun(engine.store, task.run);
+  const login = run && task.state === "pending" && task.park === null ? refusedLoginOf(engine, run, task) : undefined;
+  if (login) return { command: `owt task retry ${login.key} --run ${login.run}`, note: "once its login is mended" };
   if (task.state === "pending" && (task.park === null || task.park.for === "budget"))
     return { command: budgetCommand(engine, task), note: null };
   const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
-  const run = readRun(engine.store, task.run);
   const permit = run ? permitFor(engine, run, task) : undefined;
   return answerCommand(task, isNewest, { permit, hasWords: endedWithWords(engine, task) });
 }
@@ -62,12 +65,13 @@ function permitFor(engine: Engine, run: Run, task: Task): Permit | undefined {
   if (task.park?.for !== "permission") return undefined;
   const { agent, tools } = task.park;
   const allowed = choicesFor(engine, run, task, agent).allowedTools ?? [];
-  const list = JSON.stringify([...new Set([...allowed, ...tools])]);
+  const { rules, warning } = suggestRules(tools);
+  const list = JSON.stringify([...new Set([...allowed, ...rules])]);
   if (task.spec.choices?.allowedTools)
-    return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}` };
+    return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}`, warning };
   if (run.options.choices.plan.allowedTools)
-    return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath };
-  return { line: `allowed_tools = ${list}`, file: `.worktreerc under [agent.${agent}]` };
+    return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath, warning };
+  return { line: `allowed_tools = ${list}`, file: `.worktreerc under [agent.${agent}]`, warning };
 }
 
 function findTaskLoosely(engine: Engine, key: string, run: string | undefined): Task | undefined {
@@ -267,21 +271,44 @@ export function answerTask(engine: Engine, key: string, text: string, run?: stri
   const task = findTask(engine, key, { run, fits });
   if (endedWithWords(engine, task)) {
     const last = readAttempts(engine.store, task.id).at(-1)!;
+    const question = last.outcome?.kind === "nothing_done" ? last.outcome.said : "";
+    const answers = [...task.answers, { question, answer: text }];
     engine.store.transaction(() => {
       retry(engine, task);
-      changeTask(engine.store, task.id, { next: { kind: "answer", from: last.id, text } });
+      changeTask(engine.store, task.id, { next: { kind: "answer", from: last.id, text }, answers });
       appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });
     });
     return;
   }
-  if (task.state !== "pending" || task.park?.for !== "answer" || task.next.kind !== "resume") {
-    throw wrongState(task, "it asked nothing", "what waits for a person: owt inbox");
+  if (task.state === "pending" && task.next.kind === "answer") {
+    correctAnswer(engine, task, task.next, text);
+    return;
   }
+  if (task.state !== "pending" || task.park?.for !== "answer" || task.next.kind !== "resume")
+    throw wrongState(task, whyNoAnswer(task), "what waits for a person: owt inbox");
   const next: NextStart = { kind: "answer", from: task.next.from, text };
+  const answers = [...task.answers, { question: task.park.question, answer: text }];
   engine.store.transaction(() => {
-    changeTask(engine.store, task.id, { park: null, next });
+    changeTask(engine.store, task.id, { park: null, next, answers });
     appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });
   });
+}
+
+/** An answer that is still to be given (or given once more) can be another one. */
+function correctAnswer(engine: Engine, task: Task, next: NextStart & { kind: "answer" }, text: string): void {
+  const before = task.answers.at(-1);
+  const answers = [...task.answers.slice(0, -1), { question: before?.question ?? "", answer: text }];
+  engine.store.transaction(() => {
+    changeTask(engine.store, task.id, { next: { ...next, text }, answers });
+    appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });
+  });
+}
+
+function whyNoAnswer({ answers, state, park }: Task): string {
+  const last = answers.at(-1);
+  if (last === undefined || park !== null) return "it asked nothing";
+  const asIs = state === "pending" ? "it will be told so" : `it is ${state}`;
+  return `it was answered already (${last.answer.split("\n", 1)[0]}), and ${asIs}`;
 }
 
 function wrongState(task: Task, why: string, hint: string): OwtError {

@@ -2,9 +2,11 @@
 import { type AgentChoices, configuredChoices, layChoices, stated } from "../core/choices.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { type TaskView, viewTasks } from "../core/view.ts";
+import { findRefusedLogin, type Logins, type TaskView, viewTasks } from "../core/view.ts";
+import { readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { readHolds } from "./budget.ts";
+import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 
 /** The agent that a task is given to: the run's choice, else the plan's, else the configuration's. */
@@ -25,5 +27,24 @@ export function viewRun(
   run: Run,
   tasks: readonly Task[] = readTasks(engine.store, run.id),
 ): TaskView[] {
-  return viewTasks(tasks, (task) => agentFor(engine, run, task), engine.now(), readHolds(engine, run));
+  const agentOf = (task: Task) => agentFor(engine, run, task);
+  return viewTasks(tasks, agentOf, engine.now(), readHolds(engine, run), readLogins(engine, run, tasks));
+}
+
+/** The task, of whichever open run, whose refused login holds this one. */
+export function refusedLoginOf(engine: Engine, run: Run, task: Task): Task | undefined {
+  const logins = readLogins(engine, run, readTasks(engine.store, run.id));
+  return findRefusedLogin(logins, (each) => agentFor(engine, run, each))(task);
+}
+
+function readLogins(engine: Engine, run: Run, own: readonly Task[]): Logins {
+  const others = readRuns(engine.store, "open").filter((each) => each.id !== run.id);
+  const known = new Map<string, string>();
+  return {
+    tasks: [...own, ...others.flatMap((each) => readTasks(engine.store, each.id))],
+    credentialOf: (agent) => {
+      if (!known.has(agent)) known.set(agent, credentialOf(engine, agent));
+      return known.get(agent)!;
+    },
+  };
 }

@@ -14,7 +14,9 @@ export type NewAttempt = Pick<
   place(id: number): Pick<Attempt, "branch" | "worktree">;
 };
 
-export type AttemptChange = Partial<Pick<Attempt, "head" | "verifiedTree" | "candidate" | "session" | "stop">>;
+export type AttemptChange = Partial<
+  Pick<Attempt, "given" | "head" | "verifiedTree" | "candidate" | "session" | "stop">
+>;
 
 /** The number that the task's next attempt will carry. */
 function nextAttemptNumber(store: Store, task: number): number {
@@ -124,6 +126,7 @@ export function setUsage(store: Store, attempt: number, usage: Usage): void {
 }
 
 const COLUMNS: Record<keyof AttemptChange, string> = {
+  given: "given",
   head: "head",
   verifiedTree: "verified_tree",
   candidate: "candidate",
@@ -195,6 +198,7 @@ function toAttempt(row: Row): Attempt {
     base: String(row["base"]),
     branch: String(row["branch"]),
     worktree: String(row["worktree"]),
+    given: row["given"] as string | null,
     head: row["head"] as string | null,
     verifiedTree: row["verified_tree"] as string | null,
     candidate: row["candidate"] as string | null,

@@ -42,7 +42,7 @@ function apply(store: Store, { do: what, which }: Op, at: number): void {
   const task = tasks[which % tasks.length]!;
   if (what === "move") moveTask(store, at, task, task.state === "pending" ? "running" : "pending");
   if (what === "change") changeTask(store, task.id, { failures: at });
-  if (what === "respec") replaceSpec(store, task.id, sampleSpec(task.key, { title: `T${at}` }), `h${at}`, []);
+  if (what === "respec") replaceSpec(store, task, sampleSpec(task.key, { title: `T${at}` }), `h${at}`, []);
   if (what === "add") addTasks(store, "r1", [{ spec: sampleSpec(`n${at}`), hash: "h", needs: [] }]);
   if (what !== "undo") return;
   const undone = () =>

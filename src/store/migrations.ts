@@ -114,4 +114,11 @@ export const MIGRATIONS: readonly string[] = [
   create index event_phase on event (attempt, seq) where kind = 'attempt-phase';
   create index task_done on task (id, key, hash, commit_oid) where state = 'done' and commit_oid is not null;
   `,
+  // What an agent was given of its task, and what a person answered. Which text earlier attempts were given is not known: the one there is.
+  `
+  alter table attempt add column given text;
+  update attempt set given = (select hash from task where task.id = attempt.task)
+  where id in (select attempt from event where kind = 'agent-started');
+  alter table task add column answers text not null default '[]';
+  `,
 ];

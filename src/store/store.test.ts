@@ -361,9 +361,17 @@ test("what is done is found by its key in every run, the newest first", () => {
 
 test("a task that asks for something else is read as such, though equal texts are parsed once", () => {
   const { store, a, b } = storeWithRun();
-  replaceSpec(store, b.id, sampleSpec("b", { title: "New" }), "h2", []);
+  replaceSpec(store, b, sampleSpec("b", { title: "New" }), "h2", []);
   expect(readTask(store, b.id)).toMatchObject({ spec: { title: "New" }, hash: "h2", needs: [] });
   expect(readTask(store, a.id)!.spec).toEqual(sampleSpec("a"));
+});
+
+test("a task whose attempt was opened meanwhile keeps the text that its agent is given", () => {
+  const { store, a } = storeWithRun();
+  const seen = readTask(store, a.id)!;
+  moveTask(store, 3, seen, "running");
+  expect(replaceSpec(store, seen, sampleSpec("a", { title: "New" }), "h2", [])).toBe(false);
+  expect(readTask(store, a.id)).toMatchObject({ spec: sampleSpec("a"), hash: "hash of a" });
 });
 
 describe("events", () => {
@@ -480,6 +488,9 @@ describe("opening", () => {
       null,
     ]);
     expect(addUsages(usages)).toMatchObject({ usd: 0.25, isAtLeast: true });
+    // Only the third is known to have had an agent, and what that was told is taken to be the text there is.
+    expect(readAttempts(opened, 1).map((each) => each.given)).toEqual([null, null, "h", null]);
+    expect(readTask(opened, 1)!.answers).toEqual([]);
   });
 
   test("a file that is no store is said, not overwritten", () => {

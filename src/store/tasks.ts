@@ -1,5 +1,6 @@
 /** Tasks in the store. Every move is a compare-and-set with its event in the same transaction. */
 import { assertLegalMove, type NextStart, type Park, type Task, type TaskState } from "../core/task.ts";
+import type { Answered } from "../core/conversation.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
@@ -11,7 +12,9 @@ export type TaskChange = Partial<
     Task,
     | "park"
     | "notBefore"
+    | "hash"
     | "next"
+    | "answers"
     | "failures"
     | "repairs"
     | "conflicts"
@@ -91,7 +94,9 @@ export function moveTask(store: Store, at: number, task: Task, to: TaskState, ch
 const COLUMNS: Record<keyof TaskChange, [column: string, write: (value: never) => string | number | null]> = {
   park: ["park", (value: Park | null) => (value ? JSON.stringify(value) : null)],
   notBefore: ["not_before", (value: number | null) => value],
+  hash: ["hash", (value: string) => value],
   next: ["next", (value: NextStart) => JSON.stringify(value)],
+  answers: ["answers", (value: Answered[]) => JSON.stringify(value)],
   failures: ["failures", (value: number) => value],
   repairs: ["repairs", (value: number) => value],
   conflicts: ["conflicts", (value: number) => value],
@@ -113,16 +118,19 @@ export function changeTask(store: Store, id: number, change: TaskChange): void {
   store.run(`update task set ${sets} where id = ?`, ...entries.map(([key, value]) => COLUMNS[key][1](value)), id);
 }
 
-/** Replaces what a task asks for; only for tasks that no attempt has touched. */
-export function replaceSpec(store: Store, id: number, spec: PlannedTask, hash: string, needs: string[]): void {
-  noteChanged(store, id);
-  store.run(
-    "update task set spec = ?, hash = ?, needs = ? where id = ?",
+/** Replaces what a task asks for, unless an attempt was opened or the work was integrated since the task was read: an agent is at work on
+ *  the text that its attempt began with. False then. */
+export function replaceSpec(store: Store, task: Task, spec: PlannedTask, hash: string, needs: string[]): boolean {
+  noteChanged(store, task.id);
+  const replaced = store.run(
+    "update task set spec = ?, hash = ?, needs = ? where id = ? and state = ?",
     JSON.stringify(spec),
     hash,
     JSON.stringify(needs),
-    id,
+    task.id,
+    task.state,
   );
+  return replaced === 1;
 }
 
 /** A spec can hold a whole document and is read on every turn of the loop: equal text is parsed once. */
@@ -152,6 +160,7 @@ function toTask(row: Row): Task {
     park: row["park"] === null ? null : (JSON.parse(String(row["park"])) as Park),
     notBefore: row["not_before"] as number | null,
     next: JSON.parse(String(row["next"])) as NextStart,
+    answers: JSON.parse(String(row["answers"])) as Answered[],
     failures: Number(row["failures"]),
     repairs: Number(row["repairs"]),
     conflicts: Number(row["conflicts"]),

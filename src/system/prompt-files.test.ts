@@ -60,6 +60,16 @@ describe("where templates are looked for", () => {
     expect(promptFolders(root, [layer("user", "own")], env)[2]!.shown).toBe("~/.config/open-orchestrator/own");
   });
 
+  test("a repository's override_dir lies in the repository, through links too; the user's may be anywhere", () => {
+    for (const name of ["mine", "shop/words"]) mkdirSync(join(home, name), { recursive: true });
+    symlinkSync(join(home, "mine"), join(root, "link"));
+    for (const out of ["../mine", "~/mine", join(home, "mine"), "link", "words/../../mine"])
+      expect(() => promptFolders(root, [layer("repository", out)], env)).toThrow(/leads out of the repository/);
+    for (const origin of ["user", "environment"] as const)
+      expect(promptFolders(root, [layer(origin, join(home, "mine"))], env)).not.toEqual([]);
+    expect(promptFolders(root, [layer("repository", "words")], env)[0]!.shown).toBe("words");
+  });
+
   test("an override_dir that is not there is an error", () => {
     expect(() => promptFolders(root, [layer("repository", "gone")], env)).toThrow(/override_dir: gone is not a folder/);
     write(join(root, "file"), "");

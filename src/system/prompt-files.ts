@@ -60,6 +60,11 @@ function overrideFolder(
       hint: `make it (mkdir -p ${path}), or correct the key`,
     });
   }
+  if (layer.origin === "repository" && !isInside(realpathSync(root), realpathSync(path))) {
+    throw new OwtError("config", `${layer.name} [prompts] override_dir: ${written} leads out of the repository`, {
+      hint: "a repository's templates lie in it; a folder of your own is named in your config.toml or OWT_PROMPTS_OVERRIDE_DIR",
+    });
+  }
   return { origin, path, shown: shownPath(path, root, env), exists: true };
 }
 

@@ -1,5 +1,5 @@
 /** The built command with the real Claude Code, behind a fake API on loopback: what is promised of agents holds with the real one. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
@@ -148,6 +148,27 @@ test("a Claude that was refused a tool and left nothing waits for a person", asy
   expect(run.out()).toContain(
     `in .worktreerc under [agent.claude]: allowed_tools = ["Bash(sh linger.sh)","Bash(sh deploy.sh)"]`,
   );
+});
+
+test("the rules that are suggested for a compound command allow it; a refusal in a turn that did its work is told", async () => {
+  const command = "sh deploy.sh && git add . && echo 'a b' | tee first.txt";
+  const use = [{ name: "Bash", input: { command, description: "Deploy" } }];
+  const many = [{ name: "Bash", input: { command: "python3 -c 'print(1)\nprint(2)'", description: "Print" } }];
+  const script = {
+    "site/E01": { task: [{ use }, { say: "I may not." }], resume: [{ use }, { use: many }, { say: "Done." }] },
+  };
+  await using rig = await approvedRig({ ...SINGLE, "deploy.sh": "echo deployed\n" }, script);
+  const run = rig.owt("run", "--yes");
+  await run.exits(4);
+  const line = /under \[agent\.claude\]: (allowed_tools = .*)\)$/m.exec(run.out())![1]!;
+  expect(line).toContain('"Bash(sh deploy.sh)"');
+  const config = readFileSync(join(rig.root, ".worktreerc"), "utf8");
+  writeFileSync(join(rig.root, ".worktreerc"), config.replace(/^allowed_tools = .*$/m, line));
+  await rig.ask("task", "retry", "site/E01");
+  const resumed = rig.owt("resume");
+  await resumed.exits(0);
+  expect(rig.git("show", "owt/runs/r1:first.txt")).toBe("a b");
+  expect(resumed.err()).toContain("was not allowed to use Bash(python3 -c 'print(1)…), and did without");
 });
 
 test("a login that the API refuses parks the task, and after it is mended its conversation goes on", async () => {

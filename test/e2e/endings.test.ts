@@ -1,10 +1,12 @@
 /** An exit without a result, a result without an exit, and what else an agent does on its bad days: each is carried to its end, once. */
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { fileAppears, processesBelow, type Rig } from "../rig/rig.ts";
 import { type Deed, scriptedRig, startsOf } from "../rig/scripted-claude.ts";
 
+const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
 const INIT: Deed = { init: true };
 const WORK: Deed[] = [{ say: "I write it." }, { commit: "first.txt" }, { say: "It is written." }];
 const DONE: Deed = { result: { turns: 2, usd: 0.25 } };
@@ -42,6 +44,98 @@ test("an agent that hangs after its result is ended after the grace, judged by t
   expect(attempt).toMatchObject({ outcome_kind: "ok", cost_usd: 0.25 });
   expectIntegratedOnce(rig);
   expect(processesBelow(rig.home)).toEqual([]);
+});
+
+test.each([
+  ["a budget", "", "[budget]\nrun_usd = 0.1"],
+  ["its timeout", 'timeout = "3s"', ""],
+])("a turn that had ended well when %s stopped its agent is taken as it is", async (_, run, more) => {
+  await using rig = scriptedRig([[INIT, ...WORK, DONE, HANG]], `${run}\n${more}`);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  expect(startsOf(rig)).toHaveLength(1);
+  expect(await attemptsOf(rig)).toMatchObject([{ outcome_kind: "ok", cost_usd: 0.25 }]);
+  expectIntegratedOnce(rig);
+});
+
+test("a refused login holds every agent that works with it, in every open run, until it is another one", async () => {
+  const refused: Deed[] = [INIT, { say: "?" }, { result: { turns: 1, error: "Forbidden", status: 403 } }];
+  await using rig = scriptedRig([refused, [INIT, ...WORK, DONE]], "max_parallel = 1");
+  const config = readFileSync(`${rig.root}/.worktreerc`, "utf8");
+  rig.write({
+    ".worktreerc": `${config}\n[agent.second]\nkind = "claude"\ncommand = ["scripted-claude"]\n`,
+    "docs/plans/side/epic-01-b.md": "---\nagent: second\npriority: low\n---\n# B\n\nDo it.\n",
+  });
+  rig.commit("A second agent");
+  rig.ok("config", "approve", "--yes");
+  rig.env["ANTHROPIC_API_KEY"] = "sk-one";
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  const other = await rig.owt("run", "Write a page", "--agent", "second", "--yes");
+  expect(other.code).toBe(4);
+  expect(other.stdout).toContain("waits for the login of claude (see site/E01 of r1)");
+  expect(other.stdout).toContain("owt task retry site/E01 --run r1");
+  expect(startsOf(rig)).toHaveLength(1);
+  expect(readFileSync(`${rig.root}/.git/owt/state.db`, "latin1")).not.toContain("sk-one");
+  rig.env["ANTHROPIC_API_KEY"] = "sk-two";
+  expect((await rig.owt("resume", "r2")).code).toBe(0);
+});
+
+test.each<[string, Deed[]]>([
+  [
+    "the model's refusal",
+    [
+      INIT,
+      {
+        raw: `${JSON.stringify({ type: "result", is_error: true, num_turns: 1, stop_reason: "refusal", result: "No." })}\n`,
+      },
+    ],
+  ],
+  [
+    "no leave to do everything as root",
+    [{ stderr: "--dangerously-skip-permissions cannot be used with root/sudo privileges" }, { exit: 1 }],
+  ],
+])("%s is not tried three times", async (_, deeds) => {
+  await using rig = scriptedRig([deeds]);
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  expect(startsOf(rig)).toHaveLength(1);
+});
+
+test("a permission mode that no agent takes is told before anything starts, wherever it stands", async () => {
+  await using rig = scriptedRig([[INIT, DONE]]);
+  const onTheLine = await rig.owt("run", "--yes", "--permission-mode", "acceptEdit");
+  expect(onTheLine).toMatchObject({ code: 2, stderr: expect.stringContaining("did you mean acceptEdits") as string });
+  const epic = "docs/plans/site/epic-01-a.md";
+  const text = readFileSync(`${rig.root}/${epic}`, "utf8");
+  rig.write({ [epic]: `---\npermission_mode: nonsense\n---\n${text}` });
+  const inTask = await rig.owt("run", "--yes");
+  expect(inTask).toMatchObject({ code: 3, stderr: expect.stringContaining("no permission mode nonsense") as string });
+  const config = readFileSync(`${rig.root}/.worktreerc`, "utf8");
+  rig.write({ [epic]: text, ".worktreerc": `${config}\n[agent.codex]\npermission_mode = "plan"\n` });
+  const configured = await rig.owt("run", "--yes");
+  expect(configured).toMatchObject({
+    code: 3,
+    stderr: expect.stringContaining("[agent.codex]: there is no permission") as string,
+  });
+  expect(startsOf(rig)).toEqual([]);
+});
+
+test("a permission mode that comes with a plan's new text is told by resume as well", async () => {
+  await using rig = scriptedRig([[INIT, { say: "?" }, { result: { turns: 1, says: "OWT-QUESTION: How?" } }]]);
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  rig.write({ "docs/plans/site/epic-01-a.md": "---\npermission_mode: nonsense\n---\n# A\n\nDo it now.\n" });
+  expect((await rig.owt("resume")).code).toBe(3);
+  expect(startsOf(rig)).toHaveLength(1);
+});
+
+test("a log that is read slowly is read whole, and nothing but the log is told", async () => {
+  await using rig = scriptedRig([[INIT, { words: { from: 0, to: 2_000 } }, { commit: "first.txt" }, DONE]]);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const child = spawn(process.execPath, [OWT, "logs", "site/E01", "--raw"], { cwd: rig.root, env: rig.env });
+  let told = "";
+  child.stderr.on("data", (chunk: Buffer) => (told += chunk.toString()));
+  let bytes = 0;
+  for await (const chunk of child.stdout) bytes += (chunk as Buffer).length;
+  expect(bytes).toBe(statSync(`${rig.root}/.git/owt/attempts/1/out`).size);
+  expect(told).toBe("");
 });
 
 test("why it was ended outlives the orchestrator", async () => {

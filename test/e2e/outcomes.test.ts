@@ -167,6 +167,27 @@ describe.each(CLAUDE_VERSIONS)("claude %s", (version) => {
     await expectRows(version, stalled, {}, 'timeout = "6s"');
   });
 
+  test("what the same prompt would meet again is tried once", async () => {
+    const { "prompt-too-long": long, "speaks-too-long": speaks, refuses } = ORDINARY;
+    const rows = { long, speaks, refuses };
+    const plan = Object.fromEntries(
+      Object.keys(rows).map((name) => [`docs/plans/${name}/epic-01-row.md`, `# Row ${name}\n\nDo ${name}.\n`]),
+    );
+    const script = Object.fromEntries(Object.entries(rows).map(([name, row]) => [`${name}/E01`, { task: row!.task }]));
+    await using rig = await approvedRig(plan, script, { version, config: "[run]\nretries = 2\n" });
+    await rig.owt("run", "--yes").exits(1);
+    expect(rig.starts()).toHaveLength(3);
+  });
+
+  test("a limit that names no reset: what we guess is told as that", async () => {
+    const error = failure(429, "rate_limit_error", "This would exceed your limit.", { "retry-after": "3600" });
+    await using rig = await approvedRig(SINGLE, { "site/E01": { task: [{ error }] } }, { version });
+    const run = rig.owt("run", "--yes");
+    await run.brings(vi.waitUntil(() => run.err().includes("no reset known; next try at"), { timeout: 60_000 }));
+    expect(run.err()).not.toContain("usage limit until");
+    await run.leave();
+  });
+
   test("a conversation that is gone where it was to go on: said by Claude, and started afresh under another id", async () => {
     const gate = makeGate();
     const [write, ...rest] = works("first").task;

@@ -39,6 +39,8 @@ test("the built-in templates are listed and shown, and render says what the agen
     "epic/answer.md built-in",
     "epic/repair.md built-in",
     "epic/conflict.md built-in",
+    "epic/changed.md built-in",
+    "epic/answered.md built-in",
   ]);
   expect((await rig.owt("prompt", "show", "task")).stdout).toContain("# {{.Title}}");
   const { prompt } = await rig.json<{ prompt: string }>("prompt", "render", "shop/E01");

@@ -8,7 +8,8 @@ export type Deed =
   | { init: true }
   | { say: string }
   | { retry: number }
-  | { result: { turns: number; usd?: number; error?: string } }
+  /** `error` makes it a failed one, with the status that the API gave; `says` are its last words, `denied` a command that was refused. */
+  | { result: { turns: number; usd?: number; error?: string; status?: number; says?: string; denied?: string } }
   | { raw: string }
   /** So many numbered words, with 10 kB of a tool's output behind each. */
   | { words: { from: number; to: number } }
@@ -76,11 +77,12 @@ function play(home) {
         tell({ type: "system", subtype: "api_retry", ...words, error: deed.retry === 401 ? "authentication_failed" : "overloaded" });
       }
       if (deed.result) {
-        const { turns, usd = 0, error } = deed.result;
-        const ending = error ? { subtype: "error_during_execution", is_error: true, errors: [error] } : { subtype: "success", is_error: false, result: "Done." };
+        const { turns, usd = 0, error, status = null, says = "Done.", denied } = deed.result;
+        const ending = error ? { subtype: "error_during_execution", is_error: true, errors: [error], api_error_status: status } : { subtype: "success", is_error: false, result: says };
+        const denials = denied === undefined ? [] : [{ tool_name: "Bash", tool_input: { command: denied } }];
         const used = { inputTokens: 10, outputTokens: 20, cacheReadInputTokens: 0, cacheCreationInputTokens: 0, costUSD: usd };
         const models = turns === 0 ? {} : { "claude-opus-5-5": used };
-        tell({ type: "result", ...ending, num_turns: turns, session_id: session, permission_denials: [], total_cost_usd: usd, modelUsage: models, model_usage_since_last_result: models });
+        tell({ type: "result", ...ending, num_turns: turns, session_id: session, permission_denials: denials, total_cost_usd: usd, modelUsage: models, model_usage_since_last_result: models });
       }
       if (deed.words) {
         const filler = { type: "user", message: { content: [{ type: "tool_result", content: "z".repeat(10000) }] } };

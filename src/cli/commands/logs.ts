@@ -46,5 +46,9 @@ async function write(io: Io, content: string | Buffer): Promise<void> {
   const isShown = typeof content !== "string" && io.stdout.isTTY;
   const copy =
     typeof content === "string" ? content : isShown ? printable(content.toString("utf8")) : Buffer.from(content);
-  if (!io.stdout.write(copy)) await Promise.race([once(io.stdout, "drain"), once(io.stdout, "close")]);
+  if (io.stdout.write(copy)) return;
+  const over = new AbortController();
+  const ends = ["drain", "close"].map((name) => once(io.stdout, name, { signal: over.signal }));
+  // The one that does not come must not be waited for by ever more listeners.
+  await Promise.race(ends).finally(() => over.abort());
 }

@@ -96,18 +96,26 @@ export function taskCommands(program: Command, io: Io): void {
     );
   task
     .command("answer <task> [text]")
-    .description("answer the question of a task; its conversation goes on")
+    .description("answer the question of a task (- reads standard input); its conversation goes on")
     .option(...RUN_OPTION)
     .option("--json", "print the answer as JSON")
     .action((key: string, text: string | undefined, options: PickOption) =>
       withEngine(io, async (engine) => {
-        const words = text ?? (canAsk(io) ? await askFor(io, engine, key, options.run) : "");
+        const given = text === "-" ? await readInput(io) : text;
+        const words = given ?? (canAsk(io) ? await askFor(io, engine, key, options.run) : "");
         if (!words.trim())
           throw new OwtError("usage", "an answer needs a text", { hint: `owt task answer ${key} "…"` });
         answerTask(engine, key, words, options.run);
         answer(io, options, { task: key, answer: words }, `${key}: answered; go on with: owt resume`);
       }),
     );
+}
+
+/** Everything on standard input, as text. */
+async function readInput(io: Io): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of io.stdin) pieces.push(Buffer.from(piece as Buffer));
+  return Buffer.concat(pieces).toString("utf8").trimEnd();
 }
 
 async function askFor(io: Io, engine: Engine, key: string, run: string | undefined): Promise<string> {

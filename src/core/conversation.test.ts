@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { sampleAttempt } from "../../test/rig/samples.ts";
+import { mayHoldOtherText, textWorkedOn } from "./conversation.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** Turns of one conversation, one behind the other: what each was given, and how it ended. */
+function talk(...turns: [given: string | null, kind: Outcome["kind"] | null][]) {
+  return turns.map(([given, kind], index) => {
+    const outcome = kind === null ? null : ({ kind } as Outcome);
+    return sampleAttempt({ id: index + 1, number: index + 1, continues: index === 0 ? null : index, given, outcome });
+  });
+}
+
+describe("whether a conversation may hold another text", () => {
+  test.each<[string, ReturnType<typeof talk>, boolean]>([
+    ["the text is that of the first turn", talk(["a", "stopped"]), false],
+    ["it changed after a turn that was cut off", talk(["b", "stopped"]), true],
+    ["it changed after a question", talk(["b", "asked"]), true],
+    ["a later turn was told and came to its end", talk(["b", "asked"], ["a", "nothing_done"]), false],
+    ["a later turn was told and broke off", talk(["b", "asked"], ["a", "lost"]), true],
+    ["a later turn was never begun", talk(["b", "asked"], [null, "stopped"]), true],
+    ["it changed back", talk(["a", "asked"], ["b", "lost"]), true],
+    ["nothing was ever said", talk([null, "stopped"]), false],
+  ])("%s", (_, turns, expected) => {
+    expect(mayHoldOtherText(turns, turns.length, "a")).toBe(expected);
+  });
+
+  test("another conversation of the same task says nothing about this one", () => {
+    const attempts = [...talk(["b", "timed_out"]), sampleAttempt({ id: 2, given: "a", outcome: { kind: "lost" } })];
+    expect(mayHoldOtherText(attempts, 2, "a")).toBe(false);
+    expect(mayHoldOtherText(attempts, null, "a")).toBe(false);
+  });
+});
+
+describe("the text that work was done for", () => {
+  test.each<[string, ReturnType<typeof talk>, string | null]>([
+    ["that of its own turn", talk(["a", "stopped"], ["b", null]), "b"],
+    ["where a person finished it, that of the turn before", talk(["a", "conflict"], [null, null]), "a"],
+    [
+      "where a later turn broke off, that of the one that was heard",
+      talk(["a", "ok"], ["b", "lost"], [null, null]),
+      "a",
+    ],
+    ["no agent was given any", talk([null, null]), null],
+  ])("%s", (_, turns, expected) => {
+    expect(textWorkedOn(turns, turns.length)).toBe(expected);
+  });
+});

@@ -1,0 +1,48 @@
+/** What the agent of a conversation was told of its task, and what a person told it: a task's text can change, and a conversation can break
+ *  off, between any two turns. Pure. */
+import type { Attempt } from "./attempt.ts";
+import type { Outcome } from "./outcome.ts";
+
+/** What a person answered to a question of a task, or to the words with which it ended without work. */
+export type Answered = { question: string; answer: string };
+
+type Turn = Pick<Attempt, "id" | "continues" | "given" | "outcome">;
+
+/** Ends of a turn that only an agent which had read its prompt can come to. Any other may have cut it off before. */
+const HEARD = new Set<Outcome["kind"]>(["ok", "asked", "nothing_done", "denied", "verify_failed", "conflict", "turns"]);
+
+/** The attempts of one conversation up to this one, the newest first. */
+function turnsUpTo(attempts: readonly Turn[], last: number | null): Turn[] {
+  const turns: Turn[] = [];
+  for (let id = last; id !== null;) {
+    const turn = attempts.find((each) => each.id === id);
+    if (!turn) break;
+    turns.push(turn);
+    id = turn.continues;
+  }
+  return turns;
+}
+
+/** Whether a turn of the conversation before attempt `last` was ended by its timeout already. */
+export function timedOutBefore(attempts: readonly Turn[], last: number): boolean {
+  return turnsUpTo(attempts, last).some(({ id, outcome }) => id !== last && outcome?.kind === "timed_out");
+}
+
+/** Whether the conversation that attempt `last` ended with may hold another text of the task than the one with this hash: then the next
+ *  prompt tells it. To hear it twice does no harm. */
+export function mayHoldOtherText(attempts: readonly Turn[], last: number | null, hash: string): boolean {
+  for (const { given, outcome } of turnsUpTo(attempts, last)) {
+    if (given === null) continue;
+    if (given !== hash) return true;
+    if (outcome !== null && HEARD.has(outcome.kind)) return false;
+  }
+  return false;
+}
+
+/** The hash of the text that the work of attempt `last` was done for: what its own agent was given, else (a person worked on in its place)
+ *  what its conversation was given before. Null where no agent was given any. */
+export function textWorkedOn(attempts: readonly Turn[], last: number): string | null {
+  const given = turnsUpTo(attempts, last).filter((turn) => turn.given !== null);
+  const heard = given.find(({ id, outcome }) => id === last || (outcome !== null && HEARD.has(outcome.kind)));
+  return (heard ?? given.at(-1))?.given ?? null;
+}
