@@ -12,7 +12,10 @@ export async function main(argv: string[], binPath: string): Promise<void> {
     cwd: process.cwd(),
     env: process.env,
     owtCommand: [process.execPath, binPath],
-    stdin: process.stdin,
+    // Few commands read it, and opening it takes longer than most of them.
+    get stdin() {
+      return process.stdin;
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     signal: leave.signal,

@@ -4,8 +4,8 @@ import { type TaskView, renderAnswer } from "../core/view.ts";
 import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
-import { answerFor } from "../engine/tasks.ts";
-import { findRun } from "../engine/land.ts";
+import { answerFor } from "../engine/answer.ts";
+import { findRun } from "../engine/find-run.ts";
 import { viewRun } from "../engine/view.ts";
 import { lastSeq } from "../store/events.ts";
 import { Asker } from "./asker.ts";
@@ -18,12 +18,13 @@ export type FollowOptions = { json?: boolean };
 /** Follows the run and sets the exit code by how it stands then. Ctrl-C parks what this process carries; as a viewer it
  *  only closes the view. */
 export async function followRun(io: Io, engine: Engine, runId: string, options: FollowOptions): Promise<void> {
+  const mode = await engine.launchMode();
   io.outlivesTerminal = true;
   let carries = false;
   const watcher: Watcher = {
     role(role) {
       carries = role.kind === "holder";
-      if (carries && engine.launchMode === "group") tell(io, GROUPS_ONLY);
+      if (carries && mode === "group") tell(io, GROUPS_ONLY);
       if (role.kind === "viewer") tell(io, viewerLine(role.pid));
     },
   };

@@ -35,12 +35,18 @@ export function markOf(standing: TaskView["standing"], paint: Paint): string {
 /** Columns as wide as their widest cell; the last one is not padded. */
 export function table(rows: string[][]): string {
   const widths: number[] = [];
-  for (const row of rows)
-    row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, [...cell].length)));
+  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))));
   const pad = (cell: string, index: number, row: string[]) =>
-    index === row.length - 1 ? cell : cell + " ".repeat(widths[index]! - [...cell].length);
+    index === row.length - 1 ? cell : cell + " ".repeat(widths[index]! - widthOf(cell));
   return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }
+
+function widthOf(cell: string): number {
+  return PLAIN.test(cell) ? cell.length : [...cell].length;
+}
+
+/** Nothing but printable ASCII, as most of what is printed. */
+const PLAIN = /^[ -~]*$/;
 
 /** `14:03:07`, local time. */
 export function clock(at: number): string {
@@ -72,6 +78,7 @@ const CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
 /** Control characters of a foreign text must not reach the terminal. Those that change the writing direction are shown by their number: left
  *  out, they would let a text look like another one, and raw they would let it read as another one. */
 export function printable(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text
     .replaceAll(ESCAPES, "")
     .replaceAll(CONTROLS, "")

@@ -94,3 +94,6 @@ export type Task = {
   startedAt: number | null;
   endedAt: number | null;
 };
+
+/** A task without what it asks for, which can be a long text: enough to say where it stands. */
+export type BareTask = Omit<Task, "spec" | "hash">;

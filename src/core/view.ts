@@ -1,6 +1,6 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
-import { FINAL_STATES, type Park, type Task } from "./task.ts";
+import { type BareTask, FINAL_STATES, type Park, type Task } from "./task.ts";
 
 type Standing =
   | "ready"
@@ -18,8 +18,8 @@ type Standing =
   | "skipped"
   | "cancelled";
 
-export type TaskView = {
-  task: Task;
+export type TaskView<T extends BareTask = Task> = {
+  task: T;
   standing: Standing;
   /** Why it stands there, in words; empty when there is nothing to say. */
   why: string;
@@ -28,26 +28,26 @@ export type TaskView = {
 };
 
 /** What a view is worked out from, beside the task itself. */
-type Around = {
-  byKey: ReadonlyMap<string, Task>;
+type Around<T> = {
+  byKey: ReadonlyMap<string, T>;
   /** By agent: the task that met a refused login. */
-  logins: ReadonlyMap<string, Task>;
+  logins: ReadonlyMap<string, T>;
   /** The agent that a task is given to. */
-  agentOf: (task: Task) => string;
+  agentOf: (task: T) => string;
   /** What a budget keeps back. */
   holds: Holds;
   now: number;
 };
 
 /** The view of each task, in plan order. `now` is epoch milliseconds; `holds` is what a budget keeps back. */
-export function viewTasks(
-  tasks: readonly Task[],
-  agentOf: (task: Task) => string,
+export function viewTasks<T extends BareTask>(
+  tasks: readonly T[],
+  agentOf: (task: T) => string,
   now: number,
   holds: Holds = NO_HOLDS,
-): TaskView[] {
+): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
-  const logins = new Map<string, Task>();
+  const logins = new Map<string, T>();
   for (const task of tasks) {
     if (task.state === "pending" && task.park?.for === "login") logins.set(task.park.agent, task);
   }
@@ -55,9 +55,9 @@ export function viewTasks(
   return tasks.map((task) => ({ waitsFor: [], ...viewTask(task, around) }));
 }
 
-type Seen = Omit<TaskView, "waitsFor"> & { waitsFor?: string[] };
+type Seen<T extends BareTask> = Omit<TaskView<T>, "waitsFor"> & { waitsFor?: string[] };
 
-function viewTask(task: Task, around: Around): Seen {
+function viewTask<T extends BareTask>(task: T, around: Around<T>): Seen<T> {
   switch (task.state) {
     case "pending":
       return viewPending(task, around);
@@ -82,14 +82,14 @@ function viewTask(task: Task, around: Around): Seen {
   }
 }
 
-function viewPending(task: Task, { byKey, logins, agentOf, holds, now }: Around): Seen {
+function viewPending<T extends BareTask>(task: T, { byKey, logins, agentOf, holds, now }: Around<T>): Seen<T> {
   if (task.park && waitsForPerson(task.park))
     return { task, standing: "waits-for-person", why: describePark(task.park) };
   if (task.park?.for === "budget" && task.park.until === null)
     return { task, standing: "waits-for-budget", why: describePark(task.park) };
   const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
   if (open.length > 0) return { task, standing: "blocked", why: `waits for ${open.join(", ")}`, waitsFor: open };
-  const login = logins.get(agentOf(task));
+  const login = logins.size > 0 ? logins.get(agentOf(task)) : undefined;
   if (login) {
     const why = `waits for the login of ${agentOf(task)} (see ${login.key})`;
     return { task, standing: "blocked", why, waitsFor: [login.key] };

@@ -13,7 +13,7 @@ import { setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
-import { launch, type Launched, readLaunch, waitForEnd } from "../system/launch.ts";
+import { launch, type Launched, type LaunchMode, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
 import { enforceBudget, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
@@ -29,6 +29,7 @@ const ownChildren = new Map<number, Launched>();
 /** Launches the agent, unless it already claimed this attempt. Two launches of one attempt cannot both win: the claim is exclusive. */
 export async function launchStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { run, task, attempt } = carried;
+  const mode = await engine.launchMode();
   const dir = attemptDir(engine, attempt.id);
   const adopted = readLaunch(dir).kind !== "unclaimed";
   warnOfDoubts(engine, carried);
@@ -37,7 +38,7 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
     finish(engine, carried, { kind: "failed", reason: turn.failed });
     return "on";
   }
-  const launched = turn ? launchAgent(engine, carried, dir, turn) : null;
+  const launched = turn ? launchAgent(engine, carried, dir, turn, mode) : null;
   if (launched) ownChildren.set(attempt.id, launched);
   engine.store.transaction(() => {
     moveOn(engine, carried, "agent");
@@ -57,7 +58,13 @@ function composeOr(engine: Engine, carried: Carried): Turn | { failed: string } 
   }
 }
 
-function launchAgent(engine: Engine, { run, task, attempt }: Carried, dir: string, turn: Turn): Launched {
+function launchAgent(
+  engine: Engine,
+  { run, task, attempt }: Carried,
+  dir: string,
+  turn: Turn,
+  mode: LaunchMode,
+): Launched {
   const agent = findAgent(engine, attempt.agent);
   const invocation = agent.invoke(turn);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -77,7 +84,7 @@ function launchAgent(engine: Engine, { run, task, attempt }: Carried, dir: strin
     stdinFile: join(dir, "prompt"),
     outFile: join(dir, "out"),
     errFile: join(dir, "err"),
-    mode: engine.launchMode,
+    mode,
   });
 }
 

@@ -61,11 +61,3 @@ function tryLease(engine: Engine, lease: LockTry): boolean {
 function leaseFile(engine: Engine): string {
   return join(engine.repo.commonDir, "owt", "lease.db");
 }
-
-/** The pid of the process that carries the runs right now, or null. */
-export function isCarried(engine: Engine): number | null {
-  const holder = readHolder(engine.store);
-  if (!holder) return null;
-  const identity = readIdentity(holder.pid);
-  return identity && holder.startTime === identity.startTime && holder.bootId === identity.bootId ? holder.pid : null;
-}

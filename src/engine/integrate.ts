@@ -65,7 +65,7 @@ async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult>
     tree: merged.tree,
     parents: [tip, head],
     message: mergeMessage(carried, commands.length > 0),
-    identity: engine.identity,
+    identity: await engine.identity(),
   });
   const seen = commands.length === 0 || merged.tree === attempt.verifiedTree;
   if (!seen) {

@@ -3,18 +3,15 @@
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
-import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
 import { readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
-import { type Answer, answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
-import { readRun, reopenRun, readRuns } from "../store/runs.ts";
+import { reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findTasks, moveTask, readTasks } from "../store/tasks.ts";
-import { budgetCommand } from "./budget.ts";
+import { endedWithWords } from "./answer.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { stopUncarried } from "./uncarried.ts";
-import { choicesFor } from "./view.ts";
 import { adHocTask, readPlannedIds } from "./work.ts";
 
 /** Which task a key means, where several runs have one of it. */
@@ -44,29 +41,6 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
   throw new OwtError("unknown-name", `${where} a task named ${key}`, {
     hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "list them with: owt task list",
   });
-}
-
-/** The command that answers a waiting task, or raises the budget it waits for, naming its run where a later one has a task of the same key. */
-export function answerFor(engine: Engine, task: Task): Answer {
-  if (task.state === "pending" && (task.park === null || task.park.for === "budget"))
-    return { command: budgetCommand(engine, task), note: null };
-  const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
-  const run = readRun(engine.store, task.run);
-  const permit = run ? permitFor(engine, run, task) : undefined;
-  return answerCommand(task, isNewest, { permit, hasWords: endedWithWords(engine, task) });
-}
-
-/** Where and how the refused tools are allowed: in whatever says which are allowed now, for a list replaces the ones below it. */
-function permitFor(engine: Engine, run: Run, task: Task): Permit | undefined {
-  if (task.park?.for !== "permission") return undefined;
-  const { agent, tools } = task.park;
-  const allowed = choicesFor(engine, run, task, agent).allowedTools ?? [];
-  const list = JSON.stringify([...new Set([...allowed, ...tools])]);
-  if (task.spec.choices?.allowedTools)
-    return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}` };
-  if (run.options.choices.plan.allowedTools)
-    return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath };
-  return { line: `allowed_tools = ${list}`, file: `.worktreerc under [agent.${agent}]` };
 }
 
 function findTaskLoosely(engine: Engine, key: string, run: string | undefined): Task | undefined {
@@ -239,11 +213,6 @@ export function approveTask(engine: Engine, key: string, run?: string): void {
       throw wrongState(task, `it is ${task.state} and waits for no approval`, "what waits for a person: owt inbox");
     }
   });
-}
-
-/** Whether a failed task ended with words instead of work: what they ask for can be answered. */
-function endedWithWords(engine: Engine, task: Task): boolean {
-  return task.state === "failed" && readAttempts(engine.store, task.id).at(-1)?.outcome?.kind === "nothing_done";
 }
 
 /** Answers the question a task asked, or the words with which it ended without work; its conversation goes on with the answer. */

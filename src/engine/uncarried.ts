@@ -2,7 +2,7 @@
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { requestStop } from "./attempt-moves.ts";
-import { isCarried } from "./carry.ts";
+import { isCarried } from "./holder.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 

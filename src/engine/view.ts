@@ -1,9 +1,9 @@
 /** What is asked for in each task of a run, and where it stands, for every face. */
 import { type AgentChoices, configuredChoices, layChoices, stated } from "../core/choices.ts";
 import type { Run } from "../core/run.ts";
-import type { Task } from "../core/task.ts";
+import type { BareTask, Task } from "../core/task.ts";
 import { type TaskView, viewTasks } from "../core/view.ts";
-import { readTasks } from "../store/tasks.ts";
+import { readTask, readTasks } from "../store/tasks.ts";
 import { readHolds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 
@@ -17,6 +17,12 @@ export function choicesFor(engine: Engine, run: Run, task: Task, agent: string):
   const own = layChoices(task.spec.choices, stated({ model: task.spec.model }));
   const { plan, flags } = run.options.choices;
   return layChoices(configuredChoices(engine.config.agent.named[agent]), plan, own, flags);
+}
+
+/** The view of each of a run's bare tasks, in plan order. */
+export function viewBriefly(engine: Engine, run: Run, tasks: readonly BareTask[]): TaskView<BareTask>[] {
+  const agentOf = ({ id }: BareTask) => agentFor(engine, run, readTask(engine.store, id)!);
+  return viewTasks(tasks, agentOf, engine.now(), readHolds(engine, run));
 }
 
 /** The view of each task of a run, in plan order. */

@@ -13,8 +13,10 @@ export function findProgram(name: string, env: NodeJS.ProcessEnv): string | null
 
 function isExecutable(path: string): boolean {
   try {
+    // Most folders of the path do not have it: an answer costs less than an error.
+    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
     accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
+    return true;
   } catch {
     return false;
   }

@@ -2,8 +2,8 @@ import { type Command, Option } from "commander";
 import type { Run } from "../../core/run.ts";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../../engine/approvals.ts";
-import type { Engine } from "../../engine/engine.ts";
-import { isCarried } from "../../engine/carry.ts";
+import { type Engine, expectRun } from "../../engine/engine.ts";
+import { isCarried } from "../../engine/holder.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { prepareRun } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
@@ -37,6 +37,7 @@ export function runCommand(program: Command, io: Io): void {
       await withEngine(
         io,
         async (engine) => {
+          const expected = options.dryRun ? null : expectRun(engine);
           const prepare = () => prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
           let { work, base } = await prepare();
           const flags = toFlags(options);
@@ -49,6 +50,7 @@ export function runCommand(program: Command, io: Io): void {
             answer(io, options, preview, renderPreview(preview));
             return;
           }
+          await expected;
           if (base.note) tell(io, printable(base.note));
           await approve(io, engine, work);
           const goesOn = !flags.again && findGoing(engine, work, base) !== undefined;
