@@ -41,9 +41,12 @@ export function table(rows: string[][]): string {
   return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }
 
+/** In code points. Counting them is dear, and only those beyond the basic plane make a difference. */
 function widthOf(cell: string): number {
-  return PLAIN.test(cell) ? cell.length : [...cell].length;
+  return BEYOND.test(cell) ? [...cell].length : cell.length;
 }
+
+const BEYOND = /[\uD800-\uDFFF]/;
 
 /** Nothing but printable ASCII, as most of what is printed. */
 const PLAIN = /^[ -~]*$/;

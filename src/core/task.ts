@@ -96,4 +96,7 @@ export type Task = {
 };
 
 /** A task without what it asks for, which can be a long text: enough to say where it stands. */
-export type BareTask = Omit<Task, "spec" | "hash">;
+export type BareTask = Pick<
+  Task,
+  "id" | "key" | "state" | "approved" | "needs" | "park" | "notBefore" | "next" | "reason" | "verified" | "startedAt"
+>;

@@ -50,28 +50,18 @@ export function readBareTasks(store: Store, run: string): BareTask[] {
   return JSON.parse(String(store.get(sql, run)?.["tasks"])) as BareTask[];
 }
 
-const isTrue = (column: string) => `json(iif(${column}, 'true', 'false'))`;
-
 const BARE_COLUMNS: Record<keyof BareTask, string> = {
   id: "id",
-  run: "run",
   key: "key",
-  order: "ord",
   state: "state",
   needs: "json(needs)",
   park: "json(park)",
   notBefore: "not_before",
   next: "json(next)",
-  failures: "failures",
-  repairs: "repairs",
-  conflicts: "conflicts",
-  cancelWish: isTrue("cancel_wish"),
-  approved: isTrue("approved"),
   reason: "reason",
-  commit: "commit_oid",
-  verified: isTrue("verified"),
+  approved: "json(iif(approved, 'true', 'false'))",
+  verified: "json(iif(verified, 'true', 'false'))",
   startedAt: "started_at",
-  endedAt: "ended_at",
 };
 
 const BARE_FIELDS = Object.entries(BARE_COLUMNS)
