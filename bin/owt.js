@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Old syntax and no static imports on purpose: an old Node must come as far as the message below.
+// Old syntax on purpose: an old Node must come as far as the message below.
 "use strict";
 (function () {
   var parts = process.versions.node.split(".");
@@ -16,8 +16,5 @@
     );
     process.exit(3);
   }
-  import("./start.js").catch(function (error) {
-    process.stderr.write(String((error && error.stack) || error) + "\n");
-    process.exit(1);
-  });
+  require("./start.js");
 })();

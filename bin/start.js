@@ -1,11 +1,9 @@
 // Starts the bundle. `--version` is answered before anything is loaded.
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { enableCompileCache } from "node:module";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+"use strict";
+const { existsSync, mkdirSync, readFileSync } = require("node:fs");
+const { join } = require("node:path");
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+const root = join(__dirname, "..");
 const argv = process.argv.slice(2);
 
 if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
@@ -14,19 +12,32 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
   process.stderr.write("owt is not built yet; in a clone run: npm ci && npm run build\n");
   process.exitCode = 3;
 } else {
-  enableCompileCache(privateCache());
+  require("node:module").enableCompileCache(privateCache());
+  start().catch((error) => {
+    process.stderr.write(`${(error && error.stack) || error}\n`);
+    process.exit(1);
+  });
+}
+
+async function start() {
   if (argv[0] === "__demo-agent") {
-    const { playTurn } = await import("../dist/demo-agent.js");
+    const { playTurn } = require("../dist/demo-agent.js");
     process.exitCode = await playTurn(argv[1], argv[2], argv[3] === "resume");
   } else {
-    const { main } = await import("../dist/main.js");
-    await main(argv, join(root, "bin", "owt.js"));
+    await require(bundleOf(argv[0])).main(argv, join(root, "bin", "owt.js"));
   }
+}
+
+// Some commands have a bundle to themselves (see scripts/build.ts); all of them are in main.js.
+function bundleOf(command) {
+  const own = join(root, "dist", "commands", `${command}.js`);
+  return /^[a-z]+$/.test(command) && existsSync(own) ? own : join(root, "dist", "main.js");
 }
 
 // Node's default lies in the shared temporary folder, where anybody could plant code.
 function privateCache() {
-  const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "open-orchestrator");
+  const { XDG_CACHE_HOME, HOME } = process.env;
+  const folder = join(XDG_CACHE_HOME || join(HOME || require("node:os").homedir(), ".cache"), "open-orchestrator");
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     return folder;

@@ -12,9 +12,14 @@ export async function main(argv: string[], binPath: string): Promise<void> {
     cwd: process.cwd(),
     env: process.env,
     owtCommand: [process.execPath, binPath],
-    stdin: process.stdin,
+    // Few commands read it, and opening it takes longer than most of them.
+    get stdin() {
+      return process.stdin;
+    },
     stdout: process.stdout,
-    stderr: process.stderr,
+    get stderr() {
+      return toldQuietly();
+    },
     signal: leave.signal,
     hurry: hurry.signal,
     outlivesTerminal: false,
@@ -24,8 +29,15 @@ export async function main(argv: string[], binPath: string): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
   // A terminal that is closed, a connection that breaks: a run goes on without a screen.
   process.on("SIGHUP", () => io.outlivesTerminal || interrupt());
-  // A reader that went away (owt logs | head) ends the answer; the narration alone is no reason to leave the agents.
+  // A reader that went away (owt logs | head) ends the answer; the narration alone (below) is no reason to leave the agents.
   process.stdout.on("error", () => io.outlivesTerminal || process.exit(0));
-  process.stderr.on("error", () => {});
   process.exitCode = await runApp(io, argv, typeof OWT_VERSION === "undefined" ? "0.0.0-source" : OWT_VERSION);
+}
+
+let told: NodeJS.WriteStream | null = null;
+
+/** Standard error, opened when there is something to tell. */
+function toldQuietly(): NodeJS.WriteStream {
+  told ??= process.stderr.on("error", () => {});
+  return told;
 }

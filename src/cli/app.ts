@@ -1,19 +1,25 @@
 /** The command line: one program, its commands, and one place where errors become exit codes. */
 import { Command, CommanderError } from "commander";
 import { OwtError } from "../core/errors.ts";
-import { configCommands } from "./commands/config.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { logsCommand } from "./commands/logs.ts";
-import { planCommand } from "./commands/plan.ts";
-import { promptCommands } from "./commands/prompt.ts";
-import { restoreCommand } from "./commands/restore.ts";
-import { runCommand } from "./commands/run.ts";
-import { statusCommands } from "./commands/status.ts";
-import { steerCommands } from "./commands/steer.ts";
-import { taskCommands } from "./commands/task.ts";
 import type { Io } from "./io.ts";
 import { painter, printable } from "./text.ts";
+
+type Register = (program: Command, io: Io) => void;
+
+/** Where each command lives, in the order of the help. A start loads only the file of the command that is called. */
+const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promise<Register>])[] = [
+  [["plan"], async () => (await import("./commands/plan.ts")).planCommand],
+  [["run"], async () => (await import("./commands/run.ts")).runCommand],
+  [["resume", "pause", "stop", "land", "inbox"], async () => (await import("./commands/steer.ts")).steerCommands],
+  [["task"], async () => (await import("./commands/task.ts")).taskCommands],
+  [["status", "report"], async () => (await import("./commands/status.ts")).statusCommands],
+  [["logs"], async () => (await import("./commands/logs.ts")).logsCommand],
+  [["prompt"], async () => (await import("./commands/prompt.ts")).promptCommands],
+  [["restore"], async () => (await import("./commands/restore.ts")).restoreCommand],
+  [["config"], async () => (await import("./commands/config.ts")).configCommands],
+  [["doctor"], async () => (await import("./commands/doctor.ts")).doctorCommand],
+  [["demo"], async () => (await import("./commands/demo.ts")).demoCommand],
+];
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
 const READ_ONLY = new Set(["plan", "status", "report", "logs", "inbox", "doctor", "list", "show", "render", "help"]);
@@ -23,7 +29,7 @@ const MAKES_NO_STORE = new Set([...READ_ONLY, "restore", "approve"]);
 
 /** Runs one command line and returns its exit code. */
 export async function runApp(io: Io, argv: string[], version: string): Promise<number> {
-  const program = buildProgram(io, version);
+  const program = await buildProgram(io, version, argv[0]);
   process.exitCode = 0;
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -40,7 +46,8 @@ function wasInterrupted(io: Io, error: unknown): boolean {
   return io.signal.aborted && error instanceof OwtError && error.code === "tool-failed";
 }
 
-function buildProgram(io: Io, version: string): Command {
+/** The program with the command of that name; with all of them where it is none, for help and for the nearest names. */
+async function buildProgram(io: Io, version: string, name: string | undefined): Promise<Command> {
   const program = new Command("owt")
     .description(
       "Runs many coding agents in git worktrees and brings their work home: verified, integrated, one branch.",
@@ -53,17 +60,9 @@ function buildProgram(io: Io, version: string): Command {
       refuseInsideAttempt(io, command);
       io.looks = MAKES_NO_STORE.has(command.name()) || command.opts()["dryRun"] === true;
     });
-  planCommand(program, io);
-  runCommand(program, io);
-  steerCommands(program, io);
-  taskCommands(program, io);
-  statusCommands(program, io);
-  logsCommand(program, io);
-  promptCommands(program, io);
-  restoreCommand(program, io);
-  configCommands(program, io);
-  doctorCommand(program, io);
-  demoCommand(program, io);
+  const called = COMMANDS.filter(([names]) => name !== undefined && names.includes(name));
+  const registers = await Promise.all((called.length > 0 ? called : COMMANDS).map(([, load]) => load()));
+  for (const register of registers) register(program, io);
   for (const command of program.commands) overrideExit(command);
   return program;
 }

@@ -4,8 +4,8 @@ import { type TaskView, renderAnswer } from "../core/view.ts";
 import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
-import { answerFor } from "../engine/tasks.ts";
-import { findRun } from "../engine/land.ts";
+import { answerFor } from "../engine/answer.ts";
+import { findRun } from "../engine/find-run.ts";
 import { viewRun } from "../engine/view.ts";
 import { lastSeq } from "../store/events.ts";
 import { Asker } from "./asker.ts";
@@ -26,13 +26,14 @@ export const PLAIN = "lines with a time instead of a live table, as off a termin
 /** Follows the run and sets the exit code by how it stands then. Ctrl-C parks what this process carries; as a viewer it
  *  only closes the view. */
 export async function followRun(io: Io, engine: Engine, runId: string, options: FollowOptions): Promise<void> {
+  const mode = await engine.launchMode();
   io.outlivesTerminal = true;
   const screen = openScreen(io, engine, runId, options.plain ?? false);
   let carries = false;
   const watcher: Watcher = {
     role(role) {
       carries = role.kind === "holder";
-      if (carries && engine.launchMode === "group") screen.print(GROUPS_ONLY);
+      if (carries && mode === "group") screen.print(GROUPS_ONLY);
       if (role.kind === "viewer") screen.print(viewerLine(role.pid));
       // Not before: what is told behind a prompt stands in the middle of the answer.
       asker.look();

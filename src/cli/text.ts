@@ -2,7 +2,7 @@
 import { type Cost, describeCost } from "../core/cost.ts";
 import type { CostReport } from "../core/report.ts";
 import type { TaskView } from "../core/view.ts";
-import { column, widthOf } from "../lib/width.ts";
+import { widthOf } from "../lib/width.ts";
 import { type Io, wantsColor } from "./io.ts";
 
 const COLORS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const;
@@ -38,9 +38,12 @@ export function table(rows: string[][]): string {
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))));
   const pad = (cell: string, index: number, row: string[]) =>
-    index === row.length - 1 ? cell : column(cell, widths[index]!);
+    index === row.length - 1 ? cell : cell + " ".repeat(widths[index]! - widthOf(cell));
   return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }
+
+/** Nothing but printable ASCII, as most of what is printed. */
+const PLAIN = /^[ -~]*$/;
 
 /** `14:03:07`, local time. */
 export function clock(at: number): string {
@@ -93,6 +96,7 @@ const CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
 /** Control characters of a foreign text must not reach the terminal. Those that change the writing direction are shown by their number: left
  *  out, they would let a text look like another one, and raw they would let it read as another one. */
 export function printable(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text
     .replaceAll(ESCAPES, "")
     .replaceAll(CONTROLS, "")

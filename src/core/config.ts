@@ -1,114 +1,143 @@
 /** The configuration: one schema for every section, layers laid over each other, every problem found at once.
  *  The shape is the file's own (`[run] max_parallel`), so that a message can name the key as the user wrote it. */
-import * as z from "zod";
+import * as v from "valibot";
 import { parseDuration } from "../lib/duration.ts";
+import { describeIssue, isTable, keyOf, openTable, table } from "./form.ts";
 import { nearest } from "./names.ts";
 
+const text = v.string();
+const flag = v.boolean();
+const texts = v.array(text);
+const whole = v.pipe(v.number(), v.integer());
+const count = v.pipe(whole, v.minValue(1));
+const countOrNone = v.pipe(whole, v.minValue(0));
+const dollars = v.pipe(v.number(), v.gtValue(0));
 const DURATION = 'expected a duration such as "30m", "8h" or a number of seconds';
-const duration = z
-  .union([z.string(), z.number()], DURATION)
-  .refine((value) => parseDuration(value) !== null, { message: DURATION });
-const commands = z.union([z.string(), z.array(z.string())], "expected a command or a list of commands");
-const count = z.int().min(1);
+const duration = v.pipe(
+  v.union([v.string(), v.number()], DURATION),
+  v.check((value) => parseDuration(value) !== null, DURATION),
+);
+const commands = v.union([text, texts], "expected a command or a list of commands");
 
-const agentSettings = z.strictObject({
-  kind: z.string().optional(),
-  command: commands.optional(),
-  model: z.string().optional(),
-  max_tokens: z.int().min(1).optional(),
-  permission_mode: z.string().optional(),
-  allowed_tools: z.array(z.string()).optional(),
-  extra_args: z.array(z.string()).optional(),
-});
+/** The keys of `[agent.NAME]`. */
+const AGENT_KEYS = {
+  kind: v.optional(text),
+  command: v.optional(commands),
+  model: v.optional(text),
+  max_tokens: v.optional(count),
+  permission_mode: v.optional(text),
+  allowed_tools: v.optional(texts),
+  extra_args: v.optional(texts),
+};
+const agentSettings = table(AGENT_KEYS);
 
 /** `[agent.NAME]`: how one agent is started. */
-export type AgentSettings = z.infer<typeof agentSettings>;
+export type AgentSettings = v.InferOutput<typeof agentSettings>;
 
-const SECTIONS = {
-  worktree: z.strictObject({
-    base_directory: z.string().optional(),
-    naming_pattern: z.string().optional(),
-    auto_cleanup_days: z.number().min(0).optional(),
-    keep: z.enum(["none", "failed", "all"]).optional(),
-    reserve: z.int().min(0).optional(),
-  }),
-  tmux: z.looseObject({
-    default_layout: z.string().optional(),
-    auto_start_claude: z.boolean().optional(),
-    pane_count: count.optional(),
-    session_prefix: z.string().optional(),
-  }),
-  environment: z.strictObject({
-    auto_install_deps: z.boolean().optional(),
-    copy_env_file: z.boolean().optional(),
-    adjust_env_paths: z.boolean().optional(),
-    env_files: z.array(z.string()).optional(),
-    install_command: commands.optional(),
-    dependencies: z.enum(["auto", "install", "copy", "clone", "hardlink"]).optional(),
-    ports: z.int().min(0).optional(),
-    pass: z.array(z.string()).optional(),
-  }),
-  sync: z.strictObject({
-    default_strategy: z.enum(["merge", "rebase"]).optional(),
-    auto_stash: z.boolean().optional(),
-    prune_remote: z.boolean().optional(),
-  }),
-  cleanup: z.strictObject({ protect_uncommitted: z.boolean().optional(), protect_unpushed: z.boolean().optional() }),
-  run: z.strictObject({
-    plan: z.string().optional(),
-    target: z.string().optional(),
-    max_parallel: count.optional(),
-    timeout: duration.optional(),
-    grace: duration.optional(),
-    result_grace: duration.optional(),
-    log_head_mb: count.optional(),
-    log_tail_mb: count.optional(),
-    verify: commands.optional(),
-    verify_attempts: z.int().min(0).optional(),
-    retries: z.int().min(0).optional(),
-    fetch: z.boolean().optional(),
-    integrate: z.enum(["branch", "pull-request", "none"]).optional(),
-    worktree_directory: z.string().optional(),
-  }),
-  budget: z.strictObject({
-    run_usd: z.number().positive().optional(),
-    task_usd: z.number().positive().optional(),
-    day_usd: z.number().positive().optional(),
-    tokens: count.optional(),
-    warn_at: z.number().min(0).max(1).optional(),
-  }),
-  agent: z.object({ default: z.string().optional() }),
-  sandbox: z.looseObject({}),
-  web: z.looseObject({}),
-  notifications: z.looseObject({}),
-  prompts: z.strictObject({ override_dir: z.string().optional() }),
-  forge: z.looseObject({}),
-  tracker: z.looseObject({}),
-  review: z.looseObject({}),
-  build_pool: z.looseObject({}),
-  hooks: z.looseObject({}),
-  profile: z.looseObject({}),
-  project: z.looseObject({}),
+/** The keys that each section knows. */
+const KEYS = {
+  worktree: {
+    base_directory: v.optional(text),
+    naming_pattern: v.optional(text),
+    auto_cleanup_days: v.optional(v.pipe(v.number(), v.minValue(0))),
+    keep: v.optional(v.picklist(["none", "failed", "all"])),
+    reserve: v.optional(countOrNone),
+  },
+  tmux: {
+    default_layout: v.optional(text),
+    auto_start_claude: v.optional(flag),
+    pane_count: v.optional(count),
+    session_prefix: v.optional(text),
+  },
+  environment: {
+    auto_install_deps: v.optional(flag),
+    copy_env_file: v.optional(flag),
+    adjust_env_paths: v.optional(flag),
+    env_files: v.optional(texts),
+    install_command: v.optional(commands),
+    dependencies: v.optional(v.picklist(["auto", "install", "copy", "clone", "hardlink"])),
+    ports: v.optional(countOrNone),
+    pass: v.optional(texts),
+  },
+  sync: {
+    default_strategy: v.optional(v.picklist(["merge", "rebase"])),
+    auto_stash: v.optional(flag),
+    prune_remote: v.optional(flag),
+  },
+  cleanup: { protect_uncommitted: v.optional(flag), protect_unpushed: v.optional(flag) },
+  run: {
+    plan: v.optional(text),
+    target: v.optional(text),
+    max_parallel: v.optional(count),
+    timeout: v.optional(duration),
+    grace: v.optional(duration),
+    result_grace: v.optional(duration),
+    log_head_mb: v.optional(count),
+    log_tail_mb: v.optional(count),
+    verify: v.optional(commands),
+    verify_attempts: v.optional(countOrNone),
+    retries: v.optional(countOrNone),
+    fetch: v.optional(flag),
+    integrate: v.optional(v.picklist(["branch", "pull-request", "none"])),
+    worktree_directory: v.optional(text),
+  },
+  budget: {
+    run_usd: v.optional(dollars),
+    task_usd: v.optional(dollars),
+    day_usd: v.optional(dollars),
+    tokens: v.optional(count),
+    warn_at: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+  },
+  agent: { default: v.optional(text) },
+  sandbox: {},
+  web: {},
+  notifications: {},
+  prompts: { override_dir: v.optional(text) },
+  forge: {},
+  tracker: {},
+  review: {},
+  build_pool: {},
+  hooks: {},
+  profile: {},
+  project: {},
 } as const;
 
-/** `[agent]` holds one key of its own beside the tables `[agent.NAME]`. */
-const agentSection = z
-  .object({ default: z.string().optional() })
-  .catchall(agentSettings)
-  .transform(({ default: chosen, ...named }) => ({
-    ...(chosen === undefined ? {} : { default: chosen }),
-    named: named as Record<string, AgentSettings>,
-  }));
+/** A section of which other versions may know more keys than we do. */
+const open = openTable({}, v.unknown());
 
-const FILE = z.strictObject({
-  ...(Object.fromEntries(Object.entries(SECTIONS).map(([name, section]) => [name, section.optional()])) as {
-    [K in Exclude<keyof typeof SECTIONS, "agent">]: z.ZodOptional<(typeof SECTIONS)[K]>;
-  }),
-  agent: agentSection.optional(),
+const FILE = table({
+  worktree: v.optional(table(KEYS.worktree)),
+  tmux: v.optional(openTable(KEYS.tmux, v.unknown())),
+  environment: v.optional(table(KEYS.environment)),
+  sync: v.optional(table(KEYS.sync)),
+  cleanup: v.optional(table(KEYS.cleanup)),
+  run: v.optional(table(KEYS.run)),
+  budget: v.optional(table(KEYS.budget)),
+  // It holds a key of its own beside the tables `[agent.NAME]`.
+  agent: v.optional(
+    v.pipe(
+      openTable(KEYS.agent, agentSettings),
+      v.transform(({ default: chosen, ...named }) => ({
+        ...(chosen === undefined ? {} : { default: chosen }),
+        named: named as Record<string, AgentSettings>,
+      })),
+    ),
+  ),
+  sandbox: v.optional(open),
+  web: v.optional(open),
+  notifications: v.optional(open),
+  prompts: v.optional(table(KEYS.prompts)),
+  forge: v.optional(open),
+  tracker: v.optional(open),
+  review: v.optional(open),
+  build_pool: v.optional(open),
+  hooks: v.optional(open),
+  profile: v.optional(open),
+  project: v.optional(open),
 });
 
 /** One file's or one flag set's contribution. */
-export type ConfigValues = z.infer<typeof FILE>;
+export type ConfigValues = v.InferOutput<typeof FILE>;
 
 /** Words of the seed tools for keys of ours. */
 const ALIASES: Record<string, string> = {
@@ -159,21 +188,19 @@ export type Layer = { origin: "user" | "repository" | "environment" | "flag"; na
 
 export type ConfigProblem = { key: string; message: string; hint: string };
 
-/** Compiling a schema takes longer than it saves on the few files of one command. */
-const PARSED_ONCE = { jitless: true };
-
 /** Checks one layer's raw values. All problems at once, unknown keys with the nearest known ones. `agentKinds` are those that there are;
  *  without them any is taken. */
 export function checkConfig(
   raw: unknown,
   agentKinds?: readonly string[],
 ): { values: ConfigValues } | { problems: ConfigProblem[] } {
-  const result = FILE.safeParse(applyAliases(raw), PARSED_ONCE);
+  if (isTable(raw) && Object.keys(raw).length === 0) return { values: {} };
+  const result = v.safeParse(FILE, applyAliases(raw));
   if (result.success) {
-    const strangers = agentKinds ? findStrangers(result.data, agentKinds) : [];
-    return strangers.length > 0 ? { problems: strangers } : { values: result.data };
+    const strangers = agentKinds ? findStrangers(result.output, agentKinds) : [];
+    return strangers.length > 0 ? { problems: strangers } : { values: result.output };
   }
-  const problems = result.error.issues.flatMap((issue) => toProblems(issue));
+  const problems = result.issues.map(toProblem);
   return { problems: problems.map((problem) => ({ ...problem, key: asWritten(raw, problem.key) })) };
 }
 
@@ -187,8 +214,8 @@ export function mergeConfig(layers: readonly Layer[]): Config {
 /** Reads `OWT_RUN_MAX_PARALLEL=5` and its like. Unknown OWT_ variables are other people's business. */
 export function configFromEnvironment(env: Record<string, string | undefined>): unknown {
   const values: Record<string, Record<string, unknown>> = {};
-  for (const [section, schema] of Object.entries(SECTIONS)) {
-    for (const [key, type] of Object.entries<z.ZodType>(schema.shape)) {
+  for (const [section, keys] of Object.entries(KEYS)) {
+    for (const [key, type] of Object.entries<v.GenericSchema>(keys)) {
       const text = env[`OWT_${section}_${key}`.toUpperCase()];
       if (text !== undefined) (values[section] ??= {})[key] = fromText(text, type);
     }
@@ -211,9 +238,9 @@ export function commandList(value: string | string[] | undefined): string[] {
 }
 
 /** A branch may be called 2024 and a check `true`: what reads as a number but may only be a text stays one. */
-function fromText(text: string, type: z.ZodType): unknown {
+function fromText(text: string, type: v.GenericSchema): unknown {
   const value = valueOf(text);
-  return !type.safeParse(value).success && type.safeParse(text).success ? text : value;
+  return !v.is(type, value) && v.is(type, text) ? text : value;
 }
 
 function valueOf(text: string): unknown {
@@ -227,10 +254,6 @@ function valueOf(text: string): unknown {
     }
   }
   return text;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
 function mergeValues(below: unknown, above: unknown): unknown {
@@ -265,26 +288,20 @@ function asWritten(raw: unknown, key: string): string {
   return key;
 }
 
-function toProblems(issue: z.core.$ZodIssue): ConfigProblem[] {
-  const path = issue.path.map(String);
-  if (issue.code !== "unrecognized_keys") {
-    return [{ key: path.join("."), message: issue.message, hint: "see the table of keys in docs/guide.md" }];
-  }
-  const known = knownKeys(path);
-  return issue.keys.map((key) => {
-    const close = nearest(key, known);
-    return {
-      key: [...path, key].join("."),
-      message: "unknown key",
-      hint: close.length > 0 ? `did you mean ${close.join(", ")}?` : `known here: ${known.join(", ")}`,
-    };
-  });
+function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
+  const path = keyOf(issue);
+  const message = describeIssue(issue);
+  if (issue.type !== "never") return { key: path.join("."), message, hint: "see the table of keys in docs/guide.md" };
+  const known = knownKeys(path.slice(0, -1));
+  const close = nearest(path.at(-1)!, known);
+  const hint = close.length > 0 ? `did you mean ${close.join(", ")}?` : `known here: ${known.join(", ")}`;
+  return { key: path.join("."), message, hint };
 }
 
 /** The keys that may stand in a table; no path is the file itself. */
-function knownKeys([section, table]: string[]): string[] {
-  if (section === undefined) return Object.keys(SECTIONS);
-  const schema =
-    section === "agent" && table !== undefined ? agentSettings : SECTIONS[section as keyof typeof SECTIONS];
-  return Object.keys(schema?.shape ?? {});
+function knownKeys([section, name]: string[]): string[] {
+  if (section === undefined) return Object.keys(KEYS);
+  return Object.keys(
+    section === "agent" && name !== undefined ? AGENT_KEYS : (KEYS[section as keyof typeof KEYS] ?? {}),
+  );
 }

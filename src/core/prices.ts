@@ -1,36 +1,34 @@
 /** What a model's tokens cost where its agent does not say: a small list with dates and sources, which a user can add to.
  *  What is not on it is unknown; nothing is guessed from a relative's price. Pure. */
-import * as z from "zod";
+import * as v from "valibot";
 import { byModel, type ModelUsage, promptTokens, type Tokens } from "./cost.ts";
+import { describeIssue, keyOf, table } from "./form.ts";
 import shipped from "./prices.json" with { type: "json" };
 
 /** The form of a list. Made only where a user has one: each command would pay for it at its start. */
 function priceList() {
-  const perMillion = z.number().min(0);
-  const tier = z.strictObject({
+  const perMillion = v.pipe(v.number(), v.minValue(0));
+  const words = v.pipe(v.string(), v.minLength(1));
+  const tier = table({
     /** Holds for prompts of at most so many tokens; the last tier holds for all others. */
-    up_to_prompt_tokens: z.int().min(1).optional(),
+    up_to_prompt_tokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
     input: perMillion,
     output: perMillion,
-    cache_read: perMillion.optional(),
-    cache_write_5m: perMillion.optional(),
-    cache_write_1h: perMillion.optional(),
+    cache_read: v.optional(perMillion),
+    cache_write_5m: v.optional(perMillion),
+    cache_write_1h: v.optional(perMillion),
   });
-  return z.strictObject({
-    unit: z.literal("US dollars per million tokens").optional(),
-    prices: z.array(
-      z.strictObject({
-        models: z.array(z.string().min(1)).min(1),
-        tiers: z.array(tier).min(1),
-        source: z.string().min(1),
-        verified: z.iso.date(),
-      }),
-    ),
+  const price = table({
+    models: v.pipe(v.array(words), v.minLength(1)),
+    tiers: v.pipe(v.array(tier), v.minLength(1)),
+    source: words,
+    verified: v.pipe(v.string(), v.isoDate()),
   });
+  return table({ unit: v.optional(v.literal("US dollars per million tokens")), prices: v.array(price) });
 }
 
 /** Prices by model, the first that fits a name counts. */
-export type Prices = z.infer<ReturnType<typeof priceList>>["prices"];
+export type Prices = v.InferOutput<ReturnType<typeof priceList>>["prices"];
 
 type Tier = Prices[number]["tiers"][number];
 
@@ -39,9 +37,9 @@ export const SHIPPED_PRICES = shipped.prices as Prices;
 
 /** Reads a user's own list; its entries stand before ours. All problems at once, as `key: message`. */
 export function withUserPrices(raw: unknown): { prices: Prices } | { problems: string[] } {
-  const result = priceList().safeParse(raw);
-  if (result.success) return { prices: [...result.data.prices, ...SHIPPED_PRICES] };
-  return { problems: result.error.issues.map((issue) => `${issue.path.map(String).join(".")}: ${issue.message}`) };
+  const result = v.safeParse(priceList(), raw);
+  if (result.success) return { prices: [...result.output.prices, ...SHIPPED_PRICES] };
+  return { problems: result.issues.map((issue) => `${keyOf(issue).join(".")}: ${describeIssue(issue)}`) };
 }
 
 /** One answer of a model. */

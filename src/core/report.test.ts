@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleAttempt, sampleRun, sampleTask } from "../../test/rig/samples.ts";
+import type { Task } from "./task.ts";
 import type { Attempt } from "./attempt.ts";
 import { NO_TOKENS, type Usage } from "./cost.ts";
 import { reportRun as reportViews } from "./report.ts";
@@ -8,7 +9,7 @@ import { viewTasks } from "./view.ts";
 
 function reportRun(
   run: Parameters<typeof reportViews>[0],
-  tasks: Parameters<typeof viewTasks>[0],
+  tasks: readonly Task[],
   attempts: readonly Attempt[],
   now: number,
 ) {

@@ -4,7 +4,7 @@ import type { Level } from "./budget.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import type { Run } from "./run.ts";
-import type { Task } from "./task.ts";
+import type { BareTask, Task } from "./task.ts";
 import type { TaskView } from "./view.ts";
 
 /** What something cost, flat, as every report shows it. */
@@ -52,7 +52,16 @@ type TaskReport = CostReport & {
   verified: boolean;
 };
 
-export type RunReport = CostReport & {
+/** What all tasks of a run come to. */
+export type RunSums = CostReport & {
+  counts: Record<string, number>;
+  models: ModelReport[];
+  /** How far each limit is used up, in dollars or tokens; `reserved` is kept for what runs. */
+  budget: { scope: Level["scope"]; limit: number; used: number; reserved: number; at_least: boolean }[];
+  unverified: string[];
+};
+
+export type RunReport = RunSums & {
   run: string;
   state: Run["state"];
   plan: string;
@@ -66,11 +75,6 @@ export type RunReport = CostReport & {
   /** What the work of the tasks would have taken one after the other. */
   sequential_ms: number;
   speedup: number | null;
-  counts: Record<string, number>;
-  models: ModelReport[];
-  /** How far each limit is used up, in dollars or tokens; `reserved` is kept for what runs. */
-  budget: { scope: Level["scope"]; limit: number; used: number; reserved: number; at_least: boolean }[];
-  unverified: string[];
   tasks: TaskReport[];
 };
 
@@ -84,20 +88,10 @@ export function reportRun(
   levels: readonly Level[] = [],
   waits: ReadonlyMap<number, number> = new Map(),
 ): RunReport {
-  const reports = views.map(({ task, why }) =>
-    reportTask(
-      task,
-      why,
-      attempts.filter((attempt) => attempt.task === task.id),
-      now,
-      waits,
-    ),
-  );
-  const cost = addUsages(attempts.map((attempt) => attempt.usage));
+  const byTask = Map.groupBy(attempts, (attempt) => attempt.task);
+  const reports = views.map(({ task, why }) => reportTask(task, why, byTask.get(task.id) ?? [], now, waits));
   const sequential = reports.reduce((sum, task) => sum + task.work_ms, 0);
   const duration = (run.endedAt ?? now) - run.createdAt;
-  const counts: Record<string, number> = {};
-  for (const { task } of views) counts[task.state] = (counts[task.state] ?? 0) + 1;
   return {
     run: run.id,
     state: run.state,
@@ -111,6 +105,21 @@ export function reportRun(
     duration_ms: duration,
     sequential_ms: sequential,
     speedup: duration > 0 && sequential > 0 ? Math.round((sequential / duration) * 100) / 100 : null,
+    ...sumUp(views, attempts, levels),
+    tasks: reports,
+  };
+}
+
+/** A run in a few figures, without its tasks one by one. */
+export function sumUp(
+  views: readonly TaskView<BareTask>[],
+  attempts: readonly Attempt[],
+  levels: readonly Level[],
+): RunSums {
+  const counts: Record<string, number> = {};
+  for (const { task } of views) counts[task.state] = (counts[task.state] ?? 0) + 1;
+  const cost = addUsages(attempts.map((attempt) => attempt.usage));
+  return {
     counts,
     ...reportCost(cost),
     models: cost.models.map(reportModel),
@@ -121,8 +130,7 @@ export function reportRun(
       reserved: taken - used,
       at_least: isAtLeast,
     })),
-    unverified: reports.filter((task) => task.state === "done" && !task.verified).map((task) => task.id),
-    tasks: reports,
+    unverified: views.filter(({ task }) => task.state === "done" && !task.verified).map(({ task }) => task.key),
   };
 }
 

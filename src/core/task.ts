@@ -98,3 +98,21 @@ export type Task = {
   startedAt: number | null;
   endedAt: number | null;
 };
+
+/** A task without what it asks for, which can be a long text: enough to say where it stands. */
+export type BareTask = Pick<
+  Task,
+  | "id"
+  | "run"
+  | "key"
+  | "state"
+  | "approved"
+  | "needs"
+  | "park"
+  | "notBefore"
+  | "next"
+  | "cancelWish"
+  | "reason"
+  | "verified"
+  | "startedAt"
+>;

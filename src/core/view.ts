@@ -1,7 +1,7 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
 import { describeRefused } from "./outcome.ts";
-import { FINAL_STATES, type Park, type Task } from "./task.ts";
+import { type BareTask, FINAL_STATES, type Park, type Task } from "./task.ts";
 
 type Standing =
   | "ready"
@@ -19,8 +19,8 @@ type Standing =
   | "skipped"
   | "cancelled";
 
-export type TaskView = {
-  task: Task;
+export type TaskView<T extends BareTask = Task> = {
+  task: T;
   standing: Standing;
   /** Why it stands there, in words; empty when there is nothing to say. */
   why: string;
@@ -29,26 +29,26 @@ export type TaskView = {
 };
 
 /** What a view is worked out from, beside the task itself. */
-type Around = {
-  byKey: ReadonlyMap<string, Task>;
+type Around<T> = {
+  byKey: ReadonlyMap<string, T>;
   /** The task that met the refused login which this one would meet too. */
-  loginOf: (task: Task) => Task | undefined;
+  loginOf: (task: T) => BareTask | undefined;
   /** What a budget keeps back. */
   holds: Holds;
   now: number;
 };
 
 /** Refused logins: the tasks of all open runs, and what tells the credential of an agent from others. */
-export type Logins = { tasks: readonly Task[]; credentialOf: (agent: string) => string };
+export type Logins = { tasks: readonly BareTask[]; credentialOf: (agent: string) => string };
 
 /** The view of each task, in plan order. `now` is epoch milliseconds; `holds` is what a budget keeps back. */
-export function viewTasks(
-  tasks: readonly Task[],
-  agentOf: (task: Task) => string,
+export function viewTasks<T extends BareTask>(
+  tasks: readonly T[],
+  agentOf: (task: T) => string,
   now: number,
   holds: Holds = NO_HOLDS,
   logins: Logins = { tasks, credentialOf: (agent) => agent },
-): TaskView[] {
+): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
   const around = { byKey, loginOf, holds, now };
@@ -56,10 +56,10 @@ export function viewTasks(
 }
 
 /** Which task met the refused login that another would meet too; one of its own run before others. Nothing is looked up where none was refused. */
-export function findRefusedLogin(
+export function findRefusedLogin<T extends BareTask>(
   { tasks, credentialOf }: Logins,
-  agentOf: (task: Task) => string,
-): (task: Task) => Task | undefined {
+  agentOf: (task: T) => string,
+): (task: T) => BareTask | undefined {
   const refused = tasks.flatMap((task) => {
     if (task.state !== "pending" || task.park?.for !== "login") return [];
     return [{ task, credential: task.park.credential ?? credentialOf(task.park.agent) }];
@@ -72,9 +72,9 @@ export function findRefusedLogin(
   };
 }
 
-type Seen = Omit<TaskView, "waitsFor"> & { waitsFor?: string[] };
+type Seen<T extends BareTask> = Omit<TaskView<T>, "waitsFor"> & { waitsFor?: string[] };
 
-function viewTask(task: Task, around: Around): Seen {
+function viewTask<T extends BareTask>(task: T, around: Around<T>): Seen<T> {
   switch (task.state) {
     case "pending":
       return viewPending(task, around);
@@ -99,7 +99,7 @@ function viewTask(task: Task, around: Around): Seen {
   }
 }
 
-function viewPending(task: Task, { byKey, loginOf, holds, now }: Around): Seen {
+function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, now }: Around<T>): Seen<T> {
   if (task.park && waitsForPerson(task.park))
     return { task, standing: "waits-for-person", why: describePark(task.park) };
   if (task.park?.for === "budget" && task.park.until === null)

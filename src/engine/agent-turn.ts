@@ -14,7 +14,7 @@ import { readAttempts, setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
-import { launch, type Launched, readLaunch, waitForEnd } from "../system/launch.ts";
+import { launch, type Launched, type LaunchMode, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
 import { enforceBudget, hasLimit, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
@@ -30,6 +30,7 @@ const ownChildren = new Map<number, Launched>();
 /** Launches the agent, unless it already claimed this attempt. Two launches of one attempt cannot both win: the claim is exclusive. */
 export async function launchStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { run, task, attempt } = carried;
+  const mode = await engine.launchMode();
   const dir = attemptDir(engine, attempt.id);
   const adopted = readLaunch(dir).kind !== "unclaimed";
   warnOfDoubts(engine, carried);
@@ -38,7 +39,7 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
     finish(engine, carried, { kind: "failed", reason: turn.failed });
     return "on";
   }
-  const launched = turn ? launchAgent(engine, carried, dir, turn) : null;
+  const launched = turn ? launchAgent(engine, carried, dir, turn, mode) : null;
   if (launched) ownChildren.set(attempt.id, launched);
   engine.store.transaction(() => {
     // The text cannot change while the task runs, so that of an adopted agent is the same.
@@ -59,7 +60,13 @@ function composeOr(engine: Engine, carried: Carried): Turn | { failed: string } 
   }
 }
 
-function launchAgent(engine: Engine, { run, task, attempt }: Carried, dir: string, turn: Turn): Launched {
+function launchAgent(
+  engine: Engine,
+  { run, task, attempt }: Carried,
+  dir: string,
+  turn: Turn,
+  mode: LaunchMode,
+): Launched {
   const agent = findAgent(engine, attempt.agent);
   const invocation = agent.invoke(turn);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -79,7 +86,7 @@ function launchAgent(engine: Engine, { run, task, attempt }: Carried, dir: strin
     stdinFile: join(dir, "prompt"),
     outFile: join(dir, "out"),
     errFile: join(dir, "err"),
-    mode: engine.launchMode,
+    mode,
   });
 }
 

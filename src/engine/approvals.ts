@@ -2,7 +2,7 @@
  *  What was approved is remembered outside the repository, so that no commit can approve itself. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import * as z from "zod";
+import * as v from "valibot";
 import { WIDE_MODES } from "../agents/registry.ts";
 import { isWideRule } from "../agents/rules.ts";
 import type { AgentChoices } from "../core/choices.ts";
@@ -90,7 +90,7 @@ export function requireApproval(engine: Engine, grants: readonly Grant[], hint =
 function readApprovals(engine: Approver): Record<string, string[]> {
   const file = approvalsFile(engine);
   try {
-    return approvalsSchema.parse(JSON.parse(readTextIfThere(file) ?? "{}"));
+    return v.parse(approvalsSchema, JSON.parse(readTextIfThere(file) ?? "{}"));
   } catch (cause) {
     throw new OwtError("config", `${file} is damaged, so nothing counts as approved`, {
       hint: `move it away and approve again: mv ${file} ${file}.damaged`,
@@ -100,7 +100,7 @@ function readApprovals(engine: Approver): Record<string, string[]> {
 }
 
 /** By repository: the hashes of what was approved. */
-const approvalsSchema = z.record(z.string(), z.array(z.string()));
+const approvalsSchema = v.record(v.string(), v.array(v.string()));
 
 function approvalsFile(engine: Approver): string {
   return join(userStateDir(engine.env), "approvals.json");

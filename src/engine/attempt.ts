@@ -11,7 +11,7 @@ import { moveAttempt, openAttempt, readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun } from "../store/runs.ts";
 import { moveTask, readTask } from "../store/tasks.ts";
-import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
 import { agentStep, launchStep } from "./agent-turn.ts";
 import { collectStep } from "./collect.ts";
 import { type Engine, taskBranch, worktreeHome } from "./engine.ts";
@@ -37,6 +37,9 @@ const STEPS: Record<
 
 /** Phases in which a wish to stop is obeyed at once; in the others it is too early or too late to. */
 const STOPPABLE = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "verify", "review", "merge"]);
+
+/** Phases that begin something which takes long: an agent, a check. */
+const BEGINS = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "verify", "merge"]);
 
 /** Opens the next attempt of a pending task: the intent to try it, from the tip of its run. False when it was taken. */
 export async function startAttempt(
@@ -75,12 +78,20 @@ function placeOf(engine: Engine, task: Task, id: number): Pick<Attempt, "branch"
   };
 }
 
-/** Carries an attempt until it is closed, waits for a person, or is interrupted. */
-export async function carryAttempt(engine: Engine, id: number): Promise<void> {
+/** Carries an attempt until it is closed, waits for a person, or is interrupted; from `leave` on it is parked. */
+export async function carryAttempt(engine: Engine, id: number, leave: AbortSignal): Promise<void> {
   for (;;) {
     const carried = readCarried(engine, id);
     if (!carried) return;
     const { attempt, task } = carried;
+    const isLeaving = leave.aborted || carried.run.wish === "stop";
+    // What has not begun is not begun any more; whoever comes next repeats the phase.
+    if (isLeaving && attempt.stop === null && BEGINS.has(attempt.phase)) return;
+    // It was started in the very moment in which everything was told to stop.
+    if (isLeaving && attempt.stop === null && attempt.phase === "agent") {
+      requestStop(engine, attempt, "stopped");
+      continue;
+    }
     // Checks cost nothing: what a budget stopped was its agent.
     if (attempt.stop && attempt.stop !== "budget" && STOPPABLE.has(attempt.phase)) {
       finish(engine, carried, attempt.stop === "aborted" ? { kind: "aborted" } : { kind: "stopped" });

@@ -1,11 +1,11 @@
 /** Each `owt run` is a viewer of its run and a candidate for the lease. The holder carries all open runs; when it ends,
  *  the next candidate takes over. */
-import { join } from "node:path";
 import { readHolder, recordHolder } from "../store/lease.ts";
 import { readRun } from "../store/runs.ts";
-import { isAlive, readIdentity } from "../system/identity.ts";
-import { isLockHeld, type LockTry, prepareLock } from "../system/lock.ts";
+import { readIdentity } from "../system/identity.ts";
+import { type LockTry, prepareLock } from "../system/lock.ts";
 import type { Engine } from "./engine.ts";
+import { leaseFile } from "./holder.ts";
 import { carryRuns, isRunSettled } from "./runner.ts";
 import { nextChange } from "./wake.ts";
 
@@ -56,18 +56,6 @@ function tryLease(engine: Engine, lease: LockTry): boolean {
     engine.now(),
   );
   return true;
-}
-
-function leaseFile(engine: Engine): string {
-  return join(engine.repo.commonDir, "owt", "lease.db");
-}
-
-/** The pid of the process that carries the runs right now, as it is called where it runs; null where nobody does. From inside a namespace
- *  of an attempt no such process is to be seen, but its lock is. */
-export function isCarried(engine: Engine): number | null {
-  const holder = readHolder(engine.store);
-  if (!holder) return null;
-  return isAlive(holder) || isLockHeld(leaseFile(engine)) ? holder.pid : null;
 }
 
 /** Brings what was stopped to its end, where nobody carries the runs: nothing is started, and nothing else is carried. */

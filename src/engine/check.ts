@@ -7,7 +7,7 @@ import { parseDuration } from "../lib/duration.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { CappedFile } from "../system/capped-file.ts";
 import { commandEnvironment } from "../system/environment.ts";
-import { launch, readLaunch, stopTree, sweepAfterEnd, waitForEnd } from "../system/launch.ts";
+import { launch, type LaunchMode, readLaunch, stopTree, sweepAfterEnd, waitForEnd } from "../system/launch.ts";
 import type { Engine } from "./engine.ts";
 import { capsOf } from "./transcript.ts";
 
@@ -34,10 +34,11 @@ const CAP_MS = 2_000;
 const TIMED_OUT = 124;
 
 export async function runCheck(engine: Engine, check: Check): Promise<CheckResult> {
+  const mode = await engine.launchMode();
   setAsideInterrupted(check.dir);
   mkdirSync(check.dir, { recursive: true, mode: 0o700 });
   const before = readLaunch(check.dir);
-  const launched = before.kind === "unclaimed" ? launchCheck(engine, check) : undefined;
+  const launched = before.kind === "unclaimed" ? launchCheck(engine, check, mode) : undefined;
   let stopped: "timed_out" | "interrupted" | null = null;
   const stop = (why: "timed_out" | "interrupted") => {
     stopped ??= why;
@@ -75,7 +76,7 @@ async function keepSmall(output: CappedFile, ended: AbortSignal): Promise<void> 
   }
 }
 
-function launchCheck(engine: Engine, check: Check) {
+function launchCheck(engine: Engine, check: Check, mode: LaunchMode) {
   return launch({
     dir: check.dir,
     file: "sh",
@@ -84,7 +85,7 @@ function launchCheck(engine: Engine, check: Check) {
     env: { ...commandEnvironment(engine.env, engine.config.environment.pass), CI: "1" },
     outFile: join(check.dir, "out"),
     errFile: join(check.dir, "out"),
-    mode: engine.launchMode,
+    mode,
   });
 }
 

@@ -45,7 +45,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     exclude: [...environmentFiles(engine), ...OWN_FILES],
     maxFileBytes: MAX_LEFTOVER_BYTES,
     footprint: setupFootprint(engine, attempt.worktree),
-    identity: engine.identity,
+    identity: await engine.identity(),
     known: knownFiles(engine),
     message: `${oneLine(task.spec.title)}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${task.key}`,
   });

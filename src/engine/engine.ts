@@ -29,7 +29,8 @@ export type Engine = {
   /** How owt calls itself, as an argument array. */
   owtCommand: string[];
   env: NodeJS.ProcessEnv;
-  launchMode: LaunchMode;
+  /** How agents are launched here; found out by trying, once. */
+  launchMode(): Promise<LaunchMode>;
   /** Aborted when there is no time left for a grace: a second Ctrl-C. */
   hurry: AbortSignal;
   now(): number;
@@ -37,8 +38,8 @@ export type Engine = {
   chance(): number;
   /** Ends what an attempt waits for right now; set while its agent or a check of it runs. */
   live: Map<number, (cause: StopCause) => void>;
-  /** Who the commits of owt are by: the user as git knows them, else a named default. */
-  identity: Identity;
+  /** Who the commits of owt are by: the user as git knows them, else a named default. Asked once. */
+  identity(): Promise<Identity>;
   /** Attempts whose worktree was seen to hold nothing beside their commit, and when (epoch ms). */
   seenClean: Map<number, { head: string; at: number }>;
   /** What is left to do of removals: worktrees are gone when they are gone for git, their files are deleted a moment later. */
@@ -64,12 +65,7 @@ export type OpenOptions = {
 
 /** Opens the repository at `cwd` with its store and configuration. */
 export async function openEngine(options: OpenOptions): Promise<Engine> {
-  const launchMode = probeLaunchMode(options.env["OWT_LAUNCH_MODE"]);
-  // Awaited below; should something else be refused before that, a failure of these two is nobody's news.
-  launchMode.catch(() => {});
   const repo = await openRepo(options.cwd);
-  const identity = readIdentity(repo);
-  identity.catch(() => {});
   const { config, layers, prices } = loadConfig(repo.here, {
     env: options.env,
     agentKinds: AGENT_KINDS,
@@ -84,11 +80,11 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     prices,
     owtCommand: options.owtCommand,
     env: options.env,
-    launchMode: await launchMode,
+    launchMode: once(() => probeLaunchMode(options.env["OWT_LAUNCH_MODE"])),
     hurry: options.hurry ?? new AbortController().signal,
     now: Date.now,
     chance: () => randomInt(2 ** 32) / 2 ** 32,
-    identity: await identity,
+    identity: once(() => readIdentity(repo)),
     live: new Map(),
     seenClean: new Map(),
     emptying: new Set(),
@@ -98,6 +94,20 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   };
   if (readTakenIds(engine.store) === null) raiseTakenIds(engine.store, await findTakenIds(repo, worktreeHome(engine)));
   return engine;
+}
+
+/** Has the answers that a run needs looked for while something else is done. To be awaited before the run is begun. */
+export function expectRun(engine: Engine): Promise<unknown> {
+  const answers = Promise.all([engine.launchMode(), engine.identity()]);
+  // Should something else be refused before they are awaited, their failure is nobody's news.
+  answers.catch(() => {});
+  return answers;
+}
+
+/** A command that only looks needs few of the answers, and each costs a process. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | null = null;
+  return () => (asked ??= ask());
 }
 
 /** Ends the live git processes and closes the store. */

@@ -89,7 +89,7 @@ async function buildOn(engine: Engine, plain: Base, run: Run): Promise<Base> {
     tree: merged.tree,
     parents: [plain.commit, work],
     message,
-    identity: engine.identity,
+    identity: await engine.identity(),
   });
   return { ...plain, commit, buildsOn: run.id, note };
 }

@@ -67,7 +67,7 @@ async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult>
   // What repeated work that is there already left is in the tip: there is nothing to merge, but it is checked all the same.
   const isIn = merged.tree === (await readTree(engine.repo, tip)) && (await isAncestor(engine.repo, head, tip));
   const message = mergeMessage(carried, commands.length > 0);
-  const merge = { tree: merged.tree, parents: [tip, head], message, identity: engine.identity };
+  const merge = { tree: merged.tree, parents: [tip, head], message, identity: await engine.identity() };
   const candidate = isIn ? tip : await writeCommit(engine.repo, merge);
   const seen = commands.length === 0 || merged.tree === attempt.verifiedTree;
   if (!seen) {

@@ -3,7 +3,6 @@
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { commandList } from "../core/config.ts";
-import { nearest } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { isAncestor, moveRef, readRef } from "../git/branch.ts";
@@ -11,11 +10,12 @@ import { writeCommit } from "../git/commit.ts";
 import { type FastForward, fastForwardCheckout } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { unpublishedLinks } from "../git/submodules.ts";
-import { markLanded, readRun, readRuns } from "../store/runs.ts";
+import { markLanded, readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
 import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
+import { findRun } from "./find-run.ts";
 import { standAt } from "./integrate.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
@@ -125,17 +125,6 @@ function describeStay(outcome: Exclude<FastForward, { moved: true }>): string {
   }
 }
 
-/** The run named, or `unknown-name` with the nearest. */
-export function findRun(engine: Engine, id: string): Run {
-  const run = readRun(engine.store, id);
-  if (run) return run;
-  const known = readRuns(engine.store).map((each) => each.id);
-  const close = nearest(id, known);
-  throw new OwtError("unknown-name", `there is no run ${id}`, {
-    hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "see: owt status",
-  });
-}
-
 function newestLandable(engine: Engine): Run {
   const runs = readRuns(engine.store);
   const done = runs.findLast(
@@ -178,7 +167,7 @@ async function mergeTarget(
     tree: merged.tree,
     parents: [work, target],
     message,
-    identity: engine.identity,
+    identity: await engine.identity(),
   });
   await checkTip(engine, run, commit, commands);
   if (!(await moveRef(engine.repo, run.branch, work, commit))) {

@@ -18,7 +18,7 @@ const PLAN_LISTS = ["feature_list.json", "config/feature_list.json", "orchestrat
  *  that exists in a usual place (a folder without epic files and a list of another tool's shape do not count beside another). Relative
  *  names are taken from `root`. Throws `plan` when there is none, when a name leads nowhere or outside, or when two were found. */
 export async function findPlan(root: string, named?: string, configured?: string): Promise<string> {
-  const repo = realpathSync(root);
+  const repo = realpathSync.native(root);
   const wanted = named ?? configured;
   if (wanted !== undefined) {
     const place = locate(repo, wanted);
@@ -59,7 +59,7 @@ const AS_THEY_ARE: ReadonlyMap<string, string> = new Map();
  *  files is in the answer, all of it at once. `instead` are texts that plan files shall have, by their path from the root: a change is looked at
  *  before it is written. Throws `plan` only when the path itself leads nowhere or outside the repository. */
 export async function readPlan(root: string, planPath: string, instead = AS_THEY_ARE): Promise<PlanResult> {
-  const repo = realpathSync(root);
+  const repo = realpathSync.native(root);
   const place = locate(repo, planPath);
   if (!("path" in place)) {
     throw new OwtError("plan", `the plan ${planPath} ${place.problem}`, { hint: "name a plan inside the repository" });
@@ -294,7 +294,7 @@ function readInside(repo: string, path: string): PlanFile | Problem {
 
 function realPathOf(path: string): string | null {
   try {
-    return realpathSync(path);
+    return realpathSync.native(path);
   } catch {
     return null;
   }

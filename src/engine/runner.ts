@@ -46,7 +46,7 @@ function look(engine: Engine): Look {
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
   pruneAttempts(engine);
   await outlastDeadGit(engine.repo);
-  const carriers = new Carriers(engine);
+  const carriers = new Carriers(engine, options.signal);
   const taken = new Set<string>();
   while (!options.signal.aborted && !carriers.failure) {
     // Watching begins before looking, so that nothing which happens meanwhile is missed.
@@ -81,12 +81,15 @@ async function takeUp(engine: Engine, run: Run): Promise<void> {
 /** The attempts that this process carries right now. What they do lies in the store; this only keeps two from carrying one. */
 class Carriers {
   readonly #engine: Engine;
+  readonly #leave: AbortSignal;
   readonly #running = new Map<number, Promise<void>>();
   failure: { error: unknown } | null = null;
   onEnd: () => void = () => {};
 
-  constructor(engine: Engine) {
+  /** From `leave` on nothing begins any more. */
+  constructor(engine: Engine, leave: AbortSignal) {
     this.#engine = engine;
+    this.#leave = leave;
   }
 
   get size(): number {
@@ -96,7 +99,7 @@ class Carriers {
   /** Begins to carry an attempt, unless it is carried already. */
   carry(attempt: number): void {
     if (this.#running.has(attempt)) return;
-    const carrying = carryAttempt(this.#engine, attempt)
+    const carrying = carryAttempt(this.#engine, attempt, this.#leave)
       .catch((error: unknown) => {
         this.failure ??= { error };
       })

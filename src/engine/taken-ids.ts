@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { listRefs } from "../git/branch.ts";
 import type { Repo } from "../git/repo.ts";
-import { listWorktrees } from "../git/worktree.ts";
+import { listWorktrees } from "../git/list-worktrees.ts";
 import type { TakenIds } from "../store/ids.ts";
 
 /** The highest numbers of runs and attempts that a branch, a rescue, a worktree below `home` or an attempt's folder bears. */

@@ -157,7 +157,7 @@ async function bringIn(engine: Engine, carried: Carried, onto: string): Promise<
     exclude: environmentFiles(engine),
     footprint: setupFootprint(engine, attempt.worktree),
     message,
-    identity: engine.identity,
+    identity: await engine.identity(),
   });
   return started;
 }

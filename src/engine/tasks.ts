@@ -1,22 +1,18 @@
 /** What a person does with single tasks: find, create, cancel, retry, approve, answer. Any process may; the one that
  *  carries the runs sees it in the store. */
-import { suggestRules } from "../agents/rules.ts";
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
-import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
 import { readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
-import { type Answer, answerCommand, type Permit } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
-import { readRun, reopenRun, readRuns } from "../store/runs.ts";
+import { reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findTasks, moveTask, readTask, readTasks } from "../store/tasks.ts";
 import { findUnresolved } from "../git/conflicts.ts";
-import { budgetCommand } from "./budget.ts";
+import { endedWithWords } from "./answer.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { stopUncarried } from "./uncarried.ts";
-import { choicesFor, refusedLoginOf } from "./view.ts";
 import { adHocTask, readPlannedIds } from "./work.ts";
 
 /** Which task a key means, where several runs have one of it. */
@@ -46,32 +42,6 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
   throw new OwtError("unknown-name", `${where} a task named ${key}`, {
     hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "list them with: owt task list",
   });
-}
-
-/** The command that answers a waiting task, or raises the budget it waits for, naming its run where a later one has a task of the same key. */
-export function answerFor(engine: Engine, task: Task): Answer {
-  const run = readRun(engine.store, task.run);
-  const login = run && task.state === "pending" && task.park === null ? refusedLoginOf(engine, run, task) : undefined;
-  if (login) return { command: `owt task retry ${login.key} --run ${login.run}`, note: "once its login is mended" };
-  if (task.state === "pending" && (task.park === null || task.park.for === "budget"))
-    return { command: budgetCommand(engine, task), note: null };
-  const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
-  const permit = run ? permitFor(engine, run, task) : undefined;
-  return answerCommand(task, isNewest, { permit, hasWords: endedWithWords(engine, task) });
-}
-
-/** Where and how the refused tools are allowed: in whatever says which are allowed now, for a list replaces the ones below it. */
-function permitFor(engine: Engine, run: Run, task: Task): Permit | undefined {
-  if (task.park?.for !== "permission") return undefined;
-  const { agent, tools } = task.park;
-  const allowed = choicesFor(engine, run, task, agent).allowedTools ?? [];
-  const { rules, warning } = suggestRules(tools);
-  const list = JSON.stringify([...new Set([...allowed, ...rules])]);
-  if (task.spec.choices?.allowedTools)
-    return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}`, warning };
-  if (run.options.choices.plan.allowedTools)
-    return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath, warning };
-  return { line: `allowed_tools = ${list}`, file: `.worktreerc under [agent.${agent}]`, warning };
 }
 
 function findTaskLoosely(engine: Engine, key: string, run: string | undefined): Task | undefined {
@@ -258,11 +228,6 @@ async function refuseUnresolved(engine: Engine, task: Task, worktree: string): P
   throw new OwtError("needs-person", `${task.key} (${task.run}): not resolved yet in ${worktree}: ${files}`, {
     hint: `resolve it there and git add it, then: owt task approve ${task.key}`,
   });
-}
-
-/** Whether a failed task ended with words instead of work: what they ask for can be answered. */
-function endedWithWords(engine: Engine, task: Task): boolean {
-  return task.state === "failed" && readAttempts(engine.store, task.id).at(-1)?.outcome?.kind === "nothing_done";
 }
 
 /** Answers the question a task asked, or the words with which it ended without work; its conversation goes on with the answer. */

@@ -3,7 +3,8 @@ import type { Attempt, StopCause } from "../core/attempt.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { findLiveBelow } from "../system/marked.ts";
 import { requestStop } from "./attempt-moves.ts";
-import { isCarried, windDown } from "./carry.ts";
+import { windDown } from "./carry.ts";
+import { isCarried } from "./holder.ts";
 import { noteInterrupted, stopSoon } from "./check.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 

@@ -1,10 +1,10 @@
 /** What is asked for in each task of a run, and where it stands, for every face. */
 import { type AgentChoices, configuredChoices, layChoices, stated } from "../core/choices.ts";
 import type { Run } from "../core/run.ts";
-import type { Task } from "../core/task.ts";
+import type { BareTask, Task } from "../core/task.ts";
 import { findRefusedLogin, type Logins, type TaskView, viewTasks } from "../core/view.ts";
 import { readRuns } from "../store/runs.ts";
-import { readTasks } from "../store/tasks.ts";
+import { readBareTasks, readTask, readTasks } from "../store/tasks.ts";
 import { readHolds } from "./budget.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
@@ -21,6 +21,12 @@ export function choicesFor(engine: Engine, run: Run, task: Task, agent: string):
   return layChoices(configuredChoices(engine.config.agent.named[agent]), plan, own, flags);
 }
 
+/** The view of each of a run's bare tasks, in plan order. */
+export function viewBriefly(engine: Engine, run: Run, tasks: readonly BareTask[]): TaskView<BareTask>[] {
+  const agentOf = ({ id }: BareTask) => agentFor(engine, run, readTask(engine.store, id)!);
+  return viewTasks(tasks, agentOf, engine.now(), readHolds(engine, run), readLogins(engine, run, tasks));
+}
+
 /** The view of each task of a run, in plan order. */
 export function viewRun(
   engine: Engine,
@@ -32,16 +38,16 @@ export function viewRun(
 }
 
 /** The task, of whichever open run, whose refused login holds this one. */
-export function refusedLoginOf(engine: Engine, run: Run, task: Task): Task | undefined {
+export function refusedLoginOf(engine: Engine, run: Run, task: Task): BareTask | undefined {
   const logins = readLogins(engine, run, readTasks(engine.store, run.id));
-  return findRefusedLogin(logins, (each) => agentFor(engine, run, each))(task);
+  return findRefusedLogin(logins, (each: Task) => agentFor(engine, run, each))(task);
 }
 
-function readLogins(engine: Engine, run: Run, own: readonly Task[]): Logins {
+function readLogins(engine: Engine, run: Run, own: readonly BareTask[]): Logins {
   const others = readRuns(engine.store, "open").filter((each) => each.id !== run.id);
   const known = new Map<string, string>();
   return {
-    tasks: [...own, ...others.flatMap((each) => readTasks(engine.store, each.id))],
+    tasks: [...own, ...others.flatMap((each) => readBareTasks(engine.store, each.id))],
     credentialOf: (agent) => {
       if (!known.has(agent)) known.set(agent, credentialOf(engine, agent));
       return known.get(agent)!;

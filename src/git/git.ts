@@ -145,7 +145,7 @@ export function gitFlags(durable: boolean, without: readonly string[] = []): str
 
 /** The variable by which a git that outlived us is told from one that somebody waits for. */
 export const GIT_OWNER = "OWT_GIT_OWNER";
-const owner = ownerMark();
+let owner: string | null = null;
 
 /** Our environment without git's variables; `keep` names those that a command needs from the user's environment. */
 export function cleanEnv(keep: (name: string) => boolean = () => false): Record<string, string> {
@@ -154,6 +154,7 @@ export function cleanEnv(keep: (name: string) => boolean = () => false): Record<
     if (value === undefined) continue;
     if (!name.startsWith("GIT_") || KEPT.has(name) || keep(name)) env[name] = value;
   }
+  owner ??= ownerMark();
   return { ...env, LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", [GIT_OWNER]: owner };
 }
 

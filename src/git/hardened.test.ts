@@ -14,7 +14,8 @@ import { mergeTrees, startMerge } from "./merge.ts";
 import { findPlace } from "./place.ts";
 import { removeWorktree } from "./remove.ts";
 import { restoreRescue } from "./restore.ts";
-import { createWorktree, listWorktrees } from "./worktree.ts";
+import { listWorktrees } from "./list-worktrees.ts";
+import { createWorktree } from "./worktree.ts";
 
 type Planted = Scratch & { wt: string; evil: string; ran: () => boolean };
 

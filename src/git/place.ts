@@ -113,9 +113,16 @@ export async function readHead(repo: Repo, place: Place): Promise<Head> {
 
 /** The branch that HEAD is on; null when detached, or on a symbolic name outside `refs/heads/`. */
 async function headBranch(repo: Repo, place: Place): Promise<string | null> {
-  const ref = repo.plainLayout
-    ? readText(join(place.gitDir, "HEAD"))?.match(/^ref: (.*)\n?$/)?.[1]
-    : (await git(place, ["symbolic-ref", "--quiet", "HEAD"], { ok: [0, 1] })).stdout.trim();
+  if (repo.plainLayout) return branchIn(place.gitDir);
+  return branchOf((await git(place, ["symbolic-ref", "--quiet", "HEAD"], { ok: [0, 1] })).stdout.trim());
+}
+
+/** The branch that a worktree's own git directory has checked out; for the ordinary layout. */
+export function branchIn(gitDir: string): string | null {
+  return branchOf(readText(join(gitDir, "HEAD"))?.match(/^ref: (.*)\n?$/)?.[1]);
+}
+
+function branchOf(ref: string | undefined): string | null {
   return ref?.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : null;
 }
 

@@ -95,6 +95,8 @@ test("an unknown extension makes the layout one that we do not write in ourselve
 const USES_LIVE = `
   const { openRepo } = await import(process.argv[1]);
   const repo = await openRepo(process.argv[2]);
+  const { git } = await import(process.argv[1].replace("repo.ts", "git.ts"));
+  await git(repo, ["rev-parse", "HEAD"]);
   await repo.live.info("HEAD");
   await repo.live.updateRefs([{ ref: "refs/heads/live", from: null, to: (await repo.live.info("HEAD")).oid }]);
   console.log("used");

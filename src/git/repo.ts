@@ -5,6 +5,7 @@ import { OwtError } from "../core/errors.ts";
 import { exec, type ExecResult } from "../system/exec.ts";
 import { cleanEnv, closeHelpers, fieldsOf, git, gitFlags, type Place } from "./git.ts";
 import { Live } from "./live.ts";
+import { recogniseRepo } from "./usual-repo.ts";
 
 /** A repository, as the place of its main worktree. Close it to end its live processes. */
 export type Repo = Place &
@@ -37,35 +38,39 @@ const PLAIN_EXTENSIONS = new Set([
 /** Opens the repository that `cwd` is in, from its main worktree or from a linked one.
  *  Throws `environment` outside a repository, in a bare one, and in one without a commit. */
 export async function openRepo(cwd: string): Promise<Repo> {
+  const usual = recogniseRepo(cwd);
+  if (usual !== null) return makeRepo({ root: usual.root, commonDir: usual.gitDir, here: usual.root }, new Map());
   const where = (await askAtOnce(cwd)) ?? (await askOneByOne(cwd));
   const commonDir = await realpath(where.common);
   const settings = await readLayout(commonDir);
   const here = await realpath(where.top);
   const isMain = (await realpath(where.own)) === commonDir;
   const root = isMain ? here : await mainRoot(commonDir, settings);
-  const live = new Live(commonDir);
+  const repo = makeRepo({ root, commonDir, here }, settings);
   const hasCommit = isMain
-    ? (await live.info("HEAD^{commit}")) !== null
+    ? (await repo.live.info("HEAD^{commit}")) !== null
     : (await ask(cwd, ["--quiet", "--verify", "HEAD^{commit}"])).code === 0;
   if (!hasCommit) {
-    await live.close();
+    await repo.close();
     throw new OwtError("environment", `${here} has no commit yet`, {
       hint: "make a first commit: git commit --allow-empty -m start",
     });
   }
+  return repo;
+}
+
+/** The repository at these places, with the settings that change its layout. Its live processes start when they are needed. */
+function makeRepo(at: Pick<Repo, "root" | "commonDir" | "here">, settings: Map<string, string>): Repo {
+  const live = new Live(at.commonDir);
   const close = async (): Promise<void> => {
     await live.close();
     await closeHelpers();
   };
-  const objectFormat = settings.get("extensions.objectformat") === "sha256" ? "sha256" : "sha1";
-  const plainLayout = isPlain(settings);
   return {
-    root,
-    commonDir,
-    gitDir: commonDir,
-    here,
-    plainLayout,
-    objectFormat,
+    ...at,
+    gitDir: at.commonDir,
+    plainLayout: isPlain(settings),
+    objectFormat: settings.get("extensions.objectformat") === "sha256" ? "sha256" : "sha1",
     live,
     close,
     [Symbol.asyncDispose]: close,

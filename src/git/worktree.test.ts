@@ -17,7 +17,8 @@ import type { Place } from "./git.ts";
 import { ownerMark } from "./owner.ts";
 import { sweepTrash } from "./remove.ts";
 import { listRescues } from "./rescue.ts";
-import { createWorktree, listWorktrees, type NewWorktree } from "./worktree.ts";
+import { listCheckouts, listWorktrees } from "./list-worktrees.ts";
+import { createWorktree, type NewWorktree } from "./worktree.ts";
 
 async function baseOf(at: Scratch): Promise<string> {
   return (await readRef(at.repo, "main"))!;
@@ -50,6 +51,10 @@ test.each(["wt", "with space", "ünïcödé", "new\nline", "-dash", '"q" \\'])(
     expect((await listWorktrees(at.repo)).map((one) => [one.path, one.branch, one.isMain, one.locked])).toEqual([
       [at.root, "main", true, null],
       [path, "owt/tasks/a/1", false, null],
+    ]);
+    expect(await listCheckouts(at.repo)).toEqual([
+      { path: at.root, branch: "main" },
+      { path, branch: "owt/tasks/a/1" },
     ]);
     runGit(at.root, "worktree", "prune");
     runGit(at.root, "fsck", "--strict");

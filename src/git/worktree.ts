@@ -155,37 +155,3 @@ async function takeAway(place: Place): Promise<void> {
   await (await withdrawEntry(bin, place.gitDir)).taken();
   await emptyTrash(bin);
 }
-
-export type ListedWorktree = {
-  path: string;
-  head: Oid | null;
-  branch: string | null;
-  isMain: boolean;
-  /** The lock's reason, also an empty one; null when not locked. */
-  locked: string | null;
-  /** Its files are gone. */
-  isPrunable: boolean;
-};
-
-/** All worktrees as git knows them, the main one first. */
-export async function listWorktrees(repo: Repo): Promise<ListedWorktree[]> {
-  const { stdout } = await git(repo, ["worktree", "list", "--porcelain", "-z"]);
-  const entries = stdout.split("\0\0").filter((entry) => entry !== "");
-  return entries.map((entry, at) => parseEntry(entry.split("\0"), at === 0));
-}
-
-function parseEntry(lines: string[], isMain: boolean): ListedWorktree {
-  const value = (key: string): string | null => {
-    const line = lines.find((text) => text === key || text.startsWith(`${key} `));
-    return line === undefined ? null : line.slice(key.length + 1);
-  };
-  const head = value("HEAD");
-  return {
-    path: value("worktree") ?? "",
-    head: head === null || /^0+$/.test(head) ? null : head,
-    branch: value("branch")?.replace(/^refs\/heads\//, "") ?? null,
-    isMain,
-    locked: value("locked"),
-    isPrunable: value("prunable") !== null,
-  };
-}

@@ -3,7 +3,8 @@ import stringWidth from "string-width";
 
 // eslint-disable-next-line no-control-regex
 const PLAIN = /^[\u0020-\u007E]*$/;
-const characters = new Intl.Segmenter();
+/** Made when it is first needed: that takes longer than many commands. */
+let characters: Intl.Segmenter | undefined;
 
 /** Columns that a text takes: wide characters and emoji take two, combining marks and colours none. */
 export function widthOf(text: string): number {
@@ -16,6 +17,7 @@ export function fit(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let cut = "";
   let left = columns - 1;
+  characters ??= new Intl.Segmenter();
   for (const { segment } of characters.segment(text)) {
     left -= widthOf(segment);
     if (left < 0) break;

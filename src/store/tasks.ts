@@ -1,5 +1,5 @@
 /** Tasks in the store. Every move is a compare-and-set with its event in the same transaction. */
-import { assertLegalMove, type NextStart, type Park, type Task, type TaskState } from "../core/task.ts";
+import { assertLegalMove, type BareTask, type NextStart, type Park, type Task, type TaskState } from "../core/task.ts";
 import type { Answered } from "../core/conversation.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Row, Store } from "./database.ts";
@@ -50,6 +50,33 @@ export function readTasks(store: Store, run: string): Task[] {
   const readAll = () => store.all("select * from task where run = ? order by ord", run).map(toTask);
   return knownTasks(store, run, readAll, (id) => readTask(store, id));
 }
+
+/** The tasks of a run in plan order, as far as one needs them to say where they stand. SQLite writes them as one text: for 1,000 tasks that
+ *  takes a fifth of the time in which Node makes objects of their rows. */
+export function readBareTasks(store: Store, run: string): BareTask[] {
+  const sql = `select json_group_array(json_object(${BARE_FIELDS})) as tasks from (select * from task where run = ? order by ord)`;
+  return JSON.parse(String(store.get(sql, run)?.["tasks"])) as BareTask[];
+}
+
+const BARE_COLUMNS: Record<keyof BareTask, string> = {
+  id: "id",
+  run: "run",
+  key: "key",
+  state: "state",
+  needs: "json(needs)",
+  park: "json(park)",
+  notBefore: "not_before",
+  next: "json(next)",
+  reason: "reason",
+  cancelWish: "json(iif(cancel_wish, 'true', 'false'))",
+  approved: "json(iif(approved, 'true', 'false'))",
+  verified: "json(iif(verified, 'true', 'false'))",
+  startedAt: "started_at",
+};
+
+const BARE_FIELDS = Object.entries(BARE_COLUMNS)
+  .map(([field, column]) => `'${field}', ${column}`)
+  .join(", ");
 
 /** Every task with this key, newest run first. */
 export function findTasks(store: Store, key: string): Task[] {

@@ -1,5 +1,5 @@
 /** Finds programs the way a shell would, without a shell. */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 
 /** The full path of a program, or null. A name with a slash is taken as a path. */
@@ -13,6 +13,8 @@ export function findProgram(name: string, env: NodeJS.ProcessEnv): string | null
 
 function isExecutable(path: string): boolean {
   try {
+    // Most folders of the path do not have it: an answer costs less than an error.
+    if (!existsSync(path)) return false;
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();
   } catch {

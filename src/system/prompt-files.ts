@@ -1,8 +1,7 @@
 /** Finds and reads prompt templates where they lie: beside the repository's plan, in the user's configuration, in this package. */
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { userConfigDir, userConfigHome } from "./config-files.ts";
@@ -112,7 +111,7 @@ export function listPromptFiles(folder: PromptFolder): string[] {
 
 /** Beside the bundle, or at the root of a clone that runs from its sources. */
 function builtInFolder(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
+  const here = import.meta.dirname;
   const found = [join(here, "..", "prompts"), join(here, "..", "..", "prompts")].find((path) =>
     existsSync(join(path, "epic", "task.md")),
   );

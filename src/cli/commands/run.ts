@@ -2,8 +2,8 @@ import { type Command, Option } from "commander";
 import type { Run } from "../../core/run.ts";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../../engine/approvals.ts";
-import type { Engine } from "../../engine/engine.ts";
-import { isCarried } from "../../engine/carry.ts";
+import { type Engine, expectRun } from "../../engine/engine.ts";
+import { isCarried } from "../../engine/holder.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { describeLostAgents, findLostAgents } from "../../engine/lost-agents.ts";
 import { prepareRun } from "../../engine/prepare.ts";
@@ -40,6 +40,7 @@ export function runCommand(program: Command, io: Io): void {
       await withEngine(
         io,
         async (engine) => {
+          const expected = options.dryRun ? null : expectRun(engine);
           const prepare = () => prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
           let { work, base } = await prepare();
           const flags = toFlags(options);
@@ -51,6 +52,7 @@ export function runCommand(program: Command, io: Io): void {
             answer(io, options, seen, render(seen));
             return;
           }
+          await expected;
           if (base.note) tell(io, printable(base.note));
           await approve(io, engine, work);
           const goesOn = !flags.again && findGoing(engine, work, base) !== undefined;

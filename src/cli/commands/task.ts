@@ -22,7 +22,7 @@ import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
 import { refreshRun } from "../../engine/refresh.ts";
-import { findRun } from "../../engine/land.ts";
+import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";

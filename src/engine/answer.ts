@@ -1,0 +1,42 @@
+/** What a person can do about a task that waits for them. */
+import { suggestRules } from "../agents/rules.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
+import { type Answer, answerCommand, type Permit } from "../core/view.ts";
+import { readAttempts } from "../store/attempts.ts";
+import { readRun } from "../store/runs.ts";
+import { findTasks } from "../store/tasks.ts";
+import { budgetCommand } from "./budget.ts";
+import type { Engine } from "./engine.ts";
+import { choicesFor, refusedLoginOf } from "./view.ts";
+
+/** The command that answers a waiting task, or raises the budget it waits for, naming its run where a later one has a task of the same key. */
+export function answerFor(engine: Engine, task: Task): Answer {
+  const run = readRun(engine.store, task.run);
+  const login = run && task.state === "pending" && task.park === null ? refusedLoginOf(engine, run, task) : undefined;
+  if (login) return { command: `owt task retry ${login.key} --run ${login.run}`, note: "once its login is mended" };
+  if (task.state === "pending" && (task.park === null || task.park.for === "budget"))
+    return { command: budgetCommand(engine, task), note: null };
+  const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
+  const permit = run ? permitFor(engine, run, task) : undefined;
+  return answerCommand(task, isNewest, { permit, hasWords: endedWithWords(engine, task) });
+}
+
+/** Where and how the refused tools are allowed: in whatever says which are allowed now, for a list replaces the ones below it. */
+function permitFor(engine: Engine, run: Run, task: Task): Permit | undefined {
+  if (task.park?.for !== "permission") return undefined;
+  const { agent, tools } = task.park;
+  const allowed = choicesFor(engine, run, task, agent).allowedTools ?? [];
+  const { rules, warning } = suggestRules(tools);
+  const list = JSON.stringify([...new Set([...allowed, ...rules])]);
+  if (task.spec.choices?.allowedTools)
+    return { line: `allowed_tools: ${list}`, file: `${task.spec.source.file}:${task.spec.source.line}`, warning };
+  if (run.options.choices.plan.allowedTools)
+    return { line: `"claude": {"allowed_tools": ${list}}`, file: run.planPath, warning };
+  return { line: `allowed_tools = ${list}`, file: `.worktreerc under [agent.${agent}]`, warning };
+}
+
+/** Whether a failed task ended with words instead of work: what they ask for can be answered. */
+export function endedWithWords(engine: Engine, task: Task): boolean {
+  return task.state === "failed" && readAttempts(engine.store, task.id).at(-1)?.outcome?.kind === "nothing_done";
+}

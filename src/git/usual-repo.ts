@@ -1,0 +1,85 @@
+/** Recognises the usual repository by its files: the main checkout, in git's default layout. git would need two processes to say the same,
+ *  and they are most of what a command that only looks would cost. Whatever is unusual is left to git: null. */
+import { existsSync, lstatSync, readFileSync, realpathSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { findProgram } from "../system/programs.ts";
+
+/** Both without symbolic links. */
+export type UsualRepo = { root: string; gitDir: string };
+
+/** Settings that change where things are or who may look at them. Their words anywhere in a file are enough to ask git: a file that
+ *  has none of them sets none of them. */
+const UNUSUAL = /\binclude|\bworktree\b|\bextensions\b|\bsharedrepository\b|\bbare\b(?!\s*=\s*false\s*$)/im;
+
+/** The repository whose main checkout `cwd` is in, when everything about it is as `git init` or `git clone` leaves it. */
+export function recogniseRepo(cwd: string): UsualRepo | null {
+  // This git reads the system's settings in /etc; another one may read them elsewhere, or hold them in itself.
+  if (process.platform !== "linux" || findProgram("git", process.env) !== "/usr/bin/git") return null;
+  try {
+    const root = findTop(realpathSync.native(cwd));
+    const gitDir = root && join(root, ".git");
+    return gitDir && isUsual(gitDir) && !settingFiles(gitDir).some(isUnusual) ? { root, gitDir } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The nearest folder with a `.git`, where that is a folder. Like git it does not leave the file system, and trusts only what is the user's. */
+function findTop(start: string): string | null {
+  const { dev } = lstatSync(start);
+  for (let folder = start; ; folder = dirname(folder)) {
+    const here = lstatSync(folder);
+    if (here.dev !== dev || looksBare(folder)) return null;
+    const entry = lstatSync(join(folder, ".git"), { throwIfNoEntry: false });
+    const user = process.geteuid?.();
+    if (entry) return entry.isDirectory() && entry.uid === user && here.uid === user ? folder : null;
+    if (folder === dirname(folder)) return null;
+  }
+}
+
+/** Inside a git directory, of a bare repository or of this one, git answers otherwise. */
+function looksBare(folder: string): boolean {
+  return isFolder(join(folder, "objects")) && isFolder(join(folder, "refs"));
+}
+
+function isUsual(gitDir: string): boolean {
+  const config = textOf(join(gitDir, "config")) ?? "";
+  const isPlain =
+    /^\s*repositoryformatversion\s*=\s*0\s*$/im.test(config) && textOf(join(gitDir, "commondir")) === null;
+  return isPlain && looksBare(gitDir) && hasCommit(gitDir);
+}
+
+/** Whether HEAD leads to a commit by the files of refs. git would also look whether the commit is there. */
+function hasCommit(gitDir: string): boolean {
+  const head = textOf(join(gitDir, "HEAD")) ?? "";
+  const branch = /^ref: (refs\/heads\/[^\s]+)\n?$/.exec(head)?.[1];
+  if (branch === undefined) return OID.test(head);
+  if (OID.test(textOf(join(gitDir, branch)) ?? "")) return true;
+  const packed = textOf(join(gitDir, "packed-refs")) ?? "";
+  return packed.split("\n").some((line) => line.endsWith(` ${branch}`) && OID.test(line.split(" ")[0]!));
+}
+
+const OID = /^[0-9a-f]{40}\n?$/;
+
+/** Where git looks for settings: the repository's, the user's, the system's. */
+function settingFiles(gitDir: string): string[] {
+  const { GIT_CONFIG_GLOBAL, GIT_CONFIG_SYSTEM, HOME = "/", XDG_CONFIG_HOME } = process.env;
+  const users = [join(HOME, ".gitconfig"), join(XDG_CONFIG_HOME || join(HOME, ".config"), "git", "config")];
+  return [
+    join(gitDir, "config"),
+    ...(GIT_CONFIG_GLOBAL === undefined ? users : [GIT_CONFIG_GLOBAL]),
+    GIT_CONFIG_SYSTEM ?? "/etc/gitconfig",
+  ];
+}
+
+function isUnusual(file: string): boolean {
+  return UNUSUAL.test(textOf(file) ?? "");
+}
+
+function textOf(path: string): string | null {
+  return existsSync(path) ? readFileSync(path, "utf8") : null;
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
