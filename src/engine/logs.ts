@@ -1,7 +1,7 @@
 /** What an agent said and did, rendered from its own output; and the raw bytes for who wants them. */
 import { existsSync, watch } from "node:fs";
 import type { AgentEvent } from "../agents/agent.ts";
-import { addUsages } from "../core/cost.ts";
+import { addUsages, renderUsd } from "../core/cost.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import { LineSplitter } from "../lib/lines.ts";
@@ -104,11 +104,11 @@ function renderEvent(event: AgentEvent): string[] {
     case "answer":
       return [];
     case "used":
-      return event.usage.costUsd === null ? [] : [`· $${event.usage.costUsd.toFixed(3)}`];
+      return event.usage.costUsd === null ? [] : [`· ${exactUsd(event.usage.costUsd)}`];
     case "result": {
       const cost = event.result.usage && addUsages([{ models: event.result.usage, missing: null }]).usd;
       return [
-        `= ${event.result.isError ? "ended with an error: " : ""}${event.result.text}${cost === null ? "" : ` ($${cost.toFixed(3)})`}`,
+        `= ${event.result.isError ? "ended with an error: " : ""}${event.result.text}${cost === null ? "" : ` (${exactUsd(cost)})`}`,
       ];
     }
     default: {
@@ -131,4 +131,9 @@ function fileChanges(file: string, signal: AbortSignal): Promise<void> {
       resolve();
     }
   });
+}
+
+/** To a tenth of a cent; what is less, never as nothing. */
+function exactUsd(usd: number): string {
+  return usd > 0 && usd < 0.001 ? renderUsd(usd) : `$${usd.toFixed(3)}`;
 }

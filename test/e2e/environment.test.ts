@@ -64,7 +64,11 @@ describe.each(CLAUDE_VERSIONS)("claude %s", (version) => {
   test("with an API key in the environment, and a home in which it never was", async () => {
     await using rig = await approvedRig(SINGLE, { "site/E01": works("first") }, { version });
     expect(claudeFilesIn(rig.home)).toEqual([]);
-    expect(await loginSeenByDoctor(rig)).toEqual({ state: "found", detail: "the variable ANTHROPIC_API_KEY" });
+    expect(await loginSeenByDoctor(rig)).toEqual({
+      state: "found",
+      detail: "the variable ANTHROPIC_API_KEY",
+      variable: "ANTHROPIC_API_KEY",
+    });
     await rig.owt("run", "--yes").exits(0);
     expect(logins(rig)).toEqual(["x-api-key: sk-ant-dummy"]);
     expect(integrated(rig)).toEqual(["site/E01 yes"]);
