@@ -160,6 +160,7 @@ function lineFor(event: Event, paint: Paint): Line | null {
     case "attempt-opened":
     case "attempt-phase":
     case "agent-said":
+    case "agent-ended":
     case "verify-started":
       return null;
     default: {

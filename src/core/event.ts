@@ -20,6 +20,8 @@ export type Fact =
   | { kind: "attempt-phase"; phase: AttemptPhase }
   /** The agent's process exists and has claimed the attempt. */
   | { kind: "agent-started"; adopted: boolean }
+  /** The agent's process is gone with everything it started. */
+  | { kind: "agent-ended" }
   /** A line worth showing that the agent said or did. */
   | { kind: "agent-said"; text: string }
   /** Leftovers of the agent were committed by us. */

@@ -165,7 +165,11 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
       reason: `the agent could not be started: ${readTail(join(dir, "err"), 2_048).trim()}`,
     });
   } else {
-    moveOn(engine, carried, "collect");
+    engine.store.transaction(() => {
+      moveOn(engine, carried, "collect");
+      const about = { run: run.id, task: attempt.task, attempt: attempt.id };
+      appendEvent(engine.store, engine.now(), about, { kind: "agent-ended" });
+    });
   }
   return "on";
 }

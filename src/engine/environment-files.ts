@@ -147,7 +147,7 @@ function escapeForPattern(text: string): string {
 
 function isPlainFile(path: string): boolean {
   try {
-    return lstatSync(path).isFile();
+    return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
   } catch {
     return false;
   }

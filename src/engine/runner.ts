@@ -129,7 +129,7 @@ async function carryRun(engine: Engine, run: Run, seen: Look, carriers: Carriers
   const obeyed = obeyWishes(engine, run, tasks, attempts);
   const skipped = skipUnreachable(engine, tasks);
   if (obeyed || skipped) return true;
-  const started = run.wish === null && !endings ? await startReady(engine, run, tasks) : [];
+  const started = run.wish === null && !endings ? await startReady(engine, run, tasks, attempts) : [];
   for (const attempt of [...attempts, ...started]) {
     if (endings && !isEnding(run, attempt)) continue;
     if (mayCarry(run, attempt, tasks)) carriers.carry(attempt.id);
@@ -180,11 +180,12 @@ function skipUnreachable(engine: Engine, tasks: Task[]): boolean {
 }
 
 /** Opens attempts of the tasks that are next, as many as there is room for. */
-async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Attempt[]> {
-  // Side by side, a task that is being integrated needs no agent any more. One after the other means: from its integrated work.
+async function startReady(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]): Promise<Attempt[]> {
+  const home = nearlyHome(run, tasks, attempts);
+  // Side by side, a task that needs no agent and no check any more needs no place. One after the other means: from its integrated work.
   const alone = run.options.maxParallel === 1;
   const isBusy = (task: Task) =>
-    task.state === "running" || task.state === "verifying" || (alone && task.state === "integrating");
+    alone ? BUSY.has(task.state) || task.state === "integrating" : BUSY.has(task.state) && !home.has(task.key);
   const running = tasks.filter(isBusy).length;
   if (running >= run.options.maxParallel) return [];
   const ready = viewRun(engine, run, tasks)
@@ -192,7 +193,7 @@ async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Atte
     .map((view) => view.task);
   if (ready.length === 0) return [];
   const rank = rankFor(tasks, estimatesOf(engine, run));
-  const view = { ready: ready.map(rank), soon: readySoon(run, tasks).map(rank), running };
+  const view = { ready: ready.map(rank), soon: readySoon(tasks, home).map(rank), running };
   const chosen = decideStarts(view, { maxParallel: run.options.maxParallel });
   const started: Attempt[] = [];
   for (const key of chosen) {
@@ -212,13 +213,23 @@ function isStillReady(engine: Engine, run: Run, task: Task): boolean {
   return viewRun(engine, run).some((view) => view.task.id === task.id && view.standing === "ready");
 }
 
-/** Tasks that wait for nothing but integrations that are under way and run no checks: these take milliseconds. */
-function readySoon(run: Run, tasks: Task[]): Task[] {
-  if (run.options.verify.length > 0) return [];
-  const integrating = tasks.filter((task) => task.state === "integrating" && task.spec.verify.length === 0);
-  if (integrating.length === 0) return [];
+/** States in which a task has a place: its agent or a check of it runs. */
+const BUSY = new Set<Task["state"]>(["running", "verifying"]);
+
+/** Tasks of which only milliseconds are left: their agents have ended, and nothing is checked or approved. */
+function nearlyHome(run: Run, tasks: Task[], attempts: Attempt[]): Set<string> {
+  if (run.options.verify.length > 0) return new Set();
+  const collected = new Set(attempts.filter((attempt) => attempt.phase === "collect").map((attempt) => attempt.task));
+  const isHome = ({ id, state, spec }: Task) =>
+    spec.verify.length === 0 && (state === "integrating" || (collected.has(id) && !spec.needsReview));
+  return new Set(tasks.filter(isHome).map((task) => task.key));
+}
+
+/** Tasks that wait for nothing but what is nearly home. */
+function readySoon(tasks: Task[], home: ReadonlySet<string>): Task[] {
+  if (home.size === 0) return [];
   const done = new Set(tasks.filter((task) => task.state === "done").map((task) => task.key));
-  const met = new Set([...integrating.map((task) => task.key), ...done]);
+  const met = done.union(home);
   return tasks.filter(
     ({ state, park, notBefore, needs }) =>
       state === "pending" &&

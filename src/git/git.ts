@@ -61,7 +61,7 @@ const FIRST_FLAGS = ["--no-optional-locks", "--literal-pathspecs"];
 const FSYNC = "committed,reference";
 
 /** Enough to keep two cores busy while others wait for the disk. */
-const HELPERS = 6;
+const HELPERS = 4;
 
 /** Settings that say where the user's own configuration is. Every other GIT_ variable belongs to whoever started us, not to our work. */
 const KEPT = new Set(["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"]);

@@ -1,9 +1,11 @@
 /** Stale git locks. 63 of 150 commits that were killed left one, so clearing them is a normal path. Only where they can only be an agent's
  *  own, and only once its whole process tree is dead: a live lock that is removed breaks whoever holds it. */
-import { readdir, rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { branchRef } from "./branch.ts";
+import { filesBelow } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
 /** Removes the lock files in one linked worktree's admin directory and of the given branches, and names them. The caller promises that every
@@ -16,9 +18,7 @@ export async function clearStaleLocks(
   if (dirname(adminDir) !== join(repo.commonDir, "worktrees")) {
     throw new OwtError("internal", `${adminDir} is not a linked worktree's: its locks may be the user's`);
   }
-  const inside = await readdir(adminDir, { recursive: true, withFileTypes: true }).catch(() => []);
-  const found = inside.filter((entry) => entry.isFile() && entry.name.endsWith(".lock"));
-  const locks = found.map((entry) => join(entry.parentPath, entry.name));
+  const locks = filesBelow(adminDir).filter((path) => path.endsWith(".lock"));
   for (const branch of own.branches) locks.push(join(repo.commonDir, `${branchRef(branch)}.lock`));
   const removed: string[] = [];
   for (const lock of locks) if (await removeFile(lock)) removed.push(lock);
@@ -40,6 +40,8 @@ export async function clearOldLocks(repo: Repo, branches: readonly string[]): Pr
 }
 
 async function removeFile(path: string): Promise<boolean> {
+  // Hardly ever is there one, and an error is dear.
+  if (!existsSync(path)) return false;
   return rm(path).then(
     () => true,
     () => false,

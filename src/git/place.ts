@@ -161,6 +161,8 @@ export function lstatInside(root: string, path: string): Stats | null {
 
 /** A small file's text; null when it cannot be read. */
 export function readText(path: string): string | null {
+  // Often it is not there, and an error is dear.
+  if (!existsSync(path)) return null;
   try {
     return readFileSync(path, "utf8");
   } catch {
@@ -176,7 +178,8 @@ function ensureOwnCommonDir(repo: Repo, gitDir: string): void {
   renameSync(join(gitDir, "commondir.owt"), join(gitDir, "commondir"));
 }
 
-function filesBelow(directory: string): string[] {
+/** All files below a directory; none where it cannot be read. */
+export function filesBelow(directory: string): string[] {
   try {
     const entries = readdirSync(directory, { recursive: true, withFileTypes: true });
     return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));

@@ -52,10 +52,33 @@ export async function emptyDeadTrash(commonDir: string): Promise<number> {
   return dead.length;
 }
 
+type Wanted = { path: string; tried: (isGone: boolean) => void };
+const wanted: Wanted[] = [];
+let isDeleting = false;
+
+/** Another process does it at a third of the price, and not on the one thread that everything waits for; one for all that came while the one
+ *  before was at work. False where it could not. */
+function deleteElsewhere(path: string): Promise<boolean> {
+  return new Promise((tried) => {
+    wanted.push({ path, tried });
+    if (!isDeleting) void deleteAll();
+  });
+}
+
+async function deleteAll(): Promise<void> {
+  isDeleting = true;
+  while (wanted.length > 0) {
+    const batch = wanted.splice(0);
+    const done = await runShort("rm", "-rf", "--", ...batch.map(({ path }) => path)).catch(() => null);
+    // Where one stays, `rm` does not say which.
+    for (const { path, tried } of batch) tried(done?.code === 0 || (batch.length > 1 && !existsSync(path)));
+  }
+  isDeleting = false;
+}
+
 /** Deletes a tree, also where an agent left directories without write permission (module caches do). */
 export async function deleteTree(path: string): Promise<void> {
-  // Another process does it at a third of the price, and not on the one thread that everything waits for.
-  if ((await runShort("rm", "-rf", "--", path))?.code === 0) return;
+  if (await deleteElsewhere(path)) return;
   try {
     await rm(path, { recursive: true, force: true, maxRetries: 3 });
   } catch (error) {

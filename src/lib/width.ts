@@ -1,8 +1,9 @@
 /** How wide a text is on a terminal, and texts that fit. */
 import stringWidth from "string-width";
 
-// eslint-disable-next-line no-control-regex
-const PLAIN = /^[\u0020-\u007E]*$/;
+/** Letters of western scripts, and the signs that our own screens are made of: each takes one column. */
+const PLAIN =
+  /^[ -~\u00A1-\u00AC\u00AE-\u02FF\u2010-\u2027\u2190-\u2193\u21B3\u2212\u25B2\u25CB\u25CE\u25F7\u2713\u2717\u276F]*$/;
 /** Made when it is first needed: that takes longer than many commands. */
 let characters: Intl.Segmenter | undefined;
 

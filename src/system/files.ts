@@ -45,6 +45,8 @@ export function writeFileAtomically(
 
 /** The file's text, or null when there is none. */
 export function readTextIfThere(path: string): string | null {
+  // Often it is not there, and an error is dear.
+  if (!existsSync(path)) return null;
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
