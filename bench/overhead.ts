@@ -6,55 +6,36 @@
  *
  *  `--ballast 500` starts owt with so many megabytes of memory in use: a fork then costs Node 15 ms and more. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { flag, makePlace, median, option, OWT } from "./place.ts";
 
 const GOAL = 1.3;
-const OWT = new URL("../bin/owt.js", import.meta.url).pathname;
 const FSYNC = ["-c", "core.fsync=committed,reference"];
 
 type Measured = { wallMs: number; cpuMs: number | null };
 
-function option(name: string, fallback: string): string {
-  const at = process.argv.indexOf(`--${name}`);
-  return at === -1 ? fallback : (process.argv[at + 1] ?? fallback);
-}
-
-const full = process.argv.includes("--full");
+const full = flag("full");
 const rounds = Number(option("rounds", full ? "15" : "5"));
 const ballast = Number(option("ballast", "0"));
 const sizes = option("tasks", "20,100").split(",").map(Number);
-const home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "owt-bench-"));
+using place = makePlace();
+const { home, env } = place;
 
-// Certificates are read at every start of Node and would hide what is ours.
-const env: NodeJS.ProcessEnv = {
-  PATH: process.env["PATH"],
-  HOME: home,
-  XDG_STATE_HOME: join(home, "state"),
-  XDG_CONFIG_HOME: join(home, "config"),
-  XDG_CACHE_HOME: join(home, "cache"),
-  GIT_CONFIG_GLOBAL: join(home, "gitconfig"),
-  GIT_CONFIG_NOSYSTEM: "1",
-};
+const fileCounts = option("files", full ? "50,2000" : "50")
+  .split(",")
+  .map(Number);
+const results = fileCounts.flatMap((files) => sizes.map((tasks) => compare(tasks, files)));
+if (flag("json")) console.log(JSON.stringify({ goal: GOAL, rounds, results }, null, 2));
+else if (results.some((result) => result.ratio > GOAL)) console.log(`above the goal of ${GOAL}: see the profile`);
 
-try {
-  const fileCounts = option("files", full ? "50,2000" : "50")
-    .split(",")
-    .map(Number);
-  const results = fileCounts.flatMap((files) => sizes.map((tasks) => compare(tasks, files)));
-  if (process.argv.includes("--json")) console.log(JSON.stringify({ goal: GOAL, rounds, results }, null, 2));
-  if (results.some((result) => result.ratio > GOAL)) console.log(`above the goal of ${GOAL}: see the profile`);
-} finally {
-  rmSync(home, { recursive: true, force: true });
+/** For people; with `--json` the answer is one document. */
+function tell(line: string): void {
+  if (!flag("json")) console.log(line);
 }
 
 function compare(tasks: number, files: number) {
-  writeFileSync(
-    join(home, "gitconfig"),
-    "[user]\nname = Bench\nemail = bench@localhost\n[init]\ndefaultBranch = main\n",
-  );
   // The program that stands for an agent: it reads its prompt and leaves one file.
   writeFileSync(join(home, "noop"), '#!/bin/sh\ncat >/dev/null\necho done > "out-${OWT_TASK:-$1}.txt"\n', {
     mode: 0o755,
@@ -71,12 +52,12 @@ function compare(tasks: number, files: number) {
   }
   const ratio = median(owt.map((each) => each.wallMs)) / median(make.map((each) => each.wallMs));
   const cpuRatio = ratioOf(owt, make);
-  console.log(
+  tell(
     `${tasks} tasks, ${files} files, ${rounds} rounds: owt ${median(owt.map((each) => each.wallMs)).toFixed(0)} ms, ` +
       `make ${median(make.map((each) => each.wallMs)).toFixed(0)} ms, wall ratio ${ratio.toFixed(2)} (goal ${GOAL})` +
       (cpuRatio === null ? "" : `, CPU ratio ${cpuRatio.toFixed(2)}`),
   );
-  console.log(
+  tell(
     `  where the time of a task goes, median ms: ${Object.entries(profile)
       .map(([name, ms]) => `${name} ${ms}`)
       .join(", ")}`,
@@ -104,7 +85,7 @@ function runMakeUntilItPasses(tasks: number, files: number, root: string): Measu
       return runMake(tasks, files, `${root}-${tries}`);
     } catch (error) {
       if (tries === 5 || !(error instanceof Error) || !/commondir|Invalid path/.test(error.message)) throw error;
-      console.log(`  make failed on git's worktree race; again`);
+      tell(`  make failed on git's worktree race; again`);
     }
   }
 }
@@ -140,7 +121,6 @@ function runOwt(tasks: number, files: number, root: string): Measured {
   makeRepository(root, files);
   const features = Array.from({ length: tasks }, (_, n) => ({ id: `t${n}`, name: `t${n}`, depends_on: [] }));
   writeFileSync(join(root, "feature_list.json"), JSON.stringify({ features }));
-  mkdirSync(join(home, "config", "open-orchestrator"), { recursive: true });
   writeFileSync(
     join(home, "config", "open-orchestrator", "config.toml"),
     `[agent.noop]\nkind = "command"\ncommand = ["${join(home, "noop")}"]\n`,
@@ -199,9 +179,4 @@ function readProfile(path: string): Record<string, number> {
 function ratioOf(a: Measured[], b: Measured[]): number | null {
   const cpu = (all: Measured[]) => all.map((each) => each.cpuMs).filter((each) => each !== null);
   return cpu(a).length > 0 && cpu(b).length > 0 ? median(cpu(a)) / median(cpu(b)) : null;
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

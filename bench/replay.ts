@@ -8,13 +8,12 @@
  *
  *    npm run bench:replay -- [--scale 1000] [--agents 3] [--rounds 1] [--json]     (scale: milliseconds for a minute) */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { flag, makePlace, option, OWT } from "./place.ts";
 
 const GOAL = 1.05;
-const OWT = new URL("../bin/owt.js", import.meta.url).pathname;
 const OVERHEAD = new URL("overhead.ts", import.meta.url).pathname;
 const DATA = new URL("../../shared/data/bo4e-rust", import.meta.url).pathname;
 const OVERHEAD_TASKS = 20;
@@ -22,45 +21,23 @@ const OVERHEAD_TASKS = 20;
 type Task = { id: string; needs: string[]; ms: number };
 type Measured = { makespanMs: number; wallMs: number; taskMs: Map<string, number> };
 
-function option(name: string, fallback: number): number {
-  const at = process.argv.indexOf(`--${name}`);
-  return at === -1 ? fallback : Number(process.argv[at + 1]);
-}
-
-const scale = option("scale", 1_000);
-const agents = option("agents", 3);
-const rounds = option("rounds", 1);
+const scale = Number(option("scale", "1000"));
+const agents = Number(option("agents", "3"));
+const rounds = Number(option("rounds", "1"));
 
 if (existsSync(join(DATA, "trace.json"))) await replay();
 else console.log(`skipped: the plan and its trace (${DATA}) are not there`);
 
 async function replay(): Promise<void> {
-  const home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "owt-replay-"));
-  // Certificates are read at every start of Node and would hide what is ours.
-  const env: NodeJS.ProcessEnv = {
-    PATH: process.env["PATH"],
-    HOME: home,
-    XDG_STATE_HOME: join(home, "state"),
-    XDG_CONFIG_HOME: join(home, "config"),
-    GIT_CONFIG_GLOBAL: join(home, "gitconfig"),
-    GIT_CONFIG_NOSYSTEM: "1",
-  };
-  try {
-    writeFileSync(
-      join(home, "gitconfig"),
-      "[user]\nname = Bench\nemail = bench@localhost\n[init]\ndefaultBranch = main\n",
-    );
-    const perTaskMs = measureOverhead();
-    const results = [];
-    for (let round = 0; round < rounds; round++)
-      results.push(runOnce(join(home, `round-${round}`), home, env, perTaskMs));
-    const middle = results.toSorted((a, b) => a.makespanMs - b.makespanMs)[Math.floor(results.length / 2)]!;
-    if (process.argv.includes("--json"))
-      console.log(JSON.stringify({ goal: GOAL, scale, agents, rounds, ...middle }, null, 2));
-    else tell(middle);
-  } finally {
-    rmSync(home, { recursive: true, force: true });
-  }
+  using place = makePlace();
+  const { home, env } = place;
+  const perTaskMs = measureOverhead();
+  const results = [];
+  for (let round = 0; round < rounds; round++)
+    results.push(runOnce(join(home, `round-${round}`), home, env, perTaskMs));
+  const middle = results.toSorted((a, b) => a.makespanMs - b.makespanMs)[Math.floor(results.length / 2)]!;
+  if (flag("json")) console.log(JSON.stringify({ goal: GOAL, scale, agents, rounds, ...middle }, null, 2));
+  else tell(middle);
 }
 
 function runOnce(root: string, home: string, env: NodeJS.ProcessEnv, perTaskMs: number) {

@@ -6,11 +6,10 @@
  *
  *  `--done` has an agent that does nothing carry out all of the tasks first; without it they are pending in a stopped run. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { flag, makePlace, median, option, OWT } from "./place.ts";
 
-const OWT = new URL("../bin/owt.js", import.meta.url).pathname;
 const ROOT = new URL("..", import.meta.url).pathname;
 
 /** Goals are ratios to bare Node; null is a figure without a goal. */
@@ -26,49 +25,25 @@ const PACKAGES_GOAL = 10;
 
 type Sample = { cpuMs: number; wallMs: number };
 
-function option(name: string, fallback: string): string {
-  const at = process.argv.indexOf(`--${name}`);
-  return at === -1 ? fallback : (process.argv[at + 1] ?? fallback);
-}
-
 const starts = Number(option("starts", "20"));
 const tasks = Number(option("tasks", "1000"));
 const only = option("only", "");
-const home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "owt-bench-"));
+using place = makePlace();
+const { home, env } = place;
 const repository = join(home, "repository");
 
-// Certificates are read at every start of Node and would hide what is ours.
-const env: NodeJS.ProcessEnv = {
-  PATH: process.env["PATH"],
-  HOME: home,
-  XDG_STATE_HOME: join(home, "state"),
-  XDG_CONFIG_HOME: join(home, "config"),
-  XDG_CACHE_HOME: join(home, "cache"),
-  GIT_CONFIG_GLOBAL: join(home, "gitconfig"),
-  GIT_CONFIG_NOSYSTEM: "1",
-};
-
-try {
-  await seed();
-  const results = COMMANDS.filter(({ args }) => only === "" || only.split(",").includes(args[0]!)).map(compare);
-  const packed = only === "" ? weigh() : null;
-  if (process.argv.includes("--json")) console.log(JSON.stringify({ starts, tasks, results, packed }, null, 2));
-  const missed = results.filter(({ goal, ratio }) => goal !== null && ratio > goal);
-  for (const { command, ratio, goal } of missed)
-    console.log(`${command}: ${ratio.toFixed(2)} is above the goal of ${goal}`);
-} finally {
-  rmSync(home, { recursive: true, force: true });
-}
+await seed();
+const results = COMMANDS.filter(({ args }) => only === "" || only.split(",").includes(args[0]!)).map(compare);
+const packed = only === "" ? weigh() : null;
+if (flag("json")) console.log(JSON.stringify({ starts, tasks, results, packed }, null, 2));
+const missed = results.filter(({ goal, ratio }) => goal !== null && ratio > goal);
+for (const { command, ratio, goal } of missed)
+  console.log(`${command}: ${ratio.toFixed(2)} is above the goal of ${goal}`);
 
 /** A repository whose store holds the tasks, made through the command line: an agent that does nothing, or a run that is stopped at once. */
 async function seed(): Promise<void> {
-  const done = process.argv.includes("--done");
+  const done = flag("done");
   mkdirSync(repository, { recursive: true });
-  mkdirSync(join(home, "config", "open-orchestrator"), { recursive: true });
-  writeFileSync(
-    join(home, "gitconfig"),
-    "[user]\nname = Bench\nemail = bench@localhost\n[init]\ndefaultBranch = main\n",
-  );
   const agent = join(home, "agent");
   writeFileSync(agent, `#!/bin/sh\n${done ? 'cat >/dev/null; echo > "$OWT_TASK"' : "exec sleep 1000"}\n`, {
     mode: 0o755,
@@ -196,8 +171,4 @@ function flatten(each: Installed): Installed[] {
 
 function sum(values: number[]): number {
   return values.reduce((all, each) => all + each, 0);
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
