@@ -1,5 +1,5 @@
 /** Looks into a repository's store from outside, read-only, while an `owt` works with it. */
-import { existsSync, type FSWatcher, watch } from "node:fs";
+import { existsSync, type FSWatcher, watch, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers/promises";
@@ -32,6 +32,8 @@ export class Watch {
 
   constructor(repo: string) {
     this.#folder = join(repo, ".git", "owt");
+    // Before the first run it is not there, and what is not there cannot be watched.
+    mkdirSync(this.#folder, { recursive: true });
   }
 
   /** The last intent, or number 0 while there is none. */

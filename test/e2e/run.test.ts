@@ -564,5 +564,6 @@ test("the place of a task that ends goes to what follows on the longest path, no
   const { code, stderr } = await run.ended;
   expect(code).toBe(0);
   const starts = [...stderr.matchAll(/◎ (\w+) started/g)].map((match) => match[1]);
-  expect(starts).toEqual(["head", "long", "tail", "brief"]);
+  expect(starts.slice(0, 2).toSorted()).toEqual(["head", "long"]);
+  expect(starts.slice(2)).toEqual(["tail", "brief"]);
 });
