@@ -232,7 +232,7 @@ function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): string
     const known = new Set(readTasks(engine.store, run.id).map((task) => task.key));
     // First, so that a task which is there may wait for one that comes in now.
     const joining = work.chosen.filter((task) => !known.has(task.spec.id));
-    addTasks(engine.store, run.id, joining);
+    addTasks(engine.store, engine.now(), run.id, joining);
     const planned = work.chosen.map((each) => each.spec);
     const changed = followPlan(engine, run, changesOf(readTasks(engine.store, run.id), planned), options);
     for (const { spec } of work.chosen) removeFromBacklog(engine.store, spec.id);

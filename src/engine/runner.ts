@@ -15,7 +15,7 @@ import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
-import { dayEnds } from "./budget.ts";
+import { dayEnds, noteHolds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
 import { pruneAttempts } from "./prune.ts";
@@ -183,6 +183,7 @@ function skipUnreachable(engine: Engine, tasks: Task[]): boolean {
 async function startReady(engine: Engine, run: Run, tasks: Task[]): Promise<Attempt[]> {
   // Side by side, a task that is being integrated needs no agent any more. One after the other means: from its integrated work.
   const alone = run.options.maxParallel === 1;
+  noteHolds(engine, run);
   const isBusy = (task: Task) =>
     task.state === "running" || task.state === "verifying" || (alone && task.state === "integrating");
   const running = tasks.filter(isBusy).length;
