@@ -19,6 +19,7 @@ import { findProgram } from "../system/programs.ts";
 import { programOf } from "../agents/agent.ts";
 import { setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
+import { noteParallel } from "./parallel.ts";
 import { agentProblems, branchProblems, modeProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
@@ -126,6 +127,7 @@ export async function ingest(
     await checkAgents(engine, work, changed);
     const taken = goOn(engine, going, work, { ...changed, verify: options.verify });
     setBudget(engine, going.id, flags.budgetUsd ?? null);
+    noteParallel(engine, going.id, going.options.maxParallel, changed.maxParallel);
     return { run: going, isNew: false, changed: taken };
   }
   if (work.chosen.length === 0) return null;
