@@ -10,9 +10,14 @@ type Register = (program: Command, io: Io) => void;
 const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promise<Register>])[] = [
   [["plan"], async () => (await import("./commands/plan.ts")).planCommand],
   [["run"], async () => (await import("./commands/run.ts")).runCommand],
-  [["resume", "pause", "stop", "land", "inbox"], async () => (await import("./commands/steer.ts")).steerCommands],
+  [["carry"], async () => (await import("./commands/carry.ts")).carryCommand],
+  [
+    ["resume", "pause", "stop", "parallel", "land", "inbox"],
+    async () => (await import("./commands/steer.ts")).steerCommands,
+  ],
   [["task"], async () => (await import("./commands/task.ts")).taskCommands],
-  [["status", "report"], async () => (await import("./commands/status.ts")).statusCommands],
+  [["status"], async () => (await import("./commands/status.ts")).statusCommand],
+  [["report"], async () => (await import("./commands/report.ts")).reportCommand],
   [["logs"], async () => (await import("./commands/logs.ts")).logsCommand],
   [["prompt"], async () => (await import("./commands/prompt.ts")).promptCommands],
   [["restore"], async () => (await import("./commands/restore.ts")).restoreCommand],

@@ -155,6 +155,8 @@ function lineFor(event: Event, paint: Paint): Line | null {
       return { mark: paint("dim", "○"), text: event.text };
     case "run-created":
     case "run-carried":
+    case "run-held":
+    case "tasks-joined":
     case "run-ended":
     case "task-next":
     case "attempt-opened":

@@ -1,95 +1,108 @@
-/** The report of a run as markdown: to be read, or pasted into a message. */
+/** The report of a run for a terminal: no line is longer than the screen is wide, unless a single word is. */
 import type { CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
-import { costWords, printable, tokenWords } from "./text.ts";
+import { widthOf } from "../lib/width.ts";
+import { count } from "./preview.ts";
+import { costWords, type Paint, printable, tokenWords, wrap } from "./text.ts";
+import { waitedMs, waitWords } from "./waiting-words.ts";
 
-export function renderReport(report: RunReport): string {
-  const lines = [
-    ...head(report),
-    "",
-    "| task | state | attempts | time | cost | commit | remarks |",
-    "|---|---|---|---|---|---|---|",
-    ...report.tasks.map((task) =>
-      row([
-        cell(task.id),
-        task.state,
-        String(task.attempts.length),
-        time(task.duration_ms === null ? null : task.work_ms),
-        costWords(task),
-        task.commit?.slice(0, 10) ?? "",
-        cell(task.why ?? ""),
-      ]),
-    ),
-    ...modelTable(report),
-    ...attemptTable(report),
-  ];
-  return `${lines.join("\n")}\n`;
+/** `width` in columns. */
+export function renderReport(report: RunReport, width: number, paint: Paint): string {
+  const paragraphs = [head(report, width), tasks(report, width, paint), parked(report, width), models(report, width)];
+  return `${paragraphs
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n")}\n`;
 }
 
-function head(report: RunReport): string[] {
+function head(report: RunReport, width: number): string[] {
   const counts = Object.entries(report.counts).map(([word, n]) => `${n} ${word}`);
-  const speedUp = report.speedup === null ? "" : `, speed-up ${report.speedup}`;
+  const landed = report.landed_at === null ? `to land on ${report.target}` : `landed on ${report.target}`;
+  const speedUp = report.speedup === null ? "" : `: speed-up ${report.speedup}`;
   const missing = report.cost_missing.length > 0 ? ` (not in it: ${report.cost_missing.join(", ")})` : "";
+  const sequential = `one after the other ${renderDuration(report.sequential_ms)}`;
+  const waits = waitWords(report.waiting_ms);
+  const lines = [
+    `time    ${renderDuration(report.duration_ms)}, ${sequential}${speedUp}`,
+    `cost    ${costWords(report) || "nothing yet"}${missing}`,
+    report.input_tokens === null ? "" : `tokens  ${tokensIn(report)} in, ${tokenWords(report.output_tokens)} out`,
+    waits.length === 0 ? "" : `waited  all tasks added up: ${waits.join(", ")}`,
+    report.unverified.length === 0 ? "" : `unverified, for want of a verify command: ${report.unverified.join(", ")}`,
+  ];
+  const title = `${report.run} · ${report.state} · ${counts.join(", ")} · ${report.plan || "written down by hand"}, ${landed}`;
   return [
-    `# Run ${report.run}`,
-    "",
-    `- plan: ${report.plan || "tasks written down by hand"}`,
-    `- branch: ${report.branch}, to land on ${report.target}${report.landed_at ? ` (landed ${report.landed_at})` : ""}`,
-    `- ${counts.join(", ")}`,
-    `- duration ${renderDuration(report.duration_ms)}, one after the other ${renderDuration(report.sequential_ms)}${speedUp}`,
-    `- cost ${costWords(report) || "nothing yet"}${missing}`,
-    ...(report.unverified.length > 0 ? [`- unverified: ${report.unverified.join(", ")}`] : []),
+    ...wrap(printable(title), width, 2),
+    ...lines.filter(Boolean).flatMap((line) => wrap(`  ${printable(line)}`, width, 10)),
   ];
 }
 
-function modelTable({ models }: RunReport): string[] {
-  if (models.length === 0) return [];
+function tokensOf({ input_tokens, output_tokens }: Pick<CostReport, "input_tokens" | "output_tokens">): string {
+  return input_tokens === null ? "" : `, ${tokenWords(input_tokens)} tokens in, ${tokenWords(output_tokens)} out`;
+}
+
+function tokensIn({ input_tokens, cache_read_tokens }: CostReport): string {
+  const cached = cache_read_tokens ? ` (${tokenWords(cache_read_tokens)} from a cache)` : "";
+  return `${tokenWords(input_tokens)}${cached}`;
+}
+
+const HEADER = ["task", "state", "work", "cost", "tokens", "tries", "waited"];
+/** No table is worth more of a line than this for its names. */
+const WIDEST_NAME = 30;
+
+function tasks(report: RunReport, width: number, paint: Paint): string[] {
+  const rows = report.tasks.map((task) => ({
+    cells: [
+      printable(task.id),
+      task.state,
+      task.attempts.length === 0 ? "" : renderDuration(task.work_ms),
+      costWords(task),
+      task.input_tokens === null ? "" : `${tokenWords(task.input_tokens)}+${tokenWords(task.output_tokens)}`,
+      task.attempts.length === 0 ? "" : String(task.attempts.length),
+      waitedMs(task.waiting_ms) < 100 ? "" : renderDuration(waitedMs(task.waiting_ms)),
+    ],
+    // What nobody checked is named above.
+    remarks: [waitWords(task.waiting_ms).join(", "), task.state === "done" ? "" : firstLine(task.why)].filter(Boolean),
+  }));
+  const kept = HEADER.map((_, column) => column < 2 || rows.some(({ cells }) => cells[column] !== ""));
+  const pick = (cells: string[]) => cells.filter((_, column) => kept[column]);
+  const all = [pick(HEADER), ...rows.map(({ cells }) => pick(cells))];
+  const widths = all[0]!.map((_, column) => Math.max(...all.map((cells) => widthOf(cells[column]!))));
+  widths[0] = Math.min(WIDEST_NAME, widths[0]!);
+  const line = (cells: string[]) =>
+    cells
+      .map((cell, column) => cell + " ".repeat(Math.max(0, widths[column]! - widthOf(cell))))
+      .join("  ")
+      .trimEnd();
   return [
-    "",
-    "| model | cost | by | tokens in | from cache | to cache | out |",
-    "|---|---|---|---|---|---|---|",
-    ...models.map((model) =>
-      row([cell(model.model ?? "?"), costWords(model), model.cost_basis ?? "", ...tokens(model)]),
+    paint("dim", line(all[0]!)),
+    ...rows.flatMap(({ cells, remarks }) => [
+      ...wrap(line(pick(cells)), width, 4),
+      ...remarks.flatMap((remark) => wrap(`    ${remark}`, width, 4).map((each) => paint("dim", each))),
+    ]),
+  ];
+}
+
+function firstLine(text = ""): string {
+  return printable(text.split("\n", 1)[0]!);
+}
+
+function parked(report: RunReport, width: number): string[] {
+  if (report.parked.length === 0) return [];
+  return [
+    "set aside:",
+    ...report.parked.flatMap(({ task, why, waited_ms, until }) => {
+      const time = `${renderDuration(waited_ms)}${until === null ? ", still" : ""}`;
+      return wrap(`  ${printable(`${task}  ${why.split("\n", 1)[0]}`)}  (${time})`, width, 4);
+    }),
+  ];
+}
+
+function models(report: RunReport, width: number): string[] {
+  if (report.models.length < 2) return [];
+  return [
+    `${count(report.models.length, "model")}:`,
+    ...report.models.flatMap((model) =>
+      wrap(`  ${model.model ?? "?"}  ${costWords(model)}${tokensOf(model)}`, width, 4),
     ),
   ];
-}
-
-function attemptTable({ tasks }: RunReport): string[] {
-  const attempts = tasks.flatMap((task) => task.attempts.map((attempt) => ({ task: task.id, attempt })));
-  if (attempts.length === 0) return [];
-  return [
-    "",
-    "| attempt | agent | time | cost | by | tokens in | from cache | to cache | out | outcome |",
-    "|---|---|---|---|---|---|---|---|---|---|",
-    ...attempts.map(({ task, attempt }) =>
-      row([
-        `${cell(task)} ${attempt.number}`,
-        attempt.agent,
-        time(attempt.duration_ms),
-        costWords(attempt),
-        attempt.cost_basis ?? "",
-        ...tokens(attempt),
-        cell(attempt.outcome),
-      ]),
-    ),
-  ];
-}
-
-type Counted = Pick<CostReport, "input_tokens" | "output_tokens" | "cache_read_tokens" | "cache_write_tokens">;
-
-function tokens(counted: Counted): string[] {
-  const { input_tokens, cache_read_tokens, cache_write_tokens, output_tokens } = counted;
-  return [input_tokens, cache_read_tokens, cache_write_tokens, output_tokens].map(tokenWords);
-}
-
-function time(ms: number | null): string {
-  return ms === null ? "" : renderDuration(ms);
-}
-
-function row(cells: string[]): string {
-  return `| ${cells.join(" | ")} |`;
-}
-
-function cell(text: string): string {
-  return printable(text).replaceAll("|", "\\|").replaceAll("\n", " ");
 }

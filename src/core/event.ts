@@ -9,9 +9,14 @@ export type Fact =
   /** A process took the lease and carries this run now. */
   | { kind: "run-carried"; pid: number }
   | { kind: "run-wish"; wish: "pause" | "stop" | null }
+  /** Tasks came into a run that was open already. */
+  | { kind: "tasks-joined"; keys: string[] }
+  /** A budget keeps back everything of the run (`by`: which), or these tasks of it, from now on; null and none: nothing any more. */
+  | { kind: "run-held"; by: "run" | "task" | "day" | "tokens" | null; tasks: number[] }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
   | { kind: "run-landed"; target: string; commit: string }
-  | { kind: "task-moved"; from: TaskState; to: TaskState; reason?: string }
+  /** `notBefore` (epoch ms): there is a pause before it may start again. */
+  | { kind: "task-moved"; from: TaskState; to: TaskState; reason?: string; notBefore?: number }
   | { kind: "task-parked"; park: Park; notBefore: number | null }
   | { kind: "task-answered"; text: string }
   | { kind: "task-next"; next: NextStart }

@@ -4,8 +4,9 @@ import type { Level } from "./budget.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import type { Run } from "./run.ts";
-import type { BareTask, Task } from "./task.ts";
-import type { TaskView } from "./view.ts";
+import type { BareTask, Park, Task } from "./task.ts";
+import { describePark, type TaskView } from "./view.ts";
+import { addWaits, noWaits, type Parking, type Waiting, type Waits } from "./waiting.ts";
 
 /** What something cost, flat, as every report shows it. */
 export type CostReport = {
@@ -48,6 +49,8 @@ type TaskReport = CostReport & {
   duration_ms: number | null;
   /** Time in which an agent or a check of it worked: without waiting for a person, for a limit, or for somebody to carry it. */
   work_ms: number;
+  /** For how long it waited, and for what, from the beginning of the run. */
+  waiting_ms: Waits;
   commit: string | null;
   verified: boolean;
 };
@@ -75,21 +78,35 @@ export type RunReport = RunSums & {
   /** What the work of the tasks would have taken one after the other. */
   sequential_ms: number;
   speedup: number | null;
+  /** The waiting of all tasks added up: side by side it is more than the run took. */
+  waiting_ms: Waits;
+  /** What was set aside, oldest first, and for how long; `until` is null while it still is. */
+  parked: { task: string; for: Park["for"]; why: string; at: string; until: string | null; waited_ms: number }[];
   tasks: TaskReport[];
 };
 
-/** The report of a run. `now` (epoch ms) stands in for the end of what still goes on; `waits` is for how long (ms) an attempt, by id, waited
- *  for a person while it was open. */
+/** What the event log tells beside the state of things. */
+export type FromLog = {
+  /** How far each limit is used up. */
+  levels?: readonly Level[];
+  /** For how long (ms) an attempt, by id, waited for a person while it was open. */
+  reviews?: ReadonlyMap<number, number>;
+  waiting?: Waiting;
+};
+
+/** The report of a run. `now` (epoch ms) stands in for the end of what still goes on. */
 export function reportRun(
   run: Run,
   views: readonly TaskView[],
   attempts: readonly Attempt[],
   now: number,
-  levels: readonly Level[] = [],
-  waits: ReadonlyMap<number, number> = new Map(),
+  { levels = [], reviews = new Map(), waiting = { byTask: new Map(), parked: [] } }: FromLog = {},
 ): RunReport {
   const byTask = Map.groupBy(attempts, (attempt) => attempt.task);
-  const reports = views.map(({ task, why }) => reportTask(task, why, byTask.get(task.id) ?? [], now, waits));
+  const reports = views.map((view) => ({
+    ...reportTask(view, byTask.get(view.task.id) ?? [], now, reviews),
+    waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
+  }));
   const sequential = reports.reduce((sum, task) => sum + task.work_ms, 0);
   const duration = (run.endedAt ?? now) - run.createdAt;
   return {
@@ -106,6 +123,8 @@ export function reportRun(
     sequential_ms: sequential,
     speedup: duration > 0 && sequential > 0 ? Math.round((sequential / duration) * 100) / 100 : null,
     ...sumUp(views, attempts, levels),
+    waiting_ms: addWaits(reports.map((task) => task.waiting_ms)),
+    parked: reportParked(views, waiting.parked, run.endedAt ?? now),
     tasks: reports,
   };
 }
@@ -134,13 +153,24 @@ export function sumUp(
   };
 }
 
+function reportParked(views: readonly TaskView[], parked: readonly Parking[], end: number): RunReport["parked"] {
+  const keys = new Map(views.map(({ task }) => [task.id, task.key]));
+  return parked.map(({ task, park, at, until }) => ({
+    task: keys.get(task) ?? String(task),
+    for: park.for,
+    why: describePark(park),
+    at: iso(at)!,
+    until: iso(until),
+    waited_ms: (until ?? end) - at,
+  }));
+}
+
 function reportTask(
-  task: Task,
-  why: string,
+  { task, why }: TaskView,
   attempts: readonly Attempt[],
   now: number,
   waits: ReadonlyMap<number, number>,
-): TaskReport {
+): Omit<TaskReport, "waiting_ms"> {
   const workOf = (attempt: Attempt, end: number) => Math.max(0, end - attempt.startedAt - (waits.get(attempt.id) ?? 0));
   return {
     id: task.key,

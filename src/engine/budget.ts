@@ -18,7 +18,8 @@ import { addUsages, type Usage } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { readAttemptsOfRun, readUsagesSince } from "../store/attempts.ts";
-import { appendEvent, hasWarned } from "../store/events.ts";
+import type { Store } from "../store/database.ts";
+import { appendEvent, hasWarned, readHeld } from "../store/events.ts";
 import { readRun, setRunOptions } from "../store/runs.ts";
 import { changeTask, readTasks } from "../store/tasks.ts";
 import { type Carried, requestStop } from "./attempt-moves.ts";
@@ -76,6 +77,21 @@ function midnight(engine: Engine, days: number): number {
 export function readHolds(engine: Engine, run: Run): Holds {
   const { budget } = run.options;
   return hasLimit(budget) ? decideHolds(budget, readSpending(engine, run)) : NO_HOLDS;
+}
+
+const noted = new WeakMap<Store, Map<string, string>>();
+
+/** Writes down when a budget begins and ceases to keep tasks back: for how long they waited for it is told from that. */
+export function noteHolds(engine: Engine, run: Run): void {
+  if (!hasLimit(run.options.budget)) return;
+  const { all, tasks } = readHolds(engine, run);
+  const held = { by: all?.scope ?? null, tasks: [...tasks.keys()] };
+  const runs = noted.get(engine.store) ?? new Map<string, string>();
+  noted.set(engine.store, runs);
+  const before = runs.get(run.id) ?? JSON.stringify(readHeld(engine.store, run.id));
+  const now = JSON.stringify(held);
+  runs.set(run.id, now);
+  if (now !== before) appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-held", ...held });
 }
 
 /** How far the limits of a run are used up. */

@@ -19,6 +19,7 @@ import { findProgram } from "../system/programs.ts";
 import { programOf } from "../agents/agent.ts";
 import { setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
+import { noteParallel } from "./parallel.ts";
 import { agentProblems, branchProblems, modeProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { planError, type Work } from "./work.ts";
@@ -126,6 +127,7 @@ export async function ingest(
     await checkAgents(engine, work, changed);
     const taken = goOn(engine, going, work, { ...changed, verify: options.verify });
     setBudget(engine, going.id, flags.budgetUsd ?? null);
+    noteParallel(engine, going.id, going.options.maxParallel, changed.maxParallel);
     return { run: going, isNew: false, changed: taken };
   }
   if (work.chosen.length === 0) return null;
@@ -232,7 +234,7 @@ function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): string
     const known = new Set(readTasks(engine.store, run.id).map((task) => task.key));
     // First, so that a task which is there may wait for one that comes in now.
     const joining = work.chosen.filter((task) => !known.has(task.spec.id));
-    addTasks(engine.store, run.id, joining);
+    addTasks(engine.store, engine.now(), run.id, joining);
     const planned = work.chosen.map((each) => each.spec);
     const changed = followPlan(engine, run, changesOf(readTasks(engine.store, run.id), planned), options);
     for (const { spec } of work.chosen) removeFromBacklog(engine.store, spec.id);

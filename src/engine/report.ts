@@ -1,28 +1,55 @@
 /** Reads what happened in a run. */
+import { type HistoryReport, reportHistory } from "../core/history.ts";
 import { type RunReport, type RunSums, reportRun, sumUp } from "../core/report.ts";
 import type { Run } from "../core/run.ts";
 import type { BareTask } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
+import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
-import { readReviewTimes } from "../store/events.ts";
+import { readEventsOfRun, readReviewTimes } from "../store/events.ts";
+import { readFinished } from "../store/history.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
-import { viewRun } from "./view.ts";
+import { isCarried as carrierOf } from "./holder.ts";
+import { agentFor, viewRun } from "./view.ts";
 
 /** The report of a run. Throws `unknown-name`. */
 export function readReport(engine: Engine, runId: string): RunReport {
   const run = findRun(engine, runId);
   const attempts = readAttemptsOfRun(engine.store, run.id);
   const now = engine.now();
-  return reportRun(
-    run,
-    viewRun(engine, run),
-    attempts,
+  const views = viewRun(engine, run);
+  return reportRun(run, views, attempts, now, {
+    levels: readLevels(engine, run),
+    reviews: readReviewTimes(engine.store, run.id, now),
+    waiting: waitingOf(engine, run, views, now),
+  });
+}
+
+function waitingOf(engine: Engine, run: Run, views: readonly TaskView[], now: number): Waiting {
+  const tasks = new Map(views.map(({ task }) => [task.id, task]));
+  const agentOf = ({ id }: { id: number }) => agentFor(engine, run, tasks.get(id)!);
+  const { createdAt, endedAt } = run;
+  const isCarried = endedAt === null && carrierOf(engine) !== null;
+  return readWaiting(
+    { createdAt, endedAt, isCarried, agentOf },
+    [...tasks.values()],
+    readEventsOfRun(engine.store, run.id),
     now,
-    readLevels(engine, run),
-    readReviewTimes(engine.store, run.id, now),
   );
+}
+
+/** What came of all that was tried in this repository. */
+export function readAllHistory(engine: Engine): HistoryReport {
+  return reportHistory(readFinished(engine.store), dayOf);
+}
+
+/** The day in local time, as people count them. */
+function dayOf(at: number): string {
+  const day = new Date(at);
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
 }
 
 /** The figures of a run of which these are the views. */

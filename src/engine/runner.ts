@@ -15,7 +15,7 @@ import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
-import { dayEnds } from "./budget.ts";
+import { dayEnds, noteHolds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
 import { pruneAttempts } from "./prune.ts";
@@ -184,6 +184,7 @@ async function startReady(engine: Engine, run: Run, tasks: Task[], attempts: Att
   const home = nearlyHome(run, tasks, attempts);
   // Side by side, a task that needs no agent and no check any more needs no place. One after the other means: from its integrated work.
   const alone = run.options.maxParallel === 1;
+  noteHolds(engine, run);
   const isBusy = (task: Task) =>
     alone ? BUSY.has(task.state) || task.state === "integrating" : BUSY.has(task.state) && !home.has(task.key);
   const running = tasks.filter(isBusy).length;

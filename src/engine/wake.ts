@@ -24,6 +24,7 @@ const PROGRESS = new Set<string>([
   "verify-ended",
   "leftovers",
   "run-carried",
+  "run-held",
 ] satisfies FactKind[]);
 
 /** Begins to watch; what happens from here on is not missed. */

@@ -54,6 +54,20 @@ export function hasWarned(store: Store, run: string, about: string): boolean {
   return store.get(sql, run, about) !== undefined;
 }
 
+/** What a budget kept back of a run when that was last written down. */
+export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: "run-held" }>, "kind"> {
+  const sql = "select data from event where run = ? and kind = 'run-held' order by seq desc limit 1";
+  const row = store.get(sql, run);
+  return row
+    ? (JSON.parse(String(row["data"])) as { by: "run" | "task" | "day" | "tokens" | null; tasks: number[] })
+    : { by: null, tasks: [] };
+}
+
+/** All events of a run, oldest first. */
+export function readEventsOfRun(store: Store, run: string): Event[] {
+  return store.all("select * from event where run = ? order by seq", run).map(toEvent);
+}
+
 /** The highest event number; 0 when nothing has happened. */
 export function lastSeq(store: Store): number {
   return Number(store.get("select max(seq) as seq from event")?.["seq"] ?? 0);

@@ -1,6 +1,7 @@
 /** What was done in this repository, over all runs: what estimates are told from. */
 import { addUsages, type Usage } from "../core/cost.ts";
 import { type PastTask, taskKind } from "../core/estimate.ts";
+import type { FinishedTask } from "../core/history.ts";
 import type { Row, Store } from "./database.ts";
 
 /** Older tasks were done by other models at other prices, and reading them all would make every preview slower. */
@@ -11,20 +12,38 @@ const NEWEST_DONE = "select id from task where state = 'done' order by id desc l
 /** The tasks that were done last, newest first, each with its attempts added up. Failed ones are not among them: they tell how long it took to
  *  fail. So are tasks that no agent worked on. */
 export function readHistory(store: Store, most = MOST_TASKS): PastTask[] {
-  const attempts = Map.groupBy(readAttemptsOfDone(store, most), (row) => Number(row["task"]));
+  return readPast(store, NEWEST_DONE, most).map(({ past }) => past);
+}
+
+const FINISHED = "select id from task where state in ('done', 'failed') order by id desc limit ?";
+
+/** Every task that was done or failed, in whichever run, newest first. */
+export function readFinished(store: Store): FinishedTask[] {
+  return readPast(store, FINISHED, Number.MAX_SAFE_INTEGER).map(({ past, row, attempts }) => ({
+    ...past,
+    isDone: row["state"] === "done",
+    endedAt: Number(row["ended_at"] ?? attempts.at(-1)!["ended_at"]),
+    attempts: attempts.length,
+  }));
+}
+
+/** The tasks of a query for ids, as far as an agent worked on them. */
+function readPast(store: Store, ids: string, most: number): { past: PastTask; row: Row; attempts: Row[] }[] {
+  const byTask = Map.groupBy(readAttemptsOf(store, ids, most), (row) => Number(row["task"]));
   const rows = store.all(
-    `select id, spec ->> '$.module' as module, spec ->> '$.tags[0]' as tag, spec ->> '$.estimatedTokens' as tokens
-     from task where id in (${NEWEST_DONE}) order by id desc`,
+    `select id, state, ended_at, spec ->> '$.module' as module, spec ->> '$.tags[0]' as tag, spec ->> '$.estimatedTokens' as tokens
+     from task where id in (${ids}) order by id desc`,
     most,
   );
   return rows.flatMap((row) => {
-    const past = toPastTask(row, attempts.get(Number(row["id"])) ?? []);
-    return past === null ? [] : [past];
+    const attempts = byTask.get(Number(row["id"])) ?? [];
+    const past = toPastTask(row, attempts);
+    return past === null ? [] : [{ past, row, attempts }];
   });
 }
 
 /** The attempts of those tasks, each with the time in which it waited for an approval. */
-function readAttemptsOfDone(store: Store, most: number): Row[] {
+function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
   return store.all(
     `select a.task, a.agent, a.model, a.usage, a.started_at, a.ended_at,
        case when t.spec ->> '$.needsReview' then (
@@ -33,7 +52,7 @@ function readAttemptsOfDone(store: Store, most: number): Row[] {
          from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' = 'review'
        ) end as waited
      from attempt a join task t on t.id = a.task
-     where a.task in (${NEWEST_DONE}) and a.ended_at is not null order by a.task, a.number`,
+     where a.task in (${ids}) and a.ended_at is not null order by a.task, a.number`,
     most,
   );
 }

@@ -43,12 +43,12 @@ function apply(store: Store, { do: what, which }: Op, at: number): void {
   if (what === "move") moveTask(store, at, task, task.state === "pending" ? "running" : "pending");
   if (what === "change") changeTask(store, task.id, { failures: at });
   if (what === "respec") replaceSpec(store, task, sampleSpec(task.key, { title: `T${at}` }), `h${at}`, []);
-  if (what === "add") addTasks(store, "r1", [{ spec: sampleSpec(`n${at}`), hash: "h", needs: [] }]);
+  if (what === "add") addTasks(store, at, "r1", [{ spec: sampleSpec(`n${at}`), hash: "h", needs: [] }]);
   if (what !== "undo") return;
   const undone = () =>
     store.transaction(() => {
       changeTask(store, task.id, { failures: 1_000 + at });
-      addTasks(store, "r1", [{ spec: sampleSpec(`u${at}`), hash: "h", needs: [] }]);
+      addTasks(store, at, "r1", [{ spec: sampleSpec(`u${at}`), hash: "h", needs: [] }]);
       expect(readTasks(store, "r1").map((each) => each.id)).toContain(task.id);
       expect(readTasks(store, "r1")).toEqual(readTasks(store, "r1").map((each) => readTask(store, each.id)));
       throw new Error("undone");

@@ -47,8 +47,10 @@ export function createRun(store: Store, at: number, run: NewRun, tasks: NewTask[
 }
 
 /** Adds tasks to a run that is already open. */
-export function addTasks(store: Store, run: string, tasks: NewTask[]): void {
+export function addTasks(store: Store, at: number, run: string, tasks: NewTask[]): void {
+  if (tasks.length === 0) return;
   store.transaction(() => {
+    appendEvent(store, at, { run }, { kind: "tasks-joined", keys: tasks.map(({ spec }) => spec.id) });
     const first = Number(store.get("select coalesce(max(ord) + 1, 0) as n from task where run = ?", run)?.["n"]);
     tasks.forEach((task, index) => insertTask(store, run, task, first + index));
     forgetTasks(store, run);

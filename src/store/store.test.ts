@@ -108,7 +108,7 @@ describe("a transaction", () => {
     const fail = () =>
       store.transaction(() => {
         moveTask(store, 2, a, "running");
-        addTasks(store, run.id, [newTask("c")]);
+        addTasks(store, 2, run.id, [newTask("c")]);
         throw new Error("no");
       });
     expect(fail).toThrow("no");
@@ -316,7 +316,7 @@ describe("runs", () => {
 
   test("take tasks that come later behind those they have", () => {
     const { store } = storeWithRun();
-    addTasks(store, "r1", [newTask("c"), newTask("d")]);
+    addTasks(store, 2, "r1", [newTask("c"), newTask("d")]);
     expect(readTasks(store, "r1").map(({ key, order }) => [key, order])).toEqual([
       ["a", 0],
       ["b", 1],

@@ -104,8 +104,11 @@ export function moveTask(store: Store, at: number, task: Task, to: TaskState, ch
     if (!moved) return false;
     noteChanged(store, task.id);
     changeTask(store, task.id, change);
-    const reason = change.reason ? { reason: change.reason } : {};
-    appendEvent(store, at, { run: task.run, task: task.id }, { kind: "task-moved", from: task.state, to, ...reason });
+    const more = {
+      ...(change.reason ? { reason: change.reason } : {}),
+      ...(change.notBefore && !change.park ? { notBefore: change.notBefore } : {}),
+    };
+    appendEvent(store, at, { run: task.run, task: task.id }, { kind: "task-moved", from: task.state, to, ...more });
     if (change.park) {
       appendEvent(
         store,

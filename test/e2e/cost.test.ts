@@ -163,7 +163,7 @@ describe.each(VERSIONS)("Claude Code $version", ({ version, whyNot }) => {
     expect(last.out()).toMatch(/cost at least \$0\.\d+/);
     const words = rig.owt("report");
     await words.exits(0);
-    expect(words.out()).toMatch(/- cost at least \$0\.\d+ \(not in it: an answer that was cut off\)/);
+    expect(words.out()).toMatch(/cost +at least \$0\.\d+ \(not in it: an answer that was cut off\)/);
   });
 });
 
@@ -220,7 +220,7 @@ describe("the report", () => {
       [null, true],
     ]);
     expect(report.tasks[0]!.attempts.map(({ cost_usd }) => cost_usd)).toEqual([1.1, 1.25]);
-    const markdown = rig.ok("report");
+    const markdown = rig.ok("report", "--markdown");
     expect(markdown).toMatch(/\| shop\/E01 1 \| demo \| [^|]* \| \$1\.10 \| mixed \| 100k \|/);
     expect(markdown).toMatch(/\| new-model \| unknown \| unknown \| 5 \| 0 \| 0 \| 6 \|/);
     expect(markdown).toMatch(/\| shop\/E03 \| done \| 1 \| [^|]* \| unknown \|/);

@@ -9,6 +9,7 @@ import { describeLostAgents, findLostAgents } from "../../engine/lost-agents.ts"
 import { prepareRun } from "../../engine/prepare.ts";
 import type { Work } from "../../engine/work.ts";
 import { readRuns } from "../../store/runs.ts";
+import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
 import { answer, ask, canAsk, confirm, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
@@ -24,7 +25,13 @@ import {
   type WorkOptions,
 } from "../work-options.ts";
 
-type RunCommandOptions = WorkOptions & { yes?: boolean; dryRun?: boolean; budget?: number; plain?: boolean };
+type RunCommandOptions = WorkOptions & {
+  yes?: boolean;
+  dryRun?: boolean;
+  budget?: number;
+  plain?: boolean;
+  detach?: boolean;
+};
 
 export function runCommand(program: Command, io: Io): void {
   const command = program
@@ -35,6 +42,7 @@ export function runCommand(program: Command, io: Io): void {
     .addOption(new Option("--budget <usd>", "what the run may cost, in dollars; then it waits").argParser(positiveUsd))
     .option("--dry-run", "show what would run and stop")
     .option("--plain", PLAIN)
+    .option("-d, --detach", DETACH)
     .action(async (words: string[], options: RunCommandOptions) => {
       const { request, configFile } = toRequest(io, words, options);
       await withEngine(
@@ -76,7 +84,8 @@ export function runCommand(program: Command, io: Io): void {
           if (!started.isNew) tellIgnored(io, options);
           tellOthers(io, engine, started.run.id);
           tellLost(io, engine);
-          await followRun(io, engine, started.run.id, options);
+          if (options.detach) await detach(io, engine, started.run.id, options, configFile ?? null);
+          else await followRun(io, engine, started.run.id, options);
         },
         configFile ? { configFile } : {},
       );

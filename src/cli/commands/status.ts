@@ -1,6 +1,5 @@
-/** `owt status` and `owt report`: where everything stands, and what a run brought. */
+/** `owt status`: where everything stands. */
 import type { Command } from "commander";
-import { OwtError } from "../../core/errors.ts";
 import { programOf } from "../../agents/agent.ts";
 import { describeLevel } from "../../core/budget.ts";
 import type { Run } from "../../core/run.ts";
@@ -10,7 +9,7 @@ import { readLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { answerFor } from "../../engine/answer.ts";
-import { readReport, readSums } from "../../engine/report.ts";
+import { readSums } from "../../engine/report.ts";
 import { showBriefly } from "../../engine/show.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { readBacklog } from "../../store/backlog.ts";
@@ -19,32 +18,16 @@ import { readBareTasks, readFailedTasks, readTask } from "../../store/tasks.ts";
 import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
-import { renderReport } from "../report-text.ts";
 import { costWords, markOf, painter, printable, table } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 
-export function statusCommands(program: Command, io: Io): void {
+export function statusCommand(program: Command, io: Io): void {
   program
     .command("status")
     .description("what runs, what waits and why, worktrees, agents")
     .option("--json", "print the answer as JSON")
     .action((options: JsonOption) => withEngine(io, async (engine) => showStatus(io, engine, options)));
-  program
-    .command("report [run]")
-    .description("what a run took, cost and brought, as JSON or markdown")
-    .option("--json", "print the answer as JSON")
-    .option("--markdown", "print the answer as markdown (default)")
-    .action((id: string | undefined, options: JsonOption & { markdown?: boolean }) =>
-      withEngine(io, async (engine) => {
-        if (options.json && options.markdown)
-          throw new OwtError("usage", "--json and --markdown contradict each other");
-        const run = id ?? readRuns(engine.store).at(-1)?.id;
-        if (run === undefined) throw new OwtError("wrong-state", "there is no run yet", { hint: "start one: owt run" });
-        const report = readReport(engine, run);
-        answer(io, options, { report }, renderReport(report));
-      }),
-    );
 }
 
 /** Standings that a command of the user's ends. */

@@ -6,6 +6,7 @@ import { setBudget } from "../../engine/budget.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { type Landed, landRun } from "../../engine/land.ts";
+import { setParallel } from "../../engine/parallel.ts";
 import { loadPrompts } from "../../engine/prompts.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { answerFor } from "../../engine/answer.ts";
@@ -13,22 +14,26 @@ import { stopUncarried } from "../../engine/uncarried.ts";
 import { viewRun } from "../../engine/view.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
 import { readFailedTasks } from "../../store/tasks.ts";
+import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { printable } from "../text.ts";
-import { positiveUsd } from "../work-options.ts";
+import { positiveInteger, positiveUsd } from "../work-options.ts";
 
 type JsonOption = { json?: boolean };
+type ResumeOptions = JsonOption & { budget?: number; parallel?: number; detach?: boolean; plain?: boolean };
 
 export function steerCommands(program: Command, io: Io): void {
   program
     .command("resume [run]")
     .description("go on with a run after a crash, a stop or an answer")
     .addOption(new Option("--budget <usd>", "what the whole run may cost, in dollars").argParser(positiveUsd))
+    .addOption(new Option("--parallel <n>", "agents at a time, from now on").argParser(positiveInteger))
+    .option("-d, --detach", DETACH)
     .option("--plain", PLAIN)
     .option("--json", "print the answer as JSON")
-    .action((id: string | undefined, options: JsonOption & { budget?: number; plain?: boolean }) =>
+    .action((id: string | undefined, options: ResumeOptions) =>
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
         loadPrompts(engine);
@@ -36,13 +41,31 @@ export function steerCommands(program: Command, io: Io): void {
         if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
         if (kept) tell(io, printable(kept));
         setBudget(engine, run, options.budget ?? null);
+        if (options.parallel !== undefined) setParallel(engine, run, options.parallel);
         setWish(engine.store, engine.now(), run, null);
+        if (options.detach) {
+          await detach(io, engine, run, options, null);
+          return;
+        }
         tell(io, `going on with ${run}`);
         await followRun(io, engine, run, options);
       }),
     );
   wishCommand(program, io, "pause", "start no further task of a run; what runs goes on to its end");
   wishCommand(program, io, "stop", "stop the agents of a run; their conversations and work are kept for: owt resume");
+  program
+    .command("parallel <n> [run]")
+    .description("how many agents work at a time on an open run, from now on")
+    .option("--json", "print the answer as JSON")
+    .action((word: string, id: string | undefined, options: JsonOption) =>
+      withEngine(io, async (engine) => {
+        const wanted = parallelOf(word);
+        const run = openRun(engine, id);
+        const before = setParallel(engine, run, wanted);
+        const text = `${run}: ${wanted === 1 ? "one agent" : `up to ${count(wanted, "agent")}`} at a time (before: ${before})`;
+        answer(io, options, { run, parallel: wanted, before }, text);
+      }),
+    );
   program
     .command("land [run]")
     .description("bring a finished run's branch into its target")
@@ -60,6 +83,14 @@ export function steerCommands(program: Command, io: Io): void {
     .description("what waits for a person, oldest first, with the command that answers it")
     .option("--json", "print the answer as JSON")
     .action((options: JsonOption) => withEngine(io, async (engine) => showInbox(io, engine, options)));
+}
+
+function parallelOf(word: string): number {
+  const value = Number(word);
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new OwtError("usage", `${word} is no number of agents`, {
+    hint: "a whole number above 0; to start nothing further: owt pause",
+  });
 }
 
 /** What was done, and nothing that was not. */

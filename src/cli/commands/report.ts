@@ -1,0 +1,44 @@
+/** `owt report`: what a run took, cost and brought; and what came of everything that was tried here. */
+import type { Command } from "commander";
+import { OwtError } from "../../core/errors.ts";
+import { readAllHistory, readReport } from "../../engine/report.ts";
+import { readRuns } from "../../store/runs.ts";
+import { renderHistory, renderHistoryMarkdown } from "../history-text.ts";
+import { answer, type Io, screenWidth, withEngine } from "../io.ts";
+import { renderMarkdown } from "../report-markdown.ts";
+import { renderReport } from "../report-text.ts";
+import { painter } from "../text.ts";
+
+type Options = { json?: boolean; markdown?: boolean; history?: boolean };
+
+export function reportCommand(program: Command, io: Io): void {
+  program
+    .command("report [run]")
+    .description("what a run took, cost and brought, and what its tasks waited for; by default the newest run")
+    .option("--history", "over all runs: success, time and cost by agent, model, kind and day")
+    .option("--markdown", "print the answer as markdown")
+    .option("--json", "print the answer as JSON")
+    .action((id: string | undefined, options: Options) =>
+      withEngine(io, async (engine) => {
+        if (options.json && options.markdown)
+          throw new OwtError("usage", "--json and --markdown contradict each other", {
+            hint: "leave one of them out",
+          });
+        if (options.history && id !== undefined)
+          throw new OwtError("usage", "--history is about all runs", { hint: `leave out ${id}, or --history` });
+        if (options.history) {
+          const history = readAllHistory(engine);
+          const text = options.markdown ? renderHistoryMarkdown(history) : renderHistory(history, screenWidth(io));
+          answer(io, options, { history }, text);
+          return;
+        }
+        const run = id ?? readRuns(engine.store).at(-1)?.id;
+        if (run === undefined) throw new OwtError("wrong-state", "there is no run yet", { hint: "start one: owt run" });
+        const report = readReport(engine, run);
+        const text = options.markdown
+          ? renderMarkdown(report)
+          : renderReport(report, screenWidth(io), painter(io, io.stdout));
+        answer(io, options, { report }, text);
+      }),
+    );
+}

@@ -1,0 +1,27 @@
+/** Leaves a run to a process in the background, and says how to watch and to stop it. */
+import type { Engine } from "../engine/engine.ts";
+import { goOnInBackground } from "../engine/background.ts";
+import { answer, type Io } from "./io.ts";
+
+/** What `--detach` is for, in the words of each command that has it. */
+export const DETACH = "go on in the background, and return; the run outlives this terminal";
+
+export async function detach(
+  io: Io,
+  engine: Engine,
+  run: string,
+  options: { json?: boolean },
+  configFile: string | null,
+): Promise<void> {
+  const { pid, log, isNew } = await goOnInBackground(engine, run, configFile);
+  const head = isNew
+    ? `${run} goes on in the background (pid ${pid})`
+    : `${run} is in the background already (pid ${pid})`;
+  const lines = [
+    head,
+    `  watch it: owt resume ${run} (Ctrl-C there closes the view only)`,
+    `  park it:  owt stop ${run}`,
+    `  its log:  ${log}`,
+  ];
+  answer(io, options, { run, pid, log, already: !isNew }, lines.join("\n"));
+}

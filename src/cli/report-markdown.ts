@@ -1,0 +1,114 @@
+/** The report of a run as markdown: to be read, or pasted into a message. */
+import type { CostReport, RunReport } from "../core/report.ts";
+import { renderDuration } from "../lib/duration.ts";
+import { costWords, printable, tokenWords } from "./text.ts";
+import { waitWords } from "./waiting-words.ts";
+
+export function renderMarkdown(report: RunReport): string {
+  const lines = [
+    ...head(report),
+    "",
+    "| task | state | attempts | time | cost | tokens in | out | waited | commit | remarks |",
+    "|---|---|---|---|---|---|---|---|---|---|",
+    ...report.tasks.map((task) =>
+      row([
+        cell(task.id),
+        task.state,
+        String(task.attempts.length),
+        time(task.duration_ms === null ? null : task.work_ms),
+        costWords(task),
+        tokenWords(task.input_tokens),
+        tokenWords(task.output_tokens),
+        waitWords(task.waiting_ms).join(", "),
+        task.commit?.slice(0, 10) ?? "",
+        cell(task.why ?? ""),
+      ]),
+    ),
+    ...parkedTable(report),
+    ...modelTable(report),
+    ...attemptTable(report),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function head(report: RunReport): string[] {
+  const counts = Object.entries(report.counts).map(([word, n]) => `${n} ${word}`);
+  const waits = waitWords(report.waiting_ms);
+  const speedUp = report.speedup === null ? "" : `, speed-up ${report.speedup}`;
+  const missing = report.cost_missing.length > 0 ? ` (not in it: ${report.cost_missing.join(", ")})` : "";
+  return [
+    `# Run ${report.run}`,
+    "",
+    `- plan: ${report.plan || "tasks written down by hand"}`,
+    `- branch: ${report.branch}, to land on ${report.target}${report.landed_at ? ` (landed ${report.landed_at})` : ""}`,
+    `- ${counts.join(", ")}`,
+    `- duration ${renderDuration(report.duration_ms)}, one after the other ${renderDuration(report.sequential_ms)}${speedUp}`,
+    ...(waits.length > 0 ? [`- waited, all tasks added up: ${waits.join(", ")}`] : []),
+    `- cost ${costWords(report) || "nothing yet"}${missing}`,
+    ...(report.unverified.length > 0 ? [`- unverified: ${report.unverified.join(", ")}`] : []),
+  ];
+}
+
+function parkedTable({ parked }: RunReport): string[] {
+  if (parked.length === 0) return [];
+  return [
+    "",
+    "| set aside | why | for |",
+    "|---|---|---|",
+    ...parked.map(({ task, why, waited_ms, until }) =>
+      row([cell(task), cell(why), `${renderDuration(waited_ms)}${until === null ? ", still" : ""}`]),
+    ),
+  ];
+}
+
+function modelTable({ models }: RunReport): string[] {
+  if (models.length === 0) return [];
+  return [
+    "",
+    "| model | cost | by | tokens in | from cache | to cache | out |",
+    "|---|---|---|---|---|---|---|",
+    ...models.map((model) =>
+      row([cell(model.model ?? "?"), costWords(model), model.cost_basis ?? "", ...tokens(model)]),
+    ),
+  ];
+}
+
+function attemptTable({ tasks }: RunReport): string[] {
+  const attempts = tasks.flatMap((task) => task.attempts.map((attempt) => ({ task: task.id, attempt })));
+  if (attempts.length === 0) return [];
+  return [
+    "",
+    "| attempt | agent | time | cost | by | tokens in | from cache | to cache | out | outcome |",
+    "|---|---|---|---|---|---|---|---|---|---|",
+    ...attempts.map(({ task, attempt }) =>
+      row([
+        `${cell(task)} ${attempt.number}`,
+        attempt.agent,
+        time(attempt.duration_ms),
+        costWords(attempt),
+        attempt.cost_basis ?? "",
+        ...tokens(attempt),
+        cell(attempt.outcome),
+      ]),
+    ),
+  ];
+}
+
+type Counted = Pick<CostReport, "input_tokens" | "output_tokens" | "cache_read_tokens" | "cache_write_tokens">;
+
+function tokens(counted: Counted): string[] {
+  const { input_tokens, cache_read_tokens, cache_write_tokens, output_tokens } = counted;
+  return [input_tokens, cache_read_tokens, cache_write_tokens, output_tokens].map(tokenWords);
+}
+
+function time(ms: number | null): string {
+  return ms === null ? "" : renderDuration(ms);
+}
+
+function row(cells: string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+function cell(text: string): string {
+  return printable(text).replaceAll("|", "\\|").replaceAll("\n", " ");
+}

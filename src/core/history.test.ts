@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { type FinishedTask, reportHistory } from "./history.ts";
+
+const DAY = 86_400_000;
+
+const finished = (change: Partial<FinishedTask>): FinishedTask => ({
+  agent: "claude",
+  model: null,
+  kind: null,
+  durationMs: 100,
+  costUsd: null,
+  estimatedTokens: null,
+  isDone: true,
+  endedAt: 0,
+  attempts: 1,
+  ...change,
+});
+
+const history = (tasks: FinishedTask[]) => reportHistory(tasks, (at) => new Date(at).toISOString().slice(0, 10));
+
+test("success, time and cost by agent, model, kind and day", () => {
+  const report = history([
+    finished({ durationMs: 100, costUsd: 0.5, kind: "api", endedAt: DAY }),
+    finished({ durationMs: 300, costUsd: 0.25, kind: "api", attempts: 3 }),
+    finished({ durationMs: 1_000, isDone: false, attempts: 2, model: "opus", kind: "web" }),
+    finished({ durationMs: 200, agent: "codex" }),
+  ]);
+  expect(report.all).toEqual({
+    tasks: 4,
+    done: 3,
+    failed: 1,
+    success: 0.75,
+    first_try: 0.5,
+    attempts: 7,
+    work_ms: 1_600,
+    median_ms: 200,
+    cost_usd: 0.75,
+    cost_per_task_usd: 0.375,
+    cost_unknown: 2,
+  });
+  expect(report.by_agent.map(({ name, tasks, success }) => [name, tasks, success])).toEqual([
+    ["claude", 3, 0.667],
+    ["codex", 1, 1],
+  ]);
+  expect(report.by_model.map(({ name, tasks }) => [name, tasks])).toEqual([
+    [null, 3],
+    ["opus", 1],
+  ]);
+  expect(report.by_kind.map(({ name, median_ms, failed }) => [name, median_ms, failed])).toEqual([
+    ["api", 200, 0],
+    [null, 200, 0],
+    ["web", null, 1],
+  ]);
+  expect(report.by_day.map(({ name, tasks }) => [name, tasks])).toEqual([
+    ["1970-01-02", 1],
+    ["1970-01-01", 3],
+  ]);
+});
+
+test("without any task there is nothing to divide by", () => {
+  expect(history([]).all).toMatchObject({ tasks: 0, success: 0, median_ms: null, cost_usd: null });
+});

@@ -1,0 +1,93 @@
+/** What came of everything that was tried in a repository: how often it succeeded, what it took and what it cost. Pure. */
+import { quantile } from "../lib/quantile.ts";
+import type { PastTask } from "./estimate.ts";
+
+/** A task that came to an end of its own: done or failed. What was cancelled or skipped says nothing about who would have done it. */
+export type FinishedTask = PastTask & {
+  isDone: boolean;
+  /** Epoch milliseconds. */
+  endedAt: number;
+  attempts: number;
+};
+
+/** The figures of a group of tasks. */
+export type HistoryRow = {
+  tasks: number;
+  done: number;
+  failed: number;
+  /** Done of all, 0 to 1. */
+  success: number;
+  /** Done with one attempt, of all: no repair, no second try. */
+  first_try: number;
+  attempts: number;
+  /** The work of all of them added up, and of the middle one of those that were done (null where none was). */
+  work_ms: number;
+  median_ms: number | null;
+  /** The sum of what is known, and what a task of known cost takes on average; null where nobody said. */
+  cost_usd: number | null;
+  cost_per_task_usd: number | null;
+  /** Tasks whose cost is not known in full, and not in the sums. */
+  cost_unknown: number;
+};
+
+export type NamedRow = HistoryRow & { name: string | null };
+
+export type HistoryReport = {
+  all: HistoryRow;
+  /** Most tasks first; a task belongs to the agent and model of its last attempt. */
+  by_agent: NamedRow[];
+  /** Null: the agent's own choice. */
+  by_model: NamedRow[];
+  /** Null: its plan does not say. */
+  by_kind: NamedRow[];
+  /** Newest first, by the day of their end: YYYY-MM-DD. */
+  by_day: NamedRow[];
+};
+
+/** `dayOf` names the day of an instant (epoch ms) in the reader's time zone. */
+export function reportHistory(tasks: readonly FinishedTask[], dayOf: (at: number) => string): HistoryReport {
+  const by = (nameOf: (task: FinishedTask) => string | null) =>
+    [...Map.groupBy(tasks, nameOf)].map(([name, group]) => ({ name, ...rowOf(group) }));
+  const byCount = (rows: NamedRow[]) =>
+    rows.toSorted((a, b) => b.tasks - a.tasks || (a.name ?? "").localeCompare(b.name ?? ""));
+  return {
+    all: rowOf(tasks),
+    by_agent: byCount(by((task) => task.agent)),
+    by_model: byCount(by((task) => task.model)),
+    by_kind: byCount(by((task) => task.kind)),
+    by_day: by((task) => dayOf(task.endedAt)).toSorted((a, b) => (a.name! < b.name! ? 1 : -1)),
+  };
+}
+
+function rowOf(tasks: readonly FinishedTask[]): HistoryRow {
+  const done = tasks.filter((task) => task.isDone);
+  const costs = tasks.flatMap((task) => (task.costUsd === null ? [] : [task.costUsd]));
+  const cost = costs.length === 0 ? null : rounded(costs.reduce((sum, usd) => sum + usd, 0));
+  const share = (part: number) => (tasks.length === 0 ? 0 : Math.round((part / tasks.length) * 1_000) / 1_000);
+  return {
+    tasks: tasks.length,
+    done: done.length,
+    failed: tasks.length - done.length,
+    success: share(done.length),
+    first_try: share(done.filter((task) => task.attempts === 1).length),
+    attempts: tasks.reduce((sum, task) => sum + task.attempts, 0),
+    work_ms: tasks.reduce((sum, task) => sum + task.durationMs, 0),
+    median_ms:
+      done.length === 0
+        ? null
+        : Math.round(
+            quantile(
+              done.map((task) => task.durationMs),
+              0.5,
+            ),
+          ),
+    cost_usd: cost,
+    cost_per_task_usd: cost === null ? null : rounded(cost / costs.length),
+    cost_unknown: tasks.length - costs.length,
+  };
+}
+
+/** Sums of binary fractions have long tails; a billionth of a dollar is enough. */
+function rounded(usd: number): number {
+  return Math.round(usd * 1e9) / 1e9;
+}

@@ -1,0 +1,269 @@
+/** How long the tasks of a run waited, and for what, told from its event log. Pure.
+ *
+ *  A moment counts for one reason, the first of those that hold, in the order in which a screen tells them: a person, a budget it reached,
+ *  upstream tasks, a stop of the whole run, a time, a budget of the run, a free place. */
+import type { Event } from "./event.ts";
+import { FINAL_STATES, type Park, type Task } from "./task.ts";
+
+export type WaitReason =
+  /** Tasks that it depends on were not done. */
+  | "upstream"
+  /** Everything was there but an agent. */
+  | "place"
+  /** An answer, an approval, a permission, a login, a conflict to be resolved. */
+  | "person"
+  /** A usage limit of a provider. */
+  | "limit"
+  | "budget"
+  /** The pause before another try. */
+  | "retry"
+  /** Its turn to be merged. */
+  | "integration"
+  /** The run was paused or stopped, or nobody carried it. */
+  | "stopped";
+
+/** Milliseconds by reason. */
+export type Waits = Record<WaitReason, number>;
+
+/** A time in which a task was set aside; `until` is null while it still is. */
+export type Parking = { task: number; park: Park; at: number; until: number | null };
+
+export type Waiting = { byTask: ReadonlyMap<number, Waits>; parked: Parking[] };
+
+export function noWaits(): Waits {
+  return { upstream: 0, place: 0, person: 0, limit: 0, budget: 0, retry: 0, integration: 0, stopped: 0 };
+}
+
+export function addWaits(all: readonly Waits[]): Waits {
+  const sum = noWaits();
+  for (const waits of all) for (const reason of Object.keys(sum) as WaitReason[]) sum[reason] += waits[reason];
+  return sum;
+}
+
+export type Waiter = Pick<Task, "id" | "key" | "needs">;
+
+export type WaitingRun = {
+  createdAt: number;
+  endedAt: number | null;
+  /** Whether anybody carries it now. */
+  isCarried: boolean;
+  /** The agent that a task is given to: who waits for a login waits for that of its agent. */
+  agentOf: (task: Waiter) => string;
+};
+
+/** Half open, in epoch milliseconds. */
+type Span = { from: number; to: number };
+type Layer = readonly [WaitReason, readonly Span[]];
+
+/** `events` are all of the run, in their order; `now` ends what still goes on. What a person did not take up again yet (a failed task, a
+ *  cancelled one) does not wait. */
+export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: readonly Event[], now: number): Waiting {
+  const end = run.endedAt ?? now;
+  const log = new Map(tasks.map((task) => [task.id, new TaskLog(task, run.createdAt)]));
+  const byKey = new Map([...log.values()].map((each) => [each.task.key, each]));
+  for (const event of events) {
+    if (event.kind === "tasks-joined") for (const key of event.keys) byKey.get(key)?.joined(event.at);
+    if (event.task !== null) log.get(event.task)?.take(event);
+  }
+  for (const each of log.values()) each.close(end);
+  const halts = joinSpans([...wishSpans(events, end), ...uncarriedSpans(run, events, end)]);
+  const holds = holdSpans(events, end);
+  const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => park.for === "login"));
+  const queues = queueSpans(
+    [...log.values()].flatMap((each) => each.merges.map((span) => ({ ...span, id: each.task.id }))),
+  );
+  const byTask = new Map<number, Waits>();
+  for (const each of log.values()) {
+    const upstream = each.task.needs.map((key) => byKey.get(key)?.doneAt ?? Infinity);
+    const agent = logins.length > 0 ? run.agentOf(each.task) : "";
+    const sharesLogin = ({ task, park }: Parking) =>
+      task !== each.task.id && park.for === "login" && park.agent === agent;
+    const common: Layer[] = [
+      ["upstream", [{ from: -Infinity, to: Math.max(-Infinity, ...upstream) }]],
+      ["person", logins.filter(sharesLogin).map(({ at, until }) => ({ from: at, to: until ?? end }))],
+      ["stopped", halts],
+    ];
+    const waits = noWaits();
+    for (const rest of each.rests) {
+      const held = [...holds.all, ...(holds.byTask.get(each.task.id) ?? [])];
+      share(waits, rest, [...layersOf(rest, common), ["budget", held], ["place", [rest]]]);
+    }
+    for (const span of each.reviews) share(waits, span, [["person", [span]]]);
+    for (const span of queues.get(each.task.id) ?? [])
+      share(waits, span, [
+        ["stopped", halts],
+        ["integration", [span]],
+      ]);
+    byTask.set(each.task.id, waits);
+  }
+  return { byTask, parked: [...log.values()].flatMap((each) => each.parked).toSorted((a, b) => a.at - b.at) };
+}
+
+/** A time in which a task stood still: why, as far as it was said of the task itself. */
+type Rest = Span & { park: Park | null; notBefore: number | null };
+
+function layersOf({ park, notBefore }: Rest, common: readonly Layer[]): Layer[] {
+  const always: Span[] = [{ from: -Infinity, to: Infinity }];
+  const untilThen: Span[] = notBefore === null ? [] : [{ from: -Infinity, to: notBefore }];
+  if (park === null) return [...common, ["retry", untilThen]];
+  if (park.for === "limit") return [...common, ["limit", notBefore === null ? always : untilThen]];
+  if (park.for === "retry") return [...common, ["retry", untilThen]];
+  if (park.for === "budget")
+    return park.until === null ? [["budget", always]] : [...common, ["budget", [{ from: -Infinity, to: park.until }]]];
+  return [["person", always]];
+}
+
+/** Gives each moment of a span to the first layer that has it. */
+function share(waits: Waits, span: Span, layers: readonly Layer[]): void {
+  let left: Span[] = [{ from: span.from, to: span.to }];
+  for (const [reason, spans] of layers) {
+    for (const cut of spans) {
+      left = left.flatMap(({ from, to }) => {
+        const [begin, finish] = [Math.max(from, cut.from), Math.min(to, cut.to)];
+        if (begin >= finish) return [{ from, to }];
+        waits[reason] += finish - begin;
+        return [
+          { from, to: begin },
+          { from: finish, to },
+        ].filter((piece) => piece.from < piece.to);
+      });
+    }
+  }
+}
+
+/** What the log says of one task. */
+class TaskLog {
+  readonly task: Waiter;
+  readonly rests: Rest[] = [];
+  readonly reviews: Span[] = [];
+  /** From the wish to be merged to its end. */
+  readonly merges: Span[] = [];
+  readonly parked: Parking[] = [];
+  doneAt = Infinity;
+  #rest: Omit<Rest, "to"> | null;
+  #reviewSince: number | null = null;
+  #mergeSince: number | null = null;
+
+  constructor(task: Waiter, createdAt: number) {
+    this.task = task;
+    this.#rest = { from: createdAt, park: null, notBefore: null };
+  }
+
+  /** It came into the run after the others. */
+  joined(at: number): void {
+    if (this.#rest && this.rests.length === 0) this.#rest = { ...this.#rest, from: at };
+  }
+
+  take(event: Event): void {
+    switch (event.kind) {
+      case "task-moved":
+        this.#endRest(event.at);
+        if (event.to === "pending") this.#rest = { from: event.at, park: null, notBefore: event.notBefore ?? null };
+        if (event.to === "done") this.doneAt = event.at;
+        if (FINAL_STATES.has(event.to)) this.#leavePhase(event.at);
+        return;
+      case "task-parked":
+        this.#endRest(event.at);
+        this.#rest = { from: event.at, park: event.park, notBefore: event.notBefore };
+        this.parked.push({ task: this.task.id, park: event.park, at: event.at, until: null });
+        return;
+      case "task-answered":
+      case "task-next":
+        if (!this.#rest) return;
+        this.#endRest(event.at);
+        this.#rest = { from: event.at, park: null, notBefore: null };
+        return;
+      case "attempt-phase":
+        // What becomes of a merge belongs to it; asked for again, it is another one.
+        if (event.phase === "advance") return;
+        this.#leavePhase(event.at);
+        if (event.phase === "review") this.#reviewSince = event.at;
+        if (event.phase === "merge") this.#mergeSince = event.at;
+        return;
+      case "attempt-ended":
+        this.#leavePhase(event.at);
+        return;
+      default:
+    }
+  }
+
+  close(end: number): void {
+    const isParked = this.#rest?.park != null;
+    this.#endRest(end);
+    if (isParked) this.parked.at(-1)!.until = null;
+    this.#leavePhase(end);
+  }
+
+  #endRest(at: number): void {
+    if (!this.#rest) return;
+    if (this.#rest.park) this.parked.at(-1)!.until = at;
+    this.rests.push({ ...this.#rest, to: at });
+    this.#rest = null;
+  }
+
+  #leavePhase(at: number): void {
+    if (this.#reviewSince !== null) this.reviews.push({ from: this.#reviewSince, to: at });
+    if (this.#mergeSince !== null) this.merges.push({ from: this.#mergeSince, to: at });
+    this.#reviewSince = null;
+    this.#mergeSince = null;
+  }
+}
+
+/** One is merged at a time, in the order in which they asked: who asked later waits until all before it are through. */
+function queueSpans(merges: readonly (Span & { id: number })[]): Map<number, Span[]> {
+  const waits = new Map<number, Span[]>();
+  let free = -Infinity;
+  for (const { id, from, to } of merges.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
+    const turn = Math.min(to, free);
+    if (turn > from) waits.set(id, [...(waits.get(id) ?? []), { from, to: turn }]);
+    free = Math.max(free, to);
+  }
+  return waits;
+}
+
+function wishSpans(events: readonly Event[], end: number): Span[] {
+  const spans: Span[] = [];
+  let since: number | null = null;
+  for (const event of events) {
+    if (event.kind !== "run-wish" && event.kind !== "run-ended") continue;
+    if (since !== null && (event.kind === "run-ended" || event.wish === null)) {
+      spans.push({ from: since, to: event.at });
+      since = null;
+    } else if (event.kind === "run-wish" && event.wish !== null) since ??= event.at;
+  }
+  return since === null ? spans : [...spans, { from: since, to: end }];
+}
+
+/** A process that was killed leaves no word of its end: nobody carried the run from the last event on until the next process took it up. */
+function uncarriedSpans(run: WaitingRun, events: readonly Event[], end: number): Span[] {
+  const spans = events.flatMap((event, index) => {
+    const before = events[index - 1];
+    if (event.kind !== "run-carried" || !before || before.kind === "run-created") return [];
+    return [{ from: before.at, to: event.at }];
+  });
+  const last = events.at(-1);
+  return run.isCarried || run.endedAt !== null || !last ? spans : [...spans, { from: last.at, to: end }];
+}
+
+/** When a budget kept back the whole run, and when single tasks of it. */
+function holdSpans(events: readonly Event[], end: number): { all: Span[]; byTask: Map<number, Span[]> } {
+  const all: Span[] = [];
+  const byTask = new Map<number, Span[]>();
+  const notes = events.filter((event) => event.kind === "run-held");
+  notes.forEach((note, index) => {
+    const span = { from: note.at, to: notes[index + 1]?.at ?? end };
+    if (note.by !== null) all.push(span);
+    for (const task of note.tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
+  });
+  return { all, byTask };
+}
+
+function joinSpans(spans: readonly Span[]): Span[] {
+  const joined: Span[] = [];
+  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
+    const last = joined.at(-1);
+    if (last && span.from <= last.to) last.to = Math.max(last.to, span.to);
+    else joined.push({ ...span });
+  }
+  return joined;
+}

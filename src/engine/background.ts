@@ -1,0 +1,87 @@
+/** A run that goes on in a process of its own session: no terminal's end reaches it, and it leaves nothing but its log. */
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { lastLines, readTail } from "../lib/tail.ts";
+import { readBackground, recordBackground } from "../store/background.ts";
+import { start } from "../system/exec.ts";
+import { isAlive, readIdentity } from "../system/identity.ts";
+import type { Engine } from "./engine.ts";
+import { nextChange } from "./wake.ts";
+
+/** `isNew` is false where the run had a background process already. */
+export type Background = { run: string; pid: number; log: string; isNew: boolean };
+
+/** How often we look whether the process has begun. */
+const LOOK_MS = 250;
+
+/** Starts the process that carries the run from now on, or stands by while another does, and waits until it has begun. `configFile` is the one
+ *  that the command line named. Throws `environment`, with its last words, where it ended instead. */
+export async function goOnInBackground(engine: Engine, run: string, configFile: string | null): Promise<Background> {
+  const log = backgroundLog(engine, run);
+  const there = readBackground(engine.store, run);
+  if (there && isAlive(there)) return { run, pid: there.pid, log, isNew: false };
+  const [file, ...words] = engine.owtCommand;
+  mkdirSync(join(log, ".."), { recursive: true, mode: 0o700 });
+  const out = openSync(log, "a", 0o600);
+  const options = configFile === null ? [] : ["--config", configFile];
+  const child = start(file!, [...words, "carry", run, ...options], {
+    cwd: engine.repo.here,
+    env: engine.env,
+    stdio: ["ignore", out, out],
+  });
+  closeSync(out);
+  const ended = new Promise<void>((resolve) => {
+    child.once("error", () => resolve());
+    child.once("exit", () => resolve());
+  });
+  let isOver = false;
+  void ended.then(() => (isOver = true));
+  for (;;) {
+    const change = nextChange(engine, engine.hurry);
+    // Asked first: a run of a moment is over before we look.
+    const wasOver = isOver;
+    if (child.pid !== undefined && readBackground(engine.store, run)?.pid === child.pid) break;
+    if (wasOver) throw couldNot(run, log);
+    await Promise.race([change.happened(LOOK_MS), ended]);
+    change.now();
+  }
+  child.unref();
+  return { run, pid: child.pid!, log, isNew: true };
+}
+
+function couldNot(run: string, log: string): OwtError {
+  const said = lastLines(readTail(log, 4_096), 3).trim();
+  return new OwtError("environment", `${run} could not go on in the background${said ? `: ${said}` : ""}`, {
+    hint: `see how it fares in the foreground: owt resume ${run}`,
+  });
+}
+
+/** Makes this process known as the one that carries a run in the background. The row outlives us: whoever started us may not have looked
+ *  yet, and a process that is gone counts for nothing. */
+export function beBackground(engine: Engine, run: string): void {
+  const { pid } = process;
+  recordBackground(engine.store, run, { pid, bootId: "", startTime: "", ...readIdentity(pid) });
+}
+
+/** What a background process says. */
+export function backgroundLog(engine: Engine, run: string): string {
+  return join(logFolder(engine), `${run}.log`);
+}
+
+function logFolder(engine: Engine): string {
+  return join(engine.repo.commonDir, "owt", "logs");
+}
+
+/** Deletes the logs that nobody has written to since then (epoch ms). */
+export function pruneLogs(engine: Engine, before: number): void {
+  const folder = logFolder(engine);
+  for (const name of listIfThere(folder)) {
+    const path = join(folder, name);
+    if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) < before) rmSync(path, { force: true });
+  }
+}
+
+function listIfThere(folder: string): string[] {
+  return statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
+}

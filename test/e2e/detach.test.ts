@@ -1,0 +1,128 @@
+/** Runs in the background: they outlive the terminal, are watched and steered from another, and leave nothing but their log. */
+import { existsSync, readFileSync } from "node:fs";
+import { expect, test, vi } from "vitest";
+import type { RunReport } from "../../src/core/report.ts";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+import { Tmux } from "../rig/tmux.ts";
+
+const OWT = `${process.execPath} ${new URL("../../bin/owt.js", import.meta.url).pathname}`;
+
+const seen = (look: () => unknown) => vi.waitFor(look, { interval: 50, timeout: 60_000 });
+
+/** Tasks of which each says that it has begun, and waits until it is released. */
+function createWith(names: readonly string[], config = demoConfig): Rig {
+  const rig = Rig.create({ ".worktreerc": config }, { approve: false });
+  for (const name of names) {
+    const steps = `say "begins"\ntouch ${rig.path(`begun-${name}`)}\nwait ${rig.path(name)}\nwrite ${name}.txt "${name}"`;
+    rig.write({ [`docs/plans/${name}/epic-01-${name}.md`]: task({ title: name }, steps) });
+  }
+  rig.commit("the plan");
+  return rig;
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+const ended = async (rig: Rig) => {
+  const { report } = await rig.json<{ report: RunReport }>("report");
+  expect(report.state).toBe("ended");
+};
+
+test("--detach returns at once; the run ends by itself, with its narration in the log it named and no process left", async () => {
+  await using rig = createWith(["a"]);
+  const answer = await rig.json<{ run: string; pid: number; log: string; already: boolean }>(
+    "run",
+    "--yes",
+    "--detach",
+  );
+  expect(answer).toMatchObject({ run: "r1", already: false });
+  await fileAppears(rig.path("begun-a"));
+  expect(isThere(answer.pid)).toBe(true);
+  // A session of its own, with no terminal.
+  const fields = readFileSync(`/proc/${answer.pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  expect([Number(fields[3]), Number(fields[4])]).toEqual([answer.pid, 0]);
+
+  const again = await rig.owt("resume", "--detach");
+  expect(again.stdout).toBe(
+    `r1 is in the background already (pid ${answer.pid})\n  watch it: owt resume r1 (Ctrl-C there closes the view only)\n  park it:  owt stop r1\n  its log:  ${answer.log}\n`,
+  );
+  rig.release("a");
+  await seen(() => expect(isThere(answer.pid)).toBe(false));
+  await ended(rig);
+  expect(rig.processes()).toEqual([]);
+  const log = readFileSync(answer.log, "utf8");
+  expect(log).toMatch(/^\d\d:\d\d:\d\d ◎ a\/E01 started$/m);
+  expect(log).toContain("1 of 1 task integrated");
+  expect((await rig.owt("resume", "--detach")).stderr).toContain("no run is open");
+});
+
+test("it outlives its terminal; another shows it, Ctrl-C there closes the view only, and more agents start at once", async () => {
+  await using rig = createWith(["a", "b"], `${demoConfig}[run]\nmax_parallel = 1\n`);
+  {
+    using first = new Tmux(rig, { columns: 100, rows: 20 });
+    first.type(`${OWT} run --yes -d`);
+    await seen(() => expect(first.screen().join("\n")).toContain("r1 goes on in the background (pid"));
+    await fileAppears(rig.path("begun-a"));
+  }
+  using second = new Tmux(rig, { columns: 100, rows: 20 });
+  second.type(`${OWT} resume`);
+  await seen(() => expect(second.screen().at(-1)).toBe("r1 · 1 working · 1 to come"));
+  expect(existsSync(rig.path("begun-b"))).toBe(false);
+  const more = await rig.json<object>("parallel", "2");
+  expect(more).toEqual({ run: "r1", parallel: 2, before: 1 });
+  await fileAppears(rig.path("begun-b"));
+  await seen(() => expect(second.screen().at(-1)).toBe("r1 · 2 working"));
+  expect(second.screen().join("\n")).toContain("up to 2 agents at a time from now on (before: 1)");
+  second.key("C-c");
+  await seen(() => expect(second.screen().join("\n")).toContain("the view of r1 is closed; the run goes on"));
+  rig.release("a");
+  rig.release("b");
+  await seen(() => ended(rig));
+  await seen(() => expect(rig.processes().filter((pid) => !isTmux(pid))).toEqual([]));
+});
+
+test("a run of a terminal goes over to the background when the terminal leaves it", async () => {
+  await using rig = createWith(["a"]);
+  const first = rig.start("run", "--yes");
+  await first.says("a/E01 started");
+  const { pid } = await rig.json<{ pid: number }>("resume", "--detach", "--parallel", "2");
+  first.child.kill("SIGINT");
+  expect((await first.ended).code).toBe(130);
+  rig.release("a");
+  await seen(() => expect(isThere(pid)).toBe(false));
+  await ended(rig);
+});
+
+test("stop parks it, and the same command with other words is told what is wrong", async () => {
+  await using rig = createWith(["a"]);
+  const { pid } = await rig.json<{ pid: number }>("run", "--yes", "--detach");
+  await fileAppears(rig.path("begun-a"));
+  await rig.owt("stop");
+  await seen(() => expect(isThere(pid)).toBe(false));
+  expect(rig.processes()).toEqual([]);
+  const status = await rig.json<{ carried_by: number | null }>("status");
+  expect(status.carried_by).toBeNull();
+  for (const words of [
+    ["parallel", "none"],
+    ["parallel", "0"],
+    ["resume", "--parallel", "x"],
+  ])
+    expect((await rig.owt(...words)).code).toBe(2);
+  expect((await rig.owt("parallel", "0")).stderr).toContain("owt pause");
+});
+
+function isTmux(pid: number): boolean {
+  try {
+    return /tmux|^sh\0/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+  } catch {
+    return true;
+  }
+}
