@@ -27,7 +27,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
 ];
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
-const READ_ONLY = new Set(["plan", "status", "report", "logs", "inbox", "doctor", "list", "show", "render", "help"]);
+const READ_ONLY = new Set("plan status report logs inbox doctor list show render validate schema help".split(" "));
 
 /** Commands that never write the store. */
 const MAKES_NO_STORE = new Set([...READ_ONLY, "restore", "approve"]);
@@ -58,11 +58,14 @@ async function buildProgram(io: Io, version: string, name: string | undefined): 
       "Runs many coding agents in git worktrees and brings their work home: verified, integrated, one branch.",
     )
     .version(version)
+    .option("--profile <name>", "lay [profile.NAME] of the configuration over the rest (also OWT_PROFILE)")
     .showSuggestionAfterError()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .exitOverride()
     .hook("preAction", (_, command) => {
       refuseInsideAttempt(io, command);
+      const { profile } = program.opts<{ profile?: string }>();
+      if (profile !== undefined) io.env = { ...io.env, OWT_PROFILE: profile };
       io.looks = MAKES_NO_STORE.has(command.name()) || command.opts()["dryRun"] === true;
     });
   const called = COMMANDS.filter(([names]) => name !== undefined && names.includes(name));

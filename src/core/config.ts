@@ -2,7 +2,7 @@
  *  The shape is the file's own (`[run] max_parallel`), so that a message can name the key as the user wrote it. */
 import * as v from "valibot";
 import { parseDuration } from "../lib/duration.ts";
-import { describeIssue, isTable, keyOf, openTable, table } from "./form.ts";
+import { describeIssue, isTable, keyOf, openTable, table, tableOf } from "./form.ts";
 import { nearest } from "./names.ts";
 
 const text = v.string();
@@ -20,7 +20,7 @@ const duration = v.pipe(
 const commands = v.union([text, texts], "expected a command or a list of commands");
 
 /** The keys of `[agent.NAME]`. */
-const AGENT_KEYS = {
+export const AGENT_KEYS = {
   kind: v.optional(text),
   command: v.optional(commands),
   model: v.optional(text),
@@ -34,8 +34,8 @@ const agentSettings = table(AGENT_KEYS);
 /** `[agent.NAME]`: how one agent is started. */
 export type AgentSettings = v.InferOutput<typeof agentSettings>;
 
-/** The keys that each section knows. */
-const KEYS = {
+/** The keys that each section knows. What they are for, and which of them nothing uses yet, `config-about.ts` says. */
+export const KEYS = {
   worktree: {
     base_directory: v.optional(text),
     naming_pattern: v.optional(text),
@@ -48,6 +48,7 @@ const KEYS = {
     auto_start_claude: v.optional(flag),
     pane_count: v.optional(count),
     session_prefix: v.optional(text),
+    layouts: v.optional(v.unknown()),
   },
   environment: {
     auto_install_deps: v.optional(flag),
@@ -89,23 +90,34 @@ const KEYS = {
     warn_at: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
   },
   agent: { default: v.optional(text) },
-  sandbox: {},
-  web: {},
-  notifications: {},
+  sandbox: { level: v.optional(v.unknown()), network: v.optional(v.unknown()) },
+  web: { host: v.optional(text), port: v.optional(count) },
+  notifications: {
+    desktop: v.optional(flag),
+    slack_webhook: v.optional(text),
+    discord_webhook: v.optional(text),
+    webhook: v.optional(v.unknown()),
+  },
   prompts: { override_dir: v.optional(text) },
   forge: {},
   tracker: {},
   review: {},
   build_pool: {},
   hooks: {},
-  profile: {},
-  project: {},
+  project: { type: v.optional(text), package_manager: v.optional(text), install_command: v.optional(text) },
 } as const;
+
+type Keys = typeof KEYS;
+
+/** Every key that has a name of its own: `run.max_parallel`. */
+export type KeyName = {
+  [Section in keyof Keys]: `${Section}.${Extract<keyof Keys[Section], string>}`;
+}[keyof Keys];
 
 /** A section of which other versions may know more keys than we do. */
 const open = openTable({}, v.unknown());
 
-const FILE = table({
+const SECTIONS = {
   worktree: v.optional(table(KEYS.worktree)),
   tmux: v.optional(openTable(KEYS.tmux, v.unknown())),
   environment: v.optional(table(KEYS.environment)),
@@ -123,24 +135,26 @@ const FILE = table({
       })),
     ),
   ),
-  sandbox: v.optional(open),
-  web: v.optional(open),
-  notifications: v.optional(open),
+  sandbox: v.optional(openTable(KEYS.sandbox, v.unknown())),
+  web: v.optional(openTable(KEYS.web, v.unknown())),
+  notifications: v.optional(openTable(KEYS.notifications, v.unknown())),
   prompts: v.optional(table(KEYS.prompts)),
   forge: v.optional(open),
   tracker: v.optional(open),
   review: v.optional(open),
   build_pool: v.optional(open),
   hooks: v.optional(open),
-  profile: v.optional(open),
-  project: v.optional(open),
-});
+  project: v.optional(openTable(KEYS.project, v.unknown())),
+};
+
+/** `[profile.NAME]` holds sections as a file does, but no profiles of its own. */
+const FILE = table({ ...SECTIONS, profile: v.optional(tableOf(table(SECTIONS))) });
 
 /** One file's or one flag set's contribution. */
 export type ConfigValues = v.InferOutput<typeof FILE>;
 
 /** Words of the seed tools for keys of ours. */
-const ALIASES: Record<string, string> = {
+export const ALIASES: Record<string, string> = {
   "run.max_parallel_agents": "run.max_parallel",
   "run.max_instances": "run.max_parallel",
   "run.timeout_seconds": "run.timeout",
@@ -149,7 +163,7 @@ const ALIASES: Record<string, string> = {
   "environment.additional_config_files": "environment.env_files",
 };
 
-const DEFAULTS = {
+export const DEFAULTS = {
   worktree: { keep: "failed" as "none" | "failed" | "all" },
   environment: {
     auto_install_deps: true,
@@ -184,7 +198,15 @@ export type Config = ConfigValues & {
 };
 
 /** Where a layer came from; `repository` layers are not trusted with commands until a person approved them. */
-export type Layer = { origin: "user" | "repository" | "environment" | "flag"; name: string; values: ConfigValues };
+export type Layer = {
+  origin: "user" | "repository" | "environment" | "flag";
+  name: string;
+  values: ConfigValues;
+  /** The profile of that file which these values are. */
+  profile?: string;
+  /** The file, its text and what was read of it, for whoever wants to know where a key stands. */
+  source?: { file: string; text: string; raw: unknown };
+};
 
 export type ConfigProblem = { key: string; message: string; hint: string };
 
@@ -204,6 +226,21 @@ export function checkConfig(
   return { problems: problems.map((problem) => ({ ...problem, key: asWritten(raw, problem.key) })) };
 }
 
+/** The names of the profiles that these layers bring. */
+export function profileNames(layers: readonly Layer[]): string[] {
+  return [...new Set(layers.flatMap(({ values }) => Object.keys(values.profile ?? {})))];
+}
+
+/** The layers with those of a profile laid over what the files say; variables and flags still win. */
+export function withProfile(layers: readonly Layer[], name: string): Layer[] {
+  const profiles = layers.flatMap((layer) => {
+    const values = layer.values.profile?.[name];
+    return values === undefined ? [] : [{ ...layer, name: `${layer.name} [profile.${name}]`, values, profile: name }];
+  });
+  const isFile = ({ origin }: Layer) => origin === "user" || origin === "repository";
+  return [...layers.filter(isFile), ...profiles, ...layers.filter((layer) => !isFile(layer))];
+}
+
 /** Lays the layers over the defaults, later ones win; lists replace, sections merge. */
 export function mergeConfig(layers: readonly Layer[]): Config {
   let merged: unknown = structuredClone(DEFAULTS);
@@ -216,20 +253,29 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
   const values: Record<string, Record<string, unknown>> = {};
   for (const [section, keys] of Object.entries(KEYS)) {
     for (const [key, type] of Object.entries<v.GenericSchema>(keys)) {
-      const text = env[`OWT_${section}_${key}`.toUpperCase()];
+      const text = env[variableOf(`${section}.${key}`)];
       if (text !== undefined) (values[section] ??= {})[key] = fromText(text, type);
     }
   }
   return values;
 }
 
-function findStrangers({ agent }: ConfigValues, kinds: readonly string[]): ConfigProblem[] {
-  return Object.entries(agent?.named ?? {}).flatMap(([name, { kind }]) => {
+/** The variable that sets a key. */
+export function variableOf(key: string): string {
+  return `OWT_${key.replace(".", "_")}`.toUpperCase();
+}
+
+function findStrangers({ agent, profile }: ConfigValues, kinds: readonly string[]): ConfigProblem[] {
+  const inProfiles = Object.entries(profile ?? {}).flatMap(([name, values]) =>
+    findStrangers(values, kinds).map((problem) => ({ ...problem, key: `profile.${name}.${problem.key}` })),
+  );
+  const here = Object.entries(agent?.named ?? {}).flatMap(([name, { kind }]) => {
     if (kind === undefined || kinds.includes(kind)) return [];
     const close = nearest(kind, kinds);
     const hint = close.length > 0 ? `did you mean ${close.join(", ")}?` : `known: ${kinds.join(", ")}`;
     return [{ key: `agent.${name}.kind`, message: `there is no kind of agent ${kind}`, hint }];
   });
+  return [...here, ...inProfiles];
 }
 
 /** A single command or several, always as a list. */
@@ -263,9 +309,13 @@ function mergeValues(below: unknown, above: unknown): unknown {
   return merged;
 }
 
-function applyAliases(raw: unknown): unknown {
+/** What a file says in our own words. */
+export function applyAliases(raw: unknown): unknown {
   if (!isTable(raw)) return raw;
   const renamed = structuredClone(raw);
+  if (isTable(renamed["profile"])) {
+    for (const [name, values] of Object.entries(renamed["profile"])) renamed["profile"][name] = applyAliases(values);
+  }
   for (const [alias, name] of Object.entries(ALIASES)) {
     const [section, key] = alias.split(".") as [string, string];
     const table = renamed[section];
@@ -277,7 +327,12 @@ function applyAliases(raw: unknown): unknown {
 }
 
 /** The name of a key in the user's own words. */
-function asWritten(raw: unknown, key: string): string {
+export function asWritten(raw: unknown, key: string): string {
+  const profiles = isTable(raw) && isTable(raw["profile"]) ? Object.entries(raw["profile"]) : [];
+  for (const [name, values] of profiles) {
+    const prefix = `profile.${name}.`;
+    if (key.startsWith(prefix)) return prefix + asWritten(values, key.slice(prefix.length));
+  }
   for (const [alias, name] of Object.entries(ALIASES)) {
     const [section, word] = alias.split(".") as [string, string];
     const [, ours] = name.split(".") as [string, string];
@@ -291,7 +346,8 @@ function asWritten(raw: unknown, key: string): string {
 function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
   const path = keyOf(issue);
   const message = describeIssue(issue);
-  if (issue.type !== "never") return { key: path.join("."), message, hint: "see the table of keys in docs/guide.md" };
+  if (issue.type !== "never")
+    return { key: path.join("."), message, hint: "what it takes: docs/reference/configuration.md" };
   const known = knownKeys(path.slice(0, -1));
   const close = nearest(path.at(-1)!, known);
   const hint = close.length > 0 ? `did you mean ${close.join(", ")}?` : `known here: ${known.join(", ")}`;
@@ -299,8 +355,11 @@ function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
 }
 
 /** The keys that may stand in a table; no path is the file itself. */
-function knownKeys([section, name]: string[]): string[] {
-  if (section === undefined) return Object.keys(KEYS);
+function knownKeys([section, name, ...below]: string[]): string[] {
+  if (section === undefined) return [...Object.keys(KEYS), "profile"];
+  if (section === "profile") {
+    return name === undefined ? [] : below.length === 0 ? Object.keys(KEYS) : knownKeys(below);
+  }
   return Object.keys(
     section === "agent" && name !== undefined ? AGENT_KEYS : (KEYS[section as keyof typeof KEYS] ?? {}),
   );

@@ -24,6 +24,11 @@ export function openTable<const Entries extends v.ObjectEntries, const Rest exte
   return v.pipe(anyTable, v.objectWithRest(entries, rest));
 }
 
+/** A table of any keys, all with values of one form. */
+export function tableOf<const Value extends v.GenericSchema>(value: Value) {
+  return v.pipe(anyTable, v.record(v.string(), value));
+}
+
 /** Where a problem stands: key by key, list items by their number. */
 export function keyOf({ path }: v.BaseIssue<unknown>): string[] {
   return (path ?? []).map(({ key }) => String(key));

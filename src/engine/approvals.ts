@@ -9,7 +9,7 @@ import type { AgentChoices } from "../core/choices.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask, PlanSettings } from "../core/plan.ts";
-import { userStateDir } from "../system/config-files.ts";
+import { userStateDir, wantedProfile } from "../system/config-files.ts";
 import { ensureNamedFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import type { Engine } from "./engine.ts";
 
@@ -61,7 +61,7 @@ export function grantsMissing(engine: Approver, grants: readonly Grant[]): Grant
 }
 
 /** Remembers that the user approved these. */
-export function approveGrants(engine: Engine, grants: readonly Grant[]): void {
+export function approveGrants(engine: Approver, grants: readonly Grant[]): void {
   const all = readApprovals(engine);
   const mine = new Set(all[engine.repo.commonDir]);
   for (const grant of grants) mine.add(hashOf(grant));
@@ -74,7 +74,7 @@ export function approveGrants(engine: Engine, grants: readonly Grant[]): void {
 }
 
 /** Throws `not-approved`, naming each command and the line that approves them. */
-export function requireApproval(engine: Engine, grants: readonly Grant[], hint = "owt config approve"): void {
+export function requireApproval(engine: Engine, grants: readonly Grant[], hint = approvalLine(engine)): void {
   const missing = grantsMissing(engine, grants);
   if (missing.length === 0) return;
   const lines = missing.map((grant) => `  ${grant.where}: ${grant.what}`);
@@ -85,6 +85,12 @@ export function requireApproval(engine: Engine, grants: readonly Grant[], hint =
       hint: `read them, then: ${hint}`,
     },
   );
+}
+
+/** What a profile brings is approved under that profile. */
+function approvalLine({ env }: Approver): string {
+  const profile = wantedProfile(env);
+  return `owt config approve${profile === null ? "" : ` --profile ${profile}`}`;
 }
 
 function readApprovals(engine: Approver): Record<string, string[]> {

@@ -84,10 +84,10 @@ test("every problem of every file comes at once, each with its file and line", (
   const error = refusalOf(() => loadConfig(files.dir, { env: files.env }));
   expect(error).toMatchObject({ code: "config", exitCode: 3 });
   expect(error.message.split("\n")).toEqual([
-    expect.stringMatching(`^${files.userFile}:3 run\\.retires: unknown key \\(did you mean retries`) as string,
-    expect.stringMatching(/^\.worktreerc:2 worktree\.keep: /) as string,
-    expect.stringMatching(/^\.worktreerc:6 run\.max_parallel: /) as string,
-    expect.stringMatching(/^environment run\.timeout: expected a duration/) as string,
+    expect.stringMatching(`^${files.userFile}:3:1 run\\.retires: unknown key \\(did you mean retries`) as string,
+    expect.stringMatching(/^\.worktreerc:2:1 worktree\.keep: /) as string,
+    expect.stringMatching(/^\.worktreerc:6:3 run\.max_parallel: /) as string,
+    expect.stringMatching(/^OWT_RUN_TIMEOUT: expected a duration/) as string,
   ]);
 });
 
@@ -105,7 +105,7 @@ describe("the line of a problem is the one where the key stands", () => {
     ["CRLF", '[run]\r\nplan = "x"\r\nretries = -1\r\n', 3],
   ])("%s", (_, repository, ...lines) => {
     const { message } = refusalOf(() => load({ repository }));
-    expect(message.split("\n").map((line) => Number(/^\.worktreerc:(\d+) /.exec(line)?.[1]))).toEqual(lines);
+    expect(message.split("\n").map((line) => Number(/^\.worktreerc:(\d+):\d+ /.exec(line)?.[1]))).toEqual(lines);
   });
 });
 
@@ -113,8 +113,61 @@ test("a file that is no TOML is a problem with line and column, and does not hid
   const { message } = refusalOf(() => load({ user: "[run]\nretries = -1\n", repository: "[run]\nretries = = 1\n" }));
   const lines = message.split("\n");
   expect(lines).toHaveLength(2);
-  expect(lines[0]).toMatch(/config\.toml:2 run\.retries/);
-  expect(lines[1]).toMatch(/^\.worktreerc:2:\d+ /);
+  expect(lines[0]).toMatch(/config\.toml:2:1 run\.retries/);
+  expect(lines[1]).toMatch(/^\.worktreerc:2:\d+: /);
+});
+
+describe("a profile", () => {
+  const user = "[run]\nretries = 1\n[profile.night.run]\nretries = 5\nmax_instances = 8\n";
+  const repository = "[run]\nretries = 2\n[profile.night.run]\nretries = 6\n[profile.calm.run]\nmax_parallel = 1\n";
+
+  test.each<[string, object]>([
+    ["", { retries: 2, max_parallel: 3 }],
+    ["night", { retries: 6, max_parallel: 8 }],
+    ["calm", { retries: 2, max_parallel: 1 }],
+  ])("%j lies over what the files say, the repository's over the user's", (name, run) => {
+    expect(load({ user, repository, env: { OWT_PROFILE: name } }).config.run).toMatchObject(run);
+  });
+
+  test("and below variables and flags", () => {
+    const env = { OWT_PROFILE: "night", OWT_RUN_RETRIES: "7" };
+    expect(load({ user, repository, env }).config.run.retries).toBe(7);
+    expect(load({ user, repository, env, flags: { run: { retries: 8 } } }).config.run.retries).toBe(8);
+  });
+
+  test("is no more trusted than the file it stands in", () => {
+    const { layers } = load({ repository, env: { OWT_PROFILE: "night" } });
+    expect(layers.find(({ profile }) => profile === "night")).toMatchObject({
+      origin: "repository",
+      name: ".worktreerc [profile.night]",
+      values: { run: { retries: 6 } },
+    });
+  });
+
+  test("that is nowhere is refused with the nearest, or with how one is made", () => {
+    expect(refusalOf(() => load({ repository, env: { OWT_PROFILE: "nihgt" } }))).toMatchObject({
+      code: "unknown-name",
+      hint: "did you mean night?",
+    });
+    expect(refusalOf(() => load({ env: { OWT_PROFILE: "night" } })).hint).toContain("[profile.night.run]");
+  });
+
+  test("is checked whether it is used or not", () => {
+    const { message } = refusalOf(() =>
+      load({
+        repository:
+          "[profile.a.run]\nmax_paralel = 1\nmax_instances = 0\n[profile.a.agent.x]\nkind = 1\n[profile.b]\nprofile = 1\n",
+      }),
+    );
+    expect(message.split("\n")).toEqual([
+      expect.stringMatching(
+        /^\.worktreerc:2:1 profile\.a\.run\.max_paralel: unknown key \(did you mean max_parallel/,
+      ) as string,
+      expect.stringMatching(/^\.worktreerc:3:1 profile\.a\.run\.max_instances: expected >=1/) as string,
+      expect.stringMatching(/^\.worktreerc:5:1 profile\.a\.agent\.x\.kind: /) as string,
+      expect.stringMatching(/^\.worktreerc:7:1 profile\.b\.profile: unknown key/) as string,
+    ]);
+  });
 });
 
 test("a file that cannot be read is said, not taken for a missing one", () => {

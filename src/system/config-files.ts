@@ -11,9 +11,14 @@ import {
   type ConfigValues,
   type Layer,
   mergeConfig,
+  profileNames,
+  variableOf,
+  withProfile,
 } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
+import { nearest } from "../core/names.ts";
 import { type Prices, SHIPPED_PRICES, withUserPrices } from "../core/prices.ts";
+import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
 
 export type LoadedConfig = { config: Config; layers: Layer[]; prices: Prices };
 
@@ -37,89 +42,140 @@ function home(env: NodeJS.ProcessEnv): string {
   return env["HOME"] || homedir();
 }
 
-/** The configuration for a repository. `flags` win over everything; `file` stands in for `.worktreerc`.
- *  Throws `config` with every problem of every file. */
-export function loadConfig(
-  root: string,
-  options: { flags?: ConfigValues; file?: string; env?: NodeJS.ProcessEnv; agentKinds?: readonly string[] } = {},
-): LoadedConfig {
-  const env = options.env ?? process.env;
-  const problems: string[] = [];
-  const layers: Layer[] = [];
-  const add = (origin: Layer["origin"], name: string, text: string | null, raw?: unknown) => {
-    if (text === null && raw === undefined) return;
-    const checked =
-      text === null ? checkConfig(raw, options.agentKinds) : checkFile(name, text, problems, options.agentKinds);
-    if (!checked) return;
-    if ("values" in checked) layers.push({ origin, name, values: checked.values });
-    else problems.push(...checked.problems.map((problem) => renderProblem(name, text, problem)));
-  };
-  const userFile = join(userConfigDir(env), "config.toml");
-  add("user", userFile, readIfThere(userFile));
-  if (options.file === undefined) add("repository", ".worktreerc", readIfThere(join(root, ".worktreerc")));
-  else add("repository", options.file, readFileSync(options.file, "utf8"));
-  add("environment", "environment", null, configFromEnvironment(env));
-  add("flag", "flags", null, options.flags ?? {});
-  const prices = readPrices(join(userConfigDir(env), "prices.json"), problems);
+/** Something wrong in one of the files, or in a variable. */
+export type FileProblem = {
+  /** A file, or the name of a variable. */
+  file: string;
+  /** Both count from 1; null for what is no file. */
+  place: Place | null;
+  /** The key as it is written there; null where the file as a whole is meant. */
+  key: string | null;
+  message: string;
+  hint: string | null;
+};
+
+export type ReadConfig = {
+  /** The weakest first, without those of a profile. */
+  layers: Layer[];
+  prices: Prices;
+  problems: FileProblem[];
+  /** Where was looked, the weakest first. */
+  files: { origin: "user" | "repository"; name: string; path: string; found: boolean }[];
+};
+
+export type ConfigOptions = {
+  flags?: ConfigValues;
+  /** Stands in for `.worktreerc`. */
+  file?: string;
+  env?: NodeJS.ProcessEnv;
+  agentKinds?: readonly string[];
+};
+
+/** The configuration for a checkout (null: outside of one), with the profile that `OWT_PROFILE` names laid over its files. `flags` win over everything.
+ *  Throws `config` with every problem of every file, `unknown-name` for a profile that no file has. */
+export function loadConfig(root: string | null, options: ConfigOptions = {}): LoadedConfig {
+  const { layers: all, prices, problems } = readConfig(root, options);
   if (problems.length > 0) {
-    throw new OwtError("config", problems.join("\n"), { hint: "correct the file and run the command again" });
+    throw new OwtError("config", problems.map(renderProblem).join("\n"), {
+      hint: "correct what is named, then look again: owt config validate",
+    });
   }
+  const layers = chooseProfile(all, wantedProfile(options.env ?? process.env));
   return { config: mergeConfig(layers), layers, prices };
 }
 
+/** The name of the profile that is wanted; null where none is. */
+export function wantedProfile(env: NodeJS.ProcessEnv): string | null {
+  return env["OWT_PROFILE"] || null;
+}
+
+/** The layers with a profile laid over the files. Throws `unknown-name` with the nearest names. */
+export function chooseProfile(layers: readonly Layer[], name: string | null): Layer[] {
+  if (name === null) return [...layers];
+  const known = profileNames(layers);
+  if (known.includes(name)) return withProfile(layers, name);
+  const close = nearest(name, known);
+  const hint = close.length > 0 ? `did you mean ${close.join(" or ")}?` : `there are ${known.join(", ")}`;
+  throw new OwtError("unknown-name", `there is no profile ${name}`, {
+    hint: known.length > 0 ? hint : `write one into .worktreerc: [profile.${name}.run] max_parallel = 2`,
+  });
+}
+
+/** Reads all there is, and says all that is wrong with it. `root` is the top of a checkout, or null outside of one. */
+export function readConfig(root: string | null, options: ConfigOptions = {}): ReadConfig {
+  const env = options.env ?? process.env;
+  const problems: FileProblem[] = [];
+  const layers: Layer[] = [];
+  const files: ReadConfig["files"] = [];
+  const addFile = (origin: "user" | "repository", name: string, path: string, text: string | null) => {
+    files.push({ origin, name, path, found: text !== null });
+    const read = text === null ? null : checkFile(name, text, options.agentKinds);
+    if (read === null) return;
+    if ("problems" in read) problems.push(...read.problems);
+    else layers.push({ origin, name, ...read });
+  };
+  const userFile = join(userConfigDir(env), "config.toml");
+  addFile("user", userFile, userFile, readIfThere(userFile));
+  if (options.file !== undefined) addFile("repository", options.file, options.file, readFileSync(options.file, "utf8"));
+  else if (root !== null) {
+    const path = join(root, ".worktreerc");
+    addFile("repository", ".worktreerc", path, readIfThere(path));
+  }
+  const variables = checkConfig(configFromEnvironment(env), options.agentKinds);
+  if ("values" in variables) layers.push({ origin: "environment", name: "environment", values: variables.values });
+  else problems.push(...variables.problems.map(ofVariable));
+  layers.push({ origin: "flag", name: "flags", values: options.flags ?? {} });
+  return { layers, prices: readPrices(join(userConfigDir(env), "prices.json"), problems), problems, files };
+}
+
+/** Checks the text of one configuration file. */
+export function checkFile(
+  name: string,
+  text: string,
+  agentKinds?: readonly string[],
+): { values: ConfigValues; source: { file: string; text: string; raw: unknown } } | { problems: FileProblem[] } {
+  let raw: unknown;
+  try {
+    raw = parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const place = { line: error.line, column: error.column };
+    return { problems: [{ file: name, place, key: null, message: error.message.split("\n")[0]!, hint: null }] };
+  }
+  const checked = checkConfig(raw, agentKinds);
+  if ("values" in checked) return { values: checked.values, source: { file: name, text, raw } };
+  const places = placesOf(text);
+  const problems = checked.problems.map((problem) => ({ file: name, place: placeOf(places, problem.key), ...problem }));
+  return { problems: problems.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column) };
+}
+
+/** `.worktreerc:6:3 run.max_parallel: expected >=1, received 0 (what it takes: …)` */
+export function renderProblem({ file, place, key, message, hint }: FileProblem): string {
+  const where = place === null ? file : `${file}:${place.line}:${place.column}`;
+  return `${where}${key === null ? "" : ` ${key}`}: ${message}${hint === null ? "" : ` (${hint})`}`;
+}
+
+function ofVariable({ key, message, hint }: ConfigProblem): FileProblem {
+  const [section, word] = key.split(".");
+  return { file: variableOf(`${section}.${word}`), place: null, key: null, message, hint };
+}
+
 /** The user's own prices before ours. A repository brings none: it must not make its own work look cheap. */
-function readPrices(path: string, problems: string[]): Prices {
+function readPrices(path: string, problems: FileProblem[]): Prices {
   const text = readIfThere(path);
   if (text === null) return SHIPPED_PRICES;
+  const add = (message: string) => problems.push({ file: path, place: null, key: null, message, hint: null });
   let raw: unknown;
   try {
     raw = JSON.parse(text);
   } catch (error) {
-    problems.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    add(error instanceof Error ? error.message : String(error));
     return SHIPPED_PRICES;
   }
   const read = withUserPrices(raw);
   if ("prices" in read) return read.prices;
-  problems.push(...read.problems.map((problem) => `${path} ${problem}`));
+  for (const problem of read.problems) add(problem);
   return SHIPPED_PRICES;
-}
-
-function checkFile(name: string, text: string, problems: string[], agentKinds?: readonly string[]) {
-  try {
-    return checkConfig(parse(text), agentKinds);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    problems.push(`${name}:${error.line}:${error.column} ${error.message.split("\n")[0]}`);
-    return null;
-  }
-}
-
-function renderProblem(name: string, text: string | null, problem: ConfigProblem): string {
-  const line = text === null ? "" : `:${lineOf(text, problem.key)}`;
-  return `${name}${line} ${problem.key}: ${problem.message} (${problem.hint})`;
-}
-
-/** The line on which a key stands, or the nearest table around it; the file's first line when it cannot be told. */
-function lineOf(text: string, key: string): number {
-  let table = "";
-  let best = { line: 1, length: 0 };
-  for (const [index, line] of text.split("\n").entries()) {
-    const header = /^\s*\[\[?([^\]]+)\]/.exec(line)?.[1];
-    if (header !== undefined) table = plainKey(header);
-    const name = header === undefined ? /^([^=#]+)=/.exec(line)?.[1] : "";
-    if (name === undefined) continue;
-    const path = [table, plainKey(name)].filter(Boolean).join(".");
-    if (path.length > best.length && `${key}.`.startsWith(`${path}.`)) best = { line: index + 1, length: path.length };
-  }
-  return best.line;
-}
-
-/** `agent . "my agent"` as `agent.my agent`. */
-function plainKey(text: string): string {
-  return text
-    .split(".")
-    .map((part) => part.trim().replaceAll(/^["']|["']$/g, ""))
-    .join(".");
 }
 
 function readIfThere(path: string): string | null {

@@ -26,6 +26,7 @@ export function promptFolders(root: string, layers: readonly Layer[], env: NodeJ
   const configured = (origins: Layer["origin"][], origin: PromptOrigin, base: string) =>
     layers
       .filter((layer) => origins.includes(layer.origin) && layer.values.prompts?.override_dir !== undefined)
+      .toReversed()
       .map((layer) => overrideFolder(layer, origin, base, root, env));
   const folder = (origin: PromptOrigin, path: string): PromptFolder => ({
     origin,

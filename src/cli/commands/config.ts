@@ -6,11 +6,30 @@ import { chooseWork } from "../../engine/prepare.ts";
 import { isNoPlan } from "../../engine/read-plan.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Work } from "../../engine/work.ts";
+import { configSchema } from "../../core/config-schema.ts";
+import {
+  chooseValues,
+  type Origin,
+  type Remark,
+  showConfig,
+  type ShownConfig,
+  type ShownValue,
+  validateConfig,
+  validateFile,
+  type Verdict,
+} from "../../engine/configuration.ts";
+import { findCheckout } from "../../git/checkout.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
-import { printable } from "../text.ts";
+import { resolve } from "node:path";
+import { renderProblem } from "../../system/config-files.ts";
+import { count } from "../preview.ts";
+import { type Paint, painter, printable, table } from "../text.ts";
 
 export function configCommands(program: Command, io: Io): void {
   const config = program.command("config").description("what is configured and approved");
+  showCommand(config, io);
+  validateCommand(config, io);
+  schemaCommand(config, io);
   config
     .command("approve")
     .description("show the commands that this repository brings, and let owt run them")
@@ -38,6 +57,96 @@ export function configCommands(program: Command, io: Io): void {
         answer(io, options, { approved: missing, approved_before: grants.length - missing.length }, text);
       }),
     );
+}
+
+function showCommand(config: Command, io: Io): void {
+  config
+    .command("show [key]")
+    .description("the values in force, and where each comes from; of one key or section, or all")
+    .option("--json", "print the answer as JSON")
+    .action(async (key: string | undefined, options: { json?: boolean }) => {
+      const root = (await findCheckout(io.cwd))?.root ?? null;
+      const shown = showConfig(root, io.env);
+      const values = key === undefined ? shown.values : chooseValues(shown, key);
+      answer(io, options, { ...shown, values: values.map(withoutSecrets) }, renderValues(io, shown, values, key));
+    });
+}
+
+function renderValues(io: Io, shown: ShownConfig, values: readonly ShownValue[], key: string | undefined): string {
+  const paint = painter(io, io.stdout);
+  if (values.length === 0) return `${key} is not set`;
+  const rows = values.map(withoutSecrets).map(({ key: name, value, origin, used }) => {
+    const where = originWords(origin) + (used ? "" : " (not used yet)");
+    return [name, printable(JSON.stringify(value)), origin.kind === "default" ? paint("dim", where) : printable(where)];
+  });
+  const profile = shown.profile === null ? [] : [`profile ${shown.profile}`];
+  return [...profile, table(rows)].join("\n");
+}
+
+function originWords(origin: Origin): string {
+  switch (origin.kind) {
+    case "default":
+      return "default";
+    case "flag":
+      return "flag";
+    case "environment":
+      return origin.variable;
+    default: {
+      const place = `${origin.file}:${origin.line}:${origin.column}`;
+      return origin.profile === null ? place : `${place} [profile.${origin.profile}]`;
+    }
+  }
+}
+
+/** Addresses that let anybody post are kept off the screen. */
+function withoutSecrets(shown: ShownValue): ShownValue {
+  return /webhook|token$|secret|password/i.test(shown.key) ? { ...shown, value: "(hidden)" } : shown;
+}
+
+function validateCommand(config: Command, io: Io): void {
+  config
+    .command("validate [file]")
+    .description("everything that is wrong in the configuration, and what in it does nothing yet")
+    .option("--json", "print the answer as JSON")
+    .action(async (file: string | undefined, options: { json?: boolean }) => {
+      const root = (await findCheckout(io.cwd))?.root ?? null;
+      const verdict = file === undefined ? validateConfig(root, io.env) : validateFile(resolve(io.cwd, file), file);
+      const isValid = verdict.remarks.every(({ level }) => level === "note");
+      const remarks = verdict.remarks.map(({ place, ...remark }) => ({
+        ...remark,
+        line: place?.line ?? null,
+        column: place?.column ?? null,
+      }));
+      answer(io, options, { valid: isValid, files: verdict.files, remarks }, renderVerdict(io, verdict));
+      if (!isValid) process.exitCode = 3;
+    });
+}
+
+function renderVerdict(io: Io, { files, remarks }: Verdict): string {
+  const paint = painter(io, io.stdout);
+  const problems = remarks.filter(({ level }) => level === "problem").length;
+  const where = files.length > 0 ? files.join(", ") : "no file, defaults alone";
+  const end =
+    problems > 0
+      ? `${paint("red", "✗")} ${count(problems, "problem")}`
+      : `${paint("green", "✓")} nothing is wrong (${printable(where)})`;
+  return [...remarks.map((remark) => renderRemark(paint, remark)), end].join("\n");
+}
+
+function renderRemark(paint: Paint, { level, ...remark }: Remark): string {
+  const mark = level === "problem" ? paint("red", "✗") : paint("yellow", "▲");
+  return `${mark} ${printable(renderProblem(remark))}`;
+}
+
+function schemaCommand(config: Command, io: Io): void {
+  config
+    .command("schema")
+    .description("a JSON Schema of .worktreerc, for editors")
+    .option("--json", "print it in the envelope of all answers")
+    .action((options: { json?: boolean }) => {
+      const schema = configSchema();
+      answer(io, options, { json_schema: schema }, JSON.stringify(schema, null, 2));
+    });
 }
 
 /** Plans bring commands too; a repository without a plan may still have a configuration. */

@@ -47,7 +47,8 @@ async function showDemo(io: Io, options: DemoOptions): Promise<void> {
   ensureNamedFolder(root, "the demo's repository cannot be made", "name another folder: owt demo --path FOLDER");
   await makeDemoRepository(root);
   // The demo approves its own commands; that must not leave a trace in the user's approvals.
-  const env = { ...io.env, XDG_STATE_HOME: join(home, "state"), XDG_CONFIG_HOME: join(home, "config") };
+  const { OWT_PROFILE: _, ...mine } = io.env;
+  const env = { ...mine, XDG_STATE_HOME: join(home, "state"), XDG_CONFIG_HOME: join(home, "config") };
   await withEngine({ ...io, cwd: root, env }, async (engine) => {
     const { work, base } = await prepareRun(
       engine,

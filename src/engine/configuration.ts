@@ -1,0 +1,168 @@
+/** What is configured, where each value comes from, and what is wrong or idle in the files: for people who look at it. */
+import { readFileSync } from "node:fs";
+import { AGENT_KINDS, kindOf, permissionModes, READY_AGENTS } from "../agents/registry.ts";
+import { configKeys, idleKeys, type SetValue, valuesInForce } from "../core/config-about.ts";
+import { asWritten, type Layer, mergeConfig, profileNames, variableOf, withProfile } from "../core/config.ts";
+import { OwtError } from "../core/errors.ts";
+import { nearest } from "../core/names.ts";
+import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
+import {
+  checkFile,
+  chooseProfile,
+  type FileProblem,
+  loadConfig,
+  readConfig,
+  wantedProfile,
+} from "../system/config-files.ts";
+
+/** Where a value comes from. */
+export type Origin =
+  | { kind: "default" }
+  | { kind: "user" | "repository"; file: string; line: number; column: number; profile: string | null }
+  | { kind: "environment"; variable: string }
+  | { kind: "flag" };
+
+export type ShownValue = { key: string; value: unknown; origin: Origin; used: boolean };
+
+export type ShownConfig = { profile: string | null; profiles: string[]; values: ShownValue[] };
+
+/** Every value in force with its origin. `root` is null outside of a checkout. Throws `config` with every problem, as a run would. */
+export function showConfig(root: string | null, env: NodeJS.ProcessEnv): ShownConfig {
+  const { layers } = loadConfig(root, { env, agentKinds: AGENT_KINDS });
+  const values = valuesInForce(layers).map(toShown);
+  return { profile: wantedProfile(env), profiles: profileNames(layers), values };
+}
+
+function toShown({ key, value, layer, isIdle }: SetValue): ShownValue {
+  return { key, value, origin: originOf(layer, key), used: !isIdle };
+}
+
+function originOf(layer: Layer | null, key: string): Origin {
+  if (layer === null) return { kind: "default" };
+  if (layer.origin === "flag") return { kind: "flag" };
+  if (layer.origin === "environment") return { kind: "environment", variable: variableOf(key) };
+  const { file, text, raw } = layer.source!;
+  const profile = layer.profile ?? null;
+  const full = profile === null ? key : `profile.${profile}.${key}`;
+  return { kind: layer.origin, file, ...placeOf(placesOf(text), asWritten(raw, full)), profile };
+}
+
+/** The values of one key or of one section. A key that is not set has none. Throws `unknown-name` with the nearest keys. */
+export function chooseValues({ values }: ShownConfig, key: string): ShownValue[] {
+  const chosen = values.filter((each) => each.key === key || each.key.startsWith(`${key}.`));
+  if (chosen.length > 0) return chosen;
+  const known = configKeys().map((each) => each.key);
+  const isAgents = /^agent\.[^.]+\.([^.]+)$/.exec(key)?.[1];
+  if (
+    known.includes(key) ||
+    known.some((each) => each.startsWith(`${key}.`)) ||
+    known.includes(`agent.NAME.${isAgents}`)
+  )
+    return [];
+  const names = [...known, ...values.map((each) => each.key)];
+  const word = (name: string) => name.split(".").at(-1)!;
+  const byWord = nearest(word(key), names.map(word)).flatMap((each) => names.filter((name) => word(name) === each));
+  const near = [...new Set([...nearest(key, names), ...byWord])].slice(0, 3);
+  throw new OwtError("unknown-name", `there is no key ${key}`, {
+    hint: near.length > 0 ? `did you mean ${near.join(" or ")}?` : "every key: docs/reference/configuration.md",
+  });
+}
+
+export type Remark = {
+  level: "problem" | "note";
+  file: string;
+  place: Place | null;
+  key: string | null;
+  message: string;
+  hint: string | null;
+};
+
+export type Verdict = { files: string[]; remarks: Remark[] };
+
+/** All that is wrong, and all that does nothing, in all files and variables. */
+export function validateConfig(root: string | null, env: NodeJS.ProcessEnv): Verdict {
+  const { layers, problems, files } = readConfig(root, { env, agentKinds: AGENT_KINDS });
+  const found = files.filter((each) => each.found).map(({ name }) => name);
+  const remarks = [
+    ...problems.map(toRemark),
+    ...[...sideBySide(layers)].flatMap(strayWords),
+    ...layers.flatMap(idleRemarks),
+  ];
+  const profile = wantedProfile(env);
+  if (profile !== null && problems.length === 0) chooseProfile(layers, profile);
+  return { files: found, remarks: unique(remarks) };
+}
+
+/** The same of one file alone, wherever it lies. Throws `usage` when it cannot be read. */
+export function validateFile(path: string, shown: string): Verdict {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (cause) {
+    const hint = "name a configuration file, or none for all that count here: owt config validate";
+    throw new OwtError("usage", `${shown} cannot be read`, { hint, cause });
+  }
+  const read = checkFile(shown, text, AGENT_KINDS);
+  if ("problems" in read) return { files: [shown], remarks: read.problems.map(toRemark) };
+  const layer: Layer = { origin: "repository", name: shown, ...read };
+  return { files: [shown], remarks: unique([...sideBySide([layer]).flatMap(strayWords), ...idleRemarks(layer)]) };
+}
+
+/** What is in force together: without a profile, and with each of them. */
+function sideBySide(layers: readonly Layer[]): Layer[][] {
+  return [[...layers], ...profileNames(layers).map((name) => withProfile(layers, name))];
+}
+
+/** Names of agents that nobody set up, and permission modes that their agent does not take: words which a check of one file cannot know. */
+function strayWords(layers: readonly Layer[]): Remark[] {
+  const { agent } = mergeConfig(layers);
+  const known = [...new Set([...READY_AGENTS, ...Object.keys(agent.named)])];
+  const remarks: Remark[] = [];
+  const look = (layer: Layer, key: string, word: string | undefined, words: readonly string[] | null, what: string) => {
+    if (word === undefined || words === null || words.includes(word)) return;
+    const close = nearest(word, words);
+    const hint = close.length > 0 ? `did you mean ${close.join(" or ")}?` : `there are ${words.join(", ")}`;
+    remarks.push({ level: "problem", ...standing(layer, key), message: `there is no ${what} ${word}`, hint });
+  };
+  for (const layer of layers) {
+    look(layer, "agent.default", layer.values.agent?.default, known, "agent named");
+    for (const [name, { permission_mode: mode }] of Object.entries(layer.values.agent?.named ?? {})) {
+      const kind = kindOf(name, agent.named[name] ?? {}) ?? "command";
+      look(layer, `agent.${name}.permission_mode`, mode, permissionModes(kind), "permission mode");
+    }
+  }
+  return remarks;
+}
+
+function standing(layer: Layer, key: string): Pick<Remark, "file" | "place" | "key"> {
+  const origin = originOf(layer, key);
+  if (origin.kind === "environment") return { file: origin.variable, place: null, key: null };
+  if (!("file" in origin)) return { file: layer.name, place: null, key };
+  const { file, line, column, profile } = origin;
+  return { file, place: { line, column }, key: profile === null ? key : `profile.${profile}.${key}` };
+}
+
+function idleRemarks({ origin, name, source, values }: Layer): Remark[] {
+  const note = { level: "note" as const, file: name, hint: null };
+  if (origin === "environment")
+    return idleKeys(values).map(({ key, message }) => ({
+      ...note,
+      file: variableOf(key),
+      place: null,
+      key: null,
+      message,
+    }));
+  if (!source) return [];
+  const places = placesOf(source.text);
+  return idleKeys(source.raw)
+    .map(({ key, message }) => ({ ...note, place: placeOf(places, key), key, message }))
+    .toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
+}
+
+function toRemark(problem: FileProblem): Remark {
+  return { level: "problem", ...problem };
+}
+
+function unique(remarks: readonly Remark[]): Remark[] {
+  return [...new Map(remarks.map((each) => [JSON.stringify(each), each])).values()];
+}

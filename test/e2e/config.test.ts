@@ -1,0 +1,202 @@
+/** owt config show, validate and schema, and --profile. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { demoConfig, Rig, task } from "../rig/rig.ts";
+
+type Shown = {
+  profile: string | null;
+  profiles: string[];
+  values: { key: string; value: unknown; origin: Record<string, unknown>; used: boolean }[];
+};
+
+type Verdict = {
+  valid: boolean;
+  files: string[];
+  remarks: {
+    level: string;
+    file: string;
+    line: number | null;
+    column: number | null;
+    key: string | null;
+    message: string;
+  }[];
+};
+
+const repository = `[run]
+  max_instances = 5
+verify = "test ! -f broken"
+
+[tmux]
+pane_count = 4
+
+[profile.night.run]
+max_parallel = 9
+`;
+
+describe("config show", () => {
+  test("says of each value what it is and where it comes from", async () => {
+    await using rig = Rig.create({ ".worktreerc": repository });
+    rig.userFile("config.toml", '[agent]\ndefault = "demo"\n');
+    rig.env["OWT_RUN_RETRIES"] = "0";
+    const { values, profiles } = await rig.json<Shown>("config", "show");
+    const of = (key: string) => values.find((each) => each.key === key)!;
+    expect(profiles).toEqual(["night"]);
+    expect(of("run.max_parallel")).toEqual({
+      key: "run.max_parallel",
+      value: 5,
+      origin: { kind: "repository", file: ".worktreerc", line: 2, column: 3, profile: null },
+      used: true,
+    });
+    expect(of("agent.default").origin).toMatchObject({
+      kind: "user",
+      file: rig.path("config/open-orchestrator/config.toml"),
+    });
+    expect(of("run.retries")).toMatchObject({ value: 0, origin: { kind: "environment", variable: "OWT_RUN_RETRIES" } });
+    expect(of("run.timeout")).toMatchObject({ value: "30m", origin: { kind: "default" } });
+    expect(of("tmux.pane_count").used).toBe(false);
+
+    const { stdout } = await rig.owt("config", "show");
+    expect(stdout).toMatch(/^run\.max_parallel +5 +\.worktreerc:2:3$/m);
+    expect(stdout).toMatch(/^run\.retries +0 +OWT_RUN_RETRIES$/m);
+    expect(stdout).toMatch(/^tmux\.pane_count +4 +\.worktreerc:6:1 \(not used yet\)$/m);
+    expect((await rig.owt("config", "show", "run.retries")).stdout).toBe("run.retries  0  OWT_RUN_RETRIES\n");
+    expect((await rig.owt("config", "show", "run.target")).stdout).toBe("run.target is not set\n");
+  });
+
+  test("a key that is none gets the nearest", async () => {
+    await using rig = Rig.create({});
+    const ran = await rig.owt("config", "show", "max_paralel", "--json");
+    expect(ran.code).toBe(2);
+    expect(ran.stderr).toContain("did you mean run.max_parallel?");
+    expect(JSON.parse(ran.stdout)).toMatchObject({ schema: 1, error: { code: "unknown-name", exit_code: 2 } });
+  });
+
+  test("works outside of a repository, and in one without a commit", async () => {
+    await using rig = Rig.create({});
+    rig.userFile("config.toml", "[run]\nretries = 7\n");
+    expect((await rig.owtIn(rig.home, "config", "show", "run.retries")).stdout).toContain("7");
+    mkdirSync(rig.path("empty"));
+    rig.git("init", "-q", rig.path("empty"));
+    writeFileSync(rig.path("empty/.worktreerc"), "[run]\nretries = 8\n");
+    expect((await rig.owtIn(rig.path("empty"), "config", "show", "run.retries")).stdout).toContain(".worktreerc:2:1");
+  });
+
+  test("an address that lets anybody post is not shown", async () => {
+    await using rig = Rig.create(
+      { ".worktreerc": '[notifications]\nslack_webhook = "https://hooks/T0"\n' },
+      { approve: false },
+    );
+    for (const words of [
+      ["config", "show"],
+      ["config", "show", "--json"],
+    ]) {
+      const { stdout } = await rig.owt(...words);
+      expect(stdout).toContain("notifications.slack_webhook");
+      expect(stdout).not.toContain("hooks/T0");
+    }
+  });
+});
+
+describe("config validate", () => {
+  test("nothing wrong: exit 0, and what does nothing is told", async () => {
+    await using rig = Rig.create({ ".worktreerc": repository }, { approve: false });
+    const ran = await rig.owt("config", "validate");
+    expect(ran.code).toBe(0);
+    expect(ran.stdout).toMatch(/^▲ \.worktreerc:6:1 tmux\.pane_count: known, but nothing uses it yet/m);
+    expect(ran.stdout).toContain("nothing is wrong (.worktreerc)");
+  });
+
+  test("all errors of all files at once, each with its place and the nearest key: exit 3", async () => {
+    await using rig = Rig.create(
+      {
+        ".worktreerc":
+          '[run]\n  max_paralel = 3\n[agent]\ndefault = "cladue"\n[agent.claude]\npermission_mode = "acceptEdit"\n',
+      },
+      { approve: false },
+    );
+    rig.userFile("config.toml", "[run]\nretries = -1\nplan = = 1\n");
+    rig.userFile("prices.json", "{");
+    rig.env["OWT_RUN_TIMEOUT"] = "soon";
+    const ran = await rig.owt("config", "validate", "--json");
+    expect(ran.code).toBe(3);
+    const { data } = JSON.parse(ran.stdout) as { data: Verdict };
+    expect(data.valid).toBe(false);
+    const user = rig.path("config/open-orchestrator");
+    expect(data.remarks.map(({ file, line, column, key }) => [file, line, column, key])).toEqual([
+      [`${user}/config.toml`, 3, expect.any(Number), null],
+      [".worktreerc", 2, 3, "run.max_paralel"],
+      ["OWT_RUN_TIMEOUT", null, null, null],
+      [`${user}/prices.json`, null, null, null],
+    ]);
+    const { stdout } = await rig.owt("config", "validate");
+    expect(stdout).toContain(".worktreerc:2:3 run.max_paralel: unknown key (did you mean max_parallel?)");
+    expect(stdout).toContain("4 problems");
+    // What only the values can tell, once the form is right.
+    rig.write({
+      ".worktreerc": readFileSync(join(rig.root, ".worktreerc"), "utf8").replace("max_paralel", "max_parallel"),
+    });
+    const second = (await rig.owt("config", "validate")).stdout;
+    expect(second).toContain(".worktreerc:4:1 agent.default: there is no agent named cladue (did you mean claude?)");
+    expect(second).toContain(".worktreerc:6:1 agent.claude.permission_mode: there is no permission mode acceptEdit");
+  });
+
+  test("one file alone, wherever it lies", async () => {
+    await using rig = Rig.create({});
+    writeFileSync(rig.path("other.toml"), "[run]\nretires = 1\n");
+    const ran = await rig.owtIn(rig.home, "config", "validate", "other.toml");
+    expect(ran.code).toBe(3);
+    expect(ran.stdout).toContain("other.toml:2:1 run.retires: unknown key (did you mean retries");
+    const missing = await rig.owt("config", "validate", "nothing.toml");
+    expect(missing.code).toBe(2);
+    expect(missing.stderr).toContain("nothing.toml cannot be read");
+  });
+});
+
+test("config schema prints what the package brings for editors", async () => {
+  await using rig = Rig.create({});
+  const shipped = JSON.parse(readFileSync(new URL("../../schemas/worktreerc.json", import.meta.url), "utf8")) as object;
+  expect(JSON.parse((await rig.owtIn(rig.home, "config", "schema")).stdout)).toEqual(shipped);
+  expect((await rig.json<{ json_schema: object }>("config", "schema")).json_schema).toEqual(shipped);
+});
+
+describe("--profile", () => {
+  const files = {
+    ".worktreerc": `${demoConfig}[run]\nmax_parallel = 2\n[profile.night.run]\nmax_parallel = 7\nverify = "test -f a.txt"\n`,
+    "docs/plans/shop/epic-01-a.md": task({}, 'write a.txt "a"'),
+  };
+
+  test("lays a profile over the rest, before or behind the command, for plan, run and config", async () => {
+    await using rig = Rig.create(files, { approve: false });
+    const parallel = async (...words: string[]) => (await rig.json<{ max_parallel: number }>(...words)).max_parallel;
+    expect(await parallel("plan")).toBe(2);
+    expect(await parallel("plan", "--profile", "night")).toBe(7);
+    expect(await parallel("--profile", "night", "plan")).toBe(7);
+    rig.env["OWT_PROFILE"] = "night";
+    expect(await parallel("plan")).toBe(7);
+    delete rig.env["OWT_PROFILE"];
+    const { values, profile } = await rig.json<Shown>("config", "show", "run.max_parallel", "--profile", "night");
+    expect(profile).toBe("night");
+    expect(values).toEqual([
+      expect.objectContaining({ value: 7, origin: expect.objectContaining({ line: 6, profile: "night" }) as object }),
+    ]);
+  });
+
+  test("its commands need an approval, and the refusal names the line that gives it", async () => {
+    await using rig = Rig.create(files, { approve: false });
+    const refused = await rig.owt("run", "--yes", "--profile", "night");
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toContain("owt config approve --profile night");
+    rig.ok("config", "approve", "--yes", "--profile", "night");
+    const ran = await rig.owt("run", "--yes", "--profile", "night");
+    expect(ran.code).toBe(0);
+    expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)", "owt/runs/r1").trim()).toBe("yes");
+  });
+
+  test("one that there is not is refused with the nearest", async () => {
+    await using rig = Rig.create(files, { approve: false });
+    const ran = await rig.owt("plan", "--profile", "nihgt");
+    expect(ran.code).toBe(2);
+    expect(ran.stderr).toContain("did you mean night?");
+  });
+});
