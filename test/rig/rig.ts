@@ -16,6 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
+import { expectSound } from "./answers.ts";
 
 const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
 
@@ -158,10 +159,11 @@ export class Rig implements AsyncDisposable {
       env: this.env,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    return this.#follow(child, child.stderr);
+    return this.#follow(child, child.stderr, args);
   }
 
-  #follow(child: ChildProcess, narration: Readable): Running {
+  /** `args`: of an owt whose answer is its own; with `--json` it has to fit its schema. */
+  #follow(child: ChildProcess, narration: Readable, args: readonly string[] = []): Running {
     let stdout = "";
     let stderr = "";
     const listeners = new Set<() => void>();
@@ -170,8 +172,16 @@ export class Rig implements AsyncDisposable {
       stderr += chunk.toString();
       for (const listener of listeners) listener();
     });
-    const ended = new Promise<Ran>((resolve) =>
-      child.on("close", (code) => resolve({ code: code ?? -1, stdout, stderr })),
+    const ended = new Promise<Ran>((resolve, reject) =>
+      child.on("close", (code) => {
+        try {
+          // Half an answer of one that was killed fits nothing.
+          if (code !== null && args.includes("--json")) expectSound(args, stdout);
+          resolve({ code: code ?? -1, stdout, stderr });
+        } catch (error) {
+          reject(error as Error);
+        }
+      }),
     );
     const running: Running = {
       child,
@@ -184,10 +194,10 @@ export class Rig implements AsyncDisposable {
             resolve();
           };
           listeners.add(look);
-          void ended.then((ran) => {
+          ended.then((ran) => {
             look();
             reject(new Error(`owt ended with ${ran.code} before it said ${String(text)}:\n${ran.stdout}${ran.stderr}`));
-          });
+          }, reject);
           look();
         }),
     };
@@ -244,7 +254,8 @@ export class Rig implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { child, ended } of this.#running) {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
-      await ended;
+      // What was wrong with it was told where it was waited for.
+      await ended.catch(() => {});
     }
     for (const pid of processesBelow(this.home)) {
       try {

@@ -1,0 +1,475 @@
+/** The shape of every `--json` answer, one entry for each command: `npm run reference` writes them to docs/schemas as JSON Schema.
+ *  They cannot drift from the program: where an answer has a type of its own, `agree` compares the two when this file is compiled, and
+ *  every answer that any end-to-end test reads is validated against its schema, in which an unknown property is an error. */
+import { toJsonSchema } from "@valibot/to-json-schema";
+import * as v from "valibot";
+import type { Preview } from "../src/cli/preview.ts";
+import type { ErrorCode } from "../src/core/errors.ts";
+import type { RunReport } from "../src/core/report.ts";
+import type { Finding } from "../src/engine/doctor.ts";
+import type { Landed } from "../src/engine/land.ts";
+import type { Rescue } from "../src/git/rescue.ts";
+
+const text = v.string();
+const texts = v.array(text);
+const flag = v.boolean();
+const whole = v.pipe(v.number(), v.integer());
+const told = (schema: v.GenericSchema<string>, meaning: string) => v.pipe(schema, v.description(meaning));
+const orNull = v.nullable;
+const maybe = v.exactOptional;
+const of = v.strictObject;
+
+const moment = v.pipe(v.string(), v.isoTimestamp());
+const epochMs = v.pipe(whole, v.description("milliseconds since 1970"));
+const count = v.pipe(whole, v.minValue(0));
+const ms = v.pipe(v.number(), v.description("milliseconds"));
+const counts = v.pipe(v.record(text, count), v.description("how many tasks are in each state"));
+
+const taskState = v.picklist([
+  "pending",
+  "running",
+  "verifying",
+  "review",
+  "integrating",
+  "done",
+  "failed",
+  "skipped",
+  "cancelled",
+]);
+const standing = v.picklist([
+  "ready",
+  "blocked",
+  "waits-for-person",
+  "waits-for-time",
+  "waits-for-budget",
+  "working",
+  "done",
+  "failed",
+  "skipped",
+  "cancelled",
+]);
+const priority = v.picklist(["high", "normal", "low"]);
+const runState = v.picklist(["open", "ended"]);
+
+const command = v.pipe(text, v.description("the command that answers it"));
+const answerOf = { command, note: v.pipe(orNull(text), v.description("what there is to know or do beside it")) };
+
+const usdKnown = v.pipe(
+  orNull(v.number()),
+  v.description("the sum of what is known, in dollars; null is unknown, never zero"),
+);
+const basis = v.pipe(
+  orNull(v.picklist(["reported", "list", "mixed", "unknown"])),
+  v.description("who says so: the agent, a list of prices, both, nobody; null where no agent has run"),
+);
+const costAtLeast = v.pipe(flag, v.description("true when something is not in the sum"));
+const tokens = orNull(count);
+
+const modelCost = {
+  cost_usd: usdKnown,
+  cost_at_least: costAtLeast,
+  cost_basis: basis,
+  input_tokens: v.pipe(tokens, v.description("all tokens of the prompts, those from and to a cache included")),
+  output_tokens: tokens,
+  cache_read_tokens: tokens,
+  cache_write_tokens: tokens,
+};
+const cost = { ...modelCost, cost_missing: v.pipe(texts, v.description("what is not in the sum")) };
+const models = v.array(of({ model: orNull(text), ...modelCost }));
+
+const budget = v.array(
+  of({
+    scope: v.picklist(["run", "day", "task", "tokens"]),
+    limit: v.number(),
+    used: v.number(),
+    reserved: v.pipe(v.number(), v.description("kept for what runs")),
+    at_least: flag,
+  }),
+);
+
+const outcomeKind = v.picklist([
+  "ok",
+  "asked",
+  "nothing_done",
+  "denied",
+  "limit",
+  "transient",
+  "auth",
+  "billing",
+  "budget",
+  "turns",
+  "timed_out",
+  "verify_failed",
+  "conflict",
+  "stopped",
+  "aborted",
+  "lost",
+  "failed",
+]);
+
+const attemptReport = of({
+  number: count,
+  agent: text,
+  outcome: told(text, "in words"),
+  outcome_kind: v.pipe(orNull(outcomeKind), v.description("null while it is open")),
+  duration_ms: orNull(ms),
+  ...cost,
+  models,
+});
+
+const taskReport = of({
+  id: text,
+  title: text,
+  state: taskState,
+  why: maybe(told(text, "why it stands there")),
+  agent: orNull(text),
+  attempts: v.array(attemptReport),
+  duration_ms: v.pipe(orNull(v.number()), v.description("from its first start to its end, waiting included")),
+  work_ms: v.pipe(v.number(), v.description("time in which an agent or a check of it worked")),
+  ...cost,
+  commit: orNull(text),
+  verified: flag,
+});
+
+const report = of({
+  run: text,
+  state: runState,
+  plan: text,
+  target: text,
+  branch: text,
+  builds_on: orNull(text),
+  started_at: moment,
+  ended_at: orNull(moment),
+  landed_at: orNull(moment),
+  duration_ms: ms,
+  sequential_ms: v.pipe(v.number(), v.description("what its tasks would have taken one after the other")),
+  speedup: orNull(v.number()),
+  counts,
+  ...cost,
+  models,
+  budget,
+  unverified: v.pipe(texts, v.description("done without any verify command")),
+  tasks: v.array(taskReport),
+});
+
+const range = of({
+  p50: v.pipe(v.number(), v.description("half of the cases stay below")),
+  p90: v.pipe(v.number(), v.description("nine of ten stay below")),
+});
+
+const preview = of({
+  plan: text,
+  kind: text,
+  target: text,
+  builds_on: orNull(text),
+  tasks: v.array(
+    of({
+      id: text,
+      title: text,
+      module: orNull(text),
+      state: v.picklist(["to-run", "done", "left-out"]),
+      why: maybe(told(text, "why it counts as done")),
+      needs: texts,
+      priority: text,
+      wave: orNull(count),
+      needs_review: flag,
+      verify: texts,
+      touches: texts,
+      agent: orNull(text),
+      model: orNull(text),
+      branch: orNull(text),
+      file: text,
+      line: count,
+      estimate: orNull(
+        of({
+          duration_ms: range,
+          cost_usd: orNull(range),
+          from: v.picklist(["agent, model and kind", "agent and model", "agent", "all", "cold-start"]),
+          earlier_tasks: count,
+        }),
+      ),
+    }),
+  ),
+  waves: v.pipe(v.array(texts), v.description("what could run side by side; never waited for")),
+  order: v.pipe(texts, v.description("the order in which one agent at a time starts them")),
+  critical_path: texts,
+  max_parallel: count,
+  estimate: v.pipe(
+    orNull(
+      of({
+        label: text,
+        earlier_tasks: count,
+        cold_tasks: count,
+        makespan_ms: range,
+        sequential_ms: range,
+        speedup: v.number(),
+        cost_usd: orNull(range),
+        cost_unknown_tasks: count,
+        critical_path_ms: v.number(),
+        parallelism: of({ most: count, average: v.number() }),
+      }),
+    ),
+    v.description("null where nothing runs"),
+  ),
+  ignored: v.array(of({ file: text, reason: text })),
+  warnings: v.array(of({ file: text, line: count, message: text, hint: text })),
+});
+
+const landed = of({
+  run: text,
+  target: text,
+  commit: text,
+  merged: v.pipe(flag, v.description("the target had moved and was merged in")),
+  checked: flag,
+  already: v.pipe(flag, v.description("it was in the target before")),
+  missing: v.pipe(texts, v.description("tasks that are not in it")),
+  unpublished: v.array(of({ path: text, commit: text, ref: text })),
+});
+
+const rescue = of({
+  id: text,
+  ref: text,
+  commit: text,
+  path: text,
+  branch: orNull(text),
+  head: orNull(text),
+  index: orNull(text),
+  merging: orNull(text),
+  at: epochMs,
+  note: text,
+});
+
+const finding = of({ check: text, state: v.picklist(["pass", "warn", "fail"]), detail: text, hint: maybe(text) });
+
+const agentSeen = of({
+  name: text,
+  kind: text,
+  default: flag,
+  state: v.picklist(["pass", "warn", "absent"]),
+  path: orNull(text),
+  version: orNull(text),
+  login: of({
+    state: v.picklist(["found", "missing", "unknown", "not-needed"]),
+    detail: text,
+    variable: maybe(text),
+    hint: maybe(text),
+  }),
+  capabilities: texts,
+  trouble: texts,
+  hint: orNull(text),
+});
+
+const shownGraph = of({
+  dependencies: count,
+  waves: v.array(texts),
+  critical_path: texts,
+  critical_path_ms: v.number(),
+});
+const dependency = of({ task: text, needs: text });
+const dependencies = of({
+  plan: text,
+  kind: text,
+  dependencies: count,
+  tasks: v.array(
+    of({
+      id: text,
+      title: text,
+      depends_on: v.pipe(texts, v.description("named by the plan")),
+      implied: v.pipe(texts, v.description("by the order of its module")),
+      needed_by: texts,
+      file: text,
+      line: count,
+    }),
+  ),
+});
+const dependencyChange = of({
+  plan: text,
+  change: of({
+    added: v.array(dependency),
+    removed: v.array(dependency),
+    kept_by_order: v.array(dependency),
+    before: shownGraph,
+    after: shownGraph,
+    files: texts,
+  }),
+  written: flag,
+});
+
+const wished = (wish: "pause" | "stop") => of({ run: text, wish: v.literal(wish) });
+
+const taskDetail = of({
+  id: text,
+  run: text,
+  title: text,
+  state: taskState,
+  standing,
+  why: text,
+  needs: texts,
+  priority,
+  verify: texts,
+  commit: orNull(text),
+  verified: flag,
+  source: of({ file: text, line: count }),
+  content: text,
+  ...cost,
+  attempts: v.array(
+    of({
+      number: count,
+      agent: text,
+      model: orNull(text),
+      phase: text,
+      outcome: orNull(text),
+      output: maybe(told(text, "the end of what its check printed")),
+      branch: text,
+      worktree: text,
+      session: orNull(text),
+      folder: text,
+      ...cost,
+    }),
+  ),
+});
+
+const promptOrigin = v.picklist(["environment", "project", "user", "built-in"]);
+
+/** What the answer of each command holds as `data`; a command of a group has a `-` in its name. */
+const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
+  plan: preview,
+  "plan-deps": v.union([dependencies, dependencyChange]),
+  run: v.union([report, preview, of({ run: v.null(), tasks: v.pipe(v.array(text), v.maxLength(0)) })]),
+  resume: report,
+  pause: wished("pause"),
+  stop: wished("stop"),
+  land: landed,
+  inbox: of({ waiting: v.array(of({ run: text, task: text, why: text, ...answerOf })) }),
+  "task-create": of({ task: text }),
+  "task-list": of({
+    tasks: v.array(
+      of({
+        id: text,
+        title: text,
+        run: orNull(text),
+        state: taskState,
+        standing: v.picklist([...standing.options, "written-down"]),
+        why: text,
+        priority,
+        module: orNull(text),
+        needs: texts,
+      }),
+    ),
+  }),
+  "task-show": of({ task: taskDetail }),
+  "task-cancel": of({ task: text, wish: v.literal("cancel"), cancelled: flag }),
+  "task-retry": of({ run: text, tasks: texts, changed: texts }),
+  "task-approve": of({ task: text, approved: v.literal(true) }),
+  "task-answer": of({ task: text, answer: text }),
+  status: of({
+    project: text,
+    carried_by: v.pipe(orNull(whole), v.description("the process that carries the runs")),
+    runs: v.array(
+      of({
+        id: text,
+        state: runState,
+        wish: orNull(v.picklist(["pause", "stop"])),
+        target: text,
+        branch: text,
+        counts,
+        cost_usd: usdKnown,
+        cost_at_least: costAtLeast,
+        cost_basis: basis,
+        input_tokens: tokens,
+        output_tokens: tokens,
+        budget,
+        unverified: texts,
+        tasks: v.array(
+          of({
+            id: text,
+            state: taskState,
+            standing,
+            why: text,
+            verified: flag,
+            command: maybe(command),
+            note: maybe(answerOf.note),
+          }),
+        ),
+      }),
+    ),
+    written_down: texts,
+    worktrees: v.array(of({ path: text, branch: orNull(text) })),
+    agents: v.array(of({ name: text, path: orNull(text) })),
+  }),
+  report: of({ report }),
+  logs: of({ task: text, attempt: count, lines: texts }),
+  "prompt-list": of({
+    templates: v.array(
+      of({
+        name: text,
+        origin: promptOrigin,
+        file: text,
+        overrides: v.array(of({ origin: promptOrigin, file: text })),
+      }),
+    ),
+    folders: v.array(of({ origin: promptOrigin, folder: text, exists: flag })),
+    unused: v.array(of({ file: text, reason: text })),
+  }),
+  "prompt-show": of({ name: text, origin: promptOrigin, file: text, fields: texts, text }),
+  "prompt-render": of({ task: text, prompt: text }),
+  restore: v.union([
+    of({ rescues: v.array(rescue), environment: v.array(of({ id: text, files: texts, at: epochMs })) }),
+    of({ id: text, path: text, branch: orNull(text), environment: texts }),
+  ]),
+  "config-approve": of({ approved: v.array(of({ where: text, what: text })), approved_before: count }),
+  doctor: of({ findings: v.array(finding), agents: v.array(agentSeen) }),
+  demo: of({ repository: text, report, landed: maybe(landed) }),
+};
+
+const errorCode = v.picklist([
+  "usage",
+  "unknown-name",
+  "plan",
+  "config",
+  "environment",
+  "not-approved",
+  "needs-person",
+  "target-dirty",
+  "wrong-state",
+  "would-lose-work",
+  "tool-failed",
+  "store",
+  "interrupted",
+  "internal",
+]);
+
+const refusal = of({
+  code: errorCode,
+  message: text,
+  hint: v.pipe(orNull(text), v.description("what to do next, mostly a command")),
+  exit_code: whole,
+});
+
+const PLACE = "https://raw.githubusercontent.com/open-orchestrator/open-orchestrator/main/docs/schemas";
+
+/** Every schema file by its name, without `.json`. */
+export function answerSchemas(): Map<string, object> {
+  const answers = Object.entries(ANSWERS).map(
+    ([name, data]) => [name, envelope(name, `owt ${name.replace("-", " ")} --json`, { data })] as const,
+  );
+  return new Map([
+    ...answers,
+    ["error", envelope("error", "what any command with --json prints when it is refused", { error: refusal })],
+  ]);
+}
+
+function envelope(name: string, title: string, content: v.ObjectEntries): object {
+  const { $schema: _, ...schema } = toJsonSchema(of({ schema: v.literal(1), ...content }), { target: "draft-2020-12" });
+  return { $schema: "https://json-schema.org/draft/2020-12/schema", $id: `${PLACE}/${name}.json`, title, ...schema };
+}
+
+/** Does not compile unless both types fit each other. */
+function agree<A, B>(..._: [A, B] extends [B, A] ? [] : [never]): void {}
+
+agree<v.InferOutput<typeof report>, RunReport>();
+agree<v.InferOutput<typeof preview>, Preview>();
+agree<v.InferOutput<typeof landed>, Landed>();
+agree<v.InferOutput<typeof finding>, Finding>();
+agree<v.InferOutput<typeof errorCode>, ErrorCode>();
+agree<keyof v.InferOutput<typeof rescue>, keyof Rescue>();
