@@ -117,6 +117,12 @@ const attemptReport = of({
   models,
 });
 
+const waits = v.pipe(
+  of({ upstream: ms, place: ms, person: ms, limit: ms, budget: ms, retry: ms, integration: ms, stopped: ms }),
+  v.description("how long it waited, and for what; side by side tasks wait longer than the run takes"),
+);
+const parkedFor = v.picklist(["answer", "conflict", "permission", "login", "limit", "retry", "budget"]);
+
 const taskReport = of({
   id: text,
   title: text,
@@ -126,6 +132,7 @@ const taskReport = of({
   attempts: v.array(attemptReport),
   duration_ms: v.pipe(orNull(v.number()), v.description("from its first start to its end, waiting included")),
   work_ms: v.pipe(v.number(), v.description("time in which an agent or a check of it worked")),
+  waiting_ms: waits,
   ...cost,
   commit: orNull(text),
   verified: flag,
@@ -149,6 +156,8 @@ const report = of({
   models,
   budget,
   unverified: v.pipe(texts, v.description("done without any verify command")),
+  waiting_ms: waits,
+  parked: v.array(of({ task: text, for: parkedFor, why: text, at: moment, until: orNull(moment), waited_ms: ms })),
   tasks: v.array(taskReport),
 });
 
@@ -465,7 +474,9 @@ function envelope(name: string, title: string, content: v.ObjectEntries): object
 }
 
 /** Does not compile unless both types fit each other. */
-function agree<A, B>(..._: [A, B] extends [B, A] ? [] : [never]): void {}
+function agree<A, B>(...fits: [A, B] extends [B, A] ? [] : [never]): void {
+  void fits;
+}
 
 agree<v.InferOutput<typeof report>, RunReport>();
 agree<v.InferOutput<typeof preview>, Preview>();
