@@ -38,8 +38,8 @@ const STEPS: Record<
 /** Phases in which a wish to stop is obeyed at once; in the others it is too early or too late to. */
 const STOPPABLE = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "verify", "review", "merge"]);
 
-/** Phases that begin something which takes long: an agent, a check. */
-const BEGINS = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "verify", "merge"]);
+const BEFORE_AGENT = new Set<Attempt["phase"]>(["workspace", "setup", "launch"]);
+const CHECKS = new Set<Attempt["phase"]>(["verify", "merge"]);
 
 /** Opens the next attempt of a pending task: the intent to try it, from the tip of its run. False when it was taken. */
 export async function startAttempt(
@@ -85,8 +85,12 @@ export async function carryAttempt(engine: Engine, id: number, leave: AbortSigna
     if (!carried) return;
     const { attempt, task } = carried;
     const isLeaving = leave.aborted || carried.run.wish === "stop";
-    // What has not begun is not begun any more; whoever comes next repeats the phase.
-    if (isLeaving && attempt.stop === null && BEGINS.has(attempt.phase)) return;
+    // What has not begun is not begun any more. A check is repeated by whoever comes next; before its agent there is nothing to go on with.
+    if (isLeaving && attempt.stop === null && CHECKS.has(attempt.phase)) return;
+    if (isLeaving && attempt.stop === null && BEFORE_AGENT.has(attempt.phase)) {
+      finish(engine, carried, { kind: "stopped" });
+      continue;
+    }
     // It was started in the very moment in which everything was told to stop.
     if (isLeaving && attempt.stop === null && attempt.phase === "agent") {
       requestStop(engine, attempt, "stopped");
@@ -105,7 +109,9 @@ export async function carryAttempt(engine: Engine, id: number, leave: AbortSigna
     }
     if (attempt.phase === "closed") return;
     try {
-      if ((await STEPS[attempt.phase](engine, carried)) === "leave") return;
+      const result = await STEPS[attempt.phase](engine, carried);
+      // What was interrupted because everything stops is looked at once more, above.
+      if (result === "leave" && !leave.aborted && readRun(engine.store, attempt.run)?.wish !== "stop") return;
     } catch (error) {
       contain(engine, id, error);
     }

@@ -25,6 +25,8 @@ function show<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[]
   const stops = new Map(open.map((attempt) => [attempt.task, attempt.stop]));
   return views.map((view) => {
     if (view.standing !== "working") return view;
+    const isStopped = isAlone && run.wish === "stop" && !view.task.cancelWish;
+    if (isStopped) return { ...view, why: "stopped; goes on with: owt resume" };
     const ending = describeEnding(run, view.task, stops.get(view.task.id) ?? null);
     const alone = isAlone ? "nobody carries it: owt resume" : null;
     return { ...view, why: [ending, alone].filter((words) => words !== null).join("; ") || view.why };

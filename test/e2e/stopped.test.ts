@@ -48,7 +48,7 @@ test("a run that is stopped while nobody carries it has nothing at work, and goe
   const { runs } = await rig.json<Status>("status");
   expect(runs[0]!.tasks).toMatchObject([
     { id: "a/E01", state: "pending", why: "goes on where it stopped" },
-    { id: "b/E01", state: "verifying", why: "stopping; nobody carries it: owt resume" },
+    { id: "b/E01", state: "verifying", why: "stopped; goes on with: owt resume" },
   ]);
   rig.release("gate");
   const ran = await rig.owt("resume");
@@ -79,6 +79,30 @@ test("a cancel and a stop that are under way are shown as such", async () => {
   run.child.kill("SIGINT");
   await run.ended;
 });
+
+test.each(["stop", "Ctrl-C"])(
+  "before its agent begins, %s leaves a task pending, and no agent begins any more",
+  async (how) => {
+    await using rig = Rig.create({
+      ".worktreerc": `[agent]\ndefault = "demo"\n[environment]\ninstall_command = "waiting-install"\n`,
+      "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+    });
+    rig.addProgram("waiting-install", `#!/bin/sh\ntouch "${rig.path("installs")}"\nexec sleep 1000\n`);
+    const run = rig.start("run", "--yes");
+    await fileAppears(rig.path("installs"));
+    if (how === "stop") await rig.owt("stop");
+    else run.child.kill("SIGINT");
+    const { code, stderr } = await run.ended;
+    expect(code).toBe(how === "stop" ? 4 : 130);
+    expect(stderr).not.toContain("a/E01 started");
+    expect(rig.processes()).toEqual([]);
+    const { runs } = await rig.json<Status>("status");
+    expect(runs[0]!.tasks).toMatchObject([{ id: "a/E01", state: "pending", why: "goes on where it stopped" }]);
+    rig.addProgram("waiting-install", "#!/bin/sh\nexit 0\n");
+    expect((await rig.owt("resume")).code).toBe(0);
+    expect(rig.show("owt/runs/r1", "a.txt")).toBe("a");
+  },
+);
 
 test("who asks from inside an attempt is not told that nobody carries it", async () => {
   await using rig = Rig.create({ ".worktreerc": demoConfig });
