@@ -80,6 +80,13 @@ export async function ask(io: Io, question: string, withdrawn?: AbortSignal): Pr
   }
 }
 
+/** Everything on standard input, as text. */
+export async function readInput(io: Io): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const piece of io.stdin) pieces.push(Buffer.from(piece as Buffer));
+  return Buffer.concat(pieces).toString("utf8").trimEnd();
+}
+
 /** Asks for a yes; anything else is no. */
 export async function confirm(io: Io, question: string): Promise<boolean> {
   return /^\s*y(es)?\s*$/i.test(await ask(io, `${question} [y/N] `));

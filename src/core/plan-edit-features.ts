@@ -1,4 +1,4 @@
-/** Changes the dependencies of a feature in the text of its list. Comments, order, blanks and line ends of everything else stay. */
+/** Changes the dependencies and the description of a feature in the text of its list. Comments, order, blanks and line ends of everything else stay. */
 import { findNodeAtLocation, getNodeValue, type Node, parseTree } from "jsonc-parser";
 import { addToList, insert, lineEndBefore, removeFromList } from "./list-edit.ts";
 import { cannotEdit, isNeedsKey, type NeedsEdit } from "./plan-edit.ts";
@@ -11,6 +11,21 @@ export function editFeatureNeeds(file: string, text: string, id: string, edit: N
   const wanted = wantedValue(file, text, id, edit);
   if (canonical(parse(file, edited)) !== wanted) throw cannotEdit(file, `${id} is written in an unusual way`);
   return edited;
+}
+
+/** The text of the list with another description of a feature. */
+export function editFeatureText(file: string, text: string, id: string, description: string): string {
+  const feature = featureOf(file, parse(file, text), id);
+  const value = propertyOf(feature, (name) => name === "description")?.children?.[1];
+  const written = JSON.stringify(description);
+  if (value === undefined) return insertKey(text, feature, `"description": ${written}`);
+  return text.slice(0, value.offset) + written + text.slice(value.offset + value.length);
+}
+
+/** The prompt file that a feature names; null where it names none. */
+export function promptFileOf(file: string, text: string, id: string): string | null {
+  const value = propertyOf(featureOf(file, parse(file, text), id), (name) => name === "prompt_file")?.children?.[1];
+  return value === undefined || value.type !== "string" ? null : textOf(value);
 }
 
 function addNeed(file: string, text: string, id: string, need: string): string {

@@ -65,7 +65,7 @@ export function beBackground(engine: Engine, run: string): void {
 }
 
 /** What a background process says. */
-export function backgroundLog(engine: Engine, run: string): string {
+function backgroundLog(engine: Engine, run: string): string {
   return join(logFolder(engine), `${run}.log`);
 }
 

@@ -127,11 +127,15 @@ function keptByOrder(before: readonly PlannedTask[], after: readonly PlannedTask
 
 /** Writes a change, each file as a whole. Throws `wrong-state`, before anything is written, when a file is not what it was when the change was
  *  worked out, and `environment` when it has come to lie outside the checkout. */
-export function writeChange(engine: Engine, change: DependencyChange): void {
-  const top = realpathSync(engine.repo.here);
-  const places = change.files.map(({ path, was, text }) => {
-    if (readPlanText(top, path) !== was)
-      throw new OwtError("wrong-state", `${path} was changed meanwhile`, { hint: "look again: owt plan deps" });
+export function writeChange(engine: Engine, change: Pick<DependencyChange, "files">): void {
+  writePlanFiles(engine.repo.here, change.files, "look again: owt plan deps");
+}
+
+/** The same for any change of files below `checkout`; `hint` is for who finds that somebody else changed one. */
+export function writePlanFiles(checkout: string, files: DependencyChange["files"], hint: string): void {
+  const top = realpathSync(checkout);
+  const places = files.map(({ path, was, text }) => {
+    if (readPlanText(top, path) !== was) throw new OwtError("wrong-state", `${path} was changed meanwhile`, { hint });
     // A link inside the checkout is followed: the file is changed, the link stays.
     const place = realpathSync(join(top, path));
     if (!place.startsWith(top + sep))

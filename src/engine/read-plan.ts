@@ -84,6 +84,13 @@ export function readPlanText(root: string, path: string): string {
   throw new OwtError("plan", file.message, { hint: file.hint });
 }
 
+/** The file that holds the prompt of a feature, found as {@link readPlan} finds it; null where none says anything. */
+export function findPromptFile(root: string, list: string, name: string): PlanFile | null {
+  const repo = realpathSync.native(root);
+  const found = findPrompt(repo, resolve(repo, list, ".."), name);
+  return "text" in found && found.text.trim() !== "" ? found : null;
+}
+
 function withText(file: PlanFile | Problem, instead: ReadonlyMap<string, string>): PlanFile | Problem {
   const text = "text" in file ? instead.get(file.path) : undefined;
   return "text" in file && text !== undefined ? { ...file, text } : file;

@@ -23,6 +23,12 @@ export function readBacklog(store: Store): PlannedTask[] {
     .map((row) => JSON.parse(String(row["spec"])) as PlannedTask);
 }
 
+/** Gives a stored task another text; false when a run has taken it up meanwhile, or somebody else changed it. */
+export function changeInBacklog(store: Store, before: PlannedTask, after: PlannedTask): boolean {
+  const sql = "update backlog set spec = ? where key = ? and spec = ?";
+  return store.run(sql, JSON.stringify(after), before.id, JSON.stringify(before)) === 1;
+}
+
 export function removeFromBacklog(store: Store, key: string): boolean {
   return store.run("delete from backlog where key = ?", key) === 1;
 }

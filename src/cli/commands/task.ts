@@ -25,7 +25,8 @@ import { refreshRun } from "../../engine/refresh.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
 import { lastLines } from "../../lib/tail.ts";
-import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
+import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
+import { editCommand } from "./task-edit.ts";
 import { costWords, markOf, painter, printable, table } from "../text.ts";
 
 type JsonOption = { json?: boolean };
@@ -42,9 +43,12 @@ const STATE_WORDS: Record<string, string[]> = {
 };
 
 export function taskCommands(program: Command, io: Io): void {
-  const task = program.command("task").description("one task: create, list, show, cancel, retry, approve, answer");
+  const task = program
+    .command("task")
+    .description("one task: create, list, show, edit, cancel, retry, approve, answer");
   createCommand(task, io);
   listCommand(task, io);
+  editCommand(task, io);
   task
     .command("show <task>")
     .description("all about one task: what it asks, where it stands, its attempts")
@@ -109,13 +113,6 @@ export function taskCommands(program: Command, io: Io): void {
         answer(io, options, { task: key, answer: words }, `${key}: answered; go on with: owt resume`);
       }),
     );
-}
-
-/** Everything on standard input, as text. */
-async function readInput(io: Io): Promise<string> {
-  const pieces: Buffer[] = [];
-  for await (const piece of io.stdin) pieces.push(Buffer.from(piece as Buffer));
-  return Buffer.concat(pieces).toString("utf8").trimEnd();
 }
 
 async function askFor(io: Io, engine: Engine, key: string, run: string | undefined): Promise<string> {
