@@ -8,6 +8,7 @@ type Register = (program: Command, io: Io) => void;
 
 /** Where each command lives, in the order of the help. A start loads only the file of the command that is called. */
 const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promise<Register>])[] = [
+  [["init", "onboard"], async () => (await import("./commands/init.ts")).initCommand],
   [["plan"], async () => (await import("./commands/plan.ts")).planCommand],
   [["run"], async () => (await import("./commands/run.ts")).runCommand],
   [["carry"], async () => (await import("./commands/carry.ts")).carryCommand],

@@ -19,7 +19,7 @@ type Part = {
 const CLOSED = new Set(["worktree", "environment", "sync", "cleanup", "run", "budget", "prompts"]);
 
 /** Where editors find the schema that the package brings (`schemas/worktreerc.json`). */
-const CONFIG_SCHEMA_URL = "https://unpkg.com/open-orchestrator/schemas/worktreerc.json";
+export const CONFIG_SCHEMA_URL = "https://unpkg.com/open-orchestrator/schemas/worktreerc.json";
 
 /** The schema of `.worktreerc`. */
 export function configSchema(): Schema {

@@ -1,0 +1,156 @@
+/** owt init. */
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Rig, task } from "../rig/rig.ts";
+
+type Answer = {
+  branch: string | null;
+  default_branch: string | null;
+  stack: { kind: string; lockfile: string }[];
+  agents: { name: string; installed: boolean; version: string | null }[];
+  agent: string | null;
+  verify: string[];
+  plan: string | null;
+  files: { path: string; text: string }[];
+  wrote: string[];
+  would_add: string | null;
+  approved: { what: string }[];
+  notes: string[];
+  next: string[];
+  dry_run: boolean;
+};
+
+const scripts = JSON.stringify({ name: "shop", scripts: { lint: "true", test: "test ! -f broken" } });
+const SAMPLE = [
+  "docs/plans/sample/epic-01-about.md",
+  "docs/plans/sample/epic-02-parts.md",
+  "docs/plans/sample-checks/epic-01-checks.md",
+];
+
+const read = (rig: Rig, name: string) => readFileSync(join(rig.root, name), "utf8");
+
+test("off a terminal nothing is asked; what it wrote runs as it stands with the demo agent", async () => {
+  await using rig = Rig.create({ "package.json": scripts });
+  const ran = await rig.owt("init");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toContain("owt may run them here from now on: npm run lint, npm test");
+  expect(ran.stdout).toContain("wrote .worktreerc");
+  expect(ran.stdout).toMatch(/next:\n {2}↳ owt plan\n {2}↳ owt run --agent demo\n$/);
+  expect(read(rig, ".worktreerc")).toMatch(/^#:schema https:\/\/unpkg\.com\/.*\n#/);
+  expect(read(rig, ".worktreerc")).toContain('\nverify = ["npm run lint", "npm test"]\n');
+  const validated = await rig.json<{ valid: boolean; remarks: object[] }>("config", "validate");
+  expect(validated).toMatchObject({ valid: true, remarks: [] });
+  const run = await rig.owt("run", "--yes", "--agent", "demo");
+  expect(run.stdout).toContain("3 of 3 tasks integrated");
+  expect(run.stderr).toContain("passes npm test");
+});
+
+test("--json says what was found, written and approved; --dry-run writes nothing", async () => {
+  await using rig = Rig.create({ "package.json": scripts, "package-lock.json": "{}" });
+  rig.addProgram("codex", '#!/bin/sh\necho "codex-cli 0.150.0"\n');
+  rig.git("checkout", "-q", "-b", "work");
+  const dry = await rig.json<Answer>("init", "--dry-run");
+  expect(dry).toMatchObject({ dry_run: true, wrote: [] });
+  expect(dry.files.map(({ path }) => path)).toEqual([".worktreerc", ...SAMPLE]);
+  expect(rig.git("status", "--porcelain")).toBe("");
+  expect((await rig.owt("init", "--dry-run")).stdout).toContain("would approve: npm run lint");
+  expect((await rig.json<{ approved: object[] }>("config", "approve", "--yes")).approved).toEqual([]);
+
+  const done = await rig.json<Answer>("onboard", "--yes");
+  expect(done).toMatchObject({
+    branch: "work",
+    default_branch: "main",
+    stack: [expect.objectContaining({ kind: "npm", lockfile: "package-lock.json" })],
+    agent: "codex",
+    verify: ["npm run lint", "npm test"],
+    wrote: [".worktreerc", ...SAMPLE],
+    would_add: null,
+  });
+  expect(done.approved.map(({ what }) => what)).toEqual(["npm run lint", "npm test"]);
+  expect(done.agents).toContainEqual(expect.objectContaining({ name: "codex", installed: true }));
+  expect(done.notes.join()).toContain("codex is not logged in");
+  expect(read(rig, ".worktreerc")).toContain('\ndefault = "codex"\n');
+  expect((await rig.json<{ approved: object[] }>("config", "approve", "--yes")).approved).toEqual([]);
+});
+
+test("what is there is never changed: it shows what could be added, and approves nothing", async () => {
+  const config = "# mine\n[run]\nretries = 1\n";
+  await using rig = Rig.create(
+    { "package.json": scripts, ".worktreerc": config, "docs/plans/shop/epic-01-a.md": task({}, 'write a.txt "a"') },
+    { approve: false },
+  );
+  const ran = await rig.owt("init");
+  expect(ran.code).toBe(0);
+  expect(ran.stdout).toContain(
+    '.worktreerc is there and stays as it is; this could be added:\n\n    [run]\n    verify = ["npm run lint", "npm test"]',
+  );
+  expect(ran.stdout).toContain("the plan is there: docs/plans");
+  expect(rig.git("status", "--porcelain")).toBe("");
+  expect(read(rig, ".worktreerc")).toBe(config);
+  const again = await rig.json<Answer>("init");
+  expect(again).toMatchObject({ wrote: [], approved: [], plan: "docs/plans" });
+  expect(existsSync(rig.path("state/open-orchestrator/approvals.json"))).toBe(false);
+
+  // Broken: said, not mended.
+  rig.write({ ".worktreerc": "[rnu]\n" });
+  expect((await rig.owt("init")).stdout).toContain(".worktreerc has problems: owt config validate");
+  expect(read(rig, ".worktreerc")).toBe("[rnu]\n");
+});
+
+test("a repository without a commit: it says what to do first, and then it runs", async () => {
+  await using rig = Rig.create({});
+  mkdirSync(rig.path("empty"));
+  rig.git("init", "-q", rig.path("empty"));
+  const ran = await rig.owtIn(rig.path("empty"), "init");
+  expect(ran.code).toBe(0);
+  expect(ran.stdout).toContain("↳ git add . && git commit -m start");
+  expect(readFileSync(rig.path("empty/.worktreerc"), "utf8")).toContain('# verify = ["npm test"]');
+  rig.git("-C", rig.path("empty"), "add", ".");
+  rig.git("-C", rig.path("empty"), "commit", "-q", "-m", "start");
+  expect((await rig.owtIn(rig.path("empty"), "run", "--yes", "--agent", "demo")).code).toBe(0);
+});
+
+test("outside of a repository it says how one is made", async () => {
+  await using rig = Rig.create({});
+  const ran = await rig.owtIn(rig.home, "init", "--json");
+  expect(ran.code).toBe(3);
+  expect(ran.stderr).toContain("git init");
+  expect(JSON.parse(ran.stdout)).toMatchObject({ error: { code: "environment" } });
+});
+
+test("nothing is written where a folder leads out of the repository", async () => {
+  await using rig = Rig.create({});
+  mkdirSync(rig.path("elsewhere"));
+  symlinkSync(rig.path("elsewhere"), join(rig.root, "docs"));
+  const ran = await rig.owt("init");
+  expect(ran.code).toBe(3);
+  expect(ran.stderr).toContain("leads out of the repository");
+  expect(existsSync(rig.path("elsewhere/plans"))).toBe(false);
+  expect(existsSync(join(rig.root, ".worktreerc"))).toBe(false);
+});
+
+test("on a terminal it asks which agent and which checks, two questions at most", async () => {
+  await using rig = Rig.create({ "package.json": scripts });
+  rig.addProgram("claude", '#!/bin/sh\necho "2.1.329 (Claude Code)"\n');
+  rig.addProgram("codex", '#!/bin/sh\necho "codex-cli 0.150.0"\n');
+  const init = rig.startOnTerminal("init");
+  await init.says("which agent works here? claude, codex [claude]");
+  init.child.stdin!.write("codex\n");
+  await init.says("check work with npm run lint and npm test?");
+  init.child.stdin!.write("sh check.sh\n");
+  const ran = await init.ended;
+  expect(ran.code).toBe(0);
+  expect(ran.stdout).toContain("approved sh check.sh");
+  expect(read(rig, ".worktreerc")).toContain('\nverify = ["sh check.sh"]\n');
+  expect(read(rig, ".worktreerc")).toContain('\ndefault = "codex"\n');
+});
+
+test("a check whose program is not there is told", async () => {
+  await using rig = Rig.create({ "go.mod": "module shop\n" });
+  rig.env["PATH"] = `${rig.path("bin")}:/usr/bin:/bin`;
+  writeFileSync(join(rig.root, "mix.exs"), "");
+  const { notes, verify } = await rig.json<Answer>("init", "--dry-run");
+  expect(verify).toEqual(["go test ./...", "mix test"]);
+  expect(notes.join()).toContain("mix is not installed here");
+});
