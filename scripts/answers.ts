@@ -6,6 +6,8 @@ import * as v from "valibot";
 import type { Preview } from "../src/cli/preview.ts";
 import type { ErrorCode } from "../src/core/errors.ts";
 import type { RunReport } from "../src/core/report.ts";
+import type { HistoryReport } from "../src/core/history.ts";
+import type { ShownConfig } from "../src/engine/configuration.ts";
 import type { Finding } from "../src/engine/doctor.ts";
 import type { Landed } from "../src/engine/land.ts";
 import type { Rescue } from "../src/git/rescue.ts";
@@ -340,12 +342,62 @@ const taskDetail = of({
 
 const promptOrigin = v.picklist(["environment", "project", "user", "built-in"]);
 
+const historyRow = {
+  tasks: count,
+  done: count,
+  failed: count,
+  success: v.pipe(v.number(), v.description("done of all, 0 to 1")),
+  first_try: v.pipe(v.number(), v.description("done with one attempt, of all")),
+  attempts: count,
+  work_ms: ms,
+  median_ms: orNull(ms),
+  cost_usd: usdKnown,
+  cost_per_task_usd: orNull(v.number()),
+  cost_unknown: count,
+};
+const namedRows = v.array(of({ name: orNull(text), ...historyRow }));
+const history = of({
+  all: of(historyRow),
+  by_agent: namedRows,
+  by_model: namedRows,
+  by_kind: namedRows,
+  by_day: namedRows,
+});
+
+/** What `--detach` says. */
+const detached = of({
+  run: text,
+  pid: orNull(whole),
+  log: text,
+  already: v.pipe(flag, v.description("it was carried already")),
+});
+
+const place = { file: text, line: count, column: count };
+const shownConfig = of({
+  profile: orNull(text),
+  profiles: texts,
+  values: v.array(
+    of({
+      key: text,
+      value: v.unknown(),
+      origin: v.union([
+        of({ kind: v.literal("default") }),
+        of({ kind: v.picklist(["user", "repository"]), ...place, profile: orNull(text) }),
+        of({ kind: v.literal("environment"), variable: text }),
+        of({ kind: v.literal("flag") }),
+      ]),
+      used: flag,
+    }),
+  ),
+});
+
 /** What the answer of each command holds as `data`; a command of a group has a `-` in its name. */
 const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   plan: preview,
   "plan-deps": v.union([dependencies, dependencyChange]),
-  run: v.union([report, preview, of({ run: v.null(), tasks: v.pipe(v.array(text), v.maxLength(0)) })]),
-  resume: report,
+  run: v.union([report, preview, detached, of({ run: v.null(), tasks: v.pipe(v.array(text), v.maxLength(0)) })]),
+  resume: v.union([report, detached]),
+  parallel: of({ run: text, parallel: count, before: count }),
   pause: wished("pause"),
   stop: wished("stop"),
   land: landed,
@@ -406,7 +458,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     worktrees: v.array(of({ path: text, branch: orNull(text) })),
     agents: v.array(of({ name: text, path: orNull(text) })),
   }),
-  report: of({ report }),
+  report: v.union([of({ report }), of({ history })]),
   logs: of({ task: text, attempt: count, lines: texts }),
   "prompt-list": of({
     templates: v.array(
@@ -427,6 +479,23 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     of({ id: text, path: text, branch: orNull(text), environment: texts }),
   ]),
   "config-approve": of({ approved: v.array(of({ where: text, what: text })), approved_before: count }),
+  "config-show": shownConfig,
+  "config-validate": of({
+    valid: flag,
+    files: texts,
+    remarks: v.array(
+      of({
+        level: v.picklist(["problem", "note"]),
+        file: text,
+        line: orNull(count),
+        column: orNull(count),
+        key: orNull(text),
+        message: text,
+        hint: orNull(text),
+      }),
+    ),
+  }),
+  "config-schema": of({ json_schema: v.record(text, v.unknown()) }),
   doctor: of({ findings: v.array(finding), agents: v.array(agentSeen) }),
   demo: of({ repository: text, report, landed: maybe(landed) }),
 };
@@ -484,3 +553,5 @@ agree<v.InferOutput<typeof landed>, Landed>();
 agree<v.InferOutput<typeof finding>, Finding>();
 agree<v.InferOutput<typeof errorCode>, ErrorCode>();
 agree<keyof v.InferOutput<typeof rescue>, keyof Rescue>();
+agree<v.InferOutput<typeof history>, HistoryReport>();
+agree<v.InferOutput<typeof shownConfig>, ShownConfig>();

@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { OwtError } from "../core/errors.ts";
 import type { Io } from "./io.ts";
 import { painter, printable } from "./text.ts";
+import { usageError } from "./usage.ts";
 
 type Register = (program: Command, io: Io) => void;
 
@@ -41,9 +42,12 @@ export async function runApp(io: Io, argv: string[], version: string): Promise<n
     await program.parseAsync(argv, { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    const told = wasInterrupted(io, error) ? new OwtError("interrupted", "interrupted") : error;
-    if (argv.includes("--json")) answerError(io, told);
-    return report(io, told);
+    const refusal = asRefusal(io, program, argv, error);
+    if (refusal === null) return 0;
+    if (argv.includes("--json")) answerError(io, refusal);
+    // Without any command the help was told, which says more.
+    if (argv.length > 0) tellRefusal(io, refusal);
+    return refusal.exitCode;
   }
 }
 
@@ -60,8 +64,13 @@ async function buildProgram(io: Io, version: string, name: string | undefined): 
     )
     .version(version)
     .option("--profile <name>", "lay [profile.NAME] of the configuration over the rest (also OWT_PROFILE)")
-    .showSuggestionAfterError()
-    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .showSuggestionAfterError(false)
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      // Mistakes are told by us, in the same words as every other; without any command the help is the answer.
+      writeErr: (text) => (name === undefined ? io.stderr.write(text) : undefined),
+      outputError() {},
+    })
     .exitOverride()
     .hook("preAction", (_, command) => {
       refuseInsideAttempt(io, command);
@@ -95,47 +104,27 @@ function refuseInsideAttempt(io: Io, command: Command): void {
 }
 
 /** For programs: the refusal in the envelope that the answer would have come in. People read it on standard error. */
-function answerError(io: Io, error: unknown): void {
-  const refusal = error instanceof CommanderError ? usageError(error) : error;
-  if (!(refusal instanceof OwtError)) return;
-  const { code, message, hint = null, exitCode } = refusal;
-  io.stdout.write(`${JSON.stringify({ schema: 1, error: { code, message, hint, exit_code: exitCode } }, null, 2)}\n`);
-}
-
-/** What commander found wrong with the command line, in our shape; null for help and version, which are no errors. */
-function usageError(error: CommanderError): OwtError | null {
-  if (error.exitCode === 0) return null;
-  // A group without one of its commands: commander shows the help instead of saying anything.
-  if (error.code === "commander.help")
-    return new OwtError("usage", "a command is missing", { hint: "see: owt --help" });
-  const [message = "", ...more] = error.message.replace(/^error: /, "").split("\n");
-  const suggestion = more
-    .join(" ")
-    .trim()
-    .replace(/^\((.*)\)$/s, "$1");
-  return new OwtError("usage", message, { hint: suggestion || "see: owt --help" });
-}
-
-function report(io: Io, error: unknown): number {
-  const paint = painter(io, io.stderr);
-  if (error instanceof CommanderError) {
-    // Commander has printed its own message; help and version are no errors.
-    return error.exitCode === 0 ? 0 : 2;
-  }
-  if (error instanceof OwtError) {
-    // What a person asked for with Ctrl-C is no failure.
-    const mark = error.code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
-    io.stderr.write(`${mark} ${printable(error.message)}\n`);
-    if (error.hint) io.stderr.write(`  ${paint("dim", "↳")} ${printable(error.hint)}\n`);
-    return error.exitCode;
-  }
-  if (error instanceof Error && "code" in error && error.code === "ENOSPC")
-    return report(
-      io,
-      new OwtError("environment", `the disk is full: ${error.message}`, { hint: "make room, then: owt resume" }),
-    );
-  io.stderr.write(
-    `${paint("red", "✗")} a mistake of owt: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+function answerError(io: Io, { code, message, hint, exitCode }: OwtError): void {
+  io.stdout.write(
+    `${JSON.stringify({ schema: 1, error: { code, message, hint: hint ?? null, exit_code: exitCode } }, null, 2)}\n`,
   );
-  return 1;
+}
+
+/** Whatever was thrown, in our shape; null for help and version, which are no errors. */
+function asRefusal(io: Io, program: Command, argv: readonly string[], error: unknown): OwtError | null {
+  if (error instanceof CommanderError) return usageError(program, argv, error);
+  if (wasInterrupted(io, error)) return new OwtError("interrupted", "interrupted");
+  if (error instanceof OwtError) return error;
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC")
+    return new OwtError("environment", `the disk is full: ${error.message}`, { hint: "make room, then: owt resume" });
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new OwtError("internal", `a mistake of owt: ${what}`, { cause: error });
+}
+
+function tellRefusal(io: Io, { code, message, hint }: OwtError): void {
+  const paint = painter(io, io.stderr);
+  // What a person asked for with Ctrl-C is no failure.
+  const mark = code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
+  io.stderr.write(`${mark} ${printable(message)}\n`);
+  if (hint) io.stderr.write(`  ${paint("dim", "↳")} ${printable(hint)}\n`);
 }

@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { permissionModes } from "../agents/registry.ts";
 import { type AgentChoices, stated } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
-import { nearest } from "../core/names.ts";
+import { nearestHint } from "../core/names.ts";
 import { isFeatureList } from "../core/plan-features.ts";
 import type { WorkRequest } from "../engine/work.ts";
 import type { Io } from "./io.ts";
@@ -102,9 +102,8 @@ export function chosenOnTheLine(options: WorkOptions): AgentChoices {
   const { model, permissionMode, allowedTools, maxTokens, agentArgs } = options;
   const modes = permissionModes() ?? [];
   if (permissionMode !== undefined && !modes.includes(permissionMode)) {
-    const close = nearest(permissionMode, modes);
     throw new OwtError("usage", `there is no permission mode ${permissionMode}`, {
-      hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : `there are ${modes.join(", ")}`,
+      hint: nearestHint(permissionMode, modes, `there are ${modes.join(", ")}; see: owt run --help`),
     });
   }
   return stated({ model, permissionMode, allowedTools, maxTokens, extraArgs: agentArgs });

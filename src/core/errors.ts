@@ -48,7 +48,33 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   internal: 1,
 };
 
-/** One clear error: what and where in the message, what to do next in the hint (a command where there is one). */
+/** The command that helps where an error says nothing better. What a person ended themselves needs none. */
+const USUAL_HINTS: Record<ErrorCode, string | undefined> = {
+  usage: "see: owt --help",
+  "unknown-name": "what there is: owt status",
+  plan: "look at it: owt plan",
+  config: "what is wrong here: owt doctor",
+  environment: "what is missing: owt doctor",
+  "not-approved": "read and approve them: owt config approve",
+  "needs-person": "what waits for a person: owt inbox",
+  "target-dirty": "look: git status",
+  "wrong-state": "where things stand: owt status",
+  "would-lose-work": "look: git worktree list",
+  "tool-failed": "what is wrong here: owt doctor; all about it: the same command with -vv",
+  store: "what is wrong here: owt doctor",
+  interrupted: undefined,
+  internal: "for a report of it: the same command with -vv (owt --help)",
+};
+
+/** Whether a hint holds a command to type. */
+export function namesCommand(hint: string): boolean {
+  return /(^|[\s:(;"'`$])(owt|git|npm|apt-get|apt|brew|sudo|sysctl|unset|export|mkdir|mv|cd|claude|codex) \S/.test(
+    hint,
+  );
+}
+
+/** One clear error: what and where in the message, what to do next in the hint. A hint always holds a command: the usual one of the code
+ *  where the words given have none. */
 export class OwtError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
@@ -57,11 +83,17 @@ export class OwtError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "OwtError";
     this.code = code;
-    this.hint = options.hint;
+    this.hint = withCommand(options.hint, USUAL_HINTS[code]);
   }
 
   /** The process exit code that this error ends a command with. */
   get exitCode(): number {
     return EXIT_CODES[this.code];
   }
+}
+
+function withCommand(hint: string | undefined, usual: string | undefined): string | undefined {
+  if (hint === undefined || hint === "" || usual === undefined) return hint || usual;
+  if (namesCommand(hint)) return hint;
+  return `${hint}${/[.?!]$/.test(hint) ? "" : ";"} ${usual}`;
 }

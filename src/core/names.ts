@@ -19,6 +19,12 @@ export function nearest(word: string, candidates: Iterable<string>, max = 3): st
     .map((entry) => entry.name);
 }
 
+/** What to do about a name that there is not: the nearest ones, and the command that lists all. */
+export function nearestHint(word: string, candidates: Iterable<string>, list: string): string {
+  const close = nearest(word, candidates);
+  return close.length > 0 ? `did you mean ${close.join(" or ")}? ${list}` : list;
+}
+
 /** A title as the one line that a commit's subject is: git shows what stands there to any terminal, so nothing in it may steer one. */
 export function oneLine(text: string): string {
   return text

@@ -5,7 +5,7 @@ import type { Agent, Setup } from "../agents/agent.ts";
 import { AGENT_KINDS, kindOf, makeAgent, READY_AGENTS } from "../agents/registry.ts";
 import { commandList, type Config, type ConfigValues, type Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
-import { nearest, slug } from "../core/names.ts";
+import { nearestHint, slug } from "../core/names.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Prompts } from "../core/prompt.ts";
 import type { StopCause } from "../core/attempt.ts";
@@ -150,12 +150,12 @@ export function findAgent(engine: AgentSource, name: string): Agent {
   const agent = kind === null ? null : makeAgent(kind, setupFor(engine, name));
   if (agent) return agent;
   const known = knownAgents(engine.config);
-  const close = nearest(name, known);
   throw new OwtError("unknown-name", `there is no agent named ${name}`, {
-    hint:
-      close.length > 0
-        ? `did you mean ${close.join(" or ")}?`
-        : `known: ${known.join(", ")}; others are set up in .worktreerc: [agent.${name}] command = ["…"]`,
+    hint: nearestHint(
+      name,
+      known,
+      `known: ${known.join(", ")} (owt doctor); others are set up in .worktreerc: [agent.${name}] command = ["…"]`,
+    ),
   });
 }
 

@@ -20,7 +20,7 @@ export function findAttempt(engine: Engine, key: string, number: number | null, 
   const found = number === null ? attempts.at(-1) : attempts.find((attempt) => attempt.number === number);
   if (found) return found;
   throw new OwtError("unknown-name", `${task.key} has no attempt ${number}`, {
-    hint: `it has ${attempts.map((attempt) => attempt.number).join(", ")}`,
+    hint: `it has ${attempts.map((attempt) => attempt.number).join(", ")}; see: owt task show ${task.key}`,
   });
 }
 

@@ -2,7 +2,7 @@
  *  carries the runs sees it in the store. */
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
-import { checkBranchName, nearest } from "../core/names.ts";
+import { checkBranchName, nearest, nearestHint } from "../core/names.ts";
 import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
 import { readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
@@ -35,12 +35,14 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
     });
   }
   if (pick.run !== undefined && !readRuns(engine.store).some((run) => run.id === pick.run)) {
-    throw new OwtError("unknown-name", `there is no run ${pick.run}`, { hint: "see: owt status" });
+    const runs = readRuns(engine.store).map((run) => run.id);
+    throw new OwtError("unknown-name", `there is no run ${pick.run}`, {
+      hint: nearestHint(pick.run, runs, "see: owt status"),
+    });
   }
-  const close = nearest(key, known);
   const where = pick.run === undefined ? "no run has" : `${pick.run} has not`;
   throw new OwtError("unknown-name", `${where} a task named ${key}`, {
-    hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "list them with: owt task list",
+    hint: nearestHint(key, known, "list them with: owt task list"),
   });
 }
 

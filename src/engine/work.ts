@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { AgentChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
-import { nearest, slug } from "../core/names.ts";
+import { nearest, nearestHint, slug } from "../core/names.ts";
 import {
   checkPlan,
   type Plan,
@@ -301,8 +301,7 @@ function unknownTask(wanted: string, ids: string[]): OwtError {
 
 function unknownModule(module: string, tasks: PlannedTask[]): OwtError {
   const known = [...new Set(tasks.flatMap((task) => (task.module === null ? [] : [task.module])))];
-  const close = nearest(module, known);
   return new OwtError("unknown-name", `there is no module named ${module}`, {
-    hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : `modules: ${known.join(", ") || "none"}`,
+    hint: nearestHint(module, known, `modules: ${known.join(", ") || "none"}; see: owt plan`),
   });
 }

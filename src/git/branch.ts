@@ -32,7 +32,10 @@ export function branchRef(name: string): string {
     name === "HEAD" ||
     name.startsWith("-") ||
     parts.some((part) => part === "" || part.startsWith(".") || part.endsWith(".lock"));
-  if (bad) throw new OwtError("usage", `not a branch name: ${JSON.stringify(name)}`);
+  if (bad)
+    throw new OwtError("usage", `not a branch name: ${JSON.stringify(name)}`, {
+      hint: "see which names git takes: git check-ref-format --help",
+    });
   return `refs/heads/${name}`;
 }
 

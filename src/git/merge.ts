@@ -68,7 +68,9 @@ export async function startMerge(repo: Repo, worktree: string, theirs: Oid): Pro
     const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true, identity: DEFAULT_IDENTITY });
     if (merging() === undefined) {
       if (out.code === 0) return "nothing";
-      throw new OwtError("wrong-state", `cannot merge ${theirs} in ${worktree}: ${(out.stderr || out.stdout).trim()}`);
+      throw new OwtError("wrong-state", `cannot merge ${theirs} in ${worktree}: ${(out.stderr || out.stdout).trim()}`, {
+        hint: `look: git -C ${worktree} status`,
+      });
     }
   }
   if (merging() !== theirs)

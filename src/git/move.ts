@@ -31,7 +31,9 @@ export async function moveBack(
     known: keep,
   });
   if ("refused" in saved)
-    throw new OwtError("would-lose-work", `${path} cannot be saved: ${saved.refused} (${saved.paths.join(", ")})`);
+    throw new OwtError("would-lose-work", `${path} cannot be saved: ${saved.refused} (${saved.paths.join(", ")})`, {
+      hint: `look, and keep what is wanted elsewhere: git -C ${path} status --ignored`,
+    });
   await resetTo(place, "HEAD", keep);
   return saved.ref;
 }

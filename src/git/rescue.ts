@@ -95,7 +95,9 @@ export function dropRescue(repo: Repo, rescue: Rescue): Promise<boolean> {
 /** The ref of a rescue. Throws `usage` for an id that is no single ref component. */
 export function rescueRef(id: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(id) || id.includes("..") || /\.(lock)?$/.test(id)) {
-    throw new OwtError("usage", `not a rescue id: ${JSON.stringify(id)}`);
+    throw new OwtError("usage", `not a rescue id: ${JSON.stringify(id)}`, {
+      hint: "list what there is: owt restore",
+    });
   }
   return `refs/owt/rescue/${id}`;
 }

@@ -65,7 +65,10 @@ function parseRaw(fields: string[]): Change[] {
 /** The saved bytes as they were: no smudge filter, no line ending conversion. */
 async function writeBack(repo: Repo, root: string, { mode, oid, path }: Change): Promise<void> {
   const object = await repo.live.contents(oid);
-  if (object === null) throw new OwtError("tool-failed", `the rescue lacks ${oid} for ${path}`);
+  if (object === null)
+    throw new OwtError("tool-failed", `the rescue lacks ${oid} for ${path}`, {
+      hint: "see what is damaged: git fsck",
+    });
   const full = join(root, path);
   await ensureRealDirectory(root, dirname(path));
   await rm(full, { recursive: true, force: true });

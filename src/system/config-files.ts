@@ -185,6 +185,9 @@ function readIfThere(path: string): string | null {
     return readFileSync(path, "utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw new OwtError("config", `${path} cannot be read`, { cause: error });
+    throw new OwtError("config", `${path} cannot be read`, {
+      hint: `look: ls -l ${path}; then: owt doctor`,
+      cause: error,
+    });
   }
 }

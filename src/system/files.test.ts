@@ -72,7 +72,7 @@ test("a folder that a person named is made, or refused in words; also where the 
     const refused = {
       code: "environment",
       message: expect.stringContaining(`nothing can be made in ${path}`),
-      hint: "name another",
+      hint: "name another; what is missing: owt doctor",
     };
     expect(() => ensureNamedFolder(path, "nothing can be made", "name another")).toThrow(
       expect.objectContaining(refused),

@@ -36,7 +36,7 @@ export function expectSound(args: readonly string[], stdout: string): void {
     const wrong = name === null ? ["there is no schema for it"] : findWrong(name, envelope);
     if (wrong.length > 0)
       throw new Error(
-        `owt ${args.join(" ")} does not fit docs/schemas/${name}.json:\n${wrong.join("\n")}\n${envelope}`,
+        `owt ${args.join(" ")} does not fit docs/schemas/${name}.json:\n${wrong.join("\n")}\n${envelope.slice(0, 2_000)}`,
       );
   }
 }

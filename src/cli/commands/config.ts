@@ -47,7 +47,9 @@ export function configCommands(program: Command, io: Io): void {
               hint: "read them, then: owt config approve --yes",
             });
           if (!(await confirm(io, "let owt run them, now and later?")))
-            throw new OwtError("not-approved", "nothing was approved");
+            throw new OwtError("not-approved", "nothing was approved", {
+              hint: "look at what they do, then: owt config approve",
+            });
         }
         approveGrants(engine, missing);
         const text =

@@ -1,7 +1,7 @@
 /** `owt prompt …`: the templates that agents are spoken to with. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { nearest } from "../../core/names.ts";
+import { nearestHint } from "../../core/names.ts";
 import { promptFields } from "../../core/prompt.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type PromptSource, readPromptSources, renderPromptOf } from "../../engine/prompts.ts";
@@ -84,14 +84,8 @@ function listPrompts(io: Io, engine: Engine, options: JsonOption): void {
 function findSource(sources: readonly PromptSource[], name: string): PromptSource {
   const found = sources.find(({ name: full, occasion }) => [full, full.replace(/\.md$/, ""), occasion].includes(name));
   if (found) return found;
-  const close = nearest(
-    name,
-    sources.flatMap((source) => [source.occasion, source.name]),
-  );
+  const known = sources.flatMap((source) => [source.occasion, source.name]);
   throw new OwtError("unknown-name", `there is no template ${name}`, {
-    hint:
-      close.length > 0
-        ? `did you mean ${close.join(" or ")}?`
-        : `there are ${sources.map((source) => source.occasion).join(", ")}`,
+    hint: nearestHint(name, known, "see: owt prompt list"),
   });
 }

@@ -22,7 +22,7 @@ export function reportCommand(program: Command, io: Io): void {
       withEngine(io, async (engine) => {
         if (options.json && options.markdown)
           throw new OwtError("usage", "--json and --markdown contradict each other", {
-            hint: "leave one of them out",
+            hint: "leave one of them out: owt report --json",
           });
         if (options.history && id !== undefined)
           throw new OwtError("usage", "--history is about all runs", { hint: `leave out ${id}, or --history` });

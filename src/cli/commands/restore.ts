@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { listRescues } from "../../git/rescue.ts";
 import { restoreRescue } from "../../git/restore.ts";
 import { OwtError } from "../../core/errors.ts";
+import { nearestHint } from "../../core/names.ts";
 import { worktreeHome } from "../../engine/engine.ts";
 import { listKept, restoreKept } from "../../engine/environment-files.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
@@ -31,7 +32,13 @@ export function restoreCommand(program: Command, io: Io): void {
         const found = rescues.find((rescue) => rescue.id === id);
         const files = kept.find((each) => each.id === id);
         if (!found && !files)
-          throw new OwtError("unknown-name", `nothing is saved as ${id}`, { hint: "list what there is: owt restore" });
+          throw new OwtError("unknown-name", `nothing is saved as ${id}`, {
+            hint: nearestHint(
+              id,
+              [...rescues, ...kept].map((each) => each.id),
+              "list what there is: owt restore",
+            ),
+          });
         const path = options.path ? resolve(io.cwd, options.path) : `${worktreeHome(engine)}/restored-${id}`;
         ensureNamedFolder(
           dirname(path),

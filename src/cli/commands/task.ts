@@ -182,7 +182,7 @@ function statesOf(word: string): string[] {
   if (states) return states;
   const close = nearest(word, [...STATES, ...Object.keys(STATE_WORDS)]);
   throw new OwtError("usage", `there is no state ${word}`, {
-    hint: `states: ${(close.length > 0 ? close : STATES).join(", ")}`,
+    hint: `states: ${(close.length > 0 ? close : STATES).join(", ")}; see: owt task list --help`,
   });
 }
 
