@@ -1,15 +1,35 @@
 /** How wide a text is on a terminal, and texts that fit. */
-import stringWidth from "string-width";
+import { eastAsianWidth } from "get-east-asian-width";
 
 /** Letters of western scripts, and the signs that our own screens are made of: each takes one column. */
 const PLAIN =
   /^[ -~\u00A1-\u00AC\u00AE-\u02FF\u2010-\u2027\u2190-\u2193\u21B3\u2212\u25B2\u25CB\u25CE\u25F7\u2713\u2717\u276F]*$/;
+
 /** Made when it is first needed: that takes longer than many commands. */
-let characters: Intl.Segmenter | undefined;
+let segmenter: Intl.Segmenter | undefined;
 
 /** Columns that a text takes: wide characters and emoji take two, combining marks and colours none. */
 export function widthOf(text: string): number {
-  return PLAIN.test(text) ? text.length : stringWidth(text);
+  if (PLAIN.test(text)) return text.length;
+  const bare = text.replaceAll(COLOURS, "");
+  if (PLAIN.test(bare)) return bare.length;
+  return charactersOf(bare).reduce((sum, character) => sum + widthOfCharacter(character), 0);
+}
+
+// eslint-disable-next-line no-control-regex
+const COLOURS = /\u001B\[[0-9;]*m/g;
+
+/** What a reader takes for one character, marks and joined emoji included. */
+function charactersOf(text: string): string[] {
+  segmenter ??= new Intl.Segmenter();
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
+}
+
+/** Terminals show a flag, and whatever asks to be shown as a picture, in two columns. */
+function widthOfCharacter(character: string): number {
+  if (/^[\p{Mn}\p{Me}\p{Cc}\p{Cf}]*$/u.test(character)) return 0;
+  if (character.includes("\uFE0F") || /^\p{Regional_Indicator}{2}/u.test(character)) return 2;
+  return eastAsianWidth(character.codePointAt(0)!);
 }
 
 /** A text without colours, cut to at most `columns`, with `…` at its end where it is longer. */
@@ -18,11 +38,10 @@ export function fit(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let cut = "";
   let left = columns - 1;
-  characters ??= new Intl.Segmenter();
-  for (const { segment } of characters.segment(text)) {
-    left -= widthOf(segment);
+  for (const character of charactersOf(text)) {
+    left -= widthOf(character);
     if (left < 0) break;
-    cut += segment;
+    cut += character;
   }
   return `${cut}…`;
 }
