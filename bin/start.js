@@ -24,12 +24,14 @@ async function start() {
     const { playTurn } = require("../dist/demo-agent.js");
     process.exitCode = await playTurn(argv[1], argv[2], argv[3] === "resume");
   } else {
-    await require(bundleOf(argv[0])).main(argv, join(root, "bin", "owt.js"));
+    await require(bundleOf(argv)).main(argv, join(root, "bin", "owt.js"));
   }
 }
 
 // Some commands have a bundle to themselves (see scripts/build.ts); all of them are in main.js.
-function bundleOf(command) {
+function bundleOf([command, ...words]) {
+  // What is told of one task needs much of what the quick overview does without.
+  if (command === "status" && words.some((word) => !word.startsWith("-"))) return join(root, "dist", "main.js");
   const own = join(root, "dist", "commands", `${command}.js`);
   return /^[a-z]+$/.test(command) && existsSync(own) ? own : join(root, "dist", "main.js");
 }

@@ -102,7 +102,8 @@ type Line = {
   /** The command that helps, for a task of this key. */ hint?: (task: string) => string;
 };
 
-function lineFor(event: Event, paint: Paint): Line | null {
+/** What happened, in a line for people; null for what only programs want to know. */
+export function lineFor(event: Event, paint: Paint): Line | null {
   switch (event.kind) {
     case "agent-started":
       return { mark: paint("cyan", "◎"), text: event.adopted ? "goes on (its agent lived on)" : "started" };

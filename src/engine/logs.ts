@@ -5,6 +5,7 @@ import { addUsages, renderUsd } from "../core/cost.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import { LineSplitter } from "../lib/lines.ts";
+import { readTail } from "../lib/tail.ts";
 import { readAttempt, readAttempts } from "../store/attempts.ts";
 import { type Piece, readCapped } from "../system/capped-file.ts";
 import { type Engine, findAgent } from "./engine.ts";
@@ -71,6 +72,23 @@ export async function* renderLog(
   splitter.finish((line) => last.push(...render(line)));
   yield last;
 }
+
+/** The end of what an agent said and did: at most so many lines. However large its output is, only its last part is read. */
+export function renderEnd(engine: Engine, attempt: Attempt, most: number): string[] {
+  const agent = findAgent(engine, attempt.agent);
+  const lines = readTail(outputFiles(engine, attempt.id).out, END_BYTES).split("\n");
+  const rendered: string[] = [];
+  for (let at = lines.length - 1; at >= 0 && rendered.length < most; at--)
+    rendered.unshift(
+      ...agent
+        .parse(lines[at]!)
+        .flatMap(renderEvent)
+        .flatMap((each) => each.split("\n")),
+    );
+  return rendered.slice(-most);
+}
+
+const END_BYTES = 64 * 1024;
 
 /** What our own programs said beside the agent: red checks behind its turn, a setup that failed before it. */
 export function renderChecks(engine: Engine, attempt: Attempt): string[] {

@@ -4,8 +4,8 @@ import { statSync } from "node:fs";
 import type { Attempt, AttemptPhase } from "../core/attempt.ts";
 import { addUsages, type Cost } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
-import { FINAL_STATES, type Task } from "../core/task.ts";
-import { runTimeLeft, taskTimeLeft } from "../core/time-left.ts";
+import type { Task } from "../core/task.ts";
+import { taskTimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
 import { readTail } from "../lib/tail.ts";
 import { countBetween, countInWorktree, type LineCount } from "../git/line-count.ts";
@@ -14,6 +14,7 @@ import { readRun } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
+import { timeLeftOf } from "./expected-end.ts";
 import { outputFiles } from "./transcript.ts";
 import { viewRun } from "./view.ts";
 
@@ -55,13 +56,15 @@ export class Progress {
   /** How the run stands. Takes a millisecond or two; what takes longer (lines) is a look behind. */
   read(): RunProgress {
     const run = readRun(this.#engine.store, this.#run)!;
-    const views = viewRun(this.#engine, run, readTasks(this.#engine.store, run.id));
+    const all = readTasks(this.#engine.store, run.id);
+    const views = viewRun(this.#engine, run, all);
     const byTask = Map.groupBy(readAttemptsOfRun(this.#engine.store, run.id), (attempt) => attempt.task);
     this.#countSoon([...byTask.values()].map((attempts) => attempts.at(-1)!));
     const estimates = this.#estimatesFor(run);
     const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? [], estimates));
+    const leftMs = run.state === "ended" ? null : timeLeftOf(this.#engine, run, all, estimates);
     const cost = addUsages([...byTask.values()].flat().map((attempt) => attempt.usage));
-    return { run, tasks, cost, leftMs: leftOfRun(run, tasks, estimates) };
+    return { run, tasks, cost, leftMs };
   }
 
   /** Waits for what is under way; nothing begins any more. */
@@ -141,21 +144,6 @@ export class Progress {
       this.#counts.set(attempt.id, { lines: lines ?? before, at: this.#engine.now(), isFinal });
     }
   }
-}
-
-function leftOfRun(run: Run, tasks: readonly TaskProgress[], estimates: Estimates): number | null {
-  const open = tasks.filter(({ view }) => !FINAL_STATES.has(view.task.state));
-  if (run.state === "ended" || open.length === 0) return null;
-  return runTimeLeft(
-    open.map(({ view: { task }, workedMs }) => ({
-      id: task.key,
-      needs: task.needs,
-      priority: task.spec.priority,
-      estimate: estimates.of(task.spec),
-      workedMs: workedMs ?? 0,
-    })),
-    run.options.maxParallel,
-  );
 }
 
 /** Before its agent works a worktree has no lines of the task's, or not even all its files. */

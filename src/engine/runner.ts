@@ -18,6 +18,7 @@ import { requestStop } from "./attempt-moves.ts";
 import { dayEnds, noteHolds } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
+import { noteExpectedEnd } from "./expected-end.ts";
 import { pruneAttempts } from "./prune.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
@@ -129,7 +130,9 @@ async function carryRun(engine: Engine, run: Run, seen: Look, carriers: Carriers
   const obeyed = obeyWishes(engine, run, tasks, attempts);
   const skipped = skipUnreachable(engine, tasks);
   if (obeyed || skipped) return true;
-  const started = run.wish === null && !endings ? await startReady(engine, run, tasks, attempts) : [];
+  const goesOn = run.wish === null && !endings;
+  if (goesOn) noteExpectedEnd(engine, run, tasks, estimatesOf(engine, run));
+  const started = goesOn ? await startReady(engine, run, tasks, attempts) : [];
   for (const attempt of [...attempts, ...started]) {
     if (endings && !isEnding(run, attempt)) continue;
     if (mayCarry(run, attempt, tasks)) carriers.carry(attempt.id);

@@ -68,6 +68,12 @@ export function readEventsOfRun(store: Store, run: string): Event[] {
   return store.all("select * from event where run = ? order by seq", run).map(toEvent);
 }
 
+/** The last events of a task, oldest first. */
+export function readLastEvents(store: Store, task: number, most: number): Event[] {
+  const sql = "select * from event where task = ? order by seq desc limit ?";
+  return store.all(sql, task, most).map(toEvent).toReversed();
+}
+
 /** The highest event number; 0 when nothing has happened. */
 export function lastSeq(store: Store): number {
   return Number(store.get("select max(seq) as seq from event")?.["seq"] ?? 0);

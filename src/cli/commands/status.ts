@@ -13,21 +13,34 @@ import { readSums } from "../../engine/report.ts";
 import { showBriefly } from "../../engine/show.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { readBacklog } from "../../store/backlog.ts";
-import { readRuns } from "../../store/runs.ts";
+import { readBackground } from "../../store/background.ts";
+import { readExpected } from "../../store/expected.ts";
+import { readRun, readRuns } from "../../store/runs.ts";
 import { readBareTasks, readFailedTasks, readTask } from "../../store/tasks.ts";
+import { roughDuration } from "../../lib/duration.ts";
+import { findRun } from "../../engine/find-run.ts";
+import { isAlive } from "../../system/identity.ts";
 import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
-import { costWords, markOf, painter, printable, table } from "../text.ts";
+import { clock, costWords, markOf, painter, printable, table } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 
 export function statusCommand(program: Command, io: Io): void {
   program
-    .command("status")
-    .description("what runs, what waits and why, worktrees, agents")
+    .command("status [name]")
+    .description("what runs, what waits and why, money, limits, worktrees, agents; of one task: what it does now")
+    .option("--run <run>", "the task of this run; by default the one that is not done, else the newest")
     .option("--json", "print the answer as JSON")
-    .action((options: JsonOption) => withEngine(io, async (engine) => showStatus(io, engine, options)));
+    .action((name: string | undefined, options: JsonOption & { run?: string }) =>
+      withEngine(io, async (engine) => {
+        if (name === undefined && options.run === undefined) await showStatus(io, engine, options, null);
+        else if (name === undefined || (options.run === undefined && readRun(engine.store, name)))
+          await showStatus(io, engine, options, findRun(engine, name ?? options.run!).id);
+        else (await import("../task-status.ts")).showTaskStatus(io, engine, name, options);
+      }),
+    );
 }
 
 /** Standings that a command of the user's ends. */
@@ -39,40 +52,56 @@ function endOf(run: Run, views: readonly TaskView<BareTask>[]): string {
   return hasWork ? `ended, not landed (owt land ${run.id})` : "ended, nothing integrated";
 }
 
-async function showStatus(io: Io, engine: Engine, options: JsonOption): Promise<void> {
-  const status = await readStatus(engine);
+/** `only`: of this run alone. */
+async function showStatus(io: Io, engine: Engine, options: JsonOption, only: string | null): Promise<void> {
+  const status = await readStatus(engine, only);
   if (options.json) answer(io, options, toJson(engine, status), "");
   else answer(io, options, {}, render(io, engine, status));
 }
 
 type Status = Awaited<ReturnType<typeof readStatus>>;
 
-async function readStatus(engine: Engine) {
+async function readStatus(engine: Engine, only: string | null) {
   const failed = new Set(readFailedTasks(engine.store).map((task) => task.id));
   const withTasks = (run: Run) => ({ run, tasks: readBareTasks(engine.store, run.id) });
-  const open = readRuns(engine.store, "open").map(withTasks);
+  const isMeant = (run: Run) => only === null || run.id === only;
+  const open = readRuns(engine.store, "open").filter(isMeant).map(withTasks);
   const ended = readRuns(engine.store, "ended")
+    .filter(isMeant)
     .map(withTasks)
-    .filter(({ run, tasks }) =>
-      tasks.some((task) => failed.has(task.id) || (run.landedAt === null && task.state === "done")),
+    .filter(
+      ({ run, tasks }) =>
+        only !== null || tasks.some((task) => failed.has(task.id) || (run.landedAt === null && task.state === "done")),
     );
+  const carriedBy = isCarried(engine);
   const runs = [...ended, ...open].map(({ run, tasks }) => {
     // Of a run that has landed only what did not come with it is news.
-    const isLanded = run.state === "ended" && run.landedAt !== null;
+    const isLanded = run.state === "ended" && run.landedAt !== null && only === null;
     const views = showBriefly(engine, run, tasks);
     const news = views.filter((view) => !isLanded || failed.has(view.task.id));
-    return { run, views: news, sums: readSums(engine, run, views) };
+    const goesOn = run.state === "open" && run.wish === null && carriedBy !== null;
+    const expectedEnd = goesOn ? (readExpected(engine.store, run.id)?.end ?? null) : null;
+    const process = run.state === "open" ? readBackground(engine.store, run.id) : null;
+    const background = process && isAlive(process) ? process.pid : null;
+    return { run, views: news, sums: readSums(engine, run, views), expectedEnd, background, limits: limitsIn(views) };
   });
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
   const worktrees = await listCheckouts(engine.repo);
-  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy: isCarried(engine) };
+  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy };
+}
+
+/** What provider's limits hold, by the time when it may go on; null where nobody knows it. */
+function limitsIn(views: readonly TaskView<BareTask>[]): { until: number | null; tasks: string[] }[] {
+  const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit");
+  const byTime = Map.groupBy(held, ({ task }) => task.notBefore);
+  return [...byTime].map(([until, group]) => ({ until, tasks: group.map(({ task }) => task.key) }));
 }
 
 function toJson(engine: Engine, status: Status): object {
   return {
     project: engine.repo.root,
     carried_by: status.carriedBy,
-    runs: status.runs.map(({ run, views, sums }) => ({
+    runs: status.runs.map(({ run, views, sums, expectedEnd, background, limits }) => ({
       id: run.id,
       state: run.state,
       wish: run.wish,
@@ -85,6 +114,9 @@ function toJson(engine: Engine, status: Status): object {
       input_tokens: sums.input_tokens,
       output_tokens: sums.output_tokens,
       budget: sums.budget,
+      limits: limits.map(({ until, tasks }) => ({ until: until && new Date(until).toISOString(), tasks })),
+      expected_end: expectedEnd === null ? null : new Date(expectedEnd).toISOString(),
+      background_pid: background,
       unverified: sums.unverified,
       tasks: views.map((view) => ({
         id: view.task.key,
@@ -107,18 +139,23 @@ function render(io: Io, engine: Engine, status: Status): string {
   const isOpen = runs.some(({ run }) => run.state === "open");
   const idle = isOpen ? "nobody carries the open runs; go on with: owt resume" : "nothing runs";
   const lines = [`${engine.repo.root}: ${carriedBy ? `owt (pid ${carriedBy}) carries the runs` : idle}`];
-  for (const { run, views, sums } of runs) {
+  for (const { run, views, sums, expectedEnd, background, limits } of runs) {
     const cost = sums.cost_basis === null ? "" : ` · cost ${costWords(sums)}`;
     const state = run.state === "open" ? (run.wish ?? "open") : endOf(run, views);
     const counts = Object.entries(sums.counts).map(([word, n]) => `${n} ${word}`);
     lines.push("", `${run.id} · ${state} · ${counts.join(", ")}${cost}`);
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));
-    const rows = views.map((view) => [
+    if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
+    if (expectedEnd !== null) lines.push(`  ${endWords(expectedEnd, engine.now())}`);
+    for (const { until, tasks } of limits) lines.push(`  usage limit${timeWords(until)}: ${tasks.join(", ")}`);
+    const shown = worthARow(views);
+    const rows = shown.map((view) => [
       `  ${markOf(view.standing, paint)} ${view.task.key}`,
       view.task.state,
       printable(view.why),
     ]);
     lines.push(table(rows));
+    if (shown.length < views.length) lines.push(`  … and ${views.length - shown.length} more: owt task list`);
   }
   if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
   const places = worktrees.map(({ path, branch }) => `  ${path}  ${branch ?? "detached"}`);
@@ -126,6 +163,24 @@ function render(io: Io, engine: Engine, status: Status): string {
   const installed = agents.map(({ name, path }) => (path ? name : `${name} (not installed)`));
   lines.push("", `agents: ${installed.join(", ")}`);
   return lines.join("\n");
+}
+
+/** All of a small run. Of a large one what goes on, waits or failed, and no more than a person reads; the figures above count the rest. */
+function worthARow(views: readonly TaskView<BareTask>[]): readonly TaskView<BareTask>[] {
+  if (views.length <= MOST_ROWS) return views;
+  return views.filter((view) => !QUIET.has(view.standing)).slice(0, MOST_ROWS);
+}
+
+const MOST_ROWS = 50;
+const QUIET = new Set<TaskView["standing"]>(["done", "blocked", "ready", "skipped", "cancelled"]);
+
+function endWords(end: number, now: number): string {
+  // What goes on beyond what was expected has no end that one could name.
+  return end <= now ? "expected to end about now" : `expected to end in ${roughDuration(end - now)}, at ${clock(end)}`;
+}
+
+function timeWords(until: number | null): string {
+  return until === null ? "" : ` until ${new Date(until).toISOString()}`;
 }
 
 function agentPath(engine: Engine, name: string): string | null {

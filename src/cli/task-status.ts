@@ -1,0 +1,127 @@
+/** `owt status T`: what one task does now, why it stands where it stands, and the command that helps. */
+import { existsSync } from "node:fs";
+import { addUsages } from "../core/cost.ts";
+import { describeOutcome } from "../core/outcome.ts";
+import { reportCost } from "../core/report.ts";
+import { FINAL_STATES } from "../core/task.ts";
+import { taskTimeLeft } from "../core/time-left.ts";
+import { renderAnswer, type TaskView } from "../core/view.ts";
+import { answerFor } from "../engine/answer.ts";
+import type { Engine } from "../engine/engine.ts";
+import { Estimates } from "../engine/estimates.ts";
+import { findRun } from "../engine/find-run.ts";
+import { renderEnd } from "../engine/logs.ts";
+import { showRun } from "../engine/show.ts";
+import { findTask } from "../engine/tasks.ts";
+import { renderDuration, roughDuration } from "../lib/duration.ts";
+import { readAttempts } from "../store/attempts.ts";
+import { readBacklog } from "../store/backlog.ts";
+import { readLastEvents } from "../store/events.ts";
+import { answer, type Io, screenWidth } from "./io.ts";
+import { lineFor } from "./narrate.ts";
+import { clock, costWords, markOf, painter, printable, wrap } from "./text.ts";
+
+/** Of each: the last ones. */
+const EVENTS = 40;
+const SHOWN_EVENTS = 8;
+const WORDS = 8;
+
+/** Standings in which a person can do something. */
+const ANSWERED = new Set<TaskView["standing"]>(["waits-for-person", "waits-for-budget", "failed"]);
+
+export function showTaskStatus(io: Io, engine: Engine, key: string, options: { json?: boolean; run?: string }): void {
+  const stored = options.run === undefined && readBacklog(engine.store).find((each) => each.id === key);
+  if (stored) {
+    const command = `owt run ${key}`;
+    const data = { id: key, title: stored.title, run: null, state: "pending", standing: "written-down", command };
+    answer(io, options, { task: data }, `${key}  ${printable(stored.title)}\n  written down; start it: ${command}`);
+    return;
+  }
+  const task = readStatusOf(engine, key, options.run);
+  answer(io, options, { task }, render(io, task));
+}
+
+type TaskStatus = ReturnType<typeof readStatusOf>;
+
+function readStatusOf(engine: Engine, key: string, run: string | undefined) {
+  const task = findTask(engine, key, { run, fits: (each) => !FINAL_STATES.has(each.state) });
+  const owner = findRun(engine, task.run);
+  const view = showRun(engine, owner).find((each) => each.task.id === task.id)!;
+  const attempts = readAttempts(engine.store, task.id);
+  const last = attempts.at(-1);
+  const now = engine.now();
+  const workedMs = attempts.reduce((sum, each) => sum + (each.endedAt ?? now) - each.startedAt, 0);
+  const isAtWork = view.standing === "working";
+  const estimate = isAtWork ? new Estimates(engine, owner.options).of(task.spec) : null;
+  const given = ANSWERED.has(view.standing) ? answerFor(engine, task) : null;
+  const plain = (_: unknown, text: string) => text;
+  return {
+    id: task.key,
+    title: task.spec.title,
+    run: task.run,
+    state: task.state,
+    standing: view.standing,
+    why: view.why,
+    waits_for: view.waitsFor,
+    ...given,
+    work_ms: attempts.length === 0 ? null : workedMs,
+    left_ms: estimate && taskTimeLeft({ estimate, workedMs }),
+    ...reportCost(addUsages(attempts.map((each) => each.usage))),
+    attempt: last
+      ? {
+          number: last.number,
+          agent: last.agent,
+          model: last.model,
+          phase: last.phase,
+          outcome: last.outcome ? describeOutcome(last.outcome) : null,
+          branch: last.branch,
+          worktree: existsSync(last.worktree) ? last.worktree : null,
+          session: last.session,
+        }
+      : null,
+    events: readLastEvents(engine.store, task.id, EVENTS).flatMap((event) => {
+      const line = lineFor(event, plain);
+      return line === null ? [] : [{ at: new Date(event.at).toISOString(), mark: line.mark, text: line.text }];
+    }),
+    said: last ? renderEnd(engine, last, WORDS) : [],
+  };
+}
+
+function render(io: Io, task: TaskStatus): string {
+  const paint = painter(io, io.stdout);
+  const width = screenWidth(io);
+  const { attempt } = task;
+  const facts = [
+    task.work_ms === null ? "" : `work ${renderDuration(task.work_ms)}`,
+    task.left_ms === null ? "" : `about ${roughDuration(task.left_ms)} left`,
+    task.cost_basis === null ? "" : `cost ${costWords(task)}`,
+  ].filter(Boolean);
+  const state = task.why === task.state || task.why === "" ? task.state : `${task.state} · ${task.why}`;
+  const tried = attempt && `attempt ${attempt.number} (${[attempt.agent, attempt.model].filter(Boolean).join(", ")})`;
+  return [
+    ...wrap(`${markOf(task.standing, paint)} ${printable(`${task.id}  ${task.title}  (${task.run})`)}`, width, 4),
+    ...wrap(`  ${printable(state.replaceAll("\n", " "))}`, width, 4),
+    ...(task.command === undefined
+      ? []
+      : [`  ${paint("dim", "↳")} ${renderAnswer({ command: task.command, note: task.note ?? null })}`]),
+    ...(facts.length > 0 ? [`  ${facts.join(" · ")}`] : []),
+    ...(attempt ? wrap(`  ${tried}: ${printable(attempt.outcome ?? attempt.phase)}`, width, 4) : []),
+    ...(attempt ? [`  branch    ${attempt.branch}`, `  worktree  ${attempt.worktree ?? "removed"}`] : []),
+    ...section(
+      "what happened",
+      task.events
+        .slice(-SHOWN_EVENTS)
+        .flatMap(({ at, mark, text }) =>
+          wrap(`  ${clock(Date.parse(at))} ${mark} ${printable(text.split("\n", 1)[0]!)}`, width, 13),
+        ),
+    ),
+    ...section(
+      `what its agent said last (all of it: owt logs ${task.id})`,
+      task.said.flatMap((line) => wrap(`  ${printable(line)}`, width, 4)),
+    ),
+  ].join("\n");
+}
+
+function section(title: string, lines: string[]): string[] {
+  return lines.length === 0 ? [] : ["", title, ...lines];
+}
