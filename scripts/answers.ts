@@ -4,7 +4,7 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import type { Preview } from "../src/cli/preview.ts";
-import type { ErrorCode } from "../src/core/errors.ts";
+import { ERROR_CODES } from "../src/core/errors.ts";
 import type { RunReport } from "../src/core/report.ts";
 import type { HistoryReport } from "../src/core/history.ts";
 import type { ShownConfig } from "../src/engine/configuration.ts";
@@ -500,22 +500,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   demo: of({ repository: text, report, landed: maybe(landed) }),
 };
 
-const errorCode = v.picklist([
-  "usage",
-  "unknown-name",
-  "plan",
-  "config",
-  "environment",
-  "not-approved",
-  "needs-person",
-  "target-dirty",
-  "wrong-state",
-  "would-lose-work",
-  "tool-failed",
-  "store",
-  "interrupted",
-  "internal",
-]);
+const errorCode = v.picklist(ERROR_CODES);
 
 const refusal = of({
   code: errorCode,
@@ -551,7 +536,6 @@ agree<v.InferOutput<typeof report>, RunReport>();
 agree<v.InferOutput<typeof preview>, Preview>();
 agree<v.InferOutput<typeof landed>, Landed>();
 agree<v.InferOutput<typeof finding>, Finding>();
-agree<v.InferOutput<typeof errorCode>, ErrorCode>();
 agree<keyof v.InferOutput<typeof rescue>, keyof Rescue>();
 agree<v.InferOutput<typeof history>, HistoryReport>();
 agree<v.InferOutput<typeof shownConfig>, ShownConfig>();

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { generatedFiles } from "./generated.ts";
 
 const root = new URL("..", import.meta.url).pathname;
-const files = generatedFiles();
+const files = await generatedFiles();
 
 for (const name of readdirSync(join(root, "docs/schemas")))
   if (!files.has(`docs/schemas/${name}`)) rmSync(join(root, "docs/schemas", name));

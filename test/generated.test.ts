@@ -5,10 +5,25 @@ import { expect, test } from "vitest";
 import { generatedFiles } from "../scripts/generated.ts";
 
 const root = new URL("..", import.meta.url).pathname;
-const files = generatedFiles();
+const files = await generatedFiles();
 
 test.each([...files.keys()])("%s is as the program has it (npm run reference)", (path) => {
   expect(readFileSync(join(root, path), "utf8")).toBe(files.get(path));
+});
+
+test("the man page is one that man can read, with every command in it", () => {
+  const page = files.get("man/owt.1")!;
+  expect(
+    page.split("\n").filter((line) => /^['.]/.test(line) && !/^\.(\\"|TH|SH|SS|TP|B|I|RI)( |$)/.test(line)),
+  ).toEqual([]);
+  for (const name of ["plan deps", "run", "task answer", "config show", "report"])
+    expect(page).toContain(`.SS owt ${name.replaceAll("-", "\\-")} `);
+});
+
+test("the reference links to the schema of every answer", () => {
+  const page = files.get("docs/reference.md")!;
+  for (const path of files.keys())
+    if (path.startsWith("docs/schemas/")) expect(page).toContain(`(${path.slice("docs/".length)})`);
 });
 
 test("no schema is left of an answer that is gone", () => {

@@ -57,7 +57,7 @@ function wasInterrupted(io: Io, error: unknown): boolean {
 }
 
 /** The program with the command of that name; with all of them where it is none, for help and for the nearest names. */
-async function buildProgram(io: Io, version: string, name: string | undefined): Promise<Command> {
+export async function buildProgram(io: Io, version: string, name: string | undefined): Promise<Command> {
   const program = new Command("owt")
     .description(
       "Runs many coding agents in git worktrees and brings their work home: verified, integrated, one branch.",

@@ -48,6 +48,20 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   internal: 1,
 };
 
+/** Every code, in the order of the exit codes. */
+export const ERROR_CODES = Object.keys(EXIT_CODES) as ErrorCode[];
+
+/** What each exit code of owt says. Where several apply, the first of 130, 3, 1, 4, 5. */
+export const EXIT_MEANINGS: Readonly<Record<number, string>> = {
+  0: "done",
+  1: "some work failed, or something went wrong",
+  2: "the command line is wrong, or what it asks for cannot be done now",
+  3: "the plan, the configuration or the place is wrong",
+  4: "a person is needed",
+  5: "waits for a limit or a budget",
+  130: "interrupted",
+};
+
 /** The command that helps where an error says nothing better. What a person ended themselves needs none. */
 const USUAL_HINTS: Record<ErrorCode, string | undefined> = {
   usage: "see: owt --help",

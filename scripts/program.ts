@@ -1,0 +1,36 @@
+/** The command line as the program itself knows it, as data. */
+import { PassThrough } from "node:stream";
+import type { Command } from "commander";
+import { buildProgram } from "../src/cli/app.ts";
+import { fullName } from "../src/cli/usage.ts";
+
+export type Described = {
+  /** `owt task show`. */
+  name: string;
+  /** What stands behind the name: `[options] <task>`. */
+  usage: string;
+  description: string;
+  options: { flags: string; description: string }[];
+  /** It does something itself, and is not a group alone. */
+  acts: boolean;
+};
+
+/** The program itself first, then every command that the help shows, groups before their members. */
+export async function describeProgram(): Promise<Described[]> {
+  const silent = new PassThrough();
+  const never = new AbortController().signal;
+  const streams = { stdin: silent, stdout: silent, stderr: silent, signal: never, hurry: never };
+  const io = { ...streams, cwd: "/", env: {}, owtCommand: [], outlivesTerminal: false, looks: true } as const;
+  return describe(await buildProgram({ ...io, owtCommand: [] }, "", undefined));
+}
+
+function describe(command: Command): Described[] {
+  const help = command.createHelp();
+  const below = help.visibleCommands(command).filter((each) => each.name() !== "help");
+  const options = help
+    .visibleOptions(command)
+    .map((option) => ({ flags: help.optionTerm(option), description: help.optionDescription(option) }));
+  const acts = command.parent !== null && (below.length === 0 || command.registeredArguments.length > 0);
+  const own = { name: fullName(command), usage: command.usage(), description: command.description(), options, acts };
+  return [own, ...below.flatMap(describe)];
+}
