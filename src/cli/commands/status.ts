@@ -154,7 +154,7 @@ function render(io: Io, engine: Engine, status: Status): string {
       view.task.state,
       printable(view.why),
     ]);
-    lines.push(table(rows));
+    if (rows.length > 0) lines.push(table(rows));
     if (shown.length < views.length) lines.push(`  … and ${views.length - shown.length} more: owt task list`);
   }
   if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
