@@ -147,6 +147,8 @@ function findPrompt(repo: string, folder: string, name: string): FoundFile {
   const inside = [...new Set(candidates)].filter((path) => isInside(repo, path));
   if (inside.length === 0) return { problem: "lies outside the repository", tried: [], refused: true };
   for (const path of inside) {
+    // Most are not there, and finding that out by an error is dear.
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue;
     const place = locate(repo, path);
     if ("path" in place && place.isFolder) continue;
     if (!("path" in place)) {

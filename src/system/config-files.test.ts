@@ -147,7 +147,7 @@ describe("a profile", () => {
   test("that is nowhere is refused with the nearest, or with how one is made", () => {
     expect(refusalOf(() => load({ repository, env: { OWT_PROFILE: "nihgt" } }))).toMatchObject({
       code: "unknown-name",
-      hint: "did you mean night?",
+      hint: "did you mean night? look: owt config show --profile night",
     });
     expect(refusalOf(() => load({ env: { OWT_PROFILE: "night" } })).hint).toContain("[profile.night.run]");
   });
