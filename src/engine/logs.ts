@@ -9,6 +9,7 @@ import { readTail } from "../lib/tail.ts";
 import { readAttempt, readAttempts } from "../store/attempts.ts";
 import { type Piece, readCapped } from "../system/capped-file.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { offsetAt } from "./log-times.ts";
 import { findTask } from "./tasks.ts";
 import { outputFiles } from "./transcript.ts";
 
@@ -26,15 +27,15 @@ export function findAttempt(engine: Engine, key: string, number: number | null, 
 }
 
 /** The raw bytes of an attempt's output, as far as they were kept; with `follow` until the attempt ends or the signal aborts. What is yielded
- *  is valid until the next. */
+ *  is valid until the next. `since` (epoch ms) leaves out what was written before, as exactly as that is known. */
 export async function* readLog(
   engine: Engine,
   attempt: Attempt,
-  follow: boolean,
-  signal: AbortSignal,
+  { follow = false, since = null, signal }: LogWish,
 ): AsyncGenerator<Piece, void, undefined> {
   const { out } = outputFiles(engine, attempt.id);
-  for (let at = 0; ;) {
+  if (since !== null && attempt.endedAt !== null && attempt.endedAt < since) return;
+  for (let at = since === null ? 0 : offsetAt(out, since); ;) {
     const isOver = readAttempt(engine.store, attempt.id)?.outcome !== null;
     for (const piece of readCapped(out, at)) {
       yield piece;
@@ -46,29 +47,44 @@ export async function* readLog(
   }
 }
 
+export type LogWish = { follow?: boolean; since?: number | null; signal: AbortSignal };
+
+/** What sort of line it is: what went wrong, what the agent did, what it said. */
+export type LogLevel = "error" | "tool" | "said";
+
+/** What a level shows: errors are always among it. */
+export const LEVELS = {
+  error: ["error"],
+  tool: ["error", "tool"],
+  said: ["error", "said"],
+  all: ["error", "tool", "said"],
+};
+
+/** One line, without a newline. */
+export type LogLine = { level: LogLevel; text: string };
+
 /** The same in lines, some at a time: rendered as its agent means them, or as they are. */
 export async function* renderLog(
   engine: Engine,
   attempt: Attempt,
-  follow: boolean,
-  signal: AbortSignal,
-  asTheyAre = false,
-): AsyncGenerator<string[], void, undefined> {
+  wish: LogWish & { asTheyAre?: boolean },
+): AsyncGenerator<LogLine[], void, undefined> {
   const agent = findAgent(engine, attempt.agent);
-  const render = (line: string) => (asTheyAre ? [line] : agent.parse(line).flatMap(renderEvent));
+  const render = (line: string): LogLine[] =>
+    wish.asTheyAre ? [{ level: "said", text: line }] : agent.parse(line).flatMap(renderEvent);
   const splitter = new LineSplitter();
-  for await (const piece of readLog(engine, attempt, follow, signal)) {
-    const lines: string[] = [];
+  for await (const piece of readLog(engine, attempt, wish)) {
+    const lines: LogLine[] = [];
     if (piece.kind === "gap") {
       // What is there of the lines at its edges is no line.
       splitter.drop(true);
-      lines.push(`… ${piece.to - piece.from} bytes were left out here`);
+      lines.push({ level: "error", text: `… ${piece.to - piece.from} bytes were left out here` });
     } else {
       splitter.take(piece.bytes, (line) => lines.push(...render(line)));
     }
     if (lines.length > 0) yield lines;
   }
-  const last: string[] = [];
+  const last: LogLine[] = [];
   splitter.finish((line) => last.push(...render(line)));
   yield last;
 }
@@ -83,7 +99,7 @@ export function renderEnd(engine: Engine, attempt: Attempt, most: number): strin
       ...agent
         .parse(lines[at]!)
         .flatMap(renderEvent)
-        .flatMap((each) => each.split("\n")),
+        .map(({ text }) => text),
     );
   return rendered.slice(-most);
 }
@@ -91,43 +107,50 @@ export function renderEnd(engine: Engine, attempt: Attempt, most: number): strin
 const END_BYTES = 64 * 1024;
 
 /** What our own programs said beside the agent: red checks behind its turn, a setup that failed before it. */
-export function renderChecks(engine: Engine, attempt: Attempt): string[] {
+export function renderChecks(engine: Engine, attempt: Attempt): LogLine[] {
   const outcome = readAttempt(engine.store, attempt.id)?.outcome;
   if (outcome?.kind === "verify_failed") return told(`✗ verify failed: ${outcome.command}`, outcome.output);
   if (outcome?.kind === "failed" && outcome.output) return told(`✗ ${outcome.reason}`, outcome.output);
   return [];
 }
 
-function told(head: string, output: string): string[] {
-  return output.trim() === "" ? [head] : [head, ...output.split("\n")];
+function told(head: string, output: string): LogLine[] {
+  return inLines("error", output.trim() === "" ? head : `${head}\n${output}`);
 }
 
-function renderEvent(event: AgentEvent): string[] {
+function inLines(level: LogLevel, text: string): LogLine[] {
+  return text.split("\n").map((line) => ({ level, text: line }));
+}
+
+function renderEvent(event: AgentEvent): LogLine[] {
   switch (event.kind) {
     case "said":
-      return [event.text];
+      return inLines("said", event.text);
     case "tool":
-      return [`→ ${event.name}  ${event.detail}`];
+      return inLines("tool", `→ ${event.name}  ${event.detail}`);
     case "tool-result":
-      return event.isError ? [`  ✗ ${event.text.split("\n").slice(0, 5).join("\n    ")}`] : [];
+      return event.isError ? inLines("error", `  ✗ ${event.text.split("\n").slice(0, 5).join("\n    ")}`) : [];
     case "denied":
-      return [`✗ was not allowed to use ${event.tool}`];
+      return inLines("error", `✗ was not allowed to use ${event.tool}`);
     case "limit":
-      return [`◷ usage limit${event.resetsAt === null ? "" : `, resets at ${new Date(event.resetsAt).toISOString()}`}`];
+      return inLines(
+        "error",
+        `◷ usage limit${event.resetsAt === null ? "" : `, resets at ${new Date(event.resetsAt).toISOString()}`}`,
+      );
     case "error":
-      return [`✗ ${event.text}`];
+      return inLines("error", `✗ ${event.text}`);
     case "retrying":
-      return [`↻ ${event.text}`];
+      return inLines("error", `↻ ${event.text}`);
     case "session":
     case "answer":
       return [];
     case "used":
-      return event.usage.costUsd === null ? [] : [`· ${exactUsd(event.usage.costUsd)}`];
+      return event.usage.costUsd === null ? [] : inLines("said", `· ${exactUsd(event.usage.costUsd)}`);
     case "result": {
-      const cost = event.result.usage && addUsages([{ models: event.result.usage, missing: null }]).usd;
-      return [
-        `= ${event.result.isError ? "ended with an error: " : ""}${event.result.text}${cost === null ? "" : ` (${exactUsd(cost)})`}`,
-      ];
+      const { isError, text, usage } = event.result;
+      const cost = usage && addUsages([{ models: usage, missing: null }]).usd;
+      const price = cost === null ? "" : ` (${exactUsd(cost)})`;
+      return inLines(isError ? "error" : "said", `= ${isError ? "ended with an error: " : ""}${text}${price}`);
     }
     default: {
       const never: never = event;

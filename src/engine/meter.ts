@@ -2,7 +2,8 @@
 import type { Attempt } from "../core/attempt.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Engine } from "./engine.ts";
-import { Transcript } from "./transcript.ts";
+import { LogTimes } from "./log-times.ts";
+import { outputFiles, Transcript } from "./transcript.ts";
 
 /** How often a meter is looked at, in milliseconds; where a budget is to hold, what is spent between two looks is what it may be passed by. */
 export const METER_MS = { usual: 500, underBudget: 100 };
@@ -12,6 +13,7 @@ export class Meter {
   lastOutputAt: number;
   readonly #engine: Engine;
   readonly #transcript: Transcript;
+  readonly #times: LogTimes;
   #known = "";
 
   /** Of an attempt that was adopted, the whole output is read again. */
@@ -19,11 +21,15 @@ export class Meter {
     this.#engine = engine;
     this.lastOutputAt = engine.now();
     this.#transcript = new Transcript(engine, attempt);
+    this.#times = new LogTimes(outputFiles(engine, attempt.id).out);
   }
 
   /** Takes in what is new. The usage up to now, where it is another one than at the last look; else null. */
   async look(signal: AbortSignal): Promise<Usage | null> {
-    if (await this.#transcript.read(signal)) this.lastOutputAt = this.#engine.now();
+    if (await this.#transcript.read(signal)) {
+      this.lastOutputAt = this.#engine.now();
+      await this.#times.note(this.lastOutputAt, this.#transcript.readLines);
+    }
     const usage = this.#transcript.books.read(false);
     const known = JSON.stringify(usage);
     if (known === this.#known || (this.#known === "" && usage.models.length === 0)) return null;

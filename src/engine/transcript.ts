@@ -83,6 +83,11 @@ export class Transcript {
     this.#isBeforeGap = this.#gap !== null;
   }
 
+  /** The bytes of whole lines that were read. */
+  get readLines(): number {
+    return this.#position - this.#lines.held;
+  }
+
   /** Takes in what there is beyond the last call, and lets go of what need not stay on the disk. True when there was anything. */
   async read(signal?: AbortSignal): Promise<boolean> {
     const from = this.#position;

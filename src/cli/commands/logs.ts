@@ -1,54 +1,195 @@
-import { once } from "node:events";
-import type { Command } from "commander";
-import { findAttempt, readLog, renderChecks, renderLog } from "../../engine/logs.ts";
+/** `owt logs`: what agents said and did, of one task or of several. */
+import { type Command, Option } from "commander";
+import type { Attempt } from "../../core/attempt.ts";
+import { OwtError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { findRun } from "../../engine/find-run.ts";
+import { followAttempts } from "../../engine/follow-logs.ts";
+import { findAttempt, LEVELS, type LogLine, readLog, renderChecks, renderLog } from "../../engine/logs.ts";
+import { findTask } from "../../engine/tasks.ts";
+import { parseDuration } from "../../lib/duration.ts";
+import { readAttempts } from "../../store/attempts.ts";
+import { readRuns } from "../../store/runs.ts";
+import { readTasks } from "../../store/tasks.ts";
 import { gapLine } from "../../system/capped-file.ts";
-import { answer, type Io, withEngine } from "../io.ts";
-import { printable } from "../text.ts";
+import { type Io, withEngine } from "../io.ts";
+import { Pen } from "../pen.ts";
+import { painter, printable } from "../text.ts";
 import { positiveInteger } from "../work-options.ts";
 
-type Options = { follow?: boolean; raw?: boolean; attempt?: number; json?: boolean; run?: string };
+type Options = {
+  follow?: boolean;
+  all?: boolean;
+  raw?: boolean;
+  attempt?: number;
+  level: keyof typeof LEVELS;
+  grep?: string;
+  ignoreCase?: boolean;
+  since?: string;
+  run?: string;
+  json?: boolean;
+};
 
 export function logsCommand(program: Command, io: Io): void {
   program
-    .command("logs <task>")
-    .description("what the agent of a task said and did")
-    .option("-f, --follow", "go on until the attempt ends")
+    .command("logs [task...]")
+    .description("what the agents of tasks said and did")
+    .option("-f, --follow", "go on as they work, through repairs and further tries")
+    .option("--all", "all tasks of the run; with -f also those that start later")
+    .addOption(
+      new Option("--level <level>", "only what went wrong; with it tool calls, or words")
+        .choices(Object.keys(LEVELS))
+        .default("all"),
+    )
+    .option("--grep <pattern>", "only lines that match this regular expression")
+    .option("-i, --ignore-case", "--grep takes large and small letters alike")
+    .option("--since <time>", "only what was written since: 10m, 2h, or a date and time")
     .option("--raw", "the agent's own output, byte for byte")
     .option("--attempt <n>", "of this attempt; by default the last", positiveInteger)
-    .option("--run <run>", "of the task of this run; by default the newest")
+    .option("--run <run>", "of the tasks of this run; by default the newest")
     .option("--json", "print the answer as JSON")
-    .action((key: string, options: Options) =>
+    .action((keys: string[], options: Options) =>
       withEngine(io, async (engine) => {
-        const attempt = findAttempt(engine, key, options.attempt ?? null, options.run);
-        const follow = options.follow ?? false;
-        if (options.raw && !options.json) {
-          for await (const piece of readLog(engine, attempt, follow, io.signal))
-            await write(io, piece.kind === "bytes" ? piece.bytes : Buffer.from(gapLine(piece.to - piece.from)));
-          return;
-        }
-        const lines: string[] = [];
-        const onLines = async (rendered: string[]) => {
-          const clean = options.raw ? rendered : rendered.map(printable);
-          if (options.json) lines.push(...clean);
-          else for (const line of clean) await write(io, `${line}\n`);
-        };
-        for await (const rendered of renderLog(engine, attempt, follow, io.signal, options.raw))
-          await onLines(rendered);
-        if (!options.raw) await onLines(renderChecks(engine, attempt));
-        if (options.json) answer(io, options, { task: key, attempt: attempt.number, lines }, "");
+        refuseContradictions(keys, options);
+        const wish = { since: parseSince(options.since, engine.now()), signal: io.signal };
+        const isMatch = matcher(options);
+        if (keys.length === 1 && !options.all) await showOne(io, engine, keys[0]!, options, wish, isMatch);
+        else await showSeveral(io, engine, keys, options, wish, isMatch);
       }),
     );
 }
 
-/** A terminal gets no control character of a foreign program; a file or a pipe gets every byte. Waits for who reads slowly. */
-async function write(io: Io, content: string | Buffer): Promise<void> {
-  // Copied: a stream may hold it for longer than its place is valid.
-  const isShown = typeof content !== "string" && io.stdout.isTTY;
-  const copy =
-    typeof content === "string" ? content : isShown ? printable(content.toString("utf8")) : Buffer.from(content);
-  if (io.stdout.write(copy)) return;
-  const over = new AbortController();
-  const ends = ["drain", "close"].map((name) => once(io.stdout, name, { signal: over.signal }));
-  // The one that does not come must not be waited for by ever more listeners.
-  await Promise.race(ends).finally(() => over.abort());
+function refuseContradictions(keys: readonly string[], options: Options): void {
+  const usage = (message: string, hint: string) => new OwtError("usage", message, { hint });
+  if (keys.length === 0 && !options.all)
+    throw usage("of which task?", "owt logs T, or of all of the run: owt logs --all");
+  if (keys.length > 0 && options.all)
+    throw usage("--all is every task of the run", `leave out ${keys.join(", ")}, or --all`);
+  const isOne = keys.length === 1;
+  if (!isOne && (options.raw || options.attempt !== undefined))
+    throw usage("--raw and --attempt are for one task", "name one task");
+  if (options.raw && (options.grep !== undefined || options.level !== "all"))
+    throw usage("--raw is the output as it is", "leave out --raw, or --grep and --level");
+}
+
+/** Epoch milliseconds; null for everything. */
+function parseSince(text: string | undefined, now: number): number | null {
+  if (text === undefined) return null;
+  const ago = parseDuration(text);
+  if (ago !== null) return now - ago;
+  const at = Date.parse(text);
+  if (!Number.isNaN(at)) return at;
+  throw new OwtError("usage", `${text} is no time`, {
+    hint: "write --since 10m, --since 2h, or --since 2026-11-21T14:00",
+  });
+}
+
+/** Whether a line is wanted. */
+function matcher({ grep, ignoreCase, level }: Options): (line: LogLine) => boolean {
+  const levels = LEVELS[level];
+  const pattern = grep === undefined ? null : patternOf(grep, ignoreCase ?? false);
+  return (line) => levels.includes(line.level) && (pattern === null || pattern.test(line.text));
+}
+
+function patternOf(text: string, ignoreCase: boolean): RegExp {
+  try {
+    return new RegExp(text, ignoreCase ? "iu" : "u");
+  } catch (cause) {
+    throw new OwtError("usage", `--grep ${text} is no regular expression`, {
+      hint: "put a \\ before characters that are meant as they are",
+      cause,
+    });
+  }
+}
+
+type Wish = { since: number | null; signal: AbortSignal };
+
+async function showOne(
+  io: Io,
+  engine: Engine,
+  key: string,
+  options: Options,
+  wish: Wish,
+  isMatch: (line: LogLine) => boolean,
+): Promise<void> {
+  const pen = new Pen(io);
+  const follow = options.follow ?? false;
+  const attempt = findAttempt(engine, key, options.attempt ?? null, options.run);
+  if (options.raw && !options.json) {
+    for await (const piece of readLog(engine, attempt, { ...wish, follow }))
+      await pen.write(piece.kind === "bytes" ? piece.bytes : Buffer.from(gapLine(piece.to - piece.from)));
+    return;
+  }
+  if (options.json) await pen.begin({ task: key, attempt: attempt.number });
+  const onLine = async (line: LogLine) => {
+    const text = options.raw ? line.text : printable(line.text);
+    await (options.json ? pen.item(text) : pen.write(`${text}\n`));
+  };
+  const show = (each: Attempt) =>
+    showAttempt(engine, each, { ...wish, follow, raw: options.raw ?? false }, isMatch, onLine);
+  if (follow && options.attempt === undefined && !options.raw) {
+    const task = findTask(engine, key, { run: options.run });
+    // One after the other: a repair goes on where the attempt before it ended.
+    let before: Promise<void> = Promise.resolve();
+    await followAttempts(
+      engine,
+      () => [task],
+      (_, each) => (before = before.then(() => show(each))),
+      io.signal,
+    );
+  } else await show(attempt);
+  if (options.json) await pen.end();
+}
+
+async function showAttempt(
+  engine: Engine,
+  attempt: Attempt,
+  wish: Wish & { follow: boolean; raw: boolean },
+  isMatch: (line: LogLine) => boolean,
+  onLine: (line: LogLine) => Promise<void>,
+): Promise<void> {
+  const asTheyAre = wish.raw;
+  for await (const lines of renderLog(engine, attempt, { ...wish, asTheyAre }))
+    for (const line of lines) if (asTheyAre || isMatch(line)) await onLine(line);
+  const isOld = wish.since !== null && attempt.endedAt !== null && attempt.endedAt < wish.since;
+  if (!asTheyAre && !isOld) for (const line of renderChecks(engine, attempt)) if (isMatch(line)) await onLine(line);
+}
+
+/** Each line with the name of its task before it. */
+async function showSeveral(
+  io: Io,
+  engine: Engine,
+  keys: readonly string[],
+  options: Options,
+  wish: Wish,
+  isMatch: (line: LogLine) => boolean,
+): Promise<void> {
+  const named = keys.map((key) => findTask(engine, key, { run: options.run }));
+  const tasksNow = options.all ? () => tasksOf(engine, options.run) : () => named;
+  const tasks = tasksNow();
+  const pen = new Pen(io);
+  const paint = painter(io, io.stdout);
+  const width = Math.max(0, ...tasks.map(({ key }) => key.length));
+  if (options.json) await pen.begin({ tasks: tasks.map(({ key }) => key) });
+  const follow = options.follow ?? false;
+  const show = (task: Task, attempt: Attempt) =>
+    showAttempt(engine, attempt, { ...wish, follow, raw: false }, isMatch, async ({ level, text }) => {
+      const line = printable(text);
+      if (options.json) await pen.item({ task: task.key, attempt: attempt.number, level, text: line });
+      else await pen.write(`${paint("dim", `${task.key.padEnd(width)} |`)} ${line}\n`);
+    });
+  if (follow) await followAttempts(engine, tasksNow, show, io.signal);
+  else
+    for (const task of tasks) {
+      const last = readAttempts(engine.store, task.id).at(-1);
+      if (last) await show(task, last);
+    }
+  if (options.json) await pen.end();
+}
+
+function tasksOf(engine: Engine, run: string | undefined): Task[] {
+  const id = run ?? readRuns(engine.store).at(-1)?.id;
+  if (id === undefined) throw new OwtError("wrong-state", "there is no run yet", { hint: "start one: owt run" });
+  return readTasks(engine.store, findRun(engine, id).id);
 }
