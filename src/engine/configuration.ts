@@ -2,7 +2,15 @@
 import { readFileSync } from "node:fs";
 import { AGENT_KINDS, kindOf, permissionModes, READY_AGENTS } from "../agents/registry.ts";
 import { configKeys, idleKeys, type SetValue, valuesInForce } from "../core/config-about.ts";
-import { asWritten, type Layer, mergeConfig, profileNames, variableOf, withProfile } from "../core/config.ts";
+import {
+  asWritten,
+  type ConfigValues,
+  type Layer,
+  mergeConfig,
+  profileNames,
+  variableOf,
+  withProfile,
+} from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearest } from "../core/names.ts";
 import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
@@ -27,8 +35,8 @@ export type ShownValue = { key: string; value: unknown; origin: Origin; used: bo
 export type ShownConfig = { profile: string | null; profiles: string[]; values: ShownValue[] };
 
 /** Every value in force with its origin. `root` is null outside of a checkout. Throws `config` with every problem, as a run would. */
-export function showConfig(root: string | null, env: NodeJS.ProcessEnv): ShownConfig {
-  const { layers } = loadConfig(root, { env, agentKinds: AGENT_KINDS });
+export function showConfig(root: string | null, env: NodeJS.ProcessEnv, flags: ConfigValues): ShownConfig {
+  const { layers } = loadConfig(root, { env, agentKinds: AGENT_KINDS, flags });
   const values = valuesInForce(layers).map(toShown);
   return { profile: wantedProfile(env), profiles: profileNames(layers), values };
 }

@@ -1,61 +1,85 @@
-/** Looks at what owt needs on this machine and in this repository, and names the line that installs or mends it. */
+/** Looks at a repository: its store, what dead processes left, who its commits are by, its checks and its configuration, with the line that
+ *  mends what is wrong. */
 import { existsSync } from "node:fs";
-import { exec } from "../system/exec.ts";
-import { probeLaunchMode } from "../system/launch.ts";
-import { findProgram } from "../system/programs.ts";
+import { commandList } from "../core/config.ts";
+import { readIdentity } from "../git/commit.ts";
+import { sweepTrash } from "../git/remove.ts";
 import type { Repo } from "../git/repo.ts";
 import { findDamage, setStoreAside, storeFile } from "../store/database.ts";
-import type { Engine } from "./engine.ts";
+import { findProgram } from "../system/programs.ts";
+import { grantsMissing, grantsNeeded } from "./approvals.ts";
+import { validateConfig } from "./configuration.ts";
+import { type Engine, worktreeHome } from "./engine.ts";
+import { examineDisk, type Finding } from "./examine-machine.ts";
 import { describeLostAgents, endLostAgents, findLostAgents } from "./lost-agents.ts";
 
-export type Finding = { check: string; state: "pass" | "warn" | "fail"; detail: string; hint?: string };
-
-const NEEDED_GIT = [2, 39];
-
-export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
-  return [examineNode(), await examineGit(env), await examineLaunch(env)];
+/** What a run in this repository would meet. With `fix`, what dead processes left is cleared, as a run would do it. */
+export async function examineRepository(engine: Engine, fix: boolean): Promise<Finding[]> {
+  return [
+    { check: "repository", state: "pass", detail: engine.repo.root },
+    ...examineStore(engine),
+    ...(await examineLostAgents(engine, fix)),
+    ...(fix ? await clearLeftovers(engine) : []),
+    await examineIdentity(engine),
+    examineDisk(worktreeHome(engine)),
+    examineConfiguration(engine),
+    ...examineChecks(engine),
+  ];
 }
 
-function examineNode(): Finding {
-  return { check: "node", state: "pass", detail: process.version };
+async function clearLeftovers({ repo }: Engine): Promise<Finding[]> {
+  const cleared = await sweepTrash(repo);
+  if (cleared === 0) return [];
+  return [{ check: "leftovers", state: "pass", detail: `cleared ${cleared} that killed processes left half-made` }];
 }
 
-async function examineGit(env: NodeJS.ProcessEnv): Promise<Finding> {
-  const path = findProgram("git", env);
-  if (!path) return { check: "git", state: "fail", detail: "not found", hint: "apt-get install git" };
-  const { stdout } = await exec(path, ["version"]);
-  const version = /(\d+)\.(\d+)(\.\d+)?/.exec(stdout);
-  const [major = 0, minor = 0] = [Number(version?.[1]), Number(version?.[2])];
-  const enough = major > NEEDED_GIT[0]! || (major === NEEDED_GIT[0] && minor >= NEEDED_GIT[1]!);
-  return enough
-    ? { check: "git", state: "pass", detail: version?.[0] ?? "" }
-    : { check: "git", state: "fail", detail: `${version?.[0]}, but 2.39 is needed`, hint: "apt-get install git" };
+async function examineIdentity({ repo }: Engine): Promise<Finding> {
+  const { name, email, isDefault } = await readIdentity(repo);
+  if (!isDefault) return { check: "identity", state: "pass", detail: `${name} <${email}>` };
+  const detail = `git does not know who you are: what owt commits is by ${name} <${email}>`;
+  const hint = 'git config --global user.name "…" && git config --global user.email "…"';
+  return { check: "identity", state: "warn", detail, hint };
 }
 
-async function examineLaunch(env: NodeJS.ProcessEnv): Promise<Finding> {
-  const mode = await probeLaunchMode(env["OWT_LAUNCH_MODE"]);
-  if (mode !== "group")
-    return {
-      check: "process trees",
-      state: "pass",
-      detail: `a ${mode === "cgroup" ? mode : `pid ${mode.replace("-", " ")}`} owns each agent's processes`,
-    };
-  return {
-    check: "process trees",
-    state: "warn",
-    detail: "process groups only: a process that leaves its group and clears its environment survives a stop",
-    hint: env["OWT_LAUNCH_MODE"]
-      ? "unset OWT_LAUNCH_MODE"
-      : existsSync("/proc") && !findProgram("unshare", env)
-        ? "apt-get install util-linux"
-        : existsSync("/proc")
-          ? "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
-          : "this system has neither pid namespaces nor cgroups",
-  };
+/** Problems would have kept the engine from opening; what is left are keys that do nothing and words that no agent knows. */
+function examineConfiguration({ repo, env }: Engine): Finding {
+  const { files, remarks } = validateConfig(repo.here, env);
+  const check = "configuration";
+  if (remarks.length === 0) return { check, state: "pass", detail: files.join(", ") || "no file, defaults alone" };
+  const hint = "owt config validate";
+  if (remarks.some(({ level }) => level === "problem"))
+    return { check, state: "fail", detail: "something in it is wrong", hint };
+  return { check, state: "pass", detail: `${files.join(", ")}; some of its keys do nothing yet: ${hint}` };
 }
+
+function examineChecks(engine: Engine): Finding[] {
+  const check = "checks";
+  const commands = commandList(engine.config.run.verify);
+  if (commands.length === 0) {
+    const detail = "none: work is integrated and marked unverified";
+    return [{ check, state: "warn", detail, hint: 'set [run] verify = ["…"] in .worktreerc, or: owt init' }];
+  }
+  const missing = commands.filter((command) => {
+    const program = command.trim().split(/\s+/, 1)[0]!;
+    return /^[\w.-]+$/.test(program) && !BUILT_IN.has(program) && findProgram(program, engine.env) === null;
+  });
+  if (missing.length > 0) {
+    const detail = `${missing.join(" and ")}: the program is not here, so it fails unless the setup installs it`;
+    return [{ check, state: "warn", detail, hint: "install it, or correct [run] verify: owt config show run.verify" }];
+  }
+  const waiting = grantsMissing(engine, grantsNeeded(engine, [], {}));
+  if (waiting.length > 0) {
+    const detail = `not approved yet: ${waiting.map(({ what }) => what).join(", ")}`;
+    return [{ check, state: "warn", detail, hint: "owt config approve" }];
+  }
+  return [{ check, state: "pass", detail: commands.join(", ") }];
+}
+
+/** Words of the shell itself, which are no program. */
+const BUILT_IN = new Set("set cd export test true false exit eval exec if for while case until".split(" "));
 
 /** Whether the store of this repository is whole. Nothing to say where there is none. */
-export function examineStore({ repo }: Pick<Engine, "repo">): Finding[] {
+function examineStore({ repo }: Pick<Engine, "repo">): Finding[] {
   const file = storeFile(repo.commonDir);
   if (!existsSync(file)) return [];
   const damage = findDamage(repo.commonDir);
@@ -73,7 +97,7 @@ export function mendStore(repo: Pick<Repo, "commonDir">, at: number): Finding[] 
 }
 
 /** Agents that a lost store started and that live on; with `fix` they are ended. */
-export async function examineLostAgents(engine: Engine, fix: boolean): Promise<Finding[]> {
+async function examineLostAgents(engine: Engine, fix: boolean): Promise<Finding[]> {
   const lost = findLostAgents(engine);
   const told = describeLostAgents(lost);
   if (!told) return [];

@@ -35,7 +35,7 @@ export async function findPlan(root: string, named?: string, configured?: string
   const found = real.length > 0 ? real : present.slice(0, 1);
   const [plan, ...others] = found;
   if (plan === undefined) {
-    const hint = `write ${PLAN_FOLDER}/<module>/epic-01-<name>.md or feature_list.json, or name the plan: owt run PLAN`;
+    const hint = `owt init writes a small one; or write ${PLAN_FOLDER}/<module>/epic-01-<name>.md, or name the plan: owt run PLAN`;
     throw new OwtError("plan", `${NO_PLAN}: neither ${PLAN_FOLDER}/ nor ${PLAN_LISTS.join(", ")} exists`, { hint });
   }
   if (others.length > 0) {

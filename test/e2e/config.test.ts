@@ -61,6 +61,8 @@ describe("config show", () => {
     expect(stdout).toMatch(/^run\.retries +0 +OWT_RUN_RETRIES$/m);
     expect(stdout).toMatch(/^tmux\.pane_count +4 +\.worktreerc:6:1 \(not used yet\)$/m);
     expect((await rig.owt("config", "show", "run.retries")).stdout).toBe("run.retries  0  OWT_RUN_RETRIES\n");
+    const flagged = await rig.json<Shown>("config", "show", "run.max_parallel", "--parallel", "8");
+    expect(flagged.values).toEqual([{ key: "run.max_parallel", value: 8, origin: { kind: "flag" }, used: true }]);
     expect((await rig.owt("config", "show", "run.target")).stdout).toBe("run.target is not set\n");
   });
 

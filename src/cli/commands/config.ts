@@ -1,5 +1,6 @@
-/** `owt config approve`: grants the repository's commands beforehand. */
-import type { Command } from "commander";
+/** `owt config`: what is in force and where from, what is wrong in it, its schema, and the commands that are approved. */
+import { type Command, Option } from "commander";
+import type { ConfigValues } from "../../core/config.ts";
 import { OwtError } from "../../core/errors.ts";
 import { approveGrants, grantsMissing, grantsNeeded } from "../../engine/approvals.ts";
 import { chooseWork } from "../../engine/prepare.ts";
@@ -23,6 +24,7 @@ import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { resolve } from "node:path";
 import { renderProblem } from "../../system/config-files.ts";
 import { count } from "../preview.ts";
+import { positiveInteger, positiveUsd } from "../work-options.ts";
 import { type Paint, painter, printable, table } from "../text.ts";
 
 export function configCommands(program: Command, io: Io): void {
@@ -65,13 +67,26 @@ function showCommand(config: Command, io: Io): void {
   config
     .command("show [key]")
     .description("the values in force, and where each comes from; of one key or section, or all")
+    .option("--agent <name>", "as a run with this option would have it")
+    .addOption(new Option("--parallel <n>", "as a run with this option would have it").argParser(positiveInteger))
+    .addOption(new Option("--budget <usd>", "as a run with this option would have it").argParser(positiveUsd))
     .option("--json", "print the answer as JSON")
-    .action(async (key: string | undefined, options: { json?: boolean }) => {
+    .action(async (key: string | undefined, options: ShowOptions) => {
       const root = (await findCheckout(io.cwd))?.root ?? null;
-      const shown = showConfig(root, io.env);
+      const shown = showConfig(root, io.env, flagsOf(options));
       const values = key === undefined ? shown.values : chooseValues(shown, key);
       answer(io, options, { ...shown, values: values.map(withoutSecrets) }, renderValues(io, shown, values, key));
     });
+}
+
+type ShowOptions = { json?: boolean; agent?: string; parallel?: number; budget?: number };
+
+function flagsOf({ agent, parallel, budget }: ShowOptions): ConfigValues {
+  return {
+    ...(parallel === undefined ? {} : { run: { max_parallel: parallel } }),
+    ...(budget === undefined ? {} : { budget: { run_usd: budget } }),
+    ...(agent === undefined ? {} : { agent: { default: agent, named: {} } }),
+  };
 }
 
 function renderValues(io: Io, shown: ShownConfig, values: readonly ShownValue[], key: string | undefined): string {

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { examine, examineLostAgents, examineStore, type Finding, mendStore } from "../../engine/doctor.ts";
+import { examineRepository, mendStore } from "../../engine/doctor.ts";
 import { type AgentReport, examineAgents, examineReadyAgents } from "../../engine/examine-agents.ts";
+import { examineMachine, type Finding, NOT_INSTALLED } from "../../engine/examine-machine.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { OwtError } from "../../core/errors.ts";
 import { openRepo } from "../../git/repo.ts";
@@ -11,39 +12,53 @@ export function doctorCommand(program: Command, io: Io): void {
   program
     .command("doctor")
     .description("check what owt needs here, with the line that mends what is missing")
-    .option("--fix", "set a damaged store aside, and end agents that a lost store started; nothing is deleted")
+    .option(
+      "--fix",
+      "mend what needs neither root nor risk: set a damaged store aside, end agents that a lost store started, clear what killed processes left",
+    )
     .option("--adopt-store", "this repository was moved: bind its store to where it is now")
     .option("--json", "print the answer as JSON")
     .action(async (options: { fix?: boolean; adoptStore?: boolean; json?: boolean }) => {
-      const findings = await examine(io.env);
-      if (options.adoptStore || options.fix) {
-        const repo = await openRepo(io.cwd);
-        if (options.adoptStore) adoptStore(repo.commonDir);
-        if (options.fix) findings.push(...mendStore(repo, Date.now()));
-        await repo.close();
-      }
-      const { repository, agents } = await examineRepository(io, options.fix ?? false);
+      const fix = options.fix ?? false;
+      const findings = await examineMachine(io.env, fix);
+      const hasGit = findings.every(({ check, detail }) => check !== "git" || detail !== NOT_INSTALLED);
+      if (hasGit && (options.adoptStore || fix)) findings.push(...(await mend(io, options)));
+      const { repository, agents } = hasGit
+        ? await lookAtRepository(io, fix)
+        : { repository: [], agents: await examineReadyAgents(io.env, io.owtCommand) };
       findings.push(...repository);
       answer(io, options, { findings, agents: agents.map(toJson) }, render(io, findings, agents));
       if (findings.some((each) => each.state === "fail")) process.exitCode = 1;
     });
 }
 
-async function examineRepository(io: Io, fix: boolean): Promise<{ repository: Finding[]; agents: AgentReport[] }> {
+/** Outside of a repository there is no store to mend; the machine is looked at all the same. */
+async function mend(io: Io, options: { fix?: boolean; adoptStore?: boolean }): Promise<Finding[]> {
+  const repo = await openRepo(io.cwd).catch((error: unknown) => {
+    if (!options.adoptStore && error instanceof OwtError) return null;
+    throw error;
+  });
+  if (repo === null) return [];
+  try {
+    if (options.adoptStore) adoptStore(repo.commonDir);
+    return options.fix ? mendStore(repo, Date.now()) : [];
+  } finally {
+    await repo.close();
+  }
+}
+
+async function lookAtRepository(io: Io, fix: boolean): Promise<{ repository: Finding[]; agents: AgentReport[] }> {
   try {
     return await withEngine(io, async (engine) => ({
-      repository: [
-        { check: "repository", state: "pass" as const, detail: engine.repo.root },
-        ...examineStore(engine),
-        ...(await examineLostAgents(engine, fix)),
-      ],
+      repository: await examineRepository(engine, fix),
       agents: await examineAgents(engine),
     }));
   } catch (error) {
     if (!(error instanceof OwtError)) throw error;
     const hint = error.hint ? { hint: error.hint } : {};
+    const check = error.code === "config" ? "configuration" : "repository";
     return {
-      repository: [{ check: "repository", state: "fail", detail: error.message, ...hint }],
+      repository: [{ check, state: "fail", detail: error.message, ...hint }],
       agents: await examineReadyAgents(io.env, io.owtCommand),
     };
   }
