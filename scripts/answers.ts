@@ -497,6 +497,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   }),
   "config-schema": of({ json_schema: v.record(text, v.unknown()) }),
   doctor: of({ findings: v.array(finding), agents: v.array(agentSeen) }),
+  completion: of({ shell: v.picklist(["bash", "zsh", "fish"]), script: text }),
   demo: of({ repository: text, report, landed: maybe(landed) }),
 };
 
