@@ -8,7 +8,7 @@ import { ERROR_CODES } from "../src/core/errors.ts";
 import type { RunReport } from "../src/core/report.ts";
 import type { HistoryReport } from "../src/core/history.ts";
 import type { ShownConfig } from "../src/engine/configuration.ts";
-import type { Finding } from "../src/engine/doctor.ts";
+import type { Finding } from "../src/engine/examine-machine.ts";
 import type { Landed } from "../src/engine/land.ts";
 import type { Rescue } from "../src/git/rescue.ts";
 
@@ -250,7 +250,12 @@ const rescue = of({
   note: text,
 });
 
-const finding = of({ check: text, state: v.picklist(["pass", "warn", "fail"]), detail: text, hint: maybe(text) });
+const finding = of({
+  check: text,
+  state: v.picklist(["pass", "warn", "fail", "absent"]),
+  detail: text,
+  hint: maybe(text),
+});
 
 const agentSeen = of({
   name: text,
@@ -497,6 +502,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   }),
   "config-schema": of({ json_schema: v.record(text, v.unknown()) }),
   doctor: of({ findings: v.array(finding), agents: v.array(agentSeen) }),
+  completion: of({ shell: v.picklist(["bash", "zsh", "fish"]), script: text }),
   demo: of({ repository: text, report, landed: maybe(landed) }),
 };
 

@@ -25,17 +25,25 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["restore"], async () => (await import("./commands/restore.ts")).restoreCommand],
   [["config"], async () => (await import("./commands/config.ts")).configCommands],
   [["doctor"], async () => (await import("./commands/doctor.ts")).doctorCommand],
+  [["completion"], async () => (await import("./commands/completion.ts")).completionCommand],
   [["demo"], async () => (await import("./commands/demo.ts")).demoCommand],
 ];
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
-const READ_ONLY = new Set("plan status report logs inbox doctor list show render validate schema help".split(" "));
+const READ_ONLY = new Set(
+  "plan status report logs inbox doctor list show render validate schema completion help".split(" "),
+);
 
 /** Commands that never write the store. */
 const MAKES_NO_STORE = new Set([...READ_ONLY, "restore", "approve"]);
 
 /** Runs one command line and returns its exit code. */
 export async function runApp(io: Io, argv: string[], version: string): Promise<number> {
+  if (argv[0] === "__complete") {
+    const { complete } = await import("./completion/complete.ts");
+    await complete(io, await buildProgram(io, version, undefined), argv.slice(1));
+    return 0;
+  }
   const program = await buildProgram(io, version, argv[0]);
   process.exitCode = 0;
   try {

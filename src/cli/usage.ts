@@ -61,7 +61,7 @@ export function visibleCommands(command: Command): string[] {
 }
 
 /** Long names of the options that a command takes. */
-export function optionsOf(command: Command): string[] {
+function optionsOf(command: Command): string[] {
   const help = command.createHelp();
   return [...help.visibleOptions(command), ...help.visibleGlobalOptions(command)].flatMap(({ long, short }) =>
     long ? [long] : short ? [short] : [],

@@ -28,7 +28,7 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
 }
 
 /** Milliseconds; null where nobody can tell. */
-function timeLeftOf(engine: Engine, run: Run, tasks: readonly Task[], estimates: Estimates): number | null {
+export function timeLeftOf(engine: Engine, run: Run, tasks: readonly Task[], estimates: Estimates): number | null {
   const open = tasks.filter((task) => !FINAL_STATES.has(task.state));
   if (open.length === 0 || open.some((task) => estimates.of(task.spec).duration.level === "cold-start")) return null;
   const now = engine.now();

@@ -211,6 +211,11 @@ const ROWS: Record<string, Row> = {
     says: /✓ git +\d/,
     mistake: unknownOption("doctor", "--fxi", "--fix"),
   },
+  completion: {
+    call: ["completion", "bash"],
+    says: "complete -F _owt owt",
+    mistake: { args: ["completion", "bsh"], says: "there is no completion for bsh", hint: "did you mean bash or zsh?" },
+  },
   demo: {
     call: ["demo"],
     says: "five tasks came home",

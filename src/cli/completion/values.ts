@@ -1,0 +1,99 @@
+/** What may stand in a place of the command line, read from the repository as it is now. */
+import { permissionModes } from "../../agents/registry.ts";
+import { configKeys } from "../../core/config-about.ts";
+import type { Task } from "../../core/task.ts";
+import { type Engine, knownAgents } from "../../engine/engine.ts";
+import { readOnlyPlan } from "../../engine/plan-deps.ts";
+import { readPromptSources } from "../../engine/prompts.ts";
+import { readBacklog } from "../../store/backlog.ts";
+import { readRuns } from "../../store/runs.ts";
+import { readTasks } from "../../store/tasks.ts";
+
+export type Candidate = { word: string; about: string };
+
+/** Runs that hold the tasks which are offered: earlier ones are nobody's next word. */
+const RUNS = 5;
+
+const STATES =
+  "pending running verifying review integrating done failed skipped cancelled not_started in_progress complete";
+
+/** What a command can do something with; for any other command every task. */
+const FITS: Record<string, (task: Task) => boolean> = {
+  "owt task answer": ({ park }) => park?.for === "answer",
+  "owt task approve": ({ state, park }) => state === "review" || park?.for === "conflict",
+  "owt task retry": ({ state, park }) => ["failed", "cancelled", "skipped"].includes(state) || park !== null,
+  "owt task cancel": ({ state }) => !["done", "cancelled", "skipped"].includes(state),
+};
+
+const OPEN_ONLY = new Set(["owt resume", "owt pause", "owt stop", "owt parallel"]);
+
+/** Candidates for an argument (`task`) or the value of an option (`--agent`) of a command; null where nothing is known of it. */
+export function valuesOf(place: string, command: string): ((engine: Engine) => Promise<Candidate[]>) | null {
+  switch (place) {
+    case "task":
+      return async (engine) => tasksFor(engine, command);
+    case "plan-or-task":
+    case "plan-or-task-or-text":
+    case "task-or-text":
+    case "--depends-on":
+    case "--add":
+    case "--remove":
+      return plannedTasks;
+    case "run":
+    case "--run":
+      return async (engine) => runsFor(engine, command);
+    case "template":
+      return async (engine) =>
+        readPromptSources(engine).sources.map(({ occasion, name }) => ({ word: occasion, about: name }));
+    case "--agent":
+      return async (engine) => knownAgents(engine.config).map(plain);
+    case "--permission-mode":
+      return async () => (permissionModes() ?? []).map(plain);
+    case "--module":
+      return async (engine) => modules(engine);
+    case "--state":
+      return async () => STATES.split(" ").map(plain);
+    case "--profile":
+      return async (engine) =>
+        [...new Set(engine.layers.flatMap(({ values }) => Object.keys(values.profile ?? {})))].map(plain);
+    case "key":
+      return async () => configKeys().map(({ key, says }) => ({ word: key, about: says }));
+    case "shell":
+      return async () => ["bash", "zsh", "fish"].map(plain);
+    default:
+      return null;
+  }
+}
+
+function plain(word: string): Candidate {
+  return { word, about: "" };
+}
+
+/** The newest run first, each id once, then what is written down. */
+function tasksFor(engine: Engine, command: string): Candidate[] {
+  const fits = FITS[command] ?? (() => true);
+  const runs = readRuns(engine.store).toReversed().slice(0, RUNS);
+  const tasks = runs.flatMap((run) => readTasks(engine.store, run.id)).filter(fits);
+  return tasks.map(({ key, state, spec }) => ({ word: key, about: `${state}: ${spec.title}` }));
+}
+
+async function plannedTasks(engine: Engine): Promise<Candidate[]> {
+  const written = readBacklog(engine.store).map(({ id, title }) => ({ word: id, about: title }));
+  try {
+    const { tasks } = await readOnlyPlan(engine, null);
+    return [...tasks.map(({ id, title }) => ({ word: id, about: title })), ...written];
+  } catch {
+    // No plan, or one with problems: those are told by the command itself.
+    return [...tasksFor(engine, ""), ...written];
+  }
+}
+
+function runsFor(engine: Engine, command: string): Candidate[] {
+  const runs = readRuns(engine.store, OPEN_ONLY.has(command) ? "open" : undefined).toReversed();
+  return runs.map(({ id, state, planPath }) => ({ word: id, about: `${state}: ${planPath}` }));
+}
+
+async function modules(engine: Engine): Promise<Candidate[]> {
+  const { tasks } = await readOnlyPlan(engine, null);
+  return [...new Set(tasks.flatMap(({ module }) => (module === null ? [] : [module])))].map(plain);
+}
