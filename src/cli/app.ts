@@ -55,6 +55,7 @@ async function buildProgram(io: Io, version: string, name: string | undefined): 
     )
     .version(version)
     .option("--profile <name>", "lay [profile.NAME] of the configuration over the rest (also OWT_PROFILE)")
+    .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .exitOverride()
