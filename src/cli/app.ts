@@ -72,6 +72,7 @@ export async function buildProgram(io: Io, version: string, name: string | undef
     )
     .version(version)
     .option("--profile <name>", "lay [profile.NAME] of the configuration over the rest (also OWT_PROFILE)")
+    .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError(false)
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),

@@ -95,6 +95,7 @@ export function validateConfig(root: string | null, env: NodeJS.ProcessEnv): Ver
     ...problems.map(toRemark),
     ...[...sideBySide(layers)].flatMap(strayWords),
     ...layers.flatMap(idleRemarks),
+    ...mistypedVariables(env),
   ];
   const profile = wantedProfile(env);
   if (profile !== null && problems.length === 0) chooseProfile(layers, profile);
@@ -165,6 +166,20 @@ function idleRemarks({ origin, name, source, values }: Layer): Remark[] {
   return idleKeys(source.raw)
     .map(({ key, message }) => ({ ...note, place: placeOf(places, key), key, message }))
     .toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
+}
+
+/** Variables that other programs read may be called as they like; those that are nearly a key of ours are worth a word. */
+function mistypedVariables(env: NodeJS.ProcessEnv): Remark[] {
+  const known = configKeys().flatMap(({ variable }) => variable ?? []);
+  const prefixes = [...new Set(known.map((name) => /^OWT_[A-Z]+_/.exec(name)![0]))];
+  return Object.keys(env).flatMap((name): Remark[] => {
+    if (known.includes(name) || !prefixes.some((prefix) => name.startsWith(prefix))) return [];
+    const [close] = nearest(name, known, 1);
+    if (close === undefined) return [];
+    return [
+      { level: "note", file: name, place: null, key: null, message: `is no key; did you mean ${close}?`, hint: null },
+    ];
+  });
 }
 
 function toRemark(problem: FileProblem): Remark {

@@ -103,7 +103,9 @@ describe("config show", () => {
 describe("config validate", () => {
   test("nothing wrong: exit 0, and what does nothing is told", async () => {
     await using rig = Rig.create({ ".worktreerc": repository }, { approve: false });
+    rig.env["OWT_RUN_MAX_PARALEL"] = "3";
     const ran = await rig.owt("config", "validate");
+    expect(ran.stdout).toContain("▲ OWT_RUN_MAX_PARALEL: is no key; did you mean OWT_RUN_MAX_PARALLEL?");
     expect(ran.code).toBe(0);
     expect(ran.stdout).toMatch(/^▲ \.worktreerc:6:1 tmux\.pane_count: known, but nothing uses it yet/m);
     expect(ran.stdout).toContain("nothing is wrong (.worktreerc)");
@@ -193,6 +195,12 @@ describe("--profile", () => {
     const ran = await rig.owt("run", "--yes", "--profile", "night");
     expect(ran.code).toBe(0);
     expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)", "owt/runs/r1").trim()).toBe("yes");
+  });
+
+  test("is in the help of every command", async () => {
+    await using rig = Rig.create({});
+    for (const words of [["--help"], ["run", "--help"], ["config", "show", "--help"]])
+      expect((await rig.owt(...words)).stdout).toContain("--profile <name>");
   });
 
   test("one that there is not is refused with the nearest", async () => {
