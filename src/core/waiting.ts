@@ -1,7 +1,7 @@
 /** How long the tasks of a run waited, and for what, told from its event log. Pure.
  *
  *  A moment counts for one reason, the first of those that hold, in the order in which a screen tells them: a person, a budget it reached,
- *  upstream tasks, a stop of the whole run, a time, a budget of the run, a free place. */
+ *  upstream tasks, a time, a budget of the run, a stop of the whole run, a free place. */
 import type { Event } from "./event.ts";
 import { FINAL_STATES, type Park, type Task } from "./task.ts";
 
@@ -55,7 +55,7 @@ export type WaitingRun = {
 type Span = { from: number; to: number };
 type Layer = readonly [WaitReason, readonly Span[]];
 
-/** `events` are all of the run, in their order; `now` ends what still goes on. What a person did not take up again yet (a failed task, a
+/** `events` are those of the run, in their order: all, or all but the phases in which an attempt is at work; `now` ends what still goes on. What a person did not take up again yet (a failed task, a
  *  cancelled one) does not wait. */
 export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: readonly Event[], now: number): Waiting {
   const end = run.endedAt ?? now;
@@ -81,12 +81,11 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
     const common: Layer[] = [
       ["upstream", [{ from: -Infinity, to: Math.max(-Infinity, ...upstream) }]],
       ["person", logins.filter(sharesLogin).map(({ at, until }) => ({ from: at, to: until ?? end }))],
-      ["stopped", halts],
     ];
     const waits = noWaits();
     for (const rest of each.rests) {
       const held = [...holds.all, ...(holds.byTask.get(each.task.id) ?? [])];
-      share(waits, rest, [...layersOf(rest, common), ["budget", held], ["place", [rest]]]);
+      share(waits, rest, [...layersOf(rest, common), ["budget", held], ["stopped", halts], ["place", [rest]]]);
     }
     for (const span of each.reviews) share(waits, span, [["person", [span]]]);
     for (const span of queues.get(each.task.id) ?? [])

@@ -6,7 +6,7 @@ import type { BareTask } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
-import { readEventsOfRun, readReviewTimes } from "../store/events.ts";
+import { readWaitingEvents, readReviewTimes } from "../store/events.ts";
 import { readFinished } from "../store/history.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
@@ -35,7 +35,7 @@ function waitingOf(engine: Engine, run: Run, views: readonly TaskView[], now: nu
   return readWaiting(
     { createdAt, endedAt, isCarried, agentOf },
     [...tasks.values()],
-    readEventsOfRun(engine.store, run.id),
+    readWaitingEvents(engine.store, run.id),
     now,
   );
 }

@@ -63,10 +63,33 @@ export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: 
     : { by: null, tasks: [] };
 }
 
-/** All events of a run, oldest first. */
-export function readEventsOfRun(store: Store, run: string): Event[] {
-  return store.all("select * from event where run = ? order by seq", run).map(toEvent);
+/** The events of a run that tell what its tasks waited for, oldest first: most others are steps of an attempt at work, several times as many.
+ *  Among them are the last word before each time that a process took the run up, and the last of all. */
+export function readWaitingEvents(store: Store, run: string): Event[] {
+  const before = (bound: string) =>
+    `(select p.seq from event p where p.run = ?1 and ${bound} order by p.seq desc limit 1)`;
+  const sql = `select * from event where run = ?1 and (
+      kind in (${WAITING_KINDS.map((kind) => `'${kind}'`).join(", ")})
+      or (kind = 'attempt-phase' and data ->> '$.phase' in ('review', 'collect', 'merge'))
+      or seq in (select ${before("p.seq < c.seq")} from event c where c.run = ?1 and c.kind = 'run-carried')
+      or seq = ${before("true")}
+    ) order by seq`;
+  return store.all(sql, run).map(toEvent);
 }
+
+const WAITING_KINDS: Fact["kind"][] = [
+  "run-created",
+  "run-carried",
+  "run-wish",
+  "run-held",
+  "run-ended",
+  "tasks-joined",
+  "task-moved",
+  "task-parked",
+  "task-answered",
+  "task-next",
+  "attempt-ended",
+];
 
 /** The last events of a task, oldest first. */
 export function readLastEvents(store: Store, task: number, most: number): Event[] {

@@ -22,7 +22,7 @@ import {
 } from "./attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "./backlog.ts";
 import { adoptStore, findDamage, openStore, setStoreAside, type Store, storeFile } from "./database.ts";
-import { appendEvent, eventsAfter, lastSeq } from "./events.ts";
+import { appendEvent, eventsAfter, lastSeq, readWaitingEvents } from "./events.ts";
 import { nextAttemptId, nextRunNumber, raiseTakenIds, readTakenIds } from "./ids.ts";
 import { readHolder, recordHolder } from "./lease.ts";
 import { addUsages, type Usage } from "../core/cost.ts";
@@ -575,4 +575,31 @@ describe("the file of a store", () => {
     expect(findDamage(place)).toBeNull();
     expect(readRuns(open(place))).toEqual([]);
   });
+});
+
+test("what is read of a run's waiting: moves, reviews and merges, and the last word before each time that it was taken up", () => {
+  const { store, run, a } = storeWithRun();
+  const about = { run: run.id, task: a.id, attempt: 1 };
+  const carried = { kind: "run-carried", pid: 1 } as const;
+  appendEvent(store, 2, { run: run.id }, carried);
+  moveTask(store, 3, a, "running");
+  for (const phase of ["setup", "agent", "review", "collect", "merge", "tidy"] as const)
+    appendEvent(store, 4, about, { kind: "attempt-phase", phase });
+  appendEvent(store, 5, about, { kind: "agent-started", adopted: false });
+  appendEvent(store, 6, about, { kind: "verify-started", command: "true", where: "task" });
+  appendEvent(store, 9, { run: run.id }, carried);
+  appendEvent(store, 10, { run: "r9" }, { kind: "note", text: "of another run" });
+  appendEvent(store, 11, about, { kind: "agent-started", adopted: true });
+  appendEvent(store, 12, about, { kind: "agent-started", adopted: true });
+  expect(readWaitingEvents(store, run.id).map(({ at, kind }) => [at, kind])).toEqual([
+    [1, "run-created"],
+    [2, "run-carried"],
+    [3, "task-moved"],
+    [4, "attempt-phase"],
+    [4, "attempt-phase"],
+    [4, "attempt-phase"],
+    [6, "verify-started"],
+    [9, "run-carried"],
+    [12, "agent-started"],
+  ]);
 });

@@ -86,6 +86,9 @@ test("-f of one task goes on through its repair", async () => {
   const logs = rig.start("logs", "a/E01", "-f");
   expect((await run.ended).code).toBe(0);
   expect((await logs.ended).stdout).toMatch(/second/);
+  expect(rig.ok("logs", "a/E01")).not.toContain("first");
+  expect(rig.ok("logs", "a/E01", "--grep", "^(first|second)$")).toBe("first\nsecond\n");
+  expect(rig.ok("logs", "a/E01", "--attempt", "2", "--grep", "^(first|second)$")).toBe("second\n");
 });
 
 test("--since leaves out what is older, as far as the output was noted while it came", async () => {

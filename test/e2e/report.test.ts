@@ -61,6 +61,26 @@ test("a report: waiting by reason, what was set aside and why, in 80 columns, ma
   expect(rig.ok("report", "--history", "--markdown")).toMatch(/^\| bad \| 1 \| 0% \| 0% \| {2}\| /m);
 });
 
+test("what a budget held back is counted as waiting for it, until it is raised", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"\ncost 0.25'),
+    "docs/plans/b/epic-01-b.md": task({}, 'write b.txt "b"\ncost 0.25'),
+  });
+  expect((await rig.owt("run", "--yes", "--parallel", "1", "--budget", "0.2")).code).toBe(5);
+  const waited = async () => {
+    const { report } = await rig.json<{ report: RunReport }>("report");
+    return report.tasks[1]!.waiting_ms;
+  };
+  const first = await waited();
+  expect(first.budget).toBeGreaterThan(0);
+  expect((await waited()).budget).toBeGreaterThan(first.budget);
+  expect((await rig.owt("resume", "--budget", "1")).code).toBe(0);
+  const last = await waited();
+  expect(last.budget).toBeGreaterThan(first.budget);
+  expect(await waited()).toEqual(last);
+});
+
 test("mistakes: no run yet, a run that is not there, contradictions", async () => {
   await using rig = Rig.create({ ".worktreerc": demoConfig });
   const none = await rig.owt("report");

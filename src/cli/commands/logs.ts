@@ -138,8 +138,16 @@ async function showOne(
       (_, each) => (before = before.then(() => show(each))),
       io.signal,
     );
-  } else await show(attempt);
+  } else for (const each of attemptsMeant(engine, attempt.task, attempt, options)) await show(each);
   if (options.json) await pen.end();
+}
+
+/** Who searches, or looks back, looks through all tries; else the last one counts, or the one that was named. */
+function attemptsMeant(engine: Engine, task: number, named: Attempt | null, options: Options): Attempt[] {
+  const searches = options.attempt === undefined && !options.raw && (options.grep ?? options.since) !== undefined;
+  const all = readAttempts(engine.store, task);
+  if (searches) return all;
+  return named ? [named] : all.slice(-1);
 }
 
 async function showAttempt(
@@ -181,10 +189,7 @@ async function showSeveral(
     });
   if (follow) await followAttempts(engine, tasksNow, show, io.signal);
   else
-    for (const task of tasks) {
-      const last = readAttempts(engine.store, task.id).at(-1);
-      if (last) await show(task, last);
-    }
+    for (const task of tasks) for (const each of attemptsMeant(engine, task.id, null, options)) await show(task, each);
   if (options.json) await pen.end();
 }
 
