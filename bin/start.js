@@ -30,10 +30,13 @@ async function start() {
 
 // Some commands have a bundle to themselves (see scripts/build.ts); all of them are in main.js.
 function bundleOf([command, ...words]) {
+  const all = join(root, "dist", "main.js");
   // What is told of one task needs much of what the quick overview does without.
-  if (command === "status" && words.some((word) => !word.startsWith("-"))) return join(root, "dist", "main.js");
+  if (command === "status" && words.some((word) => !word.startsWith("-"))) return all;
+  // So does a bug report.
+  if (words.some((word) => /^(-vv?|--verbose)$/.test(word))) return all;
   const own = join(root, "dist", "commands", `${command}.js`);
-  return /^[a-z]+$/.test(command) && existsSync(own) ? own : join(root, "dist", "main.js");
+  return /^[a-z]+$/.test(command) && existsSync(own) ? own : all;
 }
 
 // Node's default lies in the shared temporary folder, where anybody could plant code.

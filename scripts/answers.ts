@@ -345,6 +345,35 @@ const taskDetail = of({
   ),
 });
 
+const taskStatus = of({
+  id: text,
+  title: text,
+  run: text,
+  state: taskState,
+  standing,
+  why: text,
+  waits_for: texts,
+  command: maybe(command),
+  note: maybe(answerOf.note),
+  work_ms: orNull(ms),
+  left_ms: orNull(ms),
+  ...cost,
+  attempt: orNull(
+    of({
+      number: count,
+      agent: text,
+      model: orNull(text),
+      phase: text,
+      outcome: orNull(text),
+      branch: text,
+      worktree: v.pipe(orNull(text), v.description("null once it was removed")),
+      session: orNull(text),
+    }),
+  ),
+  events: v.array(of({ at: moment, mark: text, text })),
+  said: texts,
+});
+
 const promptOrigin = v.picklist(["environment", "project", "user", "built-in"]);
 
 const historyRow = {
@@ -408,6 +437,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   land: landed,
   inbox: of({ waiting: v.array(of({ run: text, task: text, why: text, ...answerOf })) }),
   "task-create": of({ task: text }),
+  "task-edit": of({ task: text, changed: flag, where: text, run: orNull(text), others: texts }),
   "task-list": of({
     tasks: v.array(
       of({
@@ -428,41 +458,60 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   "task-retry": of({ run: text, tasks: texts, changed: texts }),
   "task-approve": of({ task: text, approved: v.literal(true) }),
   "task-answer": of({ task: text, answer: text }),
-  status: of({
-    project: text,
-    carried_by: v.pipe(orNull(whole), v.description("the process that carries the runs")),
-    runs: v.array(
-      of({
+  status: v.union([
+    of({ task: taskStatus }),
+    of({
+      task: of({
         id: text,
-        state: runState,
-        wish: orNull(v.picklist(["pause", "stop"])),
-        target: text,
-        branch: text,
-        counts,
-        cost_usd: usdKnown,
-        cost_at_least: costAtLeast,
-        cost_basis: basis,
-        input_tokens: tokens,
-        output_tokens: tokens,
-        budget,
-        unverified: texts,
-        tasks: v.array(
-          of({
-            id: text,
-            state: taskState,
-            standing,
-            why: text,
-            verified: flag,
-            command: maybe(command),
-            note: maybe(answerOf.note),
-          }),
-        ),
+        title: text,
+        run: v.null(),
+        state: v.literal("pending"),
+        standing: v.literal("written-down"),
+        command,
       }),
-    ),
-    written_down: texts,
-    worktrees: v.array(of({ path: text, branch: orNull(text) })),
-    agents: v.array(of({ name: text, path: orNull(text) })),
-  }),
+    }),
+    of({
+      project: text,
+      carried_by: v.pipe(orNull(whole), v.description("the process that carries the runs")),
+      runs: v.array(
+        of({
+          id: text,
+          state: runState,
+          wish: orNull(v.picklist(["pause", "stop"])),
+          target: text,
+          branch: text,
+          counts,
+          cost_usd: usdKnown,
+          cost_at_least: costAtLeast,
+          cost_basis: basis,
+          input_tokens: tokens,
+          output_tokens: tokens,
+          budget,
+          limits: v.pipe(
+            v.array(of({ until: orNull(moment), tasks: texts })),
+            v.description("usage limits that its tasks wait for"),
+          ),
+          expected_end: orNull(moment),
+          background_pid: v.pipe(orNull(whole), v.description("the process that --detach left behind")),
+          unverified: texts,
+          tasks: v.array(
+            of({
+              id: text,
+              state: taskState,
+              standing,
+              why: text,
+              verified: flag,
+              command: maybe(command),
+              note: maybe(answerOf.note),
+            }),
+          ),
+        }),
+      ),
+      written_down: texts,
+      worktrees: v.array(of({ path: text, branch: orNull(text) })),
+      agents: v.array(of({ name: text, path: orNull(text) })),
+    }),
+  ]),
   report: v.union([of({ report }), of({ history })]),
   logs: of({ task: text, attempt: count, lines: texts }),
   "prompt-list": of({
@@ -503,6 +552,31 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   "config-schema": of({ json_schema: v.record(text, v.unknown()) }),
   doctor: of({ findings: v.array(finding), agents: v.array(agentSeen) }),
   completion: of({ shell: v.picklist(["bash", "zsh", "fish"]), script: text }),
+  init: of({
+    repository: text,
+    branch: orNull(text),
+    default_branch: orNull(text),
+    has_commit: flag,
+    stack: v.array(of({ kind: text, lockfile: text, command: text })),
+    agents: v.array(
+      of({
+        name: text,
+        installed: flag,
+        version: orNull(text),
+        login: v.picklist(["found", "missing", "unknown", "not-needed"]),
+      }),
+    ),
+    agent: orNull(text),
+    verify: texts,
+    plan: orNull(text),
+    files: v.array(of({ path: text, text })),
+    wrote: texts,
+    would_add: orNull(text),
+    approved: v.array(of({ where: text, what: text })),
+    notes: texts,
+    next: texts,
+    dry_run: flag,
+  }),
   demo: of({ repository: text, report, landed: maybe(landed) }),
 };
 

@@ -46,7 +46,7 @@ function onlyCommand(name: string): Plugin {
   return {
     name: "only one command",
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^\.\/(commands|completion)\// }, ({ path }) =>
+      onResolve({ filter: /^\.\/(commands\/|completion\/|bug-report)/ }, ({ path }) =>
         path === `./commands/${name}.ts` ? undefined : { path, namespace: "left-out" },
       );
       // `owt status T`: bin/start.js knows.

@@ -20,7 +20,15 @@ export async function describeProgram(): Promise<Described[]> {
   const silent = new PassThrough();
   const never = new AbortController().signal;
   const streams = { stdin: silent, stdout: silent, stderr: silent, signal: never, hurry: never };
-  const io = { ...streams, cwd: "/", env: {}, owtCommand: [], outlivesTerminal: false, looks: true } as const;
+  const io = {
+    ...streams,
+    cwd: "/",
+    env: {},
+    owtCommand: [],
+    outlivesTerminal: false,
+    looks: true,
+    verbosity: 0,
+  } as const;
   return describe(await buildProgram({ ...io, owtCommand: [] }, "", undefined));
 }
 

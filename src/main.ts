@@ -24,6 +24,7 @@ export async function main(argv: string[], binPath: string): Promise<void> {
     hurry: hurry.signal,
     outlivesTerminal: false,
     looks: false,
+    verbosity: 0,
   };
   const interrupt = (): void => (leave.signal.aborted ? hurry.abort() : leave.abort());
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);

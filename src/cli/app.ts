@@ -4,6 +4,7 @@ import { OwtError } from "../core/errors.ts";
 import type { Io } from "./io.ts";
 import { painter, printable } from "./text.ts";
 import { usageError } from "./usage.ts";
+import { takeVerbosity, tellPrograms } from "./verbose.ts";
 
 type Register = (program: Command, io: Io) => void;
 
@@ -38,24 +39,38 @@ const READ_ONLY = new Set(
 const MAKES_NO_STORE = new Set([...READ_ONLY, "restore", "approve"]);
 
 /** Runs one command line and returns its exit code. */
-export async function runApp(io: Io, argv: string[], version: string): Promise<number> {
+export async function runApp(io: Io, args: string[], version: string): Promise<number> {
+  const { words: argv, verbosity } = takeVerbosity(args);
   if (argv[0] === "__complete") {
     const { complete } = await import("./completion/complete.ts");
     await complete(io, await buildProgram(io, version, undefined), argv.slice(1));
     return 0;
   }
+  io.verbosity = verbosity;
+  const programs = verbosity > 0 ? tellPrograms(io) : [];
+  const { exitCode, refusal } = await carryOut(io, argv, version);
+  if (verbosity > 1) {
+    const { writeBugReport } = await import("./bug-report.ts");
+    await writeBugReport(io, { argv, version, exitCode, refusal, programs });
+  }
+  return exitCode;
+}
+
+type End = { exitCode: number; refusal: OwtError | null };
+
+async function carryOut(io: Io, argv: string[], version: string): Promise<End> {
   const program = await buildProgram(io, version, argv[0]);
   process.exitCode = 0;
   try {
     await program.parseAsync(argv, { from: "user" });
-    return Number(process.exitCode ?? 0);
+    return { exitCode: Number(process.exitCode ?? 0), refusal: null };
   } catch (error) {
     const refusal = asRefusal(io, program, argv, error);
-    if (refusal === null) return 0;
+    if (refusal === null) return { exitCode: 0, refusal };
     if (argv.includes("--json")) answerError(io, refusal);
     // Without any command the help was told, which says more.
     if (argv.length > 0) tellRefusal(io, refusal);
-    return refusal.exitCode;
+    return { exitCode: refusal.exitCode, refusal };
   }
 }
 
@@ -72,6 +87,7 @@ export async function buildProgram(io: Io, version: string, name: string | undef
     )
     .version(version)
     .option("--profile <name>", "lay [profile.NAME] of the configuration over the rest (also OWT_PROFILE)")
+    .option("-v, --verbose", "say which programs are run, and how long each takes; -vv also writes a bug report")
     .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError(false)
     .configureOutput({

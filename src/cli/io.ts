@@ -21,6 +21,8 @@ export type Io = {
   outlivesTerminal: boolean;
   /** Set for a command that changes nothing: it makes no store either. */
   looks: boolean;
+  /** 1: every program that is run is told; 2: a bug report is written, too. */
+  verbosity: 0 | 1 | 2;
 };
 
 /** Prints the answer: one versioned envelope, or text for people. */

@@ -39,7 +39,7 @@ export function calledCommand(program: Command, argv: readonly string[]): Comman
     const option = called.options.find(({ long, short }) => word === long || word === short);
     if (option?.required) at++;
     if (word.startsWith("-")) continue;
-    const next = called.commands.find((each) => each.name() === word);
+    const next = called.commands.find((each) => each.name() === word || each.aliases().includes(word));
     if (!next) break;
     called = next;
   }

@@ -1,6 +1,7 @@
 /** The one spawner. Argument arrays only, no shell; a failed command is an OwtError that carries what it said. */
 import { type ChildProcess, execFileSync, spawn, type SpawnOptions } from "node:child_process";
 import { OwtError } from "../core/errors.ts";
+import { traceProgram } from "./trace.ts";
 
 export type ExecOptions = {
   cwd?: string;
@@ -30,10 +31,14 @@ export function start(file: string, args: readonly string[], options: SpawnOptio
 
 /** The output of a small, quick program, read synchronously; for the few places that cannot wait. Throws where it fails. */
 export function execSync(file: string, args: readonly string[], env: NodeJS.ProcessEnv): string {
-  return execFileSync(file, [...args], { encoding: "utf8", env, stdio: ["ignore", "pipe", "ignore"] });
+  const ended = traceProgram([file, ...args]);
+  const said = execFileSync(file, [...args], { encoding: "utf8", env, stdio: ["ignore", "pipe", "ignore"] });
+  ended(0);
+  return said;
 }
 
 function collect(file: string, args: readonly string[], options: ExecOptions): Promise<ExecResult> {
+  const ended = traceProgram([file, ...args]);
   return new Promise((resolve, reject) => {
     const child = start(file, args, {
       cwd: options.cwd,
@@ -52,9 +57,10 @@ function collect(file: string, args: readonly string[], options: ExecOptions): P
     child.on("error", (cause) =>
       reject(new OwtError("tool-failed", `could not run ${file}: ${cause.message}`, { cause, ...hintFor(cause) })),
     );
-    child.on("close", (code, signal) =>
-      resolve({ code: code ?? 128 + signalNumber(signal), stdout: text(stdout), stderr: text(stderr) }),
-    );
+    child.on("close", (code, signal) => {
+      ended(code);
+      resolve({ code: code ?? 128 + signalNumber(signal), stdout: text(stdout), stderr: text(stderr) });
+    });
   });
 }
 

@@ -1,5 +1,6 @@
 /** Starting a command that outlives us, finding it again, and stopping all of it. Whoever holds the attempt's folder can do each of
  *  these: nothing about a running launch is kept in memory only. */
+import { traceStart } from "./trace.ts";
 import {
   appendFileSync,
   closeSync,
@@ -64,6 +65,7 @@ export type LaunchState =
  *  alive. Throws where one of the files cannot be opened. What goes wrong later stands in `errFile` and in {@link readLaunch}. */
 export function launch(l: Launch): Launched {
   const dir = canonical(l.dir);
+  traceStart([l.file, ...l.args]);
   const files: number[] = [];
   try {
     const open = (path: string, flags: string) => files[files.push(openSync(path, flags, 0o600)) - 1]!;

@@ -5,6 +5,7 @@ import { closeSync, fstatSync, ftruncateSync, mkdtempSync, openSync, readSync, r
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecResult } from "./exec.ts";
+import { traceProgram } from "./trace.ts";
 import { LiveProcess } from "./live-process.ts";
 
 /** Requests: folder, count, then so many words: `NAME=value` for the environment, `--`, the program and its arguments.
@@ -58,12 +59,14 @@ export class Shells {
 
   /** Runs a program to its end; any exit code is an answer. */
   async run(command: ShellCommand): Promise<ExecResult> {
+    const ended = traceProgram(command.words);
     const shell = await this.#take();
     try {
       const assignments = Object.entries(command.env).map(([name, value]) => `${name}=${value}`);
       const words = [...assignments, "--", ...command.words];
       const request = [command.cwd, String(words.length), ...words].join("\n");
       const code = await shell.process.request(`${request}\n`, takeLine);
+      ended(Number(code));
       return { code: Number(code), stdout: takeAll(shell.out), stderr: takeAll(shell.err) };
     } catch (error) {
       this.#discard(shell);

@@ -104,6 +104,13 @@ const ROWS: Record<string, Row> = {
     },
     changes: true,
   },
+  "task edit": {
+    call: ["task", "edit", "web/E01", "--text", "Ask for another colour."],
+    says: "web/E01",
+    unasked: { args: ["task", "edit", "web/E01"], code: 2, says: "web/E01" },
+    mistake: { ...unknownTask("edit", ["--text", "x"]), says: "there is no task shop/E0 to edit", hint: "shop/E01" },
+    changes: true,
+  },
   "task list": {
     call: ["task", "list"],
     says: /api\/E01 +failed/,
@@ -215,6 +222,12 @@ const ROWS: Record<string, Row> = {
     call: ["completion", "bash"],
     says: "complete -F _owt owt",
     mistake: { args: ["completion", "bsh"], says: "there is no completion for bsh", hint: "did you mean bash or zsh?" },
+  },
+  init: {
+    call: ["init"],
+    says: "owt plan",
+    mistake: unknownOption("init", "--yse", "--yes"),
+    changes: true,
   },
   demo: {
     call: ["demo"],

@@ -12,7 +12,9 @@ function isMoment(text: string): boolean {
 
 /** The name of the schema for a command line: `task show x --json` is `task-show`. Null for one that there is none for. */
 function schemaOf(args: readonly string[]): string | null {
-  const words = args.filter((arg) => !/^-v+$/.test(arg));
+  const words = args
+    .filter((arg, at) => !/^-v+$|^--profile/.test(arg) && args[at - 1] !== "--profile")
+    .map((arg) => (arg === "onboard" ? "init" : arg));
   const names = [`${words[0]}-${words[1]}`, words[0] ?? ""];
   return names.find((name) => /^[a-z-]+$/.test(name) && existsSync(`${folder}${name}.json`)) ?? null;
 }

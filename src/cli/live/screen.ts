@@ -24,7 +24,8 @@ const MIN_COLUMNS = 40;
 /** The screen of a run. `plain`: lines only, whatever standard error is. */
 export function openScreen(io: Io, engine: Engine, run: string, plain: boolean): Screen {
   const { isTTY, columns = 80 } = io.stderr;
-  if (plain || isTTY !== true || io.env["TERM"] === "dumb" || columns < MIN_COLUMNS) return plainScreen(io);
+  if (plain || io.verbosity > 0 || isTTY !== true || io.env["TERM"] === "dumb" || columns < MIN_COLUMNS)
+    return plainScreen(io);
   return new LiveScreen(io, engine, run);
 }
 

@@ -1,0 +1,43 @@
+/** Takes secrets out of what a person may hand on. */
+
+/** Names of variables and keys whose value is a secret. */
+const SECRET_NAME = /key|token|secret|passw|credential|webhook|auth/i;
+
+/** Shapes of well-known credentials: Anthropic and OpenAI, GitHub, GitLab, Slack, AWS, JSON web tokens, bearer headers, URLs with a login. */
+const SHAPES: readonly (readonly [shape: RegExp, kept: string])[] = [
+  [/\bsk-[\w-]{8,}/g, ""],
+  [/\b(gh[pousr]_|github_pat_)\w{8,}/g, ""],
+  [/\bglpat-[\w-]{8,}/g, ""],
+  [/\bxox[a-z]-[\w-]{8,}/g, ""],
+  [/\b(AKIA|ASIA)[A-Z0-9]{12,}/g, ""],
+  [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+/g, ""],
+  [/(\bbearer\s+)[\w.~+/=-]{8,}/gi, "$1"],
+  [/(:\/\/)[^\s/@]+@/g, "$1"],
+];
+
+/** In place of a secret. */
+const HIDDEN = "(hidden)";
+
+/** Shorter values are words that stand everywhere. */
+const SHORTEST = 6;
+
+/** Whether what goes by this name is kept to oneself. */
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name);
+}
+
+/** The values of an environment that are secrets, by the names they have. */
+export function secretsIn(env: Record<string, string | undefined>): string[] {
+  return Object.entries(env).flatMap(([name, value]) =>
+    value !== undefined && value.length >= SHORTEST && isSecretName(name) ? [value] : [],
+  );
+}
+
+/** The text without these secrets and without anything that looks like one. */
+export function redact(text: string, secrets: readonly string[]): string {
+  let clean = text;
+  for (const secret of secrets.toSorted((a, b) => b.length - a.length)) clean = clean.replaceAll(secret, HIDDEN);
+  for (const [shape, kept] of SHAPES)
+    clean = clean.replaceAll(shape, kept === "" ? HIDDEN : `${kept}${HIDDEN}${shape.source.endsWith("@") ? "@" : ""}`);
+  return clean;
+}
