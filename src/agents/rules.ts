@@ -3,10 +3,10 @@
 
 /** Commands that do no harm whatever follows them: they change nothing but the worktree's own history, and hand no argument on to be executed.
  *  Left out on purpose: what takes a command (env, xargs, find -exec, sort --compress-program, rg --pre), what reads one from a file that an agent may
- *  write (make, npm, npx), what writes wherever it is told to (tee, cp, uniq), where bash executes a
+ *  write (make, npm, npx), what writes wherever it is told to (tee, cp, uniq, and with --output git diff, log and show), where bash executes a
  *  subscript (printf -v, test -v), and git without a verb (-c alias.x='!…'). */
 const HARMLESS = [
-  ...["add", "commit", "status", "diff", "log", "show", "ls-files", "rev-parse", "blame"].map((verb) => `git ${verb}`),
+  ...["add", "commit", "status", "ls-files", "rev-parse", "blame"].map((verb) => `git ${verb}`),
   "ls",
   "cat",
   "head",

@@ -16,6 +16,8 @@ export class Asker {
   /** Questions that the person left without an answer. */
   readonly #left = new Set<number>();
   #asking: Promise<boolean> | null = null;
+  /** A question went away while somebody may have been typing: what they typed is still on its way. */
+  #isLate = false;
   #current: { id: number; withdrawn: AbortController } | null = null;
 
   constructor(io: Io, engine: Engine, run: string, narration: Narration, screen: Screen) {
@@ -54,6 +56,14 @@ export class Asker {
     return (await this.#asking) ?? false;
   }
 
+  /** The terminal keeps a line that was begun for one question and hands it over as the answer to the next: then a person says which it is. */
+  async #isMeant(key: string, text: string, withdrawn: AbortSignal): Promise<boolean> {
+    if (!this.#isLate) return true;
+    this.#isLate = false;
+    const question = `the question before was answered elsewhere; is ${JSON.stringify(text.trim())} the answer to ${key}? [y/N] `;
+    return /^\s*y(es)?\s*$/i.test(await ask(this.#io, question, withdrawn));
+  }
+
   async #ask(id: number, key: string, question: string, withdrawn: AbortSignal): Promise<boolean> {
     // What happens meanwhile is told afterwards: it would be written into the answer.
     this.#narration.hold();
@@ -64,12 +74,14 @@ export class Asker {
         `${key} asks: ${printable(question)}\n  (Enter alone leaves it for later; what happens meanwhile is told afterwards)\n❯ `,
         withdrawn,
       );
-      if (text.trim()) answerTask(this.#engine, key, text, this.#run);
-      else this.#left.add(id);
-      return text.trim() !== "";
+      const isMeant = text.trim() !== "" && (await this.#isMeant(key, text, withdrawn));
+      if (isMeant) answerTask(this.#engine, key, text, this.#run);
+      else if (text.trim() === "") this.#left.add(id);
+      return isMeant;
     } catch {
       // Left with Ctrl-D: not asked again. After Ctrl-C whoever follows the run tells; answered elsewhere, the run goes on.
       if (!withdrawn.aborted) this.#left.add(id);
+      this.#isLate ||= withdrawn.aborted;
       return withdrawn.aborted;
     } finally {
       this.#asking = null;

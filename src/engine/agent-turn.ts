@@ -117,7 +117,8 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
 
 /** What an unattended agent must be able to do: commit, look at its repository, and run what its work is checked with. */
 function allowedTools(configured: string[], verify: string[]): string[] {
-  const git = ["add", "commit", "status", "diff", "log", "show"].map((verb) => `Bash(git ${verb}:*)`);
+  // No `log`, `diff` or `show`: with --output they write anywhere. What reads with them, Claude allows by itself.
+  const git = ["add", "commit", "status"].map((verb) => `Bash(git ${verb}:*)`);
   return [...new Set([...configured, ...git, ...verify.map((command) => `Bash(${command})`)])];
 }
 

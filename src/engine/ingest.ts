@@ -121,7 +121,7 @@ export async function ingest(
 ): Promise<{ run: Run; isNew: boolean; changed: string[] } | "moved" | null> {
   const options = runOptions(engine, work, flags);
   if (work.chosen.length > 0) checkHome(engine);
-  const going = flags.again ? undefined : findGoing(engine, work, base);
+  const going = findGoing(engine, work, base, flags.again);
   if (going) {
     const changed = withFlags(going.options, flags);
     await checkAgents(engine, work, changed);
@@ -138,7 +138,7 @@ export async function ingest(
   return engine.store.transaction(() => {
     const { target, commit, buildsOn } = base;
     // Asked again inside the transaction: the same command, given twice at once, is one run.
-    const meanwhile = flags.again ? undefined : findGoing(engine, work, base);
+    const meanwhile = findGoing(engine, work, base, flags.again);
     if (meanwhile) return { run: meanwhile, isNew: false, changed: [] };
     if (standingOfRuns(engine) !== base.seen) return "moved";
     const run = createRun(
@@ -162,7 +162,7 @@ async function passTakenRuns(engine: Engine): Promise<void> {
 
 /** Throws `plan` with every agent that nobody set up, every permission mode that no agent takes and every branch that cannot be had, among the tasks that the work would start. */
 export async function checkHere(engine: Engine, work: Work, base: Base, again: boolean): Promise<void> {
-  const going = again ? undefined : findGoing(engine, work, base);
+  const going = findGoing(engine, work, base, again);
   const tasks = going ? readTasks(engine.store, going.id) : [];
   const isGoing = (spec: PlannedTask) => tasks.some((task) => task.key === spec.id && task.spec.branch === spec.branch);
   const specs = specsOf(work);
@@ -213,9 +213,11 @@ function withFlags(options: RunOptions, flags: RunFlags): RunOptions {
 }
 
 /** The open run that already does this work. */
-export function findGoing(engine: Engine, work: Work, base: Base): Run | undefined {
+export function findGoing(engine: Engine, work: Work, base: Base, again: boolean): Run | undefined {
   return readRuns(engine.store, "open").find(
     (run) =>
+      // What repeats goes on with a repetition, and never with the run that it repeats.
+      (!again || run.options.again === true) &&
       run.planPath === work.planPath &&
       run.planKind === work.kind &&
       run.target === base.target &&

@@ -35,8 +35,9 @@ export type Landed = {
 };
 
 /** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict or red checks, `not-approved` for a check that the user
- *  has not approved, `target-dirty` when the target's checkout would lose something. */
-export async function landRun(engine: Engine, id: string | null): Promise<Landed> {
+ *  has not approved, `target-dirty` when the target's checkout would lose something, `interrupted` when `leave` aborts before the target has
+ *  moved. */
+export async function landRun(engine: Engine, id: string | null, leave: AbortSignal): Promise<Landed> {
   const run = id === null ? newestLandable(engine) : findRun(engine, id);
   const tasks = readTasks(engine.store, run.id);
   if (run.state === "open") {
@@ -64,8 +65,9 @@ export async function landRun(engine: Engine, id: string | null): Promise<Landed
   const isChecked = commands.every((command) => run.options.verify.includes(command) || isOfTask(tasks, command));
   const checks = commands.length > 0 && (moved || !isOurs || !isChecked);
   if (checks) requireChecks(engine, tasks);
-  if (!moved && checks) await checkTip(engine, run, work, commands);
-  const commit = moved ? await mergeTarget(engine, run, work, target, commands) : work;
+  if (!moved && checks) await checkTip(engine, run, work, commands, leave);
+  const commit = moved ? await mergeTarget(engine, run, work, target, commands, leave) : work;
+  refuseIfLeaving(leave);
   const outcome = await fastForwardCheckout(engine.repo, run.target, target, commit);
   if (!outcome.moved) {
     throw new OwtError("target-dirty", `${run.target} was not moved: ${describeStay(outcome)}`, {
@@ -151,6 +153,7 @@ async function mergeTarget(
   work: string,
   target: string,
   commands: readonly string[],
+  leave: AbortSignal,
 ): Promise<string> {
   const merged = await mergeTrees(engine.repo, work, target, engine.repo.root);
   if (!("tree" in merged)) {
@@ -169,7 +172,7 @@ async function mergeTarget(
     message,
     identity: await engine.identity(),
   });
-  await checkTip(engine, run, commit, commands);
+  await checkTip(engine, run, commit, commands, leave);
   if (!(await moveRef(engine.repo, run.branch, work, commit))) {
     throw new OwtError("wrong-state", `${run.branch} moved while it was checked`, {
       hint: `again: owt land ${run.id}`,
@@ -179,21 +182,37 @@ async function mergeTarget(
 }
 
 /** Runs every check at a commit, in the run's own worktree. */
-async function checkTip(engine: Engine, run: Run, commit: string, commands: readonly string[]): Promise<void> {
+async function checkTip(
+  engine: Engine,
+  run: Run,
+  commit: string,
+  commands: readonly string[],
+  leave: AbortSignal,
+): Promise<void> {
   if (commands.length === 0) return;
+  const stopCheck = () => engine.live.get(NO_ATTEMPT)?.("stopped");
+  leave.addEventListener("abort", stopCheck);
   try {
     const path = await standAt(engine, run.id, commit);
     const dir = join(engine.repo.commonDir, "owt", "landings", `${run.id}-${commit.slice(0, 12)}-${engine.now()}`);
-    const place = { attempt: 0, dir, worktree: path, marker: markerOf(engine, path), timeoutMs: run.options.timeoutMs };
+    const place = {
+      attempt: NO_ATTEMPT,
+      dir,
+      worktree: path,
+      marker: markerOf(engine, path),
+      timeoutMs: run.options.timeoutMs,
+    };
     const problem = await setUp(engine, place);
-    if (problem === "interrupted") throw new OwtError("interrupted", "landing was interrupted");
+    if (problem === "interrupted") throw interrupted();
     if (problem) throw red(run, problem.failed, problem.output);
     for (const [index, command] of commands.entries()) {
+      refuseIfLeaving(leave);
       const result = await runCheck(engine, { ...place, dir: join(dir, String(index)), command, cwd: path });
-      if (result === "interrupted") throw new OwtError("interrupted", "landing was interrupted");
+      if (result === "interrupted") throw interrupted();
       if (result.code !== 0) throw red(run, command, result.output);
     }
   } finally {
+    leave.removeEventListener("abort", stopCheck);
     // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
     if (tip && tip !== commit) {
@@ -203,6 +222,17 @@ async function checkTip(engine: Engine, run: Run, commit: string, commands: read
     await removeIntegrationWorktree(engine, run.id);
     await allEmptied(engine);
   }
+}
+
+/** The checks of a landing belong to no attempt. */
+const NO_ATTEMPT = 0;
+
+function refuseIfLeaving(leave: AbortSignal): void {
+  if (leave.aborted) throw interrupted();
+}
+
+function interrupted(): OwtError {
+  return new OwtError("interrupted", "landing was interrupted; the target was not moved", { hint: "again: owt land" });
 }
 
 function red(run: Run, command: string, output: string): OwtError {

@@ -120,6 +120,8 @@ export async function cancelTask(engine: Engine, key: string, run?: string): Pro
     const now = engine.now();
     if (["pending", "skipped", "failed"].includes(task.state)) {
       moveTask(engine.store, now, task, "cancelled", { reason: "cancelled", endedAt: now, park: null });
+      // Its place was kept to go on in.
+      tidyAgain(engine.store, task.id);
     } else {
       changeTask(engine.store, task.id, { cancelWish: true });
       appendEvent(engine.store, now, { run: task.run, task: task.id }, { kind: "note", text: "cancel was asked for" });

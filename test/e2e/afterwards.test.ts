@@ -1,6 +1,7 @@
 /** What is left when a run is over: what failed stays told until somebody deals with it; and what its figures mean. */
+import { readFileSync, rmSync } from "node:fs";
 import { expect, test } from "vitest";
-import { demoConfig, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
 const failing = {
   ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,
@@ -115,4 +116,68 @@ test("a check whose time was up is called so, and more tasks than agents are not
   expect(ran.stderr).toContain("fails sleep 600 (its time was up)");
   for (const name of ["c", "d"]) rig.write({ [`docs/plans/${name}/epic-01-x.md`]: task({}, "") });
   expect((await rig.owt("plan")).stdout).toContain("step 1: 3 tasks, 2 at a time");
+});
+
+test("a repetition that was killed goes on when it is asked for again, and begins nothing twice", async () => {
+  const steps = (rig: Rig, name: string) =>
+    `log ${rig.path("log")} "{task}"\nwait ${rig.path("gate")}\nappend ${name}.txt "a line"\ncommit "${name}"`;
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const plan = (text: (name: string) => string) =>
+    Object.fromEntries(["a", "b"].map((name) => [`docs/plans/${name}/epic-01-${name}.md`, task({}, text(name))]));
+  rig.write(plan((name) => steps(rig, name)));
+  rig.commit("plan");
+  rig.release("gate");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rmSync(rig.path("gate"));
+  const again = rig.start("run", "--yes", "--again");
+  await again.says("b/E01 started");
+  again.child.kill("SIGKILL");
+  await again.ended;
+  const next = rig.start("run", "--yes", "--again");
+  await next.says("going on with r2");
+  rig.release("gate");
+  expect((await next.ended).code).toBe(0);
+  expect(readFileSync(rig.path("log"), "utf8").trim().split("\n").toSorted()).toEqual([
+    "a/E01",
+    "a/E01",
+    "b/E01",
+    "b/E01",
+  ]);
+});
+
+test("Ctrl-C ends a landing before the target has moved", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = ["sh check.sh"]\n`,
+    "check.sh": "exit 0\n",
+    "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"\ncommit "a"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.write({ "check.sh": `touch ${rig.path("checks")}\nsleep 1000\n` });
+  rig.commit("a check that takes long");
+  const before = rig.git("rev-parse", "main");
+  const landing = rig.start("land");
+  await fileAppears(rig.path("checks"));
+  landing.child.kill("SIGINT");
+  const ran = await landing.ended;
+  expect(ran.code).toBe(130);
+  expect(ran.stderr).toContain("the target was not moved");
+  expect(rig.git("rev-parse", "main")).toBe(before);
+  expect(rig.processes()).toEqual([]);
+  rig.write({ "check.sh": "exit 0\n" });
+  rig.commit("a quick one");
+  expect((await rig.owt("land")).code).toBe(0);
+});
+
+test("a task that is cancelled while it is set aside leaves no worktree and no branch", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({}, 'write half.txt "half"\nask "Which?"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  expect(rig.git("worktree", "list").split("\n")).toHaveLength(2);
+  await rig.owt("task", "cancel", "a/E01");
+  expect(rig.git("worktree", "list").split("\n")).toHaveLength(1);
+  expect(rig.git("for-each-ref", "refs/heads/owt/tasks")).toBe("");
+  // What it had is saved.
+  expect((await rig.owt("restore")).stdout).toContain("a/E01");
 });

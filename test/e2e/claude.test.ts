@@ -1,6 +1,6 @@
 /** The built command with the real Claude Code, behind a fake API on loopback: what is promised of agents holds with the real one. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { probeLaunchMode } from "../../src/system/launch.ts";
@@ -19,6 +19,7 @@ import {
   whyNoClaude,
   works,
 } from "../rig/claude-plan.ts";
+import { CLAUDE_VERSIONS } from "../rig/claude-binary.ts";
 import { type Answer, type ApiError, type Gate, makeGate, textOf } from "../rig/fake-api.ts";
 
 beforeEach((context) => {
@@ -170,6 +171,31 @@ test("the rules that are suggested for a compound command allow it; a refusal in
   expect(rig.git("show", "owt/runs/r1:first.txt")).toBe("a b");
   expect(resumed.err()).toContain("was not allowed to use Bash(python3 -c 'print(1)…), and did without");
 });
+
+test.each(CLAUDE_VERSIONS)(
+  "%s reads git's history without a rule, and no rule of ours lets it write with that",
+  async (version) => {
+    const bash = (command: string) => ({ name: "Bash", input: { command, description: "Look" } });
+    const read = ["git log --oneline -3", "git diff HEAD", "git show --stat HEAD", "git status --short"].map(bash);
+    const outside = ["git log -1 --format=format:PWNED --output=../pwned", "git diff --output=../pwned HEAD"].map(bash);
+    const script = {
+      "site/E01": {
+        task: [
+          ...read.map((use) => ({ use: [use] })),
+          ...outside.map((use) => ({ use: [use] })),
+          ...works("first").task,
+        ],
+      },
+    };
+    await using rig = await approvedRig(SINGLE, script, { version });
+    const run = rig.owt("run", "--yes");
+    await run.exits(0);
+    const refused = run.err();
+    expect(refused).toContain("--output=../pwned");
+    expect(refused).not.toMatch(/not allowed.*(oneline|--stat|--short)/);
+    expect(existsSync(join(rig.root, "..", `${basename(rig.root)}-owt`, "pwned"))).toBe(false);
+  },
+);
 
 test("a login that the API refuses parks the task, and after it is mended its conversation goes on", async () => {
   let valid = false;

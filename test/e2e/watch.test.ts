@@ -108,6 +108,38 @@ test("killed in the middle it leaves a terminal that is as it was, also while it
   expect(terminal.modes()).toBe(modes);
 });
 
+test("what was typed for a question that went away is never taken for the answer to the next", async () => {
+  const asks = 'ask "Delete {task}?"\non answer:\nwrite {task}.txt "{answer}"\ncommit "x"';
+  await using rig = createWith(() => ({
+    "docs/plans/a/epic-01-a.md": task({ title: "A" }, asks.replaceAll("{task}.txt", "a.txt")),
+    "docs/plans/b/epic-01-b.md": task({ title: "B" }, asks.replaceAll("{task}.txt", "b.txt")),
+  }));
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  terminal.type(`${OWT} run --yes; echo over`);
+  const onScreen = () => terminal.history().join("\n");
+  await seen(() => expect(onScreen()).toMatch(/(a|b)\/E01 asks: Delete/));
+  const first = /(a|b)\/E01 asks: Delete/.exec(onScreen())![1]!;
+  const other = first === "a" ? "b" : "a";
+  // Both wait before the first is answered elsewhere.
+  await vi.waitFor(async () => {
+    const { waiting } = await rig.json<{ waiting: unknown[] }>("inbox");
+    expect(waiting).toHaveLength(2);
+  });
+  terminal.text("yes delete");
+  await rig.owt("task", "answer", `${first}/E01`, "no");
+  await seen(() => expect(onScreen()).toContain(`${other}/E01 asks: Delete`));
+  terminal.key("Enter");
+  await seen(() => expect(onScreen()).toContain(`is "yes delete" the answer to ${other}/E01? [y/N]`));
+  terminal.type("n");
+  await seen(() =>
+    expect(terminal.screen().filter((line) => line.includes(`${other}/E01 asks`)).length).toBeGreaterThan(1),
+  );
+  terminal.type("keep it");
+  await seen(() => expect(terminal.screen()).toContain("over"));
+  expect(rig.show("owt/runs/r1", `${other}.txt`)).toBe("keep it");
+  expect(rig.show("owt/runs/r1", `${first}.txt`)).toBe("no");
+});
+
 test("a second terminal sees the same table, and what is steered there shows in the first", async () => {
   await using rig = createWith((place) => ({
     "docs/plans/a/epic-01-a.md": task(

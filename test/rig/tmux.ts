@@ -22,6 +22,11 @@ export class Tmux implements Disposable {
     this.#tmux("send-keys", "-t", "main", "Enter");
   }
 
+  /** Types a text and no Enter. */
+  text(text: string): void {
+    this.#tmux("send-keys", "-t", "main", "-l", "--", text);
+  }
+
   key(name: string): void {
     this.#tmux("send-keys", "-t", "main", name);
   }

@@ -63,7 +63,7 @@ export function runCommand(program: Command, io: Io): void {
           await expected;
           if (base.note) tell(io, printable(base.note));
           await approve(io, engine, work);
-          const goesOn = !flags.again && findGoing(engine, work, base) !== undefined;
+          const goesOn = findGoing(engine, work, base, flags.again) !== undefined;
           if (!options.yes && !goesOn && work.chosen.length > 0)
             await askToStart(io, () => render(preview()), work.chosen.length);
           let started = await ingest(engine, work, base, flags);

@@ -72,7 +72,7 @@ export function steerCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((id: string | undefined, options: JsonOption) =>
       withEngine(io, async (engine) => {
-        const landed = await landRun(engine, id ?? null);
+        const landed = await landRun(engine, id ?? null, io.signal);
         const missing = landed.missing.length > 0 ? `\nnot in it: ${landed.missing.join(", ")}` : "";
         const text = `${renderLanded(landed)} (${landed.commit.slice(0, 10)})${missing}`;
         answer(io, options, landed, text + landed.unpublished.map(renderUnpublished).join(""));

@@ -50,7 +50,8 @@ export class LiveBlock {
     const written = [...above, ...lines];
     const taken = written.reduce((sum, line) => sum + rowsOf(line, columns), 0);
     const stale = Math.max(0, Math.min(up, rows - 1) - taken);
-    const text = [...written, ...Array<string>(stale).fill("")].map((line) => `${CLEAR_ROW}${line}\n`).join("");
+    const blank = Array<string>(stale).fill("");
+    const text = [...written, ...blank].map((line) => `${CLEAR_ROW}${line}${restOf(line, columns)}\n`).join("");
     this.#out.write(`${BEGIN}\r${upwards(up)}${text}${upwards(stale)}${END}`);
     this.#lines = lines;
     this.#rows = rows;
@@ -74,6 +75,11 @@ export class LiveBlock {
     }
     return up;
   }
+}
+
+/** Clears what is left of the last row of a line that takes several; behind one that fills its row the cursor still stands in it. */
+function restOf(line: string, columns: number): string {
+  return widthOf(line) % columns === 0 ? "" : "\u001B[K";
 }
 
 function upwards(rows: number): string {
