@@ -161,7 +161,7 @@ const ROWS: Record<string, Row> = {
   logs: {
     call: ["logs", "shop/E01"],
     says: "→ write  a.txt",
-    mistake: { args: ["logs"], says: "owt logs needs <task>", hint: "owt logs --help" },
+    mistake: { args: ["logs", "shop/E0"], says: "no run has a task named shop/E0", hint: "did you mean shop/E01" },
   },
   "prompt list": {
     call: ["prompt", "list"],

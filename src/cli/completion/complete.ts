@@ -1,10 +1,10 @@
-/** `owt __complete WORD…`: what the last of these words may become, one candidate a line with what it means behind a tab, for the scripts
+/** `owt __complete WORD…`: what the last of these words may become, one offer a line with what it means behind a tab, for the scripts
  *  of the shells. It asks nothing, changes nothing, says nothing wrong and never fails: no answer is an answer. */
 import type { Command, Option } from "commander";
 import { type Io, withEngine } from "../io.ts";
 import { printable } from "../text.ts";
 import { calledCommand, fullName, visibleCommands } from "../usage.ts";
-import { type Candidate, valuesOf } from "./values.ts";
+import { type Offer, valuesOf } from "./values.ts";
 
 /** The line that tells the script to offer files, too. */
 const FILES = ":files";
@@ -12,17 +12,17 @@ const FILES = ":files";
 /** Places in which a path may stand. */
 const PATHS = new Set(["--config", "--path", "file", "plan-or-task", "plan-or-task-or-text"]);
 
-/** Prints the candidates for the last word. */
+/** Prints the offers for the last word. */
 export async function complete(io: Io, program: Command, words: readonly string[]): Promise<void> {
   try {
-    const lines = await candidateLines(io, program, words);
+    const lines = await offerLines(io, program, words);
     io.stdout.write(lines.map((line) => `${line}\n`).join(""));
   } catch {
     // Whatever is wrong here is told by the command itself.
   }
 }
 
-async function candidateLines(io: Io, program: Command, words: readonly string[]): Promise<string[]> {
+async function offerLines(io: Io, program: Command, words: readonly string[]): Promise<string[]> {
   const { before, current, prefix } = split(words);
   if (before.includes("--")) return [];
   const called = calledCommand(program, before);
@@ -57,11 +57,11 @@ function optionBefore(command: Command, before: readonly string[]): Option | und
   return allOptions(command).find((each) => (each.required || each.optional) && [each.long, each.short].includes(last));
 }
 
-function options(command: Command): Candidate[] {
+function options(command: Command): Offer[] {
   return allOptions(command).flatMap(({ long, description }) => (long ? [{ word: long, about: description }] : []));
 }
 
-function commands(command: Command): Candidate[] {
+function commands(command: Command): Offer[] {
   const names = new Set(visibleCommands(command));
   return command.commands
     .filter((each) => names.has(each.name()))
@@ -89,16 +89,16 @@ function argumentAt(command: Command, before: readonly string[]): string | undef
   return argument?.name();
 }
 
-async function valuesAt(io: Io, command: Command, place: string, option?: Option): Promise<Candidate[]> {
+async function valuesAt(io: Io, command: Command, place: string, option?: Option): Promise<Offer[]> {
   if (option?.argChoices) return option.argChoices.map((word) => ({ word, about: "" }));
   const values = valuesOf(place, fullName(command));
   return values === null ? [] : withEngine({ ...io, looks: true }, values).catch(() => []);
 }
 
 /** Words of plain letters alone: a shell must not read anything else into what a repository brings. */
-function show(candidates: readonly Candidate[], current: string, prefix: string, place?: string): string[] {
+function show(offers: readonly Offer[], current: string, prefix: string, place?: string): string[] {
   const seen = new Set<string>();
-  const lines = candidates.flatMap(({ word, about }) => {
+  const lines = offers.flatMap(({ word, about }) => {
     if (!word.startsWith(current) || seen.has(word) || !/^[\w./:@+-]+$/.test(word)) return [];
     seen.add(word);
     return [`${prefix}${word}\t${printable(about).replaceAll(/\s+/g, " ").slice(0, 80)}`];

@@ -9,7 +9,7 @@ import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
 import { readTasks } from "../../store/tasks.ts";
 
-export type Candidate = { word: string; about: string };
+export type Offer = { word: string; about: string };
 
 /** Runs that hold the tasks which are offered: earlier ones are nobody's next word. */
 const RUNS = 5;
@@ -27,8 +27,8 @@ const FITS: Record<string, (task: Task) => boolean> = {
 
 const OPEN_ONLY = new Set(["owt resume", "owt pause", "owt stop", "owt parallel"]);
 
-/** Candidates for an argument (`task`) or the value of an option (`--agent`) of a command; null where nothing is known of it. */
-export function valuesOf(place: string, command: string): ((engine: Engine) => Promise<Candidate[]>) | null {
+/** What is offered for an argument (`task`) or the value of an option (`--agent`) of a command; null where nothing is known of it. */
+export function valuesOf(place: string, command: string): ((engine: Engine) => Promise<Offer[]>) | null {
   switch (place) {
     case "task":
       return async (engine) => tasksFor(engine, command);
@@ -65,19 +65,19 @@ export function valuesOf(place: string, command: string): ((engine: Engine) => P
   }
 }
 
-function plain(word: string): Candidate {
+function plain(word: string): Offer {
   return { word, about: "" };
 }
 
 /** The newest run first, each id once, then what is written down. */
-function tasksFor(engine: Engine, command: string): Candidate[] {
+function tasksFor(engine: Engine, command: string): Offer[] {
   const fits = FITS[command] ?? (() => true);
   const runs = readRuns(engine.store).toReversed().slice(0, RUNS);
   const tasks = runs.flatMap((run) => readTasks(engine.store, run.id)).filter(fits);
   return tasks.map(({ key, state, spec }) => ({ word: key, about: `${state}: ${spec.title}` }));
 }
 
-async function plannedTasks(engine: Engine): Promise<Candidate[]> {
+async function plannedTasks(engine: Engine): Promise<Offer[]> {
   const written = readBacklog(engine.store).map(({ id, title }) => ({ word: id, about: title }));
   try {
     const { tasks } = await readOnlyPlan(engine, null);
@@ -88,12 +88,12 @@ async function plannedTasks(engine: Engine): Promise<Candidate[]> {
   }
 }
 
-function runsFor(engine: Engine, command: string): Candidate[] {
+function runsFor(engine: Engine, command: string): Offer[] {
   const runs = readRuns(engine.store, OPEN_ONLY.has(command) ? "open" : undefined).toReversed();
   return runs.map(({ id, state, planPath }) => ({ word: id, about: `${state}: ${planPath}` }));
 }
 
-async function modules(engine: Engine): Promise<Candidate[]> {
+async function modules(engine: Engine): Promise<Offer[]> {
   const { tasks } = await readOnlyPlan(engine, null);
   return [...new Set(tasks.flatMap(({ module }) => (module === null ? [] : [module])))].map(plain);
 }
