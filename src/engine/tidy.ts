@@ -103,6 +103,7 @@ async function remove(
     known: knownFiles(engine),
     unwanted: [...engine.redMerges],
     isAlone: !isAnyAgentAtWork(engine.store),
+    quiet: quietOf(engine).promise,
     ...(seenClean === undefined ? {} : { seenClean }),
     save: true,
     rescue: { id, note, at: engine.now() },
@@ -116,8 +117,21 @@ async function remove(
   return removed;
 }
 
+/** When no agent is at work any more, and hardly any git runs beside us. */
+const quiet = new WeakMap<Engine, PromiseWithResolvers<void>>();
+
+function quietOf(engine: Engine): PromiseWithResolvers<void> {
+  const known = quiet.get(engine) ?? Promise.withResolvers<void>();
+  quiet.set(engine, known);
+  return known;
+}
+
 /** Waits for the rest of all removals. A run is over only then: what a process leaves in its trash when it is killed after the run's end,
  *  nobody would come to sweep. */
 export async function allEmptied(engine: Engine): Promise<void> {
+  if (!isAnyAgentAtWork(engine.store)) {
+    quietOf(engine).resolve();
+    quiet.delete(engine);
+  }
   await Promise.all(engine.emptying);
 }

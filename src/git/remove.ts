@@ -8,17 +8,16 @@ import { findPlace, isMainPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
 import { emptyDeadTrash, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
-import { withdrawEntry } from "./withdraw.ts";
+import { type Around, withdrawEntry } from "./withdraw.ts";
 import { isLockedByOthers } from "./worktree.ts";
 
-export type RemoveOptions = InspectOptions & {
-  /** Name, note and time of the rescue, should one be needed. */
-  rescue: Omit<RescueOptions, "known">;
-  /** Save the work it holds and go on, instead of refusing. */
-  save?: boolean;
-  /** No agent works in this repository now, so that hardly any git runs beside us. */
-  isAlone?: boolean;
-};
+export type RemoveOptions = InspectOptions &
+  Around & {
+    /** Name, note and time of the rescue, should one be needed. */
+    rescue: Omit<RescueOptions, "known">;
+    /** Save the work it holds and go on, instead of refusing. */
+    save?: boolean;
+  };
 
 /** Why a worktree stays. Those in the first group give way to `save`, the others to nothing. */
 export type Reason =
@@ -55,7 +54,7 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
     if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
     rescue = saved.ref;
   }
-  return gone(rescue, await takeAway(held, options.isAlone));
+  return gone(rescue, await takeAway(held, options));
 }
 
 /** Deletes what earlier, killed processes had renamed away or left half-made. Says how many things it cleared. */
@@ -89,11 +88,11 @@ function findBlockers(held: Holdings): Reason[] {
 }
 
 /** First the files, then git's entry. Killed between them, the next call finds the entry alone and takes it too. */
-async function takeAway({ place }: Holdings, isAlone: boolean | undefined): Promise<() => Promise<void>> {
+async function takeAway({ place }: Holdings, around: Around): Promise<() => Promise<void>> {
   const bin = await openTrash(place.commonDir);
   await moveToTrash(bin, place.root, "tree");
   try {
-    const entry = await withdrawEntry(bin, place.gitDir, isAlone);
+    const entry = await withdrawEntry(bin, place.gitDir, around);
     return () => entry.taken().then(() => emptyTrash(bin));
   } catch (error) {
     await rename(join(bin, "tree"), place.root).catch(() => {});

@@ -6,6 +6,7 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { initializingReason } from "./owner.ts";
 import { hasCode, moveToTrash } from "./trash.ts";
 
@@ -14,9 +15,21 @@ const LOOKED_AT_MS = 60;
 /** and this where nobody that we know of runs git now. */
 const ALONE_MS = 10;
 
+/** Who else may be looking. */
+export type Around = {
+  /** Nobody that we know of runs git now. */
+  isAlone?: boolean;
+  /** Resolves when that is so. */
+  quiet?: Promise<void>;
+};
+
 /** Makes an entry invisible to git: on return the worktree does not exist any more. `taken` then moves what is left of the entry into the bin.
  *  Killed in between, the entry counts as half-made, and the next sweep clears it. An entry that is gone already is fine. */
-export async function withdrawEntry(bin: string, gitDir: string, isAlone = false): Promise<{ taken(): Promise<void> }> {
+export async function withdrawEntry(
+  bin: string,
+  gitDir: string,
+  around: Around = {},
+): Promise<{ taken(): Promise<void> }> {
   const gitdir = join(gitDir, "gitdir");
   if (!existsSync(gitdir)) return { taken: () => moveToTrash(bin, gitDir, "admin") };
   try {
@@ -30,8 +43,9 @@ export async function withdrawEntry(bin: string, gitDir: string, isAlone = false
   const unseen = Date.now();
   return {
     async taken() {
-      const left = (isAlone ? ALONE_MS : LOOKED_AT_MS) - (Date.now() - unseen);
-      if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
+      const left = (around.isAlone ? ALONE_MS : LOOKED_AT_MS) - (Date.now() - unseen);
+      const alone = around.quiet?.then(() => sleep(ALONE_MS));
+      if (left > 0) await Promise.race([sleep(left), ...(alone ? [alone] : [])]);
       await moveToTrash(bin, gitDir, "admin");
     },
   };
