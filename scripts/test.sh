@@ -17,6 +17,13 @@ if [ -n "$missing" ]; then
   fi
 fi
 
+# Their completion is tested where they are; nobody has to install a shell for that.
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  for shell in zsh fish; do
+    command -v "$shell" >/dev/null 2>&1 || apt-get install -y -qq "$shell" >/dev/null 2>&1 || echo "no $shell to be had: its completion is not tested" >&2
+  done
+fi
+
 [ -x node_modules/.bin/vitest ] && [ -x node_modules/.bin/node ] || npm ci --loglevel=error
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
