@@ -8,7 +8,7 @@ import { OwtError } from "../core/errors.ts";
 import { nearestHint, slug } from "../core/names.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Prompts } from "../core/prompt.ts";
-import type { StopCause } from "../core/attempt.ts";
+import type { Attempt, StopCause } from "../core/attempt.ts";
 import type { Prices } from "../core/prices.ts";
 import { readIdentity } from "../git/commit.ts";
 import type { Identity } from "../git/git.ts";
@@ -16,7 +16,7 @@ import { openRepo, type Repo } from "../git/repo.ts";
 import { openStore, type Store } from "../store/database.ts";
 import { raiseTakenIds, readTakenIds } from "../store/ids.ts";
 import { loadConfig } from "../system/config-files.ts";
-import { type LaunchMode, probeLaunchMode } from "../system/launch.ts";
+import { type LaunchMode, probeLaunchMode, readLaunch } from "../system/launch.ts";
 import { findTakenIds } from "./taken-ids.ts";
 
 export type Engine = {
@@ -119,6 +119,11 @@ export async function closeEngine(engine: Engine): Promise<void> {
 /** The folder of an attempt: prompt, output, claim and exit. */
 export function attemptDir(engine: Engine, attempt: number): string {
   return join(engine.repo.commonDir, "owt", "attempts", String(attempt));
+}
+
+/** Whether the agent of an attempt was killed, and nobody has taken that in yet. */
+export function isLost(engine: Engine, attempt: Attempt): boolean {
+  return attempt.phase === "agent" && readLaunch(attemptDir(engine, attempt.id)).kind === "lost";
 }
 
 /** Where the worktrees of runs stand: beside the repository unless configured. */

@@ -16,7 +16,7 @@ import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import { dayEnds, noteHolds } from "./budget.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, isLost } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
 import { pruneAttempts } from "./prune.ts";
@@ -134,7 +134,7 @@ async function carryRun(engine: Engine, run: Run, seen: Look, carriers: Carriers
   if (goesOn) noteExpectedEnd(engine, run, tasks, estimatesOf(engine, run));
   const started = goesOn ? await startReady(engine, run, tasks, attempts) : [];
   for (const attempt of [...attempts, ...started]) {
-    if (endings && !isEnding(run, attempt)) continue;
+    if (endings && !isEnding(engine, run, attempt)) continue;
     if (mayCarry(run, attempt, tasks)) carriers.carry(attempt.id);
   }
   if (started.length > 0) return false;
@@ -164,8 +164,9 @@ function interrupt(engine: Engine, attempt: Attempt): void {
 const ENDS_ANYWAY = new Set<Attempt["phase"]>(["agent", "collect", "advance", "tidy"]);
 
 /** What was stopped, and what is over but for its last steps. */
-function isEnding(run: Run, attempt: Attempt): boolean {
-  return attempt.stop !== null || run.wish === "stop" || attempt.phase === "advance" || attempt.phase === "tidy";
+function isEnding(engine: Engine, run: Run, attempt: Attempt): boolean {
+  if (attempt.stop !== null || run.wish === "stop") return true;
+  return attempt.phase === "advance" || attempt.phase === "tidy" || isLost(engine, attempt);
 }
 
 /** A stopped run leaves its attempts as they are, but an ended agent's work is still collected. */

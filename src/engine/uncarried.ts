@@ -6,7 +6,7 @@ import { requestStop } from "./attempt-moves.ts";
 import { windDown } from "./carry.ts";
 import { isCarried } from "./holder.ts";
 import { noteInterrupted, stopSoon } from "./check.ts";
-import { attemptDir, type Engine } from "./engine.ts";
+import { attemptDir, type Engine, isLost } from "./engine.ts";
 
 /** Stops the agents of these attempts with everything they started, where nobody carries the runs, and brings the attempts to their end, so
  *  that the store says how things are. False where somebody does carry them: that process obeys the wish in the store. */
@@ -31,4 +31,11 @@ async function stopAll(engine: Engine, attempt: Attempt): Promise<void> {
   for (const dir of live) noteInterrupted(dir);
   const agent = attempt.phase === "agent" ? [folder] : [];
   await Promise.all([...agent, ...live].map((dir) => stopSoon(engine, dir)));
+}
+
+/** Where nobody carries the runs: what was killed is brought to its end, so that its task is open to a new text or another try. Agents
+ *  that live are left to whoever carries the runs next. */
+export async function settleLost(engine: Engine): Promise<void> {
+  if (isCarried(engine) !== null) return;
+  if (readOpenAttempts(engine.store).some((attempt) => isLost(engine, attempt))) await windDown(engine);
 }

@@ -7,6 +7,7 @@ import { isCarried } from "../../engine/holder.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { describeLostAgents, findLostAgents } from "../../engine/lost-agents.ts";
 import { prepareRun } from "../../engine/prepare.ts";
+import { settleLost } from "../../engine/uncarried.ts";
 import type { Work } from "../../engine/work.ts";
 import { readRuns } from "../../store/runs.ts";
 import { DETACH, detach } from "../detach.ts";
@@ -49,6 +50,7 @@ export function runCommand(program: Command, io: Io): void {
         io,
         async (engine) => {
           const expected = options.dryRun ? null : expectRun(engine);
+          if (!options.dryRun) await settleLost(engine);
           const prepare = () => prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
           let { work, base } = await prepare();
           const flags = toFlags(options);

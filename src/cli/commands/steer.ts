@@ -10,7 +10,7 @@ import { setParallel } from "../../engine/parallel.ts";
 import { loadPrompts } from "../../engine/prompts.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { answerFor } from "../../engine/answer.ts";
-import { stopUncarried } from "../../engine/uncarried.ts";
+import { settleLost, stopUncarried } from "../../engine/uncarried.ts";
 import { viewRun } from "../../engine/view.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
 import { readFailedTasks } from "../../store/tasks.ts";
@@ -37,6 +37,7 @@ export function steerCommands(program: Command, io: Io): void {
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
         loadPrompts(engine);
+        await settleLost(engine);
         const { changed, kept } = await refreshRun(engine, run);
         if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
         if (kept) tell(io, printable(kept));

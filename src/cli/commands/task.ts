@@ -22,6 +22,7 @@ import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
 import { refreshRun } from "../../engine/refresh.ts";
+import { settleLost } from "../../engine/uncarried.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
 import { lastLines } from "../../lib/tail.ts";
@@ -78,6 +79,7 @@ export function taskCommands(program: Command, io: Io): void {
       withEngine(io, async (engine) => {
         if ((key === undefined) !== (options.failed ?? false))
           throw new OwtError("usage", "name a task, or --failed", { hint: "owt task retry --failed" });
+        await settleLost(engine);
         const { run, tasks } = findRetries(engine, key, options.run);
         const { changed, kept } = await refreshRun(engine, run);
         const again = { run, tasks: retryTasks(engine, tasks) };
