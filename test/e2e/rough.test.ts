@@ -523,7 +523,7 @@ test.each([
   [["run", "--count", "0", "--json"], "whole number above 0"],
   [["run", "--count", "--json"], "--json"],
   [["frobnicate", "--json"], "frobnicate"],
-  [["statsu", "--json"], "statsu", "did you mean status"],
+  [["statsu", "--json"], "statsu", "did you mean: owt status"],
   [["task", "create", "--json"], "text"],
   [["task", "list", "one", "two", "--json"], "too many"],
   [["task", "create", "x y", "--priority", "soon", "--json"], "soon"],

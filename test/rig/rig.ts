@@ -175,8 +175,8 @@ export class Rig implements AsyncDisposable {
     const ended = new Promise<Ran>((resolve, reject) =>
       child.on("close", (code) => {
         try {
-          // Half an answer of one that was killed fits nothing.
-          if (code !== null && args.includes("--json")) expectSound(args, stdout);
+          // Half an answer of one that was killed fits nothing, and help is for people.
+          if (code !== null && args.includes("--json") && !args.includes("--help")) expectSound(args, stdout);
           resolve({ code: code ?? -1, stdout, stderr });
         } catch (error) {
           reject(error as Error);
