@@ -513,7 +513,13 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     }),
   ]),
   report: v.union([of({ report }), of({ history })]),
-  logs: of({ task: text, attempt: count, lines: texts }),
+  logs: v.union([
+    of({ task: text, attempt: count, lines: texts }),
+    of({
+      tasks: texts,
+      lines: v.array(of({ task: text, attempt: count, level: v.picklist(["error", "tool", "said", "all"]), text })),
+    }),
+  ]),
   "prompt-list": of({
     templates: v.array(
       of({

@@ -239,7 +239,7 @@ describe("the report", () => {
     const refused = await rig.owt("status");
     expect([refused.code, refused.stderr]).toEqual([
       3,
-      expect.stringMatching(/prices\.json prices\.0\.tiers\.0\.output/),
+      expect.stringMatching(/prices\.json: prices\.0\.tiers\.0\.output/),
     ]);
     rig.userFile("prices.json", JSON.stringify(price({ input: 3, output: 9 })));
     expect((await rig.owt("run", "--yes")).stdout).toContain("cost $3.00");

@@ -86,13 +86,13 @@ test("in an editor: $VISUAL with its arguments, on the terminal; a draft that ca
   terminal.type(`FROM='A task' TO= ${OWT} task edit a/E01; echo over`);
   await seen(() => expect(terminal.screen()).toContain("over"));
   expect(terminal.screen().join("\n")).toContain("a/E01: nothing was changed");
-  terminal.type(`clear; FROM=First TO=Primary ${OWT} task edit a/E01; echo over`);
-  await seen(() => expect(terminal.screen()).toContain("over"));
+  terminal.type(`clear; FROM=First TO=Primary ${OWT} task edit a/E01; echo over again`);
+  await seen(() => expect(terminal.screen()).toContain("over again"));
   expect(terminal.screen().join("\n")).toContain(`a/E01: changed (${file}); the next owt run takes it up`);
   const text = readFileSync(join(rig.root, file), "utf8");
   expect(text).toContain('title: "Primary"');
-  terminal.type(`clear; FROM='title:' TO='priority: nonsense\\ntitle:' ${OWT} task edit a/E01; echo over`);
-  await seen(() => expect(terminal.screen()).toContain("over"));
+  terminal.type(`clear; FROM='title:' TO='priority: nonsense\\ntitle:' ${OWT} task edit a/E01; echo over at last`);
+  await seen(() => expect(terminal.screen()).toContain("over at last"));
   const said = terminal.history().join("\n");
   expect(said).toContain("the plan has 1 problem");
   const kept = /what was written is kept: owt task edit a\/E01 --file (\S+)/.exec(said)![1]!;
