@@ -14,6 +14,7 @@ import { renderEnd } from "../engine/logs.ts";
 import { showRun } from "../engine/show.ts";
 import { findTask } from "../engine/tasks.ts";
 import { renderDuration, roughDuration } from "../lib/duration.ts";
+import { underWayMs } from "../core/attempt.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readBacklog } from "../store/backlog.ts";
 import { readLastEvents } from "../store/events.ts";
@@ -50,7 +51,7 @@ function readStatusOf(engine: Engine, key: string, run: string | undefined) {
   const attempts = readAttempts(engine.store, task.id);
   const last = attempts.at(-1);
   const now = engine.now();
-  const workedMs = attempts.reduce((sum, each) => sum + (each.endedAt ?? now) - each.startedAt, 0);
+  const workedMs = underWayMs(attempts, now);
   const isAtWork = view.standing === "working";
   const estimate = isAtWork ? new Estimates(engine, owner.options).of(task.spec) : null;
   const given = ANSWERED.has(view.standing) ? answerFor(engine, task) : null;

@@ -68,3 +68,8 @@ export type Attempt = {
   startedAt: number;
   endedAt: number | null;
 };
+
+/** How long attempts were under way together, in milliseconds; `now` ends what still is. */
+export function underWayMs(attempts: readonly Pick<Attempt, "startedAt" | "endedAt">[], now: number): number {
+  return attempts.reduce((sum, { startedAt, endedAt }) => sum + (endedAt ?? now) - startedAt, 0);
+}

@@ -1,7 +1,7 @@
 /** What each task of a run is doing right now, for screens that are looked at while it goes on. Whoever looks works it out from the store, the
  *  agents' own output and git, so that a second terminal sees the same as the one that carries the run. */
 import { statSync } from "node:fs";
-import type { Attempt, AttemptPhase } from "../core/attempt.ts";
+import { type Attempt, type AttemptPhase, underWayMs } from "../core/attempt.ts";
 import { addUsages, type Cost } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
@@ -62,7 +62,7 @@ export class Progress {
     this.#countSoon([...byTask.values()].map((attempts) => attempts.at(-1)!));
     const estimates = this.#estimatesFor(run);
     const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? [], estimates));
-    const leftMs = run.state === "ended" ? null : timeLeftOf(this.#engine, run, all, estimates);
+    const leftMs = run.state === "ended" ? null : timeLeftOf(run, all, byTask, estimates, this.#engine.now());
     const cost = addUsages([...byTask.values()].flat().map((attempt) => attempt.usage));
     return { run, tasks, cost, leftMs };
   }
@@ -84,7 +84,7 @@ export class Progress {
 
   #readTask(view: TaskView, attempts: Attempt[], estimates: Estimates): TaskProgress {
     const last = attempts.at(-1);
-    const workedMs = attempts.length === 0 ? null : this.#worked(attempts);
+    const workedMs = attempts.length === 0 ? null : underWayMs(attempts, this.#engine.now());
     return {
       view,
       workedMs,
@@ -96,11 +96,6 @@ export class Progress {
           ? taskTimeLeft({ estimate: estimates.of(view.task.spec), workedMs: workedMs ?? 0 })
           : null,
     };
-  }
-
-  #worked(attempts: Attempt[]): number {
-    const now = this.#engine.now();
-    return attempts.reduce((sum, { startedAt, endedAt }) => sum + (endedAt ?? now) - startedAt, 0);
   }
 
   #doing(task: Task, attempt: Attempt): string {

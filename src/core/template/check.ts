@@ -4,7 +4,15 @@
 import { nearest } from "../names.ts";
 import { checkCount } from "./evaluate.ts";
 import { BYTE_OF_TEXT } from "./functions.ts";
-import { type Command, type Node, type Operand, type Pipeline, type Template, TemplateError } from "./nodes.ts";
+import {
+  type Command,
+  goTypeOf,
+  type Node,
+  type Operand,
+  type Pipeline,
+  type Template,
+  TemplateError,
+} from "./nodes.ts";
 
 /** What is known of a value without having it. `nothing` is nil. */
 export type Shape =
@@ -159,7 +167,7 @@ class Checker {
   #operand(operand: Operand, dot: Shape): Shape {
     switch (operand.kind) {
       case "literal":
-        return literalShape(operand.value);
+        return goTypeOf(operand.value);
       case "nil":
         return "nothing";
       case "dot":
@@ -235,19 +243,6 @@ class Checker {
     const problem = problemOf(name, shapes);
     if (problem !== null) this.#fail(at, `error calling ${name}: ${problem}`);
     return resultOf(name, shapes);
-  }
-}
-
-function literalShape(value: string | bigint | number | boolean): Shape {
-  switch (typeof value) {
-    case "bigint":
-      return "int";
-    case "number":
-      return "float64";
-    case "boolean":
-      return "bool";
-    default:
-      return "string";
   }
 }
 

@@ -1,7 +1,7 @@
 /** Values as text, as Go's `fmt` writes them: `print`, `println` and `printf` with its flags, widths and precisions. What is not supported
  *  (`%T`, `%p`, `%#v`, argument numbers, `%x` and `#` on floats) is an error, never another text. */
 import { formatFloat } from "./floats.ts";
-import type { Value } from "./nodes.ts";
+import { goTypeOf, type Value } from "./nodes.ts";
 
 /** A format that is Go's, but not supported here. */
 export class FormatError extends Error {}
@@ -137,18 +137,8 @@ function withExtra(out: string, values: readonly Value[], used: number): string 
 
 /** Go's name for the type of a simple value. Those of lists and records are not known here. */
 function simpleType(value: Value): string {
-  switch (typeof value) {
-    case "string":
-      return "string";
-    case "bigint":
-      return "int";
-    case "number":
-      return "float64";
-    case "boolean":
-      return "bool";
-    default:
-      throw new FormatError("printf was given more values than its format takes");
-  }
+  if (typeof value === "object") throw new FormatError("printf was given more values than its format takes");
+  return goTypeOf(value);
 }
 
 class Printer {

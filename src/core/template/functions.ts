@@ -1,6 +1,6 @@
 /** The functions of templates, as Go's `text/template` has them (funcs.go). `and` and `or` stop early and are the evaluator's. */
 import { compareStrings, FormatError, isPrintable, printed, sprint, sprintf, sprintln } from "./format.ts";
-import type { Value } from "./nodes.ts";
+import { goTypeOf, type Value } from "./nodes.ts";
 
 /** Why a function could not be called with these values. */
 export class CallError extends Error {}
@@ -84,18 +84,7 @@ export function typeName(value: Value): string {
   if (value === null) return "nil";
   if (Array.isArray(value)) return "list";
   if (value instanceof Map) return "map";
-  switch (typeof value) {
-    case "bigint":
-      return "int";
-    case "number":
-      return "float64";
-    case "boolean":
-      return "bool";
-    case "string":
-      return "string";
-    default:
-      return "record";
-  }
+  return typeof value === "object" ? "record" : goTypeOf(value);
 }
 
 function isBasic(value: Value): value is string | bigint | number | boolean {

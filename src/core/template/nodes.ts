@@ -12,6 +12,20 @@ export type Value =
   | ReadonlyMap<string, string>
   | { readonly [field: string]: Value };
 
+/** Go's name for the type of a simple value. */
+export function goTypeOf(value: string | bigint | number | boolean): "string" | "int" | "float64" | "bool" {
+  switch (typeof value) {
+    case "bigint":
+      return "int";
+    case "number":
+      return "float64";
+    case "boolean":
+      return "bool";
+    default:
+      return "string";
+  }
+}
+
 /** Something that is evaluated to a value; `at` is its offset in the text. */
 export type Operand =
   | { kind: "literal"; at: number; value: string | bigint | number | boolean; written: string }
