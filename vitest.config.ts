@@ -7,6 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          setupFiles: ["test/rig/seed.ts"],
           include: ["src/**/*.test.ts", "test/*.test.ts"],
           isolate: false,
           sequence: { groupOrder: 0 },
@@ -16,6 +17,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          setupFiles: ["test/rig/seed.ts"],
           include: ["test/e2e/**/*.test.ts"],
           pool: "forks",
           sequence: { groupOrder: 1 },
