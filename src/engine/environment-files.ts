@@ -8,14 +8,13 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { findPlace } from "../git/place.ts";
 import { listTracked } from "../git/status.ts";
-import { ensureFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import type { Engine } from "./engine.ts";
 
 /** Brought along by default, as the seed of this feature does. */
@@ -49,20 +48,18 @@ export function bringEnvironmentFiles(engine: Engine, worktree: string): void {
 
 /** Forgets what a worktree was given, where it is gone or new. */
 export function forgetBrought(engine: Engine, worktree: string): void {
-  rmSync(broughtFile(engine, worktree), { force: true });
+  removeFile(broughtFile(engine, worktree));
 }
 
 /** Keeps the environment files of a worktree that are not as they were brought, under the id that its rescue has or would have. Returns
  *  their names. Repeatable: the same text is kept once. */
 export async function keepChangedEnvironment(engine: Engine, worktree: string, id: string): Promise<string[]> {
-  const place = findPlace(engine.repo, worktree);
-  if (place === null) return [];
+  const present = environmentFiles(engine).filter((name) => isPlainFile(join(worktree, name)));
+  if (present.length === 0) return [];
   const brought = readBrought(engine, worktree);
-  const changed = environmentFiles(engine).filter((name) => {
-    const path = join(worktree, name);
-    return isPlainFile(path) && hashOf(readFileSync(path)) !== brought.get(name);
-  });
-  if (changed.length === 0) return [];
+  const changed = present.filter((name) => hashOf(readFileSync(join(worktree, name))) !== brought.get(name));
+  const place = changed.length === 0 ? null : findPlace(engine.repo, worktree);
+  if (place === null) return [];
   // What git knows, git keeps.
   const tracked = await listTracked(place, changed);
   const kept = changed.filter((name) => !tracked.includes(name));

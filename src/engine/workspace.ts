@@ -1,13 +1,13 @@
 /** Makes a worktree ready to work in: dependencies, configured setup, and what is known of what they leave.
  *  Task worktrees and the integration worktree get the same. */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { OWN_FILES } from "../agents/registry.ts";
 import { commandList } from "../core/config.ts";
 import { detectInstalls } from "../core/project.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
-import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { environmentFiles, forgetBrought } from "./environment-files.ts";
@@ -79,7 +79,7 @@ function footprintFiles(engine: Engine, worktree: string): { before: string; lef
 /** Forgets a worktree's setup, where it is gone or new. */
 export function forgetSetup(engine: Engine, worktree: string): void {
   const { before, left } = footprintFiles(engine, worktree);
-  for (const file of [markerOf(engine, worktree), before, left]) rmSync(file, { force: true });
+  for (const file of [markerOf(engine, worktree), before, left]) removeFile(file);
   forgetBrought(engine, worktree);
 }
 
@@ -107,13 +107,13 @@ export async function noteLeft(engine: Engine, worktree: string): Promise<void> 
     !before.has(path) || (earlier.has(path) && earlier.get(path) === before.get(path));
   const left = [...(await look(engine, worktree))].filter(([path]) => isSetups(path));
   if (left.length > 0) writeFootprint(files.left, new Map(left));
-  else rmSync(files.left, { force: true });
-  rmSync(files.before, { force: true });
+  else removeFile(files.left);
+  removeFile(files.before);
 }
 
 /** A setup that failed is nothing to tell others' work from. */
 export function dropBefore(engine: Engine, worktree: string): void {
-  rmSync(footprintFiles(engine, worktree).before, { force: true });
+  removeFile(footprintFiles(engine, worktree).before);
 }
 
 /** What the setup left in a worktree; empty when it left nothing. */

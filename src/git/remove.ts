@@ -1,6 +1,5 @@
 /** Removes worktrees. The one guard in front of every removal: look, then refuse with reasons or save first; only then take it away. */
-import { existsSync } from "node:fs";
-import { rename } from "node:fs/promises";
+import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { discardHalfMade, isBeingMade, isHalfMade, sweepHalfMade } from "./half-made.ts";
 import { type Holdings, type InspectOptions, inspectWorktree } from "./inspect.ts";
@@ -54,7 +53,7 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
     if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
     rescue = saved.ref;
   }
-  return gone(rescue, await takeAway(held, options));
+  return gone(rescue, takeAway(held, options));
 }
 
 /** Deletes what earlier, killed processes had renamed away or left half-made. Says how many things it cleared. */
@@ -88,14 +87,14 @@ function findBlockers(held: Holdings): Reason[] {
 }
 
 /** First the files, then git's entry. Killed between them, the next call finds the entry alone and takes it too. */
-async function takeAway({ place }: Holdings, around: Around): Promise<() => Promise<void>> {
-  const bin = await openTrash(place.commonDir);
-  await moveToTrash(bin, place.root, "tree");
+function takeAway({ place }: Holdings, around: Around): () => Promise<void> {
+  const bin = openTrash(place.commonDir);
+  moveToTrash(bin, place.root, "tree");
   try {
-    const entry = await withdrawEntry(bin, place.gitDir, around);
+    const entry = withdrawEntry(bin, place.gitDir, around);
     return () => entry.taken().then(() => emptyTrash(bin));
   } catch (error) {
-    await rename(join(bin, "tree"), place.root).catch(() => {});
+    if (existsSync(join(bin, "tree"))) renameSync(join(bin, "tree"), place.root);
     throw error;
   }
 }
