@@ -19,7 +19,8 @@ export type Described = {
 export async function describeProgram(): Promise<Described[]> {
   const silent = new PassThrough();
   const never = new AbortController().signal;
-  const streams = { stdin: silent, stdout: silent, stderr: silent, signal: never, hurry: never };
+  const outlet = { write() {}, isTTY: false, columns: undefined, stream: () => silent };
+  const streams = { stdin: silent, stdout: outlet, stderr: silent, signal: never, hurry: never };
   const io = {
     ...streams,
     cwd: "/",

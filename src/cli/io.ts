@@ -11,7 +11,7 @@ export type Io = {
   /** How owt calls itself. */
   owtCommand: string[];
   stdin: Readable & { isTTY?: boolean };
-  stdout: Writable & { isTTY?: boolean; columns?: number };
+  stdout: Outlet;
   stderr: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   /** Aborted by the first Ctrl-C. */
   signal: AbortSignal;
@@ -24,6 +24,9 @@ export type Io = {
   /** 1: every program that is run is told; 2: a bug report is written, too. */
   verbosity: 0 | 1 | 2;
 };
+
+/** Where the answer goes. `stream` is for who writes much, or without end, and has to wait for the reader. */
+export type Outlet = { write(text: string): unknown; isTTY: boolean; columns: number | undefined; stream(): Writable };
 
 /** Prints the answer: one versioned envelope, or text for people. */
 export function answer(io: Io, options: { json?: boolean }, data: object, text: string): void {
