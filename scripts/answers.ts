@@ -435,7 +435,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   pause: wished("pause"),
   stop: wished("stop"),
   land: landed,
-  inbox: of({ waiting: v.array(of({ run: text, task: text, why: text, ...answerOf })) }),
+  inbox: of({ waiting: v.array(of({ run: text, task: text, why: text, since: moment, ...answerOf })) }),
   "task-create": of({ task: text }),
   "task-edit": of({ task: text, changed: flag, where: text, run: orNull(text), others: texts }),
   "task-list": of({

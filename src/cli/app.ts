@@ -14,10 +14,8 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["plan"], async () => (await import("./commands/plan.ts")).planCommand],
   [["run"], async () => (await import("./commands/run.ts")).runCommand],
   [["carry"], async () => (await import("./commands/carry.ts")).carryCommand],
-  [
-    ["resume", "pause", "stop", "parallel", "land", "inbox"],
-    async () => (await import("./commands/steer.ts")).steerCommands,
-  ],
+  [["resume", "pause", "stop", "parallel", "land"], async () => (await import("./commands/steer.ts")).steerCommands],
+  [["inbox"], async () => (await import("./commands/inbox.ts")).inboxCommand],
   [["task"], async () => (await import("./commands/task.ts")).taskCommands],
   [["status"], async () => (await import("./commands/status.ts")).statusCommand],
   [["report"], async () => (await import("./commands/report.ts")).reportCommand],

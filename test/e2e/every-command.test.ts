@@ -90,7 +90,7 @@ const ROWS: Record<string, Row> = {
   },
   inbox: {
     call: ["inbox"],
-    says: /web\/E01 \(r1\) asks: Which colour\?\n {2}↳ owt task answer web\/E01/,
+    says: /web\/E01 \(r1\) asks: Which colour\? · for [\w. ]+\n {2}↳ owt task answer web\/E01/,
     mistake: unknownOption("inbox", "--jsno", "--json"),
   },
   "task create": {
