@@ -436,6 +436,56 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   stop: wished("stop"),
   land: landed,
   inbox: of({ waiting: v.array(of({ run: text, task: text, why: text, since: moment, ...answerOf })) }),
+  create: of({
+    worktrees: v.array(
+      of({
+        path: text,
+        branch: text,
+        is_new: v.pipe(flag, v.description("false where it was there, and got only what it lacked")),
+        base: orNull(text),
+      }),
+    ),
+    refused: v.array(of({ branch: text, message: text, hint: orNull(text) })),
+  }),
+  list: of({
+    worktrees: v.array(
+      of({
+        name: text,
+        path: text,
+        branch: orNull(text),
+        head: orNull(text),
+        is_main: flag,
+        is_current: flag,
+        is_there: flag,
+        is_being_made: flag,
+        locked: v.pipe(orNull(text), v.description("the reason, which may be empty; null where it is not locked")),
+        task: orNull(of({ key: text, run: text })),
+        note: text,
+        agent: orNull(text),
+        base: v.pipe(orNull(text), v.description("what it is compared with where its branch follows nothing")),
+        upstream: orNull(text),
+        ahead: orNull(count),
+        behind: orNull(count),
+        changed: orNull(count),
+        conflicts: orNull(count),
+        untracked: orNull(count),
+        used_at: orNull(moment),
+      }),
+    ),
+  }),
+  note: of({ name: text, path: text, note: text }),
+  delete: of({
+    removed: v.array(
+      of({
+        path: text,
+        branch: orNull(text),
+        branch_deleted: flag,
+        rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
+        environment: texts,
+      }),
+    ),
+    kept: v.array(of({ path: text, branch: orNull(text), reasons: v.array(of({ reason: text, what: texts, text })) })),
+  }),
   "task-create": of({ task: text }),
   "task-edit": of({ task: text, changed: flag, where: text, run: orNull(text), others: texts }),
   "task-list": of({

@@ -19,7 +19,7 @@ export type Described = {
 export async function describeProgram(): Promise<Described[]> {
   const silent = new PassThrough();
   const never = new AbortController().signal;
-  const outlet = { write() {}, isTTY: false, columns: undefined, stream: () => silent };
+  const outlet = { write() {}, isTTY: false, columns: undefined, rows: undefined, stream: () => silent };
   const streams = { stdin: silent, stdout: outlet, stderr: silent, signal: never, hurry: never };
   const io = {
     ...streams,

@@ -45,6 +45,9 @@ function openOutlet(onGone: () => void): Outlet {
     get columns() {
       return isSeen ? stream().columns : undefined;
     },
+    get rows() {
+      return isSeen ? stream().rows : undefined;
+    },
     stream,
     write(text) {
       const isDirect = opened === null && text.length < PIPE_HOLDS;

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { OwtError } from "../core/errors.ts";
 import type { Io } from "./io.ts";
-import { painter, printable } from "./text.ts";
+import { tellRefusal } from "./refusal.ts";
 import { usageError } from "./usage.ts";
 import { takeVerbosity, tellPrograms } from "./verbose.ts";
 
@@ -17,6 +17,10 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["resume", "pause", "stop", "parallel", "land"], async () => (await import("./commands/steer.ts")).steerCommands],
   [["inbox"], async () => (await import("./commands/inbox.ts")).inboxCommand],
   [["task"], async () => (await import("./commands/task.ts")).taskCommands],
+  [["create"], async () => (await import("./commands/create.ts")).createCommand],
+  [["list"], async () => (await import("./commands/list.ts")).listCommand],
+  [["note"], async () => (await import("./commands/note.ts")).noteCommand],
+  [["delete"], async () => (await import("./commands/delete.ts")).deleteCommand],
   [["status"], async () => (await import("./commands/status.ts")).statusCommand],
   [["report"], async () => (await import("./commands/report.ts")).reportCommand],
   [["logs"], async () => (await import("./commands/logs.ts")).logsCommand],
@@ -142,12 +146,4 @@ function asRefusal(io: Io, program: Command, argv: readonly string[], error: unk
     return new OwtError("environment", `the disk is full: ${error.message}`, { hint: "make room, then: owt resume" });
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new OwtError("internal", `a mistake of owt: ${what}`, { cause: error });
-}
-
-function tellRefusal(io: Io, { code, message, hint }: OwtError): void {
-  const paint = painter(io, io.stderr);
-  // What a person asked for with Ctrl-C is no failure.
-  const mark = code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
-  io.stderr.write(`${mark} ${printable(message)}\n`);
-  if (hint) io.stderr.write(`  ${paint("dim", "↳")} ${printable(hint)}\n`);
 }

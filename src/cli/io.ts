@@ -26,7 +26,13 @@ export type Io = {
 };
 
 /** Where the answer goes. `stream` is for who writes much, or without end, and has to wait for the reader. */
-export type Outlet = { write(text: string): unknown; isTTY: boolean; columns: number | undefined; stream(): Writable };
+export type Outlet = {
+  write(text: string): unknown;
+  isTTY: boolean;
+  columns: number | undefined;
+  rows: number | undefined;
+  stream(): Writable;
+};
 
 /** Prints the answer: one versioned envelope, or text for people. */
 export function answer(io: Io, options: { json?: boolean }, data: object, text: string): void {

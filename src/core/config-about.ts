@@ -25,8 +25,8 @@ const NOTIFY = "notifications";
 const SANDBOX = "the sandbox";
 
 const ABOUT: Record<KeyName, About> = {
-  "worktree.base_directory": { says: "where worktrees made by hand stand", otherwise: "../", later: WORKTREES },
-  "worktree.naming_pattern": { says: "how they are named", otherwise: "{project}-{branch}", later: WORKTREES },
+  "worktree.base_directory": { says: "where worktrees made by hand stand", otherwise: "../" },
+  "worktree.naming_pattern": { says: "how they are named", otherwise: "{project}-{branch}" },
   "worktree.auto_cleanup_days": { says: "after how many days one counts as stale", otherwise: "14", later: CLEANUP },
   "worktree.keep": { says: "which worktrees of a run stay: none, failed, all" },
   "worktree.reserve": { says: "how many are made in advance", otherwise: "0", later: WORKTREES },

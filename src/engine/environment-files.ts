@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -65,6 +66,11 @@ export async function keepChangedEnvironment(engine: Engine, worktree: string, i
   const kept = changed.filter((name) => !tracked.includes(name));
   for (const name of kept) keepFile(join(keptFolder(engine), id), name, readFileSync(join(worktree, name)));
   return kept;
+}
+
+/** Takes back what was kept for a worktree that stays after all. */
+export function dropKept(engine: Engine, id: string): void {
+  rmSync(join(keptFolder(engine), id), { recursive: true, force: true });
 }
 
 /** What to say of kept files. */

@@ -39,7 +39,7 @@ export function branchRef(name: string): string {
 }
 
 /** What a full ref name or a branch name points to; null when it does not exist. Right with packed refs. */
-export function readRef(repo: Repo, name: string): Promise<Oid | null> {
+export async function readRef(repo: Repo, name: string): Promise<Oid | null> {
   return readFullRef(repo, fullRef(name));
 }
 

@@ -16,6 +16,8 @@ export type RemoveOptions = InspectOptions &
     rescue: Omit<RescueOptions, "known">;
     /** Save the work it holds and go on, instead of refusing. */
     save?: boolean;
+    /** Save it though nothing would be lost: its branch goes too, and came home as other commits. */
+    saveAnyway?: boolean;
   };
 
 /** Why a worktree stays. Those in the first group give way to `save`, the others to nothing. */
@@ -48,7 +50,7 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
   if (reasons.length > 0) return refuse(...reasons);
 
   let rescue: string | null = null;
-  if (work.length > 0 || held.dropped.length > 0) {
+  if (work.length > 0 || held.dropped.length > 0 || options.saveAnyway === true) {
     const saved = await saveRescue(repo, held, { ...options.rescue, known: options.known ?? [] });
     if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
     rescue = saved.ref;

@@ -93,6 +93,35 @@ const ROWS: Record<string, Row> = {
     says: /web\/E01 \(r1\) asks: Which colour\? · for [\w. ]+\n {2}↳ owt task answer web\/E01/,
     mistake: unknownOption("inbox", "--jsno", "--json"),
   },
+  create: {
+    call: ["create", "feature/login"],
+    says: /✓ feature\/login {2}\S+\/shop-feature-login/,
+    mistake: { args: ["create", "feature..login"], says: "feature..login", hint: "owt create feature/login" },
+    changes: true,
+  },
+  list: {
+    call: ["list"],
+    says: /@ {2}main .*\/shop\n/,
+    mistake: unknownOption("list", "--jsn", "--json"),
+  },
+  note: {
+    call: ["note", "main", "the", "shop", "itself"],
+    says: "main: the shop itself",
+    mistake: {
+      args: ["note", "man", "x"],
+      says: "there is no worktree man",
+      hint: "did you mean main? see which there are: owt list",
+    },
+    changes: true,
+  },
+  delete: {
+    call: ["delete", "spare", "--yes"],
+    says: "spare is gone, the branch too",
+    json: ["delete", "other", "--yes"],
+    unasked: { args: ["delete", "spare"], code: 2, says: "off a terminal needs --yes" },
+    mistake: { args: ["delete", "main", "--yes"], says: "is the main checkout", hint: "owt list" },
+    changes: true,
+  },
   "task create": {
     call: ["task", "create", "write the notes"],
     says: "write-the-notes: written down; start it with: owt run write-the-notes",
@@ -257,6 +286,7 @@ async function prepare(): Promise<Rig> {
 async function prepareFor(name: string): Promise<Rig> {
   const rig = await prepare();
   if (name === "land") await rig.owt("run", "--yes", "--again", "shop/E01");
+  if (name === "delete") rig.ok("create", "spare", "other");
   if (name === "config approve") rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n` });
   return rig;
 }
