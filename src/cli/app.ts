@@ -24,6 +24,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["status"], async () => (await import("./commands/status.ts")).statusCommand],
   [["report"], async () => (await import("./commands/report.ts")).reportCommand],
   [["logs"], async () => (await import("./commands/logs.ts")).logsCommand],
+  [["tmux"], async () => (await import("./commands/tmux.ts")).tmuxCommands],
   [["prompt"], async () => (await import("./commands/prompt.ts")).promptCommands],
   [["restore"], async () => (await import("./commands/restore.ts")).restoreCommand],
   [["config"], async () => (await import("./commands/config.ts")).configCommands],
@@ -38,7 +39,7 @@ const READ_ONLY = new Set(
 );
 
 /** Commands that never write the store. */
-const MAKES_NO_STORE = new Set([...READ_ONLY, "restore", "approve"]);
+const MAKES_NO_STORE = new Set([...READ_ONLY, "restore", "approve", "attach", "kill"]);
 
 /** Runs one command line and returns its exit code. */
 export async function runApp(io: Io, args: string[], version: string): Promise<number> {

@@ -192,6 +192,36 @@ const ROWS: Record<string, Row> = {
     says: "→ write  a.txt",
     mistake: { args: ["logs", "shop/E0"], says: "no run has a task named shop/E0", hint: "did you mean shop/E01" },
   },
+  "tmux create": {
+    call: ["tmux", "create", "--no-agent"],
+    says: "owt-shop: made, 2 panes; show it: owt tmux attach shop",
+    mistake: {
+      args: ["tmux", "create", "--layout", "quads"],
+      says: "there is no layout quads",
+      hint: "did you mean quad?",
+    },
+    changes: true,
+  },
+  "tmux attach": {
+    call: ["tmux", "attach"],
+    says: /^tmux -S .* attach-session -t '=owt-shop:'\n$/,
+    code: 4,
+    mistake: { args: ["tmux", "attach", "shp"], says: "there is no worktree shp", hint: "did you mean shop" },
+    changes: true,
+  },
+  "tmux list": {
+    call: ["tmux", "list"],
+    says: "no worktree has a session; make one: owt tmux create",
+    mistake: unknownOption("tmux list", "--josn", "--json"),
+  },
+  "tmux kill": {
+    call: ["tmux", "kill", "shop", "--yes"],
+    says: "owt-shop: ended",
+    json: ["tmux", "kill", "other", "--yes"],
+    unasked: { args: ["tmux", "kill", "shop"], code: 2, says: "needs --yes" },
+    mistake: { args: ["tmux", "kill", "shp"], says: "there is no worktree shp", hint: "did you mean shop" },
+    changes: true,
+  },
   "prompt list": {
     call: ["prompt", "list"],
     says: "built-in",
@@ -285,6 +315,11 @@ async function prepare(): Promise<Rig> {
 /** Its own places for what a single command needs beside {@link prepare}. */
 async function prepareFor(name: string): Promise<Rig> {
   const rig = await prepare();
+  if (name === "tmux attach" || name === "tmux kill") await rig.owt("tmux", "create", "--no-agent");
+  if (name === "tmux kill") {
+    rig.git("worktree", "add", "-q", "../other");
+    await rig.owt("tmux", "create", "--no-agent", "other");
+  }
   if (name === "land") await rig.owt("run", "--yes", "--again", "shop/E01");
   if (name === "delete") rig.ok("create", "spare", "other");
   if (name === "config approve") rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n` });
