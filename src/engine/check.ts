@@ -18,7 +18,11 @@ export type Check = {
   dir: string;
   /** A shell command of the user, approved or standard. */
   command: string;
+  /** Its positional parameters; `command` is then a constant of ours. */
+  args?: readonly string[];
   cwd: string;
+  /** In place of the environment that every command of the project gets. */
+  env?: Readonly<Record<string, string>>;
   timeoutMs: number;
 };
 
@@ -80,9 +84,9 @@ function launchCheck(engine: Engine, check: Check, mode: LaunchMode) {
   return launch({
     dir: check.dir,
     file: "sh",
-    args: ["-c", check.command],
+    args: ["-c", check.command, ...(check.args === undefined ? [] : ["sh", ...check.args])],
     cwd: check.cwd,
-    env: { ...commandEnvironment(engine.env, engine.config.environment.pass), CI: "1" },
+    env: { ...(check.env ?? commandEnvironment(engine.env, engine.config.environment.pass)), CI: "1" },
     outFile: join(check.dir, "out"),
     errFile: join(check.dir, "out"),
     mode,

@@ -19,7 +19,7 @@ import { findRun } from "./find-run.ts";
 import { standAt } from "./integrate.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
-import { markerOf, setUp } from "./workspace.ts";
+import { setUp } from "./workspace.ts";
 
 export type Landed = {
   run: string;
@@ -199,7 +199,6 @@ async function checkTip(
       attempt: NO_ATTEMPT,
       dir,
       worktree: path,
-      marker: markerOf(engine, path),
       timeoutMs: run.options.timeoutMs,
     };
     const problem = await setUp(engine, place);

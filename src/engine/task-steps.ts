@@ -20,19 +20,20 @@ import { createWorktree, type CreateRefused, type Worktree } from "../git/worktr
 import { lastAttemptOn, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
+import type { SetupSaid } from "./dependencies.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import {
   dropBefore,
   forgetSetup,
+  isEmptySetup,
   knownFiles,
-  markerOf,
   noteBefore,
   noteEmptyBefore,
   noteLeft,
+  readSetup,
   setUp,
-  setupCommands,
   setupFootprint,
 } from "./workspace.ts";
 
@@ -65,7 +66,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     finish(engine, carried, { kind: "failed", reason });
     return "on";
   }
-  const needsSetup = setupCommands(engine, attempt.worktree).commands.length > 0;
+  const needsSetup = !isEmptySetup(await readSetup(engine, attempt.worktree));
   if (needsSetup && made.isNew && started === "nothing") noteEmptyBefore(engine, attempt.worktree);
   moveOn(engine, carried, needsSetup ? "setup" : "launch");
   return "on";
@@ -217,8 +218,8 @@ export async function setupStep(engine: Engine, carried: Carried): Promise<StepR
     attempt: attempt.id,
     dir,
     worktree: attempt.worktree,
-    marker: markerOf(engine, attempt.worktree),
     timeoutMs: run.options.timeoutMs,
+    tell: (said: SetupSaid) => noteSetup(engine, carried, said),
   };
   await noteBefore(engine, attempt.worktree);
   const problem = await setUp(engine, place);
@@ -232,6 +233,18 @@ export async function setupStep(engine: Engine, carried: Carried): Promise<StepR
   }
   return "on";
 }
+
+/** What is about the same thing is said once: it is so for every task. */
+function noteSetup(engine: Engine, { run, task, attempt }: Carried, said: SetupSaid): void {
+  const known = saidOf.get(engine) ?? new Set<string>();
+  saidOf.set(engine, known);
+  if (known.has(said.about)) return;
+  known.add(said.about);
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  appendEvent(engine.store, engine.now(), about, { kind: "note", text: said.text });
+}
+
+const saidOf = new WeakMap<Engine, Set<string>>();
 
 /** The commands that this task's work must pass: the run's and its own. */
 export function verifyCommands(run: Run, task: Task): string[] {
