@@ -40,7 +40,9 @@ const ABOUT: Record<KeyName, About> = {
   "environment.adjust_env_paths": { says: "put the worktree's path in place of the checkout's in them" },
   "environment.env_files": { says: "further files to bring" },
   "environment.install_command": { says: "what to run in a new worktree, in place of the standard install" },
-  "environment.dependencies": { says: "how dependencies come into a worktree", otherwise: "auto", later: WORKTREES },
+  "environment.dependencies": {
+    says: "how node_modules come into a worktree: auto (the fastest safe way), or only by install, copy, clone, hardlink",
+  },
   "environment.ports": { says: "ports for each worktree", otherwise: "10", later: WORKTREES },
   "environment.pass": { says: "further variables that agents and checks may see" },
   "sync.default_strategy": { says: "merge or rebase", otherwise: "merge", later: SYNC },

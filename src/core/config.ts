@@ -170,6 +170,7 @@ export const DEFAULTS = {
     copy_env_file: true,
     adjust_env_paths: true,
     env_files: [] as string[],
+    dependencies: "auto" as "auto" | "install" | "copy" | "clone" | "hardlink",
     pass: [] as string[],
   },
   run: {

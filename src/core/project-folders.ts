@@ -8,6 +8,9 @@ export type ToldFolder = { path: string; names: ReadonlySet<string>; texts: Read
 /** A folder that is installed by itself. `members` are the folders that its install covers, as workspaces do. */
 export type Project = { folder: string; installs: FoundInstall[]; members: string[] };
 
+/** One install in one folder of a worktree ("" is its top). `members` are folders that it covers; `missing`: the program is not there. */
+export type WantedInstall = { folder: string; install: FoundInstall; members: readonly string[]; missing: boolean };
+
 /** How far a search goes: folders below the top, folders looked into, projects installed. */
 export const SEARCH = { depth: 3, folders: 2_000, projects: 20 } as const;
 

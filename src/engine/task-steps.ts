@@ -236,11 +236,17 @@ export async function setupStep(engine: Engine, carried: Carried): Promise<StepR
 
 /** What is about the same thing is said once: it is so for every task. */
 function noteSetup(engine: Engine, { run, task, attempt }: Carried, said: SetupSaid): void {
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  if (said.level === "done") {
+    const { folder, way, why, from, tookMs } = said;
+    const fact = { kind: "dependencies", folder, way, why, from, tookMs: Math.round(tookMs) } as const;
+    appendEvent(engine.store, engine.now(), about, fact);
+    return;
+  }
   const known = saidOf.get(engine) ?? new Set<string>();
   saidOf.set(engine, known);
   if (known.has(said.about)) return;
   known.add(said.about);
-  const about = { run: run.id, task: task.id, attempt: attempt.id };
   appendEvent(engine.store, engine.now(), about, { kind: "note", text: said.text });
 }
 

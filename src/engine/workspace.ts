@@ -5,15 +5,18 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { OWN_FILES } from "../agents/registry.ts";
 import { commandList } from "../core/config.ts";
+import type { WantedInstall } from "../core/project-folders.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
+import { STAGING } from "../system/copy-folders.ts";
 import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
-import { bringDependencies, CUT, findInstalls, type SetupSaid, type WantedInstall } from "./dependencies.ts";
+import { bringDependencies, CUT, findInstalls, type SetupSaid } from "./dependencies.ts";
 import type { Engine } from "./engine.ts";
 import { environmentFiles, forgetBrought } from "./environment-files.ts";
 
 /** Folders that the project makes again from its lockfile or its sources; never saved, never in the way of a removal. */
 const DEPENDENCY_FOLDERS = [
+  STAGING,
   "node_modules",
   ".venv",
   "venv",
