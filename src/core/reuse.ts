@@ -5,6 +5,12 @@ import { tableIn } from "./project.ts";
 /** How dependencies come into a worktree. */
 export type Way = "install" | "copy" | "clone" | "hardlink";
 
+/** What a setup tells: how dependencies came (`why` for people, `from` the checkout that they are copied from), and what people have to know.
+ *  What is `about` the same thing need be said once in a run. */
+export type SetupSaid =
+  | { level: "done"; folder: string; lockfile: string; way: Way; why: string; from: string | null; tookMs: number }
+  | { level: "warning"; about: string; text: string };
+
 /** Why the dependencies of a kind of project are never taken from another checkout; null where they may be. */
 export const NOT_REUSED: Record<string, string | null> = {
   npm: null,

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { HOW_TO_GET } from "../core/project.ts";
 import { detectProjects, SEARCH, type WantedInstall } from "../core/project-folders.ts";
-import { lifecycleScripts, NOT_REUSED, type Way } from "../core/reuse.ts";
+import { lifecycleScripts, NOT_REUSED, type SetupSaid, type Way } from "../core/reuse.ts";
 import { readTree } from "../git/commit.ts";
 import { findPlace, readHead } from "../git/place.ts";
 import { findToldFolders } from "../git/told-folders.ts";
@@ -23,12 +23,6 @@ import { findProgram } from "../system/programs.ts";
 import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { doubtNpm, findObstacle, findSource, type Source, stampInstalled, unstamp } from "./reuse.ts";
-
-/** What a setup tells: how dependencies came (`why` for people, `from` the checkout that they are copied from), and what people have to know.
- *  What is `about` the same thing need be said once in a run. */
-export type SetupSaid =
-  | { level: "done"; folder: string; lockfile: string; way: Way; why: string; from: string | null; tookMs: number }
-  | { level: "warning"; about: string; text: string };
 
 type InstallPlace = {
   attempt: number;

@@ -92,7 +92,9 @@ function isOfTask(tasks: readonly Task[], command: string): boolean {
 /** Nothing that the repository brings is run unapproved; what its agents are allowed does not matter here. */
 function requireChecks(engine: Engine, tasks: readonly Task[]): void {
   const specs = tasks.filter((task) => task.state === "done").map((task) => task.spec);
-  const grants = grantsNeeded(engine, specs, {}).filter(({ where }) => /(verify|install_command)$/.test(where));
+  const grants = grantsNeeded(engine, specs, {}).filter(({ where }) =>
+    /(verify|install_command|post_create|pre_remove)$/.test(where),
+  );
   requireApproval(engine, grants);
 }
 

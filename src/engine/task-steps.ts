@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import type { SetupSaid } from "../core/reuse.ts";
 import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
@@ -20,14 +21,12 @@ import { createWorktree, type CreateRefused, type Worktree } from "../git/worktr
 import { lastAttemptOn, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
-import type { SetupSaid } from "./dependencies.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import {
   dropBefore,
   forgetSetup,
-  isEmptySetup,
   knownFiles,
   noteBefore,
   noteEmptyBefore,
@@ -55,7 +54,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     return "on";
   }
   if (made.isNew) forgetSetup(engine, attempt.worktree);
-  bringEnvironmentFiles(engine, attempt.worktree);
+  bringEnvironmentFiles(engine, attempt.worktree, (said) => noteSetup(engine, carried, said));
   const place = findPlace(engine.repo, attempt.worktree);
   if (place) await offerKept(engine.repo, place, base);
   // Nobody works here before the agent's turn, and no git of an earlier owt is left: a lock is one that a power cut left.
@@ -66,7 +65,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     finish(engine, carried, { kind: "failed", reason });
     return "on";
   }
-  const needsSetup = !isEmptySetup(await readSetup(engine, attempt.worktree));
+  const needsSetup = (await readSetup(engine, attempt.worktree)).hash !== "";
   if (needsSetup && made.isNew && started === "nothing") noteEmptyBefore(engine, attempt.worktree);
   moveOn(engine, carried, needsSetup ? "setup" : "launch");
   return "on";

@@ -5,14 +5,17 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { OWN_FILES } from "../agents/registry.ts";
 import { commandList } from "../core/config.ts";
+import type { SetupSaid } from "../core/reuse.ts";
 import type { WantedInstall } from "../core/project-folders.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
 import { STAGING } from "../system/copy-folders.ts";
 import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
-import { bringDependencies, CUT, findInstalls, type SetupSaid } from "./dependencies.ts";
+import { bringDependencies, CUT, findInstalls } from "./dependencies.ts";
 import type { Engine } from "./engine.ts";
 import { environmentFiles, forgetBrought } from "./environment-files.ts";
+import { hookCommands, runHook } from "./hooks.ts";
+import { forgetLease, leaseOrTell } from "./worktree-lease.ts";
 
 /** Folders that the project makes again from its lockfile or its sources; never saved, never in the way of a removal. */
 const DEPENDENCY_FOLDERS = [
@@ -40,29 +43,31 @@ export function knownFiles(engine: Engine): string[] {
   return [...environmentFiles(engine), ...DEPENDENCY_FOLDERS];
 }
 
-/** What has to be done to make a worktree ready, and a hash that changes when it has to be done again. */
-export type Setup = { commands: readonly string[]; installs: readonly WantedInstall[]; hash: string; cut: boolean };
+/** What has to be done to make a worktree ready, and a hash that changes when it has to be done again; empty where there is nothing to do. */
+export type Setup = {
+  commands: readonly string[];
+  installs: readonly WantedInstall[];
+  hash: string;
+  /** Not everything was searched. */
+  cut: boolean;
+};
 
-/** What a worktree's setup is: the configured commands, else the standard installs of what its commit holds. */
+/** What a worktree's setup is: the configured commands, else the standard installs of what its commit holds; and what is wished of a new one. */
 export async function readSetup(engine: Engine, worktree: string): Promise<Setup> {
   const { install_command, auto_install_deps } = engine.config.environment;
   const commands = commandList(install_command);
   const isLooked = commands.length > 0 || auto_install_deps;
   const { installs: wanted, cut } = isLooked ? await findInstalls(engine, worktree) : { installs: [], cut: false };
   const installs = commands.length > 0 ? [] : wanted;
-  if (commands.length + installs.length === 0) return { commands, installs, hash: "", cut };
-  const hash = createHash("sha256").update(JSON.stringify(commands));
+  const hook = hookCommands(engine, "post_create");
+  if (commands.length + installs.length + hook.commands.length === 0) return { commands, installs, hash: "", cut };
+  const hash = createHash("sha256").update(JSON.stringify(commands)).update(hook.hash);
   for (const { folder, install, missing } of wanted) {
     hash.update(`${folder}\0${install.command}\0${missing}\0`);
     // It may have been deleted there since.
     hash.update(readTextIfThere(join(worktree, folder, install.lockfile)) ?? "");
   }
   return { commands, installs, hash: hash.digest("hex"), cut };
-}
-
-/** Whether there is anything to do at all. */
-export function isEmptySetup({ commands, installs }: Setup): boolean {
-  return commands.length + installs.length === 0;
 }
 
 export type SetupPlace = {
@@ -83,6 +88,7 @@ export async function setUp(
   if (cut) place.tell?.(CUT);
   const marker = markerOf(engine, place.worktree);
   if (hash === "" || readTextIfThere(marker) === hash) return null;
+  leaseOrTell(engine, place.worktree, place.tell);
   const dirOf = (name: string | number) => join(place.dir, `setup-${hash.slice(0, 12)}-${name}`);
   for (const [index, command] of commands.entries()) {
     const check = { ...place, dir: dirOf(index), command, cwd: place.worktree };
@@ -94,8 +100,23 @@ export async function setUp(
     const problem = await bringDependencies(engine, { ...place, dir: dirOf(index) }, wanted);
     if (problem !== null) return problem;
   }
+  const problem = await greet(engine, place);
+  if (problem !== null) return problem;
   writeFileAtomically(marker, hash);
   return null;
+}
+
+/** What is wished of a new worktree; once, whatever becomes of its lockfiles. */
+async function greet(
+  engine: Engine,
+  place: SetupPlace,
+): Promise<{ failed: string; output: string } | "interrupted" | null> {
+  const { hash } = hookCommands(engine, "post_create");
+  const greeted = `${markerOf(engine, place.worktree)}+greeted`;
+  if (hash === "" || readTextIfThere(greeted) === hash) return null;
+  const problem = await runHook(engine, "post_create", place);
+  if (problem === null) writeFileAtomically(greeted, hash);
+  return problem;
 }
 
 /** Remembers beside the attempts which setup a worktree has had. */
@@ -112,8 +133,10 @@ function footprintFiles(engine: Engine, worktree: string): { before: string; lef
 /** Forgets a worktree's setup, where it is gone or new. */
 export function forgetSetup(engine: Engine, worktree: string): void {
   const { before, left } = footprintFiles(engine, worktree);
-  for (const file of [markerOf(engine, worktree), before, left]) rmSync(file, { force: true });
+  const marker = markerOf(engine, worktree);
+  for (const file of [marker, `${marker}+greeted`, before, left]) rmSync(file, { force: true });
   forgetBrought(engine, worktree);
+  forgetLease(engine, worktree);
 }
 
 /** Says that nothing is in a worktree yet, so that nobody has to look before its setup. */
