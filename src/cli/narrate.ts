@@ -123,6 +123,8 @@ export function lineFor(event: Event, paint: Paint): Line | null {
         mark: paint("dim", "○"),
         text: `leftovers committed as ${event.commit.slice(0, 10)}${event.left.length > 0 ? `, left out: ${event.left.join(", ")}` : ""}`,
       };
+    case "dependencies":
+      return { mark: paint("dim", "○"), text: describeBrought(event) };
     case "verify-ended":
       return event.code === 0
         ? {
@@ -182,6 +184,12 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return never;
     }
   }
+}
+
+/** `why` says of an install why nothing was copied. */
+function describeBrought({ folder, way, why, tookMs }: Extract<Event, { kind: "dependencies" }>): string {
+  const done = { install: "installed", copy: "copied", clone: "cloned", hardlink: "linked" }[way];
+  return `dependencies${folder === "" ? "" : ` of ${folder}`} ${done} in ${(tookMs / 1_000).toFixed(1)} s (${why})`;
 }
 
 function lineForMove(event: Extract<Event, { kind: "task-moved" }>, paint: Paint): Line | null {

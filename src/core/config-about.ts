@@ -44,8 +44,10 @@ const ABOUT: Record<KeyName, About> = {
   "environment.adjust_env_paths": { says: "put the worktree's path in place of the checkout's in them" },
   "environment.env_files": { says: "further files to bring" },
   "environment.install_command": { says: "what to run in a new worktree, in place of the standard install" },
-  "environment.dependencies": { says: "how dependencies come into a worktree", otherwise: "auto", later: WORKTREES },
-  "environment.ports": { says: "ports for each worktree", otherwise: "10", later: WORKTREES },
+  "environment.dependencies": {
+    says: "how node_modules come into a worktree: auto (the fastest safe way), or only by install, copy, clone, hardlink",
+  },
+  "environment.ports": { says: "ports that each worktree has to itself" },
   "environment.pass": { says: "further variables that agents and checks may see" },
   "sync.default_strategy": { says: "merge or rebase", otherwise: "merge", later: SYNC },
   "sync.auto_stash": { says: "stash what is uncommitted meanwhile", otherwise: "true", later: SYNC },
@@ -81,6 +83,8 @@ const ABOUT: Record<KeyName, About> = {
   "notifications.discord_webhook": { says: "tell in Discord", later: NOTIFY },
   "notifications.webhook": { says: "tell other programs", later: NOTIFY },
   "prompts.override_dir": { says: "a folder of prompt templates", otherwise: "none" },
+  "hooks.post_create": { says: "what to run once in a new worktree, after its setup" },
+  "hooks.pre_remove": { says: "what to run in a worktree before it is removed" },
   "project.type": { says: "the kind of project; it is detected", later: WORKTREES },
   "project.package_manager": { says: "its package manager; it is detected", later: WORKTREES },
   "project.install_command": { says: "use [environment] install_command", later: WORKTREES },
@@ -102,7 +106,6 @@ const LATER_SECTIONS: Record<string, string> = {
   tracker: "issues",
   review: "pull requests",
   build_pool: "the build pool",
-  hooks: "hooks",
 };
 
 export type KeyAbout = {

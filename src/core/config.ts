@@ -75,7 +75,7 @@ export const KEYS = {
     env_files: v.optional(texts),
     install_command: v.optional(commands),
     dependencies: v.optional(v.picklist(["auto", "install", "copy", "clone", "hardlink"])),
-    ports: v.optional(countOrNone),
+    ports: v.optional(v.pipe(countOrNone, v.maxValue(1_000))),
     pass: v.optional(texts),
   },
   sync: {
@@ -121,7 +121,7 @@ export const KEYS = {
   tracker: {},
   review: {},
   build_pool: {},
-  hooks: {},
+  hooks: { post_create: v.optional(commands), pre_remove: v.optional(commands) },
   project: { type: v.optional(text), package_manager: v.optional(text), install_command: v.optional(text) },
 } as const;
 
@@ -161,7 +161,7 @@ const SECTIONS = {
   tracker: v.optional(open),
   review: v.optional(open),
   build_pool: v.optional(open),
-  hooks: v.optional(open),
+  hooks: v.optional(openTable(KEYS.hooks, v.unknown())),
   project: v.optional(openTable(KEYS.project, v.unknown())),
 };
 
@@ -189,6 +189,8 @@ export const DEFAULTS = {
     copy_env_file: true,
     adjust_env_paths: true,
     env_files: [] as string[],
+    ports: 10,
+    dependencies: "auto" as "auto" | "install" | "copy" | "clone" | "hardlink",
     pass: [] as string[],
   },
   run: {
@@ -204,6 +206,7 @@ export const DEFAULTS = {
     fetch: false,
   },
   budget: { warn_at: 0.8 },
+  hooks: { post_create: [] as string | string[], pre_remove: [] as string | string[] },
   agent: { default: "claude", named: {} as Record<string, AgentSettings> },
 } satisfies ConfigValues;
 
@@ -214,6 +217,7 @@ export type Config = ConfigValues & {
   environment: NonNullable<ConfigValues["environment"]> & typeof DEFAULTS.environment;
   run: NonNullable<ConfigValues["run"]> & typeof DEFAULTS.run;
   budget: NonNullable<ConfigValues["budget"]> & typeof DEFAULTS.budget;
+  hooks: NonNullable<ConfigValues["hooks"]> & typeof DEFAULTS.hooks;
   agent: typeof DEFAULTS.agent;
 };
 

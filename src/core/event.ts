@@ -2,6 +2,7 @@
 import type { AttemptPhase } from "./attempt.ts";
 import type { Usage } from "./cost.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Way } from "./reuse.ts";
 import type { NextStart, Park, TaskState } from "./task.ts";
 
 export type Fact =
@@ -23,6 +24,8 @@ export type Fact =
   | { kind: "attempt-opened"; number: number; agent: string; branch: string; worktree: string; base: string }
   /** Intent: what the attempt is about to do. */
   | { kind: "attempt-phase"; phase: AttemptPhase }
+  /** How the dependencies of a project in the attempt's worktree came: `folder` is "" for its top, `from` the checkout they were copied from. */
+  | { kind: "dependencies"; folder: string; way: Way; why: string; from: string | null; tookMs: number }
   /** The agent's process exists and has claimed the attempt. */
   | { kind: "agent-started"; adopted: boolean }
   /** The agent's process is gone with everything it started. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { detectChecks, detectInstalls } from "./project.ts";
+import { detectChecks, detectInstalls, HOW_TO_GET } from "./project.ts";
 
 const installs = (...names: string[]) => detectInstalls(new Set(names)).map(({ kind, command }) => [kind, command]);
 
@@ -17,7 +17,7 @@ test.each([
   ["go.sum", "go", "go mod download"],
   ["Cargo.lock", "cargo", "cargo fetch --locked"],
 ])("%s is installed with %s, exactly as it is locked", (lockfile, kind, command) => {
-  expect(detectInstalls(new Set(["README.md", lockfile]))).toEqual([{ kind, lockfile, command }]);
+  expect(detectInstalls(new Set(["README.md", lockfile]))).toMatchObject([{ kind, lockfile, command, isLocked: true }]);
 });
 
 test("a folder of several languages gets one install for each, and never two for one", () => {
@@ -28,8 +28,46 @@ test("a folder of several languages gets one install for each, and never two for
   expect(installs("Cargo.lock", "package-lock.json", "uv.lock").map(([kind]) => kind)).toEqual(["uv", "npm", "cargo"]);
 });
 
-test("without a lockfile nothing is installed unasked", () => {
-  expect(installs("package.json", "pyproject.toml", "Cargo.toml", "go.mod", "Gemfile")).toEqual([]);
+describe("without a lockfile the manifest tells, the more specific first", () => {
+  const json = (value: object) => JSON.stringify(value);
+  const wants = { dependencies: { a: "1" } };
+  test.each<[name: string, files: Record<string, string>, kinds: string[]]>([
+    ["a package.json is npm's", { "package.json": json(wants) }, ["npm"]],
+    ["unless it names another", { "package.json": json({ ...wants, packageManager: "pnpm@11.0.0" }) }, ["pnpm"]],
+    ["yarn", { "package.json": json({ ...wants, packageManager: "yarn@4.9.0" }) }, ["yarn"]],
+    ["bun", { "package.json": json({ devDependencies: { a: "1" }, packageManager: "bun@1.3.0" }) }, ["bun"]],
+    ["one that wants nothing needs nothing", { "package.json": json({ scripts: { test: "x" } }) }, []],
+    ["one that is no JSON", { "package.json": "{" }, []],
+    ["a Pipfile goes before hints", { Pipfile: "", "pyproject.toml": "[tool.uv]\n" }, ["pipenv"]],
+    ["hints of uv", { "pyproject.toml": "[project]\n[tool.uv.sources]\n", "requirements.txt": "" }, ["uv"]],
+    ["hints of poetry", { "pyproject.toml": "[tool.poetry]\n", "requirements.txt": "" }, ["poetry"]],
+    ["settings of other tools are no hint", { "pyproject.toml": "[tool.ruff]\n" }, []],
+    ["requirements", { "requirements.txt": "flask\n" }, ["pip"]],
+    ["composer", { "composer.json": json({ require: { "a/b": "^1" } }) }, ["composer"]],
+    ["bundler", { Gemfile: "" }, ["bundler"]],
+    ["go and rust fetch when they build", { "go.mod": "", "Cargo.toml": "" }, []],
+    [
+      "a lockfile goes before all",
+      { "package.json": json(wants), "yarn.lock": "", "requirements.txt": "" },
+      ["yarn", "pip"],
+    ],
+  ])("%s", (_, files, kinds) => {
+    const found = detectInstalls(new Set(Object.keys(files)), (name) => files[name] ?? null);
+    expect(found.map(({ kind }) => kind)).toEqual(kinds);
+  });
+  test("and nobody's text but a lockfile's name is looked at where none is given", () => {
+    expect(installs("package.json", "pyproject.toml", "requirements.txt", "Gemfile", "Pipfile")).toEqual([]);
+  });
+});
+
+test("every program that an install needs can be got", () => {
+  const all =
+    "uv.lock poetry.lock Pipfile.lock bun.lock pnpm-lock.yaml yarn.lock package-lock.json composer.lock Gemfile.lock go.sum Cargo.lock requirements.txt".split(
+      " ",
+    );
+  const programs = all.flatMap((name) => detectInstalls(new Set([name]), () => "").map(({ program }) => program));
+  expect(programs).toHaveLength(12);
+  expect(programs.filter((program) => HOW_TO_GET[program] === undefined)).toEqual([]);
 });
 
 describe("checks are those that the project defines", () => {

@@ -23,6 +23,7 @@ import { Meter, METER_MS } from "./meter.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
 import { choicesFor } from "./view.ts";
 import { verifyCommands } from "./task-steps.ts";
+import { leaseEnvironment } from "./worktree-lease.ts";
 
 /** Children of this process, so that their end is seen at once; others are watched for. */
 const ownChildren = new Map<number, Launched>();
@@ -79,6 +80,7 @@ function launchAgent(
     env: {
       ...agentEnvironment(engine.env, engine.config.environment.pass, agent.about.variables),
       ...agentGitEnv(),
+      ...leaseEnvironment(engine, attempt.worktree),
       ...invocation.env,
       OWT_RUN: run.id,
       OWT_TASK: task.key,

@@ -24,10 +24,12 @@ export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], sett
   const grants: Grant[] = [];
   const add = (where: string, what: string | undefined) => what?.trim() && grants.push({ where, what });
   for (const layer of engine.layers.filter((each) => each.origin === "repository")) {
-    const { run, environment, agent } = layer.values;
+    const { run, environment, agent, hooks } = layer.values;
     for (const command of commandList(run?.verify)) add(`${layer.name} [run] verify`, command);
     for (const command of commandList(environment?.install_command))
       add(`${layer.name} [environment] install_command`, command);
+    for (const hook of ["post_create", "pre_remove"] as const)
+      for (const command of commandList(hooks?.[hook])) add(`${layer.name} [hooks] ${hook}`, command);
     for (const name of Object.keys(agent?.named ?? {})) grants.push(...agentGrants(layer, name));
   }
   const addChoices = (where: string, choices: AgentChoices | undefined) => {

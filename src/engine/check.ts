@@ -10,6 +10,7 @@ import { commandEnvironment } from "../system/environment.ts";
 import { launch, type LaunchMode, readLaunch, stopTree, sweepAfterEnd, waitForEnd } from "../system/launch.ts";
 import type { Engine } from "./engine.ts";
 import { capsOf } from "./transcript.ts";
+import { leaseEnvironment } from "./worktree-lease.ts";
 
 export type Check = {
   /** Attempt that the check belongs to; stopping the attempt stops the check. */
@@ -18,7 +19,13 @@ export type Check = {
   dir: string;
   /** A shell command of the user, approved or standard. */
   command: string;
+  /** Its positional parameters; `command` is then a constant of ours. */
+  args?: readonly string[];
   cwd: string;
+  /** Top of the worktree that it runs in, where that is not `cwd`. */
+  worktree?: string;
+  /** In place of the environment that every command of the project gets. */
+  env?: Readonly<Record<string, string>>;
   timeoutMs: number;
 };
 
@@ -80,9 +87,13 @@ function launchCheck(engine: Engine, check: Check, mode: LaunchMode) {
   return launch({
     dir: check.dir,
     file: "sh",
-    args: ["-c", check.command],
+    args: ["-c", check.command, ...(check.args === undefined ? [] : ["sh", ...check.args])],
     cwd: check.cwd,
-    env: { ...commandEnvironment(engine.env, engine.config.environment.pass), CI: "1" },
+    env: {
+      ...(check.env ?? commandEnvironment(engine.env, engine.config.environment.pass)),
+      ...leaseEnvironment(engine, check.worktree ?? check.cwd),
+      CI: "1",
+    },
     outFile: join(check.dir, "out"),
     errFile: join(check.dir, "out"),
     mode,

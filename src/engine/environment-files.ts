@@ -1,50 +1,99 @@
-/** Environment files in worktrees: brought from the main checkout, never committed, and, where somebody changed one, kept before the
- *  worktree goes. They hold secrets: what is kept lies outside of git's objects, in files that only the owner may read. */
+/** Environment files in worktrees: brought from the main checkout, with what a template says of ports and names that are the worktree's own;
+ *  never committed, and, where somebody changed one, kept before the worktree goes. They hold secrets: what is kept lies outside of git's objects, in files that only the owner may read. */
 import { createHash } from "node:crypto";
 import {
   chmodSync,
+  closeSync,
+  constants,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
-import { findPlace } from "../git/place.ts";
+import { basename, dirname, join, normalize, relative, resolve, sep } from "node:path";
+import { fillTemplate, type Lease, leaseVariables } from "../core/worktree-lease.ts";
+import type { SetupSaid } from "../core/reuse.ts";
+import { findPlace, lstatInside } from "../git/place.ts";
 import { listTracked } from "../git/status.ts";
 import { ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import type { Engine } from "./engine.ts";
+import { isLeaseUseful, leaseOrTell } from "./worktree-lease.ts";
 
 /** Brought along by default, as the seed of this feature does. */
-const ENV_FILES = [".env", ".env.local", ".env.development", ".env.development.local"];
+const ENV_FILES = [
+  ".env",
+  ".env.local",
+  ".env.development",
+  ".env.development.local",
+  "config.local.yaml",
+  "config.local.json",
+  "settings.local.py",
+  ".secrets",
+  ".secrets.yaml",
+];
 
-/** The environment files that worktrees of this repository are given; never committed by us. */
+/** Behind a file's name: the template that goes with it. */
+const TEMPLATE = ".owt";
+
+/** The environment files that worktrees of this repository are given; never committed by us. `!name` leaves one out. */
 export function environmentFiles(engine: Engine): string[] {
-  if (!engine.config.environment.copy_env_file) return [];
-  return [...new Set([...ENV_FILES, ...engine.config.environment.env_files])].filter((name) =>
-    isInside(engine.repo.root, name),
-  );
+  const { copy_env_file, env_files } = engine.config.environment;
+  if (!copy_env_file) return [];
+  const without = new Set(env_files.flatMap((name) => (name.startsWith("!") ? [normalize(name.slice(1))] : [])));
+  const names = [...ENV_FILES, ...env_files.filter((name) => !name.startsWith("!"))];
+  return [...new Set(names)].filter((name) => !without.has(normalize(name)) && isInside(engine.repo.root, name));
 }
 
-/** Copies the environment files that the main checkout has and the worktree lacks, private and with the paths adjusted.
+/** Gives a worktree the environment files that it lacks, private: what the main checkout has, with the paths adjusted, and what a template says.
  *  A symbolic link is left alone on both sides: it may point anywhere. */
-export function bringEnvironmentFiles(engine: Engine, worktree: string): void {
+export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (said: SetupSaid) => void): void {
+  const found = environmentFiles(engine).flatMap((name) => findSources(engine, worktree, name) ?? []);
+  if (found.length === 0 && !isLeaseUseful(engine, worktree)) return;
+  const lease = leaseOrTell(engine, worktree, tell);
+  if (found.length === 0) return;
   const brought = readBrought(engine, worktree);
-  for (const name of environmentFiles(engine)) {
-    const from = join(engine.repo.root, name);
-    const to = join(worktree, name);
-    if (existsSync(to) || !isPlainFile(from)) continue;
-    const text = readFileSync(from, "utf8");
-    const adjusted = engine.config.environment.adjust_env_paths ? replacePath(text, engine.repo.root, worktree) : text;
+  for (const sources of found) {
+    const content = composeFile(engine, worktree, sources, lease);
+    if (content === null) continue;
+    const to = join(worktree, sources.name);
     // Noted first: a copy that is cut off is then taken for a change, and kept.
-    brought.set(name, hashOf(adjusted));
+    brought.set(sources.name, hashOf(content));
     writeBrought(engine, worktree, brought);
     ensureFolder(dirname(to));
-    writeFileSync(to, adjusted, { mode: 0o600, flag: "wx" });
+    writeFileSync(to, content, { mode: 0o600, flag: "wx" });
   }
+}
+
+type Sources = { name: string; file: string | null; template: string | null };
+
+/** What a file is made from; null where the worktree has it, or nothing is there to make it from. A template that is committed goes before one
+ *  that only the user has. */
+function findSources(engine: Engine, worktree: string, name: string): Sources | null {
+  const { root } = engine.repo;
+  const file = isPlainFile(root, name) ? join(root, name) : null;
+  const home = [worktree, root].find((each) => isPlainFile(each, name + TEMPLATE));
+  const template = home === undefined ? null : join(home, name + TEMPLATE);
+  return (file === null && template === null) || !isFree(worktree, name) ? null : { name, file, template };
+}
+
+/** A template of a `.env` stands behind what was brought, where readers let the later line win; that of another file is the whole file. */
+function composeFile(
+  engine: Engine,
+  worktree: string,
+  { name, file, template }: Sources,
+  lease: Lease | null,
+): Buffer | null {
+  const adjust = (content: Buffer) =>
+    engine.config.environment.adjust_env_paths ? replacePath(content, engine.repo.root, worktree) : content;
+  const own = file === null ? null : adjust(readPlainFile(file));
+  if (template === null || lease === null) return own;
+  const filled = Buffer.from(fillTemplate(adjust(readPlainFile(template)).toString("utf8"), leaseVariables(lease)));
+  if (own === null || own.length === 0 || !basename(name).startsWith(".env")) return filled;
+  return Buffer.concat([own, Buffer.from(own.at(-1) === 10 ? "" : "\n"), filled]);
 }
 
 /** Forgets what a worktree was given, where it is gone or new. */
@@ -55,7 +104,7 @@ export function forgetBrought(engine: Engine, worktree: string): void {
 /** Keeps the environment files of a worktree that are not as they were brought, under the id that its rescue has or would have. Returns
  *  their names. Repeatable: the same text is kept once. */
 export async function keepChangedEnvironment(engine: Engine, worktree: string, id: string): Promise<string[]> {
-  const present = environmentFiles(engine).filter((name) => isPlainFile(join(worktree, name)));
+  const present = environmentFiles(engine).filter((name) => isPlainFile(worktree, name));
   if (present.length === 0) return [];
   const brought = readBrought(engine, worktree);
   const changed = present.filter((name) => hashOf(readFileSync(join(worktree, name))) !== brought.get(name));
@@ -66,11 +115,6 @@ export async function keepChangedEnvironment(engine: Engine, worktree: string, i
   const kept = changed.filter((name) => !tracked.includes(name));
   for (const name of kept) keepFile(join(keptFolder(engine), id), name, readFileSync(join(worktree, name)));
   return kept;
-}
-
-/** Takes back what was kept for a worktree that stays after all. */
-export function dropKept(engine: Engine, id: string): void {
-  rmSync(join(keptFolder(engine), id), { recursive: true, force: true });
 }
 
 /** What to say of kept files. */
@@ -139,20 +183,46 @@ function hashOf(content: string | Buffer): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
-function replacePath(text: string, from: string, to: string): string {
-  // Only the whole path counts: /src/app must not change inside /src/app-data.
-  return text.replaceAll(new RegExp(`${escapeForPattern(from)}(?=[/"'\\s:;,]|$)`, "gm"), () => to);
+/** Bytes in, bytes out: such a file need not be UTF-8. Only the whole path counts: /src/app must change neither inside /src/app-data nor inside
+ *  /home/src/app, but in -I/src/app. */
+function replacePath(content: Buffer, from: string, to: string): Buffer {
+  const bytes = (path: string) => Buffer.from(path).toString("latin1");
+  const before = String.raw`(?<=^|[^\w.~\x80-\xff-]|(?:^|[\s="':])-[A-Za-z])`;
+  const after = String.raw`(?=[/"'\s:;,)\]}?#&\\]|$)`;
+  const path = new RegExp(`${before}${escapeForPattern(bytes(from))}${after}`, "gm");
+  return Buffer.from(
+    content.toString("latin1").replaceAll(path, () => bytes(to)),
+    "latin1",
+  );
 }
 
 function escapeForPattern(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 }
 
-function isPlainFile(path: string): boolean {
+function isPlainFile(root: string, name: string): boolean {
   try {
-    return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+    return lstatInside(root, name)?.isFile() ?? false;
   } catch {
     return false;
+  }
+}
+
+/** Whether nothing is there, and the way there leads through folders only. */
+function isFree(root: string, name: string): boolean {
+  const parts = relative(root, resolve(root, name)).split(sep);
+  return parts.every((_, at) => {
+    const stat = lstatSync(join(root, ...parts.slice(0, at + 1)), { throwIfNoEntry: false });
+    return stat === undefined || (at < parts.length - 1 && stat.isDirectory());
+  });
+}
+
+function readPlainFile(path: string): Buffer {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { commandList, type ConfigValues } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
-import { detectChecks, detectInstalls, type Install } from "../core/project.ts";
+import { describeInstall, detectChecks, detectInstalls, type Install } from "../core/project.ts";
 import { samplePlan, starterConfig, starterKeys } from "../core/starter.ts";
 import { defaultBranch } from "../git/branch.ts";
 import { type Checkout, findCheckout } from "../git/checkout.ts";
@@ -66,7 +66,7 @@ export async function survey(cwd: string, env: NodeJS.ProcessEnv, owtCommand: st
   return {
     checkout,
     defaultBranch: await branchOf(cwd, checkout),
-    stack: detectInstalls(names),
+    stack: detectInstalls(names, read).map(describeInstall),
     checks: detectChecks(names, read),
     agents: agents.filter(({ path }) => path !== null),
     absent: agents.filter(({ path }) => path === null),

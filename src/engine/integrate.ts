@@ -21,7 +21,7 @@ import { runTip } from "./run-tip.ts";
 import { mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { type Verdict, verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
-import { markerOf, setUp } from "./workspace.ts";
+import { setUp } from "./workspace.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
   return inTurn(engine, carried.run.id, () => mergeAtTip(engine, carried));
@@ -145,7 +145,6 @@ async function verifyCandidate(
     attempt: attempt.id,
     dir,
     worktree: path,
-    marker: markerOf(engine, path),
     timeoutMs,
   });
   if (problem === "interrupted") return { kind: "interrupted" };

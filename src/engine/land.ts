@@ -19,7 +19,7 @@ import { findRun } from "./find-run.ts";
 import { standAt } from "./integrate.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
-import { markerOf, setUp } from "./workspace.ts";
+import { setUp } from "./workspace.ts";
 
 export type Landed = {
   run: string;
@@ -92,7 +92,9 @@ function isOfTask(tasks: readonly Task[], command: string): boolean {
 /** Nothing that the repository brings is run unapproved; what its agents are allowed does not matter here. */
 function requireChecks(engine: Engine, tasks: readonly Task[]): void {
   const specs = tasks.filter((task) => task.state === "done").map((task) => task.spec);
-  const grants = grantsNeeded(engine, specs, {}).filter(({ where }) => /(verify|install_command)$/.test(where));
+  const grants = grantsNeeded(engine, specs, {}).filter(({ where }) =>
+    /(verify|install_command|post_create|pre_remove)$/.test(where),
+  );
   requireApproval(engine, grants);
 }
 
@@ -199,7 +201,6 @@ async function checkTip(
       attempt: NO_ATTEMPT,
       dir,
       worktree: path,
-      marker: markerOf(engine, path),
       timeoutMs: run.options.timeoutMs,
     };
     const problem = await setUp(engine, place);

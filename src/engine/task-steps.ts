@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import type { SetupSaid } from "../core/reuse.ts";
 import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
@@ -27,12 +28,11 @@ import {
   dropBefore,
   forgetSetup,
   knownFiles,
-  markerOf,
   noteBefore,
   noteEmptyBefore,
   noteLeft,
+  readSetup,
   setUp,
-  setupCommands,
   setupFootprint,
 } from "./workspace.ts";
 
@@ -54,7 +54,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     return "on";
   }
   if (made.isNew) forgetSetup(engine, attempt.worktree);
-  bringEnvironmentFiles(engine, attempt.worktree);
+  bringEnvironmentFiles(engine, attempt.worktree, (said) => noteSetup(engine, carried, said));
   const place = findPlace(engine.repo, attempt.worktree);
   if (place) await offerKept(engine.repo, place, base);
   // Nobody works here before the agent's turn, and no git of an earlier owt is left: a lock is one that a power cut left.
@@ -65,7 +65,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     finish(engine, carried, { kind: "failed", reason });
     return "on";
   }
-  const needsSetup = setupCommands(engine, attempt.worktree).commands.length > 0;
+  const needsSetup = (await readSetup(engine, attempt.worktree)).hash !== "";
   if (needsSetup && made.isNew && started === "nothing") noteEmptyBefore(engine, attempt.worktree);
   moveOn(engine, carried, needsSetup ? "setup" : "launch");
   return "on";
@@ -217,8 +217,8 @@ export async function setupStep(engine: Engine, carried: Carried): Promise<StepR
     attempt: attempt.id,
     dir,
     worktree: attempt.worktree,
-    marker: markerOf(engine, attempt.worktree),
     timeoutMs: run.options.timeoutMs,
+    tell: (said: SetupSaid) => noteSetup(engine, carried, said),
   };
   await noteBefore(engine, attempt.worktree);
   const problem = await setUp(engine, place);
@@ -232,6 +232,24 @@ export async function setupStep(engine: Engine, carried: Carried): Promise<StepR
   }
   return "on";
 }
+
+/** What is about the same thing is said once: it is so for every task. */
+function noteSetup(engine: Engine, { run, task, attempt }: Carried, said: SetupSaid): void {
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  if (said.level === "done") {
+    const { folder, way, why, from, tookMs } = said;
+    const fact = { kind: "dependencies", folder, way, why, from, tookMs: Math.round(tookMs) } as const;
+    appendEvent(engine.store, engine.now(), about, fact);
+    return;
+  }
+  const known = saidOf.get(engine) ?? new Set<string>();
+  saidOf.set(engine, known);
+  if (known.has(said.about)) return;
+  known.add(said.about);
+  appendEvent(engine.store, engine.now(), about, { kind: "note", text: said.text });
+}
+
+const saidOf = new WeakMap<Engine, Set<string>>();
 
 /** The commands that this task's work must pass: the run's and its own. */
 export function verifyCommands(run: Run, task: Task): string[] {

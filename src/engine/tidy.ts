@@ -1,5 +1,6 @@
 /** After an attempt ended: its worktree and branch go, once nothing of it can be lost, or stay where that is wished. */
 import { rmdirSync } from "node:fs";
+import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
 import type { Fact } from "../core/event.ts";
 import { slug } from "../core/names.ts";
@@ -10,8 +11,9 @@ import { type Removed, removeWorktree } from "../git/remove.ts";
 import { isAnyAgentAtWork, moveAttempt, readAttempt } from "../store/attempts.ts";
 import { type About, appendEvent } from "../store/events.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
-import { type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
+import { attemptDir, type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
 import { describeKept, keepChangedEnvironment } from "./environment-files.ts";
+import { leaveWorktree } from "./hooks.ts";
 import { forgetSetup, knownFiles, setupFootprint } from "./workspace.ts";
 
 /** How long what was seen counts as seen now; a person may work in the worktree too. */
@@ -93,7 +95,13 @@ async function remove(
   path: string,
   options: { keep: string[]; id: string; note: string; seenClean?: string },
 ): Promise<Removed> {
-  const { keep, id, note, seenClean } = options;
+  const { keep, id, note } = options;
+  const attempt = about.attempt ?? 0;
+  const dir = attempt === 0 ? join(engine.repo.commonDir, "owt", "landings", id) : attemptDir(engine, attempt);
+  const left = await leaveWorktree(engine, { attempt, dir, worktree: path });
+  if (left?.trouble) appendEvent(engine.store, engine.now(), about, { kind: "note", text: left.trouble });
+  // A hook may have left something.
+  const seenClean = left === null ? options.seenClean : undefined;
   const kept = await keepChangedEnvironment(engine, path, id);
   // The setup makes it again: it needs no saving, and is not what somebody is told of.
   if (seenClean === undefined)

@@ -23,6 +23,7 @@ const PROGRESS = new Set<string>([
   "verify-started",
   "verify-ended",
   "leftovers",
+  "dependencies",
   "run-carried",
   "run-held",
 ] satisfies FactKind[]);

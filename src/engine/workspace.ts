@@ -1,19 +1,24 @@
 /** Makes a worktree ready to work in: dependencies, configured setup, and what is known of what they leave.
  *  Task worktrees and the integration worktree get the same. */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { OWN_FILES } from "../agents/registry.ts";
 import { commandList } from "../core/config.ts";
-import { detectInstalls } from "../core/project.ts";
+import type { SetupSaid } from "../core/reuse.ts";
+import type { WantedInstall } from "../core/project-folders.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
+import { STAGING } from "../system/copy-folders.ts";
 import { readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
+import { bringDependencies, CUT, findInstalls } from "./dependencies.ts";
 import type { Engine } from "./engine.ts";
 import { environmentFiles, forgetBrought } from "./environment-files.ts";
+import { hookCommands, runHook } from "./hooks.ts";
+import { forgetLease, leaseOrTell } from "./worktree-lease.ts";
 
 /** Folders that the project makes again from its lockfile or its sources; never saved, never in the way of a removal. */
 const DEPENDENCY_FOLDERS = [
+  STAGING,
   "node_modules",
   ".venv",
   "venv",
@@ -37,36 +42,87 @@ export function knownFiles(engine: Engine): string[] {
   return [...environmentFiles(engine), ...DEPENDENCY_FOLDERS];
 }
 
-/** The commands that make a worktree's dependencies, and a hash that changes when they have to run again. */
-export function setupCommands(engine: Engine, worktree: string): { commands: string[]; hash: string } {
-  const configured = commandList(engine.config.environment.install_command);
-  const installs = detectInstalls(new Set(readdirSync(worktree)));
-  const wanted = engine.config.environment.auto_install_deps ? installs.map((install) => install.command) : [];
-  const commands = configured.length > 0 ? configured : wanted;
-  const hash = createHash("sha256").update(JSON.stringify(commands));
-  for (const install of installs) hash.update(readFileSync(join(worktree, install.lockfile)));
-  return { commands, hash: hash.digest("hex") };
+/** What has to be done to make a worktree ready, and a hash that changes when it has to be done again; empty where there is nothing to do. */
+export type Setup = {
+  commands: readonly string[];
+  installs: readonly WantedInstall[];
+  hash: string;
+  /** Not everything was searched. */
+  cut: boolean;
+};
+
+/** What a worktree's setup is: the configured commands, else the standard installs of what its commit holds; and what is wished of a new one.
+ *  Without `deps` it is that last alone. */
+export async function readSetup(engine: Engine, worktree: string, deps = true): Promise<Setup> {
+  const { install_command, auto_install_deps } = engine.config.environment;
+  const commands = deps ? commandList(install_command) : [];
+  const isLooked = deps && (commands.length > 0 || auto_install_deps);
+  const { installs: wanted, cut } = isLooked ? await findInstalls(engine, worktree) : { installs: [], cut: false };
+  const installs = commands.length > 0 ? [] : wanted;
+  const hook = hookCommands(engine, "post_create");
+  if (commands.length + installs.length + hook.commands.length === 0) return { commands, installs, hash: "", cut };
+  const hash = createHash("sha256").update(JSON.stringify(commands)).update(hook.hash);
+  for (const { folder, install, missing } of wanted) {
+    hash.update(`${folder}\0${install.command}\0${missing}\0`);
+    // It may have been deleted there since.
+    hash.update(readTextIfThere(join(worktree, folder, install.lockfile)) ?? "");
+  }
+  return { commands, installs, hash: hash.digest("hex"), cut };
 }
 
-/** Runs the setup commands of a worktree, unless the same ones already ran there. `key` names the executions. */
+export type SetupPlace = {
+  attempt: number;
+  dir: string;
+  worktree: string;
+  timeoutMs: number;
+  /** Whether dependencies are brought. Default: yes. */
+  deps?: boolean;
+  /** Is told what was done, and what could not be, for people. */
+  tell?: (said: SetupSaid) => void;
+};
+
+/** Runs a worktree's setup, unless the same one was already run there. `dir` holds its executions. */
 export async function setUp(
   engine: Engine,
-  place: { attempt: number; dir: string; worktree: string; marker: string; timeoutMs: number },
+  place: SetupPlace,
 ): Promise<{ failed: string; output: string } | "interrupted" | null> {
-  const { commands, hash } = setupCommands(engine, place.worktree);
-  if (commands.length === 0 || readTextIfThere(place.marker) === hash) return null;
+  const { commands, installs, hash, cut } = await readSetup(engine, place.worktree, place.deps);
+  if (cut) place.tell?.(CUT);
+  const marker = markerOf(engine, place.worktree);
+  if (hash === "" || readTextIfThere(marker) === hash) return null;
+  leaseOrTell(engine, place.worktree, place.tell);
+  const dirOf = (name: string | number) => join(place.dir, `setup-${hash.slice(0, 12)}-${name}`);
   for (const [index, command] of commands.entries()) {
-    const dir = join(place.dir, `setup-${hash.slice(0, 12)}-${index}`);
-    const result: CheckResult = await runCheck(engine, { ...place, dir, command, cwd: place.worktree });
+    const check = { ...place, dir: dirOf(index), command, cwd: place.worktree };
+    const result: CheckResult = await runCheck(engine, check);
     if (result === "interrupted") return result;
     if (result.code !== 0) return { failed: command, output: result.output };
   }
-  writeFileAtomically(place.marker, hash);
+  for (const [index, wanted] of installs.entries()) {
+    const problem = await bringDependencies(engine, { ...place, dir: dirOf(index) }, wanted);
+    if (problem !== null) return problem;
+  }
+  const problem = await greet(engine, place);
+  if (problem !== null) return problem;
+  writeFileAtomically(marker, hash);
   return null;
 }
 
+/** What is wished of a new worktree; once, whatever becomes of its lockfiles. */
+async function greet(
+  engine: Engine,
+  place: SetupPlace,
+): Promise<{ failed: string; output: string } | "interrupted" | null> {
+  const { hash } = hookCommands(engine, "post_create");
+  const greeted = `${markerOf(engine, place.worktree)}+greeted`;
+  if (hash === "" || readTextIfThere(greeted) === hash) return null;
+  const problem = await runHook(engine, "post_create", place);
+  if (problem === null) writeFileAtomically(greeted, hash);
+  return problem;
+}
+
 /** Remembers beside the attempts which setup a worktree has had. */
-export function markerOf(engine: Engine, worktree: string): string {
+function markerOf(engine: Engine, worktree: string): string {
   return join(engine.repo.commonDir, "owt", "setup", encodeURIComponent(worktree));
 }
 
@@ -79,8 +135,10 @@ function footprintFiles(engine: Engine, worktree: string): { before: string; lef
 /** Forgets a worktree's setup, where it is gone or new. */
 export function forgetSetup(engine: Engine, worktree: string): void {
   const { before, left } = footprintFiles(engine, worktree);
-  for (const file of [markerOf(engine, worktree), before, left]) removeFile(file);
+  const marker = markerOf(engine, worktree);
+  for (const file of [marker, `${marker}+greeted`, before, left]) removeFile(file);
   forgetBrought(engine, worktree);
+  forgetLease(engine, worktree);
 }
 
 /** Says that nothing is in a worktree yet, so that nobody has to look before its setup. */
@@ -91,8 +149,8 @@ export function noteEmptyBefore(engine: Engine, worktree: string): void {
 /** Before the setup: what is there already is not the setup's. A setup that was cut off began with what was noted then. */
 export async function noteBefore(engine: Engine, worktree: string): Promise<void> {
   const { before } = footprintFiles(engine, worktree);
-  const { commands, hash } = setupCommands(engine, worktree);
-  if (commands.length === 0 || readTextIfThere(markerOf(engine, worktree)) === hash) return;
+  const { hash } = await readSetup(engine, worktree);
+  if (hash === "" || readTextIfThere(markerOf(engine, worktree)) === hash) return;
   if (readFootprint(before) === null) writeFootprint(before, await look(engine, worktree));
 }
 

@@ -48,7 +48,6 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
   const work = findWork(held);
   const reasons = [...findBlockers(held), ...(options.save === true ? [] : work)];
   if (reasons.length > 0) return refuse(...reasons);
-
   let rescue: string | null = null;
   if (work.length > 0 || held.dropped.length > 0 || options.saveAnyway === true) {
     const saved = await saveRescue(repo, held, { ...options.rescue, known: options.known ?? [] });
@@ -56,6 +55,21 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
     rescue = saved.ref;
   }
   return gone(rescue, takeAway(held, options));
+}
+
+/** Why {@link removeWorktree} would refuse now; nothing where it would not. Touches nothing. */
+export async function whyItStays(
+  repo: Repo,
+  path: string,
+  options: InspectOptions & { save?: boolean },
+): Promise<Reason[]> {
+  const place = findPlace(repo, path);
+  if (place === null) return existsSync(path) ? [{ reason: "not-a-worktree", what: [path] }] : [];
+  if (isMainPlace(place)) return [{ reason: "main", what: [place.root] }];
+  if (isBeingMade(place)) return [{ reason: "being-made", what: [place.root] }];
+  if (isHalfMade(place)) return [];
+  const held = await inspectWorktree(repo, path, options);
+  return [...findBlockers(held), ...(options.save === true ? [] : findWork(held))];
 }
 
 /** Deletes what earlier, killed processes had renamed away or left half-made. Says how many things it cleared. */

@@ -21,8 +21,13 @@ export async function readEntries(repo: Repo, oid: Oid): Promise<Tree> {
   if (recalled !== undefined) return recalled;
   const object = await readObject(repo, oid);
   if (object?.type !== "tree") throw new Error(`${oid} is not a tree`);
-  const bytes = object.content;
-  const size = oid.length / 2;
+  const tree = parseTree(object.content, oid.length / 2);
+  rememberEntries(repo, oid, tree);
+  return tree;
+}
+
+/** The entries of a tree object; `size` is that of an object's name in bytes. */
+export function parseTree(bytes: Buffer, size: number): Tree {
   const tree: Tree = new Map();
   for (let at = 0; at < bytes.length;) {
     const space = bytes.indexOf(32, at);
@@ -31,7 +36,6 @@ export async function readEntries(repo: Repo, oid: Oid): Promise<Tree> {
     tree.set(bytes.toString("latin1", space + 1, nul), entry);
     at = nul + 1 + size;
   }
-  rememberEntries(repo, oid, tree);
   return tree;
 }
 

@@ -161,6 +161,28 @@ export function openStore(commonDir: string, { looks = false }: { looks?: boolea
   }
 }
 
+/** Opens a small database of the user's own, in one shape for ever. What a power cut takes of it can be made again, so it does not wait for the disk. */
+export function openSmall(path: string, shape: string): Store {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    useWriteAheadLog(db);
+    db.exec("pragma synchronous = normal");
+    chmodSync(path, 0o600);
+    const store = new Store(db, path);
+    const isMade = () => Number(store.get("pragma user_version")?.["user_version"]) > 0;
+    if (!isMade())
+      store.transaction(() => {
+        if (!isMade()) db!.exec(`${shape}; pragma user_version = 1`);
+      });
+    return store;
+  } catch (error) {
+    db?.close();
+    throw error instanceof OwtError ? error : storeError(error, path);
+  }
+}
+
 function emptyStore(): Store {
   const db = new DatabaseSync(":memory:", { enableForeignKeyConstraints: true });
   const store = new Store(db, ":memory:");

@@ -1,6 +1,6 @@
 import { delimiter, dirname } from "node:path";
 import { expect, test } from "vitest";
-import { agentEnvironment, commandEnvironment } from "./environment.ts";
+import { agentEnvironment, commandEnvironment, installEnvironment } from "./environment.ts";
 
 const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -33,4 +33,11 @@ test("an agent gets its login, a check does not; nobody gets what is not named",
     ANTHROPIC_API_KEY: "key",
     CLAUDE_CONFIG_DIR: "/c",
   });
+});
+
+test("an install does not go into the environment that somebody has active", () => {
+  const PATH = ["/mine/venv/bin", "/conda/bin", "/usr/bin"].join(delimiter);
+  const env = { PATH, VIRTUAL_ENV: "/mine/venv/", CONDA_PREFIX: "/conda", POETRY_ACTIVE: "1", MINE: "1" };
+  expect(installEnvironment(env, ["VIRTUAL_ENV", "POETRY_ACTIVE", "MINE"])).toEqual({ PATH: "/usr/bin", MINE: "1" });
+  expect(commandEnvironment(env, ["VIRTUAL_ENV"])).toEqual({ PATH, VIRTUAL_ENV: "/mine/venv/" });
 });

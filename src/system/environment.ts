@@ -55,7 +55,37 @@ export function commandEnvironment(env: NodeJS.ProcessEnv, pass: readonly string
   );
 }
 
-/** What an agent gets: the same, and `variables` of its own login and settings; a * at the end of one stands for any rest. */
+/** Names of the environments that somebody has active in their shell: an install into a worktree must not go there. */
+const ACTIVE = new Set([
+  "VIRTUAL_ENV",
+  "VIRTUAL_ENV_PROMPT",
+  "PYTHONHOME",
+  "PYTHONPATH",
+  "CONDA_PREFIX",
+  "CONDA_DEFAULT_ENV",
+  "PIPENV_ACTIVE",
+  "POETRY_ACTIVE",
+  "UV_PROJECT_ENVIRONMENT",
+]);
+
+/** What a standard install gets: the same without the environments that are active here, also where `pass` names them. */
+export function installEnvironment(env: NodeJS.ProcessEnv, pass: readonly string[]): Record<string, string> {
+  const picked = commandEnvironment(
+    env,
+    pass.filter((name) => !ACTIVE.has(name)),
+  );
+  const active = [env["VIRTUAL_ENV"], env["CONDA_PREFIX"]].flatMap((home) =>
+    home ? [`${home.replace(/\/+$/, "")}/bin`] : [],
+  );
+  if (picked["PATH"] !== undefined && active.length > 0)
+    picked["PATH"] = picked["PATH"]
+      .split(delimiter)
+      .filter((folder) => !active.includes(folder.replace(/\/+$/, "")))
+      .join(delimiter);
+  return picked;
+}
+
+/** What an agent gets: that of a command, and `variables` of its own login and settings; a * at the end of one stands for any rest. */
 export function agentEnvironment(
   env: NodeJS.ProcessEnv,
   pass: readonly string[],

@@ -1,13 +1,15 @@
 /** `owt create`: worktrees by hand. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import type { SetupSaid } from "../../core/reuse.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Created, createByHand } from "../../engine/worktrees/create.ts";
-import { installGrants } from "../../engine/worktrees/ready.ts";
+import { setupGrants } from "../../engine/worktrees/ready.ts";
 import { approve } from "../approve.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
-import { painter } from "../text.ts";
+import { painter, printable } from "../text.ts";
 import { tellRefusal } from "../refusal.ts";
+import { describeSetup } from "../worktrees/setup-text.ts";
 
 type Options = { base?: string; path?: string; deps: boolean; env: boolean; json?: boolean };
 
@@ -36,7 +38,7 @@ Examples:
           throw new OwtError("usage", "--path names one folder, and these are several branches", {
             hint: `one after the other: owt create ${branches[0]} --path FOLDER`,
           });
-        if (options.deps) await approve(io, engine, installGrants(engine));
+        await approve(io, engine, setupGrants(engine));
         await createAll(io, engine, branches, options);
       }),
     );
@@ -44,7 +46,13 @@ Examples:
 
 /** Each is made or refused by itself; where one is, the exit says so. */
 async function createAll(io: Io, engine: Engine, branches: readonly string[], options: Options): Promise<void> {
-  const wanted = { base: options.base ?? null, path: options.path ?? null, ...options, signal: io.signal };
+  const wanted = {
+    ...options,
+    base: options.base ?? null,
+    path: options.path ?? null,
+    signal: io.signal,
+    tell: (said: SetupSaid) => tell(io, printable(describeSetup(said))),
+  };
   const made: Created[] = [];
   const refused: { branch: string; error: OwtError }[] = [];
   for (const branch of new Set(branches)) {

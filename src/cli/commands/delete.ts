@@ -3,8 +3,10 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { type Gone, removeByHand, type Stays } from "../../engine/worktrees/remove.ts";
+import { setupGrants } from "../../engine/worktrees/ready.ts";
 import { findWorktree, refuseMain } from "../../engine/worktrees/place.ts";
-import { answer, canAsk, confirm, type Io, withEngine } from "../io.ts";
+import { approve } from "../approve.ts";
+import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { painter, printable } from "../text.ts";
 import { describeReason } from "../worktrees/reasons.ts";
 
@@ -22,13 +24,14 @@ export function deleteCommand(program: Command, io: Io): void {
     .action((names: string[], options: Options) =>
       withEngine(io, async (engine) => {
         // All names are looked up before anything is touched.
+        await approve(io, engine, setupGrants(engine));
         const wanted = await Promise.all([...new Set(names)].map((name) => findWorktree(engine, name)));
         for (const each of wanted) refuseMain(engine, each, "taken away");
         if (!options.yes) await ask(io, wanted.map(nameOf));
         const gone: Gone[] = [];
         const stay: Stays[] = [];
         for (const each of new Set(wanted)) {
-          const end = await removeByHand(engine, each, { save: options.save ?? false });
+          const end = await removeByHand(engine, each, { save: options.save ?? false, tell: (text) => tell(io, text) });
           if ("reasons" in end) stay.push(end);
           else gone.push(end);
         }

@@ -1,47 +1,50 @@
-/** What a worktree by hand has, so that one can begin at once: environment files, dependencies. The same as a task of a run gets. */
+/** What a worktree by hand has, so that one can begin at once: environment files, its own ports, dependencies. The same as a task of a run gets. */
 import { join } from "node:path";
 import { OwtError } from "../../core/errors.ts";
-import { grantsNeeded, requireApproval } from "../approvals.ts";
+import type { SetupSaid } from "../../core/reuse.ts";
+import { grantsNeeded } from "../approvals.ts";
 import type { Engine } from "../engine.ts";
 import { bringEnvironmentFiles } from "../environment-files.ts";
-import { markerOf, noteEmptyBefore, noteLeft, setUp, setupCommands } from "../workspace.ts";
+import { noteEmptyBefore, noteLeft, readSetup, setUp } from "../workspace.ts";
 
 export type ReadyOptions = {
   deps: boolean;
   env: boolean;
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
+  /** Is told how dependencies came, and what could not be done. */
+  tell: (said: SetupSaid) => void;
 };
 
-const INSTALL_TIMEOUT_MS = 3_600_000;
+const SETUP_TIMEOUT_MS = 3_600_000;
 
-/** Throws `tool-failed` where dependencies cannot be brought, `not-approved` where the repository brings a command of its own for that, and
- *  `interrupted`. Repeatable: what is there stays as it is. */
+/** Throws `tool-failed` where dependencies cannot be brought or a hook fails, and `interrupted`. Repeatable: what is there stays as it is. The
+ *  caller has had {@link setupGrants} approved. */
 export async function makeReady(engine: Engine, path: string, options: ReadyOptions): Promise<void> {
-  if (options.env) bringEnvironmentFiles(engine, path);
-  if (!options.deps || setupCommands(engine, path).commands.length === 0) return;
-  requireApproval(engine, installGrants(engine));
+  const { deps, env, signal, tell } = options;
+  if (env) bringEnvironmentFiles(engine, path, tell);
+  if ((await readSetup(engine, path, deps)).hash === "") return;
   noteEmptyBefore(engine, path);
-  const marker = markerOf(engine, path);
-  const setup = {
+  const place = {
     attempt: nextNumber--,
     dir: setupDir(engine, path),
     worktree: path,
-    marker,
-    timeoutMs: INSTALL_TIMEOUT_MS,
+    timeoutMs: SETUP_TIMEOUT_MS,
+    deps,
+    tell,
   };
-  const stop = () => engine.live.get(setup.attempt)?.("stopped");
-  options.signal.addEventListener("abort", stop);
+  const stop = () => engine.live.get(place.attempt)?.("stopped");
+  signal.addEventListener("abort", stop);
   try {
-    const failed = await setUp(engine, setup);
-    if (failed === "interrupted" || options.signal.aborted) throw new OwtError("interrupted", "interrupted");
-    if (failed !== null)
-      throw new OwtError("tool-failed", `the dependencies could not be brought: ${failed.failed}\n${failed.output}`, {
-        hint: "mend it, or go without them: --no-deps",
+    const problem = await setUp(engine, place);
+    if (problem === "interrupted" || signal.aborted) throw new OwtError("interrupted", "interrupted");
+    if (problem !== null)
+      throw new OwtError("tool-failed", `${path} could not be made ready: ${problem.failed}\n${problem.output}`, {
+        hint: "mend it, or go without dependencies: owt create <branch> --no-deps",
       });
     await noteLeft(engine, path);
   } finally {
-    options.signal.removeEventListener("abort", stop);
+    signal.removeEventListener("abort", stop);
   }
 }
 
@@ -53,7 +56,7 @@ export function setupDir(engine: Engine, path: string): string {
   return join(engine.repo.commonDir, "owt", "by-hand", encodeURIComponent(path));
 }
 
-/** What of the repository's own commands a creation runs. */
-export function installGrants(engine: Engine) {
-  return grantsNeeded(engine, [], {}).filter(({ where }) => where.endsWith("install_command"));
+/** What of the repository's own commands making and taking away a worktree runs. */
+export function setupGrants(engine: Engine) {
+  return grantsNeeded(engine, [], {}).filter(({ where }) => /install_command|\[hooks\]/.test(where));
 }

@@ -1,16 +1,19 @@
 /** Takes a worktree by hand away, and its branch where its work has come home. The one guard in front of every removal stands in git/remove. */
+import { rmSync } from "node:fs";
 import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { defaultBranch, deleteBranchIf, readRef } from "../../git/branch.ts";
 import { git, type Oid } from "../../git/git.ts";
-import { type Reason, removeWorktree } from "../../git/remove.ts";
+import { type Reason, removeWorktree, whyItStays } from "../../git/remove.ts";
 import { readCommit } from "../../git/start-point.ts";
 import { type Came, howItCame } from "../../git/work-in.ts";
 import { forgetWorktree, readWorktrees } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
-import { dropKept, keepChangedEnvironment } from "../environment-files.ts";
+import { keepChangedEnvironment } from "../environment-files.ts";
+import { leaveWorktree } from "../hooks.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
 import type { Checkout } from "./place.ts";
+import { setupDir } from "./ready.ts";
 
 export type Gone = {
   path: string;
@@ -25,32 +28,38 @@ export type Gone = {
 
 export type Stays = { path: string; branch: string | null; reasons: Reason[] };
 
-/** Removes a worktree with nothing lost: what is not safe is refused, or with `save` kept for `owt restore` first. */
+/** Removes a worktree with nothing lost: what is not safe is refused, or with `save` kept for `owt restore` first. `tell` hears of a hook that
+ *  failed. */
 export async function removeByHand(
   engine: Engine,
   { path, branch }: Checkout,
-  options: { save: boolean },
+  options: { save: boolean; tell: (text: string) => void },
 ): Promise<Gone | Stays> {
   const { repo, store } = engine;
-  const id = `${slug(nameOf({ path, branch }))}-${engine.now().toString(36)}`;
   const tips = await homes(engine, path, branch);
   const tip = branch === null ? null : await readRef(repo, branch);
   const came = tip === null ? null : await howItCame(repo, tip, tips);
-  const kept = await keepChangedEnvironment(engine, path, id);
-  const removed = await removeWorktree(repo, path, {
+  const held = {
     // The branch stays, or goes only where its work is elsewhere too.
     keep: branch === null ? tips : [`refs/heads/${branch}`],
     known: knownFiles(engine),
     save: options.save,
+  };
+  const reasons = await whyItStays(repo, path, held);
+  if (reasons.length > 0) return { path, branch, reasons };
+  const left = await leaveWorktree(engine, { attempt: 0, dir: setupDir(engine, path), worktree: path });
+  if (left?.trouble) options.tell(left.trouble);
+  const id = `${slug(nameOf({ path, branch }))}-${engine.now().toString(36)}`;
+  const kept = await keepChangedEnvironment(engine, path, id);
+  const removed = await removeWorktree(repo, path, {
+    ...held,
     saveAnyway: came === "squashed" || came === "rebased",
     rescue: { id, note: `the worktree ${nameOf({ path, branch })}, taken away`, at: engine.now() },
   });
-  if (!removed.removed) {
-    dropKept(engine, id);
-    return { path, branch, reasons: removed.reasons };
-  }
+  if (!removed.removed) return { path, branch, reasons: removed.reasons };
   await removed.emptied;
   forgetSetup(engine, path);
+  rmSync(setupDir(engine, path), { recursive: true, force: true });
   forgetWorktree(store, path);
   const isHome = came !== null && (await deleteBranchIf(repo, branch!, tip!, [tip!])) === "deleted";
   const isSaved = removed.rescue !== null || kept.length > 0;

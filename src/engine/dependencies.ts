@@ -1,0 +1,196 @@
+/** Brings the dependencies of the projects in a worktree. */
+import { rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { HOW_TO_GET } from "../core/project.ts";
+import { detectProjects, SEARCH, type WantedInstall } from "../core/project-folders.ts";
+import { lifecycleScripts, NOT_REUSED, type SetupSaid, type Way } from "../core/reuse.ts";
+import { readTree } from "../git/commit.ts";
+import { findPlace, readHead } from "../git/place.ts";
+import { findToldFolders } from "../git/told-folders.ts";
+import {
+  canClone,
+  COPY_SCRIPT,
+  copyArguments,
+  type CopyWay,
+  isSameDevice,
+  mendLinks,
+  placeCopies,
+  STAGING,
+} from "../system/copy-folders.ts";
+import { installEnvironment } from "../system/environment.ts";
+import { readTextIfThere } from "../system/files.ts";
+import { findProgram } from "../system/programs.ts";
+import { runCheck } from "./check.ts";
+import type { Engine } from "./engine.ts";
+import { doubtNpm, findObstacle, findSource, type Source, stampInstalled, unstamp } from "./reuse.ts";
+
+type InstallPlace = {
+  attempt: number;
+  /** Of this one install. */
+  dir: string;
+  worktree: string;
+  timeoutMs: number;
+  tell?: (said: SetupSaid) => void;
+};
+
+/** The standard installs for what a worktree's commit holds, the top's first. `cut`: there is more than was looked at. */
+export async function findInstalls(
+  engine: Engine,
+  worktree: string,
+): Promise<{ installs: WantedInstall[]; cut: boolean }> {
+  const place = findPlace(engine.repo, worktree);
+  const oid = place === null ? null : (await readHead(engine.repo, place)).oid;
+  if (oid === null) return { installs: [], cut: false };
+  const told = await findToldFolders(engine.repo, await readTree(engine.repo, oid));
+  if (told.folders.length === 0) return { installs: [], cut: told.cut };
+  const { projects, cut } = detectProjects(told.folders);
+  const env = installEnvironment(engine.env, engine.config.environment.pass);
+  const installs = projects.flatMap(({ folder, installs: found, members }) =>
+    found.map((install) => ({ folder, install, members, missing: findProgram(install.program, env) === null })),
+  );
+  return { installs, cut: told.cut || cut };
+}
+
+/** Makes the dependencies of one project, the fastest way that is safe. Null when they are there, or when they may be missing: then it is told. */
+export async function bringDependencies(
+  engine: Engine,
+  place: InstallPlace,
+  wanted: WantedInstall,
+): Promise<{ failed: string; output: string } | "interrupted" | null> {
+  const { folder, install } = wanted;
+  const where = join(folder, install.lockfile);
+  const warn = (text: string) => place.tell?.({ level: "warning", about: `${install.kind} ${where}`, text });
+  const cwd = join(place.worktree, folder);
+  if (wanted.missing) {
+    const { program } = install;
+    warn(
+      `${program} is not installed here (${HOW_TO_GET[program]}), and ${where} needs it; then: cd ${cwd} && ${install.command}`,
+    );
+    return null;
+  }
+  const began = performance.now();
+  const tell = (way: Way, why: string, from: string | null) =>
+    place.tell?.({ level: "done", folder, lockfile: where, way, why, from, tookMs: performance.now() - began });
+  unstamp(engine, place.worktree, folder);
+  const copied = await copyDependencies(engine, place, wanted);
+  if (copied === "interrupted") return copied;
+  if ("from" in copied) {
+    const problem = await runScripts(engine, place, wanted);
+    if (problem !== null) return problem;
+    await stampInstalled(engine, place.worktree, wanted);
+    tell(copied.way, copied.why, copied.from);
+    return null;
+  }
+  const env = installEnvironment(engine.env, engine.config.environment.pass);
+  const result = await runCheck(engine, { ...place, command: install.command, cwd, env });
+  if (result === "interrupted") return result;
+  if (result.code === 0) {
+    if (NOT_REUSED[install.kind] === null) await stampInstalled(engine, place.worktree, wanted);
+    tell("install", copied.none, null);
+    return null;
+  }
+  if (install.isLocked) return { failed: install.command, output: result.output };
+  // Nothing says exactly what belongs there: whether the work can do without, its checks will tell.
+  const said = result.output.trim().split("\n").at(-1);
+  warn(`${install.command} failed for ${where}, which has no lockfile: ${said}`);
+  return null;
+}
+
+type Copied = { way: CopyWay; why: string; from: string } | { none: string };
+
+/** Copies the dependencies from another checkout that provably has the same. Else says why not. */
+async function copyDependencies(
+  engine: Engine,
+  place: InstallPlace,
+  wanted: WantedInstall,
+): Promise<Copied | "interrupted"> {
+  const { install } = wanted;
+  const wish = engine.config.environment.dependencies;
+  if (wish === "install") return { none: "[environment] dependencies says so" };
+  const unfit = install.isLocked ? NOT_REUSED[install.kind] : "it has no lockfile";
+  const obstacle = unfit ?? findObstacle(place.worktree, wanted);
+  if (obstacle !== null) return { none: obstacle };
+  const found = await findSource(engine, place.worktree, wanted);
+  if ("none" in found) return found;
+  const { root, folders, isStill } = found.source;
+  const chosen = chooseWay(wish, join(root, wanted.folder, install.lockfile), root, place.worktree);
+  if ("none" in chosen) return chosen;
+  const stage = join(place.worktree, STAGING, basename(place.dir));
+  const sources = folders.map((folder) => join(root, folder));
+  const result = await runCheck(engine, {
+    ...place,
+    dir: `${place.dir}-copy`,
+    command: COPY_SCRIPT,
+    args: copyArguments(stage, chosen.way, sources),
+    cwd: place.worktree,
+  });
+  if (result === "interrupted") return result;
+  const trouble =
+    result.code === 0
+      ? await takeCopy(place.worktree, wanted, { root, folders, isStill, stage, sources })
+      : result.output.trim();
+  await rm(join(place.worktree, STAGING), { recursive: true, force: true });
+  const why =
+    root === engine.repo.root
+      ? "the same lockfile is installed in the main checkout"
+      : `the same lockfile is installed in ${root}`;
+  return trouble === null ? { way: chosen.way, why, from: root } : { none: `the copy was no use: ${trouble}` };
+}
+
+/** The way that is wished, or the best one that the file system has. */
+function chooseWay(
+  wish: "auto" | Exclude<Way, "install">,
+  file: string,
+  from: string,
+  to: string,
+): { way: CopyWay } | { none: string } {
+  if (wish === "copy") return { way: wish };
+  if (wish === "hardlink")
+    return isSameDevice(from, to)
+      ? { way: wish }
+      : { none: `${from} is on another file system, so nothing can be linked` };
+  if (canClone(file, to)) return { way: "clone" };
+  return wish === "auto" ? { way: "copy" } : { none: "the file system cannot clone" };
+}
+
+/** Puts a copy in its place where it is what it seemed to be. Else says what is wrong with it, and takes it away. */
+async function takeCopy(
+  worktree: string,
+  wanted: WantedInstall,
+  { root, folders, isStill, stage, sources }: Source & { stage: string; sources: readonly string[] },
+): Promise<string | null> {
+  const stray = mendLinks(stage, sources, root, worktree);
+  if (stray !== null) return `${stray} leads out of the checkout`;
+  if (!isStill()) return `something was installed in ${root} meanwhile`;
+  const targets = folders.map((folder) => join(worktree, folder));
+  placeCopies(stage, targets);
+  const doubt = wanted.install.kind === "npm" ? await doubtNpm(worktree, wanted) : null;
+  if (doubt === null) return null;
+  await Promise.all(targets.map((target) => rm(target, { recursive: true, force: true })));
+  return `it ${doubt}`;
+}
+
+/** What a package manager runs after an install, run by itself: a copy lacks only that. */
+async function runScripts(
+  engine: Engine,
+  place: InstallPlace,
+  { folder, install }: WantedInstall,
+): Promise<{ failed: string; output: string } | "interrupted" | null> {
+  const cwd = join(place.worktree, folder);
+  const env = installEnvironment(engine.env, engine.config.environment.pass);
+  for (const name of lifecycleScripts(readTextIfThere(join(cwd, "package.json")) ?? "")) {
+    // Who told npm to run no scripts at an install means these too.
+    const command = '[ "$(npm config get ignore-scripts)" = true ] || exec npm run "$1"';
+    const result = await runCheck(engine, { ...place, dir: `${place.dir}-${name}`, command, args: [name], cwd, env });
+    if (result === "interrupted") return result;
+    if (result.code !== 0) return { failed: `${install.kind} run ${name}`, output: result.output };
+  }
+  return null;
+}
+
+/** What to say where not everything was searched. */
+export const CUT: SetupSaid = {
+  level: "warning",
+  about: "search",
+  text: `projects were searched in the first ${SEARCH.folders} folders, and at most ${SEARCH.projects} are installed; install others with [environment] install_command`,
+};

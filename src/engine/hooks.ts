@@ -1,0 +1,58 @@
+/** The commands that a configuration wants run in a worktree when it is made, and before it goes. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { commandList } from "../core/config.ts";
+import { commandEnvironment } from "../system/environment.ts";
+import { type CheckResult, runCheck } from "./check.ts";
+import type { Engine } from "./engine.ts";
+
+export type Hook = "post_create" | "pre_remove";
+
+export type HookPlace = { attempt: number; dir: string; worktree: string; timeoutMs: number };
+
+/** The commands of a hook, and a hash of them. */
+export function hookCommands(engine: Engine, hook: Hook): { commands: string[]; hash: string } {
+  const commands = commandList(engine.config.hooks[hook]);
+  const hash = commands.length === 0 ? "" : createHash("sha256").update(JSON.stringify(commands)).digest("hex");
+  return { commands, hash };
+}
+
+/** Runs a hook's commands in a worktree until one fails. They learn where they are from OWT_WORKTREE and OWT_ROOT (the main checkout). `dir`
+ *  holds the executions. */
+export async function runHook(
+  engine: Engine,
+  hook: Hook,
+  place: HookPlace,
+): Promise<{ failed: string; output: string } | "interrupted" | null> {
+  const { commands, hash } = hookCommands(engine, hook);
+  const env = {
+    ...commandEnvironment(engine.env, engine.config.environment.pass),
+    OWT_WORKTREE: place.worktree,
+    OWT_ROOT: engine.repo.root,
+  };
+  for (const [index, command] of commands.entries()) {
+    const dir = join(place.dir, `${hook}-${hash.slice(0, 12)}-${index}`);
+    const result: CheckResult = await runCheck(engine, { ...place, dir, command, cwd: place.worktree, env });
+    if (result === "interrupted") return result;
+    if (result.code !== 0) return { failed: command, output: result.output };
+  }
+  return null;
+}
+
+/** How long a worktree that is to go waits for its hook. */
+const LEAVE_MS = 300_000;
+
+/** Runs what is wished before a worktree goes. It goes all the same where that fails: `trouble` says why, for people. Null where nothing is
+ *  wished. */
+export async function leaveWorktree(
+  engine: Engine,
+  place: Omit<HookPlace, "timeoutMs">,
+): Promise<{ trouble: string | null } | null> {
+  if (commandList(engine.config.hooks.pre_remove).length === 0 || !existsSync(place.worktree)) return null;
+  const problem = await runHook(engine, "pre_remove", { ...place, timeoutMs: LEAVE_MS });
+  if (problem === null) return { trouble: null };
+  if (problem === "interrupted") return { trouble: `[hooks] pre_remove was stopped in ${place.worktree}` };
+  const said = problem.output.trim().split("\n").at(-1);
+  return { trouble: `[hooks] pre_remove failed in ${place.worktree}: ${problem.failed}: ${said}` };
+}

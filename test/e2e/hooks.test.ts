@@ -1,0 +1,44 @@
+/** Commands of the repository for a new worktree and one that goes: approved, with what the worktree has to itself. */
+import { existsSync, readFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import { demoConfig, Rig, task } from "../rig/rig.ts";
+
+const CONFIG = `${demoConfig}[hooks]
+post_create = ["test -f a-file && echo $OWT_WORKTREE $OWT_ROOT $OWT_PORT >> ../../created"]
+pre_remove = "echo $OWT_WORKTREE $OWT_PORT $COMPOSE_PROJECT_NAME >> ../../removed"
+`;
+
+const plan = { "a-file": "", "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"') };
+
+test("they run once in each worktree, and what it had to itself is given back", async () => {
+  await using rig = Rig.create({ ".worktreerc": `${CONFIG}[run]\nverify = "true"\n`, ...plan });
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const lines = (name: string) => readFileSync(rig.path(name), "utf8").trim().split("\n");
+  const worktree = rig.path("shop-owt/one-e01-1");
+  const port = /\d+$/.exec(lines("created")[0]!)?.[0];
+  expect(lines("created")).toEqual([`${worktree} ${rig.root} ${port}`]);
+  expect(lines("removed")).toEqual([`${worktree} ${port} shop-one-e01-1`]);
+  const db = new DatabaseSync(rig.path("state/open-orchestrator/leases.db"), { readOnly: true });
+  expect(db.prepare("select count(*) as n from worktree_lease").get()).toEqual({ n: 0 });
+  db.close();
+});
+
+test("they run only after an approval; one that fails at the start fails the task, one at the end is told", async () => {
+  const failing = CONFIG.replace(/pre_remove.*/, 'pre_remove = "echo gone wrong; exit 3"');
+  await using rig = Rig.create({ ".worktreerc": failing, ...plan }, { approve: false });
+  const refused = await rig.owt("run", "--yes");
+  expect(refused.code).toBe(4);
+  expect(refused.stderr).toContain(".worktreerc [hooks] pre_remove: echo gone wrong; exit 3");
+  expect(existsSync(rig.path("created"))).toBe(false);
+  rig.ok("config", "approve", "--yes");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toMatch(/\[hooks\] pre_remove failed in .*: echo gone wrong; exit 3: gone wrong/);
+  expect(existsSync(rig.path("shop-owt"))).toBe(false);
+  rig.git("rm", "-q", "a-file");
+  rig.git("commit", "-q", "-m", "without");
+  const stopped = await rig.owt("run", "--yes", "--again", "--from-target");
+  expect(stopped.code).toBe(1);
+  expect(stopped.stdout + stopped.stderr).toContain("setup failed: test -f a-file");
+});
