@@ -28,6 +28,7 @@ export async function describeProgram(): Promise<Described[]> {
     owtCommand: [],
     outlivesTerminal: false,
     looks: true,
+    tolerant: false,
     verbosity: 0,
   } as const;
   return describe(await buildProgram({ ...io, owtCommand: [] }, "", undefined));

@@ -25,6 +25,7 @@ export async function main(argv: string[], binPath: string): Promise<void> {
     hurry: hurry.signal,
     outlivesTerminal: false,
     looks: false,
+    tolerant: false,
     verbosity: 0,
   };
   const interrupt = (): void => (leave.signal.aborted ? hurry.abort() : leave.abort());

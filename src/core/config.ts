@@ -251,6 +251,24 @@ export function checkConfig(
   return { problems: problems.map((problem) => ({ ...problem, key: asWritten(raw, problem.key) })) };
 }
 
+/** What is left of raw values when all that `checkConfig` finds wrong is taken out, as little as can be. */
+export function soundPart(raw: unknown, agentKinds?: readonly string[]): ConfigValues {
+  const rest = structuredClone(raw);
+  for (;;) {
+    const checked = checkConfig(rest, agentKinds);
+    if ("values" in checked) return checked.values;
+    const removed = checked.problems.filter(({ key }) => removeKey(rest, key.split(".")));
+    if (removed.length === 0) return {};
+  }
+}
+
+/** Takes the smallest table entry out that holds this key: of a list that is the list. */
+function removeKey(raw: unknown, path: readonly string[]): boolean {
+  const [first, ...below] = path;
+  if (first === undefined || !isTable(raw) || !(first in raw)) return false;
+  return removeKey(raw[first], below) || delete raw[first];
+}
+
 /** The names of the profiles that these layers bring. */
 export function profileNames(layers: readonly Layer[]): string[] {
   return [...new Set(layers.flatMap(({ values }) => Object.keys(values.profile ?? {})))];
