@@ -2,13 +2,8 @@
 import { Command, CommanderError } from "commander";
 import { OwtError } from "../core/errors.ts";
 import type { Io } from "./io.ts";
-<<<<<<< HEAD
 import { tellRefusal } from "./refusal.ts";
-import { usageError } from "./usage.ts";
-=======
-import { painter, printable } from "./text.ts";
 import { fullName, usageError } from "./usage.ts";
->>>>>>> refs/h4
 import { takeVerbosity, tellPrograms } from "./verbose.ts";
 
 type Register = (program: Command, io: Io) => void;
@@ -43,23 +38,18 @@ const READ_ONLY = new Set(
   "plan status report logs inbox doctor list show render validate schema completion help".split(" "),
 );
 
-<<<<<<< HEAD
-/** Commands that never write the store. */
-const MAKES_NO_STORE = new Set([...READ_ONLY, "restore", "approve", "attach", "kill"]);
-=======
 /** Commands that have nothing to do where there is no store: they never write one, or need a run that is in it. */
 const MAKES_NO_STORE = new Set([
   ...READ_ONLY,
-  ..."deps restore approve answer cancel retry edit pause stop resume parallel land".split(" "),
+  ..."deps restore approve answer cancel retry edit pause stop resume parallel land attach kill".split(" "),
 ]);
 
 /** Commands that look at a run or wish something of it, and start no work: a mistake in the configuration must not lock anybody out of
  *  agents that go on working. */
 const STARTS_NOTHING = new Set([
-  ..."status,report,logs,inbox,restore,pause,stop,parallel".split(","),
+  ..."status,list,note,report,logs,inbox,restore,pause,stop,parallel".split(","),
   ..."task list,task show,task cancel,task approve,task answer".split(","),
 ]);
->>>>>>> refs/h4
 
 /** Runs one command line and returns its exit code. */
 export async function runApp(io: Io, args: string[], version: string): Promise<number> {
