@@ -9,7 +9,7 @@ export type Session = {
   /** The worktree that it is of, and its repository's git directory; null where it is not ours. */
   worktree: string | null;
   repository: string | null;
-  /** The session whose windows it shows, for somebody who looks at others of them. */
+  /** The id of the session whose windows it shows, for somebody who looks at others of them. */
   viewOf: string | null;
   /** Epoch ms. */
   createdAt: number;

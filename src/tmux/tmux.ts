@@ -1,6 +1,7 @@
 /** The tmux server that we speak to, and the one way to speak: commands as argument arrays, several of them in one call, which the server
  *  carries out together. Sessions are always addressed as `=name:`, whole: a plain name finds `task-10` where `task-1` is meant. */
 import { existsSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { SESSION_VARIABLE } from "../core/session-name.ts";
 import { exec, type ExecResult } from "../system/exec.ts";
@@ -21,7 +22,7 @@ const OLDEST = [3, 2] as const;
 export function tmuxServer(env: NodeJS.ProcessEnv): Tmux {
   const { [SESSION_VARIABLE]: _, ...rest } = env;
   const chosen = env["OWT_TMUX_SOCKET"];
-  const socket = !chosen ? [] : [chosen.includes("/") ? "-S" : "-L", chosen];
+  const socket = !chosen ? [] : chosen.includes("/") ? ["-S", resolve(chosen)] : ["-L", chosen];
   return { socket, env: rest };
 }
 

@@ -317,6 +317,18 @@ describe("owt tmux attach", () => {
     await until("the view went", () => desk.rig.tmux("list-sessions", "-F", "#{session_name}") === "owt-shop");
   });
 
+  test("a view of one's own can be one to look at only; ended with the session, it goes with it", async () => {
+    await using desk = new Desk();
+    await desk.rig.owt("tmux", "create");
+    using screen = await terminal(desk);
+    screen.type("owt tmux attach --own-view --read-only; echo back $?");
+    await shows(screen, "claude here");
+    await until("it looks", () => desk.rig.tmux("list-clients", "-F", "#{client_readonly}") === "1");
+    expect(await desk.rig.owt("tmux", "kill", "shop", "--yes")).toMatchObject({ code: 0, stdout: "owt-shop: ended\n" });
+    await shows(screen, /back \d/);
+    expect(() => desk.rig.tmux("list-sessions")).toThrow("no server running");
+  });
+
   test("inside tmux switches over", async () => {
     await using desk = new Desk();
     desk.rig.git("worktree", "add", "-q", "-b", "two", "../shop-two");

@@ -8,12 +8,13 @@ import {
   type OpenedSession,
   openSession,
   repositorySessions,
+  type SessionWish,
   sessionOf,
   sessionServer,
 } from "../../engine/sessions.ts";
-import { attachSession } from "../../tmux/attach.ts";
+import { attachLine, attachSession } from "../../tmux/attach.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
-import { requireTmux, whereWeAre } from "../../tmux/tmux.ts";
+import { requireTmux, type Tmux, whereWeAre } from "../../tmux/tmux.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { printable, table } from "../text.ts";
@@ -23,7 +24,7 @@ type JsonOption = { json?: boolean };
 type CreateOptions = JsonOption & { layout?: string; panes?: number; agent?: string | boolean; attach?: boolean };
 type AttachOptions = JsonOption & { readOnly?: boolean; ownView?: boolean };
 
-/** A screen for a session that nobody looks at yet. */
+/** A screen for a session where we have none. */
 const UNSEEN = { columns: 200, rows: 50 };
 
 export function tmuxCommands(program: Command, io: Io): void {
@@ -49,27 +50,32 @@ function createCommand(tmux: Command, io: Io): void {
     .option("--no-agent", "a shell in the first pane")
     .option("--attach", "show it here at once")
     .option("--json", "print the answer as JSON")
-    .action((word: string | undefined, options: CreateOptions) =>
-      withEngine(io, async (engine) => {
+    .action(async (word: string | undefined, options: CreateOptions) => {
+      const shown = await withEngine(io, async (engine) => {
         const worktree = await findWorktree(engine, word ?? null, io.cwd);
-        const opened = await openSession(engine, worktree, {
-          layout: options.layout ?? null,
-          panes: options.panes ?? null,
-          agent: options.agent === false ? false : typeof options.agent === "string" ? options.agent : null,
-          size: screenOf(io),
-        });
+        const opened = await openSession(engine, worktree, wishOf(io, options));
         if (opened.note !== null) tell(io, opened.note);
         const { session, isNew, revived } = opened;
         const data = { session: describe(session, [worktree]), created: isNew, revived };
         answer(io, options, data, renderOpened(opened, worktree));
-        if (options.attach) await show(io, engine, session, {});
-      }),
-    );
+        return { tmux: sessionServer(engine), session };
+      });
+      if (options.attach) await show(io, shown, {});
+    });
+}
+
+function wishOf(io: Io, { layout, panes, agent }: CreateOptions): SessionWish {
+  return {
+    layout: layout ?? null,
+    panes: panes ?? null,
+    agent: agent === false ? false : typeof agent === "string" ? agent : null,
+    size: screenOf(io),
+  };
 }
 
 function screenOf({ stdout }: Io): { columns: number; rows: number } {
   const { columns, rows } = stdout as { columns?: number; rows?: number };
-  return columns && rows ? { columns, rows } : UNSEEN;
+  return columns && rows ? { columns: Math.max(columns, 80), rows: Math.max(rows, 24) } : UNSEEN;
 }
 
 function renderOpened({ session, isNew, revived }: OpenedSession, worktree: FoundWorktree): string {
@@ -89,32 +95,30 @@ function attachCommand(tmux: Command, io: Io): void {
     .option("--read-only", "look, but do not type")
     .option("--own-view", "choose windows for yourself while others look at the same session")
     .option("--json", "print the answer as JSON")
-    .action((word: string | undefined, options: AttachOptions) =>
-      withEngine(io, async (engine) => {
-        await requireTmux(sessionServer(engine));
-        await show(io, engine, await sessionOf(engine, await findWorktree(engine, word ?? null, io.cwd)), options);
-      }),
-    );
+    .action(async (word: string | undefined, options: AttachOptions) => {
+      const shown = await withEngine(io, async (engine) => {
+        const tmux = sessionServer(engine);
+        await requireTmux(tmux);
+        return { tmux, session: await sessionOf(engine, await findWorktree(engine, word ?? null, io.cwd)) };
+      });
+      await show(io, shown, options);
+    });
 }
 
-/** Off a terminal there is nothing to show it in: the answer is the line that does. */
-async function show(io: Io, engine: Engine, session: Session, options: AttachOptions): Promise<void> {
-  const tmux = sessionServer(engine);
-  const isTerminal = io.stdin.isTTY === true && (io.stdout.isTTY === true || options.json === true);
-  if (!isTerminal && (await whereWeAre(tmux)) !== "inside") {
-    const line = [
-      "tmux",
-      ...tmux.socket,
-      "attach-session",
-      ...(options.readOnly ? ["-r"] : []),
-      "-t",
-      `'=${session.name}:'`,
-    ];
-    answer(io, options, { session: session.name, how: null, command: line.join(" ") }, line.join(" "));
+/** Somebody may look for days: nothing of the repository is held open meanwhile. Off a terminal there is nothing to show it in: the answer is the
+ *  line that does. */
+async function show(
+  io: Io,
+  { tmux, session }: { tmux: Tmux; session: Session },
+  options: AttachOptions,
+): Promise<void> {
+  const flags = { readOnly: options.readOnly === true, ownView: options.ownView === true };
+  if (io.stdin.isTTY !== true && (await whereWeAre(tmux)) !== "inside") {
+    const command = attachLine(tmux, session, flags);
+    answer(io, options, { session: session.name, how: null, command }, command);
     process.exitCode = 4;
     return;
   }
-  const flags = { readOnly: options.readOnly === true, ownView: options.ownView === true };
   const how = await attachSession(tmux, session, flags);
   answer(io, options, { session: session.name, how, command: null }, "");
 }
