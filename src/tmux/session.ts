@@ -1,5 +1,6 @@
 /** Makes and ends the session of a worktree. Whose a session is says a mark on it, never its name: a person may rename it, and another
  *  repository may have a worktree of the same name. */
+import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Layout, planCuts } from "../core/layout.ts";
 import { OwtError } from "../core/errors.ts";
@@ -31,7 +32,7 @@ export type EnsuredSession = { session: Session; isNew: boolean };
 /** The session of a worktree, made where there is none. Any number of processes may do this at once: one session comes of it, whole. */
 export async function ensureSession(tmux: Tmux, want: NewSession): Promise<EnsuredSession> {
   const present = await findSession(tmux, want.worktree);
-  if (present !== null) return { session: present, isNew: false };
+  if (present !== null) return { session: refuseStale(present), isNew: false };
   for (const name of want.names) {
     const id = await createSession(tmux, name, want);
     if (id === null) {
@@ -59,6 +60,20 @@ export async function ensureSession(tmux: Tmux, want: NewSession): Promise<Ensur
       hint: `rename one: tmux rename-session -t '${exactly(want.names[0]!)}' NAME`,
     },
   );
+}
+
+/** The inode of a worktree's folder; null where it has gone. */
+export function folderId(worktree: string): string | null {
+  return statSync(worktree, { throwIfNoEntry: false })?.ino.toString() ?? null;
+}
+
+/** Its worktree was removed without it, and another one made at the same place: what runs in it works in a folder that is no more. */
+function refuseStale(session: Session): Session {
+  const now = folderId(session.worktree!);
+  if (now === null || session.folder === null || session.folder === now) return session;
+  throw new OwtError("wrong-state", `${session.name} is of an earlier worktree at ${session.worktree}`, {
+    hint: `see what still runs there, then end it: owt tmux kill ${session.name}`,
+  });
 }
 
 /** The session of a worktree; null where there is none. Of several, which a person can make, the oldest. */
@@ -111,6 +126,7 @@ function sessionMarks(target: string, { worktree, repository }: NewSession): str
   return [
     mark("@owt_worktree", worktree),
     mark("@owt_repository", repository),
+    mark("@owt_folder", folderId(worktree) ?? ""),
     // The user's own configuration may say otherwise for all sessions: nobody is attached yet.
     mark("destroy-unattached", "off"),
   ];

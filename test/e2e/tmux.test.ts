@@ -73,7 +73,7 @@ describe("owt tmux create", () => {
     const ran = await desk.rig.owt("tmux", "create");
     expect(ran).toMatchObject({
       code: 0,
-      stdout: "owt-shop: made, 2 panes, claude in the first; show it: owt tmux attach shop\n",
+      stdout: "owt-shop: made, 2 panes, claude in the first; show it: owt tmux attach main\n",
     });
     const [session] = await desk.sessions();
     expect(session).toMatchObject({
@@ -149,6 +149,21 @@ describe("owt tmux create", () => {
     }
     const unknown = await desk.rig.owt("tmux", "create", "logn");
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no worktree logn") as string });
+  });
+
+  test("a worktree that took the place of another has no session yet: what runs in the old one is told", async () => {
+    await using desk = new Desk();
+    const path = desk.rig.path("shop-a");
+    desk.rig.git("worktree", "add", "-q", "-b", "a", path);
+    await desk.rig.owt("tmux", "create", "a");
+    desk.rig.git("worktree", "remove", path);
+    desk.rig.git("worktree", "add", "-q", path, "a");
+    const refused = await desk.rig.owt("tmux", "create", "a");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(`owt-shop-a is of an earlier worktree at ${path}`);
+    expect((await desk.rig.owt("tmux", "list")).stdout).toContain(`${path} is gone`);
+    await desk.rig.owt("tmux", "kill", "owt-shop-a", "--yes");
+    expect((await desk.rig.owt("tmux", "create", "a")).stdout).toContain("owt-shop-a: made");
   });
 
   test("a worktree of the same name in another repository has another session, and is not in this one's list", async () => {

@@ -1,8 +1,8 @@
 /** `owt tmux`: the sessions of worktrees, made, shown, listed and ended. */
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { findWorktree, type FoundWorktree, readWorktrees } from "../../engine/find-worktree.ts";
 import {
   endSession,
   type OpenedSession,
@@ -12,8 +12,11 @@ import {
   sessionOf,
   sessionServer,
 } from "../../engine/sessions.ts";
+import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
+import { listCheckouts } from "../../git/list-worktrees.ts";
 import { attachLine, attachSession } from "../../tmux/attach.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
+import { folderId } from "../../tmux/session.ts";
 import { requireTmux, type Tmux, whereWeAre } from "../../tmux/tmux.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
@@ -52,7 +55,7 @@ function createCommand(tmux: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action(async (word: string | undefined, options: CreateOptions) => {
       const shown = await withEngine(io, async (engine) => {
-        const worktree = await findWorktree(engine, word ?? null, io.cwd);
+        const worktree = await findWorktree(engine, word);
         const opened = await openSession(engine, worktree, wishOf(io, options));
         if (opened.note !== null) tell(io, opened.note);
         const { session, isNew, revived } = opened;
@@ -78,14 +81,14 @@ function screenOf({ stdout }: Io): { columns: number; rows: number } {
   return columns && rows ? { columns: Math.max(columns, 80), rows: Math.max(rows, 24) } : UNSEEN;
 }
 
-function renderOpened({ session, isNew, revived }: OpenedSession, worktree: FoundWorktree): string {
+function renderOpened({ session, isNew, revived }: OpenedSession, worktree: Checkout): string {
   const agent = session.panes.find((pane) => pane.agent !== null)?.agent;
   const what = isNew
     ? `made, ${count(session.panes.length, "pane")}${agent ? `, ${agent} in the first` : ""}`
     : revived === null
       ? "is there already"
       : `is there; ${agent} had ended and was started again${revived === "resumed" ? " in its conversation" : ""}`;
-  return `${session.name}: ${what}; show it: owt tmux attach ${printable(worktree.name)}`;
+  return `${session.name}: ${what}; show it: owt tmux attach ${printable(nameOf(worktree))}`;
 }
 
 function attachCommand(tmux: Command, io: Io): void {
@@ -99,7 +102,7 @@ function attachCommand(tmux: Command, io: Io): void {
       const shown = await withEngine(io, async (engine) => {
         const tmux = sessionServer(engine);
         await requireTmux(tmux);
-        return { tmux, session: await sessionOf(engine, await findWorktree(engine, word ?? null, io.cwd)) };
+        return { tmux, session: await sessionOf(engine, await findWorktree(engine, word)) };
       });
       await show(io, shown, options);
     });
@@ -130,7 +133,7 @@ function listCommand(tmux: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((options: JsonOption) =>
       withEngine(io, async (engine) => {
-        const [sessions, worktrees] = await Promise.all([repositorySessions(engine), readWorktrees(engine)]);
+        const [sessions, worktrees] = await Promise.all([repositorySessions(engine), listCheckouts(engine.repo)]);
         const described = sessions.map((each) => describe(each, worktrees));
         const text =
           described.length === 0 ? "no worktree has a session; make one: owt tmux create" : table(described.map(row));
@@ -142,12 +145,13 @@ function listCommand(tmux: Command, io: Io): void {
 type Described = ReturnType<typeof describe>;
 
 /** A session as programs are told of it. */
-function describe({ name, worktree, createdAt, usedAt, clients, panes }: Session, worktrees: readonly FoundWorktree[]) {
+function describe(session: Session, worktrees: readonly Checkout[]) {
+  const { name, worktree, createdAt, usedAt, clients, panes } = session;
   const found = worktrees.find(({ path }) => path === worktree);
   return {
     name,
     worktree,
-    exists: found !== undefined,
+    exists: found !== undefined && folderId(found.path) === session.folder,
     branch: found?.branch ?? null,
     created_at: new Date(createdAt).toISOString(),
     used_at: new Date(usedAt).toISOString(),
@@ -192,7 +196,7 @@ function killCommand(tmux: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((word: string, options: JsonOption & { yes?: boolean }) =>
       withEngine(io, async (engine) => {
-        const session = await findAnySession(io, engine, word);
+        const session = await findAnySession(engine, word);
         const isWanted = options.yes === true || (await mayEnd(io, session, word));
         if (isWanted) await endSession(engine, session);
         const data = { session: session.name, worktree: session.worktree, ended: isWanted };
@@ -214,8 +218,8 @@ function running(panes: readonly Pane[]): string {
 }
 
 /** By the session's own name, too: its worktree may have gone. */
-async function findAnySession(io: Io, engine: Engine, word: string): Promise<Session> {
+async function findAnySession(engine: Engine, word: string): Promise<Session> {
   await requireTmux(sessionServer(engine));
   const named = (await repositorySessions(engine)).find(({ name }) => name === word);
-  return named ?? sessionOf(engine, await findWorktree(engine, word, io.cwd));
+  return named ?? sessionOf(engine, await findWorktree(engine, word));
 }
