@@ -30,7 +30,9 @@ type JsonOption = { json?: boolean };
 export function statusCommand(program: Command, io: Io): void {
   program
     .command("status [name]")
-    .description("what runs, what waits and why, money, limits, worktrees, agents; of one task: what it does now")
+    .description(
+      "what runs, what waits and why, money, limits, worktrees, agents; of one task or worktree: what it does now",
+    )
     .option("--run <run>", "the task of this run; by default the one that is not done, else the newest")
     .option("--json", "print the answer as JSON")
     .action((name: string | undefined, options: JsonOption & { run?: string }) =>
@@ -38,7 +40,10 @@ export function statusCommand(program: Command, io: Io): void {
         if (name === undefined && options.run === undefined) await showStatus(io, engine, options, null);
         else if (name === undefined || (options.run === undefined && readRun(engine.store, name)))
           await showStatus(io, engine, options, findRun(engine, name ?? options.run!).id);
-        else (await import("../task-status.ts")).showTaskStatus(io, engine, name, options);
+        else {
+          const { showNamed } = await import("../named-status.ts");
+          await showNamed(io, engine, name, options);
+        }
       }),
     );
 }

@@ -9,6 +9,7 @@ import { removeWorktree } from "../../git/remove.ts";
 import { forgetWorktree, readWorktrees, recordMade, type WorktreeRecord } from "../../store/worktrees.ts";
 import { stopTree } from "../../system/launch.ts";
 import type { Engine } from "../engine.ts";
+import { endSessionOf } from "../sessions.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
 import { setupDir } from "./ready.ts";
 
@@ -23,6 +24,7 @@ export async function clearUnmade(engine: Engine, path?: string): Promise<void> 
 async function clearOne(engine: Engine, record: WorktreeRecord): Promise<void> {
   const { repo, store } = engine;
   await stopSetup(engine, record.path);
+  await endSessionOf(engine, record.path);
   const place = findPlace(repo, record.path);
   if (place !== null && isHalfMade(place)) await discardHalfMade(repo, place);
   else if (place !== null && !(await removeIfEmpty(engine, record))) {
