@@ -22,7 +22,7 @@ import { readTextIfThere } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
-import { doubtNpm, findObstacle, findSource, type Source, stampInstalled, unstamp } from "./reuse.ts";
+import { doubtNpm, findObstacle, findSource, nodeOf, type Source, stampInstalled, unstamp } from "./reuse.ts";
 
 type InstallPlace = {
   attempt: number;
@@ -115,6 +115,8 @@ async function copyDependencies(
   const { root, folders, isStill } = found.source;
   const chosen = chooseWay(wish, join(root, wanted.folder, install.lockfile), root, place.worktree);
   if ("none" in chosen) return chosen;
+  // Asked while the copy is made: it is part of what the copy is remembered by.
+  void nodeOf(engine, join(place.worktree, wanted.folder));
   const stage = join(place.worktree, STAGING, basename(place.dir));
   const sources = folders.map((folder) => join(root, folder));
   const result = await runCheck(engine, {

@@ -50,12 +50,13 @@ export function environmentFiles(engine: Engine): string[] {
 }
 
 /** Gives a worktree the environment files that it lacks, private: what the main checkout has, with the paths adjusted, and what a template says.
- *  A symbolic link is left alone on both sides: it may point anywhere. */
-export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (said: SetupSaid) => void): void {
+ *  A symbolic link is left alone on both sides: it may point anywhere. Returns their names. */
+export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (said: SetupSaid) => void): string[] {
   const found = environmentFiles(engine).flatMap((name) => findSources(engine, worktree, name) ?? []);
-  if (found.length === 0 && !isLeaseUseful(engine, worktree)) return;
+  if (found.length === 0 && !isLeaseUseful(engine, worktree)) return [];
   const lease = leaseOrTell(engine, worktree, tell);
-  if (found.length === 0) return;
+  if (found.length === 0) return [];
+  const names: string[] = [];
   const brought = readBrought(engine, worktree);
   for (const sources of found) {
     const content = composeFile(engine, worktree, sources, lease);
@@ -66,7 +67,9 @@ export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (
     writeBrought(engine, worktree, brought);
     ensureFolder(dirname(to));
     writeFileSync(to, content, { mode: 0o600, flag: "wx" });
+    names.push(sources.name);
   }
+  return names;
 }
 
 type Sources = { name: string; file: string | null; template: string | null };

@@ -45,7 +45,8 @@ export function copyArguments(stage: string, way: CopyWay, sources: readonly str
 }
 
 const GNU: Record<CopyWay, string> = {
-  copy: "-a --reflink=never",
+  // With "never" it also leaves out copy_file_range, and takes a third longer.
+  copy: "-a --reflink=auto",
   clone: "-a --reflink=always",
   hardlink: "-a --link",
 };
