@@ -425,6 +425,31 @@ const shownConfig = of({
   ),
 });
 
+const session = of({
+  name: text,
+  worktree: v.pipe(orNull(text), v.description("the top of its worktree")),
+  exists: v.pipe(flag, v.description("whether that worktree is still there")),
+  branch: orNull(text),
+  created_at: moment,
+  used_at: v.pipe(moment, v.description("when somebody last typed into it or attached")),
+  clients: v.array(of({ terminal: text, read_only: flag })),
+  panes: v.array(
+    of({
+      id: v.pipe(text, v.description("its address in tmux, as %5")),
+      agent: v.pipe(orNull(text), v.description("the agent that it was made for")),
+      conversation: v.pipe(orNull(text), v.description("the id of that agent's conversation")),
+      pid: whole,
+      command: v.pipe(text, v.description("the program that runs in it now")),
+      cwd: text,
+      state: v.picklist(["running", "ended"]),
+      exit_status: orNull(whole),
+      active_at: v.pipe(moment, v.description("when something last appeared in its window")),
+      columns: count,
+      rows: count,
+    }),
+  ),
+});
+
 /** What the answer of each command holds as `data`; a command of a group has a `-` in its name. */
 const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   plan: preview,
@@ -435,7 +460,57 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   pause: wished("pause"),
   stop: wished("stop"),
   land: landed,
-  inbox: of({ waiting: v.array(of({ run: text, task: text, why: text, ...answerOf })) }),
+  inbox: of({ waiting: v.array(of({ run: text, task: text, why: text, since: moment, ...answerOf })) }),
+  create: of({
+    worktrees: v.array(
+      of({
+        path: text,
+        branch: text,
+        is_new: v.pipe(flag, v.description("false where it was there, and got only what it lacked")),
+        base: orNull(text),
+      }),
+    ),
+    refused: v.array(of({ branch: text, message: text, hint: orNull(text) })),
+  }),
+  list: of({
+    worktrees: v.array(
+      of({
+        name: text,
+        path: text,
+        branch: orNull(text),
+        head: orNull(text),
+        is_main: flag,
+        is_current: flag,
+        is_there: flag,
+        is_being_made: flag,
+        locked: v.pipe(orNull(text), v.description("the reason, which may be empty; null where it is not locked")),
+        task: orNull(of({ key: text, run: text })),
+        note: text,
+        agent: orNull(text),
+        base: v.pipe(orNull(text), v.description("what it is compared with where its branch follows nothing")),
+        upstream: orNull(text),
+        ahead: orNull(count),
+        behind: orNull(count),
+        changed: orNull(count),
+        conflicts: orNull(count),
+        untracked: orNull(count),
+        used_at: orNull(moment),
+      }),
+    ),
+  }),
+  note: of({ name: text, path: text, note: text }),
+  delete: of({
+    removed: v.array(
+      of({
+        path: text,
+        branch: orNull(text),
+        branch_deleted: flag,
+        rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
+        environment: texts,
+      }),
+    ),
+    kept: v.array(of({ path: text, branch: orNull(text), reasons: v.array(of({ reason: text, what: texts, text })) })),
+  }),
   "task-create": of({ task: text }),
   "task-edit": of({ task: text, changed: flag, where: text, run: orNull(text), others: texts }),
   "task-list": of({
@@ -512,6 +587,28 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       agents: v.array(of({ name: text, path: orNull(text) })),
     }),
   ]),
+  "tmux-create": of({
+    session,
+    created: v.pipe(flag, v.description("false where it was there already")),
+    revived: v.pipe(
+      orNull(v.picklist(["resumed", "anew"])),
+      v.description("an agent that had ended was started again: in its conversation, or without"),
+    ),
+  }),
+  "tmux-attach": of({
+    session: text,
+    how: v.pipe(
+      orNull(v.picklist(["left", "switched"])),
+      v.description("null off a terminal, where it cannot be shown"),
+    ),
+    command: v.pipe(orNull(text), v.description("the line that shows it on a terminal")),
+  }),
+  "tmux-list": of({ sessions: v.array(session) }),
+  "tmux-kill": of({
+    session: text,
+    worktree: orNull(text),
+    ended: v.pipe(flag, v.description("false where a person said no")),
+  }),
   report: v.union([of({ report }), of({ history })]),
   logs: v.union([
     of({ task: text, attempt: count, lines: texts }),

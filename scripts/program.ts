@@ -19,7 +19,8 @@ export type Described = {
 export async function describeProgram(): Promise<Described[]> {
   const silent = new PassThrough();
   const never = new AbortController().signal;
-  const streams = { stdin: silent, stdout: silent, stderr: silent, signal: never, hurry: never };
+  const outlet = { write() {}, isTTY: false, columns: undefined, rows: undefined, stream: () => silent };
+  const streams = { stdin: silent, stdout: outlet, stderr: silent, signal: never, hurry: never };
   const io = {
     ...streams,
     cwd: "/",
@@ -27,6 +28,7 @@ export async function describeProgram(): Promise<Described[]> {
     owtCommand: [],
     outlivesTerminal: false,
     looks: true,
+    tolerant: false,
     verbosity: 0,
   } as const;
   return describe(await buildProgram({ ...io, owtCommand: [] }, "", undefined));

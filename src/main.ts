@@ -1,6 +1,7 @@
 /** The only file that touches argv, the standard streams, signals and the exit. */
+import { fstatSync, writeSync } from "node:fs";
 import { runApp } from "./cli/app.ts";
-import type { Io } from "./cli/io.ts";
+import type { Io, Outlet } from "./cli/io.ts";
 
 /** Set by the build; a checkout that runs from source has no version of its own. */
 declare const OWT_VERSION: string | undefined;
@@ -16,7 +17,7 @@ export async function main(argv: string[], binPath: string): Promise<void> {
     get stdin() {
       return process.stdin;
     },
-    stdout: process.stdout,
+    stdout: openOutlet(() => io.outlivesTerminal || process.exit(0)),
     get stderr() {
       return toldQuietly();
     },
@@ -24,15 +25,73 @@ export async function main(argv: string[], binPath: string): Promise<void> {
     hurry: hurry.signal,
     outlivesTerminal: false,
     looks: false,
+    tolerant: false,
     verbosity: 0,
   };
   const interrupt = (): void => (leave.signal.aborted ? hurry.abort() : leave.abort());
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
   // A terminal that is closed, a connection that breaks: a run goes on without a screen.
   process.on("SIGHUP", () => io.outlivesTerminal || interrupt());
-  // A reader that went away (owt logs | head) ends the answer; the narration alone (below) is no reason to leave the agents.
-  process.stdout.on("error", () => io.outlivesTerminal || process.exit(0));
   process.exitCode = await runApp(io, argv, typeof OWT_VERSION === "undefined" ? "0.0.0-source" : OWT_VERSION);
+}
+
+/** Standard output. A reader that went away (owt logs | head) is `onGone`'s affair; the narration alone (below) is no reason to leave the
+ *  agents. What is no terminal is written to without Node's streams: to open one takes as long as a quick command works. */
+function openOutlet(onGone: () => void): Outlet {
+  let opened: NodeJS.WriteStream | null = null;
+  const stream = () => (opened ??= process.stdout.on("error", (error) => giveUp(error, onGone)));
+  const isSeen = !isPlain(1) && stream().isTTY;
+  return {
+    isTTY: isSeen,
+    get columns() {
+      return isSeen ? stream().columns : undefined;
+    },
+    get rows() {
+      return isSeen ? stream().rows : undefined;
+    },
+    stream,
+    write(text) {
+      const isDirect = opened === null && text.length < PIPE_HOLDS;
+      const rest = isDirect ? writeAtOnce(Buffer.from(text), onGone) : text;
+      if (rest.length > 0) stream().write(rest);
+    },
+  };
+}
+
+/** A pipe takes so much at once, and Ctrl-C is not heard while we wait for it to take more. */
+const PIPE_HOLDS = 16_384;
+
+/** A file, a pipe or /dev/null. */
+function isPlain(descriptor: number): boolean {
+  try {
+    const stat = fstatSync(descriptor);
+    return stat.isFile() || stat.isFIFO() || stat.rdev === NULL_DEVICE;
+  } catch {
+    return false;
+  }
+}
+
+/** Linux: character device 1, 3. */
+const NULL_DEVICE = 0x103;
+
+/** Writes to standard output, and gives back what it does not take now. */
+function writeAtOnce(bytes: Buffer, onGone: () => void): Buffer {
+  let written = 0;
+  try {
+    while (written < bytes.length) written += writeSync(1, bytes, written);
+  } catch (error) {
+    // Somebody made the pipe one that does not wait for its reader.
+    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return bytes.subarray(written);
+    giveUp(error as Error, onGone);
+  }
+  return bytes.subarray(bytes.length);
+}
+
+/** Nobody reads any more, or there is no room for what is written (a full disk). */
+function giveUp(error: Error, onGone: () => void): void {
+  if ("code" in error && error.code === "EPIPE") return onGone();
+  process.stderr.write(`✗ the answer could not be written: ${error.message}\n`);
+  process.exit(1);
 }
 
 let told: NodeJS.WriteStream | null = null;

@@ -102,6 +102,9 @@ export type Turn = {
 /** How to start the program. The prompt travels by standard input: one argument ends at 128 KiB. */
 export type Invocation = { file: string; args: string[]; env: Record<string, string>; stdin: string };
 
+/** How a conversation with a person is started, in a terminal. What it is told first comes into that terminal as text. */
+export type Talk = Omit<Turn, "prompt" | "budgetUsd">;
+
 /** What a line of output meant. */
 export type AgentEvent =
   | { kind: "said"; text: string }
@@ -192,6 +195,8 @@ export interface Agent {
   /** Whether this conversation can be resumed; if not, follow-up prompts repeat the task. */
   hasConversation(session: string): boolean;
   invoke(turn: Turn): Invocation;
+  /** How to start it in a terminal, for a person to talk to; null where this kind only works unattended. */
+  talk(talk: Talk): Omit<Invocation, "stdin"> | null;
   /** Reads one line of output; what it does not know is no event. Never throws. */
   parse(line: string): AgentEvent[];
   judge(evidence: Evidence): Outcome;

@@ -8,7 +8,18 @@ import type { ModelUsage, Tokens } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { modelName } from "../core/prices.ts";
 import { lastLines } from "../lib/tail.ts";
-import type { About, Adapter, AgentEvent, AgentResult, Evidence, Invocation, Login, Setup, Turn } from "./agent.ts";
+import type {
+  About,
+  Adapter,
+  AgentEvent,
+  AgentResult,
+  Evidence,
+  Invocation,
+  Login,
+  Setup,
+  Talk,
+  Turn,
+} from "./agent.ts";
 import { findRecords, openClaudeBooks, parseAnswer } from "./claude-books.ts";
 import { questionIn } from "./agent.ts";
 import { amount, list, number, parseJson, readJson, record, type Json, text } from "./json.ts";
@@ -80,6 +91,7 @@ export const claude: Adapter = {
       login: findLogin,
       hasConversation: (session) => findRecords(projects, session).length > 0,
       invoke: (turn) => invoke(setup, turn),
+      talk: (talk) => talkTo(setup, talk),
       parse: parseLine,
       judge,
       openBooks: (turn) => openClaudeBooks(projects, turn),
@@ -100,16 +112,11 @@ function invoke(setup: Setup, turn: Turn): Invocation {
     "--output-format",
     "stream-json",
     "--verbose",
-    "--permission-mode",
-    // Its own default may be `auto`, which needs a service of the vendor's.
-    turn.permissionMode ?? "acceptEdits",
-    ...(turn.model ? ["--model", turn.model] : []),
-    ...(turn.resume ? ["--resume", turn.session] : ["--session-id", turn.session]),
+    ...conversationFlags(turn),
     // It keeps to it by the answer: what it spends since this start may pass it by the last one. Both versions know it.
     ...(turn.budgetUsd !== null && !turn.extraArgs.includes(BUDGET_FLAG) ? [BUDGET_FLAG, String(turn.budgetUsd)] : []),
     ...turn.extraArgs,
-    // Takes every following argument, so it comes last.
-    ...(turn.allowedTools.length > 0 ? ["--allowedTools", ...turn.allowedTools] : []),
+    ...toolFlags(turn),
   ];
   return {
     file: file ?? "claude",
@@ -118,13 +125,40 @@ function invoke(setup: Setup, turn: Turn): Invocation {
       // A background task's end comes after the first `result`; unattended work wants one result, the last.
       CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: "1",
       DISABLE_AUTOUPDATER: "1",
-      // It works elsewhere than we do: a relative folder would be another, inside the worktree.
-      ...(setup.env["CLAUDE_CONFIG_DIR"] ? { CLAUDE_CONFIG_DIR: configDir(setup.env) } : {}),
+      ...placeAndSize(setup, turn),
       // A call of the model's for the title of a terminal that is not there; 2.1.197 makes it, and no record tells of it.
       CLAUDE_CODE_DISABLE_TERMINAL_TITLE: "1",
-      ...(turn.maxTokens === null ? {} : { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(turn.maxTokens) }),
     },
     stdin: turn.prompt,
+  };
+}
+
+function talkTo(setup: Setup, talk: Talk): Omit<Invocation, "stdin"> {
+  const [file, ...before] = setup.command;
+  const args = [...before, ...conversationFlags(talk), ...talk.extraArgs, ...toolFlags(talk)];
+  return { file: file ?? "claude", args, env: placeAndSize(setup, talk) };
+}
+
+function conversationFlags({ permissionMode, model, resume, session }: Talk): string[] {
+  return [
+    "--permission-mode",
+    // Its own default may be `auto`, which needs a service of the vendor's.
+    permissionMode ?? "acceptEdits",
+    ...(model ? ["--model", model] : []),
+    ...(resume ? ["--resume", session] : ["--session-id", session]),
+  ];
+}
+
+/** Takes every following argument, so it comes last. */
+function toolFlags({ allowedTools }: Talk): string[] {
+  return allowedTools.length > 0 ? ["--allowedTools", ...allowedTools] : [];
+}
+
+function placeAndSize(setup: Setup, { maxTokens }: Talk): Record<string, string> {
+  return {
+    // It works elsewhere than we do: a relative folder would be another, inside the worktree.
+    ...(setup.env["CLAUDE_CONFIG_DIR"] ? { CLAUDE_CONFIG_DIR: configDir(setup.env) } : {}),
+    ...(maxTokens === null ? {} : { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxTokens) }),
   };
 }
 

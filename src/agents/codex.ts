@@ -57,6 +57,7 @@ export const codex: Adapter = {
       login: findLogin,
       hasConversation: (session) => findRecord(sessions, session) !== null,
       invoke: (turn) => invoke(setup, turn),
+      talk: () => null,
       parse: parseLine,
       judge,
       openBooks: (turn) => new CodexBooks(sessions, turn),

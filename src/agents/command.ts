@@ -43,6 +43,7 @@ export const command: Adapter = {
       },
       stdin: turn.prompt,
     }),
+    talk: () => null,
     parse: parseLine,
     judge: judgeByExit,
     openBooks: ({ prices }) => reportedBooks(prices, `${name} does not say what it cost`),

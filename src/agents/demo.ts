@@ -40,6 +40,7 @@ export const demo: Adapter = {
       env: {},
       stdin: turn.prompt,
     }),
+    talk: () => null,
     parse: parseLine,
     judge,
     openBooks: ({ prices }) => reportedBooks(prices, null),

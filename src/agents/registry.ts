@@ -25,6 +25,11 @@ export function permissionModes(kind?: string): readonly string[] | null {
 /** What no agent's work consists of, whichever agent wrote it. */
 export const OWN_FILES: readonly string[] = Object.values(ADAPTERS).flatMap(({ about }) => about.ownFiles);
 
+/** The variables of every agent's own login and settings. */
+export function agentVariables(): string[] {
+  return Object.values(ADAPTERS).flatMap(({ about }) => [...about.variables]);
+}
+
 /** The kind of agent that a name means with these settings; null when it means none. */
 export function kindOf(name: string, settings: { kind?: string | undefined; command?: unknown }): string | null {
   if (settings.kind !== undefined) return settings.kind;

@@ -2,8 +2,8 @@
 import { Command, CommanderError } from "commander";
 import { OwtError } from "../core/errors.ts";
 import type { Io } from "./io.ts";
-import { painter, printable } from "./text.ts";
-import { usageError } from "./usage.ts";
+import { tellRefusal } from "./refusal.ts";
+import { fullName, usageError } from "./usage.ts";
 import { takeVerbosity, tellPrograms } from "./verbose.ts";
 
 type Register = (program: Command, io: Io) => void;
@@ -14,14 +14,17 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["plan"], async () => (await import("./commands/plan.ts")).planCommand],
   [["run"], async () => (await import("./commands/run.ts")).runCommand],
   [["carry"], async () => (await import("./commands/carry.ts")).carryCommand],
-  [
-    ["resume", "pause", "stop", "parallel", "land", "inbox"],
-    async () => (await import("./commands/steer.ts")).steerCommands,
-  ],
+  [["resume", "pause", "stop", "parallel", "land"], async () => (await import("./commands/steer.ts")).steerCommands],
+  [["inbox"], async () => (await import("./commands/inbox.ts")).inboxCommand],
   [["task"], async () => (await import("./commands/task.ts")).taskCommands],
+  [["create"], async () => (await import("./commands/create.ts")).createCommand],
+  [["list"], async () => (await import("./commands/list.ts")).listCommand],
+  [["note"], async () => (await import("./commands/note.ts")).noteCommand],
+  [["delete"], async () => (await import("./commands/delete.ts")).deleteCommand],
   [["status"], async () => (await import("./commands/status.ts")).statusCommand],
   [["report"], async () => (await import("./commands/report.ts")).reportCommand],
   [["logs"], async () => (await import("./commands/logs.ts")).logsCommand],
+  [["tmux"], async () => (await import("./commands/tmux.ts")).tmuxCommands],
   [["prompt"], async () => (await import("./commands/prompt.ts")).promptCommands],
   [["restore"], async () => (await import("./commands/restore.ts")).restoreCommand],
   [["config"], async () => (await import("./commands/config.ts")).configCommands],
@@ -35,8 +38,18 @@ const READ_ONLY = new Set(
   "plan status report logs inbox doctor list show render validate schema completion help".split(" "),
 );
 
-/** Commands that never write the store. */
-const MAKES_NO_STORE = new Set([...READ_ONLY, "restore", "approve"]);
+/** Commands that have nothing to do where there is no store: they never write one, or need a run that is in it. */
+const MAKES_NO_STORE = new Set([
+  ...READ_ONLY,
+  ..."deps restore approve answer cancel retry edit pause stop resume parallel land attach kill".split(" "),
+]);
+
+/** Commands that look at a run or wish something of it, and start no work: a mistake in the configuration must not lock anybody out of
+ *  agents that go on working. */
+const STARTS_NOTHING = new Set([
+  ..."status,list,note,report,logs,inbox,restore,pause,stop,parallel".split(","),
+  ..."task list,task show,task cancel,task approve,task answer".split(","),
+]);
 
 /** Runs one command line and returns its exit code. */
 export async function runApp(io: Io, args: string[], version: string): Promise<number> {
@@ -102,6 +115,7 @@ export async function buildProgram(io: Io, version: string, name: string | undef
       const { profile } = program.opts<{ profile?: string }>();
       if (profile !== undefined) io.env = { ...io.env, OWT_PROFILE: profile };
       io.looks = MAKES_NO_STORE.has(command.name()) || command.opts()["dryRun"] === true;
+      io.tolerant = STARTS_NOTHING.has(fullName(command).replace(/^owt /, ""));
     });
   const called = COMMANDS.filter(([names]) => name !== undefined && names.includes(name));
   const registers = await Promise.all((called.length > 0 ? called : COMMANDS).map(([, load]) => load()));
@@ -144,12 +158,4 @@ function asRefusal(io: Io, program: Command, argv: readonly string[], error: unk
     return new OwtError("environment", `the disk is full: ${error.message}`, { hint: "make room, then: owt resume" });
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new OwtError("internal", `a mistake of owt: ${what}`, { cause: error });
-}
-
-function tellRefusal(io: Io, { code, message, hint }: OwtError): void {
-  const paint = painter(io, io.stderr);
-  // What a person asked for with Ctrl-C is no failure.
-  const mark = code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
-  io.stderr.write(`${mark} ${printable(message)}\n`);
-  if (hint) io.stderr.write(`  ${paint("dim", "↳")} ${printable(hint)}\n`);
 }

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline/promises";
 import type { Readable, Writable } from "node:stream";
 import type { ConfigValues } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
+import { printable } from "../lib/printable.ts";
 import { closeEngine, type Engine, openEngine } from "../engine/engine.ts";
 
 export type Io = {
@@ -11,7 +12,7 @@ export type Io = {
   /** How owt calls itself. */
   owtCommand: string[];
   stdin: Readable & { isTTY?: boolean };
-  stdout: Writable & { isTTY?: boolean; columns?: number };
+  stdout: Outlet;
   stderr: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   /** Aborted by the first Ctrl-C. */
   signal: AbortSignal;
@@ -21,8 +22,19 @@ export type Io = {
   outlivesTerminal: boolean;
   /** Set for a command that changes nothing: it makes no store either. */
   looks: boolean;
+  /** Set for a command that starts no work: a configuration in which something is wrong does not keep it from looking, or from stopping what runs. */
+  tolerant: boolean;
   /** 1: every program that is run is told; 2: a bug report is written, too. */
   verbosity: 0 | 1 | 2;
+};
+
+/** Where the answer goes. `stream` is for who writes much, or without end, and has to wait for the reader. */
+export type Outlet = {
+  write(text: string): unknown;
+  isTTY: boolean;
+  columns: number | undefined;
+  rows: number | undefined;
+  stream(): Writable;
 };
 
 /** Prints the answer: one versioned envelope, or text for people. */
@@ -48,13 +60,23 @@ export async function withEngine<T>(
     owtCommand: io.owtCommand,
     hurry: io.hurry,
     looks: io.looks,
+    tolerant: io.tolerant,
     ...more,
   });
+  if (engine.configProblems.length > 0) tellConfigProblems(io, engine.configProblems);
   try {
     return await work(engine);
   } finally {
     await closeEngine(engine);
   }
+}
+
+function tellConfigProblems(io: Io, problems: readonly string[]): void {
+  const lines = problems.map((problem) => `  ${printable(problem)}`).join("\n");
+  tell(
+    io,
+    `▲ the configuration is not in order, and is taken as far as it is sound:\n${lines}\n  ↳ owt config validate`,
+  );
 }
 
 /** Whether a person can be asked. */

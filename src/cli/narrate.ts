@@ -17,6 +17,9 @@ export type Narration = {
   stop(): void;
 };
 
+/** How long an event may wait to be printed together with those behind it. */
+const GATHER_MS = 20;
+
 /** Prints the events of a run from `seq` on, as they come, line by line with `tell`, until told to stop. `onEvents` is called behind each
  *  batch. */
 export function narrate(
@@ -56,7 +59,14 @@ export function narrate(
     if (events.length > 0) onEvents();
   };
   let version = engine.store.dataVersion();
-  const stopListening = engine.store.onAppend(flush);
+  let due: NodeJS.Timeout | null = null;
+  // Tasks side by side append a few events each millisecond: one look at the log for all that come within a moment.
+  const stopListening = engine.store.onAppend(() => {
+    due ??= setTimeout(() => {
+      due = null;
+      flush();
+    }, GATHER_MS);
+  });
   const look = setInterval(() => {
     const now = engine.store.dataVersion();
     if (now !== version) flush();
@@ -73,6 +83,7 @@ export function narrate(
     },
     stop: () => {
       stopListening();
+      if (due) clearTimeout(due);
       clearInterval(look);
       isHeld = false;
       flush();

@@ -38,7 +38,7 @@ export class Pen {
   }
 
   #put(content: string | Buffer): Promise<void> {
-    const { stdout } = this.#io;
+    const stdout = this.#io.stdout.stream();
     return new Promise((resolve) => {
       const isRoomy = stdout.write(content);
       if (isRoomy) {

@@ -5,6 +5,8 @@ import type { TaskView } from "../core/view.ts";
 import { widthOf } from "../lib/width.ts";
 import { type Io, wantsColor } from "./io.ts";
 
+export { printable } from "../lib/printable.ts";
+
 const COLORS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const;
 export type Paint = (color: keyof typeof COLORS, text: string) => string;
 
@@ -41,9 +43,6 @@ export function table(rows: string[][]): string {
     index === row.length - 1 ? cell : cell + " ".repeat(widths[index]! - widthOf(cell));
   return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }
-
-/** Nothing but printable ASCII, as most of what is printed. */
-const PLAIN = /^[ -~]*$/;
 
 /** `14:03:07`, local time. */
 export function clock(at: number): string {
@@ -86,22 +85,4 @@ export function tokenWords(count: number | null): string {
   if (count === null) return "";
   if (count >= 1_000_000) return `${(count / 1_000_000).toFixed(1)}M`;
   return count >= 10_000 ? `${Math.round(count / 1_000)}k` : String(count);
-}
-
-// eslint-disable-next-line no-control-regex
-const ESCAPES = /\u001B\[[0-9;?]*[ -/]*[@-~]/g;
-// eslint-disable-next-line no-control-regex
-const CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
-
-/** Control characters of a foreign text must not reach the terminal. Those that change the writing direction are shown by their number: left
- *  out, they would let a text look like another one, and raw they would let it read as another one. */
-export function printable(text: string): string {
-  if (PLAIN.test(text)) return text;
-  return text
-    .replaceAll(ESCAPES, "")
-    .replaceAll(CONTROLS, "")
-    .replaceAll(
-      /\p{Bidi_Control}/gu,
-      (mark) => `\\u${mark.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`,
-    );
 }

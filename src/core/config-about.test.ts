@@ -12,12 +12,12 @@ function layer(origin: Layer["origin"], raw: unknown): Layer {
 describe("keys that do nothing are told", () => {
   test.each<[raw: object, told: string[]]>([
     [{ run: { max_parallel: 3, verify: [] }, agent: { default: "x", x: { model: "m" } } }, []],
-    [{ tmux: { pane_count: 2 }, worktree: { keep: "all", reserve: 1 } }, ["tmux.pane_count", "worktree.reserve"]],
-    [{ tmux: { auto_start_ai: true } }, ["tmux.auto_start_ai"]],
+    [{ tmux: { pane_count: 2 }, worktree: { keep: "all", reserve: 1 } }, ["worktree.reserve"]],
+    [{ tmux: { auto_start_ai: true } }, []],
     [{ run: { max_instances: 4 } }, []],
     [{ run: { max_instances: 4, max_parallel: 2 } }, ["run.max_instances"]],
     [{ tracker: { kind: "jira", url: "x" } }, ["tracker"]],
-    [{ profile: { a: { tmux: { pane_count: 1 }, run: { retries: 1 } } } }, ["profile.a.tmux.pane_count"]],
+    [{ profile: { a: { web: { port: 1 }, run: { retries: 1 } } } }, ["profile.a.web.port"]],
   ])("%j", (raw, told) => {
     expect(checkConfig(raw)).toHaveProperty("values");
     expect(idleKeys(raw).map(({ key }) => key)).toEqual(told);

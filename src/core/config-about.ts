@@ -17,7 +17,6 @@ import { nearest } from "./names.ts";
 type About = { says: string; otherwise?: string; later?: string };
 
 const WORKTREES = "worktrees by hand (owt create)";
-const SESSIONS = "tmux sessions (owt create)";
 const CLEANUP = "owt cleanup";
 const SYNC = "owt sync";
 const WEB = "the web dashboard (owt serve)";
@@ -25,16 +24,21 @@ const NOTIFY = "notifications";
 const SANDBOX = "the sandbox";
 
 const ABOUT: Record<KeyName, About> = {
-  "worktree.base_directory": { says: "where worktrees made by hand stand", otherwise: "../", later: WORKTREES },
-  "worktree.naming_pattern": { says: "how they are named", otherwise: "{project}-{branch}", later: WORKTREES },
+  "worktree.base_directory": { says: "where worktrees made by hand stand", otherwise: "../" },
+  "worktree.naming_pattern": { says: "how they are named", otherwise: "{project}-{branch}" },
   "worktree.auto_cleanup_days": { says: "after how many days one counts as stale", otherwise: "14", later: CLEANUP },
   "worktree.keep": { says: "which worktrees of a run stay: none, failed, all" },
   "worktree.reserve": { says: "how many are made in advance", otherwise: "0", later: WORKTREES },
-  "tmux.default_layout": { says: "how the panes are laid out", otherwise: "main-vertical", later: SESSIONS },
-  "tmux.auto_start_claude": { says: "start the agent in the first pane", otherwise: "true", later: SESSIONS },
-  "tmux.pane_count": { says: "panes of a session", otherwise: "2", later: SESSIONS },
-  "tmux.session_prefix": { says: "how names of sessions begin", otherwise: "owt", later: SESSIONS },
-  "tmux.layouts": { says: "layouts of one's own, by name", later: SESSIONS },
+  "tmux.default_layout": {
+    says: "how panes are laid out: main-vertical, three-pane, quad, even-horizontal, even-vertical, or one of your own",
+  },
+  "tmux.auto_start_claude": { says: "start the agent in the first pane" },
+  "tmux.pane_count": { says: "panes of a session, in layouts that have no number of their own" },
+  "tmux.session_prefix": { says: "how names of sessions begin" },
+  "tmux.layouts": {
+    says: "layouts of one's own, by name: `panes`, a list of tables with `command`, placed by `layout` or each by `split`, `of`, `size`",
+    otherwise: "none",
+  },
   "environment.auto_install_deps": { says: "install dependencies by the lockfile that is there" },
   "environment.copy_env_file": { says: "bring .env and its like into worktrees, private" },
   "environment.adjust_env_paths": { says: "put the worktree's path in place of the checkout's in them" },

@@ -10,6 +10,8 @@ type Part = {
   type: string;
   wrapped?: Part;
   item?: Part;
+  value?: Part;
+  entries?: Readonly<Record<string, Part>>;
   options?: readonly (Part | string)[];
   pipe?: readonly Part[];
   requirement?: unknown;
@@ -95,11 +97,22 @@ function schemaOf(part: Part): Schema {
       return { enum: part.options };
     case "union":
       return { anyOf: part.options!.map((each) => schemaOf(each as Part)) };
+    case "record":
+      return { type: "object", additionalProperties: schemaOf(part.value!) };
+    case "object_with_rest":
+      return tableSchema(part.entries!);
     case "unknown":
+    case "custom":
       return {};
     default:
       throw new Error(`no JSON Schema is known for ${part.type}`);
   }
+}
+
+function tableSchema(entries: Readonly<Record<string, Part>>): Schema {
+  const required = Object.keys(entries).filter((key) => entries[key]!.type !== "optional");
+  const properties = Object.fromEntries(Object.entries(entries).map(([key, part]) => [key, schemaOf(part)]));
+  return { type: "object", properties, ...(required.length > 0 ? { required } : {}), additionalProperties: false };
 }
 
 /** What one step of a pipe asks of a value. */
@@ -114,6 +127,10 @@ function pieceOf(piece: Part): Schema {
       return { maximum: piece.requirement };
     case "gt_value":
       return { exclusiveMinimum: piece.requirement };
+    case "min_length":
+      return { minItems: piece.requirement };
+    case "regex":
+      return { pattern: (piece.requirement as RegExp).source };
     case "check":
       return {};
     default:

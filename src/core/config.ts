@@ -3,7 +3,9 @@
 import * as v from "valibot";
 import { parseDuration } from "../lib/duration.ts";
 import { describeIssue, isTable, keyOf, openTable, table, tableOf } from "./form.ts";
+import { BUILT_IN_LAYOUTS, layoutProblems } from "./layout.ts";
 import { nearest } from "./names.ts";
+import { SESSION_PREFIX } from "./session-name.ts";
 
 const text = v.string();
 const flag = v.boolean();
@@ -34,6 +36,20 @@ const agentSettings = table(AGENT_KEYS);
 /** `[agent.NAME]`: how one agent is started. */
 export type AgentSettings = v.InferOutput<typeof agentSettings>;
 
+/** The keys of a pane in `[tmux.layouts.NAME] panes`. */
+const PANE_KEYS = {
+  split: v.optional(v.picklist(["right", "below"])),
+  of: v.optional(count),
+  size: v.optional(v.pipe(text, v.regex(/^[1-9]\d?%$/, 'expected a share such as "40%"'))),
+  command: v.optional(v.pipe(v.array(text, "expected a list of words, as for no shell"), v.minLength(1))),
+};
+
+/** The keys of `[tmux.layouts.NAME]`. */
+const LAYOUT_KEYS = {
+  layout: v.optional(v.picklist(BUILT_IN_LAYOUTS)),
+  panes: v.pipe(v.array(table(PANE_KEYS)), v.minLength(1)),
+};
+
 /** The keys that each section knows. What they are for, and which of them nothing uses yet, `config-about.ts` says. */
 export const KEYS = {
   worktree: {
@@ -47,8 +63,10 @@ export const KEYS = {
     default_layout: v.optional(text),
     auto_start_claude: v.optional(flag),
     pane_count: v.optional(count),
-    session_prefix: v.optional(text),
-    layouts: v.optional(v.unknown()),
+    session_prefix: v.optional(
+      v.pipe(text, v.regex(SESSION_PREFIX, "expected letters, digits, - and _, beginning with a letter or digit")),
+    ),
+    layouts: v.optional(tableOf(table(LAYOUT_KEYS))),
   },
   environment: {
     auto_install_deps: v.optional(flag),
@@ -165,6 +183,7 @@ export const ALIASES: Record<string, string> = {
 
 export const DEFAULTS = {
   worktree: { keep: "failed" as "none" | "failed" | "all" },
+  tmux: { default_layout: "main-vertical", auto_start_claude: true, pane_count: 2, session_prefix: "owt" },
   environment: {
     auto_install_deps: true,
     copy_env_file: true,
@@ -194,6 +213,7 @@ export const DEFAULTS = {
 /** The configuration in force: defaults filled in, the rest optional as in the file. */
 export type Config = ConfigValues & {
   worktree: NonNullable<ConfigValues["worktree"]> & typeof DEFAULTS.worktree;
+  tmux: NonNullable<ConfigValues["tmux"]> & typeof DEFAULTS.tmux;
   environment: NonNullable<ConfigValues["environment"]> & typeof DEFAULTS.environment;
   run: NonNullable<ConfigValues["run"]> & typeof DEFAULTS.run;
   budget: NonNullable<ConfigValues["budget"]> & typeof DEFAULTS.budget;
@@ -224,10 +244,29 @@ export function checkConfig(
   const result = v.safeParse(FILE, applyAliases(raw));
   if (result.success) {
     const strangers = agentKinds ? findStrangers(result.output, agentKinds) : [];
-    return strangers.length > 0 ? { problems: strangers } : { values: result.output };
+    const wrong = [...strangers, ...findTornLayouts(result.output)];
+    return wrong.length > 0 ? { problems: wrong } : { values: result.output };
   }
   const problems = result.issues.map(toProblem);
   return { problems: problems.map((problem) => ({ ...problem, key: asWritten(raw, problem.key) })) };
+}
+
+/** What is left of raw values when all that `checkConfig` finds wrong is taken out, as little as can be. */
+export function soundPart(raw: unknown, agentKinds?: readonly string[]): ConfigValues {
+  const rest = structuredClone(raw);
+  for (;;) {
+    const checked = checkConfig(rest, agentKinds);
+    if ("values" in checked) return checked.values;
+    const removed = checked.problems.filter(({ key }) => removeKey(rest, key.split(".")));
+    if (removed.length === 0) return {};
+  }
+}
+
+/** Takes the smallest table entry out that holds this key: of a list that is the list. */
+function removeKey(raw: unknown, path: readonly string[]): boolean {
+  const [first, ...below] = path;
+  if (first === undefined || !isTable(raw) || !(first in raw)) return false;
+  return removeKey(raw[first], below) || delete raw[first];
 }
 
 /** The names of the profiles that these layers bring. */
@@ -280,6 +319,13 @@ function findStrangers({ agent, profile }: ConfigValues, kinds: readonly string[
     return [{ key: `agent.${name}.kind`, message: `there is no kind of agent ${kind}`, hint }];
   });
   return [...here, ...inProfiles];
+}
+
+function findTornLayouts({ tmux, profile }: ConfigValues): ConfigProblem[] {
+  const inProfiles = Object.entries(profile ?? {}).flatMap(([name, values]) =>
+    findTornLayouts(values).map((problem) => ({ ...problem, key: `profile.${name}.${problem.key}` })),
+  );
+  return [...layoutProblems(tmux?.layouts ?? {}), ...inProfiles];
 }
 
 /** A single command or several, always as a list. */
@@ -364,6 +410,7 @@ function knownKeys([section, name, ...below]: string[]): string[] {
   if (section === "profile") {
     return name === undefined ? [] : below.length === 0 ? Object.keys(KEYS) : knownKeys(below);
   }
+  if (section === "tmux" && name === "layouts") return Object.keys(below.length > 1 ? PANE_KEYS : LAYOUT_KEYS);
   return Object.keys(
     section === "agent" && name !== undefined ? AGENT_KEYS : (KEYS[section as keyof typeof KEYS] ?? {}),
   );

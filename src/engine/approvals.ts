@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { WIDE_MODES } from "../agents/registry.ts";
 import { isWideRule } from "../agents/rules.ts";
 import type { AgentChoices } from "../core/choices.ts";
-import { commandList } from "../core/config.ts";
+import { commandList, type Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask, PlanSettings } from "../core/plan.ts";
 import { userStateDir, wantedProfile } from "../system/config-files.ts";
@@ -30,12 +30,7 @@ export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], sett
       add(`${layer.name} [environment] install_command`, command);
     for (const hook of ["post_create", "pre_remove"] as const)
       for (const command of commandList(hooks?.[hook])) add(`${layer.name} [hooks] ${hook}`, command);
-    for (const [name, values] of Object.entries(agent?.named ?? {})) {
-      const where = `${layer.name} [agent.${name}]`;
-      if (values.command !== undefined) add(`${where} command`, commandList(values.command).join(" "));
-      if (values.extra_args !== undefined) add(`${where} extra_args`, values.extra_args.join(" "));
-      grants.push(...wideGrants(where, values.permission_mode, values.allowed_tools));
-    }
+    for (const name of Object.keys(agent?.named ?? {})) grants.push(...agentGrants(layer, name));
   }
   const addChoices = (where: string, choices: AgentChoices | undefined) => {
     add(`${where} extra_args`, choices?.extraArgs?.join(" "));
@@ -47,6 +42,42 @@ export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], sett
     addChoices(task.source.file, task.choices);
   }
   return unique(grants);
+}
+
+/** What a repository says of an agent that needs an approval. */
+function agentGrants(layer: Layer, name: string): Grant[] {
+  const values = layer.values.agent?.named[name] ?? {};
+  const where = `${layer.name} [agent.${name}]`;
+  const words = (key: string, what: string) => (what.trim() === "" ? [] : [{ where: `${where} ${key}`, what }]);
+  return [
+    ...words("command", commandList(values.command).join(" ")),
+    ...words("extra_args", (values.extra_args ?? []).join(" ")),
+    ...wideGrants(where, values.permission_mode, values.allowed_tools),
+  ];
+}
+
+/** What a session needs an approval for: its agent, and what its layout has run. */
+export function grantsOfSession(engine: Engine, { agent, layout }: { agent: string | null; layout: string }): Grant[] {
+  const brought = engine.layers.filter((each) => each.origin === "repository");
+  const ofAgent = agent === null ? [] : brought.flatMap((layer) => agentGrants(layer, agent));
+  return unique([...ofAgent, ...brought.flatMap((layer) => layoutGrants(layer, layout))]);
+}
+
+/** The same of every layout that the repository brings. */
+export function grantsOfLayouts(engine: Engine): Grant[] {
+  const brought = engine.layers.filter((each) => each.origin === "repository");
+  const grants = brought.flatMap((layer) =>
+    Object.keys(layer.values.tmux?.layouts ?? {}).flatMap((name) => layoutGrants(layer, name)),
+  );
+  return unique(grants);
+}
+
+/** Word by word: what is one word and what are two makes a difference. */
+function layoutGrants(layer: Layer, name: string): Grant[] {
+  const where = `${layer.name} [tmux.layouts.${name}] command`;
+  return (layer.values.tmux?.layouts?.[name]?.panes ?? []).flatMap(({ command }) =>
+    command === undefined ? [] : [{ where, what: JSON.stringify(command) }],
+  );
 }
 
 /** An allow-list for named commands is the plan's business; one through which other commands can be run is the user's. */

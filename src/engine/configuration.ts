@@ -12,6 +12,7 @@ import {
   withProfile,
 } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
+import { BUILT_IN_LAYOUTS } from "../core/layout.ts";
 import { nearest } from "../core/names.ts";
 import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
 import {
@@ -124,7 +125,8 @@ function sideBySide(layers: readonly Layer[]): Layer[][] {
 
 /** Names of agents that nobody set up, and permission modes that their agent does not take: words which a check of one file cannot know. */
 function strayWords(layers: readonly Layer[]): Remark[] {
-  const { agent } = mergeConfig(layers);
+  const { agent, tmux } = mergeConfig(layers);
+  const layouts = [...BUILT_IN_LAYOUTS, ...Object.keys(tmux.layouts ?? {})];
   const known = [...new Set([...READY_AGENTS, ...Object.keys(agent.named)])];
   const remarks: Remark[] = [];
   const look = (layer: Layer, key: string, word: string | undefined, words: readonly string[] | null, what: string) => {
@@ -134,6 +136,7 @@ function strayWords(layers: readonly Layer[]): Remark[] {
     remarks.push({ level: "problem", ...standing(layer, key), message: `there is no ${what} ${word}`, hint });
   };
   for (const layer of layers) {
+    look(layer, "tmux.default_layout", layer.values.tmux?.default_layout, layouts, "layout");
     look(layer, "agent.default", layer.values.agent?.default, known, "agent named");
     for (const [name, { permission_mode: mode }] of Object.entries(layer.values.agent?.named ?? {})) {
       const kind = kindOf(name, agent.named[name] ?? {}) ?? "command";

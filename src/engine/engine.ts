@@ -24,6 +24,8 @@ export type Engine = {
   store: Store;
   config: Config;
   layers: Layer[];
+  /** What is wrong with the configuration and was left out of it; see `OpenOptions.tolerant`. */
+  configProblems: string[];
   /** What models cost, for agents that do not say. */
   prices: Prices;
   /** How owt calls itself, as an argument array. */
@@ -61,14 +63,17 @@ export type OpenOptions = {
   hurry?: AbortSignal;
   /** The command only looks: no store is made where there is none. */
   looks?: boolean;
+  /** The command starts no work: it goes by what is sound of a configuration in which something is wrong. */
+  tolerant?: boolean;
 };
 
 /** Opens the repository at `cwd` with its store and configuration. */
 export async function openEngine(options: OpenOptions): Promise<Engine> {
   const repo = await openRepo(options.cwd);
-  const { config, layers, prices } = loadConfig(repo.here, {
+  const { config, layers, prices, problems } = loadConfig(repo.here, {
     env: options.env,
     agentKinds: AGENT_KINDS,
+    tolerant: options.tolerant ?? false,
     ...(options.flags ? { flags: options.flags } : {}),
     ...(options.configFile ? { file: resolve(options.cwd, options.configFile) } : {}),
   });
@@ -77,6 +82,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     store: openStore(repo.commonDir, { looks: options.looks ?? false }),
     config,
     layers,
+    configProblems: problems,
     prices,
     owtCommand: options.owtCommand,
     env: options.env,

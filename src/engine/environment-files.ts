@@ -11,7 +11,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -20,7 +19,7 @@ import { fillTemplate, type Lease, leaseVariables } from "../core/worktree-lease
 import type { SetupSaid } from "../core/reuse.ts";
 import { findPlace, lstatInside } from "../git/place.ts";
 import { listTracked } from "../git/status.ts";
-import { ensureFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import type { Engine } from "./engine.ts";
 import { isLeaseUseful, leaseOrTell } from "./worktree-lease.ts";
 
@@ -132,20 +131,18 @@ function composeFile(
 
 /** Forgets what a worktree was given, where it is gone or new. */
 export function forgetBrought(engine: Engine, worktree: string): void {
-  rmSync(broughtFile(engine, worktree), { force: true });
+  removeFile(broughtFile(engine, worktree));
 }
 
 /** Keeps the environment files of a worktree that are not as they were brought, under the id that its rescue has or would have. Returns
  *  their names. Repeatable: the same text is kept once. */
 export async function keepChangedEnvironment(engine: Engine, worktree: string, id: string): Promise<string[]> {
-  const place = findPlace(engine.repo, worktree);
-  if (place === null) return [];
+  const present = environmentFiles(engine).filter((name) => isPlainFile(worktree, name));
+  if (present.length === 0) return [];
   const brought = readBrought(engine, worktree);
-  const changed = environmentFiles(engine).filter((name) => {
-    const path = join(worktree, name);
-    return isPlainFile(worktree, name) && hashOf(readFileSync(path)) !== brought.get(name);
-  });
-  if (changed.length === 0) return [];
+  const changed = present.filter((name) => hashOf(readFileSync(join(worktree, name))) !== brought.get(name));
+  const place = changed.length === 0 ? null : findPlace(engine.repo, worktree);
+  if (place === null) return [];
   // What git knows, git keeps.
   const tracked = await listTracked(place, changed);
   const kept = changed.filter((name) => !tracked.includes(name));

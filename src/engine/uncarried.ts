@@ -20,7 +20,8 @@ export async function stopUncarried(
   for (const attempt of meant)
     if (cause === "aborted" || attempt.phase === "agent") requestStop(engine, attempt, cause);
   await Promise.all(meant.map((attempt) => stopAll(engine, attempt)));
-  await windDown(engine);
+  // What an agent left is taken in by rules of the configuration (which files are never committed): not by half of them.
+  if (engine.configProblems.length === 0) await windDown(engine);
   return true;
 }
 

@@ -1,7 +1,6 @@
 /** Makes a worktree ready to work in: dependencies, configured setup, and what is known of what they leave.
  *  Task worktrees and the integration worktree get the same. */
 import { createHash } from "node:crypto";
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { OWN_FILES } from "../agents/registry.ts";
 import { commandList } from "../core/config.ts";
@@ -10,7 +9,7 @@ import type { Lease } from "../core/worktree-lease.ts";
 import type { WantedInstall } from "../core/project-folders.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
 import { STAGING } from "../system/copy-folders.ts";
-import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import { bringDependencies, CUT, findInstalls } from "./dependencies.ts";
 import type { Engine } from "./engine.ts";
@@ -53,11 +52,12 @@ export type Setup = {
   cut: boolean;
 };
 
-/** What a worktree's setup is: the configured commands, else the standard installs of what its commit holds; and what is wished of a new one. */
-export async function readSetup(engine: Engine, worktree: string): Promise<Setup> {
+/** What a worktree's setup is: the configured commands, else the standard installs of what its commit holds; and what is wished of a new one.
+ *  Without `deps` it is that last alone. */
+export async function readSetup(engine: Engine, worktree: string, deps = true): Promise<Setup> {
   const { install_command, auto_install_deps } = engine.config.environment;
-  const commands = commandList(install_command);
-  const isLooked = commands.length > 0 || auto_install_deps;
+  const commands = deps ? commandList(install_command) : [];
+  const isLooked = deps && (commands.length > 0 || auto_install_deps);
   const { installs: wanted, cut } = isLooked ? await findInstalls(engine, worktree) : { installs: [], cut: false };
   const installs = commands.length > 0 ? [] : wanted;
   const hook = hookCommands(engine, "post_create");
@@ -76,6 +76,8 @@ export type SetupPlace = {
   dir: string;
   worktree: string;
   timeoutMs: number;
+  /** Whether dependencies are brought. Default: yes. */
+  deps?: boolean;
   /** Is told what was done, and what could not be, for people. */
   tell?: (said: SetupSaid) => void;
 };
@@ -85,7 +87,7 @@ export async function setUp(
   engine: Engine,
   place: SetupPlace,
 ): Promise<{ failed: string; output: string } | "interrupted" | null> {
-  const { commands, installs, hash, cut } = await readSetup(engine, place.worktree);
+  const { commands, installs, hash, cut } = await readSetup(engine, place.worktree, place.deps);
   if (cut) place.tell?.(CUT);
   const marker = markerOf(engine, place.worktree);
   if (hash === "" || readTextIfThere(marker) === hash) return null;
@@ -158,7 +160,7 @@ function footprintFiles(engine: Engine, worktree: string): { before: string; lef
 export function forgetSetup(engine: Engine, worktree: string): void {
   const { before, left } = footprintFiles(engine, worktree);
   const marker = markerOf(engine, worktree);
-  for (const file of [marker, `${marker}+greeted`, before, left]) rmSync(file, { force: true });
+  for (const file of [marker, `${marker}+greeted`, before, left]) removeFile(file);
   forgetBrought(engine, worktree);
   forgetLease(engine, worktree);
 }
@@ -187,13 +189,13 @@ export async function noteLeft(engine: Engine, worktree: string): Promise<void> 
     !before.has(path) || (earlier.has(path) && earlier.get(path) === before.get(path));
   const left = [...(await look(engine, worktree))].filter(([path]) => isSetups(path));
   if (left.length > 0) writeFootprint(files.left, new Map(left));
-  else rmSync(files.left, { force: true });
-  rmSync(files.before, { force: true });
+  else removeFile(files.left);
+  removeFile(files.before);
 }
 
 /** A setup that failed is nothing to tell others' work from. */
 export function dropBefore(engine: Engine, worktree: string): void {
-  rmSync(footprintFiles(engine, worktree).before, { force: true });
+  removeFile(footprintFiles(engine, worktree).before);
 }
 
 /** What the setup left in a worktree; empty when it left nothing. */

@@ -1,11 +1,10 @@
 /** Branches: reading is one answer of a live process, moving is a durable compare-and-set, and a lost race is a value. */
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { readFacts } from "./facts.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
-import { adminIds, findPlace, readHead, readText, recordedRoot } from "./place.ts";
+import { adminIds, findPlace, readHead, readRecord, readText, recordedRoot } from "./place.ts";
 import { readFullRef } from "./read-ref.ts";
 import type { Repo } from "./repo.ts";
 
@@ -40,7 +39,7 @@ export function branchRef(name: string): string {
 }
 
 /** What a full ref name or a branch name points to; null when it does not exist. Right with packed refs. */
-export function readRef(repo: Repo, name: string): Promise<Oid | null> {
+export async function readRef(repo: Repo, name: string): Promise<Oid | null> {
   return readFullRef(repo, fullRef(name));
 }
 
@@ -167,22 +166,13 @@ async function spawnedCheckedOutWhere(repo: Repo, ref: string, except?: Place): 
 }
 
 function usesBranch(gitDir: string, ref: string): boolean {
-  const read = (file: string): string => readText(join(gitDir, file))?.trim() ?? "";
-  if (read("HEAD") === `ref: ${ref}`) return true;
-  const names = readdirOrNone(gitDir);
+  if (readRecord(`${gitDir}/HEAD`)?.trim() === `ref: ${ref}`) return true;
+  const read = (file: string): string => readText(`${gitDir}/${file}`)?.trim() ?? "";
   return (
-    (names.includes("rebase-merge") && read("rebase-merge/head-name") === ref) ||
-    (names.includes("rebase-apply") && read("rebase-apply/head-name") === ref) ||
-    (names.includes("BISECT_START") && `refs/heads/${read("BISECT_START")}` === ref)
+    read("rebase-merge/head-name") === ref ||
+    read("rebase-apply/head-name") === ref ||
+    `refs/heads/${read("BISECT_START")}` === ref
   );
-}
-
-function readdirOrNone(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }
 
 function fullRef(name: string): string {

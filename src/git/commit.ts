@@ -3,7 +3,7 @@
 import { OwtError } from "../core/errors.ts";
 import { isKnown, readFacts, rememberFacts } from "./facts.ts";
 import { fieldsOf, git, type Identity, type Oid } from "./git.ts";
-import { writeLooseObject } from "./loose-object.ts";
+import { isObject, writeLooseObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
 
 /** Used where the user has not told git who they are. */
@@ -22,7 +22,7 @@ export async function readTree(repo: Repo, commit: Oid): Promise<Oid> {
 export async function writeCommit(repo: Repo, commit: NewCommit): Promise<Oid> {
   const content = renderCommit(commit, new Date());
   for (const oid of [commit.tree, ...commit.parents]) {
-    if (!isKnown(repo, oid) && (await repo.live.info(oid)) === null)
+    if (!isKnown(repo, oid) && !(await isObject(repo, oid)))
       throw new OwtError("internal", `a commit of ${oid}, which does not exist`);
   }
   if (repo.plainLayout) {

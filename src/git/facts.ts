@@ -1,6 +1,7 @@
 /** What a commit's name fixes for ever, its tree and its parents, remembered: each costs a round trip to git once, and nothing where we
  *  wrote the commit ourselves. Integration is one at a time, so its round trips are everybody's waiting time. */
 import type { Oid } from "./git.ts";
+import { readObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
 
 export type CommitFacts = { tree: Oid; parents: readonly Oid[] };
@@ -12,7 +13,7 @@ const known = new WeakMap<Repo, Map<Oid, CommitFacts>>();
 export async function readFacts(repo: Repo, commit: Oid): Promise<CommitFacts | null> {
   const recalled = known.get(repo)?.get(commit);
   if (recalled !== undefined) return recalled;
-  const object = await repo.live.contents(commit);
+  const object = await readObject(repo, commit);
   if (object?.type !== "commit") return null;
   const header = object.content.toString("latin1").split("\n\n", 1)[0]!;
   const tree = /^tree ([0-9a-f]+)$/m.exec(header)?.[1];

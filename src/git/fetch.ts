@@ -15,6 +15,8 @@ export type Fetched = { fetched: true } | { fetched: false; said: string };
 export type FetchOptions = {
   /** Also use ssh command and credential helpers that the repository's own configuration names. Only when agents cannot write there. */
   trustRepository?: boolean;
+  /** Forget remote branches that are gone there. */
+  prune?: boolean;
   signal?: AbortSignal;
 };
 
@@ -22,39 +24,54 @@ type Queue = { tail: Promise<unknown>; waiting: Map<string, Promise<Fetched>>; l
 const queues = new Map<string, Queue>();
 const LOCK_POLL_MS = 100;
 
-/** Fetches from a remote. A call that comes while another for the same remote still waits shares it. */
+/** Fetches from a remote what is configured for it. A call that comes while another for the same remote still waits shares it. */
 export function fetchOnce(repo: Repo, remote: string, options: FetchOptions = {}): Promise<Fetched> {
+  return fetchRefs(repo, remote, [], options);
+}
+
+/** Fetches these refs from a remote (`+from:to`); without any, what is configured for it. */
+export function fetchRefs(
+  repo: Repo,
+  remote: string,
+  refs: readonly string[],
+  options: FetchOptions = {},
+): Promise<Fetched> {
   if (!/^[A-Za-z0-9_][\w./-]*$/.test(remote))
     throw new OwtError("usage", `not a remote's name: ${JSON.stringify(remote)}`);
   const queue = queueOf(repo);
-  const waiting = queue.waiting.get(remote);
+  const key = [remote, ...refs].join(" ");
+  const waiting = queue.waiting.get(key);
   if (waiting !== undefined) return waiting;
   const fetched = queue.tail.then(async () => {
     const release = await takeLock(repo, queue, options.signal);
-    queue.waiting.delete(remote);
+    queue.waiting.delete(key);
     try {
-      return await fetchNow(repo, remote, options);
+      return await fetchNow(repo, remote, refs, options);
     } finally {
       release();
     }
   });
-  queue.waiting.set(remote, fetched);
-  queue.tail = fetched.catch(() => queue.waiting.delete(remote));
+  queue.waiting.set(key, fetched);
+  queue.tail = fetched.catch(() => queue.waiting.delete(key));
   return fetched;
 }
 
-async function fetchNow(repo: Repo, remote: string, options: FetchOptions): Promise<Fetched> {
+async function fetchNow(repo: Repo, remote: string, refs: readonly string[], options: FetchOptions): Promise<Fetched> {
   const flags = gitFlags(false, ["core.sshCommand", "core.askPass", "credential.helper"]);
   const args = ["fetch", "--quiet", "--no-recurse-submodules", "--no-auto-maintenance", "--no-write-fetch-head"];
   // A remote can name a program of its own for this.
   if (options.trustRepository !== true) args.push("--upload-pack=git-upload-pack");
   const settings = options.trustRepository === true ? [] : await readOwnSettings(repo);
-  const out = await exec("git", [...flags, ...args, "--", remote], {
-    cwd: repo.root,
-    env: { ...placeEnv(repo), ...userNetwork(), ...asConfigEnv(settings) },
-    ok: [0, 1, 128],
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
+  const out = await exec(
+    "git",
+    [...flags, ...args, ...(options.prune === true ? ["--prune"] : []), "--", remote, ...refs],
+    {
+      cwd: repo.root,
+      env: { ...placeEnv(repo), ...userNetwork(), ...asConfigEnv(settings) },
+      ok: [0, 1, 128],
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    },
+  );
   return out.code === 0 ? { fetched: true } : { fetched: false, said: out.stderr.trim() };
 }
 

@@ -33,6 +33,8 @@ export type GitOptions = {
   identity?: Identity;
   env?: Record<string, string>;
   signal?: AbortSignal;
+  /** Arguments of a git that runs first, in the same trip; where it fails, the other does not run. */
+  before?: readonly string[];
 };
 
 const HARDENED = [
@@ -68,7 +70,9 @@ const KEPT = new Set(["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSY
 
 /** Runs git in a worktree with hardened flags. Throws `tool-failed` on an exit code outside `ok`. */
 export async function git(place: Place, args: readonly string[], options: GitOptions = {}): Promise<ExecResult> {
-  const command = { cwd: place.root, env: placeOnlyEnv(place, options), words: ["git", ...FIRST_FLAGS, ...args] };
+  const words = (list: readonly string[]) => ["git", ...FIRST_FLAGS, ...list];
+  const before = options.before === undefined ? {} : { before: words(options.before) };
+  const command = { cwd: place.root, env: placeOnlyEnv(place, options), words: words(args), ...before };
   if (options.input === undefined && options.signal === undefined && Shells.carries(command)) {
     const result = await shells().run(command);
     if ((options.ok ?? [0]).includes(result.code)) return result;
@@ -126,7 +130,9 @@ function configEnv(settings: readonly string[]): Record<string, string> {
   return env;
 }
 
-function spawnGit(place: Place, args: readonly string[], options: GitOptions): Promise<ExecResult> {
+async function spawnGit(place: Place, args: readonly string[], options: GitOptions): Promise<ExecResult> {
+  const { before, ...others } = options;
+  if (before !== undefined) await spawnGit(place, before, { ...others, ok: [0] });
   return exec("git", [...gitFlags(options.durable ?? false), ...args], {
     cwd: place.root,
     env: placeEnv(place, options),

@@ -53,9 +53,9 @@ export async function discardHalfMade(repo: Repo, place: Place): Promise<void> {
       }
     }
   }
-  const bin = await openTrash(repo.commonDir);
-  if (place.root !== "") await moveToTrash(bin, place.root, "tree");
-  await (await withdrawEntry(bin, place.gitDir)).taken();
+  const bin = openTrash(repo.commonDir);
+  if (place.root !== "") moveToTrash(bin, place.root, "tree");
+  await withdrawEntry(bin, place.gitDir).taken();
   await emptyTrash(bin);
 }
 

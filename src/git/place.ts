@@ -87,7 +87,7 @@ export function adminIds(repo: Repo): string[] {
 
 /** The top of the worktree that an admin directory belongs to; null when it does not say. */
 export function recordedRoot(adminDir: string): string | null {
-  const gitFile = readText(join(adminDir, "gitdir"))?.replace(/[\r\n]+$/, "");
+  const gitFile = readRecord(join(adminDir, "gitdir"))?.replace(/[\r\n]+$/, "");
   // After a power cut the file can be there and empty.
   return gitFile ? resolvePath(dirname(resolve(adminDir, gitFile))) : null;
 }
@@ -105,7 +105,7 @@ export function inProgress(place: Place): InProgress | null {
 export async function readHead(repo: Repo, place: Place): Promise<Head> {
   const branch = await headBranch(repo, place);
   if (branch !== null) return { branch, oid: await readFullRef(repo, `refs/heads/${branch}`) };
-  const text = readText(join(place.gitDir, "HEAD"))?.trim() ?? "";
+  const text = readRecord(join(place.gitDir, "HEAD"))?.trim() ?? "";
   if (/^[0-9a-f]{40,64}$/.test(text)) return { branch: null, oid: text };
   const spawned = await git(place, ["rev-parse", "--quiet", "--verify", "HEAD"], { ok: [0, 1] });
   return { branch: null, oid: spawned.stdout.trim() || null };
@@ -119,7 +119,7 @@ async function headBranch(repo: Repo, place: Place): Promise<string | null> {
 
 /** The branch that a worktree's own git directory has checked out; for the ordinary layout. */
 export function branchIn(gitDir: string): string | null {
-  return branchOf(readText(join(gitDir, "HEAD"))?.match(/^ref: (.*)\n?$/)?.[1]);
+  return branchOf(readRecord(join(gitDir, "HEAD"))?.match(/^ref: (.*)\n?$/)?.[1]);
 }
 
 function branchOf(ref: string | undefined): string | null {
@@ -131,7 +131,9 @@ export function privateTips(place: Place): Oid[] {
   const texts = PRIVATE_FILES.map((file) => readText(join(place.gitDir, file)) ?? "");
   const refs = filesBelow(join(place.gitDir, "refs")).map((file) => readText(file) ?? "");
   const oids = [...texts, ...refs].flatMap((text) => text.match(/\b[0-9a-f]{40}(?:[0-9a-f]{24})?\b/g) ?? []);
-  const reflog = (readText(join(place.gitDir, "logs", "HEAD")) ?? "").split("\n").flatMap((line) => line.split(" ", 2));
+  const reflog = (readRecord(join(place.gitDir, "logs", "HEAD")) ?? "")
+    .split("\n")
+    .flatMap((line) => line.split(" ", 2));
   return [...new Set([...oids, ...reflog])].filter((oid) => /^[0-9a-f]{40,64}$/.test(oid) && !/^0+$/.test(oid));
 }
 
@@ -159,10 +161,13 @@ export function lstatInside(root: string, path: string): Stats | null {
   return null;
 }
 
-/** A small file's text; null when it cannot be read. */
+/** A small file's text; null when it cannot be read. For a file that is often missing: an error is dear. */
 export function readText(path: string): string | null {
-  // Often it is not there, and an error is dear.
-  if (!existsSync(path)) return null;
+  return existsSync(path) ? readRecord(path) : null;
+}
+
+/** A small file's text; null when it cannot be read. For a file that is there as a rule. */
+export function readRecord(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
   } catch {
@@ -172,7 +177,7 @@ export function readText(path: string): string | null {
 
 /** git finds refs by this file whatever its environment says: a rewritten one would send our commits into another repository. */
 function ensureOwnCommonDir(repo: Repo, gitDir: string): void {
-  const text = readText(join(gitDir, "commondir"))?.trim() ?? "";
+  const text = readRecord(join(gitDir, "commondir"))?.trim() ?? "";
   if (text !== "" && resolvePath(resolve(gitDir, text)) === repo.commonDir) return;
   writeFileSync(join(gitDir, "commondir.owt"), "../..\n");
   renameSync(join(gitDir, "commondir.owt"), join(gitDir, "commondir"));

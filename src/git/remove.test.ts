@@ -339,8 +339,8 @@ test("git's entry goes from git's sight first, and stays whole for commands that
 
 test("an entry out of sight is nobody's worktree, holds no branch, and is left to whom takes it away", async () => {
   await using at = await task();
-  const bin = await openTrash(at.repo.commonDir);
-  const entry = await withdrawEntry(bin, at.gitDir);
+  const bin = openTrash(at.repo.commonDir);
+  const entry = withdrawEntry(bin, at.gitDir);
   const left = readdirSync(at.gitDir);
   expect(runGit(at.root, "worktree", "list").split("\n")).toHaveLength(1);
   expect(await checkedOutWhere(at.repo, "task")).toBeNull();

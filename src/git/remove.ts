@@ -1,6 +1,5 @@
 /** Removes worktrees. The one guard in front of every removal: look, then refuse with reasons or save first; only then take it away. */
-import { existsSync } from "node:fs";
-import { rename } from "node:fs/promises";
+import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { discardHalfMade, isBeingMade, isHalfMade, sweepHalfMade } from "./half-made.ts";
 import { type Holdings, type InspectOptions, inspectWorktree } from "./inspect.ts";
@@ -17,6 +16,8 @@ export type RemoveOptions = InspectOptions &
     rescue: Omit<RescueOptions, "known">;
     /** Save the work it holds and go on, instead of refusing. */
     save?: boolean;
+    /** Save it though nothing would be lost: its branch goes too, and came home as other commits. */
+    saveAnyway?: boolean;
   };
 
 /** Why a worktree stays. Those in the first group give way to `save`, the others to nothing. */
@@ -47,14 +48,28 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
   const work = findWork(held);
   const reasons = [...findBlockers(held), ...(options.save === true ? [] : work)];
   if (reasons.length > 0) return refuse(...reasons);
-
   let rescue: string | null = null;
-  if (work.length > 0 || held.dropped.length > 0) {
+  if (work.length > 0 || held.dropped.length > 0 || options.saveAnyway === true) {
     const saved = await saveRescue(repo, held, { ...options.rescue, known: options.known ?? [] });
     if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
     rescue = saved.ref;
   }
-  return gone(rescue, await takeAway(held, options));
+  return gone(rescue, takeAway(held, options));
+}
+
+/** Why {@link removeWorktree} would refuse now; nothing where it would not. Touches nothing. */
+export async function whyItStays(
+  repo: Repo,
+  path: string,
+  options: InspectOptions & { save?: boolean },
+): Promise<Reason[]> {
+  const place = findPlace(repo, path);
+  if (place === null) return existsSync(path) ? [{ reason: "not-a-worktree", what: [path] }] : [];
+  if (isMainPlace(place)) return [{ reason: "main", what: [place.root] }];
+  if (isBeingMade(place)) return [{ reason: "being-made", what: [place.root] }];
+  if (isHalfMade(place)) return [];
+  const held = await inspectWorktree(repo, path, options);
+  return [...findBlockers(held), ...(options.save === true ? [] : findWork(held))];
 }
 
 /** Deletes what earlier, killed processes had renamed away or left half-made. Says how many things it cleared. */
@@ -88,14 +103,14 @@ function findBlockers(held: Holdings): Reason[] {
 }
 
 /** First the files, then git's entry. Killed between them, the next call finds the entry alone and takes it too. */
-async function takeAway({ place }: Holdings, around: Around): Promise<() => Promise<void>> {
-  const bin = await openTrash(place.commonDir);
-  await moveToTrash(bin, place.root, "tree");
+function takeAway({ place }: Holdings, around: Around): () => Promise<void> {
+  const bin = openTrash(place.commonDir);
+  moveToTrash(bin, place.root, "tree");
   try {
-    const entry = await withdrawEntry(bin, place.gitDir, around);
+    const entry = withdrawEntry(bin, place.gitDir, around);
     return () => entry.taken().then(() => emptyTrash(bin));
   } catch (error) {
-    await rename(join(bin, "tree"), place.root).catch(() => {});
+    if (existsSync(join(bin, "tree"))) renameSync(join(bin, "tree"), place.root);
     throw error;
   }
 }

@@ -51,7 +51,7 @@ export async function saveRescue(repo: Repo, held: Holdings, options: RescueOpti
   const ref = rescueRef(options.id);
   const files = collectFiles(held, options.known ?? []);
   if ("refused" in files) return files;
-  const bin = await openTrash(repo.commonDir);
+  const bin = openTrash(repo.commonDir);
   try {
     const index = held.staged ? await saveIndex(repo, held, bin) : null;
     const tree = await saveTree(held, files.paths, bin);

@@ -1,7 +1,7 @@
 /** What is to be deleted is first renamed out of the way (0.1 ms), then deleted behind everybody's back. Nothing gets here before it was
  *  found to be empty of work or was saved. Symbolic links are removed, never followed. */
-import { existsSync } from "node:fs";
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmod, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { runShort } from "./git.ts";
 import { isOwnerAlive, ownerMark } from "./owner.ts";
@@ -12,22 +12,22 @@ function trashDir(commonDir: string): string {
 }
 
 /** A place in the trash that is ours while we live. */
-export async function openTrash(commonDir: string): Promise<string> {
+export function openTrash(commonDir: string): string {
   const bin = join(trashDir(commonDir), ownerMark());
-  await mkdir(bin, { recursive: true });
+  mkdirSync(bin, { recursive: true });
   return bin;
 }
 
 /** Moves a path into the bin; on another file system, into a directory beside it that the bin remembers. A missing path is fine. */
-export async function moveToTrash(bin: string, path: string, name: string): Promise<void> {
+export function moveToTrash(bin: string, path: string, name: string): void {
   try {
-    await rename(path, join(bin, name));
+    renameSync(path, join(bin, name));
   } catch (error) {
     if (hasCode(error, "ENOENT") && !existsSync(path)) return;
     if (!hasCode(error, "EXDEV")) throw error;
     const beside = join(dirname(path), besideName(bin));
-    await writeFile(join(bin, `beside-${name}`), beside);
-    await rename(path, beside);
+    writeFileSync(join(bin, `beside-${name}`), beside);
+    renameSync(path, beside);
   }
 }
 
@@ -37,17 +37,26 @@ function besideName(bin: string): string {
 
 /** Deletes a bin and what it remembers. */
 export async function emptyTrash(bin: string): Promise<void> {
-  for (const name of await readdir(bin).catch(() => [])) {
+  for (const name of namesIn(bin)) {
     if (!name.startsWith("beside-")) continue;
-    const beside = await readFile(join(bin, name), "utf8");
+    const beside = readFileSync(join(bin, name), "utf8");
     if (basename(beside) === besideName(bin)) await deleteTree(beside);
   }
   await deleteTree(bin);
 }
 
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
 /** Empties the bins of dead processes. */
 export async function emptyDeadTrash(commonDir: string): Promise<number> {
-  const dead = (await readdir(trashDir(commonDir)).catch(() => [])).filter((name) => !isOwnerAlive(name));
+  const dead = namesIn(trashDir(commonDir)).filter((name) => !isOwnerAlive(name));
   for (const name of dead) await emptyTrash(join(trashDir(commonDir), name));
   return dead.length;
 }

@@ -1,6 +1,6 @@
 /** Trees, read and written without a process: what the merge of disjoint changes and the look for submodules walk through. */
 import type { Oid } from "./git.ts";
-import { writeLooseObject } from "./loose-object.ts";
+import { readObject, writeLooseObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
 
 export type Entry = { mode: string; oid: Oid };
@@ -19,7 +19,7 @@ export function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
 export async function readEntries(repo: Repo, oid: Oid): Promise<Tree> {
   const recalled = recent.get(repo)?.get(oid);
   if (recalled !== undefined) return recalled;
-  const object = await repo.live.contents(oid);
+  const object = await readObject(repo, oid);
   if (object?.type !== "tree") throw new Error(`${oid} is not a tree`);
   const tree = parseTree(object.content, oid.length / 2);
   rememberEntries(repo, oid, tree);

@@ -3,8 +3,7 @@
  *  vanishes between the first and the last ends that command with 128 (`fatal: Invalid path '….git/worktrees/…'`, measured: 5 of 5,253
  *  `git worktree list` beside 400 removals). One without `gitdir` is passed over. So that file goes first, and the rest once
  *  every command that had seen it is through. */
-import { rename, rm, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { initializingReason } from "./owner.ts";
@@ -25,18 +24,14 @@ export type Around = {
 
 /** Makes an entry invisible to git: on return the worktree does not exist any more. `taken` then moves what is left of the entry into the bin.
  *  Killed in between, the entry counts as half-made, and the next sweep clears it. An entry that is gone already is fine. */
-export async function withdrawEntry(
-  bin: string,
-  gitDir: string,
-  around: Around = {},
-): Promise<{ taken(): Promise<void> }> {
+export function withdrawEntry(bin: string, gitDir: string, around: Around = {}): { taken(): Promise<void> } {
   const gitdir = join(gitDir, "gitdir");
-  if (!existsSync(gitdir)) return { taken: () => moveToTrash(bin, gitDir, "admin") };
+  if (!existsSync(gitdir)) return { taken: async () => moveToTrash(bin, gitDir, "admin") };
   try {
     // Locked, so that a `git worktree prune` beside us leaves the taking away to us.
-    await writeFile(join(gitDir, "locked.owt"), `${initializingReason()}\n`);
-    await rename(join(gitDir, "locked.owt"), join(gitDir, "locked"));
-    await rm(gitdir);
+    writeFileSync(join(gitDir, "locked.owt"), `${initializingReason()}\n`);
+    renameSync(join(gitDir, "locked.owt"), join(gitDir, "locked"));
+    rmSync(gitdir);
   } catch (error) {
     if (!hasCode(error, "ENOENT")) throw error;
   }
@@ -46,7 +41,7 @@ export async function withdrawEntry(
       const left = (around.isAlone ? ALONE_MS : LOOKED_AT_MS) - (Date.now() - unseen);
       const alone = around.quiet?.then(() => sleep(ALONE_MS));
       if (left > 0) await Promise.race([sleep(left), ...(alone ? [alone] : [])]);
-      await moveToTrash(bin, gitDir, "admin");
+      moveToTrash(bin, gitDir, "admin");
     },
   };
 }

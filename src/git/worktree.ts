@@ -1,7 +1,6 @@
 /** Creates worktrees and lists them. What a creation leaves when it is killed is half-made and redone by the next; what one leaves when it
  *  fails is nothing. */
-import { existsSync } from "node:fs";
-import { readdir, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { addWorktree } from "./add-worktree.ts";
@@ -76,7 +75,7 @@ async function fillWorktree(repo: Repo, root: string, want: NewWorktree): Promis
     }
     await git(place, ["read-tree", "-m", "-u", "--no-sparse-checkout", "HEAD"]);
     await want.finish?.(place);
-    await settle(place, lock.lock);
+    settle(place, lock.lock);
   } catch (error) {
     await takeAway(place);
     throw error;
@@ -87,7 +86,7 @@ async function fillWorktree(repo: Repo, root: string, want: NewWorktree): Promis
 /** Null when the way is free, after what a dead process left half-made there was cleared. */
 async function whatIsThere(repo: Repo, root: string, want: NewWorktree): Promise<Worktree | CreateRefused | null> {
   const place = findPlace(repo, root);
-  if (place === null) return (await clearRemains(repo, root)) ? null : { refused: "path-exists", path: root };
+  if (place === null) return clearRemains(repo, root) ? null : { refused: "path-exists", path: root };
   if (isMainPlace(place)) return { refused: "path-exists", path: root };
   if (isBeingMade(place)) return { refused: "being-made", path: root };
   if (isHalfMade(place)) {
@@ -101,10 +100,10 @@ async function whatIsThere(repo: Repo, root: string, want: NewWorktree): Promise
 
 /** An empty directory, or one with nothing but a `.git` file that points to an entry we never got to make; an empty one is what a kill
  *  between making and writing it leaves. */
-async function clearRemains(repo: Repo, root: string): Promise<boolean> {
+function clearRemains(repo: Repo, root: string): boolean {
   let names: string[];
   try {
-    names = await readdir(root);
+    names = readdirSync(root);
   } catch (error) {
     if (hasCode(error, "ENOENT")) return true;
     if (hasCode(error, "ENOTDIR")) return false;
@@ -117,7 +116,7 @@ async function clearRemains(repo: Repo, root: string): Promise<boolean> {
   const isNowhere =
     target !== undefined && dirname(target) === join(repo.commonDir, "worktrees") && !existsSync(target);
   if (text !== "" && !isNowhere) return false;
-  await rm(join(root, ".git"));
+  rmSync(join(root, ".git"));
   return true;
 }
 
@@ -131,16 +130,16 @@ async function claimBranch(repo: Repo, branch: string, base: Oid): Promise<boole
 }
 
 /** The last step: without it the worktree counts as half-made. One that git made for us is locked as being made. */
-async function settle(place: Place, lock: string | undefined): Promise<void> {
+function settle(place: Place, lock: string | undefined): void {
   const locked = join(place.gitDir, "locked");
   if ((lockReason(place) ?? lock) !== lock) {
-    if (lock === undefined) await rm(locked, { force: true });
+    if (lock === undefined) rmSync(locked, { force: true });
     else {
-      await writeFile(`${locked}.owt`, `${lock}\n`);
-      await rename(`${locked}.owt`, locked);
+      writeFileSync(`${locked}.owt`, `${lock}\n`);
+      renameSync(`${locked}.owt`, locked);
     }
   }
-  await rm(join(place.gitDir, MAKING), { force: true });
+  rmSync(join(place.gitDir, MAKING), { force: true });
 }
 
 /** Whether a worktree is locked by somebody who is not us. */
@@ -150,8 +149,8 @@ export function isLockedByOthers(place: Place): boolean {
 }
 
 async function takeAway(place: Place): Promise<void> {
-  const bin = await openTrash(place.commonDir);
-  await moveToTrash(bin, place.root, "tree");
-  await (await withdrawEntry(bin, place.gitDir)).taken();
+  const bin = openTrash(place.commonDir);
+  moveToTrash(bin, place.root, "tree");
+  await withdrawEntry(bin, place.gitDir).taken();
   await emptyTrash(bin);
 }

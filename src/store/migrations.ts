@@ -121,4 +121,20 @@ export const MIGRATIONS: readonly string[] = [
   where id in (select attempt from event where kind = 'agent-started');
   alter table task add column answers text not null default '[]';
   `,
+  // Worktrees that people make by hand, and what is noted of one that plain git made. One that is not made yet names who makes it, so that
+  // what a dead maker left can be cleared away.
+  `
+  create table worktree (
+    path text primary key,
+    branch text,
+    base text,
+    maker text,
+    owns_branch_at text,
+    note text not null default '',
+    agent text,
+    conversation text,
+    created_at integer not null,
+    used_at integer not null
+  ) strict;
+  `,
 ];

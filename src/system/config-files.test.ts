@@ -180,3 +180,37 @@ test("the user's state lies where XDG says", () => {
   expect(userStateDir({ XDG_STATE_HOME: "/s" })).toBe("/s/open-orchestrator");
   expect(userStateDir({ XDG_STATE_HOME: "" })).toMatch(/\/\.local\/state\/open-orchestrator$/);
 });
+
+describe("a tolerant reader takes what is sound, and says what is not", () => {
+  const look = (files: Files) => {
+    const { dir, env } = place(files);
+    return loadConfig(dir, { env, agentKinds: ["claude"], tolerant: true });
+  };
+
+  test("only what is wrong is left out: a key, a whole list of which one item is wrong, an agent's kind", () => {
+    const repository =
+      '[run]\nretires = 1\nmax_parallel = 7\nverify = ["true", 1]\n[agent.mine]\nkind = "claud"\nmodel = "m"\n[profile.night.run]\nretries = -1\ntimeout = 5\n';
+    const { config, problems } = look({ repository, env: { OWT_RUN_RETRIES: "many", OWT_RUN_FETCH: "true" } });
+    expect(config.run).toMatchObject({ max_parallel: 7, verify: [], retries: 2, fetch: true });
+    expect(config.agent.named).toEqual({ mine: { model: "m" } });
+    expect(config.profile).toEqual({ night: { run: { timeout: 5 } } });
+    expect(problems.join("\n")).toContain(".worktreerc:2:1 run.retires: unknown key");
+    expect(problems.join("\n")).toContain("OWT_RUN_RETRIES");
+  });
+
+  test.each([
+    ["at the end", "[run]\nretries = 9\nbad = [\n", 9],
+    ["in the middle, noticed later", "[run]\nretries = 9\nbad = [\n[tmux]\npane_count = 2\n", 9],
+    ["at once", "= 1\n[run]\nretries = 9\n", 2],
+  ])("a file that cannot be read: what stands above the mistake (%s)", (_, repository, retries) => {
+    const { config, problems } = look({ user: "[run]\nmax_parallel = 8\n", repository });
+    expect(config.run).toMatchObject({ retries, max_parallel: 8 });
+    expect(problems).toEqual([expect.stringMatching(/^\.worktreerc:\d+:\d+: /)]);
+  });
+
+  test("a profile that the broken file may have had is left out", () => {
+    const { config, problems } = look({ repository: "[profile.night", env: { OWT_PROFILE: "night" } });
+    expect(config.run.retries).toBe(2);
+    expect(problems).toEqual([expect.stringContaining(".worktreerc:1"), "there is no profile night"]);
+  });
+});

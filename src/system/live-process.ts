@@ -30,10 +30,16 @@ export class LiveEnded extends OwtError {
   }
 }
 
+/** What is waited for. */
+type Pending = { onBytes(chunk: Buffer): void; onEnd(said: string): void };
+
 export class LiveProcess {
   readonly #options: LiveOptions;
   readonly #name: string;
   #child: ChildProcess | null = null;
+  #pending: Pending | null = null;
+  /** What the process said on standard error for the request that is waited for. */
+  #said = "";
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
@@ -68,54 +74,55 @@ export class LiveProcess {
   #ask<T>(text: string, take: Take<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new OwtError("internal", "a live process was closed"));
     const child = (this.#child ??= this.#start());
-    const { stdin, stdout, stderr } = child;
-    if (stdin === null || stdout === null || stderr === null)
-      throw new OwtError("internal", "a live process without pipes");
     return new Promise<T>((resolve, reject) => {
       let bytes: Buffer = Buffer.alloc(0);
-      let said = "";
-      const onData = (chunk: Buffer): void => {
-        bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-        const taken = take(bytes);
-        if (taken !== null) settle(() => resolve(taken.answer));
+      const settle = (): void => {
+        this.#pending = null;
+        if (this.#holdsUs) hold(child, false);
       };
-      const onSaid = (chunk: Buffer): void => {
-        said += chunk.toString("utf8");
+      this.#said = "";
+      this.#pending = {
+        onBytes: (chunk) => {
+          bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+          const taken = take(bytes);
+          if (taken === null) return;
+          settle();
+          resolve(taken.answer);
+        },
+        onEnd: (said) => {
+          settle();
+          reject(new LiveEnded(this.#name, said));
+        },
       };
-      const onEnd = (): void => {
-        this.#child = null;
-        settle(() => reject(new LiveEnded(this.#name, said.trim())));
-      };
-      const settle = (act: () => void): void => {
-        stdout.off("data", onData);
-        stderr.off("data", onSaid);
-        child.off("close", onEnd);
-        hold(child, false);
-        act();
-      };
-      stdout.on("data", onData);
-      stderr.on("data", onSaid);
-      child.on("close", onEnd);
-      hold(child, this.#options.holdsUs ?? true);
-      stdin.write(text);
+      if (this.#holdsUs) hold(child, true);
+      child.stdin?.write(text);
     });
   }
 
+  get #holdsUs(): boolean {
+    return this.#options.holdsUs ?? true;
+  }
+
+  /** It may die between two requests: the next one starts another. A write into its closed input is answered by "close". */
   #start(): ChildProcess {
     const child = start(this.#options.file, this.#options.args, {
       cwd: this.#options.cwd,
       env: this.#options.env,
       stdio: ["pipe", "pipe", "pipe", ...(this.#options.files ?? [])],
     });
-    const forget = (): void => {
-      if (this.#child === child) this.#child = null;
+    const onEnd = (): void => {
+      if (this.#child !== child) return;
+      this.#child = null;
+      this.#pending?.onEnd(this.#said.trim());
     };
-    // It may die between two requests: the next one starts another. A write into its closed input is answered by "close".
-    child.on("error", forget);
-    child.on("close", forget);
+    child.on("error", () => {
+      if (this.#child === child && this.#pending === null) this.#child = null;
+    });
+    child.on("close", onEnd);
     child.stdin?.on("error", () => {});
-    child.stdout?.on("data", () => {});
-    child.stderr?.on("data", () => {});
+    child.stdout?.on("data", (chunk: Buffer) => this.#pending?.onBytes(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => (this.#said += chunk.toString("utf8")));
+    hold(child, false);
     return child;
   }
 }

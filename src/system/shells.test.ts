@@ -109,6 +109,18 @@ describe("a command", () => {
     expect((await shells.run(command(["sh", "-c", "kill -9 $$"]))).code).toBe(137);
   });
 
+  test("runs behind another one, and not where that one fails", async () => {
+    const shells = newShells(1);
+    const both = {
+      ...command(["sh", "-c", "echo $OWN"], "/", { OWN: "second" }),
+      before: ["sh", "-c", "echo first $OWN"],
+    };
+    expect(await shells.run(both)).toEqual({ code: 0, stdout: "first second\nsecond\n", stderr: "" });
+    const failing = { ...command(["echo", "never"]), before: ["sh", "-c", "echo first; echo err >&2; exit 3"] };
+    expect(await shells.run(failing)).toEqual({ code: 3, stdout: "first\n", stderr: "err\n" });
+    expect(await shells.run(command(["echo", "fine"]))).toEqual({ code: 0, stdout: "fine\n", stderr: "" });
+  });
+
   test("that does not exist, or whose folder does not, is an answer as well, with its reason", async () => {
     const shells = newShells(1);
     const missing = await shells.run(command(["owt-no-such-program"]));

@@ -8,24 +8,32 @@ import type { ExecResult } from "./exec.ts";
 import { traceProgram } from "./trace.ts";
 import { LiveProcess } from "./live-process.ts";
 
-/** Requests: folder, count, then so many words: `NAME=value` for the environment, `--`, the program and its arguments.
+/** Requests: folder, how many programs one after the other, and for each a count and so many words: `NAME=value` for the environment,
+ *  `--`, the program and its arguments. The first that fails is the last.
  *  Output goes to the files behind descriptors 3 and 4, which have no name that a kill could leave behind. */
 const SHELL_PROGRAM = `
-while IFS= read -r folder && IFS= read -r count; do
-  set --
-  while [ "$count" -gt 0 ]; do
-    # Whoever asked is gone: half a request is none.
-    IFS= read -r word || exit
-    set -- "$@" "$word"
-    count=$((count - 1))
+while IFS= read -r folder && IFS= read -r programs; do
+  code=0
+  while [ "$programs" -gt 0 ]; do
+    programs=$((programs - 1))
+    IFS= read -r count || exit
+    set --
+    while [ "$count" -gt 0 ]; do
+      # Whoever asked is gone: half a request is none.
+      IFS= read -r word || exit
+      set -- "$@" "$word"
+      count=$((count - 1))
+    done
+    [ "$code" = 0 ] || continue
+    (
+      cd -- "$folder" 2>&4 || exit 126
+      while [ "$1" != -- ]; do export "$1"; shift; done
+      shift
+      exec "$@" </dev/null >&3 2>&4 3>&- 4>&-
+    )
+    code=$?
   done
-  (
-    cd -- "$folder" 2>&4 || exit 126
-    while [ "$1" != -- ]; do export "$1"; shift; done
-    shift
-    exec "$@" </dev/null >&3 2>&4 3>&- 4>&-
-  )
-  echo "$?"
+  echo "$code"
 done
 `;
 
@@ -34,6 +42,8 @@ export type ShellCommand = {
   /** Added to the environment that the shells were started with. */
   env: Record<string, string>;
   words: readonly string[];
+  /** A program that runs first; where it fails, the other does not run, and its code is the answer. */
+  before?: readonly string[];
 };
 
 type Shell = { process: LiveProcess; out: number; err: number };
@@ -53,7 +63,7 @@ export class Shells {
 
   /** Whether a command can travel this way: a word with a line break cannot. */
   static carries(command: ShellCommand): boolean {
-    const words = [command.cwd, ...Object.values(command.env), ...command.words];
+    const words = [command.cwd, ...Object.values(command.env), ...command.words, ...(command.before ?? [])];
     return !words.some((word) => word.includes("\n") || word.includes("\0"));
   }
 
@@ -63,8 +73,14 @@ export class Shells {
     const shell = await this.#take();
     try {
       const assignments = Object.entries(command.env).map(([name, value]) => `${name}=${value}`);
-      const words = [...assignments, "--", ...command.words];
-      const request = [command.cwd, String(words.length), ...words].join("\n");
+      const programs = [command.before, command.words].filter((words) => words !== undefined);
+      const lines = programs.flatMap((words) => [
+        assignments.length + 1 + words.length,
+        ...assignments,
+        "--",
+        ...words,
+      ]);
+      const request = [command.cwd, programs.length, ...lines].join("\n");
       const code = await shell.process.request(`${request}\n`, takeLine);
       ended(Number(code));
       return { code: Number(code), stdout: takeAll(shell.out), stderr: takeAll(shell.err) };

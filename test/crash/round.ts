@@ -121,8 +121,9 @@ class Play {
     if (chance(0.2)) return { after: between(0, 900) };
     if (chance(0.1)) return { after: between(0, 250) };
     const count = (kind: string) => this.#tally.histogram.get(kind) ?? 0;
-    const intent = INTENTS.toSorted((a, b) => count(a) - count(b))[0]!;
-    return { intent, after: chance(0.5) ? 0 : between(0, 20) };
+    const isNew = this.#watch.lastIntent().seq === 0;
+    const [intent] = INTENTS.filter((kind) => isNew || kind !== "run-created").toSorted((a, b) => count(a) - count(b));
+    return { intent: intent!, after: chance(0.5) ? 0 : between(0, 20) };
   }
 
   /** The moment comes, or one of the processes ends by itself. */

@@ -7,8 +7,9 @@ import { setImmediate } from "node:timers/promises";
 /** What was written down last as about to be done. */
 export type Intent = { seq: number; kind: string };
 
-/** Every kind of intent that a run with setup and verify writes, in the order of an attempt's life. */
+/** Every kind of intent that a run with setup and verify writes: its own, then those of an attempt in the order of its life. */
 export const INTENTS = [
+  "run-created",
   "attempt-opened",
   "setup",
   "launch",

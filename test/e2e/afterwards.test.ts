@@ -16,7 +16,7 @@ test("what failed is told after the run has landed, until a later run has done i
   const told = await rig.owt("status");
   expect(told.stdout).toMatch(/r1 · landed without these .*\n.*b\/E01 +failed +no way/);
   expect(told.stdout).not.toContain("a/E01");
-  expect((await rig.owt("inbox")).stdout).toMatch(/b\/E01 \(r1\) no way\n {2}↳ owt task retry b\/E01/);
+  expect((await rig.owt("inbox")).stdout).toMatch(/b\/E01 \(r1\) no way · for [\d.]+s\n {2}↳ owt task retry b\/E01/);
   // Tried again in the landed run and failed again: still told.
   await rig.owt("task", "retry", "b/E01");
   await rig.owt("resume");

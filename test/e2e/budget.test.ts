@@ -46,7 +46,14 @@ test("a run stops at its budget: what works is parked, what has not begun waits,
   ]);
   expect(rig.ok("status")).toContain("budget: $1.20 of $1.00 for the run");
   expect((await rig.json<Inbox>("inbox")).waiting).toEqual([
-    { run: "r1", task: "a/E02", why: waits, command: "owt resume r1 --budget 2", note: null },
+    {
+      run: "r1",
+      task: "a/E02",
+      why: waits,
+      since: expect.any(String),
+      command: "owt resume r1 --budget 2",
+      note: null,
+    },
   ]);
 
   // Without more there is nothing to go on with.

@@ -1,7 +1,7 @@
 /** owt config show, validate and schema, and --profile. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
 
 type Shown = {
@@ -209,4 +209,60 @@ describe("--profile", () => {
     expect(ran.code).toBe(2);
     expect(ran.stderr).toContain("did you mean night?");
   });
+});
+
+describe("a configuration in which something is wrong", () => {
+  test.each([
+    ["cannot be read", "bad = [\n"],
+    ["has an unknown key", "[run]\nmax_paralel = 3\n"],
+  ])("locks nobody out of a run that goes on: it %s", async (_, mistake) => {
+    const go = (rig: Rig) => `say "begins"\nwait ${rig.path("go")}\nwrite a.txt "a"`;
+    await using rig = Rig.create({ ".worktreerc": demoConfig }, { approve: false });
+    rig.write({ "docs/plans/a/epic-01-a.md": task({}, go(rig)), "docs/plans/b/epic-02-b.md": task({}, go(rig)) });
+    rig.commit("the plan");
+    const first = rig.start("run", "--yes");
+    await first.says("a/E01 started");
+    await first.says("b/E02 started");
+    rig.write({ ".worktreerc": demoConfig + mistake });
+    for (const words of ["run --yes", "resume", "land", "plan", "task retry a/E01", "config show"]) {
+      const refused = await rig.owt(...words.split(" "));
+      expect([words, refused.code]).toEqual([words, 3]);
+      expect(refused.stderr).toContain("owt config validate");
+    }
+    for (const words of ["status", "inbox", "logs a/E01", "report", "task list", "task show a/E01", "parallel 2"]) {
+      const ran = await rig.owt(...words.split(" "), "--json");
+      expect([words, ran.code]).toEqual([words, 0]);
+      expect(ran.stderr).toContain("▲ the configuration is not in order, and is taken as far as it is sound:");
+      expect(ran.stderr).toContain(".worktreerc:4:");
+    }
+    expect((await rig.owt("task", "cancel", "a/E01")).code).toBe(0);
+    expect((await rig.owt("pause")).code).toBe(0);
+    expect((await rig.owt("stop")).stdout).toContain("stop is asked for");
+    expect((await first.ended).code).toBe(4);
+  });
+
+  test("its agents are also stopped where nobody carries the run any more", async () => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig }, { approve: false });
+    rig.write({ "docs/plans/a/epic-01-a.md": task({}, `say "begins"\nwait ${rig.path("go")}\nwrite a.txt "a"`) });
+    rig.commit("the plan");
+    const first = rig.start("run", "--yes");
+    await first.says("a/E01 started");
+    first.child.kill("SIGKILL");
+    await first.ended;
+    rig.write({ ".worktreerc": `${demoConfig}bad = [` });
+    expect((await rig.owt("stop")).stdout).toContain("is stopped");
+    await vi.waitFor(() => expect(rig.processes()).toEqual([]), { timeout: 20_000 });
+    rig.write({ ".worktreerc": demoConfig });
+    rig.release("go");
+    expect((await rig.owt("resume")).code).toBe(0);
+    expect(rig.show("owt/runs/r1", "a.txt")).toBe("a");
+  });
+});
+
+test("what is refused for want of a run makes no store", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/a/epic-01-a.md": task({}, 'say "x"') });
+  const wants =
+    "pause,stop,resume,land,parallel 2,task cancel a,task retry a,task edit nobody,task answer a b,plan deps";
+  for (const words of wants.split(",")) await rig.owt(...words.split(" "));
+  expect(existsSync(join(rig.root, ".git/owt"))).toBe(false);
 });

@@ -90,8 +90,37 @@ const ROWS: Record<string, Row> = {
   },
   inbox: {
     call: ["inbox"],
-    says: /web\/E01 \(r1\) asks: Which colour\?\n {2}↳ owt task answer web\/E01/,
+    says: /web\/E01 \(r1\) asks: Which colour\? · for [\w. ]+\n {2}↳ owt task answer web\/E01/,
     mistake: unknownOption("inbox", "--jsno", "--json"),
+  },
+  create: {
+    call: ["create", "feature/login"],
+    says: /✓ feature\/login {2}\S+\/shop-feature-login/,
+    mistake: { args: ["create", "feature..login"], says: "feature..login", hint: "owt create feature/login" },
+    changes: true,
+  },
+  list: {
+    call: ["list"],
+    says: /@ {2}main .*\/shop\n/,
+    mistake: unknownOption("list", "--jsn", "--json"),
+  },
+  note: {
+    call: ["note", "main", "the", "shop", "itself"],
+    says: "main: the shop itself",
+    mistake: {
+      args: ["note", "man", "x"],
+      says: "there is no worktree man",
+      hint: "did you mean main? see which there are: owt list",
+    },
+    changes: true,
+  },
+  delete: {
+    call: ["delete", "spare", "--yes"],
+    says: "spare is gone, the branch too",
+    json: ["delete", "other", "--yes"],
+    unasked: { args: ["delete", "spare"], code: 2, says: "off a terminal needs --yes" },
+    mistake: { args: ["delete", "main", "--yes"], says: "is the main checkout", hint: "owt list" },
+    changes: true,
   },
   "task create": {
     call: ["task", "create", "write the notes"],
@@ -162,6 +191,36 @@ const ROWS: Record<string, Row> = {
     call: ["logs", "shop/E01"],
     says: "→ write  a.txt",
     mistake: { args: ["logs", "shop/E0"], says: "no run has a task named shop/E0", hint: "did you mean shop/E01" },
+  },
+  "tmux create": {
+    call: ["tmux", "create", "--no-agent"],
+    says: "owt-shop: made, 2 panes; show it: owt tmux attach shop",
+    mistake: {
+      args: ["tmux", "create", "--layout", "quads"],
+      says: "there is no layout quads",
+      hint: "did you mean quad?",
+    },
+    changes: true,
+  },
+  "tmux attach": {
+    call: ["tmux", "attach"],
+    says: /^tmux -S .* attach-session -t '=owt-shop:'\n$/,
+    code: 4,
+    mistake: { args: ["tmux", "attach", "shp"], says: "there is no worktree shp", hint: "did you mean shop" },
+    changes: true,
+  },
+  "tmux list": {
+    call: ["tmux", "list"],
+    says: "no worktree has a session; make one: owt tmux create",
+    mistake: unknownOption("tmux list", "--josn", "--json"),
+  },
+  "tmux kill": {
+    call: ["tmux", "kill", "shop", "--yes"],
+    says: "owt-shop: ended",
+    json: ["tmux", "kill", "other", "--yes"],
+    unasked: { args: ["tmux", "kill", "shop"], code: 2, says: "needs --yes" },
+    mistake: { args: ["tmux", "kill", "shp"], says: "there is no worktree shp", hint: "did you mean shop" },
+    changes: true,
   },
   "prompt list": {
     call: ["prompt", "list"],
@@ -256,7 +315,13 @@ async function prepare(): Promise<Rig> {
 /** Its own places for what a single command needs beside {@link prepare}. */
 async function prepareFor(name: string): Promise<Rig> {
   const rig = await prepare();
+  if (name === "tmux attach" || name === "tmux kill") await rig.owt("tmux", "create", "--no-agent");
+  if (name === "tmux kill") {
+    rig.git("worktree", "add", "-q", "../other");
+    await rig.owt("tmux", "create", "--no-agent", "other");
+  }
   if (name === "land") await rig.owt("run", "--yes", "--again", "shop/E01");
+  if (name === "delete") rig.ok("create", "spare", "other");
   if (name === "config approve") rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n` });
   return rig;
 }

@@ -50,6 +50,9 @@ export class Rig implements AsyncDisposable {
       XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? home, ".cache"),
       GIT_CONFIG_NOSYSTEM: "1",
       NO_COLOR: "1",
+      // Nobody's own tmux.
+      OWT_TMUX_SOCKET: join(home, "sessions.sock"),
+      SHELL: "/bin/sh",
       ...options.env,
     };
     const rig = new Rig(home, env);
@@ -242,6 +245,15 @@ export class Rig implements AsyncDisposable {
       .filter(Boolean);
   }
 
+  /** tmux as a person calls it, on the server of this rig's sessions. */
+  tmux(...args: string[]): string {
+    return execFileSync("tmux", ["-S", this.env["OWT_TMUX_SOCKET"]!, ...args], {
+      env: this.env,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    }).trim();
+  }
+
   /** Puts a program on the PATH of everything that this rig starts. */
   addProgram(name: string, script: string): void {
     const folder = join(this.home, "bin");
@@ -256,6 +268,13 @@ export class Rig implements AsyncDisposable {
       if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       // What was wrong with it was told where it was waited for.
       await ended.catch(() => {});
+    }
+    if (existsSync(this.path("sessions.sock"))) {
+      try {
+        this.tmux("kill-server");
+      } catch {
+        // Its last session has gone, and it with that.
+      }
     }
     for (const pid of processesBelow(this.home)) {
       try {

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import type { ConfigValues } from "../../core/config.ts";
 import { OwtError } from "../../core/errors.ts";
-import { approveGrants, grantsMissing, grantsNeeded } from "../../engine/approvals.ts";
+import { approveGrants, grantsMissing, grantsNeeded, grantsOfLayouts } from "../../engine/approvals.ts";
 import { chooseWork } from "../../engine/prepare.ts";
 import { isNoPlan } from "../../engine/read-plan.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -40,7 +40,7 @@ export function configCommands(program: Command, io: Io): void {
     .action((options: { yes?: boolean; json?: boolean }) =>
       withEngine(io, async (engine) => {
         const work = await readWorkIfAny(engine);
-        const grants = grantsNeeded(engine, work?.all ?? [], work?.settings ?? {});
+        const grants = [...grantsNeeded(engine, work?.all ?? [], work?.settings ?? {}), ...grantsOfLayouts(engine)];
         const missing = grantsMissing(engine, grants);
         for (const grant of missing) tell(io, `${grant.where}: ${printable(grant.what)}`);
         if (missing.length > 0 && !options.yes) {

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import type { Run } from "../../core/run.ts";
 import { OwtError } from "../../core/errors.ts";
-import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "../../engine/approvals.ts";
+import { grantsNeeded } from "../../engine/approvals.ts";
 import { type Engine, expectRun } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
@@ -10,9 +10,10 @@ import { prepareRun } from "../../engine/prepare.ts";
 import { settleLost } from "../../engine/uncarried.ts";
 import type { Work } from "../../engine/work.ts";
 import { readRuns } from "../../store/runs.ts";
+import { approve } from "../approve.ts";
 import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
-import { answer, ask, canAsk, confirm, type Io, screenWidth, tell, withEngine } from "../io.ts";
+import { answer, ask, canAsk, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
 import { count, type Preview, previewOf } from "../preview.ts";
 import { renderPreview } from "../preview-text.ts";
@@ -64,7 +65,7 @@ export function runCommand(program: Command, io: Io): void {
           }
           await expected;
           if (base.note) tell(io, printable(base.note));
-          await approve(io, engine, work);
+          await approve(io, engine, grantsOf(engine, work));
           const goesOn = findGoing(engine, work, base, flags.again) !== undefined;
           if (!options.yes && !goesOn && work.chosen.length > 0)
             await askToStart(io, () => render(preview()), work.chosen.length);
@@ -131,22 +132,9 @@ function toFlags(options: RunCommandOptions): RunFlags {
   };
 }
 
-/** On a terminal the user is shown each command and may approve; elsewhere the error names the line that does. */
-async function approve(io: Io, engine: Engine, work: Work): Promise<void> {
-  const grants = grantsNeeded(
-    engine,
-    work.chosen.map((task) => task.spec),
-    work.settings,
-  );
-  const missing = grantsMissing(engine, grants);
-  if (missing.length === 0) return;
-  if (!canAsk(io)) requireApproval(engine, grants);
-  tell(
-    io,
-    `this repository brings commands that are not approved yet:\n${missing.map((grant) => `  ${grant.where}: ${printable(grant.what)}`).join("\n")}`,
-  );
-  if (!(await confirm(io, "let owt run them, now and later?"))) requireApproval(engine, grants);
-  approveGrants(engine, missing);
+function grantsOf(engine: Engine, { chosen, settings }: Work) {
+  const specs = chosen.map((task) => task.spec);
+  return grantsNeeded(engine, specs, settings);
 }
 
 async function askToStart(io: Io, preview: () => string, tasks: number): Promise<void> {

@@ -1,7 +1,6 @@
-/** The commands that steer whole runs: resume, pause, stop, land, inbox. */
+/** The commands that steer whole runs: resume, pause, stop, parallel, land. */
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { type TaskView, renderAnswer } from "../../core/view.ts";
 import { setBudget } from "../../engine/budget.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
@@ -9,11 +8,8 @@ import { type Landed, landRun } from "../../engine/land.ts";
 import { setParallel } from "../../engine/parallel.ts";
 import { loadPrompts } from "../../engine/prompts.ts";
 import { refreshRun } from "../../engine/refresh.ts";
-import { answerFor } from "../../engine/answer.ts";
 import { settleLost, stopUncarried } from "../../engine/uncarried.ts";
-import { viewRun } from "../../engine/view.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
-import { readFailedTasks } from "../../store/tasks.ts";
 import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
@@ -79,11 +75,6 @@ export function steerCommands(program: Command, io: Io): void {
         answer(io, options, landed, text + landed.unpublished.map(renderUnpublished).join(""));
       }),
     );
-  program
-    .command("inbox")
-    .description("what waits for a person, oldest first, with the command that answers it")
-    .option("--json", "print the answer as JSON")
-    .action((options: JsonOption) => withEngine(io, async (engine) => showInbox(io, engine, options)));
 }
 
 function parallelOf(word: string): number {
@@ -135,37 +126,4 @@ function openRun(engine: Engine, id: string | undefined): string {
   const open = readRuns(engine.store, "open").at(-1);
   if (open) return open.id;
   throw new OwtError("wrong-state", "no run is open", { hint: "start one: owt run" });
-}
-
-/** What a person can do something about. A budget that holds back many tasks is one thing; what failed counts until it is retried, taken up
- *  by a later run, or cancelled. */
-function waitingIn(views: TaskView[], failed: ReadonlySet<number>): TaskView[] {
-  const forBudget = views.filter((view) => view.standing === "waits-for-budget");
-  const parked = forBudget.filter((view) => view.task.park !== null);
-  const told = new Set(parked.length > 0 ? parked : forBudget.slice(0, 1));
-  return views.filter((view) => view.standing === "waits-for-person" || failed.has(view.task.id) || told.has(view));
-}
-
-function showInbox(io: Io, engine: Engine, options: JsonOption): void {
-  const failed = readFailedTasks(engine.store);
-  const ids = new Set(failed.map((task) => task.id));
-  const inRuns = new Set(failed.map((task) => task.run));
-  const runs = readRuns(engine.store).filter((run) => run.state === "open" || inRuns.has(run.id));
-  const items = runs.flatMap((run) =>
-    waitingIn(viewRun(engine, run), ids).map((view) => ({
-      run: run.id,
-      task: view.task.key,
-      why: view.why,
-      ...answerFor(engine, view.task),
-    })),
-  );
-  const lines = items.map((item) => `${item.task} (${item.run}) ${printable(item.why)}\n  ↳ ${renderAnswer(item)}`);
-  answer(
-    io,
-    options,
-    { waiting: items },
-    items.length === 0
-      ? "nothing waits for a person"
-      : `${count(items.length, "thing")} ${items.length === 1 ? "waits" : "wait"} for a person\n\n${lines.join("\n")}`,
-  );
 }

@@ -1,8 +1,10 @@
 /** What may stand in a place of the command line, read from the repository as it is now. */
 import { permissionModes } from "../../agents/registry.ts";
 import { configKeys } from "../../core/config-about.ts";
+import { BUILT_IN_LAYOUTS } from "../../core/layout.ts";
 import type { Task } from "../../core/task.ts";
 import { type Engine, knownAgents } from "../../engine/engine.ts";
+import { readWorktrees } from "../../engine/find-worktree.ts";
 import { readOnlyPlan } from "../../engine/plan-deps.ts";
 import { readPromptSources } from "../../engine/prompts.ts";
 import { readBacklog } from "../../store/backlog.ts";
@@ -45,6 +47,10 @@ export function valuesOf(place: string, command: string): ((engine: Engine) => P
     case "template":
       return async (engine) =>
         readPromptSources(engine).sources.map(({ occasion, name }) => ({ word: occasion, about: name }));
+    case "worktree":
+      return worktrees;
+    case "--layout":
+      return async ({ config }) => [...BUILT_IN_LAYOUTS, ...Object.keys(config.tmux.layouts ?? {})].map(plain);
     case "--agent":
       return async (engine) => knownAgents(engine.config).map(plain);
     case "--permission-mode":
@@ -67,6 +73,11 @@ export function valuesOf(place: string, command: string): ((engine: Engine) => P
 
 function plain(word: string): Offer {
   return { word, about: "" };
+}
+
+/** By their folders; what a branch is called is what it is about. */
+async function worktrees(engine: Engine): Promise<Offer[]> {
+  return (await readWorktrees(engine)).map(({ name, branch }) => ({ word: name, about: branch ?? "no branch" }));
 }
 
 /** The newest run first, each id once, then what is written down. */

@@ -28,23 +28,10 @@ export class LiveBlock {
     this.#rows = sizeOf(out).rows;
   }
 
-  /** Replaces the block. The lines are to be narrower than the terminal, and fewer than its rows. */
-  draw(lines: string[]): void {
-    this.#write([], lines);
-  }
-
-  /** Writes lines above the block, which stay there. */
-  print(text: string): void {
-    this.#write(text.split("\n"), this.#lines);
-  }
-
-  /** Takes the block away. */
-  erase(): void {
-    if (this.#lines.length > 0) this.#write([], []);
-  }
-
-  /** In one piece: a kill comes before it or behind it. */
-  #write(above: string[], lines: string[]): void {
+  /** Writes lines that stay, and replaces the block below them. Its lines are to be narrower than the terminal, and fewer than its rows. In
+   *  one piece: a kill comes before it or behind it. */
+  update(above: readonly string[], lines: string[]): void {
+    if (above.length + lines.length + this.#lines.length === 0) return;
     const { columns, rows } = sizeOf(this.#out);
     const up = this.#rowsUp(columns, rows);
     const written = [...above, ...lines];

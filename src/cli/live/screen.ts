@@ -4,6 +4,7 @@ import { Progress } from "../../engine/progress.ts";
 import { type Io, tell } from "../io.ts";
 import { painter } from "../text.ts";
 import { LiveBlock, wrapsAgain } from "./block.ts";
+import { Frames } from "./frames.ts";
 import { renderTable } from "./table.ts";
 
 export type Screen = {
@@ -15,9 +16,8 @@ export type Screen = {
   close(): Promise<void>;
 };
 
-/** How often the table is looked at anew, and how often it is drawn at most. */
+/** How often the table is looked at anew, whatever happens. */
 const LOOK_MS = 500;
-const DRAW_MS = 100;
 /** A narrower terminal has no room for a table. */
 const MIN_COLUMNS = 40;
 
@@ -35,62 +35,45 @@ function plainScreen(io: Io): Screen {
 
 class LiveScreen implements Screen {
   readonly #io: Io;
-  readonly #block: LiveBlock;
+  readonly #frames: Frames;
   readonly #progress: Progress;
   readonly #stops: (() => void)[] = [];
-  #isPaused = false;
-  #due: NodeJS.Timeout | null = null;
-  #drawnAt = 0;
 
   constructor(io: Io, engine: Engine, run: string) {
     this.#io = io;
-    this.#block = new LiveBlock(io.stderr, wrapsAgain(io.env));
+    this.#frames = new Frames(new LiveBlock(io.stderr, wrapsAgain(io.env)), () => this.#read());
     this.#progress = new Progress(engine, run);
-    const look = setInterval(() => this.#drawSoon(), LOOK_MS);
-    const onResize = () => this.#drawSoon();
-    io.stderr.on("resize", onResize);
+    const drawSoon = () => this.#frames.soon();
+    const look = setInterval(drawSoon, LOOK_MS);
+    io.stderr.on("resize", drawSoon);
     this.#stops.push(
-      engine.store.onAppend(() => this.#drawSoon()),
+      engine.store.onAppend(drawSoon),
       () => clearInterval(look),
-      () => io.stderr.off("resize", onResize),
+      () => io.stderr.off("resize", drawSoon),
     );
-    this.#draw();
+    drawSoon();
   }
 
   print(line: string): void {
-    if (this.#isPaused) tell(this.#io, line);
-    else this.#block.print(line);
+    this.#frames.print(line);
   }
 
   pause(): void {
-    this.#isPaused = true;
-    this.#block.erase();
+    this.#frames.pause();
   }
 
   resume(): void {
-    this.#isPaused = false;
-    this.#drawSoon();
+    this.#frames.resume();
   }
 
   async close(): Promise<void> {
     for (const stop of this.#stops) stop();
-    if (this.#due) clearTimeout(this.#due);
     this.pause();
     await this.#progress.close();
   }
 
-  /** However much happens, no more than ten frames a second; the last state is always drawn. */
-  #drawSoon(): void {
-    if (this.#due || this.#isPaused) return;
-    const wait = Math.max(0, this.#drawnAt + DRAW_MS - Date.now());
-    this.#due = setTimeout(() => this.#draw(), wait);
-  }
-
-  #draw(): void {
-    this.#due = null;
-    if (this.#isPaused) return;
-    this.#drawnAt = Date.now();
+  #read(): string[] {
     const { columns = 80, rows = 24 } = this.#io.stderr;
-    this.#block.draw(renderTable(this.#progress.read(), { columns, rows }, painter(this.#io, this.#io.stderr)));
+    return renderTable(this.#progress.read(), { columns, rows }, painter(this.#io, this.#io.stderr));
   }
 }

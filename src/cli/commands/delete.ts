@@ -1,0 +1,106 @@
+/** `owt delete`: takes worktrees away. */
+import type { Command } from "commander";
+import { OwtError } from "../../core/errors.ts";
+import { nameOf } from "../../core/worktree.ts";
+import { type Gone, removeByHand, type Stays } from "../../engine/worktrees/remove.ts";
+import { setupGrants } from "../../engine/worktrees/ready.ts";
+import { findWorktree, refuseMain } from "../../engine/worktrees/place.ts";
+import { approve } from "../approve.ts";
+import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { painter, printable } from "../text.ts";
+import { describeReason } from "../worktrees/reasons.ts";
+
+type Options = { yes?: boolean; save?: boolean; json?: boolean };
+
+export function deleteCommand(program: Command, io: Io): void {
+  program
+    .command("delete <name...>")
+    .description(
+      "take worktrees away; what would be lost with one is named and keeps it, and its branch goes only where its work has come home",
+    )
+    .option("-y, --yes", "do not ask")
+    .option("--save", "keep what would be lost for owt restore, and take it away all the same")
+    .option("--json", "print the answer as JSON")
+    .action((names: string[], options: Options) =>
+      withEngine(io, async (engine) => {
+        // All names are looked up before anything is touched.
+        await approve(io, engine, setupGrants(engine));
+        const wanted = await Promise.all([...new Set(names)].map((name) => findWorktree(engine, name)));
+        for (const each of wanted) refuseMain(engine, each, "taken away");
+        if (!options.yes) await ask(io, wanted.map(nameOf));
+        const gone: Gone[] = [];
+        const stay: Stays[] = [];
+        for (const each of new Set(wanted)) {
+          const end = await removeByHand(engine, each, { save: options.save ?? false, tell: (text) => tell(io, text) });
+          if ("reasons" in end) stay.push(end);
+          else gone.push(end);
+        }
+        tellEnds(io, options, gone, stay);
+      }),
+    );
+}
+
+async function ask(io: Io, names: string[]): Promise<void> {
+  if (!canAsk(io))
+    throw new OwtError("usage", "taking a worktree away off a terminal needs --yes", {
+      hint: `owt delete ${names.join(" ")} --yes`,
+    });
+  if (!(await confirm(io, `take away ${names.join(", ")}?`)))
+    throw new OwtError("interrupted", "nothing was taken away");
+}
+
+function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
+  const paint = painter(io, io.stdout);
+  const data = {
+    removed: gone.map(({ path, branch, came, rescue, environment }) => ({
+      path,
+      branch,
+      branch_deleted: came !== null,
+      rescue,
+      environment,
+    })),
+    kept: stay.map(({ path, branch, reasons }) => ({
+      path,
+      branch,
+      reasons: reasons.map((each) => ({ reason: each.reason, what: each.what, text: describeReason(each) })),
+    })),
+  };
+  answer(io, options, data, gone.map((each) => `${paint("green", "✓")} ${printable(describeGone(each))}`).join("\n"));
+  if (stay.length === 0) return;
+  const told = stay.map((each) => `${nameOf(each)} stays: ${each.reasons.map(describeReason).join("; ")}`);
+  const isSavable = stay.every(({ reasons }) => reasons.every(({ reason }) => GIVES_WAY.has(reason)));
+  const hint = isSavable
+    ? `keep it for owt restore, and take it away: owt delete ${stay.map(nameOf).join(" ")} --save`
+    : stay.some(({ reasons }) => reasons.some(({ reason }) => reason === "in-use"))
+      ? `leave it, or end what works there, and once more: owt delete ${stay.map(nameOf).join(" ")}`
+      : "see: owt list";
+  const refusal = new OwtError("would-lose-work", told.join("\n"), { hint });
+  // Its answer as JSON says it already.
+  if (!options.json) throw refusal;
+  process.exitCode = refusal.exitCode;
+}
+
+/** What `--save` can keep. */
+const GIVES_WAY = new Set<string>([
+  "dirty",
+  "untracked",
+  "ignored-new",
+  "unmerged",
+  "staged",
+  "commits",
+  "in-progress",
+]);
+
+function describeGone(gone: Gone): string {
+  const { branch, came, rescue } = gone;
+  const what = `${nameOf(gone)} is gone`;
+  const of = branch === null ? "" : came === null ? `; the branch stays` : `, the branch too: ${HOW[came]}`;
+  return `${what}${of}${rescue === null ? "" : `; bring it back: owt restore ${rescue}`}`;
+}
+
+const HOW = {
+  merged: "its work is merged",
+  same: "it holds nothing of its own",
+  squashed: "its work came home squashed",
+  rebased: "its work came home rebased",
+};

@@ -1,0 +1,72 @@
+/** `owt list`: the worktrees of this repository, names at once, the rest as it becomes known. */
+import type { Command } from "commander";
+import { clearUnmade } from "../../engine/worktrees/unmade.ts";
+import { type Listed, listWorktrees, readStandings } from "../../engine/worktrees/list.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { BranchStatus } from "../../git/branch-status.ts";
+import { answer, type Io, screenWidth, withEngine } from "../io.ts";
+import { LiveBlock, wrapsAgain } from "../live/block.ts";
+import { painter } from "../text.ts";
+import { renderList } from "../worktrees/list-text.ts";
+
+type Options = { json?: boolean };
+
+export function listCommand(program: Command, io: Io): void {
+  program
+    .command("list")
+    .description(
+      "the worktrees of this repository, also those that plain git made: changes, commits, last use, what is done there",
+    )
+    .option("--json", "print the answer as JSON")
+    .action((options: Options) => withEngine(io, (engine) => showList(io, engine, options)));
+}
+
+async function showList(io: Io, engine: Engine, options: Options): Promise<void> {
+  await clearUnmade(engine);
+  const listed = await listWorktrees(engine);
+  const standings = new Map<string, BranchStatus | null>();
+  const isLive = !options.json && io.stdout.isTTY;
+  const lines = () =>
+    renderList(listed, standings, {
+      now: engine.now(),
+      // The last column of a terminal is left free: what fills it wraps on some.
+      width: io.stdout.isTTY ? screenWidth(io) - 1 : null,
+      paint: painter(io, io.stdout),
+    });
+  const block = isLive ? new LiveBlock(io.stdout.stream(), wrapsAgain(io.env)) : null;
+  const fits = lines().length < (io.stdout.rows ?? 24);
+  if (fits) block?.draw(lines());
+  await readStandings(engine, listed, (path, standing) => {
+    standings.set(path, standing);
+    if (fits) block?.draw(lines());
+  });
+  if (block && !fits) answer(io, options, {}, lines().join("\n"));
+  if (block) return;
+  const data = { worktrees: listed.map((each) => toJson(each, standings.get(each.path) ?? null)) };
+  answer(io, options, data, lines().join("\n"));
+}
+
+function toJson(each: Listed, standing: BranchStatus | null): object {
+  return {
+    name: each.name,
+    path: each.path,
+    branch: each.branch,
+    head: standing?.head ?? null,
+    is_main: each.isMain,
+    is_current: each.isHere,
+    is_there: each.isThere,
+    is_being_made: each.isBeingMade,
+    locked: each.locked,
+    task: each.task,
+    note: each.note,
+    agent: each.agent,
+    base: each.base,
+    upstream: standing?.upstream ?? null,
+    ahead: standing?.ahead ?? null,
+    behind: standing?.behind ?? null,
+    changed: standing?.changed ?? null,
+    conflicts: standing?.conflicts ?? null,
+    untracked: standing?.untracked ?? null,
+    used_at: each.usedAt === null ? null : new Date(each.usedAt).toISOString(),
+  };
+}

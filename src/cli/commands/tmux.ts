@@ -1,0 +1,217 @@
+/** `owt tmux`: the sessions of worktrees, made, shown, listed and ended. */
+import { type Command, Option } from "commander";
+import { OwtError } from "../../core/errors.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { findWorktree, type FoundWorktree, readWorktrees } from "../../engine/find-worktree.ts";
+import {
+  endSession,
+  type OpenedSession,
+  openSession,
+  repositorySessions,
+  sessionOf,
+  sessionServer,
+} from "../../engine/sessions.ts";
+import { attachSession } from "../../tmux/attach.ts";
+import type { Pane, Session } from "../../tmux/list.ts";
+import { requireTmux, whereWeAre } from "../../tmux/tmux.ts";
+import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { count } from "../preview.ts";
+import { printable, table } from "../text.ts";
+import { positiveInteger } from "../work-options.ts";
+
+type JsonOption = { json?: boolean };
+type CreateOptions = JsonOption & { layout?: string; panes?: number; agent?: string | boolean; attach?: boolean };
+type AttachOptions = JsonOption & { readOnly?: boolean; ownView?: boolean };
+
+/** A screen for a session that nobody looks at yet. */
+const UNSEEN = { columns: 200, rows: 50 };
+
+export function tmuxCommands(program: Command, io: Io): void {
+  const tmux = program
+    .command("tmux")
+    .description("sessions of worktrees: an agent and shells side by side, on your own tmux");
+  createCommand(tmux, io);
+  attachCommand(tmux, io);
+  listCommand(tmux, io);
+  killCommand(tmux, io);
+}
+
+function createCommand(tmux: Command, io: Io): void {
+  tmux
+    .command("create [worktree]")
+    .description("make the session of a worktree, its agent in the first pane; again: start an agent that has ended")
+    .option(
+      "--layout <name>",
+      "main-vertical, three-pane, quad, even-horizontal, even-vertical, or one of the configuration",
+    )
+    .addOption(new Option("--panes <n>", "how many panes").argParser(positiveInteger))
+    .option("--agent <name>", "the agent of the first pane")
+    .option("--no-agent", "a shell in the first pane")
+    .option("--attach", "show it here at once")
+    .option("--json", "print the answer as JSON")
+    .action((word: string | undefined, options: CreateOptions) =>
+      withEngine(io, async (engine) => {
+        const worktree = await findWorktree(engine, word ?? null, io.cwd);
+        const opened = await openSession(engine, worktree, {
+          layout: options.layout ?? null,
+          panes: options.panes ?? null,
+          agent: options.agent === false ? false : typeof options.agent === "string" ? options.agent : null,
+          size: screenOf(io),
+        });
+        if (opened.note !== null) tell(io, opened.note);
+        const { session, isNew, revived } = opened;
+        const data = { session: describe(session, [worktree]), created: isNew, revived };
+        answer(io, options, data, renderOpened(opened, worktree));
+        if (options.attach) await show(io, engine, session, {});
+      }),
+    );
+}
+
+function screenOf({ stdout }: Io): { columns: number; rows: number } {
+  const { columns, rows } = stdout as { columns?: number; rows?: number };
+  return columns && rows ? { columns, rows } : UNSEEN;
+}
+
+function renderOpened({ session, isNew, revived }: OpenedSession, worktree: FoundWorktree): string {
+  const agent = session.panes.find((pane) => pane.agent !== null)?.agent;
+  const what = isNew
+    ? `made, ${count(session.panes.length, "pane")}${agent ? `, ${agent} in the first` : ""}`
+    : revived === null
+      ? "is there already"
+      : `is there; ${agent} had ended and was started again${revived === "resumed" ? " in its conversation" : ""}`;
+  return `${session.name}: ${what}; show it: owt tmux attach ${printable(worktree.name)}`;
+}
+
+function attachCommand(tmux: Command, io: Io): void {
+  tmux
+    .command("attach [worktree]")
+    .description("show the session of a worktree in this terminal; inside tmux it switches over")
+    .option("--read-only", "look, but do not type")
+    .option("--own-view", "choose windows for yourself while others look at the same session")
+    .option("--json", "print the answer as JSON")
+    .action((word: string | undefined, options: AttachOptions) =>
+      withEngine(io, async (engine) => {
+        await requireTmux(sessionServer(engine));
+        await show(io, engine, await sessionOf(engine, await findWorktree(engine, word ?? null, io.cwd)), options);
+      }),
+    );
+}
+
+/** Off a terminal there is nothing to show it in: the answer is the line that does. */
+async function show(io: Io, engine: Engine, session: Session, options: AttachOptions): Promise<void> {
+  const tmux = sessionServer(engine);
+  const isTerminal = io.stdin.isTTY === true && (io.stdout.isTTY === true || options.json === true);
+  if (!isTerminal && (await whereWeAre(tmux)) !== "inside") {
+    const line = [
+      "tmux",
+      ...tmux.socket,
+      "attach-session",
+      ...(options.readOnly ? ["-r"] : []),
+      "-t",
+      `'=${session.name}:'`,
+    ];
+    answer(io, options, { session: session.name, how: null, command: line.join(" ") }, line.join(" "));
+    process.exitCode = 4;
+    return;
+  }
+  const flags = { readOnly: options.readOnly === true, ownView: options.ownView === true };
+  const how = await attachSession(tmux, session, flags);
+  answer(io, options, { session: session.name, how, command: null }, "");
+}
+
+function listCommand(tmux: Command, io: Io): void {
+  tmux
+    .command("list")
+    .description("the sessions of this repository's worktrees")
+    .option("--json", "print the answer as JSON")
+    .action((options: JsonOption) =>
+      withEngine(io, async (engine) => {
+        const [sessions, worktrees] = await Promise.all([repositorySessions(engine), readWorktrees(engine)]);
+        const described = sessions.map((each) => describe(each, worktrees));
+        const text =
+          described.length === 0 ? "no worktree has a session; make one: owt tmux create" : table(described.map(row));
+        answer(io, options, { sessions: described }, text);
+      }),
+    );
+}
+
+type Described = ReturnType<typeof describe>;
+
+/** A session as programs are told of it. */
+function describe({ name, worktree, createdAt, usedAt, clients, panes }: Session, worktrees: readonly FoundWorktree[]) {
+  const found = worktrees.find(({ path }) => path === worktree);
+  return {
+    name,
+    worktree,
+    exists: found !== undefined,
+    branch: found?.branch ?? null,
+    created_at: new Date(createdAt).toISOString(),
+    used_at: new Date(usedAt).toISOString(),
+    clients: clients.map(({ terminal, readOnly }) => ({ terminal, read_only: readOnly })),
+    panes: panes.map((pane) => ({
+      id: pane.id,
+      agent: pane.agent,
+      conversation: pane.conversation,
+      pid: pane.pid,
+      command: pane.command,
+      cwd: pane.cwd,
+      state: pane.dead === null ? ("running" as const) : ("ended" as const),
+      exit_status: pane.dead?.status ?? null,
+      active_at: new Date(pane.activeAt).toISOString(),
+      columns: pane.at.columns,
+      rows: pane.at.rows,
+    })),
+  };
+}
+
+function row({ name, worktree, exists, branch, clients, panes }: Described): string[] {
+  const place = exists ? (branch ?? "no branch") : `${worktree} is gone`;
+  const agents = panes.filter(({ agent }) => agent !== null).map(agentWords);
+  return [
+    name,
+    printable(place),
+    agents.join(", ") || "no agent",
+    count(panes.length, "pane"),
+    clients.length === 0 ? "nobody looks" : `${clients.length} attached`,
+  ];
+}
+
+function agentWords({ agent, state, exit_status }: Described["panes"][number]): string {
+  return state === "running" ? `${agent} runs` : `${agent} ended${exit_status === null ? "" : ` with ${exit_status}`}`;
+}
+
+function killCommand(tmux: Command, io: Io): void {
+  tmux
+    .command("kill <worktree>")
+    .description("end the session of a worktree, with everything that runs in it; the worktree stays")
+    .option("-y, --yes", "end it without being asked")
+    .option("--json", "print the answer as JSON")
+    .action((word: string, options: JsonOption & { yes?: boolean }) =>
+      withEngine(io, async (engine) => {
+        const session = await findAnySession(io, engine, word);
+        const isWanted = options.yes === true || (await mayEnd(io, session, word));
+        if (isWanted) await endSession(engine, session);
+        const data = { session: session.name, worktree: session.worktree, ended: isWanted };
+        answer(io, options, data, isWanted ? `${session.name}: ended` : "nothing was ended");
+      }),
+    );
+}
+
+function mayEnd(io: Io, session: Session, word: string): Promise<boolean> {
+  if (canAsk(io)) return confirm(io, `end ${session.name}, with ${running(session.panes)}?`);
+  throw new OwtError("usage", `ending ${session.name} needs --yes: nobody can be asked here`, {
+    hint: `look at it, then: owt tmux kill --yes ${word}`,
+  });
+}
+
+function running(panes: readonly Pane[]): string {
+  const programs = panes.filter(({ dead }) => dead === null).map(({ command }) => printable(command));
+  return programs.length === 0 ? "nothing running in it" : `all that runs in it (${programs.join(", ")})`;
+}
+
+/** By the session's own name, too: its worktree may have gone. */
+async function findAnySession(io: Io, engine: Engine, word: string): Promise<Session> {
+  await requireTmux(sessionServer(engine));
+  const named = (await repositorySessions(engine)).find(({ name }) => name === word);
+  return named ?? sessionOf(engine, await findWorktree(engine, word, io.cwd));
+}

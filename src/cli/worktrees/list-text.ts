@@ -1,0 +1,108 @@
+/** The lines of `owt list`: one a worktree, the slow columns as they become known. */
+import type { BranchStatus } from "../../git/branch-status.ts";
+import type { Listed } from "../../engine/worktrees/list.ts";
+import { roughDuration } from "../../lib/duration.ts";
+import { widthOf } from "../../lib/width.ts";
+import { type Paint, printable } from "../text.ts";
+
+/** How a worktree stands; undefined while it is looked at, null where it could not be. */
+export type Standings = ReadonlyMap<string, BranchStatus | null>;
+
+type Column = { head: string; cells: string[]; paint?: (cell: string, at: number) => string };
+
+/** The table. `width` cuts lines on a terminal; null leaves them whole. */
+export function renderList(
+  listed: readonly Listed[],
+  standings: Standings,
+  options: { now: number; width: number | null; paint: Paint },
+): string[] {
+  const { paint } = options;
+  const columns: Column[] = [
+    { head: "", cells: listed.map(markOf), paint: (cell) => paint("cyan", cell) },
+    {
+      head: "name",
+      cells: listed.map(({ name }) => printable(name)),
+      paint: (cell, at) => paintName(listed[at]!, cell, paint),
+    },
+    {
+      head: "changes",
+      cells: listed.map((each) => changesOf(each, standings)),
+      paint: (cell) => paint("yellow", cell),
+    },
+    { head: "commits", cells: listed.map((each) => commitsOf(standings.get(each.path))) },
+    { head: "used", cells: listed.map(({ usedAt }) => (usedAt === null ? "" : roughDuration(options.now - usedAt))) },
+    { head: "doing", cells: listed.map(doingOf) },
+    { head: "path", cells: listed.map(({ path }) => printable(path)), paint: (cell) => paint("dim", cell) },
+  ];
+  // A column that says nothing takes no room.
+  const shown = columns.filter(({ cells }) => cells.some((cell) => cell !== ""));
+  const widths = shown.map(({ head, cells }) => Math.max(...[head, ...cells].map(widthOf)));
+  const lineOf = (cell: (column: Column) => string, dress: (column: Column, text: string) => string) => {
+    let room = options.width ?? Infinity;
+    const parts: string[] = [];
+    for (const [at, column] of shown.entries()) {
+      const isLast = at === shown.length - 1;
+      const text = cut(cell(column), room);
+      room -= Math.max(widthOf(text), isLast ? 0 : widths[at]!) + 2;
+      parts.push(dress(column, text) + (isLast ? "" : " ".repeat(Math.max(0, widths[at]! - widthOf(text)))));
+      if (room <= 0) break;
+    }
+    return parts.join("  ").trimEnd();
+  };
+  const head = lineOf(
+    ({ head: word }) => word,
+    (_, text) => paint("dim", text),
+  );
+  const rows = listed.map((_, at) =>
+    lineOf(
+      ({ cells }) => cells[at]!,
+      ({ paint: dress }, text) => (dress && text !== "" ? dress(text, at) : text),
+    ),
+  );
+  return [head, ...rows];
+}
+
+function markOf({ isHere, isMain }: Listed): string {
+  return isHere ? "@" : isMain ? "^" : "";
+}
+
+function paintName({ isHere, isThere }: Listed, cell: string, paint: Paint): string {
+  return isThere ? (isHere ? paint("bold", cell) : cell) : paint("red", cell);
+}
+
+/** `3 changed, 1 new`; what is the matter where there is nothing to count. */
+function changesOf({ path, isThere, isBeingMade, locked }: Listed, standings: Standings): string {
+  if (isBeingMade) return "being made";
+  if (!isThere) return "its files are gone";
+  const standing = standings.get(path);
+  if (standing === undefined) return "…";
+  if (standing === null) return "?";
+  const parts = [
+    standing.conflicts > 0 ? `${standing.conflicts} in conflict` : "",
+    standing.changed > 0 ? `${standing.changed} changed` : "",
+    standing.untracked > 0 ? `${standing.untracked} new` : "",
+    locked === null ? "" : "locked",
+  ];
+  return parts.filter(Boolean).join(", ");
+}
+
+/** Beyond what it follows or began from, and behind it. */
+function commitsOf(standing: BranchStatus | null | undefined): string {
+  const { ahead, behind } = standing ?? { ahead: null, behind: null };
+  return [ahead ? `↑${ahead}` : "", behind ? `↓${behind}` : ""].filter(Boolean).join(" ");
+}
+
+function doingOf({ task, note }: Listed): string {
+  const what = task === null ? "" : `${task.key} (${task.run})`;
+  return [what, printable(note).replaceAll(/\s+/g, " ")].filter(Boolean).join(" · ");
+}
+
+function cut(text: string, room: number): string {
+  if (widthOf(text) <= room) return text;
+  let kept = "";
+  for (const letter of text) {
+    if (widthOf(`${kept}${letter}…`) > room) break;
+    kept += letter;
+  }
+  return room > 0 ? `${kept}…` : "";
+}

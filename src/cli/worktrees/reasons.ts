@@ -1,0 +1,41 @@
+/** Why a worktree stays, in words. */
+import type { Reason } from "../../git/remove.ts";
+import { count } from "../preview.ts";
+
+const MOST = 3;
+
+export function describeReason({ reason, what }: Reason): string {
+  const names = `${what.slice(0, MOST).join(", ")}${what.length > MOST ? ` and ${what.length - MOST} more` : ""}`;
+  switch (reason) {
+    case "dirty":
+      return `uncommitted changes in ${names}`;
+    case "untracked":
+      return `new files: ${names}`;
+    case "ignored-new":
+      return `ignored files that nobody brought: ${names}`;
+    case "unmerged":
+      return `conflicts in ${names}`;
+    case "staged":
+      return "staged changes";
+    case "commits":
+      return `${count(what.length, "commit")} that no branch has`;
+    case "in-progress":
+      return `a ${names} is under way`;
+    case "main":
+      return "it is the main checkout";
+    case "locked":
+      return `locked${names === "" ? "" : `: ${names}`} (git worktree unlock)`;
+    case "in-use":
+      return `somebody works in it: ${names}`;
+    case "being-made":
+      return "it is being made";
+    case "not-a-worktree":
+      return `${names} is no worktree`;
+    case "nested-repository":
+      return `a repository inside it: ${names}`;
+    case "too-large":
+      return `more than can be kept: ${names}`;
+    case "unreadable-name":
+      return `a name that cannot be written: ${names}`;
+  }
+}

@@ -1,0 +1,34 @@
+/** What waits for a person, over all runs. */
+import type { TaskView } from "../core/view.ts";
+import { readLastEvents } from "../store/events.ts";
+import { readRuns } from "../store/runs.ts";
+import { readFailedTasks } from "../store/tasks.ts";
+import type { Engine } from "./engine.ts";
+import { viewRun } from "./view.ts";
+
+/** `since` is in epoch milliseconds: when something last happened to it. */
+export type Waiting = { run: string; view: TaskView; since: number };
+
+/** Everything that a person can do something about, oldest first. What failed counts until it is retried, taken up by a later run, or
+ *  cancelled. */
+export function readInbox(engine: Engine): Waiting[] {
+  const failed = readFailedTasks(engine.store);
+  const ids = new Set(failed.map((task) => task.id));
+  const inRuns = new Set(failed.map((task) => task.run));
+  const runs = readRuns(engine.store).filter((run) => run.state === "open" || inRuns.has(run.id));
+  const waiting = runs.flatMap((run) =>
+    waitingIn(viewRun(engine, run), ids).map((view) => {
+      const [last] = readLastEvents(engine.store, view.task.id, 1);
+      return { run: run.id, view, since: last?.at ?? run.createdAt };
+    }),
+  );
+  return waiting.toSorted((a, b) => a.since - b.since);
+}
+
+/** A budget that holds back many tasks is one thing. */
+function waitingIn(views: TaskView[], failed: ReadonlySet<number>): TaskView[] {
+  const forBudget = views.filter((view) => view.standing === "waits-for-budget");
+  const parked = forBudget.filter((view) => view.task.park !== null);
+  const told = new Set(parked.length > 0 ? parked : forBudget.slice(0, 1));
+  return views.filter((view) => view.standing === "waits-for-person" || failed.has(view.task.id) || told.has(view));
+}

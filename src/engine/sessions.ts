@@ -1,0 +1,150 @@
+/** The tmux session of a worktree: made with its agent, found, listed, ended. */
+import { randomUUID } from "node:crypto";
+import { basename } from "node:path";
+import type { Agent, Talk } from "../agents/agent.ts";
+import { agentVariables } from "../agents/registry.ts";
+import { configuredChoices } from "../core/choices.ts";
+import { OwtError } from "../core/errors.ts";
+import { chooseLayout } from "../core/layout.ts";
+import { parseDuration } from "../lib/duration.ts";
+import { terminalEnvironment } from "../system/environment.ts";
+import { findProgram } from "../system/programs.ts";
+import { listSessions, type Session } from "../tmux/list.ts";
+import { respawnPane } from "../tmux/pane.ts";
+import { sessionNames } from "../core/session-name.ts";
+import { ensureSession, findSession, killSession } from "../tmux/session.ts";
+import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
+import { grantsOfSession, requireApproval } from "./approvals.ts";
+import { type Engine, findAgent } from "./engine.ts";
+import type { FoundWorktree } from "./find-worktree.ts";
+
+export type SessionWish = {
+  /** Null leaves it to the configuration. */
+  layout: string | null;
+  panes: number | null;
+  /** The agent of the first pane by its name; null for the configured one, where the configuration wants one; false for none. */
+  agent: string | null | false;
+  /** The screen until somebody attaches. */
+  size: { columns: number; rows: number };
+  /** Further variables of every pane: ports, names. Nothing secret. */
+  env?: Readonly<Record<string, string>>;
+};
+
+export type OpenedSession = {
+  session: Session;
+  /** False where it was there already; its layout stays as it is then. */
+  isNew: boolean;
+  /** Whether an agent that had ended was started again in its pane, and whether it remembers. */
+  revived: "resumed" | "anew" | null;
+  /** What has to be said of the agent that there is none; null where nothing has. */
+  note: string | null;
+};
+
+/** The tmux server that sessions are on. */
+export function sessionServer(engine: Pick<Engine, "env">): Tmux {
+  return tmuxServer(terminalEnvironment(engine.env, agentVariables()));
+}
+
+/** Makes the session of a worktree, or finishes what is missing of one: an agent that has ended is started again, in its conversation where
+ *  there is one. Throws `not-approved` for commands of the repository's, `environment` without tmux or without the agent's program. */
+export async function openSession(engine: Engine, worktree: FoundWorktree, wish: SessionWish): Promise<OpenedSession> {
+  const tmux = sessionServer(engine);
+  await requireTmux(tmux);
+  const { default_layout, pane_count, session_prefix, layouts = {} } = engine.config.tmux;
+  const name = wish.layout ?? default_layout;
+  const layout = chooseLayout(name, layouts, { panes: wish.panes, usually: pane_count });
+  const { agent, note } = chooseAgent(engine, wish.agent);
+  requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
+  const conversation = randomUUID();
+  const project = basename(engine.repo.root);
+  const { session, isNew } = await ensureSession(tmux, {
+    names: sessionNames({ prefix: session_prefix, project, folder: worktree.name, path: worktree.path }),
+    worktree: worktree.path,
+    repository: engine.repo.commonDir,
+    size: wish.size,
+    layout,
+    agent: agent && { name: agent.name, command: talkCommand(engine, agent, conversation), conversation },
+    env: wish.env ?? {},
+  });
+  const revived = isNew || agent === null ? null : await revive(engine, tmux, session);
+  return {
+    session: revived === null ? session : ((await findSession(tmux, worktree.path)) ?? session),
+    isNew,
+    revived,
+    note,
+  };
+}
+
+/** The agent for a person to talk to. One that was named must be one; a configured one that only works unattended is left out, and said. */
+function chooseAgent(engine: Engine, wish: SessionWish["agent"]): { agent: Agent | null; note: string | null } {
+  if (wish === false || (wish === null && !engine.config.tmux.auto_start_claude)) return { agent: null, note: null };
+  const agent = findAgent(engine, wish ?? engine.config.agent.default);
+  if (agent.talk(talkFor(engine, agent.name, "", false)) !== null) return { agent, note: null };
+  const why = `${agent.name} works unattended only`;
+  if (wish === null) return { agent: null, note: `${why}: the first pane is a shell` };
+  throw new OwtError("usage", `${why}, not in a session`, {
+    hint: "with the agent that can: owt tmux create --agent claude",
+  });
+}
+
+function talkFor(engine: Engine, name: string, session: string, resume: boolean): Talk {
+  const choices = configuredChoices(engine.config.agent.named[name]);
+  return {
+    session,
+    resume,
+    model: choices.model ?? null,
+    maxTokens: choices.maxTokens ?? null,
+    permissionMode: choices.permissionMode ?? null,
+    allowedTools: choices.allowedTools ?? [],
+    extraArgs: choices.extraArgs ?? [],
+  };
+}
+
+/** The argument array that starts a conversation, or goes on with the one of that id. The program is found here: the server may have
+ *  another PATH than we. */
+function talkCommand(engine: Engine, agent: Agent, conversation: string): string[] {
+  const talk = talkFor(engine, agent.name, conversation, agent.hasConversation(conversation));
+  const { file, args, env } = agent.talk(talk)!;
+  const path = findProgram(file, engine.env);
+  if (path === null)
+    throw new OwtError("environment", `the program of ${agent.name} is not there: ${file}`, {
+      hint: `${agent.about.install ?? "install it"}; or without an agent: owt tmux create --no-agent`,
+    });
+  const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+  return [...(variables.length > 0 ? ["env", ...variables] : []), path, ...args];
+}
+
+async function revive(engine: Engine, tmux: Tmux, session: Session): Promise<OpenedSession["revived"]> {
+  const pane = session.panes.find((each) => each.agent !== null && each.dead !== null);
+  if (!pane?.agent || pane.conversation === null) return null;
+  const agent = findAgent(engine, pane.agent);
+  const command = talkCommand(engine, agent, pane.conversation);
+  if (!(await respawnPane(tmux, pane.id, command))) return null;
+  return agent.hasConversation(pane.conversation) ? "resumed" : "anew";
+}
+
+/** The sessions of this repository's worktrees, by age, views of them left out. Also those whose worktree has gone. */
+export async function repositorySessions(engine: Pick<Engine, "repo" | "env">): Promise<Session[]> {
+  return (await listSessions(sessionServer(engine))).filter(
+    ({ repository, viewOf }) => repository === engine.repo.commonDir && viewOf === null,
+  );
+}
+
+/** The session of a worktree. Throws `unknown-name` where it has none. */
+export async function sessionOf(engine: Pick<Engine, "env">, worktree: FoundWorktree): Promise<Session> {
+  const session = await findSession(sessionServer(engine), worktree.path);
+  if (session !== null) return session;
+  throw new OwtError("unknown-name", `${worktree.name} has no session`, {
+    hint: `make it: owt tmux create ${worktree.branch ?? worktree.path}`,
+  });
+}
+
+/** Ends a session and everything that runs in it. Throws `tool-failed` where something could not be ended. */
+export async function endSession(engine: Pick<Engine, "env" | "config">, session: Session): Promise<void> {
+  const graceMs = parseDuration(engine.config.run.grace) ?? 10_000;
+  const left = await killSession(sessionServer(engine), session, { graceMs });
+  if (left > 0)
+    throw new OwtError("tool-failed", `${session.name} was ended, but ${left} of its processes go on`, {
+      hint: "they belong to somebody else, or cannot be ended now: ps -ef",
+    });
+}

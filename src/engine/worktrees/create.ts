@@ -1,0 +1,125 @@
+/** Makes worktrees by hand. What is wished for is written down first, so that whoever comes after a kill can take away what there is of it:
+ *  a creation that was not finished leaves no branch, no folder and no session. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { OwtError } from "../../core/errors.ts";
+import { checkBranchName } from "../../core/names.ts";
+import { checkedOutWhere, readRef } from "../../git/branch.ts";
+import { isOwnerAlive, ownerMark } from "../../git/owner.ts";
+import { resolvePath } from "../../git/place.ts";
+import { findStart, followRemote, type StartPoint } from "../../git/start-point.ts";
+import { createWorktree, type CreateRefused, type Worktree } from "../../git/worktree.ts";
+import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../store/worktrees.ts";
+import type { Engine } from "../engine.ts";
+import { worktreePath } from "./place.ts";
+import { makeReady, type ReadyOptions } from "./ready.ts";
+import { clearUnmade } from "./unmade.ts";
+
+export type CreateOptions = ReadyOptions & {
+  /** What a new branch starts from. Default: the branch we are on. */
+  base: string | null;
+  /** Where it is to stand. Default: as the configuration names it. */
+  path: string | null;
+};
+
+export type Created = {
+  path: string;
+  branch: string;
+  /** False where it was there already, and only what was missing was brought. */
+  isNew: boolean;
+  /** What its branch started from; null where the branch was there. */
+  base: string | null;
+};
+
+/** Makes the worktree of a branch, of a remote's branch or of a pull request (`pr:12`), ready to work in. Repeatable. Throws with nothing left
+ *  behind. */
+export async function createByHand(engine: Engine, word: string, options: CreateOptions): Promise<Created> {
+  const { repo } = engine;
+  await refuseName(engine, word);
+  const start = await findStart(repo, word, options.base);
+  const there = start.isNew ? null : await checkedOutWhere(repo, `${start.branch}`);
+  const wanted = options.path === null ? worktreePath(engine, start.branch) : resolve(repo.here, options.path);
+  const path = resolvePath(there ?? wanted);
+  if (there !== null && options.path !== null && path !== resolvePath(wanted))
+    throw new OwtError("wrong-state", `${start.branch} is checked out at ${there} already`, {
+      hint: `go there: owt switch ${start.branch}`,
+    });
+  if (path === repo.root)
+    throw new OwtError("wrong-state", `${start.branch} is checked out in the main checkout, ${path}`, {
+      hint: `name a new branch: owt create <branch> --base ${start.branch}`,
+    });
+  await clearUnmade(engine, path);
+  return existsSync(path) && there !== null
+    ? await complete(engine, start, path, options)
+    : await make(engine, start, path, options);
+}
+
+/** A branch that is there may have any name that git takes. */
+async function refuseName({ repo }: Engine, word: string): Promise<void> {
+  const problem = /^(?:pr|mr):\d+$/.test(word) ? null : checkBranchName(word);
+  if (problem === null) return;
+  if ((await readRef(repo, word).catch(() => null)) !== null) return;
+  throw new OwtError("usage", `${JSON.stringify(word)} is no name for a branch: it ${problem}`, {
+    hint: "for example: owt create feature/login",
+  });
+}
+
+/** It is there; what is missing in it is brought. */
+async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
+  const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
+  if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
+  await makeReady(engine, path, options);
+  return { path, branch: start.branch, isNew: false, base: null };
+}
+
+async function make(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
+  const { repo, store } = engine;
+  const fresh = {
+    path,
+    branch: start.branch,
+    base: start.base,
+    maker: ownerMark(),
+    ownsBranchAt: start.isNew ? start.at : null,
+  };
+  if (recordMaking(store, engine.now(), fresh, isOwnerAlive) !== null) throw beingMade(path);
+  try {
+    const made = await createWorktree(repo, {
+      path,
+      base: start.at,
+      branch: start.branch,
+      finish: () => makeReady(engine, path, options),
+    });
+    if ("refused" in made) throw describeRefusal(start, made);
+    if (start.upstream !== null && start.isNew) await followRemote(repo, start.branch, start.upstream);
+    recordMade(store, path);
+    return describe(made, start);
+  } catch (error) {
+    forgetWorktree(store, path);
+    throw error;
+  }
+}
+
+function describe(made: Worktree, { branch, base }: StartPoint): Created {
+  return { path: made.path, branch, isNew: made.isNew, base };
+}
+
+function beingMade(path: string): OwtError {
+  return new OwtError("wrong-state", `another owt is making ${path} right now`, { hint: "see: owt list" });
+}
+
+function describeRefusal({ branch }: StartPoint, refused: CreateRefused): OwtError {
+  switch (refused.refused) {
+    case "being-made":
+      return beingMade(refused.path);
+    case "checked-out":
+      return new OwtError("wrong-state", `${branch} is checked out at ${refused.path}`, { hint: "see: owt list" });
+    case "branch-exists":
+      return new OwtError("wrong-state", `${branch} was made by somebody else at this moment`, {
+        hint: `once more: owt create ${branch}`,
+      });
+    case "path-exists":
+      return new OwtError("wrong-state", `${refused.path} is there already, and is no worktree of ${branch}`, {
+        hint: `stand it elsewhere: owt create ${branch} --path FOLDER`,
+      });
+  }
+}

@@ -1,0 +1,83 @@
+/** What worktrees there are, also those that plain git made: first what is on record, then, one by one, how each stands. */
+import { existsSync } from "node:fs";
+import { nameOf } from "../../core/worktree.ts";
+import { type BranchStatus, readBranchStatus } from "../../git/branch-status.ts";
+import { listCheckouts } from "../../git/list-worktrees.ts";
+import { findPlace, lockReason } from "../../git/place.ts";
+import { readOpenPlaces } from "../../store/attempts.ts";
+import { readWorktrees } from "../../store/worktrees.ts";
+import type { Engine } from "../engine.ts";
+
+export type Listed = {
+  path: string;
+  name: string;
+  branch: string | null;
+  isMain: boolean;
+  /** The command was called in it. */
+  isHere: boolean;
+  /** Its files are there. */
+  isThere: boolean;
+  /** Somebody is making it right now. */
+  isBeingMade: boolean;
+  /** The lock's reason, also an empty one; null when not locked. */
+  locked: string | null;
+  /** The task of a run that works there. */
+  task: { key: string; run: string } | null;
+  note: string;
+  agent: string | null;
+  /** What it is compared with where its branch follows nothing. */
+  base: string | null;
+  /** In epoch milliseconds; null where nothing is on record. */
+  usedAt: number | null;
+};
+
+/** All worktrees, the main one first, without a process in the ordinary layout. */
+export async function listWorktrees(engine: Engine): Promise<Listed[]> {
+  const { repo, store } = engine;
+  const records = readWorktrees(store);
+  const tasks = readOpenPlaces(store);
+  const checkouts = await listCheckouts(repo);
+  return checkouts.map(({ path, branch }) => {
+    const record = records.get(path);
+    const place = findPlace(repo, path);
+    return {
+      path,
+      name: nameOf({ path, branch }),
+      branch,
+      isMain: path === repo.root,
+      isHere: path === repo.here,
+      isThere: existsSync(path),
+      isBeingMade: record !== undefined && record.maker !== null,
+      locked: place === null ? null : lockReason(place),
+      task: tasks.get(path) ?? null,
+      note: record?.note ?? "",
+      agent: record?.agent ?? null,
+      base: record?.base ?? null,
+      usedAt: record?.usedAt ?? null,
+    };
+  });
+}
+
+/** How each of these stands, told as it becomes known. As many at a time as git's helpers are there for. One that cannot be read stands as
+ *  null: it is being made or taken away at this moment. */
+export async function readStandings(
+  engine: Engine,
+  listed: readonly Listed[],
+  tell: (path: string, standing: BranchStatus | null) => void,
+): Promise<void> {
+  const base = await defaultBase(engine);
+  await Promise.all(
+    listed.map(async ({ path, isThere, isMain, base: own }) => {
+      const place = isThere ? findPlace(engine.repo, path) : null;
+      const compared = own ?? (isMain ? null : base);
+      const standing = place === null ? null : await readBranchStatus(place, compared).catch(() => null);
+      tell(path, standing);
+    }),
+  );
+}
+
+/** A branch that nobody recorded a base of is compared with the one that the main checkout is on. */
+async function defaultBase(engine: Engine): Promise<string | null> {
+  const [main] = await listCheckouts(engine.repo);
+  return main?.branch ?? null;
+}

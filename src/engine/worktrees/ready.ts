@@ -1,0 +1,62 @@
+/** What a worktree by hand has, so that one can begin at once: environment files, its own ports, dependencies. The same as a task of a run gets. */
+import { join } from "node:path";
+import { OwtError } from "../../core/errors.ts";
+import type { SetupSaid } from "../../core/reuse.ts";
+import { grantsNeeded } from "../approvals.ts";
+import type { Engine } from "../engine.ts";
+import { bringEnvironmentFiles } from "../environment-files.ts";
+import { noteEmptyBefore, noteLeft, readSetup, setUp } from "../workspace.ts";
+
+export type ReadyOptions = {
+  deps: boolean;
+  env: boolean;
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal;
+  /** Is told how dependencies came, and what could not be done. */
+  tell: (said: SetupSaid) => void;
+};
+
+const SETUP_TIMEOUT_MS = 3_600_000;
+
+/** Throws `tool-failed` where dependencies cannot be brought or a hook fails, and `interrupted`. Repeatable: what is there stays as it is. The
+ *  caller has had {@link setupGrants} approved. */
+export async function makeReady(engine: Engine, path: string, options: ReadyOptions): Promise<void> {
+  const { deps, env, signal, tell } = options;
+  if (env) bringEnvironmentFiles(engine, path, tell);
+  if ((await readSetup(engine, path, deps)).hash === "") return;
+  noteEmptyBefore(engine, path);
+  const place = {
+    attempt: nextNumber--,
+    dir: setupDir(engine, path),
+    worktree: path,
+    timeoutMs: SETUP_TIMEOUT_MS,
+    deps,
+    tell,
+  };
+  const stop = () => engine.live.get(place.attempt)?.("stopped");
+  signal.addEventListener("abort", stop);
+  try {
+    const problem = await setUp(engine, place);
+    if (problem === "interrupted" || signal.aborted) throw new OwtError("interrupted", "interrupted");
+    if (problem !== null)
+      throw new OwtError("tool-failed", `${path} could not be made ready: ${problem.failed}\n${problem.output}`, {
+        hint: "mend it, or go without dependencies: owt create <branch> --no-deps",
+      });
+    await noteLeft(engine, path);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+/** No attempt of a task has such a number: several worktrees can be made at once. */
+let nextNumber = -1;
+
+/** Where the commands of a worktree's setup run; what they print lies there. */
+export function setupDir(engine: Engine, path: string): string {
+  return join(engine.repo.commonDir, "owt", "by-hand", encodeURIComponent(path));
+}
+
+/** What of the repository's own commands making and taking away a worktree runs. */
+export function setupGrants(engine: Engine) {
+  return grantsNeeded(engine, [], {}).filter(({ where }) => /install_command|\[hooks\]/.test(where));
+}

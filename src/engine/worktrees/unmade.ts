@@ -1,0 +1,62 @@
+/** Takes away what was begun to be made and whose maker died: its folder, its branch, the commands that still run for it. */
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { deleteBranchIf } from "../../git/branch.ts";
+import { discardHalfMade, isHalfMade } from "../../git/half-made.ts";
+import { isOwnerAlive } from "../../git/owner.ts";
+import { findPlace } from "../../git/place.ts";
+import { removeWorktree } from "../../git/remove.ts";
+import { forgetWorktree, readWorktrees, recordMade, type WorktreeRecord } from "../../store/worktrees.ts";
+import { stopTree } from "../../system/launch.ts";
+import type { Engine } from "../engine.ts";
+import { forgetSetup, knownFiles } from "../workspace.ts";
+import { setupDir } from "./ready.ts";
+
+/** Clears what dead makers left; only at `path` where one is named. Whatever holds somebody's work stays, and counts as made. */
+export async function clearUnmade(engine: Engine, path?: string): Promise<void> {
+  for (const record of readWorktrees(engine.store).values()) {
+    if (record.maker === null || isOwnerAlive(record.maker)) continue;
+    if (path === undefined || path === record.path) await clearOne(engine, record);
+  }
+}
+
+async function clearOne(engine: Engine, record: WorktreeRecord): Promise<void> {
+  const { repo, store } = engine;
+  await stopSetup(engine, record.path);
+  const place = findPlace(repo, record.path);
+  if (place !== null && isHalfMade(place)) await discardHalfMade(repo, place);
+  else if (place !== null && !(await removeIfEmpty(engine, record))) {
+    recordMade(store, record.path);
+    return;
+  }
+  if (record.branch !== null && record.ownsBranchAt !== null)
+    await deleteBranchIf(repo, record.branch, record.ownsBranchAt, [record.ownsBranchAt]);
+  forgetSetup(engine, record.path);
+  forgetWorktree(store, record.path);
+}
+
+/** Its maker died between the last file and the last word. */
+async function removeIfEmpty(engine: Engine, { path, branch, ownsBranchAt }: WorktreeRecord): Promise<boolean> {
+  const removed = await removeWorktree(engine.repo, path, {
+    keep: ownsBranchAt === null && branch !== null ? [`refs/heads/${branch}`] : [ownsBranchAt!],
+    known: knownFiles(engine),
+    rescue: { id: `unmade-${engine.now()}`, note: "its creation was interrupted", at: engine.now() },
+  });
+  if (removed.removed) await removed.emptied;
+  return removed.removed;
+}
+
+/** An install outlives who asked for it. */
+async function stopSetup(engine: Engine, path: string): Promise<void> {
+  const dir = setupDir(engine, path);
+  for (const name of foldersIn(dir)) await stopTree(join(dir, name), { graceMs: 0 });
+  rmSync(dir, { recursive: true, force: true });
+}
+
+function foldersIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,111 @@
+/** What a worktree by hand starts from: a branch that is there, one that only a remote has, a pull request, or a new one. */
+import { OwtError } from "../core/errors.ts";
+import { branchRef, currentBranch, readRef } from "./branch.ts";
+import { fetchRefs } from "./fetch.ts";
+import { git, type Oid } from "./git.ts";
+import type { Repo } from "./repo.ts";
+
+export type StartPoint = {
+  branch: string;
+  at: Oid;
+  /** The branch is to be made. */
+  isNew: boolean;
+  /** What it is compared and brought up to date with where it has no upstream: a branch, or a commit. Null for one that was there. */
+  base: string | null;
+  /** Where `git pull` in it is to pull from; null where that stays as it is. */
+  upstream: { remote: string; ref: string } | null;
+};
+
+/** What to start from for a word of the command line. `base` names what a new branch starts from; without it, that is the branch we are on.
+ *  Throws `usage` where the word cannot be meant, `environment` where a remote cannot be reached. */
+export async function findStart(repo: Repo, word: string, base: string | null): Promise<StartPoint> {
+  const pull = /^(?:pr|mr):(\d+)$/.exec(word)?.[1];
+  if (pull !== undefined) return await fetchPull(repo, Number(pull));
+  const local = await readRef(repo, branchRef(word));
+  if (local !== null) return { branch: word, at: local, isNew: false, base: null, upstream: null };
+  const remote = base === null ? await findRemoteBranch(repo, word) : null;
+  if (remote !== null) return remote;
+  const from = base ?? (await ownBranch(repo));
+  const at = await readCommit(repo, from);
+  if (at === null)
+    throw new OwtError("usage", `${from} is no branch, tag or commit of this repository`, {
+      hint: "see which there are: git branch --all",
+    });
+  return { branch: word, at, isNew: true, base: from, upstream: null };
+}
+
+/** The commit that a name leads to; null when none does. */
+export async function readCommit(repo: Repo, name: string): Promise<Oid | null> {
+  const args = ["rev-parse", "--quiet", "--verify", "--end-of-options", `${name}^{commit}`];
+  const { code, stdout } = await git(repo, args, { ok: [0, 1, 128] });
+  return code === 0 ? stdout.trim() : null;
+}
+
+async function ownBranch(repo: Repo): Promise<string> {
+  const branch = await currentBranch(repo);
+  if (branch !== null) return branch;
+  throw new OwtError("usage", "HEAD is detached here, so there is no branch to start from", {
+    hint: "say what to start from: --base <branch>",
+  });
+}
+
+/** A branch that only remotes have: `x` or `origin/x`. The local branch of that name will follow it. */
+async function findRemoteBranch(repo: Repo, word: string): Promise<StartPoint | null> {
+  const remotes = await listRemotes(repo);
+  const spelled = remotes.find((remote) => word.startsWith(`${remote}/`));
+  const branch = spelled === undefined ? word : word.slice(spelled.length + 1);
+  if (spelled !== undefined && (await readRef(repo, branchRef(branch))) !== null)
+    return { ...(await findStart(repo, branch, null)) };
+  const holders: { remote: string; at: Oid }[] = [];
+  for (const remote of spelled === undefined ? remotes : [spelled]) {
+    const at = await readRef(repo, `refs/remotes/${remote}/${branch}`);
+    if (at !== null) holders.push({ remote, at });
+  }
+  const holder = holders.length === 1 ? holders[0] : holders.find(({ remote }) => remote === "origin");
+  if (holder === undefined && holders.length > 1)
+    throw new OwtError("usage", `${word} is on ${holders.map(({ remote }) => remote).join(" and ")}`, {
+      hint: `say which: owt create ${holders[0]!.remote}/${branch}`,
+    });
+  if (holder === undefined) return null;
+  const upstream = { remote: holder.remote, ref: `refs/heads/${branch}` };
+  return { branch, at: holder.at, isNew: true, base: `${holder.remote}/${branch}`, upstream };
+}
+
+/** The names of the remotes, `origin` first. */
+async function listRemotes(repo: Repo): Promise<string[]> {
+  const names = (await git(repo, ["remote"])).stdout.split("\n").filter(Boolean);
+  return names.toSorted((a, b) => Number(b === "origin") - Number(a === "origin"));
+}
+
+/** GitHub and GitLab offer every pull or merge request as a ref; forks need no remote of their own for it. */
+async function fetchPull(repo: Repo, number: number): Promise<StartPoint> {
+  const [remote] = await listRemotes(repo);
+  if (remote === undefined)
+    throw new OwtError("usage", `pr:${number} needs a remote, and this repository has none`, {
+      hint: "add one: git remote add origin <url>",
+    });
+  const branch = `pr/${number}`;
+  const kept = `refs/owt/pulls/${number}`;
+  const said: string[] = [];
+  for (const ref of [`refs/pull/${number}/head`, `refs/merge-requests/${number}/head`]) {
+    const fetched = await fetchRefs(repo, remote, [`+${ref}:${kept}`]);
+    if (!fetched.fetched) {
+      said.push(fetched.said);
+      continue;
+    }
+    const local = await readRef(repo, branchRef(branch));
+    const at = (await readRef(repo, kept))!;
+    return { branch, at: local ?? at, isNew: local === null, base: null, upstream: { remote, ref } };
+  }
+  const isMissing = said.every((text) => /couldn't find remote ref/i.test(text));
+  const why = isMissing ? `${remote} has no pull or merge request ${number}` : (said.at(-1)?.split("\n")[0] ?? "");
+  throw new OwtError("environment", isMissing ? why : `${remote} could not be asked for ${number}: ${why}`, {
+    hint: `look: git ls-remote ${remote} 'refs/pull/*/head' 'refs/merge-requests/*/head'`,
+  });
+}
+
+/** Has a branch follow a ref of a remote, as `git pull` and `git status` understand it. */
+export async function followRemote(repo: Repo, branch: string, { remote, ref }: { remote: string; ref: string }) {
+  await git(repo, ["config", `branch.${branch}.remote`, remote]);
+  await git(repo, ["config", `branch.${branch}.merge`, ref]);
+}

@@ -1,0 +1,45 @@
+/** Whether a branch's work has come into another one, whatever way it took: merged, rebased, or squashed into one commit. */
+import { isAncestor } from "./branch.ts";
+import { readTree } from "./commit.ts";
+import { git, type Oid } from "./git.ts";
+import type { Repo } from "./repo.ts";
+
+export type Came = "merged" | "squashed" | "rebased" | "same";
+
+/** How the work up to `tip` came into one of `targets`; null where none has it. Told from content: a merge of the two would change nothing, or
+ *  the same patches are there already. */
+export async function howItCame(repo: Repo, tip: Oid, targets: readonly Oid[]): Promise<Came | null> {
+  for (const target of targets) {
+    if (await isAncestor(repo, tip, target)) return tip === target ? "same" : "merged";
+  }
+  for (const target of targets) {
+    if (await arePatchesIn(repo, tip, target)) return "rebased";
+    if ((await changesNothing(repo, tip, target)) || (await isSquashIn(repo, tip, target))) return "squashed";
+  }
+  return null;
+}
+
+/** Each commit's patch has an equal one in the target; merges say nothing, and count as missing. */
+async function arePatchesIn(repo: Repo, tip: Oid, target: Oid): Promise<boolean> {
+  const merges = await git(repo, ["rev-list", "--max-count=1", "--merges", `${target}..${tip}`]);
+  if (merges.stdout !== "") return false;
+  const { stdout } = await git(repo, ["cherry", target, tip]);
+  return stdout !== "" && !/^\+/m.test(stdout);
+}
+
+async function changesNothing(repo: Repo, tip: Oid, target: Oid): Promise<boolean> {
+  const merged = await git(repo, ["merge-tree", "--write-tree", "--no-messages", target, tip], { ok: [0, 1, 128] });
+  return merged.code === 0 && merged.stdout.trim() === (await readTree(repo, target));
+}
+
+/** All of it as one commit, as a squash makes it: found also where the target went on from there in the same lines. */
+async function isSquashIn(repo: Repo, tip: Oid, target: Oid): Promise<boolean> {
+  const base = await git(repo, ["merge-base", target, tip], { ok: [0, 1] });
+  const from = base.stdout.trim();
+  if (from === "") return false;
+  const identity = { name: "Open Orchestrator", email: "owt@localhost" };
+  const args = ["commit-tree", await readTree(repo, tip), "-p", from, "-m", "squashed"];
+  const squashed = (await git(repo, args, { identity })).stdout.trim();
+  const { stdout } = await git(repo, ["cherry", target, squashed]);
+  return stdout.startsWith("-");
+}

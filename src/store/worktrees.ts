@@ -1,0 +1,108 @@
+/** What is on record of worktrees by hand. That a worktree exists is git's to say; this is what git does not know of it. */
+import type { Row, Store } from "./database.ts";
+
+export type WorktreeRecord = {
+  path: string;
+  branch: string | null;
+  /** What it is compared and brought up to date with where its branch has no upstream. */
+  base: string | null;
+  /** The mark of the process that makes it; null once it is made. */
+  maker: string | null;
+  /** The commit at which its branch was created for it; null where the branch was there before. */
+  ownsBranchAt: string | null;
+  /** What somebody is doing there, in their words. */
+  note: string;
+  agent: string | null;
+  /** The id of the agent's conversation, chosen by us. */
+  conversation: string | null;
+  createdAt: number;
+  /** When somebody last went there or wrote something. */
+  usedAt: number;
+};
+
+type Fresh = Pick<WorktreeRecord, "path" | "branch" | "base" | "maker" | "ownsBranchAt">;
+
+/** Written before the first file of a worktree is. What an earlier worktree at this path left on record is replaced, unless somebody who
+ *  `lives` is making one there: then their mark comes back, and nothing is written. */
+export function recordMaking(
+  store: Store,
+  at: number,
+  { path, branch, base, maker, ownsBranchAt }: Fresh,
+  lives: (maker: string) => boolean,
+): string | null {
+  return store.transaction(() => {
+    const other = store.get("select maker from worktree where path = ?", path)?.["maker"];
+    if (typeof other === "string" && lives(other)) return other;
+    store.run(
+      `insert or replace into worktree (path, branch, base, maker, owns_branch_at, created_at, used_at)
+       values (?, ?, ?, ?, ?, ?, ?)`,
+      path,
+      branch,
+      base,
+      maker,
+      ownsBranchAt,
+      at,
+      at,
+    );
+    return null;
+  });
+}
+
+/** It is there, with everything that was wished for. */
+export function recordMade(store: Store, path: string): void {
+  store.run("update worktree set maker = null where path = ?", path);
+}
+
+export function forgetWorktree(store: Store, path: string): void {
+  store.run("delete from worktree where path = ?", path);
+}
+
+/** Everything on record, by path. */
+export function readWorktrees(store: Store): Map<string, WorktreeRecord> {
+  return new Map(store.all("select * from worktree order by path").map((row) => [String(row["path"]), toRecord(row)]));
+}
+
+type Change = Partial<Pick<WorktreeRecord, "note" | "agent" | "conversation" | "base">>;
+
+/** Notes something of a worktree that exists, also of one that plain git made, and that somebody uses it now. */
+export function noteWorktree(
+  store: Store,
+  at: number,
+  { path, branch }: Pick<WorktreeRecord, "path" | "branch">,
+  change: Change = {},
+): void {
+  store.transaction(() => {
+    store.run(
+      "insert or ignore into worktree (path, branch, created_at, used_at) values (?, ?, ?, ?)",
+      path,
+      branch,
+      at,
+      at,
+    );
+    const set = Object.keys(change).map((column) => `${column} = ?, `);
+    const values = Object.values(change);
+    store.run(`update worktree set ${set.join("")}branch = ?, used_at = ? where path = ?`, ...values, branch, at, path);
+  });
+}
+
+/** The worktree that somebody was in before they went to the one they are in now. */
+export function readPrevious(store: Store): string | null {
+  const value = store.get("select value from meta where key = 'previous-worktree'")?.["value"];
+  return value === undefined ? null : String(value);
+}
+
+function toRecord(row: Row): WorktreeRecord {
+  const text = (name: string) => (row[name] === null ? null : String(row[name]));
+  return {
+    path: String(row["path"]),
+    branch: text("branch"),
+    base: text("base"),
+    maker: text("maker"),
+    ownsBranchAt: text("owns_branch_at"),
+    note: String(row["note"]),
+    agent: text("agent"),
+    conversation: text("conversation"),
+    createdAt: Number(row["created_at"]),
+    usedAt: Number(row["used_at"]),
+  };
+}

@@ -1,0 +1,147 @@
+/** Makes and ends the session of a worktree. Whose a session is says a mark on it, never its name: a person may rename it, and another
+ *  repository may have a worktree of the same name. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Layout, planCuts } from "../core/layout.ts";
+import { OwtError } from "../core/errors.ts";
+import { SESSION_VARIABLE } from "../core/session-name.ts";
+import { type Identity, readIdentity } from "../system/identity.ts";
+import { stopFamily } from "../system/stop-family.ts";
+import { listSessions, type Session } from "./list.ts";
+import { program } from "./pane.ts";
+import { exactly, hasNoServer, refused, type Tmux, tryTmux } from "./tmux.ts";
+
+export type NewSession = {
+  /** Tried in this order; one that belongs to somebody else is left alone. */
+  names: readonly string[];
+  /** Top of the worktree: where every pane starts, and whose the session is. */
+  worktree: string;
+  /** Git directory of its repository. */
+  repository: string;
+  /** The screen until somebody attaches. */
+  size: { columns: number; rows: number };
+  layout: Layout;
+  /** What the first pane runs where the layout names nothing; null is the user's shell. */
+  agent: { name: string; command: readonly string[]; conversation: string | null } | null;
+  /** For every process of the session, those of later windows too. They stand in arguments for a moment: nothing secret. */
+  env: Readonly<Record<string, string>>;
+};
+
+export type EnsuredSession = { session: Session; isNew: boolean };
+
+/** The session of a worktree, made where there is none. Any number of processes may do this at once: one session comes of it, whole. */
+export async function ensureSession(tmux: Tmux, want: NewSession): Promise<EnsuredSession> {
+  const present = await findSession(tmux, want.worktree);
+  if (present !== null) return { session: present, isNew: false };
+  for (const name of want.names) {
+    const id = await createSession(tmux, name, want);
+    if (id === null) {
+      // Somebody has that name: it is ours if another process was faster.
+      if ((await ownerOf(tmux, name)) !== want.worktree) continue;
+      const theirs = await findSession(tmux, want.worktree);
+      if (theirs !== null) return { session: theirs, isNew: false };
+      continue;
+    }
+    const session = await findSession(tmux, want.worktree);
+    if (session?.id === id) return { session, isNew: true };
+    // Two names, two processes, one moment: the older session stays.
+    await tryTmux(tmux, [["kill-session", "-t", id]]);
+    if (session !== null) return { session, isNew: false };
+    throw new OwtError("wrong-state", `the session ${name} was ended while it was made`, {
+      hint: "tmux list-sessions",
+    });
+  }
+  throw new OwtError(
+    "wrong-state",
+    `tmux has sessions named ${want.names.join(" and ")} that are not of ${want.worktree}`,
+    {
+      hint: `rename one: tmux rename-session -t '${exactly(want.names[0]!)}' NAME`,
+    },
+  );
+}
+
+/** The session of a worktree; null where there is none. Of several, which a person can make, the oldest. */
+export async function findSession(tmux: Tmux, worktree: string): Promise<Session | null> {
+  return (await listSessions(tmux)).find((each) => each.worktree === worktree) ?? null;
+}
+
+/** A server that is just ending, or just starting for another process, is asked again. */
+const TRIES = 20;
+const AGAIN_MS = 50;
+
+/** Makes the session with everything in it in one call, so that nobody sees half of it; its id, or null where the name is taken. */
+async function createSession(tmux: Tmux, name: string, want: NewSession): Promise<string | null> {
+  for (let tries = 1; ; tries++) {
+    const result = await tryTmux(tmux, commandsFor(name, want), { cwd: want.worktree });
+    const id = /^\$\d+$/m.exec(result.stdout)?.[0];
+    if (result.code === 0 && id !== undefined) return id;
+    if (id !== undefined) await tryTmux(tmux, [["kill-session", "-t", id]]);
+    else if (await hasSession(tmux, name)) return null;
+    else if ((hasNoServer(result) || /lost server/.test(result.stderr)) && tries < TRIES) {
+      await sleep(AGAIN_MS);
+      continue;
+    }
+    throw refused(result.stderr);
+  }
+}
+
+function commandsFor(name: string, want: NewSession): string[][] {
+  const { worktree, repository, size, layout, agent } = want;
+  const target = exactly(name);
+  const { cuts, home } = planCuts(layout, size);
+  const env = Object.entries({ ...want.env, [SESSION_VARIABLE]: worktree });
+  const first = layout.commands[0] ?? agent?.command ?? null;
+  const isAgent = agent !== null && first === agent.command;
+  const mark = (option: string, value: string) => ["set-option", "-t", target, option, value];
+  const screen = `-d -P -F #{session_id} -s ${name} -x ${size.columns} -y ${size.rows}`.split(" ");
+  return [
+    ["new-session", ...screen, ...env.flatMap(([key, value]) => ["-e", `${key}=${value}`]), ...program(first)],
+    mark("@owt_worktree", worktree),
+    mark("@owt_repository", repository),
+    // The user's own configuration may say otherwise for all sessions: nobody is attached yet.
+    mark("destroy-unattached", "off"),
+    ...(isAgent ? agentMarks(target, agent) : []),
+    ...cuts.map(({ direction, cells, offset }, at) => {
+      const where = `${direction === "right" ? "-h" : "-v"} -l ${cells} -t ${neighbour(target, offset)}`;
+      return ["split-window", ...where.split(" "), ...program(layout.commands[at + 1] ?? null)];
+    }),
+    ["select-pane", "-t", neighbour(target, home)],
+  ];
+}
+
+/** The agent's pane stays when the agent ends, so that its last words can be read and it can be started again in its place. */
+function agentMarks(target: string, { name, conversation }: { name: string; conversation: string | null }): string[][] {
+  const mark = (option: string, value: string) => ["set-option", "-p", "-t", target, option, value];
+  return [
+    mark("@owt_agent", name),
+    mark("remain-on-exit", "on"),
+    ...(conversation === null ? [] : [mark("@owt_conversation", conversation)]),
+  ];
+}
+
+function neighbour(target: string, offset: number): string {
+  return offset === 0 ? target : `${target}.${offset > 0 ? "+" : "-"}${Math.abs(offset)}`;
+}
+
+async function hasSession(tmux: Tmux, name: string): Promise<boolean> {
+  return (await tryTmux(tmux, [["has-session", "-t", exactly(name)]])).code === 0;
+}
+
+/** The worktree of a session by its environment, which it has from its first moment on; null where it is not ours. */
+async function ownerOf(tmux: Tmux, name: string): Promise<string | null> {
+  const { code, stdout } = await tryTmux(tmux, [["show-environment", "-t", exactly(name), SESSION_VARIABLE]]);
+  return code === 0 && stdout.startsWith(`${SESSION_VARIABLE}=`) ? stdout.slice(SESSION_VARIABLE.length + 1, -1) : null;
+}
+
+/** Ends exactly this session, the views of it, and every process that was started in it: first as a closed terminal would, then with TERM, then,
+ *  after the grace, with KILL. Resolves with the number of those that are left, which is zero unless somebody else's power is needed. */
+export async function killSession(tmux: Tmux, session: Session, { graceMs }: { graceMs: number }): Promise<number> {
+  const views = (await listSessions(tmux)).filter((each) => each.viewOf === session.name);
+  const leaders = session.panes
+    .map(({ pid }) => readIdentity(pid))
+    .filter((each): each is Identity => each !== undefined);
+  const close = async () => {
+    for (const { id } of [...views, session]) await tryTmux(tmux, [["kill-session", "-t", id]]);
+  };
+  const mark = session.worktree === null ? null : { name: SESSION_VARIABLE, value: session.worktree };
+  return stopFamily({ leaders, mark }, close, { graceMs });
+}

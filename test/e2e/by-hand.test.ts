@@ -1,0 +1,249 @@
+/** Worktrees by hand: made, listed, noted, taken away, brought back. */
+import { execFileSync } from "node:child_process";
+import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { fileAppears, processesBelow, Rig } from "../rig/rig.ts";
+
+type Worktree = {
+  name: string;
+  path: string;
+  branch: string | null;
+  changed: number;
+  untracked: number;
+  ahead: number | null;
+  behind: number | null;
+  note: string;
+  is_current: boolean;
+};
+const list = async (rig: Rig) => (await rig.json<{ worktrees: Worktree[] }>("list")).worktrees;
+
+const gitIn = (rig: Rig, folder: string, ...args: string[]) =>
+  execFileSync("git", args, { cwd: folder, env: rig.env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
+
+function commit(rig: Rig, folder: string, name: string, text = name): void {
+  writeFileSync(join(folder, name), text);
+  gitIn(rig, folder, "add", "-A");
+  gitIn(rig, folder, "commit", "-q", "-m", name);
+}
+
+describe("owt create", () => {
+  test("several branches at once, environment files with their paths, safe to repeat", async () => {
+    await using rig = Rig.create({ ".gitignore": ".env*\n" });
+    rig.write({ ".env": `ROOT=${rig.root}/db\nOTHER=${rig.root}-other\n` });
+    symlinkSync("/etc/hostname", join(rig.root, ".env.local"));
+    const first = await rig.owt("create", "feature/login", "fix/a");
+    const login = rig.path("shop-feature-login");
+    expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining(login) as string });
+    expect(readFileSync(join(login, ".env"), "utf8")).toBe(`ROOT=${login}/db\nOTHER=${rig.root}-other\n`);
+    expect(lstatSync(join(login, ".env")).mode & 0o777).toBe(0o600);
+    expect(existsSync(join(login, ".env.local"))).toBe(false);
+    expect((await list(rig)).map(({ name, ahead, behind, changed }) => [name, ahead, behind, changed])).toEqual([
+      ["main", null, null, 0],
+      ["feature/login", 0, 0, 0],
+      ["fix/a", 0, 0, 0],
+    ]);
+
+    writeFileSync(join(login, ".env"), "MINE=1\n");
+    const again = await rig.owt("create", "fix/a", "feature/login", "third");
+    expect(again).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/fix\/a .*\(was there\)[^]*third/) as string,
+    });
+    expect(readFileSync(join(login, ".env"), "utf8")).toBe("MINE=1\n");
+  });
+
+  test("where the configuration says, and from where one says", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": '[worktree]\nbase_directory = "../trees"\nnaming_pattern = "wt.{branch}"\n',
+    });
+    rig.git("branch", "old");
+    rig.commit("newer");
+    expect((await rig.owt("create", "a/b", "--base", "old")).stdout).toContain(rig.path("trees/wt.a-b"));
+    expect(rig.git("rev-parse", "a/b")).toBe(rig.git("rev-parse", "old"));
+    // Its name is as good as taken: both would be one folder.
+    const taken = await rig.owt("create", "a-b");
+    expect(taken).toMatchObject({ code: 2, stderr: expect.stringContaining("--path FOLDER") as string });
+    expect(rig.git("branch", "--list", "a-b")).toBe("");
+    expect((await rig.owt("create", "a-b", "--path", "../elsewhere")).stdout).toContain(rig.path("elsewhere"));
+  });
+
+  test("branches that are there, a remote's, a pull request's and a merge request's", async () => {
+    await using rig = Rig.create({});
+    const remote = rig.path("remote.git");
+    rig.git("branch", "theirs");
+    rig.git("clone", "-q", "--bare", ".", remote);
+    rig.git("branch", "-D", "theirs");
+    rig.git("branch", "here");
+    rig.git("remote", "add", "origin", remote);
+    rig.git("fetch", "-q", "origin");
+    rig.commit("a proposal");
+    rig.git("push", "-q", "origin", "HEAD:refs/pull/7/head", "HEAD:refs/merge-requests/8/head");
+    rig.git("reset", "-q", "--hard", "HEAD~1");
+
+    expect((await rig.owt("create", "here", "theirs", "pr:7", "mr:8")).code).toBe(0);
+    expect(rig.git("config", "branch.theirs.merge")).toBe("refs/heads/theirs");
+    expect(rig.git("log", "-1", "--format=%s", "pr/7")).toBe("a proposal");
+    expect(rig.git("log", "-1", "--format=%s", "pr/8")).toBe("a proposal");
+    expect(gitIn(rig, rig.path("shop-pr-7"), "pull", "--ff-only")).toContain("up to date");
+    expect((await list(rig)).map(({ name }) => name)).toEqual(["main", "here", "pr/7", "pr/8", "theirs"]);
+    const none = await rig.owt("create", "pr:9");
+    expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining("no pull or merge request 9") as string });
+  });
+
+  test("what cannot be meant is one clear error, and leaves nothing", async () => {
+    await using rig = Rig.create({});
+    const before = rig.git("for-each-ref");
+    for (const [args, says] of [
+      [["-x"], /no option -x/],
+      [["a b"], /is no name for a branch/],
+      [["x.lock"], /is no name for a branch/],
+      [["new", "--base", "nope"], /nope is no branch, tag or commit/],
+      [["main"], /checked out in the main checkout/],
+      [["x", "y", "--path", "/tmp/z"], /several branches/],
+    ] as const) {
+      const refused = await rig.owt("create", ...args);
+      expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(says)]);
+    }
+    const outside = await rig.owtIn(rig.home, "create", "x");
+    expect(outside).toMatchObject({ code: 3, stderr: expect.stringMatching(/\n {2}↳ .*(git init|cd )/) as string });
+    mkdirSync(rig.path("shop-taken"));
+    writeFileSync(rig.path("shop-taken/mine"), "mine");
+    expect((await rig.owt("create", "taken")).stderr).toContain("is there already");
+    expect(readFileSync(rig.path("shop-taken/mine"), "utf8")).toBe("mine");
+    expect(rig.git("for-each-ref")).toBe(before);
+    rig.git("checkout", "-q", "--detach");
+    expect((await rig.owt("create", "x")).stderr).toContain("--base <branch>");
+  });
+
+  test("one of several that is refused is told, and the others are made", async () => {
+    await using rig = Rig.create({});
+    const ran = await rig.owt("create", "good", "main", "fine");
+    expect(ran.code).toBe(2);
+    expect(ran.stdout).toMatch(/good[^]*fine/);
+    expect(ran.stderr).toContain("main is checked out");
+  });
+
+  test("a failed install leaves nothing; without dependencies it is made", async () => {
+    await using rig = Rig.create({ ".worktreerc": '[environment]\ninstall_command = "echo lots; exit 3"\n' });
+    const before = rig.git("for-each-ref");
+    const failed = await rig.owt("create", "x");
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/lots[^]*--no-deps/) as string });
+    expect([rig.git("for-each-ref"), existsSync(rig.path("shop-x"))]).toEqual([before, false]);
+    expect(rig.git("worktree", "list").split("\n")).toHaveLength(1);
+    expect((await rig.owt("create", "x", "--no-deps")).code).toBe(0);
+  });
+
+  test("a killed creation is taken away by the next command, with the command that still ran for it", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": `[environment]\ninstall_command = "echo up > ../up; exec sleep 1000"\n`,
+    });
+    const before = rig.git("for-each-ref");
+    const running = rig.start("create", "x");
+    await fileAppears(rig.path("up"));
+    expect(processesBelow(rig.path("shop-x"))).not.toEqual([]);
+    running.child.kill("SIGKILL");
+    await running.ended;
+    expect((await list(rig)).map(({ name }) => name)).toEqual(["main"]);
+    expect([rig.git("for-each-ref"), existsSync(rig.path("shop-x"))]).toEqual([before, false]);
+    expect(processesBelow(rig.path("shop-x"))).toEqual([]);
+  });
+});
+
+describe("owt list", () => {
+  test("knows those of plain git, says what changed, and where one is", async () => {
+    await using rig = Rig.create({});
+    rig.git("worktree", "add", "-q", "-b", "plain", rig.path("plain tree"));
+    rig.git("worktree", "add", "-q", "--detach", rig.path("loose"));
+    commit(rig, rig.path("plain tree"), "one");
+    writeFileSync(rig.path("plain tree/two"), "2");
+    writeFileSync(rig.path("plain tree/one"), "changed");
+    const told = await list(rig);
+    expect(told.find(({ name }) => name === "plain")).toMatchObject({ ahead: 1, behind: 0, changed: 1, untracked: 1 });
+    expect(told.find(({ name }) => name === "loose")).toMatchObject({ branch: null, changed: 0 });
+    const there = await rig.owtIn(rig.path("loose"), "list");
+    expect(there.stdout).toMatch(/^@ {2}loose .*\/loose$/m);
+    expect(there.stdout).toMatch(/^\^ {2}main .*\/shop$/m);
+  });
+
+  test("a folder that somebody deleted is still named", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "x");
+    execFileSync("rm", ["-r", rig.path("shop-x")]);
+    expect((await rig.owt("list")).stdout).toMatch(/x +its files are gone/);
+    expect((await rig.owt("delete", "x", "--yes")).stdout).toContain("x is gone");
+    expect(await list(rig)).toHaveLength(1);
+  });
+});
+
+describe("owt delete", () => {
+  test("what would be lost keeps the worktree; with --save it comes back byte for byte", async () => {
+    await using rig = Rig.create({ ".gitignore": "*.log\n" });
+    rig.ok("create", "x");
+    const tree = rig.path("shop-x");
+    writeFileSync(join(tree, "new file"), "\0bytes");
+    writeFileSync(join(tree, "README.md"), "changed\n");
+    writeFileSync(join(tree, "precious.log"), "log");
+    const refused = await rig.owt("delete", "x", "--yes");
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toMatch(
+      /uncommitted changes in README.md; new files: new file; ignored files.*precious.log/,
+    );
+    expect(refused.stderr).toContain("owt delete x --save");
+    const { removed } = await rig.json<{ removed: { rescue: string }[] }>("delete", "x", "--yes", "--save");
+    expect(existsSync(tree)).toBe(false);
+    const { path } = await rig.json<{ path: string }>("restore", removed[0]!.rescue);
+    expect(readFileSync(join(path, "new file"), "latin1")).toBe("\0bytes");
+    expect(readFileSync(join(path, "README.md"), "utf8")).toBe("changed\n");
+    expect(readFileSync(join(path, "precious.log"), "utf8")).toBe("log");
+  });
+
+  test.each([
+    ["merge", ["merge", "-q", "--no-edit", "x"]],
+    ["squash", ["merge", "-q", "--squash", "x"]],
+    ["cherry-pick", ["cherry-pick", "main..x"]],
+  ])("a branch whose work came home by %s goes too, and comes back", async (way, words) => {
+    await using rig = Rig.create({});
+    rig.ok("create", "x");
+    commit(rig, rig.path("shop-x"), "one");
+    commit(rig, rig.path("shop-x"), "two");
+    commit(rig, rig.root, "other");
+    const tip = rig.git("rev-parse", "x");
+    rig.git(...words);
+    if (way === "squash") rig.git("commit", "-q", "-m", "squashed");
+    // The target went on in the same lines.
+    commit(rig, rig.root, "one", "later");
+    const { removed } = await rig.json<{ removed: { rescue: string | null; branch_deleted: boolean }[] }>(
+      "delete",
+      "x",
+      "--yes",
+    );
+    expect(removed).toMatchObject([{ branch_deleted: true }]);
+    expect(rig.git("branch", "--list", "x")).toBe("");
+    if (way === "merge") return;
+    await rig.owt("restore", removed[0]!.rescue!);
+    expect(rig.git("rev-parse", "x")).toBe(tip);
+  });
+
+  test("a branch with work of its own stays, a locked worktree and one that somebody is in stay too", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "work", "locked", "busy");
+    commit(rig, rig.path("shop-work"), "one");
+    rig.git("worktree", "lock", "--reason", "on a stick", rig.path("shop-locked"));
+    expect((await rig.owt("delete", "work", "--yes")).stdout).toContain("work is gone; the branch stays");
+    expect((await rig.owt("delete", "locked", "--yes", "--save")).stderr).toContain("locked: on a stick");
+    const inside = await rig.owtIn(rig.path("shop-busy"), "delete", "@", "--yes");
+    // Only we are in it: nobody else's place is taken away.
+    expect(inside).toMatchObject({ code: 0, stdout: expect.stringContaining("busy is gone") as string });
+    expect(rig.git("branch", "--format=%(refname:short)").split("\n")).toEqual(["locked", "main", "work"]);
+  });
+});
+
+test("owt note: what is done there stands in the list, also of a worktree of plain git", async () => {
+  await using rig = Rig.create({});
+  rig.git("worktree", "add", "-q", "-b", "plain", rig.path("plain"));
+  expect((await rig.owt("note", "plain", "the login", "form")).stdout).toBe("plain: the login form\n");
+  expect((await list(rig))[1]).toMatchObject({ name: "plain", note: "the login form" });
+  expect((await rig.owt("list")).stdout).toContain("the login form");
+  expect((await rig.owt("note", "plain", "--clear")).stdout).toBe("plain: no note\n");
+});
