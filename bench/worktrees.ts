@@ -1,4 +1,4 @@
-/** A ready worktree with a large `node_modules`, beside `git worktree add && npm ci` with a warm cache. Ratios of wall time, A B A B …, medians.
+/** `owt create` with a large `node_modules`, beside `git worktree add && npm ci` with a warm cache. Ratios of wall time, A B A B …, medians.
  *  Nothing comes from the network: the packages are made here and served on loopback, once.
  *
  *    npm run bench:worktrees -- [--rounds 5] [--packages 400] [--files 50] [--bytes 4000] [--below FOLDER] [--json]
@@ -11,10 +11,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { closeEngine, openEngine } from "../src/engine/engine.ts";
-import { forgetSetup, furnish } from "../src/engine/workspace.ts";
-import { createWorktree } from "../src/git/worktree.ts";
-import { flag, makePlace, median, option } from "./place.ts";
+import { flag, makePlace, median, option, OWT } from "./place.ts";
 
 const run = promisify(execFile);
 
@@ -34,20 +31,17 @@ type Way = keyof typeof GOALS;
 
 await makeRepository();
 const times: Record<Way | "npm", number[]> = { npm: [], auto: [], hardlink: [] };
-const node: number[] = [];
 let told = "";
 for (let round = 0; round < rounds; round++) {
   times.npm.push(await settled(() => byHand(round)));
-  for (const way of ["auto", "hardlink"] as const) times[way].push(await settled(() => furnished(way, round)));
-  // The command that this is part of starts a Node of its own.
-  node.push(await timed(async () => void (await run(process.execPath, ["-e", "0"]))));
+  for (const way of ["auto", "hardlink"] as const) times[way].push(await settled(() => byOwt(way, round)));
 }
 report();
 
 function report(): void {
   const base = median(times.npm);
   const results = (["auto", "hardlink"] as const).map((way) => {
-    const ms = median(times[way]) + median(node);
+    const ms = median(times[way]);
     return { way, ms, ratio: ms / base, goal: GOALS[way][below === "" ? "quick" : "disk"] };
   });
   if (flag("json")) {
@@ -85,24 +79,17 @@ async function byHand(round: number): Promise<number> {
   return ms;
 }
 
-async function furnished(way: Way, round: number): Promise<number> {
-  const path = join(home, `${way}-${round}`);
+async function byOwt(way: Way, round: number): Promise<number> {
+  const branch = `${way}-${round}`;
   const wished = { ...env, OWT_ENVIRONMENT_DEPENDENCIES: way };
-  let engine: Awaited<ReturnType<typeof openEngine>>;
+  let said = "";
   const ms = await timed(async () => {
-    engine = await openEngine({ cwd: root, env: wished, owtCommand: ["owt"] });
-    const base = execFileSync("git", ["rev-parse", "HEAD"], { cwd: root, env, encoding: "utf8" }).trim();
-    await createWorktree(engine.repo, { path, base, branch: `${way}-${round}` });
-    const dir = join(home, `setup-${way}-${round}`);
-    const made = await furnish(engine, { attempt: -1, dir, worktree: path, timeoutMs: 600_000, env: true, deps: true });
-    const [said] = made.said;
-    if (made.problem !== null || said?.level !== "done" || said.way === "install")
-      throw new Error(`nothing was copied: ${JSON.stringify(made)}`);
-    if (way === "auto") told = said.way;
-    await closeEngine(engine);
+    said = (await run(process.execPath, [OWT, "create", branch], { cwd: root, env: wished })).stderr;
   });
-  forgetSetup(engine!, path);
-  await run("git", ["worktree", "remove", "--force", path], { cwd: root, env });
+  const chosen = /package-lock\.json: (copied|cloned|hard-linked)/.exec(said)?.[1];
+  if (chosen === undefined) throw new Error(`nothing was copied: ${said}`);
+  if (way === "auto") told = chosen;
+  await run("git", ["worktree", "remove", "--force", join(home, `shop-${branch}`)], { cwd: root, env });
   return ms;
 }
 

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { OWN_FILES } from "../agents/registry.ts";
 import { commandList } from "../core/config.ts";
 import type { SetupSaid } from "../core/reuse.ts";
-import type { Lease } from "../core/worktree-lease.ts";
 import type { WantedInstall } from "../core/project-folders.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
 import { STAGING } from "../system/copy-folders.ts";
@@ -13,7 +12,7 @@ import { readTextIfThere, removeFile, writeFileAtomically } from "../system/file
 import { type CheckResult, runCheck } from "./check.ts";
 import { bringDependencies, CUT, findInstalls } from "./dependencies.ts";
 import type { Engine } from "./engine.ts";
-import { bringEnvironmentFiles, environmentFiles, forgetBrought } from "./environment-files.ts";
+import { environmentFiles, forgetBrought } from "./environment-files.ts";
 import { hookCommands, runHook } from "./hooks.ts";
 import { forgetLease, leaseOrTell } from "./worktree-lease.ts";
 
@@ -107,29 +106,6 @@ export async function setUp(
   if (problem !== null) return problem;
   writeFileAtomically(marker, hash);
   return null;
-}
-
-/** What a worktree got: what it has to itself, the environment files that were brought now, what was told of the setup, and what went wrong
- *  with it. */
-export type Furnished = {
-  lease: Lease | null;
-  files: string[];
-  said: SetupSaid[];
-  problem: { failed: string; output: string } | "interrupted" | null;
-};
-
-/** Makes a worktree ready that a person asked for: lease, environment files, dependencies, hooks. Repeatable: it does what is missing.
- *  `attempt` is a number that nothing else under way has. Off: `env`, `deps`. */
-export async function furnish(engine: Engine, place: SetupPlace & { env: boolean; deps: boolean }): Promise<Furnished> {
-  const said: SetupSaid[] = [];
-  const tell = (each: SetupSaid) => {
-    said.push(each);
-    place.tell?.(each);
-  };
-  const lease = leaseOrTell(engine, place.worktree, tell);
-  const files = place.env ? bringEnvironmentFiles(engine, place.worktree, tell) : [];
-  const problem = place.deps ? await setUp(engine, { ...place, tell }) : await greet(engine, place);
-  return { lease, files, said, problem };
 }
 
 /** What is wished of a new worktree; once, whatever becomes of its lockfiles. */

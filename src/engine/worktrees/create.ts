@@ -68,7 +68,7 @@ async function refuseName({ repo }: Engine, word: string): Promise<void> {
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
-  await makeReady(engine, path, options);
+  await makeReady(engine, path, { ...options, isNew: false });
   return { path, branch: start.branch, isNew: false, base: null };
 }
 
@@ -87,7 +87,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
       path,
       base: start.at,
       branch: start.branch,
-      finish: () => makeReady(engine, path, options),
+      finish: () => makeReady(engine, path, { ...options, isNew: true }),
     });
     if ("refused" in made) throw describeRefusal(start, made);
     if (start.upstream !== null && start.isNew) await followRemote(repo, start.branch, start.upstream);
