@@ -1,7 +1,7 @@
 /** Finds another checkout of the repository whose dependencies may serve a worktree, and what proves it. Only what is proven is reused: the same
  *  lockfile, manifests, settings and Node, and nothing that anybody touched since it was installed. */
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, readdirSync, rmSync, type Stats } from "node:fs";
+import { existsSync, lstatSync, readdirSync, rmSync, type Stats, statSync } from "node:fs";
 import { setImmediate as breathe } from "node:timers/promises";
 import { join } from "node:path";
 import type { WantedInstall } from "../core/project-folders.ts";
@@ -84,6 +84,9 @@ function stampFile(engine: Engine, worktree: string, folder: string): string | n
 /** In a worktree's own git directory, so that it goes with it. */
 const STAMPS = "owt-installed";
 
+/** A look at one takes as long as a look at all of its files. */
+const MAX_WORKTREES = 5;
+
 /** Where the dependencies may be: the main checkout, which only npm's own books speak for, and worktrees that we installed into. */
 function candidates(engine: Engine, worktree: string, folder: string): { root: string; stamp: string | null }[] {
   const { repo } = engine;
@@ -94,11 +97,12 @@ function candidates(engine: Engine, worktree: string, folder: string): { root: s
     const root = recordedRoot(gitDir);
     return root === null || root === worktree || !existsSync(root) ? [] : [{ root, stamp }];
   });
-  return [...(worktree === repo.root ? [] : [{ root: repo.root, stamp: null }]), ...stamped];
+  const newest = stamped.toSorted((a, b) => statSync(b.stamp).mtimeMs - statSync(a.stamp).mtimeMs);
+  return [...(worktree === repo.root ? [] : [{ root: repo.root, stamp: null }]), ...newest.slice(0, MAX_WORKTREES)];
 }
 
 /** Everything in a checkout that an install depends on, as one hash. */
-function readFacts(root: string, { folder, install, members }: WantedInstall): string {
+export function readFacts(root: string, { folder, install, members }: WantedInstall): string {
   const hash = createHash("sha256").update(`${install.command}\0`);
   const add = (name: string, facts: (text: string) => string = (text) => text) => {
     const text = readTextIfThere(join(root, folder, name));

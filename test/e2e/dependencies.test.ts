@@ -201,6 +201,24 @@ describe("node_modules that provably are what the lockfile says", () => {
     expect((await runOnce(rig)).told).toContain("installed in the main checkout");
   });
 
+  test("tasks that start side by side install once: the others copy from the one that does", async () => {
+    await using rig = npmRig();
+    rig.write({
+      "docs/plans/two/epic-01-b.md": task({}, 'write b.txt "b"'),
+      "docs/plans/three/epic-01-c.md": task({}, 'write c.txt "c"'),
+    });
+    rig.commit("more");
+    rmSync(join(rig.root, "node_modules"), { recursive: true });
+    const ran = await rig.owt("run", "--yes", "--parallel", "3");
+    expect(ran.code).toBe(0);
+    expect(ran.stderr.match(/dependencies installed/g)).toHaveLength(1);
+    expect(
+      ran.stderr.match(/dependencies (copied|cloned) .*the same lockfile is installed in .*shop-owt/g),
+    ).toHaveLength(2);
+    const log = readFileSync(rig.path("npm.log"), "utf8").split("\n");
+    expect(log.filter((line) => line === "ci --no-audit")).toHaveLength(1);
+  });
+
   test("absolute links into the checkout lead into the worktree, and with a link that leads out nothing is copied", async () => {
     await using rig = npmRig();
     mkdirSync(join(rig.root, "node_modules/.bin"), { recursive: true });
