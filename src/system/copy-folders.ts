@@ -34,7 +34,7 @@ for source; do
   mkdir -- "$stage/$n"
   cd -- "$source"
   find . ! -name . -prune ! -name .cache ! -name '.vite*' -print0 |
-    xargs -0 -n 16 -P "$jobs" sh -c 'to=$0 options=$1; shift; [ $# -eq 0 ] || exec cp $options -- "$@" "$to/"' "$stage/$n" "$options"
+    xargs -0 -n 50 -P "$jobs" sh -c 'to=$0 options=$1; shift; [ $# -eq 0 ] || exec cp $options -- "$@" "$to/"' "$stage/$n" "$options"
   touch -r "$source" "$stage/$n"
 done
 cd -- "$stage"
