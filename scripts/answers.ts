@@ -428,7 +428,7 @@ const shownConfig = of({
 const session = of({
   name: text,
   worktree: v.pipe(orNull(text), v.description("the top of its worktree")),
-  exists: v.pipe(flag, v.description("whether that worktree is still there")),
+  exists: v.pipe(flag, v.description("whether the worktree that it was made for is still there")),
   branch: orNull(text),
   created_at: moment,
   used_at: v.pipe(moment, v.description("when somebody last typed into it or attached")),

@@ -71,6 +71,16 @@ test("a git that is too old is told with its version", async () => {
   });
 });
 
+test("a tmux that makes no sessions is told", async () => {
+  const bin = folder();
+  writeFileSync(join(bin, "tmux"), "#!/bin/sh\necho tmux 3.1c\n", { mode: 0o755 });
+  const findings = await examineMachine({ PATH: bin, HOME: bin, OWT_LAUNCH_MODE: "group" }, false);
+  expect(findings.find(({ check }) => check === "tmux")).toMatchObject({
+    state: "warn",
+    detail: "tmux 3.1c, but sessions need 3.2",
+  });
+});
+
 test("approvals that others may write are told, and closed to them with fix", async () => {
   const home = folder();
   const env = { PATH: home, HOME: home, XDG_STATE_HOME: home, OWT_LAUNCH_MODE: "group" };

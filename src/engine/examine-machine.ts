@@ -6,6 +6,7 @@ import { exec } from "../system/exec.ts";
 import { readTextIfThere } from "../system/files.ts";
 import { probeLaunchMode } from "../system/launch.ts";
 import { asRoot, installLine } from "../system/packages.ts";
+import { isTooOld, OLDEST } from "../tmux/tmux.ts";
 import { findProgram } from "../system/programs.ts";
 
 /** One thing that was looked at. `absent`: not there, and nothing needs it. */
@@ -52,6 +53,13 @@ async function examineTmux(env: NodeJS.ProcessEnv): Promise<Finding> {
   const { code, stdout } = await exec(path, ["-V"], { ok: [0, 1] });
   if (code !== 0)
     return { check: "tmux", state: "warn", detail: `${path} does not run`, hint: installLine("tmux", env) };
+  if (isTooOld(stdout))
+    return {
+      check: "tmux",
+      state: "warn",
+      detail: `${stdout.trim()}, but sessions need ${OLDEST.join(".")}`,
+      hint: installLine("tmux", env),
+    };
   return { check: "tmux", state: "pass", detail: `${stdout.trim().replace(/^tmux /, "")}  ${path}` };
 }
 

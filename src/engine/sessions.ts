@@ -6,6 +6,7 @@ import { agentVariables } from "../agents/registry.ts";
 import { configuredChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { chooseLayout } from "../core/layout.ts";
+import { nameOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { terminalEnvironment } from "../system/environment.ts";
 import { findProgram } from "../system/programs.ts";
@@ -16,7 +17,7 @@ import { ensureSession, findSession, killSession } from "../tmux/session.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent } from "./engine.ts";
-import type { FoundWorktree } from "./find-worktree.ts";
+import type { Checkout } from "./worktrees/place.ts";
 
 export type SessionWish = {
   /** Null leaves it to the configuration. */
@@ -47,7 +48,7 @@ export function sessionServer(engine: Pick<Engine, "env">): Tmux {
 
 /** Makes the session of a worktree, or finishes what is missing of one: an agent that has ended is started again, in its conversation where
  *  there is one. Throws `not-approved` for commands of the repository's, `environment` without tmux or without the agent's program. */
-export async function openSession(engine: Engine, worktree: FoundWorktree, wish: SessionWish): Promise<OpenedSession> {
+export async function openSession(engine: Engine, worktree: Checkout, wish: SessionWish): Promise<OpenedSession> {
   const tmux = sessionServer(engine);
   await requireTmux(tmux);
   const { default_layout, pane_count, session_prefix, layouts = {} } = engine.config.tmux;
@@ -58,7 +59,7 @@ export async function openSession(engine: Engine, worktree: FoundWorktree, wish:
   const conversation = randomUUID();
   const project = basename(engine.repo.root);
   const { session, isNew } = await ensureSession(tmux, {
-    names: sessionNames({ prefix: session_prefix, project, folder: worktree.name, path: worktree.path }),
+    names: sessionNames({ prefix: session_prefix, project, folder: basename(worktree.path), path: worktree.path }),
     worktree: worktree.path,
     repository: engine.repo.commonDir,
     size: wish.size,
@@ -131,11 +132,11 @@ export async function repositorySessions(engine: Pick<Engine, "repo" | "env">): 
 }
 
 /** The session of a worktree. Throws `unknown-name` where it has none. */
-export async function sessionOf(engine: Pick<Engine, "env">, worktree: FoundWorktree): Promise<Session> {
+export async function sessionOf(engine: Pick<Engine, "env">, worktree: Checkout): Promise<Session> {
   const session = await findSession(sessionServer(engine), worktree.path);
   if (session !== null) return session;
-  throw new OwtError("unknown-name", `${worktree.name} has no session`, {
-    hint: `make it: owt tmux create ${worktree.branch ?? worktree.path}`,
+  throw new OwtError("unknown-name", `${nameOf(worktree)} has no session`, {
+    hint: `make it: owt tmux create ${nameOf(worktree)}`,
   });
 }
 

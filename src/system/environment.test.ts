@@ -1,6 +1,6 @@
 import { delimiter, dirname } from "node:path";
 import { expect, test } from "vitest";
-import { agentEnvironment, commandEnvironment, installEnvironment } from "./environment.ts";
+import { agentEnvironment, commandEnvironment, installEnvironment, terminalEnvironment } from "./environment.ts";
 
 const root = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
@@ -40,4 +40,19 @@ test("an install does not go into the environment that somebody has active", () 
   const env = { PATH, VIRTUAL_ENV: "/mine/venv/", CONDA_PREFIX: "/conda", POETRY_ACTIVE: "1", MINE: "1" };
   expect(installEnvironment(env, ["VIRTUAL_ENV", "POETRY_ACTIVE", "MINE"])).toEqual({ PATH: "/usr/bin", MINE: "1" });
   expect(commandEnvironment(env, ["VIRTUAL_ENV"])).toEqual({ PATH, VIRTUAL_ENV: "/mine/venv/" });
+});
+
+test("a person's terminals get everything but what surrounds owt just now", () => {
+  const env = { EDITOR: "vi", SECRET: "s", CLAUDE_CONFIG_DIR: "/c", CLAUDE_CODE_USE_VERTEX: "1", CODEX_HOME: "/x" };
+  const around = {
+    npm_lifecycle_event: "test",
+    INIT_CWD: "/x",
+    GIT_DIR: "/x/.git",
+    GIT_INDEX_FILE: "/x/.git/index",
+    CLAUDECODE: "1",
+    CLAUDE_CODE_SESSION_ID: "s",
+    CODEX_SANDBOX: "1",
+    OWT_ATTEMPT: "/a",
+  };
+  expect(terminalEnvironment({ ...env, ...around }, ["CLAUDE_CODE_USE_*", "CODEX_HOME"])).toEqual(env);
 });

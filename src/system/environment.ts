@@ -95,12 +95,13 @@ export function agentEnvironment(
   return { ...commandEnvironment(env, pass), ...pick(env, isMeant) };
 }
 
-/** What a person's own terminals get: everything, but for what `npm run` and an agent's session that surrounds us have put there. `variables` are
+/** What a person's own terminals get: everything, but for what `npm run`, a hook of git's, and an agent's session that surrounds us have put there. `variables` are
  *  the agents' own settings, which stay. */
 export function terminalEnvironment(env: NodeJS.ProcessEnv, variables: readonly string[]): Record<string, string> {
   const isSetting = isAnyOf(variables);
   const isForeign = (name: string) =>
     /^npm_|^INIT_CWD$/.test(name) ||
+    /^GIT_(DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|PREFIX|OBJECT_DIRECTORY|NAMESPACE|EXEC_PATH)$/.test(name) ||
     /^OWT_(ATTEMPT|RUN|TASK)$/.test(name) ||
     (/^CLAUDE_?CODE|^CODEX_/.test(name) && !isSetting(name));
   return pick(env, (name) => !isForeign(name));

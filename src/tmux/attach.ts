@@ -4,7 +4,8 @@ import { OwtError } from "../core/errors.ts";
 import { SESSION_VARIABLE } from "../core/session-name.ts";
 import { start } from "../system/exec.ts";
 import { traceStart } from "../system/trace.ts";
-import { exactly, runTmux, type Tmux, whereWeAre, wordsFor } from "./tmux.ts";
+import type { Session } from "./list.ts";
+import { exactly, runTmux, type Tmux, tryTmux, whereWeAre, wordsFor } from "./tmux.ts";
 
 export type AttachOptions = {
   /** Look, but do not type. */
@@ -13,7 +14,7 @@ export type AttachOptions = {
   ownView: boolean;
 };
 
-type Shown = { name: string; worktree: string | null };
+type Shown = Pick<Session, "id" | "name" | "worktree">;
 
 /** Outside of tmux attaches, and resolves when the terminal is given back; inside switches the terminal over, and resolves at once.
  *  Throws `wrong-state` inside another tmux server. */
@@ -21,48 +22,44 @@ export async function attachSession(tmux: Tmux, session: Shown, options: AttachO
   const where = await whereWeAre(tmux);
   if (where === "in-another-server")
     throw new OwtError("wrong-state", "this terminal is inside another tmux server, which cannot show the session", {
-      hint: `leave that one first, or show one inside the other: TMUX= tmux ${tmux.socket.join(" ")} attach-session -t '${exactly(session.name)}'`,
+      hint: `leave that one first, or show one inside the other: TMUX= ${attachLine(tmux, session, options)}`,
     });
+  const { view, make, marks } = options.ownView ? viewOf(session) : { view: session.name, make: [], marks: [] };
+  const verb = where === "inside" ? "switch-client" : "attach-session";
+  const flags = options.readOnly && !(where === "inside" && (await isReadOnly(tmux))) ? ["-r"] : [];
+  const commands = [...make, [verb, ...flags, "-t", exactly(view)], ...marks];
   if (where === "inside") {
-    await switchTo(tmux, session, options);
+    await runTmux(tmux, commands);
     return "switched";
   }
-  const code = await onTerminal(tmux, wordsFor(attachCommands(session, options)));
-  if (code !== 0)
-    throw new OwtError("tool-failed", `tmux could not show the session ${session.name}`, { hint: "owt tmux list" });
-  return "left";
+  if ((await onTerminal(tmux, wordsFor(commands))) === 0) return "left";
+  if (options.ownView) await tryTmux(tmux, [["kill-session", "-t", exactly(view)]]);
+  throw new OwtError("tool-failed", `tmux could not show the session ${session.name}`, { hint: "owt tmux list" });
 }
 
-function attachCommands(session: Shown, { readOnly, ownView }: AttachOptions): string[][] {
-  if (!ownView) return [["attach-session", ...(readOnly ? ["-r"] : []), "-t", exactly(session.name)]];
-  const { make, marks } = viewOf(session);
-  return [make, ...marks, ...(readOnly ? [["switch-client", "-r"]] : [])];
+/** The line that shows a session, for a person to type. */
+export function attachLine({ socket }: Tmux, { name }: Pick<Session, "name">, { readOnly }: AttachOptions): string {
+  return ["tmux", ...socket, "attach-session", ...(readOnly ? ["-r"] : []), "-t", `'${exactly(name)}'`].join(" ");
 }
 
-async function switchTo(tmux: Tmux, session: Shown, options: AttachOptions): Promise<void> {
-  // The flag is turned over, not set.
-  const isReadOnly = (await runTmux(tmux, [["display-message", "-p", "#{client_readonly}"]])).trim() === "1";
-  const flags = options.readOnly && !isReadOnly ? ["-r"] : [];
-  if (!options.ownView) {
-    await runTmux(tmux, [["switch-client", ...flags, "-t", exactly(session.name)]]);
-    return;
-  }
-  const { view, make, marks } = viewOf(session);
-  await runTmux(tmux, [[...make, "-d"], ["switch-client", ...flags, "-t", exactly(view)], ...marks]);
+/** `switch-client -r` turns the flag over, it does not set it. */
+async function isReadOnly(tmux: Tmux): Promise<boolean> {
+  return (await runTmux(tmux, [["display-message", "-p", "#{client_readonly}"]])).trim() === "1";
 }
 
 /** A view: a session of tmux in one group with the first, which shares its windows. Its name holds a sign that no other of ours has. */
-function viewOf({ name, worktree }: Shown): { view: string; make: string[]; marks: string[][] } {
+function viewOf({ id, name, worktree }: Shown): { view: string; make: string[][]; marks: string[][] } {
   const view = `${name}~${randomBytes(3).toString("hex")}`;
   const env = worktree === null ? [] : ["-e", `${SESSION_VARIABLE}=${worktree}`];
   return {
     view,
-    make: ["new-session", ...env, "-t", `=${name}`, "-s", view],
-    marks: [
-      ["set-option", "-t", exactly(view), "@owt_view_of", name],
-      // Only now that somebody looks: it would go at once.
-      ["set-option", "-t", exactly(view), "destroy-unattached", "on"],
+    make: [
+      ["new-session", "-d", ...env, "-t", `=${name}`, "-s", view],
+      ["set-option", "-t", exactly(view), "@owt_view_of", id],
+      // The user's own configuration may say otherwise, and nobody looks yet.
+      ["set-option", "-t", exactly(view), "destroy-unattached", "off"],
     ],
+    marks: [["set-option", "-t", exactly(view), "destroy-unattached", "on"]],
   };
 }
 

@@ -9,7 +9,9 @@ export type Session = {
   /** The worktree that it is of, and its repository's git directory; null where it is not ours. */
   worktree: string | null;
   repository: string | null;
-  /** The session whose windows it shows, for somebody who looks at others of them. */
+  /** The inode of the worktree's folder when it was made: another one may stand there now. It is not given anew while anything works in it. */
+  folder: string | null;
+  /** The id of the session whose windows it shows, for somebody who looks at others of them. */
   viewOf: string | null;
   /** Epoch ms. */
   createdAt: number;
@@ -50,6 +52,7 @@ const FIELDS = {
     "session_name",
     "@owt_worktree",
     "@owt_repository",
+    "@owt_folder",
     "@owt_view_of",
     "session_created",
     "session_activity",
@@ -116,6 +119,7 @@ function assemble({ session, pane, client }: Found): Session[] {
     name: each.session_name,
     worktree: each["@owt_worktree"] || null,
     repository: each["@owt_repository"] || null,
+    folder: each["@owt_folder"] || null,
     viewOf: each["@owt_view_of"] || null,
     createdAt: seconds(each.session_created),
     usedAt: seconds(each.session_activity),

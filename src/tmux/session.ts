@@ -1,10 +1,11 @@
 /** Makes and ends the session of a worktree. Whose a session is says a mark on it, never its name: a person may rename it, and another
  *  repository may have a worktree of the same name. */
+import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Layout, planCuts } from "../core/layout.ts";
 import { OwtError } from "../core/errors.ts";
 import { SESSION_VARIABLE } from "../core/session-name.ts";
-import { type Identity, readIdentity } from "../system/identity.ts";
+import { readIdentity } from "../system/identity.ts";
 import { stopFamily } from "../system/stop-family.ts";
 import { listSessions, type Session } from "./list.ts";
 import { program } from "./pane.ts";
@@ -31,12 +32,14 @@ export type EnsuredSession = { session: Session; isNew: boolean };
 /** The session of a worktree, made where there is none. Any number of processes may do this at once: one session comes of it, whole. */
 export async function ensureSession(tmux: Tmux, want: NewSession): Promise<EnsuredSession> {
   const present = await findSession(tmux, want.worktree);
-  if (present !== null) return { session: present, isNew: false };
+  if (present !== null) return { session: refuseStale(present), isNew: false };
   for (const name of want.names) {
     const id = await createSession(tmux, name, want);
     if (id === null) {
       // Somebody has that name: it is ours if another process was faster.
       if ((await ownerOf(tmux, name)) !== want.worktree) continue;
+      // A hook of the user's can make it wait between its environment and its marks.
+      await tryTmux(tmux, sessionMarks(exactly(name), want));
       const theirs = await findSession(tmux, want.worktree);
       if (theirs !== null) return { session: theirs, isNew: false };
       continue;
@@ -57,6 +60,20 @@ export async function ensureSession(tmux: Tmux, want: NewSession): Promise<Ensur
       hint: `rename one: tmux rename-session -t '${exactly(want.names[0]!)}' NAME`,
     },
   );
+}
+
+/** The inode of a worktree's folder; null where it has gone. */
+export function folderId(worktree: string): string | null {
+  return statSync(worktree, { throwIfNoEntry: false })?.ino.toString() ?? null;
+}
+
+/** Its worktree was removed without it, and another one made at the same place: what runs in it works in a folder that is no more. */
+function refuseStale(session: Session): Session {
+  const now = folderId(session.worktree!);
+  if (now === null || session.folder === null || session.folder === now) return session;
+  throw new OwtError("wrong-state", `${session.name} is of an earlier worktree at ${session.worktree}`, {
+    hint: `see what still runs there, then end it: owt tmux kill ${session.name}`,
+  });
 }
 
 /** The session of a worktree; null where there is none. Of several, which a person can make, the oldest. */
@@ -85,26 +102,33 @@ async function createSession(tmux: Tmux, name: string, want: NewSession): Promis
 }
 
 function commandsFor(name: string, want: NewSession): string[][] {
-  const { worktree, repository, size, layout, agent } = want;
+  const { worktree, size, layout, agent } = want;
   const target = exactly(name);
   const { cuts, home } = planCuts(layout, size);
   const env = Object.entries({ ...want.env, [SESSION_VARIABLE]: worktree });
   const first = layout.commands[0] ?? agent?.command ?? null;
   const isAgent = agent !== null && first === agent.command;
-  const mark = (option: string, value: string) => ["set-option", "-t", target, option, value];
   const screen = `-d -P -F #{session_id} -s ${name} -x ${size.columns} -y ${size.rows}`.split(" ");
   return [
     ["new-session", ...screen, ...env.flatMap(([key, value]) => ["-e", `${key}=${value}`]), ...program(first)],
-    mark("@owt_worktree", worktree),
-    mark("@owt_repository", repository),
-    // The user's own configuration may say otherwise for all sessions: nobody is attached yet.
-    mark("destroy-unattached", "off"),
+    ...sessionMarks(target, want),
     ...(isAgent ? agentMarks(target, agent) : []),
     ...cuts.map(({ direction, cells, offset }, at) => {
       const where = `${direction === "right" ? "-h" : "-v"} -l ${cells} -t ${neighbour(target, offset)}`;
       return ["split-window", ...where.split(" "), ...program(layout.commands[at + 1] ?? null)];
     }),
     ["select-pane", "-t", neighbour(target, home)],
+  ];
+}
+
+function sessionMarks(target: string, { worktree, repository }: NewSession): string[][] {
+  const mark = (option: string, value: string) => ["set-option", "-t", target, option, value];
+  return [
+    mark("@owt_worktree", worktree),
+    mark("@owt_repository", repository),
+    mark("@owt_folder", folderId(worktree) ?? ""),
+    // The user's own configuration may say otherwise for all sessions: nobody is attached yet.
+    mark("destroy-unattached", "off"),
   ];
 }
 
@@ -135,13 +159,18 @@ async function ownerOf(tmux: Tmux, name: string): Promise<string | null> {
 /** Ends exactly this session, the views of it, and every process that was started in it: first as a closed terminal would, then with TERM, then,
  *  after the grace, with KILL. Resolves with the number of those that are left, which is zero unless somebody else's power is needed. */
 export async function killSession(tmux: Tmux, session: Session, { graceMs }: { graceMs: number }): Promise<number> {
-  const views = (await listSessions(tmux)).filter((each) => each.viewOf === session.name);
-  const leaders = session.panes
-    .map(({ pid }) => readIdentity(pid))
-    .filter((each): each is Identity => each !== undefined);
+  const all = await listSessions(tmux);
+  // A person may have thought it over for long; a server that was started meanwhile gives the same ids anew.
+  const now = all.find((each) => sameAs(session, each));
+  const ended = now === undefined ? [] : [...all.filter(({ viewOf }) => viewOf === now.id), now];
+  const leaders = (now?.panes ?? []).flatMap(({ pid }) => readIdentity(pid) ?? []);
   const close = async () => {
-    for (const { id } of [...views, session]) await tryTmux(tmux, [["kill-session", "-t", id]]);
+    for (const { id } of ended) await tryTmux(tmux, [["kill-session", "-t", id]]);
   };
   const mark = session.worktree === null ? null : { name: SESSION_VARIABLE, value: session.worktree };
   return stopFamily({ leaders, mark }, close, { graceMs });
+}
+
+function sameAs({ id, worktree, createdAt }: Session, other: Session): boolean {
+  return other.id === id && other.worktree === worktree && other.createdAt === createdAt;
 }

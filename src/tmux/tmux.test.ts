@@ -390,19 +390,20 @@ describe("panes", () => {
 
 describe("killing a session", () => {
   /** Processes of every kind of descent: a child, one in the background, one that left the terminal, one that hears no signal but KILL. */
+  const AGE = 100_000 + process.pid;
   const FAMILY = `
     trap '' HUP TERM
-    sleep 77001 & 
-    (setsid sleep 77002 &)
-    (setsid sh -c "trap '' HUP TERM; sleep 77003; true" &)
-    (setsid env -i sh -c 'sleep 77004; true' &) 
-    nohup sleep 77005 >/dev/null 2>&1 &
-    echo started; while :; do sleep 77006; done`;
+    sleep ${AGE}.1 & 
+    (setsid sleep ${AGE}.2 &)
+    (setsid sh -c "trap '' HUP TERM; sleep ${AGE}.3; true" &)
+    (setsid env -i sh -c 'sleep ${AGE}.4; true' &) 
+    nohup sleep ${AGE}.5 >/dev/null 2>&1 &
+    echo started; while :; do sleep ${AGE}.6; done`;
 
   const alive = () =>
     execFileSync("ps", ["-eo", "args"], { encoding: "utf8" })
       .split("\n")
-      .filter((line) => /^sleep 7700\d/.test(line));
+      .filter((line) => line.startsWith(`sleep ${AGE}.`));
 
   test("leaves no process of its panes, and none of anybody else's is touched", async () => {
     using server = new Server();
@@ -426,7 +427,7 @@ describe("killing a session", () => {
     const ours = readIdentity(attempt.pid!)!;
     try {
       expect(await killSession(server.tmux, session, { graceMs: 1_000 })).toBe(0);
-      expect(alive().filter((line) => !line.endsWith("77004"))).toEqual([]);
+      expect(alive().filter((line) => !line.endsWith(".4"))).toEqual([]);
       expect(isAlive(ours)).toBe(true);
       expect(execFileSync("tmux", ["-S", nested, "list-panes", "-a", "-F", "#{pane_dead}"], { encoding: "utf8" })).toBe(
         "0\n",
@@ -437,7 +438,7 @@ describe("killing a session", () => {
       execFileSync("tmux", ["-S", nested, "kill-server"]);
       attempt.kill("SIGKILL");
       for (const stat of listProcesses())
-        if (stat.name === "sleep" && readFileSync(`/proc/${stat.pid}/cmdline`, "utf8").includes("7700"))
+        if (stat.name === "sleep" && readFileSync(`/proc/${stat.pid}/cmdline`, "utf8").includes(`${AGE}.`))
           process.kill(stat.pid, "SIGKILL");
     }
   });

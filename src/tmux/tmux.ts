@@ -1,6 +1,7 @@
 /** The tmux server that we speak to, and the one way to speak: commands as argument arrays, several of them in one call, which the server
  *  carries out together. Sessions are always addressed as `=name:`, whole: a plain name finds `task-10` where `task-1` is meant. */
 import { existsSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { SESSION_VARIABLE } from "../core/session-name.ts";
 import { exec, type ExecResult } from "../system/exec.ts";
@@ -14,14 +15,14 @@ export type Tmux = {
 };
 
 /** `new-session -e` came with 3.2 (tmux's CHANGES). */
-const OLDEST = [3, 2] as const;
+export const OLDEST = [3, 2] as const;
 
 /** The server that this environment means: the one we are in, else the user's default; another with OWT_TMUX_SOCKET, which is a name as for
  *  `tmux -L`, or a path as for `tmux -S`. `env` is what a server that is started by us hands on to every pane. */
 export function tmuxServer(env: NodeJS.ProcessEnv): Tmux {
   const { [SESSION_VARIABLE]: _, ...rest } = env;
   const chosen = env["OWT_TMUX_SOCKET"];
-  const socket = !chosen ? [] : [chosen.includes("/") ? "-S" : "-L", chosen];
+  const socket = !chosen ? [] : chosen.includes("/") ? ["-S", resolve(chosen)] : ["-L", chosen];
   return { socket, env: rest };
 }
 
@@ -34,11 +35,17 @@ export async function requireTmux(tmux: Tmux): Promise<string> {
   } catch (cause) {
     throw new OwtError("environment", "there is no tmux here, and sessions need it", { hint, cause });
   }
-  const [text = said, major, minor] = /(\d+)\.(\d+)\S*/.exec(said) ?? [];
-  // A build of tmux's own master says `tmux next-3.6`; OpenBSD's says its own number, which is higher.
-  const isOld = major !== undefined && (Number(major) - OLDEST[0] || Number(minor) - OLDEST[1]) < 0;
-  if (isOld) throw new OwtError("environment", `tmux ${text} is too old: sessions need ${OLDEST.join(".")}`, { hint });
+  const text = /\d+\.\d+\S*/.exec(said)?.[0] ?? said;
+  if (isTooOld(said))
+    throw new OwtError("environment", `tmux ${text} is too old: sessions need ${OLDEST.join(".")}`, { hint });
   return text;
+}
+
+/** Whether sessions cannot be made with the tmux that says this of itself. A build of tmux's own master says `tmux next-3.6`; OpenBSD's says
+ *  its system's number, which is higher. */
+export function isTooOld(said: string): boolean {
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(said) ?? [];
+  return major !== undefined && (Number(major) - OLDEST[0] || Number(minor) - OLDEST[1]) < 0;
 }
 
 /** The target that means exactly this session; what is asked of a window or a pane of it gets its current one. */

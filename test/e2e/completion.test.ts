@@ -48,6 +48,11 @@ const CASES: [line: string[], words: string[]][] = [
     ["--raw", "--run"],
   ],
   [["report", ""], ["r1"]],
+  [["tmux", "attach", "m"], ["main"]],
+  [
+    ["tmux", "create", "--layout", "even"],
+    ["even-horizontal", "even-vertical"],
+  ],
   [["resume", ""], ["r1"]],
   [["land", "r9"], []],
   [["run", "--agent", "m"], ["mine"]],
@@ -137,6 +142,11 @@ const ASKED: [line: string[], words: string[]][] = [
   [["run", "--agent", "m"], ["mine"]],
   [["prompt", "show", "conf"], ["conflict"]],
   [["report", ""], ["r1"]],
+  [["tmux", "attach", "m"], ["main"]],
+  [
+    ["tmux", "create", "--layout", "even"],
+    ["even-horizontal", "even-vertical"],
+  ],
 ];
 
 describe.each(Object.keys(SHELLS))("%s", (shell) => {

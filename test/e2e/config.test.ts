@@ -27,8 +27,8 @@ const repository = `[run]
   max_instances = 5
 verify = "test ! -f broken"
 
-[tmux]
-pane_count = 4
+[web]
+port = 4
 
 [profile.night.run]
 max_parallel = 9
@@ -54,12 +54,12 @@ describe("config show", () => {
     });
     expect(of("run.retries")).toMatchObject({ value: 0, origin: { kind: "environment", variable: "OWT_RUN_RETRIES" } });
     expect(of("run.timeout")).toMatchObject({ value: "30m", origin: { kind: "default" } });
-    expect(of("tmux.pane_count").used).toBe(false);
+    expect(of("web.port").used).toBe(false);
 
     const { stdout } = await rig.owt("config", "show");
     expect(stdout).toMatch(/^run\.max_parallel +5 +\.worktreerc:2:3$/m);
     expect(stdout).toMatch(/^run\.retries +0 +OWT_RUN_RETRIES$/m);
-    expect(stdout).toMatch(/^tmux\.pane_count +4 +\.worktreerc:6:1 \(not used yet\)$/m);
+    expect(stdout).toMatch(/^web\.port +4 +\.worktreerc:6:1 \(not used yet\)$/m);
     expect((await rig.owt("config", "show", "run.retries")).stdout).toBe("run.retries  0  OWT_RUN_RETRIES\n");
     const flagged = await rig.json<Shown>("config", "show", "run.max_parallel", "--parallel", "8");
     expect(flagged.values).toEqual([{ key: "run.max_parallel", value: 8, origin: { kind: "flag" }, used: true }]);
@@ -107,7 +107,7 @@ describe("config validate", () => {
     const ran = await rig.owt("config", "validate");
     expect(ran.stdout).toContain("▲ OWT_RUN_MAX_PARALEL: is no key; did you mean OWT_RUN_MAX_PARALLEL?");
     expect(ran.code).toBe(0);
-    expect(ran.stdout).toMatch(/^▲ \.worktreerc:6:1 tmux\.pane_count: known, but nothing uses it yet/m);
+    expect(ran.stdout).toMatch(/^▲ \.worktreerc:6:1 web\.port: known, but nothing uses it yet/m);
     expect(ran.stdout).toContain("nothing is wrong (.worktreerc)");
   });
 

@@ -47,7 +47,7 @@ test("something needed is missing: exit 1, with the line that installs it on thi
 
 test("what a run would stumble over is told, each with its line", async () => {
   await using rig = Rig.create(
-    { ".worktreerc": '[run]\nverify = ["nosuchprogram --all"]\n[tmux]\npane_count = 3\n' },
+    { ".worktreerc": '[run]\nverify = ["nosuchprogram --all"]\n[web]\nport = 3\n' },
     { approve: false },
   );
   writeFileSync(join(rig.home, "home", ".gitconfig"), "");

@@ -194,7 +194,7 @@ const ROWS: Record<string, Row> = {
   },
   "tmux create": {
     call: ["tmux", "create", "--no-agent"],
-    says: "owt-shop: made, 2 panes; show it: owt tmux attach shop",
+    says: "owt-shop: made, 2 panes; show it: owt tmux attach main",
     mistake: {
       args: ["tmux", "create", "--layout", "quads"],
       says: "there is no layout quads",

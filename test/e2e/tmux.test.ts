@@ -73,7 +73,7 @@ describe("owt tmux create", () => {
     const ran = await desk.rig.owt("tmux", "create");
     expect(ran).toMatchObject({
       code: 0,
-      stdout: "owt-shop: made, 2 panes, claude in the first; show it: owt tmux attach shop\n",
+      stdout: "owt-shop: made, 2 panes, claude in the first; show it: owt tmux attach main\n",
     });
     const [session] = await desk.sessions();
     expect(session).toMatchObject({
@@ -149,6 +149,21 @@ describe("owt tmux create", () => {
     }
     const unknown = await desk.rig.owt("tmux", "create", "logn");
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no worktree logn") as string });
+  });
+
+  test("a worktree that took the place of another has no session yet: what runs in the old one is told", async () => {
+    await using desk = new Desk();
+    const path = desk.rig.path("shop-a");
+    desk.rig.git("worktree", "add", "-q", "-b", "a", path);
+    await desk.rig.owt("tmux", "create", "a");
+    desk.rig.git("worktree", "remove", path);
+    desk.rig.git("worktree", "add", "-q", path, "a");
+    const refused = await desk.rig.owt("tmux", "create", "a");
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain(`owt-shop-a is of an earlier worktree at ${path}`);
+    expect((await desk.rig.owt("tmux", "list")).stdout).toContain(`${path} is gone`);
+    await desk.rig.owt("tmux", "kill", "owt-shop-a", "--yes");
+    expect((await desk.rig.owt("tmux", "create", "a")).stdout).toContain("owt-shop-a: made");
   });
 
   test("a worktree of the same name in another repository has another session, and is not in this one's list", async () => {
@@ -315,6 +330,18 @@ describe("owt tmux attach", () => {
     screen.text("d");
     await shows(screen, "back 0");
     await until("the view went", () => desk.rig.tmux("list-sessions", "-F", "#{session_name}") === "owt-shop");
+  });
+
+  test("a view of one's own can be one to look at only; ended with the session, it goes with it", async () => {
+    await using desk = new Desk();
+    await desk.rig.owt("tmux", "create");
+    using screen = await terminal(desk);
+    screen.type("owt tmux attach --own-view --read-only; echo back $?");
+    await shows(screen, "claude here");
+    await until("it looks", () => desk.rig.tmux("list-clients", "-F", "#{client_readonly}") === "1");
+    expect(await desk.rig.owt("tmux", "kill", "shop", "--yes")).toMatchObject({ code: 0, stdout: "owt-shop: ended\n" });
+    await shows(screen, /back \d/);
+    expect(() => desk.rig.tmux("list-sessions")).toThrow("no server running");
   });
 
   test("inside tmux switches over", async () => {

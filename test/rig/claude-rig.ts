@@ -139,6 +139,8 @@ function environmentFor(api: FakeApi, top: string, home: string, bin: string): R
     XDG_STATE_HOME: join(home, "state"),
     XDG_CONFIG_HOME: join(home, "config"),
     XDG_RUNTIME_DIR: top,
+    OWT_TMUX_SOCKET: join(top, "sessions.sock"),
+    SHELL: "/bin/sh",
     LANG: "C.UTF-8",
     IS_SANDBOX: "1",
     ANTHROPIC_BASE_URL: api.url,

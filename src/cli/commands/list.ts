@@ -11,6 +11,9 @@ import { renderList } from "../worktrees/list-text.ts";
 
 type Options = { json?: boolean };
 
+/** How often what has become known meanwhile is drawn. */
+const FRAME_MS = 100;
+
 export function listCommand(program: Command, io: Io): void {
   program
     .command("list")
@@ -34,13 +37,16 @@ async function showList(io: Io, engine: Engine, options: Options): Promise<void>
       paint: painter(io, io.stdout),
     });
   const block = isLive ? new LiveBlock(io.stdout.stream(), wrapsAgain(io.env)) : null;
-  const fits = lines().length < (io.stdout.rows ?? 24);
-  if (fits) block?.draw(lines());
-  await readStandings(engine, listed, (path, standing) => {
-    standings.set(path, standing);
-    if (fits) block?.draw(lines());
-  });
-  if (block && !fits) answer(io, options, {}, lines().join("\n"));
+  const draw = () => block?.update([], lines().slice(0, (io.stdout.rows ?? 24) - 1));
+  draw();
+  const frames = setInterval(draw, FRAME_MS);
+  try {
+    await readStandings(engine, listed, (path, standing) => standings.set(path, standing));
+  } finally {
+    clearInterval(frames);
+  }
+  // All of it stays, also what did not fit while it changed.
+  block?.update(lines(), []);
   if (block) return;
   const data = { worktrees: listed.map((each) => toJson(each, standings.get(each.path) ?? null)) };
   answer(io, options, data, lines().join("\n"));

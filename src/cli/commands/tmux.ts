@@ -1,19 +1,23 @@
 /** `owt tmux`: the sessions of worktrees, made, shown, listed and ended. */
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { findWorktree, type FoundWorktree, readWorktrees } from "../../engine/find-worktree.ts";
 import {
   endSession,
   type OpenedSession,
   openSession,
   repositorySessions,
+  type SessionWish,
   sessionOf,
   sessionServer,
 } from "../../engine/sessions.ts";
-import { attachSession } from "../../tmux/attach.ts";
+import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
+import { listCheckouts } from "../../git/list-worktrees.ts";
+import { attachLine, attachSession } from "../../tmux/attach.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
-import { requireTmux, whereWeAre } from "../../tmux/tmux.ts";
+import { folderId } from "../../tmux/session.ts";
+import { requireTmux, type Tmux, whereWeAre } from "../../tmux/tmux.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { printable, table } from "../text.ts";
@@ -23,7 +27,7 @@ type JsonOption = { json?: boolean };
 type CreateOptions = JsonOption & { layout?: string; panes?: number; agent?: string | boolean; attach?: boolean };
 type AttachOptions = JsonOption & { readOnly?: boolean; ownView?: boolean };
 
-/** A screen for a session that nobody looks at yet. */
+/** A screen for a session where we have none. */
 const UNSEEN = { columns: 200, rows: 50 };
 
 export function tmuxCommands(program: Command, io: Io): void {
@@ -49,37 +53,42 @@ function createCommand(tmux: Command, io: Io): void {
     .option("--no-agent", "a shell in the first pane")
     .option("--attach", "show it here at once")
     .option("--json", "print the answer as JSON")
-    .action((word: string | undefined, options: CreateOptions) =>
-      withEngine(io, async (engine) => {
-        const worktree = await findWorktree(engine, word ?? null, io.cwd);
-        const opened = await openSession(engine, worktree, {
-          layout: options.layout ?? null,
-          panes: options.panes ?? null,
-          agent: options.agent === false ? false : typeof options.agent === "string" ? options.agent : null,
-          size: screenOf(io),
-        });
+    .action(async (word: string | undefined, options: CreateOptions) => {
+      const shown = await withEngine(io, async (engine) => {
+        const worktree = await findWorktree(engine, word);
+        const opened = await openSession(engine, worktree, wishOf(io, options));
         if (opened.note !== null) tell(io, opened.note);
         const { session, isNew, revived } = opened;
         const data = { session: describe(session, [worktree]), created: isNew, revived };
         answer(io, options, data, renderOpened(opened, worktree));
-        if (options.attach) await show(io, engine, session, {});
-      }),
-    );
+        return { tmux: sessionServer(engine), session };
+      });
+      if (options.attach) await show(io, shown, {});
+    });
+}
+
+function wishOf(io: Io, { layout, panes, agent }: CreateOptions): SessionWish {
+  return {
+    layout: layout ?? null,
+    panes: panes ?? null,
+    agent: agent === false ? false : typeof agent === "string" ? agent : null,
+    size: screenOf(io),
+  };
 }
 
 function screenOf({ stdout }: Io): { columns: number; rows: number } {
   const { columns, rows } = stdout as { columns?: number; rows?: number };
-  return columns && rows ? { columns, rows } : UNSEEN;
+  return columns && rows ? { columns: Math.max(columns, 80), rows: Math.max(rows, 24) } : UNSEEN;
 }
 
-function renderOpened({ session, isNew, revived }: OpenedSession, worktree: FoundWorktree): string {
+function renderOpened({ session, isNew, revived }: OpenedSession, worktree: Checkout): string {
   const agent = session.panes.find((pane) => pane.agent !== null)?.agent;
   const what = isNew
     ? `made, ${count(session.panes.length, "pane")}${agent ? `, ${agent} in the first` : ""}`
     : revived === null
       ? "is there already"
       : `is there; ${agent} had ended and was started again${revived === "resumed" ? " in its conversation" : ""}`;
-  return `${session.name}: ${what}; show it: owt tmux attach ${printable(worktree.name)}`;
+  return `${session.name}: ${what}; show it: owt tmux attach ${printable(nameOf(worktree))}`;
 }
 
 function attachCommand(tmux: Command, io: Io): void {
@@ -89,32 +98,30 @@ function attachCommand(tmux: Command, io: Io): void {
     .option("--read-only", "look, but do not type")
     .option("--own-view", "choose windows for yourself while others look at the same session")
     .option("--json", "print the answer as JSON")
-    .action((word: string | undefined, options: AttachOptions) =>
-      withEngine(io, async (engine) => {
-        await requireTmux(sessionServer(engine));
-        await show(io, engine, await sessionOf(engine, await findWorktree(engine, word ?? null, io.cwd)), options);
-      }),
-    );
+    .action(async (word: string | undefined, options: AttachOptions) => {
+      const shown = await withEngine(io, async (engine) => {
+        const tmux = sessionServer(engine);
+        await requireTmux(tmux);
+        return { tmux, session: await sessionOf(engine, await findWorktree(engine, word)) };
+      });
+      await show(io, shown, options);
+    });
 }
 
-/** Off a terminal there is nothing to show it in: the answer is the line that does. */
-async function show(io: Io, engine: Engine, session: Session, options: AttachOptions): Promise<void> {
-  const tmux = sessionServer(engine);
-  const isTerminal = io.stdin.isTTY === true && (io.stdout.isTTY === true || options.json === true);
-  if (!isTerminal && (await whereWeAre(tmux)) !== "inside") {
-    const line = [
-      "tmux",
-      ...tmux.socket,
-      "attach-session",
-      ...(options.readOnly ? ["-r"] : []),
-      "-t",
-      `'=${session.name}:'`,
-    ];
-    answer(io, options, { session: session.name, how: null, command: line.join(" ") }, line.join(" "));
+/** Somebody may look for days: nothing of the repository is held open meanwhile. Off a terminal there is nothing to show it in: the answer is the
+ *  line that does. */
+async function show(
+  io: Io,
+  { tmux, session }: { tmux: Tmux; session: Session },
+  options: AttachOptions,
+): Promise<void> {
+  const flags = { readOnly: options.readOnly === true, ownView: options.ownView === true };
+  if (io.stdin.isTTY !== true && (await whereWeAre(tmux)) !== "inside") {
+    const command = attachLine(tmux, session, flags);
+    answer(io, options, { session: session.name, how: null, command }, command);
     process.exitCode = 4;
     return;
   }
-  const flags = { readOnly: options.readOnly === true, ownView: options.ownView === true };
   const how = await attachSession(tmux, session, flags);
   answer(io, options, { session: session.name, how, command: null }, "");
 }
@@ -126,7 +133,7 @@ function listCommand(tmux: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((options: JsonOption) =>
       withEngine(io, async (engine) => {
-        const [sessions, worktrees] = await Promise.all([repositorySessions(engine), readWorktrees(engine)]);
+        const [sessions, worktrees] = await Promise.all([repositorySessions(engine), listCheckouts(engine.repo)]);
         const described = sessions.map((each) => describe(each, worktrees));
         const text =
           described.length === 0 ? "no worktree has a session; make one: owt tmux create" : table(described.map(row));
@@ -138,12 +145,13 @@ function listCommand(tmux: Command, io: Io): void {
 type Described = ReturnType<typeof describe>;
 
 /** A session as programs are told of it. */
-function describe({ name, worktree, createdAt, usedAt, clients, panes }: Session, worktrees: readonly FoundWorktree[]) {
+function describe(session: Session, worktrees: readonly Checkout[]) {
+  const { name, worktree, createdAt, usedAt, clients, panes } = session;
   const found = worktrees.find(({ path }) => path === worktree);
   return {
     name,
     worktree,
-    exists: found !== undefined,
+    exists: found !== undefined && folderId(found.path) === session.folder,
     branch: found?.branch ?? null,
     created_at: new Date(createdAt).toISOString(),
     used_at: new Date(usedAt).toISOString(),
@@ -188,7 +196,7 @@ function killCommand(tmux: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((word: string, options: JsonOption & { yes?: boolean }) =>
       withEngine(io, async (engine) => {
-        const session = await findAnySession(io, engine, word);
+        const session = await findAnySession(engine, word);
         const isWanted = options.yes === true || (await mayEnd(io, session, word));
         if (isWanted) await endSession(engine, session);
         const data = { session: session.name, worktree: session.worktree, ended: isWanted };
@@ -210,8 +218,8 @@ function running(panes: readonly Pane[]): string {
 }
 
 /** By the session's own name, too: its worktree may have gone. */
-async function findAnySession(io: Io, engine: Engine, word: string): Promise<Session> {
+async function findAnySession(engine: Engine, word: string): Promise<Session> {
   await requireTmux(sessionServer(engine));
   const named = (await repositorySessions(engine)).find(({ name }) => name === word);
-  return named ?? sessionOf(engine, await findWorktree(engine, word, io.cwd));
+  return named ?? sessionOf(engine, await findWorktree(engine, word));
 }

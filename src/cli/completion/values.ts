@@ -3,10 +3,11 @@ import { permissionModes } from "../../agents/registry.ts";
 import { configKeys } from "../../core/config-about.ts";
 import { BUILT_IN_LAYOUTS } from "../../core/layout.ts";
 import type { Task } from "../../core/task.ts";
+import { nameOf } from "../../core/worktree.ts";
 import { type Engine, knownAgents } from "../../engine/engine.ts";
-import { readWorktrees } from "../../engine/find-worktree.ts";
 import { readOnlyPlan } from "../../engine/plan-deps.ts";
 import { readPromptSources } from "../../engine/prompts.ts";
+import { listCheckouts } from "../../git/list-worktrees.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
 import { readTasks } from "../../store/tasks.ts";
@@ -75,9 +76,8 @@ function plain(word: string): Offer {
   return { word, about: "" };
 }
 
-/** By their folders; what a branch is called is what it is about. */
-async function worktrees(engine: Engine): Promise<Offer[]> {
-  return (await readWorktrees(engine)).map(({ name, branch }) => ({ word: name, about: branch ?? "no branch" }));
+async function worktrees({ repo }: Engine): Promise<Offer[]> {
+  return (await listCheckouts(repo)).map((each) => ({ word: nameOf(each), about: each.path }));
 }
 
 /** The newest run first, each id once, then what is written down. */

@@ -1,0 +1,83 @@
+/** The real Claude Code in a session, behind a fake API: text arrives as it was written, and its conversation goes on after its end. */
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import { capturePane, sendText } from "../../src/tmux/pane.ts";
+import { tmuxServer } from "../../src/tmux/tmux.ts";
+import { whyNoClaude } from "../rig/claude-plan.ts";
+import { type ClaudeRig, claudeRig } from "../rig/claude-rig.ts";
+import { startFakeApi, textOf } from "../rig/fake-api.ts";
+
+beforeEach((context) => {
+  const why = whyNoClaude();
+  if (why !== null) context.skip(why);
+});
+
+type List = { sessions: { panes: { id: string; state: string; conversation: string }[] }[] };
+
+/** Questions of a first start, answered as a person would have long ago. */
+function settleIn(rig: ClaudeRig): void {
+  const settled = {
+    hasCompletedOnboarding: true,
+    customApiKeyResponses: { approved: ["sk-ant-dummy"], rejected: [] },
+    projects: { [rig.root]: { hasTrustDialogAccepted: true } },
+  };
+  writeFileSync(join(rig.home, ".claude.json"), JSON.stringify(settled));
+}
+
+const NASTY = [
+  "Please look at this:\n\n\tindented; `id` $(id) $HOME \"quoted\" 'too' \\ #{pane_id}\n\n- Enter\n- C-c\nand that is all;",
+  "--help",
+  "ünïcödé 日本語 🎉 and a second line\n  with blanks in front",
+];
+
+/** Claude Code's own input box keeps no tabs (2.1.329); all else is kept. */
+const kept = (text: string) => text.replaceAll("\t", "    ");
+
+test("each text is one prompt, exactly; ended and started again, the conversation goes on", async () => {
+  const api = await startFakeApi({});
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  await rig.ask("tmux", "create", "--panes", "1");
+  const tmux = tmuxServer({ ...process.env, OWT_TMUX_SOCKET: join(dirname(rig.root), "sessions.sock") });
+  const pane = async () => (await rig.ask<List>("tmux", "list")).sessions[0]!.panes[0]!;
+  const { id, conversation } = await pane();
+  const screen = () => capturePane(tmux, id, { above: 0 });
+  const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
+    for (const ends = Date.now() + 60_000; !(await holds());) {
+      if (Date.now() > ends) throw new Error(`never: ${what}\n${await screen()}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  const prompts = () =>
+    api.requests
+      .filter(({ session }) => session === conversation)
+      .flatMap(({ messages }) => messages.filter(({ role }) => role === "user").map(textOf));
+  const isReady = async () => /^❯/m.test(await screen());
+  await until("it is ready", isReady);
+  for (const text of NASTY) {
+    await sendText(tmux, id, text, { enter: true });
+    await until(`the API heard ${text.slice(0, 20)}`, () => prompts().some((each) => each.includes(kept(text))));
+    await until("it is ready again", isReady);
+  }
+  await sendText(tmux, id, "/exit", { enter: true });
+  await until("it ended", async () => (await pane()).state === "ended");
+  expect(await rig.ask("tmux", "create")).toMatchObject({ created: false, revived: "resumed" });
+  await until("it is ready", isReady);
+  const before = api.requests.length;
+  await sendText(tmux, id, "what did I say first?", { enter: true });
+  await until("it asks", () =>
+    api.requests.slice(before).some((each) => JSON.stringify(each.messages).includes("what did I say first?")),
+  );
+  const asked = api.requests
+    .slice(before)
+    .find((each) => JSON.stringify(each.messages).includes("what did I say first?"))!;
+  expect([asked.session, asked.messages.map(textOf).join("\n")]).toEqual([
+    conversation,
+    expect.stringContaining(kept(NASTY[0]!)),
+  ]);
+  expect(rig.starts()).toEqual([
+    expect.stringContaining(`--session-id ${conversation}`),
+    expect.stringContaining(`--resume ${conversation}`),
+  ]);
+});
