@@ -71,7 +71,7 @@ async function refuseName({ repo }: Engine, word: string): Promise<void> {
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
-  await makeReady(engine, path, options);
+  await makeReady(engine, path, { ...options, isNew: false });
   await options.last({ path, branch: start.branch });
   return { path, branch: start.branch, isNew: false, base: null };
 }
@@ -92,7 +92,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
       base: start.at,
       branch: start.branch,
       finish: async () => {
-        await makeReady(engine, path, options);
+        await makeReady(engine, path, { ...options, isNew: true });
         await options.last({ path, branch: start.branch });
       },
     });
