@@ -1,7 +1,9 @@
 /** Small pieces of text that every command prints alike: marks, tables, times. */
 import { type Cost, describeCost } from "../core/cost.ts";
 import type { CostReport } from "../core/report.ts";
+import type { TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
+import { roughDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
 import { type Io, wantsColor } from "./io.ts";
 
@@ -79,6 +81,14 @@ export function costWords(cost: Pick<CostReport, "cost_usd" | "cost_at_least" | 
 export function costOf(cost: Pick<Cost, "usd" | "isAtLeast" | "basis">): string {
   return describeCost(cost);
 }
+
+/** `about 12m left`, and where nothing like it was done here yet, what that is worth. */
+export function leftWords({ ms, isRough }: TimeLeft): string {
+  return `about ${roughDuration(ms)} left${isRough ? GUESS : ""}`;
+}
+
+/** Behind a time that is no more than a table's. */
+export const GUESS = ", a first guess";
 
 /** `1.2M`, `34k`, `567`; empty for what is not known. */
 export function tokenWords(count: number | null): string {

@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, nat, property } from "fast-check";
 import { expect, test } from "vitest";
-import { column, fit, widthOf } from "./width.ts";
+import { column, fit, fitAround, widthOf } from "./width.ts";
 
 test.each([
   ["plain", 5],
@@ -32,4 +32,11 @@ test("a column is as wide as it was asked to be, whatever is in it", () => {
     },
   );
   assert(check, { numRuns: 2_000 });
+});
+
+test("a name is cut in its middle: what tells it apart from others is often its end", () => {
+  expect(fitAround("admin-backoffice-reporting/E01", 23)).toBe("admin-backo…porting/E01");
+  expect(fitAround("shop/E01", 8)).toBe("shop/E01");
+  expect(fitAround("日本語/E01", 7)).toBe("日…/E01");
+  expect(fitAround("anything", 0)).toBe("");
 });

@@ -46,6 +46,21 @@ export function fit(text: string, columns: number): string {
   return `${cut}…`;
 }
 
+/** The same, cut in its middle, so that its end stays. */
+export function fitAround(text: string, columns: number): string {
+  if (columns <= 0) return "";
+  if (widthOf(text) <= columns) return text;
+  const head = fit(text, Math.max(1, Math.ceil(columns / 2)));
+  let left = columns - widthOf(head);
+  let tail = "";
+  for (const character of charactersOf(text).toReversed()) {
+    left -= widthOf(character);
+    if (left < 0) break;
+    tail = character + tail;
+  }
+  return head + tail;
+}
+
 /** The same, filled up with blanks to exactly `columns`; `end` puts the text at the right. */
 export function column(text: string, columns: number, side: "start" | "end" = "start"): string {
   const cut = fit(text, columns);
