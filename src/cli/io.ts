@@ -11,7 +11,7 @@ export type Io = {
   env: NodeJS.ProcessEnv;
   /** How owt calls itself. */
   owtCommand: string[];
-  stdin: Readable & { isTTY?: boolean };
+  stdin: Readable & { isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };
   stdout: Outlet;
   stderr: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   /** Aborted by the first Ctrl-C. */

@@ -10,6 +10,10 @@ import { renderTable } from "./table.ts";
 export type Screen = {
   /** A line that stays. */
   print(line: string): void;
+  /** A line at the foot, where there is one; null takes it away. */
+  notice(text: string | null): void;
+  /** Somebody typed a line, its end included. */
+  typed(line: string): void;
   /** Leaves the terminal to somebody else, who asks a question, until it is resumed. */
   pause(): void;
   resume(): void;
@@ -30,7 +34,18 @@ export function openScreen(io: Io, engine: Engine, run: string, plain: boolean):
 }
 
 function plainScreen(io: Io): Screen {
-  return { print: (line) => tell(io, line), pause() {}, resume() {}, close: async () => {} };
+  let told: string | null = null;
+  return {
+    print: (line) => tell(io, line),
+    notice(text) {
+      if (text !== null && text !== told) tell(io, text);
+      told = text;
+    },
+    typed() {},
+    pause() {},
+    resume() {},
+    close: async () => {},
+  };
 }
 
 class LiveScreen implements Screen {
@@ -38,6 +53,7 @@ class LiveScreen implements Screen {
   readonly #frames: Frames;
   readonly #progress: Progress;
   readonly #stops: (() => void)[] = [];
+  #notice: string | null = null;
 
   constructor(io: Io, engine: Engine, run: string) {
     this.#io = io;
@@ -58,6 +74,16 @@ class LiveScreen implements Screen {
     this.#frames.print(line);
   }
 
+  notice(text: string | null): void {
+    if (text === this.#notice) return;
+    this.#notice = text;
+    this.#frames.soon();
+  }
+
+  typed(line: string): void {
+    this.#frames.typed(line);
+  }
+
   pause(): void {
     this.#frames.pause();
   }
@@ -74,6 +100,6 @@ class LiveScreen implements Screen {
 
   #read(): string[] {
     const { columns = 80, rows = 24 } = this.#io.stderr;
-    return renderTable(this.#progress.read(), { columns, rows }, painter(this.#io, this.#io.stderr));
+    return renderTable(this.#progress.read(), { columns, rows }, painter(this.#io, this.#io.stderr), this.#notice);
   }
 }
