@@ -1,7 +1,7 @@
 /** The command line: one program, its commands, and one place where errors become exit codes. */
 import { Command, CommanderError } from "commander";
 import { OwtError } from "../core/errors.ts";
-import type { Io } from "./io.ts";
+import { type Io, tell } from "./io.ts";
 import { painter, printable } from "./text.ts";
 import { fullName, usageError } from "./usage.ts";
 import { takeVerbosity, tellPrograms } from "./verbose.ts";
@@ -159,6 +159,6 @@ function tellRefusal(io: Io, { code, message, hint }: OwtError): void {
   const paint = painter(io, io.stderr);
   // What a person asked for with Ctrl-C is no failure.
   const mark = code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
-  io.stderr.write(`${mark} ${printable(message)}\n`);
-  if (hint) io.stderr.write(`  ${paint("dim", "↳")} ${printable(hint)}\n`);
+  tell(io, `${mark} ${printable(message)}`);
+  if (hint) tell(io, `  ${paint("dim", "↳")} ${printable(hint)}`);
 }

@@ -8,6 +8,7 @@ import { widthOf } from "../lib/width.ts";
 import { type Io, wantsColor } from "./io.ts";
 
 export { printable } from "../lib/printable.ts";
+export { wrap } from "../lib/width.ts";
 
 const COLORS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const;
 export type Paint = (color: keyof typeof COLORS, text: string) => string;
@@ -49,27 +50,6 @@ export function table(rows: string[][]): string {
 /** `14:03:07`, local time. */
 export function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
-}
-
-/** Lines of at most `width` columns, broken between words, all but the first indented by `hang`. A word that is wider stands alone; blanks
- *  inside a line stay as they are. */
-export function wrap(text: string, width: number, hang = 0): string[] {
-  const lines: string[] = [];
-  let line = "";
-  let columns = 0;
-  // Each word with the blanks before it.
-  for (const [piece] of text.matchAll(/\s*\S+/g)) {
-    const more = widthOf(piece);
-    if (columns + more > width && line.trim() !== "") {
-      lines.push(line);
-      line = " ".repeat(hang) + piece.trimStart();
-      columns = widthOf(line);
-    } else {
-      line += piece;
-      columns += more;
-    }
-  }
-  return line === "" ? lines : [...lines, line];
 }
 
 /** A cost in words: `$1.25`, `at least $1.25`, `unknown`; empty where no agent has run. */

@@ -194,6 +194,35 @@ test("a run in the background of its shell is not stopped by what is typed there
   await seen(() => expect(terminal.history().join("\n")).toContain("1 of 1 task integrated"));
 });
 
+test("on 80 columns nothing is broken inside a word: not what is told, nor what is asked, nor the end", async () => {
+  const question =
+    "Shall the backoffice reporting keep its own cache of customer names, or ask the customer service each time?";
+  await using rig = createWith(() => ({
+    "docs/plans/admin-backoffice-reporting/epic-01-a.md": task({ title: "A" }, 'write a.txt "a"'),
+    "docs/plans/customer-notifications/epic-01-b.md": task(
+      { title: "B" },
+      `ask "${question}"\non answer:\nwrite b.txt "b"`,
+    ),
+    "docs/plans/warehouse-stock-levels/epic-01-c.md": task({ title: "C" }, `fail "${question}"`),
+  }));
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  terminal.type(`clear; alias owt="${OWT}"; clear`);
+  terminal.type("owt plan deps");
+  await seen(() => expect(terminal.screen().join("\n")).toContain("change?"));
+  terminal.type("q");
+  terminal.type("owt run --yes; echo over");
+  await seen(() => expect(terminal.screen().at(-1)).toBe("❯"));
+  terminal.type("each time");
+  await seen(() => expect(terminal.screen()).toContain("over"));
+  for (const words of ["status", "inbox", "task list", "task show customer-notifications/E01", "init"]) {
+    terminal.type(`owt ${words}; echo over ${words.slice(0, 9)}`);
+    await seen(() => expect(terminal.screen()).toContain(`over ${words.slice(0, 9)}`));
+  }
+  const texts = terminal.history().filter((line) => [...line].length > 80);
+  // What has no blank where it could be broken: a path.
+  expect(texts.filter((line) => line.trim().includes(" "))).toEqual([]);
+});
+
 test("a second terminal sees the same table, and what is steered there shows in the first", async () => {
   await using rig = createWith((place) => ({
     "docs/plans/a/epic-01-a.md": task(

@@ -1,7 +1,7 @@
 /** Where a run that goes on is shown: a live table below its events on a terminal, the events alone everywhere else. */
 import type { Engine } from "../../engine/engine.ts";
 import { Progress } from "../../engine/progress.ts";
-import { type Io, tell } from "../io.ts";
+import { folded, type Io, tell } from "../io.ts";
 import { painter } from "../text.ts";
 import { LiveBlock, wrapsAgain } from "./block.ts";
 import { Frames } from "./frames.ts";
@@ -71,7 +71,7 @@ class LiveScreen implements Screen {
   }
 
   print(line: string): void {
-    this.#frames.print(line);
+    this.#frames.print(folded(this.#io.stderr, line));
   }
 
   notice(text: string | null): void {
