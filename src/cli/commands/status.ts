@@ -83,7 +83,14 @@ async function readStatus(engine: Engine, only: string | null) {
     const expected = goesOn ? readExpected(engine.store, run.id) : null;
     const process = run.state === "open" ? readBackground(engine.store, run.id) : null;
     const background = process && isAlive(process) ? process.pid : null;
-    return { run, views: news, sums: readSums(engine, run, views), expected, background, limits: limitsIn(views) };
+    return {
+      run,
+      views: news,
+      sums: readSums(engine, run, views),
+      expected,
+      background,
+      limits: limitsIn(views, engine.now()),
+    };
   });
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
   const worktrees = await listCheckouts(engine.repo);
@@ -91,8 +98,9 @@ async function readStatus(engine: Engine, only: string | null) {
 }
 
 /** What provider's limits hold, by the time when it may go on; null where nobody knows it. */
-function limitsIn(views: readonly TaskView<BareTask>[]): { until: number | null; tasks: string[] }[] {
-  const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit");
+function limitsIn(views: readonly TaskView<BareTask>[], now: number): { until: number | null; tasks: string[] }[] {
+  const isOver = (task: BareTask) => task.notBefore !== null && task.notBefore <= now;
+  const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit" && !isOver(task));
   const byTime = Map.groupBy(held, ({ task }) => task.notBefore);
   return [...byTime].map(([until, group]) => ({ until, tasks: group.map(({ task }) => task.key) }));
 }
