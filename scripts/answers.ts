@@ -358,6 +358,7 @@ const taskStatus = of({
   note: maybe(answerOf.note),
   work_ms: orNull(ms),
   left_ms: orNull(ms),
+  left_is_rough: v.pipe(flag, v.description("nothing like it was done here yet: it is only a table's guess")),
   ...cost,
   attempt: orNull(
     of({
@@ -586,6 +587,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
             v.description("usage limits that its tasks wait for"),
           ),
           expected_end: orNull(moment),
+          expected_is_rough: v.pipe(
+            flag,
+            v.description("nothing like it was done here yet: it is only a table's guess"),
+          ),
           background_pid: v.pipe(orNull(whole), v.description("the process that --detach left behind")),
           unverified: texts,
           tasks: v.array(

@@ -54,6 +54,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   } finally {
     seen.stop();
     await screen.close();
+    await asker.close();
     io.signal.removeEventListener("abort", onStop);
   }
   if (io.signal.aborted) throw interrupted(runId, carries);

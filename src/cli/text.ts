@@ -1,11 +1,14 @@
 /** Small pieces of text that every command prints alike: marks, tables, times. */
 import { type Cost, describeCost } from "../core/cost.ts";
 import type { CostReport } from "../core/report.ts";
+import type { TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
+import { roughDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
 import { type Io, wantsColor } from "./io.ts";
 
 export { printable } from "../lib/printable.ts";
+export { wrap } from "../lib/width.ts";
 
 const COLORS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const;
 export type Paint = (color: keyof typeof COLORS, text: string) => string;
@@ -49,27 +52,6 @@ export function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
 
-/** Lines of at most `width` columns, broken between words, all but the first indented by `hang`. A word that is wider stands alone; blanks
- *  inside a line stay as they are. */
-export function wrap(text: string, width: number, hang = 0): string[] {
-  const lines: string[] = [];
-  let line = "";
-  let columns = 0;
-  // Each word with the blanks before it.
-  for (const [piece] of text.matchAll(/\s*\S+/g)) {
-    const more = widthOf(piece);
-    if (columns + more > width && line.trim() !== "") {
-      lines.push(line);
-      line = " ".repeat(hang) + piece.trimStart();
-      columns = widthOf(line);
-    } else {
-      line += piece;
-      columns += more;
-    }
-  }
-  return line === "" ? lines : [...lines, line];
-}
-
 /** A cost in words: `$1.25`, `at least $1.25`, `unknown`; empty where no agent has run. */
 export function costWords(cost: Pick<CostReport, "cost_usd" | "cost_at_least" | "cost_basis">): string {
   return describeCost({ usd: cost.cost_usd, isAtLeast: cost.cost_at_least, basis: cost.cost_basis });
@@ -79,6 +61,14 @@ export function costWords(cost: Pick<CostReport, "cost_usd" | "cost_at_least" | 
 export function costOf(cost: Pick<Cost, "usd" | "isAtLeast" | "basis">): string {
   return describeCost(cost);
 }
+
+/** `about 12m left`, and where nothing like it was done here yet, what that is worth. */
+export function leftWords({ ms, isRough }: TimeLeft): string {
+  return `about ${roughDuration(ms)} left${isRough ? GUESS : ""}`;
+}
+
+/** Behind a time that is no more than a table's. */
+export const GUESS = ", a first guess";
 
 /** `1.2M`, `34k`, `567`; empty for what is not known. */
 export function tokenWords(count: number | null): string {

@@ -91,6 +91,13 @@ const WAITING_KINDS: Fact["kind"][] = [
   "attempt-ended",
 ];
 
+/** The events of a run that open, carry and end its attempts and checks, oldest first. */
+export function readStepEvents(store: Store, run: string): Event[] {
+  const sql = `select * from event where run = ? and attempt is not null
+    and kind in ('attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
+  return store.all(sql, run).map(toEvent);
+}
+
 /** The last events of a task, oldest first. */
 export function readLastEvents(store: Store, task: number, most: number): Event[] {
   const sql = "select * from event where task = ? order by seq desc limit ?";

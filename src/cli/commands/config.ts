@@ -20,7 +20,7 @@ import {
   type Verdict,
 } from "../../engine/configuration.ts";
 import { findCheckout } from "../../git/checkout.ts";
-import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { answer, answerAsIs, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { resolve } from "node:path";
 import { renderProblem } from "../../system/config-files.ts";
 import { count } from "../preview.ts";
@@ -162,7 +162,7 @@ function schemaCommand(config: Command, io: Io): void {
     .option("--json", "print it in the envelope of all answers")
     .action((options: { json?: boolean }) => {
       const schema = configSchema();
-      answer(io, options, { json_schema: schema }, JSON.stringify(schema, null, 2));
+      answerAsIs(io, options, { json_schema: schema }, JSON.stringify(schema, null, 2));
     });
 }
 

@@ -23,7 +23,7 @@ import { isAlive } from "../../system/identity.ts";
 import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
-import { clock, costWords, markOf, painter, printable, table } from "../text.ts";
+import { clock, costWords, GUESS, markOf, painter, printable, table } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 
@@ -85,10 +85,17 @@ async function readStatus(engine: Engine, only: string | null) {
     const views = showBriefly(engine, run, tasks);
     const news = views.filter((view) => !isLanded || failed.has(view.task.id));
     const goesOn = run.state === "open" && run.wish === null && carriedBy !== null;
-    const expectedEnd = goesOn ? (readExpected(engine.store, run.id)?.end ?? null) : null;
+    const expected = goesOn ? readExpected(engine.store, run.id) : null;
     const process = run.state === "open" ? readBackground(engine.store, run.id) : null;
     const background = process && isAlive(process) ? process.pid : null;
-    return { run, views: news, sums: readSums(engine, run, views), expectedEnd, background, limits: limitsIn(views) };
+    return {
+      run,
+      views: news,
+      sums: readSums(engine, run, views),
+      expected,
+      background,
+      limits: limitsIn(views, engine.now()),
+    };
   });
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
   const worktrees = await listCheckouts(engine.repo);
@@ -96,8 +103,9 @@ async function readStatus(engine: Engine, only: string | null) {
 }
 
 /** What provider's limits hold, by the time when it may go on; null where nobody knows it. */
-function limitsIn(views: readonly TaskView<BareTask>[]): { until: number | null; tasks: string[] }[] {
-  const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit");
+function limitsIn(views: readonly TaskView<BareTask>[], now: number): { until: number | null; tasks: string[] }[] {
+  const isOver = (task: BareTask) => task.notBefore !== null && task.notBefore <= now;
+  const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit" && !isOver(task));
   const byTime = Map.groupBy(held, ({ task }) => task.notBefore);
   return [...byTime].map(([until, group]) => ({ until, tasks: group.map(({ task }) => task.key) }));
 }
@@ -106,7 +114,7 @@ function toJson(engine: Engine, status: Status): object {
   return {
     project: engine.repo.root,
     carried_by: status.carriedBy,
-    runs: status.runs.map(({ run, views, sums, expectedEnd, background, limits }) => ({
+    runs: status.runs.map(({ run, views, sums, expected, background, limits }) => ({
       id: run.id,
       state: run.state,
       wish: run.wish,
@@ -120,7 +128,8 @@ function toJson(engine: Engine, status: Status): object {
       output_tokens: sums.output_tokens,
       budget: sums.budget,
       limits: limits.map(({ until, tasks }) => ({ until: until && new Date(until).toISOString(), tasks })),
-      expected_end: expectedEnd === null ? null : new Date(expectedEnd).toISOString(),
+      expected_end: expected?.end == null ? null : new Date(expected.end).toISOString(),
+      expected_is_rough: expected?.isRough ?? false,
       background_pid: background,
       unverified: sums.unverified,
       tasks: views.map((view) => ({
@@ -144,14 +153,14 @@ function render(io: Io, engine: Engine, status: Status): string {
   const isOpen = runs.some(({ run }) => run.state === "open");
   const idle = isOpen ? "nobody carries the open runs; go on with: owt resume" : "nothing runs";
   const lines = [`${engine.repo.root}: ${carriedBy ? `owt (pid ${carriedBy}) carries the runs` : idle}`];
-  for (const { run, views, sums, expectedEnd, background, limits } of runs) {
+  for (const { run, views, sums, expected, background, limits } of runs) {
     const cost = sums.cost_basis === null ? "" : ` · cost ${costWords(sums)}`;
     const state = run.state === "open" ? (run.wish ?? "open") : endOf(run, views);
     const counts = Object.entries(sums.counts).map(([word, n]) => `${n} ${word}`);
     lines.push("", `${run.id} · ${state} · ${counts.join(", ")}${cost}`);
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
-    if (expectedEnd !== null) lines.push(`  ${endWords(expectedEnd, engine.now())}`);
+    if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
     for (const { until, tasks } of limits) lines.push(`  usage limit${timeWords(until)}: ${tasks.join(", ")}`);
     const shown = worthARow(views);
     const rows = shown.map((view) => [
