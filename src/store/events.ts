@@ -17,8 +17,12 @@ export function appendEvent(store: Store, at: number, about: About, fact: Fact):
     kind,
     JSON.stringify(data),
   );
-  store.noteAppend(kind);
+  // That a task begins takes a place, and makes none.
+  store.noteAppend(fact.kind === "task-moved" && fact.to === "running" ? BEGUN : kind);
 }
+
+/** What listeners are told in place of "task-moved" where a task began. */
+export const BEGUN = "task-begun";
 
 /** Events with a number above `seq`, oldest first, at most `most`. */
 export function eventsAfter(store: Store, seq: number, filter: { run?: string } = {}, most = 1_000): Event[] {
