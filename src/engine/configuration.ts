@@ -3,10 +3,12 @@ import { readFileSync } from "node:fs";
 import { AGENT_KINDS, kindOf, permissionModes, READY_AGENTS } from "../agents/registry.ts";
 import { configKeys, idleKeys, type SetValue, valuesInForce } from "../core/config-about.ts";
 import {
+  AGENT_KEYS,
   asWritten,
   type ConfigValues,
   type Layer,
   mergeConfig,
+  namedAgents,
   profileNames,
   variableOf,
   withProfile,
@@ -67,12 +69,17 @@ export function chooseValues({ values }: ShownConfig, key: string): ShownValue[]
     known.includes(`agent.NAME.${isAgents}`)
   )
     return [];
-  const names = [...known, ...values.map((each) => each.key)];
+  const agents = values.flatMap((each) => /^agent\.[^.]+(?=\.)/.exec(each.key)?.[0] ?? []);
+  const ready = READY_AGENTS.map((name) => `agent.${name}`);
+  if (ready.includes(key)) return [];
+  const sections = known.map((name) => name.split(".", 1)[0]!);
+  const names = [...new Set([...sections, ...known, ...values.map((each) => each.key), ...agents, ...ready])];
   const word = (name: string) => name.split(".").at(-1)!;
   const byWord = nearest(word(key), names.map(word)).flatMap((each) => names.filter((name) => word(name) === each));
   const near = [...new Set([...nearest(key, names), ...byWord])].slice(0, 3);
   throw new OwtError("unknown-name", `there is no key ${key}`, {
-    hint: near.length > 0 ? `did you mean ${near.join(" or ")}?` : "every key: docs/reference/configuration.md",
+    hint:
+      near.length > 0 ? `did you mean ${near.join(" or ")}? owt config show` : "those that are set: owt config show",
   });
 }
 
@@ -95,7 +102,7 @@ export function validateConfig(root: string | null, env: NodeJS.ProcessEnv): Ver
     ...problems.map(toRemark),
     ...[...sideBySide(layers)].flatMap(strayWords),
     ...layers.flatMap(idleRemarks),
-    ...mistypedVariables(env),
+    ...mistypedVariables(env, layers),
   ];
   const profile = wantedProfile(env);
   if (profile !== null && problems.length === 0) chooseProfile(layers, profile);
@@ -168,17 +175,17 @@ function idleRemarks({ origin, name, source, values }: Layer): Remark[] {
     .toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
 }
 
-/** Variables that other programs read may be called as they like; those that are nearly a key of ours are worth a word. */
-function mistypedVariables(env: NodeJS.ProcessEnv): Remark[] {
-  const known = configKeys().flatMap(({ variable }) => variable ?? []);
+/** Variables that begin like those of our sections and set nothing. */
+function mistypedVariables(env: NodeJS.ProcessEnv, layers: readonly Layer[]): Remark[] {
+  const agents = [...new Set([...READY_AGENTS, ...namedAgents(layers)])];
+  const ofAgents = agents.flatMap((name) => Object.keys(AGENT_KEYS).map((key) => variableOf(`agent.${name}.${key}`)));
+  const known = [...configKeys().flatMap(({ variable }) => variable ?? []), ...ofAgents];
   const prefixes = [...new Set(known.map((name) => /^OWT_[A-Z]+_/.exec(name)![0]))];
   return Object.keys(env).flatMap((name): Remark[] => {
     if (known.includes(name) || !prefixes.some((prefix) => name.startsWith(prefix))) return [];
     const [close] = nearest(name, known, 1);
-    if (close === undefined) return [];
-    return [
-      { level: "note", file: name, place: null, key: null, message: `is no key; did you mean ${close}?`, hint: null },
-    ];
+    const message = `is no key, and does nothing${close === undefined ? "" : `; did you mean ${close}?`}`;
+    return [{ level: "note", file: name, place: null, key: null, message, hint: null }];
   });
 }
 

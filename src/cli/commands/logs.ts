@@ -65,12 +65,15 @@ function refuseContradictions(keys: readonly string[], options: Options): void {
   if (keys.length === 0 && !options.all)
     throw usage("of which task?", "owt logs T, or of all of the run: owt logs --all");
   if (keys.length > 0 && options.all)
-    throw usage("--all is every task of the run", `leave out ${keys.join(", ")}, or --all`);
+    throw usage("--all is every task of the run", `owt logs --all, or: owt logs ${keys.join(" ")}`);
   const isOne = keys.length === 1;
   if (!isOne && (options.raw || options.attempt !== undefined))
-    throw usage("--raw and --attempt are for one task", "name one task");
+    throw usage(
+      "--raw and --attempt are for one task",
+      `name one task: owt logs ${keys[0] ?? "T"} ${options.raw ? "--raw" : "--attempt 1"}`,
+    );
   if (options.raw && (options.grep !== undefined || options.level !== "all"))
-    throw usage("--raw is the output as it is", "leave out --raw, or --grep and --level");
+    throw usage("--raw is the output as it is", `owt logs ${keys[0] ?? "T"} --raw, or without --raw`);
 }
 
 /** Epoch milliseconds; null for everything. */
@@ -81,7 +84,7 @@ function parseSince(text: string | undefined, now: number): number | null {
   const at = Date.parse(text);
   if (!Number.isNaN(at)) return at;
   throw new OwtError("usage", `${text} is no time`, {
-    hint: "write --since 10m, --since 2h, or --since 2026-11-21T14:00",
+    hint: "owt logs T --since 10m, --since 2h, or --since 2026-11-21T14:00",
   });
 }
 
@@ -97,7 +100,7 @@ function patternOf(text: string, ignoreCase: boolean): RegExp {
     return new RegExp(text, ignoreCase ? "iu" : "u");
   } catch (cause) {
     throw new OwtError("usage", `--grep ${text} is no regular expression`, {
-      hint: "put a \\ before characters that are meant as they are",
+      hint: "put a \\ before characters that are meant as they are: owt logs T --grep '\\('",
       cause,
     });
   }
