@@ -14,7 +14,7 @@ import {
   withProfile,
 } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
-import { nearest } from "../core/names.ts";
+import { nearest, nearestHint } from "../core/names.ts";
 import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
 import {
   checkFile,
@@ -32,19 +32,50 @@ export type Origin =
   | { kind: "environment"; variable: string }
   | { kind: "flag" };
 
-export type ShownValue = { key: string; value: unknown; origin: Origin; used: boolean };
+/** `value` is null where nothing is set; `otherwise` says in words what holds then. */
+export type ShownValue = { key: string; value: unknown; origin: Origin; used: boolean; otherwise: string | null };
 
 export type ShownConfig = { profile: string | null; profiles: string[]; values: ShownValue[] };
 
 /** Every value in force with its origin. `root` is null outside of a checkout. Throws `config` with every problem, as a run would. */
 export function showConfig(root: string | null, env: NodeJS.ProcessEnv, flags: ConfigValues): ShownConfig {
   const { layers } = loadConfig(root, { env, agentKinds: AGENT_KINDS, flags });
-  const values = valuesInForce(layers).map(toShown);
-  return { profile: wantedProfile(env), profiles: profileNames(layers), values };
+  refuseUnknownAgent(layers, flags);
+  const set = valuesInForce(layers).map(toShown);
+  return { profile: wantedProfile(env), profiles: profileNames(layers), values: withUnset(set) };
+}
+
+/** What holds without being set is in force all the same; each behind the others of its section. */
+function withUnset(set: readonly ShownValue[]): ShownValue[] {
+  const unset = configKeys().filter(
+    ({ key, otherwise, later }) => otherwise !== null && later === null && !set.some((each) => each.key === key),
+  );
+  const shown = unset.map(({ key, otherwise }): ShownValue => ({
+    key,
+    value: null,
+    origin: { kind: "default" },
+    used: true,
+    otherwise,
+  }));
+  const sections = [...new Set(configKeys().map(({ key }) => sectionOf(key)))];
+  return [...set, ...shown].toSorted((a, b) => sections.indexOf(sectionOf(a.key)) - sections.indexOf(sectionOf(b.key)));
+}
+
+function sectionOf(key: string): string {
+  return key.split(".", 1)[0]!;
+}
+
+function refuseUnknownAgent(layers: readonly Layer[], { agent }: ConfigValues): void {
+  const name = agent?.default;
+  const known = [...new Set([...READY_AGENTS, ...namedAgents(layers)])];
+  if (name === undefined || known.includes(name)) return;
+  throw new OwtError("unknown-name", `there is no agent named ${name}`, {
+    hint: nearestHint(name, known, `known: ${known.join(", ")}; see: owt doctor`),
+  });
 }
 
 function toShown({ key, value, layer, isIdle }: SetValue): ShownValue {
-  return { key, value, origin: originOf(layer, key), used: !isIdle };
+  return { key, value, origin: originOf(layer, key), used: !isIdle, otherwise: null };
 }
 
 function originOf(layer: Layer | null, key: string): Origin {

@@ -47,6 +47,7 @@ describe("config show", () => {
       value: 5,
       origin: { kind: "repository", file: ".worktreerc", line: 2, column: 3, profile: null },
       used: true,
+      otherwise: null,
     });
     expect(of("agent.default").origin).toMatchObject({
       kind: "user",
@@ -62,8 +63,12 @@ describe("config show", () => {
     expect(stdout).toMatch(/^tmux\.pane_count +4 +\.worktreerc:6:1 \(not used yet\)$/m);
     expect((await rig.owt("config", "show", "run.retries")).stdout).toBe("run.retries  0  OWT_RUN_RETRIES\n");
     const flagged = await rig.json<Shown>("config", "show", "run.max_parallel", "--parallel", "8");
-    expect(flagged.values).toEqual([{ key: "run.max_parallel", value: 8, origin: { kind: "flag" }, used: true }]);
-    expect((await rig.owt("config", "show", "run.target")).stdout).toBe("run.target is not set\n");
+    expect(flagged.values).toMatchObject([{ key: "run.max_parallel", value: 8, origin: { kind: "flag" }, used: true }]);
+    expect((await rig.owt("config", "show", "--agent", "dmo")).stderr).toContain("did you mean demo?");
+    expect(values.map(({ key }) => key)).toEqual(expect.arrayContaining(["run.target", "run.worktree_directory"]));
+    expect((await rig.owt("config", "show", "run.target")).stdout).toBe(
+      "run.target  the branch checked out  default\n",
+    );
   });
 
   test("a key that is none gets the nearest", async () => {

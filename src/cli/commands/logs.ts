@@ -13,7 +13,7 @@ import { readAttempts } from "../../store/attempts.ts";
 import { readRuns } from "../../store/runs.ts";
 import { readTasks } from "../../store/tasks.ts";
 import { gapLine } from "../../system/capped-file.ts";
-import { type Io, withEngine } from "../io.ts";
+import { type Io, tell, withEngine } from "../io.ts";
 import { Pen } from "../pen.ts";
 import { painter, printable } from "../text.ts";
 import { positiveInteger } from "../work-options.ts";
@@ -125,7 +125,9 @@ async function showOne(
     return;
   }
   if (options.json) await pen.begin({ task: key, attempt: attempt.number });
+  let shown = 0;
   const onLine = async (line: LogLine) => {
+    shown++;
     const text = options.raw ? line.text : printable(line.text);
     await (options.json ? pen.item(text) : pen.write(`${text}\n`));
   };
@@ -143,6 +145,17 @@ async function showOne(
     );
   } else for (const each of attemptsMeant(engine, attempt.task, attempt, options)) await show(each);
   if (options.json) await pen.end();
+  if (shown === 0) tellEmpty(io, key, options);
+}
+
+/** Nothing at all would leave somebody wondering whether the command worked. */
+function tellEmpty(io: Io, of: string, { grep, level, since }: Options): void {
+  const chosen = [
+    ...(grep === undefined ? [] : [`--grep ${grep}`]),
+    ...(since === undefined ? [] : [`--since ${since}`]),
+    ...(level === "all" ? [] : [`--level ${level}`]),
+  ];
+  tell(io, printable(chosen.length > 0 ? `no line of ${of} fits ${chosen.join(" ")}` : `${of}: nothing was said yet`));
 }
 
 /** Who searches, or looks back, looks through all tries; else the last one counts, or the one that was named. */
@@ -184,8 +197,10 @@ async function showSeveral(
   const width = Math.max(0, ...tasks.map(({ key }) => key.length));
   if (options.json) await pen.begin({ tasks: tasks.map(({ key }) => key) });
   const follow = options.follow ?? false;
+  let shown = 0;
   const show = (task: Task, attempt: Attempt) =>
     showAttempt(engine, attempt, { ...wish, follow, raw: false }, isMatch, async ({ level, text }) => {
+      shown++;
       const line = printable(text);
       if (options.json) await pen.item({ task: task.key, attempt: attempt.number, level, text: line });
       else await pen.write(`${paint("dim", `${task.key.padEnd(width)} |`)} ${line}\n`);
@@ -194,6 +209,7 @@ async function showSeveral(
   else
     for (const task of tasks) for (const each of attemptsMeant(engine, task.id, null, options)) await show(task, each);
   if (options.json) await pen.end();
+  if (shown === 0) tellEmpty(io, keys.length === 0 ? "the run" : keys.join(", "), options);
 }
 
 function tasksOf(engine: Engine, run: string | undefined): Task[] {

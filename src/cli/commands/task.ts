@@ -29,7 +29,7 @@ import { showRun } from "../../engine/show.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
 import { editCommand } from "./task-edit.ts";
-import { costWords, markOf, painter, printable, table } from "../text.ts";
+import { costWords, markOf, painter, printable, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 /** Where several runs have a task of one key. */
@@ -250,7 +250,7 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
       `${markOf(view.standing, paint)} ${view.task.key}`,
       view.task.state,
       printable(view.task.spec.title),
-      printable(view.why),
+      whyWords(view, engine.now()),
     ]),
     ...backlog.map((spec) => [`○ ${spec.id}`, "written down", printable(spec.title), ""]),
   ];
@@ -311,7 +311,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
   };
   const lines = [
     `${task.key}  ${printable(spec.title)}`,
-    `${task.run} · ${task.state}${view.why ? ` · ${printable(view.why)}` : ""} · ${spec.source.file}:${spec.source.line}`,
+    `${[task.run, task.state, whyWords(view, engine.now())].filter(Boolean).join(" · ")} · ${spec.source.file}:${spec.source.line}`,
     ...(task.needs.length > 0 ? [`after ${task.needs.join(", ")}`] : []),
     ...(task.commit ? [`integrated as ${task.commit}`] : []),
     ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),
