@@ -423,6 +423,7 @@ const shownConfig = of({
         of({ kind: v.literal("flag") }),
       ]),
       used: flag,
+      otherwise: v.pipe(orNull(text), v.description("of a key that is not set: what holds then")),
     }),
   ),
 });

@@ -79,7 +79,7 @@ function viewerLine(pid: number | null): string {
 
 function interrupted(runId: string, carried: boolean): OwtError {
   return carried
-    ? new OwtError("interrupted", `${runId} is parked, its agents with their conversations`, {
+    ? new OwtError("interrupted", `${runId} is parked: conversations and work of its agents are kept`, {
         hint: "go on with: owt resume",
       })
     : new OwtError("interrupted", `the view of ${runId} is closed; the run goes on`, {

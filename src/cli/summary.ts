@@ -5,7 +5,7 @@ import type { TaskView } from "../core/view.ts";
 import { renderDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { count } from "./preview.ts";
-import { costWords, markOf, painter, printable, table } from "./text.ts";
+import { costWords, localTimes, markOf, painter, printable, table, whyWords } from "./text.ts";
 
 /** `commandOf` names the command that answers a waiting task. */
 export function renderSummary(
@@ -22,7 +22,7 @@ export function renderSummary(
       `${markOf(view.standing, paint)} ${view.task.key}`,
       view.task.state,
       time,
-      printable(view.why.split("\n", 1)[0] ?? ""),
+      whyWords({ ...view, why: view.why.split("\n", 1)[0]! }, Date.now()),
     ];
   });
   const done = report.counts["done"] ?? 0;
@@ -52,14 +52,17 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
       const keys = forBudget.map(({ task }) => task.key);
       const others = keys.length > MOST_KEYS ? ` and ${keys.length - MOST_KEYS} more` : "";
       lines.push(
-        `${keys.slice(0, MOST_KEYS).join(", ")}${others}: ${printable(view.why)}`,
+        `${keys.slice(0, MOST_KEYS).join(", ")}${others}: ${printable(localTimes(view.why, Date.now()))}`,
         `  ↳ ${commandOf(view.task)}`,
       );
     }
     if (view.standing === "waits-for-person")
-      lines.push(`${view.task.key} ${printable(view.why)}`, `  ↳ ${commandOf(view.task)}`);
+      lines.push(`${view.task.key} ${printable(localTimes(view.why, Date.now()))}`, `  ↳ ${commandOf(view.task)}`);
     if (view.standing === "failed")
-      lines.push(`${view.task.key} failed: ${printable(view.why)}`, `  ↳ ${commandOf(view.task)}`);
+      lines.push(
+        `${view.task.key} failed: ${printable(localTimes(view.why, Date.now()))}`,
+        `  ↳ ${commandOf(view.task)}`,
+      );
   }
   if (report.landed_at !== null) return lines;
   if (report.state === "ended" && (report.counts["done"] ?? 0) > 0)

@@ -20,7 +20,7 @@ import { readBacklog } from "../store/backlog.ts";
 import { readLastEvents } from "../store/events.ts";
 import { answer, type Io, screenWidth } from "./io.ts";
 import { lineFor } from "./narrate.ts";
-import { clock, costWords, leftWords, markOf, painter, printable, wrap } from "./text.ts";
+import { clock, costWords, leftWords, localTimes, markOf, painter, printable, wrap } from "./text.ts";
 
 /** Of each: the last ones. */
 const EVENTS = 40;
@@ -103,7 +103,7 @@ function render(io: Io, task: TaskStatus): string {
   const tried = attempt && `attempt ${attempt.number} (${[attempt.agent, attempt.model].filter(Boolean).join(", ")})`;
   return [
     ...wrap(`${markOf(task.standing, paint)} ${printable(`${task.id}  ${task.title}  (${task.run})`)}`, width, 4),
-    ...wrap(`  ${printable(state.replaceAll("\n", " "))}`, width, 4),
+    ...wrap(`  ${printable(localTimes(state.replaceAll("\n", " "), Date.now()))}`, width, 4),
     ...(task.command === undefined
       ? []
       : [`  ${paint("dim", "↳")} ${renderAnswer({ command: task.command, note: task.note ?? null })}`]),

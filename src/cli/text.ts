@@ -5,9 +5,11 @@ import type { TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
 import { roughDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
+import { printable } from "../lib/printable.ts";
 import { type Io, wantsColor } from "./io.ts";
 
-export { printable } from "../lib/printable.ts";
+export { printable };
+
 export { wrap } from "../lib/width.ts";
 
 const COLORS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const;
@@ -50,6 +52,22 @@ export function table(rows: string[][]): string {
 /** `14:03:07`, local time. */
 export function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
+}
+
+/** Times that a text holds for programs, as people here read them: `14:03`, and with its day where that is another one than today's. */
+export function localTimes(text: string, now: number): string {
+  return text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (moment) => {
+    const at = new Date(moment);
+    const isToday = at.toDateString() === new Date(now).toDateString();
+    const two = (value: number) => String(value).padStart(2, "0");
+    const day = isToday ? "" : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
+    return `${day}${two(at.getHours())}:${two(at.getMinutes())}`;
+  });
+}
+
+/** Why a task stands where it stands, in one line for people; empty where its state says all. */
+export function whyWords({ task, why }: { task: Pick<TaskView["task"], "state">; why: string }, now: number): string {
+  return why === task.state ? "" : printable(localTimes(why.replaceAll(/\s*\n\s*/g, " "), now));
 }
 
 /** A cost in words: `$1.25`, `at least $1.25`, `unknown`; empty where no agent has run. */

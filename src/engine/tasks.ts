@@ -201,9 +201,9 @@ function restart(engine: Engine, task: Task): void {
   }
 }
 
-/** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. Throws `needs-person` where that still has
- *  open conflicts. */
-export async function approveTask(engine: Engine, key: string, run?: string): Promise<void> {
+/** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. Returns its run. Throws `needs-person` where
+ *  that still has open conflicts. */
+export async function approveTask(engine: Engine, key: string, run?: string): Promise<string> {
   const fits = (each: Task) => each.state === "review" || each.park?.for === "conflict";
   const task = findTask(engine, key, { run, fits });
   if (task.state === "pending" && task.park?.for === "conflict")
@@ -221,6 +221,7 @@ export async function approveTask(engine: Engine, key: string, run?: string): Pr
       throw wrongState(task, `it is ${task.state} and waits for no approval`, "what waits for a person: owt inbox");
     }
   });
+  return task.run;
 }
 
 async function refuseUnresolved(engine: Engine, task: Task, worktree: string): Promise<void> {
@@ -234,10 +235,16 @@ async function refuseUnresolved(engine: Engine, task: Task, worktree: string): P
   });
 }
 
-/** Answers the question a task asked, or the words with which it ended without work; its conversation goes on with the answer. */
-export function answerTask(engine: Engine, key: string, text: string, run?: string): void {
+/** Answers the question a task asked, or the words with which it ended without work; its conversation goes on with the answer. Returns its
+ *  run. */
+export function answerTask(engine: Engine, key: string, text: string, run?: string): string {
   const fits = (each: Task) => each.park?.for === "answer" || endedWithWords(engine, each);
   const task = findTask(engine, key, { run, fits });
+  giveAnswer(engine, task, text);
+  return task.run;
+}
+
+function giveAnswer(engine: Engine, task: Task, text: string): void {
   if (endedWithWords(engine, task)) {
     const last = readAttempts(engine.store, task.id).at(-1)!;
     const question = last.outcome?.kind === "nothing_done" ? last.outcome.said : "";

@@ -92,9 +92,13 @@ function flagsOf({ agent, parallel, budget }: ShowOptions): ConfigValues {
 function renderValues(io: Io, shown: ShownConfig, values: readonly ShownValue[], key: string | undefined): string {
   const paint = painter(io, io.stdout);
   if (values.length === 0) return `${key} is not set`;
-  const rows = values.map(withoutSecrets).map(({ key: name, value, origin, used }) => {
+  const rows = values.map(withoutSecrets).map(({ key: name, value, origin, used, otherwise }) => {
     const where = originWords(origin) + (used ? "" : " (not used yet)");
-    return [name, printable(JSON.stringify(value)), origin.kind === "default" ? paint("dim", where) : printable(where)];
+    return [
+      name,
+      otherwise === null ? printable(JSON.stringify(value)) : paint("dim", otherwise),
+      origin.kind === "default" ? paint("dim", where) : printable(where),
+    ];
   });
   const profile = shown.profile === null ? [] : [`profile ${shown.profile}`];
   return [...profile, table(rows)].join("\n");

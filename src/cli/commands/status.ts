@@ -12,18 +12,21 @@ import { answerFor } from "../../engine/answer.ts";
 import { readSums } from "../../engine/report.ts";
 import { showBriefly } from "../../engine/show.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
+import { underWayMs } from "../../core/attempt.ts";
+import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readBackground } from "../../store/background.ts";
 import { readExpected } from "../../store/expected.ts";
 import { readRun, readRuns } from "../../store/runs.ts";
 import { readBareTasks, readFailedTasks, readTask } from "../../store/tasks.ts";
-import { roughDuration } from "../../lib/duration.ts";
+import { fit } from "../../lib/width.ts";
+import { renderDuration, roughDuration } from "../../lib/duration.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { isAlive } from "../../system/identity.ts";
 import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
-import { clock, costWords, GUESS, markOf, painter, printable, table } from "../text.ts";
+import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 
@@ -61,7 +64,7 @@ function endOf(run: Run, views: readonly TaskView<BareTask>[]): string {
 async function showStatus(io: Io, engine: Engine, options: JsonOption, only: string | null): Promise<void> {
   const status = await readStatus(engine, only);
   if (options.json) answer(io, options, toJson(engine, status), "");
-  else answer(io, options, {}, render(io, engine, status));
+  else answer(io, options, {}, render(io, engine, status, await readDoings(engine, status)));
 }
 
 type Status = Awaited<ReturnType<typeof readStatus>>;
@@ -110,6 +113,25 @@ function limitsIn(views: readonly TaskView<BareTask>[], now: number): { until: n
   return [...byTime].map(([until, group]) => ({ until, tasks: group.map(({ task }) => task.key) }));
 }
 
+/** What goes on in words, by the task's row number: for how long it was worked on, and what its agent did last. */
+async function readDoings(engine: Engine, { runs }: Status): Promise<Map<number, string>> {
+  const working = runs.flatMap(({ views }) =>
+    views.filter((view) => whyWords(view, 0) === "" && view.standing === "working"),
+  );
+  if (working.length === 0) return new Map();
+  // What reads transcripts is loaded where there are some.
+  const { renderEnd } = await import("../../engine/logs.ts");
+  return new Map(
+    working.map(({ task }) => {
+      const attempts = readAttempts(engine.store, task.id);
+      const last = attempts.at(-1);
+      const [said = ""] = last ? renderEnd(engine, last, 1) : [];
+      const time = renderDuration(underWayMs(attempts, engine.now()));
+      return [task.id, [time, fit(printable(said), MOST_SAID)].filter(Boolean).join(" · ")];
+    }),
+  );
+}
+
 function toJson(engine: Engine, status: Status): object {
   return {
     project: engine.repo.root,
@@ -147,7 +169,7 @@ function toJson(engine: Engine, status: Status): object {
   };
 }
 
-function render(io: Io, engine: Engine, status: Status): string {
+function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<number, string>): string {
   const paint = painter(io, io.stdout);
   const { runs, agents, worktrees, backlog, carriedBy } = status;
   const isOpen = runs.some(({ run }) => run.state === "open");
@@ -161,12 +183,13 @@ function render(io: Io, engine: Engine, status: Status): string {
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
-    for (const { until, tasks } of limits) lines.push(`  usage limit${timeWords(until)}: ${tasks.join(", ")}`);
+    for (const { until, tasks } of limits)
+      lines.push(`  usage limit${timeWords(until, engine.now())}: ${tasks.join(", ")}`);
     const shown = worthARow(views);
     const rows = shown.map((view) => [
       `  ${markOf(view.standing, paint)} ${view.task.key}`,
       view.task.state,
-      printable(view.why),
+      doings.get(view.task.id) ?? whyWords(view, engine.now()),
     ]);
     if (rows.length > 0) lines.push(table(rows));
     if (shown.length < views.length) lines.push(`  … and ${views.length - shown.length} more: owt task list`);
@@ -186,6 +209,8 @@ function worthARow(views: readonly TaskView<BareTask>[]): readonly TaskView<Bare
 }
 
 const MOST_ROWS = 50;
+/** Columns of what an agent did last. */
+const MOST_SAID = 60;
 const QUIET = new Set<TaskView["standing"]>(["done", "blocked", "ready", "skipped", "cancelled"]);
 
 function endWords(end: number, now: number): string {
@@ -193,8 +218,8 @@ function endWords(end: number, now: number): string {
   return end <= now ? "expected to end about now" : `expected to end in ${roughDuration(end - now)}, at ${clock(end)}`;
 }
 
-function timeWords(until: number | null): string {
-  return until === null ? "" : ` until ${new Date(until).toISOString()}`;
+function timeWords(until: number | null, now: number): string {
+  return until === null ? "" : ` until ${localTimes(new Date(until).toISOString(), now)}`;
 }
 
 function agentPath(engine: Engine, name: string): string | null {

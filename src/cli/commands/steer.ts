@@ -115,6 +115,10 @@ function wishCommand(program: Command, io: Io, wish: "pause" | "stop", descripti
     .action((id: string | undefined, options: JsonOption) =>
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
+        if (wish === "pause" && findRun(engine, run).wish === "stop")
+          throw new OwtError("wrong-state", `${run} is stopped already, so nothing of it starts`, {
+            hint: `go on with: owt resume ${run}`,
+          });
         setWish(engine.store, engine.now(), run, wish);
         const isDone = wish === "stop" && (await stopUncarried(engine, "stopped", (attempt) => attempt.run === run));
         const how = isDone ? "is stopped" : `${wish} is asked for`;

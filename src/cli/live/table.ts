@@ -4,7 +4,7 @@ import type { RunProgress, TaskProgress } from "../../engine/progress.ts";
 import { renderDuration, roughDuration } from "../../lib/duration.ts";
 import { column, fit, fitAround, widthOf } from "../../lib/width.ts";
 import { count } from "../preview.ts";
-import { costOf, GUESS, markOf, type Paint, printable } from "../text.ts";
+import { costOf, GUESS, localTimes, markOf, type Paint, printable } from "../text.ts";
 
 export type Room = { columns: number; rows: number };
 
@@ -148,5 +148,5 @@ function tally(tasks: readonly TaskProgress[]): string {
 }
 
 function oneLine(text: string): string {
-  return printable(text.replaceAll(/\s+/g, " ").trim());
+  return printable(localTimes(text, Date.now()).replaceAll(/\s+/g, " ").trim());
 }
