@@ -22,6 +22,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["switch"], async () => (await import("./commands/switch.ts")).switchCommand],
   [["send", "wait"], async () => (await import("./commands/send.ts")).sendCommands],
   [["note"], async () => (await import("./commands/note.ts")).noteCommand],
+  [["cleanup"], async () => (await import("./commands/cleanup.ts")).cleanupCommand],
   [["delete"], async () => (await import("./commands/delete.ts")).deleteCommand],
   [["status"], async () => (await import("./commands/status.ts")).statusCommand],
   [["report"], async () => (await import("./commands/report.ts")).reportCommand],

@@ -17,7 +17,6 @@ import { nearest } from "./names.ts";
 type About = { says: string; otherwise?: string; later?: string };
 
 const WORKTREES = "worktrees by hand (owt create)";
-const CLEANUP = "owt cleanup";
 const SYNC = "owt sync";
 const WEB = "the web dashboard (owt serve)";
 const NOTIFY = "notifications";
@@ -26,7 +25,7 @@ const SANDBOX = "the sandbox";
 const ABOUT: Record<KeyName, About> = {
   "worktree.base_directory": { says: "where worktrees made by hand stand", otherwise: "../" },
   "worktree.naming_pattern": { says: "how they are named", otherwise: "{project}-{branch}" },
-  "worktree.auto_cleanup_days": { says: "after how many days one counts as stale", otherwise: "14", later: CLEANUP },
+  "worktree.auto_cleanup_days": { says: "after how many days without use one counts as stale" },
   "worktree.keep": { says: "which worktrees of a run stay: none, failed, all" },
   "worktree.reserve": { says: "how many are made in advance", otherwise: "0", later: WORKTREES },
   "tmux.default_layout": {
@@ -49,11 +48,13 @@ const ABOUT: Record<KeyName, About> = {
   },
   "environment.ports": { says: "ports that each worktree has to itself" },
   "environment.pass": { says: "further variables that agents and checks may see" },
-  "sync.default_strategy": { says: "merge or rebase", otherwise: "merge", later: SYNC },
-  "sync.auto_stash": { says: "stash what is uncommitted meanwhile", otherwise: "true", later: SYNC },
-  "sync.prune_remote": { says: "forget branches that the remote has no more", otherwise: "true", later: SYNC },
-  "cleanup.protect_uncommitted": { says: "leave worktrees with uncommitted work", otherwise: "true", later: CLEANUP },
-  "cleanup.protect_unpushed": { says: "leave worktrees with unpushed commits", otherwise: "true", later: CLEANUP },
+  "sync.default_strategy": { says: "merge or rebase", later: SYNC },
+  "sync.auto_stash": { says: "stash what is uncommitted meanwhile", later: SYNC },
+  "sync.prune_remote": { says: "forget branches that the remote has no more", later: SYNC },
+  "cleanup.protect_uncommitted": { says: "leave worktrees with uncommitted work; otherwise it is saved first" },
+  "cleanup.protect_unpushed": {
+    says: "leave worktrees with commits that nothing else has; otherwise they are saved first",
+  },
   "run.plan": { says: "the plan: a folder or a feature list", otherwise: "the one that is found" },
   "run.target": { says: "the branch that runs start from and land on", otherwise: "the branch checked out" },
   "run.max_parallel": { says: "agents at a time" },

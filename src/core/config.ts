@@ -182,7 +182,7 @@ export const ALIASES: Record<string, string> = {
 };
 
 export const DEFAULTS = {
-  worktree: { keep: "failed" as "none" | "failed" | "all" },
+  worktree: { auto_cleanup_days: 14, keep: "failed" as "none" | "failed" | "all" },
   tmux: { default_layout: "main-vertical", auto_start_claude: true, pane_count: 2, session_prefix: "owt" },
   environment: {
     auto_install_deps: true,
@@ -193,6 +193,8 @@ export const DEFAULTS = {
     dependencies: "auto" as "auto" | "install" | "copy" | "clone" | "hardlink",
     pass: [] as string[],
   },
+  sync: { default_strategy: "merge" as "merge" | "rebase", auto_stash: true, prune_remote: true },
+  cleanup: { protect_uncommitted: true, protect_unpushed: true },
   run: {
     max_parallel: 3,
     timeout: "30m" as string | number,
@@ -215,6 +217,8 @@ export type Config = ConfigValues & {
   worktree: NonNullable<ConfigValues["worktree"]> & typeof DEFAULTS.worktree;
   tmux: NonNullable<ConfigValues["tmux"]> & typeof DEFAULTS.tmux;
   environment: NonNullable<ConfigValues["environment"]> & typeof DEFAULTS.environment;
+  sync: NonNullable<ConfigValues["sync"]> & typeof DEFAULTS.sync;
+  cleanup: NonNullable<ConfigValues["cleanup"]> & typeof DEFAULTS.cleanup;
   run: NonNullable<ConfigValues["run"]> & typeof DEFAULTS.run;
   budget: NonNullable<ConfigValues["budget"]> & typeof DEFAULTS.budget;
   hooks: NonNullable<ConfigValues["hooks"]> & typeof DEFAULTS.hooks;

@@ -29,6 +29,21 @@ export type Reason =
   | { reason: "main" | "locked" | "in-use" | "being-made" | "not-a-worktree"; what: string[] }
   | { reason: Unsavable["refused"]; what: string[] };
 
+const SAVABLE = new Set<Reason["reason"]>([
+  "dirty",
+  "untracked",
+  "ignored-new",
+  "unmerged",
+  "staged",
+  "commits",
+  "in-progress",
+]);
+
+/** Whether it is work that can be saved; the other reasons give way to nothing. */
+export function isSavable({ reason }: Reason): boolean {
+  return SAVABLE.has(reason);
+}
+
 export type Removed =
   /** `rescue` is the ref that keeps what it held; null when it held nothing. `emptied` resolves when its files are deleted. */
   { removed: true; rescue: string | null; emptied: Promise<void> } | { removed: false; reasons: Reason[] };

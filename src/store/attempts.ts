@@ -160,6 +160,24 @@ export function readOpenPlaces(store: Store): Map<string, { key: string; run: st
   );
 }
 
+/** A worktree of a run: its task, and the branches that its work comes together on. */
+export type RunPlace = { key: string; run: string; isOpen: boolean; branch: string; target: string };
+
+/** Every worktree that an attempt ever had, by path. `isOpen`: its run has not ended, or an attempt has not; whoever works there goes on. */
+export function readRunPlaces(store: Store): Map<string, RunPlace> {
+  const sql = `select attempt.worktree, task.key, run.id, run.branch, run.target,
+    max(run.state = 'open' or attempt.phase <> 'closed') as open
+    from attempt join task on task.id = attempt.task join run on run.id = attempt.run
+    group by attempt.worktree, run.id order by open, max(attempt.id)`;
+  return new Map(
+    store.all(sql).map((row) => {
+      const text = (name: string) => String(row[name]);
+      const place = { key: text("key"), run: text("id"), branch: text("branch"), target: text("target") };
+      return [text("worktree"), { ...place, isOpen: row["open"] === 1 }];
+    }),
+  );
+}
+
 /** All attempts of a task, oldest first. */
 export function readAttempts(store: Store, task: number): Attempt[] {
   return store.all("select * from attempt where task = ? order by number", task).map(toAttempt);

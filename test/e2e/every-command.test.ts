@@ -150,6 +150,13 @@ const ROWS: Record<string, Row> = {
     mistake: { args: ["delete", "main", "--yes"], says: "is the main checkout", hint: "owt list" },
     changes: true,
   },
+  cleanup: {
+    call: ["cleanup", "--all"],
+    says: /would go +spare +used within a day, \d+ kB\nstays +main +the main checkout/,
+    json: ["cleanup", "--all", "--yes"],
+    mistake: { args: ["cleanup", "--days", "x"], says: "number of days", hint: "owt cleanup --help" },
+    changes: true,
+  },
   "task create": {
     call: ["task", "create", "write the notes"],
     says: "write-the-notes: written down; start it with: owt run write-the-notes",
@@ -350,6 +357,7 @@ async function prepareFor(name: string): Promise<Rig> {
   }
   if (name === "land") await rig.owt("run", "--yes", "--again", "shop/E01");
   if (["delete", "send", "wait"].includes(name)) rig.ok("create", "spare", "other");
+  if (name === "cleanup") rig.ok("create", "spare");
   if (name === "config approve") rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n` });
   return rig;
 }

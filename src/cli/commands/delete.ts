@@ -2,12 +2,14 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nameOf } from "../../core/worktree.ts";
+import { isSavable } from "../../git/remove.ts";
 import { type Gone, removeByHand, type Stays } from "../../engine/worktrees/remove.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import { findWorktree, refuseMain } from "../../engine/worktrees/place.ts";
 import { approve } from "../approve.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { painter, printable } from "../text.ts";
+import { describeGone } from "../worktrees/gone-text.ts";
 import { describeReason } from "../worktrees/reasons.ts";
 
 type Options = { yes?: boolean; save?: boolean; json?: boolean };
@@ -68,8 +70,8 @@ function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
   answer(io, options, data, gone.map((each) => `${paint("green", "✓")} ${printable(describeGone(each))}`).join("\n"));
   if (stay.length === 0) return;
   const told = stay.map((each) => `${nameOf(each)} stays: ${each.reasons.map(describeReason).join("; ")}`);
-  const isSavable = stay.every(({ reasons }) => reasons.every(({ reason }) => GIVES_WAY.has(reason)));
-  const hint = isSavable
+  const isAllSavable = stay.every(({ reasons }) => reasons.every(isSavable));
+  const hint = isAllSavable
     ? `keep it for owt restore, and take it away: owt delete ${stay.map(nameOf).join(" ")} --save`
     : stay.some(({ reasons }) => reasons.some(({ reason }) => reason === "in-use"))
       ? `leave it, or end what works there, and once more: owt delete ${stay.map(nameOf).join(" ")}`
@@ -79,28 +81,3 @@ function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
   if (!options.json) throw refusal;
   process.exitCode = refusal.exitCode;
 }
-
-/** What `--save` can keep. */
-const GIVES_WAY = new Set<string>([
-  "dirty",
-  "untracked",
-  "ignored-new",
-  "unmerged",
-  "staged",
-  "commits",
-  "in-progress",
-]);
-
-function describeGone(gone: Gone): string {
-  const { branch, came, rescue } = gone;
-  const what = `${nameOf(gone)} is gone`;
-  const of = branch === null ? "" : came === null ? `; the branch stays` : `, the branch too: ${HOW[came]}`;
-  return `${what}${of}${rescue === null ? "" : `; bring it back: owt restore ${rescue}`}`;
-}
-
-const HOW = {
-  merged: "its work is merged",
-  same: "it holds nothing of its own",
-  squashed: "its work came home squashed",
-  rebased: "its work came home rebased",
-};

@@ -5,9 +5,10 @@ import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { defaultBranch, deleteBranchIf, readRef } from "../../git/branch.ts";
 import { git, type Oid } from "../../git/git.ts";
-import { type Reason, removeWorktree, whyItStays } from "../../git/remove.ts";
+import { isSavable, type Reason, removeWorktree, whyItStays } from "../../git/remove.ts";
 import { readCommit } from "../../git/start-point.ts";
 import { type Came, howItCame } from "../../git/work-in.ts";
+import { readRunPlaces } from "../../store/attempts.ts";
 import { forgetWorktree, readWorktrees } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
 import { keepChangedEnvironment } from "../environment-files.ts";
@@ -32,24 +33,33 @@ export type Gone = {
 
 export type Stays = { path: string; branch: string | null; reasons: Reason[] };
 
-/** Removes a worktree with nothing lost: what is not safe is refused, or with `save` kept for `owt restore` first. `tell` hears of a hook that
- *  failed. */
+export type RemoveByHand = {
+  /** Whether what is not safe may be kept for `owt restore`, instead of being refused: all of it, or some. */
+  save: boolean | ((reason: Reason["reason"]) => boolean);
+  /** Keep it though nothing would be lost. */
+  saveAnyway?: boolean;
+  /** Hears of a hook that failed. */
+  tell: (text: string) => void;
+};
+
+/** Removes a worktree with nothing lost: what is not safe is refused, or with `save` kept for `owt restore` first. */
 export async function removeByHand(
   engine: Engine,
   { path, branch }: Checkout,
-  options: { save: boolean; tell: (text: string) => void },
+  options: RemoveByHand,
 ): Promise<Gone | Stays> {
   const { repo, store } = engine;
-  const tips = await homes(engine, path, branch);
+  const tips = await homesOf(engine, path, branch);
   const tip = branch === null ? null : await readRef(repo, branch);
   const came = tip === null ? null : await howItCame(repo, tip, tips);
   const held = {
     // The branch stays, or goes only where its work is elsewhere too.
     keep: branch === null ? tips : [`refs/heads/${branch}`],
     known: knownFiles(engine),
-    save: options.save,
   };
-  const reasons = await findReasons(engine, path, held);
+  const { save } = options;
+  const found = await findReasons(engine, path, held);
+  const reasons = found.filter((each) => !isSavable(each) || !(typeof save === "boolean" ? save : save(each.reason)));
   if (reasons.length > 0) return { path, branch, reasons };
   await endSessionOf(engine, path);
   const left = await leaveWorktree(engine, { attempt: 0, dir: setupDir(engine, path), worktree: path });
@@ -58,7 +68,8 @@ export async function removeByHand(
   const kept = await keepChangedEnvironment(engine, path, id);
   const removed = await removeWorktree(repo, path, {
     ...held,
-    saveAnyway: came === "squashed" || came === "rebased",
+    save: found.length > 0,
+    saveAnyway: options.saveAnyway === true || came === "squashed" || came === "rebased",
     rescue: { id, note: `the worktree ${nameOf({ path, branch })}, taken away`, at: engine.now() },
   });
   if (!removed.removed) return { path, branch, reasons: removed.reasons };
@@ -89,18 +100,21 @@ async function findReasons(engine: Engine, path: string, held: Parameters<typeof
   });
 }
 
-/** Commits in which the work of a branch counts as home: its base, the project's own branch, and what those follow. */
-async function homes(engine: Engine, path: string, branch: string | null): Promise<Oid[]> {
+/** Commits in which the work of a branch counts as home: its base, the project's own branch, and what those follow; of a run's worktree, also
+ *  the run's branch and its target. */
+export async function homesOf(engine: Engine, path: string, branch: string | null): Promise<Oid[]> {
   const { repo, store } = engine;
   const base = readWorktrees(store).get(path)?.base ?? null;
-  const names = [base, await defaultBranch(repo)].filter((name) => name !== null && name !== branch) as string[];
+  const run = readRunPlaces(store).get(path);
+  const all = [base, await defaultBranch(repo), run?.branch, run?.target];
+  const names = all.filter((name) => typeof name === "string" && name !== branch) as string[];
   const followed = await Promise.all(names.map((name) => upstreamOf(engine, name)));
   const tips = await Promise.all([...names, ...followed.flat()].map((name) => readCommit(repo, name)));
   return [...new Set(tips.filter((oid) => oid !== null))];
 }
 
-/** The remote branch that a branch follows. */
-async function upstreamOf({ repo }: Engine, branch: string): Promise<string[]> {
+/** The remote branch that a branch follows; none, or one that is there. */
+export async function upstreamOf({ repo }: Engine, branch: string): Promise<string[]> {
   const args = ["for-each-ref", "--format=%(upstream)", `refs/heads/${branch}`];
   return (await git(repo, args)).stdout.split("\n").filter(Boolean);
 }

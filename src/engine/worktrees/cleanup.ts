@@ -1,0 +1,190 @@
+/** Which worktrees nobody needs any more, and their removal. What is decided stands in core/cleanup; here is what it is decided from. */
+import {
+  type CleanupDecision,
+  type CleanupWish,
+  decideCandidate,
+  decideCleanup,
+  type Found,
+  type Standing,
+  type Wanted,
+} from "../../core/cleanup.ts";
+import { OwtError } from "../../core/errors.ts";
+import { readRef } from "../../git/branch.ts";
+import { git, runShort, type Oid } from "../../git/git.ts";
+import { firstCommitOf, lastMoved, lastStaged } from "../../git/last-use.ts";
+import { findPlace, readHead } from "../../git/place.ts";
+import { isSavable, type Reason, sweepTrash, whyItStays } from "../../git/remove.ts";
+import { readCommit } from "../../git/start-point.ts";
+import { howItCame } from "../../git/work-in.ts";
+import { readRunPlaces, type RunPlace } from "../../store/attempts.ts";
+import { readRuns } from "../../store/runs.ts";
+import { readWorktrees, type WorktreeRecord } from "../../store/worktrees.ts";
+import { type Engine, integrationWorktree } from "../engine.ts";
+import { knownFiles } from "../workspace.ts";
+import { type Listed, listWorktrees } from "./list.ts";
+import { type Gone, homesOf, removeByHand, type Stays, upstreamOf } from "./remove.ts";
+import { clearUnmade } from "./unmade.ts";
+
+export type Considered = {
+  path: string;
+  name: string;
+  branch: string | null;
+  decision: CleanupDecision;
+  /** How its work came home. */
+  came: Standing["came"];
+  usedAt: number | null;
+  /** The run that it belongs to, while that is open. */
+  run: string | null;
+  /** Commits that are only here; null where nobody looked. */
+  unpushed: number | null;
+  /** What is in it; empty where nobody looked. */
+  reasons: Reason[];
+};
+
+/** What a configuration says of it, and what was wished on the command line. */
+export function wishOf(engine: Engine, which: CleanupWish["which"], days: number | null): CleanupWish {
+  const { worktree, cleanup } = engine.config;
+  return {
+    which,
+    days: days ?? worktree.auto_cleanup_days,
+    protectUncommitted: cleanup.protect_uncommitted,
+    protectUnpushed: cleanup.protect_unpushed,
+  };
+}
+
+/** Considers every worktree, also those that plain git made, and touches none. */
+export async function planCleanup(engine: Engine, wish: CleanupWish): Promise<Considered[]> {
+  await clearUnmade(engine);
+  const records = readWorktrees(engine.store);
+  const runs = readRunPlaces(engine.store);
+  const integrating = readRuns(engine.store, "open").map(({ id }) => [integrationWorktree(engine, id), id] as const);
+  const owned = new Map<string, string>(integrating);
+  for (const [path, { run, isOpen }] of runs) if (isOpen) owned.set(path, run);
+  const listed = await listWorktrees(engine);
+  return Promise.all(
+    listed.map((each) =>
+      consider(engine, each, wish, {
+        record: records.get(each.path) ?? null,
+        run: owned.get(each.path) ?? null,
+        place: runs.get(each.path) ?? null,
+      }),
+    ),
+  );
+}
+
+type Known = { record: WorktreeRecord | null; run: string | null; place: RunPlace | null };
+
+async function consider(engine: Engine, listed: Listed, wish: CleanupWish, known: Known): Promise<Considered> {
+  const { path, name, branch } = listed;
+  const usedAt = lastUsed(engine, path, known.record);
+  // Who is never a candidate need not be looked at.
+  const isSettled = !decideCandidate(standingOf(listed, known.run, "merged", usedAt), wish, engine.now()).take;
+  const homes = isSettled ? [] : await homesOf(engine, path, branch);
+  const came = isSettled ? null : await ownWorkCame(engine, branch, homes, known.record);
+  const standing = standingOf(listed, known.run, came, usedAt);
+  const about = { path, name, branch, came, usedAt, run: known.run };
+  const candidate = decideCandidate(standing, wish, engine.now());
+  if (!candidate.take) return { ...about, decision: candidate, unpushed: null, reasons: [] };
+  const { found, reasons } = await look(engine, listed, came, homes);
+  const decision = decideCleanup(candidate.why satisfies Wanted, found, wish);
+  return { ...about, decision, unpushed: found.unpushed, reasons };
+}
+
+function standingOf(listed: Listed, run: string | null, came: Standing["came"], usedAt: number | null): Standing {
+  const { isMain, isHere, isBeingMade, isThere, locked } = listed;
+  return { isMain, isHere, isBeingMade, isLocked: locked !== null, run, isThere, came, usedAt };
+}
+
+/** By what is on record and by where HEAD went; for one that nobody recorded, also by its index, which anything may have refreshed. */
+function lastUsed(engine: Engine, path: string, record: WorktreeRecord | null): number | null {
+  const place = findPlace(engine.repo, path);
+  if (place === null) return record?.usedAt ?? null;
+  const times = [record?.usedAt ?? lastStaged(place), lastMoved(place)].filter((at) => at !== null);
+  return times.length === 0 ? null : Math.max(...times);
+}
+
+/** How the work of a branch came home. One that still stands where it began never had any. */
+async function ownWorkCame(
+  engine: Engine,
+  branch: string | null,
+  homes: Oid[],
+  record: WorktreeRecord | null,
+): Promise<Standing["came"]> {
+  const tip = branch === null ? null : await readRef(engine.repo, branch);
+  if (branch === null || tip === null) return null;
+  const began = record?.ownsBranchAt ?? firstCommitOf(engine.repo, branch);
+  if (tip === began) return null;
+  const came = await howItCame(engine.repo, tip, homes);
+  if (came === "same") return began === null ? null : "merged";
+  return came;
+}
+
+async function look(
+  engine: Engine,
+  { path, branch, isThere }: Listed,
+  came: Standing["came"],
+  homes: readonly Oid[],
+): Promise<{ found: Found; reasons: Reason[] }> {
+  const keep = branch === null ? homes : [`refs/heads/${branch}`];
+  const reasons = await whyItStays(engine.repo, path, { keep, known: knownFiles(engine) });
+  const isCommits = ({ reason }: Reason) => reason === "commits";
+  const own = came === null && isThere ? await countUnpushed(engine, path, branch, homes) : 0;
+  const found: Found = {
+    uncommitted: reasons.some((each) => isSavable(each) && !isCommits(each)),
+    unpushed: Math.max(own, reasons.find(isCommits)?.what.length ?? 0),
+    inUse: reasons.some(({ reason }) => reason === "in-use"),
+    unsavable: reasons.some((each) => !isSavable(each) && each.reason !== "in-use"),
+  };
+  return { found, reasons };
+}
+
+/** Commits that neither a remote's branch of this name, nor the base, nor the project's own branch has; also where there is no upstream. */
+async function countUnpushed(
+  engine: Engine,
+  path: string,
+  branch: string | null,
+  homes: readonly Oid[],
+): Promise<number> {
+  const { repo } = engine;
+  const place = findPlace(repo, path);
+  const head = place === null ? null : (await readHead(repo, place)).oid;
+  if (head === null) return 0;
+  const upstreams = branch === null ? [] : await upstreamOf(engine, branch);
+  const followed = (await Promise.all(upstreams.map((name) => readCommit(repo, name)))).filter((oid) => oid !== null);
+  const sameName = branch === null ? [] : [`--glob=refs/remotes/*/${branch.replaceAll(/[*?[\\]/g, "\\$&")}`];
+  const args = ["rev-list", "--count", head, "--not", ...followed, ...homes, ...sameName, "--"];
+  return Number((await git(repo, args)).stdout.trim());
+}
+
+/** How much disk each folder takes, in bytes; null where that cannot be told. */
+export async function measureFolders(paths: readonly string[]): Promise<Map<string, number | null>> {
+  const sizes = paths.map(async (path) => {
+    const said = await runShort("du", "-sk", "--", path).catch(() => null);
+    const kilobytes = /^(\d+)\s/.exec(said?.stdout ?? "")?.[1];
+    return [path, kilobytes === undefined ? null : Number(kilobytes) * 1_024] as const;
+  });
+  return new Map(await Promise.all(sizes));
+}
+
+/** Takes away what was decided to go. Each is looked at once more by the guard in front of every removal: what changed meanwhile stays. */
+export async function carryOutCleanup(
+  engine: Engine,
+  considered: readonly Considered[],
+  options: { signal: AbortSignal; tell: (text: string) => void },
+): Promise<Map<string, Gone | Stays>> {
+  const ends = new Map<string, Gone | Stays>();
+  for (const { path, branch, decision } of considered) {
+    if (!decision.take) continue;
+    if (options.signal.aborted) throw new OwtError("interrupted", "interrupted", { hint: "again: owt cleanup --yes" });
+    const saves = new Set(decision.saves);
+    const save = (reason: Reason["reason"]) => saves.has(reason === "commits" ? "unpushed" : "uncommitted");
+    const end = await removeByHand(
+      engine,
+      { path, branch },
+      { save, saveAnyway: saves.has("unpushed"), tell: options.tell },
+    );
+    ends.set(path, end);
+  }
+  await sweepTrash(engine.repo);
+  return ends;
+}
