@@ -105,6 +105,25 @@ test("words to all, to those that wait, and from a worker to its lead", async ()
   expect((await rig.owt("send", "--lead", "x")).stderr).toContain("this is no session of owt's");
 });
 
+test("the script of the guide runs as it stands", async () => {
+  await using rig = prepare();
+  const guide = readFileSync(new URL("../../docs/guide/tmux.md", import.meta.url), "utf8");
+  const script = /```sh\n(# lead\.sh[^]*?)```/.exec(guide)![1]!;
+  rig.addProgram("owt", `#!/bin/sh\nexec "${process.execPath}" "${rig.command}" "$@"\n`);
+  const ran = execFileSync("sh", ["-c", script], {
+    cwd: rig.root,
+    env: rig.env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  expect(ran).toMatch(/part\/a +claude waits for you[^]*part\/b +claude waits for you[^]*review +claude waits for you/);
+  expect(told(rig).flatMap(({ text }) => text ?? [])).toEqual([
+    expect.stringContaining("write the parser"),
+    expect.stringContaining("write the printer"),
+    expect.stringContaining("look at what part/a"),
+  ]);
+});
+
 test("when tmux has died, switch brings the session back, in the agent's own conversation", async () => {
   await using rig = prepare();
   rig.ok("create", "x");
