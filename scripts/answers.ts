@@ -468,6 +468,8 @@ const worktree = {
   agent: orNull(text),
   session: orNull(text),
   state: sessionState,
+  memory_bytes: v.pipe(orNull(count), v.description("of everything in its session")),
+  cpu_ms: v.pipe(orNull(count), v.description("since it began")),
   state_since: orNull(moment),
   base: v.pipe(orNull(text), v.description("what it is compared with where its branch follows nothing")),
   upstream: orNull(text),

@@ -124,6 +124,22 @@ test("the script of the guide runs as it stands", async () => {
   ]);
 });
 
+test("a task that was written down is taken up by hand", async () => {
+  await using rig = prepare();
+  rig.ok("task", "create", "mend the login form", "--branch", "fix/login");
+  expect((await rig.owt("create", "--task", "mend-the-login-form")).stdout).toContain("fix/login");
+  rig.ok("wait", "login");
+  expect(told(rig).at(-1)?.text).toContain("mend the login form");
+  const listed = await rig.owt("list");
+  expect(listed.stdout).toMatch(
+    /fix\/login +claude waits for you +\d+ MB +[\d.]+s .*mend-the-login-form: mend the login form/,
+  );
+  const { worktrees } = await rig.json<{ worktrees: { memory_bytes: number | null }[] }>("list");
+  expect(worktrees[1]!.memory_bytes).toBeGreaterThan(1_000_000);
+  expect((await rig.owt("create", "--task", "mend-the-login-fo")).stderr).toContain("did you mean mend-the-login-form");
+  expect((await rig.owt("create")).stderr).toContain("which branch?");
+});
+
 test("when tmux has died, switch brings the session back, in the agent's own conversation", async () => {
   await using rig = prepare();
   rig.ok("create", "x");

@@ -1,12 +1,16 @@
 /** `owt create`: worktrees by hand. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import { nearestHint, slug } from "../../core/names.ts";
+import type { PlannedTask } from "../../core/plan.ts";
 import type { SetupSaid } from "../../core/reuse.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Created, createByHand } from "../../engine/worktrees/create.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import { openSession, sessionServer } from "../../engine/sessions.ts";
 import type { Checkout } from "../../engine/worktrees/place.ts";
+import { readBacklog } from "../../store/backlog.ts";
+import { noteWorktree } from "../../store/worktrees.ts";
 import { findProgram } from "../../system/programs.ts";
 import type { Session } from "../../tmux/list.ts";
 import type { Tmux } from "../../tmux/tmux.ts";
@@ -24,12 +28,13 @@ type Options = SessionOptions & {
   env: boolean;
   tmux?: boolean;
   prompt?: string;
+  task?: string;
   attach?: boolean;
   json?: boolean;
 };
 
 export function createCommand(program: Command, io: Io): void {
-  addSessionOptions(program.command("create <branch...>"))
+  addSessionOptions(program.command("create [branch...]"))
     .description("a worktree for each of these branches, ready to work in; one that is there only gets what it lacks")
     .option("-b, --base <branch>", "what a new branch starts from; by default the branch you are on")
     .option("-p, --path <folder>", "where it is to stand; by default worktree.base_directory and naming_pattern say so")
@@ -38,6 +43,7 @@ export function createCommand(program: Command, io: Io): void {
     .option("--tmux", "with a session, also where tmux is not there: then it is refused")
     .option("--no-tmux", "without a session")
     .option("--prompt <text>", "what the session's agent is told first; - reads it from standard input")
+    .option("--task <id>", "for a task that was written down: its branch, its note, and its text for the agent")
     .option("-a, --attach", "show the session here at once")
     .option("--json", "print the answer as JSON")
     .addHelpText(
@@ -53,10 +59,16 @@ Examples:
     )
     .action(async (branches: string[], options: Options) => {
       const shown = await withEngine(io, async (engine) => {
-        refuseContradictions(branches, options);
+        const task = options.task === undefined ? null : storedTask(engine, options.task);
+        const wanted = branches.length === 0 && task ? [task.branch ?? slug(task.id)] : branches;
+        refuseContradictions(wanted, options);
         await approve(io, engine, setupGrants(engine));
-        const prompt = options.prompt === "-" ? await readInput(io) : (options.prompt ?? null);
-        return await createAll(io, engine, branches, { ...options, ...(prompt === null ? {} : { prompt }) });
+        const prompt = options.prompt === "-" ? await readInput(io) : (options.prompt ?? task?.content ?? null);
+        return await createAll(io, engine, wanted, {
+          ...options,
+          ...(prompt === null ? {} : { prompt }),
+          ...(task === null ? {} : { note: `${task.id}: ${task.title}` }),
+        });
       });
       if (options.attach && shown !== null) await show(io, shown, {});
     });
@@ -66,6 +78,10 @@ function refuseContradictions(branches: readonly string[], options: Options): vo
   const refuse = (message: string, hint: string): never => {
     throw new OwtError("usage", message, { hint });
   };
+  if (branches.length === 0)
+    refuse("which branch?", "owt create <branch>; for a task that was written down: owt create --task <id>");
+  if (options.task !== undefined && branches.length > 1)
+    refuse("--task is one task, and these are several branches", `owt create ${branches[0]} --task ${options.task}`);
   if (options.path !== undefined && branches.length > 1)
     refuse("--path names one folder, and these are several branches", `owt create ${branches[0]} --path FOLDER`);
   if (options.attach && branches.length > 1)
@@ -75,6 +91,17 @@ function refuseContradictions(branches: readonly string[], options: Options): vo
       "without a session there is nobody to be told, and nothing to show",
       "leave out --no-tmux: owt create --help",
     );
+}
+
+/** A task that waits for somebody to take it up; by hand is a way as good as a run. */
+function storedTask(engine: Engine, id: string): PlannedTask {
+  const stored = readBacklog(engine.store);
+  const task = stored.find((each) => each.id === id);
+  if (task) return task;
+  const ids = stored.map((each) => each.id);
+  throw new OwtError("unknown-name", `no task ${id} is written down`, {
+    hint: nearestHint(id, ids, 'write one down: owt task create "…"; see: owt task list'),
+  });
 }
 
 /** The session that goes with a worktree: wished for, or usual and possible. */
@@ -90,7 +117,12 @@ async function openSessionFor(io: Io, engine: Engine, worktree: Checkout, option
 type Shown = { tmux: Tmux; session: Session };
 
 /** Each is made or refused by itself; where one is, the exit says so. Gives the session that was made last. */
-async function createAll(io: Io, engine: Engine, branches: readonly string[], options: Options): Promise<Shown | null> {
+async function createAll(
+  io: Io,
+  engine: Engine,
+  branches: readonly string[],
+  options: Options & { note?: string },
+): Promise<Shown | null> {
   const sessions = new Map<string, Session>();
   const wanted = {
     ...options,
@@ -98,6 +130,7 @@ async function createAll(io: Io, engine: Engine, branches: readonly string[], op
     path: options.path ?? null,
     signal: io.signal,
     last: async (worktree: { path: string; branch: string }) => {
+      if (options.note !== undefined) noteWorktree(engine.store, engine.now(), worktree, { note: options.note });
       const session = await openSessionFor(io, engine, worktree, options);
       if (session !== null) sessions.set(worktree.path, session);
     },

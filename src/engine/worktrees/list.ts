@@ -7,6 +7,7 @@ import { listCheckouts } from "../../git/list-worktrees.ts";
 import { findPlace, lockReason } from "../../git/place.ts";
 import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
+import type { ProcessUsage } from "../../system/usage.ts";
 import type { Engine } from "../engine.ts";
 import { readStates } from "./state.ts";
 
@@ -32,6 +33,8 @@ export type Listed = {
   /** When it came to that, as far as it told; epoch ms. */
   stateSince: number | null;
   session: string | null;
+  /** What everything in its session uses; null without one. */
+  usage: ProcessUsage | null;
   /** What it is compared with where its branch follows nothing. */
   base: string | null;
   /** In epoch milliseconds; null where nothing is on record. */
@@ -63,6 +66,7 @@ export async function listWorktrees(engine: Engine): Promise<Listed[]> {
       state: standing?.state ?? "none",
       stateSince: standing?.since ?? null,
       session: standing?.session.name ?? null,
+      usage: standing?.usage ?? null,
       base: record?.base ?? null,
       usedAt: record?.usedAt ?? null,
     };

@@ -2,6 +2,8 @@
 import { type SessionState, stateOf } from "../../core/session-state.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
 import { findProgram } from "../../system/programs.ts";
+import { type ProcessUsage, usageOf } from "../../system/usage.ts";
+import { processesIn } from "../../tmux/session.ts";
 import type { Engine } from "../engine.ts";
 import { repositorySessions } from "../sessions.ts";
 import { readSpool } from "../spool.ts";
@@ -13,6 +15,8 @@ export type SessionStanding = {
   state: SessionState;
   /** When it came to that state, as far as it told; epoch ms. */
   since: number | null;
+  /** Of everything that was started in the session; null where the system does not tell. */
+  usage: ProcessUsage | null;
 };
 
 /** By the path of the worktree; those without a session are not among them. None where tmux is not installed. */
@@ -27,5 +31,11 @@ export function standingOf(engine: Pick<Engine, "repo">, session: Session): Sess
   const pane = session.panes.find((each) => each.agent !== null) ?? null;
   const spool = readSpool(engine, session.worktree!);
   const told = pane && { isDead: pane.dead !== null, tells: spool !== null };
-  return { session, pane, state: stateOf(true, told, spool?.lines ?? []), since: spool?.at ?? null };
+  return {
+    session,
+    pane,
+    state: stateOf(true, told, spool?.lines ?? []),
+    since: spool?.at ?? null,
+    usage: usageOf(processesIn(session)),
+  };
 }
