@@ -209,11 +209,14 @@ function idleRemarks({ origin, name, source, values }: Layer): Remark[] {
     .toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
 }
 
+/** Variables that are read and stand for no key. */
+const NO_KEYS = ["OWT_TMUX_SOCKET"];
+
 /** Variables that begin like those of our sections and set nothing. */
 function mistypedVariables(env: NodeJS.ProcessEnv, layers: readonly Layer[]): Remark[] {
   const agents = [...new Set([...READY_AGENTS, ...namedAgents(layers)])];
   const ofAgents = agents.flatMap((name) => Object.keys(AGENT_KEYS).map((key) => variableOf(`agent.${name}.${key}`)));
-  const known = [...configKeys().flatMap(({ variable }) => variable ?? []), ...ofAgents];
+  const known = [...configKeys().flatMap(({ variable }) => variable ?? []), ...ofAgents, ...NO_KEYS];
   const prefixes = [...new Set(known.map((name) => /^OWT_[A-Z]+_/.exec(name)![0]))];
   return Object.keys(env).flatMap((name): Remark[] => {
     if (known.includes(name) || !prefixes.some((prefix) => name.startsWith(prefix))) return [];

@@ -58,7 +58,7 @@ export async function removeByHand(
     known: knownFiles(engine),
   };
   const { save } = options;
-  const found = await findReasons(engine, path, held);
+  const found = await reasonsToStay(engine, path, held);
   const reasons = found.filter((each) => !isSavable(each) || !(typeof save === "boolean" ? save : save(each.reason)));
   if (reasons.length > 0) return { path, branch, reasons };
   await endSessionOf(engine, path);
@@ -82,8 +82,13 @@ export async function removeByHand(
   return { path, branch, came: isHome ? came : null, rescue: isSaved ? id : null, environment: kept };
 }
 
-/** What works in its session is in nobody's way, unless the agent is in the middle of something. */
-async function findReasons(engine: Engine, path: string, held: Parameters<typeof whyItStays>[2]): Promise<Reason[]> {
+/** Why a worktree stays, as {@link removeByHand} sees it: what works in its session is in nobody's way, unless the agent is in the middle of
+ *  something, or somebody looks at it. */
+export async function reasonsToStay(
+  engine: Engine,
+  path: string,
+  held: Parameters<typeof whyItStays>[2],
+): Promise<Reason[]> {
   const reasons = await whyItStays(engine.repo, path, held);
   const standing = (await readStates(engine)).get(path);
   if (standing === undefined) return reasons;
@@ -91,6 +96,8 @@ async function findReasons(engine: Engine, path: string, held: Parameters<typeof
     return [...reasons, { reason: "in-use", what: ["you are in its session"] }];
   if (standing.state === "working" || standing.state === "blocked")
     return [...reasons, { reason: "in-use", what: [`${standing.pane?.agent} is at work (owt tmux kill)`] }];
+  if (standing.session.clients.length > 0)
+    return [...reasons, { reason: "in-use", what: ["somebody looks at its session"] }];
   const own = new Set(processesIn(standing.session));
   const strangers = ({ what }: Reason) => what.filter((line) => !own.has(Number.parseInt(line, 10)));
   return reasons.flatMap((each) => {
