@@ -130,7 +130,7 @@ export class Asker {
    *  handed over by the terminal as the answer to the next: then a person says which it is. */
   async #isMeant(key: string, asks: string, text: string, withdrawn: AbortSignal): Promise<boolean> {
     if (!this.#isLate && asks === "") return true;
-    const why = this.#isLate ? "the question before was answered elsewhere; " : "";
+    const why = this.#isLate ? "the question before was answered elsewhere:\n" : "";
     this.#isLate = false;
     const question = `${asks}${why}is ${JSON.stringify(text.trim())} the answer to ${key}? [y/N] `;
     return /^\s*y(es)?\s*$/i.test(await ask(this.#io, question, withdrawn));

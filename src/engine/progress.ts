@@ -7,16 +7,15 @@ import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { taskTimeLeft, type TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
-import { readTail } from "../lib/tail.ts";
 import { countBetween, countInWorktree, type LineCount } from "../git/line-count.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
-import { type Engine, findAgent } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { timeLeftOf } from "./expected-end.ts";
+import { outputFile, readLastWord } from "./last-word.ts";
 import { type EndingView, withEndings } from "./show.ts";
-import { outputFiles } from "./transcript.ts";
 import { viewRun } from "./view.ts";
 
 export type TaskProgress = {
@@ -39,8 +38,6 @@ const COUNT_MS = 3_000;
 /** How often the estimates are told anew, and how often at most where a task was done meanwhile. */
 const ESTIMATE_MS = 30_000;
 const LEARN_MS = 2_000;
-/** How far from its end the output of an agent is read for its last word. */
-const TAIL_BYTES = 64 * 1024;
 
 export class Progress {
   readonly #engine: Engine;
@@ -112,11 +109,11 @@ export class Progress {
 
   /** The last tool call of an agent, or what it said last. Read anew only where there is more. */
   #lastWord(attempt: Attempt): string {
-    const { out } = outputFiles(this.#engine, attempt.id);
+    const out = outputFile(this.#engine, attempt.id);
     const size = sizeOf(out);
     const known = this.#words.get(attempt.id);
     if (known?.size === size) return known.text;
-    const text = lastWordIn(readTail(out, TAIL_BYTES), (line) => findAgent(this.#engine, attempt.agent).parse(line));
+    const text = readLastWord(this.#engine, attempt);
     this.#words.set(attempt.id, { size, text: text || (known?.text ?? "") });
     return text || (known?.text ?? "");
   }
@@ -166,16 +163,4 @@ const PHASES: Record<AttemptPhase, string> = {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** The last tool call or word in an agent's output; empty where there is none. */
-function lastWordIn(text: string, parse: (line: string) => ReturnType<ReturnType<typeof findAgent>["parse"]>): string {
-  for (const line of text.trimEnd().split("\n").toReversed()) {
-    for (const event of parse(line).toReversed()) {
-      if (event.kind === "tool") return `→ ${event.name} ${event.detail}`.trimEnd();
-      if (event.kind === "said" && event.text.trim()) return event.text.trim().split("\n", 1)[0]!;
-      if (event.kind === "retrying") return `↻ ${event.text}`;
-    }
-  }
-  return "";
 }

@@ -10,17 +10,21 @@ import { viewBriefly, viewRun } from "./view.ts";
 
 /** The view of each task of a run; of one that is at work, whether it is being stopped, and whether anybody carries it. */
 export function showRun(engine: Engine, run: Run): TaskView[] {
-  return show(engine, run, viewRun(engine, run));
+  return show(engine, run, viewRun(engine, run), isCarried(engine) === null);
 }
 
-/** The same of bare tasks. */
-export function showBriefly(engine: Engine, run: Run, tasks: readonly BareTask[]): TaskView<BareTask>[] {
-  return show(engine, run, viewBriefly(engine, run, tasks));
+/** The same of bare tasks, for who knows already whether anybody carries the runs: to find it out takes milliseconds. */
+export function showBriefly(
+  engine: Engine,
+  run: Run,
+  tasks: readonly BareTask[],
+  isAlone: boolean,
+): TaskView<BareTask>[] {
+  return show(engine, run, viewBriefly(engine, run, tasks), isAlone);
 }
 
-function show<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[]): TaskView<T>[] {
+function show<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[], isAlone: boolean): TaskView<T>[] {
   if (!views.some(({ standing }) => standing === "working" || standing === "ready")) return views;
-  const isAlone = isCarried(engine) === null;
   return withEndings(engine, run, views).map((view) => {
     if (!isAlone) return view;
     if (view.standing === "ready" && run.wish === null) return { ...view, why: also(view.why, ALONE) };

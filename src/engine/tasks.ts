@@ -13,7 +13,7 @@ import { findUnresolved } from "../git/conflicts.ts";
 import { endedWithWords } from "./answer.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { stopUncarried } from "./uncarried.ts";
-import { adHocTask, readPlannedIds } from "./work.ts";
+import { adHocTask, readPlannedTasks } from "./work.ts";
 
 /** Which task a key means, where several runs have one of it. */
 export type Pick = {
@@ -96,10 +96,10 @@ export async function createTask(engine: Engine, text: string, options: NewTaskO
 /** What a task waits for has to exist: in the plan, written down, or in a run. */
 async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
-  const planned = await readPlannedIds(engine);
+  const planned = await readPlannedTasks(engine);
   // A plan with problems is for owt plan to tell; here it could only refuse what it may well hold.
   if (planned === null) return;
-  const known = new Set([...planned, ...readBacklog(engine.store).map((task) => task.id)]);
+  const known = new Set([...planned.map((task) => task.id), ...readBacklog(engine.store).map((task) => task.id)]);
   for (const id of ids) {
     if (known.has(id) || findTasks(engine.store, id).length > 0) continue;
     const close = nearest(id, known);

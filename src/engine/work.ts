@@ -124,12 +124,12 @@ async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: bool
   return result.plan;
 }
 
-/** Ids of the plan there is: empty where there is none, null where it has problems. */
-export async function readPlannedIds(engine: Engine): Promise<string[] | null> {
+/** The tasks of the plan there is: empty where there is none, null where it has problems. */
+export async function readPlannedTasks(engine: Engine): Promise<PlannedTask[] | null> {
   try {
     const path = await findPlan(engine.repo.here, undefined, engine.config.run.plan);
     const result = await readPlan(engine.repo.here, path);
-    return "plan" in result ? result.plan.tasks.map((task) => task.id) : null;
+    return "plan" in result ? result.plan.tasks : null;
   } catch (error) {
     if (error instanceof OwtError && error.code === "plan") return isNoPlan(error) ? [] : null;
     throw error;

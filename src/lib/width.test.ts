@@ -46,5 +46,6 @@ test("a text is broken between words, line by line; what fits and what stands at
     "one two\n    three\n\n  four\n     five\n     six? ",
   );
   expect(wrapText("a  table   row", 20)).toBe("a  table   row");
+  expect(wrapText("  ↳ owt task edit a --file /b", 10)).toBe("  ↳ owt task edit a --file /b");
   expect(wrapText("/a/path/that/is/longer/than/the/line", 10)).toBe("/a/path/that/is/longer/than/the/line");
 });

@@ -89,10 +89,14 @@ export function wrap(text: string, width: number, hang = 0): string[] {
   return line === "" ? lines : [...lines, line];
 }
 
-/** A text whose longer lines are broken between words, their rest indented a little further than they are. */
+// eslint-disable-next-line no-control-regex
+const COMMAND = /^\s*(?:\u001B\[[0-9;]*m)*↳/;
+
+/** A text whose longer lines are broken between words, their rest indented a little further than they are. One behind `↳` holds a command: it
+ *  stays whole, for what is copied of two lines would be carried out in two pieces. */
 export function wrapText(text: string, width: number): string {
   const fold = (line: string) => {
-    if (widthOf(line) <= width) return line;
+    if (widthOf(line) <= width || COMMAND.test(line)) return line;
     const indent = /^ */.exec(line)![0].length;
     return wrap(line, width, Math.min(indent + 4, width >> 1)).join("\n") + /\s*$/.exec(line)![0];
   };

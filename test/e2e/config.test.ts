@@ -298,7 +298,7 @@ test("slips of the fingers are met with what was meant, in a command", async () 
     ["tsk --help", "did you mean: owt task"],
     ["task list --state donee", "did you mean done?"],
     ["task list --priority hgh", "did you mean high?"],
-    ["task list --module sampel", "modules: none; see: owt task list"],
+    ["task list --module sampel", "did you mean sample? modules: sample; see: owt task list"],
     ["logs a --level eror", "did you mean error?"],
     ["run smaple --yes", "did you mean --module sample? see: owt plan"],
     ["run sample/E02 --yes", "run those too: owt run sample/E02 --with-upstreams"],

@@ -115,6 +115,9 @@ function render(io: Io, surveyed: Surveyed, plan: InitPlan, wrote: readonly stri
     "",
     "next:",
     ...plan.next.map((line) => `  ↳ ${line}`),
+    ...(wrote.length > 0 && surveyed.checkout.hasCommit
+      ? [`what was written counts as it lies here; commit it with the rest of your work when you like`]
+      : []),
   ].join("\n");
 }
 

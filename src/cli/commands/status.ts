@@ -9,6 +9,7 @@ import { readLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { answerFor } from "../../engine/answer.ts";
+import { readLastWord } from "../../engine/last-word.ts";
 import { readSums } from "../../engine/report.ts";
 import { showBriefly } from "../../engine/show.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
@@ -64,7 +65,7 @@ function endOf(run: Run, views: readonly TaskView<BareTask>[]): string {
 async function showStatus(io: Io, engine: Engine, options: JsonOption, only: string | null): Promise<void> {
   const status = await readStatus(engine, only);
   if (options.json) answer(io, options, toJson(engine, status), "");
-  else answer(io, options, {}, render(io, engine, status, await readDoings(engine, status)));
+  else answer(io, options, {}, render(io, engine, status, readDoings(engine, status)));
 }
 
 type Status = Awaited<ReturnType<typeof readStatus>>;
@@ -85,7 +86,7 @@ async function readStatus(engine: Engine, only: string | null) {
   const runs = [...ended, ...open].map(({ run, tasks }) => {
     // Of a run that has landed only what did not come with it is news.
     const isLanded = run.state === "ended" && run.landedAt !== null && only === null;
-    const views = showBriefly(engine, run, tasks);
+    const views = showBriefly(engine, run, tasks, carriedBy === null);
     const news = views.filter((view) => !isLanded || failed.has(view.task.id));
     const goesOn = run.state === "open" && run.wish === null && carriedBy !== null;
     const expected = goesOn ? readExpected(engine.store, run.id) : null;
@@ -114,18 +115,15 @@ function limitsIn(views: readonly TaskView<BareTask>[], now: number): { until: n
 }
 
 /** What goes on in words, by the task's row number: for how long it was worked on, and what its agent did last. */
-async function readDoings(engine: Engine, { runs }: Status): Promise<Map<number, string>> {
+function readDoings(engine: Engine, { runs }: Status): Map<number, string> {
   const working = runs.flatMap(({ views }) =>
-    views.filter((view) => whyWords(view, 0) === "" && view.standing === "working"),
+    views.filter((view) => view.standing === "working" && whyWords(view, 0) === ""),
   );
-  if (working.length === 0) return new Map();
-  // What reads transcripts is loaded where there are some.
-  const { renderEnd } = await import("../../engine/logs.ts");
   return new Map(
     working.map(({ task }) => {
       const attempts = readAttempts(engine.store, task.id);
       const last = attempts.at(-1);
-      const [said = ""] = last ? renderEnd(engine, last, 1) : [];
+      const said = last ? readLastWord(engine, last) : "";
       const time = renderDuration(underWayMs(attempts, engine.now()));
       return [task.id, [time, fit(printable(said), MOST_SAID)].filter(Boolean).join(" · ")];
     }),

@@ -24,6 +24,8 @@ import { readRuns } from "../../store/runs.ts";
 import { readTasks } from "../../store/tasks.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { goesOnByItself, settleLost } from "../../engine/uncarried.ts";
+import type { PlannedTask } from "../../core/plan.ts";
+import { readPlannedTasks } from "../../engine/work.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
 import { lastLines } from "../../lib/tail.ts";
@@ -205,7 +207,7 @@ function indent(text: string): string {
     .join("\n");
 }
 
-function listTasks(io: Io, engine: Engine, options: ListOptions): void {
+async function listTasks(io: Io, engine: Engine, options: ListOptions): Promise<void> {
   const run = options.run ?? readRuns(engine.store).at(-1)?.id;
   const states = options.state === undefined ? null : statesOf(options.state);
   const wanted = (spec: { module: string | null; priority: string; tags: string[] }, state: string) =>
@@ -218,7 +220,7 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
     run === undefined
       ? []
       : showRun(engine, findRun(engine, run)).filter((view) => wanted(view.task.spec, view.task.state));
-  refuseUnknownModule(engine, run, options);
+  await refuseUnknownModule(engine, options);
   const backlog = options.run === undefined ? readBacklog(engine.store).filter((spec) => wanted(spec, "pending")) : [];
   const tasks = [
     ...views.map(({ task, standing, why }) => ({
@@ -258,14 +260,16 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
 }
 
 /** A module that nothing has is a slip of the fingers, not an empty answer. */
-function refuseUnknownModule(engine: Engine, run: string | undefined, { module }: ListOptions): void {
+async function refuseUnknownModule(engine: Engine, { module }: ListOptions): Promise<void> {
   if (module === undefined) return;
-  const tasks = [
-    ...(run === undefined ? [] : readTasks(engine.store, run).map(({ spec }) => spec)),
-    ...readBacklog(engine.store),
-  ];
-  const known = [...new Set(tasks.flatMap((spec) => spec.module ?? []))];
-  if (known.includes(module)) return;
+  const modulesOf = (specs: readonly PlannedTask[]) => specs.flatMap((spec) => spec.module ?? []);
+  const inRuns = readRuns(engine.store).flatMap((run) => readTasks(engine.store, run.id).map(({ spec }) => spec));
+  const here = modulesOf([...inRuns, ...readBacklog(engine.store)]);
+  if (here.includes(module)) return;
+  const planned = await readPlannedTasks(engine);
+  const known = [...new Set([...here, ...modulesOf(planned ?? [])])];
+  // With a plan that cannot be read nobody knows.
+  if (planned === null || known.includes(module)) return;
   throw new OwtError("unknown-name", `no task here is of a module named ${module}`, {
     hint: nearestHint(module, known, `modules: ${known.join(", ") || "none"}; see: owt task list`),
   });
