@@ -511,6 +511,36 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     ),
     kept: v.array(of({ path: text, branch: orNull(text), reasons: v.array(of({ reason: text, what: texts, text })) })),
   }),
+  sync: of({
+    worktrees: v.array(
+      of({
+        path: text,
+        name: text,
+        branch: orNull(text),
+        state: v.picklist([
+          "up-to-date",
+          "updated",
+          "ahead",
+          "conflicts",
+          "dirty",
+          "in-the-way",
+          "diverged",
+          "in-progress",
+          "detached",
+          "no-base",
+          "in-use",
+          "unreachable",
+          "gone",
+          "refused",
+        ]),
+        with: v.pipe(orNull(text), v.description("what it was compared with")),
+        commits: v.pipe(count, v.description("how many came in")),
+        files: v.pipe(texts, v.description("those in which it conflicts, or that are in the way")),
+        notes: v.pipe(texts, v.description("what there is to say beside it")),
+        by_hand: v.pipe(orNull(text), v.description("the command that does what was not done")),
+      }),
+    ),
+  }),
   cleanup: of({
     done: v.pipe(flag, v.description("false where it only says what it would do")),
     worktrees: v.array(

@@ -20,6 +20,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["create"], async () => (await import("./commands/create.ts")).createCommand],
   [["list"], async () => (await import("./commands/list.ts")).listCommand],
   [["note"], async () => (await import("./commands/note.ts")).noteCommand],
+  [["sync"], async () => (await import("./commands/sync.ts")).syncCommand],
   [["cleanup"], async () => (await import("./commands/cleanup.ts")).cleanupCommand],
   [["delete"], async () => (await import("./commands/delete.ts")).deleteCommand],
   [["status"], async () => (await import("./commands/status.ts")).statusCommand],

@@ -122,6 +122,13 @@ const ROWS: Record<string, Row> = {
     mistake: { args: ["delete", "main", "--yes"], says: "is the main checkout", hint: "owt list" },
     changes: true,
   },
+  sync: {
+    call: ["sync", "spare"],
+    says: "○ spare: up to date with main",
+    json: ["sync", "--all"],
+    mistake: { args: ["sync", "man"], says: "there is no worktree man", hint: "owt list" },
+    changes: true,
+  },
   cleanup: {
     call: ["cleanup", "--all"],
     says: /would go +spare +used within a day, \d+ kB\nstays +main +the main checkout/,
@@ -328,7 +335,7 @@ async function prepareFor(name: string): Promise<Rig> {
     await rig.owt("tmux", "create", "--no-agent", "other");
   }
   if (name === "land") await rig.owt("run", "--yes", "--again", "shop/E01");
-  if (name === "cleanup") rig.ok("create", "spare");
+  if (name === "cleanup" || name === "sync") rig.ok("create", "spare");
   if (name === "delete") rig.ok("create", "spare", "other");
   if (name === "config approve") rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n` });
   return rig;

@@ -10,14 +10,16 @@ import { forgetWorktree, readWorktrees, recordMade, type WorktreeRecord } from "
 import { stopTree } from "../../system/launch.ts";
 import type { Engine } from "../engine.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
+import { finishMoves } from "./moves.ts";
 import { setupDir } from "./ready.ts";
 
-/** Clears what dead makers left; only at `path` where one is named. Whatever holds somebody's work stays, and counts as made. */
+/** Clears what dead makers left; only at `path` where one is named; else also gives back what a killed `owt sync` carried. Whatever holds somebody's work stays, and counts as made. */
 export async function clearUnmade(engine: Engine, path?: string): Promise<void> {
   for (const record of readWorktrees(engine.store).values()) {
     if (record.maker === null || isOwnerAlive(record.maker)) continue;
     if (path === undefined || path === record.path) await clearOne(engine, record);
   }
+  if (path === undefined) await finishMoves(engine);
 }
 
 async function clearOne(engine: Engine, record: WorktreeRecord): Promise<void> {
