@@ -1,6 +1,8 @@
 /** Takes away what was begun to be made and whose maker died: its folder, its branch, the commands that still run for it. */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { slug } from "../../core/names.ts";
+import { nameOf } from "../../core/worktree.ts";
 import { deleteBranchIf } from "../../git/branch.ts";
 import { discardHalfMade, isHalfMade } from "../../git/half-made.ts";
 import { isOwnerAlive } from "../../git/owner.ts";
@@ -9,6 +11,7 @@ import { removeWorktree } from "../../git/remove.ts";
 import { forgetWorktree, readWorktrees, recordMade, type WorktreeRecord } from "../../store/worktrees.ts";
 import { stopTree } from "../../system/launch.ts";
 import type { Engine } from "../engine.ts";
+import { keepChangedEnvironment } from "../environment-files.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
 import { finishMoves } from "./moves.ts";
 import { setupDir } from "./ready.ts";
@@ -39,10 +42,12 @@ async function clearOne(engine: Engine, record: WorktreeRecord): Promise<void> {
 
 /** Its maker died between the last file and the last word. */
 async function removeIfEmpty(engine: Engine, { path, branch, ownsBranchAt }: WorktreeRecord): Promise<boolean> {
+  const id = `${slug(nameOf({ path, branch }))}-${engine.now().toString(36)}`;
+  await keepChangedEnvironment(engine, path, id);
   const removed = await removeWorktree(engine.repo, path, {
     keep: ownsBranchAt === null && branch !== null ? [`refs/heads/${branch}`] : [ownsBranchAt!],
     known: knownFiles(engine),
-    rescue: { id: `unmade-${engine.now()}`, note: "its creation was interrupted", at: engine.now() },
+    rescue: { id, note: "its creation was interrupted", at: engine.now() },
   });
   if (removed.removed) await removed.emptied;
   return removed.removed;
