@@ -511,6 +511,21 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     ),
     kept: v.array(of({ path: text, branch: orNull(text), reasons: v.array(of({ reason: text, what: texts, text })) })),
   }),
+  diff: of({
+    name: text,
+    path: text,
+    branch: orNull(text),
+    base: v.pipe(text, v.description("what it is compared with")),
+    base_commit: v.pipe(text, v.description("where it left that")),
+    files: v.array(
+      of({
+        path: text,
+        status: v.pipe(text, v.description("A new, M changed, D deleted, T of another type, U in conflict")),
+        added: v.pipe(orNull(count), v.description("lines; null of a binary file")),
+        deleted: orNull(count),
+      }),
+    ),
+  }),
   sync: of({
     worktrees: v.array(
       of({

@@ -20,6 +20,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["create"], async () => (await import("./commands/create.ts")).createCommand],
   [["list"], async () => (await import("./commands/list.ts")).listCommand],
   [["note"], async () => (await import("./commands/note.ts")).noteCommand],
+  [["diff"], async () => (await import("./commands/diff.ts")).diffCommand],
   [["sync"], async () => (await import("./commands/sync.ts")).syncCommand],
   [["cleanup"], async () => (await import("./commands/cleanup.ts")).cleanupCommand],
   [["delete"], async () => (await import("./commands/delete.ts")).deleteCommand],
@@ -37,7 +38,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
 const READ_ONLY = new Set(
-  "plan status report logs inbox doctor list show render validate schema completion help".split(" "),
+  "plan status report logs inbox doctor list diff show render validate schema completion help".split(" "),
 );
 
 /** Commands that have nothing to do where there is no store: they never write one, or need a run that is in it. */
@@ -49,7 +50,7 @@ const MAKES_NO_STORE = new Set([
 /** Commands that look at a run or wish something of it, and start no work: a mistake in the configuration must not lock anybody out of
  *  agents that go on working. */
 const STARTS_NOTHING = new Set([
-  ..."status,list,note,report,logs,inbox,restore,pause,stop,parallel".split(","),
+  ..."status,list,diff,note,report,logs,inbox,restore,pause,stop,parallel".split(","),
   ..."task list,task show,task cancel,task approve,task answer".split(","),
 ]);
 

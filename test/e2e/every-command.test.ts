@@ -1,5 +1,6 @@
 /** Every command that the help shows: its answer, its answer as JSON, what it does off a terminal, and its most likely mistake. The rig
  *  holds every `--json` answer against its schema; here it is seen that each command has one. */
+import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { demoConfig, type Ran, Rig, task } from "../rig/rig.ts";
 
@@ -120,6 +121,12 @@ const ROWS: Record<string, Row> = {
     json: ["delete", "other", "--yes"],
     unasked: { args: ["delete", "spare"], code: 2, says: "off a terminal needs --yes" },
     mistake: { args: ["delete", "main", "--yes"], says: "is the main checkout", hint: "owt list" },
+    changes: true,
+  },
+  diff: {
+    call: ["diff", "spare", "--stat"],
+    says: /new\.txt +\| 1 \+/,
+    mistake: { args: ["diff", "man"], says: "there is no worktree man", hint: "owt list" },
     changes: true,
   },
   sync: {
@@ -335,7 +342,8 @@ async function prepareFor(name: string): Promise<Rig> {
     await rig.owt("tmux", "create", "--no-agent", "other");
   }
   if (name === "land") await rig.owt("run", "--yes", "--again", "shop/E01");
-  if (name === "cleanup" || name === "sync") rig.ok("create", "spare");
+  if (["cleanup", "sync", "diff"].includes(name)) rig.ok("create", "spare");
+  if (name === "diff") writeFileSync(rig.path("shop-spare/new.txt"), "new\n");
   if (name === "delete") rig.ok("create", "spare", "other");
   if (name === "config approve") rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n` });
   return rig;
