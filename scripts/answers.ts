@@ -556,6 +556,16 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       }),
     ),
   }),
+  merge: of({
+    branch: text,
+    target: text,
+    commit: v.pipe(text, v.description("where the target stands now")),
+    commits: v.pipe(count, v.description("how many the target lacked")),
+    already: v.pipe(flag, v.description("the target held the work before")),
+    checked: flag,
+    fast_forward: flag,
+    squashed: flag,
+  }),
   cleanup: of({
     done: v.pipe(flag, v.description("false where it only says what it would do")),
     worktrees: v.array(

@@ -22,6 +22,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["note"], async () => (await import("./commands/note.ts")).noteCommand],
   [["diff"], async () => (await import("./commands/diff.ts")).diffCommand],
   [["sync"], async () => (await import("./commands/sync.ts")).syncCommand],
+  [["merge"], async () => (await import("./commands/merge.ts")).mergeCommand],
   [["cleanup"], async () => (await import("./commands/cleanup.ts")).cleanupCommand],
   [["delete"], async () => (await import("./commands/delete.ts")).deleteCommand],
   [["status"], async () => (await import("./commands/status.ts")).statusCommand],

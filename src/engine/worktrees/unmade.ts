@@ -1,6 +1,6 @@
 /** Takes away what was begun to be made and whose maker died: its folder, its branch, the commands that still run for it. */
 import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { deleteBranchIf } from "../../git/branch.ts";
@@ -12,6 +12,8 @@ import { forgetWorktree, readWorktrees, recordMade, type WorktreeRecord } from "
 import { stopTree } from "../../system/launch.ts";
 import type { Engine } from "../engine.ts";
 import { keepChangedEnvironment } from "../environment-files.ts";
+import { standAt } from "../integrate.ts";
+import { leaveHome } from "../tidy.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
 import { finishMoves } from "./moves.ts";
 import { setupDir } from "./ready.ts";
@@ -29,11 +31,15 @@ async function clearOne(engine: Engine, record: WorktreeRecord): Promise<void> {
   const { repo, store } = engine;
   await stopSetup(engine, record.path);
   const place = findPlace(repo, record.path);
+  // Nobody but a check of ours was ever there: what it left is nobody's.
+  if (place !== null && record.branch === null && record.ownsBranchAt !== null && !isHalfMade(place))
+    await standAt(engine, basename(record.path), record.ownsBranchAt);
   if (place !== null && isHalfMade(place)) await discardHalfMade(repo, place);
   else if (place !== null && !(await removeIfEmpty(engine, record))) {
     recordMade(store, record.path);
     return;
   }
+  leaveHome(engine);
   if (record.branch !== null && record.ownsBranchAt !== null)
     await deleteBranchIf(repo, record.branch, record.ownsBranchAt, [record.ownsBranchAt]);
   forgetSetup(engine, record.path);
