@@ -22,6 +22,9 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["switch"], async () => (await import("./commands/switch.ts")).switchCommand],
   [["send", "wait"], async () => (await import("./commands/send.ts")).sendCommands],
   [["note"], async () => (await import("./commands/note.ts")).noteCommand],
+  [["diff"], async () => (await import("./commands/diff.ts")).diffCommand],
+  [["sync"], async () => (await import("./commands/sync.ts")).syncCommand],
+  [["merge"], async () => (await import("./commands/merge.ts")).mergeCommand],
   [["cleanup"], async () => (await import("./commands/cleanup.ts")).cleanupCommand],
   [["delete"], async () => (await import("./commands/delete.ts")).deleteCommand],
   [["status"], async () => (await import("./commands/status.ts")).statusCommand],
@@ -38,7 +41,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
 const READ_ONLY = new Set(
-  "plan status report logs inbox doctor list show render validate schema completion help".split(" "),
+  "plan status report logs inbox doctor list diff show render validate schema completion help".split(" "),
 );
 
 /** Commands that have nothing to do where there is no store: they never write one, or need a run that is in it. */
@@ -50,7 +53,7 @@ const MAKES_NO_STORE = new Set([
 /** Commands that look at a run or wish something of it, and start no work: a mistake in the configuration must not lock anybody out of
  *  agents that go on working. */
 const STARTS_NOTHING = new Set([
-  ..."status,list,note,report,logs,inbox,restore,pause,stop,parallel".split(","),
+  ..."status,list,diff,note,report,logs,inbox,restore,pause,stop,parallel".split(","),
   ..."task list,task show,task cancel,task approve,task answer".split(","),
 ]);
 

@@ -17,7 +17,6 @@ import { nearest } from "./names.ts";
 type About = { says: string; otherwise?: string; later?: string };
 
 const WORKTREES = "worktrees by hand (owt create)";
-const SYNC = "owt sync";
 const WEB = "the web dashboard (owt serve)";
 const NOTIFY = "notifications";
 const SANDBOX = "the sandbox";
@@ -48,9 +47,9 @@ const ABOUT: Record<KeyName, About> = {
   },
   "environment.ports": { says: "ports that each worktree has to itself" },
   "environment.pass": { says: "further variables that agents and checks may see" },
-  "sync.default_strategy": { says: "merge or rebase", later: SYNC },
-  "sync.auto_stash": { says: "stash what is uncommitted meanwhile", later: SYNC },
-  "sync.prune_remote": { says: "forget branches that the remote has no more", later: SYNC },
+  "sync.default_strategy": { says: "what is done where both sides went on: merge or rebase" },
+  "sync.auto_stash": { says: "carry what is uncommitted over; otherwise leave such worktrees alone" },
+  "sync.prune_remote": { says: "forget branches that the remote has no more" },
   "cleanup.protect_uncommitted": { says: "leave worktrees with uncommitted work; otherwise it is saved first" },
   "cleanup.protect_unpushed": {
     says: "leave worktrees with commits that nothing else has; otherwise they are saved first",

@@ -13,13 +13,12 @@ import { unpublishedLinks } from "../git/submodules.ts";
 import { markLanded, readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
-import { runCheck } from "./check.ts";
+import { checkCommit } from "./check-commit.ts";
 import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { standAt } from "./integrate.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
-import { setUp } from "./workspace.ts";
 
 export type Landed = {
   run: string;
@@ -108,12 +107,13 @@ async function markAllLanded(engine: Engine, landed: Run, commit: string): Promi
   }
 }
 
-function describeStay(outcome: Exclude<FastForward, { moved: true }>): string {
+/** Why a branch was not moved, in words. */
+export function describeStay(outcome: Exclude<FastForward, { moved: true }>): string {
   switch (outcome.reason) {
     case "branch-moved":
       return "it moved meanwhile";
     case "not-a-fast-forward":
-      return "it is not contained in the run";
+      return "it holds what is not in what was checked";
     case "dirty":
       return `${outcome.path} has uncommitted changes in ${outcome.files.join(", ")}`;
     case "would-overwrite":
@@ -192,28 +192,13 @@ async function checkTip(
   leave: AbortSignal,
 ): Promise<void> {
   if (commands.length === 0) return;
-  const stopCheck = () => engine.live.get(NO_ATTEMPT)?.("stopped");
-  leave.addEventListener("abort", stopCheck);
   try {
-    const path = await standAt(engine, run.id, commit);
     const dir = join(engine.repo.commonDir, "owt", "landings", `${run.id}-${commit.slice(0, 12)}-${engine.now()}`);
-    const place = {
-      attempt: NO_ATTEMPT,
-      dir,
-      worktree: path,
-      timeoutMs: run.options.timeoutMs,
-    };
-    const problem = await setUp(engine, place);
-    if (problem === "interrupted") throw interrupted();
-    if (problem) throw red(run, problem.failed, problem.output);
-    for (const [index, command] of commands.entries()) {
-      refuseIfLeaving(leave);
-      const result = await runCheck(engine, { ...place, dir: join(dir, String(index)), command, cwd: path });
-      if (result === "interrupted") throw interrupted();
-      if (result.code !== 0) throw red(run, command, result.output);
-    }
+    const { timeoutMs } = run.options;
+    const verdict = await checkCommit(engine, { name: run.id, commit, commands, dir, timeoutMs, leave });
+    if (verdict.kind === "interrupted") throw interrupted();
+    if (verdict.kind === "red") throw red(run, verdict.command, verdict.output);
   } finally {
-    leave.removeEventListener("abort", stopCheck);
     // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
     if (tip && tip !== commit) {
@@ -224,9 +209,6 @@ async function checkTip(
     await allEmptied(engine);
   }
 }
-
-/** The checks of a landing belong to no attempt. */
-const NO_ATTEMPT = 0;
 
 function refuseIfLeaving(leave: AbortSignal): void {
   if (leave.aborted) throw interrupted();

@@ -80,6 +80,16 @@ export async function removeIntegrationWorktree(engine: Engine, run: string): Pr
   });
 }
 
+/** Removes the worktree in which a commit was checked that belongs to no run: it holds nothing of its own, whatever the checks left. */
+export async function removeCheckWorktree(engine: Engine, name: string, commit: string): Promise<void> {
+  const path = integrationWorktree(engine, name);
+  await remove(engine, {}, path, {
+    keep: [commit],
+    id: name,
+    note: `checked ${commit.slice(0, 12)} for a merge by hand`,
+  });
+}
+
 /** Removes the folder of the worktrees where nothing is left in it. */
 export function leaveHome(engine: Engine): void {
   try {

@@ -2,10 +2,10 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import type { Place } from "./git.ts";
+import { git, type Oid, type Place } from "./git.ts";
 import { inspectWorktree } from "./inspect.ts";
 import { INITIALIZING, isOwnerAlive, MAKING } from "./owner.ts";
-import { adminIds, lockReason, readText, recordedRoot } from "./place.ts";
+import { adminIds, lockReason, readHead, readText, recordedRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { saveRescue } from "./rescue.ts";
 import { deleteTree, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
@@ -32,15 +32,19 @@ function makerOf(place: Place): string | null {
   return reason?.startsWith(INITIALIZING) === true ? reason.slice(INITIALIZING.length) : null;
 }
 
-/** Clears a half-made worktree away; should somebody have put files in it all the same, they are saved first. */
-export async function discardHalfMade(repo: Repo, place: Place): Promise<void> {
+/** Clears a half-made worktree away; should somebody have worked in it all the same, that is saved first. `known` are files that need it not. */
+export async function discardHalfMade(repo: Repo, place: Place, known: readonly string[] = []): Promise<void> {
   if (place.root !== "" && readText(join(place.gitDir, "HEAD"))?.trim() !== "") {
-    const held = await inspectWorktree(repo, place.root, { keep: [] });
-    if (held.dirty.length + held.untracked.length + held.ignoredNew.length + held.nested.length > 0) {
+    const head = (await readHead(repo, place)).oid;
+    const held = await inspectWorktree(repo, place.root, { keep: head === null ? [] : [head], known });
+    const { dirty, untracked, ignoredNew, nested, dropped } = held;
+    const isWork = [dirty, untracked, ignoredNew, nested, dropped].some((found) => found.length > 0);
+    if (isWork || (head !== null && (await isLoose(repo, head)))) {
       const saved = await saveRescue(repo, held, {
         id: basename(place.gitDir),
         note: "its creation was interrupted",
         at: Date.now(),
+        known,
       });
       if ("refused" in saved) {
         throw new OwtError(
@@ -57,6 +61,13 @@ export async function discardHalfMade(repo: Repo, place: Place): Promise<void> {
   if (place.root !== "") moveToTrash(bin, place.root, "tree");
   await withdrawEntry(bin, place.gitDir).taken();
   await emptyTrash(bin);
+}
+
+/** Whether a commit is in no branch, tag or rescue. */
+async function isLoose(repo: Repo, commit: Oid): Promise<boolean> {
+  const kept = ["heads", "remotes", "tags", "owt"].map((folder) => `--glob=refs/${folder}`);
+  const { stdout } = await git(repo, ["rev-list", "--max-count=1", commit, "--not", ...kept]);
+  return stdout !== "";
 }
 
 /** Clears what dead processes left: entries they were staging, and worktrees they were making. Says how many. */

@@ -6,7 +6,7 @@ import { readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
 /** How what owt itself does is marked in a reflog: it is nobody's use. */
-const OWN_STEP = "owt";
+export const OWN_STEP = "owt";
 
 /** When HEAD last moved there by somebody's hand, in epoch milliseconds; null where no reflog tells. git dates an entry by itself: the file's own
  *  time is that of the last `git gc`. */

@@ -56,7 +56,7 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
   if (isMainPlace(place)) return refuse({ reason: "main", what: [place.root] });
   if (isBeingMade(place)) return refuse({ reason: "being-made", what: [place.root] });
   if (isHalfMade(place)) {
-    await discardHalfMade(repo, place);
+    await discardHalfMade(repo, place, options.known);
     return gone(null);
   }
   const held = await inspectWorktree(repo, path, options);

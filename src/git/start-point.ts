@@ -72,7 +72,7 @@ async function findRemoteBranch(repo: Repo, word: string): Promise<StartPoint | 
 }
 
 /** The names of the remotes, `origin` first. */
-async function listRemotes(repo: Repo): Promise<string[]> {
+export async function listRemotes(repo: Repo): Promise<string[]> {
   const names = (await git(repo, ["remote"])).stdout.split("\n").filter(Boolean);
   return names.toSorted((a, b) => Number(b === "origin") - Number(a === "origin"));
 }

@@ -85,6 +85,11 @@ export function noteWorktree(
   });
 }
 
+/** A branch that holds nothing of its own was moved on: it begins there now. */
+export function moveBranchStart(store: Store, path: string, from: string, to: string): void {
+  store.run("update worktree set owns_branch_at = ? where path = ? and owns_branch_at = ?", to, path, from);
+}
+
 /** The worktree that somebody was in before they went to the one they are in now. */
 export function readPrevious(store: Store): string | null {
   const value = store.get("select value from meta where key = 'previous-worktree'")?.["value"];

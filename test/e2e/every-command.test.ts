@@ -1,5 +1,7 @@
 /** Every command that the help shows: its answer, its answer as JSON, what it does off a terminal, and its most likely mistake. The rig
  *  holds every `--json` answer against its schema; here it is seen that each command has one. */
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { demoConfig, type Ran, Rig, task } from "../rig/rig.ts";
 
@@ -148,6 +150,26 @@ const ROWS: Record<string, Row> = {
     json: ["delete", "other", "--yes"],
     unasked: { args: ["delete", "spare"], code: 2, says: "off a terminal needs --yes" },
     mistake: { args: ["delete", "main", "--yes"], says: "is the main checkout", hint: "owt list" },
+    changes: true,
+  },
+  diff: {
+    call: ["diff", "spare", "--stat"],
+    says: /new\.txt +\| 1 \+/,
+    mistake: { args: ["diff", "man"], says: "there is no worktree man", hint: "owt list" },
+    changes: true,
+  },
+  sync: {
+    call: ["sync", "spare"],
+    says: "○ spare: up to date with main",
+    json: ["sync", "--all"],
+    mistake: { args: ["sync", "man"], says: "there is no worktree man", hint: "owt list" },
+    changes: true,
+  },
+  merge: {
+    call: ["merge", "spare", "--yes"],
+    says: /✓ spare is in main: 1 commit, fast-forwarded, not checked/,
+    unasked: { args: ["merge", "spare"], code: 2, says: "off a terminal needs --yes" },
+    mistake: { args: ["merge", "main"], says: "is the main checkout", hint: "owt list" },
     changes: true,
   },
   cleanup: {
@@ -356,8 +378,11 @@ async function prepareFor(name: string): Promise<Rig> {
     await rig.owt("tmux", "create", "--no-agent", "other");
   }
   if (name === "land") await rig.owt("run", "--yes", "--again", "shop/E01");
+  if (["cleanup", "sync", "diff", "merge"].includes(name)) rig.ok("create", "spare");
+  if (name === "merge")
+    execFileSync("git", ["commit", "-q", "--allow-empty", "-m", "x"], { cwd: rig.path("shop-spare"), env: rig.env });
+  if (name === "diff") writeFileSync(rig.path("shop-spare/new.txt"), "new\n");
   if (["delete", "send", "wait"].includes(name)) rig.ok("create", "spare", "other");
-  if (name === "cleanup") rig.ok("create", "spare");
   if (name === "config approve") rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n` });
   return rig;
 }

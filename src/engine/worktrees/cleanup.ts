@@ -11,7 +11,7 @@ import {
 import { OwtError } from "../../core/errors.ts";
 import { readRef } from "../../git/branch.ts";
 import { git, runShort, type Oid } from "../../git/git.ts";
-import { firstCommitOf, lastMoved, lastStaged } from "../../git/last-use.ts";
+import { firstCommitOf } from "../../git/last-use.ts";
 import { findPlace, readHead } from "../../git/place.ts";
 import { isSavable, type Reason, sweepTrash } from "../../git/remove.ts";
 import { readCommit } from "../../git/start-point.ts";
@@ -21,6 +21,7 @@ import { readRuns } from "../../store/runs.ts";
 import { readWorktrees, type WorktreeRecord } from "../../store/worktrees.ts";
 import { type Engine, integrationWorktree } from "../engine.ts";
 import { knownFiles } from "../workspace.ts";
+import { lastUsed } from "./last-used.ts";
 import { type Listed, listWorktrees } from "./list.ts";
 import { type Gone, homesOf, reasonsToStay, removeByHand, type Stays, upstreamOf } from "./remove.ts";
 import { clearUnmade } from "./unmade.ts";
@@ -93,14 +94,6 @@ async function consider(engine: Engine, listed: Listed, wish: CleanupWish, known
 function standingOf(listed: Listed, run: string | null, came: Standing["came"], usedAt: number | null): Standing {
   const { isMain, isHere, isBeingMade, isThere, locked } = listed;
   return { isMain, isHere, isBeingMade, isLocked: locked !== null, run, isThere, came, usedAt };
-}
-
-/** By what is on record and by where HEAD went; for one that nobody recorded, also by its index, which anything may have refreshed. */
-function lastUsed(engine: Engine, path: string, record: WorktreeRecord | null): number | null {
-  const place = findPlace(engine.repo, path);
-  if (place === null) return record?.usedAt ?? null;
-  const times = [record?.usedAt ?? lastStaged(place), lastMoved(place)].filter((at) => at !== null);
-  return times.length === 0 ? null : Math.max(...times);
 }
 
 /** How the work of a branch came home. One that still stands where it began never had any. */

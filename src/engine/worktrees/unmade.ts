@@ -1,6 +1,8 @@
 /** Takes away what was begun to be made and whose maker died: its folder, its branch, the commands that still run for it. */
 import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { slug } from "../../core/names.ts";
+import { nameOf } from "../../core/worktree.ts";
 import { deleteBranchIf } from "../../git/branch.ts";
 import { discardHalfMade, isHalfMade } from "../../git/half-made.ts";
 import { isOwnerAlive } from "../../git/owner.ts";
@@ -9,16 +11,21 @@ import { removeWorktree } from "../../git/remove.ts";
 import { forgetWorktree, readWorktrees, recordMade, type WorktreeRecord } from "../../store/worktrees.ts";
 import { stopTree } from "../../system/launch.ts";
 import type { Engine } from "../engine.ts";
+import { keepChangedEnvironment } from "../environment-files.ts";
+import { standAt } from "../integrate.ts";
 import { endSessionOf } from "../sessions.ts";
+import { leaveHome } from "../tidy.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
+import { finishMoves } from "./moves.ts";
 import { setupDir } from "./ready.ts";
 
-/** Clears what dead makers left; only at `path` where one is named. Whatever holds somebody's work stays, and counts as made. */
+/** Clears what dead makers left; only at `path` where one is named; else also gives back what a killed `owt sync` carried. Whatever holds somebody's work stays, and counts as made. */
 export async function clearUnmade(engine: Engine, path?: string): Promise<void> {
   for (const record of readWorktrees(engine.store).values()) {
     if (record.maker === null || isOwnerAlive(record.maker)) continue;
     if (path === undefined || path === record.path) await clearOne(engine, record);
   }
+  if (path === undefined) await finishMoves(engine);
 }
 
 async function clearOne(engine: Engine, record: WorktreeRecord): Promise<void> {
@@ -26,11 +33,15 @@ async function clearOne(engine: Engine, record: WorktreeRecord): Promise<void> {
   await stopSetup(engine, record.path);
   await endSessionOf(engine, record.path);
   const place = findPlace(repo, record.path);
+  // Nobody but a check of ours was ever there: what it left is nobody's.
+  if (place !== null && record.branch === null && record.ownsBranchAt !== null && !isHalfMade(place))
+    await standAt(engine, basename(record.path), record.ownsBranchAt);
   if (place !== null && isHalfMade(place)) await discardHalfMade(repo, place);
   else if (place !== null && !(await removeIfEmpty(engine, record))) {
     recordMade(store, record.path);
     return;
   }
+  leaveHome(engine);
   if (record.branch !== null && record.ownsBranchAt !== null)
     await deleteBranchIf(repo, record.branch, record.ownsBranchAt, [record.ownsBranchAt]);
   forgetSetup(engine, record.path);
@@ -39,10 +50,12 @@ async function clearOne(engine: Engine, record: WorktreeRecord): Promise<void> {
 
 /** Its maker died between the last file and the last word. */
 async function removeIfEmpty(engine: Engine, { path, branch, ownsBranchAt }: WorktreeRecord): Promise<boolean> {
+  const id = `${slug(nameOf({ path, branch }))}-${engine.now().toString(36)}`;
+  await keepChangedEnvironment(engine, path, id);
   const removed = await removeWorktree(engine.repo, path, {
     keep: ownsBranchAt === null && branch !== null ? [`refs/heads/${branch}`] : [ownsBranchAt!],
     known: knownFiles(engine),
-    rescue: { id: `unmade-${engine.now()}`, note: "its creation was interrupted", at: engine.now() },
+    rescue: { id, note: "its creation was interrupted", at: engine.now() },
   });
   if (removed.removed) await removed.emptied;
   return removed.removed;

@@ -1,0 +1,45 @@
+/** Checks a commit before a branch moves to it: in a worktree where nobody else works, made ready like every other, with every command. */
+import { join } from "node:path";
+import { runCheck } from "./check.ts";
+import type { Engine } from "./engine.ts";
+import { standAt } from "./integrate.ts";
+import type { Verdict } from "./verify.ts";
+import { setUp } from "./workspace.ts";
+
+export type CommitCheck = {
+  /** The worktree's name below the folder of the runs' worktrees. */
+  name: string;
+  commit: string;
+  commands: readonly string[];
+  /** Holds the executions. */
+  dir: string;
+  timeoutMs: number;
+  /** Stops what runs when it aborts. */
+  leave: AbortSignal;
+};
+
+/** Runs the commands one after the other until one fails. The worktree stays: whoever called knows what is to become of it. */
+export async function checkCommit(engine: Engine, check: CommitCheck): Promise<Verdict> {
+  const { commit, dir, timeoutMs, leave } = check;
+  const stopCheck = () => engine.live.get(NO_ATTEMPT)?.("stopped");
+  leave.addEventListener("abort", stopCheck);
+  try {
+    const path = await standAt(engine, check.name, commit);
+    const place = { attempt: NO_ATTEMPT, dir, worktree: path, timeoutMs };
+    const problem = await setUp(engine, place);
+    if (problem === "interrupted") return { kind: "interrupted" };
+    if (problem) return { kind: "red", command: problem.failed, output: problem.output };
+    for (const [index, command] of check.commands.entries()) {
+      if (leave.aborted) return { kind: "interrupted" };
+      const result = await runCheck(engine, { ...place, dir: join(dir, String(index)), command, cwd: path });
+      if (result === "interrupted") return { kind: "interrupted" };
+      if (result.code !== 0) return { kind: "red", command, output: result.output };
+    }
+    return { kind: "green" };
+  } finally {
+    leave.removeEventListener("abort", stopCheck);
+  }
+}
+
+/** Such a check belongs to no attempt. */
+const NO_ATTEMPT = 0;

@@ -1,0 +1,22 @@
+/** Leads what a killed `owt sync` left in the middle to an end: what was uncommitted is given back. */
+import { join } from "node:path";
+import { type Finished, finishMove, isMoveNoted } from "../../git/carry-over.ts";
+import { outlastDeadGit } from "../../git/dead-git.ts";
+import type { Place } from "../../git/git.ts";
+import { adminIds, recordedRoot } from "../../git/place.ts";
+import type { Engine } from "../engine.ts";
+
+/** In all linked worktrees. */
+export async function finishMoves({ repo }: Pick<Engine, "repo">): Promise<void> {
+  for (const id of adminIds(repo)) {
+    const gitDir = join(repo.commonDir, "worktrees", id);
+    const place = { gitDir, commonDir: repo.commonDir, root: recordedRoot(gitDir) ?? "" };
+    if (place.root !== "" && isMoveNoted(place)) await finishOne({ repo }, place);
+  }
+}
+
+/** A git that outlived its owt takes its step first. */
+export async function finishOne({ repo }: Pick<Engine, "repo">, place: Place): Promise<Finished> {
+  if (isMoveNoted(place)) await outlastDeadGit(repo);
+  return finishMove(repo, place);
+}

@@ -1,0 +1,101 @@
+/** What a worktree changed since a commit: in commits, in its files, and in files that git does not know yet. */
+import { once } from "node:events";
+import { copyFileSync, existsSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import type { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { OwtError } from "../core/errors.ts";
+import { start } from "../system/exec.ts";
+import { fieldsOf, git, gitFlags, type Oid, type Place, placeEnv } from "./git.ts";
+import { readStatus } from "./status.ts";
+import { emptyTrash, openTrash } from "./trash.ts";
+
+export type ChangedFile = {
+  path: string;
+  /** As git's `--name-status` tells it: A, M, D, T, U. */
+  status: string;
+  /** Lines; null of a binary file. */
+  added: number | null;
+  deleted: number | null;
+};
+
+/** Nothing that the repository names is run: no diff driver, no text conversion. */
+const SAFE = ["--no-ext-diff", "--no-textconv", "--no-renames"];
+
+/** The files that differ from a commit, by path. */
+export function readChanges(place: Place, from: Oid): Promise<ChangedFile[]> {
+  return withOwnIndex(place, (index) =>
+    parseFiles(async (args) => (await git(place, ["diff", ...SAFE, ...args, from, "--"], { index })).stdout),
+  );
+}
+
+/** Writes the changes as git tells them, byte for byte, and says how many bytes that were. `wanted` are words for git: `--stat`, `--color=always`.
+ *  A reader that goes away ends it. */
+export function writeChanges(place: Place, from: Oid, wanted: readonly string[], to: Writable): Promise<number> {
+  return withOwnIndex(place, async (index) => {
+    const child = start("git", [...gitFlags(false), "diff", ...SAFE, ...wanted, from, "--"], {
+      cwd: place.root,
+      env: placeEnv(place, { index }),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let bytes = 0;
+    let said = "";
+    child.stderr!.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    child.stdout!.on("data", (chunk: Buffer) => (bytes += chunk.length));
+    const ended = once(child, "close") as Promise<[number | null]>;
+    let isRead = true;
+    await pipeline(child.stdout!, to, { end: false }).catch(() => {
+      isRead = false;
+      child.kill();
+    });
+    const [code] = await ended;
+    if (isRead && code !== 0)
+      throw new OwtError("tool-failed", `git diff ended with ${code}: ${said.trim()}`, { hint: "look: git diff" });
+    return bytes;
+  });
+}
+
+/** With an index of our own, in which new files are noted as such; the worktree's is not touched. */
+async function withOwnIndex<T>(place: Place, work: (index: string) => Promise<T>): Promise<T> {
+  const bin = openTrash(place.commonDir);
+  const index = join(bin, "index");
+  try {
+    if (existsSync(join(place.gitDir, "index"))) copyIndex(join(place.gitDir, "index"), index);
+    else await git(place, ["read-tree", "HEAD"], { index });
+    const { untracked } = await readStatus(place);
+    const files = untracked.filter((path) => !path.endsWith("/"));
+    if (files.length > 0)
+      await git(place, ["add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul"], {
+        index,
+        input: files.join("\0"),
+      });
+    return await work(index);
+  } finally {
+    await emptyTrash(bin);
+  }
+}
+
+/** With its time: by that git knows which files may have changed within the second in which it was written. */
+function copyIndex(from: string, to: string): void {
+  copyFileSync(from, to);
+  const { atime, mtime } = statSync(from);
+  utimesSync(to, atime, mtime);
+}
+
+async function parseFiles(diff: (args: readonly string[]) => Promise<string>): Promise<ChangedFile[]> {
+  const [names, numbers] = await Promise.all([diff(["--name-status", "-z"]), diff(["--numstat", "-z"])]);
+  const lines = new Map(
+    fieldsOf(numbers).map((field) => {
+      const [added = "", deleted = "", ...path] = field.split("\t");
+      const number = (word: string) => (word === "-" ? null : Number(word));
+      return [path.join("\t"), { added: number(added), deleted: number(deleted) }];
+    }),
+  );
+  const fields = fieldsOf(names);
+  const files: ChangedFile[] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const path = fields[at + 1]!;
+    files.push({ path, status: fields[at]!, ...(lines.get(path) ?? { added: null, deleted: null }) });
+  }
+  return files;
+}
