@@ -126,18 +126,18 @@ async function findTarget(engine: Engine, { path, branch }: Checkout, into: stri
   const { repo } = engine;
   const isBranch = async (name: string | null) =>
     name !== null && (await readRef(repo, branchRef(name)).catch(() => null)) !== null;
-  const again = { hint: `say which: owt merge ${branch} --into <branch>` };
+  const hint = `say which: owt merge ${branch} --into <branch>`;
   if (into !== null) {
-    if (into === branch) throw new OwtError("usage", `${branch} is what is to be merged`, again);
+    if (into === branch) throw new OwtError("usage", `${branch} is what is to be merged`, { hint });
     if (await isBranch(into)) return into;
-    throw new OwtError("usage", `there is no branch ${into} here`, again);
+    throw new OwtError("usage", `there is no branch ${into} here`, { hint });
   }
   const base = readWorktrees(engine.store).get(path)?.base ?? null;
   const remote = (await listRemotes(repo)).find((name) => base?.startsWith(`${name}/`) === true);
   const local = remote === undefined ? null : base!.slice(remote.length + 1);
   for (const name of [base, local, await defaultBranch(repo)])
     if (name !== null && name !== branch && (await isBranch(name))) return name;
-  throw new OwtError("usage", `nothing says what ${branch} is to be brought into`, again);
+  throw new OwtError("usage", `nothing says what ${branch} is to be brought into`, { hint });
 }
 
 /** Told before anything is checked, which may take long. */
