@@ -18,9 +18,10 @@ export function flag(name: string): boolean {
 
 export type Place = { home: string; env: NodeJS.ProcessEnv } & Disposable;
 
-/** A folder that is gone afterwards, with a git that knows who commits. */
-export function makePlace(): Place {
-  const home = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "owt-bench-"));
+/** A folder that is gone afterwards, with a git that knows who commits; in memory where there is some to be had and nothing else is wished. */
+export function makePlace(options: { below?: string } = {}): Place {
+  const below = options.below ?? (existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
+  const home = mkdtempSync(join(below, "owt-bench-"));
   mkdirSync(join(home, "config", "open-orchestrator"), { recursive: true });
   const identity = "[user]\nname = Bench\nemail = bench@localhost\n[init]\ndefaultBranch = main\n";
   writeFileSync(join(home, "gitconfig"), identity);

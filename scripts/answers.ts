@@ -50,6 +50,7 @@ const standing = v.picklist([
   "skipped",
   "cancelled",
 ]);
+const sessionState = v.picklist(["none", "ended", "starting", "idle", "working", "blocked", "waiting", "unknown"]);
 const priority = v.picklist(["high", "normal", "low"]);
 const runState = v.picklist(["open", "ended"]);
 
@@ -357,6 +358,7 @@ const taskStatus = of({
   note: maybe(answerOf.note),
   work_ms: orNull(ms),
   left_ms: orNull(ms),
+  left_is_rough: v.pipe(flag, v.description("nothing like it was done here yet: it is only a table's guess")),
   ...cost,
   attempt: orNull(
     of({
@@ -421,6 +423,7 @@ const shownConfig = of({
         of({ kind: v.literal("flag") }),
       ]),
       used: flag,
+      otherwise: v.pipe(orNull(text), v.description("of a key that is not set: what holds then")),
     }),
   ),
 });
@@ -450,6 +453,34 @@ const session = of({
   ),
 });
 
+const worktree = {
+  name: text,
+  path: text,
+  branch: orNull(text),
+  head: orNull(text),
+  is_main: flag,
+  is_current: flag,
+  is_there: flag,
+  is_being_made: flag,
+  locked: v.pipe(orNull(text), v.description("the reason, which may be empty; null where it is not locked")),
+  task: orNull(of({ key: text, run: text })),
+  note: text,
+  agent: orNull(text),
+  session: orNull(text),
+  state: sessionState,
+  memory_bytes: v.pipe(orNull(count), v.description("of everything in its session")),
+  cpu_ms: v.pipe(orNull(count), v.description("since it began")),
+  state_since: orNull(moment),
+  base: v.pipe(orNull(text), v.description("what it is compared with where its branch follows nothing")),
+  upstream: orNull(text),
+  ahead: orNull(count),
+  behind: orNull(count),
+  changed: orNull(count),
+  conflicts: orNull(count),
+  untracked: orNull(count),
+  used_at: orNull(moment),
+};
+
 /** What the answer of each command holds as `data`; a command of a group has a `-` in its name. */
 const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   plan: preview,
@@ -468,36 +499,12 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         branch: text,
         is_new: v.pipe(flag, v.description("false where it was there, and got only what it lacked")),
         base: orNull(text),
+        session: v.pipe(orNull(text), v.description("its tmux session")),
       }),
     ),
     refused: v.array(of({ branch: text, message: text, hint: orNull(text) })),
   }),
-  list: of({
-    worktrees: v.array(
-      of({
-        name: text,
-        path: text,
-        branch: orNull(text),
-        head: orNull(text),
-        is_main: flag,
-        is_current: flag,
-        is_there: flag,
-        is_being_made: flag,
-        locked: v.pipe(orNull(text), v.description("the reason, which may be empty; null where it is not locked")),
-        task: orNull(of({ key: text, run: text })),
-        note: text,
-        agent: orNull(text),
-        base: v.pipe(orNull(text), v.description("what it is compared with where its branch follows nothing")),
-        upstream: orNull(text),
-        ahead: orNull(count),
-        behind: orNull(count),
-        changed: orNull(count),
-        conflicts: orNull(count),
-        untracked: orNull(count),
-        used_at: orNull(moment),
-      }),
-    ),
-  }),
+  list: of({ worktrees: v.array(of(worktree)) }),
   note: of({ name: text, path: text, note: text }),
   delete: of({
     removed: v.array(
@@ -627,7 +634,23 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   "task-retry": of({ run: text, tasks: texts, changed: texts }),
   "task-approve": of({ task: text, approved: v.literal(true) }),
   "task-answer": of({ task: text, answer: text }),
+  switch: of({
+    path: maybe(text),
+    branch: maybe(orNull(text)),
+    session: orNull(text),
+    how: maybe(orNull(text)),
+    command: maybe(orNull(text)),
+  }),
+  send: of({ sent: v.array(of({ name: text, path: text, pane: text })) }),
+  wait: of({ name: text, path: text, state: orNull(sessionState) }),
   status: v.union([
+    of({
+      worktree: of({
+        ...worktree,
+        variables: v.record(text, text),
+        messages: v.array(of({ at: moment, sender: orNull(text), text })),
+      }),
+    }),
     of({ task: taskStatus }),
     of({
       task: of({
@@ -661,6 +684,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
             v.description("usage limits that its tasks wait for"),
           ),
           expected_end: orNull(moment),
+          expected_is_rough: v.pipe(
+            flag,
+            v.description("nothing like it was done here yet: it is only a table's guess"),
+          ),
           background_pid: v.pipe(orNull(whole), v.description("the process that --detach left behind")),
           unverified: texts,
           tasks: v.array(

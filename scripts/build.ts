@@ -50,7 +50,7 @@ function onlyCommand(name: string): Plugin {
         path === `./commands/${name}.ts` ? undefined : { path, namespace: "left-out" },
       );
       // `owt status T`: bin/start.js knows.
-      onResolve({ filter: /\/task-status\.ts$/ }, ({ path }) => ({ path, namespace: "left-out" }));
+      onResolve({ filter: /\/named-status\.ts$/ }, ({ path }) => ({ path, namespace: "left-out" }));
       onLoad({ filter: /.*/, namespace: "left-out" }, () => ({ contents: 'throw new Error("not in this bundle");' }));
     },
   };

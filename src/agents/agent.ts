@@ -102,8 +102,23 @@ export type Turn = {
 /** How to start the program. The prompt travels by standard input: one argument ends at 128 KiB. */
 export type Invocation = { file: string; args: string[]; env: Record<string, string>; stdin: string };
 
-/** How a conversation with a person is started, in a terminal. What it is told first comes into that terminal as text. */
-export type Talk = Omit<Turn, "prompt" | "budgetUsd">;
+/** How a conversation with a person is started, in a terminal. */
+export type Talk = Omit<Turn, "prompt" | "budgetUsd"> & {
+  /** What it is told first; null where the person begins. It stands in the arguments, so it is no longer than {@link MOST_TOLD}. */
+  prompt: string | null;
+  /** The file that it appends a line to whenever its state changes, where this kind can ({@link SPOOL_SCRIPT}), and one for the settings that it
+   *  needs for that; null where nobody reads it. */
+  spool: { file: string; settings: string } | null;
+};
+
+/** How a conversation is started; `settings` is to stand in the file that was named for it. */
+export type Start = Omit<Invocation, "stdin"> & { settings: string | null };
+
+/** One argument can hold 128 KiB on Linux, with all that it is wrapped in. */
+export const MOST_TOLD = 100_000;
+
+/** What a hook of an agent runs to tell of an event: standard input holds it as JSON, its head goes to the file `$1` as one line. */
+export const SPOOL_SCRIPT = `line=$(head -c 4000 | tr "\\n\\r" "  "); printf "%s\\n" "$line" >>"$1"`;
 
 /** What a line of output meant. */
 export type AgentEvent =
@@ -196,7 +211,7 @@ export interface Agent {
   hasConversation(session: string): boolean;
   invoke(turn: Turn): Invocation;
   /** How to start it in a terminal, for a person to talk to; null where this kind only works unattended. */
-  talk(talk: Talk): Omit<Invocation, "stdin"> | null;
+  talk(talk: Talk): Start | null;
   /** Reads one line of output; what it does not know is no event. Never throws. */
   parse(line: string): AgentEvent[];
   judge(evidence: Evidence): Outcome;

@@ -17,11 +17,12 @@ import type {
   Invocation,
   Login,
   Setup,
+  Start,
   Talk,
   Turn,
 } from "./agent.ts";
 import { findRecords, openClaudeBooks, parseAnswer } from "./claude-books.ts";
-import { questionIn } from "./agent.ts";
+import { questionIn, SPOOL_SCRIPT } from "./agent.ts";
 import { amount, list, number, parseJson, readJson, record, type Json, text } from "./json.ts";
 
 const ABOUT: About = {
@@ -133,13 +134,45 @@ function invoke(setup: Setup, turn: Turn): Invocation {
   };
 }
 
-function talkTo(setup: Setup, talk: Talk): Omit<Invocation, "stdin"> {
+function talkTo(setup: Setup, talk: Talk): Start {
   const [file, ...before] = setup.command;
-  const args = [...before, ...conversationFlags(talk), ...talk.extraArgs, ...toolFlags(talk)];
-  return { file: file ?? "claude", args, env: placeAndSize(setup, talk) };
+  const settings = talk.spool === null ? [] : ["--settings", talk.spool.settings];
+  // Behind a conversation that goes on there is nothing to begin with.
+  const prompt = talk.prompt === null || talk.resume ? [] : ["--", talk.prompt];
+  const args = [...before, ...conversationFlags(talk), ...settings, ...talk.extraArgs, ...toolFlags(talk), ...prompt];
+  return {
+    file: file ?? "claude",
+    args,
+    env: placeAndSize(setup, talk),
+    settings: talk.spool && JSON.stringify({ hooks: stateHooks(talk.spool.file) }, null, 2),
+  };
 }
 
-function conversationFlags({ permissionMode, model, resume, session }: Talk): string[] {
+/** What turns and conversations have in common. */
+type Spoken = Omit<Turn, "prompt" | "budgetUsd">;
+
+/** Events that say what an interactive session does: it has begun, works, is through with its turn, asks for a permission, has ended. */
+const STATE_EVENTS = [
+  "SessionStart",
+  "UserPromptSubmit",
+  "PostToolUse",
+  "PermissionRequest",
+  "Notification",
+  "Stop",
+  "StopFailure",
+  "SessionEnd",
+];
+
+/** Hooks are commands of a shell: the file's name is quoted. They are laid over the user's own settings, which stay in force. */
+function stateHooks(spool: string): Record<string, unknown> {
+  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+  const command = `sh -c ${quote(SPOOL_SCRIPT)} owt ${quote(spool)}`;
+  return Object.fromEntries(
+    STATE_EVENTS.map((event) => [event, [{ hooks: [{ type: "command", command, timeout: 5 }] }]]),
+  );
+}
+
+function conversationFlags({ permissionMode, model, resume, session }: Spoken): string[] {
   return [
     "--permission-mode",
     // Its own default may be `auto`, which needs a service of the vendor's.
@@ -150,11 +183,11 @@ function conversationFlags({ permissionMode, model, resume, session }: Talk): st
 }
 
 /** Takes every following argument, so it comes last. */
-function toolFlags({ allowedTools }: Talk): string[] {
+function toolFlags({ allowedTools }: Spoken): string[] {
   return allowedTools.length > 0 ? ["--allowedTools", ...allowedTools] : [];
 }
 
-function placeAndSize(setup: Setup, { maxTokens }: Talk): Record<string, string> {
+function placeAndSize(setup: Setup, { maxTokens }: Spoken): Record<string, string> {
   return {
     // It works elsewhere than we do: a relative folder would be another, inside the worktree.
     ...(setup.env["CLAUDE_CONFIG_DIR"] ? { CLAUDE_CONFIG_DIR: configDir(setup.env) } : {}),

@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { OwtError } from "../core/errors.ts";
 import type { Io } from "./io.ts";
 import { tellRefusal } from "./refusal.ts";
-import { fullName, usageError } from "./usage.ts";
+import { calledCommand, commandHint, fullName, usageError } from "./usage.ts";
 import { takeVerbosity, tellPrograms } from "./verbose.ts";
 
 type Register = (program: Command, io: Io) => void;
@@ -19,6 +19,8 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["task"], async () => (await import("./commands/task.ts")).taskCommands],
   [["create"], async () => (await import("./commands/create.ts")).createCommand],
   [["list"], async () => (await import("./commands/list.ts")).listCommand],
+  [["switch"], async () => (await import("./commands/switch.ts")).switchCommand],
+  [["send", "wait"], async () => (await import("./commands/send.ts")).sendCommands],
   [["note"], async () => (await import("./commands/note.ts")).noteCommand],
   [["diff"], async () => (await import("./commands/diff.ts")).diffCommand],
   [["sync"], async () => (await import("./commands/sync.ts")).syncCommand],
@@ -75,10 +77,12 @@ export async function runApp(io: Io, args: string[], version: string): Promise<n
 
 type End = { exitCode: number; refusal: OwtError | null };
 
-async function carryOut(io: Io, argv: string[], version: string): Promise<End> {
+async function carryOut(io: Io, words: string[], version: string): Promise<End> {
+  const argv = words[0] === "help" ? asHelpOption(words.slice(1)) : words;
   const program = await buildProgram(io, version, argv[0]);
   process.exitCode = 0;
   try {
+    refuseUnknownHelp(program, argv);
     await program.parseAsync(argv, { from: "user" });
     return { exitCode: Number(process.exitCode ?? 0), refusal: null };
   } catch (error) {
@@ -89,6 +93,23 @@ async function carryOut(io: Io, argv: string[], version: string): Promise<End> {
     if (argv.length > 0) tellRefusal(io, refusal);
     return { exitCode: refusal.exitCode, refusal };
   }
+}
+
+/** `help task show` is `task show --help`. */
+function asHelpOption(words: readonly string[]): string[] {
+  return [...words.filter((word) => !word.startsWith("-")), "--help"];
+}
+
+/** Help of a command that there is not: commander would show that of the group above it, as if it were meant. */
+function refuseUnknownHelp(program: Command, argv: readonly string[]): void {
+  const words = argv.filter((word, at) => !word.startsWith("-") && argv[at - 1] !== "--profile");
+  const called = calledCommand(program, argv);
+  const wrong = words[fullName(called).split(" ").length - 1];
+  const isGroup = called.commands.length > 0 && called.registeredArguments.length === 0;
+  if (!isGroup || wrong === undefined || !argv.some((word) => word === "--help" || word === "-h")) return;
+  throw new OwtError("usage", `there is no command ${fullName(called)} ${wrong}`, {
+    hint: commandHint(wrong, called),
+  });
 }
 
 /** A Ctrl-C also ends a program that we start in that very moment: until it has a session of its own, it is in the terminal's group. */

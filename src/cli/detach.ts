@@ -13,15 +13,17 @@ export async function detach(
   options: { json?: boolean },
   configFile: string | null,
 ): Promise<void> {
-  const { pid, log, isNew } = await goOnInBackground(engine, run, configFile);
+  const { pid, log, isNew, isOver } = await goOnInBackground(engine, run, configFile);
   const head = isNew
     ? `${run} goes on in the background (pid ${pid})`
     : `${run} is in the background already (pid ${pid})`;
-  const lines = [
-    head,
-    `  watch it: owt resume ${run} (Ctrl-C there closes the view only)`,
-    `  park it:  owt stop ${run}`,
-    `  its log:  ${log}`,
-  ];
+  const lines = isOver
+    ? [`${run}: nothing is left to do in the background`, `  what came of it: owt report ${run}`, `  its log:  ${log}`]
+    : [
+        head,
+        `  watch it: owt resume ${run} (Ctrl-C there closes the view only)`,
+        `  park it:  owt stop ${run}`,
+        `  its log:  ${log}`,
+      ];
   answer(io, options, { run, pid, log, already: !isNew }, lines.join("\n"));
 }

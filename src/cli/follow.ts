@@ -54,6 +54,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   } finally {
     seen.stop();
     await screen.close();
+    await asker.close();
     io.signal.removeEventListener("abort", onStop);
   }
   if (io.signal.aborted) throw interrupted(runId, carries);
@@ -78,7 +79,7 @@ function viewerLine(pid: number | null): string {
 
 function interrupted(runId: string, carried: boolean): OwtError {
   return carried
-    ? new OwtError("interrupted", `${runId} is parked, its agents with their conversations`, {
+    ? new OwtError("interrupted", `${runId} is parked: conversations and work of its agents are kept`, {
         hint: "go on with: owt resume",
       })
     : new OwtError("interrupted", `the view of ${runId} is closed; the run goes on`, {

@@ -4,6 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import type { ConfigValues } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { printable } from "../lib/printable.ts";
+import { wrapText } from "../lib/width.ts";
 import { closeEngine, type Engine, openEngine } from "../engine/engine.ts";
 
 export type Io = {
@@ -11,7 +12,7 @@ export type Io = {
   env: NodeJS.ProcessEnv;
   /** How owt calls itself. */
   owtCommand: string[];
-  stdin: Readable & { isTTY?: boolean };
+  stdin: Readable & { isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };
   stdout: Outlet;
   stderr: Writable & { isTTY?: boolean; columns?: number; rows?: number };
   /** Aborted by the first Ctrl-C. */
@@ -39,13 +40,23 @@ export type Outlet = {
 
 /** Prints the answer: one versioned envelope, or text for people. */
 export function answer(io: Io, options: { json?: boolean }, data: object, text: string): void {
+  answerAsIs(io, options, data, folded(io.stdout, text));
+}
+
+/** The same of a text that counts letter for letter, such as a file's. */
+export function answerAsIs(io: Io, options: { json?: boolean }, data: object, text: string): void {
   if (options.json) io.stdout.write(`${JSON.stringify({ schema: 1, data }, null, 2)}\n`);
   else io.stdout.write(text.endsWith("\n") || text === "" ? text : `${text}\n`);
 }
 
 /** Prints a line of narration. */
 export function tell(io: Io, line: string): void {
-  io.stderr.write(`${line}\n`);
+  io.stderr.write(`${folded(io.stderr, line)}\n`);
+}
+
+/** On a terminal no line is broken inside a word; everywhere else lines stay whole. */
+export function folded(stream: { isTTY?: boolean; columns?: number | undefined }, text: string): string {
+  return stream.isTTY === true ? wrapText(text, stream.columns || 80) : text;
 }
 
 /** Opens the engine for one command and closes it whatever happens. */
@@ -93,7 +104,9 @@ export async function ask(io: Io, question: string, withdrawn?: AbortSignal): Pr
   });
   try {
     return await Promise.race([
-      lines.question(question, { signal: withdrawn ? AbortSignal.any([io.signal, withdrawn]) : io.signal }),
+      lines.question(folded(io.stderr, question), {
+        signal: withdrawn ? AbortSignal.any([io.signal, withdrawn]) : io.signal,
+      }),
       closed,
     ]);
   } catch (cause) {

@@ -6,7 +6,7 @@ import type { Engine } from "../engine/engine.ts";
 import { eventsAfter } from "../store/events.ts";
 import { readTask } from "../store/tasks.ts";
 import type { Io } from "./io.ts";
-import { clock, type Paint, painter, printable } from "./text.ts";
+import { clock, localTimes, type Paint, painter, printable } from "./text.ts";
 
 export type Narration = {
   /** Prints what has not been printed yet. */
@@ -42,7 +42,8 @@ export function narrate(
     const line = lineFor(event, paint);
     if (!line) return;
     const who = event.task === null ? "" : `${paint("bold", nameOf(event.task))} `;
-    const said = line.whole ? line.text.replaceAll("\n", "\n    ") : line.text.split("\n", 1)[0]!;
+    const text = localTimes(line.text, event.at);
+    const said = line.whole ? text.replaceAll("\n", "\n    ") : text.split("\n", 1)[0]!;
     tell(`${paint("dim", clock(event.at))} ${line.mark} ${who}${printable(said)}`);
     if (line.hint && event.task !== null) tell(`  ${paint("dim", `↳ ${line.hint(nameOf(event.task))}`)}`);
   };

@@ -3,7 +3,7 @@ import type { CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
 import { count } from "./preview.ts";
-import { costWords, type Paint, printable, tokenWords, wrap } from "./text.ts";
+import { costWords, localTimes, type Paint, printable, tokenWords, wrap } from "./text.ts";
 import { waitedMs, waitWords } from "./waiting-words.ts";
 
 /** `width` in columns. */
@@ -92,7 +92,7 @@ function parked(report: RunReport, width: number): string[] {
     "set aside:",
     ...report.parked.flatMap(({ task, why, waited_ms, until }) => {
       const time = `${renderDuration(waited_ms)}${until === null ? ", still" : ""}`;
-      return wrap(`  ${printable(`${task}  ${why.split("\n", 1)[0]}`)}  (${time})`, width, 4);
+      return wrap(`  ${printable(`${task}  ${localTimes(why.split("\n", 1)[0]!, Date.now())}`)}  (${time})`, width, 4);
     }),
   ];
 }

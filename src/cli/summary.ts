@@ -5,7 +5,7 @@ import type { TaskView } from "../core/view.ts";
 import { renderDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { count } from "./preview.ts";
-import { costWords, markOf, painter, printable, table } from "./text.ts";
+import { costWords, localTimes, markOf, painter, printable, table, whyWords } from "./text.ts";
 
 /** `commandOf` names the command that answers a waiting task. */
 export function renderSummary(
@@ -22,7 +22,7 @@ export function renderSummary(
       `${markOf(view.standing, paint)} ${view.task.key}`,
       view.task.state,
       time,
-      printable(view.why.split("\n", 1)[0] ?? ""),
+      whyWords({ ...view, why: view.why.split("\n", 1)[0]! }, Date.now()),
     ];
   });
   const done = report.counts["done"] ?? 0;
@@ -35,6 +35,9 @@ export function renderSummary(
   return `${[table(rows), "", head + cost + speed, ...nextSteps(report, views, commandOf)].join("\n")}\n`;
 }
 
+/** So many names of tasks are told that wait for the same. */
+const MOST_KEYS = 8;
+
 function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (task: Task) => string): string[] {
   const lines: string[] = [];
   const { unverified } = report;
@@ -42,16 +45,34 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
   const which = all ? `all ${unverified.length}` : unverified.join(", ");
   if (unverified.length > 0) lines.push(`unverified, for want of a verify command: ${which}`);
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
-  const held = forBudget.find((view) => view.task.park !== null) ?? forBudget[0];
+  // What a budget holds back is one thing, with one command.
+  const held = forBudget.find((view) => view.task.park?.for === "budget") ?? forBudget[0];
   for (const view of views) {
-    if (view.standing === "waits-for-person" || view === held)
-      lines.push(`${view.task.key} ${printable(view.why)}`, `  ↳ ${commandOf(view.task)}`);
+    if (view === held) {
+      const keys = forBudget.map(({ task }) => task.key);
+      const others = keys.length > MOST_KEYS ? ` and ${keys.length - MOST_KEYS} more` : "";
+      lines.push(
+        `${keys.slice(0, MOST_KEYS).join(", ")}${others}: ${printable(localTimes(view.why, Date.now()))}`,
+        `  ↳ ${commandOf(view.task)}`,
+      );
+    }
+    if (view.standing === "waits-for-person")
+      lines.push(`${view.task.key} ${printable(localTimes(view.why, Date.now()))}`, `  ↳ ${commandOf(view.task)}`);
     if (view.standing === "failed")
-      lines.push(`${view.task.key} failed: ${printable(view.why)}`, `  ↳ ${commandOf(view.task)}`);
+      lines.push(
+        `${view.task.key} failed: ${printable(localTimes(view.why, Date.now()))}`,
+        `  ↳ ${commandOf(view.task)}`,
+      );
   }
   if (report.landed_at !== null) return lines;
   if (report.state === "ended" && (report.counts["done"] ?? 0) > 0)
     lines.push(`bring it into ${report.target}:`, `  ↳ owt land ${report.run}`);
-  else if (report.state === "open") lines.push("then go on:", "  ↳ owt resume");
+  else if (report.state === "open" && !isOnlyHeld(views)) lines.push("then go on:", "  ↳ owt resume");
   return lines;
+}
+
+/** The command that raises the budget goes on with the run, too. */
+function isOnlyHeld(views: readonly TaskView[]): boolean {
+  const waits = new Set<TaskView["standing"]>(["waits-for-person", "waits-for-time", "ready", "working"]);
+  return views.some((view) => view.standing === "waits-for-budget") && !views.some((view) => waits.has(view.standing));
 }

@@ -13,14 +13,14 @@ import { findRun } from "../engine/find-run.ts";
 import { renderEnd } from "../engine/logs.ts";
 import { showRun } from "../engine/show.ts";
 import { findTask } from "../engine/tasks.ts";
-import { renderDuration, roughDuration } from "../lib/duration.ts";
+import { renderDuration } from "../lib/duration.ts";
 import { underWayMs } from "../core/attempt.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readBacklog } from "../store/backlog.ts";
 import { readLastEvents } from "../store/events.ts";
 import { answer, type Io, screenWidth } from "./io.ts";
 import { lineFor } from "./narrate.ts";
-import { clock, costWords, markOf, painter, printable, wrap } from "./text.ts";
+import { clock, costWords, leftWords, localTimes, markOf, painter, printable, wrap } from "./text.ts";
 
 /** Of each: the last ones. */
 const EVENTS = 40;
@@ -54,6 +54,7 @@ function readStatusOf(engine: Engine, key: string, run: string | undefined) {
   const workedMs = underWayMs(attempts, now);
   const isAtWork = view.standing === "working";
   const estimate = isAtWork ? new Estimates(engine, owner.options).of(task.spec) : null;
+  const left = estimate && taskTimeLeft({ estimate, workedMs });
   const given = ANSWERED.has(view.standing) ? answerFor(engine, task) : null;
   const plain = (_: unknown, text: string) => text;
   return {
@@ -66,7 +67,8 @@ function readStatusOf(engine: Engine, key: string, run: string | undefined) {
     waits_for: view.waitsFor,
     ...given,
     work_ms: attempts.length === 0 ? null : workedMs,
-    left_ms: estimate && taskTimeLeft({ estimate, workedMs }),
+    left_ms: left && left.ms,
+    left_is_rough: left?.isRough ?? false,
     ...reportCost(addUsages(attempts.map((each) => each.usage))),
     attempt: last
       ? {
@@ -94,14 +96,14 @@ function render(io: Io, task: TaskStatus): string {
   const { attempt } = task;
   const facts = [
     task.work_ms === null ? "" : `work ${renderDuration(task.work_ms)}`,
-    task.left_ms === null ? "" : `about ${roughDuration(task.left_ms)} left`,
+    task.left_ms === null ? "" : leftWords({ ms: task.left_ms, isRough: task.left_is_rough }),
     task.cost_basis === null ? "" : `cost ${costWords(task)}`,
   ].filter(Boolean);
   const state = task.why === task.state || task.why === "" ? task.state : `${task.state} · ${task.why}`;
   const tried = attempt && `attempt ${attempt.number} (${[attempt.agent, attempt.model].filter(Boolean).join(", ")})`;
   return [
     ...wrap(`${markOf(task.standing, paint)} ${printable(`${task.id}  ${task.title}  (${task.run})`)}`, width, 4),
-    ...wrap(`  ${printable(state.replaceAll("\n", " "))}`, width, 4),
+    ...wrap(`  ${printable(localTimes(state.replaceAll("\n", " "), Date.now()))}`, width, 4),
     ...(task.command === undefined
       ? []
       : [`  ${paint("dim", "↳")} ${renderAnswer({ command: task.command, note: task.note ?? null })}`]),

@@ -1,11 +1,16 @@
 /** Small pieces of text that every command prints alike: marks, tables, times. */
 import { type Cost, describeCost } from "../core/cost.ts";
 import type { CostReport } from "../core/report.ts";
+import type { TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
+import { roughDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
+import { printable } from "../lib/printable.ts";
 import { type Io, wantsColor } from "./io.ts";
 
-export { printable } from "../lib/printable.ts";
+export { printable };
+
+export { wrap } from "../lib/width.ts";
 
 const COLORS = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const;
 export type Paint = (color: keyof typeof COLORS, text: string) => string;
@@ -49,25 +54,20 @@ export function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
 
-/** Lines of at most `width` columns, broken between words, all but the first indented by `hang`. A word that is wider stands alone; blanks
- *  inside a line stay as they are. */
-export function wrap(text: string, width: number, hang = 0): string[] {
-  const lines: string[] = [];
-  let line = "";
-  let columns = 0;
-  // Each word with the blanks before it.
-  for (const [piece] of text.matchAll(/\s*\S+/g)) {
-    const more = widthOf(piece);
-    if (columns + more > width && line.trim() !== "") {
-      lines.push(line);
-      line = " ".repeat(hang) + piece.trimStart();
-      columns = widthOf(line);
-    } else {
-      line += piece;
-      columns += more;
-    }
-  }
-  return line === "" ? lines : [...lines, line];
+/** Times that a text holds for programs, as people here read them: `14:03`, and with its day where that is another one than today's. */
+export function localTimes(text: string, now: number): string {
+  return text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (moment) => {
+    const at = new Date(moment);
+    const isToday = at.toDateString() === new Date(now).toDateString();
+    const two = (value: number) => String(value).padStart(2, "0");
+    const day = isToday ? "" : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
+    return `${day}${two(at.getHours())}:${two(at.getMinutes())}`;
+  });
+}
+
+/** Why a task stands where it stands, in one line for people; empty where its state says all. */
+export function whyWords({ task, why }: { task: Pick<TaskView["task"], "state">; why: string }, now: number): string {
+  return why === task.state ? "" : printable(localTimes(why.replaceAll(/\s*\n\s*/g, " "), now));
 }
 
 /** A cost in words: `$1.25`, `at least $1.25`, `unknown`; empty where no agent has run. */
@@ -79,6 +79,14 @@ export function costWords(cost: Pick<CostReport, "cost_usd" | "cost_at_least" | 
 export function costOf(cost: Pick<Cost, "usd" | "isAtLeast" | "basis">): string {
   return describeCost(cost);
 }
+
+/** `about 12m left`, and where nothing like it was done here yet, what that is worth. */
+export function leftWords({ ms, isRough }: TimeLeft): string {
+  return `about ${roughDuration(ms)} left${isRough ? GUESS : ""}`;
+}
+
+/** Behind a time that is no more than a table's. */
+export const GUESS = ", a first guess";
 
 /** `1.2M`, `34k`, `567`; empty for what is not known. */
 export function tokenWords(count: number | null): string {

@@ -17,8 +17,7 @@ export function usageError(program: Command, argv: readonly string[], error: Com
         hint: help,
       });
     case "commander.unknownCommand": {
-      const close = nearest(wrong, visibleCommands(called)).map((each) => `${name} ${each}`);
-      return new OwtError("usage", `there is no command ${name} ${wrong}`, { hint: meant(close, help) });
+      return new OwtError("usage", `there is no command ${name} ${wrong}`, { hint: commandHint(wrong, called) });
     }
     case "commander.unknownOption": {
       const close = nearest(wrong, optionsOf(called)).map((each) => `${name} ${each}`);
@@ -26,6 +25,13 @@ export function usageError(program: Command, argv: readonly string[], error: Com
     }
     case "commander.missingArgument":
       return new OwtError("usage", `${name} needs ${usageOf(called)}`, { hint: help });
+    case "commander.invalidArgument": {
+      const [, word = "", choices = ""] =
+        /argument '([^']*)' is invalid\. Allowed choices are (.*)\.$/.exec(error.message) ?? [];
+      const close = nearest(word, choices.split(", ")).map((each) => `did you mean ${each}?`);
+      const said = error.message.replace(/^error: /, "").split("\n")[0]!;
+      return new OwtError("usage", said, { hint: [...close.slice(0, 1), help].join(" ") });
+    }
     default:
       return new OwtError("usage", error.message.replace(/^error: /, "").split("\n")[0]!, { hint: help });
   }
@@ -44,6 +50,13 @@ export function calledCommand(program: Command, argv: readonly string[]): Comman
     called = next;
   }
   return called;
+}
+
+/** The nearest commands of a group, else its help. */
+export function commandHint(wrong: string, group: Command): string {
+  const name = fullName(group);
+  const close = nearest(wrong, visibleCommands(group)).map((each) => `${name} ${each}`);
+  return meant(close, `see: ${name} --help`);
 }
 
 /** `owt task show`. */

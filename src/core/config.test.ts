@@ -88,10 +88,10 @@ describe("an unknown key is a problem that names the nearest known one", () => {
 });
 
 test.each<[object, RegExp]>([
-  [{ run: { max_parallel: 0 } }, />=1/],
-  [{ run: { max_parallel: 1.5 } }, /expected int/],
+  [{ run: { max_parallel: 0 } }, /at least 1/],
+  [{ run: { max_parallel: 1.5 } }, /expected a whole number/],
   [{ run: { max_parallel: "3" } }, /expected number/],
-  [{ run: { retries: -1 } }, />=0/],
+  [{ run: { retries: -1 } }, /at least 0/],
   [{ run: { timeout: "soon" } }, /expected a duration such as "30m"/],
   [{ run: { timeout: -1 } }, /expected a duration/],
   [{ run: { timeout: true } }, /expected a duration/],

@@ -295,9 +295,21 @@ export function mergeConfig(layers: readonly Layer[]): Config {
   return merged as Config;
 }
 
-/** Reads `OWT_RUN_MAX_PARALLEL=5` and its like. Unknown OWT_ variables are other people's business. */
-export function configFromEnvironment(env: Record<string, string | undefined>): unknown {
+/** Reads `OWT_RUN_MAX_PARALLEL=5` and its like, and of these agents `OWT_AGENT_CLAUDE_MODEL=opus`. Unknown OWT_ variables are other people's
+ *  business. */
+export function configFromEnvironment(
+  env: Record<string, string | undefined>,
+  agents: readonly string[] = [],
+): unknown {
   const values: Record<string, Record<string, unknown>> = {};
+  for (const name of agents) {
+    for (const [key, type] of Object.entries<v.GenericSchema>(AGENT_KEYS)) {
+      const text = env[variableOf(`agent.${name}.${key}`)];
+      if (text === undefined) continue;
+      const settings = ((values["agent"] ??= {})[name] ??= {}) as Record<string, unknown>;
+      settings[key] = fromText(text, type);
+    }
+  }
   for (const [section, keys] of Object.entries(KEYS)) {
     for (const [key, type] of Object.entries<v.GenericSchema>(keys)) {
       const text = env[variableOf(`${section}.${key}`)];
@@ -307,9 +319,15 @@ export function configFromEnvironment(env: Record<string, string | undefined>): 
   return values;
 }
 
-/** The variable that sets a key. */
+/** The agents that these layers set up, in profiles too. */
+export function namedAgents(layers: readonly Layer[]): string[] {
+  const sections = layers.flatMap(({ values }) => [values, ...Object.values(values.profile ?? {})]);
+  return [...new Set(sections.flatMap(({ agent }) => Object.keys(agent?.named ?? {})))];
+}
+
+/** The variable that sets a key: what is neither a letter nor a figure is `_`. */
 export function variableOf(key: string): string {
-  return `OWT_${key.replace(".", "_")}`.toUpperCase();
+  return `OWT_${key.replaceAll(/[^A-Za-z0-9]/g, "_")}`.toUpperCase();
 }
 
 function findStrangers({ agent, profile }: ConfigValues, kinds: readonly string[]): ConfigProblem[] {
@@ -400,8 +418,7 @@ export function asWritten(raw: unknown, key: string): string {
 function toProblem(issue: v.BaseIssue<unknown>): ConfigProblem {
   const path = keyOf(issue);
   const message = describeIssue(issue);
-  if (issue.type !== "never")
-    return { key: path.join("."), message, hint: "what it takes: docs/reference/configuration.md" };
+  if (issue.type !== "never") return { key: path.join("."), message, hint: "what each key takes: owt config schema" };
   const known = knownKeys(path.slice(0, -1));
   const close = nearest(path.at(-1)!, known);
   const hint = close.length > 0 ? `did you mean ${close.join(", ")}?` : `known here: ${known.join(", ")}`;

@@ -25,7 +25,9 @@ export function understandWish(tasks: readonly PlannedTask[], wish: DependencyWi
     throw new OwtError("usage", `${task.id} cannot wait for itself`, { hint: "name another task: owt plan deps" });
   const both = add.find((id) => remove.includes(id));
   if (both !== undefined)
-    throw new OwtError("usage", `${both} is to be added and removed`, { hint: "leave one of them out" });
+    throw new OwtError("usage", `${both} is to be added and removed`, {
+      hint: `one of them: owt plan deps ${task.id} --add ${both}`,
+    });
   return { task, edit: { add: add.filter((id) => !task.dependsOn.includes(id)), remove } };
 }
 
@@ -38,7 +40,7 @@ export function findPlanned(tasks: readonly PlannedTask[], name: string): Planne
     tasks.map(({ id }) => id),
   );
   throw new OwtError("unknown-name", `there is no task named ${name} in the plan`, {
-    hint: near.length > 0 ? `did you mean ${near.join(" or ")}?` : "list them with: owt plan deps",
+    hint: near.length > 0 ? `did you mean ${near.join(" or ")}? see: owt plan deps` : "list them with: owt plan deps",
   });
 }
 
@@ -48,7 +50,7 @@ function removable(tasks: readonly PlannedTask[], task: PlannedTask, name: strin
   if (task.dependsOn.includes(id)) return id;
   if (task.implied.includes(id)) {
     throw new OwtError("usage", `${task.id} waits for ${id} by the order of its module, not by a depends_on`, {
-      hint: `to be free of it, ${task.id} needs a module of its own: move ${task.source.file} to another folder`,
+      hint: `to be free of it, ${task.id} needs a module of its own: move ${task.source.file} to another folder; see: owt plan deps ${task.id}`,
     });
   }
   const named = task.dependsOn.length > 0 ? `it waits for ${task.dependsOn.join(", ")}` : "it names none";

@@ -35,11 +35,16 @@ export function keyOf({ path }: v.BaseIssue<unknown>): string[] {
 }
 
 /** What a form expects, in the words that people know from the files. */
-const EXPECTED: Record<string, string> = { integer: "int", array: "a list", min_length: "at least one" };
+const EXPECTED: Record<string, string> = { integer: "a whole number", array: "a list", min_length: "at least one" };
+
+const BOUNDS: Record<string, string> = { ">=": "at least", "<=": "at most", ">": "more than", "<": "less than" };
 
 /** A problem in words: what was expected, and what stands there. A form that brings words of its own is told in these. */
 export function describeIssue({ type, message, expected, received }: v.BaseIssue<unknown>): string {
   if (!message.startsWith("Invalid ")) return message;
-  const what = EXPECTED[type] ?? expected?.replaceAll(" | ", "|").replaceAll(/^\(|\)$/g, "");
+  const bound = /^([<>]=?)(.+)$/.exec(expected ?? "");
+  const what = bound
+    ? `${BOUNDS[bound[1]!]} ${bound[2]}`
+    : (EXPECTED[type] ?? expected?.replaceAll(" | ", "|").replaceAll(/^\(|\)$/g, ""));
   return `expected ${what ?? "something else"}, received ${received}`;
 }

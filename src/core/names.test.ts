@@ -11,6 +11,7 @@ describe("nearest", () => {
 
   test("is silent when nothing is near, and never longer than asked", () => {
     expect(nearest("payments", ["schema", "api"])).toEqual([]);
+    expect(nearest("b", ["a", "c", "B"])).toEqual(["B"]);
     expect(nearest("t1", ["t2", "t3", "t4", "t5"])).toEqual(["t2", "t3", "t4"]);
     expect(nearest("t1", ["t2", "t3"], 1)).toEqual(["t2"]);
   });

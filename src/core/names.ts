@@ -11,7 +11,8 @@ export function nearest(word: string, candidates: Iterable<string>, max = 3): st
   for (const name of new Set(candidates)) {
     const other = name.toLowerCase();
     const distance = other.endsWith(`/${wanted}`) ? 0.5 : editDistance(wanted, other, bound);
-    if (distance <= bound) found.push({ name, distance });
+    // Of a word of one letter every other one would be near.
+    if (distance <= bound && distance < wanted.length) found.push({ name, distance });
   }
   return found
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))

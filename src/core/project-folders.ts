@@ -1,6 +1,6 @@
 /** Which folders of a repository are projects of their own, and which belong to the workspace of one above them. Pure: who calls has looked
  *  into the folders. */
-import { detectInstalls, type FoundInstall, isTelling, tableIn } from "./project.ts";
+import { detectInstalls, type FoundInstall, tableIn } from "./project.ts";
 
 /** A folder with something telling in it: its path from the top ("" is the top itself), the telling names, and the manifests' texts. */
 export type ToldFolder = { path: string; names: ReadonlySet<string>; texts: Readonly<Record<string, string>> };
@@ -64,12 +64,6 @@ export function detectProjects(folders: readonly ToldFolder[]): { projects: Proj
     else projects.push({ folder: folder.path, installs: own, members: [] });
   }
   return { projects, cut };
-}
-
-/** Whether a folder is worth telling of. */
-export function isTold(names: Iterable<string>): boolean {
-  for (const name of names) if (isTelling(name)) return true;
-  return false;
 }
 
 function isBelow(path: string, folder: string): boolean {

@@ -83,28 +83,15 @@ describe("money and tokens", () => {
   });
 });
 
-describe("speed-up", () => {
-  const worked = (id: number, from: number, to: number | null) =>
-    sampleAttempt({ id, task: id, startedAt: from, endedAt: to });
-
-  test("is the work of all tasks over the time of the run", () => {
-    const report = reportRun(
-      sampleRun({ endedAt: 1_000 }),
-      [one, two],
-      [worked(1, 0, 900), worked(2, 100, 900)],
-      9_999,
-    );
-    expect(report).toMatchObject({ duration_ms: 1_000, sequential_ms: 1_700, speedup: 1.7 });
+test("the speed-up is what the work would have taken one after the other over the time of the run", () => {
+  const steps = { workMs: 1_650, ownMs: 50, most: 2 };
+  const run = sampleRun({ endedAt: 1_000 });
+  expect(reportViews(run, [], [], 9_999, { steps })).toMatchObject({
+    duration_ms: 1_000,
+    sequential_ms: 1_700,
+    speedup: 1.7,
   });
-
-  test("counts what still runs up to now", () => {
-    expect(reportOf([worked(1, 0, null)], 500)).toMatchObject({ duration_ms: 500, sequential_ms: 500, speedup: 1 });
-  });
-
-  test("is unknown where nothing worked or no time has passed", () => {
-    expect(reportOf([]).speedup).toBeNull();
-    expect(reportOf([worked(1, 0, null)], 0).speedup).toBeNull();
-  });
+  expect(reportOf([]).speedup).toBeNull();
 });
 
 test("each task says how its attempts ended, or in which phase they are", () => {

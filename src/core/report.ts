@@ -4,6 +4,7 @@ import type { Level } from "./budget.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import type { Run } from "./run.ts";
+import { speedUpOf, type Steps } from "./steps.ts";
 import type { BareTask, Park, Task } from "./task.ts";
 import { describePark, type TaskView } from "./view.ts";
 import { addWaits, noWaits, type Parking, type Waiting, type Waits } from "./waiting.ts";
@@ -77,6 +78,7 @@ export type RunReport = RunSums & {
   duration_ms: number;
   /** What the work of the tasks would have taken one after the other. */
   sequential_ms: number;
+  /** Null where it cannot be told. */
   speedup: number | null;
   /** The waiting of all tasks added up: side by side it is more than the run took. */
   waiting_ms: Waits;
@@ -92,7 +94,10 @@ export type FromLog = {
   /** For how long (ms) an attempt, by id, waited for a person while it was open. */
   reviews?: ReadonlyMap<number, number>;
   waiting?: Waiting;
+  steps?: Steps;
 };
+
+const NO_STEPS: Steps = { workMs: 0, ownMs: 0, most: 0 };
 
 /** The report of a run. `now` (epoch ms) stands in for the end of what still goes on. */
 export function reportRun(
@@ -100,14 +105,13 @@ export function reportRun(
   views: readonly TaskView[],
   attempts: readonly Attempt[],
   now: number,
-  { levels = [], reviews = new Map(), waiting = { byTask: new Map(), parked: [] } }: FromLog = {},
+  { levels = [], reviews = new Map(), waiting = { byTask: new Map(), parked: [] }, steps = NO_STEPS }: FromLog = {},
 ): RunReport {
   const byTask = Map.groupBy(attempts, (attempt) => attempt.task);
   const reports = views.map((view) => ({
     ...reportTask(view, byTask.get(view.task.id) ?? [], now, reviews),
     waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
   }));
-  const sequential = reports.reduce((sum, task) => sum + task.work_ms, 0);
   const duration = (run.endedAt ?? now) - run.createdAt;
   return {
     run: run.id,
@@ -120,8 +124,8 @@ export function reportRun(
     ended_at: iso(run.endedAt),
     landed_at: iso(run.landedAt),
     duration_ms: duration,
-    sequential_ms: sequential,
-    speedup: duration > 0 && sequential > 0 ? Math.round((sequential / duration) * 100) / 100 : null,
+    sequential_ms: steps.workMs + steps.ownMs,
+    speedup: speedUpOf(steps, duration),
     ...sumUp(views, attempts, levels),
     waiting_ms: addWaits(reports.map((task) => task.waiting_ms)),
     parked: reportParked(views, waiting.parked, run.endedAt ?? now),

@@ -4,6 +4,9 @@
 /** Marks every process of a session, with the path of its worktree as its value. */
 export const SESSION_VARIABLE = "OWT_SESSION_OF";
 
+/** In a session that was made from within another one: the path of that one's worktree. */
+export const LEAD_VARIABLE = "OWT_LEAD";
+
 /** What a session prefix may be. */
 export const SESSION_PREFIX = /^[A-Za-z0-9][A-Za-z0-9_-]{0,30}$/;
 

@@ -22,17 +22,19 @@ test.each([
   [150, 50],
   [200, null],
 ])("a task of 100 to 200 that was worked on for %i has %s left", (workedMs, left) => {
-  expect(taskTimeLeft({ estimate: estimated(100, 200), workedMs })).toBe(left);
+  const expected = left === null ? null : { ms: left, isRough: false };
+  expect(taskTimeLeft({ estimate: estimated(100, 200), workedMs })).toEqual(expected);
 });
 
-test("a table's guess is no time left", () => {
-  expect(taskTimeLeft({ estimate: estimated(100, 200, "cold-start"), workedMs: 0 })).toBeNull();
-  expect(runTimeLeft([{ ...open("a", [], 1), estimate: estimated(1, 2, "cold-start") }], 1)).toBeNull();
+test("a table's guess is told as what it is, for a whole run also where it is that of a single task", () => {
+  const cold = { ...open("a", [], 1), estimate: estimated(10, 20, "cold-start") };
+  expect(taskTimeLeft({ estimate: cold.estimate, workedMs: 4 })).toEqual({ ms: 6, isRough: true });
+  expect(runTimeLeft([cold, open("b", ["a"], 50)], 1)).toEqual({ ms: 60, isRough: true });
 });
 
 test("a run is over when the longest way through what is left is, with the agents there are", () => {
   const tasks = [open("a", [], 100, 70), open("b", ["a"], 50), open("c", [], 60)];
-  expect(runTimeLeft(tasks, 3)).toBe(80);
-  expect(runTimeLeft(tasks, 1)).toBe(140);
-  expect(runTimeLeft([], 3)).toBe(0);
+  expect(runTimeLeft(tasks, 3).ms).toBe(80);
+  expect(runTimeLeft(tasks, 1).ms).toBe(140);
+  expect(runTimeLeft([], 3).ms).toBe(0);
 });

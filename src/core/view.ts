@@ -131,7 +131,7 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, now }
 }
 
 /** Whether only a person can make this task go on. */
-function waitsForPerson(park: Park): boolean {
+export function waitsForPerson(park: Park): boolean {
   return park.for !== "limit" && park.for !== "retry" && park.for !== "budget";
 }
 

@@ -3,6 +3,7 @@
  *  A moment counts for one reason, the first of those that hold, in the order in which a screen tells them: a person, a budget it reached,
  *  upstream tasks, a time, a budget of the run, a stop of the whole run, a free place. */
 import type { Event } from "./event.ts";
+import { joined } from "./steps.ts";
 import { FINAL_STATES, type Park, type Task } from "./task.ts";
 
 export type WaitReason =
@@ -66,7 +67,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
     if (event.task !== null) log.get(event.task)?.take(event);
   }
   for (const each of log.values()) each.close(end);
-  const halts = joinSpans([...wishSpans(events, end), ...uncarriedSpans(run, events, end)]);
+  const halts = joined([...wishSpans(events, end), ...uncarriedSpans(run, events, end)]);
   const holds = holdSpans(events, end);
   const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => park.for === "login"));
   const queues = queueSpans(
@@ -255,14 +256,4 @@ function holdSpans(events: readonly Event[], end: number): { all: Span[]; byTask
     for (const task of note.tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
   });
   return { all, byTask };
-}
-
-function joinSpans(spans: readonly Span[]): Span[] {
-  const joined: Span[] = [];
-  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
-    const last = joined.at(-1);
-    if (last && span.from <= last.to) last.to = Math.max(last.to, span.to);
-    else joined.push({ ...span });
-  }
-  return joined;
 }

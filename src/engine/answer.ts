@@ -2,7 +2,7 @@
 import { suggestRules } from "../agents/rules.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { type Answer, answerCommand, type Permit } from "../core/view.ts";
+import { type Answer, answerCommand, type Permit, waitsForPerson } from "../core/view.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
 import { findTasks } from "../store/tasks.ts";
@@ -15,7 +15,8 @@ export function answerFor(engine: Engine, task: Task): Answer {
   const run = readRun(engine.store, task.run);
   const login = run && task.state === "pending" && task.park === null ? refusedLoginOf(engine, run, task) : undefined;
   if (login) return { command: `owt task retry ${login.key} --run ${login.run}`, note: "once its login is mended" };
-  if (task.state === "pending" && (task.park === null || task.park.for === "budget"))
+  // A limit or a pause that is over leaves its word behind; what holds the task is the budget.
+  if (task.state === "pending" && (task.park === null || !waitsForPerson(task.park)))
     return { command: budgetCommand(engine, task), note: null };
   const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
   const permit = run ? permitFor(engine, run, task) : undefined;

@@ -5,13 +5,14 @@ import { OwtError } from "../core/errors.ts";
 import { SESSION_VARIABLE } from "../core/session-name.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { readBackground, recordBackground } from "../store/background.ts";
+import { readRun } from "../store/runs.ts";
 import { start } from "../system/exec.ts";
 import { isAlive, readIdentity } from "../system/identity.ts";
 import type { Engine } from "./engine.ts";
 import { nextChange } from "./wake.ts";
 
-/** `isNew` is false where the run had a background process already. */
-export type Background = { run: string; pid: number; log: string; isNew: boolean };
+/** `isNew` is false where the run had a background process already; `isOver`: the process has come to its end, because nothing was left to do. */
+export type Background = { run: string; pid: number; log: string; isNew: boolean; isOver: boolean };
 
 /** How often we look whether the process has begun. */
 const LOOK_MS = 250;
@@ -21,7 +22,7 @@ const LOOK_MS = 250;
 export async function goOnInBackground(engine: Engine, run: string, configFile: string | null): Promise<Background> {
   const log = backgroundLog(engine, run);
   const there = readBackground(engine.store, run);
-  if (there && isAlive(there)) return { run, pid: there.pid, log, isNew: false };
+  if (there && isAlive(there)) return { run, pid: there.pid, log, isNew: false, isOver: false };
   const [file, ...words] = engine.owtCommand;
   mkdirSync(join(log, ".."), { recursive: true, mode: 0o700 });
   const out = openSync(log, "a", 0o600);
@@ -43,13 +44,20 @@ export async function goOnInBackground(engine: Engine, run: string, configFile: 
     const change = nextChange(engine, engine.hurry);
     // Asked first: a run of a moment is over before we look.
     const wasOver = isOver;
-    if (child.pid !== undefined && readBackground(engine.store, run)?.pid === child.pid) break;
-    if (wasOver) throw couldNot(run, log);
+    const now = readBackground(engine.store, run);
+    if (child.pid !== undefined && now?.pid === child.pid) break;
+    if (wasOver) {
+      // Given several times at once, another one carries the run, or has carried it to its end.
+      if (now && now.pid !== there?.pid && isAlive(now)) return { run, pid: now.pid, log, isNew: false, isOver: false };
+      if ((now && now.pid !== there?.pid) || readRun(engine.store, run)?.state === "ended")
+        return { run, pid: child.pid ?? now!.pid, log, isNew: true, isOver: true };
+      throw couldNot(run, log);
+    }
     await Promise.race([change.happened(LOOK_MS), ended]);
     change.now();
   }
   child.unref();
-  return { run, pid: child.pid!, log, isNew: true };
+  return { run, pid: child.pid!, log, isNew: true, isOver: false };
 }
 
 function couldNot(run: string, log: string): OwtError {

@@ -35,15 +35,17 @@ export function setBudget(engine: Engine, runId: string, runUsd: number | null):
     setRunOptions(engine.store, run.id, options);
     const holds = readHolds(engine, { ...run, options });
     for (const task of readTasks(engine.store, run.id)) {
-      if (task.state !== "pending" || task.park?.for !== "budget" || isHeld(holds, task)) continue;
+      if (task.state !== "pending" || task.park?.for !== "budget") continue;
+      const level = holds.tasks.get(task.id) ?? holds.all;
+      if (level !== null) {
+        // It waits on, for the limit that counts now.
+        changeTask(engine.store, task.id, { park: { ...task.park, reason: describeLevel(level) } });
+        continue;
+      }
       changeTask(engine.store, task.id, { park: null, notBefore: null });
       appendEvent(engine.store, engine.now(), { run: run.id, task: task.id }, { kind: "task-next", next: task.next });
     }
   });
-}
-
-function isHeld(holds: Holds, task: Task): boolean {
-  return holds.all !== null || holds.tasks.has(task.id);
 }
 
 /** Whether anything is to be kept to. */
@@ -100,6 +102,12 @@ export function readLevels(engine: Engine, run: Run): Level[] {
   return hasLimit(budget) ? levelsOf(budget, readSpending(engine, run)) : [];
 }
 
+/** The limit of a whole run that is used up, in words, with the command that raises it; null where none is. */
+export function describeUsedUp(engine: Engine, run: Run): { text: string; command: string } | null {
+  const level = readHolds(engine, run).all;
+  return level && { text: describeLevel(level), command: raiseCommand(run.id, level) };
+}
+
 /** What an attempt may spend at most, in dollars; null without a limit. */
 export function readLeft(engine: Engine, { run, task }: Carried): number | null {
   const { budget } = run.options;
@@ -130,7 +138,7 @@ export function enforceBudget(engine: Engine, runId: string): void {
   const { budget } = run.options;
   const spending = readSpending(engine, run);
   for (const level of levelsToWarnOf(budget, spending))
-    warnOnce(engine, run, `${level.scope} ${level.limit}`, `the budget is used up to ${describeLevel(level)}`);
+    warnOnce(engine, run, `${level.scope} ${level.limit}`, `used of the budget: ${describeLevel(level)}`);
   for (const attempt of spending.attempts) {
     if (attempt.phase !== "agent" || attempt.stop !== null) continue;
     if (decideStop(budget, spending, attempt.task)) requestStop(engine, attempt, "budget");

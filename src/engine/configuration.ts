@@ -3,17 +3,19 @@ import { readFileSync } from "node:fs";
 import { AGENT_KINDS, kindOf, permissionModes, READY_AGENTS } from "../agents/registry.ts";
 import { configKeys, idleKeys, type SetValue, valuesInForce } from "../core/config-about.ts";
 import {
+  AGENT_KEYS,
   asWritten,
   type ConfigValues,
   type Layer,
   mergeConfig,
+  namedAgents,
   profileNames,
   variableOf,
   withProfile,
 } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { BUILT_IN_LAYOUTS } from "../core/layout.ts";
-import { nearest } from "../core/names.ts";
+import { nearest, nearestHint } from "../core/names.ts";
 import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
 import {
   checkFile,
@@ -31,19 +33,50 @@ export type Origin =
   | { kind: "environment"; variable: string }
   | { kind: "flag" };
 
-export type ShownValue = { key: string; value: unknown; origin: Origin; used: boolean };
+/** `value` is null where nothing is set; `otherwise` says in words what holds then. */
+export type ShownValue = { key: string; value: unknown; origin: Origin; used: boolean; otherwise: string | null };
 
 export type ShownConfig = { profile: string | null; profiles: string[]; values: ShownValue[] };
 
 /** Every value in force with its origin. `root` is null outside of a checkout. Throws `config` with every problem, as a run would. */
 export function showConfig(root: string | null, env: NodeJS.ProcessEnv, flags: ConfigValues): ShownConfig {
   const { layers } = loadConfig(root, { env, agentKinds: AGENT_KINDS, flags });
-  const values = valuesInForce(layers).map(toShown);
-  return { profile: wantedProfile(env), profiles: profileNames(layers), values };
+  refuseUnknownAgent(layers, flags);
+  const set = valuesInForce(layers).map(toShown);
+  return { profile: wantedProfile(env), profiles: profileNames(layers), values: withUnset(set) };
+}
+
+/** What holds without being set is in force all the same; each behind the others of its section. */
+function withUnset(set: readonly ShownValue[]): ShownValue[] {
+  const unset = configKeys().filter(
+    ({ key, otherwise, later }) => otherwise !== null && later === null && !set.some((each) => each.key === key),
+  );
+  const shown = unset.map(({ key, otherwise }): ShownValue => ({
+    key,
+    value: null,
+    origin: { kind: "default" },
+    used: true,
+    otherwise,
+  }));
+  const sections = [...new Set(configKeys().map(({ key }) => sectionOf(key)))];
+  return [...set, ...shown].toSorted((a, b) => sections.indexOf(sectionOf(a.key)) - sections.indexOf(sectionOf(b.key)));
+}
+
+function sectionOf(key: string): string {
+  return key.split(".", 1)[0]!;
+}
+
+function refuseUnknownAgent(layers: readonly Layer[], { agent }: ConfigValues): void {
+  const name = agent?.default;
+  const known = [...new Set([...READY_AGENTS, ...namedAgents(layers)])];
+  if (name === undefined || known.includes(name)) return;
+  throw new OwtError("unknown-name", `there is no agent named ${name}`, {
+    hint: nearestHint(name, known, `known: ${known.join(", ")}; see: owt doctor`),
+  });
 }
 
 function toShown({ key, value, layer, isIdle }: SetValue): ShownValue {
-  return { key, value, origin: originOf(layer, key), used: !isIdle };
+  return { key, value, origin: originOf(layer, key), used: !isIdle, otherwise: null };
 }
 
 function originOf(layer: Layer | null, key: string): Origin {
@@ -68,12 +101,17 @@ export function chooseValues({ values }: ShownConfig, key: string): ShownValue[]
     known.includes(`agent.NAME.${isAgents}`)
   )
     return [];
-  const names = [...known, ...values.map((each) => each.key)];
+  const agents = values.flatMap((each) => /^agent\.[^.]+(?=\.)/.exec(each.key)?.[0] ?? []);
+  const ready = READY_AGENTS.map((name) => `agent.${name}`);
+  if (ready.includes(key)) return [];
+  const sections = known.map((name) => name.split(".", 1)[0]!);
+  const names = [...new Set([...sections, ...known, ...values.map((each) => each.key), ...agents, ...ready])];
   const word = (name: string) => name.split(".").at(-1)!;
   const byWord = nearest(word(key), names.map(word)).flatMap((each) => names.filter((name) => word(name) === each));
   const near = [...new Set([...nearest(key, names), ...byWord])].slice(0, 3);
   throw new OwtError("unknown-name", `there is no key ${key}`, {
-    hint: near.length > 0 ? `did you mean ${near.join(" or ")}?` : "every key: docs/reference/configuration.md",
+    hint:
+      near.length > 0 ? `did you mean ${near.join(" or ")}? owt config show` : "those that are set: owt config show",
   });
 }
 
@@ -96,7 +134,7 @@ export function validateConfig(root: string | null, env: NodeJS.ProcessEnv): Ver
     ...problems.map(toRemark),
     ...[...sideBySide(layers)].flatMap(strayWords),
     ...layers.flatMap(idleRemarks),
-    ...mistypedVariables(env),
+    ...mistypedVariables(env, layers),
   ];
   const profile = wantedProfile(env);
   if (profile !== null && problems.length === 0) chooseProfile(layers, profile);
@@ -171,17 +209,20 @@ function idleRemarks({ origin, name, source, values }: Layer): Remark[] {
     .toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column);
 }
 
-/** Variables that other programs read may be called as they like; those that are nearly a key of ours are worth a word. */
-function mistypedVariables(env: NodeJS.ProcessEnv): Remark[] {
-  const known = configKeys().flatMap(({ variable }) => variable ?? []);
+/** Variables that are read and stand for no key. */
+const NO_KEYS = ["OWT_TMUX_SOCKET"];
+
+/** Variables that begin like those of our sections and set nothing. */
+function mistypedVariables(env: NodeJS.ProcessEnv, layers: readonly Layer[]): Remark[] {
+  const agents = [...new Set([...READY_AGENTS, ...namedAgents(layers)])];
+  const ofAgents = agents.flatMap((name) => Object.keys(AGENT_KEYS).map((key) => variableOf(`agent.${name}.${key}`)));
+  const known = [...configKeys().flatMap(({ variable }) => variable ?? []), ...ofAgents, ...NO_KEYS];
   const prefixes = [...new Set(known.map((name) => /^OWT_[A-Z]+_/.exec(name)![0]))];
   return Object.keys(env).flatMap((name): Remark[] => {
     if (known.includes(name) || !prefixes.some((prefix) => name.startsWith(prefix))) return [];
     const [close] = nearest(name, known, 1);
-    if (close === undefined) return [];
-    return [
-      { level: "note", file: name, place: null, key: null, message: `is no key; did you mean ${close}?`, hint: null },
-    ];
+    const message = `is no key, and does nothing${close === undefined ? "" : `; did you mean ${close}?`}`;
+    return [{ level: "note", file: name, place: null, key: null, message, hint: null }];
   });
 }
 

@@ -20,9 +20,18 @@ import {
 import { installEnvironment } from "../system/environment.ts";
 import { readTextIfThere } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
-import { runCheck } from "./check.ts";
+import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
-import { doubtNpm, findObstacle, findSource, type Source, stampInstalled, unstamp } from "./reuse.ts";
+import {
+  doubtNpm,
+  findObstacle,
+  findSource,
+  nodeOf,
+  readFacts,
+  type Source,
+  stampInstalled,
+  unstamp,
+} from "./reuse.ts";
 
 type InstallPlace = {
   attempt: number;
@@ -72,7 +81,7 @@ export async function bringDependencies(
   const tell = (way: Way, why: string, from: string | null) =>
     place.tell?.({ level: "done", folder, lockfile: where, way, why, from, tookMs: performance.now() - began });
   unstamp(engine, place.worktree, folder);
-  const copied = await copyDependencies(engine, place, wanted);
+  const copied = await copyOrWait(engine, place, wanted);
   if (copied === "interrupted") return copied;
   if ("from" in copied) {
     const problem = await runScripts(engine, place, wanted);
@@ -81,11 +90,9 @@ export async function bringDependencies(
     tell(copied.way, copied.why, copied.from);
     return null;
   }
-  const env = installEnvironment(engine.env, engine.config.environment.pass);
-  const result = await runCheck(engine, { ...place, command: install.command, cwd, env });
+  const result = await installHere(engine, place, wanted, copied.release);
   if (result === "interrupted") return result;
   if (result.code === 0) {
-    if (NOT_REUSED[install.kind] === null) await stampInstalled(engine, place.worktree, wanted);
     tell("install", copied.none, null);
     return null;
   }
@@ -96,7 +103,54 @@ export async function bringDependencies(
   return null;
 }
 
-type Copied = { way: CopyWay; why: string; from: string } | { none: string };
+/** Installs of this process that are under way, by what they are made from. */
+const underWay = new WeakMap<Engine, Map<string, Promise<unknown>>>();
+
+/** Tasks that start side by side need the same: one of them installs, and the others copy from it. */
+async function copyOrWait(engine: Engine, place: InstallPlace, wanted: WantedInstall): Promise<Copied | "interrupted"> {
+  const copied = await copyDependencies(engine, place, wanted);
+  if (copied === "interrupted" || "from" in copied || whyInstall(engine, place.worktree, wanted) !== null)
+    return copied;
+  const mine = underWay.get(engine) ?? new Map<string, Promise<unknown>>();
+  underWay.set(engine, mine);
+  const facts = readFacts(place.worktree, wanted);
+  const other = mine.get(facts);
+  if (other === undefined) {
+    const over = Promise.withResolvers<void>();
+    mine.set(facts, over.promise);
+    const release = () => {
+      mine.delete(facts);
+      over.resolve();
+    };
+    return { ...copied, release };
+  }
+  const stopped = Promise.withResolvers<"interrupted">();
+  engine.live.set(place.attempt, () => stopped.resolve("interrupted"));
+  const end = await Promise.race([other, stopped.promise]).finally(() => engine.live.delete(place.attempt));
+  return end === "interrupted" ? end : copyDependencies(engine, place, wanted);
+}
+
+async function installHere(
+  engine: Engine,
+  place: InstallPlace,
+  wanted: WantedInstall,
+  release?: () => void,
+): Promise<CheckResult> {
+  const env = installEnvironment(engine.env, engine.config.environment.pass);
+  const cwd = join(place.worktree, wanted.folder);
+  try {
+    const result = await runCheck(engine, { ...place, command: wanted.install.command, cwd, env });
+    const isReusable = wanted.install.isLocked && NOT_REUSED[wanted.install.kind] === null;
+    if (result !== "interrupted" && result.code === 0 && isReusable)
+      await stampInstalled(engine, place.worktree, wanted);
+    return result;
+  } finally {
+    release?.();
+  }
+}
+
+/** `release`: others wait for the install that is made instead. */
+type Copied = { way: CopyWay; why: string; from: string } | { none: string; release?: () => void };
 
 /** Copies the dependencies from another checkout that provably has the same. Else says why not. */
 async function copyDependencies(
@@ -104,17 +158,16 @@ async function copyDependencies(
   place: InstallPlace,
   wanted: WantedInstall,
 ): Promise<Copied | "interrupted"> {
-  const { install } = wanted;
-  const wish = engine.config.environment.dependencies;
-  if (wish === "install") return { none: "[environment] dependencies says so" };
-  const unfit = install.isLocked ? NOT_REUSED[install.kind] : "it has no lockfile";
-  const obstacle = unfit ?? findObstacle(place.worktree, wanted);
-  if (obstacle !== null) return { none: obstacle };
+  const none = whyInstall(engine, place.worktree, wanted);
+  if (none !== null) return { none };
   const found = await findSource(engine, place.worktree, wanted);
   if ("none" in found) return found;
   const { root, folders, isStill } = found.source;
-  const chosen = chooseWay(wish, join(root, wanted.folder, install.lockfile), root, place.worktree);
+  const lockfile = join(root, wanted.folder, wanted.install.lockfile);
+  const chosen = chooseWay(engine.config.environment.dependencies, lockfile, root, place.worktree);
   if ("none" in chosen) return chosen;
+  // Asked while the copy is made: it is part of what the copy is remembered by.
+  void nodeOf(engine, join(place.worktree, wanted.folder));
   const stage = join(place.worktree, STAGING, basename(place.dir));
   const sources = folders.map((folder) => join(root, folder));
   const result = await runCheck(engine, {
@@ -137,13 +190,15 @@ async function copyDependencies(
   return trouble === null ? { way: chosen.way, why, from: root } : { none: `the copy was no use: ${trouble}` };
 }
 
+/** Why a project is installed whatever other checkouts have; null where they are looked at. */
+function whyInstall(engine: Engine, worktree: string, wanted: WantedInstall): string | null {
+  if (engine.config.environment.dependencies === "install") return "[environment] dependencies says so";
+  if (!wanted.install.isLocked) return "it has no lockfile";
+  return NOT_REUSED[wanted.install.kind] ?? findObstacle(worktree, wanted);
+}
+
 /** The way that is wished, or the best one that the file system has. */
-function chooseWay(
-  wish: "auto" | Exclude<Way, "install">,
-  file: string,
-  from: string,
-  to: string,
-): { way: CopyWay } | { none: string } {
+function chooseWay(wish: "auto" | Way, file: string, from: string, to: string): { way: CopyWay } | { none: string } {
   if (wish === "copy") return { way: wish };
   if (wish === "hardlink")
     return isSameDevice(from, to)

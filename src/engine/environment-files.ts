@@ -41,6 +41,15 @@ const TEMPLATE = ".owt";
 
 /** The environment files that worktrees of this repository are given; never committed by us. `!name` leaves one out. */
 export function environmentFiles(engine: Engine): string[] {
+  let names = namesOf.get(engine.config);
+  if (names === undefined) namesOf.set(engine.config, (names = listNames(engine)));
+  return names;
+}
+
+/** Asked for several times with each task, and the same for all of them. */
+const namesOf = new WeakMap<Engine["config"], string[]>();
+
+function listNames(engine: Engine): string[] {
   const { copy_env_file, env_files } = engine.config.environment;
   if (!copy_env_file) return [];
   const without = new Set(env_files.flatMap((name) => (name.startsWith("!") ? [normalize(name.slice(1))] : [])));
@@ -49,12 +58,14 @@ export function environmentFiles(engine: Engine): string[] {
 }
 
 /** Gives a worktree the environment files that it lacks, private: what the main checkout has, with the paths adjusted, and what a template says.
- *  A symbolic link is left alone on both sides: it may point anywhere. */
-export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (said: SetupSaid) => void): void {
-  const found = environmentFiles(engine).flatMap((name) => findSources(engine, worktree, name) ?? []);
-  if (found.length === 0 && !isLeaseUseful(engine, worktree)) return;
+ *  A symbolic link is left alone on both sides: it may point anywhere. Returns their names. */
+export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (said: SetupSaid) => void): string[] {
+  const has = offersOf(engine);
+  const found = environmentFiles(engine).flatMap((name) => findSources(engine, worktree, name, has) ?? []);
+  if (found.length === 0 && !isLeaseUseful(engine, worktree)) return [];
   const lease = leaseOrTell(engine, worktree, tell);
-  if (found.length === 0) return;
+  if (found.length === 0) return [];
+  const names: string[] = [];
   const brought = readBrought(engine, worktree);
   for (const sources of found) {
     const content = composeFile(engine, worktree, sources, lease);
@@ -65,20 +76,42 @@ export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (
     writeBrought(engine, worktree, brought);
     ensureFolder(dirname(to));
     writeFileSync(to, content, { mode: 0o600, flag: "wx" });
+    names.push(sources.name);
   }
+  return names;
 }
 
 type Sources = { name: string; file: string | null; template: string | null };
 
 /** What a file is made from; null where the worktree has it, or nothing is there to make it from. A template that is committed goes before one
  *  that only the user has. */
-function findSources(engine: Engine, worktree: string, name: string): Sources | null {
+function findSources(engine: Engine, worktree: string, name: string, has: (name: string) => boolean): Sources | null {
   const { root } = engine.repo;
-  const file = isPlainFile(root, name) ? join(root, name) : null;
-  const home = [worktree, root].find((each) => isPlainFile(each, name + TEMPLATE));
-  const template = home === undefined ? null : join(home, name + TEMPLATE);
+  const file = has(name) ? join(root, name) : null;
+  const template = isPlainFile(worktree, name + TEMPLATE)
+    ? join(worktree, name + TEMPLATE)
+    : has(name + TEMPLATE)
+      ? join(root, name + TEMPLATE)
+      : null;
   return (file === null && template === null) || !isFree(worktree, name) ? null : { name, file, template };
 }
+
+/** Whether the main checkout has a plain file of a name. What is at its top is looked at once, until something comes or goes there. */
+function offersOf(engine: Engine): (name: string) => boolean {
+  const { root } = engine.repo;
+  const { mtimeMs } = statSync(root);
+  const known = offers.get(engine);
+  const seen = known?.mtimeMs === mtimeMs ? known.seen : new Map<string, boolean>();
+  if (seen !== known?.seen) offers.set(engine, { mtimeMs, seen });
+  return (name) => {
+    if (name.includes("/")) return isPlainFile(root, name);
+    let is = seen.get(name);
+    if (is === undefined) seen.set(name, (is = isPlainFile(root, name)));
+    return is;
+  };
+}
+
+const offers = new WeakMap<Engine, { mtimeMs: number; seen: Map<string, boolean> }>();
 
 /** A template of a `.env` stands behind what was brought, where readers let the later line win; that of another file is the whole file. */
 function composeFile(
@@ -202,6 +235,8 @@ function escapeForPattern(text: string): string {
 
 function isPlainFile(root: string, name: string): boolean {
   try {
+    // Most are at the top, and most are not there.
+    if (!name.includes("/")) return lstatSync(`${root}/${name}`, { throwIfNoEntry: false })?.isFile() ?? false;
     return lstatInside(root, name)?.isFile() ?? false;
   } catch {
     return false;

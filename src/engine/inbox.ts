@@ -28,7 +28,7 @@ export function readInbox(engine: Engine): Waiting[] {
 /** A budget that holds back many tasks is one thing. */
 function waitingIn(views: TaskView[], failed: ReadonlySet<number>): TaskView[] {
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
-  const parked = forBudget.filter((view) => view.task.park !== null);
+  const parked = forBudget.filter((view) => view.task.park?.for === "budget");
   const told = new Set(parked.length > 0 ? parked : forBudget.slice(0, 1));
   return views.filter((view) => view.standing === "waits-for-person" || failed.has(view.task.id) || told.has(view));
 }

@@ -1,7 +1,7 @@
 /** From what the command line asks for to a checked piece of work and the commit it would start from. Changes nothing
  *  but, where an unlanded run and a moved target have to be joined, adds a commit that nothing points to yet. */
 import { type Base, checkHere, findBase } from "./ingest.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, findAgent } from "./engine.ts";
 import { checkPrompts } from "./prompts.ts";
 import { readWork, type Work, type WorkRequest } from "./work.ts";
 
@@ -16,13 +16,16 @@ async function prepareWork(
   return prepared;
 }
 
-/** The same for work that is about to start: its prompts can be made, too. */
+/** The same for work that is about to start: the agent that it is given to is one, and its prompts can be made, too. */
 export async function prepareRun(
   engine: Engine,
   request: WorkRequest,
   fromTarget: boolean,
 ): Promise<{ work: Work; base: Base }> {
+  if (request.agent !== null && request.agent !== undefined) findAgent(engine, request.agent);
   const { work, base } = await prepareWork(engine, request, fromTarget);
+  const isLeftOpen = work.chosen.some(({ spec }) => spec.agent === null);
+  if (request.agent == null && isLeftOpen) findAgent(engine, engine.config.agent.default);
   return { work: { ...work, warnings: [...work.warnings, ...checkPrompts(engine, work)] }, base };
 }
 

@@ -5,17 +5,17 @@ import { type Attempt, type AttemptPhase, underWayMs } from "../core/attempt.ts"
 import { addUsages, type Cost } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { taskTimeLeft } from "../core/time-left.ts";
+import { taskTimeLeft, type TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
-import { readTail } from "../lib/tail.ts";
 import { countBetween, countInWorktree, type LineCount } from "../git/line-count.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
-import { type Engine, findAgent } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { timeLeftOf } from "./expected-end.ts";
-import { outputFiles } from "./transcript.ts";
+import { outputFile, readLastWord } from "./last-word.ts";
+import { type EndingView, withEndings } from "./show.ts";
 import { viewRun } from "./view.ts";
 
 export type TaskProgress = {
@@ -27,18 +27,17 @@ export type TaskProgress = {
   lines: LineCount | null;
   /** What it does, in words; empty where it does nothing. */
   doing: string;
-  /** How long it will probably still take, in milliseconds; null where nobody can tell. */
-  leftMs: number | null;
+  /** How long it will probably still take; null where nobody can tell. */
+  left: TimeLeft | null;
 };
 
-export type RunProgress = { run: Run; tasks: TaskProgress[]; cost: Cost; leftMs: number | null };
+export type RunProgress = { run: Run; tasks: TaskProgress[]; cost: Cost; left: TimeLeft | null };
 
 /** How often the lines of a running task are counted: it costs two processes of git. */
 const COUNT_MS = 3_000;
-/** How often the estimates are told anew. */
+/** How often the estimates are told anew, and how often at most where a task was done meanwhile. */
 const ESTIMATE_MS = 30_000;
-/** How far from its end the output of an agent is read for its last word. */
-const TAIL_BYTES = 64 * 1024;
+const LEARN_MS = 2_000;
 
 export class Progress {
   readonly #engine: Engine;
@@ -46,7 +45,7 @@ export class Progress {
   readonly #counts = new Map<number, { lines: LineCount | null; at: number; isFinal: boolean }>();
   readonly #words = new Map<number, { size: number; text: string }>();
   #counting: Promise<void> | null = null;
-  #estimates: { of: Estimates; at: number } | null = null;
+  #estimates: { of: Estimates; at: number; done: number } | null = null;
 
   constructor(engine: Engine, run: string) {
     this.#engine = engine;
@@ -57,14 +56,18 @@ export class Progress {
   read(): RunProgress {
     const run = readRun(this.#engine.store, this.#run)!;
     const all = readTasks(this.#engine.store, run.id);
-    const views = viewRun(this.#engine, run, all);
+    const views = withEndings(this.#engine, run, viewRun(this.#engine, run, all));
     const byTask = Map.groupBy(readAttemptsOfRun(this.#engine.store, run.id), (attempt) => attempt.task);
     this.#countSoon([...byTask.values()].map((attempts) => attempts.at(-1)!));
-    const estimates = this.#estimatesFor(run);
+    const estimates = this.#estimatesFor(run, views.filter((view) => view.standing === "done").length);
     const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? [], estimates));
-    const leftMs = run.state === "ended" ? null : timeLeftOf(run, all, byTask, estimates, this.#engine.now());
+    // A run that somebody paused, or whose agents are being ended, goes on when they say so.
+    const isEnding =
+      views.some((view) => view.isEnding) && !views.some((view) => view.standing === "working" && !view.isEnding);
+    const goesOn = run.state === "open" && run.wish === null && !isEnding;
+    const left = goesOn ? timeLeftOf(run, all, byTask, estimates, this.#engine.now()) : null;
     const cost = addUsages([...byTask.values()].flat().map((attempt) => attempt.usage));
-    return { run, tasks, cost, leftMs };
+    return { run, tasks, cost, left };
   }
 
   /** Waits for what is under way; nothing begins any more. */
@@ -75,26 +78,26 @@ export class Progress {
   }
 
   /** What is done meanwhile tells for what is still to come. */
-  #estimatesFor(run: Run): Estimates {
+  #estimatesFor(run: Run, done: number): Estimates {
     const now = this.#engine.now();
-    if (this.#estimates && now - this.#estimates.at < ESTIMATE_MS) return this.#estimates.of;
-    this.#estimates = { of: new Estimates(this.#engine, run.options), at: now };
+    const age = this.#estimates ? now - this.#estimates.at : Infinity;
+    if (this.#estimates && age < (done === this.#estimates.done ? ESTIMATE_MS : LEARN_MS)) return this.#estimates.of;
+    this.#estimates = { of: new Estimates(this.#engine, run.options), at: now, done };
     return this.#estimates.of;
   }
 
-  #readTask(view: TaskView, attempts: Attempt[], estimates: Estimates): TaskProgress {
+  #readTask(view: EndingView, attempts: Attempt[], estimates: Estimates): TaskProgress {
     const last = attempts.at(-1);
     const workedMs = attempts.length === 0 ? null : underWayMs(attempts, this.#engine.now());
+    // One that is being ended does nothing any more that is worth a look.
+    const isAtWork = view.standing === "working" && !view.isEnding;
     return {
       view,
       workedMs,
       cost: addUsages(attempts.map((attempt) => attempt.usage)),
       lines: (last && this.#counts.get(last.id)?.lines) ?? null,
-      doing: last && view.standing === "working" ? this.#doing(view.task, last) : "",
-      leftMs:
-        view.standing === "working"
-          ? taskTimeLeft({ estimate: estimates.of(view.task.spec), workedMs: workedMs ?? 0 })
-          : null,
+      doing: last && isAtWork ? this.#doing(view.task, last) : "",
+      left: isAtWork ? taskTimeLeft({ estimate: estimates.of(view.task.spec), workedMs: workedMs ?? 0 }) : null,
     };
   }
 
@@ -106,11 +109,11 @@ export class Progress {
 
   /** The last tool call of an agent, or what it said last. Read anew only where there is more. */
   #lastWord(attempt: Attempt): string {
-    const { out } = outputFiles(this.#engine, attempt.id);
+    const out = outputFile(this.#engine, attempt.id);
     const size = sizeOf(out);
     const known = this.#words.get(attempt.id);
     if (known?.size === size) return known.text;
-    const text = lastWordIn(readTail(out, TAIL_BYTES), (line) => findAgent(this.#engine, attempt.agent).parse(line));
+    const text = readLastWord(this.#engine, attempt);
     this.#words.set(attempt.id, { size, text: text || (known?.text ?? "") });
     return text || (known?.text ?? "");
   }
@@ -160,16 +163,4 @@ const PHASES: Record<AttemptPhase, string> = {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** The last tool call or word in an agent's output; empty where there is none. */
-function lastWordIn(text: string, parse: (line: string) => ReturnType<ReturnType<typeof findAgent>["parse"]>): string {
-  for (const line of text.trimEnd().split("\n").toReversed()) {
-    for (const event of parse(line).toReversed()) {
-      if (event.kind === "tool") return `→ ${event.name} ${event.detail}`.trimEnd();
-      if (event.kind === "said" && event.text.trim()) return event.text.trim().split("\n", 1)[0]!;
-      if (event.kind === "retrying") return `↻ ${event.text}`;
-    }
-  }
-  return "";
 }

@@ -2,11 +2,12 @@
 import { type HistoryReport, reportHistory } from "../core/history.ts";
 import { type RunReport, type RunSums, reportRun, sumUp } from "../core/report.ts";
 import type { Run } from "../core/run.ts";
+import { readSteps } from "../core/steps.ts";
 import type { BareTask } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
-import { readWaitingEvents, readReviewTimes } from "../store/events.ts";
+import { readReviewTimes, readStepEvents, readWaitingEvents } from "../store/events.ts";
 import { readFinished } from "../store/history.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
@@ -24,6 +25,7 @@ export function readReport(engine: Engine, runId: string): RunReport {
     levels: readLevels(engine, run),
     reviews: readReviewTimes(engine.store, run.id, now),
     waiting: waitingOf(engine, run, views, now),
+    steps: readSteps(readStepEvents(engine.store, run.id), now),
   });
 }
 

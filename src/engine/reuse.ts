@@ -1,7 +1,7 @@
 /** Finds another checkout of the repository whose dependencies may serve a worktree, and what proves it. Only what is proven is reused: the same
  *  lockfile, manifests, settings and Node, and nothing that anybody touched since it was installed. */
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, type Stats } from "node:fs";
+import { existsSync, lstatSync, readdirSync, rmSync, type Stats, statSync } from "node:fs";
 import { setImmediate as breathe } from "node:timers/promises";
 import { join } from "node:path";
 import type { WantedInstall } from "../core/project-folders.ts";
@@ -29,13 +29,11 @@ export async function findSource(
   worktree: string,
   wanted: WantedInstall,
 ): Promise<{ source: Source } | { none: string }> {
-  const identity = await identify(engine, worktree, worktree, wanted);
-  if (identity === null) return { none: "no node was found to compare with" };
+  const facts = readFacts(worktree, wanted);
   const reasons: string[] = [];
   for (const { root, stamp } of candidates(engine, worktree, wanted.folder)) {
-    const top = join(root, wanted.folder, "node_modules");
-    if (!isFolder(top)) continue;
-    if ((await identify(engine, root, worktree, wanted)) !== identity) {
+    if (!isFolder(join(root, wanted.folder, "node_modules"))) continue;
+    if (readFacts(root, wanted) !== facts) {
       reasons.push(`${root} was made from something else`);
       continue;
     }
@@ -45,9 +43,7 @@ export async function findSource(
     const doubt =
       stamp === null
         ? await doubtForeign(engine, root, wanted)
-        : readTextIfThere(stamp) === identity
-          ? await doubtTouched(root, present, stamp)
-          : "was not installed by owt";
+        : await doubtOwn(engine, worktree, wanted, { root, facts, stamp, folders: present });
     if (doubt !== null) reasons.push(`${root} ${doubt}`);
     else return { source: { root, folders: present, isStill: () => marksOf(root, wanted, present) === before } };
   }
@@ -69,10 +65,9 @@ export function findObstacle(worktree: string, { folder, install, members }: Wan
 export async function stampInstalled(engine: Engine, worktree: string, wanted: WantedInstall): Promise<void> {
   const file = stampFile(engine, worktree, wanted.folder);
   if (file === null) return;
-  const identity = await identify(engine, worktree, worktree, wanted);
-  if (identity === null) return;
-  mkdirSync(join(file, ".."), { recursive: true });
-  writeFileAtomically(file, identity);
+  const node = await nodeOf(engine, join(worktree, wanted.folder));
+  if (node === null) return;
+  writeFileAtomically(file, stampText(readFacts(worktree, wanted), node));
 }
 
 /** Before anything changes there: whoever looks meanwhile finds nothing that is proven. */
@@ -89,6 +84,9 @@ function stampFile(engine: Engine, worktree: string, folder: string): string | n
 /** In a worktree's own git directory, so that it goes with it. */
 const STAMPS = "owt-installed";
 
+/** A look at one takes as long as a look at all of its files. */
+const MAX_WORKTREES = 5;
+
 /** Where the dependencies may be: the main checkout, which only npm's own books speak for, and worktrees that we installed into. */
 function candidates(engine: Engine, worktree: string, folder: string): { root: string; stamp: string | null }[] {
   const { repo } = engine;
@@ -99,19 +97,13 @@ function candidates(engine: Engine, worktree: string, folder: string): { root: s
     const root = recordedRoot(gitDir);
     return root === null || root === worktree || !existsSync(root) ? [] : [{ root, stamp }];
   });
-  return [...(worktree === repo.root ? [] : [{ root: repo.root, stamp: null }]), ...stamped];
+  const newest = stamped.toSorted((a, b) => statSync(b.stamp).mtimeMs - statSync(a.stamp).mtimeMs);
+  return [...(worktree === repo.root ? [] : [{ root: repo.root, stamp: null }]), ...newest.slice(0, MAX_WORKTREES)];
 }
 
-/** Everything that an install depends on, as one hash; null where there is no Node. `like` is the checkout whose Node is meant. */
-async function identify(
-  engine: Engine,
-  root: string,
-  like: string,
-  { folder, install, members }: WantedInstall,
-): Promise<string | null> {
-  const node = await nodeOf(engine, join(like, folder));
-  if (node === null) return null;
-  const hash = createHash("sha256").update(`${install.command}\0${node}\0`);
+/** Everything in a checkout that an install depends on, as one hash. */
+export function readFacts(root: string, { folder, install, members }: WantedInstall): string {
+  const hash = createHash("sha256").update(`${install.command}\0`);
   const add = (name: string, facts: (text: string) => string = (text) => text) => {
     const text = readTextIfThere(join(root, folder, name));
     hash.update(`${name}\0${text === null ? "" : facts(text)}\0`);
@@ -121,6 +113,10 @@ async function identify(
   for (const name of INSTALL_SETTINGS) add(name, settingsFacts);
   for (const name of patchesIn(join(root, folder))) add(name);
   return hash.digest("hex");
+}
+
+function stampText(facts: string, node: string): string {
+  return `${facts} ${node}\n`;
 }
 
 /** What patch-package and its like lay over packages. */
@@ -135,7 +131,7 @@ function patchesIn(root: string): string[] {
 
 /** Version, ABI and platform of the Node that the user's commands run with there; null where there is none. Asked once for each set of files
  *  by which version managers choose. */
-async function nodeOf(engine: Engine, cwd: string): Promise<string | null> {
+export async function nodeOf(engine: Engine, cwd: string): Promise<string | null> {
   const chosen = [".nvmrc", ".node-version", ".tool-versions", "mise.toml"].map((name) =>
     readTextIfThere(join(cwd, name)),
   );
@@ -168,8 +164,15 @@ function markOf(stat: Stats | undefined): string {
   return stat === undefined ? "-" : `${stat.ino}:${stat.size}:${stat.mtimeMs}`;
 }
 
-/** Whether a file there is younger than our install; caches may be. */
-async function doubtTouched(root: string, folders: readonly string[], stamp: string): Promise<string | null> {
+/** What is not proven of a worktree that we installed into: the same Node, and no file that is younger than the install. Caches may be. */
+async function doubtOwn(
+  engine: Engine,
+  worktree: string,
+  { folder }: WantedInstall,
+  { root, facts, stamp, folders }: { root: string; facts: string; stamp: string; folders: readonly string[] },
+): Promise<string | null> {
+  const node = await nodeOf(engine, join(worktree, folder));
+  if (node === null || readTextIfThere(stamp) !== stampText(facts, node)) return "was made from something else";
   const caches = ["(", "-name", ".cache", "-o", "-name", ".vite*", ")", "-prune"];
   const paths = folders.map((folder) => join(root, folder));
   const younger = ["-o", "-type", "f", "-newer", stamp, "-print", "-quit"];

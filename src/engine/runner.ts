@@ -131,7 +131,7 @@ async function carryRun(engine: Engine, run: Run, seen: Look, carriers: Carriers
   const skipped = skipUnreachable(engine, tasks);
   if (obeyed || skipped) return true;
   const goesOn = run.wish === null && !endings;
-  if (goesOn) noteExpectedEnd(engine, run, tasks, estimatesOf(engine, run));
+  if (goesOn) noteExpectedEnd(engine, run, tasks);
   const started = goesOn ? await startReady(engine, run, tasks, attempts) : [];
   for (const attempt of [...attempts, ...started]) {
     if (endings && !isEnding(engine, run, attempt)) continue;

@@ -1,7 +1,7 @@
 /** The tmux session of a worktree: made with its agent, found, listed, ended. */
 import { randomUUID } from "node:crypto";
 import { basename } from "node:path";
-import type { Agent, Talk } from "../agents/agent.ts";
+import { type Agent, MOST_TOLD, type Talk } from "../agents/agent.ts";
 import { agentVariables } from "../agents/registry.ts";
 import { configuredChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
@@ -9,14 +9,19 @@ import { chooseLayout } from "../core/layout.ts";
 import { nameOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { terminalEnvironment } from "../system/environment.ts";
+import { writeFileAtomically } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { listSessions, type Session } from "../tmux/list.ts";
 import { respawnPane } from "../tmux/pane.ts";
-import { sessionNames } from "../core/session-name.ts";
+import { STARTED } from "../core/session-state.ts";
+import { LEAD_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
 import { ensureSession, findSession, killSession } from "../tmux/session.ts";
+import { noteWorktree, readWorktrees } from "../store/worktrees.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { beginSpool, forgetSpool } from "./spool.ts";
+import { leaseEnvironment } from "./worktree-lease.ts";
 import type { Checkout } from "./worktrees/place.ts";
 
 export type SessionWish = {
@@ -27,8 +32,8 @@ export type SessionWish = {
   agent: string | null | false;
   /** The screen until somebody attaches. */
   size: { columns: number; rows: number };
-  /** Further variables of every pane: ports, names. Nothing secret. */
-  env?: Readonly<Record<string, string>>;
+  /** What a new session's agent is told first; null where a person begins. */
+  prompt: string | null;
 };
 
 export type OpenedSession = {
@@ -56,7 +61,7 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   const layout = chooseLayout(name, layouts, { panes: wish.panes, usually: pane_count });
   const { agent, note } = chooseAgent(engine, wish.agent);
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
-  const conversation = randomUUID();
+  const talk = agent && beginTalk(engine, agent, worktree.path, wish.prompt);
   const project = basename(engine.repo.root);
   const { session, isNew } = await ensureSession(tmux, {
     names: sessionNames({ prefix: session_prefix, project, folder: basename(worktree.path), path: worktree.path }),
@@ -64,9 +69,13 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
     repository: engine.repo.commonDir,
     size: wish.size,
     layout,
-    agent: agent && { name: agent.name, command: talkCommand(engine, agent, conversation), conversation },
-    env: wish.env ?? {},
+    agent: agent && talk && { name: agent.name, command: talk.command, conversation: talk.conversation },
+    env: sessionVariables(engine, worktree.path),
   });
+  if (isNew && agent && talk) {
+    const { conversation } = talk;
+    noteWorktree(engine.store, engine.now(), worktree, { agent: agent.name, conversation });
+  }
   const revived = isNew || agent === null ? null : await revive(engine, tmux, session);
   return {
     session: revived === null ? session : ((await findSession(tmux, worktree.path)) ?? session),
@@ -80,19 +89,22 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
 function chooseAgent(engine: Engine, wish: SessionWish["agent"]): { agent: Agent | null; note: string | null } {
   if (wish === false || (wish === null && !engine.config.tmux.auto_start_claude)) return { agent: null, note: null };
   const agent = findAgent(engine, wish ?? engine.config.agent.default);
-  if (agent.talk(talkFor(engine, agent.name, "", false)) !== null) return { agent, note: null };
-  const why = `${agent.name} works unattended only`;
+  const talk = agent.talk(talkFor(engine, agent.name, NOTHING));
+  if (talk !== null && (wish !== null || findProgram(talk.file, engine.env) !== null)) return { agent, note: null };
+  const why = talk === null ? `${agent.name} works unattended only` : `${talk.file} is not installed (owt doctor)`;
   if (wish === null) return { agent: null, note: `${why}: the first pane is a shell` };
   throw new OwtError("usage", `${why}, not in a session`, {
     hint: "with the agent that can: owt tmux create --agent claude",
   });
 }
 
-function talkFor(engine: Engine, name: string, session: string, resume: boolean): Talk {
+type Begun = Pick<Talk, "session" | "resume" | "prompt" | "spool">;
+const NOTHING: Begun = { session: "", resume: false, prompt: null, spool: null };
+
+function talkFor(engine: Engine, name: string, begun: Begun): Talk {
   const choices = configuredChoices(engine.config.agent.named[name]);
   return {
-    session,
-    resume,
+    ...begun,
     model: choices.model ?? null,
     maxTokens: choices.maxTokens ?? null,
     permissionMode: choices.permissionMode ?? null,
@@ -101,25 +113,59 @@ function talkFor(engine: Engine, name: string, session: string, resume: boolean)
   };
 }
 
+/** The conversation of a new session: the one that this worktree's agent had, where there was one. A reboot takes tmux's memory, not ours. */
+function beginTalk(engine: Engine, agent: Agent, worktree: string, prompt: string | null) {
+  if (prompt !== null && prompt.length > MOST_TOLD)
+    throw new OwtError("usage", `the prompt has ${prompt.length} characters, more than a program can be started with`, {
+      hint: "write it to a file in the worktree, and name that: owt create <branch> --prompt 'read TASK.md'",
+    });
+  const record = readWorktrees(engine.store).get(worktree);
+  const isIts = record?.agent === agent.name && record.conversation !== null;
+  const conversation = isIts ? record.conversation! : randomUUID();
+  return { conversation, command: talkCommand(engine, agent, { conversation, worktree, prompt }) };
+}
+
+/** What every program of a session can ask its environment for: the worktree's ports and names, and who made it. */
+function sessionVariables(engine: Engine, worktree: string): Record<string, string> {
+  // Called inside of another session, that one is the lead.
+  const lead = engine.env[SESSION_VARIABLE];
+  return {
+    ...leaseEnvironment(engine, worktree),
+    ...(lead && lead !== worktree ? { [LEAD_VARIABLE]: lead } : {}),
+  };
+}
+
 /** The argument array that starts a conversation, or goes on with the one of that id. The program is found here: the server may have
  *  another PATH than we. */
-function talkCommand(engine: Engine, agent: Agent, conversation: string): string[] {
-  const talk = talkFor(engine, agent.name, conversation, agent.hasConversation(conversation));
-  const { file, args, env } = agent.talk(talk)!;
+function talkCommand(
+  engine: Engine,
+  agent: Agent,
+  { conversation, worktree, prompt }: { conversation: string; worktree: string; prompt: string | null },
+): string[] {
+  const resume = agent.hasConversation(conversation);
+  const spool = beginSpool(engine, worktree);
+  const talk = talkFor(engine, agent.name, { session: conversation, resume, prompt, spool });
+  const { file, args, env, settings } = agent.talk(talk)!;
+  if (settings !== null) writeFileAtomically(spool.settings, settings);
   const path = findProgram(file, engine.env);
   if (path === null)
     throw new OwtError("environment", `the program of ${agent.name} is not there: ${file}`, {
       hint: `${agent.about.install ?? "install it"}; or without an agent: owt tmux create --no-agent`,
     });
   const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
-  return [...(variables.length > 0 ? ["env", ...variables] : []), path, ...args];
+  const own = [...(variables.length > 0 ? ["env", ...variables] : []), path, ...args];
+  return ["sh", "-c", START_SCRIPT, "owt", spool.file, `{"hook_event_name":"${STARTED}"}`, ...own];
 }
+
+/** By the program that becomes the agent, so that whatever its hooks say stands behind it. */
+const START_SCRIPT = 'printf "%s\\n" "$2" >>"$1"; shift 2; exec "$@"';
 
 async function revive(engine: Engine, tmux: Tmux, session: Session): Promise<OpenedSession["revived"]> {
   const pane = session.panes.find((each) => each.agent !== null && each.dead !== null);
   if (!pane?.agent || pane.conversation === null) return null;
   const agent = findAgent(engine, pane.agent);
-  const command = talkCommand(engine, agent, pane.conversation);
+  const begun = { conversation: pane.conversation, worktree: session.worktree!, prompt: null };
+  const command = talkCommand(engine, agent, begun);
   if (!(await respawnPane(tmux, pane.id, command))) return null;
   return agent.hasConversation(pane.conversation) ? "resumed" : "anew";
 }
@@ -138,6 +184,14 @@ export async function sessionOf(engine: Pick<Engine, "env">, worktree: Checkout)
   throw new OwtError("unknown-name", `${nameOf(worktree)} has no session`, {
     hint: `make it: owt tmux create ${nameOf(worktree)}`,
   });
+}
+
+/** Ends the session of a worktree that goes, where it has one. */
+export async function endSessionOf(engine: Pick<Engine, "repo" | "env" | "config">, worktree: string): Promise<void> {
+  if (findProgram("tmux", engine.env) === null) return;
+  const session = await findSession(sessionServer(engine), worktree);
+  if (session !== null) await endSession(engine, session);
+  forgetSpool(engine, worktree);
 }
 
 /** Ends a session and everything that runs in it. Throws `tool-failed` where something could not be ended. */

@@ -1,7 +1,7 @@
 /** Where the tasks of a run stand, as somebody sees it who is not the process that carries them: also what is about to end. */
 import type { StopCause } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
-import type { BareTask } from "../core/task.ts";
+import type { BareTask, Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { isCarried } from "./holder.ts";
@@ -10,27 +10,59 @@ import { viewBriefly, viewRun } from "./view.ts";
 
 /** The view of each task of a run; of one that is at work, whether it is being stopped, and whether anybody carries it. */
 export function showRun(engine: Engine, run: Run): TaskView[] {
-  return show(engine, run, viewRun(engine, run));
+  return show(engine, run, viewRun(engine, run), isCarried(engine) === null);
 }
 
-/** The same of bare tasks. */
-export function showBriefly(engine: Engine, run: Run, tasks: readonly BareTask[]): TaskView<BareTask>[] {
-  return show(engine, run, viewBriefly(engine, run, tasks));
+/** The same of bare tasks, for who knows already whether anybody carries the runs: to find it out takes milliseconds. */
+export function showBriefly(
+  engine: Engine,
+  run: Run,
+  tasks: readonly BareTask[],
+  isAlone: boolean,
+): TaskView<BareTask>[] {
+  return show(engine, run, viewBriefly(engine, run, tasks), isAlone);
 }
 
-function show<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[]): TaskView<T>[] {
-  if (!views.some((view) => view.standing === "working")) return views;
-  const isAlone = isCarried(engine) === null;
+function show<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[], isAlone: boolean): TaskView<T>[] {
+  if (!views.some(({ standing }) => standing === "working" || standing === "ready")) return views;
+  return withEndings(engine, run, views).map((view) => {
+    if (!isAlone) return view;
+    if (view.standing === "ready" && run.wish === null) return { ...view, why: also(view.why, ALONE) };
+    if (view.standing !== "working") return view;
+    const isStopped = run.wish === "stop" && !view.task.cancelWish;
+    if (isStopped) return { ...view, why: "stopped; goes on with: owt resume" };
+    return { ...view, why: also(view.isEnding ? view.why : "", ALONE) };
+  });
+}
+
+const ALONE = "nobody carries it: owt resume";
+
+function also(...words: string[]): string {
+  return words.filter((each) => each !== "").join("; ");
+}
+
+/** `isEnding`: what works on it is being ended, and `why` says so. */
+export type EndingView<T extends BareTask = Task> = TaskView<T> & { isEnding: boolean };
+
+/** The same views with what is about to end, and with the reason why a task that could start does not. */
+export function withEndings<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[]): EndingView<T>[] {
   const open = readOpenAttempts(engine.store).filter((attempt) => attempt.run === run.id && attempt.outcome === null);
   const stops = new Map(open.map((attempt) => [attempt.task, attempt.stop]));
+  // With one at a time the place is kept until the work is integrated.
+  const holds = run.options.maxParallel === 1 ? [...HOLD_A_PLACE, "integrating"] : HOLD_A_PLACE;
+  const taken = views.filter(({ task }) => holds.includes(task.state)).length;
   return views.map((view) => {
-    if (view.standing !== "working") return view;
-    const isStopped = isAlone && run.wish === "stop" && !view.task.cancelWish;
-    if (isStopped) return { ...view, why: "stopped; goes on with: owt resume" };
-    const ending = describeEnding(run, view.task, stops.get(view.task.id) ?? null);
-    const alone = isAlone ? "nobody carries it: owt resume" : null;
-    return { ...view, why: [ending, alone].filter((words) => words !== null).join("; ") || view.why };
+    if (view.standing === "ready") return { ...view, why: also(view.why, whyNotYet(run, taken)), isEnding: false };
+    const ending = view.standing === "working" ? describeEnding(run, view.task, stops.get(view.task.id) ?? null) : null;
+    return ending === null ? { ...view, isEnding: false } : { ...view, why: ending, isEnding: true };
   });
+}
+
+const HOLD_A_PLACE: Task["state"][] = ["running", "verifying"];
+
+function whyNotYet({ wish, options }: Run, taken: number): string {
+  if (wish !== null) return `the run is ${wish === "pause" ? "paused" : "stopped"}: owt resume`;
+  return taken >= options.maxParallel ? "waits for a free place" : "";
 }
 
 function describeEnding(run: Run, task: BareTask, stop: StopCause | null): string | null {

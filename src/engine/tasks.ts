@@ -13,7 +13,7 @@ import { findUnresolved } from "../git/conflicts.ts";
 import { endedWithWords } from "./answer.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { stopUncarried } from "./uncarried.ts";
-import { adHocTask, readPlannedIds } from "./work.ts";
+import { adHocTask, readPlannedTasks } from "./work.ts";
 
 /** Which task a key means, where several runs have one of it. */
 export type Pick = {
@@ -96,10 +96,10 @@ export async function createTask(engine: Engine, text: string, options: NewTaskO
 /** What a task waits for has to exist: in the plan, written down, or in a run. */
 async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
   if (ids.length === 0) return;
-  const planned = await readPlannedIds(engine);
+  const planned = await readPlannedTasks(engine);
   // A plan with problems is for owt plan to tell; here it could only refuse what it may well hold.
   if (planned === null) return;
-  const known = new Set([...planned, ...readBacklog(engine.store).map((task) => task.id)]);
+  const known = new Set([...planned.map((task) => task.id), ...readBacklog(engine.store).map((task) => task.id)]);
   for (const id of ids) {
     if (known.has(id) || findTasks(engine.store, id).length > 0) continue;
     const close = nearest(id, known);
@@ -201,9 +201,9 @@ function restart(engine: Engine, task: Task): void {
   }
 }
 
-/** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. Throws `needs-person` where that still has
- *  open conflicts. */
-export async function approveTask(engine: Engine, key: string, run?: string): Promise<void> {
+/** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. Returns its run. Throws `needs-person` where
+ *  that still has open conflicts. */
+export async function approveTask(engine: Engine, key: string, run?: string): Promise<string> {
   const fits = (each: Task) => each.state === "review" || each.park?.for === "conflict";
   const task = findTask(engine, key, { run, fits });
   if (task.state === "pending" && task.park?.for === "conflict")
@@ -221,6 +221,7 @@ export async function approveTask(engine: Engine, key: string, run?: string): Pr
       throw wrongState(task, `it is ${task.state} and waits for no approval`, "what waits for a person: owt inbox");
     }
   });
+  return task.run;
 }
 
 async function refuseUnresolved(engine: Engine, task: Task, worktree: string): Promise<void> {
@@ -234,10 +235,16 @@ async function refuseUnresolved(engine: Engine, task: Task, worktree: string): P
   });
 }
 
-/** Answers the question a task asked, or the words with which it ended without work; its conversation goes on with the answer. */
-export function answerTask(engine: Engine, key: string, text: string, run?: string): void {
+/** Answers the question a task asked, or the words with which it ended without work; its conversation goes on with the answer. Returns its
+ *  run. */
+export function answerTask(engine: Engine, key: string, text: string, run?: string): string {
   const fits = (each: Task) => each.park?.for === "answer" || endedWithWords(engine, each);
   const task = findTask(engine, key, { run, fits });
+  giveAnswer(engine, task, text);
+  return task.run;
+}
+
+function giveAnswer(engine: Engine, task: Task, text: string): void {
   if (endedWithWords(engine, task)) {
     const last = readAttempts(engine.store, task.id).at(-1)!;
     const question = last.outcome?.kind === "nothing_done" ? last.outcome.said : "";

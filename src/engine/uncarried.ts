@@ -1,6 +1,7 @@
 /** Agents that work on though no orchestrator lives: who stops a run or a task then has to do it. */
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
+import { readRun } from "../store/runs.ts";
 import { findLiveBelow } from "../system/marked.ts";
 import { requestStop } from "./attempt-moves.ts";
 import { windDown } from "./carry.ts";
@@ -23,6 +24,12 @@ export async function stopUncarried(
   // What an agent left is taken in by rules of the configuration (which files are never committed): not by half of them.
   if (engine.configProblems.length === 0) await windDown(engine);
   return true;
+}
+
+/** Whether some process carries this run on right now, so that what a person decides of its tasks is taken up at once. */
+export function goesOnByItself(engine: Engine, run: string): boolean {
+  const { state, wish } = readRun(engine.store, run) ?? { state: "ended", wish: null };
+  return state === "open" && wish === null && isCarried(engine) !== null;
 }
 
 /** The agent, or the check that runs instead of it: that one is executed anew when the task goes on. */

@@ -1,5 +1,6 @@
 /** Tells when something may have changed: our own writes at once, other processes' by the store's data version. */
 import type { FactKind } from "../core/event.ts";
+import { BEGUN } from "../store/events.ts";
 import type { Engine } from "./engine.ts";
 
 /** How often another process's writes are looked for; a look costs 8 µs. */
@@ -26,7 +27,8 @@ const PROGRESS = new Set<string>([
   "dependencies",
   "run-carried",
   "run-held",
-] satisfies FactKind[]);
+  BEGUN,
+] satisfies (FactKind | typeof BEGUN)[]);
 
 /** Begins to watch; what happens from here on is not missed. */
 export function nextChange(engine: Pick<Engine, "store">, signal: AbortSignal): Change {

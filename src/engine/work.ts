@@ -124,12 +124,12 @@ async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: bool
   return result.plan;
 }
 
-/** Ids of the plan there is: empty where there is none, null where it has problems. */
-export async function readPlannedIds(engine: Engine): Promise<string[] | null> {
+/** The tasks of the plan there is: empty where there is none, null where it has problems. */
+export async function readPlannedTasks(engine: Engine): Promise<PlannedTask[] | null> {
   try {
     const path = await findPlan(engine.repo.here, undefined, engine.config.run.plan);
     const result = await readPlan(engine.repo.here, path);
-    return "plan" in result ? result.plan.tasks.map((task) => task.id) : null;
+    return "plan" in result ? result.plan.tasks : null;
   } catch (error) {
     if (error instanceof OwtError && error.code === "plan") return isNoPlan(error) ? [] : null;
     throw error;
@@ -248,7 +248,7 @@ function choose(
       "usage",
       `${[...open].join(", ")} ${open.size === 1 ? "needs" : "need"} work that is not done: ${missing.join(", ")}`,
       {
-        hint: "run those too with --with-upstreams",
+        hint: `run those too: owt run ${[...open].join(" ")} --with-upstreams`,
       },
     );
   }
@@ -263,7 +263,7 @@ function nameTasks(tasks: PlannedTask[], request: WorkRequest): Set<string> {
   const named = new Set<string>();
   for (const wanted of request.tasks) {
     const id = ids.find((each) => each === wanted) ?? ids.find((each) => each.toLowerCase() === wanted.toLowerCase());
-    if (!id) throw unknownTask(wanted, ids);
+    if (!id) throw unknownTask(wanted, ids, modulesOf(tasks));
     named.add(id);
   }
   for (const text of request.texts) named.add(adHocTask(text, 0).id);
@@ -289,18 +289,22 @@ function firstToStart(
   return new Set(startOrder(starts).slice(0, count));
 }
 
-function unknownTask(wanted: string, ids: string[]): OwtError {
-  const close = nearest(wanted, ids);
+function unknownTask(wanted: string, ids: string[], modules: string[] = []): OwtError {
+  const close = [...nearest(wanted, modules, 1).map((module) => `--module ${module}`), ...nearest(wanted, ids)];
   return new OwtError("unknown-name", `there is no task or plan named ${wanted}`, {
     hint:
       close.length > 0
-        ? `did you mean ${close.join(" or ")}?`
+        ? `did you mean ${close.join(" or ")}? see: owt plan`
         : 'list them with: owt plan. A task in words needs a space: owt run "add a login page"',
   });
 }
 
+function modulesOf(tasks: readonly PlannedTask[]): string[] {
+  return [...new Set(tasks.flatMap((task) => task.module ?? []))];
+}
+
 function unknownModule(module: string, tasks: PlannedTask[]): OwtError {
-  const known = [...new Set(tasks.flatMap((task) => (task.module === null ? [] : [task.module])))];
+  const known = modulesOf(tasks);
   return new OwtError("unknown-name", `there is no module named ${module}`, {
     hint: nearestHint(module, known, `modules: ${known.join(", ") || "none"}; see: owt plan`),
   });

@@ -1,4 +1,5 @@
 /** Branches: reading is one answer of a live process, moving is a durable compare-and-set, and a lost race is a value. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { readFacts } from "./facts.ts";
@@ -146,9 +147,9 @@ export async function checkedOutWhere(repo: Repo, branch: string, except?: Place
   if (usesBranch(repo.gitDir, ref)) return repo.root;
   for (const id of adminIds(repo)) {
     const gitDir = join(repo.commonDir, "worktrees", id);
-    if (gitDir === except?.gitDir || !usesBranch(gitDir, ref)) continue;
-    const root = recordedRoot(gitDir);
     // git does not see an entry that names no files: it is being taken away.
+    if (gitDir === except?.gitDir || !existsSync(`${gitDir}/gitdir`) || !usesBranch(gitDir, ref)) continue;
+    const root = recordedRoot(gitDir);
     if (root !== null) return root;
   }
   return null;

@@ -87,7 +87,8 @@ export function adminIds(repo: Repo): string[] {
 
 /** The top of the worktree that an admin directory belongs to; null when it does not say. */
 export function recordedRoot(adminDir: string): string | null {
-  const gitFile = readRecord(join(adminDir, "gitdir"))?.replace(/[\r\n]+$/, "");
+  // Of those that are being taken away it is gone, and these are many in a busy run.
+  const gitFile = readText(join(adminDir, "gitdir"))?.replace(/[\r\n]+$/, "");
   // After a power cut the file can be there and empty.
   return gitFile ? resolvePath(dirname(resolve(adminDir, gitFile))) : null;
 }

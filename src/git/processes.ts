@@ -14,8 +14,14 @@ export function processesInside(root: string): Inside[] | "unknown" {
     return "unknown";
   }
   if (pids.length === 0) return "unknown";
-  return pids.filter((pid) => Number(pid) !== process.pid && isInside(cwdOf(pid), root)).map(describe);
+  return pids
+    .filter((pid) => Number(pid) !== process.pid && isInside(cwdOf(pid), root))
+    .map(describe)
+    .filter(({ command }) => !command.startsWith(TMUX_SERVER));
 }
+
+/** A tmux server stays for life in the folder where its first session happened to be made, and does nothing there. */
+const TMUX_SERVER = "tmux: server";
 
 function cwdOf(pid: string): string {
   try {

@@ -1,10 +1,10 @@
 /** Looks through a commit's tree for folders that tell of projects. What git ignores is in no commit, so it is never searched; and a tree's name
  *  fixes what is in it, so each is looked into once, however many worktrees are made. */
-import { MANIFESTS } from "../core/project.ts";
-import { isSearched, isTold, SEARCH, type ToldFolder } from "../core/project-folders.ts";
+import { isTelling, MANIFESTS } from "../core/project.ts";
+import { isSearched, SEARCH, type ToldFolder } from "../core/project-folders.ts";
 import type { Oid } from "./git.ts";
 import type { Repo } from "./repo.ts";
-import { parseTree, readEntries, TREE, type Tree } from "./tree.ts";
+import { readEntries, TREE } from "./tree.ts";
 
 /** `cut`: there is more than was looked at. */
 export type Told = { folders: readonly ToldFolder[]; cut: boolean };
@@ -12,66 +12,105 @@ export type Told = { folders: readonly ToldFolder[]; cut: boolean };
 /** What is below one tree, with paths from it. */
 type Below = Told & { looked: number };
 
-const NOTHING: Below = { folders: [], cut: false, looked: 0 };
+/** One tree, as far as it matters here: names as bytes, read as latin1. */
+type Scanned = { files: [name: string, oid: Oid][]; inner: [name: string, oid: Oid][] };
+
 const MAX_KNOWN = 20_000;
 /** Larger files are no manifests. */
 const MAX_MANIFEST_BYTES = 1 << 20;
 
-const known = new WeakMap<Repo, Map<string, Promise<Below>>>();
+type Known = { found: Map<string, Below>; pending: Map<string, Promise<Below>> };
+
+const known = new WeakMap<Repo, Known>();
 
 /** The telling folders of a tree, its top included. */
-export function findToldFolders(repo: Repo, tree: Oid): Promise<Told> {
-  return lookOnce(repo, tree, 0);
-}
-
-function lookOnce(repo: Repo, tree: Oid, depth: number): Promise<Below> {
-  const mine = known.get(repo) ?? new Map<string, Promise<Below>>();
-  if (mine.size > MAX_KNOWN) mine.clear();
+export async function findToldFolders(repo: Repo, tree: Oid): Promise<Told> {
+  const mine = known.get(repo) ?? { found: new Map(), pending: new Map() };
   known.set(repo, mine);
-  const key = `${depth} ${tree}`;
-  let found = mine.get(key);
-  if (found === undefined) mine.set(key, (found = look(repo, tree, depth)));
-  return found;
+  if (mine.found.size > MAX_KNOWN) mine.found.clear();
+  return mine.found.get(keyOf(tree, 0)) ?? lookOnce(repo, mine, tree, 0);
 }
 
-async function look(repo: Repo, oid: Oid, depth: number): Promise<Below> {
-  // The top is read for each merge too, and remembered there.
-  const tree = depth === 0 ? await readEntries(repo, oid) : await readOnce(repo, oid);
-  const inner = [...tree].filter(([name, { mode }]) => mode === TREE && isSearched(name));
-  const here = await readTold(repo, tree);
-  const taken = depth < SEARCH.depth ? inner.slice(0, SEARCH.folders) : [];
-  const below = await Promise.all(taken.map(([, entry]) => lookOnce(repo, entry.oid, depth + 1)));
-  const sum: Below = { folders: here, cut: depth < SEARCH.depth && taken.length < inner.length, looked: 1 };
-  for (const [at, each] of below.entries()) {
-    if (sum.looked + each.looked > SEARCH.folders) return { ...sum, cut: true };
-    const name = utf8(taken[at]![0]);
-    const moved = each.folders.map((folder) => ({
-      ...folder,
-      path: folder.path === "" ? name : `${name}/${folder.path}`,
-    }));
-    sum.folders = [...sum.folders, ...moved];
-    sum.looked += each.looked;
-    sum.cut ||= each.cut;
+/** The same tree is searched further where it lies higher. */
+function keyOf(tree: Oid, depth: number): string {
+  return `${depth}${tree}`;
+}
+
+/** Several tasks may ask at once. */
+function lookOnce(repo: Repo, mine: Known, tree: Oid, depth: number): Promise<Below> {
+  const key = keyOf(tree, depth);
+  let looking = mine.pending.get(key);
+  if (looking === undefined) {
+    looking = look(repo, mine, tree, depth)
+      .then((below) => {
+        mine.found.set(key, below);
+        return below;
+      })
+      .finally(() => mine.pending.delete(key));
+    mine.pending.set(key, looking);
   }
-  return sum.folders.length === 0 && !sum.cut ? { ...NOTHING, looked: sum.looked } : sum;
+  return looking;
 }
 
-async function readOnce(repo: Repo, oid: Oid): Promise<Tree> {
+async function look(repo: Repo, mine: Known, oid: Oid, depth: number): Promise<Below> {
+  const { files, inner } = await scan(repo, oid, depth);
+  const taken = depth < SEARCH.depth ? inner.slice(0, SEARCH.folders) : [];
+  const recalled = taken.map(([, each]) => mine.found.get(keyOf(each, depth + 1)));
+  // Of two commits that follow each other nearly all folders are the same: nobody waits for those.
+  const missing = taken.flatMap(([, each], at) => (recalled[at] === undefined ? [[at, each] as const] : []));
+  await Promise.all(missing.map(async ([at, each]) => (recalled[at] = await lookOnce(repo, mine, each, depth + 1))));
+  const folders = await readTold(repo, files);
+  const sum = { folders, cut: depth < SEARCH.depth && taken.length < inner.length, looked: 1 };
+  for (const [at, below] of recalled.entries()) {
+    if (sum.looked + below!.looked > SEARCH.folders) return { ...sum, cut: true };
+    sum.looked += below!.looked;
+    sum.cut ||= below!.cut;
+    if (below!.folders.length === 0) continue;
+    const name = utf8(taken[at]![0]);
+    for (const folder of below!.folders)
+      folders.push({ ...folder, path: folder.path === "" ? name : `${name}/${folder.path}` });
+  }
+  return sum;
+}
+
+async function scan(repo: Repo, oid: Oid, depth: number): Promise<Scanned> {
+  const scanned: Scanned = { files: [], inner: [] };
+  // The top is read for each merge too, and remembered there.
+  if (depth === 0) {
+    for (const [name, entry] of await readEntries(repo, oid)) {
+      if (entry.mode === TREE) {
+        if (isSearched(name)) scanned.inner.push([name, entry.oid]);
+      } else if (entry.mode.startsWith("100") && isTelling(name)) scanned.files.push([name, entry.oid]);
+    }
+    return scanned;
+  }
   const object = await repo.live.contents(oid);
   // In a partial clone it may not be here: then nothing is told of it.
-  return object?.type === "tree" ? parseTree(object.content, oid.length / 2) : new Map();
+  if (object?.type === "tree") scanTree(object.content, oid.length / 2, scanned);
+  return scanned;
+}
+
+/** Reads a tree object without making anything of the many entries that do not matter: `mode SP name NUL oid`, folders have mode 40000. */
+function scanTree(bytes: Buffer, size: number, { files, inner }: Scanned): void {
+  for (let at = 0; at < bytes.length;) {
+    const space = bytes.indexOf(32, at);
+    const nul = bytes.indexOf(0, space);
+    const name = bytes.toString("latin1", space + 1, nul);
+    const oid = () => bytes.toString("hex", nul + 1, nul + 1 + size);
+    // 4…: a folder; 100…: a file; 120000 is a link, 160000 a submodule.
+    if (bytes[at] === 52) {
+      if (isSearched(name)) inner.push([name, oid()]);
+    } else if (bytes[at + 1] === 48 && isTelling(name)) files.push([name, oid()]);
+    at = nul + 1 + size;
+  }
 }
 
 /** The folder itself, where it tells something. */
-async function readTold(repo: Repo, tree: Tree): Promise<ToldFolder[]> {
-  const files = [...tree].filter(([, { mode }]) => mode.startsWith("100"));
-  const names = new Set(files.map(([name]) => utf8(name)));
-  if (!isTold(names)) return [];
+async function readTold(repo: Repo, files: Scanned["files"]): Promise<ToldFolder[]> {
+  if (files.length === 0) return [];
   const manifests = files.filter(([name]) => MANIFESTS.has(name));
-  const texts = await Promise.all(
-    manifests.map(async ([name, { oid }]) => [name, await readSmall(repo, oid)] as const),
-  );
-  return [{ path: "", names, texts: Object.fromEntries(texts) }];
+  const texts = await Promise.all(manifests.map(async ([name, oid]) => [name, await readSmall(repo, oid)] as const));
+  return [{ path: "", names: new Set(files.map(([name]) => name)), texts: Object.fromEntries(texts) }];
 }
 
 async function readSmall(repo: Repo, oid: Oid): Promise<string> {
@@ -80,7 +119,6 @@ async function readSmall(repo: Repo, oid: Oid): Promise<string> {
   return (await repo.live.contents(oid))?.content.toString("utf8") ?? "";
 }
 
-/** Names are bytes, read as latin1. */
 function utf8(name: string): string {
   return Buffer.from(name, "latin1").toString("utf8");
 }

@@ -27,7 +27,7 @@ export async function readEntries(repo: Repo, oid: Oid): Promise<Tree> {
 }
 
 /** The entries of a tree object; `size` is that of an object's name in bytes. */
-export function parseTree(bytes: Buffer, size: number): Tree {
+function parseTree(bytes: Buffer, size: number): Tree {
   const tree: Tree = new Map();
   for (let at = 0; at < bytes.length;) {
     const space = bytes.indexOf(32, at);

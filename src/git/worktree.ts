@@ -122,10 +122,10 @@ function clearRemains(repo: Repo, root: string): boolean {
 
 /** True when the branch is new and ours to take back; false when it was there already at `base`. */
 async function claimBranch(repo: Repo, branch: string, base: Oid): Promise<boolean | CreateRefused> {
-  const path = await checkedOutWhere(repo, branch);
-  if (path !== null) return { refused: "checked-out", path };
   const made = await createBranch(repo, branch, base);
   if (made === "created") return true;
+  const path = await checkedOutWhere(repo, branch);
+  if (path !== null) return { refused: "checked-out", path };
   return made.exists === base ? false : { refused: "branch-exists", at: made.exists };
 }
 

@@ -18,7 +18,7 @@ export function parseDuration(text: string | number): number | null {
 export function roughDuration(ms: number): string {
   const minutes = ms / 60_000;
   if (ms < 10_000) return `${Math.round(ms / 100) / 10}s`;
-  if (ms < 99_500) return `${Math.round(ms / 1_000)}s`;
+  if (ms < 59_500) return `${Math.round(ms / 1_000)}s`;
   if (minutes < 9.95) return `${Math.round(minutes * 10) / 10}m`;
   if (minutes < 59.5) return `${Math.round(minutes)}m`;
   const whole = Math.round(minutes);

@@ -1,6 +1,6 @@
 import { array, assert, constantFrom, nat, property } from "fast-check";
 import { expect, test } from "vitest";
-import { column, fit, widthOf } from "./width.ts";
+import { column, fit, fitAround, widthOf, wrapText } from "./width.ts";
 
 test.each([
   ["plain", 5],
@@ -32,4 +32,20 @@ test("a column is as wide as it was asked to be, whatever is in it", () => {
     },
   );
   assert(check, { numRuns: 2_000 });
+});
+
+test("a name is cut in its middle: what tells it apart from others is often its end", () => {
+  expect(fitAround("admin-backoffice-reporting/E01", 23)).toBe("admin-backo…porting/E01");
+  expect(fitAround("shop/E01", 8)).toBe("shop/E01");
+  expect(fitAround("日本語/E01", 7)).toBe("日…/E01");
+  expect(fitAround("anything", 0)).toBe("");
+});
+
+test("a text is broken between words, line by line; what fits and what stands at its end stays as it is", () => {
+  expect(wrapText("one two three\n\n  four five six? ", 10)).toBe(
+    "one two\n    three\n\n  four\n     five\n     six? ",
+  );
+  expect(wrapText("a  table   row", 20)).toBe("a  table   row");
+  expect(wrapText("  ↳ owt task edit a --file /b", 10)).toBe("  ↳ owt task edit a --file /b");
+  expect(wrapText("/a/path/that/is/longer/than/the/line", 10)).toBe("/a/path/that/is/longer/than/the/line");
 });

@@ -46,9 +46,59 @@ export function fit(text: string, columns: number): string {
   return `${cut}…`;
 }
 
+/** The same, cut in its middle, so that its end stays. */
+export function fitAround(text: string, columns: number): string {
+  if (columns <= 0) return "";
+  if (widthOf(text) <= columns) return text;
+  const head = fit(text, Math.max(1, Math.ceil(columns / 2)));
+  let left = columns - widthOf(head);
+  let tail = "";
+  for (const character of charactersOf(text).toReversed()) {
+    left -= widthOf(character);
+    if (left < 0) break;
+    tail = character + tail;
+  }
+  return head + tail;
+}
+
 /** The same, filled up with blanks to exactly `columns`; `end` puts the text at the right. */
 export function column(text: string, columns: number, side: "start" | "end" = "start"): string {
   const cut = fit(text, columns);
   const blanks = " ".repeat(Math.max(0, columns - widthOf(cut)));
   return side === "start" ? cut + blanks : blanks + cut;
+}
+
+/** Lines of at most `width` columns, broken between words, all but the first indented by `hang`. A word that is wider stands alone; blanks
+ *  inside a line stay as they are. */
+export function wrap(text: string, width: number, hang = 0): string[] {
+  const lines: string[] = [];
+  let line = "";
+  let columns = 0;
+  // Each word with the blanks before it.
+  for (const [piece] of text.matchAll(/\s*\S+/g)) {
+    const more = widthOf(piece);
+    if (columns + more > width && line.trim() !== "") {
+      lines.push(line);
+      line = " ".repeat(hang) + piece.trimStart();
+      columns = widthOf(line);
+    } else {
+      line += piece;
+      columns += more;
+    }
+  }
+  return line === "" ? lines : [...lines, line];
+}
+
+// eslint-disable-next-line no-control-regex
+const COMMAND = /^\s*(?:\u001B\[[0-9;]*m)*↳/;
+
+/** A text whose longer lines are broken between words, their rest indented a little further than they are. One behind `↳` holds a command: it
+ *  stays whole, for what is copied of two lines would be carried out in two pieces. */
+export function wrapText(text: string, width: number): string {
+  const fold = (line: string) => {
+    if (widthOf(line) <= width || COMMAND.test(line)) return line;
+    const indent = /^ */.exec(line)![0].length;
+    return wrap(line, width, Math.min(indent + 4, width >> 1)).join("\n") + /\s*$/.exec(line)![0];
+  };
+  return text.split("\n").map(fold).join("\n");
 }

@@ -17,8 +17,12 @@ export function appendEvent(store: Store, at: number, about: About, fact: Fact):
     kind,
     JSON.stringify(data),
   );
-  store.noteAppend(kind);
+  // That a task begins takes a place, and makes none.
+  store.noteAppend(fact.kind === "task-moved" && fact.to === "running" ? BEGUN : kind);
 }
+
+/** What listeners are told in place of "task-moved" where a task began. */
+export const BEGUN = "task-begun";
 
 /** Events with a number above `seq`, oldest first, at most `most`. */
 export function eventsAfter(store: Store, seq: number, filter: { run?: string } = {}, most = 1_000): Event[] {
@@ -90,6 +94,13 @@ const WAITING_KINDS: Fact["kind"][] = [
   "task-next",
   "attempt-ended",
 ];
+
+/** The events of a run that open, carry and end its attempts and checks, oldest first. */
+export function readStepEvents(store: Store, run: string): Event[] {
+  const sql = `select * from event where run = ? and attempt is not null
+    and kind in ('attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
+  return store.all(sql, run).map(toEvent);
+}
 
 /** The last events of a task, oldest first. */
 export function readLastEvents(store: Store, task: number, most: number): Event[] {

@@ -1,8 +1,8 @@
 /** When a run is expected to end, as the process that carries it worked it out last: who only looks does not have to read all of the history. */
 import type { Store } from "./database.ts";
 
-/** Epoch milliseconds: the end, and when it was worked out. Null: nobody can tell. */
-export type Expected = { end: number | null; at: number };
+/** Epoch milliseconds: the end, and when it was worked out. Null: nobody can tell. `isRough`: from no more than a table. */
+export type Expected = { end: number | null; isRough?: boolean; at: number };
 
 export function writeExpected(store: Store, run: string, expected: Expected): void {
   store.run(

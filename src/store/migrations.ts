@@ -136,5 +136,14 @@ export const MIGRATIONS: readonly string[] = [
     created_at integer not null,
     used_at integer not null
   ) strict;
+
+  -- What was sent to agents of sessions, secrets left out. A worktree can be gone since.
+  create table message (
+    id integer primary key,
+    at integer not null,
+    sender text not null,
+    worktree text not null,
+    text text not null
+  ) strict;
   `,
 ];

@@ -138,7 +138,7 @@ describe("a transaction", () => {
       moveTask(store, 3, a, "running");
       expect(told).toEqual([]);
     });
-    expect(told).toEqual([[["note", "task-moved"], "running"]]);
+    expect(told).toEqual([[["note", "task-begun"], "running"]]);
     note();
     expect(told).toHaveLength(2);
     store.transaction(() => setRunOptions(store, "r1", SAMPLE_OPTIONS));

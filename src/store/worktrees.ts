@@ -96,6 +96,12 @@ export function readPrevious(store: Store): string | null {
   return value === undefined ? null : String(value);
 }
 
+export function notePrevious(store: Store, path: string): void {
+  const sql =
+    "insert into meta (key, value) values ('previous-worktree', ?) on conflict (key) do update set value = excluded.value";
+  store.run(sql, path);
+}
+
 function toRecord(row: Row): WorktreeRecord {
   const text = (name: string) => (row[name] === null ? null : String(row[name]));
   return {

@@ -163,7 +163,7 @@ describe("a profile", () => {
       expect.stringMatching(
         /^\.worktreerc:2:1 profile\.a\.run\.max_paralel: unknown key \(did you mean max_parallel/,
       ) as string,
-      expect.stringMatching(/^\.worktreerc:3:1 profile\.a\.run\.max_instances: expected >=1/) as string,
+      expect.stringMatching(/^\.worktreerc:3:1 profile\.a\.run\.max_instances: expected at least 1/) as string,
       expect.stringMatching(/^\.worktreerc:5:1 profile\.a\.agent\.x\.kind: /) as string,
       expect.stringMatching(/^\.worktreerc:7:1 profile\.b\.profile: unknown key/) as string,
     ]);
@@ -213,4 +213,17 @@ describe("a tolerant reader takes what is sound, and says what is not", () => {
     expect(config.run.retries).toBe(2);
     expect(problems).toEqual([expect.stringContaining(".worktreerc:1"), "there is no profile night"]);
   });
+});
+
+test("keys of agents are variables too, of those that there are and of those that a file names", () => {
+  const { dir, env } = place({
+    repository: '[profile.night.agent.my-own]\nkind = "claude"\n',
+    env: { OWT_AGENT_CLAUDE_MODEL: "sonnet", OWT_AGENT_MY_OWN_ALLOWED_TOOLS: '["Read"]', OWT_AGENT_NOBODY_MODEL: "x" },
+  });
+  const { config } = loadConfig(dir, { env, agentKinds: ["claude"] });
+  expect(config.agent.named).toEqual({ claude: { model: "sonnet" }, "my-own": { allowed_tools: ["Read"] } });
+  const wrong = refusalOf(() =>
+    loadConfig(dir, { env: { ...env, OWT_AGENT_CLAUDE_MAX_TOKENS: "many" }, agentKinds: ["claude"] }),
+  );
+  expect(wrong.message).toMatch(/^OWT_AGENT_CLAUDE_MAX_TOKENS: expected /);
 });

@@ -11,6 +11,7 @@ import {
   type ConfigValues,
   type Layer,
   mergeConfig,
+  namedAgents,
   profileNames,
   soundPart,
   variableOf,
@@ -139,7 +140,7 @@ export function readConfig(root: string | null, options: ConfigOptions = {}): Re
     const path = join(root, ".worktreerc");
     addFile("repository", ".worktreerc", path, readIfThere(path));
   }
-  const variables = configFromEnvironment(env);
+  const variables = configFromEnvironment(env, [...(options.agentKinds ?? []), ...namedAgents(layers)]);
   const checked = checkConfig(variables, options.agentKinds);
   if ("problems" in checked) problems.push(...checked.problems.map(ofVariable));
   const values = "values" in checked ? checked.values : soundPart(variables, options.agentKinds);
@@ -183,15 +184,16 @@ export function checkFile(
   return { problems: problems.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column) };
 }
 
-/** `.worktreerc:6:3 run.max_parallel: expected >=1, received 0 (what it takes: …)` */
+/** `.worktreerc:6:3 run.max_parallel: expected at least 1, received 0 (what each key takes: …)` */
 export function renderProblem({ file, place, key, message, hint }: FileProblem): string {
   const where = place === null ? file : `${file}:${place.line}:${place.column}`;
   return `${where}${key === null ? "" : ` ${key}`}: ${message}${hint === null ? "" : ` (${hint})`}`;
 }
 
 function ofVariable({ key, message, hint }: ConfigProblem): FileProblem {
-  const [section, word] = key.split(".");
-  return { file: variableOf(`${section}.${word}`), place: null, key: null, message, hint };
+  // What stands in a list has no variable of its own.
+  const words = key.split(".").slice(0, key.startsWith("agent.") && key !== "agent.default" ? 3 : 2);
+  return { file: variableOf(words.join(".")), place: null, key: null, message, hint };
 }
 
 /** The user's own prices before ours. A repository brings none: it must not make its own work look cheap. */

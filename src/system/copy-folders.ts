@@ -1,5 +1,5 @@
-/** Copies whole folders as fast as the file system can, so that one that was cut off never looks complete: into a staging folder, by one process
- *  that outlives us like a check does. On a plain disk one `cp` was quicker than two beside each other, and than `tar`. */
+/** Copies whole folders as fast as the file system can, so that one that was cut off never looks complete: into a staging folder, by processes
+ *  that outlive us like a check does. Two `cp` beside each other took two thirds of the time of one, in memory and on ext4; `tar` took longer. */
 import {
   constants,
   copyFileSync,
@@ -11,6 +11,7 @@ import {
   rmSync,
   symlinkSync,
 } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 
 /** `clone` shares the bytes until one side changes (copy on write); `hardlink` shares the files themselves. */
@@ -19,11 +20,11 @@ export type CopyWay = "copy" | "clone" | "hardlink";
 /** In a worktree: where copies are made before they count. Git ignores it by a file that is in it. */
 export const STAGING = ".owt-staging";
 
-/** `$1` the staging folder, `$2` the options of cp, then each source: copied into `1`, `2`, … there. Caches are left out: they name the place where
+/** `$1` the staging folder, `$2` the options of cp, `$3` how many run side by side, then each source: copied into `1`, `2`, … there. Caches are left out: they name the place where
  *  they stand. The age of the folder itself stays, by which package managers tell whether it was touched. */
 export const COPY_SCRIPT = `set -eu
-stage=$1 options=$2
-shift 2
+stage=$1 options=$2 jobs=$3
+shift 3
 rm -rf -- "$stage"
 mkdir -p -- "$stage"
 printf '*\\n' >"$stage/.gitignore"
@@ -33,7 +34,7 @@ for source; do
   mkdir -- "$stage/$n"
   cd -- "$source"
   find . ! -name . -prune ! -name .cache ! -name '.vite*' -print0 |
-    xargs -0 sh -c 'to=$0 options=$1; shift; [ $# -eq 0 ] || exec cp $options -- "$@" "$to/"' "$stage/$n" "$options"
+    xargs -0 -n 50 -P "$jobs" sh -c 'to=$0 options=$1; shift; [ $# -eq 0 ] || exec cp $options -- "$@" "$to/"' "$stage/$n" "$options"
   touch -r "$source" "$stage/$n"
 done
 cd -- "$stage"
@@ -41,11 +42,15 @@ find . -type l -print0 >links`;
 
 /** The parameters of {@link COPY_SCRIPT}. */
 export function copyArguments(stage: string, way: CopyWay, sources: readonly string[]): string[] {
-  return [stage, (process.platform === "darwin" ? BSD : GNU)[way], ...sources];
+  const options = (process.platform === "darwin" ? BSD : GNU)[way];
+  return [stage, options, String(Math.min(MAX_JOBS, availableParallelism())), ...sources];
 }
 
+const MAX_JOBS = 4;
+
 const GNU: Record<CopyWay, string> = {
-  copy: "-a --reflink=never",
+  // With "never" it also leaves out copy_file_range, and takes a third longer.
+  copy: "-a --reflink=auto",
   clone: "-a --reflink=always",
   hardlink: "-a --link",
 };

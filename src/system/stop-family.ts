@@ -50,6 +50,11 @@ export async function stopFamily(
   return look().length;
 }
 
+/** The processes of a family, now. */
+export function processesOf(family: Family): number[] {
+  return findFamily(family, new Map()).map(({ pid }) => pid);
+}
+
 /** How long a closed terminal alone is to be enough: shells and editors save what they have then. */
 const HANG_UP_MS = 500;
 

@@ -6,7 +6,7 @@ import { type Layout, planCuts } from "../core/layout.ts";
 import { OwtError } from "../core/errors.ts";
 import { SESSION_VARIABLE } from "../core/session-name.ts";
 import { readIdentity } from "../system/identity.ts";
-import { stopFamily } from "../system/stop-family.ts";
+import { type Family, processesOf, stopFamily } from "../system/stop-family.ts";
 import { listSessions, type Session } from "./list.ts";
 import { program } from "./pane.ts";
 import { exactly, hasNoServer, refused, type Tmux, tryTmux } from "./tmux.ts";
@@ -163,12 +163,22 @@ export async function killSession(tmux: Tmux, session: Session, { graceMs }: { g
   // A person may have thought it over for long; a server that was started meanwhile gives the same ids anew.
   const now = all.find((each) => sameAs(session, each));
   const ended = now === undefined ? [] : [...all.filter(({ viewOf }) => viewOf === now.id), now];
-  const leaders = (now?.panes ?? []).flatMap(({ pid }) => readIdentity(pid) ?? []);
   const close = async () => {
     for (const { id } of ended) await tryTmux(tmux, [["kill-session", "-t", id]]);
   };
-  const mark = session.worktree === null ? null : { name: SESSION_VARIABLE, value: session.worktree };
-  return stopFamily({ leaders, mark }, close, { graceMs });
+  return stopFamily(familyOf(session, now?.panes ?? []), close, { graceMs });
+}
+
+/** Every process that was started in a session, as far as it can be told. */
+export function processesIn(session: Session): number[] {
+  return processesOf(familyOf(session, session.panes));
+}
+
+function familyOf({ worktree }: Session, panes: Session["panes"]): Family {
+  return {
+    leaders: panes.flatMap(({ pid }) => readIdentity(pid) ?? []),
+    mark: worktree === null ? null : { name: SESSION_VARIABLE, value: worktree },
+  };
 }
 
 function sameAs({ id, worktree, createdAt }: Session, other: Session): boolean {

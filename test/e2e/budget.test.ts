@@ -32,7 +32,7 @@ test("a run stops at its budget: what works is parked, what has not begun waits,
   rig.commit("plan");
   const run = await rig.owt("run", "--yes", "--sequential", "--budget", "$1");
   expect(run).toMatchObject({ code: 5 });
-  expect(run.stderr.match(/the budget is used up to \$1\.20 of \$1\.00 for the run/g)).toHaveLength(1);
+  expect(run.stderr.match(/used of the budget: \$1\.20 of \$1\.00 for the run/g)).toHaveLength(1);
   expect(run.stdout).toContain("owt resume r1 --budget 2");
 
   const [status] = (await rig.json<Status>("status")).runs;
@@ -68,6 +68,30 @@ test("a run stops at its budget: what works is parked, what has not begun waits,
     { outcome: "done", cost_usd: 0.25 },
   ]);
   expect(rig.git("show", "owt/runs/r1:b.txt")).toBe("b");
+});
+
+test("a budget that holds what met a usage limit before is the thing to raise, for all that wait; one below what was used says so", async () => {
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+  rig.write({ "docs/plans/lim/epic-01-l.md": `---\npriority: high\n---\n${task('write l.txt "x"', "limit 6s")}` });
+  for (const n of [1, 2, 3, 4])
+    rig.write({ [`docs/plans/m${n}/epic-01-m.md`]: task("cost 0.4", "work 1s", `write m${n}.txt "m"`) });
+  rig.commit("plan");
+  const run = await rig.owt("run", "--yes", "--sequential", "--budget", "1");
+  expect(run).toMatchObject({ code: 5 });
+  expect(run.stdout).toMatch(
+    /^lim\/E01, (m\d\/E01, )*m\d\/E01: waits for the budget: \$1\.20 of \$1\.00 for the run$/m,
+  );
+  expect(run.stdout).toContain("↳ owt resume r1 --budget 2\n");
+  expect(run.stdout).not.toContain("task retry");
+  expect(run.stdout).not.toContain("then go on");
+  const { waiting } = await rig.json<Inbox>("inbox");
+  expect(waiting.map(({ command }) => command)).toEqual(["owt resume r1 --budget 2"]);
+  expect((await rig.owt("status")).stdout).not.toContain("usage limit");
+  const below = await rig.owt("resume", "r1", "--budget", "0.5");
+  expect(below.stderr).toContain("the budget is used up, so that nothing starts: $1.20 of $0.50 for the run");
+  const whys = (await rig.json<Status>("status")).runs[0]!.tasks.map(({ why }) => why);
+  expect(whys.filter((why) => why.includes("$1.00"))).toEqual([]);
+  expect((await rig.owt("resume", "r1", "--budget", "2")).code).toBe(0);
 });
 
 test("what an agent spends while nobody carries its run is counted by the next owt, which stops it", async () => {
@@ -133,7 +157,7 @@ test("the budget of a day holds for all runs of the repository, and its tasks go
   });
   const run = rig.start("run", "--yes", "--sequential");
   await run.says("integrated as");
-  await run.says("the budget is used up to $0.60 of $0.50 for the day");
+  await run.says("used of the budget: $0.60 of $0.50 for the day");
   const [status] = (await rig.json<Status>("status")).runs;
   expect(status!.tasks[1]).toMatchObject({
     standing: "waits-for-time",

@@ -47,6 +47,7 @@ describe("config show", () => {
       value: 5,
       origin: { kind: "repository", file: ".worktreerc", line: 2, column: 3, profile: null },
       used: true,
+      otherwise: null,
     });
     expect(of("agent.default").origin).toMatchObject({
       kind: "user",
@@ -62,8 +63,12 @@ describe("config show", () => {
     expect(stdout).toMatch(/^web\.port +4 +\.worktreerc:6:1 \(not used yet\)$/m);
     expect((await rig.owt("config", "show", "run.retries")).stdout).toBe("run.retries  0  OWT_RUN_RETRIES\n");
     const flagged = await rig.json<Shown>("config", "show", "run.max_parallel", "--parallel", "8");
-    expect(flagged.values).toEqual([{ key: "run.max_parallel", value: 8, origin: { kind: "flag" }, used: true }]);
-    expect((await rig.owt("config", "show", "run.target")).stdout).toBe("run.target is not set\n");
+    expect(flagged.values).toMatchObject([{ key: "run.max_parallel", value: 8, origin: { kind: "flag" }, used: true }]);
+    expect((await rig.owt("config", "show", "--agent", "dmo")).stderr).toContain("did you mean demo?");
+    expect(values.map(({ key }) => key)).toEqual(expect.arrayContaining(["run.target", "run.worktree_directory"]));
+    expect((await rig.owt("config", "show", "run.target")).stdout).toBe(
+      "run.target  the branch checked out  default\n",
+    );
   });
 
   test("a key that is none gets the nearest", async () => {
@@ -105,7 +110,9 @@ describe("config validate", () => {
     await using rig = Rig.create({ ".worktreerc": repository }, { approve: false });
     rig.env["OWT_RUN_MAX_PARALEL"] = "3";
     const ran = await rig.owt("config", "validate");
-    expect(ran.stdout).toContain("▲ OWT_RUN_MAX_PARALEL: is no key; did you mean OWT_RUN_MAX_PARALLEL?");
+    expect(ran.stdout).toContain(
+      "▲ OWT_RUN_MAX_PARALEL: is no key, and does nothing; did you mean OWT_RUN_MAX_PARALLEL?",
+    );
     expect(ran.code).toBe(0);
     expect(ran.stdout).toMatch(/^▲ \.worktreerc:6:1 web\.port: known, but nothing uses it yet/m);
     expect(ran.stdout).toContain("nothing is wrong (.worktreerc)");
@@ -265,4 +272,50 @@ test("what is refused for want of a run makes no store", async () => {
     "pause,stop,resume,land,parallel 2,task cancel a,task retry a,task edit nobody,task answer a b,plan deps";
   for (const words of wants.split(",")) await rig.owt(...words.split(" "));
   expect(existsSync(join(rig.root, ".git/owt"))).toBe(false);
+});
+
+test("a variable that sets an agent's key counts and is shown; one that sets nothing is told", async () => {
+  await using rig = Rig.create({});
+  rig.env["OWT_AGENT_CLAUDE_MODEL"] = "sonnet";
+  rig.env["OWT_RUN_FOO"] = "1";
+  const shown = await rig.json<Shown>("config", "show", "agent.claude.model");
+  expect(shown.values).toMatchObject([
+    { value: "sonnet", origin: { kind: "environment", variable: "OWT_AGENT_CLAUDE_MODEL" } },
+  ]);
+  expect((await rig.owt("config", "validate")).stdout).toContain("▲ OWT_RUN_FOO: is no key, and does nothing");
+});
+
+test("slips of the fingers are met with what was meant, in a command", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/sample/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/sample/epic-02-b.md": task({}, 'write b.txt "b"'),
+  });
+  const slips: [words: string, hint: string][] = [
+    ["config show runn", "did you mean run?"],
+    ["help tsk", "did you mean: owt task"],
+    ["help task anser", "did you mean: owt task answer"],
+    ["tsk --help", "did you mean: owt task"],
+    ["task list --state donee", "did you mean done?"],
+    ["task list --priority hgh", "did you mean high?"],
+    ["task list --module sampel", "did you mean sample? modules: sample; see: owt task list"],
+    ["logs a --level eror", "did you mean error?"],
+    ["run smaple --yes", "did you mean --module sample? see: owt plan"],
+    ["run sample/E02 --yes", "run those too: owt run sample/E02 --with-upstreams"],
+    ["plan deps sample/E0", "see: owt plan deps"],
+    ["plan --agent dmo", "did you mean demo?"],
+    ["logs a b --raw", "owt logs a --raw"],
+  ];
+  for (const [words, hint] of slips) {
+    const ran = await rig.owt(...words.split(" "));
+    expect([words, ran.code, ran.stderr]).toEqual([words, 2, expect.stringContaining(hint)]);
+    expect([words, ran.stderr]).not.toEqual([words, expect.stringContaining("owt --help")]);
+  }
+  expect((await rig.owt("help", "task", "answer")).stdout).toContain("Usage: owt task answer [options] <task> [text]");
+  expect((await rig.owt("config", "show", "agent.claude")).stdout).toBe("agent.claude is not set\n");
+  rig.write({ ".worktreerc": '[agent]\ndefault = "cluade"\n[run]\nmax_parallel = 0\n' });
+  const invalid = (await rig.owt("config", "validate")).stdout;
+  expect(invalid).toContain("expected at least 1, received 0 (what each key takes: owt config schema)");
+  rig.write({ ".worktreerc": '[agent]\ndefault = "cluade"\n' });
+  expect((await rig.owt("plan")).stderr).toContain("there is no agent named cluade\n  ↳ did you mean claude?");
 });

@@ -236,7 +236,12 @@ describe("the report", () => {
       prices: [{ models: ["new-model"], tiers: [tier], source: "a contract", verified: "2026-11-01" }],
     });
     rig.userFile("prices.json", JSON.stringify(price({ input: 3 })));
-    const refused = await rig.owt("status");
+    // Who only looks is told of it; who starts work is refused.
+    expect(await rig.owt("status")).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("prices.json") as string,
+    });
+    const refused = await rig.owt("run", "--yes");
     expect([refused.code, refused.stderr]).toEqual([
       3,
       expect.stringMatching(/prices\.json: prices\.0\.tiers\.0\.output/),

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { demoConfig, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
 /** A program of the user's that says where it ran and with what. */
 function addTool(rig: Rig, name: string, script: string): void {
@@ -199,6 +199,46 @@ describe("node_modules that provably are what the lockfile says", () => {
     const books = join(rig.root, "node_modules/.package-lock.json");
     writeFileSync(books, readFileSync(books));
     expect((await runOnce(rig)).told).toContain("installed in the main checkout");
+  });
+
+  test("tasks that start side by side install once: the others copy from the one that does", async () => {
+    await using rig = npmRig();
+    rig.write({
+      "docs/plans/two/epic-01-b.md": task({}, 'write b.txt "b"'),
+      "docs/plans/three/epic-01-c.md": task({}, 'write c.txt "c"'),
+    });
+    rig.commit("more");
+    rmSync(join(rig.root, "node_modules"), { recursive: true });
+    const ran = await rig.owt("run", "--yes", "--parallel", "3");
+    expect(ran.code).toBe(0);
+    expect(ran.stderr.match(/dependencies installed/g)).toHaveLength(1);
+    expect(
+      ran.stderr.match(/dependencies (copied|cloned) .*the same lockfile is installed in .*shop-owt/g),
+    ).toHaveLength(2);
+    const log = readFileSync(rig.path("npm.log"), "utf8").split("\n");
+    expect(log.filter((line) => line === "ci --no-audit")).toHaveLength(1);
+  });
+
+  test("a copy whose owt is killed counts for nothing before it is whole, and whoever comes next takes it up", async () => {
+    await using rig = npmRig();
+    const [copying, gate] = [rig.path("copying"), rig.path("gate")];
+    execFileSync("mkfifo", [gate]);
+    addTool(rig, "cp", `touch ${copying}\ncat ${gate}\nexec /bin/cp "$@"`);
+    const first = rig.start("run", "--yes");
+    await fileAppears(copying);
+    first.child.kill("SIGKILL");
+    await first.ended;
+    const worktree = rig.path("shop-owt/one-e01-1");
+    expect(existsSync(join(worktree, "node_modules"))).toBe(false);
+    expect(readdirSync(worktree)).toContain(".owt-staging");
+    expect(execFileSync("git", ["status", "--porcelain"], { cwd: worktree, encoding: "utf8", env: rig.env })).toBe("");
+    writeFileSync(gate, "");
+    const ran = await rig.owt("resume");
+    expect(ran.code).toBe(0);
+    expect(ran.stderr).toMatch(/dependencies (copied|cloned)/);
+    expect(readFileSync(join(worktree, "node_modules/one/index.js"), "utf8")).toBe("module.exports = 1;\n");
+    expect(readFileSync(rig.path("npm.log"), "utf8")).not.toContain("ci ");
+    expect(existsSync(join(worktree, ".owt-staging"))).toBe(false);
   });
 
   test("absolute links into the checkout lead into the worktree, and with a link that leads out nothing is copied", async () => {

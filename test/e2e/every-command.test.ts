@@ -106,6 +106,34 @@ const ROWS: Record<string, Row> = {
     says: /@ {2}main .*\/shop\n/,
     mistake: unknownOption("list", "--jsn", "--json"),
   },
+  switch: {
+    call: ["switch", "main"],
+    code: 4,
+    says: /tmux .*attach-session -t '=owt-shop:'/,
+    unasked: { args: ["switch"], code: 2, says: "off a terminal it has to be named" },
+    mistake: {
+      args: ["switch", "mian"],
+      says: "there is no worktree mian",
+      hint: "did you mean main? see which there are: owt list",
+    },
+    changes: true,
+  },
+  send: {
+    call: ["send", "spare", "echo", "hello"],
+    says: "sent to spare",
+    mistake: { args: ["send", "spar", "x"], says: "there is no worktree spar", hint: "owt list" },
+    changes: true,
+  },
+  wait: {
+    call: ["wait", "spare", "--for", "unknown,idle"],
+    says: "unknown",
+    mistake: {
+      args: ["wait", "main", "--for", "idel"],
+      says: "idel is no state of a session",
+      hint: "did you mean idle? states: none, ended, starting, idle, working, blocked, waiting, unknown; see: owt wait --help",
+    },
+    changes: true,
+  },
   note: {
     call: ["note", "main", "the", "shop", "itself"],
     says: "main: the shop itself",
@@ -354,7 +382,7 @@ async function prepareFor(name: string): Promise<Rig> {
   if (name === "merge")
     execFileSync("git", ["commit", "-q", "--allow-empty", "-m", "x"], { cwd: rig.path("shop-spare"), env: rig.env });
   if (name === "diff") writeFileSync(rig.path("shop-spare/new.txt"), "new\n");
-  if (name === "delete") rig.ok("create", "spare", "other");
+  if (["delete", "send", "wait"].includes(name)) rig.ok("create", "spare", "other");
   if (name === "config approve") rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n` });
   return rig;
 }

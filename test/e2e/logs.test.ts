@@ -134,9 +134,9 @@ test("mistakes: no task, a level or pattern that is none, contradictions", async
   await rig.owt("run", "--yes");
   for (const [words, hint] of [
     [[], "owt logs --all"],
-    [["a/E01", "--all"], "leave out a/E01"],
+    [["a/E01", "--all"], "owt logs --all, or: owt logs a/E01"],
     [["a/E01", "bb/E01", "--raw"], "name one task"],
-    [["a/E01", "--raw", "--grep", "x"], "leave out --raw"],
+    [["a/E01", "--raw", "--grep", "x"], "or without --raw"],
     [["a/E01", "--grep", "("], "put a \\"],
     [["a/E01", "--since", "yesterdayish"], "--since 10m"],
     [["a/E1"], "did you mean a/E01"],

@@ -2,7 +2,7 @@
  *  lock around it still broke the agents' git. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readRef } from "../../src/git/branch.ts";
@@ -13,6 +13,8 @@ import { runGit, type Scratch, scratchRepo } from "../rig/scratch-repo.ts";
 const ROUNDS = 10;
 const AT_ONCE = 16;
 const AGENTS = 3;
+/** `npm run creations` plays twenty. */
+const CREATE_ROUNDS = Number(process.env["OWT_CREATE_ROUNDS"] ?? "3");
 
 /** Works like an agent until the file `stop` appears; one line per command: its exit code, the command, and what a failed one said.
  *  One failure is git's own and is tried again, as an agent would: gc takes an empty `objects/xx` away between the moment at which
@@ -91,6 +93,50 @@ test("16 creations at once, ten rounds, beside three agents that commit, fetch a
   expect(await readRef(at.repo, "owt/tasks/r0-0/1")).toBe(base);
   runGit(at.root, "fsck", "--strict");
 });
+
+test(`16 owt create at once, eight from each of two shells, ${CREATE_ROUNDS} rounds, beside three agents: nobody's command fails`, async () => {
+  await using at = await scratchRepo("shop");
+  const files = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`src/file-${n}.txt`, `${n}\n`.repeat(20)]));
+  const base = at.commit(at.root, files);
+  runGit(at.top, "clone", "-q", "--bare", at.root, "remote.git");
+  runGit(at.root, "remote", "add", "origin", join(at.top, "remote.git"));
+  runGit(at.root, "fetch", "-q", "origin");
+  const agents = Array.from({ length: AGENTS }, (_, n) => startAgent(at, makeAgentPlace(at, n), n));
+  const failed: string[] = [];
+  for (let round = 0; round < CREATE_ROUNDS; round++) {
+    const said = await Promise.all([0, 1].map((shell) => createEight(at, `r${round}-${shell}`)));
+    failed.push(...said.filter((text) => text !== ""));
+    for (const name of [0, 1].flatMap((shell) => Array.from({ length: 8 }, (_, n) => `r${round}-${shell}-${n}`))) {
+      const stands = runGit(join(at.top, `shop-${name}`), "status", "--porcelain=v2", "--branch");
+      if (stands !== `# branch.oid ${base}\n# branch.head ${name}`) failed.push(`${name}: ${stands}`);
+    }
+  }
+  writeFileSync(join(at.top, "stop"), "");
+  const lines = (await Promise.all(agents)).flat();
+  const broken = lines.filter((line) => !line.startsWith("0 "));
+  console.log(`${CREATE_ROUNDS * 16} created by owt; ${lines.length} agent git commands, ${broken.length} failed`);
+  expect(failed).toEqual([]);
+  expect(broken).toEqual([]);
+  runGit(at.root, "fsck", "--strict");
+});
+
+/** A shell that starts eight of them and waits; what any of them that failed said. */
+async function createEight(at: Scratch, name: string): Promise<string> {
+  const script = `for n in 0 1 2 3 4 5 6 7; do { "$NODE" "$OWT" create "$NAME-$n" --no-tmux >"$OUT-$n" 2>&1 || cat "$OUT-$n" >>"$OUT"; } & done; wait`;
+  const out = join(at.top, `${name}.out`);
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: at.top,
+    NODE: process.execPath,
+    OWT: new URL("../../bin/owt.js", import.meta.url).pathname,
+    NAME: name,
+    OUT: out,
+    XDG_CACHE_HOME: process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? at.top, ".cache"),
+    GIT_CONFIG_NOSYSTEM: "1",
+  };
+  await once(spawn("sh", ["-c", script], { cwd: at.root, env, stdio: "ignore" }), "close");
+  return existsSync(out) ? readFileSync(out, "utf8") : "";
+}
 
 function makeAgentPlace(at: Scratch, n: number): string {
   const path = join(at.top, `agent-${n}`);

@@ -88,7 +88,30 @@ test("of a run: when it will probably end, who carries it in the background, and
   const text = (await rig.owt("status")).stdout;
   expect(text).toContain(`  in the background (pid ${pid}); watch it: owt resume r2`);
   expect(text).toMatch(/^ {2}expected to end (in .*, at \d\d:\d\d:\d\d|about now)$/m);
-  expect(text).toMatch(/^ {2}usage limit until \S+: other\/E01$/m);
+  expect(text).toMatch(/^ {2}usage limit until [-\d]*( )?\d\d:\d\d: other\/E01$/m);
   await rig.owt("stop");
   expect((await rig.json<Runs>("status", "r2")).runs[0]!.expected_end).toBeNull();
+});
+
+test("what is ready and does not start says why, and a first run has an end that is a guess", async () => {
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nmax_parallel = 1\n` }, { approve: false });
+  rig.write({
+    "docs/plans/a/epic-01-t.md": task({ priority: "high" }, `touch ${rig.path("begun")}\nwait ${rig.path("go")}`),
+    "docs/plans/b/epic-01-t.md": task({}, 'write b.txt "b"'),
+  });
+  rig.commit("the plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("begun"));
+  type Status = { runs: { expected_end: string; expected_is_rough: boolean; tasks: { id: string; why: string }[] }[] };
+  const look = async () => (await rig.json<Status>("status")).runs[0]!;
+  const whyB = async () => (await look()).tasks.find(({ id }) => id === "b/E01")!.why;
+  expect(await whyB()).toBe("waits for a free place");
+  expect(await look()).toMatchObject({ expected_end: expect.any(String) as string, expected_is_rough: true });
+  expect((await rig.owt("status")).stdout).toMatch(/^ {2}expected to end .*, a first guess$/m);
+  await rig.owt("pause");
+  expect(await whyB()).toBe("the run is paused: owt resume");
+  run.child.kill("SIGKILL");
+  await run.ended;
+  rig.env["OWT_RUN_MAX_PARALLEL"] = "1";
+  expect(await whyB()).toBe("the run is paused: owt resume");
 });

@@ -47,7 +47,7 @@ test("a run that is stopped while nobody carries it has nothing at work, and goe
   expect(rig.processes()).toEqual([]);
   const { runs } = await rig.json<Status>("status");
   expect(runs[0]!.tasks).toMatchObject([
-    { id: "a/E01", state: "pending", why: "goes on where it stopped" },
+    { id: "a/E01", state: "pending", why: "goes on where it stopped; the run is stopped: owt resume" },
     { id: "b/E01", state: "verifying", why: "stopped; goes on with: owt resume" },
   ]);
   rig.release("gate");
@@ -97,7 +97,8 @@ test.each(["stop", "Ctrl-C"])(
     expect(stderr).not.toContain("a/E01 started");
     expect(rig.processes()).toEqual([]);
     const { runs } = await rig.json<Status>("status");
-    expect(runs[0]!.tasks).toMatchObject([{ id: "a/E01", state: "pending", why: "goes on where it stopped" }]);
+    const why = how === "stop" ? "the run is stopped: owt resume" : "nobody carries it: owt resume";
+    expect(runs[0]!.tasks).toMatchObject([{ id: "a/E01", state: "pending", why: `goes on where it stopped; ${why}` }]);
     rig.addProgram("waiting-install", "#!/bin/sh\nexit 0\n");
     expect((await rig.owt("resume")).code).toBe(0);
     expect(rig.show("owt/runs/r1", "a.txt")).toBe("a");

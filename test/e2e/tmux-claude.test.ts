@@ -1,4 +1,5 @@
 /** The real Claude Code in a session, behind a fake API: text arrives as it was written, and its conversation goes on after its end. */
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
@@ -80,4 +81,24 @@ test("each text is one prompt, exactly; ended and started again, the conversatio
     expect.stringContaining(`--session-id ${conversation}`),
     expect.stringContaining(`--resume ${conversation}`),
   ]);
+});
+
+test("a new worktree's agent is told its prompt; what it does is told by its hooks, also after tmux has died", async () => {
+  const api = await startFakeApi({});
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  const prompt = "--say 'hello', please";
+  await rig.ask("create", "feature/x", "--prompt", prompt);
+  const wait = async () => (await rig.ask<{ state: string }>("wait", "feature/x", "--timeout", "60s")).state;
+  expect(await wait()).toBe("waiting");
+  const heard = () =>
+    api.requests.flatMap(({ messages }) => messages.filter(({ role }) => role === "user").map(textOf));
+  expect(heard().some((text) => text.includes(prompt))).toBe(true);
+  await rig.ask("send", "feature/x", "and now this");
+  await rig.ask("wait", "feature/x", "--for", "working", "--timeout", "20s").catch(() => {});
+  expect(await wait()).toBe("waiting");
+  execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "kill-server"]);
+  await rig.ask("tmux", "create", "feature/x");
+  expect(await wait()).toBe("waiting");
+  expect(rig.starts().at(-1)).toContain("--resume");
 });

@@ -88,7 +88,9 @@ describe("owt tmux create", () => {
     expect(conversation).toMatch(/^[0-9a-f]{8}-/);
     await until("it started", () => desk.started().length === 1);
     expect(desk.started()[0]).toMatch(
-      new RegExp(`^\\d+ ${desk.rig.root}\\|--permission-mode acceptEdits --session-id ${conversation}$`),
+      new RegExp(
+        `^\\d+ ${desk.rig.root}\\|--permission-mode acceptEdits --session-id ${conversation} --settings \\S+$`,
+      ),
     );
   });
 
@@ -219,7 +221,10 @@ panes = [{}, { split = "right", size = "30%", command = ["sh", "-c", "echo $0 > 
     expect(await told("--layout", "quad", "--panes", "3")).toContain("the layout quad has 4 panes, not 3");
     expect(await told("--agent", "codex")).toContain("codex works unattended only");
     rmSync(desk.rig.path("bin/claude"));
-    expect(await told()).toMatch(/the program of claude is not there: claude\n.*owt tmux create --no-agent/);
+    expect(await told()).toContain("claude is not installed (owt doctor): the first pane is a shell");
+    expect(await told("--agent", "claude")).toMatch(
+      /the program of claude is not there: claude\n.*owt tmux create --no-agent/,
+    );
     desk.rig.env["PATH"] = desk.rig.path("bin");
     for (const name of ["git", "sh"]) desk.rig.addProgram(name, `#!/bin/sh\nexec /usr/bin/${name} "$@"\n`);
     desk.rig.addProgram("tmux", "#!/bin/sh\necho tmux 2.8\n");

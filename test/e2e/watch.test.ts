@@ -1,5 +1,5 @@
 /** A run on a real terminal: a live table that fits every size, and a terminal that is afterwards as it was. */
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { Rig, task } from "../rig/rig.ts";
@@ -90,7 +90,9 @@ test("killed in the middle it leaves a terminal that is as it was, also while it
   using terminal = new Tmux(rig, { columns: 80, rows: 24 });
   const modes = terminal.modes();
   terminal.type(`stty -g > ../before; ${OWT} run --yes`);
-  await seen(() => expect(terminal.screen().join("\n")).toContain("b/E01 asks: Which colour?"));
+  await seen(() => expect(terminal.screen().join("\n")).toContain("❯ Enter: answer b/E01 here"));
+  terminal.key("Enter");
+  await seen(() => expect(terminal.screen().at(-1)).toBe("❯"));
   process.kill(pidOf(rig), "SIGKILL");
   await seen(() => expect(terminal.screen().join("\n")).toContain("Killed"));
   terminal.type("stty -g > ../after; echo the line after");
@@ -117,8 +119,9 @@ test("what was typed for a question that went away is never taken for the answer
   using terminal = new Tmux(rig, { columns: 80, rows: 24 });
   terminal.type(`${OWT} run --yes; echo over`);
   const onScreen = () => terminal.history().join("\n");
-  await seen(() => expect(onScreen()).toMatch(/(a|b)\/E01 asks: Delete/));
-  const first = /(a|b)\/E01 asks: Delete/.exec(onScreen())![1]!;
+  // Not the line that tells of it: its prompt.
+  await seen(() => expect(onScreen()).toMatch(/^(a|b)\/E01 asks: Delete/m));
+  const first = /^(a|b)\/E01 asks: Delete/m.exec(onScreen())![1]!;
   const other = first === "a" ? "b" : "a";
   // Both wait before the first is answered elsewhere.
   await vi.waitFor(async () => {
@@ -127,7 +130,7 @@ test("what was typed for a question that went away is never taken for the answer
   });
   terminal.text("yes delete");
   await rig.owt("task", "answer", `${first}/E01`, "no");
-  await seen(() => expect(onScreen()).toContain(`${other}/E01 asks: Delete`));
+  await seen(() => expect(onScreen()).toMatch(new RegExp(`^${other}/E01 asks: Delete`, "m")));
   terminal.key("Enter");
   await seen(() => expect(onScreen()).toContain(`is "yes delete" the answer to ${other}/E01? [y/N]`));
   terminal.type("n");
@@ -138,6 +141,86 @@ test("what was typed for a question that went away is never taken for the answer
   await seen(() => expect(terminal.screen()).toContain("over"));
   expect(rig.show("owt/runs/r1", `${other}.txt`)).toBe("keep it");
   expect(rig.show("owt/runs/r1", `${first}.txt`)).toBe("no");
+});
+
+test("while a question waits the table goes on; Enter asks it, and what is typed otherwise leaves nothing behind", async () => {
+  await using rig = createWith((place) => ({
+    "docs/plans/a/epic-01-a.md": task({ title: "A" }, `say "begins"\nwait ${place("a")}\nwrite a.txt "a"`),
+    "docs/plans/b/epic-01-b.md": task({ title: "B" }, 'ask "Which colour?"\non answer:\nwrite b.txt "{answer}"'),
+    "docs/plans/c/epic-01-c.md": task({ title: "C" }, `say "begins"\nwait ${place("c")}\nwrite c.txt "c"`),
+  }));
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  terminal.type(`stty -g > ../before; ${OWT} run --yes; echo over`);
+  await seen(() => expect(terminal.screen().at(-2)).toBe("❯ Enter: answer b/E01 here"));
+  rig.release("c");
+  await seen(() => {
+    expect(terminal.screen().join("\n")).toMatch(/✓ c\/E01 integrated/);
+    expect(terminal.screen().at(-1)).toMatch(/^r1 · 1 done · 1 working · 1 waiting for a person/);
+  });
+  terminal.key("Enter");
+  await seen(() => expect(terminal.screen().at(-1)).toBe("❯"));
+  expect(terminal.screen().filter((line) => line.startsWith("r1 · "))).toEqual([]);
+  terminal.type("blue");
+  await seen(() => expect(terminal.screen().at(-1)).toMatch(/^r1 · 2 done · 1 working/));
+  // Nothing is asked any more.
+  for (const text of ["", "", "some words", ""]) terminal.type(text);
+  terminal.text("echo carried out");
+  await rig.json("pause");
+  await seen(() => expect(terminal.screen().at(-1)).toMatch(/^r1 · pausing/));
+  expectSound(terminal);
+  expect(terminal.screen().join("\n")).not.toContain("some words");
+  rig.release("a");
+  await seen(() => expect(terminal.screen()).toContain("over"));
+  terminal.type("stty -g > ../after; echo the line after");
+  await seen(() => expect(terminal.screen()).toContain("the line after"));
+  expect(readFileSync(rig.path("after"), "utf8")).toBe(readFileSync(rig.path("before"), "utf8"));
+  const history = terminal.history();
+  expect(history.filter((line) => line === "carried out")).toEqual([]);
+  expect(history.filter((line) => line.startsWith("r1 · "))).toEqual([]);
+  expect(rig.show("owt/runs/r1", "b.txt")).toBe("blue");
+});
+
+test("a run in the background of its shell is not stopped by what is typed there", async () => {
+  await using rig = createWith((place) => ({
+    "docs/plans/a/epic-01-a.md": task({ title: "A" }, `say "begins"\nwait ${place("go")}\nwrite a.txt "a"`),
+  }));
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  terminal.type("set -m");
+  terminal.type(`${OWT} run --yes 2>/dev/tty &`);
+  await seen(() => expect(terminal.screen().join("\n")).toContain("a/E01  begins"));
+  for (const word of ["one", "two", "three"]) terminal.type(`echo ${word} > ../${word}`);
+  await seen(() => expect(existsSync(rig.path("three"))).toBe(true));
+  rig.release("go");
+  await seen(() => expect(terminal.history().join("\n")).toContain("1 of 1 task integrated"));
+});
+
+test("on 80 columns nothing is broken inside a word: not what is told, nor what is asked, nor the end", async () => {
+  const question =
+    "Shall the backoffice reporting keep its own cache of customer names, or ask the customer service each time?";
+  await using rig = createWith(() => ({
+    "docs/plans/admin-backoffice-reporting/epic-01-a.md": task({ title: "A" }, 'write a.txt "a"'),
+    "docs/plans/customer-notifications/epic-01-b.md": task(
+      { title: "B" },
+      `ask "${question}"\non answer:\nwrite b.txt "b"`,
+    ),
+    "docs/plans/warehouse-stock-levels/epic-01-c.md": task({ title: "C" }, `fail "${question}"`),
+  }));
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  terminal.type(`clear; alias owt="${OWT}"; clear`);
+  terminal.type("owt plan deps");
+  await seen(() => expect(terminal.screen().join("\n")).toContain("change?"));
+  terminal.type("q");
+  terminal.type("owt run --yes; echo over");
+  await seen(() => expect(terminal.screen().at(-1)).toBe("❯"));
+  terminal.type("each time");
+  await seen(() => expect(terminal.screen()).toContain("over"));
+  for (const words of ["status", "inbox", "task list", "task show customer-notifications/E01", "init"]) {
+    terminal.type(`owt ${words}; echo over ${words.slice(0, 9)}`);
+    await seen(() => expect(terminal.screen()).toContain(`over ${words.slice(0, 9)}`));
+  }
+  const texts = terminal.history().filter((line) => [...line].length > 80);
+  // What has no blank where it could be broken: a path.
+  expect(texts.filter((line) => line.trim().includes(" "))).toEqual([]);
 });
 
 test("a second terminal sees the same table, and what is steered there shows in the first", async () => {
@@ -156,13 +239,41 @@ test("a second terminal sees the same table, and what is steered there shows in 
     const lines = terminal.screen();
     expect(lines.find((line) => line.includes("a/E01  begins"))).toMatch(/^◎/);
     expect(lines.find((line) => line.includes("b/E01"))).toBe("○ b/E01  waits for a/E01");
-    expect(lines.at(-1)).toBe("r1 · 1 working · 1 to come");
+    expect(lines.at(-1)).toMatch(/^r1 · 1 working · 1 to come( · about .* left, a first guess)?$/);
   });
   await rig.owt("task", "cancel", "b/E01");
-  await seen(() => expect(terminal.screen().at(-1)).toBe("r1 · 1 working · 1 cancelled"));
+  await seen(() => expect(terminal.screen().at(-1)).toMatch(/^r1 · 1 working · 1 cancelled/));
   rig.release("go");
   expect((await first.ended).code).toBe(0);
   await seen(() => expect(terminal.screen().join("\n")).toContain("1 of 2 tasks integrated"));
+});
+
+test("what is being cancelled or stopped says so, though its agent still works", async () => {
+  await using rig = createWith(() => ({
+    "docs/plans/a/epic-01-a.md": task({ title: "A" }, ""),
+    "docs/plans/b/epic-01-b.md": task({ title: "B" }, ""),
+  }));
+  const stubborn = [
+    "sh",
+    "-c",
+    `trap "" TERM; touch ${rig.home}/begun-$(basename "$OWT_ATTEMPT"); while :; do sleep 1; done`,
+  ];
+  rig.write({
+    ".worktreerc": `[agent]\ndefault = "stubborn"\n[agent.stubborn]\ncommand = ${JSON.stringify(stubborn)}\n[run]\ngrace = "60s"\n`,
+  });
+  rig.ok("config", "approve", "--yes");
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  terminal.type(`${OWT} run --yes`);
+  await seen(() => expect(readdirSync(rig.home).filter((name) => name.startsWith("begun-"))).toHaveLength(2));
+  await seen(() => expect(terminal.screen().join("\n")).toContain("b/E01  its agent works"));
+  await rig.owt("task", "cancel", "a/E01");
+  await seen(() => expect(terminal.screen().join("\n")).toContain("a/E01  is being cancelled"));
+  terminal.key("C-c");
+  await seen(() => {
+    const lines = terminal.screen();
+    expect(lines.join("\n")).toContain("b/E01  stopping");
+    expect(lines.at(-1)).not.toContain("left");
+  });
 });
 
 test("--plain, a dumb terminal and a pipe get lines with a time, and no escape but colour", async () => {

@@ -31,6 +31,8 @@ export class Rig implements AsyncDisposable {
   /** The repository. */
   readonly root: string;
   readonly env: NodeJS.ProcessEnv;
+  /** The built command, for a Node to run. */
+  readonly command = OWT;
   readonly #running: Running[] = [];
 
   private constructor(home: string, env: NodeJS.ProcessEnv) {

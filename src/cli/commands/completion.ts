@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nearestHint } from "../../core/names.ts";
 import { COMPLETION_SCRIPTS } from "../completion/scripts.ts";
-import { answer, type Io } from "../io.ts";
+import { answerAsIs, type Io } from "../io.ts";
 
 export function completionCommand(program: Command, io: Io): void {
   program
@@ -16,6 +16,6 @@ export function completionCommand(program: Command, io: Io): void {
         throw new OwtError("usage", `there is no completion for ${shell}`, {
           hint: nearestHint(shell, Object.keys(COMPLETION_SCRIPTS), "for bash: source <(owt completion bash)"),
         });
-      answer(io, options, { shell, script }, script);
+      answerAsIs(io, options, { shell, script }, script);
     });
 }

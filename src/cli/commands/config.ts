@@ -20,7 +20,7 @@ import {
   type Verdict,
 } from "../../engine/configuration.ts";
 import { findCheckout } from "../../git/checkout.ts";
-import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { answer, answerAsIs, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { resolve } from "node:path";
 import { renderProblem } from "../../system/config-files.ts";
 import { count } from "../preview.ts";
@@ -92,9 +92,13 @@ function flagsOf({ agent, parallel, budget }: ShowOptions): ConfigValues {
 function renderValues(io: Io, shown: ShownConfig, values: readonly ShownValue[], key: string | undefined): string {
   const paint = painter(io, io.stdout);
   if (values.length === 0) return `${key} is not set`;
-  const rows = values.map(withoutSecrets).map(({ key: name, value, origin, used }) => {
+  const rows = values.map(withoutSecrets).map(({ key: name, value, origin, used, otherwise }) => {
     const where = originWords(origin) + (used ? "" : " (not used yet)");
-    return [name, printable(JSON.stringify(value)), origin.kind === "default" ? paint("dim", where) : printable(where)];
+    return [
+      name,
+      otherwise === null ? printable(JSON.stringify(value)) : paint("dim", otherwise),
+      origin.kind === "default" ? paint("dim", where) : printable(where),
+    ];
   });
   const profile = shown.profile === null ? [] : [`profile ${shown.profile}`];
   return [...profile, table(rows)].join("\n");
@@ -162,7 +166,7 @@ function schemaCommand(config: Command, io: Io): void {
     .option("--json", "print it in the envelope of all answers")
     .action((options: { json?: boolean }) => {
       const schema = configSchema();
-      answer(io, options, { json_schema: schema }, JSON.stringify(schema, null, 2));
+      answerAsIs(io, options, { json_schema: schema }, JSON.stringify(schema, null, 2));
     });
 }
 

@@ -1,26 +1,50 @@
 /** `owt create`: worktrees by hand. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import { nearestHint, slug } from "../../core/names.ts";
+import type { PlannedTask } from "../../core/plan.ts";
 import type { SetupSaid } from "../../core/reuse.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Created, createByHand } from "../../engine/worktrees/create.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
+import { openSession, sessionServer } from "../../engine/sessions.ts";
+import type { Checkout } from "../../engine/worktrees/place.ts";
+import { readBacklog } from "../../store/backlog.ts";
+import { noteWorktree } from "../../store/worktrees.ts";
+import { findProgram } from "../../system/programs.ts";
+import type { Session } from "../../tmux/list.ts";
+import type { Tmux } from "../../tmux/tmux.ts";
 import { approve } from "../approve.ts";
-import { answer, type Io, tell, withEngine } from "../io.ts";
+import { answer, type Io, readInput, tell, withEngine } from "../io.ts";
+import { addSessionOptions, type SessionOptions, show, wishOf } from "../sessions.ts";
 import { painter, printable } from "../text.ts";
 import { tellRefusal } from "../refusal.ts";
 import { describeSetup } from "../worktrees/setup-text.ts";
 
-type Options = { base?: string; path?: string; deps: boolean; env: boolean; json?: boolean };
+type Options = SessionOptions & {
+  base?: string;
+  path?: string;
+  deps: boolean;
+  env: boolean;
+  tmux?: boolean;
+  prompt?: string;
+  task?: string;
+  attach?: boolean;
+  json?: boolean;
+};
 
 export function createCommand(program: Command, io: Io): void {
-  program
-    .command("create <branch...>")
+  addSessionOptions(program.command("create [branch...]"))
     .description("a worktree for each of these branches, ready to work in; one that is there only gets what it lacks")
     .option("-b, --base <branch>", "what a new branch starts from; by default the branch you are on")
     .option("-p, --path <folder>", "where it is to stand; by default worktree.base_directory and naming_pattern say so")
     .option("--no-deps", "without installing dependencies")
     .option("--no-env", "without bringing environment files")
+    .option("--tmux", "with a session, also where tmux is not there: then it is refused")
+    .option("--no-tmux", "without a session")
+    .option("--prompt <text>", "what the session's agent is told first; - reads it from standard input")
+    .option("--task <id>", "for a task that was written down: its branch, its note, and its text for the agent")
+    .option("-a, --attach", "show the session here at once")
     .option("--json", "print the answer as JSON")
     .addHelpText(
       "after",
@@ -30,27 +54,86 @@ A branch can be new, of this repository, of a remote (origin/x, or x where only 
 Examples:
   owt create feature/login             a new branch from the one you are on
   owt create fix/a fix/b --base main   two at once
-  owt create pr:42                     what somebody proposes, to look at it`,
+  owt create pr:42                     what somebody proposes, to look at it
+  owt create fix/c --prompt "mend the login form" --attach`,
     )
-    .action((branches: string[], options: Options) =>
-      withEngine(io, async (engine) => {
-        if (options.path !== undefined && branches.length > 1)
-          throw new OwtError("usage", "--path names one folder, and these are several branches", {
-            hint: `one after the other: owt create ${branches[0]} --path FOLDER`,
-          });
+    .action(async (branches: string[], options: Options) => {
+      const shown = await withEngine(io, async (engine) => {
+        const task = options.task === undefined ? null : storedTask(engine, options.task);
+        const wanted = branches.length === 0 && task ? [task.branch ?? slug(task.id)] : branches;
+        refuseContradictions(wanted, options);
         await approve(io, engine, setupGrants(engine));
-        await createAll(io, engine, branches, options);
-      }),
+        const prompt = options.prompt === "-" ? await readInput(io) : (options.prompt ?? task?.content ?? null);
+        return await createAll(io, engine, wanted, {
+          ...options,
+          ...(prompt === null ? {} : { prompt }),
+          ...(task === null ? {} : { note: `${task.id}: ${task.title}` }),
+        });
+      });
+      if (options.attach && shown !== null) await show(io, shown, {});
+    });
+}
+
+function refuseContradictions(branches: readonly string[], options: Options): void {
+  const refuse = (message: string, hint: string): never => {
+    throw new OwtError("usage", message, { hint });
+  };
+  if (branches.length === 0)
+    refuse("which branch?", "owt create <branch>; for a task that was written down: owt create --task <id>");
+  if (options.task !== undefined && branches.length > 1)
+    refuse("--task is one task, and these are several branches", `owt create ${branches[0]} --task ${options.task}`);
+  if (options.path !== undefined && branches.length > 1)
+    refuse("--path names one folder, and these are several branches", `owt create ${branches[0]} --path FOLDER`);
+  if (options.attach && branches.length > 1)
+    refuse("--attach shows one session, and these are several branches", `owt switch ${branches[0]}`);
+  if (options.tmux === false && (options.attach || options.prompt !== undefined))
+    refuse(
+      "without a session there is nobody to be told, and nothing to show",
+      "leave out --no-tmux: owt create --help",
     );
 }
 
-/** Each is made or refused by itself; where one is, the exit says so. */
-async function createAll(io: Io, engine: Engine, branches: readonly string[], options: Options): Promise<void> {
+/** A task that waits for somebody to take it up; by hand is a way as good as a run. */
+function storedTask(engine: Engine, id: string): PlannedTask {
+  const stored = readBacklog(engine.store);
+  const task = stored.find((each) => each.id === id);
+  if (task) return task;
+  const ids = stored.map((each) => each.id);
+  throw new OwtError("unknown-name", `no task ${id} is written down`, {
+    hint: nearestHint(id, ids, 'write one down: owt task create "…"; see: owt task list'),
+  });
+}
+
+/** The session that goes with a worktree: wished for, or usual and possible. */
+async function openSessionFor(io: Io, engine: Engine, worktree: Checkout, options: Options): Promise<Session | null> {
+  if (options.tmux === false) return null;
+  const isWished = options.tmux === true || options.prompt !== undefined || options.attach === true;
+  if (!isWished && findProgram("tmux", engine.env) === null) return null;
+  const opened = await openSession(engine, worktree, wishOf(io, options, options.prompt ?? null));
+  if (opened.note !== null) tell(io, opened.note);
+  return opened.session;
+}
+
+type Shown = { tmux: Tmux; session: Session };
+
+/** Each is made or refused by itself; where one is, the exit says so. Gives the session that was made last. */
+async function createAll(
+  io: Io,
+  engine: Engine,
+  branches: readonly string[],
+  options: Options & { note?: string },
+): Promise<Shown | null> {
+  const sessions = new Map<string, Session>();
   const wanted = {
     ...options,
     base: options.base ?? null,
     path: options.path ?? null,
     signal: io.signal,
+    last: async (worktree: { path: string; branch: string }) => {
+      if (options.note !== undefined) noteWorktree(engine.store, engine.now(), worktree, { note: options.note });
+      const session = await openSessionFor(io, engine, worktree, options);
+      if (session !== null) sessions.set(worktree.path, session);
+    },
     tell: (said: SetupSaid) => tell(io, printable(describeSetup(said))),
   };
   const made: Created[] = [];
@@ -65,7 +148,13 @@ async function createAll(io: Io, engine: Engine, branches: readonly string[], op
   }
   // Alone, it is refused as any command is.
   if (made.length === 0 && refused.length === 1) throw refused[0]!.error;
-  const worktrees = made.map(({ path, branch, isNew, base }) => ({ path, branch, is_new: isNew, base }));
+  const worktrees = made.map(({ path, branch, isNew, base }) => ({
+    path,
+    branch,
+    is_new: isNew,
+    base,
+    session: sessions.get(path)?.name ?? null,
+  }));
   const failed = refused.map(({ branch, error }) => ({ branch, message: error.message, hint: error.hint ?? null }));
   if (!options.json) for (const { error } of refused) tellRefusal(io, error);
   const paint = painter(io, io.stdout);
@@ -73,6 +162,10 @@ async function createAll(io: Io, engine: Engine, branches: readonly string[], op
     ({ path, branch, isNew }) => `${paint("green", "✓")} ${branch}  ${path}${isNew ? "" : " (was there)"}`,
   );
   answer(io, options, { worktrees, refused: failed }, lines.join("\n"));
-  if (lines.length > 0 && !options.json) tell(io, `${paint("dim", "↳")} go there: cd ${made.at(-1)!.path}`);
+  const last = made.at(-1);
+  const session = last && sessions.get(last.path);
+  if (last && !options.json && !options.attach)
+    tell(io, `${paint("dim", "↳")} go there: ${session ? `owt switch ${last.branch}` : `cd ${last.path}`}`);
   if (refused.length > 0) process.exitCode = Math.max(...refused.map(({ error }) => error.exitCode));
+  return session ? { tmux: sessionServer(engine), session } : null;
 }

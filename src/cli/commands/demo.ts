@@ -1,5 +1,5 @@
 import { renderAnswer } from "../../core/view.ts";
-import { mkdtempSync, realpathSync } from "node:fs";
+import { existsSync, mkdtempSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Command } from "commander";
@@ -44,6 +44,10 @@ async function showDemo(io: Io, options: DemoOptions): Promise<void> {
   const began = Date.now();
   const home = options.path ? resolve(io.cwd, options.path) : mkdtempSync(join(realpathSync(tmpdir()), "owt-demo-"));
   const root = join(home, "words");
+  if (existsSync(root))
+    throw new OwtError("environment", `${root} is there already`, {
+      hint: "name another folder: owt demo --path FOLDER",
+    });
   ensureNamedFolder(root, "the demo's repository cannot be made", "name another folder: owt demo --path FOLDER");
   await makeDemoRepository(root);
   // The demo approves its own commands; that must not leave a trace in the user's approvals.

@@ -6,7 +6,7 @@ import { readInbox } from "../../engine/inbox.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
-import { printable } from "../text.ts";
+import { localTimes, printable } from "../text.ts";
 
 export function inboxCommand(program: Command, io: Io): void {
   program
@@ -24,7 +24,7 @@ export function inboxCommand(program: Command, io: Io): void {
         }));
         const lines = waiting.map((item) => {
           const age = renderDuration(engine.now() - Date.parse(item.since));
-          return `${item.task} (${item.run}) ${printable(item.why)} · for ${age}\n  ↳ ${renderAnswer(item)}`;
+          return `${item.task} (${item.run}) ${printable(localTimes(item.why, engine.now()))} · for ${age}\n  ↳ ${renderAnswer(item)}`;
         });
         const head = `${count(waiting.length, "thing")} ${waiting.length === 1 ? "waits" : "wait"} for a person`;
         answer(

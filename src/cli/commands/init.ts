@@ -10,7 +10,7 @@ import {
   type Surveyed,
   usualChoice,
 } from "../../engine/init.ts";
-import { answer, ask, canAsk, type Io, tell } from "../io.ts";
+import { answer, answerAsIs, ask, canAsk, type Io, tell } from "../io.ts";
 import { painter, printable } from "../text.ts";
 
 type InitOptions = { yes?: boolean; dryRun?: boolean; json?: boolean };
@@ -32,7 +32,7 @@ async function setUp(io: Io, options: InitOptions): Promise<void> {
   const chosen = mayAsk ? await askFor(io, surveyed) : usualChoice(surveyed);
   const plan = planInit(surveyed, chosen, io.env);
   if (options.dryRun) {
-    answer(io, options, { ...toJson(surveyed, chosen, plan), dry_run: true }, renderDryRun(io, plan));
+    answerAsIs(io, options, { ...toJson(surveyed, chosen, plan), dry_run: true }, renderDryRun(io, plan));
     return;
   }
   const willWrite = Object.keys(plan.files).includes(".worktreerc");
@@ -115,6 +115,9 @@ function render(io: Io, surveyed: Surveyed, plan: InitPlan, wrote: readonly stri
     "",
     "next:",
     ...plan.next.map((line) => `  ↳ ${line}`),
+    ...(wrote.length > 0 && surveyed.checkout.hasCommit
+      ? [`what was written counts as it lies here; commit it with the rest of your work when you like`]
+      : []),
   ].join("\n");
 }
 

@@ -1,13 +1,13 @@
 /** `owt list`: the worktrees of this repository, names at once, the rest as it becomes known. */
 import type { Command } from "commander";
 import { clearUnmade } from "../../engine/worktrees/unmade.ts";
-import { type Listed, listWorktrees, readStandings } from "../../engine/worktrees/list.ts";
+import { listWorktrees, readStandings } from "../../engine/worktrees/list.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { BranchStatus } from "../../git/branch-status.ts";
 import { answer, type Io, screenWidth, withEngine } from "../io.ts";
 import { LiveBlock, wrapsAgain } from "../live/block.ts";
 import { painter } from "../text.ts";
-import { renderList } from "../worktrees/list-text.ts";
+import { renderList, worktreeJson } from "../worktrees/list-text.ts";
 
 type Options = { json?: boolean };
 
@@ -48,31 +48,6 @@ async function showList(io: Io, engine: Engine, options: Options): Promise<void>
   // All of it stays, also what did not fit while it changed.
   block?.update(lines(), []);
   if (block) return;
-  const data = { worktrees: listed.map((each) => toJson(each, standings.get(each.path) ?? null)) };
+  const data = { worktrees: listed.map((each) => worktreeJson(each, standings.get(each.path) ?? null)) };
   answer(io, options, data, lines().join("\n"));
-}
-
-function toJson(each: Listed, standing: BranchStatus | null): object {
-  return {
-    name: each.name,
-    path: each.path,
-    branch: each.branch,
-    head: standing?.head ?? null,
-    is_main: each.isMain,
-    is_current: each.isHere,
-    is_there: each.isThere,
-    is_being_made: each.isBeingMade,
-    locked: each.locked,
-    task: each.task,
-    note: each.note,
-    agent: each.agent,
-    base: each.base,
-    upstream: standing?.upstream ?? null,
-    ahead: standing?.ahead ?? null,
-    behind: standing?.behind ?? null,
-    changed: standing?.changed ?? null,
-    conflicts: standing?.conflicts ?? null,
-    untracked: standing?.untracked ?? null,
-    used_at: each.usedAt === null ? null : new Date(each.usedAt).toISOString(),
-  };
 }

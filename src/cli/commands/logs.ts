@@ -13,7 +13,7 @@ import { readAttempts } from "../../store/attempts.ts";
 import { readRuns } from "../../store/runs.ts";
 import { readTasks } from "../../store/tasks.ts";
 import { gapLine } from "../../system/capped-file.ts";
-import { type Io, withEngine } from "../io.ts";
+import { type Io, tell, withEngine } from "../io.ts";
 import { Pen } from "../pen.ts";
 import { painter, printable } from "../text.ts";
 import { positiveInteger } from "../work-options.ts";
@@ -65,12 +65,15 @@ function refuseContradictions(keys: readonly string[], options: Options): void {
   if (keys.length === 0 && !options.all)
     throw usage("of which task?", "owt logs T, or of all of the run: owt logs --all");
   if (keys.length > 0 && options.all)
-    throw usage("--all is every task of the run", `leave out ${keys.join(", ")}, or --all`);
+    throw usage("--all is every task of the run", `owt logs --all, or: owt logs ${keys.join(" ")}`);
   const isOne = keys.length === 1;
   if (!isOne && (options.raw || options.attempt !== undefined))
-    throw usage("--raw and --attempt are for one task", "name one task");
+    throw usage(
+      "--raw and --attempt are for one task",
+      `name one task: owt logs ${keys[0] ?? "T"} ${options.raw ? "--raw" : "--attempt 1"}`,
+    );
   if (options.raw && (options.grep !== undefined || options.level !== "all"))
-    throw usage("--raw is the output as it is", "leave out --raw, or --grep and --level");
+    throw usage("--raw is the output as it is", `owt logs ${keys[0] ?? "T"} --raw, or without --raw`);
 }
 
 /** Epoch milliseconds; null for everything. */
@@ -81,7 +84,7 @@ function parseSince(text: string | undefined, now: number): number | null {
   const at = Date.parse(text);
   if (!Number.isNaN(at)) return at;
   throw new OwtError("usage", `${text} is no time`, {
-    hint: "write --since 10m, --since 2h, or --since 2026-11-21T14:00",
+    hint: "owt logs T --since 10m, --since 2h, or --since 2026-11-21T14:00",
   });
 }
 
@@ -97,7 +100,7 @@ function patternOf(text: string, ignoreCase: boolean): RegExp {
     return new RegExp(text, ignoreCase ? "iu" : "u");
   } catch (cause) {
     throw new OwtError("usage", `--grep ${text} is no regular expression`, {
-      hint: "put a \\ before characters that are meant as they are",
+      hint: "put a \\ before characters that are meant as they are: owt logs T --grep '\\('",
       cause,
     });
   }
@@ -122,7 +125,9 @@ async function showOne(
     return;
   }
   if (options.json) await pen.begin({ task: key, attempt: attempt.number });
+  let shown = 0;
   const onLine = async (line: LogLine) => {
+    shown++;
     const text = options.raw ? line.text : printable(line.text);
     await (options.json ? pen.item(text) : pen.write(`${text}\n`));
   };
@@ -140,6 +145,17 @@ async function showOne(
     );
   } else for (const each of attemptsMeant(engine, attempt.task, attempt, options)) await show(each);
   if (options.json) await pen.end();
+  if (shown === 0) tellEmpty(io, key, options);
+}
+
+/** Nothing at all would leave somebody wondering whether the command worked. */
+function tellEmpty(io: Io, of: string, { grep, level, since }: Options): void {
+  const chosen = [
+    ...(grep === undefined ? [] : [`--grep ${grep}`]),
+    ...(since === undefined ? [] : [`--since ${since}`]),
+    ...(level === "all" ? [] : [`--level ${level}`]),
+  ];
+  tell(io, printable(chosen.length > 0 ? `no line of ${of} fits ${chosen.join(" ")}` : `${of}: nothing was said yet`));
 }
 
 /** Who searches, or looks back, looks through all tries; else the last one counts, or the one that was named. */
@@ -181,8 +197,10 @@ async function showSeveral(
   const width = Math.max(0, ...tasks.map(({ key }) => key.length));
   if (options.json) await pen.begin({ tasks: tasks.map(({ key }) => key) });
   const follow = options.follow ?? false;
+  let shown = 0;
   const show = (task: Task, attempt: Attempt) =>
     showAttempt(engine, attempt, { ...wish, follow, raw: false }, isMatch, async ({ level, text }) => {
+      shown++;
       const line = printable(text);
       if (options.json) await pen.item({ task: task.key, attempt: attempt.number, level, text: line });
       else await pen.write(`${paint("dim", `${task.key.padEnd(width)} |`)} ${line}\n`);
@@ -191,6 +209,7 @@ async function showSeveral(
   else
     for (const task of tasks) for (const each of attemptsMeant(engine, task.id, null, options)) await show(task, each);
   if (options.json) await pen.end();
+  if (shown === 0) tellEmpty(io, keys.length === 0 ? "the run" : keys.join(", "), options);
 }
 
 function tasksOf(engine: Engine, run: string | undefined): Task[] {

@@ -3,6 +3,7 @@ import { type DependencyWish, findPlanned } from "../../core/dependencies.ts";
 import { OwtError } from "../../core/errors.ts";
 import type { Plan } from "../../core/plan.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { readBacklog } from "../../store/backlog.ts";
 import { changeDependencies, type DependencyChange, readOnlyPlan, writeChange } from "../../engine/plan-deps.ts";
 import { listDependencies, renderChange, renderDependencies, shownChange } from "../dependencies-text.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, screenWidth, withEngine } from "../io.ts";
@@ -64,6 +65,7 @@ async function showOrChange(
   { words, tasks }: { words: string[]; tasks: string[] },
   options: DepsOptions,
 ): Promise<void> {
+  refuseWrittenDown(engine, plan, [...tasks, ...options.add, ...options.remove]);
   const isChange = options.add.length > 0 || options.remove.length > 0;
   if (isChange && tasks.length !== 1)
     throw new OwtError("usage", `--add and --remove change one task, and ${tasks.length} are named`, {
@@ -91,6 +93,15 @@ async function showOrChange(
     { plan: plan.path, change: shownChange(change), written: isWritten },
     tellEnd(io, change, { isWritten, wasAsked: wouldAsk(io, options), command }),
   );
+}
+
+/** What was written down by hand stands in no file of the plan: what it waits for was said when it was created. */
+function refuseWrittenDown(engine: Engine, { tasks }: Plan, ids: readonly string[]): void {
+  const stored = readBacklog(engine.store).find(({ id }) => ids.includes(id) && !tasks.some((task) => task.id === id));
+  if (stored === undefined) return;
+  throw new OwtError("wrong-state", `${stored.id} is written down, and in no file of the plan`, {
+    hint: `to change what it waits for: owt task cancel ${stored.id}, then owt task create "…" --depends-on ID`,
+  });
 }
 
 function wouldAsk(io: Io, options: Pick<DepsOptions, "yes" | "json">): boolean {

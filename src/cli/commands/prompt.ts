@@ -5,7 +5,7 @@ import { nearestHint } from "../../core/names.ts";
 import { promptFields } from "../../core/prompt.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type PromptSource, readPromptSources, renderPromptOf } from "../../engine/prompts.ts";
-import { answer, type Io, withEngine } from "../io.ts";
+import { answer, answerAsIs, type Io, withEngine } from "../io.ts";
 import { printable, table } from "../text.ts";
 
 type JsonOption = { json?: boolean };
@@ -26,7 +26,7 @@ export function promptCommands(program: Command, io: Io): void {
         const source = findSource(readPromptSources(engine).sources, name);
         const { origin, file, text } = source.inForce;
         const fields = promptFields(source.occasion);
-        answer(io, options, { name: source.name, origin, file, fields, text }, toShow(io, text));
+        answerAsIs(io, options, { name: source.name, origin, file, fields, text }, toShow(io, text));
       }),
     );
   prompt
@@ -36,7 +36,7 @@ export function promptCommands(program: Command, io: Io): void {
     .action((words: string, options: JsonOption) =>
       withEngine(io, async (engine) => {
         const { task, prompt } = await renderPromptOf(engine, words);
-        answer(io, options, { task: task.id, prompt }, toShow(io, prompt));
+        answerAsIs(io, options, { task: task.id, prompt }, toShow(io, prompt));
       }),
     );
 }

@@ -4,7 +4,7 @@ import { OwtError } from "../../core/errors.ts";
 import { readAllHistory, readReport } from "../../engine/report.ts";
 import { readRuns } from "../../store/runs.ts";
 import { renderHistory, renderHistoryMarkdown } from "../history-text.ts";
-import { answer, type Io, screenWidth, withEngine } from "../io.ts";
+import { answerAsIs, type Io, screenWidth, withEngine } from "../io.ts";
 import { renderMarkdown } from "../report-markdown.ts";
 import { renderReport } from "../report-text.ts";
 import { painter } from "../text.ts";
@@ -29,7 +29,7 @@ export function reportCommand(program: Command, io: Io): void {
         if (options.history) {
           const history = readAllHistory(engine);
           const text = options.markdown ? renderHistoryMarkdown(history) : renderHistory(history, screenWidth(io));
-          answer(io, options, { history }, text);
+          answerAsIs(io, options, { history }, text);
           return;
         }
         const run = id ?? readRuns(engine.store).at(-1)?.id;
@@ -38,7 +38,7 @@ export function reportCommand(program: Command, io: Io): void {
         const text = options.markdown
           ? renderMarkdown(report)
           : renderReport(report, screenWidth(io), painter(io, io.stdout));
-        answer(io, options, { report }, text);
+        answerAsIs(io, options, { report }, text);
       }),
     );
 }

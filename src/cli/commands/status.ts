@@ -9,28 +9,34 @@ import { readLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { answerFor } from "../../engine/answer.ts";
+import { readLastWord } from "../../engine/last-word.ts";
 import { readSums } from "../../engine/report.ts";
 import { showBriefly } from "../../engine/show.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
+import { underWayMs } from "../../core/attempt.ts";
+import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readBackground } from "../../store/background.ts";
 import { readExpected } from "../../store/expected.ts";
 import { readRun, readRuns } from "../../store/runs.ts";
 import { readBareTasks, readFailedTasks, readTask } from "../../store/tasks.ts";
-import { roughDuration } from "../../lib/duration.ts";
+import { fit } from "../../lib/width.ts";
+import { renderDuration, roughDuration } from "../../lib/duration.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { isAlive } from "../../system/identity.ts";
 import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
-import { clock, costWords, markOf, painter, printable, table } from "../text.ts";
+import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 
 export function statusCommand(program: Command, io: Io): void {
   program
     .command("status [name]")
-    .description("what runs, what waits and why, money, limits, worktrees, agents; of one task: what it does now")
+    .description(
+      "what runs, what waits and why, money, limits, worktrees, agents; of one task or worktree: what it does now",
+    )
     .option("--run <run>", "the task of this run; by default the one that is not done, else the newest")
     .option("--json", "print the answer as JSON")
     .action((name: string | undefined, options: JsonOption & { run?: string }) =>
@@ -38,7 +44,10 @@ export function statusCommand(program: Command, io: Io): void {
         if (name === undefined && options.run === undefined) await showStatus(io, engine, options, null);
         else if (name === undefined || (options.run === undefined && readRun(engine.store, name)))
           await showStatus(io, engine, options, findRun(engine, name ?? options.run!).id);
-        else (await import("../task-status.ts")).showTaskStatus(io, engine, name, options);
+        else {
+          const { showNamed } = await import("../named-status.ts");
+          await showNamed(io, engine, name, options);
+        }
       }),
     );
 }
@@ -56,7 +65,7 @@ function endOf(run: Run, views: readonly TaskView<BareTask>[]): string {
 async function showStatus(io: Io, engine: Engine, options: JsonOption, only: string | null): Promise<void> {
   const status = await readStatus(engine, only);
   if (options.json) answer(io, options, toJson(engine, status), "");
-  else answer(io, options, {}, render(io, engine, status));
+  else answer(io, options, {}, render(io, engine, status, readDoings(engine, status)));
 }
 
 type Status = Awaited<ReturnType<typeof readStatus>>;
@@ -77,13 +86,20 @@ async function readStatus(engine: Engine, only: string | null) {
   const runs = [...ended, ...open].map(({ run, tasks }) => {
     // Of a run that has landed only what did not come with it is news.
     const isLanded = run.state === "ended" && run.landedAt !== null && only === null;
-    const views = showBriefly(engine, run, tasks);
+    const views = showBriefly(engine, run, tasks, carriedBy === null);
     const news = views.filter((view) => !isLanded || failed.has(view.task.id));
     const goesOn = run.state === "open" && run.wish === null && carriedBy !== null;
-    const expectedEnd = goesOn ? (readExpected(engine.store, run.id)?.end ?? null) : null;
+    const expected = goesOn ? readExpected(engine.store, run.id) : null;
     const process = run.state === "open" ? readBackground(engine.store, run.id) : null;
     const background = process && isAlive(process) ? process.pid : null;
-    return { run, views: news, sums: readSums(engine, run, views), expectedEnd, background, limits: limitsIn(views) };
+    return {
+      run,
+      views: news,
+      sums: readSums(engine, run, views),
+      expected,
+      background,
+      limits: limitsIn(views, engine.now()),
+    };
   });
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
   const worktrees = await listCheckouts(engine.repo);
@@ -91,17 +107,34 @@ async function readStatus(engine: Engine, only: string | null) {
 }
 
 /** What provider's limits hold, by the time when it may go on; null where nobody knows it. */
-function limitsIn(views: readonly TaskView<BareTask>[]): { until: number | null; tasks: string[] }[] {
-  const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit");
+function limitsIn(views: readonly TaskView<BareTask>[], now: number): { until: number | null; tasks: string[] }[] {
+  const isOver = (task: BareTask) => task.notBefore !== null && task.notBefore <= now;
+  const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit" && !isOver(task));
   const byTime = Map.groupBy(held, ({ task }) => task.notBefore);
   return [...byTime].map(([until, group]) => ({ until, tasks: group.map(({ task }) => task.key) }));
+}
+
+/** What goes on in words, by the task's row number: for how long it was worked on, and what its agent did last. */
+function readDoings(engine: Engine, { runs }: Status): Map<number, string> {
+  const working = runs.flatMap(({ views }) =>
+    views.filter((view) => view.standing === "working" && whyWords(view, 0) === ""),
+  );
+  return new Map(
+    working.map(({ task }) => {
+      const attempts = readAttempts(engine.store, task.id);
+      const last = attempts.at(-1);
+      const said = last ? readLastWord(engine, last) : "";
+      const time = renderDuration(underWayMs(attempts, engine.now()));
+      return [task.id, [time, fit(printable(said), MOST_SAID)].filter(Boolean).join(" · ")];
+    }),
+  );
 }
 
 function toJson(engine: Engine, status: Status): object {
   return {
     project: engine.repo.root,
     carried_by: status.carriedBy,
-    runs: status.runs.map(({ run, views, sums, expectedEnd, background, limits }) => ({
+    runs: status.runs.map(({ run, views, sums, expected, background, limits }) => ({
       id: run.id,
       state: run.state,
       wish: run.wish,
@@ -115,7 +148,8 @@ function toJson(engine: Engine, status: Status): object {
       output_tokens: sums.output_tokens,
       budget: sums.budget,
       limits: limits.map(({ until, tasks }) => ({ until: until && new Date(until).toISOString(), tasks })),
-      expected_end: expectedEnd === null ? null : new Date(expectedEnd).toISOString(),
+      expected_end: expected?.end == null ? null : new Date(expected.end).toISOString(),
+      expected_is_rough: expected?.isRough ?? false,
       background_pid: background,
       unverified: sums.unverified,
       tasks: views.map((view) => ({
@@ -133,26 +167,27 @@ function toJson(engine: Engine, status: Status): object {
   };
 }
 
-function render(io: Io, engine: Engine, status: Status): string {
+function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<number, string>): string {
   const paint = painter(io, io.stdout);
   const { runs, agents, worktrees, backlog, carriedBy } = status;
   const isOpen = runs.some(({ run }) => run.state === "open");
   const idle = isOpen ? "nobody carries the open runs; go on with: owt resume" : "nothing runs";
   const lines = [`${engine.repo.root}: ${carriedBy ? `owt (pid ${carriedBy}) carries the runs` : idle}`];
-  for (const { run, views, sums, expectedEnd, background, limits } of runs) {
+  for (const { run, views, sums, expected, background, limits } of runs) {
     const cost = sums.cost_basis === null ? "" : ` · cost ${costWords(sums)}`;
     const state = run.state === "open" ? (run.wish ?? "open") : endOf(run, views);
     const counts = Object.entries(sums.counts).map(([word, n]) => `${n} ${word}`);
     lines.push("", `${run.id} · ${state} · ${counts.join(", ")}${cost}`);
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
-    if (expectedEnd !== null) lines.push(`  ${endWords(expectedEnd, engine.now())}`);
-    for (const { until, tasks } of limits) lines.push(`  usage limit${timeWords(until)}: ${tasks.join(", ")}`);
+    if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
+    for (const { until, tasks } of limits)
+      lines.push(`  usage limit${timeWords(until, engine.now())}: ${tasks.join(", ")}`);
     const shown = worthARow(views);
     const rows = shown.map((view) => [
       `  ${markOf(view.standing, paint)} ${view.task.key}`,
       view.task.state,
-      printable(view.why),
+      doings.get(view.task.id) ?? whyWords(view, engine.now()),
     ]);
     if (rows.length > 0) lines.push(table(rows));
     if (shown.length < views.length) lines.push(`  … and ${views.length - shown.length} more: owt task list`);
@@ -172,6 +207,8 @@ function worthARow(views: readonly TaskView<BareTask>[]): readonly TaskView<Bare
 }
 
 const MOST_ROWS = 50;
+/** Columns of what an agent did last. */
+const MOST_SAID = 60;
 const QUIET = new Set<TaskView["standing"]>(["done", "blocked", "ready", "skipped", "cancelled"]);
 
 function endWords(end: number, now: number): string {
@@ -179,8 +216,8 @@ function endWords(end: number, now: number): string {
   return end <= now ? "expected to end about now" : `expected to end in ${roughDuration(end - now)}, at ${clock(end)}`;
 }
 
-function timeWords(until: number | null): string {
-  return until === null ? "" : ` until ${new Date(until).toISOString()}`;
+function timeWords(until: number | null, now: number): string {
+  return until === null ? "" : ` until ${localTimes(new Date(until).toISOString(), now)}`;
 }
 
 function agentPath(engine: Engine, name: string): string | null {

@@ -1,7 +1,7 @@
 /** The commands that steer whole runs: resume, pause, stop, parallel, land. */
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { setBudget } from "../../engine/budget.ts";
+import { describeUsedUp, setBudget } from "../../engine/budget.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { type Landed, landRun } from "../../engine/land.ts";
@@ -38,6 +38,7 @@ export function steerCommands(program: Command, io: Io): void {
         if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
         if (kept) tell(io, printable(kept));
         setBudget(engine, run, options.budget ?? null);
+        tellUsedUp(io, engine, run);
         if (options.parallel !== undefined) setParallel(engine, run, options.parallel);
         setWish(engine.store, engine.now(), run, null);
         if (options.detach) {
@@ -77,6 +78,12 @@ export function steerCommands(program: Command, io: Io): void {
     );
 }
 
+/** A budget below what was used already lets nothing start. */
+function tellUsedUp(io: Io, engine: Engine, run: string): void {
+  const usedUp = describeUsedUp(engine, findRun(engine, run));
+  if (usedUp) tell(io, `the budget is used up, so that nothing starts: ${usedUp.text}\n  ↳ ${usedUp.command}`);
+}
+
 function parallelOf(word: string): number {
   const value = Number(word);
   if (Number.isInteger(value) && value >= 1) return value;
@@ -108,6 +115,10 @@ function wishCommand(program: Command, io: Io, wish: "pause" | "stop", descripti
     .action((id: string | undefined, options: JsonOption) =>
       withEngine(io, async (engine) => {
         const run = openRun(engine, id);
+        if (wish === "pause" && findRun(engine, run).wish === "stop")
+          throw new OwtError("wrong-state", `${run} is stopped already, so nothing of it starts`, {
+            hint: `go on with: owt resume ${run}`,
+          });
         setWish(engine.store, engine.now(), run, wish);
         const isDone = wish === "stop" && (await stopUncarried(engine, "stopped", (attempt) => attempt.run === run));
         const how = isDone ? "is stopped" : `${wish} is asked for`;

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { addUsages } from "../../core/cost.ts";
-import { nearest } from "../../core/names.ts";
+import { nearest, nearestHint } from "../../core/names.ts";
 import { describeOutcome } from "../../core/outcome.ts";
 import { reportCost } from "../../core/report.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -21,14 +21,17 @@ import {
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
+import { readTasks } from "../../store/tasks.ts";
 import { refreshRun } from "../../engine/refresh.ts";
-import { settleLost } from "../../engine/uncarried.ts";
+import { goesOnByItself, settleLost } from "../../engine/uncarried.ts";
+import type { PlannedTask } from "../../core/plan.ts";
+import { readPlannedTasks } from "../../engine/work.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
 import { editCommand } from "./task-edit.ts";
-import { costWords, markOf, painter, printable, table } from "../text.ts";
+import { costWords, markOf, painter, printable, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 /** Where several runs have a task of one key. */
@@ -85,7 +88,7 @@ export function taskCommands(program: Command, io: Io): void {
         const again = { run, tasks: retryTasks(engine, tasks) };
         if (kept) tell(io, printable(kept));
         const newText = changed.length > 0 ? `\nthe plan changed; its new text is taken for ${changed.join(", ")}` : "";
-        const text = `to be tried again: ${again.tasks.join(", ")}${newText}\ngo on with: owt resume ${again.run}`;
+        const text = `to be tried again: ${again.tasks.join(", ")}${newText}\n${goOn(engine, again.run)}`;
         answer(io, options, { ...again, changed }, text);
       }),
     );
@@ -96,8 +99,8 @@ export function taskCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((key: string, options: PickOption) =>
       withEngine(io, async (engine) => {
-        await approveTask(engine, key, options.run);
-        answer(io, options, { task: key, approved: true }, `${key}: approved; go on with: owt resume`);
+        const run = await approveTask(engine, key, options.run);
+        answer(io, options, { task: key, approved: true }, `${key}: approved; ${goOn(engine, run)}`);
       }),
     );
   task
@@ -111,10 +114,17 @@ export function taskCommands(program: Command, io: Io): void {
         const words = given ?? (canAsk(io) ? await askFor(io, engine, key, options.run) : "");
         if (!words.trim())
           throw new OwtError("usage", "an answer needs a text", { hint: `owt task answer ${key} "…"` });
-        answerTask(engine, key, words, options.run);
-        answer(io, options, { task: key, answer: words }, `${key}: answered; go on with: owt resume`);
+        const run = answerTask(engine, key, words, options.run);
+        answer(io, options, { task: key, answer: words }, `${key}: answered; ${goOn(engine, run)}`);
       }),
     );
+}
+
+/** What becomes of a decision: the process that carries the run takes it up, or somebody has to begin. */
+function goOn(engine: Engine, run: string): string {
+  return goesOnByItself(engine, run)
+    ? `${run} goes on with it by itself; watch it: owt resume ${run}`
+    : `go on with: owt resume ${run}`;
 }
 
 async function askFor(io: Io, engine: Engine, key: string, run: string | undefined): Promise<string> {
@@ -171,7 +181,7 @@ function listCommand(task: Command, io: Io): void {
     .option("--run <run>", "of this run")
     .option("--module <name>", "only this module")
     .option("--state <state>", "only this state (also not_started, in_progress, complete)")
-    .option("--priority <priority>", "only this priority")
+    .addOption(new Option("--priority <priority>", "only this priority").choices(["high", "normal", "medium", "low"]))
     .option("--tag <tag>", "only what has this tag")
     .option("--json", "print the answer as JSON")
     .action((options: ListOptions) => withEngine(io, async (engine) => listTasks(io, engine, options)));
@@ -184,7 +194,7 @@ function statesOf(word: string): string[] {
   if (states) return states;
   const close = nearest(word, [...STATES, ...Object.keys(STATE_WORDS)]);
   throw new OwtError("usage", `there is no state ${word}`, {
-    hint: `states: ${(close.length > 0 ? close : STATES).join(", ")}; see: owt task list --help`,
+    hint: `${close.length > 0 ? `did you mean ${close.join(" or ")}?` : `states: ${STATES.join(", ")};`} see: owt task list --help`,
   });
 }
 
@@ -197,7 +207,7 @@ function indent(text: string): string {
     .join("\n");
 }
 
-function listTasks(io: Io, engine: Engine, options: ListOptions): void {
+async function listTasks(io: Io, engine: Engine, options: ListOptions): Promise<void> {
   const run = options.run ?? readRuns(engine.store).at(-1)?.id;
   const states = options.state === undefined ? null : statesOf(options.state);
   const wanted = (spec: { module: string | null; priority: string; tags: string[] }, state: string) =>
@@ -210,6 +220,7 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
     run === undefined
       ? []
       : showRun(engine, findRun(engine, run)).filter((view) => wanted(view.task.spec, view.task.state));
+  await refuseUnknownModule(engine, options);
   const backlog = options.run === undefined ? readBacklog(engine.store).filter((spec) => wanted(spec, "pending")) : [];
   const tasks = [
     ...views.map(({ task, standing, why }) => ({
@@ -241,11 +252,27 @@ function listTasks(io: Io, engine: Engine, options: ListOptions): void {
       `${markOf(view.standing, paint)} ${view.task.key}`,
       view.task.state,
       printable(view.task.spec.title),
-      printable(view.why),
+      whyWords(view, engine.now()),
     ]),
     ...backlog.map((spec) => [`○ ${spec.id}`, "written down", printable(spec.title), ""]),
   ];
   answer(io, options, { tasks }, rows.length === 0 ? "no tasks" : table(rows));
+}
+
+/** A module that nothing has is a slip of the fingers, not an empty answer. */
+async function refuseUnknownModule(engine: Engine, { module }: ListOptions): Promise<void> {
+  if (module === undefined) return;
+  const modulesOf = (specs: readonly PlannedTask[]) => specs.flatMap((spec) => spec.module ?? []);
+  const inRuns = readRuns(engine.store).flatMap((run) => readTasks(engine.store, run.id).map(({ spec }) => spec));
+  const here = modulesOf([...inRuns, ...readBacklog(engine.store)]);
+  if (here.includes(module)) return;
+  const planned = await readPlannedTasks(engine);
+  const known = [...new Set([...here, ...modulesOf(planned ?? [])])];
+  // With a plan that cannot be read nobody knows.
+  if (planned === null || known.includes(module)) return;
+  throw new OwtError("unknown-name", `no task here is of a module named ${module}`, {
+    hint: nearestHint(module, known, `modules: ${known.join(", ") || "none"}; see: owt task list`),
+  });
 }
 
 function showTask(io: Io, engine: Engine, key: string, options: PickOption): void {
@@ -288,7 +315,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
   };
   const lines = [
     `${task.key}  ${printable(spec.title)}`,
-    `${task.run} · ${task.state}${view.why ? ` · ${printable(view.why)}` : ""} · ${spec.source.file}:${spec.source.line}`,
+    `${[task.run, task.state, whyWords(view, engine.now())].filter(Boolean).join(" · ")} · ${spec.source.file}:${spec.source.line}`,
     ...(task.needs.length > 0 ? [`after ${task.needs.join(", ")}`] : []),
     ...(task.commit ? [`integrated as ${task.commit}`] : []),
     ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),

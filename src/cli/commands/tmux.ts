@@ -1,5 +1,5 @@
 /** `owt tmux`: the sessions of worktrees, made, shown, listed and ended. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -8,27 +8,21 @@ import {
   type OpenedSession,
   openSession,
   repositorySessions,
-  type SessionWish,
   sessionOf,
   sessionServer,
 } from "../../engine/sessions.ts";
 import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
-import { attachLine, attachSession } from "../../tmux/attach.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
 import { folderId } from "../../tmux/session.ts";
-import { requireTmux, type Tmux, whereWeAre } from "../../tmux/tmux.ts";
+import { requireTmux } from "../../tmux/tmux.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
+import { addSessionOptions, type AttachOptions, type SessionOptions, show, wishOf } from "../sessions.ts";
 import { printable, table } from "../text.ts";
-import { positiveInteger } from "../work-options.ts";
 
 type JsonOption = { json?: boolean };
-type CreateOptions = JsonOption & { layout?: string; panes?: number; agent?: string | boolean; attach?: boolean };
-type AttachOptions = JsonOption & { readOnly?: boolean; ownView?: boolean };
-
-/** A screen for a session where we have none. */
-const UNSEEN = { columns: 200, rows: 50 };
+type CreateOptions = JsonOption & SessionOptions & { attach?: boolean };
 
 export function tmuxCommands(program: Command, io: Io): void {
   const tmux = program
@@ -41,22 +35,14 @@ export function tmuxCommands(program: Command, io: Io): void {
 }
 
 function createCommand(tmux: Command, io: Io): void {
-  tmux
-    .command("create [worktree]")
+  addSessionOptions(tmux.command("create [worktree]"))
     .description("make the session of a worktree, its agent in the first pane; again: start an agent that has ended")
-    .option(
-      "--layout <name>",
-      "main-vertical, three-pane, quad, even-horizontal, even-vertical, or one of the configuration",
-    )
-    .addOption(new Option("--panes <n>", "how many panes").argParser(positiveInteger))
-    .option("--agent <name>", "the agent of the first pane")
-    .option("--no-agent", "a shell in the first pane")
     .option("--attach", "show it here at once")
     .option("--json", "print the answer as JSON")
     .action(async (word: string | undefined, options: CreateOptions) => {
       const shown = await withEngine(io, async (engine) => {
         const worktree = await findWorktree(engine, word);
-        const opened = await openSession(engine, worktree, wishOf(io, options));
+        const opened = await openSession(engine, worktree, wishOf(io, options, null));
         if (opened.note !== null) tell(io, opened.note);
         const { session, isNew, revived } = opened;
         const data = { session: describe(session, [worktree]), created: isNew, revived };
@@ -65,20 +51,6 @@ function createCommand(tmux: Command, io: Io): void {
       });
       if (options.attach) await show(io, shown, {});
     });
-}
-
-function wishOf(io: Io, { layout, panes, agent }: CreateOptions): SessionWish {
-  return {
-    layout: layout ?? null,
-    panes: panes ?? null,
-    agent: agent === false ? false : typeof agent === "string" ? agent : null,
-    size: screenOf(io),
-  };
-}
-
-function screenOf({ stdout }: Io): { columns: number; rows: number } {
-  const { columns, rows } = stdout as { columns?: number; rows?: number };
-  return columns && rows ? { columns: Math.max(columns, 80), rows: Math.max(rows, 24) } : UNSEEN;
 }
 
 function renderOpened({ session, isNew, revived }: OpenedSession, worktree: Checkout): string {
@@ -106,24 +78,6 @@ function attachCommand(tmux: Command, io: Io): void {
       });
       await show(io, shown, options);
     });
-}
-
-/** Somebody may look for days: nothing of the repository is held open meanwhile. Off a terminal there is nothing to show it in: the answer is the
- *  line that does. */
-async function show(
-  io: Io,
-  { tmux, session }: { tmux: Tmux; session: Session },
-  options: AttachOptions,
-): Promise<void> {
-  const flags = { readOnly: options.readOnly === true, ownView: options.ownView === true };
-  if (io.stdin.isTTY !== true && (await whereWeAre(tmux)) !== "inside") {
-    const command = attachLine(tmux, session, flags);
-    answer(io, options, { session: session.name, how: null, command }, command);
-    process.exitCode = 4;
-    return;
-  }
-  const how = await attachSession(tmux, session, flags);
-  answer(io, options, { session: session.name, how, command: null }, "");
 }
 
 function listCommand(tmux: Command, io: Io): void {

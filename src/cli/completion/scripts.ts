@@ -16,11 +16,12 @@ const ZSH = `#compdef owt
 # zsh completion for owt: source <(owt completion zsh), behind compinit; or as _owt in a folder of $fpath
 _owt() {
   local -a found
-  local line word files
+  local line word about files
   while IFS= read -r line; do
     if [[ $line == :files ]]; then files=1; continue; fi
-    word=\${line%%$'\\t'*}
-    found+=("\${word//:/\\\\:}:\${line#*$'\\t'}")
+    word=\${line%%$'\\t'*} about=
+    if [[ $line == *$'\\t'* ]]; then about=\${line#*$'\\t'}; fi
+    found+=("\${word//:/\\\\:}\${about:+:$about}")
   done < <(owt __complete "\${(@Q)words[2,CURRENT]}" 2>/dev/null)
   (( $#found )) && _describe -t owt owt found
   [[ -n $files ]] && _files

@@ -39,9 +39,15 @@ export class LiveBlock {
     const stale = Math.max(0, Math.min(up, rows - 1) - taken);
     const blank = Array<string>(stale).fill("");
     const text = [...written, ...blank].map((line) => `${CLEAR_ROW}${line}${restOf(line, columns)}\n`).join("");
-    this.#out.write(`${BEGIN}\r${upwards(up)}${text}${upwards(stale)}${END}`);
+    // What is being typed stands in the row where the cursor comes to rest.
+    this.#out.write(`${BEGIN}\r${upwards(up)}${text}${CLEAR_ROW}${upwards(stale)}${END}`);
     this.#lines = lines;
     this.#rows = rows;
+  }
+
+  /** Somebody typed lines below the block: as the terminal shows what is typed, they are a part of it, and go when it is drawn anew. */
+  typed(text: string): void {
+    this.#lines = [...this.#lines, ...text.split("\n").slice(0, -1)];
   }
 
   /** How far up the block begins, in a terminal that may have another size than it was drawn for. */

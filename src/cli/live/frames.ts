@@ -26,6 +26,13 @@ export class Frames {
     else this.soon();
   }
 
+  /** Somebody typed lines below the block. */
+  typed(text: string): void {
+    if (this.#isPaused) return;
+    this.#block.typed(text);
+    this.soon();
+  }
+
   /** Draws anew as soon as that may be; the last state is always drawn. */
   soon(): void {
     if (this.#due || this.#isPaused) return;

@@ -1,7 +1,7 @@
 /** Where a run that goes on is shown: a live table below its events on a terminal, the events alone everywhere else. */
 import type { Engine } from "../../engine/engine.ts";
 import { Progress } from "../../engine/progress.ts";
-import { type Io, tell } from "../io.ts";
+import { folded, type Io, tell } from "../io.ts";
 import { painter } from "../text.ts";
 import { LiveBlock, wrapsAgain } from "./block.ts";
 import { Frames } from "./frames.ts";
@@ -10,6 +10,10 @@ import { renderTable } from "./table.ts";
 export type Screen = {
   /** A line that stays. */
   print(line: string): void;
+  /** A line at the foot, where there is one; null takes it away. */
+  notice(text: string | null): void;
+  /** Somebody typed a line, its end included. */
+  typed(line: string): void;
   /** Leaves the terminal to somebody else, who asks a question, until it is resumed. */
   pause(): void;
   resume(): void;
@@ -30,7 +34,18 @@ export function openScreen(io: Io, engine: Engine, run: string, plain: boolean):
 }
 
 function plainScreen(io: Io): Screen {
-  return { print: (line) => tell(io, line), pause() {}, resume() {}, close: async () => {} };
+  let told: string | null = null;
+  return {
+    print: (line) => tell(io, line),
+    notice(text) {
+      if (text !== null && text !== told) tell(io, text);
+      told = text;
+    },
+    typed() {},
+    pause() {},
+    resume() {},
+    close: async () => {},
+  };
 }
 
 class LiveScreen implements Screen {
@@ -38,6 +53,7 @@ class LiveScreen implements Screen {
   readonly #frames: Frames;
   readonly #progress: Progress;
   readonly #stops: (() => void)[] = [];
+  #notice: string | null = null;
 
   constructor(io: Io, engine: Engine, run: string) {
     this.#io = io;
@@ -55,7 +71,17 @@ class LiveScreen implements Screen {
   }
 
   print(line: string): void {
-    this.#frames.print(line);
+    this.#frames.print(folded(this.#io.stderr, line));
+  }
+
+  notice(text: string | null): void {
+    if (text === this.#notice) return;
+    this.#notice = text;
+    this.#frames.soon();
+  }
+
+  typed(line: string): void {
+    this.#frames.typed(line);
   }
 
   pause(): void {
@@ -74,6 +100,6 @@ class LiveScreen implements Screen {
 
   #read(): string[] {
     const { columns = 80, rows = 24 } = this.#io.stderr;
-    return renderTable(this.#progress.read(), { columns, rows }, painter(this.#io, this.#io.stderr));
+    return renderTable(this.#progress.read(), { columns, rows }, painter(this.#io, this.#io.stderr), this.#notice);
   }
 }

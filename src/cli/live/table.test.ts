@@ -22,14 +22,19 @@ function progressOf(tasks: (Partial<Task> & { more?: Partial<TaskProgress> })[])
     cost: spent(0),
     lines: null,
     doing: "",
-    leftMs: null,
+    left: null,
     ...tasks[at]!.more,
   }));
-  return { run: sampleRun(), tasks: rows, cost: spent(1.5), leftMs: 25 * 60_000 };
+  return { run: sampleRun(), tasks: rows, cost: spent(1.5), left: { ms: 25 * 60_000, isRough: false } };
 }
 
 test("a row says what a task does, for how long, what it cost, what it changed and when it will be done", () => {
-  const working = { workedMs: 65_000, cost: spent(0.42), lines: { added: 120, removed: 3 }, leftMs: 600_000 };
+  const working = {
+    workedMs: 65_000,
+    cost: spent(0.42),
+    lines: { added: 120, removed: 3 },
+    left: { ms: 600_000, isRough: false },
+  };
   const progress = progressOf([
     { state: "running", more: { ...working, doing: "→ Edit src/parser.ts" } },
     { needs: ["t0"] },
@@ -47,10 +52,44 @@ test("where not all fit, what goes on and what waits for a person is shown, in p
   const many = Array.from({ length: 30 }, (_, n): Partial<Task> => ({ state: n < 20 ? "done" : "pending" }));
   many[25] = { state: "running" };
   many[3] = { state: "review" };
-  const lines = renderTable(progressOf(many), { columns: 80, rows: 8 }, plain);
+  const lines = renderTable(progressOf(many), { columns: 80, rows: 9 }, plain);
   expect(lines).toHaveLength(7);
   expect(lines.map((line) => line.split(/\s+/)[1])).toEqual(["t3", "t20", "t21", "t22", "t25", "…", "·"]);
   expect(lines.at(-2)).toBe("  … and 25 more tasks: 19 done · 6 to come");
+});
+
+test("at 80 columns tasks of a long module are told apart, as rows and as what others wait for", () => {
+  const long = "admin-backoffice-reporting";
+  const progress = progressOf([
+    {
+      key: `${long}/E01`,
+      state: "running",
+      more: { doing: "works", workedMs: 1_000, left: { ms: 1_000, isRough: true } },
+    },
+    { key: `${long}/E02`, needs: [`${long}/E01`] },
+    { key: `customer-notifications-and-mail/E03`, needs: [`${long}/E01`, `${long}/E02`] },
+  ]);
+  const lines = renderTable(progress, SCREEN, plain);
+  expect(lines[0]).toMatch(/^◎ admin-backo…porting\/E01 {2}works .*~1s\?$/);
+  expect(lines[1]).toMatch(/^○ admin-backo…porting\/E02 {2}waits for E01 /);
+  expect(lines[2]).toMatch(/^○ customer-no…nd-mail\/E03 {2}waits for adm.*….*E02 /);
+});
+
+test("the foot begins with what somebody wished, and says what its figures are", () => {
+  const { tasks } = progressOf([{ state: "running" }, {}]);
+  const unknown = addUsages([
+    { models: [{ model: "m", tokens: null, costUsd: null, basis: "unknown" }], missing: null },
+  ]);
+  const foot = (progress: Partial<RunProgress>) =>
+    renderTable({ run: sampleRun(), tasks, cost: unknown, left: null, ...progress }, SCREEN, plain).at(-1);
+  expect(foot({ run: sampleRun({ wish: "pause" }) })).toBe("r1 · pausing · 1 working · 1 to come · cost unknown");
+  expect(foot({ run: sampleRun({ wish: "stop" }), tasks: tasks.slice(1) })).toMatch(/^r1 · stopped · 1 to come/);
+  expect(foot({ left: { ms: 540_000, isRough: true } })).toMatch(/ · about 9m left, a first guess$/);
+});
+
+test("a notice stands above the foot", () => {
+  const lines = renderTable(progressOf([{}]), SCREEN, plain, "❯ Enter: answer t0");
+  expect(lines.slice(-2)).toEqual(["❯ Enter: answer t0", expect.stringMatching(/^r1 · /)]);
 });
 
 test("what an agent or a plan writes cannot move the cursor", () => {
@@ -84,7 +123,13 @@ test("no line is as wide as the screen, and there are fewer than its rows", () =
       tasks.map(({ key, state, doing, worked, usd, added }) => ({
         key,
         state: state as Task["state"],
-        more: { doing, workedMs: worked, cost: spent(usd / 100), lines: { added, removed: 1 }, leftMs: worked },
+        more: {
+          doing,
+          workedMs: worked,
+          cost: spent(usd / 100),
+          lines: { added, removed: 1 },
+          left: { ms: worked, isRough: worked % 2 === 0 },
+        },
       })),
     );
     const lines = renderTable(progress, { columns: columns + 2, rows: rows + 2 }, plain);

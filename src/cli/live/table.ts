@@ -2,9 +2,9 @@
 import type { TaskView } from "../../core/view.ts";
 import type { RunProgress, TaskProgress } from "../../engine/progress.ts";
 import { renderDuration, roughDuration } from "../../lib/duration.ts";
-import { column, fit, widthOf } from "../../lib/width.ts";
+import { column, fit, fitAround, widthOf } from "../../lib/width.ts";
 import { count } from "../preview.ts";
-import { costOf, markOf, type Paint, printable } from "../text.ts";
+import { costOf, GUESS, localTimes, markOf, type Paint, printable } from "../text.ts";
 
 export type Room = { columns: number; rows: number };
 
@@ -22,7 +22,7 @@ const FIRST: TaskView["standing"][] = [
   "cancelled",
 ];
 
-/** A name takes at most this part of the width. */
+/** A name takes at most this part of the width. One that is longer is cut in its middle: tasks of a module differ at their end. */
 const NAME_SHARE = 0.3;
 const GAP = 2;
 /** What it does or waits for is never shorter than this, as long as a figure can go instead. */
@@ -31,16 +31,18 @@ const FIGURES = ["time", "cost", "lines", "left"] as const;
 type Figure = (typeof FIGURES)[number];
 const YIELDING: Figure[] = ["lines", "cost", "left", "time"];
 
-/** The lines, each narrower than the room is wide, and fewer than it has rows. */
-export function renderTable(progress: RunProgress, room: Room, paint: Paint): string[] {
+/** The lines, each narrower than the room is wide, and fewer than it has rows. `notice` stands at their foot. */
+export function renderTable(progress: RunProgress, room: Room, paint: Paint, notice: string | null = null): string[] {
   const width = Math.max(1, room.columns - 1);
-  const space = Math.max(0, room.rows - 3);
+  const foot = notice === null ? [] : [paint("yellow", fit(printable(notice), width))];
+  const space = Math.max(0, room.rows - 4 - foot.length);
   const shown = choose(progress.tasks, space);
   const rest = progress.tasks.filter((task) => !shown.includes(task));
   const lines = renderRows(shown, width, paint);
   if (rest.length > 0)
     lines.push(paint("dim", fit(`  … and ${count(rest.length, "more task")}: ${tally(rest)}`, width)));
-  return [...lines, fit(headline(progress), width)].slice(-Math.max(1, room.rows - 1));
+  // One row is left for an Enter that somebody presses.
+  return [...lines, ...foot, fit(headline(progress), width)].slice(-Math.max(1, room.rows - 2));
 }
 
 /** In plan order, so that a row stays where it is as long as it is shown. */
@@ -70,9 +72,11 @@ function renderRows(tasks: TaskProgress[], width: number, paint: Paint): string[
   for (const key of YIELDING) if (roomFor() < MIN_WORDS) removeFrom(figures, key);
   const words = Math.max(0, roomFor());
   return cells.map((cell, at) => {
-    const mark = markOf(tasks[at]!.view.standing, paint);
+    const { standing } = tasks[at]!.view;
+    const mark = markOf(standing, paint);
+    const said = standing === "blocked" ? fitAround(cell.words, words) : cell.words;
     const numbers = figures.map((each) => " ".repeat(GAP) + column(cell[each.key], each.width, "end")).join("");
-    return `${mark} ${column(cell.name, name)}${" ".repeat(GAP)}${column(cell.words, words)}${numbers}`.trimEnd();
+    return `${mark} ${column(fitAround(cell.name, name), name)}${" ".repeat(GAP)}${column(said, words)}${numbers}`.trimEnd();
   });
 }
 
@@ -83,23 +87,43 @@ function removeFrom(figures: { key: Figure }[], key: Figure): void {
 
 type Cells = { name: string; words: string; time: string; cost: string; lines: string; left: string };
 
-function cellsOf({ view, workedMs, cost, lines, doing, leftMs }: TaskProgress): Cells {
+function cellsOf({ view, workedMs, cost, lines, doing, left }: TaskProgress): Cells {
   return {
     name: printable(view.task.key),
-    words: oneLine(view.standing === "working" ? doing || view.why : view.why || view.standing),
+    words: oneLine(view.standing === "working" ? doing || view.why : briefly(view) || view.standing),
     time: workedMs === null ? "" : renderDuration(workedMs),
     cost: costOf(cost),
     lines: lines === null || lines.added + lines.removed === 0 ? "" : `+${lines.added} −${lines.removed}`,
-    left: leftMs === null ? "" : `~${roughDuration(leftMs)}`,
+    left: left === null ? "" : `~${roughDuration(left.ms)}${left.isRough ? "?" : ""}`,
   };
 }
 
-function headline({ run, tasks, cost, leftMs }: RunProgress): string {
-  const spent = costOf(cost);
-  const left = leftMs === null ? "" : ` · about ${roughDuration(leftMs)} left`;
-  const wish = run.wish === null ? "" : ` · ${run.wish} asked for`;
-  return `${run.id} · ${tally(tasks)}${spent ? ` · ${spent}` : ""}${left}${wish}`;
+/** Why it waits; upstream tasks of its own module without the module's name, which stands before it already. */
+function briefly({ task, why, waitsFor }: TaskView): string {
+  const module = /^.*\//.exec(task.key)?.[0];
+  if (module === undefined || waitsFor.length === 0) return why;
+  return waitsFor.reduce(
+    (text, key) => (key.startsWith(module) ? text.replace(key, key.slice(module.length)) : text),
+    why,
+  );
 }
+
+/** What matters first stands first: the end is cut where there is no room. */
+function headline({ run, tasks, cost, left }: RunProgress): string {
+  const spent = costOf(cost);
+  const isAtWork = tasks.some(({ view }) => view.standing === "working");
+  return [
+    run.id,
+    ...(run.wish === null ? [] : [WISHES[run.wish][isAtWork ? 0 : 1]]),
+    tally(tasks),
+    ...(spent === "" ? [] : [spent === "unknown" ? "cost unknown" : spent]),
+    // All that goes on is beyond what was expected of it: nobody can tell.
+    ...(left === null || left.ms === 0 ? [] : [`about ${roughDuration(left.ms)} left${left.isRough ? GUESS : ""}`]),
+  ].join(" · ");
+}
+
+/** While something still works, and when nothing does. */
+const WISHES = { pause: ["pausing", "paused"], stop: ["stopping", "stopped"] } as const;
 
 const WORDS: [words: string, standings: TaskView["standing"][]][] = [
   ["done", ["done"]],
@@ -124,5 +148,5 @@ function tally(tasks: readonly TaskProgress[]): string {
 }
 
 function oneLine(text: string): string {
-  return printable(text.replaceAll(/\s+/g, " ").trim());
+  return printable(localTimes(text, Date.now()).replaceAll(/\s+/g, " ").trim());
 }

@@ -1,4 +1,5 @@
 /** The lines of `owt list`: one a worktree, the slow columns as they become known. */
+import { NEEDS_SOMEBODY, type SessionState } from "../../core/session-state.ts";
 import type { BranchStatus } from "../../git/branch-status.ts";
 import type { Listed } from "../../engine/worktrees/list.ts";
 import { roughDuration } from "../../lib/duration.ts";
@@ -30,6 +31,16 @@ export function renderList(
       paint: (cell) => paint("yellow", cell),
     },
     { head: "commits", cells: listed.map((each) => commitsOf(standings.get(each.path))) },
+    {
+      head: "agent",
+      cells: listed.map(({ agent, state }) => agentWords(agent, state)),
+      paint: (cell, at) => paintState(listed[at]!, cell, paint),
+    },
+    {
+      head: "memory",
+      cells: listed.map(({ usage }) => (usage === null ? "" : `${Math.round(usage.memoryBytes / 2 ** 20)} MB`)),
+    },
+    { head: "cpu", cells: listed.map(({ usage }) => (usage === null ? "" : roughDuration(usage.cpuMs))) },
     { head: "used", cells: listed.map(({ usedAt }) => (usedAt === null ? "" : roughDuration(options.now - usedAt))) },
     { head: "doing", cells: listed.map(doingOf) },
     { head: "path", cells: listed.map(({ path }) => printable(path)), paint: (cell) => paint("dim", cell) },
@@ -92,6 +103,27 @@ function commitsOf(standing: BranchStatus | null | undefined): string {
   return [ahead ? `↑${ahead}` : "", behind ? `↓${behind}` : ""].filter(Boolean).join(" ");
 }
 
+/** `claude works`; nothing where there is no session. */
+function agentWords(agent: string | null, state: SessionState): string {
+  if (state === "none") return "";
+  return agent === null ? "a session" : `${agent} ${STATE_WORDS[state]}`;
+}
+
+const STATE_WORDS: Record<SessionState, string> = {
+  none: "",
+  ended: "has ended",
+  starting: "starts",
+  idle: "is ready",
+  working: "works",
+  blocked: "asks leave",
+  waiting: "waits for you",
+  unknown: "runs",
+};
+
+function paintState({ state }: Listed, cell: string, paint: Paint): string {
+  return state === "working" ? paint("cyan", cell) : NEEDS_SOMEBODY.has(state) ? paint("yellow", cell) : cell;
+}
+
 function doingOf({ task, note }: Listed): string {
   const what = task === null ? "" : `${task.key} (${task.run})`;
   return [what, printable(note).replaceAll(/\s+/g, " ")].filter(Boolean).join(" · ");
@@ -105,4 +137,35 @@ function cut(text: string, room: number): string {
     kept += letter;
   }
   return room > 0 ? `${kept}…` : "";
+}
+
+/** A worktree as programs are told of it. */
+export function worktreeJson(each: Listed, standing: BranchStatus | null): object {
+  return {
+    name: each.name,
+    path: each.path,
+    branch: each.branch,
+    head: standing?.head ?? null,
+    is_main: each.isMain,
+    is_current: each.isHere,
+    is_there: each.isThere,
+    is_being_made: each.isBeingMade,
+    locked: each.locked,
+    task: each.task,
+    note: each.note,
+    agent: each.agent,
+    session: each.session,
+    state: each.state,
+    memory_bytes: each.usage?.memoryBytes ?? null,
+    cpu_ms: each.usage?.cpuMs ?? null,
+    state_since: each.stateSince === null ? null : new Date(each.stateSince).toISOString(),
+    base: each.base,
+    upstream: standing?.upstream ?? null,
+    ahead: standing?.ahead ?? null,
+    behind: standing?.behind ?? null,
+    changed: standing?.changed ?? null,
+    conflicts: standing?.conflicts ?? null,
+    untracked: standing?.untracked ?? null,
+    used_at: each.usedAt === null ? null : new Date(each.usedAt).toISOString(),
+  };
 }

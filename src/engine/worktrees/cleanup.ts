@@ -13,7 +13,7 @@ import { readRef } from "../../git/branch.ts";
 import { git, runShort, type Oid } from "../../git/git.ts";
 import { firstCommitOf } from "../../git/last-use.ts";
 import { findPlace, readHead } from "../../git/place.ts";
-import { isSavable, type Reason, sweepTrash, whyItStays } from "../../git/remove.ts";
+import { isSavable, type Reason, sweepTrash } from "../../git/remove.ts";
 import { readCommit } from "../../git/start-point.ts";
 import { howItCame } from "../../git/work-in.ts";
 import { readRunPlaces, type RunPlace } from "../../store/attempts.ts";
@@ -23,7 +23,7 @@ import { type Engine, integrationWorktree } from "../engine.ts";
 import { knownFiles } from "../workspace.ts";
 import { lastUsed } from "./last-used.ts";
 import { type Listed, listWorktrees } from "./list.ts";
-import { type Gone, homesOf, removeByHand, type Stays, upstreamOf } from "./remove.ts";
+import { type Gone, homesOf, reasonsToStay, removeByHand, type Stays, upstreamOf } from "./remove.ts";
 import { clearUnmade } from "./unmade.ts";
 
 export type Considered = {
@@ -119,7 +119,7 @@ async function look(
   homes: readonly Oid[],
 ): Promise<{ found: Found; reasons: Reason[] }> {
   const keep = branch === null ? homes : [`refs/heads/${branch}`];
-  const reasons = await whyItStays(engine.repo, path, { keep, known: knownFiles(engine) });
+  const reasons = await reasonsToStay(engine, path, { keep, known: knownFiles(engine) });
   const isCommits = ({ reason }: Reason) => reason === "commits";
   const own = came === null && isThere ? await countUnpushed(engine, path, branch, homes) : 0;
   const found: Found = {

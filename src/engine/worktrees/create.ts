@@ -11,6 +11,7 @@ import { findStart, followRemote, type StartPoint } from "../../git/start-point.
 import { createWorktree, type CreateRefused, type Worktree } from "../../git/worktree.ts";
 import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
+import { endSessionOf } from "../sessions.ts";
 import { worktreePath } from "./place.ts";
 import { makeReady, type ReadyOptions } from "./ready.ts";
 import { clearUnmade } from "./unmade.ts";
@@ -20,6 +21,8 @@ export type CreateOptions = ReadyOptions & {
   base: string | null;
   /** Where it is to stand. Default: as the configuration names it. */
   path: string | null;
+  /** What is done last, before it counts as made: its session. When that fails, nothing is left. */
+  last: (worktree: { path: string; branch: string }) => Promise<void>;
 };
 
 export type Created = {
@@ -68,7 +71,8 @@ async function refuseName({ repo }: Engine, word: string): Promise<void> {
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
-  await makeReady(engine, path, options);
+  await makeReady(engine, path, { ...options, isNew: false });
+  await options.last({ path, branch: start.branch });
   return { path, branch: start.branch, isNew: false, base: null };
 }
 
@@ -87,13 +91,17 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
       path,
       base: start.at,
       branch: start.branch,
-      finish: () => makeReady(engine, path, options),
+      finish: async () => {
+        await makeReady(engine, path, { ...options, isNew: true });
+        await options.last({ path, branch: start.branch });
+      },
     });
     if ("refused" in made) throw describeRefusal(start, made);
     if (start.upstream !== null && start.isNew) await followRemote(repo, start.branch, start.upstream);
     recordMade(store, path);
     return describe(made, start);
   } catch (error) {
+    await endSessionOf(engine, path);
     forgetWorktree(store, path);
     throw error;
   }

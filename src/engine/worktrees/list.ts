@@ -1,12 +1,15 @@
 /** What worktrees there are, also those that plain git made: first what is on record, then, one by one, how each stands. */
 import { existsSync } from "node:fs";
+import type { SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { type BranchStatus, readBranchStatus } from "../../git/branch-status.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { findPlace, lockReason } from "../../git/place.ts";
 import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
+import type { ProcessUsage } from "../../system/usage.ts";
 import type { Engine } from "../engine.ts";
+import { readStates } from "./state.ts";
 
 export type Listed = {
   path: string;
@@ -25,6 +28,13 @@ export type Listed = {
   task: { key: string; run: string } | null;
   note: string;
   agent: string | null;
+  /** What its session does; "none" without one. */
+  state: SessionState;
+  /** When it came to that, as far as it told; epoch ms. */
+  stateSince: number | null;
+  session: string | null;
+  /** What everything in its session uses; null without one. */
+  usage: ProcessUsage | null;
   /** What it is compared with where its branch follows nothing. */
   base: string | null;
   /** In epoch milliseconds; null where nothing is on record. */
@@ -36,10 +46,11 @@ export async function listWorktrees(engine: Engine): Promise<Listed[]> {
   const { repo, store } = engine;
   const records = readWorktrees(store);
   const tasks = readOpenPlaces(store);
-  const checkouts = await listCheckouts(repo);
+  const [checkouts, states] = await Promise.all([listCheckouts(repo), readStates(engine)]);
   return checkouts.map(({ path, branch }) => {
     const record = records.get(path);
     const place = findPlace(repo, path);
+    const standing = states.get(path);
     return {
       path,
       name: nameOf({ path, branch }),
@@ -51,7 +62,11 @@ export async function listWorktrees(engine: Engine): Promise<Listed[]> {
       locked: place === null ? null : lockReason(place),
       task: tasks.get(path) ?? null,
       note: record?.note ?? "",
-      agent: record?.agent ?? null,
+      agent: standing?.pane?.agent ?? record?.agent ?? null,
+      state: standing?.state ?? "none",
+      stateSince: standing?.since ?? null,
+      session: standing?.session.name ?? null,
+      usage: standing?.usage ?? null,
       base: record?.base ?? null,
       usedAt: record?.usedAt ?? null,
     };

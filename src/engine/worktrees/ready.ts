@@ -1,11 +1,13 @@
 /** What a worktree by hand has, so that one can begin at once: environment files, its own ports, dependencies. The same as a task of a run gets. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import type { SetupSaid } from "../../core/reuse.ts";
 import { grantsNeeded } from "../approvals.ts";
 import type { Engine } from "../engine.ts";
 import { bringEnvironmentFiles } from "../environment-files.ts";
-import { noteEmptyBefore, noteLeft, readSetup, setUp } from "../workspace.ts";
+import { dropBefore, forgetSetup, noteBefore, noteEmptyBefore, noteLeft, readSetup, setUp } from "../workspace.ts";
+import { leaseOrTell } from "../worktree-lease.ts";
 
 export type ReadyOptions = {
   deps: boolean;
@@ -20,11 +22,19 @@ const SETUP_TIMEOUT_MS = 3_600_000;
 
 /** Throws `tool-failed` where dependencies cannot be brought or a hook fails, and `interrupted`. Repeatable: what is there stays as it is. The
  *  caller has had {@link setupGrants} approved. */
-export async function makeReady(engine: Engine, path: string, options: ReadyOptions): Promise<void> {
-  const { deps, env, signal, tell } = options;
+export async function makeReady(
+  engine: Engine,
+  path: string,
+  options: ReadyOptions & { isNew: boolean },
+): Promise<void> {
+  const { deps, env, signal, tell, isNew } = options;
+  // What is remembered is of an earlier one at this place, which plain git took away.
+  if (isNew) forgetSetup(engine, path);
+  leaseOrTell(engine, path, tell);
   if (env) bringEnvironmentFiles(engine, path, tell);
   if ((await readSetup(engine, path, deps)).hash === "") return;
-  noteEmptyBefore(engine, path);
+  if (isNew) noteEmptyBefore(engine, path);
+  else await noteBefore(engine, path);
   const place = {
     attempt: nextNumber--,
     dir: setupDir(engine, path),
@@ -37,6 +47,7 @@ export async function makeReady(engine: Engine, path: string, options: ReadyOpti
   signal.addEventListener("abort", stop);
   try {
     const problem = await setUp(engine, place);
+    if (problem !== null) dropBefore(engine, path);
     if (problem === "interrupted" || signal.aborted) throw new OwtError("interrupted", "interrupted");
     if (problem !== null)
       throw new OwtError("tool-failed", `${path} could not be made ready: ${problem.failed}\n${problem.output}`, {
@@ -45,6 +56,8 @@ export async function makeReady(engine: Engine, path: string, options: ReadyOpti
     await noteLeft(engine, path);
   } finally {
     signal.removeEventListener("abort", stop);
+    // What was run there once is never run again: the next time may be another try, or the same lockfile after another one.
+    rmSync(place.dir, { recursive: true, force: true });
   }
 }
 

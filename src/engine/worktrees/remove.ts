@@ -1,5 +1,6 @@
 /** Takes a worktree by hand away, and its branch where its work has come home. The one guard in front of every removal stands in git/remove. */
 import { rmSync } from "node:fs";
+import { SESSION_VARIABLE } from "../../core/session-name.ts";
 import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { defaultBranch, deleteBranchIf, readRef } from "../../git/branch.ts";
@@ -13,8 +14,11 @@ import type { Engine } from "../engine.ts";
 import { keepChangedEnvironment } from "../environment-files.ts";
 import { leaveWorktree } from "../hooks.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
+import { processesIn } from "../../tmux/session.ts";
+import { endSessionOf } from "../sessions.ts";
 import type { Checkout } from "./place.ts";
 import { setupDir } from "./ready.ts";
+import { readStates } from "./state.ts";
 
 export type Gone = {
   path: string;
@@ -54,9 +58,10 @@ export async function removeByHand(
     known: knownFiles(engine),
   };
   const { save } = options;
-  const found = await whyItStays(repo, path, held);
+  const found = await reasonsToStay(engine, path, held);
   const reasons = found.filter((each) => !isSavable(each) || !(typeof save === "boolean" ? save : save(each.reason)));
   if (reasons.length > 0) return { path, branch, reasons };
+  await endSessionOf(engine, path);
   const left = await leaveWorktree(engine, { attempt: 0, dir: setupDir(engine, path), worktree: path });
   if (left?.trouble) options.tell(left.trouble);
   const id = `${slug(nameOf({ path, branch }))}-${engine.now().toString(36)}`;
@@ -75,6 +80,31 @@ export async function removeByHand(
   const isHome = came !== null && (await deleteBranchIf(repo, branch!, tip!, [tip!])) === "deleted";
   const isSaved = removed.rescue !== null || kept.length > 0;
   return { path, branch, came: isHome ? came : null, rescue: isSaved ? id : null, environment: kept };
+}
+
+/** Why a worktree stays, as {@link removeByHand} sees it: what works in its session is in nobody's way, unless the agent is in the middle of
+ *  something, or somebody looks at it. */
+export async function reasonsToStay(
+  engine: Engine,
+  path: string,
+  held: Parameters<typeof whyItStays>[2],
+): Promise<Reason[]> {
+  const reasons = await whyItStays(engine.repo, path, held);
+  const standing = (await readStates(engine)).get(path);
+  if (standing === undefined) return reasons;
+  if (engine.env[SESSION_VARIABLE] === path)
+    return [...reasons, { reason: "in-use", what: ["you are in its session"] }];
+  if (standing.state === "working" || standing.state === "blocked")
+    return [...reasons, { reason: "in-use", what: [`${standing.pane?.agent} is at work (owt tmux kill)`] }];
+  if (standing.session.clients.length > 0)
+    return [...reasons, { reason: "in-use", what: ["somebody looks at its session"] }];
+  const own = new Set(processesIn(standing.session));
+  const strangers = ({ what }: Reason) => what.filter((line) => !own.has(Number.parseInt(line, 10)));
+  return reasons.flatMap((each) => {
+    if (each.reason !== "in-use") return [each];
+    const what = strangers(each);
+    return what.length === 0 ? [] : [{ ...each, what }];
+  });
 }
 
 /** Commits in which the work of a branch counts as home: its base, the project's own branch, and what those follow; of a run's worktree, also

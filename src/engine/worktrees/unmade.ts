@@ -13,6 +13,7 @@ import { stopTree } from "../../system/launch.ts";
 import type { Engine } from "../engine.ts";
 import { keepChangedEnvironment } from "../environment-files.ts";
 import { standAt } from "../integrate.ts";
+import { endSessionOf } from "../sessions.ts";
 import { leaveHome } from "../tidy.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
 import { finishMoves } from "./moves.ts";
@@ -30,6 +31,7 @@ export async function clearUnmade(engine: Engine, path?: string): Promise<void> 
 async function clearOne(engine: Engine, record: WorktreeRecord): Promise<void> {
   const { repo, store } = engine;
   await stopSetup(engine, record.path);
+  await endSessionOf(engine, record.path);
   const place = findPlace(repo, record.path);
   // Nobody but a check of ours was ever there: what it left is nobody's.
   if (place !== null && record.branch === null && record.ownsBranchAt !== null && !isHalfMade(place))

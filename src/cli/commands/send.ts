@@ -1,0 +1,123 @@
+/** `owt send` and `owt wait`: words to the agents of sessions, and waiting until they have done something. */
+import { type Command, Option } from "commander";
+import { OwtError } from "../../core/errors.ts";
+import { nearestHint } from "../../core/names.ts";
+import { NEEDS_SOMEBODY, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
+import { nameOf } from "../../core/worktree.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
+import { leadOf, sendTo, waitForState } from "../../engine/worktrees/send.ts";
+import { readStates } from "../../engine/worktrees/state.ts";
+import { listCheckouts } from "../../git/list-worktrees.ts";
+import { parseDuration } from "../../lib/duration.ts";
+import { answer, type Io, readInput, withEngine } from "../io.ts";
+
+type SendOptions = { all?: boolean; waiting?: boolean; lead?: boolean; pane?: string; enter: boolean; json?: boolean };
+type WaitOptions = { for?: string; timeout?: string; json?: boolean };
+
+export function sendCommands(program: Command, io: Io): void {
+  program
+    .command("send [words...]")
+    .usage("[options] <name> <text...>")
+    .description("words to the agent in a worktree's session, exactly as they are; - as the text reads standard input")
+    .option("--all", "to every agent in a session, and no name")
+    .option("--waiting", "to those that wait for a word or a permission, and no name")
+    .option("--lead", "to the session from which this one was made, and no name")
+    .addOption(new Option("--pane <n>", "another pane than the agent's, numbered from 0"))
+    .option("--no-enter", "without pressing Enter behind it")
+    .option("--json", "print the answer as JSON")
+    .action((words: string[], options: SendOptions) =>
+      withEngine(io, async (engine) => {
+        const { name, rest } = addressee(words, options);
+        const text = rest.length === 1 && rest[0] === "-" ? await readInput(io) : rest.join(" ");
+        if (text === "" && options.enter === false)
+          throw new OwtError("usage", "there is nothing to send", { hint: "owt send <name> <text>" });
+        const worktrees = name === null ? await meant(engine, options) : [await findWorktree(engine, name)];
+        const pane = options.pane === undefined ? null : paneOf(options.pane);
+        const sent = [];
+        for (const worktree of worktrees)
+          sent.push(await sendTo(engine, worktree, text, { pane, enter: options.enter }));
+        const data = { sent: sent.map(({ worktree, pane: id }) => ({ ...describe(worktree), pane: id })) };
+        const names = sent.map(({ worktree }) => nameOf(worktree)).join(", ");
+        answer(io, options, data, sent.length === 0 ? "nobody was there to be told" : `sent to ${names}`);
+      }),
+    );
+  program
+    .command("wait <name>")
+    .description("block until a session's agent waits for you, asks leave or has ended, or does what --for says")
+    .option("--for <states>", `one or several of ${SESSION_STATES.join(", ")}, with commas between them`)
+    .option("--timeout <time>", "give up after so long, with exit code 5: 90s, 10m, 2h")
+    .option("--json", "print the answer as JSON")
+    .action((name: string, options: WaitOptions) =>
+      withEngine(io, async (engine) => {
+        const worktree = await findWorktree(engine, name);
+        const wanted = options.for === undefined ? NEEDS_SOMEBODY : statesIn(options.for);
+        const timeoutMs = options.timeout === undefined ? null : timeOf(options.timeout);
+        const read = async () => (await readStates(engine)).get(worktree.path)?.state ?? "none";
+        const first = await read();
+        if (first === "none" && !wanted.has("none"))
+          throw new OwtError("wrong-state", `${nameOf(worktree)} has no session to wait for`, {
+            hint: `make it: owt switch ${nameOf(worktree)}`,
+          });
+        const state = await waitForState(engine, read, wanted, { timeoutMs, signal: io.signal });
+        if (state === null && io.signal.aborted) throw new OwtError("interrupted", "interrupted");
+        answer(io, options, { ...describe(worktree), state }, state ?? `still ${await read()}`);
+        if (state === null) process.exitCode = 5;
+      }),
+    );
+}
+
+function describe(worktree: Checkout) {
+  return { name: nameOf(worktree), path: worktree.path };
+}
+
+/** Who is meant by words: a name and a text, or a text alone where an option says to whom. */
+function addressee(words: readonly string[], options: SendOptions): { name: string | null; rest: readonly string[] } {
+  const ways = [options.all, options.waiting, options.lead].filter(Boolean).length;
+  if (ways > 1)
+    throw new OwtError("usage", "--all, --waiting and --lead each say to whom", { hint: "owt send --waiting <text>" });
+  if (ways === 1) return { name: null, rest: words };
+  const [name, ...rest] = words;
+  if (name === undefined || (rest.length === 0 && options.enter))
+    throw new OwtError("usage", "to whom, and what?", {
+      hint: "owt send <name> <text>; to all of them: owt send --all <text>",
+    });
+  return { name, rest };
+}
+
+async function meant(engine: Engine, options: SendOptions): Promise<Checkout[]> {
+  const checkouts = await listCheckouts(engine.repo);
+  if (options.lead) {
+    const lead = leadOf(engine);
+    return [checkouts.find(({ path }) => path === lead) ?? { path: lead, branch: null }];
+  }
+  const states = await readStates(engine);
+  const isMeant = (state: SessionState) =>
+    options.waiting ? state === "waiting" || state === "blocked" : state !== "ended" && state !== "none";
+  return checkouts.filter(({ path }) => {
+    const standing = states.get(path);
+    return standing !== undefined && standing.pane !== null && isMeant(standing.state);
+  });
+}
+
+function paneOf(word: string): number {
+  if (/^\d+$/.test(word)) return Number(word);
+  throw new OwtError("usage", `${word} is no number of a pane`, { hint: 'owt send <name> --pane 1 "npm test"' });
+}
+
+function statesIn(words: string): Set<SessionState> {
+  const found = words.split(",").map((word) => word.trim());
+  for (const word of found) {
+    if (SESSION_STATES.some((state) => state === word)) continue;
+    throw new OwtError("usage", `${word} is no state of a session`, {
+      hint: nearestHint(word, SESSION_STATES, `states: ${SESSION_STATES.join(", ")}; see: owt wait --help`),
+    });
+  }
+  return new Set(found as SessionState[]);
+}
+
+function timeOf(word: string): number {
+  const ms = parseDuration(word);
+  if (ms !== null) return ms;
+  throw new OwtError("usage", `${word} is no time`, { hint: "for example: owt wait <name> --timeout 10m" });
+}

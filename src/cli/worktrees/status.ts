@@ -1,0 +1,41 @@
+/** `owt status W`: how one worktree stands, what is done there, and what its agent was told last. */
+import type { Engine } from "../../engine/engine.ts";
+import { type Listed, listWorktrees, readStandings } from "../../engine/worktrees/list.ts";
+import type { Checkout } from "../../engine/worktrees/place.ts";
+import type { BranchStatus } from "../../git/branch-status.ts";
+import { readLease } from "../../engine/worktree-lease.ts";
+import { leaseVariables } from "../../core/worktree-lease.ts";
+import { readMessages } from "../../store/messages.ts";
+import { answer, type Io, screenWidth } from "../io.ts";
+import { clock, painter, printable } from "../text.ts";
+import { renderList, worktreeJson } from "./list-text.ts";
+
+/** As many of the last words to its agent. */
+const SHOWN = 10;
+
+export async function showWorktreeStatus(io: Io, engine: Engine, { path }: Checkout, options: { json?: boolean }) {
+  const listed = (await listWorktrees(engine)).filter((each) => each.path === path);
+  const standings = new Map<string, BranchStatus | null>();
+  await readStandings(engine, listed, (where, standing) => standings.set(where, standing));
+  const [worktree] = listed as [Listed];
+  const messages = readMessages(engine.store, path, SHOWN);
+  const lease = readLease(engine, path);
+  const variables = lease === null ? {} : leaseVariables(lease);
+  const paint = painter(io, io.stdout);
+  const width = io.stdout.isTTY ? screenWidth(io) - 1 : null;
+  const lines = [
+    ...renderList(listed, standings, { now: engine.now(), width, paint }),
+    ...Object.entries(variables).map(([name, value]) => `  ${name}=${value}`),
+    ...messages.map(({ at, sender, text }) => {
+      const from = sender === "" ? "" : ` from ${sender.split("/").at(-1)}`;
+      return `  ${paint("dim", clock(at))} told${from}: ${printable(text).replaceAll(/\s+/g, " ")}`;
+    }),
+  ];
+  const told = messages.map(({ at, sender, text }) => ({
+    at: new Date(at).toISOString(),
+    sender: sender === "" ? null : sender,
+    text,
+  }));
+  const data = { worktree: { ...worktreeJson(worktree, standings.get(path) ?? null), variables, messages: told } };
+  answer(io, options, data, lines.join("\n"));
+}

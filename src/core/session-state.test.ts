@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { NEEDS_SOMEBODY, stateOf } from "./session-state.ts";
+
+const event = (name: string, more: object = {}) => JSON.stringify({ session_id: "x", hook_event_name: name, ...more });
+const alive = { isDead: false, tells: true };
+const state = (...names: string[]) =>
+  stateOf(
+    true,
+    alive,
+    names.map((name) => event(name)),
+  );
+
+test("what its hooks tell", () => {
+  expect(state()).toBe("starting");
+  expect(state("SessionStart")).toBe("idle");
+  expect(state("SessionStart", "UserPromptSubmit")).toBe("working");
+  expect(state("SessionStart", "UserPromptSubmit", "PermissionRequest")).toBe("blocked");
+  expect(state("UserPromptSubmit", "PermissionRequest", "PostToolUse")).toBe("working");
+  expect(state("UserPromptSubmit", "Stop")).toBe("waiting");
+  expect(state("UserPromptSubmit", "StopFailure")).toBe("waiting");
+  // Condensed in the middle of its work, it begins anew in the agent's eyes only.
+  const started = (source: string) =>
+    stateOf(true, alive, [event("UserPromptSubmit"), event("SessionStart", { source })]);
+  expect(["compact", "resume", "startup", "clear"].map(started)).toEqual(["working", "waiting", "idle", "idle"]);
+  expect(state("UserPromptSubmit", "Stop", "SessionEnd")).toBe("ended");
+  expect(state("SessionEnd", "SessionStart")).toBe("idle");
+});
+
+test("what an earlier program left behind says nothing of one that starts", () => {
+  expect(state("UserPromptSubmit", "SessionEnd", "OwtStart")).toBe("starting");
+  expect(state("UserPromptSubmit", "OwtStart", "SessionStart")).toBe("idle");
+});
+
+test("a notification counts where it is about a permission", () => {
+  const lines = (kind: string) => [event("UserPromptSubmit"), event("Notification", { notification_type: kind })];
+  expect(stateOf(true, alive, lines("permission_prompt"))).toBe("blocked");
+  expect(stateOf(true, alive, lines("idle_prompt"))).toBe("working");
+});
+
+test("a line that was cut off, or is none of ours, changes nothing", () => {
+  expect(stateOf(true, alive, [event("UserPromptSubmit"), '{"hook_ev', "", "junk"])).toBe("working");
+});
+
+test("what its process says goes first", () => {
+  expect(stateOf(false, null, [event("Stop")])).toBe("none");
+  expect(stateOf(true, null, [])).toBe("unknown");
+  expect(stateOf(true, { isDead: true, tells: true }, [event("UserPromptSubmit")])).toBe("ended");
+  expect(stateOf(true, { isDead: false, tells: false }, [event("Stop")])).toBe("unknown");
+  expect(NEEDS_SOMEBODY.has("working")).toBe(false);
+});

@@ -1,0 +1,78 @@
+/** What the agent of a session does, told from its process and from the events that its hooks left; never from what a screen shows. */
+
+export const SESSION_STATES = [
+  "none",
+  "ended",
+  "starting",
+  "idle",
+  "working",
+  "blocked",
+  "waiting",
+  "unknown",
+] as const;
+
+export type SessionState =
+  /** There is no session. */
+  | "none"
+  /** The agent's program has ended. */
+  | "ended"
+  /** It was started and has said nothing yet. */
+  | "starting"
+  /** It is ready, and nobody has asked anything of it. */
+  | "idle"
+  | "working"
+  /** It waits for a permission. */
+  | "blocked"
+  /** Its turn is over: it waits for what it is told next. */
+  | "waiting"
+  /** There is a session without an agent, or with one that does not tell. */
+  | "unknown";
+
+/** States in which somebody should look. */
+export const NEEDS_SOMEBODY: ReadonlySet<SessionState> = new Set(["blocked", "waiting", "ended"]);
+
+/** Our own event: a program is about to be started. What stands before it is of an earlier one. */
+export const STARTED = "OwtStart";
+
+/** The agent's pane: null where the session has none. `tells`: its hooks are set. */
+export type AgentPane = { isDead: boolean; tells: boolean } | null;
+
+/** The state of a session. `lines` are those of its spool, oldest first. */
+export function stateOf(hasSession: boolean, pane: AgentPane, lines: readonly string[]): SessionState {
+  if (!hasSession) return "none";
+  if (pane === null) return "unknown";
+  if (pane.isDead) return "ended";
+  if (!pane.tells) return "unknown";
+  let state: SessionState = "starting";
+  for (const line of lines) state = afterEvent(state, line);
+  return state;
+}
+
+/** A conversation that was condensed goes on in the middle of its work; one that was taken up again waits for a word. */
+function afterStart(state: SessionState, source: string | undefined): SessionState {
+  if (source === "compact") return state;
+  return source === "resume" ? "waiting" : "idle";
+}
+
+function afterEvent(state: SessionState, line: string): SessionState {
+  switch (/"hook_event_name"\s*:\s*"([A-Za-z]+)"/.exec(line)?.[1]) {
+    case STARTED:
+      return "starting";
+    case "SessionStart":
+      return afterStart(state, /"source"\s*:\s*"([a-z]+)"/.exec(line)?.[1]);
+    case "UserPromptSubmit":
+    case "PostToolUse":
+      return "working";
+    case "PermissionRequest":
+      return "blocked";
+    case "Notification":
+      return /"notification_type"\s*:\s*"permission_prompt"/.test(line) ? "blocked" : state;
+    case "Stop":
+    case "StopFailure":
+      return "waiting";
+    case "SessionEnd":
+      return "ended";
+    default:
+      return state;
+  }
+}

@@ -1,0 +1,97 @@
+/** What the work of a run would have taken one after the other, told from its log. Side by side, attempts wait for each other's turns: the time
+ *  that one was open says little of the time that it needs alone. */
+import type { Event } from "./event.ts";
+
+/** Half open, in epoch milliseconds. */
+type Span = { from: number; to: number };
+
+/** Milliseconds. */
+export type Steps = {
+  /** Agents and checks, all of them added up. */
+  workMs: number;
+  /** Steps of our own (worktrees, commits, merges). One process does them, so together they take no longer than the time in which any was
+   *  under way. */
+  ownMs: number;
+  /** How many attempts were at work at a time, at most. */
+  most: number;
+};
+
+/** Programs of others run in them, side by side. */
+const WORK = new Set(["setup", "agent", "verify"]);
+/** Nothing is done. */
+const REST = new Set(["review", "tidy", "closed"]);
+
+/** `events` are those that open, carry and end attempts and checks, in their order; `now` ends what still goes on. */
+export function readSteps(events: readonly Event[], now: number): Steps {
+  const log = new Map<number, { phase: string; since: number; place: number | null; check: number | null }>();
+  const work: Span[] = [];
+  const own: Span[] = [];
+  const checks: Span[] = [];
+  const places: Span[] = [];
+  const enter = (attempt: number, phase: string, at: number) => {
+    const before = log.get(attempt);
+    if (before && !REST.has(before.phase)) (WORK.has(before.phase) ? work : own).push({ from: before.since, to: at });
+    const isAtWork = phase !== "merge" && phase !== "advance" && !REST.has(phase);
+    const place = before?.place ?? null;
+    if (place !== null && !isAtWork) places.push({ from: place, to: at });
+    log.set(attempt, { phase, since: at, place: isAtWork ? (place ?? at) : null, check: before?.check ?? null });
+  };
+  for (const event of events) {
+    const { attempt, at } = event;
+    if (attempt === null) continue;
+    if (event.kind === "attempt-opened") enter(attempt, "workspace", at);
+    if (event.kind === "attempt-phase") enter(attempt, event.phase, at);
+    if (event.kind === "attempt-ended") enter(attempt, "closed", at);
+    const open = log.get(attempt);
+    // Those in the task's own worktree are a phase of their own.
+    if (!open || !("where" in event) || event.where !== "run") continue;
+    if (event.kind === "verify-started") open.check = at;
+    else if (open.check !== null) {
+      checks.push({ from: open.check, to: at });
+      open.check = null;
+    }
+  }
+  for (const attempt of log.keys()) enter(attempt, "closed", now);
+  const checkedMs = lengthOf(joined(checks));
+  return {
+    workMs: lengthOf(work) + checkedMs,
+    // Integrations wait while the merged work of another is checked.
+    ownMs: lengthOf(joined([...own, ...checks])) - checkedMs,
+    most: mostAtATime(places),
+  };
+}
+
+/** How many times as fast the run was as its work one after the other: not above what worked at a time, and null where it cannot be told. Where
+ *  our own steps are more than a tenth of it, the times of the agents, who then mostly wait for a processor, say nothing of what they need alone. */
+export function speedUpOf({ workMs, ownMs, most }: Steps, durationMs: number): number | null {
+  const sequential = workMs + ownMs;
+  if (durationMs <= 0 || sequential <= 0 || ownMs > sequential / 10) return null;
+  return Math.round(Math.min(sequential / durationMs, Math.max(1, most)) * 100) / 100;
+}
+
+function lengthOf(spans: readonly Span[]): number {
+  return spans.reduce((sum, { from, to }) => sum + to - from, 0);
+}
+
+/** The same times without what is in them twice. */
+export function joined(spans: readonly Span[]): Span[] {
+  const result: Span[] = [];
+  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
+    const last = result.at(-1);
+    if (last && span.from <= last.to) last.to = Math.max(last.to, span.to);
+    else result.push({ ...span });
+  }
+  return result;
+}
+
+function mostAtATime(spans: readonly Span[]): number {
+  const turns = spans.flatMap(({ from, to }) => [
+    { at: from, by: 1 },
+    { at: to, by: -1 },
+  ]);
+  let now = 0;
+  let most = 0;
+  // Who leaves makes room for who comes in the same moment.
+  for (const { by } of turns.toSorted((a, b) => a.at - b.at || a.by - b.by)) most = Math.max(most, (now += by));
+  return most;
+}

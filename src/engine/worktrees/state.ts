@@ -1,0 +1,41 @@
+/** What the sessions of this repository's worktrees do now. */
+import { type SessionState, stateOf } from "../../core/session-state.ts";
+import type { Pane, Session } from "../../tmux/list.ts";
+import { findProgram } from "../../system/programs.ts";
+import { type ProcessUsage, usageOf } from "../../system/usage.ts";
+import { processesIn } from "../../tmux/session.ts";
+import type { Engine } from "../engine.ts";
+import { repositorySessions } from "../sessions.ts";
+import { readSpool } from "../spool.ts";
+
+export type SessionStanding = {
+  session: Session;
+  /** The agent's pane; null where the session has none. */
+  pane: Pane | null;
+  state: SessionState;
+  /** When it came to that state, as far as it told; epoch ms. */
+  since: number | null;
+  /** Of everything that was started in the session; null where the system does not tell. */
+  usage: ProcessUsage | null;
+};
+
+/** By the path of the worktree; those without a session are not among them. None where tmux is not installed. */
+export async function readStates(engine: Engine): Promise<Map<string, SessionStanding>> {
+  if (findProgram("tmux", engine.env) === null) return new Map();
+  const sessions = await repositorySessions(engine);
+  return new Map(sessions.map((session) => [session.worktree!, standingOf(engine, session)]));
+}
+
+/** How one session stands. */
+export function standingOf(engine: Pick<Engine, "repo">, session: Session): SessionStanding {
+  const pane = session.panes.find((each) => each.agent !== null) ?? null;
+  const spool = readSpool(engine, session.worktree!);
+  const told = pane && { isDead: pane.dead !== null, tells: spool !== null };
+  return {
+    session,
+    pane,
+    state: stateOf(true, told, spool?.lines ?? []),
+    since: spool?.at ?? null,
+    usage: usageOf(processesIn(session)),
+  };
+}

@@ -1,0 +1,95 @@
+/** What commands say in cases that come once in a while: empty answers, things that are over or open already, decisions that somebody takes up. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+
+/** One task that goes on until the file `go` is there, and one behind it. */
+function goingOn(): Rig {
+  const rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nmax_parallel = 1\n` }, { approve: false });
+  rig.write({
+    "docs/plans/a/epic-01-a.md": task({}, `touch ${rig.path("begun")}\nwait ${rig.path("go")}\nwrite a.txt "a"`),
+    "docs/plans/a/epic-02-b.md": task({}, 'ask "Which colour?"\non answer:\nwrite b.txt "{answer}"'),
+  });
+  rig.commit("the plan");
+  return rig;
+}
+
+test("a plan whose run is open says so, and which run goes on", async () => {
+  await using rig = goingOn();
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("begun"));
+  const seen = await rig.owt("plan");
+  expect(seen.stderr).toContain("r1 is open with this plan, 0 of its 2 tasks done: owt run goes on with it");
+  expect((await rig.owt("status")).stdout).toMatch(/^ {2}◎ a\/E01 {2}running {2}\d.*s · → /m);
+  expect((await rig.owt("task", "list")).stdout).not.toContain("running  running");
+  rig.release("go");
+  expect((await run.ended).code).toBe(4);
+});
+
+test("a decision says who takes it up: the process that carries the run, or a command", async () => {
+  await using rig = goingOn();
+  rig.write({ "docs/plans/c/epic-01-c.md": task({}, 'ask "How many?"\non answer:\nwrite c.txt "{answer}"') });
+  rig.write({ ".worktreerc": demoConfig });
+  rig.commit("more");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("begun"));
+  await run.says("c/E01 asks: How many?");
+  expect((await rig.owt("task", "answer", "c/E01", "two")).stdout).toBe(
+    "c/E01: answered; r1 goes on with it by itself; watch it: owt resume r1\n",
+  );
+  rig.release("go");
+  expect((await run.ended).code).toBe(4);
+  expect((await rig.owt("task", "answer", "a/E02", "blue")).stdout).toBe(
+    "a/E02: answered; go on with: owt resume r1\n",
+  );
+});
+
+test("a run that is stopped is not paused instead", async () => {
+  await using rig = goingOn();
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("begun"));
+  await rig.owt("stop");
+  await run.ended;
+  const paused = await rig.owt("pause");
+  expect([paused.code, paused.stderr]).toEqual([2, expect.stringContaining("r1 is stopped already")]);
+  expect((await rig.json<{ runs: { wish: string }[] }>("status")).runs[0]!.wish).toBe("stop");
+});
+
+test("logs without a line say that there is none, beside the empty answer", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  await rig.owt("run", "--yes");
+  const none = await rig.owt("logs", "a/E01", "--grep", "nowhere");
+  expect([none.code, none.stdout, none.stderr]).toEqual([0, "", "no line of a/E01 fits --grep nowhere\n"]);
+  expect((await rig.owt("logs", "--all", "--level", "error")).stderr).toBe("no line of the run fits --level error\n");
+});
+
+test("dependencies of a task that was written down by hand are no line of a plan", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  const { task: id } = await rig.json<{ task: string }>("task", "create", "Paint the door");
+  const ran = await rig.owt("plan", "deps", id, "--add", "a/E01");
+  expect([ran.code, ran.stderr]).toEqual([
+    2,
+    expect.stringContaining(`${id} is written down, and in no file of the plan`),
+  ]);
+  expect(ran.stderr).toContain(`owt task cancel ${id}`);
+});
+
+test("the same run, detached several times at once, goes on once, and nobody is told a mistake", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  const all = await Promise.all([1, 2, 3].map(() => rig.owt("run", "--yes", "--detach")));
+  expect(all.map(({ stderr }) => stderr).join("")).not.toContain("✗");
+  expect(all.map(({ code }) => code)).toEqual([0, 0, 0]);
+  await vi.waitFor(() => expect(rig.processes()).toEqual([]), { timeout: 30_000 });
+  expect(rig.integrations("owt/runs/r1")).toEqual(["a/E01"]);
+});
+
+test("a folder with a demo is left as it is", async () => {
+  await using rig = Rig.create({});
+  const folder = rig.path("demo/words");
+  rig.git("init", "-q", folder);
+  const ran = await rig.owt("demo", "--path", rig.path("demo"));
+  expect([ran.code, ran.stderr]).toEqual([3, expect.stringContaining(`${folder} is there already`)]);
+  expect(ran.stderr).toContain("owt demo --path FOLDER");
+  expect(existsSync(join(folder, "README.md"))).toBe(false);
+});

@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+// Stands for an interactive Claude Code: it runs the hooks of its settings, takes pasted text as a person's words, and keeps a record of
+// its conversation. What it is told goes to $TOLD, one JSON line each. A word that begins with "hold FILE" keeps it at work until FILE is there.
+import { execFileSync } from "node:child_process";
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const argv = process.argv.slice(2);
+const after = (flag) => (argv.includes(flag) ? argv[argv.indexOf(flag) + 1] : undefined);
+const id = after("--resume") ?? after("--session-id") ?? "none";
+const settings = after("--settings");
+const hooks = settings === undefined ? {} : JSON.parse(readFileSync(settings, "utf8")).hooks;
+const records = join(process.env.HOME, ".claude", "projects", "here");
+
+function fire(event, more = {}) {
+  const input = JSON.stringify({ session_id: id, hook_event_name: event, cwd: process.cwd(), ...more });
+  for (const { hooks: each } of hooks[event] ?? [])
+    for (const { command } of each) execFileSync("/bin/sh", ["-c", command], { input });
+}
+
+function note(what) {
+  appendFileSync(
+    process.env.TOLD ?? join(process.env.HOME, "told"),
+    `${JSON.stringify({ id, cwd: process.cwd(), ...what })}\n`,
+  );
+}
+
+async function hear(text) {
+  note({ text });
+  fire("UserPromptSubmit", { prompt: text });
+  const file = /^hold (\S+)/.exec(text)?.[1];
+  while (file !== undefined && !existsSync(file)) await new Promise((done) => setTimeout(done, 20));
+  if (text.startsWith("ask")) return fire("PermissionRequest", { tool_name: "Bash" });
+  fire("Stop");
+}
+
+mkdirSync(records, { recursive: true });
+appendFileSync(join(records, `${id}.jsonl`), `${JSON.stringify({ type: "user", sessionId: id })}\n`);
+note({
+  started: argv.includes("--resume") ? "resumed" : "new",
+  lead: process.env.OWT_LEAD ?? null,
+  port: process.env.OWT_PORT ?? null,
+});
+process.stdout.write("\x1b[?2004h");
+process.stdin.setRawMode?.(true);
+fire("SessionStart", { source: argv.includes("--resume") ? "resume" : "startup" });
+const split = argv.indexOf("--");
+if (split !== -1) await hear(argv.slice(split + 1).join(" "));
+let typed = "";
+process.stdin.setEncoding("utf8");
+for await (const chunk of process.stdin) {
+  typed += chunk;
+  for (;;) {
+    const begin = typed.indexOf("\x1b[200~");
+    const end = typed.indexOf("\x1b[201~");
+    // A paste is one piece, whatever line ends it holds; what comes behind it presses Enter.
+    const enter = typed.indexOf("\r", begin === -1 ? 0 : Math.max(begin, end));
+    if (enter === -1 || (begin !== -1 && end === -1)) break;
+    const line = typed.slice(0, enter).replaceAll("\x1b[200~", "").replaceAll("\x1b[201~", "");
+    typed = typed.slice(enter + 1);
+    await hear(line);
+  }
+}
