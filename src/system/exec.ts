@@ -47,6 +47,9 @@ function collect(file: string, args: readonly string[], options: ExecOptions): P
       timeout: options.timeoutMs,
       signal: options.signal,
     });
+    // With what it started: git waits for an ssh that does not answer, and would leave that behind.
+    const stopAll = () => endGroup(child.pid);
+    options.signal?.addEventListener("abort", stopAll, { once: true });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
@@ -59,9 +62,20 @@ function collect(file: string, args: readonly string[], options: ExecOptions): P
     );
     child.on("close", (code, signal) => {
       ended(code);
+      options.signal?.removeEventListener("abort", stopAll);
       resolve({ code: code ?? 128 + signalNumber(signal), stdout: text(stdout), stderr: text(stderr) });
     });
   });
+}
+
+/** Ends a program of ours with everything in its group, of which it is the head. */
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGTERM");
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** A program that is not there is the machine's business. */

@@ -49,6 +49,7 @@ const CASES: [line: string[], words: string[]][] = [
   ],
   [["report", ""], ["r1"]],
   [["tmux", "attach", "m"], ["main"]],
+  [["diff", "m"], ["main"]],
   [
     ["tmux", "create", "--layout", "even"],
     ["even-horizontal", "even-vertical"],

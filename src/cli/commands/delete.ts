@@ -16,7 +16,7 @@ type Options = { yes?: boolean; save?: boolean; json?: boolean };
 
 export function deleteCommand(program: Command, io: Io): void {
   program
-    .command("delete <name...>")
+    .command("delete <worktree...>")
     .description(
       "take worktrees away; what would be lost with one is named and keeps it, and its branch goes only where its work has come home",
     )

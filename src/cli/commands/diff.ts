@@ -13,7 +13,7 @@ type Options = { stat?: boolean; json?: boolean };
 
 export function diffCommand(program: Command, io: Io): void {
   program
-    .command("diff [name]")
+    .command("diff [worktree]")
     .description(
       "what a worktree changed since it left what it began from: its commits, uncommitted changes and new files",
     )

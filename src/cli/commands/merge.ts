@@ -19,7 +19,7 @@ type Options = { into?: string; yes?: boolean; verify: boolean; squash?: boolean
 
 export function mergeCommand(program: Command, io: Io): void {
   program
-    .command("merge <name>")
+    .command("merge <worktree>")
     .description(
       "bring the work of a worktree into the branch that it began from: merged, checked with the verify commands, and only then the branch moves",
     )

@@ -8,7 +8,7 @@ import { printable } from "../text.ts";
 
 export function noteCommand(program: Command, io: Io): void {
   program
-    .command("note <name> [text...]")
+    .command("note <worktree> [text...]")
     .description(
       "note what is done in a worktree (owt list shows it); without a text, show the note; @ is the one you are in",
     )

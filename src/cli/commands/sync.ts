@@ -13,7 +13,7 @@ type Options = { all?: boolean; strategy?: "merge" | "rebase"; stash: boolean; j
 
 export function syncCommand(program: Command, io: Io): void {
   program
-    .command("sync [name...]")
+    .command("sync [worktree...]")
     .description(
       "bring worktrees up to date with what they follow, or with what they began from; without a name, the one you are in",
     )
