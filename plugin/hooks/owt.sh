@@ -43,7 +43,12 @@ wait_for_leave() {
   sleep 3600 >"$ask" &
   timer=$!
   read -r answer <"$ask"
-  case $answer in '{'*) printf '%s\n' "$answer" ;; esac
+  case $answer in
+    '{'*)
+      printf '%s\n' "$answer"
+      echo '{"hook_event_name":"OwtAnswered"}' >>"$spool"
+      ;;
+  esac
 }
 
 # A dialog that was answered on the screen: who waits for the same with a pipe is let go. $1 is text that its payload holds.

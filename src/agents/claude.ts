@@ -22,7 +22,7 @@ import type {
   Turn,
 } from "./agent.ts";
 import { findRecords, openClaudeBooks, parseAnswer } from "./claude-books.ts";
-import { questionIn, SPOOL_SCRIPT } from "./agent.ts";
+import { questionIn, SPOOL_VARIABLE } from "./agent.ts";
 import { amount, list, number, parseJson, readJson, record, type Json, text } from "./json.ts";
 
 const ABOUT: About = {
@@ -143,8 +143,8 @@ function talkTo(setup: Setup, talk: Talk): Start {
   return {
     file: file ?? "claude",
     args,
-    env: placeAndSize(setup, talk),
-    settings: talk.spool && JSON.stringify({ hooks: stateHooks(talk.spool.file) }, null, 2),
+    env: { ...placeAndSize(setup, talk), ...(talk.spool && { [SPOOL_VARIABLE]: talk.spool.file }) },
+    settings: talk.spool && JSON.stringify({ hooks: stateHooks(talk.spool) }, null, 2),
   };
 }
 
@@ -163,12 +163,15 @@ const STATE_EVENTS = [
   "SessionEnd",
 ];
 
-/** Hooks are commands of a shell: the file's name is quoted. They are laid over the user's own settings, which stay in force. */
-function stateHooks(spool: string): Record<string, unknown> {
-  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  const command = `sh -c ${quote(SPOOL_SCRIPT)} owt ${quote(spool)}`;
+/** Hooks are commands of a shell: names of files are quoted. They are laid over the user's own settings, which stay in force. One that asks for
+ *  leave waits for an answer from elsewhere for an hour (seconds here), beside the dialog on the screen. */
+function stateHooks({ file, script }: { file: string; script: string }): Record<string, unknown> {
+  const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
   return Object.fromEntries(
-    STATE_EVENTS.map((event) => [event, [{ hooks: [{ type: "command", command, timeout: 5 }] }]]),
+    STATE_EVENTS.map((event) => {
+      const command = `exec sh ${quote(script)} ${event} ${quote(file)}`;
+      return [event, [{ hooks: [{ type: "command", command, timeout: event === "PermissionRequest" ? 3_700 : 5 }] }]];
+    }),
   );
 }
 
