@@ -198,6 +198,12 @@ function placeAndSize(setup: Setup, { maxTokens }: Spoken): Record<string, strin
   };
 }
 
+/** The file in which Claude Code keeps what it remembers of its user and their projects. */
+export function claudeStateFile(env: NodeJS.ProcessEnv): string {
+  const folder = configDir(env);
+  return env["CLAUDE_CONFIG_DIR"] ? join(folder, ".claude.json") : `${folder}.json`;
+}
+
 const BUDGET_FLAG = "--max-budget-usd";
 
 /** In the order in which Claude Code prefers them (2.1.329). */
@@ -213,7 +219,7 @@ function findLogin(env: NodeJS.ProcessEnv): Login {
   // A login that ended is left behind with empty tokens.
   if (text(record(readJson(credentials)["claudeAiOauth"])["accessToken"]))
     return { state: "found", detail: credentials };
-  const state = env["CLAUDE_CONFIG_DIR"] ? join(folder, ".claude.json") : `${folder}.json`;
+  const state = claudeStateFile(env);
   if (text(readJson(state)["primaryApiKey"])) return { state: "found", detail: state };
   const hint = "log in: claude, then /login; or set ANTHROPIC_API_KEY";
   return process.platform === "darwin"

@@ -1,6 +1,7 @@
-/** The plugin for Claude Code as it lies in this package: its folder, the script of its hooks. */
-import { existsSync, readFileSync } from "node:fs";
+/** The plugin for Claude Code as it lies in this package: its folder, its slash commands, its hooks and their script. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Hooks } from "../core/claude-settings.ts";
 import { OwtError } from "../core/errors.ts";
 
 /** The one script of all hooks, by its path in the plugin. */
@@ -17,6 +18,18 @@ export function pluginFolder(): string {
 
 export function readHookScript(): string {
   return readFileSync(join(pluginFolder(), HOOK_SCRIPT), "utf8");
+}
+
+/** The texts of the slash commands by the names of their files. */
+export function readSlashCommands(): Record<string, string> {
+  const folder = join(pluginFolder(), "commands");
+  return Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]));
+}
+
+/** The plugin's hooks: by event, what Claude Code is to run for it. */
+export function readHooks(): Hooks {
+  const text = readFileSync(join(pluginFolder(), "hooks", "hooks.json"), "utf8");
+  return (JSON.parse(text) as { hooks: Hooks }).hooks;
 }
 
 function isPlugin(path: string): boolean {

@@ -17,7 +17,7 @@ beforeEach((context) => {
 const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
 
 /** A rig with `owt` on the PATH, whose owner has started Claude Code here before. */
-async function prepare(script: Script): Promise<ClaudeRig> {
+async function prepare(script: Script, options = { isTrusted: true }): Promise<ClaudeRig> {
   const rig = await claudeRig({ api: await startFakeApi(script), files: { "README.md": "# Shop\n" } });
   const program = join(dirname(rig.root), "bin", "owt");
   writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${OWT}' "$@"\n`);
@@ -25,7 +25,7 @@ async function prepare(script: Script): Promise<ClaudeRig> {
   const settled = {
     hasCompletedOnboarding: true,
     customApiKeyResponses: { approved: ["sk-ant-dummy"], rejected: [] },
-    projects: { [rig.root]: { hasTrustDialogAccepted: true } },
+    projects: options.isTrusted ? { [rig.root]: { hasTrustDialogAccepted: true } } : {},
   };
   writeFileSync(join(rig.home, ".claude.json"), JSON.stringify(settled));
   return rig;
@@ -59,6 +59,23 @@ const heard = (rig: ClaudeRig) =>
     .join("\n");
 
 const bash = (command: string) => ({ use: [{ name: "Bash", input: { command, description: "As told" } }] });
+
+test("/worktree create x, typed into Claude Code, makes the worktree x", async () => {
+  // What the text of the command tells the model to do.
+  await using rig = await prepare({ "": { task: [bash("owt create x --no-tmux"), { say: "x is there." }] } });
+  await rig.ask("init", "--yes", "--claude");
+  await rig.ask("tmux", "create", "--panes", "1");
+  const pane = paneOf(rig, (await rig.ask<Sessions>("tmux", "list")).sessions[0]!.panes[0]!.id);
+  await pane.shows(/^❯/m);
+  await pane.types("/worktree create x");
+  // Nobody was asked: the command brings its own leave.
+  await pane.shows("x is there.");
+  expect(rig.git("worktree", "list")).toMatch(/repo-x .*\[x\]/);
+  const told = heard(rig);
+  expect(told).toContain("What is wanted: create x\n");
+  expect(told).toContain("- Branch here: main\n");
+  expect(told).toContain("[Worktree: repo (main checkout) | Branch: main]");
+});
 
 test("an agent's request for leave is answered by owt task approve, with the dialog on its screen", async () => {
   const [first, second, third] = ["one", "two", "three"].map((name) => bash(`sh -c 'echo made > ${name}'`));
@@ -138,4 +155,15 @@ test("the plugin from its local marketplace: commands under its name, context, s
   claude("plugin", "uninstall", "owt@open-orchestrator");
   claude("plugin", "marketplace", "remove", "open-orchestrator");
   expect(readFileSync(join(rig.home, ".claude", "settings.json"), "utf8")).not.toContain("owt@open-orchestrator");
+});
+
+test("its question at the first start is asked, and not where owt init was told so", async () => {
+  await using rig = await prepare({ "": { task: [{ say: "Here I am." }] } }, { isTrusted: false });
+  await rig.ask("create", "x");
+  const panes = async () => (await rig.ask<Sessions>("tmux", "list")).sessions.map(({ panes: [pane] }) => pane!.id);
+  await paneOf(rig, (await panes())[0]!).shows(/trust this folder|do you trust/i);
+  await rig.ask("tmux", "kill", "x", "--yes");
+  expect(await rig.ask("init", "--yes", "--trust-claude")).toMatchObject({ trusted: true });
+  await rig.ask("create", "y", "--prompt", "where are you?");
+  await paneOf(rig, (await panes())[0]!).shows("Here I am.");
 });
