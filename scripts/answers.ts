@@ -491,7 +491,13 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   pause: wished("pause"),
   stop: wished("stop"),
   land: landed,
-  inbox: of({ waiting: v.array(of({ run: text, task: text, why: text, since: moment, ...answerOf })) }),
+  inbox: of({
+    waiting: v.array(of({ run: text, task: text, why: text, since: moment, ...answerOf })),
+    asks: v.pipe(
+      v.array(of({ name: text, path: text, id: text, tool: text, detail: text, since: moment, command: text })),
+      v.description("agents of sessions that ask for leave, by their worktree"),
+    ),
+  }),
   create: of({
     worktrees: v.array(
       of({
@@ -632,7 +638,14 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   "task-show": of({ task: taskDetail }),
   "task-cancel": of({ task: text, wish: v.literal("cancel"), cancelled: flag }),
   "task-retry": of({ run: text, tasks: texts, changed: texts }),
-  "task-approve": of({ task: text, approved: v.literal(true) }),
+  "task-approve": of({
+    task: text,
+    approved: v.pipe(flag, v.description("false where it was refused")),
+    asked: v.pipe(
+      maybe(of({ tool: text, detail: text })),
+      v.description("what the agent of a session asked leave for"),
+    ),
+  }),
   "task-answer": of({ task: text, answer: text }),
   switch: of({
     path: maybe(text),
@@ -794,6 +807,9 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     verify: texts,
     plan: orNull(text),
     files: v.array(of({ path: text, text })),
+    edits: v.pipe(v.array(of({ path: text, text })), v.description("files that are there and get owt's hooks")),
+    trust: v.pipe(orNull(flag), v.description("what was said about Claude Code trusting this repository")),
+    trusted: v.pipe(flag, v.description("it was written into Claude Code's own file, just now")),
     wrote: texts,
     would_add: orNull(text),
     approved: v.array(of({ where: text, what: text })),

@@ -15,7 +15,7 @@ export type Described = {
   acts: boolean;
 };
 
-/** The program itself first, then every command that the help shows, groups before their members. */
+/** The program itself first, then every command that the help shows, and those for programs, groups before their members. */
 export async function describeProgram(): Promise<Described[]> {
   const silent = new PassThrough();
   const never = new AbortController().signal;
@@ -34,9 +34,13 @@ export async function describeProgram(): Promise<Described[]> {
   return describe(await buildProgram({ ...io, owtCommand: [] }, "", undefined));
 }
 
+/** What people do not call is not in the help, but whoever writes a hook looks it up. */
+const FOR_PROGRAMS = new Set(["hook"]);
+
 function describe(command: Command): Described[] {
   const help = command.createHelp();
-  const below = help.visibleCommands(command).filter((each) => each.name() !== "help");
+  const hidden = command.commands.filter((each) => FOR_PROGRAMS.has(each.name()));
+  const below = [...help.visibleCommands(command), ...hidden].filter((each) => each.name() !== "help");
   const options = help
     .visibleOptions(command)
     .map((option) => ({ flags: help.optionTerm(option), description: help.optionDescription(option) }));

@@ -106,9 +106,9 @@ export type Invocation = { file: string; args: string[]; env: Record<string, str
 export type Talk = Omit<Turn, "prompt" | "budgetUsd"> & {
   /** What it is told first; null where the person begins. It stands in the arguments, so it is no longer than {@link MOST_TOLD}. */
   prompt: string | null;
-  /** The file that it appends a line to whenever its state changes, where this kind can ({@link SPOOL_SCRIPT}), and one for the settings that it
-   *  needs for that; null where nobody reads it. */
-  spool: { file: string; settings: string } | null;
+  /** The file that it appends a line to whenever its state changes, where this kind can; one for the settings that it needs for that; and the
+   *  script that its hooks run, `script EVENT file` with the event as JSON on standard input. Null where nobody reads it. */
+  spool: { file: string; settings: string; script: string } | null;
 };
 
 /** How a conversation is started; `settings` is to stand in the file that was named for it. */
@@ -117,8 +117,8 @@ export type Start = Omit<Invocation, "stdin"> & { settings: string | null };
 /** One argument can hold 128 KiB on Linux, with all that it is wrapped in. */
 export const MOST_TOLD = 100_000;
 
-/** What a hook of an agent runs to tell of an event: standard input holds it as JSON, its head goes to the file `$1` as one line. */
-export const SPOOL_SCRIPT = `line=$(head -c 4000 | tr "\\n\\r" "  "); printf "%s\\n" "$line" >>"$1"`;
+/** Set for an agent whose own hooks tell its state: the file to which they do. Installed hooks leave it to them, and who has it is an agent. */
+export const SPOOL_VARIABLE = "OWT_SPOOL";
 
 /** What a line of output meant. */
 export type AgentEvent =

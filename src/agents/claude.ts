@@ -22,7 +22,7 @@ import type {
   Turn,
 } from "./agent.ts";
 import { findRecords, openClaudeBooks, parseAnswer } from "./claude-books.ts";
-import { questionIn, SPOOL_SCRIPT } from "./agent.ts";
+import { questionIn, SPOOL_VARIABLE } from "./agent.ts";
 import { amount, list, number, parseJson, readJson, record, type Json, text } from "./json.ts";
 
 const ABOUT: About = {
@@ -143,8 +143,8 @@ function talkTo(setup: Setup, talk: Talk): Start {
   return {
     file: file ?? "claude",
     args,
-    env: placeAndSize(setup, talk),
-    settings: talk.spool && JSON.stringify({ hooks: stateHooks(talk.spool.file) }, null, 2),
+    env: { ...placeAndSize(setup, talk), ...(talk.spool && { [SPOOL_VARIABLE]: talk.spool.file }) },
+    settings: talk.spool && JSON.stringify({ hooks: stateHooks(talk.spool) }, null, 2),
   };
 }
 
@@ -163,12 +163,15 @@ const STATE_EVENTS = [
   "SessionEnd",
 ];
 
-/** Hooks are commands of a shell: the file's name is quoted. They are laid over the user's own settings, which stay in force. */
-function stateHooks(spool: string): Record<string, unknown> {
-  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-  const command = `sh -c ${quote(SPOOL_SCRIPT)} owt ${quote(spool)}`;
+/** Hooks are commands of a shell: names of files are quoted. They are laid over the user's own settings, which stay in force. One that asks for
+ *  leave waits for an answer from elsewhere for an hour (seconds here), beside the dialog on the screen. */
+function stateHooks({ file, script }: { file: string; script: string }): Record<string, unknown> {
+  const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
   return Object.fromEntries(
-    STATE_EVENTS.map((event) => [event, [{ hooks: [{ type: "command", command, timeout: 5 }] }]]),
+    STATE_EVENTS.map((event) => {
+      const command = `exec sh ${quote(script)} ${event} ${quote(file)}`;
+      return [event, [{ hooks: [{ type: "command", command, timeout: event === "PermissionRequest" ? 3_700 : 5 }] }]];
+    }),
   );
 }
 
@@ -195,6 +198,12 @@ function placeAndSize(setup: Setup, { maxTokens }: Spoken): Record<string, strin
   };
 }
 
+/** The file in which Claude Code keeps what it remembers of its user and their projects. */
+export function claudeStateFile(env: NodeJS.ProcessEnv): string {
+  const folder = configDir(env);
+  return env["CLAUDE_CONFIG_DIR"] ? join(folder, ".claude.json") : `${folder}.json`;
+}
+
 const BUDGET_FLAG = "--max-budget-usd";
 
 /** In the order in which Claude Code prefers them (2.1.329). */
@@ -210,7 +219,7 @@ function findLogin(env: NodeJS.ProcessEnv): Login {
   // A login that ended is left behind with empty tokens.
   if (text(record(readJson(credentials)["claudeAiOauth"])["accessToken"]))
     return { state: "found", detail: credentials };
-  const state = env["CLAUDE_CONFIG_DIR"] ? join(folder, ".claude.json") : `${folder}.json`;
+  const state = claudeStateFile(env);
   if (text(readJson(state)["primaryApiKey"])) return { state: "found", detail: state };
   const hint = "log in: claude, then /login; or set ANTHROPIC_API_KEY";
   return process.platform === "darwin"

@@ -36,25 +36,26 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["config"], async () => (await import("./commands/config.ts")).configCommands],
   [["doctor"], async () => (await import("./commands/doctor.ts")).doctorCommand],
   [["completion"], async () => (await import("./commands/completion.ts")).completionCommand],
+  [["hook"], async () => (await import("./commands/hook.ts")).hookCommands],
   [["demo"], async () => (await import("./commands/demo.ts")).demoCommand],
 ];
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
 const READ_ONLY = new Set(
-  "plan status report logs inbox doctor list diff show render validate schema completion help".split(" "),
+  "plan status report logs inbox doctor list diff show render validate schema completion help context plugin".split(" "),
 );
 
 /** Commands that have nothing to do where there is no store: they never write one, or need a run that is in it. */
 const MAKES_NO_STORE = new Set([
   ...READ_ONLY,
-  ..."deps restore approve answer cancel retry edit pause stop resume parallel land attach kill".split(" "),
+  ..."session-end deps restore approve answer cancel retry edit pause stop resume parallel land attach kill".split(" "),
 ]);
 
 /** Commands that look at a run or wish something of it, and start no work: a mistake in the configuration must not lock anybody out of
  *  agents that go on working. */
 const STARTS_NOTHING = new Set([
   ..."status,list,diff,note,report,logs,inbox,restore,pause,stop,parallel".split(","),
-  ..."task list,task show,task cancel,task approve,task answer".split(","),
+  ..."task list,task show,task cancel,task approve,task answer,hook context,hook session-end".split(","),
 ]);
 
 /** Runs one command line and returns its exit code. */

@@ -34,6 +34,9 @@ export const NEEDS_SOMEBODY: ReadonlySet<SessionState> = new Set(["blocked", "wa
 /** Our own event: a program is about to be started. What stands before it is of an earlier one. */
 export const STARTED = "OwtStart";
 
+/** An agent that asked for leave was answered from elsewhere; the hook that waited for that says so. */
+const ANSWERED = "OwtAnswered";
+
 /** The agent's pane: null where the session has none. `tells`: its hooks are set. */
 export type AgentPane = { isDead: boolean; tells: boolean } | null;
 
@@ -62,6 +65,7 @@ function afterEvent(state: SessionState, line: string): SessionState {
       return afterStart(state, /"source"\s*:\s*"([a-z]+)"/.exec(line)?.[1]);
     case "UserPromptSubmit":
     case "PostToolUse":
+    case ANSWERED:
       return "working";
     case "PermissionRequest":
       return "blocked";

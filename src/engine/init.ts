@@ -1,6 +1,6 @@
 /** Sets a repository up: looks at what is there, writes a configuration and, where there is no plan, a sample one. Nothing that exists is ever
  *  changed. Reads everything first, so that it can be shown before anything is written. */
-import { existsSync, readdirSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { commandList, type ConfigValues } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
@@ -10,10 +10,18 @@ import { defaultBranch } from "../git/branch.ts";
 import { type Checkout, findCheckout } from "../git/checkout.ts";
 import { openRepo } from "../git/repo.ts";
 import { checkFile } from "../system/config-files.ts";
-import { ensureFolder, readTextIfThere } from "../system/files.ts";
+import { ensureFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { approveGrants, type Grant, grantsMissing } from "./approvals.ts";
 import { type AgentReport, examineReadyAgents } from "./examine-agents.ts";
+import {
+  carryOutTrust,
+  type ClaudeFound,
+  type ClaudePlan,
+  type ClaudeWish,
+  planClaude,
+  surveyClaude,
+} from "./init-claude.ts";
 import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
 
 const CONFIG = ".worktreerc";
@@ -35,14 +43,17 @@ export type Surveyed = {
   plan: string | null;
   /** Why the plan that is there cannot be run as it stands. */
   planTrouble: string | null;
+  claude: ClaudeFound;
 };
 
-export type Chosen = { verify: string[]; agent: string | null };
+export type Chosen = { verify: string[]; agent: string | null; claude: ClaudeWish };
 
 /** What is to be done. */
 export type InitPlan = {
   /** Texts by their path from the root; none of them exists. */
   files: Record<string, string>;
+  /** What files that are there become; only such as somebody asked for. */
+  edits: ClaudePlan["edits"];
   /** What the configuration that is there does not say; null where nothing is missing or none is there. */
   wouldAdd: string | null;
   /** Commands that the written configuration brings and that are not approved yet. */
@@ -71,6 +82,7 @@ export async function survey(cwd: string, env: NodeJS.ProcessEnv, owtCommand: st
     agents: agents.filter(({ path }) => path !== null),
     absent: agents.filter(({ path }) => path === null),
     configured,
+    claude: surveyClaude(checkout.root, checkout.commonDir, env),
     ...(await lookForPlan(checkout.root, configured)),
   };
 }
@@ -108,10 +120,17 @@ async function lookForPlan(
   }
 }
 
-/** What is chosen when nobody is asked: the checks that were found, and the first agent that is installed, those with a login before others. */
+/** What is chosen when nobody is asked: the checks that were found, and the first agent that is installed, those with a login before others; slash
+ *  commands where Claude Code is installed, since they run nothing by themselves. */
 export function usualChoice({ agents, checks }: Surveyed): Chosen {
   const agent = agents.find(({ login }) => login.state !== "missing") ?? agents[0];
-  return { verify: checks, agent: agent?.name ?? null };
+  const claude = { commands: hasClaude({ agents }), hooks: false, trust: null };
+  return { verify: checks, agent: agent?.name ?? null, claude };
+}
+
+/** Whether Claude Code is installed. */
+export function hasClaude({ agents }: Pick<Surveyed, "agents">): boolean {
+  return agents.some(({ kind }) => kind === "claude");
 }
 
 /** Decides what to write. Changes nothing. */
@@ -125,11 +144,13 @@ export function planInit(surveyed: Surveyed, chosen: Chosen, env: NodeJS.Process
   }
   const brought = configured === null ? chosen.verify.map((what) => ({ where: `${CONFIG} [run] verify`, what })) : [];
   const approver = { env, repo: { commonDir: checkout.commonDir } };
+  const claude = planClaude(checkout.root, chosen.claude, surveyed.claude);
   return {
-    files,
+    files: { ...files, ...claude.files },
+    edits: claude.edits,
     wouldAdd: configured === null || configured === "broken" ? null : missingIn(configured, chosen),
     approve: grantsMissing(approver, brought),
-    notes: notesOn(surveyed, chosen, env),
+    notes: [...notesOn(surveyed, chosen, env), ...claude.notes],
     next: nextLines(surveyed),
   };
 }
@@ -169,13 +190,26 @@ function nextLines({ checkout, plan, agents, planTrouble }: Surveyed): string[] 
   return [...first, "owt plan", plan === null ? "owt run --agent demo" : run];
 }
 
-/** Writes what was decided; a file that has come into being meanwhile is left alone. Returns the paths that were written. */
-export function carryOutInit({ checkout }: Surveyed, { files, approve }: InitPlan, env: NodeJS.ProcessEnv): string[] {
-  for (const path of Object.keys(files)) refuseOutside(checkout.root, path);
+/** Writes what was decided; a file that has come into being or was changed meanwhile is left alone. Returns the paths that were written, and whether
+ *  Claude Code's question was answered. */
+export async function carryOutInit(
+  { checkout, claude }: Surveyed,
+  chosen: Chosen,
+  { files, edits, approve }: InitPlan,
+  env: NodeJS.ProcessEnv,
+): Promise<{ wrote: string[]; isTrusted: boolean }> {
+  for (const path of [...Object.keys(files), ...Object.keys(edits)]) refuseOutside(checkout.root, path);
   const written = Object.entries(files).flatMap(([path, text]) => (writeNew(checkout.root, path, text) ? [path] : []));
+  for (const [path, { before, after }] of Object.entries(edits)) {
+    const file = join(checkout.root, path);
+    if (readTextIfThere(file) !== before) continue;
+    writeFileAtomically(file, after, { mode: statSync(file).mode & 0o777 });
+    written.push(path);
+  }
   if (written.includes(CONFIG) && approve.length > 0)
     approveGrants({ env, repo: { commonDir: checkout.commonDir } }, approve);
-  return written;
+  const isTrusted = await carryOutTrust({ env, commonDir: checkout.commonDir }, claude, chosen.claude.trust);
+  return { wrote: written, isTrusted };
 }
 
 /** docs may be a link: nothing is written outside of the repository. */

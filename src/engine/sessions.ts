@@ -20,6 +20,7 @@ import { noteWorktree, readWorktrees } from "../store/worktrees.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { renewTrust } from "./init-claude.ts";
 import { beginSpool, forgetSpool } from "./spool.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 import type { Checkout } from "./worktrees/place.ts";
@@ -62,6 +63,8 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   const { agent, note } = chooseAgent(engine, wish.agent);
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
   const talk = agent && beginTalk(engine, agent, worktree.path, wish.prompt);
+  if (agent?.name === "claude")
+    await renewTrust({ env: engine.env, commonDir: engine.repo.commonDir }, engine.repo.root);
   const project = basename(engine.repo.root);
   const { session, isNew } = await ensureSession(tmux, {
     names: sessionNames({ prefix: session_prefix, project, folder: basename(worktree.path), path: worktree.path }),

@@ -1,32 +1,72 @@
-/** The file to which an interactive agent's hooks append a line whenever its state changes. Only its hooks write it; we read it. */
-import { appendFileSync, existsSync, statSync } from "node:fs";
-import { join } from "node:path";
+/** The file to which an interactive agent's hooks append a line whenever its state changes. Only its hooks write it; we read it. One of a
+ *  session of ours lies with our own files; one of a Claude Code that somebody started by hand, where the plugin's hooks are installed, in the
+ *  worktree's git directory. */
+import { appendFileSync, existsSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { readTail } from "../lib/tail.ts";
-import { ensureFolder, removeFile } from "../system/files.ts";
+import { findPlace } from "../git/place.ts";
+import { ensureFolder, removeFile, writeFileAtomically } from "../system/files.ts";
+import { readHookScript } from "../system/plugin-files.ts";
 import type { Engine } from "./engine.ts";
 
 /** What is read of it: events of the last hours, each of a few hundred bytes. */
 const TAIL_BYTES = 256 * 1024;
 
-/** Has it there, private, and gives its path, with that of the settings which go with it. What an earlier agent of the worktree left stays: it
- *  may be the same conversation. */
-export function beginSpool(engine: Pick<Engine, "repo">, worktree: string): { file: string; settings: string } {
+/** Has it there, private, and gives its path, with those of the settings and the script which go with it. What an earlier agent of the worktree
+ *  left stays: it may be the same conversation. */
+export function beginSpool(engine: Pick<Engine, "repo">, worktree: string) {
   const file = spoolFile(engine, worktree);
   ensureFolder(spoolFolder(engine));
   appendFileSync(file, "", { mode: 0o600 });
-  return { file, settings: settingsFile(file) };
+  // A copy: the package may be replaced while the session goes on.
+  const script = join(spoolFolder(engine), "+hook.sh");
+  writeFileAtomically(script, readHookScript());
+  return { file, settings: settingsFile(file), script };
 }
 
-/** Its last lines, oldest first, and when it was written to last (epoch ms); null where there is none. */
-export function readSpool(engine: Pick<Engine, "repo">, worktree: string): { lines: string[]; at: number } | null {
-  const file = spoolFile(engine, worktree);
+export type Spool = {
+  /** Its last lines, oldest first. */
+  lines: string[];
+  /** When it was written to last; epoch ms. */
+  at: number;
+};
+
+/** Null where there is none. */
+export function readSpool(engine: Pick<Engine, "repo">, worktree: string): Spool | null {
+  return readLines(spoolFile(engine, worktree));
+}
+
+/** That of a Claude Code which was started by hand; null where there was none. */
+export function readHandSpool(engine: Pick<Engine, "repo">, worktree: string): Spool | null {
+  const file = handSpoolFile(engine, worktree);
+  return file === null ? null : readLines(file);
+}
+
+function readLines(file: string): Spool | null {
   if (!existsSync(file)) return null;
   return { lines: readTail(file, TAIL_BYTES).split("\n"), at: statSync(file).mtimeMs };
 }
 
+/** The pipes on which agents of a worktree wait for an answer, by the pids of the hooks that read them. Beside each lies `.text`, with what is
+ *  asked. */
+export function listAskPipes(engine: Pick<Engine, "repo">, worktree: string): { file: string; pid: number }[] {
+  const spools = [spoolFile(engine, worktree), handSpoolFile(engine, worktree)];
+  return spools.flatMap((spool) => (spool === null ? [] : pipesOf(spool)));
+}
+
+function pipesOf(spool: string): { file: string; pid: number }[] {
+  const folder = dirname(spool);
+  if (!existsSync(folder)) return [];
+  const before = `${basename(spool)}+ask.`;
+  return readdirSync(folder)
+    .filter((name) => name.startsWith(before) && /^\d+$/.test(name.slice(before.length)))
+    .map((name) => ({ file: join(folder, name), pid: Number(name.slice(before.length)) }));
+}
+
 export function forgetSpool(engine: Pick<Engine, "repo">, worktree: string): void {
   const file = spoolFile(engine, worktree);
-  for (const each of [file, settingsFile(file)]) removeFile(each);
+  const pipes = pipesOf(file).flatMap((pipe) => [pipe.file, `${pipe.file}.text`]);
+  for (const each of [file, settingsFile(file), ...pipes]) removeFile(each);
 }
 
 /** The folder in which all of them lie, to be watched. */
@@ -36,6 +76,12 @@ export function spoolFolder({ repo }: Pick<Engine, "repo">): string {
 
 function spoolFile(engine: Pick<Engine, "repo">, worktree: string): string {
   return join(spoolFolder(engine), encodeURIComponent(worktree));
+}
+
+/** The script of the hooks writes there: plugin/hooks/owt.sh. It goes with the worktree. */
+function handSpoolFile({ repo }: Pick<Engine, "repo">, worktree: string): string | null {
+  const place = findPlace(repo, worktree);
+  return place === null ? null : join(place.gitDir, "owt-spool");
 }
 
 /** No encoded path has a `+`. */

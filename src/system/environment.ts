@@ -102,7 +102,7 @@ export function terminalEnvironment(env: NodeJS.ProcessEnv, variables: readonly 
   const isForeign = (name: string) =>
     /^npm_|^INIT_CWD$/.test(name) ||
     /^GIT_(DIR|WORK_TREE|COMMON_DIR|INDEX_FILE|PREFIX|OBJECT_DIRECTORY|NAMESPACE|EXEC_PATH)$/.test(name) ||
-    /^OWT_(ATTEMPT|RUN|TASK)$/.test(name) ||
+    /^OWT_(ATTEMPT|RUN|TASK|SPOOL)$/.test(name) ||
     (/^CLAUDE_?CODE|^CODEX_/.test(name) && !isSetting(name));
   return pick(env, (name) => !isForeign(name));
 }

@@ -146,6 +146,93 @@ test("on a terminal it asks which agent and which checks, two questions at most"
   expect(read(rig, ".worktreerc")).toContain('\ndefault = "codex"\n');
 });
 
+const CLAUDE = '#!/bin/sh\necho "2.1.329 (Claude Code)"\n';
+const COMMANDS = ["worktree", "wt-cleanup", "wt-create", "wt-list", "wt-status"].map(
+  (name) => `.claude/commands/${name}.md`,
+);
+
+test("where Claude Code is installed it gets its commands, and with --claude the hooks; what is there stays", async () => {
+  const mine = '{\n  // mine\n  "permissions": {}\n}\n';
+  await using rig = Rig.create({ ".claude/commands/wt-list.md": "my own\n" });
+  rig.addProgram("claude", CLAUDE);
+  const first = await rig.json<Answer>("init", "--yes");
+  expect(first.wrote.filter((path) => path.startsWith(".claude"))).toEqual(
+    COMMANDS.filter((path) => !path.endsWith("wt-list.md")),
+  );
+  expect(first.notes.join("\n")).toMatch(/wt-list\.md is there and stays as it is.*\ncommit \.claude/);
+  expect(read(rig, ".claude/commands/wt-list.md")).toBe("my own\n");
+  expect((await rig.json<Answer>("init", "--no-claude")).wrote).toEqual([]);
+
+  // Settings of a shape that it does not know stay; others get the hooks behind what is there.
+  rig.write({ ".claude/settings.json": mine });
+  const strange = await rig.json<Answer>("init", "--claude");
+  expect([strange.wrote, read(rig, ".claude/settings.json")]).toEqual([[".claude/hooks/owt.sh"], mine]);
+  expect(strange.notes.join()).toContain("settings.json has a shape that owt does not know");
+  rig.write({ ".claude/settings.json": '{ "permissions": { "allow": ["Bash(ls)"] } }\n' });
+  expect((await rig.owt("init", "--claude", "--dry-run")).stdout).toContain("would change .claude/settings.json, to:");
+  expect((await rig.json<Answer>("init", "--claude")).wrote).toEqual([".claude/settings.json"]);
+  expect(JSON.parse(read(rig, ".claude/settings.json"))).toMatchObject({ permissions: { allow: ["Bash(ls)"] } });
+  expect(read(rig, ".claude/settings.json")).toContain(".claude/hooks/owt.sh; [ ! -f");
+  expect((await rig.json<Answer>("init", "--claude")).wrote).toEqual([]);
+});
+
+test("on a terminal Claude Code is one question, asked until it is set up, and never a third one", async () => {
+  await using rig = Rig.create({ "package.json": scripts });
+  rig.addProgram("claude", CLAUDE);
+  const file = join(rig.env["HOME"]!, ".claude.json");
+  const before = `{"projects": {"/elsewhere": {"hasTrustDialogAccepted": false}}}`;
+  writeFileSync(file, before);
+  const init = rig.startOnTerminal("init");
+  await init.says("check work with npm run lint and npm test?");
+  init.child.stdin!.write("\n");
+  await init.says(/t:\s+that,\s+and\s+it\s+may\s+trust/);
+  init.child.stdin!.write("c\n");
+  expect((await init.ended).code).toBe(0);
+  expect(existsSync(join(rig.root, COMMANDS[0]!))).toBe(true);
+  expect(existsSync(join(rig.root, ".claude/hooks/owt.sh"))).toBe(false);
+  expect(readFileSync(file, "utf8")).toBe(before);
+
+  const again = rig.startOnTerminal("init");
+  await again.says(/t:\s+that,\s+and\s+it\s+may\s+trust/);
+  again.child.stdin!.write("t\n");
+  const ran = await again.ended;
+  expect([ran.code, ran.stdout]).toEqual([
+    0,
+    expect.stringContaining("Claude Code trusts this repository's worktrees"),
+  ]);
+  expect(existsSync(join(rig.root, ".claude/hooks/owt.sh"))).toBe(true);
+  expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
+    projects: { "/elsewhere": { hasTrustDialogAccepted: false }, [rig.root]: { hasTrustDialogAccepted: true } },
+  });
+  // Everything is there: nothing is asked any more.
+  const third = await rig.startOnTerminal("init").ended;
+  expect([third.code, third.stdout]).toEqual([0, expect.not.stringContaining("Enter:")]);
+});
+
+test("trust is given with an explicit word only, remembered, renewed for sessions of ours, and taken back", async () => {
+  await using rig = Rig.create({});
+  rig.addProgram("claude", CLAUDE);
+  const file = join(rig.env["HOME"]!, ".claude.json");
+  type Trusting = Answer & { trust: boolean | null; trusted: boolean };
+  const missing = await rig.json<Trusting>("init", "--yes", "--trust-claude");
+  expect(missing).toMatchObject({ trust: true, trusted: false });
+  expect(missing.notes.join()).toContain("start claude once");
+  expect(existsSync(file)).toBe(false);
+  writeFileSync(file, "{}");
+  expect(await rig.json<Trusting>("init", "--yes")).toMatchObject({ trust: null, trusted: false });
+  expect(readFileSync(file, "utf8")).toBe("{}");
+  // Consent was given above; a session of ours needs it.
+  rig.ok("tmux", "create", "--panes", "1");
+  expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
+    projects: { [rig.root]: { hasTrustDialogAccepted: true } },
+  });
+  expect(await rig.json<Trusting>("init", "--no-trust-claude")).toMatchObject({ trust: false, trusted: false });
+  writeFileSync(file, "{}");
+  rig.ok("tmux", "kill", "main", "--yes");
+  rig.ok("tmux", "create", "--panes", "1");
+  expect(readFileSync(file, "utf8")).toBe("{}");
+});
+
 test("a check whose program is not there is told", async () => {
   await using rig = Rig.create({ "go.mod": "module shop\n" });
   rig.env["PATH"] = `${rig.path("bin")}:/usr/bin:/bin`;

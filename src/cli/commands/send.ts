@@ -7,7 +7,7 @@ import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
 import { leadOf, sendTo, waitForState } from "../../engine/worktrees/send.ts";
-import { readStates } from "../../engine/worktrees/state.ts";
+import { readHandState, readStates } from "../../engine/worktrees/state.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { answer, type Io, readInput, withEngine } from "../io.ts";
@@ -53,7 +53,10 @@ export function sendCommands(program: Command, io: Io): void {
         const worktree = await findWorktree(engine, name);
         const wanted = options.for === undefined ? NEEDS_SOMEBODY : statesIn(options.for);
         const timeoutMs = options.timeout === undefined ? null : timeOf(options.timeout);
-        const read = async () => (await readStates(engine)).get(worktree.path)?.state ?? "none";
+        const read = async () => {
+          const standing = (await readStates(engine)).get(worktree.path);
+          return (standing?.pane ? null : readHandState(engine, worktree.path)?.state) ?? standing?.state ?? "none";
+        };
         const first = await read();
         if (first === "none" && !wanted.has("none"))
           throw new OwtError("wrong-state", `${nameOf(worktree)} has no session to wait for`, {

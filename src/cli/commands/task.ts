@@ -30,6 +30,7 @@ import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
+import { asksOf, giveLeave, type LeaveOptions } from "../worktrees/leave.ts";
 import { editCommand } from "./task-edit.ts";
 import { costWords, markOf, painter, printable, table, whyWords } from "../text.ts";
 
@@ -94,11 +95,19 @@ export function taskCommands(program: Command, io: Io): void {
     );
   task
     .command("approve <task>")
-    .description("let reviewed work be integrated, or say that its conflict was resolved by hand")
+    .description(
+      "let reviewed work be integrated, or say that its conflict was resolved by hand; of a worktree: give the agent of its session the leave that it asks for, this once",
+    )
     .option(...RUN_OPTION)
+    .option("--refuse [why]", "of a worktree: do not give it")
+    .option("--ask <id>", "of a worktree: this one of several (owt inbox)")
     .option("--json", "print the answer as JSON")
-    .action((key: string, options: PickOption) =>
+    .action((key: string, options: PickOption & LeaveOptions) =>
       withEngine(io, async (engine) => {
+        const asks = options.run === undefined ? await asksOf(engine, key) : [];
+        if (asks.length > 0) return giveLeave(io, engine, asks, options);
+        if (options.refuse !== undefined || options.ask !== undefined)
+          throw new OwtError("wrong-state", `no agent of ${key} asks for leave`, { hint: "owt inbox" });
         const run = await approveTask(engine, key, options.run);
         answer(io, options, { task: key, approved: true }, `${key}: approved; ${goOn(engine, run)}`);
       }),

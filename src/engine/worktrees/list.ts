@@ -9,7 +9,7 @@ import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { ProcessUsage } from "../../system/usage.ts";
 import type { Engine } from "../engine.ts";
-import { readStates } from "./state.ts";
+import { readHandState, readStates } from "./state.ts";
 
 export type Listed = {
   path: string;
@@ -51,6 +51,8 @@ export async function listWorktrees(engine: Engine): Promise<Listed[]> {
     const record = records.get(path);
     const place = findPlace(repo, path);
     const standing = states.get(path);
+    // A session with an agent of its own says what is done there; without, somebody may have started one by hand.
+    const byHand = standing?.pane ? null : readHandState(engine, path);
     return {
       path,
       name: nameOf({ path, branch }),
@@ -62,9 +64,9 @@ export async function listWorktrees(engine: Engine): Promise<Listed[]> {
       locked: place === null ? null : lockReason(place),
       task: tasks.get(path) ?? null,
       note: record?.note ?? "",
-      agent: standing?.pane?.agent ?? record?.agent ?? null,
-      state: standing?.state ?? "none",
-      stateSince: standing?.since ?? null,
+      agent: standing?.pane?.agent ?? (byHand === null ? (record?.agent ?? null) : "claude"),
+      state: byHand?.state ?? standing?.state ?? "none",
+      stateSince: byHand?.since ?? standing?.since ?? null,
       session: standing?.session.name ?? null,
       usage: standing?.usage ?? null,
       base: record?.base ?? null,

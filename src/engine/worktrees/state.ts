@@ -6,7 +6,8 @@ import { type ProcessUsage, usageOf } from "../../system/usage.ts";
 import { processesIn } from "../../tmux/session.ts";
 import type { Engine } from "../engine.ts";
 import { repositorySessions } from "../sessions.ts";
-import { readSpool } from "../spool.ts";
+import { readIdentity } from "../../system/identity.ts";
+import { readHandSpool, readSpool } from "../spool.ts";
 
 export type SessionStanding = {
   session: Session;
@@ -39,3 +40,20 @@ export function standingOf(engine: Pick<Engine, "repo">, session: Session): Sess
     usage: usageOf(processesIn(session)),
   };
 }
+
+/** What a Claude Code does that somebody started by hand in a worktree, as far as installed hooks tell, and since when (epoch ms). Null where
+ *  none runs. */
+export function readHandState(
+  engine: Pick<Engine, "repo">,
+  worktree: string,
+): { state: SessionState; since: number } | null {
+  const spool = readHandSpool(engine, worktree);
+  if (spool === null) return null;
+  const told = spool.lines.findLast((line) => OWNER.test(line));
+  const pid = Number(OWNER.exec(told ?? "")?.[1] ?? 0);
+  const state = stateOf(true, { isDead: pid === 0 || readIdentity(pid) === undefined, tells: true }, spool.lines);
+  return state === "ended" ? null : { state, since: spool.at };
+}
+
+/** The hooks' script puts it in front of every line. */
+const OWNER = /^\{"owt_pid":(\d+),/;

@@ -1,0 +1,29 @@
+/** `owt task approve W`: an agent of a worktree's session gets the leave that it asks for, or does not. */
+import { nameOf } from "../../core/worktree.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { type Ask, answerAsk, chooseAsk, readAsks } from "../../engine/worktrees/asks.ts";
+import { findWorktree } from "../../engine/worktrees/place.ts";
+import { findTasks } from "../../store/tasks.ts";
+import { answer, type Io } from "../io.ts";
+import { printable } from "../text.ts";
+
+export type LeaveOptions = { json?: boolean; refuse?: string | true; ask?: string };
+
+/** What the agents of the worktree of that name ask. A task of that name that waits is meant before it. */
+export async function asksOf(engine: Engine, name: string): Promise<Ask[]> {
+  const waits = findTasks(engine.store, name).some(({ state, park }) => state === "review" || park !== null);
+  const worktree = waits ? null : await findWorktree(engine, name).catch(() => null);
+  return worktree === null ? [] : readAsks(engine, worktree);
+}
+
+export function giveLeave(io: Io, engine: Engine, asks: readonly Ask[], options: LeaveOptions): void {
+  const { refuse } = options;
+  const ask = chooseAsk(asks, options.ask);
+  const isGiven = refuse === undefined;
+  const why = typeof refuse === "string" ? refuse : "It was refused. Do without it, or ask.";
+  answerAsk(engine, ask, { isGiven, why });
+  const { tool, detail, worktree } = ask;
+  const name = nameOf(worktree);
+  const text = `${name}: ${isGiven ? "allowed, this once" : "refused"}: ${printable(`${tool} ${detail}`)}`;
+  answer(io, options, { task: name, approved: isGiven, asked: { tool, detail } }, text);
+}

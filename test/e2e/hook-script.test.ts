@@ -1,0 +1,180 @@
+/** The script of the hooks, as a shell runs it: quick, silent, and never in the way. */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Rig } from "../rig/rig.ts";
+
+const SCRIPT = new URL("../../plugin/hooks/owt.sh", import.meta.url).pathname;
+
+let rig: Rig;
+beforeEach(() => {
+  rig = Rig.create({ ".gitignore": "node_modules\n" });
+  // The real one, which tells that it was called.
+  rig.addProgram(
+    "owt",
+    `#!/bin/sh\necho "$*" >>'${rig.path("called")}'\nexec '${process.execPath}' '${rig.command}' "$@"\n`,
+  );
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+const payload = (event: string, more = {}) =>
+  JSON.stringify({ session_id: "s1", cwd: rig.root, hook_event_name: event, ...more });
+
+function hook(event: string, more: { input?: object; at?: string; spool?: string; env?: NodeJS.ProcessEnv } = {}) {
+  const { status, stdout, stderr } = spawnSync("sh", [SCRIPT, event, ...(more.spool ? [more.spool] : [])], {
+    input: payload(event, more.input),
+    cwd: more.at ?? rig.root,
+    env: { ...rig.env, CLAUDE_PROJECT_DIR: more.at ?? rig.root, ...more.env },
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+const SILENT = { status: 0, stdout: "", stderr: "" };
+const called = () => (existsSync(rig.path("called")) ? readFileSync(rig.path("called"), "utf8") : "");
+const stateOf = async (name: string) =>
+  (await rig.json<{ worktrees: { name: string; state: string; agent: string | null }[] }>("list")).worktrees.find(
+    (each) => each.name === name,
+  );
+
+test("a Claude Code that was started by hand is seen by owt, and no event of its state starts owt", async () => {
+  rig.ok("create", "x", "--no-tmux");
+  const at = rig.path("shop-x");
+  // Whoever runs the hook stands for Claude Code.
+  for (const [event, state] of [
+    ["SessionStart", "idle"],
+    ["UserPromptSubmit", "working"],
+    ["PermissionRequest", "blocked"],
+    ["PostToolUse", "working"],
+    ["Stop", "waiting"],
+  ] as const) {
+    const env = event === "UserPromptSubmit" ? { PATH: "/usr/bin:/bin" } : {};
+    expect(hook(event, { at, env, input: { source: "startup" } })).toEqual(SILENT);
+    expect(await stateOf("x")).toMatchObject({ state, agent: "claude" });
+  }
+  expect(await rig.json("wait", "x")).toMatchObject({ state: "waiting" });
+  expect(await stateOf("main")).toMatchObject({ state: "none" });
+  expect(called()).toBe("");
+  hook("SessionEnd", { at, input: { reason: "clear" } });
+  expect(await stateOf("x")).toMatchObject({ state: "none" });
+  expect(called()).toBe("");
+  expect(rig.git("-C", at, "status", "--porcelain")).toBe("");
+});
+
+test("the context: worktree, branch, ports and note; nothing outside of a repository, within a run, or where owt is not installed", async () => {
+  rig.ok("create", "feature/x", "--no-tmux");
+  rig.ok("note", "feature/x", "the", "form", "first");
+  const at = rig.path("shop-feature-x");
+  const told = JSON.parse(hook("UserPromptSubmit", { at }).stdout) as { hookSpecificOutput: object };
+  expect(told.hookSpecificOutput).toEqual({
+    hookEventName: "UserPromptSubmit",
+    additionalContext: expect.stringMatching(
+      /^\[Worktree: shop-feature-x \| Branch: feature\/x(?: \| Ports: \d+-\d+)?(?: \| Database: \w+)? \| Note: the form first\]$/,
+    ) as string,
+  });
+  expect(hook("UserPromptSubmit", { at, env: { OWT_ATTEMPT: "1" } })).toEqual(SILENT);
+  expect(hook("UserPromptSubmit", { at, env: { PATH: "/usr/bin:/bin" } })).toEqual(SILENT);
+  expect(hook("UserPromptSubmit", { at: rig.home })).toEqual(SILENT);
+  expect(await rig.owtIn(rig.home, "hook", "context")).toEqual({ code: 0, stdout: "", stderr: "" });
+  rig.write({ ".worktreerc": "[[[" });
+  expect(hook("UserPromptSubmit", { at: rig.root }).stdout).toContain("Worktree: shop (main checkout)");
+});
+
+test("installed twice, one speaks; a session that owt watches is left to its own hooks", () => {
+  const env = { CLAUDE_PLUGIN_ROOT: "/plugin" };
+  rig.write({ ".claude/settings.json": '{"hooks": "sh .claude/hooks/owt.sh"}' });
+  expect(hook("UserPromptSubmit", { env })).toEqual(SILENT);
+  expect(hook("UserPromptSubmit").stdout).toContain("Worktree: shop");
+  const spool = join(rig.root, ".git/owt-spool");
+  const before = readFileSync(spool, "utf8");
+  hook("Stop", { env: { OWT_SPOOL: "elsewhere" } });
+  expect(readFileSync(spool, "utf8")).toBe(before);
+});
+
+/** A hook that waits, as long as its dialog is on the screen. */
+function asks(spool: string, input: object) {
+  const child = spawn("sh", [SCRIPT, "PermissionRequest", spool], {
+    env: { ...rig.env, CLAUDE_CODE_ENTRYPOINT: "cli" },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  child.stdin.end(payload("PermissionRequest", { ...input, permission_suggestions: [] }));
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  return { child, ended: new Promise<string>((resolve) => child.on("close", () => resolve(said))) };
+}
+
+const bash = (command: string) => ({ tool_name: "Bash", tool_input: { command } });
+
+test("leave that is asked for is seen in the inbox and given or refused from there, once", async () => {
+  rig.ok("create", "x", "--no-tmux");
+  const own = rig.git("-C", rig.path("shop-x"), "rev-parse", "--absolute-git-dir");
+  const spool = join(own, "owt-spool");
+  const inbox = async () =>
+    (await rig.json<{ asks: { name: string; tool: string; detail: string; command: string }[] }>("inbox")).asks;
+  const first = asks(spool, bash("rm -r build"));
+  const second = asks(spool, { tool_name: "Write", tool_input: { file_path: "/etc/x", content: "y" } });
+  await vi.waitFor(async () => expect(await inbox()).toHaveLength(2), { timeout: 20_000 });
+  expect((await rig.owt("inbox")).stdout).toMatch(
+    /x asks leave: Bash rm -r build .*\n {2}↳ owt task approve x --ask \d+/,
+  );
+
+  const unclear = await rig.owt("task", "approve", "x");
+  expect(unclear).toMatchObject({ code: 2, stderr: expect.stringMatching(/asks 2 things:\n {2}\d+: /) as string });
+  const agent = rig.env["CLAUDECODE"];
+  rig.env["CLAUDECODE"] = "1";
+  const ids = (await inbox()).map(({ command }) => command.split(" ").at(-1)!);
+  expect((await rig.owt("task", "approve", "x", "--ask", ids[0]!)).stderr).toContain("an agent gives no leave");
+  rig.env["CLAUDECODE"] = agent;
+
+  const write = (await inbox()).find(({ tool }) => tool === "Write");
+  const refused = await rig.json(
+    "task",
+    "approve",
+    "x",
+    "--ask",
+    write!.command.split(" ").at(-1)!,
+    "--refuse",
+    "not there",
+  );
+  expect(refused).toEqual({ task: "x", approved: false, asked: { tool: "Write", detail: "/etc/x" } });
+  expect(await second.ended).toContain('"decision":{"behavior":"deny","message":"not there"}');
+  expect((await rig.owt("task", "approve", "x")).stdout).toBe("x: allowed, this once: Bash rm -r build\n");
+  expect(await first.ended).toContain('"decision":{"behavior":"allow"}');
+  expect(await inbox()).toEqual([]);
+  expect((await rig.owt("task", "approve", "x", "--refuse")).stderr).toContain("no agent of x asks for leave");
+  // Nothing is left of it: no pipe, no process.
+  expect(readdirSync(own).filter((name) => name.includes("+ask"))).toEqual([]);
+  await vi.waitFor(() => expect(rig.processes()).toEqual([]), { timeout: 20_000 });
+});
+
+test("a dialog that is answered on the screen lets its hook go, and no other", async () => {
+  const spool = rig.path("spool");
+  const [one, other] = [asks(spool, bash("a")), asks(spool, bash("b"))];
+  await vi.waitFor(() => expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toHaveLength(4), {
+    timeout: 20_000,
+  });
+  hook("PostToolUse", { spool, input: { ...bash("a"), tool_response: {} } });
+  expect(await one.ended).toBe("");
+  expect(other.child.exitCode).toBe(null);
+  hook("Stop", { spool, input: { session_id: "another" } });
+  expect(other.child.exitCode).toBe(null);
+  hook("Stop", { spool });
+  expect(await other.ended).toBe("");
+  // One that Claude Code ends leaves nothing behind either.
+  const third = asks(spool, bash("c"));
+  await vi.waitFor(() => expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toHaveLength(2), {
+    timeout: 20_000,
+  });
+  third.child.kill("SIGTERM");
+  await third.ended;
+  expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toEqual([]);
+});
+
+test("without a terminal nobody waits, and where no pipe can be made neither", () => {
+  const spool = rig.path("spool");
+  expect(hook("PermissionRequest", { spool, env: { CLAUDE_CODE_ENTRYPOINT: "sdk-cli" } })).toEqual(SILENT);
+  writeFileSync(rig.path("file"), "");
+  const env = { CLAUDE_CODE_ENTRYPOINT: "cli" };
+  expect(hook("PermissionRequest", { spool: rig.path("file/spool"), env })).toEqual(SILENT);
+});
