@@ -42,7 +42,9 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
 const READ_ONLY = new Set(
-  "plan status report logs inbox doctor list diff show render validate schema completion help context plugin".split(" "),
+  "plan status report logs inbox doctor list diff show render validate schema completion help context plugin".split(
+    " ",
+  ),
 );
 
 /** Commands that have nothing to do where there is no store: they never write one, or need a run that is in it. */
