@@ -153,7 +153,7 @@ async function prepare(more: Record<string, string> = {}): Promise<Rig> {
 
 /** One worktree in each of these states. */
 async function fill(rig: Rig, states: readonly string[]): Promise<Map<string, Before>> {
-  rig.ok("create", ...states);
+  rig.ok("create", "--no-tmux", ...states);
   const before = new Map<string, Before>();
   for (const state of states) {
     STATES[state]!(rig, rig.path(`shop-${state}`), state);
