@@ -313,7 +313,7 @@ describe("cut off", () => {
   test("Ctrl-C while a remote does not answer ends it at once, with nothing changed", async () => {
     const { rig } = withRemote();
     await using _ = rig;
-    rig.ok("create", "x");
+    rig.ok("create", "--no-tmux", "x");
     rig.git("push", "-q", "-u", "origin", "x");
     rig.git("remote", "set-url", "origin", "ssh://nowhere.invalid/repo");
     rig.addProgram("slow-ssh", `#!/bin/sh\necho up > '${rig.path("asked")}'\nexec sleep 1000\n`);
