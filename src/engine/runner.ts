@@ -1,5 +1,6 @@
 /** The loop that carries every open run: look, decide, act, wait for something to happen. It holds nothing in memory
  *  that is not in the store, so whoever takes over goes on where it stopped. */
+import { setImmediate as turnOfTheWorld } from "node:timers/promises";
 import { pathsBelow } from "../core/dag.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
@@ -50,6 +51,8 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   const carriers = new Carriers(engine, options.signal);
   const taken = new Set<string>();
   while (!options.signal.aborted && !carriers.failure) {
+    // A turn of this loop may wait for nothing but promises; the world gets its say between two of them.
+    await turnOfTheWorld();
     // Watching begins before looking, so that nothing which happens meanwhile is missed.
     const change = nextChange(engine, options.signal);
     carriers.onEnd = () => change.now();

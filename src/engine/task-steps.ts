@@ -1,6 +1,7 @@
 /** The phases of an attempt in its own worktree: making it, setting it up, checking what the agent left. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../core/errors.ts";
 import type { SetupSaid } from "../core/reuse.ts";
 import { slug } from "../core/names.ts";
@@ -36,6 +37,9 @@ import {
   setupFootprint,
 } from "./workspace.ts";
 
+/** How long a place that is being cleared away is given before it is looked at again. */
+const TIDYING_MS = 10;
+
 /** Branch and worktree, and for a follow-up what it works on: a started merge, or work that came in meanwhile. */
 export async function workspaceStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { attempt, task } = carried;
@@ -48,7 +52,10 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
   if ("refused" in made && made.refused === "checked-out" && (await clearEarlier(engine, carried, made.path)))
     made = await ensureWorktree(engine, carried, base);
   // The place of the try before is being cleared away: looked at again when that has ended.
-  if ("refused" in made && made.refused === "checked-out" && isBeingTidied(engine, carried, made.path)) return "leave";
+  if ("refused" in made && made.refused === "checked-out" && isBeingTidied(engine, carried, made.path)) {
+    await sleep(TIDYING_MS);
+    return "leave";
+  }
   if ("refused" in made) {
     finish(engine, carried, { kind: "failed", reason: describeRefusal(attempt, made) });
     return "on";
