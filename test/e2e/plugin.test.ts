@@ -10,10 +10,11 @@ import { whyNoClaude } from "../rig/claude-plan.ts";
 const PLUGIN = new URL("../../plugin", import.meta.url).pathname;
 const why = whyNoClaude();
 
-test.skipIf(why !== null)("passes its own strict validation, its commands alone too", () => {
+test.skipIf(why !== null)("passes its own strict validation, as do its commands alone, here and in this repository's own settings", () => {
   const home = mkdtempSync(join(tmpdir(), "owt-plugin-"));
+  const own = join(PLUGIN, "../.claude/commands");
   try {
-    for (const path of [PLUGIN, join(PLUGIN, ".claude-plugin/plugin.json"), join(PLUGIN, "commands")]) {
+    for (const path of [PLUGIN, join(PLUGIN, ".claude-plugin/plugin.json"), join(PLUGIN, "commands"), own]) {
       const said = execFileSync(claudeBinary(), ["plugin", "validate", "--strict", path], {
         env: { PATH: process.env["PATH"], HOME: home, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" },
         encoding: "utf8",
