@@ -4,7 +4,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { capturePane, sendText } from "../../src/tmux/pane.ts";
-import { tmuxServer } from "../../src/tmux/tmux.ts";
+import { runTmux, tmuxServer } from "../../src/tmux/tmux.ts";
 import { whyNoClaude } from "../rig/claude-plan.ts";
 import { type ClaudeRig, claudeRig } from "../rig/claude-rig.ts";
 import { type Script, startFakeApi, textOf } from "../rig/fake-api.ts";
@@ -45,6 +45,7 @@ function paneOf(rig: ClaudeRig, id: string) {
     until,
     shows: (text: string | RegExp) =>
       until(`the screen shows ${String(text)}`, async () => (await screen()).search(text) >= 0),
+    presses: (key: string) => runTmux(tmux, [["send-keys", "-t", id, key]]),
     types: (text: string) => sendText(tmux, id, text, { enter: true }),
   };
 }
@@ -75,6 +76,21 @@ test("/worktree create x, typed into Claude Code, makes the worktree x", async (
   expect(told).toContain("What is wanted: create x\n");
   expect(told).toContain("- Branch here: main\n");
   expect(told).toContain("[Worktree: repo (main checkout) | Branch: main]");
+});
+
+test("a dialog that is refused on the screen is no question any more, and its agent waits", async () => {
+  await using rig = await prepare({ "": { task: [bash("sh -c 'echo made > one'"), { say: "I go on." }] } });
+  await rig.ask("create", "x", "--prompt", "go");
+  const pane = paneOf(rig, (await rig.ask<Sessions>("tmux", "list")).sessions[0]!.panes[0]!.id);
+  await rig.ask("wait", "x", "--for", "blocked", "--timeout", "60s");
+  await pane.shows("Do you want to proceed?");
+  expect((await rig.ask<Inbox>("inbox")).asks).toHaveLength(1);
+  await pane.presses("Escape");
+  expect(await rig.ask("wait", "x", "--for", "waiting", "--timeout", "60s")).toMatchObject({ state: "waiting" });
+  expect((await rig.ask<Inbox>("inbox")).asks).toEqual([]);
+  // What comes next lets the hook go.
+  await rig.ask("send", "x", "something else");
+  await pane.until("nobody waits", () => !rig.processes().some((each) => each.includes("PermissionRequest")));
 });
 
 test("an agent's request for leave is answered by owt task approve, with the dialog on its screen", async () => {

@@ -60,6 +60,11 @@ test("a Claude Code that was started by hand is seen by owt, and no event of its
   expect(await stateOf("x")).toMatchObject({ state: "none" });
   expect(called()).toBe("");
   expect(rig.git("-C", at, "status", "--porcelain")).toBe("");
+  // What the hooks left goes with the worktree.
+  const own = rig.git("-C", at, "rev-parse", "--absolute-git-dir");
+  expect(existsSync(join(own, "owt-spool"))).toBe(true);
+  rig.ok("delete", "x", "--yes");
+  expect([existsSync(at), existsSync(own)]).toEqual([false, false]);
 });
 
 test("the context: worktree, branch, ports and note; nothing outside of a repository, within a run, or where owt is not installed", async () => {
@@ -90,6 +95,28 @@ test("installed twice, one speaks; a session that owt watches is left to its own
   const before = readFileSync(spool, "utf8");
   hook("Stop", { env: { OWT_SPOOL: "elsewhere" } });
   expect(readFileSync(spool, "utf8")).toBe(before);
+});
+
+test("a session's end brings a clean linked worktree up to date, behind it; a dirty one, the main checkout and a mere /clear stay", async () => {
+  for (const name of ["clean", "dirty", "cleared"]) rig.ok("create", name, "--no-tmux");
+  rig.write({ "new.txt": "from main" });
+  rig.commit("Something new");
+  writeFileSync(join(rig.path("shop-dirty"), "README.md"), "mine");
+  const end = (name: string, reason: string) => hook("SessionEnd", { at: rig.path(`shop-${name}`), input: { reason } });
+  expect(end("cleared", "clear")).toEqual(SILENT);
+  expect(end("dirty", "prompt_input_exit")).toEqual(SILENT);
+  expect(hook("SessionEnd", { input: { reason: "other" } })).toEqual(SILENT);
+  expect(end("clean", "prompt_input_exit")).toEqual(SILENT);
+  await vi.waitFor(() => expect(existsSync(join(rig.path("shop-clean"), "new.txt"))).toBe(true), { timeout: 30_000 });
+  // The main checkout has nothing to ask owt for, nor has one that goes on.
+  expect(called().trim().split("\n")).toEqual(["hook session-end", "hook session-end"]);
+  await vi.waitFor(() => expect(rig.processes()).toEqual([]), { timeout: 30_000 });
+  expect(readFileSync(join(rig.path("shop-dirty"), "README.md"), "utf8")).toBe("mine");
+  expect(["dirty", "cleared"].map((name) => existsSync(join(rig.path(`shop-${name}`), "new.txt")))).toEqual([
+    false,
+    false,
+  ]);
+  expect((await rig.owtIn(rig.root, "hook", "session-end")).code).toBe(0);
 });
 
 /** A hook that waits, as long as its dialog is on the screen. */

@@ -10,10 +10,12 @@ import { whyNoClaude } from "../rig/claude-plan.ts";
 const PLUGIN = new URL("../../plugin", import.meta.url).pathname;
 const why = whyNoClaude();
 
-test.skipIf(why !== null)("passes its own strict validation, its commands alone too", () => {
+test("its own strict validation passes it, and the commands alone, here and in this repository's own settings", (context) => {
+  if (why !== null) context.skip(why);
   const home = mkdtempSync(join(tmpdir(), "owt-plugin-"));
+  const own = join(PLUGIN, "../.claude/commands");
   try {
-    for (const path of [PLUGIN, join(PLUGIN, ".claude-plugin/plugin.json"), join(PLUGIN, "commands")]) {
+    for (const path of [PLUGIN, join(PLUGIN, ".claude-plugin/plugin.json"), join(PLUGIN, "commands"), own]) {
       const said = execFileSync(claudeBinary(), ["plugin", "validate", "--strict", path], {
         env: { PATH: process.env["PATH"], HOME: home, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" },
         encoding: "utf8",

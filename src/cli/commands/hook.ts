@@ -1,7 +1,8 @@
 /** `owt hook`: what the hooks of agents call. They must never disturb a session: whatever goes wrong, nothing is said, and the exit code is 0. */
 import type { Command } from "commander";
 import { contextAnswer, renderContext } from "../../core/hook-context.ts";
-import { readContext, syncBehind } from "../../engine/worktrees/hook.ts";
+import { readContext } from "../../engine/worktrees/context.ts";
+import { syncBehind } from "../../engine/worktrees/session-end.ts";
 import { pluginFolder } from "../../system/plugin-files.ts";
 import { type Io, withEngine } from "../io.ts";
 
@@ -25,7 +26,7 @@ export function hookCommands(program: Command, io: Io): void {
       inSilence(io, async (quiet) => {
         // The session that it is the end of takes its terminal with it.
         io.outlivesTerminal = true;
-        await withEngine(quiet, syncBehind);
+        await withEngine(quiet, (engine) => syncBehind(engine, io.signal));
       }),
     );
   hook

@@ -1,6 +1,7 @@
 /** Agents of sessions that ask for leave: what they ask, and the answer to it from elsewhere than their screen. A hook of theirs reads it from a
  *  pipe (plugin/hooks/owt.sh), so that whether anybody still waits is the kernel's to say. */
 import { closeSync, constants, lstatSync, openSync, statSync, writeSync } from "node:fs";
+import { lastInterrupt } from "../../agents/claude-interrupt.ts";
 import { type Asked, parseAsked, renderLeave } from "../../agents/claude-leave.ts";
 import { OwtError } from "../../core/errors.ts";
 import { SPOOL_VARIABLE } from "../../agents/agent.ts";
@@ -35,6 +36,8 @@ export function readAsks(engine: Pick<Engine, "repo">, worktree: Checkout): Ask[
     const since = statSync(`${file}.text`, { throwIfNoEntry: false })?.mtimeMs;
     // Of a hook that was killed, or that is over by now.
     if (text === null || since === undefined || readIdentity(pid) === undefined) return [];
+    // Refused on the screen: the hook that waits is not told.
+    if ((lastInterrupt(text) ?? 0) > since) return [];
     return [{ ...parseAsked(text), worktree, id: String(pid), since, file }];
   });
   return open.toSorted((a, b) => a.since - b.since);

@@ -1,4 +1,5 @@
 /** What the sessions of this repository's worktrees do now. */
+import { lastInterrupt } from "../../agents/claude-interrupt.ts";
 import { type SessionState, stateOf } from "../../core/session-state.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
 import { findProgram } from "../../system/programs.ts";
@@ -7,7 +8,7 @@ import { processesIn } from "../../tmux/session.ts";
 import type { Engine } from "../engine.ts";
 import { repositorySessions } from "../sessions.ts";
 import { readIdentity } from "../../system/identity.ts";
-import { readHandSpool, readSpool } from "../spool.ts";
+import { readHandSpool, readSpool, type Spool } from "../spool.ts";
 
 export type SessionStanding = {
   session: Session;
@@ -35,10 +36,19 @@ export function standingOf(engine: Pick<Engine, "repo">, session: Session): Sess
   return {
     session,
     pane,
-    state: stateOf(true, told, spool?.lines ?? []),
-    since: spool?.at ?? null,
+    ...heardOf(stateOf(true, told, spool?.lines ?? []), spool),
     usage: usageOf(processesIn(session)),
   };
+}
+
+/** What hooks told, but for an interruption by a person, of which they are not told. */
+function heardOf(state: SessionState, spool: Spool | null): { state: SessionState; since: number | null } {
+  const isAtIt = state === "working" || state === "blocked";
+  const told = isAtIt ? spool?.lines.findLast((line) => line.includes('"transcript_path"')) : undefined;
+  const interrupted = told === undefined ? null : lastInterrupt(told);
+  return spool !== null && interrupted !== null && interrupted > spool.at
+    ? { state: "waiting", since: interrupted }
+    : { state, since: spool?.at ?? null };
 }
 
 /** What a Claude Code does that somebody started by hand in a worktree, as far as installed hooks tell, and since when (epoch ms). Null where
@@ -46,13 +56,13 @@ export function standingOf(engine: Pick<Engine, "repo">, session: Session): Sess
 export function readHandState(
   engine: Pick<Engine, "repo">,
   worktree: string,
-): { state: SessionState; since: number } | null {
+): { state: SessionState; since: number | null } | null {
   const spool = readHandSpool(engine, worktree);
   if (spool === null) return null;
   const told = spool.lines.findLast((line) => OWNER.test(line));
   const pid = Number(OWNER.exec(told ?? "")?.[1] ?? 0);
   const state = stateOf(true, { isDead: pid === 0 || readIdentity(pid) === undefined, tells: true }, spool.lines);
-  return state === "ended" ? null : { state, since: spool.at };
+  return state === "ended" ? null : heardOf(state, spool);
 }
 
 /** The hooks' script puts it in front of every line. */

@@ -1,0 +1,26 @@
+/** A person who presses Escape, or says no to a dialog, interrupts Claude Code's turn, and no hook is told (2.1.329). Its own record of the conversation,
+ *  whose path hooks are told, holds it. */
+import { readTail } from "../lib/tail.ts";
+import { parseJson, text } from "./json.ts";
+
+const TAIL_BYTES = 256 * 1024;
+
+/** When a person last interrupted the conversation that this payload of a hook is of, in epoch ms; null where nothing says so. */
+export function lastInterrupt(payload: string): number | null {
+  const path = transcriptIn(payload);
+  return path === null ? null : interruptedAt(readTail(path, TAIL_BYTES).split("\n"));
+}
+
+function transcriptIn(payload: string): string | null {
+  const written = /"transcript_path"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(payload)?.[1];
+  return written === undefined ? null : (JSON.parse(written) as string);
+}
+
+function interruptedAt(records: readonly string[]): number | null {
+  const record = records.findLast((line) => line.includes(MARK) && parseJson(line)?.["type"] === "user");
+  const at = Date.parse(text(parseJson(record ?? "")?.["timestamp"]));
+  return Number.isNaN(at) ? null : at;
+}
+
+/** A whole text of the person's, not something that is quoted. */
+const MARK = '"text":"[Request interrupted by user';
