@@ -37,7 +37,7 @@ function paneOf(rig: ClaudeRig, id: string) {
   const screen = () => capturePane(tmux, id, { above: 0 });
   const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
     for (const ends = Date.now() + 60_000; !(await holds());) {
-      if (Date.now() > ends) throw new Error(`never: ${what}\n${await screen()}`);
+      if (Date.now() > ends) throw new Error(`never: ${what}\n${await screen().catch(() => "")}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   };
@@ -124,7 +124,7 @@ test("an agent's request for leave is answered by owt task approve, with the dia
   expect((await rig.ask<Inbox>("inbox")).asks).toEqual([]);
 });
 
-test("the plugin from its local marketplace: commands under its name, context, state; taken out again, nothing is left", async () => {
+test("the plugin from its local marketplace: commands under its name, context, state, a sync behind it; taken out again, nothing is left", async () => {
   await using rig = await prepare({ "": { task: [{ say: "I have seen it." }] } });
   await rig.ask("create", "x", "--no-tmux");
   const at = join(dirname(rig.root), "repo-x");
@@ -165,9 +165,13 @@ test("the plugin from its local marketplace: commands under its name, context, s
   const listed = async () => (await rig.ask<List>("list")).worktrees.find(({ name }) => name === "x");
   await pane.until("owt sees it", async () => (await listed())?.state === "waiting");
   expect(await listed()).toMatchObject({ agent: "claude" });
+  writeFileSync(join(rig.root, "new.txt"), "from main\n");
+  rig.git("add", "new.txt");
+  rig.git("commit", "-q", "-m", "Something new");
   await pane.types("/exit");
   await pane.until("it ended", () => rig.claudes().length === 0);
   expect(await listed()).toMatchObject({ state: "none" });
+  await pane.until("what is new has come", () => existsSync(join(at, "new.txt")));
   claude("plugin", "uninstall", "owt@open-orchestrator");
   claude("plugin", "marketplace", "remove", "open-orchestrator");
   expect(readFileSync(join(rig.home, ".claude", "settings.json"), "utf8")).not.toContain("owt@open-orchestrator");
