@@ -361,7 +361,7 @@ describe("panes", () => {
   test("an agent that ended stays to be looked at, and is started again in its place", async () => {
     using server = new Server();
     const want = server.want("a", {
-      agent: { name: "claude", command: ["sh", "-c", "echo last words; exit 7"], conversation: "c1" },
+      agent: { name: "claude", command: ["sh", "-c", "echo last words; sleep 0.3; exit 7"], conversation: "c1" },
     });
     const { session } = await ensureSession(server.tmux, want);
     const pane = session.panes[0]!.id;
