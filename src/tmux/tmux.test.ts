@@ -366,8 +366,10 @@ describe("panes", () => {
     const { session } = await ensureSession(server.tmux, want);
     const pane = session.panes[0]!.id;
     const now = async () => (await findSession(server.tmux, session.worktree!))!.panes[0]!;
-    await until("it is dead", async () => typeof (await now()).dead?.status === "number");
-    expect(await now()).toMatchObject({ id: pane, agent: "claude", conversation: "c1", dead: { status: 7 } });
+    await until("it is dead", async () => (await now()).dead !== null);
+    // tmux 3.3a shows a pane as dead when its terminal is closed, and at times never collects the program behind it.
+    const status = expect.toSatisfy((code) => code === 7 || code === null) as number | null;
+    expect(await now()).toMatchObject({ id: pane, agent: "claude", conversation: "c1", dead: { status } });
     expect(await capturePane(server.tmux, pane, { above: 100 })).toContain("last words");
     await expect(sendText(server.tmux, pane, "hello?", { enter: true })).rejects.toThrow(
       `nothing runs in pane ${pane}`,
