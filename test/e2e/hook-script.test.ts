@@ -195,7 +195,7 @@ test("a dialog that is answered on the screen lets its hook go, and no other", a
   });
   third.child.kill("SIGTERM");
   await third.ended;
-  expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toEqual([]);
+  await vi.waitFor(() => expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toEqual([]));
 });
 
 test("without a terminal nobody waits, and where no pipe can be made neither", () => {

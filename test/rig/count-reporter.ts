@@ -1,4 +1,4 @@
-/** Ends a test run with each skip's reason and one line that counts: `N passed, N failed, N skipped`. */
+/** Ends a test run with each test that passed at its second try only, each skip's reason and one line that counts: `N passed, N failed, N skipped`. */
 import type { Reporter, TestCase, TestModule } from "vitest/node";
 
 export default class CountReporter implements Reporter {
@@ -9,6 +9,9 @@ export default class CountReporter implements Reporter {
     const brokenFiles = modules.filter((module) => module.state() === "failed" && module.errors().length > 0).length;
     for (const test of skipped)
       console.log(`SKIPPED ${test.module.relativeModuleId} > ${test.fullName}: ${reasonOf(test)}`);
+    const flaky = tests.filter((test) => test.diagnostic()?.flaky === true);
+    for (const test of flaky)
+      console.log(`FLAKY ${test.module.relativeModuleId} > ${test.fullName}: passed at its second try`);
     console.log(
       `${count("passed")} passed, ${count("failed") + brokenFiles + errors.length} failed, ${skipped.length} skipped`,
     );
