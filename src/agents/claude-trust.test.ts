@@ -15,7 +15,7 @@ import { giveTrust, readTrust } from "./claude-trust.ts";
 
 let home: string;
 let file: string;
-const ROOT = "/work/my shop";
+const ROOT = "/home/ann/my shop";
 
 beforeEach(() => {
   home = mkdtempSync(join(tmpdir(), "owt-trust-"));

@@ -3,6 +3,7 @@ import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { discardHalfMade, isBeingMade, isHalfMade, sweepHalfMade } from "./half-made.ts";
 import { type Holdings, type InspectOptions, inspectWorktree } from "./inspect.ts";
+import type { Place } from "./git.ts";
 import { findPlace, isMainPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
@@ -51,20 +52,15 @@ export type Removed =
 /** Removes a worktree without losing anything it holds. Its branch stays: see `deleteBranchIf`. Commits that only its reflog knows are
  *  always saved. Repeatable: a worktree that is gone already is removed. */
 export async function removeWorktree(repo: Repo, path: string, options: RemoveOptions): Promise<Removed> {
-  const place = findPlace(repo, path);
-  if (place === null) return existsSync(path) ? refuse({ reason: "not-a-worktree", what: [path] }) : gone(null);
-  if (isMainPlace(place)) return refuse({ reason: "main", what: [place.root] });
-  if (isBeingMade(place)) return refuse({ reason: "being-made", what: [place.root] });
-  if (isHalfMade(place)) {
-    await discardHalfMade(repo, place, options.known);
+  const found = await examine(repo, path, options);
+  if ("reasons" in found) return refuse(...found.reasons);
+  if (found.held === null) {
+    if (found.halfMade !== null) await discardHalfMade(repo, found.halfMade, options.known);
     return gone(null);
   }
-  const held = await inspectWorktree(repo, path, options);
-  const work = findWork(held);
-  const reasons = [...findBlockers(held), ...(options.save === true ? [] : work)];
-  if (reasons.length > 0) return refuse(...reasons);
+  const { held } = found;
   let rescue: string | null = null;
-  if (work.length > 0 || held.dropped.length > 0 || options.saveAnyway === true) {
+  if (findWork(held).length > 0 || held.dropped.length > 0 || options.saveAnyway === true) {
     const saved = await saveRescue(repo, held, { ...options.rescue, known: options.known ?? [] });
     if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
     rescue = saved.ref;
@@ -72,19 +68,31 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
   return gone(rescue, takeAway(held, options));
 }
 
+type Examined = InspectOptions & { save?: boolean };
+
 /** Why {@link removeWorktree} would refuse now; nothing where it would not. Touches nothing. */
-export async function whyItStays(
+export async function whyItStays(repo: Repo, path: string, options: Examined): Promise<Reason[]> {
+  const found = await examine(repo, path, options);
+  return "reasons" in found ? found.reasons : [];
+}
+
+/** What stands at a path: why it stays, or what is to be taken away, which is nothing, something half-made, or a whole worktree. */
+async function examine(
   repo: Repo,
   path: string,
-  options: InspectOptions & { save?: boolean },
-): Promise<Reason[]> {
+  options: Examined,
+): Promise<{ reasons: Reason[] } | { held: Holdings } | { held: null; halfMade: Place | null }> {
+  const stays = (reason: "not-a-worktree" | "main" | "being-made", what: string) => ({
+    reasons: [{ reason, what: [what] }],
+  });
   const place = findPlace(repo, path);
-  if (place === null) return existsSync(path) ? [{ reason: "not-a-worktree", what: [path] }] : [];
-  if (isMainPlace(place)) return [{ reason: "main", what: [place.root] }];
-  if (isBeingMade(place)) return [{ reason: "being-made", what: [place.root] }];
-  if (isHalfMade(place)) return [];
+  if (place === null) return existsSync(path) ? stays("not-a-worktree", path) : { held: null, halfMade: null };
+  if (isMainPlace(place)) return stays("main", place.root);
+  if (isBeingMade(place)) return stays("being-made", place.root);
+  if (isHalfMade(place)) return { held: null, halfMade: place };
   const held = await inspectWorktree(repo, path, options);
-  return [...findBlockers(held), ...(options.save === true ? [] : findWork(held))];
+  const reasons = [...findBlockers(held), ...(options.save === true ? [] : findWork(held))];
+  return reasons.length > 0 ? { reasons } : { held };
 }
 
 /** Deletes what earlier, killed processes had renamed away or left half-made. Says how many things it cleared. */

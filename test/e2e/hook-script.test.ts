@@ -188,14 +188,15 @@ test("a dialog that is answered on the screen lets its hook go, and no other", a
   expect(other.child.exitCode).toBe(null);
   hook("Stop", { spool });
   expect(await other.ended).toBe("");
-  // One that Claude Code ends leaves nothing behind either.
+  // One that Claude Code ends leaves nothing behind either. What is counted is its own.
+  await vi.waitFor(() => expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toEqual([]));
   const third = asks(spool, bash("c"));
   await vi.waitFor(() => expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toHaveLength(2), {
     timeout: 20_000,
   });
   third.child.kill("SIGTERM");
   await third.ended;
-  await vi.waitFor(() => expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toEqual([]));
+  expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toEqual([]);
 });
 
 test("without a terminal nobody waits, and where no pipe can be made neither", () => {
