@@ -1,5 +1,6 @@
 /** A real terminal: a tmux server of its own with one window, whose screen can be read, resized and typed into. */
 import { execFileSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import type { Rig } from "./rig.ts";
 
@@ -9,7 +10,8 @@ export class Tmux implements Disposable {
 
   /** A shell in the rig's repository, on a screen of that size. */
   constructor(rig: Rig, size: { columns: number; rows: number }) {
-    this.#socket = join(rig.home, "tmux.sock");
+    // A socket of its own: a server that was just told to end still listens for a moment, and takes the next client down with it.
+    this.#socket = join(mkdtempSync(join(rig.home, "screen-")), "tmux.sock");
     this.#env = { ...rig.env, TMUX: "", TERM: "xterm-256color", PS1: "$ ", ENV: "" };
     const place = ["-x", String(size.columns), "-y", String(size.rows), "-c", rig.root];
     // -f /dev/null: nobody's own configuration.
