@@ -34,10 +34,11 @@ function early(names: string[]): string[] {
   return [...exported, "export default /* @__PURE__ */ load();"];
 }
 
-/** Only functions can wait to be called: an import of anything else from such a module fails the build. */
+/** Only functions can wait to be called (with `new` too): an import of anything else from such a module fails the build. */
 function late(whole: Record<string, unknown>, names: string[]): string[] {
   const functions = names.filter((name) => typeof whole[name] === "function");
-  const exported = functions.map((name) => `export const ${name} = (...given) => load().${name}(...given);`);
+  const call = (name: string) => `new.target ? new (load().${name})(...given) : load().${name}(...given)`;
+  const exported = functions.map((name) => `export function ${name}(...given) { return ${call(name)}; }`);
   return [...exported, `export default { ${functions.join(", ")} };`];
 }
 

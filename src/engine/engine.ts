@@ -16,6 +16,7 @@ import { openRepo, type Repo } from "../git/repo.ts";
 import { openStore, type Store } from "../store/database.ts";
 import { raiseTakenIds, readTakenIds } from "../store/ids.ts";
 import { loadConfig } from "../system/config-files.ts";
+import { closeForkServer } from "../system/fork-server.ts";
 import { type LaunchMode, probeLaunchMode, readLaunch } from "../system/launch.ts";
 import { findTakenIds } from "./taken-ids.ts";
 
@@ -119,6 +120,7 @@ function once<T>(ask: () => Promise<T>): () => Promise<T> {
 /** Ends the live git processes and closes the store. */
 export async function closeEngine(engine: Engine): Promise<void> {
   await engine.repo.close();
+  await closeForkServer();
   engine.store.close();
 }
 

@@ -195,7 +195,7 @@ async function startReady(engine: Engine, run: Run, tasks: Task[], attempts: Att
   const isBusy = (task: Task) =>
     alone ? BUSY.has(task.state) || task.state === "integrating" : BUSY.has(task.state) && !home.has(task.key);
   const running = tasks.filter(isBusy).length;
-  if (running >= run.options.maxParallel) return [];
+  if (running >= run.options.maxParallel || home.size >= run.options.maxParallel) return [];
   const ready = viewRun(engine, run, tasks)
     .filter((view) => view.standing === "ready")
     .map((view) => view.task);

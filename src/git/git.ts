@@ -59,6 +59,8 @@ const HARDENED = [
 ];
 
 const FIRST_FLAGS = ["--no-optional-locks", "--literal-pathspecs"];
+/** The same, said once for all that a helper shell runs: it reads what it is told byte by byte. */
+const FIRST_ENV = { GIT_OPTIONAL_LOCKS: "0", GIT_LITERAL_PATHSPECS: "1" };
 
 const FSYNC = "committed,reference";
 
@@ -70,7 +72,7 @@ const KEPT = new Set(["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSY
 
 /** Runs git in a worktree with hardened flags. Throws `tool-failed` on an exit code outside `ok`. */
 export async function git(place: Place, args: readonly string[], options: GitOptions = {}): Promise<ExecResult> {
-  const words = (list: readonly string[]) => ["git", ...FIRST_FLAGS, ...list];
+  const words = (list: readonly string[]) => ["git", ...list];
   const before = options.before === undefined ? {} : { before: words(options.before) };
   const command = { cwd: place.root, env: placeOnlyEnv(place, options), words: words(args), ...before };
   if (options.input === undefined && options.signal === undefined && Shells.carries(command)) {
@@ -102,7 +104,11 @@ let pool: Shells | null = null;
 /** The helper shells of this process. Their git gets the hardened settings through the environment, syncs what it writes, and
  *  nothing else of ours; they end with our end of their input. */
 function shells(): Shells {
-  pool ??= new Shells(HELPERS, { ...cleanEnv(), ...configEnv([...HARDENED, `core.fsync=${FSYNC}`]) });
+  pool ??= new Shells(HELPERS, {
+    ...cleanEnv(),
+    ...FIRST_ENV,
+    ...configEnv([...HARDENED, `core.fsync=${FSYNC}`]),
+  });
   return pool;
 }
 

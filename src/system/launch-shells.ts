@@ -1,16 +1,15 @@
 /** Starts launch wrappers through long-lived shells, one for each that runs. Node forks itself for every program it starts, which blocks
  *  its main thread for 1 ms at 54 MB of memory and for 28 at 1 GB; a shell forks in a fraction of that, and each serves one wrapper after
  *  the other. A shell outlives us only as long as its wrapper does. */
-import { existsSync } from "node:fs";
 import { MARK } from "./claim.ts";
-import { coverInherited } from "./inherited.ts";
 import { INNER_SCRIPT, OUTER_SCRIPT } from "./launch-script.ts";
 import { LiveProcess } from "./live-process.ts";
+import { areLines, environmentChanges, findSetsid, isHandedOn } from "./shell-words.ts";
 
 /** Requests: folder, the files of standard input, output and error, a count, and so many words: `NAME=value` is set and `NAME` unset, up
  *  to `--`; then the outer script's mode, folder, parent, and the command. Answers: the wrapper's pid, and at its end its code.
  *  Nothing is parsed. The shell's own variables have names that nobody exports. */
-const SHELL_PROGRAM = `
+export const LAUNCH_PROGRAM = `
 owt_outer=$1 owt_inner=$2 owt_setsid=$3
 while IFS= read -r owt_folder && IFS= read -r owt_in && IFS= read -r owt_out && IFS= read -r owt_err && IFS= read -r owt_count; do
   set --
@@ -42,7 +41,13 @@ while IFS= read -r owt_folder && IFS= read -r owt_in && IFS= read -r owt_out && 
     done
     owt_mode=$2 owt_dir=$3 owt_parent=$4
     shift 4
-    exec "$owt_setsid" /bin/sh -c "$owt_outer" owt-outer "$owt_mode" "$owt_dir" "$owt_inner" "$owt_parent" "$@" <"$owt_in" >>"$owt_out" 2>>"$owt_err"
+    set -- "$owt_mode" "$owt_dir" "$owt_inner" "$owt_parent" "$@"
+    exec <"$owt_in" >>"$owt_out" 2>>"$owt_err"
+    case $owt_mode in
+      # The kernel ends these trees, and nothing of ours signals a group in them: no session of its own is needed, nor another shell.
+      namespace | user-namespace) eval "$owt_outer" ;;
+      *) exec "$owt_setsid" /bin/sh -c "$owt_outer" owt-outer "$@" ;;
+    esac
   )
   echo "$?"
 done
@@ -93,10 +98,7 @@ export function startThroughShell(wrapper: WrapperStart): StartedWrapper | null 
 }
 
 function render({ cwd, inFile, outFile, errFile, env, mode, dir, parent, command }: WrapperStart, had: Shell["env"]) {
-  const changed = Object.entries(env).filter(([name, value]) => had[name] !== value);
-  const assignments = changed.map(([name, value]) => `${name}=${value}`);
-  const gone = Object.keys(had).filter((name) => !(name in env));
-  const words = [...assignments, ...gone, "--", mode, dir, parent, ...command];
+  const words = [...environmentChanges(had, env), "--", mode, dir, parent, ...command];
   return `${[cwd, inFile, outFile, errFile, words.length, ...words].join("\n")}\n`;
 }
 
@@ -104,31 +106,12 @@ function render({ cwd, inFile, outFile, errFile, env, mode, dir, parent, command
  *  processes of an attempt are found and ended. */
 function startShell(setsid: string, first: Record<string, string>): Shell {
   const env = Object.fromEntries(Object.entries(first).filter(([name]) => name !== MARK));
-  const process = new LiveProcess("a launch shell", {
-    file: "/bin/sh",
-    args: ["-c", SHELL_PROGRAM, "owt-launch", OUTER_SCRIPT, INNER_SCRIPT, setsid],
-    cwd: "/",
-    env,
-    files: coverInherited(),
-    holdsUs: false,
-  });
-  return { process, env };
+  const args = ["-c", LAUNCH_PROGRAM, "owt-launch", OUTER_SCRIPT, INNER_SCRIPT, setsid];
+  const options = { file: "/bin/sh", args, cwd: "/", env, startsOthers: true };
+  return { process: new LiveProcess("a launch shell", options, false), env };
 }
-
-/** Names that a shell sets, protects or reads itself. */
-const SHELLS_OWN = /^(?:IFS|OPTIND|PPID|UID|EUID|SHELLOPTS|BASHOPTS|BASH_\w*|LINENO|_|owt_\w*)$/;
 
 function travels({ cwd, inFile, outFile, errFile, env, dir, parent, command }: WrapperStart): boolean {
-  const names = Object.keys(env);
   const words = [cwd, inFile, outFile, errFile, dir, parent, ...command, ...Object.values(env)];
-  return (
-    names.every((name) => /^[A-Za-z_]\w*$/.test(name) && !SHELLS_OWN.test(name)) &&
-    !words.some((word) => word.includes("\n") || word.includes("\0"))
-  );
-}
-
-/** Looked for where systems have it and not in the agent's PATH. */
-function findSetsid(): string | null {
-  if (process.platform !== "linux") return null;
-  return ["/usr/bin/setsid", "/bin/setsid"].find((path) => existsSync(path)) ?? null;
+  return Object.keys(env).every(isHandedOn) && areLines(words);
 }

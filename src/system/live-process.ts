@@ -1,25 +1,11 @@
 /** A long-lived process that answers one request at a time. It starts with the first request, starts anew when it has died, and ends
  *  by itself when our end of its input closes, so that not even kill -9 of us leaves it behind. It never keeps Node alive on its own. */
-import type { Socket } from "node:net";
 import { OwtError } from "../core/errors.ts";
-import { start } from "./exec.ts";
-
-/** What the one spawner hands back. */
-type ChildProcess = ReturnType<typeof start>;
+import { startThroughServer } from "./fork-server.ts";
+import { type LiveChild, type LiveListener, type LiveOptions, spawnLive } from "./live-child.ts";
 
 /** Reads the answer out of what arrived so far; null while it is incomplete. */
 export type Take<T> = (bytes: Buffer) => { answer: T } | null;
-
-export type LiveOptions = {
-  file: string;
-  args: readonly string[];
-  cwd: string;
-  env: Record<string, string>;
-  /** Open files that it gets as descriptors 3, 4, …; "ignore" leaves one closed. */
-  files?: readonly (number | "ignore")[];
-  /** Whether an answer that it owes keeps Node alive. Default: true. */
-  holdsUs?: boolean;
-};
 
 /** The process ended instead of answering; `said` is its standard error. */
 export class LiveEnded extends OwtError {
@@ -30,22 +16,21 @@ export class LiveEnded extends OwtError {
   }
 }
 
-/** What is waited for. */
-type Pending = { onBytes(chunk: Buffer): void; onEnd(said: string): void };
-
 export class LiveProcess {
   readonly #options: LiveOptions;
   readonly #name: string;
-  #child: ChildProcess | null = null;
-  #pending: Pending | null = null;
-  /** What the process said on standard error for the request that is waited for. */
-  #said = "";
+  readonly #holdsUs: boolean;
+  #child: Promise<LiveChild> | null = null;
+  /** Who waits for an answer. */
+  #pending: LiveListener | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  constructor(name: string, options: LiveOptions) {
+  /** `holdsUs`: whether an answer that it owes keeps Node alive. */
+  constructor(name: string, options: LiveOptions, holdsUs = true) {
     this.#name = name;
     this.#options = options;
+    this.#holdsUs = holdsUs;
   }
 
   /** Sends `text` and gives back the one answer that `take` finds. Rejects with LiveEnded when the process ended instead. */
@@ -63,24 +48,19 @@ export class LiveProcess {
       await last;
     }
     this.#closed = true;
-    const child = this.#child;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-    hold(child, true);
-    child.stdin?.end();
-    await ended;
+    await (await this.#child)?.end();
   }
 
-  #ask<T>(text: string, take: Take<T>): Promise<T> {
-    if (this.#closed) return Promise.reject(new OwtError("internal", "a live process was closed"));
-    const child = (this.#child ??= this.#start());
+  async #ask<T>(text: string, take: Take<T>): Promise<T> {
+    if (this.#closed) throw new OwtError("internal", "a live process was closed");
+    const child = await (this.#child ??= this.#start());
     return new Promise<T>((resolve, reject) => {
       let bytes: Buffer = Buffer.alloc(0);
       const settle = (): void => {
         this.#pending = null;
-        if (this.#holdsUs) hold(child, false);
+        if (this.#holdsUs) child.hold(false);
       };
-      this.#said = "";
+      child.takeSaid();
       this.#pending = {
         onBytes: (chunk) => {
           bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
@@ -89,48 +69,27 @@ export class LiveProcess {
           settle();
           resolve(taken.answer);
         },
-        onEnd: (said) => {
+        onEnd: () => {
           settle();
-          reject(new LiveEnded(this.#name, said));
+          reject(new LiveEnded(this.#name, child.takeSaid().trim()));
         },
       };
-      if (this.#holdsUs) hold(child, true);
-      child.stdin?.write(text);
+      if (this.#holdsUs) child.hold(true);
+      child.write(text);
     });
   }
 
-  get #holdsUs(): boolean {
-    return this.#options.holdsUs ?? true;
-  }
-
-  /** It may die between two requests: the next one starts another. A write into its closed input is answered by "close". */
-  #start(): ChildProcess {
-    const child = start(this.#options.file, this.#options.args, {
-      cwd: this.#options.cwd,
-      env: this.#options.env,
-      stdio: ["pipe", "pipe", "pipe", ...(this.#options.files ?? [])],
-    });
-    const onEnd = (): void => {
-      if (this.#child !== child) return;
-      this.#child = null;
-      this.#pending?.onEnd(this.#said.trim());
+  /** It may die between two requests: the next one starts another. */
+  async #start(): Promise<LiveChild> {
+    const listener = {
+      onBytes: (chunk: Buffer) => this.#pending?.onBytes(chunk),
+      onEnd: () => {
+        this.#child = null;
+        this.#pending?.onEnd();
+      },
     };
-    child.on("error", () => {
-      if (this.#child === child && this.#pending === null) this.#child = null;
-    });
-    child.on("close", onEnd);
-    child.stdin?.on("error", () => {});
-    child.stdout?.on("data", (chunk: Buffer) => this.#pending?.onBytes(chunk));
-    child.stderr?.on("data", (chunk: Buffer) => (this.#said += chunk.toString("utf8")));
-    hold(child, false);
+    const child = (await startThroughServer(this.#options, listener)) ?? spawnLive(this.#options, listener);
+    child.hold(false);
     return child;
-  }
-}
-
-/** Keeps Node alive for a process while it owes an answer, and only then. */
-function hold(child: ChildProcess, held: boolean): void {
-  for (const handle of [child, child.stdin, child.stdout, child.stderr] as (ChildProcess | Socket | null)[]) {
-    if (held) handle?.ref();
-    else handle?.unref();
   }
 }

@@ -1,17 +1,17 @@
 /** Runs short programs through a few long-lived shells. Node forks itself for every program it starts, which blocks its main thread
  *  for a millisecond at 54 MB of memory and for 28 at 1 GB; a shell that was started early forks in a fraction of that.
  *  The shells read a constant program. What varies arrives as lines that become positional parameters: nothing is ever parsed. */
-import { closeSync, fstatSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { closeSync } from "node:fs";
 import type { ExecResult } from "./exec.ts";
 import { traceProgram } from "./trace.ts";
 import { LiveProcess } from "./live-process.ts";
+import { openNameless, takeAll } from "./nameless.ts";
+import { areLines } from "./shell-words.ts";
 
 /** Requests: folder, how many programs one after the other, and for each a count and so many words: `NAME=value` for the environment,
  *  `--`, the program and its arguments. The first that fails is the last.
  *  Output goes to the files behind descriptors 3 and 4, which have no name that a kill could leave behind. */
-const SHELL_PROGRAM = `
+export const HELPER_PROGRAM = `
 while IFS= read -r folder && IFS= read -r programs; do
   code=0
   while [ "$programs" -gt 0 ]; do
@@ -64,7 +64,7 @@ export class Shells {
   /** Whether a command can travel this way: a word with a line break cannot. */
   static carries(command: ShellCommand): boolean {
     const words = [command.cwd, ...Object.values(command.env), ...command.words, ...(command.before ?? [])];
-    return !words.some((word) => word.includes("\n") || word.includes("\0"));
+    return areLines(words);
   }
 
   /** Runs a program to its end; any exit code is an answer. */
@@ -130,33 +130,15 @@ export class Shells {
     const [out, err] = [openNameless(), openNameless()];
     const options = {
       file: "/bin/sh",
-      args: ["-c", SHELL_PROGRAM, "owt-shell"],
+      args: ["-c", HELPER_PROGRAM, "owt-shell"],
       cwd: "/",
       env: this.#env,
-      files: [out, err],
+      appendsTo: [out, err],
     };
     const shell = { process: new LiveProcess("a helper shell", options), out, err };
     this.#all.push(shell);
     return shell;
   }
-}
-
-/** A file that is gone from its folder already and lives as long as somebody has it open. */
-function openNameless(): number {
-  const folder = mkdtempSync(join(tmpdir(), "owt-"));
-  const file = openSync(join(folder, "out"), "a+", 0o600);
-  rmSync(folder, { recursive: true });
-  return file;
-}
-
-/** Reads a file from its beginning and empties it for the next command. */
-function takeAll(file: number): string {
-  const { size } = fstatSync(file);
-  if (size === 0) return "";
-  const buffer = Buffer.allocUnsafe(size);
-  const bytes = readSync(file, buffer, 0, size, 0);
-  ftruncateSync(file, 0);
-  return buffer.toString("utf8", 0, bytes);
 }
 
 function takeLine(bytes: Buffer): { answer: string } | null {

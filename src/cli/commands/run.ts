@@ -10,6 +10,7 @@ import { prepareRun } from "../../engine/prepare.ts";
 import { settleLost } from "../../engine/uncarried.ts";
 import type { Work } from "../../engine/work.ts";
 import { readRuns } from "../../store/runs.ts";
+import { startEarly } from "../../system/start-early.ts";
 import { approve } from "../approve.ts";
 import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
@@ -47,6 +48,7 @@ export function runCommand(program: Command, io: Io): void {
     .option("-d, --detach", DETACH)
     .action(async (words: string[], options: RunCommandOptions) => {
       const { request, configFile } = toRequest(io, words, options);
+      if (!options.dryRun) startEarly();
       await withEngine(
         io,
         async (engine) => {
