@@ -1,14 +1,14 @@
 // Starts the bundle. `--version` is answered before anything is loaded.
 "use strict";
 const { existsSync, mkdirSync, readFileSync } = require("node:fs");
-const { join } = require("node:path");
 
-const root = join(__dirname, "..");
+// By hand: the first path that node:path joins costs as much as all that this file does.
+const root = __dirname.slice(0, -"/bin".length);
 const argv = process.argv.slice(2);
 
 if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
-  process.stdout.write(`${JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version}\n`);
-} else if (!existsSync(join(root, "dist", "main.js"))) {
+  process.stdout.write(`${JSON.parse(readFileSync(`${root}/package.json`, "utf8")).version}\n`);
+} else if (!existsSync(`${root}/dist/main.js`)) {
   process.stderr.write("owt is not built yet; in a clone run: npm ci && npm run build\n");
   process.exitCode = 3;
 } else {
@@ -24,25 +24,25 @@ async function start() {
     const { playTurn } = require("../dist/demo-agent.js");
     process.exitCode = await playTurn(argv[1], argv[2], argv[3] === "resume");
   } else {
-    await require(bundleOf(argv)).main(argv, join(root, "bin", "owt.js"));
+    await require(bundleOf(argv)).main(argv, `${root}/bin/owt.js`);
   }
 }
 
 // Some commands have a bundle to themselves (see scripts/build.ts); all of them are in main.js.
 function bundleOf([command, ...words]) {
-  const all = join(root, "dist", "main.js");
-  // What is told of one task needs much of what the quick overview does without.
-  if (command === "status" && words.some((word) => !word.startsWith("-"))) return all;
+  const all = `${root}/dist/main.js`;
+  // Its own bundle knows this one word.
+  if (command === "status" && words.some((word) => word !== "--json")) return all;
   // So does a bug report.
   if (words.some((word) => /^(-vv?|--verbose)$/.test(word))) return all;
-  const own = join(root, "dist", "commands", `${command}.js`);
+  const own = `${root}/dist/commands/${command}.js`;
   return /^[a-z]+$/.test(command) && existsSync(own) ? own : all;
 }
 
 // Node's default lies in the shared temporary folder, where anybody could plant code.
 function privateCache() {
   const { XDG_CACHE_HOME, HOME } = process.env;
-  const folder = join(XDG_CACHE_HOME || join(HOME || require("node:os").homedir(), ".cache"), "open-orchestrator");
+  const folder = `${XDG_CACHE_HOME || `${HOME || require("node:os").homedir()}/.cache`}/open-orchestrator`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     return folder;

@@ -9,7 +9,7 @@ const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
 /** Commands that people and scripts start all day long: each has a bundle to itself, which holds nothing that the command does not use.
  *  For `owt status` that saves some 12 ms of CPU a start beside the one bundle of all commands, and 10 beside chunks that bundles share:
  *  each file that is loaded has its price. */
-const QUICK = ["status", "plan", "run", "hook"];
+const QUICK = ["plan", "run", "hook"];
 
 /** Node's big modules, which are loaded by the first call: some take milliseconds. */
 const loadedByFirstCall = /^node:(child_process|crypto|fs\/promises|net|os|readline\/promises|timers\/promises|zlib)$/;
@@ -44,14 +44,15 @@ function late(whole: Record<string, unknown>, names: string[]): string[] {
 
 /** Leaves all commands out but one. Who calls another is sent to the bundle of all of them. */
 function onlyCommand(name: string): Plugin {
+  return leaveOut(/^\.\/(commands\/|completion\/|bug-report)/, `./commands/${name}.ts`);
+}
+
+/** Leaves out what is imported by such a path, but for one. */
+function leaveOut(filter: RegExp, but?: string): Plugin {
   return {
-    name: "only one command",
+    name: "left out",
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^\.\/(commands\/|completion\/|bug-report)/ }, ({ path }) =>
-        path === `./commands/${name}.ts` ? undefined : { path, namespace: "left-out" },
-      );
-      // `owt status T`: bin/start.js knows.
-      onResolve({ filter: /\/named-status\.ts$/ }, ({ path }) => ({ path, namespace: "left-out" }));
+      onResolve({ filter }, ({ path }) => (path === but ? undefined : { path, namespace: "left-out" }));
       onLoad({ filter: /.*/, namespace: "left-out" }, () => ({ contents: 'throw new Error("not in this bundle");' }));
     },
   };
@@ -79,8 +80,10 @@ async function bundle(entryPoints: Record<string, string>, plugins: Plugin[]): P
   });
 }
 
-await bundle({ main: "src/main.ts", "demo-agent": "src/agents/demo-program.ts" }, [builtins]);
-for (const name of QUICK) await bundle({ [`commands/${name}`]: "src/main.ts" }, [builtins, onlyCommand(name)]);
+await bundle({ main: "src/main/main.ts", "demo-agent": "src/agents/demo-program.ts" }, [builtins]);
+// `owt status T` needs more, and a parser: bin/start.js knows.
+await bundle({ "commands/status": "src/main/status.ts" }, [builtins, leaveOut(/\/named-status\.ts$/)]);
+for (const name of QUICK) await bundle({ [`commands/${name}`]: "src/main/main.ts" }, [builtins, onlyCommand(name)]);
 writeFileSync(`${fresh}/package.json`, '{ "type": "commonjs" }\n');
 
 const old = `${root}dist.old.${process.pid}`;

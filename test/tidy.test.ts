@@ -10,7 +10,7 @@ test("the house is in order", () => {
 
 describe("a planted violation is found", () => {
   const sound = {
-    "src/main.ts": 'import { a } from "./cli/app.ts";',
+    "src/main/main.ts": 'import { a } from "../cli/app.ts";',
     "src/cli/app.ts": 'import { b } from "../core/b.ts";',
     "src/core/b.ts": "export const b = 1;",
   };

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { OwtError } from "../core/errors.ts";
 import type { Io } from "./io.ts";
-import { tellRefusal } from "./refusal.ts";
+import { refusalOf, tellRefusal } from "./refusal.ts";
 import { calledCommand, commandHint, fullName, usageError } from "./usage.ts";
 import { takeVerbosity, tellPrograms } from "./verbose.ts";
 
@@ -91,9 +91,8 @@ async function carryOut(io: Io, words: string[], version: string): Promise<End> 
   } catch (error) {
     const refusal = asRefusal(io, program, argv, error);
     if (refusal === null) return { exitCode: 0, refusal };
-    if (argv.includes("--json")) answerError(io, refusal);
     // Without any command the help was told, which says more.
-    if (argv.length > 0) tellRefusal(io, refusal);
+    if (argv.length > 0) tellRefusal(io, refusal, argv.includes("--json"));
     return { exitCode: refusal.exitCode, refusal };
   }
 }
@@ -113,11 +112,6 @@ function refuseUnknownHelp(program: Command, argv: readonly string[]): void {
   throw new OwtError("usage", `there is no command ${fullName(called)} ${wrong}`, {
     hint: commandHint(wrong, called),
   });
-}
-
-/** A Ctrl-C also ends a program that we start in that very moment: until it has a session of its own, it is in the terminal's group. */
-function wasInterrupted(io: Io, error: unknown): boolean {
-  return io.signal.aborted && error instanceof OwtError && error.code === "tool-failed";
 }
 
 /** The program with the command of that name; with all of them where it is none, for help and for the nearest names. */
@@ -170,20 +164,7 @@ function refuseInsideAttempt(io: Io, command: Command): void {
   );
 }
 
-/** For programs: the refusal in the envelope that the answer would have come in. People read it on standard error. */
-function answerError(io: Io, { code, message, hint, exitCode }: OwtError): void {
-  io.stdout.write(
-    `${JSON.stringify({ schema: 1, error: { code, message, hint: hint ?? null, exit_code: exitCode } }, null, 2)}\n`,
-  );
-}
-
 /** Whatever was thrown, in our shape; null for help and version, which are no errors. */
 function asRefusal(io: Io, program: Command, argv: readonly string[], error: unknown): OwtError | null {
-  if (error instanceof CommanderError) return usageError(program, argv, error);
-  if (wasInterrupted(io, error)) return new OwtError("interrupted", "interrupted");
-  if (error instanceof OwtError) return error;
-  if (error instanceof Error && "code" in error && error.code === "ENOSPC")
-    return new OwtError("environment", `the disk is full: ${error.message}`, { hint: "make room, then: owt resume" });
-  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return new OwtError("internal", `a mistake of owt: ${what}`, { cause: error });
+  return error instanceof CommanderError ? usageError(program, argv, error) : refusalOf(io, error);
 }

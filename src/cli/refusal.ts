@@ -1,13 +1,37 @@
-/** Tells a person what was refused, and what to do. */
-import type { OwtError } from "../core/errors.ts";
+/** Tells what was refused, and what to do. */
+import { OwtError } from "../core/errors.ts";
 import { type Io, tell } from "./io.ts";
 import { painter, printable } from "./text.ts";
 
-/** On standard error: what is the matter, and below it the command that helps. */
-export function tellRefusal(io: Io, { code, message, hint }: OwtError): void {
+/** On standard error for people: what is the matter, and below it the command that helps. For programs (`json`) also on standard output, in
+ *  the envelope that the answer would have come in. */
+export function tellRefusal(io: Io, refusal: OwtError, json = false): void {
+  if (json) answerRefusal(io, refusal);
+  const { code, message, hint } = refusal;
   const paint = painter(io, io.stderr);
   // What a person asked for with Ctrl-C is no failure.
   const mark = code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
   tell(io, `${mark} ${printable(message)}`);
   if (hint) tell(io, `  ${paint("dim", "↳")} ${printable(hint)}`);
+}
+
+function answerRefusal(io: Io, { code, message, hint, exitCode }: OwtError): void {
+  io.stdout.write(
+    `${JSON.stringify({ schema: 1, error: { code, message, hint: hint ?? null, exit_code: exitCode } }, null, 2)}\n`,
+  );
+}
+
+/** Whatever a command threw, in our shape. */
+export function refusalOf(io: Io, error: unknown): OwtError {
+  if (wasInterrupted(io, error)) return new OwtError("interrupted", "interrupted");
+  if (error instanceof OwtError) return error;
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC")
+    return new OwtError("environment", `the disk is full: ${error.message}`, { hint: "make room, then: owt resume" });
+  const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return new OwtError("internal", `a mistake of owt: ${what}`, { cause: error });
+}
+
+/** A Ctrl-C also ends a program that we start in that very moment: until it has a session of its own, it is in the terminal's group. */
+function wasInterrupted(io: Io, error: unknown): boolean {
+  return io.signal.aborted && error instanceof OwtError && error.code === "tool-failed";
 }

@@ -302,6 +302,8 @@ export function configFromEnvironment(
   agents: readonly string[] = [],
 ): unknown {
   const values: Record<string, Record<string, unknown>> = {};
+  // As a rule there is none, and an environment is slow to ask.
+  if (!Object.keys(env).some((name) => name.startsWith("OWT_"))) return values;
   for (const name of agents) {
     for (const [key, type] of Object.entries<v.GenericSchema>(AGENT_KEYS)) {
       const text = env[variableOf(`agent.${name}.${key}`)];

@@ -42,7 +42,7 @@ function also(...words: string[]): string {
 }
 
 /** `isEnding`: what works on it is being ended, and `why` says so. */
-export type EndingView<T extends BareTask = Task> = TaskView<T> & { isEnding: boolean };
+export type EndingView<T extends BareTask = Task> = TaskView<T> & { isEnding?: true };
 
 /** The same views with what is about to end, and with the reason why a task that could start does not. */
 export function withEndings<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[]): EndingView<T>[] {
@@ -52,9 +52,10 @@ export function withEndings<T extends BareTask>(engine: Engine, run: Run, views:
   const holds = run.options.maxParallel === 1 ? [...HOLD_A_PLACE, "integrating"] : HOLD_A_PLACE;
   const taken = views.filter(({ task }) => holds.includes(task.state)).length;
   return views.map((view) => {
-    if (view.standing === "ready") return { ...view, why: also(view.why, whyNotYet(run, taken)), isEnding: false };
+    if (view.standing === "ready") return { ...view, why: also(view.why, whyNotYet(run, taken)) };
     const ending = view.standing === "working" ? describeEnding(run, view.task, stops.get(view.task.id) ?? null) : null;
-    return ending === null ? { ...view, isEnding: false } : { ...view, why: ending, isEnding: true };
+    // Most are as they were, and there can be thousands.
+    return ending === null ? view : { ...view, why: ending, isEnding: true };
   });
 }
 

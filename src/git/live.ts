@@ -22,19 +22,19 @@ export class Live {
 
   constructor(commonDir: string) {
     this.#commonDir = commonDir;
-    const env = { ...cleanEnv(), GIT_DIR: commonDir };
-    this.#reader = new LiveProcess("git cat-file", {
+    const env = () => ({ ...cleanEnv(), GIT_DIR: commonDir });
+    this.#reader = new LiveProcess("git cat-file", () => ({
       file: "git",
       args: [...gitFlags(false), "cat-file", "--batch-command"],
       cwd: commonDir,
-      env,
-    });
-    this.#writer = new LiveProcess("git update-ref", {
+      env: env(),
+    }));
+    this.#writer = new LiveProcess("git update-ref", () => ({
       file: "git",
       args: [...gitFlags(true), "update-ref", "--stdin", "-m", "owt"],
       cwd: commonDir,
-      env: { ...env, ...identityEnv({ name: "Open Orchestrator", email: "owt@localhost" }) },
-    });
+      env: { ...env(), ...identityEnv({ name: "Open Orchestrator", email: "owt@localhost" }) },
+    }));
   }
 
   /** What a name (ref, object id, `oid:path`) points to; null when there is no such thing. */

@@ -51,7 +51,7 @@ describe.skipIf(findSetsid() === null)("programs started by the server", () => {
   });
 
   test("answer, in the folder and with the environment that they were to have, and end when they are closed", async () => {
-    const live = new LiveProcess("echo", echo);
+    const live = new LiveProcess("echo", () => echo);
     const first = await live.request("one\n", line);
     expect(first).toMatch(/^\d+ \d+ one$/);
     // It is nobody's child of ours: we did not fork.
@@ -66,7 +66,7 @@ describe.skipIf(findSetsid() === null)("programs started by the server", () => {
   });
 
   test("have the signals as we have them: an agent that they start can be interrupted", async () => {
-    const live = new LiveProcess("echo", echo);
+    const live = new LiveProcess("echo", () => echo);
     const ignored = BigInt(`0x${(await live.request("signals\n", line)).split(/\s+/)[1]}`);
     expect(ignored & 0b111n).toBe(0n);
     await live.close();
@@ -74,7 +74,7 @@ describe.skipIf(findSetsid() === null)("programs started by the server", () => {
 
   test("append to the files that they were given", async () => {
     const files = [openNameless(), openNameless()];
-    const live = new LiveProcess("echo", { ...echo, appendsTo: files });
+    const live = new LiveProcess("echo", () => ({ ...echo, appendsTo: files }));
     expect(await live.request("append\n", line)).toBe("done");
     expect(files.map(takeAll)).toEqual(["appended\n", "and here\n"]);
     await live.close();
@@ -92,16 +92,16 @@ describe.skipIf(findSetsid() === null)("programs started by the server", () => {
       "A=b",
       "--",
     ];
-    const live = new LiveProcess("words", { ...echo, args });
+    const live = new LiveProcess("words", () => ({ ...echo, args }));
     expect(await live.request("go\n", line)).toBe("a text of two lines|1|=|+3|A=b|--|");
     await live.close();
-    const wide = new LiveProcess("wide", { ...echo, args: ["-c", "head -c 1000000 | wc -c"] });
+    const wide = new LiveProcess("wide", () => ({ ...echo, args: ["-c", "head -c 1000000 | wc -c"] }));
     expect((await wide.request("x".repeat(1_000_000), line)).trim()).toBe("1000000");
     await wide.close();
   });
 
   test("one that dies tells its last words, and the next request starts another", async () => {
-    const live = new LiveProcess("echo", echo);
+    const live = new LiveProcess("echo", () => echo);
     const first = pidOf(await live.request("one\n", line));
     await expect(live.request("die\n", line)).rejects.toThrow(new LiveEnded("echo", "I die").message);
     expect(pidOf(await live.request("two\n", line))).not.toBe(first);
@@ -109,16 +109,16 @@ describe.skipIf(findSetsid() === null)("programs started by the server", () => {
   });
 
   test("one that does not exist is told, and so is a folder that is gone", async () => {
-    const missing = new LiveProcess("nothing", { ...echo, file: "owt-no-such-program" });
+    const missing = new LiveProcess("nothing", () => ({ ...echo, file: "owt-no-such-program" }));
     await expect(missing.request("x\n", line)).rejects.toThrow(/nothing ended: .*owt-no-such-program/);
-    const nowhere = new LiveProcess("nowhere", { ...echo, cwd: join(folder, "gone") });
+    const nowhere = new LiveProcess("nowhere", () => ({ ...echo, cwd: join(folder, "gone") }));
     await expect(nowhere.request("x\n", line)).rejects.toThrow("nowhere ended");
   });
 
   test("what no line can carry is spawned; so is what comes after the last pair of pipes", async () => {
     const listener = { onBytes: () => {}, onEnd: () => {} };
     expect(await startThroughServer({ ...echo, args: ["-c", "two\nlines"] }, listener)).toBeNull();
-    const all = Array.from({ length: 40 }, () => new LiveProcess("echo", echo));
+    const all = Array.from({ length: 40 }, () => new LiveProcess("echo", () => echo));
     const parents = await Promise.all(all.map(async (live) => (await live.request("x\n", line)).split(" ")[1]));
     expect(parents.filter((parent) => parent === String(process.pid))).toHaveLength(8);
     await Promise.all(all.map((live) => live.close()));
@@ -132,9 +132,9 @@ import { LiveProcess } from ${JSON.stringify(join(import.meta.dirname, "live-pro
 const [echo, texts] = JSON.parse(process.argv[1]);
 openForkServer(texts);
 const take = (bytes) => (bytes.includes(10) ? { answer: String(bytes) } : null);
-const live = new LiveProcess("echo", echo);
+const live = new LiveProcess("echo", () => echo);
 console.log((await live.request("x\\n", take)).trim());
-process.stdin.once("data", async () => console.log((await new LiveProcess("echo", echo).request("y\\n", take)).trim()));
+process.stdin.once("data", async () => console.log((await new LiveProcess("echo", () => echo).request("y\\n", take)).trim()));
 `;
 
 function startProgram() {

@@ -108,7 +108,7 @@ function startShell(setsid: string, first: Record<string, string>): Shell {
   const env = Object.fromEntries(Object.entries(first).filter(([name]) => name !== MARK));
   const args = ["-c", LAUNCH_PROGRAM, "owt-launch", OUTER_SCRIPT, INNER_SCRIPT, setsid];
   const options = { file: "/bin/sh", args, cwd: "/", env, startsOthers: true };
-  return { process: new LiveProcess("a launch shell", options, false), env };
+  return { process: new LiveProcess("a launch shell", () => options, false), env };
 }
 
 function travels({ cwd, inFile, outFile, errFile, env, dir, parent, command }: WrapperStart): boolean {

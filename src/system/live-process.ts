@@ -17,7 +17,7 @@ export class LiveEnded extends OwtError {
 }
 
 export class LiveProcess {
-  readonly #options: LiveOptions;
+  readonly #options: () => LiveOptions;
   readonly #name: string;
   readonly #holdsUs: boolean;
   #child: Promise<LiveChild> | null = null;
@@ -26,8 +26,8 @@ export class LiveProcess {
   #queue: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  /** `holdsUs`: whether an answer that it owes keeps Node alive. */
-  constructor(name: string, options: LiveOptions, holdsUs = true) {
+  /** `options` is asked when it is started. `holdsUs`: whether an answer that it owes keeps Node alive. */
+  constructor(name: string, options: () => LiveOptions, holdsUs = true) {
     this.#name = name;
     this.#options = options;
     this.#holdsUs = holdsUs;
@@ -88,7 +88,8 @@ export class LiveProcess {
         this.#pending?.onEnd();
       },
     };
-    const child = (await startThroughServer(this.#options, listener)) ?? spawnLive(this.#options, listener);
+    const options = this.#options();
+    const child = (await startThroughServer(options, listener)) ?? spawnLive(options, listener);
     child.hold(false);
     return child;
   }

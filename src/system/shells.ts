@@ -135,7 +135,7 @@ export class Shells {
       env: this.#env,
       appendsTo: [out, err],
     };
-    const shell = { process: new LiveProcess("a helper shell", options), out, err };
+    const shell = { process: new LiveProcess("a helper shell", () => options), out, err };
     this.#all.push(shell);
     return shell;
   }

@@ -1,12 +1,9 @@
-/** The only file that touches argv, the standard streams, signals and the exit. */
+/** The one file that touches the standard streams, the signals and what else the process was given. */
 import { fstatSync, writeSync } from "node:fs";
-import { runApp } from "./cli/app.ts";
-import type { Io, Outlet } from "./cli/io.ts";
+import type { Io, Outlet } from "../cli/io.ts";
 
-/** Set by the build; a checkout that runs from source has no version of its own. */
-declare const OWT_VERSION: string | undefined;
-
-export async function main(argv: string[], binPath: string): Promise<void> {
+/** What a command works with. From now on Ctrl-C, and whatever else asks us to end, is a word to it. */
+export function openIo(binPath: string): Io {
   const leave = new AbortController();
   const hurry = new AbortController();
   const io: Io = {
@@ -32,7 +29,7 @@ export async function main(argv: string[], binPath: string): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, interrupt);
   // A terminal that is closed, a connection that breaks: a run goes on without a screen.
   process.on("SIGHUP", () => io.outlivesTerminal || interrupt());
-  process.exitCode = await runApp(io, argv, typeof OWT_VERSION === "undefined" ? "0.0.0-source" : OWT_VERSION);
+  return io;
 }
 
 /** Standard output. A reader that went away (owt logs | head) is `onGone`'s affair; the narration alone (below) is no reason to leave the
