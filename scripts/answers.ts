@@ -506,6 +506,26 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         is_new: v.pipe(flag, v.description("false where it was there, and got only what it lacked")),
         base: orNull(text),
         session: v.pipe(orNull(text), v.description("its tmux session")),
+        ports: v.pipe(
+          orNull(of({ first: count, count })),
+          v.description("the block of ports that it has to itself on this machine"),
+        ),
+        database: v.pipe(orNull(text), v.description("a name for a database that nobody else is given")),
+        compose_project: v.pipe(orNull(text), v.description("the same for a project of Docker Compose")),
+        dependencies: v.pipe(
+          v.array(
+            of({
+              folder: text,
+              lockfile: text,
+              way: v.picklist(["install", "copy", "clone", "hardlink"]),
+              why: text,
+              from: v.pipe(orNull(text), v.description("the checkout that they are from")),
+              took_ms: count,
+            }),
+          ),
+          v.description("how they came, this time"),
+        ),
+        warnings: v.pipe(texts, v.description("what could not be done, and was no reason to refuse it")),
       }),
     ),
     refused: v.array(of({ branch: text, message: text, hint: orNull(text) })),
