@@ -247,6 +247,21 @@ const rescue = of({
   head: orNull(text),
   index: orNull(text),
   merging: orNull(text),
+  modules: v.pipe(
+    maybe(
+      v.array(
+        of({
+          path: text,
+          branch: orNull(text),
+          head: orNull(text),
+          files: orNull(text),
+          tree: orNull(text),
+          index: orNull(text),
+        }),
+      ),
+    ),
+    v.description("submodules of which something was saved; their commits are kept under refs/owt/submodules"),
+  ),
   at: epochMs,
   note: text,
 });
@@ -524,6 +539,12 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
             }),
           ),
           v.description("how they came, this time"),
+        ),
+        submodules: v.pipe(
+          v.array(
+            of({ path: text, commit: text, from: v.picklist(["here", "checkout", "kept", "worktree", "remote"]) }),
+          ),
+          v.description("those that were checked out, this time, and where the commit of each was found"),
         ),
         warnings: v.pipe(texts, v.description("what could not be done, and was no reason to refuse it")),
       }),

@@ -16,8 +16,15 @@ export type Came = {
   tookMs: number;
 };
 
+/** Submodules that were checked out, and where the commit of each was found. */
+export type CameSubmodules = {
+  level: "submodules";
+  done: readonly { path: string; commit: string; from: "here" | "checkout" | "kept" | "worktree" | "remote" }[];
+  tookMs: number;
+};
+
 /** What a setup tells: how dependencies came, and what people have to know. What is `about` the same thing need be said once in a run. */
-export type SetupSaid = Came | { level: "warning"; about: string; text: string };
+export type SetupSaid = Came | CameSubmodules | { level: "warning"; about: string; text: string };
 
 /** Why the dependencies of a kind of project are never taken from another checkout; null where they may be. */
 export const NOT_REUSED: Record<string, string | null> = {

@@ -26,6 +26,7 @@ type Options = SessionOptions & {
   base?: string;
   path?: string;
   deps: boolean;
+  submodules: boolean;
   env: boolean;
   tmux?: boolean;
   prompt?: string;
@@ -40,6 +41,7 @@ export function createCommand(program: Command, io: Io): void {
     .option("-b, --base <branch>", "what a new branch starts from; by default the branch you are on")
     .option("-p, --path <folder>", "where it is to stand; by default worktree.base_directory and naming_pattern say so")
     .option("--no-deps", "without installing dependencies")
+    .option("--no-submodules", "without checking submodules out")
     .option("--no-env", "without bringing environment files")
     .option("--tmux", "with a session, also where tmux is not there: then it is refused")
     .option("--no-tmux", "without a session")
@@ -186,6 +188,7 @@ function renderReady(engine: Engine, { path, said }: { path: string; said: reado
     database: lease?.database ?? null,
     compose_project: lease?.compose ?? null,
     dependencies: said.filter((each): each is Came => each.level === "done").map(renderCame),
+    submodules: said.flatMap((each) => (each.level === "submodules" ? each.done : [])),
     warnings: said.flatMap((each) => (each.level === "warning" ? [each.text] : [])),
   };
 }
