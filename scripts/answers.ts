@@ -227,6 +227,11 @@ const preview = of({
   warnings: v.array(of({ file: text, line: count, message: text, hint: text })),
 });
 
+const unpublished = v.pipe(
+  v.array(of({ path: text, commit: text, ref: text })),
+  v.description("submodules that point at a commit that no remote has, and where that is kept here"),
+);
+
 const landed = of({
   run: text,
   target: text,
@@ -235,7 +240,7 @@ const landed = of({
   checked: flag,
   already: v.pipe(flag, v.description("it was in the target before")),
   missing: v.pipe(texts, v.description("tasks that are not in it")),
-  unpublished: v.array(of({ path: text, commit: text, ref: text })),
+  unpublished,
 });
 
 const rescue = of({
@@ -619,6 +624,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     checked: flag,
     fast_forward: flag,
     squashed: flag,
+    unpublished,
   }),
   cleanup: of({
     done: v.pipe(flag, v.description("false where it only says what it would do")),

@@ -21,8 +21,8 @@ export async function readySubmodules(
     const started = performance.now();
     const { done, left } = await bringSubmodules(engine.repo, place, commit, how);
     if (done.length > 0) tell?.({ level: "submodules", done, tookMs: performance.now() - started });
-    for (const { path, why, hint } of left) {
-      const text = `submodule ${path} is not checked out: ${why} (${hint})`;
+    for (const { path, isThere, why, hint } of left) {
+      const text = `submodule ${path} ${isThere ? "stays where it was" : "is not checked out"}: ${why} (${hint})`;
       tell?.({ level: "warning", about: `submodule ${path}`, text });
     }
   }

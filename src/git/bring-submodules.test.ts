@@ -131,6 +131,7 @@ test("only those that git counts as active; one that nobody was told of is taken
     left: [
       {
         path: "lib/sub",
+        isThere: false,
         why: "this repository was not told to have it",
         hint: "once, in the main checkout: git submodule update --init --recursive -- lib/sub",
       },

@@ -20,7 +20,8 @@ export type BringOptions = {
    *  a person asked for the worktree: in a run an agent may have written it. */
   asked: boolean;
   /** What becomes of one that is checked out already. Default: it stays as it is. "ours": nobody works there, so it is put exactly at its
-   *  commit. A commit: where it stands clean and detached at what that one said, it goes along. */
+   *  commit. A commit that the checkout came from: where it stands clean and detached at what that one said, it goes along; one that was
+   *  not checked out stays so, unless it is new. */
   present?: "ours" | { from: Oid };
   signal?: AbortSignal;
 };
@@ -31,8 +32,8 @@ export type Origin = "here" | "checkout" | "kept" | "worktree" | "remote";
 export type Brought = {
   /** Those that were checked out or moved, by their path from the worktree's top. */
   done: { path: string; commit: Oid; from: Origin }[];
-  /** Those that were not, and what helps. */
-  left: { path: string; why: string; hint: string }[];
+  /** Those that were not, and what helps; `isThere` where it is checked out at another commit. */
+  left: { path: string; isThere: boolean; why: string; hint: string }[];
 };
 
 /** Why one submodule stays as it is. It goes no further than {@link Brought}. */
@@ -82,13 +83,18 @@ async function bringAll(level: Level): Promise<void> {
       options.signal?.throwIfAborted();
       if (!(error instanceof OwtError) && !(error instanceof NotToBeHad)) throw error;
       const why = error.message.split("\n").at(-1)!;
-      brought.left.push({ path, why, hint: updateCommand(level, each) });
+      const isThere = findCheckout(place.root, each.path) !== null && hasIndex(level, each);
+      brought.left.push({ path, isThere, why, hint: updateCommand(level, each) });
     }
   }
 }
 
 function isUntold({ wanted, url }: Declared): boolean {
   return wanted === "unknown" || (wanted === "yes" && url === null);
+}
+
+function hasIndex({ place }: Level, { name }: Declared): boolean {
+  return existsSync(join(place.gitDir, "modules", name, "index"));
 }
 
 function updateCommand({ place }: Level, { path }: Declared): string {
@@ -120,12 +126,15 @@ async function bringOne(level: Level, declared: Declared, path: string): Promise
   };
   const found = findCheckout(place.root, declared.path);
   const isThere = found !== null && existsSync(join(found.gitDir, "index"));
-  if (isThere && (found.gitDir !== gitDir || !(await follow(level, declared, path, module)))) return;
+  const from = typeof level.options.present === "object" ? level.options.present.from : null;
+  const before = from === null ? null : await linkAt(place, from, declared.path);
+  if (isThere && (found.gitDir !== gitDir || !(await follow(level, declared, path, module, before)))) return;
+  if (!isThere && before !== null) return;
   if (!isThere) {
     const seed = findSeed(repo, below.main, declared.path, path === declared.path);
     if (declared.wanted === "unknown" && seed === null) {
       const hint = `once, in the main checkout: git submodule update --init --recursive -- ${declared.path}`;
-      brought.left.push({ path, why: "this repository was not told to have it", hint });
+      brought.left.push({ path, isThere: false, why: "this repository was not told to have it", hint });
       return;
     }
     claimFolder(place.root, declared.path);
@@ -136,11 +145,20 @@ async function bringOne(level: Level, declared: Declared, path: string): Promise
       url: declared.url,
       sha256: repo.objectFormat === "sha256",
     });
-    const from = await checkOut(level, declared, module, seed !== null, below.neighbours);
-    brought.done.push({ path, commit, from });
+    const origin = await checkOut(level, declared, module, seed !== null, below.neighbours);
+    brought.done.push({ path, commit, from: origin });
   }
-  if (existsSync(join(module.root, ".gitmodules")))
-    await bringAll({ ...level, place: module, commit, prefix: `${path}/`, sources: below });
+  if (!existsSync(join(module.root, ".gitmodules"))) return;
+  const { present, ...options } = level.options;
+  const inner = present === "ours" ? { present } : before === null ? {} : { present: { from: before } };
+  await bringAll({
+    ...level,
+    place: module,
+    commit,
+    prefix: `${path}/`,
+    sources: below,
+    options: { ...options, ...inner },
+  });
 }
 
 /** The main checkout's own copy: where git keeps it, or, of an old one, in its folder. */
@@ -262,8 +280,14 @@ async function fetchCommit(
 
 /** One that is checked out already goes along where it may. False where it is not at its commit afterwards, so that what is in it is not
  *  looked at either. */
-async function follow(level: Level, declared: Declared, path: string, module: Place): Promise<boolean> {
-  const { options, brought, place } = level;
+async function follow(
+  level: Level,
+  declared: Declared,
+  path: string,
+  module: Place,
+  before: Oid | null,
+): Promise<boolean> {
+  const { options, brought } = level;
   const { commit } = declared;
   const head = await readModuleHead(module);
   if (options.present === "ours") {
@@ -273,12 +297,11 @@ async function follow(level: Level, declared: Declared, path: string, module: Pl
   if (head.oid === commit && (head.branch === null || options.present !== "ours")) return true;
   if (options.present === undefined) return false;
   if (options.present !== "ours") {
-    const before = await linkAt(place, options.present.from, declared.path);
     // Where its link did not move, it is as somebody left it.
     if (before === commit) return false;
     const stays = await whyNotMoved(declared, module, head, before);
     if (stays !== null) {
-      brought.left.push({ path, why: stays, hint: updateCommand(level, declared) });
+      brought.left.push({ path, isThere: true, why: stays, hint: updateCommand(level, declared) });
       return false;
     }
   }

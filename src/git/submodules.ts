@@ -182,12 +182,15 @@ async function readModules(worktree: Place): Promise<Module[]> {
   return [...found.values()].filter((each): each is Module => each.path !== undefined && each.url !== undefined);
 }
 
+/** A link to a commit that only this repository has, and where that is kept. */
+export type Unpublished = { path: string; commit: Oid; ref: string };
+
 /** Of what `to` points at and `from` does not, what is kept in this repository only. */
-export async function unpublishedLinks(repo: Repo, from: Oid, to: Oid): Promise<(Link & { ref: string })[]> {
-  const found: (Link & { ref: string })[] = [];
-  for (const link of await changedLinks(repo, from, to)) {
-    const ref = linkRef(link.commit);
-    if ((await repo.live.info(ref)) !== null) found.push({ ...link, ref });
+export async function unpublishedLinks(repo: Repo, from: Oid, to: Oid): Promise<Unpublished[]> {
+  const found: Unpublished[] = [];
+  for (const { path, commit } of await changedLinks(repo, from, to)) {
+    const ref = linkRef(commit);
+    if ((await repo.live.info(ref)) !== null) found.push({ path, commit, ref });
   }
   return found;
 }

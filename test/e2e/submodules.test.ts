@@ -121,3 +121,60 @@ test("work that an agent leaves inside one is saved with its worktree, and comes
   expect((await rig.owt("restore", "r1-one-e01-1", "--path", "../back")).code).toBe(0);
   expect(readFileSync(rig.path("back/lib/sub/z.txt"), "utf8")).toBe("precious");
 });
+
+type Listed = { branch: string; changed: number };
+type Synced = { state: string; files: string[]; notes: string[] };
+
+test("owt sync takes them along where nobody works in them, and says what stays; list and diff see what is in them", async () => {
+  await using rig = withModule();
+  await rig.owt("create", "clean", "dirty", "without", "--no-tmux");
+  rig.git("-C", rig.path("shop-without"), "submodule", "deinit", "--quiet", "lib/sub");
+  const newer = commit(rig, rig.path("shop/lib/sub"), { "lib.txt": "two\n" });
+  rig.commit("newer");
+  writeFileSync(rig.path("shop-dirty/lib/sub/lib.txt"), "mine\n");
+  const changed = async () =>
+    Object.fromEntries(
+      (await rig.json<{ worktrees: Listed[] }>("list")).worktrees.map(({ branch, changed: files }) => [branch, files]),
+    );
+  expect(await changed()).toEqual({ main: 0, clean: 0, dirty: 1, without: 0 });
+
+  const sync = async (name: string) => (await rig.json<{ worktrees: Synced[] }>("sync", name)).worktrees[0];
+  expect(await sync("clean")).toMatchObject({ state: "updated", notes: ["submodule lib/sub went along"] });
+  expect(gitIn(rig, rig.path("shop-clean/lib/sub"), "rev-parse", "HEAD")).toBe(newer);
+  expect(gitIn(rig, rig.path("shop-clean"), "status", "--porcelain")).toBe("");
+  expect(await sync("dirty")).toMatchObject({
+    state: "updated",
+    notes: [expect.stringContaining("submodule lib/sub stays where it was: it holds uncommitted changes")],
+  });
+  expect(readFileSync(rig.path("shop-dirty/lib/sub/lib.txt"), "utf8")).toBe("mine\n");
+  expect(await sync("without")).toMatchObject({ state: "updated", notes: [] });
+  expect(existsSync(rig.path("shop-without/lib/sub/lib.txt"))).toBe(false);
+  expect(await changed()).toEqual({ main: 0, clean: 0, dirty: 1, without: 0 });
+
+  gitIn(rig, rig.path("shop-clean/lib/sub"), "checkout", "-q", "HEAD~1");
+  expect(await changed()).toMatchObject({ clean: 1 });
+  expect((await rig.owt("diff", "clean")).stdout).toContain(`-Subproject commit ${newer}`);
+  gitIn(rig, rig.path("shop-clean"), "add", "lib/sub");
+  commit(rig, rig.root, { "more.txt": "more" });
+  expect(await sync("clean")).toMatchObject({ state: "dirty", files: ["lib/sub"] });
+});
+
+test("owt merge refuses uncommitted work inside one, and keeps a commit that no remote has", async () => {
+  await using rig = withModule({ ".worktreerc": '[run]\nverify = "cat lib/sub/own.txt"\n' });
+  await rig.owt("create", "a", "--no-tmux");
+  const sub = rig.path("shop-a/lib/sub");
+  writeFileSync(join(sub, "own.txt"), "own\n");
+  const refused = await rig.owt("merge", "a", "--yes");
+  expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining("a has uncommitted work: lib/sub/")]);
+  const own = commit(rig, sub, {});
+  expect((await rig.owt("merge", "a", "--yes")).stderr).toContain("a has uncommitted work: lib/sub");
+  commit(rig, rig.path("shop-a"), {});
+  await rig.owt("config", "approve", "--yes");
+  const merged = await rig.json<{ unpublished: unknown[]; checked: boolean }>("merge", "a", "--yes");
+  expect(merged).toMatchObject({
+    checked: true,
+    unpublished: [{ path: "lib/sub", commit: own, ref: `refs/owt/submodules/${own}` }],
+  });
+  expect((await rig.owt("delete", "a", "--yes")).code).toBe(0);
+  expect(rig.git("show", `refs/owt/submodules/${own}:own.txt`).trim()).toBe("own");
+});
