@@ -16,6 +16,7 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { bringSubmodules, type BringOptions } from "./bring-submodules.ts";
+import { inspectWorktree } from "./inspect.ts";
 import { placeAt } from "./place.ts";
 import { createWorktree } from "./worktree.ts";
 
@@ -164,7 +165,13 @@ test("what git refuses to fetch is refused, and told; with the user's own leave 
   expect(runGit(one, "submodule", "status", "--recursive")).not.toMatch(/^[-+]/m);
   renameSync(at.sub, `${at.sub}-gone`);
   const two = await at.wt();
-  expect((await bring(at, two)).done[0]).toMatchObject({ path: "lib/sub", from: "worktree" });
+  expect((await bring(at, two, ASKED)).done.map(({ from }) => from)).toEqual(["worktree", "worktree"]);
+  // What its remote has is known to be there.
+  const held = await inspectWorktree(at.repo, two, { keep: ["refs/heads/main"] });
+  expect(held.modules.map(({ path, commits, dropped }) => [path, commits, dropped])).toEqual([
+    ["lib/sub", [], []],
+    ["lib/sub/deep/inner", [], []],
+  ]);
 });
 
 test("nothing of it leads out of the worktree, and no hook or program of the submodule runs", async () => {

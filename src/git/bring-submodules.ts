@@ -199,8 +199,8 @@ async function checkOut(
   if ((await takeKept(repo, module, commit)) && (await standModule(module, commit))) return "kept";
   if (!isSeeded && (await standModule(module, commit))) return "here";
   for (const neighbour of neighbours.slice(0, MOST_NEIGHBOURS)) {
-    const spec = `${commit}:refs/owt/borrowed/${commit}`;
-    if ((await takeFrom(module, neighbour, spec)) && (await standModule(module, commit))) return "worktree";
+    if ((await takeFrom(module, neighbour, ...borrow(commit), ...REMOTES)) && (await standModule(module, commit)))
+      return "worktree";
   }
   await fetchCommit(declared, module, isSeeded, options.signal);
   if (await standModule(module, commit)) return "remote";
@@ -241,11 +241,20 @@ async function takeKept(repo: Repo, module: Place, commit: Oid): Promise<boolean
   return takeFrom(module, repo.commonDir, `+${commit}:refs/heads/${KEPT_BRANCH}`);
 }
 
+/** From another copy on this machine: that it is there does not say that any remote has it. */
+function borrow(commit: Oid): string[] {
+  return [`+${commit}:refs/owt/borrowed/${commit}`];
+}
+
+/** What remotes had when the other copy was last fetched. Nothing is taken back to what was before. */
+const REMOTES = ["refs/remotes/*:refs/remotes/*", "refs/owt/brought/*:refs/owt/brought/*"];
+
 /** git checks every object that it takes in. */
-async function takeFrom(module: Place, source: string, spec: string): Promise<boolean> {
+async function takeFrom(module: Place, source: string, ...specs: string[]): Promise<boolean> {
   const fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
-  const args = ["-c", "protocol.version=2", ...fetch, "--upload-pack=git-upload-pack", "--", source, spec];
-  return (await git(module, args, { ok: [0, 1, 128] })).code === 0;
+  const args = ["-c", "protocol.version=2", ...fetch, "--upload-pack=git-upload-pack", "--", source, ...specs];
+  // 1 is said where a ref of remotes is further on here; the rest has come.
+  return [0, 1].includes((await git(module, args, { ok: [0, 1, 128] })).code);
 }
 
 /** First what its remote has on branches, then the commit itself: not every server gives that. */
@@ -316,9 +325,8 @@ async function follow(
 async function findCommit({ repo, sources, options }: Level, declared: Declared, module: Place): Promise<Origin> {
   const { commit, name } = declared;
   if (await hasCommit(module, commit)) return "here";
-  const spec = `${commit}:refs/owt/borrowed/${commit}`;
   const main = join(sources.main, "modules", name);
-  if (isSeed(main) && (await takeFrom(module, main, spec))) return "checkout";
+  if (isSeed(main) && (await takeFrom(module, main, ...borrow(commit), ...REMOTES))) return "checkout";
   if (await takeKept(repo, module, commit)) return "kept";
   await fetchCommit(declared, module, false, options.signal);
   return "remote";
