@@ -16,6 +16,7 @@ import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { bringSubmodules, type BringOptions } from "./bring-submodules.ts";
+import type { Place } from "./git.ts";
 import { inspectWorktree } from "./inspect.ts";
 import { placeAt } from "./place.ts";
 import { createWorktree } from "./worktree.ts";
@@ -264,4 +265,31 @@ test("16 at once beside a gc of the main checkout's copy, and one that was cut o
   rmSync(join(wt, "lib/sub/sub.txt"));
   expect((await bring(at, wt)).done.map(({ path }) => path)).toEqual(["lib/sub"]);
   expect(execFileSync("git", ["-C", wt, "status", "--porcelain"], { encoding: "utf8" })).toBe("");
+});
+
+test("a creation that fails or is killed behind them leaves nothing, and no rescue", async () => {
+  await using at = await nested();
+  const path = join(at.top, "half");
+  const base = runGit(at.root, "rev-parse", "HEAD");
+  const fill = async (place: Place) => void (await bringSubmodules(at.repo, place, base, IN_RUN));
+  const fails = createWorktree(at.repo, {
+    path,
+    base,
+    branch: "half",
+    finish: async (place) => {
+      await fill(place);
+      throw new Error("afterwards");
+    },
+  });
+  await expect(fails).rejects.toThrow("afterwards");
+  expect([existsSync(path), readdirSync(join(at.root, ".git/worktrees"))]).toEqual([false, []]);
+
+  const made = await createWorktree(at.repo, { path, base, branch: "half", finish: fill });
+  if ("refused" in made) throw new Error(made.refused);
+  writeFileSync(join(made.gitDir, "owt-making"), "1-1-dead\n");
+  rmSync(join(made.gitDir, "modules/lib/sub/index"));
+  rmSync(join(path, "lib/sub/sub.txt"));
+  expect(await createWorktree(at.repo, { path, base, branch: "half", finish: fill })).toMatchObject({ isNew: true });
+  expect(runGit(at.root, "for-each-ref", "refs/owt")).toBe("");
+  expect(readFileSync(join(path, "lib/sub/deep/inner/inner.txt"), "utf8")).toBe("inner");
 });

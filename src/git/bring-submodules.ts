@@ -122,7 +122,7 @@ async function bringOne(level: Level, declared: Declared, path: string): Promise
   const module: Place = { gitDir, commonDir: gitDir, root: join(place.root, declared.path) };
   const below = {
     main: join(sources.main, "modules", name),
-    neighbours: sources.neighbours.map((each) => join(each, "modules", name)).filter(isSeed),
+    neighbours: sources.neighbours.map((each) => join(each, "modules", name)).filter(isWhole),
   };
   const found = findCheckout(place.root, declared.path);
   const isThere = found !== null && existsSync(join(found.gitDir, "index"));
@@ -159,6 +159,11 @@ async function bringOne(level: Level, declared: Declared, path: string): Promise
     sources: below,
     options: { ...options, ...inner },
   });
+}
+
+/** It is checked out, so that its fetch has ended: before that its objects are there, and nothing says which remote has them. */
+function isWhole(gitDir: string): boolean {
+  return isSeed(gitDir) && existsSync(join(gitDir, "index"));
 }
 
 /** The main checkout's own copy: where git keeps it, or, of an old one, in its folder. */

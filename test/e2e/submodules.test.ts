@@ -178,3 +178,29 @@ test("owt merge refuses uncommitted work inside one, and keeps a commit that no 
   expect((await rig.owt("delete", "a", "--yes")).code).toBe(0);
   expect(rig.git("show", `refs/owt/submodules/${own}:own.txt`).trim()).toBe("own");
 });
+
+test("in a clone that never initialised them, a person's worktrees have them all the same, 16 made at once too; a run asks first", async () => {
+  await using rig = withModule({ ".worktreerc": demoConfig });
+  renameSync(rig.path("module-gone"), rig.path("module"));
+  rig.git("config", "--file", ".gitmodules", "submodule.lib/sub.url", "../module");
+  rig.write({ "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"') });
+  rig.commit("plan, and a relative address");
+  const clone = rig.path("clone");
+  rig.git("clone", "-q", rig.root, clone);
+  rig.env["GIT_CONFIG_COUNT"] = "0";
+  const ran = await rig.owtIn(clone, "run", "--yes");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toContain("submodule lib/sub is not checked out: this repository was not told to have it");
+
+  const global = rig.env["GIT_CONFIG_GLOBAL"] ?? join(rig.env["HOME"]!, ".gitconfig");
+  writeFileSync(global, '[protocol "file"]\n\tallow = always\n', { flag: "a" });
+  const names = Array.from({ length: 16 }, (_, n) => `w${n}`);
+  const made = await Promise.all(names.map((name) => rig.owtIn(clone, "create", name, "--no-tmux")));
+  expect(made.filter(({ code, stderr }) => code !== 0 || !stderr.includes("submodules in "))).toEqual([]);
+  for (const name of names) {
+    expect(readFileSync(rig.path(`clone-${name}/lib/sub/lib.txt`), "utf8")).toBe("one\n");
+    expect(gitIn(rig, rig.path(`clone-${name}`), "submodule", "status")).not.toMatch(/^[-+]/);
+  }
+  const gone = await Promise.all(names.map((name) => rig.owtIn(clone, "delete", name, "--yes")));
+  expect(gone.filter(({ code }) => code !== 0)).toEqual([]);
+});
