@@ -227,6 +227,11 @@ const preview = of({
   warnings: v.array(of({ file: text, line: count, message: text, hint: text })),
 });
 
+const unpublished = v.pipe(
+  v.array(of({ path: text, commit: text, ref: text })),
+  v.description("submodules that point at a commit that no remote has, and where that is kept here"),
+);
+
 const landed = of({
   run: text,
   target: text,
@@ -235,7 +240,7 @@ const landed = of({
   checked: flag,
   already: v.pipe(flag, v.description("it was in the target before")),
   missing: v.pipe(texts, v.description("tasks that are not in it")),
-  unpublished: v.array(of({ path: text, commit: text, ref: text })),
+  unpublished,
 });
 
 const rescue = of({
@@ -247,6 +252,21 @@ const rescue = of({
   head: orNull(text),
   index: orNull(text),
   merging: orNull(text),
+  modules: v.pipe(
+    maybe(
+      v.array(
+        of({
+          path: text,
+          branch: orNull(text),
+          head: orNull(text),
+          files: orNull(text),
+          tree: orNull(text),
+          index: orNull(text),
+        }),
+      ),
+    ),
+    v.description("submodules of which something was saved; their commits are kept under refs/owt/submodules"),
+  ),
   at: epochMs,
   note: text,
 });
@@ -506,6 +526,32 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         is_new: v.pipe(flag, v.description("false where it was there, and got only what it lacked")),
         base: orNull(text),
         session: v.pipe(orNull(text), v.description("its tmux session")),
+        ports: v.pipe(
+          orNull(of({ first: count, count })),
+          v.description("the block of ports that it has to itself on this machine"),
+        ),
+        database: v.pipe(orNull(text), v.description("a name for a database that nobody else is given")),
+        compose_project: v.pipe(orNull(text), v.description("the same for a project of Docker Compose")),
+        dependencies: v.pipe(
+          v.array(
+            of({
+              folder: text,
+              lockfile: text,
+              way: v.picklist(["install", "copy", "clone", "hardlink"]),
+              why: text,
+              from: v.pipe(orNull(text), v.description("the checkout that they are from")),
+              took_ms: count,
+            }),
+          ),
+          v.description("how they came, this time"),
+        ),
+        submodules: v.pipe(
+          v.array(
+            of({ path: text, commit: text, from: v.picklist(["here", "checkout", "kept", "worktree", "remote"]) }),
+          ),
+          v.description("those that were checked out, this time, and where the commit of each was found"),
+        ),
+        warnings: v.pipe(texts, v.description("what could not be done, and was no reason to refuse it")),
       }),
     ),
     refused: v.array(of({ branch: text, message: text, hint: orNull(text) })),
@@ -578,6 +624,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     checked: flag,
     fast_forward: flag,
     squashed: flag,
+    unpublished,
   }),
   cleanup: of({
     done: v.pipe(flag, v.description("false where it only says what it would do")),

@@ -41,6 +41,7 @@ const ABOUT: Record<KeyName, About> = {
   "environment.copy_env_file": { says: "bring .env and its like into worktrees, private" },
   "environment.adjust_env_paths": { says: "put the worktree's path in place of the checkout's in them" },
   "environment.env_files": { says: "further files to bring" },
+  "environment.submodules": { says: "check submodules out in worktrees, those that git counts as active" },
   "environment.install_command": { says: "what to run in a new worktree, in place of the standard install" },
   "environment.dependencies": {
     says: "how node_modules come into a worktree: auto (the fastest safe way), or only by install, copy, clone, hardlink",

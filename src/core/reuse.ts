@@ -5,11 +5,26 @@ import { tableIn } from "./project.ts";
 /** How dependencies come into a worktree. */
 export type Way = "install" | "copy" | "clone" | "hardlink";
 
-/** What a setup tells: how dependencies came (`why` for people, `from` the checkout that they are copied from), and what people have to know.
- *  What is `about` the same thing need be said once in a run. */
-export type SetupSaid =
-  | { level: "done"; folder: string; lockfile: string; way: Way; why: string; from: string | null; tookMs: number }
-  | { level: "warning"; about: string; text: string };
+/** How the dependencies of one folder came: `why` for people, `from` the checkout that they are copied from. */
+export type Came = {
+  level: "done";
+  folder: string;
+  lockfile: string;
+  way: Way;
+  why: string;
+  from: string | null;
+  tookMs: number;
+};
+
+/** Submodules that were checked out, and where the commit of each was found. */
+export type CameSubmodules = {
+  level: "submodules";
+  done: readonly { path: string; commit: string; from: "here" | "checkout" | "kept" | "worktree" | "remote" }[];
+  tookMs: number;
+};
+
+/** What a setup tells: how dependencies came, and what people have to know. What is `about` the same thing need be said once in a run. */
+export type SetupSaid = Came | CameSubmodules | { level: "warning"; about: string; text: string };
 
 /** Why the dependencies of a kind of project are never taken from another checkout; null where they may be. */
 export const NOT_REUSED: Record<string, string | null> = {

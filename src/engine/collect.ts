@@ -81,7 +81,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       });
     }
     if (inside.length > 0) {
-      const text = `${task.key} left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}`;
+      const text = `${task.key} left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`;
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
     if (isThere && outcome.kind === "ok") {

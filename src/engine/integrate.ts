@@ -10,7 +10,6 @@ import { clearStaleLocks } from "../git/locks.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { moveDetached } from "../git/move.ts";
 import { findPlace } from "../git/place.ts";
-import { offerKept } from "../git/submodules.ts";
 import { createWorktree } from "../git/worktree.ts";
 import { endAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
@@ -19,6 +18,7 @@ import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attem
 import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
 import { runTip } from "./run-tip.ts";
 import { mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
+import { readySubmodules } from "./submodules.ts";
 import { type Verdict, verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
 import { setUp } from "./workspace.ts";
@@ -166,7 +166,7 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
   if (!made.isNew) await moveDetached(engine.repo, path, commit, environmentFiles(engine));
   bringEnvironmentFiles(engine, path);
   const place = findPlace(engine.repo, path);
-  if (place) await offerKept(engine.repo, place, commit);
+  if (place) await readySubmodules(engine, place, commit, { asked: false, present: "ours" });
   return path;
 }
 

@@ -9,7 +9,7 @@ import { isAncestor, moveRef, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
 import { type FastForward, fastForwardCheckout } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
-import { unpublishedLinks } from "../git/submodules.ts";
+import { type Unpublished, unpublishedLinks } from "../git/submodules.ts";
 import { markLanded, readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
@@ -30,7 +30,7 @@ export type Landed = {
   already: boolean;
   missing: string[];
   /** Submodules whose commit no remote has: where it is kept here, to be pushed by a person. */
-  unpublished: { path: string; commit: string; ref: string }[];
+  unpublished: Unpublished[];
 };
 
 /** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict or red checks, `not-approved` for a check that the user

@@ -15,7 +15,6 @@ import { commitLeftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { startMerge, type StartedMerge } from "../git/merge.ts";
 import { findPlace } from "../git/place.ts";
-import { offerKept } from "../git/submodules.ts";
 import { moveBack } from "../git/move.ts";
 import { removeWorktree } from "../git/remove.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
@@ -23,6 +22,7 @@ import { lastAttemptOn, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine } from "./engine.ts";
+import { readySubmodules } from "./submodules.ts";
 import { verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import {
@@ -61,9 +61,10 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     return "on";
   }
   if (made.isNew) forgetSetup(engine, attempt.worktree);
-  bringEnvironmentFiles(engine, attempt.worktree, (said) => noteSetup(engine, carried, said));
+  const tell = (said: SetupSaid) => noteSetup(engine, carried, said);
+  bringEnvironmentFiles(engine, attempt.worktree, tell);
   const place = findPlace(engine.repo, attempt.worktree);
-  if (place) await offerKept(engine.repo, place, base);
+  if (place) await readySubmodules(engine, place, base, { asked: false, tell });
   // Nobody works here before the agent's turn, and no git of an earlier owt is left: a lock is one that a power cut left.
   if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [attempt.branch] });
   const started = await startFollowUp(engine, carried);
@@ -249,6 +250,7 @@ function noteSetup(engine: Engine, { run, task, attempt }: Carried, said: SetupS
     appendEvent(engine.store, engine.now(), about, fact);
     return;
   }
+  if (said.level === "submodules") return;
   const known = saidOf.get(engine) ?? new Set<string>();
   saidOf.set(engine, known);
   if (known.has(said.about)) return;

@@ -1,5 +1,6 @@
 /** How a worktree stands, in the figures that a list shows: one `git status`, and one `rev-list` where its branch follows nothing. */
 import { git, type Oid, type Place } from "./git.ts";
+import { findDirtySubmodules } from "./submodules.ts";
 
 export type BranchStatus = {
   head: Oid | null;
@@ -9,7 +10,7 @@ export type BranchStatus = {
   /** Commits that the upstream, or else the base, lacks, and that it has beyond ours; null where there is neither, or it is gone. */
   ahead: number | null;
   behind: number | null;
-  /** Tracked files that differ from the commit, open conflicts, and untracked files. */
+  /** Tracked files that differ from the commit (a submodule with work in it is one), open conflicts, and untracked files. */
   changed: number;
   conflicts: number;
   untracked: number;
@@ -18,7 +19,9 @@ export type BranchStatus = {
 /** Reads how a worktree stands, without its index lock. `base` is what a branch without an upstream is compared with. */
 export async function readBranchStatus(place: Place, base: string | null): Promise<BranchStatus> {
   const args = ["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--ignore-submodules=dirty"];
-  const status = parse((await git(place, args)).stdout);
+  const { links, ...status } = parse((await git(place, args)).stdout);
+  // One that stands elsewhere is counted already.
+  status.changed += new Set((await findDirtySubmodules(place)).filter((path) => !links.includes(path))).size;
   if (status.ahead !== null || base === null || status.head === null) return status;
   const counted = await git(place, ["rev-list", "--left-right", "--count", `${base}...${status.head}`, "--"], {
     ok: [0, 128],
@@ -28,8 +31,10 @@ export async function readBranchStatus(place: Place, base: string | null): Promi
   return { ...status, ahead: ahead!, behind: behind! };
 }
 
-function parse(stdout: string): BranchStatus {
-  const status: BranchStatus = {
+/** `links`: submodules among what changed. */
+function parse(stdout: string): BranchStatus & { links: string[] } {
+  const status: BranchStatus & { links: string[] } = {
+    links: [],
     head: null,
     branch: null,
     upstream: null,
@@ -45,8 +50,11 @@ function parse(stdout: string): BranchStatus {
     if (field.startsWith("# ")) takeHeader(status, field.slice(2));
     else if (field.startsWith("u ")) status.conflicts += 1;
     else if (field.startsWith("? ")) status.untracked += 1;
-    else if (field.startsWith("1 ")) status.changed += 1;
-    else if (field.startsWith("2 ")) {
+    else if (field.startsWith("1 ")) {
+      status.changed += 1;
+      // `1 XY sub mH mI mW hH hI path`
+      if (field.startsWith("S", 5)) status.links.push(field.split(" ").slice(8).join(" "));
+    } else if (field.startsWith("2 ")) {
       status.changed += 1;
       // The name before the renaming stands in a field of its own.
       at += 1;

@@ -19,8 +19,9 @@ export type ChangedFile = {
   deleted: number | null;
 };
 
-/** Nothing that the repository names is run: no diff driver, no text conversion. */
-const SAFE = ["--no-ext-diff", "--no-textconv", "--no-renames"];
+/** Nothing that the repository names is run: no diff driver, no text conversion. A submodule that stands elsewhere is a change; nobody looks
+ *  inside. */
+const SAFE = ["--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=dirty"];
 
 /** The files that differ from a commit, by path. */
 export function readChanges(place: Place, from: Oid): Promise<ChangedFile[]> {

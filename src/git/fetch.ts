@@ -6,7 +6,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { OwtError } from "../core/errors.ts";
 import { exec } from "../system/exec.ts";
 import { type LockTry, prepareLock } from "../system/lock.ts";
-import { cleanEnv, fieldsOf, git, gitFlags, placeEnv } from "./git.ts";
+import { cleanEnv, fieldsOf, git, gitFlags, type Place, placeEnv } from "./git.ts";
 import type { Repo } from "./repo.ts";
 
 /** A remote that cannot be reached is an answer: the run goes on with what is there. */
@@ -56,27 +56,53 @@ export function fetchRefs(
   return fetched;
 }
 
+const FETCH = ["fetch", "--quiet", "--no-recurse-submodules", "--no-auto-maintenance", "--no-write-fetch-head"];
+
 async function fetchNow(repo: Repo, remote: string, refs: readonly string[], options: FetchOptions): Promise<Fetched> {
-  const flags = gitFlags(false, ["core.sshCommand", "core.askPass", "credential.helper"]);
-  const args = ["fetch", "--quiet", "--no-recurse-submodules", "--no-auto-maintenance", "--no-write-fetch-head"];
+  const args = [...FETCH];
   // A remote can name a program of its own for this.
   if (options.trustRepository !== true) args.push("--upload-pack=git-upload-pack");
+  if (options.prune === true) args.push("--prune");
   const settings = options.trustRepository === true ? [] : await readOwnSettings(repo);
-  const out = await exec(
-    "git",
-    [...flags, ...args, ...(options.prune === true ? ["--prune"] : []), "--", remote, ...refs],
-    {
-      cwd: repo.root,
-      env: { ...placeEnv(repo), ...userNetwork(), ...asConfigEnv(settings) },
-      ok: [0, 1, 128],
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    },
-  );
+  return askRemote(repo, [...args, "--", remote, ...refs], { env: asConfigEnv(settings), signal: options.signal });
+}
+
+/** Fetches into a submodule, whose remote nobody chose on the command line: what git refuses such a one (`file`, and what only a person may
+ *  ask for; CVE-2022-39253) is refused, unless the user's own configuration allows it. A server that says nothing is not waited for. */
+export async function fetchSubmodule(
+  module: Place,
+  remote: string,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<Fetched> {
+  const settings = await readOwnSettings(module);
+  settings.push(["http.lowSpeedLimit", "1"], ["http.lowSpeedTime", "60"]);
+  const env = { ...asConfigEnv(settings), GIT_PROTOCOL_FROM_USER: "0" };
+  const options = args.filter((word) => word.startsWith("--"));
+  const refs = args.filter((word) => !word.startsWith("--"));
+  return askRemote(module, [...FETCH, "--upload-pack=git-upload-pack", ...options, "--", remote, ...refs], {
+    env,
+    signal,
+  });
+}
+
+async function askRemote(
+  place: Place,
+  args: readonly string[],
+  { env, signal }: { env: Record<string, string>; signal: AbortSignal | undefined },
+): Promise<Fetched> {
+  const flags = gitFlags(false, ["core.sshCommand", "core.askPass", "credential.helper"]);
+  const out = await exec("git", [...flags, ...args], {
+    cwd: place.root,
+    env: { ...placeEnv(place), ...userNetwork(), ...env },
+    ok: [0, 1, 128],
+    ...(signal === undefined ? {} : { signal }),
+  });
   return out.code === 0 ? { fetched: true } : { fetched: false, said: out.stderr.trim() };
 }
 
 /** How the user reaches remotes, from configuration that no agent writes: the repository's own entries are replaced by it. */
-async function readOwnSettings(repo: Repo): Promise<[string, string][]> {
+async function readOwnSettings(place: Place): Promise<[string, string][]> {
   const settings: [string, string][] = [
     ["core.sshCommand", "ssh"],
     ["core.askPass", ""],
@@ -84,7 +110,7 @@ async function readOwnSettings(repo: Repo): Promise<[string, string][]> {
   ];
   for (const scope of ["--system", "--global"]) {
     const args = ["config", scope, "-z", "--get-regexp", "^(core\\.(sshcommand|askpass)|credential\\..*)$"];
-    const { stdout } = await git(repo, args, { ok: [0, 1, 128] });
+    const { stdout } = await git(place, args, { ok: [0, 1, 128] });
     for (const field of fieldsOf(stdout)) {
       const end = field.indexOf("\n");
       if (end !== -1) settings.push([field.slice(0, end), field.slice(end + 1)]);
@@ -104,7 +130,7 @@ function asConfigEnv(settings: readonly [string, string][]): Record<string, stri
 
 /** The variables by which the user tells git how to reach the network. */
 function userNetwork(): Record<string, string> {
-  const env = cleanEnv((name) => /^GIT_(SSL_|SSH|HTTP_|ASKPASS$|PROXY)/.test(name));
+  const env = cleanEnv((name) => /^GIT_(SSL_|SSH|HTTP_|ASKPASS$|PROXY|ALLOW_PROTOCOL$)/.test(name));
   return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith("GIT_")));
 }
 

@@ -37,8 +37,9 @@ export async function discardHalfMade(repo: Repo, place: Place, known: readonly 
   if (place.root !== "" && readText(join(place.gitDir, "HEAD"))?.trim() !== "") {
     const head = (await readHead(repo, place)).oid;
     const held = await inspectWorktree(repo, place.root, { keep: head === null ? [] : [head], known });
-    const { dirty, untracked, ignoredNew, nested, dropped } = held;
-    const isWork = [dirty, untracked, ignoredNew, nested, dropped].some((found) => found.length > 0);
+    const { dirty, untracked, ignoredNew, nested, dropped, modules } = held;
+    const inside = modules.flatMap((each) => [each.dirty, each.untracked, each.ignoredNew, each.commits, each.dropped]);
+    const isWork = [dirty, untracked, ignoredNew, nested, dropped, ...inside].some((found) => found.length > 0);
     if (isWork || (head !== null && (await isLoose(repo, head)))) {
       const saved = await saveRescue(repo, held, {
         id: basename(place.gitDir),

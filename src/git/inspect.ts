@@ -1,7 +1,8 @@
 /** Looks at what a worktree holds before anything is done to it. Nothing here changes the worktree. */
 import { existsSync, readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
+import { OwtError } from "../core/errors.ts";
 import { isKept, notNear, readRef } from "./branch.ts";
 import { readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
@@ -20,6 +21,8 @@ import {
 import { type Inside, processesInside } from "./processes.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus, type Status } from "./status.ts";
+import { findCheckout, readModuleHead } from "./submodules.ts";
+import { findUnpublished } from "./unpublished.ts";
 
 export type InspectOptions = {
   /** Refs or commits that count as a safe home for commits. Name the task's own branch here if it stays. */
@@ -46,8 +49,10 @@ export type Holdings = {
   unmerged: string[];
   /** The index differs from HEAD. */
   staged: boolean;
-  /** Repositories inside the worktree: clones, or checked-out submodules. No commit can hold them. */
+  /** Repositories inside the worktree that are no submodules of it, and files where one would be. No commit can hold them. */
   nested: string[];
+  /** Its submodules, those in them too, with what would go with them. */
+  modules: ModuleHoldings[];
   /** Commits of HEAD that no kept ref contains, and whose patch none contains either. */
   commits: Oid[];
   /** Commits that only this worktree's reflog or state names (amended away, made detached), reachable from no ref. */
@@ -56,6 +61,12 @@ export type Holdings = {
   locked: string | null;
   inProgress: InProgress | null;
   processes: Inside[] | "unknown";
+};
+
+/** A submodule's own repository in a worktree: it lies in the worktree's git directory, and goes with that. */
+export type ModuleHoldings = Omit<Holdings, "modules" | "locked" | "processes"> & {
+  /** From the worktree's top; the module's name where it is not checked out. */
+  path: string;
 };
 
 /** Reads everything that a removal has to know. Throws `wrong-state` when the repository has no worktree at `path`. */
@@ -71,11 +82,23 @@ export async function inspectWorktree(repo: Repo, path: string, options: Inspect
     unkept(repo, head, options.keep),
     findDropped(repo, place, head, options.unwanted ?? []),
   ]);
+  const { checkouts, ...held } = files ?? { ...NO_FILES, staged: await isStaged(repo, place, head) };
+  const modules = existsSync(join(place.gitDir, "modules"))
+    ? await inspectModules(repo, {
+        place,
+        counterpart: repo.commonDir,
+        checkouts,
+        known: options.known ?? [],
+        oidBytes,
+      })
+    : [];
   return {
     place,
     head,
     gone,
-    ...(files ?? { ...NO_FILES, staged: await isStaged(repo, place, head) }),
+    ...held,
+    nested: [...held.nested, ...modules.flatMap((each) => each.nested.map((path) => `${each.path}/${path}`))],
+    modules,
     commits,
     dropped,
     locked: lockReason(place),
@@ -96,14 +119,99 @@ export function isKnown(path: string, known: readonly string[]): boolean {
 /** A reflog names a commit for each step: following HEAD down this far sees an ordinary task's whole history. */
 const REFLOG_READS = 64;
 
-type Files = Pick<Holdings, "dirty" | "untracked" | "ignoredNew" | "unmerged" | "staged" | "nested">;
-const NO_FILES: Files = { dirty: [], untracked: [], ignoredNew: [], unmerged: [], staged: false, nested: [] };
+type Files = Pick<Holdings, "dirty" | "untracked" | "ignoredNew" | "unmerged" | "staged" | "nested"> & {
+  /** Submodules that are checked out. */
+  checkouts: { path: string; module: Place }[];
+};
+const NO_FILES: Files = {
+  dirty: [],
+  untracked: [],
+  ignoredNew: [],
+  unmerged: [],
+  staged: false,
+  nested: [],
+  checkouts: [],
+};
+
+/** A checkout, its submodules as its index has them, and the git directory of the same repository in the main checkout. */
+type Above = {
+  place: Place;
+  counterpart: string;
+  checkouts: Files["checkouts"];
+  known: readonly string[];
+  oidBytes: number;
+};
+
+async function inspectModules(repo: Repo, above: Above): Promise<ModuleHoldings[]> {
+  const { place, counterpart, checkouts } = above;
+  const top = join(place.gitDir, "modules");
+  const all: ModuleHoldings[] = [];
+  for (const gitDir of moduleDirs(top)) {
+    const name = relative(top, gitDir);
+    const checkout = checkouts.find(({ module }) => module.gitDir === gitDir);
+    const module = checkout?.module ?? { gitDir, commonDir: gitDir, root: gitDir };
+    all.push(...(await inspectModule(repo, above, join(counterpart, "modules", name), checkout?.path ?? name, module)));
+  }
+  return all;
+}
+
+async function inspectModule(
+  repo: Repo,
+  { checkouts: around, known, oidBytes }: Above,
+  counterpart: string,
+  path: string,
+  module: Place,
+): Promise<ModuleHoldings[]> {
+  const gone = !around.some((each) => each.module === module);
+  try {
+    const { checkouts, ...files } = gone ? NO_FILES : await readFiles(module, known, oidBytes);
+    const held: ModuleHoldings = {
+      path,
+      place: module,
+      head: await readModuleHead(module),
+      gone,
+      ...files,
+      ...(await findUnpublished(repo, module, counterpart)),
+      inProgress: inProgress(module),
+    };
+    const inner = await inspectModules(repo, { place: module, counterpart, checkouts, known, oidBytes });
+    return [held, ...inner.map((each) => ({ ...each, path: `${path}/${each.path}` }))];
+  } catch (error) {
+    if (!(error instanceof OwtError) || error.code !== "tool-failed") throw error;
+    // What cannot be looked into is left alone.
+    const head = { branch: null, oid: null };
+    const { checkouts: _, ...files } = NO_FILES;
+    return [{ path, place: module, head, gone, ...files, nested: ["."], commits: [], dropped: [], inProgress: null }];
+  }
+}
+
+/** Names of submodules may have folders in them. */
+function moduleDirs(folder: string): string[] {
+  return foldersIn(folder).flatMap((name) => {
+    const path = join(folder, name);
+    return existsSync(join(path, "HEAD")) && existsSync(join(path, "objects")) ? [path] : moduleDirs(path);
+  });
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
 
 async function readFiles(place: Place, known: readonly string[], oidBytes: number): Promise<Files> {
   // A worktree whose creation was interrupted has no index yet: it is compared with HEAD through one of our own.
   const isHalfMade = !existsSync(join(place.gitDir, "index"));
   if (!isHalfMade) {
-    const [status, special] = await Promise.all([readStatus(place, { ignored: true }), readSpecial(place, oidBytes)]);
+    // A submodule that stands elsewhere than its link says is a change that nobody committed.
+    const links = existsSync(join(place.gitDir, "modules"));
+    const [status, special] = await Promise.all([
+      readStatus(place, { ignored: true, links }),
+      readSpecial(place, oidBytes),
+    ]);
     return sortFiles(place, status, special, known);
   }
   const index = join(place.gitDir, `index.owt-${ownerMark()}`);
@@ -147,13 +255,20 @@ function sortFiles(place: Place, status: Status, special: Special, known: readon
   const changed = status.changes.map(({ path }) => path);
   const links = special.links.filter((path) => holdsAnything(join(place.root, path)));
   const clones = status.untracked.filter((path) => path.endsWith("/"));
+  const checkouts = [...links, ...clones].flatMap((path) => {
+    const module = findCheckout(place.root, path.replace(/\/$/, ""));
+    const isOurs = module?.gitDir.startsWith(join(place.gitDir, "modules") + sep) === true;
+    return isOurs ? [{ path, module }] : [];
+  });
+  const isCheckout = new Set(checkouts.map(({ path }) => path));
   return {
     dirty: [...new Set([...changed, ...special.overlooked])],
     untracked: status.untracked.filter((path) => !path.endsWith("/")),
     ignoredNew: status.ignored.filter((path) => holdsUnknown(place.root, path, known)),
     unmerged: status.unmerged.map(({ path }) => path),
     staged: status.unmerged.length > 0 || status.changes.some(({ x }) => x !== "."),
-    nested: [...links, ...clones],
+    nested: [...links, ...clones].filter((path) => !isCheckout.has(path)),
+    checkouts: checkouts.map(({ path, module }) => ({ path: path.replace(/\/$/, ""), module })),
   };
 }
 

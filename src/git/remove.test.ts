@@ -15,14 +15,15 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { checkedOutWhere, deleteBranchIf, readRef } from "./branch.ts";
-import type { Oid } from "./git.ts";
+import { bringSubmodules } from "./bring-submodules.ts";
+import type { Oid, Place } from "./git.ts";
 import { inspectWorktree } from "./inspect.ts";
 import { startMerge } from "./merge.ts";
 import { ownerMark } from "./owner.ts";
-import { type RemoveOptions, removeWorktree, sweepTrash } from "./remove.ts";
+import { type Reason, type RemoveOptions, removeWorktree, sweepTrash, whyItStays } from "./remove.ts";
 import { dropRescue, listRescues, rescueRef } from "./rescue.ts";
 import { restoreRescue } from "./restore.ts";
 import { openTrash } from "./trash.ts";
@@ -256,13 +257,186 @@ test("nothing lets the main checkout, a stranger's lock, a living process or a n
   expect(await reasonsOf()).toBe("removed");
 });
 
-test("a checked-out submodule is a nested repository", async () => {
-  await using at = await task();
-  runGit(at.top, "clone", "-q", at.root, "sub");
-  runGit(at.wt, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", join(at.top, "sub"), "sub");
-  runGit(at.wt, "commit", "-q", "-m", "sub");
-  const removed = await removeWorktree(at.repo, at.wt, SAVE);
-  expect(removed).toMatchObject({ removed: false, reasons: [{ reason: "nested-repository", what: ["sub"] }] });
+describe("a checked-out submodule", () => {
+  async function withModule(): Promise<Task & { sub: string }> {
+    const at = await task();
+    runGit(at.top, "clone", "-q", at.root, "sub");
+    runGit(at.wt, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", join(at.top, "sub"), "lib/sub");
+    runGit(at.wt, "commit", "-q", "-m", "sub");
+    const sub = join(at.wt, "lib/sub");
+    runGit(sub, "config", "user.name", "Ann User");
+    runGit(sub, "config", "user.email", "ann@example.com");
+    return { ...at, sub };
+  }
+  /** git does not fetch a submodule from a folder, unless the user's own configuration says so. */
+  async function withFileProtocol<T>(at: Task, act: () => Promise<T>): Promise<T> {
+    const before = process.env["GIT_CONFIG_GLOBAL"];
+    writeFileSync(join(at.top, "global"), '[protocol "file"]\n\tallow = always\n');
+    process.env["GIT_CONFIG_GLOBAL"] = join(at.top, "global");
+    try {
+      return await act();
+    } finally {
+      if (before === undefined) delete process.env["GIT_CONFIG_GLOBAL"];
+      else process.env["GIT_CONFIG_GLOBAL"] = before;
+    }
+  }
+  const BRANCH = { ...PLAIN, keep: ["refs/heads/task"] };
+  const submodules = (at: Task) => async (place: Place) =>
+    void (await bringSubmodules(at.repo, place, runGit(place.root, "rev-parse", "HEAD"), { asked: true }));
+
+  test("with nothing that is only there is in nobody's way", async () => {
+    await using at = await withModule();
+    expect(await whyItStays(at.repo, at.wt, BRANCH)).toEqual([]);
+    const removed = await removeWorktree(at.repo, at.wt, BRANCH);
+    expect(removed).toMatchObject({ removed: true, rescue: null });
+    if (removed.removed) await removed.emptied;
+    expect(existsSync(at.gitDir)).toBe(false);
+  });
+
+  const add = (at: { sub: string }, file: string, text = "mine") => writeFileSync(join(at.sub, file), text);
+  const commitIn = (at: { sub: string } & Task) => at.commit(at.sub, { "own.txt": "own" });
+  /** What is done there, which reason names it, and what is there again afterwards: a file, or a commit that is kept. */
+  type Row = [name: string, change: (at: Task & { sub: string }) => string, reason: Reason];
+  const work = (what: string): Reason => ({ reason: "submodule-work", what: [`lib/sub: ${what}`] });
+  const commits = (count: number): Reason => ({ reason: "submodule-commits", what: [`lib/sub: ${count}`] });
+  const file = (name: string): Row[1] => {
+    return (at) => {
+      add(at, name);
+      return name;
+    };
+  };
+  const WORK: Row[] = [
+    ["a changed file", file("a.txt"), work("a.txt")],
+    ["a new file", file("new.txt"), work("new.txt")],
+    ["an ignored file", file("x.log"), work("x.log")],
+    [
+      "a commit that is recorded",
+      (at) => {
+        const own = commitIn(at);
+        runGit(at.wt, "commit", "-q", "-a", "-m", "moved");
+        return own;
+      },
+      commits(1),
+    ],
+    [
+      "a commit on a branch that is not checked out",
+      (at) => {
+        runGit(at.sub, "switch", "-q", "-c", "mine");
+        const own = commitIn(at);
+        runGit(at.sub, "switch", "-q", "main");
+        return own;
+      },
+      commits(1),
+    ],
+    [
+      "a stash",
+      (at) => {
+        add(at, "a.txt");
+        runGit(at.sub, "stash", "-q");
+        return runGit(at.sub, "rev-parse", "stash");
+      },
+      commits(2),
+    ],
+    [
+      "a commit in one that is checked out no more",
+      (at) => {
+        const own = commitIn(at);
+        runGit(at.wt, "submodule", "deinit", "-q", "--force", "lib/sub");
+        return own;
+      },
+      commits(1),
+    ],
+  ];
+
+  test.each(WORK)("%s in it is named; saved, it is to be had", async (_, change, reason) => {
+    await using at = await withModule();
+    const left = change(at);
+    expect(await whyItStays(at.repo, at.wt, BRANCH)).toEqual([reason]);
+    expect(await removeWorktree(at.repo, at.wt, BRANCH)).toMatchObject({ removed: false, reasons: [reason] });
+    const removed = await removeWorktree(at.repo, at.wt, { ...BRANCH, save: true });
+    expect(removed).toMatchObject({ removed: true, rescue: rescueRef("t1") });
+    const back = join(at.top, "back");
+    await restoreRescue(at.repo, "t1", { path: back, submodules: submodules(at) });
+    if (/^[0-9a-f]{40}$/.test(left))
+      expect(runGit(at.root, "for-each-ref", `--contains=${left}`, "refs/owt/submodules")).not.toBe("");
+    else expect(readFileSync(join(back, "lib/sub", left), "utf8")).toBe("mine");
+  });
+
+  test("that stands at another commit than the recorded one stands there again", async () => {
+    await using at = await withModule();
+    const newer = at.commit(join(at.top, "sub"), { "a.txt": "newer" });
+    runGit(at.sub, "fetch", "-q");
+    runGit(at.sub, "checkout", "-q", newer);
+    expect(await whyItStays(at.repo, at.wt, BRANCH)).toEqual([{ reason: "dirty", what: ["lib/sub"] }]);
+    await removeWorktree(at.repo, at.wt, { ...BRANCH, save: true });
+    const back = join(at.top, "back");
+    await withFileProtocol(at, () => restoreRescue(at.repo, "t1", { path: back, submodules: submodules(at) }));
+    expect(runGit(join(back, "lib/sub"), "rev-parse", "HEAD")).toBe(newer);
+    expect(runGit(back, "status", "--porcelain")).toBe(" M lib/sub");
+  });
+
+  test("what only its reflog knows is saved without a word", async () => {
+    await using at = await withModule();
+    const own = commitIn(at);
+    runGit(at.sub, "reset", "-q", "--hard", "origin/main");
+    expect(await removeWorktree(at.repo, at.wt, BRANCH)).toMatchObject({ removed: true, rescue: rescueRef("t1") });
+    expect(runGit(at.root, "rev-parse", `refs/owt/submodules/${own}`)).toBe(own);
+  });
+
+  test("comes back with its branch, its commits, its files and its index, byte for byte", async () => {
+    await using at = await withModule();
+    runGit(at.sub, "switch", "-q", "-c", "mine");
+    const own = commitIn(at);
+    at.write(at.sub, { "a.txt": "changed", "deep/new.txt": Buffer.from([0, 255, 10]), "x.log": "ignored" });
+    runGit(at.sub, "add", "a.txt");
+    at.write(at.sub, { "a.txt": "changed again" });
+    rmSync(join(at.sub, "dir/b.txt"));
+    expect((await whyItStays(at.repo, at.wt, BRANCH)).map(({ reason }) => reason)).toEqual([
+      "dirty",
+      "submodule-work",
+      "submodule-commits",
+    ]);
+    const status = runGit(at.sub, "status", "--porcelain", "--ignored");
+    expect(await removeWorktree(at.repo, at.wt, { ...BRANCH, save: true })).toMatchObject({ removed: true });
+
+    const back = join(at.top, "back");
+    await restoreRescue(at.repo, "t1", { path: back, submodules: submodules(at) });
+    const sub = join(back, "lib/sub");
+    expect(runGit(sub, "status", "--porcelain", "--ignored")).toBe(status);
+    expect(runGit(sub, "rev-parse", "HEAD", "mine")).toBe(`${own}\n${own}`);
+    expect(runGit(sub, "symbolic-ref", "HEAD")).toBe("refs/heads/mine");
+    expect(readFileSync(join(sub, "a.txt"), "utf8")).toBe("changed again");
+    expect(runGit(sub, "show", ":a.txt")).toBe("changed");
+    expect(readFileSync(join(sub, "deep/new.txt"))).toEqual(Buffer.from([0, 255, 10]));
+  });
+
+  test("with commits that the main checkout's own copy or this repository has is in nobody's way", async () => {
+    await using at = await withModule();
+    runGit(at.root, "merge", "-q", "task");
+    runGit(at.root, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init");
+    const own = commitIn(at);
+    runGit(at.wt, "commit", "-q", "-a", "-m", "moved");
+    runGit(join(at.root, "lib/sub"), "fetch", "-q", at.sub, `${own}:refs/heads/theirs`);
+    expect(await whyItStays(at.repo, at.wt, BRANCH)).toEqual([]);
+    runGit(join(at.root, "lib/sub"), "branch", "-q", "-D", "theirs");
+    expect(await whyItStays(at.repo, at.wt, BRANCH)).toHaveLength(1);
+    runGit(at.root, "fetch", "-q", at.sub, `${own}:refs/owt/submodules/${own}`);
+    expect(await whyItStays(at.repo, at.wt, BRANCH)).toEqual([]);
+  });
+
+  test("a clone in it, and a folder `.git` where it would be, are repositories of their own", async () => {
+    await using at = await withModule();
+    runGit(at.sub, "init", "-q", "clone");
+    expect(await removeWorktree(at.repo, at.wt, SAVE)).toMatchObject({
+      reasons: [{ reason: "nested-repository", what: ["lib/sub/clone/"] }],
+    });
+    rmSync(join(at.sub, "clone"), { recursive: true });
+    runGit(at.wt, "submodule", "deinit", "-q", "--force", "lib/sub");
+    runGit(at.wt, "init", "-q", "lib/sub");
+    expect(await removeWorktree(at.repo, at.wt, SAVE)).toMatchObject({
+      reasons: [{ reason: "nested-repository", what: ["lib/sub"] }],
+    });
+  });
 });
 
 test("an orphan folder never makes us look at the repository around it", async () => {

@@ -2,7 +2,7 @@
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { discardHalfMade, isBeingMade, isHalfMade, sweepHalfMade } from "./half-made.ts";
-import { type Holdings, type InspectOptions, inspectWorktree } from "./inspect.ts";
+import { type Holdings, type InspectOptions, inspectWorktree, type ModuleHoldings } from "./inspect.ts";
 import type { Place } from "./git.ts";
 import { findPlace, isMainPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
@@ -24,7 +24,17 @@ export type RemoveOptions = InspectOptions &
 /** Why a worktree stays. Those in the first group give way to `save`, the others to nothing. */
 export type Reason =
   | {
-      reason: "dirty" | "untracked" | "ignored-new" | "unmerged" | "staged" | "commits" | "in-progress";
+      reason:
+        | "dirty"
+        | "untracked"
+        | "ignored-new"
+        | "unmerged"
+        | "staged"
+        | "commits"
+        | "in-progress"
+        /** Files inside a submodule, and commits that only this copy of it has. */
+        | "submodule-work"
+        | "submodule-commits";
       what: string[];
     }
   | { reason: "main" | "locked" | "in-use" | "being-made" | "not-a-worktree"; what: string[] }
@@ -38,6 +48,8 @@ const SAVABLE = new Set<Reason["reason"]>([
   "staged",
   "commits",
   "in-progress",
+  "submodule-work",
+  "submodule-commits",
 ]);
 
 /** Whether it is work that can be saved; the other reasons give way to nothing. */
@@ -60,7 +72,8 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
   }
   const { held } = found;
   let rescue: string | null = null;
-  if (findWork(held).length > 0 || held.dropped.length > 0 || options.saveAnyway === true) {
+  const isDropped = held.dropped.length + held.modules.flatMap(({ dropped }) => dropped).length > 0;
+  if (findWork(held).length > 0 || isDropped || options.saveAnyway === true) {
     const saved = await saveRescue(repo, held, { ...options.rescue, known: options.known ?? [] });
     if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
     rescue = saved.ref;
@@ -110,8 +123,24 @@ function findWork(held: Holdings): Reason[] {
     { reason: "staged", what: held.staged ? ["the index"] : [] },
     { reason: "commits", what: held.commits },
     { reason: "in-progress", what: held.inProgress === null ? [] : [held.inProgress] },
+    { reason: "submodule-work", what: held.modules.flatMap(describeWork) },
+    {
+      reason: "submodule-commits",
+      what: held.modules.flatMap(({ path, commits }) => (commits.length === 0 ? [] : [`${path}: ${commits.length}`])),
+    },
   ];
   return reasons.filter(({ what }) => what.length > 0);
+}
+
+function describeWork(module: ModuleHoldings): string[] {
+  const { path, dirty, untracked, ignoredNew, unmerged, staged, inProgress } = module;
+  const files = [...new Set([...dirty, ...untracked, ...ignoredNew, ...unmerged])];
+  const what = [
+    ...files,
+    ...(staged && files.length === 0 ? ["the index"] : []),
+    ...(inProgress === null ? [] : [`a ${inProgress}`]),
+  ];
+  return what.map((each) => `${path}: ${each}`);
 }
 
 /** What forbids the removal whether or not it is saved. */

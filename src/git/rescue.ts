@@ -1,15 +1,16 @@
 /** Saves everything that a worktree holds as one commit under `refs/owt/rescue/<id>`, byte for byte: no filter, no hook, no index of the
  *  worktree is touched. Its first parent is HEAD; the others keep what else only this worktree knew (the index, dropped commits). */
 import { readdirSync, readlinkSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { readRef } from "./branch.ts";
-import { DEFAULT_IDENTITY, writeCommit } from "./commit.ts";
+import { DEFAULT_IDENTITY, type NewCommit, writeCommit } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
-import { type Holdings, isKnown } from "./inspect.ts";
+import { type Holdings, isKnown, type ModuleHoldings } from "./inspect.ts";
 import { lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { findCheckout, linkRef, readModuleHead } from "./submodules.ts";
 import { emptyTrash, openTrash } from "./trash.ts";
 
 /** More than this (new and changed files together) is not put into the object store; the worktree stays where it is. */
@@ -39,8 +40,21 @@ export type Rescue = {
   index: Oid | null;
   /** The commit that was being merged. */
   merging: Oid | null;
+  /** Submodules in which something was saved. */
+  modules?: RescuedModule[];
   at: number;
   note: string;
+};
+
+/** What was in a submodule: its commits are kept in this repository. */
+export type RescuedModule = {
+  path: string;
+  branch: string | null;
+  head: Oid | null;
+  /** A commit on top of HEAD that holds its files; null where no file was to be saved. */
+  files: Oid | null;
+  tree: Oid | null;
+  index: Oid | null;
 };
 
 /** Why a worktree cannot be saved. */
@@ -49,15 +63,26 @@ export type Unsavable = { refused: "too-large" | "nested-repository" | "unreadab
 /** Saves what `inspectWorktree` found, durably. Repeatable: the same state gives the same rescue, another one is added on top. */
 export async function saveRescue(repo: Repo, held: Holdings, options: RescueOptions): Promise<Rescue | Unsavable> {
   const ref = rescueRef(options.id);
-  const files = collectFiles(held, options.known ?? []);
+  const known = options.known ?? [];
+  const files = collectFiles(held, known);
   if ("refused" in files) return files;
+  const inside = held.modules.map((module) => ({ module, files: collectFiles(module, known) }));
+  for (const { module, files: found } of inside)
+    if ("refused" in found) return { ...found, paths: found.paths.map((path) => `${module.path}/${path}`) };
   const bin = openTrash(repo.commonDir);
   try {
-    const index = held.staged ? await saveIndex(repo, held, bin) : null;
+    const index = held.staged ? await saveIndex(held, bin, (commit) => writeCommit(repo, commit)) : null;
+    const modules: RescuedModule[] = [];
+    const moved = new Set([held, ...held.modules].flatMap(dirtyBelow));
+    for (const each of inside)
+      if (!("refused" in each.files))
+        modules.push(
+          ...(await saveModule(repo, each.module, each.files, { bin, isMoved: moved.has(each.module.path) })),
+        );
     const tree = await saveTree(held, files.paths, bin);
     for (;;) {
       const before = await readRef(repo, ref);
-      const rescue = describe(held, options, index);
+      const rescue = { ...describe(held, options, index), ...(modules.length === 0 ? {} : { modules }) };
       if (before !== null && (await isSame(repo, before, tree, rescue))) return { ...rescue, commit: before };
       const parents = [held.head.oid, index, rescue.merging, ...held.dropped, before].filter((oid) => oid !== null);
       const message = renderMessage(rescue);
@@ -104,8 +129,11 @@ export function rescueRef(id: string): string {
 
 type Found = { paths: string[] };
 
+/** A worktree, or a submodule in it. */
+type FileHoldings = Omit<ModuleHoldings, "path" | "commits" | "inProgress">;
+
 /** Every path whose bytes are not in HEAD, with ignored directories opened. */
-function collectFiles(held: Holdings, known: readonly string[]): Found | Unsavable {
+function collectFiles(held: FileHoldings, known: readonly string[]): Found | Unsavable {
   const { root } = held.place;
   const nested = [...held.nested];
   const ignored = held.ignoredNew.flatMap((path) => [...walk(root, path, known, nested)]);
@@ -138,8 +166,63 @@ function* walk(root: string, path: string, known: readonly string[], nested: str
     yield* walk(root, `${path}${entry.name}${entry.isDirectory() ? "/" : ""}`, known, nested);
 }
 
+/** Changed paths, from the worktree's top. */
+function dirtyBelow(held: Holdings | ModuleHoldings): string[] {
+  return "path" in held ? held.dirty.map((path) => `${held.path}/${path}`) : held.dirty;
+}
+
+/** What a submodule holds goes into its own repository first, and from there, with every commit that only it has, into this one. */
+async function saveModule(
+  repo: Repo,
+  held: ModuleHoldings,
+  { paths }: Found,
+  { bin: into, isMoved }: { bin: string; isMoved: boolean },
+): Promise<RescuedModule[]> {
+  const { path, place, head, commits, dropped } = held;
+  if (paths.length + commits.length + dropped.length === 0 && !held.staged && !isMoved) return [];
+  const bin = join(into, `module-${encodeURIComponent(path)}`);
+  await mkdir(bin, { recursive: true });
+  const write = (commit: NewCommit) => commitIn(place, commit);
+  const index = held.staged ? await saveIndex(held, bin, write) : null;
+  const isSaved = paths.length > 0 || index !== null;
+  const tree = isSaved ? await saveTree(held, paths, bin) : null;
+  const parents = [head.oid, index].filter((oid) => oid !== null);
+  const message = `what was in the submodule ${path}`;
+  const files = tree === null ? null : await write({ tree, parents, message, identity: DEFAULT_IDENTITY });
+  await keepCommits(repo, place, [
+    ...(files === null ? [] : [files]),
+    ...(await findTips(place, [...commits, ...dropped])),
+  ]);
+  return [{ path, branch: head.branch, head: head.oid, files, tree, index }];
+}
+
+async function commitIn(place: Place, { tree, parents, message, identity }: NewCommit): Promise<Oid> {
+  const args = ["commit-tree", tree, ...parents.flatMap((oid) => ["-p", oid]), "-m", message];
+  return (await git(place, args, { identity, durable: true })).stdout.trim();
+}
+
+/** Of commits that only this one has: those that something points at, and those that none of the others leads to. */
+async function findTips(place: Place, commits: readonly Oid[]): Promise<Oid[]> {
+  if (commits.length === 0) return [];
+  const { stdout } = await git(place, ["for-each-ref", "--format=%(objectname) %(*objectname)"]);
+  const head = await git(place, ["rev-parse", "--quiet", "--verify", "HEAD"], { ok: [0, 1, 128] });
+  const named = new Set([...stdout.split(/\s+/), head.stdout.trim()]);
+  const input = `${commits.join("\n")}\n`;
+  const parents = await git(place, ["rev-list", "--no-walk=unsorted", "--parents", "--stdin"], { input });
+  const below = new Set(parents.stdout.split("\n").flatMap((line) => line.split(" ").slice(1)));
+  return commits.filter((oid) => named.has(oid) || !below.has(oid));
+}
+
+async function keepCommits(repo: Repo, module: Place, commits: readonly Oid[]): Promise<void> {
+  if (commits.length === 0) return;
+  const fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
+  const specs = [...new Set(commits)].map((oid) => `${oid}:${linkRef(oid)}`);
+  const args = ["-c", "protocol.version=2", ...fetch, "--upload-pack=git-upload-pack", "--stdin", "--", module.gitDir];
+  await git(repo, args, { durable: true, input: `${specs.join("\n")}\n` });
+}
+
 /** HEAD's tree with the worktree's own bytes laid over it. */
-async function saveTree(held: Holdings, paths: readonly string[], bin: string): Promise<Oid> {
+async function saveTree(held: FileHoldings, paths: readonly string[], bin: string): Promise<Oid> {
   const { place, head } = held;
   const index = join(bin, "index");
   const at = held.gone ? { ...place, root: bin } : place;
@@ -152,6 +235,7 @@ async function saveTree(held: Holdings, paths: readonly string[], bin: string): 
 /** Index lines, deletions first, so that a file may take a directory's place. */
 async function writeBlobs(place: Place, paths: readonly string[], bin: string, noOid: string): Promise<string[]> {
   const gone: string[] = [];
+  const links: string[] = [];
   const kept: { path: string; mode: string; source: string }[] = [];
   for (const path of paths) {
     const full = join(place.root, path);
@@ -163,10 +247,13 @@ async function writeBlobs(place: Place, paths: readonly string[], bin: string, n
     } else if (stat?.isFile() === true) {
       kept.push({ path, mode: (stat.mode & 0o100) === 0 ? "100644" : "100755", source: full });
     } else if (stat === null || stat.isDirectory()) {
-      gone.push(path);
+      const module = stat === null ? null : findCheckout(place.root, path);
+      const at = module === null ? null : (await readModuleHead(module)).oid;
+      if (at === null) gone.push(path);
+      else links.push(`160000 ${at}\t${path}\0`);
     }
   }
-  const deletions = gone.map((path) => `0 ${noOid}\t${path}\0`);
+  const deletions = [...gone.map((path) => `0 ${noOid}\t${path}\0`), ...links];
   if (kept.length === 0) return deletions;
   const input = `${kept.map(({ source }) => quote(source)).join("\n")}\n`;
   const hashed = await git(place, ["hash-object", "-w", "--no-filters", "--stdin-paths"], { input, durable: true });
@@ -181,7 +268,11 @@ function quote(path: string): string {
 }
 
 /** The index as a commit: staged content can differ from both HEAD and the file. Entries of an open merge are left out; its sides are commits. */
-async function saveIndex(repo: Repo, { place, head }: Holdings, bin: string): Promise<Oid> {
+async function saveIndex(
+  { place, head }: FileHoldings,
+  bin: string,
+  write: (commit: NewCommit) => Promise<Oid>,
+): Promise<Oid> {
   const at = { ...place, root: bin };
   const listed = await git(at, ["ls-files", "-s", "-z"]);
   const input = listed.stdout.split("\0").filter((line) => /^\d+ [0-9a-f]+ 0\t/.test(line));
@@ -190,7 +281,7 @@ async function saveIndex(repo: Repo, { place, head }: Holdings, bin: string): Pr
   else await git(at, ["update-index", "-z", "--index-info"], { index, input: `${input.join("\0")}\0` });
   const tree = (await git(at, ["write-tree"], { index, durable: true })).stdout.trim();
   const parents = head.oid === null ? [] : [head.oid];
-  return writeCommit(repo, { tree, parents, message: "index of a rescued worktree", identity: DEFAULT_IDENTITY });
+  return write({ tree, parents, message: "index of a rescued worktree", identity: DEFAULT_IDENTITY });
 }
 
 function describe(held: Holdings, { id, note, at }: RescueOptions, index: Oid | null): Rescue {
@@ -207,20 +298,37 @@ async function isSame(repo: Repo, before: Oid, tree: Oid, rescue: Rescue): Promi
     text.startsWith(`tree ${tree}\n`) &&
     old?.head === rescue.head &&
     old.merging === rescue.merging &&
-    old.index === rescue.index
+    old.index === rescue.index &&
+    JSON.stringify(old.modules?.map(stateOf)) === JSON.stringify(rescue.modules?.map(stateOf))
   );
 }
 
+function stateOf({ path, head, branch, tree }: RescuedModule): unknown[] {
+  return [path, head, branch, tree];
+}
+
 /** The facts stand as JSON on the last line: paths may contain anything. */
-function renderMessage({ path, branch, head, index, merging, at, note }: Rescue): string {
+function renderMessage({ path, branch, head, index, merging, modules, at, note }: Rescue): string {
   const time = new Date(at).toISOString();
-  const facts = JSON.stringify({ path, branch, head, index, merging, at, note });
+  const facts = JSON.stringify({ path, branch, head, index, merging, modules, at, note });
   return `rescue: ${branch ?? "detached"} at ${JSON.stringify(path)}, ${time}\n\n${note}\n\nOwt-Rescue: ${facts}`;
 }
 
 function parseMessage(ref: string, commit: Oid, message: string): Rescue | null {
   const facts = /^Owt-Rescue: (\{.*\})$/.exec(message.trimEnd().split("\n").at(-1) ?? "")?.[1];
   if (facts === undefined) return null;
-  const { path, branch, head, index, merging, at, note } = JSON.parse(facts) as Rescue;
-  return { id: ref.slice("refs/owt/rescue/".length), ref, commit, path, branch, head, index, merging, at, note };
+  const { path, branch, head, index, merging, modules, at, note } = JSON.parse(facts) as Rescue;
+  const rescue = {
+    id: ref.slice("refs/owt/rescue/".length),
+    ref,
+    commit,
+    path,
+    branch,
+    head,
+    index,
+    merging,
+    at,
+    note,
+  };
+  return { ...rescue, ...(modules === undefined ? {} : { modules }) };
 }

@@ -5,12 +5,24 @@ import { OwtError } from "../core/errors.ts";
 import { checkedOutWhere, readRef } from "./branch.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import type { Repo } from "./repo.ts";
-import { listRescues, type Rescue } from "./rescue.ts";
+import { listRescues, type Rescue, type RescuedModule } from "./rescue.ts";
+import { findAnywhere } from "./bring-submodules.ts";
+import { findCheckout, readModuleHead } from "./submodules.ts";
 import { createWorktree, type Worktree } from "./worktree.ts";
 
 /** Makes a new worktree at `path` that holds what the rescue kept. It comes back on its own branch where that still stands at the same
  *  commit and is free, else on `owt/rescued/<id>`. The rescue stays. Repeatable after a kill; throws when something else is at `path`. */
-export async function restoreRescue(repo: Repo, id: string, to: { path: string }): Promise<Worktree> {
+export async function restoreRescue(
+  repo: Repo,
+  id: string,
+  to: {
+    path: string;
+    /** Checks out the submodules of the new worktree. */
+    submodules?: (place: Place) => Promise<void>;
+    /** Hears of a submodule in which what was saved of it could not be brought back; it stays where it is kept. */
+    missed?: (module: RescuedModule) => void;
+  },
+): Promise<Worktree> {
   const rescue = (await listRescues(repo)).find((one) => one.id === id);
   if (rescue === undefined)
     throw new OwtError("unknown-name", `no rescue ${id}`, { hint: "git for-each-ref refs/owt/rescue" });
@@ -19,7 +31,11 @@ export async function restoreRescue(repo: Repo, id: string, to: { path: string }
     path: to.path,
     base: rescue.head ?? rescue.commit,
     ...(branch === null ? {} : { branch }),
-    finish: (place) => bringBack(repo, place, rescue),
+    finish: async (place) => {
+      await bringBack(repo, place, rescue);
+      await to.submodules?.(place);
+      for (const module of rescue.modules ?? []) if (!(await bringBackModule(repo, place, module))) to.missed?.(module);
+    },
   });
   if ("refused" in made || !made.isNew) {
     const why = "refused" in made ? made.refused : "path-exists";
@@ -37,10 +53,7 @@ async function freeBranch(repo: Repo, { id, branch, head }: Rescue): Promise<str
 
 async function bringBack(repo: Repo, place: Place, rescue: Rescue): Promise<void> {
   if (rescue.head !== null) {
-    const { stdout } = await git(place, ["diff-tree", "-r", "-z", "--no-renames", rescue.head, rescue.commit]);
-    const changes = parseRaw(fieldsOf(stdout));
-    for (const { path } of changes.filter(({ mode }) => mode === NONE)) await removeFile(place.root, path);
-    for (const change of changes.filter(({ mode }) => mode !== NONE)) await writeBack(repo, place.root, change);
+    await bringBackFiles(repo, place, rescue.head, rescue.commit);
   }
   if (rescue.index !== null) await git(place, ["read-tree", rescue.index]);
   await git(place, ["update-index", "-q", "--refresh"], { ok: [0, 1] });
@@ -49,8 +62,41 @@ async function bringBack(repo: Repo, place: Place, rescue: Rescue): Promise<void
   await writeFile(join(place.gitDir, "MERGE_HEAD"), `${rescue.merging}\n`);
 }
 
+async function bringBackFiles(repo: Repo, place: Place, head: Oid, saved: Oid): Promise<void> {
+  const { stdout } = await git(place, ["diff-tree", "-r", "-z", "--no-renames", head, saved]);
+  const changes = parseRaw(fieldsOf(stdout)).filter(({ mode }) => mode !== LINK);
+  for (const { path } of changes.filter(({ mode }) => mode === NONE)) await removeFile(place.root, path);
+  for (const change of changes.filter(({ mode }) => mode !== NONE)) await writeBack(repo, place.root, change);
+}
+
+/** False where the submodule is not checked out, or its commit is not to be had any more. */
+async function bringBackModule(repo: Repo, place: Place, saved: RescuedModule): Promise<boolean> {
+  const module = findCheckout(place.root, saved.path);
+  if (module === null || saved.head === null) return false;
+  const wanted = [saved.head, saved.files, saved.index].filter((oid) => oid !== null);
+  for (const oid of wanted) if (!(await findAnywhere(repo, module, oid))) return false;
+  if ((await readModuleHead(module)).oid !== saved.head) {
+    await git(module, ["read-tree", "--reset", "-u", saved.head]);
+    await git(module, ["update-ref", "--no-deref", "HEAD", saved.head]);
+  }
+  if (saved.branch !== null) await onBranch(module, saved.branch, saved.head);
+  if (saved.files !== null) await bringBackFiles(repo, module, saved.head, saved.files);
+  if (saved.index !== null) await git(module, ["read-tree", saved.index]);
+  await git(module, ["update-index", "-q", "--refresh"], { ok: [0, 1] });
+  return true;
+}
+
+/** A branch of that name that stands elsewhere stays, and HEAD with no branch. */
+async function onBranch(module: Place, branch: string, head: Oid): Promise<void> {
+  const ref = `refs/heads/${branch}`;
+  const made = await git(module, ["update-ref", ref, head, "0".repeat(head.length)], { ok: [0, 128] });
+  if (made.code === 0) await git(module, ["symbolic-ref", "HEAD", ref]);
+}
+
 type Change = { mode: string; oid: Oid; path: string };
 const NONE = "000000";
+/** A submodule is brought back by itself. */
+const LINK = "160000";
 
 /** `:oldmode newmode oldoid newoid status`, then the path. */
 function parseRaw(fields: string[]): Change[] {

@@ -2,8 +2,8 @@
 import { git, type Oid, type Place } from "./git.ts";
 import { fieldsOf } from "./git.ts";
 
-/** A path whose index entry or file differs from HEAD. `x` compares index with HEAD, `y` the file with the index; `.` is "same". */
-export type Change = { path: string; x: string; y: string; headOid: Oid; indexOid: Oid };
+/** A path whose index entry or file differs from HEAD. `x` compares index with HEAD, `y` the file with the index; `.` is "same". `isLink` is said of a submodule. */
+export type Change = { path: string; x: string; y: string; headOid: Oid; indexOid: Oid; isLink: boolean };
 
 /** A path that a merge left open. `ours` and `theirs` are null where that side has deleted it. */
 export type Unmerged = { path: string; ours: Oid | null; theirs: Oid | null };
@@ -51,7 +51,9 @@ function parseStatus(stdout: string): Status {
 /** `1 XY sub mH mI mW hH hI path` */
 function parseChange(line: string): Change {
   const fields = splitFields(line, 8);
-  return { x: fields[1]![0]!, y: fields[1]![1]!, headOid: fields[6]!, indexOid: fields[7]!, path: fields[8]! };
+  const [, xy, sub] = fields;
+  const isLink = sub!.startsWith("S");
+  return { x: xy![0]!, y: xy![1]!, headOid: fields[6]!, indexOid: fields[7]!, path: fields[8]!, isLink };
 }
 
 /** `u XY sub m1 m2 m3 mW h1 h2 h3 path` */

@@ -5,7 +5,7 @@ import { join, resolve, sep } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { isAncestor } from "./branch.ts";
-import { lstatInside, readText } from "./place.ts";
+import { branchIn, type Head, lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type Entry, isSame, readEntries, TREE } from "./tree.ts";
 import { readTree } from "./commit.ts";
@@ -15,6 +15,9 @@ import { readStatus } from "./status.ts";
 export type Link = { path: string; commit: Oid; before: Oid | null };
 
 const LINK = "160000";
+
+/** The branch of a submodule that holds what only this repository has. */
+export const KEPT_BRANCH = "kept";
 
 /** What `to` points at and `from` does not: new and moved submodules. */
 export async function changedLinks(repo: Repo, from: Oid, to: Oid): Promise<Link[]> {
@@ -111,7 +114,7 @@ async function holdsWork(checkout: Place): Promise<boolean> {
 }
 
 /** A submodule's own repository: a folder, or a file that names one. */
-function findCheckout(worktree: string, path: string): Place | null {
+export function findCheckout(worktree: string, path: string): Place | null {
   const root = join(worktree, path);
   const stat = lstatInside(worktree, `${path}/.git`);
   if (stat === null) return null;
@@ -119,6 +122,13 @@ function findCheckout(worktree: string, path: string): Place | null {
   if (named === undefined) return null;
   const gitDir = resolve(root, named);
   return { gitDir, commonDir: gitDir, root };
+}
+
+/** Where HEAD of a submodule is. */
+export async function readModuleHead(module: Place): Promise<Head> {
+  const branch = branchIn(module.gitDir);
+  const { stdout } = await git(module, ["rev-parse", "--quiet", "--verify", "HEAD"], { ok: [0, 1, 128] });
+  return { branch, oid: stdout.trim() || null };
 }
 
 /** Whether a branch that was fetched from a remote holds the commit. */
@@ -144,14 +154,14 @@ export async function offerKept(repo: Repo, worktree: Place, commit: Oid): Promi
     const link = await repo.live.info(`${commit}:${path}`);
     const gitDir = join(worktree.gitDir, "modules", name);
     if (link === null || (await repo.live.info(linkRef(link.oid))) === null) continue;
-    if (readText(join(gitDir, "refs", "heads", "kept"))?.trim() === link.oid) continue;
+    if (readText(join(gitDir, "refs", "heads", KEPT_BRANCH))?.trim() === link.oid) continue;
     const module: Place = { gitDir, commonDir: gitDir, root: worktree.gitDir };
     mkdirSync(gitDir, { recursive: true });
     // A second time it would take the working files from a submodule that was checked out since.
     if (!existsSync(join(gitDir, "HEAD"))) await git(module, ["init", "--quiet", "--template="]);
     await git(module, ["config", "remote.origin.url", url]);
     await git(module, ["config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"]);
-    const kept = `+${linkRef(link.oid)}:refs/heads/kept`;
+    const kept = `+${linkRef(link.oid)}:refs/heads/${KEPT_BRANCH}`;
     await git(module, ["fetch", "--quiet", "--no-tags", "--", repo.commonDir, kept]);
   }
 }
@@ -172,12 +182,15 @@ async function readModules(worktree: Place): Promise<Module[]> {
   return [...found.values()].filter((each): each is Module => each.path !== undefined && each.url !== undefined);
 }
 
+/** A link to a commit that only this repository has, and where that is kept. */
+export type Unpublished = { path: string; commit: Oid; ref: string };
+
 /** Of what `to` points at and `from` does not, what is kept in this repository only. */
-export async function unpublishedLinks(repo: Repo, from: Oid, to: Oid): Promise<(Link & { ref: string })[]> {
-  const found: (Link & { ref: string })[] = [];
-  for (const link of await changedLinks(repo, from, to)) {
-    const ref = linkRef(link.commit);
-    if ((await repo.live.info(ref)) !== null) found.push({ ...link, ref });
+export async function unpublishedLinks(repo: Repo, from: Oid, to: Oid): Promise<Unpublished[]> {
+  const found: Unpublished[] = [];
+  for (const { path, commit } of await changedLinks(repo, from, to)) {
+    const ref = linkRef(commit);
+    if ((await repo.live.info(ref)) !== null) found.push({ path, commit, ref });
   }
   return found;
 }

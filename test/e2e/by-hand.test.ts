@@ -1,6 +1,6 @@
 /** Worktrees by hand: made, listed, noted, taken away, brought back. */
 import { execFileSync } from "node:child_process";
-import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fileAppears, processesBelow, Rig } from "../rig/rig.ts";
@@ -246,4 +246,28 @@ test("owt note: what is done there stands in the list, also of a worktree of pla
   expect((await list(rig))[1]).toMatchObject({ name: "plain", note: "the login form" });
   expect((await rig.owt("list")).stdout).toContain("the login form");
   expect((await rig.owt("note", "plain", "--clear")).stdout).toBe("plain: no note\n");
+});
+
+test("owt create --json: what each has to itself, and how what it needs came", async () => {
+  await using rig = Rig.create({ "package.json": "{}", "package-lock.json": "{}", "api/poetry.lock": "" });
+  rig.write({ "../tools/npm": "#!/bin/sh\nmkdir node_modules\n" });
+  chmodSync(rig.path("tools/npm"), 0o755);
+  rig.env["PATH"] = `${rig.path("tools")}:${rig.env["PATH"]}`;
+  type Made = {
+    ports: { first: number; count: number } | null;
+    database: string | null;
+    compose_project: string | null;
+    dependencies: { folder: string; lockfile: string; way: string; from: string | null }[];
+    warnings: string[];
+  };
+  const { worktrees } = await rig.json<{ worktrees: Made[] }>("create", "a", "b");
+  const [a, b] = worktrees;
+  expect([a!.database, a!.compose_project, a!.ports?.count]).toEqual(["shop_a", "shop-a", 10]);
+  expect(b!.ports!.first).toBe(a!.ports!.first + 10);
+  expect(a!.dependencies).toMatchObject([{ folder: "", lockfile: "package-lock.json", way: "install", from: null }]);
+  expect(a!.warnings).toEqual([expect.stringContaining("poetry is not installed here")]);
+  expect((await rig.json<{ worktrees: Made[] }>("create", "a")).worktrees[0]).toMatchObject({
+    ports: a!.ports,
+    dependencies: [],
+  });
 });

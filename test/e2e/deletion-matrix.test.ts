@@ -92,6 +92,17 @@ const STATES: Record<string, (rig: Rig, tree: string, branch: string) => void> =
     writeFileSync(join(tree, "new"), "behind a link");
     gitIn(rig, tree, "status");
   },
+  // Uncommitted work inside a submodule, and commits that are nowhere else.
+  "submodule-dirty": (_, tree) => {
+    writeFileSync(join(tree, "lib", "lib.txt"), "changed\r\n\0");
+    writeFileSync(join(tree, "lib", "new"), "new");
+  },
+  "submodule-commit": (rig, tree) => {
+    gitIn(rig, join(tree, "lib"), "switch", "-q", "-c", "own");
+    commit(rig, join(tree, "lib"), "own");
+    gitIn(rig, join(tree, "lib"), "switch", "-q", "-c", "other", "HEAD~1");
+    commit(rig, join(tree, "lib"), "other");
+  },
   locked: (rig, tree) => {
     writeFileSync(join(tree, "new"), "locked in");
     rig.git("worktree", "lock", tree);
@@ -122,10 +133,11 @@ type Before = { files: Record<string, string>; index: string; commits: string[] 
 function look(rig: Rig, tree: string): Before {
   const reflog = gitIn(rig, tree, "reflog", "--format=%H").split("\n");
   const own = gitIn(rig, tree, "for-each-ref", "--format=%(objectname)", "refs/worktree").split("\n");
+  const inside = gitIn(rig, join(tree, "lib"), "rev-list", "--all", "--not", "--remotes").split("\n");
   return {
     files: snapshot(tree),
     index: gitIn(rig, tree, "ls-files", "-s"),
-    commits: [...new Set([gitIn(rig, tree, "rev-parse", "HEAD"), ...reflog, ...own].filter(Boolean))],
+    commits: [...new Set([gitIn(rig, tree, "rev-parse", "HEAD"), ...reflog, ...own, ...inside].filter(Boolean))],
   };
 }
 
@@ -133,7 +145,7 @@ function look(rig: Rig, tree: string): Before {
 function snapshot(root: string, below = ""): Record<string, string> {
   const files: Record<string, string> = {};
   for (const name of readdirSync(join(root, below))) {
-    if (below === "" && (name === ".git" || name === "node_modules")) continue;
+    if (name === ".git" || (below === "" && name === "node_modules")) continue;
     const path = join(below, name);
     const stat = lstatSync(join(root, path));
     if (stat.isSymbolicLink()) files[path] = `link ${readlinkSync(join(root, path))}`;
@@ -146,6 +158,10 @@ function snapshot(root: string, below = ""): Record<string, string> {
 async function prepare(more: Record<string, string> = {}): Promise<Rig> {
   const rig = Rig.create({ ".gitignore": "*.log\n.env\nnode_modules\n", ...more });
   writeFileSync(join(rig.root, ".env"), "SECRET=of the project\n");
+  rig.git("init", "-q", "-b", "main", rig.path("lib"));
+  commit(rig, rig.path("lib"), "lib.txt");
+  rig.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", rig.path("lib"), "lib");
+  rig.commit("a submodule");
   rig.git("clone", "-q", "--bare", ".", rig.path("remote.git"));
   rig.git("remote", "add", "origin", rig.path("remote.git"));
   return rig;
@@ -193,8 +209,11 @@ async function expectNothingLost(
     const real = state === "behind-a-link" ? `${tree}.real` : tree;
     const rescue = rescues.findLast(({ path }) => path === real);
     const kept = environment.filter(({ id }) => id.startsWith(`${state}-`));
-    if (rescue === undefined) rig.git("worktree", "add", "-q", "--detach", back, commits[0]!);
-    else await rig.json("restore", rescue.id, "--path", back);
+    if (rescue === undefined) {
+      rig.git("worktree", "add", "-q", "--detach", back, commits[0]!);
+      gitIn(rig, back, "-c", "protocol.file.allow=always", "submodule", "--quiet", "update");
+    }
+    if (rescue !== undefined) await rig.json("restore", rescue.id, "--path", back);
     for (const { id } of kept) if (id !== rescue?.id) rig.ok("restore", id, "--path", back);
     expect([state, own(snapshot(back))]).toEqual([state, own(files)]);
     if (withIndex && state !== "merging") expect([state, gitIn(rig, back, "ls-files", "-s")]).toEqual([state, index]);
@@ -214,9 +233,19 @@ const ALL = Object.keys(STATES);
 const NAMES = ALL.map((state) => (state.endsWith("detached") ? `shop-${state}` : state));
 const without = (...states: string[]) => ALL.filter((state) => !states.includes(state));
 /** What holds something that no commit of a branch has. */
-const HOLDING = ["dirty", "untracked", "ignored", "staged", "detached", "merging", "links", "behind-a-link"];
+const HOLDING = [
+  "dirty",
+  "untracked",
+  "ignored",
+  "staged",
+  "detached",
+  "merging",
+  "links",
+  "behind-a-link",
+  "submodule-dirty",
+];
 /** Commits that nothing else has. */
-const COMMITS = ["unmerged", "unpushed"];
+const COMMITS = ["unmerged", "unpushed", "submodule-commit"];
 const NEVER = ["locked", "process"];
 
 const userConfig = (rig: Rig, is: boolean) =>
@@ -224,7 +253,7 @@ const userConfig = (rig: Rig, is: boolean) =>
 
 describe("a removal by hand", () => {
   test.each<[string, (rig: Rig) => Promise<unknown>, string[]]>([
-    ["owt delete", (rig) => rig.owt("delete", ...NAMES, "--yes"), without(...HOLDING, ...NEVER)],
+    ["owt delete", (rig) => rig.owt("delete", ...NAMES, "--yes"), without(...HOLDING, ...NEVER, "submodule-commit")],
     ["owt delete --save", (rig) => rig.owt("delete", ...NAMES, "--yes", "--save"), without(...NEVER)],
     [
       "owt cleanup --all --yes",

@@ -377,7 +377,7 @@ test("a shallow clone works, also when its run has moved on", async () => {
 });
 
 test("files written where a submodule would be are not lost", async () => {
-  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[environment]\nsubmodules = false\n` });
   rig.git("init", "-q", rig.path("module"));
   rig.git("-C", rig.path("module"), "commit", "-q", "--allow-empty", "-m", "m");
   rig.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", rig.path("module"), "sub");

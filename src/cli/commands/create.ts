@@ -3,10 +3,11 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nearestHint, slug } from "../../core/names.ts";
 import type { PlannedTask } from "../../core/plan.ts";
-import type { SetupSaid } from "../../core/reuse.ts";
+import type { Came, SetupSaid } from "../../core/reuse.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Created, createByHand } from "../../engine/worktrees/create.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
+import { readLease } from "../../engine/worktree-lease.ts";
 import { openSession, sessionServer } from "../../engine/sessions.ts";
 import type { Checkout } from "../../engine/worktrees/place.ts";
 import { readBacklog } from "../../store/backlog.ts";
@@ -25,6 +26,7 @@ type Options = SessionOptions & {
   base?: string;
   path?: string;
   deps: boolean;
+  submodules: boolean;
   env: boolean;
   tmux?: boolean;
   prompt?: string;
@@ -39,6 +41,7 @@ export function createCommand(program: Command, io: Io): void {
     .option("-b, --base <branch>", "what a new branch starts from; by default the branch you are on")
     .option("-p, --path <folder>", "where it is to stand; by default worktree.base_directory and naming_pattern say so")
     .option("--no-deps", "without installing dependencies")
+    .option("--no-submodules", "without checking submodules out")
     .option("--no-env", "without bringing environment files")
     .option("--tmux", "with a session, also where tmux is not there: then it is refused")
     .option("--no-tmux", "without a session")
@@ -124,6 +127,7 @@ async function createAll(
   options: Options & { note?: string },
 ): Promise<Shown | null> {
   const sessions = new Map<string, Session>();
+  let said: SetupSaid[] = [];
   const wanted = {
     ...options,
     base: options.base ?? null,
@@ -134,13 +138,17 @@ async function createAll(
       const session = await openSessionFor(io, engine, worktree, options);
       if (session !== null) sessions.set(worktree.path, session);
     },
-    tell: (said: SetupSaid) => tell(io, printable(describeSetup(said))),
+    tell: (each: SetupSaid) => {
+      said.push(each);
+      tell(io, printable(describeSetup(each)));
+    },
   };
-  const made: Created[] = [];
+  const made: (Created & { said: SetupSaid[] })[] = [];
   const refused: { branch: string; error: OwtError }[] = [];
   for (const branch of new Set(branches)) {
     try {
-      made.push(await createByHand(engine, branch, wanted));
+      said = [];
+      made.push({ ...(await createByHand(engine, branch, wanted)), said });
     } catch (error) {
       if (!(error instanceof OwtError) || error.code === "interrupted") throw error;
       refused.push({ branch, error });
@@ -148,12 +156,13 @@ async function createAll(
   }
   // Alone, it is refused as any command is.
   if (made.length === 0 && refused.length === 1) throw refused[0]!.error;
-  const worktrees = made.map(({ path, branch, isNew, base }) => ({
-    path,
-    branch,
-    is_new: isNew,
-    base,
-    session: sessions.get(path)?.name ?? null,
+  const worktrees = made.map((each) => ({
+    path: each.path,
+    branch: each.branch,
+    is_new: each.isNew,
+    base: each.base,
+    session: sessions.get(each.path)?.name ?? null,
+    ...renderReady(engine, each),
   }));
   const failed = refused.map(({ branch, error }) => ({ branch, message: error.message, hint: error.hint ?? null }));
   if (!options.json) for (const { error } of refused) tellRefusal(io, error);
@@ -168,4 +177,22 @@ async function createAll(
     tell(io, `${paint("dim", "↳")} go there: ${session ? `owt switch ${last.branch}` : `cd ${last.path}`}`);
   if (refused.length > 0) process.exitCode = Math.max(...refused.map(({ error }) => error.exitCode));
   return session ? { tmux: sessionServer(engine), session } : null;
+}
+
+/** What it has to itself, and how what it needs came. */
+function renderReady(engine: Engine, { path, said }: { path: string; said: readonly SetupSaid[] }) {
+  const lease = readLease(engine, path);
+  const { firstPort = null, ports = 0 } = lease ?? {};
+  return {
+    ports: firstPort === null ? null : { first: firstPort, count: ports },
+    database: lease?.database ?? null,
+    compose_project: lease?.compose ?? null,
+    dependencies: said.filter((each): each is Came => each.level === "done").map(renderCame),
+    submodules: said.flatMap((each) => (each.level === "submodules" ? each.done : [])),
+    warnings: said.flatMap((each) => (each.level === "warning" ? [each.text] : [])),
+  };
+}
+
+function renderCame({ folder, lockfile, way, why, from, tookMs }: Came) {
+  return { folder, lockfile, way, why, from, took_ms: Math.round(tookMs) };
 }

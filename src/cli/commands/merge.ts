@@ -13,6 +13,7 @@ import { findWorktree } from "../../engine/worktrees/place.ts";
 import { approve } from "../approve.ts";
 import { answer, canAsk, confirm, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
+import { renderUnpublished } from "../submodule-text.ts";
 import { painter, printable } from "../text.ts";
 
 type Options = { into?: string; yes?: boolean; verify: boolean; squash?: boolean; json?: boolean };
@@ -58,6 +59,7 @@ async function merge(io: Io, engine: Engine, name: string, options: Options): Pr
     checked: merged.checked,
     fast_forward: merged.fastForward,
     squashed: squash && !merged.already,
+    unpublished: merged.unpublished,
   };
   const paint = painter(io, io.stdout);
   const mark = merged.already ? paint("dim", "○") : paint("green", "✓");
@@ -65,7 +67,7 @@ async function merge(io: Io, engine: Engine, name: string, options: Options): Pr
     io,
     options,
     data,
-    `${mark} ${printable(describe(plan, merged))}\n  ${paint("dim", "↳")} take it away: owt delete ${branch}`,
+    `${mark} ${printable(describe(plan, merged))}\n  ${paint("dim", "↳")} take it away: owt delete ${branch}${renderLinks(merged)}`,
   );
 }
 
@@ -77,6 +79,12 @@ async function ask(io: Io, { branch, target, commits, commands }: MergePlan): Pr
   const checked = commands.length > 0 ? `checked with ${commands.join(", ")}` : "unchecked";
   if (!(await confirm(io, printable(`bring ${branch} (${count(commits, "commit")}) into ${target}, ${checked}?`))))
     throw new OwtError("interrupted", "nothing was moved");
+}
+
+function renderLinks({ unpublished, behind }: MergedByHand): string {
+  const update =
+    behind === null ? "" : `\n  its submodules there: git -C ${printable(behind)} submodule update --recursive`;
+  return unpublished.map(renderUnpublished).join("") + update;
 }
 
 /** What was done, and nothing that was not. */

@@ -1,14 +1,19 @@
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
-import { listRescues } from "../../git/rescue.ts";
+import type { SetupSaid } from "../../core/reuse.ts";
+import { readySubmodules } from "../../engine/submodules.ts";
+import type { Place } from "../../git/git.ts";
+import { readHead } from "../../git/place.ts";
+import { listRescues, type RescuedModule } from "../../git/rescue.ts";
 import { restoreRescue } from "../../git/restore.ts";
 import { OwtError } from "../../core/errors.ts";
 import { nearestHint } from "../../core/names.ts";
 import { worktreeHome } from "../../engine/engine.ts";
 import { listKept, restoreKept } from "../../engine/environment-files.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
-import { answer, type Io, withEngine } from "../io.ts";
+import { answer, type Io, tell, withEngine } from "../io.ts";
 import { printable, table } from "../text.ts";
+import { describeSetup } from "../worktrees/setup-text.ts";
 
 export function restoreCommand(program: Command, io: Io): void {
   program
@@ -45,7 +50,17 @@ export function restoreCommand(program: Command, io: Io): void {
           "nothing can be restored",
           `name another folder: owt restore ${id} --path FOLDER`,
         );
-        const restored = found ? await restoreRescue(engine.repo, id, { path }) : null;
+        const told = (said: SetupSaid) => tell(io, printable(describeSetup(said)));
+        const submodules = async (place: Place) => {
+          const { oid } = await readHead(engine.repo, place);
+          if (oid !== null) await readySubmodules(engine, place, oid, { asked: true, signal: io.signal, tell: told });
+        };
+        const missed = ({ path: module, files, head }: RescuedModule) =>
+          tell(
+            io,
+            `submodule ${printable(module)}: what was saved of it is ${files ?? head} under refs/owt/submodules`,
+          );
+        const restored = found ? await restoreRescue(engine.repo, id, { path, submodules, missed }) : null;
         const environment = files ? restoreKept(engine, files, path) : [];
         const where = restored ? ` on ${restored.branch ?? "no branch"}` : "";
         const what = environment.length > 0 ? `, with ${environment.join(", ")}` : "";

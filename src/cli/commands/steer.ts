@@ -14,6 +14,7 @@ import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
+import { renderUnpublished } from "../submodule-text.ts";
 import { printable } from "../text.ts";
 import { positiveInteger, positiveUsd } from "../work-options.ts";
 
@@ -99,12 +100,6 @@ function renderLanded({ run, target, already, merged, checked }: Landed): string
   if (merged)
     return `${run} was merged with ${target}, with nothing to check it with for want of a verify command, and landed on ${target}`;
   return checked ? `${run} was checked and landed on ${target}` : `${run} landed on ${target}`;
-}
-
-/** The commit of a submodule that only this repository has, and the way to hand it on. */
-function renderUnpublished({ path, commit, ref }: Landed["unpublished"][number]): string {
-  const say = `\n${path} points at ${commit.slice(0, 10)}, which no remote has; before others can use it, push it:`;
-  return `${say}\n  git -C ${path} fetch "$(git rev-parse --path-format=absolute --git-common-dir)" ${ref} && git -C ${path} push origin FETCH_HEAD:refs/heads/<branch>`;
 }
 
 function wishCommand(program: Command, io: Io, wish: "pause" | "stop", description: string): void {

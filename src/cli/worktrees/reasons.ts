@@ -21,6 +21,10 @@ export function describeReason({ reason, what }: Reason): string {
       return `${count(what.length, "commit")} that no branch has`;
     case "in-progress":
       return `a ${names} is under way`;
+    case "submodule-work":
+      return `uncommitted work inside a submodule, ${names}`;
+    case "submodule-commits":
+      return `commits that no remote of the submodule has (its path and how many), ${names}`;
     case "main":
       return "it is the main checkout";
     case "locked":

@@ -120,15 +120,18 @@ async function look(
 ): Promise<{ found: Found; reasons: Reason[] }> {
   const keep = branch === null ? homes : [`refs/heads/${branch}`];
   const reasons = await reasonsToStay(engine, path, { keep, known: knownFiles(engine) });
-  const isCommits = ({ reason }: Reason) => reason === "commits";
   const own = came === null && isThere ? await countUnpushed(engine, path, branch, homes) : 0;
   const found: Found = {
-    uncommitted: reasons.some((each) => isSavable(each) && !isCommits(each)),
-    unpushed: Math.max(own, reasons.find(isCommits)?.what.length ?? 0),
+    uncommitted: reasons.some((each) => isSavable(each) && !isCommits(each.reason)),
+    unpushed: Math.max(own, reasons.filter(({ reason }) => isCommits(reason)).flatMap(({ what }) => what).length),
     inUse: reasons.some(({ reason }) => reason === "in-use"),
     unsavable: reasons.some((each) => !isSavable(each) && each.reason !== "in-use"),
   };
   return { found, reasons };
+}
+
+function isCommits(reason: Reason["reason"]): boolean {
+  return reason === "commits" || reason === "submodule-commits";
 }
 
 /** Commits that neither a remote's branch of this name, nor the base, nor the project's own branch has; also where there is no upstream. */
@@ -170,7 +173,7 @@ export async function carryOutCleanup(
     if (!decision.take) continue;
     if (options.signal.aborted) throw new OwtError("interrupted", "interrupted", { hint: "again: owt cleanup --yes" });
     const saves = new Set(decision.saves);
-    const save = (reason: Reason["reason"]) => saves.has(reason === "commits" ? "unpushed" : "uncommitted");
+    const save = (reason: Reason["reason"]) => saves.has(isCommits(reason) ? "unpushed" : "uncommitted");
     const end = await removeByHand(
       engine,
       { path, branch },

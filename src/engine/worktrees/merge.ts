@@ -1,6 +1,7 @@
 /** Brings the branch of one worktree into another branch. That one only ever moves to a commit that was checked, and nothing of anybody's
  *  checkout is cleaned, stashed or switched for it. */
 import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { OWN_FILES } from "../../agents/registry.ts";
 import { commandList } from "../../core/config.ts";
 import { OwtError } from "../../core/errors.ts";
@@ -17,6 +18,13 @@ import { isOwnerAlive, ownerMark } from "../../git/owner.ts";
 import { findPlace, inProgress, placeAt } from "../../git/place.ts";
 import { listRemotes } from "../../git/start-point.ts";
 import { readStatus } from "../../git/status.ts";
+import {
+  changedLinks,
+  findDirtySubmodules,
+  keepLinks,
+  type Unpublished,
+  unpublishedLinks,
+} from "../../git/submodules.ts";
 import { readRunPlaces } from "../../store/attempts.ts";
 import { forgetWorktree, readWorktrees, recordMaking } from "../../store/worktrees.ts";
 import { grantsNeeded } from "../approvals.ts";
@@ -57,6 +65,10 @@ export type MergedByHand = {
   already: boolean;
   checked: boolean;
   fastForward: boolean;
+  /** Commits of submodules that no remote has: kept in this repository, to be pushed by a person. */
+  unpublished: Unpublished[];
+  /** The target's checkout, where submodules in it are not at their new commits yet: those are left to whoever works there. */
+  behind: string | null;
 };
 
 /** What is to be done. Refuses what cannot be: uncommitted work, an open merge, the worktree of a run that goes on, a target that is no branch
@@ -102,11 +114,12 @@ async function refuseUnfinished(engine: Engine, { path, branch }: Checkout): Pro
   const what = inProgress(place);
   if (what !== null)
     throw new OwtError("needs-person", `a ${what} is open in ${path}`, { hint: `look: git -C ${path} status` });
-  const status = await readStatus(place);
+  const status = await readStatus(place, { links: existsSync(join(path, ".gitmodules")) });
   const own = [...environmentFiles(engine), ...OWN_FILES];
   const files = [
     ...status.changes.map((change) => change.path),
     ...status.untracked.filter((file) => !isKnown(file, own)),
+    ...(await findDirtySubmodules(place)).map((module) => `${module}/`),
   ];
   if (files.length > 0)
     throw new OwtError("needs-person", `${branch} has uncommitted work: ${nameSome(files)}`, {
@@ -159,7 +172,7 @@ async function refuseDirtyTarget({ repo }: Engine, target: string, branch: strin
 export async function carryOutMerge(engine: Engine, plan: MergePlan, leave: AbortSignal): Promise<MergedByHand> {
   const { repo } = engine;
   const { branch, tip, target, from, commands } = plan;
-  const already = { commit: from, already: true, checked: false, fastForward: false };
+  const already = { commit: from, already: true, checked: false, fastForward: false, unpublished: [], behind: null };
   if (await isAncestor(repo, tip, from)) return already;
   const merged = await mergeTrees(repo, from, tip, repo.root);
   if (!("tree" in merged))
@@ -171,6 +184,9 @@ export async function carryOutMerge(engine: Engine, plan: MergePlan, leave: Abor
   if (!merged.fastForward && merged.tree === (await readTree(repo, from))) return already;
   const isForward = merged.fastForward && !plan.squash;
   const commit = isForward ? tip : await writeMerge(engine, plan, merged.tree);
+  // Before its worktree may go, and for the check.
+  const links = await changedLinks(repo, from, commit);
+  if (existsSync(plan.path)) await keepLinks(repo, plan.path, links);
   if (commands.length > 0) await check(engine, plan, commit, leave);
   if (leave.aborted) throw interrupted(branch);
   const moved = await fastForwardCheckout(repo, target, from, commit);
@@ -178,7 +194,15 @@ export async function carryOutMerge(engine: Engine, plan: MergePlan, leave: Abor
     throw new OwtError("target-dirty", `${target} was not moved: ${describeStay(moved)}`, {
       hint: `once more: owt merge ${branch}`,
     });
-  return { commit, already: false, checked: commands.length > 0, fastForward: isForward };
+  const unpublished = await unpublishedLinks(repo, from, commit);
+  return {
+    commit,
+    already: false,
+    checked: commands.length > 0,
+    fastForward: isForward,
+    unpublished,
+    behind: links.length > 0 ? moved.path : null,
+  };
 }
 
 async function writeMerge(engine: Engine, plan: MergePlan, tree: Oid): Promise<Oid> {

@@ -25,7 +25,7 @@ function addWorktree(at: Scratch, name: string): string {
 }
 
 const signal = new AbortController().signal;
-const silent = { signal, tell: () => {} };
+const silent = { submodules: true, signal, tell: () => {} };
 const all = { ...silent, deps: true, env: true };
 
 test("a worktree gets its lease, files, dependencies and hooks; again only what is missing, and its own files stay its own", async () => {

@@ -3,14 +3,17 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import type { SetupSaid } from "../../core/reuse.ts";
+import { findPlace, readHead } from "../../git/place.ts";
 import { grantsNeeded } from "../approvals.ts";
 import type { Engine } from "../engine.ts";
 import { bringEnvironmentFiles } from "../environment-files.ts";
 import { dropBefore, forgetSetup, noteBefore, noteEmptyBefore, noteLeft, readSetup, setUp } from "../workspace.ts";
+import { readySubmodules } from "../submodules.ts";
 import { leaseOrTell } from "../worktree-lease.ts";
 
 export type ReadyOptions = {
   deps: boolean;
+  submodules: boolean;
   env: boolean;
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
@@ -30,6 +33,7 @@ export async function makeReady(
   const { deps, env, signal, tell, isNew } = options;
   // What is remembered is of an earlier one at this place, which plain git took away.
   if (isNew) forgetSetup(engine, path);
+  if (options.submodules) await bringModules(engine, path, options);
   leaseOrTell(engine, path, tell);
   if (env) bringEnvironmentFiles(engine, path, tell);
   if ((await readSetup(engine, path, deps)).hash === "") return;
@@ -58,6 +62,19 @@ export async function makeReady(
     signal.removeEventListener("abort", stop);
     // What was run there once is never run again: the next time may be another try, or the same lockfile after another one.
     rmSync(place.dir, { recursive: true, force: true });
+  }
+}
+
+/** First of all: what is installed may be in one of them. */
+async function bringModules(engine: Engine, path: string, { signal, tell }: ReadyOptions): Promise<void> {
+  const place = findPlace(engine.repo, path);
+  const head = place === null ? null : (await readHead(engine.repo, place)).oid;
+  if (place === null || head === null) return;
+  try {
+    await readySubmodules(engine, place, head, { asked: true, signal, tell });
+  } catch (error) {
+    if (signal.aborted) throw new OwtError("interrupted", "interrupted");
+    throw error;
   }
 }
 

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../../core/errors.ts";
+import type { SetupSaid } from "../../core/reuse.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { isAncestor, readRef } from "../../git/branch.ts";
 import { carryOver, keptStash, STASH_REF } from "../../git/carry-over.ts";
@@ -19,6 +20,7 @@ import { readStatus } from "../../git/status.ts";
 import { readRunPlaces } from "../../store/attempts.ts";
 import { moveBranchStart, noteWorktree, readWorktrees } from "../../store/worktrees.ts";
 import { type Engine, worktreeHome } from "../engine.ts";
+import { readySubmodules } from "../submodules.ts";
 import { leaveHome } from "../tidy.ts";
 import { lastUsed } from "./last-used.ts";
 import { finishOne } from "./moves.ts";
@@ -286,7 +288,13 @@ async function bringUp(
   const fork = source.ref === null || !source.isUpstream ? null : await findForkLeft(repo, source.ref, head);
   if (fork !== null)
     return end("diverged", { byHand: `git -C ${path} rebase --onto ${source.name} ${fork.slice(0, 12)}` });
-  const status = await readStatus(place);
+  const status = await readStatus(place, { links: existsSync(join(path, ".gitmodules")) });
+  // What is staged of a submodule nobody can carry over; where it only stands elsewhere, that is left to it.
+  const links = status.changes.filter((change) => change.isLink);
+  const staged = links.filter(({ x }) => x !== ".").map((change) => change.path);
+  if (staged.length > 0)
+    return end("dirty", { files: staged, byHand: `commit what is in ${path}, then: owt sync ${branch}` });
+  status.changes = status.changes.filter((change) => !change.isLink);
   const dirty = status.changes.map((change) => change.path);
   if (dirty.length > 0 && (!options.stash || isMainPlace(place)))
     return end("dirty", { files: dirty, byHand: `commit what is in ${path}, then: owt sync ${branch}` });
@@ -304,7 +312,9 @@ async function bringUp(
   if ("moved" in moved) {
     rememberUse(engine, { path, branch }, from);
     if (ahead === 0) moveBranchStart(engine.store, path, head, target.commit);
-    return end("updated", { commits: behind });
+    const notes = await takeSubmodules(engine, place, { from: head, to: target.commit }, options.signal);
+    const all = end("updated", { commits: behind });
+    return { ...all, notes: [...all.notes, ...notes] };
   }
   switch (moved.stays) {
     case "conflicts":
@@ -319,6 +329,30 @@ async function bringUp(
     case "refused":
       return end("refused", { notes: [moved.said.split("\n")[0]!] });
   }
+}
+
+/** Submodules go along where nobody works in them; what stays, and why, is told. In the main checkout nothing new is checked out. */
+async function takeSubmodules(
+  engine: Engine,
+  place: Place,
+  { from, to }: { from: Oid; to: Oid },
+  signal: AbortSignal,
+): Promise<string[]> {
+  const notes: string[] = [];
+  const tell = (said: SetupSaid) => {
+    if (said.level === "submodules")
+      notes.push(
+        `submodule${said.done.length === 1 ? "" : "s"} ${said.done.map(({ path }) => path).join(", ")} went along`,
+      );
+    if (said.level === "warning") notes.push(said.text);
+  };
+  try {
+    await readySubmodules(engine, place, to, { asked: !isMainPlace(place), present: { from }, signal, tell });
+  } catch (error) {
+    refuseIfLeaving(signal);
+    throw error;
+  }
+  return notes;
 }
 
 /** Both sides in one: merged in the object store, or rebased where nobody looks. */
