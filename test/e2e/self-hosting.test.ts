@@ -67,7 +67,7 @@ test("in a clone of this repository: owt create, list, switch, and its unit test
   await vi.waitFor(() => expect(attached()).toBe("owt-open-orchestrator-feature-cleanup"), { timeout: 60_000 });
 
   const report = rig.path("report.json");
-  const line = `PATH="$PWD/node_modules/.bin:$PATH"; vitest run --project unit --reporter=json --outputFile='${report}'; echo $? > '${rig.path("ended")}'`;
+  const line = `PATH="$PWD/node_modules/.bin:$PATH"; vitest run --project unit --retry=1 --reporter=json --outputFile='${report}'; echo $? > '${rig.path("ended")}'`;
   expect((await rig.owtIn(clone, "send", "feature/cleanup", "--pane", "1", line)).code).toBe(0);
   await fileAppears(rig.path("ended"));
   const told = JSON.parse(readFileSync(report, "utf8")) as Report;
