@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compareNpmLocks, lifecycleScripts, manifestFacts, settingsFacts } from "./reuse.ts";
 
-const linux = { os: "linux", cpu: "x64" };
+const linux = { os: "linux", cpu: "x64", libc: "glibc" };
 const lock = (packages: object) => JSON.stringify({ lockfileVersion: 3, packages: { "": { name: "x" }, ...packages } });
 const one = { version: "1.0.0", resolved: "r", integrity: "sha512-1" };
 
@@ -53,6 +53,13 @@ describe("npm's books against the lockfile", () => {
     ["one more", {}, { "node_modules/a": one }, "node_modules/a is there beside the lockfile"],
     ["for another platform", { "node_modules/a": { ...one, optional: true, os: ["darwin"] } }, {}, []],
     ["for another processor", { "node_modules/a": { ...one, optional: true, cpu: ["arm64"], os: ["linux"] } }, {}, []],
+    ["for another C library", { "node_modules/a": { ...one, optional: true, os: ["linux"], libc: ["musl"] } }, {}, []],
+    [
+      "for this C library",
+      { "node_modules/a": { ...one, optional: true, os: ["linux"], libc: ["glibc"] } },
+      {},
+      "is not installed",
+    ],
     ["not for this platform", { "node_modules/a": { ...one, optional: true, os: ["!linux"] } }, {}, []],
     [
       "for this platform",

@@ -131,7 +131,11 @@ type Entry = {
   hasInstallScript?: boolean;
   os?: string[];
   cpu?: string[];
+  libc?: string[];
 };
+
+/** What a package may be for; `libc` as in `system/libc.ts`. */
+export type Platform = { os: string; cpu: string; libc: string | null };
 
 /** What npm has written down of what is in `node_modules`: a package's folder to what is there. */
 export type Installed = ReadonlyMap<string, { isLink: boolean; hasScript: boolean }>;
@@ -142,7 +146,7 @@ export type Installed = ReadonlyMap<string, { isLink: boolean; hasScript: boolea
 export function compareNpmLocks(
   lock: string,
   hidden: string,
-  platform: { os: string; cpu: string },
+  platform: Platform,
 ): { installed: Installed } | { differs: string } {
   const wanted = packagesIn(lock);
   const there = packagesIn(hidden);
@@ -176,10 +180,11 @@ function isSamePackage(a: Entry, b: Entry): boolean {
     : a.resolved === b.resolved;
 }
 
-function mayBeMissing({ optional, devOptional, os, cpu }: Entry, platform: { os: string; cpu: string }): boolean {
-  if (os === undefined && cpu === undefined) return optional === true;
+function mayBeMissing({ optional, devOptional, os, cpu, libc }: Entry, platform: Platform): boolean {
+  if (os === undefined && cpu === undefined && libc === undefined) return optional === true;
   if (optional !== true && devOptional !== true) return false;
-  return !isFor(os, platform.os) || !isFor(cpu, platform.cpu);
+  const hasLibc = libc === undefined || (platform.libc !== null && isFor(libc, platform.libc));
+  return !isFor(os, platform.os) || !isFor(cpu, platform.cpu) || !hasLibc;
 }
 
 /** A list of names that are meant, or with `!` of those that are not. */

@@ -17,6 +17,7 @@ import { adminIds, findPlace, recordedRoot } from "../git/place.ts";
 import { exec } from "../system/exec.ts";
 import { installEnvironment } from "../system/environment.ts";
 import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { libcFamily } from "../system/libc.ts";
 import type { Engine } from "./engine.ts";
 
 /** A checkout that has what a worktree needs. `isStill` says whether nothing happened there since it was looked at. */
@@ -214,7 +215,7 @@ function compareBooks(top: string, lockfile: string): ReturnType<typeof compareN
   const lock = readTextIfThere(join(top, lockfile));
   const hidden = readTextIfThere(join(top, BOOKS));
   if (lock === null || hidden === null) return null;
-  return compareNpmLocks(lock, hidden, { os: process.platform, cpu: process.arch });
+  return compareNpmLocks(lock, hidden, { os: process.platform, cpu: process.arch, libc: libcFamily() });
 }
 
 const BOOKS = join("node_modules", ".package-lock.json");

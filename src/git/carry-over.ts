@@ -171,7 +171,7 @@ export async function keptStash(place: Place): Promise<Oid | null> {
 }
 
 /** Whether a move of a worktree is noted, under way or cut off. */
-export function isMoveNoted(place: Place): boolean {
+export function isMoveNoted(place: Pick<Place, "gitDir">): boolean {
   return existsSync(noteOf(place));
 }
 
@@ -248,7 +248,7 @@ async function mergeOn(
   return { files: "files" in merged ? merged.files : [] };
 }
 
-function noteOf(place: Place): string {
+function noteOf(place: Pick<Place, "gitDir">): string {
   return join(place.gitDir, "owt-move");
 }
 

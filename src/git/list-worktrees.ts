@@ -1,7 +1,7 @@
 /** What worktrees there are. */
 import { join } from "node:path";
 import { git, type Oid } from "./git.ts";
-import { adminIds, branchIn, recordedRoot } from "./place.ts";
+import { adminIds, branchIn, lockReason, recordedRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
 export type ListedWorktree = {
@@ -15,16 +15,16 @@ export type ListedWorktree = {
   isPrunable: boolean;
 };
 
-/** Where worktrees are and which branch is checked out in each, the main one first. Without a process in the ordinary layout. */
-export async function listCheckouts(repo: Repo): Promise<{ path: string; branch: string | null }[]> {
+/** Where worktrees are, which branch is checked out in each and why it is locked, the main one first. Without a process in the ordinary layout. */
+export async function listCheckouts(repo: Repo): Promise<Pick<ListedWorktree, "path" | "branch" | "locked">[]> {
   if (!repo.plainLayout) return listWorktrees(repo);
   const linked = adminIds(repo).flatMap((id) => {
     const gitDir = join(repo.commonDir, "worktrees", id);
     const path = recordedRoot(gitDir);
-    return path === null ? [] : [{ path, branch: branchIn(gitDir) }];
+    return path === null ? [] : [{ path, branch: branchIn(gitDir), locked: lockReason({ gitDir }) }];
   });
   linked.sort((one, other) => (one.path < other.path ? -1 : 1));
-  return [{ path: repo.root, branch: branchIn(repo.gitDir) }, ...linked];
+  return [{ path: repo.root, branch: branchIn(repo.gitDir), locked: null }, ...linked];
 }
 
 /** All worktrees as git knows them, the main one first. */

@@ -94,7 +94,7 @@ export function recordedRoot(adminDir: string): string | null {
 }
 
 /** Why a worktree is locked; null when it is not. An empty reason is a lock too. */
-export function lockReason(place: Place): string | null {
+export function lockReason(place: Pick<Place, "gitDir">): string | null {
   return readText(join(place.gitDir, "locked"))?.trim() ?? null;
 }
 

@@ -26,7 +26,8 @@ export async function findStart(repo: Repo, word: string, base: string | null): 
   const remote = base === null ? await findRemoteBranch(repo, word) : null;
   if (remote !== null) return remote;
   const from = base ?? (await ownBranch(repo));
-  const at = await readCommit(repo, from);
+  // A branch is a commit already, and no tag of the same name is meant.
+  const at = base === null ? await readRef(repo, branchRef(from)) : await readCommit(repo, from);
   if (at === null)
     throw new OwtError("usage", `${from} is no branch, tag or commit of this repository`, {
       hint: "see which there are: git branch --all",

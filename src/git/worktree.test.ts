@@ -53,8 +53,8 @@ test.each(["wt", "with space", "ünïcödé", "new\nline", "-dash", '"q" \\'])(
       [path, "owt/tasks/a/1", false, null],
     ]);
     expect(await listCheckouts(at.repo)).toEqual([
-      { path: at.root, branch: "main" },
-      { path, branch: "owt/tasks/a/1" },
+      { path: at.root, branch: "main", locked: null },
+      { path, branch: "owt/tasks/a/1", locked: null },
     ]);
     runGit(at.root, "worktree", "prune");
     runGit(at.root, "fsck", "--strict");

@@ -37,6 +37,8 @@ export type ClaudeRig = AsyncDisposable & {
   root: string;
   /** For what tools of the agent leave outside their worktree. */
   home: string;
+  /** What every `owt` is started with. */
+  env: Record<string, string>;
   owt(...args: string[]): Owt;
   /** Runs a command that must succeed, and gives the data of its `--json`. */
   ask<T>(...args: string[]): Promise<T>;
@@ -96,6 +98,7 @@ export async function claudeRig({ api, files, env = {}, version }: RigOptions): 
     api,
     root,
     home,
+    env: environment,
     owt,
     ask,
     git: (...args) => runGit(root, ...args),

@@ -9,7 +9,7 @@ export class Tmux implements Disposable {
   readonly #env: NodeJS.ProcessEnv;
 
   /** A shell in the rig's repository, on a screen of that size. */
-  constructor(rig: Rig, size: { columns: number; rows: number }) {
+  constructor(rig: Pick<Rig, "home" | "root" | "env">, size: { columns: number; rows: number }) {
     // A socket of its own: a server that was just told to end still listens for a moment, and takes the next client down with it.
     this.#socket = join(mkdtempSync(join(rig.home, "screen-")), "tmux.sock");
     this.#env = { ...rig.env, TMUX: "", TERM: "xterm-256color", PS1: "$ ", ENV: "" };

@@ -1,7 +1,7 @@
 /** `owt list`: the worktrees of this repository, names at once, the rest as it becomes known. */
 import type { Command } from "commander";
 import { clearUnmade } from "../../engine/worktrees/unmade.ts";
-import { listWorktrees, readStandings } from "../../engine/worktrees/list.ts";
+import { addSessions, listOnRecord, readStandings } from "../../engine/worktrees/list.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { BranchStatus } from "../../git/branch-status.ts";
 import { answer, type Io, screenWidth, withEngine } from "../io.ts";
@@ -26,7 +26,7 @@ export function listCommand(program: Command, io: Io): void {
 
 async function showList(io: Io, engine: Engine, options: Options): Promise<void> {
   await clearUnmade(engine);
-  const listed = await listWorktrees(engine);
+  let listed = await listOnRecord(engine);
   const standings = new Map<string, BranchStatus | null>();
   const isLive = !options.json && io.stdout.isTTY;
   const lines = () =>
@@ -41,7 +41,8 @@ async function showList(io: Io, engine: Engine, options: Options): Promise<void>
   draw();
   const frames = setInterval(draw, FRAME_MS);
   try {
-    await readStandings(engine, listed, (path, standing) => standings.set(path, standing));
+    const sessions = addSessions(engine, listed).then((known) => (listed = known));
+    await Promise.all([sessions, readStandings(engine, listed, (path, standing) => standings.set(path, standing))]);
   } finally {
     clearInterval(frames);
   }

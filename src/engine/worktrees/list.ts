@@ -4,7 +4,7 @@ import type { SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { type BranchStatus, readBranchStatus } from "../../git/branch-status.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
-import { findPlace, lockReason } from "../../git/place.ts";
+import { findPlace } from "../../git/place.ts";
 import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { ProcessUsage } from "../../system/usage.ts";
@@ -41,18 +41,18 @@ export type Listed = {
   usedAt: number | null;
 };
 
-/** All worktrees, the main one first, without a process in the ordinary layout. */
+/** All worktrees, the main one first. */
 export async function listWorktrees(engine: Engine): Promise<Listed[]> {
+  return addSessions(engine, await listOnRecord(engine));
+}
+
+/** All worktrees with what is on record of them, the main one first, without a process in the ordinary layout. Nothing is said of sessions yet. */
+export async function listOnRecord(engine: Engine): Promise<Listed[]> {
   const { repo, store } = engine;
   const records = readWorktrees(store);
   const tasks = readOpenPlaces(store);
-  const [checkouts, states] = await Promise.all([listCheckouts(repo), readStates(engine)]);
-  return checkouts.map(({ path, branch }) => {
+  return (await listCheckouts(repo)).map(({ path, branch, locked }) => {
     const record = records.get(path);
-    const place = findPlace(repo, path);
-    const standing = states.get(path);
-    // A session with an agent of its own says what is done there; without, somebody may have started one by hand.
-    const byHand = standing?.pane ? null : readHandState(engine, path);
     return {
       path,
       name: nameOf({ path, branch }),
@@ -61,16 +61,34 @@ export async function listWorktrees(engine: Engine): Promise<Listed[]> {
       isHere: path === repo.here,
       isThere: existsSync(path),
       isBeingMade: record !== undefined && record.maker !== null,
-      locked: place === null ? null : lockReason(place),
+      locked,
       task: tasks.get(path) ?? null,
       note: record?.note ?? "",
-      agent: standing?.pane?.agent ?? (byHand === null ? (record?.agent ?? null) : "claude"),
+      agent: record?.agent ?? null,
+      state: "none",
+      stateSince: null,
+      session: null,
+      usage: null,
+      base: record?.base ?? null,
+      usedAt: record?.usedAt ?? null,
+    };
+  });
+}
+
+/** The same with their sessions, and with agents that somebody started by hand. */
+export async function addSessions(engine: Engine, listed: readonly Listed[]): Promise<Listed[]> {
+  const states = await readStates(engine);
+  return listed.map((each) => {
+    const standing = states.get(each.path);
+    // A session with an agent of its own says what is done there; without, somebody may have started one by hand.
+    const byHand = standing?.pane ? null : readHandState(engine, each.path);
+    return {
+      ...each,
+      agent: standing?.pane?.agent ?? (byHand === null ? each.agent : "claude"),
       state: byHand?.state ?? standing?.state ?? "none",
       stateSince: byHand?.since ?? standing?.since ?? null,
       session: standing?.session.name ?? null,
       usage: standing?.usage ?? null,
-      base: record?.base ?? null,
-      usedAt: record?.usedAt ?? null,
     };
   });
 }

@@ -10,8 +10,9 @@ import type { Engine } from "../engine.ts";
 export async function finishMoves({ repo }: Pick<Engine, "repo">): Promise<void> {
   for (const id of adminIds(repo)) {
     const gitDir = join(repo.commonDir, "worktrees", id);
-    const place = { gitDir, commonDir: repo.commonDir, root: recordedRoot(gitDir) ?? "" };
-    if (place.root !== "" && isMoveNoted(place)) await finishOne({ repo }, place);
+    // Every command that looks comes by here: what is seldom there is looked for first.
+    const root = isMoveNoted({ gitDir }) ? recordedRoot(gitDir) : null;
+    if (root !== null) await finishOne({ repo }, { gitDir, commonDir: repo.commonDir, root });
   }
 }
 
