@@ -5,7 +5,7 @@ import { type Agent, MOST_TOLD, type Talk } from "../agents/agent.ts";
 import { agentVariables } from "../agents/registry.ts";
 import { configuredChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
-import { chooseLayout } from "../core/layout.ts";
+import { chooseLayout, type Layout } from "../core/layout.ts";
 import { nameOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { terminalEnvironment } from "../system/environment.ts";
@@ -16,6 +16,8 @@ import { respawnPane } from "../tmux/pane.ts";
 import { STARTED } from "../core/session-state.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
 import { ensureSession, findSession, killSession } from "../tmux/session.ts";
+import { lastAttemptIn } from "../store/attempts.ts";
+import { readTask } from "../store/tasks.ts";
 import { noteWorktree, readWorktrees } from "../store/worktrees.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
@@ -35,6 +37,8 @@ export type SessionWish = {
   size: { columns: number; rows: number };
   /** What a new session's agent is told first; null where a person begins. */
   prompt: string | null;
+  /** A file that the first pane shows above its shell where no agent is in it. */
+  shown?: string;
 };
 
 export type OpenedSession = {
@@ -59,8 +63,10 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   await requireTmux(tmux);
   const { default_layout, pane_count, session_prefix, layouts = {} } = engine.config.tmux;
   const name = wish.layout ?? default_layout;
-  const layout = chooseLayout(name, layouts, { panes: wish.panes, usually: pane_count });
+  const chosen = chooseLayout(name, layouts, { panes: wish.panes, usually: pane_count });
   const { agent, note } = chooseAgent(engine, wish.agent);
+  if (agent !== null) refuseSecondAgent(engine, worktree);
+  const layout = agent === null && wish.shown !== undefined ? withShown(chosen, wish.shown) : chosen;
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
   const talk = agent && beginTalk(engine, agent, worktree.path, wish.prompt);
   if (agent?.name === "claude")
@@ -88,6 +94,24 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   };
 }
 
+/** Never two agents in one worktree: that of a run is stopped before a person's own begins. */
+function refuseSecondAgent(engine: Engine, { path }: Checkout): void {
+  const attempt = lastAttemptIn(engine.store, path);
+  if (attempt === null || attempt.outcome !== null) return;
+  const { key } = readTask(engine.store, attempt.task)!;
+  throw new OwtError("wrong-state", `an agent of ${attempt.run} works there, on ${key}`, {
+    hint: `take its task over: owt switch ${key}; or only look: owt logs ${key} -f`,
+  });
+}
+
+/** The first pane shows a file and goes on as a shell, unless the layout has something else for it. */
+function withShown(layout: Layout, file: string): Layout {
+  const [first, ...rest] = layout.commands;
+  return { ...layout, commands: [first ?? ["sh", "-c", SHOW_SCRIPT, "owt", file], ...rest] };
+}
+
+const SHOW_SCRIPT = 'cat -- "$1"; exec "${SHELL:-/bin/sh}"';
+
 /** The agent for a person to talk to. One that was named must be one; a configured one that only works unattended is left out, and said. */
 function chooseAgent(engine: Engine, wish: SessionWish["agent"]): { agent: Agent | null; note: string | null } {
   if (wish === false || (wish === null && !engine.config.tmux.auto_start_claude)) return { agent: null, note: null };
@@ -99,6 +123,12 @@ function chooseAgent(engine: Engine, wish: SessionWish["agent"]): { agent: Agent
   throw new OwtError("usage", `${why}, not in a session`, {
     hint: "with the agent that can: owt tmux create --agent claude",
   });
+}
+
+/** Whether an agent can be talked to in a session: of its kind, and its program being there. */
+export function canTalk(engine: Engine, name: string): boolean {
+  const talk = findAgent(engine, name).talk(talkFor(engine, name, NOTHING));
+  return talk !== null && findProgram(talk.file, engine.env) !== null;
 }
 
 type Begun = Pick<Talk, "session" | "resume" | "prompt" | "spool">;

@@ -110,6 +110,12 @@ export function lastAttemptOn(store: Store, branch: string, except = 0): Attempt
   return row ? toAttempt(row) : null;
 }
 
+/** The newest attempt in a worktree; null when there was none. */
+export function lastAttemptIn(store: Store, worktree: string): Attempt | null {
+  const row = store.get("select * from attempt where worktree = ? order by id desc limit 1", worktree);
+  return row ? toAttempt(row) : null;
+}
+
 /** Has the places of a task's ended attempts tidied again: they were kept for something that will not happen now. */
 export function tidyAgain(store: Store, task: number): void {
   store.run(
