@@ -16,14 +16,13 @@ import { respawnPane } from "../tmux/pane.ts";
 import { STARTED } from "../core/session-state.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
 import { ensureSession, findSession, killSession } from "../tmux/session.ts";
-import { lastAttemptIn } from "../store/attempts.ts";
-import { readTask } from "../store/tasks.ts";
 import { noteWorktree, readWorktrees } from "../store/worktrees.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { renewTrust } from "./init-claude.ts";
 import { beginSpool, forgetSpool } from "./spool.ts";
+import { taskAt } from "./task-at.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 import type { Checkout } from "./worktrees/place.ts";
 
@@ -94,13 +93,12 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   };
 }
 
-/** Never two agents in one worktree: that of a run is stopped before a person's own begins. */
+/** Never two agents in one worktree: that of a run is stopped, and kept from it, before a person's own begins. */
 function refuseSecondAgent(engine: Engine, { path }: Checkout): void {
-  const attempt = lastAttemptIn(engine.store, path);
-  if (attempt === null || attempt.outcome !== null) return;
-  const { key } = readTask(engine.store, attempt.task)!;
-  throw new OwtError("wrong-state", `an agent of ${attempt.run} works there, on ${key}`, {
-    hint: `take its task over: owt switch ${key}; or only look: owt logs ${key} -f`,
+  const task = taskAt(engine, path);
+  if (task === null || task.park?.for === "hand") return;
+  throw new OwtError("wrong-state", `it is the worktree of ${task.key}, to which ${task.run} sends its agents`, {
+    hint: `take the task over: owt switch ${task.key}; or only look: owt logs ${task.key} -f`,
   });
 }
 

@@ -9,7 +9,7 @@ import type { Task } from "../core/task.ts";
 import { readRef } from "../git/branch.ts";
 import { createWorktree } from "../git/worktree.ts";
 import { printable } from "../lib/printable.ts";
-import { changeAttempt, lastAttemptIn, readAttempt, readAttempts } from "../store/attempts.ts";
+import { changeAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { changeTask, moveTask, readTask } from "../store/tasks.ts";
 import { noteWorktree } from "../store/worktrees.ts";
@@ -24,13 +24,6 @@ import { nextChange } from "./wake.ts";
 
 /** How often we look whether it is ours by now. */
 const LOOK_MS = 250;
-
-/** The task of a run that works in a worktree, or is to go on there; null where that is nobody's but its user's. */
-export function taskAt(engine: Pick<Engine, "store">, worktree: string): Task | null {
-  const last = lastAttemptIn(engine.store, worktree);
-  const task = last && readTask(engine.store, last.task);
-  return task && mayTakeOver(task) ? task : null;
-}
 
 /** Takes a task over: what runs of it is stopped with its conversation kept, and nothing of ours goes to its worktree until it is given back.
  *  Resolves with the attempt whose place it is once everything has ended there. Repeatable. Throws `wrong-state` for a task that nobody has begun,

@@ -157,10 +157,12 @@ export function readOpenAttempts(store: Store): Attempt[] {
   return store.all("select * from attempt where phase <> 'closed' order by id").map(toAttempt);
 }
 
-/** The worktrees that attempts are at work in, or stay in, with their tasks. */
+/** The worktrees that attempts are at work in, stay in, or that a person has taken over, with their tasks. */
 export function readOpenPlaces(store: Store): Map<string, { key: string; run: string }> {
   const sql = `select attempt.worktree, task.key, task.run from attempt join task on task.id = attempt.task
-    where phase <> 'closed' order by attempt.id`;
+    where phase <> 'closed'
+      or (json_extract(task.park, '$.for') = 'hand' and json_extract(task.park, '$.worktree') = attempt.worktree)
+    order by attempt.id`;
   return new Map(
     store.all(sql).map((row) => [String(row["worktree"]), { key: String(row["key"]), run: String(row["run"]) }]),
   );

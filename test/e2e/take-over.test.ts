@@ -195,10 +195,12 @@ test("cancelled while a person has it, its work is kept; what cannot be taken ov
   expect(look).toMatchObject({ code: 2, stderr: expect.stringContaining("owt logs shop/E01 -f") as string });
   const place = await placeOf(rig, "shop/E01");
   // Nor is a second agent put beside it.
+  rig.addProgram("claude", "#!/bin/sh\nexec sleep 1000\n");
   const second = await rig.owt("tmux", "create", place, "--agent", "claude");
-  expect(second.code).not.toBe(0);
+  expect(second).toMatchObject({ code: 2, stderr: expect.stringContaining("owt switch shop/E01") as string });
   await rig.owt("switch", "shop/E01");
   await run.ended;
+  expect((await rig.owt("list")).stdout).toContain("shop/E01 (r1)");
   const nothing = await rig.owt("task", "approve", "shop/E01");
   expect(nothing).toMatchObject({ code: 4, stderr: expect.stringContaining("nothing was changed") as string });
   execFileSync("git", ["switch", "-q", "-c", "elsewhere"], { cwd: place, env: rig.env });
