@@ -124,7 +124,7 @@ const waits = v.pipe(
   of({ upstream: ms, place: ms, person: ms, limit: ms, budget: ms, retry: ms, integration: ms, stopped: ms }),
   v.description("how long it waited, and for what; side by side tasks wait longer than the run takes"),
 );
-const parkedFor = v.picklist(["answer", "conflict", "permission", "login", "limit", "retry", "budget"]);
+const parkedFor = v.picklist(["answer", "conflict", "permission", "hand", "login", "limit", "retry", "budget"]);
 
 const taskReport = of({
   id: text,
@@ -341,6 +341,8 @@ const taskDetail = of({
   state: taskState,
   standing,
   why: text,
+  command: maybe(command),
+  note: maybe(answerOf.note),
   needs: texts,
   priority,
   verify: texts,
@@ -700,6 +702,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     session: orNull(text),
     how: maybe(orNull(text)),
     command: maybe(orNull(text)),
+    task: v.pipe(
+      maybe(of({ id: text, run: text, since: moment, ...answerOf })),
+      v.description("the task of a run that was taken over by hand, and what gives it back"),
+    ),
   }),
   send: of({ sent: v.array(of({ name: text, path: text, pane: text })) }),
   wait: of({ name: text, path: text, state: orNull(sessionState) }),

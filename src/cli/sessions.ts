@@ -40,20 +40,23 @@ function screenOf({ stdout }: Io): { columns: number; rows: number } {
   return columns && rows ? { columns: Math.max(columns, 80), rows: Math.max(rows, 24) } : UNSEEN;
 }
 
+/** A session to be shown; `told` is what else the answer says. */
+export type Shown = { tmux: Tmux; session: Session; told?: object };
+
 /** Somebody may look for days: nothing of the repository is held open meanwhile. Off a terminal there is nothing to show it in: the answer is the
  *  line that does. */
 export async function show(
   io: Io,
-  { tmux, session }: { tmux: Tmux; session: Session },
+  { tmux, session, told = {} }: Shown,
   options: AttachOptions & { json?: boolean },
 ): Promise<void> {
   const flags = { readOnly: options.readOnly === true, ownView: options.ownView === true };
   if (io.stdin.isTTY !== true && (await whereWeAre(tmux)) !== "inside") {
     const command = attachLine(tmux, session, flags);
-    answer(io, options, { session: session.name, how: null, command }, command);
+    answer(io, options, { session: session.name, how: null, command, ...told }, command);
     process.exitCode = 4;
     return;
   }
   const how = await attachSession(tmux, session, flags);
-  answer(io, options, { session: session.name, how, command: null }, "");
+  answer(io, options, { session: session.name, how, command: null, ...told }, "");
 }

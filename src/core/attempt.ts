@@ -29,6 +29,8 @@ export type StopCause =
   | "timed_out"
   | "stopped"
   | "aborted"
+  /** A person takes its task over by hand: whatever comes of it, the task is theirs. */
+  | "taken"
   | "budget"
   /** It had said its last word and did not leave. */
   | "finished"

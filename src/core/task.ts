@@ -40,6 +40,9 @@ export type Park =
   | { for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string }
   /** The agent was refused these: permission rules that would allow what it wanted, where it has such rules. */
   | { for: "permission"; agent: string; tools: string[] }
+  /** A person has taken it over and works in its worktree, since then (epoch ms). Nothing of ours goes there until they give it back. `asked` is
+   *  what its agent had asked. */
+  | { for: "hand"; since: number; worktree: string; asked?: string }
   /** The agent's credential was refused or has no money left: every task of an agent that works with it is held, in all open runs. */
   | { for: "login"; agent: string; credential?: string; reason: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. */

@@ -144,6 +144,8 @@ export function describePark(park: Park): string {
       return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}`;
     case "permission":
       return describeRefused(park.tools);
+    case "hand":
+      return `taken over by hand since ${new Date(park.since).toISOString()}, in ${park.worktree}`;
     case "login":
       return park.reason;
     case "limit":
@@ -192,6 +194,11 @@ export function answerCommand(
       return { command: answer, note: null };
     case "conflict":
       return { command: `owt task approve ${name}`, note: `resolved; or start over: ${retry}` };
+    case "hand":
+      return {
+        command: `owt task approve ${name}`,
+        note: `once it is done: checks and integrates it; or let its agent go on: ${retry}`,
+      };
     case "permission":
       return { command: retry, note: permit ? describePermit(permit) : null };
     default:

@@ -3,9 +3,10 @@ import type { Attempt, StopCause } from "../core/attempt.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { decideConsequence, readBefore } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
+import { heldByHand } from "../core/take-over.ts";
 import type { Task } from "../core/task.ts";
-import { changeAttempt, endAttempt, moveAttempt, readAttempts } from "../store/attempts.ts";
-import { changeTask, moveTask, readTask } from "../store/tasks.ts";
+import { changeAttempt, endAttempt, moveAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
+import { changeTask, moveTask, readTask, type TaskChange } from "../store/tasks.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 
@@ -50,6 +51,12 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, outcome:
     const isRefused = outcome.kind === "auth" || outcome.kind === "billing";
     const by = isRefused ? { ...attempt, credential: credentialOf(engine, attempt.agent) } : attempt;
     const then = decideConsequence(task, by, outcome, limits, before, now, engine.chance());
+    if (isTaken(engine, attempt)) {
+      const next = then.do === "fail" ? task.next : then.next;
+      const held = heldByHand({ park: then.do === "park" ? then.park : null, next }, attempt, now);
+      moveTask(engine.store, now, task, "pending", held);
+      return;
+    }
     switch (then.do) {
       case "again": {
         const failures = task.failures + (then.countsAsFailure ? 1 : 0);
@@ -70,6 +77,20 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, outcome:
   });
 }
 
+/** Whether a person takes the attempt's task over; they may have said so while a phase went on. */
+function isTaken(engine: Engine, { id }: Attempt): boolean {
+  return readAttempt(engine.store, id)?.stop === "taken";
+}
+
+/** Lets a task wait, behind an attempt that was ended, for what comes next; where a person takes it over, for them. */
+export function waitBehind(engine: Engine, { task, attempt }: Carried, change: Pick<Task, "next"> & TaskChange): void {
+  const now = engine.now();
+  const held = isTaken(engine, attempt)
+    ? heldByHand({ park: change.park ?? null, next: change.next }, attempt, now)
+    : {};
+  moveTask(engine.store, now, task, "pending", { ...change, ...held });
+}
+
 /** Asks for the end of an attempt. The cause is written first, so that it holds even if we die on the way. */
 export function requestStop(engine: Engine, attempt: Attempt, cause: StopCause): void {
   if (attempt.stop === null) changeAttempt(engine.store, attempt.id, { stop: cause });
@@ -86,16 +107,17 @@ export function isContinued(engine: Engine, attempt: Attempt): boolean {
 /** Sends a task back to its agent. */
 export function sendBack(
   engine: Engine,
-  { task, attempt }: Carried,
+  carried: Carried,
   outcome: Outcome,
   next: Task["next"],
   counts: { repairs?: number; conflicts?: number },
 ): void {
+  const { task, attempt } = carried;
   const now = engine.now();
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, now, attempt, outcome)) return;
     // What was approved is not what will come back.
     changeTask(engine.store, task.id, { ...counts, approved: false });
-    moveTask(engine.store, now, task, "pending", { next });
+    waitBehind(engine, carried, { next });
   });
 }

@@ -169,6 +169,8 @@ function judge(engine: Engine, { run, attempt }: Carried, { evidence, refused, h
     case "stopped":
     case "aborted":
       return endedItself ? judged : { kind: attempt.stop };
+    case "taken":
+      return endedItself ? judged : { kind: "stopped" };
     default: {
       const never: never = attempt.stop;
       return never;

@@ -14,7 +14,7 @@ import { createWorktree } from "../git/worktree.ts";
 import { endAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
-import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
+import { type Carried, finish, moveOn, sendBack, type StepResult, waitBehind } from "./attempt-moves.ts";
 import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
 import { runTip } from "./run-tip.ts";
 import { mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
@@ -123,7 +123,7 @@ export function conflicted(engine: Engine, carried: Carried, files: string[], th
   const now = engine.now();
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, now, attempt, { kind: "conflict", files })) return;
-    moveTask(engine.store, now, task, "pending", {
+    waitBehind(engine, carried, {
       park: { for: "conflict", files, ours, theirs, worktree: attempt.worktree },
       next: { kind: "by-hand", from: attempt.id },
     });

@@ -153,6 +153,8 @@ function obeyWishes(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]
     if (attempt) requestStop(engine, attempt, "aborted");
     else if (task.state === "pending") moved = moveTask(engine.store, engine.now(), task, "cancelled", change) || moved;
   }
+  // Written by the process of whoever takes the task over.
+  for (const attempt of attempts) if (attempt.stop === "taken") requestStop(engine, attempt, "taken");
   if (run.wish === "stop") for (const attempt of attempts) interrupt(engine, attempt);
   return moved;
 }
@@ -176,7 +178,7 @@ function isEnding(engine: Engine, run: Run, attempt: Attempt): boolean {
 function mayCarry(run: Run, attempt: Attempt, tasks: Task[]): boolean {
   if (attempt.phase === "review")
     return attempt.stop !== null || (tasks.find((task) => task.id === attempt.task)?.approved ?? false);
-  return run.wish !== "stop" || ENDS_ANYWAY.has(attempt.phase);
+  return run.wish !== "stop" || attempt.stop === "taken" || ENDS_ANYWAY.has(attempt.phase);
 }
 
 function skipUnreachable(engine: Engine, tasks: Task[]): boolean {

@@ -5,7 +5,7 @@ import { type Agent, MOST_TOLD, type Talk } from "../agents/agent.ts";
 import { agentVariables } from "../agents/registry.ts";
 import { configuredChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
-import { chooseLayout } from "../core/layout.ts";
+import { chooseLayout, type Layout } from "../core/layout.ts";
 import { nameOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { terminalEnvironment } from "../system/environment.ts";
@@ -22,6 +22,7 @@ import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { renewTrust } from "./init-claude.ts";
 import { beginSpool, forgetSpool } from "./spool.ts";
+import { taskAt } from "./task-at.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 import type { Checkout } from "./worktrees/place.ts";
 
@@ -35,6 +36,8 @@ export type SessionWish = {
   size: { columns: number; rows: number };
   /** What a new session's agent is told first; null where a person begins. */
   prompt: string | null;
+  /** A file that the first pane shows above its shell where no agent is in it. */
+  shown?: string;
 };
 
 export type OpenedSession = {
@@ -59,8 +62,10 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   await requireTmux(tmux);
   const { default_layout, pane_count, session_prefix, layouts = {} } = engine.config.tmux;
   const name = wish.layout ?? default_layout;
-  const layout = chooseLayout(name, layouts, { panes: wish.panes, usually: pane_count });
+  const chosen = chooseLayout(name, layouts, { panes: wish.panes, usually: pane_count });
   const { agent, note } = chooseAgent(engine, wish.agent);
+  if (agent !== null) refuseSecondAgent(engine, worktree);
+  const layout = agent === null && wish.shown !== undefined ? withShown(chosen, wish.shown) : chosen;
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
   const talk = agent && beginTalk(engine, agent, worktree.path, wish.prompt);
   if (agent?.name === "claude")
@@ -88,6 +93,23 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   };
 }
 
+/** Never two agents in one worktree: that of a run is stopped, and kept from it, before a person's own begins. */
+function refuseSecondAgent(engine: Engine, { path }: Checkout): void {
+  const task = taskAt(engine, path);
+  if (task === null || task.park?.for === "hand") return;
+  throw new OwtError("wrong-state", `it is the worktree of ${task.key}, to which ${task.run} sends its agents`, {
+    hint: `take the task over: owt switch ${task.key}; or only look: owt logs ${task.key} -f`,
+  });
+}
+
+/** The first pane shows a file and goes on as a shell, unless the layout has something else for it. */
+function withShown(layout: Layout, file: string): Layout {
+  const [first, ...rest] = layout.commands;
+  return { ...layout, commands: [first ?? ["sh", "-c", SHOW_SCRIPT, "owt", file], ...rest] };
+}
+
+const SHOW_SCRIPT = 'cat -- "$1"; exec "${SHELL:-/bin/sh}"';
+
 /** The agent for a person to talk to. One that was named must be one; a configured one that only works unattended is left out, and said. */
 function chooseAgent(engine: Engine, wish: SessionWish["agent"]): { agent: Agent | null; note: string | null } {
   if (wish === false || (wish === null && !engine.config.tmux.auto_start_claude)) return { agent: null, note: null };
@@ -99,6 +121,12 @@ function chooseAgent(engine: Engine, wish: SessionWish["agent"]): { agent: Agent
   throw new OwtError("usage", `${why}, not in a session`, {
     hint: "with the agent that can: owt tmux create --agent claude",
   });
+}
+
+/** Whether an agent can be talked to in a session: of its kind, and its program being there. */
+export function canTalk(engine: Engine, name: string): boolean {
+  const talk = findAgent(engine, name).talk(talkFor(engine, name, NOTHING));
+  return talk !== null && findProgram(talk.file, engine.env) !== null;
 }
 
 type Begun = Pick<Talk, "session" | "resume" | "prompt" | "spool">;

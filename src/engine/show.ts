@@ -68,6 +68,7 @@ function whyNotYet({ wish, options }: Run, taken: number): string {
 
 function describeEnding(run: Run, task: BareTask, stop: StopCause | null): string | null {
   if (task.cancelWish || stop === "aborted") return "is being cancelled";
+  if (stop === "taken") return "is being taken over by hand";
   if (run.wish === "stop" || stop === "stopped") return "stopping";
   return stop === null ? null : "its agent is being ended";
 }

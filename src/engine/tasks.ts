@@ -12,6 +12,7 @@ import { changeTask, findTasks, moveTask, readTask, readTasks } from "../store/t
 import { findUnresolved } from "../git/conflicts.ts";
 import { endedWithWords } from "./answer.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { handBackDone } from "./hand-back.ts";
 import { stopUncarried } from "./uncarried.ts";
 import { adHocTask, readPlannedTasks } from "./work.ts";
 
@@ -109,6 +110,12 @@ async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
   }
 }
 
+/** The task that a cancellation would mean; null for one that is only written down. */
+export function findCancelled(engine: Engine, key: string, run?: string): Task | null {
+  if (run === undefined && readBacklog(engine.store).some((each) => each.id === key)) return null;
+  return findTask(engine, key, { run, fits: (each) => !FINAL_STATES.has(each.state) });
+}
+
 /** Cancels a task. One that runs is stopped by the process that carries it, or here where nobody does; what it made is saved. One that
  *  failed is not told of any more. `cancelled` is false while the process that carries it still has to obey. */
 export async function cancelTask(engine: Engine, key: string, run?: string): Promise<{ cancelled: boolean }> {
@@ -150,6 +157,20 @@ export function retryTasks(engine: Engine, tasks: readonly Task[]): string[] {
   return [...new Set(tasks.flatMap((task) => retry(engine, task)))];
 }
 
+/** Puts back to the start what was skipped because of a task that somebody takes up again, and opens its run. */
+export function restartSkipped(engine: Engine, task: Task): void {
+  for (const each of skippedBelow(readTasks(engine.store, task.run), task.key)) restart(engine, each);
+  reopenRun(engine.store, task.run);
+}
+
+function skippedBelow(tasks: readonly Task[], key: string): Task[] {
+  const below = downstreamOf(
+    tasks.map((each) => ({ id: each.key, needs: each.needs })),
+    [key],
+  );
+  return tasks.filter((each) => each.state === "skipped" && below.has(each.key));
+}
+
 function mayRetry(task: Task): boolean {
   return ["failed", "cancelled", "skipped"].includes(task.state) || (task.state === "pending" && task.park !== null);
 }
@@ -157,11 +178,7 @@ function mayRetry(task: Task): boolean {
 function retry(engine: Engine, task: Task): string[] {
   return engine.store.transaction(() => {
     const tasks = readTasks(engine.store, task.run);
-    const below = downstreamOf(
-      tasks.map((each) => ({ id: each.key, needs: each.needs })),
-      [task.key],
-    );
-    const skipped = tasks.filter((each) => each.state === "skipped" && below.has(each.key));
+    const skipped = skippedBelow(tasks, task.key);
     const upstreams =
       task.state === "skipped" ? tasks.filter((each) => task.needs.includes(each.key) && each.state === "failed") : [];
     const again = [task, ...skipped, ...upstreams.filter((each) => each.id !== task.id)];
@@ -173,11 +190,12 @@ function retry(engine: Engine, task: Task): string[] {
 
 function restart(engine: Engine, task: Task): void {
   const now = engine.now();
-  // A task that only lacked a login or a permission goes on in its conversation; any other starts anew.
+  // A task that only lacked a login or a permission, or that a person gives back, goes on in its conversation; any other starts anew.
   const goesOn =
     task.park?.for === "login" ||
     task.park?.for === "permission" ||
     task.park?.for === "limit" ||
+    task.park?.for === "hand" ||
     task.park?.for === "budget";
   const next: NextStart = goesOn ? task.next : { kind: "fresh" };
   // What was kept of earlier tries, to be looked at or worked on, is saved and cleared away.
@@ -204,8 +222,8 @@ function restart(engine: Engine, task: Task): void {
 /** Approves reviewed work, or says that a conflict was resolved by hand in the task's worktree. Returns its run. Throws `needs-person` where
  *  that still has open conflicts. */
 export async function approveTask(engine: Engine, key: string, run?: string): Promise<string> {
-  const fits = (each: Task) => each.state === "review" || each.park?.for === "conflict";
-  const task = findTask(engine, key, { run, fits });
+  const task = findTask(engine, key, { run, fits: waitsForApproval });
+  if (await handBackDone(engine, task)) return task.run;
   if (task.state === "pending" && task.park?.for === "conflict")
     await refuseUnresolved(engine, task, task.park.worktree);
   const now = engine.now();
@@ -224,6 +242,11 @@ export async function approveTask(engine: Engine, key: string, run?: string): Pr
   return task.run;
 }
 
+/** Whether a word of approval is what a task waits for. */
+export function waitsForApproval({ state, park }: Task): boolean {
+  return state === "review" || park?.for === "conflict" || park?.for === "hand";
+}
+
 async function refuseUnresolved(engine: Engine, task: Task, worktree: string): Promise<void> {
   const open = await findUnresolved(engine.repo, worktree);
   if (open.length === 0) return;
@@ -238,10 +261,14 @@ async function refuseUnresolved(engine: Engine, task: Task, worktree: string): P
 /** Answers the question a task asked, or the words with which it ended without work; its conversation goes on with the answer. Returns its
  *  run. */
 export function answerTask(engine: Engine, key: string, text: string, run?: string): string {
-  const fits = (each: Task) => each.park?.for === "answer" || endedWithWords(engine, each);
-  const task = findTask(engine, key, { run, fits });
+  const task = findTask(engine, key, { run, fits: (each) => waitsForAnswer(each) || endedWithWords(engine, each) });
   giveAnswer(engine, task, text);
   return task.run;
+}
+
+/** Whether its agent can be told something. Words to one that a person has taken over give it back: its agent goes on with them. */
+export function waitsForAnswer({ park }: Task): boolean {
+  return park?.for === "answer" || park?.for === "hand";
 }
 
 function giveAnswer(engine: Engine, task: Task, text: string): void {
@@ -256,14 +283,16 @@ function giveAnswer(engine: Engine, task: Task, text: string): void {
     });
     return;
   }
-  if (task.state === "pending" && task.next.kind === "answer") {
+  if (task.state === "pending" && task.next.kind === "answer" && task.park?.for !== "hand") {
     correctAnswer(engine, task, task.next, text);
     return;
   }
-  if (task.state !== "pending" || task.park?.for !== "answer" || task.next.kind !== "resume")
+  const { park, next: before } = task;
+  if (task.state !== "pending" || !park || !("from" in before) || !waitsForAnswer(task))
     throw wrongState(task, whyNoAnswer(task), "what waits for a person: owt inbox");
-  const next: NextStart = { kind: "answer", from: task.next.from, text };
-  const answers = [...task.answers, { question: task.park.question, answer: text }];
+  const question = park.for === "answer" ? park.question : park.for === "hand" ? (park.asked ?? "") : "";
+  const next: NextStart = { kind: "answer", from: before.from, text };
+  const answers = [...task.answers, { question, answer: text }];
   engine.store.transaction(() => {
     changeTask(engine.store, task.id, { park: null, next, answers });
     appendEvent(engine.store, engine.now(), { run: task.run, task: task.id }, { kind: "task-answered", text });

@@ -19,7 +19,7 @@ export async function stopUncarried(
   if (isCarried(engine) !== null) return false;
   const meant = readOpenAttempts(engine.store).filter((each) => each.outcome === null && isMeant(each));
   for (const attempt of meant)
-    if (cause === "aborted" || attempt.phase === "agent") requestStop(engine, attempt, cause);
+    if (cause !== "stopped" || attempt.phase === "agent") requestStop(engine, attempt, cause);
   await Promise.all(meant.map((attempt) => stopAll(engine, attempt)));
   // What an agent left is taken in by rules of the configuration (which files are never committed): not by half of them.
   if (engine.configProblems.length === 0) await windDown(engine);

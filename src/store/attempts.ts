@@ -110,6 +110,12 @@ export function lastAttemptOn(store: Store, branch: string, except = 0): Attempt
   return row ? toAttempt(row) : null;
 }
 
+/** The newest attempt in a worktree; null when there was none. */
+export function lastAttemptIn(store: Store, worktree: string): Attempt | null {
+  const row = store.get("select * from attempt where worktree = ? order by id desc limit 1", worktree);
+  return row ? toAttempt(row) : null;
+}
+
 /** Has the places of a task's ended attempts tidied again: they were kept for something that will not happen now. */
 export function tidyAgain(store: Store, task: number): void {
   store.run(
@@ -151,10 +157,12 @@ export function readOpenAttempts(store: Store): Attempt[] {
   return store.all("select * from attempt where phase <> 'closed' order by id").map(toAttempt);
 }
 
-/** The worktrees that attempts are at work in, or stay in, with their tasks. */
+/** The worktrees that attempts are at work in, stay in, or that a person has taken over, with their tasks. */
 export function readOpenPlaces(store: Store): Map<string, { key: string; run: string }> {
   const sql = `select attempt.worktree, task.key, task.run from attempt join task on task.id = attempt.task
-    where phase <> 'closed' order by attempt.id`;
+    where phase <> 'closed'
+      or (json_extract(task.park, '$.for') = 'hand' and json_extract(task.park, '$.worktree') = attempt.worktree)
+    order by attempt.id`;
   return new Map(
     store.all(sql).map((row) => [String(row["worktree"]), { key: String(row["key"]), run: String(row["run"]) }]),
   );

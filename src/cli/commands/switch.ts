@@ -1,42 +1,60 @@
-/** `owt switch`: to a worktree's session, wherever one is. */
+/** `owt switch`: to a worktree's session, wherever one is; of a run's task, into its worktree and conversation, which are a person's then. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import type { Engine } from "../../engine/engine.ts";
-import { openSession, sessionServer } from "../../engine/sessions.ts";
+import { mayTakeOver } from "../../core/take-over.ts";
+import type { Task } from "../../core/task.ts";
+import { renderAnswer } from "../../core/view.ts";
+import { answerFor } from "../../engine/answer.ts";
+import { type Engine, findAgent } from "../../engine/engine.ts";
+import { canTalk, openSession, sessionServer } from "../../engine/sessions.ts";
+import { notToBeTaken, takeOver, writeTold } from "../../engine/take-over.ts";
+import { taskAt } from "../../engine/task-at.ts";
+import { findTask } from "../../engine/tasks.ts";
 import { type Listed, listWorktrees } from "../../engine/worktrees/list.ts";
 import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
 import { clearUnmade } from "../../engine/worktrees/unmade.ts";
+import { readAttempts } from "../../store/attempts.ts";
+import { readTask } from "../../store/tasks.ts";
 import { notePrevious, noteWorktree } from "../../store/worktrees.ts";
 import { findProgram } from "../../system/programs.ts";
+import { requireTmux } from "../../tmux/tmux.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
-import { addSessionOptions, type AttachOptions, type SessionOptions, show, wishOf } from "../sessions.ts";
+import { addSessionOptions, type AttachOptions, type SessionOptions, show, type Shown, wishOf } from "../sessions.ts";
 import { painter } from "../text.ts";
 import { renderList } from "../worktrees/list-text.ts";
 
-type Options = SessionOptions & AttachOptions & { path?: boolean; json?: boolean };
+type Options = SessionOptions & AttachOptions & { path?: boolean; run?: string; json?: boolean };
+
+/** Where it goes: a worktree, and the task of a run whose place that is. */
+type Place = { worktree: Checkout; task: Task | null };
 
 export function switchCommand(program: Command, io: Io): void {
   addSessionOptions(program.command("switch [name]"))
     .description(
-      "show the session of a worktree here, made or brought back where it is not there; without a name, choose one",
+      "show the session of a worktree here, made or brought back where it is not there; of a run's task: take it over by hand; without a name, choose one",
     )
     .option("--read-only", "look, but do not type")
     .option("--own-view", "choose windows for yourself while others look at the same session")
     .option("--path", 'print its folder instead, for: cd "$(owt switch NAME --path)"')
+    .option("--run <run>", "the task of this run")
     .option("--json", "print the answer as JSON")
     .addHelpText(
       "after",
       `
-A name is a branch, its last part, or a folder; - is where you were before, ^ the main checkout, @ where you are.`,
+A name is a branch, its last part, or a folder; - is where you were before, ^ the main checkout, @ where you are.
+It is also a task of a run, or its worktree: its agent is stopped, and you go on in its conversation. No run touches the task
+until you give it back: owt task approve TASK (your work is done: it is checked and integrated), owt task retry TASK (its agent
+goes on by itself).`,
     )
     .action(async (name: string | undefined, options: Options) => {
       const shown = await withEngine(io, async (engine) => {
         await clearUnmade(engine);
-        const worktree = name === undefined ? await choose(io, engine) : await findWorktree(engine, name);
+        const place = name === undefined ? null : await findPlaceOf(engine, name, options.run);
+        const { worktree, task } = place ?? { worktree: await choose(io, engine), task: null };
         // A session is left by going to another one: where one is now is where `-` leads back to.
         if (worktree.path !== engine.repo.here) notePrevious(engine.store, engine.repo.here);
-        noteWorktree(engine.store, engine.now(), worktree);
         if (options.path) {
+          noteWorktree(engine.store, engine.now(), worktree);
           answer(io, options, { path: worktree.path, branch: worktree.branch, session: null }, worktree.path);
           return null;
         }
@@ -44,12 +62,79 @@ A name is a branch, its last part, or a folder; - is where you were before, ^ th
           throw new OwtError("environment", "there is no tmux here, and sessions need it", {
             hint: `go there without one: cd ${worktree.path}; what installs it: owt doctor`,
           });
-        const opened = await openSession(engine, worktree, wishOf(io, options, null));
-        if (opened.note !== null) tell(io, opened.note);
-        return { tmux: sessionServer(engine), session: opened.session };
+        const mine = task ?? taskAt(engine, worktree.path);
+        return mine === null ? openAt(io, engine, worktree, options) : openTask(io, engine, mine, options);
       });
       if (shown !== null) await show(io, shown, options);
     });
+}
+
+/** A worktree is meant before a task, unless a run is named. */
+async function findPlaceOf(engine: Engine, name: string, run: string | undefined): Promise<Place> {
+  if (run === undefined) {
+    try {
+      return { worktree: await findWorktree(engine, name), task: null };
+    } catch (error) {
+      if (!(error instanceof OwtError) || error.code !== "unknown-name") throw error;
+      const task = knownTask(engine, name);
+      if (task === null) throw error;
+      return { worktree: placeOf(engine, task), task };
+    }
+  }
+  const task = findTask(engine, name, { run });
+  return { worktree: placeOf(engine, task), task };
+}
+
+function knownTask(engine: Engine, name: string): Task | null {
+  try {
+    return findTask(engine, name, { fits: mayTakeOver });
+  } catch (error) {
+    // Only written down: what starts it is more use than the names of worktrees.
+    if (error instanceof OwtError && error.code === "unknown-name") return null;
+    throw error;
+  }
+}
+
+function placeOf(engine: Engine, task: Task): Checkout {
+  const last = readAttempts(engine.store, task.id).at(-1);
+  if (last === undefined || !mayTakeOver(task)) throw notToBeTaken(task);
+  return { path: last.worktree, branch: last.branch };
+}
+
+async function openAt(io: Io, engine: Engine, worktree: Checkout, options: Options): Promise<Shown> {
+  noteWorktree(engine.store, engine.now(), worktree);
+  const opened = await openSession(engine, worktree, wishOf(io, options, null));
+  if (opened.note !== null) tell(io, opened.note);
+  return { tmux: sessionServer(engine), session: opened.session };
+}
+
+async function openTask(io: Io, engine: Engine, task: Task, options: Options): Promise<Shown> {
+  if (options.readOnly && task.park?.for !== "hand")
+    throw new OwtError("usage", `to look at ${task.key} without taking it over there is its log`, {
+      hint: `owt logs ${task.key} -f`,
+    });
+  await requireTmux(sessionServer(engine));
+  const attempt = await takeOver(engine, task, {
+    signal: io.signal,
+    onWait: () => tell(io, `what runs of ${task.key} is being stopped, within ${engine.config.run.grace}`),
+  });
+  const agent = findAgent(engine, attempt.agent);
+  const wish = wishOf(io, options, null);
+  // The conversation is its own agent's; one that has none leaves a shell, with what it was told above it.
+  const speaks = canTalk(engine, agent.name);
+  const own = speaks ? agent.name : (false as const);
+  const opened = await openSession(
+    engine,
+    { path: attempt.worktree, branch: attempt.branch },
+    { ...wish, agent: wish.agent ?? own, shown: writeTold(engine, attempt, task) },
+  );
+  if (!speaks && wish.agent === null) tell(io, `${agent.name} works unattended only: the first pane is a shell`);
+  const held = readTask(engine.store, task.id)!;
+  const given = answerFor(engine, held);
+  tell(io, `${task.key} is yours; give it back: ${renderAnswer(given)}`);
+  const since = new Date(held.park?.for === "hand" ? held.park.since : engine.now()).toISOString();
+  const told = { task: { id: task.key, run: task.run, since, ...given } };
+  return { tmux: sessionServer(engine), session: opened.session, told };
 }
 
 /** A numbered list; a part of a name is as good as a number. */

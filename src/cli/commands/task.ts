@@ -5,7 +5,9 @@ import { OwtError } from "../../core/errors.ts";
 import { addUsages } from "../../core/cost.ts";
 import { nearest, nearestHint } from "../../core/names.ts";
 import { describeOutcome } from "../../core/outcome.ts";
+import { renderAnswer } from "../../core/view.ts";
 import { reportCost } from "../../core/report.ts";
+import { answerFor } from "../../engine/answer.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { attemptDir } from "../../engine/engine.ts";
 import {
@@ -15,9 +17,13 @@ import {
   createTask,
   findTask,
   type NewTaskOptions,
+  findCancelled,
   findRetries,
   retryTasks,
+  waitsForAnswer,
+  waitsForApproval,
 } from "../../engine/tasks.ts";
+import { refuseUnfit } from "../../engine/hand-back.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
@@ -29,6 +35,7 @@ import { readPlannedTasks } from "../../engine/work.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
 import { lastLines } from "../../lib/tail.ts";
+import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
 import { asksOf, giveLeave, type LeaveOptions } from "../worktrees/leave.ts";
 import { editCommand } from "./task-edit.ts";
@@ -64,9 +71,12 @@ export function taskCommands(program: Command, io: Io): void {
     .command("cancel <task>")
     .description("cancel a task; what it made so far is saved")
     .option(...RUN_OPTION)
+    .option(...YES_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string, options: PickOption) =>
+    .action((key: string, options: PickOption & YesOption) =>
       withEngine(io, async (engine) => {
+        const task = findCancelled(engine, key, options.run);
+        if (task !== null) await leaveByHand(io, engine, task, { ...options, command: `owt task cancel ${key}` });
         const { cancelled } = await cancelTask(engine, key, options.run);
         const { grace } = engine.config.run;
         const text = cancelled ? "cancelled" : `is being cancelled; what runs of it has up to ${grace} to end`;
@@ -75,16 +85,21 @@ export function taskCommands(program: Command, io: Io): void {
     );
   task
     .command("retry [task]")
-    .description("try a task again, and what was skipped because of it")
+    .description(
+      "try a task again, and what was skipped because of it; one taken over by hand goes on in its agent's conversation",
+    )
     .option("--failed", "every failed task of the newest run that has any")
     .option(...RUN_OPTION)
+    .option(...YES_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string | undefined, options: PickOption & { failed?: boolean }) =>
+    .action((key: string | undefined, options: PickOption & YesOption & { failed?: boolean }) =>
       withEngine(io, async (engine) => {
         if ((key === undefined) !== (options.failed ?? false))
           throw new OwtError("usage", "name a task, or --failed", { hint: "owt task retry --failed" });
         await settleLost(engine);
         const { run, tasks } = findRetries(engine, key, options.run);
+        for (const task of tasks)
+          await leaveByHand(io, engine, task, { ...options, command: `owt task retry ${task.key}` });
         const { changed, kept } = await refreshRun(engine, run);
         const again = { run, tasks: retryTasks(engine, tasks) };
         if (kept) tell(io, printable(kept));
@@ -96,18 +111,22 @@ export function taskCommands(program: Command, io: Io): void {
   task
     .command("approve <task>")
     .description(
-      "let reviewed work be integrated, or say that its conflict was resolved by hand; of a worktree: give the agent of its session the leave that it asks for, this once",
+      "let reviewed work be integrated, or say that its conflict was resolved or its work done by hand; of a worktree: give the agent of its session the leave that it asks for, this once",
     )
     .option(...RUN_OPTION)
     .option("--refuse [why]", "of a worktree: do not give it")
     .option("--ask <id>", "of a worktree: this one of several (owt inbox)")
+    .option(...YES_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string, options: PickOption & LeaveOptions) =>
+    .action((key: string, options: PickOption & LeaveOptions & YesOption) =>
       withEngine(io, async (engine) => {
         const asks = options.run === undefined ? await asksOf(engine, key) : [];
         if (asks.length > 0) return giveLeave(io, engine, asks, options);
         if (options.refuse !== undefined || options.ask !== undefined)
           throw new OwtError("wrong-state", `no agent of ${key} asks for leave`, { hint: "owt inbox" });
+        const task = findTask(engine, key, { run: options.run, fits: waitsForApproval });
+        await refuseUnfit(engine, task);
+        await leaveByHand(io, engine, task, { ...options, command: `owt task approve ${key}` });
         const run = await approveTask(engine, key, options.run);
         answer(io, options, { task: key, approved: true }, `${key}: approved; ${goOn(engine, run)}`);
       }),
@@ -116,13 +135,16 @@ export function taskCommands(program: Command, io: Io): void {
     .command("answer <task> [text]")
     .description("answer the question of a task (- reads standard input); its conversation goes on")
     .option(...RUN_OPTION)
+    .option(...YES_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string, text: string | undefined, options: PickOption) =>
+    .action((key: string, text: string | undefined, options: PickOption & YesOption) =>
       withEngine(io, async (engine) => {
         const given = text === "-" ? await readInput(io) : text;
         const words = given ?? (canAsk(io) ? await askFor(io, engine, key, options.run) : "");
         if (!words.trim())
           throw new OwtError("usage", "an answer needs a text", { hint: `owt task answer ${key} "…"` });
+        const task = findTask(engine, key, { run: options.run, fits: waitsForAnswer });
+        await leaveByHand(io, engine, task, { ...options, command: `owt task answer ${key} "…"` });
         const run = answerTask(engine, key, words, options.run);
         answer(io, options, { task: key, answer: words }, `${key}: answered; ${goOn(engine, run)}`);
       }),
@@ -137,8 +159,9 @@ function goOn(engine: Engine, run: string): string {
 }
 
 async function askFor(io: Io, engine: Engine, key: string, run: string | undefined): Promise<string> {
-  const { park } = findTask(engine, key, { run, fits: (task) => task.park?.for === "answer" });
-  return ask(io, `${park?.for === "answer" ? printable(park.question) : key}\n❯ `);
+  const { park } = findTask(engine, key, { run, fits: waitsForAnswer });
+  const question = park?.for === "answer" ? park.question : park?.for === "hand" ? park.asked : undefined;
+  return ask(io, `${question === undefined ? key : printable(question)}\n❯ `);
 }
 
 type CreateOptions = JsonOption & {
@@ -303,6 +326,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
   }));
   const cost = reportCost(addUsages(recorded.map((attempt) => attempt.usage)));
   const { spec } = task;
+  const given = view.standing === "waits-for-person" ? answerFor(engine, task) : null;
   const data = {
     task: {
       id: task.key,
@@ -311,6 +335,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
       state: task.state,
       standing: view.standing,
       why: view.why,
+      ...given,
       needs: task.needs,
       priority: spec.priority,
       verify: spec.verify,
@@ -325,6 +350,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
   const lines = [
     `${task.key}  ${printable(spec.title)}`,
     `${[task.run, task.state, whyWords(view, engine.now())].filter(Boolean).join(" · ")} · ${spec.source.file}:${spec.source.line}`,
+    ...(given === null ? [] : [`↳ ${renderAnswer(given)}`]),
     ...(task.needs.length > 0 ? [`after ${task.needs.join(", ")}`] : []),
     ...(task.commit ? [`integrated as ${task.commit}`] : []),
     ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),

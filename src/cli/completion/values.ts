@@ -5,6 +5,8 @@ import { BUILT_IN_LAYOUTS } from "../../core/layout.ts";
 import type { Task } from "../../core/task.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { type Engine, knownAgents } from "../../engine/engine.ts";
+import { mayTakeOver } from "../../core/take-over.ts";
+import { waitsForAnswer, waitsForApproval } from "../../engine/tasks.ts";
 import { readOnlyPlan } from "../../engine/plan-deps.ts";
 import { readPromptSources } from "../../engine/prompts.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
@@ -22,9 +24,10 @@ const STATES =
 
 /** What a command can do something with; for any other command every task. */
 const FITS: Record<string, (task: Task) => boolean> = {
-  "owt task answer": ({ park }) => park?.for === "answer",
-  "owt task approve": ({ state, park }) => state === "review" || park?.for === "conflict",
+  "owt task answer": waitsForAnswer,
+  "owt task approve": waitsForApproval,
   "owt task retry": ({ state, park }) => ["failed", "cancelled", "skipped"].includes(state) || park !== null,
+  "owt switch": mayTakeOver,
   "owt task cancel": ({ state }) => !["done", "cancelled", "skipped"].includes(state),
 };
 
@@ -50,6 +53,11 @@ export function valuesOf(place: string, command: string): ((engine: Engine) => P
         readPromptSources(engine).sources.map(({ occasion, name }) => ({ word: occasion, about: name }));
     case "worktree":
       return worktrees;
+    case "name":
+      return async (engine) => [
+        ...(await worktrees(engine)),
+        ...(command === "owt wait" ? [] : tasksFor(engine, command)),
+      ];
     case "--layout":
       return async ({ config }) => [...BUILT_IN_LAYOUTS, ...Object.keys(config.tmux.layouts ?? {})].map(plain);
     case "--agent":
