@@ -3,7 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { chooseLayout } from "../core/layout.ts";
 import { SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
 import { withoutStrays } from "../core/terminal-text.ts";
@@ -181,12 +181,14 @@ describe("a session", () => {
       clients: [],
       viewOf: null,
     });
-    expect(session.panes.map(({ agent, conversation, isActive, cwd }) => [agent, conversation, isActive, cwd])).toEqual(
-      [
+    // Where a pane stands tmux asks of the process in it, which may just have been forked.
+    await vi.waitFor(async () => {
+      const { panes } = (await findSession(server.tmux, session.worktree!))!;
+      expect(panes.map(({ agent, conversation, isActive, cwd }) => [agent, conversation, isActive, cwd])).toEqual([
         ["claude", "abc", true, session.worktree],
         [null, null, false, session.worktree],
-      ],
-    );
+      ]);
+    });
     expect(existsSync(join(session.worktree!, "pwned"))).toBe(false);
     // A window that a person opens has the same environment, and starts in the worktree.
     server.ask(
