@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { readRef } from "./branch.ts";
+import { bringSubmodules } from "./bring-submodules.ts";
 import { fastForwardCheckout } from "./fast-forward.ts";
 import { fetchOnce } from "./fetch.ts";
 import { git } from "./git.ts";
@@ -15,6 +16,7 @@ import { findPlace } from "./place.ts";
 import { removeWorktree } from "./remove.ts";
 import { restoreRescue } from "./restore.ts";
 import { listWorktrees } from "./list-worktrees.ts";
+import { findDirtySubmodules } from "./submodules.ts";
 import { createWorktree } from "./worktree.ts";
 
 type Planted = Scratch & { wt: string; evil: string; ran: () => boolean };
@@ -184,3 +186,44 @@ function fakeGitDir(at: Planted): void {
   runGit(join(at.top, "fake.git"), "config", "core.fsmonitor", at.evil);
   runGit(join(at.top, "fake.git"), "config", "core.hooksPath", at.top);
 }
+
+test("nothing that an agent writes into a submodule's own repository is run when it is looked at, saved and brought again", async () => {
+  await using at = await planted();
+  const allow = ["-c", "protocol.file.allow=always"];
+  runGit(at.top, "clone", "-q", at.root, "module");
+  runGit(at.wt, ...allow, "submodule", "--quiet", "add", join(at.top, "module"), "sub");
+  runGit(at.wt, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "sub");
+  const sub = join(at.wt, "sub");
+  const settings = {
+    "core.fsmonitor": at.evil,
+    "core.sshCommand": at.evil,
+    "core.alternateRefsCommand": at.evil,
+    "gpg.program": at.evil,
+    "uploadpack.packObjectsHook": at.evil,
+    "remote.origin.uploadpack": at.evil,
+    "diff.external": at.evil,
+  };
+  for (const [key, value] of Object.entries(settings)) runGit(sub, "config", key, value);
+  const hooks = join(ADMIN(at), "modules/sub/hooks");
+  for (const name of ["post-checkout", "post-index-change", "reference-transaction", "pre-auto-gc"]) {
+    at.write(hooks, { [name]: readFileSync(at.evil) });
+    chmodSync(join(hooks, name), 0o755);
+  }
+  at.write(sub, { "a.txt": "changed" });
+  const place = findPlace(at.repo, at.wt)!;
+  expect(await findDirtySubmodules(place)).toEqual(["sub"]);
+  const head = (await readRef(at.repo, "task"))!;
+  const moved = await bringSubmodules(at.repo, place, head, { asked: false, present: { from: head } });
+  expect(moved).toEqual({ done: [], left: [] });
+  const rescue = { id: "r", note: "", at: 0 };
+  const neighbour = join(at.top, "wt2");
+  const made = await createWorktree(at.repo, { path: neighbour, base: head, branch: "other" });
+  if ("refused" in made) throw new Error(made.refused);
+  const brought = await bringSubmodules(at.repo, findPlace(at.repo, neighbour)!, head, { asked: true });
+  expect(brought.left).toEqual([]);
+  expect(await removeWorktree(at.repo, at.wt, { keep: ["refs/heads/task"], save: true, rescue })).toMatchObject({
+    removed: true,
+    rescue: "refs/owt/rescue/r",
+  });
+  expect(at.ran()).toBe(false);
+});
