@@ -1,5 +1,6 @@
 /** `owt list`: the worktrees of this repository, names at once, the rest as it becomes known. */
 import type { Command } from "commander";
+import { bringBackDead } from "../../engine/sessions.ts";
 import { clearUnmade } from "../../engine/worktrees/unmade.ts";
 import { listWorktrees, readStandings } from "../../engine/worktrees/list.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -7,7 +8,7 @@ import type { BranchStatus } from "../../git/branch-status.ts";
 import { answer, type Io, screenWidth, withEngine } from "../io.ts";
 import { LiveBlock, wrapsAgain } from "../live/block.ts";
 import { painter } from "../text.ts";
-import { renderList, worktreeJson } from "../worktrees/list-text.ts";
+import { helpLines, renderList, worktreeJson } from "../worktrees/list-text.ts";
 
 type Options = { json?: boolean };
 
@@ -26,6 +27,7 @@ export function listCommand(program: Command, io: Io): void {
 
 async function showList(io: Io, engine: Engine, options: Options): Promise<void> {
   await clearUnmade(engine);
+  await bringBackDead(engine);
   const listed = await listWorktrees(engine);
   const standings = new Map<string, BranchStatus | null>();
   const isLive = !options.json && io.stdout.isTTY;
@@ -46,8 +48,9 @@ async function showList(io: Io, engine: Engine, options: Options): Promise<void>
     clearInterval(frames);
   }
   // All of it stays, also what did not fit while it changed.
-  block?.update(lines(), []);
+  const help = helpLines(listed, engine.now());
+  block?.update([...lines(), ...help], []);
   if (block) return;
   const data = { worktrees: listed.map((each) => worktreeJson(each, standings.get(each.path) ?? null)) };
-  answer(io, options, data, lines().join("\n"));
+  answer(io, options, data, [...lines(), ...help].join("\n"));
 }
