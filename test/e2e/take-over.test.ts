@@ -108,8 +108,13 @@ test("given back, its agent goes on in its conversation and finds what the perso
   const place = await placeOf(rig, "shop/E01");
   writeFileSync(join(place, "mine.txt"), "mine");
   rig.release("gate");
-  const back = await rig.owt("task", "retry", "shop/E01");
-  expect(back).toMatchObject({ code: 0, stdout: expect.stringContaining("owt resume r1") as string });
+  // Said in a pane of the very session that ends with it.
+  const line = `"${process.execPath}" "${rig.command}" task retry shop/E01 --yes >"${rig.path("said")}" 2>&1`;
+  const [session] = rig.tmux("list-sessions", "-F", "#{session_name}").split("\n");
+  rig.tmux("split-window", "-t", `=${session}:`, "-c", place, line);
+  await expect
+    .poll(() => existsSync(rig.path("said")) && readFileSync(rig.path("said"), "utf8"))
+    .toContain("owt resume r1");
   expect(await rig.json("tmux", "list")).toEqual({ sessions: [] });
   const ended = await rig.owt("resume");
   expect(ended.code).toBe(0);
