@@ -219,3 +219,22 @@ test("cancelled while a person has it, its work is kept; what cannot be taken ov
   const kept = rig.git("log", "--all", "--format=%H", "--", "mine.txt");
   expect(kept).not.toBe("");
 });
+
+test("taken over while its checks run, they are ended, and run again once it is given back", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = ['echo . >> "$OWT_CHECKS"; touch "$OWT_CHECKING"; until [ -e "$OWT_GATE" ]; do sleep 0.1; done']\n[environment]\npass = ["OWT_CHECKS", "OWT_CHECKING", "OWT_GATE"]\n`,
+    "docs/plans/shop/epic-01-a.md": task({}, 'write a.txt "a"'),
+  });
+  rig.env["OWT_CHECKS"] = rig.path("checks");
+  rig.env["OWT_CHECKING"] = rig.path("checking");
+  rig.env["OWT_GATE"] = rig.path("gate");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("checking"));
+  await rig.owt("switch", "shop/E01");
+  expect((await run.ended).code).toBe(4);
+  expect(rig.processes().filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("until ["))).toEqual([]);
+  rig.release("gate");
+  expect((await rig.owt("task", "approve", "shop/E01")).code).toBe(0);
+  expect(await rig.owt("resume")).toMatchObject({ code: 0, stdout: expect.stringContaining("1 of 1 task") as string });
+  expect(readFileSync(rig.path("checks"), "utf8")).toBe(".\n.\n");
+});
