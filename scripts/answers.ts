@@ -50,7 +50,18 @@ const standing = v.picklist([
   "skipped",
   "cancelled",
 ]);
-const sessionState = v.picklist(["none", "ended", "starting", "idle", "working", "blocked", "waiting", "unknown"]);
+const sessionState = v.picklist([
+  "none",
+  "ended",
+  "starting",
+  "idle",
+  "working",
+  "blocked",
+  "waiting",
+  "hung",
+  "suspended",
+  "unknown",
+]);
 const priority = v.picklist(["high", "normal", "low"]);
 const runState = v.picklist(["open", "ended"]);
 
@@ -490,6 +501,7 @@ const worktree = {
   agent: orNull(text),
   session: orNull(text),
   state: sessionState,
+  help: v.pipe(orNull(text), v.description("the command that helps an agent which hangs, is stopped, or has ended")),
   memory_bytes: v.pipe(orNull(count), v.description("of everything in its session")),
   cpu_ms: v.pipe(orNull(count), v.description("since it began")),
   state_since: orNull(moment),
@@ -771,6 +783,19 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       ),
       written_down: texts,
       worktrees: v.array(of({ path: text, branch: orNull(text) })),
+      unwell: v.pipe(
+        v.array(
+          of({
+            name: text,
+            path: text,
+            agent: orNull(text),
+            state: sessionState,
+            since: orNull(moment),
+            help: told(text, "the command that helps"),
+          }),
+        ),
+        v.description("agents of sessions that hang, are stopped, or have ended"),
+      ),
       agents: v.array(of({ name: text, path: orNull(text) })),
     }),
   ]),

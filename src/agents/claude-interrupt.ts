@@ -11,7 +11,8 @@ export function lastInterrupt(payload: string): number | null {
   return path === null ? null : interruptedAt(readTail(path, TAIL_BYTES).split("\n"));
 }
 
-function transcriptIn(payload: string): string | null {
+/** The file of a conversation's record, as a payload of a hook names it. */
+export function transcriptIn(payload: string): string | null {
   const written = /"transcript_path"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(payload)?.[1];
   return written === undefined ? null : (JSON.parse(written) as string);
 }

@@ -50,14 +50,18 @@ const READ_ONLY = new Set(
 /** Commands that have nothing to do where there is no store: they never write one, or need a run that is in it. */
 const MAKES_NO_STORE = new Set([
   ...READ_ONLY,
-  ..."session-end deps restore approve answer cancel retry edit pause stop resume parallel land attach kill".split(" "),
+  ..."session-end agent-ended deps restore approve answer cancel retry edit pause stop resume parallel land attach kill".split(
+    " ",
+  ),
 ]);
 
 /** Commands that look at a run or wish something of it, and start no work: a mistake in the configuration must not lock anybody out of
  *  agents that go on working. */
 const STARTS_NOTHING = new Set([
   ..."status,list,diff,note,report,logs,inbox,restore,pause,stop,parallel".split(","),
-  ..."task list,task show,task cancel,task approve,task answer,hook context,hook session-end".split(","),
+  ..."task list,task show,task cancel,task approve,task answer,hook context,hook session-end,hook agent-ended".split(
+    ",",
+  ),
 ]);
 
 /** Runs one command line and returns its exit code. */

@@ -33,6 +33,12 @@ const ABOUT: Record<KeyName, About> = {
   "tmux.auto_start_claude": { says: "start the agent in the first pane" },
   "tmux.pane_count": { says: "panes of a session, in layouts that have no number of their own" },
   "tmux.session_prefix": { says: "how names of sessions begin" },
+  "tmux.bring_back": {
+    says: "always: an agent that crashed or was killed is started again in its conversation, three times within ten minutes at most; never: by owt switch only",
+  },
+  "tmux.hung_after": {
+    says: "after how long without a sign of life an agent that ought to work counts as hung; 0 for never",
+  },
   "tmux.layouts": {
     says: "layouts of one's own, by name: `panes`, a list of tables with `command`, placed by `layout` or each by `split`, `of`, `size`",
     otherwise: "none",

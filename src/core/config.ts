@@ -66,6 +66,8 @@ export const KEYS = {
     session_prefix: v.optional(
       v.pipe(text, v.regex(SESSION_PREFIX, "expected letters, digits, - and _, beginning with a letter or digit")),
     ),
+    bring_back: v.optional(v.picklist(["never", "always"])),
+    hung_after: v.optional(duration),
     layouts: v.optional(tableOf(table(LAYOUT_KEYS))),
   },
   environment: {
@@ -184,7 +186,14 @@ export const ALIASES: Record<string, string> = {
 
 export const DEFAULTS = {
   worktree: { auto_cleanup_days: 14, keep: "failed" as "none" | "failed" | "all" },
-  tmux: { default_layout: "main-vertical", auto_start_claude: true, pane_count: 2, session_prefix: "owt" },
+  tmux: {
+    default_layout: "main-vertical",
+    auto_start_claude: true,
+    pane_count: 2,
+    session_prefix: "owt",
+    bring_back: "never" as "never" | "always",
+    hung_after: "10m" as string | number,
+  },
   environment: {
     auto_install_deps: true,
     copy_env_file: true,

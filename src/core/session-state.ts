@@ -8,6 +8,8 @@ export const SESSION_STATES = [
   "working",
   "blocked",
   "waiting",
+  "hung",
+  "suspended",
   "unknown",
 ] as const;
 
@@ -25,11 +27,18 @@ export type SessionState =
   | "blocked"
   /** Its turn is over: it waits for what it is told next. */
   | "waiting"
+  /** It ought to work, has told nothing for long, and does nothing that could be seen (`session-health.ts`). */
+  | "hung"
+  /** It was stopped, by a signal or by Ctrl-Z, and does nothing until it is let go on. */
+  | "suspended"
   /** There is a session without an agent, or with one that does not tell. */
   | "unknown";
 
 /** States in which somebody should look. */
-export const NEEDS_SOMEBODY: ReadonlySet<SessionState> = new Set(["blocked", "waiting", "ended"]);
+export const NEEDS_SOMEBODY: ReadonlySet<SessionState> = new Set(["blocked", "waiting", "ended", "hung", "suspended"]);
+
+/** States in which an agent is in the middle of something. */
+export const IN_THE_MIDDLE: ReadonlySet<SessionState> = new Set(["working", "blocked", "hung", "suspended"]);
 
 /** Our own event: a program is about to be started. What stands before it is of an earlier one. */
 export const STARTED = "OwtStart";

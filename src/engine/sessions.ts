@@ -1,15 +1,20 @@
 /** The tmux session of a worktree: made with its agent, found, listed, ended. */
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Agent, MOST_TOLD, type Talk } from "../agents/agent.ts";
 import { agentVariables } from "../agents/registry.ts";
 import { configuredChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { chooseLayout, type Layout } from "../core/layout.ts";
+import { mayBringBack } from "../core/session-health.ts";
 import { nameOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { terminalEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
+import { readIdentity } from "../system/identity.ts";
+import { stopFamily } from "../system/stop-family.ts";
 import { findProgram } from "../system/programs.ts";
 import { listSessions, type Session } from "../tmux/list.ts";
 import { respawnPane } from "../tmux/pane.ts";
@@ -21,7 +26,8 @@ import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { renewTrust } from "./init-claude.ts";
-import { beginSpool, forgetSpool } from "./spool.ts";
+import { spoolFolder } from "./spool-folder.ts";
+import { beginSpool, forgetSpool, noteBack, readSpool, recentBacks } from "./spool.ts";
 import { taskAt } from "./task-at.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 import type { Checkout } from "./worktrees/place.ts";
@@ -36,6 +42,8 @@ export type SessionWish = {
   size: { columns: number; rows: number };
   /** What a new session's agent is told first; null where a person begins. */
   prompt: string | null;
+  /** Ends an agent that is there, to start it again in its conversation. */
+  restart?: boolean;
   /** A file that the first pane shows above its shell where no agent is in it. */
   shown?: string;
 };
@@ -77,14 +85,16 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
     repository: engine.repo.commonDir,
     size: wish.size,
     layout,
-    agent: agent && talk && { name: agent.name, command: talk.command, conversation: talk.conversation },
+    agent: agent &&
+      talk && { name: agent.name, command: talk.command, conversation: talk.conversation, onEnd: ON_END_SCRIPT },
     env: sessionVariables(engine, worktree.path),
   });
   if (isNew && agent && talk) {
     const { conversation } = talk;
     noteWorktree(engine.store, engine.now(), worktree, { agent: agent.name, conversation });
   }
-  const revived = isNew || agent === null ? null : await revive(engine, tmux, session);
+  const present = wish.restart === true && !isNew && agent !== null ? await endAgent(engine, tmux, session) : session;
+  const revived = isNew || agent === null ? null : await revive(engine, tmux, present);
   return {
     session: revived === null ? session : ((await findSession(tmux, worktree.path)) ?? session),
     isNew,
@@ -156,12 +166,20 @@ function beginTalk(engine: Engine, agent: Agent, worktree: string, prompt: strin
   return { conversation, command: talkCommand(engine, agent, { conversation, worktree, prompt }) };
 }
 
+/** Run by the tmux server, which may have another PATH than we: it says to us that an agent has ended. Whatever comes of it, tmux shows nothing. */
+const ON_END_SCRIPT =
+  'PATH="$OWT_SESSION_PATH" "$OWT_SESSION_NODE" "$OWT_SESSION_MAIN" hook agent-ended "#{hook_pane}" >/dev/null 2>&1 </dev/null || :';
+
 /** What every program of a session can ask its environment for: the worktree's ports and names, and who made it. */
 function sessionVariables(engine: Engine, worktree: string): Record<string, string> {
   // Called inside of another session, that one is the lead.
   const lead = engine.env[SESSION_VARIABLE];
+  const [node = "", main = ""] = engine.owtCommand;
   return {
     ...leaseEnvironment(engine, worktree),
+    OWT_SESSION_NODE: node,
+    OWT_SESSION_MAIN: main,
+    OWT_SESSION_PATH: engine.env["PATH"] ?? "",
     ...(lead && lead !== worktree ? { [LEAD_VARIABLE]: lead } : {}),
   };
 }
@@ -200,6 +218,57 @@ async function revive(engine: Engine, tmux: Tmux, session: Session): Promise<Ope
   if (!(await respawnPane(tmux, pane.id, command))) return null;
   return agent.hasConversation(pane.conversation) ? "resumed" : "anew";
 }
+
+/** Starts the agent of a pane again that ended by no word of a person's, where the configuration wants that, and not more often than makes sense.
+ *  Called by the tmux server. */
+export async function bringBack(engine: Engine, paneId: string): Promise<OpenedSession["revived"]> {
+  if (engine.config.tmux.bring_back !== "always") return null;
+  const tmux = sessionServer(engine);
+  const session = (await repositorySessions(engine)).find(({ panes }) => panes.some(({ id }) => id === paneId));
+  const pane = session?.panes.find(({ id }) => id === paneId);
+  if (!session?.worktree || !pane?.dead || pane.agent === null) return null;
+  const task = taskAt(engine, session.worktree);
+  if (task !== null && task.park?.for !== "hand") return null;
+  const now = engine.now();
+  const lines = readSpool(engine, session.worktree)?.lines ?? [];
+  const before = recentBacks(engine, session.worktree, now);
+  if (mayBringBack({ status: pane.dead.status, lines, before }, now) !== "yes") return null;
+  // Before the deed: one that ends at once must not be started without end.
+  noteBack(engine, session.worktree, now);
+  return await revive(engine, tmux, session);
+}
+
+/** The same for every session of the repository, by whoever looks at them: tmux 3.3a does not always notice an end by itself before its next child
+ *  ends (of 40 ends it missed 7), and calls nobody then. */
+export async function bringBackDead(engine: Engine): Promise<void> {
+  if (engine.config.tmux.bring_back !== "always" || !existsSync(spoolFolder(engine))) return;
+  if (findProgram("tmux", engine.env) === null) return;
+  const panes = (await repositorySessions(engine)).flatMap((session) => session.panes);
+  for (const { id, agent, dead } of panes) if (agent !== null && dead !== null) await bringBack(engine, id);
+}
+
+/** Ends the agent of a session, with what it has started, so that it can be started again; what runs in other panes goes on. */
+async function endAgent(engine: Engine, tmux: Tmux, session: Session): Promise<Session> {
+  const pane = session.panes.find(({ agent, dead }) => agent !== null && dead === null);
+  const leader = pane && readIdentity(pane.pid);
+  if (!pane || !leader) return session;
+  const graceMs = parseDuration(engine.config.run.grace) ?? 10_000;
+  const left = await stopFamily({ leaders: [leader], mark: null }, async () => {}, { graceMs });
+  for (let looks = 0; left === 0 && looks < LOOKS; looks++) {
+    const now = await findSession(tmux, session.worktree!);
+    const then = now?.panes.find(({ id }) => id === pane.id);
+    // Ended, or brought back by another process meanwhile.
+    if (now && then && (then.dead !== null || then.pid !== pane.pid)) return now;
+    await sleep(LOOK_MS);
+  }
+  throw new OwtError("tool-failed", `${pane.agent} in ${session.name} could not be ended`, {
+    hint: `end its session: owt tmux kill ${session.name}`,
+  });
+}
+
+/** How often, and how long between, tmux is asked whether it has noticed an end. */
+const LOOKS = 100;
+const LOOK_MS = 50;
 
 /** The sessions of this repository's worktrees, by age, views of them left out. Also those whose worktree has gone. */
 export async function repositorySessions(engine: Pick<Engine, "repo" | "env">): Promise<Session[]> {

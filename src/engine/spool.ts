@@ -3,11 +3,13 @@
  *  worktree's git directory. */
 import { appendFileSync, existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { BACK_WITHIN_MS } from "../core/session-health.ts";
 import { readTail } from "../lib/tail.ts";
 import { findPlace } from "../git/place.ts";
 import { ensureFolder, removeFile, writeFileAtomically } from "../system/files.ts";
 import { readHookScript } from "../system/plugin-files.ts";
 import type { Engine } from "./engine.ts";
+import { spoolFolder } from "./spool-folder.ts";
 
 /** What is read of it: events of the last hours, each of a few hundred bytes. */
 const TAIL_BYTES = 256 * 1024;
@@ -63,15 +65,28 @@ function pipesOf(spool: string): { file: string; pid: number }[] {
     .map((name) => ({ file: join(folder, name), pid: Number(name.slice(before.length)) }));
 }
 
+/** Notes that the agent of a worktree's session was started again after its end. */
+export function noteBack(engine: Pick<Engine, "repo">, worktree: string, at: number): void {
+  ensureFolder(spoolFolder(engine));
+  appendFileSync(backsFile(spoolFile(engine, worktree)), `${at}\n`, { mode: 0o600 });
+}
+
+/** When that was, of late, oldest first; epoch ms. */
+export function recentBacks(engine: Pick<Engine, "repo">, worktree: string, now = Date.now()): number[] {
+  const file = backsFile(spoolFile(engine, worktree));
+  if (!existsSync(file)) return [];
+  const times = readTail(file, 4_096).split("\n").map(Number);
+  return times.filter((at) => at > 0 && now - at < BACK_WITHIN_MS);
+}
+
+function backsFile(spool: string): string {
+  return `${spool}+backs`;
+}
+
 export function forgetSpool(engine: Pick<Engine, "repo">, worktree: string): void {
   const file = spoolFile(engine, worktree);
   const pipes = pipesOf(file).flatMap((pipe) => [pipe.file, `${pipe.file}.text`]);
-  for (const each of [file, settingsFile(file), ...pipes]) removeFile(each);
-}
-
-/** The folder in which all of them lie, to be watched. */
-export function spoolFolder({ repo }: Pick<Engine, "repo">): string {
-  return join(repo.commonDir, "owt", "sessions");
+  for (const each of [file, settingsFile(file), backsFile(file), ...pipes]) removeFile(each);
 }
 
 function spoolFile(engine: Pick<Engine, "repo">, worktree: string): string {

@@ -29,9 +29,18 @@ export function usageOf(pids: readonly number[]): ProcessUsage | null {
 }
 
 function read(pid: number, file: string): string {
+  return readWhole(`/proc/${pid}/${file}`);
+}
+
+function readWhole(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+    return readFileSync(path, "utf8");
   } catch {
     return "";
   }
+}
+
+/** How long the machine has been up; 0 without /proc. */
+export function uptimeMs(): number {
+  return Number(readWhole("/proc/uptime").split(" ")[0] ?? 0) * 1_000;
 }

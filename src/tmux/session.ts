@@ -21,8 +21,9 @@ export type NewSession = {
   /** The screen until somebody attaches. */
   size: { columns: number; rows: number };
   layout: Layout;
-  /** What the first pane runs where the layout names nothing; null is the user's shell. */
-  agent: { name: string; command: readonly string[]; conversation: string | null } | null;
+  /** What the first pane runs where the layout names nothing; null is the user's shell. `onEnd` is a constant script of ours that the server runs when
+   *  it has ended, with the pane's id in place of `#{hook_pane}`, in the session's environment; it holds no `'`. */
+  agent: { name: string; command: readonly string[]; conversation: string | null; onEnd?: string } | null;
   /** For every process of the session, those of later windows too. They stand in arguments for a moment: nothing secret. */
   env: Readonly<Record<string, string>>;
 };
@@ -133,12 +134,13 @@ function sessionMarks(target: string, { worktree, repository }: NewSession): str
 }
 
 /** The agent's pane stays when the agent ends, so that its last words can be read and it can be started again in its place. */
-function agentMarks(target: string, { name, conversation }: { name: string; conversation: string | null }): string[][] {
+function agentMarks(target: string, { name, conversation, onEnd }: NonNullable<NewSession["agent"]>): string[][] {
   const mark = (option: string, value: string) => ["set-option", "-p", "-t", target, option, value];
   return [
     mark("@owt_agent", name),
     mark("remain-on-exit", "on"),
     ...(conversation === null ? [] : [mark("@owt_conversation", conversation)]),
+    ...(onEnd === undefined ? [] : [["set-hook", "-p", "-t", target, "pane-died", `run-shell -b '${onEnd}'`]]),
   ];
 }
 

@@ -56,9 +56,9 @@ test("a person goes on in the conversation of a task's Claude, and Claude in the
   expect(integrated(rig)).toEqual(["site/E01 yes"]);
   expect(rig.git("show", "owt/runs/r1:mine.txt")).toBe("by hand");
   expect(rig.starts().map(sessionOf)).toEqual([conversation, conversation, conversation]);
-  const resumed = rig.api.requests.find(({ occasion }) => occasion === "resume");
-  expect(resumed?.session).toBe(conversation);
-  expect(textsOf(resumed!)).toContain("what is this about?");
+  const resumed = rig.api.requests.find(({ occasion }) => occasion === "resume")!;
+  expect(resumed.session).toBe(conversation);
+  expect(textsOf(resumed)).toContain("what is this about?");
   expect(rig.processes()).toEqual([]);
 });
 

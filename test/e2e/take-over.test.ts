@@ -108,8 +108,13 @@ test("given back, its agent goes on in its conversation and finds what the perso
   const place = await placeOf(rig, "shop/E01");
   writeFileSync(join(place, "mine.txt"), "mine");
   rig.release("gate");
-  const back = await rig.owt("task", "retry", "shop/E01");
-  expect(back).toMatchObject({ code: 0, stdout: expect.stringContaining("owt resume r1") as string });
+  // Said in a pane of the very session that ends with it.
+  const line = `"${process.execPath}" "${rig.command}" task retry shop/E01 --yes >"${rig.path("said")}" 2>&1`;
+  const [session] = rig.tmux("list-sessions", "-F", "#{session_name}").split("\n");
+  rig.tmux("split-window", "-t", `=${session}:`, "-c", place, line);
+  await expect
+    .poll(() => existsSync(rig.path("said")) && readFileSync(rig.path("said"), "utf8"))
+    .toContain("owt resume r1");
   expect(await rig.json("tmux", "list")).toEqual({ sessions: [] });
   const ended = await rig.owt("resume");
   expect(ended.code).toBe(0);
@@ -213,4 +218,23 @@ test("cancelled while a person has it, its work is kept; what cannot be taken ov
   await rig.owt("restore", rescues[0]!.id);
   const kept = rig.git("log", "--all", "--format=%H", "--", "mine.txt");
   expect(kept).not.toBe("");
+});
+
+test("taken over while its checks run, they are ended, and run again once it is given back", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = ['echo . >> "$OWT_CHECKS"; touch "$OWT_CHECKING"; until [ -e "$OWT_GATE" ]; do sleep 0.1; done']\n[environment]\npass = ["OWT_CHECKS", "OWT_CHECKING", "OWT_GATE"]\n`,
+    "docs/plans/shop/epic-01-a.md": task({}, 'write a.txt "a"'),
+  });
+  rig.env["OWT_CHECKS"] = rig.path("checks");
+  rig.env["OWT_CHECKING"] = rig.path("checking");
+  rig.env["OWT_GATE"] = rig.path("gate");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("checking"));
+  await rig.owt("switch", "shop/E01");
+  expect((await run.ended).code).toBe(4);
+  expect(rig.processes().filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("until ["))).toEqual([]);
+  rig.release("gate");
+  expect((await rig.owt("task", "approve", "shop/E01")).code).toBe(0);
+  expect(await rig.owt("resume")).toMatchObject({ code: 0, stdout: expect.stringContaining("1 of 1 task") as string });
+  expect(readFileSync(rig.path("checks"), "utf8")).toBe(".\n.\n");
 });

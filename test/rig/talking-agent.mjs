@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // Stands for an interactive Claude Code: it runs the hooks of its settings, takes pasted text as a person's words, and keeps a record of
-// its conversation. What it is told goes to $TOLD, one JSON line each. A word that begins with "hold FILE" keeps it at work until FILE is there.
-import { execFileSync } from "node:child_process";
+// its conversation. What it is told goes to $TOLD, one JSON line each. Words that begin with "hold FILE" keep it at work until FILE is there, "tool FILE" keeps a
+// program at work that it has started, and "leave" ends it as a person does.
+import { execFileSync, spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -30,6 +31,13 @@ async function hear(text) {
   fire("UserPromptSubmit", { prompt: text });
   const file = /^hold (\S+)/.exec(text)?.[1];
   while (file !== undefined && !existsSync(file)) await new Promise((done) => setTimeout(done, 20));
+  const tool = /^tool (\S+)/.exec(text)?.[1];
+  const script = 'until [ -e "$1" ]; do sleep 0.05; done';
+  if (tool !== undefined) await new Promise((done) => spawn("sh", ["-c", script, "sh", tool]).once("close", done));
+  if (text === "leave") {
+    fire("SessionEnd", { reason: "prompt_input_exit" });
+    process.exit(0);
+  }
   if (text.startsWith("ask")) return fire("PermissionRequest", { tool_name: "Bash" });
   fire("Stop");
 }

@@ -1,6 +1,7 @@
 /** `owt hook`: what the hooks of agents call. They must never disturb a session: whatever goes wrong, nothing is said, and the exit code is 0. */
 import type { Command } from "commander";
 import { contextAnswer, renderContext } from "../../core/hook-context.ts";
+import { bringBack } from "../../engine/sessions.ts";
 import { readContext } from "../../engine/worktrees/context.ts";
 import { syncBehind } from "../../engine/worktrees/session-end.ts";
 import { pluginFolder } from "../../system/plugin-files.ts";
@@ -28,6 +29,14 @@ export function hookCommands(program: Command, io: Io): void {
         io.outlivesTerminal = true;
         await withEngine(quiet, (engine) => syncBehind(engine, io.signal));
       }),
+    );
+  hook
+    .command("agent-ended <pane>")
+    .description(
+      "start the agent of a session's pane again, where tmux.bring_back says so and no person left it; for tmux",
+    )
+    .action((pane: string) =>
+      inSilence(io, (quiet) => withEngine(quiet, async (engine) => void (await bringBack(engine, pane)))),
     );
   hook
     .command("plugin")

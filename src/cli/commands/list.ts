@@ -1,5 +1,6 @@
 /** `owt list`: the worktrees of this repository, names at once, the rest as it becomes known. */
 import type { Command } from "commander";
+import { bringBackDead } from "../../engine/sessions.ts";
 import { clearUnmade } from "../../engine/worktrees/unmade.ts";
 import { addSessions, listOnRecord, readStandings } from "../../engine/worktrees/list.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -7,7 +8,7 @@ import type { BranchStatus } from "../../git/branch-status.ts";
 import { answer, type Io, screenWidth, withEngine } from "../io.ts";
 import { LiveBlock, wrapsAgain } from "../live/block.ts";
 import { painter } from "../text.ts";
-import { renderList, worktreeJson } from "../worktrees/list-text.ts";
+import { helpLines, renderList, worktreeJson } from "../worktrees/list-text.ts";
 
 type Options = { json?: boolean };
 
@@ -41,14 +42,15 @@ async function showList(io: Io, engine: Engine, options: Options): Promise<void>
   draw();
   const frames = setInterval(draw, FRAME_MS);
   try {
-    const sessions = addSessions(engine, listed).then((known) => (listed = known));
+    const sessions = bringBackDead(engine).then(async () => (listed = await addSessions(engine, listed)));
     await Promise.all([sessions, readStandings(engine, listed, (path, standing) => standings.set(path, standing))]);
   } finally {
     clearInterval(frames);
   }
   // All of it stays, also what did not fit while it changed.
-  block?.update(lines(), []);
+  const help = helpLines(listed, engine.now());
+  block?.update([...lines(), ...help], []);
   if (block) return;
   const data = { worktrees: listed.map((each) => worktreeJson(each, standings.get(each.path) ?? null)) };
-  answer(io, options, data, lines().join("\n"));
+  answer(io, options, data, [...lines(), ...help].join("\n"));
 }

@@ -5,6 +5,7 @@ import { nearestHint } from "../../core/names.ts";
 import { NEEDS_SOMEBODY, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { bringBackDead } from "../../engine/sessions.ts";
 import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
 import { leadOf, sendTo, waitForState } from "../../engine/worktrees/send.ts";
 import { readHandState, readStates } from "../../engine/worktrees/state.ts";
@@ -54,6 +55,7 @@ export function sendCommands(program: Command, io: Io): void {
         const wanted = options.for === undefined ? NEEDS_SOMEBODY : statesIn(options.for);
         const timeoutMs = options.timeout === undefined ? null : timeOf(options.timeout);
         const read = async () => {
+          await bringBackDead(engine);
           const standing = (await readStates(engine)).get(worktree.path);
           return (standing?.pane ? null : readHandState(engine, worktree.path)?.state) ?? standing?.state ?? "none";
         };

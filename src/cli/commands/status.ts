@@ -1,4 +1,5 @@
 /** `owt status`: where everything stands. */
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { programOf } from "../../agents/agent.ts";
 import { describeLevel } from "../../core/budget.ts";
@@ -8,6 +9,7 @@ import type { TaskView } from "../../core/view.ts";
 import { readLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/holder.ts";
+import { spoolFolder } from "../../engine/spool-folder.ts";
 import { answerFor } from "../../engine/answer.ts";
 import { readLastWord } from "../../engine/last-word.ts";
 import { readSums } from "../../engine/report.ts";
@@ -26,6 +28,7 @@ import { findRun } from "../../engine/find-run.ts";
 import { isAlive } from "../../system/identity.ts";
 import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
+import type { Unwell } from "../worktrees/unwell.ts";
 import { count } from "../preview.ts";
 import { refusalOf, tellRefusal } from "../refusal.ts";
 import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords } from "../text.ts";
@@ -118,7 +121,14 @@ async function readStatus(engine: Engine, only: string | null) {
   });
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
   const worktrees = await listCheckouts(engine.repo);
-  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy };
+  const unwell = await unwellAgents(engine);
+  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, unwell };
+}
+
+async function unwellAgents(engine: Engine): Promise<Unwell> {
+  if (!existsSync(spoolFolder(engine))) return { data: [], lines: [] };
+  const { readUnwell } = await import("../worktrees/unwell.ts");
+  return readUnwell(engine);
 }
 
 /** What provider's limits hold, by the time when it may go on; null where nobody knows it. */
@@ -178,6 +188,7 @@ function toJson(engine: Engine, status: Status): object {
     })),
     written_down: status.backlog.map((task) => task.id),
     worktrees: status.worktrees.map(({ path, branch }) => ({ path, branch })),
+    unwell: status.unwell.data,
     agents: status.agents,
   };
 }
@@ -210,6 +221,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
   const places = worktrees.map(({ path, branch }) => `  ${path}  ${branch ?? "detached"}`);
   lines.push("", count(worktrees.length, "worktree"), ...places);
+  if (status.unwell.lines.length > 0) lines.push("", "agents that need a look", ...status.unwell.lines);
   const installed = agents.map(({ name, path }) => (path ? name : `${name} (not installed)`));
   lines.push("", `agents: ${installed.join(", ")}`);
   return lines.join("\n");

@@ -23,7 +23,7 @@ import { addSessionOptions, type AttachOptions, type SessionOptions, show, type 
 import { painter } from "../text.ts";
 import { renderList } from "../worktrees/list-text.ts";
 
-type Options = SessionOptions & AttachOptions & { path?: boolean; run?: string; json?: boolean };
+type Options = SessionOptions & AttachOptions & { path?: boolean; restart?: boolean; run?: string; json?: boolean };
 
 /** Where it goes: a worktree, and the task of a run whose place that is. */
 type Place = { worktree: Checkout; task: Task | null };
@@ -36,6 +36,7 @@ export function switchCommand(program: Command, io: Io): void {
     .option("--read-only", "look, but do not type")
     .option("--own-view", "choose windows for yourself while others look at the same session")
     .option("--path", 'print its folder instead, for: cd "$(owt switch NAME --path)"')
+    .option("--restart", "end its agent first where one is there, and start it again in its conversation")
     .option("--run <run>", "the task of this run")
     .option("--json", "print the answer as JSON")
     .addHelpText(
@@ -103,7 +104,8 @@ function placeOf(engine: Engine, task: Task): Checkout {
 
 async function openAt(io: Io, engine: Engine, worktree: Checkout, options: Options): Promise<Shown> {
   noteWorktree(engine.store, engine.now(), worktree);
-  const opened = await openSession(engine, worktree, wishOf(io, options, null));
+  const wish = { ...wishOf(io, options, null), restart: options.restart === true };
+  const opened = await openSession(engine, worktree, wish);
   if (opened.note !== null) tell(io, opened.note);
   return { tmux: sessionServer(engine), session: opened.session };
 }
@@ -119,7 +121,7 @@ async function openTask(io: Io, engine: Engine, task: Task, options: Options): P
     onWait: () => tell(io, `what runs of ${task.key} is being stopped, within ${engine.config.run.grace}`),
   });
   const agent = findAgent(engine, attempt.agent);
-  const wish = wishOf(io, options, null);
+  const wish = { ...wishOf(io, options, null), restart: options.restart === true };
   // The conversation is its own agent's; one that has none leaves a shell, with what it was told above it.
   const speaks = canTalk(engine, agent.name);
   const own = speaks ? agent.name : (false as const);

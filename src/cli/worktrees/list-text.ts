@@ -33,7 +33,7 @@ export function renderList(
     { head: "commits", cells: listed.map((each) => commitsOf(standings.get(each.path))) },
     {
       head: "agent",
-      cells: listed.map(({ agent, state }) => agentWords(agent, state)),
+      cells: listed.map((each) => agentWords(each, options.now)),
       paint: (cell, at) => paintState(listed[at]!, cell, paint),
     },
     {
@@ -104,9 +104,32 @@ function commitsOf(standing: BranchStatus | null | undefined): string {
 }
 
 /** `claude works`; nothing where there is no session. */
-function agentWords(agent: string | null, state: SessionState): string {
+function agentWords({ agent, state, stateSince, backs }: Told, now: number): string {
   if (state === "none") return "";
-  return agent === null ? "a session" : `${agent} ${STATE_WORDS[state]}`;
+  if (agent === null) return "a session";
+  const since = state === "hung" && stateSince !== null ? ` for ${roughDuration(now - stateSince)}` : "";
+  const often = state === "ended" && backs > 0 ? ` again, brought back ${backs === 1 ? "once" : `${backs} times`}` : "";
+  return `${agent} ${STATE_WORDS[state]}${since}${often}`;
+}
+
+type Told = Pick<Listed, "agent" | "state" | "stateSince" | "backs">;
+
+/** The command that helps an agent which goes on by nobody's word; null for one that does, or that waits for a word. */
+export function helpFor({ name, state, suspended }: Pick<Listed, "name" | "state" | "suspended">): string | null {
+  if (state === "hung") return `owt switch ${name} --restart`;
+  if (state === "suspended") return `kill -CONT ${suspended}`;
+  return state === "ended" ? `owt switch ${name}` : null;
+}
+
+/** What stands below a list: each agent that is not well, with its command. */
+export function helpLines(listed: readonly Listed[], now: number): string[] {
+  return listed.flatMap((each) => {
+    const command = helpFor(each);
+    if (command === null) return [];
+    const note =
+      each.state === "hung" ? `  (ends it, and goes on in its conversation; look first: owt switch ${each.name})` : "";
+    return [printable(`${each.name}: ${agentWords(each, now)}`), `  ↳ ${command}${note}`];
+  });
 }
 
 const STATE_WORDS: Record<SessionState, string> = {
@@ -117,6 +140,8 @@ const STATE_WORDS: Record<SessionState, string> = {
   working: "works",
   blocked: "asks leave",
   waiting: "waits for you",
+  hung: "has not answered",
+  suspended: "is stopped",
   unknown: "runs",
 };
 
@@ -156,6 +181,7 @@ export function worktreeJson(each: Listed, standing: BranchStatus | null): objec
     agent: each.agent,
     session: each.session,
     state: each.state,
+    help: helpFor(each),
     memory_bytes: each.usage?.memoryBytes ?? null,
     cpu_ms: each.usage?.cpuMs ?? null,
     state_since: each.stateSince === null ? null : new Date(each.stateSince).toISOString(),

@@ -9,6 +9,7 @@ import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { ProcessUsage } from "../../system/usage.ts";
 import type { Engine } from "../engine.ts";
+import { recentBacks } from "../spool.ts";
 import { readHandState, readStates } from "./state.ts";
 
 export type Listed = {
@@ -33,6 +34,10 @@ export type Listed = {
   /** When it came to that, as far as it told; epoch ms. */
   stateSince: number | null;
   session: string | null;
+  /** The process of its agent that is stopped; null where none is. */
+  suspended: number | null;
+  /** How often its agent was brought back of late. */
+  backs: number;
   /** What everything in its session uses; null without one. */
   usage: ProcessUsage | null;
   /** What it is compared with where its branch follows nothing. */
@@ -68,6 +73,8 @@ export async function listOnRecord(engine: Engine): Promise<Listed[]> {
       state: "none",
       stateSince: null,
       session: null,
+      suspended: null,
+      backs: 0,
       usage: null,
       base: record?.base ?? null,
       usedAt: record?.usedAt ?? null,
@@ -88,6 +95,8 @@ export async function addSessions(engine: Engine, listed: readonly Listed[]): Pr
       state: byHand?.state ?? standing?.state ?? "none",
       stateSince: byHand?.since ?? standing?.since ?? null,
       session: standing?.session.name ?? null,
+      suspended: byHand?.suspended ?? standing?.suspended ?? null,
+      backs: standing === undefined ? 0 : recentBacks(engine, each.path).length,
       usage: standing?.usage ?? null,
     };
   });

@@ -1,6 +1,7 @@
 /** Takes a worktree by hand away, and its branch where its work has come home. The one guard in front of every removal stands in git/remove. */
 import { rmSync } from "node:fs";
 import { SESSION_VARIABLE } from "../../core/session-name.ts";
+import { IN_THE_MIDDLE } from "../../core/session-state.ts";
 import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { defaultBranch, deleteBranchIf, readRef } from "../../git/branch.ts";
@@ -94,7 +95,7 @@ export async function reasonsToStay(
   if (standing === undefined) return reasons;
   if (engine.env[SESSION_VARIABLE] === path)
     return [...reasons, { reason: "in-use", what: ["you are in its session"] }];
-  if (standing.state === "working" || standing.state === "blocked")
+  if (IN_THE_MIDDLE.has(standing.state))
     return [...reasons, { reason: "in-use", what: [`${standing.pane?.agent} is at work (owt tmux kill)`] }];
   if (standing.session.clients.length > 0)
     return [...reasons, { reason: "in-use", what: ["somebody looks at its session"] }];

@@ -12,7 +12,7 @@ import { ensureFolder } from "../../system/files.ts";
 import { sendText } from "../../tmux/pane.ts";
 import type { Engine } from "../engine.ts";
 import { sessionOf, sessionServer } from "../sessions.ts";
-import { spoolFolder } from "../spool.ts";
+import { spoolFolder } from "../spool-folder.ts";
 import type { Checkout } from "./place.ts";
 import { standingOf } from "./state.ts";
 

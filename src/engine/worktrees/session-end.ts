@@ -1,4 +1,5 @@
 /** What is done behind an agent's session when it has ended. */
+import { IN_THE_MIDDLE } from "../../core/session-state.ts";
 import { findPlace, inProgress, isMainPlace } from "../../git/place.ts";
 import { readStatus } from "../../git/status.ts";
 import type { Engine } from "../engine.ts";
@@ -15,7 +16,7 @@ export async function syncBehind(engine: Engine, signal: AbortSignal): Promise<S
   const { changes, unmerged, untracked } = await readStatus(place, { links: true });
   if (changes.length + unmerged.length + untracked.length > 0) return null;
   const state = (await readStates(engine)).get(worktree.path)?.state ?? readHandState(engine, worktree.path)?.state;
-  if (state === "working" || state === "blocked") return null;
+  if (state !== undefined && IN_THE_MIDDLE.has(state)) return null;
   const { default_strategy, prune_remote } = engine.config.sync;
   const options = { strategy: default_strategy, stash: false, prune: prune_remote, signal };
   const [synced] = await syncWorktrees(engine, [worktree], options);

@@ -1,6 +1,10 @@
 /** What the sessions of this repository's worktrees do now. */
 import { lastInterrupt } from "../../agents/claude-interrupt.ts";
+import { lastSign } from "../../agents/claude-signs.ts";
+import { healthOf, isSilent } from "../../core/session-health.ts";
 import { type SessionState, stateOf } from "../../core/session-state.ts";
+import { parseDuration } from "../../lib/duration.ts";
+import { findSuspended, isAtWork } from "../../system/at-work.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
 import { findProgram } from "../../system/programs.ts";
 import { type ProcessUsage, usageOf } from "../../system/usage.ts";
@@ -17,6 +21,8 @@ export type SessionStanding = {
   state: SessionState;
   /** When it came to that state, as far as it told; epoch ms. */
   since: number | null;
+  /** The process of its agent that is stopped; null where none is. */
+  suspended: number | null;
   /** Of everything that was started in the session; null where the system does not tell. */
   usage: ProcessUsage | null;
 };
@@ -25,7 +31,23 @@ export type SessionStanding = {
 export async function readStates(engine: Engine): Promise<Map<string, SessionStanding>> {
   if (findProgram("tmux", engine.env) === null) return new Map();
   const sessions = await repositorySessions(engine);
-  return new Map(sessions.map((session) => [session.worktree!, standingOf(engine, session)]));
+  const standings = sessions.map((session) => withHealth(engine, standingOf(engine, session)));
+  return new Map((await Promise.all(standings)).map((standing) => [standing.session.worktree!, standing]));
+}
+
+/** The same with the agent's health; half a second is taken only for one that has been silent for long. */
+async function withHealth(engine: Engine, standing: SessionStanding): Promise<SessionStanding> {
+  const { pane, state, since, session } = standing;
+  if (pane === null || pane.dead !== null || pane.pid === 0) return standing;
+  const told = readSpool(engine, session.worktree!)?.lines.findLast((line) => line.includes('"transcript_path"'));
+  const written = told === undefined ? null : lastSign(told);
+  const heardAt = Math.max(since ?? session.createdAt, written?.at ?? 0);
+  const at = { now: engine.now(), hungAfterMs: parseDuration(engine.config.tmux.hung_after) ?? 0 };
+  const isBusy = isSilent(state, heardAt, at) && (await isAtWork(pane.pid, heardAt));
+  const hasOpenTool = written?.hasOpenTool ?? false;
+  const suspended = findSuspended(pane.pid);
+  const now = healthOf(state, { heardAt, hasOpenTool, isSuspended: suspended !== null, isBusy }, at);
+  return { ...standing, state: now, since: now === "hung" ? heardAt : since, suspended };
 }
 
 /** How one session stands. */
@@ -37,6 +59,7 @@ export function standingOf(engine: Pick<Engine, "repo">, session: Session): Sess
     session,
     pane,
     ...heardOf(stateOf(true, told, spool?.lines ?? []), spool),
+    suspended: null,
     usage: usageOf(processesIn(session)),
   };
 }
@@ -56,13 +79,16 @@ function heardOf(state: SessionState, spool: Spool | null): { state: SessionStat
 export function readHandState(
   engine: Pick<Engine, "repo">,
   worktree: string,
-): { state: SessionState; since: number | null } | null {
+): { state: SessionState; since: number | null; suspended: number | null } | null {
   const spool = readHandSpool(engine, worktree);
   if (spool === null) return null;
   const told = spool.lines.findLast((line) => OWNER.test(line));
   const pid = Number(OWNER.exec(told ?? "")?.[1] ?? 0);
   const state = stateOf(true, { isDead: pid === 0 || readIdentity(pid) === undefined, tells: true }, spool.lines);
-  return state === "ended" ? null : heardOf(state, spool);
+  if (state === "ended") return null;
+  const suspended = findSuspended(pid);
+  const heard = heardOf(state, spool);
+  return { ...heard, state: suspended === null ? heard.state : "suspended", suspended };
 }
 
 /** The hooks' script puts it in front of every line. */
