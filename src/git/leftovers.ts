@@ -7,7 +7,8 @@ import { DEFAULT_IDENTITY, readIdentity, readTree, writeCommit } from "./commit.
 import { findOpenPaths, type Open, readMerging } from "./conflicts.ts";
 import { type Footprint, isStill } from "./footprint.ts";
 import { holdsUnknown } from "./inspect.ts";
-import { git, type GitOptions, type Identity, type Oid, type Place } from "./git.ts";
+import { git, type Identity, type Oid, type Place } from "./git.ts";
+import { writeIndexTree } from "./index-tree.ts";
 import { inProgress, isMainPlace, lstatInside, placeAt, readHead, type Head } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus, type Status } from "./status.ts";
@@ -172,25 +173,31 @@ async function commitTree(
   refused: Refused[],
   parts: CommitParts,
 ): Promise<Oid | null> {
-  const last = await stage(place, status, new Set(refused.map(({ path }) => path)));
-  const tree = (await git(place, ["write-tree"], { durable: true, ...last })).stdout.trim();
-  if (parts.merging.length === 0 && tree === (await readTree(repo, parts.from))) return null;
+  await stage(place, status, new Set(refused.map(({ path }) => path)));
+  const before = await readTree(repo, parts.from);
+  const tree = (await writeIndexTree(repo, place, before)) ?? (await writeTreeByGit(place));
+  if (parts.merging.length === 0 && tree === before) return null;
   const { identity, message } = parts;
   return writeCommit(repo, { tree, parents: [parts.from, ...parts.merging], message, identity });
 }
 
-/** Brings the index to what is to be committed; gives the command that is still to be run for it, if any. A refused path that the agent
- *  had staged goes back to HEAD's entry; its file stays. */
-async function stage(place: Place, status: Status, refused: Set<string>): Promise<Pick<GitOptions, "before">> {
+async function writeTreeByGit(place: Place): Promise<Oid> {
+  return (await git(place, ["write-tree"], { durable: true })).stdout.trim();
+}
+
+/** Brings the index to what is to be committed. A refused path that the agent had staged goes back to HEAD's entry; its file stays. */
+async function stage(place: Place, status: Status, refused: Set<string>): Promise<void> {
   const fromStdin = ["--pathspec-from-file=-", "--pathspec-file-nul"];
   const list = (paths: string[]): { input: string; durable: true } => ({ input: paths.join("\0"), durable: true });
   const staged = status.changes.filter(({ path, x }) => x !== "." && refused.has(path)).map(({ path }) => path);
   if (staged.length > 0) await git(place, ["reset", "--quiet", ...fromStdin], list(staged));
-  if (refused.size === 0) return { before: ["add", "--all"] };
+  if (refused.size === 0) {
+    await git(place, ["add", "--all"], { durable: true });
+    return;
+  }
   const wanted = [...status.changes.filter(({ y }) => y !== "."), ...status.unmerged].map(({ path }) => path);
   const paths = [...wanted, ...status.untracked].filter((path) => !refused.has(path));
   if (paths.length > 0) await git(place, ["add", "--all", ...fromStdin], list(paths));
-  return {};
 }
 
 /** Ends the merge or pick that was committed; a merge also when an earlier call committed it and was killed. */

@@ -20,6 +20,11 @@ import { type GitObject, syncDirectory } from "./live.ts";
 import type { Repo } from "./repo.ts";
 import { hasCode } from "./trash.ts";
 
+/** The name of an object with this content. */
+export function nameOfObject(repo: Repo, type: "commit" | "tree", content: Buffer): Oid {
+  return createHash(repo.objectFormat).update(`${type} ${content.length}\0`).update(content).digest("hex");
+}
+
 /** Writes beside its place, syncs, renames: a reader sees all of the object or none, and it is on disk when this returns.
  *  git's gc clears a `tmp_obj_` that a kill left. Only where the repository has the plain layout. */
 export function writeLooseObject(repo: Repo, type: "commit" | "tree", content: Buffer): Oid {

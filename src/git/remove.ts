@@ -160,7 +160,7 @@ function takeAway({ place }: Holdings, around: Around): () => Promise<void> {
   moveToTrash(bin, place.root, "tree");
   try {
     const entry = withdrawEntry(bin, place.gitDir, around);
-    return () => entry.taken().then(() => emptyTrash(bin));
+    return () => entry.taken().then(() => emptyTrash(bin, around.quiet));
   } catch (error) {
     if (existsSync(join(bin, "tree"))) renameSync(join(bin, "tree"), place.root);
     throw error;

@@ -35,14 +35,14 @@ function besideName(bin: string): string {
   return `.owt-trash-${basename(bin)}`;
 }
 
-/** Deletes a bin and what it remembers. */
-export async function emptyTrash(bin: string): Promise<void> {
+/** Deletes a bin and what it remembers. Until `quiet` nobody waits for it. */
+export async function emptyTrash(bin: string, quiet?: Promise<void>): Promise<void> {
   for (const name of namesIn(bin)) {
     if (!name.startsWith("beside-")) continue;
     const beside = readFileSync(join(bin, name), "utf8");
     if (basename(beside) === besideName(bin)) await deleteTree(beside);
   }
-  await deleteTree(bin);
+  await deleteTree(bin, quiet);
 }
 
 function namesIn(folder: string): string[] {
@@ -64,14 +64,29 @@ export async function emptyDeadTrash(commonDir: string): Promise<number> {
 type Wanted = { path: string; tried: (isGone: boolean) => void };
 const wanted: Wanted[] = [];
 let isDeleting = false;
+/** Runs while all that is wanted is in no hurry. */
+let patience: NodeJS.Timeout | null = null;
 
-/** Another process does it at a third of the price, and not on the one thread that everything waits for; one for all that came while the one
- *  before was at work. False where it could not. */
-function deleteElsewhere(path: string): Promise<boolean> {
+/** How many deletions are worth a process, and how long (ms) fewer wait for company. */
+const ENOUGH = 8;
+const PATIENCE = 250;
+
+/** Another process does it at a third of the price, and not on the one thread that everything waits for; one for several. False where it
+ *  could not. */
+function deleteElsewhere(path: string, quiet?: Promise<void>): Promise<boolean> {
   return new Promise((tried) => {
     wanted.push({ path, tried });
-    if (!isDeleting) void deleteAll();
+    void quiet?.then(emptyNow);
+    if (quiet === undefined || wanted.length >= ENOUGH) emptyNow();
+    else patience ??= setTimeout(emptyNow, PATIENCE);
   });
+}
+
+/** Nothing waits for company any more. */
+function emptyNow(): void {
+  if (patience !== null) clearTimeout(patience);
+  patience = null;
+  if (!isDeleting) void deleteAll();
 }
 
 async function deleteAll(): Promise<void> {
@@ -86,8 +101,8 @@ async function deleteAll(): Promise<void> {
 }
 
 /** Deletes a tree, also where an agent left directories without write permission (module caches do). */
-export async function deleteTree(path: string): Promise<void> {
-  if (await deleteElsewhere(path)) return;
+export async function deleteTree(path: string, quiet?: Promise<void>): Promise<void> {
+  if (await deleteElsewhere(path, quiet)) return;
   try {
     await rm(path, { recursive: true, force: true, maxRetries: 3 });
   } catch (error) {

@@ -1,6 +1,6 @@
 /** Trees, read and written without a process: what the merge of disjoint changes and the look for submodules walk through. */
 import type { Oid } from "./git.ts";
-import { readObject, writeLooseObject } from "./loose-object.ts";
+import { nameOfObject, readObject, writeLooseObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
 
 export type Entry = { mode: string; oid: Oid };
@@ -44,6 +44,11 @@ export function writeEntries(repo: Repo, tree: Tree): Oid {
   const oid = writeLooseObject(repo, "tree", renderTree(tree));
   rememberEntries(repo, oid, tree);
   return oid;
+}
+
+/** The name that a tree has, written or not. */
+export function nameOf(repo: Repo, tree: Tree): Oid {
+  return nameOfObject(repo, "tree", renderTree(tree));
 }
 
 /** Each merge begins with the trees that the one before ended with. */
