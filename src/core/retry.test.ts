@@ -1,15 +1,15 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { sampleAttempt } from "../../test/rig/samples.ts";
 import type { Outcome } from "./outcome.ts";
-import { type Before, decideConsequence, readBefore } from "./retry.ts";
+import { type Before, decideConsequence } from "./retry.ts";
 import type { NextStart } from "./task.ts";
 
 const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "transient", reason: "503" }];
 
 const NOW = 1_000_000_000;
 
-const NOTHING: Before = { guesses: 0, timedOut: false };
+const LIMIT = { until: NOW + 60_000, isGuess: false, credential: "claude of me" };
+const NOTHING: Before = { limit: LIMIT, timedOut: false };
 
 function decide(
   outcome: Outcome,
@@ -76,7 +76,12 @@ describe("each outcome has its consequence", () => {
     ],
     [
       { kind: "limit", resetsAt: NOW + 60_000 },
-      { do: "park", park: { for: "limit", until: NOW + 60_000 }, next: resume, notBefore: NOW + 60_000 },
+      {
+        do: "park",
+        park: { for: "limit", until: LIMIT.until, credential: LIMIT.credential },
+        next: resume,
+        notBefore: LIMIT.until,
+      },
     ],
     [{ kind: "stopped" }, { do: "again", next: resume, notBefore: null, countsAsFailure: false }],
     [{ kind: "lost" }, { ...again, next: resume, notBefore: NOW + 2_000 }],
@@ -178,41 +183,10 @@ describe("the wait between tries", () => {
   });
 });
 
-describe("a usage limit", () => {
-  const until = (resetsAt: number | null, chance = 0.5, guesses = 0): number => {
-    const before = { ...NOTHING, guesses };
-    const then = decide({ kind: "limit", resetsAt }, 0, { kind: "fresh" }, chance, 2, before);
-    return then.do === "park" ? then.notBefore! - NOW : Number.NaN;
-  };
-
-  test("without a stated reset waits 1, 2, 4 … 30 minutes, spread by a quarter, and says that nobody told when it ends", () => {
-    const minutes = [0, 1, 2, 3, 4, 5, 6, 60].map((guesses) => until(null, 0.5, guesses) / 60_000);
-    expect(minutes).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
-    expect([until(null, 0), until(null, 0.999)].map((ms) => Math.round(ms / 1_000))).toEqual([45, 75]);
-    expect(decide({ kind: "limit", resetsAt: null })).toMatchObject({ park: { for: "limit", isGuess: true } });
-    expect(decide({ kind: "limit", resetsAt: NOW + 5 })).not.toMatchObject({ park: { isGuess: true } });
-  });
-
-  test("counts the limits without a reset that came in a row just before", () => {
-    const ends = (...outcomes: Outcome[]) =>
-      outcomes.map((outcome, index) => sampleAttempt({ id: index + 1, outcome, endedAt: NOW }));
-    const guess: Outcome = { kind: "limit", resetsAt: null };
-    const stale: Outcome = { kind: "limit", resetsAt: NOW - 3_600_000 };
-    expect(readBefore(ends(guess), 1).guesses).toBe(0);
-    expect(readBefore(ends(guess, { kind: "lost" }, guess, stale, guess), 5).guesses).toBe(2);
-    expect(readBefore(ends(guess, { kind: "limit", resetsAt: NOW + 1 }, guess), 3).guesses).toBe(0);
-  });
-
-  test("never makes a task spin: a reset that is over still waits, one long over is no word at all", () => {
-    expect(until(NOW)).toBe(2_000);
-    expect(until(NOW - 59_000)).toBe(2_000);
-    expect(until(NOW - 60_000)).toBe(60_000);
-    fc.assert(
-      fc.property(fc.maxSafeInteger(), fc.double({ min: 0, max: 0.999, noNaN: true }), (resetsAt, luck) => {
-        expect(until(resetsAt, luck)).toBeGreaterThanOrEqual(1_500);
-      }),
-    );
-  });
+test("a limit whose reset nobody told says so", () => {
+  const before = { ...NOTHING, limit: { ...LIMIT, isGuess: true } };
+  const then = decide({ kind: "limit", resetsAt: null }, 0, { kind: "fresh" }, 0.5, 2, before);
+  expect(then).toMatchObject({ park: { for: "limit", isGuess: true } });
 });
 
 test("a failure that another try cannot mend is not tried again", () => {
@@ -228,10 +202,6 @@ test("a turn that met its timeout goes on once in its conversation, with what it
   expect(nextAfter(timedOut, answer)).toEqual({ ...answer, from: 7 });
   const before = { ...NOTHING, timedOut: true };
   expect(decide(timedOut, 1, answer, 0.5, 2, before)).toMatchObject({ next: { kind: "fresh" } });
-  const first = sampleAttempt({ id: 1, outcome: timedOut });
-  const goesOn = sampleAttempt({ id: 2, continues: 1 });
-  expect([readBefore([first], 1), readBefore([first, goesOn], 2)].map((each) => each.timedOut)).toEqual([false, true]);
-  expect(readBefore([first, sampleAttempt({ id: 2 })], 2).timedOut).toBe(false);
 });
 
 test("what may lie in the length of a conversation is tried afresh, and once only", () => {

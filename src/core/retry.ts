@@ -1,6 +1,5 @@
 /** What follows when an attempt ended without success: again, later, a person, or failure. Pure. */
-import type { Attempt } from "./attempt.ts";
-import { timedOutBefore } from "./conversation.ts";
+import type { UsageLimit } from "./limit.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import type { NextStart, Park, Task } from "./task.ts";
 
@@ -16,36 +15,13 @@ function backoffMs(failures: number, chance: number): number {
   return Math.round(Math.min(300_000, 2_000 * 2 ** failures) * (0.75 + chance / 2));
 }
 
-/** How long a limit that names no reset is waited for: 1, 2, 4 … 30 minutes, for each that the task met without one in a row. */
-function guessMs(before: number, chance: number): number {
-  return Math.round(Math.min(1_800_000, 60_000 * 2 ** before) * (0.75 + chance / 2));
-}
-
-/** What went before an attempt that decides what comes behind it. */
+/** What went before an attempt, or came of it, that decides what comes behind it. */
 export type Before = {
-  /** Limits without a known reset that the task met in a row just before. */
-  guesses: number;
+  /** The limit that it met, as it stands now. */
+  limit: Pick<UsageLimit, "until" | "isGuess" | "credential"> | null;
   /** Whether its conversation was ended by the timeout once already. */
   timedOut: boolean;
 };
-
-/** What went before attempt `last` of a task; `attempts` are all of the task's, oldest first. */
-export function readBefore(attempts: readonly Attempt[], last: number): Before {
-  const earlier = attempts.filter((each) => each.id !== last);
-  const other = earlier.findLastIndex(({ outcome, endedAt }) => !isGuess(outcome, endedAt ?? 0));
-  return { guesses: earlier.length - 1 - other, timedOut: timedOutBefore(attempts, last) };
-}
-
-function isGuess(outcome: Outcome | null, at: number): boolean {
-  return outcome?.kind === "limit" && statedReset(outcome.resetsAt, at) === null;
-}
-
-function statedReset(resetsAt: number | null, at: number): number | null {
-  return resetsAt !== null && resetsAt > at - STALE_RESET_MS ? resetsAt : null;
-}
-
-/** A reset that lies further back is no word about this limit: a wrong clock, an old answer. */
-const STALE_RESET_MS = 60_000;
 
 /** Decides from the outcome of an attempt what happens to its task.
  *  Outcomes that integration handles itself (ok, verify_failed, conflict) never come here. */
@@ -84,11 +60,9 @@ export function decideConsequence(
         notBefore: null,
       };
     case "limit": {
-      // The limit is nobody's failure and is not counted as one, so a reset that has long passed must not make it spin.
-      const stated = statedReset(outcome.resetsAt, now);
-      const until =
-        stated === null ? now + guessMs(before.guesses, chance) : Math.max(stated, now + backoffMs(0, chance));
-      const park = { for: "limit" as const, until, ...(stated === null ? { isGuess: true as const } : {}) };
+      // The limit is nobody's failure and is not counted as one.
+      const { until, isGuess, credential } = before.limit!;
+      const park = { for: "limit" as const, until, credential, ...(isGuess ? { isGuess: true as const } : {}) };
       return { do: "park", park, next: repeat, notBefore: until };
     }
     case "stopped":

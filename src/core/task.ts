@@ -48,7 +48,7 @@ export type Park =
   /** `until` is when the next day's budget begins; null: it has to be raised. */
   | { for: "budget"; reason: string; until: number | null }
   /** `isGuess`: nobody said when it ends; `until` is when we look again. */
-  | { for: "limit"; until: number | null; isGuess?: true }
+  | { for: "limit"; until: number | null; isGuess?: true; credential?: string }
   | { for: "retry"; reason: string };
 
 /** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */

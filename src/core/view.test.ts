@@ -191,6 +191,29 @@ test("a login that was refused holds every task of that agent, and none of anoth
   expect(viewTasks([{ ...first, park: null }, second], AGENT, NOW)[1]!.standing).toBe("ready");
 });
 
+describe("a usage limit that another task met", () => {
+  const hold = { agent: "claude", until: NOW + 60_000, isGuess: false, probe: null };
+  const seen = (limit: object, change: Partial<Task> = {}) => {
+    const none = { tasks: [], credentialOf: (agent: string) => agent };
+    const views = viewTasks([sampleTask("it", change)], AGENT, NOW, NO_HOLDS, none, () => ({ ...hold, ...limit }));
+    return { standing: views[0]!.standing, why: views[0]!.why, isSettled: isSettled(views) };
+  };
+
+  test("keeps back until its reset, and behind that until the one that tries it has got through", () => {
+    const until = new Date(hold.until).toISOString();
+    const waits = { standing: "waits-for-time", isSettled: false };
+    expect(seen({})).toEqual({ ...waits, why: `waits for a usage limit of claude until ${until}` });
+    expect(seen({ isGuess: true }).why).toBe(`waits for a usage limit of claude; no reset known; next try at ${until}`);
+    const why = "waits for other, which tries whether the usage limit of claude is over";
+    expect(seen({ until: NOW - 1, probe: "other" })).toEqual({ ...waits, why });
+    expect(seen({ until: NOW - 1 }).standing).toBe("ready");
+  });
+
+  test("does not keep back what a person has done", () => {
+    expect(seen({}, { next: { kind: "by-hand", from: 1 } }).standing).toBe("ready");
+  });
+});
+
 describe("a budget that is used up", () => {
   const level = { scope: "run" as const, limit: 5, used: 5.5, taken: 5.5, isAtLeast: false };
   const none = { all: null, tasks: new Map(), dayEnds: LATER };

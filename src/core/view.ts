@@ -1,5 +1,6 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
+import type { LimitHold } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import { type BareTask, FINAL_STATES, type Park, type Task } from "./task.ts";
 
@@ -35,6 +36,7 @@ type Around<T> = {
   loginOf: (task: T) => BareTask | undefined;
   /** What a budget keeps back. */
   holds: Holds;
+  limitOf: (task: T) => LimitHold | null;
   now: number;
 };
 
@@ -48,10 +50,11 @@ export function viewTasks<T extends BareTask>(
   now: number,
   holds: Holds = NO_HOLDS,
   logins: Logins = { tasks, credentialOf: (agent) => agent },
+  limitOf: (agent: string) => LimitHold | null = () => null,
 ): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
-  const around = { byKey, loginOf, holds, now };
+  const around = { byKey, loginOf, holds, limitOf: (task: T) => limitOf(agentOf(task)), now };
   return tasks.map((task) => ({ waitsFor: [], ...viewTask(task, around) }));
 }
 
@@ -99,7 +102,7 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): Seen<T> {
   }
 }
 
-function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, now }: Around<T>): Seen<T> {
+function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limitOf, now }: Around<T>): Seen<T> {
   if (task.park && waitsForPerson(task.park))
     return { task, standing: "waits-for-person", why: describePark(task.park) };
   if (task.park?.for === "budget" && task.park.until === null)
@@ -118,6 +121,9 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, now }
     const until = new Date(task.notBefore).toISOString();
     return { task, standing: "waits-for-time", why: task.park ? describePark(task.park) : `tries again at ${until}` };
   }
+  const limit = task.next.kind === "by-hand" ? null : limitOf(task);
+  const waitsFor = limit === null ? null : describeLimit(limit, now);
+  if (waitsFor !== null) return { task, standing: "waits-for-time", why: waitsFor };
   // What a person did themselves costs nothing.
   const level = task.next.kind === "by-hand" ? null : (holds.tasks.get(task.id) ?? holds.all);
   if (level)
@@ -128,6 +134,16 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, now }
     };
   const goesOn = task.next.kind !== "fresh" && task.startedAt !== null;
   return { task, standing: "ready", why: goesOn ? "goes on where it stopped" : "" };
+}
+
+/** Why a limit that another task met keeps one back; null where it may be the one that tries whether it is over. */
+function describeLimit({ agent, until, isGuess, probe }: LimitHold, now: number): string | null {
+  if (probe !== null) return `waits for ${probe}, which tries whether the usage limit of ${agent} is over`;
+  if (until <= now) return null;
+  const at = new Date(until).toISOString();
+  return isGuess
+    ? `waits for a usage limit of ${agent}; no reset known; next try at ${at}`
+    : `waits for a usage limit of ${agent} until ${at}`;
 }
 
 /** Whether only a person can make this task go on. */

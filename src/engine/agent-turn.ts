@@ -19,6 +19,7 @@ import { type Carried, finish, moveOn, requestStop, type StepResult } from "./at
 import { enforceBudget, hasLimit, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { isProbe, passLimit } from "./governor.ts";
 import { Meter, METER_MS } from "./meter.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
 import { choicesFor } from "./view.ts";
@@ -187,6 +188,7 @@ async function watchOutput(
 ): Promise<void> {
   const graceMs = parseDuration(engine.config.run.result_grace) ?? 30_000;
   const meter = new Meter(engine, attempt);
+  let triesLimit = isProbe(engine, attempt);
   for (;;) {
     await sleep(hasLimit(run.options.budget) ? METER_MS.underBudget : METER_MS.usual, undefined, {
       signal: ended,
@@ -196,6 +198,10 @@ async function watchOutput(
     if (usage !== null) {
       setUsage(engine.store, attempt.id, usage);
       enforceBudget(engine, run.id);
+    }
+    if (triesLimit && meter.hasAnswered) {
+      triesLimit = false;
+      passLimit(engine, attempt);
     }
     const idle = meter.isIdle(graceMs);
     if (idle === null || ended.aborted) continue;

@@ -1,7 +1,8 @@
 /** The moves that the phases of an attempt make in the store: on to the next phase, back to the agent, to an end. */
 import type { Attempt, StopCause } from "../core/attempt.ts";
+import { timedOutBefore } from "../core/conversation.ts";
 import type { Outcome } from "../core/outcome.ts";
-import { decideConsequence, readBefore } from "../core/retry.ts";
+import { decideConsequence } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
 import { heldByHand } from "../core/take-over.ts";
 import type { Task } from "../core/task.ts";
@@ -9,6 +10,7 @@ import { changeAttempt, endAttempt, moveAttempt, readAttempt, readAttempts } fro
 import { changeTask, moveTask, readTask, type TaskChange } from "../store/tasks.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
+import { noteLimit, settleProbe } from "./governor.ts";
 
 /** Everything a phase works on, read anew before each. */
 export type Carried = { run: Run; task: Task; attempt: Attempt };
@@ -47,7 +49,11 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, outcome:
       return;
     }
     const limits = { retries: run.options.retries };
-    const before = readBefore(readAttempts(engine.store, task.id), attempt.id);
+    const before = {
+      limit: outcome.kind === "limit" ? noteLimit(engine, attempt, outcome.resetsAt) : null,
+      timedOut: timedOutBefore(readAttempts(engine.store, task.id), attempt.id),
+    };
+    settleProbe(engine, attempt, outcome);
     const isRefused = outcome.kind === "auth" || outcome.kind === "billing";
     const by = isRefused ? { ...attempt, credential: credentialOf(engine, attempt.agent) } : attempt;
     const then = decideConsequence(task, by, outcome, limits, before, now, engine.chance());

@@ -15,6 +15,7 @@ import { type Carried, finish, moveOn, requestStop, type StepResult } from "./at
 import { agentStep, launchStep } from "./agent-turn.ts";
 import { collectStep } from "./collect.ts";
 import { type Engine, taskBranch, worktreeHome } from "./engine.ts";
+import { noteProbe } from "./governor.ts";
 import { advanceStep, mergeStep } from "./integrate.ts";
 import { tidyStep } from "./tidy.ts";
 import { setupStep, verifyStep, workspaceStep } from "./task-steps.ts";
@@ -55,7 +56,7 @@ export async function startAttempt(
     const now = engine.now();
     const change = { park: null, notBefore: null, startedAt: task.startedAt ?? now };
     if (!moveTask(engine.store, now, task, "running", change)) return null;
-    return openAttempt(engine.store, now, {
+    const attempt = openAttempt(engine.store, now, {
       run: run.id,
       task: task.id,
       continues: before?.id ?? null,
@@ -66,6 +67,8 @@ export async function startAttempt(
       base: before?.base ?? base,
       place: (id) => (before ? { branch: before.branch, worktree: before.worktree } : placeOf(engine, task, id)),
     });
+    if (task.next.kind !== "by-hand") noteProbe(engine, attempt);
+    return attempt;
   });
 }
 

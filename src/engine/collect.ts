@@ -23,7 +23,9 @@ import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.t
 import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
 import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
-import { ensureWorktree, verifyCommands } from "./task-steps.ts";
+import { passGate } from "./gate.ts";
+import { settleProbe } from "./governor.ts";
+import { ensureWorktree, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
 import { environmentFiles } from "./environment-files.ts";
 import { knownFiles, setupFootprint } from "./workspace.ts";
@@ -62,6 +64,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? insideOutcome(judged, inside))
     : judged;
   const outcome: Outcome = isThere && taken.kind === "nothing_done" ? { kind: "ok" } : taken;
+  const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;
   engine.store.transaction(() => {
@@ -93,7 +96,13 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       const text = `${describeRefused([...new Set(refused)])}, and did without`;
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
-    if (outcome.kind === "ok") {
+    settleProbe(engine, attempt, outcome);
+    if (beyond !== null) {
+      const few = beyond.paths.length > 3 ? [...beyond.paths.slice(0, 3), "…"] : beyond.paths;
+      const text = `${task.key} changed what it may not touch: ${few.join(", ")}`;
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+      verifyFailed(engine, carried, beyond, null);
+    } else if (outcome.kind === "ok") {
       const phase =
         verifyCommands(run, task).length > 0 ? "verify" : task.spec.needsReview && !task.approved ? "review" : "merge";
       // A budget came too late to stop it, or its work was done: what follows is not to be stopped.

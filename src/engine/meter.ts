@@ -37,6 +37,11 @@ export class Meter {
     return usage;
   }
 
+  /** Whether its API has answered. */
+  get hasAnswered(): boolean {
+    return this.#transcript.hasAnswered;
+  }
+
   /** Why there is nothing to wait for any more: it has said its last word and been silent for so long since, or it asks its API again and
    *  again for what only a person can give. */
   isIdle(graceMs: number): "finished" | "refused" | null {

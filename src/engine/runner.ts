@@ -20,6 +20,7 @@ import { dayEnds, noteHolds } from "./budget.ts";
 import { type Engine, isLost } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
+import { nextProbe } from "./governor.ts";
 import { pruneAttempts } from "./prune.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
@@ -300,6 +301,8 @@ function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
   const now = engine.now();
   const days = seen.runs.filter((run) => run.options.budget.dayUsd !== null).map(() => dayEnds(engine));
-  const times = [...waiting.map((task) => task.notBefore!), ...days].filter((at) => at > now);
-  return times.length === 0 ? null : Math.min(...times) - now;
+  const probe = nextProbe(engine);
+  const times = [...waiting.map((task) => task.notBefore!), ...days, ...(probe === null ? [] : [probe])];
+  const later = times.filter((at) => at > now);
+  return later.length === 0 ? null : Math.min(...later) - now;
 }

@@ -12,6 +12,7 @@ import { changeTask, findTasks, moveTask, readTask, readTasks } from "../store/t
 import { findUnresolved } from "../git/conflicts.ts";
 import { endedWithWords } from "./answer.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { tryNow } from "./governor.ts";
 import { handBackDone } from "./hand-back.ts";
 import { stopUncarried } from "./uncarried.ts";
 import { adHocTask, readPlannedTasks } from "./work.ts";
@@ -198,6 +199,8 @@ function restart(engine: Engine, task: Task): void {
     task.park?.for === "hand" ||
     task.park?.for === "budget";
   const next: NextStart = goesOn ? task.next : { kind: "fresh" };
+  // Who asks for it knows that the limit is over, or wants to know.
+  if (task.park?.for === "limit" && task.park.credential !== undefined) tryNow(engine, task.park.credential);
   // What was kept of earlier tries, to be looked at or worked on, is saved and cleared away.
   if (next.kind === "fresh") tidyAgain(engine.store, task.id);
   const change = {

@@ -55,6 +55,8 @@ export class Transcript {
   refused: Outcome | null = null;
   /** Whether the last thing that happened is its closing statement. */
   hasEnded = false;
+  /** Its API has answered. */
+  hasAnswered = false;
   readonly #path: string;
   readonly #err: CappedFile;
   readonly #caps: Caps;
@@ -167,6 +169,7 @@ export class Transcript {
       if (list.length > MAX_EVIDENCE) list.splice(0, list.length - MAX_EVIDENCE / 2);
     this.books.take(event);
     this.hasEnded = endsTurn(event) ?? this.hasEnded;
+    this.hasAnswered ||= event.kind === "answer" || event.kind === "said" || event.kind === "tool";
     const isRefusal = event.kind === "retrying" && (event.because.kind === "auth" || event.because.kind === "billing");
     this.#refusals = isRefusal ? this.#refusals + 1 : 0;
     if (isRefusal && this.#refusals >= REFUSALS) this.refused = event.because;

@@ -8,6 +8,7 @@ import { readBareTasks, readTask, readTasks } from "../store/tasks.ts";
 import { readHolds } from "./budget.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
+import { readHolding } from "./governor.ts";
 
 /** The agent that a task is given to: the run's choice, else the plan's, else the configuration's. */
 export function agentFor(engine: Engine, run: Run, task: Task): string {
@@ -24,7 +25,14 @@ export function choicesFor(engine: Engine, run: Run, task: Task, agent: string):
 /** The view of each of a run's bare tasks, in plan order. */
 export function viewBriefly(engine: Engine, run: Run, tasks: readonly BareTask[]): TaskView<BareTask>[] {
   const agentOf = ({ id }: BareTask) => agentFor(engine, run, readTask(engine.store, id)!);
-  return viewTasks(tasks, agentOf, engine.now(), readHolds(engine, run), readLogins(engine, run, tasks));
+  return viewTasks(
+    tasks,
+    agentOf,
+    engine.now(),
+    readHolds(engine, run),
+    readLogins(engine, run, tasks),
+    readHolding(engine),
+  );
 }
 
 /** The view of each task of a run, in plan order. */
@@ -34,7 +42,14 @@ export function viewRun(
   tasks: readonly Task[] = readTasks(engine.store, run.id),
 ): TaskView[] {
   const agentOf = (task: Task) => agentFor(engine, run, task);
-  return viewTasks(tasks, agentOf, engine.now(), readHolds(engine, run), readLogins(engine, run, tasks));
+  return viewTasks(
+    tasks,
+    agentOf,
+    engine.now(),
+    readHolds(engine, run),
+    readLogins(engine, run, tasks),
+    readHolding(engine),
+  );
 }
 
 /** The task, of whichever open run, whose refused login holds this one. */

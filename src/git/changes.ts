@@ -7,6 +7,7 @@ import { pipeline } from "node:stream/promises";
 import { OwtError } from "../core/errors.ts";
 import { start } from "../system/exec.ts";
 import { fieldsOf, git, gitFlags, type Oid, type Place, placeEnv } from "./git.ts";
+import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
 import { emptyTrash, openTrash } from "./trash.ts";
 
@@ -22,6 +23,13 @@ export type ChangedFile = {
 /** Nothing that the repository names is run: no diff driver, no text conversion. A submodule that stands elsewhere is a change; nobody looks
  *  inside. */
 const SAFE = ["--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=dirty"];
+
+/** What a branch changed since it was cut from `trunk`, or last took it in: that commit, and the paths. */
+export async function changedSinceFork(repo: Repo, trunk: Oid, head: Oid): Promise<{ fork: Oid; paths: string[] }> {
+  const fork = (await git(repo, ["merge-base", trunk, head])).stdout.trim();
+  const { stdout } = await git(repo, ["diff-tree", "-r", "-z", "--name-only", "--no-renames", fork, head]);
+  return { fork, paths: fieldsOf(stdout) };
+}
 
 /** The files that differ from a commit, by path. */
 export function readChanges(place: Place, from: Oid): Promise<ChangedFile[]> {

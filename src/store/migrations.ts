@@ -146,4 +146,16 @@ export const MIGRATIONS: readonly string[] = [
     text text not null
   ) strict;
   `,
+  // Usage limits hold a credential, not a task.
+  `
+  create table usage_limit (
+    credential text primary key,
+    agent text not null,
+    until integer not null,
+    is_guess integer not null,
+    guesses integer not null,
+    since integer not null,
+    probe integer
+  ) strict;
+  `,
 ];

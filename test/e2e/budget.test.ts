@@ -71,8 +71,11 @@ test("a run stops at its budget: what works is parked, what has not begun waits,
 });
 
 test("a budget that holds what met a usage limit before is the thing to raise, for all that wait; one below what was used says so", async () => {
-  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
-  rig.write({ "docs/plans/lim/epic-01-l.md": `---\npriority: high\n---\n${task('write l.txt "x"', "limit 6s")}` });
+  // Its limit is its own: the others work with another login.
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": `${DEMO}[agent.limited]\nkind = "demo"\n` });
+  rig.write({
+    "docs/plans/lim/epic-01-l.md": `---\npriority: high\nagent: limited\n---\n${task('write l.txt "x"', "limit 6s")}`,
+  });
   for (const n of [1, 2, 3, 4])
     rig.write({ [`docs/plans/m${n}/epic-01-m.md`]: task("cost 0.4", "work 1s", `write m${n}.txt "m"`) });
   rig.commit("plan");

@@ -179,6 +179,33 @@ test("a failing verify goes back to the same conversation, up to the limit", asy
   expect(new Set(stubborn.attempts.map((each) => each.session)).size).toBe(1);
 });
 
+test("work outside what its task may touch goes back to the same conversation, and never comes in", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify_attempts = 1\n`,
+    "shared.txt": "as it was\n",
+    "docs/plans/shop/epic-01-strays.md": task(
+      { touches: ["shop"] },
+      'write shop/a.txt "a"\nwrite shared.txt "changed"\ncommit "both"\non repair:\nwrite shared.txt "as it was\\n"',
+    ),
+    "docs/plans/web/epic-01-stubborn.md": task(
+      { touches: ["web", "docs/*.md"] },
+      'write web/b.txt "b"\nwrite docs/b.md "b"\nwrite other.txt "x"\non repair:\nwrite web/c.txt "c"',
+    ),
+    "docs/plans/open/epic-01-free.md": task({}, 'write other/free.txt "x"'),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(1);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["open/E01", "shop/E01"]);
+  expect(rig.show("owt/runs/r1", "shared.txt")).toBe("as it was\n");
+  expect(ran.stderr).toContain("web/E01 failed: verify failed: nothing outside what the task touches");
+  expect(ran.stderr).toContain("shop/E01 changed what it may not touch: shared.txt");
+  const why = (await rig.owt("logs", "web/E01")).stdout;
+  expect(why).toContain("This task may change nothing but: web, docs/*.md\n");
+  expect(why).toMatch(/It changed also:\n\s+other\.txt\n/);
+  const { task: strays } = await rig.json<{ task: { attempts: { session: string }[] } }>("task", "show", "shop/E01");
+  expect(new Set(strays.attempts.map((each) => each.session)).size).toBe(1);
+});
+
 test("work that is green alone and red with the others goes back with the others' work merged in", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f a.txt || test ! -f b.txt || test -f both.txt"\n`,

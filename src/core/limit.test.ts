@@ -1,0 +1,68 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { meetLimit, type UsageLimit } from "./limit.ts";
+
+const NOW = 1_000_000_000_000;
+const BY = { credential: "claude of me", agent: "claude" };
+
+const meet = (before: UsageLimit | null, resetsAt: number | null, now = NOW, chance = 0.5) =>
+  meetLimit(before, BY, resetsAt, now, chance);
+
+describe("a stated reset", () => {
+  test("is when it is tried, and a little later on other machines", () => {
+    const hour = 3_600_000;
+    expect(meet(null, NOW + hour, NOW, 0)).toEqual({
+      ...BY,
+      until: NOW + hour,
+      isGuess: false,
+      guesses: 0,
+      since: NOW,
+      probe: null,
+    });
+    expect(meet(null, NOW + hour, NOW, 0.999).until).toBeLessThanOrEqual(NOW + hour + 60_000);
+    expect(meet(null, NOW + hour, NOW, 0.999).until).toBeGreaterThan(NOW + hour + 59_000);
+    expect(meet(null, NOW + 5_000, NOW, 0.999).until - NOW).toBeLessThan(5_200);
+  });
+
+  test("never makes anything spin: one that is over still waits, one long over is no word at all", () => {
+    expect(meet(null, NOW).until).toBe(NOW + 2_000);
+    expect(meet(null, NOW - 59_000).until).toBe(NOW + 2_000);
+    expect(meet(null, NOW - 60_000)).toMatchObject({ until: NOW + 60_000, isGuess: true });
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), fc.double({ min: 0, max: 0.999, noNaN: true }), (resetsAt, chance) => {
+        expect(meet(null, resetsAt, NOW, chance).until).toBeGreaterThanOrEqual(NOW + 1_500);
+      }),
+    );
+  });
+});
+
+describe("without one", () => {
+  test("it is tried after 1, 2, 4 … 30 minutes, spread by a quarter, for each try that met it again", () => {
+    const minutes: number[] = [];
+    let limit: UsageLimit | null = null;
+    for (let now = NOW; minutes.length < 8; now = limit.until) {
+      limit = meet(limit, null, now);
+      minutes.push((limit.until - now) / 60_000);
+    }
+    expect(minutes).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
+    expect([0, 0.999].map((chance) => Math.round((meet(null, null, NOW, chance).until - NOW) / 1_000))).toEqual([
+      45, 75,
+    ]);
+  });
+
+  test("what several met at the same time is one limit", () => {
+    const first = meet(null, null);
+    expect(meet(first, null, NOW + 5_000)).toEqual(first);
+    expect(meet(first, NOW + 600_000, NOW + 5_000, 0)).toMatchObject({
+      until: NOW + 600_000,
+      isGuess: false,
+      since: NOW,
+    });
+  });
+});
+
+test("who tried it and met it again does not try any more", () => {
+  const tried = { ...meet(null, NOW + 5_000), probe: 7 };
+  expect(meet(tried, NOW + 60_000, NOW + 6_000).probe).toBeNull();
+  expect(meet(tried, null, NOW).probe).toBeNull();
+});

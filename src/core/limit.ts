@@ -1,0 +1,63 @@
+/** Usage limits, by credential: what one agent met the others would meet too. Pure. */
+
+/** A limit that a credential has met and that nobody knows to be over. */
+export type UsageLimit = {
+  credential: string;
+  /** The agent that met it, for people. */
+  agent: string;
+  /** When it is tried whether it is over (epoch ms). */
+  until: number;
+  /** Nobody said when it ends. */
+  isGuess: boolean;
+  /** How often it was guessed in a row. */
+  guesses: number;
+  since: number;
+  /** The attempt that tries it; null while nobody does. */
+  probe: number | null;
+};
+
+/** What keeps a task of a limited credential back: until when; or behind that time, the task that tries whether it is over. */
+export type LimitHold = { agent: string; until: number; isGuess: boolean; probe: string | null };
+
+/** A limit as it stands once it was met (again): nobody tries it any more. `resetsAt` is what the provider said (epoch ms), `chance` in [0, 1)
+ *  spreads the tries of many machines. */
+export function meetLimit(
+  before: UsageLimit | null,
+  by: { credential: string; agent: string },
+  resetsAt: number | null,
+  now: number,
+  chance: number,
+): UsageLimit {
+  const since = before?.since ?? now;
+  const stated = statedReset(resetsAt, now);
+  if (stated !== null) {
+    // A reset that has long passed must not make it spin.
+    const until = Math.max(stated, now + spread(2_000, chance)) + Math.round(chance * jitterMs(stated - now));
+    return { ...by, until, isGuess: false, guesses: 0, since, probe: null };
+  }
+  // What several met at the same time is one limit.
+  if (before !== null && before.until > now) return { ...before, probe: null };
+  const guesses = before?.guesses ?? 0;
+  const until = now + spread(Math.min(LONGEST_GUESS_MS, 60_000 * 2 ** guesses), chance);
+  return { ...by, until, isGuess: true, guesses: guesses + 1, since, probe: null };
+}
+
+/** A limit that names no reset is tried after 1, 2, 4 … 30 minutes. */
+const LONGEST_GUESS_MS = 1_800_000;
+
+/** By a quarter either way. */
+function spread(ms: number, chance: number): number {
+  return Math.round(ms * (0.75 + chance / 2));
+}
+
+/** A fiftieth of the wait, a minute at most. */
+function jitterMs(wait: number): number {
+  return Math.min(60_000, Math.max(0, wait) / 50);
+}
+
+function statedReset(resetsAt: number | null, now: number): number | null {
+  return resetsAt !== null && resetsAt > now - STALE_RESET_MS ? resetsAt : null;
+}
+
+/** A reset that lies further back is no word about this limit: a wrong clock, an old answer. */
+const STALE_RESET_MS = 60_000;

@@ -1,0 +1,113 @@
+/** The governor of usage limits. What one agent of a credential met holds all of them, in all open runs and over restarts; at the reset one
+ *  attempt goes first, and once its API has answered all go on. */
+import type { Attempt } from "../core/attempt.ts";
+import { type LimitHold, meetLimit, type UsageLimit } from "../core/limit.ts";
+import type { Outcome } from "../core/outcome.ts";
+import type { Task } from "../core/task.ts";
+import { readAttempt } from "../store/attempts.ts";
+import { appendEvent } from "../store/events.ts";
+import { readLimit, readLimits, removeLimit, writeLimit } from "../store/limits.ts";
+import { readRuns } from "../store/runs.ts";
+import { changeTask, readTask, readTasks } from "../store/tasks.ts";
+import { credentialOf } from "./credentials.ts";
+import type { Engine } from "./engine.ts";
+
+/** Takes in what an attempt met; gives the limit as it stands now. Within a transaction of the caller's. */
+export function noteLimit(engine: Engine, attempt: Attempt, resetsAt: number | null): UsageLimit {
+  const credential = credentialOf(engine, attempt.agent);
+  const by = { credential, agent: attempt.agent };
+  const limit = meetLimit(readLimit(engine.store, credential), by, resetsAt, engine.now(), engine.chance());
+  writeLimit(engine.store, limit);
+  return limit;
+}
+
+/** An attempt of a limited credential that begins behind its reset is the one that tries it. Within the transaction that opens it. */
+export function noteProbe(engine: Engine, attempt: Attempt): void {
+  const limits = readLimits(engine.store);
+  if (limits.length === 0) return;
+  const credential = credentialOf(engine, attempt.agent);
+  const limit = limits.find((each) => each.credential === credential);
+  if (limit && limit.until <= engine.now()) writeLimit(engine.store, { ...limit, probe: attempt.id });
+}
+
+/** Whether an attempt is the one whose answer says that a limit is over. */
+export function isProbe(engine: Engine, attempt: Attempt): boolean {
+  return limitOf(engine, attempt)?.probe === attempt.id;
+}
+
+/** Its API has answered: the limit is over, and whatever waited for it goes on. */
+export function passLimit(engine: Engine, attempt: Attempt): void {
+  engine.store.transaction(() => {
+    const limit = limitOf(engine, attempt);
+    if (limit?.probe !== attempt.id) return;
+    removeLimit(engine.store, limit.credential);
+    const freed = heldBy(engine, limit);
+    for (const task of freed) changeTask(engine.store, task.id, { park: null, notBefore: null });
+    const about = { run: attempt.run, task: attempt.task, attempt: attempt.id };
+    const others = freed.length === 0 ? "" : `; what waited goes on: ${freed.map(({ key }) => key).join(", ")}`;
+    appendEvent(engine.store, engine.now(), about, {
+      kind: "note",
+      text: `the usage limit of ${limit.agent} is over${others}`,
+    });
+  });
+}
+
+/** Outcomes behind which an API has answered, limit or no limit. */
+const ANSWERED = new Set<Outcome["kind"]>(["ok", "asked", "denied", "turns", "budget", "nothing_done", "conflict"]);
+
+/** What the end of an attempt says about the limit that it tried: that it is over, or nothing, and then another one tries. Of one that met it
+ *  again {@link noteLimit} has been told. */
+export function settleProbe(engine: Engine, attempt: Attempt, outcome: Outcome): void {
+  if (outcome.kind === "limit") return;
+  const limit = limitOf(engine, attempt);
+  if (limit?.probe !== attempt.id) return;
+  if (ANSWERED.has(outcome.kind)) passLimit(engine, attempt);
+  else writeLimit(engine.store, { ...limit, probe: null });
+}
+
+/** A person says that it is worth a try now. */
+export function tryNow(engine: Engine, credential: string): void {
+  const limit = readLimit(engine.store, credential);
+  if (limit) writeLimit(engine.store, { ...limit, until: Math.min(limit.until, engine.now()) });
+}
+
+/** What keeps back the tasks of an agent; null where nothing does. */
+export function readHolding(engine: Engine): (agent: string) => LimitHold | null {
+  const limits = readLimits(engine.store);
+  if (limits.length === 0) return () => null;
+  const known = new Map<string, LimitHold | null>();
+  return (agent) => {
+    const seen = known.get(agent);
+    if (seen !== undefined) return seen;
+    const credential = credentialOf(engine, agent);
+    const limit = limits.find((each) => each.credential === credential) ?? null;
+    const hold = limit === null ? null : { ...limit, probe: probeOf(engine, limit) };
+    known.set(agent, hold);
+    return hold;
+  };
+}
+
+/** The earliest moment at which a limit is tried; null where none holds anything, or one is being tried. */
+export function nextProbe(engine: Engine): number | null {
+  const waiting = readLimits(engine.store).filter(({ probe }) => probe === null);
+  return waiting.length === 0 ? null : Math.min(...waiting.map(({ until }) => until));
+}
+
+/** The task that tries it; null where its attempt is over: whoever carried it died with it. */
+function probeOf(engine: Engine, limit: UsageLimit): string | null {
+  const attempt = limit.probe === null ? null : readAttempt(engine.store, limit.probe);
+  const isOpen = attempt !== null && attempt.outcome === null && attempt.phase !== "closed";
+  return isOpen ? (readTask(engine.store, attempt.task)?.key ?? null) : null;
+}
+
+function limitOf(engine: Engine, attempt: Attempt): UsageLimit | null {
+  return readLimits(engine.store).find(({ probe }) => probe === attempt.id) ?? null;
+}
+
+/** Tasks of open runs that were parked by this limit. */
+function heldBy(engine: Engine, limit: UsageLimit): Task[] {
+  const tasks = readRuns(engine.store, "open").flatMap((run) => readTasks(engine.store, run.id));
+  return tasks.filter(
+    ({ state, park }) => state === "pending" && park?.for === "limit" && park.credential === limit.credential,
+  );
+}

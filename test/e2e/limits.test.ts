@@ -1,0 +1,56 @@
+/** A usage limit holds everybody who works with the same login, and nobody else; see claude-limit.test.ts for many at once. */
+import { expect, test, vi } from "vitest";
+import { demoConfig, Rig, task } from "../rig/rig.ts";
+
+type Status = { runs: { tasks: { id: string; standing: string; why: string }[] }[] };
+
+const plan = (steps: Record<string, string>, front: Record<string, object> = {}) =>
+  Object.fromEntries(
+    Object.entries(steps).map(([name, text]) => [`docs/plans/${name}/epic-01-t.md`, task({ ...front[name] }, text)]),
+  );
+
+async function standings(rig: Rig): Promise<Record<string, string>> {
+  const { runs } = await rig.json<Status>("status");
+  return Object.fromEntries((runs[0]?.tasks ?? []).map(({ id, standing, why }) => [id, `${standing}: ${why}`]));
+}
+
+test("what has not begun waits too; another agent works on; at the reset all goes on", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[agent.other]\nkind = "command"\ncommand = ["sh", "-c", "cat >/dev/null; echo x > o.txt"]\n`,
+    ...plan(
+      { a: 'limit 4s\nwrite a.txt "a"', b: 'write b.txt "b"', o: 'write o.txt "o"' },
+      { a: { priority: "high" }, o: { agent: "other" } },
+    ),
+  });
+  const run = rig.start("run", "--yes", "--parallel", "1");
+  await vi.waitUntil(async () => (await standings(rig))["a/E01"]?.startsWith("waits-for-time"), { timeout: 30_000 });
+  const seen = await standings(rig);
+  expect(seen["b/E01"]).toMatch(/^waits-for-time: waits for a usage limit of demo until \d{4}-/);
+  const ended = await run.ended;
+  expect(ended.code).toBe(0);
+  const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
+  // The other agent's task did not wait; b began behind the try that showed that the limit is over.
+  expect(started).toEqual(["a", "o", "a", "b"]);
+  expect(ended.stderr).toContain("the usage limit of demo is over");
+});
+
+test("who tries it and meets it again waits again, and the next ones with it; a person may have it tried at once", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    ...plan({ a: 'limit 1s\nlimit 1h\nwrite a.txt "a"', b: 'write b.txt "b"' }, { a: { priority: "high" } }),
+  });
+  const run = rig.start("run", "--yes", "--parallel", "1");
+  const hour = /until \d{4}-/;
+  const waitsLong = async () => {
+    const { runs } = await rig.json<{ runs: { limits: { until: string }[] }[] }>("status");
+    const until = runs[0]?.limits[0]?.until;
+    return until !== undefined && Date.parse(until) > Date.now() + 600_000;
+  };
+  await vi.waitUntil(waitsLong, { timeout: 30_000 });
+  expect((await standings(rig))["b/E01"]).toMatch(hour);
+  await rig.owt("task", "retry", "a/E01");
+  const ended = await run.ended;
+  expect(ended.code).toBe(0);
+  const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
+  expect(started).toEqual(["a", "a", "a", "b"]);
+});
