@@ -1,6 +1,6 @@
 /** Worktrees by hand: made, listed, noted, taken away, brought back. */
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fileAppears, processesBelow, Rig } from "../rig/rig.ts";
@@ -114,6 +114,45 @@ describe("owt create", () => {
     expect(rig.git("for-each-ref")).toBe(before);
     rig.git("checkout", "-q", "--detach");
     expect((await rig.owt("create", "x")).stderr).toContain("--base <branch>");
+  });
+
+  test("a name whose folder is another worktree's is refused, and that one keeps its note, its base and its lease", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "--no-tmux", "fix/a");
+    rig.ok("note", "fix/a", "important");
+    const seen = async () => (await rig.json<{ worktrees: object[] }>("list")).worktrees;
+    const before = await seen();
+    const other = Rig.create({});
+    for (const [from, ...args] of [
+      [rig, "fix-a"],
+      [rig, "other", "--path", rig.path("shop-fix-a")],
+      [other, "other", "--path", rig.path("shop-fix-a")],
+      [rig, "fix/b", "--path", rig.root],
+    ] as const) {
+      const refused = await from.owt("create", "--no-tmux", ...args);
+      expect([refused.code, refused.stderr]).toEqual([
+        2,
+        expect.stringMatching(/is there already|is the main checkout/),
+      ]);
+    }
+    await other[Symbol.asyncDispose]();
+    expect(await seen()).toEqual(before);
+    expect((await rig.owt("note", "fix/a")).stdout).toContain("important");
+    expect(rig.git("branch", "--list", "fix-a", "other", "fix/b")).toBe("");
+  });
+
+  test("a worktree whose folder was deleted by hand is made again on its branch; a broken link in the way is told", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "--no-tmux", "gone");
+    gitIn(rig, rig.path("shop-gone"), "commit", "-q", "--allow-empty", "-m", "work");
+    rmSync(rig.path("shop-gone"), { recursive: true });
+    const again = await rig.owt("create", "--no-tmux", "gone");
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining("go there: cd")]);
+    expect(gitIn(rig, rig.path("shop-gone"), "log", "-1", "--format=%s")).toBe("work");
+    symlinkSync(rig.path("nowhere"), rig.path("shop-linked"));
+    const linked = await rig.owt("create", "--no-tmux", "linked");
+    expect([linked.code, linked.stderr]).toEqual([2, expect.stringContaining("shop-linked is there already")]);
+    expect(rig.git("branch", "--list", "linked")).toBe("");
   });
 
   test("one of several that is refused is told, and the others are made", async () => {

@@ -194,6 +194,15 @@ test("a worktree goes with its session, but not while its agent works; a failed 
   expect(await rig.json("tmux", "list")).toEqual({ sessions: [] });
 });
 
+test("a creation that is refused because of its folder ends nobody's session", async () => {
+  await using rig = prepare();
+  rig.ok("create", "col/x", "--prompt", "hello");
+  rig.ok("wait", "col/x");
+  const refused = await rig.owt("create", "col-x");
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("is there already")]);
+  expect(await stateOf(rig, "col/x")).toBe("waiting");
+});
+
 test("without the agent's program the first pane is a shell, and that is said; without tmux there is no session", async () => {
   await using rig = Rig.create({});
   const made = await rig.owt("create", "x");

@@ -1,12 +1,14 @@
 /** Makes worktrees by hand. What is wished for is written down first, so that whoever comes after a kill can take away what there is of it:
  *  a creation that was not finished leaves no branch, no folder and no session. */
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { basename, resolve } from "node:path";
 import { OwtError } from "../../core/errors.ts";
-import { checkBranchName } from "../../core/names.ts";
+import { checkBranchName, slug } from "../../core/names.ts";
 import { checkedOutWhere, readRef } from "../../git/branch.ts";
 import { isOwnerAlive, ownerMark } from "../../git/owner.ts";
-import { resolvePath } from "../../git/place.ts";
+import { isBeingMade, isHalfMade } from "../../git/half-made.ts";
+import { findPlace, readHead, resolvePath } from "../../git/place.ts";
+import { removeWorktree } from "../../git/remove.ts";
 import { findStart, followRemote, type StartPoint } from "../../git/start-point.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../../git/worktree.ts";
 import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../store/worktrees.ts";
@@ -47,10 +49,7 @@ export async function createByHand(engine: Engine, word: string, options: Create
     throw new OwtError("wrong-state", `${start.branch} is checked out at ${there} already`, {
       hint: `go there: owt switch ${start.branch}`,
     });
-  if (path === repo.root)
-    throw new OwtError("wrong-state", `${start.branch} is checked out in the main checkout, ${path}`, {
-      hint: `name a new branch: owt create <branch> --base ${start.branch}`,
-    });
+  if (path === repo.root) throw isMainCheckout(start.branch, path, there !== null);
   await clearUnmade(engine, path);
   return existsSync(path) && there !== null
     ? await complete(engine, start, path, options)
@@ -78,6 +77,7 @@ async function complete(engine: Engine, start: StartPoint, path: string, options
 
 async function make(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const { repo, store } = engine;
+  await freePlace(engine, start, path);
   const fresh = {
     path,
     branch: start.branch,
@@ -86,12 +86,14 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
     ownsBranchAt: start.isNew ? start.at : null,
   };
   if (recordMaking(store, engine.now(), fresh, isOwnerAlive) !== null) throw beingMade(path);
+  let isOurs = false;
   try {
     const made = await createWorktree(repo, {
       path,
       base: start.at,
       branch: start.branch,
       finish: async () => {
+        isOurs = true;
         await makeReady(engine, path, { ...options, isNew: true });
         await options.last({ path, branch: start.branch });
       },
@@ -101,10 +103,57 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
     recordMade(store, path);
     return describe(made, start);
   } catch (error) {
-    await endSessionOf(engine, path);
+    // Until there was a worktree of ours, a session there is somebody else's.
+    if (isOurs) await endSessionOf(engine, path);
     forgetWorktree(store, path);
     throw error;
   }
+}
+
+/** Nothing may be written down for a place where something else stands, or what is on record of that would be lost. A worktree of which only
+ *  git's entry is left is taken away; what that names alone is saved. */
+async function freePlace({ repo, now }: Engine, start: StartPoint, path: string): Promise<void> {
+  const place = findPlace(repo, path);
+  if (place !== null && isBeingMade(place)) throw beingMade(path);
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    if (place !== null ? isHalfMade(place) : mayBeFree(path)) return;
+    throw describeRefusal(start, { refused: "path-exists", path });
+  }
+  if (place === null || isHalfMade(place)) return;
+  const { branch } = await readHead(repo, place);
+  const removed = await removeWorktree(repo, path, {
+    keep: branch === null ? [] : [`refs/heads/${branch}`],
+    save: true,
+    rescue: { id: `${slug(basename(path))}-${now().toString(36)}`, note: "its files were gone", at: now() },
+  });
+  if (removed.removed) return;
+  const why = removed.reasons.map(({ reason }) => reason).join(", ");
+  throw new OwtError(
+    "wrong-state",
+    `git has a worktree at ${path} on record whose files are gone, and it stays: ${why}`,
+    {
+      hint: "look: git worktree list; then: git worktree prune",
+    },
+  );
+}
+
+/** An empty folder, or one with what a killed creation leaves; that is looked at more closely when it is made use of. */
+function mayBeFree(path: string): boolean {
+  try {
+    return readdirSync(path).every((name) => name === ".git");
+  } catch {
+    return false;
+  }
+}
+
+function isMainCheckout(branch: string, path: string, isItsBranch: boolean): OwtError {
+  if (isItsBranch)
+    return new OwtError("wrong-state", `${branch} is checked out in the main checkout, ${path}`, {
+      hint: `name a new branch: owt create <branch> --base ${branch}`,
+    });
+  return new OwtError("wrong-state", `${path} is the main checkout`, {
+    hint: `stand it elsewhere: owt create ${branch}`,
+  });
 }
 
 function describe(made: Worktree, { branch, base }: StartPoint): Created {
