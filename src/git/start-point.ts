@@ -27,7 +27,7 @@ export async function findStart(repo: Repo, word: string, base: string | null): 
   if (remote !== null) return remote;
   const from = base ?? (await ownBranch(repo));
   // A branch is a commit already, and no tag of the same name is meant.
-  const at = base === null ? await readRef(repo, branchRef(from)) : await readCommit(repo, from);
+  const at = base === null ? await readRef(repo, branchRef(from)) : await readBase(repo, from);
   if (at === null)
     throw new OwtError("usage", `${from} is no branch, tag or commit of this repository`, {
       hint: "see which there are: git branch --all",
@@ -40,6 +40,11 @@ export async function readCommit(repo: Repo, name: string): Promise<Oid | null> 
   const args = ["rev-parse", "--quiet", "--verify", "--end-of-options", `${name}^{commit}`];
   const { code, stdout } = await git(repo, args, { ok: [0, 1, 128] });
   return code === 0 ? stdout.trim() : null;
+}
+
+/** What a base means: a branch, tag or commit, else a branch that only a remote has. */
+async function readBase(repo: Repo, base: string): Promise<Oid | null> {
+  return (await readCommit(repo, base)) ?? (await findRemoteBranch(repo, base).catch(() => null))?.at ?? null;
 }
 
 async function ownBranch(repo: Repo): Promise<string> {
@@ -59,7 +64,8 @@ async function findRemoteBranch(repo: Repo, word: string): Promise<StartPoint | 
     return { ...(await findStart(repo, branch, null)) };
   const holders: { remote: string; at: Oid }[] = [];
   for (const remote of spelled === undefined ? remotes : [spelled]) {
-    const at = await readRef(repo, `refs/remotes/${remote}/${branch}`);
+    const fetched = await readRef(repo, `refs/remotes/${remote}/${branch}`);
+    const at = fetched ?? (spelled === undefined ? null : await fetchBranch(repo, spelled, branch));
     if (at !== null) holders.push({ remote, at });
   }
   const holder = holders.length === 1 ? holders[0] : holders.find(({ remote }) => remote === "origin");
@@ -70,6 +76,20 @@ async function findRemoteBranch(repo: Repo, word: string): Promise<StartPoint | 
   if (holder === undefined) return null;
   const upstream = { remote: holder.remote, ref: `refs/heads/${branch}` };
   return { branch, at: holder.at, isNew: true, base: `${holder.remote}/${branch}`, upstream };
+}
+
+/** A branch of a remote that was named and that nobody has fetched yet. */
+async function fetchBranch(repo: Repo, remote: string, branch: string): Promise<Oid | null> {
+  const kept = `refs/remotes/${remote}/${branch}`;
+  const fetched = await fetchRefs(repo, remote, [`+${branchRef(branch)}:${kept}`]);
+  if (fetched.fetched) return readRef(repo, kept);
+  const isMissing = /couldn't find remote ref/i.test(fetched.said);
+  const why = isMissing
+    ? `${remote} has no branch ${branch}`
+    : `${remote} could not be asked for ${branch}: ${fetched.said.split("\n")[0]}`;
+  throw new OwtError(isMissing ? "usage" : "environment", why, {
+    hint: isMissing ? `look: git ls-remote --heads ${remote}` : `try: git fetch ${remote}`,
+  });
 }
 
 /** The names of the remotes, `origin` first. */

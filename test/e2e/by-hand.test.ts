@@ -91,6 +91,30 @@ describe("owt create", () => {
     expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining("no pull or merge request 9") as string });
   });
 
+  test("a remote's branch that nobody fetched yet is fetched where its remote is named", async () => {
+    await using rig = Rig.create({});
+    const remote = rig.path("remote.git");
+    rig.git("clone", "-q", "--bare", ".", remote);
+    rig.git("remote", "add", "origin", remote);
+    rig.git("fetch", "-q", "origin");
+    rig.commit("later");
+    rig.git("push", "-q", "origin", "HEAD:refs/heads/late/one", "HEAD:refs/heads/late/two");
+    for (const name of ["one", "two"]) rig.git("update-ref", "-d", `refs/remotes/origin/late/${name}`);
+    rig.git("reset", "-q", "--hard", "HEAD~1");
+    rig.ok("create", "--no-tmux", "origin/late/one");
+    expect(rig.git("log", "-1", "--format=%s", "late/one")).toBe("later");
+    expect(rig.git("config", "branch.late/one.merge")).toBe("refs/heads/late/one");
+    const none = await rig.owt("create", "--no-tmux", "origin/late/none");
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining("origin has no branch late/none")]);
+    expect(rig.git("branch", "--list", "*none*")).toBe("");
+    rig.git("fetch", "-q", "origin");
+    rig.ok("create", "--no-tmux", "mine", "--base", "late/two");
+    expect(rig.git("log", "-1", "--format=%s", "mine")).toBe("later");
+    rmSync(remote, { recursive: true });
+    const away = await rig.owt("create", "--no-tmux", "origin/late/three");
+    expect([away.code, away.stderr]).toEqual([3, expect.stringContaining("origin could not be asked for late/three")]);
+  });
+
   test("what cannot be meant is one clear error, and leaves nothing", async () => {
     await using rig = Rig.create({});
     const before = rig.git("for-each-ref");
