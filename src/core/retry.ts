@@ -21,6 +21,25 @@ function guessMs(before: number, chance: number): number {
   return Math.round(Math.min(1_800_000, 60_000 * 2 ** before) * (0.75 + chance / 2));
 }
 
+/** The longest pauses that are ever chosen here, in milliseconds, with their spread. */
+const LONGEST_BACKOFF_MS = 375_000;
+const LONGEST_GUESS_MS = 2_250_000;
+/** A day's budget begins anew with the next local day, of which one a year has 25 hours. */
+const LONGEST_DAY_MS = 90_000_000;
+
+/** Whether a task need not wait for a time (any more). A pause that is longer than any we choose was written before the clock was set back,
+ *  and is over: only the reset that a limit stated can lie as far ahead as it likes. */
+export function isDue(task: Pick<Task, "notBefore" | "park">, now: number): boolean {
+  if (task.notBefore === null || task.notBefore <= now) return true;
+  return task.notBefore - now > longestPause(task.park);
+}
+
+function longestPause(park: Park | null): number {
+  if (park?.for === "budget") return LONGEST_DAY_MS;
+  if (park?.for !== "limit") return LONGEST_BACKOFF_MS;
+  return park.isGuess ? LONGEST_GUESS_MS : Infinity;
+}
+
 /** What went before an attempt that decides what comes behind it. */
 export type Before = {
   /** Limits without a known reset that the task met in a row just before. */

@@ -1,6 +1,7 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
 import { describeRefused } from "./outcome.ts";
+import { isDue } from "./retry.ts";
 import { type BareTask, FINAL_STATES, type Park, type Task } from "./task.ts";
 
 type Standing =
@@ -114,7 +115,7 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, now }
       ? { task, standing: "blocked", why, waitsFor: [login.key] }
       : { task, standing: "waits-for-person", why };
   }
-  if (task.notBefore !== null && task.notBefore > now) {
+  if (task.notBefore !== null && !isDue(task, now)) {
     const until = new Date(task.notBefore).toISOString();
     return { task, standing: "waits-for-time", why: task.park ? describePark(task.park) : `tries again at ${until}` };
   }

@@ -295,11 +295,14 @@ function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Atte
   return !tasks.every((task) => FINAL_STATES.has(task.state)) && isSettled(viewRun(engine, run, tasks));
 }
 
-/** Milliseconds until a task may be started that waits for a time now; null when none does. */
+/** A timer stands still while the machine sleeps, and does not see that the clock was set: so often the time is looked at. */
+const LOOK_AT_CLOCK_MS = 30_000;
+
+/** Milliseconds until a task may be started that waits for a time now, or the clock is to be looked at again; null when none waits. */
 function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
   const now = engine.now();
   const days = seen.runs.filter((run) => run.options.budget.dayUsd !== null).map(() => dayEnds(engine));
   const times = [...waiting.map((task) => task.notBefore!), ...days].filter((at) => at > now);
-  return times.length === 0 ? null : Math.min(...times) - now;
+  return times.length === 0 ? null : Math.min(LOOK_AT_CLOCK_MS, Math.min(...times) - now);
 }
