@@ -16,7 +16,9 @@ import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
+import { keepBackups } from "./backups.ts";
 import { dayEnds, noteHolds } from "./budget.ts";
+import { catchUp } from "./catch-up.ts";
 import { type Engine, isLost } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
@@ -46,8 +48,20 @@ function look(engine: Engine): Look {
 
 /** Carries all open runs. The caller holds the lease. */
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
+  engine.store.assertSound();
   pruneAttempts(engine);
   await outlastDeadGit(engine.repo);
+  await catchUp(engine);
+  const lastBackup = keepBackups(engine);
+  try {
+    await carryOn(engine, options);
+  } finally {
+    // What went wrong is told; a store that is damaged has no copy to give.
+    await lastBackup().catch(() => {});
+  }
+}
+
+async function carryOn(engine: Engine, options: CarryOptions): Promise<void> {
   const carriers = new Carriers(engine, options.signal);
   const taken = new Set<string>();
   while (!options.signal.aborted && !carriers.failure) {
