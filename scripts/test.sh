@@ -24,6 +24,13 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   done
 fi
 
+# What sets the clock under a run; without it that is not tested.
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  command -v faketime >/dev/null 2>&1 || apt-get install -y -qq faketime >/dev/null 2>&1 || echo "no faketime to be had: jumps of the clock are not tested" >&2
+else
+  command -v faketime >/dev/null 2>&1 || echo "jumps of the clock are not tested; install with: apt-get install faketime (or: brew install libfaketime)" >&2
+fi
+
 [ -x node_modules/.bin/vitest ] && [ -x node_modules/.bin/node ] || npm ci --loglevel=error
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { meetLimit, type UsageLimit } from "./limit.ts";
+import { mayTry, meetLimit, type UsageLimit } from "./limit.ts";
 
 const NOW = 1_000_000_000_000;
 const BY = { credential: "claude of me", agent: "claude" };
@@ -65,4 +65,10 @@ test("who tried it and met it again does not try any more", () => {
   const tried = { ...meet(null, NOW + 5_000), probe: 7 };
   expect(meet(tried, NOW + 60_000, NOW + 6_000).probe).toBeNull();
   expect(meet(tried, null, NOW).probe).toBeNull();
+});
+
+test("a guess that lies further ahead than any was written before the clock was set back", () => {
+  const guessed = meet(null, null);
+  expect([NOW, guessed.until, NOW - 86_400_000].map((now) => mayTry(guessed, now))).toEqual([false, true, true]);
+  expect(mayTry(meet(null, NOW + 7_000_000), NOW)).toBe(false);
 });

@@ -38,12 +38,20 @@ export function meetLimit(
   // What several met at the same time is one limit.
   if (before !== null && before.until > now) return { ...before, probe: null };
   const guesses = before?.guesses ?? 0;
-  const until = now + spread(Math.min(LONGEST_GUESS_MS, 60_000 * 2 ** guesses), chance);
+  const until = now + spread(Math.min(LAST_GUESS_MS, 60_000 * 2 ** guesses), chance);
   return { ...by, until, isGuess: true, guesses: guesses + 1, since, probe: null };
 }
 
 /** A limit that names no reset is tried after 1, 2, 4 … 30 minutes. */
-const LONGEST_GUESS_MS = 1_800_000;
+const LAST_GUESS_MS = 1_800_000;
+
+/** The longest that is ever guessed, in milliseconds, with its spread. */
+export const LONGEST_GUESS_MS = 2_250_000;
+
+/** Whether it may be tried. A guess that lies further ahead than any was written before the clock was set back. */
+export function mayTry({ until, isGuess }: Pick<UsageLimit, "until" | "isGuess">, now: number): boolean {
+  return until <= now || (isGuess && until - now > LONGEST_GUESS_MS);
+}
 
 /** By a quarter either way. */
 function spread(ms: number, chance: number): number {

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Outcome } from "./outcome.ts";
-import { type Before, decideConsequence } from "./retry.ts";
+import { type Before, decideConsequence, isDue } from "./retry.ts";
 import type { NextStart } from "./task.ts";
 
 const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "transient", reason: "503" }];
@@ -220,4 +220,21 @@ test("a conversation that is lost where it was to go on is given up for a fresh 
   expect(decide({ kind: "transient", reason: "529" }, 1, { kind: "resume", from: 3 })).toMatchObject({
     next: { kind: "resume", from: 7 },
   });
+});
+
+test("a pause that is longer than any that is chosen was written before the clock was set back: it is over", () => {
+  const now = 1_000_000_000_000;
+  const at = (ms: number) => now + ms;
+  const days = 3 * 86_400_000;
+  expect(isDue({ notBefore: null, park: null }, now)).toBe(true);
+  expect(isDue({ notBefore: at(-1), park: null }, now)).toBe(true);
+  expect(isDue({ notBefore: at(300_000), park: null }, now)).toBe(false);
+  expect(isDue({ notBefore: at(days), park: null }, now)).toBe(true);
+  expect(isDue({ notBefore: at(1_800_000), park: { for: "limit", until: at(1_800_000), isGuess: true } }, now)).toBe(
+    false,
+  );
+  expect(isDue({ notBefore: at(days), park: { for: "limit", until: at(days), isGuess: true } }, now)).toBe(true);
+  // What a provider said may well lie days ahead.
+  expect(isDue({ notBefore: at(days), park: { for: "limit", until: at(days) } }, now)).toBe(false);
+  expect(isDue({ notBefore: at(80_000_000), park: { for: "budget", reason: "", until: null } }, now)).toBe(false);
 });

@@ -1,5 +1,5 @@
 /** What follows when an attempt ended without success: again, later, a person, or failure. Pure. */
-import type { UsageLimit } from "./limit.ts";
+import { LONGEST_GUESS_MS, type UsageLimit } from "./limit.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import type { NextStart, Park, Task } from "./task.ts";
 
@@ -13,6 +13,24 @@ export type Consequence =
 /** Waiting time after so many failures: 2 s, 4 s, 8 s … 5 minutes; `chance` in [0, 1) spreads it by a quarter either way. */
 function backoffMs(failures: number, chance: number): number {
   return Math.round(Math.min(300_000, 2_000 * 2 ** failures) * (0.75 + chance / 2));
+}
+
+/** The longest pauses that are ever chosen here, in milliseconds, with their spread. */
+const LONGEST_BACKOFF_MS = 375_000;
+/** A day's budget begins anew with the next local day, of which one a year has 25 hours. */
+const LONGEST_DAY_MS = 90_000_000;
+
+/** Whether a task need not wait for a time (any more). A pause that is longer than any we choose was written before the clock was set back,
+ *  and is over: only the reset that a limit stated can lie as far ahead as it likes. */
+export function isDue(task: Pick<Task, "notBefore" | "park">, now: number): boolean {
+  if (task.notBefore === null || task.notBefore <= now) return true;
+  return task.notBefore - now > longestPause(task.park);
+}
+
+function longestPause(park: Park | null): number {
+  if (park?.for === "budget") return LONGEST_DAY_MS;
+  if (park?.for !== "limit") return LONGEST_BACKOFF_MS;
+  return park.isGuess ? LONGEST_GUESS_MS : Infinity;
 }
 
 /** What went before an attempt, or came of it, that decides what comes behind it. */

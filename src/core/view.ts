@@ -1,7 +1,8 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
-import type { LimitHold } from "./limit.ts";
+import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
+import { isDue } from "./retry.ts";
 import { type BareTask, FINAL_STATES, type Park, type Task } from "./task.ts";
 
 type Standing =
@@ -117,7 +118,7 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limit
       ? { task, standing: "blocked", why, waitsFor: [login.key] }
       : { task, standing: "waits-for-person", why };
   }
-  if (task.notBefore !== null && task.notBefore > now) {
+  if (task.notBefore !== null && !isDue(task, now)) {
     const until = new Date(task.notBefore).toISOString();
     return { task, standing: "waits-for-time", why: task.park ? describePark(task.park) : `tries again at ${until}` };
   }
@@ -137,9 +138,10 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limit
 }
 
 /** Why a limit that another task met keeps one back; null where it may be the one that tries whether it is over. */
-function describeLimit({ agent, until, isGuess, probe }: LimitHold, now: number): string | null {
+function describeLimit(limit: LimitHold, now: number): string | null {
+  const { agent, until, isGuess, probe } = limit;
   if (probe !== null) return `waits for ${probe}, which tries whether the usage limit of ${agent} is over`;
-  if (until <= now) return null;
+  if (mayTry(limit, now)) return null;
   const at = new Date(until).toISOString();
   return isGuess
     ? `waits for a usage limit of ${agent}; no reset known; next try at ${at}`

@@ -16,6 +16,7 @@ import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, type LaunchMode, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
+import { noteBegun, workedFor } from "./begun.ts";
 import { enforceBudget, hasLimit, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
@@ -62,17 +63,13 @@ function composeOr(engine: Engine, carried: Carried): Turn | { failed: string } 
   }
 }
 
-function launchAgent(
-  engine: Engine,
-  { run, task, attempt }: Carried,
-  dir: string,
-  turn: Turn,
-  mode: LaunchMode,
-): Launched {
+function launchAgent(engine: Engine, carried: Carried, dir: string, turn: Turn, mode: LaunchMode): Launched {
+  const { run, task, attempt } = carried;
   const agent = findAgent(engine, attempt.agent);
   const invocation = agent.invoke(turn);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileAtomically(join(dir, "prompt"), invocation.stdin);
+  noteBegun(engine, carried);
   return launch({
     dir,
     file: invocation.file,
@@ -144,8 +141,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     return true;
   };
   engine.live.set(attempt.id, stop);
-  // Never more than the whole timeout from now: a clock that jumped must not end an agent early or keep it for ever.
-  const left = Math.min(run.options.timeoutMs, Math.max(0, attempt.startedAt + run.options.timeoutMs - engine.now()));
+  const left = Math.min(run.options.timeoutMs, Math.max(0, run.options.timeoutMs - workedFor(engine, attempt)));
   const timer = setTimeout(() => stop("timed_out"), Math.min(left, 2 ** 31 - 1));
   if (attempt.stop) stop(attempt.stop);
   const ended = new AbortController();

@@ -52,7 +52,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     message: `${oneLine(task.spec.title)}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${task.key}`,
   });
   const head = leftovers.tip ?? attempt.base;
-  if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: engine.now() });
+  if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: performance.now() });
   const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
   const dropped = changed ? await bringSubmodulesHome(engine, carried, head) : null;
   const turn = byHand ? null : await readTurn(engine, carried, changed);

@@ -1,11 +1,15 @@
 /** Looks at a repository: its store, what dead processes left, who its commits are by, its checks and its configuration, with the line that
  *  mends what is wrong. */
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { commandList } from "../core/config.ts";
+import { OwtError } from "../core/errors.ts";
 import { readIdentity } from "../git/commit.ts";
 import { sweepTrash } from "../git/remove.ts";
 import type { Repo } from "../git/repo.ts";
-import { findDamage, setStoreAside, storeFile } from "../store/database.ts";
+import { restoreStore, type Restored } from "../store/backups.ts";
+import { findDamage, MEND, storeFile } from "../store/database.ts";
+import { prepareLock } from "../system/lock.ts";
 import { findProgram } from "../system/programs.ts";
 import { grantsMissing, grantsNeeded } from "./approvals.ts";
 import { validateConfig } from "./configuration.ts";
@@ -84,16 +88,34 @@ function examineStore({ repo }: Pick<Engine, "repo">): Finding[] {
   if (!existsSync(file)) return [];
   const damage = findDamage(repo.commonDir);
   if (damage === null) return [{ check: "store", state: "pass", detail: file }];
-  const hint = "set it aside and begin a new one: owt doctor --fix";
+  const hint = MEND;
   return [{ check: "store", state: "fail", detail: `${file} is damaged: ${damage}`, hint }];
 }
 
-/** Moves a damaged store out of the way and says where it is now. */
+/** Puts a damaged store aside, restores the newest sound backup, and says what may be missing. Throws `wrong-state` while a process carries runs. */
 export function mendStore(repo: Pick<Repo, "commonDir">, at: number): Finding[] {
   if (findDamage(repo.commonDir) === null) return [];
-  const aside = setStoreAside(repo.commonDir, at);
-  const detail = `it was damaged and is kept as ${aside}; a run makes a new one, and branches and rescues stay as they are`;
-  return [{ check: "store", state: "warn", detail, hint: "what is not landed: git branch --list 'owt/*'" }];
+  const lease = prepareLock(join(repo.commonDir, "owt", "lease.db"));
+  try {
+    if (!lease.take() && !lease.take())
+      throw new OwtError("wrong-state", "another owt carries runs with the damaged store", {
+        hint: "end it (Ctrl-C in its terminal), then: owt doctor --fix",
+      });
+    return [describeRestored(restoreStore(repo.commonDir, at))];
+  } finally {
+    lease.close();
+  }
+}
+
+function describeRestored({ aside, from, unsound }: Restored): Finding {
+  const check = "store";
+  const others = unsound.length > 0 ? `; damaged too: ${unsound.join(", ")}` : "";
+  if (from === null) {
+    const detail = `it was damaged and is kept as ${aside}${others}; there is no backup, so a run makes a new one, and branches and rescues stay as they are`;
+    return { check, state: "warn", detail, hint: "what is not landed: git branch --list 'owt/*'" };
+  }
+  const detail = `it was damaged and is kept as ${aside}${others}; restored as it was at ${new Date(from.at).toISOString()}. What was integrated or begun since is found again; answers, wishes, notes and written-down tasks since then may be missing`;
+  return { check, state: "warn", detail, hint: "look, then go on: owt status; owt resume" };
 }
 
 /** Agents that a lost store started and that live on; with `fix` they are ended. */

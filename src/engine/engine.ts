@@ -43,7 +43,7 @@ export type Engine = {
   live: Map<number, (cause: StopCause) => void>;
   /** Who the commits of owt are by: the user as git knows them, else a named default. Asked once. */
   identity(): Promise<Identity>;
-  /** Attempts whose worktree was seen to hold nothing beside their commit, and when (epoch ms). */
+  /** Attempts whose worktree was seen to hold nothing beside their commit, and when (`performance.now()`). */
   seenClean: Map<number, { head: string; at: number }>;
   /** What is left to do of removals: worktrees are gone when they are gone for git, their files are deleted a moment later. */
   emptying: Set<Promise<void>>;

@@ -1,7 +1,7 @@
 /** The governor of usage limits. What one agent of a credential met holds all of them, in all open runs and over restarts; at the reset one
  *  attempt goes first, and once its API has answered all go on. */
 import type { Attempt } from "../core/attempt.ts";
-import { type LimitHold, meetLimit, type UsageLimit } from "../core/limit.ts";
+import { type LimitHold, mayTry, meetLimit, type UsageLimit } from "../core/limit.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Task } from "../core/task.ts";
 import { readAttempt } from "../store/attempts.ts";
@@ -27,7 +27,7 @@ export function noteProbe(engine: Engine, attempt: Attempt): void {
   if (limits.length === 0) return;
   const credential = credentialOf(engine, attempt.agent);
   const limit = limits.find((each) => each.credential === credential);
-  if (limit && limit.until <= engine.now()) writeLimit(engine.store, { ...limit, probe: attempt.id });
+  if (limit && mayTry(limit, engine.now())) writeLimit(engine.store, { ...limit, probe: attempt.id });
 }
 
 /** Whether an attempt is the one whose answer says that a limit is over. */

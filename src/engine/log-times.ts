@@ -19,7 +19,8 @@ export class LogTimes {
 
   /** `at` is epoch milliseconds, `offset` the bytes of whole lines that were there. A full disk only means that less is known. */
   async note(at: number, offset: number): Promise<void> {
-    if (offset <= this.#last.offset || at - this.#last.at < EVERY_MS) return;
+    // A clock that was set back must not keep the notes away until it is where it was.
+    if (offset <= this.#last.offset || Math.abs(at - this.#last.at) < EVERY_MS) return;
     this.#last = { at, offset };
     await unlessRefused(async () => appendFileSync(this.#path, `${at} ${offset}\n`, { mode: 0o600 }));
   }

@@ -9,8 +9,8 @@ import { outputFiles, Transcript } from "./transcript.ts";
 export const METER_MS = { usual: 500, underBudget: 100 };
 
 export class Meter {
-  /** When output was last seen to grow, in epoch milliseconds. */
-  lastOutputAt: number;
+  /** When output was last seen to grow, by the clock that nobody sets. */
+  #lastOutput = performance.now();
   readonly #engine: Engine;
   readonly #transcript: Transcript;
   readonly #times: LogTimes;
@@ -19,7 +19,6 @@ export class Meter {
   /** Of an attempt that was adopted, the whole output is read again. */
   constructor(engine: Engine, attempt: Attempt) {
     this.#engine = engine;
-    this.lastOutputAt = engine.now();
     this.#transcript = new Transcript(engine, attempt);
     this.#times = new LogTimes(outputFiles(engine, attempt.id).out);
   }
@@ -27,8 +26,8 @@ export class Meter {
   /** Takes in what is new. The usage up to now, where it is another one than at the last look; else null. */
   async look(signal: AbortSignal): Promise<Usage | null> {
     if (await this.#transcript.read(signal)) {
-      this.lastOutputAt = this.#engine.now();
-      await this.#times.note(this.lastOutputAt, this.#transcript.readLines);
+      this.#lastOutput = performance.now();
+      await this.#times.note(this.#engine.now(), this.#transcript.readLines);
     }
     const usage = this.#transcript.books.read(false);
     const known = JSON.stringify(usage);
@@ -46,6 +45,6 @@ export class Meter {
    *  again for what only a person can give. */
   isIdle(graceMs: number): "finished" | "refused" | null {
     if (this.#transcript.refused) return "refused";
-    return this.#transcript.hasEnded && this.#engine.now() - this.lastOutputAt >= graceMs ? "finished" : null;
+    return this.#transcript.hasEnded && performance.now() - this.#lastOutput >= graceMs ? "finished" : null;
   }
 }

@@ -16,7 +16,9 @@ import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
+import { keepBackups } from "./backups.ts";
 import { dayEnds, noteHolds } from "./budget.ts";
+import { catchUp } from "./catch-up.ts";
 import { type Engine, isLost } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
@@ -47,8 +49,20 @@ function look(engine: Engine): Look {
 
 /** Carries all open runs. The caller holds the lease. */
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
+  engine.store.assertSound();
   pruneAttempts(engine);
   await outlastDeadGit(engine.repo);
+  await catchUp(engine);
+  const lastBackup = keepBackups(engine);
+  try {
+    await carryOn(engine, options);
+  } finally {
+    // What went wrong is told; a store that is damaged has no copy to give.
+    await lastBackup().catch(() => {});
+  }
+}
+
+async function carryOn(engine: Engine, options: CarryOptions): Promise<void> {
   const carriers = new Carriers(engine, options.signal);
   const taken = new Set<string>();
   while (!options.signal.aborted && !carriers.failure) {
@@ -296,7 +310,10 @@ function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Atte
   return !tasks.every((task) => FINAL_STATES.has(task.state)) && isSettled(viewRun(engine, run, tasks));
 }
 
-/** Milliseconds until a task may be started that waits for a time now; null when none does. */
+/** A timer stands still while the machine sleeps, and does not see that the clock was set: so often the time is looked at. */
+const LOOK_AT_CLOCK_MS = 30_000;
+
+/** Milliseconds until a task may be started that waits for a time now, or the clock is to be looked at again; null when none waits. */
 function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
   const now = engine.now();
@@ -304,5 +321,5 @@ function soonest(engine: Engine, seen: Look): number | null {
   const probe = nextProbe(engine);
   const times = [...waiting.map((task) => task.notBefore!), ...days, ...(probe === null ? [] : [probe])];
   const later = times.filter((at) => at > now);
-  return later.length === 0 ? null : Math.min(...later) - now;
+  return later.length === 0 ? null : Math.min(LOOK_AT_CLOCK_MS, Math.min(...later) - now);
 }

@@ -22,6 +22,11 @@ export function attemptsFolder(repo: Pick<Repo, "commonDir">): string {
   return join(repo.commonDir, "owt", "attempts");
 }
 
+/** The numbers of the attempts that have a folder. */
+export function listAttemptFolders(repo: Pick<Repo, "commonDir">): number[] {
+  return listFolders(attemptsFolder(repo)).flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+}
+
 /** The folders in a folder, which need not exist. */
 function listFolders(path: string): string[] {
   try {

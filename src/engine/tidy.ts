@@ -42,7 +42,7 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
   const seen = engine.seenClean.get(attempt.id);
   engine.seenClean.delete(attempt.id);
   const removed = await remove(engine, about, attempt.worktree, {
-    ...(seen && engine.now() - seen.at < SEEN_HOLDS_MS ? { seenClean: seen.head } : {}),
+    ...(seen && performance.now() - seen.at < SEEN_HOLDS_MS ? { seenClean: seen.head } : {}),
     keep: [`refs/heads/${run.branch}`],
     id: `${run.id}-${slug(task.key)}-${attempt.id}`,
     note: `attempt ${attempt.number} of ${task.key} (${run.id}) on ${attempt.branch}`,

@@ -12,10 +12,10 @@ const LONGEST_MS = 120_000;
 
 /** Waits until every git of this repository whose owt is dead has ended. Without /proc there is nobody to be seen, and nothing is waited for. */
 export async function outlastDeadGit(repo: Repo, longestMs: number = LONGEST_MS): Promise<void> {
-  for (const ends = Date.now() + longestMs; ; await sleep(LOOK_MS)) {
+  for (const ends = performance.now() + longestMs; ; await sleep(LOOK_MS)) {
     const left = findDeadGit(repo.commonDir);
     if (left.length === 0) return;
-    if (Date.now() < ends) continue;
+    if (performance.now() < ends) continue;
     throw new OwtError("environment", `git of an earlier owt still works in ${repo.root}: ${left.join(", ")}`, {
       hint: `look at it: ps -fp ${left.join(",")}; end it, then: owt resume`,
     });

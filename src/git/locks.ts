@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../core/errors.ts";
 import { branchRef } from "./branch.ts";
 import { filesBelow } from "./place.ts";
@@ -27,16 +28,26 @@ export async function clearStaleLocks(
 
 /** A ref is locked for milliseconds; a lock that is older was left by a power cut. */
 const OLD_LOCK_MS = 60_000;
+/** A clock that was just set makes every lock look old: one that is still the same after so long, by the clock that nobody sets, is. */
+const STILL_MS = 500;
 
 /** Removes old locks on branches that only owt moves (those of runs), and names them. */
 export async function clearOldLocks(repo: Repo, branches: readonly string[]): Promise<string[]> {
   const removed: string[] = [];
   for (const branch of branches) {
     const lock = join(repo.commonDir, `${branchRef(branch)}.lock`);
-    const found = await stat(lock).catch(() => null);
-    if (found !== null && Date.now() - found.mtimeMs > OLD_LOCK_MS && (await removeFile(lock))) removed.push(lock);
+    if ((await isOld(lock)) && (await removeFile(lock))) removed.push(lock);
   }
   return removed;
+}
+
+async function isOld(lock: string): Promise<boolean> {
+  const look = () => stat(lock).catch(() => null);
+  const found = await look();
+  if (found === null || Math.abs(Date.now() - found.mtimeMs) < OLD_LOCK_MS) return false;
+  await sleep(STILL_MS);
+  const now = await look();
+  return now !== null && now.ino === found.ino && now.mtimeMs === found.mtimeMs;
 }
 
 async function removeFile(path: string): Promise<boolean> {

@@ -35,10 +35,10 @@ export function withdrawEntry(bin: string, gitDir: string, around: Around = {}):
   } catch (error) {
     if (!hasCode(error, "ENOENT")) throw error;
   }
-  const unseen = Date.now();
+  const unseen = performance.now();
   return {
     async taken() {
-      const left = (around.isAlone ? ALONE_MS : LOOKED_AT_MS) - (Date.now() - unseen);
+      const left = (around.isAlone ? ALONE_MS : LOOKED_AT_MS) - (performance.now() - unseen);
       const alone = around.quiet?.then(() => sleep(ALONE_MS));
       if (left > 0) await Promise.race([sleep(left), ...(alone ? [alone] : [])]);
       moveToTrash(bin, gitDir, "admin");

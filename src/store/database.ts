@@ -1,6 +1,16 @@
 /** Opens the one durable truth of a repository and gives transactions over it.
  *  WAL with synchronous=FULL: with NORMAL, 20 of 30 simulated power cuts lost acknowledged commits. */
-import { chmodSync, existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
@@ -92,6 +102,12 @@ export class Store {
     if (this.#depth === 0) this.#tell();
   }
 
+  /** Reads it through and through. Throws `store` where it is damaged; a megabyte takes milliseconds. */
+  assertSound(): void {
+    const said = this.get("pragma quick_check(1)")?.["quick_check"];
+    if (said !== "ok") throw damagedError(this.#path, String(said), undefined);
+  }
+
   close(): void {
     if (this.#db.isOpen) this.#db.close();
   }
@@ -152,7 +168,7 @@ export function openStore(commonDir: string, { looks = false }: { looks?: boolea
     db.exec("pragma synchronous = full");
     chmodSync(path, 0o600);
     const store = new Store(db, path);
-    migrate(db, store);
+    migrate(db, store, join(dirname(path), "backups"));
     refuseCopiedStore(store, commonDir);
     return store;
   } catch (error) {
@@ -206,7 +222,8 @@ function useWriteAheadLog(db: DatabaseSync): void {
 const SWITCH_TRIES = 200;
 const SWITCH_PAUSE_MS = 10;
 
-function migrate(db: DatabaseSync, store: Store): void {
+/** `kept`: the folder for what the store was before. */
+function migrate(db: DatabaseSync, store: Store, kept?: string): void {
   const version = () => Number(store.get("pragma user_version")?.["user_version"] ?? 0);
   if (version() > MIGRATIONS.length) {
     throw new OwtError("store", "the store of this repository was written by a newer owt", {
@@ -214,6 +231,7 @@ function migrate(db: DatabaseSync, store: Store): void {
     });
   }
   if (version() === MIGRATIONS.length) return;
+  if (version() > 0 && kept !== undefined) keepBeforeMigration(db, kept, version());
   store.transaction(() => {
     // Read again inside the transaction: another process may have migrated meanwhile.
     for (let step = version(); step < MIGRATIONS.length; step++) {
@@ -221,6 +239,25 @@ function migrate(db: DatabaseSync, store: Store): void {
       db.exec(`pragma user_version = ${step + 1}`);
     }
   });
+}
+
+/** Keeps the store as it was before its shape is changed for good: there is no way back from a migration. */
+function keepBeforeMigration(db: DatabaseSync, folder: string, version: number): void {
+  const path = join(folder, `before-shape-${version + 1}.db`);
+  if (existsSync(path)) return;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const unfinished = `${path}.${process.pid}`;
+  rmSync(unfinished, { force: true });
+  db.prepare("vacuum into ?").run(unfinished);
+  syncFile(unfinished);
+  renameSync(unfinished, path);
+}
+
+/** Has the disk hold a file's content before anything relies on it. */
+export function syncFile(path: string): void {
+  const file = openSync(path, "r+");
+  fsyncSync(file);
+  closeSync(file);
 }
 
 function refuseCopiedStore(store: Store, commonDir: string): void {
@@ -256,7 +293,11 @@ export function adoptStore(commonDir: string): void {
 
 /** What is wrong with the file of a store, read through and through; null when nothing is, or there is none. */
 export function findDamage(commonDir: string): string | null {
-  const path = storeFile(commonDir);
+  return findDamageIn(storeFile(commonDir));
+}
+
+/** The same of any file of that kind. */
+export function findDamageIn(path: string): string | null {
   if (!existsSync(path)) return null;
   let db: DatabaseSync | undefined;
   try {
@@ -305,10 +346,17 @@ function storeError(error: unknown, path: string): OwtError {
   const told = (message: string, hint: string) => new OwtError("store", message, { hint, cause: error });
   if (isBusy(error)) return told("the store is held by another process", "try again in a moment");
   if (codeOf(error) === FULL) return told(`the disk is full: ${path} cannot be written`, "make room, then: owt resume");
-  if (DAMAGED.has(codeOf(error)))
-    return told(`the store ${path} is damaged: ${said}`, "set it aside and begin a new one: owt doctor --fix");
+  if (DAMAGED.has(codeOf(error))) return damagedError(path, said, error);
   return told(
     `the store ${path} cannot be used: ${said}`,
     "see that its folder can be read and written, then try again",
   );
 }
+
+/** Nothing is mended by the way: who repairs a store says what may be missing from it. */
+function damagedError(path: string, said: string, cause: unknown): OwtError {
+  return new OwtError("store", `the store ${path} is damaged: ${said}`, { hint: MEND, cause });
+}
+
+/** What helps a damaged store. */
+export const MEND = "put it aside and restore its last backup: owt doctor --fix";

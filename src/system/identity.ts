@@ -106,7 +106,8 @@ function readStatFromPs(pid: number): ProcessStat | undefined {
 
 let bootId: string | undefined;
 
-function readBootId(): string {
+/** Another one each time that the machine was started. */
+export function readBootId(): string {
   bootId ??= hasProc
     ? readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()
     : ask("sysctl", ["-n", "kern.bootsessionuuid"]);

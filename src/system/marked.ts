@@ -22,7 +22,7 @@ export function findLiveBelow(folder: string): string[] {
  *  is killed at once, for nothing tells any more which process is to be asked. */
 export async function stopBelow(folder: string, options: { graceMs: number }): Promise<void> {
   await Promise.all(findLiveBelow(folder).map((dir) => stopTree(dir, options)));
-  for (const ends = Date.now() + KILL_MS; Date.now() < ends; await sleep(REPEAT_MS)) {
+  for (const ends = performance.now() + KILL_MS; performance.now() < ends; await sleep(REPEAT_MS)) {
     const left = markedBelow(folder);
     if (left.length === 0) return;
     for (const { identity } of left) signalProcess(identity, "SIGKILL");

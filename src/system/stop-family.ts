@@ -36,14 +36,14 @@ export async function stopFamily(
   const look = () => findFamily(family, known);
   look();
   await close();
-  const graceEnds = Date.now() + graceMs;
-  const hungUp = Math.min(graceEnds, Date.now() + HANG_UP_MS);
-  for (let asked = false; look().length > 0 && Date.now() < graceEnds; await sleep(POLL_MS)) {
-    if (asked || Date.now() < hungUp) continue;
+  const graceEnds = performance.now() + graceMs;
+  const hungUp = Math.min(graceEnds, performance.now() + HANG_UP_MS);
+  for (let asked = false; look().length > 0 && performance.now() < graceEnds; await sleep(POLL_MS)) {
+    if (asked || performance.now() < hungUp) continue;
     for (const stat of look()) signalProcess(identityOf(stat), "SIGTERM");
     asked = true;
   }
-  for (const ends = Date.now() + KILL_MS; look().length > 0 && Date.now() < ends; await sleep(POLL_MS)) {
+  for (const ends = performance.now() + KILL_MS; look().length > 0 && performance.now() < ends; await sleep(POLL_MS)) {
     for (const stat of look()) signalProcess(identityOf(stat), "SIGKILL");
     if (!hasProc) for (const leader of family.leaders) signalGroup(leader, "SIGKILL");
   }

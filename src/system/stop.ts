@@ -24,11 +24,11 @@ const KILL_MS = 2_000;
 
 /** Stops the tree of a namespace: TERM to the command until the tree is gone or the grace ends, then KILL, then the sweep. */
 export async function stopNamespace(outer: Identity, dir: string, graceMs: number): Promise<void> {
-  const graceEnds = Date.now() + graceMs;
-  while (isAlive(outer) && Date.now() < graceEnds) {
+  const graceEnds = performance.now() + graceMs;
+  while (isAlive(outer) && performance.now() < graceEnds) {
     const command = findCommand(outer);
     if (command) signalProcess(command, "SIGTERM");
-    await gone([outer], Math.min(REPEAT_MS, graceEnds - Date.now()));
+    await gone([outer], Math.min(REPEAT_MS, graceEnds - performance.now()));
   }
   const inner = findInner(outer);
   if (inner) {
@@ -43,12 +43,12 @@ export async function stopNamespace(outer: Identity, dir: string, graceMs: numbe
  *  shows no arguments while it execs and while it dies: such a pid 1 is looked at again, for a short while. */
 export async function sweepNamespace(dir: string): Promise<number> {
   let killed = 0;
-  for (const ends = Date.now() + REPEAT_MS; ; await sleep(POLL_MS)) {
+  for (const ends = performance.now() + REPEAT_MS; ; await sleep(POLL_MS)) {
     const { ours, silent } = findFirstProcesses(dir);
     const hit = ours.filter((inner) => signalProcess(inner, "SIGKILL"));
     killed += hit.length;
     await gone(hit, KILL_MS);
-    if ((hit.length === 0 && silent === 0) || Date.now() > ends) return killed;
+    if ((hit.length === 0 && silent === 0) || performance.now() > ends) return killed;
   }
 }
 
@@ -91,13 +91,13 @@ async function killFrozen(outer: Identity): Promise<void> {
 
 /** Stops the tree of a cgroup: TERM to the command until the tree is gone or the grace ends, then the kernel kills what is in it. */
 export async function stopCgroup(outer: Identity, dir: string, cgroup: string, graceMs: number): Promise<void> {
-  const graceEnds = Date.now() + graceMs;
-  while (isAlive(outer) && Date.now() < graceEnds) {
+  const graceEnds = performance.now() + graceMs;
+  while (isAlive(outer) && performance.now() < graceEnds) {
     const inside = new Set(membersOf(cgroup));
     // The outer's other children, `ln`, `mkdir` and `rmdir`, come before it enters and after it leaves.
     const command = childrenOf(outer.pid).find((child) => inside.has(child.pid));
     if (command) signalProcess(identityOf(command), "SIGTERM");
-    await gone([outer], Math.min(REPEAT_MS, graceEnds - Date.now()));
+    await gone([outer], Math.min(REPEAT_MS, graceEnds - performance.now()));
   }
   if (isAlive(outer) && membersOf(cgroup).includes(outer.pid)) {
     killCgroup(cgroup);
@@ -124,12 +124,12 @@ export async function sweepCgroup(outer: Identity, dir: string, cgroup: string):
 /** Stops the tree of a process group as well as can be without a namespace: the group, whatever carries the attempt's mark, and their
  *  descendants. What left the group with a clean environment and an ended parent is not found; the caller says so aloud. */
 export async function stopGroup(outer: Identity, dir: string, graceMs: number): Promise<void> {
-  const graceEnds = Date.now() + graceMs;
+  const graceEnds = performance.now() + graceMs;
   let members = findMembers(outer, dir, []);
-  while (isAlive(outer) && Date.now() < graceEnds) {
+  while (isAlive(outer) && performance.now() < graceEnds) {
     signalGroup(outer, "SIGTERM");
     for (const member of members) if (member.group !== outer.pid) signalProcess(identityOf(member), "SIGTERM");
-    await gone([outer], Math.min(REPEAT_MS, graceEnds - Date.now()));
+    await gone([outer], Math.min(REPEAT_MS, graceEnds - performance.now()));
     members = findMembers(outer, dir, members);
   }
   await killMembers(outer, dir, members);
@@ -143,9 +143,9 @@ export async function sweepGroup(outer: Identity, dir: string): Promise<number> 
 /** In rounds, until a look finds nobody: a process may fork between our look and our KILL. */
 async function killMembers(outer: Identity, dir: string, first: readonly ProcessStat[]): Promise<number> {
   const killed = new Set<number>();
-  const ends = Date.now() + KILL_MS;
+  const ends = performance.now() + KILL_MS;
   let members = first;
-  while (members.length > 0 && Date.now() < ends) {
+  while (members.length > 0 && performance.now() < ends) {
     for (const member of members) if (signalProcess(identityOf(member), "SIGSTOP")) killed.add(member.pid);
     signalGroup(outer, "SIGKILL");
     for (const member of members) signalProcess(identityOf(member), "SIGKILL");
@@ -185,6 +185,6 @@ async function gone(identities: readonly Identity[], timeoutMs: number): Promise
 }
 
 async function until(done: () => boolean, timeoutMs: number): Promise<void> {
-  const ends = Date.now() + timeoutMs;
-  while (!done() && Date.now() < ends) await sleep(POLL_MS);
+  const ends = performance.now() + timeoutMs;
+  while (!done() && performance.now() < ends) await sleep(POLL_MS);
 }

@@ -36,7 +36,7 @@ export class Frames {
   /** Draws anew as soon as that may be; the last state is always drawn. */
   soon(): void {
     if (this.#due || this.#isPaused) return;
-    const wait = Math.max(0, this.#drawnAt + DRAW_MS - Date.now());
+    const wait = Math.max(0, this.#drawnAt + DRAW_MS - performance.now());
     this.#due = setTimeout(() => this.#draw(), wait);
   }
 
@@ -55,7 +55,7 @@ export class Frames {
 
   #draw(): void {
     this.#due = null;
-    this.#drawnAt = Date.now();
+    this.#drawnAt = performance.now();
     this.#block.update(this.#above.splice(0), this.#read());
   }
 }

@@ -66,7 +66,7 @@ export async function waitForState(
   { timeoutMs, signal }: { timeoutMs: number | null; signal: AbortSignal },
 ): Promise<SessionState | null> {
   ensureFolder(spoolFolder(engine));
-  const ends = timeoutMs === null ? Infinity : engine.now() + timeoutMs;
+  const ends = timeoutMs === null ? Infinity : performance.now() + timeoutMs;
   let wake = () => {};
   const watcher = watch(spoolFolder(engine), () => wake());
   try {
@@ -74,8 +74,8 @@ export async function waitForState(
       const changed = new Promise<void>((resolve) => (wake = resolve));
       const state = await read();
       if (wanted.has(state)) return state;
-      if (signal.aborted || engine.now() >= ends) return null;
-      const pause = Math.min(LOOK_MS, ends - engine.now());
+      if (signal.aborted || performance.now() >= ends) return null;
+      const pause = Math.min(LOOK_MS, ends - performance.now());
       await Promise.race([changed, sleep(pause, undefined, { signal }).catch(() => {})]);
     }
   } finally {

@@ -1,0 +1,36 @@
+/** Takes copies of the store while runs are carried: at the start, twice a minute where something changed, and at the end. */
+import { lastSeq } from "../store/events.ts";
+import { takeBackup } from "../store/backups.ts";
+import type { Engine } from "./engine.ts";
+
+/** So old the last copy may be, with what a copy takes and a look more: under a minute. */
+const EVERY_MS = 25_000;
+
+/** Begins; the result takes the last copy, where anything changed since the one before, and ends it. Nothing waits for a copy but that end. */
+export function keepBackups(engine: Engine): () => Promise<void> {
+  let taken = -1;
+  let taking: Promise<void> | null = null;
+  const take = () => {
+    const seq = lastSeq(engine.store);
+    if (taking !== null || seq === taken) return;
+    taking = takeBackup(engine.repo.commonDir).then((wrong) => {
+      taking = null;
+      if (wrong === null) taken = seq;
+    });
+  };
+  const timer = setInterval(() => {
+    try {
+      take();
+    } catch {
+      // Whoever works with the store meets the same, and tells it.
+    }
+  }, EVERY_MS);
+  timer.unref();
+  take();
+  return async () => {
+    clearInterval(timer);
+    await taking;
+    take();
+    await taking;
+  };
+}

@@ -1,0 +1,111 @@
+/** A store can lag behind the world: it was restored from a backup, or the end of its journal was damaged, which SQLite passes over in
+ *  silence. Git and the attempts' folders say what happened since; whoever takes the lease holds the store against them, so that nothing is
+ *  done twice and no agent's work is left lying. */
+import { existsSync } from "node:fs";
+import { FINAL_STATES, type Task } from "../core/task.ts";
+import type { Run } from "../core/run.ts";
+import { readRef } from "../git/branch.ts";
+import { readIntegrations } from "../git/integrations.ts";
+import { readAttempt, readOpenAttempts } from "../store/attempts.ts";
+import { bringBackAttempt, noteStarted, settleIntegrated } from "../store/catch-up.ts";
+import { appendEvent } from "../store/events.ts";
+import { nextAttemptId, raiseTakenIds } from "../store/ids.ts";
+import { readRuns } from "../store/runs.ts";
+import { lastIntegrated, readTask, readTasks } from "../store/tasks.ts";
+import { type Begun, readBegun } from "./begun.ts";
+import { type Engine, worktreeHome } from "./engine.ts";
+import { findTakenIds, listAttemptFolders } from "./taken-ids.ts";
+
+/** What the store did not know: tasks that were integrated, and tasks whose attempts were begun. */
+export type CaughtUp = { integrated: string[]; begun: string[] };
+
+/** Brings the store up to what has happened. Costs a look at a folder and at a branch of each open run where there is nothing to do.
+ *  Only for who holds the lease. */
+export async function catchUp(engine: Engine): Promise<CaughtUp> {
+  const unknown = findUnknown(engine);
+  const integrated: string[] = [];
+  const begun: string[] = [];
+  for (const run of readRuns(engine.store, "open")) {
+    const done = await settleRun(engine, run, unknown);
+    const back = bringBack(engine, run, unknown);
+    if (done.length + back.length > 0) tell(engine, run, { integrated: done, begun: back });
+    integrated.push(...done);
+    begun.push(...back);
+  }
+  // What belongs to runs that the store does not know keeps its numbers; `findLostAgents` tells of what lives of it.
+  if (unknown.length > 0) raiseTakenIds(engine.store, await findTakenIds(engine.repo, worktreeHome(engine)));
+  return { integrated, begun };
+}
+
+/** Attempts that were begun after the last one that the store knows. */
+function findUnknown(engine: Engine): Begun[] {
+  const next = nextAttemptId(engine.store);
+  return listAttemptFolders(engine.repo)
+    .filter((id) => id >= next)
+    .toSorted((a, b) => a - b)
+    .flatMap((id) => readBegun(engine, id) ?? []);
+}
+
+/** Tasks whose merge is on the run's branch are done. */
+async function settleRun(engine: Engine, run: Run, unknown: readonly Begun[]): Promise<string[]> {
+  const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
+  const last = lastIntegrated(engine.store, run.id) ?? run.base;
+  if (tip === null || tip === last) return [];
+  const tasks = new Map(readTasks(engine.store, run.id).map((task) => [task.key, task]));
+  // An intent to advance may have come true: the ordinary step finds that out by itself.
+  const isAdvancing = new Set(
+    readOpenAttempts(engine.store).flatMap(({ phase, candidate }) => (phase === "advance" ? [candidate] : [])),
+  );
+  const settled: string[] = [];
+  for (const merge of await readIntegrations(engine.repo, last, tip).catch(() => [])) {
+    const task = tasks.get(merge.task);
+    if (!task || task.state === "done" || merge.run !== run.id || isAdvancing.has(merge.commit)) continue;
+    const hash = unknown.find(({ attempt }) => attempt.id === merge.attempt)?.hash ?? null;
+    settleIntegrated(engine.store, engine.now(), task, { ...merge, hash });
+    settled.push(task.key);
+  }
+  return settled;
+}
+
+/** The last attempt of each task is carried on where its worktree still stands; earlier ones have ended. */
+function bringBack(engine: Engine, run: Run, unknown: readonly Begun[]): string[] {
+  const tasks = new Map(readTasks(engine.store, run.id).map((task) => [task.key, task]));
+  const ours = unknown.filter(({ attempt, key }) => attempt.run === run.id && tasks.has(key));
+  const last = new Map(ours.map((each) => [each.key, each.attempt.id]));
+  for (const each of ours) bringBackOne(engine, tasks.get(each.key)!, each, last.get(each.key) === each.attempt.id);
+  const early = readOpenAttempts(engine.store).filter(
+    ({ run: of, id, phase }) => of === run.id && TOO_EARLY.has(phase) && readBegun(engine, id) !== null,
+  );
+  for (const attempt of early) noteStarted(engine.store, engine.now(), readTask(engine.store, attempt.task)!, attempt);
+  return [...new Set([...ours.map(({ key }) => key), ...early.map(({ task }) => readTask(engine.store, task)!.key)])];
+}
+
+/** What comes before the agent is over once it was begun. */
+const TOO_EARLY = new Set(["workspace", "setup"]);
+
+function bringBackOne(engine: Engine, { id }: Task, { attempt, next }: Begun, isLast: boolean): void {
+  const task = readTask(engine.store, id)!;
+  if (readAttempt(engine.store, attempt.id) !== null) return;
+  const stands = existsSync(attempt.worktree);
+  const now = engine.now();
+  if (task.state === "done") {
+    const phase = stands ? "tidy" : "closed";
+    bringBackAttempt(engine.store, now, task, attempt, { phase, outcome: { kind: "ok" } });
+  } else if (isLast && stands && !FINAL_STATES.has(task.state)) {
+    bringBackAttempt(engine.store, now, task, attempt, { phase: "agent", outcome: null, next });
+  } else {
+    const reason = "how it ended was lost with the store";
+    // A worktree that stands goes the ordinary way: what it holds is saved first.
+    const phase = stands ? "tidy" : "closed";
+    bringBackAttempt(engine.store, now, task, attempt, { phase, outcome: { kind: "failed", reason } });
+  }
+}
+
+function tell(engine: Engine, run: Run, { integrated, begun }: CaughtUp): void {
+  const parts = [
+    ...(integrated.length > 0 ? [`integrated already: ${integrated.join(", ")}`] : []),
+    ...(begun.length > 0 ? [`begun already: ${begun.join(", ")}`] : []),
+  ];
+  const text = `the store was older than the repository and was brought up to it; ${parts.join("; ")}. Answers and wishes given since may be missing`;
+  appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "note", text });
+}

@@ -1,0 +1,128 @@
+/** Copies of the store, a few generations, taken while runs are carried; and how one of them becomes the store again. Where the store
+ *  was found damaged it is put beside, never deleted. */
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { findDamageIn, setStoreAside, storeFile, syncFile } from "./database.ts";
+
+/** `at`: when it was taken, epoch milliseconds, for people; `number` counts up and says which is newer. */
+export type Backup = { path: string; number: number; at: number };
+
+/** The newest ones that are kept, and how many of every twentieth and every four-hundredth: by number, for clocks are set. */
+const NEWEST = 3;
+const SPARSE: readonly (readonly [every: number, kept: number])[] = [
+  [20, 2],
+  [400, 1],
+];
+
+/** In a thread of its own, for each of its calls waits for the disk. Reading every row finds damage that no query met yet. */
+const COPY = `
+const { workerData, parentPort } = require("node:worker_threads");
+const { DatabaseSync } = require("node:sqlite");
+const { fsyncSync, openSync, closeSync } = require("node:fs");
+const db = new DatabaseSync(workerData.from, { readOnly: true, timeout: 5000 });
+try {
+  const said = db.prepare("pragma quick_check(1)").get().quick_check;
+  if (said !== "ok") throw new Error(said);
+  db.prepare("vacuum into ?").run(workerData.to);
+  const file = openSync(workerData.to, "r+");
+  fsyncSync(file);
+  closeSync(file);
+  parentPort.postMessage(null);
+} catch (error) {
+  parentPort.postMessage(String(error.message));
+} finally {
+  db.close();
+}`;
+
+/** The copies there are, newest first. */
+export function listBackups(commonDir: string): Backup[] {
+  const folder = backupFolder(commonDir);
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .flatMap((name) => {
+      const number = Number(/^state-(\d+)\.db$/.exec(name)?.[1] ?? NaN);
+      const path = join(folder, name);
+      return Number.isNaN(number) ? [] : [{ path, number, at: statSync(path).mtimeMs }];
+    })
+    .toSorted((a, b) => b.number - a.number);
+}
+
+/** Takes a copy of the store as it is now, and lets go of those that are not needed any more. Only one process may do so at a time.
+ *  Resolves with what was wrong, null where nothing was: a copy that cannot be made (a full disk) must stop nothing, and one of a damaged store is none. */
+export async function takeBackup(commonDir: string): Promise<string | null> {
+  const folder = backupFolder(commonDir);
+  const to = join(folder, "unfinished");
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    rmSync(to, { force: true });
+    const wrong = await copyInThread(storeFile(commonDir), to);
+    if (wrong !== null) return wrong;
+    const number = (listBackups(commonDir)[0]?.number ?? 0) + 1;
+    renameSync(to, join(folder, `state-${number}.db`));
+    syncFolder(folder);
+    for (const { path } of staleBackups(listBackups(commonDir))) rmSync(path, { force: true });
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function copyInThread(from: string, to: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const worker = new Worker(COPY, { eval: true, workerData: { from, to } });
+    worker.once("message", resolve);
+    worker.once("error", (error) => resolve(error instanceof Error ? error.message : String(error)));
+    worker.once("exit", () => resolve("it was cut off"));
+  });
+}
+
+/** Those that can go; `all` newest first. */
+export function staleBackups(all: readonly Backup[]): Backup[] {
+  const kept = new Set(all.slice(0, NEWEST));
+  for (const [every, most] of SPARSE)
+    for (const backup of all.filter(({ number }) => number % every === 0).slice(0, most)) kept.add(backup);
+  return all.filter((backup) => !kept.has(backup));
+}
+
+/** What became of a damaged store: where it is now, and which copy is in its place. */
+export type Restored = { aside: string; from: Backup | null; unsound: string[] };
+
+/** Puts a damaged store aside and the newest sound copy in its place; where there is none, the next command makes a new one. The caller
+ *  sees to it that nobody carries runs. */
+export function restoreStore(commonDir: string, at: number): Restored {
+  const path = storeFile(commonDir);
+  const all = listBackups(commonDir);
+  const from = all.find((backup) => findDamageIn(backup.path) === null) ?? null;
+  const unsound = all.slice(0, from === null ? undefined : all.indexOf(from)).map((backup) => backup.path);
+  const ready = `${path}.restoring`;
+  if (from !== null) {
+    copyFileSync(from.path, ready);
+    syncFile(ready);
+  }
+  const aside = setStoreAside(commonDir, at);
+  if (from !== null) renameSync(ready, path);
+  syncFolder(join(commonDir, "owt"));
+  return { aside, from, unsound };
+}
+
+function backupFolder(commonDir: string): string {
+  return join(commonDir, "owt", "backups");
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  fsyncSync(folder);
+  closeSync(folder);
+}
