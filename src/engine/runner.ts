@@ -300,6 +300,8 @@ function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
   const now = engine.now();
   const days = seen.runs.filter((run) => run.options.budget.dayUsd !== null).map(() => dayEnds(engine));
-  const times = [...waiting.map((task) => task.notBefore!), ...days].filter((at) => at > now);
+  // From then on nothing waits for a time any more.
+  const ends = seen.runs.flatMap((run) => run.options.time?.endsAt ?? []);
+  const times = [...waiting.map((task) => task.notBefore!), ...days, ...ends].filter((at) => at > now);
   return times.length === 0 ? null : Math.min(...times) - now;
 }
