@@ -8,6 +8,7 @@ import { type AgentChoices, stated } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearestHint } from "../core/names.ts";
 import { isFeatureList } from "../core/plan-features.ts";
+import { parseDuration } from "../lib/duration.ts";
 import type { WorkRequest } from "../engine/work.ts";
 import type { Io } from "./io.ts";
 
@@ -122,6 +123,18 @@ export function positiveUsd(text: string): number {
   const value = Number(text.replace(/^\$/, ""));
   if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError("expected dollars, such as 5 or 2.50");
   return value;
+}
+
+/** `--max-duration 8h`, in milliseconds. */
+export function maxDurationOption(): Option {
+  return new Option(
+    "--max-duration <time>",
+    "how long it may start work, such as 8h; what runs then comes home",
+  ).argParser((text) => {
+    const ms = parseDuration(text);
+    if (ms === null || ms <= 0) throw new InvalidArgumentError("expected a time, such as 8h, 90m or 1h30m");
+    return ms;
+  });
 }
 
 export function positiveInteger(text: string): number {

@@ -1,6 +1,7 @@
 /** Budgets: what a run, a task, a day may cost, and how many tokens a run may use. Decides what has to wait and what has to stop. Pure. */
 import type { Attempt } from "./attempt.ts";
 import { type Layer, mergeConfig } from "./config.ts";
+import type { RunTime } from "./run-time.ts";
 import { addUsages, allTokens, type Cost, renderUsd } from "./cost.ts";
 
 /** Null is no limit. */
@@ -68,6 +69,8 @@ export type Holds = {
   /** For single ones, by their row number. */
   tasks: ReadonlyMap<number, Level>;
   dayEnds: number;
+  /** The time of the run, where it is over. */
+  timeOver?: RunTime | null;
 };
 
 export const NO_HOLDS: Holds = { all: null, tasks: new Map(), dayEnds: 0 };

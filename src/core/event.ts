@@ -12,8 +12,8 @@ export type Fact =
   | { kind: "run-wish"; wish: "pause" | "stop" | null }
   /** Tasks came into a run that was open already. */
   | { kind: "tasks-joined"; keys: string[] }
-  /** A budget keeps back everything of the run (`by`: which), or these tasks of it, from now on; null and none: nothing any more. */
-  | { kind: "run-held"; by: "run" | "task" | "day" | "tokens" | null; tasks: number[] }
+  /** A budget, or the end of its time, keeps back everything of the run (`by`: which), or these tasks of it, from now on; null and none: nothing any more. */
+  | { kind: "run-held"; by: "run" | "task" | "day" | "tokens" | "time" | null; tasks: number[] }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
   | { kind: "run-landed"; target: string; commit: string }
   /** `notBefore` (epoch ms): there is a pause before it may start again. */

@@ -2,6 +2,7 @@
 import type { AgentChoices } from "./choices.ts";
 
 import type { Budget } from "./budget.ts";
+import type { RunTime } from "./run-time.ts";
 
 export type RunState =
   /** Has work left, or waits for a person. */
@@ -27,6 +28,8 @@ export type RunOptions = {
   budget: Budget;
   /** The limit that the command line set for the run, in dollars. */
   budgetUsd: number | null;
+  /** How long it may start work; absent or null is no end. */
+  time?: RunTime | null;
   /** What is done is repeated: a task that finds its work there has nothing left to change. */
   again?: boolean;
 };

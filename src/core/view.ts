@@ -3,7 +3,8 @@ import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import { isDue } from "./retry.ts";
-import { type BareTask, FINAL_STATES, type Park, type Task } from "./task.ts";
+import { describeTimeOver } from "./run-time.ts";
+import { type BareTask, FINAL_STATES, type NextStart, type Park, type Task } from "./task.ts";
 
 type Standing =
   | "ready"
@@ -13,7 +14,7 @@ type Standing =
   | "waits-for-person"
   /** Waits for a time: a limit's reset, a pause between tries. */
   | "waits-for-time"
-  /** Waits until a budget is raised. */
+  /** Waits until a budget is raised, or the run is given more time. */
   | "waits-for-budget"
   | "working"
   | "done"
@@ -110,6 +111,8 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limit
     return { task, standing: "waits-for-budget", why: describePark(task.park) };
   const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
   if (open.length > 0) return { task, standing: "blocked", why: `waits for ${open.join(", ")}`, waitsFor: open };
+  if (holds.timeOver != null && !COMES_HOME.has(task.next.kind))
+    return { task, standing: "waits-for-budget", why: describeTimeOver(holds.timeOver) };
   const login = loginOf(task);
   if (login?.park?.for === "login") {
     const isHere = login.run === task.run;
@@ -147,6 +150,9 @@ function describeLimit(limit: LimitHold, now: number): string | null {
     ? `waits for a usage limit of ${agent}; no reset known; next try at ${at}`
     : `waits for a usage limit of ${agent} until ${at}`;
 }
+
+/** What the last attempt at a task left to do before its work is home: it goes on when the time of the run is over. */
+const COMES_HOME = new Set<NextStart["kind"]>(["repair", "conflict", "by-hand"]);
 
 /** Whether only a person can make this task go on. */
 export function waitsForPerson(park: Park): boolean {

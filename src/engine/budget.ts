@@ -16,6 +16,7 @@ import {
 } from "../core/budget.ts";
 import { addUsages, type Usage } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
+import { describeTimeOver, moreTimeCommand } from "../core/run-time.ts";
 import type { Task } from "../core/task.ts";
 import { readAttemptsOfRun, readUsagesSince } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
@@ -24,6 +25,7 @@ import { readRun, setRunOptions } from "../store/runs.ts";
 import { changeTask, readTasks } from "../store/tasks.ts";
 import { type Carried, requestStop } from "./attempt-moves.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { timeOverOf } from "./run-time.ts";
 
 /** Takes the limits that are configured now, and those of the command line, into a run; tasks that waited for more go on. */
 export function setBudget(engine: Engine, runId: string, runUsd: number | null): void {
@@ -78,16 +80,19 @@ function midnight(engine: Engine, days: number): number {
 /** What may not start now in a run. */
 export function readHolds(engine: Engine, run: Run): Holds {
   const { budget } = run.options;
-  return hasLimit(budget) ? decideHolds(budget, readSpending(engine, run)) : NO_HOLDS;
+  const holds = hasLimit(budget) ? decideHolds(budget, readSpending(engine, run)) : NO_HOLDS;
+  const timeOver = timeOverOf(engine, run);
+  return timeOver === null ? holds : { ...holds, timeOver };
 }
 
 const noted = new WeakMap<Store, Map<string, string>>();
 
 /** Writes down when a budget begins and ceases to keep tasks back: for how long they waited for it is told from that. */
 export function noteHolds(engine: Engine, run: Run): void {
-  if (!hasLimit(run.options.budget)) return;
-  const { all, tasks } = readHolds(engine, run);
-  const held = { by: all?.scope ?? null, tasks: [...tasks.keys()] };
+  if (!hasLimit(run.options.budget) && run.options.time == null) return;
+  const { all, tasks, timeOver } = readHolds(engine, run);
+  const by = all?.scope ?? (timeOver == null ? null : ("time" as const));
+  const held = { by, tasks: [...tasks.keys()] };
   const runs = noted.get(engine.store) ?? new Map<string, string>();
   noted.set(engine.store, runs);
   const before = runs.get(run.id) ?? JSON.stringify(readHeld(engine.store, run.id));
@@ -102,10 +107,12 @@ export function readLevels(engine: Engine, run: Run): Level[] {
   return hasLimit(budget) ? levelsOf(budget, readSpending(engine, run)) : [];
 }
 
-/** The limit of a whole run that is used up, in words, with the command that raises it; null where none is. */
-export function describeUsedUp(engine: Engine, run: Run): { text: string; command: string } | null {
-  const level = readHolds(engine, run).all;
-  return level && { text: describeLevel(level), command: raiseCommand(run.id, level) };
+/** The limit of a whole run that is used up, its time among them, in words, with the command that raises it; null where none is. */
+export function describeUsedUp(engine: Engine, run: Run): { text: string; command: string; isTime: boolean } | null {
+  const { all: level, timeOver } = readHolds(engine, run);
+  if (level === null && timeOver != null)
+    return { text: describeTimeOver(timeOver), command: moreTimeCommand(run.id, timeOver), isTime: true };
+  return level && { text: describeLevel(level), command: raiseCommand(run.id, level), isTime: false };
 }
 
 /** What an attempt may spend at most, in dollars; null without a limit. */
@@ -127,6 +134,8 @@ export function readReached(engine: Engine, run: Run, task: number): { level: Le
 export function budgetCommand(engine: Engine, task: Task): string {
   const run = readRun(engine.store, task.run)!;
   const holds = readHolds(engine, run);
+  // In the order in which a view tells them.
+  if (holds.timeOver != null && task.park?.for !== "budget") return moreTimeCommand(run.id, holds.timeOver);
   const level = holds.tasks.get(task.id) ?? holds.all;
   return level ? raiseCommand(run.id, level) : `owt resume ${run.id}`;
 }

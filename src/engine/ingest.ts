@@ -5,6 +5,7 @@ import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Run, RunOptions } from "../core/run.ts";
+import { timeFrom } from "../core/run-time.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { currentBranch, isAncestor, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
@@ -22,6 +23,7 @@ import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { noteParallel } from "./parallel.ts";
 import { agentProblems, branchProblems, modeProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
+import { setTime } from "./run-time.ts";
 import { planError, type Work } from "./work.ts";
 
 /** Where a run begins. `note` says aloud what it builds on; `seen` is how the runs stood when that was worked out. */
@@ -101,6 +103,7 @@ export type RunFlags = {
   choices: AgentChoices;
   maxParallel?: number;
   budgetUsd?: number;
+  maxDurationMs?: number;
   again: boolean;
 };
 
@@ -127,6 +130,7 @@ export async function ingest(
     await checkAgents(engine, work, changed);
     const taken = goOn(engine, going, work, { ...changed, verify: options.verify });
     setBudget(engine, going.id, flags.budgetUsd ?? null);
+    setTime(engine, going.id, flags.maxDurationMs ?? null);
     noteParallel(engine, going.id, going.options.maxParallel, changed.maxParallel);
     return { run: going, isNew: false, changed: taken };
   }
@@ -197,6 +201,7 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     choices: { plan: settings.choices ?? {}, flags: flags.choices },
     budget: budgetFrom(engine.layers, flags.budgetUsd ?? null),
     budgetUsd: flags.budgetUsd ?? null,
+    time: flags.maxDurationMs === undefined ? null : timeFrom(flags.maxDurationMs, engine.now()),
     again: flags.again,
   };
 }

@@ -318,8 +318,10 @@ function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
   const now = engine.now();
   const days = seen.runs.filter((run) => run.options.budget.dayUsd !== null).map(() => dayEnds(engine));
+  // From then on nothing waits for a time any more.
+  const ends = seen.runs.flatMap((run) => run.options.time?.endsAt ?? []);
   const probe = nextProbe(engine);
-  const times = [...waiting.map((task) => task.notBefore!), ...days, ...(probe === null ? [] : [probe])];
+  const times = [...waiting.map((task) => task.notBefore!), ...days, ...ends, ...(probe === null ? [] : [probe])];
   const later = times.filter((at) => at > now);
   return later.length === 0 ? null : Math.min(LOOK_AT_CLOCK_MS, Math.min(...later) - now);
 }

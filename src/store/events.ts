@@ -63,7 +63,7 @@ export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: 
   const sql = "select data from event where run = ? and kind = 'run-held' order by seq desc limit 1";
   const row = store.get(sql, run);
   return row
-    ? (JSON.parse(String(row["data"])) as { by: "run" | "task" | "day" | "tokens" | null; tasks: number[] })
+    ? (JSON.parse(String(row["data"])) as { by: "run" | "task" | "day" | "tokens" | "time" | null; tasks: number[] })
     : { by: null, tasks: [] };
 }
 

@@ -22,6 +22,7 @@ import { printable } from "../text.ts";
 import {
   addWorkOptions,
   chosenOnTheLine,
+  maxDurationOption,
   positiveUsd,
   toRequest,
   wantedParallel,
@@ -32,6 +33,7 @@ type RunCommandOptions = WorkOptions & {
   yes?: boolean;
   dryRun?: boolean;
   budget?: number;
+  maxDuration?: number;
   plain?: boolean;
   detach?: boolean;
 };
@@ -43,6 +45,7 @@ export function runCommand(program: Command, io: Io): void {
   addWorkOptions(command)
     .option("-y, --yes", "do not ask before starting (never approves commands)")
     .addOption(new Option("--budget <usd>", "what the run may cost, in dollars; then it waits").argParser(positiveUsd))
+    .addOption(maxDurationOption())
     .option("--dry-run", "show what would run and stop")
     .option("--plain", PLAIN)
     .option("-d, --detach", DETACH)
@@ -130,6 +133,7 @@ function toFlags(options: RunCommandOptions): RunFlags {
     choices: chosenOnTheLine(options),
     ...(maxParallel === undefined ? {} : { maxParallel }),
     ...(options.budget === undefined ? {} : { budgetUsd: options.budget }),
+    ...(options.maxDuration === undefined ? {} : { maxDurationMs: options.maxDuration }),
     again: options.again ?? false,
   };
 }

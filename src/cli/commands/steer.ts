@@ -7,6 +7,7 @@ import { findRun } from "../../engine/find-run.ts";
 import { type Landed, landRun } from "../../engine/land.ts";
 import { setParallel } from "../../engine/parallel.ts";
 import { loadPrompts } from "../../engine/prompts.ts";
+import { setTime } from "../../engine/run-time.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { settleLost, stopUncarried } from "../../engine/uncarried.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
@@ -16,16 +17,23 @@ import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
 import { printable } from "../text.ts";
-import { positiveInteger, positiveUsd } from "../work-options.ts";
+import { maxDurationOption, positiveInteger, positiveUsd } from "../work-options.ts";
 
 type JsonOption = { json?: boolean };
-type ResumeOptions = JsonOption & { budget?: number; parallel?: number; detach?: boolean; plain?: boolean };
+type ResumeOptions = JsonOption & {
+  budget?: number;
+  maxDuration?: number;
+  parallel?: number;
+  detach?: boolean;
+  plain?: boolean;
+};
 
 export function steerCommands(program: Command, io: Io): void {
   program
     .command("resume [run]")
     .description("go on with a run after a crash, a stop or an answer")
     .addOption(new Option("--budget <usd>", "what the whole run may cost, in dollars").argParser(positiveUsd))
+    .addOption(maxDurationOption())
     .addOption(new Option("--parallel <n>", "agents at a time, from now on").argParser(positiveInteger))
     .option("-d, --detach", DETACH)
     .option("--plain", PLAIN)
@@ -39,6 +47,7 @@ export function steerCommands(program: Command, io: Io): void {
         if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
         if (kept) tell(io, printable(kept));
         setBudget(engine, run, options.budget ?? null);
+        setTime(engine, run, options.maxDuration ?? null);
         tellUsedUp(io, engine, run);
         if (options.parallel !== undefined) setParallel(engine, run, options.parallel);
         setWish(engine.store, engine.now(), run, null);
@@ -79,10 +88,14 @@ export function steerCommands(program: Command, io: Io): void {
     );
 }
 
-/** A budget below what was used already lets nothing start. */
+/** A budget below what was used already lets nothing start, nor does a time that is over. */
 function tellUsedUp(io: Io, engine: Engine, run: string): void {
   const usedUp = describeUsedUp(engine, findRun(engine, run));
-  if (usedUp) tell(io, `the budget is used up, so that nothing starts: ${usedUp.text}\n  ↳ ${usedUp.command}`);
+  if (usedUp)
+    tell(
+      io,
+      `${usedUp.isTime ? "" : "the budget is used up, so that "}nothing starts: ${usedUp.text}\n  ↳ ${usedUp.command}`,
+    );
 }
 
 function parallelOf(word: string): number {
