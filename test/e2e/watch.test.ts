@@ -1,5 +1,5 @@
 /** A run on a real terminal: a live table that fits every size, and a terminal that is afterwards as it was. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { Rig, task } from "../rig/rig.ts";
@@ -45,6 +45,15 @@ function expectSound(terminal: Tmux): string[] {
   return lines;
 }
 
+/** With OWT_KEEP_FRAMES=docs/screens the screens that the guide shows are written anew, but for the line that was typed. */
+function keepFrame(name: string, terminal: Tmux): void {
+  const folder = process.env["OWT_KEEP_FRAMES"];
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  const lines = terminal.screen().filter((line) => !line.includes(OWT));
+  writeFileSync(join(folder, `run-${name}.txt`), `${lines.join("\n")}\n`);
+}
+
 test.each([
   { columns: 80, rows: 24 },
   { columns: 200, rows: 50 },
@@ -55,6 +64,7 @@ test.each([
   terminal.type(`stty -g > ../before; echo the line before; ${OWT} run --yes; echo over`);
   await seen(() => expect(terminal.screen().join("\n")).toContain("looks at part 1"));
   expect(terminal.screen().at(-1)).toMatch(/^r1 · 4 working · 26 to come/);
+  keepFrame(`${size.columns}x${size.rows}`, terminal);
   for (const [columns, rows] of [
     [50, 24],
     [120, 30],
@@ -71,6 +81,7 @@ test.each([
   for (let module = 1; module <= 5; module++) for (let n = 1; n <= 6; n++) rig.release(`m${module}-${n}`);
   await seen(() => expect(terminal.screen()).toContain("over"));
   expect(terminal.screen().join("\n")).toContain("owt land r1");
+  keepFrame(`${size.columns}x${size.rows}-end`, terminal);
   terminal.type("stty -g > ../after; echo the line after");
   await seen(() => expect(terminal.screen()).toContain("the line after"));
   expect(readFileSync(rig.path("after"), "utf8")).toBe(readFileSync(rig.path("before"), "utf8"));
