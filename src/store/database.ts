@@ -14,6 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
+import { listBackups } from "./backup-files.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
 type Value = string | number | bigint | null;
@@ -120,20 +121,18 @@ export class Store {
   }
 
   #begin(): void {
-    for (let tries = 1; ; tries++) {
-      try {
-        this.#db.exec("begin immediate");
-        return;
-      } catch (error) {
-        if (tries >= BUSY_TRIES || !isBusy(error)) throw storeError(error, this.#path);
-      }
+    try {
+      patiently(() => this.#db.exec("begin immediate"));
+    } catch (error) {
+      throw storeError(error, this.#path);
     }
   }
 
   /** A disk that is full and a file that is damaged have names; a mistake in our SQL stays what it is. */
   #told<T>(work: () => T): T {
     try {
-      return work();
+      // Inside a transaction nothing is in the way any more, and it is repeated as a whole or not at all.
+      return this.#depth > 0 ? work() : patiently(work);
     } catch (error) {
       throw isOfTheFile(error) ? storeError(error, this.#path) : error;
     }
@@ -149,6 +148,17 @@ export class Store {
   }
 }
 
+/** A single statement that found the store held has done nothing: it is tried anew. */
+function patiently<T>(work: () => T): T {
+  for (let tries = 1; ; tries++) {
+    try {
+      return work();
+    } catch (error) {
+      if (tries >= BUSY_TRIES || !isBusy(error)) throw error;
+    }
+  }
+}
+
 /** Where the store of a repository lies. */
 export function storeFile(commonDir: string): string {
   return join(commonDir, "owt", "state.db");
@@ -161,15 +171,20 @@ export function openStore(commonDir: string, { looks = false }: { looks?: boolea
   const path = storeFile(commonDir);
   if (looks && !existsSync(path)) return emptyStore();
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const isNew = !existsSync(path);
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    const opened = db;
+    const lag = isNew ? null : patiently(() => findLag(opened, commonDir));
+    if (lag !== null) throw damagedError(path, lag, undefined);
     useWriteAheadLog(db);
     db.exec("pragma synchronous = full");
     chmodSync(path, 0o600);
     const store = new Store(db, path);
     migrate(db, store, join(dirname(path), "backups"));
     refuseCopiedStore(store, commonDir);
+    if (isNew) noteBackupsBefore(store, commonDir);
     return store;
   } catch (error) {
     db?.close();
@@ -199,6 +214,40 @@ export function openSmall(path: string, shape: string): Store {
   }
 }
 
+/** What a store lacks that its newest copy has, in words; null for nothing. Of a journal that was damaged or removed SQLite takes what is sound and
+ *  says nothing: the store is an earlier one then, or none at all. */
+function findLag(db: DatabaseSync, commonDir: string): string | null {
+  const [newest] = listBackups(commonDir);
+  if (isEmpty(db)) {
+    const hasHadContent = newest !== undefined || existsSync(join(commonDir, "owt", "attempts"));
+    return hasHadContent && staysEmpty(db) ? "it is empty, but has had a content" : null;
+  }
+  if (newest === undefined) return null;
+  const before = db.prepare("select value from meta where key = 'backups_before'").get()?.["value"];
+  if (newest.number <= Number(before ?? 0)) return null;
+  const seq = Number(db.prepare("select coalesce(max(seq), 0) as seq from event").get()?.["seq"]);
+  return newest.seq <= seq ? null : `it ends with event ${seq}, but its copy has ${newest.seq}`;
+}
+
+function isEmpty(db: DatabaseSync): boolean {
+  return db.prepare("pragma user_version").get()?.["user_version"] === 0;
+}
+
+/** Another process may be making it right now. */
+function staysEmpty(db: DatabaseSync): boolean {
+  for (let looks = 0; looks < 30; looks++) {
+    if (!isEmpty(db)) return false;
+    pause(SWITCH_PAUSE_MS);
+  }
+  return true;
+}
+
+/** Copies of an earlier store say nothing about a new one. */
+function noteBackupsBefore(store: Store, commonDir: string): void {
+  const number = listBackups(commonDir)[0]?.number ?? 0;
+  store.run("insert or ignore into meta (key, value) values ('backups_before', ?)", String(number));
+}
+
 function emptyStore(): Store {
   const db = new DatabaseSync(":memory:", { enableForeignKeyConstraints: true });
   const store = new Store(db, ":memory:");
@@ -214,9 +263,13 @@ function useWriteAheadLog(db: DatabaseSync): void {
       return;
     } catch (error) {
       if (!isBusy(error) || tries >= SWITCH_TRIES) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SWITCH_PAUSE_MS);
+      pause(SWITCH_PAUSE_MS);
     }
   }
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 const SWITCH_TRIES = 200;
@@ -293,17 +346,18 @@ export function adoptStore(commonDir: string): void {
 
 /** What is wrong with the file of a store, read through and through; null when nothing is, or there is none. */
 export function findDamage(commonDir: string): string | null {
-  return findDamageIn(storeFile(commonDir));
+  return findDamageIn(storeFile(commonDir), commonDir);
 }
 
-/** The same of any file of that kind. */
-export function findDamageIn(path: string): string | null {
+/** The same of any file of that kind; the store of `commonDir` is held against its copies too. */
+export function findDamageIn(path: string, commonDir?: string): string | null {
   if (!existsSync(path)) return null;
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const said = db.prepare("pragma quick_check(1)").get()?.["quick_check"];
-    return said === "ok" ? null : String(said);
+    if (said !== "ok") return String(said);
+    return commonDir === undefined ? null : findLag(db, commonDir);
   } catch (error) {
     if (DAMAGED.has(codeOf(error))) return error instanceof Error ? error.message : String(error);
     throw storeError(error, path);
