@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { listBackups } from "./backup-files.ts";
 import { restoreStore, staleBackups, takeBackup } from "./backups.ts";
 import { findDamage, openStore, type Store, storeFile } from "./database.ts";
-import { appendEvent, lastSeq } from "./events.ts";
+import { appendEvent, eventsAfter, lastSeq } from "./events.ts";
 import { MIGRATIONS } from "./migrations.ts";
 
 function newPlace(): string {
@@ -87,6 +87,21 @@ test("a store that somebody removed is begun anew: the copies of the one before 
   store.close();
   expect(findDamage(place)).toBeNull();
   openStore(place).close();
+});
+
+test("a text that is JSON no longer is damage, for who looks and for who reads it", async () => {
+  const place = await copiedStore();
+  const raw = new DatabaseSync(storeFile(place));
+  raw.exec(`update event set data = replace(data, '"text"', '~text"') where seq = 2`);
+  raw.close();
+  expect(findDamage(place)).toContain("event");
+  const store = openStore(place);
+  onTestFinished(() => store.close());
+  const damaged = expect.objectContaining({ code: "store", message: expect.stringContaining("is damaged") });
+  expect(() => eventsAfter(store, 0)).toThrow(damaged);
+  expect(() => store.all("select json_extract(data, '$.text') from event")).toThrow(damaged);
+  expect(() => store.assertSound()).toThrow(damaged);
+  expect(await takeBackup(place)).toContain("event");
 });
 
 test("no copy is taken of a damaged store, and those there are stay", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { type Backup, backupFolder, backupName, listBackups } from "./backup-files.ts";
 import { findDamageIn, setStoreAside, storeFile, syncFile } from "./database.ts";
+import { FIND_BROKEN } from "./stored-json.ts";
 
 /** The newest ones that are kept, and how many of every twentieth and every four-hundredth: by number, for clocks are set. */
 const NEWEST = 3;
@@ -22,6 +23,8 @@ const db = new DatabaseSync(workerData.from, { readOnly: true, timeout: 5000 });
 try {
   const said = db.prepare("pragma quick_check(1)").get().quick_check;
   if (said !== "ok") throw new Error(said);
+  const found = db.prepare(workerData.look).get();
+  if (found) throw new Error("a text of the table " + found.broken + " cannot be read");
   db.prepare("vacuum into ?").run(workerData.to);
   const file = openSync(workerData.to, "r+");
   fsyncSync(file);
@@ -59,7 +62,7 @@ export async function takeBackup(commonDir: string): Promise<string | null> {
 /** The last event of the copy, or what was wrong. */
 function copyInThread(from: string, to: string): Promise<number | string> {
   return new Promise((resolve) => {
-    const worker = new Worker(COPY, { eval: true, workerData: { from, to } });
+    const worker = new Worker(COPY, { eval: true, workerData: { from, to, look: FIND_BROKEN } });
     worker.once("message", resolve);
     worker.once("error", (error) => resolve(error instanceof Error ? error.message : String(error)));
     worker.once("exit", () => resolve("it was cut off"));

@@ -16,6 +16,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
 import { listBackups } from "./backup-files.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { describeBroken, FIND_BROKEN, MEND } from "./stored-json.ts";
 
 type Value = string | number | bigint | null;
 export type Row = Record<string, Value>;
@@ -107,6 +108,8 @@ export class Store {
   assertSound(): void {
     const said = this.get("pragma quick_check(1)")?.["quick_check"];
     if (said !== "ok") throw damagedError(this.#path, String(said), undefined);
+    const broken = this.get(FIND_BROKEN)?.["broken"];
+    if (broken !== undefined) throw damagedError(this.#path, describeBroken(String(broken)), undefined);
   }
 
   close(): void {
@@ -134,6 +137,7 @@ export class Store {
       // Inside a transaction nothing is in the way any more, and it is repeated as a whole or not at all.
       return this.#depth > 0 ? work() : patiently(work);
     } catch (error) {
+      if (isMalformed(error)) throw damagedError(this.#path, "a text in it cannot be read", error);
       throw isOfTheFile(error) ? storeError(error, this.#path) : error;
     }
   }
@@ -212,6 +216,13 @@ export function openSmall(path: string, shape: string): Store {
     db?.close();
     throw error instanceof OwtError ? error : storeError(error, path);
   }
+}
+
+/** Nothing is said of a store in an older shape, which a migration is still to read. */
+function findBroken(db: DatabaseSync): string | null {
+  if (db.prepare("pragma user_version").get()?.["user_version"] !== MIGRATIONS.length) return null;
+  const broken = db.prepare(FIND_BROKEN).get()?.["broken"];
+  return broken === undefined ? null : describeBroken(String(broken));
 }
 
 /** What a store lacks that its newest copy has, in words; null for nothing. Of a journal that was damaged or removed SQLite takes what is sound and
@@ -357,6 +368,8 @@ export function findDamageIn(path: string, commonDir?: string): string | null {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const said = db.prepare("pragma quick_check(1)").get()?.["quick_check"];
     if (said !== "ok") return String(said);
+    const broken = findBroken(db);
+    if (broken !== null) return broken;
     return commonDir === undefined ? null : findLag(db, commonDir);
   } catch (error) {
     if (DAMAGED.has(codeOf(error))) return error instanceof Error ? error.message : String(error);
@@ -391,6 +404,11 @@ function isOfTheFile(error: unknown): boolean {
   return code === FULL || DAMAGED.has(code) || UNREACHABLE.has(code);
 }
 
+/** SQLite's own functions for JSON say so of a text that is none. */
+function isMalformed(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.message === "malformed JSON";
+}
+
 function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && [5, 6, 261, 517].includes(Number(error.errcode));
 }
@@ -411,6 +429,3 @@ function storeError(error: unknown, path: string): OwtError {
 function damagedError(path: string, said: string, cause: unknown): OwtError {
   return new OwtError("store", `the store ${path} is damaged: ${said}`, { hint: MEND, cause });
 }
-
-/** What helps a damaged store. */
-export const MEND = "put it aside and restore its last backup: owt doctor --fix";
