@@ -13,7 +13,8 @@ import { nextAttemptId, raiseTakenIds } from "../store/ids.ts";
 import { readRuns } from "../store/runs.ts";
 import { lastIntegrated, readTask, readTasks } from "../store/tasks.ts";
 import { type Begun, readBegun } from "./begun.ts";
-import { type Engine, worktreeHome } from "./engine.ts";
+import { attemptDir, type Engine, worktreeHome } from "./engine.ts";
+import { readLaunch } from "../system/launch.ts";
 import { findTakenIds, listAttemptFolders } from "./taken-ids.ts";
 
 /** What the store did not know: tasks that were integrated, and tasks whose attempts were begun. */
@@ -74,25 +75,31 @@ function bringBack(engine: Engine, run: Run, unknown: readonly Begun[]): string[
   const last = new Map(ours.map((each) => [each.key, each.attempt.id]));
   for (const each of ours) bringBackOne(engine, tasks.get(each.key)!, each, last.get(each.key) === each.attempt.id);
   const early = readOpenAttempts(engine.store).filter(
-    ({ run: of, id, phase }) => of === run.id && TOO_EARLY.has(phase) && readBegun(engine, id) !== null,
+    ({ run: of, id, phase }) => of === run.id && TOO_EARLY.has(phase) && wasLaunched(engine, id),
   );
   for (const attempt of early) noteStarted(engine.store, engine.now(), readTask(engine.store, attempt.task)!, attempt);
   return [...new Set([...ours.map(({ key }) => key), ...early.map(({ task }) => readTask(engine.store, task)!.key)])];
 }
 
-/** What comes before the agent is over once it was begun. */
+/** What comes before the agent is over once it was launched. */
 const TOO_EARLY = new Set(["workspace", "setup"]);
+
+function wasLaunched(engine: Engine, attempt: number): boolean {
+  return readLaunch(attemptDir(engine, attempt)).kind !== "unclaimed";
+}
 
 function bringBackOne(engine: Engine, { id }: Task, { attempt, next }: Begun, isLast: boolean): void {
   const task = readTask(engine.store, id)!;
   if (readAttempt(engine.store, attempt.id) !== null) return;
   const stands = existsSync(attempt.worktree);
+  const launched = wasLaunched(engine, attempt.id);
   const now = engine.now();
   if (task.state === "done") {
     const phase = stands ? "tidy" : "closed";
     bringBackAttempt(engine.store, now, task, attempt, { phase, outcome: { kind: "ok" } });
-  } else if (isLast && stands && !FINAL_STATES.has(task.state)) {
-    bringBackAttempt(engine.store, now, task, attempt, { phase: "agent", outcome: null, next });
+  } else if (isLast && (stands || !launched) && !FINAL_STATES.has(task.state)) {
+    const phase = launched ? "agent" : "workspace";
+    bringBackAttempt(engine.store, now, task, attempt, { phase, outcome: null, next });
   } else {
     const reason = "how it ended was lost with the store";
     // A worktree that stands goes the ordinary way: what it holds is saved first.

@@ -21,6 +21,7 @@ import { createWorktree, type CreateRefused, type Worktree } from "../git/worktr
 import { lastAttemptOn, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
+import { noteBegun, readBegun } from "./begun.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { readySubmodules } from "./submodules.ts";
 import { verifyAt } from "./verify.ts";
@@ -43,6 +44,7 @@ const TIDYING_MS = 10;
 /** Branch and worktree, and for a follow-up what it works on: a started merge, or work that came in meanwhile. */
 export async function workspaceStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { attempt, task } = carried;
+  if (readBegun(engine, attempt.id) === null) noteBegun(engine, carried);
   // A conversation that goes on finds its branch where it left it, even if somebody removed the worktree.
   // So does a branch that the plan named: a new try goes on from the work of the one before.
   const goesOn = attempt.continues !== null || task.spec.branch !== null;

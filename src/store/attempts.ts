@@ -5,6 +5,7 @@ import type { Outcome } from "../core/outcome.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
 import { nextAttemptId } from "./ids.ts";
+import { parseStored } from "./stored-json.ts";
 
 export type NewAttempt = Pick<
   Attempt,
@@ -205,7 +206,7 @@ export function isAnyAgentAtWork(store: Store): boolean {
 export function readUsagesSince(store: Store, since: number): Usage[] {
   return store
     .all("select usage from attempt where usage is not null and (ended_at is null or ended_at >= ?)", since)
-    .map((row) => JSON.parse(String(row["usage"])) as Usage);
+    .map((row) => parseStored(row["usage"]) as Usage);
 }
 
 /** Attempts that ended before `before` (epoch ms), for the pruning of their folders. */
@@ -238,8 +239,8 @@ function toAttempt(row: Row): Attempt {
     verifiedTree: row["verified_tree"] as string | null,
     candidate: row["candidate"] as string | null,
     stop: row["stop"] as Attempt["stop"],
-    outcome: row["outcome"] === null ? null : (JSON.parse(String(row["outcome"])) as Outcome),
-    usage: row["usage"] === null ? null : (JSON.parse(String(row["usage"])) as Usage),
+    outcome: row["outcome"] === null ? null : (parseStored(row["outcome"]) as Outcome),
+    usage: row["usage"] === null ? null : (parseStored(row["usage"]) as Usage),
     startedAt: Number(row["started_at"]),
     endedAt: row["ended_at"] as number | null,
   };

@@ -1,6 +1,7 @@
 /** Tasks that a person wrote down with `owt task create`, until a run takes them up. */
 import type { PlannedTask } from "../core/plan.ts";
 import type { Store } from "./database.ts";
+import { parseStored } from "./stored-json.ts";
 
 /** Stores a task; false when its key is taken. */
 export function addToBacklog(store: Store, at: number, spec: PlannedTask): boolean {
@@ -18,9 +19,7 @@ export function addToBacklog(store: Store, at: number, spec: PlannedTask): boole
 
 /** The stored tasks in the order in which they were written down. */
 export function readBacklog(store: Store): PlannedTask[] {
-  return store
-    .all("select spec from backlog order by ord")
-    .map((row) => JSON.parse(String(row["spec"])) as PlannedTask);
+  return store.all("select spec from backlog order by ord").map((row) => parseStored(row["spec"]) as PlannedTask);
 }
 
 /** Gives a stored task another text; false when a run has taken it up meanwhile, or somebody else changed it. */

@@ -1,23 +1,11 @@
 /** Copies of the store, a few generations, taken while runs are carried; and how one of them becomes the store again. Where the store
  *  was found damaged it is put beside, never deleted. */
-import {
-  closeSync,
-  copyFileSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
+import { type Backup, backupFolder, backupName, listBackups } from "./backup-files.ts";
 import { findDamageIn, setStoreAside, storeFile, syncFile } from "./database.ts";
-
-/** `at`: when it was taken, epoch milliseconds, for people; `number` counts up and says which is newer. */
-export type Backup = { path: string; number: number; at: number };
+import { FIND_BROKEN } from "./stored-json.ts";
 
 /** The newest ones that are kept, and how many of every twentieth and every four-hundredth: by number, for clocks are set. */
 const NEWEST = 3;
@@ -35,29 +23,21 @@ const db = new DatabaseSync(workerData.from, { readOnly: true, timeout: 5000 });
 try {
   const said = db.prepare("pragma quick_check(1)").get().quick_check;
   if (said !== "ok") throw new Error(said);
+  const found = db.prepare(workerData.look).get();
+  if (found) throw new Error("a text of the table " + found.broken + " cannot be read");
   db.prepare("vacuum into ?").run(workerData.to);
   const file = openSync(workerData.to, "r+");
   fsyncSync(file);
   closeSync(file);
-  parentPort.postMessage(null);
+  const copy = new DatabaseSync(workerData.to, { readOnly: true });
+  const { seq } = copy.prepare("select coalesce(max(seq), 0) as seq from event").get();
+  copy.close();
+  parentPort.postMessage(seq);
 } catch (error) {
   parentPort.postMessage(String(error.message));
 } finally {
   db.close();
 }`;
-
-/** The copies there are, newest first. */
-export function listBackups(commonDir: string): Backup[] {
-  const folder = backupFolder(commonDir);
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .flatMap((name) => {
-      const number = Number(/^state-(\d+)\.db$/.exec(name)?.[1] ?? NaN);
-      const path = join(folder, name);
-      return Number.isNaN(number) ? [] : [{ path, number, at: statSync(path).mtimeMs }];
-    })
-    .toSorted((a, b) => b.number - a.number);
-}
 
 /** Takes a copy of the store as it is now, and lets go of those that are not needed any more. Only one process may do so at a time.
  *  Resolves with what was wrong, null where nothing was: a copy that cannot be made (a full disk) must stop nothing, and one of a damaged store is none. */
@@ -67,10 +47,10 @@ export async function takeBackup(commonDir: string): Promise<string | null> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     rmSync(to, { force: true });
-    const wrong = await copyInThread(storeFile(commonDir), to);
-    if (wrong !== null) return wrong;
+    const copied = await copyInThread(storeFile(commonDir), to);
+    if (typeof copied === "string") return copied;
     const number = (listBackups(commonDir)[0]?.number ?? 0) + 1;
-    renameSync(to, join(folder, `state-${number}.db`));
+    renameSync(to, join(folder, backupName(number, copied)));
     syncFolder(folder);
     for (const { path } of staleBackups(listBackups(commonDir))) rmSync(path, { force: true });
     return null;
@@ -79,9 +59,10 @@ export async function takeBackup(commonDir: string): Promise<string | null> {
   }
 }
 
-function copyInThread(from: string, to: string): Promise<string | null> {
+/** The last event of the copy, or what was wrong. */
+function copyInThread(from: string, to: string): Promise<number | string> {
   return new Promise((resolve) => {
-    const worker = new Worker(COPY, { eval: true, workerData: { from, to } });
+    const worker = new Worker(COPY, { eval: true, workerData: { from, to, look: FIND_BROKEN } });
     worker.once("message", resolve);
     worker.once("error", (error) => resolve(error instanceof Error ? error.message : String(error)));
     worker.once("exit", () => resolve("it was cut off"));
@@ -112,13 +93,11 @@ export function restoreStore(commonDir: string, at: number): Restored {
     syncFile(ready);
   }
   const aside = setStoreAside(commonDir, at);
+  // A copy that is newer than what is restored would say of it, for ever, that something is missing.
+  for (const path of unsound) renameSync(path, `${path}.damaged`);
   if (from !== null) renameSync(ready, path);
   syncFolder(join(commonDir, "owt"));
   return { aside, from, unsound };
-}
-
-function backupFolder(commonDir: string): string {
-  return join(commonDir, "owt", "backups");
 }
 
 function syncFolder(path: string): void {

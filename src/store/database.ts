@@ -14,7 +14,9 @@ import {
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
+import { listBackups } from "./backup-files.ts";
 import { MIGRATIONS } from "./migrations.ts";
+import { describeBroken, FIND_BROKEN, MEND } from "./stored-json.ts";
 
 type Value = string | number | bigint | null;
 export type Row = Record<string, Value>;
@@ -106,6 +108,8 @@ export class Store {
   assertSound(): void {
     const said = this.get("pragma quick_check(1)")?.["quick_check"];
     if (said !== "ok") throw damagedError(this.#path, String(said), undefined);
+    const broken = this.get(FIND_BROKEN)?.["broken"];
+    if (broken !== undefined) throw damagedError(this.#path, describeBroken(String(broken)), undefined);
   }
 
   close(): void {
@@ -120,21 +124,20 @@ export class Store {
   }
 
   #begin(): void {
-    for (let tries = 1; ; tries++) {
-      try {
-        this.#db.exec("begin immediate");
-        return;
-      } catch (error) {
-        if (tries >= BUSY_TRIES || !isBusy(error)) throw storeError(error, this.#path);
-      }
+    try {
+      patiently(() => this.#db.exec("begin immediate"));
+    } catch (error) {
+      throw storeError(error, this.#path);
     }
   }
 
   /** A disk that is full and a file that is damaged have names; a mistake in our SQL stays what it is. */
   #told<T>(work: () => T): T {
     try {
-      return work();
+      // Inside a transaction nothing is in the way any more, and it is repeated as a whole or not at all.
+      return this.#depth > 0 ? work() : patiently(work);
     } catch (error) {
+      if (isMalformed(error)) throw damagedError(this.#path, "a text in it cannot be read", error);
       throw isOfTheFile(error) ? storeError(error, this.#path) : error;
     }
   }
@@ -146,6 +149,17 @@ export class Store {
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+}
+
+/** A single statement that found the store held has done nothing: it is tried anew. */
+function patiently<T>(work: () => T): T {
+  for (let tries = 1; ; tries++) {
+    try {
+      return work();
+    } catch (error) {
+      if (tries >= BUSY_TRIES || !isBusy(error)) throw error;
+    }
   }
 }
 
@@ -161,15 +175,20 @@ export function openStore(commonDir: string, { looks = false }: { looks?: boolea
   const path = storeFile(commonDir);
   if (looks && !existsSync(path)) return emptyStore();
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const isNew = !existsSync(path);
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    const opened = db;
+    const lag = isNew ? null : patiently(() => findLag(opened, commonDir));
+    if (lag !== null) throw damagedError(path, lag, undefined);
     useWriteAheadLog(db);
     db.exec("pragma synchronous = full");
     chmodSync(path, 0o600);
     const store = new Store(db, path);
     migrate(db, store, join(dirname(path), "backups"));
     refuseCopiedStore(store, commonDir);
+    if (isNew) noteBackupsBefore(store, commonDir);
     return store;
   } catch (error) {
     db?.close();
@@ -199,6 +218,47 @@ export function openSmall(path: string, shape: string): Store {
   }
 }
 
+/** Nothing is said of a store in an older shape, which a migration is still to read. */
+function findBroken(db: DatabaseSync): string | null {
+  if (db.prepare("pragma user_version").get()?.["user_version"] !== MIGRATIONS.length) return null;
+  const broken = db.prepare(FIND_BROKEN).get()?.["broken"];
+  return broken === undefined ? null : describeBroken(String(broken));
+}
+
+/** What a store lacks that its newest copy has, in words; null for nothing. Of a journal that was damaged or removed SQLite takes what is sound and
+ *  says nothing: the store is an earlier one then, or none at all. */
+function findLag(db: DatabaseSync, commonDir: string): string | null {
+  const [newest] = listBackups(commonDir);
+  if (isEmpty(db)) {
+    const hasHadContent = newest !== undefined || existsSync(join(commonDir, "owt", "attempts"));
+    return hasHadContent && staysEmpty(db) ? "it is empty, but has had a content" : null;
+  }
+  if (newest === undefined) return null;
+  const before = db.prepare("select value from meta where key = 'backups_before'").get()?.["value"];
+  if (newest.number <= Number(before ?? 0)) return null;
+  const seq = Number(db.prepare("select coalesce(max(seq), 0) as seq from event").get()?.["seq"]);
+  return newest.seq <= seq ? null : `it ends with event ${seq}, but its copy has ${newest.seq}`;
+}
+
+function isEmpty(db: DatabaseSync): boolean {
+  return db.prepare("pragma user_version").get()?.["user_version"] === 0;
+}
+
+/** Another process may be making it right now. */
+function staysEmpty(db: DatabaseSync): boolean {
+  for (let looks = 0; looks < 30; looks++) {
+    if (!isEmpty(db)) return false;
+    pause(SWITCH_PAUSE_MS);
+  }
+  return true;
+}
+
+/** Copies of an earlier store say nothing about a new one. */
+function noteBackupsBefore(store: Store, commonDir: string): void {
+  const number = listBackups(commonDir)[0]?.number ?? 0;
+  store.run("insert or ignore into meta (key, value) values ('backups_before', ?)", String(number));
+}
+
 function emptyStore(): Store {
   const db = new DatabaseSync(":memory:", { enableForeignKeyConstraints: true });
   const store = new Store(db, ":memory:");
@@ -214,9 +274,13 @@ function useWriteAheadLog(db: DatabaseSync): void {
       return;
     } catch (error) {
       if (!isBusy(error) || tries >= SWITCH_TRIES) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SWITCH_PAUSE_MS);
+      pause(SWITCH_PAUSE_MS);
     }
   }
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 const SWITCH_TRIES = 200;
@@ -293,17 +357,20 @@ export function adoptStore(commonDir: string): void {
 
 /** What is wrong with the file of a store, read through and through; null when nothing is, or there is none. */
 export function findDamage(commonDir: string): string | null {
-  return findDamageIn(storeFile(commonDir));
+  return findDamageIn(storeFile(commonDir), commonDir);
 }
 
-/** The same of any file of that kind. */
-export function findDamageIn(path: string): string | null {
+/** The same of any file of that kind; the store of `commonDir` is held against its copies too. */
+export function findDamageIn(path: string, commonDir?: string): string | null {
   if (!existsSync(path)) return null;
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const said = db.prepare("pragma quick_check(1)").get()?.["quick_check"];
-    return said === "ok" ? null : String(said);
+    if (said !== "ok") return String(said);
+    const broken = findBroken(db);
+    if (broken !== null) return broken;
+    return commonDir === undefined ? null : findLag(db, commonDir);
   } catch (error) {
     if (DAMAGED.has(codeOf(error))) return error instanceof Error ? error.message : String(error);
     throw storeError(error, path);
@@ -337,6 +404,11 @@ function isOfTheFile(error: unknown): boolean {
   return code === FULL || DAMAGED.has(code) || UNREACHABLE.has(code);
 }
 
+/** SQLite's own functions for JSON say so of a text that is none. */
+function isMalformed(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.message === "malformed JSON";
+}
+
 function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && [5, 6, 261, 517].includes(Number(error.errcode));
 }
@@ -357,6 +429,3 @@ function storeError(error: unknown, path: string): OwtError {
 function damagedError(path: string, said: string, cause: unknown): OwtError {
   return new OwtError("store", `the store ${path} is damaged: ${said}`, { hint: MEND, cause });
 }
-
-/** What helps a damaged store. */
-export const MEND = "put it aside and restore its last backup: owt doctor --fix";

@@ -1,6 +1,7 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
 import type { Event, Fact } from "../core/event.ts";
 import type { Row, Store } from "./database.ts";
+import { parseStored } from "./stored-json.ts";
 
 /** What an event is about. */
 export type About = { run?: string | null; task?: number | null; attempt?: number | null };
@@ -63,7 +64,7 @@ export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: 
   const sql = "select data from event where run = ? and kind = 'run-held' order by seq desc limit 1";
   const row = store.get(sql, run);
   return row
-    ? (JSON.parse(String(row["data"])) as { by: "run" | "task" | "day" | "tokens" | "time" | null; tasks: number[] })
+    ? (parseStored(row["data"]) as { by: "run" | "task" | "day" | "tokens" | "time" | null; tasks: number[] })
     : { by: null, tasks: [] };
 }
 
@@ -114,7 +115,7 @@ export function lastSeq(store: Store): number {
 }
 
 function toEvent(row: Row): Event {
-  const data = JSON.parse(String(row["data"])) as object;
+  const data = parseStored(row["data"]) as object;
   return {
     seq: Number(row["seq"]),
     at: Number(row["at"]),

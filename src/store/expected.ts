@@ -1,5 +1,6 @@
 /** When a run is expected to end, as the process that carries it worked it out last: who only looks does not have to read all of the history. */
 import type { Store } from "./database.ts";
+import { parseStored } from "./stored-json.ts";
 
 /** Epoch milliseconds: the end, and when it was worked out. Null: nobody can tell. `isRough`: from no more than a table. */
 export type Expected = { end: number | null; isRough?: boolean; at: number };
@@ -14,7 +15,7 @@ export function writeExpected(store: Store, run: string, expected: Expected): vo
 
 export function readExpected(store: Store, run: string): Expected | null {
   const value = store.get("select value from meta where key = ?", keyOf(run))?.["value"];
-  return value === undefined ? null : (JSON.parse(String(value)) as Expected);
+  return value === undefined ? null : (parseStored(String(value)) as Expected);
 }
 
 function keyOf(run: string): string {

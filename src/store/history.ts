@@ -3,6 +3,7 @@ import { addUsages, type Usage } from "../core/cost.ts";
 import { type PastTask, taskKind } from "../core/estimate.ts";
 import type { FinishedTask } from "../core/history.ts";
 import type { Row, Store } from "./database.ts";
+import { parseStored } from "./stored-json.ts";
 
 /** Older tasks were done by other models at other prices, and reading them all would make every preview slower. */
 const MOST_TASKS = 1_000;
@@ -60,7 +61,7 @@ function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
 function toPastTask(task: Row, attempts: readonly Row[]): PastTask | null {
   const last = attempts.at(-1);
   if (last === undefined) return null;
-  const cost = addUsages(attempts.map(({ usage }) => (usage === null ? null : (JSON.parse(String(usage)) as Usage))));
+  const cost = addUsages(attempts.map(({ usage }) => (usage === null ? null : (parseStored(String(usage)) as Usage))));
   return {
     agent: String(last["agent"]),
     model: last["model"] as string | null,

@@ -6,6 +6,7 @@ import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
 import { nextRunNumber } from "./ids.ts";
 import { forgetTasks } from "./known-tasks.ts";
+import { parseStored } from "./stored-json.ts";
 
 /** A task as it enters a run. `doneBy` is the commit of an earlier run that already holds it. */
 export type NewTask = { spec: PlannedTask; hash: string; needs: string[] };
@@ -148,7 +149,7 @@ function toRun(row: Row): Run {
     options: {
       budget: NO_BUDGET,
       budgetUsd: null,
-      ...(JSON.parse(String(row["options"])) as Omit<RunOptions, "budget" | "budgetUsd">),
+      ...(parseStored(row["options"]) as Omit<RunOptions, "budget" | "budgetUsd">),
     },
     createdAt: Number(row["created_at"]),
     endedAt: row["ended_at"] as number | null,

@@ -5,6 +5,7 @@ import type { PlannedTask } from "../core/plan.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
 import { knownTasks, noteChanged } from "./known-tasks.ts";
+import { parseStored } from "./stored-json.ts";
 
 /** What may change beside the state. Absent means: as it was. */
 export type TaskChange = Partial<
@@ -55,7 +56,7 @@ export function readTasks(store: Store, run: string): Task[] {
  *  takes a fifth of the time in which Node makes objects of their rows. */
 export function readBareTasks(store: Store, run: string): BareTask[] {
   const sql = `select json_group_array(json_object(${BARE_FIELDS})) as tasks from (select * from task where run = ? order by ord)`;
-  return JSON.parse(String(store.get(sql, run)?.["tasks"])) as BareTask[];
+  return parseStored(String(store.get(sql, run)?.["tasks"])) as BareTask[];
 }
 
 const BARE_COLUMNS: Record<keyof BareTask, string> = {
@@ -171,7 +172,7 @@ function parseSpec(text: string): PlannedTask {
   let spec = parsedSpecs.get(text);
   if (!spec) {
     if (parsedSpecs.size >= MAX_PARSED_SPECS) parsedSpecs.clear();
-    spec = JSON.parse(text) as PlannedTask;
+    spec = parseStored(text) as PlannedTask;
     parsedSpecs.set(text, spec);
   }
   return spec;
@@ -186,11 +187,11 @@ function toTask(row: Row): Task {
     state: row["state"] as TaskState,
     spec: parseSpec(String(row["spec"])),
     hash: String(row["hash"]),
-    needs: JSON.parse(String(row["needs"])) as string[],
-    park: row["park"] === null ? null : (JSON.parse(String(row["park"])) as Park),
+    needs: parseStored(row["needs"]) as string[],
+    park: row["park"] === null ? null : (parseStored(row["park"]) as Park),
     notBefore: row["not_before"] as number | null,
-    next: JSON.parse(String(row["next"])) as NextStart,
-    answers: JSON.parse(String(row["answers"])) as Answered[],
+    next: parseStored(row["next"]) as NextStart,
+    answers: parseStored(row["answers"]) as Answered[],
     failures: Number(row["failures"]),
     repairs: Number(row["repairs"]),
     conflicts: Number(row["conflicts"]),

@@ -93,14 +93,14 @@ async function playOne(top: string, index: number, options: HarnessOptions, tall
 }
 
 /** From a program of its own, which knows nothing of how owt works. */
-async function askForVerdict(dir: string): Promise<Verdict> {
+export async function askForVerdict(dir: string): Promise<Verdict> {
   const program = new URL("verdict.ts", import.meta.url).pathname;
   const child = spawn(process.execPath, [program, dir], { stdio: ["ignore", "pipe", "inherit"] });
   const [printed] = await Promise.all([text(child.stdout), once(child, "exit")]);
   return JSON.parse(printed) as Verdict;
 }
 
-function describe(verdict: Verdict): string[] {
+export function describe(verdict: Verdict): string[] {
   const name = (words: string, found: string[]) => found.map((each) => `${words}: ${each}`);
   return [
     ...name("lost", verdict.lost),
