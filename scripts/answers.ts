@@ -262,6 +262,7 @@ const rescue = of({
   branch: orNull(text),
   head: orNull(text),
   index: orNull(text),
+  aside: maybe(text),
   merging: orNull(text),
   modules: v.pipe(
     maybe(
@@ -273,6 +274,7 @@ const rescue = of({
           files: orNull(text),
           tree: orNull(text),
           index: orNull(text),
+          aside: maybe(text),
         }),
       ),
     ),

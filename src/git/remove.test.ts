@@ -158,6 +158,7 @@ test.each(Object.keys(HOLDS))(
     expect(snapshot(at.wt)).toEqual(before);
 
     const head = runGit(at.wt, "rev-parse", "HEAD");
+    const entries = runGit(at.wt, "ls-files", "-s");
     const staged = name === "a stopped merge" ? "" : runGit(at.wt, "write-tree");
     const removed = await removeWorktree(at.repo, at.wt, SAVE);
     if (!removed.removed) throw new Error(JSON.stringify(removed.reasons));
@@ -179,6 +180,8 @@ test.each(Object.keys(HOLDS))(
     expect(snapshot(back)).toEqual(before);
     expect(runGit(back, "rev-parse", "HEAD")).toBe(head);
     expect(staged === "" ? "" : runGit(back, "write-tree")).toBe(staged);
+    // What was in conflict is so again.
+    if (name === "a stopped merge") expect(runGit(back, "ls-files", "-s")).toBe(entries);
     expect(existsSync(join(runGit(back, "rev-parse", "--absolute-git-dir"), "MERGE_HEAD"))).toBe(
       name === "a stopped merge",
     );
@@ -549,6 +552,49 @@ test("saving the same state again changes nothing; another state under the same 
   runGit(at.root, "merge-base", "--is-ancestor", first!.commit, second!.commit);
   expect(await dropRescue(at.repo, first!)).toBe(false);
   expect(await dropRescue(at.repo, second!)).toBe(true);
+});
+
+test("each kind of conflict comes back as a conflict, and resolved ones as resolved", async () => {
+  await using at = await task();
+  runGit(at.root, "config", "rerere.enabled", "true");
+  at.commit(at.root, { both: "0\n", "dir/we deleted": "0\n", "they deleted": "0\n", solved: "0\n" });
+  runGit(at.wt, "reset", "-q", "--hard", "main");
+  runGit(at.wt, "rm", "-q", "dir/we deleted");
+  at.commit(at.wt, { both: "1\n", "they deleted": "1\n", solved: "1\n", "new ü\n": "1\n" });
+  runGit(at.root, "rm", "-q", "they deleted");
+  const theirs = at.commit(at.root, { both: "2\n", "dir/we deleted": "2\n", solved: "2\n", "new ü\n": "2\n" });
+  await startMerge(at.repo, at.wt, theirs);
+  at.write(at.wt, { solved: "3\n" });
+  runGit(at.wt, "add", "solved");
+  const [entries, before] = [runGit(at.wt, "ls-files", "-s"), snapshot(at.wt)];
+  const conflicts = runGit(at.wt, "ls-files", "-u");
+  expect(conflicts.split("\n")).toHaveLength(9);
+  const removed = await removeWorktree(at.repo, at.wt, SAVE);
+  if (removed.removed) await removed.emptied;
+  runGit(at.root, "reflog", "expire", "--expire=now", "--all");
+  runGit(at.root, "gc", "-q", "--prune=now");
+  await restoreRescue(at.repo, "t1", { path: at.wt });
+  expect([runGit(at.wt, "ls-files", "-s"), snapshot(at.wt)]).toEqual([entries, before]);
+  expect(() => runGit(at.wt, "commit", "-q", "--no-edit")).toThrow(/unmerged|conflict/i);
+});
+
+test("modes of saved files and of their folders come back", async () => {
+  await using at = await task();
+  at.write(at.wt, { "z.log": "secret", new: "new", "a.txt": "changed", "ignored/keys/id": "key", "run me": "x" });
+  const modes = {
+    "z.log": 0o600,
+    new: 0o400,
+    "a.txt": 0o660,
+    "ignored/keys/id": 0o400,
+    "ignored/keys": 0o500,
+    "run me": 0o700,
+  };
+  for (const [path, mode] of Object.entries(modes)) chmodSync(join(at.wt, path), mode);
+  const removed = await removeWorktree(at.repo, at.wt, SAVE);
+  if (removed.removed) await removed.emptied;
+  await restoreRescue(at.repo, "t1", { path: at.wt });
+  const now = Object.keys(modes).map((path) => [path, lstatSync(join(at.wt, path)).mode & 0o777]);
+  expect(Object.fromEntries(now)).toEqual(modes);
 });
 
 test("a rescue comes back beside a branch that went on, and never over something", async () => {

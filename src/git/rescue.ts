@@ -2,7 +2,7 @@
  *  worktree is touched. Its first parent is HEAD; the others keep what else only this worktree knew (the index, dropped commits). */
 import { readdirSync, readlinkSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { readRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, type NewCommit, writeCommit } from "./commit.ts";
@@ -38,6 +38,8 @@ export type Rescue = {
   head: Oid | null;
   /** Commit of the index, where it differed from HEAD. */
   index: Oid | null;
+  /** Commit of what neither of the two trees can say (`writeAside`); none where there is nothing of that kind. */
+  aside?: Oid;
   /** The commit that was being merged. */
   merging: Oid | null;
   /** Submodules in which something was saved. */
@@ -55,7 +57,12 @@ export type RescuedModule = {
   files: Oid | null;
   tree: Oid | null;
   index: Oid | null;
+  aside?: Oid;
 };
+
+/** In the tree of `aside`: the entries of open conflicts lie below `1/`, `2/` and `3/`, by their stage; the file `modes` has, each with a NUL behind it, an
+ *  octal mode and a path, of files and folders whose mode git's trees do not hold. */
+export const MODES = "modes";
 
 /** Why a worktree cannot be saved. */
 export type Unsavable = { refused: "too-large" | "nested-repository" | "unreadable-name"; paths: string[] };
@@ -71,7 +78,9 @@ export async function saveRescue(repo: Repo, held: Holdings, options: RescueOpti
     if ("refused" in found) return { ...found, paths: found.paths.map((path) => `${module.path}/${path}`) };
   const bin = openTrash(repo.commonDir);
   try {
-    const index = held.staged ? await saveIndex(held, bin, (commit) => writeCommit(repo, commit)) : null;
+    const write = (commit: NewCommit) => writeCommit(repo, commit);
+    const index = held.staged ? await saveIndex(held, bin, write) : null;
+    const aside = await writeAside(held, files.paths, bin, write);
     const modules: RescuedModule[] = [];
     const moved = new Set([held, ...held.modules].flatMap(dirtyBelow));
     for (const each of inside)
@@ -80,11 +89,17 @@ export async function saveRescue(repo: Repo, held: Holdings, options: RescueOpti
           ...(await saveModule(repo, each.module, each.files, { bin, isMoved: moved.has(each.module.path) })),
         );
     const tree = await saveTree(held, files.paths, bin);
+    const rescue = {
+      ...describe(held, options, index),
+      ...(aside === null ? {} : { aside }),
+      ...(modules.length === 0 ? {} : { modules }),
+    };
     for (;;) {
       const before = await readRef(repo, ref);
-      const rescue = { ...describe(held, options, index), ...(modules.length === 0 ? {} : { modules }) };
       if (before !== null && (await isSame(repo, before, tree, rescue))) return { ...rescue, commit: before };
-      const parents = [held.head.oid, index, rescue.merging, ...held.dropped, before].filter((oid) => oid !== null);
+      const parents = [held.head.oid, index, aside, rescue.merging, ...held.dropped, before].filter(
+        (oid) => oid !== null,
+      );
       const message = renderMessage(rescue);
       const commit = await writeCommit(repo, {
         tree,
@@ -186,14 +201,15 @@ async function saveModule(
   const index = held.staged ? await saveIndex(held, bin, write) : null;
   const isSaved = paths.length > 0 || index !== null;
   const tree = isSaved ? await saveTree(held, paths, bin) : null;
-  const parents = [head.oid, index].filter((oid) => oid !== null);
+  const aside = isSaved ? await writeAside(held, paths, bin, write) : null;
+  const parents = [head.oid, index, aside].filter((oid) => oid !== null);
   const message = `what was in the submodule ${path}`;
   const files = tree === null ? null : await write({ tree, parents, message, identity: DEFAULT_IDENTITY });
   await keepCommits(repo, place, [
     ...(files === null ? [] : [files]),
     ...(await findTips(place, [...commits, ...dropped])),
   ]);
-  return [{ path, branch: head.branch, head: head.oid, files, tree, index }];
+  return [{ path, branch: head.branch, head: head.oid, files, tree, index, ...(aside === null ? {} : { aside }) }];
 }
 
 async function commitIn(place: Place, { tree, parents, message, identity }: NewCommit): Promise<Oid> {
@@ -267,7 +283,7 @@ function quote(path: string): string {
   return `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }
 
-/** The index as a commit: staged content can differ from both HEAD and the file. Entries of an open merge are left out; its sides are commits. */
+/** The index as a commit: staged content can differ from both HEAD and the file. Entries of open conflicts are kept aside. */
 async function saveIndex(
   { place, head }: FileHoldings,
   bin: string,
@@ -282,6 +298,47 @@ async function saveIndex(
   const tree = (await git(at, ["write-tree"], { index, durable: true })).stdout.trim();
   const parents = head.oid === null ? [] : [head.oid];
   return write({ tree, parents, message: "index of a rescued worktree", identity: DEFAULT_IDENTITY });
+}
+
+/** The index's entries of open conflicts, and modes that a checkout would not give; null where there are none. */
+async function writeAside(
+  { place, staged }: FileHoldings,
+  paths: readonly string[],
+  bin: string,
+  write: (commit: NewCommit) => Promise<Oid>,
+): Promise<Oid | null> {
+  const at = { ...place, root: bin };
+  const unmerged = staged ? fieldsOf((await git(at, ["ls-files", "-u", "-z"])).stdout) : [];
+  const entries = unmerged.map((line) => line.replace(/^(\d+ [0-9a-f]+) ([123])\t/, "$1\t$2/"));
+  const modes = oddModes(place.root, paths);
+  if (modes.length > 0) {
+    const source = join(bin, MODES);
+    await writeFile(source, modes.map((line) => `${line}\0`).join(""));
+    const args = ["hash-object", "-w", "--no-filters", "--", source];
+    entries.push(`100644 ${(await git(at, args, { durable: true })).stdout.trim()}\t${MODES}`);
+  }
+  if (entries.length === 0) return null;
+  const index = join(bin, "index-aside");
+  await git(at, ["read-tree", "--empty"], { index });
+  await git(at, ["update-index", "-z", "--index-info"], { index, input: `${entries.join("\0")}\0` });
+  const tree = (await git(at, ["write-tree"], { index, durable: true })).stdout.trim();
+  const message = "what the trees of a rescued worktree cannot hold";
+  return write({ tree, parents: [], message, identity: DEFAULT_IDENTITY });
+}
+
+/** Of these files, and of the folders that they are in: those that a checkout would make with another mode. */
+function oddModes(root: string, paths: readonly string[]): string[] {
+  const folders = new Set<string>();
+  for (const path of paths)
+    for (let at = dirname(path); at !== "." && !folders.has(at); at = dirname(at)) folders.add(at);
+  const mask = 0o777 & ~process.umask();
+  return [...folders, ...paths].flatMap((path) => {
+    const stat = lstatInside(root, path);
+    if (stat === null || !(stat.isFile() || stat.isDirectory())) return [];
+    const mode = stat.mode & 0o777;
+    const usual = (stat.isFile() && (mode & 0o100) === 0 ? 0o666 : 0o777) & mask;
+    return mode === usual ? [] : [`${mode.toString(8)} ${path}`];
+  });
 }
 
 function describe(held: Holdings, { id, note, at }: RescueOptions, index: Oid | null): Rescue {
@@ -299,6 +356,7 @@ async function isSame(repo: Repo, before: Oid, tree: Oid, rescue: Rescue): Promi
     old?.head === rescue.head &&
     old.merging === rescue.merging &&
     old.index === rescue.index &&
+    old.aside === rescue.aside &&
     JSON.stringify(old.modules?.map(stateOf)) === JSON.stringify(rescue.modules?.map(stateOf))
   );
 }
@@ -308,16 +366,16 @@ function stateOf({ path, head, branch, tree }: RescuedModule): unknown[] {
 }
 
 /** The facts stand as JSON on the last line: paths may contain anything. */
-function renderMessage({ path, branch, head, index, merging, modules, at, note }: Rescue): string {
+function renderMessage({ path, branch, head, index, aside, merging, modules, at, note }: Rescue): string {
   const time = new Date(at).toISOString();
-  const facts = JSON.stringify({ path, branch, head, index, merging, modules, at, note });
+  const facts = JSON.stringify({ path, branch, head, index, aside, merging, modules, at, note });
   return `rescue: ${branch ?? "detached"} at ${JSON.stringify(path)}, ${time}\n\n${note}\n\nOwt-Rescue: ${facts}`;
 }
 
 function parseMessage(ref: string, commit: Oid, message: string): Rescue | null {
   const facts = /^Owt-Rescue: (\{.*\})$/.exec(message.trimEnd().split("\n").at(-1) ?? "")?.[1];
   if (facts === undefined) return null;
-  const { path, branch, head, index, merging, modules, at, note } = JSON.parse(facts) as Rescue;
+  const { path, branch, head, index, aside, merging, modules, at, note } = JSON.parse(facts) as Rescue;
   const rescue = {
     id: ref.slice("refs/owt/rescue/".length),
     ref,
@@ -330,5 +388,5 @@ function parseMessage(ref: string, commit: Oid, message: string): Rescue | null 
     at,
     note,
   };
-  return { ...rescue, ...(modules === undefined ? {} : { modules }) };
+  return { ...rescue, ...(aside === undefined ? {} : { aside }), ...(modules === undefined ? {} : { modules }) };
 }

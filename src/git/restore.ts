@@ -1,11 +1,12 @@
 /** Brings a rescued worktree back: its branch, its uncommitted, untracked and ignored files byte for byte, its index, its open merge. */
-import { lstat, mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { checkedOutWhere, readRef } from "./branch.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
+import { lstatInside } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { listRescues, type Rescue, type RescuedModule } from "./rescue.ts";
+import { listRescues, MODES, type Rescue, type RescuedModule } from "./rescue.ts";
 import { findAnywhere } from "./bring-submodules.ts";
 import { findCheckout, readModuleHead } from "./submodules.ts";
 import { createWorktree, type Worktree } from "./worktree.ts";
@@ -56,6 +57,7 @@ async function bringBack(repo: Repo, place: Place, rescue: Rescue): Promise<void
     await bringBackFiles(repo, place, rescue.head, rescue.commit);
   }
   if (rescue.index !== null) await git(place, ["read-tree", rescue.index]);
+  if (rescue.aside !== undefined) await bringBackAside(place, rescue.aside);
   await git(place, ["update-index", "-q", "--refresh"], { ok: [0, 1] });
   if (rescue.merging === null) return;
   await writeFile(join(place.gitDir, "MERGE_MSG"), `Merge ${rescue.merging}\n`);
@@ -69,11 +71,30 @@ async function bringBackFiles(repo: Repo, place: Place, head: Oid, saved: Oid): 
   for (const change of changes.filter(({ mode }) => mode !== NONE)) await writeBack(repo, place.root, change);
 }
 
+/** Open conflicts become conflicts in the index again, and modes what they were. A path that was replaced by a link meanwhile is left alone. */
+async function bringBackAside(place: Place, aside: Oid): Promise<void> {
+  const { stdout } = await git(place, ["ls-tree", "-r", "-z", "--full-tree", aside]);
+  const entries = fieldsOf(stdout);
+  const stages = entries.flatMap((line) => {
+    const [, mode, oid, stage, path] = /^(\d+) \w+ ([0-9a-f]+)\t([123])\/([^]*)$/.exec(line) ?? [];
+    return mode === undefined ? [] : [`${mode} ${oid} ${stage}\t${path}\0`];
+  });
+  if (stages.length > 0) await git(place, ["update-index", "-z", "--index-info"], { input: stages.join("") });
+  if (!entries.some((line) => line.endsWith(`\t${MODES}`))) return;
+  const modes = await git(place, ["cat-file", "blob", `${aside}:${MODES}`]);
+  // Folders stand before their files, and may then be closed.
+  for (const line of fieldsOf(modes.stdout).toReversed()) {
+    const [, mode, path] = /^([0-7]+) ([^]*)$/.exec(line) ?? [];
+    const isThere = path !== undefined && lstatInside(place.root, path)?.isSymbolicLink() === false;
+    if (isThere) await chmod(join(place.root, path), Number.parseInt(mode!, 8));
+  }
+}
+
 /** False where the submodule is not checked out, or its commit is not to be had any more. */
 async function bringBackModule(repo: Repo, place: Place, saved: RescuedModule): Promise<boolean> {
   const module = findCheckout(place.root, saved.path);
   if (module === null || saved.head === null) return false;
-  const wanted = [saved.head, saved.files, saved.index].filter((oid) => oid !== null);
+  const wanted = [saved.head, saved.files, saved.index, saved.aside].filter((oid) => typeof oid === "string");
   for (const oid of wanted) if (!(await findAnywhere(repo, module, oid))) return false;
   if ((await readModuleHead(module)).oid !== saved.head) {
     await git(module, ["read-tree", "--reset", "-u", saved.head]);
@@ -82,6 +103,7 @@ async function bringBackModule(repo: Repo, place: Place, saved: RescuedModule): 
   if (saved.branch !== null) await onBranch(module, saved.branch, saved.head);
   if (saved.files !== null) await bringBackFiles(repo, module, saved.head, saved.files);
   if (saved.index !== null) await git(module, ["read-tree", saved.index]);
+  if (saved.aside !== undefined) await bringBackAside(module, saved.aside);
   await git(module, ["update-index", "-q", "--refresh"], { ok: [0, 1] });
   return true;
 }
@@ -119,7 +141,7 @@ async function writeBack(repo: Repo, root: string, { mode, oid, path }: Change):
   await ensureRealDirectory(root, dirname(path));
   await rm(full, { recursive: true, force: true });
   if (mode === "120000") await symlink(object.content, full);
-  else await writeFile(full, object.content, { mode: mode === "100755" ? 0o755 : 0o644, flag: "wx" });
+  else await writeFile(full, object.content, { mode: mode === "100755" ? 0o777 : 0o666, flag: "wx" });
 }
 
 async function removeFile(root: string, path: string): Promise<void> {

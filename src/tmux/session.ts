@@ -5,8 +5,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Layout, planCuts } from "../core/layout.ts";
 import { OwtError } from "../core/errors.ts";
 import { SESSION_VARIABLE } from "../core/session-name.ts";
-import { readIdentity } from "../system/identity.ts";
+import { hasProc, readIdentity } from "../system/identity.ts";
 import { type Family, processesOf, stopFamily } from "../system/stop-family.ts";
+import { findWorkers, isShellName, type Worker } from "../system/terminal-work.ts";
 import { listSessions, type Session } from "./list.ts";
 import { program } from "./pane.ts";
 import { exactly, hasNoServer, refused, type Tmux, tryTmux } from "./tmux.ts";
@@ -174,6 +175,17 @@ export async function killSession(tmux: Tmux, session: Session, { graceMs }: { g
 /** Every process that was started in a session, as far as it can be told. */
 export function processesIn(session: Session): number[] {
   return processesOf(familyOf(session, session.panes));
+}
+
+/** What works in a session beside idle shells and its agent, with what that has started. */
+export function workersIn(session: Session): Worker[] {
+  const live = session.panes.filter(({ dead }) => dead === null);
+  if (!hasProc)
+    return live
+      .filter(({ agent, command }) => agent === null && !isShellName(command))
+      .map(({ pid, command }) => ({ pid, command }));
+  const agents = live.filter(({ agent }) => agent !== null).map(({ pid }) => pid);
+  return findWorkers(processesIn(session), { folder: session.worktree ?? "", agents });
 }
 
 function familyOf({ worktree }: Session, panes: Session["panes"]): Family {

@@ -1,5 +1,6 @@
 /** Takes a worktree by hand away, and its branch where its work has come home. The one guard in front of every removal stands in git/remove. */
 import { rmSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { SESSION_VARIABLE } from "../../core/session-name.ts";
 import { IN_THE_MIDDLE } from "../../core/session-state.ts";
 import { slug } from "../../core/names.ts";
@@ -15,7 +16,8 @@ import type { Engine } from "../engine.ts";
 import { keepChangedEnvironment } from "../environment-files.ts";
 import { leaveWorktree } from "../hooks.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
-import { processesIn } from "../../tmux/session.ts";
+import type { Session } from "../../tmux/list.ts";
+import { processesIn, workersIn } from "../../tmux/session.ts";
 import { endSessionOf } from "../sessions.ts";
 import type { Checkout } from "./place.ts";
 import { setupDir } from "./ready.ts";
@@ -83,8 +85,8 @@ export async function removeByHand(
   return { path, branch, came: isHome ? came : null, rescue: isSaved ? id : null, environment: kept };
 }
 
-/** Why a worktree stays, as {@link removeByHand} sees it: what works in its session is in nobody's way, unless the agent is in the middle of
- *  something, or somebody looks at it. */
+/** Why a worktree stays, as {@link removeByHand} sees it: of its session, idle shells and an agent that waits are in nobody's way; what else runs
+ *  there is, and so is an agent in the middle of something, and somebody who looks at it. */
 export async function reasonsToStay(
   engine: Engine,
   path: string,
@@ -100,12 +102,28 @@ export async function reasonsToStay(
   if (standing.session.clients.length > 0)
     return [...reasons, { reason: "in-use", what: ["somebody looks at its session"] }];
   const own = new Set(processesIn(standing.session));
-  const strangers = ({ what }: Reason) => what.filter((line) => !own.has(Number.parseInt(line, 10)));
-  return reasons.flatMap((each) => {
-    if (each.reason !== "in-use") return [each];
-    const what = strangers(each);
-    return what.length === 0 ? [] : [{ ...each, what }];
-  });
+  const isOwn = (line: string) => own.has(Number.parseInt(line, 10));
+  const strangers = reasons
+    .filter(({ reason }) => reason === "in-use")
+    .flatMap(({ what }) => what.filter((line) => !isOwn(line)));
+  const working = (await readWorkers(standing.session)).map(({ pid, command }) => `${pid} ${command}`);
+  const what = [...working, ...strangers];
+  return [
+    ...reasons.filter(({ reason }) => reason !== "in-use"),
+    ...(what.length === 0 ? [] : [{ reason: "in-use" as const, what }]),
+  ];
+}
+
+/** How often, and how long between, a session is looked at: what a shell runs as it starts, and for its prompt, is over then. */
+const LOOKS = 10;
+const LOOK_MS = 100;
+
+async function readWorkers(session: Session): Promise<ReturnType<typeof workersIn>> {
+  for (let looks = 1; ; looks++) {
+    const found = workersIn(session);
+    if (found.length === 0 || looks === LOOKS) return found;
+    await sleep(LOOK_MS);
+  }
 }
 
 /** Commits in which the work of a branch counts as home: its base, the project's own branch, and what those follow; of a run's worktree, also
