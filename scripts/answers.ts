@@ -822,6 +822,61 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     of({ rescues: v.array(rescue), environment: v.array(of({ id: text, files: texts, at: epochMs })) }),
     of({ id: text, path: text, branch: orNull(text), environment: texts }),
   ]),
+  "batch-list": of({
+    batches: v.array(
+      of({
+        name: text,
+        standing: v.picklist(["waits", "running", "paused", "unusable"]),
+        cron: text,
+        timezone: text,
+        repository: v.pipe(orNull(text), v.description("where it runs; null where that is not known")),
+        plan: v.pipe(orNull(text), v.description("null: the one that owt run takes by itself")),
+        max_tasks: count,
+        max_duration_ms: ms,
+        budget_usd: orNull(v.number()),
+        notify_on_complete: flag,
+        missed: v.picklist(["skip", "once"]),
+        file: told(text, "the schedule that names it"),
+        next: v.pipe(orNull(moment), v.description("null while it is paused, or has no repository")),
+        last: orNull(
+          of({
+            slot: moment,
+            by_hand: flag,
+            state: v.pipe(
+              v.picklist(["claimed", "running", "over", "nothing", "refused", "overlap", "missed"]),
+              v.description("what became of the newest slot"),
+            ),
+            run: orNull(text),
+            reason: orNull(text),
+          }),
+        ),
+        problem: orNull(of({ message: text, hint: orNull(text) })),
+      }),
+    ),
+  }),
+  "batch-next": of({ slots: v.array(of({ batch: text, at: moment, timezone: text })) }),
+  "batch-run": of({
+    batch: text,
+    slot: moment,
+    run: v.pipe(orNull(text), v.description("null where there was nothing to do")),
+  }),
+  "batch-watch": of({
+    fired: v.array(
+      of({
+        batch: text,
+        slot: moment,
+        run: orNull(text),
+        refused: v.pipe(
+          orNull(text),
+          v.description("what kept its run from starting; null with no run: nothing to do"),
+        ),
+      }),
+    ),
+  }),
+  "batch-pause": of({ batch: text, paused: flag, changed: flag }),
+  "batch-resume": of({ batch: text, paused: flag, changed: flag }),
+  "batch-install": of({ unit: text, file: text, text, installed: flag }),
+  "batch-uninstall": of({ unit: text, file: text, removed: flag }),
   "config-approve": of({ approved: v.array(of({ where: text, what: text })), approved_before: count }),
   "config-show": shownConfig,
   "config-validate": of({

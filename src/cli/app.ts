@@ -32,6 +32,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["logs"], async () => (await import("./commands/logs.ts")).logsCommand],
   [["tmux"], async () => (await import("./commands/tmux.ts")).tmuxCommands],
   [["prompt"], async () => (await import("./commands/prompt.ts")).promptCommands],
+  [["batch"], async () => (await import("./commands/batch.ts")).batchCommands],
   [["restore"], async () => (await import("./commands/restore.ts")).restoreCommand],
   [["config"], async () => (await import("./commands/config.ts")).configCommands],
   [["doctor"], async () => (await import("./commands/doctor.ts")).doctorCommand],
@@ -42,7 +43,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
 
 /** Commands that change nothing; an agent inside an attempt may use no others. */
 const READ_ONLY = new Set(
-  "plan status report logs inbox doctor list diff show render validate schema completion help context plugin".split(
+  "plan status report logs inbox doctor list next diff show render validate schema completion help context plugin".split(
     " ",
   ),
 );

@@ -172,6 +172,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "run-created":
     case "run-carried":
     case "run-held":
+    case "batch-ended":
     case "tasks-joined":
     case "run-ended":
     case "task-next":

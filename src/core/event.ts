@@ -1,6 +1,7 @@
 /** Every fact that can happen, as one union. The event log is the only feed: each screen is a reader of it. */
 import type { AttemptPhase } from "./attempt.ts";
 import type { Usage } from "./cost.ts";
+import type { FiringState } from "./firing.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Way } from "./reuse.ts";
 import type { NextStart, Park, TaskState } from "./task.ts";
@@ -15,6 +16,8 @@ export type Fact =
   /** A budget, or the end of its time, keeps back everything of the run (`by`: which), or these tasks of it, from now on; null and none: nothing any more. */
   | { kind: "run-held"; by: "run" | "task" | "day" | "tokens" | "time" | null; tasks: number[] }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
+  /** The run that a batch started has come to its end, or was never started: for whoever is to be told of it. `slot` is in epoch milliseconds. */
+  | { kind: "batch-ended"; batch: string; slot: number; notify: boolean; state: FiringState; reason: string | null }
   | { kind: "run-landed"; target: string; commit: string }
   /** `notBefore` (epoch ms): there is a pause before it may start again. */
   | { kind: "task-moved"; from: TaskState; to: TaskState; reason?: string; notBefore?: number }

@@ -44,12 +44,14 @@ class Scan {
   #header(): string[] {
     const isList = this.#text.startsWith("[[", this.#at);
     this.#at += isList ? 2 : 1;
+    const start = this.#at;
     const path = this.#key([]);
     this.#at += isList ? 2 : 1;
     if (!isList) return path;
     const name = path.join(".");
     const item = this.#items.get(name) ?? 0;
     this.#items.set(name, item + 1);
+    this.#note([...path, String(item)], start);
     return [...path, String(item)];
   }
 

@@ -7,7 +7,7 @@ import { lastLines, readTail } from "../lib/tail.ts";
 import { readBackground, recordBackground } from "../store/background.ts";
 import { readRun } from "../store/runs.ts";
 import { start } from "../system/exec.ts";
-import { isAlive, readIdentity } from "../system/identity.ts";
+import { isAlive, thisProcess } from "../system/identity.ts";
 import type { Engine } from "./engine.ts";
 import { nextChange } from "./wake.ts";
 
@@ -70,8 +70,7 @@ function couldNot(run: string, log: string): OwtError {
 /** Makes this process known as the one that carries a run in the background. The row outlives us: whoever started us may not have looked
  *  yet, and a process that is gone counts for nothing. */
 export function beBackground(engine: Engine, run: string): void {
-  const { pid } = process;
-  recordBackground(engine.store, run, { pid, bootId: "", startTime: "", ...readIdentity(pid) });
+  recordBackground(engine.store, run, thisProcess());
 }
 
 /** What a background process says. */

@@ -2,7 +2,7 @@
  *  the next candidate takes over. */
 import { readHolder, recordHolder } from "../store/lease.ts";
 import { readRun } from "../store/runs.ts";
-import { readIdentity } from "../system/identity.ts";
+import { thisProcess } from "../system/identity.ts";
 import { type LockTry, prepareLock } from "../system/lock.ts";
 import type { Engine } from "./engine.ts";
 import { leaseFile } from "./holder.ts";
@@ -50,11 +50,7 @@ export async function carryOrWatch(
 
 function tryLease(engine: Engine, lease: LockTry): boolean {
   if (!lease.take()) return false;
-  recordHolder(
-    engine.store,
-    { pid: process.pid, bootId: "", startTime: "", ...readIdentity(process.pid) },
-    engine.now(),
-  );
+  recordHolder(engine.store, thisProcess(), engine.now());
   return true;
 }
 

@@ -13,9 +13,11 @@ import { fetchOnce } from "../git/fetch.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
 import { nextRunNumber, raiseTakenIds } from "../store/ids.ts";
+import { linkRun } from "../store/firings.ts";
 import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
 import { hasDoneTask, readTasks } from "../store/tasks.ts";
 import { ensureNamedFolder } from "../system/files.ts";
+import { thisProcess } from "../system/identity.ts";
 import { findProgram } from "../system/programs.ts";
 import { programOf } from "../agents/agent.ts";
 import { setBudget } from "./budget.ts";
@@ -104,6 +106,8 @@ export type RunFlags = {
   maxParallel?: number;
   budgetUsd?: number;
   maxDurationMs?: number;
+  /** The firing of a batch that starts the run. */
+  firing?: number;
   again: boolean;
 };
 
@@ -128,11 +132,14 @@ export async function ingest(
   if (going) {
     const changed = withFlags(going.options, flags);
     await checkAgents(engine, work, changed);
-    const taken = goOn(engine, going, work, { ...changed, verify: options.verify });
-    setBudget(engine, going.id, flags.budgetUsd ?? null);
-    setTime(engine, going.id, flags.maxDurationMs ?? null);
-    noteParallel(engine, going.id, going.options.maxParallel, changed.maxParallel);
-    return { run: going, isNew: false, changed: taken };
+    return engine.store.transaction(() => {
+      linkFiring(engine, going.id, flags);
+      const taken = goOn(engine, going, work, { ...changed, verify: options.verify });
+      setBudget(engine, going.id, flags.budgetUsd ?? null);
+      setTime(engine, going.id, flags.maxDurationMs ?? null);
+      noteParallel(engine, going.id, going.options.maxParallel, changed.maxParallel);
+      return { run: going, isNew: false, changed: taken };
+    });
   }
   if (work.chosen.length === 0) return null;
   await checkAgents(engine, work, options);
@@ -143,7 +150,10 @@ export async function ingest(
     const { target, commit, buildsOn } = base;
     // Asked again inside the transaction: the same command, given twice at once, is one run.
     const meanwhile = findGoing(engine, work, base, flags.again);
-    if (meanwhile) return { run: meanwhile, isNew: false, changed: [] };
+    if (meanwhile) {
+      linkFiring(engine, meanwhile.id, flags);
+      return { run: meanwhile, isNew: false, changed: [] };
+    }
     if (standingOfRuns(engine) !== base.seen) return "moved";
     const run = createRun(
       engine.store,
@@ -151,9 +161,16 @@ export async function ingest(
       { planKind: work.kind, planPath: work.planPath, target, base: commit, buildsOn, options },
       work.chosen,
     );
+    linkFiring(engine, run.id, flags);
     for (const task of work.chosen) removeFromBacklog(engine.store, task.spec.id);
     return { run, isNew: true, changed: [] };
   });
+}
+
+/** A firing has one run, for ever: whoever comes second with it, because the first was believed dead, starts nothing. */
+function linkFiring(engine: Engine, run: string, { firing }: RunFlags): void {
+  if (firing === undefined || linkRun(engine.store, firing, run, thisProcess())) return;
+  throw new OwtError("wrong-state", "this firing has its run already", { hint: "see: owt batch list" });
 }
 
 /** A run never gets the name of a branch that is there: it would go on from whatever stands there. */

@@ -146,4 +146,29 @@ export const MIGRATIONS: readonly string[] = [
     text text not null
   ) strict;
   `,
+  // Runs that begin by the clock. A slot of a batch is fired by whoever writes its row, so that it is fired once: two rows for one slot cannot be.
+  `
+  create table batch (
+    name text primary key,
+    spec text not null,
+    since integer not null,
+    paused_at integer
+  ) strict;
+
+  create table firing (
+    id integer primary key,
+    batch text not null,
+    slot integer not null,
+    by_hand integer not null,
+    state text not null,
+    owner text not null,
+    run text references run (id),
+    reason text,
+    notify integer not null,
+    at integer not null,
+    ended_at integer,
+    unique (batch, slot)
+  ) strict;
+  create index firing_open on firing (batch) where state in ('claimed', 'running');
+  `,
 ];

@@ -33,6 +33,11 @@ export function readIdentity(pid: number): Identity | undefined {
   return stat && runs(stat) ? identityOf(stat) : undefined;
 }
 
+/** This process, as far as the machine tells: by its number alone where nothing tells more, which is never alive for others then. */
+export function thisProcess(): Identity {
+  return { pid: process.pid, bootId: "", startTime: "", ...readIdentity(process.pid) };
+}
+
 /** The identity of a process as it was when its `stat` was read: whoever has its number by now is not meant. */
 export function identityOf(stat: ProcessStat): Identity {
   return { bootId: readBootId(), pid: stat.pid, startTime: stat.startTime };

@@ -39,6 +39,12 @@ const unknownOption = (command: string, wrong: string, right: string): Row["mist
   hint: `did you mean: owt ${command} ${right}`,
 });
 
+const unknownBatch = (command: string): Row["mistake"] => ({
+  args: ["batch", command, "nigth"],
+  says: "there is no batch nigth",
+  hint: "did you mean night? there are night; see: owt batch list",
+});
+
 /** In the repository of {@link prepare}: shop/E01 is done, web/E01 asks, api/E01 failed, doc/E01 waits for a review. */
 const ROWS: Record<string, Row> = {
   plan: {
@@ -329,6 +335,51 @@ const ROWS: Record<string, Row> = {
     says: '"title": "Open Orchestrator: .worktreerc"',
     mistake: { args: ["config", "shema"], says: "there is no command owt config shema", hint: "owt config schema" },
   },
+  "batch list": {
+    call: ["batch", "list"],
+    says: /○ night {2}0 22 \* \* \* .*next/,
+    mistake: unknownOption("batch list", "--jsn", "--json"),
+  },
+  "batch next": {
+    call: ["batch", "next", "--count", "2"],
+    says: /^(\d{4}-\d\d-\d\d 22:00 {2}Europe\/Berlin {2}night\n){2}$/,
+    mistake: unknownBatch("next"),
+  },
+  "batch run": {
+    call: ["batch", "run", "night"],
+    says: /^night: r1 goes on in the background/,
+    json: ["batch", "next"],
+    mistake: unknownBatch("run"),
+    changes: true,
+  },
+  "batch pause": {
+    call: ["batch", "pause", "night"],
+    says: "go on with: owt batch resume night",
+    mistake: unknownBatch("pause"),
+    changes: true,
+  },
+  "batch resume": {
+    call: ["batch", "resume", "night"],
+    says: "night begins by the clock",
+    mistake: unknownBatch("resume"),
+    changes: true,
+  },
+  "batch watch": {
+    call: ["batch", "watch", "--once"],
+    says: "nothing is due",
+    mistake: unknownOption("batch watch", "--onec", "--once"),
+    changes: true,
+  },
+  "batch install": {
+    call: ["batch", "install", "--print"],
+    says: "Restart=always",
+    mistake: unknownOption("batch install", "--prnt", "--print"),
+  },
+  "batch uninstall": {
+    call: ["batch", "uninstall"],
+    says: "there is no owt-batch-shop-",
+    mistake: unknownOption("batch uninstall", "--jsn", "--json"),
+  },
   doctor: {
     call: ["doctor"],
     says: /✓ git +\d/,
@@ -362,6 +413,7 @@ async function prepare(): Promise<Rig> {
     "docs/plans/shop/epic-02-b.md": task({ depends_on: ["api/E01"] }, ""),
     "docs/plans/web/epic-01-asks.md": task({}, 'ask "Which colour?"'),
     "docs/plans/api/epic-01-fails.md": task({}, 'fail "cannot"'),
+    ".owt/schedule.toml": '[[batch]]\nname = "night"\ncron = "0 22 * * *"\ntimezone = "Europe/Berlin"\n',
     "docs/plans/doc/epic-01-reviewed.md": task({ needs_review: true }, 'write d.txt "d"'),
   });
   const ran = await rig.owt("run", "--yes");

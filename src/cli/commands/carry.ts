@@ -1,6 +1,7 @@
 /** `owt carry`: the process that `--detach` leaves behind. Not for people: it has no screen and no questions. */
 import type { Command } from "commander";
 import { beBackground } from "../../engine/background.ts";
+import { settleFirings } from "../../engine/firings.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { followRun } from "../follow.ts";
 import { type Io, withEngine } from "../io.ts";
@@ -16,7 +17,12 @@ export function carryCommand(program: Command, io: Io): void {
         async (engine) => {
           const run = findRun(engine, id);
           beBackground(engine, run.id);
-          await followRun(io, engine, run.id, { plain: true });
+          try {
+            await followRun(io, engine, run.id, { plain: true });
+          } finally {
+            // Whoever is to be told of the end of a batch's run need not wait for the next look of whoever watches.
+            settleFirings(engine);
+          }
         },
         options.config === undefined ? {} : { configFile: options.config },
       ),

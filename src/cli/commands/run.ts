@@ -23,6 +23,7 @@ import {
   addWorkOptions,
   chosenOnTheLine,
   maxDurationOption,
+  positiveInteger,
   positiveUsd,
   toRequest,
   wantedParallel,
@@ -34,6 +35,7 @@ type RunCommandOptions = WorkOptions & {
   dryRun?: boolean;
   budget?: number;
   maxDuration?: number;
+  firing?: number;
   plain?: boolean;
   detach?: boolean;
 };
@@ -46,6 +48,7 @@ export function runCommand(program: Command, io: Io): void {
     .option("-y, --yes", "do not ask before starting (never approves commands)")
     .addOption(new Option("--budget <usd>", "what the run may cost, in dollars; then it waits").argParser(positiveUsd))
     .addOption(maxDurationOption())
+    .addOption(new Option("--firing <id>", "the firing of a batch that this is").argParser(positiveInteger).hideHelp())
     .option("--dry-run", "show what would run and stop")
     .option("--plain", PLAIN)
     .option("-d, --detach", DETACH)
@@ -133,6 +136,7 @@ function toFlags(options: RunCommandOptions): RunFlags {
     choices: chosenOnTheLine(options),
     ...(maxParallel === undefined ? {} : { maxParallel }),
     ...(options.budget === undefined ? {} : { budgetUsd: options.budget }),
+    ...(options.firing === undefined ? {} : { firing: options.firing }),
     ...(options.maxDuration === undefined ? {} : { maxDurationMs: options.maxDuration }),
     again: options.again ?? false,
   };

@@ -1,0 +1,122 @@
+/** Batches and their slots, in words and as JSON. */
+import type { FiringState } from "../core/firing.ts";
+import type { BatchView } from "../engine/batches.ts";
+import type { Fired } from "../engine/fire.ts";
+import type { Seen } from "../engine/watch-batches.ts";
+import type { Io } from "./io.ts";
+import { clock, painter, printable, table } from "./text.ts";
+
+/** A batch as `--json` tells it. */
+export function batchToJson({ batch, repository, standing, problem, next, last }: BatchView) {
+  return {
+    name: batch.name,
+    standing,
+    cron: batch.cron,
+    timezone: batch.timezone,
+    repository,
+    plan: batch.plan,
+    max_tasks: batch.maxTasks,
+    max_duration_ms: batch.maxDurationMs,
+    budget_usd: batch.budgetUsd,
+    notify_on_complete: batch.notify,
+    missed: batch.missed,
+    file: batch.file,
+    next: next[0] === undefined ? null : moment(next[0]),
+    last: last && {
+      slot: moment(last.slot),
+      by_hand: last.byHand,
+      state: last.state,
+      run: last.run,
+      reason: last.reason,
+    },
+    problem: problem && { message: problem.message, hint: problem.hint ?? null },
+  };
+}
+
+const STATES: Record<FiringState, string> = {
+  claimed: "is being started",
+  running: "running",
+  over: "over",
+  nothing: "nothing to do",
+  refused: "could not start",
+  overlap: "passed over",
+  missed: "missed",
+};
+
+/** All batches, two lines each. */
+export function renderBatches(io: Io, views: readonly BatchView[]): string {
+  const paint = painter(io, io.stdout);
+  const marks = { waits: "○", running: "◎", paused: "■", unusable: "✗" } as const;
+  const rows = views.map(({ batch, standing, next }) => {
+    const when =
+      standing === "paused" ? "paused" : next[0] === undefined ? "" : `next ${zoned(next[0], batch.timezone)}`;
+    return [`${marks[standing]} ${batch.name}`, batch.cron, batch.timezone, when];
+  });
+  const heads = table(rows).split("\n");
+  return views
+    .flatMap(({ batch, repository, last, problem }, at) => {
+      const place = [repository, batch.plan].filter((each) => each !== null).join(" · ");
+      return [
+        printable(heads[at]!),
+        ...(place === "" ? [] : [`  ${paint("dim", printable(place))}`]),
+        ...(last === null ? [] : [`  last: ${printable(lastWords(last, batch.timezone))}`]),
+        ...(problem === null
+          ? []
+          : [`  ${paint("red", printable(problem.message))}`, `  ↳ ${printable(problem.hint ?? "")}`]),
+      ];
+    })
+    .join("\n");
+}
+
+function lastWords({ slot, byHand, state, run, reason }: NonNullable<BatchView["last"]>, timezone: string): string {
+  const when = `${zoned(slot, timezone)}${byHand ? " by hand" : ""}`;
+  return [when, run, STATES[state], reason].filter(Boolean).join(" · ");
+}
+
+/** `2026-11-22 22:00`, and the seconds where there are some, in a time zone. */
+export function zoned(at: number, timeZone: string): string {
+  // Swedes write times as the rest of the world sorts them.
+  const text = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(at);
+  return text.replace(/:00$/, "");
+}
+
+export function moment(at: number): string {
+  return new Date(at).toISOString();
+}
+
+/** What a firing came to, in words. */
+export function firedWords(fired: Fired): string {
+  if (fired.kind === "running") return `${fired.run} goes on in the background`;
+  return fired.kind === "nothing" ? "nothing to do" : `could not start: ${fired.reason}`;
+}
+
+/** A line of `owt batch watch`. */
+export function renderSeen(io: Io, seen: Seen, now: number): string {
+  const paint = painter(io, io.stderr);
+  const line = (mark: string, text: string) => `${clock(now)} ${mark} ${printable(text)}`;
+  const slotWords = (slot: number) => (now - slot > 60_000 ? ` (slot of ${moment(slot)})` : "");
+  switch (seen.kind) {
+    case "watches":
+      return line(paint("dim", "○"), `watching ${seen.batches.join(", ") || "nothing: the schedule is empty"}`);
+    case "fired": {
+      const hint =
+        seen.fired.kind === "refused" && seen.fired.hint !== null ? `\n  ↳ ${printable(seen.fired.hint)}` : "";
+      const mark = seen.fired.kind === "refused" ? paint("red", "✗") : paint("cyan", "◎");
+      return line(mark, `${seen.batch}${slotWords(seen.slot)}: ${firedWords(seen.fired)}`) + hint;
+    }
+    case "passed": {
+      const why = seen.why === "overlap" ? "the run of an earlier slot is still under way" : "nobody watched";
+      return line(paint("yellow", "–"), `${seen.batch}: the slot of ${moment(seen.slot)} is passed over: ${why}`);
+    }
+    case "over":
+      return line(paint("green", "✓"), `${seen.batch}: ${seen.run} is over; owt report ${seen.run}`);
+    case "goes-on":
+      return line(paint("yellow", "▲"), `${seen.batch}: nobody carried ${seen.run}; it goes on`);
+    case "problem":
+      return line(paint("red", "✗"), seen.message) + (seen.hint === null ? "" : `\n  ↳ ${printable(seen.hint)}`);
+    default: {
+      const never: never = seen;
+      return never;
+    }
+  }
+}

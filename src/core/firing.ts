@@ -1,0 +1,37 @@
+/** What became of a slot of a batch. */
+
+export type FiringState =
+  /** Somebody is about to start its run. */
+  | "claimed"
+  /** Its run is under way. */
+  | "running"
+  /** Its run has ended, or waits for a person. */
+  | "over"
+  /** There was nothing to do. */
+  | "nothing"
+  /** Its run could not be started. */
+  | "refused"
+  /** The run of an earlier slot was still under way. */
+  | "overlap"
+  /** Nobody watched at the time. */
+  | "missed";
+
+export type Firing = {
+  id: number;
+  batch: string;
+  /** In epoch milliseconds. */
+  slot: number;
+  /** Started by hand: the slot is the moment at which that was asked for. */
+  byHand: boolean;
+  state: FiringState;
+  run: string | null;
+  /** In words; null where the state says all. */
+  reason: string | null;
+  /** Whether somebody wants to be told of its end. */
+  notify: boolean;
+  at: number;
+  endedAt: number | null;
+};
+
+/** States in which the next slot of the batch has to be passed over. */
+export const FIRING_OPEN: ReadonlySet<FiringState> = new Set(["claimed", "running"]);

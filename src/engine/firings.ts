@@ -1,0 +1,60 @@
+/** The firings of a repository's batches: which are still under way, and which have come to their end. */
+import { describeTimeOver } from "../core/run-time.ts";
+import type { Run } from "../core/run.ts";
+import { countFinal } from "../core/view.ts";
+import { readBackground } from "../store/background.ts";
+import { type Claimed, endFiring, readOpenFirings } from "../store/firings.ts";
+import { readRun } from "../store/runs.ts";
+import { isAlive } from "../system/identity.ts";
+import type { Engine } from "./engine.ts";
+import { isCarried } from "./holder.ts";
+import { isRunSettled } from "./runner.ts";
+import { timeOverOf } from "./run-time.ts";
+import { viewRun } from "./view.ts";
+
+/** Whether the run of a firing is being started, or carried. */
+export function isUnderWay(engine: Engine, firing: Claimed): boolean {
+  return isUnfinished(engine, firing) && !isForsaken(engine, firing);
+}
+
+/** Whether there is still something to come of a firing. Where nobody carries its run, who watches goes on with it, and begins nothing beside it. */
+export function isUnfinished(engine: Engine, firing: Claimed): boolean {
+  return firing.state === "claimed" ? isAlive(firing.owner) : findUnfinished(engine, firing) !== null;
+}
+
+/** Whether a firing has a run that would go on, were there anybody to carry it. */
+export function isForsaken(engine: Engine, firing: Claimed): boolean {
+  const run = findUnfinished(engine, firing);
+  if (run === null || isAlive(firing.owner) || isCarried(engine) !== null) return false;
+  const background = readBackground(engine.store, run.id);
+  return background === null || !isAlive(background);
+}
+
+/** The run of a firing that is not over; null where it has none. */
+function findUnfinished(engine: Engine, { state, run: id }: Claimed): Run | null {
+  const run = state === "running" && id !== null ? readRun(engine.store, id) : null;
+  return run === null || isRunSettled(engine, run) ? null : run;
+}
+
+/** Writes down which firings are over, because their runs have ended or wait for a person. */
+export function settleFirings(engine: Engine): Claimed[] {
+  return readOpenFirings(engine.store).filter((firing) => {
+    const run = firing.run === null ? null : readRun(engine.store, firing.run);
+    if (firing.state !== "running" || run === null || !isRunSettled(engine, run)) return false;
+    const end = { from: "running", to: "over", reason: describeEnd(engine, run), now: engine.now() } as const;
+    return endFiring(engine.store, firing, end);
+  });
+}
+
+/** `3 done, 1 failed`; `2 done; waits for a person`. */
+function describeEnd(engine: Engine, run: Run): string {
+  const views = viewRun(engine, run);
+  const counts = Object.entries(countFinal(views.map(({ task }) => task))).filter(([, count]) => count > 0);
+  const words = counts.map(([state, count]) => `${count} ${state}`).join(", ") || "nothing done";
+  if (run.state === "ended") return words;
+  const timeOver = timeOverOf(engine, run);
+  const isHeld = views.some(({ standing }) => standing === "waits-for-budget");
+  if (run.wish === "stop") return `${words}; stopped`;
+  if (isHeld) return `${words}; ${timeOver === null ? "waits for the budget" : describeTimeOver(timeOver)}`;
+  return `${words}; waits for a person`;
+}

@@ -1,0 +1,65 @@
+/** Reads `schedule.toml` from where it lies: the user's configuration directory, then `.owt/` of the repository. All problems at once. */
+import { join } from "node:path";
+import { parse, TomlError } from "smol-toml";
+import { type Batch, checkSchedule, type ScheduleOrigin } from "../core/batch.ts";
+import { OwtError } from "../core/errors.ts";
+import { placeOf, placesOf } from "../core/toml-places.ts";
+import { type FileProblem, renderProblem, userConfigDir } from "./config-files.ts";
+import { readTextIfThere } from "./files.ts";
+
+/** A batch and the file it stands in. */
+export type FoundBatch = Batch & { file: string; origin: ScheduleOrigin };
+
+export type Schedule = {
+  batches: FoundBatch[];
+  /** Where was looked, and what of it was there. */
+  files: { path: string; found: boolean }[];
+};
+
+/** The schedule for a checkout (null: outside of one). Throws `config` with every problem of both files. */
+export function readSchedule(root: string | null, env: NodeJS.ProcessEnv): Schedule {
+  const problems: FileProblem[] = [];
+  const batches: FoundBatch[] = [];
+  const files: Schedule["files"] = [];
+  const places: [ScheduleOrigin, string][] = [["user", join(userConfigDir(env), "schedule.toml")]];
+  if (root !== null) places.push(["repository", join(root, ".owt", "schedule.toml")]);
+  for (const [origin, path] of places) {
+    const text = readTextIfThere(path);
+    files.push({ path, found: text !== null });
+    if (text === null) continue;
+    const read = readText(path, text, origin);
+    if ("problems" in read) problems.push(...read.problems);
+    else batches.push(...read.batches.map((batch) => ({ ...batch, file: path, origin })));
+  }
+  if (problems.length > 0) {
+    throw new OwtError("config", problems.map(renderProblem).join("\n"), {
+      hint: "correct what is named, then look again: owt batch list",
+    });
+  }
+  return { batches, files };
+}
+
+function readText(
+  file: string,
+  text: string,
+  origin: ScheduleOrigin,
+): { batches: Batch[] } | { problems: FileProblem[] } {
+  let raw: unknown;
+  try {
+    raw = parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const place = { line: error.line, column: error.column };
+    return { problems: [{ file, place, key: null, message: error.message.split("\n")[0]!, hint: null }] };
+  }
+  const checked = checkSchedule(raw, origin, localZone());
+  if ("batches" in checked) return checked;
+  const places = placesOf(text);
+  const problems = checked.problems.map((problem) => ({ file, place: placeOf(places, problem.key), ...problem }));
+  return { problems: problems.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column) };
+}
+
+/** The time zone of this machine. */
+function localZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
