@@ -84,7 +84,7 @@ budget_usd = 0
 
 test("a repository's own schedule fires in that repository, with plans that lie in it", () => {
   const batch = (more: string) => `[[batch]]\nname = "a"\ncron = "@daily"\n${more}`;
-  const wrong = check(batch('repository = "/work/other"\nplan = "../other/plans"'), "repository");
+  const wrong = check(batch('repository = "/srv/other"\nplan = "../other/plans"'), "repository");
   expect("problems" in wrong && wrong.problems.map(({ key }) => key)).toEqual(["batch.0.repository", "batch.0.plan"]);
   expect(check(batch('plan = "docs/plans"'), "repository")).toHaveProperty("batches");
   expect(check(batch('repository = "~/shop"\nplan = "/plans/night.json"'), "user")).toHaveProperty("batches");

@@ -71,7 +71,8 @@ async function place(
     return { batch, engine };
   } catch (error) {
     if (error instanceof OwtError) return { batch, engine: null, problem: error };
-    const problem = new OwtError("environment", `the repository ${folder} cannot be opened`, { cause: error });
+    const hint = `look there: cd ${folder} && owt doctor`;
+    const problem = new OwtError("environment", `the repository ${folder} cannot be opened`, { hint, cause: error });
     return { batch, engine: null, problem };
   }
 }
