@@ -280,6 +280,10 @@ const rescue = of({
     ),
     v.description("submodules of which something was saved; their commits are kept under refs/owt/submodules"),
   ),
+  record: v.pipe(
+    maybe(of({ base: orNull(text), began: orNull(text), doing: text })),
+    v.description("what was on record of the worktree: what it is compared with, where its branch began, its note"),
+  ),
   at: epochMs,
   note: text,
 });

@@ -1,6 +1,6 @@
 /** Saves everything that a worktree holds as one commit under `refs/owt/rescue/<id>`, byte for byte: no filter, no hook, no index of the
  *  worktree is touched. Its first parent is HEAD; the others keep what else only this worktree knew (the index, dropped commits). */
-import { readdirSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
@@ -26,6 +26,17 @@ export type RescueOptions = {
   at: number;
   /** Ignored files that need no saving, as in `inspectWorktree`. */
   known?: readonly string[];
+  /** What is on record of the worktree. */
+  record?: RescuedRecord;
+};
+
+export type RescuedRecord = {
+  /** What it is compared and brought up to date with. */
+  base: string | null;
+  /** The commit at which its branch was created for it. */
+  began: Oid | null;
+  /** What somebody was doing there. */
+  doing: string;
 };
 
 export type Rescue = {
@@ -44,6 +55,8 @@ export type Rescue = {
   merging: Oid | null;
   /** Submodules in which something was saved. */
   modules?: RescuedModule[];
+  /** What was on record of it. */
+  record?: RescuedRecord;
   at: number;
   note: string;
 };
@@ -92,8 +105,12 @@ export async function saveRescue(repo: Repo, held: Holdings, options: RescueOpti
     const rescue = {
       ...describe(held, options, index),
       ...(aside === null ? {} : { aside }),
+      ...(options.record === undefined ? {} : { record: options.record }),
       ...(modules.length === 0 ? {} : { modules }),
     };
+    // Taken away by another process while its files were read: they are not all of them.
+    if (!held.gone && !existsSync(held.place.root))
+      throw new OwtError("wrong-state", `${held.place.root} is gone`, { hint: "what was saved: owt restore" });
     for (;;) {
       const before = await readRef(repo, ref);
       if (before !== null && (await isSame(repo, before, tree, rescue))) return { ...rescue, commit: before };
@@ -366,16 +383,16 @@ function stateOf({ path, head, branch, tree }: RescuedModule): unknown[] {
 }
 
 /** The facts stand as JSON on the last line: paths may contain anything. */
-function renderMessage({ path, branch, head, index, aside, merging, modules, at, note }: Rescue): string {
+function renderMessage({ path, branch, head, index, aside, merging, modules, record, at, note }: Rescue): string {
   const time = new Date(at).toISOString();
-  const facts = JSON.stringify({ path, branch, head, index, aside, merging, modules, at, note });
+  const facts = JSON.stringify({ path, branch, head, index, aside, merging, modules, record, at, note });
   return `rescue: ${branch ?? "detached"} at ${JSON.stringify(path)}, ${time}\n\n${note}\n\nOwt-Rescue: ${facts}`;
 }
 
 function parseMessage(ref: string, commit: Oid, message: string): Rescue | null {
   const facts = /^Owt-Rescue: (\{.*\})$/.exec(message.trimEnd().split("\n").at(-1) ?? "")?.[1];
   if (facts === undefined) return null;
-  const { path, branch, head, index, aside, merging, modules, at, note } = JSON.parse(facts) as Rescue;
+  const { path, branch, head, index, aside, merging, modules, record, at, note } = JSON.parse(facts) as Rescue;
   const rescue = {
     id: ref.slice("refs/owt/rescue/".length),
     ref,
@@ -388,5 +405,10 @@ function parseMessage(ref: string, commit: Oid, message: string): Rescue | null 
     at,
     note,
   };
-  return { ...rescue, ...(aside === undefined ? {} : { aside }), ...(modules === undefined ? {} : { modules }) };
+  return {
+    ...rescue,
+    ...(aside === undefined ? {} : { aside }),
+    ...(modules === undefined ? {} : { modules }),
+    ...(record === undefined ? {} : { record }),
+  };
 }

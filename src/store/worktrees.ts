@@ -85,6 +85,26 @@ export function noteWorktree(
   });
 }
 
+/** A worktree that was taken away is back, maybe elsewhere, with what was on record of it. */
+export function recordRestored(
+  store: Store,
+  at: number,
+  { path, branch }: Pick<WorktreeRecord, "path" | "branch">,
+  { base, ownsBranchAt, note }: Pick<WorktreeRecord, "base" | "ownsBranchAt" | "note">,
+): void {
+  store.run(
+    `insert or replace into worktree (path, branch, base, owns_branch_at, note, created_at, used_at)
+     values (?, ?, ?, ?, ?, ?, ?)`,
+    path,
+    branch,
+    base,
+    ownsBranchAt,
+    note,
+    at,
+    at,
+  );
+}
+
 /** A branch that holds nothing of its own was moved on: it begins there now. */
 export function moveBranchStart(store: Store, path: string, from: string, to: string): void {
   store.run("update worktree set owns_branch_at = ? where path = ? and owns_branch_at = ?", to, path, from);

@@ -288,6 +288,58 @@ describe("owt delete", () => {
     expect(rig.git("rev-parse", "x")).toBe(tip);
   });
 
+  test("what is on record of it comes back too: what it began from, and its note", async () => {
+    await using rig = Rig.create({});
+    rig.git("branch", "next");
+    rig.ok("create", "x", "--base", "next");
+    rig.ok("note", "x", "the login");
+    commit(rig, rig.path("shop-x"), "one");
+    commit(rig, rig.path("shop-x"), "two");
+    writeFileSync(join(rig.path("shop-x"), "new"), "new");
+    const { removed } = await rig.json<{ removed: { rescue: string }[] }>("delete", "x", "--yes", "--save");
+    const { path } = await rig.json<{ path: string }>("restore", removed[0]!.rescue);
+    expect((await rig.owt("list")).stdout).toContain("the login");
+    rig.git("switch", "-q", "next");
+    commit(rig, rig.root, "later");
+    rig.ok("sync", "x");
+    expect(existsSync(join(path, "later"))).toBe(true);
+    rig.git("merge", "-q", "--squash", "x");
+    rig.git("commit", "-q", "-m", "squashed");
+    rig.git("switch", "-q", "main");
+    rmSync(join(path, "new"));
+    const { worktrees } = await rig.json<{ worktrees: unknown[] }>("cleanup", "--merged");
+    expect(worktrees).toContainEqual(expect.objectContaining({ name: "x", action: "remove", why: "merged" }));
+  });
+
+  test("one that another process takes away meanwhile is gone already, and the rest goes", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": '[hooks]\npre_remove = "test -e keep || git worktree remove --force ."\n',
+    });
+    rig.ok("config", "approve", "--yes");
+    rig.ok("create", "a", "b");
+    writeFileSync(join(rig.path("shop-b"), "keep"), "");
+    const ran = await rig.owt("delete", "a", "b", "--yes", "--save");
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining("a is gone already") as string });
+    expect(ran.stdout).toMatch(/b is gone.*owt restore/);
+  });
+
+  test("two at once of the same ones fall over nothing", async () => {
+    await using rig = Rig.create({});
+    const names = ["a", "b", "c", "d", "e"];
+    rig.ok("create", "--no-tmux", ...names);
+    for (const name of names) writeFileSync(join(rig.path(`shop-${name}`), "new"), name);
+    const both = await Promise.all([1, 2].map(() => rig.owt("delete", ...names, "--yes", "--save")));
+    // One that started late does not find the names any more.
+    for (const { code, stderr } of both) if (code !== 0) expect(stderr).toMatch(/no worktree|is no branch|unknown/);
+    expect(both.some(({ code }) => code === 0)).toBe(true);
+    expect(names.filter((name) => existsSync(rig.path(`shop-${name}`)))).toEqual([]);
+    const { rescues } = await rig.json<{ rescues: { id: string }[] }>("restore");
+    for (const { id } of rescues) {
+      const { path } = await rig.json<{ path: string }>("restore", id);
+      expect([id, existsSync(join(path, "new"))]).toEqual([id, true]);
+    }
+  });
+
   test("a branch with work of its own stays, a locked worktree and one that somebody is in stay too", async () => {
     await using rig = Rig.create({});
     rig.ok("create", "work", "locked", "busy");

@@ -148,6 +148,21 @@ describe("which ones go", () => {
     expect(ended.filter(({ name }) => name.startsWith("owt/")).map(({ action }) => action)).toEqual(["remove"]);
   });
 
+  test("the one of a pull request that came home, and not before", async () => {
+    await using rig = Rig.create({});
+    rig.git("clone", "-q", "--bare", ".", rig.path("remote.git"));
+    rig.git("remote", "add", "origin", rig.path("remote.git"));
+    commit(rig, rig.root, "proposal");
+    rig.git("push", "-q", "origin", "HEAD:refs/pull/7/head");
+    rig.git("reset", "-q", "--hard", "HEAD~1");
+    rig.ok("create", "pr:7", "fresh");
+    expect(decisions(await look(rig, "--merged"))).toMatchObject({ "pr/7": "keep: not-merged" });
+    rig.ok("merge", "pr/7", "--yes");
+    const told = decisions(await look(rig, "--merged"));
+    expect(told).toMatchObject({ "pr/7": "remove: merged", fresh: "keep: not-merged" });
+    expect((await rig.owt("cleanup", "--merged", "--yes")).stdout).toContain("the branch too");
+  });
+
   test("those whose files are gone", async () => {
     await using rig = Rig.create({});
     rig.ok("create", "x");

@@ -10,6 +10,7 @@ import { OwtError } from "../../core/errors.ts";
 import { nearestHint } from "../../core/names.ts";
 import { worktreeHome } from "../../engine/engine.ts";
 import { listKept, restoreKept } from "../../engine/environment-files.ts";
+import { recordRestored } from "../../store/worktrees.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { printable, table } from "../text.ts";
@@ -61,6 +62,10 @@ export function restoreCommand(program: Command, io: Io): void {
             `submodule ${printable(module)}: what was saved of it is ${files ?? head} under refs/owt/submodules`,
           );
         const restored = found ? await restoreRescue(engine.repo, id, { path, submodules, missed }) : null;
+        if (restored && found?.record) {
+          const { base, began, doing } = found.record;
+          recordRestored(engine.store, engine.now(), restored, { base, ownsBranchAt: began, note: doing });
+        }
         const environment = files ? restoreKept(engine, files, path) : [];
         const where = restored ? ` on ${restored.branch ?? "no branch"}` : "";
         const what = environment.length > 0 ? `, with ${environment.join(", ")}` : "";

@@ -4,6 +4,7 @@ import type { Gone } from "../../engine/worktrees/remove.ts";
 
 export function describeGone(gone: Gone): string {
   const { branch, came, rescue } = gone;
+  if (gone.already) return `${nameOf(gone)} is gone already: another process took it away`;
   const what = `${nameOf(gone)} is gone`;
   const of = branch === null ? "" : came === null ? `; the branch stays` : `, the branch too: ${HOW[came]}`;
   return `${what}${of}${rescue === null ? "" : `; bring it back: owt restore ${rescue}`}`;

@@ -1,4 +1,5 @@
 /** Which worktrees nobody needs any more, and their removal. What is decided stands in core/cleanup; here is what it is decided from. */
+import { existsSync } from "node:fs";
 import {
   type CleanupDecision,
   type CleanupWish,
@@ -62,15 +63,18 @@ export async function planCleanup(engine: Engine, wish: CleanupWish): Promise<Co
   const owned = new Map<string, string>(integrating);
   for (const [path, { run, isOpen }] of runs) if (isOpen) owned.set(path, run);
   const listed = await listWorktrees(engine);
-  return Promise.all(
-    listed.map((each) =>
-      consider(engine, each, wish, {
-        record: records.get(each.path) ?? null,
-        run: owned.get(each.path) ?? null,
-        place: runs.get(each.path) ?? null,
-      }),
-    ),
+  const considered = listed.map((each) =>
+    consider(engine, each, wish, {
+      record: records.get(each.path) ?? null,
+      run: owned.get(each.path) ?? null,
+      place: runs.get(each.path) ?? null,
+    }).catch((error: unknown) => {
+      // Another process takes it away at this moment.
+      if (each.isThere && !existsSync(each.path)) return [];
+      throw error;
+    }),
   );
+  return (await Promise.all(considered)).flat();
 }
 
 type Known = { record: WorktreeRecord | null; run: string | null; place: RunPlace | null };
@@ -106,10 +110,15 @@ async function ownWorkCame(
   const tip = branch === null ? null : await readRef(engine.repo, branch);
   if (branch === null || tip === null) return null;
   const began = record?.ownsBranchAt ?? firstCommitOf(engine.repo, branch);
-  if (tip === began) return null;
+  // That of a pull request holds what others did before it was made here.
+  if (tip === began && !isOfOthers(record)) return null;
   const came = await howItCame(engine.repo, tip, homes);
   if (came === "same") return began === null ? null : "merged";
   return came;
+}
+
+function isOfOthers(record: WorktreeRecord | null): boolean {
+  return record !== null && record.ownsBranchAt !== null && record.base === null;
 }
 
 async function look(

@@ -1,5 +1,5 @@
 /** Takes a worktree by hand away, and its branch where its work has come home. The one guard in front of every removal stands in git/remove. */
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SESSION_VARIABLE } from "../../core/session-name.ts";
 import { IN_THE_MIDDLE } from "../../core/session-state.ts";
@@ -7,6 +7,7 @@ import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { defaultBranch, deleteBranchIf, readRef } from "../../git/branch.ts";
 import { git, type Oid } from "../../git/git.ts";
+import { findPlace } from "../../git/place.ts";
 import { isSavable, type Reason, removeWorktree, whyItStays } from "../../git/remove.ts";
 import { readCommit } from "../../git/start-point.ts";
 import { type Came, howItCame } from "../../git/work-in.ts";
@@ -19,6 +20,7 @@ import { forgetSetup, knownFiles } from "../workspace.ts";
 import type { Session } from "../../tmux/list.ts";
 import { processesIn, workersIn } from "../../tmux/session.ts";
 import { endSessionOf } from "../sessions.ts";
+import { asOneRemover } from "./one-remover.ts";
 import type { Checkout } from "./place.ts";
 import { setupDir } from "./ready.ts";
 import { readStates } from "./state.ts";
@@ -32,6 +34,8 @@ export type Gone = {
   rescue: string | null;
   /** Environment files that were changed, kept under that name. */
   environment: string[];
+  /** Another process has taken it away meanwhile. */
+  already?: true;
 };
 
 export type Stays = { path: string; branch: string | null; reasons: Reason[] };
@@ -45,12 +49,32 @@ export type RemoveByHand = {
   tell: (text: string) => void;
 };
 
-/** Removes a worktree with nothing lost: what is not safe is refused, or with `save` kept for `owt restore` first. */
-export async function removeByHand(
+/** Removes a worktree with nothing lost: what is not safe is refused, or with `save` kept for `owt restore` first. Any number of processes may do this
+ *  at once: who comes too late hears that it is gone. */
+export async function removeByHand(engine: Engine, worktree: Checkout, options: RemoveByHand): Promise<Gone | Stays> {
+  const { path, branch } = worktree;
+  const wasThere = existsSync(path);
+  const isGone = () => !existsSync(path) && (wasThere || findPlace(engine.repo, path) === null);
+  const already: Gone = { path, branch, came: null, rescue: null, environment: [], already: true };
+  if (isGone()) return already;
+  try {
+    const end = await asOneRemover(engine, path, () => removeOne(engine, worktree, options, isGone));
+    // What was seen of files that were just going is nothing.
+    return end === null || ("reasons" in end && isGone()) ? already : end;
+  } catch (error) {
+    if (isGone()) return already;
+    throw error;
+  }
+}
+
+/** Null where it is gone before it is taken away. */
+async function removeOne(
   engine: Engine,
   { path, branch }: Checkout,
   options: RemoveByHand,
-): Promise<Gone | Stays> {
+  isGone: () => boolean,
+): Promise<Gone | Stays | null> {
+  if (isGone()) return null;
   const { repo, store } = engine;
   const tips = await homesOf(engine, path, branch);
   const tip = branch === null ? null : await readRef(repo, branch);
@@ -60,6 +84,7 @@ export async function removeByHand(
     keep: branch === null ? tips : [`refs/heads/${branch}`],
     known: knownFiles(engine),
   };
+  const record = readWorktrees(store).get(path);
   const { save } = options;
   const found = await reasonsToStay(engine, path, held);
   const reasons = found.filter((each) => !isSavable(each) || !(typeof save === "boolean" ? save : save(each.reason)));
@@ -69,11 +94,19 @@ export async function removeByHand(
   if (left?.trouble) options.tell(left.trouble);
   const id = `${slug(nameOf({ path, branch }))}-${engine.now().toString(36)}`;
   const kept = await keepChangedEnvironment(engine, path, id);
+  if (isGone()) return null;
   const removed = await removeWorktree(repo, path, {
     ...held,
     save: found.length > 0,
     saveAnyway: options.saveAnyway === true || came === "squashed" || came === "rebased",
-    rescue: { id, note: `the worktree ${nameOf({ path, branch })}, taken away`, at: engine.now() },
+    rescue: {
+      id,
+      note: `the worktree ${nameOf({ path, branch })}, taken away`,
+      at: engine.now(),
+      ...(record === undefined
+        ? {}
+        : { record: { base: record.base, began: record.ownsBranchAt, doing: record.note } }),
+    },
   });
   if (!removed.removed) return { path, branch, reasons: removed.reasons };
   await removed.emptied;

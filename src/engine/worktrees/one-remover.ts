@@ -1,0 +1,29 @@
+/** One process at a time takes a worktree away: another one's git in it would look like somebody at work, and what is just going like changes. */
+import { createHash } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { prepareLock } from "../../system/lock.ts";
+import type { Engine } from "../engine.ts";
+
+const POLL_MS = 50;
+/** After so long it is tried without: a hook of the other removal may wait for us. The guard stands in front of it all the same. */
+const PATIENCE_MS = 30_000;
+
+/** Does it while no other process that asks here does the same with this worktree. */
+export async function asOneRemover<T>(engine: Engine, path: string, remove: () => Promise<T>): Promise<T> {
+  const folder = join(engine.repo.commonDir, "owt", "removing");
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, createHash("sha256").update(path).digest("hex").slice(0, 16));
+  const lock = prepareLock(file);
+  try {
+    let isTaken = lock.take();
+    for (const ends = Date.now() + PATIENCE_MS; !isTaken && Date.now() < ends; isTaken = lock.take())
+      await sleep(POLL_MS);
+    return await remove();
+  } finally {
+    lock.close();
+    // Who waits for it sees next that the worktree is gone, or looks at it again.
+    rmSync(file, { force: true });
+  }
+}
