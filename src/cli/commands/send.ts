@@ -67,7 +67,10 @@ export function sendCommands(program: Command, io: Io): void {
     .description(
       "block until a session's agent waits for you; exit code 4 where it asks leave, hangs, is stopped or has ended",
     )
-    .option("--for <states>", `until it does one of these, each a success: ${SESSION_STATES.join(", ")}`)
+    .option(
+      "--for <states>",
+      `until it does one of these, with commas between several; each is a success: ${SESSION_STATES.join(", ")}`,
+    )
     .option("--timeout <time>", "give up after so long, with exit code 5: 90s, 10m, 2h")
     .option("--json", "print the answer as JSON")
     .action((name: string, options: WaitOptions) =>
