@@ -725,7 +725,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       v.description("the task of a run that was taken over by hand, and what gives it back"),
     ),
   }),
-  send: of({ sent: v.array(of({ name: text, path: text, pane: text })) }),
+  send: of({
+    sent: v.array(of({ name: text, path: text, pane: text })),
+    left_out: v.array(of({ name: text, path: text, why: text })),
+  }),
   wait: of({ name: text, path: text, state: orNull(sessionState) }),
   status: v.union([
     of({

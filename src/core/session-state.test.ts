@@ -29,6 +29,9 @@ test("what its hooks tell", () => {
 test("what an earlier program left behind says nothing of one that starts", () => {
   expect(state("UserPromptSubmit", "SessionEnd", "OwtStart")).toBe("starting");
   expect(state("UserPromptSubmit", "OwtStart", "SessionStart")).toBe("idle");
+  // Its last word may come late, when tmux was killed with it and brought back at once.
+  expect(state("UserPromptSubmit", "OwtStart", "SessionEnd")).toBe("starting");
+  expect(state("OwtStart", "SessionEnd", "SessionStart", "SessionEnd")).toBe("ended");
 });
 
 test("a notification counts where it is about a permission", () => {

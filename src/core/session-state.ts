@@ -84,7 +84,8 @@ function afterEvent(state: SessionState, line: string): SessionState {
     case "StopFailure":
       return "waiting";
     case "SessionEnd":
-      return "ended";
+      // One that has not begun has nothing to end: it is the last word of the one before it, which came late.
+      return state === "starting" ? state : "ended";
     default:
       return state;
   }

@@ -92,6 +92,7 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   if (isNew && agent && talk) {
     const { conversation } = talk;
     noteWorktree(engine.store, engine.now(), worktree, { agent: agent.name, conversation });
+    await untilBegun(engine, worktree.path, talk.command);
   }
   const present = wish.restart === true && !isNew && agent !== null ? await endAgent(engine, tmux, session) : session;
   const revived = isNew || agent === null ? null : await revive(engine, tmux, present);
@@ -203,8 +204,20 @@ function talkCommand(
     });
   const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
   const own = [...(variables.length > 0 ? ["env", ...variables] : []), path, ...args];
-  return ["sh", "-c", START_SCRIPT, "owt", spool.file, `{"hook_event_name":"${STARTED}"}`, ...own];
+  const line = JSON.stringify({ hook_event_name: STARTED, start: randomUUID() });
+  return ["sh", "-c", START_SCRIPT, "owt", spool.file, line, ...own];
 }
+
+/** Until the spool tells of this start, and no more of the agent that was there before. A pane that ended at once may never write it. */
+async function untilBegun(engine: Engine, worktree: string, command: readonly string[]): Promise<void> {
+  const line = command[5]!;
+  for (let looks = 0; looks < LOOKS; looks++) {
+    if (readSpool(engine, worktree)?.lines.includes(line)) return;
+    await sleep(BEGUN_MS);
+  }
+}
+
+const BEGUN_MS = 20;
 
 /** By the program that becomes the agent, so that whatever its hooks say stands behind it. */
 const START_SCRIPT = 'printf "%s\\n" "$2" >>"$1"; shift 2; exec "$@"';
@@ -216,6 +229,7 @@ async function revive(engine: Engine, tmux: Tmux, session: Session): Promise<Ope
   const begun = { conversation: pane.conversation, worktree: session.worktree!, prompt: null };
   const command = talkCommand(engine, agent, begun);
   if (!(await respawnPane(tmux, pane.id, command))) return null;
+  await untilBegun(engine, session.worktree!, command);
   return agent.hasConversation(pane.conversation) ? "resumed" : "anew";
 }
 

@@ -49,11 +49,16 @@ function readLines(file: string): Spool | null {
   return { lines: readTail(file, TAIL_BYTES).split("\n"), at: statSync(file).mtimeMs };
 }
 
+export type AskPipe = { file: string; pid: number; isByHand: boolean };
+
 /** The pipes on which agents of a worktree wait for an answer, by the pids of the hooks that read them. Beside each lies `.text`, with what is
  *  asked. */
-export function listAskPipes(engine: Pick<Engine, "repo">, worktree: string): { file: string; pid: number }[] {
-  const spools = [spoolFile(engine, worktree), handSpoolFile(engine, worktree)];
-  return spools.flatMap((spool) => (spool === null ? [] : pipesOf(spool)));
+export function listAskPipes(engine: Pick<Engine, "repo">, worktree: string): AskPipe[] {
+  const byHand = handSpoolFile(engine, worktree);
+  return [
+    ...pipesOf(spoolFile(engine, worktree)).map((pipe) => ({ ...pipe, isByHand: false })),
+    ...(byHand === null ? [] : pipesOf(byHand)).map((pipe) => ({ ...pipe, isByHand: true })),
+  ];
 }
 
 function pipesOf(spool: string): { file: string; pid: number }[] {

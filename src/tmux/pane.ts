@@ -6,12 +6,24 @@ import { OwtError } from "../core/errors.ts";
 import { findStrays } from "../core/terminal-text.ts";
 import { refused, runTmux, type Tmux, tryTmux } from "./tmux.ts";
 
+export type SendTextOptions = {
+  enter: boolean;
+  /** Called last before the text goes; what it throws keeps the text back. */
+  check?: () => void;
+};
+
 /** Pastes a text into a pane, marked as a paste where the program in it asks for that, and presses Enter behind it unless told otherwise.
  *  All of it is one call that the server carries out at once, so that no other process's text comes between: there is nothing to lock.
  *  Throws `usage` for a text that a terminal would take for keys (`terminal-text.ts`), `wrong-state` where nothing reads. */
-export async function sendText(tmux: Tmux, pane: string, text: string, { enter }: { enter: boolean }): Promise<void> {
+export async function sendText(
+  tmux: Tmux,
+  pane: string,
+  text: string,
+  { enter, check }: SendTextOptions,
+): Promise<void> {
   refuseStrays(text);
   await refuseDeaf(tmux, pane);
+  check?.();
   const buffer = `owt-${randomUUID()}`;
   const paste = ["paste-buffer", "-r", "-d", "-b", buffer, "-t", pane];
   const commands = [

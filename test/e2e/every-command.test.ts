@@ -125,7 +125,7 @@ const ROWS: Record<string, Row> = {
     changes: true,
   },
   send: {
-    call: ["send", "spare", "echo", "hello"],
+    call: ["send", "spare", "--pane", "0", "echo", "hello"],
     says: "sent to spare",
     mistake: { args: ["send", "spar", "x"], says: "there is no worktree spar", hint: "owt list" },
     changes: true,

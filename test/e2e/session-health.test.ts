@@ -79,7 +79,11 @@ test("one that was stopped by a signal is told apart, with what lets it go on", 
     .processes()
     .find((each) => readFileSync(`/proc/${each}/cmdline`, "utf8").startsWith(process.execPath));
   process.kill(pid!, "SIGSTOP");
-  expect(await rig.json("wait", "x", "--timeout", "30s")).toMatchObject({ state: "suspended" });
+  expect(await rig.owt("wait", "x", "--timeout", "30s")).toEqual({
+    code: 4,
+    stdout: "suspended\n",
+    stderr: `  ↳ kill -CONT ${pid}\n`,
+  });
   expect(await stateOf(rig, "x")).toMatchObject({ help: `kill -CONT ${pid}` });
   expect((await rig.owt("list")).stdout).toContain(`x: claude is stopped\n  ↳ kill -CONT ${pid}`);
   process.kill(pid!, "SIGCONT");

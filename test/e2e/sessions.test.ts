@@ -1,6 +1,6 @@
 /** Sessions of worktrees by hand: made, told, waited for, brought back, ended. The agent is a program that runs its hooks as Claude Code does. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { Rig } from "../rig/rig.ts";
@@ -65,9 +65,21 @@ test("words to all, to those that wait, and from a worker to its lead", async ()
   rig.ok("send", "stuck", "ask");
   rig.ok("wait", "busy", "--for", "working");
   rig.ok("wait", "stuck", "--for", "blocked");
-  expect((await rig.owt("send", "--waiting", "go on")).stdout).toBe("sent to stuck\n");
-  rig.ok("wait", "stuck", "--for", "waiting");
-  expect((await rig.owt("send", "--all", "hello")).stdout).toBe("sent to busy, idle, stuck\n");
+  rig.ok("create", "done", "--prompt", "hm");
+  rig.ok("wait", "done");
+  const asks = "left out: the agent of stuck asks leave, and Enter would give it: nothing was sent";
+  expect(await rig.owt("send", "--waiting", "go on")).toMatchObject({
+    code: 0,
+    stdout: "sent to done\n",
+    stderr: expect.stringContaining(asks) as string,
+  });
+  const all = await rig.json<{ sent: { name: string }[]; left_out: { name: string; why: string }[] }>(
+    "send",
+    "--all",
+    "hello",
+  );
+  expect(all.sent.map(({ name }) => name)).toEqual(["busy", "done", "idle"]);
+  expect(all.left_out).toMatchObject([{ name: "stuck", why: asks.slice(10) }]);
   writeFileSync(go, "");
   await vi.waitFor(
     () =>
@@ -76,7 +88,7 @@ test("words to all, to those that wait, and from a worker to its lead", async ()
           .filter(({ text }) => text === "hello")
           .map(({ cwd }) => cwd.split("-").at(-1))
           .toSorted(),
-      ).toEqual(["busy", "idle", "stuck"]),
+      ).toEqual(["busy", "done", "idle"]),
     { timeout: 20_000 },
   );
   // From a pane of the session, as its agent would call it.
@@ -103,6 +115,91 @@ test("words to all, to those that wait, and from a worker to its lead", async ()
     },
   );
   expect((await rig.owt("send", "--lead", "x")).stderr).toContain("this is no session of owt's");
+});
+
+test("an agent that asks leave is sent no text and no Enter, by whichever name of its pane; what waits for it says that a person is needed", async () => {
+  await using rig = prepare();
+  rig.ok("create", "x", "--prompt", "ask for it");
+  expect(await rig.owt("wait", "x")).toEqual({ code: 4, stdout: "blocked\n", stderr: "  ↳ owt task approve x\n" });
+  expect(await rig.json("wait", "x", "--for", "blocked,waiting")).toMatchObject({ state: "blocked" });
+  for (const more of [[], ["--pane", "0"], ["--no-enter"]]) {
+    const refused = await rig.owt("send", ...more, "x", "yes");
+    expect(refused).toMatchObject({ code: 4, stdout: "" });
+    expect(refused.stderr).toMatch(/the agent of x asks leave[^]*owt task approve x/);
+  }
+  // Another pane has no dialog.
+  rig.ok("send", "x", "--pane", "1", "touch ../touched");
+  await vi.waitFor(() => expect(existsSync(rig.path("touched"))).toBe(true), { timeout: 20_000 });
+  expect(told(rig).map(({ text }) => text)).toEqual([undefined, "ask for it"]);
+  expect(rig.tmux("capture-pane", "-p", "-t", "=owt-shop-x:.0")).not.toContain("yes");
+});
+
+test("an agent that starts is waited for, also where another was there before; in vain, nothing is sent", async () => {
+  await using rig = prepare();
+  const slow = join(rig.env["HOME"]!, "slow");
+  writeFileSync(slow, "");
+  rig.ok("create", "x");
+  const early = await rig.owt("send", "x", "--timeout", "200ms", "too early");
+  expect(early).toMatchObject({ code: 4, stderr: expect.stringContaining("has not begun yet: nothing was sent") });
+  const all = await rig.owt("send", "--all", "--timeout", "200ms", "too early");
+  expect(all).toMatchObject({ code: 4, stdout: "nobody was there to be told\n" });
+  const sending = rig.start("send", "x", "in two\nlines");
+  rmSync(slow);
+  expect(await sending.ended).toMatchObject({ code: 0, stdout: "sent to x\n" });
+  expect(told(rig).map(({ text }) => text)).toEqual([undefined, "in two\nlines"]);
+  rig.ok("wait", "x");
+  rig.tmux("kill-server");
+  writeFileSync(slow, "");
+  await rig.owt("switch", "x");
+  const again = rig.start("send", "x", "again");
+  rmSync(slow);
+  expect(await again.ended).toMatchObject({ code: 0 });
+  expect(told(rig).slice(2)).toEqual([
+    expect.objectContaining({ started: "resumed" }),
+    expect.objectContaining({ text: "again" }),
+  ]);
+});
+
+test("an Enter that was lost is pressed again: when send is done, the agent has the text", async () => {
+  await using rig = prepare();
+  rig.ok("create", "x");
+  rig.ok("wait", "x", "--for", "idle");
+  writeFileSync(join(rig.env["HOME"]!, "lost-enter"), "");
+  rig.ok("send", "x", "once");
+  expect(told(rig).map(({ text }) => text)).toEqual([undefined, "once"]);
+  rig.ok("wait", "x");
+  rig.ok("send", "x", "twice");
+  expect(told(rig).at(-1)?.text).toBe("twice");
+});
+
+test("where no agent is, nothing is typed into the shell unless its pane is named", async () => {
+  await using rig = prepare();
+  rig.ok("create", "x", "--no-agent");
+  const refused = await rig.owt("send", "x", "touch ../typed");
+  expect(refused).toMatchObject({ code: 2, stdout: "" });
+  expect(refused.stderr).toMatch(/no agent of owt's is in the session of x[^]*owt send x --pane 0/);
+  expect((await rig.owt("send", "--all", "x")).stdout).toBe("nobody was there to be told\n");
+  rig.ok("send", "x", "--pane", "0", "touch ../named");
+  await vi.waitFor(() => expect(existsSync(rig.path("named"))).toBe(true), { timeout: 20_000 });
+  expect(existsSync(rig.path("typed"))).toBe(false);
+});
+
+test("waiting ends with 0 only when the turn is over, and does not outlive the session", async () => {
+  await using rig = prepare();
+  rig.ok("create", "x", "y");
+  rig.ok("wait", "x", "--for", "idle");
+  for (const states of ["working", "working,waiting"]) {
+    const waiting = rig.start("wait", "y", "--for", states);
+    if (states === "working") rig.ok("tmux", "kill", "y", "--yes");
+    else rig.tmux("kill-server");
+    expect(await waiting.ended).toMatchObject({ code: 2, stderr: expect.stringMatching(/y (is gone|has no session)/) });
+    await rig.owt("switch", "y");
+  }
+  await rig.owt("switch", "x");
+  rig.ok("wait", "x", "--for", "waiting");
+  rig.ok("send", "x", "leave");
+  rig.ok("wait", "x", "--for", "ended");
+  expect(await rig.owt("wait", "x")).toEqual({ code: 4, stdout: "ended\n", stderr: "  ↳ owt switch x\n" });
 });
 
 test("the script of the guide runs as it stands", async () => {

@@ -1,6 +1,6 @@
 /** The real Claude Code in a session, behind a fake API: text arrives as it was written, and its conversation goes on after its end. */
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { capturePane, sendText } from "../../src/tmux/pane.ts";
@@ -101,4 +101,46 @@ test("a new worktree's agent is told its prompt; what it does is told by its hoo
   await rig.ask("tmux", "create", "feature/x");
   expect(await wait()).toBe("waiting");
   expect(rig.starts().at(-1)).toContain("--resume");
+});
+
+test("sent to one that starts, or that starts again, a text is one prompt, and nothing of it is left over", async () => {
+  const api = await startFakeApi({});
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  const last = () =>
+    api.requests.map(({ messages }) => textOf(messages.findLast(({ role }) => role === "user")!)).at(-1) ?? "";
+  await rig.ask("create", "x");
+  for (const text of ["first\nand its second line", "second; it's\n\nall"]) {
+    await rig.ask("send", "x", text);
+    await rig.ask("wait", "x", "--timeout", "60s");
+    await expect.poll(last, { timeout: 30_000 }).toContain(text);
+    expect(last()).toMatch(new RegExp(`(^|\n)${text}$`));
+    execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "kill-server"]);
+    await rig.owt("switch", "x").exits(4);
+  }
+});
+
+test("while its dialog asks leave, no word of anybody's gives it", async () => {
+  const made = "sh -c 'echo made > made'";
+  const use = [{ name: "Bash", input: { command: made, description: "As told" } }];
+  const api = await startFakeApi({ "": { task: [{ use }, { say: "Made." }] } });
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  await rig.ask("create", "x", "--prompt", "go");
+  await rig.owt("wait", "x", "--timeout", "60s").exits(4);
+  const tmux = tmuxServer({ ...process.env, OWT_TMUX_SOCKET: join(dirname(rig.root), "sessions.sock") });
+  const pane = async () => (await rig.ask<List>("tmux", "list")).sessions[0]!.panes[0]!;
+  const { id } = await pane();
+  const screen = () => capturePane(tmux, id, { above: 0 });
+  await expect.poll(screen, { timeout: 30_000 }).toContain("Do you want to proceed?");
+  await rig.owt("send", "x", "1").exits(4);
+  await rig.owt("send", "x", "--pane", "0", "").exits(4);
+  for (const option of ["--all", "--waiting"])
+    expect(await rig.ask("send", option, "go on")).toMatchObject({ sent: [], left_out: [{ name: "x" }] });
+  expect(await screen()).toMatch(/Do you want to proceed\?\s+❯ 1\. Yes/);
+  expect(await rig.ask("wait", "x", "--for", "blocked,working,waiting")).toMatchObject({ state: "blocked" });
+  expect(existsSync(join(dirname(rig.root), "repo-x", "made"))).toBe(false);
+  await rig.ask("task", "approve", "x");
+  await rig.ask("wait", "x", "--timeout", "60s");
+  expect(existsSync(join(dirname(rig.root), "repo-x", "made"))).toBe(true);
 });

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // Stands for an interactive Claude Code: it runs the hooks of its settings, takes pasted text as a person's words, and keeps a record of
 // its conversation. What it is told goes to $TOLD, one JSON line each. Words that begin with "hold FILE" keep it at work until FILE is there, "tool FILE" keeps a
-// program at work that it has started, and "leave" ends it as a person does.
+// program at work that it has started, and "leave" ends it as a person does. While $HOME/slow is there it does not begin; $HOME/lost-enter is an Enter that it
+// loses.
 import { execFileSync, spawn } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const argv = process.argv.slice(2);
@@ -49,6 +50,8 @@ note({
   lead: process.env.OWT_LEAD ?? null,
   port: process.env.OWT_PORT ?? null,
 });
+const [slow, lost] = ["slow", "lost-enter"].map((name) => join(process.env.HOME, name));
+while (existsSync(slow)) await new Promise((done) => setTimeout(done, 20));
 process.stdout.write("\x1b[?2004h");
 process.stdin.setRawMode?.(true);
 fire("SessionStart", { source: argv.includes("--resume") ? "resume" : "startup" });
@@ -64,6 +67,11 @@ for await (const chunk of process.stdin) {
     // A paste is one piece, whatever line ends it holds; what comes behind it presses Enter.
     const enter = typed.indexOf("\r", begin === -1 ? 0 : Math.max(begin, end));
     if (enter === -1 || (begin !== -1 && end === -1)) break;
+    if (existsSync(lost)) {
+      rmSync(lost);
+      typed = typed.slice(0, enter) + typed.slice(enter + 1);
+      continue;
+    }
     const line = typed.slice(0, enter).replaceAll("\x1b[200~", "").replaceAll("\x1b[201~", "");
     typed = typed.slice(enter + 1);
     await hear(line);

@@ -7,13 +7,22 @@ import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { bringBackDead } from "../../engine/sessions.ts";
 import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
-import { leadOf, sendTo, waitForState } from "../../engine/worktrees/send.ts";
+import { asksLeave, leadOf, type Sent, sendTo, waitForState } from "../../engine/worktrees/send.ts";
 import { readHandState, readStates } from "../../engine/worktrees/state.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { parseDuration } from "../../lib/duration.ts";
-import { answer, type Io, readInput, withEngine } from "../io.ts";
+import { helpFor } from "../worktrees/list-text.ts";
+import { answer, type Io, readInput, tell, withEngine } from "../io.ts";
 
-type SendOptions = { all?: boolean; waiting?: boolean; lead?: boolean; pane?: string; enter: boolean; json?: boolean };
+type SendOptions = {
+  all?: boolean;
+  waiting?: boolean;
+  lead?: boolean;
+  pane?: string;
+  enter: boolean;
+  timeout?: string;
+  json?: boolean;
+};
 type WaitOptions = { for?: string; timeout?: string; json?: boolean };
 
 export function sendCommands(program: Command, io: Io): void {
@@ -21,11 +30,12 @@ export function sendCommands(program: Command, io: Io): void {
     .command("send [words...]")
     .usage("[options] <name> <text...>")
     .description("words to the agent in a worktree's session, exactly as they are; - as the text reads standard input")
-    .option("--all", "to every agent in a session, and no name")
-    .option("--waiting", "to those that wait for a word or a permission, and no name")
+    .option("--all", "to every agent in a session that does not ask leave, and no name")
+    .option("--waiting", "to those that wait for a word, and no name")
     .option("--lead", "to the session from which this one was made, and no name")
     .addOption(new Option("--pane <n>", "another pane than the agent's, numbered from 0"))
     .option("--no-enter", "without pressing Enter behind it")
+    .option("--timeout <time>", "how long an agent that starts is waited for; 30s unless told")
     .option("--json", "print the answer as JSON")
     .action((words: string[], options: SendOptions) =>
       withEngine(io, async (engine) => {
@@ -33,20 +43,34 @@ export function sendCommands(program: Command, io: Io): void {
         const text = rest.length === 1 && rest[0] === "-" ? await readInput(io) : rest.join(" ");
         if (text === "" && options.enter === false)
           throw new OwtError("usage", "there is nothing to send", { hint: "owt send <name> <text>" });
-        const worktrees = name === null ? await meant(engine, options) : [await findWorktree(engine, name)];
         const pane = options.pane === undefined ? null : paneOf(options.pane);
-        const sent = [];
-        for (const worktree of worktrees)
-          sent.push(await sendTo(engine, worktree, text, { pane, enter: options.enter }));
-        const data = { sent: sent.map(({ worktree, pane: id }) => ({ ...describe(worktree), pane: id })) };
+        const timeoutMs = options.timeout === undefined ? START_MS : timeOf(options.timeout);
+        const how = { pane, enter: options.enter, timeoutMs, signal: io.signal };
+        const one = name === null ? (options.lead ? await leadIn(engine) : null) : await findWorktree(engine, name);
+        const { sent, leftOut } =
+          one === null
+            ? await sendToMany(engine, await meant(engine, options), text, how)
+            : { sent: [await sendTo(engine, one, text, how)], leftOut: [] };
+        const data = {
+          sent: sent.map(({ worktree, pane: id }) => ({ ...describe(worktree), pane: id })),
+          left_out: leftOut.map(({ worktree, error }) => ({ ...describe(worktree), why: error.message })),
+        };
+        for (const { error } of leftOut) tell(io, `left out: ${error.message}${error.hint ? ` (${error.hint})` : ""}`);
         const names = sent.map(({ worktree }) => nameOf(worktree)).join(", ");
         answer(io, options, data, sent.length === 0 ? "nobody was there to be told" : `sent to ${names}`);
+        const failed = leftOut.find(({ isAsking }) => !isAsking);
+        if (failed !== undefined) process.exitCode = failed.error.exitCode;
       }),
     );
   program
     .command("wait <name>")
-    .description("block until a session's agent waits for you, asks leave or has ended, or does what --for says")
-    .option("--for <states>", `one or several of ${SESSION_STATES.join(", ")}, with commas between them`)
+    .description(
+      "block until a session's agent waits for you; exit code 4 where it asks leave, hangs, is stopped or has ended",
+    )
+    .option(
+      "--for <states>",
+      `until it does one of these, with commas between several; each is a success: ${SESSION_STATES.join(", ")}`,
+    )
     .option("--timeout <time>", "give up after so long, with exit code 5: 90s, 10m, 2h")
     .option("--json", "print the answer as JSON")
     .action((name: string, options: WaitOptions) =>
@@ -54,22 +78,61 @@ export function sendCommands(program: Command, io: Io): void {
         const worktree = await findWorktree(engine, name);
         const wanted = options.for === undefined ? NEEDS_SOMEBODY : statesIn(options.for);
         const timeoutMs = options.timeout === undefined ? null : timeOf(options.timeout);
+        let suspended: number | null = null;
         const read = async () => {
           await bringBackDead(engine);
           const standing = (await readStates(engine)).get(worktree.path);
-          return (standing?.pane ? null : readHandState(engine, worktree.path)?.state) ?? standing?.state ?? "none";
+          const told = (standing?.pane ? null : readHandState(engine, worktree.path)) ?? standing;
+          suspended = told?.suspended ?? null;
+          return told?.state ?? "none";
         };
         const first = await read();
         if (first === "none" && !wanted.has("none"))
           throw new OwtError("wrong-state", `${nameOf(worktree)} has no session to wait for`, {
             hint: `make it: owt switch ${nameOf(worktree)}`,
           });
-        const state = await waitForState(engine, read, wanted, { timeoutMs, signal: io.signal });
+        const ends = new Set<SessionState>([...wanted, "none"]);
+        const state = await waitForState(engine, read, ends, { timeoutMs, signal: io.signal });
         if (state === null && io.signal.aborted) throw new OwtError("interrupted", "interrupted");
+        if (state === "none" && !wanted.has("none"))
+          throw new OwtError("wrong-state", `the session of ${nameOf(worktree)} is gone`, {
+            hint: `bring it back: owt switch ${nameOf(worktree)}`,
+          });
         answer(io, options, { ...describe(worktree), state }, state ?? `still ${await read()}`);
         if (state === null) process.exitCode = 5;
+        if (options.for !== undefined || state === null || state === "waiting") return;
+        // Its turn is not over: what is done next with its work must not follow by `&&`.
+        const help = helpFor({ name: nameOf(worktree), state, suspended }) ?? `owt task approve ${nameOf(worktree)}`;
+        tell(io, `  ↳ ${help}`);
+        process.exitCode = 4;
       }),
     );
+}
+
+/** How long an agent that starts is waited for. */
+const START_MS = 30_000;
+
+/** `isAsking`: it is left out by what the option says, which is no failure. */
+type Many = { sent: Sent[]; leftOut: { worktree: Checkout; error: OwtError; isAsking: boolean }[] };
+type Meant = { worktree: Checkout; isAsking: boolean };
+
+/** One that cannot be told keeps nobody else from it. */
+async function sendToMany(
+  engine: Engine,
+  all: readonly Meant[],
+  text: string,
+  how: Parameters<typeof sendTo>[3],
+): Promise<Many> {
+  const many: Many = { sent: [], leftOut: [] };
+  for (const { worktree, isAsking } of all)
+    try {
+      if (isAsking) throw asksLeave(worktree);
+      many.sent.push(await sendTo(engine, worktree, text, how));
+    } catch (error) {
+      if (!(error instanceof OwtError) || !["needs-person", "wrong-state"].includes(error.code)) throw error;
+      many.leftOut.push({ worktree, error, isAsking });
+    }
+  return many;
 }
 
 function describe(worktree: Checkout) {
@@ -90,18 +153,19 @@ function addressee(words: readonly string[], options: SendOptions): { name: stri
   return { name, rest };
 }
 
-async function meant(engine: Engine, options: SendOptions): Promise<Checkout[]> {
-  const checkouts = await listCheckouts(engine.repo);
-  if (options.lead) {
-    const lead = leadOf(engine);
-    return [checkouts.find(({ path }) => path === lead) ?? { path: lead, branch: null }];
-  }
+async function leadIn(engine: Engine): Promise<Checkout> {
+  const lead = leadOf(engine);
+  return (await listCheckouts(engine.repo)).find(({ path }) => path === lead) ?? { path: lead, branch: null };
+}
+
+async function meant(engine: Engine, options: SendOptions): Promise<Meant[]> {
   const states = await readStates(engine);
   const isMeant = (state: SessionState) =>
     options.waiting ? state === "waiting" || state === "blocked" : state !== "ended" && state !== "none";
-  return checkouts.filter(({ path }) => {
-    const standing = states.get(path);
-    return standing !== undefined && standing.pane !== null && isMeant(standing.state);
+  return (await listCheckouts(engine.repo)).flatMap((worktree) => {
+    const standing = states.get(worktree.path);
+    if (standing === undefined || standing.pane === null || !isMeant(standing.state)) return [];
+    return [{ worktree, isAsking: standing.state === "blocked" }];
   });
 }
 

@@ -21,6 +21,8 @@ export type Ask = Asked & {
   since: number;
   /** The pipe. */
   file: string;
+  /** Of an agent that somebody started by hand, not of the session's own. */
+  isByHand: boolean;
 };
 
 /** What the agents of all worktrees ask, oldest first. */
@@ -31,14 +33,14 @@ export async function readAllAsks(engine: Engine): Promise<Ask[]> {
 
 /** What the agents of one worktree ask, oldest first. */
 export function readAsks(engine: Pick<Engine, "repo">, worktree: Checkout): Ask[] {
-  const open = listAskPipes(engine, worktree.path).flatMap(({ file, pid }): Ask[] => {
+  const open = listAskPipes(engine, worktree.path).flatMap(({ file, pid, isByHand }): Ask[] => {
     const text = readTextIfThere(`${file}.text`);
     const since = statSync(`${file}.text`, { throwIfNoEntry: false })?.mtimeMs;
     // Of a hook that was killed, or that is over by now.
     if (text === null || since === undefined || readIdentity(pid) === undefined) return [];
     // Refused on the screen: the hook that waits is not told.
     if ((lastInterrupt(text) ?? 0) > since) return [];
-    return [{ ...parseAsked(text), worktree, id: String(pid), since, file }];
+    return [{ ...parseAsked(text), worktree, id: String(pid), since, file, isByHand }];
   });
   return open.toSorted((a, b) => a.since - b.since);
 }

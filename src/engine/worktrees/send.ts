@@ -4,45 +4,147 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../../core/errors.ts";
 import { redact, secretsIn } from "../../core/redact.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE } from "../../core/session-name.ts";
-import type { SessionState } from "../../core/session-state.ts";
+import { SESSION_STATES, type SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { recordMessage } from "../../store/messages.ts";
 import { noteWorktree } from "../../store/worktrees.ts";
 import { ensureFolder } from "../../system/files.ts";
+import type { Pane, Session } from "../../tmux/list.ts";
 import { sendText } from "../../tmux/pane.ts";
 import type { Engine } from "../engine.ts";
 import { sessionOf, sessionServer } from "../sessions.ts";
 import { spoolFolder } from "../spool-folder.ts";
+import { readSpool } from "../spool.ts";
+import { readAsks } from "./asks.ts";
 import type { Checkout } from "./place.ts";
-import { standingOf } from "./state.ts";
+import { readHandState, standingOf } from "./state.ts";
 
 export type Sent = { worktree: Checkout; pane: string };
 
 export type SendOptions = {
-  /** The number of a pane, from 0; null is the agent's, or the first. */
+  /** The number of a pane, from 0; null is the agent's. */
   pane: number | null;
   enter: boolean;
+  /** How long an agent that starts is waited for. */
+  timeoutMs: number;
+  signal: AbortSignal;
 };
 
-/** Pastes a text into the agent's pane of a worktree's session, exactly. It is on record, secrets left out. */
+/** Pastes a text into the agent's pane of a worktree's session, exactly, as soon as the agent is ready for it. It is on record, secrets left out.
+ *  Throws `needs-person` where the agent asks leave, for Enter would give it, and where it is not ready or does not take the text in time;
+ *  `wrong-state` where there is no agent, or it has ended. */
 export async function sendTo(engine: Engine, worktree: Checkout, text: string, options: SendOptions): Promise<Sent> {
   const session = await sessionOf(engine, worktree);
-  const { pane } = standingOf(engine, session);
-  const wanted = options.pane === null ? (pane ?? session.panes[0]) : session.panes[options.pane];
-  if (wanted === undefined)
-    throw new OwtError("usage", `${nameOf(worktree)} has ${session.panes.length} panes, numbered from 0`, {
-      hint: `owt send ${nameOf(worktree)} --pane ${session.panes.length - 1} "…"`,
-    });
-  if (wanted.dead !== null)
-    throw new OwtError("wrong-state", `the ${wanted.agent ?? "program"} of ${nameOf(worktree)} has ended`, {
-      hint: `bring it back: owt switch ${nameOf(worktree)}`,
-    });
-  await sendText(sessionServer(engine), wanted.id, text, { enter: options.enter });
+  const wanted = paneFor(session, worktree, options.pane);
+  const isAgents = wanted.agent !== null;
+  const before = isAgents ? await untilReady(engine, worktree, options) : "unknown";
+  const heard = promptsIn(engine, worktree);
+  const check = () => refuseAsking(engine, worktree, session, { isAgents });
+  await sendText(sessionServer(engine), wanted.id, text, { enter: options.enter, check });
   const sender = engine.env[SESSION_VARIABLE] ?? "";
   const clean = redact(text, secretsIn(engine.env));
   recordMessage(engine.store, { at: engine.now(), sender, worktree: worktree.path, text: clean });
   noteWorktree(engine.store, engine.now(), worktree);
+  if (isAgents && options.enter && AT_REST.has(before) && isPrompt(text))
+    await untilTaken(engine, worktree, { heard, pane: wanted.id, check, signal: options.signal });
   return { worktree, pane: wanted.id };
+}
+
+function paneFor(session: Session, worktree: Checkout, number: number | null): Pane {
+  const name = nameOf(worktree);
+  const { panes } = session;
+  const wanted = number === null ? panes.find(({ agent }) => agent !== null) : panes[number];
+  if (wanted === undefined && number === null)
+    throw new OwtError("wrong-state", `no agent of owt's is in the session of ${name}`, {
+      hint: `type it into a pane, whatever reads there: owt send ${name} --pane 0 "…"`,
+    });
+  if (wanted === undefined)
+    throw new OwtError("usage", `${name} has ${panes.length} panes, numbered from 0`, {
+      hint: `owt send ${name} --pane ${panes.length - 1} "…"`,
+    });
+  if (wanted.dead !== null) throw hasEnded(name, wanted.agent ?? "program");
+  return wanted;
+}
+
+function hasEnded(name: string, program: string): OwtError {
+  return new OwtError("wrong-state", `the ${program} of ${name} has ended`, {
+    hint: `bring it back: owt switch ${name}`,
+  });
+}
+
+const AT_REST: ReadonlySet<SessionState> = new Set(["idle", "waiting"]);
+const BEGUN: ReadonlySet<SessionState> = new Set(SESSION_STATES.filter((state) => state !== "starting"));
+
+/** Before an agent says that it has begun, what is typed is lost in part, or answers a question of its first start. Gives its state. */
+async function untilReady(
+  engine: Engine,
+  worktree: Checkout,
+  { timeoutMs, signal }: Pick<SendOptions, "timeoutMs" | "signal">,
+): Promise<SessionState> {
+  const read = async () => standingOf(engine, await sessionOf(engine, worktree)).state;
+  const state = await waitForState(engine, read, BEGUN, { timeoutMs, signal });
+  const name = nameOf(worktree);
+  if (state === "ended") throw hasEnded(name, "agent");
+  if (state !== null) return state;
+  if (signal.aborted) throw new OwtError("interrupted", "interrupted");
+  throw new OwtError("needs-person", `the agent of ${name} has not begun yet: nothing was sent`, {
+    hint: `it may have a question: owt switch ${name}`,
+  });
+}
+
+/** While an agent asks leave, a dialog is on its screen: it swallows text, and takes Enter for yes. Whoever runs by hand in another pane is heard
+ *  of, too, but not in which. */
+function refuseAsking(engine: Engine, worktree: Checkout, session: Session, { isAgents }: { isAgents: boolean }): void {
+  const asks = readAsks(engine, worktree).some(({ isByHand }) => isByHand !== isAgents);
+  const state = isAgents ? standingOf(engine, session).state : readHandState(engine, worktree.path)?.state;
+  if (asks || state === "blocked") throw asksLeave(worktree);
+}
+
+/** Why an agent is told nothing now, and what answers it. */
+export function asksLeave(worktree: Checkout): OwtError {
+  const name = nameOf(worktree);
+  return new OwtError("needs-person", `the agent of ${name} asks leave, and Enter would give it: nothing was sent`, {
+    hint: `what it asks: owt inbox; then: owt task approve ${name}`,
+  });
+}
+
+/** Of commands that the agent's program does itself, no hook is told. */
+function isPrompt(text: string): boolean {
+  return /^\s*[^\s/!#]/.test(text);
+}
+
+/** How often the agent said that it was told something. */
+function promptsIn(engine: Engine, worktree: Checkout): number {
+  return readSpool(engine, worktree.path)?.lines.filter((line) => line.includes('"UserPromptSubmit"')).length ?? 0;
+}
+
+const TAKEN_MS = 3_000;
+const ENTERS = 5;
+
+/** Until the agent says that it was told something. Claude Code puts what comes in the moment in which it begins into its input, and at times loses the
+ *  Enter behind it: that is pressed again. On an empty input it does nothing, and before the text is taken there is nothing to give leave for. */
+async function untilTaken(
+  engine: Engine,
+  worktree: Checkout,
+  { heard, pane, check, signal }: { heard: number; pane: string; check: () => void; signal: AbortSignal },
+): Promise<void> {
+  const read = async () => {
+    if (promptsIn(engine, worktree) !== heard) return "working";
+    return standingOf(engine, await sessionOf(engine, worktree)).state;
+  };
+  const moved = new Set(SESSION_STATES.filter((state) => !AT_REST.has(state)));
+  for (let enters = 0; enters < ENTERS; enters++) {
+    if ((await waitForState(engine, read, moved, { timeoutMs: TAKEN_MS, signal })) !== null) return;
+    if (signal.aborted) throw new OwtError("interrupted", "interrupted");
+    await sendText(sessionServer(engine), pane, "", { enter: true, check });
+  }
+  throw new OwtError(
+    "needs-person",
+    `the agent of ${nameOf(worktree)} has not taken the text, which may stand in its input`,
+    {
+      hint: `look: owt switch ${nameOf(worktree)}`,
+    },
+  );
 }
 
 /** The path of the worktree whose session made the one we are in. Throws `usage` where we are in none, or nobody made it from another. */
