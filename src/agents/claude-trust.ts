@@ -53,9 +53,9 @@ export async function giveTrust(env: NodeJS.ProcessEnv, root: string): Promise<v
         hint: "answer Claude Code's own question at its next start, or: owt init --no-trust-claude",
       });
     const text = readTextIfThere(file)!;
-    const formattingOptions = { insertSpaces: true, tabSize: 2 };
     const path = ["projects", root, "hasTrustDialogAccepted"];
-    const after = applyEdits(text, modify(text, path, true, { formattingOptions }));
+    // Without options for a format nothing but the answer is put in.
+    const after = applyEdits(text, modify(text, path, true, {}));
     copyFileSync(file, `${file}.before-owt`);
     writeFileAtomically(file, after, { mode: statSync(file).mode & 0o777, durable: true });
   });

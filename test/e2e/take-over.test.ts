@@ -53,6 +53,12 @@ test("a working agent is stopped, a person does its work, and it is checked and 
   expect(rig.processes().filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("demo-agent"))).toEqual(
     [],
   );
+  const deleted = await rig.owt("delete", place, "--yes", "--save");
+  expect(deleted).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("where you took shop/E01 (r1) over") as string,
+  });
+  expect(existsSync(place)).toBe(true);
   // Its agent cannot be talked to: a shell, and above it what that was told.
   expect(rig.tmux("list-panes", "-a", "-F", "#{pane_current_path}").split("\n")).toContain(place);
   await expect.poll(() => rig.tmux("capture-pane", "-p", "-t", `=${taken.session}:.0`)).toContain("demo");

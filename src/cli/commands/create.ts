@@ -114,6 +114,8 @@ async function openSessionFor(io: Io, engine: Engine, worktree: Checkout, option
   if (!isWished && findProgram("tmux", engine.env) === null) return null;
   const opened = await openSession(engine, worktree, wishOf(io, options, options.prompt ?? null));
   if (opened.note !== null) tell(io, opened.note);
+  if (opened.note !== null && options.prompt !== undefined && opened.isNew)
+    tell(io, "what its agent was to be told first is told to nobody");
   return opened.session;
 }
 

@@ -5,7 +5,9 @@ import { nameOf } from "../../core/worktree.ts";
 import { isSavable } from "../../git/remove.ts";
 import { type Gone, removeByHand, type Stays } from "../../engine/worktrees/remove.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
-import { findWorktree, refuseMain } from "../../engine/worktrees/place.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { taskAt } from "../../engine/task-at.ts";
+import { type Checkout, findWorktree, refuseMain } from "../../engine/worktrees/place.ts";
 import { approve } from "../approve.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { painter, printable } from "../text.ts";
@@ -28,7 +30,10 @@ export function deleteCommand(program: Command, io: Io): void {
         // All names are looked up before anything is touched.
         await approve(io, engine, setupGrants(engine));
         const wanted = await Promise.all([...new Set(names)].map((name) => findWorktree(engine, name)));
-        for (const each of wanted) refuseMain(engine, each, "taken away");
+        for (const each of wanted) {
+          refuseMain(engine, each, "taken away");
+          refuseByHand(engine, each);
+        }
         if (!options.yes) await ask(io, wanted.map(nameOf));
         const gone: Gone[] = [];
         const stay: Stays[] = [];
@@ -40,6 +45,15 @@ export function deleteCommand(program: Command, io: Io): void {
         tellEnds(io, options, gone, stay);
       }),
     );
+}
+
+/** Its task would go on without what was done there. */
+function refuseByHand(engine: Engine, worktree: Checkout): void {
+  const task = taskAt(engine, worktree.path);
+  if (task?.park?.for !== "hand") return;
+  throw new OwtError("wrong-state", `${nameOf(worktree)} is where you took ${task.key} (${task.run}) over`, {
+    hint: `give it back: owt task approve ${task.key} (or retry); or give it up: owt task cancel ${task.key}`,
+  });
 }
 
 async function ask(io: Io, names: string[]): Promise<void> {
