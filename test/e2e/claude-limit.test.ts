@@ -29,7 +29,7 @@ describe.each(["", ", also where owt is killed while it waits"])("five tasks mee
     await using rig = await approvedRig(plan, script, { refuse, env });
     let run = rig.owt("run", "--yes", "--parallel", "5");
     await run.brings(Promise.all(begun.map((gate) => gate.reached)));
-    resetsAt = Math.ceil(Date.now() / 1_000) + 15;
+    resetsAt = Math.ceil(Date.now() / 1_000) + 25;
     for (const gate of begun) gate.release();
 
     type Status = { runs: { tasks: { id: string; standing: string; why: string }[] }[] };

@@ -18,7 +18,7 @@ test("what has not begun waits too; another agent works on; at the reset all goe
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[agent.other]\nkind = "command"\ncommand = ["sh", "-c", "cat >/dev/null; echo x > o.txt"]\n`,
     ...plan(
-      { a: 'limit 4s\nwrite a.txt "a"', b: 'write b.txt "b"', o: 'write o.txt "o"' },
+      { a: 'limit 8s\nwrite a.txt "a"', b: 'write b.txt "b"', o: 'write o.txt "o"' },
       { a: { priority: "high" }, o: { agent: "other" } },
     ),
   });
