@@ -1,7 +1,8 @@
 /** Copies of the store, a few generations, taken while runs are carried; and how one of them becomes the store again. Where the store
  *  was found damaged it is put beside, never deleted. */
-import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import fs, { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import sqlite from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { type Backup, backupFolder, backupName, listBackups } from "./backup-files.ts";
 import { findDamageIn, setStoreAside, storeFile, syncFile } from "./database.ts";
@@ -14,30 +15,41 @@ const SPARSE: readonly (readonly [every: number, kept: number])[] = [
   [400, 1],
 ];
 
-/** In a thread of its own, for each of its calls waits for the disk. Reading every row finds damage that no query met yet. */
-const COPY = `
+/** Copies a store that is sound; gives the copy's last event, or what was wrong. Reading every row finds damage that no query met yet. It stands by
+ *  itself, for a thread gets it as a text. */
+function copySound(
+  { DatabaseSync }: Pick<typeof sqlite, "DatabaseSync">,
+  { fsyncSync, openSync, closeSync }: Pick<typeof fs, "fsyncSync" | "openSync" | "closeSync">,
+  { from, to, look }: { from: string; to: string; look: string },
+): number | string {
+  const db = new DatabaseSync(from, { readOnly: true, timeout: 5_000 });
+  try {
+    const said = db.prepare("pragma quick_check(1)").get()?.["quick_check"];
+    if (said !== "ok") return String(said);
+    const found = db.prepare(look).get();
+    if (found) return `a text of the table ${String(found["broken"])} cannot be read`;
+    db.prepare("vacuum into ?").run(to);
+    const file = openSync(to, "r+");
+    fsyncSync(file);
+    closeSync(file);
+    const copy = new DatabaseSync(to, { readOnly: true });
+    const last = copy.prepare("select coalesce(max(seq), 0) as seq from event").get();
+    copy.close();
+    return Number(last?.["seq"]);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    db.close();
+  }
+}
+
+const IN_THREAD = `
 const { workerData, parentPort } = require("node:worker_threads");
-const { DatabaseSync } = require("node:sqlite");
-const { fsyncSync, openSync, closeSync } = require("node:fs");
-const db = new DatabaseSync(workerData.from, { readOnly: true, timeout: 5000 });
-try {
-  const said = db.prepare("pragma quick_check(1)").get().quick_check;
-  if (said !== "ok") throw new Error(said);
-  const found = db.prepare(workerData.look).get();
-  if (found) throw new Error("a text of the table " + found.broken + " cannot be read");
-  db.prepare("vacuum into ?").run(workerData.to);
-  const file = openSync(workerData.to, "r+");
-  fsyncSync(file);
-  closeSync(file);
-  const copy = new DatabaseSync(workerData.to, { readOnly: true });
-  const { seq } = copy.prepare("select coalesce(max(seq), 0) as seq from event").get();
-  copy.close();
-  parentPort.postMessage(seq);
-} catch (error) {
-  parentPort.postMessage(String(error.message));
-} finally {
-  db.close();
-}`;
+parentPort.postMessage((${copySound.toString()})(require("node:sqlite"), require("node:fs"), workerData));
+`;
+
+/** Up to here a copy is made at once: that takes milliseconds, and a thread to do it some fifty. */
+const SMALL_BYTES = 1_000_000;
 
 /** Takes a copy of the store as it is now, and lets go of those that are not needed any more. Only one process may do so at a time.
  *  Resolves with what was wrong, null where nothing was: a copy that cannot be made (a full disk) must stop nothing, and one of a damaged store is none. */
@@ -47,7 +59,9 @@ export async function takeBackup(commonDir: string): Promise<string | null> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     rmSync(to, { force: true });
-    const copied = await copyInThread(storeFile(commonDir), to);
+    const what = { from: storeFile(commonDir), to, look: FIND_BROKEN };
+    const isSmall = sizeOf(what.from) + sizeOf(`${what.from}-wal`) <= SMALL_BYTES;
+    const copied = isSmall ? copySound(sqlite, fs, what) : await copyInThread(what);
     if (typeof copied === "string") return copied;
     const number = (listBackups(commonDir)[0]?.number ?? 0) + 1;
     renameSync(to, join(folder, backupName(number, copied)));
@@ -59,10 +73,14 @@ export async function takeBackup(commonDir: string): Promise<string | null> {
   }
 }
 
-/** The last event of the copy, or what was wrong. */
-function copyInThread(from: string, to: string): Promise<number | string> {
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Each of its calls waits for the disk. */
+function copyInThread(what: Parameters<typeof copySound>[2]): Promise<number | string> {
   return new Promise((resolve) => {
-    const worker = new Worker(COPY, { eval: true, workerData: { from, to, look: FIND_BROKEN } });
+    const worker = new Worker(IN_THREAD, { eval: true, workerData: what });
     worker.once("message", resolve);
     worker.once("error", (error) => resolve(error instanceof Error ? error.message : String(error)));
     worker.once("exit", () => resolve("it was cut off"));
