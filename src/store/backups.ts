@@ -48,8 +48,9 @@ const { workerData, parentPort } = require("node:worker_threads");
 parentPort.postMessage((${copySound.toString()})(require("node:sqlite"), require("node:fs"), workerData));
 `;
 
-/** Up to here a copy is made at once: that takes milliseconds, and a thread to do it some fifty. */
-const SMALL_BYTES = 1_000_000;
+/** Up to here a copy is made at once: that takes milliseconds, and a thread to do it some forty. The log beside the store, which grows to 4 MB
+ *  however little there is, does not count. */
+const SMALL_BYTES = 2_000_000;
 
 /** Takes a copy of the store as it is now, and lets go of those that are not needed any more. Only one process may do so at a time.
  *  Resolves with what was wrong, null where nothing was: a copy that cannot be made (a full disk) must stop nothing, and one of a damaged store is none. */
@@ -60,8 +61,8 @@ export async function takeBackup(commonDir: string): Promise<string | null> {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     rmSync(to, { force: true });
     const what = { from: storeFile(commonDir), to, look: FIND_BROKEN };
-    const isSmall = sizeOf(what.from) + sizeOf(`${what.from}-wal`) <= SMALL_BYTES;
-    const copied = isSmall ? copySound(sqlite, fs, what) : await copyInThread(what);
+    const { size } = statSync(what.from);
+    const copied = size <= SMALL_BYTES ? copySound(sqlite, fs, what) : await copyInThread(what);
     if (typeof copied === "string") return copied;
     const number = (listBackups(commonDir)[0]?.number ?? 0) + 1;
     renameSync(to, join(folder, backupName(number, copied)));
@@ -71,10 +72,6 @@ export async function takeBackup(commonDir: string): Promise<string | null> {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 /** Each of its calls waits for the disk. */
