@@ -6,6 +6,7 @@ import * as v from "valibot";
 import type { Preview } from "../src/cli/preview.ts";
 import { ERROR_CODES } from "../src/core/errors.ts";
 import type { RunReport } from "../src/core/report.ts";
+import { SESSION_STATES } from "../src/core/session-state.ts";
 import type { HistoryReport } from "../src/core/history.ts";
 import type { ShownConfig } from "../src/engine/configuration.ts";
 import type { Finding } from "../src/engine/examine-machine.ts";
@@ -50,18 +51,7 @@ const standing = v.picklist([
   "skipped",
   "cancelled",
 ]);
-const sessionState = v.picklist([
-  "none",
-  "ended",
-  "starting",
-  "idle",
-  "working",
-  "blocked",
-  "waiting",
-  "hung",
-  "suspended",
-  "unknown",
-]);
+const sessionState = v.picklist(SESSION_STATES);
 const priority = v.picklist(["high", "normal", "low"]);
 const runState = v.picklist(["open", "ended"]);
 

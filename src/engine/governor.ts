@@ -32,14 +32,14 @@ export function noteProbe(engine: Engine, attempt: Attempt): void {
 
 /** Whether an attempt is the one whose answer says that a limit is over. */
 export function isProbe(engine: Engine, attempt: Attempt): boolean {
-  return limitOf(engine, attempt)?.probe === attempt.id;
+  return triedBy(engine, attempt) !== null;
 }
 
 /** Its API has answered: the limit is over, and whatever waited for it goes on. */
 export function passLimit(engine: Engine, attempt: Attempt): void {
   engine.store.transaction(() => {
-    const limit = limitOf(engine, attempt);
-    if (limit?.probe !== attempt.id) return;
+    const limit = triedBy(engine, attempt);
+    if (limit === null) return;
     removeLimit(engine.store, limit.credential);
     const freed = heldBy(engine, limit);
     for (const task of freed) changeTask(engine.store, task.id, { park: null, notBefore: null });
@@ -59,10 +59,12 @@ const ANSWERED = new Set<Outcome["kind"]>(["ok", "asked", "denied", "turns", "bu
  *  again {@link noteLimit} has been told. */
 export function settleProbe(engine: Engine, attempt: Attempt, outcome: Outcome): void {
   if (outcome.kind === "limit") return;
-  const limit = limitOf(engine, attempt);
-  if (limit?.probe !== attempt.id) return;
-  if (ANSWERED.has(outcome.kind)) passLimit(engine, attempt);
-  else writeLimit(engine.store, { ...limit, probe: null });
+  if (ANSWERED.has(outcome.kind)) {
+    passLimit(engine, attempt);
+    return;
+  }
+  const limit = triedBy(engine, attempt);
+  if (limit !== null) writeLimit(engine.store, { ...limit, probe: null });
 }
 
 /** A person says that it is worth a try now. */
@@ -100,7 +102,8 @@ function probeOf(engine: Engine, limit: UsageLimit): string | null {
   return isOpen ? (readTask(engine.store, attempt.task)?.key ?? null) : null;
 }
 
-function limitOf(engine: Engine, attempt: Attempt): UsageLimit | null {
+/** The limit that an attempt tries; null where it tries none. */
+function triedBy(engine: Engine, attempt: Attempt): UsageLimit | null {
   return readLimits(engine.store).find(({ probe }) => probe === attempt.id) ?? null;
 }
 

@@ -24,15 +24,7 @@ export function choicesFor(engine: Engine, run: Run, task: Task, agent: string):
 
 /** The view of each of a run's bare tasks, in plan order. */
 export function viewBriefly(engine: Engine, run: Run, tasks: readonly BareTask[]): TaskView<BareTask>[] {
-  const agentOf = ({ id }: BareTask) => agentFor(engine, run, readTask(engine.store, id)!);
-  return viewTasks(
-    tasks,
-    agentOf,
-    engine.now(),
-    readHolds(engine, run),
-    readLogins(engine, run, tasks),
-    readHolding(engine),
-  );
+  return viewNow(engine, run, tasks, ({ id }) => agentFor(engine, run, readTask(engine.store, id)!));
 }
 
 /** The view of each task of a run, in plan order. */
@@ -41,15 +33,17 @@ export function viewRun(
   run: Run,
   tasks: readonly Task[] = readTasks(engine.store, run.id),
 ): TaskView[] {
-  const agentOf = (task: Task) => agentFor(engine, run, task);
-  return viewTasks(
-    tasks,
-    agentOf,
-    engine.now(),
-    readHolds(engine, run),
-    readLogins(engine, run, tasks),
-    readHolding(engine),
-  );
+  return viewNow(engine, run, tasks, (task) => agentFor(engine, run, task));
+}
+
+function viewNow<T extends BareTask>(
+  engine: Engine,
+  run: Run,
+  tasks: readonly T[],
+  agentOf: (task: T) => string,
+): TaskView<T>[] {
+  const [holds, logins] = [readHolds(engine, run), readLogins(engine, run, tasks)];
+  return viewTasks(tasks, agentOf, engine.now(), holds, logins, readHolding(engine));
 }
 
 /** The task, of whichever open run, whose refused login holds this one. */

@@ -1,8 +1,8 @@
 /** Saves everything that a worktree holds as one commit under `refs/owt/rescue/<id>`, byte for byte: no filter, no hook, no index of the
  *  worktree is touched. Its first parent is HEAD; the others keep what else only this worktree knew (the index, dropped commits). */
-import { existsSync, readdirSync, readlinkSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { readRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, type NewCommit, writeCommit } from "./commit.ts";
@@ -10,7 +10,8 @@ import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { type Holdings, isKnown, type ModuleHoldings } from "./inspect.ts";
 import { lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { findCheckout, linkRef, readModuleHead } from "./submodules.ts";
+import { type FileHoldings, saveIndex, saveTree, writeAside } from "./rescue-trees.ts";
+import { linkRef } from "./submodules.ts";
 import { emptyTrash, openTrash } from "./trash.ts";
 
 /** More than this (new and changed files together) is not put into the object store; the worktree stays where it is. */
@@ -72,10 +73,6 @@ export type RescuedModule = {
   index: Oid | null;
   aside?: Oid;
 };
-
-/** In the tree of `aside`: the entries of open conflicts lie below `1/`, `2/` and `3/`, by their stage; the file `modes` has, each with a NUL behind it, an
- *  octal mode and a path, of files and folders whose mode git's trees do not hold. */
-export const MODES = "modes";
 
 /** Why a worktree cannot be saved. */
 export type Unsavable = { refused: "too-large" | "nested-repository" | "unreadable-name"; paths: string[] };
@@ -160,9 +157,6 @@ export function rescueRef(id: string): string {
 }
 
 type Found = { paths: string[] };
-
-/** A worktree, or a submodule in it. */
-type FileHoldings = Omit<ModuleHoldings, "path" | "commits" | "inProgress">;
 
 /** Every path whose bytes are not in HEAD, with ignored directories opened. */
 function collectFiles(held: FileHoldings, known: readonly string[]): Found | Unsavable {
@@ -252,110 +246,6 @@ async function keepCommits(repo: Repo, module: Place, commits: readonly Oid[]): 
   const specs = [...new Set(commits)].map((oid) => `${oid}:${linkRef(oid)}`);
   const args = ["-c", "protocol.version=2", ...fetch, "--upload-pack=git-upload-pack", "--stdin", "--", module.gitDir];
   await git(repo, args, { durable: true, input: `${specs.join("\n")}\n` });
-}
-
-/** HEAD's tree with the worktree's own bytes laid over it. */
-async function saveTree(held: FileHoldings, paths: readonly string[], bin: string): Promise<Oid> {
-  const { place, head } = held;
-  const index = join(bin, "index");
-  const at = held.gone ? { ...place, root: bin } : place;
-  if (head.oid !== null) await git(at, ["read-tree", head.oid], { index });
-  const entries = await writeBlobs(place, paths, bin, "0".repeat(held.head.oid?.length ?? 40));
-  if (entries.length > 0) await git(at, ["update-index", "-z", "--index-info"], { index, input: entries.join("") });
-  return (await git(at, ["write-tree"], { index, durable: true })).stdout.trim();
-}
-
-/** Index lines, deletions first, so that a file may take a directory's place. */
-async function writeBlobs(place: Place, paths: readonly string[], bin: string, noOid: string): Promise<string[]> {
-  const gone: string[] = [];
-  const links: string[] = [];
-  const kept: { path: string; mode: string; source: string }[] = [];
-  for (const path of paths) {
-    const full = join(place.root, path);
-    const stat = lstatInside(place.root, path);
-    if (stat?.isSymbolicLink() === true) {
-      const source = join(bin, `link-${kept.length}`);
-      await writeFile(source, readlinkSync(full, { encoding: "buffer" }));
-      kept.push({ path, mode: "120000", source });
-    } else if (stat?.isFile() === true) {
-      kept.push({ path, mode: (stat.mode & 0o100) === 0 ? "100644" : "100755", source: full });
-    } else if (stat === null || stat.isDirectory()) {
-      const module = stat === null ? null : findCheckout(place.root, path);
-      const at = module === null ? null : (await readModuleHead(module)).oid;
-      if (at === null) gone.push(path);
-      else links.push(`160000 ${at}\t${path}\0`);
-    }
-  }
-  const deletions = [...gone.map((path) => `0 ${noOid}\t${path}\0`), ...links];
-  if (kept.length === 0) return deletions;
-  const input = `${kept.map(({ source }) => quote(source)).join("\n")}\n`;
-  const hashed = await git(place, ["hash-object", "-w", "--no-filters", "--stdin-paths"], { input, durable: true });
-  const oids = hashed.stdout.trim().split("\n");
-  if (oids.length !== kept.length) throw new OwtError("internal", `${kept.length} files to save, ${oids.length} saved`);
-  return [...deletions, ...kept.map(({ path, mode }, at) => `${mode} ${oids[at]!}\t${path}\0`)];
-}
-
-/** What `--stdin-paths` reads as one path whatever is in it. */
-function quote(path: string): string {
-  return `"${path.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
-}
-
-/** The index as a commit: staged content can differ from both HEAD and the file. Entries of open conflicts are kept aside. */
-async function saveIndex(
-  { place, head }: FileHoldings,
-  bin: string,
-  write: (commit: NewCommit) => Promise<Oid>,
-): Promise<Oid> {
-  const at = { ...place, root: bin };
-  const listed = await git(at, ["ls-files", "-s", "-z"]);
-  const input = listed.stdout.split("\0").filter((line) => /^\d+ [0-9a-f]+ 0\t/.test(line));
-  const index = join(bin, "index-staged");
-  if (input.length === 0) await git(at, ["read-tree", "--empty"], { index });
-  else await git(at, ["update-index", "-z", "--index-info"], { index, input: `${input.join("\0")}\0` });
-  const tree = (await git(at, ["write-tree"], { index, durable: true })).stdout.trim();
-  const parents = head.oid === null ? [] : [head.oid];
-  return write({ tree, parents, message: "index of a rescued worktree", identity: DEFAULT_IDENTITY });
-}
-
-/** The index's entries of open conflicts, and modes that a checkout would not give; null where there are none. */
-async function writeAside(
-  { place, staged }: FileHoldings,
-  paths: readonly string[],
-  bin: string,
-  write: (commit: NewCommit) => Promise<Oid>,
-): Promise<Oid | null> {
-  const at = { ...place, root: bin };
-  const unmerged = staged ? fieldsOf((await git(at, ["ls-files", "-u", "-z"])).stdout) : [];
-  const entries = unmerged.map((line) => line.replace(/^(\d+ [0-9a-f]+) ([123])\t/, "$1\t$2/"));
-  const modes = oddModes(place.root, paths);
-  if (modes.length > 0) {
-    const source = join(bin, MODES);
-    await writeFile(source, modes.map((line) => `${line}\0`).join(""));
-    const args = ["hash-object", "-w", "--no-filters", "--", source];
-    entries.push(`100644 ${(await git(at, args, { durable: true })).stdout.trim()}\t${MODES}`);
-  }
-  if (entries.length === 0) return null;
-  const index = join(bin, "index-aside");
-  await git(at, ["read-tree", "--empty"], { index });
-  await git(at, ["update-index", "-z", "--index-info"], { index, input: `${entries.join("\0")}\0` });
-  const tree = (await git(at, ["write-tree"], { index, durable: true })).stdout.trim();
-  const message = "what the trees of a rescued worktree cannot hold";
-  return write({ tree, parents: [], message, identity: DEFAULT_IDENTITY });
-}
-
-/** Of these files, and of the folders that they are in: those that a checkout would make with another mode. */
-function oddModes(root: string, paths: readonly string[]): string[] {
-  const folders = new Set<string>();
-  for (const path of paths)
-    for (let at = dirname(path); at !== "." && !folders.has(at); at = dirname(at)) folders.add(at);
-  const mask = 0o777 & ~process.umask();
-  return [...folders, ...paths].flatMap((path) => {
-    const stat = lstatInside(root, path);
-    if (stat === null || !(stat.isFile() || stat.isDirectory())) return [];
-    const mode = stat.mode & 0o777;
-    const usual = (stat.isFile() && (mode & 0o100) === 0 ? 0o666 : 0o777) & mask;
-    return mode === usual ? [] : [`${mode.toString(8)} ${path}`];
-  });
 }
 
 function describe(held: Holdings, { id, note, at }: RescueOptions, index: Oid | null): Rescue {

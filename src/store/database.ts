@@ -16,7 +16,8 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
 import { listBackups } from "./backup-files.ts";
 import { MIGRATIONS } from "./migrations.ts";
-import { describeBroken, FIND_BROKEN, MEND } from "./stored-json.ts";
+import { damagedError, isBusy, isDamage, isMalformed, isOfTheFile, storeError } from "./store-error.ts";
+import { describeBroken, FIND_BROKEN } from "./stored-json.ts";
 
 type Value = string | number | bigint | null;
 export type Row = Record<string, Value>;
@@ -372,7 +373,7 @@ export function findDamageIn(path: string, commonDir?: string): string | null {
     if (broken !== null) return broken;
     return commonDir === undefined ? null : findLag(db, commonDir);
   } catch (error) {
-    if (DAMAGED.has(codeOf(error))) return error instanceof Error ? error.message : String(error);
+    if (isDamage(error)) return error instanceof Error ? error.message : String(error);
     throw storeError(error, path);
   } finally {
     db?.close();
@@ -385,47 +386,4 @@ export function setStoreAside(commonDir: string, at: number): string {
   const aside = `${path}.damaged-${new Date(at).toISOString().replaceAll(/[:.]/g, "-")}`;
   for (const part of ["-wal", "-shm", ""]) if (existsSync(path + part)) renameSync(path + part, aside + part);
   return aside;
-}
-
-/** Primary result codes of SQLite, https://sqlite.org/rescode.html. */
-const FULL = 13;
-/** CORRUPT and NOTADB. */
-const DAMAGED = new Set([11, 26]);
-/** READONLY, IOERR, CANTOPEN. */
-const UNREACHABLE = new Set([8, 10, 14]);
-
-/** The primary code: extended ones carry it in their lowest byte. */
-function codeOf(error: unknown): number {
-  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
-}
-
-function isOfTheFile(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === FULL || DAMAGED.has(code) || UNREACHABLE.has(code);
-}
-
-/** SQLite's own functions for JSON say so of a text that is none. */
-function isMalformed(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && error.message === "malformed JSON";
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && [5, 6, 261, 517].includes(Number(error.errcode));
-}
-
-function storeError(error: unknown, path: string): OwtError {
-  const said = error instanceof Error ? error.message : String(error);
-  const told = (message: string, hint: string) => new OwtError("store", message, { hint, cause: error });
-  if (isBusy(error)) return told("the store is held by another process", "try again in a moment");
-  if (codeOf(error) === FULL) return told(`the disk is full: ${path} cannot be written`, "make room, then: owt resume");
-  if (DAMAGED.has(codeOf(error))) return damagedError(path, said, error);
-  return told(
-    `the store ${path} cannot be used: ${said}`,
-    "see that its folder can be read and written, then try again",
-  );
-}
-
-/** Nothing is mended by the way: who repairs a store says what may be missing from it. */
-function damagedError(path: string, said: string, cause: unknown): OwtError {
-  return new OwtError("store", `the store ${path} is damaged: ${said}`, { hint: MEND, cause });
 }

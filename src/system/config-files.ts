@@ -163,25 +163,43 @@ function soundBeginning(text: string): unknown {
   }
 }
 
-/** Checks the text of one configuration file. */
-export function checkFile(
-  name: string,
+/** Reads the text of a TOML file and has it checked; what is wrong gets its place in the file, the first one first. */
+export function readToml<Checked extends object>(
+  file: string,
   text: string,
-  agentKinds?: readonly string[],
-): { values: ConfigValues; source: { file: string; text: string; raw: unknown } } | { problems: FileProblem[] } {
+  check: (raw: unknown) => Checked | Wrong,
+): { checked: Exclude<Checked, Wrong>; raw: unknown } | { problems: FileProblem[] } {
   let raw: unknown;
   try {
     raw = parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const place = { line: error.line, column: error.column };
-    return { problems: [{ file: name, place, key: null, message: error.message.split("\n")[0]!, hint: null }] };
+    return { problems: [{ file, place, key: null, message: error.message.split("\n")[0]!, hint: null }] };
   }
-  const checked = checkConfig(raw, agentKinds);
-  if ("values" in checked) return { values: checked.values, source: { file: name, text, raw } };
+  const checked = check(raw);
+  if (!isWrong(checked)) return { checked: checked as Exclude<Checked, Wrong>, raw };
   const places = placesOf(text);
-  const problems = checked.problems.map((problem) => ({ file: name, place: placeOf(places, problem.key), ...problem }));
+  const problems = checked.problems.map((problem) => ({ file, place: placeOf(places, problem.key), ...problem }));
   return { problems: problems.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column) };
+}
+
+/** What a check finds wrong, each under its key. */
+type Wrong = { problems: readonly { key: string; message: string; hint: string | null }[] };
+
+function isWrong(checked: object): checked is Wrong {
+  return "problems" in checked;
+}
+
+/** Checks the text of one configuration file. */
+export function checkFile(
+  name: string,
+  text: string,
+  agentKinds?: readonly string[],
+): { values: ConfigValues; source: { file: string; text: string; raw: unknown } } | { problems: FileProblem[] } {
+  const read = readToml(name, text, (raw) => checkConfig(raw, agentKinds));
+  if ("problems" in read) return read;
+  return { values: read.checked.values, source: { file: name, text, raw: read.raw } };
 }
 
 /** `.worktreerc:6:3 run.max_parallel: expected at least 1, received 0 (what each key takes: …)` */

@@ -3,7 +3,8 @@
  *  the real agent; each line that looks odd has its reason beside it. */
 
 /** The outer program, run as `sh -c OUTER_SCRIPT owt-outer MODE DIR INNER_SCRIPT CGROUP-PARENT COMMAND…` in a session of its own; mode
- *  `cgroup` alone needs the parent.
+ *  `cgroup` alone needs the parent. A launch shell's subshell runs it in its own place where the mode is one of the namespaces: hence
+ *  `/proc/self` and not `$$`, which there is the shell's, and variables with names that nobody exports.
  *
  *  It takes the attempt's claim, then becomes the owner of the process tree: in the modes `namespace` and `user-namespace` by turning
  *  into `unshare` (exec keeps the pid and start time that the claim names), in the modes `cgroup` and `group` by waiting itself.

@@ -1,10 +1,8 @@
 /** Reads `schedule.toml` from where it lies: the user's configuration directory, then `.owt/` of the repository. All problems at once. */
 import { join } from "node:path";
-import { parse, TomlError } from "smol-toml";
 import { type Batch, checkSchedule, type ScheduleOrigin } from "../core/batch.ts";
 import { OwtError } from "../core/errors.ts";
-import { placeOf, placesOf } from "../core/toml-places.ts";
-import { type FileProblem, renderProblem, userConfigDir } from "./config-files.ts";
+import { type FileProblem, readToml, renderProblem, userConfigDir } from "./config-files.ts";
 import { readTextIfThere } from "./files.ts";
 
 /** A batch and the file it stands in. */
@@ -44,19 +42,8 @@ function readText(
   text: string,
   origin: ScheduleOrigin,
 ): { batches: Batch[] } | { problems: FileProblem[] } {
-  let raw: unknown;
-  try {
-    raw = parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const place = { line: error.line, column: error.column };
-    return { problems: [{ file, place, key: null, message: error.message.split("\n")[0]!, hint: null }] };
-  }
-  const checked = checkSchedule(raw, origin, localZone());
-  if ("batches" in checked) return checked;
-  const places = placesOf(text);
-  const problems = checked.problems.map((problem) => ({ file, place: placeOf(places, problem.key), ...problem }));
-  return { problems: problems.toSorted((a, b) => a.place.line - b.place.line || a.place.column - b.place.column) };
+  const read = readToml(file, text, (raw) => checkSchedule(raw, origin, localZone()));
+  return "problems" in read ? read : read.checked;
 }
 
 /** The time zone of this machine. */

@@ -1,0 +1,54 @@
+/** What SQLite's errors mean, and how they are told. */
+import { OwtError } from "../core/errors.ts";
+import { MEND } from "./stored-json.ts";
+
+/** Primary result codes of SQLite, https://sqlite.org/rescode.html. */
+const FULL = 13;
+/** CORRUPT and NOTADB. */
+const DAMAGED = new Set([11, 26]);
+/** READONLY, IOERR, CANTOPEN. */
+const UNREACHABLE = new Set([8, 10, 14]);
+
+/** The primary code: extended ones carry it in their lowest byte. */
+function codeOf(error: unknown): number {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
+}
+
+/** Whether the file is no sound database. */
+export function isDamage(error: unknown): boolean {
+  return DAMAGED.has(codeOf(error));
+}
+
+/** Whether it says something about the file, and not about what was asked of it. */
+export function isOfTheFile(error: unknown): boolean {
+  const code = codeOf(error);
+  return isDamage(error) || code === FULL || UNREACHABLE.has(code);
+}
+
+/** SQLite's own functions for JSON say so of a text that is none. */
+export function isMalformed(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.message === "malformed JSON";
+}
+
+/** Whether somebody else has the file just now. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && [5, 6, 261, 517].includes(Number(error.errcode));
+}
+
+/** What a person is told of it, and what helps. */
+export function storeError(error: unknown, path: string): OwtError {
+  const said = error instanceof Error ? error.message : String(error);
+  const told = (message: string, hint: string) => new OwtError("store", message, { hint, cause: error });
+  if (isBusy(error)) return told("the store is held by another process", "try again in a moment");
+  if (codeOf(error) === FULL) return told(`the disk is full: ${path} cannot be written`, "make room, then: owt resume");
+  if (isDamage(error)) return damagedError(path, said, error);
+  return told(
+    `the store ${path} cannot be used: ${said}`,
+    "see that its folder can be read and written, then try again",
+  );
+}
+
+/** Nothing is mended by the way: who repairs a store says what may be missing from it. */
+export function damagedError(path: string, said: string, cause: unknown): OwtError {
+  return new OwtError("store", `the store ${path} is damaged: ${said}`, { hint: MEND, cause });
+}
