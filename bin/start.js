@@ -12,6 +12,7 @@ if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
   process.stderr.write("owt is not built yet; in a clone run: npm ci && npm run build\n");
   process.exitCode = 3;
 } else {
+  if (argv[0] === "status") stayOnOneThread();
   require("node:module").enableCompileCache(privateCache());
   start().catch((error) => {
     process.stderr.write(`${(error && error.stack) || error}\n`);
@@ -37,6 +38,12 @@ function bundleOf([command, ...words]) {
   if (words.some((word) => /^(-vv?|--verbose)$/.test(word))) return all;
   const own = `${root}/dist/commands/${command}.js`;
   return /^[a-z]+$/.test(command) && existsSync(own) ? own : all;
+}
+
+// What is over in thirty milliseconds has nothing of compilers and collectors that work beside it, but their time counts too: a fifteenth of all.
+function stayOnOneThread() {
+  const { setFlagsFromString } = require("node:v8");
+  for (const flag of ["--no-opt", "--no-maglev", "--no-parallel-scavenge"]) setFlagsFromString(flag);
 }
 
 // Node's default lies in the shared temporary folder, where anybody could plant code.

@@ -47,6 +47,12 @@ function onlyCommand(name: string): Plugin {
   return leaveOut(/^\.\/(commands\/|completion\/|bug-report)/, `./commands/${name}.ts`);
 }
 
+/** Leaves a module to a bundle of its own, which is loaded when it is called: what shares a bundle with the rest, but later, makes each module of
+ *  both a function to be called, and larger. */
+function apart(filter: RegExp, bundle: string): Plugin {
+  return { name: "apart", setup: ({ onResolve }) => onResolve({ filter }, () => ({ path: bundle, external: true })) };
+}
+
 /** Leaves out what is imported by such a path, but for one. */
 function leaveOut(filter: RegExp, but?: string): Plugin {
   return {
@@ -82,7 +88,12 @@ async function bundle(entryPoints: Record<string, string>, plugins: Plugin[]): P
 
 await bundle({ main: "src/main/main.ts", "demo-agent": "src/agents/demo-program.ts" }, [builtins]);
 // `owt status T` needs more, and a parser: bin/start.js knows.
-await bundle({ "commands/status": "src/main/status.ts" }, [builtins, leaveOut(/\/named-status\.ts$/)]);
+await bundle({ "commands/status": "src/main/status.ts" }, [
+  builtins,
+  leaveOut(/\/named-status\.ts$/),
+  apart(/\/unwell\.ts$/, "../parts/unwell.js"),
+]);
+await bundle({ "parts/unwell": "src/cli/worktrees/unwell.ts" }, [builtins]);
 for (const name of QUICK) await bundle({ [`commands/${name}`]: "src/main/main.ts" }, [builtins, onlyCommand(name)]);
 writeFileSync(`${fresh}/package.json`, '{ "type": "commonjs" }\n');
 

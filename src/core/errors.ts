@@ -100,6 +100,11 @@ export class OwtError extends Error {
     this.hint = withCommand(options.hint, USUAL_HINTS[code]);
   }
 
+  /** By name: a part of owt with a bundle of its own (`scripts/build.ts`) has this class a second time. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === "OwtError";
+  }
+
   /** The process exit code that this error ends a command with. */
   get exitCode(): number {
     return EXIT_CODES[this.code];

@@ -140,7 +140,11 @@ export function sumUp(
   levels: readonly Level[],
 ): RunSums {
   const counts: Record<string, number> = {};
-  for (const { task } of views) counts[task.state] = (counts[task.state] ?? 0) + 1;
+  const unverified: string[] = [];
+  for (const { task } of views) {
+    counts[task.state] = (counts[task.state] ?? 0) + 1;
+    if (task.state === "done" && !task.verified) unverified.push(task.key);
+  }
   const cost = addUsages(attempts.map((attempt) => attempt.usage));
   return {
     counts,
@@ -153,7 +157,7 @@ export function sumUp(
       reserved: taken - used,
       at_least: isAtLeast,
     })),
-    unverified: views.filter(({ task }) => task.state === "done" && !task.verified).map(({ task }) => task.key),
+    unverified,
   };
 }
 

@@ -52,12 +52,14 @@ export function viewTasks<T extends BareTask>(
   now: number,
   holds: Holds = NO_HOLDS,
   logins: Logins = { tasks, credentialOf: (agent) => agent },
-  limitOf: (agent: string) => LimitHold | null = () => null,
+  limitOf: ((agent: string) => LimitHold | null) | null = null,
 ): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
-  const around = { byKey, loginOf, holds, limitOf: (task: T) => limitOf(agentOf(task)), now };
-  return tasks.map((task) => ({ waitsFor: [], ...viewTask(task, around) }));
+  // Where nothing is limited nobody is asked which agent it is: that may have to be read.
+  const limitFor = limitOf === null ? () => null : (task: T) => limitOf(agentOf(task));
+  const around = { byKey, loginOf, holds, limitOf: limitFor, now };
+  return tasks.map((task) => viewTask(task, around));
 }
 
 /** Which task met the refused login that another would meet too; one of its own run before others. Nothing is looked up where none was refused. */
@@ -65,10 +67,11 @@ export function findRefusedLogin<T extends BareTask>(
   { tasks, credentialOf }: Logins,
   agentOf: (task: T) => string,
 ): (task: T) => BareTask | undefined {
-  const refused = tasks.flatMap((task) => {
-    if (task.state !== "pending" || task.park?.for !== "login") return [];
-    return [{ task, credential: task.park.credential ?? credentialOf(task.park.agent) }];
-  });
+  const refused: { task: BareTask; credential: string }[] = [];
+  for (const task of tasks) {
+    if (task.state !== "pending" || task.park?.for !== "login") continue;
+    refused.push({ task, credential: task.park.credential ?? credentialOf(task.park.agent) });
+  }
   if (refused.length === 0) return () => undefined;
   return (task) => {
     const credential = credentialOf(agentOf(task));
@@ -77,26 +80,28 @@ export function findRefusedLogin<T extends BareTask>(
   };
 }
 
-type Seen<T extends BareTask> = Omit<TaskView<T>, "waitsFor"> & { waitsFor?: string[] };
+function stands<T extends BareTask>(task: T, standing: Standing, why: string, waitsFor: string[] = []): TaskView<T> {
+  return { task, standing, why, waitsFor };
+}
 
-function viewTask<T extends BareTask>(task: T, around: Around<T>): Seen<T> {
+function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
   switch (task.state) {
     case "pending":
       return viewPending(task, around);
     case "review":
       return task.approved
-        ? { task, standing: "working", why: "approved" }
-        : { task, standing: "waits-for-person", why: "waits for approval" };
+        ? stands(task, "working", "approved")
+        : stands(task, "waits-for-person", "waits for approval");
     case "running":
     case "verifying":
     case "integrating":
-      return { task, standing: "working", why: task.state };
+      return stands(task, "working", task.state);
     case "done":
-      return { task, standing: "done", why: task.verified ? "" : "unverified" };
+      return stands(task, "done", task.verified ? "" : "unverified");
     case "failed":
     case "skipped":
     case "cancelled":
-      return { task, standing: task.state, why: task.reason ?? "" };
+      return stands(task, task.state, task.reason ?? "");
     default: {
       const never: never = task.state;
       return never;
@@ -104,40 +109,35 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): Seen<T> {
   }
 }
 
-function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limitOf, now }: Around<T>): Seen<T> {
-  if (task.park && waitsForPerson(task.park))
-    return { task, standing: "waits-for-person", why: describePark(task.park) };
+function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limitOf, now }: Around<T>): TaskView<T> {
+  if (task.park && waitsForPerson(task.park)) return stands(task, "waits-for-person", describePark(task.park));
   if (task.park?.for === "budget" && task.park.until === null)
-    return { task, standing: "waits-for-budget", why: describePark(task.park) };
+    return stands(task, "waits-for-budget", describePark(task.park));
   const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
-  if (open.length > 0) return { task, standing: "blocked", why: `waits for ${open.join(", ")}`, waitsFor: open };
+  if (open.length > 0) return stands(task, "blocked", `waits for ${open.join(", ")}`, open);
   if (holds.timeOver != null && !COMES_HOME.has(task.next.kind))
-    return { task, standing: "waits-for-budget", why: describeTimeOver(holds.timeOver) };
+    return stands(task, "waits-for-budget", describeTimeOver(holds.timeOver));
   const login = loginOf(task);
   if (login?.park?.for === "login") {
     const isHere = login.run === task.run;
     const why = `waits for the login of ${login.park.agent} (see ${login.key}${isHere ? "" : ` of ${login.run}`})`;
-    return isHere
-      ? { task, standing: "blocked", why, waitsFor: [login.key] }
-      : { task, standing: "waits-for-person", why };
+    return isHere ? stands(task, "blocked", why, [login.key]) : stands(task, "waits-for-person", why);
   }
   if (task.notBefore !== null && !isDue(task, now)) {
     const until = new Date(task.notBefore).toISOString();
-    return { task, standing: "waits-for-time", why: task.park ? describePark(task.park) : `tries again at ${until}` };
+    return stands(task, "waits-for-time", task.park ? describePark(task.park) : `tries again at ${until}`);
   }
   const limit = task.next.kind === "by-hand" ? null : limitOf(task);
   const waitsFor = limit === null ? null : describeLimit(limit, now);
-  if (waitsFor !== null) return { task, standing: "waits-for-time", why: waitsFor };
+  if (waitsFor !== null) return stands(task, "waits-for-time", waitsFor);
   // What a person did themselves costs nothing.
   const level = task.next.kind === "by-hand" ? null : (holds.tasks.get(task.id) ?? holds.all);
-  if (level)
-    return {
-      task,
-      standing: level.scope === "day" ? "waits-for-time" : "waits-for-budget",
-      why: `waits for the budget: ${describeLevel(level)}`,
-    };
+  if (level) {
+    const standing = level.scope === "day" ? "waits-for-time" : "waits-for-budget";
+    return stands(task, standing, `waits for the budget: ${describeLevel(level)}`);
+  }
   const goesOn = task.next.kind !== "fresh" && task.startedAt !== null;
-  return { task, standing: "ready", why: goesOn ? "goes on where it stopped" : "" };
+  return stands(task, "ready", goesOn ? "goes on where it stopped" : "");
 }
 
 /** Why a limit that another task met keeps one back; null where it may be the one that tries whether it is over. */

@@ -73,10 +73,10 @@ export function tryNow(engine: Engine, credential: string): void {
   if (limit) writeLimit(engine.store, { ...limit, until: Math.min(limit.until, engine.now()) });
 }
 
-/** What keeps back the tasks of an agent; null where nothing does. */
-export function readHolding(engine: Engine): (agent: string) => LimitHold | null {
+/** What keeps back the tasks of an agent; null where nothing does. Null itself where there is no limit at all. */
+export function readHolding(engine: Engine): ((agent: string) => LimitHold | null) | null {
   const limits = readLimits(engine.store);
-  if (limits.length === 0) return () => null;
+  if (limits.length === 0) return null;
   const known = new Map<string, LimitHold | null>();
   return (agent) => {
     const seen = known.get(agent);

@@ -21,8 +21,19 @@ export function listBackups(commonDir: string): Backup[] {
     .flatMap((name) => {
       const [, number, seq] = /^state-(\d+)-(\d+)\.db$/.exec(name) ?? [];
       const path = join(folder, name);
-      const at = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-      return number === undefined ? [] : [{ path, number: Number(number), seq: Number(seq), at }];
+      if (number === undefined) return [];
+      // Every start looks for the newest one, and hardly any asks when it was taken.
+      const whenTaken = () => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+      return [
+        {
+          path,
+          number: Number(number),
+          seq: Number(seq),
+          get at() {
+            return whenTaken();
+          },
+        },
+      ];
     })
     .toSorted((a, b) => b.number - a.number);
 }

@@ -183,4 +183,7 @@ export const MIGRATIONS: readonly string[] = [
   ) strict;
   create index firing_open on firing (batch) where state in ('claimed', 'running');
   `,
+  `
+  create index task_failed on task (id, key) where state = 'failed';
+  `,
 ];
