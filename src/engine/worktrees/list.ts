@@ -91,7 +91,8 @@ export async function addSessions(engine: Engine, listed: readonly Listed[]): Pr
     const byHand = standing?.pane ? null : readHandState(engine, each.path);
     return {
       ...each,
-      agent: standing?.pane?.agent ?? (byHand === null ? each.agent : "claude"),
+      // In a session of shells alone, such as that of a task in a person's hands, none is.
+      agent: standing?.pane?.agent ?? (byHand !== null ? "claude" : standing === undefined ? each.agent : null),
       state: byHand?.state ?? standing?.state ?? "none",
       stateSince: byHand?.since ?? standing?.since ?? null,
       session: standing?.session.name ?? null,

@@ -17,7 +17,7 @@ import { spoolFolder } from "../spool-folder.ts";
 import { readSpool } from "../spool.ts";
 import { readAsks } from "./asks.ts";
 import type { Checkout } from "./place.ts";
-import { readHandState, standingOf } from "./state.ts";
+import { openToolSince, readHandState, standingOf } from "./state.ts";
 
 export type Sent = { worktree: Checkout; pane: string };
 
@@ -39,7 +39,10 @@ export async function sendTo(engine: Engine, worktree: Checkout, text: string, o
   const isAgents = wanted.agent !== null;
   const before = isAgents ? await untilReady(engine, worktree, options) : "unknown";
   const heard = promptsIn(engine, worktree);
-  const check = () => refuseAsking(engine, worktree, session, { isAgents });
+  const check = async () => {
+    if (isAgents) await untilAskedOrNot(engine, worktree);
+    refuseAsking(engine, worktree, session, { isAgents });
+  };
   await sendText(sessionServer(engine), wanted.id, text, { enter: options.enter, check });
   const sender = engine.env[SESSION_VARIABLE] ?? "";
   const clean = redact(text, secretsIn(engine.env));
@@ -92,6 +95,19 @@ async function untilReady(
   });
 }
 
+/** Claude Code writes down that it calls a tool, shows its dialog, and only then runs the hook that tells us of it (within 0.4 s, on 2.1.329). */
+const ASKS_WITHIN_MS = 1_000;
+
+/** Behind a tool that was called just now: until it is known whether leave is asked for it. */
+async function untilAskedOrNot(engine: Engine, worktree: Checkout): Promise<void> {
+  const isOpen = () => {
+    const since = openToolSince(engine, worktree.path);
+    return since !== null && Math.abs(engine.now() - since) < ASKS_WITHIN_MS;
+  };
+  const ends = performance.now() + ASKS_WITHIN_MS;
+  while (isOpen() && readAsks(engine, worktree).length === 0 && performance.now() < ends) await sleep(50);
+}
+
 /** While an agent asks leave, a dialog is on its screen: it swallows text, and takes Enter for yes. Whoever runs by hand in another pane is heard
  *  of, too, but not in which. */
 function refuseAsking(engine: Engine, worktree: Checkout, session: Session, { isAgents }: { isAgents: boolean }): void {
@@ -126,7 +142,7 @@ const ENTERS = 5;
 async function untilTaken(
   engine: Engine,
   worktree: Checkout,
-  { heard, pane, check, signal }: { heard: number; pane: string; check: () => void; signal: AbortSignal },
+  { heard, pane, check, signal }: { heard: number; pane: string; check: () => Promise<void>; signal: AbortSignal },
 ): Promise<void> {
   const read = async () => {
     if (promptsIn(engine, worktree) !== heard) return "working";

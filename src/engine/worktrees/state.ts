@@ -39,8 +39,7 @@ export async function readStates(engine: Engine): Promise<Map<string, SessionSta
 async function withHealth(engine: Engine, standing: SessionStanding): Promise<SessionStanding> {
   const { pane, state, since, session } = standing;
   if (pane === null || pane.dead !== null || pane.pid === 0) return standing;
-  const told = readSpool(engine, session.worktree!)?.lines.findLast((line) => line.includes('"transcript_path"'));
-  const written = told === undefined ? null : lastSign(told);
+  const written = signOf(readSpool(engine, session.worktree!));
   const heardAt = Math.max(since ?? session.createdAt, written?.at ?? 0);
   const at = { now: engine.now(), hungAfterMs: parseDuration(engine.config.tmux.hung_after) ?? 0 };
   const isBusy = isSilent(state, heardAt, at) && (await isAtWork(pane.pid, heardAt));
@@ -62,6 +61,17 @@ export function standingOf(engine: Pick<Engine, "repo">, session: Session): Sess
     suspended: null,
     usage: usageOf(processesIn(session)),
   };
+}
+
+/** When the Claude Code of a session called a tool that has not answered (epoch ms, at the latest); null where it waits for none. */
+export function openToolSince(engine: Pick<Engine, "repo">, worktree: string): number | null {
+  const sign = signOf(readSpool(engine, worktree));
+  return sign?.hasOpenTool ? sign.at : null;
+}
+
+function signOf(spool: Spool | null): ReturnType<typeof lastSign> {
+  const told = spool?.lines.findLast((line) => line.includes('"transcript_path"'));
+  return told === undefined ? null : lastSign(told);
 }
 
 /** What hooks told, but for an interruption by a person, of which they are not told. */
