@@ -105,6 +105,8 @@ const AGENT_ABOUT: Record<keyof typeof AGENT_KEYS, string> = {
   permission_mode: "the permission mode, in the agent's own word",
   allowed_tools: "what it may use without asking",
   extra_args: "further arguments",
+  env: "variables that it gets, such as the folder of another login",
+  fall_over: "the agent that takes its tasks while a usage limit holds it",
 };
 
 /** Sections whose keys come with what will use them. */

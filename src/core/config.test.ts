@@ -121,6 +121,14 @@ describe("[agent] and [agent.NAME]", () => {
     expect(agent).toEqual({ default: "mine", named: { mine, claude: { model: "opus" } } });
   });
 
+  test("variables of an agent: names that are none, and secrets, are refused", () => {
+    expect(valuesOf({ agent: { work: { env: { CLAUDE_CONFIG_DIR: "/x" } } } }).agent?.named).toEqual({
+      work: { env: { CLAUDE_CONFIG_DIR: "/x" } },
+    });
+    for (const name of ["A B", "1A", "ANTHROPIC_API_KEY", "GH_TOKEN"])
+      expect(problemsOf({ agent: { work: { env: { [name]: "x" } } } })).toHaveLength(1);
+  });
+
   test("one agent is put together from several layers, and other agents stay as they were", () => {
     const layers = [
       layer("user", { agent: { claude: { model: "opus", extra_args: ["--a"] }, other: { model: "x" } } }),

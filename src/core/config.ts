@@ -30,6 +30,20 @@ export const AGENT_KEYS = {
   permission_mode: v.optional(text),
   allowed_tools: v.optional(texts),
   extra_args: v.optional(texts),
+  fall_over: v.optional(text),
+  env: v.optional(
+    v.record(
+      v.pipe(
+        text,
+        v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "expected the name of a variable"),
+        v.check(
+          (name) => !/(KEY|TOKEN|SECRET|PASSWORD)S?$/i.test(name),
+          "a secret has no place in a file: export it, and name it in [environment] pass",
+        ),
+      ),
+      v.string("expected a text"),
+    ),
+  ),
 };
 const agentSettings = table(AGENT_KEYS);
 

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { mayTry, meetLimit, type UsageLimit } from "./limit.ts";
+import { findFree, mayTry, meetLimit, type UsageLimit } from "./limit.ts";
 
 const NOW = 1_000_000_000_000;
 const BY = { credential: "claude of me", agent: "claude" };
@@ -71,4 +71,22 @@ test("a guess that lies further ahead than any was written before the clock was 
   const guessed = meet(null, null);
   expect([NOW, guessed.until, NOW - 86_400_000].map((now) => mayTry(guessed, now))).toEqual([false, true, true]);
   expect(mayTry(meet(null, NOW + 7_000_000), NOW)).toBe(false);
+});
+
+describe("who takes a task", () => {
+  const line: Record<string, string> = { a: "b", b: "c", c: "a" };
+  const free = (chosen: string, ...held: string[]) =>
+    findFree(
+      chosen,
+      (agent) => line[agent],
+      (agent) => held.includes(agent),
+    );
+
+  test("the chosen one, else the first free one along its line, in a circle too", () => {
+    expect([free("a"), free("a", "a"), free("a", "a", "b"), free("c", "c")]).toEqual(["a", "b", "c", "a"]);
+  });
+
+  test("the chosen one where all are held, or it falls over to none", () => {
+    expect([free("a", "a", "b", "c"), free("lone", "lone")]).toEqual(["a", "lone"]);
+  });
 });

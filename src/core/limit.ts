@@ -53,6 +53,21 @@ export function mayTry({ until, isGuess }: Pick<UsageLimit, "until" | "isGuess">
   return until <= now || (isGuess && until - now > LONGEST_GUESS_MS);
 }
 
+/** The agent that takes a task now: the one that was chosen, or while a limit holds it, the first along its line of fall-overs that none holds. The
+ *  chosen one, which then waits, where all are held. */
+export function findFree(
+  chosen: string,
+  fallOver: (agent: string) => string | undefined,
+  isHeld: (agent: string) => boolean,
+): string {
+  const seen = new Set<string>();
+  for (let agent: string | undefined = chosen; agent !== undefined && !seen.has(agent); agent = fallOver(agent)) {
+    if (!isHeld(agent)) return agent;
+    seen.add(agent);
+  }
+  return chosen;
+}
+
 /** By a quarter either way. */
 function spread(ms: number, chance: number): number {
   return Math.round(ms * (0.75 + chance / 2));

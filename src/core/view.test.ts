@@ -209,6 +209,14 @@ describe("a usage limit that another task met", () => {
     expect(seen({ until: NOW - 1 }).standing).toBe("ready");
   });
 
+  test("does not keep back a task that it had parked, once another agent takes that", () => {
+    const parked = sampleTask("it", { notBefore: LATER, park: { for: "limit", until: LATER, credential: "claude" } });
+    const none = { tasks: [], credentialOf: (agent: string) => agent };
+    const limitOf = (agent: string) => (agent === "claude" ? { ...hold, until: LATER } : null);
+    const standing = (agent: string) => viewTasks([parked], () => agent, NOW, NO_HOLDS, none, limitOf)[0]!.standing;
+    expect([standing("claude"), standing("codex")]).toEqual(["waits-for-time", "ready"]);
+  });
+
   test("does not keep back what a person has done", () => {
     expect(seen({}, { next: { kind: "by-hand", from: 1 } }).standing).toBe("ready");
   });

@@ -39,6 +39,8 @@ type Around<T> = {
   /** What a budget keeps back. */
   holds: Holds;
   limitOf: (task: T) => LimitHold | null;
+  /** Whether any limit is known at all. */
+  isLimited: boolean;
   now: number;
 };
 
@@ -58,7 +60,7 @@ export function viewTasks<T extends BareTask>(
   const loginOf = findRefusedLogin(logins, agentOf);
   // Where nothing is limited nobody is asked which agent it is: that may have to be read.
   const limitFor = limitOf === null ? () => null : (task: T) => limitOf(agentOf(task));
-  const around = { byKey, loginOf, holds, limitOf: limitFor, now };
+  const around = { byKey, loginOf, holds, limitOf: limitFor, isLimited: limitOf !== null, now };
   return tasks.map((task) => viewTask(task, around));
 }
 
@@ -109,7 +111,10 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
   }
 }
 
-function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limitOf, now }: Around<T>): TaskView<T> {
+function viewPending<T extends BareTask>(
+  task: T,
+  { byKey, loginOf, holds, limitOf, isLimited, now }: Around<T>,
+): TaskView<T> {
   if (task.park && waitsForPerson(task.park)) return stands(task, "waits-for-person", describePark(task.park));
   if (task.park?.for === "budget" && task.park.until === null)
     return stands(task, "waits-for-budget", describePark(task.park));
@@ -123,11 +128,13 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limit
     const why = `waits for the login of ${login.park.agent} (see ${login.key}${isHere ? "" : ` of ${login.run}`})`;
     return isHere ? stands(task, "blocked", why, [login.key]) : stands(task, "waits-for-person", why);
   }
-  if (task.notBefore !== null && !isDue(task, now)) {
+  const limit = task.next.kind === "by-hand" ? null : limitOf(task);
+  // What it was parked for is another agent's limit now, or nobody's.
+  const fellOver = task.park?.for === "limit" && limit === null && isLimited;
+  if (task.notBefore !== null && !isDue(task, now) && !fellOver) {
     const until = new Date(task.notBefore).toISOString();
     return stands(task, "waits-for-time", task.park ? describePark(task.park) : `tries again at ${until}`);
   }
-  const limit = task.next.kind === "by-hand" ? null : limitOf(task);
   const waitsFor = limit === null ? null : describeLimit(limit, now);
   if (waitsFor !== null) return stands(task, "waits-for-time", waitsFor);
   // What a person did themselves costs nothing.

@@ -12,14 +12,13 @@ import { parseDuration } from "../lib/duration.ts";
 import { readTail } from "../lib/tail.ts";
 import { readAttempts, setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
-import { agentEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, type LaunchMode, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
 import { noteBegun, workedFor } from "./begun.ts";
 import { enforceBudget, hasLimit, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
-import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { attemptDir, type Engine, environmentOf, findAgent } from "./engine.ts";
 import { isProbe, passLimit } from "./governor.ts";
 import { Meter, METER_MS } from "./meter.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
@@ -76,7 +75,7 @@ function launchAgent(engine: Engine, carried: Carried, dir: string, turn: Turn, 
     args: invocation.args,
     cwd: attempt.worktree,
     env: {
-      ...agentEnvironment(engine.env, engine.config.environment.pass, agent.about.variables),
+      ...environmentOf(engine, agent),
       ...agentGitEnv(),
       ...leaseEnvironment(engine, attempt.worktree),
       ...invocation.env,

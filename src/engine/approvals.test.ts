@@ -36,8 +36,12 @@ describe("what a repository brings needs an approval", () => {
     [{ run: { verify: "", retries: 1 } }, []],
     [{ environment: { install_command: "make" } }, [".worktreerc [environment] install_command: make"]],
     [
-      { agent: { x: { command: ["sh", "-c", "y"], extra_args: ["--z"] } } },
-      [".worktreerc [agent.x] command: sh -c y", ".worktreerc [agent.x] extra_args: --z"],
+      { agent: { x: { command: ["sh", "-c", "y"], extra_args: ["--z"], env: { LD_PRELOAD: "./z.so" } } } },
+      [
+        ".worktreerc [agent.x] command: sh -c y",
+        ".worktreerc [agent.x] extra_args: --z",
+        ".worktreerc [agent.x] env.LD_PRELOAD: LD_PRELOAD=./z.so",
+      ],
     ],
     [
       { agent: { claude: { permission_mode: "bypassPermissions" } } },

@@ -52,6 +52,10 @@ function agentGrants(layer: Layer, name: string): Grant[] {
   return [
     ...words("command", commandList(values.command).join(" ")),
     ...words("extra_args", (values.extra_args ?? []).join(" ")),
+    // A variable can have a program load whatever it likes.
+    ...Object.entries(values.env ?? {}).flatMap(([variable, value]) =>
+      words(`env.${variable}`, `${variable}=${value}`),
+    ),
     ...wideGrants(where, values.permission_mode, values.allowed_tools),
   ];
 }

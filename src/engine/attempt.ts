@@ -42,7 +42,8 @@ const STOPPABLE = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "ve
 const BEFORE_AGENT = new Set<Attempt["phase"]>(["workspace", "setup", "launch"]);
 const CHECKS = new Set<Attempt["phase"]>(["verify", "merge"]);
 
-/** Opens the next attempt of a pending task: the intent to try it, from the tip of its run. False when it was taken. */
+/** Opens the next attempt of a pending task: the intent to try it, from the tip of its run. Another agent than that of the attempt which it goes on
+ *  from works on in its worktree, in a conversation of its own. Null when it was taken. */
 export async function startAttempt(
   engine: Engine,
   run: Run,
@@ -52,6 +53,7 @@ export async function startAttempt(
 ): Promise<Attempt | null> {
   const base = await runTip(engine, run);
   const before = task.next.kind === "fresh" ? null : readAttempt(engine.store, task.next.from);
+  const talks = before?.agent === agent ? before : null;
   return engine.store.transaction(() => {
     const now = engine.now();
     const change = { park: null, notBefore: null, startedAt: task.startedAt ?? now };
@@ -61,9 +63,9 @@ export async function startAttempt(
       task: task.id,
       continues: before?.id ?? null,
       phase: task.next.kind === "by-hand" ? "collect" : "workspace",
-      agent: before?.agent ?? agent,
-      model: before?.model ?? model,
-      session: before?.session ?? randomUUID(),
+      agent,
+      model: talks?.model ?? model,
+      session: talks?.session ?? randomUUID(),
       base: before?.base ?? base,
       place: (id) => (before ? { branch: before.branch, worktree: before.worktree } : placeOf(engine, task, id)),
     });

@@ -176,7 +176,8 @@ function strayWords(layers: readonly Layer[]): Remark[] {
   for (const layer of layers) {
     look(layer, "tmux.default_layout", layer.values.tmux?.default_layout, layouts, "layout");
     look(layer, "agent.default", layer.values.agent?.default, known, "agent named");
-    for (const [name, { permission_mode: mode }] of Object.entries(layer.values.agent?.named ?? {})) {
+    for (const [name, { permission_mode: mode, fall_over: other }] of Object.entries(layer.values.agent?.named ?? {})) {
+      look(layer, `agent.${name}.fall_over`, other, known, "agent named");
       const kind = kindOf(name, agent.named[name] ?? {}) ?? "command";
       look(layer, `agent.${name}.permission_mode`, mode, permissionModes(kind), "permission mode");
     }

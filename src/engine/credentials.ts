@@ -1,8 +1,7 @@
 /** Which agents work with the same login: what one of them was refused, the others would be refused as well. */
 import { createHash } from "node:crypto";
 import { kindOf } from "../agents/registry.ts";
-import { agentEnvironment } from "../system/environment.ts";
-import { type AgentSource, findAgent } from "./engine.ts";
+import { type AgentSource, environmentOf, findAgent } from "./engine.ts";
 
 /** What tells the credential of an agent from others: its kind, and where its login comes from. The value of a variable stands in it as a hash only.
  *  Programs whose login is their own business have each their own. */
@@ -11,7 +10,7 @@ export function credentialOf(source: AgentSource, name: string): string {
   const kind = kindOf(name, settings);
   if (kind === null) return name;
   const agent = findAgent(source, name);
-  const env = agentEnvironment(source.env, source.config.environment.pass, agent.about.variables);
+  const env = environmentOf(source, agent);
   const { state, detail, variable } = agent.login(env);
   if (kind === "command" || state === "not-needed") return `${kind} ${name}`;
   return variable === undefined ? `${kind} ${detail}` : `${kind} ${variable} ${hashOf(env[variable] ?? "")}`;

@@ -15,6 +15,7 @@ import type { Identity } from "../git/git.ts";
 import { openRepo, type Repo } from "../git/repo.ts";
 import { openStore, type Store } from "../store/database.ts";
 import { raiseTakenIds, readTakenIds } from "../store/ids.ts";
+import { agentEnvironment } from "../system/environment.ts";
 import { loadConfig } from "../system/config-files.ts";
 import { closeForkServer } from "../system/fork-server.ts";
 import { type LaunchMode, probeLaunchMode, readLaunch } from "../system/launch.ts";
@@ -175,7 +176,17 @@ export function findAgent(engine: AgentSource, name: string): Agent {
 function setupFor(engine: AgentSource, name: string): Setup {
   const command = commandList(engine.config.agent.named[name]?.command);
   const stateDir = join(engine.repo.commonDir, "owt");
-  return { name, command, env: engine.env, owtCommand: engine.owtCommand, stateDir };
+  const env = { ...engine.env, ...engine.config.agent.named[name]?.env };
+  return { name, command, env, owtCommand: engine.owtCommand, stateDir };
+}
+
+/** The environment that an agent works in, but for what the task adds: the allow-list, and what `[agent.NAME] env` says. */
+export function environmentOf(
+  engine: AgentSource,
+  { name, about }: Pick<Agent, "name" | "about">,
+): Record<string, string> {
+  const { agent, environment } = engine.config;
+  return { ...agentEnvironment(engine.env, environment.pass, about.variables), ...agent.named[name]?.env };
 }
 
 /** Names that `--agent` accepts. */

@@ -4,11 +4,10 @@ import { kindOf } from "../agents/registry.ts";
 import { findUnsound, versionIn } from "../agents/versions.ts";
 import { commandList, mergeConfig } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
-import { agentEnvironment } from "../system/environment.ts";
 import { exec } from "../system/exec.ts";
 import { findProgram } from "../system/programs.ts";
 import { grantsMissing } from "./approvals.ts";
-import { type AgentSource, type Engine, findAgent, knownAgents } from "./engine.ts";
+import { type AgentSource, type Engine, environmentOf, findAgent, knownAgents } from "./engine.ts";
 
 export type AgentReport = {
   name: string;
@@ -44,7 +43,7 @@ async function examineAgent(engine: Surroundings, name: string): Promise<AgentRe
   const { about } = agent;
   const settings = engine.config.agent.named[name];
   const isDefault = engine.config.agent.default === name;
-  const env = agentEnvironment(engine.env, engine.config.environment.pass, about.variables);
+  const env = environmentOf(engine, agent);
   const { file } = invokeNothing(agent);
   const path = findProgram(file, engine.env);
   const base = {

@@ -74,7 +74,10 @@ export function tryNow(engine: Engine, credential: string): void {
 }
 
 /** What keeps back the tasks of an agent; null where nothing does. Null itself where there is no limit at all. */
-export function readHolding(engine: Engine): ((agent: string) => LimitHold | null) | null {
+export type Holding = ((agent: string) => LimitHold | null) | null;
+
+/** What keeps agents back now. */
+export function readHolding(engine: Engine): Holding {
   const limits = readLimits(engine.store);
   if (limits.length === 0) return null;
   const known = new Map<string, LimitHold | null>();

@@ -27,7 +27,7 @@ import { pruneAttempts } from "./prune.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
-import { agentFor, choicesFor, viewRun } from "./view.ts";
+import { choicesFor, nextAgent, viewRun } from "./view.ts";
 
 export type CarryOptions = {
   /** Aborted when this process is to leave: agents are parked with their conversations. */
@@ -225,12 +225,19 @@ async function startReady(engine: Engine, run: Run, tasks: Task[], attempts: Att
     const task = ready.find((each) => each.key === key)!;
     // Each start takes up some of what is left.
     if (started.length > 0 && !isStillReady(engine, run, task)) continue;
-    const agent = agentFor(engine, run, task);
+    const { agent, insteadOf } = nextAgent(engine, run, task);
     const model = choicesFor(engine, run, task, agent).model ?? null;
     const attempt = await startAttempt(engine, run, task, agent, model);
-    if (attempt) started.push(attempt);
+    if (attempt === null) continue;
+    started.push(attempt);
+    if (insteadOf !== null) noteFallOver(engine, attempt, insteadOf);
   }
   return started;
+}
+
+function noteFallOver(engine: Engine, { run, task, id, agent }: Attempt, insteadOf: string): void {
+  const text = `${insteadOf} waits for a usage limit: ${agent} takes its place`;
+  appendEvent(engine.store, engine.now(), { run, task, attempt: id }, { kind: "note", text });
 }
 
 /** Whether a task may still start, now that others have. */

@@ -202,7 +202,9 @@ function talkCommand(
     throw new OwtError("environment", `the program of ${agent.name} is not there: ${file}`, {
       hint: `${agent.about.install ?? "install it"}; or without an agent: owt tmux create --no-agent`,
     });
-  const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+  const variables = Object.entries({ ...engine.config.agent.named[agent.name]?.env, ...env }).map(
+    ([key, value]) => `${key}=${value}`,
+  );
   const own = [...(variables.length > 0 ? ["env", ...variables] : []), path, ...args];
   const line = JSON.stringify({ hook_event_name: STARTED, start: randomUUID() });
   return ["sh", "-c", START_SCRIPT, "owt", spool.file, line, ...own];

@@ -1,30 +1,60 @@
 /** What is asked for in each task of a run, and where it stands, for every face. */
+import { kindOf } from "../agents/registry.ts";
 import { type AgentChoices, configuredChoices, layChoices, stated } from "../core/choices.ts";
+import { findFree, mayTry } from "../core/limit.ts";
 import type { Run } from "../core/run.ts";
 import type { BareTask, Task } from "../core/task.ts";
 import { findRefusedLogin, type Logins, type TaskView, viewTasks } from "../core/view.ts";
+import { readAttempt } from "../store/attempts.ts";
 import { readRuns } from "../store/runs.ts";
 import { readBareTasks, readTask, readTasks } from "../store/tasks.ts";
 import { readHolds } from "./budget.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
-import { readHolding } from "./governor.ts";
+import { type Holding, readHolding } from "./governor.ts";
 
 /** The agent that a task is given to: the run's choice, else the plan's, else the configuration's. */
 export function agentFor(engine: Engine, run: Run, task: Task): string {
   return run.options.agent ?? task.spec.agent ?? engine.config.agent.default;
 }
 
-/** How the agent is to be run for a task: configuration, plan, task and command line, each over the one before. */
+/** The agent of a task's next attempt: that of the conversation which goes on, else the one it is given to. While a usage limit holds it, the first
+ *  free one of those that it falls over to (`[agent.NAME] fall_over`); `insteadOf` is the one that has to wait then. */
+export function nextAgent(
+  engine: Engine,
+  run: Run,
+  task: Task,
+  holding: Holding = readHolding(engine),
+): { agent: string; insteadOf: string | null } {
+  const before = task.next.kind === "fresh" ? null : readAttempt(engine.store, task.next.from);
+  const own = before?.agent ?? agentFor(engine, run, task);
+  if (holding === null || task.next.kind === "by-hand") return { agent: own, insteadOf: null };
+  const isHeld = (agent: string) => {
+    const limit = holding(agent);
+    return limit !== null && (limit.probe !== null || !mayTry(limit, engine.now()));
+  };
+  const { named } = engine.config.agent;
+  const agent = findFree(own, (each) => named[each]?.fall_over, isHeld);
+  return { agent, insteadOf: agent === own ? null : own };
+}
+
+/** How the agent is to be run for a task: configuration, plan, task and command line, each over the one before. What was chosen for another kind of
+ *  agent, which this one stands in for, says nothing about it. */
 export function choicesFor(engine: Engine, run: Run, task: Task, agent: string): AgentChoices {
+  if (kindNamed(engine, agent) !== kindNamed(engine, agentFor(engine, run, task)))
+    return configuredChoices(engine.config.agent.named[agent]);
   const own = layChoices(task.spec.choices, stated({ model: task.spec.model }));
   const { plan, flags } = run.options.choices;
   return layChoices(configuredChoices(engine.config.agent.named[agent]), plan, own, flags);
 }
 
+function kindNamed(engine: Engine, agent: string): string | null {
+  return kindOf(agent, engine.config.agent.named[agent] ?? {});
+}
+
 /** The view of each of a run's bare tasks, in plan order. */
 export function viewBriefly(engine: Engine, run: Run, tasks: readonly BareTask[]): TaskView<BareTask>[] {
-  return viewNow(engine, run, tasks, ({ id }) => agentFor(engine, run, readTask(engine.store, id)!));
+  return viewNow(engine, run, tasks, ({ id }) => readTask(engine.store, id)!);
 }
 
 /** The view of each task of a run, in plan order. */
@@ -33,17 +63,18 @@ export function viewRun(
   run: Run,
   tasks: readonly Task[] = readTasks(engine.store, run.id),
 ): TaskView[] {
-  return viewNow(engine, run, tasks, (task) => agentFor(engine, run, task));
+  return viewNow(engine, run, tasks, (task) => task);
 }
 
 function viewNow<T extends BareTask>(
   engine: Engine,
   run: Run,
   tasks: readonly T[],
-  agentOf: (task: T) => string,
+  wholeOf: (task: T) => Task,
 ): TaskView<T>[] {
-  const [holds, logins] = [readHolds(engine, run), readLogins(engine, run, tasks)];
-  return viewTasks(tasks, agentOf, engine.now(), holds, logins, readHolding(engine));
+  const [holds, logins, holding] = [readHolds(engine, run), readLogins(engine, run, tasks), readHolding(engine)];
+  const agentOf = (task: T) => nextAgent(engine, run, wholeOf(task), holding).agent;
+  return viewTasks(tasks, agentOf, engine.now(), holds, logins, holding);
 }
 
 /** The task, of whichever open run, whose refused login holds this one. */

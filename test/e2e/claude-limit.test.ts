@@ -1,6 +1,18 @@
 /** One usage limit, met by five agents at once: it is waited for together, tried by one, and nobody begins anew. With the real Claude Code. */
-import { beforeEach, describe, expect, test, vi } from "vitest";
-import { approvedRig, integrated, sessionOf, usageLimit, whyNoClaude, works } from "../rig/claude-plan.ts";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import {
+  approvedRig,
+  CONFIG,
+  credentials,
+  integrated,
+  sessionOf,
+  usageLimit,
+  whyNoClaude,
+  works,
+} from "../rig/claude-plan.ts";
 import { makeGate } from "../rig/fake-api.ts";
 
 beforeEach((context) => {
@@ -69,4 +81,34 @@ describe.each(["", ", also where owt is killed while it waits"])("five tasks mee
     expect(run.err()).toMatch(/the usage limit of claude is over; what waited goes on: (?:\w\/E01(?:, )?){4}/);
     expect(rig.processes()).toEqual([]);
   });
+});
+
+test("while a limit holds its login, a Claude with another one takes the task over, in its worktree", async () => {
+  const work = mkdtempSync(join(tmpdir(), "owt-work-"));
+  onTestFinished(() => rmSync(work, { recursive: true, force: true }));
+  const [write, commit] = works("a").task;
+  const script = { "a/E01": { task: [write!, commit!], resume: [{ say: "It is done." }] } };
+  const isFirst = (login: string | undefined) => login === "Bearer sk-ant-oat01-first";
+  let calls = 0;
+  const resetsAt = Math.ceil(Date.now() / 1_000) + 3_600;
+  // Its second word is refused: the file is written then, and not committed.
+  const refuse = ({ authorization }: { authorization?: string | undefined }) =>
+    isFirst(authorization) && ++calls > 1 ? usageLimit(resetsAt) : null;
+  const other = `fall_over = "work"\n[agent.work]\nkind = "claude"\nenv = { CLAUDE_CONFIG_DIR = ${JSON.stringify(work)} }\n`;
+  const plan = { "docs/plans/a/epic-01-page.md": "# Page a\n\nWrite a.txt.\n" };
+  const env = { ANTHROPIC_API_KEY: undefined };
+  await using rig = await approvedRig(plan, script, { refuse, env, config: `${CONFIG.trimEnd()}\n${other}` });
+  const logins = { [join(rig.home, ".claude")]: "first", [work]: "second" };
+  for (const [folder, login] of Object.entries(logins)) {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, ".credentials.json"), credentials(`sk-ant-oat01-${login}`), { mode: 0o600 });
+  }
+  const run = rig.owt("run", "--yes");
+  await run.exits(0);
+  expect(run.err()).toContain("claude waits for a usage limit: work takes its place");
+  const [first, second] = rig.starts().map(sessionOf);
+  expect(second).not.toBe(first);
+  expect(readdirSync(join(work, "projects"), { recursive: true }).map(String).join()).toContain(`${second}.jsonl`);
+  expect(integrated(rig)).toEqual(["a/E01 yes"]);
+  expect(rig.git("show", "owt/runs/r1:a.txt")).toBe("a");
 });

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { CLAUDE_VERSIONS } from "../rig/claude-binary.ts";
-import { approvedRig, integrated, sessionOf, SINGLE, whyNoClaude, works } from "../rig/claude-plan.ts";
+import { approvedRig, integrated, credentials, sessionOf, SINGLE, whyNoClaude, works } from "../rig/claude-plan.ts";
 import type { ClaudeRig } from "../rig/claude-rig.ts";
 import type { Answer } from "../rig/fake-api.ts";
 
@@ -27,19 +27,6 @@ const TELLS_AND_WORKS = { "site/E01": { task: [TELL, ...works("first").task] } }
 function toldEnvironment(rig: ClaudeRig): Record<string, string> {
   const lines = readFileSync(join(rig.home, "told"), "utf8").trimEnd().split("\n");
   return Object.fromEntries(lines.map((line) => [line.split("=", 1)[0]!, line.slice(line.indexOf("=") + 1)]));
-}
-
-/** The file in which Claude Code keeps a login by `/login`. */
-function credentials(accessToken: string): string {
-  const claudeAiOauth = {
-    accessToken,
-    refreshToken: "sk-ant-ort01-dummy",
-    expiresAt: Date.now() + 8 * 60 * 60 * 1_000,
-    scopes: ["user:inference", "user:profile"],
-    subscriptionType: "max",
-    rateLimitTier: "default_claude_max_20x",
-  };
-  return JSON.stringify({ claudeAiOauth });
 }
 
 function logins(rig: ClaudeRig): string[] {

@@ -1,5 +1,6 @@
 /** A usage limit holds everybody who works with the same login, and nobody else; see claude-limit.test.ts for many at once. */
 import { expect, test, vi } from "vitest";
+import type { RunReport } from "../../src/core/report.ts";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
 
 type Status = { runs: { tasks: { id: string; standing: string; why: string }[] }[] };
@@ -53,4 +54,34 @@ test("who tries it and meets it again waits again, and the next ones with it; a 
   expect(ended.code).toBe(0);
   const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
   expect(started).toEqual(["a", "a", "a", "b"]);
+});
+
+test("while a limit holds it, the agent that it falls over to takes its tasks, also one that it had begun", async () => {
+  const other = `cat > "prompt-$(basename "$OWT_TASK").txt"; echo "by $OWT_MODEL" > "other-$(basename "$(dirname "$OWT_TASK")").txt"`;
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[agent.demo]\nfall_over = "other"\n\n[agent.other]\nkind = "command"\ncommand = ["sh", "-c", ${JSON.stringify(other)}]\nmodel = "small"\n`,
+    ...plan(
+      { a: 'write half.txt "half"\nlimit 1h\nwrite a.txt "a"', b: 'write b.txt "b"' },
+      { a: { priority: "high", model: "large" } },
+    ),
+  });
+  const ended = await rig.owt("run", "--yes", "--parallel", "1");
+  expect(ended.code).toBe(0);
+  expect(ended.stderr).toContain("demo waits for a usage limit: other takes its place");
+  // In the worktree of the one before, told all of the task, and with its own choices.
+  expect(rig.git("show", "owt/runs/r1:half.txt")).toBe("half");
+  expect(rig.git("show", "owt/runs/r1:other-a.txt")).toBe("by small");
+  expect(rig.git("show", "owt/runs/r1:other-b.txt")).toBe("by small");
+  const { report } = await rig.json<{ report: RunReport }>("report");
+  const agents = Object.fromEntries(report.tasks.map((each) => [each.id, each.attempts.map(({ agent }) => agent)]));
+  expect(agents).toEqual({ "a/E01": ["demo", "other"], "b/E01": ["other"] });
+});
+
+test("an agent that falls over to none that there is, is told before anything starts", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[agent.demo]\nfall_over = "othr"\n\n[agent.other]\ncommand = ["true"]\n`,
+  });
+  const { code, stdout } = await rig.owt("config", "validate");
+  expect(code).toBe(3);
+  expect(stdout).toMatch(/no agent named othr[^]*did you mean other\?/);
 });

@@ -25,7 +25,7 @@ echo up >"$HOME/lingers"
 tail -f /dev/null
 `;
 
-const CONFIG = `[run]
+export const CONFIG = `[run]
 verify = "sh check.sh"
 
 [agent.claude]
@@ -48,7 +48,7 @@ export async function approvedRig(
   plan: Record<string, string>,
   script: Script,
   more: {
-    refuse?: () => ApiError | null;
+    refuse?: NonNullable<Parameters<typeof startFakeApi>[1]>;
     env?: NonNullable<RigOptions["env"]>;
     version?: ClaudeVersion;
     config?: string;
@@ -96,6 +96,19 @@ export function usageLimit(resetsAt: number): ApiError {
     "retry-after": "3600",
   };
   return { status: 429, type: "rate_limit_error", message: "This request would exceed your rate limit.", headers };
+}
+
+/** The file in which Claude Code keeps a login by `/login`. */
+export function credentials(accessToken: string): string {
+  const claudeAiOauth = {
+    accessToken,
+    refreshToken: "sk-ant-ort01-dummy",
+    expiresAt: Date.now() + 8 * 60 * 60 * 1_000,
+    scopes: ["user:inference", "user:profile"],
+    subscriptionType: "max",
+    rateLimitTier: "default_claude_max_20x",
+  };
+  return JSON.stringify({ claudeAiOauth });
 }
 
 /** The merges of the run in order, each with its task and whether it was verified. */
