@@ -8,24 +8,33 @@
  *
  *    npm run bench:replay -- [--scale 1000] [--agents 3] [--rounds 1] [--json]     (scale: milliseconds for a minute) */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { flag, makePlace, option, OWT } from "./place.ts";
+import {
+  DATA,
+  isThere,
+  layPlan,
+  longestPath,
+  pathsBelow,
+  readPlan,
+  readTrace,
+  type Task,
+  writeDurations,
+} from "./real-plan.ts";
 
 const GOAL = 1.05;
 const OVERHEAD = new URL("overhead.ts", import.meta.url).pathname;
-const DATA = new URL("../../shared/data/bo4e-rust", import.meta.url).pathname;
 const OVERHEAD_TASKS = 20;
 
-type Task = { id: string; needs: string[]; ms: number };
 type Measured = { makespanMs: number; wallMs: number; taskMs: Map<string, number> };
 
 const scale = Number(option("scale", "1000"));
 const agents = Number(option("agents", "3"));
 const rounds = Number(option("rounds", "1"));
 
-if (existsSync(join(DATA, "trace.json"))) await replay();
+if (isThere()) await replay();
 else console.log(`skipped: the plan and its trace (${DATA}) are not there`);
 
 async function replay(): Promise<void> {
@@ -43,7 +52,7 @@ async function replay(): Promise<void> {
 function runOnce(root: string, home: string, env: NodeJS.ProcessEnv, perTaskMs: number) {
   const minutes = readTrace();
   makeRepository(root, home, env, minutes);
-  const tasks = readPlan(root, env, minutes);
+  const tasks = readPlan(root, env, "sleeper", minutes, scale);
   const measured = runOwt(root, env);
   const work = tasks.reduce((sum, { ms }) => sum + ms, 0);
   const bound = Math.max(longestPath(tasks), work / agents);
@@ -109,64 +118,25 @@ function tryAgain<T>(body: () => T): T {
   }
 }
 
-function readTrace(): Map<string, number> {
-  const trace = JSON.parse(readFileSync(join(DATA, "trace.json"), "utf8")) as Record<string, { minutes: number }>;
-  return new Map(Object.entries(trace).map(([id, { minutes }]) => [id, minutes]));
-}
-
-/** The plan as it stands, but not done yet and with its estimates; and the program that stands for an agent. */
+/** The plan, and the program that stands for an agent. */
 function makeRepository(
   root: string,
   home: string,
   env: NodeJS.ProcessEnv,
   minutes: ReadonlyMap<string, number>,
 ): void {
-  mkdirSync(root, { recursive: true });
-  cpSync(join(DATA, "docs"), join(root, "docs"), { recursive: true });
-  const files = new Map(
-    Object.entries(JSON.parse(readFileSync(join(DATA, "trace.json"), "utf8")) as Record<string, { file: string }>).map(
-      ([id, { file }]) => [file, id],
-    ),
-  );
-  for (const [file, id] of files) {
-    const text = readFileSync(join(root, file), "utf8");
-    // 10,000 tokens a minute: only the proportions count.
-    const estimate = `status: not_started\nestimated_tokens: ${Math.round(minutes.get(id)! * 10_000)}`;
-    writeFileSync(join(root, file), text.replace(/^status: complete$/m, estimate));
-  }
-  for (const [id, each] of minutes) {
-    const place = join(home, "durations", id);
-    mkdirSync(dirname(place), { recursive: true });
-    writeFileSync(place, ((each * scale) / 1_000).toFixed(3));
-  }
+  layPlan(root, env, minutes);
+  writeDurations(home, minutes, scale);
   const program = join(home, "sleeper");
   writeFileSync(
     program,
     `#!/bin/sh\ncat >/dev/null\nsleep "$(cat "${join(home, "durations")}/$OWT_TASK")"\necho done > "$(echo "$OWT_TASK" | tr / -).txt"\n`,
     { mode: 0o755 },
   );
-  const config = join(home, "config", "open-orchestrator");
-  mkdirSync(config, { recursive: true });
-  writeFileSync(join(config, "config.toml"), `[agent.sleeper]\nkind = "command"\ncommand = ["${program}"]\n`);
-  for (const args of [
-    ["init", "-q"],
-    ["add", "-A"],
-    ["commit", "-q", "-m", "start"],
-  ])
-    execFileSync("git", args, { cwd: root, env });
-}
-
-/** What owt itself says waits for what. */
-function readPlan(root: string, env: NodeJS.ProcessEnv, minutes: ReadonlyMap<string, number>): Task[] {
-  const said = execFileSync(process.execPath, [OWT, "plan", "--agent", "sleeper", "--json"], {
-    cwd: root,
-    env,
-    encoding: "utf8",
-  });
-  const { data } = JSON.parse(said) as { data: { tasks: { id: string; needs: string[]; state: string }[] } };
-  if (data.tasks.length !== minutes.size || data.tasks.some(({ state }) => state !== "to-run"))
-    throw new Error("the plan was not read as it should");
-  return data.tasks.map(({ id, needs }) => ({ id, needs, ms: minutes.get(id)! * scale }));
+  writeFileSync(
+    join(home, "config", "open-orchestrator", "config.toml"),
+    `[agent.sleeper]\nkind = "command"\ncommand = ["${program}"]\n`,
+  );
 }
 
 function runOwt(root: string, env: NodeJS.ProcessEnv): Measured {
@@ -196,24 +166,6 @@ function runOwt(root: string, env: NodeJS.ProcessEnv): Measured {
     makespanMs: Math.max(...times.map(([, , end]) => end)) - Math.min(...times.map(([, start]) => start)),
     taskMs: new Map(times.map(([id, start, end]) => [id, end - start])),
   };
-}
-
-function longestPath(tasks: readonly Task[]): number {
-  return Math.max(...pathsBelow(tasks).values());
-}
-
-/** The longest path that begins with each task. */
-function pathsBelow(tasks: readonly Task[]): Map<string, number> {
-  const below = new Map<string, number>();
-  const walk = (task: Task): number => {
-    const known = below.get(task.id);
-    if (known !== undefined) return known;
-    const next = tasks.filter(({ needs }) => needs.includes(task.id)).map(walk);
-    below.set(task.id, task.ms + Math.max(0, ...next));
-    return below.get(task.id)!;
-  };
-  for (const task of tasks) walk(task);
-  return below;
 }
 
 /** List scheduling: whenever one of the agents is free, the ready task of the largest weight starts; of equals the first in the plan. */
