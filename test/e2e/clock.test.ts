@@ -1,27 +1,9 @@
 /** The clock jumps under a run, and under whoever takes it up again: no agent is ended for time that did not pass. `npm run clock` does it more often. */
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { library, setClock, useClock } from "../rig/fake-clock.ts";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
 const rounds = Number(process.env["OWT_CLOCK_ROUNDS"] ?? "1");
-
-/** Where Debian (`apt-get install faketime`) and Homebrew (`brew install libfaketime`) put it; undefined where it is not there. */
-function findFaketime(): string | undefined {
-  const folders = ["/usr/lib", "/opt/homebrew/lib", "/usr/local/lib"].flatMap((folder) =>
-    existsSync(folder) ? [folder, ...readdirSync(folder).map((name) => join(folder, name))] : [],
-  );
-  return folders
-    .flatMap((folder) => ["libfaketimeMT.so.1", "libfaketime.1.dylib"].map((name) => join(folder, "faketime", name)))
-    .find((path) => existsSync(path));
-}
-
-const library = findFaketime();
-
-/** What `date` says in the rig's processes is so much off. Takes effect at once, also in those that run. */
-function setClock(rig: Rig, offset: string): void {
-  writeFileSync(rig.path("clock"), offset);
-}
 
 async function oneRun(jumps: readonly [string, string, string], env: NodeJS.ProcessEnv = {}): Promise<void> {
   await using rig = Rig.create({
@@ -32,13 +14,8 @@ async function oneRun(jumps: readonly [string, string, string], env: NodeJS.Proc
     "docs/plans/b/epic-01-b.md": task({ depends_on: ["a/E01"] }, 'write b.txt "b"'),
   });
   rig.commit("plan");
-  setClock(rig, "+0s");
-  Object.assign(rig.env, env, {
-    LD_PRELOAD: library,
-    FAKETIME_TIMESTAMP_FILE: rig.path("clock"),
-    FAKETIME_NO_CACHE: "1",
-    DONT_FAKE_MONOTONIC: "1",
-  });
+  useClock(rig);
+  Object.assign(rig.env, env);
   const first = rig.start("run", "--yes");
   await fileAppears(rig.path("a"));
   setClock(rig, jumps[0]);
@@ -77,3 +54,59 @@ describe.skipIf(library === undefined)("the clock is set while a run goes on", (
     await oneRun([start, start, start], { TZ: "Europe/Berlin" });
   });
 });
+
+/** 02:59:58 on the night on which Berlin's clocks go from 03:00 back to 02:00, in epoch milliseconds. */
+const BACK = Date.parse("2026-10-25T00:59:58Z");
+
+test.skipIf(library === undefined)(
+  "two who watch fire each slot of a batch once, wherever their clock is set, and though one of them is killed",
+  async () => {
+    const names = ["a", "b", "c", "d", "e", "f"];
+    const plans = names.map((name) => [
+      `docs/plans/${name}/epic-01-${name}.md`,
+      task({}, `write ${name}.txt "${name}"`),
+    ]);
+    await using rig = Rig.create({
+      ".worktreerc": demoConfig,
+      ".owt/schedule.toml":
+        '[[batch]]\nname = "night"\ncron = "0 * * * *"\ntimezone = "Europe/Berlin"\nmax_tasks = 1\n',
+      ...Object.fromEntries(plans),
+    });
+    useClock(rig);
+    const hour = 3_600;
+    const setTo = (seconds: number) => setClock(rig, `${Math.round((BACK - Date.now()) / 1_000) + seconds}s`);
+    setTo(0);
+    const watchers = [rig.start("batch", "watch"), rig.start("batch", "watch")];
+    type Row = { last: { slot: string; run: string | null; state: string } | null };
+    const last = async () => (await rig.json<{ batches: Row[] }>("batch", "list")).batches[0]!.last;
+    const fires = (slot: string) =>
+      vi.waitFor(async () => expect(await last()).toMatchObject({ slot, state: "over" }), {
+        timeout: 60_000,
+        interval: 200,
+      });
+    await fires("2026-10-25T01:00:00.000Z");
+    setTo(hour);
+    await fires("2026-10-25T02:00:00.000Z");
+    // Back behind both: they are not fired again, and the next one is.
+    setTo(-2 * hour);
+    watchers[0]!.child.kill("SIGKILL");
+    await watchers[0]!.ended;
+    watchers[0] = rig.start("batch", "watch");
+    await watchers[0].says("watching night");
+    setTo(2 * hour);
+    await fires("2026-10-25T03:00:00.000Z");
+    setTo(72 * hour);
+    await fires("2026-10-28T01:00:00.000Z");
+    setTo(73 * hour);
+    await fires("2026-10-28T02:00:00.000Z");
+    for (const { child } of watchers) child.kill("SIGTERM");
+    for (const { ended } of watchers) expect((await ended).code).toBe(0);
+    expect(rig.git("for-each-ref", "--format=%(refname:short)", "refs/heads/owt/runs").split("\n")).toEqual([
+      "owt/runs/r1",
+      "owt/runs/r2",
+      "owt/runs/r3",
+      "owt/runs/r4",
+      "owt/runs/r5",
+    ]);
+  },
+);
