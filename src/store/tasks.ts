@@ -84,6 +84,11 @@ export function findTasks(store: Store, key: string): Task[] {
   return store.all("select * from task where key = ? order by id desc", key).map(toTask);
 }
 
+/** How many tasks, of whichever run, began since then. */
+export function countBegunSince(store: Store, since: number): number {
+  return Number(store.get("select count(*) as begun from task where started_at >= ?", since)?.["begun"]);
+}
+
 /** Tasks that failed, and that no later run has taken up under the same key. */
 export function readFailedTasks(store: Store): Task[] {
   const newest = "select max(id) from task group by key";

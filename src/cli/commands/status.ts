@@ -6,7 +6,7 @@ import { describeLevel } from "../../core/budget.ts";
 import type { Run } from "../../core/run.ts";
 import type { BareTask } from "../../core/task.ts";
 import type { TaskView } from "../../core/view.ts";
-import { readLevels } from "../../engine/budget.ts";
+import { readLevels, readNearLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { spoolFolder } from "../../engine/spool-folder.ts";
@@ -205,6 +205,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     const counts = Object.entries(sums.counts).map(([word, n]) => `${n} ${word}`);
     lines.push("", `${run.id} · ${state} · ${counts.join(", ")}${cost}`);
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));
+    for (const { why, command } of readNearLevels(engine, run)) lines.push(`  ▲ ${why}; raise it: ${command}`);
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
     for (const { until, tasks } of limits)
