@@ -53,9 +53,12 @@ const LAYOUT_KEYS = {
 
 /** An address is a secret: a message of what is wrong with it does not hold it. */
 const ADDRESS = "expected https://…, env:NAME (a variable that holds the address) or file:PATH (a file that does)";
-const address = v.pipe(
+const isAddress = (value: string) => /^(https?:\/\/[^\s]+|env:[A-Za-z_]\w*|file:.+)$/.test(value);
+const address = v.pipe(v.string(ADDRESS), v.check(isAddress, ADDRESS));
+/** An empty text is none, as a seed's own example has it. */
+const addressOrNone = v.pipe(
   v.string(ADDRESS),
-  v.check((value) => /^(https?:\/\/[^\s]+|env:[A-Za-z_]\w*|file:.+)$/.test(value), ADDRESS),
+  v.check((value) => value === "" || isAddress(value), ADDRESS),
 );
 
 /** The keys of `[[notifications.webhook]]`. */
@@ -133,8 +136,8 @@ export const KEYS = {
   web: { host: v.optional(text), port: v.optional(count) },
   notifications: {
     desktop: v.optional(flag),
-    slack_webhook: v.optional(address),
-    discord_webhook: v.optional(address),
+    slack_webhook: v.optional(addressOrNone),
+    discord_webhook: v.optional(addressOrNone),
     webhook: v.optional(v.array(table(WEBHOOK_KEYS), "expected tables: [[notifications.webhook]]")),
   },
   prompts: { override_dir: v.optional(text) },

@@ -78,6 +78,11 @@ test("the repository's addresses count when they may, the last of a kind wins, a
     "webhook 1 https://a/2",
     "webhook 2 https://b/2",
   ]);
+  // An empty one is none, and the repository's no word about the user's.
+  const off = [...layers, layer("environment", { slack_webhook: "" })];
+  expect(targetsFrom(mergeConfig(off), off, () => true).map(({ kind }) => kind)).not.toContain("slack");
+  const blank = [layers[0]!, layer("repository", { slack_webhook: "" })];
+  expect(targetsFrom(mergeConfig(blank), blank, () => false).map(({ kind }) => kind)).toContain("slack");
   const quiet = layer("repository", { desktop: false });
   expect(targetsFrom(mergeConfig([quiet]), [quiet], () => true)).toEqual([]);
   const [, , hook] = targetsFrom(mergeConfig(layers), layers, () => false);

@@ -119,7 +119,7 @@ export function targetsFrom(config: Config, layers: readonly Layer[], mayUse: (a
       return address !== undefined && trusted(layer, address) ? [address] : [];
     });
     const address = addresses.at(-1);
-    if (address !== undefined) targets.push({ kind, name: kind, address });
+    if (address) targets.push({ kind, name: kind, address });
   }
   const webhooks = layers.flatMap((layer) =>
     (layer.values.notifications?.webhook ?? []).filter(({ url }) => trusted(layer, url)),
@@ -135,8 +135,8 @@ export function targetsFrom(config: Config, layers: readonly Layer[], mayUse: (a
 export function addressesIn({ values }: Layer): { key: string; address: string }[] {
   const { slack_webhook: slack, discord_webhook: discord, webhook = [] } = values.notifications ?? {};
   return [
-    ...(slack === undefined ? [] : [{ key: "slack_webhook", address: slack }]),
-    ...(discord === undefined ? [] : [{ key: "discord_webhook", address: discord }]),
+    ...(!slack ? [] : [{ key: "slack_webhook", address: slack }]),
+    ...(!discord ? [] : [{ key: "discord_webhook", address: discord }]),
     ...webhook.map(({ url }) => ({ key: "webhook", address: url })),
   ];
 }
