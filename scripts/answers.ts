@@ -5,6 +5,8 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import * as v from "valibot";
 import type { Preview } from "../src/cli/preview.ts";
 import { ERROR_CODES } from "../src/core/errors.ts";
+import { MOMENTS } from "../src/core/moments.ts";
+import type { Notice } from "../src/core/notification.ts";
 import type { RunReport } from "../src/core/report.ts";
 import { SESSION_STATES } from "../src/core/session-state.ts";
 import type { HistoryReport } from "../src/core/history.ts";
@@ -83,7 +85,11 @@ const models = v.array(of({ model: orNull(text), ...modelCost }));
 
 const budget = v.array(
   of({
-    scope: v.picklist(["run", "day", "task", "tokens"]),
+    scope: v.picklist(["run", "day", "task"]),
+    unit: v.pipe(
+      v.picklist(["usd", "tokens", "tasks", "ms"]),
+      v.description("of what; ms is the time of agents at work"),
+    ),
     limit: v.number(),
     used: v.number(),
     reserved: v.pipe(v.number(), v.description("kept for what runs")),
@@ -523,9 +529,26 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   land: landed,
   inbox: of({
     waiting: v.array(of({ run: text, task: text, why: text, since: moment, ...answerOf })),
+    budgets: v.pipe(
+      v.array(of({ run: text, why: text, since: moment, command })),
+      v.description("limits that are nearly used up while work goes on to them"),
+    ),
     asks: v.pipe(
       v.array(of({ name: text, path: text, id: text, tool: text, detail: text, since: moment, command: text })),
       v.description("agents of sessions that ask for leave, by their worktree"),
+    ),
+  }),
+  notify: of({
+    targets: v.array(
+      of({
+        name: text,
+        address: v.pipe(orNull(text), v.description("where it leads, without what is secret in it")),
+        state: v.pipe(
+          v.picklist(["sent", "none", "failed"]),
+          v.description("none: nothing here shows notifications on a desktop"),
+        ),
+        reason: orNull(text),
+      }),
     ),
   }),
   create: of({
@@ -961,6 +984,18 @@ const refusal = of({
   exit_code: whole,
 });
 
+const notice = of({
+  id: told(text, "the same for each try: who gets it twice can tell"),
+  event: v.picklist([...MOMENTS, "test"]),
+  at: moment,
+  project: told(text, "the name of the repository's folder"),
+  run: orNull(text),
+  task: orNull(text),
+  batch: orNull(text),
+  title: told(text, "one line"),
+  command: v.pipe(orNull(text), v.description("what answers it; null where there is nothing to answer")),
+});
+
 const PLACE = "https://raw.githubusercontent.com/open-orchestrator/open-orchestrator/main/docs/schemas";
 
 /** Every schema file by its name, without `.json`. */
@@ -970,6 +1005,7 @@ export function answerSchemas(): Map<string, object> {
   );
   return new Map([
     ...answers,
+    ["notification", envelope("notification", "what is posted to a [[notifications.webhook]]", { data: notice })],
     ["error", envelope("error", "what any command with --json prints when it is refused", { error: refusal })],
   ]);
 }
@@ -987,6 +1023,7 @@ function agree<A, B>(...fits: [A, B] extends [B, A] ? [] : [never]): void {
 agree<v.InferOutput<typeof report>, RunReport>();
 agree<v.InferOutput<typeof preview>, Preview>();
 agree<v.InferOutput<typeof landed>, Landed>();
+agree<v.InferOutput<typeof notice>, Notice>();
 agree<v.InferOutput<typeof finding>, Finding>();
 agree<keyof v.InferOutput<typeof rescue>, keyof Rescue>();
 agree<v.InferOutput<typeof history>, HistoryReport>();

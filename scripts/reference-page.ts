@@ -64,7 +64,7 @@ function renderJson(): string[] {
     'With `--json` a command prints `{"schema": 1, "data": {…}}` on standard output, or, where it is refused, `{"schema": 1, "error": {…}}`',
     "([schemas/error.json](schemas/error.json)). What is said on the way stands on standard error. `null` is what is not known or not there; a property that",
     "may be missing is not among the `required` ones of its schema. New properties can come with any version; one that changes its meaning or goes",
-    "away makes it schema 2.",
+    "away makes it schema 2. The same goes for what is posted to a webhook: [schemas/notification.json](schemas/notification.json).",
     "",
   ];
 }

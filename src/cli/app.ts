@@ -16,6 +16,7 @@ const COMMANDS: readonly (readonly [names: readonly string[], load: () => Promis
   [["carry"], async () => (await import("./commands/carry.ts")).carryCommand],
   [["resume", "pause", "stop", "parallel", "land"], async () => (await import("./commands/steer.ts")).steerCommands],
   [["inbox"], async () => (await import("./commands/inbox.ts")).inboxCommand],
+  [["notify"], async () => (await import("./commands/notify.ts")).notifyCommand],
   [["task"], async () => (await import("./commands/task.ts")).taskCommands],
   [["create"], async () => (await import("./commands/create.ts")).createCommand],
   [["list"], async () => (await import("./commands/list.ts")).listCommand],
@@ -51,7 +52,7 @@ const READ_ONLY = new Set(
 /** Commands that have nothing to do where there is no store: they never write one, or need a run that is in it. */
 const MAKES_NO_STORE = new Set([
   ...READ_ONLY,
-  ..."session-end agent-ended deps restore approve answer cancel retry edit pause stop resume parallel land attach kill".split(
+  ..."notify session-end agent-ended deps restore approve answer cancel retry edit pause stop resume parallel land attach kill".split(
     " ",
   ),
 ]);

@@ -1,5 +1,5 @@
 /** Asks for the approval of commands that a repository brings. */
-import { approveGrants, type Grant, grantsMissing, requireApproval } from "../engine/approvals.ts";
+import { approveGrants, describeGrant, type Grant, grantsMissing, requireApproval } from "../engine/approvals.ts";
 import type { Engine } from "../engine/engine.ts";
 import { canAsk, confirm, type Io, tell } from "./io.ts";
 import { printable } from "./text.ts";
@@ -9,7 +9,7 @@ export async function approve(io: Io, engine: Engine, grants: readonly Grant[]):
   const missing = grantsMissing(engine, grants);
   if (missing.length === 0) return;
   if (!canAsk(io)) requireApproval(engine, grants);
-  const lines = missing.map((grant) => `  ${grant.where}: ${printable(grant.what)}`);
+  const lines = missing.map((grant) => `  ${printable(describeGrant(grant))}`);
   tell(io, `this repository brings commands that are not approved yet:\n${lines.join("\n")}`);
   if (!(await confirm(io, "let owt run them, now and later?"))) requireApproval(engine, grants);
   approveGrants(engine, missing);

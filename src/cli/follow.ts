@@ -28,6 +28,7 @@ export const PLAIN = "lines with a time instead of a live table, as off a termin
 export async function followRun(io: Io, engine: Engine, runId: string, options: FollowOptions): Promise<void> {
   const mode = await engine.launchMode();
   io.outlivesTerminal = true;
+  if (io.stderr.isTTY === true) engine.bell = () => void io.stderr.write("\u0007");
   const screen = openScreen(io, engine, runId, options.plain ?? false);
   let carries = false;
   const watcher: Watcher = {

@@ -8,12 +8,17 @@ import {
   decideHolds,
   decideStop,
   describeLevel,
+  type Expected,
+  hasLimitOf,
+  isUsedUp,
   leftFor,
   levelsToWarnOf,
   NO_BUDGET,
+  type Spending,
+  taskLevelsToWarnOf,
 } from "./budget.ts";
 import { raiseCommand } from "./budget.ts";
-import type { Layer } from "./config.ts";
+import { checkConfig, type Layer } from "./config.ts";
 import { NO_TOKENS } from "./cost.ts";
 
 const spent = (costUsd: number | null, change: Partial<Attempt> = {}): Attempt =>
@@ -30,7 +35,21 @@ const runs = (costUsd: number, change: Partial<Attempt> = {}) =>
   spent(costUsd, { outcome: null, phase: "agent", ...change });
 
 const of = (change: Partial<Budget>): Budget => ({ ...NO_BUDGET, ...change });
-const spending = (attempts: Attempt[], dayUsd = 0) => ({ attempts, dayUsd, dayEnds: 86_400_000 });
+const spending = (attempts: Attempt[], dayUsd = 0, more: Partial<Spending> = {}): Spending => ({
+  attempts,
+  workedMs: new Map(),
+  day: { usd: dayUsd, tokens: 0, tasks: 0, ms: 0 },
+  dayEnds: 86_400_000,
+  expected: new Map(),
+  ...more,
+});
+const expects = (usd: number | null, more: Partial<Expected> = {}): Expected => ({
+  usd,
+  tokens: null,
+  ms: null,
+  isGuess: false,
+  ...more,
+});
 
 test("a repository can lower what its user allows, not raise it; the command line and the environment can", () => {
   const layer = (origin: Layer["origin"], values: Layer["values"]["budget"]): Layer => ({
@@ -40,7 +59,7 @@ test("a repository can lower what its user allows, not raise it; the command lin
   });
   const user = layer("user", { run_usd: 5, day_usd: 20 });
   const greedy = layer("repository", { run_usd: 500, day_usd: 10, task_usd: 1, warn_at: 0.5 });
-  const expected = { runUsd: 5, dayUsd: 10, taskUsd: 1, tokens: null, warnAt: 0.5 };
+  const expected = { ...NO_BUDGET, runUsd: 5, dayUsd: 10, taskUsd: 1, warnAt: 0.5 };
   expect(budgetFrom([user, greedy], null)).toEqual(expected);
   expect(budgetFrom([user, greedy], 50).runUsd).toBe(50);
   expect(budgetFrom([user, greedy, layer("environment", { run_usd: 6 })], null).runUsd).toBe(6);
@@ -73,7 +92,7 @@ describe("what may start", () => {
     expect(held({ dayUsd: 2 }, [spent(0.5)], 1.9)).toBeNull();
     expect(held({ dayUsd: 2 }, [spent(0.5)], 2)).toBe("day");
     expect(held({ tokens: 2_001 }, [spent(null), spent(null)])).toBeNull();
-    expect(held({ tokens: 2_000 }, [spent(null), spent(null)])).toBe("tokens");
+    expect(held({ tokens: 2_000 }, [spent(null), spent(null)])).toBe("run");
   });
 
   test("minds the limit of a single task, and no other task's", () => {
@@ -134,7 +153,7 @@ test("it is time to warn when the part is used up that was asked for", () => {
 });
 
 test("a limit is told in words, with the one command that raises it", () => {
-  const level = { scope: "run" as const, limit: 5, used: 5.02, taken: 5.02, isAtLeast: false };
+  const level = { scope: "run" as const, unit: "usd" as const, limit: 5, used: 5.02, taken: 5.02, isAtLeast: false };
   expect(describeLevel(level)).toBe("$5.02 of $5.00 for the run");
   expect(describeLevel({ ...level, used: 4, isAtLeast: true })).toBe(
     "at least $4.00 (and $1.02 kept for what runs) of $5.00 for the run",
@@ -142,9 +161,123 @@ test("a limit is told in words, with the one command that raises it", () => {
   expect(raiseCommand("r1", level)).toBe("owt resume r1 --budget 10");
   expect(raiseCommand("r1", { ...level, used: 8 })).toBe("owt resume r1 --budget 12");
   expect(raiseCommand("r1", { ...level, scope: "task" })).toBe("OWT_BUDGET_TASK_USD=10 owt resume r1");
-  const tokens = { ...level, scope: "tokens" as const, limit: 1_000, used: 1_001, taken: 1_001 };
+  const tokens = { ...level, unit: "tokens" as const, limit: 1_000, used: 1_001, taken: 1_001 };
   expect([describeLevel(tokens), raiseCommand("r1", tokens)]).toEqual([
     "1001 tokens of 1000 tokens for the run",
     "OWT_BUDGET_TOKENS=2000 owt resume r1",
   ]);
+  const time = {
+    ...level,
+    scope: "day" as const,
+    unit: "ms" as const,
+    limit: 7_200_000,
+    used: 7_200_400,
+    taken: 7_200_400,
+  };
+  expect([describeLevel(time), raiseCommand("r1", time)]).toEqual([
+    "2h of agents' time of 2h of agents' time for the day",
+    "OWT_BUDGET_DAY_TIME=4h owt resume r1",
+  ]);
+  const tasks = { ...level, unit: "tasks" as const, limit: 1, used: 1, taken: 1 };
+  expect([describeLevel(tasks), raiseCommand("r1", tasks)]).toEqual([
+    "1 task of 1 task for the run",
+    "OWT_BUDGET_RUN_TASKS=2 owt resume r1",
+  ]);
+});
+
+test("every limit is read from its key, times as durations, and one of tokens by its other name", () => {
+  const keys = { task_tokens: 1, day_tokens: 2, run_tasks: 3, day_tasks: 4, tokens: 5 };
+  const times = { run_time: "8h", task_time: 90, day_time: "1h30m" };
+  const layer: Layer = { origin: "user", name: "user", values: { budget: { ...keys, ...times } } };
+  const lower: Layer = { origin: "repository", name: "here", values: { budget: { run_time: "2h", task_time: "1h" } } };
+  expect(budgetFrom([layer, lower], null)).toEqual({
+    ...NO_BUDGET,
+    taskTokens: 1,
+    dayTokens: 2,
+    runTasks: 3,
+    dayTasks: 4,
+    tokens: 5,
+    runTimeMs: 7_200_000,
+    taskTimeMs: 90_000,
+    dayTimeMs: 5_400_000,
+  });
+  const checked = checkConfig({ budget: { run_tokens: 7 } });
+  expect(checked).toEqual({ values: { budget: { tokens: 7 } } });
+  expect(hasLimitOf(of({ dayTasks: 1 }), { scope: "day" })).toBe(true);
+  expect(hasLimitOf(of({ dayTasks: 1 }), { scope: "day", unit: "usd" })).toBe(false);
+});
+
+describe("what is kept for running attempts", () => {
+  const two = [runs(0.5, { id: 1, task: 1 }), runs(0, { id: 2, task: 2, usage: null })];
+
+  test("is what nine of ten such tasks stayed below, less what they have used, and comes free with their end", () => {
+    const expected = new Map([
+      [1, expects(2)],
+      [2, expects(1)],
+    ]);
+    const { all } = decideHolds(of({ runUsd: 3 }), spending(two, 0, { expected }));
+    expect(all).toMatchObject({ used: 0.5, taken: 3 });
+    expect(isUsedUp(all!)).toBe(false);
+    const ended = [spent(0.6, { id: 1, task: 1 }), two[1]!];
+    expect(decideHolds(of({ runUsd: 3 }), spending(ended, 0, { expected })).all).toBeNull();
+    // Who used more than that has nothing left to come.
+    const over = [runs(2.5, { id: 1, task: 1 })];
+    expect(decideHolds(of({ runUsd: 3 }), spending(over, 0, { expected })).all).toBeNull();
+  });
+
+  test("keeps back a task that needs more than is left beside it, and nothing where nothing runs", () => {
+    const expected = new Map([
+      [1, expects(2)],
+      [7, expects(1.5)],
+      [8, expects(0.9)],
+      [9, expects(null)],
+    ]);
+    const holds = decideHolds(of({ runUsd: 3 }), spending([two[0]!], 0, { expected }));
+    expect([holds.all, [...holds.tasks.keys()]]).toEqual([null, [7]]);
+    expect(describeLevel(holds.tasks.get(7)!)).toBe(
+      "$0.50 (and $1.50 kept for what runs) of $3.00 for the run; it may need $1.50",
+    );
+    const alone = decideHolds(of({ runUsd: 1 }), spending([], 0, { expected }));
+    expect([alone.all, alone.tasks.size]).toEqual([null, 0]);
+  });
+
+  test("says of a guess that it is one", () => {
+    const expected = new Map([[1, expects(3, { isGuess: true })]]);
+    const { all } = decideHolds(of({ runUsd: 3 }), spending([two[0]!], 0, { expected }));
+    expect(describeLevel(all!)).toBe("$0.50 (and $2.50 kept for what runs, a guess) of $3.00 for the run");
+  });
+});
+
+describe("time and numbers of tasks", () => {
+  test("time is that of agents at work: it holds the run, stops its task, and is no other task's", () => {
+    const attempts = [runs(0, { id: 1, task: 1 }), runs(0, { id: 2, task: 2 })];
+    const workedMs = new Map([
+      [1, 60_000],
+      [2, 30_000],
+    ]);
+    const about = spending(attempts, 0, { workedMs, day: { usd: 0, tokens: 0, tasks: 0, ms: 100_000 } });
+    expect(decideStop(of({ taskTimeMs: 60_000 }), about, 1)).toMatchObject({ scope: "task", unit: "ms", used: 60_000 });
+    expect(decideStop(of({ taskTimeMs: 60_000 }), about, 2)).toBeNull();
+    expect(decideStop(of({ runTimeMs: 90_000 }), about, 2)).toMatchObject({ scope: "run", used: 90_000 });
+    expect(decideStop(of({ dayTimeMs: 100_000 }), about, 2)).toMatchObject({ scope: "day" });
+    expect(leftFor(of({ runTimeMs: 90_000 }), about, 1)).toBeNull();
+  });
+
+  test("of tasks only so many begin; those that have go on, and none is stopped", () => {
+    const attempts = [runs(0, { id: 1, task: 1 }), spent(0, { id: 2, task: 1 }), spent(0, { id: 3, task: 2 })];
+    const holds = decideHolds(of({ runTasks: 2 }), spending(attempts));
+    expect([holds.all, holds.unbegun?.used]).toEqual([null, 2]);
+    expect(decideHolds(of({ runTasks: 3 }), spending(attempts)).unbegun).toBeNull();
+    expect(decideStop(of({ runTasks: 1 }), spending(attempts), 1)).toBeNull();
+    const day = { usd: 0, tokens: 0, tasks: 4, ms: 0 };
+    expect(decideHolds(of({ dayTasks: 4 }), spending([], 0, { day })).unbegun).toMatchObject({ scope: "day" });
+  });
+
+  test("a task's own limits are warned of, too", () => {
+    const attempts = [runs(0.85, { task: 1 })];
+    expect(taskLevelsToWarnOf(of({ taskUsd: 1 }), spending(attempts), 1)).toMatchObject([
+      { scope: "task", used: 0.85 },
+    ]);
+    expect(taskLevelsToWarnOf(of({ taskUsd: 2, runUsd: 1 }), spending(attempts), 1)).toEqual([]);
+  });
 });

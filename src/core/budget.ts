@@ -1,10 +1,11 @@
-/** Budgets: what a run, a task, a day may cost, and how many tokens a run may use. Decides what has to wait and what has to stop. Pure. */
+/** Budgets: what a run, a task, a day may use of money, tokens, tasks and the time of agents. Decides what has to wait and what has to stop. Pure. */
+import { parseDuration } from "../lib/duration.ts";
 import type { Attempt } from "./attempt.ts";
-import { type Layer, mergeConfig } from "./config.ts";
-import type { RunTime } from "./run-time.ts";
+import { type ConfigValues, type Layer, mergeConfig } from "./config.ts";
 import { addUsages, allTokens, type Cost, renderUsd } from "./cost.ts";
+import { renderLimit, type RunTime } from "./run-time.ts";
 
-/** Null is no limit. */
+/** Null is no limit. Times are those of agents at work, added up; how long a run may start work at all is `RunTime`. */
 export type Budget = {
   runUsd: number | null;
   taskUsd: number | null;
@@ -12,60 +13,126 @@ export type Budget = {
   dayUsd: number | null;
   /** Of a run: of prompts, cache included, and answers. */
   tokens: number | null;
-  /** The part of a limit at which a line is printed. */
+  taskTokens: number | null;
+  dayTokens: number | null;
+  /** How many tasks may begin. */
+  runTasks: number | null;
+  dayTasks: number | null;
+  runTimeMs: number | null;
+  taskTimeMs: number | null;
+  dayTimeMs: number | null;
+  /** The part of a limit at which a person is warned and asked. */
   warnAt: number;
 };
 
-export const NO_BUDGET: Budget = { runUsd: null, taskUsd: null, dayUsd: null, tokens: null, warnAt: 0.8 };
+export const NO_BUDGET: Budget = {
+  runUsd: null,
+  taskUsd: null,
+  dayUsd: null,
+  tokens: null,
+  taskTokens: null,
+  dayTokens: null,
+  runTasks: null,
+  dayTasks: null,
+  runTimeMs: null,
+  taskTimeMs: null,
+  dayTimeMs: null,
+  warnAt: 0.8,
+};
+
+type Scope = "run" | "task" | "day";
+
+/** Of what; `ms` is time. */
+export type BudgetUnit = "usd" | "tokens" | "tasks" | "ms";
+
+type LimitName = Exclude<keyof Budget, "warnAt">;
+type LimitKey = Exclude<keyof NonNullable<ConfigValues["budget"]>, "warn_at">;
+type Limit = { name: LimitName; key: LimitKey; scope: Scope; unit: BudgetUnit };
+
+/** Every limit that there is, in the order in which the one that holds is told. */
+const LIMITS: readonly Limit[] = [
+  { name: "taskUsd", key: "task_usd", scope: "task", unit: "usd" },
+  { name: "taskTokens", key: "task_tokens", scope: "task", unit: "tokens" },
+  { name: "taskTimeMs", key: "task_time", scope: "task", unit: "ms" },
+  { name: "runUsd", key: "run_usd", scope: "run", unit: "usd" },
+  { name: "tokens", key: "tokens", scope: "run", unit: "tokens" },
+  { name: "runTimeMs", key: "run_time", scope: "run", unit: "ms" },
+  { name: "runTasks", key: "run_tasks", scope: "run", unit: "tasks" },
+  { name: "dayUsd", key: "day_usd", scope: "day", unit: "usd" },
+  { name: "dayTokens", key: "day_tokens", scope: "day", unit: "tokens" },
+  { name: "dayTimeMs", key: "day_time", scope: "day", unit: "ms" },
+  { name: "dayTasks", key: "day_tasks", scope: "day", unit: "tasks" },
+];
 
 /** The limits that the configuration and the command line (`runUsd`) set. A repository can lower what its user allows, not raise it. */
 export function budgetFrom(layers: readonly Layer[], runUsd: number | null): Budget {
-  const limit = (key: "run_usd" | "task_usd" | "day_usd" | "tokens"): number | null => {
-    const set = (origin: Layer["origin"]) =>
-      layers.findLast((layer) => layer.origin === origin && layer.values.budget?.[key] !== undefined)?.values.budget?.[
-        key
-      ];
+  const limit = (key: LimitKey): number | null => {
+    const set = (origin: Layer["origin"]) => {
+      const written = layers.findLast((layer) => layer.origin === origin && layer.values.budget?.[key] !== undefined)
+        ?.values.budget?.[key];
+      return written === undefined ? undefined : key.endsWith("_time") ? parseDuration(written)! : Number(written);
+    };
     const here = set("flag") ?? set("environment");
     if (here !== undefined) return here;
     const standing = [set("user"), set("repository")].filter((each) => each !== undefined);
     return standing.length === 0 ? null : Math.min(...standing);
   };
-  return {
-    runUsd: runUsd ?? limit("run_usd"),
-    taskUsd: limit("task_usd"),
-    dayUsd: limit("day_usd"),
-    tokens: limit("tokens"),
-    warnAt: mergeConfig(layers).budget.warn_at,
-  };
+  const limits = Object.fromEntries(LIMITS.map(({ name, key }) => [name, limit(key)])) as Omit<Budget, "warnAt">;
+  return { ...limits, runUsd: runUsd ?? limits.runUsd, warnAt: mergeConfig(layers).budget.warn_at };
 }
 
-type Scope = "run" | "task" | "day" | "tokens";
+/** Whether anything is to be kept to. */
+export function hasLimit(budget: Budget): boolean {
+  return LIMITS.some(({ name }) => budget[name] !== null);
+}
+
+/** Whether a limit of this scope, or in this unit, is set. */
+export function hasLimitOf(budget: Budget, about: { scope?: Scope; unit?: BudgetUnit }): boolean {
+  return LIMITS.some(
+    ({ name, scope, unit }) =>
+      budget[name] !== null && (about.scope ?? scope) === scope && (about.unit ?? unit) === unit,
+  );
+}
 
 /** A limit and how much of it is gone. */
 export type Level = {
   scope: Scope;
+  unit: BudgetUnit;
   limit: number;
   used: number;
   /** Used, and kept for what runs: an estimate of what it will still use. */
   taken: number;
   /** Whether something was used that nobody can count. */
   isAtLeast: boolean;
+  /** Nothing alike was done here yet, so that what is kept comes from a table. */
+  isGuess?: boolean;
+  /** What the task that waits will probably need, where what is left beside what runs is not enough for it. */
+  needs?: number;
 };
+
+/** What a task will use in all, nine times of ten; null where nobody can tell. */
+export type Expected = { usd: number | null; tokens: number | null; ms: number | null; isGuess: boolean };
 
 /** What budgets are measured against. */
 export type Spending = {
   /** All attempts of the run. */
   attempts: readonly Attempt[];
-  /** What all runs of the repository cost since the day began. */
-  dayUsd: number;
+  /** For how long the agent of each of them worked, by the attempt's row number. */
+  workedMs: ReadonlyMap<number, number>;
+  /** What all runs of the repository used since the day began. */
+  day: Record<BudgetUnit, number>;
   /** When the next day begins, in epoch milliseconds. */
   dayEnds: number;
+  /** What the tasks of the run that work, or could, are expected to use, by their row number. */
+  expected: ReadonlyMap<number, Expected>;
 };
 
 /** Why tasks may not start. */
 export type Holds = {
   /** For every task of the run. */
   all: Level | null;
+  /** For every task that has not begun. */
+  unbegun: Level | null;
   /** For single ones, by their row number. */
   tasks: ReadonlyMap<number, Level>;
   dayEnds: number;
@@ -73,79 +140,172 @@ export type Holds = {
   timeOver?: RunTime | null;
 };
 
-export const NO_HOLDS: Holds = { all: null, tasks: new Map(), dayEnds: 0 };
+export const NO_HOLDS: Holds = { all: null, unbegun: null, tasks: new Map(), dayEnds: 0 };
+
+/** What keeps a task back; null where nothing does. */
+export function heldBy(holds: Holds, task: { id: number; startedAt: number | null }): Level | null {
+  return holds.tasks.get(task.id) ?? holds.all ?? (task.startedAt === null ? holds.unbegun : null);
+}
+
+/** Whether a limit is used up. One that is not, and holds, does so for what is kept for running attempts: it lets go of what they did not need. */
+export function isUsedUp({ used, limit }: Level): boolean {
+  return reaches(used, limit);
+}
 
 /** The tail of a sum of binary fractions is no money. */
 const DUST = 1e-9;
 
 /** How far each limit of the run is used up, the task's own aside. */
 export function levelsOf(budget: Budget, spending: Spending): Level[] {
-  const cost = costOf(spending.attempts);
-  const levels: Level[] = [];
-  const usd = cost.usd ?? 0;
-  const reserve = reserveOf(spending.attempts, (each) => each.usd ?? 0);
-  if (budget.runUsd !== null)
-    levels.push({ scope: "run", limit: budget.runUsd, used: usd, taken: usd + reserve, isAtLeast: cost.isAtLeast });
-  if (budget.dayUsd !== null) {
-    const used = spending.dayUsd;
-    levels.push({ scope: "day", limit: budget.dayUsd, used, taken: used + reserve, isAtLeast: cost.isAtLeast });
-  }
-  if (budget.tokens !== null) {
-    const used = tokensOf(cost);
-    const taken = used + reserveOf(spending.attempts, tokensOf);
-    const isAtLeast = spending.attempts.some((each) => each.usage?.models.some((model) => model.tokens === null));
-    levels.push({ scope: "tokens", limit: budget.tokens, used, taken, isAtLeast });
-  }
-  return levels;
+  return LIMITS.flatMap((limit) => {
+    const most = budget[limit.name];
+    return most === null || limit.scope === "task" ? [] : [levelOf(limit, most, spending)];
+  });
 }
 
-/** What may not start now: nothing, once what is used and what is kept for the running attempts reaches a limit. */
+function levelOf({ scope, unit }: Limit, limit: number, spending: Spending): Level {
+  const used = scope === "day" ? spending.day[unit] : usedOf(unit, spending.attempts, spending);
+  const { kept, isGuess } = reserveOf(unit, spending);
+  const isAtLeast = isUncounted(unit, spending.attempts);
+  return { scope, unit, limit, used, taken: used + kept, isAtLeast, ...(isGuess ? { isGuess } : {}) };
+}
+
+/** What may not start now: nothing, once a limit is used up, or all of it is kept for running attempts; and beside these, no task that is expected
+ *  to need more than is left. Where nothing runs, what is left is there to be used. */
 export function decideHolds(budget: Budget, spending: Spending): Holds {
-  const all = levelsOf(budget, spending).find((level) => reaches(level.taken, level.limit)) ?? null;
+  const full = levelsOf(budget, spending).filter((level) => reaches(level.taken, level.limit));
+  const all = full.find(({ unit }) => unit !== "tasks") ?? null;
+  const unbegun = full.find(({ unit }) => unit === "tasks") ?? null;
   const tasks = new Map<number, Level>();
-  if (budget.taskUsd !== null) {
+  if (all === null) for (const [task, level] of tooLarge(budget, spending)) tasks.set(task, level);
+  if (hasLimitOf(budget, { scope: "task" })) {
     for (const task of new Set(spending.attempts.map((attempt) => attempt.task))) {
-      const level = taskLevel(budget.taskUsd, spending, task);
-      if (reaches(level.used, level.limit)) tasks.set(task, level);
+      const level = taskLevels(budget, spending, task).find(isUsedUp);
+      if (level) tasks.set(task, level);
     }
   }
-  return { all, tasks, dayEnds: spending.dayEnds };
+  return { all, unbegun, tasks, dayEnds: spending.dayEnds };
+}
+
+/** Tasks for which too little is left beside what runs. */
+function tooLarge(budget: Budget, spending: Spending): [number, Level][] {
+  const busy = new Set(spending.attempts.filter(isAtWork).map((attempt) => attempt.task));
+  if (busy.size === 0) return [];
+  const levels = levelsOf(budget, spending).filter(({ unit }) => unit !== "tasks");
+  const byTask = Map.groupBy(spending.attempts, (attempt) => attempt.task);
+  return [...spending.expected].flatMap(([task, expected]): [number, Level][] => {
+    if (busy.has(task)) return [];
+    for (const level of levels) {
+      const needs = stillNeeds(level.unit, expected, byTask.get(task) ?? [], spending);
+      if (needs === null || level.taken + needs <= level.limit + DUST) continue;
+      const isGuess = level.isGuess === true || expected.isGuess;
+      return [[task, { ...level, needs, ...(isGuess ? { isGuess } : {}) }]];
+    }
+    return [];
+  });
 }
 
 /** The limit that a running attempt of `task` has reached; it is to be stopped. */
 export function decideStop(budget: Budget, spending: Spending, task: number): Level | null {
-  const levels = levelsOf(budget, spending);
-  if (budget.taskUsd !== null) levels.unshift(taskLevel(budget.taskUsd, spending, task));
-  return levels.find((level) => reaches(level.used, level.limit)) ?? null;
+  const levels = [...taskLevels(budget, spending, task), ...levelsOf(budget, spending)];
+  // That no further task may begin stops none.
+  const reached = levels.find((level) => level.unit !== "tasks" && isUsedUp(level));
+  return reached === undefined ? null : bare(reached);
 }
 
 /** What a new attempt of `task` may spend at most, in dollars; null without a limit. */
 export function leftFor(budget: Budget, spending: Spending, task: number): number | null {
-  const levels = levelsOf(budget, spending).filter((level) => level.scope !== "tokens");
-  if (budget.taskUsd !== null) levels.push(taskLevel(budget.taskUsd, spending, task));
+  const all = [...levelsOf(budget, spending), ...taskLevels(budget, spending, task)];
+  const levels = all.filter((level) => level.unit === "usd");
   if (levels.length === 0) return null;
   // A hundredth of a cent is the least that is worth a start; dispatch has seen to it that something is left.
   return Math.max(0.0001, Math.min(...levels.map((level) => level.limit - level.used)));
 }
 
-/** The limits of which so much is used that it is time to say so. */
+/** The limits of the run of which so much is used that it is time to say so and to ask. */
 export function levelsToWarnOf(budget: Budget, spending: Spending): Level[] {
-  return levelsOf(budget, spending).filter((level) => reaches(level.used, level.limit * budget.warnAt));
+  return levelsOf(budget, spending)
+    .filter((level) => isNearlyUsed(level, budget))
+    .map(bare);
 }
 
-function taskLevel(limit: number, { attempts }: Spending, task: number): Level {
-  const cost = costOf(attempts.filter((attempt) => attempt.task === task));
-  const used = cost.usd ?? 0;
-  return { scope: "task", limit, used, taken: used, isAtLeast: cost.isAtLeast };
+/** The same of a task's own limits. */
+export function taskLevelsToWarnOf(budget: Budget, spending: Spending, task: number): Level[] {
+  return taskLevels(budget, spending, task).filter((level) => isNearlyUsed(level, budget));
 }
 
-/** What running attempts will still use, if they are like those of the run that have ended; nothing before one has. */
-function reserveOf(attempts: readonly Attempt[], measure: (cost: Cost) => number): number {
-  const measures = (some: readonly Attempt[]) => some.map((attempt) => measure(costOf([attempt])));
-  const ended = measures(attempts.filter((attempt) => attempt.outcome !== null && attempt.usage !== null));
-  const usual = ended.length === 0 ? 0 : ended.reduce((sum, each) => sum + each, 0) / ended.length;
-  const running = attempts.filter((attempt) => attempt.outcome === null && AGENT_PHASES.has(attempt.phase));
-  return measures(running).reduce((sum, used) => sum + Math.max(0, usual - used), 0);
+/** What is kept for others says nothing about what was used. */
+function bare({ scope, unit, limit, used, isAtLeast }: Level): Level {
+  return { scope, unit, limit, used, taken: used, isAtLeast };
+}
+
+function isNearlyUsed(level: Level, { warnAt }: Budget): boolean {
+  return reaches(level.used, level.limit * warnAt);
+}
+
+function taskLevels(budget: Budget, spending: Spending, task: number): Level[] {
+  return LIMITS.flatMap(({ name, scope, unit }) => {
+    const limit = budget[name];
+    if (limit === null || scope !== "task") return [];
+    const own = spending.attempts.filter((attempt) => attempt.task === task);
+    const used = usedOf(unit, own, spending);
+    return [{ scope, unit, limit, used, taken: used, isAtLeast: isUncounted(unit, own) }];
+  });
+}
+
+function usedOf(unit: BudgetUnit, attempts: readonly Attempt[], { workedMs }: Spending): number {
+  switch (unit) {
+    case "usd":
+      return costOf(attempts).usd ?? 0;
+    case "tokens":
+      return tokensOf(costOf(attempts));
+    case "ms":
+      return attempts.reduce((sum, { id }) => sum + (workedMs.get(id) ?? 0), 0);
+    case "tasks":
+      return new Set(attempts.map(({ task }) => task)).size;
+    default: {
+      const never: never = unit;
+      return never;
+    }
+  }
+}
+
+function isUncounted(unit: BudgetUnit, attempts: readonly Attempt[]): boolean {
+  if (unit === "usd") return costOf(attempts).isAtLeast;
+  if (unit !== "tokens") return false;
+  return attempts.some((each) => each.usage?.models.some((model) => model.tokens === null));
+}
+
+/** What running attempts will still use: what their tasks are expected to use, less what they have. Where nobody can tell, as much as those of
+ *  the run that have ended; nothing before one has. */
+function reserveOf(unit: BudgetUnit, spending: Spending): { kept: number; isGuess: boolean } {
+  const { attempts, expected } = spending;
+  let [kept, isGuess] = [0, false];
+  if (unit === "tasks") return { kept, isGuess };
+  for (const attempt of attempts.filter(isAtWork)) {
+    const known = expected.get(attempt.task);
+    const own = attempts.filter(({ task }) => task === attempt.task);
+    const rest = known === undefined ? null : stillNeeds(unit, known, own, spending);
+    kept += rest ?? Math.max(0, usualOf(unit, spending) - usedOf(unit, [attempt], spending));
+    isGuess ||= rest !== null && rest > 0 && known!.isGuess;
+  }
+  return { kept, isGuess };
+}
+
+/** `own`: the attempts at the task up to now. */
+function stillNeeds(unit: BudgetUnit, expected: Expected, own: readonly Attempt[], spending: Spending): number | null {
+  const whole = unit === "tasks" ? null : expected[unit];
+  if (whole === null) return null;
+  return Math.max(0, whole - usedOf(unit, own, spending));
+}
+
+function usualOf(unit: BudgetUnit, spending: Spending): number {
+  const ended = spending.attempts.filter((attempt) => attempt.outcome !== null && attempt.usage !== null);
+  return ended.length === 0 ? 0 : usedOf(unit, ended, spending) / ended.length;
+}
+
+function isAtWork({ outcome, phase }: Attempt): boolean {
+  return outcome === null && AGENT_PHASES.has(phase);
 }
 
 /** Phases in which an agent works or is about to. */
@@ -164,20 +324,46 @@ function reaches(used: number, limit: number): boolean {
 }
 
 /** A level in words: `$5.02 of $5.00 for the run`. */
-export function describeLevel({ scope, limit, used, taken, isAtLeast }: Level): string {
-  const amount = (count: number) => (scope === "tokens" ? `${Math.round(count)} tokens` : renderUsd(count));
-  const kept = taken - used > DUST ? ` (and ${amount(taken - used)} kept for what runs)` : "";
-  const whole = { run: "for the run", task: "for the task", day: "for the day", tokens: "for the run" }[scope];
-  return `${isAtLeast ? "at least " : ""}${amount(used)}${kept} of ${amount(limit)} ${whole}`;
+export function describeLevel({ scope, unit, limit, used, taken, isAtLeast, isGuess, needs }: Level): string {
+  const amount = (count: number) => renderAmount(unit, count);
+  const guess = isGuess === true ? ", a guess" : "";
+  const kept = taken - used > DUST ? ` (and ${amount(taken - used)} kept for what runs${guess})` : "";
+  const more = needs === undefined ? "" : `; it may need ${amount(needs)}`;
+  return `${isAtLeast ? "at least " : ""}${amount(used)}${kept} of ${describeLimit({ scope, unit, limit })}${more}`;
+}
+
+/** A limit itself in words: `$5.00 for the run`. */
+export function describeLimit({ scope, unit, limit }: Pick<Level, "scope" | "unit" | "limit">): string {
+  return `${renderAmount(unit, limit)} for the ${scope}`;
+}
+
+function renderAmount(unit: BudgetUnit, count: number): string {
+  switch (unit) {
+    case "usd":
+      return renderUsd(count);
+    case "tokens":
+      return `${Math.round(count)} tokens`;
+    case "tasks":
+      return count === 1 ? "1 task" : `${count} tasks`;
+    case "ms":
+      return `${renderLimit(count < 10_000 ? Math.round(count) : Math.round(count / 1_000) * 1_000)} of agents' time`;
+    default: {
+      const never: never = unit;
+      return never;
+    }
+  }
 }
 
 /** The command that raises a limit and goes on. What is proposed is twice as much, but at least half as much again as was used. */
-export function raiseCommand(run: string, { scope, limit, used }: Level): string {
+export function raiseCommand(run: string, { scope, unit, limit, used }: Level): string {
   const more = Math.max(2 * limit, 1.5 * used);
-  const value = scope === "tokens" ? Math.ceil(more) : Math.ceil(more * 100) / 100;
-  return scope === "run"
-    ? `owt resume ${run} --budget ${value}`
-    : `OWT_BUDGET_${KEYS[scope]}=${value} owt resume ${run}`;
+  const value =
+    unit === "usd"
+      ? Math.ceil(more * 100) / 100
+      : unit === "ms"
+        ? renderLimit(Math.ceil(more / 1_000) * 1_000)
+        : Math.ceil(more);
+  if (scope === "run" && unit === "usd") return `owt resume ${run} --budget ${value}`;
+  const { key } = LIMITS.find((each) => each.scope === scope && each.unit === unit)!;
+  return `OWT_BUDGET_${key.toUpperCase()}=${value} owt resume ${run}`;
 }
-
-const KEYS: Record<Exclude<Scope, "run">, string> = { task: "TASK_USD", day: "DAY_USD", tokens: "TOKENS" };

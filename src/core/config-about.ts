@@ -18,7 +18,6 @@ type About = { says: string; otherwise?: string; later?: string };
 
 const WORKTREES = "worktrees by hand (owt create)";
 const WEB = "the web dashboard (owt serve)";
-const NOTIFY = "notifications";
 const SANDBOX = "the sandbox";
 
 const ABOUT: Record<KeyName, About> = {
@@ -79,16 +78,34 @@ const ABOUT: Record<KeyName, About> = {
   "budget.task_usd": { says: "what a task may cost", otherwise: "no limit" },
   "budget.day_usd": { says: "what all runs of a day may cost", otherwise: "no limit" },
   "budget.tokens": { says: "tokens that a run may use", otherwise: "no limit" },
-  "budget.warn_at": { says: "part of a limit at which a line is printed" },
+  "budget.task_tokens": { says: "tokens that a task may use", otherwise: "no limit" },
+  "budget.day_tokens": { says: "tokens that all runs of a day may use", otherwise: "no limit" },
+  "budget.run_tasks": { says: "how many tasks a run may begin", otherwise: "no limit" },
+  "budget.day_tasks": { says: "how many tasks all runs of a day may begin", otherwise: "no limit" },
+  "budget.run_time": {
+    says: "for how long agents of a run may work, added up; for its time by the clock there is --max-duration",
+    otherwise: "no limit",
+  },
+  "budget.task_time": { says: "for how long agents may work on a task, all tries added up", otherwise: "no limit" },
+  "budget.day_time": { says: "for how long agents of all runs of a day may work, added up", otherwise: "no limit" },
+  "budget.warn_at": { says: "part of a limit at which you are warned, and asked whether to raise it" },
   "agent.default": { says: "the agent that works where nothing names another" },
   "sandbox.level": { says: "how much an agent is shut in", later: SANDBOX },
   "sandbox.network": { says: "what an agent reaches", later: SANDBOX },
   "web.host": { says: "the address that is listened on", otherwise: "127.0.0.1", later: WEB },
   "web.port": { says: "and its port", otherwise: "8080", later: WEB },
-  "notifications.desktop": { says: "tell on the desktop", later: NOTIFY },
-  "notifications.slack_webhook": { says: "tell in Slack", later: NOTIFY },
-  "notifications.discord_webhook": { says: "tell in Discord", later: NOTIFY },
-  "notifications.webhook": { says: "tell other programs", later: NOTIFY },
+  "notifications.desktop": {
+    says: "tell on the desktop, where there is one: notify-send, on macOS osascript; else the terminal's bell",
+  },
+  "notifications.slack_webhook": {
+    says: "tell in Slack: the address of an incoming webhook, env:NAME or file:PATH",
+    otherwise: "none",
+  },
+  "notifications.discord_webhook": { says: "tell in Discord: the same of its webhook", otherwise: "none" },
+  "notifications.webhook": {
+    says: "tell other programs: `url`, to which JSON is posted, and `events`, of which (waiting, budget, run-ended, batch-ended; all)",
+    otherwise: "none",
+  },
   "prompts.override_dir": { says: "a folder of prompt templates", otherwise: "none" },
   "hooks.post_create": { says: "what to run once in a new worktree, after its setup" },
   "hooks.pre_remove": { says: "what to run in a worktree before it is removed" },

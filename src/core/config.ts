@@ -4,6 +4,7 @@ import * as v from "valibot";
 import { parseDuration } from "../lib/duration.ts";
 import { describeIssue, isTable, keyOf, openTable, table, tableOf } from "./form.ts";
 import { BUILT_IN_LAYOUTS, layoutProblems } from "./layout.ts";
+import { MOMENTS } from "./moments.ts";
 import { nearest } from "./names.ts";
 import { SESSION_PREFIX } from "./session-name.ts";
 
@@ -64,6 +65,19 @@ const LAYOUT_KEYS = {
   panes: v.pipe(v.array(table(PANE_KEYS)), v.minLength(1)),
 };
 
+/** An address is a secret: a message of what is wrong with it does not hold it. */
+const ADDRESS = "expected https://…, env:NAME (a variable that holds the address) or file:PATH (a file that does)";
+const isAddress = (value: string) => /^(https?:\/\/[^\s]+|env:[A-Za-z_]\w*|file:.+)$/.test(value);
+const address = v.pipe(v.string(ADDRESS), v.check(isAddress, ADDRESS));
+/** An empty text is none, as a seed's own example has it. */
+const addressOrNone = v.pipe(
+  v.string(ADDRESS),
+  v.check((value) => value === "" || isAddress(value), ADDRESS),
+);
+
+/** The keys of `[[notifications.webhook]]`. */
+const WEBHOOK_KEYS = { url: address, events: v.optional(v.array(v.picklist(MOMENTS))) };
+
 /** The keys that each section knows. What they are for, and which of them nothing uses yet, `config-about.ts` says. */
 export const KEYS = {
   worktree: {
@@ -122,6 +136,13 @@ export const KEYS = {
     task_usd: v.optional(dollars),
     day_usd: v.optional(dollars),
     tokens: v.optional(count),
+    task_tokens: v.optional(count),
+    day_tokens: v.optional(count),
+    run_tasks: v.optional(count),
+    day_tasks: v.optional(count),
+    run_time: v.optional(duration),
+    task_time: v.optional(duration),
+    day_time: v.optional(duration),
     warn_at: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
   },
   agent: { default: v.optional(text) },
@@ -129,9 +150,9 @@ export const KEYS = {
   web: { host: v.optional(text), port: v.optional(count) },
   notifications: {
     desktop: v.optional(flag),
-    slack_webhook: v.optional(text),
-    discord_webhook: v.optional(text),
-    webhook: v.optional(v.unknown()),
+    slack_webhook: v.optional(addressOrNone),
+    discord_webhook: v.optional(addressOrNone),
+    webhook: v.optional(v.array(table(WEBHOOK_KEYS), "expected tables: [[notifications.webhook]]")),
   },
   prompts: { override_dir: v.optional(text) },
   forge: {},
@@ -194,6 +215,7 @@ export const ALIASES: Record<string, string> = {
   "run.max_instances": "run.max_parallel",
   "run.timeout_seconds": "run.timeout",
   "run.worktree_dir": "run.worktree_directory",
+  "budget.run_tokens": "budget.tokens",
   "tmux.auto_start_ai": "tmux.auto_start_claude",
   "environment.additional_config_files": "environment.env_files",
 };
@@ -233,6 +255,7 @@ export const DEFAULTS = {
     fetch: false,
   },
   budget: { warn_at: 0.8 },
+  notifications: { desktop: true },
   hooks: { post_create: [] as string | string[], pre_remove: [] as string | string[] },
   agent: { default: "claude", named: {} as Record<string, AgentSettings> },
 } satisfies ConfigValues;
@@ -246,6 +269,7 @@ export type Config = ConfigValues & {
   cleanup: NonNullable<ConfigValues["cleanup"]> & typeof DEFAULTS.cleanup;
   run: NonNullable<ConfigValues["run"]> & typeof DEFAULTS.run;
   budget: NonNullable<ConfigValues["budget"]> & typeof DEFAULTS.budget;
+  notifications: NonNullable<ConfigValues["notifications"]> & typeof DEFAULTS.notifications;
   hooks: NonNullable<ConfigValues["hooks"]> & typeof DEFAULTS.hooks;
   agent: typeof DEFAULTS.agent;
 };
@@ -458,6 +482,7 @@ function knownKeys([section, name, ...below]: string[]): string[] {
   if (section === "profile") {
     return name === undefined ? [] : below.length === 0 ? Object.keys(KEYS) : knownKeys(below);
   }
+  if (section === "notifications" && name === "webhook") return Object.keys(WEBHOOK_KEYS);
   if (section === "tmux" && name === "layouts") return Object.keys(below.length > 1 ? PANE_KEYS : LAYOUT_KEYS);
   return Object.keys(
     section === "agent" && name !== undefined ? AGENT_KEYS : (KEYS[section as keyof typeof KEYS] ?? {}),

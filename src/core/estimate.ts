@@ -22,6 +22,8 @@ export type PastTask = {
   durationMs: number;
   /** Null where it is not known in full. */
   costUsd: number | null;
+  /** All of them, those of a cache too; null where they are not known in full. */
+  tokens?: number | null;
   /** What its plan had estimated. */
   estimatedTokens: number | null;
 };
@@ -43,6 +45,8 @@ export type TaskEstimate = {
   duration: Range & Basis;
   /** Dollars; null where neither history nor price list says. */
   cost: (Range & Basis) | null;
+  /** Null without history: what a prompt repeats from a cache is in no table. */
+  tokens?: (Range & Basis) | null;
 };
 
 /** The 90th percentile of fewer tasks is little more than their longest. With fewer in all, what there is gives the middle, and the
@@ -62,6 +66,7 @@ export function estimateTask(task: ComingTask, history: readonly PastTask[], pri
   return {
     duration,
     cost: fromHistory(task, levels, (past) => past.costUsd) ?? (coldCost === null ? null : fromTable(coldCost)),
+    tokens: fromHistory(task, levels, (past) => past.tokens ?? null),
   };
 }
 

@@ -13,8 +13,9 @@ export type Fact =
   | { kind: "run-wish"; wish: "pause" | "stop" | null }
   /** Tasks came into a run that was open already. */
   | { kind: "tasks-joined"; keys: string[] }
-  /** A budget, or the end of its time, keeps back everything of the run (`by`: which), or these tasks of it, from now on; null and none: nothing any more. */
-  | { kind: "run-held"; by: "run" | "task" | "day" | "tokens" | "time" | null; tasks: number[] }
+  /** A budget, or the end of its time, keeps back everything of the run (`by`: which), or these tasks of it, from now on; null and none: nothing any more.
+   *  `usedUp`: the limit in words, where it is used up and not only kept for what runs. */
+  | { kind: "run-held"; by: HeldBy; tasks: number[]; usedUp?: string }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
   /** The run that a batch started has come to its end, or was never started: for whoever is to be told of it. `slot` is in epoch milliseconds. */
   | { kind: "batch-ended"; batch: string; slot: number; notify: boolean; state: FiringState; reason: string | null }
@@ -42,10 +43,13 @@ export type Fact =
   | { kind: "attempt-ended"; outcome: Outcome; usage: Usage | null }
   /** The run's branch now contains this task; `commit` is its merge. */
   | { kind: "task-integrated"; commit: string; verified: boolean }
-  /** A limit is nearly used up, or cannot be relied on; said once for each thing that it is about. */
-  | { kind: "budget-warned"; about: string; text: string }
+  /** A limit is nearly used up (`isNear`), or cannot be relied on; said once for each thing that it is about. */
+  | { kind: "budget-warned"; about: string; text: string; isNear?: true }
   | { kind: "rescued"; rescue: string; what: string }
   | { kind: "note"; text: string };
+
+/** `tokens` is what an earlier owt wrote for those of a run. */
+export type HeldBy = "run" | "task" | "day" | "tokens" | "time" | null;
 
 export type FactKind = Fact["kind"];
 

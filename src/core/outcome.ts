@@ -16,7 +16,7 @@ export type Outcome =
   | { kind: "auth"; reason: string }
   | { kind: "billing"; reason: string }
   /** A budget is used up; `until` in epoch milliseconds where it is that of a day. */
-  | { kind: "budget"; reason: string; until?: number | null }
+  | { kind: "budget"; reason: string; until?: number | null; scope?: "run" | "task" | "day" }
   | { kind: "turns"; reason: string }
   | { kind: "timed_out"; afterMs: number }
   /** The checks stayed red; `output` is the tail of what they printed. */

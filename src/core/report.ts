@@ -61,7 +61,14 @@ export type RunSums = CostReport & {
   counts: Record<string, number>;
   models: ModelReport[];
   /** How far each limit is used up, in dollars or tokens; `reserved` is kept for what runs. */
-  budget: { scope: Level["scope"]; limit: number; used: number; reserved: number; at_least: boolean }[];
+  budget: {
+    scope: Level["scope"];
+    unit: Level["unit"];
+    limit: number;
+    used: number;
+    reserved: number;
+    at_least: boolean;
+  }[];
   unverified: string[];
 };
 
@@ -150,8 +157,9 @@ export function sumUp(
     counts,
     ...reportCost(cost),
     models: cost.models.map(reportModel),
-    budget: levels.map(({ scope, limit, used, taken, isAtLeast }) => ({
+    budget: levels.map(({ scope, unit, limit, used, taken, isAtLeast }) => ({
       scope,
+      unit,
       limit,
       used,
       reserved: taken - used,

@@ -107,7 +107,9 @@ export function decideConsequence(
       return { do: "fail", reason: reasonOf(outcome) };
     case "budget": {
       const until = outcome.until ?? null;
-      return { do: "park", park: { for: "budget", reason: outcome.reason, until }, next: repeat, notBefore: until };
+      const scope = outcome.scope === undefined ? {} : { scope: outcome.scope };
+      const park = { for: "budget" as const, reason: outcome.reason, until, ...scope };
+      return { do: "park", park, next: repeat, notBefore: until };
     }
     case "turns":
     case "aborted":

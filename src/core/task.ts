@@ -45,8 +45,8 @@ export type Park =
   | { for: "hand"; since: number; worktree: string; asked?: string }
   /** The agent's credential was refused or has no money left: every task of an agent that works with it is held, in all open runs. */
   | { for: "login"; agent: string; credential?: string; reason: string }
-  /** `until` is when the next day's budget begins; null: it has to be raised. */
-  | { for: "budget"; reason: string; until: number | null }
+  /** `until` is when the next day's budget begins; null: it has to be raised. `scope`: whose budget. */
+  | { for: "budget"; reason: string; until: number | null; scope?: "run" | "task" | "day" }
   /** `isGuess`: nobody said when it ends; `until` is when we look again. */
   | { for: "limit"; until: number | null; isGuess?: true; credential?: string }
   | { for: "retry"; reason: string };

@@ -223,8 +223,8 @@ describe("a usage limit that another task met", () => {
 });
 
 describe("a budget that is used up", () => {
-  const level = { scope: "run" as const, limit: 5, used: 5.5, taken: 5.5, isAtLeast: false };
-  const none = { all: null, tasks: new Map(), dayEnds: LATER };
+  const level = { scope: "run" as const, unit: "usd" as const, limit: 5, used: 5.5, taken: 5.5, isAtLeast: false };
+  const none = { ...NO_HOLDS, dayEnds: LATER };
   const standing = (change: Partial<Task>, holds: Holds) => {
     const [view] = viewTasks([sampleTask("it", change)], AGENT, NOW, holds);
     return [view!.standing, view!.why];
@@ -238,6 +238,16 @@ describe("a budget that is used up", () => {
     expect(standing({ needs: ["gone"] }, { ...none, all: level })).toEqual(["blocked", "waits for gone"]);
     expect(standing({ next: { kind: "by-hand", from: 1 } }, { ...none, all: level })[0]).toBe("ready");
     expect(standing({ state: "running" }, { ...none, all: level })[0]).toBe("working");
+  });
+
+  test("lets go by itself of what is only kept for running attempts; a number of tasks keeps back those that have not begun", () => {
+    const kept = { ...level, used: 3, taken: 5.5 };
+    const why = "waits for the budget: $3.00 (and $2.50 kept for what runs) of $5.00 for the run";
+    expect(standing({}, { ...none, all: kept })).toEqual(["waits-for-time", why]);
+    const ten = { ...level, unit: "tasks" as const, limit: 10, used: 10, taken: 10 };
+    const words = "waits for the budget: 10 tasks of 10 tasks for the run";
+    expect(standing({}, { ...none, unbegun: ten })).toEqual(["waits-for-budget", words]);
+    expect(standing({ startedAt: NOW }, { ...none, unbegun: ten })[0]).toBe("ready");
   });
 
   test("is waited for until it is raised, that of a day until the day is over", () => {

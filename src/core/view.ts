@@ -1,5 +1,5 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
-import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
+import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import { isDue } from "./retry.ts";
@@ -138,9 +138,10 @@ function viewPending<T extends BareTask>(
   const waitsFor = limit === null ? null : describeLimit(limit, now);
   if (waitsFor !== null) return stands(task, "waits-for-time", waitsFor);
   // What a person did themselves costs nothing.
-  const level = task.next.kind === "by-hand" ? null : (holds.tasks.get(task.id) ?? holds.all);
+  const level = task.next.kind === "by-hand" ? null : heldBy(holds, task);
   if (level) {
-    const standing = level.scope === "day" ? "waits-for-time" : "waits-for-budget";
+    // What is only kept for what runs comes free by itself.
+    const standing = level.scope === "day" || !isUsedUp(level) ? "waits-for-time" : "waits-for-budget";
     return stands(task, standing, `waits for the budget: ${describeLevel(level)}`);
   }
   const goesOn = task.next.kind !== "fresh" && task.startedAt !== null;

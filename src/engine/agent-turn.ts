@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Turn } from "../agents/agent.ts";
 import type { StopCause } from "../core/attempt.ts";
+import { hasLimit, hasLimitOf } from "../core/budget.ts";
 import { mayHoldOtherText } from "../core/conversation.ts";
 import { OwtError } from "../core/errors.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
@@ -16,7 +17,7 @@ import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, type LaunchMode, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
 import { noteBegun, workedFor } from "./begun.ts";
-import { enforceBudget, hasLimit, readLeft, warnOfDoubts } from "./budget.ts";
+import { enforceBudget, readLeft, warnOfDoubts } from "./budget.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, environmentOf, findAgent } from "./engine.ts";
 import { isProbe, passLimit } from "./governor.ts";
@@ -173,6 +174,9 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   return "on";
 }
 
+/** How often it is seen whether an agent's time is used up, in milliseconds. */
+const TIME_LOOK_MS = 500;
+
 /** Reads what the agent writes as it goes on: what it used is written down, so that whoever looks sees it and a budget can hold, and an agent
  *  that has nothing more to do is told to leave. */
 async function watchOutput(
@@ -184,6 +188,8 @@ async function watchOutput(
   const graceMs = parseDuration(engine.config.run.result_grace) ?? 30_000;
   const meter = new Meter(engine, attempt);
   let triesLimit = isProbe(engine, attempt);
+  const isTimed = hasLimitOf(run.options.budget, { unit: "ms" });
+  let timedAt = performance.now();
   for (;;) {
     await sleep(hasLimit(run.options.budget) ? METER_MS.underBudget : METER_MS.usual, undefined, {
       signal: ended,
@@ -192,6 +198,9 @@ async function watchOutput(
     const usage = await meter.look(ended);
     if (usage !== null) {
       setUsage(engine.store, attempt.id, usage);
+      enforceBudget(engine, run.id);
+    } else if (isTimed && performance.now() - timedAt >= TIME_LOOK_MS) {
+      timedAt = performance.now();
       enforceBudget(engine, run.id);
     }
     if (triesLimit && meter.hasAnswered) {

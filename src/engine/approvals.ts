@@ -8,6 +8,7 @@ import { isWideRule } from "../agents/rules.ts";
 import type { AgentChoices } from "../core/choices.ts";
 import { commandList, type Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
+import { addressesIn, withoutSecret } from "../core/notification.ts";
 import type { PlannedTask, PlanSettings } from "../core/plan.ts";
 import { userStateDir, wantedProfile } from "../system/config-files.ts";
 import { ensureNamedFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
@@ -15,6 +16,28 @@ import type { Engine } from "./engine.ts";
 
 /** Something the repository wants to have run or allowed: where it stands and what it says. */
 export type Grant = { where: string; what: string };
+
+/** What is said of a grant: of an address only where it leads, for who has the rest can post there. */
+export function shownGrant({ where, what }: Grant): Grant {
+  return { where, what: what.startsWith(TELLS) ? TELLS + withoutSecret(what.slice(TELLS.length)) : what };
+}
+
+/** The same in a line. */
+export function describeGrant(grant: Grant): string {
+  const { where, what } = shownGrant(grant);
+  return `${where}: ${what}`;
+}
+
+const TELLS = "notifications to ";
+
+/** Whether the user let owt send notifications to an address that the repository names. */
+export function mayTell(engine: Approver): (address: string) => boolean {
+  let approved: Set<string> | null = null;
+  return (address) => {
+    approved ??= new Set(readApprovals(engine)[engine.repo.commonDir]);
+    return approved.has(hashOf({ where: "", what: TELLS + address }));
+  };
+}
 
 /** Whose approvals are meant. */
 type Approver = Pick<Engine, "env"> & { repo: Pick<Engine["repo"], "commonDir"> };
@@ -31,6 +54,7 @@ export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], sett
     for (const hook of ["post_create", "pre_remove"] as const)
       for (const command of commandList(hooks?.[hook])) add(`${layer.name} [hooks] ${hook}`, command);
     for (const name of Object.keys(agent?.named ?? {})) grants.push(...agentGrants(layer, name));
+    for (const { key, address } of addressesIn(layer)) add(`${layer.name} [notifications] ${key}`, TELLS + address);
   }
   const addChoices = (where: string, choices: AgentChoices | undefined) => {
     add(`${where} extra_args`, choices?.extraArgs?.join(" "));
@@ -114,7 +138,7 @@ export function approveGrants(engine: Approver, grants: readonly Grant[]): void 
 export function requireApproval(engine: Engine, grants: readonly Grant[], hint = approvalLine(engine)): void {
   const missing = grantsMissing(engine, grants);
   if (missing.length === 0) return;
-  const lines = missing.map((grant) => `  ${grant.where}: ${grant.what}`);
+  const lines = missing.map((grant) => `  ${describeGrant(grant)}`);
   throw new OwtError(
     "not-approved",
     `this repository brings commands that are not approved yet:\n${lines.join("\n")}`,

@@ -5,7 +5,12 @@ import {
   decideHolds,
   decideStop,
   describeLevel,
+  describeLimit,
+  hasLimit,
+  hasLimitOf,
+  heldBy,
   type Holds,
+  isUsedUp,
   leftFor,
   type Level,
   levelsOf,
@@ -13,17 +18,20 @@ import {
   NO_HOLDS,
   raiseCommand,
   type Spending,
+  taskLevelsToWarnOf,
 } from "../core/budget.ts";
-import { addUsages, type Usage } from "../core/cost.ts";
+import { addUsages, allTokens, type Usage } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import { describeTimeOver, moreTimeCommand } from "../core/run-time.ts";
 import type { Task } from "../core/task.ts";
-import { readAttemptsOfRun, readUsagesSince } from "../store/attempts.ts";
+import { readAttemptsOfRun, readUsagesSince, readWorkedSince, readWorkedTimes } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
-import { appendEvent, hasWarned, readHeld } from "../store/events.ts";
+import { appendEvent, readHeld, readWarnedAt } from "../store/events.ts";
 import { readRun, setRunOptions } from "../store/runs.ts";
-import { changeTask, readTasks } from "../store/tasks.ts";
+import { changeTask, countBegunSince, readTask, readTasks } from "../store/tasks.ts";
 import { type Carried, requestStop } from "./attempt-moves.ts";
+import { workedFor } from "./begun.ts";
+import { readExpectedUses } from "./budget-estimates.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { timeOverOf } from "./run-time.ts";
 
@@ -38,8 +46,8 @@ export function setBudget(engine: Engine, runId: string, runUsd: number | null):
     const holds = readHolds(engine, { ...run, options });
     for (const task of readTasks(engine.store, run.id)) {
       if (task.state !== "pending" || task.park?.for !== "budget") continue;
-      const level = holds.tasks.get(task.id) ?? holds.all;
-      if (level !== null) {
+      const level = heldBy(holds, task);
+      if (level !== null && isUsedUp(level)) {
         // It waits on, for the limit that counts now.
         changeTask(engine.store, task.id, { park: { ...task.park, reason: describeLevel(level) } });
         continue;
@@ -50,17 +58,40 @@ export function setBudget(engine: Engine, runId: string, runUsd: number | null):
   });
 }
 
-/** Whether anything is to be kept to. */
-export function hasLimit(budget: Budget): boolean {
-  return [budget.runUsd, budget.taskUsd, budget.dayUsd, budget.tokens].some((limit) => limit !== null);
+/** What is spent; with what is expected of tasks, where something is to be kept for them. */
+function readSpending(engine: Engine, run: Run): Spending {
+  const { store } = engine;
+  const { budget } = run.options;
+  const attempts = readAttemptsOfRun(store, run.id);
+  const keeps = (["usd", "tokens", "ms"] as const).some((unit) => hasLimitOf(budget, { unit }));
+  const isAnyOpen = attempts.some(({ outcome }) => outcome === null);
+  const ended = attempts.filter(({ outcome }) => outcome !== null).length;
+  return {
+    attempts,
+    workedMs: readWorked(engine, run, attempts),
+    day: readDay(engine, budget),
+    dayEnds: dayEnds(engine),
+    expected: keeps && isAnyOpen ? readExpectedUses(engine, run, ended) : new Map(),
+  };
 }
 
-function readSpending(engine: Engine, run: Run): Spending {
-  const ofDay = run.options.budget.dayUsd === null ? [] : readUsagesSince(engine.store, midnight(engine, 0));
+function readWorked(engine: Engine, run: Run, attempts: Spending["attempts"]): Map<number, number> {
+  if (!hasLimitOf(run.options.budget, { unit: "ms" })) return new Map();
+  const times = readWorkedTimes(engine.store, run.id);
+  for (const attempt of attempts) if (attempt.phase === "agent") times.set(attempt.id, workedFor(engine, attempt));
+  return times;
+}
+
+function readDay(engine: Engine, budget: Budget): Spending["day"] {
+  const { store } = engine;
+  const since = midnight(engine, 0);
+  const counts = (unit: keyof Spending["day"]) => hasLimitOf(budget, { scope: "day", unit });
+  const cost = addUsages(counts("usd") || counts("tokens") ? readUsagesSince(store, since) : []);
   return {
-    attempts: readAttemptsOfRun(engine.store, run.id),
-    dayUsd: addUsages(ofDay).usd ?? 0,
-    dayEnds: dayEnds(engine),
+    usd: cost.usd ?? 0,
+    tokens: cost.tokens === null ? 0 : allTokens(cost.tokens),
+    ms: counts("ms") ? readWorkedSince(store, since, engine.now()) : 0,
+    tasks: counts("tasks") ? countBegunSince(store, since) : 0,
   };
 }
 
@@ -90,15 +121,26 @@ const noted = new WeakMap<Store, Map<string, string>>();
 /** Writes down when a budget begins and ceases to keep tasks back: for how long they waited for it is told from that. */
 export function noteHolds(engine: Engine, run: Run): void {
   if (!hasLimit(run.options.budget) && run.options.time == null) return;
-  const { all, tasks, timeOver } = readHolds(engine, run);
-  const by = all?.scope ?? (timeOver == null ? null : ("time" as const));
-  const held = { by, tasks: [...tasks.keys()] };
+  const { all, unbegun, tasks, timeOver } = readHolds(engine, run);
+  const level = [all, unbegun].find((each) => each !== null && isUsedUp(each)) ?? null;
+  const usedUp = level !== null ? describeLimit(level) : timeOver == null ? null : describeTimeOver(timeOver);
+  const held = {
+    by: all?.scope ?? (timeOver == null ? null : ("time" as const)),
+    tasks: [...tasks.keys(), ...(unbegun === null ? [] : unbegunTasks(engine, run))],
+    ...(usedUp === null ? {} : { usedUp }),
+  };
   const runs = noted.get(engine.store) ?? new Map<string, string>();
   noted.set(engine.store, runs);
   const before = runs.get(run.id) ?? JSON.stringify(readHeld(engine.store, run.id));
   const now = JSON.stringify(held);
   runs.set(run.id, now);
   if (now !== before) appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-held", ...held });
+}
+
+function unbegunTasks(engine: Engine, run: Run): number[] {
+  return readTasks(engine.store, run.id).flatMap(({ id, state, startedAt }) =>
+    state === "pending" && startedAt === null ? [id] : [],
+  );
 }
 
 /** How far the limits of a run are used up. */
@@ -109,7 +151,8 @@ export function readLevels(engine: Engine, run: Run): Level[] {
 
 /** The limit of a whole run that is used up, its time among them, in words, with the command that raises it; null where none is. */
 export function describeUsedUp(engine: Engine, run: Run): { text: string; command: string; isTime: boolean } | null {
-  const { all: level, timeOver } = readHolds(engine, run);
+  const { all, unbegun, timeOver } = readHolds(engine, run);
+  const level = [all, unbegun].find((each) => each !== null && isUsedUp(each)) ?? null;
   if (level === null && timeOver != null)
     return { text: describeTimeOver(timeOver), command: moreTimeCommand(run.id, timeOver), isTime: true };
   return level && { text: describeLevel(level), command: raiseCommand(run.id, level), isTime: false };
@@ -136,7 +179,7 @@ export function budgetCommand(engine: Engine, task: Task): string {
   const holds = readHolds(engine, run);
   // In the order in which a view tells them.
   if (holds.timeOver != null && task.park?.for !== "budget") return moreTimeCommand(run.id, holds.timeOver);
-  const level = holds.tasks.get(task.id) ?? holds.all;
+  const level = heldBy(holds, task);
   return level ? raiseCommand(run.id, level) : `owt resume ${run.id}`;
 }
 
@@ -146,10 +189,12 @@ export function enforceBudget(engine: Engine, runId: string): void {
   if (!run || !hasLimit(run.options.budget)) return;
   const { budget } = run.options;
   const spending = readSpending(engine, run);
-  for (const level of levelsToWarnOf(budget, spending))
-    warnOnce(engine, run, `${level.scope} ${level.limit}`, `used of the budget: ${describeLevel(level)}`);
+  for (const level of levelsToWarnOf(budget, spending)) warnOfLevel(engine, run, level, null);
   for (const attempt of spending.attempts) {
-    if (attempt.phase !== "agent" || attempt.stop !== null) continue;
+    if (attempt.phase !== "agent") continue;
+    const task = keyOf(engine, attempt.task);
+    for (const level of taskLevelsToWarnOf(budget, spending, attempt.task)) warnOfLevel(engine, run, level, task);
+    if (attempt.stop !== null) continue;
     if (decideStop(budget, spending, attempt.task)) requestStop(engine, attempt, "budget");
   }
 }
@@ -165,11 +210,10 @@ export function warnOfDoubts(engine: Engine, { run, attempt }: Carried): void {
 export function warnOfGaps(engine: Engine, { run, attempt }: Carried, usage: Usage): void {
   const { budget } = run.options;
   const { missing } = addUsages([usage]);
-  const countsUsd = budget.runUsd !== null || budget.taskUsd !== null || budget.dayUsd !== null;
-  if (countsUsd && missing.length > 0)
+  if (hasLimitOf(budget, { unit: "usd" }) && missing.length > 0)
     warnOnce(engine, run, `gaps ${missing.join()}`, `the budget does not count: ${missing.join(", ")}`);
   const countsAllTokens = usage.models.every((model) => model.tokens !== null) && usage.models.length > 0;
-  if (budget.tokens !== null && !countsAllTokens)
+  if (hasLimitOf(budget, { unit: "tokens" }) && !countsAllTokens)
     warnOnce(
       engine,
       run,
@@ -178,9 +222,44 @@ export function warnOfGaps(engine: Engine, { run, attempt }: Carried, usage: Usa
     );
 }
 
-function warnOnce(engine: Engine, run: Run, about: string, text: string): void {
+/** Says that a limit is nearly used up, once for each limit: work goes on to it, unless a person says otherwise. */
+function warnOfLevel(engine: Engine, run: Run, level: Level, task: string | null): void {
+  const text = `${task === null ? "" : `${task}: `}used of the budget: ${describeLevel(level)}`;
+  warnOnce(engine, run, aboutLevel(level, task), text, !isUsedUp(level));
+}
+
+function warnOnce(engine: Engine, run: Run, about: string, text: string, isNear = false): void {
   engine.store.transaction(() => {
-    if (hasWarned(engine.store, run.id, about)) return;
-    appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "budget-warned", about, text });
+    if (readWarnedAt(engine.store, run.id, about) !== null) return;
+    const fact = { kind: "budget-warned", about, text, ...(isNear ? { isNear } : {}) } as const;
+    appendEvent(engine.store, engine.now(), { run: run.id }, fact);
   });
+}
+
+/** A limit that is nearly used up, and what raises it. `since` is when that was told, in epoch milliseconds. */
+export type NearLevel = { run: string; why: string; since: number; command: string };
+
+/** What a person can answer while work still goes on to a limit: those of a run, and of its tasks that work. */
+export function readNearLevels(engine: Engine, run: Run): NearLevel[] {
+  const { budget } = run.options;
+  if (run.state !== "open" || !hasLimit(budget)) return [];
+  const spending = readSpending(engine, run);
+  const atWork = spending.attempts.filter(({ phase }) => phase === "agent");
+  const ofTasks = atWork.flatMap(({ task }) =>
+    taskLevelsToWarnOf(budget, spending, task).map((level) => ({ level, task: keyOf(engine, task) })),
+  );
+  const ofRun = levelsToWarnOf(budget, spending).map((level) => ({ level, task: null }));
+  return [...ofRun, ...ofTasks].flatMap(({ level, task }) => {
+    const since = isUsedUp(level) ? null : readWarnedAt(engine.store, run.id, aboutLevel(level, task));
+    const why = `${task === null ? "" : `${task} `}has used ${describeLevel(level)}`;
+    return since === null ? [] : [{ run: run.id, why, since, command: raiseCommand(run.id, level) }];
+  });
+}
+
+function keyOf(engine: Engine, task: number): string | null {
+  return readTask(engine.store, task)?.key ?? null;
+}
+
+function aboutLevel({ scope, unit, limit }: Level, task: string | null): string {
+  return `${task === null ? "" : `${task} `}${scope} ${unit} ${limit}`;
 }

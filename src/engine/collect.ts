@@ -192,7 +192,7 @@ function budgetOutcome(engine: Engine, { run, task }: Carried, outcome: Outcome 
   const reached = readReached(engine, readRun(engine.store, run.id) ?? run, task.id);
   if (!reached) return { ...outcome, reason: outcome.reason || "it was used up" };
   const until = reached.level.scope === "day" ? reached.dayEnds : null;
-  return { kind: "budget", reason: describeLevel(reached.level), until };
+  return { kind: "budget", reason: describeLevel(reached.level), until, scope: reached.level.scope };
 }
 
 /** Reads the whole output, which is made small then. */

@@ -46,6 +46,8 @@ export type Engine = {
   identity(): Promise<Identity>;
   /** Attempts whose worktree was seen to hold nothing beside their commit, and when (`performance.now()`). */
   seenClean: Map<number, { head: string; at: number }>;
+  /** Rings the terminal that looks on; null where none does. */
+  bell: (() => void) | null;
   /** What is left to do of removals: worktrees are gone when they are gone for git, their files are deleted a moment later. */
   emptying: Set<Promise<void>>;
   /** Merges that were made to be checked and were red. */
@@ -95,6 +97,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     identity: once(() => readIdentity(repo)),
     live: new Map(),
     seenClean: new Map(),
+    bell: null,
     emptying: new Set(),
     redMerges: new Set(),
     prompts: null,

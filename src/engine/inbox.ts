@@ -3,6 +3,7 @@ import type { TaskView } from "../core/view.ts";
 import { readLastEvents } from "../store/events.ts";
 import { readRuns } from "../store/runs.ts";
 import { readFailedTasks } from "../store/tasks.ts";
+import { type NearLevel, readNearLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { viewRun } from "./view.ts";
 
@@ -23,6 +24,12 @@ export function readInbox(engine: Engine): Waiting[] {
     }),
   );
   return waiting.toSorted((a, b) => a.since - b.since);
+}
+
+/** Limits that are nearly used up while work goes on, oldest first: not to answer lets it go on to the limit. */
+export function readNearBudgets(engine: Engine): NearLevel[] {
+  const near = readRuns(engine.store, "open").flatMap((run) => readNearLevels(engine, run));
+  return near.toSorted((a, b) => a.since - b.since);
 }
 
 /** A budget that holds back many tasks is one thing. */

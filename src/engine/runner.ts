@@ -1,6 +1,7 @@
 /** The loop that carries every open run: look, decide, act, wait for something to happen. It holds nothing in memory
  *  that is not in the store, so whoever takes over goes on where it stopped. */
 import { setImmediate as turnOfTheWorld } from "node:timers/promises";
+import { hasLimitOf } from "../core/budget.ts";
 import { pathsBelow } from "../core/dag.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
@@ -23,6 +24,7 @@ import { type Engine, isLost } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
 import { nextProbe } from "./governor.ts";
+import { keepNotifying } from "./notify.ts";
 import { pruneAttempts } from "./prune.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
@@ -54,9 +56,11 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   await outlastDeadGit(engine.repo);
   await catchUp(engine);
   const lastBackup = keepBackups(engine);
+  const lastNotices = keepNotifying(engine);
   try {
     await carryOn(engine, options);
   } finally {
+    await lastNotices();
     // What went wrong is told; a store that is damaged has no copy to give.
     await lastBackup().catch(() => {});
   }
@@ -324,7 +328,7 @@ const LOOK_AT_CLOCK_MS = 30_000;
 function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
   const now = engine.now();
-  const days = seen.runs.filter((run) => run.options.budget.dayUsd !== null).map(() => dayEnds(engine));
+  const days = seen.runs.filter((run) => hasLimitOf(run.options.budget, { scope: "day" })).map(() => dayEnds(engine));
   // From then on nothing waits for a time any more.
   const ends = seen.runs.flatMap((run) => run.options.time?.endsAt ?? []);
   const probe = nextProbe(engine);

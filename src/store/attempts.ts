@@ -209,6 +209,30 @@ export function readUsagesSince(store: Store, since: number): Usage[] {
     .map((row) => parseStored(row["usage"]) as Usage);
 }
 
+/** For how long (ms) the agents of a run's attempts had the word, by the attempt's id; those that have it still are not among them. */
+export function readWorkedTimes(store: Store, run: string): Map<number, number> {
+  const rows = store.all(`${TURNS} where a.run = ? and a.phase <> 'agent'`, run);
+  const times = new Map<number, number>();
+  for (const { id, began, ended } of rows)
+    times.set(Number(id), (times.get(Number(id)) ?? 0) + Math.max(0, Number(ended) - Number(began)));
+  return times;
+}
+
+/** For how long (ms) all agents of the repository together had the word since then; `now` ends what still goes on. */
+export function readWorkedSince(store: Store, since: number, now: number): number {
+  const rows = store.all(`${TURNS} where a.ended_at is null or a.ended_at >= ?`, since);
+  return rows.reduce((sum, { began, ended }) => {
+    const until = ended === null ? now : Number(ended);
+    return sum + Math.max(0, until - Math.max(since, Number(began)));
+  }, 0);
+}
+
+/** A turn begins with the phase of the agent, and ends with the next one. */
+const TURNS = `select a.id, e.at as began,
+    coalesce((select next.at from event next where next.attempt = a.id and next.kind = 'attempt-phase' and next.seq > e.seq
+              order by next.seq limit 1), a.ended_at) as ended
+  from attempt a join event e on e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' = 'agent'`;
+
 /** Attempts that ended before `before` (epoch ms), for the pruning of their folders. */
 export function readAttemptsEndedBefore(store: Store, before: number): number[] {
   return store

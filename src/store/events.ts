@@ -1,15 +1,28 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
-import type { Event, Fact } from "../core/event.ts";
+import type { Event, Fact, HeldBy } from "../core/event.ts";
+import { momentOf } from "../core/notification.ts";
 import type { Row, Store } from "./database.ts";
+import { putMoment } from "./outbox.ts";
 import { parseStored } from "./stored-json.ts";
 
 /** What an event is about. */
 export type About = { run?: string | null; task?: number | null; attempt?: number | null };
 
-/** Appends one fact. `at` is epoch milliseconds. */
+/** Appends one fact, and with it what a person is to be told of it. `at` is epoch milliseconds. */
 export function appendEvent(store: Store, at: number, about: About, fact: Fact): void {
+  const told = momentOf(fact, about.run ?? null);
+  if (told === null) insertEvent(store, at, about, fact);
+  else
+    store.transaction(() => {
+      const seq = insertEvent(store, at, about, fact);
+      const { run = null, task = null } = about;
+      putMoment(store, at, told.key ?? `event ${seq}`, { run, task, moment: told.moment });
+    });
+}
+
+function insertEvent(store: Store, at: number, about: About, fact: Fact): number {
   const { kind, ...data } = fact;
-  store.run(
+  const seq = store.insert(
     "insert into event (at, run, task, attempt, kind, data) values (?, ?, ?, ?, ?, ?)",
     at,
     about.run ?? null,
@@ -20,6 +33,7 @@ export function appendEvent(store: Store, at: number, about: About, fact: Fact):
   );
   // That a task begins takes a place, and makes none.
   store.noteAppend(fact.kind === "task-moved" && fact.to === "running" ? BEGUN : kind);
+  return seq;
 }
 
 /** What listeners are told in place of "task-moved" where a task began. */
@@ -53,19 +67,18 @@ export function readReviewTimes(store: Store, run: string, now: number): Map<num
   return times;
 }
 
-/** Whether a run was warned of this already. */
-export function hasWarned(store: Store, run: string, about: string): boolean {
-  const sql = "select 1 from event where run = ? and kind = 'budget-warned' and json_extract(data, '$.about') = ?";
-  return store.get(sql, run, about) !== undefined;
+/** When a run was warned of this (epoch ms); null where it was not. */
+export function readWarnedAt(store: Store, run: string, about: string): number | null {
+  const sql = "select at from event where run = ? and kind = 'budget-warned' and json_extract(data, '$.about') = ?";
+  const row = store.get(sql, run, about);
+  return row ? Number(row["at"]) : null;
 }
 
 /** What a budget kept back of a run when that was last written down. */
 export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: "run-held" }>, "kind"> {
   const sql = "select data from event where run = ? and kind = 'run-held' order by seq desc limit 1";
   const row = store.get(sql, run);
-  return row
-    ? (parseStored(row["data"]) as { by: "run" | "task" | "day" | "tokens" | "time" | null; tasks: number[] })
-    : { by: null, tasks: [] };
+  return row ? (parseStored(row["data"]) as { by: HeldBy; tasks: number[]; usedUp?: string }) : { by: null, tasks: [] };
 }
 
 /** The events of a run that tell what its tasks waited for, oldest first: most others are steps of an attempt at work, several times as many.
@@ -125,4 +138,10 @@ function toEvent(row: Row): Event {
     kind: row["kind"],
     ...data,
   } as Event;
+}
+
+/** Whether the log of a run has this note already. */
+export function hasNote(store: Store, run: string, text: string): boolean {
+  const sql = "select 1 from event where run = ? and kind = 'note' and json_extract(data, '$.text') = ?";
+  return store.get(sql, run, text) !== undefined;
 }

@@ -78,8 +78,16 @@ test("tasks that were done come newest first, their attempts added up, without t
   finish(store, a);
   finish(store, b);
   expect(readHistory(store)).toEqual([
-    { agent: "codex", model: null, kind: "ui", durationMs: 700, costUsd: null, estimatedTokens: 5_000 },
-    { agent: "claude", model: "opus", kind: "shop", durationMs: 550, costUsd: 0.75, estimatedTokens: null },
+    { agent: "codex", model: null, kind: "ui", durationMs: 700, costUsd: null, tokens: null, estimatedTokens: 5_000 },
+    {
+      agent: "claude",
+      model: "opus",
+      kind: "shop",
+      durationMs: 550,
+      costUsd: 0.75,
+      tokens: null,
+      estimatedTokens: null,
+    },
   ]);
   expect(readHistory(store, 1)).toHaveLength(1);
 });

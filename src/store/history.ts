@@ -1,5 +1,5 @@
 /** What was done in this repository, over all runs: what estimates are told from. */
-import { addUsages, type Usage } from "../core/cost.ts";
+import { addUsages, allTokens, type Usage } from "../core/cost.ts";
 import { type PastTask, taskKind } from "../core/estimate.ts";
 import type { FinishedTask } from "../core/history.ts";
 import type { Row, Store } from "./database.ts";
@@ -71,6 +71,7 @@ function toPastTask(task: Row, attempts: readonly Row[]): PastTask | null {
     }),
     durationMs: attempts.reduce((sum, each) => sum + workOf(each), 0),
     costUsd: cost.isAtLeast ? null : cost.usd,
+    tokens: cost.tokens === null || cost.models.some((model) => model.tokens === null) ? null : allTokens(cost.tokens),
     estimatedTokens: task["tokens"] === null ? null : Number(task["tokens"]),
   };
 }

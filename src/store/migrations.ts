@@ -186,4 +186,21 @@ export const MIGRATIONS: readonly string[] = [
   `
   create index task_failed on task (id, key) where state = 'failed';
   `,
+  // What a person is to be told of, until it was sent. What happened before is no news.
+  `
+  create table outbox (
+    id integer primary key,
+    key text not null unique,
+    at integer not null,
+    run text,
+    task integer,
+    moment text not null,
+    state text not null default 'waiting',
+    reached text not null default '[]',
+    tries integer not null default 0,
+    not_before integer,
+    owner text
+  ) strict;
+  create index outbox_waiting on outbox (id) where state = 'waiting';
+  `,
 ];

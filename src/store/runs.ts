@@ -146,13 +146,15 @@ function toRun(row: Row): Run {
     base: String(row["base"]),
     branch: String(row["branch"]),
     buildsOn: row["builds_on"] as string | null,
-    options: {
-      budget: NO_BUDGET,
-      budgetUsd: null,
-      ...(parseStored(row["options"]) as Omit<RunOptions, "budget" | "budgetUsd">),
-    },
+    options: toOptions(String(row["options"])),
     createdAt: Number(row["created_at"]),
     endedAt: row["ended_at"] as number | null,
     landedAt: row["landed_at"] as number | null,
   };
+}
+
+/** Runs of an earlier owt knew fewer limits. */
+function toOptions(text: string): RunOptions {
+  const stored = parseStored(text) as RunOptions;
+  return { ...stored, budget: { ...NO_BUDGET, ...stored.budget }, budgetUsd: stored.budgetUsd ?? null };
 }

@@ -104,6 +104,11 @@ export function findTasks(store: Store, key: string): Task[] {
   return store.all("select * from task where key = ? order by id desc", key).map(toTask);
 }
 
+/** How many tasks, of whichever run, began since then. */
+export function countBegunSince(store: Store, since: number): number {
+  return Number(store.get("select count(*) as begun from task where started_at >= ?", since)?.["begun"]);
+}
+
 /** Tasks that failed, and that no later run has taken up under the same key. */
 export function readFailedTasks(store: Store): Task[] {
   const failed = store.all("select * from task where state = 'failed' order by id").map(toTask);

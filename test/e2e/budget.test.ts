@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
+import { seededChance } from "../../src/lib/chance.ts";
 import type { RunReport } from "../../src/core/report.ts";
 import { CLAUDE_VERSIONS, claudeBinary } from "../rig/claude-binary.ts";
 import { claudeRig } from "../rig/claude-rig.ts";
@@ -170,6 +171,118 @@ test("the budget of a day holds for all runs of the repository, and its tasks go
   expect((await run.ended).code).toBe(130);
 });
 
+type Near = { budgets: { run: string; why: string; since: string; command: string }[] };
+
+test("at a part of its budget a run is warned of, and the inbox has the command that raises it while work goes on", async () => {
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+  const go = rig.path("go");
+  rig.write({ "docs/plans/a/epic-01-one.md": task("cost 0.85", `wait ${go}`, "cost 0.6", 'write a.txt "a"') });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes", "--budget", "1");
+  await run.says("used of the budget: $0.85 of $1.00 for the run");
+  const { budgets } = await rig.json<Near>("inbox");
+  const why = "has used $0.85 of $1.00 for the run";
+  expect(budgets).toEqual([{ run: "r1", why, since: expect.any(String), command: "owt resume r1 --budget 2" }]);
+  expect(rig.ok("inbox")).toContain(`r1 ${why}; it goes on to that`);
+  expect(rig.ok("status")).toContain(`▲ ${why}; raise it: owt resume r1 --budget 2`);
+  // The command as it is printed, while another process carries the run.
+  const raised = rig.start(...budgets[0]!.command.split(" ").slice(1));
+  await raised.says("carries the runs of this repository");
+  expect((await rig.json<Near>("inbox")).budgets).toEqual([]);
+  writeFileSync(go, "");
+  expect((await run.ended).code).toBe(0);
+  expect((await raised.ended).code).toBe(0);
+});
+
+test("beside what runs only that begins for which enough is left, by what such tasks used here", async () => {
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+  const go = rig.path("go");
+  // What the first run learns: such a task costs $0.40.
+  for (const n of [1, 2, 3, 4, 5])
+    rig.write({ [`docs/plans/a/epic-0${n}-past.md`]: task("cost 0.4", `write a${n}.txt "a"`) });
+  rig.commit("past");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.write({
+    "docs/plans/b/epic-01-first.md": task("cost 0.1", `wait ${go}`, "cost 0.1", 'write b.txt "b"'),
+    "docs/plans/c/epic-01-second.md": task("cost 0.3", 'write c.txt "c"'),
+  });
+  rig.commit("more");
+  const run = rig.start("run", "--yes", "--budget", "0.7");
+  type Tasks = { runs: { id: string; tasks: { id: string; standing: string; why: string }[] }[] };
+  const second = async () => {
+    const { runs } = await rig.json<Tasks>("status");
+    return runs.find(({ id }) => id === "r2")?.tasks.find(({ id }) => id === "c/E01");
+  };
+  await vi.waitUntil(async () => (await second())?.why.includes("$0.10 (and"), { timeout: 60_000 });
+  expect(await second()).toMatchObject({
+    standing: "waits-for-time",
+    why: "waits for the budget: $0.10 (and $0.30 kept for what runs) of $0.70 for the run; it may need $0.40",
+  });
+  // It waits for no person: what is kept comes free.
+  expect((await rig.json<Inbox>("inbox")).waiting).toEqual([]);
+  writeFileSync(go, "");
+  expect((await run.ended).code).toBe(0);
+});
+
+test("agents' time has a budget, and so has the number of tasks", async () => {
+  await using rig = Rig.create({
+    "README.md": "",
+    ".worktreerc": `${DEMO}[budget]\ntask_time = "1500ms"\nrun_tasks = 2\n`,
+    "docs/plans/a/epic-01-long.md": `---\npriority: high\n---\n${task("hang")}`,
+    "docs/plans/b/epic-01-short.md": task('write b.txt "b"'),
+    "docs/plans/c/epic-01-third.md": `---\npriority: low\n---\n${task('write c.txt "c"')}`,
+  });
+  const run = await rig.owt("run", "--yes");
+  expect(run).toMatchObject({ code: 5 });
+  const [status] = (await rig.json<Status>("status")).runs;
+  const time =
+    /^waits for the budget: \d+s of agents' time of 1500ms of agents' time for the task$|^waits for the budget: \d+ms of agents' time of 1500ms of agents' time for the task$/;
+  expect(status!.tasks).toMatchObject([
+    { id: "a/E01", standing: "waits-for-budget", command: "OWT_BUDGET_TASK_TIME=3s owt resume r1" },
+    { id: "b/E01", standing: "done" },
+    {
+      id: "c/E01",
+      standing: "waits-for-budget",
+      why: "waits for the budget: 2 tasks of 2 tasks for the run",
+      command: "OWT_BUDGET_RUN_TASKS=4 owt resume r1",
+    },
+  ]);
+  expect(status!.tasks[0]!.why).toMatch(time);
+  expect(rig.processes()).toEqual([]);
+});
+
+test.each([1, 2, 3, 4, 5])(
+  "real agents with costs by chance stay within a turn of the cap, and lose nothing (%i)",
+  async (seed) => {
+    const chance = seededChance(seed);
+    const plan: Record<string, string> = {};
+    const turns = new Map<string, number[]>();
+    for (const name of ["a", "b", "c", "d", "e", "f"]) {
+      const costs = Array.from({ length: 1 + Math.floor(chance() * 4) }, () => Math.ceil(chance() * 40) / 100);
+      turns.set(`${name}/E01`, costs);
+      const steps = costs.flatMap((usd) => [`cost ${usd}`, `work ${(0.2 + chance() / 2).toFixed(2)}s`]);
+      plan[`docs/plans/${name}/epic-01-${name}.md`] = task(...steps, `write ${name}.txt "${name}"`);
+    }
+    const all = [...turns.values()].flat();
+    const cap = Math.ceil(all.reduce((sum, usd) => sum + usd, 0) * (30 + chance() * 40)) / 100;
+    await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO, ...plan });
+    const run = await rig.owt("run", "--yes", "--budget", String(cap));
+    expect(run).toMatchObject({ code: 5 });
+    const [status] = (await rig.json<Status>("status")).runs;
+    expect(status!.cost_usd).toBeGreaterThanOrEqual(cap - 1e-9);
+    // Three work side by side: each may be in the middle of a turn, and none begins another.
+    expect(status!.cost_usd - cap).toBeLessThan(3 * Math.max(...all));
+    for (const { state, standing, why } of status!.tasks) {
+      expect(["done", "pending"]).toContain(state);
+      if (state === "pending")
+        expect([standing, why]).toEqual(["waits-for-budget", expect.stringMatching(/\$.* of \$/)]);
+    }
+    expect(rig.processes()).toEqual([]);
+    expect((await rig.owt("resume", "r1", "--budget", "100")).code).toBe(0);
+    for (const name of ["a", "b", "c", "d", "e", "f"]) expect(rig.git("show", `owt/runs/r1:${name}.txt`)).toBe(name);
+  },
+);
+
 const sum = (ledger: readonly Booked[]) => ledger.reduce((usd, each) => usd + each.usd, 0);
 const bash = (command: string) => ({ name: "Bash", input: { command, description: "Do it" } });
 
@@ -218,7 +331,12 @@ describe.each(CLAUDE_VERSIONS)("Claude Code %s", (version) => {
     const first: Answer = { use: [bash("sh linger.sh")], tokens: { input: 5_000, output: 4_000 } };
     const second: Answer = { say: "Never said.", tokens: { output: 100_000 } };
     const script = { "site/E01": { task: [first, second] }, "look/E01": { task: [first, second] } };
-    const plan = { ...PLAN, "docs/plans/look/epic-01-look.md": "# The look\n\nWrite look.txt.\n" };
+    // Without an estimate so small each would be taken for one that needs the whole budget, and they would run one after the other.
+    const small = (title: string) => `---\nestimated_tokens: 1000\n---\n# ${title}\n\nWrite it.\n`;
+    const plan = {
+      "docs/plans/site/epic-01-first.md": small("The first page"),
+      "docs/plans/look/epic-01-look.md": small("The look"),
+    };
     await using rig = await rigOf(script, {
       ...plan,
       ".worktreerc": '[agent.claude]\nallowed_tools = ["Bash(sh linger.sh)"]\n',

@@ -101,6 +101,11 @@ const ROWS: Record<string, Row> = {
     says: /web\/E01 \(r1\) asks: Which colour\? · for [\w. ]+\n {2}↳ owt task answer web\/E01/,
     mistake: unknownOption("inbox", "--jsno", "--json"),
   },
+  notify: {
+    call: ["notify"],
+    says: "○ desktop: no desktop, and no terminal, is here",
+    mistake: unknownOption("notify", "--jsno", "--json"),
+  },
   create: {
     call: ["create", "feature/login"],
     says: /✓ feature\/login {2}\S+\/shop-feature-login/,

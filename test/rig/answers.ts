@@ -47,3 +47,9 @@ export function expectSound(args: readonly string[], stdout: string): void {
 function envelopesOf(stdout: string): string[] {
   return stdout.split(/(?<=^\}\n)/m).filter((part) => part.trim() !== "");
 }
+
+/** Throws unless what was posted to a webhook fits its schema. */
+export function expectNotification(body: unknown): void {
+  const wrong = findWrong("notification", JSON.stringify(body));
+  if (wrong.length > 0) throw new Error(`a notification does not fit its schema:\n${wrong.join("\n")}`);
+}

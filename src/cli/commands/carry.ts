@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { beBackground } from "../../engine/background.ts";
 import { settleFirings } from "../../engine/firings.ts";
+import { sendOutbox } from "../../engine/notify.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { followRun } from "../follow.ts";
 import { type Io, withEngine } from "../io.ts";
@@ -22,6 +23,7 @@ export function carryCommand(program: Command, io: Io): void {
           } finally {
             // Whoever is to be told of the end of a batch's run need not wait for the next look of whoever watches.
             settleFirings(engine);
+            await sendOutbox(engine, io.hurry);
           }
         },
         options.config === undefined ? {} : { configFile: options.config },

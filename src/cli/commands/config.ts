@@ -2,7 +2,14 @@
 import { type Command, Option } from "commander";
 import type { ConfigValues } from "../../core/config.ts";
 import { OwtError } from "../../core/errors.ts";
-import { approveGrants, grantsMissing, grantsNeeded, grantsOfLayouts } from "../../engine/approvals.ts";
+import {
+  approveGrants,
+  describeGrant,
+  grantsMissing,
+  grantsNeeded,
+  grantsOfLayouts,
+  shownGrant,
+} from "../../engine/approvals.ts";
 import { chooseWork } from "../../engine/prepare.ts";
 import { isNoPlan } from "../../engine/read-plan.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -42,7 +49,7 @@ export function configCommands(program: Command, io: Io): void {
         const work = await readWorkIfAny(engine);
         const grants = [...grantsNeeded(engine, work?.all ?? [], work?.settings ?? {}), ...grantsOfLayouts(engine)];
         const missing = grantsMissing(engine, grants);
-        for (const grant of missing) tell(io, `${grant.where}: ${printable(grant.what)}`);
+        for (const grant of missing) tell(io, printable(describeGrant(grant)));
         if (missing.length > 0 && !options.yes) {
           if (!canAsk(io))
             throw new OwtError("not-approved", "nothing was approved: nobody can be asked here", {
@@ -54,11 +61,12 @@ export function configCommands(program: Command, io: Io): void {
             });
         }
         approveGrants(engine, missing);
+        const shown = missing.map(shownGrant);
         const text =
           missing.length > 0
-            ? `approved: ${missing.map((grant) => printable(grant.what)).join(", ")}`
+            ? `approved: ${shown.map((grant) => printable(grant.what)).join(", ")}`
             : "nothing was left to approve";
-        answer(io, options, { approved: missing, approved_before: grants.length - missing.length }, text);
+        answer(io, options, { approved: shown, approved_before: grants.length - missing.length }, text);
       }),
     );
 }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { renderAnswer } from "../../core/view.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { answerFor } from "../../engine/answer.ts";
-import { readInbox } from "../../engine/inbox.ts";
+import { readInbox, readNearBudgets } from "../../engine/inbox.ts";
 import { type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { answer, type Io, withEngine } from "../io.ts";
@@ -24,25 +24,30 @@ export function inboxCommand(program: Command, io: Io): void {
           since: new Date(since).toISOString(),
           ...answerFor(engine, view.task),
         }));
+        const budgets = readNearBudgets(engine).map((near) => ({ ...near, since: new Date(near.since).toISOString() }));
         const asks = (await readAllAsks(engine)).map(toJson);
-        const ageOf = (since: string) => renderDuration(engine.now() - Date.parse(since));
         const lines = [
-          ...waiting.map(
-            (item) =>
-              `${item.task} (${item.run}) ${printable(localTimes(item.why, engine.now()))} · for ${ageOf(item.since)}\n  ↳ ${renderAnswer(item)}`,
-          ),
-          ...asks.map(
-            ({ name, tool, detail, since, command }) =>
-              `${name} asks leave: ${printable(`${tool} ${detail}`)} · for ${ageOf(since)}\n  ↳ ${command}`,
-          ),
-        ];
+          ...waiting.map((item) => ({
+            since: item.since,
+            text: `${item.task} (${item.run}) ${localTimes(item.why, engine.now())}`,
+            answer: renderAnswer(item),
+          })),
+          ...budgets.map(({ run, why, since, command }) => ({
+            since,
+            text: `${run} ${why}; it goes on to that`,
+            answer: renderAnswer({ command, note: `to raise it; to begin nothing more: owt pause ${run}` }),
+          })),
+          ...asks.map(({ name, tool, detail, since, command }) => ({
+            since,
+            text: `${name} asks leave: ${tool} ${detail}`,
+            answer: command,
+          })),
+        ].toSorted((a, b) => Date.parse(a.since) - Date.parse(b.since));
+        const ageOf = (since: string) => renderDuration(engine.now() - Date.parse(since));
+        const told = lines.map(({ since, text, answer }) => `${printable(text)} · for ${ageOf(since)}\n  ↳ ${answer}`);
         const head = `${count(lines.length, "thing")} ${lines.length === 1 ? "waits" : "wait"} for a person`;
-        answer(
-          io,
-          options,
-          { waiting, asks },
-          lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${lines.join("\n")}`,
-        );
+        const text = lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${told.join("\n")}`;
+        answer(io, options, { waiting, budgets, asks }, text);
       }),
     );
 }

@@ -5,9 +5,10 @@ import { programOf } from "../../agents/agent.ts";
 import { describeLevel } from "../../core/budget.ts";
 import type { Run } from "../../core/run.ts";
 import type { BareTask } from "../../core/task.ts";
-import type { TaskView } from "../../core/view.ts";
-import { readLevels } from "../../engine/budget.ts";
+import { renderAnswer, type TaskView } from "../../core/view.ts";
+import { readLevels, readNearLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
+import { readInbox } from "../../engine/inbox.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { spoolFolder } from "../../engine/spool-folder.ts";
 import { answerFor } from "../../engine/answer.ts";
@@ -205,6 +206,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     const counts = Object.entries(sums.counts).map(([word, n]) => `${n} ${word}`);
     lines.push("", `${run.id} · ${state} · ${counts.join(", ")}${cost}`);
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));
+    for (const { why, command } of readNearLevels(engine, run)) lines.push(`  ▲ ${why}; raise it: ${command}`);
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
     for (const { until, tasks } of limits)
@@ -218,6 +220,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     if (rows.length > 0) lines.push(table(rows));
     if (shown.length < views.length) lines.push(`  … and ${views.length - shown.length} more: owt task list`);
   }
+  lines.push(...waitingLines(engine, runs));
   if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
   const places = worktrees.map(({ path, branch }) => `  ${path}  ${branch ?? "detached"}`);
   lines.push("", count(worktrees.length, "worktree"), ...places);
@@ -226,6 +229,29 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   lines.push("", `agents: ${installed.join(", ")}`);
   return lines.join("\n");
 }
+
+/** The oldest of what waits for a person, each with what answers it. */
+function waitingLines(engine: Engine, runs: Status["runs"]): string[] {
+  const isAnything = runs.some(({ views }) => views.some(({ standing }) => ANSWERED.has(standing)));
+  const shown = new Set(runs.map(({ run }) => run.id));
+  const waiting = isAnything ? readInbox(engine).filter(({ run }) => shown.has(run)) : [];
+  if (waiting.length === 0) return [];
+  const told = waiting.slice(0, MOST_WAITING).flatMap(({ run, view }) => {
+    const why = printable(localTimes(view.why.split("\n", 1)[0]!, engine.now()));
+    return [`  ${view.task.key} (${run}) ${why}`, `    ↳ ${renderAnswer(answerFor(engine, view.task))}`];
+  });
+  const rest = waiting.length - MOST_WAITING;
+  const more = rest > 0 ? [`  … and ${rest} more: owt inbox`] : [];
+  return [
+    "",
+    `${count(waiting.length, "thing")} ${waiting.length === 1 ? "waits" : "wait"} for you, the oldest first`,
+    ...told,
+    ...more,
+  ];
+}
+
+const MOST_WAITING = 5;
+const ANSWERED = new Set<TaskView["standing"]>([...WAITS, "failed"]);
 
 /** All of a small run. Of a large one what goes on, waits or failed, and no more than a person reads; the figures above count the rest. */
 function worthARow(views: readonly TaskView<BareTask>[]): readonly TaskView<BareTask>[] {

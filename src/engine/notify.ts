@@ -1,0 +1,262 @@
+/** Tells people what the outbox holds: on the desktop, in Slack, in Discord, to webhooks. Nothing waits for it, and nothing fails by it. */
+import { createHash } from "node:crypto";
+import { homedir } from "node:os";
+import { basename, join } from "node:path";
+import type { FactKind } from "../core/event.ts";
+import {
+  bodyFor,
+  NEWS_MS,
+  type Notice,
+  pauseAfter,
+  type Target,
+  targetsFrom,
+  titleOf,
+  wants,
+  withoutSecret,
+} from "../core/notification.ts";
+import { redact, secretsIn } from "../core/redact.ts";
+import { appendEvent, hasNote } from "../store/events.ts";
+import { claimOutgoing, noteReached, type Outgoing, readOutbox, settleOutgoing, tryLater } from "../store/outbox.ts";
+import { readRun } from "../store/runs.ts";
+import { readTask } from "../store/tasks.ts";
+import { canShow, showOnDesktop } from "../system/desktop.ts";
+import { readTextIfThere } from "../system/files.ts";
+import { isAlive, thisProcess } from "../system/identity.ts";
+import { postJson } from "../system/post.ts";
+import { answerFor } from "./answer.ts";
+import { mayTell } from "./approvals.ts";
+import type { Engine } from "./engine.ts";
+
+/** How long one try may take. */
+const TRY_MS = 10_000;
+
+/** How long a process that is done waits for what it is just sending; what it does not get rid of the next one sends. */
+const LAST_MS = 5_000;
+
+/** How often it is looked for what another process put there, and what is to be tried again. */
+const LOOK_MS = 1_000;
+
+/** Sends what comes, from now on. The function that it gives ends that: what is there still goes out, for a few seconds at most. */
+export function keepNotifying(engine: Engine): () => Promise<void> {
+  const cut = new AbortController();
+  const sending = new Map<number, Promise<void>>();
+  const look = () => startDue(engine, cut.signal, sending);
+  const timer = setInterval(look, LOOK_MS);
+  const stop = engine.store.onAppend((kinds) => {
+    if (!TOLD_KINDS.isDisjointFrom(kinds)) look();
+  });
+  look();
+  return async () => {
+    clearInterval(timer);
+    stop();
+    look();
+    const hurried = () => cut.abort();
+    const limit = setTimeout(hurried, LAST_MS);
+    engine.hurry.addEventListener("abort", hurried, { once: true });
+    if (engine.hurry.aborted) hurried();
+    await Promise.all(sending.values());
+    clearTimeout(limit);
+    engine.hurry.removeEventListener("abort", hurried);
+  };
+}
+
+/** Facts that may come with something to be told. */
+const TOLD_KINDS = new Set<string>([
+  "task-parked",
+  "task-moved",
+  "run-held",
+  "budget-warned",
+  "run-ended",
+  "batch-ended",
+] satisfies FactKind[]);
+
+/** Sends what is in the outbox and due, once. */
+export async function sendOutbox(engine: Engine, cut: AbortSignal): Promise<void> {
+  const sending = new Map<number, Promise<void>>();
+  startDue(engine, cut, sending);
+  await Promise.all(sending.values());
+}
+
+/** Begins to send what is due and not being sent: who is slow to take one thing keeps nothing else waiting. */
+function startDue(engine: Engine, cut: AbortSignal, sending: Map<number, Promise<void>>): void {
+  try {
+    const now = engine.now();
+    const isDue = ({ id, notBefore, owner }: Outgoing) =>
+      // A time that far ahead was set by a clock that was set back since.
+      !sending.has(id) && (notBefore === null || notBefore <= now || notBefore > now + NEWS_MS) && !isOthers(owner);
+    const due = readOutbox(engine.store).filter(isDue);
+    if (due.length === 0) return;
+    const targets = targetsOf(engine).filter((target) => target.kind !== "desktop" || isAnyoneThere(engine));
+    for (const outgoing of due) {
+      const sent = send(engine, outgoing, targets, cut)
+        // A store that cannot be written is told by whoever works with it; what is in it still waits there.
+        .catch(() => {})
+        .finally(() => sending.delete(outgoing.id));
+      sending.set(outgoing.id, sent);
+    }
+  } catch {
+    // As above.
+  }
+}
+
+function isAnyoneThere(engine: Engine): boolean {
+  return engine.bell !== null || canShow(engine.env);
+}
+
+function isOthers(owner: Outgoing["owner"]): boolean {
+  return owner !== null && owner.pid !== process.pid && isAlive(owner);
+}
+
+/** Everybody who is to be told, as far as the user lets owt tell them. */
+function targetsOf(engine: Engine): Target[] {
+  return targetsFrom(engine.config, engine.layers, mayTell(engine));
+}
+
+async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target[], cut: AbortSignal): Promise<void> {
+  const { store } = engine;
+  const wanted = targets.filter((target) => wants(target, outgoing.moment.name));
+  if (wanted.length === 0) return settleOutgoing(store, outgoing.id, "sent");
+  if (engine.now() - outgoing.at > NEWS_MS || isOver(engine, outgoing))
+    return settleOutgoing(store, outgoing.id, "old");
+  if (!claimOutgoing(store, outgoing, thisProcess())) return;
+  const notice = noticeOf(engine, outgoing);
+  const left = wanted.filter(({ name }) => !outgoing.reached.includes(name));
+  const told = await Promise.all(
+    left.map(async (target) => {
+      const came = await tellTarget(engine, target, notice, cut);
+      if (came.kind !== "failed") noteReached(store, outgoing.id, target.name);
+      return { target, came };
+    }),
+  );
+  const failed = told.flatMap(({ target, came }) => (came.kind === "failed" ? [{ target, came }] : []));
+  if (failed.length === 0) return settleOutgoing(store, outgoing.id, "sent");
+  if (cut.aborted) return tryLater(store, outgoing.id, outgoing.tries, engine.now());
+  for (const { target, came } of failed) noteFailure(engine, outgoing.run, target, came.reason);
+  const tries = outgoing.tries + 1;
+  const pause = pauseAfter(tries, Math.max(0, ...failed.map(({ came }) => came.retryAfterMs ?? 0)));
+  if (pause === null) settleOutgoing(store, outgoing.id, "given-up");
+  else tryLater(store, outgoing.id, tries, engine.now() + pause);
+}
+
+/** Whether a task that waited has been answered since. */
+function isOver(engine: Engine, { task: id, moment }: Outgoing): boolean {
+  const task = id === null ? null : readTask(engine.store, id);
+  if (moment.name !== "waiting" || task === null) return false;
+  if (moment.for === "review") return task.state !== "review" || task.approved;
+  if (moment.for === "failed") return task.state !== "failed";
+  return task.state !== "pending" || task.park?.for !== moment.for;
+}
+
+/** Said once in a run for each that cannot be reached; where it leads, and never the rest of its address. */
+function noteFailure(engine: Engine, run: string | null, target: Target, reason: string): void {
+  const where = target.kind === "desktop" ? "" : ` (${withoutSecret(target.address)})`;
+  const text = `notifications do not get through to ${target.name}${where}: ${reason}; try it: owt notify`;
+  if (run === null || hasNote(engine.store, run, text)) return;
+  appendEvent(engine.store, engine.now(), { run }, { kind: "note", text });
+}
+
+/** What came of telling one: `none` where nothing here shows it, which is no failure. */
+export type Told =
+  | { kind: "sent" }
+  | { kind: "none"; reason: string }
+  | { kind: "failed"; reason: string; retryAfterMs: number | null };
+
+/** Tells one target of one thing, in one try. */
+async function tellTarget(engine: Engine, target: Target, notice: Notice, cut: AbortSignal): Promise<Told> {
+  const clean = redacted(notice, secretsIn(engine.env));
+  if (target.kind === "desktop") return tellDesktop(engine, clean, cut);
+  const url = resolveAddress(engine, target.address);
+  if (url === null) return { kind: "failed", reason: "its address is not there, or is none", retryAfterMs: null };
+  const posted = await postJson(url, bodyFor(target.kind, clean), { timeoutMs: TRY_MS, signal: cut });
+  if (posted.kind === "sent") return posted;
+  if (posted.kind === "failed") return { ...posted, retryAfterMs: null };
+  return { kind: "failed", reason: `HTTP ${posted.status}`, retryAfterMs: posted.retryAfterMs };
+}
+
+async function tellDesktop(engine: Engine, { project, title, command }: Notice, cut: AbortSignal): Promise<Told> {
+  const text = command === null ? title : `${title}\n${command}`;
+  const shown = await showOnDesktop(engine.env, `owt: ${project}`, text, cut);
+  if (shown.kind === "shown") return { kind: "sent" };
+  if (engine.bell !== null) {
+    engine.bell();
+    return { kind: "sent" };
+  }
+  return { kind: "none", reason: shown.kind === "failed" ? shown.reason : "no desktop, and no terminal, is here" };
+}
+
+function redacted(notice: Notice, secrets: readonly string[]): Notice {
+  const { title, command } = notice;
+  return { ...notice, title: redact(title, secrets), command: command === null ? null : redact(command, secrets) };
+}
+
+/** The address itself; null where the variable or the file that is to hold it does not. */
+function resolveAddress(engine: Engine, address: string): string | null {
+  const url = readAddress(engine, address);
+  return url !== undefined && url !== null && URL.canParse(url) && /^https?:/.test(url) ? url : null;
+}
+
+function readAddress(engine: Engine, address: string): string | null | undefined {
+  if (address.startsWith("env:")) return engine.env[address.slice("env:".length)];
+  if (!address.startsWith("file:")) return address;
+  try {
+    return readTextIfThere(fileOf(engine, address.slice("file:".length)))
+      ?.split("\n", 1)[0]
+      ?.trim();
+  } catch {
+    return null;
+  }
+}
+
+function fileOf(engine: Engine, path: string): string {
+  return path.startsWith("~/") ? join(engine.env["HOME"] ?? homedir(), path.slice(2)) : path;
+}
+
+/** What is to be said of it, as things stand now. */
+function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: Outgoing): Notice {
+  const task = taskId === null ? null : readTask(engine.store, taskId);
+  const run = runId === null ? null : readRun(engine.store, runId);
+  const title = titleOf(moment, runId, task && { key: task.key, title: task.spec.title });
+  const isOpen = run !== null && run.state === "open";
+  const command =
+    moment.name === "waiting" && task !== null
+      ? answerFor(engine, task).command
+      : moment.name === "budget" && isOpen
+        ? "owt inbox"
+        : moment.name === "run-ended" && moment.counts.done > 0 && run?.landedAt === null
+          ? `owt land ${run.id}`
+          : null;
+  return {
+    id: `${projectId(engine)}-${id}`,
+    event: moment.name,
+    at: new Date(at).toISOString(),
+    project: basename(engine.repo.root),
+    run: runId,
+    task: task?.key ?? null,
+    batch: moment.name === "batch-ended" ? moment.batch : null,
+    title,
+    command,
+  };
+}
+
+/** Other repositories may have a folder of the same name. */
+function projectId(engine: Engine): string {
+  return createHash("sha256").update(engine.repo.commonDir).digest("hex").slice(0, 12);
+}
+
+/** Tells everybody that it gets through, and says of each what came of it. */
+export function notifyAll(engine: Engine, cut: AbortSignal): Promise<{ target: Target; came: Told }[]> {
+  const notice: Notice = {
+    id: `${projectId(engine)}-test-${engine.now()}`,
+    event: "test",
+    at: new Date(engine.now()).toISOString(),
+    project: basename(engine.repo.root),
+    run: null,
+    task: null,
+    batch: null,
+    title: "notifications get through",
+    command: null,
+  };
+  return Promise.all(
+    targetsOf(engine).map(async (target) => ({ target, came: await tellTarget(engine, target, notice, cut) })),
+  );
+}
