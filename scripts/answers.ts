@@ -45,6 +45,7 @@ const standing = v.picklist([
   "waits-for-person",
   "waits-for-time",
   "waits-for-budget",
+  "waits-for-room",
   "working",
   "done",
   "failed",
@@ -108,6 +109,7 @@ const outcomeKind = v.picklist([
   "stopped",
   "aborted",
   "lost",
+  "disk_full",
   "failed",
 ]);
 
@@ -122,7 +124,19 @@ const attemptReport = of({
 });
 
 const waits = v.pipe(
-  of({ upstream: ms, place: ms, person: ms, limit: ms, budget: ms, retry: ms, integration: ms, stopped: ms }),
+  of({
+    upstream: ms,
+    place: ms,
+    person: ms,
+    limit: ms,
+    budget: ms,
+    memory: ms,
+    disk: ms,
+    worktrees: ms,
+    retry: ms,
+    integration: ms,
+    stopped: ms,
+  }),
   v.description("how long it waited, and for what; side by side tasks wait longer than the run takes"),
 );
 const parkedFor = v.picklist(["answer", "conflict", "permission", "hand", "login", "limit", "retry", "budget"]);

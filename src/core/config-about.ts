@@ -80,6 +80,19 @@ const ABOUT: Record<KeyName, About> = {
   "budget.day_usd": { says: "what all runs of a day may cost", otherwise: "no limit" },
   "budget.tokens": { says: "tokens that a run may use", otherwise: "no limit" },
   "budget.warn_at": { says: "part of a limit at which a line is printed" },
+  "resources.min_free_disk": {
+    says: "what stays free on the disks of the worktrees and of the store: below it nothing new starts",
+    otherwise: "2 GB, or 5 % of a smaller disk",
+  },
+  "resources.max_worktrees": {
+    says: "how many worktrees of runs there may be at a time, those that are kept included",
+    otherwise: "no limit",
+  },
+  "resources.attempt_memory": {
+    says: "what an attempt is taken to need of memory until enough of them were measured",
+    otherwise: "512 MiB",
+  },
+  "resources.spare_memory": { says: "what attempts leave of the machine's memory" },
   "agent.default": { says: "the agent that works where nothing names another" },
   "sandbox.level": { says: "how much an agent is shut in", later: SANDBOX },
   "sandbox.network": { says: "what an agent reaches", later: SANDBOX },
@@ -105,6 +118,8 @@ const AGENT_ABOUT: Record<keyof typeof AGENT_KEYS, string> = {
   permission_mode: "the permission mode, in the agent's own word",
   allowed_tools: "what it may use without asking",
   extra_args: "further arguments",
+  max_memory: "the most memory that it and what it starts may take together; beyond it the system ends it",
+  max_cpus: "the most processors that they may use together, such as 1.5",
 };
 
 /** Sections whose keys come with what will use them. */

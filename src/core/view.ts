@@ -3,6 +3,7 @@ import { describeLevel, type Holds, NO_HOLDS } from "./budget.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import { isDue } from "./retry.ts";
+import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
 import { type BareTask, FINAL_STATES, type NextStart, type Park, type Task } from "./task.ts";
 
@@ -16,6 +17,8 @@ type Standing =
   | "waits-for-time"
   /** Waits until a budget is raised, or the run is given more time. */
   | "waits-for-budget"
+  /** Could start, but for memory, room on the disk, or a worktree; it goes on by itself. */
+  | "waits-for-room"
   | "working"
   | "done"
   | "failed"
@@ -39,6 +42,7 @@ type Around<T> = {
   /** What a budget keeps back. */
   holds: Holds;
   limitOf: (task: T) => LimitHold | null;
+  shortage: Shortage | null;
   now: number;
 };
 
@@ -53,10 +57,11 @@ export function viewTasks<T extends BareTask>(
   holds: Holds = NO_HOLDS,
   logins: Logins = { tasks, credentialOf: (agent) => agent },
   limitOf: (agent: string) => LimitHold | null = () => null,
+  shortage: Shortage | null = null,
 ): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
-  const around = { byKey, loginOf, holds, limitOf: (task: T) => limitOf(agentOf(task)), now };
+  const around = { byKey, loginOf, holds, limitOf: (task: T) => limitOf(agentOf(task)), shortage, now };
   return tasks.map((task) => ({ waitsFor: [], ...viewTask(task, around) }));
 }
 
@@ -104,7 +109,8 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): Seen<T> {
   }
 }
 
-function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limitOf, now }: Around<T>): Seen<T> {
+function viewPending<T extends BareTask>(task: T, around: Around<T>): Seen<T> {
+  const { byKey, loginOf, holds, limitOf, shortage, now } = around;
   if (task.park && waitsForPerson(task.park))
     return { task, standing: "waits-for-person", why: describePark(task.park) };
   if (task.park?.for === "budget" && task.park.until === null)
@@ -136,6 +142,8 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limit
       standing: level.scope === "day" ? "waits-for-time" : "waits-for-budget",
       why: `waits for the budget: ${describeLevel(level)}`,
     };
+  if (shortage !== null && concerns(shortage, startOf(task)))
+    return { task, standing: "waits-for-room", why: shortage.why };
   const goesOn = task.next.kind !== "fresh" && task.startedAt !== null;
   return { task, standing: "ready", why: goesOn ? "goes on where it stopped" : "" };
 }

@@ -12,6 +12,8 @@ import { findDamage, storeFile } from "../store/database.ts";
 import { MEND } from "../store/stored-json.ts";
 import { prepareLock } from "../system/lock.ts";
 import { findProgram } from "../system/programs.ts";
+import { examineCaps } from "./caps.ts";
+import { floorOf } from "./disk-watch.ts";
 import { grantsMissing, grantsNeeded } from "./approvals.ts";
 import { validateConfig } from "./configuration.ts";
 import { type Engine, worktreeHome } from "./engine.ts";
@@ -26,7 +28,8 @@ export async function examineRepository(engine: Engine, fix: boolean): Promise<F
     ...(await examineLostAgents(engine, fix)),
     ...(fix ? await clearLeftovers(engine) : []),
     await examineIdentity(engine),
-    examineDisk(worktreeHome(engine)),
+    examineDisk(worktreeHome(engine), floorOf(engine)),
+    examineCaps(engine),
     examineConfiguration(engine),
     ...examineChecks(engine),
   ];

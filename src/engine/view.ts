@@ -9,6 +9,7 @@ import { readHolds } from "./budget.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 import { readHolding } from "./governor.ts";
+import { knownShortage } from "./room.ts";
 
 /** The agent that a task is given to: the run's choice, else the plan's, else the configuration's. */
 export function agentFor(engine: Engine, run: Run, task: Task): string {
@@ -43,7 +44,7 @@ function viewNow<T extends BareTask>(
   agentOf: (task: T) => string,
 ): TaskView<T>[] {
   const [holds, logins] = [readHolds(engine, run), readLogins(engine, run, tasks)];
-  return viewTasks(tasks, agentOf, engine.now(), holds, logins, readHolding(engine));
+  return viewTasks(tasks, agentOf, engine.now(), holds, logins, readHolding(engine), knownShortage(engine));
 }
 
 /** The task, of whichever open run, whose refused login holds this one. */
