@@ -29,13 +29,15 @@ export class DiskWatch {
   readonly #since = performance.now();
   #fullAt = -Infinity;
   #shortage: Shortage | null = null;
+  #isReserved: boolean;
   #hadReserve: boolean;
   #making: Promise<void> | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
     this.#store = storeFile(engine.repo.commonDir);
-    this.#hadReserve = hasReserve(this.#store);
+    this.#isReserved = hasReserve(this.#store);
+    this.#hadReserve = this.#isReserved;
     this.look();
     this.#timer = setInterval(() => this.look(), LOOK_MS);
     this.#timer.unref();
@@ -58,6 +60,9 @@ export class DiskWatch {
 
   look(): void {
     const isReserved = hasReserve(this.#store);
+    // Given up since the last look: nothing could be written but for that, and now its room is what seems to be free.
+    if (this.#isReserved && !isReserved) this.#fullAt = performance.now();
+    this.#isReserved = isReserved;
     this.#hadReserve ||= isReserved;
     let shortage: Shortage | null = null;
     let hasRoom = true;

@@ -29,7 +29,7 @@ const TAKES = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "agent"
 export class Room {
   readonly #engine: Engine;
   readonly #disk: Shortage | null;
-  readonly #open: readonly Attempt[];
+  #running: readonly Attempt[] | null = null;
   #started = 0;
   #left: number | null = null;
   #worktrees: number | null = null;
@@ -38,13 +38,17 @@ export class Room {
   constructor(engine: Engine, disk: Shortage | null) {
     this.#engine = engine;
     this.#disk = disk;
-    this.#open = disk === null ? readOpenAttempts(engine.store).filter(({ phase }) => TAKES.has(phase)) : [];
+  }
+
+  get #open(): readonly Attempt[] {
+    return (this.#running ??= readOpenAttempts(this.#engine.store).filter(({ phase }) => TAKES.has(phase)));
   }
 
   /** Takes room for an attempt of an agent; or says what is short. Where nothing of ours runs there always is some, but for a full disk: waiting
    *  would bring nothing then. */
   take(agent: string, next: StartKind): Shortage | null {
     if (this.#disk !== null) return this.#disk;
+    // Counted before the first is started.
     const isFirst = this.#open.length + this.#started === 0;
     const short = isFirst ? null : (this.#shortOfWorktrees(next) ?? this.#shortOfMemory(agent, next));
     if (short !== null) return short;
@@ -74,9 +78,21 @@ export class Room {
       nowBytes: memoryNow(this.#engine, attempt.id),
     }));
     const spare = parseSize(this.#engine.config.resources.spare_memory) ?? 0;
-    return leftOfMemory(availableMemory(), spare, taking) - this.#started * needOf(this.#engine, agent);
+    return leftOfMemory(availableNow(this.#engine), spare, taking) - this.#started * needOf(this.#engine, agent);
   }
 }
+
+/** What the machine has, as it was a moment ago: what was started since counts with all that is expected of it. */
+function availableNow(engine: Engine): number {
+  const before = available.get(engine);
+  if (before !== undefined && performance.now() - before.at < FRESH_MS) return before.bytes;
+  const bytes = availableMemory();
+  available.set(engine, { bytes, at: performance.now() });
+  return bytes;
+}
+
+const available = new WeakMap<Engine, { bytes: number; at: number }>();
+const FRESH_MS = 250;
 
 /** What an attempt of an agent is expected to take at its peak. */
 function needOf(engine: Engine, agent: string): number {

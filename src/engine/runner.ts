@@ -84,8 +84,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): 
       for (const run of seen.runs) taken.add(run.id);
       const acted = await carryAll(engine, seen, carriers, { endings: options.endings ?? false });
       if (!acted && carriers.size === 0 && (options.endings || isOver(engine, seen, options.until))) break;
-      const within = Math.min(soonest(engine, seen) ?? Infinity, carriers.isStalled ? STALL_MS : LOOK_AT_ROOM_MS);
-      await change.happened(acted ? 0 : within);
+      await change.happened(acted ? 0 : earlier(soonest(engine, seen), carriers.lookAgainIn));
     } catch (error) {
       // Told below, once what runs has been waited for, or parked where a Ctrl-C was the cause.
       carriers.fail(error);
@@ -120,6 +119,8 @@ class Carriers {
   #unexplained = 0;
   failure: { error: unknown } | null = null;
   onEnd: () => void = () => {};
+  /** Whether something could start but for want of room. */
+  isShort = false;
 
   /** From `leave` on nothing begins any more. */
   constructor(engine: Engine, leave: AbortSignal, disk: DiskWatch) {
@@ -131,6 +132,12 @@ class Carriers {
   /** Whether what fell to a full disk is left to lie for now. */
   get isStalled(): boolean {
     return performance.now() - this.#stalledAt < STALL_MS || (this.#stalledAt > -Infinity && this.disk.isFull);
+  }
+
+  /** When there may be room again, which nothing tells: milliseconds, or null. */
+  get lookAgainIn(): number | null {
+    if (this.isStalled) return STALL_MS;
+    return this.isShort ? LOOK_AT_ROOM_MS : null;
   }
 
   /** Takes in what went wrong. What there was no room for goes on when there is; anything else is the end. */
@@ -168,8 +175,12 @@ class Carriers {
 
 /** So often something may say that a disk is full of which we see that it is not. */
 const MOST_UNEXPLAINED = 20;
-/** So often the room is looked at though nothing happens: a disk fills, memory comes free. */
+/** So often the room is looked at though nothing happens: other programs give memory back. */
 const LOOK_AT_ROOM_MS = 2_000;
+
+function earlier(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
+}
 
 async function carryAll(
   engine: Engine,
@@ -180,7 +191,11 @@ async function carryAll(
   let acted = false;
   const turn: Turn = { short: null };
   for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers, { ...options, turn })) || acted;
-  if (!acted) noteShortage(engine, turn.short ?? carriers.disk.shortage);
+  if (!acted) {
+    const short = turn.short ?? carriers.disk.shortage;
+    noteShortage(engine, short);
+    carriers.isShort = short !== null;
+  }
   return acted;
 }
 
