@@ -113,12 +113,18 @@ const outcomeKind = v.picklist([
   "failed",
 ]);
 
+const peakMemory = v.pipe(
+  orNull(count),
+  v.description("the most that its agent or a check of it took; null where it was not measured"),
+);
+
 const attemptReport = of({
   number: count,
   agent: text,
   outcome: told(text, "in words"),
   outcome_kind: v.pipe(orNull(outcomeKind), v.description("null while it is open")),
   duration_ms: orNull(ms),
+  peak_memory_bytes: peakMemory,
   ...cost,
   models,
 });
@@ -384,6 +390,7 @@ const taskDetail = of({
       worktree: text,
       session: orNull(text),
       folder: text,
+      peak_memory_bytes: peakMemory,
       ...cost,
     }),
   ),

@@ -18,6 +18,7 @@ import { grantsMissing, grantsNeeded } from "./approvals.ts";
 import { validateConfig } from "./configuration.ts";
 import { type Engine, worktreeHome } from "./engine.ts";
 import { examineDisk, type Finding } from "./examine-machine.ts";
+import { examineMemory } from "./room.ts";
 import { describeLostAgents, endLostAgents, findLostAgents } from "./lost-agents.ts";
 
 /** What a run in this repository would meet. With `fix`, what dead processes left is cleared, as a run would do it. */
@@ -29,6 +30,7 @@ export async function examineRepository(engine: Engine, fix: boolean): Promise<F
     ...(fix ? await clearLeftovers(engine) : []),
     await examineIdentity(engine),
     examineDisk(worktreeHome(engine), floorOf(engine)),
+    examineMemory(engine),
     examineCaps(engine),
     examineConfiguration(engine),
     ...examineChecks(engine),

@@ -1,7 +1,7 @@
 /** Sees to it that no more is started than there is room for: memory, disk, worktrees. What waits says for what, to whoever looks. */
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";
-import { parseSize } from "../lib/size.ts";
+import { parseSize, renderMemory } from "../lib/size.ts";
 import type { Attempt } from "../core/attempt.ts";
 import {
   describeMemory,
@@ -20,6 +20,7 @@ import { readShortage, writeShortage } from "../store/shortage.ts";
 import { isAlive, thisProcess } from "../system/identity.ts";
 import { availableMemory } from "../system/memory.ts";
 import { type Engine, worktreeHome } from "./engine.ts";
+import type { Finding } from "./examine-machine.ts";
 import { memoryNow } from "./peak.ts";
 
 /** Phases in which an attempt takes memory, or is about to. */
@@ -77,8 +78,10 @@ export class Room {
       expectedBytes: needOf(this.#engine, attempt.agent),
       nowBytes: memoryNow(this.#engine, attempt.id),
     }));
-    const spare = parseSize(this.#engine.config.resources.spare_memory) ?? 0;
-    return leftOfMemory(availableNow(this.#engine), spare, taking) - this.#started * needOf(this.#engine, agent);
+    return (
+      leftOfMemory(availableNow(this.#engine), spareOf(this.#engine), taking) -
+      this.#started * needOf(this.#engine, agent)
+    );
   }
 }
 
@@ -109,6 +112,25 @@ function needOf(engine: Engine, agent: string): number {
 
 const needs = new WeakMap<Engine, Map<string, { bytes: number; at: number }>>();
 const LEARN_MS = 5_000;
+
+/** What the machine has for attempts, for a doctor: how many of the usual agent there is room for. */
+export function examineMemory(engine: Engine): Finding {
+  const check = "memory";
+  const agent = engine.config.agent.default;
+  const need = needOf(engine, agent);
+  const available = availableMemory();
+  const left = leftOfMemory(available, spareOf(engine), []);
+  const most = Math.max(0, Math.floor(left / need));
+  const detail = `${renderMemory(available)} available; an attempt of ${agent} here takes up to ${renderMemory(need)}: room for ${most} at a time`;
+  if (most >= engine.config.run.max_parallel) return { check, state: "pass", detail };
+  const hint =
+    "with fewer agents nothing has to wait: owt run --parallel 1; or say what they need: [resources] attempt_memory";
+  return { check, state: "warn", detail: `${detail}, fewer than [run] max_parallel; the others wait`, hint };
+}
+
+function spareOf({ config }: Engine): number {
+  return parseSize(config.resources.spare_memory) ?? 0;
+}
 
 /** The worktrees of tasks, those of open runs' own integration left out, and those that attempts are about to make counted. */
 function countWorktrees(engine: Engine, open: readonly Attempt[]): number {

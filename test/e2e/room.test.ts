@@ -53,6 +53,9 @@ test("what an attempt took is measured, kept, and expected of the next one", asy
     ...plan({ a: "" }),
   });
   expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const shown = await rig.json<{ task: { attempts: { peak_memory_bytes: number }[] } }>("task", "show", "a/E01");
+  expect(shown.task.attempts[0]!.peak_memory_bytes).toBeGreaterThan(300e6);
+  expect(rig.ok("task", "show", "a/E01")).toMatch(/memory up to (2[89]|3\d)\d MiB/);
   const db = new DatabaseSync(join(rig.root, ".git/owt/state.db"));
   onTestFinished(() => db.close());
   const { peak } = db.prepare("select max(peak_bytes) as peak from attempt").get() as { peak: number };
