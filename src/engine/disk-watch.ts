@@ -58,6 +58,12 @@ export class DiskWatch {
     return this.wasFullSince(performance.now());
   }
 
+  /** Whether there is less than is to stay free, now. */
+  get isShort(): boolean {
+    this.look();
+    return this.#shortage !== null;
+  }
+
   look(): void {
     const isReserved = hasReserve(this.#store);
     // Given up since the last look: nothing could be written but for that, and now its room is what seems to be free.
@@ -94,8 +100,11 @@ export class DiskWatch {
     const isEarly = performance.now() - this.#since < RESERVE_AFTER_MS;
     // Whoever filled the disk may be about to do so again.
     if (isEarly || this.#making !== null || performance.now() - this.#fullAt < RESERVE_AFTER_MS) return;
-    this.#making = makeReserve(this.#store).then(() => {
+    this.#making = makeReserve(this.#store).then((isMade) => {
       this.#making = null;
+      // It may be given up before the next look.
+      this.#isReserved ||= isMade;
+      this.#hadReserve ||= isMade;
     });
   }
 }
@@ -138,6 +147,8 @@ function isFullNow(folder: string): boolean {
 
 /** Whether less is free now than is to stay free. */
 export function isDiskShort(engine: Engine): boolean {
+  const watch = watches.get(engine);
+  if (watch) return watch.isShort;
   const floor = floorOf(engine);
   return foldersOf(engine).some((folder) => {
     const room = readDisk(folder);

@@ -32,6 +32,7 @@ export class Room {
   readonly #disk: Shortage | null;
   #running: readonly Attempt[] | null = null;
   #started = 0;
+  #startedBytes = 0;
   #left: number | null = null;
   #worktrees: number | null = null;
 
@@ -54,7 +55,7 @@ export class Room {
     const short = isFirst ? null : (this.#shortOfWorktrees(next) ?? this.#shortOfMemory(agent, next));
     if (short !== null) return short;
     this.#started++;
-    if (this.#left !== null) this.#left -= needOf(this.#engine, agent);
+    this.#startedBytes += needOf(this.#engine, agent);
     if (this.#worktrees !== null && next === "fresh") this.#worktrees++;
     return null;
   }
@@ -69,19 +70,17 @@ export class Room {
   #shortOfMemory(agent: string, next: StartKind): Shortage | null {
     if (next === "by-hand") return null;
     const need = needOf(this.#engine, agent);
-    this.#left ??= this.#readLeft(agent);
-    return this.#left >= need ? null : { of: "memory", why: describeMemory(this.#left, agent, need) };
+    const left = (this.#left ??= this.#readLeft()) - this.#startedBytes;
+    return left >= need ? null : { of: "memory", why: describeMemory(left, agent, need) };
   }
 
-  #readLeft(agent: string): number {
+  /** Without what this turn starts. */
+  #readLeft(): number {
     const taking = this.#open.map((attempt) => ({
       expectedBytes: needOf(this.#engine, attempt.agent),
       nowBytes: memoryNow(this.#engine, attempt.id),
     }));
-    return (
-      leftOfMemory(availableNow(this.#engine), spareOf(this.#engine), taking) -
-      this.#started * needOf(this.#engine, agent)
-    );
+    return leftOfMemory(availableNow(this.#engine), spareOf(this.#engine), taking);
   }
 }
 
