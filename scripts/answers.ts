@@ -47,6 +47,7 @@ const standing = v.picklist([
   "waits-for-person",
   "waits-for-time",
   "waits-for-budget",
+  "waits-for-room",
   "working",
   "done",
   "failed",
@@ -114,8 +115,14 @@ const outcomeKind = v.picklist([
   "stopped",
   "aborted",
   "lost",
+  "disk_full",
   "failed",
 ]);
+
+const peakMemory = v.pipe(
+  orNull(count),
+  v.description("the most that its agent or a check of it took; null where it was not measured"),
+);
 
 const attemptReport = of({
   number: count,
@@ -123,12 +130,25 @@ const attemptReport = of({
   outcome: told(text, "in words"),
   outcome_kind: v.pipe(orNull(outcomeKind), v.description("null while it is open")),
   duration_ms: orNull(ms),
+  peak_memory_bytes: peakMemory,
   ...cost,
   models,
 });
 
 const waits = v.pipe(
-  of({ upstream: ms, place: ms, person: ms, limit: ms, budget: ms, retry: ms, integration: ms, stopped: ms }),
+  of({
+    upstream: ms,
+    place: ms,
+    person: ms,
+    limit: ms,
+    budget: ms,
+    memory: ms,
+    disk: ms,
+    worktrees: ms,
+    retry: ms,
+    integration: ms,
+    stopped: ms,
+  }),
   v.description("how long it waited, and for what; side by side tasks wait longer than the run takes"),
 );
 const parkedFor = v.picklist(["answer", "conflict", "permission", "hand", "login", "limit", "retry", "budget"]);
@@ -376,6 +396,7 @@ const taskDetail = of({
       worktree: text,
       session: orNull(text),
       folder: text,
+      peak_memory_bytes: peakMemory,
       ...cost,
     }),
   ),

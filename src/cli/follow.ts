@@ -94,7 +94,10 @@ function exitCodeFor(views: readonly TaskView[]): number {
   const standings = new Set(views.map((view) => view.standing));
   if (standings.has("failed") || standings.has("skipped")) return 1;
   if (views.every((view) => view.standing === "cancelled")) return 1;
-  if (standings.has("waits-for-person") || standings.has("ready") || standings.has("working")) return 4;
+  if (STOPS.some((standing) => standings.has(standing))) return 4;
   if (standings.has("waits-for-time") || standings.has("waits-for-budget")) return 5;
   return 0;
 }
+
+/** What is left of a run that was stopped, or that a person has to look at. */
+const STOPS: TaskView["standing"][] = ["waits-for-person", "waits-for-room", "ready", "working"];

@@ -167,6 +167,9 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return { mark: paint("green", "✓"), text: `landed on ${event.target} as ${event.commit.slice(0, 10)}` };
     case "budget-warned":
       return { mark: paint("yellow", "▲"), text: event.text };
+    case "run-short":
+      if (event.of === null) return event.isFirst ? { mark: paint("cyan", "❯"), text: "there is room again" } : null;
+      return event.isFirst ? { mark: paint("yellow", "◷"), text: event.why } : null;
     case "note":
       return { mark: paint("dim", "○"), text: event.text };
     case "run-created":

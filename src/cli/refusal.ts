@@ -1,5 +1,6 @@
 /** Tells what was refused, and what to do. */
 import { OwtError } from "../core/errors.ts";
+import { saysFull } from "../system/disk.ts";
 import { type Io, tell } from "./io.ts";
 import { painter, printable } from "./text.ts";
 
@@ -25,8 +26,7 @@ function answerRefusal(io: Io, { code, message, hint, exitCode }: OwtError): voi
 export function refusalOf(io: Io, error: unknown): OwtError {
   if (wasInterrupted(io, error)) return new OwtError("interrupted", "interrupted");
   if (error instanceof OwtError) return error;
-  if (error instanceof Error && "code" in error && error.code === "ENOSPC")
-    return new OwtError("environment", `the disk is full: ${error.message}`, { hint: "make room, then: owt resume" });
+  if (saysFull(error)) return new OwtError("disk-full", `the disk is full: ${(error as Error).message}`);
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new OwtError("internal", `a mistake of owt: ${what}`, { cause: error });
 }

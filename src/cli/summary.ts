@@ -73,6 +73,12 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
 
 /** The command that raises the budget goes on with the run, too. */
 function isOnlyHeld(views: readonly TaskView[]): boolean {
-  const waits = new Set<TaskView["standing"]>(["waits-for-person", "waits-for-time", "ready", "working"]);
+  const waits = new Set<TaskView["standing"]>([
+    "waits-for-person",
+    "waits-for-time",
+    "waits-for-room",
+    "ready",
+    "working",
+  ]);
   return views.some((view) => view.standing === "waits-for-budget") && !views.some((view) => waits.has(view.standing));
 }

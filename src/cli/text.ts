@@ -27,6 +27,7 @@ const MARKS: Record<TaskView["standing"], [mark: string, color: keyof typeof COL
   "waits-for-person": ["?", "yellow"],
   "waits-for-time": ["◷", "yellow"],
   "waits-for-budget": ["◷", "yellow"],
+  "waits-for-room": ["◷", "yellow"],
   working: ["◎", "cyan"],
   done: ["✓", "green"],
   failed: ["✗", "red"],

@@ -67,6 +67,8 @@ export type Attempt = {
   outcome: Outcome | null;
   /** What was used up to now; null where no agent has said anything yet. */
   usage: Usage | null;
+  /** The most memory that its agent or a check of it took; null where nothing was measured. */
+  peakBytes: number | null;
   startedAt: number;
   endedAt: number | null;
 };

@@ -89,6 +89,19 @@ const ABOUT: Record<KeyName, About> = {
   "budget.task_time": { says: "for how long agents may work on a task, all tries added up", otherwise: "no limit" },
   "budget.day_time": { says: "for how long agents of all runs of a day may work, added up", otherwise: "no limit" },
   "budget.warn_at": { says: "part of a limit at which you are warned, and asked whether to raise it" },
+  "resources.min_free_disk": {
+    says: "what stays free on the disks of the worktrees and of the store: below it nothing new starts",
+    otherwise: "2 GB, or 5 % of a smaller disk",
+  },
+  "resources.max_worktrees": {
+    says: "how many worktrees of runs there may be at a time, those that are kept included",
+    otherwise: "no limit",
+  },
+  "resources.attempt_memory": {
+    says: "what an attempt is taken to need of memory until enough of them were measured",
+    otherwise: "512 MiB",
+  },
+  "resources.spare_memory": { says: "what attempts leave of the machine's memory" },
   "agent.default": { says: "the agent that works where nothing names another" },
   "sandbox.level": { says: "how much an agent is shut in", later: SANDBOX },
   "sandbox.network": { says: "what an agent reaches", later: SANDBOX },
@@ -124,6 +137,8 @@ const AGENT_ABOUT: Record<keyof typeof AGENT_KEYS, string> = {
   extra_args: "further arguments",
   env: "variables that it gets, such as the folder of another login",
   fall_over: "the agent that takes its tasks while a usage limit holds it",
+  max_memory: "the most memory that it and what it starts may take together; beyond it the system ends it",
+  max_cpus: "the most processors that they may use together, such as 1.5",
 };
 
 /** Sections whose keys come with what will use them. */

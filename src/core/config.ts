@@ -2,6 +2,7 @@
  *  The shape is the file's own (`[run] max_parallel`), so that a message can name the key as the user wrote it. */
 import * as v from "valibot";
 import { parseDuration } from "../lib/duration.ts";
+import { parseSize } from "../lib/size.ts";
 import { describeIssue, isTable, keyOf, openTable, table, tableOf } from "./form.ts";
 import { BUILT_IN_LAYOUTS, layoutProblems } from "./layout.ts";
 import { MOMENTS } from "./moments.ts";
@@ -19,6 +20,11 @@ const DURATION = 'expected a duration such as "30m", "8h" or a number of seconds
 const duration = v.pipe(
   v.union([v.string(), v.number()], DURATION),
   v.check((value) => parseDuration(value) !== null, DURATION),
+);
+const SIZE = 'expected a size such as "512MB", "2 GiB" or a number of bytes';
+const size = v.pipe(
+  v.union([v.string(), v.number()], SIZE),
+  v.check((value) => parseSize(value) !== null, SIZE),
 );
 const commands = v.union([text, texts], "expected a command or a list of commands");
 
@@ -45,6 +51,8 @@ export const AGENT_KEYS = {
       v.string("expected a text"),
     ),
   ),
+  max_memory: v.optional(size),
+  max_cpus: v.optional(v.pipe(v.number(), v.gtValue(0))),
 };
 const agentSettings = table(AGENT_KEYS);
 
@@ -145,6 +153,12 @@ export const KEYS = {
     day_time: v.optional(duration),
     warn_at: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
   },
+  resources: {
+    min_free_disk: v.optional(size),
+    max_worktrees: v.optional(count),
+    attempt_memory: v.optional(size),
+    spare_memory: v.optional(size),
+  },
   agent: { default: v.optional(text) },
   sandbox: { level: v.optional(v.unknown()), network: v.optional(v.unknown()) },
   web: { host: v.optional(text), port: v.optional(count) },
@@ -181,6 +195,7 @@ const SECTIONS = {
   cleanup: v.optional(table(KEYS.cleanup)),
   run: v.optional(table(KEYS.run)),
   budget: v.optional(table(KEYS.budget)),
+  resources: v.optional(table(KEYS.resources)),
   // It holds a key of its own beside the tables `[agent.NAME]`.
   agent: v.optional(
     v.pipe(
@@ -256,6 +271,7 @@ export const DEFAULTS = {
   },
   budget: { warn_at: 0.8 },
   notifications: { desktop: true },
+  resources: { spare_memory: "256 MiB" as string | number },
   hooks: { post_create: [] as string | string[], pre_remove: [] as string | string[] },
   agent: { default: "claude", named: {} as Record<string, AgentSettings> },
 } satisfies ConfigValues;
@@ -270,6 +286,7 @@ export type Config = ConfigValues & {
   run: NonNullable<ConfigValues["run"]> & typeof DEFAULTS.run;
   budget: NonNullable<ConfigValues["budget"]> & typeof DEFAULTS.budget;
   notifications: NonNullable<ConfigValues["notifications"]> & typeof DEFAULTS.notifications;
+  resources: NonNullable<ConfigValues["resources"]> & typeof DEFAULTS.resources;
   hooks: NonNullable<ConfigValues["hooks"]> & typeof DEFAULTS.hooks;
   agent: typeof DEFAULTS.agent;
 };

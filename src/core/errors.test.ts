@@ -5,8 +5,8 @@ import { type ErrorCode, namesCommand, OwtError } from "./errors.ts";
 
 const source = new URL("..", import.meta.url).pathname;
 
-/** What a person ended themselves, and mistakes of ours, which they can only report: the usual hint of the code says how. */
-const NEED_NO_WORDS = new Set(["interrupted", "internal"]);
+/** What a person ended themselves, mistakes of ours, which they can only report, and a full disk: the usual hint of the code says how. */
+const NEED_NO_WORDS = new Set(["interrupted", "internal", "disk-full"]);
 
 /** Guards between our own functions, and what a tool said that nobody expected: the usual hint of the code is all that there is to say. */
 const EXCEPTIONS = [
@@ -62,7 +62,7 @@ test("every error says what to do, but for a short list", () => {
 
 test("a hint always holds a command: that of the code where its words have none", () => {
   const codes = [...readFileSync(join(source, "core/errors.ts"), "utf8").matchAll(/^ {2}"?([a-z-]+)"?: \d+,$/gm)];
-  expect(codes.length).toBe(14);
+  expect(codes.length).toBe(15);
   for (const [, code] of codes as unknown as [string, ErrorCode][]) {
     if (code === "interrupted") continue;
     for (const hint of [undefined, "", "do it otherwise", "did you mean shop/E01?", "see: owt status"]) {

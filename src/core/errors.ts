@@ -26,6 +26,8 @@ export type ErrorCode =
   | "tool-failed"
   /** The store is busy, damaged, or newer than this program. */
   | "store"
+  /** Nothing more can be written where we work. */
+  | "disk-full"
   /** The user interrupted. */
   | "interrupted"
   /** A mistake of ours. */
@@ -44,6 +46,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   "would-lose-work": 4,
   "tool-failed": 1,
   store: 1,
+  "disk-full": 1,
   interrupted: 130,
   internal: 1,
 };
@@ -76,6 +79,7 @@ const USUAL_HINTS: Record<ErrorCode, string | undefined> = {
   "would-lose-work": "look: git worktree list",
   "tool-failed": "what is wrong here: owt doctor; all about it: the same command with -vv",
   store: "what is wrong here: owt doctor",
+  "disk-full": "make room, then: owt resume",
   interrupted: undefined,
   internal: "for a report of it: the same command with -vv (owt --help)",
 };

@@ -4,6 +4,7 @@ import type { Usage } from "./cost.ts";
 import type { FiringState } from "./firing.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Way } from "./reuse.ts";
+import type { RoomKind } from "./room.ts";
 import type { NextStart, Park, TaskState } from "./task.ts";
 
 export type Fact =
@@ -16,6 +17,8 @@ export type Fact =
   /** A budget, or the end of its time, keeps back everything of the run (`by`: which), or these tasks of it, from now on; null and none: nothing any more.
    *  `usedUp`: the limit in words, where it is used up and not only kept for what runs. */
   | { kind: "run-held"; by: HeldBy; tasks: number[]; usedUp?: string }
+  /** Nothing more of the run starts for want of room, from now on; null: nothing is short any more. `isFirst`: it is told for the first time. */
+  | { kind: "run-short"; of: RoomKind | null; why: string; isFirst: boolean }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
   /** The run that a batch started has come to its end, or was never started: for whoever is to be told of it. `slot` is in epoch milliseconds. */
   | { kind: "batch-ended"; batch: string; slot: number; notify: boolean; state: FiringState; reason: string | null }

@@ -29,6 +29,8 @@ export type Outcome =
   | { kind: "aborted" }
   /** Its process is gone and left no exit (a reboot, a kill from outside), or it left without a word of how its turn ended: `exit` is its code then. */
   | { kind: "lost"; exit?: number }
+  /** It ended badly while nothing more could be written: `reason` is how. What a full disk took is nobody's failure. */
+  | { kind: "disk_full"; reason: string }
   /** Anything else, in the agent's words. `final`: another try would end the same; "afresh": so would one that begins afresh, while a conversation
    *  that had gone on may itself be the cause. */
   | {
@@ -65,6 +67,8 @@ export function describeOutcome(outcome: Outcome): string {
       return "was cancelled";
     case "lost":
       return outcome.exit === undefined ? "its process disappeared" : `left without a result (exit ${outcome.exit})`;
+    case "disk_full":
+      return `the disk was full: ${firstLine(outcome.reason)}`;
     case "transient":
     case "auth":
     case "billing":

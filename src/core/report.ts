@@ -35,6 +35,8 @@ type AttemptReport = CostReport & {
   outcome_kind: Outcome["kind"] | null;
   /** Without what it waited for a person; null while it is open. */
   duration_ms: number | null;
+  /** The most memory that its agent or a check of it took; null where it was not measured. */
+  peak_memory_bytes: number | null;
   models: ModelReport[];
 };
 
@@ -213,6 +215,7 @@ function reportAttempt(attempt: Attempt, workMs: number | null): AttemptReport {
     outcome: attempt.outcome ? describeOutcome(attempt.outcome) : attempt.phase,
     outcome_kind: attempt.outcome?.kind ?? null,
     duration_ms: workMs,
+    peak_memory_bytes: attempt.peakBytes,
     ...reportCost(cost),
     models: cost.models.map(reportModel),
   };

@@ -33,12 +33,17 @@ function longestPause(park: Park | null): number {
   return park.isGuess ? LONGEST_GUESS_MS : Infinity;
 }
 
+/** So often in a row a task is excused with a full disk. */
+const MOST_FULL = 8;
+
 /** What went before an attempt, or came of it, that decides what comes behind it. */
 export type Before = {
   /** The limit that it met, as it stands now. */
   limit: Pick<UsageLimit, "until" | "isGuess" | "credential"> | null;
   /** Whether its conversation was ended by the timeout once already. */
   timedOut: boolean;
+  /** How many attempts of its task right before it fell to a full disk. */
+  disksFull?: number;
 };
 
 /** Decides from the outcome of an attempt what happens to its task.
@@ -89,6 +94,13 @@ export function decideConsequence(
       // A conversation that died again where it was to go on is not taken up a third time.
       const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
       return again(task, outcome, limits, { next, notBefore: now + backoffMs(task.failures, chance) });
+    }
+    case "disk_full": {
+      // Where it fills the disk itself, again and again, that is what is wrong with it.
+      if ((before.disksFull ?? 0) >= MOST_FULL)
+        return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
+      const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
+      return { do: "again", next, notBefore: null, countsAsFailure: false };
     }
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });

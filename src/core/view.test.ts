@@ -265,3 +265,20 @@ describe("a budget that is used up", () => {
     expect(isSettled(viewTasks(tasks, AGENT, NOW, { ...none, all: { ...level, scope: "day" } }))).toBe(false);
   });
 });
+
+test("what could start waits for room, says for what, and goes on by itself", () => {
+  const seen = (of: "memory" | "disk" | "worktrees", change: Parameters<typeof sampleTask>[1] = {}) => {
+    const shortage = { of, why: `waits for ${of}` };
+    const tasks = [sampleTask("it", change), sampleTask("below", { needs: ["it"] })];
+    const none = { tasks: [], credentialOf: () => "" };
+    const views = viewTasks(tasks, AGENT, NOW, NO_HOLDS, none, () => null, shortage);
+    expect(isSettled(views)).toBe(false);
+    expect(views[1]!.standing).toBe("blocked");
+    return [views[0]!.standing, views[0]!.why];
+  };
+  expect(seen("memory")).toEqual(["waits-for-room", "waits for memory"]);
+  expect(seen("worktrees", { next: { kind: "resume", from: 1 }, startedAt: 1 })[0]).toBe("ready");
+  expect(seen("memory", { next: { kind: "by-hand", from: 1 }, startedAt: 1 })[0]).toBe("ready");
+  expect(seen("disk", { next: { kind: "by-hand", from: 1 }, startedAt: 1 })[0]).toBe("waits-for-room");
+  expect(seen("disk", { state: "running" })[0]).toBe("working");
+});

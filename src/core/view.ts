@@ -3,6 +3,7 @@ import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import { isDue } from "./retry.ts";
+import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
 import { type BareTask, FINAL_STATES, type NextStart, type Park, type Task } from "./task.ts";
 
@@ -16,6 +17,8 @@ type Standing =
   | "waits-for-time"
   /** Waits until a budget is raised, or the run is given more time. */
   | "waits-for-budget"
+  /** Could start, but for memory, room on the disk, or a worktree; it goes on by itself. */
+  | "waits-for-room"
   | "working"
   | "done"
   | "failed"
@@ -41,6 +44,7 @@ type Around<T> = {
   limitOf: (task: T) => LimitHold | null;
   /** Whether any limit is known at all. */
   isLimited: boolean;
+  shortage: Shortage | null;
   now: number;
 };
 
@@ -55,12 +59,13 @@ export function viewTasks<T extends BareTask>(
   holds: Holds = NO_HOLDS,
   logins: Logins = { tasks, credentialOf: (agent) => agent },
   limitOf: ((agent: string) => LimitHold | null) | null = null,
+  shortage: Shortage | null = null,
 ): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
   // Where nothing is limited nobody is asked which agent it is: that may have to be read.
   const limitFor = limitOf === null ? () => null : (task: T) => limitOf(agentOf(task));
-  const around = { byKey, loginOf, holds, limitOf: limitFor, isLimited: limitOf !== null, now };
+  const around = { byKey, loginOf, holds, limitOf: limitFor, isLimited: limitOf !== null, shortage, now };
   return tasks.map((task) => viewTask(task, around));
 }
 
@@ -111,10 +116,8 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
   }
 }
 
-function viewPending<T extends BareTask>(
-  task: T,
-  { byKey, loginOf, holds, limitOf, isLimited, now }: Around<T>,
-): TaskView<T> {
+function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
+  const { byKey, loginOf, holds, limitOf, isLimited, shortage, now } = around;
   if (task.park && waitsForPerson(task.park)) return stands(task, "waits-for-person", describePark(task.park));
   if (task.park?.for === "budget" && task.park.until === null)
     return stands(task, "waits-for-budget", describePark(task.park));
@@ -144,6 +147,7 @@ function viewPending<T extends BareTask>(
     const standing = level.scope === "day" || !isUsedUp(level) ? "waits-for-time" : "waits-for-budget";
     return stands(task, standing, `waits for the budget: ${describeLevel(level)}`);
   }
+  if (shortage !== null && concerns(shortage, startOf(task))) return stands(task, "waits-for-room", shortage.why);
   const goesOn = task.next.kind !== "fresh" && task.startedAt !== null;
   return stands(task, "ready", goesOn ? "goes on where it stopped" : "");
 }

@@ -209,3 +209,28 @@ test("sums are by reason", () => {
   const sum = addWaits([only({ place: 1, person: 2 }), only({ place: 3 })]);
   expect(sum).toEqual(only({ place: 4, person: 2 }) satisfies Record<WaitReason, number>);
 });
+
+test("memory, the disk and worktrees that were short are told apart, and a budget comes before them", () => {
+  const short = (of: "memory" | "disk" | "worktrees" | null): Fact => ({
+    kind: "run-short",
+    of,
+    why: "",
+    isFirst: false,
+  });
+  const { byTask } = waits(
+    [A, B],
+    [
+      [0, null, created],
+      [10, null, short("memory")],
+      [30, null, { kind: "run-held", by: "run", tasks: [] }],
+      [40, null, { kind: "run-held", by: null, tasks: [] }],
+      [50, null, short("disk")],
+      [80, null, short("worktrees")],
+      [85, null, short(null)],
+      [100, 1, moved("pending", "running")],
+    ],
+    200,
+  );
+  expect(byTask.get(1)).toEqual(only({ place: 25, memory: 30, budget: 10, disk: 30, worktrees: 5 }));
+  expect(byTask.get(2)).toEqual(only({ upstream: 200 }));
+});

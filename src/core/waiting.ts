@@ -1,8 +1,9 @@
 /** How long the tasks of a run waited, and for what, told from its event log. Pure.
  *
  *  A moment counts for one reason, the first of those that hold, in the order in which a screen tells them: a person, a budget it reached,
- *  upstream tasks, a time, a budget of the run, a stop of the whole run, a free place. */
+ *  upstream tasks, a time, a budget of the run, a stop of the whole run, a want of room, a free place. */
 import type { Event } from "./event.ts";
+import type { RoomKind } from "./room.ts";
 import { joined } from "./steps.ts";
 import { FINAL_STATES, type Park, type Task } from "./task.ts";
 
@@ -16,6 +17,8 @@ export type WaitReason =
   /** A usage limit of a provider. */
   | "limit"
   | "budget"
+  /** Memory, room on the disk, a worktree: of which there was not enough for one more. */
+  | RoomKind
   /** The pause before another try. */
   | "retry"
   /** Its turn to be merged. */
@@ -32,7 +35,19 @@ export type Parking = { task: number; park: Park; at: number; until: number | nu
 export type Waiting = { byTask: ReadonlyMap<number, Waits>; parked: Parking[] };
 
 export function noWaits(): Waits {
-  return { upstream: 0, place: 0, person: 0, limit: 0, budget: 0, retry: 0, integration: 0, stopped: 0 };
+  return {
+    upstream: 0,
+    place: 0,
+    person: 0,
+    limit: 0,
+    budget: 0,
+    memory: 0,
+    disk: 0,
+    worktrees: 0,
+    retry: 0,
+    integration: 0,
+    stopped: 0,
+  };
 }
 
 export function addWaits(all: readonly Waits[]): Waits {
@@ -69,6 +84,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   for (const each of log.values()) each.close(end);
   const halts = joined([...wishSpans(events, end), ...uncarriedSpans(run, events, end)]);
   const holds = holdSpans(events, end);
+  const shortages = shortSpans(events, end);
   const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => park.for === "login"));
   const queues = queueSpans(
     [...log.values()].flatMap((each) => each.merges.map((span) => ({ ...span, id: each.task.id }))),
@@ -86,7 +102,13 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
     const waits = noWaits();
     for (const rest of each.rests) {
       const held = [...holds.all, ...(holds.byTask.get(each.task.id) ?? [])];
-      share(waits, rest, [...layersOf(rest, common), ["budget", held], ["stopped", halts], ["place", [rest]]]);
+      share(waits, rest, [
+        ...layersOf(rest, common),
+        ["budget", held],
+        ["stopped", halts],
+        ...shortages,
+        ["place", [rest]],
+      ]);
     }
     for (const span of each.reviews) share(waits, span, [["person", [span]]]);
     for (const span of queues.get(each.task.id) ?? [])
@@ -256,4 +278,13 @@ function holdSpans(events: readonly Event[], end: number): { all: Span[]; byTask
     for (const task of note.tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
   });
   return { all, byTask };
+}
+
+/** When there was no room for more, by what was short. */
+function shortSpans(events: readonly Event[], end: number): Layer[] {
+  const notes = events.filter((event) => event.kind === "run-short");
+  return notes.flatMap((note, index): Layer[] => {
+    if (note.of === null) return [];
+    return [[note.of, [{ from: note.at, to: notes[index + 1]?.at ?? end }]]];
+  });
 }

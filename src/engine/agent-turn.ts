@@ -18,10 +18,12 @@ import { launch, type Launched, type LaunchMode, readLaunch, waitForEnd } from "
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
 import { noteBegun, workedFor } from "./begun.ts";
 import { enforceBudget, readLeft, warnOfDoubts } from "./budget.ts";
+import { capAgent } from "./caps.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, environmentOf, findAgent } from "./engine.ts";
 import { isProbe, passLimit } from "./governor.ts";
 import { Meter, METER_MS } from "./meter.ts";
+import { measurePeak } from "./peak.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
 import { choicesFor } from "./view.ts";
 import { verifyCommands } from "./task-steps.ts";
@@ -70,10 +72,11 @@ function launchAgent(engine: Engine, carried: Carried, dir: string, turn: Turn, 
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileAtomically(join(dir, "prompt"), invocation.stdin);
   noteBegun(engine, carried);
+  const [file = "", ...args] = capAgent(engine, carried, mode, [invocation.file, ...invocation.args]);
   return launch({
     dir,
-    file: invocation.file,
-    args: invocation.args,
+    file,
+    args,
     cwd: attempt.worktree,
     env: {
       ...environmentOf(engine, agent),
@@ -146,6 +149,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   if (attempt.stop) stop(attempt.stop);
   const ended = new AbortController();
   const watched = watchOutput(engine, carried, stop, ended.signal);
+  const measured = measurePeak(engine, attempt.id, dir, ended.signal);
   try {
     // What goes wrong while its output is watched is told at once; the agent lives on, for whoever comes next.
     const wait = { signal: ended.signal, ...(launched ? { launched } : {}) };
@@ -158,6 +162,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     ownChildren.delete(attempt.id);
     // Only one may read and cut the output at a time, and the next phase does.
     await watched;
+    await measured;
   }
   if (readLaunch(dir).kind === "unclaimed") {
     finish(engine, carried, {

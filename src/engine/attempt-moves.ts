@@ -10,6 +10,7 @@ import { changeAttempt, endAttempt, moveAttempt, readAttempt, readAttempts } fro
 import { changeTask, moveTask, readTask, type TaskChange } from "../store/tasks.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
+import { disksFullBefore, excuse } from "./full-disk.ts";
 import { noteLimit, settleProbe } from "./governor.ts";
 
 /** Everything a phase works on, read anew before each. */
@@ -40,8 +41,9 @@ export function moveOn(
 }
 
 /** Ends an attempt without success and decides what becomes of its task. */
-export function finish(engine: Engine, { run, task, attempt }: Carried, outcome: Outcome): void {
+export function finish(engine: Engine, { run, task, attempt }: Carried, judged: Outcome): void {
   const now = engine.now();
+  const outcome = excuse(engine, attempt, judged);
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, now, attempt, outcome)) return;
     if (task.cancelWish || outcome.kind === "aborted") {
@@ -52,6 +54,7 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, outcome:
     const before = {
       limit: outcome.kind === "limit" ? noteLimit(engine, attempt, outcome.resetsAt) : null,
       timedOut: timedOutBefore(readAttempts(engine.store, task.id), attempt.id),
+      disksFull: disksFullBefore(engine, attempt),
     };
     settleProbe(engine, attempt, outcome);
     const isRefused = outcome.kind === "auth" || outcome.kind === "billing";

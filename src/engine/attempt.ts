@@ -15,6 +15,7 @@ import { type Carried, finish, moveOn, requestStop, type StepResult } from "./at
 import { agentStep, launchStep } from "./agent-turn.ts";
 import { collectStep } from "./collect.ts";
 import { type Engine, taskBranch, worktreeHome } from "./engine.ts";
+import { isFullDisk } from "./full-disk.ts";
 import { noteProbe } from "./governor.ts";
 import { advanceStep, mergeStep } from "./integrate.ts";
 import { tidyStep } from "./tidy.ts";
@@ -127,6 +128,8 @@ export async function carryAttempt(engine: Engine, id: number, leave: AbortSigna
  *  Anything else is thrown on: a store that cannot be written, a mistake of ours. */
 function contain(engine: Engine, id: number, error: unknown): void {
   const carried = readCarried(engine, id);
+  // With the next room it goes on where it was.
+  if (isFullDisk(engine, error)) throw error;
   if (!carried || !(error instanceof Error) || !isOfOnePlace(error)) throw error;
   const { attempt, run, task } = carried;
   if (attempt.phase === "tidy") {

@@ -5,6 +5,7 @@ import { readRun } from "../store/runs.ts";
 import { thisProcess } from "../system/identity.ts";
 import { type LockTry, prepareLock } from "../system/lock.ts";
 import type { Engine } from "./engine.ts";
+import { outlastFullDisk } from "./full-disk.ts";
 import { leaseFile } from "./holder.ts";
 import { carryRuns, isRunSettled } from "./runner.ts";
 import { nextChange } from "./wake.ts";
@@ -30,7 +31,7 @@ export async function carryOrWatch(
     let told: number | null | undefined;
     while (!signal.aborted) {
       const change = nextChange(engine, signal);
-      if (tryLease(engine, lease)) {
+      if (await tryLease(engine, lease, signal)) {
         watcher.role({ kind: "holder" });
         await carryRuns(engine, { signal, until: runId });
         return;
@@ -48,9 +49,9 @@ export async function carryOrWatch(
   }
 }
 
-function tryLease(engine: Engine, lease: LockTry): boolean {
+async function tryLease(engine: Engine, lease: LockTry, signal: AbortSignal): Promise<boolean> {
   if (!lease.take()) return false;
-  recordHolder(engine.store, thisProcess(), engine.now());
+  await outlastFullDisk(engine, signal, () => recordHolder(engine.store, thisProcess(), engine.now()));
   return true;
 }
 
@@ -58,7 +59,7 @@ function tryLease(engine: Engine, lease: LockTry): boolean {
 export async function windDown(engine: Engine): Promise<void> {
   const lease = prepareLock(leaseFile(engine));
   try {
-    if (tryLease(engine, lease)) await carryRuns(engine, { signal: engine.hurry, endings: true });
+    if (await tryLease(engine, lease, engine.hurry)) await carryRuns(engine, { signal: engine.hurry, endings: true });
   } finally {
     lease.close();
   }

@@ -3,12 +3,15 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { OwtError } from "../core/errors.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { CappedFile } from "../system/capped-file.ts";
 import { commandEnvironment } from "../system/environment.ts";
 import { launch, type LaunchMode, readLaunch, stopTree, sweepAfterEnd, waitForEnd } from "../system/launch.ts";
 import type { Engine } from "./engine.ts";
+import { mayLackRoom } from "./full-disk.ts";
+import { measurePeak } from "./peak.ts";
 import { capsOf } from "./transcript.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 
@@ -57,21 +60,32 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
   const output = new CappedFile(join(check.dir, "out"), capsOf(engine));
   const ended = new AbortController();
   const capping = keepSmall(output, ended.signal);
+  const measured = measurePeak(engine, check.attempt, check.dir, ended.signal);
+  const began = performance.now();
   try {
     const end = await waitForEnd(check.dir, launched ? { launched } : {});
     await sweepAfterEnd(check.dir);
     ended.abort();
     await capping;
+    await measured;
     await output.shrink();
     if (stopped === "interrupted") return "interrupted";
     if (stopped === "timed_out")
       return { code: TIMED_OUT, output: `${outputOf(check.dir)}\nstopped after ${check.timeoutMs / 1_000} s` };
-    return end.kind === "finished" ? { code: end.code, output: outputOf(check.dir) } : lostCheck(check.dir);
+    const result = end.kind === "finished" ? { code: end.code, output: outputOf(check.dir) } : lostCheck(check.dir);
+    if (result.code !== 0 && mayLackRoom(engine, began, result.output)) throw lackedRoom(check);
+    return result;
   } finally {
     clearTimeout(timer);
     ended.abort();
     engine.live.delete(check.attempt);
   }
+}
+
+/** What a check ended with on a full disk says nothing about the work: it is executed anew. */
+function lackedRoom({ dir, command }: Check): OwtError {
+  renameSync(dir, `${dir}.aside-${Date.now()}`);
+  return new OwtError("disk-full", `the disk was full under: ${command}`);
 }
 
 /** A check can write without measure, as an agent can. */
@@ -114,7 +128,7 @@ function setAsideInterrupted(dir: string): void {
   }
 }
 
-function lostCheck(dir: string): CheckResult {
+function lostCheck(dir: string): Exclude<CheckResult, "interrupted"> {
   return { code: 137, output: `${outputOf(dir)}\nits process disappeared` };
 }
 

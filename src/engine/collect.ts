@@ -21,6 +21,7 @@ import { findTasks } from "../store/tasks.ts";
 import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
+import { judgeCapped } from "./caps.ts";
 import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
@@ -56,7 +57,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const changed = (await readTree(engine.repo, head)) !== (await readTree(engine.repo, attempt.base));
   const dropped = changed ? await bringSubmodulesHome(engine, carried, head) : null;
   const turn = byHand ? null : await readTurn(engine, carried, changed);
-  const judged = turn ? judge(engine, carried, turn) : byHandOutcome(changed);
+  const judged = turn ? judgeCapped(engine, attempt, judge(engine, carried, turn)) : byHandOutcome(changed);
   const isThere = judged.kind === "nothing_done" && (await isThereAlready(engine, carried));
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const inside = leftovers.left.filter(({ reason }) => reason === "dirty-submodule").map(({ path }) => path);

@@ -12,10 +12,13 @@ import { findDamage, storeFile } from "../store/database.ts";
 import { MEND } from "../store/stored-json.ts";
 import { prepareLock } from "../system/lock.ts";
 import { findProgram } from "../system/programs.ts";
+import { examineCaps } from "./caps.ts";
+import { floorOf } from "./disk-watch.ts";
 import { grantsMissing, grantsNeeded } from "./approvals.ts";
 import { validateConfig } from "./configuration.ts";
 import { type Engine, worktreeHome } from "./engine.ts";
 import { examineDisk, type Finding } from "./examine-machine.ts";
+import { examineMemory } from "./room.ts";
 import { describeLostAgents, endLostAgents, findLostAgents } from "./lost-agents.ts";
 
 /** What a run in this repository would meet. With `fix`, what dead processes left is cleared, as a run would do it. */
@@ -26,7 +29,9 @@ export async function examineRepository(engine: Engine, fix: boolean): Promise<F
     ...(await examineLostAgents(engine, fix)),
     ...(fix ? await clearLeftovers(engine) : []),
     await examineIdentity(engine),
-    examineDisk(worktreeHome(engine)),
+    examineDisk(worktreeHome(engine), floorOf(engine)),
+    examineMemory(engine),
+    examineCaps(engine),
     examineConfiguration(engine),
     ...examineChecks(engine),
   ];

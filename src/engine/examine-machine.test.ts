@@ -13,11 +13,11 @@ function folder(): string {
 test.each<[bytes: number, entries: number | null, state: string, says: RegExp]>([
   [50e9, 1e6, "pass", /^50\.0 GB free for worktrees in \/w$/],
   [50e9, null, "pass", /50\.0 GB/],
-  [1.5e9, 1e6, "warn", /1\.5 GB/],
-  [150e6, 1e6, "fail", /150 MB/],
+  [3.5e9, 1e6, "warn", /3\.5 GB/],
+  [150e6, 1e6, "fail", /150 MB free .*2\.0 GB are kept: nothing new starts/],
   [50e9, 300, "warn", /only 300 more files/],
 ])("%d bytes and %j entries left", (bytes, entries, state, says) => {
-  const found = judgeDisk("/w", bytes, entries);
+  const found = judgeDisk("/w", bytes, entries, 2e9);
   expect(found).toMatchObject({ check: "disk", state });
   expect(found.detail).toMatch(says);
   expect(found.hint !== undefined).toBe(state !== "pass");

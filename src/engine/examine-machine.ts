@@ -1,7 +1,10 @@
 /** What owt needs of this machine, with versions, and the line that installs or mends what is missing. */
-import { accessSync, chmodSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { type Floor, floorBytes, USUAL_FLOOR } from "../core/room.ts";
+import { renderDisk } from "../lib/size.ts";
 import { userStateDir } from "../system/config-files.ts";
+import { readDisk } from "../system/disk.ts";
 import { exec } from "../system/exec.ts";
 import { readTextIfThere } from "../system/files.ts";
 import { probeLaunchMode } from "../system/launch.ts";
@@ -133,28 +136,29 @@ export function judgeWatches(watches: number, instances: number, root: string): 
   return { check, state: "warn", detail: few, hint: `${root}sysctl ${low.join(" ")}` };
 }
 
-/** How much room is left where worktrees are made. */
-export function examineDisk(folder: string): Finding {
+/** How much room is left where worktrees are made; below `floor` nothing new starts. */
+export function examineDisk(folder: string, floor: Floor = USUAL_FLOOR): Finding {
   const at = firstThere(folder);
-  const { bavail, bsize, files, ffree } = statfsSync(at);
+  const room = readDisk(at);
   if (!isWritable(at)) {
     const hint = 'name another folder: [run] worktree_directory = "…"';
     return { check: "disk", state: "fail", detail: `${at} cannot be written, and worktrees stand below it`, hint };
   }
-  // Some file systems make entries as they need them and count none.
-  return judgeDisk(folder, bavail * bsize, files > 0 ? ffree : null);
+  if (room === null) return { check: "disk", state: "warn", detail: `${at} does not tell how much room it has` };
+  return judgeDisk(folder, room.freeBytes, room.freeEntries, floorBytes(floor, room.totalBytes));
 }
 
-const MEGABYTE = 1e6;
-
-/** `freeEntries` are files that can still be made; null where the file system has no limit. */
-export function judgeDisk(folder: string, freeBytes: number, freeEntries: number | null): Finding {
+/** `freeEntries` are files that can still be made; null where the file system has no limit. Below `keptBytes` nothing starts. */
+export function judgeDisk(folder: string, freeBytes: number, freeEntries: number | null, keptBytes: number): Finding {
   const check = "disk";
-  const room = freeBytes >= 1e9 ? `${(freeBytes / 1e9).toFixed(1)} GB` : `${Math.floor(freeBytes / MEGABYTE)} MB`;
+  const room = freeBytes >= 1e9 ? `${(freeBytes / 1e9).toFixed(1)} GB` : `${Math.floor(freeBytes / 1e6)} MB`;
   const detail = `${room} free for worktrees in ${folder}`;
   const hint = 'make room, or name another place: [run] worktree_directory = "…"';
-  if (freeBytes < 200 * MEGABYTE) return { check, state: "fail", detail, hint };
-  if (freeBytes < 2_000 * MEGABYTE) return { check, state: "warn", detail, hint };
+  if (freeBytes < keptBytes) {
+    const short = `${detail}, but ${renderDisk(keptBytes)} are kept: nothing new starts ([resources] min_free_disk)`;
+    return { check, state: "fail", detail: short, hint };
+  }
+  if (freeBytes < 2 * keptBytes) return { check, state: "warn", detail, hint };
   if (freeEntries !== null && freeEntries < 50_000)
     return { check, state: "warn", detail: `${detail}, but only ${freeEntries} more files`, hint };
   return { check, state: "pass", detail };

@@ -7,7 +7,8 @@ import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
 import { decideStarts, type ReadyTask } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
-import { countFinal, findSkips, isSettled } from "../core/view.ts";
+import { type Shortage, startOf } from "../core/room.ts";
+import { countFinal, findSkips, isSettled, type TaskView } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { clearOldLocks } from "../git/locks.ts";
 import { sweepTrash } from "../git/remove.ts";
@@ -20,12 +21,15 @@ import { requestStop } from "./attempt-moves.ts";
 import { keepBackups } from "./backups.ts";
 import { dayEnds, noteHolds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
+import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { type Engine, isLost } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
+import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
 import { nextProbe } from "./governor.ts";
 import { keepNotifying } from "./notify.ts";
 import { pruneAttempts } from "./prune.ts";
+import { noteShortage, Room } from "./room.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
@@ -54,20 +58,22 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   engine.store.assertSound();
   pruneAttempts(engine);
   await outlastDeadGit(engine.repo);
-  await catchUp(engine);
+  await outlastFullDisk(engine, options.signal, () => catchUp(engine));
   const lastBackup = keepBackups(engine);
   const lastNotices = keepNotifying(engine);
+  const disk = watchDisk(engine);
   try {
-    await carryOn(engine, options);
+    await carryOn(engine, options, disk);
   } finally {
+    await disk.close();
     await lastNotices();
     // What went wrong is told; a store that is damaged has no copy to give.
     await lastBackup().catch(() => {});
   }
 }
 
-async function carryOn(engine: Engine, options: CarryOptions): Promise<void> {
-  const carriers = new Carriers(engine, options.signal);
+async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): Promise<void> {
+  const carriers = new Carriers(engine, options.signal, disk);
   const taken = new Set<string>();
   while (!options.signal.aborted && !carriers.failure) {
     // A turn of this loop may wait for nothing but promises; the world gets its say between two of them.
@@ -75,19 +81,25 @@ async function carryOn(engine: Engine, options: CarryOptions): Promise<void> {
     // Watching begins before looking, so that nothing which happens meanwhile is missed.
     const change = nextChange(engine, options.signal);
     carriers.onEnd = () => change.now();
+    disk.onChange = () => change.now();
     try {
       const seen = look(engine);
       for (const run of seen.runs) if (!taken.has(run.id)) await takeUp(engine, run);
       for (const run of seen.runs) taken.add(run.id);
-      const acted = await carryAll(engine, seen, carriers, options.endings ?? false);
+      const acted = await carryAll(engine, seen, carriers, { endings: options.endings ?? false });
       if (!acted && carriers.size === 0 && (options.endings || isOver(engine, seen, options.until))) break;
-      await change.happened(acted ? 0 : soonest(engine, seen));
+      await change.happened(acted ? 0 : earlier(soonest(engine, seen), carriers.lookAgainIn));
     } catch (error) {
       // Told below, once what runs has been waited for, or parked where a Ctrl-C was the cause.
-      carriers.failure ??= { error };
+      carriers.fail(error);
+      await change.happened(carriers.failure ? 0 : STALL_MS);
     }
   }
-  if (options.signal.aborted) for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
+  // A full disk takes the word that is written before the first signal.
+  if (options.signal.aborted)
+    await outlastFullDisk(engine, engine.hurry, () => {
+      for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
+    });
   await carriers.allEnded();
   await allEmptied(engine);
   await sweepTrash(engine.repo);
@@ -105,14 +117,43 @@ async function takeUp(engine: Engine, run: Run): Promise<void> {
 class Carriers {
   readonly #engine: Engine;
   readonly #leave: AbortSignal;
+  readonly disk: DiskWatch;
   readonly #running = new Map<number, Promise<void>>();
+  #stalledAt = -Infinity;
+  #unexplained = 0;
   failure: { error: unknown } | null = null;
   onEnd: () => void = () => {};
+  /** Whether something could start but for want of room. */
+  isShort = false;
 
   /** From `leave` on nothing begins any more. */
-  constructor(engine: Engine, leave: AbortSignal) {
+  constructor(engine: Engine, leave: AbortSignal, disk: DiskWatch) {
     this.#engine = engine;
     this.#leave = leave;
+    this.disk = disk;
+  }
+
+  /** Whether what fell to a full disk is left to lie for now. */
+  get isStalled(): boolean {
+    return performance.now() - this.#stalledAt < STALL_MS || (this.#stalledAt > -Infinity && this.disk.isFull);
+  }
+
+  /** When there may be room again, which nothing tells: milliseconds, or null. */
+  get lookAgainIn(): number | null {
+    if (this.isStalled) return STALL_MS;
+    return this.isShort ? LOOK_AT_ROOM_MS : null;
+  }
+
+  /** Takes in what went wrong. What there was no room for goes on when there is; anything else is the end. */
+  fail(error: unknown): void {
+    if (!isFullDisk(this.#engine, error)) {
+      this.failure ??= { error };
+      return;
+    }
+    this.#stalledAt = performance.now();
+    this.#unexplained = this.disk.isFull || this.disk.shortage !== null ? 0 : this.#unexplained + 1;
+    // Another disk than ours, a quota: nobody would ever see that there is room again.
+    if (this.#unexplained > MOST_UNEXPLAINED) this.failure ??= { error };
   }
 
   get size(): number {
@@ -121,11 +162,9 @@ class Carriers {
 
   /** Begins to carry an attempt, unless it is carried already. */
   carry(attempt: number): void {
-    if (this.#running.has(attempt)) return;
+    if (this.#running.has(attempt) || this.isStalled) return;
     const carrying = carryAttempt(this.#engine, attempt, this.#leave)
-      .catch((error: unknown) => {
-        this.failure ??= { error };
-      })
+      .catch((error: unknown) => this.fail(error))
       .then(() => {
         this.#running.delete(attempt);
         this.onEnd();
@@ -138,15 +177,44 @@ class Carriers {
   }
 }
 
-async function carryAll(engine: Engine, seen: Look, carriers: Carriers, endings: boolean): Promise<boolean> {
+/** So often something may say that a disk is full of which we see that it is not. */
+const MOST_UNEXPLAINED = 20;
+/** So often the room is looked at though nothing happens: other programs give memory back. */
+const LOOK_AT_ROOM_MS = 2_000;
+
+function earlier(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
+}
+
+async function carryAll(
+  engine: Engine,
+  seen: Look,
+  carriers: Carriers,
+  options: { endings: boolean },
+): Promise<boolean> {
   let acted = false;
-  for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers, endings)) || acted;
+  const turn: Turn = { short: null };
+  for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers, { ...options, turn })) || acted;
+  if (!acted) {
+    const short = turn.short ?? carriers.disk.shortage;
+    noteShortage(engine, short);
+    carriers.isShort = short !== null;
+  }
   return acted;
 }
 
+/** What one turn of the loop found: what there was no room for. */
+type Turn = { short: Shortage | null };
+
 /** One look at one run: obey wishes, skip what cannot run, start what can, carry what is open, end what is over.
  *  True when something was changed, so that another look is due. */
-async function carryRun(engine: Engine, run: Run, seen: Look, carriers: Carriers, endings: boolean): Promise<boolean> {
+async function carryRun(
+  engine: Engine,
+  run: Run,
+  seen: Look,
+  carriers: Carriers,
+  { endings, turn }: { endings: boolean; turn: Turn },
+): Promise<boolean> {
   const tasks = seen.tasks.get(run.id)!;
   const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
   const obeyed = obeyWishes(engine, run, tasks, attempts);
@@ -154,7 +222,8 @@ async function carryRun(engine: Engine, run: Run, seen: Look, carriers: Carriers
   if (obeyed || skipped) return true;
   const goesOn = run.wish === null && !endings;
   if (goesOn) noteExpectedEnd(engine, run, tasks);
-  const started = goesOn ? await startReady(engine, run, tasks, attempts) : [];
+  const isOpen = goesOn && !carriers.isStalled;
+  const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
   for (const attempt of [...attempts, ...started]) {
     if (endings && !isEnding(engine, run, attempt)) continue;
     if (mayCarry(run, attempt, tasks)) carriers.carry(attempt.id);
@@ -208,7 +277,13 @@ function skipUnreachable(engine: Engine, tasks: Task[]): boolean {
 }
 
 /** Opens attempts of the tasks that are next, as many as there is room for. */
-async function startReady(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]): Promise<Attempt[]> {
+async function startReady(
+  engine: Engine,
+  run: Run,
+  tasks: Task[],
+  attempts: Attempt[],
+  { disk, turn }: { disk: DiskWatch; turn: Turn },
+): Promise<Attempt[]> {
   const home = nearlyHome(run, tasks, attempts);
   // Side by side, a task that needs no agent and no check any more needs no place. One after the other means: from its integrated work.
   const alone = run.options.maxParallel === 1;
@@ -218,18 +293,23 @@ async function startReady(engine: Engine, run: Run, tasks: Task[], attempts: Att
   const running = tasks.filter(isBusy).length;
   if (running >= run.options.maxParallel || home.size >= run.options.maxParallel) return [];
   const ready = viewRun(engine, run, tasks)
-    .filter((view) => view.standing === "ready")
+    .filter(({ standing }) => COULD_START.has(standing))
     .map((view) => view.task);
   if (ready.length === 0) return [];
   const rank = rankFor(tasks, estimatesOf(engine, run));
   const view = { ready: ready.map(rank), soon: readySoon(tasks, home).map(rank), running };
   const chosen = decideStarts(view, { maxParallel: run.options.maxParallel });
   const started: Attempt[] = [];
+  const room = new Room(engine, disk.shortage);
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
     // Each start takes up some of what is left.
     if (started.length > 0 && !isStillReady(engine, run, task)) continue;
     const { agent, insteadOf } = nextAgent(engine, run, task);
+    const short = room.take(agent, startOf(task));
+    turn.short ??= short;
+    // What comes behind it does not pass it by: a large one would never have its turn.
+    if (short !== null) break;
     const model = choicesFor(engine, run, task, agent).model ?? null;
     const attempt = await startAttempt(engine, run, task, agent, model);
     if (attempt === null) continue;
@@ -243,10 +323,12 @@ function noteFallOver(engine: Engine, { run, task, id, agent }: Attempt, instead
   const text = `${insteadOf} waits for a usage limit: ${agent} takes its place`;
   appendEvent(engine.store, engine.now(), { run, task, attempt: id }, { kind: "note", text });
 }
+/** Want of room is looked at anew each time. */
+const COULD_START = new Set<TaskView["standing"]>(["ready", "waits-for-room"]);
 
 /** Whether a task may still start, now that others have. */
 function isStillReady(engine: Engine, run: Run, task: Task): boolean {
-  return viewRun(engine, run).some((view) => view.task.id === task.id && view.standing === "ready");
+  return viewRun(engine, run).some((view) => view.task.id === task.id && COULD_START.has(view.standing));
 }
 
 /** States in which a task has a place: its agent or a check of it runs. */

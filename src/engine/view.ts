@@ -12,6 +12,7 @@ import { readHolds } from "./budget.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 import { type Holding, readHolding } from "./governor.ts";
+import { knownShortage } from "./room.ts";
 
 /** The agent that a task is given to: the run's choice, else the plan's, else the configuration's. */
 export function agentFor(engine: Engine, run: Run, task: Task): string {
@@ -74,7 +75,7 @@ function viewNow<T extends BareTask>(
 ): TaskView<T>[] {
   const [holds, logins, holding] = [readHolds(engine, run), readLogins(engine, run, tasks), readHolding(engine)];
   const agentOf = (task: T) => nextAgent(engine, run, wholeOf(task), holding).agent;
-  return viewTasks(tasks, agentOf, engine.now(), holds, logins, holding);
+  return viewTasks(tasks, agentOf, engine.now(), holds, logins, holding, knownShortage(engine));
 }
 
 /** The task, of whichever open run, whose refused login holds this one. */

@@ -27,6 +27,7 @@ const PROGRESS = new Set<string>([
   "dependencies",
   "run-carried",
   "run-held",
+  "run-short",
   BEGUN,
 ] satisfies (FactKind | typeof BEGUN)[]);
 

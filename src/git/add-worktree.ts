@@ -30,6 +30,8 @@ export async function addWorktree(repo: Repo, root: string, want: Wanted): Promi
   } catch (error) {
     await deleteTree(staged.path);
     if (hasCode(error, "EEXIST")) return null;
+    // On a full disk it was made, and not written.
+    rmSync(gitFile, { force: true });
     throw error;
   }
   try {
@@ -58,7 +60,12 @@ function stageAdmin(repo: Repo, root: string, want: Wanted): { path: string; git
     [MAKING]: ownerMark(),
     ...(want.lock === undefined ? {} : { locked: want.lock }),
   };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), `${text}\n`);
+  try {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), `${text}\n`);
+  } catch (error) {
+    rmSync(path, { recursive: true, force: true });
+    throw error;
+  }
   return { path, gitDir };
 }
 

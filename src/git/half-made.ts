@@ -59,9 +59,12 @@ export async function discardHalfMade(repo: Repo, place: Place, known: readonly 
     }
   }
   const bin = openTrash(repo.commonDir);
-  if (place.root !== "") moveToTrash(bin, place.root, "tree");
-  await withdrawEntry(bin, place.gitDir).taken();
-  await emptyTrash(bin);
+  try {
+    if (place.root !== "") moveToTrash(bin, place.root, "tree");
+    await withdrawEntry(bin, place.gitDir).taken();
+  } finally {
+    await emptyTrash(bin);
+  }
 }
 
 /** Whether a commit is in no branch, tag or rescue. */

@@ -11,7 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { deflateSync, inflateSync } from "node:zlib";
@@ -63,7 +63,8 @@ function writeInto(directory: string, path: string, bytes: Uint8Array): boolean 
 function writeSynced(path: string, bytes: Uint8Array): void {
   const file = openSync(path, "wx", 0o444);
   try {
-    writeSync(file, bytes);
+    // Not writeSync: on a disk that is nearly full it may write a part and say so only by a number.
+    writeFileSync(file, bytes);
     fsyncSync(file);
   } finally {
     closeSync(file);

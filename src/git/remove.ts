@@ -7,7 +7,7 @@ import type { Place } from "./git.ts";
 import { findPlace, isMainPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
-import { emptyDeadTrash, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
+import { closeTrash, emptyDeadTrash, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
 import { type Around, withdrawEntry } from "./withdraw.ts";
 import { isLockedByOthers } from "./worktree.ts";
 
@@ -163,6 +163,7 @@ function takeAway({ place }: Holdings, around: Around): () => Promise<void> {
     return () => entry.taken().then(() => emptyTrash(bin, around.quiet));
   } catch (error) {
     if (existsSync(join(bin, "tree"))) renameSync(join(bin, "tree"), place.root);
+    closeTrash(bin);
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** What is to be deleted is first renamed out of the way (0.1 ms), then deleted behind everybody's back. Nothing gets here before it was
  *  found to be empty of work or was saved. Symbolic links are removed, never followed. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
 import { chmod, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { runShort } from "./git.ts";
@@ -16,6 +16,15 @@ export function openTrash(commonDir: string): string {
   const bin = join(trashDir(commonDir), ownerMark());
   mkdirSync(bin, { recursive: true });
   return bin;
+}
+
+/** Takes a bin away that is empty again. Where something is left in it, the next process sweeps it. */
+export function closeTrash(bin: string): void {
+  try {
+    rmdirSync(bin);
+  } catch {
+    // Something is left in it.
+  }
 }
 
 /** Moves a path into the bin; on another file system, into a directory beside it that the bin remembers. A missing path is fine. */

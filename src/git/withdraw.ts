@@ -6,6 +6,7 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { saysFull } from "../system/disk.ts";
 import { initializingReason } from "./owner.ts";
 import { hasCode, moveToTrash } from "./trash.ts";
 
@@ -29,8 +30,7 @@ export function withdrawEntry(bin: string, gitDir: string, around: Around = {}):
   if (!existsSync(gitdir)) return { taken: async () => moveToTrash(bin, gitDir, "admin") };
   try {
     // Locked, so that a `git worktree prune` beside us leaves the taking away to us.
-    writeFileSync(join(gitDir, "locked.owt"), `${initializingReason()}\n`);
-    renameSync(join(gitDir, "locked.owt"), join(gitDir, "locked"));
+    lock(gitDir);
     rmSync(gitdir);
   } catch (error) {
     if (!hasCode(error, "ENOENT")) throw error;
@@ -44,4 +44,16 @@ export function withdrawEntry(bin: string, gitDir: string, around: Around = {}):
       moveToTrash(bin, gitDir, "admin");
     },
   };
+}
+
+/** On a full disk there is no room for the lock, and it goes without: taking away is what makes room. */
+function lock(gitDir: string): void {
+  const unfinished = join(gitDir, "locked.owt");
+  try {
+    writeFileSync(unfinished, `${initializingReason()}\n`);
+    renameSync(unfinished, join(gitDir, "locked"));
+  } catch (error) {
+    if (!saysFull(error)) throw error;
+    rmSync(unfinished, { force: true });
+  }
 }

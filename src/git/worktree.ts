@@ -150,7 +150,10 @@ export function isLockedByOthers(place: Place): boolean {
 
 async function takeAway(place: Place): Promise<void> {
   const bin = openTrash(place.commonDir);
-  moveToTrash(bin, place.root, "tree");
-  await withdrawEntry(bin, place.gitDir).taken();
-  await emptyTrash(bin);
+  try {
+    moveToTrash(bin, place.root, "tree");
+    await withdrawEntry(bin, place.gitDir).taken();
+  } finally {
+    await emptyTrash(bin);
+  }
 }

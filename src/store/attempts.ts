@@ -265,6 +265,7 @@ function toAttempt(row: Row): Attempt {
     stop: row["stop"] as Attempt["stop"],
     outcome: row["outcome"] === null ? null : (parseStored(row["outcome"]) as Outcome),
     usage: row["usage"] === null ? null : (parseStored(row["usage"]) as Usage),
+    peakBytes: row["peak_bytes"] as number | null,
     startedAt: Number(row["started_at"]),
     endedAt: row["ended_at"] as number | null,
   };

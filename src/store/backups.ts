@@ -63,7 +63,11 @@ export async function takeBackup(commonDir: string): Promise<string | null> {
     const what = { from: storeFile(commonDir), to, look: FIND_BROKEN };
     const { size } = statSync(what.from);
     const copied = size <= SMALL_BYTES ? copySound(sqlite, fs, what) : await copyInThread(what);
-    if (typeof copied === "string") return copied;
+    if (typeof copied === "string") {
+      // On a full disk a part of one takes the last room.
+      rmSync(to, { force: true });
+      return copied;
+    }
     const number = (listBackups(commonDir)[0]?.number ?? 0) + 1;
     renameSync(to, join(folder, backupName(number, copied)));
     syncFolder(folder);

@@ -16,7 +16,16 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
 import { listBackups } from "./backup-files.ts";
 import { MIGRATIONS } from "./migrations.ts";
-import { damagedError, isBusy, isDamage, isMalformed, isOfTheFile, storeError } from "./store-error.ts";
+import { giveUpReserve } from "./reserve.ts";
+import {
+  damagedError,
+  isBusy,
+  isDamage,
+  isForWantOfRoom,
+  isMalformed,
+  isOfTheFile,
+  storeError,
+} from "./store-error.ts";
 import { describeBroken, FIND_BROKEN } from "./stored-json.ts";
 
 type Value = string | number | bigint | null;
@@ -62,9 +71,19 @@ export class Store {
     return Number(this.#told(() => this.#prepare(sql).run(...values)).lastInsertRowid);
   }
 
-  /** All or nothing. Inside another transaction it simply belongs to that one. */
+  /** All or nothing. Inside another transaction it simply belongs to that one. Where there was no room for what it wrote, it is done once more
+   *  in the room of the reserve: `body` changes nothing but the store. */
   transaction<T>(body: () => T): T {
     if (this.#depth > 0) return body();
+    try {
+      return this.#try(body);
+    } catch (error) {
+      if (!this.#makesRoom(error)) throw error;
+      return this.#try(body);
+    }
+  }
+
+  #try<T>(body: () => T): T {
     this.#begin();
     this.#depth = 1;
     try {
@@ -136,11 +155,23 @@ export class Store {
   #told<T>(work: () => T): T {
     try {
       // Inside a transaction nothing is in the way any more, and it is repeated as a whole or not at all.
-      return this.#depth > 0 ? work() : patiently(work);
+      if (this.#depth > 0) return work();
+      try {
+        return patiently(work);
+      } catch (error) {
+        if (!isForWantOfRoom(error, this.#path) || !giveUpReserve(this.#path)) throw error;
+        return patiently(work);
+      }
     } catch (error) {
       if (isMalformed(error)) throw damagedError(this.#path, "a text in it cannot be read", error);
       throw isOfTheFile(error) ? storeError(error, this.#path) : error;
     }
+  }
+
+  /** Whether something failed for want of room, of which there is some now. */
+  #makesRoom(error: unknown): boolean {
+    const isFull = error instanceof OwtError && error.code === "disk-full";
+    return isFull && giveUpReserve(this.#path);
   }
 
   #prepare(sql: string): StatementSync {

@@ -100,6 +100,7 @@ const WAITING_KINDS: Fact["kind"][] = [
   "run-carried",
   "run-wish",
   "run-held",
+  "run-short",
   "run-ended",
   "tasks-joined",
   "task-moved",

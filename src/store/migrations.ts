@@ -203,4 +203,9 @@ export const MIGRATIONS: readonly string[] = [
   ) strict;
   create index outbox_waiting on outbox (id) where state = 'waiting';
   `,
+  // What attempts took of memory at their peak, where it was measured.
+  `
+  alter table attempt add column peak_bytes integer;
+  create index attempt_peak on attempt (agent, id) where peak_bytes is not null;
+  `,
 ];

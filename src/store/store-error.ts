@@ -1,5 +1,7 @@
 /** What SQLite's errors mean, and how they are told. */
+import { dirname } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { isFull, readDisk, saysFull } from "../system/disk.ts";
 import { MEND } from "./stored-json.ts";
 
 /** Primary result codes of SQLite, https://sqlite.org/rescode.html. */
@@ -30,6 +32,14 @@ export function isMalformed(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && error.message === "malformed JSON";
 }
 
+/** Whether it is for want of room that the file could not be written. Where SQLite cannot make or grow one of the files beside it, it says no more
+ *  than that: then the file system is asked. */
+export function isForWantOfRoom(error: unknown, path: string): boolean {
+  if (codeOf(error) === FULL || saysFull(error)) return true;
+  const room = UNREACHABLE.has(codeOf(error)) ? readDisk(dirname(path)) : null;
+  return room !== null && isFull(room);
+}
+
 /** Whether somebody else has the file just now. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && [5, 6, 261, 517].includes(Number(error.errcode));
@@ -40,7 +50,8 @@ export function storeError(error: unknown, path: string): OwtError {
   const said = error instanceof Error ? error.message : String(error);
   const told = (message: string, hint: string) => new OwtError("store", message, { hint, cause: error });
   if (isBusy(error)) return told("the store is held by another process", "try again in a moment");
-  if (codeOf(error) === FULL) return told(`the disk is full: ${path} cannot be written`, "make room, then: owt resume");
+  if (isForWantOfRoom(error, path))
+    return new OwtError("disk-full", `the disk is full: ${path} cannot be written`, { cause: error });
   if (isDamage(error)) return damagedError(path, said, error);
   return told(
     `the store ${path} cannot be used: ${said}`,

@@ -546,7 +546,7 @@ describe("the file of a store", () => {
       for (let at = 0; at < 10_000; at++) appendEvent(store, at, {}, { kind: "note", text: "x".repeat(1_000) });
     };
     expect(fill).toThrow(
-      expect.objectContaining({ code: "store", message: expect.stringContaining("the disk is full") }),
+      expect.objectContaining({ code: "disk-full", message: expect.stringContaining("the disk is full") }),
     );
   });
 

@@ -79,11 +79,12 @@ exec PATH_OF_GIT "$@"
 
 const NEEDS: Record<string, string[]> = { a: [], b: ["a"], c: ["a"], d: ["a"], e: ["b", "c", "d"], f: ["e"] };
 
-/** Makes the repository in `dir`, with private XDG folders, and approves its commands. `cache` is shared by all repositories. */
-export function makeScenario(dir: string, variant: Variant, cache: string): Scenario {
+/** Makes the repository in `dir`, with private XDG folders, and approves its commands. `cache` is shared by all repositories. What is noted for
+ *  the verdict lies in `notes`. */
+export function makeScenario(dir: string, variant: Variant, cache: string, notes: string = dir): Scenario {
   const repo = join(dir, "repo");
-  const starts = join(dir, "starts.log");
-  const checks = join(dir, "checks.log");
+  const starts = join(notes, "starts.log");
+  const checks = join(notes, "checks.log");
   const tmp = join(dir, "tmp");
   mkdirSync(tmp, { recursive: true });
   for (const [path, text] of Object.entries(sourceFiles({ starts, checks }, variant))) put(join(repo, path), text);
@@ -107,7 +108,7 @@ export function makeScenario(dir: string, variant: Variant, cache: string): Scen
     files: expectedFiles(variant),
     never: [".env", "node_modules/ready"],
   };
-  writeFileSync(join(dir, "expect.json"), JSON.stringify(expectation, null, 2));
+  writeFileSync(join(notes, "expect.json"), JSON.stringify(expectation, null, 2));
   execFileSync(OWT[0], [OWT[1], "config", "approve", "--yes"], { cwd: repo, env, stdio: "pipe" });
   if (variant.lateGitMs === 0) return { dir, repo, expectation, env };
   put(

@@ -82,6 +82,7 @@ export function sampleAttempt(change: Partial<Attempt> = {}): Attempt {
     stop: null,
     outcome: null,
     usage: null,
+    peakBytes: null,
     startedAt: 0,
     endedAt: null,
     ...change,

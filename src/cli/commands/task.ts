@@ -34,6 +34,7 @@ import type { PlannedTask } from "../../core/plan.ts";
 import { readPlannedTasks } from "../../engine/work.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
+import { renderMemory } from "../../lib/size.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
@@ -322,6 +323,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
     worktree: attempt.worktree,
     session: attempt.session,
     folder: attemptDir(engine, attempt.id),
+    peak_memory_bytes: attempt.peakBytes,
     ...reportCost(addUsages([attempt.usage])),
   }));
   const cost = reportCost(addUsages(recorded.map((attempt) => attempt.usage)));
@@ -356,7 +358,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
     ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),
     ...attempts.map(
       (attempt) =>
-        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${existsSync(attempt.worktree) ? "" : " (removed)"}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
+        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}${attempt.peak_memory_bytes === null ? "" : ` · memory up to ${renderMemory(attempt.peak_memory_bytes)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${existsSync(attempt.worktree) ? "" : " (removed)"}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
     ),
     "",
     printable(spec.content),

@@ -1,0 +1,157 @@
+/** Watches the disks of the worktrees and of the store while runs are carried: whether there is room to start more, whether nothing could be
+ *  written for a while, and the reserve of the store. */
+import { parseSize } from "../lib/size.ts";
+import {
+  describeDisk,
+  describeEntries,
+  floorBytes,
+  floorEntries,
+  type Floor,
+  type Shortage,
+  USUAL_FLOOR,
+} from "../core/room.ts";
+import { storeFile } from "../store/database.ts";
+import { hasReserve, makeReserve, RESERVE_BYTES } from "../store/reserve.ts";
+import { isFull, readDisk } from "../system/disk.ts";
+import { type Engine, worktreeHome } from "./engine.ts";
+
+/** A look is a call or two of the system. What fills and empties a disk between two looks is not seen. */
+const LOOK_MS = 500;
+/** The reserve is made behind the start: a short run needs none, and none waits for it. */
+const RESERVE_AFTER_MS = 1_000;
+
+export class DiskWatch {
+  /** Called when room begins or ceases to be short. */
+  onChange: () => void = () => {};
+  readonly #engine: Engine;
+  readonly #store: string;
+  readonly #timer: NodeJS.Timeout;
+  readonly #since = performance.now();
+  #fullAt = -Infinity;
+  #shortage: Shortage | null = null;
+  #isReserved: boolean;
+  #hadReserve: boolean;
+  #making: Promise<void> | null = null;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#store = storeFile(engine.repo.commonDir);
+    this.#isReserved = hasReserve(this.#store);
+    this.#hadReserve = this.#isReserved;
+    this.look();
+    this.#timer = setInterval(() => this.look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  /** Why nothing may start, as of the last look; null where there is room. */
+  get shortage(): Shortage | null {
+    return this.#shortage;
+  }
+
+  /** Whether nothing could be written at some look since then (`performance.now()`), or cannot now. */
+  wasFullSince(moment: number): boolean {
+    this.look();
+    return this.#fullAt >= moment;
+  }
+
+  get isFull(): boolean {
+    return this.wasFullSince(performance.now());
+  }
+
+  /** Whether there is less than is to stay free, now. */
+  get isShort(): boolean {
+    this.look();
+    return this.#shortage !== null;
+  }
+
+  look(): void {
+    const isReserved = hasReserve(this.#store);
+    // Given up since the last look: nothing could be written but for that, and now its room is what seems to be free.
+    if (this.#isReserved && !isReserved) this.#fullAt = performance.now();
+    this.#isReserved = isReserved;
+    this.#hadReserve ||= isReserved;
+    let shortage: Shortage | null = null;
+    let hasRoom = true;
+    for (const [at, folder] of foldersOf(this.#engine).entries()) {
+      const room = readDisk(folder);
+      if (room === null) continue;
+      // Of two places on one disk the first speaks for both.
+      if (isFull(room)) this.#fullAt = performance.now();
+      const kept = floorBytes(floorOf(this.#engine), room.totalBytes);
+      const owed = at === 0 && this.#hadReserve && !isReserved ? RESERVE_BYTES : 0;
+      if (room.freeBytes < kept + owed) shortage ??= shortOf(describeDisk(folder, room.freeBytes, kept + owed));
+      else if (room.freeEntries !== null && room.freeEntries < floorEntries(room.totalEntries))
+        shortage ??= shortOf(describeEntries(folder, room.freeEntries));
+      if (at === 0) hasRoom = room.freeBytes >= kept + RESERVE_BYTES;
+    }
+    const changed = (shortage === null) !== (this.#shortage === null);
+    this.#shortage = shortage;
+    if (!isReserved && hasRoom) this.#reserveSoon();
+    if (changed) this.onChange();
+  }
+
+  /** Resolves once nothing of it is under way. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#making;
+  }
+
+  #reserveSoon(): void {
+    const isEarly = performance.now() - this.#since < RESERVE_AFTER_MS;
+    // Whoever filled the disk may be about to do so again.
+    if (isEarly || this.#making !== null || performance.now() - this.#fullAt < RESERVE_AFTER_MS) return;
+    this.#making = makeReserve(this.#store).then((isMade) => {
+      this.#making = null;
+      // It may be given up before the next look.
+      this.#isReserved ||= isMade;
+      this.#hadReserve ||= isMade;
+    });
+  }
+}
+
+/** The store's first: the reserve lies there. */
+function foldersOf(engine: Engine): string[] {
+  return [engine.repo.commonDir, worktreeHome(engine)];
+}
+
+/** What is to stay free. */
+export function floorOf({ config }: Pick<Engine, "config">): Floor {
+  const chosen = config.resources.min_free_disk;
+  return chosen === undefined ? USUAL_FLOOR : { bytes: parseSize(chosen)!, part: 1 };
+}
+
+function shortOf(why: string): Shortage {
+  return { of: "disk", why };
+}
+
+const watches = new WeakMap<Engine, DiskWatch>();
+
+/** Begins to watch, for a process that carries runs. */
+export function watchDisk(engine: Engine): DiskWatch {
+  const watch = new DiskWatch(engine);
+  watches.set(engine, watch);
+  return watch;
+}
+
+/** Whether nothing could be written at some time since then (`performance.now()`), as far as anybody looked. */
+export function wasDiskFull(engine: Engine, since: number): boolean {
+  const watch = watches.get(engine);
+  if (watch) return watch.wasFullSince(since);
+  return foldersOf(engine).some((folder) => isFullNow(folder));
+}
+
+function isFullNow(folder: string): boolean {
+  const room = readDisk(folder);
+  return room !== null && isFull(room);
+}
+
+/** Whether less is free now than is to stay free. */
+export function isDiskShort(engine: Engine): boolean {
+  const watch = watches.get(engine);
+  if (watch) return watch.isShort;
+  const floor = floorOf(engine);
+  return foldersOf(engine).some((folder) => {
+    const room = readDisk(folder);
+    return room !== null && (isFull(room) || room.freeBytes < floorBytes(floor, room.totalBytes));
+  });
+}

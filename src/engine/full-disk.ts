@@ -1,0 +1,62 @@
+/** What a full disk takes is nobody's failure: what was under way is done again once there is room. */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Attempt } from "../core/attempt.ts";
+import { OwtError } from "../core/errors.ts";
+import { describeOutcome, type Outcome } from "../core/outcome.ts";
+import { readTail } from "../lib/tail.ts";
+import { readAttempts } from "../store/attempts.ts";
+import { FULL_WORDS, saysFull } from "../system/disk.ts";
+import { isDiskShort, wasDiskFull } from "./disk-watch.ts";
+import { attemptDir, type Engine } from "./engine.ts";
+
+/** What is seen of a full disk may be over when its effect is: for so long it still counts. */
+const ECHO_MS = 2_000;
+
+/** Whether something of ours failed for want of room, by its own word or because nothing could be written then. Never for a mistake of ours. */
+export function isFullDisk(engine: Engine, error: unknown): boolean {
+  if (saysFull(error) || (error instanceof OwtError && error.code === "disk-full")) return true;
+  if (!(error instanceof Error) || !("code" in error) || error.code === "interrupted") return false;
+  if (wasDiskFull(engine, performance.now() - ECHO_MS)) return true;
+  return FULL_WORDS.test(error.message) && isDiskShort(engine);
+}
+
+/** So long what fell to a full disk is left to lie, at least. */
+export const STALL_MS = 1_000;
+
+/** Does something again and again while there is no room for it, until a signal aborts. It has to be repeatable. */
+export async function outlastFullDisk<T>(engine: Engine, signal: AbortSignal, work: () => Promise<T> | T): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isFullDisk(engine, error) || signal.aborted) throw error;
+      await sleep(STALL_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+}
+
+/** Outcomes that a full disk can be the cause of. */
+const EXCUSED = new Set<Outcome["kind"]>(["failed", "lost", "nothing_done", "transient"]);
+
+/** The outcome of an attempt, as it is to be taken: one that ended badly while nothing could be written fell to the full disk. */
+export function excuse(engine: Engine, attempt: Attempt, outcome: Outcome): Outcome {
+  if (!EXCUSED.has(outcome.kind)) return outcome;
+  const began = performance.now() - Math.max(0, engine.now() - attempt.startedAt);
+  const words = () => `${describeOutcome(outcome)}\n${readTail(join(attemptDir(engine, attempt.id), "err"), 4_096)}`;
+  const isExcused = wasDiskFull(engine, began) || (isDiskShort(engine) && FULL_WORDS.test(words()));
+  return isExcused ? { kind: "disk_full", reason: describeOutcome(outcome) } : outcome;
+}
+
+/** How many attempts of a task, right before this one, fell to a full disk. */
+export function disksFullBefore(engine: Engine, attempt: Attempt): number {
+  const before = readAttempts(engine.store, attempt.task).filter(({ number }) => number < attempt.number);
+  const other = before.toReversed().findIndex(({ outcome }) => outcome?.kind !== "disk_full");
+  return other === -1 ? before.length : other;
+}
+
+/** Whether a command that failed may have failed for want of room: since `began` (`performance.now()`) nothing could be written, or it says so
+ *  and there is still little. */
+export function mayLackRoom(engine: Engine, began: number, output: string): boolean {
+  return wasDiskFull(engine, began) || (FULL_WORDS.test(output) && isDiskShort(engine));
+}

@@ -1,0 +1,38 @@
+/** What file systems have left. */
+import { existsSync, statfsSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** Bytes that programs without privileges may still write, of all there are; and files that can still be made, null where that has no limit. */
+export type DiskRoom = { freeBytes: number; totalBytes: number; freeEntries: number | null; totalEntries: number };
+
+/** The file system of a folder, or of the nearest one above it that exists; null where the system does not tell. A call of some microseconds. */
+export function readDisk(folder: string): DiskRoom | null {
+  let at = folder;
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
+  try {
+    const { bavail, blocks, bsize, files, ffree } = statfsSync(at);
+    // Some file systems make entries as they need them and count none.
+    const freeEntries = files > 0 ? ffree : null;
+    return blocks === 0
+      ? null
+      : { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeEntries, totalEntries: files };
+  } catch {
+    return null;
+  }
+}
+
+/** So little is as good as nothing: a commit, a line of a log and a page of a database take as much. */
+const NOTHING_BYTES = 2 ** 20;
+
+/** Whether nothing to speak of can be written any more. */
+export function isFull({ freeBytes, freeEntries }: DiskRoom): boolean {
+  return freeBytes < NOTHING_BYTES || (freeEntries !== null && freeEntries < 16);
+}
+
+/** Whether the system said so of a call: ENOSPC, or EDQUOT where it is the user's share that is full. */
+export function saysFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+}
+
+/** What programs print of it (strerror(3)), git and SQLite among them. */
+export const FULL_WORDS = /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT|database or disk is full/i;
