@@ -121,19 +121,12 @@ describe("lengths", () => {
   });
 });
 
-test("10,000 tasks in one chain or in a mesh cost milliseconds", () => {
+test("10,000 tasks in one chain or in a mesh: no call is nested so deep", () => {
   const chain = Array.from({ length: 10_000 }, (_, at) => node(`n${at}`, `n${at + 1}`));
   const mesh = chain.map(({ id }, at) => node(id, ...[1, 7, 31].map((step) => `n${at - step}`)));
   for (const nodes of [chain, mesh]) {
-    const fastest = Math.min(
-      ...Array.from({ length: 5 }, () => {
-        const start = performance.now();
-        topologicalOrder(nodes);
-        expect(cyclesIn(nodes)).toEqual([]);
-        return performance.now() - start;
-      }),
-    );
-    expect(fastest).toBeLessThan(50);
+    expect(topologicalOrder(nodes)).toHaveLength(10_000);
+    expect(cyclesIn(nodes)).toEqual([]);
     expect(waves(nodes).length).toBe(10_000);
     expect(criticalPath(nodes, one).length).toBe(10_000);
   }

