@@ -29,6 +29,22 @@ note_state() {
   printf '{"owt_pid":%s,%s\n' "${CLAUDE_PID:-$PPID}" "${payload#\{}" >>"$spool"
 }
 
+# `owt send` types: until it has, no tool begins, and with it no dialog comes up that would take its Enter for leave. Who died typing is nobody.
+wait_for_senders() {
+  waited=0
+  for sender in "$spool"+sending.*; do
+    while [ -e "$sender" ] && [ "$waited" -lt 40 ]; do
+      kill -0 "${sender##*.}" || rm -f "$sender"
+      sleep 0.05
+      waited=$((waited + 1))
+    done
+  done
+  [ "$waited" = 0 ] && return
+  # What was typed is read first; and the call is as new as this.
+  sleep 0.2
+  touch "$spool"
+}
+
 # The dialog is on the screen meanwhile, and may be answered there. An answer of `owt task approve` comes as one line through the pipe; `sleep` keeps
 # the pipe open, and its end is the end of the waiting. Whoever finds nobody reading knows that nobody waits any more.
 wait_for_leave() {
@@ -72,6 +88,7 @@ let_go() {
 if [ -n "$spool" ]; then
   note_state
   case $event in
+    PreToolUse) wait_for_senders ;;
     PermissionRequest) wait_for_leave ;;
     PostToolUse | UserPromptSubmit | Stop | StopFailure | SessionEnd) let_go ;;
   esac

@@ -155,6 +155,7 @@ type Spoken = Omit<Turn, "prompt" | "budgetUsd">;
 const STATE_EVENTS = [
   "SessionStart",
   "UserPromptSubmit",
+  "PreToolUse",
   "PostToolUse",
   "PermissionRequest",
   "Notification",

@@ -46,6 +46,11 @@ export const STARTED = "OwtStart";
 /** An agent that asked for leave was answered from elsewhere; the hook that waited for that says so. */
 const ANSWERED = "OwtAnswered";
 
+/** Whether the last that was heard is that a tool is about to begin: within a moment it is known whether leave is asked for it. */
+export function hasToolBegun(lines: readonly string[]): boolean {
+  return lines.findLast((line) => line !== "")?.includes('"hook_event_name":"PreToolUse"') ?? false;
+}
+
 /** The agent's pane: null where the session has none. `tells`: its hooks are set. */
 export type AgentPane = { isDead: boolean; tells: boolean } | null;
 
@@ -76,6 +81,9 @@ function afterEvent(state: SessionState, line: string): SessionState {
     case "PostToolUse":
     case ANSWERED:
       return "working";
+    case "PreToolUse":
+      // Beside it another tool may wait for leave.
+      return state === "blocked" ? state : "working";
     case "PermissionRequest":
       return "blocked";
     case "Notification":

@@ -49,6 +49,17 @@ function readLines(file: string): Spool | null {
   return { lines: readTail(file, TAIL_BYTES).split("\n"), at: statSync(file).mtimeMs };
 }
 
+/** Until the other is called no tool of the worktree's agent begins: its hook waits for whoever types. A process that dies meanwhile is not waited for. */
+export function holdTools(engine: Pick<Engine, "repo">, worktree: string): () => void {
+  const file = `${spoolFile(engine, worktree)}${SENDING}${process.pid}`;
+  ensureFolder(spoolFolder(engine));
+  appendFileSync(file, "", { mode: 0o600 });
+  return () => removeFile(file);
+}
+
+/** No encoded path has a `+`. */
+const SENDING = "+sending.";
+
 export type AskPipe = { file: string; pid: number; isByHand: boolean };
 
 /** The pipes on which agents of a worktree wait for an answer, by the pids of the hooks that read them. Beside each lies `.text`, with what is

@@ -7,6 +7,7 @@ import { inspectWorktree } from "./inspect.ts";
 import { INITIALIZING, isOwnerAlive, MAKING } from "./owner.ts";
 import { adminIds, lockReason, readHead, readText, recordedRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { type Inside, processesInside } from "./processes.ts";
 import { saveRescue } from "./rescue.ts";
 import { deleteTree, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
 import { withdrawEntry } from "./withdraw.ts";
@@ -32,8 +33,15 @@ function makerOf(place: Place): string | null {
   return reason?.startsWith(INITIALIZING) === true ? reason.slice(INITIALIZING.length) : null;
 }
 
-/** Clears a half-made worktree away; should somebody have worked in it all the same, that is saved first. `known` are files that need it not. */
-export async function discardHalfMade(repo: Repo, place: Place, known: readonly string[] = []): Promise<void> {
+/** What became of a half-made worktree: taken away, what it held saved under `rescue` where that was somebody's work; or left, since these live in it. */
+export type Discarded = { taken: true; rescue: string | null } | { taken: false; inside: Inside[] };
+
+/** Clears a half-made worktree away; should somebody have worked in it all the same, that is saved first. One in which a program runs stays: what that
+ *  writes afterwards would be lost. `known` are files that need no saving. */
+export async function discardHalfMade(repo: Repo, place: Place, known: readonly string[] = []): Promise<Discarded> {
+  let rescue: string | null = null;
+  const inside = place.root === "" ? [] : processesInside(place.root);
+  if (inside !== "unknown" && inside.length > 0) return { taken: false, inside };
   if (place.root !== "" && readText(join(place.gitDir, "HEAD"))?.trim() !== "") {
     const head = (await readHead(repo, place)).oid;
     const held = await inspectWorktree(repo, place.root, { keep: head === null ? [] : [head], known });
@@ -56,6 +64,7 @@ export async function discardHalfMade(repo: Repo, place: Place, known: readonly 
           },
         );
       }
+      rescue = saved.ref;
     }
   }
   const bin = openTrash(repo.commonDir);
@@ -65,6 +74,7 @@ export async function discardHalfMade(repo: Repo, place: Place, known: readonly 
   } finally {
     await emptyTrash(bin);
   }
+  return { taken: true, rescue };
 }
 
 /** Whether a commit is in no branch, tag or rescue. */
@@ -88,8 +98,7 @@ export async function sweepHalfMade(repo: Repo): Promise<number> {
     // After a power cut an entry may not say where its files are: then there is only the entry to clear.
     const place = { gitDir, commonDir: repo.commonDir, root: recordedRoot(gitDir) ?? "" };
     if (!isHalfMade(place)) continue;
-    await discardHalfMade(repo, place);
-    swept++;
+    if ((await discardHalfMade(repo, place)).taken) swept++;
   }
   return swept;
 }

@@ -67,8 +67,10 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
   const found = await examine(repo, path, options);
   if ("reasons" in found) return refuse(...found.reasons);
   if (found.held === null) {
-    if (found.halfMade !== null) await discardHalfMade(repo, found.halfMade, options.known);
-    return gone(null);
+    if (found.halfMade === null) return gone(null);
+    const discarded = await discardHalfMade(repo, found.halfMade, options.known);
+    if (discarded.taken) return gone(discarded.rescue);
+    return refuse({ reason: "in-use", what: discarded.inside.map(({ pid, command }) => `${pid} ${command}`) });
   }
   const { held } = found;
   let rescue: string | null = null;

@@ -90,8 +90,7 @@ async function whatIsThere(repo: Repo, root: string, want: NewWorktree): Promise
   if (isMainPlace(place)) return { refused: "path-exists", path: root };
   if (isBeingMade(place)) return { refused: "being-made", path: root };
   if (isHalfMade(place)) {
-    await discardHalfMade(repo, place);
-    return null;
+    return (await discardHalfMade(repo, place)).taken ? null : { refused: "being-made", path: root };
   }
   const { branch } = await readHead(repo, place);
   if (!existsSync(root) || branch !== (want.branch ?? null)) return { refused: "path-exists", path: root };

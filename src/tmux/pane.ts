@@ -9,7 +9,7 @@ import { refused, runTmux, type Tmux, tryTmux } from "./tmux.ts";
 export type SendTextOptions = {
   enter: boolean;
   /** Called last before the text goes; what it throws keeps the text back. */
-  check?: () => void | Promise<void>;
+  check?: () => void;
 };
 
 /** Pastes a text into a pane, marked as a paste where the program in it asks for that, and presses Enter behind it unless told otherwise.
@@ -23,7 +23,7 @@ export async function sendText(
 ): Promise<void> {
   refuseStrays(text);
   await refuseDeaf(tmux, pane);
-  await check?.();
+  check?.();
   const buffer = `owt-${randomUUID()}`;
   const paste = ["paste-buffer", "-r", "-d", "-b", buffer, "-t", pane];
   const commands = [

@@ -1,5 +1,6 @@
 /** Worktrees by hand: made, listed, noted, taken away, brought back. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -210,6 +211,33 @@ describe("owt create", () => {
     expect((await list(rig)).map(({ name }) => name)).toEqual(["main"]);
     expect([rig.git("for-each-ref"), existsSync(rig.path("shop-x"))]).toEqual([before, false]);
     expect(processesBelow(rig.path("shop-x"))).toEqual([]);
+  });
+
+  test("what somebody runs in a half-made one keeps it; ended, it goes, and what it wrote is kept and told", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": `[environment]\ninstall_command = "echo up > ../up; exec sleep 1000"\n`,
+    });
+    const running = rig.start("create", "x");
+    await fileAppears(rig.path("up"));
+    running.child.kill("SIGKILL");
+    await running.ended;
+    const script = "echo work > work.txt; echo > ../works; exec sleep 1000";
+    const person = spawn("sh", ["-c", script], { cwd: rig.path("shop-x"), stdio: "ignore" });
+    await fileAppears(rig.path("works"));
+    const seen = await rig.owt("list");
+    expect(seen).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/x was being made.*stays while.*sleep/) as string,
+    });
+    expect(existsSync(rig.path("shop-x/work.txt"))).toBe(true);
+    const ended = once(person, "close");
+    person.kill("SIGKILL");
+    await ended;
+    const swept = await rig.owt("list");
+    const rescue = /what was in it is kept: owt restore (\S+)/.exec(swept.stderr)?.[1];
+    expect(existsSync(rig.path("shop-x"))).toBe(false);
+    rig.ok("restore", rescue!, "--path", rig.path("back"));
+    expect(readFileSync(rig.path("back/work.txt"), "utf8")).toBe("work\n");
   });
 });
 

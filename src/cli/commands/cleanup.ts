@@ -9,6 +9,7 @@ import {
   planCleanup,
   wishOf,
 } from "../../engine/worktrees/cleanup.ts";
+import { clearUnmade } from "../../engine/worktrees/unmade.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import type { Gone, Stays } from "../../engine/worktrees/remove.ts";
 import { approve } from "../approve.ts";
@@ -65,6 +66,7 @@ async function cleanUp(io: Io, engine: Engine, options: Options): Promise<void> 
   const isDone = options.yes === true && options.dryRun !== true;
   if (isDone) await approve(io, engine, setupGrants(engine));
   const wish = wishOf(engine, options.merged ? "merged" : options.all ? "all" : "usual", options.days ?? null);
+  for (const line of await clearUnmade(engine)) tell(io, line);
   const considered = await planCleanup(engine, wish);
   const go = considered.filter(({ decision }) => decision.take);
   const sizes = await measureFolders(go.map(({ path }) => path));

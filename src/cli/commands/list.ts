@@ -5,7 +5,7 @@ import { clearUnmade } from "../../engine/worktrees/unmade.ts";
 import { addSessions, listOnRecord, readStandings } from "../../engine/worktrees/list.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { BranchStatus } from "../../git/branch-status.ts";
-import { answer, type Io, screenWidth, withEngine } from "../io.ts";
+import { answer, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { LiveBlock, wrapsAgain } from "../live/block.ts";
 import { painter } from "../text.ts";
 import { helpLines, renderList, worktreeJson } from "../worktrees/list-text.ts";
@@ -26,7 +26,7 @@ export function listCommand(program: Command, io: Io): void {
 }
 
 async function showList(io: Io, engine: Engine, options: Options): Promise<void> {
-  await clearUnmade(engine);
+  for (const line of await clearUnmade(engine)) tell(io, line);
   let listed = await listOnRecord(engine);
   const standings = new Map<string, BranchStatus | null>();
   const isLive = !options.json && io.stdout.isTTY;

@@ -49,7 +49,7 @@ goes on by itself).`,
     )
     .action(async (name: string | undefined, options: Options) => {
       const shown = await withEngine(io, async (engine) => {
-        await clearUnmade(engine);
+        for (const line of await clearUnmade(engine)) tell(io, line);
         const place = name === undefined ? null : await findPlaceOf(engine, name, options.run);
         const { worktree, task } = place ?? { worktree: await choose(io, engine), task: null };
         // A session is left by going to another one: where one is now is where `-` leads back to.

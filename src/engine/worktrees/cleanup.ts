@@ -25,7 +25,6 @@ import { knownFiles } from "../workspace.ts";
 import { lastUsed } from "./last-used.ts";
 import { type Listed, listWorktrees } from "./list.ts";
 import { type Gone, homesOf, reasonsToStay, removeByHand, type Stays, upstreamOf } from "./remove.ts";
-import { clearUnmade } from "./unmade.ts";
 
 export type Considered = {
   path: string;
@@ -54,9 +53,8 @@ export function wishOf(engine: Engine, which: CleanupWish["which"], days: number
   };
 }
 
-/** Considers every worktree, also those that plain git made, and touches none. */
+/** Considers every worktree, also those that plain git made, and touches none. What dead makers left has been cleared (`clearUnmade`). */
 export async function planCleanup(engine: Engine, wish: CleanupWish): Promise<Considered[]> {
-  await clearUnmade(engine);
   const records = readWorktrees(engine.store);
   const runs = readRunPlaces(engine.store);
   const integrating = readRuns(engine.store, "open").map(({ id }) => [integrationWorktree(engine, id), id] as const);

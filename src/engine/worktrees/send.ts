@@ -14,10 +14,10 @@ import { sendText } from "../../tmux/pane.ts";
 import type { Engine } from "../engine.ts";
 import { sessionOf, sessionServer } from "../sessions.ts";
 import { spoolFolder } from "../spool-folder.ts";
-import { readSpool } from "../spool.ts";
+import { holdTools, readSpool } from "../spool.ts";
 import { readAsks } from "./asks.ts";
 import type { Checkout } from "./place.ts";
-import { openToolSince, readHandState, standingOf } from "./state.ts";
+import { readHandState, standingOf, toolBegunAt } from "./state.ts";
 
 export type Sent = { worktree: Checkout; pane: string };
 
@@ -36,20 +36,20 @@ export type SendOptions = {
 export async function sendTo(engine: Engine, worktree: Checkout, text: string, options: SendOptions): Promise<Sent> {
   const session = await sessionOf(engine, worktree);
   const wanted = paneFor(session, worktree, options.pane);
+  if (text.trim() === "" && options.pane === null)
+    throw new OwtError("usage", "there is no text to send", {
+      hint: `Enter alone, whatever stands there: owt send ${nameOf(worktree)} --pane 0 ""`,
+    });
   const isAgents = wanted.agent !== null;
   const before = isAgents ? await untilReady(engine, worktree, options) : "unknown";
   const heard = promptsIn(engine, worktree);
-  const check = async () => {
-    if (isAgents) await untilAskedOrNot(engine, worktree);
-    refuseAsking(engine, worktree, session, { isAgents });
-  };
-  await sendText(sessionServer(engine), wanted.id, text, { enter: options.enter, check });
+  const into = { worktree, session, pane: wanted.id, isAgents, signal: options.signal };
+  await typeInto(engine, into, text, options.enter);
   const sender = engine.env[SESSION_VARIABLE] ?? "";
   const clean = redact(text, secretsIn(engine.env));
   recordMessage(engine.store, { at: engine.now(), sender, worktree: worktree.path, text: clean });
   noteWorktree(engine.store, engine.now(), worktree);
-  if (isAgents && options.enter && AT_REST.has(before) && isPrompt(text))
-    await untilTaken(engine, worktree, { heard, pane: wanted.id, check, signal: options.signal });
+  if (isAgents && options.enter && AT_REST.has(before) && isPrompt(text)) await untilTaken(engine, into, heard);
   return { worktree, pane: wanted.id };
 }
 
@@ -95,17 +95,35 @@ async function untilReady(
   });
 }
 
-/** Claude Code writes down that it calls a tool, shows its dialog, and only then runs the hook that tells us of it (within 0.4 s, on 2.1.329). */
-const ASKS_WITHIN_MS = 1_000;
+type Into = { worktree: Checkout; session: Session; pane: string; isAgents: boolean; signal: AbortSignal };
 
-/** Behind a tool that was called just now: until it is known whether leave is asked for it. */
-async function untilAskedOrNot(engine: Engine, worktree: Checkout): Promise<void> {
-  const isOpen = () => {
-    const since = openToolSince(engine, worktree.path);
-    return since !== null && Math.abs(engine.now() - since) < ASKS_WITHIN_MS;
-  };
-  const ends = performance.now() + ASKS_WITHIN_MS;
-  while (isOpen() && readAsks(engine, worktree).length === 0 && performance.now() < ends) await sleep(50);
+/** Types where no dialog stands and none comes up meanwhile: an agent is told of a tool before it asks leave for it, and that is held up for so long. */
+async function typeInto(
+  engine: Engine,
+  { worktree, session, pane, isAgents, signal }: Into,
+  text: string,
+  enter: boolean,
+): Promise<void> {
+  const check = () => refuseAsking(engine, worktree, session, { isAgents });
+  const letGo = isAgents ? await holdBetweenTools(engine, worktree, signal) : () => {};
+  try {
+    await sendText(sessionServer(engine), pane, text, { enter, check });
+  } finally {
+    letGo();
+  }
+}
+
+/** A dialog is told of within 0.4 s of the tool that it is for (2.1.329), later on a busy machine. */
+const ASKS_WITHIN_MS = 2_000;
+
+async function holdBetweenTools(engine: Engine, worktree: Checkout, signal: AbortSignal): Promise<() => void> {
+  for (;;) {
+    const letGo = holdTools(engine, worktree.path);
+    const since = toolBegunAt(engine, worktree.path);
+    if (since === null || Math.abs(engine.now() - since) > ASKS_WITHIN_MS || signal.aborted) return letGo;
+    letGo();
+    await sleep(100, undefined, { signal }).catch(() => {});
+  }
 }
 
 /** While an agent asks leave, a dialog is on its screen: it swallows text, and takes Enter for yes. Whoever runs by hand in another pane is heard
@@ -124,9 +142,9 @@ export function asksLeave(worktree: Checkout): OwtError {
   });
 }
 
-/** Of commands that the agent's program does itself, no hook is told. */
+/** Of commands that the agent's program does itself, and of what its shell mode runs, no hook is told. */
 function isPrompt(text: string): boolean {
-  return /^\s*[^\s/!#]/.test(text);
+  return /^\s*[^\s/!]/.test(text);
 }
 
 /** How often the agent said that it was told something. */
@@ -139,11 +157,8 @@ const ENTERS = 5;
 
 /** Until the agent says that it was told something. Claude Code puts what comes in the moment in which it begins into its input, and at times loses the
  *  Enter behind it: that is pressed again. On an empty input it does nothing, and before the text is taken there is nothing to give leave for. */
-async function untilTaken(
-  engine: Engine,
-  worktree: Checkout,
-  { heard, pane, check, signal }: { heard: number; pane: string; check: () => Promise<void>; signal: AbortSignal },
-): Promise<void> {
+async function untilTaken(engine: Engine, into: Into, heard: number): Promise<void> {
+  const { worktree, signal } = into;
   const read = async () => {
     if (promptsIn(engine, worktree) !== heard) return "working";
     return standingOf(engine, await sessionOf(engine, worktree)).state;
@@ -152,7 +167,7 @@ async function untilTaken(
   for (let enters = 0; enters < ENTERS; enters++) {
     if ((await waitForState(engine, read, moved, { timeoutMs: TAKEN_MS, signal })) !== null) return;
     if (signal.aborted) throw new OwtError("interrupted", "interrupted");
-    await sendText(sessionServer(engine), pane, "", { enter: true, check });
+    await typeInto(engine, into, "", true);
   }
   throw new OwtError(
     "needs-person",

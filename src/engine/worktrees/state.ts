@@ -2,7 +2,7 @@
 import { lastInterrupt } from "../../agents/claude-interrupt.ts";
 import { lastSign } from "../../agents/claude-signs.ts";
 import { healthOf, isSilent } from "../../core/session-health.ts";
-import { type SessionState, stateOf } from "../../core/session-state.ts";
+import { hasToolBegun, type SessionState, stateOf } from "../../core/session-state.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { findSuspended, isAtWork } from "../../system/at-work.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
@@ -63,10 +63,10 @@ export function standingOf(engine: Pick<Engine, "repo">, session: Session): Sess
   };
 }
 
-/** When the Claude Code of a session called a tool that has not answered (epoch ms, at the latest); null where it waits for none. */
-export function openToolSince(engine: Pick<Engine, "repo">, worktree: string): number | null {
-  const sign = signOf(readSpool(engine, worktree));
-  return sign?.hasOpenTool ? sign.at : null;
+/** When the agent of a session was about to begin a tool of which nothing more was heard (epoch ms); null where that is not the last of it. */
+export function toolBegunAt(engine: Pick<Engine, "repo">, worktree: string): number | null {
+  const spool = readSpool(engine, worktree);
+  return spool !== null && hasToolBegun(spool.lines) ? spool.at : null;
 }
 
 function signOf(spool: Spool | null): ReturnType<typeof lastSign> {
