@@ -40,7 +40,7 @@ test("whatever begins to wait for a person, and the end of the run, is told once
         'ask "Which colour? my password is hunter2"\non answer:\nwrite ask.txt "x"',
       ),
       look: task({ title: "Look", needs_review: true }, 'write look.txt "x"'),
-      fail: task({ title: "Fail" }, 'fail "no way"'),
+      fail: task({ title: "Fail with ghp_0123456789abcdef" }, 'fail "no way"'),
       fine: task({ title: "Fine" }, 'write fine.txt "x"'),
     },
     `[run]\nretries = 0\n[notifications]\nslack_webhook = "${receiver.url}/slack/${SECRET}"\ndiscord_webhook = "env:MY_DISCORD"\n` +
@@ -61,7 +61,7 @@ test("whatever begins to wait for a person, and the end of the run, is told once
   });
   expect(told.toSorted((a, b) => (a.task! < b.task! ? -1 : 1))).toMatchObject([
     waiting("ask", "Ask <me> & more", "asks a question", 'owt task answer ask/E01 "…"'),
-    waiting("fail", "Fail", "failed", "owt task retry fail/E01"),
+    waiting("fail", "Fail with (hidden)", "failed", "owt task retry fail/E01"),
     waiting("look", "Look", "waits for approval", "owt task approve look/E01"),
   ]);
   const of = (path: string) =>
@@ -282,4 +282,16 @@ test("a budget that is nearly used up, and one that is, are told of; so is the e
     }),
   );
   expect(receiver.notices("/hook").filter(({ event }) => event === "batch-ended")).toHaveLength(1);
+
+  // One that cannot be started has nobody who carries it: who watches tells of it.
+  rig.write({
+    ".owt/schedule.toml":
+      '[[batch]]\nname = "lost"\ncron = "* * * * * *"\nplan = "nowhere"\nnotify_on_complete = true\n',
+  });
+  await rig.owt("batch", "watch", "--once");
+  await seen(async () => {
+    await rig.owt("batch", "watch", "--once");
+    const lost = receiver.notices("/hook").find(({ batch }) => batch === "lost");
+    expect(lost).toMatchObject({ run: null, title: expect.stringMatching(/^lost was not started: there is no plan/) });
+  });
 });
