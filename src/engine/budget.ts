@@ -17,6 +17,7 @@ import {
   levelsToWarnOf,
   NO_HOLDS,
   raiseCommand,
+  saidNow,
   type Spending,
   taskLevelsToWarnOf,
 } from "../core/budget.ts";
@@ -41,7 +42,9 @@ export function setBudget(engine: Engine, runId: string, runUsd: number | null):
   if (!run) return;
   const flag = runUsd ?? run.options.budgetUsd;
   engine.store.transaction(() => {
-    const options = { ...run.options, budgetUsd: flag, budget: budgetFrom(engine.layers, flag) };
+    const budgetSaid = { ...run.options.budgetSaid, ...saidNow(engine.layers) };
+    const budget = { ...budgetFrom(engine.layers, flag), ...budgetSaid };
+    const options = { ...run.options, budgetUsd: flag, budgetSaid, budget };
     setRunOptions(engine.store, run.id, options);
     const holds = readHolds(engine, { ...run, options });
     for (const task of readTasks(engine.store, run.id)) {

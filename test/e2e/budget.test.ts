@@ -129,6 +129,22 @@ test("a task has a budget of its own, and the others go on", async () => {
     { standing: "done" },
   ]);
   expect(status!.tasks[0]!.command).toBe("OWT_BUDGET_TASK_USD=1 owt resume r1");
+  // What is said so holds for this run, also when it is gone on with later and nobody says it again.
+  rig.env["OWT_BUDGET_TASK_USD"] = "1";
+  const more = rig.start("resume", "r1");
+  await more.says("a/E01");
+  await vi.waitUntil(async () => (await rig.json<Status>("status")).runs[0]!.tasks[0]!.standing === "working", {
+    timeout: 60_000,
+  });
+  more.child.kill("SIGINT");
+  await more.ended;
+  delete rig.env["OWT_BUDGET_TASK_USD"];
+  const later = rig.start("resume", "r1");
+  await vi.waitUntil(async () => (await rig.json<Status>("status")).runs[0]!.tasks[0]!.standing === "working", {
+    timeout: 60_000,
+  });
+  later.child.kill("SIGINT");
+  await later.ended;
 });
 
 test("tokens have a budget too; what nobody can count is said once, aloud", async () => {

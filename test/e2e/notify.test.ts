@@ -225,6 +225,37 @@ test("killed between sending and the note of it, a notice goes out once more, un
   expect(new Set(ids).size).toBe(1);
 });
 
+test("killed again and again while it tells, every moment is told, and no more often than it was killed beside", async () => {
+  await using receiver = await Receiver.start();
+  const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+  const asks = (name: string) => task({ title: name }, `ask "Which ${name}?"\non answer:\nwrite ${name}.txt "x"`);
+  await using rig = create(
+    Object.fromEntries(names.map((name) => [name, asks(name)])),
+    `[[notifications.webhook]]\nurl = "${receiver.url}/hook"\n`,
+  );
+  let kills = 0;
+  for (const least of [1, 2, 4, 5, 7]) {
+    const run = rig.start("run", "--yes", "--parallel", "2");
+    const isOver = await Promise.race([
+      run.ended.then(() => true),
+      seen(() => expect(receiver.posts.length).toBeGreaterThanOrEqual(least)).then(() => false),
+    ]);
+    if (isOver) break;
+    run.child.kill("SIGKILL");
+    await run.ended;
+    kills++;
+  }
+  expect((await rig.owt("resume", "r1")).code).toBe(4);
+  const told = receiver.notices("/hook");
+  const ids = new Set(told.map(({ id }) => id));
+  expect(kills).toBeGreaterThan(2);
+  expect([...new Set(told.map((each) => each.task))].toSorted()).toEqual(names.map((name) => `${name}/E01`));
+  expect(ids.size).toBe(outboxOf(rig).length);
+  // One agent's end can be taken in by a process that is killed with two notices on their way.
+  expect(told.length - ids.size).toBeLessThanOrEqual(2 * kills);
+  expect(new Set(outboxOf(rig).map(({ state }) => state))).toEqual(new Set(["sent"]));
+});
+
 test("the desktop is told by arguments, never by a command line, and a program that hangs holds nothing up", async () => {
   await using rig = create(
     { fail: task({ title: "$(touch pwned) <b>`id`" }, 'fail "no"'), fine: task({ title: "Fine" }, 'write f.txt "x"') },
