@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import type { FactKind } from "../core/event.ts";
 import {
   bodyFor,
+  type Moment,
   NEWS_MS,
   type Notice,
   pauseAfter,
@@ -15,6 +16,8 @@ import {
   withoutSecret,
 } from "../core/notification.ts";
 import { redact, secretsIn } from "../core/redact.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
 import { appendEvent, hasNote } from "../store/events.ts";
 import {
   claimOutgoing,
@@ -33,6 +36,7 @@ import { isAlive, thisProcess } from "../system/identity.ts";
 import { postJson } from "../system/post.ts";
 import { answerFor } from "./answer.ts";
 import { mayTell } from "./approvals.ts";
+import { describeUsedUp, readNearLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 
 /** How long one try may take. */
@@ -240,15 +244,6 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
   const task = taskId === null ? null : readTask(engine.store, taskId);
   const run = runId === null ? null : readRun(engine.store, runId);
   const title = titleOf(moment, runId, task && { key: task.key, title: task.spec.title });
-  const isOpen = run !== null && run.state === "open";
-  const command =
-    moment.name === "waiting" && task !== null
-      ? answerFor(engine, task).command
-      : moment.name === "budget" && isOpen
-        ? "owt inbox"
-        : moment.name === "run-ended" && moment.counts.done > 0 && run?.landedAt === null
-          ? `owt land ${run.id}`
-          : null;
   return {
     id: `${projectId(engine)}-${id}`,
     event: moment.name,
@@ -258,8 +253,20 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
     task: task?.key ?? null,
     batch: moment.name === "batch-ended" ? moment.batch : null,
     title,
-    command,
+    command: commandFor(engine, moment, task, run),
   };
+}
+
+/** What a person can do about it now. */
+function commandFor(engine: Engine, moment: Moment, task: Task | null, run: Run | null): string | null {
+  if (moment.name === "waiting") return task === null ? null : answerFor(engine, task).command;
+  if (moment.name === "budget") return run?.state === "open" ? raiseNow(engine, run) : null;
+  if (moment.name !== "run-ended") return null;
+  return moment.counts.done > 0 && run?.landedAt === null ? `owt land ${run.id}` : null;
+}
+
+function raiseNow(engine: Engine, run: Run): string {
+  return describeUsedUp(engine, run)?.command ?? readNearLevels(engine, run)[0]?.command ?? "owt inbox";
 }
 
 /** Other repositories may have a folder of the same name. */

@@ -293,8 +293,12 @@ test("a budget that is nearly used up, and one that is, are told of; so is the e
   );
   expect((await rig.owt("run", "--yes", "--sequential", "--budget", "1")).code).toBe(5);
   expect(receiver.notices("/hook")).toMatchObject([
-    { event: "budget", title: "r1 used of the budget: $0.90 of $1.00 for the run", command: "owt inbox" },
-    { event: "budget", title: "r1 waits: $1.00 for the run is used up", command: "owt inbox" },
+    {
+      event: "budget",
+      title: "r1 used of the budget: $0.90 of $1.00 for the run",
+      command: "owt resume r1 --budget 2",
+    },
+    { event: "budget", title: "r1 waits: $1.00 for the run is used up", command: "owt resume r1 --budget 2" },
   ]);
   expect((await rig.owt("resume", "r1", "--budget", "5")).code).toBe(0);
 
