@@ -39,6 +39,7 @@ class Night {
   /** How many turns of a task have been booked: its conversation remembers them. */
   readonly #booked = new Map<number, number>();
   readonly #history: PastTask[] = [];
+  #expected: { learnt: number; all: Map<number, Expected> } | null = null;
   readonly #maxParallel: number;
   tasks: Task[] = [];
   attempts: Attempt[] = [];
@@ -113,12 +114,21 @@ class Night {
       workedMs: new Map(),
       day: { usd, tokens, tasks: 0, ms: 0 },
       dayEnds: Infinity,
-      expected: new Map(this.tasks.map((task) => [task.id, this.#expect(task)])),
+      expected: this.#expectAll(),
     };
   }
 
   views() {
     return viewTasks(this.tasks, () => "demo", this.now, decideHolds(this.budget, this.spending()));
+  }
+
+  /** Worked out anew when something was learnt. */
+  #expectAll(): Map<number, Expected> {
+    if (this.#expected?.learnt !== this.#history.length) {
+      const all = new Map(this.tasks.map((task) => [task.id, this.#expect(task)]));
+      this.#expected = { learnt: this.#history.length, all };
+    }
+    return this.#expected.all;
   }
 
   #expect({ spec }: Task): Expected {

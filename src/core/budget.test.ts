@@ -14,6 +14,7 @@ import {
   leftFor,
   levelsToWarnOf,
   NO_BUDGET,
+  saidNow,
   type Spending,
   taskLevelsToWarnOf,
 } from "./budget.ts";
@@ -183,6 +184,17 @@ test("a limit is told in words, with the one command that raises it", () => {
     "1 task of 1 task for the run",
     "OWT_BUDGET_RUN_TASKS=2 owt resume r1",
   ]);
+});
+
+test("what a variable says now is told apart from what is configured", () => {
+  const layer = (origin: Layer["origin"], budget: Layer["values"]["budget"]): Layer => ({
+    origin,
+    name: origin,
+    values: { budget },
+  });
+  const layers = [layer("user", { day_usd: 5 }), layer("environment", { task_usd: 2, run_time: "2h", run_usd: 3 })];
+  expect(saidNow(layers)).toEqual({ taskUsd: 2, runTimeMs: 7_200_000 });
+  expect(saidNow(layers.slice(0, 1))).toEqual({});
 });
 
 test("every limit is read from its key, times as durations, and one of tokens by its other name", () => {

@@ -81,6 +81,18 @@ export function budgetFrom(layers: readonly Layer[], runUsd: number | null): Bud
   return { ...limits, runUsd: runUsd ?? limits.runUsd, warnAt: mergeConfig(layers).budget.warn_at };
 }
 
+/** The limits that a variable sets now, but for the dollars of the run, which have a word of their own on the command line: a person says so of one run,
+ *  and it holds for that run from then on. */
+export function saidNow(layers: readonly Layer[]): Partial<Budget> {
+  const said = budgetFrom(
+    layers.filter(({ origin }) => origin === "flag" || origin === "environment"),
+    null,
+  );
+  return Object.fromEntries(
+    LIMITS.flatMap(({ name }) => (said[name] === null || name === "runUsd" ? [] : [[name, said[name]]])),
+  );
+}
+
 /** Whether anything is to be kept to. */
 export function hasLimit(budget: Budget): boolean {
   return LIMITS.some(({ name }) => budget[name] !== null);

@@ -53,7 +53,7 @@ test("a title is a line with the task's own title", () => {
   const none = { done: 0, failed: 0, skipped: 0, cancelled: 0 };
   expect(titleOf({ name: "run-ended", counts: none }, "r1", null)).toBe("r1 ended: nothing done");
   expect(titleOf({ name: "batch-ended", batch: "night", state: "refused", reason: "no plan" }, null, null)).toBe(
-    "night refused: no plan",
+    "night was not started: no plan",
   );
 });
 

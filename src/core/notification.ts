@@ -2,6 +2,7 @@
  *  Only titles and commands go out: no prompts, no words of agents, no output. */
 import type { Config, Layer } from "./config.ts";
 import type { Fact } from "./event.ts";
+import type { FiringState } from "./firing.ts";
 import type { MomentName } from "./moments.ts";
 
 /** What a task waits for a person with, in words. */
@@ -20,7 +21,7 @@ export type Moment =
   | { name: "waiting"; for: keyof typeof WAITS }
   | { name: "budget"; text: string; isUsedUp: boolean }
   | { name: "run-ended"; counts: Record<"done" | "failed" | "skipped" | "cancelled", number> }
-  | { name: "batch-ended"; batch: string; state: string; reason: string | null };
+  | { name: "batch-ended"; batch: string; state: FiringState; reason: string | null };
 
 /** What a fact is to be told as; null for most. `key` names what happens once however often it is written down; null: each such fact counts. */
 export function momentOf(fact: Fact, run: string | null): { moment: Moment; key: string | null } | null {
@@ -90,14 +91,23 @@ export function titleOf(moment: Moment, run: string | null, task: { key: string;
       const counts = Object.entries(moment.counts).filter(([, count]) => count > 0);
       return `${run} ended: ${counts.map(([state, count]) => `${count} ${state}`).join(", ") || "nothing done"}`;
     }
-    case "batch-ended":
-      return `${moment.batch} ${moment.state === "over" ? "is over" : moment.state}${moment.reason === null ? "" : `: ${moment.reason}`}`;
+    case "batch-ended": {
+      const words = BATCH_ENDS[moment.state] ?? moment.state;
+      return `${moment.batch} ${words}${moment.reason === null ? "" : `: ${moment.reason}`}`;
+    }
     default: {
       const never: never = moment;
       return never;
     }
   }
 }
+
+const BATCH_ENDS: Partial<Record<FiringState, string>> = {
+  over: "is over",
+  nothing: "had nothing to do",
+  refused: "was not started",
+  missed: "was missed",
+};
 
 /** Who is told. `name` stands in messages in place of the address, which is a secret: who has it can post. */
 export type Target = { name: string } & (

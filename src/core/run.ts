@@ -28,6 +28,8 @@ export type RunOptions = {
   budget: Budget;
   /** The limit that the command line set for the run, in dollars. */
   budgetUsd: number | null;
+  /** The limits that were set by a variable when it was gone on with. */
+  budgetSaid?: Partial<Budget>;
   /** How long it may start work; absent or null is no end. */
   time?: RunTime | null;
   /** What is done is repeated: a task that finds its work there has nothing left to change. */

@@ -13,7 +13,7 @@ type Standing =
   | "blocked"
   /** Waits for a person. */
   | "waits-for-person"
-  /** Waits for a time: a limit's reset, a pause between tries. */
+  /** Waits for a time: a limit's reset, a pause between tries, what running tasks leave of a budget. */
   | "waits-for-time"
   /** Waits until a budget is raised, or the run is given more time. */
   | "waits-for-budget"

@@ -17,6 +17,7 @@ import {
   levelsToWarnOf,
   NO_HOLDS,
   raiseCommand,
+  saidNow,
   type Spending,
   taskLevelsToWarnOf,
 } from "../core/budget.ts";
@@ -41,7 +42,9 @@ export function setBudget(engine: Engine, runId: string, runUsd: number | null):
   if (!run) return;
   const flag = runUsd ?? run.options.budgetUsd;
   engine.store.transaction(() => {
-    const options = { ...run.options, budgetUsd: flag, budget: budgetFrom(engine.layers, flag) };
+    const budgetSaid = { ...run.options.budgetSaid, ...saidNow(engine.layers) };
+    const budget = { ...budgetFrom(engine.layers, flag), ...budgetSaid };
+    const options = { ...run.options, budgetUsd: flag, budgetSaid, budget };
     setRunOptions(engine.store, run.id, options);
     const holds = readHolds(engine, { ...run, options });
     for (const task of readTasks(engine.store, run.id)) {
@@ -58,12 +61,12 @@ export function setBudget(engine: Engine, runId: string, runUsd: number | null):
   });
 }
 
-/** What is spent; with what is expected of tasks, where something is to be kept for them. */
-function readSpending(engine: Engine, run: Run): Spending {
+/** What is spent; for who asks what may start (`starts`) with what is expected of tasks, where something is to be kept for them. */
+function readSpending(engine: Engine, run: Run, starts = false): Spending {
   const { store } = engine;
   const { budget } = run.options;
   const attempts = readAttemptsOfRun(store, run.id);
-  const keeps = (["usd", "tokens", "ms"] as const).some((unit) => hasLimitOf(budget, { unit }));
+  const keeps = starts && (["usd", "tokens", "ms"] as const).some((unit) => hasLimitOf(budget, { unit }));
   const isAnyOpen = attempts.some(({ outcome }) => outcome === null);
   const ended = attempts.filter(({ outcome }) => outcome !== null).length;
   return {
@@ -111,7 +114,7 @@ function midnight(engine: Engine, days: number): number {
 /** What may not start now in a run. */
 export function readHolds(engine: Engine, run: Run): Holds {
   const { budget } = run.options;
-  const holds = hasLimit(budget) ? decideHolds(budget, readSpending(engine, run)) : NO_HOLDS;
+  const holds = hasLimit(budget) ? decideHolds(budget, readSpending(engine, run, true)) : NO_HOLDS;
   const timeOver = timeOverOf(engine, run);
   return timeOver === null ? holds : { ...holds, timeOver };
 }
@@ -121,12 +124,14 @@ const noted = new WeakMap<Store, Map<string, string>>();
 /** Writes down when a budget begins and ceases to keep tasks back: for how long they waited for it is told from that. */
 export function noteHolds(engine: Engine, run: Run): void {
   if (!hasLimit(run.options.budget) && run.options.time == null) return;
-  const { all, unbegun, tasks, timeOver } = readHolds(engine, run);
+  const holds = readHolds(engine, run);
+  const { all, unbegun, timeOver } = holds;
   const level = [all, unbegun].find((each) => each !== null && isUsedUp(each)) ?? null;
   const usedUp = level !== null ? describeLimit(level) : timeOver == null ? null : describeTimeOver(timeOver);
+  const single = heldTasks(engine, run, holds);
   const held = {
-    by: all?.scope ?? (timeOver == null ? null : ("time" as const)),
-    tasks: [...tasks.keys(), ...(unbegun === null ? [] : unbegunTasks(engine, run))],
+    by: all?.scope ?? (timeOver != null ? ("time" as const) : single.all),
+    tasks: single.all === null ? single.tasks : [],
     ...(usedUp === null ? {} : { usedUp }),
   };
   const runs = noted.get(engine.store) ?? new Map<string, string>();
@@ -137,16 +142,22 @@ export function noteHolds(engine: Engine, run: Run): void {
   if (now !== before) appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-held", ...held });
 }
 
-function unbegunTasks(engine: Engine, run: Run): number[] {
-  return readTasks(engine.store, run.id).flatMap(({ id, state, startedAt }) =>
-    state === "pending" && startedAt === null ? [id] : [],
-  );
+/** The tasks that wait for nothing but the budget; where that is each that could start, `all` says whose budget it is, instead of a list of them. */
+function heldTasks(engine: Engine, run: Run, holds: Holds): { all: Level["scope"] | null; tasks: number[] } {
+  if (holds.all !== null || (holds.tasks.size === 0 && holds.unbegun === null)) return { all: null, tasks: [] };
+  const tasks = readTasks(engine.store, run.id);
+  const done = new Set(tasks.filter(({ state }) => state === "done").map(({ key }) => key));
+  const ready = tasks.filter(({ state, needs }) => state === "pending" && needs.every((key) => done.has(key)));
+  const levels = ready.map((task) => ({ id: task.id, level: heldBy(holds, task) }));
+  const held = levels.flatMap(({ id, level }) => (level === null ? [] : [{ id, level }]));
+  const isEach = held.length > 1 && held.length === ready.length;
+  return { all: isEach ? held[0]!.level.scope : null, tasks: held.map(({ id }) => id) };
 }
 
 /** How far the limits of a run are used up. */
 export function readLevels(engine: Engine, run: Run): Level[] {
   const { budget } = run.options;
-  return hasLimit(budget) ? levelsOf(budget, readSpending(engine, run)) : [];
+  return hasLimit(budget) ? levelsOf(budget, readSpending(engine, run, true)) : [];
 }
 
 /** The limit of a whole run that is used up, its time among them, in words, with the command that raises it; null where none is. */

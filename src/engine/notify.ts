@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import type { FactKind } from "../core/event.ts";
 import {
   bodyFor,
+  type Moment,
   NEWS_MS,
   type Notice,
   pauseAfter,
@@ -15,8 +16,18 @@ import {
   withoutSecret,
 } from "../core/notification.ts";
 import { redact, secretsIn } from "../core/redact.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
 import { appendEvent, hasNote } from "../store/events.ts";
-import { claimOutgoing, noteReached, type Outgoing, readOutbox, settleOutgoing, tryLater } from "../store/outbox.ts";
+import {
+  claimOutgoing,
+  forgetOutbox,
+  noteReached,
+  type Outgoing,
+  readOutbox,
+  settleOutgoing,
+  tryLater,
+} from "../store/outbox.ts";
 import { readRun } from "../store/runs.ts";
 import { readTask } from "../store/tasks.ts";
 import { canShow, showOnDesktop } from "../system/desktop.ts";
@@ -25,6 +36,7 @@ import { isAlive, thisProcess } from "../system/identity.ts";
 import { postJson } from "../system/post.ts";
 import { answerFor } from "./answer.ts";
 import { mayTell } from "./approvals.ts";
+import { describeUsedUp, readNearLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 
 /** How long one try may take. */
@@ -32,6 +44,9 @@ const TRY_MS = 10_000;
 
 /** How long a process that is done waits for what it is just sending; what it does not get rid of the next one sends. */
 const LAST_MS = 5_000;
+
+/** For how long it is on record what was told. */
+const KEPT_MS = 30 * 24 * 3_600_000;
 
 /** How often it is looked for what another process put there, and what is to be tried again. */
 const LOOK_MS = 1_000;
@@ -45,6 +60,7 @@ export function keepNotifying(engine: Engine): () => Promise<void> {
   const stop = engine.store.onAppend((kinds) => {
     if (!TOLD_KINDS.isDisjointFrom(kinds)) look();
   });
+  forgetOld(engine);
   look();
   return async () => {
     clearInterval(timer);
@@ -60,6 +76,15 @@ export function keepNotifying(engine: Engine): () => Promise<void> {
   };
 }
 
+/** What cannot be written now is forgotten another time. */
+function forgetOld(engine: Engine): void {
+  try {
+    forgetOutbox(engine.store, engine.now() - KEPT_MS);
+  } catch {
+    // A full disk is told by whoever has something to write.
+  }
+}
+
 /** Facts that may come with something to be told. */
 const TOLD_KINDS = new Set<string>([
   "task-parked",
@@ -70,15 +95,15 @@ const TOLD_KINDS = new Set<string>([
   "batch-ended",
 ] satisfies FactKind[]);
 
-/** Sends what is in the outbox and due, once. */
-export async function sendOutbox(engine: Engine, cut: AbortSignal): Promise<void> {
+/** Sends what is in the outbox and due, once; each try takes `tryMs` at most. */
+export async function sendOutbox(engine: Engine, cut: AbortSignal, tryMs = TRY_MS): Promise<void> {
   const sending = new Map<number, Promise<void>>();
-  startDue(engine, cut, sending);
+  startDue(engine, cut, sending, tryMs);
   await Promise.all(sending.values());
 }
 
 /** Begins to send what is due and not being sent: who is slow to take one thing keeps nothing else waiting. */
-function startDue(engine: Engine, cut: AbortSignal, sending: Map<number, Promise<void>>): void {
+function startDue(engine: Engine, cut: AbortSignal, sending: Map<number, Promise<void>>, tryMs = TRY_MS): void {
   try {
     const now = engine.now();
     const isDue = ({ id, notBefore, owner }: Outgoing) =>
@@ -88,7 +113,7 @@ function startDue(engine: Engine, cut: AbortSignal, sending: Map<number, Promise
     if (due.length === 0) return;
     const targets = targetsOf(engine).filter((target) => target.kind !== "desktop" || isAnyoneThere(engine));
     for (const outgoing of due) {
-      const sent = send(engine, outgoing, targets, cut)
+      const sent = send(engine, outgoing, targets, { cut, tryMs })
         // A store that cannot be written is told by whoever works with it; what is in it still waits there.
         .catch(() => {})
         .finally(() => sending.delete(outgoing.id));
@@ -112,7 +137,10 @@ function targetsOf(engine: Engine): Target[] {
   return targetsFrom(engine.config, engine.layers, mayTell(engine));
 }
 
-async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target[], cut: AbortSignal): Promise<void> {
+/** How long one try may take, and what ends it before. */
+type Patience = { cut: AbortSignal; tryMs: number };
+
+async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target[], patience: Patience): Promise<void> {
   const { store } = engine;
   const wanted = targets.filter((target) => wants(target, outgoing.moment.name));
   if (wanted.length === 0) return settleOutgoing(store, outgoing.id, "sent");
@@ -123,14 +151,14 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
   const left = wanted.filter(({ name }) => !outgoing.reached.includes(name));
   const told = await Promise.all(
     left.map(async (target) => {
-      const came = await tellTarget(engine, target, notice, cut);
+      const came = await tellTarget(engine, target, notice, patience);
       if (came.kind !== "failed") noteReached(store, outgoing.id, target.name);
       return { target, came };
     }),
   );
   const failed = told.flatMap(({ target, came }) => (came.kind === "failed" ? [{ target, came }] : []));
   if (failed.length === 0) return settleOutgoing(store, outgoing.id, "sent");
-  if (cut.aborted) return tryLater(store, outgoing.id, outgoing.tries, engine.now());
+  if (patience.cut.aborted) return tryLater(store, outgoing.id, outgoing.tries, engine.now());
   for (const { target, came } of failed) noteFailure(engine, outgoing.run, target, came.reason);
   const tries = outgoing.tries + 1;
   const pause = pauseAfter(tries, Math.max(0, ...failed.map(({ came }) => came.retryAfterMs ?? 0)));
@@ -162,12 +190,12 @@ export type Told =
   | { kind: "failed"; reason: string; retryAfterMs: number | null };
 
 /** Tells one target of one thing, in one try. */
-async function tellTarget(engine: Engine, target: Target, notice: Notice, cut: AbortSignal): Promise<Told> {
+async function tellTarget(engine: Engine, target: Target, notice: Notice, { cut, tryMs }: Patience): Promise<Told> {
   const clean = redacted(notice, secretsIn(engine.env));
   if (target.kind === "desktop") return tellDesktop(engine, clean, cut);
   const url = resolveAddress(engine, target.address);
   if (url === null) return { kind: "failed", reason: "its address is not there, or is none", retryAfterMs: null };
-  const posted = await postJson(url, bodyFor(target.kind, clean), { timeoutMs: TRY_MS, signal: cut });
+  const posted = await postJson(url, bodyFor(target.kind, clean), { timeoutMs: tryMs, signal: cut });
   if (posted.kind === "sent") return posted;
   if (posted.kind === "failed") return { ...posted, retryAfterMs: null };
   return { kind: "failed", reason: `HTTP ${posted.status}`, retryAfterMs: posted.retryAfterMs };
@@ -216,15 +244,6 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
   const task = taskId === null ? null : readTask(engine.store, taskId);
   const run = runId === null ? null : readRun(engine.store, runId);
   const title = titleOf(moment, runId, task && { key: task.key, title: task.spec.title });
-  const isOpen = run !== null && run.state === "open";
-  const command =
-    moment.name === "waiting" && task !== null
-      ? answerFor(engine, task).command
-      : moment.name === "budget" && isOpen
-        ? "owt inbox"
-        : moment.name === "run-ended" && moment.counts.done > 0 && run?.landedAt === null
-          ? `owt land ${run.id}`
-          : null;
   return {
     id: `${projectId(engine)}-${id}`,
     event: moment.name,
@@ -234,8 +253,20 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
     task: task?.key ?? null,
     batch: moment.name === "batch-ended" ? moment.batch : null,
     title,
-    command,
+    command: commandFor(engine, moment, task, run),
   };
+}
+
+/** What a person can do about it now. */
+function commandFor(engine: Engine, moment: Moment, task: Task | null, run: Run | null): string | null {
+  if (moment.name === "waiting") return task === null ? null : answerFor(engine, task).command;
+  if (moment.name === "budget") return run?.state === "open" ? raiseNow(engine, run) : null;
+  if (moment.name !== "run-ended") return null;
+  return moment.counts.done > 0 && run?.landedAt === null ? `owt land ${run.id}` : null;
+}
+
+function raiseNow(engine: Engine, run: Run): string {
+  return describeUsedUp(engine, run)?.command ?? readNearLevels(engine, run)[0]?.command ?? "owt inbox";
 }
 
 /** Other repositories may have a folder of the same name. */
@@ -257,6 +288,9 @@ export function notifyAll(engine: Engine, cut: AbortSignal): Promise<{ target: T
     command: null,
   };
   return Promise.all(
-    targetsOf(engine).map(async (target) => ({ target, came: await tellTarget(engine, target, notice, cut) })),
+    targetsOf(engine).map(async (target) => ({
+      target,
+      came: await tellTarget(engine, target, notice, { cut, tryMs: TRY_MS }),
+    })),
   );
 }

@@ -19,6 +19,7 @@ import { noneHint, type Placed, specOf, timesOf, withBatches } from "./batches.t
 import type { Engine, OpenOptions } from "./engine.ts";
 import { claim, type Fired, type Muzzle, muzzleOf, resumeRun, startFiring } from "./fire.ts";
 import { isForsaken, settleFirings } from "./firings.ts";
+import { sendOutbox } from "./notify.ts";
 
 /** What is worth a line. Slots are in epoch milliseconds. */
 export type Seen =
@@ -43,13 +44,27 @@ export async function lookOnce(
   const watch = new Watch(tell);
   await firstLook(around, watch);
   await watch.allStarted();
+  // What could not be started is told of now: nobody may look again soon.
+  await withBatches({ ...around, looks: false }, tellEnds);
 }
+
+/** Tells of what no process is left to tell of: a batch that was never started, a run whose carrier was killed. It may not keep a slot waiting. */
+async function tellEnds({ batches }: Placed): Promise<void> {
+  const engines = new Set(batches.flatMap(({ engine }) => engine ?? []));
+  const never = new AbortController().signal;
+  await Promise.all([...engines].map((engine) => sendOutbox(engine, never, TELL_MS)));
+}
+
+/** How long one try may take here, in milliseconds. */
+const TELL_MS = 3_000;
 
 function firstLook(around: Pick<OpenOptions, "cwd" | "env" | "owtCommand">, watch: Watch): Promise<number> {
   return withBatches({ ...around, looks: false }, async (placed) => {
     if (placed.batches.length === 0)
       throw new OwtError("config", "there is no batch to watch", { hint: noneHint(placed.files) });
-    return watch.look(placed);
+    const wait = watch.look(placed);
+    await tellEnds(placed);
+    return wait;
   });
 }
 
@@ -61,7 +76,12 @@ export async function watchBatches(
   tell: (seen: Seen) => void,
 ): Promise<void> {
   const watch = new Watch(tell);
-  const look = () => withBatches({ ...around, looks: false }, async (placed) => watch.look(placed));
+  const look = () =>
+    withBatches({ ...around, looks: false }, async (placed) => {
+      const wait = watch.look(placed);
+      await tellEnds(placed);
+      return wait;
+    });
   let wait = await firstLook(around, watch);
   while (!signal.aborted) {
     await sleep(wait, undefined, { signal }).catch(() => {});

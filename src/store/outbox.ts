@@ -62,6 +62,11 @@ export function settleOutgoing(store: Store, id: number, state: "sent" | "given-
   store.run("update outbox set state = ?, owner = null where id = ?", state, id);
 }
 
+/** Forgets what was settled and happened before then (epoch ms). */
+export function forgetOutbox(store: Store, before: number): void {
+  store.run("delete from outbox where state <> 'waiting' and at < ?", before);
+}
+
 function toOutgoing(row: Row): Outgoing {
   return {
     id: Number(row["id"]),

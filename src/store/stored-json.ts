@@ -8,6 +8,7 @@ const COLUMNS: Record<string, { always: readonly string[]; perhaps: readonly str
   attempt: { always: [], perhaps: ["usage", "outcome"] },
   event: { always: ["data"], perhaps: [] },
   backlog: { always: ["spec"], perhaps: [] },
+  outbox: { always: ["moment", "reached"], perhaps: ["owner"] },
 };
 
 /** A query for the first table, as `broken`, with a text that is none; no row where all are. */

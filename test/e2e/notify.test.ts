@@ -40,7 +40,7 @@ test("whatever begins to wait for a person, and the end of the run, is told once
         'ask "Which colour? my password is hunter2"\non answer:\nwrite ask.txt "x"',
       ),
       look: task({ title: "Look", needs_review: true }, 'write look.txt "x"'),
-      fail: task({ title: "Fail" }, 'fail "no way"'),
+      fail: task({ title: "Fail with ghp_0123456789abcdef" }, 'fail "no way"'),
       fine: task({ title: "Fine" }, 'write fine.txt "x"'),
     },
     `[run]\nretries = 0\n[notifications]\nslack_webhook = "${receiver.url}/slack/${SECRET}"\ndiscord_webhook = "env:MY_DISCORD"\n` +
@@ -61,7 +61,7 @@ test("whatever begins to wait for a person, and the end of the run, is told once
   });
   expect(told.toSorted((a, b) => (a.task! < b.task! ? -1 : 1))).toMatchObject([
     waiting("ask", "Ask <me> & more", "asks a question", 'owt task answer ask/E01 "…"'),
-    waiting("fail", "Fail", "failed", "owt task retry fail/E01"),
+    waiting("fail", "Fail with (hidden)", "failed", "owt task retry fail/E01"),
     waiting("look", "Look", "waits for approval", "owt task approve look/E01"),
   ]);
   const of = (path: string) =>
@@ -225,6 +225,37 @@ test("killed between sending and the note of it, a notice goes out once more, un
   expect(new Set(ids).size).toBe(1);
 });
 
+test("killed again and again while it tells, every moment is told, and no more often than it was killed beside", async () => {
+  await using receiver = await Receiver.start();
+  const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+  const asks = (name: string) => task({ title: name }, `ask "Which ${name}?"\non answer:\nwrite ${name}.txt "x"`);
+  await using rig = create(
+    Object.fromEntries(names.map((name) => [name, asks(name)])),
+    `[[notifications.webhook]]\nurl = "${receiver.url}/hook"\n`,
+  );
+  let kills = 0;
+  for (const least of [1, 2, 4, 5, 7]) {
+    const run = rig.start("run", "--yes", "--parallel", "2");
+    const isOver = await Promise.race([
+      run.ended.then(() => true),
+      seen(() => expect(receiver.posts.length).toBeGreaterThanOrEqual(least)).then(() => false),
+    ]);
+    if (isOver) break;
+    run.child.kill("SIGKILL");
+    await run.ended;
+    kills++;
+  }
+  expect((await rig.owt("resume", "r1")).code).toBe(4);
+  const told = receiver.notices("/hook");
+  const ids = new Set(told.map(({ id }) => id));
+  expect(kills).toBeGreaterThan(2);
+  expect([...new Set(told.map((each) => each.task))].toSorted()).toEqual(names.map((name) => `${name}/E01`));
+  expect(ids.size).toBe(outboxOf(rig).length);
+  // One agent's end can be taken in by a process that is killed with two notices on their way.
+  expect(told.length - ids.size).toBeLessThanOrEqual(2 * kills);
+  expect(new Set(outboxOf(rig).map(({ state }) => state))).toEqual(new Set(["sent"]));
+});
+
 test("the desktop is told by arguments, never by a command line, and a program that hangs holds nothing up", async () => {
   await using rig = create(
     { fail: task({ title: "$(touch pwned) <b>`id`" }, 'fail "no"'), fine: task({ title: "Fine" }, 'write f.txt "x"') },
@@ -262,8 +293,12 @@ test("a budget that is nearly used up, and one that is, are told of; so is the e
   );
   expect((await rig.owt("run", "--yes", "--sequential", "--budget", "1")).code).toBe(5);
   expect(receiver.notices("/hook")).toMatchObject([
-    { event: "budget", title: "r1 used of the budget: $0.90 of $1.00 for the run", command: "owt inbox" },
-    { event: "budget", title: "r1 waits: $1.00 for the run is used up", command: "owt inbox" },
+    {
+      event: "budget",
+      title: "r1 used of the budget: $0.90 of $1.00 for the run",
+      command: "owt resume r1 --budget 2",
+    },
+    { event: "budget", title: "r1 waits: $1.00 for the run is used up", command: "owt resume r1 --budget 2" },
   ]);
   expect((await rig.owt("resume", "r1", "--budget", "5")).code).toBe(0);
 
@@ -282,4 +317,16 @@ test("a budget that is nearly used up, and one that is, are told of; so is the e
     }),
   );
   expect(receiver.notices("/hook").filter(({ event }) => event === "batch-ended")).toHaveLength(1);
+
+  // One that cannot be started has nobody who carries it: who watches tells of it.
+  rig.write({
+    ".owt/schedule.toml":
+      '[[batch]]\nname = "lost"\ncron = "* * * * * *"\nplan = "nowhere"\nnotify_on_complete = true\n',
+  });
+  await rig.owt("batch", "watch", "--once");
+  await seen(async () => {
+    await rig.owt("batch", "watch", "--once");
+    const lost = receiver.notices("/hook").find(({ batch }) => batch === "lost");
+    expect(lost).toMatchObject({ run: null, title: expect.stringMatching(/^lost was not started: there is no plan/) });
+  });
 });
