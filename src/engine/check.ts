@@ -1,6 +1,6 @@
 /** Runs one setup or verify command so that it survives us like an agent does: whoever comes next waits for its end
  *  instead of running it twice. */
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../core/errors.ts";
@@ -48,6 +48,7 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
   setAsideInterrupted(check.dir);
   mkdirSync(check.dir, { recursive: true, mode: 0o700 });
   const before = readLaunch(check.dir);
+  const began = before.kind === "unclaimed" ? performance.now() : claimedAt(check.dir);
   const launched = before.kind === "unclaimed" ? launchCheck(engine, check, mode) : undefined;
   let stopped: "timed_out" | "interrupted" | null = null;
   const stop = (why: "timed_out" | "interrupted") => {
@@ -61,7 +62,6 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
   const ended = new AbortController();
   const capping = keepSmall(output, ended.signal);
   const measured = measurePeak(engine, check.attempt, check.dir, ended.signal);
-  const began = performance.now();
   try {
     const end = await waitForEnd(check.dir, launched ? { launched } : {});
     await sweepAfterEnd(check.dir);
@@ -73,13 +73,19 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
     if (stopped === "timed_out")
       return { code: TIMED_OUT, output: `${outputOf(check.dir)}\nstopped after ${check.timeoutMs / 1_000} s` };
     const result = end.kind === "finished" ? { code: end.code, output: outputOf(check.dir) } : lostCheck(check.dir);
-    if (result.code !== 0 && mayLackRoom(engine, began, result.output)) throw lackedRoom(check);
+    if (mayLackRoom(engine, began, result)) throw lackedRoom(check);
     return result;
   } finally {
     clearTimeout(timer);
     ended.abort();
     engine.live.delete(check.attempt);
   }
+}
+
+/** When a check that is adopted began, as `performance.now()` tells. */
+function claimedAt(dir: string): number {
+  const since = lstatSync(join(dir, "claim"), { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+  return performance.now() - Math.max(0, Date.now() - since);
 }
 
 /** What a check ended with on a full disk says nothing about the work: it is executed anew. */

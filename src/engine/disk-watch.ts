@@ -79,7 +79,9 @@ export class DiskWatch {
       if (isFull(room)) this.#fullAt = performance.now();
       const kept = floorBytes(floorOf(this.#engine), room.totalBytes);
       const owed = at === 0 && this.#hadReserve && !isReserved ? RESERVE_BYTES : 0;
-      if (room.freeBytes < kept + owed) shortage ??= shortOf(describeDisk(folder, room.freeBytes, kept + owed));
+      // Whatever the floor: on a full disk nothing goes on.
+      if (isFull(room) || room.freeBytes < kept + owed)
+        shortage ??= shortOf(describeDisk(folder, room.freeBytes, kept + owed));
       else if (room.freeEntries !== null && room.freeEntries < floorEntries(room.totalEntries))
         shortage ??= shortOf(describeEntries(folder, room.freeEntries));
       if (at === 0) hasRoom = room.freeBytes >= kept + RESERVE_BYTES;

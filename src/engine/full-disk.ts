@@ -55,8 +55,12 @@ export function disksFullBefore(engine: Engine, attempt: Attempt): number {
   return other === -1 ? before.length : other;
 }
 
-/** Whether a command that failed may have failed for want of room: since `began` (`performance.now()`) nothing could be written, or it says so
- *  and there is still little. */
-export function mayLackRoom(engine: Engine, began: number, output: string): boolean {
-  return wasDiskFull(engine, began) || (FULL_WORDS.test(output) && isDiskShort(engine));
+/** Whether what a command ended with says nothing, for want of room: since `began` (`performance.now()`) nothing could be written, or it failed, says so, and
+ *  there is still little. Success is no better than failure: a `grep` that cannot print what it finds ends as if it had found nothing. */
+export function mayLackRoom(
+  engine: Engine,
+  began: number,
+  { code, output }: { code: number; output: string },
+): boolean {
+  return wasDiskFull(engine, began) || (code !== 0 && FULL_WORDS.test(output) && isDiskShort(engine));
 }
