@@ -103,6 +103,7 @@ const outcomeKind = v.picklist([
   "budget",
   "turns",
   "timed_out",
+  "hung",
   "verify_failed",
   "conflict",
   "stopped",

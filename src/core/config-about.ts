@@ -65,6 +65,9 @@ const ABOUT: Record<KeyName, About> = {
   "run.target": { says: "the branch that runs start from and land on", otherwise: "the branch checked out" },
   "run.max_parallel": { says: "agents at a time" },
   "run.timeout": { says: "how long a task may take" },
+  "run.hung_after": {
+    says: "how long an agent and all that it started may do nothing (print, compute, read, write, start or end anything) before it is ended as hung; 0 for ever",
+  },
   "run.grace": { says: "time between TERM and KILL" },
   "run.result_grace": { says: "how long an agent may stay silent after its last word before it is ended" },
   "run.log_head_mb": { says: "what is kept of the beginning of an agent's output, MiB" },
@@ -105,6 +108,7 @@ const AGENT_ABOUT: Record<keyof typeof AGENT_KEYS, string> = {
   permission_mode: "the permission mode, in the agent's own word",
   allowed_tools: "what it may use without asking",
   extra_args: "further arguments",
+  hung_after: "its own `[run] hung_after`",
 };
 
 /** Sections whose keys come with what will use them. */

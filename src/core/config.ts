@@ -30,6 +30,7 @@ export const AGENT_KEYS = {
   permission_mode: v.optional(text),
   allowed_tools: v.optional(texts),
   extra_args: v.optional(texts),
+  hung_after: v.optional(duration),
 };
 const agentSettings = table(AGENT_KEYS);
 
@@ -92,6 +93,7 @@ export const KEYS = {
     target: v.optional(text),
     max_parallel: v.optional(count),
     timeout: v.optional(duration),
+    hung_after: v.optional(duration),
     grace: v.optional(duration),
     result_grace: v.optional(duration),
     log_head_mb: v.optional(count),
@@ -209,6 +211,7 @@ export const DEFAULTS = {
   run: {
     max_parallel: 3,
     timeout: "30m" as string | number,
+    hung_after: "10m" as string | number,
     grace: "10s" as string | number,
     result_grace: "30s" as string | number,
     log_head_mb: 16,

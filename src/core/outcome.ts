@@ -1,4 +1,6 @@
 /** How an attempt ended. Judged from evidence (events, exit, git), never from exit code or prose alone. */
+import { roughDuration } from "../lib/duration.ts";
+import type { HangKind } from "./stall.ts";
 
 export type Outcome =
   /** The work is in the run's branch. */
@@ -19,6 +21,8 @@ export type Outcome =
   | { kind: "budget"; reason: string; until?: number | null }
   | { kind: "turns"; reason: string }
   | { kind: "timed_out"; afterMs: number }
+  /** Neither it nor anything that it started did anything for so long; `detail` says what held it up. */
+  | { kind: "hung"; how: HangKind; detail: string; silentMs: number }
   /** The checks stayed red; `output` is the tail of what they printed. */
   | { kind: "verify_failed"; command: string; output: string }
   /** Its work and the run's branch changed the same places. */
@@ -55,6 +59,8 @@ export function describeOutcome(outcome: Outcome): string {
         : `met a usage limit that resets at ${new Date(outcome.resetsAt).toISOString()}`;
     case "timed_out":
       return `was stopped after ${Math.round(outcome.afterMs / 1000)} s without an end`;
+    case "hung":
+      return `hung: ${firstLine(outcome.detail)}; nothing happened for ${roughDuration(outcome.silentMs)}`;
     case "verify_failed":
       return `verify failed: ${outcome.command}`;
     case "conflict":

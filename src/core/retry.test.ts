@@ -9,7 +9,7 @@ const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "tran
 const NOW = 1_000_000_000;
 
 const LIMIT = { until: NOW + 60_000, isGuess: false, credential: "claude of me" };
-const NOTHING: Before = { limit: LIMIT, timedOut: false };
+const NOTHING: Before = { limit: LIMIT, endedByUs: false };
 
 function decide(
   outcome: Outcome,
@@ -38,6 +38,26 @@ test.each(CUT_OFF)("what a turn was told is told again when it ended as $kind", 
 
 test.each(CUT_OFF)("a first turn that ended as $kind is resumed", (outcome) => {
   expect(nextAfter(outcome, { kind: "fresh" })).toEqual({ kind: "resume", from: 7 });
+});
+
+test("behind a hang the conversation goes on, told of what held it up; behind a second one it begins afresh; then it fails", () => {
+  const hung: Outcome = { kind: "hung", how: "waits-for-input", detail: "cat waits for input", silentMs: 600_000 };
+  const next = nextAfter(hung, { kind: "fresh" });
+  expect(next).toMatchObject({
+    kind: "resume",
+    from: 7,
+    because: expect.stringContaining("cat waits for input") as string,
+  });
+  expect(nextAfter(hung, { kind: "answer", from: 3, text: "blue" })).toEqual({ kind: "answer", from: 7, text: "blue" });
+  const before = { ...NOTHING, endedByUs: true };
+  expect(decide(hung, 1, { kind: "resume", from: 3 }, 0.5, 2, before)).toMatchObject({
+    do: "again",
+    next: { kind: "fresh" },
+  });
+  expect(decide(hung, 2)).toEqual({
+    do: "fail",
+    reason: "hung: cat waits for input; nothing happened for 10m (3 tries)",
+  });
 });
 
 test("an agent that failed starts anew", () => {
@@ -200,7 +220,7 @@ test("a turn that met its timeout goes on once in its conversation, with what it
   const timedOut: Outcome = { kind: "timed_out", afterMs: 1 };
   const answer: NextStart = { kind: "answer", from: 3, text: "blue" };
   expect(nextAfter(timedOut, answer)).toEqual({ ...answer, from: 7 });
-  const before = { ...NOTHING, timedOut: true };
+  const before = { ...NOTHING, endedByUs: true };
   expect(decide(timedOut, 1, answer, 0.5, 2, before)).toMatchObject({ next: { kind: "fresh" } });
 });
 

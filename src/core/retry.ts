@@ -1,6 +1,7 @@
 /** What follows when an attempt ended without success: again, later, a person, or failure. Pure. */
 import { LONGEST_GUESS_MS, type UsageLimit } from "./limit.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
+import { nudgeAfter } from "./stall.ts";
 import type { NextStart, Park, Task } from "./task.ts";
 
 export type RetryLimits = { retries: number };
@@ -37,8 +38,8 @@ function longestPause(park: Park | null): number {
 export type Before = {
   /** The limit that it met, as it stands now. */
   limit: Pick<UsageLimit, "until" | "isGuess" | "credential"> | null;
-  /** Whether its conversation was ended by the timeout once already. */
-  timedOut: boolean;
+  /** Whether its conversation was ended by us once already, because it took too long or did nothing any more. */
+  endedByUs: boolean;
 };
 
 /** Decides from the outcome of an attempt what happens to its task.
@@ -98,8 +99,13 @@ export function decideConsequence(
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "timed_out": {
       // It may have been nearly there: its conversation goes on once. One that takes as long again is begun anew.
-      const next: NextStart = before.timedOut ? { kind: "fresh" } : repeat;
+      const next: NextStart = before.endedByUs ? { kind: "fresh" } : repeat;
       return again(task, outcome, limits, { next, notBefore: null });
+    }
+    case "hung": {
+      // Told what held it up, it may do it another way. A conversation that hangs twice has something in it that does.
+      const nudged: NextStart = repeat.kind === "resume" ? { ...repeat, because: nudgeAfter(outcome) } : repeat;
+      return again(task, outcome, limits, { next: before.endedByUs ? { kind: "fresh" } : nudged, notBefore: null });
     }
     case "nothing_done":
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });

@@ -54,7 +54,8 @@ export type Park =
 /** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */
 export type NextStart =
   | { kind: "fresh" }
-  | { kind: "resume"; from: number }
+  /** `because` tells the agent what ended its turn before, where it can do something about that. */
+  | { kind: "resume"; from: number; because?: string }
   | { kind: "answer"; from: number; text: string }
   /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
   | { kind: "repair"; from: number; command: string; output: string; onto: string | null }

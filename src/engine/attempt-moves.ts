@@ -1,6 +1,6 @@
 /** The moves that the phases of an attempt make in the store: on to the next phase, back to the agent, to an end. */
 import type { Attempt, StopCause } from "../core/attempt.ts";
-import { timedOutBefore } from "../core/conversation.ts";
+import { endedByUsBefore } from "../core/conversation.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { decideConsequence } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
@@ -51,7 +51,7 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, outcome:
     const limits = { retries: run.options.retries };
     const before = {
       limit: outcome.kind === "limit" ? noteLimit(engine, attempt, outcome.resetsAt) : null,
-      timedOut: timedOutBefore(readAttempts(engine.store, task.id), attempt.id),
+      endedByUs: endedByUsBefore(readAttempts(engine.store, task.id), attempt.id),
     };
     settleProbe(engine, attempt, outcome);
     const isRefused = outcome.kind === "auth" || outcome.kind === "billing";

@@ -25,6 +25,7 @@ import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
+import { readHang } from "./watchdog.ts";
 import { ensureWorktree, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
 import { environmentFiles } from "./environment-files.ts";
@@ -152,7 +153,7 @@ async function isThereAlready(engine: Engine, { run, task, attempt }: Carried): 
 }
 
 /** Causes that end an agent and not its attempt. */
-const ENDS_TURN = new Set<StopCause>(["budget", "timed_out", "finished", "refused"]);
+const ENDS_TURN = new Set<StopCause>(["budget", "timed_out", "finished", "refused", "hung"]);
 
 /** What an attempt's output shows: how it ended, and what it used. */
 type Shown = { evidence: Evidence; refused: Outcome | null; hasEnded: boolean; usage: Usage };
@@ -169,6 +170,10 @@ function judge(engine: Engine, { run, attempt }: Carried, { evidence, refused, h
       // An agent that was still asking its API again has met what it could not get over, not the end of its time.
       if (endedWell) return judged;
       return evidence.retrying ?? { kind: "timed_out", afterMs: run.options.timeoutMs };
+    case "hung":
+      // The same; and one that had met a usage limit waits for that.
+      if (endedWell) return judged;
+      return evidence.retrying ?? limitOf(evidence) ?? readHang(engine, attempt) ?? { kind: "lost" };
     case "finished":
       return judged;
     case "refused":
@@ -185,6 +190,11 @@ function judge(engine: Engine, { run, attempt }: Carried, { evidence, refused, h
       return never;
     }
   }
+}
+
+function limitOf({ limits }: Evidence): Outcome | null {
+  const last = limits.at(-1);
+  return last === undefined ? null : { kind: "limit", resetsAt: last.resetsAt };
 }
 
 /** Which budget it was, with the final figures. An agent may also have one of its own. */
