@@ -126,7 +126,7 @@ const waits = v.pipe(
   of({ upstream: ms, place: ms, person: ms, limit: ms, budget: ms, retry: ms, integration: ms, stopped: ms }),
   v.description("how long it waited, and for what; side by side tasks wait longer than the run takes"),
 );
-const parkedFor = v.picklist(["answer", "conflict", "permission", "hand", "login", "limit", "retry", "budget"]);
+const parkedFor = v.picklist(["answer", "conflict", "permission", "hand", "login", "agent", "limit", "retry", "budget"]);
 
 const taskReport = of({
   id: text,

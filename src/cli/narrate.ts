@@ -93,11 +93,12 @@ export function narrate(
   };
 }
 
-/** Outcomes that another line tells already: a hang, red checks, the parked task, the integration. */
+/** Outcomes that another line tells already: a hang, a death, red checks, the parked task, the integration. */
 const TOLD_OTHERWISE = new Set<Outcome["kind"]>([
   "ok",
   "verify_failed",
   "hung",
+  "lost",
   "asked",
   "denied",
   "auth",

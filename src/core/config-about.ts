@@ -75,6 +75,9 @@ const ABOUT: Record<KeyName, About> = {
   "run.verify": { says: "commands that must succeed before work counts as done" },
   "run.verify_attempts": { says: "rounds with the agent after red checks" },
   "run.retries": { says: "tries after a failure" },
+  "run.restart_pause": {
+    says: "time before an agent that died is started again; twice that after the next death, ten minutes at most",
+  },
   "run.fetch": { says: "fetch origin first, and start from there when the target is behind" },
   "run.integrate": { says: "branch, pull-request or none", otherwise: "branch", later: "pull requests" },
   "run.worktree_directory": { says: "where the worktrees of runs stand", otherwise: "../{project}-owt" },

@@ -32,13 +32,22 @@ export type Outcome =
   /** It was cancelled; it will not be resumed. */
   | { kind: "aborted" }
   /** Its process is gone and left no exit (a reboot, a kill from outside), or it left without a word of how its turn ended: `exit` is its code then. */
-  | { kind: "lost"; exit?: number }
+  | {
+      kind: "lost";
+      exit?: number;
+      /** It left within seconds, and had not done or said anything. */
+      atOnce?: true;
+      /** It was killed when it had made something that its branch has. */
+      hasMade?: true;
+    }
   /** Anything else, in the agent's words. `final`: another try would end the same; "afresh": so would one that begins afresh, while a conversation
    *  that had gone on may itself be the cause. */
   | {
       kind: "failed";
       reason: string;
       final?: true | "afresh";
+      /** It left within seconds, and had not done anything. */
+      atOnce?: true;
       /** The end of what a program of ours printed. */ output?: string;
     };
 

@@ -9,7 +9,7 @@ const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "tran
 const NOW = 1_000_000_000;
 
 const LIMIT = { until: NOW + 60_000, isGuess: false, credential: "claude of me" };
-const NOTHING: Before = { limit: LIMIT, endedByUs: false };
+const NOTHING: Before = { limit: LIMIT, endedByUs: false, restarts: [], restartPauseMs: 30_000 };
 
 function decide(
   outcome: Outcome,
@@ -71,7 +71,7 @@ test("a check that printed nothing leaves no empty line in the reason", () => {
 
 describe("each outcome has its consequence", () => {
   const resume = { kind: "resume", from: 7 };
-  const again = { do: "again", countsAsFailure: true };
+  const again = { do: "again", failures: 1, park: null };
   test.each<[Outcome, object]>([
     [
       { kind: "asked", question: "red?" },
@@ -103,8 +103,19 @@ describe("each outcome has its consequence", () => {
         notBefore: LIMIT.until,
       },
     ],
-    [{ kind: "stopped" }, { do: "again", next: resume, notBefore: null, countsAsFailure: false }],
-    [{ kind: "lost" }, { ...again, next: resume, notBefore: NOW + 2_000 }],
+    [{ kind: "stopped" }, { do: "again", next: resume, notBefore: null, failures: 0, park: null }],
+    [
+      { kind: "lost" },
+      {
+        ...again,
+        next: resume,
+        notBefore: NOW + 30_000,
+        park: {
+          for: "retry",
+          reason: `its process disappeared; starts again at ${new Date(NOW + 30_000).toISOString()}`,
+        },
+      },
+    ],
     [
       { kind: "transient", reason: "529" },
       { ...again, next: resume, notBefore: NOW + 2_000 },
@@ -177,7 +188,7 @@ test("neither stopping nor a limit nor a person's business ever uses up a try", 
 describe("the wait between tries", () => {
   const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   const waitAfter = (failures: number, chance: number): number => {
-    const then = decide({ kind: "lost" }, failures, { kind: "fresh" }, chance, 1_000);
+    const then = decide({ kind: "transient", reason: "529" }, failures, { kind: "fresh" }, chance, 1_000);
     return then.do === "again" ? then.notBefore! - NOW : Number.NaN;
   };
 

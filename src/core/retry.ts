@@ -1,4 +1,5 @@
 /** What follows when an attempt ended without success: again, later, a person, or failure. Pure. */
+import { isCrashLoop, LONGEST_RESTART_PAUSE_MS, restartPauseMs } from "./crash-loop.ts";
 import { LONGEST_GUESS_MS, type UsageLimit } from "./limit.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import { nudgeAfter } from "./stall.ts";
@@ -7,7 +8,15 @@ import type { NextStart, Park, Task } from "./task.ts";
 export type RetryLimits = { retries: number };
 
 export type Consequence =
-  | { do: "again"; next: NextStart; notBefore: number | null; countsAsFailure: boolean }
+  | {
+      do: "again";
+      next: NextStart;
+      notBefore: number | null;
+      /** How many tries in a row have ended badly, with this one. */
+      failures: number;
+      /** Why it waits, where there is more to say than until when. */
+      park: Park | null;
+    }
   | { do: "park"; park: Park; next: NextStart; notBefore: number | null }
   | { do: "fail"; reason: string };
 
@@ -17,7 +26,7 @@ function backoffMs(failures: number, chance: number): number {
 }
 
 /** The longest pauses that are ever chosen here, in milliseconds, with their spread. */
-const LONGEST_BACKOFF_MS = 375_000;
+const LONGEST_BACKOFF_MS = LONGEST_RESTART_PAUSE_MS * 1.25;
 /** A day's budget begins anew with the next local day, of which one a year has 25 hours. */
 const LONGEST_DAY_MS = 90_000_000;
 
@@ -40,6 +49,10 @@ export type Before = {
   limit: Pick<UsageLimit, "until" | "isGuess" | "credential"> | null;
   /** Whether its conversation was ended by us once already, because it took too long or did nothing any more. */
   endedByUs: boolean;
+  /** When agents of the task were started again because the one before had died (epoch ms). */
+  restarts: readonly number[];
+  /** The first pause behind such a death, in milliseconds. */
+  restartPauseMs: number;
 };
 
 /** Decides from the outcome of an attempt what happens to its task.
@@ -85,18 +98,22 @@ export function decideConsequence(
       return { do: "park", park, next: repeat, notBefore: until };
     }
     case "stopped":
-      return { do: "again", next: repeat, notBefore: null, countsAsFailure: false };
+      return { do: "again", next: repeat, notBefore: null, failures: task.failures, park: null };
     case "lost": {
       // A conversation that died again where it was to go on is not taken up a third time.
       const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
-      return again(task, outcome, limits, { next, notBefore: now + backoffMs(task.failures, chance) });
+      // One that was killed and had got on with its work has not failed so often in a row.
+      const tried = outcome.hasMade === true ? { failures: 0 } : task;
+      return afterCrash(tried, outcome, limits, next, before, now, chance);
     }
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
       if (outcome.final === true || (outcome.final === "afresh" && task.next.kind === "fresh"))
         return { do: "fail", reason: reasonOf(outcome) };
-      return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
+      return outcome.atOnce === true
+        ? afterCrash(task, outcome, limits, { kind: "fresh" }, before, now, chance)
+        : again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "timed_out": {
       // It may have been nearly there: its conversation goes on once. One that takes as long again is begun anew.
       const next: NextStart = before.endedByUs ? { kind: "fresh" } : repeat;
@@ -146,13 +163,30 @@ function repeatTurn(next: NextStart, attempt: number): NextStart {
   }
 }
 
+/** Behind the death of an agent the next one waits, longer each time, and is not started for ever. */
+function afterCrash(
+  task: Pick<Task, "failures">,
+  outcome: Outcome,
+  limits: RetryLimits,
+  next: NextStart,
+  { restarts, restartPauseMs: firstMs }: Before,
+  now: number,
+  chance: number,
+): Consequence {
+  const notBefore = now + restartPauseMs(task.failures + 1, firstMs, chance);
+  if (isCrashLoop(restarts, notBefore))
+    return { do: "fail", reason: reasonOf(outcome, " (its agents die again and again, within minutes)") };
+  const reason = `${describeOutcome(outcome)}; starts again at ${new Date(notBefore).toISOString()}`;
+  return again(task, outcome, limits, { next, notBefore, park: { for: "retry", reason } });
+}
+
 function again(
   task: Pick<Task, "failures">,
   outcome: Outcome,
   limits: RetryLimits,
-  how: { next: NextStart; notBefore: number | null },
+  how: { next: NextStart; notBefore: number | null; park?: Park },
 ): Consequence {
-  if (task.failures < limits.retries) return { do: "again", ...how, countsAsFailure: true };
+  if (task.failures < limits.retries) return { do: "again", park: null, ...how, failures: task.failures + 1 };
   const tries = task.failures + 1;
   return { do: "fail", reason: reasonOf(outcome, tries > 1 ? ` (${tries} tries)` : "") };
 }

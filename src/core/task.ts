@@ -45,6 +45,8 @@ export type Park =
   | { for: "hand"; since: number; worktree: string; asked?: string }
   /** The agent's credential was refused or has no money left: every task of an agent that works with it is held, in all open runs. */
   | { for: "login"; agent: string; credential?: string; reason: string }
+  /** It died at once in several tasks, one after the other: every task that would be given to it is held, in all open runs. */
+  | { for: "agent"; agent: string; reason: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. */
   | { for: "budget"; reason: string; until: number | null }
   /** `isGuess`: nobody said when it ends; `until` is when we look again. */

@@ -60,7 +60,8 @@ export function viewTasks<T extends BareTask>(
   return tasks.map((task) => ({ waitsFor: [], ...viewTask(task, around) }));
 }
 
-/** Which task met the refused login that another would meet too; one of its own run before others. Nothing is looked up where none was refused. */
+/** Which task met what another would meet too, a refused login or an agent that dies at once; one of its own run before others. Nothing is looked up where
+ *  none did. */
 export function findRefusedLogin<T extends BareTask>(
   { tasks, credentialOf }: Logins,
   agentOf: (task: T) => string,
@@ -69,10 +70,15 @@ export function findRefusedLogin<T extends BareTask>(
     if (task.state !== "pending" || task.park?.for !== "login") return [];
     return [{ task, credential: task.park.credential ?? credentialOf(task.park.agent) }];
   });
-  if (refused.length === 0) return () => undefined;
+  const broken = tasks.filter(({ state, park }) => state === "pending" && park?.for === "agent");
+  if (refused.length === 0 && broken.length === 0) return () => undefined;
   return (task) => {
-    const credential = credentialOf(agentOf(task));
-    const same = refused.filter((each) => each.credential === credential).map((each) => each.task);
+    const agent = agentOf(task);
+    const credential = refused.length === 0 ? null : credentialOf(agent);
+    const same = [
+      ...refused.filter((each) => each.credential === credential).map((each) => each.task),
+      ...broken.filter(({ park }) => park?.for === "agent" && park.agent === agent),
+    ];
     return same.find((each) => each.run === task.run) ?? same[0];
   };
 }
@@ -114,9 +120,10 @@ function viewPending<T extends BareTask>(task: T, { byKey, loginOf, holds, limit
   if (holds.timeOver != null && !COMES_HOME.has(task.next.kind))
     return { task, standing: "waits-for-budget", why: describeTimeOver(holds.timeOver) };
   const login = loginOf(task);
-  if (login?.park?.for === "login") {
+  if (login?.park?.for === "login" || login?.park?.for === "agent") {
     const isHere = login.run === task.run;
-    const why = `waits for the login of ${login.park.agent} (see ${login.key}${isHere ? "" : ` of ${login.run}`})`;
+    const what = login.park.for === "login" ? `the login of ${login.park.agent}` : `${login.park.agent} to work`;
+    const why = `waits for ${what} (see ${login.key}${isHere ? "" : ` of ${login.run}`})`;
     return isHere
       ? { task, standing: "blocked", why, waitsFor: [login.key] }
       : { task, standing: "waits-for-person", why };
@@ -171,6 +178,7 @@ export function describePark(park: Park): string {
     case "hand":
       return `taken over by hand since ${new Date(park.since).toISOString()}, in ${park.worktree}`;
     case "login":
+    case "agent":
       return park.reason;
     case "limit":
       if (park.isGuess && park.until !== null)

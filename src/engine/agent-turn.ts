@@ -164,6 +164,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     finish(engine, carried, {
       kind: "failed",
       reason: `the agent could not be started: ${readTail(join(dir, "err"), 2_048).trim()}`,
+      atOnce: true,
     });
   } else {
     engine.store.transaction(() => {
