@@ -13,6 +13,7 @@ import {
   type Standstill,
   type StallClock,
   tick,
+  wantsToCompute,
 } from "./stall.ts";
 
 const AGENT: Member = {
@@ -42,6 +43,7 @@ describe("what happened between two looks, four seconds apart", () => {
     ["a tool that computes a little", family(AGENT, { ...TOOL, cpuMs: 520 }), "cpu"],
     ["tools that have ended meanwhile", family({ ...AGENT, endedMs: 40 }, TOOL), "cpu"],
     ["little that was waited for long", family({ ...AGENT, cpuMs: 530, queuedMs: 2_000 }, TOOL), "cpu"],
+    ["a tool that is seen to be ready once", family(AGENT, { ...TOOL, state: "R" }), null],
     ["a wait for a processor alone", family({ ...AGENT, queuedMs: 2_000 }, TOOL), null],
     ["what an agent writes to wake itself", family({ ...AGENT, ioBytes: 1_200 }, TOOL), null],
     ["a download", family(AGENT, { ...TOOL, ioBytes: 9_000 }), "io"],
@@ -51,6 +53,12 @@ describe("what happened between two looks, four seconds apart", () => {
     ["a tool that has ended and was not taken in", family(AGENT, { ...TOOL, state: "Z" }), "child"],
   ])("%s", (_, after, sign) => {
     expect(signBetween(before, after, 4_000)).toBe(sign);
+  });
+
+  test("who is ready to compute at both looks wants to, though it may get no processor", () => {
+    const [ready, once] = [family(AGENT, { ...TOOL, state: "R" }), family(AGENT, TOOL)];
+    expect([signBetween(ready, ready, 4_000), signBetween(once, ready, 4_000)]).toEqual(["cpu", null]);
+    expect([wantsToCompute(ready), wantsToCompute(once)]).toEqual([true, false]);
   });
 
   test("what the kernel does not tell is no sign", () => {

@@ -65,6 +65,8 @@ export function signBetween(before: Family, after: Family, elapsedMs: number): S
   for (const member of after.members) {
     const then = known.get(nameOf(member))!;
     if (then.state !== "Z" && member.state === "Z") return "child";
+    // It would compute if it were let: who has the least right to a processor may get none for long.
+    if (then.state === "R" && member.state === "R") return "cpu";
     const computed = member.cpuMs - then.cpuMs;
     const cpuMs = computed + Math.min(member.queuedMs - then.queuedMs, MOST_STRETCHED * computed);
     if (member.pid === after.agent) own += cpuMs;
@@ -75,6 +77,11 @@ export function signBetween(before: Family, after: Family, elapsedMs: number): S
   if (own >= Math.max(OWN_LEAST_MS, OWN_SHARE * elapsedMs)) return "cpu";
   if (others >= Math.max(OTHERS_LEAST_MS, OTHERS_SHARE * elapsedMs)) return "cpu";
   return io >= Math.max(IO_LEAST_BYTES, (IO_BYTES_PER_S * elapsedMs) / 1_000) ? "io" : null;
+}
+
+/** Whether anything of a tree computes in this very moment, or would if a processor were free: that is no standstill. */
+export function wantsToCompute({ members }: Family): boolean {
+  return members.some(({ state }) => state === "R");
 }
 
 function nameOf({ pid, startTime }: Member): string {

@@ -13,6 +13,7 @@ import {
   signBetween,
   type StallClock,
   tick,
+  wantsToCompute,
 } from "../core/stall.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { appendEvent } from "../store/events.ts";
@@ -96,7 +97,7 @@ export class Watchdog {
     if (activity === null) return this.#goesOn(this.#clock.last);
     const since = (sample: Sample | null) => sample && signBetween(sample.activity, activity, now - sample.at);
     const sign = since(this.#sample) ?? since(this.#first);
-    if (sign !== null) return this.#goesOn(sign);
+    if (sign !== null || wantsToCompute(activity)) return this.#goesOn(sign ?? "cpu");
     const hang = classifyHang({ ...readStillness(activity), hasSpoken: this.#written !== NOTHING_WRITTEN });
     const hung: Hung = { kind: "hung", ...hang, silentMs: Math.round(this.#clock.silentMs) };
     if (decideRescue(hang, { continued: this.#continued }) === "end") return hung;

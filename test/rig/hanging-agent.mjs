@@ -43,6 +43,12 @@ function burn(ms) {
   for (const ends = performance.now() + ms; performance.now() < ends;);
 }
 
+/** However long it takes to get so much of a processor. */
+function compute(ms) {
+  const used = () => process.cpuUsage().user / 1_000;
+  for (const ends = used() + ms; used() < ends;);
+}
+
 const HANGS = {
   "says-nothing": () => {},
   "says-one-line": () => writeSync(1, "I begin.\n"),
@@ -123,7 +129,7 @@ const BUSY = {
     await sleepFor(Number(busyMs));
     work();
   },
-  "computes-now-and-then": () => busy(1_500, () => burn(200)),
+  "computes-now-and-then": () => busy(1_500, () => compute(200)),
   "reads-and-writes-in-a-tool": async () => {
     begin();
     const code = `const fs=require("fs"),b=Buffer.alloc(20000),e=Date.now()+${busyMs};
