@@ -196,7 +196,7 @@ class Play {
     await once(this.#server, "listening");
     writeFileSync(join(this.#home, "peer"), String((this.#server.address() as { port: number }).port));
     if (isHere("flock"))
-      this.#locker = spawn("flock", [join(this.#home, "lock"), "sleep", "86400"], { stdio: "ignore" });
+      this.#locker = spawn("flock", ["--no-fork", join(this.#home, "lock"), "sleep", "86400"], { stdio: "ignore" });
     const seconds = (ms: number) => `${Math.ceil(ms / 1_000)}s`;
     const { limitMs, busyMs, timeoutMs } = this.#options;
     const agents = this.#kinds
