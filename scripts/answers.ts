@@ -110,6 +110,7 @@ const outcomeKind = v.picklist([
   "budget",
   "turns",
   "timed_out",
+  "hung",
   "verify_failed",
   "conflict",
   "stopped",
@@ -151,7 +152,7 @@ const waits = v.pipe(
   }),
   v.description("how long it waited, and for what; side by side tasks wait longer than the run takes"),
 );
-const parkedFor = v.picklist(["answer", "conflict", "permission", "hand", "login", "limit", "retry", "budget"]);
+const parkedFor = v.picklist(["answer", "conflict", "permission", "hand", "login", "agent", "limit", "retry", "budget"]);
 
 const taskReport = of({
   id: text,

@@ -209,6 +209,8 @@ export interface Agent {
   login(env: NodeJS.ProcessEnv): Login;
   /** Whether this conversation can be resumed; if not, follow-up prompts repeat the task. */
   hasConversation(session: string): boolean;
+  /** The files in which it keeps its own record of a conversation: they grow while it works. */
+  recordsOf(session: string): string[];
   invoke(turn: Turn): Invocation;
   /** How to start it in a terminal, for a person to talk to; null where this kind only works unattended. */
   talk(talk: Talk): Start | null;

@@ -25,6 +25,11 @@ export function findRecords(projects: string, session: string): string[] {
     .filter((path) => existsSync(path));
 }
 
+/** The same, and with each those of the subagents that it started. */
+export function findRecordsWithin(projects: string, session: string): string[] {
+  return findRecords(projects, session).flatMap((own) => [own, ...findSubagentRecords(own)]);
+}
+
 function findSubagentRecords(own: string): string[] {
   const folder = join(own.slice(0, -".jsonl".length), "subagents");
   return listFolder(folder)

@@ -21,7 +21,7 @@ import type {
   Talk,
   Turn,
 } from "./agent.ts";
-import { findRecords, openClaudeBooks, parseAnswer } from "./claude-books.ts";
+import { findRecords, findRecordsWithin, openClaudeBooks, parseAnswer } from "./claude-books.ts";
 import { questionIn, SPOOL_VARIABLE } from "./agent.ts";
 import { amount, list, number, parseJson, readJson, record, type Json, text } from "./json.ts";
 
@@ -91,6 +91,7 @@ export const claude: Adapter = {
       doubtsAboutCost: null,
       login: findLogin,
       hasConversation: (session) => findRecords(projects, session).length > 0,
+      recordsOf: (session) => findRecordsWithin(projects, session),
       invoke: (turn) => invoke(setup, turn),
       talk: (talk) => talkTo(setup, talk),
       parse: parseLine,

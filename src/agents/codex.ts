@@ -56,6 +56,7 @@ export const codex: Adapter = {
       doubtsAboutCost: "codex tells neither dollars nor what its subagents use",
       login: findLogin,
       hasConversation: (session) => findRecord(sessions, session) !== null,
+      recordsOf: (session) => [findRecord(sessions, session)].filter((path) => path !== null),
       invoke: (turn) => invoke(setup, turn),
       talk: () => null,
       parse: parseLine,

@@ -33,6 +33,7 @@ export const command: Adapter = {
     doubtsAboutCost: `${name} tells what it costs only where it prints ${USAGE_MARKER} lines`,
     login: () => ({ state: "unknown", detail: "its own business" }),
     hasConversation: () => false,
+    recordsOf: () => [],
     invoke: (turn) => ({
       file: words[0] ?? name,
       args: [...words.slice(1), ...turn.extraArgs],

@@ -27,7 +27,8 @@ export const demo: Adapter = {
     about: ABOUT,
     doubtsAboutCost: null,
     login: () => ({ state: "not-needed", detail: "none is needed" }),
-    hasConversation: (session) => existsSync(join(conversations(setup), `${session}.json`)),
+    hasConversation: (session) => existsSync(recordOf(setup, session)),
+    recordsOf: (session) => [recordOf(setup, session)],
     invoke: (turn) => ({
       file: setup.owtCommand[0]!,
       args: [
@@ -46,6 +47,10 @@ export const demo: Adapter = {
     openBooks: ({ prices }) => reportedBooks(prices, null),
   }),
 };
+
+function recordOf(setup: Setup, session: string): string {
+  return join(conversations(setup), `${session}.json`);
+}
 
 function conversations(setup: Setup): string {
   return join(setup.stateDir, "demo");

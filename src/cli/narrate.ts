@@ -1,6 +1,7 @@
 /** One line per event while a run goes on. */
 import type { Event } from "../core/event.ts";
 import { describeOutcome, type Outcome } from "../core/outcome.ts";
+import { describeRescue } from "../core/stall.ts";
 import { describePark } from "../core/view.ts";
 import type { Engine } from "../engine/engine.ts";
 import { eventsAfter } from "../store/events.ts";
@@ -92,10 +93,12 @@ export function narrate(
   };
 }
 
-/** Outcomes that another line tells already: red checks, the parked task, the integration. */
+/** Outcomes that another line tells already: a hang, a death, red checks, the parked task, the integration. */
 const TOLD_OTHERWISE = new Set<Outcome["kind"]>([
   "ok",
   "verify_failed",
+  "hung",
+  "lost",
   "asked",
   "denied",
   "auth",
@@ -152,6 +155,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
         mark: paint("yellow", "?"),
         text: describePark(event.park),
         ...(event.park.for === "hand" ? { hint: (task: string) => `owt task approve ${task}` } : {}),
+        ...(event.park.for === "agent" ? { hint: (task: string) => `owt task retry ${task}` } : {}),
         ...(event.park.for === "answer" ? { whole: true, hint: (task: string) => `owt task answer ${task} "…"` } : {}),
       };
     case "task-answered":
@@ -163,6 +167,8 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       };
     case "run-wish":
       return { mark: paint("yellow", "▲"), text: event.wish === null ? "goes on" : `${event.wish} was asked for` };
+    case "agent-hung":
+      return { mark: paint("yellow", "▲"), text: describeRescue(event) };
     case "run-landed":
       return { mark: paint("green", "✓"), text: `landed on ${event.target} as ${event.commit.slice(0, 10)}` };
     case "budget-warned":

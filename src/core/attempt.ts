@@ -34,6 +34,8 @@ export type StopCause =
   | "budget"
   /** It had said its last word and did not leave. */
   | "finished"
+  /** Neither it nor anything that it started did anything for long. */
+  | "hung"
   /** It asked its API again and again for a login or for money. */
   | "refused";
 

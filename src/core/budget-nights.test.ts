@@ -216,7 +216,7 @@ class Night {
         attempt,
         outcome,
         { retries: 2 },
-        { limit: null, timedOut: false },
+        { limit: null, endedByUs: false, restarts: [], restartPauseMs: 0 },
         0,
         this.#chance(),
       );

@@ -64,6 +64,9 @@ const ABOUT: Record<KeyName, About> = {
   "run.target": { says: "the branch that runs start from and land on", otherwise: "the branch checked out" },
   "run.max_parallel": { says: "agents at a time" },
   "run.timeout": { says: "how long a task may take" },
+  "run.hung_after": {
+    says: "how long an agent and all that it started may do nothing (print, compute, read, write, start or end anything) before it is ended as hung; 0 for ever",
+  },
   "run.grace": { says: "time between TERM and KILL" },
   "run.result_grace": { says: "how long an agent may stay silent after its last word before it is ended" },
   "run.log_head_mb": { says: "what is kept of the beginning of an agent's output, MiB" },
@@ -71,6 +74,9 @@ const ABOUT: Record<KeyName, About> = {
   "run.verify": { says: "commands that must succeed before work counts as done" },
   "run.verify_attempts": { says: "rounds with the agent after red checks" },
   "run.retries": { says: "tries after a failure" },
+  "run.restart_pause": {
+    says: "time before an agent that died is started again; twice that after the next death, ten minutes at most",
+  },
   "run.fetch": { says: "fetch origin first, and start from there when the target is behind" },
   "run.integrate": { says: "branch, pull-request or none", otherwise: "branch", later: "pull requests" },
   "run.worktree_directory": { says: "where the worktrees of runs stand", otherwise: "../{project}-owt" },
@@ -139,6 +145,7 @@ const AGENT_ABOUT: Record<keyof typeof AGENT_KEYS, string> = {
   fall_over: "the agent that takes its tasks while a usage limit holds it",
   max_memory: "the most memory that it and what it starts may take together; beyond it the system ends it",
   max_cpus: "the most processors that they may use together, such as 1.5",
+  hung_after: "its own `[run] hung_after`",
 };
 
 /** Sections whose keys come with what will use them. */

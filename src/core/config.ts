@@ -53,6 +53,7 @@ export const AGENT_KEYS = {
   ),
   max_memory: v.optional(size),
   max_cpus: v.optional(v.pipe(v.number(), v.gtValue(0))),
+  hung_after: v.optional(duration),
 };
 const agentSettings = table(AGENT_KEYS);
 
@@ -128,6 +129,7 @@ export const KEYS = {
     target: v.optional(text),
     max_parallel: v.optional(count),
     timeout: v.optional(duration),
+    hung_after: v.optional(duration),
     grace: v.optional(duration),
     result_grace: v.optional(duration),
     log_head_mb: v.optional(count),
@@ -135,6 +137,7 @@ export const KEYS = {
     verify: v.optional(commands),
     verify_attempts: v.optional(countOrNone),
     retries: v.optional(countOrNone),
+    restart_pause: v.optional(duration),
     fetch: v.optional(flag),
     integrate: v.optional(v.picklist(["branch", "pull-request", "none"])),
     worktree_directory: v.optional(text),
@@ -260,6 +263,7 @@ export const DEFAULTS = {
   run: {
     max_parallel: 3,
     timeout: "30m" as string | number,
+    hung_after: "10m" as string | number,
     grace: "10s" as string | number,
     result_grace: "30s" as string | number,
     log_head_mb: 16,
@@ -267,6 +271,7 @@ export const DEFAULTS = {
     verify: [] as string | string[],
     verify_attempts: 3,
     retries: 2,
+    restart_pause: "30s" as string | number,
     fetch: false,
   },
   budget: { warn_at: 0.8 },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { sampleAttempt } from "../../test/rig/samples.ts";
-import { mayHoldOtherText, textWorkedOn, timedOutBefore } from "./conversation.ts";
+import { mayHoldOtherText, textWorkedOn, endedByUsBefore } from "./conversation.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Turns of one conversation, one behind the other: what each was given, and how it ended. */
@@ -50,6 +50,6 @@ describe("the text that work was done for", () => {
 test("whether the attempt that a conversation goes on from met its timeout", () => {
   const first = sampleAttempt({ id: 1, outcome: { kind: "timed_out", afterMs: 1 } });
   const goesOn = sampleAttempt({ id: 2, continues: 1 });
-  expect([timedOutBefore([first], 1), timedOutBefore([first, goesOn], 2)]).toEqual([false, true]);
-  expect(timedOutBefore([first, sampleAttempt({ id: 2 })], 2)).toBe(false);
+  expect([endedByUsBefore([first], 1), endedByUsBefore([first, goesOn], 2)]).toEqual([false, true]);
+  expect(endedByUsBefore([first, sampleAttempt({ id: 2 })], 2)).toBe(false);
 });

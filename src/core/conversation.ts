@@ -23,9 +23,11 @@ function turnsUpTo(attempts: readonly Turn[], last: number | null): Turn[] {
   return turns;
 }
 
-/** Whether a turn of the conversation before attempt `last` was ended by its timeout already. */
-export function timedOutBefore(attempts: readonly Turn[], last: number): boolean {
-  return turnsUpTo(attempts, last).some(({ id, outcome }) => id !== last && outcome?.kind === "timed_out");
+/** Whether a turn of the conversation before attempt `last` was ended by us already, because it took too long or did nothing any more. */
+export function endedByUsBefore(attempts: readonly Turn[], last: number): boolean {
+  return turnsUpTo(attempts, last).some(
+    ({ id, outcome }) => id !== last && (outcome?.kind === "timed_out" || outcome?.kind === "hung"),
+  );
 }
 
 /** Whether the conversation that attempt `last` ended with may hold another text of the task than the one with this hash: then the next

@@ -5,6 +5,7 @@ import type { FiringState } from "./firing.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Way } from "./reuse.ts";
 import type { RoomKind } from "./room.ts";
+import type { HangKind, Sign } from "./stall.ts";
 import type { NextStart, Park, TaskState } from "./task.ts";
 
 export type Fact =
@@ -37,6 +38,16 @@ export type Fact =
   | { kind: "agent-started"; adopted: boolean }
   /** The agent's process is gone with everything it started. */
   | { kind: "agent-ended" }
+  /** Neither the agent nor anything that it started did anything for `silentMs`. `lastSign`: what was seen last; null where nothing ever was. */
+  | {
+      kind: "agent-hung";
+      how: HangKind;
+      detail: string;
+      silentMs: number;
+      lastSign: Sign | null;
+      /** `continued`: a stopped agent was let go on. */
+      did: "continued" | "ended";
+    }
   /** A line worth showing that the agent said or did. */
   | { kind: "agent-said"; text: string }
   /** Leftovers of the agent were committed by us. */

@@ -1,4 +1,6 @@
 /** How an attempt ended. Judged from evidence (events, exit, git), never from exit code or prose alone. */
+import { roughDuration } from "../lib/duration.ts";
+import type { HangKind } from "./stall.ts";
 
 export type Outcome =
   /** The work is in the run's branch. */
@@ -19,6 +21,8 @@ export type Outcome =
   | { kind: "budget"; reason: string; until?: number | null; scope?: "run" | "task" | "day" }
   | { kind: "turns"; reason: string }
   | { kind: "timed_out"; afterMs: number }
+  /** Neither it nor anything that it started did anything for so long; `detail` says what held it up. */
+  | { kind: "hung"; how: HangKind; detail: string; silentMs: number }
   /** The checks stayed red; `output` is the tail of what they printed. */
   | { kind: "verify_failed"; command: string; output: string }
   /** Its work and the run's branch changed the same places. */
@@ -28,7 +32,14 @@ export type Outcome =
   /** It was cancelled; it will not be resumed. */
   | { kind: "aborted" }
   /** Its process is gone and left no exit (a reboot, a kill from outside), or it left without a word of how its turn ended: `exit` is its code then. */
-  | { kind: "lost"; exit?: number }
+  | {
+      kind: "lost";
+      exit?: number;
+      /** It left within seconds, and had not done or said anything. */
+      atOnce?: true;
+      /** It was killed when it had made something that its branch has. */
+      hasMade?: true;
+    }
   /** It ended badly while nothing more could be written: `reason` is how. What a full disk took is nobody's failure. */
   | { kind: "disk_full"; reason: string }
   /** Anything else, in the agent's words. `final`: another try would end the same; "afresh": so would one that begins afresh, while a conversation
@@ -37,6 +48,8 @@ export type Outcome =
       kind: "failed";
       reason: string;
       final?: true | "afresh";
+      /** It left within seconds, and had not done anything. */
+      atOnce?: true;
       /** The end of what a program of ours printed. */ output?: string;
     };
 
@@ -57,6 +70,8 @@ export function describeOutcome(outcome: Outcome): string {
         : `met a usage limit that resets at ${new Date(outcome.resetsAt).toISOString()}`;
     case "timed_out":
       return `was stopped after ${Math.round(outcome.afterMs / 1000)} s without an end`;
+    case "hung":
+      return `hung: ${firstLine(outcome.detail)}; nothing happened for ${roughDuration(outcome.silentMs)}`;
     case "verify_failed":
       return `verify failed: ${outcome.command}`;
     case "conflict":

@@ -63,7 +63,7 @@ const COMMON: Record<string, Shape> = {
 
 const OWN: Record<Occasion, Record<string, Shape>> = {
   task: {},
-  resume: {},
+  resume: { Interruption: "string" },
   answer: { Answer: "string" },
   repair: { Command: "string", Output: "string" },
   conflict: { Files: { listOf: "string" }, Ours: "string", Theirs: "string" },
@@ -125,7 +125,7 @@ export function tryPrompts(prompts: Prompts, context: PromptContext): PromptProb
 }
 
 const SAMPLES: FollowUp[] = [
-  { kind: "resume", from: 0 },
+  { kind: "resume", from: 0, because: "nothing happened for a long time" },
   { kind: "answer", from: 0, text: "yes" },
   { kind: "repair", from: 0, command: "npm test", output: "1 failed", onto: null },
   { kind: "conflict", from: 0, files: ["a.txt"], ours: "ours", theirs: "theirs" },
@@ -210,7 +210,7 @@ function bodyOf({ title, content }: PlannedTask): string {
 function occasionData(next: FollowUp): Record<string, Value> {
   switch (next.kind) {
     case "resume":
-      return {};
+      return { Interruption: next.because ?? "" };
     case "answer":
       return { Answer: next.text };
     case "repair":

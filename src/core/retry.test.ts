@@ -9,7 +9,7 @@ const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "tran
 const NOW = 1_000_000_000;
 
 const LIMIT = { until: NOW + 60_000, isGuess: false, credential: "claude of me" };
-const NOTHING: Before = { limit: LIMIT, timedOut: false };
+const NOTHING: Before = { limit: LIMIT, endedByUs: false, restarts: [], restartPauseMs: 30_000 };
 
 function decide(
   outcome: Outcome,
@@ -40,6 +40,26 @@ test.each(CUT_OFF)("a first turn that ended as $kind is resumed", (outcome) => {
   expect(nextAfter(outcome, { kind: "fresh" })).toEqual({ kind: "resume", from: 7 });
 });
 
+test("behind a hang the conversation goes on, told of what held it up; behind a second one it begins afresh; then it fails", () => {
+  const hung: Outcome = { kind: "hung", how: "waits-for-input", detail: "cat waits for input", silentMs: 600_000 };
+  const next = nextAfter(hung, { kind: "fresh" });
+  expect(next).toMatchObject({
+    kind: "resume",
+    from: 7,
+    because: expect.stringContaining("cat waits for input") as string,
+  });
+  expect(nextAfter(hung, { kind: "answer", from: 3, text: "blue" })).toEqual({ kind: "answer", from: 7, text: "blue" });
+  const before = { ...NOTHING, endedByUs: true };
+  expect(decide(hung, 1, { kind: "resume", from: 3 }, 0.5, 2, before)).toMatchObject({
+    do: "again",
+    next: { kind: "fresh" },
+  });
+  expect(decide(hung, 2)).toEqual({
+    do: "fail",
+    reason: "hung: cat waits for input; nothing happened for 10m (3 tries)",
+  });
+});
+
 test("an agent that failed starts anew", () => {
   expect(nextAfter({ kind: "failed", reason: "exit 1" }, { kind: "resume", from: 3 })).toEqual({ kind: "fresh" });
 });
@@ -51,7 +71,7 @@ test("a check that printed nothing leaves no empty line in the reason", () => {
 
 describe("each outcome has its consequence", () => {
   const resume = { kind: "resume", from: 7 };
-  const again = { do: "again", countsAsFailure: true };
+  const again = { do: "again", failures: 1, park: null };
   test.each<[Outcome, object]>([
     [
       { kind: "asked", question: "red?" },
@@ -83,8 +103,19 @@ describe("each outcome has its consequence", () => {
         notBefore: LIMIT.until,
       },
     ],
-    [{ kind: "stopped" }, { do: "again", next: resume, notBefore: null, countsAsFailure: false }],
-    [{ kind: "lost" }, { ...again, next: resume, notBefore: NOW + 2_000 }],
+    [{ kind: "stopped" }, { do: "again", next: resume, notBefore: null, failures: 0, park: null }],
+    [
+      { kind: "lost" },
+      {
+        ...again,
+        next: resume,
+        notBefore: NOW + 30_000,
+        park: {
+          for: "retry",
+          reason: `its process disappeared; starts again at ${new Date(NOW + 30_000).toISOString()}`,
+        },
+      },
+    ],
     [
       { kind: "transient", reason: "529" },
       { ...again, next: resume, notBefore: NOW + 2_000 },
@@ -157,7 +188,7 @@ test("neither stopping nor a limit nor a person's business ever uses up a try", 
 describe("the wait between tries", () => {
   const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   const waitAfter = (failures: number, chance: number): number => {
-    const then = decide({ kind: "lost" }, failures, { kind: "fresh" }, chance, 1_000);
+    const then = decide({ kind: "transient", reason: "529" }, failures, { kind: "fresh" }, chance, 1_000);
     return then.do === "again" ? then.notBefore! - NOW : Number.NaN;
   };
 
@@ -200,7 +231,7 @@ test("a turn that met its timeout goes on once in its conversation, with what it
   const timedOut: Outcome = { kind: "timed_out", afterMs: 1 };
   const answer: NextStart = { kind: "answer", from: 3, text: "blue" };
   expect(nextAfter(timedOut, answer)).toEqual({ ...answer, from: 7 });
-  const before = { ...NOTHING, timedOut: true };
+  const before = { ...NOTHING, endedByUs: true };
   expect(decide(timedOut, 1, answer, 0.5, 2, before)).toMatchObject({ next: { kind: "fresh" } });
 });
 

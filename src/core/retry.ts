@@ -1,12 +1,22 @@
 /** What follows when an attempt ended without success: again, later, a person, or failure. Pure. */
+import { isCrashLoop, LONGEST_RESTART_PAUSE_MS, restartPauseMs } from "./crash-loop.ts";
 import { LONGEST_GUESS_MS, type UsageLimit } from "./limit.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
+import { nudgeAfter } from "./stall.ts";
 import type { NextStart, Park, Task } from "./task.ts";
 
 export type RetryLimits = { retries: number };
 
 export type Consequence =
-  | { do: "again"; next: NextStart; notBefore: number | null; countsAsFailure: boolean }
+  | {
+      do: "again";
+      next: NextStart;
+      notBefore: number | null;
+      /** How many tries in a row have ended badly, with this one. */
+      failures: number;
+      /** Why it waits, where there is more to say than until when. */
+      park: Park | null;
+    }
   | { do: "park"; park: Park; next: NextStart; notBefore: number | null }
   | { do: "fail"; reason: string };
 
@@ -16,7 +26,7 @@ function backoffMs(failures: number, chance: number): number {
 }
 
 /** The longest pauses that are ever chosen here, in milliseconds, with their spread. */
-const LONGEST_BACKOFF_MS = 375_000;
+const LONGEST_BACKOFF_MS = LONGEST_RESTART_PAUSE_MS * 1.25;
 /** A day's budget begins anew with the next local day, of which one a year has 25 hours. */
 const LONGEST_DAY_MS = 90_000_000;
 
@@ -40,8 +50,12 @@ const MOST_FULL = 8;
 export type Before = {
   /** The limit that it met, as it stands now. */
   limit: Pick<UsageLimit, "until" | "isGuess" | "credential"> | null;
-  /** Whether its conversation was ended by the timeout once already. */
-  timedOut: boolean;
+  /** Whether its conversation was ended by us once already, because it took too long or did nothing any more. */
+  endedByUs: boolean;
+  /** When agents of the task were started again because the one before had died (epoch ms). */
+  restarts: readonly number[];
+  /** The first pause behind such a death, in milliseconds. */
+  restartPauseMs: number;
   /** How many attempts of its task right before it fell to a full disk. */
   disksFull?: number;
 };
@@ -89,29 +103,38 @@ export function decideConsequence(
       return { do: "park", park, next: repeat, notBefore: until };
     }
     case "stopped":
-      return { do: "again", next: repeat, notBefore: null, countsAsFailure: false };
+      return { do: "again", next: repeat, notBefore: null, failures: task.failures, park: null };
     case "lost": {
       // A conversation that died again where it was to go on is not taken up a third time.
       const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
-      return again(task, outcome, limits, { next, notBefore: now + backoffMs(task.failures, chance) });
+      // One that was killed and had got on with its work has not failed so often in a row.
+      const tried = outcome.hasMade === true ? { failures: 0 } : task;
+      return afterCrash(tried, outcome, limits, next, before, now, chance);
     }
     case "disk_full": {
       // Where it fills the disk itself, again and again, that is what is wrong with it.
       if ((before.disksFull ?? 0) >= MOST_FULL)
         return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
       const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
-      return { do: "again", next, notBefore: null, countsAsFailure: false };
+      return { do: "again", next, notBefore: null, failures: task.failures, park: null };
     }
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
       if (outcome.final === true || (outcome.final === "afresh" && task.next.kind === "fresh"))
         return { do: "fail", reason: reasonOf(outcome) };
-      return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
+      return outcome.atOnce === true
+        ? afterCrash(task, outcome, limits, { kind: "fresh" }, before, now, chance)
+        : again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
     case "timed_out": {
       // It may have been nearly there: its conversation goes on once. One that takes as long again is begun anew.
-      const next: NextStart = before.timedOut ? { kind: "fresh" } : repeat;
+      const next: NextStart = before.endedByUs ? { kind: "fresh" } : repeat;
       return again(task, outcome, limits, { next, notBefore: null });
+    }
+    case "hung": {
+      // Told what held it up, it may do it another way. A conversation that hangs twice has something in it that does.
+      const nudged: NextStart = repeat.kind === "resume" ? { ...repeat, because: nudgeAfter(outcome) } : repeat;
+      return again(task, outcome, limits, { next: before.endedByUs ? { kind: "fresh" } : nudged, notBefore: null });
     }
     case "nothing_done":
       return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
@@ -154,13 +177,30 @@ function repeatTurn(next: NextStart, attempt: number): NextStart {
   }
 }
 
+/** Behind the death of an agent the next one waits, longer each time, and is not started for ever. */
+function afterCrash(
+  task: Pick<Task, "failures">,
+  outcome: Outcome,
+  limits: RetryLimits,
+  next: NextStart,
+  { restarts, restartPauseMs: firstMs }: Before,
+  now: number,
+  chance: number,
+): Consequence {
+  const notBefore = now + restartPauseMs(task.failures + 1, firstMs, chance);
+  if (isCrashLoop(restarts, notBefore))
+    return { do: "fail", reason: reasonOf(outcome, " (its agents die again and again, within minutes)") };
+  const reason = `${describeOutcome(outcome)}; starts again at ${new Date(notBefore).toISOString()}`;
+  return again(task, outcome, limits, { next, notBefore, park: { for: "retry", reason } });
+}
+
 function again(
   task: Pick<Task, "failures">,
   outcome: Outcome,
   limits: RetryLimits,
-  how: { next: NextStart; notBefore: number | null },
+  how: { next: NextStart; notBefore: number | null; park?: Park },
 ): Consequence {
-  if (task.failures < limits.retries) return { do: "again", ...how, countsAsFailure: true };
+  if (task.failures < limits.retries) return { do: "again", park: null, ...how, failures: task.failures + 1 };
   const tries = task.failures + 1;
   return { do: "fail", reason: reasonOf(outcome, tries > 1 ? ` (${tries} tries)` : "") };
 }

@@ -45,6 +45,8 @@ export type Park =
   | { for: "hand"; since: number; worktree: string; asked?: string }
   /** The agent's credential was refused or has no money left: every task of an agent that works with it is held, in all open runs. */
   | { for: "login"; agent: string; credential?: string; reason: string }
+  /** It died at once in several tasks, one after the other: every task that would be given to it is held, in all open runs. */
+  | { for: "agent"; agent: string; reason: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. `scope`: whose budget. */
   | { for: "budget"; reason: string; until: number | null; scope?: "run" | "task" | "day" }
   /** `isGuess`: nobody said when it ends; `until` is when we look again. */
@@ -54,7 +56,8 @@ export type Park =
 /** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */
 export type NextStart =
   | { kind: "fresh" }
-  | { kind: "resume"; from: number }
+  /** `because` tells the agent what ended its turn before, where it can do something about that. */
+  | { kind: "resume"; from: number; because?: string }
   | { kind: "answer"; from: number; text: string }
   /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
   | { kind: "repair"; from: number; command: string; output: string; onto: string | null }

@@ -73,6 +73,7 @@ test.each<[Park, string, string]>([
     "owt task retry it",
   ],
   [{ for: "login", agent: "claude", reason: "auth: bad key" }, "auth: bad key", "owt task retry it"],
+  [{ for: "agent", agent: "claude", reason: "claude dies" }, "claude dies", "owt task retry it"],
 ])("%j needs a person, says why, and names the command that helps", (park, why, command) => {
   expect(viewOf({ park })).toEqual(["waits-for-person", why]);
   expect(renderAnswer(answerCommand(sampleTask("it", { park }), true))).toBe(command);
@@ -178,6 +179,23 @@ test("a refused login holds every task whose agent works with it, whatever the a
   expect(seen.map((view) => view.standing)).toEqual(["waits-for-person", "ready", "ready"]);
   expect(seen[0]!.why).toBe("waits for the login of claude (see first of r1)");
   expect(isSettled(seen.slice(0, 1))).toBe(true);
+});
+
+test("an agent that dies as soon as it is started holds every task of its own, in all runs, and none of another that works with its login", () => {
+  const park = { for: "agent", agent: "claude", reason: "claude dies" } as const;
+  const [first, second] = [sampleTask("first", { park }), sampleTask("second")];
+  const other = sampleTask("other", { spec: { ...second.spec, agent: "mine" } });
+  const logins = { tasks: [first, second, other], credentialOf: () => "one key for all" };
+  const views = viewTasks([first, second, other], AGENT, NOW, NO_HOLDS, logins);
+  expect(views.map((view) => view.standing)).toEqual(["waits-for-person", "blocked", "ready"]);
+  expect(views[1]!.why).toBe("waits for claude to work (see first)");
+  expect(isSettled(views.slice(0, 2))).toBe(true);
+});
+
+test("who waits behind a death says so until its time has come", () => {
+  const park = { for: "retry", reason: "its process disappeared; starts again at …" } as const;
+  expect(viewOf({ park, notBefore: NOW + 1 })).toEqual(["waits-for-time", park.reason]);
+  expect(viewOf({ park, notBefore: NOW })[0]).toBe("ready");
 });
 
 test("a login that was refused holds every task of that agent, and none of another", () => {

@@ -69,20 +69,28 @@ export function viewTasks<T extends BareTask>(
   return tasks.map((task) => viewTask(task, around));
 }
 
-/** Which task met the refused login that another would meet too; one of its own run before others. Nothing is looked up where none was refused. */
+/** Which task met what another would meet too, a refused login or an agent that dies at once; one of its own run before others. Nothing is looked up where
+ *  none did. */
 export function findRefusedLogin<T extends BareTask>(
   { tasks, credentialOf }: Logins,
   agentOf: (task: T) => string,
 ): (task: T) => BareTask | undefined {
   const refused: { task: BareTask; credential: string }[] = [];
+  const broken: BareTask[] = [];
   for (const task of tasks) {
-    if (task.state !== "pending" || task.park?.for !== "login") continue;
-    refused.push({ task, credential: task.park.credential ?? credentialOf(task.park.agent) });
+    if (task.state !== "pending") continue;
+    if (task.park?.for === "login")
+      refused.push({ task, credential: task.park.credential ?? credentialOf(task.park.agent) });
+    else if (task.park?.for === "agent") broken.push(task);
   }
-  if (refused.length === 0) return () => undefined;
+  if (refused.length === 0 && broken.length === 0) return () => undefined;
   return (task) => {
-    const credential = credentialOf(agentOf(task));
-    const same = refused.filter((each) => each.credential === credential).map((each) => each.task);
+    const agent = agentOf(task);
+    const credential = refused.length === 0 ? null : credentialOf(agent);
+    const same = [
+      ...refused.filter((each) => each.credential === credential).map((each) => each.task),
+      ...broken.filter(({ park }) => park?.for === "agent" && park.agent === agent),
+    ];
     return same.find((each) => each.run === task.run) ?? same[0];
   };
 }
@@ -126,9 +134,10 @@ function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T
   if (holds.timeOver != null && !COMES_HOME.has(task.next.kind))
     return stands(task, "waits-for-budget", describeTimeOver(holds.timeOver));
   const login = loginOf(task);
-  if (login?.park?.for === "login") {
+  if (login?.park?.for === "login" || login?.park?.for === "agent") {
     const isHere = login.run === task.run;
-    const why = `waits for the login of ${login.park.agent} (see ${login.key}${isHere ? "" : ` of ${login.run}`})`;
+    const what = login.park.for === "login" ? `the login of ${login.park.agent}` : `${login.park.agent} to work`;
+    const why = `waits for ${what} (see ${login.key}${isHere ? "" : ` of ${login.run}`})`;
     return isHere ? stands(task, "blocked", why, [login.key]) : stands(task, "waits-for-person", why);
   }
   const limit = task.next.kind === "by-hand" ? null : limitOf(task);
@@ -183,6 +192,7 @@ export function describePark(park: Park): string {
     case "hand":
       return `taken over by hand since ${new Date(park.since).toISOString()}, in ${park.worktree}`;
     case "login":
+    case "agent":
       return park.reason;
     case "limit":
       if (park.isGuess && park.until !== null)

@@ -85,7 +85,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   const halts = joined([...wishSpans(events, end), ...uncarriedSpans(run, events, end)]);
   const holds = holdSpans(events, end);
   const shortages = shortSpans(events, end);
-  const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => park.for === "login"));
+  const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => HOLDS_OTHERS.has(park.for)));
   const queues = queueSpans(
     [...log.values()].flatMap((each) => each.merges.map((span) => ({ ...span, id: each.task.id }))),
   );
@@ -94,7 +94,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
     const upstream = each.task.needs.map((key) => byKey.get(key)?.doneAt ?? Infinity);
     const agent = logins.length > 0 ? run.agentOf(each.task) : "";
     const sharesLogin = ({ task, park }: Parking) =>
-      task !== each.task.id && park.for === "login" && park.agent === agent;
+      task !== each.task.id && (park.for === "login" || park.for === "agent") && park.agent === agent;
     const common: Layer[] = [
       ["upstream", [{ from: -Infinity, to: Math.max(-Infinity, ...upstream) }]],
       ["person", logins.filter(sharesLogin).map(({ at, until }) => ({ from: at, to: until ?? end }))],
@@ -120,6 +120,9 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   }
   return { byTask, parked: [...log.values()].flatMap((each) => each.parked).toSorted((a, b) => a.at - b.at) };
 }
+
+/** What a task is parked for that keeps back whatever its agent would be given. */
+const HOLDS_OTHERS = new Set<Park["for"]>(["login", "agent"]);
 
 /** A time in which a task stood still: why, as far as it was said of the task itself. */
 type Rest = Span & { park: Park | null; notBefore: number | null };

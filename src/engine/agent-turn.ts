@@ -27,6 +27,7 @@ import { measurePeak } from "./peak.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
 import { choicesFor } from "./view.ts";
 import { verifyCommands } from "./task-steps.ts";
+import { noteHang, Watchdog } from "./watchdog.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 
 /** Children of this process, so that their end is seen at once; others are watched for. */
@@ -140,7 +141,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   const stop = (cause: StopCause): boolean => {
     if (stopping) return false;
     requestStopOnce(engine, carried, cause);
-    stopping = stopSoon(engine, dir);
+    stopping = stopSoon(engine, dir).then(() => tellIfItStays(engine, carried, dir));
     return true;
   };
   engine.live.set(attempt.id, stop);
@@ -168,6 +169,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     finish(engine, carried, {
       kind: "failed",
       reason: `the agent could not be started: ${readTail(join(dir, "err"), 2_048).trim()}`,
+      atOnce: true,
     });
   } else {
     engine.store.transaction(() => {
@@ -181,6 +183,14 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
 
 /** How often it is seen whether an agent's time is used up, in milliseconds. */
 const TIME_LOOK_MS = 500;
+/** What is held up in the kernel (a disk or a network file system that does not answer) no signal ends: a person has to know. */
+function tellIfItStays(engine: Engine, { run, attempt }: Carried, dir: string): void {
+  const state = readLaunch(dir);
+  if (state.kind !== "alive") return;
+  const text = `cannot be ended: the kernel does not let go of process ${state.identity.pid} or one below it; its task waits for that`;
+  const about = { run: run.id, task: attempt.task, attempt: attempt.id };
+  appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+}
 
 /** Reads what the agent writes as it goes on: what it used is written down, so that whoever looks sees it and a budget can hold, and an agent
  *  that has nothing more to do is told to leave. */
@@ -192,6 +202,7 @@ async function watchOutput(
 ): Promise<void> {
   const graceMs = parseDuration(engine.config.run.result_grace) ?? 30_000;
   const meter = new Meter(engine, attempt);
+  const watchdog = new Watchdog(engine, attempt);
   let triesLimit = isProbe(engine, attempt);
   const isTimed = hasLimitOf(run.options.budget, { unit: "ms" });
   let timedAt = performance.now();
@@ -212,13 +223,18 @@ async function watchOutput(
       triesLimit = false;
       passLimit(engine, attempt);
     }
+    if (ended.aborted) return;
     const idle = meter.isIdle(graceMs);
-    if (idle === null || ended.aborted) continue;
-    if (stop(idle) && idle === "finished") {
+    const hang = idle === null ? watchdog.look() : null;
+    if (idle === null && hang === null) continue;
+    if (hang !== null) noteHang(engine, attempt, hang);
+    if (!stop(idle ?? "hung")) return;
+    if (idle === "finished") {
       const about = { run: run.id, task: attempt.task, attempt: attempt.id };
       const text = "did not leave after its last word; it is ended";
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
+    if (hang !== null) watchdog.tell("ended", hang);
     return;
   }
 }

@@ -1,13 +1,16 @@
 /** The moves that the phases of an attempt make in the store: on to the next phase, back to the agent, to an end. */
 import type { Attempt, StopCause } from "../core/attempt.ts";
-import { timedOutBefore } from "../core/conversation.ts";
-import type { Outcome } from "../core/outcome.ts";
+import { endedByUsBefore } from "../core/conversation.ts";
+import { isBroken, restartsAmong } from "../core/crash-loop.ts";
+import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { decideConsequence } from "../core/retry.ts";
 import type { Run } from "../core/run.ts";
 import { heldByHand } from "../core/take-over.ts";
-import type { Task } from "../core/task.ts";
-import { changeAttempt, endAttempt, moveAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
-import { changeTask, moveTask, readTask, type TaskChange } from "../store/tasks.ts";
+import type { Park, Task } from "../core/task.ts";
+import { parseDuration } from "../lib/duration.ts";
+import { changeAttempt, endAttempt, moveAttempt, readAttempt, readAttempts, readLastEnded } from "../store/attempts.ts";
+import { readRuns } from "../store/runs.ts";
+import { changeTask, moveTask, readBareTasks, readTask, type TaskChange } from "../store/tasks.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 import { disksFullBefore, excuse } from "./full-disk.ts";
@@ -51,10 +54,13 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
       return;
     }
     const limits = { retries: run.options.retries };
+    const attempts = readAttempts(engine.store, task.id);
     const before = {
       limit: outcome.kind === "limit" ? noteLimit(engine, attempt, outcome.resetsAt) : null,
-      timedOut: timedOutBefore(readAttempts(engine.store, task.id), attempt.id),
       disksFull: disksFullBefore(engine, attempt),
+      endedByUs: endedByUsBefore(attempts, attempt.id),
+      restarts: restartsAmong(attempts),
+      restartPauseMs: parseDuration(engine.config.run.restart_pause) ?? 0,
     };
     settleProbe(engine, attempt, outcome);
     const isRefused = outcome.kind === "auth" || outcome.kind === "billing";
@@ -66,10 +72,16 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
       moveTask(engine.store, now, task, "pending", held);
       return;
     }
+    const broken = brokenAgent(engine, attempt, outcome);
+    if (broken !== null) {
+      const next = then.do === "fail" ? task.next : then.next;
+      moveTask(engine.store, now, task, "pending", { park: broken, next, notBefore: null });
+      return;
+    }
     switch (then.do) {
       case "again": {
-        const failures = task.failures + (then.countsAsFailure ? 1 : 0);
-        moveTask(engine.store, now, task, "pending", { next: then.next, notBefore: then.notBefore, failures });
+        const { next, notBefore, failures, park } = then;
+        moveTask(engine.store, now, task, "pending", { next, notBefore, failures, ...(park === null ? {} : { park }) });
         return;
       }
       case "park":
@@ -85,6 +97,18 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
     }
   });
 }
+
+/** Set where the agent itself is at fault, and not this task: then a person is asked, before every other task has been tried with it in vain. One task tells of it. */
+function brokenAgent(engine: Engine, { agent }: Attempt, outcome: Outcome): Park | null {
+  if (!isBroken(readLastEnded(engine.store, agent, LOOKED_BACK), engine.now())) return null;
+  const open = readRuns(engine.store, "open").flatMap((run) => readBareTasks(engine.store, run.id));
+  if (open.some(({ state, park }) => state === "pending" && park?.for === "agent" && park.agent === agent)) return null;
+  const reason = `${agent} dies as soon as it is started, in one task after the other: ${describeOutcome(outcome)}; nothing more is started with it`;
+  return { for: "agent", agent, reason };
+}
+
+/** So many ends of an agent tell whether it is broken: three tasks, each tried as often as a task is. */
+const LOOKED_BACK = 12;
 
 /** Whether a person takes the attempt's task over; they may have said so while a phase went on. */
 function isTaken(engine: Engine, { id }: Attempt): boolean {

@@ -1,10 +1,11 @@
 /** After the agent: what it left is committed on its branch, and the attempt is judged from events, exit and git. */
 import { existsSync } from "node:fs";
 import type { Evidence } from "../agents/agent.ts";
-import type { StopCause } from "../core/attempt.ts";
+import type { Attempt, StopCause } from "../core/attempt.ts";
 import { OWN_FILES } from "../agents/registry.ts";
 import { describeLevel } from "../core/budget.ts";
 import type { Usage } from "../core/cost.ts";
+import { AT_ONCE_MS } from "../core/crash-loop.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
@@ -15,17 +16,19 @@ import { clearStaleLocks } from "../git/locks.ts";
 import { findPlace } from "../git/place.ts";
 import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
 import { appendEvent } from "../store/events.ts";
-import { changeAttempt, setUsage } from "../store/attempts.ts";
+import { changeAttempt, readAttempt, setUsage } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
 import { findTasks } from "../store/tasks.ts";
 import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { workedFor } from "./begun.ts";
 import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
 import { judgeCapped } from "./caps.ts";
 import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
+import { readHang } from "./watchdog.ts";
 import { ensureWorktree, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
 import { environmentFiles } from "./environment-files.ts";
@@ -64,7 +67,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const taken = misread
     ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? insideOutcome(judged, inside))
     : judged;
-  const outcome: Outcome = isThere && taken.kind === "nothing_done" ? { kind: "ok" } : taken;
+  const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
+  const outcome: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
   const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;
@@ -117,6 +121,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       conflicted(engine, carried, outcome.files, task.next.kind === "conflict" ? task.next.theirs : head, head);
     } else {
       const ended = outcome.kind === "budget" ? budgetOutcome(engine, carried, outcome) : outcome;
+      // What it had come to tells the next one's progress.
+      if (outcome.kind === "lost") changeAttempt(engine.store, attempt.id, { head });
       finish(engine, { ...carried, attempt: { ...attempt, usage } }, ended);
     }
   });
@@ -153,7 +159,7 @@ async function isThereAlready(engine: Engine, { run, task, attempt }: Carried): 
 }
 
 /** Causes that end an agent and not its attempt. */
-const ENDS_TURN = new Set<StopCause>(["budget", "timed_out", "finished", "refused"]);
+const ENDS_TURN = new Set<StopCause>(["budget", "timed_out", "finished", "refused", "hung"]);
 
 /** What an attempt's output shows: how it ended, and what it used. */
 type Shown = { evidence: Evidence; refused: Outcome | null; hasEnded: boolean; usage: Usage };
@@ -170,6 +176,10 @@ function judge(engine: Engine, { run, attempt }: Carried, { evidence, refused, h
       // An agent that was still asking its API again has met what it could not get over, not the end of its time.
       if (endedWell) return judged;
       return evidence.retrying ?? { kind: "timed_out", afterMs: run.options.timeoutMs };
+    case "hung":
+      // The same; and one that had met a usage limit waits for that.
+      if (endedWell) return judged;
+      return evidence.retrying ?? limitOf(evidence) ?? readHang(engine, attempt) ?? { kind: "lost" };
     case "finished":
       return judged;
     case "refused":
@@ -186,6 +196,33 @@ function judge(engine: Engine, { run, attempt }: Carried, { evidence, refused, h
       return never;
     }
   }
+}
+
+/** Of an agent that died: whether it did so as soon as it was started, and whether it had got on with its work. */
+function withCircumstances(
+  engine: Engine,
+  attempt: Attempt,
+  outcome: Outcome,
+  { evidence, usage }: Shown,
+  { changed, head }: { changed: boolean; head: string },
+): Outcome {
+  if (attempt.stop !== null || (outcome.kind !== "lost" && outcome.kind !== "failed")) return outcome;
+  const { exitCode, results } = evidence;
+  const isSilent = results.length === 0 && usage.models.length === 0 && !changed;
+  // Somebody killed it, or the kernel did for want of memory: that is not its own doing.
+  const leftItself = exitCode !== null && !KILLED.has(exitCode);
+  if (isSilent && leftItself && workedFor(engine, attempt) < AT_ONCE_MS) return { ...outcome, atOnce: true };
+  const before = attempt.continues === null ? null : readAttempt(engine.store, attempt.continues);
+  const hasMade = outcome.kind === "lost" && exitCode === null && head !== (before?.head ?? attempt.base);
+  return hasMade ? { ...outcome, hasMade: true } : outcome;
+}
+
+/** Exit codes that stand for KILL and TERM. */
+const KILLED = new Set([137, 143]);
+
+function limitOf({ limits }: Evidence): Outcome | null {
+  const last = limits.at(-1);
+  return last === undefined ? null : { kind: "limit", resetsAt: last.resetsAt };
 }
 
 /** Which budget it was, with the final figures. An agent may also have one of its own. */

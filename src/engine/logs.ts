@@ -4,9 +4,11 @@ import type { AgentEvent } from "../agents/agent.ts";
 import { addUsages, renderUsd } from "../core/cost.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
+import { describeRescue } from "../core/stall.ts";
 import { LineSplitter } from "../lib/lines.ts";
 import { readTail } from "../lib/tail.ts";
 import { readAttempt, readAttempts } from "../store/attempts.ts";
+import { readHangs } from "../store/events.ts";
 import { type Piece, readCapped } from "../system/capped-file.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { offsetAt } from "./log-times.ts";
@@ -106,8 +108,13 @@ export function renderEnd(engine: Engine, attempt: Attempt, most: number): strin
 
 const END_BYTES = 64 * 1024;
 
-/** What our own programs said beside the agent: red checks behind its turn, a setup that failed before it. */
-export function renderChecks(engine: Engine, attempt: Attempt): LogLine[] {
+/** What is told beside the agent: that it hung, red checks behind its turn, a setup that failed before it. */
+export function renderBeside(engine: Engine, attempt: Attempt): LogLine[] {
+  const hangs = readHangs(engine.store, attempt).flatMap((hang) => inLines("error", `✗ ${describeRescue(hang)}`));
+  return [...hangs, ...renderChecks(engine, attempt)];
+}
+
+function renderChecks(engine: Engine, attempt: Attempt): LogLine[] {
   const outcome = readAttempt(engine.store, attempt.id)?.outcome;
   if (outcome?.kind === "verify_failed") return told(`✗ verify failed: ${outcome.command}`, outcome.output);
   if (outcome?.kind === "failed" && outcome.output) return told(`✗ ${outcome.reason}`, outcome.output);

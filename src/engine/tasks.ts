@@ -196,6 +196,8 @@ function restart(engine: Engine, task: Task): void {
     task.park?.for === "login" ||
     task.park?.for === "permission" ||
     task.park?.for === "limit" ||
+    task.park?.for === "retry" ||
+    task.park?.for === "agent" ||
     task.park?.for === "hand" ||
     task.park?.for === "budget";
   const next: NextStart = goesOn ? task.next : { kind: "fresh" };

@@ -197,6 +197,12 @@ export function readAttemptsOfRun(store: Store, run: string): Attempt[] {
   return store.all("select * from attempt where run = ? order by id", run).map(toAttempt);
 }
 
+/** The attempts of an agent that ended last, the newest first, at most so many. */
+export function readLastEnded(store: Store, agent: string, most: number): Attempt[] {
+  const sql = "select * from attempt where agent = ? and ended_at is not null order by ended_at desc, id desc limit ?";
+  return store.all(sql, agent, most).map(toAttempt);
+}
+
 /** Whether any agent has its turn now. */
 export function isAnyAgentAtWork(store: Store): boolean {
   return store.get("select 1 from attempt where phase <> 'closed' and phase = 'agent' limit 1") !== undefined;

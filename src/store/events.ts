@@ -1,4 +1,5 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
+import type { Attempt } from "../core/attempt.ts";
 import type { Event, Fact, HeldBy } from "../core/event.ts";
 import { momentOf } from "../core/notification.ts";
 import type { Row, Store } from "./database.ts";
@@ -115,6 +116,15 @@ export function readStepEvents(store: Store, run: string): Event[] {
   const sql = `select * from event where run = ? and attempt is not null
     and kind in ('attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
   return store.all(sql, run).map(toEvent);
+}
+
+/** What was found of an attempt's agent that did nothing any more, and done about it, oldest first. */
+export function readHangs(
+  store: Store,
+  attempt: Pick<Attempt, "id" | "task">,
+): Extract<Event, { kind: "agent-hung" }>[] {
+  const sql = "select * from event where task = ? and attempt = ? and kind = 'agent-hung' order by seq";
+  return store.all(sql, attempt.task, attempt.id).map((row) => toEvent(row) as Extract<Event, { kind: "agent-hung" }>);
 }
 
 /** The last events of a task, oldest first. */

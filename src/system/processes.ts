@@ -3,14 +3,14 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { hasProc, type ProcessStat, readStat, runs } from "./identity.ts";
 
-/** Every running process that we may see, in no order; our own is left out. About 20 µs each. */
-export function listProcesses(): ProcessStat[] {
+/** Every running process that we may see, in no order; our own is left out. About 20 µs each. Zombies do not run, and are told only where asked for. */
+export function listProcesses(which: "running" | "also zombies" = "running"): ProcessStat[] {
   if (!hasProc) return [];
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map((name) => readStat(Number(name)))
     .filter((stat) => stat !== undefined)
-    .filter((stat) => runs(stat) && stat.pid !== process.pid);
+    .filter((stat) => (which === "also zombies" || runs(stat)) && stat.pid !== process.pid);
 }
 
 /** The running children of a process that has one thread, as `sh` and `unshare` do. */

@@ -155,6 +155,11 @@ async function killMembers(outer: Identity, dir: string, first: readonly Process
   return killed.size;
 }
 
+/** The processes of an attempt in mode `group`, as far as they can be found. */
+export function membersOfGroup(outer: Identity, dir: string): number[] {
+  return findMembers(outer, dir, []).map(({ pid }) => pid);
+}
+
 /** Who belongs to the attempt now. `known` are members of an earlier look: their children count even after the group is gone. */
 function findMembers(outer: Identity, dir: string, known: readonly ProcessStat[]): ProcessStat[] {
   const all = hasProc ? listProcesses() : [readStat(outer.pid)].filter((stat) => stat !== undefined);

@@ -144,6 +144,7 @@ function environmentFor(api: FakeApi, top: string, home: string, bin: string): R
     XDG_RUNTIME_DIR: top,
     OWT_TMUX_SOCKET: join(top, "sessions.sock"),
     SHELL: "/bin/sh",
+    OWT_RUN_RESTART_PAUSE: "1s",
     LANG: "C.UTF-8",
     IS_SANDBOX: "1",
     ANTHROPIC_BASE_URL: api.url,

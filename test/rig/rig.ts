@@ -55,6 +55,8 @@ export class Rig implements AsyncDisposable {
       // Nobody's own tmux.
       OWT_TMUX_SOCKET: join(home, "sessions.sock"),
       SHELL: "/bin/sh",
+      // Nobody waits for half a minute behind each agent that dies.
+      OWT_RUN_RESTART_PAUSE: "1s",
       ...options.env,
     };
     const rig = new Rig(home, env);

@@ -6,7 +6,7 @@ import type { Task } from "../../core/task.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { followAttempts } from "../../engine/follow-logs.ts";
-import { findAttempt, LEVELS, type LogLine, readLog, renderChecks, renderLog } from "../../engine/logs.ts";
+import { findAttempt, LEVELS, type LogLine, readLog, renderBeside, renderLog } from "../../engine/logs.ts";
 import { findTask } from "../../engine/tasks.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { readAttempts } from "../../store/attempts.ts";
@@ -177,7 +177,7 @@ async function showAttempt(
   for await (const lines of renderLog(engine, attempt, { ...wish, asTheyAre }))
     for (const line of lines) if (asTheyAre || isMatch(line)) await onLine(line);
   const isOld = wish.since !== null && attempt.endedAt !== null && attempt.endedAt < wish.since;
-  if (!asTheyAre && !isOld) for (const line of renderChecks(engine, attempt)) if (isMatch(line)) await onLine(line);
+  if (!asTheyAre && !isOld) for (const line of renderBeside(engine, attempt)) if (isMatch(line)) await onLine(line);
 }
 
 /** Each line with the name of its task before it. */
