@@ -237,6 +237,37 @@ test("a task that was written down is taken up by hand", async () => {
   expect((await rig.owt("create")).stderr).toContain("which branch?");
 });
 
+test("a session that is there is told the prompt of a repeated create, also where its agent had been killed; what is not done is said", async () => {
+  await using rig = prepare('[tmux]\nbring_back = "never"\n');
+  rig.ok("task", "create", "mend the login form");
+  rig.ok("create", "x", "--prompt", "first");
+  rig.ok("wait", "x");
+  const texts = () => told(rig).flatMap(({ text }) => text ?? []);
+  const again = await rig.owt("create", "x", "--prompt", "again?", "--layout", "quad");
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("(was there)") as string });
+  expect(again.stderr).toContain("sent to x");
+  expect(again.stderr).toContain("stays as it is, without --layout quad");
+  expect(texts()).toEqual(["first", "again?"]);
+  rig.ok("wait", "x");
+  const [pane] = rig.tmux("list-panes", "-t", "=owt-shop-x:", "-F", "#{pane_pid}").split("\n");
+  process.kill(Number(pane), "SIGKILL");
+  rig.ok("wait", "x", "--for", "ended");
+  expect(await rig.owt("create", "x", "--prompt", "third")).toMatchObject({ code: 0 });
+  expect(texts()).toEqual(["first", "again?", "third"]);
+  rig.ok("wait", "x");
+
+  // The text of a task, once.
+  for (let time = 0; time < 2; time++) rig.ok("create", "x", "--task", "mend-the-login-form");
+  expect(texts().slice(3)).toEqual([expect.stringContaining("mend the login form")]);
+  rig.ok("wait", "x");
+
+  rig.ok("send", "x", "ask");
+  rig.ok("wait", "x", "--for", "blocked");
+  const refused = await rig.owt("create", "x", "--prompt", "fourth");
+  expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining("nothing was sent") as string });
+  expect(texts().at(-1)).toBe("ask");
+});
+
 test("when tmux has died, switch brings the session back, in the agent's own conversation", async () => {
   await using rig = prepare();
   rig.ok("create", "x");
