@@ -2,7 +2,8 @@
 import { OwtError } from "../core/errors.ts";
 import { branchRef, currentBranch, readRef } from "./branch.ts";
 import { fetchRefs } from "./fetch.ts";
-import { git, type Oid } from "./git.ts";
+import { git, type Oid, type Place } from "./git.ts";
+import { findPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
 export type StartPoint = {
@@ -26,25 +27,44 @@ export async function findStart(repo: Repo, word: string, base: string | null): 
   const remote = base === null ? await findRemoteBranch(repo, word) : null;
   if (remote !== null) return remote;
   const from = base ?? (await ownBranch(repo));
-  // A branch is a commit already, and no tag of the same name is meant.
-  const at = base === null ? await readRef(repo, branchRef(from)) : await readBase(repo, from);
-  if (at === null)
+  const meant = await readBase(repo, from);
+  if (meant === null)
     throw new OwtError("usage", `${from} is no branch, tag or commit of this repository`, {
       hint: "see which there are: git branch --all",
     });
-  return { branch: word, at, isNew: true, base: from, upstream: null };
+  return { branch: word, ...meant, isNew: true, upstream: null };
 }
 
-/** The commit that a name leads to; null when none does. */
-export async function readCommit(repo: Repo, name: string): Promise<Oid | null> {
+/** The commit that a name leads to, seen from this place; null when none does. */
+export async function readCommit(place: Place, name: string): Promise<Oid | null> {
   const args = ["rev-parse", "--quiet", "--verify", "--end-of-options", `${name}^{commit}`];
-  const { code, stdout } = await git(repo, args, { ok: [0, 1, 128] });
+  const { code, stdout } = await git(place, args, { ok: [0, 1, 128] });
   return code === 0 ? stdout.trim() : null;
 }
 
-/** What a base means: a branch, tag or commit, else a branch that only a remote has. */
-async function readBase(repo: Repo, base: string): Promise<Oid | null> {
-  return (await readCommit(repo, base)) ?? (await findRemoteBranch(repo, base).catch(() => null))?.at ?? null;
+/** What a base means where we are: a branch, here or of a remote, by its name; any other revision by its commit, for what `HEAD~1` means is another
+ *  thing in every worktree. */
+async function readBase(repo: Repo, word: string): Promise<Pick<StartPoint, "at" | "base"> | null> {
+  // A branch is a commit already, and no tag of the same name is meant.
+  const local = await readBranch(repo, word);
+  if (local !== null) return { at: local, base: word };
+  const place = findPlace(repo, repo.here) ?? repo;
+  const at = await readCommit(place, word);
+  if (at !== null) return { at, base: (await branchMeant(place, word)) ?? at };
+  const remote = await findRemoteBranch(repo, word).catch(() => null);
+  return remote && { at: remote.at, base: remote.base ?? remote.branch };
+}
+
+/** Where a branch of this repository stands; null also for what cannot be its name. */
+async function readBranch(repo: Repo, name: string): Promise<Oid | null> {
+  return readRef(repo, `refs/heads/${name}`).catch(() => null);
+}
+
+/** The branch that a word such as `HEAD`, `@{-1}` or `origin` stands for: `x`, or `origin/x`; null where it is none. */
+async function branchMeant(place: Place, word: string): Promise<string | null> {
+  const args = ["rev-parse", "--symbolic-full-name", "--end-of-options", word];
+  const { stdout } = await git(place, args, { ok: [0, 1, 128] });
+  return /^refs\/(?:heads|remotes)\/(\S+)$/m.exec(stdout)?.[1] ?? null;
 }
 
 async function ownBranch(repo: Repo): Promise<string> {

@@ -115,6 +115,43 @@ describe("owt create", () => {
     expect([away.code, away.stderr]).toEqual([3, expect.stringContaining("origin could not be asked for late/three")]);
   });
 
+  test("a base is recorded as what it meant: the branch, here or of a remote, or the commit", async () => {
+    await using rig = Rig.create({});
+    rig.git("branch", "release/ü");
+    rig.commit("second");
+    rig.git("clone", "-q", "--bare", ".", rig.path("remote.git"));
+    rig.git("remote", "add", "origin", rig.path("remote.git"));
+    rig.git("push", "-q", "origin", "HEAD:refs/heads/r3");
+    rig.git("fetch", "-q", "origin");
+    const [tip, first] = rig.git("log", "--format=%H").split("\n") as [string, string];
+    rig.ok("create", "--no-tmux", "release/ü", "--path", "../side");
+    type Made = { base: string | null };
+    const made = async (from: string, branch: string, base: string) => {
+      const { code, stdout } = await rig.owtIn(from, "create", "--no-tmux", "--json", branch, "--base", base);
+      const { data } = JSON.parse(stdout) as { data: { worktrees: Made[] } };
+      return [code, data.worktrees[0]!.base, rig.git("rev-parse", branch)];
+    };
+    expect(await made(rig.root, "a", "HEAD")).toEqual([0, "main", tip]);
+    expect(await made(rig.root, "b", "@")).toEqual([0, "main", tip]);
+    expect(await made(rig.root, "c", "HEAD~1")).toEqual([0, first, first]);
+    expect(await made(rig.root, "d", "r3")).toEqual([0, "origin/r3", tip]);
+    // What HEAD is, is said by where one stands.
+    expect(await made(rig.path("side"), "e", "HEAD")).toEqual([0, "release/ü", first]);
+    for (const name of ["one", "two", "three"])
+      for (const branch of ["a", "c", "d", "e"]) commit(rig, rig.path(`shop-${branch}`), name, branch);
+    expect((await list(rig)).filter(({ name }) => /^[acd]$/.test(name))).toMatchObject([
+      { name: "a", ahead: 3, behind: 0 },
+      { name: "c", ahead: 3, behind: 0 },
+      { name: "d", ahead: 3, behind: 0 },
+    ]);
+    const synced = await rig.json<{ worktrees: { with: string | null }[] }>("sync", "a", "d", "e");
+    expect(synced.worktrees.map((each) => each.with)).toEqual(["main", "origin/r3", "release/ü"]);
+    expect((await rig.owt("merge", "a", "--yes")).stdout).toContain("a is in main");
+    expect((await rig.owt("merge", "c", "--into", "release/ü", "--yes")).stdout).toContain("c is in release/ü");
+    rig.git("checkout", "-q", "--detach", first);
+    expect(await made(rig.root, "f", "HEAD")).toEqual([0, first, first]);
+  });
+
   test("what cannot be meant is one clear error, and leaves nothing", async () => {
     await using rig = Rig.create({});
     const before = rig.git("for-each-ref");

@@ -50,7 +50,7 @@ export type SyncState =
   /** A merge, rebase, … is open. */
   | "in-progress"
   | "detached"
-  /** It follows nothing, and nothing is on record that it began from. */
+  /** It follows nothing, and no branch is on record that it began from. */
   | "no-base"
   /** An agent of a run works there. */
   | "in-use"
@@ -112,7 +112,7 @@ async function readLink(engine: Engine, path: string, branch: string): Promise<L
   const { repo } = engine;
   const upstream = await readFollowed(repo, branch);
   const name = readWorktrees(engine.store).get(path)?.base ?? null;
-  if (name === null || name === branch || /[^\w./@+-]/.test(name)) return { upstream, base: null };
+  if (name === null || name === branch) return { upstream, base: null };
   if ((await readRefSafely(engine, `refs/heads/${name}`)) !== null) {
     const follows = await readFollowed(repo, name);
     const isRemote = follows !== null && follows.tracking !== null && follows.remote !== ".";
