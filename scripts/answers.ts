@@ -701,6 +701,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           "being-made",
           "run",
           "locked",
+          "unreadable",
           "not-merged",
           "recent",
           "in-use",
