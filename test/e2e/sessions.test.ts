@@ -54,6 +54,14 @@ test("a new worktree's agent is told its prompt, exactly; what it does is told b
   const { worktree } = await rig.json<{ worktree: { messages: { text: string }[] } }>("status", "feature/login");
   expect(worktree.messages.map(({ text }) => text)).toEqual([expect.not.stringContaining("ghp_0123")]);
   expect((await rig.owt("status", "login")).stdout).toContain("told: Use");
+
+  // A list of what was said is no place for all of a long text.
+  rig.ok("wait", "login");
+  rig.ok("send", "login", "long ".repeat(1_000));
+  const lines = (await rig.owt("status", "login")).stdout.split("\n");
+  expect(lines.find((line) => line.includes("told: long"))).toMatch(/^.{100,200}…$/);
+  const seen = await rig.json<{ worktree: { messages: { text: string }[] } }>("status", "login");
+  expect(seen.worktree.messages.at(-1)!.text).toHaveLength(5_000);
 });
 
 test("words to all, to those that wait, and from a worker to its lead", async () => {
