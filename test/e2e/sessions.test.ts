@@ -245,6 +245,29 @@ test("a task that was written down is taken up by hand", async () => {
   expect((await rig.owt("create")).stderr).toContain("which branch?");
 });
 
+test("what somebody took up by hand is begun by no run, neither is what needs it, until its worktree is gone", async () => {
+  await using rig = prepare('[agent]\ndefault = "demo"\n');
+  rig.ok("task", "create", "one");
+  rig.ok("task", "create", "two", "--depends-on", "one");
+  rig.ok("task", "create", "three");
+  rig.ok("create", "--task", "one", "--no-tmux");
+  const hint = /↳ .*owt task cancel one.*owt delete one/;
+  const refused = await rig.owt("run", "one", "--yes");
+  expect([refused.code, refused.stderr]).toEqual([4, expect.stringMatching(hint)]);
+  expect(refused.stderr).toContain(`somebody has one by hand, in ${rig.path("shop-one")}`);
+  const needs = await rig.owt("run", "two", "--with-upstreams", "--yes");
+  expect([needs.code, needs.stderr]).toEqual([
+    4,
+    expect.stringContaining("two needs one, and somebody has one by hand"),
+  ]);
+  expect((await rig.json<{ runs: unknown[] }>("status")).runs).toEqual([]);
+  const all = await rig.owt("run", "--yes");
+  expect(all.stderr).toMatch(/left out: somebody has one by hand[^]*left out: two needs one[^]*r1: 1 task/);
+  expect((await rig.json<{ written_down: string[] }>("status")).written_down).toEqual(["one", "two"]);
+  rig.ok("delete", "one", "--yes");
+  expect((await rig.owt("run", "--yes")).stderr).toContain("r2: 2 tasks");
+});
+
 test("a session that is there is told the prompt of a repeated create, also where its agent had been killed; what is not done is said", async () => {
   await using rig = prepare('[tmux]\nbring_back = "never"\n');
   rig.ok("task", "create", "mend the login form");

@@ -6,12 +6,11 @@ import type { PlannedTask } from "../../core/plan.ts";
 import type { Came, SetupSaid } from "../../core/reuse.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Created, createByHand } from "../../engine/worktrees/create.ts";
-import type { Checkout } from "../../engine/worktrees/place.ts";
+import { takeUp } from "../../engine/worktrees/taken-up.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import { readLease } from "../../engine/worktree-lease.ts";
 import { sessionServer } from "../../engine/sessions.ts";
 import { readBacklog } from "../../store/backlog.ts";
-import { noteWorktree, readWorktrees } from "../../store/worktrees.ts";
 import type { Session } from "../../tmux/list.ts";
 import type { Tmux } from "../../tmux/tmux.ts";
 import { approve } from "../approve.ts";
@@ -121,7 +120,13 @@ async function createAll(
       const session =
         task === null
           ? await openSessionFor(io, engine, worktree, options)
-          : await takeUp(io, engine, worktree, task, options);
+          : await takeUp(engine, worktree, task, (isKnown) =>
+              openSessionFor(io, engine, worktree, {
+                prompt: task.content,
+                ...options,
+                isTold: isKnown && options.prompt === undefined,
+              }),
+            );
       if (session !== null) sessions.set(worktree.path, session);
     },
     tell: (each: SetupSaid) => {
@@ -163,21 +168,6 @@ async function createAll(
     tell(io, `${paint("dim", "↳")} go there: ${session ? `owt switch ${last.branch}` : `cd ${last.path}`}`);
   if (refused.length > 0) process.exitCode = Math.max(...refused.map(({ error }) => error.exitCode));
   return session ? { tmux: sessionServer(engine), session } : null;
-}
-
-/** Makes a worktree that of a task. Its agent is told the task's text unless it was before, or is told something else. */
-async function takeUp(
-  io: Io,
-  engine: Engine,
-  worktree: Checkout,
-  task: PlannedTask,
-  options: Options,
-): Promise<Session | null> {
-  const isTold = options.prompt === undefined && readWorktrees(engine.store).get(worktree.path)?.task === task.id;
-  noteWorktree(engine.store, engine.now(), worktree, { note: `${task.id}: ${task.title}` });
-  const session = await openSessionFor(io, engine, worktree, { prompt: task.content, ...options, isTold });
-  noteWorktree(engine.store, engine.now(), worktree, { task: task.id });
-  return session;
 }
 
 /** What it has to itself, and how what it needs came. */
