@@ -13,6 +13,9 @@ export type StartPoint = {
   isNew: boolean;
   /** What it is compared and brought up to date with where it has no upstream: a branch, or a commit. Null for one that was there. */
   base: string | null;
+  /** What a new branch begins from, as a person would say it: a branch, here or of a remote, `pr:12`, or the revision that was named. Null for one
+   *  that was there. */
+  from: string | null;
   /** Where `git pull` in it is to pull from; null where that stays as it is. */
   upstream: { remote: string; ref: string } | null;
 };
@@ -20,16 +23,16 @@ export type StartPoint = {
 /** What to start from for a word of the command line. `base` names what a new branch starts from; without it, that is the branch we are on.
  *  Throws `usage` where the word cannot be meant, `environment` where a remote cannot be reached. */
 export async function findStart(repo: Repo, word: string, base: string | null): Promise<StartPoint> {
-  const pull = /^(?:pr|mr):(\d+)$/.exec(word)?.[1];
-  if (pull !== undefined) return await fetchPull(repo, Number(pull));
+  const pull = pullNumber(word);
+  if (pull !== null) return await findPull(repo, pull);
   const local = await readRef(repo, branchRef(word));
-  if (local !== null) return { branch: word, at: local, isNew: false, base: null, upstream: null };
+  if (local !== null) return { branch: word, at: local, isNew: false, base: null, from: null, upstream: null };
   const remote = base === null ? await findRemoteBranch(repo, word) : null;
   if (remote !== null) return remote;
-  const from = base ?? (await ownBranch(repo));
-  const meant = await readBase(repo, from);
+  const named = base ?? (await ownBranch(repo));
+  const meant = await readBase(repo, named);
   if (meant === null)
-    throw new OwtError("usage", `${from} is no branch, tag or commit of this repository`, {
+    throw new OwtError("usage", `${named} is no branch, tag or commit of this repository`, {
       hint: "see which there are: git branch --all",
     });
   return { branch: word, ...meant, isNew: true, upstream: null };
@@ -44,15 +47,24 @@ export async function readCommit(place: Place, name: string): Promise<Oid | null
 
 /** What a base means where we are: a branch, here or of a remote, by its name; any other revision by its commit, for what `HEAD~1` means is another
  *  thing in every worktree. */
-async function readBase(repo: Repo, word: string): Promise<Pick<StartPoint, "at" | "base"> | null> {
+async function readBase(repo: Repo, word: string): Promise<Pick<StartPoint, "at" | "base" | "from"> | null> {
   // A branch is a commit already, and no tag of the same name is meant.
   const local = await readBranch(repo, word);
-  if (local !== null) return { at: local, base: word };
+  if (local !== null) return { at: local, base: word, from: word };
   const place = findPlace(repo, repo.here) ?? repo;
   const at = await readCommit(place, word);
-  if (at !== null) return { at, base: (await branchMeant(place, word)) ?? at };
+  if (at !== null) {
+    const branch = await branchMeant(place, word);
+    return { at, base: branch ?? at, from: branch ?? word };
+  }
   const remote = await findRemoteBranch(repo, word).catch(() => null);
-  return remote && { at: remote.at, base: remote.base ?? remote.branch };
+  const name = remote && (remote.base ?? remote.branch);
+  return remote && { at: remote.at, base: name, from: name };
+}
+
+function pullNumber(word: string): number | null {
+  const number = /^(?:pr|mr):(\d+)$/.exec(word)?.[1];
+  return number === undefined ? null : Number(number);
 }
 
 /** Where a branch of this repository stands; null also for what cannot be its name. */
@@ -95,7 +107,8 @@ async function findRemoteBranch(repo: Repo, word: string): Promise<StartPoint | 
     });
   if (holder === undefined) return null;
   const upstream = { remote: holder.remote, ref: `refs/heads/${branch}` };
-  return { branch, at: holder.at, isNew: true, base: `${holder.remote}/${branch}`, upstream };
+  const base = `${holder.remote}/${branch}`;
+  return { branch, at: holder.at, isNew: true, base, from: base, upstream };
 }
 
 /** A branch of a remote that was named and that nobody has fetched yet. */
@@ -118,25 +131,28 @@ export async function listRemotes(repo: Repo): Promise<string[]> {
   return names.toSorted((a, b) => Number(b === "origin") - Number(a === "origin"));
 }
 
-/** GitHub and GitLab offer every pull or merge request as a ref; forks need no remote of their own for it. */
-async function fetchPull(repo: Repo, number: number): Promise<StartPoint> {
+/** The branch of a pull request: made at what is proposed, and following it. */
+async function findPull(repo: Repo, number: number): Promise<StartPoint> {
+  const branch = `pr/${number}`;
+  const { at, remote, ref } = await fetchPull(repo, number);
+  const local = await readRef(repo, branchRef(branch));
+  const from = local === null ? `pr:${number}` : null;
+  return { branch, at: local ?? at, isNew: local === null, base: null, from, upstream: { remote, ref } };
+}
+
+/** What a pull or merge request proposes. GitHub and GitLab offer every one as a ref; forks need no remote of their own for it. */
+async function fetchPull(repo: Repo, number: number): Promise<{ at: Oid; remote: string; ref: string }> {
   const [remote] = await listRemotes(repo);
   if (remote === undefined)
     throw new OwtError("usage", `pr:${number} needs a remote, and this repository has none`, {
       hint: "add one: git remote add origin <url>",
     });
-  const branch = `pr/${number}`;
   const kept = `refs/owt/pulls/${number}`;
   const said: string[] = [];
   for (const ref of [`refs/pull/${number}/head`, `refs/merge-requests/${number}/head`]) {
     const fetched = await fetchRefs(repo, remote, [`+${ref}:${kept}`]);
-    if (!fetched.fetched) {
-      said.push(fetched.said);
-      continue;
-    }
-    const local = await readRef(repo, branchRef(branch));
-    const at = (await readRef(repo, kept))!;
-    return { branch, at: local ?? at, isNew: local === null, base: null, upstream: { remote, ref } };
+    if (fetched.fetched) return { at: (await readRef(repo, kept))!, remote, ref };
+    said.push(fetched.said);
   }
   const isMissing = said.every((text) => /couldn't find remote ref/i.test(text));
   const why = isMissing ? `${remote} has no pull or merge request ${number}` : (said.at(-1)?.split("\n")[0] ?? "");

@@ -81,7 +81,13 @@ describe("owt create", () => {
     rig.git("push", "-q", "origin", "HEAD:refs/pull/7/head", "HEAD:refs/merge-requests/8/head");
     rig.git("reset", "-q", "--hard", "HEAD~1");
 
-    expect((await rig.owt("create", "here", "theirs", "pr:7", "mr:8")).code).toBe(0);
+    // What a branch began from is said: one of the remote that nobody fetched is not silently another of its name.
+    const made = await rig.owt("create", "here", "theirs", "pr:7", "mr:8", "unfetched");
+    expect([
+      made.code,
+      made.stdout.split("\n").map((line) => line.replace(/^✓ (\S+) .*?( {2}(?:of|from) .*)?$/, "$1$2")),
+    ]).toEqual([0, ["here", "theirs  of origin/theirs", "pr/7  of pr:7", "pr/8  of pr:8", "unfetched  from main", ""]]);
+    rig.ok("delete", "unfetched", "--yes");
     expect(rig.git("config", "branch.theirs.merge")).toBe("refs/heads/theirs");
     expect(rig.git("log", "-1", "--format=%s", "pr/7")).toBe("a proposal");
     expect(rig.git("log", "-1", "--format=%s", "pr/8")).toBe("a proposal");

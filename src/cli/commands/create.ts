@@ -152,6 +152,7 @@ async function createAll(
     branch: each.branch,
     is_new: each.isNew,
     base: each.base,
+    from: each.from,
     session: sessions.get(each.path)?.name ?? null,
     ...renderReady(engine, each),
   }));
@@ -159,7 +160,7 @@ async function createAll(
   if (!options.json) for (const { error } of refused) tellRefusal(io, error);
   const paint = painter(io, io.stdout);
   const lines = made.map(
-    ({ path, branch, isNew }) => `${paint("green", "✓")} ${branch}  ${path}${isNew ? "" : " (was there)"}`,
+    (each) => `${paint("green", "✓")} ${printable(`${each.branch}  ${each.path}${beginningOf(each)}`)}`,
   );
   answer(io, options, { worktrees, refused: failed }, lines.join("\n"));
   const last = made.at(-1);
@@ -168,6 +169,13 @@ async function createAll(
     tell(io, `${paint("dim", "↳")} go there: ${session ? `owt switch ${last.branch}` : `cd ${last.path}`}`);
   if (refused.length > 0) process.exitCode = Math.max(...refused.map(({ error }) => error.exitCode));
   return session ? { tmux: sessionServer(engine), session } : null;
+}
+
+/** Where its branch is from: a new one where one of a remote was meant is seen at once. */
+function beginningOf({ isNew, from, isOfRemote }: Created): string {
+  if (!isNew) return " (was there)";
+  if (from === null) return "";
+  return isOfRemote ? `  of ${from}` : `  from ${from}`;
 }
 
 /** What it has to itself, and how what it needs came. */

@@ -32,8 +32,12 @@ export type Created = {
   branch: string;
   /** False where it was there already, and only what was missing was brought. */
   isNew: boolean;
-  /** What its branch started from; null where the branch was there. */
+  /** What its branch is compared with; null where the branch was there. */
   base: string | null;
+  /** What a new branch began from, in a person's words; null where the branch was there. */
+  from: string | null;
+  /** The branch is that of a remote, or of a pull request, under its own name here. */
+  isOfRemote: boolean;
 };
 
 /** Makes the worktree of a branch, of a remote's branch or of a pull request (`pr:12`), ready to work in. Repeatable. Throws with nothing left
@@ -72,7 +76,7 @@ async function complete(engine: Engine, start: StartPoint, path: string, options
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
   await makeReady(engine, path, { ...options, isNew: false });
   await options.last({ path, branch: start.branch });
-  return { path, branch: start.branch, isNew: false, base: null };
+  return { path, branch: start.branch, isNew: false, base: null, from: null, isOfRemote: false };
 }
 
 async function make(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
@@ -156,8 +160,8 @@ function isMainCheckout(branch: string, path: string, isItsBranch: boolean): Owt
   });
 }
 
-function describe(made: Worktree, { branch, base }: StartPoint): Created {
-  return { path: made.path, branch, isNew: made.isNew, base };
+function describe(made: Worktree, { branch, base, from, isNew, upstream }: StartPoint): Created {
+  return { path: made.path, branch, isNew: made.isNew, base, from, isOfRemote: isNew && upstream !== null };
 }
 
 function beingMade(path: string): OwtError {
