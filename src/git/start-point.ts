@@ -45,9 +45,14 @@ export async function readCommit(place: Place, name: string): Promise<Oid | null
   return code === 0 ? stdout.trim() : null;
 }
 
-/** What a base means where we are: a branch, here or of a remote, by its name; any other revision by its commit, for what `HEAD~1` means is another
+/** What a base means where we are: a branch, here or of a remote, by its name; a pull request and any other revision by its commit, for what `HEAD~1` means is another
  *  thing in every worktree. */
 async function readBase(repo: Repo, word: string): Promise<Pick<StartPoint, "at" | "base" | "from"> | null> {
+  const pull = pullNumber(word);
+  if (pull !== null) {
+    const { at } = await fetchPull(repo, pull);
+    return { at, base: at, from: `pr:${pull}` };
+  }
   // A branch is a commit already, and no tag of the same name is meant.
   const local = await readBranch(repo, word);
   if (local !== null) return { at: local, base: word, from: word };

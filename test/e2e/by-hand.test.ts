@@ -89,6 +89,12 @@ describe("owt create", () => {
     ]).toEqual([0, ["here", "theirs  of origin/theirs", "pr/7  of pr:7", "pr/8  of pr:8", "unfetched  from main", ""]]);
     rig.ok("delete", "unfetched", "--yes");
     expect(rig.git("config", "branch.theirs.merge")).toBe("refs/heads/theirs");
+    // Work of one's own on what is proposed.
+    const { worktrees } = await rig.json<{ worktrees: object[] }>("create", "mine", "--base", "pr:7");
+    expect(worktrees).toMatchObject([{ branch: "mine", from: "pr:7", base: rig.git("rev-parse", "mine") }]);
+    expect(rig.git("log", "-1", "--format=%s", "mine")).toBe("a proposal");
+    expect((await rig.owt("create", "other", "--base", "mr:9")).stderr).toContain("no pull or merge request 9");
+    rig.ok("delete", "mine", "--yes");
     expect(rig.git("log", "-1", "--format=%s", "pr/7")).toBe("a proposal");
     expect(rig.git("log", "-1", "--format=%s", "pr/8")).toBe("a proposal");
     expect(gitIn(rig, rig.path("shop-pr-7"), "pull", "--ff-only")).toContain("up to date");

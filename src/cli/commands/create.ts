@@ -34,7 +34,7 @@ type Options = SessionWanted & {
 export function createCommand(program: Command, io: Io): void {
   addSessionOptions(program.command("create [branch...]"))
     .description("a worktree for each of these branches, ready to work in; one that is there only gets what it lacks")
-    .option("-b, --base <branch>", "what a new branch starts from; by default the branch you are on")
+    .option("-b, --base <branch>", "what a new branch starts from, also pr:123; by default the branch you are on")
     .option("-p, --path <folder>", "where it is to stand; by default worktree.base_directory and naming_pattern say so")
     .option("--no-deps", "without installing dependencies")
     .option("--no-submodules", "without checking submodules out")
