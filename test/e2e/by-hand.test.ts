@@ -228,6 +228,24 @@ describe("owt create", () => {
     expect(rig.git("branch", "--list", "linked")).toBe("");
   });
 
+  test("a name that git cannot have beside another branch's is refused with a name that it can", async () => {
+    await using rig = Rig.create({});
+    rig.git("branch", "feature/a");
+    const before = rig.git("for-each-ref");
+    for (const [name, hint] of [
+      ["feature/a/sub/x", "owt create feature-a-sub-x; or"],
+      ["feature", "git branch -m feature/a <name>"],
+    ] as const) {
+      const refused = await rig.owt("create", "--no-tmux", name);
+      expect([refused.code, refused.stderr]).toEqual([
+        2,
+        expect.stringContaining(`${name} cannot be a branch beside feature/a: `),
+      ]);
+      expect(refused.stderr).toContain(hint);
+    }
+    expect([rig.git("for-each-ref"), existsSync(rig.path("shop-feature-a-sub-x"))]).toEqual([before, false]);
+  });
+
   test("one of several that is refused is told, and the others are made", async () => {
     await using rig = Rig.create({});
     const ran = await rig.owt("create", "good", "main", "fine");
@@ -244,6 +262,17 @@ describe("owt create", () => {
     expect([rig.git("for-each-ref"), existsSync(rig.path("shop-x"))]).toEqual([before, false]);
     expect(rig.git("worktree", "list").split("\n")).toHaveLength(1);
     expect((await rig.owt("create", "x", "--no-deps")).code).toBe(0);
+  });
+
+  test("a hook that fails is named as that, for it runs without dependencies too", async () => {
+    await using rig = Rig.create({ ".worktreerc": '[hooks]\npost_create = "echo lots; exit 3"\n' });
+    const failed = await rig.owt("create", "--no-tmux", "x", "--no-deps");
+    expect([failed.code, failed.stderr]).toEqual([
+      1,
+      expect.stringMatching(/lots[^]*↳ mend it: \[hooks\] post_create/),
+    ]);
+    expect(failed.stderr).not.toContain("--no-deps");
+    expect(existsSync(rig.path("shop-x"))).toBe(false);
   });
 
   test("a killed creation is taken away by the next command, with the command that still ran for it", async () => {

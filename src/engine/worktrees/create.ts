@@ -4,7 +4,7 @@ import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import { checkBranchName, slug } from "../../core/names.ts";
-import { checkedOutWhere, readRef } from "../../git/branch.ts";
+import { branchRef, checkedOutWhere, listRefs, readRef } from "../../git/branch.ts";
 import { isOwnerAlive, ownerMark } from "../../git/owner.ts";
 import { isBeingMade, isHalfMade } from "../../git/half-made.ts";
 import { findPlace, readHead, resolvePath } from "../../git/place.ts";
@@ -46,6 +46,7 @@ export async function createByHand(engine: Engine, word: string, options: Create
   const { repo } = engine;
   await refuseName(engine, word);
   const start = await findStart(repo, word, options.base);
+  if (start.isNew) await refuseNested(engine, start.branch);
   const there = start.isNew ? null : await checkedOutWhere(repo, `${start.branch}`);
   const wanted = options.path === null ? worktreePath(engine, start.branch) : resolve(repo.here, options.path);
   const path = resolvePath(there ?? wanted);
@@ -67,6 +68,20 @@ async function refuseName({ repo }: Engine, word: string): Promise<void> {
   if ((await readRef(repo, word).catch(() => null)) !== null) return;
   throw new OwtError("usage", `${JSON.stringify(word)} is no name for a branch: it ${problem}`, {
     hint: "for example: owt create feature/login",
+  });
+}
+
+/** git keeps branches as files and folders: where one is called `a`, none can be called `a/b`. */
+async function refuseNested({ repo }: Engine, branch: string): Promise<void> {
+  const parts = branch.split("/");
+  const above = parts.slice(1).map((_, at) => branchRef(parts.slice(0, at + 1).join("/")));
+  const aboves = await Promise.all(above.map((ref) => readRef(repo, ref)));
+  const other = above[aboves.findIndex((at) => at !== null)] ?? (await listRefs(repo, [`${branchRef(branch)}/`]))[0];
+  if (other === undefined) return;
+  const name = other.replace("refs/heads/", "");
+  const free = branch.includes("/") ? branch.replaceAll("/", "-") : `${branch}-2`;
+  throw new OwtError("usage", `${branch} cannot be a branch beside ${name}: git takes only one of the two`, {
+    hint: `another name: owt create ${free}; or rename that one: git branch -m ${name} <name>`,
   });
 }
 
