@@ -579,7 +579,16 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         path: text,
         branch: text,
         is_new: v.pipe(flag, v.description("false where it was there, and got only what it lacked")),
-        base: orNull(text),
+        base: v.pipe(
+          orNull(text),
+          v.description("what it is compared with: a branch, or a commit; null where the branch was there"),
+        ),
+        from: v.pipe(
+          orNull(text),
+          v.description(
+            "what a new branch began from: a branch, here or of a remote, pr:12, or a revision as it was named",
+          ),
+        ),
         session: v.pipe(orNull(text), v.description("its tmux session")),
         ports: v.pipe(
           orNull(of({ first: count, count })),
@@ -702,6 +711,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           "being-made",
           "run",
           "locked",
+          "unreadable",
           "not-merged",
           "recent",
           "in-use",

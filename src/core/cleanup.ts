@@ -49,6 +49,8 @@ export type Stay =
   | "being-made"
   | "run"
   | "locked"
+  /** git cannot read it: nobody can say what it holds. */
+  | "unreadable"
   | "not-merged"
   | "recent"
   | "in-use"

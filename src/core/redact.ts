@@ -3,7 +3,9 @@
 /** Names of variables and keys whose value is a secret. */
 const SECRET_NAME = /key|token|secret|passw|credential|webhook|auth/i;
 
-/** Shapes of well-known credentials: Anthropic and OpenAI, GitHub, GitLab, Slack, AWS, JSON web tokens, bearer headers, URLs with a login. */
+/** Shapes of well-known credentials: Anthropic and OpenAI, GitHub, GitLab, Slack, AWS, JSON web tokens, bearer headers, URLs with a login; then
+ *  what stands behind the name of a secret, as people write it in assignments, in YAML and JSON, and on command lines. No shape looks further back or
+ *  ahead than a bounded way, so that a text of megabytes takes no longer than its length. */
 const SHAPES: readonly (readonly [shape: RegExp, kept: string])[] = [
   [/\bsk-[\w-]{8,}/g, ""],
   [/\b(gh[pousr]_|github_pat_)\w{8,}/g, ""],
@@ -13,6 +15,18 @@ const SHAPES: readonly (readonly [shape: RegExp, kept: string])[] = [
   [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+/g, ""],
   [/(\bbearer\s+)[\w.~+/=-]{8,}/gi, "$1"],
   [/(:\/\/)[^\s/@]+@/g, "$1"],
+  [/((?:passw(?:or)?d|passphrase)["']?[ \t]{0,3}[=:][ \t]{0,3}")[^"\n]{4,}/gi, "$1"],
+  [/((?:passw(?:or)?d|passphrase)["']?[ \t]{0,3}[=:][ \t]{0,3}')[^'\n]{4,}/gi, "$1"],
+  [/((?:passw(?:or)?d|passphrase)["']?[ \t]{0,3}[=:][ \t]{0,3})[^\s"'&]{4,}/gi, "$1"],
+  // A word in prose may stand behind these, too: `token: expected`. A secret of a program has a digit in it.
+  [
+    /((?:secret|credential|(?:api|access|private|secret)[_-]?key|token)["']?[ \t]{0,3}[=:][ \t]{0,3}["']?)(?=[^\s\d]{0,64}\d)[^\s"'&]{6,}/gi,
+    "$1",
+  ],
+  [/(\s--?(?:password|passwd|passphrase|token|api-key|secret)[ =]["']?)[^\s"']{4,}/gi, "$1"],
+  [/(\b(?:mysql|mariadb)[\w-]{0,20}\b[^\n|;&]{0,200}?\s-p["']?)[^\s"']{4,}/g, "$1"],
+  [/(\bsshpass\s+-p[ \t]{0,3}["']?)[^\s"']{4,}/g, "$1"],
+  [/(\bcurl\b[^\n|;&]{0,200}?\s(?:-u|--user)[ =]?["']?[^\s:"']{1,64}:)[^\s"']{4,}/g, "$1"],
 ];
 
 /** In place of a secret. */

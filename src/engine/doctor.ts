@@ -5,11 +5,16 @@ import { join } from "node:path";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { readIdentity } from "../git/commit.ts";
+import { type Damage, findDamage as findWorktreeDamage } from "../git/damage.ts";
+import type { Place } from "../git/git.ts";
+import { listCheckouts } from "../git/list-worktrees.ts";
+import { findPlace } from "../git/place.ts";
 import { sweepTrash } from "../git/remove.ts";
 import type { Repo } from "../git/repo.ts";
 import { restoreStore, type Restored } from "../store/backups.ts";
 import { findDamage, storeFile } from "../store/database.ts";
 import { MEND } from "../store/stored-json.ts";
+import { readWorktrees } from "../store/worktrees.ts";
 import { prepareLock } from "../system/lock.ts";
 import { findProgram } from "../system/programs.ts";
 import { examineCaps } from "./caps.ts";
@@ -28,6 +33,7 @@ export async function examineRepository(engine: Engine, fix: boolean): Promise<F
     ...examineStore(engine),
     ...(await examineLostAgents(engine, fix)),
     ...(fix ? await clearLeftovers(engine) : []),
+    ...(await examineWorktrees(engine)),
     await examineIdentity(engine),
     examineDisk(worktreeHome(engine), floorOf(engine)),
     examineMemory(engine),
@@ -41,6 +47,29 @@ async function clearLeftovers({ repo }: Engine): Promise<Finding[]> {
   const cleared = await sweepTrash(repo);
   if (cleared === 0) return [];
   return [{ check: "leftovers", state: "pass", detail: `cleared ${cleared} that killed processes left half-made` }];
+}
+
+/** Worktrees that git cannot read; those that it can need no line. */
+async function examineWorktrees({ repo, store }: Engine): Promise<Finding[]> {
+  const records = readWorktrees(store);
+  const findings = (await listCheckouts(repo)).map(async ({ path, branch }): Promise<Finding[]> => {
+    const place = existsSync(path) ? findPlace(repo, path) : null;
+    const damage = place && (await findWorktreeDamage(place));
+    if (!place || !damage) return [];
+    const detail = `git cannot read ${path}: ${damage.said}`;
+    const name = branch ?? records.get(path)?.branch ?? null;
+    return [{ check: "worktree", state: "fail", detail, hint: mendingOf(place, damage, name) }];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+/** The files of the worktree stay as they are with each of these. */
+function mendingOf({ root, gitDir }: Place, { part }: Damage, branch: string | null): string {
+  if (part === "index")
+    return `rm '${join(gitDir, "index")}' && git -C '${root}' reset; what was staged is to be staged again`;
+  if (part === "HEAD")
+    return `say which branch it is on: echo 'ref: refs/heads/${branch ?? "<branch>"}' > '${join(gitDir, "HEAD")}'`;
+  return `look: git -C '${root}' status`;
 }
 
 async function examineIdentity({ repo }: Engine): Promise<Finding> {

@@ -27,6 +27,7 @@ import { agentProblems, branchProblems, modeProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { setTime } from "./run-time.ts";
 import { planError, type Work } from "./work.ts";
+import { readTakenUp } from "./worktrees/taken-up.ts";
 
 /** Where a run begins. `note` says aloud what it builds on; `seen` is how the runs stood when that was worked out. */
 export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null; seen: string };
@@ -154,7 +155,8 @@ export async function ingest(
       linkFiring(engine, meanwhile.id, flags);
       return { run: meanwhile, isNew: false, changed: [] };
     }
-    if (standingOfRuns(engine) !== base.seen) return "moved";
+    const taken = readTakenUp(engine);
+    if (standingOfRuns(engine) !== base.seen || work.chosen.some(({ spec }) => taken.has(spec.id))) return "moved";
     const run = createRun(
       engine.store,
       engine.now(),

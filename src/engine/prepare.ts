@@ -3,6 +3,7 @@
 import { type Base, checkHere, findBase } from "./ingest.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { checkPrompts } from "./prompts.ts";
+import { takenUpError } from "./worktrees/taken-up.ts";
 import { readWork, type Work, type WorkRequest } from "./work.ts";
 
 /** Throws `plan` with every problem at once: those of the plan, and those that it has only here. */
@@ -27,6 +28,13 @@ export async function prepareRun(
   const isLeftOpen = work.chosen.some(({ spec }) => spec.agent === null);
   if (request.agent == null && isLeftOpen) findAgent(engine, engine.config.agent.default);
   return { work: { ...work, warnings: [...work.warnings, ...checkPrompts(engine, work)] }, base };
+}
+
+/** Throws `needs-person` where what was asked for by name is in somebody's hands; what is left of a whole plan or module can begin without it. */
+export function refuseTakenUp({ held }: Work, request: WorkRequest): void {
+  if (request.tasks.length === 0 && request.texts.length === 0) return;
+  const first = [...held].find(([id]) => request.tasks.includes(id)) ?? [...held][0];
+  if (first !== undefined) throw takenUpError(...first);
 }
 
 /** The same without looking whether the work could begin. */

@@ -21,6 +21,7 @@ import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { agentProblems, branchProblems } from "./plan-checks.ts";
 import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
+import { heldByTakenUp, readTakenUp } from "./worktrees/taken-up.ts";
 
 /** What the command line asks for. */
 export type WorkRequest = {
@@ -51,6 +52,8 @@ export type Work = {
   chosen: { spec: PlannedTask; hash: string; needs: string[] }[];
   /** Why a task counts as done. */
   done: Map<string, string>;
+  /** What would be chosen and is left alone, because somebody has it, or what it needs, by hand. */
+  held: ReturnType<typeof heldByTakenUp>;
   ignored: Plan["ignored"];
   warnings: Problem[];
   /** What each task is expected to take. */
@@ -65,7 +68,9 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
   const needs = new Map(plan.tasks.map((task) => [task.id, [...task.dependsOn, ...task.implied]]));
   const choices = { plan: plan.settings.choices ?? {}, flags: request.choices ?? {} };
   const estimates = new Estimates(engine, { agent: request.agent ?? null, choices });
-  const wanted = choose(plan.tasks, request, done, needs, estimates);
+  const open = choose(plan.tasks, request, done, needs, estimates);
+  const held = heldByTakenUp(open, needs, readTakenUp(engine));
+  const wanted = new Set([...open].filter((id) => !held.has(id)));
   const chosen = plan.tasks
     .filter((task) => wanted.has(task.id))
     .map((spec) => ({ spec, hash: hashTask(spec), needs: (needs.get(spec.id) ?? []).filter((id) => wanted.has(id)) }));
@@ -76,6 +81,7 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
     all: plan.tasks,
     chosen,
     done,
+    held,
     ignored: plan.ignored,
     warnings: plan.warnings,
     estimates,

@@ -13,7 +13,7 @@ import { type CheckResult, runCheck } from "./check.ts";
 import { bringDependencies, CUT, findInstalls } from "./dependencies.ts";
 import type { Engine } from "./engine.ts";
 import { environmentFiles, forgetBrought } from "./environment-files.ts";
-import { hookCommands, runHook } from "./hooks.ts";
+import { type Hook, hookCommands, runHook } from "./hooks.ts";
 import { forgetLease, leaseOrTell } from "./worktree-lease.ts";
 
 /** Folders that the project makes again from its lockfile or its sources; never saved, never in the way of a removal. */
@@ -81,11 +81,11 @@ export type SetupPlace = {
   tell?: (said: SetupSaid) => void;
 };
 
+/** The command that failed, and of which hook it is one. */
+export type SetupProblem = { failed: string; output: string; hook?: Hook };
+
 /** Runs a worktree's setup, unless the same one was already run there. `dir` holds its executions. */
-export async function setUp(
-  engine: Engine,
-  place: SetupPlace,
-): Promise<{ failed: string; output: string } | "interrupted" | null> {
+export async function setUp(engine: Engine, place: SetupPlace): Promise<SetupProblem | "interrupted" | null> {
   const { commands, installs, hash, cut } = await readSetup(engine, place.worktree, place.deps);
   if (cut) place.tell?.(CUT);
   const marker = markerOf(engine, place.worktree);
@@ -109,16 +109,13 @@ export async function setUp(
 }
 
 /** What is wished of a new worktree; once, whatever becomes of its lockfiles. */
-async function greet(
-  engine: Engine,
-  place: SetupPlace,
-): Promise<{ failed: string; output: string } | "interrupted" | null> {
+async function greet(engine: Engine, place: SetupPlace): Promise<SetupProblem | "interrupted" | null> {
   const { hash } = hookCommands(engine, "post_create");
   const greeted = `${markerOf(engine, place.worktree)}+greeted`;
   if (hash === "" || readTextIfThere(greeted) === hash) return null;
   const problem = await runHook(engine, "post_create", place);
   if (problem === null) writeFileAtomically(greeted, hash);
-  return problem;
+  return problem === null || problem === "interrupted" ? problem : { ...problem, hook: "post_create" };
 }
 
 /** Remembers beside the attempts which setup a worktree has had. */

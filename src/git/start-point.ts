@@ -2,7 +2,8 @@
 import { OwtError } from "../core/errors.ts";
 import { branchRef, currentBranch, readRef } from "./branch.ts";
 import { fetchRefs } from "./fetch.ts";
-import { git, type Oid } from "./git.ts";
+import { git, type Oid, type Place } from "./git.ts";
+import { findPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
 export type StartPoint = {
@@ -12,6 +13,9 @@ export type StartPoint = {
   isNew: boolean;
   /** What it is compared and brought up to date with where it has no upstream: a branch, or a commit. Null for one that was there. */
   base: string | null;
+  /** What a new branch begins from, as a person would say it: a branch, here or of a remote, `pr:12`, or the revision that was named. Null for one
+   *  that was there. */
+  from: string | null;
   /** Where `git pull` in it is to pull from; null where that stays as it is. */
   upstream: { remote: string; ref: string } | null;
 };
@@ -19,32 +23,65 @@ export type StartPoint = {
 /** What to start from for a word of the command line. `base` names what a new branch starts from; without it, that is the branch we are on.
  *  Throws `usage` where the word cannot be meant, `environment` where a remote cannot be reached. */
 export async function findStart(repo: Repo, word: string, base: string | null): Promise<StartPoint> {
-  const pull = /^(?:pr|mr):(\d+)$/.exec(word)?.[1];
-  if (pull !== undefined) return await fetchPull(repo, Number(pull));
+  const pull = pullNumber(word);
+  if (pull !== null) return await findPull(repo, pull);
   const local = await readRef(repo, branchRef(word));
-  if (local !== null) return { branch: word, at: local, isNew: false, base: null, upstream: null };
+  if (local !== null) return { branch: word, at: local, isNew: false, base: null, from: null, upstream: null };
   const remote = base === null ? await findRemoteBranch(repo, word) : null;
   if (remote !== null) return remote;
-  const from = base ?? (await ownBranch(repo));
-  // A branch is a commit already, and no tag of the same name is meant.
-  const at = base === null ? await readRef(repo, branchRef(from)) : await readBase(repo, from);
-  if (at === null)
-    throw new OwtError("usage", `${from} is no branch, tag or commit of this repository`, {
+  const named = base ?? (await ownBranch(repo));
+  const meant = await readBase(repo, named);
+  if (meant === null)
+    throw new OwtError("usage", `${named} is no branch, tag or commit of this repository`, {
       hint: "see which there are: git branch --all",
     });
-  return { branch: word, at, isNew: true, base: from, upstream: null };
+  return { branch: word, ...meant, isNew: true, upstream: null };
 }
 
-/** The commit that a name leads to; null when none does. */
-export async function readCommit(repo: Repo, name: string): Promise<Oid | null> {
+/** The commit that a name leads to, seen from this place; null when none does. */
+export async function readCommit(place: Place, name: string): Promise<Oid | null> {
   const args = ["rev-parse", "--quiet", "--verify", "--end-of-options", `${name}^{commit}`];
-  const { code, stdout } = await git(repo, args, { ok: [0, 1, 128] });
+  const { code, stdout } = await git(place, args, { ok: [0, 1, 128] });
   return code === 0 ? stdout.trim() : null;
 }
 
-/** What a base means: a branch, tag or commit, else a branch that only a remote has. */
-async function readBase(repo: Repo, base: string): Promise<Oid | null> {
-  return (await readCommit(repo, base)) ?? (await findRemoteBranch(repo, base).catch(() => null))?.at ?? null;
+/** What a base means where we are: a branch, here or of a remote, by its name; a pull request and any other revision by its commit, for what `HEAD~1` means is another
+ *  thing in every worktree. */
+async function readBase(repo: Repo, word: string): Promise<Pick<StartPoint, "at" | "base" | "from"> | null> {
+  const pull = pullNumber(word);
+  if (pull !== null) {
+    const { at } = await fetchPull(repo, pull);
+    return { at, base: at, from: `pr:${pull}` };
+  }
+  // A branch is a commit already, and no tag of the same name is meant.
+  const local = await readBranch(repo, word);
+  if (local !== null) return { at: local, base: word, from: word };
+  const place = findPlace(repo, repo.here) ?? repo;
+  const at = await readCommit(place, word);
+  if (at !== null) {
+    const branch = await branchMeant(place, word);
+    return { at, base: branch ?? at, from: branch ?? word };
+  }
+  const remote = await findRemoteBranch(repo, word).catch(() => null);
+  const name = remote && (remote.base ?? remote.branch);
+  return remote && { at: remote.at, base: name, from: name };
+}
+
+function pullNumber(word: string): number | null {
+  const number = /^(?:pr|mr):(\d+)$/.exec(word)?.[1];
+  return number === undefined ? null : Number(number);
+}
+
+/** Where a branch of this repository stands; null also for what cannot be its name. */
+async function readBranch(repo: Repo, name: string): Promise<Oid | null> {
+  return readRef(repo, `refs/heads/${name}`).catch(() => null);
+}
+
+/** The branch that a word such as `HEAD`, `@{-1}` or `origin` stands for: `x`, or `origin/x`; null where it is none. */
+async function branchMeant(place: Place, word: string): Promise<string | null> {
+  const args = ["rev-parse", "--symbolic-full-name", "--end-of-options", word];
+  const { stdout } = await git(place, args, { ok: [0, 1, 128] });
+  return /^refs\/(?:heads|remotes)\/(\S+)$/m.exec(stdout)?.[1] ?? null;
 }
 
 async function ownBranch(repo: Repo): Promise<string> {
@@ -75,7 +112,8 @@ async function findRemoteBranch(repo: Repo, word: string): Promise<StartPoint | 
     });
   if (holder === undefined) return null;
   const upstream = { remote: holder.remote, ref: `refs/heads/${branch}` };
-  return { branch, at: holder.at, isNew: true, base: `${holder.remote}/${branch}`, upstream };
+  const base = `${holder.remote}/${branch}`;
+  return { branch, at: holder.at, isNew: true, base, from: base, upstream };
 }
 
 /** A branch of a remote that was named and that nobody has fetched yet. */
@@ -98,25 +136,28 @@ export async function listRemotes(repo: Repo): Promise<string[]> {
   return names.toSorted((a, b) => Number(b === "origin") - Number(a === "origin"));
 }
 
-/** GitHub and GitLab offer every pull or merge request as a ref; forks need no remote of their own for it. */
-async function fetchPull(repo: Repo, number: number): Promise<StartPoint> {
+/** The branch of a pull request: made at what is proposed, and following it. */
+async function findPull(repo: Repo, number: number): Promise<StartPoint> {
+  const branch = `pr/${number}`;
+  const { at, remote, ref } = await fetchPull(repo, number);
+  const local = await readRef(repo, branchRef(branch));
+  const from = local === null ? `pr:${number}` : null;
+  return { branch, at: local ?? at, isNew: local === null, base: null, from, upstream: { remote, ref } };
+}
+
+/** What a pull or merge request proposes. GitHub and GitLab offer every one as a ref; forks need no remote of their own for it. */
+async function fetchPull(repo: Repo, number: number): Promise<{ at: Oid; remote: string; ref: string }> {
   const [remote] = await listRemotes(repo);
   if (remote === undefined)
     throw new OwtError("usage", `pr:${number} needs a remote, and this repository has none`, {
       hint: "add one: git remote add origin <url>",
     });
-  const branch = `pr/${number}`;
   const kept = `refs/owt/pulls/${number}`;
   const said: string[] = [];
   for (const ref of [`refs/pull/${number}/head`, `refs/merge-requests/${number}/head`]) {
     const fetched = await fetchRefs(repo, remote, [`+${ref}:${kept}`]);
-    if (!fetched.fetched) {
-      said.push(fetched.said);
-      continue;
-    }
-    const local = await readRef(repo, branchRef(branch));
-    const at = (await readRef(repo, kept))!;
-    return { branch, at: local ?? at, isNew: local === null, base: null, upstream: { remote, ref } };
+    if (fetched.fetched) return { at: (await readRef(repo, kept))!, remote, ref };
+    said.push(fetched.said);
   }
   const isMissing = said.every((text) => /couldn't find remote ref/i.test(text));
   const why = isMissing ? `${remote} has no pull or merge request ${number}` : (said.at(-1)?.split("\n")[0] ?? "");

@@ -208,4 +208,8 @@ export const MIGRATIONS: readonly string[] = [
   alter table attempt add column peak_bytes integer;
   create index attempt_peak on attempt (agent, id) where peak_bytes is not null;
   `,
+  // The task that somebody took up by hand in a worktree.
+  `
+  alter table worktree add column task text;
+  `,
 ];

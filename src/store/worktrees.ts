@@ -12,6 +12,8 @@ export type WorktreeRecord = {
   ownsBranchAt: string | null;
   /** What somebody is doing there, in their words. */
   note: string;
+  /** The task, written down and not in a run, that somebody took up there by hand. */
+  task: string | null;
   agent: string | null;
   /** The id of the agent's conversation, chosen by us. */
   conversation: string | null;
@@ -62,7 +64,7 @@ export function readWorktrees(store: Store): Map<string, WorktreeRecord> {
   return new Map(store.all("select * from worktree order by path").map((row) => [String(row["path"]), toRecord(row)]));
 }
 
-type Change = Partial<Pick<WorktreeRecord, "note" | "agent" | "conversation" | "base">>;
+type Change = Partial<Pick<WorktreeRecord, "note" | "task" | "agent" | "conversation" | "base">>;
 
 /** Notes something of a worktree that exists, also of one that plain git made, and that somebody uses it now. */
 export function noteWorktree(
@@ -131,6 +133,7 @@ function toRecord(row: Row): WorktreeRecord {
     maker: text("maker"),
     ownsBranchAt: text("owns_branch_at"),
     note: String(row["note"]),
+    task: text("task"),
     agent: text("agent"),
     conversation: text("conversation"),
     createdAt: Number(row["created_at"]),

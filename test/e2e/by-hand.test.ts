@@ -82,8 +82,20 @@ describe("owt create", () => {
     rig.git("push", "-q", "origin", "HEAD:refs/pull/7/head", "HEAD:refs/merge-requests/8/head");
     rig.git("reset", "-q", "--hard", "HEAD~1");
 
-    expect((await rig.owt("create", "here", "theirs", "pr:7", "mr:8")).code).toBe(0);
+    // What a branch began from is said: one of the remote that nobody fetched is not silently another of its name.
+    const made = await rig.owt("create", "here", "theirs", "pr:7", "mr:8", "unfetched");
+    expect([
+      made.code,
+      made.stdout.split("\n").map((line) => line.replace(/^✓ (\S+) .*?( {2}(?:of|from) .*)?$/, "$1$2")),
+    ]).toEqual([0, ["here", "theirs  of origin/theirs", "pr/7  of pr:7", "pr/8  of pr:8", "unfetched  from main", ""]]);
+    rig.ok("delete", "unfetched", "--yes");
     expect(rig.git("config", "branch.theirs.merge")).toBe("refs/heads/theirs");
+    // Work of one's own on what is proposed.
+    const { worktrees } = await rig.json<{ worktrees: object[] }>("create", "mine", "--base", "pr:7");
+    expect(worktrees).toMatchObject([{ branch: "mine", from: "pr:7", base: rig.git("rev-parse", "mine") }]);
+    expect(rig.git("log", "-1", "--format=%s", "mine")).toBe("a proposal");
+    expect((await rig.owt("create", "other", "--base", "mr:9")).stderr).toContain("no pull or merge request 9");
+    rig.ok("delete", "mine", "--yes");
     expect(rig.git("log", "-1", "--format=%s", "pr/7")).toBe("a proposal");
     expect(rig.git("log", "-1", "--format=%s", "pr/8")).toBe("a proposal");
     expect(gitIn(rig, rig.path("shop-pr-7"), "pull", "--ff-only")).toContain("up to date");
@@ -114,6 +126,43 @@ describe("owt create", () => {
     rmSync(remote, { recursive: true });
     const away = await rig.owt("create", "--no-tmux", "origin/late/three");
     expect([away.code, away.stderr]).toEqual([3, expect.stringContaining("origin could not be asked for late/three")]);
+  });
+
+  test("a base is recorded as what it meant: the branch, here or of a remote, or the commit", async () => {
+    await using rig = Rig.create({});
+    rig.git("branch", "release/ü");
+    rig.commit("second");
+    rig.git("clone", "-q", "--bare", ".", rig.path("remote.git"));
+    rig.git("remote", "add", "origin", rig.path("remote.git"));
+    rig.git("push", "-q", "origin", "HEAD:refs/heads/r3");
+    rig.git("fetch", "-q", "origin");
+    const [tip, first] = rig.git("log", "--format=%H").split("\n") as [string, string];
+    rig.ok("create", "--no-tmux", "release/ü", "--path", "../side");
+    type Made = { base: string | null };
+    const made = async (from: string, branch: string, base: string) => {
+      const { code, stdout } = await rig.owtIn(from, "create", "--no-tmux", "--json", branch, "--base", base);
+      const { data } = JSON.parse(stdout) as { data: { worktrees: Made[] } };
+      return [code, data.worktrees[0]!.base, rig.git("rev-parse", branch)];
+    };
+    expect(await made(rig.root, "a", "HEAD")).toEqual([0, "main", tip]);
+    expect(await made(rig.root, "b", "@")).toEqual([0, "main", tip]);
+    expect(await made(rig.root, "c", "HEAD~1")).toEqual([0, first, first]);
+    expect(await made(rig.root, "d", "r3")).toEqual([0, "origin/r3", tip]);
+    // What HEAD is, is said by where one stands.
+    expect(await made(rig.path("side"), "e", "HEAD")).toEqual([0, "release/ü", first]);
+    for (const name of ["one", "two", "three"])
+      for (const branch of ["a", "c", "d", "e"]) commit(rig, rig.path(`shop-${branch}`), name, branch);
+    expect((await list(rig)).filter(({ name }) => /^[acd]$/.test(name))).toMatchObject([
+      { name: "a", ahead: 3, behind: 0 },
+      { name: "c", ahead: 3, behind: 0 },
+      { name: "d", ahead: 3, behind: 0 },
+    ]);
+    const synced = await rig.json<{ worktrees: { with: string | null }[] }>("sync", "a", "d", "e");
+    expect(synced.worktrees.map((each) => each.with)).toEqual(["main", "origin/r3", "release/ü"]);
+    expect((await rig.owt("merge", "a", "--yes")).stdout).toContain("a is in main");
+    expect((await rig.owt("merge", "c", "--into", "release/ü", "--yes")).stdout).toContain("c is in release/ü");
+    rig.git("checkout", "-q", "--detach", first);
+    expect(await made(rig.root, "f", "HEAD")).toEqual([0, first, first]);
   });
 
   test("what cannot be meant is one clear error, and leaves nothing", async () => {
@@ -180,6 +229,24 @@ describe("owt create", () => {
     expect(rig.git("branch", "--list", "linked")).toBe("");
   });
 
+  test("a name that git cannot have beside another branch's is refused with a name that it can", async () => {
+    await using rig = Rig.create({});
+    rig.git("branch", "feature/a");
+    const before = rig.git("for-each-ref");
+    for (const [name, hint] of [
+      ["feature/a/sub/x", "owt create feature-a-sub-x; or"],
+      ["feature", "git branch -m feature/a <name>"],
+    ] as const) {
+      const refused = await rig.owt("create", "--no-tmux", name);
+      expect([refused.code, refused.stderr]).toEqual([
+        2,
+        expect.stringContaining(`${name} cannot be a branch beside feature/a: `),
+      ]);
+      expect(refused.stderr).toContain(hint);
+    }
+    expect([rig.git("for-each-ref"), existsSync(rig.path("shop-feature-a-sub-x"))]).toEqual([before, false]);
+  });
+
   test("one of several that is refused is told, and the others are made", async () => {
     await using rig = Rig.create({});
     const ran = await rig.owt("create", "good", "main", "fine");
@@ -196,6 +263,17 @@ describe("owt create", () => {
     expect([rig.git("for-each-ref"), existsSync(rig.path("shop-x"))]).toEqual([before, false]);
     expect(rig.git("worktree", "list").split("\n")).toHaveLength(1);
     expect((await rig.owt("create", "x", "--no-deps")).code).toBe(0);
+  });
+
+  test("a hook that fails is named as that, for it runs without dependencies too", async () => {
+    await using rig = Rig.create({ ".worktreerc": '[hooks]\npost_create = "echo lots; exit 3"\n' });
+    const failed = await rig.owt("create", "--no-tmux", "x", "--no-deps");
+    expect([failed.code, failed.stderr]).toEqual([
+      1,
+      expect.stringMatching(/lots[^]*↳ mend it: \[hooks\] post_create/),
+    ]);
+    expect(failed.stderr).not.toContain("--no-deps");
+    expect(existsSync(rig.path("shop-x"))).toBe(false);
   });
 
   test("a killed creation is taken away by the next command, with the command that still ran for it", async () => {

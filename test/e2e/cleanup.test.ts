@@ -175,6 +175,43 @@ describe("which ones go", () => {
   });
 });
 
+test("one that git cannot read stays with its reason, and the others are judged and go; doctor says how to mend it", async () => {
+  await using rig = Rig.create({});
+  rig.ok("create", "--no-tmux", "a", "headless", "indexless", "z");
+  const own = (name: string) => gitIn(rig, rig.path(`shop-${name}`), "rev-parse", "--absolute-git-dir");
+  const files = [join(own("headless"), "HEAD"), join(own("indexless"), "index")] as const;
+  rmSync(files[0]);
+  writeFileSync(files[1], "");
+  expect(decisions(await look(rig, "--all"))).toEqual({
+    main: "keep: main",
+    a: "remove: all",
+    "shop-headless": "keep: unreadable",
+    indexless: "keep: unreadable",
+    z: "remove: all",
+  });
+  const done = await rig.owt("cleanup", "--all", "--yes");
+  expect([done.code, done.stdout.match(/^✓/gm)?.length]).toEqual([0, 2]);
+  expect(done.stderr).toContain("indexless stays: git cannot read it (owt doctor): ");
+  expect(["a", "headless", "indexless", "z"].map((name) => existsSync(rig.path(`shop-${name}`)))).toEqual([
+    false,
+    true,
+    true,
+    false,
+  ]);
+  // Its lines do as they say.
+  const ran = await rig.owt("doctor", "--json");
+  type Finding = { check: string; state: string; detail: string; hint: string };
+  const { findings } = (JSON.parse(ran.stdout) as { data: { findings: Finding[] } }).data;
+  const found = findings.filter(({ check }) => check === "worktree");
+  expect([ran.code, found.map(({ state }) => state)]).toEqual([1, ["fail", "fail"]]);
+  expect(found[0]!.detail).toContain(rig.path("shop-headless"));
+  for (const { hint } of found)
+    execFileSync("sh", ["-c", hint.replace(/^say which.*?: /, "").replace(/;.*/, "")], { env: rig.env, cwd: rig.root });
+  expect(gitIn(rig, rig.path("shop-headless"), "symbolic-ref", "--short", "HEAD")).toBe("headless");
+  expect(gitIn(rig, rig.path("shop-indexless"), "status", "--porcelain")).toBe("");
+  expect(decisions(await look(rig, "--all"))).toMatchObject({ headless: "remove: all", indexless: "remove: all" });
+});
+
 describe("what is protected", () => {
   test("a commit that nobody else has, also without an upstream; not one that was pushed", async () => {
     await using rig = Rig.create({});

@@ -54,6 +54,14 @@ test("a new worktree's agent is told its prompt, exactly; what it does is told b
   const { worktree } = await rig.json<{ worktree: { messages: { text: string }[] } }>("status", "feature/login");
   expect(worktree.messages.map(({ text }) => text)).toEqual([expect.not.stringContaining("ghp_0123")]);
   expect((await rig.owt("status", "login")).stdout).toContain("told: Use");
+
+  // A list of what was said is no place for all of a long text.
+  rig.ok("wait", "login");
+  rig.ok("send", "login", "long ".repeat(1_000));
+  const lines = (await rig.owt("status", "login")).stdout.split("\n");
+  expect(lines.find((line) => line.includes("told: long"))).toMatch(/^.{100,200}…$/);
+  const seen = await rig.json<{ worktree: { messages: { text: string }[] } }>("status", "login");
+  expect(seen.worktree.messages.at(-1)!.text).toHaveLength(5_000);
 });
 
 test("words to all, to those that wait, and from a worker to its lead", async () => {
@@ -235,6 +243,60 @@ test("a task that was written down is taken up by hand", async () => {
   expect(worktrees[1]!.memory_bytes).toBeGreaterThan(1_000_000);
   expect((await rig.owt("create", "--task", "mend-the-login-fo")).stderr).toContain("did you mean mend-the-login-form");
   expect((await rig.owt("create")).stderr).toContain("which branch?");
+});
+
+test("what somebody took up by hand is begun by no run, neither is what needs it, until its worktree is gone", async () => {
+  await using rig = prepare('[agent]\ndefault = "demo"\n');
+  rig.ok("task", "create", "one");
+  rig.ok("task", "create", "two", "--depends-on", "one");
+  rig.ok("task", "create", "three");
+  rig.ok("create", "--task", "one", "--no-tmux");
+  const hint = /↳ .*owt task cancel one.*owt delete one/;
+  const refused = await rig.owt("run", "one", "--yes");
+  expect([refused.code, refused.stderr]).toEqual([4, expect.stringMatching(hint)]);
+  expect(refused.stderr).toContain(`somebody has one by hand, in ${rig.path("shop-one")}`);
+  const needs = await rig.owt("run", "two", "--with-upstreams", "--yes");
+  expect([needs.code, needs.stderr]).toEqual([
+    4,
+    expect.stringContaining("two needs one, and somebody has one by hand"),
+  ]);
+  expect((await rig.json<{ runs: unknown[] }>("status")).runs).toEqual([]);
+  const all = await rig.owt("run", "--yes");
+  expect(all.stderr).toMatch(/left out: somebody has one by hand[^]*left out: two needs one[^]*r1: 1 task/);
+  expect((await rig.json<{ written_down: string[] }>("status")).written_down).toEqual(["one", "two"]);
+  rig.ok("delete", "one", "--yes");
+  expect((await rig.owt("run", "--yes")).stderr).toContain("r2: 2 tasks");
+});
+
+test("a session that is there is told the prompt of a repeated create, also where its agent had been killed; what is not done is said", async () => {
+  await using rig = prepare('[tmux]\nbring_back = "never"\n');
+  rig.ok("task", "create", "mend the login form");
+  rig.ok("create", "x", "--prompt", "first");
+  rig.ok("wait", "x");
+  const texts = () => told(rig).flatMap(({ text }) => text ?? []);
+  const again = await rig.owt("create", "x", "--prompt", "again?", "--layout", "quad");
+  expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining("(was there)") as string });
+  expect(again.stderr).toContain("sent to x");
+  expect(again.stderr).toContain("stays as it is, without --layout quad");
+  expect(texts()).toEqual(["first", "again?"]);
+  rig.ok("wait", "x");
+  const [pane] = rig.tmux("list-panes", "-t", "=owt-shop-x:", "-F", "#{pane_pid}").split("\n");
+  process.kill(Number(pane), "SIGKILL");
+  rig.ok("wait", "x", "--for", "ended");
+  expect(await rig.owt("create", "x", "--prompt", "third")).toMatchObject({ code: 0 });
+  expect(texts()).toEqual(["first", "again?", "third"]);
+  rig.ok("wait", "x");
+
+  // The text of a task, once.
+  for (let time = 0; time < 2; time++) rig.ok("create", "x", "--task", "mend-the-login-form");
+  expect(texts().slice(3)).toEqual([expect.stringContaining("mend the login form")]);
+  rig.ok("wait", "x");
+
+  rig.ok("send", "x", "ask");
+  rig.ok("wait", "x", "--for", "blocked");
+  const refused = await rig.owt("create", "x", "--prompt", "fourth");
+  expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining("nothing was sent") as string });
+  expect(texts().at(-1)).toBe("ask");
 });
 
 test("when tmux has died, switch brings the session back, in the agent's own conversation", async () => {

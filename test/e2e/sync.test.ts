@@ -265,6 +265,24 @@ describe("what is uncommitted", () => {
     expect(readFileSync(rig.path("shop-way/b.txt"), "utf8")).toBe("mine\n");
   });
 
+  test("and only meant to be added is named, with what makes it more than that", async () => {
+    const { rig } = withRemote();
+    await using _ = rig;
+    rig.ok("create", "x");
+    const path = rig.path("shop-x");
+    writeFileSync(join(path, "s x"), "mine\n");
+    gitIn(rig, path, "add", "--intent-to-add", "s x");
+    commit(rig, rig.root, "b.txt");
+    const synced = onlyOne(await sync(rig, "x"));
+    expect(synced).toMatchObject({ state: "dirty", files: ["s x"] });
+    expect(gitIn(rig, path, "status", "--porcelain")).toBe('A "s x"');
+    const [add, again] = synced.by_hand!.split("; then: ") as [string, string];
+    execFileSync("sh", ["-c", add], { env: rig.env, cwd: rig.root });
+    expect(again).toBe("owt sync x");
+    expect(onlyOne(await sync(rig, "x"))).toMatchObject({ state: "updated" });
+    expect(gitIn(rig, path, "status", "--porcelain")).toBe('A  "s x"');
+  });
+
   test("of the main checkout keeps that as it is; clean, it goes along only where it is meant", async () => {
     const { rig } = withRemote();
     await using _ = rig;

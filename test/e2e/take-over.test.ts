@@ -80,6 +80,13 @@ test("a working agent is stopped, a person does its work, and it is checked and 
     task: { since: taken.task.since },
   });
 
+  // Its session goes by its name, too.
+  rig.ok("send", "shop/E01", "--pane", "0", `touch ${rig.path("heard")}`);
+  await fileAppears(rig.path("heard"));
+  expect((await rig.json<{ path: string }>("wait", "shop/E01", "--for", "unknown")).path).toBe(place);
+  for (const words of [["wait", "shop/E02"], ["send", "shop/E02", "hello"]])
+    expect((await rig.owt(...words)).stderr).toContain("shop/E02 (r1): nobody has begun it");
+
   writeFileSync(join(place, "a.txt"), "by hand\n");
   // A program that works in it is not ended without a word.
   rig.tmux("send-keys", "-t", `=${taken.session}:.0`, "exec sleep 1000", "Enter");

@@ -80,6 +80,7 @@ async function cleanUp(io: Io, engine: Engine, options: Options): Promise<void> 
   const text =
     ends === null ? renderPreview(considered, sizes, at, painter(io, io.stdout)) : renderEnds(io, ends, sizes);
   answer(io, options, data, text);
+  if (ends !== null && !options.json) tellDamaged(io, considered, at);
   if (!options.json) tellNext(io, options, go.length, sizes, isDone);
   if (ends === null || ![...ends.values()].some((end) => "reasons" in end)) return;
   const refusal = new OwtError("would-lose-work", "what changed meanwhile stays", { hint: "look: owt cleanup" });
@@ -121,6 +122,12 @@ function renderEnds(
     return `${paint("green", "✓")} ${printable(describeGone(end))}${bytes === null ? "" : ` (${bytesWords(bytes)})`}`;
   });
   return lines.join("\n");
+}
+
+/** What was left out because nobody can say what it holds; a preview names it anyway. */
+function tellDamaged(io: Io, considered: readonly Considered[], at: SeenAt): void {
+  for (const each of considered)
+    if (each.decision.why === "unreadable") tell(io, printable(`${each.name} stays: ${describeDecision(each, at)}`));
 }
 
 /** What to do next. */

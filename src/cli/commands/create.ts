@@ -6,39 +6,35 @@ import type { PlannedTask } from "../../core/plan.ts";
 import type { Came, SetupSaid } from "../../core/reuse.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Created, createByHand } from "../../engine/worktrees/create.ts";
+import { takeUp } from "../../engine/worktrees/taken-up.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import { readLease } from "../../engine/worktree-lease.ts";
-import { openSession, sessionServer } from "../../engine/sessions.ts";
-import type { Checkout } from "../../engine/worktrees/place.ts";
+import { sessionServer } from "../../engine/sessions.ts";
 import { readBacklog } from "../../store/backlog.ts";
-import { noteWorktree } from "../../store/worktrees.ts";
-import { findProgram } from "../../system/programs.ts";
 import type { Session } from "../../tmux/list.ts";
 import type { Tmux } from "../../tmux/tmux.ts";
 import { approve } from "../approve.ts";
 import { answer, type Io, readInput, tell, withEngine } from "../io.ts";
-import { addSessionOptions, type SessionOptions, show, wishOf } from "../sessions.ts";
+import { addSessionOptions, show } from "../sessions.ts";
 import { painter, printable } from "../text.ts";
 import { tellRefusal } from "../refusal.ts";
+import { openSessionFor, type SessionWanted } from "../worktrees/session-for.ts";
 import { describeSetup } from "../worktrees/setup-text.ts";
 
-type Options = SessionOptions & {
+type Options = SessionWanted & {
   base?: string;
   path?: string;
   deps: boolean;
   submodules: boolean;
   env: boolean;
-  tmux?: boolean;
-  prompt?: string;
   task?: string;
-  attach?: boolean;
   json?: boolean;
 };
 
 export function createCommand(program: Command, io: Io): void {
   addSessionOptions(program.command("create [branch...]"))
     .description("a worktree for each of these branches, ready to work in; one that is there only gets what it lacks")
-    .option("-b, --base <branch>", "what a new branch starts from; by default the branch you are on")
+    .option("-b, --base <branch>", "what a new branch starts from, also pr:123; by default the branch you are on")
     .option("-p, --path <folder>", "where it is to stand; by default worktree.base_directory and naming_pattern say so")
     .option("--no-deps", "without installing dependencies")
     .option("--no-submodules", "without checking submodules out")
@@ -66,12 +62,8 @@ Examples:
         const wanted = branches.length === 0 && task ? [task.branch ?? slug(task.id)] : branches;
         refuseContradictions(wanted, options);
         await approve(io, engine, setupGrants(engine));
-        const prompt = options.prompt === "-" ? await readInput(io) : (options.prompt ?? task?.content ?? null);
-        return await createAll(io, engine, wanted, {
-          ...options,
-          ...(prompt === null ? {} : { prompt }),
-          ...(task === null ? {} : { note: `${task.id}: ${task.title}` }),
-        });
+        const prompt = options.prompt === "-" ? await readInput(io) : options.prompt;
+        return await createAll(io, engine, wanted, { ...options, ...(prompt === undefined ? {} : { prompt }) }, task);
       });
       if (options.attach && shown !== null) await show(io, shown, {});
     });
@@ -107,18 +99,6 @@ function storedTask(engine: Engine, id: string): PlannedTask {
   });
 }
 
-/** The session that goes with a worktree: wished for, or usual and possible. */
-async function openSessionFor(io: Io, engine: Engine, worktree: Checkout, options: Options): Promise<Session | null> {
-  if (options.tmux === false) return null;
-  const isWished = options.tmux === true || options.prompt !== undefined || options.attach === true;
-  if (!isWished && findProgram("tmux", engine.env) === null) return null;
-  const opened = await openSession(engine, worktree, wishOf(io, options, options.prompt ?? null));
-  if (opened.note !== null) tell(io, opened.note);
-  if (opened.note !== null && options.prompt !== undefined && opened.isNew)
-    tell(io, "what its agent was to be told first is told to nobody");
-  return opened.session;
-}
-
 type Shown = { tmux: Tmux; session: Session };
 
 /** Each is made or refused by itself; where one is, the exit says so. Gives the session that was made last. */
@@ -126,7 +106,8 @@ async function createAll(
   io: Io,
   engine: Engine,
   branches: readonly string[],
-  options: Options & { note?: string },
+  options: Options,
+  task: PlannedTask | null,
 ): Promise<Shown | null> {
   const sessions = new Map<string, Session>();
   let said: SetupSaid[] = [];
@@ -136,8 +117,16 @@ async function createAll(
     path: options.path ?? null,
     signal: io.signal,
     last: async (worktree: { path: string; branch: string }) => {
-      if (options.note !== undefined) noteWorktree(engine.store, engine.now(), worktree, { note: options.note });
-      const session = await openSessionFor(io, engine, worktree, options);
+      const session =
+        task === null
+          ? await openSessionFor(io, engine, worktree, options)
+          : await takeUp(engine, worktree, task, (isKnown) =>
+              openSessionFor(io, engine, worktree, {
+                prompt: task.content,
+                ...options,
+                isTold: isKnown && options.prompt === undefined,
+              }),
+            );
       if (session !== null) sessions.set(worktree.path, session);
     },
     tell: (each: SetupSaid) => {
@@ -163,6 +152,7 @@ async function createAll(
     branch: each.branch,
     is_new: each.isNew,
     base: each.base,
+    from: each.from,
     session: sessions.get(each.path)?.name ?? null,
     ...renderReady(engine, each),
   }));
@@ -170,7 +160,7 @@ async function createAll(
   if (!options.json) for (const { error } of refused) tellRefusal(io, error);
   const paint = painter(io, io.stdout);
   const lines = made.map(
-    ({ path, branch, isNew }) => `${paint("green", "✓")} ${branch}  ${path}${isNew ? "" : " (was there)"}`,
+    (each) => `${paint("green", "✓")} ${printable(`${each.branch}  ${each.path}${beginningOf(each)}`)}`,
   );
   answer(io, options, { worktrees, refused: failed }, lines.join("\n"));
   const last = made.at(-1);
@@ -179,6 +169,13 @@ async function createAll(
     tell(io, `${paint("dim", "↳")} go there: ${session ? `owt switch ${last.branch}` : `cd ${last.path}`}`);
   if (refused.length > 0) process.exitCode = Math.max(...refused.map(({ error }) => error.exitCode));
   return session ? { tmux: sessionServer(engine), session } : null;
+}
+
+/** Where its branch is from: a new one where one of a remote was meant is seen at once. */
+function beginningOf({ isNew, from, isOfRemote }: Created): string {
+  if (!isNew) return " (was there)";
+  if (from === null) return "";
+  return isOfRemote ? `  of ${from}` : `  from ${from}`;
 }
 
 /** What it has to itself, and how what it needs came. */

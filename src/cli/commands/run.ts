@@ -6,9 +6,10 @@ import { type Engine, expectRun } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { describeLostAgents, findLostAgents } from "../../engine/lost-agents.ts";
-import { prepareRun } from "../../engine/prepare.ts";
+import { prepareRun, refuseTakenUp } from "../../engine/prepare.ts";
 import { settleLost } from "../../engine/uncarried.ts";
 import type { Work } from "../../engine/work.ts";
+import { takenUpError } from "../../engine/worktrees/taken-up.ts";
 import { readRuns } from "../../store/runs.ts";
 import { startEarly } from "../../system/start-early.ts";
 import { approve } from "../approve.ts";
@@ -60,7 +61,11 @@ export function runCommand(program: Command, io: Io): void {
         async (engine) => {
           const expected = options.dryRun ? null : expectRun(engine);
           if (!options.dryRun) await settleLost(engine);
-          const prepare = () => prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
+          const prepare = async () => {
+            const prepared = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
+            if (!options.dryRun) refuseTakenUp(prepared.work, request);
+            return prepared;
+          };
           let { work, base } = await prepare();
           const flags = toFlags(options);
           const maxParallel = flags.maxParallel ?? work.settings.maxParallel ?? engine.config.run.max_parallel;
@@ -73,6 +78,7 @@ export function runCommand(program: Command, io: Io): void {
           }
           await expected;
           if (base.note) tell(io, printable(base.note));
+          tellHeld(io, work);
           await approve(io, engine, grantsOf(engine, work));
           const goesOn = findGoing(engine, work, base, flags.again) !== undefined;
           if (!options.yes && !goesOn && work.chosen.length > 0)
@@ -106,6 +112,14 @@ export function runCommand(program: Command, io: Io): void {
 function goesOnWith({ run, changed }: { run: Run; changed: string[] }): string {
   const news = changed.length > 0 ? `; new or changed in the plan: ${changed.join(", ")}` : "";
   return `going on with ${run.id}${news}`;
+}
+
+/** What a run leaves to those who have it by hand. */
+function tellHeld(io: Io, { held }: Work): void {
+  for (const [id, by] of held) {
+    const { message, hint } = takenUpError(id, by);
+    tell(io, printable(`left out: ${message}\n  ↳ ${hint}`));
+  }
 }
 
 /** What chooses among the tasks of a new run has nothing to choose in one that goes on. */
@@ -158,6 +172,7 @@ async function askToStart(io: Io, preview: () => string, tasks: number): Promise
 }
 
 function nothingToDo(work: Work): string {
+  if (work.held.size > 0) return "nothing to do beside what somebody has by hand";
   return work.done.size > 0
     ? `nothing to do: all ${count(work.done.size, "task")} done (repeat with --again)`
     : "nothing to do";

@@ -6,8 +6,9 @@ import { NEEDS_SOMEBODY, SESSION_STATES, type SessionState } from "../../core/se
 import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { bringBackDead } from "../../engine/sessions.ts";
-import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
+import type { Checkout } from "../../engine/worktrees/place.ts";
 import { asksLeave, leadOf, type Sent, sendTo, waitForState } from "../../engine/worktrees/send.ts";
+import { findPlaceOf } from "../../engine/worktrees/task-place.ts";
 import { readHandState, readStates } from "../../engine/worktrees/state.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { parseDuration } from "../../lib/duration.ts";
@@ -29,7 +30,9 @@ export function sendCommands(program: Command, io: Io): void {
   program
     .command("send [words...]")
     .usage("[options] <name> <text...>")
-    .description("words to the agent in a worktree's session, exactly as they are; - as the text reads standard input")
+    .description(
+      "words to the agent in the session of a worktree, or of a task that you took over, exactly as they are; - as the text reads standard input",
+    )
     .option("--all", "to every agent in a session that does not ask leave, and no name")
     .option("--waiting", "to those that wait for a word, and no name")
     .option("--lead", "to the session from which this one was made, and no name")
@@ -46,7 +49,8 @@ export function sendCommands(program: Command, io: Io): void {
         const pane = options.pane === undefined ? null : paneOf(options.pane);
         const timeoutMs = options.timeout === undefined ? START_MS : timeOf(options.timeout);
         const how = { pane, enter: options.enter, timeoutMs, signal: io.signal };
-        const one = name === null ? (options.lead ? await leadIn(engine) : null) : await findWorktree(engine, name);
+        const one =
+          name === null ? (options.lead ? await leadIn(engine) : null) : (await findPlaceOf(engine, name)).worktree;
         const { sent, leftOut } =
           one === null
             ? await sendToMany(engine, await meant(engine, options), text, how)
@@ -75,7 +79,7 @@ export function sendCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((name: string, options: WaitOptions) =>
       withEngine(io, async (engine) => {
-        const worktree = await findWorktree(engine, name);
+        const { worktree } = await findPlaceOf(engine, name);
         const wanted = options.for === undefined ? NEEDS_SOMEBODY : statesIn(options.for);
         const timeoutMs = options.timeout === undefined ? null : timeOf(options.timeout);
         let suspended: number | null = null;

@@ -1,19 +1,17 @@
 /** `owt switch`: to a worktree's session, wherever one is; of a run's task, into its worktree and conversation, which are a person's then. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { mayTakeOver } from "../../core/take-over.ts";
 import type { Task } from "../../core/task.ts";
 import { renderAnswer } from "../../core/view.ts";
 import { answerFor } from "../../engine/answer.ts";
 import { type Engine, findAgent } from "../../engine/engine.ts";
 import { canTalk, openSession, sessionServer } from "../../engine/sessions.ts";
-import { notToBeTaken, takeOver, writeTold } from "../../engine/take-over.ts";
+import { takeOver, writeTold } from "../../engine/take-over.ts";
 import { taskAt } from "../../engine/task-at.ts";
-import { findTask } from "../../engine/tasks.ts";
 import { type Listed, listWorktrees } from "../../engine/worktrees/list.ts";
-import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
+import type { Checkout } from "../../engine/worktrees/place.ts";
+import { findPlaceOf } from "../../engine/worktrees/task-place.ts";
 import { clearUnmade } from "../../engine/worktrees/unmade.ts";
-import { readAttempts } from "../../store/attempts.ts";
 import { readTask } from "../../store/tasks.ts";
 import { notePrevious, noteWorktree } from "../../store/worktrees.ts";
 import { findProgram } from "../../system/programs.ts";
@@ -24,9 +22,6 @@ import { painter } from "../text.ts";
 import { renderList } from "../worktrees/list-text.ts";
 
 type Options = SessionOptions & AttachOptions & { path?: boolean; restart?: boolean; run?: string; json?: boolean };
-
-/** Where it goes: a worktree, and the task of a run whose place that is. */
-type Place = { worktree: Checkout; task: Task | null };
 
 export function switchCommand(program: Command, io: Io): void {
   addSessionOptions(program.command("switch [name]"))
@@ -68,38 +63,6 @@ goes on by itself).`,
       });
       if (shown !== null) await show(io, shown, options);
     });
-}
-
-/** A worktree is meant before a task, unless a run is named. */
-async function findPlaceOf(engine: Engine, name: string, run: string | undefined): Promise<Place> {
-  if (run === undefined) {
-    try {
-      return { worktree: await findWorktree(engine, name), task: null };
-    } catch (error) {
-      if (!(error instanceof OwtError) || error.code !== "unknown-name") throw error;
-      const task = knownTask(engine, name);
-      if (task === null) throw error;
-      return { worktree: placeOf(engine, task), task };
-    }
-  }
-  const task = findTask(engine, name, { run });
-  return { worktree: placeOf(engine, task), task };
-}
-
-function knownTask(engine: Engine, name: string): Task | null {
-  try {
-    return findTask(engine, name, { fits: mayTakeOver });
-  } catch (error) {
-    // Only written down: what starts it is more use than the names of worktrees.
-    if (error instanceof OwtError && error.code === "unknown-name") return null;
-    throw error;
-  }
-}
-
-function placeOf(engine: Engine, task: Task): Checkout {
-  const last = readAttempts(engine.store, task.id).at(-1);
-  if (last === undefined || !mayTakeOver(task)) throw notToBeTaken(task);
-  return { path: last.worktree, branch: last.branch };
 }
 
 async function openAt(io: Io, engine: Engine, worktree: Checkout, options: Options): Promise<Shown> {

@@ -36,6 +36,8 @@ function describeStay(considered: Considered, why: Stay, { now, wish }: SeenAt):
       return `it belongs to ${considered.run}, which has not ended`;
     case "locked":
       return "locked (git worktree unlock)";
+    case "unreadable":
+      return `git cannot read it (owt doctor): ${considered.damage}`;
     case "not-merged":
       return "its work has not come home";
     case "recent":

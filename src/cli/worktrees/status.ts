@@ -5,6 +5,7 @@ import type { Checkout } from "../../engine/worktrees/place.ts";
 import type { BranchStatus } from "../../git/branch-status.ts";
 import { readLease } from "../../engine/worktree-lease.ts";
 import { leaseVariables } from "../../core/worktree-lease.ts";
+import { fit } from "../../lib/width.ts";
 import { readMessages } from "../../store/messages.ts";
 import { answer, type Io, screenWidth } from "../io.ts";
 import { clock, painter, printable } from "../text.ts";
@@ -12,6 +13,8 @@ import { helpLines, renderList, worktreeJson } from "./list-text.ts";
 
 /** As many of the last words to its agent. */
 const SHOWN = 10;
+/** Columns of each; with --json it is whole. */
+const MOST_TOLD = 160;
 
 export async function showWorktreeStatus(io: Io, engine: Engine, { path }: Checkout, options: { json?: boolean }) {
   const listed = (await listWorktrees(engine)).filter((each) => each.path === path);
@@ -29,7 +32,7 @@ export async function showWorktreeStatus(io: Io, engine: Engine, { path }: Check
     ...Object.entries(variables).map(([name, value]) => `  ${name}=${value}`),
     ...messages.map(({ at, sender, text }) => {
       const from = sender === "" ? "" : ` from ${sender.split("/").at(-1)}`;
-      return `  ${paint("dim", clock(at))} told${from}: ${printable(text).replaceAll(/\s+/g, " ")}`;
+      return `  ${paint("dim", clock(at))} told${from}: ${fit(printable(text).replaceAll(/\s+/g, " "), MOST_TOLD)}`;
     }),
   ];
   const told = messages.map(({ at, sender, text }) => ({

@@ -56,7 +56,7 @@ function describe({ state, with: other, commits, files }: Synced): string {
     case "detached":
       return "on no branch; left as it is";
     case "no-base":
-      return other === null ? "follows nothing, and nothing is on record that it began from" : `${other} is gone`;
+      return other === null ? "follows nothing, and no branch is on record that it began from" : `${other} is gone`;
     case "in-use":
       return "left alone while its run goes on";
     case "unreachable":

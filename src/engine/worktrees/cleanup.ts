@@ -11,6 +11,7 @@ import {
 } from "../../core/cleanup.ts";
 import { OwtError } from "../../core/errors.ts";
 import { readRef } from "../../git/branch.ts";
+import { findDamage } from "../../git/damage.ts";
 import { git, runShort, type Oid } from "../../git/git.ts";
 import { firstCommitOf } from "../../git/last-use.ts";
 import { findPlace, readHead } from "../../git/place.ts";
@@ -40,6 +41,8 @@ export type Considered = {
   unpushed: number | null;
   /** What is in it; empty where nobody looked. */
   reasons: Reason[];
+  /** Why git cannot read it; null where it can, or nobody looked. */
+  damage: string | null;
 };
 
 /** What a configuration says of it, and what was wished on the command line. */
@@ -66,13 +69,24 @@ export async function planCleanup(engine: Engine, wish: CleanupWish): Promise<Co
       record: records.get(each.path) ?? null,
       run: owned.get(each.path) ?? null,
       place: runs.get(each.path) ?? null,
-    }).catch((error: unknown) => {
+    }).catch(async (error: unknown) => {
       // Another process takes it away at this moment.
       if (each.isThere && !existsSync(each.path)) return [];
-      throw error;
+      const damaged = await asDamaged(engine, each);
+      if (damaged === null) throw error;
+      return damaged;
     }),
   );
   return (await Promise.all(considered)).flat();
+}
+
+/** One that came to harm keeps nobody from judging the others. */
+async function asDamaged(engine: Engine, { path, name, branch }: Listed): Promise<Considered | null> {
+  const place = findPlace(engine.repo, path);
+  const damage = place === null ? null : await findDamage(place);
+  if (damage === null) return null;
+  const about = { path, name, branch, came: null, usedAt: null, run: null, unpushed: null, reasons: [] };
+  return { ...about, decision: { take: false, why: "unreadable" }, damage: damage.said };
 }
 
 type Known = { record: WorktreeRecord | null; run: string | null; place: RunPlace | null };
@@ -85,7 +99,7 @@ async function consider(engine: Engine, listed: Listed, wish: CleanupWish, known
   const homes = isSettled ? [] : await homesOf(engine, path, branch);
   const came = isSettled ? null : await ownWorkCame(engine, branch, homes, known.record);
   const standing = standingOf(listed, known.run, came, usedAt);
-  const about = { path, name, branch, came, usedAt, run: known.run };
+  const about = { path, name, branch, came, usedAt, run: known.run, damage: null };
   const candidate = decideCandidate(standing, wish, engine.now());
   if (!candidate.take) return { ...about, decision: candidate, unpushed: null, reasons: [] };
   const { found, reasons } = await look(engine, listed, came, homes);

@@ -4,7 +4,7 @@ import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import { checkBranchName, slug } from "../../core/names.ts";
-import { checkedOutWhere, readRef } from "../../git/branch.ts";
+import { branchRef, checkedOutWhere, listRefs, readRef } from "../../git/branch.ts";
 import { isOwnerAlive, ownerMark } from "../../git/owner.ts";
 import { isBeingMade, isHalfMade } from "../../git/half-made.ts";
 import { findPlace, readHead, resolvePath } from "../../git/place.ts";
@@ -32,8 +32,12 @@ export type Created = {
   branch: string;
   /** False where it was there already, and only what was missing was brought. */
   isNew: boolean;
-  /** What its branch started from; null where the branch was there. */
+  /** What its branch is compared with; null where the branch was there. */
   base: string | null;
+  /** What a new branch began from, in a person's words; null where the branch was there. */
+  from: string | null;
+  /** The branch is that of a remote, or of a pull request, under its own name here. */
+  isOfRemote: boolean;
 };
 
 /** Makes the worktree of a branch, of a remote's branch or of a pull request (`pr:12`), ready to work in. Repeatable. Throws with nothing left
@@ -42,6 +46,7 @@ export async function createByHand(engine: Engine, word: string, options: Create
   const { repo } = engine;
   await refuseName(engine, word);
   const start = await findStart(repo, word, options.base);
+  if (start.isNew) await refuseNested(engine, start.branch);
   const there = start.isNew ? null : await checkedOutWhere(repo, `${start.branch}`);
   const wanted = options.path === null ? worktreePath(engine, start.branch) : resolve(repo.here, options.path);
   const path = resolvePath(there ?? wanted);
@@ -66,13 +71,27 @@ async function refuseName({ repo }: Engine, word: string): Promise<void> {
   });
 }
 
+/** git keeps branches as files and folders: where one is called `a`, none can be called `a/b`. */
+async function refuseNested({ repo }: Engine, branch: string): Promise<void> {
+  const parts = branch.split("/");
+  const above = parts.slice(1).map((_, at) => branchRef(parts.slice(0, at + 1).join("/")));
+  const aboves = await Promise.all(above.map((ref) => readRef(repo, ref)));
+  const other = above[aboves.findIndex((at) => at !== null)] ?? (await listRefs(repo, [`${branchRef(branch)}/`]))[0];
+  if (other === undefined) return;
+  const name = other.replace("refs/heads/", "");
+  const free = branch.includes("/") ? branch.replaceAll("/", "-") : `${branch}-2`;
+  throw new OwtError("usage", `${branch} cannot be a branch beside ${name}: git takes only one of the two`, {
+    hint: `another name: owt create ${free}; or rename that one: git branch -m ${name} <name>`,
+  });
+}
+
 /** It is there; what is missing in it is brought. */
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
   await makeReady(engine, path, { ...options, isNew: false });
   await options.last({ path, branch: start.branch });
-  return { path, branch: start.branch, isNew: false, base: null };
+  return { path, branch: start.branch, isNew: false, base: null, from: null, isOfRemote: false };
 }
 
 async function make(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
@@ -156,8 +175,8 @@ function isMainCheckout(branch: string, path: string, isItsBranch: boolean): Owt
   });
 }
 
-function describe(made: Worktree, { branch, base }: StartPoint): Created {
-  return { path: made.path, branch, isNew: made.isNew, base };
+function describe(made: Worktree, { branch, base, from, isNew, upstream }: StartPoint): Created {
+  return { path: made.path, branch, isNew: made.isNew, base, from, isOfRemote: isNew && upstream !== null };
 }
 
 function beingMade(path: string): OwtError {

@@ -8,7 +8,7 @@ import { OwtError } from "../../core/errors.ts";
 import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { parseDuration } from "../../lib/duration.ts";
-import { branchRef, checkedOutWhere, defaultBranch, isAncestor, readRef } from "../../git/branch.ts";
+import { checkedOutWhere, defaultBranch, isAncestor, readRef } from "../../git/branch.ts";
 import { readTree, writeCommit } from "../../git/commit.ts";
 import { fastForwardCheckout } from "../../git/fast-forward.ts";
 import { git, type Oid } from "../../git/git.ts";
@@ -138,7 +138,7 @@ function nameSome(files: readonly string[]): string {
 async function findTarget(engine: Engine, { path, branch }: Checkout, into: string | null): Promise<string> {
   const { repo } = engine;
   const isBranch = async (name: string | null) =>
-    name !== null && (await readRef(repo, branchRef(name)).catch(() => null)) !== null;
+    name !== null && (await readRef(repo, `refs/heads/${name}`).catch(() => null)) !== null;
   const hint = `say which: owt merge ${branch} --into <branch>`;
   if (into !== null) {
     if (into === branch) throw new OwtError("usage", `${branch} is what is to be merged`, { hint });

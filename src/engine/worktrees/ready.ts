@@ -55,7 +55,10 @@ export async function makeReady(
     if (problem === "interrupted" || signal.aborted) throw new OwtError("interrupted", "interrupted");
     if (problem !== null)
       throw new OwtError("tool-failed", `${path} could not be made ready: ${problem.failed}\n${problem.output}`, {
-        hint: "mend it, or go without dependencies: owt create <branch> --no-deps",
+        hint:
+          problem.hook === undefined
+            ? "mend it, or go without dependencies: owt create <branch> --no-deps"
+            : `mend it: [hooks] ${problem.hook} in the configuration (owt config show), then once more`,
       });
     await noteLeft(engine, path);
   } finally {

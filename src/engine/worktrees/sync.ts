@@ -50,7 +50,7 @@ export type SyncState =
   /** A merge, rebase, … is open. */
   | "in-progress"
   | "detached"
-  /** It follows nothing, and nothing is on record that it began from. */
+  /** It follows nothing, and no branch is on record that it began from. */
   | "no-base"
   /** An agent of a run works there. */
   | "in-use"
@@ -112,7 +112,7 @@ async function readLink(engine: Engine, path: string, branch: string): Promise<L
   const { repo } = engine;
   const upstream = await readFollowed(repo, branch);
   const name = readWorktrees(engine.store).get(path)?.base ?? null;
-  if (name === null || name === branch || /[^\w./@+-]/.test(name)) return { upstream, base: null };
+  if (name === null || name === branch) return { upstream, base: null };
   if ((await readRefSafely(engine, `refs/heads/${name}`)) !== null) {
     const follows = await readFollowed(repo, name);
     const isRemote = follows !== null && follows.tracking !== null && follows.remote !== ".";
@@ -298,6 +298,13 @@ async function bringUp(
   const dirty = status.changes.map((change) => change.path);
   if (dirty.length > 0 && (!options.stash || isMainPlace(place)))
     return end("dirty", { files: dirty, byHand: `commit what is in ${path}, then: owt sync ${branch}` });
+  // git cannot set aside what is only meant to be added.
+  const meant = status.changes.filter(({ x, y }) => x === "." && y === "A").map((change) => change.path);
+  if (meant.length > 0) {
+    const byHand = `git -C ${path} add -- ${meant.map(quoted).join(" ")}; then: owt sync ${branch}`;
+    const all = end("dirty", { files: meant, byHand });
+    return { ...all, notes: [...all.notes, `git add --intent-to-add was said of ${meant.join(", ")}`] };
+  }
   const target = ahead === 0 ? { commit: source.at } : await combine(engine, { place, branch, head, source }, options);
   if ("files" in target)
     return end("conflicts", { files: target.files, byHand: `git -C ${path} ${options.strategy} ${source.name}` });
@@ -329,6 +336,11 @@ async function bringUp(
     case "refused":
       return end("refused", { notes: [moved.said.split("\n")[0]!] });
   }
+}
+
+/** A path for a person's shell. */
+function quoted(path: string): string {
+  return /^[\w./@%+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /** Submodules go along where nobody works in them; what stays, and why, is told. In the main checkout nothing new is checked out. */
