@@ -272,11 +272,11 @@ test("a pause that is longer than any that is chosen was written before the cloc
 
 test("what a full disk took is nobody's failure: it goes on, then begins afresh, and only what fills the disk itself fails", () => {
   const full: Outcome = { kind: "disk_full", reason: "exit 1" };
-  const again = { do: "again", notBefore: null, countsAsFailure: false };
+  const again = { do: "again", notBefore: null, failures: 2, park: null };
   expect(decide(full, 2)).toEqual({ ...again, next: { kind: "resume", from: 7 } });
   expect(decide(full, 2, { kind: "resume", from: 3 })).toEqual({ ...again, next: { kind: "fresh" } });
   const often = { ...NOTHING, disksFull: 8 };
-  expect(decide(full, 0, { kind: "fresh" }, 0.5, 2, often)).toMatchObject({ do: "again", countsAsFailure: true });
+  expect(decide(full, 0, { kind: "fresh" }, 0.5, 2, often)).toMatchObject({ do: "again", failures: 1 });
   expect(decide(full, 2, { kind: "fresh" }, 0.5, 2, often)).toEqual({
     do: "fail",
     reason: "the disk was full: exit 1 (3 tries)",
