@@ -24,6 +24,13 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   done
 fi
 
+# What sees every write of a run, so that the power can fail under it; without it that is not tested.
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  command -v strace >/dev/null 2>&1 || apt-get install -y -qq strace >/dev/null 2>&1 || echo "no strace to be had: power cuts are not tested" >&2
+else
+  command -v strace >/dev/null 2>&1 || echo "power cuts are not tested; install with: apt-get install strace" >&2
+fi
+
 # What sets the clock under a run; without it that is not tested.
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
   command -v faketime >/dev/null 2>&1 || apt-get install -y -qq faketime >/dev/null 2>&1 || echo "no faketime to be had: jumps of the clock are not tested" >&2
