@@ -84,7 +84,10 @@ test("a working agent is stopped, a person does its work, and it is checked and 
   rig.ok("send", "shop/E01", "--pane", "0", `touch ${rig.path("heard")}`);
   await fileAppears(rig.path("heard"));
   expect((await rig.json<{ path: string }>("wait", "shop/E01", "--for", "unknown")).path).toBe(place);
-  for (const words of [["wait", "shop/E02"], ["send", "shop/E02", "hello"]])
+  for (const words of [
+    ["wait", "shop/E02"],
+    ["send", "shop/E02", "hello"],
+  ])
     expect((await rig.owt(...words)).stderr).toContain("shop/E02 (r1): nobody has begun it");
 
   writeFileSync(join(place, "a.txt"), "by hand\n");
