@@ -152,7 +152,17 @@ const waits = v.pipe(
   }),
   v.description("how long it waited, and for what; side by side tasks wait longer than the run takes"),
 );
-const parkedFor = v.picklist(["answer", "conflict", "permission", "hand", "login", "agent", "limit", "retry", "budget"]);
+const parkedFor = v.picklist([
+  "answer",
+  "conflict",
+  "permission",
+  "hand",
+  "login",
+  "agent",
+  "limit",
+  "retry",
+  "budget",
+]);
 
 const taskReport = of({
   id: text,
