@@ -790,7 +790,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       worktree: of({
         ...worktree,
         variables: v.record(text, text),
-        messages: v.array(of({ at: moment, sender: orNull(text), text })),
+        messages: v.array(of({ at: moment, sender: orNull(text), text, taken: v.boolean() })),
       }),
     }),
     of({ task: taskStatus }),

@@ -9,20 +9,29 @@ export type Message = {
   worktree: string;
   /** Without secrets. */
   text: string;
+  /** False where the agent did not take what was typed. */
+  isTaken: boolean;
 };
 
 /** How many are kept of each worktree. */
 const MOST = 200;
 
-export function recordMessage(store: Store, { at, sender, worktree, text }: Message): void {
-  store.transaction(() => {
-    store.run("insert into message (at, sender, worktree, text) values (?, ?, ?, ?)", at, sender, worktree, text);
+/** Writes one down, as taken. Gives the number by which {@link noteNotTaken} knows it. */
+export function recordMessage(store: Store, { at, sender, worktree, text }: Omit<Message, "isTaken">): number {
+  return store.transaction(() => {
+    const sql = "insert into message (at, sender, worktree, text) values (?, ?, ?, ?) returning id";
+    const id = Number(store.get(sql, at, sender, worktree, text)!["id"]);
     store.run(
       "delete from message where worktree = ?1 and id not in (select id from message where worktree = ?1 order by id desc limit ?2)",
       worktree,
       MOST,
     );
+    return id;
   });
+}
+
+export function noteNotTaken(store: Store, id: number): void {
+  store.run("update message set taken = 0 where id = ?", id);
 }
 
 /** The last messages to a worktree, oldest first. */
@@ -34,6 +43,7 @@ export function readMessages(store: Store, worktree: string, most: number): Mess
       sender: String(row["sender"]),
       worktree: String(row["worktree"]),
       text: String(row["text"]),
+      isTaken: row["taken"] === 1,
     }))
     .toReversed();
 }

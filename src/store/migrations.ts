@@ -212,4 +212,8 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table worktree add column task text;
   `,
+  // Whether an agent took what it was told.
+  `
+  alter table message add column taken integer not null default 1;
+  `,
 ];

@@ -144,3 +144,19 @@ test("while its dialog asks leave, no word of anybody's gives it", async () => {
   await rig.ask("wait", "x", "--timeout", "60s");
   expect(existsSync(join(dirname(rig.root), "repo-x", "made"))).toBe(true);
 });
+
+test("what an overlay swallows was not taken: the answer says so, and so does the record", async () => {
+  const api = await startFakeApi({});
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  await rig.ask("create", "x");
+  await rig.ask("wait", "x", "--for", "idle", "--timeout", "60s");
+  await rig.ask("send", "x", "/help");
+  await rig.owt("send", "x", "# A heading, and no command").exits(4);
+  type Shown = { worktree: { messages: { text: string; taken: boolean }[] } };
+  const { worktree } = await rig.ask<Shown>("status", "x");
+  expect(worktree.messages.map(({ text, taken }) => [text, taken])).toEqual([
+    ["/help", true],
+    ["# A heading, and no command", false],
+  ]);
+});

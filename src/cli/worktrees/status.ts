@@ -30,15 +30,16 @@ export async function showWorktreeStatus(io: Io, engine: Engine, { path }: Check
     ...renderList(listed, standings, { now: engine.now(), width, paint }),
     ...helpLines(listed, engine.now()).map((line) => `  ${line}`),
     ...Object.entries(variables).map(([name, value]) => `  ${name}=${value}`),
-    ...messages.map(({ at, sender, text }) => {
+    ...messages.map(({ at, sender, text, isTaken }) => {
       const from = sender === "" ? "" : ` from ${sender.split("/").at(-1)}`;
-      return `  ${paint("dim", clock(at))} told${from}: ${fit(printable(text).replaceAll(/\s+/g, " "), MOST_TOLD)}`;
+      return `  ${paint("dim", clock(at))} ${isTaken ? "told" : "not taken"}${from}: ${fit(printable(text).replaceAll(/\s+/g, " "), MOST_TOLD)}`;
     }),
   ];
-  const told = messages.map(({ at, sender, text }) => ({
+  const told = messages.map(({ at, sender, text, isTaken }) => ({
     at: new Date(at).toISOString(),
     sender: sender === "" ? null : sender,
     text,
+    taken: isTaken,
   }));
   const data = { worktree: { ...worktreeJson(worktree, standings.get(path) ?? null), variables, messages: told } };
   answer(io, options, data, lines.join("\n"));

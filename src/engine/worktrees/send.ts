@@ -6,7 +6,7 @@ import { redact, secretsIn } from "../../core/redact.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE } from "../../core/session-name.ts";
 import { SESSION_STATES, type SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
-import { recordMessage } from "../../store/messages.ts";
+import { noteNotTaken, recordMessage } from "../../store/messages.ts";
 import { noteWorktree } from "../../store/worktrees.ts";
 import { ensureFolder } from "../../system/files.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
@@ -47,9 +47,13 @@ export async function sendTo(engine: Engine, worktree: Checkout, text: string, o
   await typeInto(engine, into, text, options.enter);
   const sender = engine.env[SESSION_VARIABLE] ?? "";
   const clean = redact(text, secretsIn(engine.env));
-  recordMessage(engine.store, { at: engine.now(), sender, worktree: worktree.path, text: clean });
+  const message = recordMessage(engine.store, { at: engine.now(), sender, worktree: worktree.path, text: clean });
   noteWorktree(engine.store, engine.now(), worktree);
-  if (isAgents && options.enter && AT_REST.has(before) && isPrompt(text)) await untilTaken(engine, into, heard);
+  if (isAgents && options.enter && AT_REST.has(before) && isPrompt(text))
+    await untilTaken(engine, into, heard).catch((error: unknown) => {
+      noteNotTaken(engine.store, message);
+      throw error;
+    });
   return { worktree, pane: wanted.id };
 }
 
