@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
-import type { FactKind } from "../core/event.ts";
 import {
   bodyFor,
   type Moment,
@@ -18,7 +17,7 @@ import {
 import { redact, secretsIn } from "../core/redact.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { appendEvent, hasNote } from "../store/events.ts";
+import { appendEvent, hasNote, TO_BE_TOLD } from "../store/events.ts";
 import {
   claimOutgoing,
   forgetOutbox,
@@ -58,7 +57,7 @@ export function keepNotifying(engine: Engine): () => Promise<void> {
   const look = () => startDue(engine, cut.signal, sending);
   const timer = setInterval(look, LOOK_MS);
   const stop = engine.store.onAppend((kinds) => {
-    if (!TOLD_KINDS.isDisjointFrom(kinds)) look();
+    if (kinds.has(TO_BE_TOLD)) look();
   });
   forgetOld(engine);
   look();
@@ -84,16 +83,6 @@ function forgetOld(engine: Engine): void {
     // A full disk is told by whoever has something to write.
   }
 }
-
-/** Facts that may come with something to be told. */
-const TOLD_KINDS = new Set<string>([
-  "task-parked",
-  "task-moved",
-  "run-held",
-  "budget-warned",
-  "run-ended",
-  "batch-ended",
-] satisfies FactKind[]);
 
 /** Sends what is in the outbox and due, once; each try takes `tryMs` at most. */
 export async function sendOutbox(engine: Engine, cut: AbortSignal, tryMs = TRY_MS): Promise<void> {

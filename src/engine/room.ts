@@ -184,6 +184,9 @@ const RENEW_MS = 5_000;
 
 /** What there is no room for, by the word of the process that carries the runs; null where nothing is short, or that process is gone. */
 export function knownShortage(engine: Engine): Shortage | null {
+  // Who carries them knows its own word: it looks at every task on each turn.
+  const own = noted.get(engine);
+  if (own !== undefined) return own.shortage;
   const known = readShortage(engine.store);
   return known !== null && isAlive(known.by) ? known : null;
 }

@@ -9,6 +9,9 @@ import { parseStored } from "./stored-json.ts";
 /** What an event is about. */
 export type About = { run?: string | null; task?: number | null; attempt?: number | null };
 
+/** What `Store.onAppend` tells beside the kinds of facts: something was put into the outbox. */
+export const TO_BE_TOLD = "to-be-told";
+
 /** Appends one fact, and with it what a person is to be told of it. `at` is epoch milliseconds. */
 export function appendEvent(store: Store, at: number, about: About, fact: Fact): void {
   const told = momentOf(fact, about.run ?? null);
@@ -18,6 +21,7 @@ export function appendEvent(store: Store, at: number, about: About, fact: Fact):
       const seq = insertEvent(store, at, about, fact);
       const { run = null, task = null } = about;
       putMoment(store, at, told.key ?? `event ${seq}`, { run, task, moment: told.moment });
+      store.noteAppend(TO_BE_TOLD);
     });
 }
 
