@@ -166,7 +166,7 @@ class Place {
       if (!merged.includes(task)) defects.push(`${task} is done for the store, and git does not have it`);
     const { status, stderr } = this.#owt("run", "--yes", "--plain");
     if (status !== 0)
-      return [...defects, `owt ended with ${status}: ${stderr.trim().split("\n").slice(-4).join(" | ")}`];
+      return [...defects, `owt ended with ${status}: ${stderr.trim().split("\n").slice(-6).join(" | ")}`];
     const home = this.#merged();
     for (const task of TASKS) {
       const times = home.filter((each) => each === task).length;
