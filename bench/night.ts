@@ -21,6 +21,7 @@ import type { Task as CoreTask } from "../src/core/task.ts";
 import { viewTasks } from "../src/core/view.ts";
 import { seededChance } from "../src/lib/chance.ts";
 import { quantile } from "../src/lib/quantile.ts";
+import { sampleTask } from "../test/rig/samples.ts";
 import { flag, makePlace, option, OWT } from "./place.ts";
 import {
   DATA,
@@ -127,7 +128,7 @@ type Running = { attempt: number; since: number };
 
 /** Plays the night through with the rules of the scheduler and of the governor. Gives the time of the last end. */
 function simulate(plan: readonly Task[], windows: readonly Closed[], chance: () => number): number {
-  const tasks = plan.map(({ id, needs }, order) => pending(id, needs, order));
+  const tasks = plan.map(({ id, needs }, order) => sampleTask(id, { id: order + 1, order, needs }));
   const left = new Map(plan.map(({ id, ms }) => [id, ms]));
   const below = pathsBelow(plan);
   const running = new Map<string, Running>();
@@ -219,33 +220,6 @@ function soonest(
   const next = Math.min(...[...ends, ...calls, ...probe, ...waits, limit?.until ?? Infinity].filter((at) => at > now));
   // Behind a closed window's start nobody runs any more; who starts inside of one calls at once.
   return running.size > 0 && windows.some(({ from, to }) => from <= now && now < to) ? now + 1 : next;
-}
-
-function pending(key: string, needs: string[], order: number): CoreTask {
-  return {
-    id: order + 1,
-    run: "r1",
-    key,
-    order,
-    state: "pending",
-    spec: null as never,
-    hash: "",
-    needs,
-    park: null,
-    notBefore: null,
-    next: { kind: "fresh" },
-    answers: [],
-    failures: 0,
-    repairs: 0,
-    conflicts: 0,
-    cancelWish: false,
-    approved: false,
-    reason: null,
-    commit: null,
-    verified: false,
-    startedAt: null,
-    endedAt: null,
-  };
 }
 
 /** The same night through the built owt. */

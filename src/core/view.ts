@@ -41,9 +41,8 @@ type Around<T> = {
   loginOf: (task: T) => BareTask | undefined;
   /** What a budget keeps back. */
   holds: Holds;
-  limitOf: (task: T) => LimitHold | null;
-  /** Whether any limit is known at all. */
-  isLimited: boolean;
+  /** Null where no limit is known at all. */
+  limitOf: ((task: T) => LimitHold | null) | null;
   shortage: Shortage | null;
   now: number;
 };
@@ -64,8 +63,8 @@ export function viewTasks<T extends BareTask>(
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
   // Where nothing is limited nobody is asked which agent it is: that may have to be read.
-  const limitFor = limitOf === null ? () => null : (task: T) => limitOf(agentOf(task));
-  const around = { byKey, loginOf, holds, limitOf: limitFor, isLimited: limitOf !== null, shortage, now };
+  const limitFor = limitOf === null ? null : (task: T) => limitOf(agentOf(task));
+  const around = { byKey, loginOf, holds, limitOf: limitFor, shortage, now };
   return tasks.map((task) => viewTask(task, around));
 }
 
@@ -125,7 +124,7 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
 }
 
 function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
-  const { byKey, loginOf, holds, limitOf, isLimited, shortage, now } = around;
+  const { byKey, loginOf, holds, limitOf, shortage, now } = around;
   if (task.park && waitsForPerson(task.park)) return stands(task, "waits-for-person", describePark(task.park));
   if (task.park?.for === "budget" && task.park.until === null)
     return stands(task, "waits-for-budget", describePark(task.park));
@@ -140,9 +139,9 @@ function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T
     const why = `waits for ${what} (see ${login.key}${isHere ? "" : ` of ${login.run}`})`;
     return isHere ? stands(task, "blocked", why, [login.key]) : stands(task, "waits-for-person", why);
   }
-  const limit = task.next.kind === "by-hand" ? null : limitOf(task);
+  const limit = task.next.kind === "by-hand" ? null : (limitOf?.(task) ?? null);
   // What it was parked for is another agent's limit now, or nobody's.
-  const fellOver = task.park?.for === "limit" && limit === null && isLimited;
+  const fellOver = task.park?.for === "limit" && limitOf !== null && limit === null;
   if (task.notBefore !== null && !isDue(task, now) && !fellOver) {
     const until = new Date(task.notBefore).toISOString();
     return stands(task, "waits-for-time", task.park ? describePark(task.park) : `tries again at ${until}`);

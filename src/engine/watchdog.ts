@@ -7,6 +7,7 @@ import type { Outcome } from "../core/outcome.ts";
 import {
   classifyHang,
   decideRescue,
+  type Family,
   lookEveryMs,
   MOST_BETWEEN_LOOKS_MS,
   type Sign,
@@ -17,7 +18,7 @@ import {
 } from "../core/stall.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { appendEvent } from "../store/events.ts";
-import { type Activity, continueSuspended, readActivity, readStillness } from "../system/activity.ts";
+import { continueSuspended, readActivity, readStillness } from "../system/activity.ts";
 import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { outputFiles } from "./transcript.ts";
@@ -28,7 +29,7 @@ type Hung = Extract<Outcome, { kind: "hung" }>;
 const NOTHING_WRITTEN = "0 0";
 
 /** A look at its processes, and when that was, by the clock that nobody sets. */
-type Sample = { activity: Activity; at: number };
+type Sample = { activity: Family; at: number };
 
 export class Watchdog {
   readonly #engine: Engine;

@@ -1,30 +1,15 @@
 /** What the processes of a launch do, as the kernel tells: how much they computed, read and wrote, and, where they do nothing, what holds them up. */
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
+import type { Family, Member } from "../core/stall.ts";
 import { membersOf } from "./cgroup.ts";
 import { type Claim, readClaim } from "./claim.ts";
 import { hasProc, type Identity, identityOf, isAlive, readStat, signalProcess } from "./identity.ts";
 import { argumentsOf, innermostPid, listProcesses } from "./processes.ts";
 import { membersOfGroup } from "./stop.ts";
 
-/** One process: milliseconds of a processor and bytes since it began. */
-export type ActiveProcess = {
-  pid: number;
-  parent: number;
-  startTime: string;
-  name: string;
-  state: string;
-  cpuMs: number;
-  queuedMs: number;
-  endedMs: number;
-  ioBytes: number | null;
-};
-
-/** The processes of a launch without its wrappers. `agent` is the command itself; null where it has gone and something of it has not. */
-export type Activity = { agent: number | null; members: ActiveProcess[] };
-
-/** What the processes of a launch did up to now; null where it does not run, or the machine does not tell (no /proc). Some 20 µs for each process of the
+/** What the processes of a launch, its wrappers left out, did up to now; null where it does not run, or the machine does not tell (no /proc). Some 20 µs for each process of the
  *  machine; in launch mode `group` twice that. */
-export function readActivity(dir: string): Activity | null {
+export function readActivity(dir: string): Family | null {
   const claim = hasProc ? readClaim(dir) : undefined;
   if (claim?.kind !== "taken" || !isAlive(claim.outer)) return null;
   const all = listProcesses("also zombies");
@@ -62,11 +47,7 @@ function wrappersOf({ mode, outer }: Taken, family: readonly Listed[]): Set<numb
 }
 
 /** The command is what a wrapper started first; orphans are its first process's children too, and come later. */
-function commandAmong(
-  { mode }: Taken,
-  members: readonly ActiveProcess[],
-  wrappers: ReadonlySet<number>,
-): number | null {
+function commandAmong({ mode }: Taken, members: readonly Member[], wrappers: ReadonlySet<number>): number | null {
   const started = members.filter(({ parent }) => wrappers.has(parent));
   if (mode === "cgroup" || mode === "group")
     return started.toSorted((a, b) => Number(a.startTime) - Number(b.startTime) || a.pid - b.pid)[0]?.pid ?? null;
@@ -76,7 +57,7 @@ function commandAmong(
 /** Linux counts in hundredths of a second towards programs, whatever it does inside (proc(5), USER_HZ). */
 const TICK_MS = 10;
 
-function readProcess(pid: number): ActiveProcess | null {
+function readProcess(pid: number): Member | null {
   const line = read(`/proc/${pid}/stat`);
   const [open, close] = [line.indexOf("("), line.lastIndexOf(")")];
   const rest = line.slice(close + 2).split(" ");
@@ -119,9 +100,9 @@ export type Stillness = {
 };
 
 /** What holds up the processes of a launch. Asked once, when nothing has happened for long. */
-export function readStillness({ agent, members }: Activity): Stillness {
+export function readStillness({ agent, members }: Family): Stillness {
   const living = members.filter(({ state }) => state !== "Z");
-  const who = (found: ActiveProcess | undefined) => (found === undefined ? null : describeProcess(found));
+  const who = (found: Member | undefined) => (found === undefined ? null : describeProcess(found));
   const waiting = blockedOnLocks();
   const main = living.find(({ pid }) => pid === agent);
   const leaf = leafBelow(living, agent);
@@ -137,7 +118,7 @@ export function readStillness({ agent, members }: Activity): Stillness {
 }
 
 /** Lets every process of a launch go on that a signal has stopped; returns how many. */
-export function continueSuspended({ members }: Activity): number {
+export function continueSuspended({ members }: Family): number {
   const stopped = members.filter(isSuspended).map((each): Identity | null => {
     const stat = readStat(each.pid);
     return stat && stat.startTime === each.startTime ? identityOf(stat) : null;
@@ -145,12 +126,12 @@ export function continueSuspended({ members }: Activity): number {
   return stopped.filter((each) => each !== null && signalProcess(each, "SIGCONT")).length;
 }
 
-function isSuspended({ state }: ActiveProcess): boolean {
+function isSuspended({ state }: Member): boolean {
   return state === "T" || state === "t";
 }
 
 /** The last of what the agent has started, down its line: what all the others wait for. */
-function leafBelow(living: readonly ActiveProcess[], agent: number | null): ActiveProcess | undefined {
+function leafBelow(living: readonly Member[], agent: number | null): Member | undefined {
   let at = living.find(({ pid }) => pid === agent) ?? living[0];
   for (;;) {
     const below = living.findLast(({ parent }) => parent === at?.pid);
@@ -162,7 +143,7 @@ function leafBelow(living: readonly ActiveProcess[], agent: number | null): Acti
 const SHOWN = 80;
 
 /** What it was started as, in a short line; that may hold anything. */
-function describeProcess({ pid, name }: ActiveProcess): string {
+function describeProcess({ pid, name }: Member): string {
   const words = argumentsOf(pid).join(" ").replaceAll(/\s+/g, " ").trim();
   const line = words === "" ? name : words;
   return `${line.length > SHOWN ? `${line.slice(0, SHOWN - 1)}…` : line} (pid ${pid})`;
@@ -175,7 +156,7 @@ const READ = new Map([
 ]);
 
 /** Whether a process is in a call that reads from a terminal; or its standard input, a pipe that only those who started it can write into. */
-function readsInput(process: ActiveProcess, family: readonly ActiveProcess[]): boolean {
+function readsInput(process: Member, family: readonly Member[]): boolean {
   const file = readsFrom(process.pid);
   if (file === null) return false;
   const target = linkOf(process.pid, file);
@@ -194,7 +175,7 @@ function readsFrom(pid: number): number | null {
   return /(pipe|tty)_read|^wait_woken$/.test(read(`/proc/${pid}/wchan`)) ? 0 : null;
 }
 
-function ancestors(process: ActiveProcess, family: readonly ActiveProcess[]): number[] {
+function ancestors(process: Member, family: readonly Member[]): number[] {
   const parent = family.find(({ pid }) => pid === process.parent);
   return parent === undefined ? [] : [parent.pid, ...ancestors(parent, family)];
 }
