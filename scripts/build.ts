@@ -42,6 +42,20 @@ function late(whole: Record<string, unknown>, names: string[]): string[] {
   return [...exported, `export default { ${functions.join(", ")} };`];
 }
 
+/** Libraries that only some plans need, and that take milliseconds to begin: loaded by the first call too. */
+const lateLibraries: Plugin = {
+  name: "late libraries",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^yaml$/ }, ({ path, namespace }) =>
+      namespace === "late" ? undefined : { path, namespace: "late", sideEffects: false },
+    );
+    onLoad({ filter: /.*/, namespace: "late" }, async ({ path }) => {
+      const lines = late((await import(path)) as Record<string, unknown>, Object.keys(await import(path)));
+      return { contents: [`const load = () => require("${path}");`, ...lines].join("\n"), resolveDir: root };
+    });
+  },
+};
+
 /** Leaves all commands out but one. Who calls another is sent to the bundle of all of them. */
 function onlyCommand(name: string): Plugin {
   return leaveOut(/^\.\/(commands\/|completion\/|bug-report)/, `./commands/${name}.ts`);
@@ -79,22 +93,21 @@ async function bundle(entryPoints: Record<string, string>, plugins: Plugin[]): P
     target: "node24.15",
     minifySyntax: true,
     minifyWhitespace: true,
-    plugins,
+    plugins: [builtins, lateLibraries, ...plugins],
     legalComments: "none",
     mainFields: ["module", "main"],
     define: { OWT_VERSION: JSON.stringify(version), "import.meta.dirname": "__dirname" },
   });
 }
 
-await bundle({ main: "src/main/main.ts", "demo-agent": "src/agents/demo-program.ts" }, [builtins]);
+await bundle({ main: "src/main/main.ts", "demo-agent": "src/agents/demo-program.ts" }, []);
 // `owt status T` needs more, and a parser: bin/start.js knows.
 await bundle({ "commands/status": "src/main/status.ts" }, [
-  builtins,
   leaveOut(/\/named-status\.ts$/),
   apart(/\/unwell\.ts$/, "../parts/unwell.js"),
 ]);
-await bundle({ "parts/unwell": "src/cli/worktrees/unwell.ts" }, [builtins]);
-for (const name of QUICK) await bundle({ [`commands/${name}`]: "src/main/main.ts" }, [builtins, onlyCommand(name)]);
+await bundle({ "parts/unwell": "src/cli/worktrees/unwell.ts" }, []);
+for (const name of QUICK) await bundle({ [`commands/${name}`]: "src/main/main.ts" }, [onlyCommand(name)]);
 writeFileSync(`${fresh}/package.json`, '{ "type": "commonjs" }\n');
 
 const old = `${root}dist.old.${process.pid}`;

@@ -92,7 +92,8 @@ function tellConfigProblems(io: Io, problems: readonly string[]): void {
 
 /** Whether a person can be asked. */
 export function canAsk(io: Io): boolean {
-  return io.stdin.isTTY === true && io.stderr.isTTY === true;
+  // In this order: standard error is open already.
+  return io.stderr.isTTY === true && io.stdin.isTTY === true;
 }
 
 /** Asks a person; the question stands on standard error. Ctrl-C, Ctrl-D and a terminal that went away end it as `interrupted`. */

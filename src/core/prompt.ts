@@ -34,11 +34,11 @@ export function promptName(occasion: Occasion): string {
   return `epic/${occasion}.md`;
 }
 
-/** A template's text and the file it came from. */
-export type PromptText = { file: string; text: string };
+/** A template's text and the file it came from. One that is `known` to be sound comes with the program, whose tests have checked it. */
+export type PromptText = { file: string; text: string; known?: boolean };
 
-/** Parsed templates, one for each occasion. */
-export type Prompts = Record<Occasion, { file: string; template: Template }>;
+/** Parsed templates, one for each occasion. One that is known to be sound is parsed when it is first used. */
+export type Prompts = Record<Occasion, { file: string; known: boolean; readonly template: Template }>;
 
 /** What is wrong with a template, and where. */
 export type PromptProblem = TemplateProblem & { file: string };
@@ -82,7 +82,8 @@ export function parsePrompts(
 ): { prompts: Prompts } | { problems: PromptProblem[] } {
   const problems: PromptProblem[] = [];
   const parsed = OCCASIONS.flatMap((occasion) => {
-    const { file, text } = texts[occasion];
+    const { file, text, known = false } = texts[occasion];
+    if (known) return [[occasion, parsedWhenUsed(file, text)] as const];
     if (text.trim() === "") {
       const hint = "write it, or remove the file: then the one below it counts";
       problems.push({ file, line: 1, column: 1, message: "the template is empty", hint });
@@ -95,9 +96,27 @@ export function parsePrompts(
     }
     const found = checkTemplate(result.template, { fields: { ...COMMON, ...OWN[occasion] } });
     problems.push(...found.map((problem) => ({ file, ...problem })));
-    return [[occasion, { file, template: result.template }] as const];
+    return [[occasion, { file, known, template: result.template }] as const];
   });
   return problems.length > 0 ? { problems } : { prompts: Object.fromEntries(parsed) as Prompts };
+}
+
+function parsedWhenUsed(file: string, text: string): Prompts[Occasion] {
+  let template: Template | undefined;
+  return {
+    file,
+    known: true,
+    get template() {
+      template ??= mustParse(file, text);
+      return template;
+    },
+  };
+}
+
+function mustParse(file: string, text: string): Template {
+  const result = parseTemplate(text);
+  if ("template" in result) return result.template;
+  throw new OwtError("internal", `${file}: ${result.problem.message}`, { hint: "install owt again" });
 }
 
 /** The problems in one error, each as `file:line:column message` with its hint. */
@@ -118,8 +137,10 @@ export function tryPrompts(prompts: Prompts, context: PromptContext): PromptProb
     ["answered", answersOf({ ...context, answers: [{ question: "Which?", answer: "this one" }] })],
   ];
   return tried.flatMap(([occasion, data]) => {
-    const { file, template } = prompts[occasion];
-    const result = renderTemplate(template, data);
+    // Nothing that a task can be makes a template fail that is known to be sound.
+    const { file, known } = prompts[occasion];
+    if (known) return [];
+    const result = renderTemplate(prompts[occasion].template, data);
     return "problem" in result ? [{ file, ...result.problem }] : [];
   });
 }

@@ -1,10 +1,12 @@
-/** Takes copies of the store while runs are carried: at the start, twice a minute where something changed, and at the end. */
+/** Takes copies of the store while runs are carried: soon after the start, twice a minute where something changed, and at the end. */
 import { lastSeq } from "../store/events.ts";
 import { takeBackup } from "../store/backups.ts";
 import type { Engine } from "./engine.ts";
 
 /** So old the last copy may be, with what a copy takes and a look more: under a minute. */
 const EVERY_MS = 25_000;
+/** The first one does not keep the first agents waiting. */
+const FIRST_MS = 1_000;
 
 /** Begins; the result takes the last copy, where anything changed since the one before, and ends it. Nothing waits for a copy but that end. */
 export function keepBackups(engine: Engine): () => Promise<void> {
@@ -18,17 +20,17 @@ export function keepBackups(engine: Engine): () => Promise<void> {
       if (wrong === null) taken = seq;
     });
   };
-  const timer = setInterval(() => {
+  const takeIfSound = () => {
     try {
       take();
     } catch {
       // Whoever works with the store meets the same, and tells it.
     }
-  }, EVERY_MS);
-  timer.unref();
-  take();
+  };
+  const timers = [setTimeout(takeIfSound, FIRST_MS), setInterval(takeIfSound, EVERY_MS)];
+  for (const timer of timers) timer.unref();
   return async () => {
-    clearInterval(timer);
+    for (const timer of timers) clearTimeout(timer);
     await taking;
     take();
     await taking;

@@ -15,6 +15,7 @@ import {
   promptName,
   type PromptProblem,
   type Prompts,
+  type PromptText,
   renderTaskPrompt,
   tryPrompts,
 } from "../core/prompt.ts";
@@ -95,8 +96,10 @@ export function loadPrompts(engine: Engine): Prompts {
 }
 
 function parseSources({ sources }: PromptSources): Prompts {
-  const texts = Object.fromEntries(sources.map(({ occasion, inForce }) => [occasion, inForce]));
-  const parsed = parsePrompts(texts as Record<Occasion, PromptFile>);
+  const texts: Record<string, PromptText> = Object.fromEntries(
+    sources.map(({ occasion, inForce }) => [occasion, { ...inForce, known: inForce.origin === "built-in" }]),
+  );
+  const parsed = parsePrompts(texts as Record<Occasion, PromptText>);
   if ("problems" in parsed) throw promptError(parsed.problems, NOTHING_STARTED);
   return parsed.prompts;
 }

@@ -30,9 +30,7 @@ export async function findPlan(root: string, named?: string, configured?: string
     throw new OwtError("plan", `the plan ${wanted} ${place.problem}`, { hint });
   }
   const present = [PLAN_FOLDER, ...PLAN_LISTS].filter((path) => "path" in locate(repo, path));
-  const real = present.filter((path) => (path === PLAN_FOLDER ? holdsTasks(repo, path) : holdsFeatures(repo, path)));
-  // One that is empty or of another shape is still the best answer when there is no other: reading it says what is wrong.
-  const found = real.length > 0 ? real : present.slice(0, 1);
+  const found = present.length > 1 ? thoseWithTasks(repo, present) : present;
   const [plan, ...others] = found;
   if (plan === undefined) {
     const hint = `owt init writes a small one; or write ${PLAN_FOLDER}/<module>/epic-01-<name>.md, or name the plan: owt run PLAN`;
@@ -43,6 +41,12 @@ export async function findPlan(root: string, named?: string, configured?: string
     throw new OwtError("plan", `there are ${found.length} plans: ${found.join(" and ")}`, { hint });
   }
   return plan;
+}
+
+/** One that is empty or of another shape is still the best answer when there is no other: reading it says what is wrong. */
+function thoseWithTasks(repo: string, present: string[]): string[] {
+  const real = present.filter((path) => (path === PLAN_FOLDER ? holdsTasks(repo, path) : holdsFeatures(repo, path)));
+  return real.length > 0 ? real : present.slice(0, 1);
 }
 
 /** Whether {@link findPlan} threw because there is no plan at all, which some callers can do without. */

@@ -221,13 +221,14 @@ async function carryRun(
   const skipped = skipUnreachable(engine, tasks);
   if (obeyed || skipped) return true;
   const goesOn = run.wish === null && !endings;
-  if (goesOn) noteExpectedEnd(engine, run, tasks);
   const isOpen = goesOn && !carriers.isStalled;
   const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
   for (const attempt of [...attempts, ...started]) {
     if (endings && !isEnding(engine, run, attempt)) continue;
     if (mayCarry(run, attempt, tasks)) carriers.carry(attempt.id);
   }
+  // Nobody waits for it, and who was just begun works meanwhile.
+  if (goesOn) noteExpectedEnd(engine, run, tasks);
   if (started.length > 0) return false;
   return endIfOver(engine, run, tasks, attempts);
 }

@@ -2,7 +2,7 @@
  *  that comes late would change a worktree under the hands of whoever carries the runs now. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../core/errors.ts";
-import { environmentOf, listProcesses } from "../system/processes.ts";
+import { environmentOf, listPids } from "../system/processes.ts";
 import { GIT_OWNER } from "./git.ts";
 import { isOwnerAlive } from "./owner.ts";
 import type { Repo } from "./repo.ts";
@@ -24,7 +24,7 @@ export async function outlastDeadGit(repo: Repo, longestMs: number = LONGEST_MS)
 
 function findDeadGit(commonDir: string): number[] {
   const ours = [`GIT_COMMON_DIR=${commonDir}`, `GIT_DIR=${commonDir}`];
-  return listProcesses().flatMap(({ pid }) => {
+  return listPids().flatMap((pid) => {
     const env = environmentOf(pid);
     const owner = env.find((variable) => variable.startsWith(`${GIT_OWNER}=`))?.slice(GIT_OWNER.length + 1);
     const isLeft = owner !== undefined && ours.some((variable) => env.includes(variable)) && !isOwnerAlive(owner);

@@ -5,12 +5,18 @@ import { hasProc, type ProcessStat, readStat, runs } from "./identity.ts";
 
 /** Every running process that we may see, in no order; our own is left out. About 20 µs each. Zombies do not run, and are told only where asked for. */
 export function listProcesses(which: "running" | "also zombies" = "running"): ProcessStat[] {
+  return listPids()
+    .map(readStat)
+    .filter((stat) => stat !== undefined)
+    .filter((stat) => (which === "also zombies" || runs(stat)) && stat.pid !== process.pid);
+}
+
+/** The number of every process that there is, in no order. What it is costs a look at each. */
+export function listPids(): number[] {
   if (!hasProc) return [];
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .map((name) => readStat(Number(name)))
-    .filter((stat) => stat !== undefined)
-    .filter((stat) => (which === "also zombies" || runs(stat)) && stat.pid !== process.pid);
+    .map(Number);
 }
 
 /** The running children of a process that has one thread, as `sh` and `unshare` do. */
