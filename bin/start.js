@@ -32,8 +32,8 @@ async function start() {
 // Some commands have a bundle to themselves (see scripts/build.ts); all of them are in main.js.
 function bundleOf([command, ...words]) {
   const all = `${root}/dist/main.js`;
-  // Its own bundle knows this one word.
-  if (command === "status" && words.some((word) => word !== "--json")) return all;
+  // Their own bundles know this one word.
+  if (/^(status|list)$/.test(command) && words.some((word) => word !== "--json")) return all;
   // So does a bug report.
   if (words.some((word) => /^(-vv?|--verbose)$/.test(word))) return all;
   const own = `${root}/dist/commands/${command}.js`;

@@ -20,7 +20,7 @@ const FLOORS: readonly (readonly string[])[] = [
 const MAY_SPAWN = new Set(["src/system/exec.ts", "src/agents/demo-program.ts"]);
 const MAY_SPEAK_SQL = /^src\/(store\/|system\/lock\.ts)/;
 /** Entered by the build, not by an import. */
-const ENTRIES = new Set(["src/main/main.ts", "src/main/status.ts", "src/agents/demo-program.ts"]);
+const ENTRIES = new Set(["src/main/main.ts", "src/main/status.ts", "src/main/list.ts", "src/agents/demo-program.ts"]);
 /** Random and clock in the pure floor would make its rules untestable. */
 const IMPURE = /\bDate\.now\(|\bMath\.random\(|\bnew Date\(\)|\basync\b|\bPromise\b|\bprocess\./;
 

@@ -1,5 +1,4 @@
-/** `owt status` and `owt status --json`, which people and their prompts call all day long, without a parser for command lines: loading and
- *  filling that takes as long as what is asked for. With any other word the command is called in the ordinary way. */
+/** `owt status` and `owt status --json`. With any other word the command is called in the ordinary way. */
 import { runStatus } from "../cli/commands/status.ts";
 import { openIo } from "./streams.ts";
 

@@ -5,6 +5,7 @@ import { clearUnmade } from "../../engine/worktrees/unmade.ts";
 import { addSessions, listOnRecord, readStandings } from "../../engine/worktrees/list.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { BranchStatus } from "../../git/branch-status.ts";
+import { runBare } from "../bare.ts";
 import { answer, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { LiveBlock, wrapsAgain } from "../live/block.ts";
 import { painter } from "../text.ts";
@@ -23,6 +24,11 @@ export function listCommand(program: Command, io: Io): void {
     )
     .option("--json", "print the answer as JSON")
     .action((options: Options) => withEngine(io, (engine) => showList(io, engine, options)));
+}
+
+/** The command as it is without any words but `--json`. Gives its exit code. */
+export function runList(io: Io, options: { json: boolean }): Promise<number> {
+  return runBare(io, options, (engine) => showList(io, engine, options));
 }
 
 async function showList(io: Io, engine: Engine, options: Options): Promise<void> {

@@ -31,7 +31,7 @@ import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import type { Unwell } from "../worktrees/unwell.ts";
 import { count } from "../preview.ts";
-import { refusalOf, tellRefusal } from "../refusal.ts";
+import { runBare } from "../bare.ts";
 import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
@@ -57,18 +57,9 @@ export function statusCommand(program: Command, io: Io): void {
     );
 }
 
-/** The command as it is without any words but `--json`, which changes nothing and is open to everybody. Gives its exit code. */
-export async function runStatus(io: Io, options: { json: boolean }): Promise<number> {
-  io.looks = true;
-  io.tolerant = true;
-  try {
-    await withEngine(io, (engine) => showStatus(io, engine, options, null));
-    return Number(process.exitCode ?? 0);
-  } catch (error) {
-    const refusal = refusalOf(io, error);
-    tellRefusal(io, refusal, options.json);
-    return refusal.exitCode;
-  }
+/** The command as it is without any words but `--json`. Gives its exit code. */
+export function runStatus(io: Io, options: { json: boolean }): Promise<number> {
+  return runBare(io, options, (engine) => showStatus(io, engine, options, null));
 }
 
 /** Standings that a command of the user's ends. */

@@ -110,7 +110,9 @@ export async function readStandings(
   listed: readonly Listed[],
   tell: (path: string, standing: BranchStatus | null) => void,
 ): Promise<void> {
-  const base = await defaultBase(engine);
+  // A branch that nobody recorded a base of is compared with the one that the main checkout is on.
+  const main = listed.find(({ isMain }) => isMain) ?? (await listCheckouts(engine.repo))[0];
+  const base = main?.branch ?? null;
   await Promise.all(
     listed.map(async ({ path, isThere, isMain, base: own }) => {
       const place = isThere ? findPlace(engine.repo, path) : null;
@@ -119,10 +121,4 @@ export async function readStandings(
       tell(path, standing);
     }),
   );
-}
-
-/** A branch that nobody recorded a base of is compared with the one that the main checkout is on. */
-async function defaultBase(engine: Engine): Promise<string | null> {
-  const [main] = await listCheckouts(engine.repo);
-  return main?.branch ?? null;
 }
