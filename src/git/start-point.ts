@@ -5,6 +5,7 @@ import { fetchRefs } from "./fetch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { findPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { remotesOf } from "./usual-repo.ts";
 
 export type StartPoint = {
   branch: string;
@@ -132,7 +133,7 @@ async function fetchBranch(repo: Repo, remote: string, branch: string): Promise<
 
 /** The names of the remotes, `origin` first. */
 export async function listRemotes(repo: Repo): Promise<string[]> {
-  const names = (await git(repo, ["remote"])).stdout.split("\n").filter(Boolean);
+  const names = remotesOf(repo.commonDir) ?? (await git(repo, ["remote"])).stdout.split("\n").filter(Boolean);
   return names.toSorted((a, b) => Number(b === "origin") - Number(a === "origin"));
 }
 

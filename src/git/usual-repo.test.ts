@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { findProgram } from "../system/programs.ts";
 import { openRepo } from "./repo.ts";
-import { recogniseRepo } from "./usual-repo.ts";
+import { recogniseRepo, remotesOf } from "./usual-repo.ts";
 
 const isSystemGit = process.platform === "linux" && findProgram("git", process.env) === "/usr/bin/git";
 const { GIT_CONFIG_GLOBAL } = process.env;
@@ -32,6 +32,50 @@ describe.runIf(isSystemGit)("the usual repository", () => {
     const { root, gitDir } = recogniseRepo(at.root)!;
     const said = runGit(at.root, "rev-parse", "--path-format=absolute", "--show-toplevel", "--git-common-dir");
     expect(said.split("\n")).toEqual([root, gitDir]);
+  });
+});
+
+describe.runIf(isSystemGit)("remotes", () => {
+  test.each<[string, (root: string) => void]>([
+    ["none", () => {}],
+    ["one", (root) => void runGit(root, "remote", "add", "origin", "../elsewhere")],
+    [
+      "several, one with a blank and a quote in its name",
+      (root) => {
+        for (const name of ["zeta", "up/stream"]) runGit(root, "remote", "add", name, "https://host/a[b]=c");
+        runGit(root, "config", 'remote.it"s \\one.url', "x");
+        runGit(root, "config", "--add", "remote.zeta.fetch", "+refs/heads/main:refs/remotes/zeta/main");
+      },
+    ],
+    [
+      "one of the user's own",
+      (root) => {
+        process.env["GIT_CONFIG_GLOBAL"] = join(root, "mine");
+        writeFileSync(join(root, "mine"), '[user]\n\tname = A\n[remote "mine"]\n\turl = ../mine\n');
+      },
+    ],
+  ])("%s: as git tells them", async (_, change) => {
+    await using at = await scratchRepo();
+    change(at.root);
+    const said = runGit(at.root, "remote").split("\n").filter(Boolean);
+    expect(remotesOf(join(at.root, ".git"))?.toSorted()).toEqual(said.toSorted());
+  });
+
+  test.each<[string, (root: string) => void]>([
+    ["a section that says nothing else", (root) => appendFileSync(join(root, ".git/config"), '[remote "empty"]\n')],
+    ["a setting that comes first", (root) => void runGit(root, "config", "remote.odd.prune", "true")],
+    ["settings from another file", (root) => void runGit(root, "config", "include.path", "more")],
+    [
+      "a file of the old kind",
+      (root) => {
+        mkdirSync(join(root, ".git/remotes"), { recursive: true });
+        writeFileSync(join(root, ".git/remotes/old"), "URL: ../old\n");
+      },
+    ],
+  ])("%s: git is asked", async (_, change) => {
+    await using at = await scratchRepo();
+    change(at.root);
+    expect(remotesOf(join(at.root, ".git"))).toBeNull();
   });
 });
 

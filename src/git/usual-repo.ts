@@ -1,6 +1,6 @@
 /** Recognises the usual repository by its files: the main checkout, in git's default layout. git would need two processes to say the same,
  *  and they are most of what a command that only looks would cost. Whatever is unusual is left to git: null. */
-import { existsSync, lstatSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { findProgram } from "../system/programs.ts";
 
@@ -22,6 +22,29 @@ export function recogniseRepo(cwd: string): UsualRepo | null {
   } catch {
     return null;
   }
+}
+
+/** The names of the remotes that the repository's settings tell of, in their order; null where git has to be asked: settings are included, or remotes are
+ *  kept as they were before 2005. */
+export function remotesOf(commonDir: string): string[] | null {
+  if (process.platform !== "linux" || findProgram("git", process.env) !== "/usr/bin/git") return null;
+  const files = settingFiles(commonDir);
+  if (files.some(isUnusual) || ["remotes", "branches"].some((folder) => holdsSomething(join(commonDir, folder))))
+    return null;
+  // Like git it knows those of the repository alone.
+  return remotesIn(textOf(files[0]!) ?? "");
+}
+
+const REMOTE = /^[ \t]*\[[ \t]*remote[ \t]+"((?:[^"\\\n]|\\.)+)"[ \t]*\]\s*(?=(?:url|fetch|pushurl)\s*=)/gim;
+
+/** Null where a section is not as git itself writes it. */
+function remotesIn(text: string): string[] | null {
+  const found = [...text.matchAll(REMOTE)].map(([, name]) => name!.replaceAll(/\\(.)/g, "$1"));
+  return found.length === [...text.matchAll(/\[\s*remote\b/gi)].length ? found : null;
+}
+
+function holdsSomething(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).length > 0;
 }
 
 /** The nearest folder with a `.git`, where that is a folder. Like git it does not leave the file system, and trusts only what is the user's. */
