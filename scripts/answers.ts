@@ -147,6 +147,7 @@ const waits = v.pipe(
     disk: ms,
     worktrees: ms,
     retry: ms,
+    overlap: ms,
     integration: ms,
     stopped: ms,
   }),
@@ -244,6 +245,12 @@ const preview = of({
   order: v.pipe(texts, v.description("the order in which one agent at a time starts them")),
   critical_path: texts,
   max_parallel: count,
+  overlaps: v.pipe(
+    v.array(of({ tasks: texts, path: text })),
+    v.description(
+      "pairs that touch the same files though neither needs the other, at most 100: not begun side by side while something else is ready",
+    ),
+  ),
   estimate: v.pipe(
     orNull(
       of({

@@ -181,6 +181,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "run-created":
     case "run-carried":
     case "run-held":
+    case "run-apart":
     case "batch-ended":
     case "tasks-joined":
     case "run-ended":

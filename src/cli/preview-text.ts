@@ -6,7 +6,13 @@ import { printable, wrap } from "./text.ts";
 
 /** `width` in columns. */
 export function renderPreview(preview: Preview, width: number): string {
-  const paragraphs = [head(preview, width), expected(preview, width), steps(preview, width), path(preview, width)];
+  const paragraphs = [
+    head(preview, width),
+    expected(preview, width),
+    steps(preview, width),
+    path(preview, width),
+    overlaps(preview, width),
+  ];
   paragraphs.push(done(preview, width), notTasks(preview, width), warnings(preview, width));
   return `${paragraphs
     .filter((lines) => lines.length > 0)
@@ -102,6 +108,20 @@ function costOf({ estimate }: PreviewTask): string {
 function path({ critical_path, order, estimate }: Preview, width: number): string[] {
   if (order.length < 2 || estimate === null) return [];
   return wrap(`critical path, ${roughDuration(estimate.critical_path_ms)}: ${critical_path.join(" → ")}`, width, 2);
+}
+
+/** More lines say no more. */
+const SHOWN_OVERLAPS = 8;
+
+function overlaps({ overlaps, max_parallel }: Preview, width: number): string[] {
+  if (overlaps.length === 0 || max_parallel === 1) return [];
+  const shown = overlaps.slice(0, SHOWN_OVERLAPS);
+  const rest = overlaps.length - shown.length;
+  return [
+    ...wrap("touch the same files, and are not begun side by side while something else is ready:", width, 2),
+    ...shown.flatMap(({ tasks, path }) => wrap(printable(`  ${tasks.join(" and ")}  ${path}`), width, 6)),
+    ...(rest > 0 ? [`  … and ${rest} more pairs`] : []),
+  ];
 }
 
 function done({ tasks }: Preview, width: number): string[] {

@@ -2,8 +2,11 @@
 import { waves } from "../core/dag.ts";
 import type { EstimateLevel, Range, TaskEstimate } from "../core/estimate.ts";
 import { describeBasis, type Forecast, forecast } from "../core/forecast.ts";
+import { type Overlap, overlapsIn } from "../core/overlap.ts";
 import type { PlannedTask, Problem } from "../core/plan.ts";
 import { byDispatch, startOrder } from "../core/schedule.ts";
+import type { Engine } from "../engine/engine.ts";
+import { readFootprints } from "../engine/footprints.ts";
 import type { Base } from "../engine/ingest.ts";
 import type { Work } from "../engine/work.ts";
 import { seededChance } from "../lib/chance.ts";
@@ -78,6 +81,8 @@ export type Preview = {
   order: string[];
   critical_path: string[];
   max_parallel: number;
+  /** Tasks that touch the same files though neither needs the other: not begun side by side while something else is ready. The first hundred. */
+  overlaps: Overlap[];
   /** Null where nothing runs. */
   estimate: PreviewForecast | null;
   ignored: { file: string; reason: string }[];
@@ -87,7 +92,15 @@ export type Preview = {
 /** A plan has one forecast: chance begins at the same place each time. */
 const SEED = 1;
 
-export function previewOf(work: Work, base: Base, maxParallel: number): Preview {
+/** So many pairs are looked for. */
+const MOST_OVERLAPS = 100;
+
+export async function previewOf(engine: Engine, work: Work, base: Base, maxParallel: number): Promise<Preview> {
+  const touches = await readFootprints(
+    engine,
+    work.chosen.map(({ spec }) => spec),
+  );
+  const touching = work.chosen.map(({ spec, needs }) => ({ id: spec.id, needs, touches: touches(spec) }));
   const estimateOf = ({ spec }: { spec: PlannedTask }) => work.estimates.of(spec);
   const starts = work.chosen.map((task) => {
     const estimate = estimateOf(task);
@@ -112,6 +125,7 @@ export function previewOf(work: Work, base: Base, maxParallel: number): Preview 
     order: startOrder(starts),
     critical_path: expected.criticalPath.path,
     max_parallel: maxParallel,
+    overlaps: overlapsIn(touching, MOST_OVERLAPS),
     estimate: starts.length === 0 ? null : previewForecast(expected),
     ignored: work.ignored,
     warnings: work.warnings.map(({ file, line, message, hint }) => ({ file, line, message, hint })),

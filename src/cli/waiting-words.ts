@@ -11,6 +11,7 @@ const WORDS: Record<WaitReason, string> = {
   memory: "memory",
   disk: "room on the disk",
   worktrees: "a worktree",
+  overlap: "a task with the same files",
   retry: "the pause before another try",
   integration: "its turn to be merged",
   stopped: "the run, paused or carried by nobody",

@@ -3,6 +3,7 @@ import type { AttemptPhase } from "./attempt.ts";
 import type { Usage } from "./cost.ts";
 import type { FiringState } from "./firing.ts";
 import type { Outcome } from "./outcome.ts";
+import type { HeldApart } from "./overlap.ts";
 import type { Way } from "./reuse.ts";
 import type { RoomKind } from "./room.ts";
 import type { HangKind, Sign } from "./stall.ts";
@@ -20,6 +21,8 @@ export type Fact =
   | { kind: "run-held"; by: HeldBy; tasks: number[]; usedUp?: string }
   /** Nothing more of the run starts for want of room, from now on; null: nothing is short any more. `isFirst`: it is told for the first time. */
   | { kind: "run-short"; of: RoomKind | null; why: string; isFirst: boolean }
+  /** These tasks of it, and no others, let something else go first from now on: what they touch is being worked on. */
+  | { kind: "run-apart"; tasks: HeldApart[] }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
   /** The run that a batch started has come to its end, or was never started: for whoever is to be told of it. `slot` is in epoch milliseconds. */
   | { kind: "batch-ended"; batch: string; slot: number; notify: boolean; state: FiringState; reason: string | null }

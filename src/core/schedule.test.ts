@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { byDispatch, decideStarts, startOrder } from "./schedule.ts";
+import { byDispatch, decideApart, decideStarts, startOrder } from "./schedule.ts";
 import type { PlannedStart, ReadyTask } from "./schedule.ts";
 
 const ready = (id: string, order: number, pathBelow = 1, priority: ReadyTask["priority"] = "normal"): ReadyTask => ({
@@ -44,6 +44,22 @@ test("what is ready in a moment keeps its place free when it is better than what
   expect(decide([ready("next", 2, 3)], 1)).toEqual(["a"]);
   expect(decide([ready("next", 2, 0)])).toEqual(["a", "b"]);
   expect(decide([])).toEqual(["a", "b"]);
+});
+
+test("what touches the same files as something at work lets others of its priority go first, and begins where nothing else is ready", () => {
+  const tasks = [ready("a", 0, 5), ready("b", 1, 4), ready("c", 2, 3), ready("low", 3, 9, "low")];
+  const pairs = (text: string) => (one: string, other: string) =>
+    text.split(" ").some((pair) => pair === `${one}-${other}` || pair === `${other}-${one}`);
+  const decide = (maxParallel: number, text: string, atWork: string[] = []) =>
+    decideApart({ ready: tasks, running: atWork.length, atWork }, { maxParallel }, pairs(text));
+  expect(decide(2, "")).toEqual({ starts: ["a", "b"], heldBack: [] });
+  expect(decide(2, "a-b")).toEqual({ starts: ["a", "c"], heldBack: [{ id: "b", behind: "a" }] });
+  // Nothing else of its priority is ready: it goes before what is less urgent.
+  expect(decide(3, "a-b")).toEqual({ starts: ["a", "c", "b"], heldBack: [] });
+  // Of these none passes the others by: they wait for a place.
+  expect(decide(2, "x-a x-b x-c", ["x"])).toEqual({ starts: ["a"], heldBack: [] });
+  expect(decide(2, "x-a", ["x"])).toEqual({ starts: ["b"], heldBack: [{ id: "a", behind: "x" }] });
+  expect(decide(1, "x-a", ["x"])).toEqual({ starts: [], heldBack: [] });
 });
 
 const anyTasks = fc

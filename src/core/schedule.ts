@@ -22,12 +22,47 @@ export function decideStarts(
   view: { ready: readonly ReadyTask[]; running: number; soon?: readonly ReadyTask[] },
   limits: { maxParallel: number },
 ): string[] {
+  return decideApart({ ...view, atWork: [] }, limits, () => false).starts;
+}
+
+/** What starts next, and what does not although it would have been its turn: it touches files that `behind` touches, which is at work. */
+export type Starts = { starts: string[]; heldBack: { id: string; behind: string }[] };
+
+/** The same, where tasks that touch the same files (`overlap`) are not begun side by side as long as something else of the same priority of the user's is
+ *  ready: their merges would conflict. Where nothing else is ready they begin all the same, since a free place helps nobody. `atWork` are the tasks whose
+ *  work is not integrated yet. */
+export function decideApart(
+  view: { ready: readonly ReadyTask[]; running: number; soon?: readonly ReadyTask[]; atWork: readonly string[] },
+  limits: { maxParallel: number },
+  overlap: (one: string, other: string) => boolean,
+): Starts {
   const free = Math.max(0, Math.floor(limits.maxParallel - view.running));
   const soon = new Set(view.soon?.map((task) => task.id));
-  return [...view.ready, ...(view.soon ?? [])]
-    .sort(byPriorityThenPath)
-    .slice(0, free)
-    .flatMap((task) => (soon.has(task.id) ? [] : [task.id]));
+  const chosen: string[] = [];
+  const heldBack: Starts["heldBack"] = [];
+  const sorted = [...view.ready, ...(view.soon ?? [])].sort(byPriorityThenPath);
+  for (let at = 0; at < sorted.length && free > chosen.length;) {
+    const end = endOfPriority(sorted, at);
+    const passed: Starts["heldBack"] = [];
+    for (; at < end && free > chosen.length; at++) {
+      const { id } = sorted[at]!;
+      const behind = [...view.atWork, ...chosen].find((other) => overlap(id, other));
+      if (behind === undefined) chosen.push(id);
+      else passed.push({ id, behind });
+    }
+    const room = free - chosen.length;
+    chosen.push(...passed.slice(0, room).map(({ id }) => id));
+    heldBack.push(...passed.slice(room));
+    at = end;
+  }
+  // It would not have been the turn of the others anyway.
+  const turns = new Set(sorted.slice(0, free).flatMap(({ id }) => (soon.has(id) ? [] : [id])));
+  return { starts: chosen.filter((id) => !soon.has(id)), heldBack: heldBack.filter(({ id }) => turns.has(id)) };
+}
+
+function endOfPriority(sorted: readonly ReadyTask[], from: number): number {
+  const end = sorted.findIndex((task, at) => at > from && task.priority !== sorted[from]!.priority);
+  return end === -1 ? sorted.length : end;
 }
 
 /** A task of a plan that has not begun. `weight` is its expected length, in any one unit. */

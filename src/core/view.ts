@@ -2,6 +2,7 @@
 import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
+import type { HeldApart } from "./overlap.ts";
 import { isDue } from "./retry.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
@@ -44,6 +45,8 @@ type Around<T> = {
   /** Null where no limit is known at all. */
   limitOf: ((task: T) => LimitHold | null) | null;
   shortage: Shortage | null;
+  /** Which tasks let others go first. */
+  apart: ReadonlyMap<number, HeldApart>;
   now: number;
 };
 
@@ -59,12 +62,14 @@ export function viewTasks<T extends BareTask>(
   logins: Logins = { tasks, credentialOf: (agent) => agent },
   limitOf: ((agent: string) => LimitHold | null) | null = null,
   shortage: Shortage | null = null,
+  heldApart: readonly HeldApart[] = [],
 ): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
   // Where nothing is limited nobody is asked which agent it is: that may have to be read.
   const limitFor = limitOf === null ? null : (task: T) => limitOf(agentOf(task));
-  const around = { byKey, loginOf, holds, limitOf: limitFor, shortage, now };
+  const apart = new Map(heldApart.map((each) => [each.task, each]));
+  const around = { byKey, loginOf, holds, limitOf: limitFor, shortage, apart, now };
   return tasks.map((task) => viewTask(task, around));
 }
 
@@ -124,7 +129,7 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
 }
 
 function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
-  const { byKey, loginOf, holds, limitOf, shortage, now } = around;
+  const { byKey, loginOf, holds, limitOf, shortage, apart, now } = around;
   if (task.park && waitsForPerson(task.park)) return stands(task, "waits-for-person", describePark(task.park));
   if (task.park?.for === "budget" && task.park.until === null)
     return stands(task, "waits-for-budget", describePark(task.park));
@@ -156,6 +161,9 @@ function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T
     return stands(task, standing, `waits for the budget: ${describeLevel(level)}`);
   }
   if (shortage !== null && concerns(shortage, startOf(task))) return stands(task, "waits-for-room", shortage.why);
+  const held = apart.get(task.id);
+  if (held !== undefined)
+    return stands(task, "ready", `others go first while ${held.behind} is at work: both touch ${held.path}`);
   const goesOn = task.next.kind !== "fresh" && task.startedAt !== null;
   return stands(task, "ready", goesOn ? "goes on where it stopped" : "");
 }

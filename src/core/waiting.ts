@@ -1,7 +1,7 @@
 /** How long the tasks of a run waited, and for what, told from its event log. Pure.
  *
  *  A moment counts for one reason, the first of those that hold, in the order in which a screen tells them: a person, a budget it reached,
- *  upstream tasks, a time, a budget of the run, a stop of the whole run, a want of room, a free place. */
+ *  upstream tasks, a time, a budget of the run, a stop of the whole run, a want of room, another task with the same files, a free place. */
 import type { Event } from "./event.ts";
 import type { RoomKind } from "./room.ts";
 import { joined } from "./steps.ts";
@@ -19,6 +19,8 @@ export type WaitReason =
   | "budget"
   /** Memory, room on the disk, a worktree: of which there was not enough for one more. */
   | RoomKind
+  /** A task at work touches the same files, and something else could go first. */
+  | "overlap"
   /** The pause before another try. */
   | "retry"
   /** Its turn to be merged. */
@@ -44,6 +46,7 @@ export function noWaits(): Waits {
     memory: 0,
     disk: 0,
     worktrees: 0,
+    overlap: 0,
     retry: 0,
     integration: 0,
     stopped: 0,
@@ -85,6 +88,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   const halts = joined([...wishSpans(events, end), ...uncarriedSpans(run, events, end)]);
   const holds = holdSpans(events, end);
   const shortages = shortSpans(events, end);
+  const apart = apartSpans(events, end);
   const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => HOLDS_OTHERS.has(park.for)));
   const queues = queueSpans(
     [...log.values()].flatMap((each) => each.merges.map((span) => ({ ...span, id: each.task.id }))),
@@ -107,6 +111,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
         ["budget", held],
         ["stopped", halts],
         ...shortages,
+        ["overlap", apart.get(each.task.id) ?? []],
         ["place", [rest]],
       ]);
     }
@@ -281,6 +286,17 @@ function holdSpans(events: readonly Event[], end: number): { all: Span[]; byTask
     for (const task of note.tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
   });
   return { all, byTask };
+}
+
+/** When tasks let others go first, by task. */
+function apartSpans(events: readonly Event[], end: number): Map<number, Span[]> {
+  const byTask = new Map<number, Span[]>();
+  const notes = events.filter((event) => event.kind === "run-apart");
+  notes.forEach((note, index) => {
+    const span = { from: note.at, to: notes[index + 1]?.at ?? end };
+    for (const { task } of note.tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
+  });
+  return byTask;
 }
 
 /** When there was no room for more, by what was short. */

@@ -5,7 +5,7 @@ import { hasLimitOf } from "../core/budget.ts";
 import { pathsBelow } from "../core/dag.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
-import { decideStarts, type ReadyTask } from "../core/schedule.ts";
+import type { ReadyTask } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { type Shortage, startOf } from "../core/room.ts";
 import { countFinal, findSkips, isSettled, type TaskView } from "../core/view.ts";
@@ -25,6 +25,7 @@ import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { type Engine, isLost } from "./engine.ts";
 import { type Estimates, estimatesOf } from "./estimates.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
+import { decideRunStarts } from "./footprints.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
 import { nextProbe } from "./governor.ts";
 import { keepNotifying } from "./notify.ts";
@@ -299,7 +300,7 @@ async function startReady(
   if (ready.length === 0) return [];
   const rank = rankFor(tasks, estimatesOf(engine, run));
   const view = { ready: ready.map(rank), soon: readySoon(tasks, home).map(rank), running };
-  const chosen = decideStarts(view, { maxParallel: run.options.maxParallel });
+  const chosen = await decideRunStarts(engine, run.id, tasks, ready, { view, maxParallel: run.options.maxParallel });
   const started: Attempt[] = [];
   const room = new Room(engine, disk.shortage);
   for (const key of chosen) {

@@ -6,6 +6,7 @@ import type { Run } from "../core/run.ts";
 import type { BareTask, Task } from "../core/task.ts";
 import { findRefusedLogin, type Logins, type TaskView, viewTasks } from "../core/view.ts";
 import { readAttempt } from "../store/attempts.ts";
+import { readHeldApart } from "../store/footprints.ts";
 import { readRuns } from "../store/runs.ts";
 import { readBareTasks, readTask, readTasks } from "../store/tasks.ts";
 import { readHolds } from "./budget.ts";
@@ -75,7 +76,16 @@ function viewNow<T extends BareTask>(
 ): TaskView<T>[] {
   const [holds, logins, holding] = [readHolds(engine, run), readLogins(engine, run, tasks), readHolding(engine)];
   const agentOf = (task: T) => nextAgent(engine, run, wholeOf(task), holding).agent;
-  return viewTasks(tasks, agentOf, engine.now(), holds, logins, holding, knownShortage(engine));
+  return viewTasks(
+    tasks,
+    agentOf,
+    engine.now(),
+    holds,
+    logins,
+    holding,
+    knownShortage(engine),
+    readHeldApart(engine.store, run.id),
+  );
 }
 
 /** The task, of whichever open run, whose refused login holds this one. */

@@ -28,6 +28,7 @@ const PROGRESS = new Set<string>([
   "run-carried",
   "run-held",
   "run-short",
+  "run-apart",
   BEGUN,
 ] satisfies (FactKind | typeof BEGUN)[]);
 

@@ -106,6 +106,7 @@ const WAITING_KINDS: Fact["kind"][] = [
   "run-wish",
   "run-held",
   "run-short",
+  "run-apart",
   "run-ended",
   "tasks-joined",
   "task-moved",

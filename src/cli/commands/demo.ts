@@ -61,7 +61,7 @@ async function showDemo(io: Io, options: DemoOptions): Promise<void> {
     );
     tell(
       io,
-      `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(previewOf(work, base, 3), screenWidth(io))}\n$ owt run --yes`,
+      `a repository with a plan: ${root}\n\n$ owt plan\n${renderPreview(await previewOf(engine, work, base, 3), screenWidth(io))}\n$ owt run --yes`,
     );
     approveGrants(engine, grantsNeeded(engine, work.all, work.settings));
     const started = await ingest(engine, work, base, { again: false, choices: {} });

@@ -24,7 +24,8 @@ export function planCommand(program: Command, io: Io): void {
       io,
       async (engine) => {
         const { work, base } = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
-        const preview = previewOf(
+        const preview = await previewOf(
+          engine,
           work,
           base,
           wantedParallel(options) ?? work.settings.maxParallel ?? engine.config.run.max_parallel,

@@ -69,10 +69,10 @@ export function runCommand(program: Command, io: Io): void {
           let { work, base } = await prepare();
           const flags = toFlags(options);
           const maxParallel = flags.maxParallel ?? work.settings.maxParallel ?? engine.config.run.max_parallel;
-          const preview = () => previewOf(work, base, maxParallel);
+          const preview = () => previewOf(engine, work, base, maxParallel);
           const render = (seen: Preview) => renderPreview(seen, screenWidth(io));
           if (options.dryRun) {
-            const seen = preview();
+            const seen = await preview();
             answer(io, options, seen, render(seen));
             return;
           }
@@ -82,7 +82,7 @@ export function runCommand(program: Command, io: Io): void {
           await approve(io, engine, grantsOf(engine, work));
           const goesOn = findGoing(engine, work, base, flags.again) !== undefined;
           if (!options.yes && !goesOn && work.chosen.length > 0)
-            await askToStart(io, () => render(preview()), work.chosen.length);
+            await askToStart(io, async () => render(await preview()), work.chosen.length);
           let started = await ingest(engine, work, base, flags);
           while (started === "moved") {
             ({ work, base } = await prepare());
@@ -161,12 +161,12 @@ function grantsOf(engine: Engine, { chosen, settings }: Work) {
   return grantsNeeded(engine, specs, settings);
 }
 
-async function askToStart(io: Io, preview: () => string, tasks: number): Promise<void> {
+async function askToStart(io: Io, preview: () => Promise<string>, tasks: number): Promise<void> {
   if (!canAsk(io))
     throw new OwtError("usage", "starting a run off a terminal needs --yes", {
       hint: "look first: owt plan; then: owt run --yes",
     });
-  tell(io, preview());
+  tell(io, await preview());
   if (!/^\s*y(es)?\s*$/i.test(await ask(io, `run ${count(tasks, "task")}? [y/N] `)))
     throw new OwtError("interrupted", "nothing was started");
 }

@@ -1,0 +1,33 @@
+/** What is known of the files that tasks changed before, and what is held back for it. */
+import { appendEvent } from "./events.ts";
+import type { HeldApart } from "../core/overlap.ts";
+import type { Store } from "./database.ts";
+import { parseStored } from "./stored-json.ts";
+
+/** The merges of the tasks of a module that were integrated last, in whichever run, newest first. */
+export function readMergesOf(store: Store, module: string, most: number): string[] {
+  const sql =
+    "select distinct commit_oid from task where state = 'done' and commit_oid is not null and spec ->> '$.module' = ? order by id desc limit ?";
+  return store.all(sql, module, most).map((row) => String(row["commit_oid"]));
+}
+
+const keyOf = (run: string) => `apart ${run}`;
+
+/** From now on these tasks of a run, and no others, let something else go first. Told in its log. */
+export function writeHeldApart(store: Store, at: number, run: string, held: readonly HeldApart[]): void {
+  store.transaction(() => {
+    if (held.length === 0) store.run("delete from meta where key = ?", keyOf(run));
+    else
+      store.run(
+        "insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value",
+        keyOf(run),
+        JSON.stringify(held),
+      );
+    appendEvent(store, at, { run }, { kind: "run-apart", tasks: [...held] });
+  });
+}
+
+export function readHeldApart(store: Store, run: string): HeldApart[] {
+  const value = store.get("select value from meta where key = ?", keyOf(run))?.["value"];
+  return value === undefined ? [] : (parseStored(String(value)) as HeldApart[]);
+}
