@@ -139,6 +139,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
             mark: paint("yellow", "▲"),
             text: `${event.where === "run" ? "merged work fails" : "fails"} ${event.command} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
           };
+    case "verify-flaky":
+      return {
+        mark: paint("yellow", "▲"),
+        text: `flaky: ${event.command} failed (exit ${event.code}) and passed when it was run again on the same tree`,
+      };
     case "attempt-ended":
       return TOLD_OTHERWISE.has(event.outcome.kind)
         ? null

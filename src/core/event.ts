@@ -54,6 +54,9 @@ export type Fact =
   | { kind: "leftovers"; commit: string; left: string[] }
   | { kind: "verify-started"; command: string; where: "task" | "run" }
   | { kind: "verify-ended"; command: string; where: "task" | "run"; code: number }
+  /** A check was red, with this code, and then green on the same tree: it counts as green. `others`: row numbers of the tasks that were checked together
+   *  with the one that this is about. */
+  | { kind: "verify-flaky"; command: string; where: "task" | "run"; code: number; others?: number[] }
   | { kind: "attempt-ended"; outcome: Outcome; usage: Usage | null }
   /** The run's branch now contains this task; `commit` is its merge. */
   | { kind: "task-integrated"; commit: string; verified: boolean }

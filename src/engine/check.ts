@@ -33,7 +33,14 @@ export type Check = {
 };
 
 /** `interrupted` means: stopped by a person; it will be executed anew. */
-export type CheckResult = { code: number; output: string } | "interrupted";
+export type CheckResult =
+  | {
+      code: number;
+      output: string;
+      /** We ended it. */
+      isTimedOut?: true;
+    }
+  | "interrupted";
 
 /** What is kept of a check's output for people and agents. */
 const TAIL_BYTES = 16 * 1024;
@@ -71,7 +78,11 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
     await output.shrink();
     if (stopped === "interrupted") return "interrupted";
     if (stopped === "timed_out")
-      return { code: TIMED_OUT, output: `${outputOf(check.dir)}\nstopped after ${check.timeoutMs / 1_000} s` };
+      return {
+        code: TIMED_OUT,
+        output: `${outputOf(check.dir)}\nstopped after ${check.timeoutMs / 1_000} s`,
+        isTimedOut: true,
+      };
     const result = end.kind === "finished" ? { code: end.code, output: outputOf(check.dir) } : lostCheck(check.dir);
     if (mayLackRoom(engine, began, result)) throw lackedRoom(check);
     return result;

@@ -23,6 +23,7 @@ const PROGRESS = new Set<string>([
   "agent-said",
   "verify-started",
   "verify-ended",
+  "verify-flaky",
   "leftovers",
   "dependencies",
   "run-carried",
