@@ -76,6 +76,9 @@ const ABOUT: Record<KeyName, About> = {
   "run.flaky_reruns": {
     says: "how often a check that was red is run again on the same tree before it counts; green then is flaky, and told; 0: never",
   },
+  "run.merge_group": {
+    says: "how many tasks that wait to be integrated are merged one upon the other and checked once, at most; 1: each by itself",
+  },
   "run.retries": { says: "tries after a failure" },
   "run.restart_pause": {
     says: "time before an agent that died is started again; twice that after the next death, ten minutes at most",

@@ -12,6 +12,7 @@ import { launch, type LaunchMode, readLaunch, stopTree, sweepAfterEnd, waitForEn
 import type { Engine } from "./engine.ts";
 import { mayLackRoom } from "./full-disk.ts";
 import { measurePeak } from "./peak.ts";
+import { onStop } from "./stops.ts";
 import { capsOf } from "./transcript.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 
@@ -59,12 +60,13 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
   const launched = before.kind === "unclaimed" ? launchCheck(engine, check, mode) : undefined;
   let stopped: "timed_out" | "interrupted" | null = null;
   const stop = (why: "timed_out" | "interrupted") => {
-    stopped ??= why;
+    if (stopped !== null) return;
+    stopped = why;
     writeFileSync(join(check.dir, "stopping"), why);
     void stopSoon(engine, check.dir);
   };
   const timer = setTimeout(() => stop("timed_out"), Math.min(check.timeoutMs, 2 ** 31 - 1));
-  engine.live.set(check.attempt, () => stop("interrupted"));
+  const release = onStop(engine, check.attempt, () => stop("interrupted"));
   const output = new CappedFile(join(check.dir, "out"), capsOf(engine));
   const ended = new AbortController();
   const capping = keepSmall(output, ended.signal);
@@ -89,7 +91,7 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
   } finally {
     clearTimeout(timer);
     ended.abort();
-    engine.live.delete(check.attempt);
+    release();
   }
 }
 

@@ -16,6 +16,8 @@ export type VerifyPlace = {
   timeoutMs: number;
   /** Tasks that are checked together with the attempt's own, by row number. */
   others?: readonly number[];
+  /** Asked before each command. */
+  isStopped?: () => boolean;
 };
 
 /** Runs the commands one after the other until one fails. What was red is run again on the same tree before it counts (`[run] flaky_reruns`): red
@@ -53,10 +55,11 @@ async function checkTwice(engine: Engine, attempt: Attempt, place: VerifyPlace, 
 async function checkOnce(
   engine: Engine,
   attempt: Attempt,
-  { dir, cwd, commands, where, timeoutMs }: VerifyPlace,
+  { dir, cwd, commands, where, timeoutMs, isStopped }: VerifyPlace,
   index: number,
   again: number,
 ): Promise<CheckResult> {
+  if (isStopped?.()) return "interrupted";
   const command = commands[index]!;
   appendEvent(engine.store, engine.now(), aboutOf(attempt), { kind: "verify-started", command, where });
   const result = await runCheck(engine, {

@@ -24,6 +24,7 @@ const PROGRESS = new Set<string>([
   "verify-started",
   "verify-ended",
   "verify-flaky",
+  "merges-checked",
   "leftovers",
   "dependencies",
   "run-carried",

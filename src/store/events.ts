@@ -131,6 +131,13 @@ export function readFlakes(store: Store, run: string): { command: string; tasks:
   });
 }
 
+/** The tasks of a run whose merged work was taken up last to be checked, by row number. */
+export function readChecked(store: Store, run: string): number[] {
+  const sql = "select data from event where run = ? and kind = 'merges-checked' order by seq desc limit 1";
+  const row = store.get(sql, run);
+  return row ? (parseStored(row["data"]) as { tasks: number[] }).tasks : [];
+}
+
 /** What was found of an attempt's agent that did nothing any more, and done about it, oldest first. */
 export function readHangs(
   store: Store,
