@@ -178,6 +178,7 @@ const taskReport = of({
   ...cost,
   commit: orNull(text),
   verified: flag,
+  flaky: v.pipe(count, v.description("checks of its work that were red and then green on the same tree")),
 });
 
 const report = of({
@@ -200,6 +201,10 @@ const report = of({
   unverified: v.pipe(texts, v.description("done without any verify command")),
   waiting_ms: waits,
   parked: v.array(of({ task: text, for: parkedFor, why: text, at: moment, until: orNull(moment), waited_ms: ms })),
+  flaky: v.pipe(
+    v.array(of({ command: text, times: count, tasks: texts })),
+    v.description("checks that were red and then green on the same tree"),
+  ),
   tasks: v.array(taskReport),
 });
 

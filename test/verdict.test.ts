@@ -1,7 +1,7 @@
 /** The judge of the crash harness finds what is planted. The repository is made with plain git, without owt. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -18,6 +18,16 @@ test("a run that came home whole is sound", async () => {
   const verdict = await judge(finishedRun().dir);
   expect(verdict).toMatchObject({ lost: [], twice: [], wrongContent: [], other: [], starts: { a: 1, b: 1 } });
   expect(isSound(verdict)).toBe(true);
+});
+
+test("tasks that came together are each counted, and only the tree of all has to be green", async () => {
+  const { dir, repo } = finishedRun();
+  integrateTogether(repo, ["c", "d"]);
+  const expectation = JSON.parse(readFileSync(join(dir, "expect.json"), "utf8")) as Expectation;
+  put(join(dir, "expect.json"), JSON.stringify({ ...expectation, tasks: ["a", "b", "c", "d"] }));
+  appendFileSync(join(dir, "checks.log"), runGit(repo, "log", "-1", "--format=green %T%n", "owt/runs/r1"));
+  const verdict = await judge(dir, 0);
+  expect(verdict).toMatchObject({ lost: [], twice: [], other: [] });
 });
 
 type Run = { dir: string; repo: string };
@@ -38,6 +48,19 @@ const planted: [name: string, plant: (run: Run) => void, where: keyof Verdict, s
     ({ dir }) => appendFileSync(join(dir, "checks.log"), "/r1 changed during its check\n"),
     "other",
     /changed/,
+  ],
+  ["a task that came twice, once with another", ({ repo }) => integrateTogether(repo, ["a", "c"]), "twice", /^a$/],
+  [
+    "a commit between those that came together",
+    ({ repo }) => integrateTogether(repo, ["c", ""]),
+    "other",
+    /no integration/,
+  ],
+  [
+    "another tree than that of those that came together",
+    ({ repo }) => integrateTogether(repo, ["c", "d"], { "more.txt": "x" }),
+    "other",
+    /another tree/,
   ],
   ["a commit that is no integration", ({ repo }) => plainCommit(repo), "other", /no integration/],
   [
@@ -119,6 +142,19 @@ function integrate(repo: string, task: string, files: Record<string, string>): v
   const work = runGit(repo, "commit-tree", tree, "-p", tip, "-m", `work on ${task}`);
   const merge = runGit(repo, "commit-tree", tree, "-p", tip, "-p", work, "-m", `Task ${task}\n\nOwt-Task: ${task}`);
   runGit(repo, "update-ref", "refs/heads/owt/runs/r1", merge);
+}
+
+/** Merges of tasks one upon the other (without a task: a commit), and one around them. */
+function integrateTogether(repo: string, tasks: readonly string[], more: Record<string, string> = {}): void {
+  const tip = runGit(repo, "rev-parse", "owt/runs/r1");
+  for (const task of tasks) {
+    if (task === "") plainCommit(repo);
+    else integrate(repo, task, { [`${task}.txt`]: `${task}\n` });
+  }
+  const last = runGit(repo, "rev-parse", "owt/runs/r1");
+  const message = `Bring in ${tasks.length}\n\nOwt-Group: ${tasks.length}`;
+  const around = runGit(repo, "commit-tree", treeWith(repo, last, more), "-p", tip, "-p", last, "-m", message);
+  runGit(repo, "update-ref", "refs/heads/owt/runs/r1", around);
 }
 
 function plainCommit(repo: string): void {

@@ -139,6 +139,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
             mark: paint("yellow", "▲"),
             text: `${event.where === "run" ? "merged work fails" : "fails"} ${event.command} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
           };
+    case "verify-flaky":
+      return {
+        mark: paint("yellow", "▲"),
+        text: `flaky: ${event.command} failed (exit ${event.code}) and passed when it was run again on the same tree`,
+      };
     case "attempt-ended":
       return TOLD_OTHERWISE.has(event.outcome.kind)
         ? null
@@ -146,7 +151,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "task-integrated":
       return {
         mark: paint("green", "✓"),
-        text: `integrated as ${event.commit.slice(0, 10)}${event.verified ? "" : " (unverified)"}`,
+        text: `integrated as ${event.commit.slice(0, 10)}${withOthers(event.others)}${event.verified ? "" : " (unverified)"}`,
       };
     case "task-moved":
       return lineForMove(event, paint);
@@ -191,12 +196,17 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "agent-said":
     case "agent-ended":
     case "verify-started":
+    case "merges-checked":
       return null;
     default: {
       const never: never = event;
       return never;
     }
   }
+}
+
+function withOthers(others = 0): string {
+  return others === 0 ? "" : `, together with ${others} other${others === 1 ? "" : "s"}`;
 }
 
 /** `why` says of an install why nothing was copied. */

@@ -1,6 +1,7 @@
 /** The report of a run as markdown: to be read, or pasted into a message. */
 import type { CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
+import { flakyWords } from "./report-text.ts";
 import { costWords, printable, tokenWords } from "./text.ts";
 import { waitWords } from "./waiting-words.ts";
 
@@ -21,7 +22,7 @@ export function renderMarkdown(report: RunReport): string {
         tokenWords(task.output_tokens),
         waitWords(task.waiting_ms).join(", "),
         task.commit?.slice(0, 10) ?? "",
-        cell(task.why ?? ""),
+        [cell(task.why ?? ""), task.flaky === 0 ? "" : `flaky checks: ${task.flaky}`].filter(Boolean).join("; "),
       ]),
     ),
     ...parkedTable(report),
@@ -46,6 +47,7 @@ function head(report: RunReport): string[] {
     ...(waits.length > 0 ? [`- waited, all tasks added up: ${waits.join(", ")}`] : []),
     `- cost ${costWords(report) || "nothing yet"}${missing}`,
     ...(report.unverified.length > 0 ? [`- unverified: ${report.unverified.join(", ")}`] : []),
+    ...report.flaky.map((flaky) => `- flaky: ${cell(flakyWords(flaky))}`),
   ];
 }
 

@@ -28,12 +28,18 @@ function head(report: RunReport, width: number): string[] {
     report.input_tokens === null ? "" : `tokens  ${tokensIn(report)} in, ${tokenWords(report.output_tokens)} out`,
     waits.length === 0 ? "" : `waited  all tasks added up: ${waits.join(", ")}`,
     report.unverified.length === 0 ? "" : `unverified, for want of a verify command: ${report.unverified.join(", ")}`,
+    ...report.flaky.map((flaky) => `flaky   ${flakyWords(flaky)}`),
   ];
   const title = `${report.run} · ${report.state} · ${counts.join(", ")} · ${report.plan || "written down by hand"}, ${landed}`;
   return [
     ...wrap(printable(title), width, 2),
     ...lines.filter(Boolean).flatMap((line) => wrap(`  ${printable(line)}`, width, 10)),
   ];
+}
+
+/** `npm test, 2 times red and then green on the same tree (a, b)` */
+export function flakyWords({ command, times, tasks }: RunReport["flaky"][number]): string {
+  return `${command}, ${count(times, "time")} red and then green on the same tree (${tasks.join(", ")})`;
 }
 
 function tokensOf({ input_tokens, output_tokens }: Pick<CostReport, "input_tokens" | "output_tokens">): string {
@@ -61,7 +67,11 @@ function tasks(report: RunReport, width: number, paint: Paint): string[] {
       waitedMs(task.waiting_ms) < 100 ? "" : renderDuration(waitedMs(task.waiting_ms)),
     ],
     // What nobody checked is named above.
-    remarks: [waitWords(task.waiting_ms).join(", "), task.state === "done" ? "" : firstLine(task.why)].filter(Boolean),
+    remarks: [
+      waitWords(task.waiting_ms).join(", "),
+      task.flaky === 0 ? "" : `flaky checks: ${task.flaky}`,
+      task.state === "done" ? "" : firstLine(task.why),
+    ].filter(Boolean),
   }));
   const kept = HEADER.map((_, column) => column < 2 || rows.some(({ cells }) => cells[column] !== ""));
   const pick = (cells: string[]) => cells.filter((_, column) => kept[column]);

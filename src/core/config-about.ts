@@ -73,6 +73,12 @@ const ABOUT: Record<KeyName, About> = {
   "run.log_tail_mb": { says: "what is kept of its end, MiB" },
   "run.verify": { says: "commands that must succeed before work counts as done" },
   "run.verify_attempts": { says: "rounds with the agent after red checks" },
+  "run.flaky_reruns": {
+    says: "how often a check that was red is run again on the same tree before it counts; green then is flaky, and told; 0: never",
+  },
+  "run.merge_group": {
+    says: "how many tasks that wait to be integrated are merged one upon the other and checked once, at most; 1: each by itself",
+  },
   "run.retries": { says: "tries after a failure" },
   "run.restart_pause": {
     says: "time before an agent that died is started again; twice that after the next death, ten minutes at most",

@@ -57,9 +57,14 @@ export type Fact =
   | { kind: "leftovers"; commit: string; left: string[] }
   | { kind: "verify-started"; command: string; where: "task" | "run" }
   | { kind: "verify-ended"; command: string; where: "task" | "run"; code: number }
+  /** Merged work of these tasks, by row number, is being checked: together, where they are several. */
+  | { kind: "merges-checked"; tasks: number[] }
+  /** A check was red, with this code, and then green on the same tree: it counts as green. `others`: row numbers of the tasks that were checked together
+   *  with the one that this is about. */
+  | { kind: "verify-flaky"; command: string; where: "task" | "run"; code: number; others?: number[] }
   | { kind: "attempt-ended"; outcome: Outcome; usage: Usage | null }
-  /** The run's branch now contains this task; `commit` is its merge. */
-  | { kind: "task-integrated"; commit: string; verified: boolean }
+  /** The run's branch now contains this task; `commit` is the merge by which it came there, together with so many `others`. */
+  | { kind: "task-integrated"; commit: string; verified: boolean; others?: number }
   /** A limit is nearly used up (`isNear`), or cannot be relied on; said once for each thing that it is about. */
   | { kind: "budget-warned"; about: string; text: string; isNear?: true }
   | { kind: "rescued"; rescue: string; what: string }

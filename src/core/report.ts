@@ -56,6 +56,8 @@ type TaskReport = CostReport & {
   waiting_ms: Waits;
   commit: string | null;
   verified: boolean;
+  /** How often a check of its work was red and then green on the same tree. */
+  flaky: number;
 };
 
 /** What all tasks of a run come to. */
@@ -93,6 +95,8 @@ export type RunReport = RunSums & {
   waiting_ms: Waits;
   /** What was set aside, oldest first, and for how long; `until` is null while it still is. */
   parked: { task: string; for: Park["for"]; why: string; at: string; until: string | null; waited_ms: number }[];
+  /** Checks that were red and then green on the same tree, each with how often and with whose work it happened. */
+  flaky: { command: string; times: number; tasks: string[] }[];
   tasks: TaskReport[];
 };
 
@@ -104,7 +108,11 @@ export type FromLog = {
   reviews?: ReadonlyMap<number, number>;
   waiting?: Waiting;
   steps?: Steps;
+  flaky?: readonly Flake[];
 };
+
+/** A check that was red and then green on the same tree, and the tasks whose work was checked, by row number. */
+export type Flake = { command: string; tasks: readonly number[] };
 
 const NO_STEPS: Steps = { workMs: 0, ownMs: 0, most: 0 };
 
@@ -114,12 +122,15 @@ export function reportRun(
   views: readonly TaskView[],
   attempts: readonly Attempt[],
   now: number,
-  { levels = [], reviews = new Map(), waiting = { byTask: new Map(), parked: [] }, steps = NO_STEPS }: FromLog = {},
+  fromLog: FromLog = {},
 ): RunReport {
+  const { levels = [], reviews = new Map(), steps = NO_STEPS, flaky = [] } = fromLog;
+  const { waiting = { byTask: new Map(), parked: [] } } = fromLog;
   const byTask = Map.groupBy(attempts, (attempt) => attempt.task);
   const reports = views.map((view) => ({
     ...reportTask(view, byTask.get(view.task.id) ?? [], now, reviews),
     waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
+    flaky: flaky.filter(({ tasks }) => tasks.includes(view.task.id)).length,
   }));
   const duration = (run.endedAt ?? now) - run.createdAt;
   return {
@@ -138,6 +149,7 @@ export function reportRun(
     ...sumUp(views, attempts, levels),
     waiting_ms: addWaits(reports.map((task) => task.waiting_ms)),
     parked: reportParked(views, waiting.parked, run.endedAt ?? now),
+    flaky: reportFlaky(views, flaky),
     tasks: reports,
   };
 }
@@ -183,12 +195,21 @@ function reportParked(views: readonly TaskView[], parked: readonly Parking[], en
   }));
 }
 
+function reportFlaky(views: readonly TaskView[], flaky: readonly Flake[]): RunReport["flaky"] {
+  const keyOf = new Map(views.map(({ task }) => [task.id, task.key]));
+  return [...Map.groupBy(flaky, ({ command }) => command)].map(([command, flakes]) => ({
+    command,
+    times: flakes.length,
+    tasks: [...new Set(flakes.flatMap(({ tasks }) => tasks.map((id) => keyOf.get(id) ?? String(id))))],
+  }));
+}
+
 function reportTask(
   { task, why }: TaskView,
   attempts: readonly Attempt[],
   now: number,
   waits: ReadonlyMap<number, number>,
-): Omit<TaskReport, "waiting_ms"> {
+): Omit<TaskReport, "waiting_ms" | "flaky"> {
   const workOf = (attempt: Attempt, end: number) => Math.max(0, end - attempt.startedAt - (waits.get(attempt.id) ?? 0));
   return {
     id: task.key,

@@ -113,6 +113,6 @@ function insert(descending: number[], value: number): void {
 
 const RANK: Record<Priority, number> = { high: 0, normal: 1, low: 2 };
 
-function byPriorityThenPath(a: ReadyTask, b: ReadyTask): number {
+export function byPriorityThenPath(a: ReadyTask, b: ReadyTask): number {
   return RANK[a.priority] - RANK[b.priority] || b.pathBelow - a.pathBelow || a.order - b.order;
 }

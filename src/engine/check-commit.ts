@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
-import { standAt } from "./integrate.ts";
+import { standAt } from "./integration-worktree.ts";
 import type { Verdict } from "./verify.ts";
 import { setUp } from "./workspace.ts";
 

@@ -12,6 +12,7 @@ import { launch, type LaunchMode, readLaunch, stopTree, sweepAfterEnd, waitForEn
 import type { Engine } from "./engine.ts";
 import { mayLackRoom } from "./full-disk.ts";
 import { measurePeak } from "./peak.ts";
+import { onStop } from "./stops.ts";
 import { capsOf } from "./transcript.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 
@@ -33,7 +34,14 @@ export type Check = {
 };
 
 /** `interrupted` means: stopped by a person; it will be executed anew. */
-export type CheckResult = { code: number; output: string } | "interrupted";
+export type CheckResult =
+  | {
+      code: number;
+      output: string;
+      /** We ended it. */
+      isTimedOut?: true;
+    }
+  | "interrupted";
 
 /** What is kept of a check's output for people and agents. */
 const TAIL_BYTES = 16 * 1024;
@@ -52,12 +60,13 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
   const launched = before.kind === "unclaimed" ? launchCheck(engine, check, mode) : undefined;
   let stopped: "timed_out" | "interrupted" | null = null;
   const stop = (why: "timed_out" | "interrupted") => {
-    stopped ??= why;
+    if (stopped !== null) return;
+    stopped = why;
     writeFileSync(join(check.dir, "stopping"), why);
     void stopSoon(engine, check.dir);
   };
   const timer = setTimeout(() => stop("timed_out"), Math.min(check.timeoutMs, 2 ** 31 - 1));
-  engine.live.set(check.attempt, () => stop("interrupted"));
+  const release = onStop(engine, check.attempt, () => stop("interrupted"));
   const output = new CappedFile(join(check.dir, "out"), capsOf(engine));
   const ended = new AbortController();
   const capping = keepSmall(output, ended.signal);
@@ -71,14 +80,18 @@ export async function runCheck(engine: Engine, check: Check): Promise<CheckResul
     await output.shrink();
     if (stopped === "interrupted") return "interrupted";
     if (stopped === "timed_out")
-      return { code: TIMED_OUT, output: `${outputOf(check.dir)}\nstopped after ${check.timeoutMs / 1_000} s` };
+      return {
+        code: TIMED_OUT,
+        output: `${outputOf(check.dir)}\nstopped after ${check.timeoutMs / 1_000} s`,
+        isTimedOut: true,
+      };
     const result = end.kind === "finished" ? { code: end.code, output: outputOf(check.dir) } : lostCheck(check.dir);
     if (mayLackRoom(engine, began, result)) throw lackedRoom(check);
     return result;
   } finally {
     clearTimeout(timer);
     ended.abort();
-    engine.live.delete(check.attempt);
+    release();
   }
 }
 

@@ -22,6 +22,7 @@ import { readTextIfThere } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
+import { onStop } from "./stops.ts";
 import {
   doubtNpm,
   findObstacle,
@@ -125,8 +126,8 @@ async function copyOrWait(engine: Engine, place: InstallPlace, wanted: WantedIns
     return { ...copied, release };
   }
   const stopped = Promise.withResolvers<"interrupted">();
-  engine.live.set(place.attempt, () => stopped.resolve("interrupted"));
-  const end = await Promise.race([other, stopped.promise]).finally(() => engine.live.delete(place.attempt));
+  const release = onStop(engine, place.attempt, () => stopped.resolve("interrupted"));
+  const end = await Promise.race([other, stopped.promise]).finally(release);
   return end === "interrupted" ? end : copyDependencies(engine, place, wanted);
 }
 

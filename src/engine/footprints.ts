@@ -19,26 +19,29 @@ type Footprints = (task: Touching) => readonly string[];
 /** So many of a module's last tasks tell what its next one will change. */
 const MOST_MERGES = 12;
 
-/** Those of tasks that have not begun. One process where a module has a history, none otherwise. */
+/** Those of tasks that have not begun, without a process. */
 export async function readFootprints(engine: Engine, tasks: readonly Touching[]): Promise<Footprints> {
   const modules = new Set(tasks.flatMap(({ touches, module }) => (touches.length > 0 ? [] : (module ?? []))));
-  const merges = new Map([...modules].map((module) => [module, readMergesOf(engine.store, module, MOST_MERGES)]));
-  const changed = await changedByMerges(engine, [...merges.values()].flat());
-  const usual = new Map(
-    [...merges].map(([module, of]) => [module, usualPaths(of.flatMap((merge) => [changed.get(merge) ?? []]))]),
-  );
+  const usual = new Map<string, readonly string[]>();
+  for (const module of modules) {
+    const merges = readMergesOf(engine.store, module, MOST_MERGES);
+    usual.set(module, usualPaths(await Promise.all(merges.map((merge) => changedByMerge(engine, merge)))));
+  }
   return ({ touches, module }) => (touches.length > 0 ? touches : (module !== null && usual.get(module)) || []);
 }
 
-async function changedByMerges(engine: Engine, merges: readonly Oid[]): Promise<Map<Oid, readonly string[]>> {
-  const pairs = await Promise.all(
-    merges.map(async (to) => {
-      // Of a run that was deleted with its branch nothing is left.
-      const [from] = await readParents(engine.repo, to).catch(() => []);
-      return from === undefined ? [] : [{ from, to }];
-    }),
-  );
-  return changedPaths(engine.repo, pairs.flat());
+/** Of a run that was deleted with its branch nothing may be left. */
+async function changedByMerge(engine: Engine, merge: Oid): Promise<string[]> {
+  try {
+    const [from] = await readParents(engine.repo, merge);
+    return from === undefined ? [] : await changedSince(engine, from, merge);
+  } catch {
+    return [];
+  }
+}
+
+async function changedSince({ repo }: Engine, from: Oid, to: Oid): Promise<string[]> {
+  return (await changedPaths(repo, from, to)).map((path) => Buffer.from(path, "latin1").toString());
 }
 
 /** Those of the tasks of a run, some of which have worked already; looked up anew where that is worth it. */
@@ -59,12 +62,8 @@ class RunFootprints {
     const isKnown = (task: Task) => usual(task.spec).length > 0 || worked.get(task.key)!.length > 0;
     if (!ready.some(isKnown)) return () => [];
     for (const task of tasks) if (AT_WORK.has(task.state)) worked.set(task.key, this.#workOf(task));
-    const unknown = [...worked.values()].flat().filter(({ head }) => !this.#changed.has(head!));
-    const found = await changedPaths(
-      this.#engine.repo,
-      unknown.map(({ base, head }) => ({ from: base, to: head! })),
-    );
-    for (const { head } of unknown) this.#changed.set(head!, found.get(head!) ?? []);
+    for (const { base, head } of [...worked.values()].flat())
+      if (!this.#changed.has(head!)) this.#changed.set(head!, await changedSince(this.#engine, base, head!));
     const byKey = new Map(tasks.map((task) => [task.key, task]));
     return (key) => {
       const did = (worked.get(key) ?? []).flatMap(({ head }) => this.#changed.get(head!) ?? []);

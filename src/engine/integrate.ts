@@ -1,30 +1,25 @@
-/** Brings a task's work into its run's branch: merge at the tip, check the merge, compare-and-set the branch.
- *  One at a time in each run, so that every task is checked against exactly what it will land on. */
-import { join } from "node:path";
+/** Brings the work of tasks into their run's branch: merged at the tip, checked as merged, the branch moved by compare-and-set. Where checks are needed and
+ *  several tasks wait, they are merged one upon the other and checked once; what is red is halved until the one at fault is found. */
 import { textWorkedOn } from "../core/conversation.ts";
-import { OwtError } from "../core/errors.ts";
 import { oneLine } from "../core/names.ts";
+import type { Run } from "../core/run.ts";
 import { isAncestor, moveRef, readParents } from "../git/branch.ts";
-import { readTree, writeCommit } from "../git/commit.ts";
-import { clearStaleLocks } from "../git/locks.ts";
-import { mergeTrees } from "../git/merge.ts";
-import { moveDetached } from "../git/move.ts";
-import { findPlace } from "../git/place.ts";
-import { createWorktree } from "../git/worktree.ts";
-import { endAttempt, readAttempts } from "../store/attempts.ts";
+import { closeChain, type Link, mergeOnto } from "../git/merge-chain.ts";
+import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult, waitBehind } from "./attempt-moves.ts";
-import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
+import type { Engine } from "./engine.ts";
+import { isFullDisk } from "./full-disk.ts";
+import { inMergeOrder } from "./merge-order.ts";
+import { inTurn, waitAgain, type Waiter, waitForTurn } from "./merge-queue.ts";
 import { runTip } from "./run-tip.ts";
 import { mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
-import { readySubmodules } from "./submodules.ts";
-import { type Verdict, verifyAt } from "./verify.ts";
-import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
-import { setUp } from "./workspace.ts";
+import type { Verdict } from "./verify.ts";
+import { verifyMerged } from "./verify-merged.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
-  return inTurn(engine, carried.run.id, () => mergeAtTip(engine, carried));
+  return waitForTurn(engine, carried, (waiters) => integrateAll(engine, waiters));
 }
 
 /** The intent stands: `candidate` is to become the tip. After a crash it may have become it already. */
@@ -32,84 +27,219 @@ export function advanceStep(engine: Engine, carried: Carried): Promise<StepResul
   return inTurn(engine, carried.run.id, async (): Promise<StepResult> => {
     const candidate = carried.attempt.candidate!;
     const [from] = await readParents(engine.repo, candidate);
-    await advance(engine, carried, from!, candidate);
+    await advance(engine, [carried], from!, candidate);
     return "on";
   });
 }
 
-/** Queues work behind what the run is integrating right now. */
-function inTurn<T>(engine: Engine, run: string, work: () => Promise<T>): Promise<T> {
-  const before = engine.queues.get(run) ?? Promise.resolve();
-  const mine = before.then(work, work);
-  engine.queues.set(
-    run,
-    mine.catch(() => {}),
-  );
-  return mine;
+/** A task's merge with the tip, or with the one before it in a group. */
+type Member = { waiter: Waiter; link: Link };
+
+/** What was found red, by tree and commands: where half of a group is green and lands, the other half upon it is the tree that was red. */
+type Reds = Map<string, Extract<Verdict, { kind: "red" }>>;
+
+/** Integrates one after the other what needs no check, and the first that needs one in a group with those behind it; who is left over waits again, beside
+ *  what came meanwhile. */
+async function integrateAll(engine: Engine, waiters: Waiter[]): Promise<void> {
+  let left = waiters.length === 1 ? waiters : await inMergeOrder(engine, waiters);
+  for (;;) {
+    left = stillWanted(left);
+    const [first, ...others] = left;
+    if (first === undefined) return;
+    if ((await tryAlone(engine, first)) === "done") left = others;
+    else break;
+  }
+  const most = engine.config.run.merge_group;
+  const group = left.slice(0, most);
+  again(engine, left.slice(most));
+  try {
+    await integrateGroup(engine, group, new Map());
+  } catch (error) {
+    if (isFullDisk(engine, error)) throw error;
+    await oneByOne(engine, group, error);
+  }
 }
 
-async function mergeAtTip(engine: Engine, carried: Carried): Promise<StepResult> {
-  const { run, task, attempt } = carried;
-  const tip = await runTip(engine, carried.run);
-  const head = attempt.head!;
-  const merged = await mergeTrees(engine.repo, tip, head, attempt.worktree);
-  if ("unrelated" in merged) {
-    finish(engine, carried, { kind: "failed", reason: `${attempt.branch} shares no history with ${run.branch}` });
-    return "on";
+/** Merges one with the tip; it is done, however that ends, unless the merge has to be checked. */
+async function tryAlone(engine: Engine, waiter: Waiter): Promise<"done" | "to-be-checked"> {
+  try {
+    const tip = await runTip(engine, waiter.carried.run);
+    const member = await mergeFirst(engine, waiter, tip);
+    if (member !== null && needsCheck(member)) return "to-be-checked";
+    if (member !== null) await land(engine, [member], tip, member.link.commit);
+  } catch (error) {
+    waiter.fail(error);
   }
-  if ("files" in merged) {
-    // A person finds the merge started, with both sides in the files.
-    if (task.conflicts >= 1) await mergeHere(engine, carried, tip);
-    conflicted(engine, carried, merged.files, tip, head);
-    return "on";
+  return "done";
+}
+
+/** Something went wrong in a group: whose fault it was is told by trying each alone. What was about to advance goes on as after a crash. */
+async function oneByOne(engine: Engine, group: readonly Waiter[], error: unknown): Promise<void> {
+  const isAdvancing = ({ carried: { attempt } }: Waiter) => readAttempt(engine.store, attempt.id)?.phase === "advance";
+  for (const waiter of group) {
+    if (!waiter.isInHand) continue;
+    if (group.length === 1 || isAdvancing(waiter)) waiter.fail(error);
+    else await integrateGroup(engine, [waiter], new Map()).catch((own: unknown) => waiter.fail(own));
   }
-  const commands = verifyCommands(run, task);
-  // What repeated work that is there already left is in the tip: there is nothing to merge, but it is checked all the same.
-  const isIn = merged.tree === (await readTree(engine.repo, tip)) && (await isAncestor(engine.repo, head, tip));
-  const message = mergeMessage(carried, commands.length > 0);
-  const merge = { tree: merged.tree, parents: [tip, head], message, identity: await engine.identity() };
-  const candidate = isIn ? tip : await writeCommit(engine.repo, merge);
-  const seen = commands.length === 0 || merged.tree === attempt.verifiedTree;
-  if (!seen) {
-    const verdict = await verifyCandidate(engine, carried, candidate, commands);
-    if (verdict.kind === "interrupted") return "leave";
-    if (verdict.kind === "red") {
+}
+
+function again(engine: Engine, waiters: readonly Waiter[]): void {
+  const [first] = waiters;
+  if (first) waitAgain(engine, first.carried.run.id, waiters, (turn) => integrateAll(engine, turn));
+}
+
+function stillWanted(waiters: readonly Waiter[]): Waiter[] {
+  for (const waiter of waiters) if (waiter.isStopped) waiter.giveWay();
+  return waiters.filter((waiter) => waiter.isInHand);
+}
+
+/** Null where that settles it: it conflicts with what is there, or has nothing in common with it. */
+async function mergeFirst(engine: Engine, waiter: Waiter, tip: string): Promise<Member | null> {
+  const { run, attempt } = waiter.carried;
+  const link = await mergeAt(engine, waiter, tip);
+  if ("commit" in link) return { waiter, link };
+  if ("files" in link) {
+    await metConflict(engine, waiter.carried, link.files, tip);
+  } else {
+    const reason = `${attempt.branch} shares no history with ${run.branch}`;
+    finish(engine, waiter.carried, { kind: "failed", reason });
+  }
+  waiter.settle("on");
+  return null;
+}
+
+async function mergeAt(engine: Engine, { carried }: Waiter, at: string) {
+  const { attempt } = carried;
+  const branch = { head: attempt.head!, worktree: attempt.worktree, message: mergeMessage(carried) };
+  return mergeOnto(engine.repo, at, branch, await engine.identity());
+}
+
+/** A person finds the merge started, with both sides in the files. */
+async function metConflict(engine: Engine, carried: Carried, files: string[], tip: string): Promise<void> {
+  if (carried.task.conflicts >= 1) await mergeHere(engine, carried, tip);
+  conflicted(engine, carried, files, tip, carried.attempt.head!);
+}
+
+/** The tree that a task's own checks found green is not checked again. */
+function needsCheck({ waiter: { carried }, link }: Member): boolean {
+  return verifyCommands(carried.run, carried.task).length > 0 && link.tree !== carried.attempt.verifiedTree;
+}
+
+/** Merges these one upon the other, checks the last, and lands them all; where that is red, each half of them. */
+async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: Reds): Promise<void> {
+  const wanted = stillWanted(waiters);
+  if (wanted.length === 0) return;
+  const { run } = wanted[0]!.carried;
+  const tip = await runTip(engine, run);
+  const members = await mergeUp(engine, wanted, tip);
+  if (members.length === 0) return;
+  const group = members.map(({ waiter }) => waiter);
+  const last = members.at(-1)!.link;
+  const commands = [...new Set(group.flatMap(({ carried: { task } }) => verifyCommands(run, task)))];
+  const message = groupMessage(run, group, commands);
+  const candidate = await closeChain(engine.repo, tip, last.commit, { message, identity: await engine.identity() });
+  const tree = JSON.stringify([last.tree, commands]);
+  const verdict: Verdict = reds.get(tree) ?? (await verifyMerged(engine, group, { candidate, commands }));
+  switch (verdict.kind) {
+    case "interrupted":
+      again(engine, group);
+      return;
+    case "green":
+      await land(engine, members, tip, candidate);
+      return;
+    case "red":
       engine.redMerges.add(candidate);
-      verifyFailed(engine, carried, verdict, tip);
-      return "on";
+      reds.set(tree, verdict);
+      await sift(engine, group, verdict, tip, reds);
+      return;
+    default: {
+      const never: never = verdict;
+      return never;
     }
   }
-  moveOn(engine, carried, "advance", { candidate });
-  await advance(engine, { ...carried, attempt: { ...attempt, phase: "advance", candidate } }, tip, candidate);
-  return "on";
+}
+
+/** Those that can be merged upon each other. Who conflicts with the tip is settled; who conflicts with one of the others waits again, to be tried upon what
+ *  has landed then. */
+async function mergeUp(engine: Engine, waiters: readonly Waiter[], tip: string): Promise<Member[]> {
+  const members: Member[] = [];
+  const later: Waiter[] = [];
+  for (const waiter of waiters) {
+    const before = members.at(-1);
+    if (before === undefined) {
+      const first = await mergeFirst(engine, waiter, tip);
+      if (first !== null) members.push(first);
+      continue;
+    }
+    const link = await mergeAt(engine, waiter, before.link.commit);
+    if ("commit" in link) members.push({ waiter, link });
+    else later.push(waiter);
+  }
+  again(engine, later);
+  return members;
+}
+
+/** Red work of one task goes back to it; of several, each half is tried. */
+async function sift(
+  engine: Engine,
+  group: readonly Waiter[],
+  red: Extract<Verdict, { kind: "red" }>,
+  tip: string,
+  reds: Reds,
+): Promise<void> {
+  if (group.length === 1) {
+    verifyFailed(engine, group[0]!.carried, red, tip);
+    group[0]!.settle("on");
+    return;
+  }
+  const half = Math.ceil(group.length / 2);
+  await integrateGroup(engine, group.slice(0, half), reds);
+  await integrateGroup(engine, group.slice(half), reds);
+}
+
+/** The intent first: from now on whoever comes next leads it to its end. */
+async function land(engine: Engine, members: readonly Member[], tip: string, candidate: string): Promise<void> {
+  engine.store.transaction(() => {
+    for (const { waiter } of members) moveOn(engine, waiter.carried, "advance", { candidate });
+  });
+  const advancing = members.map(({ waiter: { carried } }) => ({
+    ...carried,
+    attempt: { ...carried.attempt, phase: "advance" as const, candidate },
+  }));
+  await advance(engine, advancing, tip, candidate);
+  for (const { waiter } of members) waiter.settle("on");
 }
 
 /** Makes the candidate the tip, and says so. When somebody else moved the branch meanwhile, the merge is made again. */
-async function advance(engine: Engine, carried: Carried, from: string, candidate: string): Promise<void> {
-  const { run, task, attempt } = carried;
+async function advance(engine: Engine, all: readonly Carried[], from: string, candidate: string): Promise<void> {
+  const { run } = all[0]!;
   const ref = `refs/heads/${run.branch}`;
   // A lost race may have been won by an earlier process of ours, with this very candidate.
   const arrived =
     (await moveRef(engine.repo, ref, from, candidate)) ||
-    (await isAncestor(engine.repo, candidate, await runTip(engine, carried.run)));
-  if (!arrived) {
-    moveOn(engine, carried, "merge", { candidate: null });
-    return;
-  }
-  const now = engine.now();
+    (await isAncestor(engine.repo, candidate, await runTip(engine, run)));
   engine.store.transaction(() => {
-    if (!endAttempt(engine.store, now, attempt, { kind: "ok" })) return;
-    const verified = verifyCommands(run, task).length > 0;
-    // Done is what was asked of the agent, not what a later text asks for.
-    const hash = textWorkedOn(readAttempts(engine.store, task.id), attempt.id) ?? task.hash;
-    moveTask(engine.store, now, task, "done", { commit: candidate, verified, endedAt: now, reason: null, hash });
-    appendEvent(
-      engine.store,
-      now,
-      { run: run.id, task: task.id, attempt: attempt.id },
-      { kind: "task-integrated", commit: candidate, verified },
-    );
+    for (const carried of all) {
+      if (arrived) integrated(engine, carried, candidate, all.length - 1);
+      else moveOn(engine, carried, "merge", { candidate: null });
+    }
   });
+}
+
+function integrated(engine: Engine, { run, task, attempt }: Carried, candidate: string, others: number): void {
+  const now = engine.now();
+  if (!endAttempt(engine.store, now, attempt, { kind: "ok" })) return;
+  const verified = verifyCommands(run, task).length > 0;
+  // Done is what was asked of the agent, not what a later text asks for.
+  const hash = textWorkedOn(readAttempts(engine.store, task.id), attempt.id) ?? task.hash;
+  moveTask(engine.store, now, task, "done", { commit: candidate, verified, endedAt: now, reason: null, hash });
+  const together = others > 0 ? { others } : {};
+  appendEvent(
+    engine.store,
+    now,
+    { run: run.id, task: task.id, attempt: attempt.id },
+    { kind: "task-integrated", commit: candidate, verified, ...together },
+  );
 }
 
 /** Sends a conflict back once to the agent, with both sides named; the second time it waits for a person. */
@@ -130,46 +260,17 @@ export function conflicted(engine: Engine, carried: Carried, files: string[], th
   });
 }
 
-/** Moves the run's own worktree to the candidate and checks it there. */
-async function verifyCandidate(
-  engine: Engine,
-  carried: Carried,
-  candidate: string,
-  commands: string[],
-): Promise<Verdict> {
-  const { run, attempt } = carried;
-  const path = await standAt(engine, run.id, candidate);
-  const dir = join(attemptDir(engine, attempt.id), `merge-${candidate.slice(0, 12)}`);
-  const { timeoutMs } = run.options;
-  const problem = await setUp(engine, {
-    attempt: attempt.id,
-    dir,
-    worktree: path,
-    timeoutMs,
-  });
-  if (problem === "interrupted") return { kind: "interrupted" };
-  if (problem) return { kind: "red", command: problem.failed, output: problem.output };
-  return verifyAt(engine, attempt, { dir, cwd: path, commands, where: "run", timeoutMs });
+function mergeMessage({ run, task, attempt }: Carried): string {
+  const verified = verifyCommands(run, task).length > 0;
+  return `${oneLine(task.spec.title)}\n\nOwt-Task: ${task.key}\nOwt-Run: ${run.id}\nOwt-Attempt: ${attempt.id}\nOwt-Verified: ${yesOrNo(verified)}\n`;
 }
 
-/** The run's own worktree, detached at a commit, with its environment files. */
-export async function standAt(engine: Engine, run: string, commit: string): Promise<string> {
-  const path = integrationWorktree(engine, run);
-  const made = await createWorktree(engine.repo, { path, base: commit });
-  if ("refused" in made) {
-    throw new OwtError("environment", `the integration worktree ${path} cannot be made (${made.refused})`, {
-      hint: `move away what is at ${path}, then: owt resume`,
-    });
-  }
-  // Only we work here, and no git of an earlier owt is left: a lock is one that a power cut left.
-  if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [] });
-  if (!made.isNew) await moveDetached(engine.repo, path, commit, environmentFiles(engine));
-  bringEnvironmentFiles(engine, path);
-  const place = findPlace(engine.repo, path);
-  if (place) await readySubmodules(engine, place, commit, { asked: false, present: "ours" });
-  return path;
+/** Of the merge around those of several tasks, which have the trailers of theirs. */
+function groupMessage(run: Run, group: readonly Waiter[], commands: readonly string[]): string {
+  const titles = group.map(({ carried: { task } }) => `- ${task.key}: ${oneLine(task.spec.title)}`);
+  return `Bring in ${group.length} tasks that were checked together\n\n${titles.join("\n")}\n\nOwt-Run: ${run.id}\nOwt-Group: ${group.length}\nOwt-Verified: ${yesOrNo(commands.length > 0)}\n`;
 }
 
-function mergeMessage({ run, task, attempt }: Carried, verified: boolean): string {
-  return `${oneLine(task.spec.title)}\n\nOwt-Task: ${task.key}\nOwt-Run: ${run.id}\nOwt-Attempt: ${attempt.id}\nOwt-Verified: ${verified ? "yes" : "no"}\n`;
+function yesOrNo(is: boolean): string {
+  return is ? "yes" : "no";
 }

@@ -16,7 +16,7 @@ import { grantsNeeded, requireApproval } from "./approvals.ts";
 import { checkCommit } from "./check-commit.ts";
 import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
-import { standAt } from "./integrate.ts";
+import { standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
 

@@ -7,7 +7,7 @@ import type { BareTask } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
-import { readReviewTimes, readStepEvents, readWaitingEvents } from "../store/events.ts";
+import { readFlakes, readReviewTimes, readStepEvents, readWaitingEvents } from "../store/events.ts";
 import { readFinished } from "../store/history.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
@@ -26,6 +26,7 @@ export function readReport(engine: Engine, runId: string): RunReport {
     reviews: readReviewTimes(engine.store, run.id, now),
     waiting: waitingOf(engine, run, views, now),
     steps: readSteps(readStepEvents(engine.store, run.id), now),
+    flaky: readFlakes(engine.store, run.id),
   });
 }
 

@@ -2,10 +2,8 @@
  *  that is not in the store, so whoever takes over goes on where it stopped. */
 import { setImmediate as turnOfTheWorld } from "node:timers/promises";
 import { hasLimitOf } from "../core/budget.ts";
-import { pathsBelow } from "../core/dag.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
-import type { ReadyTask } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { type Shortage, startOf } from "../core/room.ts";
 import { countFinal, findSkips, isSettled, type TaskView } from "../core/view.ts";
@@ -23,13 +21,15 @@ import { dayEnds, noteHolds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
 import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { type Engine, isLost } from "./engine.ts";
-import { type Estimates, estimatesOf } from "./estimates.ts";
+import { estimatesOf } from "./estimates.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
 import { decideRunStarts } from "./footprints.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
 import { nextProbe } from "./governor.ts";
+import { closeForecasts } from "./merge-order.ts";
 import { keepNotifying } from "./notify.ts";
 import { pruneAttempts } from "./prune.ts";
+import { rankFor } from "./rank.ts";
 import { noteShortage, Room } from "./room.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
@@ -67,6 +67,7 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
     await carryOn(engine, options, disk);
   } finally {
     await disk.close();
+    await closeForecasts(engine);
     await lastNotices();
     // What went wrong is told; a store that is damaged has no copy to give.
     await lastBackup().catch(() => {});
@@ -358,20 +359,6 @@ function readySoon(tasks: Task[], home: ReadonlySet<string>): Task[] {
       needs.some((key) => !done.has(key)) &&
       needs.every((key) => met.has(key)),
   );
-}
-
-/** How a task stands among those that could start. */
-function rankFor(tasks: Task[], estimates: Estimates): (task: Task) => ReadyTask {
-  const weights = new Map(tasks.map((task) => [task.key, estimates.of(task.spec).duration.p50]));
-  const nodes = tasks.map((task) => ({ id: task.key, needs: task.needs }));
-  const below = pathsBelow(nodes, (id) => weights.get(id) ?? 0);
-  return (task) => ({
-    id: task.key,
-    // Work that is already under way is finished before new work is begun.
-    priority: task.next.kind === "fresh" ? task.spec.priority : "high",
-    pathBelow: below.get(task.key) ?? 0,
-    order: task.order,
-  });
 }
 
 async function endIfOver(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]): Promise<boolean> {

@@ -1,9 +1,11 @@
 /** Where the tasks of a run stand, as somebody sees it who is not the process that carries them: also what is about to end. */
-import type { StopCause } from "../core/attempt.ts";
+import type { Attempt, StopCause } from "../core/attempt.ts";
+import { describeMerges } from "../core/merge-wait.ts";
 import type { Run } from "../core/run.ts";
 import type { BareTask, Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
+import { readChecked } from "../store/events.ts";
 import { isCarried } from "./holder.ts";
 import type { Engine } from "./engine.ts";
 import { viewBriefly, viewRun } from "./view.ts";
@@ -51,12 +53,21 @@ export function withEndings<T extends BareTask>(engine: Engine, run: Run, views:
   // With one at a time the place is kept until the work is integrated.
   const holds = run.options.maxParallel === 1 ? [...HOLD_A_PLACE, "integrating"] : HOLD_A_PLACE;
   const taken = views.filter(({ task }) => holds.includes(task.state)).length;
+  const merges = mergesOf(engine, run, open);
   return views.map((view) => {
     if (view.standing === "ready") return { ...view, why: also(view.why, whyNotYet(run, taken)) };
     const ending = view.standing === "working" ? describeEnding(run, view.task, stops.get(view.task.id) ?? null) : null;
+    if (ending !== null) return { ...view, why: ending, isEnding: true };
+    const why = merges.get(view.task.id);
     // Most are as they were, and there can be thousands.
-    return ending === null ? view : { ...view, why: ending, isEnding: true };
+    return why === undefined ? view : { ...view, why };
   });
+}
+
+/** How those stand that wait to be integrated, by row number of their tasks. */
+function mergesOf(engine: Engine, run: Run, open: readonly Attempt[]): ReadonlyMap<number, string> {
+  const merging = open.filter(({ phase }) => phase === "merge").map(({ task }) => task);
+  return merging.length < 2 ? new Map() : describeMerges(merging, readChecked(engine.store, run.id));
 }
 
 const HOLD_A_PLACE: Task["state"][] = ["running", "verifying"];

@@ -2,36 +2,83 @@
 import { join } from "node:path";
 import { appendEvent } from "../store/events.ts";
 import type { Attempt } from "../core/attempt.ts";
-import { runCheck } from "./check.ts";
+import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 
 export type Verdict = { kind: "green" } | { kind: "red"; command: string; output: string } | { kind: "interrupted" };
 
-/** Runs the commands one after the other until one fails. `dir` holds their executions. */
-export async function verifyAt(
-  engine: Engine,
-  attempt: Attempt,
-  place: { dir: string; cwd: string; commands: string[]; where: "task" | "run"; timeoutMs: number },
-): Promise<Verdict> {
-  const about = { run: attempt.run, task: attempt.task, attempt: attempt.id };
+export type VerifyPlace = {
+  /** Holds the executions. */
+  dir: string;
+  cwd: string;
+  commands: string[];
+  where: "task" | "run";
+  timeoutMs: number;
+  /** Tasks that are checked together with the attempt's own, by row number. */
+  others?: readonly number[];
+  /** Asked before each command. */
+  isStopped?: () => boolean;
+};
+
+/** Runs the commands one after the other until one fails. What was red is run again on the same tree before it counts (`[run] flaky_reruns`): red
+ *  work is red each time, and a conversation with an agent about a test that fails one time in ten mends nothing. */
+export async function verifyAt(engine: Engine, attempt: Attempt, place: VerifyPlace): Promise<Verdict> {
   for (const [index, command] of place.commands.entries()) {
-    appendEvent(engine.store, engine.now(), about, { kind: "verify-started", command, where: place.where });
-    const dir = join(place.dir, String(index));
-    const result = await runCheck(engine, {
-      attempt: attempt.id,
-      dir,
-      command,
-      cwd: place.cwd,
-      timeoutMs: place.timeoutMs,
-    });
+    const result = await checkTwice(engine, attempt, place, index);
     if (result === "interrupted") return { kind: "interrupted" };
-    appendEvent(engine.store, engine.now(), about, {
-      kind: "verify-ended",
-      command,
-      where: place.where,
-      code: result.code,
-    });
     if (result.code !== 0) return { kind: "red", command, output: result.output };
   }
   return { kind: "green" };
+}
+
+/** The first red result, unless a later one is green. What took too long is not begun again: it would take as long. */
+async function checkTwice(engine: Engine, attempt: Attempt, place: VerifyPlace, index: number): Promise<CheckResult> {
+  const first = await checkOnce(engine, attempt, place, index, 0);
+  if (first === "interrupted" || first.code === 0 || first.isTimedOut) return first;
+  for (let again = 1; again <= engine.config.run.flaky_reruns; again++) {
+    const result = await checkOnce(engine, attempt, place, index, again);
+    if (result === "interrupted") return result;
+    if (result.code !== 0) continue;
+    const { where, others = [] } = place;
+    const fact = { kind: "verify-flaky", command: place.commands[index]!, where, code: first.code } as const;
+    appendEvent(
+      engine.store,
+      engine.now(),
+      aboutOf(attempt),
+      others.length > 0 ? { ...fact, others: [...others] } : fact,
+    );
+    return result;
+  }
+  return first;
+}
+
+async function checkOnce(
+  engine: Engine,
+  attempt: Attempt,
+  { dir, cwd, commands, where, timeoutMs, isStopped }: VerifyPlace,
+  index: number,
+  again: number,
+): Promise<CheckResult> {
+  if (isStopped?.()) return "interrupted";
+  const command = commands[index]!;
+  appendEvent(engine.store, engine.now(), aboutOf(attempt), { kind: "verify-started", command, where });
+  const result = await runCheck(engine, {
+    attempt: attempt.id,
+    dir: join(dir, again === 0 ? String(index) : `${index}-again-${again}`),
+    command,
+    cwd,
+    timeoutMs,
+  });
+  if (result !== "interrupted")
+    appendEvent(engine.store, engine.now(), aboutOf(attempt), {
+      kind: "verify-ended",
+      command,
+      where,
+      code: result.code,
+    });
+  return result;
+}
+
+function aboutOf({ run, task, id }: Attempt) {
+  return { run, task, attempt: id };
 }

@@ -23,6 +23,8 @@ const PROGRESS = new Set<string>([
   "agent-said",
   "verify-started",
   "verify-ended",
+  "verify-flaky",
+  "merges-checked",
   "leftovers",
   "dependencies",
   "run-carried",

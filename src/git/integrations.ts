@@ -2,27 +2,43 @@
 import { fieldsOf, git, type Oid } from "./git.ts";
 import type { Repo } from "./repo.ts";
 
-/** `attempt` is 0 where the merge does not name one. */
+/** `commit` is where the run's branch stood once it held the task: its merge, or the merge around those of several tasks. `attempt` is 0 where the merge
+ *  does not name one. */
 export type Integration = { commit: Oid; run: string; task: string; attempt: number; verified: boolean };
 
 /** The integrations on the first-parent line of `tip` that `base` does not have, oldest first. */
 export async function readIntegrations(repo: Repo, base: Oid, tip: Oid): Promise<Integration[]> {
+  const found: Integration[] = [];
+  for (const merge of await readMerges(repo, base, tip)) {
+    const [before = "", last = ""] = merge.parents;
+    // Merges of single tasks, one upon the other, lie behind the second parent of the merge around them.
+    const merges = merge.isGroup ? await readMerges(repo, before, last) : [merge];
+    for (const { run, task, attempt, verified } of merges)
+      if (run !== "" && task !== "") found.push({ commit: merge.commit, run, task, attempt, verified });
+  }
+  return found;
+}
+
+type Merge = Integration & { parents: Oid[]; isGroup: boolean };
+
+async function readMerges(repo: Repo, base: Oid, tip: Oid): Promise<Merge[]> {
   const trailer = (key: string) => `%(trailers:key=${key},valueonly,separator=%x2C)`;
-  const format = ["%H", ...["Owt-Run", "Owt-Task", "Owt-Attempt", "Owt-Verified"].map(trailer)].join("%x09");
-  const { stdout } = await git(repo, [
-    "log",
-    "-z",
-    "--first-parent",
-    "--merges",
-    "--reverse",
-    `--format=${format}`,
-    `${base}..${tip}`,
-    "--",
-  ]);
-  return fieldsOf(stdout).flatMap((line) => {
-    const [commit = "", run = "", task = "", attempt = "", verified = ""] = line.trim().split("\t");
-    return run === "" || task === ""
-      ? []
-      : [{ commit, run, task, attempt: Number(attempt) || 0, verified: verified === "yes" }];
+  const trailers = ["Owt-Run", "Owt-Task", "Owt-Attempt", "Owt-Verified", "Owt-Group"].map(trailer);
+  const format = ["%H", "%P", ...trailers].join("%x09");
+  const args = ["log", "-z", "--first-parent", "--merges", "--reverse", `--format=${format}`, `${base}..${tip}`, "--"];
+  const { stdout } = await git(repo, args);
+  return fieldsOf(stdout).map((line) => {
+    const [commit = "", parents = "", run = "", task = "", attempt = "", verified = "", group = ""] = line
+      .replace(/^\n/, "")
+      .split("\t");
+    return {
+      commit,
+      parents: parents.split(" "),
+      run,
+      task,
+      attempt: Number(attempt) || 0,
+      verified: verified === "yes",
+      isGroup: group !== "" && task === "",
+    };
   });
 }

@@ -123,6 +123,22 @@ export function readStepEvents(store: Store, run: string): Event[] {
   return store.all(sql, run).map(toEvent);
 }
 
+/** The checks of a run that were red and then green on the same tree, oldest first, with the tasks whose work they checked. */
+export function readFlakes(store: Store, run: string): { command: string; tasks: number[] }[] {
+  const sql = "select * from event where run = ? and kind = 'verify-flaky' order by seq";
+  return store.all(sql, run).map((row) => {
+    const { command, task, others = [] } = toEvent(row) as Extract<Event, { kind: "verify-flaky" }>;
+    return { command, tasks: [...(task === null ? [] : [task]), ...others] };
+  });
+}
+
+/** The tasks of a run whose merged work was taken up last to be checked, by row number. */
+export function readChecked(store: Store, run: string): number[] {
+  const sql = "select data from event where run = ? and kind = 'merges-checked' order by seq desc limit 1";
+  const row = store.get(sql, run);
+  return row ? (parseStored(row["data"]) as { tasks: number[] }).tasks : [];
+}
+
 /** What was found of an attempt's agent that did nothing any more, and done about it, oldest first. */
 export function readHangs(
   store: Store,

@@ -66,18 +66,41 @@ export function isSound(verdict: Verdict): boolean {
   );
 }
 
-/** The integration merges: each commit of the run's first-parent line must be one, with the trailer of its task. */
+/** The integration merges: each commit of the run's first-parent line must be one, with the trailer of its task, or a merge around several, which lie one
+ *  upon the other between its two parents. `trees` are those that the branch stood at. */
 function readMerges(expect: Expectation, tip: string): { tasks: string[]; trees: string[]; strange: string[] } {
-  const format = "--format=%H%x09%P%x09%T%x09%(trailers:key=Owt-Task,valueonly,separator=%x2C)";
-  const rows = lines(git(expect, "log", "--first-parent", format, `${expect.base}..${tip}`)).map((row) =>
-    row.split("\t"),
-  );
-  const merges = rows.filter(([, parents = "", , task = ""]) => parents.includes(" ") && task !== "");
+  const rows = readLine(expect, `${expect.base}..${tip}`);
+  const groups = rows.filter((row) => row.group !== "" && row.task === "" && row.parents.length === 2);
+  const inside = groups.flatMap(({ parents }) => readLine(expect, parents.join("..")));
+  const isMerge = ({ parents, task }: Merge) => parents.length === 2 && task !== "";
+  const strange = [...rows.filter((row) => !groups.includes(row)), ...inside].filter((row) => !isMerge(row));
+  const torn = groups.filter(({ parents: [, last = ""], tree }) => readLine(expect, `${last}^!`)[0]?.tree !== tree);
   return {
-    tasks: merges.map(([, , , task]) => task!),
-    trees: merges.map(([, , tree]) => tree!),
-    strange: rows.filter((row) => !merges.includes(row)).map(([oid]) => `${oid} on ${tip} is no integration of a task`),
+    tasks: rows.flatMap((row) =>
+      groups.includes(row)
+        ? readLine(expect, row.parents.join("..")).map(({ task }) => task)
+        : row.task === ""
+          ? []
+          : [row.task],
+    ),
+    trees: rows.filter((row) => isMerge(row) || groups.includes(row)).map(({ tree }) => tree),
+    strange: [
+      ...strange.map(({ oid }) => `${oid} on ${tip} is no integration of a task`),
+      ...torn.map(({ oid }) => `${oid} on ${tip} has another tree than the merges in it`),
+    ],
   };
+}
+
+type Merge = { oid: string; parents: string[]; tree: string; task: string; group: string };
+
+/** The first-parent line of a range. */
+function readLine(expect: Expectation, range: string): Merge[] {
+  const trailer = (key: string) => `%(trailers:key=${key},valueonly,separator=%x2C)`;
+  const format = `--format=${["%H", "%P", "%T", trailer("Owt-Task"), trailer("Owt-Group")].join("%x09")}`;
+  return lines(git(expect, "log", "--first-parent", format, range)).map((row) => {
+    const [oid = "", parents = "", tree = "", task = "", group = ""] = row.split("\t");
+    return { oid, parents: parents.split(" ").filter(Boolean), tree, task, group };
+  });
 }
 
 /** Each tree that was integrated was seen green, and no check looked at a tree that was somebody's work under way. */

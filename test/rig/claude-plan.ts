@@ -113,9 +113,17 @@ export function credentials(accessToken: string): string {
 
 /** The merges of the run in order, each with its task and whether it was verified. */
 export function integrated(rig: ClaudeRig): string[] {
-  const trailers = "%(trailers:key=Owt-Task,valueonly,separator=)%x20%(trailers:key=Owt-Verified,valueonly,separator=)";
-  const log = rig.git("log", "--first-parent", "--merges", "--reverse", `--format=${trailers}`, "main..owt/runs/r1");
-  return log.split("\n");
+  const keys = ["Owt-Task", "Owt-Verified", "Owt-Group"];
+  const format = ["%P", ...keys.map((key) => `%(trailers:key=${key},valueonly,separator=)`)].join("%x09");
+  const told = (range: string): string[] => {
+    const rows = rig.git("log", "--first-parent", "--merges", "--reverse", `--format=${format}`, range).split("\n");
+    return rows.flatMap((row) => {
+      const [parents = "", task = "", verified = "", group = ""] = row.split("\t");
+      // Tasks that were checked together lie behind the second parent of the merge around them.
+      return group === "" ? [`${task} ${verified}`] : told(parents.split(" ").join(".."));
+    });
+  };
+  return told("main..owt/runs/r1");
 }
 
 /** Each request about a task: on which occasion, and the how manieth word was asked for. */

@@ -236,17 +236,19 @@ export class Rig implements AsyncDisposable {
     }
   }
 
-  /** How often a task was integrated on a branch, told by the trailers of its merges. */
+  /** The tasks that were integrated on a branch, in their order, told by the trailers of their merges. */
   integrations(branch: string): string[] {
-    return this.git(
-      "log",
-      "--first-parent",
-      "--reverse",
-      "--format=%(trailers:key=Owt-Task,valueonly,separator=%x2C)",
-      branch,
-    )
-      .split("\n")
-      .filter(Boolean);
+    const told = (range: string): string[] => {
+      const trailer = (key: string) => `%(trailers:key=${key},valueonly,separator=%x2C)`;
+      const format = ["%P", trailer("Owt-Task"), trailer("Owt-Group")].join("%x09");
+      const rows = this.git("log", "--first-parent", "--reverse", `--format=${format}`, range).split("\n");
+      return rows.flatMap((row) => {
+        const [parents = "", task = "", group = ""] = row.split("\t");
+        const [before, last] = parents.split(" ");
+        return task !== "" ? [task] : group !== "" ? told(`${before}..${last}`) : [];
+      });
+    };
+    return told(branch);
   }
 
   /** tmux as a person calls it, on the server of this rig's sessions. */

@@ -191,7 +191,7 @@ class Place {
     const format = "%(trailers:key=Owt-Task,valueonly,separator=)";
     const told = spawnSync(
       "git",
-      ["log", "--first-parent", "--merges", `--format=${format}`, "-p", "main..owt/runs/r1", "--"],
+      ["log", "--diff-merges=first-parent", "--merges", `--format=${format}`, "-p", "main..owt/runs/r1", "--"],
       { cwd: this.#repo, env: this.#env, encoding: "utf8" },
     );
     return told.status === 0 ? told.stdout.split("\n").filter((line) => TASKS.includes(line)) : [];

@@ -31,7 +31,7 @@ import { grantsNeeded } from "../approvals.ts";
 import { checkCommit } from "../check-commit.ts";
 import { type Engine, integrationWorktree } from "../engine.ts";
 import { environmentFiles } from "../environment-files.ts";
-import { standAt } from "../integrate.ts";
+import { standAt } from "../integration-worktree.ts";
 import { describeStay } from "../land.ts";
 import { allEmptied, leaveHome, removeCheckWorktree } from "../tidy.ts";
 import { type Checkout, refuseMain } from "./place.ts";

@@ -13,7 +13,7 @@ import { forgetWorktree, readWorktrees, recordMade, type WorktreeRecord } from "
 import { stopTree } from "../../system/launch.ts";
 import type { Engine } from "../engine.ts";
 import { keepChangedEnvironment } from "../environment-files.ts";
-import { standAt } from "../integrate.ts";
+import { standAt } from "../integration-worktree.ts";
 import { endSessionOf } from "../sessions.ts";
 import { leaveHome } from "../tidy.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";

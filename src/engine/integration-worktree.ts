@@ -1,0 +1,64 @@
+/** The worktree of a run in which nobody works: merged work is checked there. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { OwtError } from "../core/errors.ts";
+import { clearStaleLocks } from "../git/locks.ts";
+import { moveDetached } from "../git/move.ts";
+import { findPlace } from "../git/place.ts";
+import { createWorktree } from "../git/worktree.ts";
+import { readAttemptsOfRun } from "../store/attempts.ts";
+import { readLaunch } from "../system/launch.ts";
+import { noteInterrupted, stopSoon } from "./check.ts";
+import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
+import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
+import { readySubmodules } from "./submodules.ts";
+
+/** The run's own worktree, detached at a commit, with its environment files. */
+export async function standAt(engine: Engine, run: string, commit: string): Promise<string> {
+  const path = integrationWorktree(engine, run);
+  const made = await createWorktree(engine.repo, { path, base: commit });
+  if ("refused" in made) {
+    throw new OwtError("environment", `the integration worktree ${path} cannot be made (${made.refused})`, {
+      hint: `move away what is at ${path}, then: owt resume`,
+    });
+  }
+  // Only we work here, and no git of an earlier owt is left: a lock is one that a power cut left.
+  if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [] });
+  if (!made.isNew) await moveDetached(engine.repo, path, commit, environmentFiles(engine));
+  bringEnvironmentFiles(engine, path);
+  const place = findPlace(engine.repo, path);
+  if (place) await readySubmodules(engine, place, commit, { asked: false, present: "ours" });
+  return path;
+}
+
+/** Where the checks of merged work have their executions: in the folder of the first of the attempts whose work it is. */
+export function mergeCheckDir(engine: Engine, attempt: number, candidate: string): string {
+  return join(attemptDir(engine, attempt), `${CHECKS}${candidate.slice(0, 12)}`);
+}
+
+const CHECKS = "merge-";
+
+const swept = new WeakMap<Engine, Set<string>>();
+
+/** Ends checks of merged work that an earlier process of ours left running: the worktree is about to be moved under them. Once for each run. */
+export async function endEarlierChecks(engine: Engine, run: string): Promise<void> {
+  const done = swept.get(engine) ?? new Set<string>();
+  swept.set(engine, done);
+  if (done.has(run)) return;
+  const running = readAttemptsOfRun(engine.store, run)
+    .flatMap(({ id }) => foldersIn(attemptDir(engine, id)).filter((path) => path.includes(`/${CHECKS}`)))
+    .flatMap(foldersIn)
+    .filter((dir) => readLaunch(dir).kind === "alive");
+  for (const dir of running) noteInterrupted(dir);
+  await Promise.all(running.map((dir) => stopSoon(engine, dir)));
+  done.add(run);
+}
+
+function foldersIn(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,78 @@
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
+import { areDisjoint, changedPaths } from "./changed-paths.ts";
+import { Forecast, type InFlight } from "./forecast.ts";
+import { readRef } from "./branch.ts";
+
+/** Cuts a branch from main, changes files there, and goes back to main. */
+async function branch(at: Scratch, name: string, files: Record<string, string>): Promise<InFlight> {
+  const base = (await readRef(at.repo, "main"))!;
+  runGit(at.root, "checkout", "-q", "-b", name, base);
+  const head = at.commit(at.root, files, name);
+  runGit(at.root, "checkout", "-q", "main");
+  return { base, head };
+}
+
+describe.each([
+  ["one live process", undefined],
+  ["one process for each look", null],
+])("%s", (_, stdbuf) => {
+  test("tells the pairs that git finds a conflict in, and no others", async () => {
+    await using at = await scratchRepo();
+    const branches = [
+      await branch(at, "first", { "a.txt": "first\ntwo\nthree\n" }),
+      await branch(at, "other", { "a.txt": "other\ntwo\nthree\n" }),
+      await branch(at, "last", { "a.txt": "one\ntwo\nlast\n" }),
+      await branch(at, "away", { "new\nname": "x" }),
+    ];
+    const forecast = new Forecast(at.repo, stdbuf);
+    expect(await forecast.clashes(branches)).toEqual([[0, 1]]);
+    expect(await forecast.clashes(branches)).toEqual([[0, 1]]);
+    await forecast.close();
+    expect(runGit(at.root, "status", "--porcelain")).toBe("");
+  });
+
+  test("what git can say nothing about counts as a conflict, and the others are still told", async () => {
+    await using at = await scratchRepo();
+    const one = await branch(at, "one", { "a.txt": "changed\n" });
+    const two = await branch(at, "two", { "a.txt": "one\ntwo\nthree\nfour\n" });
+    const near = await branch(at, "near", { "a.txt": "changed\n", b: "b" });
+    runGit(at.root, "checkout", "-q", "--orphan", "alone");
+    const alone = { base: one.base, head: at.commit(at.root, { "a.txt": "alone\n" }) };
+    const forecast = new Forecast(at.repo, stdbuf);
+    expect(await forecast.clashes([one, near])).toEqual([]);
+    expect(await forecast.clashes([one, alone])).toEqual([[0, 1]]);
+    expect(await forecast.clashes([near, two])).toEqual([[0, 1]]);
+    await forecast.close();
+  });
+});
+
+test("branches that changed different paths are not asked about", async () => {
+  await using at = await scratchRepo();
+  const branches = [await branch(at, "one", { x: "1" }), await branch(at, "two", { y: "1" })];
+  // There is no such program: asked, it could not answer.
+  const forecast = new Forecast(at.repo, "/nowhere/stdbuf");
+  expect(await forecast.clashes(branches)).toEqual([]);
+  await forecast.close();
+});
+
+test("the changed paths are those that git tells, but for what is in a folder that is new or gone", async () => {
+  await using at = await scratchRepo();
+  const base = at.commit(at.root, { "dir/c.txt": "c", "gone/d": "d", "same/e": "e", "ü/f": "f" });
+  runGit(at.root, "rm", "-q", "-r", "gone", "a.txt");
+  runGit(at.root, "mv", "dir/c.txt", "dir/moved.txt");
+  chmodSync(join(at.root, "dir/b.txt"), 0o755);
+  const head = at.commit(at.root, { "new/deep/g": "g", "ü/f": "changed" });
+  const told = (await changedPaths(at.repo, base, head)).map((path) => Buffer.from(path, "latin1").toString());
+  expect(told.toSorted()).toEqual(["a.txt", "dir/b.txt", "dir/c.txt", "dir/moved.txt", "gone", "new", "ü/f"]);
+});
+
+test("paths are disjoint unless one is the other or lies in it", () => {
+  expect(areDisjoint(["a", "b/c"], ["b/d", "ab"])).toBe(true);
+  expect(areDisjoint(["a", "b/c"], ["b/c"])).toBe(false);
+  expect(areDisjoint(["b"], ["x", "b/c/d"])).toBe(false);
+  expect(areDisjoint(["x", "b/c/d"], ["b"])).toBe(false);
+  expect(areDisjoint([], ["a"])).toBe(true);
+});

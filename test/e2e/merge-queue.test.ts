@@ -1,0 +1,197 @@
+/** How work comes home: checks that are flaky, tasks that are merged and checked together, and the one among them that is at fault. */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+
+type Report = {
+  flaky: { command: string; times: number; tasks: string[] }[];
+  tasks: { id: string; state: string; flaky: number; attempts: { outcome_kind: string }[] }[];
+};
+
+/** Red where nobody came by before, green ever after. */
+const RED_ONCE = "mkdir $OWT_SEEN/once 2>/dev/null && exit 7; true";
+
+function withFlakyCheck(more = ""): Rig {
+  const rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "${RED_ONCE}"\n${more}[environment]\npass = ["OWT_SEEN"]\n`,
+    "docs/plans/shop/epic-01-a.md": task({}, 'write a.txt "a"\non repair:\nappend a.txt "again"'),
+  });
+  rig.env["OWT_SEEN"] = rig.path("seen");
+  mkdirSync(rig.path("seen"));
+  return rig;
+}
+
+test("a check that is red and then green on the same tree is flaky: nobody is sent back, and everybody is told", async () => {
+  await using rig = withFlakyCheck();
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toContain(`flaky: ${RED_ONCE} failed (exit 7) and passed when it was run again on the same tree`);
+  const report = (await rig.json<{ report: Report }>("report")).report;
+  expect(report.flaky).toEqual([{ command: RED_ONCE, times: 1, tasks: ["shop/E01"] }]);
+  expect(report.tasks[0]).toMatchObject({ state: "done", flaky: 1, attempts: [{ outcome_kind: "ok" }] });
+  expect((await rig.owt("report")).stdout.replaceAll(/\s+/g, " ")).toContain(
+    "1 time red and then green on the same tree (shop/E01)",
+  );
+  const markdown = (await rig.owt("report", "--markdown")).stdout;
+  expect(markdown).toContain(`- flaky: ${RED_ONCE.replaceAll("|", "\\|")}, 1 time`);
+  expect(markdown).toContain("flaky checks: 1");
+});
+
+test("without a second look the first red counts", async () => {
+  await using rig = withFlakyCheck("flaky_reruns = 0\n");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const report = (await rig.json<{ report: Report }>("report")).report;
+  expect(report.flaky).toEqual([]);
+  expect(report.tasks[0]!.attempts.map((attempt) => attempt.outcome_kind)).toEqual(["verify_failed", "ok"]);
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe("aagain");
+});
+
+test("what is red each time goes back, after two looks", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "grep -q good a.txt"\n`,
+    "docs/plans/shop/epic-01-a.md": task({}, 'write a.txt "bad"\non repair:\nwrite a.txt "good"'),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr.match(/fails grep -q good a\.txt/g)).toHaveLength(2);
+  expect((await rig.json<{ report: Report }>("report")).report.flaky).toEqual([]);
+});
+
+type Status = { runs: { tasks: { id: string; state: string; why: string }[] }[] };
+
+const NAMES = ["a", "b", "c", "d", "e", "f"];
+
+/** In the worktree of merged work: notes which files there are, and waits for the test to open the gate. */
+const HELD =
+  'case "$PWD" in */r1) ls -x -w 0 ?.txt >> "$OWT_SEEN/merged"; until [ -e "$OWT_GATE" ]; do sleep 0.05; done;; esac';
+
+/** Six tasks side by side, each with a file of its own. `check` is all that is checked; in the worktree of merged work it waits for the gate first. */
+function sixTasks(check: string, more: { steps?: (name: string) => string; config?: string } = {}): Rig {
+  const { steps = (name) => `write ${name}.txt "${name}"`, config = "" } = more;
+  const plans = NAMES.map((name) => [`docs/plans/${name}/epic-01-${name}.md`, task({ title: name }, steps(name))]);
+  const rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nmax_parallel = 6\nflaky_reruns = 0\nverify = ${JSON.stringify(`${HELD}; ${check}`)}\n${config}[environment]\npass = ["OWT_SEEN", "OWT_GATE"]\n`,
+    ...Object.fromEntries(plans),
+  });
+  rig.env["OWT_SEEN"] = rig.path("seen");
+  rig.env["OWT_GATE"] = rig.path("gate");
+  mkdirSync(rig.path("seen"));
+  return rig;
+}
+
+/** Each look at merged work, as the names of the files that it saw. */
+function looks(rig: Rig): string[] {
+  return readFileSync(rig.path("seen/merged"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => line.replaceAll(/\.txt|\s/g, ""));
+}
+
+/** Waits until the tasks are in these states. */
+async function allWait(rig: Rig, states: string): Promise<Status["runs"][0]["tasks"]> {
+  for (;;) {
+    const { runs } = await rig.json<Status>("status");
+    const tasks = runs[0]?.tasks ?? [];
+    const told = tasks
+      .map(({ state }) => state)
+      .toSorted()
+      .join(" ");
+    if (told === states) return tasks;
+  }
+}
+
+/** Every commit that the run's branch stood at is green. */
+function isGreenThroughout(rig: Rig, check: (commit: string) => boolean): boolean {
+  return rig.git("rev-list", "--first-parent", "main..owt/runs/r1").split("\n").every(check);
+}
+
+test("several that wait are merged one upon the other and checked once", async () => {
+  await using rig = sixTasks("true");
+  const run = rig.start("run", "--yes");
+  // The first is home with its own check; the second is being checked, alone, while the others come.
+  await fileAppears(rig.path("seen/merged"));
+  const tasks = await allWait(rig, "done integrating integrating integrating integrating integrating");
+  const whys = tasks.map(({ why }) => why).filter((why) => why.startsWith("waits for the merge queue"));
+  expect(whys.length).toBeGreaterThan(0);
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
+  expect(looks(rig).at(-1)).toBe("abcdef");
+  expect(looks(rig).length).toBeLessThan(5);
+  const { report } = await rig.json<{ report: { tasks: { commit: string }[] } }>("report");
+  const line = rig.git("rev-list", "--first-parent", "main..owt/runs/r1").split("\n");
+  for (const { commit } of report.tasks) expect(line).toContain(commit);
+});
+
+test("of several that are red together the one at fault goes back, and the others come home", async () => {
+  // d is green alone, and red beside a.
+  const steps = (name: string) =>
+    `write ${name}.txt "${name}"\non repair:\nrun "test" "-f" "a.txt"\nwrite both.txt "both"`;
+  const check = "test ! -f a.txt || test ! -f d.txt || test -f both.txt";
+  await using rig = sixTasks(check, { steps });
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("seen/merged"));
+  await allWait(rig, "done integrating integrating integrating integrating integrating");
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
+  const { report } = await rig.json<{ report: Report }>("report");
+  const tries = report.tasks.filter(({ attempts }) => attempts.length > 1).map(({ id }) => id);
+  expect(tries).toHaveLength(1);
+  expect(["a/E01", "d/E01"]).toContain(tries[0]);
+  const has = (commit: string, file: string) => rig.show(commit, file) !== null;
+  expect(isGreenThroughout(rig, (at) => !has(at, "a.txt") || !has(at, "d.txt") || has(at, "both.txt"))).toBe(true);
+});
+
+test("with merge_group = 1 each is checked by itself", async () => {
+  await using rig = sixTasks("true", { config: "merge_group = 1\n" });
+  rig.release("gate");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const line = rig.git("log", "--first-parent", "--format=%(trailers:key=Owt-Group,valueonly)", "main..owt/runs/r1");
+  expect(line.replaceAll("\n", "")).toBe("");
+  expect(looks(rig)).toHaveLength(5);
+});
+
+test("who is cancelled while a group is checked does not come home with it", async () => {
+  await using rig = sixTasks("true");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("seen/merged"));
+  const tasks = await allWait(rig, "done integrating integrating integrating integrating integrating");
+  const waiting = tasks.filter(({ state }) => state === "integrating").map(({ id }) => id);
+  for (const id of waiting.slice(0, 2)) rig.ok("task", "cancel", id);
+  await allWait(rig, "cancelled cancelled done integrating integrating integrating");
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(
+    NAMES.map((name) => `${name}/E01`).filter((id) => !waiting.slice(0, 2).includes(id)),
+  );
+});
+
+test("a run that is stopped in the middle of a check goes on with all of them", async () => {
+  await using rig = sixTasks("true");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("seen/merged"));
+  await allWait(rig, "done integrating integrating integrating integrating integrating");
+  run.child.kill("SIGINT");
+  expect((await run.ended).code).toBe(130);
+  rig.release("gate");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
+});
+
+test("a check that a killed owt left running does not see its worktree change", async () => {
+  await using rig = sixTasks(
+    'before=$(ls); case "$PWD" in */r1) sleep 0.3; [ "$(ls)" = "$before" ] || echo changed >> "$OWT_SEEN/changed";; esac',
+  );
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("seen/merged"));
+  await allWait(rig, "done integrating integrating integrating integrating integrating");
+  run.child.kill("SIGKILL");
+  await run.ended;
+  const resumed = rig.start("resume");
+  await fileAppears(rig.path("seen/merged"));
+  rig.release("gate");
+  expect((await resumed.ended).code).toBe(0);
+  expect(existsSync(rig.path("seen/changed"))).toBe(false);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
+});
