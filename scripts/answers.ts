@@ -156,6 +156,7 @@ const waits = v.pipe(
 const parkedFor = v.picklist([
   "answer",
   "conflict",
+  "red",
   "permission",
   "hand",
   "login",

@@ -10,6 +10,7 @@ const WAITS = {
   answer: "asks a question",
   permission: "was refused a tool that it needs",
   conflict: "has a conflict to be resolved",
+  red: "is red with the work of the others, and is to be mended",
   login: "was refused by its provider: a login or money is missing",
   review: "waits for approval",
   failed: "failed",
@@ -28,7 +29,8 @@ export function momentOf(fact: Fact, run: string | null): { moment: Moment; key:
   switch (fact.kind) {
     case "task-parked": {
       const why = fact.park.for;
-      if (why === "answer" || why === "permission" || why === "conflict" || why === "login") return waits(why);
+      if (why === "answer" || why === "permission" || why === "conflict" || why === "red" || why === "login")
+        return waits(why);
       // That of a run or a day is one thing, whatever it stopped.
       return why === "budget" && fact.park.scope === "task" ? waits("budget") : null;
     }

@@ -19,14 +19,18 @@ export type PromptContext = {
   questionMarker: string;
   /** What a person answered already. */
   answers: readonly Answered[];
+  /** What the attempt before met. */
+  met?: Met | undefined;
 };
+
+type Met = NonNullable<Extract<NextStart, { kind: "fresh" }>["met"]>;
 
 /** The ways in which an agent is spoken to again. */
 export type FollowUp = Exclude<NextStart, { kind: "fresh" | "by-hand" }>;
 
-/** What is said to an agent; each has a template of its own. The last two are sections, put behind a prompt where there is something to say:
- *  a text that changed within a conversation, and what a person answered in an earlier one. */
-export const OCCASIONS = ["task", "resume", "answer", "repair", "conflict", "changed", "answered"] as const;
+/** What is said to an agent; each has a template of its own. The last three are sections, put behind a prompt where there is something to say:
+ *  a text that changed within a conversation, what a person answered in an earlier one, and what the attempt before could not be brought together with. */
+export const OCCASIONS = ["task", "resume", "answer", "repair", "conflict", "changed", "answered", "anew"] as const;
 export type Occasion = (typeof OCCASIONS)[number];
 
 /** The name of an occasion's template below a folder of templates: `epic/task.md`, as the seed has it. */
@@ -69,6 +73,7 @@ const OWN: Record<Occasion, Record<string, Shape>> = {
   conflict: { Files: { listOf: "string" }, Ours: "string", Theirs: "string" },
   changed: {},
   answered: { Answers: { listOf: { fields: { Question: "string", Answer: "string" } } } },
+  anew: { Files: { listOf: "string" }, Command: "string", Output: "string", Ours: "string" },
 };
 
 /** The fields that a template may use. */
@@ -135,6 +140,7 @@ export function tryPrompts(prompts: Prompts, context: PromptContext): PromptProb
     ...SAMPLES.map((next): [Occasion, Value] => [next.kind, dataOf(context, next)]),
     ["changed", dataOf(context)],
     ["answered", answersOf({ ...context, answers: [{ question: "Which?", answer: "this one" }] })],
+    ["anew", metData(context, { files: ["a.txt"], command: "npm test", output: "1 failed", ours: "ours" })],
   ];
   return tried.flatMap(([occasion, data]) => {
     // Nothing that a task can be makes a template fail that is known to be sound.
@@ -155,7 +161,11 @@ const SAMPLES: FollowUp[] = [
 /** The prompt of a task that starts from nothing. Throws `config` where the template fails on these data. */
 export function renderTaskPrompt(prompts: Prompts, context: PromptContext): string {
   const text = withQuestionRule(render(prompts, "task", dataOf(context)), context);
-  return context.answers.length === 0 ? text : `${text}\n${render(prompts, "answered", answersOf(context))}`;
+  const sections = [
+    ...(context.met === undefined ? [] : [render(prompts, "anew", metData(context, context.met))]),
+    ...(context.answers.length === 0 ? [] : [render(prompts, "answered", answersOf(context))]),
+  ];
+  return [text, ...sections].join("\n");
 }
 
 /** The prompt with which a conversation goes on. An agent that does not remember gets the task again in front of it, with all answers; one
@@ -214,6 +224,11 @@ function dataOf({ spec, completed, verify, branch, questionMarker }: PromptConte
     QuestionMarker: questionMarker,
     ...(next ? occasionData(next) : {}),
   };
+}
+
+function metData(context: PromptContext, { files, command, output, ours }: Met): Value {
+  const own = { Files: [...files], Command: command, Output: output, Ours: ours };
+  return { ...(dataOf(context) as Record<string, Value>), ...own };
 }
 
 function answersOf(context: PromptContext): Value {

@@ -38,6 +38,8 @@ export type Park =
   | { for: "answer"; question: string }
   /** The merge with `theirs` stands started in `worktree`, for a person to resolve. */
   | { for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string }
+  /** Green alone, and red with the work of the others, however often an agent tried: merged with it in `worktree`, for a person to mend. */
+  | { for: "red"; command: string; worktree: string }
   /** The agent was refused these: permission rules that would allow what it wanted, where it has such rules. */
   | { for: "permission"; agent: string; tools: string[] }
   /** A person has taken it over and works in its worktree, since then (epoch ms). Nothing of ours goes there until they give it back. `asked` is
@@ -55,7 +57,8 @@ export type Park =
 
 /** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */
 export type NextStart =
-  | { kind: "fresh" }
+  /** `met`: what the work of the attempt before (`ours`) could not be brought together with: files in conflict, else a check that is red with both. */
+  | { kind: "fresh"; met?: { files: readonly string[]; command: string; output: string; ours: string } }
   /** `because` tells the agent what ended its turn before, where it can do something about that. */
   | { kind: "resume"; from: number; because?: string }
   | { kind: "answer"; from: number; text: string }

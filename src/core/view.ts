@@ -194,6 +194,8 @@ export function describePark(park: Park): string {
       return `asks: ${park.question}`;
     case "conflict":
       return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}`;
+    case "red":
+      return `red with the work of the others: ${park.command}; to be mended in ${park.worktree}`;
     case "permission":
       return describeRefused(park.tools);
     case "hand":
@@ -247,6 +249,8 @@ export function answerCommand(
       return { command: answer, note: null };
     case "conflict":
       return { command: `owt task approve ${name}`, note: `resolved; or start over: ${retry}` };
+    case "red":
+      return { command: `owt task approve ${name}`, note: `mended; or start over: ${retry}` };
     case "hand":
       return {
         command: `owt task approve ${name}`,

@@ -99,8 +99,9 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
   const verify = verifyCommands(run, task);
   const choices = choicesFor(engine, run, task, attempt.agent);
   const prompts = loadPrompts(engine);
-  const context = promptContext(task.spec, verify, attempt.branch, task.answers);
   const { next } = task;
+  const met = next.kind === "fresh" ? next.met : undefined;
+  const context = { ...promptContext(task.spec, verify, attempt.branch, task.answers), met };
   const resume = next.kind !== "fresh" && agent.hasConversation(attempt.session);
   const isFresh = next.kind === "fresh" || next.kind === "by-hand";
   const isStale = mayHoldOtherText(readAttempts(engine.store, task.id), attempt.continues, task.hash);

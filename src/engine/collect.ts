@@ -24,12 +24,12 @@ import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.t
 import { workedFor } from "./begun.ts";
 import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
 import { judgeCapped } from "./caps.ts";
-import { conflicted } from "./integrate.ts";
+import { conflicted, verifyFailed } from "./clash.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
 import { readHang } from "./watchdog.ts";
-import { ensureWorktree, verifyCommands, verifyFailed } from "./task-steps.ts";
+import { ensureWorktree, verifyCommands } from "./task-steps.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
 import { environmentFiles } from "./environment-files.ts";
 import { knownFiles, setupFootprint } from "./workspace.ts";

@@ -8,13 +8,14 @@ import { closeChain, type Link, mergeOnto } from "../git/merge-chain.ts";
 import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
-import { type Carried, finish, moveOn, sendBack, type StepResult, waitBehind } from "./attempt-moves.ts";
+import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { conflicted, isForPerson, verifyFailed } from "./clash.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
 import { inMergeOrder } from "./merge-order.ts";
 import { inTurn, waitAgain, type Waiter, waitForTurn } from "./merge-queue.ts";
 import { runTip } from "./run-tip.ts";
-import { mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
+import { mergeHere, verifyCommands } from "./task-steps.ts";
 import type { Verdict } from "./verify.ts";
 import { verifyMerged } from "./verify-merged.ts";
 
@@ -116,7 +117,7 @@ async function mergeAt(engine: Engine, { carried }: Waiter, at: string) {
 
 /** A person finds the merge started, with both sides in the files. */
 async function metConflict(engine: Engine, carried: Carried, files: string[], tip: string): Promise<void> {
-  if (carried.task.conflicts >= 1) await mergeHere(engine, carried, tip);
+  if (isForPerson(carried, "conflict")) await mergeHere(engine, carried, tip);
   conflicted(engine, carried, files, tip, carried.attempt.head!);
 }
 
@@ -188,7 +189,9 @@ async function sift(
   reds: Reds,
 ): Promise<void> {
   if (group.length === 1) {
-    verifyFailed(engine, group[0]!.carried, red, tip);
+    const { carried } = group[0]!;
+    if (isForPerson(carried, "red")) await mergeHere(engine, carried, tip);
+    verifyFailed(engine, carried, red, tip);
     group[0]!.settle("on");
     return;
   }
@@ -240,24 +243,6 @@ function integrated(engine: Engine, { run, task, attempt }: Carried, candidate: 
     { run: run.id, task: task.id, attempt: attempt.id },
     { kind: "task-integrated", commit: candidate, verified, ...together },
   );
-}
-
-/** Sends a conflict back once to the agent, with both sides named; the second time it waits for a person. */
-export function conflicted(engine: Engine, carried: Carried, files: string[], theirs: string, ours: string): void {
-  const { task, attempt } = carried;
-  if (task.conflicts < 1) {
-    const next = { kind: "conflict", from: attempt.id, files, ours, theirs } as const;
-    sendBack(engine, carried, { kind: "conflict", files }, next, { conflicts: task.conflicts + 1 });
-    return;
-  }
-  const now = engine.now();
-  engine.store.transaction(() => {
-    if (!endAttempt(engine.store, now, attempt, { kind: "conflict", files })) return;
-    waitBehind(engine, carried, {
-      park: { for: "conflict", files, ours, theirs, worktree: attempt.worktree },
-      next: { kind: "by-hand", from: attempt.id },
-    });
-  });
 }
 
 function mergeMessage({ run, task, attempt }: Carried): string {

@@ -20,8 +20,9 @@ import { removeWorktree } from "../git/remove.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
 import { lastAttemptOn, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
-import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
+import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { noteBegun, readBegun } from "./begun.ts";
+import { verifyFailed } from "./clash.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { readySubmodules } from "./submodules.ts";
 import { verifyAt } from "./verify.ts";
@@ -295,22 +296,4 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   }
   moveOn(engine, carried, next, { verifiedTree: commands.length > 0 ? tree : null });
   return "on";
-}
-
-/** Sends red work back to the same conversation, or gives up after the last round.
- *  `onto` is the run's tip when the work was green alone and red only after merging. */
-export function verifyFailed(
-  engine: Engine,
-  carried: Carried,
-  red: { command: string; output: string },
-  onto: string | null,
-): void {
-  const { run, task, attempt } = carried;
-  const outcome = { kind: "verify_failed", command: red.command, output: red.output } as const;
-  if (task.repairs < run.options.verifyAttempts) {
-    const next = { kind: "repair", from: attempt.id, command: red.command, output: red.output, onto } as const;
-    sendBack(engine, carried, outcome, next, { repairs: task.repairs + 1 });
-  } else {
-    finish(engine, carried, outcome);
-  }
 }

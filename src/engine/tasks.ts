@@ -229,7 +229,7 @@ function restart(engine: Engine, task: Task): void {
 export async function approveTask(engine: Engine, key: string, run?: string): Promise<string> {
   const task = findTask(engine, key, { run, fits: waitsForApproval });
   if (await handBackDone(engine, task)) return task.run;
-  if (task.state === "pending" && task.park?.for === "conflict")
+  if (task.state === "pending" && (task.park?.for === "conflict" || task.park?.for === "red"))
     await refuseUnresolved(engine, task, task.park.worktree);
   const now = engine.now();
   const about = { run: task.run, task: task.id };
@@ -237,7 +237,7 @@ export async function approveTask(engine: Engine, key: string, run?: string): Pr
     if (task.state === "review") {
       changeTask(engine.store, task.id, { approved: true });
       appendEvent(engine.store, now, about, { kind: "note", text: "approved" });
-    } else if (task.state === "pending" && task.park?.for === "conflict") {
+    } else if (task.state === "pending" && (task.park?.for === "conflict" || task.park?.for === "red")) {
       changeTask(engine.store, task.id, { park: null });
       appendEvent(engine.store, now, about, { kind: "task-next", next: task.next });
     } else {
@@ -249,7 +249,7 @@ export async function approveTask(engine: Engine, key: string, run?: string): Pr
 
 /** Whether a word of approval is what a task waits for. */
 export function waitsForApproval({ state, park }: Task): boolean {
-  return state === "review" || park?.for === "conflict" || park?.for === "hand";
+  return state === "review" || park?.for === "conflict" || park?.for === "red" || park?.for === "hand";
 }
 
 async function refuseUnresolved(engine: Engine, task: Task, worktree: string): Promise<void> {

@@ -42,7 +42,10 @@ test("a question, a refused tool, a refused login, a conflict, an approval, a ta
       `write half.txt "half"\ntouch ${works}\nwait ${gate}\nwrite hand.txt "x"`,
     ),
     "docs/plans/one/epic-01-one.md": task({}, 'conflict words.md\ncommit "one"'),
-    "docs/plans/two/epic-01-two.md": task({}, 'conflict words.md\ncommit "two"\non conflict:\nsay "I do not know"'),
+    "docs/plans/two/epic-01-two.md": task(
+      { branch: "two" },
+      'conflict words.md\ncommit "two"\non conflict:\nsay "I do not know"',
+    ),
   });
   rig.commit("plan");
   const run = rig.start("run", "--yes");

@@ -41,6 +41,7 @@ test("the built-in templates are listed and shown, and render says what the agen
     "epic/conflict.md built-in",
     "epic/changed.md built-in",
     "epic/answered.md built-in",
+    "epic/anew.md built-in",
   ]);
   expect((await rig.owt("prompt", "show", "task")).stdout).toContain("# {{.Title}}");
   const { prompt } = await rig.json<{ prompt: string }>("prompt", "render", "shop/E01");

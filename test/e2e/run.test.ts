@@ -268,7 +268,8 @@ test("a conflict that the agent leaves open waits for a person, who resolves it 
   rig.write({
     "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "one"'),
     "docs/plans/two/epic-01-b.md": task(
-      {},
+      // Its work stays on this branch, so that to begin anew would lead nowhere.
+      { branch: "two" },
       `touch ${rig.path("two-runs")}\nwait ${gate}\nwrite shared.txt "two"\non conflict:\nsay "cannot decide"`,
     ),
   });
@@ -300,6 +301,87 @@ test("a conflict that the agent leaves open waits for a person, who resolves it 
   expect(rig.show("owt/runs/r1", "shared.txt")).toBe("one and two");
 });
 
+test("a conflict that the agent leaves open is begun anew from what is there, told what the attempt before met; that one's work is kept", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "one"'),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nappend shared.txt ", two"\non conflict:\nsay "cannot decide"`,
+    ),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("two-runs"));
+  await run.says("one/E01 integrated");
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "shared.txt")).toBe("one, two");
+  const { task: two } = await rig.json<{ task: { attempts: { folder: string; outcome: string; session: string }[] } }>(
+    "task",
+    "show",
+    "two/E01",
+  );
+  expect(two.attempts.map((each) => each.outcome)).toEqual([
+    "conflicts in shared.txt",
+    "conflicts in shared.txt",
+    "done",
+  ]);
+  expect(two.attempts[0]!.session).toBe(two.attempts[1]!.session);
+  expect(two.attempts[2]!.session).not.toBe(two.attempts[1]!.session);
+  const prompt = readFileSync(`${two.attempts[2]!.folder}/prompt`, "utf8");
+  const ours = /did its work \(commit ([0-9a-f]{40})\)/.exec(prompt)![1]!;
+  expect(prompt).toContain("Both changed the same places in: shared.txt.");
+  expect(rig.show(ours, "shared.txt")).toBe(", two");
+  expect((await rig.owt("restore")).stdout).toContain("attempt 2 of two/E01");
+});
+
+test("work that stays red with the others is begun anew, and then is a person's, with the merge in the worktree", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f a.txt || test ! -f b.txt || test -f both.txt"\nverify_attempts = 1\n`,
+  });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nwrite b.txt "b {turn}"\non repair:\nappend b.txt "more"`,
+    ),
+    "docs/plans/three/epic-01-c.md": task({ depends_on: ["two/E01"] }, ""),
+  });
+  rig.commit("plan");
+  rig.ok("config", "approve", "--yes");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("two-runs"));
+  await run.says("one/E01 integrated");
+  rig.release("gate");
+  expect((await run.ended).code).toBe(4);
+  const { task: two } = await rig.json<{
+    task: { attempts: { folder: string; worktree: string; outcome_kind: string }[] };
+  }>("task", "show", "two/E01");
+  // Its own conversation, once more there, then anew: red at once, since the other work is there from the start, and once more.
+  expect(two.attempts.length).toBeGreaterThanOrEqual(4);
+  const prompts = two.attempts.map(({ folder }) => readFileSync(`${folder}/prompt`, "utf8"));
+  const anew = prompts.findIndex((prompt) => prompt.includes("## What an earlier attempt met"));
+  expect(anew).toBe(2);
+  expect(prompts[anew]).toContain("with both, this check fails: `test ! -f a.txt");
+  const { waiting } = await rig.json<{ waiting: { task: string; why: string }[] }>("inbox");
+  expect(waiting).toEqual([
+    expect.objectContaining({
+      task: "two/E01",
+      why: expect.stringMatching(/^red with the work of the others: test ! -f/),
+    }),
+  ]);
+  expect(rig.ok("inbox")).toContain("owt task approve two/E01");
+  const { worktree } = two.attempts.at(-1)!;
+  expect(existsSync(`${worktree}/a.txt`)).toBe(true);
+  // Approved as it is, it is red as before, and waits on.
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(4);
+  writeFileSync(`${worktree}/both.txt`, "both");
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["one/E01", "three/E01", "two/E01"]);
+});
 test("a question parks its task only; the answer goes on with the conversation", async () => {
   await using rig = Rig.create({
     ".worktreerc": demoConfig,

@@ -90,7 +90,7 @@ describe("a text that changed within a conversation", () => {
       "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "one"'),
     });
     const [gate, second] = [rig.path("gate"), "docs/plans/two/epic-01-b.md"];
-    rig.write({ [second]: task({}, steps(gate)) });
+    rig.write({ [second]: task({ branch: "two" }, steps(gate)) });
     rig.commit("Add a second plan");
     const first = rig.start("run", "--yes");
     await fileAppears(`${gate}-runs`);

@@ -1,0 +1,97 @@
+/** What becomes of work that does not go together with what came in meanwhile, be it in its text or only when both are checked: it goes back to its
+ *  own conversation, then another attempt begins from what is there, then a person has it. */
+import type { Park, Task } from "../core/task.ts";
+import { endAttempt } from "../store/attempts.ts";
+import { type Carried, finish, sendBack, waitBehind } from "./attempt-moves.ts";
+import type { Engine } from "./engine.ts";
+
+/** `conflicts` of a task: sent back once; begun anew; that one sent back once, too. */
+const SENT_BACK = 1;
+const BEGUN_ANEW = 2;
+const SENT_BACK_AGAIN = 3;
+
+type Rung = "conversation" | "anew" | "person";
+
+function rungOfConflict(task: Task): Rung {
+  if (task.conflicts === 0 || task.conflicts === BEGUN_ANEW) return "conversation";
+  return task.conflicts < BEGUN_ANEW && mayBeginAnew(task) ? "anew" : "person";
+}
+
+function rungOfRed({ run, task }: Carried): Rung {
+  if (task.repairs < run.options.verifyAttempts) return "conversation";
+  return task.conflicts < BEGUN_ANEW && mayBeginAnew(task) ? "anew" : "person";
+}
+
+/** A branch that the plan named holds the work of every attempt, so another one would meet the same; and what a person did is not done again by an agent. */
+function mayBeginAnew({ spec, next }: Task): boolean {
+  return spec.branch === null && next.kind !== "by-hand";
+}
+
+/** Whether a person is next, who is to find the merge started in the worktree. */
+export function isForPerson(carried: Carried, how: "conflict" | "red"): boolean {
+  return (how === "conflict" ? rungOfConflict(carried.task) : rungOfRed(carried)) === "person";
+}
+
+/** Work that conflicts with `theirs` in these files. */
+export function conflicted(engine: Engine, carried: Carried, files: string[], theirs: string, ours: string): void {
+  const { task, attempt } = carried;
+  const outcome = { kind: "conflict", files } as const;
+  switch (rungOfConflict(task)) {
+    case "conversation": {
+      const next = { kind: "conflict", from: attempt.id, files, ours, theirs } as const;
+      const conflicts = task.conflicts === 0 ? SENT_BACK : SENT_BACK_AGAIN;
+      return sendBack(engine, carried, outcome, next, { conflicts });
+    }
+    case "anew": {
+      const next = { kind: "fresh", met: { files, command: "", output: "", ours } } as const;
+      return sendBack(engine, carried, outcome, next, { conflicts: BEGUN_ANEW, repairs: 0 });
+    }
+    case "person":
+      return parkFor(engine, carried, outcome, {
+        for: "conflict",
+        files,
+        ours,
+        theirs,
+        worktree: attempt.worktree,
+      });
+  }
+}
+
+/** Checked work that is red. `onto`: what it is red together with, where it was green alone; null where it is red in its own worktree. Only what never was green
+ *  by itself is over after the last round. */
+export function verifyFailed(
+  engine: Engine,
+  carried: Carried,
+  { command, output }: { command: string; output: string },
+  onto: string | null,
+): void {
+  const { task, attempt } = carried;
+  const outcome = { kind: "verify_failed", command, output } as const;
+  // What was merged into the worktree in an earlier round is there still.
+  const together = onto ?? (task.next.kind === "repair" ? task.next.onto : null);
+  const rung = rungOfRed(carried);
+  if (rung === "conversation") {
+    const next = { kind: "repair", from: attempt.id, command, output, onto: together } as const;
+    sendBack(engine, carried, outcome, next, { repairs: task.repairs + 1 });
+  } else if (together === null && task.conflicts < BEGUN_ANEW) {
+    finish(engine, carried, outcome);
+  } else if (rung === "anew") {
+    const next = { kind: "fresh", met: { files: [], command, output, ours: attempt.head! } } as const;
+    sendBack(engine, carried, outcome, next, { conflicts: BEGUN_ANEW, repairs: 0 });
+  } else {
+    parkFor(engine, carried, outcome, { for: "red", command, worktree: attempt.worktree });
+  }
+}
+
+function parkFor(
+  engine: Engine,
+  carried: Carried,
+  outcome: Parameters<typeof endAttempt>[3],
+  park: Extract<Park, { for: "conflict" | "red" }>,
+): void {
+  const { attempt } = carried;
+  engine.store.transaction(() => {
+    if (!endAttempt(engine.store, engine.now(), attempt, outcome)) return;
+    waitBehind(engine, carried, { park, next: { kind: "by-hand", from: attempt.id } });
+  });
+}
