@@ -86,6 +86,15 @@ const ABOUT: Record<KeyName, About> = {
   "run.fetch": { says: "fetch origin first, and start from there when the target is behind" },
   "run.integrate": { says: "branch, pull-request or none", otherwise: "branch", later: "pull requests" },
   "run.worktree_directory": { says: "where the worktrees of runs stand", otherwise: "../{project}-owt" },
+  "conflicts.ours": {
+    says: "files of which the run's branch keeps what it has where a merge conflicts in them",
+    otherwise: "none",
+  },
+  "conflicts.union": { says: "files that get the lines of both sides then", otherwise: "none" },
+  "conflicts.regenerate": {
+    says: "files that are made anew then: a table of files and the command, or commands, for each",
+    otherwise: "none",
+  },
   "budget.run_usd": { says: "what a run may cost, in dollars", otherwise: "no limit" },
   "budget.task_usd": { says: "what a task may cost", otherwise: "no limit" },
   "budget.day_usd": { says: "what all runs of a day may cost", otherwise: "no limit" },

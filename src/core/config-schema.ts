@@ -18,7 +18,7 @@ type Part = {
 };
 
 /** Sections that a table `[agent.NAME]` or keys of later versions may extend. */
-const CLOSED = new Set(["worktree", "environment", "sync", "cleanup", "run", "budget", "prompts"]);
+const CLOSED = new Set(["worktree", "environment", "sync", "cleanup", "run", "conflicts", "budget", "prompts"]);
 
 /** Where editors find the schema that the package brings (`schemas/worktreerc.json`). */
 export const CONFIG_SCHEMA_URL = "https://unpkg.com/open-orchestrator/schemas/worktreerc.json";

@@ -144,6 +144,11 @@ export const KEYS = {
     integrate: v.optional(v.picklist(["branch", "pull-request", "none"])),
     worktree_directory: v.optional(text),
   },
+  conflicts: {
+    ours: v.optional(texts),
+    union: v.optional(texts),
+    regenerate: v.optional(tableOf(commands)),
+  },
   budget: {
     run_usd: v.optional(dollars),
     task_usd: v.optional(dollars),
@@ -199,6 +204,7 @@ const SECTIONS = {
   sync: v.optional(table(KEYS.sync)),
   cleanup: v.optional(table(KEYS.cleanup)),
   run: v.optional(table(KEYS.run)),
+  conflicts: v.optional(table(KEYS.conflicts)),
   budget: v.optional(table(KEYS.budget)),
   resources: v.optional(table(KEYS.resources)),
   // It holds a key of its own beside the tables `[agent.NAME]`.

@@ -47,8 +47,10 @@ export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], sett
   const grants: Grant[] = [];
   const add = (where: string, what: string | undefined) => what?.trim() && grants.push({ where, what });
   for (const layer of engine.layers.filter((each) => each.origin === "repository")) {
-    const { run, environment, agent, hooks } = layer.values;
+    const { run, conflicts, environment, agent, hooks } = layer.values;
     for (const command of commandList(run?.verify)) add(`${layer.name} [run] verify`, command);
+    for (const commands of Object.values(conflicts?.regenerate ?? {}))
+      for (const command of commandList(commands)) add(`${layer.name} [conflicts] regenerate`, command);
     for (const command of commandList(environment?.install_command))
       add(`${layer.name} [environment] install_command`, command);
     for (const hook of ["post_create", "pre_remove"] as const)

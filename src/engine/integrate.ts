@@ -10,6 +10,7 @@ import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { conflicted, isForPerson, verifyFailed } from "./clash.ts";
+import { settleByRule } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
 import { inMergeOrder } from "./merge-order.ts";
@@ -98,6 +99,10 @@ function stillWanted(waiters: readonly Waiter[]): Waiter[] {
 async function mergeFirst(engine: Engine, waiter: Waiter, tip: string): Promise<Member | null> {
   const { run, attempt } = waiter.carried;
   const link = await mergeAt(engine, waiter, tip);
+  if (link === "interrupted") {
+    again(engine, [waiter]);
+    return null;
+  }
   if ("commit" in link) return { waiter, link };
   if ("files" in link) {
     await metConflict(engine, waiter.carried, link.files, tip);
@@ -109,10 +114,14 @@ async function mergeFirst(engine: Engine, waiter: Waiter, tip: string): Promise<
   return null;
 }
 
+/** A conflict for whose files there are rules is none. */
 async function mergeAt(engine: Engine, { carried }: Waiter, at: string) {
   const { attempt } = carried;
-  const branch = { head: attempt.head!, worktree: attempt.worktree, message: mergeMessage(carried) };
-  return mergeOnto(engine.repo, at, branch, await engine.identity());
+  const message = mergeMessage(carried);
+  const branch = { head: attempt.head!, worktree: attempt.worktree, message };
+  const link = await mergeOnto(engine.repo, at, branch, await engine.identity());
+  if (!("files" in link)) return link;
+  return (await settleByRule(engine, carried, { at, files: link.files, message })) ?? link;
 }
 
 /** A person finds the merge started, with both sides in the files. */
@@ -173,7 +182,7 @@ async function mergeUp(engine: Engine, waiters: readonly Waiter[], tip: string):
       continue;
     }
     const link = await mergeAt(engine, waiter, before.link.commit);
-    if ("commit" in link) members.push({ waiter, link });
+    if (link !== "interrupted" && "commit" in link) members.push({ waiter, link });
     else later.push(waiter);
   }
   again(engine, later);

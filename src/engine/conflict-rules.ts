@@ -1,0 +1,81 @@
+/** Settles the conflicts of a merge that the configuration has a rule for (`[conflicts]`). */
+import { join } from "node:path";
+import { type ConflictRule, ruleFor } from "../core/conflict-rules.ts";
+import { writeCommit } from "../git/commit.ts";
+import type { Link } from "../git/merge-chain.ts";
+import { settleConflicts, takeFiles } from "../git/settle-conflicts.ts";
+import { appendEvent } from "../store/events.ts";
+import type { Carried } from "./attempt-moves.ts";
+import { runCheck } from "./check.ts";
+import { attemptDir, type Engine } from "./engine.ts";
+import { standAt } from "./integration-worktree.ts";
+
+/** The merge with `at`, where a rule settles each of the files in conflict; null where somebody has to decide, or a command that was to make one anew
+ *  failed. */
+export async function settleByRule(
+  engine: Engine,
+  carried: Carried,
+  { at, files, message }: { at: string; files: string[]; message: string },
+): Promise<Link | "interrupted" | null> {
+  const { conflicts } = engine.config;
+  if (conflicts === undefined) return null;
+  const rules = new Map(files.map((file) => [file, ruleFor(file, conflicts)]));
+  if ([...rules.values()].includes(null)) return null;
+  const { attempt } = carried;
+  // What is made anew begins as the run's branch has it.
+  const choose = (path: string) => {
+    const rule = rules.get(path);
+    return rule ? (rule.by === "union" ? "union" : "ours") : null;
+  };
+  const settled = await settleConflicts(engine.repo, at, attempt.head!, attempt.worktree, choose);
+  if (settled === null) return null;
+  const identity = await engine.identity();
+  const commitOf = (tree: string) =>
+    writeCommit(engine.repo, { tree, parents: [at, attempt.head!], message, identity });
+  const tree = await regenerate(engine, carried, settled, await commitOf(settled), rules as Map<string, ConflictRule>);
+  if (tree === null || tree === "interrupted") return tree;
+  const text = `${carried.task.key}: settled by rule: ${describeRules(rules as Map<string, ConflictRule>)}`;
+  appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
+  return { commit: await commitOf(tree), tree };
+}
+
+function aboutOf({ run, task, attempt }: Carried) {
+  return { run: run.id, task: task.id, attempt: attempt.id };
+}
+
+function describeRules(rules: ReadonlyMap<string, ConflictRule>): string {
+  return [...rules]
+    .map(([file, rule]) => `${file} (${rule.by === "regenerate" ? rule.commands.join("; ") : rule.by})`)
+    .join(", ");
+}
+
+/** Runs the commands in the run's own worktree, upon the merge, and takes from it the files that they are for. */
+async function regenerate(
+  engine: Engine,
+  carried: Carried,
+  tree: string,
+  merge: string,
+  rules: ReadonlyMap<string, ConflictRule>,
+): Promise<string | "interrupted" | null> {
+  const anew = [...rules].filter(([, { by }]) => by === "regenerate");
+  const commands = new Set(anew.flatMap(([, rule]) => (rule.by === "regenerate" ? rule.commands : [])));
+  if (commands.size === 0) return tree;
+  const { run, attempt } = carried;
+  const cwd = await standAt(engine, run.id, merge);
+  const dir = join(attemptDir(engine, attempt.id), `regenerate-${merge.slice(0, 12)}`);
+  for (const [index, command] of [...commands].entries()) {
+    const check = { attempt: attempt.id, dir: join(dir, String(index)), command, cwd };
+    const result = await runCheck(engine, { ...check, timeoutMs: run.options.timeoutMs });
+    if (result === "interrupted") return "interrupted";
+    if (result.code === 0) continue;
+    const text = `${carried.task.key}: a file in conflict could not be made anew: ${command} ended with ${result.code}`;
+    appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
+    return null;
+  }
+  return takeFiles(
+    engine.repo,
+    tree,
+    cwd,
+    anew.map(([file]) => file),
+  );
+}
