@@ -37,7 +37,7 @@ test("ours, union and regenerate: both tasks come home with one attempt each, an
   expect(ran.code).toBe(0);
   const { task: two } = await rig.json<{ task: Tried }>("task", "show", "two/E01");
   expect(two.attempts.map(({ outcome }) => outcome)).toEqual(["done"]);
-  expect(sorted(rig.show("owt/runs/r1", "CHANGES.md"))).toEqual(["# Changes", "- one", "- two"]);
+  expect(sorted(rig.show("owt/runs/r1", "CHANGES.md") ?? "")).toEqual(["# Changes", "- one", "- two"]);
   expect(rig.show("owt/runs/r1", "view.snap")).toBe("one\n");
   expect(rig.show("owt/runs/r1", "locks/all.lock")).toBe("base\none\ntwo\n");
   expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01", "two/E01"]);
