@@ -58,7 +58,7 @@ async function checkTwice(engine: Engine, attempt: Attempt, place: VerifyPlace, 
 async function checkOnce(
   engine: Engine,
   attempt: Attempt,
-  { dir, cwd, commands, where, timeoutMs, isStopped }: VerifyPlace,
+  { dir, cwd, commands, where, timeoutMs, isStopped, others = [] }: VerifyPlace,
   index: number,
   again: number,
 ): Promise<CheckResult> {
@@ -72,13 +72,10 @@ async function checkOnce(
     cwd,
     timeoutMs,
   });
-  if (result !== "interrupted")
-    appendEvent(engine.store, engine.now(), aboutOf(attempt), {
-      kind: "verify-ended",
-      command,
-      where,
-      code: result.code,
-    });
+  if (result === "interrupted") return result;
+  const ended = { kind: "verify-ended", command, where, code: result.code } as const;
+  const fact = others.length > 0 ? { ...ended, others: others.length } : ended;
+  appendEvent(engine.store, engine.now(), aboutOf(attempt), fact);
   return result;
 }
 

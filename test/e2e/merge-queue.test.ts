@@ -137,7 +137,10 @@ test("several that wait are merged one upon the other and checked once", async (
   await using rig = sixTasks("true");
   const run = await untilAllWait(rig);
   rig.release("seen/gate");
-  expect((await run.ended).code).toBe(0);
+  const ran = await run.ended;
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toMatch(/merged work together with \d others? passes/);
+  expect(ran.stderr).toMatch(/integrated as [0-9a-f]{10} together with \d others?/);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
   expect(looks(rig).at(-1)).toBe("abcdef");
   expect(looks(rig).length).toBeLessThan(5);
