@@ -133,11 +133,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return event.code === 0
         ? {
             mark: paint("green", "✓"),
-            text: `${event.where === "run" ? "merged work passes" : "passes"} ${event.command}`,
+            text: `${event.where === "run" ? `merged work${withOthers(event.others)} passes` : "passes"} ${event.command}`,
           }
         : {
             mark: paint("yellow", "▲"),
-            text: `${event.where === "run" ? "merged work fails" : "fails"} ${event.command} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
+            text: `${event.where === "run" ? `merged work${withOthers(event.others)} fails` : "fails"} ${event.command} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
           };
     case "verify-flaky":
       return {
@@ -206,7 +206,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
 }
 
 function withOthers(others = 0): string {
-  return others === 0 ? "" : `, together with ${others} other${others === 1 ? "" : "s"}`;
+  return others === 0 ? "" : ` together with ${others} other${others === 1 ? "" : "s"}`;
 }
 
 /** `why` says of an install why nothing was copied. */

@@ -75,7 +75,7 @@ test("the JSON Schema says the same as the check", () => {
     additionalProperties: false,
   });
   expect(of("run", "max_parallel")).toEqual({
-    description: "agents at a time",
+    description: "agents at a time, and as many checks of their work",
     type: "integer",
     minimum: 1,
     default: 3,

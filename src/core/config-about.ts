@@ -62,7 +62,7 @@ const ABOUT: Record<KeyName, About> = {
   },
   "run.plan": { says: "the plan: a folder or a feature list", otherwise: "the one that is found" },
   "run.target": { says: "the branch that runs start from and land on", otherwise: "the branch checked out" },
-  "run.max_parallel": { says: "agents at a time" },
+  "run.max_parallel": { says: "agents at a time, and as many checks of their work" },
   "run.timeout": { says: "how long a task may take" },
   "run.hung_after": {
     says: "how long an agent and all that it started may do nothing (print, compute, read, write, start or end anything) before it is ended as hung; 0 for ever",

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { byDispatch, decideApart, decideStarts, startOrder } from "./schedule.ts";
+import { byDispatch, decideApart, decideStarts, placesTaken, startOrder } from "./schedule.ts";
 import type { PlannedStart, ReadyTask } from "./schedule.ts";
 
 const ready = (id: string, order: number, pathBelow = 1, priority: ReadyTask["priority"] = "normal"): ReadyTask => ({
@@ -140,4 +140,12 @@ test("the order of dispatch counts the way below a task, also through what is no
   expect(byDispatch(tasks)).toEqual(["last", "urgent", "heavy", "head", "tail", "single"]);
   expect(startOrder(tasks)).toEqual(["urgent", "heavy", "head", "tail", "last", "single"]);
   expect(startOrder([task("a", ["b"]), task("b", ["a"]), task("c", [])])).toEqual(["c"]);
+});
+
+test("checks take no place of an agent until they are more than there are places; one at a time means one at a time", () => {
+  expect(placesTaken(["running", "verifying", "verifying", "verifying", "integrating", "pending"], 3)).toBe(1);
+  expect(placesTaken(["verifying", "verifying", "verifying", "verifying", "running"], 3)).toBe(2);
+  expect(placesTaken(["integrating", "done"], 3)).toBe(0);
+  expect(placesTaken(["verifying"], 1)).toBe(1);
+  expect(placesTaken(["integrating"], 1)).toBe(1);
 });

@@ -1,6 +1,7 @@
 /** Which ready tasks start next. The rule alone: readiness, limits and weights are worked out elsewhere. */
 import { pathsBelow } from "./dag.ts";
 import type { Priority } from "./plan.ts";
+import type { TaskState } from "./task.ts";
 
 /** A task whose needs are met and that nothing holds. */
 export type ReadyTask = {
@@ -11,6 +12,15 @@ export type ReadyTask = {
   /** Position in the plan; no two tasks share one. */
   order: number;
 };
+
+/** How many places are taken. A task has one while its agent works. Its checks have places of their own, as many as there are for agents, so that slow ones hold
+ *  nobody up; what is beyond them takes places of agents, so that a machine never has more than twice as much to do as it was given. */
+export function placesTaken(states: readonly TaskState[], maxParallel: number): number {
+  const count = (state: TaskState) => states.filter((each) => each === state).length;
+  // One after the other means: from the integrated work of the one before.
+  if (maxParallel === 1) return count("running") + count("verifying") + count("integrating");
+  return count("running") + Math.max(0, count("verifying") - maxParallel);
+}
 
 /** The next tasks to start, best first: user priority, then the longest expected path below, then plan order. As many as there are
  *  free places. Starting the head of the longest path first keeps the makespan near its bound: the median of 20,000 random plans meets it,

@@ -146,6 +146,29 @@ describe("a log made by hand gives these sums", () => {
     expect(byTask.get(3)).toEqual(only({ integration: 20 }));
   });
 
+  test("who is checked together with others waits only until then", () => {
+    const { byTask } = waits(
+      [A, C],
+      [
+        [0, null, created],
+        [0, 1, moved("pending", "running")],
+        [0, 3, moved("pending", "running")],
+        [10, 1, moved("running", "integrating")],
+        [10, 1, phase("merge")],
+        [12, 3, moved("running", "integrating")],
+        [12, 3, phase("merge")],
+        [15, null, { kind: "merges-checked", tasks: [1, 3] }],
+        [90, 1, ended],
+        [90, 1, moved("integrating", "done")],
+        [90, 3, ended],
+        [90, 3, moved("integrating", "done")],
+      ],
+      200,
+    );
+    expect(byTask.get(1)).toEqual(only({ integration: 5 }));
+    expect(byTask.get(3)).toEqual(only({ integration: 3 }));
+  });
+
   test("a run that was paused, or that nobody carried", () => {
     const lines: Line[] = [
       [0, null, created],

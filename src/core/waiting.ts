@@ -83,6 +83,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   for (const event of events) {
     if (event.kind === "tasks-joined") for (const key of event.keys) byKey.get(key)?.joined(event.at);
     if (event.task !== null) log.get(event.task)?.take(event);
+    if (event.kind === "merges-checked") for (const task of event.tasks) log.get(task)?.takenUp(event.at);
   }
   for (const each of log.values()) each.close(end);
   const halts = joined([...wishSpans(events, end), ...uncarriedSpans(run, events, end)]);
@@ -166,13 +167,14 @@ class TaskLog {
   readonly task: Waiter;
   readonly rests: Rest[] = [];
   readonly reviews: Span[] = [];
-  /** From the wish to be merged to its end. */
-  readonly merges: Span[] = [];
+  /** From the wish to be merged to its end; `taken` is when its merged work was taken up to be checked, where it was. */
+  readonly merges: Merge[] = [];
   readonly parked: Parking[] = [];
   doneAt = Infinity;
   #rest: Omit<Rest, "to"> | null;
   #reviewSince: number | null = null;
   #mergeSince: number | null = null;
+  #takenAt: number | null = null;
 
   constructor(task: Waiter, createdAt: number) {
     this.task = task;
@@ -217,6 +219,11 @@ class TaskLog {
     }
   }
 
+  /** Its merged work is being checked, alone or with that of others. */
+  takenUp(at: number): void {
+    if (this.#mergeSince !== null) this.#takenAt ??= at;
+  }
+
   close(end: number): void {
     const isParked = this.#rest?.park != null;
     this.#endRest(end);
@@ -233,18 +240,22 @@ class TaskLog {
 
   #leavePhase(at: number): void {
     if (this.#reviewSince !== null) this.reviews.push({ from: this.#reviewSince, to: at });
-    if (this.#mergeSince !== null) this.merges.push({ from: this.#mergeSince, to: at });
+    if (this.#mergeSince !== null) this.merges.push({ from: this.#mergeSince, to: at, taken: this.#takenAt });
     this.#reviewSince = null;
     this.#mergeSince = null;
+    this.#takenAt = null;
   }
 }
 
-/** One is merged at a time, in the order in which they asked: who asked later waits until all before it are through. */
-function queueSpans(merges: readonly (Span & { id: number })[]): Map<number, Span[]> {
+type Merge = Span & { taken: number | null };
+
+/** Who was taken up to be checked waited until then. The others are merged one at a time, in the order in which they asked: who asked later waits until all before
+ *  it are through. */
+function queueSpans(merges: readonly (Merge & { id: number })[]): Map<number, Span[]> {
   const waits = new Map<number, Span[]>();
   let free = -Infinity;
-  for (const { id, from, to } of merges.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
-    const turn = Math.min(to, free);
+  for (const { id, from, to, taken } of merges.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
+    const turn = Math.min(to, taken ?? free);
     if (turn > from) waits.set(id, [...(waits.get(id) ?? []), { from, to: turn }]);
     free = Math.max(free, to);
   }

@@ -13,8 +13,9 @@ import { conflicted, isForPerson, verifyFailed } from "./clash.ts";
 import { settleByRule } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
+import { awaitMore } from "./gather.ts";
 import { inMergeOrder } from "./merge-order.ts";
-import { inTurn, waitAgain, type Waiter, waitForTurn } from "./merge-queue.ts";
+import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-queue.ts";
 import { runTip } from "./run-tip.ts";
 import { mergeHere, verifyCommands } from "./task-steps.ts";
 import type { Verdict } from "./verify.ts";
@@ -52,6 +53,7 @@ async function integrateAll(engine: Engine, waiters: Waiter[]): Promise<void> {
     else break;
   }
   const most = engine.config.run.merge_group;
+  if (left.length < most) left = await withMore(engine, left);
   const group = left.slice(0, most);
   again(engine, left.slice(most));
   try {
@@ -59,6 +61,19 @@ async function integrateAll(engine: Engine, waiters: Waiter[]): Promise<void> {
   } catch (error) {
     if (isFullDisk(engine, error)) throw error;
     await oneByOne(engine, group, error);
+  }
+}
+
+/** The same waiters with those that come within a moment, in their order. */
+async function withMore(engine: Engine, waiters: Waiter[]): Promise<Waiter[]> {
+  const run = waiters[0]!.carried.run.id;
+  await awaitMore(engine, run, waiters);
+  const more = takeMore(engine, run);
+  try {
+    return more.length === 0 ? waiters : await inMergeOrder(engine, [...waiters, ...more]);
+  } catch (error) {
+    for (const waiter of more) waiter.fail(error);
+    throw error;
   }
 }
 

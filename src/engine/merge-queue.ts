@@ -89,6 +89,13 @@ export async function waitForTurn(engine: Engine, carried: Carried, turn: Turn):
   }
 }
 
+/** Those that came while the turn went on: they are its own now. */
+export function takeMore(engine: Engine, run: string): Waiter[] {
+  const more = waitersOf(engine, run).splice(0);
+  for (const waiter of more) waiter.isWaiting = false;
+  return more;
+}
+
 /** Puts back at the head what could not be settled. */
 export function waitAgain(engine: Engine, run: string, back: readonly Waiter[], turn: Turn): void {
   for (const waiter of back) if (waiter.isStopped) waiter.giveWay();
@@ -101,9 +108,8 @@ export function waitAgain(engine: Engine, run: string, back: readonly Waiter[], 
 
 function askForTurn(engine: Engine, run: string, turn: Turn): void {
   void inTurn(engine, run, async () => {
-    const waiters = waitersOf(engine, run).splice(0);
+    const waiters = takeMore(engine, run);
     if (waiters.length === 0) return;
-    for (const waiter of waiters) waiter.isWaiting = false;
     try {
       await turn(waiters);
     } catch (error) {

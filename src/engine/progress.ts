@@ -4,7 +4,6 @@ import { statSync } from "node:fs";
 import { type Attempt, type AttemptPhase, underWayMs } from "../core/attempt.ts";
 import { addUsages, type Cost } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
-import type { Task } from "../core/task.ts";
 import { taskTimeLeft, type TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
 import { countBetween, countInWorktree, type LineCount } from "../git/line-count.ts";
@@ -96,12 +95,13 @@ export class Progress {
       workedMs,
       cost: addUsages(attempts.map((attempt) => attempt.usage)),
       lines: (last && this.#counts.get(last.id)?.lines) ?? null,
-      doing: last && isAtWork ? this.#doing(view.task, last) : "",
+      doing: last && isAtWork ? this.#doing(view, last) : "",
       left: isAtWork ? taskTimeLeft({ estimate: estimates.of(view.task.spec), workedMs: workedMs ?? 0 }) : null,
     };
   }
 
-  #doing(task: Task, attempt: Attempt): string {
+  #doing({ task, why }: TaskView, attempt: Attempt): string {
+    if (attempt.phase === "merge" && why !== task.state) return why;
     if (attempt.phase === "agent") return this.#lastWord(attempt) || PHASES.agent;
     // Between its agent's end and the next phase a task is nowhere for a moment.
     return PHASES[attempt.phase] || task.state;

@@ -4,6 +4,7 @@ import { setImmediate as turnOfTheWorld } from "node:timers/promises";
 import { hasLimitOf } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
+import { placesTaken } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { type Shortage, startOf } from "../core/room.ts";
 import { countFinal, findSkips, isSettled, type TaskView } from "../core/view.ts";
@@ -288,12 +289,13 @@ async function startReady(
   { disk, turn }: { disk: DiskWatch; turn: Turn },
 ): Promise<Attempt[]> {
   const home = nearlyHome(run, tasks, attempts);
-  // Side by side, a task that needs no agent and no check any more needs no place. One after the other means: from its integrated work.
-  const alone = run.options.maxParallel === 1;
   noteHolds(engine, run);
-  const isBusy = (task: Task) =>
-    alone ? BUSY.has(task.state) || task.state === "integrating" : BUSY.has(task.state) && !home.has(task.key);
-  const running = tasks.filter(isBusy).length;
+  // Side by side, a task that needs no agent and no check any more needs no place.
+  const isPlaced = ({ key }: Task) => run.options.maxParallel === 1 || !home.has(key);
+  const running = placesTaken(
+    tasks.filter(isPlaced).map(({ state }) => state),
+    run.options.maxParallel,
+  );
   if (running >= run.options.maxParallel || home.size >= run.options.maxParallel) return [];
   const ready = viewRun(engine, run, tasks)
     .filter(({ standing }) => COULD_START.has(standing))
@@ -333,9 +335,6 @@ const COULD_START = new Set<TaskView["standing"]>(["ready", "waits-for-room"]);
 function isStillReady(engine: Engine, run: Run, task: Task): boolean {
   return viewRun(engine, run).some((view) => view.task.id === task.id && COULD_START.has(view.standing));
 }
-
-/** States in which a task has a place: its agent or a check of it runs. */
-const BUSY = new Set<Task["state"]>(["running", "verifying"]);
 
 /** Tasks of which only milliseconds are left: their agents have ended, and nothing is checked or approved. */
 function nearlyHome(run: Run, tasks: Task[], attempts: Attempt[]): Set<string> {

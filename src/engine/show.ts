@@ -2,6 +2,7 @@
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import { describeMerges } from "../core/merge-wait.ts";
 import type { Run } from "../core/run.ts";
+import { placesTaken } from "../core/schedule.ts";
 import type { BareTask, Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
@@ -50,9 +51,10 @@ export type EndingView<T extends BareTask = Task> = TaskView<T> & { isEnding?: t
 export function withEndings<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[]): EndingView<T>[] {
   const open = readOpenAttempts(engine.store).filter((attempt) => attempt.run === run.id && attempt.outcome === null);
   const stops = new Map(open.map((attempt) => [attempt.task, attempt.stop]));
-  // With one at a time the place is kept until the work is integrated.
-  const holds = run.options.maxParallel === 1 ? [...HOLD_A_PLACE, "integrating"] : HOLD_A_PLACE;
-  const taken = views.filter(({ task }) => holds.includes(task.state)).length;
+  const taken = placesTaken(
+    views.map(({ task }) => task.state),
+    run.options.maxParallel,
+  );
   const merges = mergesOf(engine, run, open);
   return views.map((view) => {
     if (view.standing === "ready") return { ...view, why: also(view.why, whyNotYet(run, taken)) };
@@ -69,8 +71,6 @@ function mergesOf(engine: Engine, run: Run, open: readonly Attempt[]): ReadonlyM
   const merging = open.filter(({ phase }) => phase === "merge").map(({ task }) => task);
   return merging.length < 2 ? new Map() : describeMerges(merging, readChecked(engine.store, run.id));
 }
-
-const HOLD_A_PLACE: Task["state"][] = ["running", "verifying"];
 
 function whyNotYet({ wish, options }: Run, taken: number): string {
   if (wish !== null) return `the run is ${wish === "pause" ? "paused" : "stopped"}: owt resume`;

@@ -4,6 +4,7 @@ import { appendEvent } from "../store/events.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
+import { noteCheckTime } from "./gather.ts";
 
 export type Verdict = { kind: "green" } | { kind: "red"; command: string; output: string } | { kind: "interrupted" };
 
@@ -23,11 +24,13 @@ export type VerifyPlace = {
 /** Runs the commands one after the other until one fails. What was red is run again on the same tree before it counts (`[run] flaky_reruns`): red
  *  work is red each time, and a conversation with an agent about a test that fails one time in ten mends nothing. */
 export async function verifyAt(engine: Engine, attempt: Attempt, place: VerifyPlace): Promise<Verdict> {
+  const began = performance.now();
   for (const [index, command] of place.commands.entries()) {
     const result = await checkTwice(engine, attempt, place, index);
     if (result === "interrupted") return { kind: "interrupted" };
     if (result.code !== 0) return { kind: "red", command, output: result.output };
   }
+  noteCheckTime(engine, attempt.run, performance.now() - began);
   return { kind: "green" };
 }
 
@@ -55,7 +58,7 @@ async function checkTwice(engine: Engine, attempt: Attempt, place: VerifyPlace, 
 async function checkOnce(
   engine: Engine,
   attempt: Attempt,
-  { dir, cwd, commands, where, timeoutMs, isStopped }: VerifyPlace,
+  { dir, cwd, commands, where, timeoutMs, isStopped, others = [] }: VerifyPlace,
   index: number,
   again: number,
 ): Promise<CheckResult> {
@@ -69,13 +72,10 @@ async function checkOnce(
     cwd,
     timeoutMs,
   });
-  if (result !== "interrupted")
-    appendEvent(engine.store, engine.now(), aboutOf(attempt), {
-      kind: "verify-ended",
-      command,
-      where,
-      code: result.code,
-    });
+  if (result === "interrupted") return result;
+  const ended = { kind: "verify-ended", command, where, code: result.code } as const;
+  const fact = others.length > 0 ? { ...ended, others: others.length } : ended;
+  appendEvent(engine.store, engine.now(), aboutOf(attempt), fact);
   return result;
 }
 

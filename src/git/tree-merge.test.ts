@@ -63,6 +63,19 @@ test("a folder of which each side removed the other's half is gone", async () =>
   );
 });
 
+test("what both took out of a folder, and one of them put elsewhere, is left to git", async () => {
+  await using at = await scratchRepo();
+  const base = at.commit(at.root, { "dir/kept": "kept", "dir/sub/gone": "one\ntwo\nthree\n" });
+  runGit(at.root, "switch", "-q", "-c", "one");
+  runGit(at.root, "rm", "-q", "dir/sub/gone");
+  const ours = at.commit(at.root, {});
+  runGit(at.root, "switch", "-q", "-c", "two", base);
+  runGit(at.root, "mv", "dir/sub/gone", "elsewhere");
+  const theirs = at.commit(at.root, {});
+  expect(runGit(at.root, "rev-parse", `${ours}:dir`)).toBe(runGit(at.root, "rev-parse", `${theirs}:dir`));
+  expect(await mergeDisjoint(at.repo, ours, theirs)).toBeNull();
+});
+
 test("a branch whose commits came in by a side way is left to git", async () => {
   await using at = await scratchRepo();
   runGit(at.root, "switch", "-q", "-c", "side");

@@ -76,7 +76,9 @@ async function mergeEntries(repo: Repo, base: Oid, ours: Oid, theirs: Oid): Prom
 
 /** The entry that both sides lead to; undefined is "not there", null is "ask git". */
 async function mergeEntry(repo: Repo, base?: Entry, ours?: Entry, theirs?: Entry): Promise<Entry | undefined | null> {
-  if (isSame(ours, theirs) || isSame(base, theirs)) return ours;
+  // In a folder that both sides changed in the same way both may have taken a file away, as above.
+  if (isSame(ours, theirs)) return base?.mode === TREE && !isSame(base, ours) ? null : ours;
+  if (isSame(base, theirs)) return ours;
   if (isSame(base, ours)) return theirs;
   if (base?.mode !== TREE || ours?.mode !== TREE || theirs?.mode !== TREE) return null;
   const merged = await mergeEntries(repo, base.oid, ours.oid, theirs.oid);

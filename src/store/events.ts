@@ -113,6 +113,7 @@ const WAITING_KINDS: Fact["kind"][] = [
   "task-parked",
   "task-answered",
   "task-next",
+  "merges-checked",
   "attempt-ended",
 ];
 

@@ -53,7 +53,7 @@ describe.each(VERSIONS)("Claude Code $version", ({ version, whyNot }) => {
     const texts = ["one", "two", "three", "four", "five"];
     const script = { "site/E01": { task: works("one"), repair: works("again", { output: 1_234 }) } };
     const files = {
-      ".worktreerc": `[run]\nverify = "sh check.sh"\nverify_attempts = 4\n[agent.claude]\nallowed_tools = ["Bash(printf:*)"]\ncommand = ["sh", "claude.sh"]\n`,
+      ".worktreerc": `[run]\nverify = "sh check.sh"\nverify_attempts = 4\nflaky_reruns = 0\n[agent.claude]\nallowed_tools = ["Bash(printf:*)"]\ncommand = ["sh", "claude.sh"]\n`,
       // A claude of the user's own, which goes on in a fork from when a file says so.
       "claude.sh": `if [ -e "$HOME/fork" ]; then exec claude --fork-session "$@"; fi\nexec claude "$@"\n`,
       // Red four times; the last repair goes on in a fork.

@@ -1,7 +1,7 @@
 /** How work comes home: checks that are flaky, tasks that are merged and checked together, and the one among them that is at fault. */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, Rig, type Running, task } from "../rig/rig.ts";
 
 type Report = {
   flaky: { command: string; times: number; tasks: string[] }[];
@@ -61,20 +61,23 @@ type Status = { runs: { tasks: { id: string; state: string; why: string }[] }[] 
 
 const NAMES = ["a", "b", "c", "d", "e", "f"];
 
-/** In the worktree of merged work: notes which files there are, and waits for the test to open the gate. */
-const HELD =
-  'case "$PWD" in */r1) ls -x -w 0 ?.txt >> "$OWT_SEEN/merged"; until [ -e "$OWT_GATE" ]; do sleep 0.05; done;; esac';
+/** In the worktree of merged work: notes which files there are, and waits for the test to open the gate. In that of a task: waits for the start. */
+const HELD = [
+  'case "$PWD" in',
+  '*/r1) ls -x -w 0 ?.txt >> "$OWT_SEEN/merged"; until [ -e "$OWT_SEEN/gate" ]; do sleep 0.05; done;;',
+  '*) until [ -e "$OWT_SEEN/start" ]; do sleep 0.05; done;;',
+  "esac",
+].join(" ");
 
 /** Six tasks side by side, each with a file of its own. `check` is all that is checked; in the worktree of merged work it waits for the gate first. */
 function sixTasks(check: string, more: { steps?: (name: string) => string; config?: string } = {}): Rig {
   const { steps = (name) => `write ${name}.txt "${name}"`, config = "" } = more;
   const plans = NAMES.map((name) => [`docs/plans/${name}/epic-01-${name}.md`, task({ title: name }, steps(name))]);
   const rig = Rig.create({
-    ".worktreerc": `${demoConfig}[run]\nmax_parallel = 6\nflaky_reruns = 0\nverify = ${JSON.stringify(`${HELD}; ${check}`)}\n${config}[environment]\npass = ["OWT_SEEN", "OWT_GATE"]\n`,
+    ".worktreerc": `${demoConfig}[run]\n${config.includes("max_parallel") ? "" : "max_parallel = 6\n"}flaky_reruns = 0\nverify = ${JSON.stringify(`${HELD}; ${check}`)}\n${config}[environment]\npass = ["OWT_SEEN"]\n`,
     ...Object.fromEntries(plans),
   });
   rig.env["OWT_SEEN"] = rig.path("seen");
-  rig.env["OWT_GATE"] = rig.path("gate");
   mkdirSync(rig.path("seen"));
   return rig;
 }
@@ -105,16 +108,39 @@ function isGreenThroughout(rig: Rig, check: (commit: string) => boolean): boolea
   return rig.git("rev-list", "--first-parent", "main..owt/runs/r1").split("\n").every(check);
 }
 
+const WAITING = "done integrating integrating integrating integrating integrating";
+
+/** Begins a run, and waits until the first task is home with its own check, and merged work of some of the others is being checked while the rest wait. */
+async function untilAllWait(rig: Rig): Promise<Running> {
+  const run = rig.start("run", "--yes");
+  await allWait(rig, NAMES.map(() => "verifying").join(" "));
+  rig.release("seen/start");
+  await fileAppears(rig.path("seen/merged"));
+  await allWait(rig, WAITING);
+  return run;
+}
+
+test("a slow check holds no agent up: while two are checked the next two work", async () => {
+  const check = 'touch "$OWT_SEEN/$(basename "$PWD")"; until [ -e "$OWT_SEEN/open" ]; do sleep 0.05; done';
+  await using rig = sixTasks(check, { config: "max_parallel = 2\n" });
+  rig.release("seen/start");
+  rig.release("seen/gate");
+  const run = rig.start("run", "--yes");
+  const tasks = await allWait(rig, "pending pending verifying verifying verifying verifying");
+  const why = tasks.filter(({ state }) => state === "pending").map((each) => each.why);
+  expect(why).toEqual(["waits for a free place", "waits for a free place"]);
+  rig.release("seen/open");
+  expect((await run.ended).code).toBe(0);
+});
+
 test("several that wait are merged one upon the other and checked once", async () => {
   await using rig = sixTasks("true");
-  const run = rig.start("run", "--yes");
-  // The first is home with its own check; the second is being checked, alone, while the others come.
-  await fileAppears(rig.path("seen/merged"));
-  const tasks = await allWait(rig, "done integrating integrating integrating integrating integrating");
-  const whys = tasks.map(({ why }) => why).filter((why) => why.startsWith("waits for the merge queue"));
-  expect(whys.length).toBeGreaterThan(0);
-  rig.release("gate");
-  expect((await run.ended).code).toBe(0);
+  const run = await untilAllWait(rig);
+  rig.release("seen/gate");
+  const ran = await run.ended;
+  expect(ran.code).toBe(0);
+  expect(ran.stderr).toMatch(/merged work together with \d others? passes/);
+  expect(ran.stderr).toMatch(/integrated as [0-9a-f]{10} together with \d others?/);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
   expect(looks(rig).at(-1)).toBe("abcdef");
   expect(looks(rig).length).toBeLessThan(5);
@@ -129,10 +155,8 @@ test("of several that are red together the one at fault goes back, and the other
     `write ${name}.txt "${name}"\non repair:\nrun "test" "-f" "a.txt"\nwrite both.txt "both"`;
   const check = "test ! -f a.txt || test ! -f d.txt || test -f both.txt";
   await using rig = sixTasks(check, { steps });
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("seen/merged"));
-  await allWait(rig, "done integrating integrating integrating integrating integrating");
-  rig.release("gate");
+  const run = await untilAllWait(rig);
+  rig.release("seen/gate");
   expect((await run.ended).code).toBe(0);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
   const { report } = await rig.json<{ report: Report }>("report");
@@ -145,8 +169,13 @@ test("of several that are red together the one at fault goes back, and the other
 
 test("with merge_group = 1 each is checked by itself", async () => {
   await using rig = sixTasks("true", { config: "merge_group = 1\n" });
-  rig.release("gate");
-  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const run = await untilAllWait(rig);
+  const whys = (await allWait(rig, WAITING)).map(({ why }) => why).filter(Boolean);
+  const before = [1, 2, 3, 4].map((count) => `waits for the merge queue: ${count} before it`);
+  expect(whys.toSorted()).toEqual(["integrating", ...before]);
+  expect((await rig.owt("status")).stdout).toContain("waits for the merge queue: 4 before it");
+  rig.release("seen/gate");
+  expect((await run.ended).code).toBe(0);
   const line = rig.git("log", "--first-parent", "--format=%(trailers:key=Owt-Group,valueonly)", "main..owt/runs/r1");
   expect(line.replaceAll("\n", "")).toBe("");
   expect(looks(rig)).toHaveLength(5);
@@ -154,13 +183,12 @@ test("with merge_group = 1 each is checked by itself", async () => {
 
 test("who is cancelled while a group is checked does not come home with it", async () => {
   await using rig = sixTasks("true");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("seen/merged"));
-  const tasks = await allWait(rig, "done integrating integrating integrating integrating integrating");
+  const run = await untilAllWait(rig);
+  const tasks = await allWait(rig, WAITING);
   const waiting = tasks.filter(({ state }) => state === "integrating").map(({ id }) => id);
   for (const id of waiting.slice(0, 2)) rig.ok("task", "cancel", id);
   await allWait(rig, "cancelled cancelled done integrating integrating integrating");
-  rig.release("gate");
+  rig.release("seen/gate");
   expect((await run.ended).code).toBe(0);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(
     NAMES.map((name) => `${name}/E01`).filter((id) => !waiting.slice(0, 2).includes(id)),
@@ -169,12 +197,10 @@ test("who is cancelled while a group is checked does not come home with it", asy
 
 test("a run that is stopped in the middle of a check goes on with all of them", async () => {
   await using rig = sixTasks("true");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("seen/merged"));
-  await allWait(rig, "done integrating integrating integrating integrating integrating");
+  const run = await untilAllWait(rig);
   run.child.kill("SIGINT");
   expect((await run.ended).code).toBe(130);
-  rig.release("gate");
+  rig.release("seen/gate");
   expect((await rig.owt("resume")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
 });
@@ -183,14 +209,12 @@ test("a check that a killed owt left running does not see its worktree change", 
   await using rig = sixTasks(
     'before=$(ls); case "$PWD" in */r1) sleep 0.3; [ "$(ls)" = "$before" ] || echo changed >> "$OWT_SEEN/changed";; esac',
   );
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("seen/merged"));
-  await allWait(rig, "done integrating integrating integrating integrating integrating");
+  const run = await untilAllWait(rig);
   run.child.kill("SIGKILL");
   await run.ended;
   const resumed = rig.start("resume");
   await fileAppears(rig.path("seen/merged"));
-  rig.release("gate");
+  rig.release("seen/gate");
   expect((await resumed.ended).code).toBe(0);
   expect(existsSync(rig.path("seen/changed"))).toBe(false);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));

@@ -1,0 +1,11 @@
+/** A small dose of `npm run histories`: what the merge queue does with git is what `git merge` does. */
+import { expect, test } from "vitest";
+import { playHistories } from "../stress/histories.ts";
+
+test("ten random histories come home as git merge would bring them, each branch once", async () => {
+  const sum = await playHistories({ count: 10, seed: 3 });
+  expect(sum.defects).toEqual([]);
+  expect(sum.merges).toBeGreaterThan(20);
+  expect(sum.groups).toBeGreaterThan(3);
+  expect(sum.conflicts).toBeGreaterThan(3);
+});
