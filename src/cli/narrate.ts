@@ -107,6 +107,11 @@ const TOLD_OTHERWISE = new Set<Outcome["kind"]>([
   "budget",
 ]);
 
+/** No other line tells of that. */
+function isCut(outcome: Outcome): boolean {
+  return outcome.kind === "lost" && outcome.rebooted === true;
+}
+
 /** The exit code that stands for a timeout, ours and that of coreutils. */
 const TIMED_OUT = 124;
 
@@ -140,7 +145,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
             text: `${event.where === "run" ? "merged work fails" : "fails"} ${event.command} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
           };
     case "attempt-ended":
-      return TOLD_OTHERWISE.has(event.outcome.kind)
+      return TOLD_OTHERWISE.has(event.outcome.kind) && !isCut(event.outcome)
         ? null
         : { mark: paint("yellow", "▲"), text: describeOutcome(event.outcome) };
     case "task-integrated":

@@ -28,6 +28,7 @@ import { conflicted } from "./integrate.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
+import { judgeCut, readCut } from "./reboot.ts";
 import { readHang } from "./watchdog.ts";
 import { ensureWorktree, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
@@ -68,7 +69,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? insideOutcome(judged, inside))
     : judged;
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
-  const outcome: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
+  const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
+  const outcome = byHand ? settled : judgeCut(settled, readCut(engine, attempt.id));
   const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;

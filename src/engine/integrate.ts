@@ -8,8 +8,10 @@ import { isAncestor, moveRef, readParents } from "../git/branch.ts";
 import { readTree, writeCommit } from "../git/commit.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { mergeTrees } from "../git/merge.ts";
+import { mendEntry } from "../git/mend.ts";
 import { moveDetached } from "../git/move.ts";
 import { findPlace } from "../git/place.ts";
+import { noteStanding } from "../git/standing.ts";
 import { createWorktree } from "../git/worktree.ts";
 import { endAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
@@ -21,7 +23,7 @@ import { mergeHere, verifyCommands, verifyFailed } from "./task-steps.ts";
 import { readySubmodules } from "./submodules.ts";
 import { type Verdict, verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
-import { setUp } from "./workspace.ts";
+import { forgetSetup, setUp } from "./workspace.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
   return inTurn(engine, carried.run.id, () => mergeAtTip(engine, carried));
@@ -155,6 +157,7 @@ async function verifyCandidate(
 /** The run's own worktree, detached at a commit, with its environment files. */
 export async function standAt(engine: Engine, run: string, commit: string): Promise<string> {
   const path = integrationWorktree(engine, run);
+  const mended = await mendEntry(engine.repo, path, { detached: commit });
   const made = await createWorktree(engine.repo, { path, base: commit });
   if ("refused" in made) {
     throw new OwtError("environment", `the integration worktree ${path} cannot be made (${made.refused})`, {
@@ -164,7 +167,10 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
   // Only we work here, and no git of an earlier owt is left: a lock is one that a power cut left.
   if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [] });
   if (!made.isNew) await moveDetached(engine.repo, path, commit, environmentFiles(engine));
+  // What a setup brought before the machine went down may be in pieces.
+  if (mended !== null) forgetSetup(engine, path);
   bringEnvironmentFiles(engine, path);
+  if (mended !== null) noteStanding(mended);
   const place = findPlace(engine.repo, path);
   if (place) await readySubmodules(engine, place, commit, { asked: false, present: "ours" });
   return path;
