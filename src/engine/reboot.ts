@@ -28,7 +28,7 @@ import { forgetSetup, knownFiles, type SetupProblem, setupFootprint } from "./wo
 const settled = new WeakMap<Engine, Set<string>>();
 
 /** Makes an attempt's worktree one that can be worked in and checked, where the machine was started anew since somebody last did. In the phases behind its setup that is run
- *  again, as what it brought may be in pieces. Repeatable, and a few looks at files where there is nothing to do. */
+ *  again, as what it brought may be in pieces; of an attempt that was cut off only once it is taken as it is. Repeatable, and a few looks at files where there is nothing to do. */
 export async function settleReboot(engine: Engine, carried: Carried): Promise<SetupProblem | "interrupted" | null> {
   const { worktree, branch } = carried.attempt;
   const known = settled.get(engine) ?? new Set<string>();
@@ -93,16 +93,22 @@ async function equipAnew(engine: Engine, carried: Carried): Promise<SetupProblem
   forgetSetup(engine, attempt.worktree);
   if (attempt.phase === "workspace") return null;
   bringEnvironmentFiles(engine, attempt.worktree);
-  return runSetup(engine, carried);
+  // Whether anybody needs it, and nobody waits for it who only looks, is known once the attempt is judged.
+  return isCut(attempt) ? null : runSetup(engine, carried);
+}
+
+/** Whether the machine went down before what the agent left was committed. Asked of one whose agent has ended. */
+function isCut({ phase, head }: Attempt): boolean {
+  return phase === "collect" && head === null;
 }
 
 /** Written before anything is changed, so that it is said whoever comes next: of an attempt that was cut off it decides how that ended, of one that goes on in the
  *  worktree of another, what its agent is told. */
-function noteAside(engine: Engine, { id, phase, head }: Attempt, aside: Aside): void {
-  const isCut = phase === "collect" && head === null;
+function noteAside(engine: Engine, attempt: Attempt, aside: Aside): void {
   // What was put aside by one who was killed on the way stays said.
-  if (aside.ref === null && (!isCut || readAside(engine, id, CUT) !== null)) return;
-  writeFileAtomically(join(attemptDir(engine, id), isCut ? CUT : BEFORE), JSON.stringify(aside), { durable: true });
+  if (aside.ref === null && (!isCut(attempt) || readCut(engine, attempt.id) !== null)) return;
+  const name = isCut(attempt) ? CUT : BEFORE;
+  writeFileAtomically(join(attemptDir(engine, attempt.id), name), JSON.stringify(aside), { durable: true });
 }
 
 /** Files of an attempt's folder: what was put aside of it because the machine went down under it, and what was put aside before its agent was started. */

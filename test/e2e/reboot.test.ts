@@ -48,12 +48,13 @@ test("under an agent: what it had not committed is put aside, and it is told and
   expect(prompt).toContain(`git show ${saved}:PATH`);
 });
 
-test("under the checks: what is checked is what was committed, in the task's worktree and in the run's", async () => {
+test("under the checks: what is checked is what was committed and brought anew, in the task's worktree and in the run's", async () => {
   const check = (rig: Rig) =>
-    `case $PWD in */r1) touch ${rig.path("checks")}; until test -e ${rig.path("gate")}; do sleep 0.05; done ;; esac; grep -q Shop README.md`;
+    `case $PWD in */r1) touch ${rig.path("checks")}; until test -e ${rig.path("gate")}; do sleep 0.05; done ;; esac; grep -q Shop README.md && grep -q brought deps/x`;
   await using rig = Rig.create({});
   rig.write({
-    ".worktreerc": `${demoConfig}\n[run]\nverify = [${JSON.stringify(check(rig))}]\n`,
+    ".gitignore": "deps/\n",
+    ".worktreerc": `${demoConfig}\n[environment]\ninstall_command = "mkdir -p deps && echo brought > deps/x"\n[run]\nverify = [${JSON.stringify(check(rig))}]\n`,
     "docs/plans/shop/epic-01-a.md": task({}, `wait ${rig.path("both")}\nwrite a.txt "a"`),
     "docs/plans/other/epic-01-b.md": task({}, `wait ${rig.path("both")}\nwrite b.txt "b"`),
   });
@@ -66,6 +67,7 @@ test("under the checks: what is checked is what was committed, in the task's wor
   await fileAppears(rig.path("checks"));
   await goDown(rig, run, (worktree, gitDir) => {
     truncateSync(join(worktree, "README.md"));
+    truncateSync(join(worktree, "deps/x"));
     writeFileSync(join(worktree, "left.txt"), "");
     truncateSync(join(gitDir, "index"));
   });

@@ -33,6 +33,8 @@ const BEFORE_BOOT = new Date(Date.now() - uptime() * 1_000 - 60_000);
 /** Another start of the machine than this one: the recorded run sees it, what comes behind the cut does not. */
 const EARLIER_BOOT = "0b00f00d-0000-4000-8000-000000000001";
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+/** What each task writes: more than a sector. */
+const LONG = Object.fromEntries(["a", "b", "c", "d"].map((name) => [name, name.repeat(1_500)]));
 const TASKS = ["a/E01", "b/E01", "c/E01", "d/E01"];
 
 /** Why this cannot be tried here; null where it can. */
@@ -140,14 +142,16 @@ class Place {
       mkdirSync(join(this.#repo, path, ".."), { recursive: true });
       writeFileSync(join(this.#repo, path), text);
     };
-    write(".worktreerc", '[agent]\ndefault = "demo"\n[run]\nverify = "true"\n');
+    write(".worktreerc", '[agent]\ndefault = "demo"\n[run]\nverify = "grep -q end big.txt"\n');
+    // More than a sector, so that it can come in pieces.
+    write("big.txt", `${"line\n".repeat(1_000)}end\n`);
     const needs: Record<string, string> = { b: "a/E01", c: "a/E01", d: "b/E01, c/E01" };
     for (const name of ["a", "b", "c", "d"]) {
       const commits = name === "a" || name === "c" ? `commit "${name}"\n` : "";
       const front = needs[name] === undefined ? "" : `---\ndepends_on: [${needs[name]}]\n---\n`;
       write(
         `docs/plans/${name}/epic-01-${name}.md`,
-        `${front}# ${name}\n\n\`\`\`demo\nwrite ${name}.txt "${name}"\n${commits}\`\`\`\n`,
+        `${front}# ${name}\n\n\`\`\`demo\nwrite ${name}.txt "${LONG[name]}"\n${commits}\`\`\`\n`,
       );
     }
     for (const args of [
@@ -211,8 +215,10 @@ class Place {
     }
     for (const task of promised)
       if (!this.#done().includes(task)) defects.push(`${task} is not done for the store in the end`);
-    for (const name of ["a", "b", "c", "d"])
-      if (this.#git("show", `owt/runs/r1:${name}.txt`).trim() !== name) defects.push(`${name}.txt is another`);
+    for (const [name, text] of Object.entries(LONG))
+      if (this.#git("show", `owt/runs/r1:${name}.txt`) !== text) defects.push(`${name}.txt is another`);
+    const changed = this.#git("diff", "--name-only", "main", "owt/runs/r1").trim().split("\n");
+    if (changed.length !== 4) defects.push(`what no task wrote was changed: ${changed.join(", ")}`);
     if (this.#git("status", "--porcelain") !== "") defects.push("the main checkout is not clean");
     const fsck = spawnSync("git", ["rev-list", "--objects", "--quiet", "--all"], {
       cwd: this.#repo,
