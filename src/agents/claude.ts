@@ -8,7 +8,6 @@ import type { ModelUsage, Tokens } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import { modelName } from "../core/prices.ts";
 import { lastLines } from "../lib/tail.ts";
-import { beginsWithText } from "../system/files.ts";
 import type {
   About,
   Adapter,
@@ -91,7 +90,7 @@ export const claude: Adapter = {
       about: ABOUT,
       doubtsAboutCost: null,
       login: findLogin,
-      hasConversation: (session) => findRecords(projects, session).some(beginsWithText),
+      hasConversation: (session) => findRecords(projects, session).length > 0,
       recordsOf: (session) => findRecordsWithin(projects, session),
       invoke: (turn) => invoke(setup, turn),
       talk: (talk) => talkTo(setup, talk),

@@ -9,7 +9,6 @@ import type { Outcome } from "../core/outcome.ts";
 import { listUsage } from "../core/prices.ts";
 import { LineReader } from "../lib/lines.ts";
 import { lastLines } from "../lib/tail.ts";
-import { beginsWithText } from "../system/files.ts";
 import type {
   About,
   Adapter,
@@ -56,10 +55,7 @@ export const codex: Adapter = {
       about: ABOUT,
       doubtsAboutCost: "codex tells neither dollars nor what its subagents use",
       login: findLogin,
-      hasConversation: (session) => {
-        const record = findRecord(sessions, session);
-        return record !== null && beginsWithText(record);
-      },
+      hasConversation: (session) => findRecord(sessions, session) !== null,
       recordsOf: (session) => [findRecord(sessions, session)].filter((path) => path !== null),
       invoke: (turn) => invoke(setup, turn),
       talk: () => null,

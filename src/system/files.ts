@@ -9,7 +9,6 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -85,19 +84,4 @@ export function ensureNamedFolder(path: string, what: string, hint: string): voi
 /** Deletes a file; one that is not there is fine, and costs a tenth of what `rmSync` with `force` takes for it. */
 export function removeFile(path: string): void {
   if (existsSync(path)) rmSync(path, { force: true });
-}
-
-/** Whether a file is there and begins with text: a power cut leaves one that was just made empty, or full of zeros. */
-export function beginsWithText(path: string): boolean {
-  try {
-    const file = openSync(path, "r");
-    try {
-      const first = Buffer.alloc(1);
-      return readSync(file, first, 0, 1, 0) === 1 && first[0] !== 0;
-    } finally {
-      closeSync(file);
-    }
-  } catch {
-    return false;
-  }
 }
