@@ -83,6 +83,8 @@ const LONGEST_NAME = 240;
 function goOn(talk: Conversation, prompt: string): Conversation {
   const heading = /^# owt: (answer|repair|conflict|resume)\b/m.exec(prompt)?.[1];
   talk.turn++;
+  // Its work was put aside: it is done again.
+  if (/^## The machine went down$/m.test(prompt)) talk.done = 0;
   if (heading === undefined || heading === "resume") return talk;
   talk.occasion = heading as Occasion;
   talk.done = 0;

@@ -130,6 +130,10 @@ describe("the demo agent", () => {
     mkdirSync(join(dir, "demo"));
     writeFileSync(join(dir, "demo", "s.json"), "{}");
     expect([here.hasConversation("s"), here.hasConversation("t")]).toEqual([true, false]);
+    for (const cut of ["", "\0\0", '{"done"']) {
+      writeFileSync(join(dir, "demo", "s.json"), cut);
+      expect(here.hasConversation("s")).toBe(false);
+    }
   });
 
   const RESULT = { kind: "result", text: "bye" };

@@ -1,6 +1,6 @@
 /** The demo agent: a real child process that plays the steps a task brings. It serves the demo, the tests, the crash
  *  harness and the benchmarks; the language stands in `demo-steps.ts`, the program in `demo-program.ts`. */
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ModelUsage, NO_TOKENS } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
@@ -27,7 +27,7 @@ export const demo: Adapter = {
     about: ABOUT,
     doubtsAboutCost: null,
     login: () => ({ state: "not-needed", detail: "none is needed" }),
-    hasConversation: (session) => existsSync(recordOf(setup, session)),
+    hasConversation: (session) => isWhole(recordOf(setup, session)),
     recordsOf: (session) => [recordOf(setup, session)],
     invoke: (turn) => ({
       file: setup.owtCommand[0]!,
@@ -50,6 +50,15 @@ export const demo: Adapter = {
 
 function recordOf(setup: Setup, session: string): string {
   return join(conversations(setup), `${session}.json`);
+}
+
+/** A power cut may leave it empty or in pieces. */
+function isWhole(record: string): boolean {
+  try {
+    return typeof JSON.parse(readFileSync(record, "utf8")) === "object";
+  } catch {
+    return false;
+  }
 }
 
 function conversations(setup: Setup): string {

@@ -107,6 +107,11 @@ const TOLD_OTHERWISE = new Set<Outcome["kind"]>([
   "budget",
 ]);
 
+/** No other line tells of that. */
+function isCut(outcome: Outcome): boolean {
+  return outcome.kind === "lost" && outcome.rebooted === true;
+}
+
 /** The exit code that stands for a timeout, ours and that of coreutils. */
 const TIMED_OUT = 124;
 
@@ -145,7 +150,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
         text: `flaky: ${event.command} failed (exit ${event.code}) and passed when it was run again on the same tree`,
       };
     case "attempt-ended":
-      return TOLD_OTHERWISE.has(event.outcome.kind)
+      return TOLD_OTHERWISE.has(event.outcome.kind) && !isCut(event.outcome)
         ? null
         : { mark: paint("yellow", "▲"), text: describeOutcome(event.outcome) };
     case "task-integrated":

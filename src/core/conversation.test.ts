@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { sampleAttempt } from "../../test/rig/samples.ts";
-import { mayHoldOtherText, textWorkedOn, endedByUsBefore } from "./conversation.ts";
+import { mayHoldOtherText, renderAside, textWorkedOn, endedByUsBefore } from "./conversation.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Turns of one conversation, one behind the other: what each was given, and how it ended. */
@@ -52,4 +52,21 @@ test("whether the attempt that a conversation goes on from met its timeout", () 
   const goesOn = sampleAttempt({ id: 2, continues: 1 });
   expect([endedByUsBefore([first], 1), endedByUsBefore([first, goesOn], 2)]).toEqual([false, true]);
   expect(endedByUsBefore([first, sampleAttempt({ id: 2 })], 2)).toBe(false);
+});
+
+describe("what an agent is told was put aside", () => {
+  const ref = "refs/owt/rescue/r1-a-1-reboot";
+
+  test("is each file by its name, and where it is", () => {
+    const text = renderAside({ ref, paths: ["a.txt", 'with "quotes"\n.md'] });
+    expect(text).toMatch(/^## The machine went down$/m);
+    expect(text).toContain('- "a.txt"\n- "with \\"quotes\\"\\n.md"\n');
+    expect(text).toContain(`git show ${ref}:PATH`);
+  });
+
+  test("is the first of many", () => {
+    const text = renderAside({ ref, paths: Array.from({ length: 32 }, (_, at) => `${at}.txt`) });
+    expect(text).toContain('- "29.txt"\n- … and 2 more\n');
+    expect(text).not.toContain("30.txt");
+  });
 });

@@ -48,3 +48,23 @@ export function textWorkedOn(attempts: readonly Turn[], last: number): string | 
   const heard = given.find(({ id, outcome }) => id === last || (outcome !== null && HEARD.has(outcome.kind)));
   return (heard ?? given.at(-1))?.given ?? null;
 }
+
+/** What an agent had not committed when the machine went down: the ref that keeps it, null where there was nothing, and which files it is. */
+export type Aside = { ref: string | null; paths: readonly string[] };
+
+/** So many files are named; the ref names all. */
+const NAMED = 30;
+
+/** What an agent is told of that, behind what its turn begins with. The heading tells it to programs too. */
+export function renderAside({ ref, paths }: Aside): string {
+  const more = paths.length > NAMED ? [`… and ${paths.length - NAMED} more`] : [];
+  const list = [...paths.slice(0, NAMED).map((path) => JSON.stringify(path)), ...more].map((each) => `- ${each}`);
+  return `## The machine went down
+
+The machine went down before your work was committed (a power cut, or somebody restarted it). What was not committed may have come to harm on the disk: files can be empty, old, or in pieces. So it was put aside as it was found, in the commit ${ref}, and this worktree is as your last commit has it. It is:
+
+${list.join("\n")}
+
+Look at each of them (\`git show ${ref}:PATH\`, \`git diff HEAD ${ref}\`), take back what is whole and yours, and do the rest again.
+`;
+}

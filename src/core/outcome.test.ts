@@ -24,6 +24,7 @@ test.each<[Outcome, string]>([
   [{ kind: "stopped" }, "was stopped"],
   [{ kind: "aborted" }, "was cancelled"],
   [{ kind: "lost" }, "its process disappeared"],
+  [{ kind: "lost", rebooted: true }, "was cut off when the machine went down"],
   [{ kind: "lost", exit: 0 }, "left without a result (exit 0)"],
   [{ kind: "failed", reason: "exit 1\nand more" }, "exit 1"],
 ])("%j reads as %j", (outcome, words) => {

@@ -39,6 +39,8 @@ export type Outcome =
       atOnce?: true;
       /** It was killed when it had made something that its branch has. */
       hasMade?: true;
+      /** The machine went down under it, or before what it left was committed. */
+      rebooted?: true;
     }
   /** It ended badly while nothing more could be written: `reason` is how. What a full disk took is nobody's failure. */
   | { kind: "disk_full"; reason: string }
@@ -81,6 +83,7 @@ export function describeOutcome(outcome: Outcome): string {
     case "aborted":
       return "was cancelled";
     case "lost":
+      if (outcome.rebooted === true) return "was cut off when the machine went down";
       return outcome.exit === undefined ? "its process disappeared" : `left without a result (exit ${outcome.exit})`;
     case "disk_full":
       return `the disk was full: ${firstLine(outcome.reason)}`;

@@ -40,6 +40,21 @@ test.each(CUT_OFF)("a first turn that ended as $kind is resumed", (outcome) => {
   expect(nextAfter(outcome, { kind: "fresh" })).toEqual({ kind: "resume", from: 7 });
 });
 
+test("behind a machine that went down the conversation goes on at once, whatever it was and however often it happened", () => {
+  const cut: Outcome = { kind: "lost", rebooted: true };
+  for (const next of [{ kind: "fresh" }, { kind: "resume", from: 3 }] as const)
+    expect(decide(cut, 2, next)).toEqual({
+      do: "again",
+      next: { kind: "resume", from: 7 },
+      notBefore: null,
+      failures: 2,
+      park: null,
+    });
+  // Three times within minutes: it may be what the task does.
+  const restarts = [NOW - 1, NOW - 2, NOW - 3];
+  expect(decide(cut, 2, { kind: "fresh" }, 0.5, 2, { ...NOTHING, restarts })).toMatchObject({ do: "fail" });
+});
+
 test("behind a hang the conversation goes on, told of what held it up; behind a second one it begins afresh; then it fails", () => {
   const hung: Outcome = { kind: "hung", how: "waits-for-input", detail: "cat waits for input", silentMs: 600_000 };
   const next = nextAfter(hung, { kind: "fresh" });

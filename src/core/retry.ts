@@ -105,6 +105,9 @@ export function decideConsequence(
     case "stopped":
       return { do: "again", next: repeat, notBefore: null, failures: task.failures, park: null };
     case "lost": {
+      // Nobody's failure, and the more so where the power fails again; but for what brings the machine down itself.
+      if (outcome.rebooted === true && !isCrashLoop(before.restarts, now))
+        return { do: "again", next: repeat, notBefore: null, failures: task.failures, park: null };
       // A conversation that died again where it was to go on is not taken up a third time.
       const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
       // One that was killed and had got on with its work has not failed so often in a row.

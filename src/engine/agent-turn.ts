@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Turn } from "../agents/agent.ts";
 import type { StopCause } from "../core/attempt.ts";
 import { hasLimit, hasLimitOf } from "../core/budget.ts";
-import { mayHoldOtherText } from "../core/conversation.ts";
+import { mayHoldOtherText, renderAside } from "../core/conversation.ts";
 import { OwtError } from "../core/errors.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import { agentGitEnv } from "../git/git.ts";
@@ -25,6 +25,7 @@ import { isProbe, passLimit } from "./governor.ts";
 import { Meter, METER_MS } from "./meter.ts";
 import { measurePeak } from "./peak.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
+import { untoldAside } from "./reboot.ts";
 import { choicesFor } from "./view.ts";
 import { verifyCommands } from "./task-steps.ts";
 import { noteHang, Watchdog } from "./watchdog.ts";
@@ -105,10 +106,12 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
   const resume = next.kind !== "fresh" && agent.hasConversation(attempt.session);
   const isFresh = next.kind === "fresh" || next.kind === "by-hand";
   const isStale = mayHoldOtherText(readAttempts(engine.store, task.id), attempt.continues, task.hash);
+  const cut = isFresh ? null : untoldAside(engine, attempt);
+  const told = cut === null ? "" : `\n${renderAside(cut)}`;
   return {
     prompt: isFresh
       ? renderTaskPrompt(prompts, context)
-      : renderFollowUp(prompts, next, context, { remembers: resume, isStale }),
+      : renderFollowUp(prompts, next, context, { remembers: resume, isStale }) + told,
     session: attempt.session,
     resume,
     model: attempt.model,

@@ -7,7 +7,7 @@ import { type ErrorCode, OwtError } from "../core/errors.ts";
 import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { moveAttempt, openAttempt, readAttempt } from "../store/attempts.ts";
+import { moveAttempt, openAttempt, readAttempt, readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun } from "../store/runs.ts";
 import { moveTask, readTask } from "../store/tasks.ts";
@@ -19,7 +19,8 @@ import { isFullDisk } from "./full-disk.ts";
 import { noteProbe } from "./governor.ts";
 import { advanceStep, mergeStep } from "./integrate.ts";
 import { tidyStep } from "./tidy.ts";
-import { setupStep, verifyStep, workspaceStep } from "./task-steps.ts";
+import { needsSettling, settleReboot } from "./reboot.ts";
+import { finishUnready, setupStep, verifyStep, workspaceStep } from "./task-steps.ts";
 import { runTip } from "./run-tip.ts";
 
 const STEPS: Record<
@@ -115,12 +116,40 @@ export async function carryAttempt(engine: Engine, id: number, leave: AbortSigna
     }
     if (attempt.phase === "closed") return;
     try {
-      const result = await STEPS[attempt.phase](engine, carried);
+      const result = await standAndStep(engine, carried);
       // What was interrupted because everything stops is looked at once more, above.
       if (result === "leave" && !leave.aborted && readRun(engine.store, attempt.run)?.wish !== "stop") return;
     } catch (error) {
       contain(engine, id, error);
     }
+  }
+}
+
+/** Phases that go by what lies in the worktree. */
+const IN_WORKTREE = new Set<Attempt["phase"]>(["workspace", "collect", "verify", "merge", "tidy"]);
+/** What is made ready for an agent that was not started: it is made ready anew. */
+const READIED = new Set<Attempt["phase"]>(["setup", "launch"]);
+
+/** Does an attempt's next step, in a worktree that can be believed. */
+async function standAndStep(engine: Engine, carried: Carried): Promise<StepResult> {
+  const { phase } = carried.attempt as { phase: keyof typeof STEPS };
+  if (READIED.has(phase) && needsSettling(engine, carried)) {
+    moveOn(engine, carried, "workspace");
+    return "on";
+  }
+  const problem = IN_WORKTREE.has(phase) ? await settleReboot(engine, carried) : null;
+  if (problem === "interrupted") return "leave";
+  if (problem === null) return STEPS[phase](engine, carried);
+  finishUnready(engine, carried, problem);
+  return "on";
+}
+
+/** What waits for a person's approval is made such as can be believed before they work on there. Where that cannot be done now, it is tried again behind their word. */
+export async function standForReview(engine: Engine, run: Run): Promise<void> {
+  const waiting = readOpenAttempts(engine.store).filter((each) => each.run === run.id && each.phase === "review");
+  for (const { id } of waiting) {
+    const carried = readCarried(engine, id);
+    if (carried !== null) await settleReboot(engine, carried).catch(() => {});
   }
 }
 

@@ -28,8 +28,10 @@ import { conflicted, verifyFailed } from "./clash.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
+import { judgeCut, readCut } from "./reboot.ts";
 import { readHang } from "./watchdog.ts";
-import { ensureWorktree, verifyCommands } from "./task-steps.ts";
+import { runSetup } from "./run-setup.ts";
+import { ensureWorktree, finishUnready, verifyCommands } from "./task-steps.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
 import { environmentFiles } from "./environment-files.ts";
 import { knownFiles, setupFootprint } from "./workspace.ts";
@@ -68,7 +70,15 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? insideOutcome(judged, inside))
     : judged;
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
-  const outcome: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
+  const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
+  const cut = byHand ? null : readCut(engine, attempt.id);
+  const outcome = judgeCut(settled, cut);
+  const problem = cut !== null && outcome.kind === "ok" ? await runSetup(engine, carried) : null;
+  if (problem === "interrupted") return "leave";
+  if (problem !== null) {
+    finishUnready(engine, carried, problem);
+    return "on";
+  }
   const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;

@@ -205,7 +205,12 @@ function broughtFile(engine: Engine, worktree: string): string {
 
 function readBrought(engine: Engine, worktree: string): Map<string, string> {
   const text = readTextIfThere(broughtFile(engine, worktree));
-  return new Map(text === null ? [] : (JSON.parse(text) as [string, string][]));
+  try {
+    return new Map(text === null ? [] : (JSON.parse(text) as [string, string][]));
+  } catch {
+    // A power cut took it: then everything counts as changed, and is kept.
+    return new Map();
+  }
 }
 
 function writeBrought(engine: Engine, worktree: string, brought: ReadonlyMap<string, string>): void {

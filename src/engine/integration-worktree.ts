@@ -3,8 +3,10 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { clearStaleLocks } from "../git/locks.ts";
+import { mendEntry } from "../git/mend.ts";
 import { moveDetached } from "../git/move.ts";
 import { findPlace } from "../git/place.ts";
+import { noteStanding } from "../git/standing.ts";
 import { createWorktree } from "../git/worktree.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import { readLaunch } from "../system/launch.ts";
@@ -12,10 +14,12 @@ import { noteInterrupted, stopSoon } from "./check.ts";
 import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
 import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
 import { readySubmodules } from "./submodules.ts";
+import { forgetSetup } from "./workspace.ts";
 
 /** The run's own worktree, detached at a commit, with its environment files. */
 export async function standAt(engine: Engine, run: string, commit: string): Promise<string> {
   const path = integrationWorktree(engine, run);
+  const mended = await mendEntry(engine.repo, path, { detached: commit });
   const made = await createWorktree(engine.repo, { path, base: commit });
   if ("refused" in made) {
     throw new OwtError("environment", `the integration worktree ${path} cannot be made (${made.refused})`, {
@@ -25,7 +29,10 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
   // Only we work here, and no git of an earlier owt is left: a lock is one that a power cut left.
   if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [] });
   if (!made.isNew) await moveDetached(engine.repo, path, commit, environmentFiles(engine));
+  // What a setup brought before the machine went down may be in pieces.
+  if (mended !== null) forgetSetup(engine, path);
   bringEnvironmentFiles(engine, path);
+  if (mended !== null) noteStanding(mended);
   const place = findPlace(engine.repo, path);
   if (place) await readySubmodules(engine, place, commit, { asked: false, present: "ours" });
   return path;

@@ -9,13 +9,13 @@ import { FINAL_STATES, type Task } from "../core/task.ts";
 import { type Shortage, startOf } from "../core/room.ts";
 import { countFinal, findSkips, isSettled, type TaskView } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
-import { clearOldLocks } from "../git/locks.ts";
+import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
-import { carryAttempt, startAttempt } from "./attempt.ts";
+import { carryAttempt, standForReview, startAttempt } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import { keepBackups } from "./backups.ts";
 import { dayEnds, noteHolds } from "./budget.ts";
@@ -60,6 +60,7 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   engine.store.assertSound();
   pruneAttempts(engine);
   await outlastDeadGit(engine.repo);
+  await clearLocksFromBeforeBoot(engine.repo);
   await outlastFullDisk(engine, options.signal, () => catchUp(engine));
   const lastBackup = keepBackups(engine);
   const lastNotices = keepNotifying(engine);
@@ -113,6 +114,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): 
 async function takeUp(engine: Engine, run: Run): Promise<void> {
   await clearOldLocks(engine.repo, [run.branch]);
   await runTip(engine, run);
+  await standForReview(engine, run);
   appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
 }
 

@@ -27,17 +27,8 @@ import { attemptDir, type Engine } from "./engine.ts";
 import { readySubmodules } from "./submodules.ts";
 import { verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
-import {
-  dropBefore,
-  forgetSetup,
-  knownFiles,
-  noteBefore,
-  noteEmptyBefore,
-  noteLeft,
-  readSetup,
-  setUp,
-  setupFootprint,
-} from "./workspace.ts";
+import { noteSetup, runSetup } from "./run-setup.ts";
+import { forgetSetup, knownFiles, noteEmptyBefore, readSetup, type SetupProblem, setupFootprint } from "./workspace.ts";
 
 /** How long a place that is being cleared away is given before it is looked at again. */
 const TIDYING_MS = 10;
@@ -222,46 +213,17 @@ function describeRefusal(attempt: Attempt, refusal: CreateRefused): string {
 }
 
 export async function setupStep(engine: Engine, carried: Carried): Promise<StepResult> {
-  const { run, attempt } = carried;
-  const dir = attemptDir(engine, attempt.id);
-  const place = {
-    attempt: attempt.id,
-    dir,
-    worktree: attempt.worktree,
-    timeoutMs: run.options.timeoutMs,
-    tell: (said: SetupSaid) => noteSetup(engine, carried, said),
-  };
-  await noteBefore(engine, attempt.worktree);
-  const problem = await setUp(engine, place);
+  const problem = await runSetup(engine, carried);
   if (problem === "interrupted") return "leave";
-  if (problem) {
-    dropBefore(engine, attempt.worktree);
-    finish(engine, carried, { kind: "failed", reason: `setup failed: ${problem.failed}`, output: problem.output });
-  } else {
-    await noteLeft(engine, attempt.worktree);
-    moveOn(engine, carried, "launch");
-  }
+  if (problem) finishUnready(engine, carried, problem);
+  else moveOn(engine, carried, "launch");
   return "on";
 }
 
-/** What is about the same thing is said once: it is so for every task. */
-function noteSetup(engine: Engine, { run, task, attempt }: Carried, said: SetupSaid): void {
-  const about = { run: run.id, task: task.id, attempt: attempt.id };
-  if (said.level === "done") {
-    const { folder, way, why, from, tookMs } = said;
-    const fact = { kind: "dependencies", folder, way, why, from, tookMs: Math.round(tookMs) } as const;
-    appendEvent(engine.store, engine.now(), about, fact);
-    return;
-  }
-  if (said.level === "submodules") return;
-  const known = saidOf.get(engine) ?? new Set<string>();
-  saidOf.set(engine, known);
-  if (known.has(said.about)) return;
-  known.add(said.about);
-  appendEvent(engine.store, engine.now(), about, { kind: "note", text: said.text });
+/** The end of an attempt whose worktree cannot be made ready. */
+export function finishUnready(engine: Engine, carried: Carried, { failed, output }: SetupProblem): void {
+  finish(engine, carried, { kind: "failed", reason: `setup failed: ${failed}`, output });
 }
-
-const saidOf = new WeakMap<Engine, Set<string>>();
 
 /** The commands that this task's work must pass: the run's and its own. */
 export function verifyCommands(run: Run, task: Task): string[] {

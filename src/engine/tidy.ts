@@ -7,12 +7,14 @@ import { slug } from "../core/names.ts";
 import { FINAL_STATES } from "../core/task.ts";
 import { deleteBranchIf, readRef } from "../git/branch.ts";
 import { undoFootprint } from "../git/footprint.ts";
+import { mendEntry } from "../git/mend.ts";
+import { moveDetached } from "../git/move.ts";
 import { type Removed, removeWorktree } from "../git/remove.ts";
 import { isAnyAgentAtWork, moveAttempt, readAttempt } from "../store/attempts.ts";
 import { type About, appendEvent } from "../store/events.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
-import { describeKept, keepChangedEnvironment } from "./environment-files.ts";
+import { describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import { leaveWorktree } from "./hooks.ts";
 import { forgetSetup, knownFiles, setupFootprint } from "./workspace.ts";
 
@@ -73,6 +75,10 @@ function isOurs(attempt: Attempt): boolean {
 /** Removes a run's integration worktree. It holds nothing of its own, but the guard looks all the same. */
 export async function removeIntegrationWorktree(engine: Engine, run: string): Promise<void> {
   const path = integrationWorktree(engine, run);
+  const tip = await readRef(engine.repo, `owt/runs/${run}`);
+  // What a power cut made of its files nobody wants to keep.
+  if (tip !== null && (await mendEntry(engine.repo, path, { detached: tip })) !== null)
+    await moveDetached(engine.repo, path, tip, environmentFiles(engine));
   await remove(engine, { run }, path, {
     keep: [`refs/heads/owt/runs/${run}`],
     id: `${run}-integration`,

@@ -6,12 +6,14 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { ensureFolder } from "../system/files.ts";
+import { readBootId } from "../system/identity.ts";
 import { branchRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { initializingReason, MAKING, ownerMark } from "./owner.ts";
 import { findPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { STANDS_SINCE } from "./standing.ts";
 import { deleteTree, hasCode } from "./trash.ts";
 
 /** `lock` is the reason of the lock that it begins with. */
@@ -64,6 +66,7 @@ function stageAdmin(repo: Repo, root: string, want: Wanted): { path: string; git
     commondir: "../..",
     gitdir: join(root, ".git"),
     [MAKING]: ownerMark(),
+    [STANDS_SINCE]: readBootId(),
     ...(want.lock === undefined ? {} : { locked: want.lock }),
   };
   try {

@@ -1,4 +1,5 @@
 /** Worktrees whose creation is under way, or whose maker died in it. Nobody has been given such a worktree to work in. */
+import { readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
@@ -18,11 +19,30 @@ export function isBeingMade(place: Place): boolean {
   return maker !== null && isOwnerAlive(maker);
 }
 
-/** Its maker died, or a power cut took the content of an entry of ours: git's fetch would fail on that for ever. */
+/** Its maker died, or a power cut took the content of an entry of ours that has no files: git's fetch would fail on that for ever. One that has files
+ *  is not half-made, it has come to harm (`mend.ts`). */
 export function isHalfMade(place: Place): boolean {
   const maker = makerOf(place);
   if (maker !== null) return !isOwnerAlive(maker);
-  return basename(place.gitDir).startsWith("owt-") && readText(join(place.gitDir, "HEAD"))?.trim() === "";
+  return basename(place.gitDir).startsWith("owt-") && hasBlankHead(place) && !holdsFiles(place.root);
+}
+
+/** What a cut leaves of a short file: nothing, or zeros. */
+export function isBlank(text: string): boolean {
+  return text.replaceAll("\0", "").trim() === "";
+}
+
+function hasBlankHead({ gitDir }: Place): boolean {
+  const head = readText(join(gitDir, "HEAD"));
+  return head !== null && isBlank(head);
+}
+
+function holdsFiles(root: string): boolean {
+  try {
+    return root !== "" && readdirSync(root).some((name) => name !== ".git");
+  } catch {
+    return false;
+  }
 }
 
 /** The mark of the process that makes it (or takes it away); null for one that is made. */
@@ -42,7 +62,7 @@ export async function discardHalfMade(repo: Repo, place: Place, known: readonly 
   let rescue: string | null = null;
   const inside = place.root === "" ? [] : processesInside(place.root);
   if (inside !== "unknown" && inside.length > 0) return { taken: false, inside };
-  if (place.root !== "" && readText(join(place.gitDir, "HEAD"))?.trim() !== "") {
+  if (place.root !== "" && !hasBlankHead(place)) {
     const head = (await readHead(repo, place)).oid;
     const held = await inspectWorktree(repo, place.root, { keep: head === null ? [] : [head], known });
     const { dirty, untracked, ignoredNew, nested, dropped, modules } = held;

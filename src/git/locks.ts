@@ -5,6 +5,7 @@ import { rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../core/errors.ts";
+import { bootedAt } from "../system/monotonic.ts";
 import { branchRef } from "./branch.ts";
 import { filesBelow } from "./place.ts";
 import type { Repo } from "./repo.ts";
@@ -26,25 +27,43 @@ export async function clearStaleLocks(
   return removed;
 }
 
-/** A ref is locked for milliseconds; a lock that is older was left by a power cut. */
+/** A ref is locked for milliseconds: one that is older was left by a git that was killed. */
 const OLD_LOCK_MS = 60_000;
+/** A lock from before the machine was started is nobody's, however soon it is looked at. The two clocks are read one after the other. */
+const BOOT_SLACK_MS = 2_000;
 /** A clock that was just set makes every lock look old: one that is still the same after so long, by the clock that nobody sets, is. */
 const STILL_MS = 500;
 
 /** Removes old locks on branches that only owt moves (those of runs), and names them. */
 export async function clearOldLocks(repo: Repo, branches: readonly string[]): Promise<string[]> {
+  const locks = branches.map((branch) => join(repo.commonDir, `${branchRef(branch)}.lock`));
+  const isLeft = (mtimeMs: number) => isFromBeforeBoot(mtimeMs) || Math.abs(Date.now() - mtimeMs) >= OLD_LOCK_MS;
+  return removeOld(locks, isLeft);
+}
+
+/** Removes the locks on refs of ours that a power cut or a reboot left, and names them. Those that agents' git may hold are among them: only what
+ *  is from before the machine was started goes. */
+export async function clearLocksFromBeforeBoot(repo: Repo): Promise<string[]> {
+  const folders = ["refs/heads/owt", "refs/owt"].map((folder) => join(repo.commonDir, folder));
+  const locks = folders.flatMap(filesBelow).filter((path) => path.endsWith(".lock"));
+  return removeOld(locks, isFromBeforeBoot);
+}
+
+/** Whether a file of that date was written before this machine was started. */
+export function isFromBeforeBoot(mtimeMs: number, booted: number = bootedAt()): boolean {
+  return mtimeMs < booted - BOOT_SLACK_MS;
+}
+
+async function removeOld(locks: readonly string[], isLeft: (mtimeMs: number) => boolean): Promise<string[]> {
   const removed: string[] = [];
-  for (const branch of branches) {
-    const lock = join(repo.commonDir, `${branchRef(branch)}.lock`);
-    if ((await isOld(lock)) && (await removeFile(lock))) removed.push(lock);
-  }
+  for (const lock of locks) if ((await isOld(lock, isLeft)) && (await removeFile(lock))) removed.push(lock);
   return removed;
 }
 
-async function isOld(lock: string): Promise<boolean> {
+async function isOld(lock: string, isLeft: (mtimeMs: number) => boolean): Promise<boolean> {
   const look = () => stat(lock).catch(() => null);
   const found = await look();
-  if (found === null || Math.abs(Date.now() - found.mtimeMs) < OLD_LOCK_MS) return false;
+  if (found === null || !isLeft(found.mtimeMs)) return false;
   await sleep(STILL_MS);
   const now = await look();
   return now !== null && now.ino === found.ino && now.mtimeMs === found.mtimeMs;

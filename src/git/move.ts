@@ -2,9 +2,10 @@
 import { OwtError } from "../core/errors.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { inspectWorktree } from "./inspect.ts";
+import { leaveProgress } from "./mend.ts";
 import { isMainPlace, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { type RescueOptions, saveRescue } from "./rescue.ts";
+import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
 
 /** Puts a worktree that is ours alone exactly at `to`: changed files are reset, and what earlier checks left untracked is
  *  removed, but for `keep` and for what the project ignores (its dependencies and caches). Refuses any other worktree. */
@@ -38,7 +39,36 @@ export async function moveBack(
   return saved.ref;
 }
 
-/** Both callers have made sure that nothing here is anybody's: a detached worktree of ours, or one that was saved. */
+/** What was uncommitted in a worktree, and the ref that keeps it. */
+export type PutAside = { ref: string; paths: string[] };
+
+/** Puts a task's worktree back at the end of its branch or wherever else its HEAD is, every file by its content. What was uncommitted is saved first, and `note` is called then, before anything is changed; null where nothing was. `keep` stays as it is;
+ *  so does what the project ignores, of which `known` needs no saving. */
+export async function putAside(
+  repo: Repo,
+  path: string,
+  branch: string,
+  { keep, known }: { keep: readonly string[]; known: readonly string[] },
+  rescue: Omit<RescueOptions, "known">,
+  note: (aside: { ref: string | null; paths: string[] }) => void,
+): Promise<PutAside | null | Unsavable> {
+  const place = placeAt(repo, path);
+  if (isMainPlace(place))
+    throw new OwtError("internal", `${path} is the user's own checkout: nothing is put aside there`);
+  const held = await inspectWorktree(repo, path, { keep: [`refs/heads/${branch}`], known });
+  const paths = [...new Set([...held.dirty, ...held.unmerged, ...held.untracked])].filter(
+    (each) => !keep.includes(each),
+  );
+  const isClean = paths.length + held.nested.length === 0 && !held.staged && held.inProgress === null;
+  const saved = isClean ? null : await saveRescue(repo, held, { ...rescue, known });
+  if (saved !== null && "refused" in saved) return saved;
+  note({ ref: saved?.ref ?? null, paths });
+  await leaveProgress(place, branch);
+  await resetTo(place, "HEAD", keep);
+  return saved === null ? null : { ref: saved.ref, paths };
+}
+
+/** All callers have made sure that nothing here is anybody's: a detached worktree of ours, or one that was saved. */
 async function resetTo(place: Place, to: string, keep: readonly string[]): Promise<void> {
   await git(place, ["reset", "--hard", "--quiet", to]);
   await git(place, ["clean", "-ffdq", ...keep.flatMap((name) => ["-e", `/${name}`])]);

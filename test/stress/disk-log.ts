@@ -3,7 +3,16 @@
  *  The disk: what was written to a file is there once that file was synced; names (made, renamed, linked, removed) are there, in their order, once anything
  *  was synced behind them, as on a journaling file system. What was not synced is lost, or (`torn`) there in part: some of the names, and of each write
  *  some of its sectors of 512 bytes. Memory maps are not seen: SQLite's, which a recovery makes anew. */
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Dice } from "../crash/dice.ts";
 
@@ -268,40 +277,68 @@ function rename(tree: Tree, from: string, to: string, isKept: boolean): void {
 
 /** A file's bytes out of the writes that are kept; with dice some sectors of each other write as well. */
 function bytesOf(content: Content, keeps: (at: number) => boolean, torn: Dice | null): Buffer {
-  let bytes = content.base;
+  const bytes = new Growing(content.base);
   // What is written one behind the other goes behind all that was written, kept or not.
-  let end = bytes.length;
+  let end = content.base.length;
   for (const { at, offset, data, size } of content.writes) {
     if (data === null) {
       end = size;
-      if (keeps(at) || torn?.chance(0.5) === true) bytes = put(bytes.subarray(0, size), size, Buffer.alloc(0));
+      if (keeps(at) || torn?.chance(0.5) === true) bytes.cut(size);
       continue;
     }
     const start = offset ?? end;
     end = Math.max(end, start + data.length);
-    if (keeps(at)) bytes = put(bytes, start, data);
+    if (keeps(at)) bytes.put(start, data);
     else if (torn !== null)
       for (let sector = 0; sector < data.length; sector += 512)
-        if (torn.chance(0.5)) bytes = put(bytes, start + sector, data.subarray(sector, sector + 512));
+        if (torn.chance(0.5)) bytes.put(start + sector, data.subarray(sector, sector + 512));
   }
-  return bytes;
+  return bytes.whole();
 }
 
-/** The bytes with others at a place, longer where they need be. */
-function put(bytes: Buffer, start: number, data: Buffer): Buffer {
-  const put = Buffer.alloc(Math.max(bytes.length, start + data.length));
-  bytes.copy(put);
-  data.copy(put, start);
-  return put;
+/** Bytes that are written and cut, with zeros where nothing was written. */
+class Growing {
+  #room: Buffer;
+  #length: number;
+
+  constructor(base: Buffer) {
+    this.#room = Buffer.from(base);
+    this.#length = base.length;
+  }
+
+  put(start: number, data: Buffer): void {
+    const end = start + data.length;
+    if (end > this.#room.length) {
+      const room = Buffer.alloc(2 * end);
+      this.#room.copy(room, 0, 0, this.#length);
+      this.#room = room;
+    }
+    data.copy(this.#room, start);
+    this.#length = Math.max(this.#length, end);
+  }
+
+  /** Also makes it longer, where it is shorter. */
+  cut(size: number): void {
+    if (size > this.#room.length) this.put(size, Buffer.alloc(0));
+    this.#room.fill(0, Math.min(size, this.#length), Math.max(size, this.#length));
+    this.#length = size;
+  }
+
+  whole(): Buffer {
+    return this.#room.subarray(0, this.#length);
+  }
 }
 
-/** Writes an image down. The folder above its paths is there. */
-export function writeImage(image: Image): void {
+/** Writes an image down, every file dated `at`. The folder above its paths is there. */
+export function writeImage(image: Image, at: Date): void {
   for (const [path, entry] of [...image].toSorted(([one], [other]) => (one < other ? -1 : 1))) {
     // Its name is there, and that of the folder around it may have been lost.
     mkdirSync(dirname(path), { recursive: true });
     if (entry.kind === "folder") mkdirSync(path, { recursive: true });
     else if (entry.kind === "symlink") symlinkSync(entry.target, path);
-    else writeFileSync(path, entry.bytes, { mode: entry.mode });
+    else {
+      writeFileSync(path, entry.bytes, { mode: entry.mode });
+      utimesSync(path, at, at);
+    }
   }
 }

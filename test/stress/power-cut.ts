@@ -14,32 +14,51 @@ import {
   readdirSync,
   closeSync,
   realpathSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { tmpdir, uptime } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
-import { type Dice, dice } from "../crash/dice.ts";
+import { dice } from "../crash/dice.ts";
 import { diskAfter, type Happening, readDiskLog, TRACED, writeImage } from "./disk-log.ts";
 
 export type PowerCuts = { cuts: number; happenings: number; said: number; defects: string[] };
 
 const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
+/** What was written before the power failed is older than the start of the machine. */
+const BEFORE_BOOT = new Date(Date.now() - uptime() * 1_000 - 60_000);
+/** Another start of the machine than this one: the recorded run sees it, what comes behind the cut does not. */
+const EARLIER_BOOT = "0b00f00d-0000-4000-8000-000000000001";
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+/** What each task writes: more than a sector. */
+const LONG = Object.fromEntries(["a", "b", "c", "d"].map((name) => [name, name.repeat(1_500)]));
 const TASKS = ["a/E01", "b/E01", "c/E01", "d/E01"];
 
 /** Why this cannot be tried here; null where it can. */
 export function whyNoPowerCuts(): string | null {
   const { status } = spawnSync("strace", ["-f", "-o", "/dev/null", "true"], { stdio: "ignore" });
-  return status === 0 ? null : "strace is not there, or may not trace (apt-get install strace)";
+  if (status !== 0) return "strace is not there, or may not trace (apt-get install strace)";
+  const [program = "", ...args] = inEarlierBoot(BOOT_ID, ["true"]);
+  return spawnSync(program, args, { stdio: "ignore" }).status === 0
+    ? null
+    : "no mount namespace of one's own to be had";
+}
+
+/** The words that run a command where the machine seems to have been started another time; `file` says which. */
+function inEarlierBoot(file: string, command: readonly string[]): string[] {
+  const own = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
+  const script = `mount --bind "$1" ${BOOT_ID} && shift && exec "$@"`;
+  return ["unshare", ...own, "--mount", "--", "sh", "-c", script, "sh", file, ...command];
 }
 
 /** Records one run and fails the power at so many moments of it, drawn by chance: half of them with all that was not synced lost, half with parts of it. */
 export function cutPower(options: { cuts: number; seed: number; keep?: boolean }): PowerCuts {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "owt-power-")));
   try {
-    return new Place(home).play(options.cuts, dice(options.seed));
+    return new Place(home, options.keep === true).play(options.cuts, options.seed);
   } finally {
     if (options.keep !== true) rmSync(home, { recursive: true, force: true, maxRetries: 5 });
     else console.log(`kept: ${home}`);
@@ -52,9 +71,16 @@ class Place {
   readonly #before: string;
   readonly #said: string;
   readonly #log: string;
+  readonly #boot: string;
+  readonly #laid: string;
+  readonly #isKept: boolean;
   readonly #env: NodeJS.ProcessEnv;
 
-  constructor(home: string) {
+  /** Each disk as it was laid down is kept where something was wrong with it, and what became of it beside it. */
+  constructor(home: string, isKept: boolean) {
+    this.#isKept = isKept;
+    this.#laid = join(home, "laid");
+    this.#boot = join(home, "boot-id");
     this.#root = join(home, "place");
     this.#repo = join(this.#root, "repo");
     this.#before = join(home, "before");
@@ -76,7 +102,7 @@ class Place {
     };
   }
 
-  play(cuts: number, chance: Dice): PowerCuts {
+  play(cuts: number, seed: number): PowerCuts {
     this.#plan();
     const happenings = this.#record();
     const said = happenings.flatMap((each, at) =>
@@ -85,6 +111,7 @@ class Place {
     const defects: string[] = [];
     if (said.length !== TASKS.length) defects.push(`the recorded run said ${said.length} of ${TASKS.length} tasks`);
     for (let cut = 0; cut < cuts && defects.length < 20; cut++) {
+      const chance = dice(seed * 1_009 + cut);
       const count = chance.between(1, happenings.length);
       const isTorn = cut % 2 === 1;
       const promised = said.filter(({ at }) => at < count).map(({ task }) => task);
@@ -92,9 +119,19 @@ class Place {
       clear(this.#root, "repo");
       clear(this.#repo, ".git");
       clear(join(this.#repo, ".git"));
-      writeImage(diskAfter(happenings, count, { root: this.#root, before: this.#before }, isTorn ? chance : null));
-      for (const defect of this.#judge(promised))
-        defects.push(`cut at ${count} of ${happenings.length}${isTorn ? ", torn" : ""}: ${defect}`);
+      const disk = diskAfter(happenings, count, { root: this.#root, before: this.#before }, isTorn ? chance : null);
+      writeImage(disk, BEFORE_BOOT);
+      if (this.#isKept) cpSync(this.#root, this.#laid, { recursive: true, verbatimSymlinks: true });
+      const found = this.#judge(promised);
+      for (const defect of found) {
+        defects.push(`cut ${cut} at ${count} of ${happenings.length}${isTorn ? ", torn" : ""}: ${defect}`);
+        if (this.#isKept) console.log(defects.at(-1));
+      }
+      if (found.length > 0 && this.#isKept) {
+        renameSync(this.#laid, `${this.#laid}-${cut}`);
+        cpSync(this.#root, `${this.#laid}-${cut}-behind`, { recursive: true, verbatimSymlinks: true });
+      }
+      rmSync(this.#laid, { recursive: true, force: true });
     }
     return { cuts, happenings: happenings.length, said: said.length, defects };
   }
@@ -105,14 +142,16 @@ class Place {
       mkdirSync(join(this.#repo, path, ".."), { recursive: true });
       writeFileSync(join(this.#repo, path), text);
     };
-    write(".worktreerc", '[agent]\ndefault = "demo"\n[run]\nverify = "true"\n');
+    write(".worktreerc", '[agent]\ndefault = "demo"\n[run]\nverify = "grep -q end big.txt"\n');
+    // More than a sector, so that it can come in pieces.
+    write("big.txt", `${"line\n".repeat(1_000)}end\n`);
     const needs: Record<string, string> = { b: "a/E01", c: "a/E01", d: "b/E01, c/E01" };
     for (const name of ["a", "b", "c", "d"]) {
       const commits = name === "a" || name === "c" ? `commit "${name}"\n` : "";
       const front = needs[name] === undefined ? "" : `---\ndepends_on: [${needs[name]}]\n---\n`;
       write(
         `docs/plans/${name}/epic-01-${name}.md`,
-        `${front}# ${name}\n\n\`\`\`demo\nwrite ${name}.txt "${name}"\n${commits}\`\`\`\n`,
+        `${front}# ${name}\n\n\`\`\`demo\nwrite ${name}.txt "${LONG[name]}"\n${commits}\`\`\`\n`,
       );
     }
     for (const args of [
@@ -141,8 +180,10 @@ class Place {
       "-o",
       this.#log,
     ];
-    const words = [process.execPath, OWT, "run", "--yes", "--plain"];
-    const { status } = spawnSync("strace", [...strace, ...words], {
+    writeFileSync(this.#boot, `${EARLIER_BOOT}\n`);
+    const words = ["strace", ...strace, process.execPath, OWT, "run", "--yes", "--plain"];
+    const [program = "", ...args] = inEarlierBoot(this.#boot, words);
+    const { status } = spawnSync(program, args, {
       cwd: this.#repo,
       env: this.#env,
       stdio: ["ignore", said, said],
@@ -166,7 +207,7 @@ class Place {
       if (!merged.includes(task)) defects.push(`${task} is done for the store, and git does not have it`);
     const { status, stderr } = this.#owt("run", "--yes", "--plain");
     if (status !== 0)
-      return [...defects, `owt ended with ${status}: ${stderr.trim().split("\n").slice(-6).join(" | ")}`];
+      return [...defects, `owt ended with ${status}: ${stderr.trim().split("\n").slice(-12).join(" | ")}`];
     const home = this.#merged();
     for (const task of TASKS) {
       const times = home.filter((each) => each === task).length;
@@ -174,8 +215,10 @@ class Place {
     }
     for (const task of promised)
       if (!this.#done().includes(task)) defects.push(`${task} is not done for the store in the end`);
-    for (const name of ["a", "b", "c", "d"])
-      if (this.#git("show", `owt/runs/r1:${name}.txt`).trim() !== name) defects.push(`${name}.txt is another`);
+    for (const [name, text] of Object.entries(LONG))
+      if (this.#git("show", `owt/runs/r1:${name}.txt`) !== text) defects.push(`${name}.txt is another`);
+    const changed = this.#git("diff", "--name-only", "main", "owt/runs/r1").trim().split("\n");
+    if (changed.length !== 4) defects.push(`what no task wrote was changed: ${changed.join(", ")}`);
     if (this.#git("status", "--porcelain") !== "") defects.push("the main checkout is not clean");
     const fsck = spawnSync("git", ["rev-list", "--objects", "--quiet", "--all"], {
       cwd: this.#repo,

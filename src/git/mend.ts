@@ -1,0 +1,133 @@
+/** Worktrees of ours behind a power cut. What was written in them shortly before may be empty, old or in pieces, git's own files as well: nothing of it
+ *  was synced, since that would cost every task more than a cut is worth. So nothing in them is believed until it was held against what was synced,
+ *  which is the commits, the refs and the store. */
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
+import { basename, join } from "node:path";
+import { removeFile, writeFileAtomically } from "../system/files.ts";
+import { branchRef } from "./branch.ts";
+import { git, type Oid, type Place } from "./git.ts";
+import { isBeingMade, isBlank, isHalfMade } from "./half-made.ts";
+import {
+  adminIds,
+  findPlace,
+  inProgress,
+  isMainPlace,
+  readRecord,
+  readText,
+  recordedRoot,
+  resolvePath,
+} from "./place.ts";
+import type { Repo } from "./repo.ts";
+import { isInDoubt } from "./standing.ts";
+
+/** What HEAD is to be where the cut took it. */
+export type Home = { branch: string } | { detached: Oid };
+
+/** Makes git's files of the worktree at `path` whole where it may have come to harm: its entry, HEAD, what is under way, the index. None of its own files is
+ *  touched; git compares each of them with what its content was, and no longer believes dates. Null where there is nothing to mend: no such worktree, none of ours, one that is
+ *  beyond doubt, or one whose creation was cut off. The caller promises that nobody works there. */
+export async function mendEntry(repo: Repo, path: string, home: Home): Promise<Place | null> {
+  const root = resolvePath(path);
+  if (!existsSync(root)) return null;
+  const found = findPlace(repo, root);
+  if (found !== null && (isMainPlace(found) || isBeingMade(found) || isHalfMade(found) || !isInDoubt(found)))
+    return null;
+  // Where the layout is another, git's own words have to do.
+  if (!repo.plainLayout) return found;
+  const gitDir = found?.gitDir ?? findTorn(repo, root, home);
+  if (gitDir === null) return null;
+  const place = { gitDir, commonDir: repo.commonDir, root };
+  mendRecords(place, home);
+  dropTornState(place);
+  await mendIndex(repo, place);
+  return place;
+}
+
+/** An entry of this worktree that does not say so any more: its `.git` file names it, or it has its HEAD. Without any, a new one where the files of a
+ *  worktree of ours stand. */
+function findTorn(repo: Repo, root: string, home: Home): string | null {
+  const gitFile = readText(join(root, ".git"));
+  if (gitFile === null) return null;
+  const entries = join(repo.commonDir, "worktrees");
+  const named = /^gitdir: (.*)\n?$/.exec(gitFile)?.[1];
+  const isTorn = (id: string) => isSilent(join(entries, id));
+  if (named !== undefined) {
+    const id = basename(named);
+    return join(entries, id) === named && isTorn(id) ? named : null;
+  }
+  if (!isBlank(gitFile)) return null;
+  const own = adminIds(repo).filter(isTorn);
+  const id = own.find((each) => readRecord(join(entries, each, "HEAD")) === headOf(home));
+  if (id !== undefined) return join(entries, id);
+  const fresh = join(entries, `owt-mended-${randomBytes(4).toString("hex")}`);
+  mkdirSync(fresh, { recursive: true });
+  return fresh;
+}
+
+/** An entry of ours that names no worktree, or none that is there. */
+function isSilent(gitDir: string): boolean {
+  if (!basename(gitDir).startsWith("owt-") || !existsSync(gitDir)) return false;
+  const text = readText(join(gitDir, "gitdir"));
+  if (text === null || isBlank(text)) return true;
+  const root = recordedRoot(gitDir);
+  return root === null || !existsSync(root);
+}
+
+function headOf(home: Home): string {
+  return "branch" in home ? `ref: ${branchRef(home.branch)}\n` : `${home.detached}\n`;
+}
+
+const HEAD = /^(?:ref: refs\/[^\0\n]+|[0-9a-f]{40}(?:[0-9a-f]{24})?)\n?$/;
+
+function mendRecords({ gitDir, root }: Place, home: Home): void {
+  const mend = (path: string, text: string, isSound: (is: string) => boolean) => {
+    if (!isSound(readText(path) ?? "")) writeFileAtomically(path, text, { mode: 0o644 });
+  };
+  const same = (text: string) => (is: string) => is === text;
+  mend(join(gitDir, "HEAD"), headOf(home), (is) => HEAD.test(is));
+  mend(join(gitDir, "commondir"), "../..\n", same("../..\n"));
+  mend(join(gitDir, "gitdir"), `${join(root, ".git")}\n`, (is) => !isBlank(is) && recordedRoot(gitDir) === root);
+  mend(join(root, ".git"), `gitdir: ${gitDir}\n`, same(`gitdir: ${gitDir}\n`));
+}
+
+/** A merge or pick that does not say any more of what is none. */
+function dropTornState({ gitDir }: Place): void {
+  for (const name of ["MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"]) {
+    const text = readText(join(gitDir, name));
+    if (text !== null && !/^(?:[0-9a-f]{40}(?:[0-9a-f]{24})?\n)+$/.test(text)) rmSync(join(gitDir, name));
+  }
+}
+
+/** A second after the epoch, and so older than any file of the worktree: an entry that is no older than its index git compares by content (racy-git.txt). */
+const OLDER_THAN_ALL = 1;
+
+async function mendIndex(repo: Repo, place: Place): Promise<void> {
+  const path = join(place.gitDir, "index");
+  removeFile(`${path}.lock`);
+  if (isWholeIndex(repo, path)) utimesSync(path, OLDER_THAN_ALL, OLDER_THAN_ALL);
+  else {
+    removeFile(path);
+    await git(place, ["read-tree", "HEAD"]);
+  }
+  // With the dates of what is as it should be; 1 says that something is not.
+  await git(place, ["update-index", "-q", "--refresh"], { ok: [0, 1] });
+}
+
+/** Whether an index is as git wrote it, by the checksum at its end (gitformat-index). One without a checksum cannot show it. */
+function isWholeIndex(repo: Repo, path: string): boolean {
+  if (!existsSync(path)) return false;
+  const bytes = readFileSync(path);
+  const length = repo.objectFormat === "sha256" ? 32 : 20;
+  if (bytes.length < 12 + length) return false;
+  const end = bytes.length - length;
+  return createHash(repo.objectFormat).update(bytes.subarray(0, end)).digest().equals(bytes.subarray(end));
+}
+
+/** Ends whatever git is in the middle of in a worktree whose files were put aside, and stands it on its branch again. */
+export async function leaveProgress(place: Place, branch: string): Promise<void> {
+  if (inProgress(place) !== "rebase") return;
+  for (const name of ["rebase-merge", "rebase-apply"])
+    rmSync(join(place.gitDir, name), { recursive: true, force: true });
+  await git(place, ["symbolic-ref", "HEAD", branchRef(branch)]);
+}
