@@ -6,9 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { dice } from "../crash/dice.ts";
+import { claudeBinary } from "../rig/claude-binary.ts";
 import { tryCommands } from "./commands.ts";
 import type { Row, Verdict } from "./judge.ts";
 import { endLeftovers, playNight } from "./night.ts";
+import { startRealClaude } from "./real.ts";
 import { makeScene } from "./scene.ts";
 
 export type GauntletOptions = {
@@ -39,7 +41,7 @@ export async function runGauntlet(options: GauntletOptions): Promise<Sum> {
   const began = performance.now();
   const top = realpathSync(mkdtempSync(join(tmpdir(), "owt-gauntlet-")));
   const nights: Sum["nights"] = [];
-  const skipped = canMount() ? [] : ["fills-disk: a disk that may be filled takes root on Linux, which mounts a tmpfs"];
+  const skipped = whatIsLeftOut();
   for (const why of skipped) options.tell?.(`left out: ${why}`);
   for (let index = 0; index < options.runs; index++) nights.push(await playOne(top, index, options));
   const bad = nights.filter((night) => countDefects(night) > 0);
@@ -64,9 +66,10 @@ async function playOne(top: string, index: number, options: GauntletOptions): Pr
   if (isSmallDisk) execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_MB}m`, "owt-gauntlet", disk]);
   const chance = dice(seed);
   const cache = join(top, "cache");
-  const scene = makeScene({ dir, cache, floodMb: options.floodMb, isSmallDisk, dice: chance });
+  await using real = await startRealClaude(join(disk, "home"));
+  const scene = makeScene({ dir, cache, floodMb: options.floodMb, isSmallDisk, dice: chance, real });
   try {
-    const { seconds } = await playNight(scene, chance);
+    const { seconds } = await playNight(scene, chance, real);
     const verdict = await askForVerdict(dir);
     const night = { seed, dir, seconds, verdict, refused: tryCommands(scene) };
     const isKept = options.keep === true || countDefects(night) > 0;
@@ -81,6 +84,12 @@ async function playOne(top: string, index: number, options: GauntletOptions): Pr
 function clear(dir: string, disk: string, isSmallDisk: boolean): void {
   if (isSmallDisk) execFileSync("umount", ["--lazy", disk]);
   rmSync(dir, { recursive: true, force: true });
+}
+
+function whatIsLeftOut(): string[] {
+  const disk = "fills-disk: a disk that may be filled takes root on Linux, which mounts a tmpfs";
+  const real = `real-*: no real Claude Code at ${claudeBinary()}; fetch it with: node scripts/fetch-agents.ts`;
+  return [...(canMount() ? [] : [disk]), ...(existsSync(claudeBinary()) ? [] : [real])];
 }
 
 /** Whether this machine lets us have a disk of our own. */

@@ -2,11 +2,22 @@
  *  twice and started again, as a user would. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Dice } from "../crash/dice.ts";
 import { Checkout, USER_ACTS } from "./checkout.ts";
+import type { RealClaude } from "./real.ts";
 import { OWT, type Scene } from "./scene.ts";
 
 /** What the judge is told of the night beside what it sees itself; `notes/night.json`. */
@@ -15,7 +26,7 @@ export type Night = {
   /** How often owt was killed, and what the last one ended with; null where it did not end. */
   kills: number;
   exitCode: number | null;
-  /** Whether there was an agent to kill, and a question to answer. */
+  /** Whether there were the agents to kill, and a question to answer. */
   killedAgent: boolean;
   answered: boolean;
   /** How many things the user did, and what else happened to their checkout. */
@@ -28,13 +39,13 @@ const KILLS = 2;
 const HUNG_MS = 240_000;
 
 /** Plays the night to its end and leaves in `notes` what the judge reads. */
-export async function playNight(scene: Scene, dice: Dice): Promise<Night> {
+export async function playNight(scene: Scene, dice: Dice, real: RealClaude | null): Promise<Night> {
   const began = performance.now();
   const { expectation, repo, env, notes } = scene;
   const checkout = new Checkout(repo, env, expectation.strayFiles);
   const over = new AbortController();
   const hung = AbortSignal.timeout(HUNG_MS);
-  const killer = killAgent(scene, over.signal);
+  const killer = killAgents(scene, real, over.signal);
   const answer = answerQuestion(scene, over.signal);
   const user = actAsUser(checkout, dice, over.signal);
   const carried = await carry(scene, dice, hung);
@@ -74,24 +85,49 @@ function start(scene: Scene, args: string[]): ChildProcess {
   return child;
 }
 
-/** The one that waits to be killed, by a signal that it does not see. */
-async function killAgent(scene: Scene, over: AbortSignal): Promise<boolean> {
-  if (!(await appears(join(scene.notes, "to-be-killed"), over))) return false;
-  const agent = readdirSync("/proc").find((pid) => /^\d+$/.test(pid) && isAgentOf(scene, pid, "killed/E01"));
-  if (agent === undefined) return false;
-  note(scene, `kill the agent ${agent}`);
-  process.kill(Number(agent), "SIGKILL");
-  return true;
+/** Those that wait to be killed, by a signal that they do not see. */
+async function killAgents(scene: Scene, real: RealClaude | null, over: AbortSignal): Promise<boolean> {
+  const scripted = killAgent(
+    scene,
+    "to-be-killed",
+    "killed/E01",
+    (pid) => wordsOf(pid)[1]?.endsWith("/scripted.mjs") === true,
+    over,
+  );
+  if (real === null) return scripted;
+  const binary = realpathSync(real.binary);
+  const isReal = (pid: string) => readlinkSync(`/proc/${pid}/exe`) === binary;
+  const both = await Promise.all([scripted, killAgent(scene, "real-to-be-killed", "real-killed/E01", isReal, over)]);
+  return both.every(Boolean);
 }
 
-function isAgentOf({ notes }: Scene, pid: string, task: string): boolean {
+async function killAgent(
+  scene: Scene,
+  mark: string,
+  task: string,
+  isAgent: (pid: string) => boolean,
+  over: AbortSignal,
+): Promise<boolean> {
+  if (!(await appears(join(scene.notes, mark), over))) return false;
+  const agents = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isOf(scene, pid, task, isAgent));
+  for (const agent of agents) {
+    note(scene, `kill the agent ${agent} of ${task}`);
+    process.kill(Number(agent), "SIGKILL");
+  }
+  return agents.length > 0;
+}
+
+function isOf({ dir }: Scene, pid: string, task: string, isAgent: (pid: string) => boolean): boolean {
   try {
-    const [, program = "", where] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-    const marks = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-    return program.endsWith("/scripted.mjs") && where === notes && marks.includes(`OWT_TASK=${task}`);
+    const marks = readFileSync(`/proc/${pid}/environ`, "utf8");
+    return marks.includes(`${dir}/`) && marks.split("\0").includes(`OWT_TASK=${task}`) && isAgent(pid);
   } catch {
     return false;
   }
+}
+
+function wordsOf(pid: string): string[] {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
 }
 
 /** A person who looks at the inbox now and then. */

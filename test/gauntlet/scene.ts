@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Dice } from "../crash/dice.ts";
+import type { RealClaude } from "./real.ts";
 import { type Ending, FLAKY_EVERY, gauntletTasks, type GauntletTask, renderTask } from "./tasks.ts";
 
 /** Written to `notes/expect.json`, which with the files beside it is all that the judge knows. */
@@ -42,6 +43,7 @@ export type SceneOptions = {
   /** Whether `dir/disk` is a disk of its own that may be filled. */
   isSmallDisk: boolean;
   dice: Dice;
+  real: RealClaude | null;
 };
 
 const ENTRY = new URL("../../bin/owt.js", import.meta.url).pathname;
@@ -103,6 +105,11 @@ echo $((n + 1)) >NOTES/flaky
 if [ $((n % EVERY)) = 0 ]; then echo "the network was away"; exit 1; fi
 `;
 
+/** A tool that goes on until its agent is killed. */
+const HOLD = `: >NOTES/real-to-be-killed
+while :; do perl -e 'select(undef, undef, undef, 0.2)'; done
+`;
+
 /** Writes lines and a word that stands nowhere else, and notes the word once it is written. */
 const PUT = `#!/bin/sh
 set -eu
@@ -143,17 +150,17 @@ perl -MPOSIX -e 'exit if fork; POSIX::setsid(); exit if fork; $0 = "NOTES/daemon
 `;
 
 /** Makes the repository, with private XDG folders, and approves its commands. */
-export function makeScene({ dir, cache, floodMb, isSmallDisk, dice }: SceneOptions): Scene {
+export function makeScene({ dir, cache, floodMb, isSmallDisk, dice, real }: SceneOptions): Scene {
   const notes = join(dir, "notes");
   const disk = join(dir, "disk");
   const repo = join(disk, "shop");
   // Another order each time.
-  const tasks = gauntletTasks({ notes, isSmallDisk }).map((task) =>
+  const tasks = [...gauntletTasks({ notes, isSmallDisk }), ...(real?.tasks ?? [])].map((task) =>
     dice.chance(0.3) ? { ...task, front: { priority: "low", ...task.front } } : task,
   );
   for (const folder of [notes, repo, join(disk, "tmp"), join(disk, "home")]) mkdirSync(folder, { recursive: true });
   putPrograms(dir, notes, floodMb);
-  for (const [path, text] of Object.entries(sourceFiles(notes, disk, tasks))) putFile(join(repo, path), text);
+  for (const [path, text] of Object.entries(sourceFiles(notes, disk, tasks, real))) putFile(join(repo, path), text);
   const env = sceneEnv(dir, disk, cache);
   const git = (...args: string[]) => execFileSync("git", args, { cwd: repo, encoding: "utf8", env }).trim();
   git("init", "-q", "-b", "main");
@@ -182,12 +189,18 @@ export function makeScene({ dir, cache, floodMb, isSmallDisk, dice }: SceneOptio
   return { dir, notes, repo, env, expectation };
 }
 
-function sourceFiles(notes: string, disk: string, tasks: readonly GauntletTask[]): Record<string, string> {
+function sourceFiles(
+  notes: string,
+  disk: string,
+  tasks: readonly GauntletTask[],
+  real: RealClaude | null,
+): Record<string, string> {
   const plan = tasks.map((task) => [`docs/plans/${task.name}/epic-01-${task.name}.md`, renderTask(task)]);
   return {
     "README.md": "# For the gauntlet\n",
     ".gitignore": "node_modules/\n",
-    ".worktreerc": CONFIG.replace("LOGIN", join(disk, "home", "expired")),
+    ".worktreerc": `${CONFIG.replace("LOGIN", join(disk, "home", "expired"))}\n${real?.config ?? ""}`,
+    "hold.sh": HOLD.replace("NOTES", notes),
     "check.sh": CHECK,
     "flaky.sh": FLAKY.replaceAll("NOTES", notes).replace("EVERY", String(FLAKY_EVERY)),
     "lib/names.txt": "define total\n",
