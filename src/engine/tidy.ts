@@ -4,13 +4,13 @@ import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
 import type { Fact } from "../core/event.ts";
 import { slug } from "../core/names.ts";
-import { FINAL_STATES } from "../core/task.ts";
 import { deleteBranchIf, readRef } from "../git/branch.ts";
 import { undoFootprint } from "../git/footprint.ts";
 import { mendEntry } from "../git/mend.ts";
 import { moveDetached } from "../git/move.ts";
 import { type Removed, removeWorktree } from "../git/remove.ts";
-import { isAnyAgentAtWork, moveAttempt, readAttempt } from "../store/attempts.ts";
+import { rescueRef } from "../git/rescue.ts";
+import { isAnyAgentAtWork, moveAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { type About, appendEvent } from "../store/events.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
@@ -33,7 +33,8 @@ function staysForLater(engine: Engine, { task, attempt }: Carried): boolean {
   if (isContinued(engine, attempt)) return true;
   const { keep } = engine.config.worktree;
   if (keep === "all") return true;
-  return keep === "failed" && task.state === "failed" && FINAL_STATES.has(task.state);
+  // What an earlier try left is saved: whoever looks at a failed task wants the last one.
+  return keep === "failed" && task.state === "failed" && readAttempts(engine.store, task.id).at(-1)?.id === attempt.id;
 }
 
 /** Removes worktree and branch. What the run's branch does not hold is saved under a rescue ref first. */
@@ -42,11 +43,12 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
   const say = (fact: Fact) => appendEvent(engine.store, engine.now(), about, fact);
   const head = await readRef(engine.repo, attempt.branch);
   const seen = engine.seenClean.get(attempt.id);
+  const id = `${run.id}-${slug(task.key)}-${attempt.id}`;
   engine.seenClean.delete(attempt.id);
   const removed = await remove(engine, about, attempt.worktree, {
     ...(seen && performance.now() - seen.at < SEEN_HOLDS_MS ? { seenClean: seen.head } : {}),
     keep: [`refs/heads/${run.branch}`],
-    id: `${run.id}-${slug(task.key)}-${attempt.id}`,
+    id,
     note: `attempt ${attempt.number} of ${task.key} (${run.id}) on ${attempt.branch}`,
   });
   if (!removed.removed) {
@@ -54,7 +56,8 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
     say({ kind: "note", text: `kept ${attempt.worktree} (${why})` });
     return;
   }
-  const rescued = removed.rescue === null ? null : await readRef(engine.repo, removed.rescue);
+  // Of an owt that died before it came to the branch, the worktree is gone, and what it held is saved under the same name.
+  const rescued = await readRef(engine.repo, removed.rescue ?? rescueRef(id));
   if (removed.rescue !== null)
     say({ kind: "rescued", rescue: removed.rescue.split("/").at(-1)!, what: `${task.key} attempt ${attempt.number}` });
   const tip = await readRef(engine.repo, run.branch);

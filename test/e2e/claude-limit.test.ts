@@ -3,16 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import {
-  approvedRig,
-  CONFIG,
-  credentials,
-  integrated,
-  sessionOf,
-  usageLimit,
-  whyNoClaude,
-  works,
-} from "../rig/claude-plan.ts";
+import { credentials, usageLimit } from "../rig/claude-login.ts";
+import { approvedRig, CONFIG, integrated, sessionOf, whyNoClaude, works } from "../rig/claude-plan.ts";
 import { makeGate } from "../rig/fake-api.ts";
 
 beforeEach((context) => {

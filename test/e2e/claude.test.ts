@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { probeLaunchMode } from "../../src/system/launch.ts";
+import { usageLimit } from "../rig/claude-login.ts";
 import {
   approvedRig,
   BESIDE,
@@ -15,7 +16,6 @@ import {
   SINGLE,
   standingOf,
   turnsOf,
-  usageLimit,
   whyNoClaude,
   works,
 } from "../rig/claude-plan.ts";

@@ -14,7 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { CLAUDE_VERSIONS } from "../rig/claude-binary.ts";
-import { approvedRig, integrated, credentials, sessionOf, SINGLE, whyNoClaude, works } from "../rig/claude-plan.ts";
+import { credentials } from "../rig/claude-login.ts";
+import { approvedRig, integrated, sessionOf, SINGLE, whyNoClaude, works } from "../rig/claude-plan.ts";
 import type { ClaudeRig } from "../rig/claude-rig.ts";
 import type { Answer } from "../rig/fake-api.ts";
 

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { CLAUDE_VERSIONS, type ClaudeVersion } from "../rig/claude-binary.ts";
-import { approvedRig, integrated, sessionOf, SINGLE, usageLimit, whyNoClaude, works } from "../rig/claude-plan.ts";
+import { usageLimit } from "../rig/claude-login.ts";
+import { approvedRig, integrated, sessionOf, SINGLE, whyNoClaude, works } from "../rig/claude-plan.ts";
 import { type Answer, type ApiError, makeGate } from "../rig/fake-api.ts";
 
 type Row = {

@@ -1,6 +1,7 @@
 /** Rude agents, changed minds, and places that are not as they should be. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
@@ -773,4 +774,27 @@ test("a program that says a word of farewell behind its question has asked all t
   const ran = await rig.owt("run", "--yes");
   expect([ran.code, rig.integrations("owt/runs/r1")]).toEqual([4, []]);
   expect((await rig.owt("inbox")).stdout).toContain("asks: with work done?");
+});
+
+test("the branch of an attempt whose worktree was taken away right before owt was killed goes all the same, once its work is saved", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 1\n`,
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"\nfail "no"'),
+    "docs/plans/two/epic-01-b.md": task({}, 'ask "Which?"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  const branches = () =>
+    rig.git("for-each-ref", "--format=%(refname:lstrip=4)", "refs/heads/owt/tasks/one-e01").split("\n");
+  const [kept, ...more] = branches();
+  expect(more).toEqual([]);
+  const rescue = rig.git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/owt/rescue/");
+  const first = rescue.split("-").at(-1)!;
+  // As the one that was killed left it.
+  rig.git("branch", `owt/tasks/one-e01/${first}`, `refs/owt/rescue/${rescue}^1`);
+  const db = new DatabaseSync(rig.path("shop/.git/owt/state.db"));
+  db.prepare("update attempt set phase = 'tidy' where id = ?").run(first);
+  db.close();
+  await rig.owt("resume");
+  expect(branches()).toEqual([kept]);
+  expect(rig.show(`refs/owt/rescue/${rescue}`, "a.txt")).toBe("a");
 });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { vi } from "vitest";
 import { claudeBinary, type ClaudeVersion } from "./claude-binary.ts";
 import { type ClaudeRig, claudeRig, type RigOptions } from "./claude-rig.ts";
-import { type Answer, type ApiError, type Gate, type Script, startFakeApi } from "./fake-api.ts";
+import { type Answer, type Gate, type Script, startFakeApi } from "./fake-api.ts";
 
 /** Why the real one cannot be driven here; null when it can. */
 export function whyNoClaude(version?: ClaudeVersion): string | null {
@@ -81,34 +81,6 @@ export function works(name: string, { text = name, gate }: { text?: string; gate
 
 export function lingers(): Answer {
   return { use: [{ name: "Bash", input: { command: "sh linger.sh", description: "Linger" } }] };
-}
-
-/** What the API of a subscription answers when its five hours are used up; headers as measured. */
-export function usageLimit(resetsAt: number): ApiError {
-  const name = "anthropic-ratelimit-unified";
-  const headers = {
-    [`${name}-status`]: "rejected",
-    [`${name}-reset`]: String(resetsAt),
-    [`${name}-representative-claim`]: "five_hour",
-    [`${name}-5h-status`]: "rejected",
-    [`${name}-5h-reset`]: String(resetsAt),
-    [`${name}-5h-utilization`]: "1.0",
-    "retry-after": "3600",
-  };
-  return { status: 429, type: "rate_limit_error", message: "This request would exceed your rate limit.", headers };
-}
-
-/** The file in which Claude Code keeps a login by `/login`. */
-export function credentials(accessToken: string): string {
-  const claudeAiOauth = {
-    accessToken,
-    refreshToken: "sk-ant-ort01-dummy",
-    expiresAt: Date.now() + 8 * 60 * 60 * 1_000,
-    scopes: ["user:inference", "user:profile"],
-    subscriptionType: "max",
-    rateLimitTier: "default_claude_max_20x",
-  };
-  return JSON.stringify({ claudeAiOauth });
 }
 
 /** The merges of the run in order, each with its task and whether it was verified. */
