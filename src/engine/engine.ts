@@ -115,10 +115,16 @@ export function expectRun(engine: Engine): Promise<unknown> {
   return answers;
 }
 
-/** A command that only looks needs few of the answers, and each costs a process. */
+/** A command that only looks needs few of the answers, and each costs a process. What failed is asked again: the disk may have been full. */
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
   let asked: Promise<T> | null = null;
-  return () => (asked ??= ask());
+  return () => {
+    asked ??= ask().catch((error: unknown) => {
+      asked = null;
+      throw error;
+    });
+    return asked;
+  };
 }
 
 /** Ends the live git processes and closes the store. */

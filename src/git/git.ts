@@ -1,7 +1,9 @@
 /** Runs git: the hardened flags, the clean environment, and the explicit directories that every verb of this folder goes through.
  *  Of eleven things that an agent can plant in a repository, plain `git -C worktree` ran eleven; with these flags three are left
  *  (clean/smudge filters, merge drivers, and diff drivers where a diff is asked for without `--no-ext-diff --no-textconv`). */
+import { tmpdir } from "node:os";
 import { OwtError } from "../core/errors.ts";
+import { isFull, readDisk } from "../system/disk.ts";
 import { exec, type ExecResult, failed } from "../system/exec.ts";
 import { Shells } from "../system/shells.ts";
 import { ownerMark } from "./owner.ts";
@@ -78,11 +80,18 @@ export async function git(place: Place, args: readonly string[], options: GitOpt
   if (options.input === undefined && options.signal === undefined && Shells.carries(command)) {
     const result = await shells().run(command);
     if ((options.ok ?? [0]).includes(result.code)) return result;
-    throw nameFilter(failed("git", args, result));
+    throw nameFullDisk(args) ?? nameFilter(failed("git", args, result));
   }
   return spawnGit(place, args, options).catch((error: unknown) => {
     throw nameFilter(error);
   });
+}
+
+/** What the helper shells run writes into files of the temporary folder: where that is full, git fails and cannot even say why. */
+function nameFullDisk(args: readonly string[]): OwtError | null {
+  const room = readDisk(tmpdir());
+  if (room === null || !isFull(room)) return null;
+  return new OwtError("disk-full", `the disk is full: git ${args[0]} has no room for its answer in ${tmpdir()}`);
 }
 
 /** A filter that the repository's own configuration names is run by every git, ours too; where one fails, that is the cause, and not git. */

@@ -69,12 +69,24 @@ async function carry(scene: Scene, dice: Dice, hung: AbortSignal): Promise<Pick<
     const moment = kills < KILLS ? sleep(dice.between(2_500, 9_000), "kill" as const) : null;
     const tooLong = once(hung, "abort").then(() => "hung" as const);
     const what = hung.aborted ? "hung" : await Promise.race([exit, tooLong, ...(moment === null ? [] : [moment])]);
-    if (what !== "kill" && what !== "hung") return { kills, exitCode: what };
+    if (what !== "kill" && what !== "hung") {
+      if (!wasTurnedAway(scene)) return { kills, exitCode: what };
+      // As it says itself: make room, then: owt resume. The agent that filled the disk makes room.
+      await sleep(1_000);
+      kills--;
+      continue;
+    }
     note(scene, `${what === "kill" ? "kill" : "give up"} ${child.pid}`);
     child.kill("SIGKILL");
     await exit;
     if (what === "hung") return { kills, exitCode: null };
   }
+}
+
+/** Whether the last one was refused because the disk was full in the moment in which it was started. */
+function wasTurnedAway({ notes }: Scene): boolean {
+  const last = readFileSync(join(notes, "owt.log"), "utf8").trimEnd().split("\n").slice(-2).join("\n");
+  return /^✗ the disk is full: .*\n {2}↳ make room, then: owt resume$/.test(last);
 }
 
 function start(scene: Scene, args: string[]): ChildProcess {
