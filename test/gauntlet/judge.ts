@@ -45,7 +45,8 @@ type Reported = {
   attempts: { outcome_kind: string | null; outcome: string }[];
 };
 type Waiting = { task: string; why: string; command: string };
-type Merge = { oid: string; parents: string[]; task: string };
+/** `home` is the commit by which the branch came to hold it: itself, or the merge around several. */
+type Merge = { oid: string; home: string; parents: string[]; task: string };
 
 type Evidence = {
   expect: Expectation;
@@ -84,6 +85,7 @@ export async function judge(dir: string, dyingMs: number = DYING_MS): Promise<Ve
   const { merges, kept, night } = evidence;
   const rows = expect.tasks.map((task) => judgeTask(evidence, task));
   const red = findRed(expect, merges);
+  const stood = new Set(merges.map(({ home }) => home)).size;
   const lost = words.filter(([, word]) => !kept.has(word));
   const twice = merges.filter(({ task }, at) => merges.findIndex((each) => each.task === task) !== at);
   const defects = [
@@ -106,8 +108,8 @@ export async function judge(dir: string, dyingMs: number = DYING_MS): Promise<Ve
       tasks: rows.length,
       integrated: new Set(merges.map(({ task }) => task)).size,
       parked: expect.tasks.filter(({ ending }) => ending.is !== "integrated").length,
-      commits: merges.length,
-      greenCommits: merges.length - red.length,
+      commits: stood,
+      greenCommits: stood - red.length,
       words: words.length,
       lost: lost.length,
       twice: twice.length,
@@ -145,7 +147,7 @@ function judgeHome(evidence: Evidence, reported: Reported, merges: Merge[]): str
     ...(reported.state === "done" ? [] : [`is ${reported.state}`]),
     ...(reported.verified ? [] : ["is not verified"]),
     ...(merges.length > 0 ? [] : ["no commit of the run's branch has its name"]),
-    ...(merges.some(({ oid }) => oid === reported.commit) ? [] : [`the report names the commit ${reported.commit}`]),
+    ...(merges.some(({ home }) => home === reported.commit) ? [] : [`the report names the commit ${reported.commit}`]),
     ...(last === undefined || home.has(last[1]) ? [] : [`its last word ${last[1]} did not come home`]),
     ...(last === undefined ? ["its agent wrote nothing"] : []),
   ];
@@ -199,13 +201,22 @@ function judgeNight(night: Night, expect: Expectation): string[] {
   ];
 }
 
-/** The first-parent line of the run's branch, the oldest first. */
+/** The integrations in the run's branch, the oldest first: those of its first-parent line, and those that a merge around several took in. */
 function readMerges(expect: Expectation, branch: string): Merge[] {
-  const format = "--format=%H%x09%P%x09%(trailers:key=Owt-Task,valueonly,separator=%x2C)";
-  const rows = lines(git(expect, "log", "--first-parent", "--reverse", format, `${expect.base}..${branch}`));
-  return rows.map((row) => {
-    const [oid = "", parents = "", task = ""] = row.split("\t");
-    return { oid, parents: parents.split(" "), task };
+  return readLine(expect, `${expect.base}..${branch}`).flatMap((row) => {
+    const [before = "", last = ""] = row.parents;
+    const inside = row.isGroup ? readLine(expect, `${before}..${last}`) : [row];
+    return inside.map((merge) => ({ ...merge, home: row.oid }));
+  });
+}
+
+/** A first-parent line, the oldest first. */
+function readLine(expect: Expectation, range: string): (Omit<Merge, "home"> & { isGroup: boolean })[] {
+  const trailer = (key: string) => `%(trailers:key=${key},valueonly,separator=%x2C)`;
+  const format = `--format=${["%H", "%P", trailer("Owt-Task"), trailer("Owt-Group")].join("%x09")}`;
+  return lines(git(expect, "log", "--first-parent", "--reverse", format, range)).map((row) => {
+    const [oid = "", parents = "", task = "", group = ""] = row.split("\t");
+    return { oid, parents: parents.split(" "), task, isGroup: group !== "" && task === "" };
   });
 }
 
@@ -217,13 +228,14 @@ function judgeBranch(expect: Expectation, merges: readonly Merge[]): string[] {
     .map(({ oid, task }) => `${oid} is no integration of one task (${task || "no trailer"})`);
 }
 
-/** Checks every commit of the run's branch, each in a checkout of its own clone. */
+/** Checks every commit that the run's branch stood at, each in a checkout of a clone. */
 function findRed(expect: Expectation, merges: readonly Merge[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), "owt-gauntlet-judge-"));
   try {
     const place = join(folder, "clone");
     run(folder, ["git", "clone", "--quiet", "--shared", "--no-checkout", "--", expect.repo, place]);
-    return merges.flatMap(({ oid, task }) => {
+    const stood = new Map(merges.map(({ home, task }) => [home, task]));
+    return [...stood].flatMap(([oid, task]) => {
       const moved = run(place, ["git", "checkout", "--quiet", "--detach", "--force", oid]);
       run(place, ["git", "clean", "-ffdxq"]);
       if (moved.status !== 0) return [`${oid} (${task}) cannot be checked out: ${moved.stderr.trim()}`];

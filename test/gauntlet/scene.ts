@@ -179,7 +179,7 @@ export function makeScene({ dir, cache, floodMb, isSmallDisk, dice, real }: Scen
     base: git("rev-parse", "HEAD"),
     check: join(notes, "check.sh"),
     tasks: tasks.map(({ name, does, ending, shows = [] }) => ({ id: `${name}/E01`, does, ending, shows })),
-    ownBranches: ["elsewhere", "develop"],
+    ownBranches: ["elsewhere", "develop", "kept-by-plan"],
     strayFiles: ["outside.txt"],
     // Some work failed: that goes before what waits for a person or a budget.
     exitCode: 1,

@@ -196,22 +196,29 @@ export function gauntletTasks({ notes, isSmallDisk }: Stage): GauntletTask[] {
       does: "changes what another task changes",
       front: high,
       ending: { is: "integrated" },
-      steps: ['run "await" "begun" "collides-d"', 'run "put" "shared-too.txt" "by c"', commit],
+      steps: [
+        'run "await" "begun" "collides-d"',
+        'run "await" "begun" "collides-e"',
+        'run "put" "shared-too.txt" "by c"',
+        'run "put" "shared-three.txt" "by c"',
+        commit,
+      ],
     },
     {
       name: "collides-d",
-      does: "conflicts textually and cannot mend it",
+      does: "conflicts textually and cannot mend it, but from what is there",
       front: high,
-      ending: { is: "parked", why: "^conflict in shared-too\\.txt; ", command: "^owt task approve collides-d/E01$" },
+      ending: { is: "integrated" },
       shows: ["conflict", "conflict"],
-      steps: [
-        begun,
-        'run "put" "shared-too.txt" "by d"',
-        commit,
-        'run "await" "integrated" "collides-c"',
-        "on conflict:",
-        'say "I do not know which."',
-      ],
+      steps: cannotMend("shared-too.txt"),
+    },
+    {
+      name: "collides-e",
+      does: "the same, on a branch that the plan names",
+      front: { ...high, branch: "kept-by-plan" },
+      ending: { is: "parked", why: "^conflict in shared-three\\.txt; ", command: "^owt task approve collides-e/E01$" },
+      shows: ["conflict", "conflict"],
+      steps: cannotMend("shared-three.txt"),
     },
     {
       name: "semantic-a",
@@ -349,6 +356,16 @@ export function renderTask({ name, does, front = {}, steps }: GauntletTask): str
   const head = Object.entries(front).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
   const block = steps === undefined ? "Do it.\n" : `\`\`\`demo\n${steps.join("\n")}\n\`\`\`\n`;
   return `---\n${head.join("\n")}\n---\n# ${name}: ${does}\n\n${block}`;
+}
+
+function cannotMend(path: string): string[] {
+  const steps = [
+    begun,
+    `run "put" ${JSON.stringify(path)} "by {task}"`,
+    commit,
+    'run "await" "integrated" "collides-c"',
+  ];
+  return [...steps, "on conflict:", 'say "I do not know which."'];
 }
 
 const commit = 'commit "{task}: what it was told"';
