@@ -105,7 +105,7 @@ async function withIndex(place: Place, tree: Oid, work: (index: string) => Promi
     await git(place, ["read-tree", tree], { index });
     await work(index);
     const written = (await git(place, ["write-tree"], { index, durable: true })).stdout.trim();
-    if (written === "") throw new OwtError("tool-failed", "git write-tree said nothing");
+    if (written === "") throw new OwtError("tool-failed", "git write-tree said nothing", { hint: "look: git fsck" });
     return written;
   } finally {
     await emptyTrash(bin);
