@@ -28,7 +28,7 @@ export async function catchUp(engine: Engine): Promise<CaughtUp> {
   const begun: string[] = [];
   for (const run of readRuns(engine.store, "open")) {
     const done = await settleRun(engine, run, unknown);
-    const back = bringBack(engine, run, unknown);
+    const back = await bringBack(engine, run, unknown);
     if (done.length + back.length > 0) tell(engine, run, { integrated: done, begun: back });
     integrated.push(...done);
     begun.push(...back);
@@ -69,11 +69,12 @@ async function settleRun(engine: Engine, run: Run, unknown: readonly Begun[]): P
 }
 
 /** The last attempt of each task is carried on where its worktree still stands; earlier ones have ended. */
-function bringBack(engine: Engine, run: Run, unknown: readonly Begun[]): string[] {
+async function bringBack(engine: Engine, run: Run, unknown: readonly Begun[]): Promise<string[]> {
   const tasks = new Map(readTasks(engine.store, run.id).map((task) => [task.key, task]));
   const ours = unknown.filter(({ attempt, key }) => attempt.run === run.id && tasks.has(key));
   const last = new Map(ours.map((each) => [each.key, each.attempt.id]));
-  for (const each of ours) bringBackOne(engine, tasks.get(each.key)!, each, last.get(each.key) === each.attempt.id);
+  for (const each of ours)
+    await bringBackOne(engine, tasks.get(each.key)!, each, last.get(each.key) === each.attempt.id);
   const early = readOpenAttempts(engine.store).filter(
     ({ run: of, id, phase }) => of === run.id && TOO_EARLY.has(phase) && wasLaunched(engine, id),
   );
@@ -88,23 +89,24 @@ function wasLaunched(engine: Engine, attempt: number): boolean {
   return readLaunch(attemptDir(engine, attempt)).kind !== "unclaimed";
 }
 
-function bringBackOne(engine: Engine, { id }: Task, { attempt, next }: Begun, isLast: boolean): void {
+async function bringBackOne(engine: Engine, { id }: Task, { attempt, next }: Begun, isLast: boolean): Promise<void> {
+  // Of one that was being taken away its branch may be all that is left.
+  const hasBranch = (await readRef(engine.repo, `refs/heads/${attempt.branch}`)) !== null;
   const task = readTask(engine.store, id)!;
   if (readAttempt(engine.store, attempt.id) !== null) return;
   const stands = existsSync(attempt.worktree);
   const launched = wasLaunched(engine, attempt.id);
+  // A worktree that stands goes the ordinary way: what it holds is saved first.
+  const over = stands || hasBranch ? "tidy" : "closed";
   const now = engine.now();
   if (task.state === "done") {
-    const phase = stands ? "tidy" : "closed";
-    bringBackAttempt(engine.store, now, task, attempt, { phase, outcome: { kind: "ok" } });
+    bringBackAttempt(engine.store, now, task, attempt, { phase: over, outcome: { kind: "ok" } });
   } else if (isLast && (stands || !launched) && !FINAL_STATES.has(task.state)) {
     const phase = launched ? "agent" : "workspace";
     bringBackAttempt(engine.store, now, task, attempt, { phase, outcome: null, next });
   } else {
     const reason = "how it ended was lost with the store";
-    // A worktree that stands goes the ordinary way: what it holds is saved first.
-    const phase = stands ? "tidy" : "closed";
-    bringBackAttempt(engine.store, now, task, attempt, { phase, outcome: { kind: "failed", reason } });
+    bringBackAttempt(engine.store, now, task, attempt, { phase: over, outcome: { kind: "failed", reason } });
   }
 }
 

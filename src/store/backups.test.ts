@@ -136,3 +136,25 @@ test("before its shape is changed a store is kept as it was", () => {
   expect(kept.prepare("pragma user_version").get()).toEqual({ user_version: MIGRATIONS.length - 1 });
   kept.close();
 });
+
+test.each([MIGRATIONS.length + 256, -1])(
+  "a header that names shape %i is damaged, where no newer owt was here",
+  async (shape) => {
+    const place = await copiedStore();
+    const harm = () => {
+      const raw = new DatabaseSync(storeFile(place));
+      raw.exec(`pragma user_version = ${shape}`);
+      raw.close();
+    };
+    harm();
+    expect(findDamage(place)).toContain(`shape ${shape}`);
+    expect(() => openStore(place)).toThrow("is damaged");
+    restoreStore(place, 0);
+    openStore(place).close();
+    harm();
+    // What a newer owt leaves before it changes the shape.
+    writeFileSync(join(place, "owt", "backups", `before-shape-${MIGRATIONS.length + 1}.db`), "");
+    expect(findDamage(place)).toBeNull();
+    expect(() => openStore(place)).toThrow("newer owt");
+  },
+);

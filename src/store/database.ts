@@ -266,10 +266,34 @@ function findLag(db: DatabaseSync, commonDir: string): string | null {
     return hasHadContent && staysEmpty(db) ? "it is empty, but has had a content" : null;
   }
   if (newest === undefined) return null;
+  const shape = Number(db.prepare("pragma user_version").get()?.["user_version"]);
+  if (isFalseShape(shape, newest.path, commonDir))
+    return `its header names shape ${shape}, which its copy does not have`;
   const before = db.prepare("select value from meta where key = 'backups_before'").get()?.["value"];
   if (newest.number <= Number(before ?? 0)) return null;
   const seq = Number(db.prepare("select coalesce(max(seq), 0) as seq from event").get()?.["seq"]);
   return newest.seq <= seq ? null : `it ends with event ${seq}, but its copy has ${newest.seq}`;
+}
+
+/** Whether a shape that is not known here is damage, and not a newer owt's doing: that would have kept the store as it was before, or its copies would have that shape too. */
+function isFalseShape(shape: number, copy: string, commonDir: string): boolean {
+  if (shape >= 0 && shape <= MIGRATIONS.length) return false;
+  if (existsSync(join(commonDir, "owt", "backups", beforeShape(MIGRATIONS.length + 1)))) return false;
+  const db = new DatabaseSync(copy, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    const known = Number(db.prepare("pragma user_version").get()?.["user_version"]);
+    return known > 0 && known <= MIGRATIONS.length;
+  } catch (error) {
+    // A copy that is damaged says nothing.
+    if (isDamage(error)) return false;
+    throw error;
+  } finally {
+    db.close();
+  }
+}
+
+function beforeShape(shape: number): string {
+  return `before-shape-${shape}.db`;
 }
 
 function isEmpty(db: DatabaseSync): boolean {
@@ -321,7 +345,7 @@ const SWITCH_PAUSE_MS = 10;
 /** `kept`: the folder for what the store was before. */
 function migrate(db: DatabaseSync, store: Store, kept?: string): void {
   const version = () => Number(store.get("pragma user_version")?.["user_version"] ?? 0);
-  if (version() > MIGRATIONS.length) {
+  if (version() > MIGRATIONS.length || version() < 0) {
     throw new OwtError("store", "the store of this repository was written by a newer owt", {
       hint: "update with: npm install -g open-orchestrator",
     });
@@ -339,7 +363,7 @@ function migrate(db: DatabaseSync, store: Store, kept?: string): void {
 
 /** Keeps the store as it was before its shape is changed for good: there is no way back from a migration. */
 function keepBeforeMigration(db: DatabaseSync, folder: string, version: number): void {
-  const path = join(folder, `before-shape-${version + 1}.db`);
+  const path = join(folder, beforeShape(version + 1));
   if (existsSync(path)) return;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const unfinished = `${path}.${process.pid}`;
