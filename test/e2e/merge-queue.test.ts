@@ -1,5 +1,7 @@
 /** How work comes home: checks that are flaky, tasks that are merged and checked together, and the one among them that is at fault. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, type Running, task } from "../rig/rig.ts";
 
@@ -167,6 +169,22 @@ test("of several that are red together the one at fault goes back, and the other
   expect(isGreenThroughout(rig, (at) => !has(at, "a.txt") || !has(at, "d.txt") || has(at, "both.txt"))).toBe(true);
 });
 
+test("who conflicts with another of its group goes back alone, and the others come home together", async () => {
+  const clash = 'conflict shared.txt\non conflict:\nwrite shared.txt "both"';
+  const steps = (name: string) => `write ${name}.txt "${name}"\n${name === "c" || name === "e" ? clash : ""}`;
+  await using rig = sixTasks("true", { steps });
+  const run = await untilAllWait(rig);
+  rig.release("seen/gate");
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
+  const { report } = await rig.json<{ report: Report }>("report");
+  const again = report.tasks.filter(({ attempts }) => attempts.length > 1);
+  expect(again).toHaveLength(1);
+  expect(again[0]!.attempts.map((attempt) => attempt.outcome_kind)).toEqual(["conflict", "ok"]);
+  expect(["c/E01", "e/E01"]).toContain(again[0]!.id);
+  expect(rig.show("owt/runs/r1", "shared.txt")).toBe("both");
+});
+
 test("with merge_group = 1 each is checked by itself", async () => {
   await using rig = sixTasks("true", { config: "merge_group = 1\n" });
   const run = await untilAllWait(rig);
@@ -219,3 +237,39 @@ test("a check that a killed owt left running does not see its worktree change", 
   expect(existsSync(rig.path("seen/changed"))).toBe(false);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
 });
+
+test.each([
+  ["before it moved", false],
+  ["just behind it", true],
+])(
+  "an owt that ended between the intent to move the branch and what it says of it, %s: all come in once",
+  async (_, moved) => {
+    await using rig = sixTasks("true");
+    const run = await untilAllWait(rig);
+    // git moves no branch that somebody has locked.
+    const lock = join(rig.root, ".git/refs/heads/owt/runs/r1.lock");
+    writeFileSync(lock, "");
+    rig.release("seen/gate");
+    expect((await run.ended).code).not.toBe(0);
+    rmSync(lock, { force: true });
+    const intents = advancing(rig);
+    expect(new Set(intents.map(({ candidate }) => candidate)).size).toBe(1);
+    expect(intents.length).toBeGreaterThan(1);
+    if (moved) rig.git("update-ref", "refs/heads/owt/runs/r1", intents[0]!.candidate);
+    expect((await rig.owt("resume")).code).toBe(0);
+    expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
+    const line = rig.git("rev-list", "--first-parent", "main..owt/runs/r1").split("\n");
+    expect(line).toContain(intents[0]!.candidate);
+  },
+);
+
+/** The attempts whose merge is about to become the tip. */
+function advancing(rig: Rig): { candidate: string }[] {
+  const db = new DatabaseSync(join(rig.root, ".git/owt/state.db"), { readOnly: true });
+  try {
+    const rows = db.prepare("select candidate from attempt where phase = 'advance'").all();
+    return rows.map((row) => ({ candidate: String(row["candidate"]) }));
+  } finally {
+    db.close();
+  }
+}

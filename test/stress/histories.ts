@@ -4,6 +4,7 @@
  *    npm run histories -- [--count 200] [--seed N]     exits with 1 on any defect */
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -29,7 +30,9 @@ export type Histories = { count: number; merges: number; groups: number; conflic
 /** Plays so many histories, each in a repository of its own. */
 export async function playHistories(options: { count: number; seed: number }): Promise<Histories> {
   const sum: Histories = { count: options.count, merges: 0, groups: 0, conflicts: 0, defects: [] };
-  const below = realpathSync(mkdtempSync(join(tmpdir(), "owt-histories-")));
+  // Durability is not what is looked at here: in memory it takes half the time.
+  const place = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+  const below = realpathSync(mkdtempSync(join(place, "owt-histories-")));
   try {
     for (let number = 0; number < options.count; number++) {
       const folder = join(below, String(number));
