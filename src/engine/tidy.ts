@@ -1,5 +1,5 @@
 /** After an attempt ended: its worktree and branch go, once nothing of it can be lost, or stay where that is wished. */
-import { rmdirSync } from "node:fs";
+import { existsSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
 import type { Fact } from "../core/event.ts";
@@ -45,6 +45,7 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
   const seen = engine.seenClean.get(attempt.id);
   const id = `${run.id}-${slug(task.key)}-${attempt.id}`;
   engine.seenClean.delete(attempt.id);
+  const wasThere = existsSync(attempt.worktree);
   const removed = await remove(engine, about, attempt.worktree, {
     ...(seen && performance.now() - seen.at < SEEN_HOLDS_MS ? { seenClean: seen.head } : {}),
     keep: [`refs/heads/${run.branch}`],
@@ -57,7 +58,8 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
     return;
   }
   // Of an owt that died before it came to the branch, the worktree is gone, and what it held is saved under the same name.
-  const rescued = await readRef(engine.repo, removed.rescue ?? rescueRef(id));
+  const rescue = removed.rescue ?? (wasThere ? null : rescueRef(id));
+  const rescued = rescue === null ? null : await readRef(engine.repo, rescue);
   if (removed.rescue !== null)
     say({ kind: "rescued", rescue: removed.rescue.split("/").at(-1)!, what: `${task.key} attempt ${attempt.number}` });
   const tip = await readRef(engine.repo, run.branch);

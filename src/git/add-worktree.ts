@@ -46,7 +46,6 @@ export async function addWorktree(repo: Repo, root: string, want: Wanted): Promi
   }
 }
 
-/** The files that git's repository layout asks of a linked worktree, written where no git looks. */
 /** Eight hexadecimal digits. What is taken already is refused when it is put in place. Node's own source of chance takes 6 ms to load. */
 function anySuffix(): string {
   return Math.floor(Math.random() * 2 ** 32)
@@ -54,6 +53,7 @@ function anySuffix(): string {
     .padStart(8, "0");
 }
 
+/** The files that git's repository layout asks of a linked worktree, written where no git looks. */
 function stageAdmin(repo: Repo, root: string, want: Wanted): { path: string; gitDir: string } {
   const path = join(repo.commonDir, "owt", "staging", ownerMark());
   const slug = basename(root)
