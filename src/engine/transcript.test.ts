@@ -1,5 +1,15 @@
 /** An output that is cut while it grows says the same to whoever reads it, at any moment, as if it were whole. */
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
@@ -13,9 +23,14 @@ import { Transcript } from "./transcript.ts";
 const KIB = 1024;
 const [HEAD, TAIL] = [64 * KIB, 256 * KIB];
 
-function place(): { engine: Engine; attempt: Attempt; out: string; err: string } {
+/** `diskKib`: on a disk of its own of that size, for which it takes root. */
+function place(diskKib?: number): { engine: Engine; attempt: Attempt; out: string; err: string; home: string } {
   const home = mkdtempSync(join(tmpdir(), "owt-transcript-"));
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  if (diskKib !== undefined) {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskKib}k`, "owt-transcript", home]);
+    onTestFinished(() => void execFileSync("umount", ["--lazy", home]));
+  }
   const config = mergeConfig([]);
   config.run.log_head_mb = HEAD / KIB / KIB;
   config.run.log_tail_mb = TAIL / KIB / KIB;
@@ -30,7 +45,7 @@ function place(): { engine: Engine; attempt: Attempt; out: string; err: string }
     owtCommand: ["owt"],
   };
   const attempt = { id: 1, agent: "claude", session: "s", startedAt: 0 } as Attempt;
-  return { engine: engine as unknown as Engine, attempt, out: join(dir, "out"), err: join(dir, "err") };
+  return { engine: engine as unknown as Engine, attempt, out: join(dir, "out"), err: join(dir, "err"), home };
 }
 
 const line = (value: object): string => `${JSON.stringify(value)}\n`;
@@ -204,6 +219,29 @@ describe("an output above its caps", () => {
     expect(statSync(at.err).size).toBeLessThanOrEqual(HEAD + TAIL);
     expect(readFileSync(at.err, "utf8")).toMatch(/^e{9}[^]*bytes were left out here\ne[^]*\nthe reason\n$/);
   });
+
+  test.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
+    "where it fills the disk itself, it is made small as soon as there is room for the note, and nothing of it is lost",
+    async () => {
+      const at = place(4 * KIB);
+      const text = DENIED + says("a".repeat(HEAD)) + ERROR + LIMIT + NOISE.repeat(8) + result(2, 0.125);
+      const whole = place();
+      writeFileSync(whole.out, text);
+      const expected = await shownBy(whole);
+      writeFileSync(at.out, text);
+      const ballast = join(at.home, "ballast");
+      expect(() => writeFileSync(ballast, Buffer.alloc(4 * KIB * KIB, 1))).toThrow("ENOSPC");
+      const transcript = new Transcript(at.engine, at.attempt);
+      await transcript.readToEnd();
+      await expect(transcript.shrink()).rejects.toThrow("ENOSPC");
+      expect(await shownBy(at)).toEqual(expected);
+      // Enough for the note, and not for head and tail.
+      truncateSync(ballast, statSync(ballast).size - 200 * KIB);
+      await transcript.shrink();
+      expect(statSync(at.out).blocks * 512).toBeLessThanOrEqual(HEAD + TAIL + 16 * KIB);
+      expect(await shownBy(at)).toEqual(expected);
+    },
+  );
 
   test("what was written down by one who died before the hole was made counts once", async () => {
     const at = place();

@@ -23,6 +23,7 @@ import {
   unlessRefused,
   writtenBytes,
 } from "../system/capped-file.ts";
+import { saysFull } from "../system/disk.ts";
 import { clip, Condenser } from "./condense.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 
@@ -72,6 +73,8 @@ export class Transcript {
   #canPunch = true;
   /** Set where something could not be written down: from then on nothing may be let go. */
   #mustKeepAll = false;
+  /** What was to be written down and is not yet: the disk was full. */
+  #unwritten: string[] = [];
 
   constructor(engine: Engine, attempt: Attempt) {
     const agent = findAgent(engine, attempt.agent);
@@ -109,15 +112,15 @@ export class Transcript {
     this.#lines.finish((line) => this.#takeLine(line, this.#position));
   }
 
-  /** Makes small what was read to its end, where it can be done. */
+  /** Makes small what was read to its end, where it can be done. On a full disk it throws what the system said: until this is done, it may be the output
+   *  itself that fills the disk. */
   async shrink(): Promise<void> {
     await this.#err.shrink();
     const to = this.#gap?.small ? this.#gap.to : lastGapEnd(this.#gap, writtenBytes(this.#path), this.#caps);
     if (to === null || this.#mustKeepAll) return;
-    await unlessRefused(async () => {
-      if (!this.#gap?.small) await this.#leaveOut(to, this.#position, false);
-      await makeSmall(this.#path, { ...this.#gap!, to });
-    });
+    const isNoted =
+      this.#gap?.small || (await unlessRefused(() => this.#leaveOut(to, this.#position, false), saysFull));
+    if (isNoted) await unlessRefused(() => makeSmall(this.#path, { ...this.#gap!, to }));
   }
 
   async #readUpTo(end: number, signal?: AbortSignal): Promise<void> {
@@ -185,8 +188,13 @@ export class Transcript {
       ? isDue(this.#gap?.to ?? this.#caps.head, to, this.#caps)
       : isDue(this.#gap?.known ?? this.#caps.head, known, this.#caps);
     if (!isMuch) return;
-    const isDone = await unlessRefused(() => this.#leaveOut(to, known, isInside));
-    if (!isDone) this.#mustKeepAll = true;
+    try {
+      const isDone = await unlessRefused(() => this.#leaveOut(to, known, isInside), saysFull);
+      if (!isDone) this.#mustKeepAll = true;
+    } catch (error) {
+      // With the next look there may be room for the note.
+      if (!saysFull(error)) throw error;
+    }
   }
 
   /** Writes down what is known up to a place, then lets go of what lies before `to`, where that can be done. */
@@ -196,13 +204,15 @@ export class Transcript {
     const kept = this.#writeKept();
     const next: Gap = { from, to: this.#canPunch ? Math.max(before, to) : before, known, kept, isInside, small: null };
     this.#canPunch &&= await makeGap(this.#path, before, next);
+    this.#unwritten = [];
     this.#gap = this.#canPunch ? next : { ...next, to: before };
   }
 
   #writeKept(): number {
     const path = `${this.#path}.kept`;
     const before = this.#gap?.kept ?? 0;
-    const events = this.#condenser.drain();
+    const events = [...this.#unwritten, ...this.#condenser.drain()];
+    this.#unwritten = events;
     const isFull = before > MAX_KEPT_BYTES;
     const text = events
       .filter((event) => !isFull || ALWAYS_KEPT.test(event))

@@ -6,6 +6,7 @@
  *  Places are those of the bytes as they were written, whatever has become of the file since. */
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
+import { saysFull } from "./disk.ts";
 import { exec } from "./exec.ts";
 import { readTextIfThere, writeFileAtomically } from "./files.ts";
 
@@ -192,13 +193,21 @@ export class CappedFile {
     const to = writtenBytes(this.#path) - this.#caps.tail;
     if (gap?.small || !isDue(before, to, this.#caps)) return;
     this.#canPunch = false;
-    await unlessRefused(async () => {
-      this.#canPunch = await makeGap(this.#path, before, this.#gapTo(gap, to));
-    });
+    try {
+      await unlessRefused(async () => {
+        this.#canPunch = await makeGap(this.#path, before, this.#gapTo(gap, to));
+      }, saysFull);
+    } catch (error) {
+      if (!saysFull(error)) throw error;
+      // With the next look there may be room for the note.
+      this.#canPunch = true;
+    }
   }
 
   /** Once it is complete. */
   async shrink(): Promise<void> {
+    // What is let go first makes room for what is kept.
+    await this.cut();
     const gap = readGap(this.#path);
     const to = gap?.small ? gap.to : lastGapEnd(gap, writtenBytes(this.#path), this.#caps);
     if (to !== null) await unlessRefused(() => makeSmall(this.#path, this.#gapTo(gap, to)));
@@ -209,13 +218,16 @@ export class CappedFile {
   }
 }
 
-/** Does what the system may refuse: no room, no right, no such device. True when it was done. */
-export async function unlessRefused(act: () => Promise<void>): Promise<boolean> {
+/** Does what the system may refuse: no room, no right, no such device. True when it was done. What `isOther` says of a refusal is thrown all the same. */
+export async function unlessRefused(
+  act: () => Promise<void>,
+  isOther: (error: unknown) => boolean = () => false,
+): Promise<boolean> {
   try {
     await act();
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error) return false;
+    if (error instanceof Error && "code" in error && !isOther(error)) return false;
     throw error;
   }
 }

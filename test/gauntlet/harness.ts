@@ -34,8 +34,9 @@ export type Sum = Verdict["counts"] & {
   skipped: string[];
 };
 
-/** Of a night's own disk: the repository, its worktrees, the logs, and room to be filled. */
-const DISK_MB = 256;
+/** Of a night's own disk: the repository, its worktrees, the logs, and room to be filled; and what is printed at most, which in memory goes faster than it
+ *  can be let go of. */
+const diskMb = (floodMb: number) => 200 + Math.ceil(floodMb * 1.25);
 
 export async function runGauntlet(options: GauntletOptions): Promise<Sum> {
   const began = performance.now();
@@ -63,7 +64,8 @@ async function playOne(top: string, index: number, options: GauntletOptions): Pr
   const disk = join(dir, "disk");
   mkdirSync(disk, { recursive: true });
   const isSmallDisk = canMount();
-  if (isSmallDisk) execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_MB}m`, "owt-gauntlet", disk]);
+  if (isSmallDisk)
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${diskMb(options.floodMb)}m`, "owt-gauntlet", disk]);
   const chance = dice(seed);
   const cache = join(top, "cache");
   await using real = await startRealClaude(join(disk, "home"));

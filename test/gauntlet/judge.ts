@@ -183,7 +183,7 @@ function judgeNotHome(
 function missing(found: readonly string[], wanted: readonly string[]): string[] {
   const rest = [...found];
   const lacking = wanted.filter((each) => {
-    const at = rest.indexOf(each);
+    const at = rest.findIndex((kind) => each.split("|").includes(kind));
     if (at >= 0) rest.splice(at, 1);
     return at < 0;
   });

@@ -84,7 +84,7 @@ function configOf(name: string, folder: string, binary: string, api: FakeApi): s
   return `[agent.${name}]
 kind = "claude"
 command = [${JSON.stringify(binary)}]
-allowed_tools = ["Bash(put:*)", "Bash(sh hold.sh)"]
+allowed_tools = ["Bash(insist:*)", "Bash(sh hold.sh)"]
 env = { ${pairs.join(", ")} }
 `;
 }
@@ -122,7 +122,7 @@ function scriptOf(): Script {
 
 function workOn(name: string): Answer[] {
   return [
-    { say: "I write.", use: [bash(`put parts/${name}.txt 'sum 6' 1 2 3`)] },
+    { say: "I write.", use: [bash(`insist parts/${name}.txt 'sum 6' 1 2 3`)] },
     { use: [bash(`git add -A && git commit -q -m 'Work on ${name}'`)] },
     { say: "It is written." },
   ];

@@ -121,6 +121,11 @@ mkdir -p "$(dirname "$path")"
 echo "$OWT_TASK $word" >>NOTES/words
 `;
 
+/** For an agent whose model is a script, which would not see that there was no room. */
+const INSIST = `#!/bin/sh
+until put "$@"; do sleep 0.2; done
+`;
+
 /** Writes a part that is wrong so many times, and right from then on. */
 const MEND = `#!/bin/sh
 set -eu
@@ -155,7 +160,7 @@ export function makeScene({ dir, cache, floodMb, isSmallDisk, dice, real }: Scen
   const disk = join(dir, "disk");
   const repo = join(disk, "shop");
   // Another order each time.
-  const tasks = [...gauntletTasks({ notes, isSmallDisk }), ...(real?.tasks ?? [])].map((task) =>
+  const tasks = [...gauntletTasks({ notes, isSmallDisk, hasReal: real !== null }), ...(real?.tasks ?? [])].map((task) =>
     dice.chance(0.3) ? { ...task, front: { priority: "low", ...task.front } } : task,
   );
   for (const folder of [notes, repo, join(disk, "tmp"), join(disk, "home")]) mkdirSync(folder, { recursive: true });
@@ -214,7 +219,14 @@ function sourceFiles(
 
 function putPrograms(dir: string, notes: string, floodMb: number): void {
   const scripted = `#!/bin/sh\nexec '${process.execPath}' '${SCRIPTED}' '${notes}' ${floodMb} "$@"\n`;
-  const programs = { put: PUT, mend: MEND, await: AWAIT, daemons: DAEMONS, "scripted-claude": scripted };
+  const programs = {
+    put: PUT,
+    insist: INSIST,
+    mend: MEND,
+    await: AWAIT,
+    daemons: DAEMONS,
+    "scripted-claude": scripted,
+  };
   for (const [name, text] of Object.entries(programs)) {
     const path = join(dir, "bin", name);
     putFile(path, text.replaceAll("NOTES", notes));
