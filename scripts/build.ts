@@ -12,7 +12,8 @@ const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
 const QUICK = ["plan", "run", "hook", "create"];
 
 /** Node's big modules, which are loaded by the first call: some take milliseconds. */
-const loadedByFirstCall = /^node:(child_process|crypto|fs\/promises|net|os|readline\/promises|timers\/promises|zlib)$/;
+const loadedByFirstCall =
+  /^node:(child_process|crypto|fs\/promises|net|os|readline\/promises|timers\/promises|worker_threads|zlib)$/;
 
 /** Node's own modules as a start can afford them: an import reads the names that it uses and no others. Some exports load much more
  *  (`fs.promises`), and what esbuild makes of such an import touches all of them in each file. */

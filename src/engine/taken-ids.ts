@@ -3,13 +3,13 @@ import { readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { listRefs } from "../git/branch.ts";
 import type { Repo } from "../git/repo.ts";
-import { listWorktrees } from "../git/list-worktrees.ts";
+import { listCheckouts } from "../git/list-worktrees.ts";
 import type { TakenIds } from "../store/ids.ts";
 
 /** The highest numbers of runs and attempts that a branch, a rescue, a worktree below `home` or an attempt's folder bears. */
 export async function findTakenIds(repo: Repo, home: string): Promise<TakenIds> {
   const refs = await listRefs(repo, ["refs/heads/owt/", "refs/owt/rescue/"]);
-  const folders = (await listWorktrees(repo)).map(({ path }) => path).filter((path) => dirname(path) === home);
+  const folders = (await listCheckouts(repo)).map(({ path }) => path).filter((path) => dirname(path) === home);
   const names = [...refs, ...folders.map((path) => basename(path))];
   return {
     runs: highest(names, RUN_NAMES),

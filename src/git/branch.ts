@@ -1,5 +1,5 @@
 /** Branches: reading is one answer of a live process, moving is a durable compare-and-set, and a lost race is a value. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { readFacts } from "./facts.ts";
@@ -46,8 +46,17 @@ export async function readRef(repo: Repo, name: string): Promise<Oid | null> {
 
 /** Full names of all refs below these prefixes, such as `refs/heads/owt/`. */
 export async function listRefs(repo: Repo, prefixes: readonly string[]): Promise<string[]> {
+  if (hasNone(repo, prefixes)) return [];
   const { stdout } = await git(repo, ["for-each-ref", "--format=%(refname)", ...prefixes]);
   return stdout.split("\n").filter(Boolean);
+}
+
+/** Whether the files of refs show at once that there are none. */
+function hasNone(repo: Repo, prefixes: readonly string[]): boolean {
+  if (!repo.plainLayout || prefixes.some((prefix) => existsSync(join(repo.commonDir, prefix)))) return false;
+  const packed = join(repo.commonDir, "packed-refs");
+  const text = existsSync(packed) ? readFileSync(packed, "latin1") : "";
+  return !prefixes.some((prefix) => text.includes(` ${prefix}`));
 }
 
 /** Creates a branch, unless it exists. */

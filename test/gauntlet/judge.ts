@@ -43,6 +43,8 @@ type Reported = {
   commit: string | null;
   verified: boolean;
   attempts: { outcome_kind: string | null; outcome: string }[];
+  /** Checks of its work that were red and then green on the same tree. */
+  flaky: number;
 };
 type Waiting = { task: string; why: string; command: string };
 /** `home` is the commit by which the branch came to hold it: itself, or the merge around several. */
@@ -133,7 +135,9 @@ function judgeTask(evidence: Evidence, task: Expectation["tasks"][number]): Row 
   const isHome = task.ending.is === "integrated";
   const defects = [
     ...(isHome ? judgeHome(evidence, reported, mine) : judgeNotHome(evidence, reported, task.ending, mine)),
-    ...missing(kinds, task.shows).map((kind) => `did not happen: an attempt that ends with ${kind}`),
+    ...missing([...kinds, ...Array<string>(reported.flaky).fill("flaky")], task.shows).map(
+      (kind) => `did not happen: ${kind}`,
+    ),
   ];
   const tries = kinds.length === 0 ? "" : ` (${kinds.join(", ")})`;
   const why = reported.why === undefined || reported.why === "" ? "" : `: ${reported.why.split("\n", 1)[0]}`;

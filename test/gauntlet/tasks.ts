@@ -305,6 +305,7 @@ export function gauntletTasks({ notes, isSmallDisk, hasReal }: Stage): GauntletT
       does: `its verify is red one time in ${FLAKY_EVERY}`,
       front: { verify: "sh flaky.sh" },
       ending: { is: "integrated" },
+      shows: ["flaky"],
       steps: [put("flakes"), commit],
     },
     {
