@@ -8,7 +8,7 @@ import { demoConfig, fileAppears, Rig, type Running, task } from "../rig/rig.ts"
 /** Everything is killed at once, and of each worktree a power cut takes what `harm` says. */
 async function goDown(rig: Rig, run: Running, harm: (worktree: string, gitDir: string) => void): Promise<void> {
   run.child.kill("SIGKILL");
-  for (const pid of rig.processes()) process.kill(pid, "SIGKILL");
+  rig.killProcesses();
   await run.ended;
   const entries = join(rig.root, ".git/worktrees");
   for (const name of readdirSync(entries)) {

@@ -74,7 +74,7 @@ describe("a text that changed within a conversation", () => {
     await fileAppears(rig.path("never-reached"));
     killed.child.kill("SIGKILL");
     await killed.ended;
-    for (const pid of rig.processes()) process.kill(pid, "SIGKILL");
+    rig.killProcesses();
     expect((await rig.owt("resume")).code).toBe(4);
     rig.ok("task", "answer", "site/E01", "big");
     expect((await rig.owt("resume")).code).toBe(0);

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
 
 const plan = {
-  ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n[notifications]\nslack_webhook = "https://hooks.example.com/T0/secret-place"\n`,
+  ".worktreerc": `${demoConfig}[run]\nverify = "test -d ."\n[notifications]\nslack_webhook = "https://127.0.0.1:9/T0/secret-place"\n`,
   "docs/plans/shop/epic-01-a.md": task(
     { title: "The first" },
     'say "agent words"\nwrite a.txt "a"',
@@ -18,7 +18,7 @@ test("-v tells every program and its time on standard error, before or behind th
   const ran = await rig.owt("run", "--yes", "-v", "--json");
   expect(ran.code).toBe(0);
   expect((JSON.parse(ran.stdout) as { data: { counts: object } }).data.counts).toEqual({ done: 1 });
-  expect(ran.stderr).toMatch(/^· +\d+ ms {2}git .*worktree/m);
+  expect(ran.stderr).toMatch(/^· +\d+ ms {2}git add --all$/m);
   expect(ran.stderr).toMatch(/^· +starts {2}\S+/m);
   expect(ran.stderr).not.toContain("Words of the plan");
   const plainly = await rig.owt("report");

@@ -212,6 +212,17 @@ export class Rig implements AsyncDisposable {
     return running;
   }
 
+  /** Kills what {@link processes} tells of. The end of one can be that of others, which are gone then. */
+  killProcesses(): void {
+    for (const pid of this.processes()) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+      }
+    }
+  }
+
   /** What runs that was started for this rig. */
   processes(): number[] {
     return processesBelow(this.home);
