@@ -11,6 +11,7 @@ import { SESSION_PREFIX } from "./session-name.ts";
 
 const text = v.string();
 const flag = v.boolean();
+const command = v.pipe(text, v.regex(/\S/, "expected a command"));
 const texts = v.array(text);
 const whole = v.pipe(v.number(), v.integer());
 const count = v.pipe(whole, v.minValue(1));
@@ -147,7 +148,7 @@ export const KEYS = {
   conflicts: {
     ours: v.optional(texts),
     union: v.optional(texts),
-    regenerate: v.optional(tableOf(commands)),
+    regenerate: v.optional(tableOf(v.union([command, v.pipe(v.array(command), v.minLength(1))]))),
   },
   budget: {
     run_usd: v.optional(dollars),

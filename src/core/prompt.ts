@@ -69,7 +69,7 @@ const OWN: Record<Occasion, Record<string, Shape>> = {
   task: {},
   resume: { Interruption: "string" },
   answer: { Answer: "string" },
-  repair: { Command: "string", Output: "string" },
+  repair: { Command: "string", Output: "string", Onto: "string" },
   conflict: { Files: { listOf: "string" }, Ours: "string", Theirs: "string" },
   changed: {},
   answered: { Answers: { listOf: { fields: { Question: "string", Answer: "string" } } } },
@@ -250,7 +250,7 @@ function occasionData(next: FollowUp): Record<string, Value> {
     case "answer":
       return { Answer: next.text };
     case "repair":
-      return { Command: next.command, Output: next.output };
+      return { Command: next.command, Output: next.output, Onto: next.onto ?? "" };
     case "conflict":
       return { Files: next.files, Ours: next.ours, Theirs: next.theirs };
     default: {

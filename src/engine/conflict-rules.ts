@@ -7,8 +7,8 @@ import { settleConflicts, takeFiles } from "../git/settle-conflicts.ts";
 import { appendEvent } from "../store/events.ts";
 import type { Carried } from "./attempt-moves.ts";
 import { runCheck } from "./check.ts";
-import { attemptDir, type Engine } from "./engine.ts";
-import { standAt } from "./integration-worktree.ts";
+import type { Engine } from "./engine.ts";
+import { endEarlierChecks, mergeCheckDir, standAt } from "./integration-worktree.ts";
 
 /** The merge with `at`, where a rule settles each of the files in conflict; null where somebody has to decide, or a command that was to make one anew
  *  failed. */
@@ -22,21 +22,35 @@ export async function settleByRule(
   const rules = new Map(files.map((file) => [file, ruleFor(file, conflicts)]));
   if ([...rules.values()].includes(null)) return null;
   const { attempt } = carried;
+  const known = settledBy(engine);
+  const key = `${at} ${attempt.head!}`;
+  if (known.has(key)) return known.get(key)!;
   // What is made anew begins as the run's branch has it.
   const choose = (path: string) => {
     const rule = rules.get(path);
     return rule ? (rule.by === "union" ? "union" : "ours") : null;
   };
-  const settled = await settleConflicts(engine.repo, at, attempt.head!, attempt.worktree, choose);
-  if (settled === null) return null;
+  const plain = await settleConflicts(engine.repo, at, attempt.head!, attempt.worktree, choose);
+  if (plain === null) return null;
   const identity = await engine.identity();
   const commitOf = (tree: string) =>
     writeCommit(engine.repo, { tree, parents: [at, attempt.head!], message, identity });
-  const tree = await regenerate(engine, carried, settled, await commitOf(settled), rules as Map<string, ConflictRule>);
+  const tree = await regenerate(engine, carried, plain, await commitOf(plain), rules as Map<string, ConflictRule>);
   if (tree === null || tree === "interrupted") return tree;
-  const text = `${carried.task.key}: settled by rule: ${describeRules(rules as Map<string, ConflictRule>)}`;
+  const text = `settled by rule: ${describeRules(rules as Map<string, ConflictRule>)}`;
   appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
-  return { commit: await commitOf(tree), tree };
+  const link = { commit: await commitOf(tree), tree };
+  known.set(key, link);
+  return link;
+}
+
+/** Who is tried alone and then checked is merged twice: what was settled, by the two commits. */
+const settled = new WeakMap<Engine, Map<string, Link>>();
+
+function settledBy(engine: Engine): Map<string, Link> {
+  const known = settled.get(engine) ?? new Map<string, Link>();
+  settled.set(engine, known);
+  return known;
 }
 
 function aboutOf({ run, task, attempt }: Carried) {
@@ -61,14 +75,16 @@ async function regenerate(
   const commands = new Set(anew.flatMap(([, rule]) => (rule.by === "regenerate" ? rule.commands : [])));
   if (commands.size === 0) return tree;
   const { run, attempt } = carried;
+  await endEarlierChecks(engine, run.id);
   const cwd = await standAt(engine, run.id, merge);
-  const dir = join(attemptDir(engine, attempt.id), `regenerate-${merge.slice(0, 12)}`);
+  // The worktree stands anew: what was executed before says nothing of it.
+  const dir = join(mergeCheckDir(engine, attempt.id, merge), `regenerate-${Date.now().toString(36)}`);
   for (const [index, command] of [...commands].entries()) {
-    const check = { attempt: attempt.id, dir: join(dir, String(index)), command, cwd };
+    const check = { attempt: attempt.id, dir: `${dir}-${index}`, command, cwd };
     const result = await runCheck(engine, { ...check, timeoutMs: run.options.timeoutMs });
     if (result === "interrupted") return "interrupted";
     if (result.code === 0) continue;
-    const text = `${carried.task.key}: a file in conflict could not be made anew: ${command} ended with ${result.code}`;
+    const text = `a file in conflict could not be made anew: ${command} ended with ${result.code}`;
     appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
     return null;
   }
