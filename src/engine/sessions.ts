@@ -24,7 +24,7 @@ import { ensureSession, findSession, killSession } from "../tmux/session.ts";
 import { noteWorktree, readWorktrees } from "../store/worktrees.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
-import { type Engine, findAgent } from "./engine.ts";
+import { type Engine, findAgent, knownAgents } from "./engine.ts";
 import { renewTrust } from "./init-claude.ts";
 import { spoolFolder } from "./spool-folder.ts";
 import { beginSpool, forgetSpool, noteBack, readSpool, recentBacks } from "./spool.ts";
@@ -71,7 +71,7 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   const { default_layout, pane_count, session_prefix, layouts = {} } = engine.config.tmux;
   const name = wish.layout ?? default_layout;
   const chosen = chooseLayout(name, layouts, { panes: wish.panes, usually: pane_count });
-  const { agent, note } = chooseAgent(engine, wish.agent);
+  const { agent, note } = chooseAgent(engine, wish.agent ?? itsAgent(engine, worktree.path));
   if (agent !== null) refuseSecondAgent(engine, worktree);
   const layout = agent === null && wish.shown !== undefined ? withShown(chosen, wish.shown) : chosen;
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
@@ -120,6 +120,13 @@ function withShown(layout: Layout, file: string): Layout {
 }
 
 const SHOW_SCRIPT = 'cat -- "$1"; exec "${SHELL:-/bin/sh}"';
+
+/** The agent whose conversation a worktree has: tmux may have died, and the conversation goes on. Null where it has none, or nobody can talk with that one now. */
+function itsAgent(engine: Engine, worktree: string): string | null {
+  const { agent, conversation } = readWorktrees(engine.store).get(worktree) ?? { agent: null, conversation: null };
+  const isIts = agent !== null && conversation !== null && knownAgents(engine.config).includes(agent);
+  return isIts && canTalk(engine, agent) ? agent : null;
+}
 
 /** The agent for a person to talk to. One that was named must be one; a configured one that only works unattended is left out, and said. */
 function chooseAgent(engine: Engine, wish: SessionWish["agent"]): { agent: Agent | null; note: string | null } {

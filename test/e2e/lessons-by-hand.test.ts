@@ -219,3 +219,20 @@ test("a task is taken up in a worktree of git's with a branch, by an agent that 
   expect((await rig.owt("switch", "fix/42")).stdout).toContain("owt-shop-fix-42");
   expect(rig.tmux("list-sessions", "-F", "#{session_name}")).toBe("owt-shop-fix-42");
 });
+
+test("a session that tmux lost comes back with the agent that its worktree had, in its conversation, whatever the configured one is", async () => {
+  await using rig = Rig.create({ ".worktreerc": '[agent.second]\nkind = "claude"\ncommand = ["second"]\n' });
+  rig.ok("config", "approve", "--yes");
+  const started = join(rig.env["HOME"]!, "started");
+  for (const name of ["claude", "second"])
+    rig.addProgram(name, `#!/bin/sh\nprintf '%s\\n' "${name} $*" >> "$HOME/started"\nexec cat\n`);
+  const seen = () => (existsSync(started) ? readFileSync(started, "utf8").trim().split("\n") : []);
+  rig.ok("create", "x", "--agent", "second");
+  await vi.waitUntil(() => seen().length === 1, { timeout: 20_000 });
+  rig.tmux("kill-server");
+  await rig.owt("switch", "x");
+  await vi.waitUntil(() => seen().length === 2, { timeout: 20_000 });
+  const [before, after] = seen().map((line) => /^(\w+) .*--session-id ([0-9a-f-]{36})/.exec(line)!.slice(1));
+  expect(before![0]).toBe("second");
+  expect(after).toEqual(before);
+});
