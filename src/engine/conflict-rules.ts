@@ -22,35 +22,21 @@ export async function settleByRule(
   const rules = new Map(files.map((file) => [file, ruleFor(file, conflicts)]));
   if ([...rules.values()].includes(null)) return null;
   const { attempt } = carried;
-  const known = settledBy(engine);
-  const key = `${at} ${attempt.head!}`;
-  if (known.has(key)) return known.get(key)!;
   // What is made anew begins as the run's branch has it.
   const choose = (path: string) => {
     const rule = rules.get(path);
     return rule ? (rule.by === "union" ? "union" : "ours") : null;
   };
-  const plain = await settleConflicts(engine.repo, at, attempt.head!, attempt.worktree, choose);
-  if (plain === null) return null;
+  const settled = await settleConflicts(engine.repo, at, attempt.head!, attempt.worktree, choose);
+  if (settled === null) return null;
   const identity = await engine.identity();
   const commitOf = (tree: string) =>
     writeCommit(engine.repo, { tree, parents: [at, attempt.head!], message, identity });
-  const tree = await regenerate(engine, carried, plain, await commitOf(plain), rules as Map<string, ConflictRule>);
+  const tree = await regenerate(engine, carried, settled, await commitOf(settled), rules as Map<string, ConflictRule>);
   if (tree === null || tree === "interrupted") return tree;
   const text = `settled by rule: ${describeRules(rules as Map<string, ConflictRule>)}`;
   appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
-  const link = { commit: await commitOf(tree), tree };
-  known.set(key, link);
-  return link;
-}
-
-/** Who is tried alone and then checked is merged twice: what was settled, by the two commits. */
-const settled = new WeakMap<Engine, Map<string, Link>>();
-
-function settledBy(engine: Engine): Map<string, Link> {
-  const known = settled.get(engine) ?? new Map<string, Link>();
-  settled.set(engine, known);
-  return known;
+  return { commit: await commitOf(tree), tree };
 }
 
 function aboutOf({ run, task, attempt }: Carried) {

@@ -129,8 +129,15 @@ async function mergeFirst(engine: Engine, waiter: Waiter, tip: string): Promise<
   return null;
 }
 
+/** Once with the same commit: who is tried alone is merged again in a group, and so is each half of one. */
+async function mergeAt(engine: Engine, waiter: Waiter, at: string) {
+  const link = waiter.merges.get(at) ?? (await makeMerge(engine, waiter, at));
+  if (link !== "interrupted" && "commit" in link) waiter.merges.set(at, link);
+  return link;
+}
+
 /** A conflict for whose files there are rules is none. */
-async function mergeAt(engine: Engine, { carried }: Waiter, at: string) {
+async function makeMerge(engine: Engine, { carried }: Waiter, at: string) {
   const { attempt } = carried;
   const message = mergeMessage(carried);
   const branch = { head: attempt.head!, worktree: attempt.worktree, message };

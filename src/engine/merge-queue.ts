@@ -1,6 +1,7 @@
 /** Which tasks of a run wait to be integrated. Whoever works for the queue takes all that wait at once: what comes meanwhile waits for the next turn.
  *  Nothing of it is stored: a task waits as long as its attempt is in the phase `merge`, and whoever carries the run next asks for it again. */
 import type { StopCause } from "../core/attempt.ts";
+import type { Link } from "../git/merge-chain.ts";
 import type { Carried, StepResult } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 
@@ -8,6 +9,8 @@ import type { Engine } from "./engine.ts";
 export class Waiter {
   readonly carried: Carried;
   readonly settled: Promise<StepResult>;
+  /** Its merges, by the commit that it was merged with. */
+  readonly merges = new Map<string, Link>();
   /** Stops the check that it is in. */
   halt: (() => void) | null = null;
   /** The check is stopped for another one's sake. */
