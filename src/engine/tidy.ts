@@ -10,8 +10,10 @@ import { mendEntry } from "../git/mend.ts";
 import { moveDetached } from "../git/move.ts";
 import { type Removed, removeWorktree } from "../git/remove.ts";
 import { rescueRef } from "../git/rescue.ts";
+import { dropSpares } from "../git/spare.ts";
 import { isAnyAgentAtWork, moveAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { type About, appendEvent } from "../store/events.ts";
+import { hasEndedWholly } from "../system/launch.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
 import { describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
@@ -51,6 +53,7 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
     keep: [`refs/heads/${run.branch}`],
     id,
     note: `attempt ${attempt.number} of ${task.key} (${run.id}) on ${attempt.branch}`,
+    spare: task.state === "done" && attempt.stop !== "taken" && hasEndedWholly(attemptDir(engine, attempt.id)),
   });
   if (!removed.removed) {
     const why = removed.reasons.map(({ reason, what }) => `${reason}: ${what.join(", ")}`).join("; ");
@@ -114,7 +117,7 @@ async function remove(
   engine: Engine,
   about: About,
   path: string,
-  options: { keep: string[]; id: string; note: string; seenClean?: string },
+  options: { keep: string[]; id: string; note: string; seenClean?: string; spare?: boolean },
 ): Promise<Removed> {
   const { keep, id, note } = options;
   const attempt = about.attempt ?? 0;
@@ -134,6 +137,7 @@ async function remove(
     isAlone: !isAnyAgentAtWork(engine.store),
     quiet: quietOf(engine).promise,
     ...(seenClean === undefined ? {} : { seenClean }),
+    spare: options.spare === true,
     save: true,
     rescue: { id, note, at: engine.now() },
   });
@@ -162,5 +166,6 @@ export async function allEmptied(engine: Engine): Promise<void> {
     quietOf(engine).resolve();
     quiet.delete(engine);
   }
+  dropSpares(engine.repo);
   await Promise.all(engine.emptying);
 }

@@ -1,15 +1,16 @@
 /** Worktrees whose creation is under way, or whose maker died in it. Nobody has been given such a worktree to work in. */
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { git, type Oid, type Place } from "./git.ts";
-import { inspectWorktree } from "./inspect.ts";
+import { type Holdings, inspectWorktree } from "./inspect.ts";
 import { INITIALIZING, isOwnerAlive, MAKING } from "./owner.ts";
 import { adminIds, lockReason, readHead, readText, recordedRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type Inside, processesInside } from "./processes.ts";
 import { saveRescue } from "./rescue.ts";
+import { MADE_OF } from "./spare.ts";
 import { deleteTree, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
 import { withdrawEntry } from "./withdraw.ts";
 
@@ -56,6 +57,20 @@ function makerOf(place: Place): string | null {
 /** What became of a half-made worktree: taken away, what it held saved under `rescue` where that was somebody's work; or left, since these live in it. */
 export type Discarded = { taken: true; rescue: string | null } | { taken: false; inside: Inside[] };
 
+/** One that was being made of another's files may still hold just those. */
+async function inspectHalfMade(
+  repo: Repo,
+  place: Place,
+  head: Oid | null,
+  known: readonly string[],
+): Promise<Holdings> {
+  const held = await inspectWorktree(repo, place.root, { keep: head === null ? [] : [head], known });
+  const madeOf = readText(join(place.gitDir, MADE_OF))?.trim();
+  if (!madeOf || held.dirty.length + held.unmerged.length === 0) return held;
+  writeFileSync(join(place.gitDir, "HEAD"), `${madeOf}\n`);
+  return inspectWorktree(repo, place.root, { keep: [madeOf], known });
+}
+
 /** Clears a half-made worktree away; should somebody have worked in it all the same, that is saved first. One in which a program runs stays: what that
  *  writes afterwards would be lost. `known` are files that need no saving. */
 export async function discardHalfMade(repo: Repo, place: Place, known: readonly string[] = []): Promise<Discarded> {
@@ -64,7 +79,7 @@ export async function discardHalfMade(repo: Repo, place: Place, known: readonly 
   if (inside !== "unknown" && inside.length > 0) return { taken: false, inside };
   if (place.root !== "" && !hasBlankHead(place)) {
     const head = (await readHead(repo, place)).oid;
-    const held = await inspectWorktree(repo, place.root, { keep: head === null ? [] : [head], known });
+    const held = await inspectHalfMade(repo, place, head, known);
     const { dirty, untracked, ignoredNew, nested, dropped, modules } = held;
     const inside = modules.flatMap((each) => [each.dirty, each.untracked, each.ignoredNew, each.commits, each.dropped]);
     const isWork = [dirty, untracked, ignoredNew, nested, dropped, ...inside].some((found) => found.length > 0);

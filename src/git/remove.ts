@@ -7,6 +7,7 @@ import type { Place } from "./git.ts";
 import { findPlace, isMainPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
+import { keepSpare } from "./spare.ts";
 import { closeTrash, emptyDeadTrash, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
 import { type Around, withdrawEntry } from "./withdraw.ts";
 import { isLockedByOthers } from "./worktree.ts";
@@ -19,6 +20,8 @@ export type RemoveOptions = InspectOptions &
     save?: boolean;
     /** Save it though nothing would be lost: its branch goes too, and came home as other commits. */
     saveAnyway?: boolean;
+    /** Its files may become those of the next worktree, where they are exactly those of its commit. */
+    spare?: boolean;
   };
 
 /** Why a worktree stays. Those in the first group give way to `save`, the others to nothing. */
@@ -80,7 +83,13 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
     if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
     rescue = saved.ref;
   }
-  return gone(rescue, takeAway(held, options));
+  return gone(rescue, takeAway(repo, held, { ...options, spare: options.spare === true && holdsItsCommitAlone(held) }));
+}
+
+/** Whether the files are those of HEAD, nobody is in them, and no submodule or half of a merge is there to be told from. */
+function holdsItsCommitAlone(held: Holdings): boolean {
+  const { gone, head, processes, modules } = held;
+  return !gone && head.oid !== null && findWork(held).length + modules.length === 0 && processes !== "unknown";
 }
 
 type Examined = InspectOptions & { save?: boolean };
@@ -157,12 +166,17 @@ function findBlockers(held: Holdings): Reason[] {
 }
 
 /** First the files, then git's entry. Killed between them, the next call finds the entry alone and takes it too. */
-function takeAway({ place }: Holdings, around: Around): () => Promise<void> {
+function takeAway(repo: Repo, { place, head }: Holdings, around: Around & { spare: boolean }): () => Promise<void> {
   const bin = openTrash(place.commonDir);
   moveToTrash(bin, place.root, "tree");
   try {
     const entry = withdrawEntry(bin, place.gitDir, around);
-    return () => entry.taken().then(() => emptyTrash(bin, around.quiet));
+    const spent = around.spare ? keepSpare(repo, bin, place, head.oid!) : null;
+    return async () => {
+      await entry.taken();
+      await spent;
+      await emptyTrash(bin, around.quiet);
+    };
   } catch (error) {
     if (existsSync(join(bin, "tree"))) renameSync(join(bin, "tree"), place.root);
     closeTrash(bin);

@@ -11,6 +11,7 @@ import { discardHalfMade, isBeingMade, isHalfMade } from "./half-made.ts";
 import { MAKING } from "./owner.ts";
 import { findPlace, isMainPlace, lockReason, readHead, readText, resolvePath } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { fillFromSpare } from "./spare.ts";
 import { emptyTrash, hasCode, moveToTrash, openTrash } from "./trash.ts";
 import { withdrawEntry } from "./withdraw.ts";
 
@@ -73,7 +74,8 @@ async function fillWorktree(repo: Repo, root: string, want: NewWorktree): Promis
       await takeAway(place);
       return { refused: "checked-out", path: rival };
     }
-    await git(place, ["read-tree", "-m", "-u", "--no-sparse-checkout", "HEAD"]);
+    if (!(await fillFromSpare(repo, place)))
+      await git(place, ["read-tree", "-m", "-u", "--no-sparse-checkout", "HEAD"]);
     await want.finish?.(place);
     settle(place, lock.lock);
   } catch (error) {

@@ -184,9 +184,13 @@ export async function sweepOrphans(dir: string): Promise<number> {
 /** The same, where the launch can have left something at all; to be called after each end. A namespace that finished took everything
  *  along, and so did a cgroup that is no longer there. */
 export async function sweepAfterEnd(dir: string): Promise<void> {
+  if (readClaim(dir)?.kind === "taken" && !hasEndedWholly(dir)) await sweepOrphans(dir);
+}
+
+/** Whether a launch finished, and the kernel has ended with it whatever it started. */
+export function hasEndedWholly(dir: string): boolean {
   const claim = readClaim(dir);
-  if (claim?.kind !== "taken" || (readLaunch(dir).kind === "finished" && tookAllAlong(claim))) return;
-  await sweepOrphans(dir);
+  return claim?.kind === "taken" && readLaunch(dir).kind === "finished" && tookAllAlong(claim);
 }
 
 type Taken = Extract<Claim, { kind: "taken" }>;
