@@ -1,5 +1,5 @@
-/** Reads index files without a process: what `git status` is silent about, and what a commit of it would hold. The format is documented in gitformat-index(5). */
-import { readFileSync } from "node:fs";
+/** Reads and writes index files without a process: what `git status` is silent about, what a commit of it would hold, and a few files more in it. The format is documented in gitformat-index(5). */
+import { type BigIntStats, readFileSync } from "node:fs";
 
 /** Entries marked skip-worktree or assume-unchanged, and submodules (mode 160000). */
 export type SpecialEntries = { overlooked: string[]; links: string[] };
@@ -14,6 +14,9 @@ const GITLINK = 0o160000;
 /** Times, device, inode, mode, owner and size before an entry's object id. */
 const STAT_BYTES = 40;
 const MODE_AT = 24;
+const HEADER_BYTES = 12;
+/** The longest length of a name that the flags can tell. */
+const NAME_LENGTH = 0xfff;
 
 /** Null for what it does not know (version 4 with its compressed names, a split or sparse index): ask git then. */
 export function readSpecialEntries(path: string, oidBytes: number): SpecialEntries | null {
@@ -43,14 +46,57 @@ export function readIndexEntries(path: string, oidBytes: number, most: number): 
   return isWhole && isPlain ? entries : null;
 }
 
-type RawEntry = { mode: number; flags: number; more: number; oid: Buffer; name: Buffer };
+/** An index as it is to be written: the bytes of each entry by its path, which is bytes, as latin1. */
+export type RawIndex = { version: number; entries: Map<string, Buffer> };
+
+/** All entries as they stand; null as above, in the middle of a merge too, and for an index of more than `most` bytes. */
+export function readRawIndex(path: string, oidBytes: number, most: number): RawIndex | null {
+  const bytes = readFileSync(path);
+  if (bytes.length > most) return null;
+  const entries: RawIndex["entries"] = new Map();
+  let isPlain = true;
+  const isWhole = eachEntry(bytes, oidBytes, ({ flags, name, from, to }) => {
+    if ((flags & STAGES) !== 0) isPlain = false;
+    entries.set(name.toString("latin1"), bytes.subarray(from, to));
+  });
+  return isWhole && isPlain ? { version: bytes.readUInt32BE(4), entries } : null;
+}
+
+/** The bytes of an index, without the parts that git can do without, and without its checksum at the end. */
+export function renderIndex({ version, entries }: RawIndex): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES);
+  header.write("DIRC", "latin1");
+  header.writeUInt32BE(version, 4);
+  header.writeUInt32BE(entries.size, 8);
+  // Order by bytes is what comparing them as latin1 gives.
+  const names = [...entries.keys()].sort((a, b) => (a < b ? -1 : 1));
+  return Buffer.concat([header, ...names.map((name) => entries.get(name)!)]);
+}
+
+/** The entry of a file with this content, as it stands there: what git compares to see whether it was changed since. */
+export function renderEntry(name: string, oid: string, stat: BigIntStats): Buffer {
+  const path = Buffer.from(name, "latin1");
+  const head = Buffer.alloc(STAT_BYTES);
+  const mode = (stat.mode & 0o100n) === 0n ? 0o100644n : 0o100755n;
+  const times = [stat.ctimeNs / SECOND, stat.ctimeNs % SECOND, stat.mtimeNs / SECOND, stat.mtimeNs % SECOND];
+  const fields = [...times, stat.dev, stat.ino, mode, stat.uid, stat.gid, stat.size];
+  for (const [at, field] of fields.entries()) head.writeUInt32BE(Number(BigInt.asUintN(32, field)), 4 * at);
+  const flags = Buffer.alloc(2);
+  flags.writeUInt16BE(Math.min(path.length, NAME_LENGTH));
+  const entry = Buffer.concat([head, Buffer.from(oid, "hex"), flags, path]);
+  return Buffer.concat([entry, Buffer.alloc(8 - (entry.length % 8))]);
+}
+
+const SECOND = 1_000_000_000n;
+
+type RawEntry = { from: number; to: number; mode: number; flags: number; more: number; oid: Buffer; name: Buffer };
 
 /** False where the index is none that is known here. */
 function eachEntry(bytes: Buffer, oidBytes: number, visit: (entry: RawEntry) => void): boolean {
   if (bytes.length < 12 || bytes.toString("latin1", 0, 4) !== "DIRC") return false;
   const version = bytes.readUInt32BE(4);
   if (version !== 2 && version !== 3) return false;
-  let at = 12;
+  let at = HEADER_BYTES;
   for (let left = bytes.readUInt32BE(8); left > 0; left--) {
     const flagsAt = at + STAT_BYTES + oidBytes;
     if (flagsAt + 2 > bytes.length) return false;
@@ -59,15 +105,18 @@ function eachEntry(bytes: Buffer, oidBytes: number, visit: (entry: RawEntry) => 
     const nameAt = flagsAt + (isExtended ? 4 : 2);
     const nameEnd = bytes.indexOf(0, nameAt);
     if (nameEnd === -1) return false;
+    // One to eight NULs, so that the entry's length is a multiple of eight.
+    const to = at + ((nameEnd - at + 8) & ~7);
     visit({
+      from: at,
+      to,
       mode: bytes.readUInt32BE(at + MODE_AT),
       flags,
       more: isExtended ? bytes.readUInt16BE(flagsAt + 2) : 0,
       oid: bytes.subarray(at + STAT_BYTES, flagsAt),
       name: bytes.subarray(nameAt, nameEnd),
     });
-    // One to eight NULs, so that the entry's length is a multiple of eight.
-    at += (nameEnd - at + 8) & ~7;
+    at = to;
   }
   return !hasForeignParts(bytes, at, oidBytes);
 }

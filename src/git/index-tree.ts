@@ -7,7 +7,7 @@ import type { Repo } from "./repo.ts";
 import { type Entry, isSame, nameOf, readEntries, type Tree, TREE, writeEntries } from "./tree.ts";
 
 /** Some six hundred files: with more, naming all their folders on our one thread costs what git's process does on another. */
-const MOST_BYTES = 65_536;
+export const SMALL_INDEX = 65_536;
 
 const LINK = "160000";
 
@@ -19,7 +19,7 @@ type Folder = Map<string, Folder | Entry>;
 export async function writeIndexTree(repo: Repo, place: Place, base: Oid): Promise<Oid | null> {
   if (!repo.plainLayout) return null;
   const oidBytes = repo.objectFormat === "sha256" ? 32 : 20;
-  const entries = readIndexEntries(join(place.gitDir, "index"), oidBytes, MOST_BYTES);
+  const entries = readIndexEntries(join(place.gitDir, "index"), oidBytes, SMALL_INDEX);
   const top = entries === null ? null : intoFolders(entries);
   return top === null ? null : new Writer(repo).write(top, base);
 }
@@ -44,7 +44,7 @@ function intoFolders(entries: readonly IndexEntry[]): Folder | null {
 }
 
 /** What git refuses as a name: its own folder's, as some file system may spell it (verify_path in git's read-cache.c). */
-function isUnfit(part: string): boolean {
+export function isUnfit(part: string): boolean {
   // eslint-disable-next-line no-control-regex
   const plain = part.replaceAll(/[\u0080-\u00ff]/g, "");
   return (

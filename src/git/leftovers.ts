@@ -11,6 +11,7 @@ import { git, type Identity, type Oid, type Place } from "./git.ts";
 import { writeIndexTree } from "./index-tree.ts";
 import { inProgress, isMainPlace, lstatInside, placeAt, readHead, type Head } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { stageFiles } from "./stage-files.ts";
 import { readStatus, type Status } from "./status.ts";
 import { findDirtySubmodules } from "./submodules.ts";
 
@@ -173,7 +174,7 @@ async function commitTree(
   refused: Refused[],
   parts: CommitParts,
 ): Promise<Oid | null> {
-  await stage(place, status, new Set(refused.map(({ path }) => path)));
+  await stage(repo, place, status, new Set(refused.map(({ path }) => path)));
   const before = await readTree(repo, parts.from);
   const tree = (await writeIndexTree(repo, place, before)) ?? (await writeTreeByGit(place));
   if (parts.merging.length === 0 && tree === before) return null;
@@ -186,17 +187,20 @@ async function writeTreeByGit(place: Place): Promise<Oid> {
 }
 
 /** Brings the index to what is to be committed. A refused path that the agent had staged goes back to HEAD's entry; its file stays. */
-async function stage(place: Place, status: Status, refused: Set<string>): Promise<void> {
+async function stage(repo: Repo, place: Place, status: Status, refused: Set<string>): Promise<void> {
   const fromStdin = ["--pathspec-from-file=-", "--pathspec-file-nul"];
   const list = (paths: string[]): { input: string; durable: true } => ({ input: paths.join("\0"), durable: true });
   const staged = status.changes.filter(({ path, x }) => x !== "." && refused.has(path)).map(({ path }) => path);
   if (staged.length > 0) await git(place, ["reset", "--quiet", ...fromStdin], list(staged));
+  const changed = status.changes.filter(({ y }) => y !== ".");
+  const wanted = [...changed, ...status.unmerged].map(({ path }) => path);
+  const paths = [...wanted, ...status.untracked].filter((path) => !refused.has(path));
+  const isPlain = status.unmerged.length === 0 && !changed.some(({ isLink }) => isLink);
+  if (isPlain && stageFiles(repo, place, paths)) return;
   if (refused.size === 0) {
     await git(place, ["add", "--all"], { durable: true });
     return;
   }
-  const wanted = [...status.changes.filter(({ y }) => y !== "."), ...status.unmerged].map(({ path }) => path);
-  const paths = [...wanted, ...status.untracked].filter((path) => !refused.has(path));
   if (paths.length > 0) await git(place, ["add", "--all", ...fromStdin], list(paths));
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, truncateSync } from "node:fs";
+import { chmodSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
@@ -28,6 +28,17 @@ test("what we write is read back, by us and by git", async () => {
   const oid = writeLooseObject(at.repo, "tree", tree);
   expect(await readObject(at.repo, oid)).toEqual({ oid, type: "tree", size: tree.length, content: tree });
   expect(runGit(at.root, "cat-file", "-t", oid)).toBe("tree");
+});
+
+test.each([0, 1, 3_900, 4_001, 300_000])("a file of %i bytes is stored as git would name it", async (size) => {
+  await using at = await scratchRepo();
+  const content = Buffer.from(Array.from({ length: size }, (_, n) => (n % 7 === 0 ? 255 : n % 251)));
+  const oid = writeLooseObject(at.repo, "blob", content);
+  writeFileSync(join(at.root, "same"), content);
+  expect(runGit(at.root, "hash-object", "same")).toBe(oid);
+  expect(runGit(at.root, "cat-file", "-s", oid)).toBe(String(size));
+  runGit(at.root, "fsck", "--strict");
+  expect((await readObject(at.repo, oid))?.content).toEqual(content);
 });
 
 test("a damaged object is none, as git says of it", async () => {

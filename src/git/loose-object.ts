@@ -27,7 +27,7 @@ export function nameOfObject(repo: Repo, type: "commit" | "tree", content: Buffe
 
 /** Writes beside its place, syncs, renames: a reader sees all of the object or none, and it is on disk when this returns.
  *  git's gc clears a `tmp_obj_` that a kill left. Only where the repository has the plain layout. */
-export function writeLooseObject(repo: Repo, type: "commit" | "tree", content: Buffer): Oid {
+export function writeLooseObject(repo: Repo, type: "commit" | "tree" | "blob", content: Buffer): Oid {
   const bytes = Buffer.concat([Buffer.from(`${type} ${content.length}\0`), content]);
   const oid = createHash(repo.objectFormat).update(bytes).digest("hex");
   const objects = join(repo.commonDir, "objects");
@@ -36,7 +36,7 @@ export function writeLooseObject(repo: Repo, type: "commit" | "tree", content: B
   if (existsSync(path)) return oid;
   const staged = join(directory, `tmp_obj_owt${randomBytes(6).toString("hex")}`);
   try {
-    const isNew = writeInto(directory, staged, deflateSync(bytes));
+    const isNew = writeInto(directory, staged, bytes.length > MOST_STORED ? deflateSync(bytes) : store(bytes));
     renameSync(staged, path);
     syncDirectory(directory);
     if (isNew) syncDirectory(objects);
@@ -45,6 +45,28 @@ export function writeLooseObject(repo: Repo, type: "commit" | "tree", content: B
     throw error;
   }
   return oid;
+}
+
+/** Smaller ones fit into one block of a disk, packed or not. Making a packer takes longer than all else that is done for one. */
+const MOST_STORED = 4_000;
+
+/** The bytes as zlib's format (RFC 1950) has them without packing them: one stored block (RFC 1951, 3.2.4). */
+function store(bytes: Buffer): Buffer {
+  const around = Buffer.from([0x78, 0x01, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+  around.writeUInt16LE(bytes.length, 3);
+  around.writeUInt16LE(bytes.length ^ 0xffff, 5);
+  around.writeUInt32BE(adler32(bytes), 7);
+  return Buffer.concat([around.subarray(0, 7), bytes, around.subarray(7)]);
+}
+
+/** The checksum of RFC 1950. Its sums stay below 2^32 for this few bytes without a remainder in between. */
+function adler32(bytes: Buffer): number {
+  let [a, b] = [1, 0];
+  for (const byte of bytes) {
+    a += byte;
+    b += a;
+  }
+  return ((b % 65_521) * 65_536 + (a % 65_521)) >>> 0;
 }
 
 /** A gc beside us takes the folder away while it is empty, also right after we made it. True when the folder is new. */

@@ -35,6 +35,24 @@ export function remotesOf(commonDir: string): string[] | null {
   return remotesIn(textOf(files[0]!) ?? "");
 }
 
+/** Whether git puts the bytes of a file into the repository just as they are, and its index is as git makes it by itself: no settings and no attributes
+ *  say otherwise, but for those of `.gitattributes` files. False where git has to be asked. */
+export function keepsBytes(commonDir: string): boolean {
+  if (process.platform !== "linux" || findProgram("git", process.env) !== "/usr/bin/git") return false;
+  const attributes = [join(commonDir, "info", "attributes"), usersAttributes(), "/etc/gitattributes"];
+  if (attributes.some((file) => existsSync(file))) return false;
+  return !settingFiles(commonDir).some((file) => CONVERTING.test(textOf(file) ?? ""));
+}
+
+/** Words of settings that change what is stored of a file, or how an index is written. */
+const CONVERTING =
+  /\binclude|\bextensions\b|autocrlf|\beol\b|safecrlf|attributesfile|filemode(?!\s*=\s*true\s*$)|symlinks|ignorecase|precompose|checkstat|trustctime|splitindex|skiphash|manyfiles|\[\s*index\b|sparse|bigfilethreshold|fsmonitor|sharedrepository/im;
+
+function usersAttributes(): string {
+  const { HOME = "/", XDG_CONFIG_HOME } = process.env;
+  return join(XDG_CONFIG_HOME || join(HOME, ".config"), "git", "attributes");
+}
+
 const REMOTE = /^[ \t]*\[[ \t]*remote[ \t]+"((?:[^"\\\n]|\\.)+)"[ \t]*\]\s*(?=(?:url|fetch|pushurl)\s*=)/gim;
 
 /** Null where a section is not as git itself writes it. */
