@@ -107,8 +107,9 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   return engine;
 }
 
-/** Has the answers that a run needs looked for while something else is done. To be awaited before the run is begun. */
+/** Has the answers that a run needs looked for, and git's long-lived processes started, while something else is done. To be awaited before the run is begun. */
 export function expectRun(engine: Engine): Promise<unknown> {
+  engine.repo.live.expect();
   const answers = Promise.all([engine.launchMode(), engine.identity()]);
   // Should something else be refused before they are awaited, their failure is nobody's news.
   answers.catch(() => {});

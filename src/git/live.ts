@@ -37,6 +37,12 @@ export class Live {
     }));
   }
 
+  /** Has both started while something else is done. */
+  expect(): void {
+    this.#reader.expect();
+    this.#writer.expect();
+  }
+
   /** What a name (ref, object id, `oid:path`) points to; null when there is no such thing. */
   async info(name: string): Promise<ObjectInfo | null> {
     return this.#reader.request(`info ${oneLine(name)}\n`, takeInfo(name));

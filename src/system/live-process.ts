@@ -33,6 +33,12 @@ export class LiveProcess {
     this.#holdsUs = holdsUs;
   }
 
+  /** Starts it before it is asked anything. What goes wrong in that, the first request is told. */
+  expect(): void {
+    this.#child ??= this.#start();
+    this.#child.catch(() => {});
+  }
+
   /** Sends `text` and gives back the one answer that `take` finds. Rejects with LiveEnded when the process ended instead. */
   request<T>(text: string, take: Take<T>): Promise<T> {
     const answer = this.#queue.then(() => this.#ask(text, take));
