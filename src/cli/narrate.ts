@@ -138,11 +138,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return event.code === 0
         ? {
             mark: paint("green", "✓"),
-            text: `${event.where === "run" ? `merged work${withOthers(event.others)} passes` : "passes"} ${event.command}`,
+            text: `${event.where === "run" ? `merged work${withOthers(event.others)} passes` : "passes"} ${event.command}${event.again ? ", run again" : ""}`,
           }
         : {
             mark: paint("yellow", "▲"),
-            text: `${event.where === "run" ? `merged work${withOthers(event.others)} fails` : "fails"} ${event.command} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
+            text: `${event.where === "run" ? `merged work${withOthers(event.others)} fails` : "fails"} ${event.command}${event.again ? " again" : ""} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
           };
     case "verify-flaky":
       return {

@@ -40,6 +40,17 @@ describe("what the seeds' .worktreerc says is understood", () => {
   });
 });
 
+test("rules for conflicts name files inside the repository, and whole commands", () => {
+  const regenerate = { "a/../../lock": "npm install", "package-lock.json": ["npm", "--package-lock-only"] };
+  const found = problemsOf({ conflicts: { ours: ["../out", " ", "ok/**"], union: ["/from/its/top"], regenerate } });
+  expect(found.map(({ key }) => key)).toEqual([
+    "conflicts.ours.0",
+    "conflicts.ours.1",
+    "conflicts.regenerate.a/../../lock",
+    "conflicts.regenerate.package-lock.json.1",
+  ]);
+});
+
 describe("words of the seed tools", () => {
   test.each([
     ["run", "max_parallel_agents", "max_parallel", 5],

@@ -8,6 +8,7 @@ import { BUILT_IN_LAYOUTS, layoutProblems } from "./layout.ts";
 import { MOMENTS } from "./moments.ts";
 import { nearest } from "./names.ts";
 import { SESSION_PREFIX } from "./session-name.ts";
+import { plainPath } from "./touches.ts";
 
 const text = v.string();
 const flag = v.boolean();
@@ -26,6 +27,17 @@ const SIZE = 'expected a size such as "512MB", "2 GiB" or a number of bytes';
 const size = v.pipe(
   v.union([v.string(), v.number()], SIZE),
   v.check((value) => parseSize(value) !== null, SIZE),
+);
+/** A path or pattern from the top of the repository, as `touches` has them. */
+const place = v.pipe(
+  text,
+  v.check((value) => plainPath(value) !== "", "expected a path or pattern; for all files: **"),
+  v.check((value) => !value.split("/").includes(".."), "expected a path inside the repository, from its top"),
+);
+/** A command that a conflict is settled by: one that begins with a dash is a word of the one before. */
+const wholeCommand = v.pipe(
+  command,
+  v.check((value) => !value.trim().startsWith("-"), 'expected whole commands: ["npm install --ignore-scripts"]'),
 );
 const commands = v.union([text, texts], "expected a command or a list of commands");
 
@@ -146,9 +158,9 @@ export const KEYS = {
     worktree_directory: v.optional(text),
   },
   conflicts: {
-    ours: v.optional(texts),
-    union: v.optional(texts),
-    regenerate: v.optional(tableOf(v.union([command, v.pipe(v.array(command), v.minLength(1))]))),
+    ours: v.optional(v.array(place)),
+    union: v.optional(v.array(place)),
+    regenerate: v.optional(tableOf(v.union([wholeCommand, v.pipe(v.array(wholeCommand), v.minLength(1))]), place)),
   },
   budget: {
     run_usd: v.optional(dollars),

@@ -56,8 +56,8 @@ export type Fact =
   /** Leftovers of the agent were committed by us. */
   | { kind: "leftovers"; commit: string; left: string[] }
   | { kind: "verify-started"; command: string; where: "task" | "run" }
-  /** `others`: so many tasks were checked together with the one that this is about. */
-  | { kind: "verify-ended"; command: string; where: "task" | "run"; code: number; others?: number }
+  /** `others`: so many tasks were checked together with the one that this is about. `again`: what was red was run once more on the same tree. */
+  | { kind: "verify-ended"; command: string; where: "task" | "run"; code: number; others?: number; again?: true }
   /** Merged work of these tasks, by row number, is being checked: together, where they are several. */
   | { kind: "merges-checked"; tasks: number[] }
   /** A check was red, with this code, and then green on the same tree: it counts as green. `others`: row numbers of the tasks that were checked together

@@ -25,8 +25,11 @@ export function openTable<const Entries extends v.ObjectEntries, const Rest exte
 }
 
 /** A table of any keys, all with values of one form. */
-export function tableOf<const Value extends v.GenericSchema>(value: Value) {
-  return v.pipe(anyTable, v.record(v.string(), value));
+export function tableOf<const Value extends v.GenericSchema>(
+  value: Value,
+  name: v.GenericSchema<string, string> = v.string(),
+) {
+  return v.pipe(anyTable, v.record(name, value));
 }
 
 /** Where a problem stands: key by key, list items by their number. */

@@ -46,10 +46,12 @@ test("what is ready in a moment keeps its place free when it is better than what
   expect(decide([])).toEqual(["a", "b"]);
 });
 
+/** "a-b x-a": those that touch the same files. */
+const pairs = (text: string) => (one: string, other: string) =>
+  text.split(" ").some((pair) => pair === `${one}-${other}` || pair === `${other}-${one}`);
+
 test("what touches the same files as something at work lets others of its priority go first, and begins where nothing else is ready", () => {
   const tasks = [ready("a", 0, 5), ready("b", 1, 4), ready("c", 2, 3), ready("low", 3, 9, "low")];
-  const pairs = (text: string) => (one: string, other: string) =>
-    text.split(" ").some((pair) => pair === `${one}-${other}` || pair === `${other}-${one}`);
   const decide = (maxParallel: number, text: string, atWork: string[] = []) =>
     decideApart({ ready: tasks, running: atWork.length, atWork }, { maxParallel }, pairs(text));
   expect(decide(2, "")).toEqual({ starts: ["a", "b"], heldBack: [] });
@@ -60,6 +62,23 @@ test("what touches the same files as something at work lets others of its priori
   expect(decide(2, "x-a x-b x-c", ["x"])).toEqual({ starts: ["a"], heldBack: [] });
   expect(decide(2, "x-a", ["x"])).toEqual({ starts: ["b"], heldBack: [{ id: "a", behind: "x" }] });
   expect(decide(1, "x-a", ["x"])).toEqual({ starts: [], heldBack: [] });
+});
+
+test("who touches what comes home in a moment waits for it, also while a place is free; what is less urgent does not", () => {
+  const tasks = [ready("a", 0, 3), ready("b", 1, 2), ready("low", 2, 1, "low")];
+  const decide = (text: string, comingHome: string[], maxParallel = 4) =>
+    decideApart({ ready: tasks, running: 0, atWork: ["x", "y"], comingHome }, { maxParallel }, pairs(text));
+  expect(decide("x-a", ["x"])).toEqual({ starts: ["b", "low"], heldBack: [{ id: "a", behind: "x" }] });
+  expect(decide("x-a", [])).toEqual({ starts: ["b", "a", "low"], heldBack: [] });
+  // It has to wait for one of them in any case, which is the one that is named.
+  expect(decide("x-a y-a", ["y"])).toEqual({ starts: ["b", "low"], heldBack: [{ id: "a", behind: "y" }] });
+  expect(decide("x-a x-b x-low", ["x"], 2)).toEqual({
+    starts: [],
+    heldBack: [
+      { id: "a", behind: "x" },
+      { id: "b", behind: "x" },
+    ],
+  });
 });
 
 const anyTasks = fc

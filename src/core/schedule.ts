@@ -39,15 +39,24 @@ export function decideStarts(
 export type Starts = { starts: string[]; heldBack: { id: string; behind: string }[] };
 
 /** The same, where tasks that touch the same files (`overlap`) are not begun side by side as long as something else of the same priority of the user's is
- *  ready: their merges would conflict. Where nothing else is ready they begin all the same, since a free place helps nobody. `atWork` are the tasks whose
- *  work is not integrated yet. */
+ *  ready: their merges would conflict. Where nothing else is ready they begin all the same, since a free place helps nobody, unless the other is one of
+ *  `comingHome`: its agent is through, and what it did is there to build on in a moment. `atWork` are the tasks whose work is not integrated yet, those that come
+ *  home among them. */
 export function decideApart(
-  view: { ready: readonly ReadyTask[]; running: number; soon?: readonly ReadyTask[]; atWork: readonly string[] },
+  view: {
+    ready: readonly ReadyTask[];
+    running: number;
+    soon?: readonly ReadyTask[];
+    atWork: readonly string[];
+    comingHome?: readonly string[];
+  },
   limits: { maxParallel: number },
   overlap: (one: string, other: string) => boolean,
 ): Starts {
   const free = Math.max(0, Math.floor(limits.maxParallel - view.running));
   const soon = new Set(view.soon?.map((task) => task.id));
+  const others = [...(view.comingHome ?? []), ...view.atWork];
+  const isNearlyHome = new Set(view.comingHome);
   const chosen: string[] = [];
   const heldBack: Starts["heldBack"] = [];
   const sorted = [...view.ready, ...(view.soon ?? [])].sort(byPriorityThenPath);
@@ -56,8 +65,9 @@ export function decideApart(
     const passed: Starts["heldBack"] = [];
     for (; at < end && free > chosen.length; at++) {
       const { id } = sorted[at]!;
-      const behind = [...view.atWork, ...chosen].find((other) => overlap(id, other));
+      const behind = [...others, ...chosen].find((other) => overlap(id, other));
       if (behind === undefined) chosen.push(id);
+      else if (isNearlyHome.has(behind)) heldBack.push({ id, behind });
       else passed.push({ id, behind });
     }
     const room = free - chosen.length;

@@ -162,10 +162,17 @@ function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T
   }
   if (shortage !== null && concerns(shortage, startOf(task))) return stands(task, "waits-for-room", shortage.why);
   const held = apart.get(task.id);
-  if (held !== undefined)
-    return stands(task, "ready", `others go first while ${held.behind} is at work: both touch ${held.path}`);
+  if (held !== undefined) return stands(task, "ready", describeApart(held, byKey.get(held.behind)));
   const goesOn = task.next.kind !== "fresh" && task.startedAt !== null;
   return stands(task, "ready", goesOn ? "goes on where it stopped" : "");
+}
+
+function describeApart({ behind, path }: HeldApart, other: BareTask | undefined): string {
+  const isComingHome = other?.state === "verifying" || other?.state === "integrating";
+  const what = isComingHome
+    ? `begins when ${behind}, which is nearly done, is in`
+    : `others go first while ${behind} is at work`;
+  return `${what}: both touch ${path}`;
 }
 
 /** Why a limit that another task met keeps one back; null where it may be the one that tries whether it is over. */

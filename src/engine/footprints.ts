@@ -95,6 +95,9 @@ const LOOK_MS = 60_000;
 /** States in which a task's work is not in the run's branch yet, and will be. */
 const AT_WORK = new Set<Task["state"]>(["running", "verifying", "review", "integrating"]);
 
+/** Their agents are through: what is left are checks and merges. Who waits for a person may do so for days. */
+const COMING_HOME = new Set<Task["state"]>(["verifying", "integrating"]);
+
 /** {@link decideApart} for the tasks of a run; what is held back is written down, for all who look. */
 export async function decideRunStarts(
   engine: Engine,
@@ -105,8 +108,13 @@ export async function decideRunStarts(
 ): Promise<string[]> {
   const touches = await footprintsOf(engine, run).of(tasks, ready);
   const atWork = tasks.filter(({ state }) => AT_WORK.has(state)).map(({ key }) => key);
+  const comingHome = tasks.filter(({ state }) => COMING_HOME.has(state)).map(({ key }) => key);
   const overlap = (one: string, other: string) => findOverlap(touches(one), touches(other));
-  const decided = decideApart({ ...view, atWork }, { maxParallel }, (one, other) => overlap(one, other) !== null);
+  const decided = decideApart(
+    { ...view, atWork, comingHome },
+    { maxParallel },
+    (one, other) => overlap(one, other) !== null,
+  );
   const ids = new Map(ready.map(({ key, id }) => [key, id]));
   const held = decided.heldBack.map(({ id, behind }) => ({ task: ids.get(id)!, behind, path: overlap(id, behind)! }));
   noteHeldApart(engine, run, held);

@@ -171,7 +171,8 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
   const message = groupMessage(run, group, commands);
   const candidate = await closeChain(engine.repo, tip, last.commit, { message, identity: await engine.identity() });
   const tree = JSON.stringify([last.tree, commands]);
-  const verdict: Verdict = reds.get(tree) ?? (await verifyMerged(engine, group, { candidate, commands }));
+  const known = reds.get(tree);
+  const verdict: Verdict = known ?? (await verifyMerged(engine, group, { candidate, commands }));
   switch (verdict.kind) {
     case "interrupted":
       again(engine, group);
@@ -182,6 +183,7 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
     case "red":
       engine.redMerges.add(candidate);
       reds.set(tree, verdict);
+      if (known !== undefined && group.length === 1) noteAtFault(engine, group[0]!, known);
       await sift(engine, group, verdict, tip, reds);
       return;
     default: {
@@ -209,6 +211,13 @@ async function mergeUp(engine: Engine, waiters: readonly Waiter[], tip: string):
   }
   again(engine, later);
   return members;
+}
+
+/** Of one that is found by leaving the others out no check of its own tells. */
+function noteAtFault(engine: Engine, { carried }: Waiter, { command }: { command: string }): void {
+  const { run, task, attempt } = carried;
+  const text = `it is with its work that ${command} fails: without it the others pass`;
+  appendEvent(engine.store, engine.now(), { run: run.id, task: task.id, attempt: attempt.id }, { kind: "note", text });
 }
 
 /** Red work of one task goes back to it; of several, each half is tried. */

@@ -4,11 +4,12 @@ import type { AgentEvent } from "../agents/agent.ts";
 import { addUsages, renderUsd } from "../core/cost.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
+import type { Event } from "../core/event.ts";
 import { describeRescue } from "../core/stall.ts";
 import { LineSplitter } from "../lib/lines.ts";
 import { readTail } from "../lib/tail.ts";
 import { readAttempt, readAttempts } from "../store/attempts.ts";
-import { readHangs } from "../store/events.ts";
+import { readBeside } from "../store/events.ts";
 import { type Piece, readCapped } from "../system/capped-file.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { offsetAt } from "./log-times.ts";
@@ -108,10 +109,40 @@ export function renderEnd(engine: Engine, attempt: Attempt, most: number): strin
 
 const END_BYTES = 64 * 1024;
 
-/** What is told beside the agent: that it hung, red checks behind its turn, a setup that failed before it. */
+/** What is told beside the agent: that it hung, checks behind its turn that were red or flaky, notes such as a rule that settled a conflict, a setup
+ *  that failed before it. */
 export function renderBeside(engine: Engine, attempt: Attempt): LogLine[] {
-  const hangs = readHangs(engine.store, attempt).flatMap((hang) => inLines("error", `✗ ${describeRescue(hang)}`));
-  return [...hangs, ...renderChecks(engine, attempt)];
+  const events = readBeside(engine.store, attempt);
+  const ending = renderChecks(engine, attempt);
+  // The last red check is told with its output.
+  const last = ending.length === 0 ? -1 : events.findLastIndex(isRed);
+  return [...events.flatMap((event, at) => (at === last ? [] : renderAside(event))), ...ending];
+}
+
+function isRed(event: Event): boolean {
+  return event.kind === "verify-ended" && event.code !== 0;
+}
+
+function renderAside(event: Event): LogLine[] {
+  switch (event.kind) {
+    case "agent-hung":
+      return inLines("error", `✗ ${describeRescue(event)}`);
+    case "verify-ended":
+      return isRed(event)
+        ? inLines("error", `✗ ${whatWasChecked(event)} fails ${event.command} (exit ${event.code})`)
+        : [];
+    case "verify-flaky":
+      return inLines("error", `✗ flaky: ${event.command} failed (exit ${event.code}) and passed when it was run again`);
+    case "note":
+      return inLines("said", `○ ${event.text}`);
+    default:
+      return [];
+  }
+}
+
+function whatWasChecked({ where, others = 0, again }: Extract<Event, { kind: "verify-ended" }>): string {
+  const merged = others > 0 ? `merged work, together with ${others} more,` : "merged work";
+  return `${where === "run" ? merged : "its work"}${again ? " again" : ""}`;
 }
 
 function renderChecks(engine: Engine, attempt: Attempt): LogLine[] {

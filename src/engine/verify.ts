@@ -73,9 +73,14 @@ async function checkOnce(
     timeoutMs,
   });
   if (result === "interrupted") return result;
-  const ended = { kind: "verify-ended", command, where, code: result.code } as const;
-  const fact = others.length > 0 ? { ...ended, others: others.length } : ended;
-  appendEvent(engine.store, engine.now(), aboutOf(attempt), fact);
+  appendEvent(engine.store, engine.now(), aboutOf(attempt), {
+    kind: "verify-ended",
+    command,
+    where,
+    code: result.code,
+    ...(others.length > 0 ? { others: others.length } : {}),
+    ...(again > 0 ? { again: true } : {}),
+  });
   return result;
 }
 

@@ -140,13 +140,11 @@ export function readChecked(store: Store, run: string): number[] {
   return row ? (parseStored(row["data"]) as { tasks: number[] }).tasks : [];
 }
 
-/** What was found of an attempt's agent that did nothing any more, and done about it, oldest first. */
-export function readHangs(
-  store: Store,
-  attempt: Pick<Attempt, "id" | "task">,
-): Extract<Event, { kind: "agent-hung" }>[] {
-  const sql = "select * from event where task = ? and attempt = ? and kind = 'agent-hung' order by seq";
-  return store.all(sql, attempt.task, attempt.id).map((row) => toEvent(row) as Extract<Event, { kind: "agent-hung" }>);
+/** What happened beside an attempt's agent, oldest first: that it did nothing any more, checks that ended, notes. */
+export function readBeside(store: Store, attempt: Pick<Attempt, "id" | "task">): Event[] {
+  const sql = `select * from event where task = ? and attempt = ?
+    and kind in ('agent-hung', 'verify-ended', 'verify-flaky', 'note') order by seq`;
+  return store.all(sql, attempt.task, attempt.id).map(toEvent);
 }
 
 /** The last events of a task, oldest first. */

@@ -64,7 +64,7 @@ function finish(store: Store, task: Task): void {
     moveTask(store, 9, readTask(store, task.id)!, state, state === "done" ? { commit: "c" } : {});
 }
 
-test("tasks that were done come newest first, their attempts added up, without the time of a review", () => {
+test("tasks that were done come newest first, their attempts added up, without the time of a review and of the merge queue", () => {
   const { store, tasks } = storeWith([
     { ...sampleSpec("a"), module: "shop", tags: ["x"] },
     { ...sampleSpec("b"), module: null, tags: ["ui", "x"], estimatedTokens: 5_000, needsReview: true },
@@ -78,7 +78,7 @@ test("tasks that were done come newest first, their attempts added up, without t
   finish(store, a);
   finish(store, b);
   expect(readHistory(store)).toEqual([
-    { agent: "codex", model: null, kind: "ui", durationMs: 700, costUsd: null, tokens: null, estimatedTokens: 5_000 },
+    { agent: "codex", model: null, kind: "ui", durationMs: 600, costUsd: null, tokens: null, estimatedTokens: 5_000 },
     {
       agent: "claude",
       model: "opus",

@@ -37,6 +37,8 @@ test("a check that is red and then green on the same tree is flaky: nobody is se
   const markdown = (await rig.owt("report", "--markdown")).stdout;
   expect(markdown).toContain(`- flaky: ${RED_ONCE.replaceAll("|", "\\|")}, 1 time`);
   expect(markdown).toContain("flaky checks: 1");
+  const errors = rig.ok("logs", "shop/E01", "--level", "error");
+  expect(errors).toContain(`✗ flaky: ${RED_ONCE} failed (exit 7) and passed when it was run again`);
 });
 
 test("without a second look the first red counts", async () => {
@@ -55,7 +57,10 @@ test("what is red each time goes back, after two looks", async () => {
   });
   const ran = await rig.owt("run", "--yes");
   expect(ran.code).toBe(0);
-  expect(ran.stderr.match(/fails grep -q good a\.txt/g)).toHaveLength(2);
+  const red = ran.stderr.match(/fails grep -q good a\.txt.*/g);
+  expect(red).toEqual(["fails grep -q good a.txt (exit 1)", "fails grep -q good a.txt again (exit 1)"]);
+  const errors = rig.ok("logs", "shop/E01", "--attempt", "1", "--level", "error");
+  expect(errors).toMatch(/^✗ its work fails grep -q good a\.txt \(exit 1\)\n✗ verify failed: grep -q good a\.txt/m);
   expect((await rig.json<{ report: Report }>("report")).report.flaky).toEqual([]);
 });
 
@@ -165,6 +170,9 @@ test("of several that are red together the one at fault goes back, and the other
   const tries = report.tasks.filter(({ attempts }) => attempts.length > 1).map(({ id }) => id);
   expect(tries).toHaveLength(1);
   expect(["a/E01", "d/E01"]).toContain(tries[0]);
+  expect(rig.ok("logs", tries[0]!, "--attempt", "1", "--level", "error")).toMatch(
+    /^✗ verify failed: .*test ! -f a\.txt/m,
+  );
   const has = (commit: string, file: string) => rig.show(commit, file) !== null;
   expect(isGreenThroughout(rig, (at) => !has(at, "a.txt") || !has(at, "d.txt") || has(at, "both.txt"))).toBe(true);
 });

@@ -1,4 +1,5 @@
 /** Tasks that touch the same files are not begun side by side while something else is ready. */
+import { mkdirSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
@@ -36,7 +37,7 @@ test("one of two that touch the same files lets another task go first: told in t
     "b/E01": { state: "pending", why: expect.stringContaining(why) },
   });
   expect(rig.ok("status")).toContain(why);
-  // Nothing else is ready then: a free place would help nobody.
+  // Nothing else is ready then, and the other one's agent is at work: a free place would help nobody.
   rig.release("c");
   await vi.waitUntil(async () => (await tasks(rig))["b/E01"]?.state === "running", { timeout: 60_000 });
   expect((await tasks(rig))["a/E01"]!.state).toBe("running");
@@ -46,6 +47,33 @@ test("one of two that touch the same files lets another task go first: told in t
   const { report } = await rig.json<{ report: RunReport }>("report");
   expect(report.waiting_ms.overlap).toBeGreaterThan(0);
   expect(rig.ok("report")).toMatch(/for a task with the same files/);
+});
+
+test("what is a check away from home is waited for, also where nothing else is ready", async () => {
+  const verify = `case "$PWD" in *a-e01*) until [ -e "$OWT_SEEN/go" ]; do sleep 0.05; done;; esac`;
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = '${verify}'\n[environment]\npass = ["OWT_SEEN"]\n`,
+  });
+  rig.env["OWT_SEEN"] = rig.path("seen");
+  mkdirSync(rig.path("seen"));
+  rig.write({
+    "docs/plans/a/epic-01-t.md": task({ touches: ["shop"] }, 'write shop/a.txt "x"'),
+    "docs/plans/b/epic-01-t.md": task(
+      { touches: ["shop"], depends_on: ["c/E01"] },
+      'run "test" "-f" "shop/a.txt"\nwrite shop/b.txt "x"',
+    ),
+    "docs/plans/c/epic-01-t.md": task({}, `wait ${rig.path("c")}\nwrite c.txt "x"`),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes", "--plain", "--parallel", "2");
+  await vi.waitUntil(async () => (await tasks(rig))["a/E01"]?.state === "verifying", { timeout: 60_000 });
+  rig.release("c");
+  const why = "begins when a/E01, which is nearly done, is in: both touch shop";
+  await vi.waitUntil(async () => (await tasks(rig))["b/E01"]!.why.includes(why), { timeout: 60_000 });
+  rig.release("seen/go");
+  expect((await run.ended).code).toBe(0);
+  // It began from the other's work, which its steps asked for.
+  expect(rig.integrations("owt/runs/r1").slice(-1)).toEqual(["b/E01"]);
 });
 
 test("what most tasks of a module changed is expected of the next ones, too", async () => {
