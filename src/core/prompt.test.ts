@@ -40,6 +40,7 @@ const context: PromptContext = {
   verify: [],
   branch: "owt/tasks/auth-e02/4",
   questionMarker: "OWT-QUESTION:",
+  meanwhile: [],
   answers: [],
 };
 

@@ -17,6 +17,8 @@ export type PromptContext = {
   branch: string;
   /** The line that ends a turn with a question. */
   questionMarker: string;
+  /** Tasks of the run that came in since this one began, each with its title. */
+  meanwhile: string[];
   /** What a person answered already. */
   answers: readonly Answered[];
   /** What the attempt before met. */
@@ -63,6 +65,7 @@ const COMMON: Record<string, Shape> = {
   Creates: { listOf: "string" },
   Uses: { listOf: "string" },
   QuestionMarker: "string",
+  Meanwhile: { listOf: "string" },
 };
 
 const OWN: Record<Occasion, Record<string, Shape>> = {
@@ -204,7 +207,7 @@ function withHeading(text: string, occasion: Occasion): string {
 }
 
 /** What a template is given. The first five are the seed's, and mean what they mean there. */
-function dataOf({ spec, completed, verify, branch, questionMarker }: PromptContext, next?: FollowUp): Value {
+function dataOf({ spec, completed, verify, branch, questionMarker, meanwhile }: PromptContext, next?: FollowUp): Value {
   return {
     Title: spec.title,
     // A task that no file holds names the command that it came from.
@@ -222,6 +225,7 @@ function dataOf({ spec, completed, verify, branch, questionMarker }: PromptConte
     Creates: spec.creates,
     Uses: spec.uses,
     QuestionMarker: questionMarker,
+    Meanwhile: meanwhile,
     ...(next ? occasionData(next) : {}),
   };
 }

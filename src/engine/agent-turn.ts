@@ -7,12 +7,15 @@ import type { StopCause } from "../core/attempt.ts";
 import { hasLimit, hasLimitOf } from "../core/budget.ts";
 import { mayHoldOtherText, renderAside } from "../core/conversation.ts";
 import { OwtError } from "../core/errors.ts";
+import { oneLine } from "../core/names.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
+import type { Task } from "../core/task.ts";
 import { agentGitEnv } from "../git/git.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { readTail } from "../lib/tail.ts";
 import { readAttempts, setUsage } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
+import { readTasks } from "../store/tasks.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, type LaunchMode, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
@@ -102,7 +105,8 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
   const prompts = loadPrompts(engine);
   const { next } = task;
   const met = next.kind === "fresh" ? next.met : undefined;
-  const context = { ...promptContext(task.spec, verify, attempt.branch, task.answers), met };
+  const meanwhile = cameInSince(engine, task);
+  const context = { ...promptContext(task.spec, verify, attempt.branch, task.answers), meanwhile, met };
   const resume = next.kind !== "fresh" && agent.hasConversation(attempt.session);
   const isFresh = next.kind === "fresh" || next.kind === "by-hand";
   const isStale = mayHoldOtherText(readAttempts(engine.store, task.id), attempt.continues, task.hash);
@@ -121,6 +125,15 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
     allowedTools: allowedTools(choices.allowedTools ?? [], verify),
     extraArgs: choices.extraArgs ?? [],
   };
+}
+
+/** The tasks whose work this one may have to be brought together with. */
+function cameInSince({ store }: Engine, { run, startedAt, conflicts, next }: Task): string[] {
+  const isAsked = conflicts > 0 || next.kind === "conflict" || next.kind === "repair";
+  if (!isAsked || startedAt === null) return [];
+  return readTasks(store, run)
+    .filter(({ state, endedAt }) => state === "done" && endedAt !== null && endedAt >= startedAt)
+    .map(({ key, spec }) => `${key} (${oneLine(spec.title)})`);
 }
 
 /** What an unattended agent must be able to do: commit, look at its repository, and run what its work is checked with. */

@@ -139,7 +139,7 @@ export function promptContext(
   answers: readonly Answered[] = [],
 ): PromptContext {
   const completed = [...spec.dependsOn, ...spec.implied];
-  return { spec, completed, verify, branch, questionMarker: QUESTION_MARKER, answers };
+  return { spec, completed, verify, branch, questionMarker: QUESTION_MARKER, meanwhile: [], answers };
 }
 
 /** The context of a task that no run has taken up yet, as its next attempt would have it. */

@@ -255,7 +255,7 @@ test("a conflict goes back once to the agent, with both sides named and the merg
   const prompt = readFileSync(`${two.attempts.at(-1)!.folder}/prompt`, "utf8");
   expect(prompt).toContain("Files in conflict: shared.txt");
   expect(prompt).toMatch(/This side: [0-9a-f]{40}/);
-  expect(prompt).toMatch(/The other side: [0-9a-f]{40}/);
+  expect(prompt).toMatch(/The other side: [0-9a-f]{40}, with what came in since this task began: one\/E01 \(.+\)\./);
 });
 
 test("a conflict that the agent leaves open waits for a person, who resolves it by hand", async () => {
