@@ -89,7 +89,8 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     configProblems: problems,
     prices,
     owtCommand: options.owtCommand,
-    env: options.env,
+    // Reading a variable of Node's own `process.env` is a call of the system's, and each turn reads all of them.
+    env: { ...options.env },
     launchMode: once(() => probeLaunchMode(options.env["OWT_LAUNCH_MODE"])),
     hurry: options.hurry ?? new AbortController().signal,
     now: Date.now,
@@ -169,6 +170,17 @@ export type AgentSource = Pick<Engine, "config" | "owtCommand" | "env"> & { repo
 
 /** The agent of that name, as configured. Throws `unknown-name` with the nearest names. */
 export function findAgent(engine: AgentSource, name: string): Agent {
+  const made = agents.get(engine) ?? new Map<string, Agent>();
+  agents.set(engine, made);
+  const agent = made.get(name) ?? makeNamed(engine, name);
+  made.set(name, agent);
+  return agent;
+}
+
+/** Each is asked for several times a turn, and the configuration stays as it is. */
+const agents = new WeakMap<AgentSource, Map<string, Agent>>();
+
+function makeNamed(engine: AgentSource, name: string): Agent {
   const settings = engine.config.agent.named[name] ?? {};
   const kind = kindOf(name, settings);
   const agent = kind === null ? null : makeAgent(kind, setupFor(engine, name));

@@ -103,7 +103,7 @@ export async function inspectWorktree(repo: Repo, path: string, options: Inspect
     dropped,
     locked: lockReason(place),
     inProgress: inProgress(place),
-    processes: gone ? [] : processesInside(place.root),
+    processes: gone ? [] : processesInside(place.root, options.seenClean === undefined ? 0 : LOOK_HOLDS_MS),
   };
 }
 
@@ -115,6 +115,9 @@ export function isKnown(path: string, known: readonly string[]): boolean {
     return bare === prefix || bare.startsWith(`${prefix}/`);
   });
 }
+
+/** Who goes by what was seen a moment ago, does so here too. */
+const LOOK_HOLDS_MS = 100;
 
 /** A reflog names a commit for each step: following HEAD down this far sees an ordinary task's whole history. */
 const REFLOG_READS = 64;

@@ -1,7 +1,7 @@
 /** Writes and reads loose objects without a process: their bytes and names are documented (git's gitformat-loose), and a spawned command
  *  would cost ten times as much, a live one three times.
  *  Synchronously: a dozen small calls of which each waited for its turn on the event loop took longer than they all together. */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -17,6 +17,7 @@ import { dirname, join } from "node:path";
 import { deflateSync, inflateSync } from "node:zlib";
 import type { Oid } from "./git.ts";
 import { type GitObject, syncDirectory } from "./live.ts";
+import { ownerMark } from "./owner.ts";
 import type { Repo } from "./repo.ts";
 import { hasCode } from "./trash.ts";
 
@@ -34,7 +35,7 @@ export function writeLooseObject(repo: Repo, type: "commit" | "tree" | "blob", c
   const path = pathOf(repo, oid);
   const directory = dirname(path);
   if (existsSync(path)) return oid;
-  const staged = join(directory, `tmp_obj_owt${randomBytes(6).toString("hex")}`);
+  const staged = join(directory, `tmp_obj_owt-${ownerMark()}`);
   try {
     const isNew = writeInto(directory, staged, bytes.length > MOST_STORED ? deflateSync(bytes) : store(bytes));
     renameSync(staged, path);
