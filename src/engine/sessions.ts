@@ -7,7 +7,7 @@ import { type Agent, MOST_TOLD, type Talk } from "../agents/agent.ts";
 import { agentVariables } from "../agents/registry.ts";
 import { configuredChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
-import { chooseLayout, type Layout } from "../core/layout.ts";
+import { chooseLayout, type Layout, type LayoutWish, wishedLayout } from "../core/layout.ts";
 import { mayBringBack } from "../core/session-health.ts";
 import { nameOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
@@ -21,7 +21,7 @@ import { respawnPane } from "../tmux/pane.ts";
 import { STARTED } from "../core/session-state.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
 import { ensureSession, findSession, killSession } from "../tmux/session.ts";
-import { noteWorktree, readWorktrees } from "../store/worktrees.ts";
+import { noteWorktree, readWorktrees, recordSession, type WorktreeRecord } from "../store/worktrees.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent, knownAgents } from "./engine.ts";
@@ -32,11 +32,8 @@ import { taskAt } from "./task-at.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 import type { Checkout } from "./worktrees/place.ts";
 
-export type SessionWish = {
-  /** Null leaves it to the configuration. */
-  layout: string | null;
-  panes: number | null;
-  /** The agent of the first pane by its name; null for the configured one, where the configuration wants one; false for none. */
+export type SessionWish = LayoutWish & {
+  /** The agent of the first pane by its name; null for the one that it had, or the configured one where the configuration wants one; false for none. */
   agent: string | null | false;
   /** The screen until somebody attaches. */
   size: { columns: number; rows: number };
@@ -64,14 +61,18 @@ export function sessionServer(engine: Pick<Engine, "env">): Tmux {
 }
 
 /** Makes the session of a worktree, or finishes what is missing of one: an agent that has ended is started again, in its conversation where
- *  there is one. Throws `not-approved` for commands of the repository's, `environment` without tmux or without the agent's program. */
+ *  there is one. What is not wished is as it was the last time that its session was made. Throws `not-approved` for commands of the repository's,
+ *  `environment` without tmux or without the agent's program. */
 export async function openSession(engine: Engine, worktree: Checkout, wish: SessionWish): Promise<OpenedSession> {
   const tmux = sessionServer(engine);
   await requireTmux(tmux);
   const { default_layout, pane_count, session_prefix, layouts = {} } = engine.config.tmux;
-  const name = wish.layout ?? default_layout;
-  const chosen = chooseLayout(name, layouts, { panes: wish.panes, usually: pane_count });
-  const { agent, note } = chooseAgent(engine, wish.agent ?? itsAgent(engine, worktree.path));
+  const before = readWorktrees(engine.store).get(worktree.path) ?? null;
+  const wished = wishedLayout(wish, before ?? NO_LAYOUT, { usual: default_layout, layouts });
+  const name = wished.layout ?? default_layout;
+  const chosen = chooseLayout(name, layouts, { panes: wished.panes, usually: pane_count });
+  const wishedAgent = wish.agent ?? (wish.prompt === null && before?.hasAgent === false ? false : null);
+  const { agent, note } = chooseAgent(engine, wishedAgent ?? itsAgent(engine, before));
   if (agent !== null) refuseSecondAgent(engine, worktree);
   const layout = agent === null && wish.shown !== undefined ? withShown(chosen, wish.shown) : chosen;
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
@@ -89,10 +90,11 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
       talk && { name: agent.name, command: talk.command, conversation: talk.conversation, onEnd: ON_END_SCRIPT },
     env: sessionVariables(engine, worktree.path),
   });
-  if (isNew && agent && talk) {
-    const { conversation } = talk;
-    noteWorktree(engine.store, engine.now(), worktree, { agent: agent.name, conversation });
-    await untilBegun(engine, worktree.path, talk.command);
+  if (isNew) {
+    const begun = agent && talk ? { agent: agent.name, conversation: talk.conversation } : {};
+    noteWorktree(engine.store, engine.now(), worktree, begun);
+    recordSession(engine.store, worktree.path, { ...wished, hasAgent: wishedAgent !== false });
+    if (talk !== null) await untilBegun(engine, worktree.path, talk.command);
   }
   const present = wish.restart === true && !isNew && agent !== null ? await endAgent(engine, tmux, session) : session;
   const revived = isNew || agent === null ? null : await revive(engine, tmux, present);
@@ -103,6 +105,8 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
     note,
   };
 }
+
+const NO_LAYOUT: LayoutWish = { layout: null, panes: null };
 
 /** Never two agents in one worktree: that of a run is stopped, and kept from it, before a person's own begins. */
 function refuseSecondAgent(engine: Engine, { path }: Checkout): void {
@@ -122,8 +126,8 @@ function withShown(layout: Layout, file: string): Layout {
 const SHOW_SCRIPT = 'cat -- "$1"; exec "${SHELL:-/bin/sh}"';
 
 /** The agent whose conversation a worktree has: tmux may have died, and the conversation goes on. Null where it has none, or nobody can talk with that one now. */
-function itsAgent(engine: Engine, worktree: string): string | null {
-  const { agent, conversation } = readWorktrees(engine.store).get(worktree) ?? { agent: null, conversation: null };
+function itsAgent(engine: Engine, record: WorktreeRecord | null): string | null {
+  const { agent, conversation } = record ?? { agent: null, conversation: null };
   const isIts = agent !== null && conversation !== null && knownAgents(engine.config).includes(agent);
   return isIts && canTalk(engine, agent) ? agent : null;
 }
@@ -315,6 +319,12 @@ export async function endSessionOf(engine: Pick<Engine, "repo" | "env" | "config
   const session = await findSession(sessionServer(engine), worktree);
   if (session !== null) await endSession(engine, session);
   forgetSpool(engine, worktree);
+}
+
+/** Ends a session for good, as a person wishes: what was wished of it is over, too, and the next one is as the configuration says. */
+export async function dropSession(engine: Engine, session: Session): Promise<void> {
+  await endSession(engine, session);
+  if (session.worktree !== null) recordSession(engine.store, session.worktree, { ...NO_LAYOUT, hasAgent: true });
 }
 
 /** Ends a session and everything that runs in it. Throws `tool-failed` where something could not be ended. */

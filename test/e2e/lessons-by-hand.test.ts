@@ -236,3 +236,38 @@ test("a session that tmux lost comes back with the agent that its worktree had, 
   expect(before![0]).toBe("second");
   expect(after).toEqual(before);
 });
+
+test("a session that tmux lost comes back as it was wished: its layout, its panes, and without an agent; what was wished later holds", async () => {
+  await using rig = Rig.create({});
+  rig.addProgram("claude", "#!/bin/sh\nexec cat\n");
+  type Sessions = { sessions: { panes: { agent: string | null; columns: number }[] }[] };
+  const panes = async () => {
+    const { sessions } = await rig.json<Sessions>("tmux", "list");
+    return sessions[0]!.panes.map(({ agent }) => agent);
+  };
+  const afterDeath = async (...words: string[]) => {
+    rig.tmux("kill-server");
+    await rig.owt("switch", "x", ...words);
+    return await panes();
+  };
+  rig.ok("create", "x", "--layout", "quad", "--no-agent");
+  const bare = [null, null, null, null];
+  expect([await panes(), await afterDeath()]).toEqual([bare, bare]);
+  // Wished for later, and from then on.
+  expect(await afterDeath("--layout", "even-vertical", "--panes", "3", "--agent", "claude")).toEqual([
+    "claude",
+    null,
+    null,
+  ]);
+  expect(await afterDeath()).toEqual(["claude", null, null]);
+  const { sessions } = await rig.json<Sessions>("tmux", "list");
+  expect(new Set(sessions[0]!.panes.map(({ columns }) => columns)).size).toBe(1);
+  const ignored = await rig.owt("switch", "x", "--layout", "quad");
+  expect(ignored.stderr).toMatch(/was there and stays as it is, without --layout quad\n.*owt tmux kill/);
+  expect(await afterDeath("--no-agent")).toEqual([null, null, null]);
+  expect(await afterDeath()).toEqual([null, null, null]);
+  // Ended by a person, it is over.
+  rig.ok("tmux", "kill", "x", "--yes");
+  await rig.owt("switch", "x");
+  expect(await panes()).toEqual(["claude", null]);
+});

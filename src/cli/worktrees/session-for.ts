@@ -1,13 +1,13 @@
 /** The session that goes with a worktree that is made, and the first words to its agent. */
 import type { Engine } from "../../engine/engine.ts";
-import { type OpenedSession, openSession } from "../../engine/sessions.ts";
+import { openSession } from "../../engine/sessions.ts";
 import type { Checkout } from "../../engine/worktrees/place.ts";
 import { sendTo } from "../../engine/worktrees/send.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { findProgram } from "../../system/programs.ts";
 import type { Session } from "../../tmux/list.ts";
 import { type Io, tell } from "../io.ts";
-import { type SessionOptions, wishOf } from "../sessions.ts";
+import { type SessionOptions, tellIgnored, wishOf } from "../sessions.ts";
 
 export type SessionWanted = SessionOptions & {
   /** False for none; true also where tmux is not there: then it is refused. */
@@ -37,26 +37,10 @@ export async function openSessionFor(
   if (opened.note !== null) tell(io, opened.note);
   if (opened.note !== null && prompt !== null && opened.isNew)
     tell(io, "what its agent was to be told first is told to nobody");
-  if (!opened.isNew) tellIgnored(io, worktree, opened, wanted);
+  tellIgnored(io, worktree, opened, wanted);
   if (!opened.isNew && prompt !== null && !isTold) {
     await sendTo(engine, worktree, prompt, { pane: null, enter: true, timeoutMs: START_MS, signal: io.signal });
     tell(io, `sent to ${nameOf(worktree)}, whose session was there`);
   }
   return opened.session;
-}
-
-/** A session that is there stays as it is. */
-function tellIgnored(io: Io, worktree: Checkout, { session }: OpenedSession, wanted: SessionWanted): void {
-  const { layout, panes, agent } = wanted;
-  const there = session.panes.find((pane) => pane.agent !== null)?.agent ?? null;
-  const isOther = (agent === false && there !== null) || (typeof agent === "string" && agent !== there);
-  const ignored = [
-    ...(layout === undefined ? [] : [`--layout ${layout}`]),
-    ...(panes === undefined ? [] : [`--panes ${panes}`]),
-    ...(isOther ? [agent === false ? "--no-agent" : `--agent ${agent}`] : []),
-  ];
-  if (ignored.length === 0) return;
-  const name = nameOf(worktree);
-  tell(io, `the session of ${name} was there and stays as it is, without ${ignored.join(" ")}`);
-  tell(io, `  ↳ to make it anew: owt tmux kill ${session.name}, then once more`);
 }
