@@ -14,6 +14,7 @@ import { appendEvent } from "../store/events.ts";
 import { changeTask, readTask } from "../store/tasks.ts";
 import { processesIn } from "../tmux/session.ts";
 import type { Engine } from "./engine.ts";
+import { findDamageOf, refuseDamaged } from "./worktrees/damaged.ts";
 import { readStates, type SessionStanding } from "./worktrees/state.ts";
 
 /** The session of a task that a person has, where something works in it that would be ended with it: its agent, or what a shell runs. */
@@ -61,6 +62,8 @@ export async function refuseUnfit(engine: Engine, { key, park, next }: Task): Pr
   const refuse = (why: string, hint: string): never => {
     throw new OwtError("needs-person", `${key}: ${why}`, { hint: `${hint}, then: owt task approve ${key}` });
   };
+  const damaged = await findDamageOf(engine, { path: worktree, branch });
+  if (damaged !== null) throw refuseDamaged(damaged, `owt task approve ${key}`);
   const open = (await findUnresolved(engine.repo, worktree)).map(({ path }) => path);
   if (open.length > 0) refuse(`conflicts in ${open.join(", ")} of ${worktree}`, "resolve them there and git add them");
   const place = findPlace(engine.repo, worktree);

@@ -254,3 +254,24 @@ test("taken over while its checks run, they are ended, and run again once it is 
   expect(await rig.owt("resume")).toMatchObject({ code: 0, stdout: expect.stringContaining("1 of 1 task") as string });
   expect(readFileSync(rig.path("checks"), "utf8")).toBe(".\n.\n");
 });
+
+test("work in a worktree that git cannot read is not taken in: what is damaged is said, and once it is mended it is", async () => {
+  await using rig = prepare(working);
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  rig.ok("switch", "shop/E01", "--path");
+  expect((await rig.owt("switch", "shop/E01")).code).toBe(4);
+  await run.ended;
+  const place = await placeOf(rig, "shop/E01");
+  const gitDir = readFileSync(join(place, ".git"), "utf8").replace(/^gitdir: |\n$/g, "");
+  writeFileSync(join(gitDir, "index"), "");
+  const torn = await rig.owt("task", "approve", "shop/E01", "--yes");
+  expect([torn.code, torn.stderr]).toEqual([
+    2,
+    expect.stringMatching(/its index is damaged: .*\n.*owt doctor --fix; then: owt task approve shop\/E01/),
+  ]);
+  await rig.owt("doctor", "--fix");
+  rig.ok("task", "approve", "shop/E01", "--yes");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "half.txt")).toBe("half");
+});

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { isSavable } from "../../git/remove.ts";
+import { findDamageOf, refuseDamaged } from "../../engine/worktrees/damaged.ts";
 import { type Gone, removeByHand, type Stays } from "../../engine/worktrees/remove.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -33,6 +34,8 @@ export function deleteCommand(program: Command, io: Io): void {
         for (const each of wanted) {
           refuseMain(engine, each, "taken away");
           refuseByHand(engine, each);
+          const damaged = await findDamageOf(engine, each);
+          if (damaged !== null) throw refuseDamaged(damaged, `owt delete ${nameOf(damaged)}`);
         }
         if (!options.yes) await ask(io, wanted.map(nameOf));
         const gone: Gone[] = [];
