@@ -613,6 +613,12 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           ),
         ),
         session: v.pipe(orNull(text), v.description("its tmux session")),
+        told: v.pipe(
+          orNull(flag),
+          v.description(
+            "whether its agent has the prompt; false has the exit code 4; null where there was none to tell",
+          ),
+        ),
         ports: v.pipe(
           orNull(of({ first: count, count })),
           v.description("the block of ports that it has to itself on this machine"),

@@ -72,7 +72,8 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   const name = wished.layout ?? default_layout;
   const chosen = chooseLayout(name, layouts, { panes: wished.panes, usually: pane_count });
   const wishedAgent = wish.agent ?? (wish.prompt === null && before?.hasAgent === false ? false : null);
-  const { agent, note } = chooseAgent(engine, wishedAgent ?? itsAgent(engine, before));
+  const isAuto = engine.config.tmux.auto_start_claude || wish.prompt !== null;
+  const { agent, note } = chooseAgent(engine, wishedAgent ?? itsAgent(engine, before), isAuto);
   if (agent !== null) refuseSecondAgent(engine, worktree);
   const layout = agent === null && wish.shown !== undefined ? withShown(chosen, wish.shown) : chosen;
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
@@ -132,9 +133,13 @@ function itsAgent(engine: Engine, record: WorktreeRecord | null): string | null 
   return isIts && canTalk(engine, agent) ? agent : null;
 }
 
-/** The agent for a person to talk to. One that was named must be one; a configured one that only works unattended is left out, and said. */
-function chooseAgent(engine: Engine, wish: SessionWish["agent"]): { agent: Agent | null; note: string | null } {
-  if (wish === false || (wish === null && !engine.config.tmux.auto_start_claude)) return { agent: null, note: null };
+/** The agent for a person to talk to; without a wish one is there only where `isAuto`. One that was named must be one; a configured one that only works unattended is left out, and said. */
+function chooseAgent(
+  engine: Engine,
+  wish: SessionWish["agent"],
+  isAuto: boolean,
+): { agent: Agent | null; note: string | null } {
+  if (wish === false || (wish === null && !isAuto)) return { agent: null, note: null };
   const agent = findAgent(engine, wish ?? engine.config.agent.default);
   const talk = agent.talk(talkFor(engine, agent.name, NOTHING));
   if (talk !== null && (wish !== null || findProgram(talk.file, engine.env) !== null)) return { agent, note: null };

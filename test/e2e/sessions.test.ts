@@ -192,6 +192,16 @@ test("where no agent is, nothing is typed into the shell unless its pane is name
   expect(existsSync(rig.path("typed"))).toBe(false);
 });
 
+test("a prompt has its agent where none comes by itself", async () => {
+  await using rig = prepare("[tmux]\nauto_start_claude = false\n");
+  const made = await rig.json<{ worktrees: { told: boolean | null }[] }>("create", "x", "--prompt", "hello");
+  expect(made.worktrees.map(({ told: isTold }) => isTold)).toEqual([true]);
+  rig.ok("wait", "x");
+  expect(told(rig).at(-1)?.text).toBe("hello");
+  const bare = await rig.json<{ worktrees: { told: boolean | null }[] }>("create", "y");
+  expect(bare.worktrees.map(({ told: isTold }) => isTold)).toEqual([null]);
+});
+
 test("waiting ends with 0 only when the turn is over, and does not outlive the session", async () => {
   await using rig = prepare();
   rig.ok("create", "x", "y");
@@ -367,6 +377,12 @@ test("without the agent's program the first pane is a shell, and that is said; w
   const made = await rig.owt("create", "x");
   expect(made.code).toBe(0);
   expect(made.stderr).toContain("claude is not installed");
+  // A prompt that nobody has is no success.
+  const untold = await rig.owt("create", "w", "--prompt", "hello", "--json");
+  expect([untold.code, untold.stderr]).toEqual([4, expect.stringMatching(/told to nobody\n.*owt tmux kill --yes w/)]);
+  expect(JSON.parse(untold.stdout)).toMatchObject({ data: { worktrees: [{ branch: "w", told: false }] } });
+  expect(existsSync(rig.path("shop-w/README.md"))).toBe(true);
+  expect((await rig.owt("create", "v", "--no-agent", "--prompt", "hello")).code).toBe(2);
   const bare = rig.path("bare");
   execFileSync("mkdir", [bare]);
   for (const program of ["git", "sh", "rm", "cat", "ls", "env", "setsid"])
