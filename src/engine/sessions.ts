@@ -73,7 +73,7 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   const chosen = chooseLayout(name, layouts, { panes: wished.panes, usually: pane_count });
   const wishedAgent = wish.agent ?? (wish.prompt === null && before?.hasAgent === false ? false : null);
   const isAuto = engine.config.tmux.auto_start_claude || wish.prompt !== null;
-  const { agent, note } = chooseAgent(engine, wishedAgent ?? itsAgent(engine, before), isAuto);
+  const { agent, note } = chooseAgent(engine, wishedAgent, itsAgent(engine, before), isAuto);
   if (agent !== null) refuseSecondAgent(engine, worktree);
   const layout = agent === null && wish.shown !== undefined ? withShown(chosen, wish.shown) : chosen;
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
@@ -126,27 +126,32 @@ function withShown(layout: Layout, file: string): Layout {
 
 const SHOW_SCRIPT = 'cat -- "$1"; exec "${SHELL:-/bin/sh}"';
 
-/** The agent whose conversation a worktree has: tmux may have died, and the conversation goes on. Null where it has none, or nobody can talk with that one now. */
+/** The agent whose conversation a worktree has: tmux may have died, and the conversation goes on. Null where it has none, or nobody knows that one now. */
 function itsAgent(engine: Engine, record: WorktreeRecord | null): string | null {
   const { agent, conversation } = record ?? { agent: null, conversation: null };
-  const isIts = agent !== null && conversation !== null && knownAgents(engine.config).includes(agent);
-  return isIts && canTalk(engine, agent) ? agent : null;
+  return agent !== null && conversation !== null && knownAgents(engine.config).includes(agent) ? agent : null;
 }
 
-/** The agent for a person to talk to; without a wish one is there only where `isAuto`. One that was named must be one; a configured one that only works unattended is left out, and said. */
+/** The agent for a person to talk to: the one that was named, which must be one; else the worktree's `own`; else, where `isAuto`, the configured one. Of these two one that
+ *  only works unattended, or is not installed, is left out, and said. */
 function chooseAgent(
   engine: Engine,
   wish: SessionWish["agent"],
+  own: string | null,
   isAuto: boolean,
 ): { agent: Agent | null; note: string | null } {
-  if (wish === false || (wish === null && !isAuto)) return { agent: null, note: null };
-  const agent = findAgent(engine, wish ?? engine.config.agent.default);
+  if (wish === false || (wish === null && own === null && !isAuto)) return { agent: null, note: null };
+  const agent = findAgent(engine, wish ?? own ?? engine.config.agent.default);
   const talk = agent.talk(talkFor(engine, agent.name, NOTHING));
   if (talk !== null && (wish !== null || findProgram(talk.file, engine.env) !== null)) return { agent, note: null };
   const why = talk === null ? `${agent.name} works unattended only` : `${talk.file} is not installed (owt doctor)`;
   if (wish === null) return { agent: null, note: `${why}: the first pane is a shell` };
+  const able = knownAgents(engine.config).filter((name) => canTalk(engine, name));
   throw new OwtError("usage", `${why}, not in a session`, {
-    hint: "with the agent that can: owt tmux create --agent claude",
+    hint:
+      able.length === 0
+        ? "a shell: owt tmux create --no-agent; which agents there are: owt doctor"
+        : `with an agent that can: owt tmux create --agent ${able[0]}`,
   });
 }
 

@@ -1,6 +1,6 @@
 /** What the systems that this one unites got wrong about worktrees and sessions, reproduced there by running them: each test would fail on theirs. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
@@ -235,6 +235,17 @@ test("a session that tmux lost comes back with the agent that its worktree had, 
   const [before, after] = seen().map((line) => /^(\w+) .*--session-id ([0-9a-f-]{36})/.exec(line)!.slice(1));
   expect(before![0]).toBe("second");
   expect(after).toEqual(before);
+  // Without its program it is not another one that takes its place, and its conversation is kept.
+  rig.tmux("kill-server");
+  renameSync(join(rig.home, "bin", "second"), join(rig.home, "second"));
+  const shell = await rig.owt("switch", "x");
+  expect(shell.stderr).toContain("second is not installed (owt doctor): the first pane is a shell");
+  rig.tmux("kill-server");
+  renameSync(join(rig.home, "second"), join(rig.home, "bin", "second"));
+  await rig.owt("switch", "x");
+  await vi.waitUntil(() => seen().length === 3, { timeout: 20_000 });
+  expect(seen().at(-1)).toContain(before![1]);
+  expect(seen().every((line) => line.startsWith("second "))).toBe(true);
 });
 
 test("a session that tmux lost comes back as it was wished: its layout, its panes, and without an agent; what was wished later holds", async () => {
