@@ -270,7 +270,9 @@ describe("owt create", () => {
     const failed = await rig.owt("create", "--no-tmux", "x", "--no-deps");
     expect([failed.code, failed.stderr]).toEqual([
       1,
-      expect.stringMatching(/lots[^]*↳ mend it: \[hooks\] post_create/),
+      expect.stringMatching(
+        /nothing of it was left\): \[hooks\] post_create ended with exit code 3: echo lots; exit 3\nlots\n.*↳ mend it \(owt config show hooks.post_create\), then once more: owt create x\n/,
+      ),
     ]);
     expect(failed.stderr).not.toContain("--no-deps");
     expect(existsSync(rig.path("shop-x"))).toBe(false);

@@ -89,7 +89,7 @@ async function refuseNested({ repo }: Engine, branch: string): Promise<void> {
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
-  await makeReady(engine, path, { ...options, isNew: false });
+  await makeReady(engine, path, { ...options, isNew: false, branch: start.branch });
   await options.last({ path, branch: start.branch });
   return { path, branch: start.branch, isNew: false, base: null, from: null, isOfRemote: false };
 }
@@ -113,7 +113,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
       branch: start.branch,
       finish: async () => {
         isOurs = true;
-        await makeReady(engine, path, { ...options, isNew: true });
+        await makeReady(engine, path, { ...options, isNew: true, branch: start.branch });
         await options.last({ path, branch: start.branch });
       },
     });
