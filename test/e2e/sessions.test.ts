@@ -218,6 +218,19 @@ test("waiting ends with 0 only when the turn is over, and does not outlive the s
   rig.ok("send", "x", "leave");
   rig.ok("wait", "x", "--for", "ended");
   expect(await rig.owt("wait", "x")).toEqual({ code: 4, stdout: "ended\n", stderr: "  ↳ owt switch x\n" });
+  const inVain = await rig.owt("wait", "x", "--for", "idle");
+  expect(inVain).toMatchObject({ code: 2, stderr: expect.stringMatching(/agent of x has ended\n.*owt switch x/) });
+  // A session without an agent is none to wait for, but for its end.
+  rig.ok("create", "bare", "--no-agent");
+  for (const more of [[], ["--for", "idle"], ["--for", "ended,waiting"]]) {
+    const refused = await rig.owt("wait", "bare", ...more);
+    const why = expect.stringMatching(/no agent is in the session of bare to wait for\n.*--agent/) as string;
+    expect(refused).toMatchObject({ code: 2, stdout: "", stderr: why });
+  }
+  expect(await rig.json("wait", "bare", "--for", "unknown")).toMatchObject({ state: "unknown" });
+  const gone = rig.start("wait", "bare", "--for", "none");
+  rig.ok("tmux", "kill", "bare", "--yes");
+  expect(await gone.ended).toMatchObject({ code: 0, stdout: "none\n" });
 });
 
 test("the script of the guide runs as it stands", async () => {
