@@ -323,10 +323,16 @@ export async function sessionOf(engine: Pick<Engine, "env">, worktree: Checkout)
   });
 }
 
-/** Ends the session of a worktree that goes, where it has one. */
-export async function endSessionOf(engine: Pick<Engine, "repo" | "env" | "config">, worktree: string): Promise<void> {
+/** Ends the session of a worktree that goes, where it has one; with `since` (epoch ms) none that was there before. */
+export async function endSessionOf(
+  engine: Pick<Engine, "repo" | "env" | "config">,
+  worktree: string,
+  since = 0,
+): Promise<void> {
   if (findProgram("tmux", engine.env) === null) return;
   const session = await findSession(sessionServer(engine), worktree);
+  // tmux tells whole seconds.
+  if (session !== null && session.createdAt < Math.floor(since / 1_000) * 1_000) return;
   if (session !== null) await endSession(engine, session);
   forgetSpool(engine, worktree);
 }

@@ -385,6 +385,27 @@ test("a creation that is refused because of its folder ends nobody's session", a
   expect(await stateOf(rig, "col/x")).toBe("waiting");
 });
 
+test("a session that is left of an earlier worktree at the place is named, and what runs in it goes on", async () => {
+  await using rig = prepare();
+  rig.ok("create", "x", "--no-agent");
+  rig.tmux("send-keys", "-t", "=owt-shop-x:.0", `touch ${rig.path("begun")}; cat`, "Enter");
+  await vi.waitFor(() => expect(existsSync(rig.path("begun"))).toBe(true), { timeout: 20_000 });
+  // tmux tells the time of a session in whole seconds.
+  const second = () => Math.floor(Date.now() / 1_000);
+  const made = second();
+  await vi.waitUntil(() => second() > made + 1, { timeout: 20_000 });
+  rmSync(rig.path("shop-x"), { recursive: true });
+  const refused = await rig.owt("create", "x");
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringMatching(/owt-shop-x is of an earlier worktree[^]*owt tmux kill owt-shop-x/),
+  ]);
+  expect(rig.tmux("list-panes", "-t", "=owt-shop-x:", "-F", "#{pane_current_command}")).toContain("cat");
+  expect(existsSync(rig.path("shop-x"))).toBe(false);
+  rig.ok("tmux", "kill", "owt-shop-x", "--yes");
+  rig.ok("create", "x");
+});
+
 test("without the agent's program the first pane is a shell, and that is said; without tmux there is no session", async () => {
   await using rig = Rig.create({});
   const made = await rig.owt("create", "x");

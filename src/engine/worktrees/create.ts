@@ -106,6 +106,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
   };
   if (recordMaking(store, engine.now(), fresh, isOwnerAlive) !== null) throw beingMade(path);
   let isOurs = false;
+  const begun = engine.now();
   try {
     const made = await createWorktree(repo, {
       path,
@@ -122,8 +123,8 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
     recordMade(store, path);
     return describe(made, start);
   } catch (error) {
-    // Until there was a worktree of ours, a session there is somebody else's.
-    if (isOurs) await endSessionOf(engine, path);
+    // Until there was a worktree of ours, a session there is somebody else's; and what is left of an earlier worktree may still work.
+    if (isOurs) await endSessionOf(engine, path, begun);
     forgetWorktree(store, path);
     throw error;
   }
