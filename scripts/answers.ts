@@ -294,6 +294,8 @@ const landed = of({
   unpublished,
 });
 
+const underWay = v.picklist(["rebase", "cherry-pick", "revert", "bisect"]);
+
 const rescue = of({
   id: text,
   ref: text,
@@ -304,6 +306,8 @@ const rescue = of({
   index: orNull(text),
   aside: maybe(text),
   merging: orNull(text),
+  underWay: v.pipe(maybe(underWay), v.description("what git was in the middle of, which is not taken up again")),
+  folders: v.pipe(maybe(v.array(text)), v.description("folders without a file in them")),
   modules: v.pipe(
     maybe(
       v.array(
@@ -613,6 +617,12 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           ),
         ),
         session: v.pipe(orNull(text), v.description("its tmux session")),
+        told: v.pipe(
+          orNull(flag),
+          v.description(
+            "whether its agent has the prompt; false has the exit code 4; null where there was none to tell",
+          ),
+        ),
         ports: v.pipe(
           orNull(of({ first: count, count })),
           v.description("the block of ports that it has to itself on this machine"),
@@ -922,7 +932,16 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   "prompt-render": of({ task: text, prompt: text }),
   restore: v.union([
     of({ rescues: v.array(rescue), environment: v.array(of({ id: text, files: texts, at: epochMs })) }),
-    of({ id: text, path: text, branch: orNull(text), environment: texts }),
+    of({
+      id: text,
+      path: text,
+      branch: orNull(text),
+      under_way: v.pipe(
+        orNull(underWay),
+        v.description("what was under way and is not taken up again; its files are back"),
+      ),
+      environment: texts,
+    }),
   ]),
   "batch-list": of({
     batches: v.array(

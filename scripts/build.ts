@@ -107,7 +107,9 @@ await bundle({ "commands/list": "src/main/list.ts" }, []);
 await bundle({ "commands/status": "src/main/status.ts" }, [
   leaveOut(/\/named-status\.ts$/),
   apart(/\/unwell\.ts$/, "../parts/unwell.js"),
+  apart(/\/hand-back\.ts$/, "../parts/hand-back.js"),
 ]);
+await bundle({ "parts/hand-back": "src/engine/hand-back.ts" }, []);
 await bundle({ "parts/unwell": "src/cli/worktrees/unwell.ts" }, []);
 for (const name of QUICK) await bundle({ [`commands/${name}`]: "src/main/main.ts" }, [onlyCommand(name)]);
 writeFileSync(`${fresh}/package.json`, '{ "type": "commonjs" }\n');

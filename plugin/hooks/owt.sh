@@ -1,6 +1,7 @@
 #!/bin/sh
 # What hooks of Claude Code run: owt.sh EVENT [SPOOL], the event's payload on standard input. It appends one line to the spool, from which owt tells
-# what the session does; it starts no Node for that. It says nothing but an answer that Claude Code wants, and always ends with 0.
+# what the session does; it starts no Node for that. Of the payload that line holds what the state is told from and no word of anybody's: no prompt, no
+# tool's input or answer, no message. It says nothing but an answer that Claude Code wants, and always ends with 0.
 #
 # SPOOL is given in sessions that owt started. Without it this is an installed hook (plugin, .claude/settings.json): the spool lies in the
 # worktree's own git directory, and the session is told its worktree and brings it up to date when it ends.
@@ -26,7 +27,43 @@ note_state() {
   if [ "$event" = SessionStart ] && [ "$(wc -c <"$spool")" -gt 1000000 ]; then
     tail -c 100000 "$spool" >"$spool.$$" && mv "$spool.$$" "$spool"
   fi
-  printf '{"owt_pid":%s,%s\n' "${CLAUDE_PID:-$PPID}" "${payload#\{}" >>"$spool"
+  line="{\"owt_pid\":${CLAUDE_PID:-$PPID},\"hook_event_name\":\"$event\""
+  case $event in
+    SessionStart) names='session_id transcript_path source' ;;
+    SessionEnd) names='session_id transcript_path reason' ;;
+    Notification) names='session_id transcript_path notification_type' ;;
+    *) names='session_id transcript_path' ;;
+  esac
+  for name in $names; do
+    text_of "$name" && line="$line,\"$name\":\"$value\""
+  done
+  printf '%s}\n' "$line" >>"$spool"
+}
+
+# The text of that name in the payload, as it is written there. One with a quote in it is left out.
+text_of() {
+  case $payload in *"\"$1\":\""*) ;; *) return 1 ;; esac
+  value=${payload#*"\"$1\":\""}
+  case $value in *'"'*) value=${value%%'"'*} ;; *) return 1 ;; esac
+  case $value in *'\') return 1 ;; esac
+}
+
+# What is asked for as people are shown it, secrets left out; where owt cannot be called, the tool alone.
+describe_asked() {
+  if [ -n "$OWT_SESSION_MAIN" ]; then
+    set -- "$OWT_SESSION_NODE" "$OWT_SESSION_MAIN"
+  else
+    set -- owt
+  fi
+  printf '%s' "$payload" | "$@" hook asked && return
+  text_of tool_name && printf '{"tool_name":"%s","tool_input":{"command":"…"}}\n' "$value"
+}
+
+# Tells the tool of this payload, and what it is to do, from others. Of a long one the beginning, for the payload is cut.
+sum_of_tool() {
+  tool=${payload#*"\"tool_name\""}
+  tool=${tool%%",\"permission_suggestions\""*}
+  printf '%.2500s' "${tool%%",\"tool_response\""*}" | cksum
 }
 
 # `owt send` types: until it has, no tool begins, and with it no dialog comes up that would take its Enter for leave. Who died typing is nobody.
@@ -51,13 +88,17 @@ wait_for_leave() {
   # Without a terminal there is no dialog: waiting would hold the agent up.
   [ "$CLAUDE_CODE_ENTRYPOINT" = cli ] || return
   ask=$spool+ask.$$
-  printf '%s\n' "$payload" >"$ask.text"
-  timer=
-  trap 'rm -f "$ask" "$ask.text"; [ -n "$timer" ] && kill "$timer"' EXIT
+  text_of session_id || value=
+  printf '%s\n' "$value" "$(sum_of_tool)" >"$ask.of"
+  helpers=
+  trap '[ -n "$helpers" ] && kill $helpers; rm -f "$ask" "$ask.of" "$ask.new" "$ask.text"' EXIT
   trap 'exit 0' HUP INT TERM
   mkfifo "$ask" || return
   sleep 3600 >"$ask" &
-  timer=$!
+  helpers=$!
+  # Beside the waiting: who answers on the screen at once is not missed.
+  (describe_asked >"$ask.new" && mv "$ask.new" "$ask.text") &
+  helpers="$helpers $!"
   read -r answer <"$ask"
   case $answer in
     '{'*)
@@ -69,18 +110,12 @@ wait_for_leave() {
 
 # A dialog that was answered on the screen: who waits for the same with a pipe is let go. $1 is text that its payload holds.
 let_go() {
-  session=${payload#*\"session_id\":\"}
-  session=${session%%\"*}
+  text_of session_id || value=
   for ask in "$spool"+ask.*[0-9]; do
     [ -p "$ask" ] || continue
-    read -r asked <"$ask.text"
-    case $asked in *"\"session_id\":\"$session\""*) ;; *) continue ;; esac
-    tool=${asked#*\"tool_name\"}
-    tool=${tool%%,\"permission_suggestions\"*}
-    case $event:$payload in
-      PostToolUse:*"\"tool_name\"$tool"*) ;;
-      PostToolUse:*) continue ;;
-    esac
+    { read -r session && read -r sum; } <"$ask.of" || continue
+    [ "$session" = "$value" ] || continue
+    [ "$event" != PostToolUse ] || [ "$sum" = "$(sum_of_tool)" ] || continue
     echo 1<>"$ask"
   done
 }

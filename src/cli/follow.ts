@@ -1,10 +1,11 @@
 /** Follows a run until it is settled: carries or watches it, narrates, asks on a terminal, and prints the summary. */
 import { OwtError } from "../core/errors.ts";
+import type { Task } from "../core/task.ts";
 import { type TaskView, renderAnswer } from "../core/view.ts";
 import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
-import { answerFor } from "../engine/answer.ts";
+import { answerFor, heldAnswers } from "../engine/answer.ts";
 import { findRun } from "../engine/find-run.ts";
 import { viewRun } from "../engine/view.ts";
 import { lastSeq } from "../store/events.ts";
@@ -61,12 +62,12 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
   if (io.signal.aborted) throw interrupted(runId, carries);
   const views = viewRun(engine, findRun(engine, runId));
   const report = readReport(engine, runId);
-  answer(
-    io,
-    options,
-    report,
-    renderSummary(io, report, views, (task) => renderAnswer(answerFor(engine, task))),
+  const held = await heldAnswers(
+    engine,
+    views.map(({ task }) => task),
   );
+  const answerOf = (task: Task) => renderAnswer(held.get(task.id) ?? answerFor(engine, task));
+  answer(io, options, report, renderSummary(io, report, views, answerOf));
   process.exitCode = exitCodeFor(views);
 }
 

@@ -2,10 +2,9 @@
 import { OwtError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import type { Engine } from "../engine/engine.ts";
-import { refuseAgents, sessionByHand } from "../engine/hand-back.ts";
+import { refuseAgents, sessionByHand, whatRuns } from "../engine/hand-back.ts";
 import { endSession } from "../engine/sessions.ts";
 import { canAsk, confirm, type Io } from "./io.ts";
-import { printable } from "./text.ts";
 
 export type YesOption = { yes?: boolean };
 export const YES_OPTION = ["-y, --yes", "of a task taken over by hand: end its session without being asked"] as const;
@@ -21,11 +20,9 @@ export async function leaveByHand(
   refuseAgents(engine, task);
   const found = await sessionByHand(engine, task);
   if (found === null) return;
-  const { session, pane } = found.standing;
+  const { session } = found.standing;
   if (found.isBusy && yes !== true) {
-    const runs = session.panes.filter(({ dead }) => dead === null).map(({ command: name }) => printable(name));
-    const what =
-      pane !== null && pane.dead === null ? `${pane.agent} still runs` : `something still runs (${runs.join(", ")})`;
+    const what = whatRuns(found.standing);
     if (!canAsk(io))
       throw new OwtError("needs-person", `${what} in ${session.name}, where ${task.key} was taken over`, {
         hint: `leave it, or have it ended: ${command} --yes`,

@@ -14,7 +14,7 @@ export async function showNamed(
   options: { json?: boolean; run?: string },
 ): Promise<void> {
   try {
-    showTaskStatus(io, engine, name, options);
+    await showTaskStatus(io, engine, name, options);
   } catch (error) {
     if (!(error instanceof OwtError) || error.code !== "unknown-name" || options.run !== undefined) throw error;
     const worktree = await findWorktree(engine, name).catch(() => null);

@@ -1,10 +1,12 @@
 /** What commands that open sessions share: their options, and the way into a session. */
 import { type Command, Option } from "commander";
-import { type SessionWish } from "../engine/sessions.ts";
+import { nameOf } from "../core/worktree.ts";
+import type { OpenedSession, SessionWish } from "../engine/sessions.ts";
+import type { Checkout } from "../engine/worktrees/place.ts";
 import { attachLine, attachSession } from "../tmux/attach.ts";
 import type { Session } from "../tmux/list.ts";
 import { type Tmux, whereWeAre } from "../tmux/tmux.ts";
-import { answer, type Io } from "./io.ts";
+import { answer, type Io, tell } from "./io.ts";
 import { positiveInteger } from "./work-options.ts";
 
 export type SessionOptions = { layout?: string; panes?: number; agent?: string | boolean };
@@ -33,6 +35,25 @@ export function wishOf(io: Io, { layout, panes, agent }: SessionOptions, prompt:
     size: screenOf(io),
     prompt,
   };
+}
+
+/** A session that is there stays as it is. */
+export function tellIgnored(
+  io: Io,
+  worktree: Checkout,
+  { session, isNew }: OpenedSession,
+  { layout, panes, agent }: SessionOptions,
+): void {
+  const there = session.panes.find((pane) => pane.agent !== null)?.agent ?? null;
+  const isOther = (agent === false && there !== null) || (typeof agent === "string" && agent !== there);
+  const ignored = [
+    ...(layout === undefined ? [] : [`--layout ${layout}`]),
+    ...(panes === undefined ? [] : [`--panes ${panes}`]),
+    ...(isOther ? [agent === false ? "--no-agent" : `--agent ${agent}`] : []),
+  ];
+  if (isNew || ignored.length === 0) return;
+  tell(io, `the session of ${nameOf(worktree)} was there and stays as it is, without ${ignored.join(" ")}`);
+  tell(io, `  ↳ to make it anew: owt tmux kill ${session.name}, then once more`);
 }
 
 function screenOf({ stdout }: Io): { columns: number; rows: number } {

@@ -6,7 +6,7 @@ import { reportCost } from "../core/report.ts";
 import { FINAL_STATES } from "../core/task.ts";
 import { taskTimeLeft } from "../core/time-left.ts";
 import { renderAnswer, type TaskView } from "../core/view.ts";
-import { answerFor } from "../engine/answer.ts";
+import { answerNow } from "../engine/answer.ts";
 import type { Engine } from "../engine/engine.ts";
 import { Estimates } from "../engine/estimates.ts";
 import { findRun } from "../engine/find-run.ts";
@@ -18,6 +18,7 @@ import { underWayMs } from "../core/attempt.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readBacklog } from "../store/backlog.ts";
 import { readLastEvents } from "../store/events.ts";
+import { findTasks } from "../store/tasks.ts";
 import { answer, type Io, screenWidth } from "./io.ts";
 import { lineFor } from "./narrate.ts";
 import { clock, costWords, leftWords, localTimes, markOf, painter, printable, wrap } from "./text.ts";
@@ -30,7 +31,12 @@ const WORDS = 8;
 /** Standings in which a person can do something. */
 const ANSWERED = new Set<TaskView["standing"]>(["waits-for-person", "waits-for-budget", "failed"]);
 
-export function showTaskStatus(io: Io, engine: Engine, key: string, options: { json?: boolean; run?: string }): void {
+export async function showTaskStatus(
+  io: Io,
+  engine: Engine,
+  key: string,
+  options: { json?: boolean; run?: string },
+): Promise<void> {
   const stored = options.run === undefined && readBacklog(engine.store).find((each) => each.id === key);
   if (stored) {
     const command = `owt run ${key}`;
@@ -38,13 +44,15 @@ export function showTaskStatus(io: Io, engine: Engine, key: string, options: { j
     answer(io, options, { task: data }, `${key}  ${printable(stored.title)}\n  written down; start it: ${command}`);
     return;
   }
-  const task = readStatusOf(engine, key, options.run);
-  answer(io, options, { task }, render(io, task));
+  const task = await readStatusOf(engine, key, options.run);
+  const isNewest = findTasks(engine.store, task.id)[0]?.run === task.run;
+  const logs = `owt logs ${task.id}${isNewest ? "" : ` --run ${task.run}`}`;
+  answer(io, options, { task }, render(io, task, logs));
 }
 
-type TaskStatus = ReturnType<typeof readStatusOf>;
+type TaskStatus = Awaited<ReturnType<typeof readStatusOf>>;
 
-function readStatusOf(engine: Engine, key: string, run: string | undefined) {
+async function readStatusOf(engine: Engine, key: string, run: string | undefined) {
   const task = findTask(engine, key, { run, fits: (each) => !FINAL_STATES.has(each.state) });
   const owner = findRun(engine, task.run);
   const view = showRun(engine, owner).find((each) => each.task.id === task.id)!;
@@ -55,7 +63,7 @@ function readStatusOf(engine: Engine, key: string, run: string | undefined) {
   const isAtWork = view.standing === "working";
   const estimate = isAtWork ? new Estimates(engine, owner.options).of(task.spec) : null;
   const left = estimate && taskTimeLeft({ estimate, workedMs });
-  const given = ANSWERED.has(view.standing) ? answerFor(engine, task) : null;
+  const given = ANSWERED.has(view.standing) ? await answerNow(engine, task) : null;
   const plain = (_: unknown, text: string) => text;
   return {
     id: task.key,
@@ -90,7 +98,8 @@ function readStatusOf(engine: Engine, key: string, run: string | undefined) {
   };
 }
 
-function render(io: Io, task: TaskStatus): string {
+/** `logs`: the command that prints all that its agent said. */
+function render(io: Io, task: TaskStatus, logs: string): string {
   const paint = painter(io, io.stdout);
   const width = screenWidth(io);
   const { attempt } = task;
@@ -119,7 +128,7 @@ function render(io: Io, task: TaskStatus): string {
         ),
     ),
     ...section(
-      `what its agent said last (all of it: owt logs ${task.id})`,
+      `what its agent said last (all of it: ${logs})`,
       task.said.flatMap((line) => wrap(`  ${printable(line)}`, width, 4)),
     ),
   ].join("\n");

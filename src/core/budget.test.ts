@@ -164,7 +164,7 @@ test("a limit is told in words, with the one command that raises it", () => {
   expect(raiseCommand("r1", { ...level, scope: "task" })).toBe("OWT_BUDGET_TASK_USD=10 owt resume r1");
   const tokens = { ...level, unit: "tokens" as const, limit: 1_000, used: 1_001, taken: 1_001 };
   expect([describeLevel(tokens), raiseCommand("r1", tokens)]).toEqual([
-    "1001 tokens of 1000 tokens for the run",
+    "1001 of 1000 tokens for the run",
     "OWT_BUDGET_TOKENS=2000 owt resume r1",
   ]);
   const time = {
@@ -176,12 +176,12 @@ test("a limit is told in words, with the one command that raises it", () => {
     taken: 7_200_400,
   };
   expect([describeLevel(time), raiseCommand("r1", time)]).toEqual([
-    "2h of agents' time of 2h of agents' time for the day",
+    "2h of 2h of agents' time for the day",
     "OWT_BUDGET_DAY_TIME=4h owt resume r1",
   ]);
   const tasks = { ...level, unit: "tasks" as const, limit: 1, used: 1, taken: 1 };
   expect([describeLevel(tasks), raiseCommand("r1", tasks)]).toEqual([
-    "1 task of 1 task for the run",
+    "1 of 1 task for the run",
     "OWT_BUDGET_RUN_TASKS=2 owt resume r1",
   ]);
 });

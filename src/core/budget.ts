@@ -341,7 +341,7 @@ export function describeLevel({ scope, unit, limit, used, taken, isAtLeast, isGu
   const guess = isGuess === true ? ", a guess" : "";
   const kept = taken - used > DUST ? ` (and ${amount(taken - used)} kept for what runs${guess})` : "";
   const more = needs === undefined ? "" : `; it may need ${amount(needs)}`;
-  return `${isAtLeast ? "at least " : ""}${amount(used)}${kept} of ${describeLimit({ scope, unit, limit })}${more}`;
+  return `${isAtLeast ? "at least " : ""}${renderBare(unit, used)}${kept} of ${describeLimit({ scope, unit, limit })}${more}`;
 }
 
 /** A limit itself in words: `$5.00 for the run`. */
@@ -350,15 +350,34 @@ export function describeLimit({ scope, unit, limit }: Pick<Level, "scope" | "uni
 }
 
 function renderAmount(unit: BudgetUnit, count: number): string {
+  const bare = renderBare(unit, count);
+  switch (unit) {
+    case "usd":
+      return bare;
+    case "tokens":
+      return `${bare} tokens`;
+    case "tasks":
+      return `${bare} ${count === 1 ? "task" : "tasks"}`;
+    case "ms":
+      return `${bare} of agents' time`;
+    default: {
+      const never: never = unit;
+      return never;
+    }
+  }
+}
+
+/** Before the limit, which says what it is of. */
+function renderBare(unit: BudgetUnit, count: number): string {
   switch (unit) {
     case "usd":
       return renderUsd(count);
     case "tokens":
-      return `${Math.round(count)} tokens`;
+      return String(Math.round(count));
     case "tasks":
-      return count === 1 ? "1 task" : `${count} tasks`;
+      return String(count);
     case "ms":
-      return `${renderLimit(count < 10_000 ? Math.round(count) : Math.round(count / 1_000) * 1_000)} of agents' time`;
+      return renderLimit(count < 10_000 ? Math.round(count) : Math.round(count / 1_000) * 1_000);
     default: {
       const never: never = unit;
       return never;

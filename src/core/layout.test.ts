@@ -1,6 +1,14 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { BUILT_IN_LAYOUTS, chooseLayout, type ConfiguredLayout, layoutProblems, planCuts } from "./layout.ts";
+import {
+  BUILT_IN_LAYOUTS,
+  chooseLayout,
+  type ConfiguredLayout,
+  layoutProblems,
+  type LayoutWish,
+  planCuts,
+  wishedLayout,
+} from "./layout.ts";
 
 const SCREEN = { columns: 200, rows: 50 };
 const choose = (name: string, panes: number | null, layouts: Record<string, ConfiguredLayout> = {}) =>
@@ -122,5 +130,31 @@ describe("layouts of the configuration", () => {
       "tmux.layouts.b.panes.1: does not say where it stands",
       "tmux.layouts.b.panes.2.of: there is no pane 3 before it",
     ]);
+  });
+});
+
+describe("what was wished before", () => {
+  const wish = (layout: string | null, panes: number | null): LayoutWish => ({ layout, panes });
+  const none = wish(null, null);
+  const wished = (now: LayoutWish, before: LayoutWish, usual = "main-vertical") =>
+    wishedLayout(now, before, { usual, layouts: { web: { panes: [{}, { split: "right" }] } } });
+
+  test("holds where nothing is wished now", () => {
+    expect(wished(none, none)).toEqual(none);
+    expect(wished(none, wish("quad", null))).toEqual(wish("quad", null));
+    expect(wished(none, wish("even-vertical", 3))).toEqual(wish("even-vertical", 3));
+    expect(wished(none, wish(null, 3))).toEqual(wish(null, 3));
+    expect(wished(none, wish("web", null))).toEqual(wish("web", null));
+  });
+
+  test("gives way to what is wished now", () => {
+    expect(wished(wish("quad", null), wish("even-vertical", 3))).toEqual(wish("quad", null));
+    expect(wished(wish(null, 2), wish("even-vertical", 3))).toEqual(wish("even-vertical", 2));
+    expect(wished(wish(null, 3), wish("quad", null))).toEqual(wish(null, 3));
+  });
+
+  test("is let go of where the configuration has moved on", () => {
+    expect(wished(none, wish("gone", 3))).toEqual(none);
+    expect(wished(none, wish(null, 3), "quad")).toEqual(none);
   });
 });

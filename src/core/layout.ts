@@ -53,7 +53,7 @@ export function chooseLayout(
       hint: nearestHint(name, known, `there are ${known.join(", ")}; see: owt config show tmux`),
     });
   }
-  const own = configured?.panes.length ?? FIXED[builtIn!] ?? null;
+  const own = ownPanes(name, layouts);
   if (own !== null && panes !== null && panes !== own)
     throw new OwtError("usage", `the layout ${name} has ${own} panes, not ${panes}`, {
       hint: `leave the number out, or choose another: owt tmux create --layout main-vertical --panes ${panes}`,
@@ -68,6 +68,34 @@ export function chooseLayout(
     splits: configured ? configuredSplits(configured) : builtInSplits(builtIn!, count),
     commands: Array.from({ length: count }, (_, at) => configured?.panes[at]?.command ?? null),
   };
+}
+
+/** What is wished of a layout; null leaves it to the configuration. */
+export type LayoutWish = { layout: string | null; panes: number | null };
+
+/** What is wished now, and where nothing is, what was wished `before`, as far as it is still there and goes together; `usual` is the layout of the
+ *  configuration. */
+export function wishedLayout(
+  now: LayoutWish,
+  before: LayoutWish,
+  { usual, layouts }: { usual: string; layouts: ConfiguredLayouts },
+): LayoutWish {
+  if (now.layout !== null) return now;
+  const isKnown = before.layout !== null && (isBuiltIn(before.layout) || Object.hasOwn(layouts, before.layout));
+  const layout = isKnown ? before.layout : null;
+  const own = ownPanes(layout ?? usual, layouts);
+  if (now.panes !== null) return { layout: own === null || own === now.panes ? layout : null, panes: now.panes };
+  return { layout, panes: own === null && before.layout === layout ? before.panes : null };
+}
+
+function isBuiltIn(name: string): name is BuiltIn {
+  return BUILT_IN_LAYOUTS.some((each) => each === name);
+}
+
+/** How many panes a layout always has; null where that is for whoever makes it to say. */
+function ownPanes(name: string, layouts: ConfiguredLayouts): number | null {
+  if (Object.hasOwn(layouts, name)) return layouts[name]!.panes.length;
+  return isBuiltIn(name) ? (FIXED[name] ?? null) : null;
 }
 
 function configuredSplits({ layout, panes }: ConfiguredLayout): Split[] {
@@ -157,7 +185,7 @@ function divide(whole: Size, direction: Split["direction"], share: number): [kep
 export function layoutProblems(layouts: ConfiguredLayouts): { key: string; message: string; hint: string }[] {
   return Object.entries(layouts).flatMap(([name, layout]) => {
     const key = `tmux.layouts.${name}`;
-    const builtIn = BUILT_IN_LAYOUTS.some((each) => each === name)
+    const builtIn = isBuiltIn(name)
       ? [{ key, message: `${name} is a layout of owt's own`, hint: "choose another name" }]
       : [];
     return [...builtIn, ...problemsOf(key, layout)];

@@ -32,6 +32,8 @@ export type RunOptions = {
   budgetSaid?: Partial<Budget>;
   /** How long it may start work; absent or null is no end. */
   time?: RunTime | null;
+  /** The profile of the configuration that it was begun with, or last gone on with; absent or null is none. */
+  profile?: string | null;
   /** What is done is repeated: a task that finds its work there has nothing left to change. */
   again?: boolean;
 };

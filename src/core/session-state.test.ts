@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { NEEDS_SOMEBODY, stateOf } from "./session-state.ts";
+import { NEEDS_SOMEBODY, SESSION_STATES, type SessionState, stateOf, whyInVain } from "./session-state.ts";
 
 const event = (name: string, more: object = {}) => JSON.stringify({ session_id: "x", hook_event_name: name, ...more });
 const alive = { isDead: false, tells: true };
@@ -50,4 +50,20 @@ test("what its process says goes first", () => {
   expect(stateOf(true, { isDead: true, tells: true }, [event("UserPromptSubmit")])).toBe("ended");
   expect(stateOf(true, { isDead: false, tells: false }, [event("Stop")])).toBe("unknown");
   expect(NEEDS_SOMEBODY.has("working")).toBe(false);
+});
+
+test("what never comes is not waited for: whatever the state, and whatever is waited for", () => {
+  const waitedFor = (state: SessionState, isBroughtBack: boolean) => {
+    const now = { state, isDead: state === "ended", isBroughtBack };
+    return SESSION_STATES.filter((want) => whyInVain(new Set([want]), now) === null);
+  };
+  const alwaysAll = SESSION_STATES.filter((state) => !["none", "unknown", "ended"].includes(state));
+  for (const state of alwaysAll) expect([state, waitedFor(state, false)]).toEqual([state, [...SESSION_STATES]]);
+  expect(waitedFor("none", true)).toEqual(["none"]);
+  expect(waitedFor("unknown", true)).toEqual(["none", "unknown"]);
+  expect(waitedFor("ended", false)).toEqual(["none", "ended"]);
+  expect(waitedFor("ended", true)).toEqual([...SESSION_STATES]);
+  // Between two conversations its hooks say that one has ended, and its program is there.
+  expect(whyInVain(new Set(["idle"]), { state: "ended", isDead: false, isBroughtBack: false })).toBe(null);
+  expect(whyInVain(NEEDS_SOMEBODY, { state: "unknown", isDead: false, isBroughtBack: false })).toBe("no-agent");
 });

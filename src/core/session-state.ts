@@ -40,6 +40,22 @@ export const NEEDS_SOMEBODY: ReadonlySet<SessionState> = new Set(["blocked", "wa
 /** States in which an agent is in the middle of something. */
 export const IN_THE_MIDDLE: ReadonlySet<SessionState> = new Set(["working", "blocked", "hung", "suspended"]);
 
+/** Why nobody waits for a session. */
+export type InVain = "no-session" | "no-agent" | "ended";
+
+/** Why none of the `wanted` states comes of a session as it is; null where one may come, or is there. `isDead`: the agent's program has gone, which
+ *  `isBroughtBack` by itself or is not. The end of the session may come of every one. */
+export function whyInVain(
+  wanted: ReadonlySet<SessionState>,
+  { state, isDead, isBroughtBack }: { state: SessionState; isDead: boolean; isBroughtBack: boolean },
+): InVain | null {
+  if (wanted.has(state)) return null;
+  if (state === "none") return "no-session";
+  if (wanted.has("none")) return null;
+  if (state === "unknown") return "no-agent";
+  return isDead && !isBroughtBack ? "ended" : null;
+}
+
 /** Our own event: a program is about to be started. What stands before it is of an earlier one. */
 export const STARTED = "OwtStart";
 

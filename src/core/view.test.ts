@@ -263,7 +263,7 @@ describe("a budget that is used up", () => {
     const why = "waits for the budget: $3.00 (and $2.50 kept for what runs) of $5.00 for the run";
     expect(standing({}, { ...none, all: kept })).toEqual(["waits-for-time", why]);
     const ten = { ...level, unit: "tasks" as const, limit: 10, used: 10, taken: 10 };
-    const words = "waits for the budget: 10 tasks of 10 tasks for the run";
+    const words = "waits for the budget: 10 of 10 tasks for the run";
     expect(standing({}, { ...none, unbegun: ten })).toEqual(["waits-for-budget", words]);
     expect(standing({ startedAt: NOW }, { ...none, unbegun: ten })[0]).toBe("ready");
   });

@@ -2,7 +2,7 @@
 import { suggestRules } from "../agents/rules.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { type Answer, answerCommand, type Permit, waitsForPerson } from "../core/view.ts";
+import { type Answer, answerCommand, type Permit, renderAnswer, waitsForPerson } from "../core/view.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
 import { findTasks } from "../store/tasks.ts";
@@ -21,6 +21,26 @@ export function answerFor(engine: Engine, task: Task): Answer {
   const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
   const permit = run ? permitFor(engine, run, task) : undefined;
   return answerCommand(task, isNewest, { permit, hasWords: endedWithWords(engine, task) });
+}
+
+/** The same as it can be typed now: of a task that a person has, and that cannot be given back as it stands, it leads there. Looks at its worktree and
+ *  session. */
+export async function answerNow(engine: Engine, task: Task): Promise<Answer> {
+  const given = answerFor(engine, task);
+  if (task.park?.for !== "hand") return given;
+  // Only what somebody has needs git and tmux to be looked at.
+  const { whyNotDone } = await import("./hand-back.ts");
+  const why = await whyNotDone(engine, task);
+  if (why === null) return given;
+  const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
+  const command = `owt switch ${task.key}${isNewest ? "" : ` --run ${task.run}`}`;
+  return { command, note: `${why}; then: ${renderAnswer(given)}` };
+}
+
+/** {@link answerNow} of those of these that a person has, by the task's row number. */
+export async function heldAnswers(engine: Engine, tasks: readonly Task[]): Promise<Map<number, Answer>> {
+  const held = tasks.filter(({ park }) => park?.for === "hand");
+  return new Map(await Promise.all(held.map(async (task) => [task.id, await answerNow(engine, task)] as const)));
 }
 
 /** Where and how the refused tools are allowed: in whatever says which are allowed now, for a list replaces the ones below it. */

@@ -5,16 +5,12 @@ import { join } from "node:path";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { readIdentity } from "../git/commit.ts";
-import { type Damage, findDamage as findWorktreeDamage } from "../git/damage.ts";
-import type { Place } from "../git/git.ts";
-import { listCheckouts } from "../git/list-worktrees.ts";
 import { findPlace } from "../git/place.ts";
 import { sweepTrash } from "../git/remove.ts";
 import type { Repo } from "../git/repo.ts";
 import { restoreStore, type Restored } from "../store/backups.ts";
 import { findDamage, storeFile } from "../store/database.ts";
 import { MEND } from "../store/stored-json.ts";
-import { readWorktrees } from "../store/worktrees.ts";
 import { prepareLock } from "../system/lock.ts";
 import { findProgram } from "../system/programs.ts";
 import { examineCaps } from "./caps.ts";
@@ -25,6 +21,7 @@ import { type Engine, worktreeHome } from "./engine.ts";
 import { examineDisk, type Finding } from "./examine-machine.ts";
 import { examineMemory } from "./room.ts";
 import { describeLostAgents, endLostAgents, findLostAgents } from "./lost-agents.ts";
+import { type Damaged, findAllDamaged, mendWorktree } from "./worktrees/damaged.ts";
 
 /** What a run in this repository would meet. With `fix`, what dead processes left is cleared, as a run would do it. */
 export async function examineRepository(engine: Engine, fix: boolean): Promise<Finding[]> {
@@ -33,7 +30,7 @@ export async function examineRepository(engine: Engine, fix: boolean): Promise<F
     ...examineStore(engine),
     ...(await examineLostAgents(engine, fix)),
     ...(fix ? await clearLeftovers(engine) : []),
-    ...(await examineWorktrees(engine)),
+    ...(await examineWorktrees(engine, fix)),
     await examineIdentity(engine),
     examineDisk(worktreeHome(engine), floorOf(engine)),
     examineMemory(engine),
@@ -49,27 +46,31 @@ async function clearLeftovers({ repo }: Engine): Promise<Finding[]> {
   return [{ check: "leftovers", state: "pass", detail: `cleared ${cleared} that killed processes left half-made` }];
 }
 
-/** Worktrees that git cannot read; those that it can need no line. */
-async function examineWorktrees({ repo, store }: Engine): Promise<Finding[]> {
-  const records = readWorktrees(store);
-  const findings = (await listCheckouts(repo)).map(async ({ path, branch }): Promise<Finding[]> => {
-    const place = existsSync(path) ? findPlace(repo, path) : null;
-    const damage = place && (await findWorktreeDamage(place));
-    if (!place || !damage) return [];
-    const detail = `git cannot read ${path}: ${damage.said}`;
-    const name = branch ?? records.get(path)?.branch ?? null;
-    return [{ check: "worktree", state: "fail", detail, hint: mendingOf(place, damage, name) }];
+/** Worktrees that git cannot read, mended where that is asked for; those that it can need no line. */
+async function examineWorktrees(engine: Engine, fix: boolean): Promise<Finding[]> {
+  const findings = (await findAllDamaged(engine)).map(async (damaged): Promise<Finding> => {
+    const { path, said } = damaged;
+    const check = "worktree";
+    if (fix && (await mendWorktree(engine, damaged).catch(() => false))) {
+      const staged = damaged.part === "HEAD" ? "" : "; what was staged is to be staged again";
+      const detail = `git can read ${path} again, whose files are as they were${staged}`;
+      return { check, state: "pass", detail };
+    }
+    return { check, state: "fail", detail: `git cannot read ${path}: ${said}`, hint: mendingOf(engine, damaged, fix) };
   });
-  return (await Promise.all(findings)).flat();
+  return Promise.all(findings);
 }
 
 /** The files of the worktree stay as they are with each of these. */
-function mendingOf({ root, gitDir }: Place, { part }: Damage, branch: string | null): string {
+function mendingOf({ repo }: Engine, { part, path, branch }: Damaged, isTried: boolean): string {
+  if (!isTried) return "owt doctor --fix";
+  const place = findPlace(repo, path);
+  if (place === null) return `its files are whole: move those that you want to another worktree, and delete ${path}`;
   if (part === "index")
-    return `rm '${join(gitDir, "index")}' && git -C '${root}' reset; what was staged is to be staged again`;
+    return `rm '${join(place.gitDir, "index")}' && git -C '${path}' reset; what was staged is to be staged again`;
   if (part === "HEAD")
-    return `say which branch it is on: echo 'ref: refs/heads/${branch ?? "<branch>"}' > '${join(gitDir, "HEAD")}'`;
-  return `look: git -C '${root}' status`;
+    return `say which branch it is on: echo 'ref: refs/heads/${branch ?? "<branch>"}' > '${join(place.gitDir, "HEAD")}'`;
+  return `look: git -C '${path}' status`;
 }
 
 async function examineIdentity({ repo }: Engine): Promise<Finding> {

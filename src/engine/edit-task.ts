@@ -118,7 +118,7 @@ async function putFile(
     throw new OwtError("plan", `with that text ${change.path} would be no task ${key} any more`, {
       hint: "leave what its id is made of (module, epic, id) as it is",
     });
-  writePlanFiles(plan.root, [change], `look again: owt task edit ${key}`);
+  writePlanFiles(engine, plan.root, [change], `look again: owt task edit ${key}`);
   if (!run) return { where: change.path, run: null, others: [] };
   const { changed } = await refreshRun(engine, run.id);
   const taken = readTasks(engine.store, run.id).find((task) => task.key === key)!;

@@ -15,6 +15,7 @@ import type { Identity } from "../git/git.ts";
 import { openRepo, type Repo } from "../git/repo.ts";
 import { openStore, type Store } from "../store/database.ts";
 import { raiseTakenIds, readTakenIds } from "../store/ids.ts";
+import { settleChanges } from "../system/change-files.ts";
 import { agentEnvironment } from "../system/environment.ts";
 import { loadConfig } from "../system/config-files.ts";
 import { closeForkServer } from "../system/fork-server.ts";
@@ -74,6 +75,7 @@ export type OpenOptions = {
 /** Opens the repository at `cwd` with its store and configuration. */
 export async function openEngine(options: OpenOptions): Promise<Engine> {
   const repo = await openRepo(options.cwd);
+  settlePlan(repo);
   const { config, layers, prices, problems } = loadConfig(repo.here, {
     env: options.env,
     agentKinds: AGENT_KINDS,
@@ -106,6 +108,20 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   };
   if (readTakenIds(engine.store) === null) raiseTakenIds(engine.store, await findTakenIds(repo, worktreeHome(engine)));
   return engine;
+}
+
+/** Half a change of a plan is nobody's plan. Where it cannot be put back now, whoever comes next tries. */
+function settlePlan(repo: Repo): void {
+  try {
+    settleChanges(planJournals(repo));
+  } catch {
+    // A file that may not be written is said by whoever writes it.
+  }
+}
+
+/** Where a change of several files of a plan is written down until it is whole. */
+export function planJournals({ commonDir }: Pick<Repo, "commonDir">): string {
+  return join(commonDir, "owt", "plan-changes");
 }
 
 /** Has the answers that a run needs looked for, and git's long-lived processes started, while something else is done. To be awaited before the run is begun. */

@@ -9,11 +9,13 @@ import { readTree } from "../git/commit.ts";
 import { findUnresolved } from "../git/conflicts.ts";
 import { findPlace, inProgress, readHead } from "../git/place.ts";
 import { readStatus } from "../git/status.ts";
+import { printable } from "../lib/printable.ts";
 import { readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { changeTask, readTask } from "../store/tasks.ts";
 import { processesIn } from "../tmux/session.ts";
 import type { Engine } from "./engine.ts";
+import { findDamageOf, refuseDamaged } from "./worktrees/damaged.ts";
 import { readStates, type SessionStanding } from "./worktrees/state.ts";
 
 /** The session of a task that a person has, where something works in it that would be ended with it: its agent, or what a shell runs. */
@@ -53,26 +55,49 @@ export async function handBackDone(engine: Engine, task: Task): Promise<boolean>
 }
 
 /** Throws `needs-person` where the worktree of a task that was taken over is not fit to be taken in: nothing was done, a merge is open, or HEAD is
- *  elsewhere. */
-export async function refuseUnfit(engine: Engine, { key, park, next }: Task): Promise<void> {
+ *  elsewhere; `wrong-state` where git cannot read it. */
+export async function refuseUnfit(engine: Engine, task: Task): Promise<void> {
+  const unfit = await findUnfit(engine, task);
+  if (unfit !== null) throw unfit;
+}
+
+/** Why a task that a person has cannot be given back as done right now, in words: its work is not fit to be taken in, or something still runs in its session.
+ *  Null where it can. */
+export async function whyNotDone(engine: Engine, task: Task): Promise<string | null> {
+  const unfit = await findUnfit(engine, task);
+  if (unfit !== null) return unfit.message.replace(`${task.key}: `, "");
+  const found = await sessionByHand(engine, task);
+  return found?.isBusy === true ? `${whatRuns(found.standing)} there` : null;
+}
+
+/** What works in a session that is to be left: its agent, else the programs of its panes. */
+export function whatRuns({ session, pane }: SessionStanding): string {
+  if (pane !== null && pane.dead === null) return `${pane.agent} still runs`;
+  const names = session.panes.filter(({ dead }) => dead === null).map(({ command }) => printable(command));
+  return `something still runs (${names.join(", ")})`;
+}
+
+async function findUnfit(engine: Engine, { key, park, next }: Task): Promise<OwtError | null> {
   const attempt = park?.for === "hand" && next.kind !== "fresh" ? readAttempt(engine.store, next.from) : null;
-  if (attempt === null) return;
+  if (attempt === null) return null;
   const { worktree, branch, base } = attempt;
-  const refuse = (why: string, hint: string): never => {
-    throw new OwtError("needs-person", `${key}: ${why}`, { hint: `${hint}, then: owt task approve ${key}` });
-  };
+  const damaged = await findDamageOf(engine, { path: worktree, branch });
+  if (damaged !== null) return refuseDamaged(damaged, `owt task approve ${key}`);
+  const unfit = (why: string, hint: string) =>
+    new OwtError("needs-person", `${key}: ${why}`, { hint: `${hint}, then: owt task approve ${key}` });
   const open = (await findUnresolved(engine.repo, worktree)).map(({ path }) => path);
-  if (open.length > 0) refuse(`conflicts in ${open.join(", ")} of ${worktree}`, "resolve them there and git add them");
+  if (open.length > 0)
+    return unfit(`conflicts in ${open.join(", ")} of ${worktree}`, "resolve them there and git add them");
   const place = findPlace(engine.repo, worktree);
-  if (place === null || !existsSync(worktree)) return;
+  if (place === null || !existsSync(worktree)) return null;
   const head = await readHead(engine.repo, place);
   if (inProgress(place) === "rebase")
-    refuse(`a rebase is under way in ${worktree}`, "finish it: git rebase --continue");
-  if (head.branch !== branch) refuse(`${worktree} is not on ${branch} any more`, `go back: git switch ${branch}`);
+    return unfit(`a rebase is under way in ${worktree}`, "finish it: git rebase --continue");
+  if (head.branch !== branch) return unfit(`${worktree} is not on ${branch} any more`, `go back: git switch ${branch}`);
   const { changes, untracked, unmerged } = await readStatus(place, { links: true });
-  if (changes.length + untracked.length + unmerged.length > 0 || head.oid === null) return;
-  if ((await readTree(engine.repo, head.oid)) !== (await readTree(engine.repo, base))) return;
-  throw new OwtError("needs-person", `${key}: nothing was changed in ${worktree}`, {
+  if (changes.length + untracked.length + unmerged.length > 0 || head.oid === null) return null;
+  if ((await readTree(engine.repo, head.oid)) !== (await readTree(engine.repo, base))) return null;
+  return new OwtError("needs-person", `${key}: nothing was changed in ${worktree}`, {
     hint: `do it, or let its agent go on: owt task retry ${key}; or give it up: owt task cancel ${key}`,
   });
 }

@@ -24,7 +24,7 @@ export async function runHook(
   engine: Engine,
   hook: Hook,
   place: HookPlace,
-): Promise<{ failed: string; output: string } | "interrupted" | null> {
+): Promise<{ failed: string; code: number; output: string } | "interrupted" | null> {
   const { commands, hash } = hookCommands(engine, hook);
   const env = {
     ...commandEnvironment(engine.env, engine.config.environment.pass),
@@ -35,7 +35,7 @@ export async function runHook(
     const dir = join(place.dir, `${hook}-${hash.slice(0, 12)}-${index}`);
     const result: CheckResult = await runCheck(engine, { ...place, dir, command, cwd: place.worktree, env });
     if (result === "interrupted") return result;
-    if (result.code !== 0) return { failed: command, output: result.output };
+    if (result.code !== 0) return { failed: command, code: result.code, output: result.output };
   }
   return null;
 }
@@ -54,5 +54,7 @@ export async function leaveWorktree(
   if (problem === null) return { trouble: null };
   if (problem === "interrupted") return { trouble: `[hooks] pre_remove was stopped in ${place.worktree}` };
   const said = problem.output.trim().split("\n").at(-1);
-  return { trouble: `[hooks] pre_remove failed in ${place.worktree}: ${problem.failed}: ${said}` };
+  return {
+    trouble: `[hooks] pre_remove ended with exit code ${problem.code} in ${place.worktree}: ${problem.failed}: ${said}`,
+  };
 }

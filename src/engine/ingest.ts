@@ -16,6 +16,7 @@ import { nextRunNumber, raiseTakenIds } from "../store/ids.ts";
 import { linkRun } from "../store/firings.ts";
 import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
 import { hasDoneTask, readTasks } from "../store/tasks.ts";
+import { wantedProfile } from "../system/config-files.ts";
 import { ensureNamedFolder } from "../system/files.ts";
 import { thisProcess } from "../system/identity.ts";
 import { findProgram } from "../system/programs.ts";
@@ -221,6 +222,7 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     budget: budgetFrom(engine.layers, flags.budgetUsd ?? null),
     budgetUsd: flags.budgetUsd ?? null,
     time: flags.maxDurationMs === undefined ? null : timeFrom(flags.maxDurationMs, engine.now()),
+    profile: wantedProfile(engine.env),
     again: flags.again,
   };
 }

@@ -1,5 +1,5 @@
 /** Reads and changes the dependencies of a plan: a change is worked out, looked at as a whole plan, and only then written. */
-import { realpathSync, statSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { join, sep } from "node:path";
 import {
   compareGraphs,
@@ -14,8 +14,8 @@ import type { Plan, PlannedTask } from "../core/plan.ts";
 import { cannotEdit } from "../core/plan-edit.ts";
 import { editFeatureNeeds } from "../core/plan-edit-features.ts";
 import { editMarkdownNeeds } from "../core/plan-edit-markdown.ts";
-import { writeFileAtomically } from "../system/files.ts";
-import type { Engine } from "./engine.ts";
+import { changeFiles } from "../system/change-files.ts";
+import { type Engine, planJournals } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { findPlan, readPlan, readPlanText } from "./read-plan.ts";
 import { planError } from "./work.ts";
@@ -125,14 +125,19 @@ function keptByOrder(before: readonly PlannedTask[], after: readonly PlannedTask
   );
 }
 
-/** Writes a change, each file as a whole. Throws `wrong-state`, before anything is written, when a file is not what it was when the change was
+/** Writes a change, all of its files or none. Throws `wrong-state`, before anything is written, when a file is not what it was when the change was
  *  worked out, and `environment` when it has come to lie outside the checkout. */
 export function writeChange(engine: Engine, change: Pick<DependencyChange, "files">): void {
-  writePlanFiles(engine.repo.here, change.files, "look again: owt plan deps");
+  writePlanFiles(engine, engine.repo.here, change.files, "look again: owt plan deps");
 }
 
 /** The same for any change of files below `checkout`; `hint` is for who finds that somebody else changed one. */
-export function writePlanFiles(checkout: string, files: DependencyChange["files"], hint: string): void {
+export function writePlanFiles(
+  { repo }: Pick<Engine, "repo">,
+  checkout: string,
+  files: DependencyChange["files"],
+  hint: string,
+): void {
   const top = realpathSync(checkout);
   const places = files.map(({ path, was, text }) => {
     if (readPlanText(top, path) !== was) throw new OwtError("wrong-state", `${path} was changed meanwhile`, { hint });
@@ -140,8 +145,7 @@ export function writePlanFiles(checkout: string, files: DependencyChange["files"
     const place = realpathSync(join(top, path));
     if (!place.startsWith(top + sep))
       throw new OwtError("environment", `${path} leads out of the repository`, { hint: "copy the file into it" });
-    return { place, text };
+    return { path: place, was, text };
   });
-  for (const { place, text } of places)
-    writeFileAtomically(place, text, { mode: statSync(place).mode & 0o7777, durable: true });
+  changeFiles(places, planJournals(repo));
 }

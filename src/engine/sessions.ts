@@ -7,7 +7,7 @@ import { type Agent, MOST_TOLD, type Talk } from "../agents/agent.ts";
 import { agentVariables } from "../agents/registry.ts";
 import { configuredChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
-import { chooseLayout, type Layout } from "../core/layout.ts";
+import { chooseLayout, type Layout, type LayoutWish, wishedLayout } from "../core/layout.ts";
 import { mayBringBack } from "../core/session-health.ts";
 import { nameOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
@@ -21,7 +21,7 @@ import { respawnPane } from "../tmux/pane.ts";
 import { STARTED } from "../core/session-state.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
 import { ensureSession, findSession, killSession } from "../tmux/session.ts";
-import { noteWorktree, readWorktrees } from "../store/worktrees.ts";
+import { noteWorktree, readWorktrees, recordSession, type WorktreeRecord } from "../store/worktrees.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent, knownAgents } from "./engine.ts";
@@ -32,11 +32,8 @@ import { taskAt } from "./task-at.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 import type { Checkout } from "./worktrees/place.ts";
 
-export type SessionWish = {
-  /** Null leaves it to the configuration. */
-  layout: string | null;
-  panes: number | null;
-  /** The agent of the first pane by its name; null for the configured one, where the configuration wants one; false for none. */
+export type SessionWish = LayoutWish & {
+  /** The agent of the first pane by its name; null for the one that it had, or the configured one where the configuration wants one; false for none. */
   agent: string | null | false;
   /** The screen until somebody attaches. */
   size: { columns: number; rows: number };
@@ -64,14 +61,19 @@ export function sessionServer(engine: Pick<Engine, "env">): Tmux {
 }
 
 /** Makes the session of a worktree, or finishes what is missing of one: an agent that has ended is started again, in its conversation where
- *  there is one. Throws `not-approved` for commands of the repository's, `environment` without tmux or without the agent's program. */
+ *  there is one. What is not wished is as it was the last time that its session was made. Throws `not-approved` for commands of the repository's,
+ *  `environment` without tmux or without the agent's program. */
 export async function openSession(engine: Engine, worktree: Checkout, wish: SessionWish): Promise<OpenedSession> {
   const tmux = sessionServer(engine);
   await requireTmux(tmux);
   const { default_layout, pane_count, session_prefix, layouts = {} } = engine.config.tmux;
-  const name = wish.layout ?? default_layout;
-  const chosen = chooseLayout(name, layouts, { panes: wish.panes, usually: pane_count });
-  const { agent, note } = chooseAgent(engine, wish.agent ?? itsAgent(engine, worktree.path));
+  const before = readWorktrees(engine.store).get(worktree.path) ?? null;
+  const wished = wishedLayout(wish, before ?? NO_LAYOUT, { usual: default_layout, layouts });
+  const name = wished.layout ?? default_layout;
+  const chosen = chooseLayout(name, layouts, { panes: wished.panes, usually: pane_count });
+  const wishedAgent = wish.agent ?? (wish.prompt === null && before?.hasAgent === false ? false : null);
+  const isAuto = engine.config.tmux.auto_start_claude || wish.prompt !== null;
+  const { agent, note } = chooseAgent(engine, wishedAgent, itsAgent(engine, before), isAuto);
   if (agent !== null) refuseSecondAgent(engine, worktree);
   const layout = agent === null && wish.shown !== undefined ? withShown(chosen, wish.shown) : chosen;
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
@@ -89,10 +91,11 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
       talk && { name: agent.name, command: talk.command, conversation: talk.conversation, onEnd: ON_END_SCRIPT },
     env: sessionVariables(engine, worktree.path),
   });
-  if (isNew && agent && talk) {
-    const { conversation } = talk;
-    noteWorktree(engine.store, engine.now(), worktree, { agent: agent.name, conversation });
-    await untilBegun(engine, worktree.path, talk.command);
+  if (isNew) {
+    const begun = agent && talk ? { agent: agent.name, conversation: talk.conversation } : {};
+    noteWorktree(engine.store, engine.now(), worktree, begun);
+    recordSession(engine.store, worktree.path, { ...wished, hasAgent: wishedAgent !== false });
+    if (talk !== null) await untilBegun(engine, worktree.path, talk.command);
   }
   const present = wish.restart === true && !isNew && agent !== null ? await endAgent(engine, tmux, session) : session;
   const revived = isNew || agent === null ? null : await revive(engine, tmux, present);
@@ -103,6 +106,8 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
     note,
   };
 }
+
+const NO_LAYOUT: LayoutWish = { layout: null, panes: null };
 
 /** Never two agents in one worktree: that of a run is stopped, and kept from it, before a person's own begins. */
 function refuseSecondAgent(engine: Engine, { path }: Checkout): void {
@@ -121,23 +126,32 @@ function withShown(layout: Layout, file: string): Layout {
 
 const SHOW_SCRIPT = 'cat -- "$1"; exec "${SHELL:-/bin/sh}"';
 
-/** The agent whose conversation a worktree has: tmux may have died, and the conversation goes on. Null where it has none, or nobody can talk with that one now. */
-function itsAgent(engine: Engine, worktree: string): string | null {
-  const { agent, conversation } = readWorktrees(engine.store).get(worktree) ?? { agent: null, conversation: null };
-  const isIts = agent !== null && conversation !== null && knownAgents(engine.config).includes(agent);
-  return isIts && canTalk(engine, agent) ? agent : null;
+/** The agent whose conversation a worktree has: tmux may have died, and the conversation goes on. Null where it has none, or nobody knows that one now. */
+function itsAgent(engine: Engine, record: WorktreeRecord | null): string | null {
+  const { agent, conversation } = record ?? { agent: null, conversation: null };
+  return agent !== null && conversation !== null && knownAgents(engine.config).includes(agent) ? agent : null;
 }
 
-/** The agent for a person to talk to. One that was named must be one; a configured one that only works unattended is left out, and said. */
-function chooseAgent(engine: Engine, wish: SessionWish["agent"]): { agent: Agent | null; note: string | null } {
-  if (wish === false || (wish === null && !engine.config.tmux.auto_start_claude)) return { agent: null, note: null };
-  const agent = findAgent(engine, wish ?? engine.config.agent.default);
+/** The agent for a person to talk to: the one that was named, which must be one; else the worktree's `own`; else, where `isAuto`, the configured one. Of these two one that
+ *  only works unattended, or is not installed, is left out, and said. */
+function chooseAgent(
+  engine: Engine,
+  wish: SessionWish["agent"],
+  own: string | null,
+  isAuto: boolean,
+): { agent: Agent | null; note: string | null } {
+  if (wish === false || (wish === null && own === null && !isAuto)) return { agent: null, note: null };
+  const agent = findAgent(engine, wish ?? own ?? engine.config.agent.default);
   const talk = agent.talk(talkFor(engine, agent.name, NOTHING));
   if (talk !== null && (wish !== null || findProgram(talk.file, engine.env) !== null)) return { agent, note: null };
   const why = talk === null ? `${agent.name} works unattended only` : `${talk.file} is not installed (owt doctor)`;
   if (wish === null) return { agent: null, note: `${why}: the first pane is a shell` };
+  const able = knownAgents(engine.config).filter((name) => canTalk(engine, name));
   throw new OwtError("usage", `${why}, not in a session`, {
-    hint: "with the agent that can: owt tmux create --agent claude",
+    hint:
+      able.length === 0
+        ? "a shell: owt tmux create --no-agent; which agents there are: owt doctor"
+        : `with an agent that can: owt tmux create --agent ${able[0]}`,
   });
 }
 
@@ -309,12 +323,24 @@ export async function sessionOf(engine: Pick<Engine, "env">, worktree: Checkout)
   });
 }
 
-/** Ends the session of a worktree that goes, where it has one. */
-export async function endSessionOf(engine: Pick<Engine, "repo" | "env" | "config">, worktree: string): Promise<void> {
+/** Ends the session of a worktree that goes, where it has one; with `since` (epoch ms) none that was there before. */
+export async function endSessionOf(
+  engine: Pick<Engine, "repo" | "env" | "config">,
+  worktree: string,
+  since = 0,
+): Promise<void> {
   if (findProgram("tmux", engine.env) === null) return;
   const session = await findSession(sessionServer(engine), worktree);
+  // tmux tells whole seconds.
+  if (session !== null && session.createdAt < Math.floor(since / 1_000) * 1_000) return;
   if (session !== null) await endSession(engine, session);
   forgetSpool(engine, worktree);
+}
+
+/** Ends a session for good, as a person wishes: what was wished of it is over, too, and the next one is as the configuration says. */
+export async function dropSession(engine: Engine, session: Session): Promise<void> {
+  await endSession(engine, session);
+  if (session.worktree !== null) recordSession(engine.store, session.worktree, { ...NO_LAYOUT, hasAgent: true });
 }
 
 /** Ends a session and everything that runs in it. Throws `tool-failed` where something could not be ended. */

@@ -62,8 +62,8 @@ const SENDING = "+sending.";
 
 export type AskPipe = { file: string; pid: number; isByHand: boolean };
 
-/** The pipes on which agents of a worktree wait for an answer, by the pids of the hooks that read them. Beside each lies `.text`, with what is
- *  asked. */
+/** The pipes on which agents of a worktree wait for an answer, by the pids of the hooks that read them. Beside each lies `.of`, which tells the
+ *  request from others, and soon `.text`, with what is asked, secrets left out. */
 export function listAskPipes(engine: Pick<Engine, "repo">, worktree: string): AskPipe[] {
   const byHand = handSpoolFile(engine, worktree);
   return [
@@ -101,7 +101,10 @@ function backsFile(spool: string): string {
 
 export function forgetSpool(engine: Pick<Engine, "repo">, worktree: string): void {
   const file = spoolFile(engine, worktree);
-  const pipes = pipesOf(file).flatMap((pipe) => [pipe.file, `${pipe.file}.text`]);
+  const pipes = pipesOf(file).flatMap(({ file: pipe }) => [
+    pipe,
+    ...[".of", ".new", ".text"].map((end) => `${pipe}${end}`),
+  ]);
   for (const each of [file, settingsFile(file), backsFile(file), ...pipes]) removeFile(each);
 }
 

@@ -221,8 +221,9 @@ export async function setupStep(engine: Engine, carried: Carried): Promise<StepR
 }
 
 /** The end of an attempt whose worktree cannot be made ready. */
-export function finishUnready(engine: Engine, carried: Carried, { failed, output }: SetupProblem): void {
-  finish(engine, carried, { kind: "failed", reason: `setup failed: ${failed}`, output });
+export function finishUnready(engine: Engine, carried: Carried, { failed, output, hook, code }: SetupProblem): void {
+  const what = hook === undefined ? failed : `[hooks] ${hook} ended with exit code ${code}: ${failed}`;
+  finish(engine, carried, { kind: "failed", reason: `setup failed: ${what}`, output });
 }
 
 /** The commands that this task's work must pass: the run's and its own. */

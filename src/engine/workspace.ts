@@ -81,8 +81,8 @@ export type SetupPlace = {
   tell?: (said: SetupSaid) => void;
 };
 
-/** The command that failed, and of which hook it is one. */
-export type SetupProblem = { failed: string; output: string; hook?: Hook };
+/** The command that failed, and where it is one of a hook's, of which, and its exit code. */
+export type SetupProblem = { failed: string; output: string; hook?: Hook; code?: number };
 
 /** Runs a worktree's setup, unless the same one was already run there. `dir` holds its executions. */
 export async function setUp(engine: Engine, place: SetupPlace): Promise<SetupProblem | "interrupted" | null> {

@@ -41,6 +41,13 @@ export async function clearOldLocks(repo: Repo, branches: readonly string[]): Pr
   return removeOld(locks, isLeft);
 }
 
+/** Removes the lock on the index of one linked worktree where a git that was killed left it: it is older than a git holds one over an index that it cannot
+ *  even read. */
+export async function clearOldIndexLock(adminDir: string): Promise<void> {
+  const isLeft = (mtimeMs: number) => isFromBeforeBoot(mtimeMs) || Math.abs(Date.now() - mtimeMs) >= OLD_LOCK_MS;
+  await removeOld([join(adminDir, "index.lock")], isLeft);
+}
+
 /** Removes the locks on refs of ours that a power cut or a reboot left, and names them. Those that agents' git may hold are among them: only what
  *  is from before the machine was started goes. */
 export async function clearLocksFromBeforeBoot(repo: Repo): Promise<string[]> {

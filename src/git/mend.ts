@@ -2,14 +2,16 @@
  *  was synced, since that would cost every task more than a cut is worth. So nothing in them is believed until it was held against what was synced,
  *  which is the commits, the refs and the store. */
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
 import { basename, join } from "node:path";
 import { removeFile, writeFileAtomically } from "../system/files.ts";
-import { branchRef } from "./branch.ts";
+import { branchRef, checkedOutWhere, readRef } from "./branch.ts";
+import { namedEntry } from "./damage.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { isBeingMade, isBlank, isHalfMade } from "./half-made.ts";
 import {
   adminIds,
+  branchIn,
   findPlace,
   inProgress,
   isMainPlace,
@@ -18,6 +20,7 @@ import {
   recordedRoot,
   resolvePath,
 } from "./place.ts";
+import { clearOldIndexLock } from "./locks.ts";
 import type { Repo } from "./repo.ts";
 import { isInDoubt } from "./standing.ts";
 
@@ -44,6 +47,68 @@ export async function mendEntry(repo: Repo, path: string, home: Home): Promise<P
   return place;
 }
 
+/** Makes git's files of a worktree that came to harm whole, whoever made it; none of its own files is touched, and an index that cannot be read is kept
+ *  beside the new one. `branch` is the one that it was on, as far as that is on record. Null where nobody can say what it was on, and for the main checkout,
+ *  which is its user's. The caller has seen that something is wrong with it (`damage.ts`). */
+export async function mendDamaged(repo: Repo, path: string, branch: string | null): Promise<Place | null> {
+  const root = resolvePath(path);
+  if (root === repo.root) return null;
+  const gitDir = findPlace(repo, root)?.gitDir ?? namedEntry(repo, root) ?? freshEntry(repo);
+  const home = await findHome(repo, gitDir, branch);
+  if (home === null) return null;
+  mkdirSync(gitDir, { recursive: true });
+  const place = { gitDir, commonDir: repo.commonDir, root };
+  mendRecords(place, home);
+  dropTornState(place);
+  return (await renewIndex(repo, place)) ? place : null;
+}
+
+/** False where a git that is at it holds the lock. */
+async function renewIndex(repo: Repo, place: Place): Promise<boolean> {
+  const index = join(place.gitDir, "index");
+  if (isWholeIndex(repo, index)) return true;
+  await clearOldIndexLock(place.gitDir);
+  if (existsSync(`${index}.lock`)) return false;
+  const aside = `${index}.damaged`;
+  if (existsSync(index)) renameSync(index, aside);
+  try {
+    await git(place, ["read-tree", "HEAD"]);
+  } catch (error) {
+    // Without any, git would take every file for one that was removed.
+    if (existsSync(aside)) renameSync(aside, index);
+    throw error;
+  }
+  await git(place, ["update-index", "-q", "--refresh"], { ok: [0, 1] });
+  return true;
+}
+
+/** What a worktree was on: its HEAD, where that can be read; else the branch on record, or the one other that stands where its own log ends and is nowhere
+ *  checked out; else that commit. */
+async function findHome(repo: Repo, gitDir: string, branch: string | null): Promise<Home | null> {
+  const head = readText(join(gitDir, "HEAD"));
+  if (head !== null && HEAD.test(head)) {
+    const on = branchIn(gitDir);
+    return on === null ? { detached: head.trim() } : { branch: on };
+  }
+  const log = readText(join(gitDir, "logs", "HEAD"))
+    ?.trimEnd()
+    .split("\n")
+    .at(-1);
+  const last = /^[0-9a-f]+ ([0-9a-f]{40,64}) /.exec(log ?? "")?.[1] ?? null;
+  const fits = async (name: string) => {
+    const at = await readRef(repo, branchRef(name));
+    return at !== null && (last === null || at === last) && (await checkedOutWhere(repo, name)) === null;
+  };
+  if (branch !== null && (await fits(branch))) return { branch };
+  if (last === null) return null;
+  const args = ["for-each-ref", "--format=%(refname:short)", `--points-at=${last}`, "refs/heads/"];
+  const { code, stdout } = await git(repo, args, { ok: [0, 129] });
+  const free: string[] = [];
+  for (const name of stdout.split("\n").filter(Boolean)) if (await fits(name)) free.push(name);
+  if (code === 0 && free.length === 1) return { branch: free[0]! };
+  return code === 0 ? { detached: last } : null;
+}
+
 /** An entry of this worktree that does not say so any more: its `.git` file names it, or it has its HEAD. Without any, a new one where the files of a
  *  worktree of ours stand. */
 function findTorn(repo: Repo, root: string, home: Home): string | null {
@@ -60,9 +125,13 @@ function findTorn(repo: Repo, root: string, home: Home): string | null {
   const own = adminIds(repo).filter(isTorn);
   const id = own.find((each) => readRecord(join(entries, each, "HEAD")) === headOf(home));
   if (id !== undefined) return join(entries, id);
-  const fresh = join(entries, `owt-mended-${randomBytes(4).toString("hex")}`);
+  const fresh = freshEntry(repo);
   mkdirSync(fresh, { recursive: true });
   return fresh;
+}
+
+function freshEntry(repo: Repo): string {
+  return join(repo.commonDir, "worktrees", `owt-mended-${randomBytes(4).toString("hex")}`);
 }
 
 /** An entry of ours that names no worktree, or none that is there. */

@@ -52,6 +52,7 @@ function snapshot(root: string, below = ""): Record<string, string> {
     const path = join(below, name);
     const stat = lstatSync(join(root, path));
     if (stat.isSymbolicLink()) files[path] = `link ${readlinkSync(join(root, path))}`;
+    else if (stat.isDirectory() && readdirSync(join(root, path)).length === 0) files[path] = "folder";
     else if (stat.isDirectory()) Object.assign(files, snapshot(root, path));
     else files[path] = `${(stat.mode & 0o100) === 0 ? "file" : "exec"} ${readFileSync(join(root, path), "latin1")}`;
   }
@@ -60,6 +61,13 @@ function snapshot(root: string, below = ""): Record<string, string> {
 
 const HOLDS: Record<string, { make: (at: Task) => void | Promise<void>; reasons: string[] }> = {
   dirty: { make: (at) => at.write(at.wt, { "a.txt": "changed\r\n\0\xff" }), reasons: ["dirty"] },
+  "empty folders": {
+    make: (at) => {
+      at.write(at.wt, { "a.txt": "changed", "new/file": "new" });
+      for (const folder of ["empty/deep", "new/empty", "dir/ü b"]) mkdirSync(join(at.wt, folder), { recursive: true });
+    },
+    reasons: ["dirty", "untracked"],
+  },
   deleted: { make: (at) => rmSync(join(at.wt, "a.txt")), reasons: ["dirty"] },
   "made executable": { make: (at) => chmodSync(join(at.wt, "a.txt"), 0o755), reasons: ["dirty"] },
   untracked: {
@@ -621,4 +629,23 @@ test("a restore does not write through a link that history has in a folder's pla
   await restoreRescue(at.repo, "t1", { path: at.wt });
   expect(snapshot(at.wt)).toEqual(before);
   expect(readFileSync(join(at.top, "outside/x"), "utf8")).toBe("theirs");
+});
+
+test("what git was in the middle of and cannot be taken up again is named, and its conflict is back", async () => {
+  await using at = await task();
+  at.commit(at.wt, { "a.txt": "task\n" });
+  const theirs = at.commit(at.root, { "a.txt": "main\n" });
+  expect(() => runGit(at.wt, "cherry-pick", theirs)).toThrow("cherry-pick");
+  const entries = runGit(at.wt, "ls-files", "-s");
+  const removed = await removeWorktree(at.repo, at.wt, SAVE);
+  expect(removed).toMatchObject({ removed: true });
+  expect(await listRescues(at.repo)).toMatchObject([{ underWay: "cherry-pick", merging: null }]);
+  const back = join(at.top, "back");
+  await restoreRescue(at.repo, "t1", { path: back });
+  expect(runGit(back, "ls-files", "-s")).toBe(entries);
+  // A place that is taken is told in words.
+  await expect(restoreRescue(at.repo, "t1", { path: at.root })).rejects.toMatchObject({
+    message: `t1 cannot be restored: something else is at ${at.root} already`,
+    hint: expect.stringContaining("owt restore t1 --path"),
+  });
 });

@@ -1,6 +1,6 @@
 /** Saves everything that a worktree holds as one commit under `refs/owt/rescue/<id>`, byte for byte: no filter, no hook, no index of the
  *  worktree is touched. Its first parent is HEAD; the others keep what else only this worktree knew (the index, dropped commits). */
-import { existsSync, readdirSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
@@ -8,7 +8,7 @@ import { readRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, type NewCommit, writeCommit } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { type Holdings, isKnown, type ModuleHoldings } from "./inspect.ts";
-import { lstatInside, readText } from "./place.ts";
+import { type InProgress, lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type FileHoldings, saveIndex, saveTree, writeAside } from "./rescue-trees.ts";
 import { linkRef } from "./submodules.ts";
@@ -54,6 +54,10 @@ export type Rescue = {
   aside?: Oid;
   /** The commit that was being merged. */
   merging: Oid | null;
+  /** What git was in the middle of that is not taken up again: its files and conflicts are kept, its further steps are not. */
+  underWay?: Exclude<InProgress, "merge">;
+  /** Folders without a file in them. */
+  folders?: string[];
   /** Submodules in which something was saved. */
   modules?: RescuedModule[];
   /** What was on record of it. */
@@ -99,8 +103,10 @@ export async function saveRescue(repo: Repo, held: Holdings, options: RescueOpti
           ...(await saveModule(repo, each.module, each.files, { bin, isMoved: moved.has(each.module.path) })),
         );
     const tree = await saveTree(held, files.paths, bin);
+    const folders = held.gone ? [] : findEmptyFolders(held.place.root, known);
     const rescue = {
       ...describe(held, options, index),
+      ...(folders.length === 0 ? {} : { folders }),
       ...(aside === null ? {} : { aside }),
       ...(options.record === undefined ? {} : { record: options.record }),
       ...(modules.length === 0 ? {} : { modules }),
@@ -157,6 +163,36 @@ export function rescueRef(id: string): string {
 }
 
 type Found = { paths: string[] };
+
+/** So many folders are looked into, and so many are kept. */
+const MOST_LOOKED = 50_000;
+const MOST_EMPTY = 10_000;
+
+/** Folders without anything in them, which no tree of git's can hold; those of what is made again by itself left out. */
+function findEmptyFolders(root: string, known: readonly string[]): string[] {
+  const empty: string[] = [];
+  const open = [""];
+  for (let looked = 0; open.length > 0 && looked < MOST_LOOKED && empty.length < MOST_EMPTY; looked++) {
+    const folder = open.pop()!;
+    const entries = entriesOf(join(root, folder));
+    if (entries === null || (folder !== "" && entries.some(({ name }) => name.toLowerCase() === ".git"))) continue;
+    if (entries.length === 0 && folder !== "" && !folder.includes("\uFFFD")) empty.push(folder);
+    for (const entry of entries) {
+      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+      if (entry.isDirectory() && path !== ".git" && !isKnown(path, known)) open.push(path);
+    }
+  }
+  return empty.toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+/** Null for one that cannot be read. */
+function entriesOf(folder: string): Dirent[] | null {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return null;
+  }
+}
 
 /** Every path whose bytes are not in HEAD, with ignored directories opened. */
 function collectFiles(held: FileHoldings, known: readonly string[]): Found | Unsavable {
@@ -251,7 +287,9 @@ async function keepCommits(repo: Repo, module: Place, commits: readonly Oid[]): 
 function describe(held: Holdings, { id, note, at }: RescueOptions, index: Oid | null): Rescue {
   const merging = readText(join(held.place.gitDir, "MERGE_HEAD"))?.split("\n")[0] ?? null;
   const { branch, oid: head } = held.head;
-  return { id, ref: rescueRef(id), commit: "", path: held.place.root, branch, head, index, merging, at, note };
+  const underWay = held.inProgress === null || held.inProgress === "merge" ? {} : { underWay: held.inProgress };
+  const path = held.place.root;
+  return { id, ref: rescueRef(id), commit: "", path, branch, head, index, merging, ...underWay, at, note };
 }
 
 async function isSame(repo: Repo, before: Oid, tree: Oid, rescue: Rescue): Promise<boolean> {
@@ -264,6 +302,8 @@ async function isSame(repo: Repo, before: Oid, tree: Oid, rescue: Rescue): Promi
     old.merging === rescue.merging &&
     old.index === rescue.index &&
     old.aside === rescue.aside &&
+    old.underWay === rescue.underWay &&
+    JSON.stringify(old.folders) === JSON.stringify(rescue.folders) &&
     JSON.stringify(old.modules?.map(stateOf)) === JSON.stringify(rescue.modules?.map(stateOf))
   );
 }
@@ -273,16 +313,19 @@ function stateOf({ path, head, branch, tree }: RescuedModule): unknown[] {
 }
 
 /** The facts stand as JSON on the last line: paths may contain anything. */
-function renderMessage({ path, branch, head, index, aside, merging, modules, record, at, note }: Rescue): string {
+function renderMessage({ id: _id, ref: _ref, commit: _commit, ...told }: Rescue): string {
+  const { path, branch, at, note } = told;
   const time = new Date(at).toISOString();
-  const facts = JSON.stringify({ path, branch, head, index, aside, merging, modules, record, at, note });
+  const facts = JSON.stringify(told);
   return `rescue: ${branch ?? "detached"} at ${JSON.stringify(path)}, ${time}\n\n${note}\n\nOwt-Rescue: ${facts}`;
 }
 
 function parseMessage(ref: string, commit: Oid, message: string): Rescue | null {
   const facts = /^Owt-Rescue: (\{.*\})$/.exec(message.trimEnd().split("\n").at(-1) ?? "")?.[1];
   if (facts === undefined) return null;
-  const { path, branch, head, index, aside, merging, modules, record, at, note } = JSON.parse(facts) as Rescue;
+  const { path, branch, head, index, aside, merging, underWay, folders, modules, record, at, note } = JSON.parse(
+    facts,
+  ) as Rescue;
   const rescue = {
     id: ref.slice("refs/owt/rescue/".length),
     ref,
@@ -298,6 +341,8 @@ function parseMessage(ref: string, commit: Oid, message: string): Rescue | null 
   return {
     ...rescue,
     ...(aside === undefined ? {} : { aside }),
+    ...(underWay === undefined ? {} : { underWay }),
+    ...(folders === undefined ? {} : { folders }),
     ...(modules === undefined ? {} : { modules }),
     ...(record === undefined ? {} : { record }),
   };

@@ -10,7 +10,7 @@ import { listRescues, type Rescue, type RescuedModule } from "./rescue.ts";
 import { MODES } from "./rescue-trees.ts";
 import { findAnywhere } from "./bring-submodules.ts";
 import { findCheckout, readModuleHead } from "./submodules.ts";
-import { createWorktree, type Worktree } from "./worktree.ts";
+import { createWorktree, type CreateRefused, type Worktree } from "./worktree.ts";
 
 /** Makes a new worktree at `path` that holds what the rescue kept. It comes back on its own branch where that still stands at the same
  *  commit and is free, else on `owt/rescued/<id>`. The rescue stays. Repeatable after a kill; throws when something else is at `path`. */
@@ -39,11 +39,24 @@ export async function restoreRescue(
       for (const module of rescue.modules ?? []) if (!(await bringBackModule(repo, place, module))) to.missed?.(module);
     },
   });
-  if ("refused" in made || !made.isNew) {
-    const why = "refused" in made ? made.refused : "path-exists";
-    throw new OwtError("wrong-state", `cannot restore ${id} at ${to.path}: ${why}`, { hint: "choose another path" });
+  if (!("refused" in made) && made.isNew) return made;
+  const why = "refused" in made ? describeRefusal(made) : `there is a worktree at ${to.path} already`;
+  throw new OwtError("wrong-state", `${id} cannot be restored: ${why}`, {
+    hint: `another place: owt restore ${id} --path FOLDER`,
+  });
+}
+
+function describeRefusal(refused: CreateRefused): string {
+  switch (refused.refused) {
+    case "path-exists":
+      return `something else is at ${refused.path} already`;
+    case "branch-exists":
+      return "its branch was made by somebody else at this moment";
+    case "checked-out":
+      return `its branch is checked out at ${refused.path}`;
+    case "being-made":
+      return `another owt is making ${refused.path} right now`;
   }
-  return made;
 }
 
 async function freeBranch(repo: Repo, { id, branch, head }: Rescue): Promise<string | null> {
@@ -57,6 +70,7 @@ async function bringBack(repo: Repo, place: Place, rescue: Rescue): Promise<void
   if (rescue.head !== null) {
     await bringBackFiles(repo, place, rescue.head, rescue.commit);
   }
+  for (const path of rescue.folders ?? []) await ensureEmptyFolder(place.root, path);
   if (rescue.index !== null) await git(place, ["read-tree", rescue.index]);
   if (rescue.aside !== undefined) await bringBackAside(place, rescue.aside);
   await git(place, ["update-index", "-q", "--refresh"], { ok: [0, 1] });
@@ -159,6 +173,17 @@ async function ensureRealDirectory(root: string, path: string): Promise<void> {
   if (stat?.isDirectory() === true) return;
   if (stat !== null) await rm(full);
   await mkdir(full);
+}
+
+/** A folder without a file in it, unless something else stands there, or above it, by now. */
+async function ensureEmptyFolder(root: string, path: string): Promise<void> {
+  const parts = path.split("/");
+  for (const [at] of parts.entries()) {
+    const above = parts.slice(0, at + 1).join("/");
+    const stat = lstatInside(root, above);
+    if (stat === null) await mkdir(join(root, above));
+    else if (!stat.isDirectory()) return;
+  }
 }
 
 async function isRealDirectory(root: string, path: string): Promise<boolean> {

@@ -1,7 +1,8 @@
 /** What a worktree by hand starts from: a branch that is there, one that only a remote has, a pull request, or a new one. */
 import { OwtError } from "../core/errors.ts";
-import { branchRef, currentBranch, readRef } from "./branch.ts";
+import { branchRef, checkedOutWhere, currentBranch, isAncestor, readRef } from "./branch.ts";
 import { fetchRefs } from "./fetch.ts";
+import { readFollowed } from "./followed.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { findPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
@@ -28,7 +29,10 @@ export async function findStart(repo: Repo, word: string, base: string | null): 
   if (pull !== null) return await findPull(repo, pull);
   const local = await readRef(repo, branchRef(word));
   if (local !== null) return { branch: word, at: local, isNew: false, base: null, from: null, upstream: null };
-  const remote = base === null ? await findRemoteBranch(repo, word) : null;
+  const spelled = await splitRemote(repo, word);
+  if (spelled !== null && base !== null) throw isOfRemote(spelled, base);
+  const remote =
+    base !== null ? null : spelled === null ? await findOnRemotes(repo, word) : await startOfRemote(repo, spelled);
   if (remote !== null) return remote;
   const named = base ?? (await ownBranch(repo));
   const meant = await readBase(repo, named);
@@ -57,15 +61,17 @@ async function readBase(repo: Repo, word: string): Promise<Pick<StartPoint, "at"
   // A branch is a commit already, and no tag of the same name is meant.
   const local = await readBranch(repo, word);
   if (local !== null) return { at: local, base: word, from: word };
+  // Nor is a branch of this repository that has the name which the remote's has there.
+  const spelled = await splitRemote(repo, word);
+  if (spelled !== null) return { at: await readOfRemote(repo, spelled), base: word, from: word };
   const place = findPlace(repo, repo.here) ?? repo;
   const at = await readCommit(place, word);
   if (at !== null) {
     const branch = await branchMeant(place, word);
     return { at, base: branch ?? at, from: branch ?? word };
   }
-  const remote = await findRemoteBranch(repo, word).catch(() => null);
-  const name = remote && (remote.base ?? remote.branch);
-  return remote && { at: remote.at, base: name, from: name };
+  const remote = isBranchName(word) ? await findOnRemotes(repo, word) : null;
+  return remote && { at: remote.at, base: remote.base, from: remote.base };
 }
 
 function pullNumber(word: string): number | null {
@@ -93,41 +99,99 @@ async function ownBranch(repo: Repo): Promise<string> {
   });
 }
 
-/** A branch that only remotes have: `x` or `origin/x`. The local branch of that name will follow it. */
-async function findRemoteBranch(repo: Repo, word: string): Promise<StartPoint | null> {
+/** A branch of a remote by its whole name, `origin/x`. */
+type Spelled = { remote: string; branch: string };
+
+/** A word that begins with the name of a remote means a branch of that remote; null for any other, and for what stands for another commit
+ *  (`origin/HEAD`, `origin/x~1`). */
+async function splitRemote(repo: Repo, word: string): Promise<Spelled | null> {
   const remotes = await listRemotes(repo);
-  const spelled = remotes.find((remote) => word.startsWith(`${remote}/`));
-  const branch = spelled === undefined ? word : word.slice(spelled.length + 1);
-  if (spelled !== undefined && (await readRef(repo, branchRef(branch))) !== null)
-    return { ...(await findStart(repo, branch, null)) };
+  const [remote] = remotes.filter((name) => word.startsWith(`${name}/`)).toSorted((a, b) => b.length - a.length);
+  if (remote === undefined) return null;
+  const branch = word.slice(remote.length + 1);
+  return isBranchName(branch) ? { remote, branch } : null;
+}
+
+function isBranchName(word: string): boolean {
+  try {
+    return branchRef(word) !== "";
+  } catch {
+    return false;
+  }
+}
+
+/** Where a remote's branch stands, as far as it was fetched; else it is fetched now. Throws `usage` where the remote has none, `environment` where it
+ *  cannot be asked: another branch of that name is never taken for it. */
+async function readOfRemote(repo: Repo, spelled: Spelled): Promise<Oid> {
+  const { remote, branch } = spelled;
+  return (await readRef(repo, `refs/remotes/${remote}/${branch}`)) ?? (await fetchBranch(repo, spelled));
+}
+
+/** A branch of a remote under its own name here. One that has that name already serves where it holds what the remote's does, or follows it and is
+ *  checked out, so that the same can be said again. */
+async function startOfRemote(repo: Repo, spelled: Spelled): Promise<StartPoint> {
+  const { remote, branch } = spelled;
+  const local = await readRef(repo, branchRef(branch));
+  const followed = local === null ? null : await readFollowed(repo, branch);
+  const isFollowing = followed?.remote === remote && followed.merge === branchRef(branch);
+  if (local !== null && isFollowing && (await checkedOutWhere(repo, branch)) !== null) return isThere(branch, local);
+  const at = await readOfRemote(repo, spelled);
+  if (local === null) return beginsAt({ ...spelled, at });
+  if (await isAncestor(repo, at, local)) return isThere(branch, local);
+  throw new OwtError("wrong-state", `${branch} is a branch here, too, and lacks commits of ${remote}/${branch}`, {
+    hint: `the one here: owt create ${branch}; the remote's under a new name: owt create ${branch}-2 --base ${remote}/${branch}`,
+  });
+}
+
+function isThere(branch: string, at: Oid): StartPoint {
+  return { branch, at, isNew: false, base: null, from: null, upstream: null };
+}
+
+/** A new branch that follows the remote's of that name. */
+function beginsAt({ remote, branch, at }: Spelled & { at: Oid }): StartPoint {
+  const base = `${remote}/${branch}`;
+  return { branch, at, isNew: true, base, from: base, upstream: { remote, ref: branchRef(branch) } };
+}
+
+/** A branch that only remotes have, as far as it was fetched; null where none has. */
+async function findOnRemotes(repo: Repo, branch: string): Promise<StartPoint | null> {
   const holders: { remote: string; at: Oid }[] = [];
-  for (const remote of spelled === undefined ? remotes : [spelled]) {
-    const fetched = await readRef(repo, `refs/remotes/${remote}/${branch}`);
-    const at = fetched ?? (spelled === undefined ? null : await fetchBranch(repo, spelled, branch));
+  for (const remote of await listRemotes(repo)) {
+    const at = await readRef(repo, `refs/remotes/${remote}/${branch}`);
     if (at !== null) holders.push({ remote, at });
   }
   const holder = holders.length === 1 ? holders[0] : holders.find(({ remote }) => remote === "origin");
   if (holder === undefined && holders.length > 1)
-    throw new OwtError("usage", `${word} is on ${holders.map(({ remote }) => remote).join(" and ")}`, {
-      hint: `say which: owt create ${holders[0]!.remote}/${branch}`,
+    throw new OwtError("usage", `${branch} is on ${holders.map(({ remote }) => remote).join(" and ")}`, {
+      hint: `say which: ${holders[0]!.remote}/${branch}`,
     });
-  if (holder === undefined) return null;
-  const upstream = { remote: holder.remote, ref: `refs/heads/${branch}` };
-  const base = `${holder.remote}/${branch}`;
-  return { branch, at: holder.at, isNew: true, base, from: base, upstream };
+  return holder === undefined ? null : beginsAt({ ...holder, branch });
+}
+
+function isOfRemote({ remote, branch }: Spelled, base: string): OwtError {
+  return new OwtError(
+    "usage",
+    `${remote}/${branch} means a branch of the remote ${remote}, which begins from nothing`,
+    {
+      hint: `another name for the new one: owt create ${branch} --base ${base}; or the remote's: owt create ${remote}/${branch}`,
+    },
+  );
 }
 
 /** A branch of a remote that was named and that nobody has fetched yet. */
-async function fetchBranch(repo: Repo, remote: string, branch: string): Promise<Oid | null> {
+async function fetchBranch(repo: Repo, { remote, branch }: Spelled): Promise<Oid> {
   const kept = `refs/remotes/${remote}/${branch}`;
   const fetched = await fetchRefs(repo, remote, [`+${branchRef(branch)}:${kept}`]);
-  if (fetched.fetched) return readRef(repo, kept);
-  const isMissing = /couldn't find remote ref/i.test(fetched.said);
+  const at = fetched.fetched ? await readRef(repo, kept) : null;
+  if (fetched.fetched && at !== null) return at;
+  const said = fetched.fetched ? "it brought nothing" : fetched.said;
+  const isMissing = /couldn't find remote ref/i.test(said);
   const why = isMissing
     ? `${remote} has no branch ${branch}`
-    : `${remote} could not be asked for ${branch}: ${fetched.said.split("\n")[0]}`;
+    : `${remote} could not be asked for ${branch}: ${said.split("\n")[0]}`;
+  const local = (await readRef(repo, branchRef(branch))) === null ? "" : `; the branch of that name here is: ${branch}`;
   throw new OwtError(isMissing ? "usage" : "environment", why, {
-    hint: isMissing ? `look: git ls-remote --heads ${remote}` : `try: git fetch ${remote}`,
+    hint: `${isMissing ? `look: git ls-remote --heads ${remote}` : `try: git fetch ${remote}`}${local}`,
   });
 }
 

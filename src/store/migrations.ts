@@ -216,4 +216,10 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table message add column taken integer not null default 1;
   `,
+  // What was wished of the session of a worktree.
+  `
+  alter table worktree add column layout text;
+  alter table worktree add column panes integer;
+  alter table worktree add column has_agent integer not null default 1;
+  `,
 ];

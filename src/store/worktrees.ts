@@ -17,6 +17,11 @@ export type WorktreeRecord = {
   agent: string | null;
   /** The id of the agent's conversation, chosen by us. */
   conversation: string | null;
+  /** What was wished of its session by name; null where the configuration says. */
+  layout: string | null;
+  panes: number | null;
+  /** False where its session was wished without an agent. */
+  hasAgent: boolean;
   createdAt: number;
   /** When somebody last went there or wrote something. */
   usedAt: number;
@@ -112,6 +117,21 @@ export function moveBranchStart(store: Store, path: string, from: string, to: st
   store.run("update worktree set owns_branch_at = ? where path = ? and owns_branch_at = ?", to, path, from);
 }
 
+/** What was wished of the session of a worktree that is on record, so that it comes back as it was. */
+export function recordSession(
+  store: Store,
+  path: string,
+  { layout, panes, hasAgent }: Pick<WorktreeRecord, "layout" | "panes" | "hasAgent">,
+): void {
+  store.run(
+    "update worktree set layout = ?, panes = ?, has_agent = ? where path = ?",
+    layout,
+    panes,
+    Number(hasAgent),
+    path,
+  );
+}
+
 /** The worktree that somebody was in before they went to the one they are in now. */
 export function readPrevious(store: Store): string | null {
   const value = store.get("select value from meta where key = 'previous-worktree'")?.["value"];
@@ -136,6 +156,9 @@ function toRecord(row: Row): WorktreeRecord {
     task: text("task"),
     agent: text("agent"),
     conversation: text("conversation"),
+    layout: text("layout"),
+    panes: row["panes"] === null ? null : Number(row["panes"]),
+    hasAgent: row["has_agent"] === 1,
     createdAt: Number(row["created_at"]),
     usedAt: Number(row["used_at"]),
   };

@@ -252,14 +252,14 @@ test("agents' time has a budget, and so has the number of tasks", async () => {
   expect(run).toMatchObject({ code: 5 });
   const [status] = (await rig.json<Status>("status")).runs;
   const time =
-    /^waits for the budget: \d+s of agents' time of 1500ms of agents' time for the task$|^waits for the budget: \d+ms of agents' time of 1500ms of agents' time for the task$/;
+    /^waits for the budget: \d+s of 1500ms of agents' time for the task$|^waits for the budget: \d+ms of 1500ms of agents' time for the task$/;
   expect(status!.tasks).toMatchObject([
     { id: "a/E01", standing: "waits-for-budget", command: "OWT_BUDGET_TASK_TIME=3s owt resume r1" },
     { id: "b/E01", standing: "done" },
     {
       id: "c/E01",
       standing: "waits-for-budget",
-      why: "waits for the budget: 2 tasks of 2 tasks for the run",
+      why: "waits for the budget: 2 of 2 tasks for the run",
       command: "OWT_BUDGET_RUN_TASKS=4 owt resume r1",
     },
   ]);

@@ -270,7 +270,9 @@ describe("owt create", () => {
     const failed = await rig.owt("create", "--no-tmux", "x", "--no-deps");
     expect([failed.code, failed.stderr]).toEqual([
       1,
-      expect.stringMatching(/lots[^]*↳ mend it: \[hooks\] post_create/),
+      expect.stringMatching(
+        /nothing of it was left\): \[hooks\] post_create ended with exit code 3: echo lots; exit 3\nlots\n.*↳ mend it \(owt config show hooks.post_create\), then once more: owt create x\n/,
+      ),
     ]);
     expect(failed.stderr).not.toContain("--no-deps");
     expect(existsSync(rig.path("shop-x"))).toBe(false);
@@ -415,6 +417,37 @@ describe("owt delete", () => {
     rmSync(join(path, "new"));
     const { worktrees } = await rig.json<{ worktrees: unknown[] }>("cleanup", "--merged");
     expect(worktrees).toContainEqual(expect.objectContaining({ name: "x", action: "remove", why: "merged" }));
+  });
+
+  test("one that git cannot read is said to be, by whichever name, and once it is mended its work is kept", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "--no-tmux", "fix/index", "fix/head", "fix/entry", "fix/other");
+    const own = (name: string) => gitIn(rig, rig.path(`shop-fix-${name}`), "rev-parse", "--absolute-git-dir");
+    const harm: Record<string, (gitDir: string) => void> = {
+      index: (gitDir) => writeFileSync(join(gitDir, "index"), ""),
+      head: (gitDir) => rmSync(join(gitDir, "HEAD")),
+      entry: (gitDir) => rmSync(gitDir, { recursive: true }),
+    };
+    for (const [name, deed] of Object.entries(harm)) {
+      writeFileSync(rig.path(`shop-fix-${name}/new`), name);
+      deed(own(name));
+      for (const word of [`fix/${name}`, `shop-fix-${name}`]) {
+        const refused = await rig.owt("delete", word, "--yes", "--save");
+        expect([word, refused.code, refused.stderr]).toEqual([
+          word,
+          2,
+          expect.stringMatching(
+            new RegExp(`git cannot read fix/${name} .*(?:its index|its HEAD|what git had).*\n.*owt doctor --fix`),
+          ),
+        ]);
+      }
+    }
+    await rig.owt("doctor", "--fix");
+    for (const name of Object.keys(harm)) {
+      const { removed } = await rig.json<{ removed: { rescue: string }[] }>("delete", `fix/${name}`, "--yes", "--save");
+      rig.ok("restore", removed[0]!.rescue, "--path", `../back-${name}`);
+      expect(readFileSync(rig.path(`back-${name}/new`), "utf8")).toBe(name);
+    }
   });
 
   test("one that another process takes away meanwhile is gone already, and the rest goes", async () => {

@@ -204,6 +204,37 @@ describe("--profile", () => {
     expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)", "owt/runs/r1").trim()).toBe("yes");
   });
 
+  test("a run is gone on with under the profile that it was begun with, unless another is named", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": `${demoConfig}[profile.night.environment]\npass = ["NIGHT"]\n[profile.day.environment]\npass = ["DAY"]\n`,
+      "docs/plans/shop/epic-01-a.md": task({}, 'ask "go on?"\non answer:\nwrite a.txt "x"'),
+    });
+    expect((await rig.owt("run", "--yes", "--profile", "night")).code).toBe(4);
+    const said = "with the profile night, as r1 was begun";
+    expect((await rig.owt("resume")).stderr).toContain(said);
+    const other = await rig.owt("resume", "--profile", "day");
+    expect([other.code, other.stderr]).toEqual([4, expect.not.stringContaining("as r1 was begun")]);
+    expect((await rig.owt("resume", "r1")).stderr).toContain("with the profile day, as r1 was begun");
+    rig.write({ ".worktreerc": demoConfig });
+    const lost = await rig.owt("resume");
+    expect(lost.stderr).toContain("begun with the profile day, which is there no more: it goes on without");
+    rig.ok("task", "answer", "shop/E01", "yes");
+    expect((await rig.owt("resume")).code).toBe(0);
+  });
+
+  test("what a profile says of the checks holds when its run is gone on with", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": `${demoConfig}[profile.night.environment]\npass = ["NIGHT"]\n[run]\nverify = 'test "$NIGHT" = dark'\n`,
+      "docs/plans/shop/epic-01-a.md": task({}, 'ask "go on?"\non answer:\nwrite a.txt "x"'),
+    });
+    rig.ok("config", "approve", "--yes", "--profile", "night");
+    rig.env["NIGHT"] = "dark";
+    await rig.owt("run", "--yes", "--profile", "night");
+    rig.ok("task", "answer", "shop/E01", "yes");
+    expect((await rig.owt("resume")).code).toBe(0);
+    expect(rig.show("owt/runs/r1", "a.txt")).toBe("x");
+  });
+
   test("is in the help of every command", async () => {
     await using rig = Rig.create({});
     for (const words of [["--help"], ["run", "--help"], ["config", "show", "--help"]])

@@ -185,7 +185,7 @@ const ROWS: Record<string, Row> = {
   },
   cleanup: {
     call: ["cleanup", "--all"],
-    says: /would go +spare +used within a day, \d+ kB\nstays +main +the main checkout/,
+    says: /would go +spare +all were asked for; used within a day, \d+ kB\nstays +main +the main checkout/,
     json: ["cleanup", "--all", "--yes"],
     mistake: { args: ["cleanup", "--days", "x"], says: "number of days", hint: "owt cleanup --help" },
     changes: true,

@@ -177,11 +177,12 @@ test("leave that is asked for is seen in the inbox and given or refused from the
 
 test("a dialog that is answered on the screen lets its hook go, and no other", async () => {
   const spool = rig.path("spool");
-  const [one, other] = [asks(spool, bash("a")), asks(spool, bash("b"))];
-  await vi.waitFor(() => expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toHaveLength(4), {
-    timeout: 20_000,
-  });
-  hook("PostToolUse", { spool, input: { ...bash("a"), tool_response: {} } });
+  const asked = () => readdirSync(rig.home).filter((name) => /\+ask\.\d+\.text$/.test(name));
+  // One is longer than what is read of it.
+  const long = bash(`a ${"x".repeat(9_000)}`);
+  const [one, other] = [asks(spool, long), asks(spool, bash("b"))];
+  await vi.waitFor(() => expect(asked()).toHaveLength(2), { timeout: 20_000 });
+  hook("PostToolUse", { spool, input: { ...long, tool_response: {} } });
   expect(await one.ended).toBe("");
   expect(other.child.exitCode).toBe(null);
   hook("Stop", { spool, input: { session_id: "another" } });
@@ -191,9 +192,7 @@ test("a dialog that is answered on the screen lets its hook go, and no other", a
   // One that Claude Code ends leaves nothing behind either. What is counted is its own.
   await vi.waitFor(() => expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toEqual([]));
   const third = asks(spool, bash("c"));
-  await vi.waitFor(() => expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toHaveLength(2), {
-    timeout: 20_000,
-  });
+  await vi.waitFor(() => expect(asked()).toHaveLength(1), { timeout: 20_000 });
   third.child.kill("SIGTERM");
   await third.ended;
   expect(readdirSync(rig.home).filter((name) => name.includes("+ask"))).toEqual([]);
@@ -205,4 +204,55 @@ test("without a terminal nobody waits, and where no pipe can be made neither", (
   writeFileSync(rig.path("file"), "");
   const env = { CLAUDE_CODE_ENTRYPOINT: "cli" };
   expect(hook("PermissionRequest", { spool: rig.path("file/spool"), env })).toEqual(SILENT);
+});
+
+test("what is said, asked and answered is written down nowhere by the hooks, and what leave is asked for without its secrets", async () => {
+  rig.ok("create", "x", "--no-tmux");
+  const at = rig.path("shop-x");
+  const own = rig.git("-C", at, "rev-parse", "--absolute-git-dir");
+  const token = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+  const record = { transcript_path: rig.path("record.jsonl") };
+  const said = {
+    SessionStart: { source: "startup" },
+    UserPromptSubmit: { prompt: `use ${token}, which is "mine"` },
+    PreToolUse: bash(`curl -H "Authorization: Bearer ${token}"`),
+    PostToolUse: { ...bash(`echo ${token}`), tool_response: { stdout: token } },
+    Notification: { message: `may I show ${token}?`, notification_type: "permission_prompt" },
+    Stop: { last_assistant_message: token },
+    SessionEnd: { reason: "clear" },
+  };
+  for (const [event, input] of Object.entries(said)) hook(event, { at, input: { ...record, ...input } });
+  const lines = readFileSync(join(own, "owt-spool"), "utf8").trim().split("\n");
+  expect(lines.map((line) => JSON.parse(line) as object)).toEqual(
+    Object.keys(said).map((event) => ({
+      owt_pid: expect.any(Number) as number,
+      hook_event_name: event,
+      session_id: "s1",
+      ...record,
+      ...(event === "SessionStart" && { source: "startup" }),
+      ...(event === "Notification" && { notification_type: "permission_prompt" }),
+      ...(event === "SessionEnd" && { reason: "clear" }),
+    })),
+  );
+  const asking = asks(join(own, "owt-spool"), bash(`git push https://me:${token}@example.com`));
+  type Inbox = { asks: { detail: string }[] };
+  await vi.waitFor(async () => expect((await rig.json<Inbox>("inbox")).asks).toHaveLength(1), { timeout: 20_000 });
+  expect((await rig.json<Inbox>("inbox")).asks[0]!.detail).toBe("git push https://(hidden)@example.com");
+  const files = readdirSync(own).filter((name) => name.startsWith("owt-spool") && !/\d$/.test(name));
+  expect(files.toSorted()).toEqual(["owt-spool", expect.stringMatching(/\.of$/), expect.stringMatching(/\.text$/)]);
+  for (const name of files) expect(readFileSync(join(own, name), "utf8")).not.toContain(token.slice(0, 12));
+  rig.ok("task", "approve", "x");
+  expect(await asking.ended).toContain('"behavior":"allow"');
+});
+
+test("where owt cannot be called, leave is asked for by the tool's name alone", async () => {
+  rig.ok("create", "x", "--no-tmux");
+  const own = rig.git("-C", rig.path("shop-x"), "rev-parse", "--absolute-git-dir");
+  rig.addProgram("owt", "#!/bin/sh\nexit 127\n");
+  const asking = asks(join(own, "owt-spool"), bash("rm -r secret"));
+  type Inbox = { asks: { tool: string; detail: string }[] };
+  await vi.waitFor(async () => expect((await rig.json<Inbox>("inbox")).asks).toHaveLength(1), { timeout: 20_000 });
+  expect((await rig.json<Inbox>("inbox")).asks).toMatchObject([{ tool: "Bash", detail: "…" }]);
+  rig.ok("task", "approve", "x", "--refuse");
+  expect(await asking.ended).toContain('"behavior":"deny"');
 });

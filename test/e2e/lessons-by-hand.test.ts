@@ -1,6 +1,6 @@
 /** What the systems that this one unites got wrong about worktrees and sessions, reproduced there by running them: each test would fail on theirs. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
@@ -235,4 +235,50 @@ test("a session that tmux lost comes back with the agent that its worktree had, 
   const [before, after] = seen().map((line) => /^(\w+) .*--session-id ([0-9a-f-]{36})/.exec(line)!.slice(1));
   expect(before![0]).toBe("second");
   expect(after).toEqual(before);
+  // Without its program it is not another one that takes its place, and its conversation is kept.
+  rig.tmux("kill-server");
+  renameSync(join(rig.home, "bin", "second"), join(rig.home, "second"));
+  const shell = await rig.owt("switch", "x");
+  expect(shell.stderr).toContain("second is not installed (owt doctor): the first pane is a shell");
+  rig.tmux("kill-server");
+  renameSync(join(rig.home, "second"), join(rig.home, "bin", "second"));
+  await rig.owt("switch", "x");
+  await vi.waitUntil(() => seen().length === 3, { timeout: 20_000 });
+  expect(seen().at(-1)).toContain(before![1]);
+  expect(seen().every((line) => line.startsWith("second "))).toBe(true);
+});
+
+test("a session that tmux lost comes back as it was wished: its layout, its panes, and without an agent; what was wished later holds", async () => {
+  await using rig = Rig.create({});
+  rig.addProgram("claude", "#!/bin/sh\nexec cat\n");
+  type Sessions = { sessions: { panes: { agent: string | null; columns: number }[] }[] };
+  const panes = async () => {
+    const { sessions } = await rig.json<Sessions>("tmux", "list");
+    return sessions[0]!.panes.map(({ agent }) => agent);
+  };
+  const afterDeath = async (...words: string[]) => {
+    rig.tmux("kill-server");
+    await rig.owt("switch", "x", ...words);
+    return await panes();
+  };
+  rig.ok("create", "x", "--layout", "quad", "--no-agent");
+  const bare = [null, null, null, null];
+  expect([await panes(), await afterDeath()]).toEqual([bare, bare]);
+  // Wished for later, and from then on.
+  expect(await afterDeath("--layout", "even-vertical", "--panes", "3", "--agent", "claude")).toEqual([
+    "claude",
+    null,
+    null,
+  ]);
+  expect(await afterDeath()).toEqual(["claude", null, null]);
+  const { sessions } = await rig.json<Sessions>("tmux", "list");
+  expect(new Set(sessions[0]!.panes.map(({ columns }) => columns)).size).toBe(1);
+  const ignored = await rig.owt("switch", "x", "--layout", "quad");
+  expect(ignored.stderr).toMatch(/was there and stays as it is, without --layout quad\n.*owt tmux kill/);
+  expect(await afterDeath("--no-agent")).toEqual([null, null, null]);
+  expect(await afterDeath()).toEqual([null, null, null]);
+  // Ended by a person, it is over.
+  rig.ok("tmux", "kill", "x", "--yes");
+  await rig.owt("switch", "x");
+  expect(await panes()).toEqual(["claude", null]);
 });

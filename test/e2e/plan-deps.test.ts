@@ -254,3 +254,21 @@ describe("on a terminal", () => {
     expect(tasks.map(({ depends_on }) => depends_on)).toEqual([[], [], ["web/E01"], ["auth/E02"]]);
   });
 });
+
+test("a change of several files is all of it or nothing, also for one that is killed in the middle", async () => {
+  await using rig = Rig.create(PLAN);
+  const files = ["docs/plans/web/epic-01-page.md", "docs/plans/shop/epic-01-cart.md"];
+  const change = (path: string) => ({
+    path: `${rig.root}/${path}`,
+    was: read(rig, path),
+    text: `${read(rig, path)}\nnew\n`,
+    mode: 0o644,
+  });
+  // As it is left by a process that is no more, one of the two written.
+  const owner = { pid: 1, bootId: "another", startTime: "0" };
+  const changes = files.map(change);
+  rig.write({ ".git/owt/plan-changes/1.json": JSON.stringify({ owner, changes }), [files[0]!]: changes[0]!.text });
+  await rig.json("plan", "deps");
+  expect(files.map((path) => read(rig, path))).toEqual(changes.map(({ was }) => was));
+  expect(existsSync(`${rig.root}/.git/owt/plan-changes`)).toBe(false);
+});

@@ -192,6 +192,16 @@ test("where no agent is, nothing is typed into the shell unless its pane is name
   expect(existsSync(rig.path("typed"))).toBe(false);
 });
 
+test("a prompt has its agent where none comes by itself", async () => {
+  await using rig = prepare("[tmux]\nauto_start_claude = false\n");
+  const made = await rig.json<{ worktrees: { told: boolean | null }[] }>("create", "x", "--prompt", "hello");
+  expect(made.worktrees.map(({ told: isTold }) => isTold)).toEqual([true]);
+  rig.ok("wait", "x");
+  expect(told(rig).at(-1)?.text).toBe("hello");
+  const bare = await rig.json<{ worktrees: { told: boolean | null }[] }>("create", "y");
+  expect(bare.worktrees.map(({ told: isTold }) => isTold)).toEqual([null]);
+});
+
 test("waiting ends with 0 only when the turn is over, and does not outlive the session", async () => {
   await using rig = prepare();
   rig.ok("create", "x", "y");
@@ -208,6 +218,19 @@ test("waiting ends with 0 only when the turn is over, and does not outlive the s
   rig.ok("send", "x", "leave");
   rig.ok("wait", "x", "--for", "ended");
   expect(await rig.owt("wait", "x")).toEqual({ code: 4, stdout: "ended\n", stderr: "  ↳ owt switch x\n" });
+  const inVain = await rig.owt("wait", "x", "--for", "idle");
+  expect(inVain).toMatchObject({ code: 2, stderr: expect.stringMatching(/agent of x has ended\n.*owt switch x/) });
+  // A session without an agent is none to wait for, but for its end.
+  rig.ok("create", "bare", "--no-agent");
+  for (const more of [[], ["--for", "idle"], ["--for", "ended,waiting"]]) {
+    const refused = await rig.owt("wait", "bare", ...more);
+    const why = expect.stringMatching(/no agent is in the session of bare to wait for\n.*--agent/) as string;
+    expect(refused).toMatchObject({ code: 2, stdout: "", stderr: why });
+  }
+  expect(await rig.json("wait", "bare", "--for", "unknown")).toMatchObject({ state: "unknown" });
+  const gone = rig.start("wait", "bare", "--for", "none");
+  rig.ok("tmux", "kill", "bare", "--yes");
+  expect(await gone.ended).toMatchObject({ code: 0, stdout: "none\n" });
 });
 
 test("the script of the guide runs as it stands", async () => {
@@ -362,11 +385,38 @@ test("a creation that is refused because of its folder ends nobody's session", a
   expect(await stateOf(rig, "col/x")).toBe("waiting");
 });
 
+test("a session that is left of an earlier worktree at the place is named, and what runs in it goes on", async () => {
+  await using rig = prepare();
+  rig.ok("create", "x", "--no-agent");
+  rig.tmux("send-keys", "-t", "=owt-shop-x:.0", `touch ${rig.path("begun")}; cat`, "Enter");
+  await vi.waitFor(() => expect(existsSync(rig.path("begun"))).toBe(true), { timeout: 20_000 });
+  // tmux tells the time of a session in whole seconds.
+  const second = () => Math.floor(Date.now() / 1_000);
+  const made = second();
+  await vi.waitUntil(() => second() > made + 1, { timeout: 20_000 });
+  rmSync(rig.path("shop-x"), { recursive: true });
+  const refused = await rig.owt("create", "x");
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringMatching(/owt-shop-x is of an earlier worktree[^]*owt tmux kill owt-shop-x/),
+  ]);
+  expect(rig.tmux("list-panes", "-t", "=owt-shop-x:", "-F", "#{pane_current_command}")).toContain("cat");
+  expect(existsSync(rig.path("shop-x"))).toBe(false);
+  rig.ok("tmux", "kill", "owt-shop-x", "--yes");
+  rig.ok("create", "x");
+});
+
 test("without the agent's program the first pane is a shell, and that is said; without tmux there is no session", async () => {
   await using rig = Rig.create({});
   const made = await rig.owt("create", "x");
   expect(made.code).toBe(0);
   expect(made.stderr).toContain("claude is not installed");
+  // A prompt that nobody has is no success.
+  const untold = await rig.owt("create", "w", "--prompt", "hello", "--json");
+  expect([untold.code, untold.stderr]).toEqual([4, expect.stringMatching(/told to nobody\n.*owt tmux kill --yes w/)]);
+  expect(JSON.parse(untold.stdout)).toMatchObject({ data: { worktrees: [{ branch: "w", told: false }] } });
+  expect(existsSync(rig.path("shop-w/README.md"))).toBe(true);
+  expect((await rig.owt("create", "v", "--no-agent", "--prompt", "hello")).code).toBe(2);
   const bare = rig.path("bare");
   execFileSync("mkdir", [bare]);
   for (const program of ["git", "sh", "rm", "cat", "ls", "env", "setsid"])

@@ -254,3 +254,72 @@ test("taken over while its checks run, they are ended, and run again once it is 
   expect(await rig.owt("resume")).toMatchObject({ code: 0, stdout: expect.stringContaining("1 of 1 task") as string });
   expect(readFileSync(rig.path("checks"), "utf8")).toBe(".\n.\n");
 });
+
+test("work in a worktree that git cannot read is not taken in: what is damaged is said, and once it is mended it is", async () => {
+  await using rig = prepare(working);
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  rig.ok("switch", "shop/E01", "--path");
+  expect((await rig.owt("switch", "shop/E01")).code).toBe(4);
+  await run.ended;
+  const place = await placeOf(rig, "shop/E01");
+  const gitDir = readFileSync(join(place, ".git"), "utf8").replace(/^gitdir: |\n$/g, "");
+  writeFileSync(join(gitDir, "index"), "");
+  const torn = await rig.owt("task", "approve", "shop/E01", "--yes");
+  expect([torn.code, torn.stderr]).toEqual([
+    2,
+    expect.stringMatching(/its index is damaged: .*\n.*owt doctor --fix; then: owt task approve shop\/E01/),
+  ]);
+  await rig.owt("doctor", "--fix");
+  rig.ok("task", "approve", "shop/E01", "--yes");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "half.txt")).toBe("half");
+});
+
+test("of a task that somebody has, every command that is printed can be typed as things are: with nothing done, with something at work in its session, and done", async () => {
+  await using rig = prepare((at) => `touch ${at.path("works")}\nwait ${at.path("gate")}\nwrite a.txt "x"`);
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  const { session } = await rig.json<Switched>("switch", "shop/E01");
+  const ended = await run.ended;
+  const place = await placeOf(rig, "shop/E01");
+  const printed = async () => {
+    const texts = await Promise.all(
+      [["status"], ["status", "shop/E01"], ["inbox"], ["task", "show", "shop/E01"]].map(
+        async (words) => (await rig.owt(...words)).stdout,
+      ),
+    );
+    return texts.map((text) => /↳ (owt .*)$/m.exec(text)![1]!);
+  };
+  const typed = (line: string) =>
+    rig.owt(
+      ...line
+        .replace(/ {2}\(.*$/, "")
+        .split(" ")
+        .slice(1),
+    );
+  const nothing = "owt switch shop/E01  (nothing was changed in";
+  expect(ended.stdout).toContain(nothing);
+  for (const line of await printed()) {
+    expect(line).toContain(nothing);
+    // Off a terminal it prints what shows the session.
+    expect(await typed(line)).toMatchObject({ code: 4, stdout: expect.stringContaining("attach") as string });
+  }
+  const { runs } = await rig.json<{ runs: { tasks: { command?: string }[] }[] }>("status");
+  expect(runs[0]!.tasks[0]!.command).toBe("owt switch shop/E01");
+
+  writeFileSync(join(place, "a.txt"), "by hand");
+  rig.tmux("send-keys", "-t", `=${session}:.0`, `touch ${rig.path("busy")}; cat`, "Enter");
+  await fileAppears(rig.path("busy"));
+  for (const line of await printed())
+    expect(line).toMatch(
+      /^owt switch shop\/E01 {2}\(something still runs \(.*\) there; then: owt task approve shop\/E01 /,
+    );
+
+  rig.tmux("kill-session", "-t", `=${session}`);
+  const lines = await printed();
+  for (const line of lines) expect(line).toMatch(/^owt task approve shop\/E01 {2}/);
+  expect((await typed(lines[0]!)).code).toBe(0);
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe("by hand");
+});

@@ -18,7 +18,7 @@ import { answer, type Io, readInput, tell, withEngine } from "../io.ts";
 import { addSessionOptions, show } from "../sessions.ts";
 import { painter, printable } from "../text.ts";
 import { tellRefusal } from "../refusal.ts";
-import { openSessionFor, type SessionWanted } from "../worktrees/session-for.ts";
+import { openSessionFor, type SessionFor, type SessionWanted } from "../worktrees/session-for.ts";
 import { describeSetup } from "../worktrees/setup-text.ts";
 
 type Options = SessionWanted & {
@@ -81,6 +81,8 @@ function refuseContradictions(branches: readonly string[], options: Options): vo
     refuse("--path names one folder, and these are several branches", `owt create ${branches[0]} --path FOLDER`);
   if (options.attach && branches.length > 1)
     refuse("--attach shows one session, and these are several branches", `owt switch ${branches[0]}`);
+  if (options.agent === false && options.prompt !== undefined)
+    refuse("without an agent there is nobody to be told", "leave out --no-agent, or --prompt: owt create --help");
   if (options.tmux === false && (options.attach || options.prompt !== undefined))
     refuse(
       "without a session there is nobody to be told, and nothing to show",
@@ -109,7 +111,7 @@ async function createAll(
   options: Options,
   task: PlannedTask | null,
 ): Promise<Shown | null> {
-  const sessions = new Map<string, Session>();
+  const sessions = new Map<string, SessionFor>();
   let said: SetupSaid[] = [];
   const wanted = {
     ...options,
@@ -117,7 +119,7 @@ async function createAll(
     path: options.path ?? null,
     signal: io.signal,
     last: async (worktree: { path: string; branch: string }) => {
-      const session =
+      const opened =
         task === null
           ? await openSessionFor(io, engine, worktree, options)
           : await takeUp(engine, worktree, task, (isKnown) =>
@@ -127,7 +129,7 @@ async function createAll(
                 isTold: isKnown && options.prompt === undefined,
               }),
             );
-      if (session !== null) sessions.set(worktree.path, session);
+      sessions.set(worktree.path, opened);
     },
     tell: (each: SetupSaid) => {
       said.push(each);
@@ -153,7 +155,8 @@ async function createAll(
     is_new: each.isNew,
     base: each.base,
     from: each.from,
-    session: sessions.get(each.path)?.name ?? null,
+    session: sessions.get(each.path)?.session?.name ?? null,
+    told: sessions.get(each.path)?.told ?? null,
     ...renderReady(engine, each),
   }));
   const failed = refused.map(({ branch, error }) => ({ branch, message: error.message, hint: error.hint ?? null }));
@@ -164,10 +167,13 @@ async function createAll(
   );
   answer(io, options, { worktrees, refused: failed }, lines.join("\n"));
   const last = made.at(-1);
-  const session = last && sessions.get(last.path);
+  const session = last && sessions.get(last.path)?.session;
   if (last && !options.json && !options.attach)
     tell(io, `${paint("dim", "↳")} go there: ${session ? `owt switch ${last.branch}` : `cd ${last.path}`}`);
-  if (refused.length > 0) process.exitCode = Math.max(...refused.map(({ error }) => error.exitCode));
+  // Who takes a task up by hand can read it themselves.
+  const isUntold = options.prompt !== undefined && [...sessions.values()].some(({ told }) => told === false);
+  const codes = [...refused.map(({ error }) => error.exitCode), ...(isUntold ? [4] : [])];
+  if (codes.length > 0) process.exitCode = Math.max(...codes);
   return session ? { tmux: sessionServer(engine), session } : null;
 }
 

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { isSavable } from "../../git/remove.ts";
+import { findDamageOf, refuseDamaged } from "../../engine/worktrees/damaged.ts";
 import { type Gone, removeByHand, type Stays } from "../../engine/worktrees/remove.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import type { Engine } from "../../engine/engine.ts";
@@ -23,7 +24,7 @@ export function deleteCommand(program: Command, io: Io): void {
       "take worktrees away; what would be lost with one is named and keeps it, and its branch goes only where its work has come home",
     )
     .option("-y, --yes", "do not ask")
-    .option("--save", "keep what would be lost for owt restore, and take it away all the same")
+    .option("--save", "save what would be lost, and then take the worktree away; owt restore brings it back")
     .option("--json", "print the answer as JSON")
     .action((names: string[], options: Options) =>
       withEngine(io, async (engine) => {
@@ -33,6 +34,8 @@ export function deleteCommand(program: Command, io: Io): void {
         for (const each of wanted) {
           refuseMain(engine, each, "taken away");
           refuseByHand(engine, each);
+          const damaged = await findDamageOf(engine, each);
+          if (damaged !== null) throw refuseDamaged(damaged, `owt delete ${nameOf(damaged)}`);
         }
         if (!options.yes) await ask(io, wanted.map(nameOf));
         const gone: Gone[] = [];
@@ -86,7 +89,7 @@ function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
   const told = stay.map((each) => `${nameOf(each)} stays: ${each.reasons.map(describeReason).join("; ")}`);
   const isAllSavable = stay.every(({ reasons }) => reasons.every(isSavable));
   const hint = isAllSavable
-    ? `keep it for owt restore, and take it away: owt delete ${stay.map(nameOf).join(" ")} --save`
+    ? `save that, and then take it away (owt restore brings it back): owt delete ${stay.map(nameOf).join(" ")} --save`
     : stay.some(({ reasons }) => reasons.some(({ reason }) => reason === "in-use"))
       ? `leave it, or end what works there, and once more: owt delete ${stay.map(nameOf).join(" ")}`
       : "see: owt list";

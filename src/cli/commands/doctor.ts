@@ -14,7 +14,7 @@ export function doctorCommand(program: Command, io: Io): void {
     .description("check what owt needs here, with the line that mends what is missing")
     .option(
       "--fix",
-      "mend what needs neither root nor risk: put a damaged store aside and restore its last backup, end agents that a lost store started, clear what killed processes left",
+      "mend what needs neither root nor risk: put a damaged store aside and restore its last backup, make worktrees readable for git again, end agents that a lost store started, clear what killed processes left",
     )
     .option("--adopt-store", "this repository was moved: bind its store to where it is now")
     .option("--json", "print the answer as JSON")

@@ -1,11 +1,13 @@
 /** `owt hook`: what the hooks of agents call. They must never disturb a session: whatever goes wrong, nothing is said, and the exit code is 0. */
 import type { Command } from "commander";
+import { renderAsked } from "../../agents/claude-leave.ts";
+import { redact, secretsIn } from "../../core/redact.ts";
 import { contextAnswer, renderContext } from "../../core/hook-context.ts";
 import { bringBack } from "../../engine/sessions.ts";
 import { readContext } from "../../engine/worktrees/context.ts";
 import { syncBehind } from "../../engine/worktrees/session-end.ts";
 import { pluginFolder } from "../../system/plugin-files.ts";
-import { type Io, withEngine } from "../io.ts";
+import { type Io, readInput, withEngine } from "../io.ts";
 
 export function hookCommands(program: Command, io: Io): void {
   const hook = program
@@ -38,6 +40,13 @@ export function hookCommands(program: Command, io: Io): void {
     .action((pane: string) =>
       inSilence(io, (quiet) => withEngine(quiet, async (engine) => void (await bringBack(engine, pane)))),
     );
+  hook
+    .command("asked")
+    .description("of a request for leave, read from standard input: the line that the inbox shows, secrets left out")
+    .action(async () => {
+      const secrets = secretsIn(io.env);
+      io.stdout.write(`${renderAsked(await readInput(io), (text) => redact(text, secrets))}\n`);
+    });
   hook
     .command("plugin")
     .description("print the folder of the plugin for Claude Code, which is its marketplace too")

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { renderAnswer } from "../../core/view.ts";
 import { nameOf } from "../../core/worktree.ts";
-import { answerFor } from "../../engine/answer.ts";
+import { answerNow } from "../../engine/answer.ts";
 import { readInbox, readNearBudgets } from "../../engine/inbox.ts";
 import { type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
 import { renderDuration } from "../../lib/duration.ts";
@@ -17,13 +17,14 @@ export function inboxCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((options: { json?: boolean }) =>
       withEngine(io, async (engine) => {
-        const waiting = readInbox(engine).map(({ run, view, since }) => ({
+        const items = readInbox(engine).map(async ({ run, view, since }) => ({
           run,
           task: view.task.key,
           why: view.why,
           since: new Date(since).toISOString(),
-          ...answerFor(engine, view.task),
+          ...(await answerNow(engine, view.task)),
         }));
+        const waiting = await Promise.all(items);
         const budgets = readNearBudgets(engine).map((near) => ({ ...near, since: new Date(near.since).toISOString() }));
         const asks = (await readAllAsks(engine)).map(toJson);
         const lines = [

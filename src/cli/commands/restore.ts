@@ -28,7 +28,11 @@ export function restoreCommand(program: Command, io: Io): void {
         const kept = listKept(engine);
         if (id === undefined) {
           const rows = [
-            ...rescues.map(({ id: name, at, note }) => ({ name, at, note })),
+            ...rescues.map(({ id: name, at, note, underWay }) => ({
+              name,
+              at,
+              note: underWay === undefined ? note : `${note}, in the middle of a ${underWay}`,
+            })),
             ...kept.map(({ id: name, at, files }) => ({ name, at, note: `changed ${files.join(", ")}` })),
           ].map(({ name, at, note }) => [name, new Date(at).toISOString(), printable(note)]);
           const environment = kept.map(({ id: name, files, at }) => ({ id: name, files, at: Math.round(at) }));
@@ -66,10 +70,22 @@ export function restoreCommand(program: Command, io: Io): void {
           const { base, began, doing } = found.record;
           recordRestored(engine.store, engine.now(), restored, { base, ownsBranchAt: began, note: doing });
         }
+        const underWay = found?.underWay ?? null;
+        if (underWay !== null)
+          tell(
+            io,
+            `a ${underWay} was under way there and is not taken up again: its files and conflicts are as they were; once these are settled, commit them`,
+          );
         const environment = files ? restoreKept(engine, files, path) : [];
         const where = restored ? ` on ${restored.branch ?? "no branch"}` : "";
         const what = environment.length > 0 ? `, with ${environment.join(", ")}` : "";
-        const data = { id, path: restored?.path ?? path, branch: restored?.branch ?? null, environment };
+        const data = {
+          id,
+          path: restored?.path ?? path,
+          branch: restored?.branch ?? null,
+          under_way: underWay,
+          environment,
+        };
         answer(io, options, data, `restored to ${data.path}${where}${what}`);
       }),
     );

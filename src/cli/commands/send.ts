@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nearestHint } from "../../core/names.ts";
-import { NEEDS_SOMEBODY, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
+import { type InVain, NEEDS_SOMEBODY, SESSION_STATES, type SessionState, whyInVain } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { bringBackDead } from "../../engine/sessions.ts";
@@ -82,27 +82,30 @@ export function sendCommands(program: Command, io: Io): void {
         const { worktree } = await findPlaceOf(engine, name);
         const wanted = options.for === undefined ? NEEDS_SOMEBODY : statesIn(options.for);
         const timeoutMs = options.timeout === undefined ? null : timeOf(options.timeout);
+        const isBroughtBack = engine.config.tmux.bring_back === "always";
         let suspended: number | null = null;
         const read = async () => {
           await bringBackDead(engine);
           const standing = (await readStates(engine)).get(worktree.path);
           const told = (standing?.pane ? null : readHandState(engine, worktree.path)) ?? standing;
           suspended = told?.suspended ?? null;
-          return told?.state ?? "none";
+          return { state: told?.state ?? ("none" as const), isDead: standing?.pane?.dead != null };
         };
-        const first = await read();
-        if (first === "none" && !wanted.has("none"))
-          throw new OwtError("wrong-state", `${nameOf(worktree)} has no session to wait for`, {
-            hint: `make it: owt switch ${nameOf(worktree)}`,
-          });
+        const seen: SessionState[] = [];
+        let vain: InVain | null = null;
+        const look = async () => {
+          const now = await read();
+          // Between two conversations nobody is heard for a moment: who was there before has to be missed twice.
+          const isSure = seen.length === 0 || seen.at(-1) === now.state || now.state === "none";
+          seen.push(now.state);
+          vain = isSure ? whyInVain(wanted, { ...now, isBroughtBack }) : null;
+          return vain === null ? now.state : "none";
+        };
         const ends = new Set<SessionState>([...wanted, "none"]);
-        const state = await waitForState(engine, read, ends, { timeoutMs, signal: io.signal });
+        const state = await waitForState(engine, look, ends, { timeoutMs, signal: io.signal });
         if (state === null && io.signal.aborted) throw new OwtError("interrupted", "interrupted");
-        if (state === "none" && !wanted.has("none"))
-          throw new OwtError("wrong-state", `the session of ${nameOf(worktree)} is gone`, {
-            hint: `bring it back: owt switch ${nameOf(worktree)}`,
-          });
-        answer(io, options, { ...describe(worktree), state }, state ?? `still ${await read()}`);
+        if (vain !== null) throw waitsInVain(vain, nameOf(worktree), seen.length === 1);
+        answer(io, options, { ...describe(worktree), state }, state ?? `still ${(await read()).state}`);
         if (state === null) process.exitCode = 5;
         if (options.for !== undefined || state === null || state === "waiting") return;
         // Its turn is not over: what is done next with its work must not follow by `&&`.
@@ -111,6 +114,23 @@ export function sendCommands(program: Command, io: Io): void {
         process.exitCode = 4;
       }),
     );
+}
+
+function waitsInVain(why: InVain, name: string, isAtOnce: boolean): OwtError {
+  switch (why) {
+    case "no-session":
+      return isAtOnce
+        ? new OwtError("wrong-state", `${name} has no session to wait for`, { hint: `make it: owt switch ${name}` })
+        : new OwtError("wrong-state", `the session of ${name} is gone`, { hint: `bring it back: owt switch ${name}` });
+    case "no-agent":
+      return new OwtError("wrong-state", `no agent is in the session of ${name} to wait for`, {
+        hint: `with one: owt tmux kill ${name}, then: owt switch ${name} --agent claude; or until it is over: owt wait ${name} --for none`,
+      });
+    case "ended":
+      return new OwtError("wrong-state", `the agent of ${name} has ended`, {
+        hint: `bring it back: owt switch ${name}`,
+      });
+  }
 }
 
 /** How long an agent that starts is waited for. */

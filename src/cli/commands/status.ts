@@ -4,14 +4,14 @@ import type { Command } from "commander";
 import { programOf } from "../../agents/agent.ts";
 import { describeLevel } from "../../core/budget.ts";
 import type { Run } from "../../core/run.ts";
-import type { BareTask } from "../../core/task.ts";
-import { renderAnswer, type TaskView } from "../../core/view.ts";
+import type { BareTask, Task } from "../../core/task.ts";
+import { type Answer, renderAnswer, type TaskView } from "../../core/view.ts";
 import { readLevels, readNearLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { readInbox } from "../../engine/inbox.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { spoolFolder } from "../../engine/spool-folder.ts";
-import { answerFor } from "../../engine/answer.ts";
+import { answerFor, heldAnswers } from "../../engine/answer.ts";
 import { readLastWord } from "../../engine/last-word.ts";
 import { readSums } from "../../engine/report.ts";
 import { showBriefly } from "../../engine/show.ts";
@@ -114,7 +114,10 @@ async function readStatus(engine: Engine, only: string | null) {
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
   const worktrees = await listCheckouts(engine.repo);
   const unwell = await unwellAgents(engine);
-  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, unwell };
+  const held = runs.flatMap(({ views }) => views.filter(({ task }) => task.park?.for === "hand"));
+  const heldTasks = held.map(({ task }) => readTask(engine.store, task.id)!);
+  const answers = await heldAnswers(engine, heldTasks);
+  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, unwell, answers };
 }
 
 async function unwellAgents(engine: Engine): Promise<Unwell> {
@@ -175,7 +178,7 @@ function toJson(engine: Engine, status: Status): object {
         standing: view.standing,
         why: view.why,
         verified: view.task.verified,
-        ...(WAITS.has(view.standing) ? answerFor(engine, readTask(engine.store, view.task.id)!) : {}),
+        ...(WAITS.has(view.standing) ? answerOf(engine, status, readTask(engine.store, view.task.id)!) : {}),
       })),
     })),
     written_down: status.backlog.map((task) => task.id),
@@ -211,7 +214,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     if (rows.length > 0) lines.push(table(rows));
     if (shown.length < views.length) lines.push(`  … and ${views.length - shown.length} more: owt task list`);
   }
-  lines.push(...waitingLines(engine, runs));
+  lines.push(...waitingLines(engine, status));
   if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
   const places = worktrees.map(({ path, branch }) => `  ${path}  ${branch ?? "detached"}`);
   lines.push("", count(worktrees.length, "worktree"), ...places);
@@ -222,14 +225,15 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
 }
 
 /** The oldest of what waits for a person, each with what answers it. */
-function waitingLines(engine: Engine, runs: Status["runs"]): string[] {
+function waitingLines(engine: Engine, status: Status): string[] {
+  const { runs } = status;
   const isAnything = runs.some(({ views }) => views.some(({ standing }) => ANSWERED.has(standing)));
   const shown = new Set(runs.map(({ run }) => run.id));
   const waiting = isAnything ? readInbox(engine).filter(({ run }) => shown.has(run)) : [];
   if (waiting.length === 0) return [];
   const told = waiting.slice(0, MOST_WAITING).flatMap(({ run, view }) => {
     const why = printable(localTimes(view.why.split("\n", 1)[0]!, engine.now()));
-    return [`  ${view.task.key} (${run}) ${why}`, `    ↳ ${renderAnswer(answerFor(engine, view.task))}`];
+    return [`  ${view.task.key} (${run}) ${why}`, `    ↳ ${renderAnswer(answerOf(engine, status, view.task))}`];
   });
   const rest = waiting.length - MOST_WAITING;
   const more = rest > 0 ? [`  … and ${rest} more: owt inbox`] : [];
@@ -239,6 +243,10 @@ function waitingLines(engine: Engine, runs: Status["runs"]): string[] {
     ...told,
     ...more,
   ];
+}
+
+function answerOf(engine: Engine, { answers }: Status, task: Task): Answer {
+  return answers.get(task.id) ?? answerFor(engine, task);
 }
 
 const MOST_WAITING = 5;

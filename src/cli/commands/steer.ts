@@ -7,6 +7,7 @@ import { findRun } from "../../engine/find-run.ts";
 import { type Landed, landRun } from "../../engine/land.ts";
 import { setParallel } from "../../engine/parallel.ts";
 import { loadPrompts } from "../../engine/prompts.ts";
+import { settleProfile } from "../../engine/run-profile.ts";
 import { setTime } from "../../engine/run-time.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { settleLost, stopUncarried } from "../../engine/uncarried.ts";
@@ -38,27 +39,22 @@ export function steerCommands(program: Command, io: Io): void {
     .option("-d, --detach", DETACH)
     .option("--plain", PLAIN)
     .option("--json", "print the answer as JSON")
-    .action((id: string | undefined, options: ResumeOptions) =>
-      withEngine(io, async (engine) => {
+    .action(async (id: string | undefined, options: ResumeOptions) => {
+      const begun = await withEngine(io, async (engine) => {
         const run = openRun(engine, id);
-        loadPrompts(engine);
-        await settleLost(engine);
-        const { changed, kept } = await refreshRun(engine, run);
-        if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
-        if (kept) tell(io, printable(kept));
-        setBudget(engine, run, options.budget ?? null);
-        setTime(engine, run, options.maxDuration ?? null);
-        tellUsedUp(io, engine, run);
-        if (options.parallel !== undefined) setParallel(engine, run, options.parallel);
-        setWish(engine.store, engine.now(), run, null);
-        if (options.detach) {
-          await detach(io, engine, run, options, null);
-          return;
-        }
-        tell(io, `going on with ${run}`);
-        await followRun(io, engine, run, options);
-      }),
-    );
+        const profile = settleProfile(engine, run);
+        if (profile !== null && "use" in profile) return { run, profile: profile.use };
+        if (profile !== null)
+          tell(io, `▲ ${run} was begun with the profile ${profile.lost}, which is there no more: it goes on without`);
+        await goOnWith(io, engine, run, options);
+        return null;
+      });
+      if (begun === null) return;
+      // What it is read with has to be known before the configuration is.
+      io.env = { ...io.env, OWT_PROFILE: begun.profile };
+      tell(io, `with the profile ${begun.profile}, as ${begun.run} was begun`);
+      await withEngine(io, (engine) => goOnWith(io, engine, begun.run, options));
+    });
   wishCommand(program, io, "pause", "start no further task of a run; what runs goes on to its end");
   wishCommand(program, io, "stop", "stop the agents of a run; their conversations and work are kept for: owt resume");
   program
@@ -86,6 +82,25 @@ export function steerCommands(program: Command, io: Io): void {
         answer(io, options, landed, text + landed.unpublished.map(renderUnpublished).join(""));
       }),
     );
+}
+
+async function goOnWith(io: Io, engine: Engine, run: string, options: ResumeOptions): Promise<void> {
+  loadPrompts(engine);
+  await settleLost(engine);
+  const { changed, kept } = await refreshRun(engine, run);
+  if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
+  if (kept) tell(io, printable(kept));
+  setBudget(engine, run, options.budget ?? null);
+  setTime(engine, run, options.maxDuration ?? null);
+  tellUsedUp(io, engine, run);
+  if (options.parallel !== undefined) setParallel(engine, run, options.parallel);
+  setWish(engine.store, engine.now(), run, null);
+  if (options.detach) {
+    await detach(io, engine, run, options, null);
+    return;
+  }
+  tell(io, `going on with ${run}`);
+  await followRun(io, engine, run, options);
 }
 
 /** A budget below what was used already lets nothing start, nor does a time that is over. */

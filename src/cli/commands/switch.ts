@@ -17,7 +17,15 @@ import { notePrevious, noteWorktree } from "../../store/worktrees.ts";
 import { findProgram } from "../../system/programs.ts";
 import { requireTmux } from "../../tmux/tmux.ts";
 import { answer, ask, canAsk, type Io, tell, withEngine } from "../io.ts";
-import { addSessionOptions, type AttachOptions, type SessionOptions, show, type Shown, wishOf } from "../sessions.ts";
+import {
+  addSessionOptions,
+  type AttachOptions,
+  type SessionOptions,
+  show,
+  type Shown,
+  tellIgnored,
+  wishOf,
+} from "../sessions.ts";
 import { painter } from "../text.ts";
 import { renderList } from "../worktrees/list-text.ts";
 
@@ -69,6 +77,7 @@ async function openAt(io: Io, engine: Engine, worktree: Checkout, options: Optio
   noteWorktree(engine.store, engine.now(), worktree);
   const wish = { ...wishOf(io, options, null), restart: options.restart === true };
   const opened = await openSession(engine, worktree, wish);
+  tellIgnored(io, worktree, opened, options);
   if (opened.note !== null) tell(io, opened.note);
   return { tmux: sessionServer(engine), session: opened.session };
 }
@@ -88,11 +97,10 @@ async function openTask(io: Io, engine: Engine, task: Task, options: Options): P
   // The conversation is its own agent's; one that has none leaves a shell, with what it was told above it.
   const speaks = canTalk(engine, agent.name);
   const own = speaks ? agent.name : (false as const);
-  const opened = await openSession(
-    engine,
-    { path: attempt.worktree, branch: attempt.branch },
-    { ...wish, agent: wish.agent ?? own, shown: writeTold(engine, attempt, task) },
-  );
+  const place = { path: attempt.worktree, branch: attempt.branch };
+  const shown = writeTold(engine, attempt, task);
+  const opened = await openSession(engine, place, { ...wish, agent: wish.agent ?? own, shown });
+  tellIgnored(io, place, opened, options);
   if (!speaks && wish.agent === null) tell(io, `${agent.name} works unattended only: the first pane is a shell`);
   const held = readTask(engine.store, task.id)!;
   const given = answerFor(engine, held);

@@ -7,7 +7,7 @@ import { nearest, nearestHint } from "../../core/names.ts";
 import { describeOutcome } from "../../core/outcome.ts";
 import { renderAnswer } from "../../core/view.ts";
 import { reportCost } from "../../core/report.ts";
-import { answerFor } from "../../engine/answer.ts";
+import { answerNow } from "../../engine/answer.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { attemptDir } from "../../engine/engine.ts";
 import {
@@ -121,10 +121,10 @@ export function taskCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((key: string, options: PickOption & LeaveOptions & YesOption) =>
       withEngine(io, async (engine) => {
-        const asks = options.run === undefined ? await asksOf(engine, key) : [];
+        const isLeave = options.refuse !== undefined || options.ask !== undefined;
+        const asks = options.run === undefined ? await asksOf(engine, key, isLeave) : [];
         if (asks.length > 0) return giveLeave(io, engine, asks, options);
-        if (options.refuse !== undefined || options.ask !== undefined)
-          throw new OwtError("wrong-state", `no agent of ${key} asks for leave`, { hint: "owt inbox" });
+        if (isLeave) throw new OwtError("wrong-state", `no agent of ${key} asks for leave`, { hint: "owt inbox" });
         const task = findTask(engine, key, { run: options.run, fits: waitsForApproval });
         await refuseUnfit(engine, task);
         await leaveByHand(io, engine, task, { ...options, command: `owt task approve ${key}` });
@@ -308,7 +308,7 @@ async function refuseUnknownModule(engine: Engine, { module }: ListOptions): Pro
   });
 }
 
-function showTask(io: Io, engine: Engine, key: string, options: PickOption): void {
+async function showTask(io: Io, engine: Engine, key: string, options: PickOption): Promise<void> {
   const task = findTask(engine, key, { run: options.run });
   const view = showRun(engine, findRun(engine, task.run)).find((each) => each.task.id === task.id)!;
   const recorded = readAttempts(engine.store, task.id);
@@ -328,7 +328,7 @@ function showTask(io: Io, engine: Engine, key: string, options: PickOption): voi
   }));
   const cost = reportCost(addUsages(recorded.map((attempt) => attempt.usage)));
   const { spec } = task;
-  const given = view.standing === "waits-for-person" ? answerFor(engine, task) : null;
+  const given = view.standing === "waits-for-person" ? await answerNow(engine, task) : null;
   const data = {
     task: {
       id: task.key,

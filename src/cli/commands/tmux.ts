@@ -4,7 +4,7 @@ import { OwtError } from "../../core/errors.ts";
 import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import {
-  endSession,
+  dropSession,
   type OpenedSession,
   openSession,
   repositorySessions,
@@ -18,7 +18,7 @@ import { folderId } from "../../tmux/session.ts";
 import { requireTmux } from "../../tmux/tmux.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
-import { addSessionOptions, type AttachOptions, type SessionOptions, show, wishOf } from "../sessions.ts";
+import { addSessionOptions, type AttachOptions, type SessionOptions, show, tellIgnored, wishOf } from "../sessions.ts";
 import { printable, table } from "../text.ts";
 
 type JsonOption = { json?: boolean };
@@ -43,6 +43,7 @@ function createCommand(tmux: Command, io: Io): void {
       const shown = await withEngine(io, async (engine) => {
         const worktree = await findWorktree(engine, word);
         const opened = await openSession(engine, worktree, wishOf(io, options, null));
+        tellIgnored(io, worktree, opened, options);
         if (opened.note !== null) tell(io, opened.note);
         const { session, isNew, revived } = opened;
         const data = { session: describe(session, [worktree]), created: isNew, revived };
@@ -152,7 +153,7 @@ function killCommand(tmux: Command, io: Io): void {
       withEngine(io, async (engine) => {
         const session = await findAnySession(engine, word);
         const isWanted = options.yes === true || (await mayEnd(io, session, word));
-        if (isWanted) await endSession(engine, session);
+        if (isWanted) await dropSession(engine, session);
         const data = { session: session.name, worktree: session.worktree, ended: isWanted };
         answer(io, options, data, isWanted ? `${session.name}: ended` : "nothing was ended");
       }),

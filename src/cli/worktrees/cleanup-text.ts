@@ -18,9 +18,11 @@ export function describeDecision(considered: Considered, at: SeenAt): string {
     case "merged":
       return considered.came === "merged" ? "its work is merged" : `its work came home ${considered.came}`;
     case "stale":
-      return `not used for ${at.wish.days} days: ${used}`;
+      return at.wish.days === 0
+        ? `any age was asked for (0 days); ${used}`
+        : `not used for ${at.wish.days} days: ${used}`;
     case "all":
-      return used;
+      return `all were asked for; ${used}`;
   }
 }
 

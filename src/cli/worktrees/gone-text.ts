@@ -7,12 +7,12 @@ export function describeGone(gone: Gone): string {
   if (gone.already) return `${nameOf(gone)} is gone already: another process took it away`;
   const what = `${nameOf(gone)} is gone`;
   const of = branch === null ? "" : came === null ? `; the branch stays` : `, the branch too: ${HOW[came]}`;
-  return `${what}${of}${rescue === null ? "" : `; bring it back: owt restore ${rescue}`}`;
+  return `${what}${of}${rescue === null ? "" : `; what it held is saved, bring it back: owt restore ${rescue}`}`;
 }
 
 const HOW = {
   merged: "its work is merged",
-  same: "it holds nothing of its own",
+  same: "it has no commit of its own",
   squashed: "its work came home squashed",
   rebased: "its work came home rebased",
 };

@@ -9,9 +9,10 @@ import { printable } from "../text.ts";
 
 export type LeaveOptions = { json?: boolean; refuse?: string | true; ask?: string };
 
-/** What the agents of the worktree of that name ask. A task of that name that waits is meant before it. */
-export async function asksOf(engine: Engine, name: string): Promise<Ask[]> {
-  const waits = findTasks(engine.store, name).some(({ state, park }) => state === "review" || park !== null);
+/** What the agents of the worktree of that name ask. A task of that name that waits is meant before it, unless only an agent `isMeant`. */
+export async function asksOf(engine: Engine, name: string, isMeant: boolean): Promise<Ask[]> {
+  const waits =
+    !isMeant && findTasks(engine.store, name).some(({ state, park }) => state === "review" || park !== null);
   const worktree = waits ? null : await findWorktree(engine, name).catch(() => null);
   return worktree === null ? [] : readAsks(engine, worktree);
 }

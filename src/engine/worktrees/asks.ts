@@ -35,7 +35,7 @@ export async function readAllAsks(engine: Engine): Promise<Ask[]> {
 export function readAsks(engine: Pick<Engine, "repo">, worktree: Checkout): Ask[] {
   const open = listAskPipes(engine, worktree.path).flatMap(({ file, pid, isByHand }): Ask[] => {
     const text = readTextIfThere(`${file}.text`);
-    const since = statSync(`${file}.text`, { throwIfNoEntry: false })?.mtimeMs;
+    const since = statSync(`${file}.of`, { throwIfNoEntry: false })?.mtimeMs;
     // Of a hook that was killed, or that is over by now.
     if (text === null || since === undefined || readIdentity(pid) === undefined) return [];
     // Refused on the screen: the hook that waits is not told.

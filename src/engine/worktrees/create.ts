@@ -89,7 +89,7 @@ async function refuseNested({ repo }: Engine, branch: string): Promise<void> {
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
-  await makeReady(engine, path, { ...options, isNew: false });
+  await makeReady(engine, path, { ...options, isNew: false, branch: start.branch });
   await options.last({ path, branch: start.branch });
   return { path, branch: start.branch, isNew: false, base: null, from: null, isOfRemote: false };
 }
@@ -106,6 +106,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
   };
   if (recordMaking(store, engine.now(), fresh, isOwnerAlive) !== null) throw beingMade(path);
   let isOurs = false;
+  const begun = engine.now();
   try {
     const made = await createWorktree(repo, {
       path,
@@ -113,7 +114,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
       branch: start.branch,
       finish: async () => {
         isOurs = true;
-        await makeReady(engine, path, { ...options, isNew: true });
+        await makeReady(engine, path, { ...options, isNew: true, branch: start.branch });
         await options.last({ path, branch: start.branch });
       },
     });
@@ -122,8 +123,8 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
     recordMade(store, path);
     return describe(made, start);
   } catch (error) {
-    // Until there was a worktree of ours, a session there is somebody else's.
-    if (isOurs) await endSessionOf(engine, path);
+    // Until there was a worktree of ours, a session there is somebody else's; and what is left of an earlier worktree may still work.
+    if (isOurs) await endSessionOf(engine, path, begun);
     forgetWorktree(store, path);
     throw error;
   }

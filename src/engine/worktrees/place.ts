@@ -5,6 +5,7 @@ import { findNamed, folderName } from "../../core/worktree.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { readPrevious } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
+import { findLost, refuseDamaged } from "./damaged.ts";
 
 export type Checkout = { path: string; branch: string | null };
 
@@ -16,11 +17,18 @@ export function worktreePath(engine: Engine, branch: string): string {
   return join(base, folderName(naming_pattern ?? "{project}-{branch}", basename(root), branch));
 }
 
-/** The worktree that a word means; without one, that we are in. Throws `unknown-name` with the nearest names. */
+/** The worktree that a word means; without one, that we are in. Throws `unknown-name` with the nearest names, and
+ *  `wrong-state` for one that git cannot find because it came to harm. */
 export async function findWorktree(engine: Engine, word: string | undefined): Promise<Checkout> {
   const checkouts = await listCheckouts(engine.repo);
   const around = { here: engine.repo.here, main: engine.repo.root, previous: readPrevious(engine.store) };
-  return findNamed(word ?? "@", checkouts, around);
+  try {
+    return findNamed(word ?? "@", checkouts, around);
+  } catch (error) {
+    if (word === undefined || !(error instanceof OwtError) || error.code !== "unknown-name") throw error;
+    const lost = await findLost(engine, word);
+    throw lost === null ? error : refuseDamaged(lost);
+  }
 }
 
 /** Throws `usage` for the main checkout, which no command takes away. */

@@ -4,10 +4,20 @@ import { join } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import type { SetupSaid } from "../../core/reuse.ts";
 import { findPlace, readHead } from "../../git/place.ts";
+import { lastLines } from "../../lib/tail.ts";
 import { grantsNeeded } from "../approvals.ts";
 import type { Engine } from "../engine.ts";
 import { bringEnvironmentFiles } from "../environment-files.ts";
-import { dropBefore, forgetSetup, noteBefore, noteEmptyBefore, noteLeft, readSetup, setUp } from "../workspace.ts";
+import {
+  dropBefore,
+  forgetSetup,
+  noteBefore,
+  noteEmptyBefore,
+  noteLeft,
+  readSetup,
+  type SetupProblem,
+  setUp,
+} from "../workspace.ts";
 import { readySubmodules } from "../submodules.ts";
 import { leaseOrTell } from "../worktree-lease.ts";
 
@@ -21,15 +31,14 @@ export type ReadyOptions = {
   tell: (said: SetupSaid) => void;
 };
 
+/** Whether it is being made, and of which branch it is. */
+type Wish = { isNew: boolean; branch?: string };
+
 const SETUP_TIMEOUT_MS = 3_600_000;
 
 /** Throws `tool-failed` where dependencies cannot be brought or a hook fails, and `interrupted`. Repeatable: what is there stays as it is. The
  *  caller has had {@link setupGrants} approved. */
-export async function makeReady(
-  engine: Engine,
-  path: string,
-  options: ReadyOptions & { isNew: boolean },
-): Promise<void> {
+export async function makeReady(engine: Engine, path: string, options: ReadyOptions & Wish): Promise<void> {
   const { deps, env, signal, tell, isNew } = options;
   // What is remembered is of an earlier one at this place, which plain git took away.
   if (isNew) forgetSetup(engine, path);
@@ -53,13 +62,7 @@ export async function makeReady(
     const problem = await setUp(engine, place);
     if (problem !== null) dropBefore(engine, path);
     if (problem === "interrupted" || signal.aborted) throw new OwtError("interrupted", "interrupted");
-    if (problem !== null)
-      throw new OwtError("tool-failed", `${path} could not be made ready: ${problem.failed}\n${problem.output}`, {
-        hint:
-          problem.hook === undefined
-            ? "mend it, or go without dependencies: owt create <branch> --no-deps"
-            : `mend it: [hooks] ${problem.hook} in the configuration (owt config show), then once more`,
-      });
+    if (problem !== null) throw describeProblem(path, problem, options);
     await noteLeft(engine, path);
   } finally {
     signal.removeEventListener("abort", stop);
@@ -67,6 +70,27 @@ export async function makeReady(
     rmSync(place.dir, { recursive: true, force: true });
   }
 }
+
+function describeProblem(
+  path: string,
+  { hook, failed, code, output }: SetupProblem,
+  { isNew, branch }: Wish,
+): OwtError {
+  const said = lastLines(output, SHOWN_LINES);
+  const again = `owt create ${branch ?? "<branch>"}`;
+  if (hook === undefined)
+    return new OwtError("tool-failed", `${path} could not be made ready: ${failed}\n${said}`, {
+      hint: `mend it, or go without dependencies: ${again} --no-deps`,
+    });
+  const left = isNew ? "nothing of it was left" : "the worktree stays as it is";
+  const what = `[hooks] ${hook} ended with exit code ${code}: ${failed}`;
+  return new OwtError("tool-failed", `${path} could not be made ready (${left}): ${what}\n${said}`, {
+    hint: `mend it (owt config show hooks.${hook}), then once more: ${again}`,
+  });
+}
+
+/** The end of what a command printed is where it says what is wrong. */
+const SHOWN_LINES = 20;
 
 /** First of all: what is installed may be in one of them. */
 async function bringModules(engine: Engine, path: string, { signal, tell }: ReadyOptions): Promise<void> {
