@@ -61,6 +61,21 @@ const runState = v.picklist(["open", "ended"]);
 const command = v.pipe(text, v.description("the command that answers it"));
 const answerOf = { command, note: v.pipe(orNull(text), v.description("what there is to know or do beside it")) };
 
+const roomWait = v.pipe(
+  orNull(
+    of({
+      why: text,
+      since: moment,
+      users: v.pipe(
+        v.array(of({ run: text, task: text, path: text, bytes: count })),
+        v.description("tasks that take much of it, the largest first: their worktrees, and what their agents printed"),
+      ),
+      ...answerOf,
+    }),
+  ),
+  v.description("a full disk that open runs wait for"),
+);
+
 const usdKnown = v.pipe(
   orNull(v.number()),
   v.description("the sum of what is known, in dollars; null is unknown, never zero"),
@@ -582,6 +597,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       v.array(of({ name: text, path: text, id: text, tool: text, detail: text, since: moment, command: text })),
       v.description("agents of sessions that ask for leave, by their worktree"),
     ),
+    room: roomWait,
   }),
   notify: of({
     targets: v.array(
@@ -820,6 +836,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     of({
       project: text,
       carried_by: v.pipe(orNull(whole), v.description("the process that carries the runs")),
+      room: roomWait,
       runs: v.array(
         of({
           id: text,

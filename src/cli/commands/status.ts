@@ -8,6 +8,7 @@ import type { BareTask } from "../../core/task.ts";
 import { renderAnswer, type TaskView } from "../../core/view.ts";
 import { readLevels, readNearLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
+import { readRoomWait } from "../../engine/disk-users.ts";
 import { readInbox } from "../../engine/inbox.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { spoolFolder } from "../../engine/spool-folder.ts";
@@ -114,7 +115,7 @@ async function readStatus(engine: Engine, only: string | null) {
   const agents = knownAgents(engine.config).map((name) => ({ name, path: agentPath(engine, name) }));
   const worktrees = await listCheckouts(engine.repo);
   const unwell = await unwellAgents(engine);
-  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, unwell };
+  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, unwell, room: readRoomWait(engine) };
 }
 
 async function unwellAgents(engine: Engine): Promise<Unwell> {
@@ -151,6 +152,7 @@ function toJson(engine: Engine, status: Status): object {
   return {
     project: engine.repo.root,
     carried_by: status.carriedBy,
+    room: status.room && { ...status.room, since: new Date(status.room.since).toISOString() },
     runs: status.runs.map(({ run, views, sums, expected, background, limits }) => ({
       id: run.id,
       state: run.state,
@@ -187,7 +189,7 @@ function toJson(engine: Engine, status: Status): object {
 
 function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<number, string>): string {
   const paint = painter(io, io.stdout);
-  const { runs, agents, worktrees, backlog, carriedBy } = status;
+  const { runs, agents, worktrees, backlog, carriedBy, room } = status;
   const isOpen = runs.some(({ run }) => run.state === "open");
   const idle = isOpen ? "nobody carries the open runs; go on with: owt resume" : "nothing runs";
   const lines = [`${engine.repo.root}: ${carriedBy ? `owt (pid ${carriedBy}) carries the runs` : idle}`];
@@ -211,6 +213,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     if (rows.length > 0) lines.push(table(rows));
     if (shown.length < views.length) lines.push(`  … and ${views.length - shown.length} more: owt task list`);
   }
+  if (room !== null) lines.push("", `▲ ${printable(room.why)}`, `    ↳ ${renderAnswer(room)}`);
   lines.push(...waitingLines(engine, runs));
   if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
   const places = worktrees.map(({ path, branch }) => `  ${path}  ${branch ?? "detached"}`);
