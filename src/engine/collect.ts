@@ -234,7 +234,7 @@ const KILLED = new Set([137, 143]);
 
 function limitOf({ limits }: Evidence): Outcome | null {
   const last = limits.at(-1);
-  return last === undefined ? null : { kind: "limit", resetsAt: last.resetsAt };
+  return last === undefined ? null : { kind: "limit", ...last };
 }
 
 /** Which budget it was, with the final figures. An agent may also have one of its own. */

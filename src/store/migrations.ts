@@ -216,4 +216,9 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table message add column taken integer not null default 1;
   `,
+  // A limit can be one of a model's own window; `credential` is its key then, and `login` the credential.
+  `
+  alter table usage_limit add column login text;
+  alter table usage_limit add column model text;
+  `,
 ];

@@ -77,6 +77,40 @@ test("while a limit holds it, the agent that it falls over to takes its tasks, a
   expect(agents).toEqual({ "a/E01": ["demo", "other"], "b/E01": ["other"] });
 });
 
+test("a limit of one model holds the tasks with that model, and no others of the same login", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    ...plan(
+      { a: 'limit 8s opus\nwrite a.txt "a"', b: 'write b.txt "b"', c: 'write c.txt "c"', d: 'write d.txt "d"' },
+      { a: { priority: "high", model: "claude-opus-9" }, b: { model: "opus" }, c: { model: "sonnet" } },
+    ),
+  });
+  const run = rig.start("run", "--yes", "--parallel", "1");
+  await vi.waitUntil(async () => (await standings(rig))["a/E01"]?.startsWith("waits-for-time"), { timeout: 30_000 });
+  expect((await standings(rig))["b/E01"]).toMatch(
+    /^waits-for-time: waits for a usage limit of demo \(opus\) until \d{4}-/,
+  );
+  const ended = await run.ended;
+  expect(ended.code).toBe(0);
+  const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
+  expect(started).toEqual(["a", "c", "d", "a", "b"]);
+  expect(ended.stderr).toContain("the usage limit of demo (opus) is over");
+});
+
+test("where what names no model meets it, everything that names none waits with it", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    ...plan(
+      { a: 'limit 8s opus\nwrite a.txt "a"', b: 'write b.txt "b"', c: 'write c.txt "c"' },
+      { a: { priority: "high" }, c: { model: "sonnet" } },
+    ),
+  });
+  const ended = await rig.owt("run", "--yes", "--parallel", "1");
+  expect(ended.code).toBe(0);
+  const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
+  expect(started).toEqual(["a", "c", "a", "b"]);
+});
+
 test("an agent that falls over to none that there is, is told before anything starts", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[agent.demo]\nfall_over = "othr"\n\n[agent.other]\ncommand = ["true"]\n`,
