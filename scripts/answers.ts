@@ -566,6 +566,10 @@ const worktree = {
   help: v.pipe(orNull(text), v.description("the command that helps an agent which hangs, is stopped, or has ended")),
   memory_bytes: v.pipe(orNull(count), v.description("of everything in its session")),
   cpu_ms: v.pipe(orNull(count), v.description("since it began")),
+  limited_until: v.pipe(
+    orNull(moment),
+    v.description("when a usage limit of its agent's login, which it or a run met, is tried again"),
+  ),
   state_since: orNull(moment),
   base: v.pipe(orNull(text), v.description("what it is compared with where its branch follows nothing")),
   upstream: orNull(text),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { NEEDS_SOMEBODY, stateOf } from "./session-state.ts";
+import { endedAtLimit, NEEDS_SOMEBODY, stateOf } from "./session-state.ts";
 
 const event = (name: string, more: object = {}) => JSON.stringify({ session_id: "x", hook_event_name: name, ...more });
 const alive = { isDead: false, tells: true };
@@ -50,4 +50,14 @@ test("what its process says goes first", () => {
   expect(stateOf(true, { isDead: true, tells: true }, [event("UserPromptSubmit")])).toBe("ended");
   expect(stateOf(true, { isDead: false, tells: false }, [event("Stop")])).toBe("unknown");
   expect(NEEDS_SOMEBODY.has("working")).toBe(false);
+});
+
+test("a turn that ended at a usage limit is one as long as nothing more was heard", () => {
+  const line = (event: string, more = {}) => JSON.stringify({ owt_pid: 1, hook_event_name: event, ...more });
+  const limited = line("StopFailure", { error: "rate_limit" });
+  expect(endedAtLimit([line("UserPromptSubmit"), limited, ""])).toBe(true);
+  expect(endedAtLimit([limited, line("UserPromptSubmit")])).toBe(false);
+  expect(endedAtLimit([line("StopFailure", { error: "server_error" })])).toBe(false);
+  expect(endedAtLimit([line("Stop", { error: "rate_limit" })])).toBe(false);
+  expect(endedAtLimit([])).toBe(false);
 });

@@ -33,6 +33,7 @@ import { pruneAttempts } from "./prune.ts";
 import { rankFor } from "./rank.ts";
 import { noteShortage, Room } from "./room.ts";
 import { runTip } from "./run-tip.ts";
+import { watchSessionLimits } from "./session-limits.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
 import { choicesFor, nextAgent, viewRun } from "./view.ts";
@@ -79,6 +80,10 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
 async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): Promise<void> {
   const carriers = new Carriers(engine, options.signal, disk);
   const taken = new Set<string>();
+  const sessions = watchSessionLimits(engine, (error) => {
+    carriers.fail(error);
+    carriers.onEnd();
+  });
   while (!options.signal.aborted && !carriers.failure) {
     // A turn of this loop may wait for nothing but promises; the world gets its say between two of them.
     await turnOfTheWorld();
@@ -104,6 +109,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): 
     await outlastFullDisk(engine, engine.hurry, () => {
       for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
     });
+  clearInterval(sessions);
   await carriers.allEnded();
   await allEmptied(engine);
   await sweepTrash(engine.repo);
