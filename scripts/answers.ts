@@ -957,6 +957,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         max_tasks: count,
         max_duration_ms: ms,
         budget_usd: orNull(v.number()),
+        budget: v.pipe(
+          v.record(text, v.union([v.number(), text])),
+          v.description("what its run may use, by the keys of [budget]"),
+        ),
         notify_on_complete: flag,
         missed: v.picklist(["skip", "once"]),
         file: told(text, "the schedule that names it"),
