@@ -176,6 +176,7 @@ const parkedFor = v.picklist([
   "hand",
   "login",
   "agent",
+  "git",
   "limit",
   "retry",
   "budget",

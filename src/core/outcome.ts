@@ -50,6 +50,8 @@ export type Outcome =
       kind: "failed";
       reason: string;
       final?: true | "afresh";
+      /** What a person has to mend is outside of the task: it waits for that, and goes on where it stopped. */
+      waits?: true;
       /** It left within seconds, and had not done anything. */
       atOnce?: true;
       /** The end of what a program of ours printed. */ output?: string;

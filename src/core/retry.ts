@@ -129,6 +129,8 @@ export function decideConsequence(
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
+      if (outcome.waits === true)
+        return { do: "park", park: { for: "git", reason: reasonOf(outcome) }, next: repeat, notBefore: null };
       if (outcome.final === true || (outcome.final === "afresh" && task.next.kind === "fresh"))
         return { do: "fail", reason: reasonOf(outcome) };
       return outcome.atOnce === true

@@ -202,6 +202,7 @@ export function describePark(park: Park): string {
       return `taken over by hand since ${new Date(park.since).toISOString()}, in ${park.worktree}`;
     case "login":
     case "agent":
+    case "git":
       return park.reason;
     case "limit":
       if (park.isGuess && park.until !== null)
@@ -256,6 +257,8 @@ export function answerCommand(
         command: `owt task approve ${name}`,
         note: `once it is done: checks and integrates it; or let its agent go on: ${retry}`,
       };
+    case "git":
+      return { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" };
     case "permission":
       return { command: retry, note: permit ? describePermit(permit) : null };
     default:
