@@ -61,6 +61,21 @@ const runState = v.picklist(["open", "ended"]);
 const command = v.pipe(text, v.description("the command that answers it"));
 const answerOf = { command, note: v.pipe(orNull(text), v.description("what there is to know or do beside it")) };
 
+const roomWait = v.pipe(
+  orNull(
+    of({
+      why: text,
+      since: moment,
+      users: v.pipe(
+        v.array(of({ run: text, task: text, path: text, bytes: count })),
+        v.description("tasks that take much of it, the largest first: their worktrees, and what their agents printed"),
+      ),
+      ...answerOf,
+    }),
+  ),
+  v.description("a full disk that open runs wait for"),
+);
+
 const usdKnown = v.pipe(
   orNull(v.number()),
   v.description("the sum of what is known, in dollars; null is unknown, never zero"),
@@ -161,6 +176,7 @@ const parkedFor = v.picklist([
   "hand",
   "login",
   "agent",
+  "git",
   "limit",
   "retry",
   "budget",
@@ -555,6 +571,10 @@ const worktree = {
   help: v.pipe(orNull(text), v.description("the command that helps an agent which hangs, is stopped, or has ended")),
   memory_bytes: v.pipe(orNull(count), v.description("of everything in its session")),
   cpu_ms: v.pipe(orNull(count), v.description("since it began")),
+  limited_until: v.pipe(
+    orNull(moment),
+    v.description("when a usage limit of its agent's login, which it or a run met, is tried again"),
+  ),
   state_since: orNull(moment),
   base: v.pipe(orNull(text), v.description("what it is compared with where its branch follows nothing")),
   upstream: orNull(text),
@@ -586,6 +606,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       v.array(of({ name: text, path: text, id: text, tool: text, detail: text, since: moment, command: text })),
       v.description("agents of sessions that ask for leave, by their worktree"),
     ),
+    room: roomWait,
   }),
   notify: of({
     targets: v.array(
@@ -830,6 +851,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     of({
       project: text,
       carried_by: v.pipe(orNull(whole), v.description("the process that carries the runs")),
+      room: roomWait,
       runs: v.array(
         of({
           id: text,
@@ -955,6 +977,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         max_tasks: count,
         max_duration_ms: ms,
         budget_usd: orNull(v.number()),
+        budget: v.pipe(
+          v.record(text, v.union([v.number(), text])),
+          v.description("what its run may use, by the keys of [budget]"),
+        ),
         notify_on_complete: flag,
         missed: v.picklist(["skip", "once"]),
         file: told(text, "the schedule that names it"),

@@ -126,7 +126,8 @@ export type AgentEvent =
   | { kind: "tool"; name: string; detail: string }
   | { kind: "tool-result"; text: string; isError: boolean }
   | { kind: "denied"; tool: string }
-  | { kind: "limit"; resetsAt: number | null }
+  /** `model`: it is a window of one model only, by a part of its name. */
+  | { kind: "limit"; resetsAt: number | null; model?: string }
   | { kind: "error"; text: string; status: number | null; type: string | null }
   /** It waits and will ask its API again; `because` is what the turn would have ended with. */
   | { kind: "retrying"; because: Outcome; text: string }
@@ -171,7 +172,7 @@ export type Evidence = {
   exitCode: number | null;
   results: AgentResult[];
   denials: string[];
-  limits: { resetsAt: number | null }[];
+  limits: { resetsAt: number | null; model?: string }[];
   errors: { text: string; status: number | null; type: string | null }[];
   /** What it was trying to get over when it was stopped; null when it got over it. */
   retrying: Outcome | null;
@@ -278,7 +279,10 @@ export function gather(evidence: Evidence, event: AgentEvent): void {
       evidence.denials.push(event.tool);
       return;
     case "limit":
-      evidence.limits.push({ resetsAt: event.resetsAt });
+      evidence.limits.push({
+        resetsAt: event.resetsAt,
+        ...(event.model === undefined ? {} : { model: event.model }),
+      });
       return;
     case "error":
       evidence.errors.push({ text: event.text, status: event.status, type: event.type });

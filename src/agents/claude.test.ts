@@ -45,9 +45,9 @@ const retry = (status: number | null, error: string): Line => ({
   error,
 });
 
-const rateLimit = (status: string, resetsAt?: unknown): Line => ({
+const rateLimit = (status: string, resetsAt?: unknown, rateLimitType = "five_hour"): Line => ({
   type: "rate_limit_event",
-  rate_limit_info: { status, resetsAt, rateLimitType: "five_hour", utilization: 0.93 },
+  rate_limit_info: { status, resetsAt, rateLimitType, utilization: 0.93 },
 });
 
 const DENIED: Line = { type: "system", subtype: "permission_denied", tool_name: "Bash" };
@@ -327,6 +327,20 @@ test.each([
   [1e300, null],
 ])("a limit that resets at %j is shown as a date or not at all", (resetsAt, expected) => {
   expect(parse(rateLimit("rejected", resetsAt))).toEqual([{ kind: "limit", resetsAt: expected }]);
+});
+
+test.each([
+  ["five_hour", undefined],
+  ["seven_day", undefined],
+  ["seven_day_opus", "opus"],
+  ["seven_day_sonnet", "sonnet"],
+  ["seven_day_oauth_apps", undefined],
+  ["overage", undefined],
+])("the window %s is that of one model or of all", (window, model) => {
+  const limit = { kind: "limit", resetsAt: RESETS * 1_000, ...(model === undefined ? {} : { model }) };
+  expect(parse(rateLimit("rejected", RESETS, window))).toEqual([limit]);
+  const failed = result({ is_error: true, terminal_reason: "api_error" });
+  expect(outcomeOf([rateLimit("rejected", RESETS, window), failed], {})).toEqual(limit);
 });
 
 describe("lines", () => {

@@ -320,8 +320,12 @@ function parseRateLimit(info: Json): AgentEvent[] {
   const resetsAt = number(info["resetsAt"]);
   // Everything that is shown must be a date.
   const isDate = resetsAt !== null && Math.abs(resetsAt) * 1_000 <= 8.64e15;
-  return [{ kind: "limit", resetsAt: isDate ? resetsAt * 1_000 : null }];
+  const model = MODEL_WINDOW.exec(text(info["rateLimitType"]))?.[1];
+  return [{ kind: "limit", resetsAt: isDate ? resetsAt * 1_000 : null, ...(model === undefined ? {} : { model }) }];
 }
+
+/** Windows of one model, `seven_day_opus`: the other models of the login go on. Any other word may mean all of them. */
+const MODEL_WINDOW = /_(opus|sonnet|haiku|fable)$/;
 
 function parseResult(event: Json): AgentResult {
   return {
@@ -409,7 +413,7 @@ function judgeError(evidence: Evidence, result: AgentResult): Outcome {
   if (result.subtype === "error_max_budget_usd") return { kind: "budget", reason };
   // A window can be used up while the work goes on in another: only an end that names no other cause is its doing.
   const limit = evidence.limits.at(-1);
-  if (limit) return { kind: "limit", resetsAt: limit.resetsAt };
+  if (limit) return { kind: "limit", ...limit };
   // What the model will not or cannot say to this prompt, it will not say to the same one.
   const isFinal =
     result.terminalReason === "prompt_too_long" || result.stopReason === "refusal" || type === "max_output_tokens";

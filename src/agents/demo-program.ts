@@ -157,12 +157,12 @@ async function play(step: Step, talk: Conversation, passed: () => void): Promise
       break;
     default:
       passed();
-      throw ending(step.verb, first);
+      throw ending(step.verb, first, step.args[1]);
   }
   passed();
 }
 
-function ending(verb: string, said: string): TurnEnd {
+function ending(verb: string, said: string, model?: string): TurnEnd {
   switch (verb) {
     case "ask":
       return new TurnEnd({ subtype: "asked", text: said });
@@ -171,7 +171,7 @@ function ending(verb: string, said: string): TurnEnd {
     case "exit":
       return new TurnEnd({ isError: true, text: `left with ${said}` }, Number(said));
     case "limit":
-      tell({ kind: "limit", resetsAt: Date.now() + (parseDuration(said) ?? 0) });
+      tell({ kind: "limit", resetsAt: Date.now() + (parseDuration(said) ?? 0), model });
       return new TurnEnd({ isError: true, text: "usage limit" }, 1);
     case "transient":
     case "auth":

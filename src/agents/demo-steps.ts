@@ -5,7 +5,8 @@
  *    work 200ms             hang                    wait PATH          touch PATH
  *    spawn                  (leaves a detached process behind)
  *    conflict PATH          (writes one line that differs from task to task, so that parallel tasks collide)
- *    limit 60s              transient "text"        auth "text"        deny "tool"       cost 0.25
+ *    limit 60s [opus]       (a usage limit, of one model)
+ *    transient "text"        auth "text"        deny "tool"       cost 0.25
  *    tokens MODEL IN OUT    (uses tokens of a model, whose price we are to know)
  *    log PATH "text"        (appends a line outside the worktree; for harnesses)
  *    run "program" "arg" …  (a failing program fails the agent)
@@ -68,7 +69,8 @@ function parseStep(line: string): Step {
   const wanted = Object.hasOwn(ARGUMENTS, verb) ? ARGUMENTS[verb] : undefined;
   if (wanted === undefined)
     throw new Error(`demo step "${line}": unknown verb; known: ${Object.keys(ARGUMENTS).join(", ")}`);
-  if (wanted === "many" ? rest.length === 0 : rest.length !== wanted)
+  const most = verb === "limit" ? 2 : wanted;
+  if (wanted === "many" ? rest.length === 0 : rest.length < wanted || rest.length > Number(most))
     throw new Error(`demo step "${line}": ${verb} takes ${wanted === "many" ? "at least 1" : wanted} argument(s)`);
   const args = rest.map((word) => (word.startsWith('"') ? parseText(word, line) : word));
   const numbers = verb === "exit" || verb === "cost" ? args : verb === "tokens" ? args.slice(1) : [];

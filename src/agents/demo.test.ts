@@ -158,6 +158,15 @@ describe("the demo agent", () => {
       {},
       { kind: "limit", resetsAt: 5 },
     ],
+    [
+      "a limit of one model",
+      [
+        { kind: "limit", resetsAt: 5, model: "opus" },
+        { ...RESULT, isError: true },
+      ],
+      {},
+      { kind: "limit", resetsAt: 5, model: "opus" },
+    ],
     ["a denied tool", [{ kind: "deny", tool: "Bash" }, RESULT], {}, { kind: "denied", tools: ["Bash"] }],
     ["a denied tool and a change", [{ kind: "deny", tool: "Bash" }, RESULT], { changed: true }, { kind: "ok" }],
     ["nothing, killed", [{ kind: "say", text: "x" }], { exitCode: null }, { kind: "lost" }],

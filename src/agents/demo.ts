@@ -76,7 +76,13 @@ function parseLine(line: string): AgentEvent[] {
     case "deny":
       return [{ kind: "denied", tool: text(event["tool"]) }];
     case "limit":
-      return [{ kind: "limit", resetsAt: number(event["resetsAt"]) }];
+      return [
+        {
+          kind: "limit",
+          resetsAt: number(event["resetsAt"]),
+          ...(text(event["model"]) ? { model: text(event["model"]) } : {}),
+        },
+      ];
     case "used":
       return [{ kind: "used", usage: parseUsed(event) }];
     case "result":
@@ -120,7 +126,7 @@ function judge(evidence: Evidence): Outcome {
     return { kind: "failed", reason: evidence.stderrTail.trim() || `exit ${evidence.exitCode}` };
   }
   const limit = evidence.limits.at(-1);
-  if (limit) return { kind: "limit", resetsAt: limit.resetsAt };
+  if (limit) return { kind: "limit", ...limit };
   if (result.subtype === "asked") return { kind: "asked", question: result.text };
   if (result.subtype === "transient") return { kind: "transient", reason: result.text };
   if (result.subtype === "auth") return { kind: "auth", reason: result.text };

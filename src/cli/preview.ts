@@ -48,7 +48,7 @@ export type PreviewTask = {
   id: string;
   title: string;
   module: string | null;
-  /** `to-run`, `done`, or `left-out` by what the command line chose. */
+  /** `to-run`, `done`, or `left-out` by what the command line chose, or because it was cancelled. */
   state: "to-run" | "done" | "left-out";
   /** Why it counts as done. */
   why?: string;
@@ -119,7 +119,13 @@ export async function previewOf(engine: Engine, work: Work, base: Base, maxParal
     target: base.target,
     builds_on: base.buildsOn,
     tasks: work.all.map((spec) =>
-      previewTask(spec, work.done.get(spec.id), waveOf.get(spec.id), estimates.get(spec.id)),
+      previewTask(
+        spec,
+        work.done.get(spec.id),
+        work.dismissed.get(spec.id),
+        waveOf.get(spec.id),
+        estimates.get(spec.id),
+      ),
     ),
     waves: steps,
     order: startOrder(starts),
@@ -134,15 +140,17 @@ export async function previewOf(engine: Engine, work: Work, base: Base, maxParal
 
 function previewTask(
   spec: PlannedTask,
-  why: string | undefined,
+  done: string | undefined,
+  dismissed: string | undefined,
   wave: number | undefined,
   estimate: TaskEstimate | undefined,
 ): PreviewTask {
+  const why = done ?? dismissed;
   return {
     id: spec.id,
     title: spec.title,
     module: spec.module,
-    state: wave !== undefined ? "to-run" : why !== undefined ? "done" : "left-out",
+    state: wave !== undefined ? "to-run" : done !== undefined ? "done" : "left-out",
     ...(why === undefined ? {} : { why }),
     needs: [...spec.dependsOn, ...spec.implied],
     priority: spec.priority,

@@ -19,7 +19,7 @@ cron = "0 12 * * 1-5"  # Noon on weekdays
 max_tasks = 5
 max_duration = "4h"
 `;
-  const usual = { timezone: "Europe/Berlin", repository: null, plan: null, budgetUsd: null, missed: "skip" };
+  const usual = { timezone: "Europe/Berlin", repository: null, plan: null, budget: {}, missed: "skip" };
   expect(check(text)).toEqual({
     batches: [
       { ...usual, name: "overnight", cron: "0 22 * * *", maxTasks: 10, maxDurationMs: 8 * 3_600_000, notify: true },
@@ -41,6 +41,34 @@ test("nothing, and 0, mean ten tasks and four hours, as in the seed", () => {
     expect("batches" in read && read.batches[0]).toMatchObject({ maxTasks: 10, maxDurationMs: 4 * 3_600_000 });
   }
   expect(check("")).toEqual({ batches: [] });
+});
+
+test("a budget has the units and the words of the configuration's", () => {
+  const batch = (more: string) => check(`[[batch]]\nname = "a"\ncron = "@daily"\n${more}`);
+  const all = `[batch.budget]\nrun_usd = 3\ntokens = 5000\nrun_tasks = 2\nrun_time = "90m"\ntask_usd = 1\ntask_tokens = 100\ntask_time = 60`;
+  expect(batch(all)).toMatchObject({
+    batches: [
+      {
+        budget: {
+          run_usd: 3,
+          tokens: 5000,
+          run_tasks: 2,
+          run_time: "90m",
+          task_usd: 1,
+          task_tokens: 100,
+          task_time: 60,
+        },
+      },
+    ],
+  });
+  expect(batch("budget_usd = 3")).toMatchObject({ batches: [{ budget: { run_usd: 3 } }] });
+  const wrong = batch('budget_usd = 3\n[batch.budget]\nrun_usd = 3\ntoken = 1\nrun_time = "soon"\nrun_tasks = 0');
+  expect("problems" in wrong && wrong.problems.map(({ key, hint }) => [key, hint])).toEqual([
+    ["batch.0.budget.run_tasks", null],
+    ["batch.0.budget.run_time", null],
+    ["batch.0.budget.token", "did you mean tokens?"],
+    ["batch.0.budget_usd", null],
+  ]);
 });
 
 test("every mistake is told at once, each by its key", () => {

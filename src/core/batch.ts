@@ -2,8 +2,11 @@
 import * as v from "valibot";
 import { isTimezone, parseCron } from "../lib/cron.ts";
 import { parseDuration } from "../lib/duration.ts";
+import { RUN_BUDGET } from "./config.ts";
 import { describeIssue, keyOf, table } from "./form.ts";
 import { nearest } from "./names.ts";
+
+export type RunBudget = { [Key in keyof typeof RUN_BUDGET]?: number | string };
 
 /** What becomes of a slot at which nobody watched: nothing, or the newest such slot is fired once somebody does. */
 export type MissedPolicy = "skip" | "once";
@@ -18,7 +21,8 @@ export type Batch = {
   plan: string | null;
   maxTasks: number;
   maxDurationMs: number;
-  budgetUsd: number | null;
+  /** What its run may use, by the keys of `[budget]`; what is missing is as the configuration has it. */
+  budget: RunBudget;
   notify: boolean;
   missed: MissedPolicy;
 };
@@ -81,6 +85,7 @@ function formOf(origin: ScheduleOrigin) {
           max_tasks: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(0))),
           max_duration: v.exactOptional(duration),
           budget_usd: v.exactOptional(v.pipe(v.number(), v.gtValue(0))),
+          budget: v.exactOptional(table(RUN_BUDGET)),
           notify_on_complete: v.exactOptional(v.boolean()),
           missed: v.exactOptional(v.picklist(["skip", "once"])),
         }),
@@ -90,9 +95,9 @@ function formOf(origin: ScheduleOrigin) {
 }
 
 /** The keys of a batch, for suggestions. */
-const KEYS = "name cron timezone repository plan max_tasks max_duration budget_usd notify_on_complete missed".split(
-  " ",
-);
+const KEYS =
+  "name cron timezone repository plan max_tasks max_duration budget_usd budget notify_on_complete missed".split(" ");
+const BUDGET_KEYS = Object.keys(RUN_BUDGET);
 
 /** Checks what a schedule says. `zone` is the time zone of batches that name none. */
 export function checkSchedule(
@@ -109,15 +114,16 @@ export function checkSchedule(
       hint: hintFor(issue.message, key),
     };
   });
-  problems.push(...twiceNamed(raw));
+  problems.push(...twiceNamed(raw), ...twiceLimited(raw));
   if (problems.length > 0 || !read.success) return { problems };
   return { batches: (read.output.batch ?? []).map((each) => toBatch(each, zone)) };
 }
 
 function hintFor(message: string, key: readonly string[]): string | null {
   if (message !== "unknown key") return null;
-  const [close] = nearest(key.at(-1)!, key.length === 1 ? ["batch"] : KEYS, 1);
-  return close === undefined ? `known: ${KEYS.join(", ")}` : `did you mean ${close}?`;
+  const known = key.length === 1 ? ["batch"] : key.length === 3 ? KEYS : BUDGET_KEYS;
+  const [close] = nearest(key.at(-1)!, known, 1);
+  return close === undefined ? `known: ${known.join(", ")}` : `did you mean ${close}?`;
 }
 
 function twiceNamed(raw: unknown): ScheduleProblem[] {
@@ -129,6 +135,17 @@ function twiceNamed(raw: unknown): ScheduleProblem[] {
       ? [{ key: `batch.${at}.name`, message: `there are two batches named ${each}`, hint: null }]
       : [],
   );
+}
+
+/** The dollars of a run, in either notation. */
+function twiceLimited(raw: unknown): ScheduleProblem[] {
+  const list = (raw as { batch?: unknown } | null)?.batch;
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((each: unknown, at) => {
+    const { budget_usd: short, budget } = (each ?? {}) as { budget_usd?: unknown; budget?: { run_usd?: unknown } };
+    const isTwice = short !== undefined && budget?.run_usd !== undefined;
+    return isTwice ? [{ key: `batch.${at}.budget_usd`, message: "is the same as budget.run_usd", hint: null }] : [];
+  });
 }
 
 type Written = NonNullable<v.InferOutput<ReturnType<typeof formOf>>["batch"]>[number];
@@ -143,7 +160,7 @@ function toBatch(written: Written, zone: string): Batch {
     plan: written.plan ?? null,
     maxTasks: written.max_tasks || USUAL_TASKS,
     maxDurationMs: duration || USUAL_DURATION_MS,
-    budgetUsd: written.budget_usd ?? null,
+    budget: { ...(written.budget_usd === undefined ? {} : { run_usd: written.budget_usd }), ...written.budget },
     notify: written.notify_on_complete ?? false,
     missed: written.missed ?? "skip",
   };

@@ -245,6 +245,17 @@ const SECTIONS = {
 /** `[profile.NAME]` holds sections as a file does, but no profiles of its own. */
 const FILE = table({ ...SECTIONS, profile: v.optional(tableOf(table(SECTIONS))) });
 
+/** What a budget may say of one run and its tasks, also outside of the configuration. */
+export const RUN_BUDGET = {
+  run_usd: v.exactOptional(dollars),
+  tokens: v.exactOptional(count),
+  run_tasks: v.exactOptional(count),
+  run_time: v.exactOptional(duration),
+  task_usd: v.exactOptional(dollars),
+  task_tokens: v.exactOptional(count),
+  task_time: v.exactOptional(duration),
+};
+
 /** One file's or one flag set's contribution. */
 export type ConfigValues = v.InferOutput<typeof FILE>;
 

@@ -1,8 +1,13 @@
 /** Usage limits, by credential: what one agent met the others would meet too. Pure. */
 
+/** A window of one model: `family` is a part of the names of the models that it counts (`opus`). What names no model is held too where it met it. */
+export type LimitedModel = { family: string; isDefault: boolean };
+
 /** A limit that a credential has met and that nobody knows to be over. */
 export type UsageLimit = {
   credential: string;
+  /** The only model that it holds; without it, all that works with the credential is held. */
+  model?: LimitedModel;
   /** The agent that met it, for people. */
   agent: string;
   /** When it is tried whether it is over (epoch ms). */
@@ -23,7 +28,7 @@ export type LimitHold = { agent: string; until: number; isGuess: boolean; probe:
  *  spreads the tries of many machines. */
 export function meetLimit(
   before: UsageLimit | null,
-  by: { credential: string; agent: string },
+  by: Pick<UsageLimit, "credential" | "agent" | "model">,
   resetsAt: number | null,
   now: number,
   chance: number,
@@ -40,6 +45,32 @@ export function meetLimit(
   const guesses = before?.guesses ?? 0;
   const until = now + spread(Math.min(LAST_GUESS_MS, 60_000 * 2 ** guesses), chance);
   return { ...by, until, isGuess: true, guesses: guesses + 1, since, probe: null };
+}
+
+/** What tells a limit from the others of its credential. */
+export function keyOf({ credential, model }: Pick<UsageLimit, "credential" | "model">): string {
+  return model === undefined ? credential : `${credential} ${model.family}`;
+}
+
+/** What it limits, for people. */
+export function limitedName({ agent, model }: Pick<UsageLimit, "agent" | "model">): string {
+  return model === undefined ? agent : `${agent} (${model.family})`;
+}
+
+/** Whether it holds what works with a credential and a model; null is whichever the agent takes by itself. */
+export function holds(limit: Pick<UsageLimit, "credential" | "model">, credential: string, model: string | null) {
+  if (limit.credential !== credential) return false;
+  if (limit.model === undefined) return true;
+  return model === null ? limit.model.isDefault : model.toLowerCase().includes(limit.model.family);
+}
+
+/** Of several that hold something the one that holds it longest: one that may not be tried yet, then one that is being tried. */
+export function longest<T extends Pick<UsageLimit, "until" | "isGuess"> & { probe: unknown }>(
+  limits: readonly T[],
+  now: number,
+): T | null {
+  const closed = limits.filter((limit) => !mayTry(limit, now)).toSorted((a, b) => b.until - a.until);
+  return closed[0] ?? limits.find(({ probe }) => probe !== null) ?? limits[0] ?? null;
 }
 
 /** A limit that names no reset is tried after 1, 2, 4 … 30 minutes. */

@@ -11,8 +11,8 @@ export type Outcome =
   | { kind: "nothing_done"; said: string }
   /** The agent was refused tools that it needed, and left nothing. */
   | { kind: "denied"; tools: string[] }
-  /** A usage limit; `resetsAt` in epoch milliseconds where the agent said it. */
-  | { kind: "limit"; resetsAt: number | null }
+  /** A usage limit; `resetsAt` in epoch milliseconds where the agent said it. `model`: of one model only, by a part of its name (`opus`). */
+  | { kind: "limit"; resetsAt: number | null; model?: string }
   /** Overload, network, server error: the same again may work. */
   | { kind: "transient"; reason: string }
   | { kind: "auth"; reason: string }
@@ -50,6 +50,8 @@ export type Outcome =
       kind: "failed";
       reason: string;
       final?: true | "afresh";
+      /** What a person has to mend is outside of the task: it waits for that, and goes on where it stopped. */
+      waits?: true;
       /** It left within seconds, and had not done anything. */
       atOnce?: true;
       /** The end of what a program of ours printed. */ output?: string;
@@ -67,9 +69,11 @@ export function describeOutcome(outcome: Outcome): string {
     case "denied":
       return describeRefused(outcome.tools);
     case "limit":
-      return outcome.resetsAt === null
-        ? "met a usage limit"
-        : `met a usage limit that resets at ${new Date(outcome.resetsAt).toISOString()}`;
+      return [
+        "met a usage limit",
+        outcome.model === undefined ? "" : ` of ${outcome.model}`,
+        outcome.resetsAt === null ? "" : ` that resets at ${new Date(outcome.resetsAt).toISOString()}`,
+      ].join("");
     case "timed_out":
       return `was stopped after ${Math.round(outcome.afterMs / 1000)} s without an end`;
     case "hung":

@@ -1,6 +1,6 @@
 /** What follows when an attempt ended without success: again, later, a person, or failure. Pure. */
 import { isCrashLoop, LONGEST_RESTART_PAUSE_MS, restartPauseMs } from "./crash-loop.ts";
-import { LONGEST_GUESS_MS, type UsageLimit } from "./limit.ts";
+import { keyOf, LONGEST_GUESS_MS, type UsageLimit } from "./limit.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import { nudgeAfter } from "./stall.ts";
 import type { NextStart, Park, Task } from "./task.ts";
@@ -49,7 +49,7 @@ const MOST_FULL = 8;
 /** What went before an attempt, or came of it, that decides what comes behind it. */
 export type Before = {
   /** The limit that it met, as it stands now. */
-  limit: Pick<UsageLimit, "until" | "isGuess" | "credential"> | null;
+  limit: Pick<UsageLimit, "until" | "isGuess" | "credential" | "model"> | null;
   /** Whether its conversation was ended by us once already, because it took too long or did nothing any more. */
   endedByUs: boolean;
   /** When agents of the task were started again because the one before had died (epoch ms). */
@@ -98,8 +98,13 @@ export function decideConsequence(
       };
     case "limit": {
       // The limit is nobody's failure and is not counted as one.
-      const { until, isGuess, credential } = before.limit!;
-      const park = { for: "limit" as const, until, credential, ...(isGuess ? { isGuess: true as const } : {}) };
+      const { until, isGuess } = before.limit!;
+      const park = {
+        for: "limit" as const,
+        until,
+        credential: keyOf(before.limit!),
+        ...(isGuess ? { isGuess: true as const } : {}),
+      };
       return { do: "park", park, next: repeat, notBefore: until };
     }
     case "stopped":
@@ -124,6 +129,8 @@ export function decideConsequence(
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
+      if (outcome.waits === true)
+        return { do: "park", park: { for: "git", reason: reasonOf(outcome) }, next: repeat, notBefore: null };
       if (outcome.final === true || (outcome.final === "afresh" && task.next.kind === "fresh"))
         return { do: "fail", reason: reasonOf(outcome) };
       return outcome.atOnce === true

@@ -1,5 +1,12 @@
 import { expect, test } from "vitest";
-import { NEEDS_SOMEBODY, SESSION_STATES, type SessionState, stateOf, whyInVain } from "./session-state.ts";
+import {
+  endedAtLimit,
+  NEEDS_SOMEBODY,
+  SESSION_STATES,
+  type SessionState,
+  stateOf,
+  whyInVain,
+} from "./session-state.ts";
 
 const event = (name: string, more: object = {}) => JSON.stringify({ session_id: "x", hook_event_name: name, ...more });
 const alive = { isDead: false, tells: true };
@@ -66,4 +73,14 @@ test("what never comes is not waited for: whatever the state, and whatever is wa
   // Between two conversations its hooks say that one has ended, and its program is there.
   expect(whyInVain(new Set(["idle"]), { state: "ended", isDead: false, isBroughtBack: false })).toBe(null);
   expect(whyInVain(NEEDS_SOMEBODY, { state: "unknown", isDead: false, isBroughtBack: false })).toBe("no-agent");
+});
+
+test("a turn that ended at a usage limit is one as long as nothing more was heard", () => {
+  const line = (event: string, more = {}) => JSON.stringify({ owt_pid: 1, hook_event_name: event, ...more });
+  const limited = line("StopFailure", { error: "rate_limit" });
+  expect(endedAtLimit([line("UserPromptSubmit"), limited, ""])).toBe(true);
+  expect(endedAtLimit([limited, line("UserPromptSubmit")])).toBe(false);
+  expect(endedAtLimit([line("StopFailure", { error: "server_error" })])).toBe(false);
+  expect(endedAtLimit([line("Stop", { error: "rate_limit" })])).toBe(false);
+  expect(endedAtLimit([])).toBe(false);
 });

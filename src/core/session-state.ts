@@ -81,6 +81,14 @@ export function stateOf(hasSession: boolean, pane: AgentPane, lines: readonly st
   return state;
 }
 
+/** Whether the last thing that hooks told is that a turn ended at a usage limit. */
+export function endedAtLimit(lines: readonly string[]): boolean {
+  const last = lines.findLast((line) => line.includes('"hook_event_name"')) ?? "";
+  return (
+    /"hook_event_name"\s*:\s*"StopFailure"/.test(last) && /"error"\s*:\s*"(rate_limit|usage_limit_reached)"/.test(last)
+  );
+}
+
 /** A conversation that was condensed goes on in the middle of its work; one that was taken up again waits for a word. */
 function afterStart(state: SessionState, source: string | undefined): SessionState {
   if (source === "compact") return state;

@@ -60,14 +60,14 @@ export function viewTasks<T extends BareTask>(
   now: number,
   holds: Holds = NO_HOLDS,
   logins: Logins = { tasks, credentialOf: (agent) => agent },
-  limitOf: ((agent: string) => LimitHold | null) | null = null,
+  limitOf: ((agent: string, task: T) => LimitHold | null) | null = null,
   shortage: Shortage | null = null,
   heldApart: readonly HeldApart[] = [],
 ): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
   // Where nothing is limited nobody is asked which agent it is: that may have to be read.
-  const limitFor = limitOf === null ? null : (task: T) => limitOf(agentOf(task));
+  const limitFor = limitOf === null ? null : (task: T) => limitOf(agentOf(task), task);
   const apart = new Map(heldApart.map((each) => [each.task, each]));
   const around = { byKey, loginOf, holds, limitOf: limitFor, shortage, apart, now };
   return tasks.map((task) => viewTask(task, around));
@@ -209,6 +209,7 @@ export function describePark(park: Park): string {
       return `taken over by hand since ${new Date(park.since).toISOString()}, in ${park.worktree}`;
     case "login":
     case "agent":
+    case "git":
       return park.reason;
     case "limit":
       if (park.isGuess && park.until !== null)
@@ -263,6 +264,8 @@ export function answerCommand(
         command: `owt task approve ${name}`,
         note: `once it is done: checks and integrates it; or let its agent go on: ${retry}`,
       };
+    case "git":
+      return { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" };
     case "permission":
       return { command: retry, note: permit ? describePermit(permit) : null };
     default:

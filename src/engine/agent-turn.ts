@@ -29,6 +29,7 @@ import { Meter, METER_MS } from "./meter.ts";
 import { measurePeak } from "./peak.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
 import { untoldAside } from "./reboot.ts";
+import { makeRoom, makeRoomForNotes } from "./transcript.ts";
 import { choicesFor } from "./view.ts";
 import { verifyCommands } from "./task-steps.ts";
 import { noteHang, Watchdog } from "./watchdog.ts";
@@ -76,6 +77,7 @@ function launchAgent(engine: Engine, carried: Carried, dir: string, turn: Turn, 
   const invocation = agent.invoke(turn);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeFileAtomically(join(dir, "prompt"), invocation.stdin);
+  makeRoomForNotes(engine, attempt.id);
   noteBegun(engine, carried);
   const [file = "", ...args] = capAgent(engine, carried, mode, [invocation.file, ...invocation.args]);
   return launch({
@@ -182,6 +184,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     await watched;
     await measured;
   }
+  await makeRoom(engine, attempt);
   if (readLaunch(dir).kind === "unclaimed") {
     finish(engine, carried, {
       kind: "failed",

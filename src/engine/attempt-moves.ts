@@ -56,7 +56,7 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
     const limits = { retries: run.options.retries };
     const attempts = readAttempts(engine.store, task.id);
     const before = {
-      limit: outcome.kind === "limit" ? noteLimit(engine, attempt, outcome.resetsAt) : null,
+      limit: outcome.kind === "limit" ? noteLimit(engine, attempt, outcome) : null,
       disksFull: disksFullBefore(engine, attempt),
       endedByUs: endedByUsBefore(attempts, attempt.id),
       restarts: restartsAmong(attempts),

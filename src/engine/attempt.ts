@@ -7,6 +7,7 @@ import { type ErrorCode, OwtError } from "../core/errors.ts";
 import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
+import { isBrokenFilter } from "../git/git.ts";
 import { moveAttempt, openAttempt, readAttempt, readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun } from "../store/runs.ts";
@@ -170,7 +171,11 @@ function contain(engine: Engine, id: number, error: unknown): void {
     return;
   }
   if (attempt.outcome !== null || attempt.phase === "advance" || attempt.phase === "agent") throw error;
-  finish(engine, carried, { kind: "failed", reason: error.message });
+  finish(engine, carried, {
+    kind: "failed",
+    reason: error.message,
+    ...(isBrokenFilter(error) ? { waits: true as const } : {}),
+  });
 }
 
 /** Errors that say something about one folder or one git command there. A full disk or an unwritable store concerns every task. */

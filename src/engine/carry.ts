@@ -1,13 +1,14 @@
 /** Each `owt run` is a viewer of its run and a candidate for the lease. The holder carries all open runs; when it ends,
  *  the next candidate takes over. */
-import { readHolder, recordHolder } from "../store/lease.ts";
+import { OwtError } from "../core/errors.ts";
+import { forgetHolder, readHolder, recordHolder } from "../store/lease.ts";
 import { readRun } from "../store/runs.ts";
-import { thisProcess } from "../system/identity.ts";
+import { type Identity, isAlive, thisProcess } from "../system/identity.ts";
 import { type LockTry, prepareLock } from "../system/lock.ts";
 import type { Engine } from "./engine.ts";
 import { outlastFullDisk } from "./full-disk.ts";
 import { leaseFile } from "./holder.ts";
-import { carryRuns, isRunSettled } from "./runner.ts";
+import { type CarryOptions, carryRuns, isRunSettled } from "./runner.ts";
 import { nextChange } from "./wake.ts";
 
 /** How often a candidate tries for the lease. */
@@ -33,12 +34,15 @@ export async function carryOrWatch(
       const change = nextChange(engine, signal);
       if (await tryLease(engine, lease, signal)) {
         watcher.role({ kind: "holder" });
-        await carryRuns(engine, { signal, until: runId });
+        await carryAsOwner(engine, lease, { signal, until: runId });
         return;
       }
       const holder = readHolder(engine.store)?.pid ?? null;
-      if (holder !== told) watcher.role({ kind: "viewer", pid: holder });
-      told = holder;
+      // One that is about to leave has taken its name off.
+      if (told === undefined || (holder !== null && holder !== told)) {
+        watcher.role({ kind: "viewer", pid: holder });
+        told = holder;
+      }
       const run = readRun(engine.store, runId);
       if (!run || isRunSettled(engine, run)) return;
       await change.happened(TRY_MS);
@@ -51,15 +55,73 @@ export async function carryOrWatch(
 
 async function tryLease(engine: Engine, lease: LockTry, signal: AbortSignal): Promise<boolean> {
   if (!lease.take()) return false;
-  await outlastFullDisk(engine, signal, () => recordHolder(engine.store, thisProcess(), engine.now()));
-  return true;
+  const isOurs = await outlastFullDisk(engine, signal, () => claimStore(engine));
+  if (!isOurs) lease.release();
+  return isOurs;
+}
+
+/** Puts our name in the store, in one transaction with the look at who stands there: two who each have a lease, since somebody deleted the file of the first, do not
+ *  both get in. */
+function claimStore(engine: Engine): boolean {
+  const me = thisProcess();
+  return engine.store.transaction(() => {
+    const holder = readHolder(engine.store);
+    if (holder !== null && !isSame(holder, me) && isAlive(holder)) return false;
+    recordHolder(engine.store, me, engine.now());
+    return true;
+  });
+}
+
+const isSame = (one: Identity, other: Identity) => one.pid === other.pid && one.startTime === other.startTime;
+
+/** How often the owner looks whether its lease is still the one that others find. */
+const KEEP_MS = 1_000;
+
+async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOptions): Promise<void> {
+  const lost = new AbortController();
+  const timer = setInterval(() => {
+    if (!isStillOurs(engine, lease)) lost.abort();
+  }, KEEP_MS).unref();
+  try {
+    await carryRuns(engine, { ...options, signal: AbortSignal.any([options.signal, lost.signal]) });
+  } finally {
+    clearInterval(timer);
+    forgetOurselves(engine);
+  }
+  if (lost.signal.aborted)
+    throw new OwtError("wrong-state", "another owt has taken over the runs of this repository", {
+      hint: "who it is: owt status",
+    });
+}
+
+/** Where somebody only tries for the file at this moment it is ours again at the next look: what counts is the name in the store. */
+function isStillOurs(engine: Engine, lease: LockTry): boolean {
+  try {
+    if (lease.keep()) return true;
+    const holder = readHolder(engine.store);
+    return holder === null || isSame(holder, thisProcess());
+  } catch (error) {
+    // Nothing could be read or written just now.
+    if (error instanceof Error) return true;
+    throw error;
+  }
+}
+
+/** Whoever comes next need not ask whether we still live. On a full disk, or in a damaged store, they do. */
+function forgetOurselves(engine: Engine): void {
+  try {
+    forgetHolder(engine.store, thisProcess());
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
 }
 
 /** Brings what was stopped to its end, where nobody carries the runs: nothing is started, and nothing else is carried. */
 export async function windDown(engine: Engine): Promise<void> {
   const lease = prepareLock(leaseFile(engine));
   try {
-    if (await tryLease(engine, lease, engine.hurry)) await carryRuns(engine, { signal: engine.hurry, endings: true });
+    if (await tryLease(engine, lease, engine.hurry))
+      await carryAsOwner(engine, lease, { signal: engine.hurry, endings: true });
   } finally {
     lease.close();
   }

@@ -32,7 +32,7 @@ import { judgeCut, readCut } from "./reboot.ts";
 import { readHang } from "./watchdog.ts";
 import { runSetup } from "./run-setup.ts";
 import { ensureWorktree, finishUnready, verifyCommands } from "./task-steps.ts";
-import { outputFiles, Transcript } from "./transcript.ts";
+import { makeRoom, outputFiles, Transcript } from "./transcript.ts";
 import { environmentFiles } from "./environment-files.ts";
 import { knownFiles, setupFootprint } from "./workspace.ts";
 
@@ -43,6 +43,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const { run, task, attempt } = carried;
   const byHand = task.next.kind === "by-hand";
   if (!byHand) await sweepAfterEnd(attemptDir(engine, attempt.id));
+  // It may be what it printed that leaves no room for its commit.
+  if (!byHand) await makeRoom(engine, attempt);
   // An agent that removed its own worktree still has its commits: they are taken up in a new one.
   const tip = await readRef(engine.repo, attempt.branch);
   if (!existsSync(attempt.worktree) && tip) await ensureWorktree(engine, carried, tip);
@@ -232,7 +234,7 @@ const KILLED = new Set([137, 143]);
 
 function limitOf({ limits }: Evidence): Outcome | null {
   const last = limits.at(-1);
-  return last === undefined ? null : { kind: "limit", resetsAt: last.resetsAt };
+  return last === undefined ? null : { kind: "limit", ...last };
 }
 
 /** Which budget it was, with the final figures. An agent may also have one of its own. */

@@ -70,22 +70,8 @@ export class DiskWatch {
     if (this.#isReserved && !isReserved) this.#fullAt = performance.now();
     this.#isReserved = isReserved;
     this.#hadReserve ||= isReserved;
-    let shortage: Shortage | null = null;
-    let hasRoom = true;
-    for (const [at, folder] of foldersOf(this.#engine).entries()) {
-      const room = readDisk(folder);
-      if (room === null) continue;
-      // Of two places on one disk the first speaks for both.
-      if (isFull(room)) this.#fullAt = performance.now();
-      const kept = floorBytes(floorOf(this.#engine), room.totalBytes);
-      const owed = at === 0 && this.#hadReserve && !isReserved ? RESERVE_BYTES : 0;
-      // Whatever the floor: on a full disk nothing goes on.
-      if (isFull(room) || room.freeBytes < kept + owed)
-        shortage ??= shortOf(describeDisk(folder, room.freeBytes, kept + owed));
-      else if (room.freeEntries !== null && room.freeEntries < floorEntries(room.totalEntries))
-        shortage ??= shortOf(describeEntries(folder, room.freeEntries));
-      if (at === 0) hasRoom = room.freeBytes >= kept + RESERVE_BYTES;
-    }
+    const { shortage, isFull, hasRoom } = measure(this.#engine, this.#hadReserve && !isReserved);
+    if (isFull) this.#fullAt = performance.now();
     const changed = (shortage === null) !== (this.#shortage === null);
     this.#shortage = shortage;
     if (!isReserved && hasRoom) this.#reserveSoon();
@@ -109,6 +95,36 @@ export class DiskWatch {
       this.#hadReserve ||= isMade;
     });
   }
+}
+
+/** What the disks have left. `owesReserve`: the reserve was given up and has to come back first. */
+function measure(
+  engine: Engine,
+  owesReserve: boolean,
+): { shortage: Shortage | null; isFull: boolean; hasRoom: boolean } {
+  let shortage: Shortage | null = null;
+  let isAnyFull = false;
+  let hasRoom = true;
+  for (const [at, folder] of foldersOf(engine).entries()) {
+    const room = readDisk(folder);
+    if (room === null) continue;
+    // Of two places on one disk the first speaks for both.
+    isAnyFull ||= isFull(room);
+    const kept = floorBytes(floorOf(engine), room.totalBytes);
+    const owed = at === 0 && owesReserve ? RESERVE_BYTES : 0;
+    // Whatever the floor: on a full disk nothing goes on.
+    if (isFull(room) || room.freeBytes < kept + owed)
+      shortage ??= shortOf(describeDisk(folder, room.freeBytes, kept + owed));
+    else if (room.freeEntries !== null && room.freeEntries < floorEntries(room.totalEntries))
+      shortage ??= shortOf(describeEntries(folder, room.freeEntries));
+    if (at === 0) hasRoom = room.freeBytes >= kept + RESERVE_BYTES;
+  }
+  return { shortage, isFull: isAnyFull, hasRoom };
+}
+
+/** What the disks lack now, for whoever looks; null where nothing may wait for them. */
+export function shortageNow(engine: Engine): Shortage | null {
+  return measure(engine, false).shortage;
 }
 
 /** The store's first: the reserve lies there. */

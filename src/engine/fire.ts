@@ -1,4 +1,5 @@
 /** Fires a slot of a batch: its run is started as `owt run --detach` starts it, by a process of its own, and lives on without whoever fired it. */
+import type { RunBudget } from "../core/batch.ts";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { OwtError } from "../core/errors.ts";
@@ -70,10 +71,19 @@ async function startRun(muzzle: Muzzle, batch: FoundBatch, firing: Firing): Prom
       3,
     );
   const limits = ["--count", String(batch.maxTasks), "--max-duration", renderLimit(batch.maxDurationMs)];
-  const budget = batch.budgetUsd === null ? [] : ["--budget", String(batch.budgetUsd)];
+  const { run_usd: usd, ...others } = batch.budget;
+  const budget = usd === undefined ? [] : ["--budget", String(usd)];
   const words = ["run", "--yes", "--detach", "--json", ...limits, ...budget, "--firing", String(firing.id)];
   const plan = batch.plan === null ? [] : ["--", batch.plan];
-  return readAnswer(await callOwt(muzzle, [...words, ...plan]), refused);
+  const env = { ...muzzle.env, ...budgetVariables(others) };
+  return readAnswer(await callOwt({ ...muzzle, env }, [...words, ...plan]), refused);
+}
+
+/** Limits as a person says them of one run. */
+function budgetVariables(budget: RunBudget): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(budget).map(([key, limit]) => [`OWT_BUDGET_${key.toUpperCase()}`, String(limit)]),
+  );
 }
 
 /** Goes on with a run that nobody carries any more. */

@@ -1,7 +1,17 @@
 /** The governor of usage limits. What one agent of a credential met holds all of them, in all open runs and over restarts; at the reset one
  *  attempt goes first, and once its API has answered all go on. */
 import type { Attempt } from "../core/attempt.ts";
-import { type LimitHold, mayTry, meetLimit, type UsageLimit } from "../core/limit.ts";
+import {
+  holds,
+  keyOf,
+  limitedName,
+  type LimitedModel,
+  type LimitHold,
+  longest,
+  mayTry,
+  meetLimit,
+  type UsageLimit,
+} from "../core/limit.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Task } from "../core/task.ts";
 import { readAttempt } from "../store/attempts.ts";
@@ -13,42 +23,46 @@ import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 
 /** Takes in what an attempt met; gives the limit as it stands now. Within a transaction of the caller's. */
-export function noteLimit(engine: Engine, attempt: Attempt, resetsAt: number | null): UsageLimit {
-  const credential = credentialOf(engine, attempt.agent);
-  const by = { credential, agent: attempt.agent };
-  const limit = meetLimit(readLimit(engine.store, credential), by, resetsAt, engine.now(), engine.chance());
+export function noteLimit(engine: Engine, attempt: Attempt, { resetsAt, model }: Met): UsageLimit {
+  const by = { credential: credentialOf(engine, attempt.agent), agent: attempt.agent };
+  const before = readLimit(engine.store, keyOf(model === undefined ? by : { ...by, model: asDefault(model, false) }));
+  const isDefault = attempt.model === null || before?.model?.isDefault === true;
+  const whose = model === undefined ? by : { ...by, model: asDefault(model, isDefault) };
+  const limit = meetLimit(before, whose, resetsAt, engine.now(), engine.chance());
   writeLimit(engine.store, limit);
   return limit;
 }
+
+type Met = Pick<Extract<Outcome, { kind: "limit" }>, "resetsAt" | "model">;
+
+const asDefault = (family: string, isDefault: boolean): LimitedModel => ({ family, isDefault });
 
 /** An attempt of a limited credential that begins behind its reset is the one that tries it. Within the transaction that opens it. */
 export function noteProbe(engine: Engine, attempt: Attempt): void {
   const limits = readLimits(engine.store);
   if (limits.length === 0) return;
   const credential = credentialOf(engine, attempt.agent);
-  const limit = limits.find((each) => each.credential === credential);
-  if (limit && mayTry(limit, engine.now())) writeLimit(engine.store, { ...limit, probe: attempt.id });
+  for (const limit of limits.filter((each) => holds(each, credential, attempt.model)))
+    if (mayTry(limit, engine.now())) writeLimit(engine.store, { ...limit, probe: attempt.id });
 }
 
 /** Whether an attempt is the one whose answer says that a limit is over. */
 export function isProbe(engine: Engine, attempt: Attempt): boolean {
-  return triedBy(engine, attempt) !== null;
+  return triedBy(engine, attempt).length > 0;
 }
 
 /** Its API has answered: the limit is over, and whatever waited for it goes on. */
 export function passLimit(engine: Engine, attempt: Attempt): void {
   engine.store.transaction(() => {
-    const limit = triedBy(engine, attempt);
-    if (limit === null) return;
-    removeLimit(engine.store, limit.credential);
-    const freed = heldBy(engine, limit);
-    for (const task of freed) changeTask(engine.store, task.id, { park: null, notBefore: null });
-    const about = { run: attempt.run, task: attempt.task, attempt: attempt.id };
-    const others = freed.length === 0 ? "" : `; what waited goes on: ${freed.map(({ key }) => key).join(", ")}`;
-    appendEvent(engine.store, engine.now(), about, {
-      kind: "note",
-      text: `the usage limit of ${limit.agent} is over${others}`,
-    });
+    for (const limit of triedBy(engine, attempt)) {
+      removeLimit(engine.store, limit);
+      const freed = heldBy(engine, limit);
+      for (const task of freed) changeTask(engine.store, task.id, { park: null, notBefore: null });
+      const about = { run: attempt.run, task: attempt.task, attempt: attempt.id };
+      const others = freed.length === 0 ? "" : `; what waited goes on: ${freed.map(({ key }) => key).join(", ")}`;
+      const text = `the usage limit of ${limitedName(limit)} is over${others}`;
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+    }
   });
 }
 
@@ -63,32 +77,34 @@ export function settleProbe(engine: Engine, attempt: Attempt, outcome: Outcome):
     passLimit(engine, attempt);
     return;
   }
-  const limit = triedBy(engine, attempt);
-  if (limit !== null) writeLimit(engine.store, { ...limit, probe: null });
+  for (const limit of triedBy(engine, attempt)) writeLimit(engine.store, { ...limit, probe: null });
 }
 
 /** A person says that it is worth a try now. */
-export function tryNow(engine: Engine, credential: string): void {
-  const limit = readLimit(engine.store, credential);
+export function tryNow(engine: Engine, key: string): void {
+  const limit = readLimit(engine.store, key);
   if (limit) writeLimit(engine.store, { ...limit, until: Math.min(limit.until, engine.now()) });
 }
 
-/** What keeps back the tasks of an agent; null where nothing does. Null itself where there is no limit at all. */
-export type Holding = ((agent: string) => LimitHold | null) | null;
+/** What keeps back the tasks of an agent and a model, which is asked for where that matters; null where nothing does. Null itself where there is no limit
+ *  at all. */
+export type Holding = ((agent: string, model: () => string | null) => LimitHold | null) | null;
 
 /** What keeps agents back now. */
 export function readHolding(engine: Engine): Holding {
   const limits = readLimits(engine.store);
   if (limits.length === 0) return null;
-  const known = new Map<string, LimitHold | null>();
-  return (agent) => {
-    const seen = known.get(agent);
-    if (seen !== undefined) return seen;
-    const credential = credentialOf(engine, agent);
-    const limit = limits.find((each) => each.credential === credential) ?? null;
-    const hold = limit === null ? null : { ...limit, probe: probeOf(engine, limit) };
-    known.set(agent, hold);
-    return hold;
+  const tried = limits.map((limit) => ({ ...limit, agent: limitedName(limit), probe: probeOf(engine, limit) }));
+  const isOfModels = limits.some(({ model }) => model !== undefined);
+  const known = new Map<string, string>();
+  return (agent, model) => {
+    const credential = known.get(agent) ?? credentialOf(engine, agent);
+    known.set(agent, credential);
+    const taken = isOfModels ? model() : null;
+    return longest(
+      tried.filter((limit) => holds(limit, credential, taken)),
+      engine.now(),
+    );
   };
 }
 
@@ -105,15 +121,15 @@ function probeOf(engine: Engine, limit: UsageLimit): string | null {
   return isOpen ? (readTask(engine.store, attempt.task)?.key ?? null) : null;
 }
 
-/** The limit that an attempt tries; null where it tries none. */
-function triedBy(engine: Engine, attempt: Attempt): UsageLimit | null {
-  return readLimits(engine.store).find(({ probe }) => probe === attempt.id) ?? null;
+/** The limits that an attempt tries. */
+function triedBy(engine: Engine, attempt: Attempt): UsageLimit[] {
+  return readLimits(engine.store).filter(({ probe }) => probe === attempt.id);
 }
 
 /** Tasks of open runs that were parked by this limit. */
 function heldBy(engine: Engine, limit: UsageLimit): Task[] {
   const tasks = readRuns(engine.store, "open").flatMap((run) => readTasks(engine.store, run.id));
   return tasks.filter(
-    ({ state, park }) => state === "pending" && park?.for === "limit" && park.credential === limit.credential,
+    ({ state, park }) => state === "pending" && park?.for === "limit" && park.credential === keyOf(limit),
   );
 }

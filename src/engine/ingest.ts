@@ -27,6 +27,7 @@ import { noteParallel } from "./parallel.ts";
 import { agentProblems, branchProblems, modeProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { setTime } from "./run-time.ts";
+import { retryTasks } from "./tasks.ts";
 import { planError, type Work } from "./work.ts";
 import { readTakenUp } from "./worktrees/taken-up.ts";
 
@@ -265,9 +266,15 @@ function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): string
     addTasks(engine.store, engine.now(), run.id, joining);
     const planned = work.chosen.map((each) => each.spec);
     const changed = followPlan(engine, run, changesOf(readTasks(engine.store, run.id), planned), options);
+    // What was cancelled is chosen where it was asked for again.
+    const chosen = new Set(planned.map(({ id }) => id));
+    const cancelled = readTasks(engine.store, run.id).filter(
+      (each) => each.state === "cancelled" && chosen.has(each.key),
+    );
+    const wanted = retryTasks(engine, cancelled);
     for (const { spec } of work.chosen) removeFromBacklog(engine.store, spec.id);
     setWish(engine.store, engine.now(), run.id, null);
-    return [...changed, ...joining.map((task) => task.spec.id)];
+    return [...new Set([...changed, ...wanted, ...joining.map((task) => task.spec.id)])];
   });
 }
 

@@ -33,6 +33,7 @@ import { pruneAttempts } from "./prune.ts";
 import { rankFor } from "./rank.ts";
 import { noteShortage, Room } from "./room.ts";
 import { runTip } from "./run-tip.ts";
+import { watchSessionLimits } from "./session-limits.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
 import { choicesFor, nextAgent, viewRun } from "./view.ts";
@@ -79,6 +80,10 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
 async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): Promise<void> {
   const carriers = new Carriers(engine, options.signal, disk);
   const taken = new Set<string>();
+  const sessions = watchSessionLimits(engine, (error) => {
+    carriers.fail(error);
+    carriers.onEnd();
+  });
   while (!options.signal.aborted && !carriers.failure) {
     // A turn of this loop may wait for nothing but promises; the world gets its say between two of them.
     await turnOfTheWorld();
@@ -104,6 +109,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): 
     await outlastFullDisk(engine, engine.hurry, () => {
       for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
     });
+  clearInterval(sessions);
   await carriers.allEnded();
   await allEmptied(engine);
   await sweepTrash(engine.repo);
@@ -124,6 +130,8 @@ class Carriers {
   readonly #leave: AbortSignal;
   readonly disk: DiskWatch;
   readonly #running = new Map<number, Promise<void>>();
+  /** When there was no room to carry an attempt on. */
+  readonly #fellAt = new Map<number, number>();
   #stalledAt = -Infinity;
   #unexplained = 0;
   failure: { error: unknown } | null = null;
@@ -165,11 +173,17 @@ class Carriers {
     return this.#running.size;
   }
 
-  /** Begins to carry an attempt, unless it is carried already. */
-  carry(attempt: number): void {
-    if (this.#running.has(attempt) || this.isStalled) return;
+  /** Begins to carry an attempt, unless it is carried already. On a full disk only what can make room goes on, now and then. */
+  carry({ id: attempt, phase }: Attempt): void {
+    if (this.#running.has(attempt)) return;
+    const isRested = performance.now() - (this.#fellAt.get(attempt) ?? -Infinity) >= STALL_MS;
+    if (this.isStalled && !(MAKES_ROOM.has(phase) && isRested)) return;
     const carrying = carryAttempt(this.#engine, attempt, this.#leave)
-      .catch((error: unknown) => this.fail(error))
+      .then(() => void this.#fellAt.delete(attempt))
+      .catch((error: unknown) => {
+        this.#fellAt.set(attempt, performance.now());
+        this.fail(error);
+      })
       .then(() => {
         this.#running.delete(attempt);
         this.onEnd();
@@ -182,6 +196,8 @@ class Carriers {
   }
 }
 
+/** Phases whose steps can make room: a log is cut, a worktree goes. */
+const MAKES_ROOM = new Set<Attempt["phase"]>(["agent", "collect", "advance", "tidy"]);
 /** So often something may say that a disk is full of which we see that it is not. */
 const MOST_UNEXPLAINED = 20;
 /** So often the room is looked at though nothing happens: other programs give memory back. */
@@ -230,7 +246,7 @@ async function carryRun(
   const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
   for (const attempt of [...attempts, ...started]) {
     if (endings && !isEnding(engine, run, attempt)) continue;
-    if (mayCarry(run, attempt, tasks)) carriers.carry(attempt.id);
+    if (mayCarry(run, attempt, tasks)) carriers.carry(attempt);
   }
   // Nobody waits for it, and who was just begun works meanwhile.
   if (goesOn) noteExpectedEnd(engine, run, tasks);

@@ -112,10 +112,13 @@ function spoolFile(engine: Pick<Engine, "repo">, worktree: string): string {
   return join(spoolFolder(engine), encodeURIComponent(worktree));
 }
 
+/** Its name in a worktree's git directory. */
+export const HAND_SPOOL = "owt-spool";
+
 /** The script of the hooks writes there: plugin/hooks/owt.sh. It goes with the worktree. */
 function handSpoolFile({ repo }: Pick<Engine, "repo">, worktree: string): string | null {
   const place = findPlace(repo, worktree);
-  return place === null ? null : join(place.gitDir, "owt-spool");
+  return place === null ? null : join(place.gitDir, HAND_SPOOL);
 }
 
 /** No encoded path has a `+`. */

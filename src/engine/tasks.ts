@@ -198,6 +198,7 @@ function restart(engine: Engine, task: Task): void {
     task.park?.for === "limit" ||
     task.park?.for === "retry" ||
     task.park?.for === "agent" ||
+    task.park?.for === "git" ||
     task.park?.for === "hand" ||
     task.park?.for === "budget";
   const next: NextStart = goesOn ? task.next : { kind: "fresh" };

@@ -2,7 +2,8 @@
  *
  *  The agent writes to the file itself, so that it outlives us. What it wrote is read first and left out then (`capped-file.ts`); what it
  *  meant is kept beside it in `out.kept`, so that whoever reads the log later, with a gap in it, judges as if it were whole. */
-import { appendFileSync, truncateSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, statSync, writeSync } from "node:fs";
+import { rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import { type AgentEvent, type Books, type Evidence, gather, noEvidence } from "../agents/agent.ts";
@@ -13,11 +14,14 @@ import { LineReader, LineSplitter, MAX_LINE_CHARS } from "../lib/lines.ts";
 import {
   type Caps,
   CappedFile,
+  dropSpareNote,
   type Gap,
   isDue,
   lastGapEnd,
   makeGap,
   makeSmall,
+  makeSpareNote,
+  punchUnnoted,
   readCapped,
   readGap,
   unlessRefused,
@@ -25,6 +29,7 @@ import {
 } from "../system/capped-file.ts";
 import { saysFull } from "../system/disk.ts";
 import { clip, Condenser } from "./condense.ts";
+import { isDiskShort } from "./disk-watch.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 
 /** How much is read at a stretch; then others have the word. */
@@ -33,6 +38,10 @@ const MIB = 1024 * 1024;
 /** What is kept of events at most. Behind it only results and limits are. */
 const MAX_KEPT_BYTES = 8 * MIB;
 const ALWAYS_KEPT = /^\{"kind":"(result|limit|session)"/;
+/** What is left out of that first, where there is room for nothing. */
+const PASSES = /^\{"kind":"(said|tool|tool-result)"/;
+/** Room for events that is there before the disk can be full. */
+const SPARE_KEPT_BYTES = 64 * 1024;
 /** How much of one kind an outcome is judged from. */
 const MAX_EVIDENCE = 1_000;
 /** So often in a row a refused login, or want of money, is believed. */
@@ -49,6 +58,37 @@ export function capsOf({ config }: Engine): Caps {
   return { head: Math.round(config.run.log_head_mb * MIB), tail: Math.round(config.run.log_tail_mb * MIB) };
 }
 
+/** Makes room for what is to be written down before anything of an output is let go of: the output itself may fill the disk. Throws where there is none. */
+export function makeRoomForNotes(engine: Engine, attempt: number): void {
+  const { out, err } = outputFiles(engine, attempt);
+  for (const path of [out, err]) makeSpareNote(path);
+  if (!existsSync(keptPath(out))) writeAt(keptPath(out), 0, blank());
+}
+
+/** Lets go of what an attempt printed, once it has ended, where the disk is short: it may be this that leaves no room for the next word. */
+export async function makeRoom(engine: Engine, attempt: Attempt): Promise<void> {
+  if (isDiskShort(engine)) await new Transcript(engine, attempt).letGo();
+}
+
+/** What the events of the part that is left out are written to. Behind those that count there may be anything. */
+function keptPath(out: string): string {
+  return `${out}.kept`;
+}
+
+/** In place: what is there already needs no new room. */
+function writeAt(path: string, at: number, text: string): void {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+  try {
+    const bytes = Buffer.from(text);
+    // On a disk that is nearly full a part may be written, and said so only by a number.
+    for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done, bytes.length - done, at + done);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const blank = () => " ".repeat(SPARE_KEPT_BYTES);
+
 export class Transcript {
   readonly evidence: Evidence = noEvidence();
   readonly books: Books;
@@ -60,6 +100,7 @@ export class Transcript {
   hasAnswered = false;
   readonly #path: string;
   readonly #err: CappedFile;
+  readonly #errPath: string;
   readonly #caps: Caps;
   readonly #parse: (line: string) => AgentEvent[];
   readonly #lines = new LineSplitter();
@@ -82,6 +123,7 @@ export class Transcript {
     this.#path = files.out;
     this.#caps = capsOf(engine);
     this.#err = new CappedFile(files.err, this.#caps);
+    this.#errPath = files.err;
     this.#parse = (line) => agent.parse(line);
     this.books = agent.openBooks({ session: attempt.session, since: attempt.startedAt, prices: engine.prices });
     this.#gap = readGap(this.#path);
@@ -116,6 +158,26 @@ export class Transcript {
    *  itself that fills the disk. */
   async shrink(): Promise<void> {
     await this.#err.shrink();
+    await this.#shrinkOut();
+    await this.#dropSpares();
+  }
+
+  /** Lets go of what of a complete output need not stay, without making it small: on a full disk there is no room to do so. */
+  async letGo(): Promise<void> {
+    await this.read();
+    const to = lastGapEnd(this.#gap, writtenBytes(this.#path), this.#caps);
+    if (to === null || to <= (this.#gap?.to ?? 0) || this.#gap?.small || this.#mustKeepAll) return;
+    await this.#leaveOutIfRoom(to, this.#position, false);
+  }
+
+  async #dropSpares(): Promise<void> {
+    await dropSpareNote(this.#path);
+    await dropSpareNote(this.#errPath);
+    if (this.#gap === null) await rm(keptPath(this.#path), { force: true });
+    else if (existsSync(keptPath(this.#path))) await truncate(keptPath(this.#path), this.#gap.kept);
+  }
+
+  async #shrinkOut(): Promise<void> {
     const to = this.#gap?.small ? this.#gap.to : lastGapEnd(this.#gap, writtenBytes(this.#path), this.#caps);
     if (to === null || this.#mustKeepAll) return;
     const isNoted =
@@ -149,7 +211,7 @@ export class Transcript {
   #takeKept(gap: Gap): void {
     this.#isBeforeGap = false;
     let left = gap.kept;
-    new LineReader(`${this.#path}.kept`).read((line) => {
+    new LineReader(keptPath(this.#path)).read((line) => {
       left -= Buffer.byteLength(line) + 1;
       const event = left >= 0 ? parseJson(line) : null;
       if (event) this.#take(event as AgentEvent);
@@ -188,12 +250,17 @@ export class Transcript {
       ? isDue(this.#gap?.to ?? this.#caps.head, to, this.#caps)
       : isDue(this.#gap?.known ?? this.#caps.head, known, this.#caps);
     if (!isMuch) return;
+    await this.#leaveOutIfRoom(to, known, isInside);
+  }
+
+  async #leaveOutIfRoom(to: number, known: number, isInside: boolean): Promise<void> {
     try {
       const isDone = await unlessRefused(() => this.#leaveOut(to, known, isInside), saysFull);
       if (!isDone) this.#mustKeepAll = true;
     } catch (error) {
-      // With the next look there may be room for the note.
       if (!saysFull(error)) throw error;
+      // It may be this output that fills the disk: what was read goes, and with the next look there may be room for the note.
+      if (this.#canPunch) await punchUnnoted(this.#path, { from: this.#gap?.to ?? this.#caps.head, to });
     }
   }
 
@@ -205,24 +272,41 @@ export class Transcript {
     const next: Gap = { from, to: this.#canPunch ? Math.max(before, to) : before, known, kept, isInside, small: null };
     this.#canPunch &&= await makeGap(this.#path, before, next);
     this.#unwritten = [];
+    this.#renewSpares(kept);
     this.#gap = this.#canPunch ? next : { ...next, to: before };
   }
 
+  /** What was let go of is room for the next note, unless its writer was quicker. */
+  #renewSpares(kept: number): void {
+    try {
+      makeSpareNote(this.#path);
+      if (statSync(keptPath(this.#path)).size < kept + SPARE_KEPT_BYTES / 2)
+        writeAt(keptPath(this.#path), kept, blank());
+    } catch (error) {
+      if (!saysFull(error)) throw error;
+    }
+  }
+
   #writeKept(): number {
-    const path = `${this.#path}.kept`;
     const before = this.#gap?.kept ?? 0;
     const events = [...this.#unwritten, ...this.#condenser.drain()];
     this.#unwritten = events;
-    const isFull = before > MAX_KEPT_BYTES;
-    const text = events
-      .filter((event) => !isFull || ALWAYS_KEPT.test(event))
-      .map((event) => `${event}\n`)
-      .join("");
-    appendFileSync(path, "", { mode: 0o600 });
-    // Somebody may have died between this and the next.
-    truncateSync(path, before);
-    appendFileSync(path, text);
-    return before + Buffer.byteLength(text);
+    const isMuch = before > MAX_KEPT_BYTES;
+    const wanted = isMuch ? events.filter((event) => ALWAYS_KEPT.test(event)) : events;
+    try {
+      return before + this.#writeEvents(before, wanted);
+    } catch (error) {
+      if (!saysFull(error)) throw error;
+      const least = wanted.filter((event) => !PASSES.test(event));
+      return before + this.#writeEvents(before, least);
+    }
+  }
+
+  /** Over what somebody left there who died before the note. The bytes of it. */
+  #writeEvents(at: number, events: readonly string[]): number {
+    const text = events.map((event) => `${event}\n`).join("");
+    writeAt(keptPath(this.#path), at, text);
+    return Buffer.byteLength(text);
   }
 }
 

@@ -32,12 +32,19 @@ export function nextAgent(
   const own = before?.agent ?? agentFor(engine, run, task);
   if (holding === null || task.next.kind === "by-hand") return { agent: own, insteadOf: null };
   const isHeld = (agent: string) => {
-    const limit = holding(agent);
+    const limit = holding(agent, () => nextModel(engine, run, task, agent));
     return limit !== null && (limit.probe !== null || !mayTry(limit, engine.now()));
   };
   const { named } = engine.config.agent;
   const agent = findFree(own, (each) => named[each]?.fall_over, isHeld);
   return { agent, insteadOf: agent === own ? null : own };
+}
+
+/** The model with which an agent would take a task up next: that of the conversation which goes on, else the chosen one; null is the agent's own choice. */
+function nextModel(engine: Engine, run: Run, task: Task, agent: string): string | null {
+  const before = task.next.kind === "fresh" ? null : readAttempt(engine.store, task.next.from);
+  if (before?.agent === agent && before.model !== null) return before.model;
+  return choicesFor(engine, run, task, agent).model ?? null;
 }
 
 /** How the agent is to be run for a task: configuration, plan, task and command line, each over the one before. What was chosen for another kind of
@@ -82,7 +89,7 @@ function viewNow<T extends BareTask>(
     engine.now(),
     holds,
     logins,
-    holding,
+    holding && ((agent, task) => holding(agent, () => nextModel(engine, run, wholeOf(task), agent))),
     knownShortage(engine),
     readHeldApart(engine.store, run.id),
   );

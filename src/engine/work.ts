@@ -16,7 +16,7 @@ import { startOrder } from "../core/schedule.ts";
 import { isAncestor } from "../git/branch.ts";
 import { readBacklog } from "../store/backlog.ts";
 import { readRuns } from "../store/runs.ts";
-import { readDoneTasks, readTasks } from "../store/tasks.ts";
+import { readCancelledTasks, readDoneTasks, readTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { agentProblems, branchProblems } from "./plan-checks.ts";
@@ -54,6 +54,8 @@ export type Work = {
   done: Map<string, string>;
   /** What would be chosen and is left alone, because somebody has it, or what it needs, by hand. */
   held: ReturnType<typeof heldByTakenUp>;
+  /** What was not asked for by name and is left alone, because it was cancelled or needs what was: why. */
+  dismissed: Map<string, string>;
   ignored: Plan["ignored"];
   warnings: Problem[];
   /** What each task is expected to take. */
@@ -68,7 +70,9 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
   const needs = new Map(plan.tasks.map((task) => [task.id, [...task.dependsOn, ...task.implied]]));
   const choices = { plan: plan.settings.choices ?? {}, flags: request.choices ?? {} };
   const estimates = new Estimates(engine, { agent: request.agent ?? null, choices });
-  const open = choose(plan.tasks, request, done, needs, estimates);
+  const named = nameTasks(plan.tasks, request);
+  const dismissed = findDismissed(engine, plan.tasks, named, done, needs);
+  const open = choose(plan.tasks, request, { named, dismissed, done, needs, estimates });
   const held = heldByTakenUp(open, needs, readTakenUp(engine));
   const wanted = new Set([...open].filter((id) => !held.has(id)));
   const chosen = plan.tasks
@@ -82,6 +86,7 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
     chosen,
     done,
     held,
+    dismissed,
     ignored: plan.ignored,
     warnings: plan.warnings,
     estimates,
@@ -233,15 +238,50 @@ async function findDone(
   return done;
 }
 
+/** Cancelled once is cancelled until it is named, retried, or asks for something else. What is written down by hand anew is asked for by that. */
+function findDismissed(
+  engine: Engine,
+  tasks: PlannedTask[],
+  { ids, explicit }: Named,
+  done: ReadonlyMap<string, string>,
+  needs: ReadonlyMap<string, readonly string[]>,
+): Map<string, string> {
+  const dismissed = new Map<string, string>();
+  const cancelled = new Map(readCancelledTasks(engine.store).map(({ key, hash }) => [key, hash]));
+  if (cancelled.size === 0) return dismissed;
+  const isOpen = (id: string) => ids.has(id) && !explicit.has(id) && !done.has(id);
+  for (const task of tasks) {
+    const isPlanned = !task.source.file.startsWith("owt ");
+    if (isPlanned && isOpen(task.id) && cancelled.get(task.id) === hashTask(task))
+      dismissed.set(task.id, "was cancelled");
+  }
+  for (let before = -1; before < dismissed.size;) {
+    before = dismissed.size;
+    for (const { id } of tasks) {
+      const upstream = (needs.get(id) ?? []).find((each) => dismissed.has(each));
+      if (upstream !== undefined && isOpen(id) && !dismissed.has(id)) dismissed.set(id, `needs ${upstream}`);
+    }
+  }
+  return dismissed;
+}
+
+/** `explicit`: by name, and not as one of many. */
+type Named = { ids: Set<string>; explicit: Set<string> };
+
+type Choice = {
+  named: Named;
+  dismissed: ReadonlyMap<string, string>;
+  done: Map<string, string>;
+  needs: Map<string, string[]>;
+  estimates: Estimates;
+};
+
 function choose(
   tasks: PlannedTask[],
   request: WorkRequest,
-  done: Map<string, string>,
-  needs: Map<string, string[]>,
-  estimates: Estimates,
+  { named, dismissed, done, needs, estimates }: Choice,
 ): Set<string> {
-  const named = nameTasks(tasks, request);
-  const open = new Set([...named].filter((id) => !done.has(id)));
+  const open = new Set([...named.ids].filter((id) => !done.has(id) && !dismissed.has(id)));
   const nodes = tasks.map((task) => ({ id: task.id, needs: needs.get(task.id) ?? [] }));
   const missing = [
     ...upstreamOf(
@@ -262,10 +302,10 @@ function choose(
   return request.count === null ? open : firstToStart(tasks, open, needs, estimates, request.count);
 }
 
-function nameTasks(tasks: PlannedTask[], request: WorkRequest): Set<string> {
+function nameTasks(tasks: PlannedTask[], request: WorkRequest): Named {
   const ids = tasks.map((task) => task.id);
   const all = request.tasks.length === 0 && request.texts.length === 0 && request.module === null;
-  if (all) return new Set(ids);
+  if (all) return { ids: new Set(ids), explicit: new Set() };
   const named = new Set<string>();
   for (const wanted of request.tasks) {
     const id = ids.find((each) => each === wanted) ?? ids.find((each) => each.toLowerCase() === wanted.toLowerCase());
@@ -273,12 +313,13 @@ function nameTasks(tasks: PlannedTask[], request: WorkRequest): Set<string> {
     named.add(id);
   }
   for (const text of request.texts) named.add(adHocTask(text, 0).id);
+  const explicit = new Set(named);
   if (request.module !== null) {
     const inModule = tasks.filter((task) => task.module === request.module);
     if (inModule.length === 0) throw unknownModule(request.module, tasks);
     for (const task of inModule) named.add(task.id);
   }
-  return named;
+  return { ids: named, explicit };
 }
 
 /** The first tasks in the order in which they start. */

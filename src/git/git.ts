@@ -98,7 +98,7 @@ function nameFullDisk(args: readonly string[]): OwtError | null {
 function nameFilter(error: unknown): unknown {
   if (!(error instanceof OwtError)) return error;
   // git names the filter, and before that its command.
-  const named = /(?:clean|smudge) filter '([^']+)' failed/.exec(error.message);
+  const named = /(?:clean|smudge) filter '?([^']+?)'? failed/.exec(error.message);
   const name = named ?? /external filter '([^']+)' failed/.exec(error.message);
   if (!name) return error;
   const message = `the filter ${name[1]} of this repository's git configuration fails, so that git cannot be used here: ${error.message}`;
@@ -106,6 +106,11 @@ function nameFilter(error: unknown): unknown {
     hint: "look: git config --show-origin --get-regexp '^filter\\.'; mend it or remove it, then: owt task retry --failed",
     cause: error,
   });
+}
+
+/** Whether an error says that a filter fails, as one does until somebody mends it. */
+export function isBrokenFilter(error: unknown): boolean {
+  return error instanceof OwtError && error.message.startsWith("the filter ");
 }
 
 let pool: Shells | null = null;

@@ -137,3 +137,76 @@ test("a rebase that a cut broke off is left, and the branch is where it was", as
   expect(scratch.git(path, "rev-parse", "HEAD")).toBe(tip);
   expect(scratch.git(path, "status", "--porcelain")).toBe("");
 });
+
+describe("what a power cut takes of a submodule", () => {
+  const module = (gitDir: string, name: string) => join(gitDir, "modules", "lib", name);
+  const blank = (path: string) => writeFileSync(path, Buffer.alloc(statSync(path).size));
+  test.each<[string, (path: string, gitDir: string) => void]>([
+    ["nothing", () => {}],
+    ["its index, empty", (_, gitDir) => truncateSync(module(gitDir, "index"))],
+    ["its index, in half", (_, gitDir) => truncateSync(module(gitDir, "index"), 60)],
+    ["its index, with a lock", (_, gitDir) => writeFileSync(module(gitDir, "index.lock"), "")],
+    ["its HEAD", (_, gitDir) => truncateSync(module(gitDir, "HEAD"))],
+    ["its HEAD, full of zeros", (_, gitDir) => blank(module(gitDir, "HEAD"))],
+    [
+      "its HEAD and what it was",
+      (_, gitDir) => {
+        truncateSync(module(gitDir, "HEAD"));
+        truncateSync(module(gitDir, "logs/HEAD"));
+      },
+    ],
+    ["its .git file", (path) => truncateSync(join(path, "lib", ".git"))],
+    ["its configuration", (_, gitDir) => truncateSync(module(gitDir, "config"))],
+    [
+      "all of them",
+      (path, gitDir) =>
+        [join(path, "lib", ".git"), ...["HEAD", "config", "index"].map((name) => module(gitDir, name))].forEach(
+          (file) => truncateSync(file),
+        ),
+    ],
+  ])("%s: it is whole again, and its files are what they were", async (_, harm) => {
+    await using scratch = await scratchRepo();
+    const lib = join(scratch.top, "lib");
+    scratch.git(scratch.top, "init", "-q", "-b", "main", "lib");
+    for (const [key, value] of [
+      ["user.name", "Ann User"],
+      ["user.email", "ann@example.com"],
+    ] as const)
+      scratch.git(lib, "config", key, value);
+    scratch.commit(lib, { "lib.txt": "lib\n" });
+    const add = ["-c", "protocol.file.allow=always", "submodule", "--quiet"];
+    scratch.git(scratch.root, ...add, "add", lib, "lib");
+    scratch.git(scratch.root, "commit", "-q", "-m", "lib");
+    const { path, gitDir } = await cutWorktree(scratch);
+    scratch.git(path, ...add, "update", "--init");
+    scratch.write(path, { "lib/new.txt": "new\n" });
+    harm(path, gitDir);
+    const place = await mendEntry(scratch.repo, path, HOME);
+    expect(place?.root).toBe(path);
+    expect(scratch.git(join(path, "lib"), "status", "--porcelain")).toBe("?? new.txt");
+    expect(scratch.git(join(path, "lib"), "rev-parse", "HEAD")).toBe(scratch.git(lib, "rev-parse", "HEAD"));
+    expect(scratch.git(join(path, "lib"), "rev-parse", "--show-toplevel")).toBe(join(path, "lib"));
+    expect(scratch.git(path, "status", "--porcelain", "--ignore-submodules=untracked")).toBe("?? new.txt");
+    expect(scratch.git(path, "submodule", "status")).toMatch(/^ [0-9a-f]{40} lib /);
+  });
+
+  test("a commit that only it has is where its HEAD stands again", async () => {
+    await using scratch = await scratchRepo();
+    const lib = join(scratch.top, "lib");
+    scratch.git(scratch.top, "init", "-q", "-b", "main", "lib");
+    scratch.git(lib, "config", "user.name", "Ann User");
+    scratch.git(lib, "config", "user.email", "ann@example.com");
+    scratch.commit(lib, { "lib.txt": "lib\n" });
+    const add = ["-c", "protocol.file.allow=always", "submodule", "--quiet"];
+    scratch.git(scratch.root, ...add, "add", lib, "lib");
+    scratch.git(scratch.root, "commit", "-q", "-m", "lib");
+    const { path, gitDir } = await cutWorktree(scratch);
+    scratch.git(path, ...add, "update", "--init");
+    scratch.git(join(path, "lib"), "config", "user.name", "Ann User");
+    scratch.git(join(path, "lib"), "config", "user.email", "ann@example.com");
+    const made = scratch.commit(join(path, "lib"), { "more.txt": "more\n" });
+    truncateSync(module(gitDir, "HEAD"));
+    await mendEntry(scratch.repo, path, HOME);
+    expect(scratch.git(join(path, "lib"), "rev-parse", "HEAD")).toBe(made);
+  });
+});

@@ -3,10 +3,12 @@
  *  which is the commits, the refs and the store. */
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
+import { OwtError } from "../core/errors.ts";
 import { removeFile, writeFileAtomically } from "../system/files.ts";
 import { branchRef, checkedOutWhere, readRef } from "./branch.ts";
 import { namedEntry } from "./damage.ts";
+import { readDeclared } from "./declared-modules.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { isBeingMade, isBlank, isHalfMade } from "./half-made.ts";
 import {
@@ -44,6 +46,7 @@ export async function mendEntry(repo: Repo, path: string, home: Home): Promise<P
   mendRecords(place, home);
   dropTornState(place);
   await mendIndex(repo, place);
+  await mendModules(repo, place);
   return place;
 }
 
@@ -107,6 +110,48 @@ async function findHome(repo: Repo, gitDir: string, branch: string | null): Prom
   for (const name of stdout.split("\n").filter(Boolean)) if (await fits(name)) free.push(name);
   if (code === 0 && free.length === 1) return { branch: free[0]! };
   return code === 0 ? { detached: last } : null;
+}
+
+/** The same for the submodules that are checked out in it, and those in them. One that cannot be mended stays as it is, and whoever looks into it is told by git. */
+async function mendModules(repo: Repo, place: Place): Promise<void> {
+  if (!existsSync(join(place.gitDir, "modules"))) return;
+  const head = (await git(place, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], { ok: [0, 1, 128] })).stdout;
+  if (head.trim() === "") return;
+  for (const { name, path, commit } of await readDeclared(place, head.trim())) {
+    const gitDir = join(place.gitDir, "modules", name);
+    const root = join(place.root, path);
+    if (!existsSync(gitDir) || readText(join(root, ".git")) === null) continue;
+    const module: Place = { gitDir, commonDir: gitDir, root };
+    try {
+      await mendModuleRecords(module, join(place.commonDir, "modules", name), commit);
+      dropTornState(module);
+      await mendIndex(repo, module);
+      await mendModules(repo, module);
+    } catch (error) {
+      if (!(error instanceof OwtError)) throw error;
+    }
+  }
+}
+
+/** `source`: the same submodule of the main checkout, where that has it. */
+async function mendModuleRecords(module: Place, source: string, link: Oid): Promise<void> {
+  const { gitDir, root } = module;
+  const inside = (name: string) => join(gitDir, name);
+  if (isBlank(readText(join(root, ".git")) ?? ""))
+    writeFileAtomically(join(root, ".git"), `gitdir: ${relative(root, gitDir)}\n`, { mode: 0o644 });
+  for (const name of ["HEAD.lock", "config.lock"]) removeFile(inside(name));
+  if (isBlank(readText(inside("config")) ?? "")) {
+    const usual = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tlogallrefupdates = true\n";
+    writeFileAtomically(inside("config"), readText(join(source, "config")) ?? usual, { mode: 0o644 });
+    await git(module, ["config", "--file", inside("config"), "core.worktree", relative(gitDir, root)]);
+  }
+  if (HEAD.test(readText(inside("HEAD")) ?? "")) return;
+  // Git takes no folder for a repository whose HEAD says nothing.
+  writeFileAtomically(inside("HEAD"), `${link}\n`, { mode: 0o644 });
+  const last = / ([0-9a-f]{40,64}) [^\n]*\n?$/.exec(readText(inside("logs/HEAD")) ?? "")?.[1];
+  if (last === undefined) return;
+  const isThere = (await git(module, ["cat-file", "-e", `${last}^{commit}`], { ok: [0, 1, 128] })).code === 0;
+  if (isThere) writeFileAtomically(inside("HEAD"), `${last}\n`, { mode: 0o644 });
 }
 
 /** An entry of this worktree that does not say so any more: its `.git` file names it, or it has its HEAD. Without any, a new one where the files of a

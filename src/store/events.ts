@@ -2,6 +2,7 @@
 import type { Attempt } from "../core/attempt.ts";
 import type { Event, Fact, HeldBy } from "../core/event.ts";
 import { momentOf } from "../core/notification.ts";
+import type { RoomKind } from "../core/room.ts";
 import type { Row, Store } from "./database.ts";
 import { putMoment } from "./outbox.ts";
 import { parseStored } from "./stored-json.ts";
@@ -151,6 +152,13 @@ export function readBeside(store: Store, attempt: Pick<Attempt, "id" | "task">):
 export function readLastEvents(store: Store, task: number, most: number): Event[] {
   const sql = "select * from event where task = ? order by seq desc limit ?";
   return store.all(sql, task, most).map(toEvent).toReversed();
+}
+
+/** Since when (epoch ms) this is short, by the last word of the log; null where that says otherwise. */
+export function readShortSince(store: Store, of: RoomKind): number | null {
+  const row = store.get("select * from event where kind = 'run-short' order by seq desc limit 1");
+  const event = row === undefined ? null : toEvent(row);
+  return event?.kind === "run-short" && event.of === of ? event.at : null;
 }
 
 /** The highest event number; 0 when nothing has happened. */

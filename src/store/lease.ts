@@ -3,6 +3,11 @@ import type { Store } from "./database.ts";
 
 export type Holder = { pid: number; bootId: string; startTime: string; since: number };
 
+/** Takes a process's name off, where it stands there. */
+export function forgetHolder(store: Store, { pid, startTime }: Pick<Holder, "pid" | "startTime">): void {
+  store.run("delete from lease where pid = ? and start_time = ?", pid, startTime);
+}
+
 export function recordHolder(store: Store, holder: Omit<Holder, "since">, at: number): void {
   store.run(
     `insert into lease (one, pid, boot_id, start_time, since) values (1, ?, ?, ?, ?)

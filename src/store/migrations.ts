@@ -222,4 +222,9 @@ export const MIGRATIONS: readonly string[] = [
   alter table worktree add column panes integer;
   alter table worktree add column has_agent integer not null default 1;
   `,
+  // A limit can be one of a model's own window; `credential` is its key then, and `login` the credential.
+  `
+  alter table usage_limit add column login text;
+  alter table usage_limit add column model text;
+  `,
 ];

@@ -120,6 +120,16 @@ export function readFailedTasks(store: Store): Task[] {
   return failed.filter(({ id }) => isNewest.has(id));
 }
 
+/** What a person cancelled, and nobody has taken up since under the same key, with the text that it had. */
+export function readCancelledTasks(store: Store): { key: string; hash: string }[] {
+  const sql = `select key, hash from task where state = 'cancelled' and reason = '${BY_PERSON}'
+    and id in (select max(id) from task group by key) order by id`;
+  return store.all(sql).map((row) => ({ key: String(row["key"]), hash: String(row["hash"]) }));
+}
+
+/** The reason of a cancelled task where it was a person who cancelled it. */
+const BY_PERSON = "cancelled";
+
 /** The newest task of each key that ever reached `done`, with its hash and merge commit. */
 export function readDoneTasks(store: Store): { key: string; hash: string; commit: string }[] {
   return store

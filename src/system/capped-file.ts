@@ -4,7 +4,17 @@
  *  after us reads on as if nothing had happened.
  *
  *  Places are those of the bytes as they were written, whatever has become of the file since. */
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { saysFull } from "./disk.ts";
 import { exec } from "./exec.ts";
@@ -112,11 +122,58 @@ export async function makeGap(path: string, before: number, gap: Gap): Promise<b
 }
 
 function writeGap(path: string, gap: Gap): void {
-  writeFileAtomically(gapPath(path), `${JSON.stringify(gap)}\n`);
+  const text = `${JSON.stringify(gap)}\n`;
+  try {
+    writeFileAtomically(gapPath(path), text);
+  } catch (error) {
+    if (!saysFull(error) || !writeOverSpare(path, text)) throw error;
+  }
+}
+
+/** Enough for any note. */
+const SPARE_NOTE_BYTES = 1_024;
+
+/** Makes room beside a file for the note about it, where there is none yet. For it may be the file itself that fills the disk, and then nothing is let go of
+ *  before the note says so. Throws where there is no room. */
+export function makeSpareNote(path: string): void {
+  if (!existsSync(sparePath(path))) writeFileAtomically(sparePath(path), " ".repeat(SPARE_NOTE_BYTES));
+}
+
+/** Takes away the room that {@link makeSpareNote} made, and was not needed. */
+export async function dropSpareNote(path: string): Promise<void> {
+  await rm(sparePath(path), { force: true });
+}
+
+function sparePath(path: string): string {
+  return `${gapPath(path)}.spare`;
+}
+
+/** Writes the note where there is room already. False where there is none. */
+function writeOverSpare(path: string, text: string): boolean {
+  if (!existsSync(sparePath(path))) return false;
+  try {
+    const file = openSync(sparePath(path), "r+");
+    try {
+      writeSync(file, text.padEnd(SPARE_NOTE_BYTES));
+      fdatasyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(sparePath(path), gapPath(path));
+    return true;
+  } catch (error) {
+    if (saysFull(error)) return false;
+    throw error;
+  }
+}
+
+/** Lets go of a part of a file of which nobody needs anything, on a disk so full that no note of it can be written. What it held reads as nothing. */
+export async function punchUnnoted(path: string, place: { from: number; to: number }): Promise<boolean> {
+  return place.to > place.from && (await punch(path, place));
 }
 
 /** util-linux; the size stays as it is, so those who write at the end notice nothing. */
-async function punch(path: string, { from, to }: Gap): Promise<boolean> {
+async function punch(path: string, { from, to }: { from: number; to: number }): Promise<boolean> {
   if (process.platform !== "linux") return false;
   const place = ["--offset", String(from), "--length", String(to - from)];
   try {
@@ -199,8 +256,8 @@ export class CappedFile {
       }, saysFull);
     } catch (error) {
       if (!saysFull(error)) throw error;
-      // With the next look there may be room for the note.
-      this.#canPunch = true;
+      // It may be this very file that fills the disk. With the next look there may be room for the note.
+      this.#canPunch = await punchUnnoted(this.#path, { from: before, to });
     }
   }
 

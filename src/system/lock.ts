@@ -1,11 +1,19 @@
 /** One owner without a native lock: a transaction on a lock database that is held for life.
  *  The kernel frees it at once when the owner dies, however it dies; 0 of 24 rivals were admitted in 12 rounds with a stopped owner.
  *  Opening and closing the same file a second time inside the owner would drop the lock: nothing else may ever touch it. */
-import { existsSync, truncateSync } from "node:fs";
+import { existsSync, statSync, truncateSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 
 /** A try at a lock that can be repeated without opening the file again. Closing gives the lock back. */
-export type LockTry = { take(): boolean; close(): void };
+export type LockTry = {
+  take(): boolean;
+  /** Sees to it that what was taken is what others find at its path: where somebody deleted the file it is made and taken anew. False where somebody else was
+   *  quicker. */
+  keep(): boolean;
+  /** Gives back what was taken, to be tried for again. */
+  release(): void;
+  close(): void;
+};
 
 /** Whether another process holds the lock at `path` now. Never to be asked by the process that may hold it itself. It takes nothing, and at
  *  worst lets somebody else's try of this instant fail. */
@@ -27,25 +35,55 @@ export function isLockHeld(path: string): boolean {
 
 /** Prepares to take the lock at `path`; the file is made where it is missing. */
 export function prepareLock(path: string): LockTry {
-  const db = new DatabaseSync(path, { timeout: 0 });
+  const opened: Opened[] = [open(path)];
+  const current = () => opened.at(-1)!;
+  const isThere = () => statSync(path, { throwIfNoEntry: false })?.ino === current().ino;
   return {
     take() {
-      try {
-        // Not in locking mode "exclusive": that keeps the read lock of a try that failed, and of two such candidates neither ever gets in.
-        db.exec("begin exclusive");
-        return true;
-      } catch (error) {
-        if (codeOf(error) === BUSY) return false;
-        if (codeOf(error) !== NOT_A_DATABASE) throw error;
-        // It says nothing, so nothing is lost; and it is the same file for everybody: another in its place would have an owner of its own.
-        truncateSync(path, 0);
+      if (!isThere()) {
+        // Of a file that is nowhere any more everybody could be the owner.
+        current().db.close();
+        opened.splice(-1, 1, open(path));
+      }
+      return takeNow(current().db, path);
+    },
+    keep() {
+      if (isThere()) return true;
+      const next = open(path);
+      if (!takeNow(next.db, path)) {
+        next.db.close();
         return false;
       }
+      // The one before stays held: who still has it open is not to get it.
+      opened.push(next);
+      return true;
     },
+    release: () => current().db.exec("rollback"),
     close: () => {
-      if (db.isOpen) db.close();
+      for (const { db } of opened) if (db.isOpen) db.close();
     },
   };
+}
+
+type Opened = { db: DatabaseSync; ino: number | null };
+
+function open(path: string): Opened {
+  const db = new DatabaseSync(path, { timeout: 0 });
+  return { db, ino: statSync(path, { throwIfNoEntry: false })?.ino ?? null };
+}
+
+function takeNow(db: DatabaseSync, path: string): boolean {
+  try {
+    // Not in locking mode "exclusive": that keeps the read lock of a try that failed, and of two such candidates neither ever gets in.
+    db.exec("begin exclusive");
+    return true;
+  } catch (error) {
+    if (codeOf(error) === BUSY) return false;
+    if (codeOf(error) !== NOT_A_DATABASE) throw error;
+    // It says nothing, so nothing is lost; and it is the same file for everybody: another in its place would have an owner of its own.
+    truncateSync(path, 0);
+    return false;
+  }
 }
 
 /** Primary result codes, https://sqlite.org/rescode.html. */

@@ -37,6 +37,62 @@ test("what failed and is not wanted any more is cancelled, and told no more", as
   expect((await rig.owt("status")).stdout).not.toContain("r1");
 });
 
+test("what was cancelled stays so: a later run leaves it out with what needs it, until it is named or asks for something else", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/b/epic-01-b.md": task({}, 'fail "no"'),
+    "docs/plans/c/epic-01-c.md": task({ depends_on: ["b/E01"] }, 'write c.txt "c"'),
+  });
+  await rig.owt("run", "--yes");
+  await rig.owt("task", "cancel", "b/E01");
+  await rig.owt("land");
+  const left =
+    /left out: b\/E01 was cancelled, and 1 task that needs what was\n {2}↳ to do it after all: owt run b\/E01/;
+  const nothing = await rig.owt("run", "--yes");
+  expect([nothing.code, nothing.stdout]).toEqual([0, "nothing to do: 1 task done, 2 left out (see above)\n"]);
+  expect(nothing.stderr).toMatch(left);
+  rig.write({ "docs/plans/d/epic-01-d.md": task({}, 'write d.txt "d"') });
+  rig.commit("one more");
+  const { plan } = { plan: await rig.json<{ tasks: { id: string; state: string; why?: string }[] }>("plan") };
+  expect(plan.tasks.map(({ id, state, why }) => [id, state, why])).toMatchObject([
+    ["a/E01", "done", expect.anything()],
+    ["b/E01", "left-out", "was cancelled"],
+    ["c/E01", "left-out", "needs b/E01"],
+    ["d/E01", "to-run", undefined],
+  ]);
+  const more = await rig.owt("run", "--yes");
+  expect([more.code, more.stderr]).toEqual([0, expect.stringMatching(left)]);
+  expect(rig.integrations("owt/runs/r2")).toEqual(["a/E01", "d/E01"]);
+  const named = await rig.owt("run", "--yes", "b/E01");
+  expect(named.stderr).toContain("b/E01 started");
+  expect(named.stderr).not.toContain("left out");
+  // Now it is one that failed, which a run takes up again.
+  await rig.owt("task", "cancel", "b/E01");
+  rig.write({ "docs/plans/b/epic-01-b.md": task({}, 'write b.txt "b"') });
+  rig.commit("another text");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  expect(["b", "c"].map((name) => rig.show("owt/runs/r4", `${name}.txt`)?.trim())).toEqual(["b", "c"]);
+});
+
+test("what is cancelled in a run that goes on begins again where it is named", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({ needs_review: true }, 'write a.txt "a"'),
+    "docs/plans/b/epic-01-b.md": task({ depends_on: ["a/E01"] }, 'write b.txt "b"'),
+    "docs/plans/c/epic-01-c.md": task({}, 'write c.txt "c"'),
+  });
+  await rig.owt("run", "--yes");
+  await rig.owt("task", "cancel", "b/E01");
+  await rig.owt("run", "--yes");
+  expect((await rig.json<{ tasks: { id: string; state: string }[] }>("task", "list")).tasks).toContainEqual(
+    expect.objectContaining({ id: "b/E01", state: "cancelled" }),
+  );
+  await rig.owt("task", "approve", "a/E01");
+  expect((await rig.owt("run", "--yes", "b/E01", "--with-upstreams")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["a/E01", "b/E01", "c/E01"]);
+});
+
 test("waiting for a person is no work", async () => {
   await using rig = Rig.create({
     ".worktreerc": demoConfig,

@@ -61,7 +61,11 @@ const listed = async (rig: Rig) => (await rig.json<Batches>("batch", "list")).ba
 describe("a batch begins by the clock", () => {
   test("with its limits, in the background; later slots are passed over while its run is under way, and its end is on record", async () => {
     await using rig = createWith(
-      batch("night", EACH_SECOND, 'max_tasks = 1\nmax_duration = "8h"\nbudget_usd = 3\nnotify_on_complete = true'),
+      batch(
+        "night",
+        EACH_SECOND,
+        'max_tasks = 1\nmax_duration = "8h"\nnotify_on_complete = true\n[batch.budget]\nrun_usd = 3\ntokens = 5000\ntask_time = "2h"',
+      ),
       ["a", "b"],
     );
     const watcher = rig.start("batch", "watch");
@@ -72,10 +76,14 @@ describe("a batch begins by the clock", () => {
     expect(await listed(rig)).toMatchObject({ name: "night", standing: "running" });
     expect(rowsOf(rig)[0]).toMatchObject({ state: "running", run: "r1", by_hand: 0 });
     const { runs } = await rig.json<{ runs: { budget: object[]; tasks: { id: string }[] }[] }>("status");
-    expect(runs[0]).toMatchObject({ budget: [{ scope: "run", limit: 3 }], tasks: [{ id: "a/E01" }] });
+    const limits = [
+      { scope: "run", unit: "usd", limit: 3 },
+      { scope: "run", unit: "tokens", limit: 5000 },
+    ];
+    expect(runs[0]).toMatchObject({ budget: limits, tasks: [{ id: "a/E01" }] });
     const db = new DatabaseSync(join(rig.root, ".git/owt/state.db"), { readOnly: true });
     const options = JSON.parse(String(db.prepare("select options from run").get()!["options"])) as object;
-    expect(options).toMatchObject({ time: { limitMs: 8 * 3_600_000 } });
+    expect(options).toMatchObject({ time: { limitMs: 8 * 3_600_000 }, budget: { taskTimeMs: 2 * 3_600_000 } });
     db.close();
     expect((await rig.owt("batch", "pause", "night")).stdout).toContain(
       "night is paused; go on with: owt batch resume",

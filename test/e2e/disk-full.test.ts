@@ -1,6 +1,8 @@
 /** A small dose of `npm run disk-full`: the disk is filled to the last byte under a run, and freed again. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { demoConfig, Rig } from "../rig/rig.ts";
 import { canMount, fillDisks } from "../stress/disk-full.ts";
@@ -30,5 +32,102 @@ test.skipIf(!canMount())(
     } finally {
       execFileSync("umount", ["--lazy", small]);
     }
+  },
+);
+
+/** A rig that has a disk of its own, of so many megabytes. */
+function rigOnSmallDisk(mb: number, files: Record<string, string>): { rig: Rig; [Symbol.dispose](): void } {
+  const disk = mkdtempSync(join(tmpdir(), "owt-small-disk-"));
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mb}m`, "owt-disk-full", disk]);
+  const before = process.env["TMPDIR"];
+  process.env["TMPDIR"] = disk;
+  try {
+    const rig = Rig.create(files);
+    return {
+      rig,
+      [Symbol.dispose]: () => {
+        execFileSync("umount", ["--lazy", disk]);
+        rmSync(disk, { recursive: true, force: true });
+      },
+    };
+  } finally {
+    if (before === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = before;
+  }
+}
+
+/** An agent of a few lines of JavaScript. */
+function scriptedAgent(lines: string[]): string {
+  const words = ["node", "-e", lines.join("\n")];
+  return `[run]\nverify = ""\nlog_head_mb = 1\nlog_tail_mb = 2\n[resources]\nattempt_memory = "64 MiB"\n[agent]\ndefault = "own"\n[agent.own]\nkind = "command"\ncommand = ${JSON.stringify(words)}\n`;
+}
+
+const INSISTS = [
+  "const fs = require('node:fs');",
+  "const rest = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);",
+  "const insist = (act) => { for (;;) try { return act(); } catch (error) { if (error.code !== 'ENOSPC') throw error; rest(); } };",
+  "const work = () => { const at = fs.openSync('work.txt', 'w'); insist(() => fs.writeSync(at, 'work')); };",
+];
+
+test.skipIf(!canMount())(
+  "an agent that prints until the disk is full, and goes on printing, comes home: its own log is let go of",
+  async () => {
+    const print = "for (let left = 400e6; left > 0; ) left -= insist(() => fs.writeSync(1, line));";
+    const agent = scriptedAgent([...INSISTS, "const line = `${'word '.repeat(20_000)}\\n`;", print, "work();"]);
+    using small = rigOnSmallDisk(64, { ".worktreerc": agent, "docs/plans/one/epic-01-a.md": "# A\n" });
+    await using rig = small.rig;
+    expect((await rig.owt("run", "--yes", "--plain")).code).toBe(0);
+    expect(rig.show("owt/runs/r1", "work.txt")).toBe("work");
+  },
+);
+
+test.skipIf(!canMount())(
+  "what an agent printed in one go until the disk was full, and died of it, is let go of; the run goes on",
+  async () => {
+    const flood =
+      "if (!fs.existsSync('../../again')) { fs.writeFileSync('../../again', ''); for (;;) fs.writeSync(1, line); }";
+    const agent = scriptedAgent([...INSISTS, "const line = Buffer.alloc(30e6, 'x');", flood, "work();"]);
+    using small = rigOnSmallDisk(64, { ".worktreerc": agent, "docs/plans/one/epic-01-a.md": "# A\n" });
+    await using rig = small.rig;
+    const { code } = await rig.owt("run", "--yes", "--plain");
+    expect(code).toBe(0);
+    expect(rig.show("owt/runs/r1", "work.txt")).toBe("work");
+    const { report } = await rig.json<{ report: { tasks: { attempts: { outcome_kind: string }[] }[] } }>("report");
+    expect(report.tasks[0]!.attempts.map((each) => each.outcome_kind)).toEqual(["disk_full", "ok"]);
+  },
+);
+
+type RoomWait = { why: string; command: string; users: { task: string; path: string }[] };
+
+/** What the inbox says of it, once somebody there has much of the disk. */
+async function shortOfRoom(rig: Rig): Promise<RoomWait> {
+  for (;;) {
+    const { room } = await rig.json<{ room: RoomWait | null }>("inbox");
+    if (room !== null && room.users.length > 0 && room.why.includes(" 0.0 MB free")) return room;
+  }
+}
+
+test.skipIf(!canMount())(
+  "where an agent left so much in its worktree that nothing can be written, the inbox says who has what, and with room the run goes on",
+  async () => {
+    const fill =
+      "fs.writeFileSync('../../again', ''); const at = fs.openSync('huge', 'w'); try { for (;;) fs.writeSync(at, piece); } catch {} ";
+    const once = `if (!fs.existsSync('../../again')) { const piece = Buffer.alloc(4096, 1); ${fill} }`;
+    const agent = scriptedAgent([...INSISTS, once, "else work();"]);
+    using small = rigOnSmallDisk(64, { ".worktreerc": agent, "docs/plans/one/epic-01-a.md": "# A\n" });
+    await using rig = small.rig;
+    const run = rig.start("run", "--yes", "--plain");
+    const huge = rig.path("shop-owt/one-e01-1/huge");
+    const room = await shortOfRoom(rig);
+    expect(room.why).toMatch(/^waits for room on the disk: .*; one\/E01 has \d+ MB in .*one-e01-1$/);
+    expect(room.users[0]).toMatchObject({ task: "one/E01", path: dirname(huge) });
+    expect((await rig.owt("inbox")).stdout).toContain(`the runs: waits for room on the disk`);
+    expect((await rig.owt("status")).stdout).toContain(
+      `↳ du -axh -- ${dirname(huge)} | sort -h | tail  (to see what is large`,
+    );
+    rmSync(huge);
+    expect((await run.ended).code).toBe(0);
+    expect(rig.show("owt/runs/r1", "work.txt")).toBe("work");
+    expect((await rig.json<{ room: null }>("inbox")).room).toBeNull();
   },
 );

@@ -1,4 +1,5 @@
 /** A usage limit holds everybody who works with the same login, and nobody else; see claude-limit.test.ts for many at once. */
+import { execFileSync } from "node:child_process";
 import { expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
@@ -75,6 +76,73 @@ test("while a limit holds it, the agent that it falls over to takes its tasks, a
   const { report } = await rig.json<{ report: RunReport }>("report");
   const agents = Object.fromEntries(report.tasks.map((each) => [each.id, each.attempts.map(({ agent }) => agent)]));
   expect(agents).toEqual({ "a/E01": ["demo", "other"], "b/E01": ["other"] });
+});
+
+test("a limit of one model holds the tasks with that model, and no others of the same login", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    ...plan(
+      { a: 'limit 8s opus\nwrite a.txt "a"', b: 'write b.txt "b"', c: 'write c.txt "c"', d: 'write d.txt "d"' },
+      { a: { priority: "high", model: "claude-opus-9" }, b: { model: "opus" }, c: { model: "sonnet" } },
+    ),
+  });
+  const run = rig.start("run", "--yes", "--parallel", "1");
+  await vi.waitUntil(async () => (await standings(rig))["a/E01"]?.startsWith("waits-for-time"), { timeout: 30_000 });
+  expect((await standings(rig))["b/E01"]).toMatch(
+    /^waits-for-time: waits for a usage limit of demo \(opus\) until \d{4}-/,
+  );
+  const ended = await run.ended;
+  expect(ended.code).toBe(0);
+  const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
+  expect(started).toEqual(["a", "c", "d", "a", "b"]);
+  expect(ended.stderr).toContain("the usage limit of demo (opus) is over");
+});
+
+test("where what names no model meets it, everything that names none waits with it", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    ...plan(
+      { a: 'limit 8s opus\nwrite a.txt "a"', b: 'write b.txt "b"', c: 'write c.txt "c"' },
+      { a: { priority: "high" }, c: { model: "sonnet" } },
+    ),
+  });
+  const ended = await rig.owt("run", "--yes", "--parallel", "1");
+  expect(ended.code).toBe(0);
+  const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
+  expect(started).toEqual(["a", "c", "a", "b"]);
+});
+
+test("a limit that a session by hand met holds the tasks of the same login, and the list says so; another agent works on", async () => {
+  const hook = new URL("../../plugin/hooks/owt.sh", import.meta.url).pathname;
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[agent.claude]\ncommand = ["true"]\n` });
+  rig.write({
+    ...plan(
+      { a: "", b: `wait ${rig.path("go")}\nwrite b.txt "b"`, c: 'write c.txt "c"' },
+      { a: { agent: "claude", depends_on: ["b/E01"] }, c: { depends_on: ["b/E01"] } },
+    ),
+  });
+  rig.commit("the plan");
+  const run = rig.start("run", "--yes");
+  await run.says("b/E01 started");
+  const tell = (event: string, more: object) =>
+    execFileSync("sh", [hook, event], {
+      input: JSON.stringify({ session_id: "s1", cwd: rig.root, hook_event_name: event, ...more }),
+      cwd: rig.root,
+      env: { ...rig.env, CLAUDE_PROJECT_DIR: rig.root, CLAUDE_PID: String(process.pid) },
+    });
+  tell("UserPromptSubmit", {});
+  tell("StopFailure", { error: "rate_limit" });
+  await run.says("a session of claude met a usage limit");
+  rig.release("go");
+  await run.says("c/E01 integrated");
+  expect((await standings(rig))["a/E01"]).toMatch(
+    /^waits-for-time: waits for a usage limit of claude; no reset known; next try at \d{4}-/,
+  );
+  const { worktrees } = await rig.json<{ worktrees: { name: string; limited_until: string | null }[] }>("list");
+  expect(worktrees.find(({ name }) => name === "main")?.limited_until).toMatch(/^\d{4}-/);
+  expect((await rig.owt("list")).stdout).toMatch(/claude waits for you, usage limit until \d\d:\d\d:\d\d/);
+  await rig.owt("stop");
+  await run.ended;
 });
 
 test("an agent that falls over to none that there is, is told before anything starts", async () => {

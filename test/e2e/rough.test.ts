@@ -747,17 +747,34 @@ test("a plan's own branch that failed in one run is gone on from in the next", a
   for (const name of ["half", "rest"]) expect(rig.show("owt/runs/r2", `${name}.txt`)).toBe(name);
 });
 
-test("a filter of the repository's own configuration that breaks git is named, with what to do", async () => {
-  await using rig = Rig.create({
-    ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,
-    ".gitattributes": "*.bin filter=broken\n",
-    "docs/plans/one/epic-01-a.md": task({}, 'write a.bin "a"'),
+test("a filter of git's that fails is named at once, and no agent is started again; once it is mended the work is taken as it is", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/shop/epic-01-a.md": task({}, `log ${rig.path("starts")} "started"\nwrite a.big "kept"`),
+    "docs/plans/shop/epic-02-b.md": task({ depends_on: ["shop/E01"] }, 'write b.txt "b"'),
+    ".gitattributes": "*.big filter=large\n",
   });
-  rig.git("config", "filter.broken.clean", "false");
-  rig.git("config", "filter.broken.required", "true");
-  const ran = await rig.owt("run", "--yes");
-  expect(ran.code).toBe(1);
-  expect(ran.stdout).toContain("the filter broken of this repository's git configuration fails");
+  rig.commit("a plan");
+  rig.git("config", "filter.large.clean", "false");
+  rig.git("config", "filter.large.required", "true");
+  const ran = await rig.owt("run", "--yes", "--plain");
+  expect(ran.code).toBe(4);
+  expect(ran.stderr).toContain("the filter large of this repository's git configuration fails");
+  expect(readFileSync(rig.path("starts"), "utf8").trim().split("\n")).toHaveLength(1);
+  const { waiting } = await rig.json<{ waiting: { task: string; why: string; command: string }[] }>("inbox");
+  expect(waiting).toMatchObject([{ task: "shop/E01", command: "owt task retry shop/E01" }]);
+  expect(waiting[0]!.why).toContain("the filter large");
+  rig.git("config", "filter.large.clean", "cat");
+  expect((await rig.owt("task", "retry", "shop/E01")).code).toBe(0);
+  // The other way it still fails, where a worktree is checked out.
+  const went = await rig.owt("resume", "--plain");
+  expect(went.code).toBe(4);
+  expect(went.stderr).toMatch(/shop\/E02 the filter large of this repository's git configuration fails/);
+  rig.git("config", "filter.large.smudge", "cat");
+  expect((await rig.owt("task", "retry", "shop/E02")).code).toBe(0);
+  expect((await rig.owt("resume", "--plain")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "a.big")).toBe("kept");
+  expect(rig.show("owt/runs/r1", "b.txt")).toBe("b");
 });
 
 test("a machine without git is told where to look", async () => {

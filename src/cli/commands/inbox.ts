@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { renderAnswer } from "../../core/view.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { answerNow } from "../../engine/answer.ts";
+import { readRoomWait } from "../../engine/disk-users.ts";
 import { readInbox, readNearBudgets } from "../../engine/inbox.ts";
 import { type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
 import { renderDuration } from "../../lib/duration.ts";
@@ -26,8 +27,11 @@ export function inboxCommand(program: Command, io: Io): void {
         }));
         const waiting = await Promise.all(items);
         const budgets = readNearBudgets(engine).map((near) => ({ ...near, since: new Date(near.since).toISOString() }));
+        const disk = readRoomWait(engine);
+        const room = disk && { ...disk, since: new Date(disk.since).toISOString() };
         const asks = (await readAllAsks(engine)).map(toJson);
         const lines = [
+          ...(room === null ? [] : [{ since: room.since, text: `the runs: ${room.why}`, answer: renderAnswer(room) }]),
           ...waiting.map((item) => ({
             since: item.since,
             text: `${item.task} (${item.run}) ${localTimes(item.why, engine.now())}`,
@@ -48,7 +52,7 @@ export function inboxCommand(program: Command, io: Io): void {
         const told = lines.map(({ since, text, answer }) => `${printable(text)} · for ${ageOf(since)}\n  ↳ ${answer}`);
         const head = `${count(lines.length, "thing")} ${lines.length === 1 ? "waits" : "wait"} for a person`;
         const text = lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${told.join("\n")}`;
-        answer(io, options, { waiting, budgets, asks }, text);
+        answer(io, options, { waiting, budgets, asks, room }, text);
       }),
     );
 }

@@ -8,6 +8,7 @@ import type { BareTask, Task } from "../../core/task.ts";
 import { type Answer, renderAnswer, type TaskView } from "../../core/view.ts";
 import { readLevels, readNearLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
+import { readRoomWait } from "../../engine/disk-users.ts";
 import { readInbox } from "../../engine/inbox.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { spoolFolder } from "../../engine/spool-folder.ts";
@@ -117,7 +118,8 @@ async function readStatus(engine: Engine, only: string | null) {
   const held = runs.flatMap(({ views }) => views.filter(({ task }) => task.park?.for === "hand"));
   const heldTasks = held.map(({ task }) => readTask(engine.store, task.id)!);
   const answers = await heldAnswers(engine, heldTasks);
-  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, unwell, answers };
+  const room = readRoomWait(engine);
+  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, unwell, answers, room };
 }
 
 async function unwellAgents(engine: Engine): Promise<Unwell> {
@@ -154,6 +156,7 @@ function toJson(engine: Engine, status: Status): object {
   return {
     project: engine.repo.root,
     carried_by: status.carriedBy,
+    room: status.room && { ...status.room, since: new Date(status.room.since).toISOString() },
     runs: status.runs.map(({ run, views, sums, expected, background, limits }) => ({
       id: run.id,
       state: run.state,
@@ -190,7 +193,7 @@ function toJson(engine: Engine, status: Status): object {
 
 function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<number, string>): string {
   const paint = painter(io, io.stdout);
-  const { runs, agents, worktrees, backlog, carriedBy } = status;
+  const { runs, agents, worktrees, backlog, carriedBy, room } = status;
   const isOpen = runs.some(({ run }) => run.state === "open");
   const idle = isOpen ? "nobody carries the open runs; go on with: owt resume" : "nothing runs";
   const lines = [`${engine.repo.root}: ${carriedBy ? `owt (pid ${carriedBy}) carries the runs` : idle}`];
@@ -214,6 +217,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     if (rows.length > 0) lines.push(table(rows));
     if (shown.length < views.length) lines.push(`  … and ${views.length - shown.length} more: owt task list`);
   }
+  if (room !== null) lines.push("", `▲ ${printable(room.why)}`, `    ↳ ${renderAnswer(room)}`);
   lines.push(...waitingLines(engine, status));
   if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
   const places = worktrees.map(({ path, branch }) => `  ${path}  ${branch ?? "detached"}`);

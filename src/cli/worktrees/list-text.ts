@@ -4,7 +4,7 @@ import type { BranchStatus } from "../../git/branch-status.ts";
 import type { Listed } from "../../engine/worktrees/list.ts";
 import { roughDuration } from "../../lib/duration.ts";
 import { widthOf } from "../../lib/width.ts";
-import { type Paint, printable } from "../text.ts";
+import { clock, type Paint, printable } from "../text.ts";
 
 /** How a worktree stands; undefined while it is looked at, null where it could not be. */
 export type Standings = ReadonlyMap<string, BranchStatus | null>;
@@ -104,15 +104,16 @@ function commitsOf(standing: BranchStatus | null | undefined): string {
 }
 
 /** `claude works`; nothing where there is no session. */
-function agentWords({ agent, state, stateSince, backs }: Told, now: number): string {
+function agentWords({ agent, state, stateSince, backs, limitedUntil }: Told, now: number): string {
   if (state === "none") return "";
   if (agent === null) return "a session";
   const since = state === "hung" && stateSince !== null ? ` for ${roughDuration(now - stateSince)}` : "";
   const often = state === "ended" && backs > 0 ? ` again, brought back ${backs === 1 ? "once" : `${backs} times`}` : "";
-  return `${agent} ${STATE_WORDS[state]}${since}${often}`;
+  const limit = limitedUntil === null ? "" : `, usage limit until ${clock(limitedUntil)}`;
+  return `${agent} ${STATE_WORDS[state]}${since}${often}${limit}`;
 }
 
-type Told = Pick<Listed, "agent" | "state" | "stateSince" | "backs">;
+type Told = Pick<Listed, "agent" | "state" | "stateSince" | "backs" | "limitedUntil">;
 
 /** The command that helps an agent which goes on by nobody's word; null for one that does, or that waits for a word. */
 export function helpFor({ name, state, suspended }: Pick<Listed, "name" | "state" | "suspended">): string | null {
@@ -184,6 +185,7 @@ export function worktreeJson(each: Listed, standing: BranchStatus | null): objec
     help: helpFor(each),
     memory_bytes: each.usage?.memoryBytes ?? null,
     cpu_ms: each.usage?.cpuMs ?? null,
+    limited_until: each.limitedUntil === null ? null : new Date(each.limitedUntil).toISOString(),
     state_since: each.stateSince === null ? null : new Date(each.stateSince).toISOString(),
     base: each.base,
     upstream: standing?.upstream ?? null,

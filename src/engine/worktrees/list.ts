@@ -8,7 +8,8 @@ import { findPlace } from "../../git/place.ts";
 import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { ProcessUsage } from "../../system/usage.ts";
-import type { Engine } from "../engine.ts";
+import { type Engine, knownAgents } from "../engine.ts";
+import { readHolding } from "../governor.ts";
 import { recentBacks } from "../spool.ts";
 import { readHandState, readStates } from "./state.ts";
 
@@ -36,6 +37,8 @@ export type Listed = {
   session: string | null;
   /** The process of its agent that is stopped; null where none is. */
   suspended: number | null;
+  /** Until when a usage limit holds the login of its agent, as far as a run knows; epoch ms. */
+  limitedUntil: number | null;
   /** How often its agent was brought back of late. */
   backs: number;
   /** What everything in its session uses; null without one. */
@@ -74,6 +77,7 @@ export async function listOnRecord(engine: Engine): Promise<Listed[]> {
       stateSince: null,
       session: null,
       suspended: null,
+      limitedUntil: null,
       backs: 0,
       usage: null,
       base: record?.base ?? null,
@@ -85,14 +89,18 @@ export async function listOnRecord(engine: Engine): Promise<Listed[]> {
 /** The same with their sessions, and with agents that somebody started by hand. */
 export async function addSessions(engine: Engine, listed: readonly Listed[]): Promise<Listed[]> {
   const states = await readStates(engine);
+  const limitedUntil = limitsOf(engine);
   return listed.map((each) => {
     const standing = states.get(each.path);
     // A session with an agent of its own says what is done there; without, somebody may have started one by hand.
     const byHand = standing?.pane ? null : readHandState(engine, each.path);
+    // In a session of shells alone, such as that of a task in a person's hands, none is.
+    const agent = standing?.pane?.agent ?? (byHand !== null ? "claude" : standing === undefined ? each.agent : null);
+    const isThere = standing?.pane != null || byHand !== null;
     return {
       ...each,
-      // In a session of shells alone, such as that of a task in a person's hands, none is.
-      agent: standing?.pane?.agent ?? (byHand !== null ? "claude" : standing === undefined ? each.agent : null),
+      agent,
+      limitedUntil: agent !== null && isThere ? limitedUntil(agent) : null,
       state: byHand?.state ?? standing?.state ?? "none",
       stateSince: byHand?.since ?? standing?.since ?? null,
       session: standing?.session.name ?? null,
@@ -101,6 +109,13 @@ export async function addSessions(engine: Engine, listed: readonly Listed[]): Pr
       usage: standing?.usage ?? null,
     };
   });
+}
+
+/** Until when the login of an agent is limited (epoch ms), whichever its model. */
+function limitsOf(engine: Engine): (agent: string) => number | null {
+  const holding = readHolding(engine);
+  const known = new Set(knownAgents(engine.config));
+  return (agent) => (known.has(agent) ? (holding?.(agent, () => null)?.until ?? null) : null);
 }
 
 /** How each of these stands, told as it becomes known. As many at a time as git's helpers are there for. One that cannot be read stands as
