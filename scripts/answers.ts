@@ -34,6 +34,7 @@ const taskState = v.picklist([
   "pending",
   "running",
   "verifying",
+  "contest",
   "review",
   "integrating",
   "done",
@@ -206,6 +207,30 @@ const report = of({
     v.array(of({ command: text, times: count, tasks: texts })),
     v.description("checks that were red and then green on the same tree"),
   ),
+  contests: v.pipe(
+    v.array(
+      of({
+        task: text,
+        winner: orNull(text),
+        why: orNull(text),
+        rivals: v.array(
+          of({
+            id: text,
+            agent: text,
+            state: taskState,
+            lines: orNull(count),
+            files: orNull(count),
+            why: orNull(text),
+          }),
+        ),
+      }),
+    ),
+    v.description("tasks that several agents did: who won, and why; null while that is open"),
+  ),
+  wins: v.pipe(
+    v.array(of({ agent: text, won: count, of: count })),
+    v.description("how often each rival won, of the decided tasks that it did"),
+  ),
   tasks: v.array(taskReport),
 });
 
@@ -234,6 +259,7 @@ const preview = of({
       touches: texts,
       agent: orNull(text),
       model: orNull(text),
+      rivals: v.pipe(texts, v.description("agents that are each to do it; none where one does it")),
       branch: orNull(text),
       file: text,
       line: count,

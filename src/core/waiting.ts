@@ -117,6 +117,11 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
       ]);
     }
     for (const span of each.reviews) share(waits, span, [["person", [span]]]);
+    for (const span of each.contests)
+      share(waits, span, [
+        ["stopped", halts],
+        ["integration", [span]],
+      ]);
     for (const span of queues.get(each.task.id) ?? [])
       share(waits, span, [
         ["stopped", halts],
@@ -167,12 +172,15 @@ class TaskLog {
   readonly task: Waiter;
   readonly rests: Rest[] = [];
   readonly reviews: Span[] = [];
+  /** Green, until it was decided who of its rivals comes in. */
+  readonly contests: Span[] = [];
   /** From the wish to be merged to its end; `taken` is when its merged work was taken up to be checked, where it was. */
   readonly merges: Merge[] = [];
   readonly parked: Parking[] = [];
   doneAt = Infinity;
   #rest: Omit<Rest, "to"> | null;
   #reviewSince: number | null = null;
+  #contestSince: number | null = null;
   #mergeSince: number | null = null;
   #takenAt: number | null = null;
 
@@ -210,6 +218,7 @@ class TaskLog {
         if (event.phase === "advance") return;
         this.#leavePhase(event.at);
         if (event.phase === "review") this.#reviewSince = event.at;
+        if (event.phase === "contest") this.#contestSince = event.at;
         if (event.phase === "merge") this.#mergeSince = event.at;
         return;
       case "attempt-ended":
@@ -240,8 +249,10 @@ class TaskLog {
 
   #leavePhase(at: number): void {
     if (this.#reviewSince !== null) this.reviews.push({ from: this.#reviewSince, to: at });
+    if (this.#contestSince !== null) this.contests.push({ from: this.#contestSince, to: at });
     if (this.#mergeSince !== null) this.merges.push({ from: this.#mergeSince, to: at, taken: this.#takenAt });
     this.#reviewSince = null;
+    this.#contestSince = null;
     this.#mergeSince = null;
     this.#takenAt = null;
   }

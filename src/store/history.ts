@@ -43,14 +43,14 @@ function readPast(store: Store, ids: string, most: number): { past: PastTask; ro
   });
 }
 
-/** The attempts of those tasks, each with the time in which it waited for an approval. */
+/** The attempts of those tasks, each with the time in which it waited for its rivals or for an approval. */
 function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
   return store.all(
     `select a.task, a.agent, a.model, a.usage, a.started_at, a.ended_at,
-       case when t.spec ->> '$.needsReview' then (
+       case when t.spec ->> '$.needsReview' or t.rival is not null then (
          select sum(coalesce((select next.at from event next where next.attempt = a.id and next.kind = 'attempt-phase' and next.seq > e.seq
                               order by next.seq limit 1), a.ended_at) - e.at)
-         from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' = 'review'
+         from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' in ('contest', 'review')
        ) end as waited
      from attempt a join task t on t.id = a.task
      where a.task in (${ids}) and a.ended_at is not null order by a.task, a.number`,

@@ -216,4 +216,8 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table message add column taken integer not null default 1;
   `,
+  // Several agents that do one task, each in a row of its own.
+  `
+  alter table task add column rival text;
+  `,
 ];

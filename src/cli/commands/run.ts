@@ -124,7 +124,12 @@ function tellHeld(io: Io, { held }: Work): void {
 
 /** What chooses among the tasks of a new run has nothing to choose in one that goes on. */
 function tellIgnored(io: Io, options: RunCommandOptions): void {
-  const given = { module: options.module, count: options.count, "from-target": options.fromTarget };
+  const given = {
+    module: options.module,
+    count: options.count,
+    "from-target": options.fromTarget,
+    rivals: options.rivals,
+  };
   const ignored = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`]));
   if (ignored.length > 0) tell(io, `it goes on as a whole (${ignored.join(", ")}: for new runs only)`);
 }
