@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { sampleTask } from "../../test/rig/samples.ts";
 import { decideContest, phaseAfterChecks, type RivalStand, standOf } from "./contest.ts";
