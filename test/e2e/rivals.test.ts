@@ -77,6 +77,7 @@ test("both are green: the smaller change comes in under the task's name, and the
   const ran = await rig.owt("run", "--yes", "--plain", ...BOTH);
   expect(ran).toMatchObject({ code: 0 });
   expect(ran.stderr).toContain("shop/E01 tidy did it best (1 changed line against 5); over shop/E01@wordy");
+  expect(ran.stderr).toContain("r1: 1 task, each done by tidy and wordy, onto main");
   expect(ran.stdout).toContain("r1: 1 of 1 task integrated");
   expect(rig.show("owt/runs/r1", "E01.txt")).toBe("small\n");
   expect(rig.show("owt/runs/r1", "notes.txt")).toBeNull();
@@ -111,6 +112,7 @@ test("both are green: the smaller change comes in under the task's name, and the
   expect(readFileSync(join(back.path, "E01.txt"), "utf8")).toBe("large\nlarge\nlarge\n");
   expect(readFileSync(join(back.path, "notes.txt"), "utf8")).toBe("notes\nmore\n");
   expect(existsSync(join(back.path, "checked.txt"))).toBe(true);
+  expect(await rig.json<{ missing: string[] }>("land")).toMatchObject({ missing: [] });
 });
 
 test("who is red for ever loses against one that is green, however large; what needs the task begins from the winner's work", async () => {
@@ -253,6 +255,57 @@ test("who asks a person loses against one that is green; as long as nobody is, t
   expect(late.code).not.toBe(0);
   const retry = await rig.owt("task", "retry", "shop/E01@tidy");
   expect(retry.stderr).toContain("lost to wordy: asks: which colour?");
+  expectTidy(rig);
+});
+
+test("who waits for a usage limit loses against one that is green, and falls over to nobody", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${config('verify = "test -f E01.txt"')}[agent.limited]\nkind = "demo"\nfall_over = "tidy"\n`,
+    "agents/tidy.sh": SMALL,
+    "agents/wordy.sh": LARGE,
+    "docs/plans/shop/epic-01-feature.md": task({}, "limit 3600s"),
+  });
+  const ran = await rig.owt("run", "--yes", "--plain", "--rivals", "2", "--agents", "limited,wordy");
+  expect(ran.code).toBe(0);
+  expect((await report(rig)).contests).toMatchObject([
+    {
+      winner: "wordy",
+      why: expect.stringMatching(/^the only one that is green; limited: waits for a usage limit/),
+      rivals: [{ agent: "limited", state: "cancelled" }, { agent: "wordy" }],
+    },
+  ]);
+  expect(ran.stderr).not.toContain("takes its place");
+  expectTidy(rig);
+});
+
+test("the winner is reviewed, and what then does not go together goes back to its own conversation", async () => {
+  // Its second turn is told of the conflict, and settles it.
+  const settle = "printf 'both\\n' > shared.txt; git add shared.txt";
+  const scripts = () => ({
+    tidy: `${NAME}if [ -n "$(git ls-files -u)" ]; then ${settle}; exit; fi\necho "$name" > shared.txt\n`,
+    wordy: `${NAME}echo "$name" > shared.txt\necho notes > notes.txt\n`,
+  });
+  const plan = {
+    "docs/plans/a/epic-01-one.md": task({}, "", "One"),
+    "docs/plans/b/epic-02-two.md": task({ needs_review: true }, "", "Two"),
+  };
+  await using rig = rigWith(scripts, { more: 'verify = "test -f shared.txt"', plan });
+  expect((await rig.owt("run", "--yes", "--plain", ...BOTH)).code).toBe(4);
+  const { waiting } = await rig.json<{ waiting: { task: string; command: string }[] }>("inbox");
+  expect(waiting).toMatchObject([{ task: "b/E02", command: "owt task approve b/E02" }]);
+  await rig.json("task", "approve", "b/E02");
+  // Reviewed work that comes back as something else is reviewed again.
+  expect((await rig.owt("resume", "--plain")).code).toBe(4);
+  await rig.json("task", "approve", "b/E02");
+  expect((await rig.owt("resume", "--plain")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "shared.txt")).toBe("both\n");
+  const told = await report(rig);
+  const attempts = told.tasks.find(({ id }) => id === "b/E02")!.attempts;
+  expect(attempts.map(({ agent, outcome_kind }) => [agent, outcome_kind])).toEqual([
+    ["tidy", "conflict"],
+    ["tidy", "ok"],
+  ]);
+  expect(told.wins).toContainEqual({ agent: "tidy", won: 2, of: 2 });
   expectTidy(rig);
 });
 

@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { Run } from "../../core/run.ts";
+import { nameOfRival } from "../../core/rival.ts";
 import { OwtError } from "../../core/errors.ts";
 import { grantsNeeded } from "../../engine/approvals.ts";
 import { type Engine, expectRun } from "../../engine/engine.ts";
@@ -95,7 +96,7 @@ export function runCommand(program: Command, io: Io): void {
           tell(
             io,
             started.isNew
-              ? `${started.run.id}: ${count(work.chosen.length, "task")} onto ${base.target}`
+              ? `${started.run.id}: ${count(work.chosen.length, "task")}${rivalWords(work)} onto ${base.target}`
               : goesOnWith(started),
           );
           if (!started.isNew) tellIgnored(io, options);
@@ -107,6 +108,10 @@ export function runCommand(program: Command, io: Io): void {
         configFile ? { configFile } : {},
       );
     });
+}
+
+function rivalWords({ rivals }: Work): string {
+  return rivals.length === 0 ? "" : `, each done by ${rivals.map(nameOfRival).join(" and ")},`;
 }
 
 function goesOnWith({ run, changed }: { run: Run; changed: string[] }): string {
