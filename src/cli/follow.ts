@@ -1,5 +1,5 @@
 /** Follows a run until it is settled: carries or watches it, narrates, asks on a terminal, and prints the summary. */
-import { onePerTask } from "../core/rival.ts";
+import { standingRows } from "../core/rival.ts";
 import { OwtError } from "../core/errors.ts";
 import { type TaskView, renderAnswer } from "../core/view.ts";
 import { carryOrWatch, type Watcher } from "../engine/carry.ts";
@@ -92,7 +92,7 @@ function interrupted(runId: string, carried: boolean): OwtError {
 /** 0 done · 1 some work failed, or none was done · 4 needs a person, such as a run that was stopped · 5 limit or budget; where several
  *  apply: 1, 4, 5. */
 function exitCodeFor(rows: readonly TaskView[]): number {
-  const views = onePerTask(rows, ({ task }) => task);
+  const views = standingRows(rows, ({ task }) => task);
   const standings = new Set(views.map((view) => view.standing));
   if (standings.has("failed") || standings.has("skipped")) return 1;
   if (views.every((view) => view.standing === "cancelled")) return 1;

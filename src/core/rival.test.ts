@@ -1,6 +1,15 @@
 import { expect, test } from "vitest";
 import { sampleSpec, sampleTask } from "../../test/rig/samples.ts";
-import { checkRivals, onePerTask, parseRival, type Rival, rivalKey, rowNeeds, specForRival } from "./rival.ts";
+import {
+  checkRivals,
+  onePerTask,
+  parseRival,
+  type Rival,
+  rivalKey,
+  rowNeeds,
+  specForRival,
+  standingRows,
+} from "./rival.ts";
 import { placesTaken } from "./schedule.ts";
 import type { Task, TaskState } from "./task.ts";
 import { countFinal, findSkips, isSettled, viewTasks } from "./view.ts";
@@ -94,6 +103,24 @@ test("it is skipped once all rivals are at their end, and not before; it waits f
   const asks = row("t", "b", "pending", { park: { for: "answer", question: "?" } });
   expect(isSettled(viewTasks([row("t", "a", "failed"), asks, next], agentOf, 0))).toBe(true);
   expect(isSettled(viewTasks([row("t", "a", "contest"), asks, next], agentOf, 0))).toBe(false);
+});
+
+test("a rival at its end says nothing of its run while another one may still do the task", () => {
+  const keys = (...rows: Task[]) => standingRows(rows, (each) => each).map(({ key }) => key);
+  expect(keys(row("t", "a", "failed"), row("t", "b", "pending"), plain("x"))).toEqual(["t@b", "x"]);
+  expect(keys(row("t", "a", "failed"), row("t", "b", "cancelled"))).toEqual(["t@a", "t@b"]);
+  const decided = [
+    row("t", "a", "done", {}, { isWinner: true, why: "" }),
+    row("t", "b", "cancelled", {}, { isWinner: false, why: "" }),
+  ];
+  expect(keys(...decided)).toEqual(["t"]);
+});
+
+test("who is green waits for a rival whom a person took over, as the run does", () => {
+  const hand = row("t", "a", "pending", { park: { for: "hand", since: 0, worktree: "/w" } });
+  const views = viewTasks([hand, row("t", "b", "contest"), plain("n", ["t"])], agentOf, 0);
+  expect(views[1]).toMatchObject({ standing: "blocked", waitsFor: ["t@a"], why: expect.stringContaining("by hand") });
+  expect(isSettled(views)).toBe(true);
 });
 
 test("rivals take places like any task, and one that is green and waits takes none", () => {

@@ -59,6 +59,14 @@ export function rowNeeds<T extends Named>(tasks: readonly T[]): (needs: readonly
   return (needs) => needs.flatMap((need) => contests.get(need)?.map(({ key }) => key) ?? [need]);
 }
 
+/** The rows that tell how a run stands: without those that lost, and without a rival at its end as long as another one may still do the task. */
+export function standingRows<T>(rows: readonly T[], taskOf: (row: T) => Named & { state: string }): readonly T[] {
+  const contests = contestsIn(rows.map(taskOf));
+  const isOver = (task: Named & { state: string }) =>
+    ENDED.has(task.state) && contests.get(planKeyOf(task))!.some((each) => !ENDED.has((each as typeof task).state));
+  return rows.filter((row) => !hasLost(taskOf(row)) && !(isUndecided(taskOf(row)) && isOver(taskOf(row))));
+}
+
 /** A row for each task: those that lost are left out, and of an undecided task the one that tells how it stands is taken: one that is not at its end, else one
  *  that failed, else the first. */
 export function onePerTask<T>(rows: readonly T[], taskOf: (row: T) => Named & { state: string }): readonly T[] {

@@ -115,7 +115,7 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
         ? stands(task, "working", "approved")
         : stands(task, "waits-for-person", "waits for approval");
     case "contest":
-      return stands(task, "working", "green; waits for its rivals");
+      return viewContest(task, around.contests);
     case "running":
     case "verifying":
     case "integrating":
@@ -131,6 +131,14 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
       return never;
     }
   }
+}
+
+/** Whom a person took over is waited for, as everything is that waits for a person. */
+function viewContest<T extends BareTask>(task: T, contests: ReadonlyMap<string, T[]>): TaskView<T> {
+  const rivals = contests.get(task.rival?.of ?? task.key) ?? [];
+  const taken = rivals.filter(({ state, park }) => state === "pending" && park?.for === "hand").map(({ key }) => key);
+  if (taken.length === 0) return stands(task, "working", "green; waits for its rivals");
+  return stands(task, "blocked", `green; waits for ${taken.join(", ")}, taken over by hand`, taken);
 }
 
 function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {

@@ -5,7 +5,7 @@ import { contestsIn, nameOfRival, type Rival, type WorkSize } from "../core/riva
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { sizeBetween } from "../git/line-count.ts";
-import { endAttempt, type moveAttempt, readOpenAttempts, tidyAgain } from "../store/attempts.ts";
+import { endAttempt, type moveAttempt, readAttempt, readOpenAttempts, tidyAgain } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { changeRival, moveTask, readTask } from "../store/tasks.ts";
 import { type Carried, moveOn } from "./attempt-moves.ts";
@@ -61,20 +61,30 @@ export function decideContests(
     });
     const contest = decideContest(standings);
     if (contest.do === "wait") continue;
-    settle(engine, run, contest);
-    decided = true;
+    decided = settle(engine, run, standings, contest) || decided;
   }
   return decided;
 }
 
 type Decided = Extract<ReturnType<typeof decideContest<Standing>>, { do: "decide" }>;
 
-/** The winner goes on as the task; what the others have is saved and cleared away, as that of a cancelled task is. */
-function settle(engine: Engine, run: Run, { winner, why, losers }: Decided): void {
-  engine.store.transaction(() => {
+/** The winner goes on as the task; what the others have is saved and cleared away, as that of a cancelled task is. False where a person had their say meanwhile, from
+ *  another process: then it is looked at anew. */
+function settle(engine: Engine, run: Run, standings: readonly Standing[], { winner, why, losers }: Decided): boolean {
+  return engine.store.transaction(() => {
+    if (!standings.every((each) => isAsSeen(engine, each))) return false;
     const task = crown(engine, winner, why, losers);
     moveOn(engine, { run, task, attempt: winner.open! }, phaseAfterChecks(task));
+    return true;
   });
+}
+
+function isAsSeen(engine: Engine, { task, open }: Standing): boolean {
+  const now = readTask(engine.store, task.id)!;
+  const attempt = open === undefined ? null : readAttempt(engine.store, open.id);
+  const isSame = now.state === task.state && now.cancelWish === task.cancelWish;
+  const waitsAsBefore = JSON.stringify([now.park, now.next]) === JSON.stringify([task.park, task.next]);
+  return isSame && waitsAsBefore && (attempt === null || (attempt.phase === "contest" && attempt.stop === null));
 }
 
 /** Writes who won and who lost. Returns the winner's row, which is the task from now on. */

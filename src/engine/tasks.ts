@@ -113,9 +113,13 @@ export async function createTask(engine: Engine, text: string, options: NewTaskO
       source: { file: "owt task create", line: 1 },
     });
     const id = copy === 1 ? task.id : `${task.id}-${copy}`;
-    const taken = findTasks(engine.store, id).length > 0;
+    const taken = isInRun(engine, id);
     if (!taken && addToBacklog(engine.store, engine.now(), { ...task, id })) return id;
   }
+}
+
+function isInRun({ store }: Engine, id: string): boolean {
+  return findTasks(store, id).length > 0 || findRivals(store, id).length > 0;
 }
 
 /** What a task waits for has to exist: in the plan, written down, or in a run. */
@@ -126,7 +130,7 @@ async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
   if (planned === null) return;
   const known = new Set([...planned.map((task) => task.id), ...readBacklog(engine.store).map((task) => task.id)]);
   for (const id of ids) {
-    if (known.has(id) || findTasks(engine.store, id).length > 0) continue;
+    if (known.has(id) || isInRun(engine, id)) continue;
     const close = nearest(id, known);
     throw new OwtError("unknown-name", `there is no task ${id} to depend on`, {
       hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "see: owt plan",

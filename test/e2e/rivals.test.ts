@@ -1,10 +1,11 @@
 /** `owt run --rivals 2 --agents a,b`: several agents do each task, and the better work is kept. */
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test, vi } from "vitest";
 import type { Preview } from "../../src/cli/preview.ts";
 import type { RunReport } from "../../src/core/report.ts";
+import { Receiver } from "../rig/receiver.ts";
 import { fileAppears, Rig, task } from "../rig/rig.ts";
 
 /** Two programs as agents: each says what it is given, and runs its script with the task's name in $OWT_TASK. */
@@ -307,6 +308,40 @@ test("the winner is reviewed, and what then does not go together goes back to it
   ]);
   expect(told.wins).toContainEqual({ agent: "tidy", won: 2, of: 2 });
   expectTidy(rig);
+});
+
+test("one that a person took over is waited for, and takes part with what they did", async () => {
+  const scripts = (path: (name: string) => string) => ({ tidy: LARGE, wordy: holdUntil(path("never")) });
+  await using rig = rigWith(scripts, { more: 'verify = "test -f E01.txt"' });
+  const run = rig.start("run", "--yes", "--plain", ...BOTH);
+  await vi.waitUntil(() => phases(rig)["tidy"] === "contest" && phases(rig)["wordy"] === "agent", { timeout: 60_000 });
+  await rig.json("switch", "shop/E01@wordy");
+  expect((await run.ended).code).toBe(4);
+  const { runs } = await rig.json<{ runs: { tasks: { id: string; why: string }[] }[] }>("status");
+  expect(runs[0]!.tasks.find(({ id }) => id === "shop/E01@tidy")!.why).toContain(
+    "green; waits for shop/E01@wordy, taken over by hand",
+  );
+  const [place] = rows(rig, "select worktree from attempt where agent = 'wordy'").map((row) => String(row["worktree"]));
+  writeFileSync(join(place!, "E01.txt"), "by hand\n");
+  await rig.json("task", "approve", "shop/E01", "--yes");
+  expect((await rig.owt("resume", "--plain")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "E01.txt")).toBe("by hand\n");
+  expect((await report(rig)).contests).toMatchObject([{ winner: "wordy", why: "1 changed line against 4" }]);
+  expectTidy(rig);
+});
+
+test("that one of several failed is no news as long as another one may still do the task", async () => {
+  await using receiver = await Receiver.start();
+  const scripts = (path: (name: string) => string) => ({ tidy: "exit 3\n", wordy: holdUntil(path("go")) + LARGE });
+  await using rig = rigWith(scripts, { more: 'verify = "test -f E01.txt"' });
+  rig.userFile("config.toml", `[[notifications.webhook]]\nurl = "${receiver.url}/hook"\n`);
+  const run = rig.start("run", "--yes", "--plain", ...BOTH);
+  await run.says("failed: ");
+  const isTold = () => rows(rig, "select * from outbox where state = 'waiting'").length === 0;
+  await vi.waitUntil(isTold, { timeout: 60_000 });
+  rig.release("go");
+  expect((await run.ended).code).toBe(0);
+  expect(receiver.notices("/hook").map(({ event }) => event)).toEqual(["run-ended"]);
 });
 
 test("an answer by the task's name reaches the one that asks; a task that several do is cancelled as one; logs show all of them", async () => {
