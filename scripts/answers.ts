@@ -149,6 +149,7 @@ const waits = v.pipe(
     worktrees: ms,
     retry: ms,
     overlap: ms,
+    rivals: ms,
     integration: ms,
     stopped: ms,
   }),

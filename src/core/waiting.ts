@@ -23,6 +23,8 @@ export type WaitReason =
   | "overlap"
   /** The pause before another try. */
   | "retry"
+  /** Green, and others do the same task still. */
+  | "rivals"
   /** Its turn to be merged. */
   | "integration"
   /** The run was paused or stopped, or nobody carried it. */
@@ -48,6 +50,7 @@ export function noWaits(): Waits {
     worktrees: 0,
     overlap: 0,
     retry: 0,
+    rivals: 0,
     integration: 0,
     stopped: 0,
   };
@@ -120,7 +123,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
     for (const span of each.contests)
       share(waits, span, [
         ["stopped", halts],
-        ["integration", [span]],
+        ["rivals", [span]],
       ]);
     for (const span of queues.get(each.task.id) ?? [])
       share(waits, span, [

@@ -219,5 +219,6 @@ export const MIGRATIONS: readonly string[] = [
   // Several agents that do one task, each in a row of its own.
   `
   alter table task add column rival text;
+  create index task_rival on task (id) where rival is not null;
   `,
 ];

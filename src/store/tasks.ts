@@ -109,7 +109,8 @@ export function findTasks(store: Store, key: string): Task[] {
 
 /** Those that are rivals for the task with this id, in every run in which none of them has won yet, oldest first. */
 export function findRivals(store: Store, id: string): Task[] {
-  const sql = "select * from task where rival ->> '$.of' = ? and rival ->> '$.end' is null order by id";
+  const sql =
+    "select * from task where rival is not null and rival ->> '$.of' = ? and rival ->> '$.end' is null order by id";
   return store.all(sql, id).map(toTask);
 }
 
