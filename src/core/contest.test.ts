@@ -77,9 +77,14 @@ test("whoever wins is green, and no order of the rivals changes who that is", ()
 
 const NOW = 1_000_000;
 
-function standing(word: string, park: Park | null = null, notBefore: number | null = null): RivalStand["stand"] {
+function standing(
+  word: string,
+  park: Park | null = null,
+  notBefore: number | null = null,
+  hasRoom = true,
+): RivalStand["stand"] {
   const task = sampleTask("shop/E01@a", { park, notBefore });
-  return standOf({ task, standing: word, why: "" }, false, NOW).stand;
+  return standOf({ task, standing: word, why: "" }, { isBusy: false, hasRoom, now: NOW }).stand;
 }
 
 test("a person, a login, a limit or money holds; a pause between tries, want of room or of a place is waited for", () => {
@@ -94,6 +99,8 @@ test("a person, a login, a limit or money holds; a pause between tries, want of 
   expect(standing("waits-for-time", { for: "retry", reason: "died" }, NOW + 9)).toBe("at-work");
   expect(standing("waits-for-time", null, NOW + 9)).toBe("at-work");
   expect(standing("waits-for-room")).toBe("at-work");
+  // Nothing goes on that would make any.
+  expect(standing("waits-for-room", null, null, false)).toBe("held");
   expect(standing("ready")).toBe("at-work");
   expect(standing("working")).toBe("at-work");
   // A person works on it themselves.
@@ -104,11 +111,18 @@ test("a person, a login, a limit or money holds; a pause between tries, want of 
 
 test("green is who waits in the contest, unless it is being stopped", () => {
   const task = sampleTask("shop/E01@a", { state: "contest" });
-  expect(standOf({ task, standing: "working", why: "" }, false, NOW).stand).toBe("green");
-  expect(standOf({ task, standing: "working", why: "" }, true, NOW).stand).toBe("at-work");
-  expect(standOf({ task: { ...task, cancelWish: true }, standing: "working", why: "" }, false, NOW).stand).toBe(
+  expect(standOf({ task, standing: "working", why: "" }, { isBusy: false, hasRoom: true, now: NOW }).stand).toBe(
+    "green",
+  );
+  expect(standOf({ task, standing: "working", why: "" }, { isBusy: true, hasRoom: true, now: NOW }).stand).toBe(
     "at-work",
   );
+  expect(
+    standOf(
+      { task: { ...task, cancelWish: true }, standing: "working", why: "" },
+      { isBusy: false, hasRoom: true, now: NOW },
+    ).stand,
+  ).toBe("at-work");
 });
 
 test("only rivals of whom nobody has won yet wait for each other behind their checks", () => {

@@ -56,14 +56,20 @@ type Viewed = {
   why: string;
 };
 
-/** Where a rival stands at `now` (epoch ms), told from its view. `isBusy`: an attempt of it is under way, or coming to its end. */
-export function standOf({ task, standing, why }: Viewed, isBusy: boolean, now: number): Omit<RivalStand, "rival"> {
+/** Where a rival stands at `now` (epoch ms), told from its view. `isBusy`: an attempt of it is under way, or coming to its end. `hasRoom`: what it may want of room
+ *  will come, because something is under way that makes some. */
+export function standOf(
+  { task, standing, why }: Viewed,
+  { isBusy, hasRoom, now }: { isBusy: boolean; hasRoom: boolean; now: number },
+): Omit<RivalStand, "rival"> {
   if (task.cancelWish || isBusy) return { stand: "at-work", why };
   if (task.state === "contest") return { stand: "green", why };
   switch (standing) {
     case "waits-for-person":
       // A person is at work on it.
       return { stand: task.park?.for === "hand" ? "at-work" : "held", why };
+    case "waits-for-room":
+      return { stand: hasRoom ? "at-work" : "held", why };
     case "waits-for-budget":
     case "blocked":
       return { stand: "held", why };

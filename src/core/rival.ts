@@ -63,7 +63,7 @@ export function rowNeeds<T extends Named>(tasks: readonly T[]): (needs: readonly
 export function standingRows<T>(rows: readonly T[], taskOf: (row: T) => Named & { state: string }): readonly T[] {
   const contests = contestsIn(rows.map(taskOf));
   const isOver = (task: Named & { state: string }) =>
-    ENDED.has(task.state) && contests.get(planKeyOf(task))!.some((each) => !ENDED.has((each as typeof task).state));
+    ENDED.has(task.state) && contests.get(planKeyOf(task))!.some((each) => !ENDED.has(each.state));
   return rows.filter((row) => !hasLost(taskOf(row)) && !(isUndecided(taskOf(row)) && isOver(taskOf(row))));
 }
 

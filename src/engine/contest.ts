@@ -52,18 +52,28 @@ export function decideContests(
   // An attempt that is being ended, or whose place is being tidied, is let come to its end first.
   const busy = new Set(attempts.filter((attempt) => !waiting.includes(attempt)).map(({ task }) => task));
   const views = new Map(viewRun(engine, run, [...tasks]).map((view) => [view.task.id, view]));
-  let decided = false;
-  for (const rivals of contestsIn(tasks).values()) {
-    const standings = rivals.map((task): Standing => {
+  const contests = [...contestsIn(tasks).values()];
+  const standingsOf = (rivals: readonly Task[], hasRoom: boolean) =>
+    rivals.map((task): Standing => {
       const attempt = open.get(task.id);
-      const stand = standOf(views.get(task.id)!, busy.has(task.id), engine.now());
+      const at = { isBusy: busy.has(task.id), hasRoom, now: engine.now() };
+      const stand = standOf(views.get(task.id)!, at);
       return { rival: task.rival!, task, ...stand, ...(attempt === undefined ? {} : { open: attempt }) };
     });
+  const decide = (rivals: readonly Task[], hasRoom: boolean) => {
+    const standings = standingsOf(rivals, hasRoom);
     const contest = decideContest(standings);
-    if (contest.do === "wait") continue;
-    decided = settle(engine, run, standings, contest) || decided;
-  }
-  return decided;
+    return contest.do === "decide" && settle(engine, run, standings, contest);
+  };
+  const decided = contests.filter((rivals) => decide(rivals, true));
+  if (decided.length > 0) return true;
+  // Those that wait for each other hold the worktrees that the others would need: one is decided, and makes room.
+  return isAllStill(engine) && contests.some((rivals) => decide(rivals, false));
+}
+
+/** Whether nothing is under way, in any run, that would make room by coming to its end. */
+function isAllStill(engine: Engine): boolean {
+  return readOpenAttempts(engine.store).every(({ phase }) => phase === "contest" || phase === "review");
 }
 
 type Decided = Extract<ReturnType<typeof decideContest<Standing>>, { do: "decide" }>;

@@ -235,7 +235,8 @@ function withFlags(options: RunOptions, flags: RunFlags): RunOptions {
   const { plan, flags: before } = options.choices;
   return {
     ...options,
-    ...(flags.agent === undefined ? {} : { agent: flags.agent }),
+    // Who does the tasks was said with the rivals.
+    ...(flags.agent === undefined || options.rivals !== undefined ? {} : { agent: flags.agent }),
     ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }),
     choices: { plan, flags: layChoices(before, flags.choices) },
   };

@@ -310,6 +310,24 @@ test("the winner is reviewed, and what then does not go together goes back to it
   expectTidy(rig);
 });
 
+test("with one agent at a time, and with one worktree, nobody waits for ever", async () => {
+  await using rig = rigWith(() => ({ tidy: LARGE, wordy: SMALL }), { more: 'verify = "ls E0*.txt"', plan: TWO });
+  expect((await rig.owt("run", "--yes", "--plain", "--sequential", ...BOTH)).code).toBe(0);
+  expect((await report(rig)).wins).toContainEqual({ agent: "wordy", won: 2, of: 2 });
+
+  await using narrow = rigWith(() => ({ tidy: LARGE, wordy: SMALL }), {
+    more: 'verify = "ls E0*.txt"\n[resources]\nmax_worktrees = 1',
+    plan: TWO,
+  });
+  expect((await narrow.owt("run", "--yes", "--plain", ...BOTH)).code).toBe(0);
+  const why = expect.stringMatching(/^the only one that is green; wordy: waits for a worktree/);
+  expect((await report(narrow)).contests).toMatchObject([
+    { winner: "tidy", why },
+    { winner: "tidy", why },
+  ]);
+  expectTidy(narrow);
+});
+
 test("one that a person took over is waited for, and takes part with what they did", async () => {
   const scripts = (path: (name: string) => string) => ({ tidy: LARGE, wordy: holdUntil(path("never")) });
   await using rig = rigWith(scripts, { more: 'verify = "test -f E01.txt"' });
@@ -425,8 +443,9 @@ test("a run keeps its rivals: the same command without them goes on with them, a
   rig.write(TWO);
   rig.commit("another task");
   rig.release("go");
-  const ran = await rig.owt("run", "--yes", "--plain");
+  const ran = await rig.owt("run", "--yes", "--plain", "--agent", "wordy");
   expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining("going on with r1") });
+  expect(ran.stderr).toContain("it goes on as a whole (--agent: for new runs only)");
   const { contests, counts } = await report(rig);
   expect(counts).toEqual({ done: 2 });
   expect(contests.map(({ task, winner }) => [task, winner])).toEqual([

@@ -99,7 +99,7 @@ export function runCommand(program: Command, io: Io): void {
               ? `${started.run.id}: ${count(work.chosen.length, "task")}${rivalWords(work)} onto ${base.target}`
               : goesOnWith(started),
           );
-          if (!started.isNew) tellIgnored(io, options);
+          if (!started.isNew) tellIgnored(io, options, started.run);
           tellOthers(io, engine, started.run.id);
           tellLost(io, engine);
           if (options.detach) await detach(io, engine, started.run.id, options, configFile ?? null);
@@ -128,12 +128,13 @@ function tellHeld(io: Io, { held }: Work): void {
 }
 
 /** What chooses among the tasks of a new run has nothing to choose in one that goes on. */
-function tellIgnored(io: Io, options: RunCommandOptions): void {
+function tellIgnored(io: Io, options: RunCommandOptions, run: Run): void {
   const given = {
     module: options.module,
     count: options.count,
     "from-target": options.fromTarget,
     rivals: options.rivals,
+    agent: run.options.rivals === undefined ? undefined : options.agent,
   };
   const ignored = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`]));
   if (ignored.length > 0) tell(io, `it goes on as a whole (${ignored.join(", ")}: for new runs only)`);
