@@ -34,6 +34,7 @@ const taskState = v.picklist([
   "pending",
   "running",
   "verifying",
+  "contest",
   "review",
   "integrating",
   "done",
@@ -163,6 +164,7 @@ const waits = v.pipe(
     worktrees: ms,
     retry: ms,
     overlap: ms,
+    rivals: ms,
     integration: ms,
     stopped: ms,
   }),
@@ -222,6 +224,30 @@ const report = of({
     v.array(of({ command: text, times: count, tasks: texts })),
     v.description("checks that were red and then green on the same tree"),
   ),
+  contests: v.pipe(
+    v.array(
+      of({
+        task: text,
+        winner: orNull(text),
+        why: orNull(text),
+        rivals: v.array(
+          of({
+            id: text,
+            agent: text,
+            state: taskState,
+            lines: orNull(count),
+            files: orNull(count),
+            why: orNull(text),
+          }),
+        ),
+      }),
+    ),
+    v.description("tasks that several agents did: who won, and why; null while that is open"),
+  ),
+  wins: v.pipe(
+    v.array(of({ agent: text, won: count, of: count })),
+    v.description("how often each rival won, of the decided tasks that it did"),
+  ),
   tasks: v.array(taskReport),
 });
 
@@ -250,6 +276,7 @@ const preview = of({
       touches: texts,
       agent: orNull(text),
       model: orNull(text),
+      rivals: v.pipe(texts, v.description("agents that are each to do it; none where one does it")),
       branch: orNull(text),
       file: text,
       line: count,

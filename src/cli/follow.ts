@@ -1,4 +1,5 @@
 /** Follows a run until it is settled: carries or watches it, narrates, asks on a terminal, and prints the summary. */
+import { standingRows } from "../core/rival.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Task } from "../core/task.ts";
 import { type TaskView, renderAnswer } from "../core/view.ts";
@@ -91,7 +92,8 @@ function interrupted(runId: string, carried: boolean): OwtError {
 
 /** 0 done · 1 some work failed, or none was done · 4 needs a person, such as a run that was stopped · 5 limit or budget; where several
  *  apply: 1, 4, 5. */
-function exitCodeFor(views: readonly TaskView[]): number {
+function exitCodeFor(rows: readonly TaskView[]): number {
+  const views = standingRows(rows, ({ task }) => task);
   const standings = new Set(views.map((view) => view.standing));
   if (standings.has("failed") || standings.has("skipped")) return 1;
   if (views.every((view) => view.standing === "cancelled")) return 1;

@@ -1,5 +1,6 @@
 /** One line per event while a run goes on. */
 import type { Event } from "../core/event.ts";
+import { nameOfRival } from "../core/rival.ts";
 import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { describeRescue } from "../core/stall.ts";
 import { describePark } from "../core/view.ts";
@@ -40,6 +41,8 @@ export function narrate(
     return names.get(task)!;
   };
   const print = (event: Event) => {
+    // The winner of several goes by the task's own name from now on.
+    if (event.kind === "contest-decided" && event.task !== null) names.set(event.task, event.of);
     const line = lineFor(event, paint);
     if (!line) return;
     const who = event.task === null ? "" : `${paint("bold", nameOf(event.task))} `;
@@ -188,6 +191,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "run-short":
       if (event.of === null) return event.isFirst ? { mark: paint("cyan", "❯"), text: "there is room again" } : null;
       return event.isFirst ? { mark: paint("yellow", "◷"), text: event.why } : null;
+    case "contest-decided":
+      return {
+        mark: paint("green", "✓"),
+        text: `${nameOfRival(event)} did it best (${event.why}); over ${event.over.join(", ")}`,
+      };
     case "note":
       return { mark: paint("dim", "○"), text: event.text };
     case "run-created":
@@ -229,9 +237,14 @@ function lineForMove(event: Extract<Event, { kind: "task-moved" }>, paint: Paint
     case "skipped":
       return { mark: paint("dim", "–"), text: `skipped: ${event.reason ?? ""}` };
     case "cancelled":
-      return { mark: paint("dim", "–"), text: "cancelled" };
+      return {
+        mark: paint("dim", "–"),
+        text: event.reason && event.reason !== "cancelled" ? event.reason : "cancelled",
+      };
     case "review":
       return { mark: paint("yellow", "?"), text: "waits for approval" };
+    case "contest":
+      return { mark: paint("green", "✓"), text: "green; waits for its rivals" };
     case "pending":
     case "running":
     case "verifying":

@@ -27,12 +27,20 @@ function head({ tasks, plan, target, builds_on }: Preview, width: number): strin
     of("done") > 0 ? `${of("done")} done` : "",
     of("left-out") > 0 ? `${of("left-out")} left out` : "",
   ];
+  const rivals = [...new Set(tasks.flatMap((task) => task.rivals))];
+  const once = tasks.filter((task) => task.state === "to-run" && task.rivals.length === 0).map(({ id }) => id);
   const where = plan || "what was written down by hand";
   return [
     ...wrap(
       `${count(tasks.length, "task")} in ${where}: ${counts.filter(Boolean).join(", ")}; to land on ${target}`,
       width,
     ),
+    ...(rivals.length === 0
+      ? []
+      : wrap(`each task is done ${rivals.length} times, and the better work kept: ${rivals.join(", ")}`, width)),
+    ...(rivals.length === 0 || once.length === 0
+      ? []
+      : wrap(`done once, since the plan names the branch: ${once.join(", ")}`, width)),
     ...(builds_on ? wrap(`builds on ${builds_on}, which has not landed yet`, width) : []),
   ];
 }

@@ -1,14 +1,17 @@
 /** The preview of a plan as data: order, what runs side by side, the critical path, time and cost, what is done, what was ignored. */
 import { waves } from "../core/dag.ts";
 import type { EstimateLevel, Range, TaskEstimate } from "../core/estimate.ts";
-import { describeBasis, type Forecast, forecast } from "../core/forecast.ts";
+import { describeBasis, type EstimatedStart, type Forecast, forecast } from "../core/forecast.ts";
 import { type Overlap, overlapsIn } from "../core/overlap.ts";
 import type { PlannedTask, Problem } from "../core/plan.ts";
+import { nameOfRival, rivalKey } from "../core/rival.ts";
 import { byDispatch, startOrder } from "../core/schedule.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readFootprints } from "../engine/footprints.ts";
 import type { Base } from "../engine/ingest.ts";
+import { rowsFor } from "../engine/rivals.ts";
 import type { Work } from "../engine/work.ts";
+import type { NewTask } from "../store/runs.ts";
 import { seededChance } from "../lib/chance.ts";
 
 /** Half of the cases stay below `p50`, nine of ten below `p90`. */
@@ -61,6 +64,8 @@ export type PreviewTask = {
   touches: string[];
   agent: string | null;
   model: string | null;
+  /** Agents that are each to do it; none where one does it. Its estimate is that of all: the longest time, and the cost of each added up. */
+  rivals: string[];
   branch: string | null;
   file: string;
   line: number;
@@ -101,9 +106,9 @@ export async function previewOf(engine: Engine, work: Work, base: Base, maxParal
     work.chosen.map(({ spec }) => spec),
   );
   const touching = work.chosen.map(({ spec, needs }) => ({ id: spec.id, needs, touches: touches(spec) }));
-  const estimateOf = ({ spec }: { spec: PlannedTask }) => work.estimates.of(spec);
+  const rows = Map.groupBy(rowsFor(engine, work.chosen, work.rivals), ({ spec }) => spec.id);
   const starts = work.chosen.map((task) => {
-    const estimate = estimateOf(task);
+    const estimate = estimateAll(rows.get(task.spec.id)!.map(({ spec }) => work.estimates.of(spec)));
     const { id, priority } = task.spec;
     return { id, priority, needs: task.needs, estimate, weight: estimate.duration.p50 };
   });
@@ -112,7 +117,8 @@ export async function previewOf(engine: Engine, work: Work, base: Base, maxParal
   const waveOf = new Map(steps.flatMap((ids, index) => ids.map((id) => [id, index + 1] as const)));
   const estimates = new Map(starts.map(({ id, estimate }) => [id, estimate]));
   const earlier = work.estimates.pastTasks(work.chosen.map(({ spec }) => spec));
-  const expected = forecast(starts, maxParallel, earlier, seededChance(SEED));
+  const idOf = new Map([...rows].flatMap(([id, each]) => each.map((row) => [keyOf(row), id])));
+  const expected = forecast(startsOf(work, rows), maxParallel, earlier, seededChance(SEED));
   return {
     plan: work.planPath,
     kind: work.kind,
@@ -125,16 +131,42 @@ export async function previewOf(engine: Engine, work: Work, base: Base, maxParal
         work.dismissed.get(spec.id),
         waveOf.get(spec.id),
         estimates.get(spec.id),
+        rows.get(spec.id) ?? [],
       ),
     ),
     waves: steps,
     order: startOrder(starts),
-    critical_path: expected.criticalPath.path,
+    critical_path: expected.criticalPath.path.map((key) => idOf.get(key)!),
     max_parallel: maxParallel,
     overlaps: overlapsIn(touching, MOST_OVERLAPS),
     estimate: starts.length === 0 ? null : previewForecast(expected),
     ignored: work.ignored,
     warnings: work.warnings.map(({ file, line, message, hint }) => ({ file, line, message, hint })),
+  };
+}
+
+function keyOf({ spec, rival }: NewTask): string {
+  return rival === undefined ? spec.id : rivalKey(spec.id, rival);
+}
+
+/** What is played: a task that has rivals is done by each of them, and what needs it waits for all. */
+function startsOf({ estimates }: Work, rows: ReadonlyMap<string, NewTask[]>): EstimatedStart[] {
+  return [...rows.values()].flat().map((row) => ({
+    id: keyOf(row),
+    priority: row.spec.priority,
+    needs: row.needs.flatMap((need) => rows.get(need)?.map(keyOf) ?? [need]),
+    estimate: estimates.of(row.spec),
+  }));
+}
+
+/** Of all rivals: they work side by side, and each costs its own. */
+function estimateAll(estimates: readonly TaskEstimate[]): TaskEstimate {
+  const slowest = estimates.reduce((one, other) => (other.duration.p50 > one.duration.p50 ? other : one));
+  const costs = estimates.map(({ cost }) => cost).filter((cost) => cost !== null);
+  const sum = (part: "p50" | "p90") => costs.reduce((all, cost) => all + cost[part], 0);
+  return {
+    ...slowest,
+    cost: costs.length < estimates.length ? null : { ...costs[0]!, p50: sum("p50"), p90: sum("p90") },
   };
 }
 
@@ -144,6 +176,7 @@ function previewTask(
   dismissed: string | undefined,
   wave: number | undefined,
   estimate: TaskEstimate | undefined,
+  rows: readonly NewTask[],
 ): PreviewTask {
   const why = done ?? dismissed;
   return {
@@ -160,6 +193,7 @@ function previewTask(
     touches: spec.touches,
     agent: spec.agent,
     model: spec.model,
+    rivals: rows.flatMap(({ rival }) => (rival === undefined ? [] : [nameOfRival(rival)])),
     branch: spec.branch,
     file: spec.source.file,
     line: spec.source.line,

@@ -1,7 +1,7 @@
 /** The report of a run as markdown: to be read, or pasted into a message. */
 import type { CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
-import { flakyWords } from "./report-text.ts";
+import { contestWords, flakyWords, winWords } from "./report-text.ts";
 import { costWords, printable, tokenWords } from "./text.ts";
 import { waitWords } from "./waiting-words.ts";
 
@@ -25,6 +25,7 @@ export function renderMarkdown(report: RunReport): string {
         [cell(task.why ?? ""), task.flaky === 0 ? "" : `flaky checks: ${task.flaky}`].filter(Boolean).join("; "),
       ]),
     ),
+    ...contestTable(report),
     ...parkedTable(report),
     ...modelTable(report),
     ...attemptTable(report),
@@ -48,6 +49,17 @@ function head(report: RunReport): string[] {
     `- cost ${costWords(report) || "nothing yet"}${missing}`,
     ...(report.unverified.length > 0 ? [`- unverified: ${report.unverified.join(", ")}`] : []),
     ...report.flaky.map((flaky) => `- flaky: ${cell(flakyWords(flaky))}`),
+  ];
+}
+
+function contestTable(report: RunReport): string[] {
+  if (report.contests.length === 0) return [];
+  return [
+    "",
+    ...(report.wins.length === 0 ? [] : [`Rivals: ${cell(winWords(report))}`, ""]),
+    "| task | rivals |",
+    "|---|---|",
+    ...report.contests.map((contest) => row([cell(contest.task), cell(contestWords(contest))])),
   ];
 }
 

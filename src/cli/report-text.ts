@@ -8,7 +8,13 @@ import { waitedMs, waitWords } from "./waiting-words.ts";
 
 /** `width` in columns. */
 export function renderReport(report: RunReport, width: number, paint: Paint): string {
-  const paragraphs = [head(report, width), tasks(report, width, paint), parked(report, width), models(report, width)];
+  const paragraphs = [
+    head(report, width),
+    tasks(report, width, paint),
+    contests(report, width),
+    parked(report, width),
+    models(report, width),
+  ];
   return `${paragraphs
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))
@@ -94,6 +100,25 @@ function tasks(report: RunReport, width: number, paint: Paint): string[] {
 
 function firstLine(text = ""): string {
   return printable(text.split("\n", 1)[0]!);
+}
+
+function contests(report: RunReport, width: number): string[] {
+  if (report.contests.length === 0) return [];
+  return [
+    `rivals${report.wins.length === 0 ? "" : `: ${winWords(report)}`}`,
+    ...report.contests.flatMap((contest) => wrap(printable(`  ${contest.task}  ${contestWords(contest)}`), width, 4)),
+  ];
+}
+
+/** `claude won 3 of 5, codex 2 of 5` */
+export function winWords({ wins }: Pick<RunReport, "wins">): string {
+  return wins.map(({ agent, won, of }, at) => `${agent} ${at === 0 ? "won " : ""}${won} of ${of}`).join(", ");
+}
+
+/** Who won a task and why; of one that is open, how each of its rivals stands. */
+export function contestWords({ winner, why, rivals }: RunReport["contests"][number]): string {
+  if (winner !== null) return `${winner}: ${why}`;
+  return `undecided: ${rivals.map(({ agent, state }) => `${agent} ${state}`).join(", ")}`;
 }
 
 function parked(report: RunReport, width: number): string[] {

@@ -1,5 +1,6 @@
 /** The end of a run in the words one would paste into a message: what came home, what did not and why, what to do next. */
 import type { RunReport } from "../core/report.ts";
+import { onePerTask } from "../core/rival.ts";
 import type { Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { renderDuration } from "../lib/duration.ts";
@@ -26,7 +27,7 @@ export function renderSummary(
     ];
   });
   const done = report.counts["done"] ?? 0;
-  const head = `${report.run}: ${done} of ${count(views.length, "task")} integrated on ${report.branch} in ${renderDuration(report.duration_ms)}`;
+  const head = `${report.run}: ${done} of ${count(onePerTask(views, ({ task }) => task).length, "task")} integrated on ${report.branch} in ${renderDuration(report.duration_ms)}`;
   const cost = report.cost_basis === null ? "" : `, cost ${costWords(report)}`;
   const speed =
     done > 0 && report.speedup !== null && report.speedup > 1

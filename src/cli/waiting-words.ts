@@ -13,6 +13,7 @@ const WORDS: Record<WaitReason, string> = {
   worktrees: "a worktree",
   overlap: "a task with the same files",
   retry: "the pause before another try",
+  rivals: "its rivals",
   integration: "its turn to be merged",
   stopped: "the run, paused or carried by nobody",
 };

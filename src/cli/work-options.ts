@@ -8,6 +8,7 @@ import { type AgentChoices, stated } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearestHint } from "../core/names.ts";
 import { isFeatureList } from "../core/plan-features.ts";
+import { checkRivals } from "../core/rival.ts";
 import { parseDuration } from "../lib/duration.ts";
 import type { WorkRequest } from "../engine/work.ts";
 import type { Io } from "./io.ts";
@@ -27,6 +28,8 @@ export type WorkOptions = {
   agentArgs?: string[];
   parallel?: number;
   sequential?: boolean;
+  rivals?: number;
+  agents?: string[];
   json?: boolean;
 };
 
@@ -46,6 +49,14 @@ export function addWorkOptions(command: Command): Command {
     .option("--agent-args <words...>", "further arguments of the agent's program")
     .addOption(new Option("--parallel <n>", "agents at a time").argParser(positiveInteger))
     .option("--sequential", "one agent at a time")
+    .addOption(
+      new Option("--rivals <n>", "have so many agents do each task, and keep the better work").argParser(
+        positiveInteger,
+      ),
+    )
+    .addOption(
+      new Option("--agents <names>", "the rivals, separated by commas: agents, or agent:model").argParser(commaList),
+    )
     .option("--json", "print the answer as JSON");
 }
 
@@ -76,6 +87,7 @@ export function toRequest(
     again: options.again ?? false,
     agent: options.agent ?? null,
     choices: chosenOnTheLine(options),
+    rivals: rivalsOnTheLine(options),
   };
   return { request, ...config };
 }
@@ -110,6 +122,19 @@ export function chosenOnTheLine(options: WorkOptions): AgentChoices {
   return stated({ model, permissionMode, allowedTools, maxTokens, extraArgs: agentArgs });
 }
 
+/** The rivals as the command line names them; none where it does not. Throws `usage` where their number is another one. */
+function rivalsOnTheLine({ rivals, agents, agent, model }: WorkOptions): string[] {
+  const wrong = checkRivals(rivals, agents);
+  if (wrong !== null) throw new OwtError("usage", wrong.message, { hint: wrong.hint });
+  if (agents === undefined) return [];
+  const other = agent !== undefined ? "--agent" : model !== undefined ? "--model" : null;
+  if (other !== null)
+    throw new OwtError("usage", `${other} and --agents contradict each other`, {
+      hint: "name agents and models with --agents: claude:opus,codex",
+    });
+  return agents;
+}
+
 /** Agents at a time as the command line wants it. */
 export function wantedParallel(options: WorkOptions): number | undefined {
   if (options.sequential && options.parallel !== undefined && options.parallel !== 1) {
@@ -123,6 +148,13 @@ export function positiveUsd(text: string): number {
   const value = Number(text.replace(/^\$/, ""));
   if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError("expected dollars, such as 5 or 2.50");
   return value;
+}
+
+function commaList(text: string): string[] {
+  return text
+    .split(",")
+    .map((each) => each.trim())
+    .filter(Boolean);
 }
 
 /** `--max-duration 8h`, in milliseconds. */

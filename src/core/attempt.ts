@@ -15,6 +15,8 @@ export type AttemptPhase =
   /** It ended; its leftovers are being committed and judged. */
   | "collect"
   | "verify"
+  /** Green; waits until it is decided which of several rivals did the task best. */
+  | "contest"
   /** Waits for a person to approve. */
   | "review"
   /** Its commit is being merged with the run's tip and checked there. */

@@ -68,6 +68,8 @@ export type Fact =
   | { kind: "task-integrated"; commit: string; verified: boolean; others?: number }
   /** A limit is nearly used up (`isNear`), or cannot be relied on; said once for each thing that it is about. */
   | { kind: "budget-warned"; about: string; text: string; isNear?: true }
+  /** Of several rivals this one did the task best, and goes on as the task; `over` are the keys of the others. */
+  | { kind: "contest-decided"; of: string; agent: string; model: string | null; why: string; over: string[] }
   | { kind: "rescued"; rescue: string; what: string }
   | { kind: "note"; text: string };
 

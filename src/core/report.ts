@@ -3,6 +3,7 @@ import type { Attempt } from "./attempt.ts";
 import type { Level } from "./budget.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
+import { nameOfRival, onePerTask } from "./rival.ts";
 import type { Run } from "./run.ts";
 import { speedUpOf, type Steps } from "./steps.ts";
 import type { BareTask, Park, Task } from "./task.ts";
@@ -97,6 +98,22 @@ export type RunReport = RunSums & {
   parked: { task: string; for: Park["for"]; why: string; at: string; until: string | null; waited_ms: number }[];
   /** Checks that were red and then green on the same tree, each with how often and with whose work it happened. */
   flaky: { command: string; times: number; tasks: string[] }[];
+  /** Tasks that several agents did: who won, and why; null while that is open. */
+  contests: {
+    task: string;
+    winner: string | null;
+    why: string | null;
+    rivals: {
+      id: string;
+      agent: string;
+      state: Task["state"];
+      lines: number | null;
+      files: number | null;
+      why: string | null;
+    }[];
+  }[];
+  /** How often each rival won, of the decided tasks that it did. */
+  wins: { agent: string; won: number; of: number }[];
   tasks: TaskReport[];
 };
 
@@ -150,6 +167,7 @@ export function reportRun(
     waiting_ms: addWaits(reports.map((task) => task.waiting_ms)),
     parked: reportParked(views, waiting.parked, run.endedAt ?? now),
     flaky: reportFlaky(views, flaky),
+    ...reportContests(views),
     tasks: reports,
   };
 }
@@ -162,7 +180,7 @@ export function sumUp(
 ): RunSums {
   const counts: Record<string, number> = {};
   const unverified: string[] = [];
-  for (const { task } of views) {
+  for (const { task } of onePerTask(views, (view) => view.task)) {
     counts[task.state] = (counts[task.state] ?? 0) + 1;
     if (task.state === "done" && !task.verified) unverified.push(task.key);
   }
@@ -202,6 +220,34 @@ function reportFlaky(views: readonly TaskView[], flaky: readonly Flake[]): RunRe
     times: flakes.length,
     tasks: [...new Set(flakes.flatMap(({ tasks }) => tasks.map((id) => keyOf.get(id) ?? String(id))))],
   }));
+}
+
+function reportContests(views: readonly TaskView[]): Pick<RunReport, "contests" | "wins"> {
+  const rows = views.flatMap(({ task, why }) => (task.rival === null ? [] : [{ task, rival: task.rival, why }]));
+  const contests = [...Map.groupBy(rows, ({ rival }) => rival.of)].map(([task, rivals]) => {
+    const winner = rivals.find(({ rival }) => rival.end?.isWinner === true)?.rival;
+    return {
+      task,
+      winner: winner ? nameOfRival(winner) : null,
+      why: winner?.end?.why ?? null,
+      rivals: rivals.map(({ task: row, rival, why }) => ({
+        id: row.key,
+        agent: nameOfRival(rival),
+        state: row.state,
+        lines: rival.size?.lines ?? null,
+        files: rival.size?.files ?? null,
+        why: rival.end?.why ?? (why || null),
+      })),
+    };
+  });
+  const decided = contests.filter(({ winner }) => winner !== null);
+  const agents = new Set(decided.flatMap(({ rivals }) => rivals.map(({ agent }) => agent)));
+  const wins = [...agents].map((agent) => ({
+    agent,
+    won: decided.filter(({ winner }) => winner === agent).length,
+    of: decided.filter(({ rivals }) => rivals.some((each) => each.agent === agent)).length,
+  }));
+  return { contests, wins };
 }
 
 function reportTask(

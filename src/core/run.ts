@@ -2,6 +2,7 @@
 import type { AgentChoices } from "./choices.ts";
 
 import type { Budget } from "./budget.ts";
+import type { RivalChoice } from "./rival.ts";
 import type { RunTime } from "./run-time.ts";
 
 export type RunState =
@@ -36,6 +37,8 @@ export type RunOptions = {
   profile?: string | null;
   /** What is done is repeated: a task that finds its work there has nothing left to change. */
   again?: boolean;
+  /** Who does each task beside the others; absent: one agent does it. */
+  rivals?: RivalChoice[];
 };
 
 export type Run = {

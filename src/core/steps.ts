@@ -19,7 +19,7 @@ export type Steps = {
 /** Programs of others run in them, side by side. */
 const WORK = new Set(["setup", "agent", "verify"]);
 /** Nothing is done. */
-const REST = new Set(["review", "tidy", "closed"]);
+const REST = new Set(["contest", "review", "tidy", "closed"]);
 
 /** `events` are those that open, carry and end attempts and checks, in their order; `now` ends what still goes on. */
 export function readSteps(events: readonly Event[], now: number): Steps {

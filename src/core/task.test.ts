@@ -4,9 +4,10 @@ import { assertLegalMove, FINAL_STATES, type TaskState } from "./task.ts";
 /** One line for each state: where it may go. The empty cells are promises too. */
 const LEGAL: Record<TaskState, string> = {
   pending: "running skipped cancelled failed",
-  running: "verifying review integrating pending failed cancelled",
-  verifying: "review integrating pending failed cancelled",
-  review: "verifying integrating pending failed cancelled",
+  running: "verifying contest review integrating pending failed cancelled",
+  verifying: "contest review integrating pending failed cancelled",
+  contest: "verifying review integrating pending failed cancelled",
+  review: "verifying contest integrating pending failed cancelled",
   integrating: "done pending failed cancelled",
   done: "",
   failed: "pending cancelled",

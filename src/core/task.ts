@@ -1,11 +1,14 @@
 /** A task inside a run: its states, the legal moves between them, and why it may stand still. */
 import type { Answered } from "./conversation.ts";
 import type { PlannedTask } from "./plan.ts";
+import type { Rival } from "./rival.ts";
 
 export type TaskState =
   | "pending"
   | "running"
   | "verifying"
+  /** Green, and waits for what becomes of its rivals. */
+  | "contest"
   | "review"
   | "integrating"
   | "done"
@@ -16,9 +19,10 @@ export type TaskState =
 
 const MOVES: Record<TaskState, readonly TaskState[]> = {
   pending: ["running", "skipped", "cancelled", "failed"],
-  running: ["verifying", "integrating", "review", "pending", "failed", "cancelled"],
-  verifying: ["review", "integrating", "pending", "failed", "cancelled"],
-  review: ["verifying", "integrating", "pending", "cancelled", "failed"],
+  running: ["verifying", "contest", "integrating", "review", "pending", "failed", "cancelled"],
+  verifying: ["contest", "review", "integrating", "pending", "failed", "cancelled"],
+  contest: ["verifying", "review", "integrating", "pending", "cancelled", "failed"],
+  review: ["verifying", "contest", "integrating", "pending", "cancelled", "failed"],
   integrating: ["done", "pending", "failed", "cancelled"],
   done: [],
   failed: ["pending", "cancelled"],
@@ -74,7 +78,7 @@ export type Task = {
   /** Row number, unique in the repository. */
   id: number;
   run: string;
-  /** The plan's id, unique in its run: `technical/E05`. */
+  /** The plan's id, unique in its run: `technical/E05`; that of a rival which has not won names its agent, too. */
   key: string;
   /** Position in the plan. */
   order: number;
@@ -82,8 +86,10 @@ export type Task = {
   spec: PlannedTask;
   /** Content hash of what the task asks for; equal hash and done means: not again. */
   hash: string;
-  /** Keys in the same run that must be done first. */
+  /** Keys in the same run that must be done first, as the plan has them. */
   needs: string[];
+  /** Set where several agents do the task, each in a row of its own. */
+  rival: Rival | null;
   park: Park | null;
   /** Epoch milliseconds before which it is not started. */
   notBefore: number | null;
@@ -119,6 +125,7 @@ export type BareTask = Pick<
   | "state"
   | "approved"
   | "needs"
+  | "rival"
   | "park"
   | "notBefore"
   | "next"

@@ -4,6 +4,7 @@ import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
 import { isDue } from "./retry.ts";
+import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
 import { type BareTask, FINAL_STATES, type NextStart, type Park, type Task } from "./task.ts";
@@ -38,6 +39,8 @@ export type TaskView<T extends BareTask = Task> = {
 /** What a view is worked out from, beside the task itself. */
 type Around<T> = {
   byKey: ReadonlyMap<string, T>;
+  /** The rivals for each task of which none has won. */
+  contests: ReadonlyMap<string, T[]>;
   /** The task that met the refused login which this one would meet too. */
   loginOf: (task: T) => BareTask | undefined;
   /** What a budget keeps back. */
@@ -69,7 +72,7 @@ export function viewTasks<T extends BareTask>(
   // Where nothing is limited nobody is asked which agent it is: that may have to be read.
   const limitFor = limitOf === null ? null : (task: T) => limitOf(agentOf(task), task);
   const apart = new Map(heldApart.map((each) => [each.task, each]));
-  const around = { byKey, loginOf, holds, limitOf: limitFor, shortage, apart, now };
+  const around = { byKey, contests: contestsIn(tasks), loginOf, holds, limitOf: limitFor, shortage, apart, now };
   return tasks.map((task) => viewTask(task, around));
 }
 
@@ -111,6 +114,8 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
       return task.approved
         ? stands(task, "working", "approved")
         : stands(task, "waits-for-person", "waits for approval");
+    case "contest":
+      return viewContest(task, around.contests);
     case "running":
     case "verifying":
     case "integrating":
@@ -128,13 +133,24 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
   }
 }
 
+/** Whom a person took over is waited for, as everything is that waits for a person. */
+function viewContest<T extends BareTask>(task: T, contests: ReadonlyMap<string, T[]>): TaskView<T> {
+  const rivals = contests.get(task.rival?.of ?? task.key) ?? [];
+  const taken = rivals.filter(({ state, park }) => state === "pending" && park?.for === "hand").map(({ key }) => key);
+  if (taken.length === 0) return stands(task, "working", "green; waits for its rivals");
+  return stands(task, "blocked", `green; waits for ${taken.join(", ")}, taken over by hand`, taken);
+}
+
 function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
-  const { byKey, loginOf, holds, limitOf, shortage, apart, now } = around;
+  const { byKey, contests, loginOf, holds, limitOf, shortage, apart, now } = around;
   if (task.park && waitsForPerson(task.park)) return stands(task, "waits-for-person", describePark(task.park));
   if (task.park?.for === "budget" && task.park.until === null)
     return stands(task, "waits-for-budget", describePark(task.park));
   const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
-  if (open.length > 0) return stands(task, "blocked", `waits for ${open.join(", ")}`, open);
+  if (open.length > 0) {
+    const rows = open.flatMap((key) => contests.get(key)?.map((each) => each.key) ?? [key]);
+    return stands(task, "blocked", `waits for ${open.join(", ")}`, rows);
+  }
   if (holds.timeOver != null && !COMES_HOME.has(task.next.kind))
     return stands(task, "waits-for-budget", describeTimeOver(holds.timeOver));
   const login = loginOf(task);
@@ -247,7 +263,12 @@ export function answerCommand(
   { permit, hasWords = false }: { permit?: Permit | undefined; hasWords?: boolean } = {},
 ): Answer {
   const name = isNewest ? task.key : `${task.key} --run ${task.run}`;
+  const { rival } = task;
   const retry = `owt task retry ${name}`;
+  if (rival?.end === null && task.state === "failed" && !hasWords) {
+    const all = isNewest ? rival.of : `${rival.of} --run ${task.run}`;
+    return { command: `owt task retry ${all}`, note: `its rivals with it; it alone: ${retry}` };
+  }
   const answer = `owt task answer ${name} "…"`;
   if (task.state === "review") return { command: `owt task approve ${name}`, note: null };
   if (task.state === "failed" && hasWords)
@@ -316,12 +337,15 @@ const DEAD = new Set<Task["state"]>(["failed", "skipped", "cancelled"]);
 
 function deadNeedsAmong(tasks: readonly Task[]): (task: Task) => string[] {
   const dead = new Set(tasks.filter((task) => DEAD.has(task.state)).map((task) => task.key));
+  // Nobody has done a task yet that all its rivals have given up.
+  for (const [id, rivals] of contestsIn(tasks)) if (rivals.every(({ state }) => DEAD.has(state))) dead.add(id);
   return (task) => task.needs.filter((key) => dead.has(key));
 }
 
-/** How many tasks ended in which way. */
+/** How many tasks ended in which way; one that has rivals is one. */
 export function countFinal(tasks: readonly Task[]): Record<"done" | "failed" | "skipped" | "cancelled", number> {
   const counts = { done: 0, failed: 0, skipped: 0, cancelled: 0 };
-  for (const task of tasks) if (FINAL_STATES.has(task.state)) counts[task.state as keyof typeof counts]++;
+  for (const task of onePerTask(tasks, (each) => each))
+    if (FINAL_STATES.has(task.state)) counts[task.state as keyof typeof counts]++;
   return counts;
 }

@@ -15,7 +15,7 @@ function log(lines: Line[]): Event[] {
 }
 
 const moved = (
-  from: "pending" | "running" | "verifying" | "integrating" | "review" | "failed",
+  from: "pending" | "running" | "verifying" | "contest" | "integrating" | "review" | "failed",
   to: string,
   more = {},
 ) => ({ kind: "task-moved", from, to, ...more }) as Fact;
@@ -52,6 +52,25 @@ describe("a log made by hand gives these sums", () => {
     );
     expect(byTask.get(1)).toEqual(only({ place: 10 }));
     expect(byTask.get(2)).toEqual(only({ upstream: 80, place: 15 }));
+  });
+
+  test("rivals, from its green checks to the decision; a stop of the run is no waiting for them", () => {
+    const { byTask } = waits(
+      [A],
+      [
+        [0, null, created],
+        [0, 1, moved("pending", "running")],
+        [30, 1, phase("contest")],
+        [30, 1, moved("running", "contest")],
+        [50, null, { kind: "run-wish", wish: "stop" }],
+        [60, null, { kind: "run-wish", wish: null }],
+        [90, 1, phase("merge")],
+        [90, 1, moved("contest", "integrating")],
+        [90, 1, moved("integrating", "done")],
+      ],
+      200,
+    );
+    expect(byTask.get(1)).toEqual(only({ rivals: 50, stopped: 10 }));
   });
 
   test("a person: a question until its answer, an approval, a login of its own agent", () => {

@@ -23,6 +23,8 @@ export type WaitReason =
   | "overlap"
   /** The pause before another try. */
   | "retry"
+  /** Green, and others do the same task still. */
+  | "rivals"
   /** Its turn to be merged. */
   | "integration"
   /** The run was paused or stopped, or nobody carried it. */
@@ -48,6 +50,7 @@ export function noWaits(): Waits {
     worktrees: 0,
     overlap: 0,
     retry: 0,
+    rivals: 0,
     integration: 0,
     stopped: 0,
   };
@@ -117,6 +120,11 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
       ]);
     }
     for (const span of each.reviews) share(waits, span, [["person", [span]]]);
+    for (const span of each.contests)
+      share(waits, span, [
+        ["stopped", halts],
+        ["rivals", [span]],
+      ]);
     for (const span of queues.get(each.task.id) ?? [])
       share(waits, span, [
         ["stopped", halts],
@@ -167,12 +175,15 @@ class TaskLog {
   readonly task: Waiter;
   readonly rests: Rest[] = [];
   readonly reviews: Span[] = [];
+  /** Green, until it was decided who of its rivals comes in. */
+  readonly contests: Span[] = [];
   /** From the wish to be merged to its end; `taken` is when its merged work was taken up to be checked, where it was. */
   readonly merges: Merge[] = [];
   readonly parked: Parking[] = [];
   doneAt = Infinity;
   #rest: Omit<Rest, "to"> | null;
   #reviewSince: number | null = null;
+  #contestSince: number | null = null;
   #mergeSince: number | null = null;
   #takenAt: number | null = null;
 
@@ -210,6 +221,7 @@ class TaskLog {
         if (event.phase === "advance") return;
         this.#leavePhase(event.at);
         if (event.phase === "review") this.#reviewSince = event.at;
+        if (event.phase === "contest") this.#contestSince = event.at;
         if (event.phase === "merge") this.#mergeSince = event.at;
         return;
       case "attempt-ended":
@@ -240,8 +252,10 @@ class TaskLog {
 
   #leavePhase(at: number): void {
     if (this.#reviewSince !== null) this.reviews.push({ from: this.#reviewSince, to: at });
+    if (this.#contestSince !== null) this.contests.push({ from: this.#contestSince, to: at });
     if (this.#mergeSince !== null) this.merges.push({ from: this.#mergeSince, to: at, taken: this.#takenAt });
     this.#reviewSince = null;
+    this.#contestSince = null;
     this.#mergeSince = null;
     this.#takenAt = null;
   }

@@ -25,6 +25,7 @@ export type StepResult = "on" | "leave";
 /** The task state that belongs to a phase. */
 const TASK_STATE: Partial<Record<Attempt["phase"], Task["state"]>> = {
   verify: "verifying",
+  contest: "contest",
   review: "review",
   merge: "integrating",
 };

@@ -25,7 +25,7 @@ import { finishUnready, setupStep, verifyStep, workspaceStep } from "./task-step
 import { runTip } from "./run-tip.ts";
 
 const STEPS: Record<
-  Exclude<Attempt["phase"], "closed" | "review">,
+  Exclude<Attempt["phase"], "closed" | "review" | "contest">,
   (engine: Engine, carried: Carried) => Promise<StepResult>
 > = {
   workspace: workspaceStep,
@@ -40,7 +40,7 @@ const STEPS: Record<
 };
 
 /** Phases in which a wish to stop is obeyed at once; in the others it is too early or too late to. */
-const STOPPABLE = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "verify", "review", "merge"]);
+const STOPPABLE = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "verify", "contest", "review", "merge"]);
 
 const BEFORE_AGENT = new Set<Attempt["phase"]>(["workspace", "setup", "launch"]);
 const CHECKS = new Set<Attempt["phase"]>(["verify", "merge"]);
@@ -81,7 +81,7 @@ export async function startAttempt(
 function placeOf(engine: Engine, task: Task, id: number): Pick<Attempt, "branch" | "worktree"> {
   const name = slug(task.key);
   return {
-    branch: taskBranch(task.spec, id),
+    branch: taskBranch(task.spec, id, task.key),
     worktree: join(worktreeHome(engine), `${name}-${id}`),
   };
 }
@@ -115,7 +115,8 @@ export async function carryAttempt(engine: Engine, id: number, leave: AbortSigna
       moveOn(engine, carried, "collect");
       continue;
     }
-    if (attempt.phase === "closed") return;
+    // What becomes of it is decided by the loop, which sees its rivals.
+    if (attempt.phase === "closed" || attempt.phase === "contest") return;
     try {
       const result = await standAndStep(engine, carried);
       // What was interrupted because everything stops is looked at once more, above.

@@ -2,6 +2,7 @@
  *  silence. Git and the attempts' folders say what happened since; whoever takes the lease holds the store against them, so that nothing is
  *  done twice and no agent's work is left lying. */
 import { existsSync } from "node:fs";
+import { rivalKey } from "../core/rival.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import type { Run } from "../core/run.ts";
 import { readRef } from "../git/branch.ts";
@@ -13,6 +14,7 @@ import { nextAttemptId, raiseTakenIds } from "../store/ids.ts";
 import { readRuns } from "../store/runs.ts";
 import { lastIntegrated, readTask, readTasks } from "../store/tasks.ts";
 import { type Begun, readBegun } from "./begun.ts";
+import { crownFromBranch } from "./contest.ts";
 import { attemptDir, type Engine, worktreeHome } from "./engine.ts";
 import { readLaunch } from "../system/launch.ts";
 import { findTakenIds, listAttemptFolders } from "./taken-ids.ts";
@@ -52,16 +54,20 @@ async function settleRun(engine: Engine, run: Run, unknown: readonly Begun[]): P
   const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
   const last = lastIntegrated(engine.store, run.id) ?? run.base;
   if (tip === null || tip === last) return [];
-  const tasks = new Map(readTasks(engine.store, run.id).map((task) => [task.key, task]));
+  const all = readTasks(engine.store, run.id);
+  const tasks = new Map(all.map((task) => [task.key, task]));
   // An intent to advance may have come true: the ordinary step finds that out by itself.
   const isAdvancing = new Set(
     readOpenAttempts(engine.store).flatMap(({ phase, candidate }) => (phase === "advance" ? [candidate] : [])),
   );
   const settled: string[] = [];
   for (const merge of await readIntegrations(engine.repo, last, tip).catch(() => [])) {
-    const task = tasks.get(merge.task);
-    if (!task || task.state === "done" || merge.run !== run.id || isAdvancing.has(merge.commit)) continue;
-    const hash = unknown.find(({ attempt }) => attempt.id === merge.attempt)?.hash ?? null;
+    if (merge.run !== run.id || isAdvancing.has(merge.commit)) continue;
+    const begun = unknown.find(({ attempt }) => attempt.id === merge.attempt);
+    const by = begun?.attempt ?? readAttempt(engine.store, merge.attempt);
+    const task = tasks.get(merge.task) ?? crownFromBranch(engine, all, merge.task, by);
+    if (!task || task.state === "done") continue;
+    const hash = begun?.hash ?? null;
     settleIntegrated(engine.store, engine.now(), task, { ...merge, hash });
     settled.push(task.key);
   }
@@ -70,16 +76,30 @@ async function settleRun(engine: Engine, run: Run, unknown: readonly Begun[]): P
 
 /** The last attempt of each task is carried on where its worktree still stands; earlier ones have ended. */
 async function bringBack(engine: Engine, run: Run, unknown: readonly Begun[]): Promise<string[]> {
-  const tasks = new Map(readTasks(engine.store, run.id).map((task) => [task.key, task]));
-  const ours = unknown.filter(({ attempt, key }) => attempt.run === run.id && tasks.has(key));
-  const last = new Map(ours.map((each) => [each.key, each.attempt.id]));
-  for (const each of ours)
-    await bringBackOne(engine, tasks.get(each.key)!, each, last.get(each.key) === each.attempt.id);
+  const tasks = readTasks(engine.store, run.id);
+  const ours = unknown
+    .filter(({ attempt }) => attempt.run === run.id)
+    .flatMap((each) => {
+      const task = taskOf(tasks, each);
+      return task === undefined ? [] : [{ each, task }];
+    });
+  const last = new Map(ours.map(({ each, task }) => [task.id, each.attempt.id]));
+  for (const { each, task } of ours) await bringBackOne(engine, task, each, last.get(task.id) === each.attempt.id);
   const early = readOpenAttempts(engine.store).filter(
     ({ run: of, id, phase }) => of === run.id && TOO_EARLY.has(phase) && wasLaunched(engine, id),
   );
   for (const attempt of early) noteStarted(engine.store, engine.now(), readTask(engine.store, attempt.task)!, attempt);
-  return [...new Set([...ours.map(({ key }) => key), ...early.map(({ task }) => readTask(engine.store, task)!.key)])];
+  return [
+    ...new Set([...ours.map(({ task }) => task.key), ...early.map(({ task }) => readTask(engine.store, task)!.key)]),
+  ];
+}
+
+/** Whom it was begun for. A rival had won by then who has not in the store: it was that agent's. One that is the task now had another key before. */
+function taskOf(tasks: readonly Task[], { key, attempt }: Begun): Task | undefined {
+  return (
+    tasks.find((task) => task.key === key) ??
+    tasks.find(({ rival }) => rival?.agent === attempt.agent && (rival.of === key || rivalKey(rival.of, rival) === key))
+  );
 }
 
 /** What comes before the agent is over once it was launched. */

@@ -4,10 +4,12 @@ import type { Evidence } from "../agents/agent.ts";
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import { OWN_FILES } from "../agents/registry.ts";
 import { describeLevel } from "../core/budget.ts";
+import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
 import { AT_ONCE_MS } from "../core/crash-loop.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
+import { planKeyOf } from "../core/rival.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
@@ -18,13 +20,14 @@ import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.t
 import { appendEvent } from "../store/events.ts";
 import { changeAttempt, readAttempt, setUsage } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
-import { findTasks } from "../store/tasks.ts";
+import { changeRival, findTasks } from "../store/tasks.ts";
 import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
 import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
 import { judgeCapped } from "./caps.ts";
 import { conflicted, verifyFailed } from "./clash.ts";
+import { sizeForContest } from "./contest.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
@@ -57,7 +60,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     footprint: setupFootprint(engine, attempt.worktree),
     identity: await engine.identity(),
     known: knownFiles(engine),
-    message: `${oneLine(task.spec.title)}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${task.key}`,
+    message: `${oneLine(task.spec.title)}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${planKeyOf(task)}`,
   });
   const head = leftovers.tip ?? attempt.base;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: performance.now() });
@@ -82,6 +85,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     return "on";
   }
   const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
+  const size = outcome.kind === "ok" ? await sizeForContest(engine, carried, head) : null;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;
   engine.store.transaction(() => {
@@ -120,8 +124,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
       verifyFailed(engine, carried, beyond, null);
     } else if (outcome.kind === "ok") {
-      const phase =
-        verifyCommands(run, task).length > 0 ? "verify" : task.spec.needsReview && !task.approved ? "review" : "merge";
+      const phase = verifyCommands(run, task).length > 0 ? "verify" : phaseAfterChecks(task);
+      if (size !== null && phase === "contest") changeRival(engine.store, { ...task, rival: { ...task.rival!, size } });
       // A budget came too late to stop it, or its work was done: what follows is not to be stopped.
       moveOn(
         engine,
@@ -165,7 +169,7 @@ async function bringSubmodulesHome(engine: Engine, carried: Carried, head: strin
 async function isThereAlready(engine: Engine, { run, task, attempt }: Carried): Promise<boolean> {
   if (run.options.again !== true) return false;
   if (task.spec.status === "complete") return true;
-  for (const { state, commit } of findTasks(engine.store, task.key))
+  for (const { state, commit } of findTasks(engine.store, planKeyOf(task)))
     if (state === "done" && commit !== null && (await isAncestor(engine.repo, commit, attempt.base))) return true;
   return false;
 }

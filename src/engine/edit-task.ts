@@ -4,6 +4,7 @@ import { nearest } from "../core/names.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import { editFeatureText, promptFileOf } from "../core/plan-edit-features.ts";
 import { replaceBody } from "../core/plan-edit-text.ts";
+import { planKeyOf } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { changeInBacklog, readBacklog } from "../store/backlog.ts";
@@ -14,6 +15,7 @@ import type { Engine } from "./engine.ts";
 import { writePlanFiles } from "./plan-deps.ts";
 import { findPlan, findPromptFile, isNoPlan, readPlan, readPlanText } from "./read-plan.ts";
 import { refreshRun } from "./refresh.ts";
+import { rivalsFor } from "./tasks.ts";
 import { adHocTask, hashTask, planError } from "./work.ts";
 
 /** A task whose text can be changed now. */
@@ -35,7 +37,11 @@ export type Edited = { where: string; run: string | null; others: string[] };
 /** The task with this key. Throws `unknown-name` with the nearest keys, and `wrong-state` for one that is done or that an agent is at work on. */
 export async function findEditable(engine: Engine, key: string, run?: string): Promise<Editable> {
   const task = findTasks(engine.store, key).find((each) => run === undefined || each.run === run);
-  if (task) refuseAtWork(task);
+  if (task?.rival?.end === null) throw oneOfRivals(key, task.rival.of);
+  for (const each of task ? [task] : rivalsFor(engine, key, run)) {
+    refuseAtWork(each);
+    if (each.rival && each.spec.source.file.startsWith("owt ")) throw oneOfRivals(each.key, null);
+  }
   if (task && task.spec.source.file.startsWith("owt ")) return inRun(engine, task);
   const stored = readBacklog(engine.store).find((each) => each.id === key);
   if (stored && run === undefined) return inBacklog(engine, stored);
@@ -46,6 +52,13 @@ export async function findEditable(engine: Engine, key: string, run?: string): P
   if (!plan || !spec) throw unknownTask(engine, key, plan?.tasks ?? []);
   refuseDone(spec, task);
   return plan.kind === "feature-list" ? inFeatureList(engine, plan, spec, open) : inMarkdown(engine, plan, spec, open);
+}
+
+/** Rivals are asked the same, and what is only written down in the run would have to be changed for each. */
+function oneOfRivals(key: string, of: string | null): OwtError {
+  return new OwtError("wrong-state", `${key} is one of several rivals, who are all asked the same`, {
+    hint: of === null ? "cancel them, and write the task down anew: owt task create" : `owt task edit ${of}`,
+  });
 }
 
 type Here = { root: string; path: string; kind: string; tasks: PlannedTask[] };
@@ -121,7 +134,7 @@ async function putFile(
   writePlanFiles(engine, plan.root, [change], `look again: owt task edit ${key}`);
   if (!run) return { where: change.path, run: null, others: [] };
   const { changed } = await refreshRun(engine, run.id);
-  const taken = readTasks(engine.store, run.id).find((task) => task.key === key)!;
+  const taken = readTasks(engine.store, run.id).find((task) => planKeyOf(task) === key)!;
   if (changed.includes(key)) tellEdited(engine, taken);
   return {
     where: change.path,

@@ -172,8 +172,8 @@ export function worktreeHome(engine: Pick<Engine, "repo" | "config" | "env">): s
 }
 
 /** The branch of a task's attempt. A plan's own name is used as it is; ours are unique. */
-export function taskBranch(spec: PlannedTask, attempt: number): string {
-  return spec.branch ?? `owt/tasks/${slug(spec.id)}/${attempt}`;
+export function taskBranch(spec: PlannedTask, attempt: number, key: string = spec.id): string {
+  return spec.branch ?? `owt/tasks/${slug(key)}/${attempt}`;
 }
 
 /** The integration worktree of a run. */

@@ -1,5 +1,6 @@
 /** When a run will probably end, worked out by the process that carries it, for all who look. */
 import { type Attempt, underWayMs } from "../core/attempt.ts";
+import { rowNeeds } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { runTimeLeft, type TimeLeft } from "../core/time-left.ts";
@@ -39,9 +40,10 @@ export function timeLeftOf(
 ): TimeLeft | null {
   const open = tasks.filter((task) => !FINAL_STATES.has(task.state));
   if (open.length === 0) return null;
+  const needsOf = rowNeeds(tasks);
   const coming = open.map((task) => ({
     id: task.key,
-    needs: task.needs,
+    needs: needsOf(task.needs),
     priority: task.spec.priority,
     estimate: estimates.of(task.spec),
     workedMs: underWayMs(attempts.get(task.id) ?? [], now),

@@ -2,6 +2,7 @@
 import type { Attempt } from "../core/attempt.ts";
 import { findOverlap, type HeldApart, usualPaths } from "../core/overlap.ts";
 import type { PlannedTask } from "../core/plan.ts";
+import { planKeyOf } from "../core/rival.ts";
 import { decideApart } from "../core/schedule.ts";
 import type { Task } from "../core/task.ts";
 import { readParents } from "../git/branch.ts";
@@ -93,7 +94,7 @@ class RunFootprints {
 const LOOK_MS = 60_000;
 
 /** States in which a task's work is not in the run's branch yet, and will be. */
-const AT_WORK = new Set<Task["state"]>(["running", "verifying", "review", "integrating"]);
+const AT_WORK = new Set<Task["state"]>(["running", "verifying", "contest", "review", "integrating"]);
 
 /** Their agents are through: what is left are checks and merges. Who waits for a person may do so for days. */
 const COMING_HOME = new Set<Task["state"]>(["verifying", "integrating"]);
@@ -109,7 +110,10 @@ export async function decideRunStarts(
   const touches = await footprintsOf(engine, run).of(tasks, ready);
   const atWork = tasks.filter(({ state }) => AT_WORK.has(state)).map(({ key }) => key);
   const comingHome = tasks.filter(({ state }) => COMING_HOME.has(state)).map(({ key }) => key);
-  const overlap = (one: string, other: string) => findOverlap(touches(one), touches(other));
+  const taskOf = new Map(tasks.map((task) => [task.key, planKeyOf(task)]));
+  // Of rivals only one comes in.
+  const overlap = (one: string, other: string) =>
+    taskOf.get(one) === taskOf.get(other) ? null : findOverlap(touches(one), touches(other));
   const decided = decideApart(
     { ...view, atWork, comingHome },
     { maxParallel },

@@ -4,6 +4,7 @@ import { budgetFrom } from "../core/budget.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask } from "../core/plan.ts";
+import { planKeyOf } from "../core/rival.ts";
 import type { Run, RunOptions } from "../core/run.ts";
 import { timeFrom } from "../core/run-time.ts";
 import { parseDuration } from "../lib/duration.ts";
@@ -14,7 +15,7 @@ import { mergeTrees } from "../git/merge.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
 import { nextRunNumber, raiseTakenIds } from "../store/ids.ts";
 import { linkRun } from "../store/firings.ts";
-import { addTasks, createRun, readRuns, setWish } from "../store/runs.ts";
+import { addTasks, createRun, type NewTask, readRuns, setWish } from "../store/runs.ts";
 import { hasDoneTask, readTasks } from "../store/tasks.ts";
 import { wantedProfile } from "../system/config-files.ts";
 import { ensureNamedFolder } from "../system/files.ts";
@@ -26,6 +27,7 @@ import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { noteParallel } from "./parallel.ts";
 import { agentProblems, branchProblems, modeProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
+import { rowsFor } from "./rivals.ts";
 import { setTime } from "./run-time.ts";
 import { retryTasks } from "./tasks.ts";
 import { planError, type Work } from "./work.ts";
@@ -134,10 +136,11 @@ export async function ingest(
   const going = findGoing(engine, work, base, flags.again);
   if (going) {
     const changed = withFlags(going.options, flags);
-    await checkAgents(engine, work, changed);
+    const rows = rowsFor(engine, work.chosen, changed.rivals ?? []);
+    await checkAgents(engine, rows, changed);
     return engine.store.transaction(() => {
       linkFiring(engine, going.id, flags);
-      const taken = goOn(engine, going, work, { ...changed, verify: options.verify });
+      const taken = goOn(engine, going, rows, { ...changed, verify: options.verify });
       setBudget(engine, going.id, flags.budgetUsd ?? null);
       setTime(engine, going.id, flags.maxDurationMs ?? null);
       noteParallel(engine, going.id, going.options.maxParallel, changed.maxParallel);
@@ -145,7 +148,8 @@ export async function ingest(
     });
   }
   if (work.chosen.length === 0) return null;
-  await checkAgents(engine, work, options);
+  const rows = rowsFor(engine, work.chosen, work.rivals);
+  await checkAgents(engine, rows, options);
   const taken = await branchProblems(engine, specsOf(work), base.commit);
   if (taken.length > 0) throw planError(taken);
   await passTakenRuns(engine);
@@ -163,7 +167,7 @@ export async function ingest(
       engine.store,
       engine.now(),
       { planKind: work.kind, planPath: work.planPath, target, base: commit, buildsOn, options },
-      work.chosen,
+      rows,
     );
     linkFiring(engine, run.id, flags);
     for (const task of work.chosen) removeFromBacklog(engine.store, task.spec.id);
@@ -225,6 +229,7 @@ function runOptions(engine: Engine, work: Work, flags: RunFlags): RunOptions {
     time: flags.maxDurationMs === undefined ? null : timeFrom(flags.maxDurationMs, engine.now()),
     profile: wantedProfile(engine.env),
     again: flags.again,
+    ...(work.rivals.length === 0 ? {} : { rivals: work.rivals }),
   };
 }
 
@@ -233,7 +238,8 @@ function withFlags(options: RunOptions, flags: RunFlags): RunOptions {
   const { plan, flags: before } = options.choices;
   return {
     ...options,
-    ...(flags.agent === undefined ? {} : { agent: flags.agent }),
+    // Who does the tasks was said with the rivals.
+    ...(flags.agent === undefined || options.rivals !== undefined ? {} : { agent: flags.agent }),
     ...(flags.maxParallel === undefined ? {} : { maxParallel: flags.maxParallel }),
     choices: { plan, flags: layChoices(before, flags.choices) },
   };
@@ -253,26 +259,26 @@ export function findGoing(engine: Engine, work: Work, base: Base, again: boolean
 }
 
 function sharesTasks(engine: Engine, run: Run, work: Work): boolean {
-  const keys = new Set(readTasks(engine.store, run.id).map((task) => task.key));
+  const keys = new Set(readTasks(engine.store, run.id).map(planKeyOf));
   return work.chosen.length === 0 ? false : work.chosen.some((task) => keys.has(task.spec.id));
 }
 
 /** The same command again goes on with the open run: tasks that nobody finished follow the plan, new ones join. Returns the keys of both. */
-function goOn(engine: Engine, run: Run, work: Work, options: RunOptions): string[] {
+function goOn(engine: Engine, run: Run, rows: readonly NewTask[], options: RunOptions): string[] {
   return engine.store.transaction(() => {
-    const known = new Set(readTasks(engine.store, run.id).map((task) => task.key));
+    const known = new Set(readTasks(engine.store, run.id).map(planKeyOf));
     // First, so that a task which is there may wait for one that comes in now.
-    const joining = work.chosen.filter((task) => !known.has(task.spec.id));
+    const joining = rows.filter((task) => !known.has(task.spec.id));
     addTasks(engine.store, engine.now(), run.id, joining);
-    const planned = work.chosen.map((each) => each.spec);
-    const changed = followPlan(engine, run, changesOf(readTasks(engine.store, run.id), planned), options);
+    const planned = rows.map((each) => each.spec);
+    const changed = followPlan(engine, run, changesOf(engine, readTasks(engine.store, run.id), planned), options);
     // What was cancelled is chosen where it was asked for again.
     const chosen = new Set(planned.map(({ id }) => id));
     const cancelled = readTasks(engine.store, run.id).filter(
-      (each) => each.state === "cancelled" && chosen.has(each.key),
+      (each) => each.state === "cancelled" && chosen.has(planKeyOf(each)),
     );
     const wanted = retryTasks(engine, cancelled);
-    for (const { spec } of work.chosen) removeFromBacklog(engine.store, spec.id);
+    for (const { spec } of rows) removeFromBacklog(engine.store, spec.id);
     setWish(engine.store, engine.now(), run.id, null);
     return [...new Set([...changed, ...wanted, ...joining.map((task) => task.spec.id)])];
   });
@@ -285,8 +291,10 @@ function checkHome(engine: Engine): void {
 }
 
 /** Every agent that the work asks for exists, before anything starts. */
-async function checkAgents(engine: Engine, work: Work, options: RunOptions): Promise<void> {
-  const names = new Set(work.chosen.map((task) => options.agent ?? task.spec.agent ?? engine.config.agent.default));
+async function checkAgents(engine: Engine, tasks: readonly NewTask[], options: RunOptions): Promise<void> {
+  const names = new Set(
+    tasks.map((task) => task.rival?.agent ?? options.agent ?? task.spec.agent ?? engine.config.agent.default),
+  );
   for (const name of names) {
     const agent = findAgent(engine, name);
     const file = programOf(agent);

@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { commandList } from "../core/config.ts";
+import { onePerTask, planKeyOf } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { isAncestor, moveRef, readRef } from "../git/branch.ts";
@@ -50,7 +51,9 @@ export async function landRun(engine: Engine, id: string | null, leave: AbortSig
     throw new OwtError("environment", `the branch ${run.target} is gone`, {
       hint: "see: git reflog",
     });
-  const missing = tasks.filter((task) => task.state !== "done").map((task) => task.key);
+  const missing = onePerTask(tasks, (task) => task)
+    .filter((task) => task.state !== "done")
+    .map(planKeyOf);
   const result = { run: run.id, target: run.target, missing };
   if (await isAncestor(engine.repo, work, target)) {
     markLanded(engine.store, engine.now(), run.id, run.target, target);

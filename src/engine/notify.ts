@@ -15,8 +15,9 @@ import {
   withoutSecret,
 } from "../core/notification.ts";
 import { redact, secretsIn } from "../core/redact.ts";
+import { contestsIn, isUndecided, planKeyOf } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
-import type { Task } from "../core/task.ts";
+import { FINAL_STATES, type Task } from "../core/task.ts";
 import { appendEvent, hasNote, TO_BE_TOLD } from "../store/events.ts";
 import {
   claimOutgoing,
@@ -28,7 +29,7 @@ import {
   tryLater,
 } from "../store/outbox.ts";
 import { readRun } from "../store/runs.ts";
-import { readTask } from "../store/tasks.ts";
+import { readTask, readTasks } from "../store/tasks.ts";
 import { canShow, showOnDesktop } from "../system/desktop.ts";
 import { readTextIfThere } from "../system/files.ts";
 import { isAlive, thisProcess } from "../system/identity.ts";
@@ -160,8 +161,15 @@ function isOver(engine: Engine, { task: id, moment }: Outgoing): boolean {
   const task = id === null ? null : readTask(engine.store, id);
   if (moment.name !== "waiting" || task === null) return false;
   if (moment.for === "review") return task.state !== "review" || task.approved;
-  if (moment.for === "failed") return task.state !== "failed";
+  if (moment.for === "failed") return task.state !== "failed" || hasRivalsLeft(engine, task);
   return task.state !== "pending" || task.park?.for !== moment.for;
+}
+
+/** Whether somebody else may still do the task of a rival that failed. */
+function hasRivalsLeft(engine: Engine, task: Task): boolean {
+  if (!isUndecided(task)) return false;
+  const rivals = contestsIn(readTasks(engine.store, task.run)).get(planKeyOf(task)) ?? [];
+  return rivals.some(({ state }) => !FINAL_STATES.has(state));
 }
 
 /** Said once in a run for each that cannot be reached; where it leads, and never the rest of its address. */

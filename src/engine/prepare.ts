@@ -3,6 +3,7 @@
 import { type Base, checkHere, findBase } from "./ingest.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { checkPrompts } from "./prompts.ts";
+import { hasRivals, rivalChoices } from "./rivals.ts";
 import { takenUpError } from "./worktrees/taken-up.ts";
 import { readWork, type Work, type WorkRequest } from "./work.ts";
 
@@ -24,10 +25,11 @@ export async function prepareRun(
   fromTarget: boolean,
 ): Promise<{ work: Work; base: Base }> {
   if (request.agent !== null && request.agent !== undefined) findAgent(engine, request.agent);
+  const rivals = rivalChoices(engine, request.rivals ?? []);
   const { work, base } = await prepareWork(engine, request, fromTarget);
-  const isLeftOpen = work.chosen.some(({ spec }) => spec.agent === null);
+  const isLeftOpen = work.chosen.some((task) => task.spec.agent === null && !hasRivals(task, rivals));
   if (request.agent == null && isLeftOpen) findAgent(engine, engine.config.agent.default);
-  return { work: { ...work, warnings: [...work.warnings, ...checkPrompts(engine, work)] }, base };
+  return { work: { ...work, rivals, warnings: [...work.warnings, ...checkPrompts(engine, work)] }, base };
 }
 
 /** Throws `needs-person` where what was asked for by name is in somebody's hands; what is left of a whole plan or module can begin without it. */

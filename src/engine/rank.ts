@@ -1,5 +1,6 @@
 /** How tasks stand among those whose turn it could be. */
 import { pathsBelow } from "../core/dag.ts";
+import { rowNeeds } from "../core/rival.ts";
 import type { ReadyTask } from "../core/schedule.ts";
 import type { Task } from "../core/task.ts";
 import type { Estimates } from "./estimates.ts";
@@ -7,7 +8,8 @@ import type { Estimates } from "./estimates.ts";
 /** `tasks` are all of the run. */
 export function rankFor(tasks: readonly Task[], estimates: Estimates): (task: Task) => ReadyTask {
   const weights = new Map(tasks.map((task) => [task.key, estimates.of(task.spec).duration.p50]));
-  const nodes = tasks.map((task) => ({ id: task.key, needs: task.needs }));
+  const needsOf = rowNeeds(tasks);
+  const nodes = tasks.map((task) => ({ id: task.key, needs: needsOf(task.needs) }));
   const below = pathsBelow(nodes, (id) => weights.get(id) ?? 0);
   return (task) => ({
     id: task.key,

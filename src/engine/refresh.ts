@@ -4,6 +4,7 @@ import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import { findRevived } from "../core/view.ts";
+import { hasLost, planKeyOf, specForRival } from "../core/rival.ts";
 import type { Run, RunOptions } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { readRef } from "../git/branch.ts";
@@ -13,6 +14,7 @@ import { grantsNeeded, requireApproval } from "./approvals.ts";
 import type { Engine } from "./engine.ts";
 import { branchProblems, modeProblems } from "./plan-checks.ts";
 import { readPlan } from "./read-plan.ts";
+import { isOwnKind } from "./rivals.ts";
 import { hashTask, planError } from "./work.ts";
 
 /** Tasks whose text may still change: no agent is at work on them, and nothing of them is integrated. */
@@ -25,7 +27,7 @@ export async function refreshRun(engine: Engine, runId: string): Promise<{ chang
   if (!run) return { changed: [], kept: null };
   const planned = await readPlanned(run);
   if (typeof planned === "string") return { changed: [], kept: planned };
-  const changes = changesOf(readTasks(engine.store, run.id), planned);
+  const changes = changesOf(engine, readTasks(engine.store, run.id), planned);
   const specs = changes.map((change) => change.spec);
   requireApproval(engine, grantsNeeded(engine, specs, {}));
   const renamed = changes.filter(({ task, spec }) => spec.branch !== task.spec.branch).map(({ spec }) => spec);
@@ -44,12 +46,14 @@ export async function refreshRun(engine: Engine, runId: string): Promise<{ chang
 export type SpecChange = { task: Task; spec: PlannedTask; hash: string; needs: string[] };
 
 /** The tasks of a run that ask for something else, or wait for something else, now. */
-export function changesOf(tasks: readonly Task[], planned: readonly PlannedTask[]): SpecChange[] {
+export function changesOf(engine: Engine, tasks: readonly Task[], planned: readonly PlannedTask[]): SpecChange[] {
   const specs = new Map(planned.map((spec) => [spec.id, spec]));
-  const inRun = new Set(tasks.map((task) => task.key));
+  const inRun = new Set(tasks.map(planKeyOf));
   return tasks.flatMap((task) => {
-    const spec = specs.get(task.key);
-    if (!spec || !OPEN_TO_CHANGE.has(task.state)) return [];
+    const asked = specs.get(planKeyOf(task));
+    if (!asked || !OPEN_TO_CHANGE.has(task.state) || hasLost(task)) return [];
+    const spec =
+      task.rival === null ? asked : specForRival(asked, task.rival, isOwnKind(engine, { spec: asked }, task.rival));
     const hash = hashTask(spec);
     // Dependencies stay within the run.
     const needs = [...spec.dependsOn, ...spec.implied].filter((key) => inRun.has(key));
@@ -68,7 +72,7 @@ export function followPlan(engine: Engine, run: Run, changes: readonly SpecChang
       moveTask(engine.store, engine.now(), task, "pending", { reason: null, endedAt: null });
     }
     setRunOptions(engine.store, run.id, options);
-    return replaced.map(({ task }) => task.key);
+    return [...new Set(replaced.map(({ task }) => planKeyOf(task)))];
   });
 }
 
@@ -78,7 +82,7 @@ function dropRemoved(engine: Engine, run: Run, planned: readonly PlannedTask[]):
   const there = new Set(planned.map((spec) => spec.id));
   const isUntouched = (task: Task) => task.state === "skipped" || (task.state === "pending" && task.startedAt === null);
   const gone = readTasks(engine.store, run.id).filter(
-    (task) => !there.has(task.key) && !task.spec.source.file.startsWith("owt ") && isUntouched(task),
+    (task) => !there.has(planKeyOf(task)) && !task.spec.source.file.startsWith("owt ") && isUntouched(task),
   );
   const change = { reason: "no longer in the plan", endedAt: engine.now() };
   for (const task of gone) moveTask(engine.store, engine.now(), task, "cancelled", change);

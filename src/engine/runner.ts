@@ -4,6 +4,7 @@ import { setImmediate as turnOfTheWorld } from "node:timers/promises";
 import { hasLimitOf } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
+import { isUndecided } from "../core/rival.ts";
 import { placesTaken } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { type Shortage, startOf } from "../core/room.ts";
@@ -20,6 +21,7 @@ import { requestStop } from "./attempt-moves.ts";
 import { keepBackups } from "./backups.ts";
 import { dayEnds, noteHolds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
+import { decideContests } from "./contest.ts";
 import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { type Engine, isLost } from "./engine.ts";
 import { estimatesOf } from "./estimates.ts";
@@ -240,7 +242,8 @@ async function carryRun(
   const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
   const obeyed = obeyWishes(engine, run, tasks, attempts);
   const skipped = skipUnreachable(engine, tasks);
-  if (obeyed || skipped) return true;
+  const decided = run.wish !== "stop" && !endings && decideContests(engine, run, tasks, attempts);
+  if (obeyed || skipped || decided) return true;
   const goesOn = run.wish === null && !endings;
   const isOpen = goesOn && !carriers.isStalled;
   const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
@@ -286,6 +289,7 @@ function isEnding(engine: Engine, run: Run, attempt: Attempt): boolean {
 
 /** A stopped run leaves its attempts as they are, but an ended agent's work is still collected. */
 function mayCarry(run: Run, attempt: Attempt, tasks: Task[]): boolean {
+  if (attempt.phase === "contest") return attempt.stop !== null;
   if (attempt.phase === "review")
     return attempt.stop !== null || (tasks.find((task) => task.id === attempt.task)?.approved ?? false);
   return run.wish !== "stop" || attempt.stop === "taken" || ENDS_ANYWAY.has(attempt.phase);
@@ -358,8 +362,9 @@ function isStillReady(engine: Engine, run: Run, task: Task): boolean {
 function nearlyHome(run: Run, tasks: Task[], attempts: Attempt[]): Set<string> {
   if (run.options.verify.length > 0) return new Set();
   const collected = new Set(attempts.filter((attempt) => attempt.phase === "collect").map((attempt) => attempt.task));
-  const isHome = ({ id, state, spec }: Task) =>
-    spec.verify.length === 0 && (state === "integrating" || (collected.has(id) && !spec.needsReview));
+  const isHome = ({ id, state, spec, rival }: Task) =>
+    spec.verify.length === 0 &&
+    (state === "integrating" || (collected.has(id) && !spec.needsReview && !isUndecided({ rival })));
   return new Set(tasks.filter(isHome).map((task) => task.key));
 }
 
@@ -395,6 +400,9 @@ function isOver(engine: Engine, seen: Look, until: string | undefined): boolean 
     .every((run) => isSettledNow(engine, run, seen.tasks.get(run.id)!, seen.attempts));
 }
 
+/** Phases in which nothing is done. */
+const WAITS = new Set<Attempt["phase"]>(["contest", "review"]);
+
 /** Ended, or waiting for nothing but a person. */
 export function isRunSettled(engine: Engine, run: Run): boolean {
   return isSettledNow(engine, run, readTasks(engine.store, run.id), readOpenAttempts(engine.store));
@@ -402,7 +410,7 @@ export function isRunSettled(engine: Engine, run: Run): boolean {
 
 function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Attempt[]): boolean {
   if (run.state === "ended") return true;
-  const attempts = allAttempts.filter((attempt) => attempt.run === run.id && attempt.phase !== "review");
+  const attempts = allAttempts.filter((attempt) => attempt.run === run.id && !WAITS.has(attempt.phase));
   if (run.wish === "stop") return !attempts.some((attempt) => ENDS_ANYWAY.has(attempt.phase));
   if (attempts.length > 0) return false;
   // A run whose tasks are all final is about to be ended, and is settled then.

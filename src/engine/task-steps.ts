@@ -21,6 +21,7 @@ import { createWorktree, type CreateRefused, type Worktree } from "../git/worktr
 import { lastAttemptOn, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { moveOnGreen } from "./contest.ts";
 import { noteBegun, readBegun } from "./begun.ts";
 import { verifyFailed } from "./clash.ts";
 import { attemptDir, type Engine } from "./engine.ts";
@@ -236,9 +237,8 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   const commands = verifyCommands(run, task);
   const head = attempt.head!;
   const tree = await readTree(engine.repo, head);
-  const next = task.spec.needsReview && !task.approved ? "review" : "merge";
   if (tree === attempt.verifiedTree) {
-    moveOn(engine, carried, next);
+    await moveOnGreen(engine, carried, head, {});
     return "on";
   }
   // One folder for each state of the work: what was said about another one says nothing about this.
@@ -257,6 +257,6 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
     verifyFailed(engine, carried, verdict, null);
     return "on";
   }
-  moveOn(engine, carried, next, { verifiedTree: commands.length > 0 ? tree : null });
+  await moveOnGreen(engine, carried, head, { verifiedTree: commands.length > 0 ? tree : null });
   return "on";
 }

@@ -3,12 +3,13 @@
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest, nearestHint } from "../core/names.ts";
+import { hasLost, planKeyOf } from "../core/rival.ts";
 import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
 import { readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
 import { appendEvent } from "../store/events.ts";
 import { reopenRun, readRuns } from "../store/runs.ts";
-import { changeTask, findTasks, moveTask, readTask, readTasks } from "../store/tasks.ts";
+import { changeTask, findRivals, findTasks, moveTask, readTask, readTasks } from "../store/tasks.ts";
 import { findUnresolved } from "../git/conflicts.ts";
 import { endedWithWords } from "./answer.ts";
 import { type Engine, findAgent } from "./engine.ts";
@@ -26,6 +27,8 @@ export type Pick = {
 /** The task with this key: of the run named, else the newest that fits, else the newest. Throws `unknown-name` with the nearest keys. */
 export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
   const all = findTasks(engine.store, key).filter((task) => pick.run === undefined || task.run === pick.run);
+  const rivals = rivalsFor(engine, key, pick.run);
+  if (rivals.length > 0) return oneOf(rivals, pick);
   const found = all.find((task) => pick.fits?.(task)) ?? all[0] ?? findTaskLoosely(engine, key, pick.run);
   if (found) return found;
   const known = new Set(
@@ -45,6 +48,26 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
   const where = pick.run === undefined ? "no run has" : `${pick.run} has not`;
   throw new OwtError("unknown-name", `${where} a task named ${key}`, {
     hint: nearestHint(key, known, "list them with: owt task list"),
+  });
+}
+
+/** The rivals for a task of which none has won, where its id means them: no task of this key is newer. */
+export function rivalsFor(engine: Engine, id: string, run?: string): Task[] {
+  const all = findRivals(engine.store, id).filter((task) => run === undefined || task.run === run);
+  const newest = all.at(-1);
+  if (newest === undefined) return [];
+  const isOlder = findTasks(engine.store, id).some(
+    (task) => (run === undefined || task.run === run) && task.id > newest.id,
+  );
+  return isOlder ? [] : all.filter((task) => task.run === newest.run);
+}
+
+function oneOf(rivals: readonly Task[], { fits = () => true }: Pick): Task {
+  const fitting = rivals.filter(fits);
+  if (fitting.length === 1) return fitting[0]!;
+  const keys = (fitting.length === 0 ? rivals : fitting).map(({ key }) => key);
+  throw new OwtError("wrong-state", `${planKeyOf(rivals[0]!)} is done by ${rivals.length} rivals: which of them?`, {
+    hint: `name one: ${keys.join(", ")}`,
   });
 }
 
@@ -90,9 +113,13 @@ export async function createTask(engine: Engine, text: string, options: NewTaskO
       source: { file: "owt task create", line: 1 },
     });
     const id = copy === 1 ? task.id : `${task.id}-${copy}`;
-    const taken = findTasks(engine.store, id).length > 0;
+    const taken = isInRun(engine, id);
     if (!taken && addToBacklog(engine.store, engine.now(), { ...task, id })) return id;
   }
+}
+
+function isInRun({ store }: Engine, id: string): boolean {
+  return findTasks(store, id).length > 0 || findRivals(store, id).length > 0;
 }
 
 /** What a task waits for has to exist: in the plan, written down, or in a run. */
@@ -103,7 +130,7 @@ async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
   if (planned === null) return;
   const known = new Set([...planned.map((task) => task.id), ...readBacklog(engine.store).map((task) => task.id)]);
   for (const id of ids) {
-    if (known.has(id) || findTasks(engine.store, id).length > 0) continue;
+    if (known.has(id) || isInRun(engine, id)) continue;
     const close = nearest(id, known);
     throw new OwtError("unknown-name", `there is no task ${id} to depend on`, {
       hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "see: owt plan",
@@ -141,8 +168,12 @@ export async function cancelTask(engine: Engine, key: string, run?: string): Pro
 
 /** The tasks that a retry means: the one named, or without a name every failed one of the newest run that has any. */
 export function findRetries(engine: Engine, key: string | undefined, run?: string): { run: string; tasks: Task[] } {
+  const rivals = key === undefined ? [] : rivalsFor(engine, key, run);
+  const again = rivals.filter(mayRetry);
+  if (again.length > 0) return { run: again[0]!.run, tasks: again };
   if (key !== undefined) {
     const task = findTask(engine, key, { run, fits: (each) => each.state === "failed" || each.park !== null });
+    if (hasLost(task)) throw wrongState(task, task.rival!.end!.why, "what it did is saved: owt restore");
     if (!mayRetry(task)) throw wrongState(task, `it is ${task.state}`, `see: owt task show ${task.key}`);
     return { run: task.run, tasks: [task] };
   }
@@ -160,16 +191,16 @@ export function retryTasks(engine: Engine, tasks: readonly Task[]): string[] {
 
 /** Puts back to the start what was skipped because of a task that somebody takes up again, and opens its run. */
 export function restartSkipped(engine: Engine, task: Task): void {
-  for (const each of skippedBelow(readTasks(engine.store, task.run), task.key)) restart(engine, each);
+  for (const each of skippedBelow(readTasks(engine.store, task.run), planKeyOf(task))) restart(engine, each);
   reopenRun(engine.store, task.run);
 }
 
 function skippedBelow(tasks: readonly Task[], key: string): Task[] {
   const below = downstreamOf(
-    tasks.map((each) => ({ id: each.key, needs: each.needs })),
+    tasks.map((each) => ({ id: planKeyOf(each), needs: each.needs })),
     [key],
   );
-  return tasks.filter((each) => each.state === "skipped" && below.has(each.key));
+  return tasks.filter((each) => each.state === "skipped" && below.has(planKeyOf(each)));
 }
 
 function mayRetry(task: Task): boolean {
@@ -179,9 +210,11 @@ function mayRetry(task: Task): boolean {
 function retry(engine: Engine, task: Task): string[] {
   return engine.store.transaction(() => {
     const tasks = readTasks(engine.store, task.run);
-    const skipped = skippedBelow(tasks, task.key);
+    const skipped = skippedBelow(tasks, planKeyOf(task));
     const upstreams =
-      task.state === "skipped" ? tasks.filter((each) => task.needs.includes(each.key) && each.state === "failed") : [];
+      task.state === "skipped"
+        ? tasks.filter((each) => task.needs.includes(planKeyOf(each)) && each.state === "failed")
+        : [];
     const again = [task, ...skipped, ...upstreams.filter((each) => each.id !== task.id)];
     for (const each of again.filter(mayRetry)) restart(engine, each);
     reopenRun(engine.store, task.run);

@@ -2,6 +2,7 @@
 import { kindOf } from "../agents/registry.ts";
 import { type AgentChoices, configuredChoices, layChoices, stated } from "../core/choices.ts";
 import { findFree, mayTry } from "../core/limit.ts";
+import { isUndecided } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import type { BareTask, Task } from "../core/task.ts";
 import { findRefusedLogin, type Logins, type TaskView, viewTasks } from "../core/view.ts";
@@ -15,13 +16,13 @@ import type { Engine } from "./engine.ts";
 import { type Holding, readHolding } from "./governor.ts";
 import { knownShortage } from "./room.ts";
 
-/** The agent that a task is given to: the run's choice, else the plan's, else the configuration's. */
+/** The agent that a task is given to: the one that a rival is, else the run's choice, else the plan's, else the configuration's. */
 export function agentFor(engine: Engine, run: Run, task: Task): string {
-  return run.options.agent ?? task.spec.agent ?? engine.config.agent.default;
+  return task.rival?.agent ?? run.options.agent ?? task.spec.agent ?? engine.config.agent.default;
 }
 
 /** The agent of a task's next attempt: that of the conversation which goes on, else the one it is given to. While a usage limit holds it, the first
- *  free one of those that it falls over to (`[agent.NAME] fall_over`); `insteadOf` is the one that has to wait then. */
+ *  free one of those that it falls over to (`[agent.NAME] fall_over`); `insteadOf` is the one that has to wait then. A rival is nobody else. */
 export function nextAgent(
   engine: Engine,
   run: Run,
@@ -30,7 +31,7 @@ export function nextAgent(
 ): { agent: string; insteadOf: string | null } {
   const before = task.next.kind === "fresh" ? null : readAttempt(engine.store, task.next.from);
   const own = before?.agent ?? agentFor(engine, run, task);
-  if (holding === null || task.next.kind === "by-hand") return { agent: own, insteadOf: null };
+  if (holding === null || isUndecided(task) || task.next.kind === "by-hand") return { agent: own, insteadOf: null };
   const isHeld = (agent: string) => {
     const limit = holding(agent, () => nextModel(engine, run, task, agent));
     return limit !== null && (limit.probe !== null || !mayTry(limit, engine.now()));
@@ -54,10 +55,15 @@ export function choicesFor(engine: Engine, run: Run, task: Task, agent: string):
     return configuredChoices(engine.config.agent.named[agent]);
   const own = layChoices(task.spec.choices, stated({ model: task.spec.model }));
   const { plan, flags } = run.options.choices;
-  return layChoices(configuredChoices(engine.config.agent.named[agent]), plan, own, flags);
+  const { rival } = task;
+  // What a plan says of all its tasks was said of the agent that they would be given to.
+  const isMeant = rival === null || kindNamed(engine, agent) === kindNamed(engine, engine.config.agent.default);
+  const as = rival?.agent === agent ? stated({ model: rival.model ?? undefined }) : {};
+  return layChoices(configuredChoices(engine.config.agent.named[agent]), isMeant ? plan : {}, own, flags, as);
 }
 
-function kindNamed(engine: Engine, agent: string): string | null {
+/** The kind of an agent, by its name; null where there is no such agent. */
+export function kindNamed(engine: Engine, agent: string): string | null {
   return kindOf(agent, engine.config.agent.named[agent] ?? {});
 }
 

@@ -12,6 +12,7 @@ import {
   type Problem,
 } from "../core/plan.ts";
 import { upstreamOf } from "../core/dag.ts";
+import type { RivalChoice } from "../core/rival.ts";
 import { startOrder } from "../core/schedule.ts";
 import { isAncestor } from "../git/branch.ts";
 import { readBacklog } from "../store/backlog.ts";
@@ -40,6 +41,8 @@ export type WorkRequest = {
   /** The agent that the command line names, and how it is to be run: what an estimate goes by. */
   agent?: string | null;
   choices?: AgentChoices;
+  /** Agents that are each to do every task, as `--agents` has them. */
+  rivals?: readonly string[];
 };
 
 export type Work = {
@@ -58,6 +61,8 @@ export type Work = {
   dismissed: Map<string, string>;
   ignored: Plan["ignored"];
   warnings: Problem[];
+  /** Agents that are each to do every task; none: one does it. */
+  rivals: RivalChoice[];
   /** What each task is expected to take. */
   estimates: Estimates;
 };
@@ -89,6 +94,7 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
     dismissed,
     ignored: plan.ignored,
     warnings: plan.warnings,
+    rivals: [],
     estimates,
   };
 }

@@ -8,7 +8,7 @@ import type { SetupSaid } from "../core/reuse.ts";
 import type { WantedInstall } from "../core/project-folders.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
 import { STAGING } from "../system/copy-folders.ts";
-import { readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
+import { readTextIfThere, removeFile, removeHalfWritten, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import { bringDependencies, CUT, findInstalls } from "./dependencies.ts";
 import type { Engine } from "./engine.ts";
@@ -136,6 +136,7 @@ export function forgetSetup(engine: Engine, worktree: string): void {
   for (const file of [marker, `${marker}+greeted`, before, left]) removeFile(file);
   forgetBrought(engine, worktree);
   forgetLease(engine, worktree);
+  removeHalfWritten(marker);
 }
 
 /** Says that nothing is in a worktree yet, so that nobody has to look before its setup. */

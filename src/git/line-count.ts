@@ -19,6 +19,19 @@ export async function countBetween(repo: Repo, from: Oid, to: Oid): Promise<Line
   return sumUp((await git(repo, [...DIFF, from, to, "--"])).stdout);
 }
 
+/** A binary file has no lines: it counts as a page of them. */
+const LINES_OF_BINARY = 50;
+
+/** How large the change between two commits is: lines added and removed, and files. A moved file counts in full, a binary one as 50 lines. */
+export async function sizeBetween(repo: Repo, from: Oid, to: Oid): Promise<{ lines: number; files: number }> {
+  const fields = fieldsOf((await git(repo, [...DIFF, from, to, "--"])).stdout);
+  const linesOf = (field: string) => {
+    const [added, removed] = field.split("\t", 2);
+    return added === "-" ? LINES_OF_BINARY : Number(added) + Number(removed);
+  };
+  return { lines: fields.reduce((sum, field) => sum + linesOf(field), 0), files: fields.length };
+}
+
 /** The lines between a commit and the files of a worktree, new files included; null where the worktree is gone or git cannot tell now. */
 export async function countInWorktree(repo: Repo, worktree: string, from: Oid): Promise<LineCount | null> {
   const place = findPlace(repo, worktree);

@@ -54,10 +54,10 @@ export function eventsAfter(store: Store, seq: number, filter: { run?: string } 
   return rows.map(toEvent);
 }
 
-/** For how long (ms) each attempt of a run waited for an approval, by its id. `now` ends what still waits. */
+/** For how long (ms) each attempt of a run waited for its rivals or for an approval, by its id. `now` ends what still waits. */
 export function readReviewTimes(store: Store, run: string, now: number): Map<number, number> {
   const sql =
-    "select attempt, at, json_extract(data, '$.phase') = 'review' as waits from event where run = ? and kind in ('attempt-phase', 'attempt-ended') order by seq";
+    "select attempt, at, json_extract(data, '$.phase') in ('contest', 'review') as waits from event where run = ? and kind in ('attempt-phase', 'attempt-ended') order by seq";
   const since = new Map<number, number>();
   const times = new Map<number, number>();
   const count = (attempt: number, until: number) => {
@@ -94,7 +94,7 @@ export function readWaitingEvents(store: Store, run: string): Event[] {
     `(select p.seq from event p where p.run = ?1 and ${bound} order by p.seq desc limit 1)`;
   const sql = `select * from event where run = ?1 and (
       kind in (${WAITING_KINDS.map((kind) => `'${kind}'`).join(", ")})
-      or (kind = 'attempt-phase' and data ->> '$.phase' in ('review', 'collect', 'merge'))
+      or (kind = 'attempt-phase' and data ->> '$.phase' in ('contest', 'review', 'collect', 'merge'))
       or seq in (select ${before("p.seq < c.seq")} from event c where c.run = ?1 and c.kind = 'run-carried')
       or seq = ${before("true")}
     ) order by seq`;

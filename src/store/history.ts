@@ -43,14 +43,14 @@ function readPast(store: Store, ids: string, most: number): { past: PastTask; ro
   });
 }
 
-/** The attempts of those tasks, each with the time in which it waited for an approval, and for the merge queue with what is checked there: that is the
- *  same for several, and says how many came home together. */
+/** The attempts of those tasks, each with the time in which it waited for its rivals, for an approval, and for the merge queue with what is checked there:
+ *  that is the same for several, and says how many came home together. */
 function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
   return store.all(
     `select a.task, a.agent, a.model, a.usage, a.started_at, a.ended_at, (
          select sum(coalesce((select next.at from event next where next.attempt = a.id and next.kind = 'attempt-phase' and next.seq > e.seq
                               order by next.seq limit 1), a.ended_at) - e.at)
-         from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' in ('review', 'merge')
+         from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' in ('contest', 'review', 'merge')
        ) as waited
      from attempt a
      where a.task in (${ids}) and a.ended_at is not null order by a.task, a.number`,

@@ -227,4 +227,9 @@ export const MIGRATIONS: readonly string[] = [
   alter table usage_limit add column login text;
   alter table usage_limit add column model text;
   `,
+  // Several agents that do one task, each in a row of its own.
+  `
+  alter table task add column rival text;
+  create index task_rival on task (id) where rival is not null;
+  `,
 ];

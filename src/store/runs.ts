@@ -1,6 +1,7 @@
 /** Runs in the store: creating one with all its tasks, and the moves of the run itself. */
 import { NO_BUDGET } from "../core/budget.ts";
 import type { PlannedTask } from "../core/plan.ts";
+import { type Rival, rivalKey } from "../core/rival.ts";
 import type { Run, RunOptions, RunState, RunWish } from "../core/run.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
@@ -8,8 +9,8 @@ import { nextRunNumber } from "./ids.ts";
 import { forgetTasks } from "./known-tasks.ts";
 import { parseStored } from "./stored-json.ts";
 
-/** A task as it enters a run. `doneBy` is the commit of an earlier run that already holds it. */
-export type NewTask = { spec: PlannedTask; hash: string; needs: string[] };
+/** A task as it enters a run; `rival` where it is done by several agents, and this is one of them. */
+export type NewTask = { spec: PlannedTask; hash: string; needs: string[]; rival?: Rival };
 
 export type NewRun = Pick<Run, "planKind" | "planPath" | "target" | "base" | "buildsOn"> & { options: RunOptions };
 
@@ -37,7 +38,7 @@ export function createRun(store: Store, at: number, run: NewRun, tasks: NewTask[
       { run: id },
       {
         kind: "run-created",
-        tasks: tasks.length,
+        tasks: new Set(tasks.map(({ spec }) => spec.id)).size,
         target: run.target,
         base: run.base,
         buildsOn: run.buildsOn,
@@ -51,7 +52,7 @@ export function createRun(store: Store, at: number, run: NewRun, tasks: NewTask[
 export function addTasks(store: Store, at: number, run: string, tasks: NewTask[]): void {
   if (tasks.length === 0) return;
   store.transaction(() => {
-    appendEvent(store, at, { run }, { kind: "tasks-joined", keys: tasks.map(({ spec }) => spec.id) });
+    appendEvent(store, at, { run }, { kind: "tasks-joined", keys: tasks.map(keyOf) });
     const first = Number(store.get("select coalesce(max(ord) + 1, 0) as n from task where run = ?", run)?.["n"]);
     tasks.forEach((task, index) => insertTask(store, run, task, first + index));
     forgetTasks(store, run);
@@ -60,15 +61,20 @@ export function addTasks(store: Store, at: number, run: string, tasks: NewTask[]
 
 function insertTask(store: Store, run: string, task: NewTask, order: number): void {
   store.run(
-    "insert into task (run, key, ord, state, spec, hash, needs, next) values (?, ?, ?, 'pending', ?, ?, ?, ?)",
+    "insert into task (run, key, ord, state, spec, hash, needs, next, rival) values (?, ?, ?, 'pending', ?, ?, ?, ?, ?)",
     run,
-    task.spec.id,
+    keyOf(task),
     order,
     JSON.stringify(task.spec),
     task.hash,
     JSON.stringify(task.needs),
     JSON.stringify({ kind: "fresh" }),
+    task.rival === undefined ? null : JSON.stringify(task.rival),
   );
+}
+
+function keyOf({ spec, rival }: NewTask): string {
+  return rival === undefined ? spec.id : rivalKey(spec.id, rival);
 }
 
 export function readRun(store: Store, id: string): Run | null {

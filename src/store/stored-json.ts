@@ -3,7 +3,7 @@ import { OwtError } from "../core/errors.ts";
 
 /** Where they stand: every column, and whether it may be null. */
 const COLUMNS: Record<string, { always: readonly string[]; perhaps: readonly string[] }> = {
-  task: { always: ["spec", "needs", "next", "answers"], perhaps: ["park"] },
+  task: { always: ["spec", "needs", "next", "answers"], perhaps: ["park", "rival"] },
   run: { always: ["options"], perhaps: [] },
   attempt: { always: [], perhaps: ["usage", "outcome"] },
   event: { always: ["data"], perhaps: [] },

@@ -2,6 +2,7 @@
 import { assertLegalMove, type BareTask, type NextStart, type Park, type Task, type TaskState } from "../core/task.ts";
 import type { Answered } from "../core/conversation.ts";
 import type { PlannedTask } from "../core/plan.ts";
+import type { Rival } from "../core/rival.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
 import { knownTasks, noteChanged } from "./known-tasks.ts";
@@ -63,7 +64,7 @@ export function readBareTasks(store: Store, run: string): BareTask[] {
 }
 
 const BARE_COLUMNS =
-  "id, key, state, json(needs), json(park), not_before, json(next), reason, cancel_wish, approved, verified, started_at";
+  "id, key, state, json(needs), json(park), not_before, json(next), reason, cancel_wish, approved, verified, started_at, json(rival)";
 
 type BareRow = [
   id: number,
@@ -78,6 +79,7 @@ type BareRow = [
   approved: number,
   verified: number,
   startedAt: number | null,
+  rival: Rival | null,
 ];
 
 /** By index: taking an array apart by name costs three times as much, and there can be thousands. */
@@ -96,12 +98,20 @@ function toBareTask(run: string, row: BareRow): BareTask {
     approved: row[9] === 1,
     verified: row[10] === 1,
     startedAt: row[11],
+    rival: row[12],
   };
 }
 
 /** Every task with this key, newest run first. */
 export function findTasks(store: Store, key: string): Task[] {
   return store.all("select * from task where key = ? order by id desc", key).map(toTask);
+}
+
+/** Those that are rivals for the task with this id, in every run in which none of them has won yet, oldest first. */
+export function findRivals(store: Store, id: string): Task[] {
+  const sql =
+    "select * from task where rival is not null and rival ->> '$.of' = ? and rival ->> '$.end' is null order by id";
+  return store.all(sql, id).map(toTask);
 }
 
 /** How many tasks, of whichever run, began since then. */
@@ -117,7 +127,10 @@ export function readFailedTasks(store: Store): Task[] {
     "select max(id) as id from task where key in (select key from task where state = 'failed') group by key",
   );
   const isNewest = new Set(newest.map((row) => Number(row["id"])));
-  return failed.filter(({ id }) => isNewest.has(id));
+  const isTakenUp = ({ id, run, rival }: Task) =>
+    rival !== null &&
+    store.get("select 1 from task where key = ? and id > ? and run <> ? limit 1", rival.of, id, run) !== undefined;
+  return failed.filter((task) => isNewest.has(task.id) && !isTakenUp(task));
 }
 
 /** What a person cancelled, and nobody has taken up since under the same key, with the text that it had. */
@@ -189,6 +202,12 @@ export function changeTask(store: Store, id: number, change: TaskChange): void {
   store.run(`update task set ${sets} where id = ?`, ...entries.map(([key, value]) => COLUMNS[key][1](value)), id);
 }
 
+/** Writes what is known of a rival; the winner is renamed with it. */
+export function changeRival(store: Store, { id, key, rival }: Pick<Task, "id" | "key" | "rival">): void {
+  noteChanged(store, id);
+  store.run("update task set key = ?, rival = ? where id = ?", key, JSON.stringify(rival), id);
+}
+
 /** Replaces what a task asks for, unless an attempt was opened or the work was integrated since the task was read: an agent is at work on
  *  the text that its attempt began with. False then. */
 export function replaceSpec(store: Store, task: Task, spec: PlannedTask, hash: string, needs: string[]): boolean {
@@ -228,6 +247,7 @@ function toTask(row: Row): Task {
     spec: parseSpec(String(row["spec"])),
     hash: String(row["hash"]),
     needs: parseStored(row["needs"]) as string[],
+    rival: row["rival"] === null ? null : (parseStored(row["rival"]) as Rival),
     park: row["park"] === null ? null : (parseStored(row["park"]) as Park),
     notBefore: row["not_before"] as number | null,
     next: parseStored(row["next"]) as NextStart,

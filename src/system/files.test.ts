@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { ensureNamedFolder, readTextIfThere, writeFileAtomically } from "./files.ts";
+import { ensureNamedFolder, readTextIfThere, removeHalfWritten, writeFileAtomically } from "./files.ts";
 import { findProgram } from "./programs.ts";
 
 function newDir(): string {
@@ -119,4 +119,15 @@ describe("a program", () => {
     const relative = `${"../".repeat(folders)}${join(dir, "two").slice(1)}`;
     expect(findProgram("tool", { PATH: relative })).toBe(join(dir, "two", "tool"));
   });
+});
+
+test("what a killed writer left goes with the file that it was for, and nothing else does", () => {
+  const dir = newDir();
+  const names = ["a", "a.12.tmp", "a+lease.7.tmp", "a+lease", "a5+lease.7.tmp", "a.b.7.tmp", "b.12.tmp", "a.12.tmpx"];
+  for (const name of names) writeFileSync(join(dir, name), "");
+  removeHalfWritten(join(dir, "a"));
+  expect(readdirSync(dir).toSorted()).toEqual(
+    names.filter((name) => name !== "a.12.tmp" && name !== "a+lease.7.tmp").toSorted(),
+  );
+  removeHalfWritten(join(dir, "nowhere", "a"));
 });

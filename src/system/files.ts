@@ -8,13 +8,14 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 
 /** Replaces a file's content. Parent folders are made; `mode` defaults to 0600, since most of what we write is private. */
@@ -42,6 +43,17 @@ export function writeFileAtomically(
     throw error;
   }
 }
+
+/** Removes what writers of a file, and of those that bear its name with a `+` and a word behind it, left beside it when they were killed. Nobody may be writing one. */
+export function removeHalfWritten(path: string): void {
+  const [folder, name] = [dirname(path), basename(path)];
+  if (!existsSync(folder)) return;
+  for (const each of readdirSync(folder))
+    if (each.startsWith(name) && HALF_WRITTEN.test(each.slice(name.length)))
+      rmSync(join(folder, each), { force: true });
+}
+
+const HALF_WRITTEN = /^(\+[a-z-]+)?\.\d+\.tmp$/;
 
 /** The file's text, or null when there is none. */
 export function readTextIfThere(path: string): string | null {

@@ -1,6 +1,6 @@
 /** Kills the built `owt` at random moments and at every kind of intent, runs it again, and lets `verdict.ts` judge what came of it.
  *
- *    npm run crash -- [--kills 50 | --full] [--seed N] [--lanes 2] [--keep] [--json]
+ *    npm run crash -- [--kills 50 | --full] [--seed N] [--lanes 2] [--rivals] [--keep] [--json]
  *    node test/crash/crash.ts --events DIR      what happened in a repository that was kept
  *
  *  Exits with 1 on any defect, and with 200 kills or more also where a kind of intent was met less than three times. */
@@ -17,6 +17,8 @@ const { values } = parseArgs({
     full: { type: "boolean", default: false },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     lanes: { type: "string", default: "2" },
+    /** Two agents do each task, in every repository. */
+    rivals: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     events: { type: "string" },
@@ -37,6 +39,7 @@ async function run(): Promise<void> {
     seed: Number(values.seed),
     lanes: Number(values.lanes),
     keep: values.keep,
+    rivals: values.rivals,
     tell: (line) => process.stderr.write(`${line}\n`),
   });
   console.log(values.json ? JSON.stringify(sum, null, 2) : render(sum));

@@ -18,6 +18,8 @@ export type HarnessOptions = {
   keep?: boolean;
   /** Repositories at a time. */
   lanes?: number;
+  /** Two agents do each task, in every repository; else in some. */
+  rivals?: boolean;
   /** Told once a repository is judged. */
   tell?: (line: string) => void;
 };
@@ -79,6 +81,7 @@ async function playOne(top: string, index: number, options: HarnessOptions, tall
     needsRepair: chance.chance(0.3),
     slow: chance.chance(0.4),
     lateGitMs: chance.chance(0.3) ? chance.between(1, 4) * 300 : 0,
+    rivals: chance.chance(0.15) || options.rivals === true,
   };
   const scenario = makeScenario(dir, variant, join(top, "cache"));
   const round = await playRound(scenario, chance, tally, chance.between(2, MOST_KILLS_A_RUN));

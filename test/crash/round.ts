@@ -97,8 +97,8 @@ class Play {
 
   #start(): void {
     const out = openSync(join(this.#scenario.dir, "owt.log"), "a");
-    const { repo, env } = this.#scenario;
-    const child = spawn(OWT[0], [OWT[1], "run", "--yes"], { cwd: repo, env, stdio: ["ignore", out, out] });
+    const { repo, env, flags } = this.#scenario;
+    const child = spawn(OWT[0], [OWT[1], "run", "--yes", ...flags], { cwd: repo, env, stdio: ["ignore", out, out] });
     closeSync(out);
     const owt: Owt = { child, isOver: false, ended: Promise.resolve(null) };
     owt.ended = new Promise((resolve) => {
@@ -122,7 +122,8 @@ class Play {
     if (chance(0.1)) return { after: between(0, 250) };
     const count = (kind: string) => this.#tally.histogram.get(kind) ?? 0;
     const isNew = this.#watch.lastIntent().seq === 0;
-    const [intent] = INTENTS.filter((kind) => isNew || kind !== "run-created").toSorted((a, b) => count(a) - count(b));
+    const kinds: string[] = this.#scenario.flags.length > 0 ? [...INTENTS, "contest"] : [...INTENTS];
+    const [intent] = kinds.filter((kind) => isNew || kind !== "run-created").toSorted((a, b) => count(a) - count(b));
     return { intent: intent!, after: chance(0.5) ? 0 : between(0, 20) };
   }
 

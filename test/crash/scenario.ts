@@ -14,6 +14,8 @@ export type Variant = {
   /** Every other git that owt starts to change files begins late, as on a large repository: it outlives the owt that started it.
    *  By so many milliseconds; 0 is never. */
   lateGitMs: number;
+  /** Two agents do each task; the work of the second is larger. */
+  rivals?: boolean;
 };
 
 /** Written to `expect.json` for the verdict, which knows nothing else about the run. */
@@ -34,9 +36,18 @@ export type Expectation = {
   files: Record<string, string>;
   /** Paths that must never be committed. */
   never: string[];
+  /** What the name of a rescue begins with: of each at least one is there. */
+  kept?: string[];
 };
 
-export type Scenario = { dir: string; repo: string; expectation: Expectation; env: NodeJS.ProcessEnv };
+export type Scenario = {
+  dir: string;
+  repo: string;
+  expectation: Expectation;
+  env: NodeJS.ProcessEnv;
+  /** What `owt run` is given. */
+  flags: string[];
+};
 
 const ENTRY = new URL("../../bin/owt.js", import.meta.url).pathname;
 
@@ -54,6 +65,14 @@ install_command = "sh setup.sh"
 [agent]
 default = "demo"
 `;
+
+/** The second rival writes a file more, and leaves it uncommitted. */
+const RIVALS = `
+[agent.second]
+kind = "demo"
+env = { SECOND = "yes" }
+`;
+const SECOND_STEP = `run "sh" "-c" ${JSON.stringify('if [ "$SECOND" = yes ]; then echo more >second.txt; fi')}`;
 
 /** Red while something is left to do, or where the setup was left out. Writes down which tree it saw, and whether that was no commit's
  *  or changed under its hands. */
@@ -106,17 +125,19 @@ export function makeScenario(dir: string, variant: Variant, cache: string, notes
     base: git("rev-parse", "HEAD").trim(),
     tasks: Object.keys(NEEDS).map(keyOf),
     files: expectedFiles(variant),
-    never: [".env", "node_modules/ready"],
+    never: [".env", "node_modules/ready", "second.txt"],
+    ...(variant.rivals === true ? { kept: Object.keys(NEEDS).map((name) => `r1-${name}-e01-second-`) } : {}),
   };
+  const flags = variant.rivals === true ? ["--rivals", "2", "--agents", "demo,second"] : [];
   writeFileSync(join(notes, "expect.json"), JSON.stringify(expectation, null, 2));
   execFileSync(OWT[0], [OWT[1], "config", "approve", "--yes"], { cwd: repo, env, stdio: "pipe" });
-  if (variant.lateGitMs === 0) return { dir, repo, expectation, env };
+  if (variant.lateGitMs === 0) return { dir, repo, expectation, env, flags };
   put(
     join(dir, "bin", "git"),
     LATE_GIT.replace("PATH_OF_GIT", findGit()).replace("SECONDS", String(variant.lateGitMs / 1_000)),
   );
   chmodSync(join(dir, "bin", "git"), 0o755);
-  return { dir, repo, expectation, env: { ...env, PATH: `${join(dir, "bin")}:${env["PATH"]}` } };
+  return { dir, repo, expectation, flags, env: { ...env, PATH: `${join(dir, "bin")}:${env["PATH"]}` } };
 }
 
 function findGit(): string {
@@ -142,12 +163,12 @@ function scenarioEnv(dir: string, cache: string): NodeJS.ProcessEnv {
 function sourceFiles({ starts, checks }: { starts: string; checks: string }, variant: Variant): Record<string, string> {
   const plans = Object.entries(NEEDS).map(([name, needs]) => [
     `docs/plans/${name}/epic-01-${name}.md`,
-    renderTask(name, needs, stepsOf(name, variant), starts),
+    renderTask(name, needs, stepsOf(name, variant), starts, variant.rivals === true),
   ]);
   return {
     "README.md": "# For the crash harness\n",
     ".gitignore": "node_modules/\n.env\n",
-    ".worktreerc": CONFIG,
+    ".worktreerc": variant.rivals === true ? CONFIG + RIVALS : CONFIG,
     "check.sh": CHECK.replace("PAUSE", variant.slow ? "sleep 0.2" : "").replaceAll("LOG", checks),
     "setup.sh": "mkdir -p node_modules\necho ok >node_modules/ready\n",
     "base.txt": "base\n",
@@ -155,12 +176,12 @@ function sourceFiles({ starts, checks }: { starts: string; checks: string }, var
   };
 }
 
-function renderTask(name: string, needs: string[], steps: string[], starts: string): string {
+function renderTask(name: string, needs: string[], steps: string[], starts: string, hasRivals: boolean): string {
   const log = (what: string) => `log ${JSON.stringify(starts)} "{task} ${what}"`;
   const at = steps.findIndex((step) => step.startsWith("on "));
   const turn = at === -1 ? steps : steps.slice(0, at);
   const later = at === -1 ? [] : steps.slice(at);
-  const lines = [log("start"), ...turn, log("end"), ...later];
+  const lines = [log("start"), ...turn, ...(hasRivals ? [SECOND_STEP] : []), log("end"), ...later];
   return `---\ndepends_on: [${needs.map(keyOf).join(", ")}]\n---\n# Task ${name}\n\n\`\`\`demo\n${lines.join("\n")}\n\`\`\`\n`;
 }
 

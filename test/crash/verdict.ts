@@ -37,6 +37,7 @@ export async function judge(dir: string, dyingMs: number = DYING_MS): Promise<Ve
   const runBranch = branches.find((name) => name.startsWith("owt/runs/"));
   const tip = runBranch ?? expect.target;
   const merges = readMerges(expect, tip);
+  const rescues = lines(git(expect, "for-each-ref", "--format=%(refname:lstrip=3)", "refs/owt/rescue/"));
   return {
     lost: expect.tasks.filter((task) => !merges.tasks.includes(task)),
     twice: [...new Set(merges.tasks.filter((task, at) => merges.tasks.indexOf(task) !== at))],
@@ -50,10 +51,13 @@ export async function judge(dir: string, dyingMs: number = DYING_MS): Promise<Ve
       ...findResidue(expect),
       ...findDamage(expect),
       ...findTouched(expect),
+      ...(expect.kept ?? [])
+        .filter((name) => !rescues.some((each) => each.startsWith(name)))
+        .map((name) => `nothing is saved as ${name}…`),
     ],
     starts: countLog(expect, "start"),
     ends: countLog(expect, "end"),
-    rescues: lines(git(expect, "for-each-ref", "--format=%(refname)", "refs/owt/rescue/")).length,
+    rescues: rescues.length,
     litter: namesIn(expect.tmp).length,
   };
 }

@@ -43,6 +43,7 @@ export function sampleTask(key: string, change: Partial<Task> = {}): Task {
     spec: sampleSpec(key),
     hash: "hash",
     needs: [],
+    rival: null,
     park: null,
     notBefore: null,
     next: { kind: "fresh" },

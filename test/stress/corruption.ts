@@ -59,7 +59,13 @@ export async function corrupt(options: {
 type Played = { damage: Damage; how: "restored" | "anew" | "harmless"; what: string[] };
 
 async function playOne(dir: string, chance: Dice, cache: string): Promise<Played> {
-  const variant = { collides: chance.chance(0.3), needsRepair: chance.chance(0.3), slow: true, lateGitMs: 0 };
+  const variant = {
+    collides: chance.chance(0.3),
+    needsRepair: chance.chance(0.3),
+    slow: true,
+    lateGitMs: 0,
+    rivals: chance.chance(0.25),
+  };
   const scenario = makeScenario(dir, variant, cache);
   await killUnderWay(scenario, chance);
   const folder = join(scenario.repo, ".git", "owt");
@@ -69,7 +75,7 @@ async function playOne(dir: string, chance: Dice, cache: string): Promise<Played
   const what: string[] = [];
   let how: Played["how"] = "harmless";
   for (let tries = 0; ; tries++) {
-    const ran = await owt(scenario, "run", "--yes");
+    const ran = await owt(scenario, "run", "--yes", ...scenario.flags);
     if (ran.code === 0) break;
     if (tries === 3 || !ran.text.includes("is damaged") || !ran.text.includes("owt doctor --fix"))
       return { damage, how, what: [...what, `owt run ended with ${ran.code}: ${ran.text.slice(-600)}`] };
@@ -94,7 +100,7 @@ async function playOne(dir: string, chance: Dice, cache: string): Promise<Played
 /** Some time after the run is on record; agents live on. */
 async function killUnderWay(scenario: Scenario, chance: Dice): Promise<void> {
   const watch = new Watch(scenario.repo);
-  const child = start(scenario, "run", "--yes");
+  const child = start(scenario, "run", "--yes", ...scenario.flags);
   const gone = once(child, "exit");
   const stop = new AbortController();
   void gone.then(() => stop.abort());

@@ -7,7 +7,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { followAttempts } from "../../engine/follow-logs.ts";
 import { findAttempt, LEVELS, type LogLine, readLog, renderBeside, renderLog } from "../../engine/logs.ts";
-import { findTask } from "../../engine/tasks.ts";
+import { findTask, rivalsFor } from "../../engine/tasks.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readRuns } from "../../store/runs.ts";
@@ -49,15 +49,22 @@ export function logsCommand(program: Command, io: Io): void {
     .option("--attempt <n>", "of this attempt; by default the last", positiveInteger)
     .option("--run <run>", "of the tasks of this run; by default the newest")
     .option("--json", "print the answer as JSON")
-    .action((keys: string[], options: Options) =>
+    .action((words: string[], options: Options) =>
       withEngine(io, async (engine) => {
-        refuseContradictions(keys, options);
+        refuseContradictions(words, options);
+        const keys = words.flatMap((word) => withRivals(engine, word, options));
         const wish = { since: parseSince(options.since, engine.now()), signal: io.signal };
         const isMatch = matcher(options);
         if (keys.length === 1 && !options.all) await showOne(io, engine, keys[0]!, options, wish, isMatch);
         else await showSeveral(io, engine, keys, options, wish, isMatch);
       }),
     );
+}
+
+/** A task that several agents do stands for all of them, where its output is not wanted as it is. */
+function withRivals(engine: Engine, key: string, { raw, attempt, run }: Options): string[] {
+  const rivals = raw || attempt !== undefined ? [] : rivalsFor(engine, key, run);
+  return rivals.length === 0 ? [key] : rivals.map((rival) => rival.key);
 }
 
 function refuseContradictions(keys: readonly string[], options: Options): void {

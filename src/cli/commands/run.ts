@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import type { Run } from "../../core/run.ts";
+import { nameOfRival } from "../../core/rival.ts";
 import { OwtError } from "../../core/errors.ts";
 import { grantsNeeded } from "../../engine/approvals.ts";
 import { type Engine, expectRun } from "../../engine/engine.ts";
@@ -96,10 +97,10 @@ export function runCommand(program: Command, io: Io): void {
           tell(
             io,
             started.isNew
-              ? `${started.run.id}: ${count(work.chosen.length, "task")} onto ${base.target}`
+              ? `${started.run.id}: ${count(work.chosen.length, "task")}${rivalWords(work)} onto ${base.target}`
               : goesOnWith(started),
           );
-          if (!started.isNew) tellIgnored(io, options);
+          if (!started.isNew) tellIgnored(io, options, started.run);
           tellOthers(io, engine, started.run.id);
           tellLost(io, engine);
           if (options.detach) await detach(io, engine, started.run.id, options, configFile ?? null);
@@ -108,6 +109,10 @@ export function runCommand(program: Command, io: Io): void {
         configFile ? { configFile } : {},
       );
     });
+}
+
+function rivalWords({ rivals }: Work): string {
+  return rivals.length === 0 ? "" : `, each done by ${rivals.map(nameOfRival).join(" and ")},`;
 }
 
 function goesOnWith({ run, changed }: { run: Run; changed: string[] }): string {
@@ -138,8 +143,14 @@ function tellDismissed(io: Io, { dismissed }: Work): void {
 }
 
 /** What chooses among the tasks of a new run has nothing to choose in one that goes on. */
-function tellIgnored(io: Io, options: RunCommandOptions): void {
-  const given = { module: options.module, count: options.count, "from-target": options.fromTarget };
+function tellIgnored(io: Io, options: RunCommandOptions, run: Run): void {
+  const given = {
+    module: options.module,
+    count: options.count,
+    "from-target": options.fromTarget,
+    rivals: options.rivals,
+    agent: run.options.rivals === undefined ? undefined : options.agent,
+  };
   const ignored = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`]));
   if (ignored.length > 0) tell(io, `it goes on as a whole (${ignored.join(", ")}: for new runs only)`);
 }

@@ -20,6 +20,7 @@ import {
   findCancelled,
   findRetries,
   retryTasks,
+  rivalsFor,
   waitsForAnswer,
   waitsForApproval,
 } from "../../engine/tasks.ts";
@@ -51,7 +52,7 @@ type ListOptions = JsonOption & { module?: string; state?: string; priority?: st
 /** The seeds' words for states. */
 const STATE_WORDS: Record<string, string[]> = {
   not_started: ["pending"],
-  in_progress: ["running", "verifying", "review", "integrating"],
+  in_progress: ["running", "verifying", "contest", "review", "integrating"],
   complete: ["done"],
 };
 
@@ -76,9 +77,13 @@ export function taskCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((key: string, options: PickOption & YesOption) =>
       withEngine(io, async (engine) => {
-        const task = findCancelled(engine, key, options.run);
-        if (task !== null) await leaveByHand(io, engine, task, { ...options, command: `owt task cancel ${key}` });
-        const { cancelled } = await cancelTask(engine, key, options.run);
+        const rivals = rivalsFor(engine, key, options.run).map((each) => each.key);
+        const keys = rivals.length === 0 ? [key] : rivals;
+        const tasks = keys.map((each) => findCancelled(engine, each, options.run));
+        for (const task of tasks.filter((each) => each !== null))
+          await leaveByHand(io, engine, task, { ...options, command: `owt task cancel ${key}` });
+        let cancelled = true;
+        for (const each of keys) cancelled = (await cancelTask(engine, each, options.run)).cancelled && cancelled;
         const { grace } = engine.config.run;
         const text = cancelled ? "cancelled" : `is being cancelled; what runs of it has up to ${grace} to end`;
         answer(io, options, { task: key, wish: "cancel", cancelled }, `${key}: ${text}`);
@@ -220,7 +225,18 @@ function listCommand(task: Command, io: Io): void {
     .action((options: ListOptions) => withEngine(io, async (engine) => listTasks(io, engine, options)));
 }
 
-const STATES = ["pending", "running", "verifying", "review", "integrating", "done", "failed", "skipped", "cancelled"];
+const STATES = [
+  "pending",
+  "running",
+  "verifying",
+  "contest",
+  "review",
+  "integrating",
+  "done",
+  "failed",
+  "skipped",
+  "cancelled",
+];
 
 function statesOf(word: string): string[] {
   const states = STATE_WORDS[word] ?? (STATES.includes(word) ? [word] : null);

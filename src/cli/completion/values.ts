@@ -20,7 +20,7 @@ export type Offer = { word: string; about: string };
 const RUNS = 5;
 
 const STATES =
-  "pending running verifying review integrating done failed skipped cancelled not_started in_progress complete";
+  "pending running verifying contest review integrating done failed skipped cancelled not_started in_progress complete";
 
 /** What a command can do something with; for any other command every task. */
 const FITS: Record<string, (task: Task) => boolean> = {
@@ -61,6 +61,7 @@ export function valuesOf(place: string, command: string): ((engine: Engine) => P
     case "--layout":
       return async ({ config }) => [...BUILT_IN_LAYOUTS, ...Object.keys(config.tmux.layouts ?? {})].map(plain);
     case "--agent":
+    case "--agents":
       return async (engine) => knownAgents(engine.config).map(plain);
     case "--permission-mode":
       return async () => (permissionModes() ?? []).map(plain);

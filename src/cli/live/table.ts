@@ -1,4 +1,5 @@
 /** The live table: which tasks it shows, and each of its lines, for a screen of a given size. Pure. */
+import { onePerTask } from "../../core/rival.ts";
 import type { TaskView } from "../../core/view.ts";
 import type { RunProgress, TaskProgress } from "../../engine/progress.ts";
 import { renderDuration, roughDuration } from "../../lib/duration.ts";
@@ -116,7 +117,7 @@ function headline({ run, tasks, cost, left }: RunProgress): string {
   return [
     run.id,
     ...(run.wish === null ? [] : [WISHES[run.wish][isAtWork ? 0 : 1]]),
-    tally(tasks),
+    tally(onePerTask(tasks, ({ view }) => view.task)),
     ...(spent === "" ? [] : [spent === "unknown" ? "cost unknown" : spent]),
     // All that goes on is beyond what was expected of it: nobody can tell.
     ...(left === null || left.ms === 0 ? [] : [`about ${roughDuration(left.ms)} left${left.isRough ? GUESS : ""}`]),
