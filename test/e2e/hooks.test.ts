@@ -34,11 +34,13 @@ test("they run only after an approval; one that fails at the start fails the tas
   rig.ok("config", "approve", "--yes");
   const ran = await rig.owt("run", "--yes");
   expect(ran.code).toBe(0);
-  expect(ran.stderr).toMatch(/\[hooks\] pre_remove failed in .*: echo gone wrong; exit 3: gone wrong/);
+  expect(ran.stderr).toMatch(/\[hooks\] pre_remove ended with exit code 3 in .*: echo gone wrong; exit 3: gone wrong/);
   expect(existsSync(rig.path("shop-owt"))).toBe(false);
   rig.git("rm", "-q", "a-file");
   rig.git("commit", "-q", "-m", "without");
   const stopped = await rig.owt("run", "--yes", "--again", "--from-target");
   expect(stopped.code).toBe(1);
-  expect(stopped.stdout + stopped.stderr).toContain("setup failed: test -f a-file");
+  expect(stopped.stdout + stopped.stderr).toContain(
+    "setup failed: [hooks] post_create ended with exit code 1: test -f a-file",
+  );
 });
