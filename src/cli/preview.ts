@@ -119,13 +119,7 @@ export async function previewOf(engine: Engine, work: Work, base: Base, maxParal
     target: base.target,
     builds_on: base.buildsOn,
     tasks: work.all.map((spec) =>
-      previewTask(
-        spec,
-        work.done.get(spec.id),
-        work.dismissed.get(spec.id),
-        waveOf.get(spec.id),
-        estimates.get(spec.id),
-      ),
+      previewTask(spec, work.done.get(spec.id), work.leftOut.get(spec.id), waveOf.get(spec.id), estimates.get(spec.id)),
     ),
     waves: steps,
     order: startOrder(starts),
@@ -141,11 +135,11 @@ export async function previewOf(engine: Engine, work: Work, base: Base, maxParal
 function previewTask(
   spec: PlannedTask,
   done: string | undefined,
-  dismissed: string | undefined,
+  leftOut: string | undefined,
   wave: number | undefined,
   estimate: TaskEstimate | undefined,
 ): PreviewTask {
-  const why = done ?? dismissed;
+  const why = done ?? leftOut;
   return {
     id: spec.id,
     title: spec.title,
