@@ -7,6 +7,7 @@ import { isCarried } from "../../engine/holder.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { describeLostAgents, findLostAgents } from "../../engine/lost-agents.ts";
 import { prepareRun, refuseTakenUp } from "../../engine/prepare.ts";
+import { withRoom } from "../../engine/carry.ts";
 import { settleLost } from "../../engine/uncarried.ts";
 import type { Work } from "../../engine/work.ts";
 import { takenUpError } from "../../engine/worktrees/taken-up.ts";
@@ -60,7 +61,7 @@ export function runCommand(program: Command, io: Io): void {
         io,
         async (engine) => {
           const expected = options.dryRun ? null : expectRun(engine);
-          if (!options.dryRun) await settleLost(engine);
+          if (!options.dryRun) await withRoom(engine, () => settleLost(engine));
           const prepare = async () => {
             const prepared = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
             if (!options.dryRun) refuseTakenUp(prepared.work, request);
