@@ -128,7 +128,7 @@ export async function previewOf(engine: Engine, work: Work, base: Base, maxParal
       previewTask(
         spec,
         work.done.get(spec.id),
-        work.dismissed.get(spec.id),
+        work.leftOut.get(spec.id),
         waveOf.get(spec.id),
         estimates.get(spec.id),
         rows.get(spec.id) ?? [],
@@ -173,12 +173,12 @@ function estimateAll(estimates: readonly TaskEstimate[]): TaskEstimate {
 function previewTask(
   spec: PlannedTask,
   done: string | undefined,
-  dismissed: string | undefined,
+  leftOut: string | undefined,
   wave: number | undefined,
   estimate: TaskEstimate | undefined,
   rows: readonly NewTask[],
 ): PreviewTask {
-  const why = done ?? dismissed;
+  const why = done ?? leftOut;
   return {
     id: spec.id,
     title: spec.title,

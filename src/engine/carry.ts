@@ -1,14 +1,17 @@
 /** Each `owt run` is a viewer of its run and a candidate for the lease. The holder carries all open runs; when it ends,
  *  the next candidate takes over. */
 import { OwtError } from "../core/errors.ts";
+import { readOpenAttempts } from "../store/attempts.ts";
 import { forgetHolder, readHolder, recordHolder } from "../store/lease.ts";
 import { readRun } from "../store/runs.ts";
 import { type Identity, isAlive, thisProcess } from "../system/identity.ts";
 import { type LockTry, prepareLock } from "../system/lock.ts";
 import type { Engine } from "./engine.ts";
-import { outlastFullDisk } from "./full-disk.ts";
-import { leaseFile } from "./holder.ts";
+import { isDiskShort } from "./disk-watch.ts";
+import { isFullDisk, outlastFullDisk } from "./full-disk.ts";
+import { isCarried, leaseFile } from "./holder.ts";
 import { type CarryOptions, carryRuns, isRunSettled } from "./runner.ts";
+import { Transcript } from "./transcript.ts";
 import { nextChange } from "./wake.ts";
 
 /** How often a candidate tries for the lease. */
@@ -114,6 +117,28 @@ function forgetOurselves(engine: Engine): void {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
   }
+}
+
+/** So often in a row what a log gives up may be filled again before a word is written. */
+const MOST_FILLED = 5;
+
+/** Does something repeatable that writes, on a disk that may be full of what an agent prints whose owt has died: nobody lets go of that but us. */
+export async function withRoom<T>(engine: Engine, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    await makeRoomUncarried(engine);
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === MOST_FILLED || !isFullDisk(engine, error)) throw error;
+    }
+  }
+}
+
+async function makeRoomUncarried(engine: Engine): Promise<void> {
+  // Whoever carries them reads and cuts by itself. There is no room to take the lease first.
+  if (!isDiskShort(engine) || isCarried(engine) !== null) return;
+  for (const attempt of readOpenAttempts(engine.store))
+    if (attempt.phase === "agent") await new Transcript(engine, attempt).read();
 }
 
 /** Brings what was stopped to its end, where nobody carries the runs: nothing is started, and nothing else is carried. */

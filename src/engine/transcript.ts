@@ -164,7 +164,7 @@ export class Transcript {
 
   /** Lets go of what of a complete output need not stay, without making it small: on a full disk there is no room to do so. */
   async letGo(): Promise<void> {
-    await this.read();
+    await this.readToEnd();
     const to = lastGapEnd(this.#gap, writtenBytes(this.#path), this.#caps);
     if (to === null || to <= (this.#gap?.to ?? 0) || this.#gap?.small || this.#mustKeepAll) return;
     await this.#leaveOutIfRoom(to, this.#position, false);

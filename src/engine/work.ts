@@ -58,7 +58,7 @@ export type Work = {
   /** What would be chosen and is left alone, because somebody has it, or what it needs, by hand. */
   held: ReturnType<typeof heldByTakenUp>;
   /** What was not asked for by name and is left alone, because it was cancelled or needs what was: why. */
-  dismissed: Map<string, string>;
+  leftOut: Map<string, string>;
   ignored: Plan["ignored"];
   warnings: Problem[];
   /** Agents that are each to do every task; none: one does it. */
@@ -76,8 +76,8 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
   const choices = { plan: plan.settings.choices ?? {}, flags: request.choices ?? {} };
   const estimates = new Estimates(engine, { agent: request.agent ?? null, choices });
   const named = nameTasks(plan.tasks, request);
-  const dismissed = findDismissed(engine, plan.tasks, named, done, needs);
-  const open = choose(plan.tasks, request, { named, dismissed, done, needs, estimates });
+  const leftOut = findLeftOut(engine, plan.tasks, named, done, needs);
+  const open = choose(plan.tasks, request, { named, leftOut, done, needs, estimates });
   const held = heldByTakenUp(open, needs, readTakenUp(engine));
   const wanted = new Set([...open].filter((id) => !held.has(id)));
   const chosen = plan.tasks
@@ -91,7 +91,7 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
     chosen,
     done,
     held,
-    dismissed,
+    leftOut,
     ignored: plan.ignored,
     warnings: plan.warnings,
     rivals: [],
@@ -245,30 +245,30 @@ async function findDone(
 }
 
 /** Cancelled once is cancelled until it is named, retried, or asks for something else. What is written down by hand anew is asked for by that. */
-function findDismissed(
+function findLeftOut(
   engine: Engine,
   tasks: PlannedTask[],
   { ids, explicit }: Named,
   done: ReadonlyMap<string, string>,
   needs: ReadonlyMap<string, readonly string[]>,
 ): Map<string, string> {
-  const dismissed = new Map<string, string>();
+  const leftOut = new Map<string, string>();
   const cancelled = new Map(readCancelledTasks(engine.store).map(({ key, hash }) => [key, hash]));
-  if (cancelled.size === 0) return dismissed;
+  if (cancelled.size === 0) return leftOut;
   const isOpen = (id: string) => ids.has(id) && !explicit.has(id) && !done.has(id);
   for (const task of tasks) {
     const isPlanned = !task.source.file.startsWith("owt ");
     if (isPlanned && isOpen(task.id) && cancelled.get(task.id) === hashTask(task))
-      dismissed.set(task.id, "was cancelled");
+      leftOut.set(task.id, "was cancelled");
   }
-  for (let before = -1; before < dismissed.size;) {
-    before = dismissed.size;
+  for (let before = -1; before < leftOut.size;) {
+    before = leftOut.size;
     for (const { id } of tasks) {
-      const upstream = (needs.get(id) ?? []).find((each) => dismissed.has(each));
-      if (upstream !== undefined && isOpen(id) && !dismissed.has(id)) dismissed.set(id, `needs ${upstream}`);
+      const upstream = (needs.get(id) ?? []).find((each) => leftOut.has(each));
+      if (upstream !== undefined && isOpen(id) && !leftOut.has(id)) leftOut.set(id, `needs ${upstream}`);
     }
   }
-  return dismissed;
+  return leftOut;
 }
 
 /** `explicit`: by name, and not as one of many. */
@@ -276,7 +276,7 @@ type Named = { ids: Set<string>; explicit: Set<string> };
 
 type Choice = {
   named: Named;
-  dismissed: ReadonlyMap<string, string>;
+  leftOut: ReadonlyMap<string, string>;
   done: Map<string, string>;
   needs: Map<string, string[]>;
   estimates: Estimates;
@@ -285,9 +285,9 @@ type Choice = {
 function choose(
   tasks: PlannedTask[],
   request: WorkRequest,
-  { named, dismissed, done, needs, estimates }: Choice,
+  { named, leftOut, done, needs, estimates }: Choice,
 ): Set<string> {
-  const open = new Set([...named.ids].filter((id) => !done.has(id) && !dismissed.has(id)));
+  const open = new Set([...named.ids].filter((id) => !done.has(id) && !leftOut.has(id)));
   const nodes = tasks.map((task) => ({ id: task.id, needs: needs.get(task.id) ?? [] }));
   const missing = [
     ...upstreamOf(

@@ -1,9 +1,9 @@
 /** A small dose of `npm run disk-full`: the disk is filled to the last byte under a run, and freed again. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { demoConfig, Rig } from "../rig/rig.ts";
 import { canMount, fillDisks } from "../stress/disk-full.ts";
 
@@ -94,6 +94,27 @@ test.skipIf(!canMount())(
     expect(rig.show("owt/runs/r1", "work.txt")).toBe("work");
     const { report } = await rig.json<{ report: { tasks: { attempts: { outcome_kind: string }[] }[] } }>("report");
     expect(report.tasks[0]!.attempts.map((each) => each.outcome_kind)).toEqual(["disk_full", "ok"]);
+  },
+);
+
+test.skipIf(!canMount())(
+  "where owt was killed and its agent fills the disk with its log, resume makes room in that and goes on",
+  async () => {
+    const print = "for (let left = 200e6; left > 0; ) left -= insist(() => fs.writeSync(1, line));";
+    const agent = scriptedAgent([...INSISTS, "const line = `${'word '.repeat(20_000)}\\n`;", print, "work();"]);
+    using small = rigOnSmallDisk(64, { ".worktreerc": agent, "docs/plans/one/epic-01-a.md": "# A\n" });
+    await using rig = small.rig;
+    const run = rig.start("run", "--yes", "--plain");
+    await run.says("one/E01 started");
+    run.child.kill("SIGKILL");
+    await run.ended;
+    const isFull = () => {
+      const { bavail, bsize } = statfsSync(rig.root);
+      return bavail * bsize < 65_536;
+    };
+    await vi.waitUntil(isFull, { timeout: 30_000 });
+    expect((await rig.owt("resume", "--plain")).code).toBe(0);
+    expect(rig.show("owt/runs/r1", "work.txt")).toBe("work");
   },
 );
 

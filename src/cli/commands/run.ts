@@ -8,6 +8,7 @@ import { isCarried } from "../../engine/holder.ts";
 import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { describeLostAgents, findLostAgents } from "../../engine/lost-agents.ts";
 import { prepareRun, refuseTakenUp } from "../../engine/prepare.ts";
+import { withRoom } from "../../engine/carry.ts";
 import { settleLost } from "../../engine/uncarried.ts";
 import type { Work } from "../../engine/work.ts";
 import { takenUpError } from "../../engine/worktrees/taken-up.ts";
@@ -61,7 +62,7 @@ export function runCommand(program: Command, io: Io): void {
         io,
         async (engine) => {
           const expected = options.dryRun ? null : expectRun(engine);
-          if (!options.dryRun) await settleLost(engine);
+          if (!options.dryRun) await withRoom(engine, () => settleLost(engine));
           const prepare = async () => {
             const prepared = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
             if (!options.dryRun) refuseTakenUp(prepared.work, request);
@@ -80,7 +81,7 @@ export function runCommand(program: Command, io: Io): void {
           await expected;
           if (base.note) tell(io, printable(base.note));
           tellHeld(io, work);
-          tellDismissed(io, work);
+          tellLeftOut(io, work);
           await approve(io, engine, grantsOf(engine, work));
           const goesOn = findGoing(engine, work, base, flags.again) !== undefined;
           if (!options.yes && !goesOn && work.chosen.length > 0)
@@ -129,10 +130,10 @@ function tellHeld(io: Io, { held }: Work): void {
 }
 
 /** What is not wanted any more. */
-function tellDismissed(io: Io, { dismissed }: Work): void {
-  const cancelled = [...dismissed].filter(([, why]) => why === "was cancelled").map(([id]) => id);
+function tellLeftOut(io: Io, { leftOut }: Work): void {
+  const cancelled = [...leftOut].filter(([, why]) => why === "was cancelled").map(([id]) => id);
   if (cancelled.length === 0) return;
-  const below = dismissed.size - cancelled.length;
+  const below = leftOut.size - cancelled.length;
   const behind = below === 0 ? "" : `, and ${count(below, "task")} that ${below === 1 ? "needs" : "need"} what was`;
   tell(
     io,
@@ -198,8 +199,8 @@ async function askToStart(io: Io, preview: () => Promise<string>, tasks: number)
 }
 
 function nothingToDo(work: Work): string {
-  if (work.dismissed.size > 0 && work.held.size === 0)
-    return `nothing to do: ${count(work.done.size, "task")} done, ${work.dismissed.size} left out (see above)`;
+  if (work.leftOut.size > 0 && work.held.size === 0)
+    return `nothing to do: ${count(work.done.size, "task")} done, ${work.leftOut.size} left out (see above)`;
   if (work.held.size > 0) return "nothing to do beside what somebody has by hand";
   return work.done.size > 0
     ? `nothing to do: all ${count(work.done.size, "task")} done (repeat with --again)`

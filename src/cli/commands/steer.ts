@@ -10,6 +10,7 @@ import { loadPrompts } from "../../engine/prompts.ts";
 import { settleProfile } from "../../engine/run-profile.ts";
 import { setTime } from "../../engine/run-time.ts";
 import { refreshRun } from "../../engine/refresh.ts";
+import { withRoom } from "../../engine/carry.ts";
 import { settleLost, stopUncarried } from "../../engine/uncarried.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
 import { DETACH, detach } from "../detach.ts";
@@ -42,7 +43,7 @@ export function steerCommands(program: Command, io: Io): void {
     .action(async (id: string | undefined, options: ResumeOptions) => {
       const begun = await withEngine(io, async (engine) => {
         const run = openRun(engine, id);
-        const profile = settleProfile(engine, run);
+        const profile = await withRoom(engine, async () => settleProfile(engine, run));
         if (profile !== null && "use" in profile) return { run, profile: profile.use };
         if (profile !== null)
           tell(io, `▲ ${run} was begun with the profile ${profile.lost}, which is there no more: it goes on without`);
@@ -86,15 +87,18 @@ export function steerCommands(program: Command, io: Io): void {
 
 async function goOnWith(io: Io, engine: Engine, run: string, options: ResumeOptions): Promise<void> {
   loadPrompts(engine);
-  await settleLost(engine);
-  const { changed, kept } = await refreshRun(engine, run);
+  const { changed, kept } = await withRoom(engine, async () => {
+    await settleLost(engine);
+    const refreshed = await refreshRun(engine, run);
+    setBudget(engine, run, options.budget ?? null);
+    setTime(engine, run, options.maxDuration ?? null);
+    if (options.parallel !== undefined) setParallel(engine, run, options.parallel);
+    setWish(engine.store, engine.now(), run, null);
+    return refreshed;
+  });
   if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
   if (kept) tell(io, printable(kept));
-  setBudget(engine, run, options.budget ?? null);
-  setTime(engine, run, options.maxDuration ?? null);
   tellUsedUp(io, engine, run);
-  if (options.parallel !== undefined) setParallel(engine, run, options.parallel);
-  setWish(engine.store, engine.now(), run, null);
   if (options.detach) {
     await detach(io, engine, run, options, null);
     return;
