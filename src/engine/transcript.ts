@@ -3,7 +3,7 @@
  *  The agent writes to the file itself, so that it outlives us. What it wrote is read first and left out then (`capped-file.ts`); what it
  *  meant is kept beside it in `out.kept`, so that whoever reads the log later, with a gap in it, judges as if it were whole. */
 import { closeSync, constants, existsSync, openSync, statSync, writeSync } from "node:fs";
-import { rm, truncate } from "node:fs/promises";
+import { truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import { type AgentEvent, type Books, type Evidence, gather, noEvidence } from "../agents/agent.ts";
@@ -28,6 +28,7 @@ import {
   writtenBytes,
 } from "../system/capped-file.ts";
 import { saysFull } from "../system/disk.ts";
+import { removeFile } from "../system/files.ts";
 import { clip, Condenser } from "./condense.ts";
 import { isDiskShort } from "./disk-watch.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
@@ -171,9 +172,9 @@ export class Transcript {
   }
 
   async #dropSpares(): Promise<void> {
-    await dropSpareNote(this.#path);
-    await dropSpareNote(this.#errPath);
-    if (this.#gap === null) await rm(keptPath(this.#path), { force: true });
+    dropSpareNote(this.#path);
+    dropSpareNote(this.#errPath);
+    if (this.#gap === null) removeFile(keptPath(this.#path));
     else if (existsSync(keptPath(this.#path))) await truncate(keptPath(this.#path), this.#gap.kept);
   }
 

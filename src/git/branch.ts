@@ -176,7 +176,9 @@ async function spawnedCheckedOutWhere(repo: Repo, ref: string, except?: Place): 
 }
 
 function usesBranch(gitDir: string, ref: string): boolean {
-  if (readRecord(`${gitDir}/HEAD`)?.trim() === `ref: ${ref}`) return true;
+  const head = readRecord(`${gitDir}/HEAD`);
+  // Who rebases or bisects has HEAD on a commit.
+  if (head?.startsWith("ref: ")) return head.trim() === `ref: ${ref}`;
   const read = (file: string): string => readText(`${gitDir}/${file}`)?.trim() ?? "";
   return (
     read("rebase-merge/head-name") === ref ||

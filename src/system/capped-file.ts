@@ -13,12 +13,13 @@ import {
   readSync,
   renameSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { saysFull } from "./disk.ts";
 import { exec } from "./exec.ts";
-import { readTextIfThere, writeFileAtomically } from "./files.ts";
+import { readTextIfThere, removeFile, writeFileAtomically } from "./files.ts";
 
 /** How many bytes are kept of the beginning and of the end. */
 export type Caps = { head: number; tail: number };
@@ -136,12 +137,20 @@ const SPARE_NOTE_BYTES = 1_024;
 /** Makes room beside a file for the note about it, where there is none yet. For it may be the file itself that fills the disk, and then nothing is let go of
  *  before the note says so. Throws where there is no room. */
 export function makeSpareNote(path: string): void {
-  if (!existsSync(sparePath(path))) writeFileAtomically(sparePath(path), " ".repeat(SPARE_NOTE_BYTES));
+  const spare = sparePath(path);
+  if (existsSync(spare)) return;
+  try {
+    writeFileSync(spare, " ".repeat(SPARE_NOTE_BYTES), { mode: 0o600 });
+  } catch (error) {
+    // Half of it is no room.
+    removeFile(spare);
+    throw error;
+  }
 }
 
 /** Takes away the room that {@link makeSpareNote} made, and was not needed. */
-export async function dropSpareNote(path: string): Promise<void> {
-  await rm(sparePath(path), { force: true });
+export function dropSpareNote(path: string): void {
+  removeFile(sparePath(path));
 }
 
 function sparePath(path: string): string {

@@ -1,6 +1,15 @@
 import { execFileSync } from "node:child_process";
 import * as fc from "fast-check";
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
@@ -23,7 +32,41 @@ function newShells(size = 2): Shells {
   return shells;
 }
 
+function cwdOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return "";
+  }
+}
+
 const command = (words: readonly string[], cwd = "/", env: Record<string, string> = {}) => ({ cwd, env, words });
+
+test("variables and the folder are those of one request, whatever they are called", async () => {
+  const shells = newShells(1);
+  const say = ["sh", "-c", 'echo "$KEPT,$GIT_X,$word,${code-},$PATH,$PWD"'];
+  const plain = `kept,,,,${ENV.PATH},/\n`;
+  const dir = newDir();
+  expect((await shells.run(command(say))).stdout).toBe(plain);
+  expect((await shells.run(command(say, dir, { GIT_X: "a b", OWT_Y: "" }))).stdout).toBe(
+    `kept,a b,,,${ENV.PATH},${dir}\n`,
+  );
+  expect((await shells.run(command(say))).stdout).toBe(plain);
+  const odd = { KEPT: "other", word: "mine", code: "7", PATH: `${ENV.PATH}:/x` };
+  expect((await shells.run(command(say, "/", odd))).stdout).toBe(`other,,mine,7,${ENV.PATH}:/x,/\n`);
+  expect((await shells.run({ ...command(say, "/", { GIT_X: "1" }), before: ["true"] })).stdout).toBe(
+    `kept,1,,,${ENV.PATH},/\n`,
+  );
+  expect((await shells.run(command(say))).stdout).toBe(plain);
+});
+
+test.runIf(process.platform === "linux")("no shell stays in the folder that a program ran in", async () => {
+  const shells = newShells(1);
+  const dir = newDir();
+  await shells.run(command(["true"], dir));
+  const folders = readdirSync("/proc").flatMap((pid) => (/^\d+$/.test(pid) ? [cwdOf(pid)] : []));
+  expect(folders).not.toContain(dir);
+});
 
 describe("arguments arrive as they are", () => {
   test.each([

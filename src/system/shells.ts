@@ -25,14 +25,21 @@ while IFS= read -r folder && IFS= read -r programs; do
       count=$((count - 1))
     done
     [ "$code" = 0 ] || continue
-    (
-      cd -- "$folder" 2>&4 || exit 126
-      while [ "$1" != -- ]; do export "$1"; shift; done
-      shift
-      exec "$@" </dev/null >&3 2>&4 3>&- 4>&-
-    )
-    code=$?
+    # No subshell: a program that the shell itself starts costs it no copy of itself.
+    names=
+    while [ "$1" != -- ]; do export "$1"; names="$names \${1%%=*}"; shift; done
+    shift
+    if cd -- "$folder" 2>&4; then
+      "$@" </dev/null >&3 2>&4 3>&- 4>&-
+      code=$?
+    else
+      code=126
+    fi
+    # shellcheck disable=SC2086
+    unset $names
   done
+  # Nobody is to find us in a folder that goes.
+  cd /
   echo "$code"
 done
 `;
@@ -72,8 +79,8 @@ export class Shells {
     const ended = traceProgram(command.words);
     const shell = await this.#take();
     try {
-      const assignments = Object.entries(command.env).map(([name, value]) => `${name}=${value}`);
-      const programs = [command.before, command.words].filter((words) => words !== undefined);
+      const { assignments, prefix } = this.#environmentFor(command);
+      const programs = [command.before, command.words].flatMap((words) => (words ? [[...prefix, ...words]] : []));
       const lines = programs.flatMap((words) => [
         assignments.length + 1 + words.length,
         ...assignments,
@@ -100,6 +107,13 @@ export class Shells {
       closeSync(out);
       closeSync(err);
     }
+  }
+
+  /** The shell takes variables away again behind the program: those that it has itself are for `env` to set. */
+  #environmentFor({ env }: ShellCommand): { assignments: string[]; prefix: string[] } {
+    const all = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const isShared = Object.keys(env).some((name) => name in this.#env || !isFree(name));
+    return isShared ? { assignments: [], prefix: ["env", ...all] } : { assignments: all, prefix: [] };
   }
 
   #take(): Promise<Shell> {
@@ -144,4 +158,9 @@ export class Shells {
 function takeLine(bytes: Buffer): { answer: string } | null {
   const end = bytes.indexOf(10);
   return end === -1 ? null : { answer: bytes.subarray(0, end).toString("utf8") };
+}
+
+/** Whether no shell has a variable of this name for itself; the program above has its own in lower case. */
+function isFree(name: string): boolean {
+  return /^(?:GIT|OWT)_[A-Z0-9_]+$/.test(name);
 }
