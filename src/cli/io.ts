@@ -5,6 +5,7 @@ import type { ConfigValues } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { printable } from "../lib/printable.ts";
 import { wrapText } from "../lib/width.ts";
+import type { Asker } from "../engine/check-commit.ts";
 import { closeEngine, type Engine, openEngine } from "../engine/engine.ts";
 
 export type Io = {
@@ -52,6 +53,11 @@ export function answerAsIs(io: Io, options: { json?: boolean }, data: object, te
 /** Prints a line of narration. */
 export function tell(io: Io, line: string): void {
   io.stderr.write(`${folded(io.stderr, line)}\n`);
+}
+
+/** Whoever runs this command, for what takes long and may have something to say meanwhile. */
+export function whoAsks(io: Io): Asker {
+  return { leave: io.signal, tell: (text) => tell(io, `▲ ${printable(text)}`) };
 }
 
 /** On a terminal no line is broken inside a word; everywhere else lines stay whole. */

@@ -1,9 +1,9 @@
 /** Checks a commit before a branch moves to it: in a worktree where nobody else works, made ready like every other, with every command. */
 import { join } from "node:path";
-import { runCheck } from "./check.ts";
+import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { standAt } from "./integration-worktree.ts";
-import type { Verdict } from "./verify.ts";
+import { untilSure, type Verdict } from "./verify.ts";
 import { setUp } from "./workspace.ts";
 
 export type CommitCheck = {
@@ -14,13 +14,16 @@ export type CommitCheck = {
   /** Holds the executions. */
   dir: string;
   timeoutMs: number;
-  /** Stops what runs when it aborts. */
-  leave: AbortSignal;
+  by: Asker;
 };
+
+/** Who waits for it: `leave` stops what runs when it aborts; `tell` hears what is worth a word meanwhile. */
+export type Asker = { leave: AbortSignal; tell: (text: string) => void };
 
 /** Runs the commands one after the other until one fails. The worktree stays: whoever called knows what is to become of it. */
 export async function checkCommit(engine: Engine, check: CommitCheck): Promise<Verdict> {
-  const { commit, dir, timeoutMs, leave } = check;
+  const { commit, dir, timeoutMs } = check;
+  const { leave } = check.by;
   const stopCheck = () => engine.live.get(NO_ATTEMPT)?.("stopped");
   leave.addEventListener("abort", stopCheck);
   try {
@@ -30,10 +33,16 @@ export async function checkCommit(engine: Engine, check: CommitCheck): Promise<V
     if (problem === "interrupted") return { kind: "interrupted" };
     if (problem) return { kind: "red", command: problem.failed, output: problem.output };
     for (const [index, command] of check.commands.entries()) {
-      if (leave.aborted) return { kind: "interrupted" };
-      const result = await runCheck(engine, { ...place, dir: join(dir, String(index)), command, cwd: path });
+      const run = async (again: number): Promise<CheckResult> => {
+        if (leave.aborted) return "interrupted";
+        const at = join(dir, again === 0 ? String(index) : `${index}-again-${again}`);
+        return runCheck(engine, { ...place, dir: at, command, cwd: path });
+      };
+      const { result, red } = await untilSure(engine, run);
       if (result === "interrupted") return { kind: "interrupted" };
       if (result.code !== 0) return { kind: "red", command, output: result.output };
+      if (red !== null)
+        check.by.tell(`flaky: ${command} failed (exit ${red}) and passed when it was run again on the same tree`);
     }
     return { kind: "green" };
   } finally {

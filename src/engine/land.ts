@@ -14,7 +14,7 @@ import { type Unpublished, unpublishedLinks } from "../git/submodules.ts";
 import { markLanded, readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
-import { checkCommit } from "./check-commit.ts";
+import { type Asker, checkCommit } from "./check-commit.ts";
 import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { standAt } from "./integration-worktree.ts";
@@ -35,9 +35,9 @@ export type Landed = {
 };
 
 /** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict or red checks, `not-approved` for a check that the user
- *  has not approved, `target-dirty` when the target's checkout would lose something, `interrupted` when `leave` aborts before the target has
+ *  has not approved, `target-dirty` when the target's checkout would lose something, `interrupted` when whoever asks leaves before the target has
  *  moved. */
-export async function landRun(engine: Engine, id: string | null, leave: AbortSignal): Promise<Landed> {
+export async function landRun(engine: Engine, id: string | null, by: Asker): Promise<Landed> {
   const run = id === null ? newestLandable(engine) : findRun(engine, id);
   const tasks = readTasks(engine.store, run.id);
   if (run.state === "open") {
@@ -67,9 +67,9 @@ export async function landRun(engine: Engine, id: string | null, leave: AbortSig
   const isChecked = commands.every((command) => run.options.verify.includes(command) || isOfTask(tasks, command));
   const checks = commands.length > 0 && (moved || !isOurs || !isChecked);
   if (checks) requireChecks(engine, tasks);
-  if (!moved && checks) await checkTip(engine, run, work, commands, leave);
-  const commit = moved ? await mergeTarget(engine, run, work, target, commands, leave) : work;
-  refuseIfLeaving(leave);
+  if (!moved && checks) await checkTip(engine, run, work, commands, by);
+  const commit = moved ? await mergeTarget(engine, run, work, target, commands, by) : work;
+  refuseIfLeaving(by.leave);
   const outcome = await fastForwardCheckout(engine.repo, run.target, target, commit);
   if (!outcome.moved) {
     throw new OwtError("target-dirty", `${run.target} was not moved: ${describeStay(outcome)}`, {
@@ -158,7 +158,7 @@ async function mergeTarget(
   work: string,
   target: string,
   commands: readonly string[],
-  leave: AbortSignal,
+  by: Asker,
 ): Promise<string> {
   const merged = await mergeTrees(engine.repo, work, target, engine.repo.root);
   if (!("tree" in merged)) {
@@ -177,7 +177,7 @@ async function mergeTarget(
     message,
     identity: await engine.identity(),
   });
-  await checkTip(engine, run, commit, commands, leave);
+  await checkTip(engine, run, commit, commands, by);
   if (!(await moveRef(engine.repo, run.branch, work, commit))) {
     throw new OwtError("wrong-state", `${run.branch} moved while it was checked`, {
       hint: `again: owt land ${run.id}`,
@@ -192,13 +192,13 @@ async function checkTip(
   run: Run,
   commit: string,
   commands: readonly string[],
-  leave: AbortSignal,
+  by: Asker,
 ): Promise<void> {
   if (commands.length === 0) return;
   try {
     const dir = join(engine.repo.commonDir, "owt", "landings", `${run.id}-${commit.slice(0, 12)}-${engine.now()}`);
     const { timeoutMs } = run.options;
-    const verdict = await checkCommit(engine, { name: run.id, commit, commands, dir, timeoutMs, leave });
+    const verdict = await checkCommit(engine, { name: run.id, commit, commands, dir, timeoutMs, by });
     if (verdict.kind === "interrupted") throw interrupted();
     if (verdict.kind === "red") throw red(run, verdict.command, verdict.output);
   } finally {

@@ -34,25 +34,34 @@ export async function verifyAt(engine: Engine, attempt: Attempt, place: VerifyPl
   return { kind: "green" };
 }
 
-/** The first red result, unless a later one is green. What took too long is not begun again: it would take as long. */
 async function checkTwice(engine: Engine, attempt: Attempt, place: VerifyPlace, index: number): Promise<CheckResult> {
-  const first = await checkOnce(engine, attempt, place, index, 0);
-  if (first === "interrupted" || first.code === 0 || first.isTimedOut) return first;
+  const { result, red } = await untilSure(engine, (again) => checkOnce(engine, attempt, place, index, again));
+  if (red === null) return result;
+  const { where, others = [] } = place;
+  const fact = { kind: "verify-flaky", command: place.commands[index]!, where, code: red } as const;
+  appendEvent(
+    engine.store,
+    engine.now(),
+    aboutOf(attempt),
+    others.length > 0 ? { ...fact, others: [...others] } : fact,
+  );
+  return result;
+}
+
+/** The first red result, unless a later one is green: `red` is then the code of the first. What took too long is not begun again: it would take as long. `check` is given
+ *  how often it was run before. */
+export async function untilSure(
+  engine: Engine,
+  check: (again: number) => Promise<CheckResult>,
+): Promise<{ result: CheckResult; red: number | null }> {
+  const first = await check(0);
+  if (first === "interrupted" || first.code === 0 || first.isTimedOut) return { result: first, red: null };
   for (let again = 1; again <= engine.config.run.flaky_reruns; again++) {
-    const result = await checkOnce(engine, attempt, place, index, again);
-    if (result === "interrupted") return result;
-    if (result.code !== 0) continue;
-    const { where, others = [] } = place;
-    const fact = { kind: "verify-flaky", command: place.commands[index]!, where, code: first.code } as const;
-    appendEvent(
-      engine.store,
-      engine.now(),
-      aboutOf(attempt),
-      others.length > 0 ? { ...fact, others: [...others] } : fact,
-    );
-    return result;
+    const result = await check(again);
+    if (result === "interrupted") return { result, red: null };
+    if (result.code === 0) return { result, red: first.code };
   }
-  return first;
+  return { result: first, red: null };
 }
 
 async function checkOnce(

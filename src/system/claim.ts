@@ -1,7 +1,7 @@
 /** The two facts that a launch leaves in its attempt's folder: `claim` (who runs it, or that nobody may) and `exit` (the command's code). */
-import { readFileSync, readlinkSync, symlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { Identity } from "./identity.ts";
+import { type Identity, isAlive } from "./identity.ts";
 
 /** Who owns the process tree, best first: the kernel's pid namespace (made as root, or as a plain user), its cgroup, or only a process group
  *  and a mark. */
@@ -23,14 +23,17 @@ export const MARK = "OWT_ATTEMPT";
 
 const VOID = "void";
 
-/** The claim in an attempt's folder; undefined while there is none. The target is written by OUTER_SCRIPT and {@link takeVoidClaim}. */
+/** The claim in an attempt's folder; undefined while there is none. It is written by OUTER_SCRIPT and {@link takeVoidClaim}. */
 export function readClaim(dir: string): Claim | undefined {
-  const target = readClaimTarget(dir);
-  if (target === undefined) return undefined;
-  if (target === VOID) return { kind: "void" };
+  const text = readClaimText(dir);
+  if (text === undefined) return undefined;
+  return text === VOID ? { kind: "void" } : parseClaim(text);
+}
+
+function parseClaim(text: string): Extract<Claim, { kind: "taken" }> {
   // A path may hold blanks, and has one word before it for each of the others: a start time is one word where there are cgroups.
-  const [, ofCgroup, cgroup] = /^(cgroup \S+ \S+ \S+) (.+)$/.exec(target) ?? [];
-  const [mode, pid, bootId, ...start] = (ofCgroup ?? target).trim().split(/\s+/);
+  const [, ofCgroup, cgroup] = /^(cgroup \S+ \S+ \S+) (.+)$/.exec(text) ?? [];
+  const [mode, pid, bootId, ...start] = (ofCgroup ?? text).trim().split(/\s+/);
   const outer = { bootId: bootId ?? "", pid: Number(pid), startTime: start.join(" ") };
   if (cgroup !== undefined) return { kind: "taken", mode: "cgroup", outer, cgroup };
   return { kind: "taken", mode: mode === "namespace" || mode === "user-namespace" ? mode : "group", outer };
@@ -57,14 +60,36 @@ export function readExitCode(dir: string): number | undefined {
   }
 }
 
-function readClaimTarget(dir: string): string | undefined {
+/** The words of the claim. A link is one that says that nobody may, or an earlier owt's. */
+function readClaimText(dir: string): string | undefined {
+  const path = join(dir, "claim");
   try {
-    return readlinkSync(join(dir, "claim"));
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    return stat.isSymbolicLink() ? readlinkSync(path) : (wholeLine(path) ?? readUnwritten(dir));
   } catch (error) {
     if (["ENOENT", "ENOTDIR"].includes(codeOf(error))) return undefined;
     throw error;
   }
 }
+
+/** Null where it was not written to its end, or a power cut took that. */
+function wholeLine(path: string): string | null {
+  const text = readFileSync(path, "utf8");
+  return text.endsWith("\n") ? text.slice(0, -1) : null;
+}
+
+/** Whose a claim is that nothing is written in: of those who wanted it, the one that lives is about to write it, or to see that it is another's. Where none does, nothing
+ *  runs. */
+function readUnwritten(dir: string): string {
+  const wanted = readdirSync(dir)
+    .filter((name) => /^claim\.\d+$/.test(name))
+    .flatMap((name) => wholeLine(join(dir, name)) ?? []);
+  return wanted.find((text) => isAlive(parseClaim(text).outer)) ?? wanted[0] ?? NOBODY;
+}
+
+/** A number that no process can have (proc(5): at most 2^22). */
+const NOBODY = `group ${2 ** 22 + 1} - -`;
 
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";

@@ -9,9 +9,9 @@
  *  It takes the attempt's claim, then becomes the owner of the process tree: in the modes `namespace` and `user-namespace` by turning
  *  into `unshare` (exec keeps the pid and start time that the claim names), in the modes `cgroup` and `group` by waiting itself.
  *
- *  The claim is a symbolic link, `MODE PID BOOT-ID START-TIME [CGROUP]` as its target: symlink(2) is exclusive, and the link is complete in
- *  the moment it appears; that is one fork, where a temporary file, `ln` and `rm` are two. Exit 75: somebody else has the claim. Exit 71: no
- *  cgroup to be had, with a word on standard error. */
+ *  The claim is the file `claim` with the line `MODE PID BOOT-ID START-TIME [CGROUP]`, made exclusively (`set -C`). A shell makes a file and writes it
+ *  in two steps, so whoever wants the claim says the same in `claim.PID` first: one that is still empty is then somebody's all the same. A link would be complete in the moment it appears,
+ *  and takes a program. Exit 75: somebody else has the claim. Exit 71: no cgroup to be had, with a word on standard error. */
 export const OUTER_SCRIPT = `
 owt_mode=$1 owt_dir=$2 owt_inner=$3 owt_parent=$4
 shift 4
@@ -40,7 +40,9 @@ if [ "$owt_mode" = cgroup ]; then
   owt_cgroup=$owt_parent/owt-$owt_pid-$owt_start-\${owt_boot%%-*}
   owt_claim="$owt_claim $owt_cgroup"
 fi
-ln -sn "$owt_claim" "$owt_dir/claim" 2>/dev/null || exit 75
+{ printf '%s\\n' "$owt_claim" >"$owt_dir/claim.$owt_pid" && set -C &&
+  printf '%s\\n' "$owt_claim" >"$owt_dir/claim"; } 2>/dev/null || exit 75
+set +C
 enter() {
   # echo is this shell itself, so 0 means us. Without cgroup.kill (before Linux 5.14) the tree could not be ended for sure.
   mkdir "$owt_cgroup" && [ -w "$owt_cgroup/cgroup.kill" ] && echo 0 >"$owt_cgroup/cgroup.procs" && return

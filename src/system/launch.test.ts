@@ -342,7 +342,7 @@ if (hasCgroup)
     });
 
     test("goes with the cgroups that its processes made in it", async () => {
-      const nest = `cgroup=$(readlink claim); cgroup=/\${cgroup#*/}; mkdir -p "$cgroup/a b/c"`;
+      const nest = `cgroup=$(cat claim); cgroup=/\${cgroup#*/}; mkdir -p "$cgroup/a b/c"`;
       const ended = shell("cgroup", `${nest}; (echo 0 >"$cgroup/a b/c/cgroup.procs"; exec setsid sleep 1000) &`);
       expect(await run(ended)).toEqual({ kind: "finished", code: 0 });
       expect(cgroupOf(ended)).toBeUndefined();
@@ -512,6 +512,26 @@ test("a claim from before the last boot is lost, whoever has the pid now", () =>
   const me = readIdentity(process.pid)!;
   expect(isAlive(me)).toBe(true);
   symlinkSync(`${best} ${me.pid} an-earlier-boot ${me.startTime}`, join(l.dir, "claim"));
+  expect(readLaunch(l.dir)).toEqual({ kind: "lost" });
+});
+
+test("a claim in which nothing is written yet is that of the one who lives among those who wanted it; of none of them nothing runs", async () => {
+  const l = shell(best, "");
+  const me = readIdentity(process.pid)!;
+  const mine = `${best} ${me.pid} ${me.bootId} ${me.startTime}\n`;
+  writeFileSync(join(l.dir, "claim"), "");
+  expect(readLaunch(l.dir)).toEqual({ kind: "lost" });
+  expect(voidClaim(l.dir)).toBe(false);
+  // Nobody is found to be ended, whatever number stands for nobody.
+  await stopTree(l.dir, { graceMs: 0 });
+  expect(await sweepOrphans(l.dir)).toBe(0);
+  writeFileSync(join(l.dir, "claim.4"), `${best} 4 an-earlier-boot 1\n`);
+  expect(readLaunch(l.dir)).toEqual({ kind: "lost" });
+  writeFileSync(join(l.dir, `claim.${me.pid}`), mine.slice(0, -1));
+  expect(readLaunch(l.dir)).toEqual({ kind: "lost" });
+  writeFileSync(join(l.dir, `claim.${me.pid}`), mine);
+  expect(readLaunch(l.dir)).toEqual({ kind: "alive", identity: me });
+  writeFileSync(join(l.dir, "claim"), `${best} 4 an-earlier-boot 1\n`);
   expect(readLaunch(l.dir)).toEqual({ kind: "lost" });
 });
 

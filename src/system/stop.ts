@@ -67,7 +67,7 @@ function findFirstProcesses(dir: string): { ours: Identity[]; silent: number } {
   return { ours, silent };
 }
 
-/** The namespace's pid 1. Only once the outer has become `unshare`: the child before that is the `ln` that makes the claim. */
+/** The namespace's pid 1. Only once the outer has become `unshare`: what it starts before that is none. */
 function findInner(outer: Identity): Identity | undefined {
   if (!isAlive(outer) || readStat(outer.pid)?.name !== "unshare") return undefined;
   return childrenOf(outer.pid).map(identityOf)[0];

@@ -1,5 +1,5 @@
 /** Kills what a reboot would take along: the git processes of owt, and the wrappers that own the process trees of agents and checks. */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 /** Kills every living wrapper of a repository and returns the attempts whose agent went with it. */
@@ -10,12 +10,17 @@ export function killWrappers(repo: string): number[] {
     (entry) => entry.name === "claim",
   );
   return claims.flatMap((entry) => {
-    const [, pid = "0", , start = ""] = readlinkSync(join(entry.parentPath, entry.name)).split(" ");
+    const [, pid = "0", , start = ""] = readClaim(join(entry.parentPath, entry.name)).split(" ");
     // A number that was given out again is a stranger's.
     if (Number(pid) <= 1 || startOf(pid) !== start) return [];
     kill(Number(pid));
     return dirname(entry.parentPath) === folder ? [Number(basename(entry.parentPath))] : [];
   });
+}
+
+/** A line of a file, or where a link leads. */
+function readClaim(path: string): string {
+  return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : readFileSync(path, "utf8").trimEnd();
 }
 
 type Known = { pid: string; start: string };

@@ -224,6 +224,24 @@ test("Ctrl-C ends a landing before the target has moved", async () => {
   expect((await rig.owt("land")).code).toBe(0);
 });
 
+test("a check that is red once as a run lands is flaky, which is told; red twice it stands in the way", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = ["sh check.sh"]\n`,
+    "check.sh": "exit 0\n",
+    "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"\ncommit "a"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.write({ "check.sh": "exit 3\n" });
+  rig.commit("red for ever");
+  const red = await rig.owt("land");
+  expect([red.code, red.stderr]).toEqual([4, expect.stringContaining("sh check.sh")]);
+  rig.write({ "check.sh": `mkdir ${rig.path("seen")} 2>/dev/null && exit 3\nexit 0\n` });
+  rig.commit("red once");
+  const landed = await rig.owt("land");
+  expect([landed.code, landed.stderr]).toEqual([0, expect.stringContaining("flaky: sh check.sh failed (exit 3)")]);
+  expect(rig.show("main", "a.txt")).toBe("a");
+});
+
 test("a task that is cancelled while it is set aside leaves no worktree and no branch", async () => {
   await using rig = Rig.create({
     ".worktreerc": demoConfig,

@@ -1,5 +1,5 @@
 /** The other commands: land, status, logs, report, restore, doctor, demo, and what an agent may not do. */
-import { chmodSync, existsSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
@@ -235,7 +235,7 @@ test("mere process groups are said aloud, once, by the run and by the doctor", a
   expect(ran.code).toBe(0);
   expect(ran.stderr.match(/mere process groups.*can outlive a stop \(see: owt doctor\)/g)).toHaveLength(1);
   expect(ran.stdout).not.toContain("process groups");
-  expect(readlinkSync(join(rig.root, ".git/owt/attempts/1/claim"))).toMatch(/^group /);
+  expect(readFileSync(join(rig.root, ".git/owt/attempts/1/claim"), "utf8").trimEnd()).toMatch(/^group /);
   expect(await treesOf(rig)).toMatchObject({ state: "warn", hint: "unset OWT_LAUNCH_MODE" });
 });
 
@@ -246,7 +246,7 @@ test("a whole tree that the system owns is not worth a word, be it a namespace o
     const ran = await rig.owt("run", "--yes");
     expect(ran.code).toBe(0);
     expect(ran.stderr.includes("process groups")).toBe(trees.state === "warn");
-    const claim = readlinkSync(join(rig.root, ".git/owt/attempts/1/claim"));
+    const claim = readFileSync(join(rig.root, ".git/owt/attempts/1/claim"), "utf8").trimEnd();
     const [, owner] = /^a (?:pid )?(.+) owns each agent's processes$/.exec(trees.detail) ?? ["", "group"];
     expect(claim.startsWith(`${owner?.replace(" ", "-")} `)).toBe(true);
     const cgroup = /^cgroup \S+ \S+ \S+ (.+)$/.exec(claim)?.[1];

@@ -20,7 +20,7 @@ import { lastSeq } from "../../store/events.ts";
 import { readTasks } from "../../store/tasks.ts";
 import { exec } from "../../system/exec.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
-import { answer, ask, canAsk, type Io, screenWidth, tell, withEngine } from "../io.ts";
+import { answer, ask, canAsk, type Io, screenWidth, tell, whoAsks, withEngine } from "../io.ts";
 import { PLAIN } from "../follow.ts";
 import { openScreen } from "../live/screen.ts";
 import { narrate } from "../narrate.ts";
@@ -78,7 +78,7 @@ async function showDemo(io: Io, options: DemoOptions): Promise<void> {
       );
       throw new OwtError("internal", "the demo did not come home", { hint: `look at it: cd ${root}` });
     }
-    const landed = await landRun(engine, started.run.id, io.signal);
+    const landed = await landRun(engine, started.run.id, whoAsks(io));
     const { stdout: log } = await exec("git", ["log", "--graph", "--format=%h %s", landed.target], { cwd: root });
     const text = `${renderSummary(io, readReport(engine, started.run.id), views, (task) => renderAnswer(answerFor(engine, task)))}\n$ owt land\n${landed.run} landed on ${landed.target}\n\n$ git log --graph\n${log}\nfive tasks came home in ${renderDuration(Date.now() - began)}: one failed its check and was mended, one conflict was resolved, one question was answered\nnow with a repository of your own: cd your-repository && owt init\n`;
     answer(io, options, { repository: root, report: readReport(engine, started.run.id), landed }, text);

@@ -11,7 +11,7 @@ import {
 } from "../../engine/worktrees/merge.ts";
 import { findWorktree } from "../../engine/worktrees/place.ts";
 import { approve } from "../approve.ts";
-import { answer, canAsk, confirm, type Io, withEngine } from "../io.ts";
+import { answer, canAsk, confirm, type Io, whoAsks, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
 import { painter, printable } from "../text.ts";
@@ -48,7 +48,7 @@ async function merge(io: Io, engine: Engine, name: string, options: Options): Pr
     await approve(io, engine, mergeGrants(engine, plan));
     if (!options.yes) await ask(io, plan);
   }
-  const merged = await carryOutMerge(engine, plan, io.signal);
+  const merged = await carryOutMerge(engine, plan, whoAsks(io));
   const { branch, target, commits, squash } = plan;
   const data = {
     branch,

@@ -15,7 +15,7 @@ import { settleLost, stopUncarried } from "../../engine/uncarried.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
 import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
-import { answer, type Io, tell, withEngine } from "../io.ts";
+import { answer, type Io, tell, whoAsks, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
 import { printable } from "../text.ts";
@@ -77,7 +77,7 @@ export function steerCommands(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((id: string | undefined, options: JsonOption) =>
       withEngine(io, async (engine) => {
-        const landed = await landRun(engine, id ?? null, io.signal);
+        const landed = await landRun(engine, id ?? null, whoAsks(io));
         const missing = landed.missing.length > 0 ? `\nnot in it: ${landed.missing.join(", ")}` : "";
         const text = `${renderLanded(landed)} (${landed.commit.slice(0, 10)})${missing}`;
         answer(io, options, landed, text + landed.unpublished.map(renderUnpublished).join(""));

@@ -28,7 +28,7 @@ import {
 import { readRunPlaces } from "../../store/attempts.ts";
 import { forgetWorktree, readWorktrees, recordMaking } from "../../store/worktrees.ts";
 import { grantsNeeded } from "../approvals.ts";
-import { checkCommit } from "../check-commit.ts";
+import { type Asker, checkCommit } from "../check-commit.ts";
 import { type Engine, integrationWorktree } from "../engine.ts";
 import { environmentFiles } from "../environment-files.ts";
 import { standAt } from "../integration-worktree.ts";
@@ -169,7 +169,7 @@ async function refuseDirtyTarget({ repo }: Engine, target: string, branch: strin
 
 /** Merges in the object store, checks what came out, and only then moves the target. Throws `needs-person` on a conflict or a red check,
  *  `target-dirty` where the target's checkout would lose something, `interrupted`; with the target where it was each time. */
-export async function carryOutMerge(engine: Engine, plan: MergePlan, leave: AbortSignal): Promise<MergedByHand> {
+export async function carryOutMerge(engine: Engine, plan: MergePlan, by: Asker): Promise<MergedByHand> {
   const { repo } = engine;
   const { branch, tip, target, from, commands } = plan;
   const already = { commit: from, already: true, checked: false, fastForward: false, unpublished: [], behind: null };
@@ -187,8 +187,8 @@ export async function carryOutMerge(engine: Engine, plan: MergePlan, leave: Abor
   // Before its worktree may go, and for the check.
   const links = await changedLinks(repo, from, commit);
   if (existsSync(plan.path)) await keepLinks(repo, plan.path, links);
-  if (commands.length > 0) await check(engine, plan, commit, leave);
-  if (leave.aborted) throw interrupted(branch);
+  if (commands.length > 0) await check(engine, plan, commit, by);
+  if (by.leave.aborted) throw interrupted(branch);
   const moved = await fastForwardCheckout(repo, target, from, commit);
   if (!moved.moved)
     throw new OwtError("target-dirty", `${target} was not moved: ${describeStay(moved)}`, {
@@ -222,7 +222,7 @@ async function writeMerge(engine: Engine, plan: MergePlan, tree: Oid): Promise<O
 }
 
 /** In a worktree of its own, which is on record as being made: where we are killed, the next command stops what still runs and takes it away. */
-async function check(engine: Engine, plan: MergePlan, commit: Oid, leave: AbortSignal): Promise<void> {
+async function check(engine: Engine, plan: MergePlan, commit: Oid, by: Asker): Promise<void> {
   const { branch, target, commands } = plan;
   const name = `merge-${slug(nameOf(plan))}-${process.pid}`;
   const path = integrationWorktree(engine, name);
@@ -231,7 +231,7 @@ async function check(engine: Engine, plan: MergePlan, commit: Oid, leave: AbortS
   try {
     const dir = setupDir(engine, path);
     const timeoutMs = parseDuration(engine.config.run.timeout) ?? 1_800_000;
-    const verdict = await checkCommit(engine, { name, commit, commands, dir, timeoutMs, leave });
+    const verdict = await checkCommit(engine, { name, commit, commands, dir, timeoutMs, by });
     if (verdict.kind === "interrupted") throw interrupted(branch);
     if (verdict.kind === "red")
       throw new OwtError(
