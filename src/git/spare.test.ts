@@ -128,6 +128,19 @@ test("an ignored file that needs no saving is not handed on", async () => {
   await emptied;
 });
 
+test("what git would write otherwise than somebody has is not handed on, though it is no change", async () => {
+  await using at = await twoStates();
+  runGit(at.root, "config", "core.autocrlf", "input");
+  const first = await create(at, "first");
+  at.commit(first.path, { "dir/b.txt": "b\r\nb\r\n" }, "line ends");
+  runGit(at.root, "merge", "-q", "--ff-only", "task-first");
+  const { emptied } = await remove(at, first);
+  const second = await create(at, "second");
+  expect(readFileSync(join(second.path, "dir/b.txt"), "utf8")).toBe("b\nb\n");
+  dropSpares(at.repo);
+  await emptied;
+});
+
 test("files that other attributes would have written otherwise are not handed on", async () => {
   await using at = await twoStates();
   runGit(at.root, "switch", "-q", "next");

@@ -19,6 +19,7 @@ import { setImmediate } from "node:timers/promises";
 import { git, type Oid, type Place } from "./git.ts";
 import { readIndexEntries } from "./index-file.ts";
 import type { Repo } from "./repo.ts";
+import { keepsBytes } from "./usual-repo.ts";
 
 const { S_IFLNK, S_IFMT, S_IFREG } = constants;
 
@@ -73,10 +74,9 @@ export async function fillFromSpare(repo: Repo, place: Place): Promise<boolean> 
   if (spare === undefined) return false;
   try {
     const index = join(spare.bin, "index");
-    if (!(await isPristine(repo, spare, index))) return false;
-    const attributes = readAttributes(repo, index);
+    if (isConverted(repo, index) || !(await isPristine(repo, spare, index))) return false;
     if (!moveIn(place, spare)) return false;
-    if (await advance(repo, place, spare, attributes)) return true;
+    if (await advance(repo, place, spare)) return true;
     moveOut(place, spare);
     return false;
   } finally {
@@ -85,14 +85,17 @@ export async function fillFromSpare(repo: Repo, place: Place): Promise<boolean> 
 }
 
 /** Brings files and index from the spare's commit to the worktree's own. */
-async function advance(repo: Repo, place: Place, { commit }: Spare, attributes: string | null): Promise<boolean> {
+async function advance(repo: Repo, place: Place, { commit }: Spare): Promise<boolean> {
   const args = ["read-tree", "-m", "-u", "--no-sparse-checkout", commit, "HEAD"];
   const { code } = await git(place, args, { ok: [0, 1, 128] });
-  // Files that did not change stand there as the attributes of then had them written.
-  if (code !== 0 || attributes === null || readAttributes(repo, join(place.gitDir, "index")) !== attributes)
-    return false;
+  if (code !== 0 || isConverted(repo, join(place.gitDir, "index"))) return false;
   rmSync(join(place.gitDir, MADE_OF));
   return true;
+}
+
+/** Whether attributes or settings convert what is checked out: what somebody wrote there may be other bytes than git would write, and no change all the same. */
+function isConverted(repo: Repo, index: string): boolean {
+  return !keepsBytes(repo.commonDir) || readFileSync(index).includes(".gitattributes");
 }
 
 /** The directory of the worktree becomes that of the spare: its `.git` file goes over, and an empty directory gives way to a rename. False where
@@ -168,15 +171,6 @@ function isAsNew({ mode, nlink }: Stats, wanted: string | undefined, usual: numb
     default:
       return false;
   }
-}
-
-/** Which attributes the index has, as one text; null where it cannot be read. */
-function readAttributes(repo: Repo, index: string): string | null {
-  const bytes = readFileSync(index);
-  if (!bytes.includes(".gitattributes")) return "";
-  const entries = readIndexEntries(index, oidBytes(repo), Infinity);
-  const ones = entries?.filter(({ name }) => /(?:^|\/)\.gitattributes$/.test(name.toString("latin1")));
-  return ones?.map(({ name, oid }) => `${oid} ${name.toString("latin1")}`).join("\n") ?? null;
 }
 
 function oidBytes(repo: Repo): number {
