@@ -32,6 +32,7 @@ note_state() {
     SessionStart) names='session_id transcript_path source' ;;
     SessionEnd) names='session_id transcript_path reason' ;;
     Notification) names='session_id transcript_path notification_type' ;;
+    StopFailure) names='session_id transcript_path error' ;;
     *) names='session_id transcript_path' ;;
   esac
   for name in $names; do

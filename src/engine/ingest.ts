@@ -4,7 +4,7 @@ import { budgetFrom } from "../core/budget.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask } from "../core/plan.ts";
-import { planKeyOf } from "../core/rival.ts";
+import { hasLost, planKeyOf } from "../core/rival.ts";
 import type { Run, RunOptions } from "../core/run.ts";
 import { timeFrom } from "../core/run-time.ts";
 import { parseDuration } from "../lib/duration.ts";
@@ -272,10 +272,10 @@ function goOn(engine: Engine, run: Run, rows: readonly NewTask[], options: RunOp
     addTasks(engine.store, engine.now(), run.id, joining);
     const planned = rows.map((each) => each.spec);
     const changed = followPlan(engine, run, changesOf(engine, readTasks(engine.store, run.id), planned), options);
-    // What was cancelled is chosen where it was asked for again.
+    // What was cancelled is chosen where it was asked for again; rivals that lost were not wished away.
     const chosen = new Set(planned.map(({ id }) => id));
     const cancelled = readTasks(engine.store, run.id).filter(
-      (each) => each.state === "cancelled" && chosen.has(planKeyOf(each)),
+      (each) => each.state === "cancelled" && !hasLost(each) && chosen.has(planKeyOf(each)),
     );
     const wanted = retryTasks(engine, cancelled);
     for (const { spec } of rows) removeFromBacklog(engine.store, spec.id);

@@ -133,10 +133,11 @@ export function readFailedTasks(store: Store): Task[] {
   return failed.filter((task) => isNewest.has(task.id) && !isTakenUp(task));
 }
 
-/** What a person cancelled, and nobody has taken up since under the same key, with the text that it had. */
+/** What a person cancelled, and nobody has taken up since under the same key, with the text that it had; of rivals their task, where all of them were. */
 export function readCancelledTasks(store: Store): { key: string; hash: string }[] {
-  const sql = `select key, hash from task where state = 'cancelled' and reason = '${BY_PERSON}'
-    and id in (select max(id) from task group by key) order by id`;
+  const sql = `select coalesce(t.rival ->> '$.of', t.key) as key, t.hash from task t where t.state = 'cancelled' and t.reason = '${BY_PERSON}'
+    and t.id in (select max(id) from task group by key)
+    and not exists (select 1 from task o where o.run = t.run and o.rival ->> '$.of' = t.rival ->> '$.of' and o.state <> 'cancelled') order by t.id`;
   return store.all(sql).map((row) => ({ key: String(row["key"]), hash: String(row["hash"]) }));
 }
 

@@ -388,6 +388,29 @@ test("an answer by the task's name reaches the one that asks; a task that severa
   expect((await run.ended).code).toBe(1);
   expect((await report(held)).counts).toEqual({ cancelled: 1 });
   expectTidy(held);
+  // Cancelled it stays, as any task.
+  const again = await held.owt("run", "--yes", "--plain", ...BOTH);
+  expect(`${again.stdout}${again.stderr}`).toContain("cancelled");
+  expect(rows(held, "select 1 from attempt")).toHaveLength(2);
+});
+
+test("the same run again, while it is open, lets those who lost rest", async () => {
+  const slow = (path: string) => `case $OWT_TASK in *E02*) ${holdUntil(path).trim()}; ;; esac\n${SMALL}`;
+  await using rig = rigWith((path) => ({ tidy: slow(path("go")), wordy: LARGE }), { plan: TWO });
+  const run = rig.start("run", "--yes", "--plain", ...BOTH);
+  const isBegun = () => Object.keys(phases(rig)).length > 0;
+  const isDone = () =>
+    isBegun() && rows(rig, "select 1 from task where key = 'shop/E01' and state = 'done'").length === 1;
+  await vi.waitUntil(isDone, { timeout: 60_000 });
+  expect((await rig.owt("stop")).code).toBe(0);
+  await run.ended;
+  rig.release("go");
+  expect((await rig.owt("run", "--yes", "--plain", ...BOTH)).code).toBe(0);
+  const attempts =
+    "select count(*) as n from attempt a join task t on t.id = a.task where t.rival ->> '$.of' = 'shop/E01'";
+  expect(rows(rig, attempts)).toEqual([{ n: 2 }]);
+  expect((await report(rig)).contests).toHaveLength(2);
+  expectTidy(rig);
 });
 
 test("the plan says that tasks are done twice, and what that costs", async () => {

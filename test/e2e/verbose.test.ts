@@ -18,7 +18,7 @@ test("-v tells every program and its time on standard error, before or behind th
   const ran = await rig.owt("run", "--yes", "-v", "--json");
   expect(ran.code).toBe(0);
   expect((JSON.parse(ran.stdout) as { data: { counts: object } }).data.counts).toEqual({ done: 1 });
-  expect(ran.stderr).toMatch(/^· +\d+ ms {2}git add --all$/m);
+  expect(ran.stderr).toMatch(/^· +\d+ ms {2}git status --porcelain=v2 /m);
   expect(ran.stderr).toMatch(/^· +starts {2}\S+/m);
   expect(ran.stderr).not.toContain("Words of the plan");
   const plainly = await rig.owt("report");
