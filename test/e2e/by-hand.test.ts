@@ -293,6 +293,31 @@ describe("owt create", () => {
     expect(processesBelow(rig.path("shop-x"))).toEqual([]);
   });
 
+  test("made anew behind a kill, by the same words, it has the base that was told, wherever the first one stood", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": `[environment]\ninstall_command = "echo up > ../up; [ -e ../second ] || exec sleep 1000"\n`,
+    });
+    rig.git("branch", "rel");
+    commit(rig, rig.root, "later");
+    for (const [name, ...where] of [["x"], ["y", "--path", rig.path("elsewhere")]] as const) {
+      rmSync(rig.path("up"), { force: true });
+      rmSync(rig.path("second"), { force: true });
+      const running = rig.start("create", name, "--base", "rel", "--no-tmux", ...where);
+      await fileAppears(rig.path("up"));
+      running.child.kill("SIGKILL");
+      await running.ended;
+      writeFileSync(rig.path("second"), "");
+      const made = await rig.owt("create", name, "--base", "rel", "--no-tmux");
+      expect([made.code, made.stdout]).toEqual([0, `✓ ${name}  ${rig.path(`shop-${name}`)}  from rel\n`]);
+      expect((await list(rig)).find((each) => each.name === name)).toMatchObject({ path: rig.path(`shop-${name}`) });
+      commit(rig, rig.path(`shop-${name}`), `work-${name}`);
+      const home = await rig.owt("merge", name, "--yes");
+      expect([home.code, rig.git("log", "--format=%s", "-1", "rel")]).toEqual([0, `work-${name}`]);
+    }
+    expect(existsSync(rig.path("elsewhere"))).toBe(false);
+    expect(rig.git("log", "--format=%s", "-1", "main")).toBe("later");
+  });
+
   test("what somebody runs in a half-made one keeps it; ended, it goes, and what it wrote is kept and told", async () => {
     await using rig = Rig.create({
       ".worktreerc": `[environment]\ninstall_command = "echo up > ../up; exec sleep 1000"\n`,
