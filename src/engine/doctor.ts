@@ -52,7 +52,8 @@ async function examineWorktrees(engine: Engine, fix: boolean): Promise<Finding[]
     const { path, said } = damaged;
     const check = "worktree";
     if (fix && (await mendWorktree(engine, damaged).catch(() => false))) {
-      const staged = damaged.part === "HEAD" ? "" : "; what was staged is to be staged again";
+      const staged =
+        damaged.part === "HEAD" || damaged.part === "link" ? "" : "; what was staged is to be staged again";
       const detail = `git can read ${path} again, whose files are as they were${staged}`;
       return { check, state: "pass", detail };
     }

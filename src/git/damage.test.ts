@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
-import { findDamage, findLostEntry } from "./damage.ts";
+import { findDamage, findLostEntry, findLostLink } from "./damage.ts";
 import { mendDamaged } from "./mend.ts";
 import { findPlace, placeAt } from "./place.ts";
 import { createWorktree } from "./worktree.ts";
@@ -20,14 +20,30 @@ async function worktree() {
 
 const look = async (at: Awaited<ReturnType<typeof worktree>>["at"], path: string) => {
   const place = findPlace(at.repo, path);
-  return place === null ? findLostEntry(at.repo, path, true) : await findDamage(place);
+  return place === null ? findLostEntry(at.repo, path, true) : ((await findDamage(place)) ?? findLostLink(place));
 };
 
-test.each<[string, "HEAD" | "index" | "entry", string, (gitDir: string, path: string) => void]>([
+test.each<[string, "HEAD" | "index" | "entry" | "link", string, (gitDir: string, path: string) => void]>([
   ["an empty index", "index", "its index is damaged", (gitDir) => writeFileSync(join(gitDir, "index"), "")],
   ["no HEAD", "HEAD", "its HEAD is missing", (gitDir) => rmSync(join(gitDir, "HEAD"))],
   ["a torn HEAD", "HEAD", "its HEAD is damaged", (gitDir) => writeFileSync(join(gitDir, "HEAD"), "re")],
   ["no gitdir", "entry", "does not say where it stands", (gitDir) => rmSync(join(gitDir, "gitdir"))],
+  ...["garbage\n", "x/.git\n", "../other/.git\n", "/\n", "a\0/.git"].map(
+    (text): [string, "entry", string, (gitDir: string) => void] => [
+      `a gitdir of ${JSON.stringify(text)}`,
+      "entry",
+      "does not say where it stands",
+      (gitDir) => writeFileSync(join(gitDir, "gitdir"), text),
+    ],
+  ),
+  ["no .git", "link", "is missing", (_, path) => rmSync(join(path, ".git"))],
+  ["an empty .git", "link", "says nothing", (_, path) => writeFileSync(join(path, ".git"), "")],
+  [
+    "a .git that leads nowhere",
+    "link",
+    "is not there",
+    (_, path) => writeFileSync(join(path, ".git"), "gitdir: /no\n"),
+  ],
   ["no entry", "entry", "what git had of it is gone", (gitDir) => rmSync(gitDir, { recursive: true })],
   [
     "no entry, and an empty .git",
