@@ -18,12 +18,14 @@ async function worktree() {
   return { at, path, gitDir: made.gitDir };
 }
 
+const branchFile = (path: string) => join(path, "../repo/.git/refs/heads/fix/x");
+
 const look = async (at: Awaited<ReturnType<typeof worktree>>["at"], path: string) => {
   const place = findPlace(at.repo, path);
   return place === null ? findLostEntry(at.repo, path, true) : ((await findDamage(place)) ?? findLostLink(place));
 };
 
-test.each<[string, "HEAD" | "index" | "entry" | "link", string, (gitDir: string, path: string) => void]>([
+test.each<[string, "HEAD" | "index" | "entry" | "link" | "branch", string, (gitDir: string, path: string) => void]>([
   ["an empty index", "index", "its index is damaged", (gitDir) => writeFileSync(join(gitDir, "index"), "")],
   ["no HEAD", "HEAD", "its HEAD is missing", (gitDir) => rmSync(join(gitDir, "HEAD"))],
   ["a torn HEAD", "HEAD", "its HEAD is damaged", (gitDir) => writeFileSync(join(gitDir, "HEAD"), "re")],
@@ -36,6 +38,17 @@ test.each<[string, "HEAD" | "index" | "entry" | "link", string, (gitDir: string,
       (gitDir) => writeFileSync(join(gitDir, "gitdir"), text),
     ],
   ),
+  ["an empty branch", "branch", "names no commit", (_, path) => writeFileSync(branchFile(path), "")],
+  ["a branch of zeros", "branch", "names no commit", (_, path) => writeFileSync(branchFile(path), "\0".repeat(41))],
+  [
+    "an empty branch without a log",
+    "branch",
+    "names no commit",
+    (_, path) => {
+      writeFileSync(branchFile(path), "");
+      rmSync(join(path, "../repo/.git/logs/refs/heads/fix/x"));
+    },
+  ],
   ["no .git", "link", "is missing", (_, path) => rmSync(join(path, ".git"))],
   ["an empty .git", "link", "says nothing", (_, path) => writeFileSync(join(path, ".git"), "")],
   [
@@ -57,11 +70,13 @@ test.each<[string, "HEAD" | "index" | "entry" | "link", string, (gitDir: string,
 ])("%s", async (_, part, words, harm) => {
   const { at, path, gitDir } = await worktree();
   await using scratch = at;
+  const tip = runGit(path, "rev-parse", "HEAD");
   harm(gitDir, path);
   expect(await look(scratch, path)).toEqual({ part, said: expect.stringContaining(words) });
   expect(await mendDamaged(scratch.repo, path, "fix/x")).not.toBe(null);
   expect([await look(scratch, path), placeAt(scratch.repo, path).root]).toEqual([null, path]);
   expect(runGit(path, "symbolic-ref", "--short", "HEAD")).toBe("fix/x");
+  expect(runGit(path, "rev-parse", "HEAD")).toBe(tip);
   expect(runGit(path, "status", "--porcelain")).toBe(" M a.txt\n?? new.txt");
   expect(readFileSync(join(path, "a.txt"), "utf8")).toBe("changed\n");
 });
@@ -85,6 +100,19 @@ test("without a record it is put where its own log ends; where nothing tells, it
   rmSync(gitDir, { recursive: true });
   expect(await mendDamaged(scratch.repo, path, null)).toBe(null);
   expect(readFileSync(join(path, "later.txt"), "utf8")).toBe("later");
+});
+
+test("a branch whose logs are torn too, and one that git holds, is left as it is", async () => {
+  const { at, path, gitDir } = await worktree();
+  await using scratch = at;
+  const file = branchFile(path);
+  writeFileSync(file, "");
+  writeFileSync(`${file}.lock`, "");
+  expect([await mendDamaged(scratch.repo, path, "fix/x"), readFileSync(file, "utf8")]).toEqual([null, ""]);
+  rmSync(`${file}.lock`);
+  for (const log of [join(scratch.root, ".git/logs/refs/heads/fix/x"), join(gitDir, "logs/HEAD")])
+    writeFileSync(log, `${readFileSync(log, "utf8")}\0\0\0`);
+  expect([await mendDamaged(scratch.repo, path, "fix/x"), readFileSync(file, "utf8")]).toEqual([null, ""]);
 });
 
 test("the index of the main checkout, one that git holds, and folders that are no worktree of ours are left alone", async () => {

@@ -3,22 +3,25 @@ import { existsSync, lstatSync, readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { git, type Place } from "./git.ts";
 import { isBlank } from "./half-made.ts";
-import { adminIds, branchIn, findPlace, isMainPlace, readText, recordedRoot } from "./place.ts";
+import { adminIds, branchIn, findPlace, isMainPlace, readText, recordedRoot, unreadableBranch } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
 export type Damage = {
   /** What is wrong. */
   said: string;
   /** What came to harm, as far as that can be told; null where git says something else of the worktree. `entry` is all that git has of it,
-   *  `link` its `.git` file. */
-  part: "HEAD" | "index" | "entry" | "link" | null;
+   *  `link` its `.git` file, `branch` the file of the branch that it is on. */
+  part: "HEAD" | "index" | "entry" | "link" | "branch" | null;
 };
 
 /** Why git cannot read a worktree; null where it can. One short process, whatever the size of the worktree. */
 export async function findDamage(place: Place): Promise<Damage | null> {
   // Reads HEAD and the whole index, and names nothing.
   const { code, stderr } = await git(place, ["ls-files", "--", ":(top,literal).git"], { ok: [0, 128] });
-  if (code === 0) return null;
+  if (code === 0) {
+    const file = unreadableBranch(place);
+    return file === null ? null : { said: `the branch that it is on names no commit: ${file}`, part: "branch" };
+  }
   const said = /^fatal: (.*)$/m.exec(stderr)?.[1] ?? stderr.trim();
   const index = join(place.gitDir, "index");
   if (said.includes(index)) return { said: `its index is damaged: ${said}`, part: "index" };

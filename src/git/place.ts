@@ -130,6 +130,16 @@ function branchOf(ref: string | undefined): string | null {
   return ref?.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : null;
 }
 
+/** The file of the branch that HEAD is on, where it names no commit: after a power cut it can be there and empty. Null for a sound one, for a branch without a
+ *  commit yet, and where refs are no files. */
+export function unreadableBranch({ gitDir, commonDir }: Pick<Place, "gitDir" | "commonDir">): string | null {
+  const branch = branchIn(gitDir);
+  if (branch === null) return null;
+  const file = join(commonDir, "refs", "heads", branch);
+  if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) return null;
+  return /^(?:ref: .+|[0-9a-f]{40}(?:[0-9a-f]{24})?)\n?$/.test(readRecord(file) ?? "") ? null : file;
+}
+
 /** Commits that only this worktree's own files name: its reflog, a stopped rebase, a stashed state, private refs. */
 export function privateTips(place: Place): Oid[] {
   const texts = PRIVATE_FILES.map((file) => readText(join(place.gitDir, file)) ?? "");

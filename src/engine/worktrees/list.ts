@@ -4,7 +4,7 @@ import type { SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { type BranchStatus, readBranchStatus } from "../../git/branch-status.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
-import { findPlace } from "../../git/place.ts";
+import { findPlace, unreadableBranch } from "../../git/place.ts";
 import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { ProcessUsage } from "../../system/usage.ts";
@@ -139,7 +139,8 @@ export async function readStandings(
     listed.map(async ({ path, isThere, isMain, base: own }) => {
       const place = isThere ? findPlace(engine.repo, path) : null;
       const compared = own ?? (isMain ? null : base);
-      const isRead = place !== null && findUnlinked(engine, { path, branch: null }) === null;
+      const isRead =
+        place !== null && unreadableBranch(place) === null && findUnlinked(engine, { path, branch: null }) === null;
       const standing = !isRead ? null : await readBranchStatus(place, compared).catch(() => null);
       tell(path, standing);
     }),
