@@ -52,7 +52,8 @@ async function examineWorktrees(engine: Engine, fix: boolean): Promise<Finding[]
     const { path, said } = damaged;
     const check = "worktree";
     if (fix && (await mendWorktree(engine, damaged).catch(() => false))) {
-      const staged = damaged.part === "HEAD" ? "" : "; what was staged is to be staged again";
+      const staged =
+        damaged.part !== null && STAGING_STAYS.has(damaged.part) ? "" : "; what was staged is to be staged again";
       const detail = `git can read ${path} again, whose files are as they were${staged}`;
       return { check, state: "pass", detail };
     }
@@ -60,6 +61,9 @@ async function examineWorktrees(engine: Engine, fix: boolean): Promise<Finding[]
   });
   return Promise.all(findings);
 }
+
+/** What is mended without the index. */
+const STAGING_STAYS: ReadonlySet<string> = new Set(["HEAD", "link", "branch"]);
 
 /** The files of the worktree stay as they are with each of these. */
 function mendingOf({ repo }: Engine, { part, path, branch }: Damaged, isTried: boolean): string {
@@ -70,6 +74,8 @@ function mendingOf({ repo }: Engine, { part, path, branch }: Damaged, isTried: b
     return `rm '${join(place.gitDir, "index")}' && git -C '${path}' reset; what was staged is to be staged again`;
   if (part === "HEAD")
     return `say which branch it is on: echo 'ref: refs/heads/${branch ?? "<branch>"}' > '${join(place.gitDir, "HEAD")}'`;
+  if (part === "branch" && branch !== null)
+    return `find its commit: git fsck --lost-found; then: rm '${join(repo.commonDir, "refs/heads", branch)}' && git branch '${branch}' <commit>`;
   return `look: git -C '${path}' status`;
 }
 

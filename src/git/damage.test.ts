@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
-import { findDamage, findLostEntry } from "./damage.ts";
+import { findDamage, findLostEntry, findLostLink } from "./damage.ts";
 import { mendDamaged } from "./mend.ts";
 import { findPlace, placeAt } from "./place.ts";
 import { createWorktree } from "./worktree.ts";
@@ -18,16 +18,45 @@ async function worktree() {
   return { at, path, gitDir: made.gitDir };
 }
 
+const branchFile = (path: string) => join(path, "../repo/.git/refs/heads/fix/x");
+
 const look = async (at: Awaited<ReturnType<typeof worktree>>["at"], path: string) => {
   const place = findPlace(at.repo, path);
-  return place === null ? findLostEntry(at.repo, path, true) : await findDamage(place);
+  return place === null ? findLostEntry(at.repo, path, true) : ((await findDamage(place)) ?? findLostLink(place));
 };
 
-test.each<[string, "HEAD" | "index" | "entry", string, (gitDir: string, path: string) => void]>([
+test.each<[string, "HEAD" | "index" | "entry" | "link" | "branch", string, (gitDir: string, path: string) => void]>([
   ["an empty index", "index", "its index is damaged", (gitDir) => writeFileSync(join(gitDir, "index"), "")],
   ["no HEAD", "HEAD", "its HEAD is missing", (gitDir) => rmSync(join(gitDir, "HEAD"))],
   ["a torn HEAD", "HEAD", "its HEAD is damaged", (gitDir) => writeFileSync(join(gitDir, "HEAD"), "re")],
   ["no gitdir", "entry", "does not say where it stands", (gitDir) => rmSync(join(gitDir, "gitdir"))],
+  ...["garbage\n", "x/.git\n", "../other/.git\n", "/\n", "a\0/.git"].map(
+    (text): [string, "entry", string, (gitDir: string) => void] => [
+      `a gitdir of ${JSON.stringify(text)}`,
+      "entry",
+      "does not say where it stands",
+      (gitDir) => writeFileSync(join(gitDir, "gitdir"), text),
+    ],
+  ),
+  ["an empty branch", "branch", "names no commit", (_, path) => writeFileSync(branchFile(path), "")],
+  ["a branch of zeros", "branch", "names no commit", (_, path) => writeFileSync(branchFile(path), "\0".repeat(41))],
+  [
+    "an empty branch without a log",
+    "branch",
+    "names no commit",
+    (_, path) => {
+      writeFileSync(branchFile(path), "");
+      rmSync(join(path, "../repo/.git/logs/refs/heads/fix/x"));
+    },
+  ],
+  ["no .git", "link", "is missing", (_, path) => rmSync(join(path, ".git"))],
+  ["an empty .git", "link", "says nothing", (_, path) => writeFileSync(join(path, ".git"), "")],
+  [
+    "a .git that leads nowhere",
+    "link",
+    "is not there",
+    (_, path) => writeFileSync(join(path, ".git"), "gitdir: /no\n"),
+  ],
   ["no entry", "entry", "what git had of it is gone", (gitDir) => rmSync(gitDir, { recursive: true })],
   [
     "no entry, and an empty .git",
@@ -41,11 +70,13 @@ test.each<[string, "HEAD" | "index" | "entry", string, (gitDir: string, path: st
 ])("%s", async (_, part, words, harm) => {
   const { at, path, gitDir } = await worktree();
   await using scratch = at;
+  const tip = runGit(path, "rev-parse", "HEAD");
   harm(gitDir, path);
   expect(await look(scratch, path)).toEqual({ part, said: expect.stringContaining(words) });
   expect(await mendDamaged(scratch.repo, path, "fix/x")).not.toBe(null);
   expect([await look(scratch, path), placeAt(scratch.repo, path).root]).toEqual([null, path]);
   expect(runGit(path, "symbolic-ref", "--short", "HEAD")).toBe("fix/x");
+  expect(runGit(path, "rev-parse", "HEAD")).toBe(tip);
   expect(runGit(path, "status", "--porcelain")).toBe(" M a.txt\n?? new.txt");
   expect(readFileSync(join(path, "a.txt"), "utf8")).toBe("changed\n");
 });
@@ -69,6 +100,19 @@ test("without a record it is put where its own log ends; where nothing tells, it
   rmSync(gitDir, { recursive: true });
   expect(await mendDamaged(scratch.repo, path, null)).toBe(null);
   expect(readFileSync(join(path, "later.txt"), "utf8")).toBe("later");
+});
+
+test("a branch whose logs are torn too, and one that git holds, is left as it is", async () => {
+  const { at, path, gitDir } = await worktree();
+  await using scratch = at;
+  const file = branchFile(path);
+  writeFileSync(file, "");
+  writeFileSync(`${file}.lock`, "");
+  expect([await mendDamaged(scratch.repo, path, "fix/x"), readFileSync(file, "utf8")]).toEqual([null, ""]);
+  rmSync(`${file}.lock`);
+  for (const log of [join(scratch.root, ".git/logs/refs/heads/fix/x"), join(gitDir, "logs/HEAD")])
+    writeFileSync(log, `${readFileSync(log, "utf8")}\0\0\0`);
+  expect([await mendDamaged(scratch.repo, path, "fix/x"), readFileSync(file, "utf8")]).toEqual([null, ""]);
 });
 
 test("the index of the main checkout, one that git holds, and folders that are no worktree of ours are left alone", async () => {

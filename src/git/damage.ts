@@ -1,23 +1,27 @@
 /** Worktrees whose own files of git's came to harm, HEAD, the index or the whole entry: by a power cut, a full disk, a hand that slipped. */
-import { existsSync, lstatSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { git, type Place } from "./git.ts";
 import { isBlank } from "./half-made.ts";
-import { branchIn, findPlace, readText } from "./place.ts";
+import { adminIds, branchIn, findPlace, isMainPlace, readText, recordedRoot, unreadableBranch } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
 export type Damage = {
   /** What is wrong. */
   said: string;
-  /** What came to harm, as far as that can be told; null where git says something else of the worktree. `entry` is all that git has of it. */
-  part: "HEAD" | "index" | "entry" | null;
+  /** What came to harm, as far as that can be told; null where git says something else of the worktree. `entry` is all that git has of it,
+   *  `link` its `.git` file, `branch` the file of the branch that it is on. */
+  part: "HEAD" | "index" | "entry" | "link" | "branch" | null;
 };
 
 /** Why git cannot read a worktree; null where it can. One short process, whatever the size of the worktree. */
 export async function findDamage(place: Place): Promise<Damage | null> {
   // Reads HEAD and the whole index, and names nothing.
   const { code, stderr } = await git(place, ["ls-files", "--", ":(top,literal).git"], { ok: [0, 128] });
-  if (code === 0) return null;
+  if (code === 0) {
+    const file = unreadableBranch(place);
+    return file === null ? null : { said: `the branch that it is on names no commit: ${file}`, part: "branch" };
+  }
   const said = /^fatal: (.*)$/m.exec(stderr)?.[1] ?? stderr.trim();
   const index = join(place.gitDir, "index");
   if (said.includes(index)) return { said: `its index is damaged: ${said}`, part: "index" };
@@ -38,6 +42,41 @@ export function findLostEntry(repo: Repo, root: string, wasOurs: boolean): Damag
   if (gitDir !== null) return { said: `what git had of it is gone: ${gitDir}`, part: "entry" };
   if (!wasOurs || !isBlank(readText(file) ?? "")) return null;
   return { said: `what git had of it is gone, and its file ${file} is empty`, part: "entry" };
+}
+
+/** What is wrong with the `.git` file of a worktree whose entry says where it stands: nothing that keeps us from reading it, but every git that is called in it
+ *  finds no repository, or one further up. Null where it is sound, and for what somebody put in its place. */
+export function findLostLink(place: Place): Damage | null {
+  const file = join(place.root, ".git");
+  if (isMainPlace(place) || !existsSync(place.root)) return null;
+  const stat = lstatSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) return { said: `its file ${file} is missing`, part: "link" };
+  if (!stat.isFile()) return null;
+  const named = /^gitdir: (.*?)[\r\n]*$/s.exec(readText(file) ?? "")?.[1];
+  if (named === undefined) return { said: `its file ${file} says nothing`, part: "link" };
+  if (named.includes("\0") || existsSync(resolve(place.root, named))) return null;
+  return { said: `its file ${file} names what is not there: ${named}`, part: "link" };
+}
+
+/** Folders, beside worktrees that are known, whose entry does not say any more that it is theirs. Nothing is searched where every entry says where it
+ *  stands. */
+export function findSilentRoots(repo: Repo): string[] {
+  const entries = adminIds(repo).map((id) => join(repo.commonDir, "worktrees", id));
+  const roots = entries.map(recordedRoot);
+  const silent = new Set(entries.filter((_, at) => roots[at] === null));
+  if (silent.size === 0) return [];
+  const parents = new Set([repo.root, ...roots.filter((root) => root !== null)].map(dirname));
+  const beside = [...parents].flatMap((parent) => foldersIn(parent).map((name) => join(parent, name)));
+  return beside.filter((folder) => silent.has(namedEntry(repo, folder) ?? ""));
+}
+
+function foldersIn(path: string): string[] {
+  try {
+    const entries = readdirSync(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
 }
 
 /** The entry of this repository that the `.git` file of a folder names, there or not. */

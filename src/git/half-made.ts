@@ -115,7 +115,7 @@ export async function discardHalfMade(repo: Repo, place: Place, known: readonly 
 /** Whether a commit is in no branch, tag or rescue. */
 async function isLoose(repo: Repo, commit: Oid): Promise<boolean> {
   const kept = ["heads", "remotes", "tags", "owt"].map((folder) => `--glob=refs/${folder}`);
-  const { stdout } = await git(repo, ["rev-list", "--max-count=1", commit, "--not", ...kept]);
+  const { stdout } = await git(repo, ["rev-list", "--ignore-missing", "--max-count=1", commit, "--not", ...kept]);
   return stdout !== "";
 }
 

@@ -17,6 +17,7 @@ import {
   placeAt,
   privateTips,
   readHead,
+  unreadableBranch,
 } from "./place.ts";
 import { type Inside, processesInside } from "./processes.ts";
 import type { Repo } from "./repo.ts";
@@ -75,6 +76,7 @@ export async function inspectWorktree(repo: Repo, path: string, options: Inspect
   const gone = !existsSync(place.root);
   const oidBytes = repo.objectFormat === "sha256" ? 32 : 20;
   const head = await readHead(repo, place);
+  if (head.oid === null) refuseUnreadable(place);
   const isSeenClean =
     options.seenClean !== undefined && options.seenClean === head.oid && !gone && !hidesSomething(place, oidBytes);
   const files = gone ? null : isSeenClean ? NO_FILES : await readFiles(place, options.known ?? [], oidBytes);
@@ -105,6 +107,19 @@ export async function inspectWorktree(repo: Repo, path: string, options: Inspect
     inProgress: inProgress(place),
     processes: gone ? [] : processesInside(place.root, options.seenClean === undefined ? 0 : LOOK_HOLDS_MS),
   };
+}
+
+/** What is taken for a branch without a commit would be told to hold none. */
+function refuseUnreadable(place: Place): void {
+  const file = unreadableBranch(place);
+  if (file === null) return;
+  throw new OwtError(
+    "wrong-state",
+    `git cannot read ${place.root}: the branch that it is on names no commit: ${file}`,
+    {
+      hint: "mend it, with its files as they are: owt doctor --fix",
+    },
+  );
 }
 
 /** Whether a path is one of `known` or below one. */
@@ -323,7 +338,8 @@ async function findDropped(repo: Repo, place: Place, head: Head, unwanted: reado
   for (const oid of tips) if ((await repo.live.info(oid))?.type === "commit") commits.push(oid);
   if (commits.length === 0) return [];
   const except = head.oid === null ? [] : [`^${head.oid}`];
-  const { stdout } = await git(repo, ["rev-list", "--stdin", "--not", "--all"], {
+  // A ref that names nothing keeps nothing, and nobody from being judged.
+  const { stdout } = await git(repo, ["rev-list", "--ignore-missing", "--stdin", "--not", "--all"], {
     input: `${[...commits, ...except].join("\n")}\n`,
   });
   const unreachable = new Set(stdout.split("\n").filter(Boolean));

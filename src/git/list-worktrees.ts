@@ -1,5 +1,5 @@
 /** What worktrees there are. */
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { git, type Oid } from "./git.ts";
 import { adminIds, branchIn, lockReason, recordedRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
@@ -31,7 +31,10 @@ export async function listCheckouts(repo: Repo): Promise<Pick<ListedWorktree, "p
 export async function listWorktrees(repo: Repo): Promise<ListedWorktree[]> {
   const { stdout } = await git(repo, ["worktree", "list", "--porcelain", "-z"]);
   const entries = stdout.split("\0\0").filter((entry) => entry !== "");
-  return entries.map((entry, at) => parseEntry(entry.split("\0"), at === 0));
+  const listed = entries.map((entry, at) => parseEntry(entry.split("\0"), at === 0));
+  // Of an entry that does not say where it stands, git names what it says, or its own folder.
+  const own = join(repo.commonDir, "worktrees/");
+  return listed.filter(({ path }) => isAbsolute(path) && !`${path}/`.startsWith(own));
 }
 
 function parseEntry(lines: string[], isMain: boolean): ListedWorktree {

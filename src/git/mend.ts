@@ -2,8 +2,8 @@
  *  was synced, since that would cost every task more than a cut is worth. So nothing in them is believed until it was held against what was synced,
  *  which is the commits, the refs and the store. */
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync } from "node:fs";
-import { basename, join, relative } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { removeFile, writeFileAtomically } from "../system/files.ts";
 import { branchRef, checkedOutWhere, readRef } from "./branch.ts";
@@ -21,7 +21,9 @@ import {
   readText,
   recordedRoot,
   resolvePath,
+  unreadableBranch,
 } from "./place.ts";
+import { syncDirectory } from "./live.ts";
 import { clearOldIndexLock } from "./locks.ts";
 import type { Repo } from "./repo.ts";
 import { isInDoubt } from "./standing.ts";
@@ -63,7 +65,37 @@ export async function mendDamaged(repo: Repo, path: string, branch: string | nul
   const place = { gitDir, commonDir: repo.commonDir, root };
   mendRecords(place, home);
   dropTornState(place);
+  if (!(await mendBranch(repo, place))) return null;
   return (await renewIndex(repo, place)) ? place : null;
+}
+
+/** Puts the branch that a worktree is on where its own log ends, or, without one, that of HEAD. False where neither says a commit that is there, and where
+ *  a git that is at it holds the lock. */
+async function mendBranch(repo: Repo, place: Place): Promise<boolean> {
+  const file = unreadableBranch(place);
+  if (file === null) return true;
+  const logs = [join(place.commonDir, "logs/refs/heads", branchIn(place.gitDir)!), join(place.gitDir, "logs/HEAD")];
+  for (const oid of logs.map(lastIn)) {
+    if (oid === null || (await repo.live.info(oid))?.type !== "commit") continue;
+    // As git moves a ref; it would itself refuse one that it cannot read (refs/files-backend.c).
+    const lock = `${file}.lock`;
+    try {
+      writeFileSync(lock, `${oid}\n`, { flag: "wx", flush: true });
+    } catch {
+      return false;
+    }
+    if (unreadableBranch(place) === file) renameSync(lock, file);
+    else rmSync(lock);
+    syncDirectory(dirname(file));
+    return true;
+  }
+  return false;
+}
+
+/** The commit that the last line of a log leads to; null where there is no such line, or it is torn. */
+function lastIn(log: string): Oid | null {
+  const last = readText(log)?.trimEnd().split("\n").at(-1);
+  return /^[0-9a-f]+ ([0-9a-f]{40,64}) /.exec(last ?? "")?.[1] ?? null;
 }
 
 /** False where a git that is at it holds the lock. */
@@ -93,11 +125,7 @@ async function findHome(repo: Repo, gitDir: string, branch: string | null): Prom
     const on = branchIn(gitDir);
     return on === null ? { detached: head.trim() } : { branch: on };
   }
-  const log = readText(join(gitDir, "logs", "HEAD"))
-    ?.trimEnd()
-    .split("\n")
-    .at(-1);
-  const last = /^[0-9a-f]+ ([0-9a-f]{40,64}) /.exec(log ?? "")?.[1] ?? null;
+  const last = lastIn(join(gitDir, "logs", "HEAD"));
   const fits = async (name: string) => {
     const at = await readRef(repo, branchRef(name));
     return at !== null && (last === null || at === last) && (await checkedOutWhere(repo, name)) === null;

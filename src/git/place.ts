@@ -85,12 +85,15 @@ export function adminIds(repo: Repo): string[] {
   }
 }
 
-/** The top of the worktree that an admin directory belongs to; null when it does not say. */
+/** The top of the worktree that an admin directory belongs to; null when it does not say. What names no `.git` file (gitrepository-layout), or one among git's own
+ *  entries, says nothing: taken for a path, such a word would lead into git's folder, and that would be worked in and removed. */
 export function recordedRoot(adminDir: string): string | null {
   // Of those that are being taken away it is gone, and these are many in a busy run.
   const gitFile = readText(join(adminDir, "gitdir"))?.replace(/[\r\n]+$/, "");
   // After a power cut the file can be there and empty.
-  return gitFile ? resolvePath(dirname(resolve(adminDir, gitFile))) : null;
+  if (!gitFile || gitFile.includes("\0") || basename(gitFile) !== ".git") return null;
+  const root = resolvePath(dirname(resolve(adminDir, gitFile)));
+  return `${root}/`.startsWith(`${dirname(adminDir)}/`) ? null : root;
 }
 
 /** Why a worktree is locked; null when it is not. An empty reason is a lock too. */
@@ -125,6 +128,16 @@ export function branchIn(gitDir: string): string | null {
 
 function branchOf(ref: string | undefined): string | null {
   return ref?.startsWith("refs/heads/") ? ref.slice("refs/heads/".length) : null;
+}
+
+/** The file of the branch that HEAD is on, where it names no commit: after a power cut it can be there and empty. Null for a sound one, for a branch without a
+ *  commit yet, and where refs are no files. */
+export function unreadableBranch({ gitDir, commonDir }: Pick<Place, "gitDir" | "commonDir">): string | null {
+  const branch = branchIn(gitDir);
+  if (branch === null) return null;
+  const file = join(commonDir, "refs", "heads", branch);
+  if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) return null;
+  return /^(?:ref: .+|[0-9a-f]{40}(?:[0-9a-f]{24})?)\n?$/.test(readRecord(file) ?? "") ? null : file;
 }
 
 /** Commits that only this worktree's own files name: its reflog, a stopped rebase, a stashed state, private refs. */

@@ -1,7 +1,17 @@
 /** Worktrees by hand: made, listed, noted, taken away, brought back. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fileAppears, processesBelow, Rig } from "../rig/rig.ts";
@@ -293,6 +303,31 @@ describe("owt create", () => {
     expect(processesBelow(rig.path("shop-x"))).toEqual([]);
   });
 
+  test("made anew behind a kill, by the same words, it has the base that was told, wherever the first one stood", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": `[environment]\ninstall_command = "echo up > ../up; [ -e ../second ] || exec sleep 1000"\n`,
+    });
+    rig.git("branch", "rel");
+    commit(rig, rig.root, "later");
+    for (const [name, ...where] of [["x"], ["y", "--path", rig.path("elsewhere")]] as const) {
+      rmSync(rig.path("up"), { force: true });
+      rmSync(rig.path("second"), { force: true });
+      const running = rig.start("create", name, "--base", "rel", "--no-tmux", ...where);
+      await fileAppears(rig.path("up"));
+      running.child.kill("SIGKILL");
+      await running.ended;
+      writeFileSync(rig.path("second"), "");
+      const made = await rig.owt("create", name, "--base", "rel", "--no-tmux");
+      expect([made.code, made.stdout]).toEqual([0, `✓ ${name}  ${rig.path(`shop-${name}`)}  from rel\n`]);
+      expect((await list(rig)).find((each) => each.name === name)).toMatchObject({ path: rig.path(`shop-${name}`) });
+      commit(rig, rig.path(`shop-${name}`), `work-${name}`);
+      const home = await rig.owt("merge", name, "--yes");
+      expect([home.code, rig.git("log", "--format=%s", "-1", "rel")]).toEqual([0, `work-${name}`]);
+    }
+    expect(existsSync(rig.path("elsewhere"))).toBe(false);
+    expect(rig.git("log", "--format=%s", "-1", "main")).toBe("later");
+  });
+
   test("what somebody runs in a half-made one keeps it; ended, it goes, and what it wrote is kept and told", async () => {
     await using rig = Rig.create({
       ".worktreerc": `[environment]\ninstall_command = "echo up > ../up; exec sleep 1000"\n`,
@@ -448,6 +483,59 @@ describe("owt delete", () => {
       rig.ok("restore", removed[0]!.rescue, "--path", `../back-${name}`);
       expect(readFileSync(rig.path(`back-${name}/new`), "utf8")).toBe(name);
     }
+  });
+
+  test.each(["garbage\n", ""])(
+    "one whose entry says %j and not where it stands is refused by every command, and git's own folder is never taken for it",
+    async (said) => {
+      await using rig = Rig.create({});
+      rig.ok("create", "--no-tmux", "x");
+      rig.git("worktree", "add", "-q", "-b", "plain", rig.path("by-git"));
+      const folders = [rig.path("shop-x"), rig.path("by-git")];
+      const entries = folders.map((folder) => gitIn(rig, folder, "rev-parse", "--absolute-git-dir"));
+      for (const folder of folders) writeFileSync(join(folder, "README.md"), "changed\n");
+      for (const entry of entries) writeFileSync(join(entry, "gitdir"), said);
+      const held = entries.map((entry) => readdirSync(entry).toSorted());
+      for (const [name, folder] of [
+        ["x", folders[0]!],
+        ["by-git", folders[1]!],
+      ] as const)
+        for (const words of [
+          ["delete", name, "--save", "-y"],
+          ["status", name],
+          ["note", name, "mine"],
+          ["sync", name],
+        ]) {
+          const refused = await rig.owt(...words);
+          expect([words, refused.code, refused.stderr]).toEqual([
+            words,
+            2,
+            expect.stringMatching(new RegExp(`git cannot read [^]*${folder}[^]*where it stands[^]*owt doctor --fix`)),
+          ]);
+        }
+      expect(entries.map((entry) => readdirSync(entry).toSorted())).toEqual(held);
+      expect((await list(rig)).map(({ path }) => path).toSorted()).toEqual([rig.root, ...folders].toSorted());
+      expect((await rig.owt("list")).stdout).toMatch(/x: git cannot read it\n {2}↳ owt doctor/);
+      await rig.owt("doctor", "--fix");
+      for (const folder of folders) expect(gitIn(rig, folder, "status", "--porcelain")).toBe("M README.md");
+      expect((await rig.owt("delete", "x", "--save", "-y")).code).toBe(0);
+      expect(existsSync(folders[0]!)).toBe(false);
+    },
+  );
+
+  test("one whose .git file is gone is said to be by list and doctor, and mended with what was staged", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "--no-tmux", "x");
+    const tree = rig.path("shop-x");
+    writeFileSync(join(tree, "staged"), "1");
+    gitIn(rig, tree, "add", "staged");
+    rmSync(join(tree, ".git"));
+    expect((await rig.owt("list")).stdout).toMatch(/x: git cannot read it\n {2}↳ owt doctor/);
+    const told = await rig.owt("doctor");
+    expect(told.stdout).toMatch(/shop-x: its file .*\.git is missing\n.*owt doctor --fix/);
+    const mended = await rig.owt("doctor", "--fix");
+    expect(mended.stdout).toMatch(/git can read .*shop-x again, whose files are as they were\n/);
+    expect(gitIn(rig, tree, "status", "--porcelain")).toBe("A  staged");
   });
 
   test("one that another process takes away meanwhile is gone already, and the rest goes", async () => {

@@ -48,6 +48,32 @@ function age(rig: Rig, name: string, days: number): void {
   execFileSync(process.execPath, ["-e", code, state, rig.path(name)]);
 }
 
+test("a branch whose file a power cut emptied keeps its own worktree and no other; mended, it has its commits", async () => {
+  await using rig = Rig.create({});
+  rig.ok("create", "--no-tmux", "zero", "amended", "idle");
+  for (const name of ["zero", "amended"]) commit(rig, rig.path(`shop-${name}`), name);
+  gitIn(rig, rig.path("shop-amended"), "commit", "-q", "--amend", "-m", "again");
+  const tip = rig.git("rev-parse", "zero");
+  writeFileSync(join(rig.root, ".git/refs/heads/zero"), "");
+  expect(decisions(await look(rig, "--all"))).toMatchObject({
+    zero: "keep: unreadable",
+    amended: "keep: unpushed",
+    idle: "remove: all",
+  });
+  const refused = await rig.owt("delete", "zero", "--save", "-y");
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringMatching(/names no commit: .*refs\/heads\/zero\n.*owt doctor --fix/),
+  ]);
+  expect((await rig.owt("list")).stdout).toMatch(/zero: git cannot read it\n {2}↳ owt doctor/);
+  expect((await rig.owt("cleanup", "--all", "--yes")).code).toBe(0);
+  expect([existsSync(rig.path("shop-idle")), existsSync(rig.path("shop-zero"))]).toEqual([false, true]);
+  expect((await rig.owt("doctor", "--fix")).stdout).toMatch(
+    /git can read .*shop-zero again, whose files are as they were\n/,
+  );
+  expect([rig.git("rev-parse", "zero"), gitIn(rig, rig.path("shop-zero"), "status", "--porcelain")]).toEqual([tip, ""]);
+});
+
 describe("which ones go", () => {
   test("stale and merged ones, and why the others stay; without --yes nothing happens", async () => {
     await using rig = Rig.create({});

@@ -291,6 +291,27 @@ test("what somebody took up by hand is begun by no run, neither is what needs it
   expect((await rig.owt("run", "--yes")).stderr).toContain("r2: 2 tasks");
 });
 
+test("a task that somebody has by hand gets no second agent in another worktree", async () => {
+  await using rig = prepare();
+  rig.ok("task", "create", "mend the login form");
+  rig.ok("create", "--task", "mend-the-login-form", "first", "--no-tmux");
+  rig.ok("create", "there", "--no-tmux");
+  for (const name of ["second", "there"]) {
+    const refused = await rig.owt("create", "--task", "mend-the-login-form", name);
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/somebody has mend-the-login-form by hand already, in .*shop-first\n.*owt switch first/),
+    ]);
+  }
+  expect([existsSync(rig.path("shop-second")), rig.git("branch", "--list", "second")]).toEqual([false, ""]);
+  expect((await rig.owt("list")).stdout.match(/mend-the-login-form/g)).toHaveLength(1);
+  expect(told(rig)).toEqual([]);
+  // The same once more is a way back to it.
+  rig.ok("create", "--task", "mend-the-login-form", "first", "--no-tmux");
+  rig.ok("delete", "first", "--yes");
+  rig.ok("create", "--task", "mend-the-login-form", "second", "--no-tmux");
+});
+
 test("a session that is there is told the prompt of a repeated create, also where its agent had been killed; what is not done is said", async () => {
   await using rig = prepare('[tmux]\nbring_back = "never"\n');
   rig.ok("task", "create", "mend the login form");

@@ -9,7 +9,7 @@ import { runBare } from "../bare.ts";
 import { answer, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { LiveBlock, wrapsAgain } from "../live/block.ts";
 import { painter } from "../text.ts";
-import { helpLines, renderList, worktreeJson } from "../worktrees/list-text.ts";
+import { helpLines, renderList, unreadLines, worktreeJson } from "../worktrees/list-text.ts";
 
 type Options = { json?: boolean };
 
@@ -54,7 +54,7 @@ async function showList(io: Io, engine: Engine, options: Options): Promise<void>
     clearInterval(frames);
   }
   // All of it stays, also what did not fit while it changed.
-  const help = helpLines(listed, engine.now());
+  const help = [...unreadLines(listed, standings), ...helpLines(listed, engine.now())];
   block?.update([...lines(), ...help], []);
   if (block) return;
   const data = { worktrees: listed.map((each) => worktreeJson(each, standings.get(each.path) ?? null)) };

@@ -133,6 +133,12 @@ export function helpLines(listed: readonly Listed[], now: number): string[] {
   });
 }
 
+/** Those that git cannot read, each with the command that says why. */
+export function unreadLines(listed: readonly Listed[], standings: Standings): string[] {
+  const unread = listed.filter((each) => each.isThere && !each.isBeingMade && standings.get(each.path) === null);
+  return unread.flatMap(({ name }) => [printable(`${name}: git cannot read it`), "  ↳ owt doctor"]);
+}
+
 const STATE_WORDS: Record<SessionState, string> = {
   none: "",
   ended: "has ended",

@@ -9,7 +9,7 @@ import { fit } from "../../lib/width.ts";
 import { readMessages } from "../../store/messages.ts";
 import { answer, type Io, screenWidth } from "../io.ts";
 import { clock, painter, printable } from "../text.ts";
-import { helpLines, renderList, worktreeJson } from "./list-text.ts";
+import { helpLines, renderList, unreadLines, worktreeJson } from "./list-text.ts";
 
 /** As many of the last words to its agent. */
 const SHOWN = 10;
@@ -28,7 +28,7 @@ export async function showWorktreeStatus(io: Io, engine: Engine, { path }: Check
   const width = io.stdout.isTTY ? screenWidth(io) - 1 : null;
   const lines = [
     ...renderList(listed, standings, { now: engine.now(), width, paint }),
-    ...helpLines(listed, engine.now()).map((line) => `  ${line}`),
+    ...[...unreadLines(listed, standings), ...helpLines(listed, engine.now())].map((line) => `  ${line}`),
     ...Object.entries(variables).map(([name, value]) => `  ${name}=${value}`),
     ...messages.map(({ at, sender, text, isTaken }) => {
       const from = sender === "" ? "" : ` from ${sender.split("/").at(-1)}`;

@@ -45,20 +45,49 @@ export type Created = {
 export async function createByHand(engine: Engine, word: string, options: CreateOptions): Promise<Created> {
   const { repo } = engine;
   await refuseName(engine, word);
-  const start = await findStart(repo, word, options.base);
+  const { start, there, wanted, path } = await aimAt(engine, word, options);
   if (start.isNew) await refuseNested(engine, start.branch);
-  const there = start.isNew ? null : await checkedOutWhere(repo, `${start.branch}`);
-  const wanted = options.path === null ? worktreePath(engine, start.branch) : resolve(repo.here, options.path);
-  const path = resolvePath(there ?? wanted);
   if (there !== null && options.path !== null && path !== resolvePath(wanted))
     throw new OwtError("wrong-state", `${start.branch} is checked out at ${there} already`, {
       hint: `go there: owt switch ${start.branch}`,
     });
   if (path === repo.root) throw isMainCheckout(start.branch, path, there !== null);
-  await clearUnmade(engine, path);
   return existsSync(path) && there !== null
     ? await complete(engine, start, path, options)
     : await make(engine, start, path, options);
+}
+
+type Aim = {
+  start: StartPoint;
+  /** Where its branch is checked out; null where nowhere. */
+  there: string | null;
+  /** Where it would stand if that were nowhere. */
+  wanted: string;
+  path: string;
+};
+
+/** What is to be made, and where. A branch that only a dead maker's half-made worktree has is none that was there: it goes first, or the new one would forget
+ *  what it began from. */
+async function aimAt(engine: Engine, word: string, options: CreateOptions): Promise<Aim> {
+  const aim = await look(engine, word, options);
+  return (await clearInTheWay(engine, aim)) ? await look(engine, word, options) : aim;
+}
+
+async function look(engine: Engine, word: string, options: CreateOptions): Promise<Aim> {
+  const { repo } = engine;
+  const start = await findStart(repo, word, options.base);
+  const there = start.isNew ? null : await checkedOutWhere(repo, start.branch);
+  const wanted = options.path === null ? worktreePath(engine, start.branch) : resolve(repo.here, options.path);
+  return { start, there, wanted, path: resolvePath(there ?? wanted) };
+}
+
+/** Whether something was half-made at that place, or of that branch, and its maker died. */
+async function clearInTheWay(engine: Engine, { start, path }: Aim): Promise<boolean> {
+  const left = [...readWorktrees(engine.store).values()].filter(
+    (each) => each.maker !== null && !isOwnerAlive(each.maker) && (each.path === path || each.branch === start.branch),
+  );
+  for (const each of left) await clearUnmade(engine, each.path);
+  return left.length > 0;
 }
 
 /** A branch that is there may have any name that git takes. */

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import { type Named, nameOf } from "../../core/worktree.ts";
-import { type Damage, findDamage, findLostEntry } from "../../git/damage.ts";
+import { type Damage, findDamage, findLostEntry, findLostLink, findSilentRoots } from "../../git/damage.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { mendDamaged } from "../../git/mend.ts";
 import { findPlace } from "../../git/place.ts";
@@ -36,7 +36,8 @@ export async function findLost(engine: Engine, word: string): Promise<Damaged | 
   const isMeant = ({ path, branch }: Named) =>
     [branch, branch?.split("/").at(-1), basename(path), path].some((name) => name === bare);
   const onRecord = [...readWorktrees(engine.store).values()].filter(isMeant).map(({ path }) => path);
-  for (const path of new Set([...onRecord, resolve(engine.repo.here, bare)])) {
+  const silent = findSilentRoots(engine.repo).filter((path) => isMeant({ path, branch: null }));
+  for (const path of new Set([...onRecord, resolve(engine.repo.here, bare), ...silent])) {
     const damaged = await findDamageOf(engine, { path, branch: null });
     if (damaged !== null) return damaged;
   }
@@ -46,9 +47,31 @@ export async function findLost(engine: Engine, word: string): Promise<Damaged | 
 /** All of them, also those that git has no entry of any more. */
 export async function findAllDamaged(engine: Engine): Promise<Damaged[]> {
   const known = await listCheckouts(engine.repo);
-  const lost = [...readWorktrees(engine.store).keys()].filter((path) => known.every((each) => each.path !== path));
-  const all = [...known, ...lost.map((path) => ({ path, branch: null }))];
-  return (await Promise.all(all.map((each) => findDamageOf(engine, each)))).filter((each) => each !== null);
+  const all = [...known, ...findAllLost(engine, known)];
+  const found = all.map(async (each) => (await findDamageOf(engine, each)) ?? findUnlinked(engine, each));
+  return (await Promise.all(found)).filter((each) => each !== null);
+}
+
+/** Those that `known` lacks since git has no entry of them any more, or one that does not say where it stands. */
+export function findAllLost(
+  { repo, store }: Pick<Engine, "repo" | "store">,
+  known: readonly Pick<Named, "path">[],
+): Named[] {
+  const records = readWorktrees(store);
+  const isKnown = new Set(known.map(({ path }) => path));
+  const paths = new Set([...records.keys(), ...findSilentRoots(repo)].filter((path) => !isKnown.has(path)));
+  return [...paths].flatMap((path) => {
+    const record = records.get(path);
+    const isLost = existsSync(path) && findLostEntry(repo, path, record !== undefined) !== null;
+    return isLost ? [{ path, branch: record?.branch ?? null }] : [];
+  });
+}
+
+/** One that owt reads by what git has on record, and in which no other git finds its repository. */
+export function findUnlinked({ repo }: Pick<Engine, "repo">, { path, branch }: Named): Damaged | null {
+  const place = findPlace(repo, path);
+  const damage = place === null ? null : findLostLink(place);
+  return damage && { path, branch, ...damage };
 }
 
 /** Mends one; false where nobody can say which branch or commit it was on. */

@@ -4,13 +4,14 @@ import type { SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { type BranchStatus, readBranchStatus } from "../../git/branch-status.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
-import { findPlace } from "../../git/place.ts";
+import { findPlace, unreadableBranch } from "../../git/place.ts";
 import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { ProcessUsage } from "../../system/usage.ts";
 import { type Engine, knownAgents } from "../engine.ts";
 import { readHolding } from "../governor.ts";
 import { recentBacks } from "../spool.ts";
+import { findAllLost, findUnlinked } from "./damaged.ts";
 import { readHandState, readStates } from "./state.ts";
 
 export type Listed = {
@@ -22,6 +23,8 @@ export type Listed = {
   isHere: boolean;
   /** Its files are there. */
   isThere: boolean;
+  /** git has no entry of it any more, or one that does not say where it stands. */
+  isLost: boolean;
   /** Somebody is making it right now. */
   isBeingMade: boolean;
   /** The lock's reason, also an empty one; null when not locked. */
@@ -49,17 +52,20 @@ export type Listed = {
   usedAt: number | null;
 };
 
-/** All worktrees, the main one first. */
+/** All worktrees that git has, the main one first. */
 export async function listWorktrees(engine: Engine): Promise<Listed[]> {
-  return addSessions(engine, await listOnRecord(engine));
+  const listed = (await listOnRecord(engine)).filter(({ isLost }) => !isLost);
+  return addSessions(engine, listed);
 }
 
-/** All worktrees with what is on record of them, the main one first, without a process in the ordinary layout. Nothing is said of sessions yet. */
+/** All worktrees with what is on record of them, also those that git has lost, the main one first, without a process in the ordinary layout. Nothing is said of sessions yet. */
 export async function listOnRecord(engine: Engine): Promise<Listed[]> {
   const { repo, store } = engine;
   const records = readWorktrees(store);
   const tasks = readOpenPlaces(store);
-  return (await listCheckouts(repo)).map(({ path, branch, locked }) => {
+  const checkouts = await listCheckouts(repo);
+  const lost = findAllLost(engine, checkouts).map((each) => ({ ...each, locked: null }));
+  return [...checkouts, ...lost].map(({ path, branch, locked }) => {
     const record = records.get(path);
     return {
       path,
@@ -68,6 +74,7 @@ export async function listOnRecord(engine: Engine): Promise<Listed[]> {
       isMain: path === repo.root,
       isHere: path === repo.here,
       isThere: existsSync(path),
+      isLost: lost.some((each) => each.path === path),
       isBeingMade: record !== undefined && record.maker !== null,
       locked,
       task: tasks.get(path) ?? null,
@@ -119,7 +126,7 @@ function limitsOf(engine: Engine): (agent: string) => number | null {
 }
 
 /** How each of these stands, told as it becomes known. As many at a time as git's helpers are there for. One that cannot be read stands as
- *  null: it is being made or taken away at this moment. */
+ *  null: it is being made or taken away at this moment, or came to harm. */
 export async function readStandings(
   engine: Engine,
   listed: readonly Listed[],
@@ -132,7 +139,9 @@ export async function readStandings(
     listed.map(async ({ path, isThere, isMain, base: own }) => {
       const place = isThere ? findPlace(engine.repo, path) : null;
       const compared = own ?? (isMain ? null : base);
-      const standing = place === null ? null : await readBranchStatus(place, compared).catch(() => null);
+      const isRead =
+        place !== null && unreadableBranch(place) === null && findUnlinked(engine, { path, branch: null }) === null;
+      const standing = !isRead ? null : await readBranchStatus(place, compared).catch(() => null);
       tell(path, standing);
     }),
   );

@@ -3,13 +3,15 @@ import { existsSync } from "node:fs";
 import { OwtError } from "../../core/errors.ts";
 import type { PlannedTask } from "../../core/plan.ts";
 import { nameOf } from "../../core/worktree.ts";
+import { isOwnerAlive } from "../../git/owner.ts";
 import { readBacklog } from "../../store/backlog.ts";
+import type { Store } from "../../store/database.ts";
 import { noteWorktree, readWorktrees } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
 import type { Checkout } from "./place.ts";
 
 /** Makes a worktree that of a task while `open` opens its session; where that fails, it is what it was. `isKnown`: it was that of this task before.
- *  Throws `wrong-state` where a run has begun the task meanwhile. */
+ *  Throws `wrong-state` where a run has begun the task meanwhile, and where somebody has it in another worktree. */
 export async function takeUp<T>(
   { store, now }: Engine,
   worktree: Checkout,
@@ -22,6 +24,8 @@ export async function takeUp<T>(
       throw new OwtError("wrong-state", `a run has begun ${task.id} meanwhile`, {
         hint: `take it over from that: owt switch ${task.id}`,
       });
+    const elsewhere = takenUpElsewhere(store, task.id, worktree.path);
+    if (elsewhere !== undefined) throw hasItAlready(task.id, elsewhere, worktree);
     noteWorktree(store, now(), worktree, { note: `${task.id}: ${task.title}`, task: task.id });
   });
   try {
@@ -30,6 +34,24 @@ export async function takeUp<T>(
     noteWorktree(store, now(), worktree, { task: before });
     throw error;
   }
+}
+
+/** What a dead maker left half-made is nobody's. */
+function takenUpElsewhere(store: Store, task: string, path: string): Checkout | undefined {
+  return [...readWorktrees(store).values()].find(
+    (each) =>
+      each.task === task &&
+      each.path !== path &&
+      existsSync(each.path) &&
+      (each.maker === null || isOwnerAlive(each.maker)),
+  );
+}
+
+function hasItAlready(task: string, at: Checkout, wanted: Checkout): OwtError {
+  const name = nameOf(at);
+  return new OwtError("wrong-state", `somebody has ${task} by hand already, in ${at.path}`, {
+    hint: `go there: owt switch ${name}; to give that up: owt delete ${name}; a worktree beside it, without the task: owt create ${nameOf(wanted)}`,
+  });
 }
 
 /** By the task's id, where somebody has it: for as long as that worktree is there. */
