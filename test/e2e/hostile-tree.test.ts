@@ -1,7 +1,7 @@
 /** A stop leaves nothing of a tree that is built to stay, whoever gives it. The counter is test/hostile/tree.ts's own. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -142,7 +142,7 @@ async function leftAfter(l: Launch, stop: Promise<unknown>): Promise<string[]> {
 
 /** The cgroup that the claim of a launch ends with, if it is still there. */
 function cgroupsOf(l: Launch): string[] {
-  const path = /^cgroup \S+ \S+ \S+ (.+)$/.exec(readlinkSync(join(l.dir, "claim")))?.[1];
+  const path = /^cgroup \S+ \S+ \S+ (.+)$/.exec(readFileSync(join(l.dir, "claim"), "utf8").trimEnd())?.[1];
   return path !== undefined && existsSync(path) ? [path] : [];
 }
 
