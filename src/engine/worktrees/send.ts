@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../../core/errors.ts";
 import { redact, secretsIn } from "../../core/redact.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE } from "../../core/session-name.ts";
-import { SESSION_STATES, type SessionState } from "../../core/session-state.ts";
+import { isPrompt, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { noteNotTaken, recordMessage } from "../../store/messages.ts";
 import { noteWorktree } from "../../store/worktrees.ts";
@@ -79,7 +79,7 @@ function hasEnded(name: string, program: string): OwtError {
   });
 }
 
-const AT_REST: ReadonlySet<SessionState> = new Set(["idle", "waiting"]);
+const AT_REST: ReadonlySet<SessionState> = new Set(["idle", "waiting", "cut-off"]);
 const BEGUN: ReadonlySet<SessionState> = new Set(SESSION_STATES.filter((state) => state !== "starting"));
 
 /** Before an agent says that it has begun, what is typed is lost in part, or answers a question of its first start. Gives its state. */
@@ -144,11 +144,6 @@ export function asksLeave(worktree: Checkout): OwtError {
   return new OwtError("needs-person", `the agent of ${name} asks leave, and Enter would give it: nothing was sent`, {
     hint: `what it asks: owt inbox; then: owt task approve ${name}`,
   });
-}
-
-/** Of commands that the agent's program does itself, and of what its shell mode runs, no hook is told. */
-function isPrompt(text: string): boolean {
-  return /^\s*[^\s/!]/.test(text);
 }
 
 /** How often the agent said that it was told something. */
