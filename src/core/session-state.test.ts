@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import {
   endedAtLimit,
+  hasStopped,
   startLine,
   NEEDS_SOMEBODY,
   SESSION_STATES,
@@ -71,6 +72,11 @@ test("a turn that ended with its program is cut off until the next word, however
       event("SessionStart", { source: "resume" }),
     ]);
   expect([told("go on"), told(null), told("/compact")]).toEqual(["waiting", "cut-off", "cut-off"]);
+});
+
+test("whether a turn ended last or a program began", () => {
+  expect(hasStopped([event("SessionStart"), event("Stop"), event("Notification"), ""])).toBe(true);
+  expect(hasStopped([event("Stop"), event("SessionStart", { source: "resume" })])).toBe(false);
 });
 
 test("a notification counts where it is about a permission", () => {

@@ -108,6 +108,15 @@ export function stateOf(hasSession: boolean, pane: AgentPane, lines: readonly st
 /** `isOpen`: a turn has begun of which no end was told, be its program there or not. */
 type Heard = { state: SessionState; isOpen: boolean };
 
+/** Whether it was a turn that ended last, and no program that began. */
+export function hasStopped(lines: readonly string[]): boolean {
+  const last = lines.findLast((line) => /"hook_event_name"\s*:\s*"(Stop|StopFailure|SessionStart)"/.test(line)) ?? "";
+  return !last.includes('"SessionStart"');
+}
+
+/** How long behind the end of a turn an agent may take to begin with what was typed meanwhile: other hooks of that end may hold it up. */
+export const TAKES_WITHIN_MS = 10_000;
+
 /** Whether the last thing that hooks told is that a turn ended at a usage limit. */
 export function endedAtLimit(lines: readonly string[]): boolean {
   const last = lines.findLast((line) => line.includes('"hook_event_name"')) ?? "";

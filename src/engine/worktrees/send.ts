@@ -17,7 +17,7 @@ import { spoolFolder } from "../spool-folder.ts";
 import { holdTools, readSpool } from "../spool.ts";
 import { readAsks } from "./asks.ts";
 import type { Checkout } from "./place.ts";
-import { readHandState, standingOf, toolBegunAt } from "./state.ts";
+import { readHandState, standingOf, timesQueued, toolBegunAt } from "./state.ts";
 
 export type Sent = { worktree: Checkout; pane: string };
 
@@ -44,12 +44,15 @@ export async function sendTo(engine: Engine, worktree: Checkout, text: string, o
   const before = isAgents ? await untilReady(engine, worktree, options) : "unknown";
   const heard = promptsIn(engine, worktree);
   const into = { worktree, session, pane: wanted.id, isAgents, signal: options.signal };
+  const queued = timesQueued(engine, worktree.path);
   await typeInto(engine, into, text, options.enter);
   const sender = engine.env[SESSION_VARIABLE] ?? "";
   const clean = redact(text, secretsIn(engine.env));
   const message = recordMessage(engine.store, { at: engine.now(), sender, worktree: worktree.path, text: clean });
   noteWorktree(engine.store, engine.now(), worktree);
-  if (isAgents && options.enter && AT_REST.has(before) && isPrompt(text))
+  const isWord = isAgents && options.enter && isPrompt(text);
+  if (isWord && before === "working" && queued !== null) await untilQueued(engine, worktree, queued, options.signal);
+  if (isWord && AT_REST.has(before))
     await untilTaken(engine, into, heard).catch((error: unknown) => {
       noteNotTaken(engine.store, message);
       throw error;
@@ -153,6 +156,13 @@ function promptsIn(engine: Engine, worktree: Checkout): number {
 
 const TAKEN_MS = 3_000;
 const ENTERS = 5;
+
+/** Until an agent that is at work has put into its queue what was typed, so that whoever asks behind us is told of it. One whose turn ended
+ *  in this moment has taken it without. */
+async function untilQueued(engine: Engine, { path }: Checkout, before: number, signal: AbortSignal): Promise<void> {
+  const read = async (): Promise<SessionState> => (timesQueued(engine, path) === before ? "unknown" : "working");
+  await waitForState(engine, read, new Set(["working"]), { timeoutMs: TAKEN_MS, signal });
+}
 
 /** Until the agent says that it was told something. Claude Code puts what comes in the moment in which it begins into its input, and at times loses the
  *  Enter behind it: that is pressed again. On an empty input it does nothing, and before the text is taken there is nothing to give leave for. */
