@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import {
   endedAtLimit,
+  hasStopped,
+  startLine,
   NEEDS_SOMEBODY,
   SESSION_STATES,
   type SessionState,
@@ -35,10 +37,46 @@ test("what its hooks tell", () => {
 
 test("what an earlier program left behind says nothing of one that starts", () => {
   expect(state("UserPromptSubmit", "SessionEnd", "OwtStart")).toBe("starting");
-  expect(state("UserPromptSubmit", "OwtStart", "SessionStart")).toBe("idle");
+  expect(state("UserPromptSubmit", "Stop", "OwtStart", "SessionStart")).toBe("idle");
   // Its last word may come late, when tmux was killed with it and brought back at once.
   expect(state("UserPromptSubmit", "OwtStart", "SessionEnd")).toBe("starting");
   expect(state("OwtStart", "SessionEnd", "SessionStart", "SessionEnd")).toBe("ended");
+});
+
+test("a turn that ended with its program is cut off until the next word, however often and however it begins again", () => {
+  const back = (source: string, ...before: string[]) =>
+    stateOf(true, alive, [...before.map((name) => event(name)), event("SessionStart", { source })]);
+  for (const last of ["UserPromptSubmit", "PreToolUse", "PostToolUse", "PermissionRequest"])
+    for (const source of ["resume", "startup"]) {
+      const begun = ["UserPromptSubmit", last];
+      expect(back(source, ...begun, "OwtStart")).toBe("cut-off");
+      // tmux was killed, and the agent had a last word, in time or late.
+      expect(back(source, ...begun, "SessionEnd", "OwtStart")).toBe("cut-off");
+      expect(back(source, ...begun, "OwtStart", "SessionEnd")).toBe("cut-off");
+      expect(back(source, ...begun, "OwtStart", "SessionStart", "OwtStart")).toBe("cut-off");
+    }
+  expect(back("resume", "UserPromptSubmit", "Stop", "OwtStart")).toBe("waiting");
+  expect(back("resume", "UserPromptSubmit", "StopFailure", "SessionEnd", "OwtStart")).toBe("waiting");
+  // In one program a person begins another conversation.
+  expect(back("clear", "UserPromptSubmit", "SessionEnd")).toBe("idle");
+  const cut = ["UserPromptSubmit", "OwtStart", "SessionStart"];
+  expect(state(...cut, "Notification")).toBe("cut-off");
+  expect(state(...cut, "UserPromptSubmit")).toBe("working");
+  expect(state(...cut, "UserPromptSubmit", "Stop")).toBe("waiting");
+  expect(NEEDS_SOMEBODY.has("cut-off")).toBe(true);
+  // Told something with its start, it goes on by that; a command of its program's is no word of which it would tell.
+  const told = (prompt: string | null) =>
+    stateOf(true, alive, [
+      event("UserPromptSubmit"),
+      startLine("1", prompt),
+      event("SessionStart", { source: "resume" }),
+    ]);
+  expect([told("go on"), told(null), told("/compact")]).toEqual(["waiting", "cut-off", "cut-off"]);
+});
+
+test("whether a turn ended last or a program began", () => {
+  expect(hasStopped([event("SessionStart"), event("Stop"), event("Notification"), ""])).toBe(true);
+  expect(hasStopped([event("Stop"), event("SessionStart", { source: "resume" })])).toBe(false);
 });
 
 test("a notification counts where it is about a permission", () => {

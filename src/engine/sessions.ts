@@ -18,7 +18,7 @@ import { stopFamily } from "../system/stop-family.ts";
 import { findProgram } from "../system/programs.ts";
 import { listSessions, type Session } from "../tmux/list.ts";
 import { respawnPane } from "../tmux/pane.ts";
-import { STARTED } from "../core/session-state.ts";
+import { startLine } from "../core/session-state.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
 import { ensureSession, findSession, killSession } from "../tmux/session.ts";
 import { noteWorktree, readWorktrees, recordSession, type WorktreeRecord } from "../store/worktrees.ts";
@@ -227,7 +227,7 @@ function talkCommand(
     ([key, value]) => `${key}=${value}`,
   );
   const own = [...(variables.length > 0 ? ["env", ...variables] : []), path, ...args];
-  const line = JSON.stringify({ hook_event_name: STARTED, start: randomUUID() });
+  const line = startLine(randomUUID(), prompt);
   return ["sh", "-c", START_SCRIPT, "owt", spool.file, line, ...own];
 }
 

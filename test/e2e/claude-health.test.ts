@@ -52,7 +52,7 @@ test("hung and busy are told apart; ended first where a person wants it, or kill
 
   const restarting = rig.owt("switch", "x", "--restart");
   await restarting.exits(4);
-  await wait("waiting");
+  await wait("cut-off");
   const conversation = sessionOf(rig.starts()[0]!);
   expect(rig.starts()).toEqual([
     expect.stringContaining(`--session-id ${conversation}`),
@@ -61,7 +61,7 @@ test("hung and busy are told apart; ended first where a person wants it, or kill
   const [pid] = rig.claudes();
   process.kill(pid!, "SIGKILL");
   await expect.poll(async () => (await x()) && rig.starts().length, PATIENCE).toBe(3);
-  await wait("waiting");
+  await wait("cut-off");
   expect(rig.starts()[2]).toContain(`--resume ${conversation}`);
 
   await rig.ask("send", "x", "/exit");

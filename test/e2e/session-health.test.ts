@@ -60,7 +60,7 @@ test("an agent that says nothing and does nothing is hung, and is started again 
   const { id } = told(rig).find(({ text }) => text === `hold ${never}`)!;
   const { pid } = paneOf(rig, "stuck");
   await rig.owt("switch", "stuck", "--restart");
-  expect(await rig.json("wait", "stuck", "--for", "waiting")).toMatchObject({ state: "waiting" });
+  expect(await rig.json("wait", "stuck", "--for", "cut-off,waiting")).toMatchObject({ state: "cut-off" });
   expect(told(rig).at(-1)).toMatchObject({ id, started: "resumed" });
   expect(paneOf(rig, "stuck").pid).not.toBe(pid);
   expect(rig.tmux("list-panes", "-t", "=owt-shop-stuck:").split("\n")).toHaveLength(2);
@@ -115,6 +115,41 @@ test("where it is configured, one that was killed comes back by itself in its co
   // A person may all the same.
   await rig.owt("switch", "x");
   await expect.poll(() => told(rig).filter(({ started }) => started === "resumed").length, PATIENCE).toBe(4);
+});
+
+test("brought back, one that died in the middle of its turn is not one whose turn is over", async () => {
+  await using rig = prepare('bring_back = "always"');
+  const never = rig.path("never");
+  rig.ok("create", "x");
+  rig.ok("wait", "x", "--for", "idle", "--timeout", "30s");
+  const cutOff = { code: 4, stdout: "cut-off\n", stderr: '  ↳ owt send x "go on"\n' };
+  const die = [
+    () => process.kill(paneOf(rig, "x").pid, "SIGKILL"),
+    async () => {
+      rig.tmux("kill-server");
+      await rig.owt("switch", "x");
+    },
+    () => rig.owt("switch", "x", "--restart"),
+    async () => {
+      rig.ok("tmux", "kill", "x", "--yes");
+      rig.ok("create", "x");
+    },
+  ];
+  for (const [at, deed] of die.entries()) {
+    rig.ok("send", "x", `hold ${never}`);
+    rig.ok("wait", "x", "--for", "working");
+    await deed();
+    const back = async () =>
+      (await stateOf(rig, "x")) && told(rig).filter(({ started }) => started === "resumed").length;
+    await expect.poll(back, PATIENCE).toBe(at + 1);
+    rig.ok("wait", "x", "--for", "cut-off,waiting", "--timeout", "30s");
+    expect(await rig.owt("wait", "x")).toEqual(cutOff);
+  }
+  expect(await stateOf(rig, "x")).toMatchObject({ state: "cut-off", help: 'owt send x "go on"' });
+  expect((await rig.owt("list")).stdout).toContain('x: claude was cut off in its turn\n  ↳ owt send x "go on"');
+  rig.ok("send", "--waiting", "go on");
+  expect(told(rig).at(-1)?.text).toBe("go on");
+  expect(await rig.owt("wait", "x")).toEqual({ code: 0, stdout: "waiting\n", stderr: "" });
 });
 
 test("whoever looks brings back what tmux forgot", async () => {

@@ -1,13 +1,13 @@
 /** The real Claude Code in a session, behind a fake API: text arrives as it was written, and its conversation goes on after its end. */
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { capturePane, sendText } from "../../src/tmux/pane.ts";
 import { tmuxServer } from "../../src/tmux/tmux.ts";
 import { whyNoClaude } from "../rig/claude-plan.ts";
 import { type ClaudeRig, claudeRig } from "../rig/claude-rig.ts";
-import { startFakeApi, textOf } from "../rig/fake-api.ts";
+import { makeGate, startFakeApi, textOf } from "../rig/fake-api.ts";
 
 beforeEach((context) => {
   const why = whyNoClaude();
@@ -118,6 +118,46 @@ test("sent to one that starts, or that starts again, a text is one prompt, and n
     execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "kill-server"]);
     await rig.owt("switch", "x").exits(4);
   }
+});
+
+const STOPPED = '"hook_event_name":"Stop"';
+
+test("sent while it works, a text counts as work until it is done, also between the two turns", async () => {
+  const [one, two] = [makeGate(), makeGate()];
+  const task = [
+    { say: "One.", gate: one },
+    { say: "Two.", gate: two },
+  ];
+  const api = await startFakeApi({ "": { task } });
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  // Between the turns a hook of the user's holds it up.
+  const command = 'until [ -e "$HOME/on" ]; do sleep 0.1; done';
+  mkdirSync(join(rig.home, ".claude"), { recursive: true });
+  writeFileSync(
+    join(rig.home, ".claude", "settings.json"),
+    JSON.stringify({ hooks: { Stop: [{ hooks: [{ type: "command", command }] }] } }),
+  );
+  const state = async () =>
+    (await rig.ask<{ worktrees: { name: string; state: string }[] }>("list")).worktrees.find(({ name }) => name === "x")
+      ?.state;
+  await rig.ask("create", "x", "--prompt", "the first");
+  await one.reached;
+  await rig.ask("send", "x", "and the second");
+  const waiting = rig.owt("wait", "x");
+  one.release();
+  const spool = join(rig.root, ".git", "owt", "sessions");
+  const hasStopped = () =>
+    readdirSync(spool).some((name) => !name.includes("+") && readFileSync(join(spool, name), "utf8").includes(STOPPED));
+  await expect.poll(hasStopped, { timeout: 60_000 }).toBe(true);
+  expect(await state()).toBe("working");
+  writeFileSync(join(rig.home, "on"), "");
+  await waiting.brings(two.reached);
+  expect(await state()).toBe("working");
+  await rig.owt("delete", "x", "--yes").exits(4);
+  two.release();
+  await waiting.exits(0);
+  expect(api.requests.at(-1)!.messages.map(textOf).join("\n")).toContain("and the second");
 });
 
 test("while its dialog asks leave, no word of anybody's gives it", async () => {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Stands for an interactive Claude Code: it runs the hooks of its settings, takes pasted text as a person's words, and keeps a record of
 // its conversation. What it is told goes to $TOLD, one JSON line each. Words that begin with "hold FILE" keep it at work until FILE is there, "tool FILE" keeps a
-// program at work that it has started, and "leave" ends it as a person does. While $HOME/slow is there it does not begin; $HOME/lost-enter is an Enter that it
+// program at work that it has started, and "leave" ends it as a person does, of which no hook is told as of a word. While $HOME/slow is there it does not begin; $HOME/lost-enter is an Enter that it
 // loses.
 import { execFileSync, spawn } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -29,16 +29,16 @@ function note(what) {
 
 async function hear(text) {
   note({ text });
+  if (text === "leave") {
+    fire("SessionEnd", { reason: "prompt_input_exit" });
+    process.exit(0);
+  }
   fire("UserPromptSubmit", { prompt: text });
   const file = /^hold (\S+)/.exec(text)?.[1];
   while (file !== undefined && !existsSync(file)) await new Promise((done) => setTimeout(done, 20));
   const tool = /^tool (\S+)/.exec(text)?.[1];
   const script = 'until [ -e "$1" ]; do sleep 0.05; done';
   if (tool !== undefined) await new Promise((done) => spawn("sh", ["-c", script, "sh", tool]).once("close", done));
-  if (text === "leave") {
-    fire("SessionEnd", { reason: "prompt_input_exit" });
-    process.exit(0);
-  }
   if (text.startsWith("ask")) return fire("PermissionRequest", { tool_name: "Bash" });
   fire("Stop");
 }

@@ -69,7 +69,7 @@ export function sendCommands(program: Command, io: Io): void {
   program
     .command("wait <name>")
     .description(
-      "block until a session's agent waits for you; exit code 4 where it asks leave, hangs, is stopped or has ended",
+      "block until a session's agent waits for you; exit code 4 where it asks leave, hangs, is stopped or has ended, or its turn was cut off",
     )
     .option(
       "--for <states>",
@@ -185,7 +185,7 @@ async function leadIn(engine: Engine): Promise<Checkout> {
 async function meant(engine: Engine, options: SendOptions): Promise<Meant[]> {
   const states = await readStates(engine);
   const isMeant = (state: SessionState) =>
-    options.waiting ? state === "waiting" || state === "blocked" : state !== "ended" && state !== "none";
+    options.waiting ? ["waiting", "cut-off", "blocked"].includes(state) : state !== "ended" && state !== "none";
   return (await listCheckouts(engine.repo)).flatMap((worktree) => {
     const standing = states.get(worktree.path);
     if (standing === undefined || standing.pane === null || !isMeant(standing.state)) return [];

@@ -115,10 +115,11 @@ function agentWords({ agent, state, stateSince, backs, limitedUntil }: Told, now
 
 type Told = Pick<Listed, "agent" | "state" | "stateSince" | "backs" | "limitedUntil">;
 
-/** The command that helps an agent which goes on by nobody's word; null for one that does, or that waits for a word. */
+/** The command that helps an agent which goes on by nobody's word; null for one that does, or whose turn is over. */
 export function helpFor({ name, state, suspended }: Pick<Listed, "name" | "state" | "suspended">): string | null {
   if (state === "hung") return `owt switch ${name} --restart`;
   if (state === "suspended") return `kill -CONT ${suspended}`;
+  if (state === "cut-off") return `owt send ${name} "go on"`;
   return state === "ended" ? `owt switch ${name}` : null;
 }
 
@@ -147,6 +148,7 @@ const STATE_WORDS: Record<SessionState, string> = {
   working: "works",
   blocked: "asks leave",
   waiting: "waits for you",
+  "cut-off": "was cut off in its turn",
   hung: "has not answered",
   suspended: "is stopped",
   unknown: "runs",

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../../core/errors.ts";
 import { redact, secretsIn } from "../../core/redact.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE } from "../../core/session-name.ts";
-import { SESSION_STATES, type SessionState } from "../../core/session-state.ts";
+import { isPrompt, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { noteNotTaken, recordMessage } from "../../store/messages.ts";
 import { noteWorktree } from "../../store/worktrees.ts";
@@ -17,7 +17,7 @@ import { spoolFolder } from "../spool-folder.ts";
 import { holdTools, readSpool } from "../spool.ts";
 import { readAsks } from "./asks.ts";
 import type { Checkout } from "./place.ts";
-import { readHandState, standingOf, toolBegunAt } from "./state.ts";
+import { readHandState, standingOf, timesQueued, toolBegunAt } from "./state.ts";
 
 export type Sent = { worktree: Checkout; pane: string };
 
@@ -44,12 +44,15 @@ export async function sendTo(engine: Engine, worktree: Checkout, text: string, o
   const before = isAgents ? await untilReady(engine, worktree, options) : "unknown";
   const heard = promptsIn(engine, worktree);
   const into = { worktree, session, pane: wanted.id, isAgents, signal: options.signal };
+  const queued = timesQueued(engine, worktree.path);
   await typeInto(engine, into, text, options.enter);
   const sender = engine.env[SESSION_VARIABLE] ?? "";
   const clean = redact(text, secretsIn(engine.env));
   const message = recordMessage(engine.store, { at: engine.now(), sender, worktree: worktree.path, text: clean });
   noteWorktree(engine.store, engine.now(), worktree);
-  if (isAgents && options.enter && AT_REST.has(before) && isPrompt(text))
+  const isWord = isAgents && options.enter && isPrompt(text);
+  if (isWord && before === "working" && queued !== null) await untilQueued(engine, worktree, queued, options.signal);
+  if (isWord && AT_REST.has(before))
     await untilTaken(engine, into, heard).catch((error: unknown) => {
       noteNotTaken(engine.store, message);
       throw error;
@@ -79,7 +82,7 @@ function hasEnded(name: string, program: string): OwtError {
   });
 }
 
-const AT_REST: ReadonlySet<SessionState> = new Set(["idle", "waiting"]);
+const AT_REST: ReadonlySet<SessionState> = new Set(["idle", "waiting", "cut-off"]);
 const BEGUN: ReadonlySet<SessionState> = new Set(SESSION_STATES.filter((state) => state !== "starting"));
 
 /** Before an agent says that it has begun, what is typed is lost in part, or answers a question of its first start. Gives its state. */
@@ -146,11 +149,6 @@ export function asksLeave(worktree: Checkout): OwtError {
   });
 }
 
-/** Of commands that the agent's program does itself, and of what its shell mode runs, no hook is told. */
-function isPrompt(text: string): boolean {
-  return /^\s*[^\s/!]/.test(text);
-}
-
 /** How often the agent said that it was told something. */
 function promptsIn(engine: Engine, worktree: Checkout): number {
   return readSpool(engine, worktree.path)?.lines.filter((line) => line.includes('"UserPromptSubmit"')).length ?? 0;
@@ -158,6 +156,13 @@ function promptsIn(engine: Engine, worktree: Checkout): number {
 
 const TAKEN_MS = 3_000;
 const ENTERS = 5;
+
+/** Until an agent that is at work has put into its queue what was typed, so that whoever asks behind us is told of it. One whose turn ended
+ *  in this moment has taken it without. */
+async function untilQueued(engine: Engine, { path }: Checkout, before: number, signal: AbortSignal): Promise<void> {
+  const read = async (): Promise<SessionState> => (timesQueued(engine, path) === before ? "unknown" : "working");
+  await waitForState(engine, read, new Set(["working"]), { timeoutMs: TAKEN_MS, signal });
+}
 
 /** Until the agent says that it was told something. Claude Code puts what comes in the moment in which it begins into its input, and at times loses the
  *  Enter behind it: that is pressed again. On an empty input it does nothing, and before the text is taken there is nothing to give leave for. */

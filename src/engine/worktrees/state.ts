@@ -1,8 +1,9 @@
 /** What the sessions of this repository's worktrees do now. */
 import { lastInterrupt } from "../../agents/claude-interrupt.ts";
+import { readQueue } from "../../agents/claude-queue.ts";
 import { lastSign } from "../../agents/claude-signs.ts";
 import { healthOf, isSilent } from "../../core/session-health.ts";
-import { hasToolBegun, type SessionState, stateOf } from "../../core/session-state.ts";
+import { hasStopped, hasToolBegun, type SessionState, stateOf, TAKES_WITHIN_MS } from "../../core/session-state.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { findSuspended, isAtWork } from "../../system/at-work.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
@@ -50,14 +51,14 @@ async function withHealth(engine: Engine, standing: SessionStanding): Promise<Se
 }
 
 /** How one session stands. */
-export function standingOf(engine: Pick<Engine, "repo">, session: Session): SessionStanding {
+export function standingOf(engine: Pick<Engine, "repo" | "now">, session: Session): SessionStanding {
   const pane = session.panes.find((each) => each.agent !== null) ?? null;
   const spool = readSpool(engine, session.worktree!);
   const told = pane && { isDead: pane.dead !== null, tells: spool !== null };
   return {
     session,
     pane,
-    ...heardOf(stateOf(true, told, spool?.lines ?? []), spool),
+    ...heardOf(stateOf(true, told, spool?.lines ?? []), spool, engine.now()),
     suspended: null,
     usage: usageOf(processesIn(session)),
   };
@@ -74,8 +75,9 @@ function signOf(spool: Spool | null): ReturnType<typeof lastSign> {
   return told === undefined ? null : lastSign(told);
 }
 
-/** What hooks told, but for an interruption by a person, of which they are not told. */
-function heardOf(state: SessionState, spool: Spool | null): { state: SessionState; since: number | null } {
+/** What hooks told, but for two things of which they are not told: an interruption by a person, and a turn of what was typed in the one before. */
+function heardOf(state: SessionState, spool: Spool | null, now: number): { state: SessionState; since: number | null } {
+  if (state === "waiting" && spool !== null) return { state: afterTurn(spool, now), since: spool.at };
   const isAtIt = state === "working" || state === "blocked";
   const told = isAtIt ? spool?.lines.findLast((line) => line.includes('"transcript_path"')) : undefined;
   const interrupted = told === undefined ? null : lastInterrupt(told);
@@ -84,10 +86,27 @@ function heardOf(state: SessionState, spool: Spool | null): { state: SessionStat
     : { state, since: spool?.at ?? null };
 }
 
+/** How often something came into the queue of a worktree's agent; null where it has no record of that. */
+export function timesQueued(engine: Pick<Engine, "repo">, worktree: string): number | null {
+  const told = readSpool(engine, worktree)?.lines.findLast((line) => line.includes('"transcript_path"'));
+  return told === undefined ? null : readQueue(told).times;
+}
+
+/** Whether a turn that is over is followed by the next; one that ended with its program was cut off. */
+function afterTurn({ lines, at }: Spool, now: number): SessionState {
+  const told = lines.findLast((line) => line.includes('"transcript_path"'));
+  const { isWaiting, isBegun, begunAt } = told === undefined ? NO_QUEUE : readQueue(told);
+  if (!hasStopped(lines)) return isBegun ? "cut-off" : "waiting";
+  const isNext = begunAt !== null && begunAt > at;
+  return isNext || (isWaiting && Math.abs(now - at) < TAKES_WITHIN_MS) ? "working" : "waiting";
+}
+
+const NO_QUEUE = { isWaiting: false, isBegun: false, begunAt: null };
+
 /** What a Claude Code does that somebody started by hand in a worktree, as far as installed hooks tell, and since when (epoch ms). Null where
  *  none runs. */
 export function readHandState(
-  engine: Pick<Engine, "repo">,
+  engine: Pick<Engine, "repo" | "now">,
   worktree: string,
 ): { state: SessionState; since: number | null; suspended: number | null } | null {
   const spool = readHandSpool(engine, worktree);
@@ -97,7 +116,7 @@ export function readHandState(
   const state = stateOf(true, { isDead: pid === 0 || readIdentity(pid) === undefined, tells: true }, spool.lines);
   if (state === "ended") return null;
   const suspended = findSuspended(pid);
-  const heard = heardOf(state, spool);
+  const heard = heardOf(state, spool, engine.now());
   return { ...heard, state: suspended === null ? heard.state : "suspended", suspended };
 }
 
