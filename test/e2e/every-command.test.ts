@@ -141,7 +141,7 @@ const ROWS: Record<string, Row> = {
     mistake: {
       args: ["wait", "main", "--for", "idel"],
       says: "idel is no state of a session",
-      hint: "did you mean idle? states: none, ended, starting, idle, working, blocked, waiting, hung, suspended, unknown; see: owt wait --help",
+      hint: "did you mean idle? states: none, ended, starting, idle, working, blocked, waiting, cut-off, hung, suspended, unknown; see: owt wait --help",
     },
     changes: true,
   },
