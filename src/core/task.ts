@@ -30,6 +30,9 @@ const MOVES: Record<TaskState, readonly TaskState[]> = {
   cancelled: ["pending"],
 };
 
+/** All of them, in the order in which a task goes through them. */
+export const TASK_STATES = Object.keys(MOVES) as readonly TaskState[];
+
 /** Throws on a move that the state model does not know: such a move is a mistake of ours. */
 export function assertLegalMove(from: TaskState, to: TaskState): void {
   if (!MOVES[from].includes(to)) throw new Error(`a task cannot move from ${from} to ${to}`);

@@ -1,11 +1,10 @@
 /** The worktree of a run in which nobody works: merged work is checked there. */
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { mendEntry } from "../git/mend.ts";
 import { moveDetached } from "../git/move.ts";
-import { findPlace } from "../git/place.ts";
+import { findPlace, foldersIn } from "../git/place.ts";
 import { noteStanding } from "../git/standing.ts";
 import { createWorktree } from "../git/worktree.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
@@ -53,19 +52,15 @@ export async function endEarlierChecks(engine: Engine, run: string): Promise<voi
   swept.set(engine, done);
   if (done.has(run)) return;
   const running = readAttemptsOfRun(engine.store, run)
-    .flatMap(({ id }) => foldersIn(attemptDir(engine, id)).filter((path) => path.includes(`/${CHECKS}`)))
-    .flatMap(foldersIn)
+    .map(({ id }) => attemptDir(engine, id))
+    .flatMap((dir) =>
+      foldersIn(dir)
+        .filter((name) => name.startsWith(CHECKS))
+        .map((name) => join(dir, name)),
+    )
+    .flatMap((dir) => foldersIn(dir).map((name) => join(dir, name)))
     .filter((dir) => readLaunch(dir).kind === "alive");
   for (const dir of running) noteInterrupted(dir);
   await Promise.all(running.map((dir) => stopSoon(engine, dir)));
   done.add(run);
-}
-
-function foldersIn(folder: string): string[] {
-  try {
-    const entries = readdirSync(folder, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
-  } catch {
-    return [];
-  }
 }

@@ -1,5 +1,4 @@
 /** Sees to it that no more is started than there is room for: memory, disk, worktrees. What waits says for what, to whoever looks. */
-import { readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { parseSize, renderMemory } from "../lib/size.ts";
 import type { Attempt } from "../core/attempt.ts";
@@ -13,6 +12,7 @@ import {
   type StartKind,
 } from "../core/room.ts";
 import { kindOf } from "../agents/registry.ts";
+import { foldersIn } from "../git/place.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { readPeaks } from "../store/peaks.ts";
 import { readRuns } from "../store/runs.ts";
@@ -136,14 +136,6 @@ function countWorktrees(engine: Engine, open: readonly Attempt[]): number {
   const runs = new Set(readRuns(engine.store, "open").map(({ id }) => id));
   const there = foldersIn(worktreeHome(engine)).filter((name) => !name.startsWith(".") && !runs.has(name));
   return new Set([...there, ...open.map(({ worktree }) => basename(worktree))]).size;
-}
-
-function foldersIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 /** Writes down what is short, for the open runs; null where nothing is. Whoever looks reads it there. */

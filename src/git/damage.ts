@@ -1,9 +1,19 @@
 /** Worktrees whose own files of git's came to harm, HEAD, the index or the whole entry: by a power cut, a full disk, a hand that slipped. */
-import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { git, type Place } from "./git.ts";
 import { isBlank } from "./half-made.ts";
-import { adminIds, branchIn, findPlace, isMainPlace, readText, recordedRoot, unreadableBranch } from "./place.ts";
+import {
+  adminIds,
+  branchIn,
+  findPlace,
+  foldersIn,
+  isMainPlace,
+  namedGitDir,
+  readText,
+  recordedRoot,
+  unreadableBranch,
+} from "./place.ts";
 import type { Repo } from "./repo.ts";
 
 export type Damage = {
@@ -52,8 +62,8 @@ export function findLostLink(place: Place): Damage | null {
   const stat = lstatSync(file, { throwIfNoEntry: false });
   if (stat === undefined) return { said: `its file ${file} is missing`, part: "link" };
   if (!stat.isFile()) return null;
-  const named = /^gitdir: (.*?)[\r\n]*$/s.exec(readText(file) ?? "")?.[1];
-  if (named === undefined) return { said: `its file ${file} says nothing`, part: "link" };
+  const named = namedGitDir(place.root);
+  if (named === null) return { said: `its file ${file} says nothing`, part: "link" };
   if (named.includes("\0") || existsSync(resolve(place.root, named))) return null;
   return { said: `its file ${file} names what is not there: ${named}`, part: "link" };
 }
@@ -70,17 +80,8 @@ export function findSilentRoots(repo: Repo): string[] {
   return beside.filter((folder) => silent.has(namedEntry(repo, folder) ?? ""));
 }
 
-function foldersIn(path: string): string[] {
-  try {
-    const entries = readdirSync(path, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  } catch {
-    return [];
-  }
-}
-
 /** The entry of this repository that the `.git` file of a folder names, there or not. */
 export function namedEntry(repo: Repo, root: string): string | null {
-  const named = /^gitdir: (.*?)[\r\n]*$/s.exec(readText(join(root, ".git")) ?? "")?.[1];
-  return named !== undefined && join(repo.commonDir, "worktrees", basename(named)) === named ? named : null;
+  const named = namedGitDir(root);
+  return named !== null && join(repo.commonDir, "worktrees", basename(named)) === named ? named : null;
 }

@@ -1,6 +1,11 @@
 /** Reads and writes index files without a process: what `git status` is silent about, what a commit of it would hold, and a few files more in it. The format is documented in gitformat-index(5). */
 import { type BigIntStats, readFileSync } from "node:fs";
 
+/** How long a name of an object is in the binary files of a repository. */
+export function oidBytes({ objectFormat }: { objectFormat: "sha1" | "sha256" }): number {
+  return objectFormat === "sha256" ? 32 : 20;
+}
+
 /** Entries marked skip-worktree or assume-unchanged, and submodules (mode 160000). */
 export type SpecialEntries = { overlooked: string[]; links: string[] };
 
@@ -19,9 +24,9 @@ const HEADER_BYTES = 12;
 const NAME_LENGTH = 0xfff;
 
 /** Null for what it does not know (version 4 with its compressed names, a split or sparse index): ask git then. */
-export function readSpecialEntries(path: string, oidBytes: number): SpecialEntries | null {
+export function readSpecialEntries(path: string, nameBytes: number): SpecialEntries | null {
   const found: SpecialEntries = { overlooked: [], links: [] };
-  const isWhole = eachEntry(readFileSync(path), oidBytes, ({ mode, flags, more, name }) => {
+  const isWhole = eachEntry(readFileSync(path), nameBytes, ({ mode, flags, more, name }) => {
     if (mode === GITLINK) found.links.push(name.toString("utf8"));
     else if ((more & SKIP_WORKTREE) !== 0 || (flags & ASSUME_UNCHANGED) !== 0)
       found.overlooked.push(name.toString("utf8"));
@@ -34,12 +39,12 @@ export type IndexEntry = { mode: string; oid: string; name: Buffer };
 
 /** All that a commit of this index would hold; null for what it does not know, as above, for an index in the middle of a merge, and for one
  *  of more than `most` bytes. */
-export function readIndexEntries(path: string, oidBytes: number, most: number): IndexEntry[] | null {
+export function readIndexEntries(path: string, nameBytes: number, most: number): IndexEntry[] | null {
   const bytes = readFileSync(path);
   if (bytes.length > most) return null;
   const entries: IndexEntry[] = [];
   let isPlain = true;
-  const isWhole = eachEntry(bytes, oidBytes, ({ mode, flags, more, oid, name }) => {
+  const isWhole = eachEntry(bytes, nameBytes, ({ mode, flags, more, oid, name }) => {
     if ((flags & STAGES) !== 0 || (more & INTENT_TO_ADD) !== 0) isPlain = false;
     entries.push({ mode: mode.toString(8), oid: oid.toString("hex"), name });
   });
@@ -50,12 +55,12 @@ export function readIndexEntries(path: string, oidBytes: number, most: number): 
 export type RawIndex = { version: number; entries: Map<string, Buffer> };
 
 /** All entries as they stand; null as above, in the middle of a merge too, and for an index of more than `most` bytes. */
-export function readRawIndex(path: string, oidBytes: number, most: number): RawIndex | null {
+export function readRawIndex(path: string, nameBytes: number, most: number): RawIndex | null {
   const bytes = readFileSync(path);
   if (bytes.length > most) return null;
   const entries: RawIndex["entries"] = new Map();
   let isPlain = true;
-  const isWhole = eachEntry(bytes, oidBytes, ({ flags, name, from, to }) => {
+  const isWhole = eachEntry(bytes, nameBytes, ({ flags, name, from, to }) => {
     if ((flags & STAGES) !== 0) isPlain = false;
     entries.set(name.toString("latin1"), bytes.subarray(from, to));
   });
@@ -92,13 +97,13 @@ const SECOND = 1_000_000_000n;
 type RawEntry = { from: number; to: number; mode: number; flags: number; more: number; oid: Buffer; name: Buffer };
 
 /** False where the index is none that is known here. */
-function eachEntry(bytes: Buffer, oidBytes: number, visit: (entry: RawEntry) => void): boolean {
+function eachEntry(bytes: Buffer, nameBytes: number, visit: (entry: RawEntry) => void): boolean {
   if (bytes.length < 12 || bytes.toString("latin1", 0, 4) !== "DIRC") return false;
   const version = bytes.readUInt32BE(4);
   if (version !== 2 && version !== 3) return false;
   let at = HEADER_BYTES;
   for (let left = bytes.readUInt32BE(8); left > 0; left--) {
-    const flagsAt = at + STAT_BYTES + oidBytes;
+    const flagsAt = at + STAT_BYTES + nameBytes;
     if (flagsAt + 2 > bytes.length) return false;
     const flags = bytes.readUInt16BE(flagsAt);
     const isExtended = (flags & EXTENDED) !== 0;
@@ -118,12 +123,12 @@ function eachEntry(bytes: Buffer, oidBytes: number, visit: (entry: RawEntry) => 
     });
     at = to;
   }
-  return !hasForeignParts(bytes, at, oidBytes);
+  return !hasForeignParts(bytes, at, nameBytes);
 }
 
 /** Extensions in lower case change how the entries are to be read: a shared index (`link`), sparse directories (`sdir`). */
-function hasForeignParts(bytes: Buffer, from: number, oidBytes: number): boolean {
-  for (let at = from; at + 8 <= bytes.length - oidBytes; at += 8 + bytes.readUInt32BE(at + 4)) {
+function hasForeignParts(bytes: Buffer, from: number, nameBytes: number): boolean {
+  for (let at = from; at + 8 <= bytes.length - nameBytes; at += 8 + bytes.readUInt32BE(at + 4)) {
     const first = bytes[at]!;
     if (first < 65 || first > 90) return true;
   }

@@ -1,7 +1,7 @@
 /** Writes the tree of a small index without a process, as `git write-tree` would. For what is not plain it leaves the word to git. */
 import { join } from "node:path";
 import type { Oid, Place } from "./git.ts";
-import { type IndexEntry, readIndexEntries } from "./index-file.ts";
+import { type IndexEntry, oidBytes, readIndexEntries } from "./index-file.ts";
 import { isObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
 import { type Entry, isSame, nameOf, readEntries, type Tree, TREE, writeEntries } from "./tree.ts";
@@ -18,8 +18,7 @@ type Folder = Map<string, Folder | Entry>;
  *  writing. */
 export async function writeIndexTree(repo: Repo, place: Place, base: Oid): Promise<Oid | null> {
   if (!repo.plainLayout) return null;
-  const oidBytes = repo.objectFormat === "sha256" ? 32 : 20;
-  const entries = readIndexEntries(join(place.gitDir, "index"), oidBytes, SMALL_INDEX);
+  const entries = readIndexEntries(join(place.gitDir, "index"), oidBytes(repo), SMALL_INDEX);
   const top = entries === null ? null : intoFolders(entries);
   return top === null ? null : new Writer(repo).write(top, base);
 }

@@ -6,9 +6,10 @@ import { OwtError } from "../core/errors.ts";
 import { isKept, notNear, readRef } from "./branch.ts";
 import { readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
-import { readSpecialEntries, type SpecialEntries } from "./index-file.ts";
+import { oidBytes, readSpecialEntries, type SpecialEntries } from "./index-file.ts";
 import { ownerMark } from "./owner.ts";
 import {
+  foldersIn,
   type Head,
   inProgress,
   type InProgress,
@@ -74,12 +75,12 @@ export type ModuleHoldings = Omit<Holdings, "modules" | "locked" | "processes"> 
 export async function inspectWorktree(repo: Repo, path: string, options: InspectOptions): Promise<Holdings> {
   const place = placeAt(repo, path);
   const gone = !existsSync(place.root);
-  const oidBytes = repo.objectFormat === "sha256" ? 32 : 20;
+  const nameBytes = oidBytes(repo);
   const head = await readHead(repo, place);
   if (head.oid === null) refuseUnreadable(place);
   const isSeenClean =
-    options.seenClean !== undefined && options.seenClean === head.oid && !gone && !hidesSomething(place, oidBytes);
-  const files = gone ? null : isSeenClean ? NO_FILES : await readFiles(place, options.known ?? [], oidBytes);
+    options.seenClean !== undefined && options.seenClean === head.oid && !gone && !hidesSomething(place, nameBytes);
+  const files = gone ? null : isSeenClean ? NO_FILES : await readFiles(place, options.known ?? [], nameBytes);
   const [commits, dropped] = await Promise.all([
     unkept(repo, head, options.keep),
     findDropped(repo, place, head, options.unwanted ?? []),
@@ -91,7 +92,7 @@ export async function inspectWorktree(repo: Repo, path: string, options: Inspect
         counterpart: repo.commonDir,
         checkouts,
         known: options.known ?? [],
-        oidBytes,
+        nameBytes,
       })
     : [];
   return {
@@ -157,7 +158,7 @@ type Above = {
   counterpart: string;
   checkouts: Files["checkouts"];
   known: readonly string[];
-  oidBytes: number;
+  nameBytes: number;
 };
 
 async function inspectModules(repo: Repo, above: Above): Promise<ModuleHoldings[]> {
@@ -175,14 +176,14 @@ async function inspectModules(repo: Repo, above: Above): Promise<ModuleHoldings[
 
 async function inspectModule(
   repo: Repo,
-  { checkouts: around, known, oidBytes }: Above,
+  { checkouts: around, known, nameBytes }: Above,
   counterpart: string,
   path: string,
   module: Place,
 ): Promise<ModuleHoldings[]> {
   const gone = !around.some((each) => each.module === module);
   try {
-    const { checkouts, ...files } = gone ? NO_FILES : await readFiles(module, known, oidBytes);
+    const { checkouts, ...files } = gone ? NO_FILES : await readFiles(module, known, nameBytes);
     const held: ModuleHoldings = {
       path,
       place: module,
@@ -192,7 +193,7 @@ async function inspectModule(
       ...(await findUnpublished(repo, module, counterpart)),
       inProgress: inProgress(module),
     };
-    const inner = await inspectModules(repo, { place: module, counterpart, checkouts, known, oidBytes });
+    const inner = await inspectModules(repo, { place: module, counterpart, checkouts, known, nameBytes });
     return [held, ...inner.map((each) => ({ ...each, path: `${path}/${each.path}` }))];
   } catch (error) {
     if (!(error instanceof OwtError) || error.code !== "tool-failed") throw error;
@@ -211,16 +212,7 @@ function moduleDirs(folder: string): string[] {
   });
 }
 
-function foldersIn(folder: string): string[] {
-  try {
-    const entries = readdirSync(folder, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  } catch {
-    return [];
-  }
-}
-
-async function readFiles(place: Place, known: readonly string[], oidBytes: number): Promise<Files> {
+async function readFiles(place: Place, known: readonly string[], nameBytes: number): Promise<Files> {
   // A worktree whose creation was interrupted has no index yet: it is compared with HEAD through one of our own.
   const isHalfMade = !existsSync(join(place.gitDir, "index"));
   if (!isHalfMade) {
@@ -228,7 +220,7 @@ async function readFiles(place: Place, known: readonly string[], oidBytes: numbe
     const links = existsSync(join(place.gitDir, "modules"));
     const [status, special] = await Promise.all([
       readStatus(place, { ignored: true, links }),
-      readSpecial(place, oidBytes),
+      readSpecial(place, nameBytes),
     ]);
     return sortFiles(place, status, special, known);
   }
@@ -245,16 +237,16 @@ async function readFiles(place: Place, known: readonly string[], oidBytes: numbe
 }
 
 /** What `status` would have been silent about is not seen either. */
-function hidesSomething(place: Place, oidBytes: number): boolean {
-  const special = readSpecialEntries(join(place.gitDir, "index"), oidBytes);
+function hidesSomething(place: Place, nameBytes: number): boolean {
+  const special = readSpecialEntries(join(place.gitDir, "index"), nameBytes);
   return special === null || special.overlooked.length + special.links.length > 0;
 }
 
 type Special = SpecialEntries;
 
 /** Index entries that `status` is silent about: marked skip-worktree or assume-unchanged, and submodules. */
-async function readSpecial(place: Place, oidBytes: number): Promise<Special> {
-  const read = readSpecialEntries(join(place.gitDir, "index"), oidBytes);
+async function readSpecial(place: Place, nameBytes: number): Promise<Special> {
+  const read = readSpecialEntries(join(place.gitDir, "index"), nameBytes);
   if (read !== null)
     return { ...read, overlooked: read.overlooked.filter((path) => lstatInside(place.root, path) !== null) };
   const special: Special = { overlooked: [], links: [] };

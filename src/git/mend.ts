@@ -11,6 +11,7 @@ import { namedEntry } from "./damage.ts";
 import { readDeclared } from "./declared-modules.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { isBeingMade, isBlank, isHalfMade } from "./half-made.ts";
+import { oidBytes } from "./index-file.ts";
 import {
   adminIds,
   branchIn,
@@ -176,8 +177,8 @@ async function mendModuleRecords(module: Place, source: string, link: Oid): Prom
   if (HEAD.test(readText(inside("HEAD")) ?? "")) return;
   // Git takes no folder for a repository whose HEAD says nothing.
   writeFileAtomically(inside("HEAD"), `${link}\n`, { mode: 0o644 });
-  const last = / ([0-9a-f]{40,64}) [^\n]*\n?$/.exec(readText(inside("logs/HEAD")) ?? "")?.[1];
-  if (last === undefined) return;
+  const last = lastIn(inside("logs/HEAD"));
+  if (last === null) return;
   const isThere = (await git(module, ["cat-file", "-e", `${last}^{commit}`], { ok: [0, 1, 128] })).code === 0;
   if (isThere) writeFileAtomically(inside("HEAD"), `${last}\n`, { mode: 0o644 });
 }
@@ -260,7 +261,7 @@ async function mendIndex(repo: Repo, place: Place): Promise<void> {
 function isWholeIndex(repo: Repo, path: string): boolean {
   if (!existsSync(path)) return false;
   const bytes = readFileSync(path);
-  const length = repo.objectFormat === "sha256" ? 32 : 20;
+  const length = oidBytes(repo);
   if (bytes.length < 12 + length) return false;
   const end = bytes.length - length;
   return createHash(repo.objectFormat).update(bytes.subarray(0, end)).digest().equals(bytes.subarray(end));

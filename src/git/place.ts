@@ -207,7 +207,22 @@ export function filesBelow(directory: string): string[] {
   }
 }
 
+/** The names of the folders in a directory; none where it cannot be read. */
+export function foldersIn(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+/** What the `.git` file of a folder names, there or not; null where it is none, or names nothing. */
+export function namedGitDir(root: string): string | null {
+  return readText(join(root, ".git"))?.match(/^gitdir: (.*?)[\r\n]*$/s)?.[1] ?? null;
+}
+
 function hintedId(root: string): string | null {
-  const gitFile = readText(join(root, ".git"))?.match(/^gitdir: (.*?)[\r\n]*$/s)?.[1];
-  return gitFile === undefined ? null : basename(gitFile);
+  const named = namedGitDir(root);
+  return named === null ? null : basename(named);
 }

@@ -17,7 +17,7 @@ import {
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { git, type Oid, type Place } from "./git.ts";
-import { readIndexEntries } from "./index-file.ts";
+import { oidBytes, readIndexEntries } from "./index-file.ts";
 import type { Repo } from "./repo.ts";
 import { keepsBytes } from "./usual-repo.ts";
 
@@ -171,8 +171,4 @@ function isAsNew({ mode, nlink }: Stats, wanted: string | undefined, usual: numb
     default:
       return false;
   }
-}
-
-function oidBytes(repo: Repo): number {
-  return repo.objectFormat === "sha256" ? 32 : 20;
 }

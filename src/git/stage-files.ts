@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Place } from "./git.ts";
-import { readRawIndex, renderEntry, renderIndex } from "./index-file.ts";
+import { oidBytes, readRawIndex, renderEntry, renderIndex } from "./index-file.ts";
 import { isUnfit, SMALL_INDEX } from "./index-tree.ts";
 import { writeLooseObject } from "./loose-object.ts";
 import { lstatInside } from "./place.ts";
@@ -55,7 +55,7 @@ export function stageFiles(repo: Repo, place: Place, paths: readonly string[]): 
 }
 
 function renderStaged(repo: Repo, place: Place, paths: readonly string[]): Buffer | null {
-  const index = readRawIndex(join(place.gitDir, "index"), repo.objectFormat === "sha256" ? 32 : 20, SMALL_INDEX);
+  const index = readRawIndex(join(place.gitDir, "index"), oidBytes(repo), SMALL_INDEX);
   if (index === null) return null;
   const { entries } = index;
   const files: [name: string, file: Found][] = [];

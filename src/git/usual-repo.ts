@@ -13,8 +13,7 @@ const UNUSUAL = /\binclude|\bworktree\b|\bextensions\b|\bsharedrepository\b|\bba
 
 /** The repository whose main checkout `cwd` is in, when everything about it is as `git init` or `git clone` leaves it. */
 export function recogniseRepo(cwd: string): UsualRepo | null {
-  // This git reads the system's settings in /etc; another one may read them elsewhere, or hold them in itself.
-  if (process.platform !== "linux" || findProgram("git", process.env) !== "/usr/bin/git") return null;
+  if (!isUsualGit()) return null;
   try {
     const root = findTop(realpathSync.native(cwd));
     const gitDir = root && join(root, ".git");
@@ -24,10 +23,15 @@ export function recogniseRepo(cwd: string): UsualRepo | null {
   }
 }
 
+/** This git reads the system's settings in /etc; another one may read them elsewhere, or hold them in itself. */
+function isUsualGit(): boolean {
+  return process.platform === "linux" && findProgram("git", process.env) === "/usr/bin/git";
+}
+
 /** The names of the remotes that the repository's settings tell of, in their order; null where git has to be asked: settings are included, or remotes are
  *  kept as they were before 2005. */
 export function remotesOf(commonDir: string): string[] | null {
-  if (process.platform !== "linux" || findProgram("git", process.env) !== "/usr/bin/git") return null;
+  if (!isUsualGit()) return null;
   const files = settingFiles(commonDir);
   if (files.some(isUnusual) || ["remotes", "branches"].some((folder) => holdsSomething(join(commonDir, folder))))
     return null;
@@ -38,7 +42,7 @@ export function remotesOf(commonDir: string): string[] | null {
 /** Whether git puts the bytes of a file into the repository just as they are, and its index is as git makes it by itself: no settings and no attributes
  *  say otherwise, but for those of `.gitattributes` files. False where git has to be asked. */
 export function keepsBytes(commonDir: string): boolean {
-  if (process.platform !== "linux" || findProgram("git", process.env) !== "/usr/bin/git") return false;
+  if (!isUsualGit()) return false;
   const attributes = [join(commonDir, "info", "attributes"), usersAttributes(), "/etc/gitattributes"];
   if (attributes.some((file) => existsSync(file))) return false;
   return !settingFiles(commonDir).some((file) => CONVERTING.test(textOf(file) ?? ""));

@@ -7,6 +7,7 @@ import { nearest, nearestHint } from "../../core/names.ts";
 import { describeOutcome } from "../../core/outcome.ts";
 import { renderAnswer } from "../../core/view.ts";
 import { reportCost } from "../../core/report.ts";
+import { TASK_STATES } from "../../core/task.ts";
 import { answerNow } from "../../engine/answer.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { attemptDir } from "../../engine/engine.ts";
@@ -225,18 +226,7 @@ function listCommand(task: Command, io: Io): void {
     .action((options: ListOptions) => withEngine(io, async (engine) => listTasks(io, engine, options)));
 }
 
-const STATES = [
-  "pending",
-  "running",
-  "verifying",
-  "contest",
-  "review",
-  "integrating",
-  "done",
-  "failed",
-  "skipped",
-  "cancelled",
-];
+const STATES: readonly string[] = TASK_STATES;
 
 function statesOf(word: string): string[] {
   const states = STATE_WORDS[word] ?? (STATES.includes(word) ? [word] : null);

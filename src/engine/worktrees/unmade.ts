@@ -1,12 +1,12 @@
 /** Takes away what was begun to be made and whose maker died: its folder, its branch, the commands that still run for it. */
-import { readdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { deleteBranchIf } from "../../git/branch.ts";
 import { discardHalfMade, isHalfMade } from "../../git/half-made.ts";
 import { isOwnerAlive } from "../../git/owner.ts";
-import { findPlace } from "../../git/place.ts";
+import { findPlace, foldersIn } from "../../git/place.ts";
 import type { Inside } from "../../git/processes.ts";
 import { type Removed, removeWorktree } from "../../git/remove.ts";
 import { forgetWorktree, readWorktrees, recordMade, type WorktreeRecord } from "../../store/worktrees.ts";
@@ -89,12 +89,4 @@ async function stopSetup(engine: Engine, path: string): Promise<void> {
   const dir = setupDir(engine, path);
   for (const name of foldersIn(dir)) await stopTree(join(dir, name), { graceMs: 0 });
   rmSync(dir, { recursive: true, force: true });
-}
-
-function foldersIn(dir: string): string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return [];
-  }
 }
