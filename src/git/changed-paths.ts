@@ -4,12 +4,19 @@ import type { Oid } from "./git.ts";
 import type { Repo } from "./repo.ts";
 import { type Entry, isSame, readEntries, TREE } from "./tree.ts";
 
-/** The paths (as latin1: names are bytes) that differ between two commits. A folder that one of them does not have, or has as a file, is one path: whatever
+/** A path (as latin1: names are bytes) that differs between two commits. A folder that one of them does not have, or has as a file, is one path: whatever
  *  is in it differs. */
+export type ChangedEntry = { path: string; before: Entry | undefined; after: Entry | undefined };
+
+/** The paths alone. */
 export async function changedPaths(repo: Repo, from: Oid, to: Oid): Promise<string[]> {
-  const paths: string[] = [];
-  await walk(repo, await readTree(repo, from), await readTree(repo, to), "", paths);
-  return paths;
+  return (await changedEntries(repo, from, to)).map(({ path }) => path);
+}
+
+export async function changedEntries(repo: Repo, from: Oid, to: Oid): Promise<ChangedEntry[]> {
+  const changed: ChangedEntry[] = [];
+  await walk(repo, await readTree(repo, from), await readTree(repo, to), "", changed);
+  return changed;
 }
 
 /** Whether no path of one is, or lies in, a path of the other. */
@@ -27,14 +34,14 @@ function foldersOf(path: string): string[] {
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
-async function walk(repo: Repo, from: Oid, to: Oid, below: string, paths: string[]): Promise<void> {
+async function walk(repo: Repo, from: Oid, to: Oid, below: string, changed: ChangedEntry[]): Promise<void> {
   if (from === to) return;
-  const [before, after] = [await readEntries(repo, from), await readEntries(repo, to)];
-  for (const name of new Set([...before.keys(), ...after.keys()])) {
-    const [one, other] = [before.get(name), after.get(name)];
-    if (isSame(one, other)) continue;
-    if (isFolder(one) && isFolder(other)) await walk(repo, one.oid, other.oid, `${below}${name}/`, paths);
-    else paths.push(below + name);
+  const [old, fresh] = [await readEntries(repo, from), await readEntries(repo, to)];
+  for (const name of new Set([...old.keys(), ...fresh.keys()])) {
+    const [before, after] = [old.get(name), fresh.get(name)];
+    if (isSame(before, after)) continue;
+    if (isFolder(before) && isFolder(after)) await walk(repo, before.oid, after.oid, `${below}${name}/`, changed);
+    else changed.push({ path: below + name, before, after });
   }
 }
 

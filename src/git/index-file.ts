@@ -1,5 +1,5 @@
 /** Reads and writes index files without a process: what `git status` is silent about, what a commit of it would hold, and a few files more in it. The format is documented in gitformat-index(5). */
-import { type BigIntStats, readFileSync } from "node:fs";
+import { type BigIntStats, readFileSync, type Stats } from "node:fs";
 
 /** How long a name of an object is in the binary files of a repository. */
 export function oidBytes({ objectFormat }: { objectFormat: "sha1" | "sha256" }): number {
@@ -28,14 +28,25 @@ export function readSpecialEntries(path: string, nameBytes: number): SpecialEntr
   const found: SpecialEntries = { overlooked: [], links: [] };
   const isWhole = eachEntry(readFileSync(path), nameBytes, ({ mode, flags, more, name }) => {
     if (mode === GITLINK) found.links.push(name.toString("utf8"));
-    else if ((more & SKIP_WORKTREE) !== 0 || (flags & ASSUME_UNCHANGED) !== 0)
-      found.overlooked.push(name.toString("utf8"));
+    else if (isMarked(flags, more)) found.overlooked.push(name.toString("utf8"));
   });
   return isWhole ? found : null;
 }
 
 /** One path as an index has it: `name` is its path in bytes. */
-export type IndexEntry = { mode: string; oid: string; name: Buffer };
+export type IndexEntry = {
+  mode: string;
+  oid: string;
+  name: Buffer;
+  /** What git knew of the file when it last looked, as `renderStat` writes it. */
+  stat: Buffer;
+  /** Marked skip-worktree or assume-unchanged: git does not look at the file. */
+  isOverlooked: boolean;
+};
+
+function isMarked(flags: number, more: number): boolean {
+  return (more & SKIP_WORKTREE) !== 0 || (flags & ASSUME_UNCHANGED) !== 0;
+}
 
 /** All that a commit of this index would hold; null for what it does not know, as above, for an index in the middle of a merge, and for one
  *  of more than `most` bytes. */
@@ -44,9 +55,11 @@ export function readIndexEntries(path: string, nameBytes: number, most: number):
   if (bytes.length > most) return null;
   const entries: IndexEntry[] = [];
   let isPlain = true;
-  const isWhole = eachEntry(bytes, nameBytes, ({ mode, flags, more, oid, name }) => {
+  const isWhole = eachEntry(bytes, nameBytes, ({ mode, flags, more, oid, name, from }) => {
     if ((flags & STAGES) !== 0 || (more & INTENT_TO_ADD) !== 0) isPlain = false;
-    entries.push({ mode: mode.toString(8), oid: oid.toString("hex"), name });
+    const stat = bytes.subarray(from, from + STAT_BYTES);
+    const isOverlooked = isMarked(flags, more);
+    entries.push({ mode: mode.toString(8), oid: oid.toString("hex"), name, stat, isOverlooked });
   });
   return isWhole && isPlain ? entries : null;
 }
@@ -81,18 +94,49 @@ export function renderIndex({ version, entries }: RawIndex): Buffer {
 /** The entry of a file with this content, as it stands there: what git compares to see whether it was changed since. */
 export function renderEntry(name: string, oid: string, stat: BigIntStats): Buffer {
   const path = Buffer.from(name, "latin1");
-  const head = Buffer.alloc(STAT_BYTES);
-  const mode = (stat.mode & 0o100n) === 0n ? 0o100644n : 0o100755n;
-  const times = [stat.ctimeNs / SECOND, stat.ctimeNs % SECOND, stat.mtimeNs / SECOND, stat.mtimeNs % SECOND];
-  const fields = [...times, stat.dev, stat.ino, mode, stat.uid, stat.gid, stat.size];
-  for (const [at, field] of fields.entries()) head.writeUInt32BE(Number(BigInt.asUintN(32, field)), 4 * at);
   const flags = Buffer.alloc(2);
   flags.writeUInt16BE(Math.min(path.length, NAME_LENGTH));
-  const entry = Buffer.concat([head, Buffer.from(oid, "hex"), flags, path]);
+  const entry = Buffer.concat([renderStat(stat), Buffer.from(oid, "hex"), flags, path]);
   return Buffer.concat([entry, Buffer.alloc(8 - (entry.length % 8))]);
 }
 
+/** What such bytes say of their object. */
+export function describeEntry(raw: Buffer, nameBytes: number): { mode: string; oid: string } {
+  return { mode: raw.readUInt32BE(MODE_AT).toString(8), oid: raw.toString("hex", STAT_BYTES, STAT_BYTES + nameBytes) };
+}
+
+/** What an entry says of a regular file. */
+function renderStat(stat: BigIntStats): Buffer {
+  const bytes = Buffer.alloc(STAT_BYTES);
+  const mode = (stat.mode & 0o100n) === 0n ? 0o100644n : 0o100755n;
+  const times = [stat.ctimeNs / SECOND, stat.ctimeNs % SECOND, stat.mtimeNs / SECOND, stat.mtimeNs % SECOND];
+  const fields = [...times, stat.dev, stat.ino, mode, stat.uid, stat.gid, stat.size];
+  for (const [at, field] of fields.entries()) bytes.writeUInt32BE(Number(BigInt.asUintN(32, field)), 4 * at);
+  return bytes;
+}
+
 const SECOND = 1_000_000_000n;
+
+/** Whether a regular file is, as far as can be told without reading it, the one that an entry says it was; of the device git knows that it may change. */
+export function isAsRecorded(now: Stats, stat: Buffer): boolean {
+  const field = (at: number) => stat.readUInt32BE(4 * at);
+  // As Node makes milliseconds of them.
+  const time = (at: number) => field(at) * 1000 + field(at + 1) / 1_000_000;
+  return (
+    time(0) === now.ctimeMs &&
+    time(2) === now.mtimeMs &&
+    field(5) === now.ino % 2 ** 32 &&
+    field(6) === Number.parseInt(modeOf(now), 8) &&
+    field(7) === now.uid &&
+    field(8) === now.gid &&
+    field(9) === now.size
+  );
+}
+
+/** The mode that git has for a regular file. */
+export function modeOf({ mode }: Stats): string {
+  return (mode & 0o100) === 0 ? "100644" : "100755";
+}
 
 type RawEntry = { from: number; to: number; mode: number; flags: number; more: number; oid: Buffer; name: Buffer };
 

@@ -9,10 +9,11 @@ import { type Entry, isSame, nameOf, readEntries, type Tree, TREE, writeEntries 
 /** Some six hundred files: with more, naming all their folders on our one thread costs what git's process does on another. */
 export const SMALL_INDEX = 65_536;
 
-const LINK = "160000";
+/** The mode of a submodule. */
+export const LINK = "160000";
 
 /** A folder on its way: what is in it by name, as latin1. */
-type Folder = Map<string, Folder | Entry>;
+export type Folder = Map<string, Folder | IndexEntry>;
 
 /** The tree of a worktree's index, on disk; null where git has to be asked. `base` is the tree that it is a change of: what is in it too needs no
  *  writing. */
@@ -23,27 +24,44 @@ export async function writeIndexTree(repo: Repo, place: Place, base: Oid): Promi
   return top === null ? null : new Writer(repo).write(top, base);
 }
 
+/** Whether these folders are those of a tree. */
+export async function isTreeOf(repo: Repo, folder: Folder, oid: Oid): Promise<boolean> {
+  const tree = await readEntries(repo, oid);
+  if (tree.size !== folder.size) return false;
+  for (const [name, child] of folder) {
+    const entry = tree.get(name);
+    if (!(child instanceof Map)) {
+      if (!isSame(entry, child)) return false;
+    } else if (entry?.mode !== TREE || !(await isTreeOf(repo, child, entry.oid))) return false;
+  }
+  return true;
+}
+
 /** Null for names that no tree may have, and for one that is a file and a folder. */
-function intoFolders(entries: readonly IndexEntry[]): Folder | null {
+export function intoFolders(entries: readonly IndexEntry[]): Folder | null {
   const top: Folder = new Map();
-  for (const { mode, oid, name } of entries) {
-    const parts = name.toString("latin1").split("/");
+  for (const entry of entries) {
+    const parts = entry.name.toString("latin1").split("/");
     if (parts.some(isUnfit)) return null;
     let folder = top;
     for (const part of parts.slice(0, -1)) {
-      const there = folder.get(part) ?? new Map<string, Folder | Entry>();
+      const there = folder.get(part) ?? new Map<string, Folder | IndexEntry>();
       if (!(there instanceof Map)) return null;
       folder.set(part, there);
       folder = there;
     }
     if (folder.has(parts.at(-1)!)) return null;
-    folder.set(parts.at(-1)!, { mode, oid });
+    folder.set(parts.at(-1)!, entry);
   }
   return top;
 }
 
+/** Most names. */
+const PLAIN_NAME = /^\w[\w.-]*$/;
+
 /** What git refuses as a name: its own folder's, as some file system may spell it (verify_path in git's read-cache.c). */
 export function isUnfit(part: string): boolean {
+  if (PLAIN_NAME.test(part)) return false;
   // eslint-disable-next-line no-control-regex
   const plain = part.replaceAll(/[\u0080-\u00ff]/g, "");
   return (
@@ -72,7 +90,7 @@ class Writer {
     return writeEntries(this.#repo, tree);
   }
 
-  async #isThere(child: Folder | Entry, entry: Entry, was: Entry | undefined): Promise<boolean> {
+  async #isThere(child: Folder | IndexEntry, entry: Entry, was: Entry | undefined): Promise<boolean> {
     if (child instanceof Map) return (await this.write(child, was?.mode === TREE ? was.oid : null)) !== null;
     return entry.mode === LINK || isObject(this.#repo, entry.oid);
   }
@@ -83,7 +101,10 @@ class Writer {
     if (known !== undefined) return known;
     const tree: Tree = new Map();
     for (const [name, child] of folder)
-      tree.set(name, child instanceof Map ? { mode: TREE, oid: this.#nameAll(child).oid } : child);
+      tree.set(
+        name,
+        child instanceof Map ? { mode: TREE, oid: this.#nameAll(child).oid } : { mode: child.mode, oid: child.oid },
+      );
     const named = { tree, oid: nameOf(this.#repo, tree) };
     this.#trees.set(folder, named);
     return named;

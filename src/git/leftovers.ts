@@ -11,6 +11,7 @@ import { git, type Identity, type Oid, type Place } from "./git.ts";
 import { writeIndexTree } from "./index-tree.ts";
 import { inProgress, isMainPlace, lstatInside, placeAt, readHead, type Head } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { readSmallStatus } from "./small-status.ts";
 import { stageFiles } from "./stage-files.ts";
 import { readStatus, type Status } from "./status.ts";
 import { findDirtySubmodules } from "./submodules.ts";
@@ -78,10 +79,9 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
   const place = placeAt(repo, worktree);
   if (isMainPlace(place))
     throw new OwtError("internal", `${worktree} is the user's own checkout: nothing is committed there`);
-  const [head, status] = await Promise.all([
-    readHead(repo, place),
-    readStatus(place, { ignored: options.known !== undefined, links: true }),
-  ]);
+  const head = await readHead(repo, place);
+  const own = head.oid === null ? null : await readSmallStatus(repo, place, await readTree(repo, head.oid));
+  const status = own ?? (await readStatus(place, { ignored: options.known !== undefined, links: true }));
   const branchTip = await readRef(repo, options.branch);
   const merging = await readMerging(repo, place, head);
   const open = await findOpenPaths(repo, place, status, merging);

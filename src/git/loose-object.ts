@@ -22,7 +22,7 @@ import type { Repo } from "./repo.ts";
 import { hasCode } from "./trash.ts";
 
 /** The name of an object with this content. */
-export function nameOfObject(repo: Repo, type: "commit" | "tree", content: Buffer): Oid {
+export function nameOfObject(repo: Repo, type: "commit" | "tree" | "blob", content: Buffer): Oid {
   return createHash(repo.objectFormat).update(`${type} ${content.length}\0`).update(content).digest("hex");
 }
 

@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
+import { advanceFiles } from "./advance-files.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { oidBytes, readIndexEntries } from "./index-file.ts";
 import type { Repo } from "./repo.ts";
@@ -86,6 +87,10 @@ export async function fillFromSpare(repo: Repo, place: Place): Promise<boolean> 
 
 /** Brings files and index from the spare's commit to the worktree's own. */
 async function advance(repo: Repo, place: Place, { commit }: Spare): Promise<boolean> {
+  if (await advanceFiles(repo, place, commit)) {
+    rmSync(join(place.gitDir, MADE_OF));
+    return true;
+  }
   const args = ["read-tree", "-m", "-u", "--no-sparse-checkout", commit, "HEAD"];
   const { code } = await git(place, args, { ok: [0, 1, 128] });
   if (code !== 0 || isConverted(repo, join(place.gitDir, "index"))) return false;

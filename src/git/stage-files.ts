@@ -1,25 +1,14 @@
 /** Stages a handful of small files without a process, as `git add` would: what an agent leaves is one file or three, and a process for them costs more than
  *  all the rest of their commit. Whatever is not plain is left to git. */
-import { createHash } from "node:crypto";
-import {
-  type BigIntStats,
-  closeSync,
-  existsSync,
-  lstatSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { type BigIntStats, existsSync, lstatSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Place } from "./git.ts";
-import { oidBytes, readRawIndex, renderEntry, renderIndex } from "./index-file.ts";
-import { isUnfit, SMALL_INDEX } from "./index-tree.ts";
+import { type RawIndex, renderEntry } from "./index-file.ts";
+import { isUnfit } from "./index-tree.ts";
 import { writeLooseObject } from "./loose-object.ts";
 import { lstatInside } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { keepsBytes } from "./usual-repo.ts";
+import { changeIndex, isPlain } from "./write-index.ts";
 
 /** More, or larger ones, are git's work: it reads them beside us. */
 const MOST_FILES = 16;
@@ -28,50 +17,24 @@ const MOST_BYTES = 65_536;
 /** Stages these paths as they are in the worktree: new, changed or gone. False where git has to do it; then the index is as it was. */
 export function stageFiles(repo: Repo, place: Place, paths: readonly string[]): boolean {
   if (paths.length === 0) return true;
-  if (!repo.plainLayout || paths.length > MOST_FILES || !keepsBytes(repo.commonDir)) return false;
-  if (existsSync(join(place.gitDir, "config.worktree"))) return false;
-  const lock = join(place.gitDir, "index.lock");
-  let file: number;
-  try {
-    // As every git does it: whoever makes this file may write the index.
-    file = openSync(lock, "wx");
-  } catch {
-    return false;
-  }
-  try {
-    const bytes = renderStaged(repo, place, paths);
-    if (bytes !== null) {
-      writeFileSync(file, bytes);
-      renameSync(lock, join(place.gitDir, "index"));
-      return true;
-    }
-  } catch {
-    // git says what is wrong.
-  } finally {
-    closeSync(file);
-  }
-  rmSync(lock, { force: true });
-  return false;
+  if (paths.length > MOST_FILES || !isPlain(repo, place)) return false;
+  return changeIndex(repo, place, (index) => stageInto(index, repo, place, paths));
 }
 
-function renderStaged(repo: Repo, place: Place, paths: readonly string[]): Buffer | null {
-  const index = readRawIndex(join(place.gitDir, "index"), oidBytes(repo), SMALL_INDEX);
-  if (index === null) return null;
-  const { entries } = index;
+function stageInto({ entries }: RawIndex, repo: Repo, place: Place, paths: readonly string[]): boolean {
   const files: [name: string, file: Found][] = [];
   for (const path of paths) {
     const name = Buffer.from(path).toString("latin1");
     const file = findFile(place, path);
-    if (file === "not plain") return null;
+    if (file === "not plain") return false;
     entries.delete(name);
     if (file !== null) files.push([name, file]);
   }
   const folders = new Set([...entries.keys()].flatMap(foldersOf));
-  if (files.some(([name]) => !isFree(name, entries, folders))) return null;
+  if (files.some(([name]) => !isFree(name, entries, folders))) return false;
   for (const [name, { stat, content }] of files)
     entries.set(name, renderEntry(name, writeLooseObject(repo, "blob", content), stat));
-  const bytes = renderIndex(index);
-  return Buffer.concat([bytes, createHash(repo.objectFormat).update(bytes).digest()]);
+  return true;
 }
 
 type Found = { stat: BigIntStats; content: Buffer };

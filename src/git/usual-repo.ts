@@ -1,6 +1,6 @@
 /** Recognises the usual repository by its files: the main checkout, in git's default layout. git would need two processes to say the same,
  *  and they are most of what a command that only looks would cost. Whatever is unusual is left to git: null. */
-import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { findProgram } from "../system/programs.ts";
 
@@ -28,6 +28,24 @@ function isUsualGit(): boolean {
   return process.platform === "linux" && findProgram("git", process.env) === "/usr/bin/git";
 }
 
+/** What was made of files the last time, by the first of them, and how they stood then. */
+const made = new Map<string, { stood: string; value: unknown }>();
+
+/** Makes something of small files, which are asked for several times a task, anew only where one of them changed. */
+function madeOf<T>(key: string, files: readonly string[], make: () => T): T {
+  const stood = [process.env["PATH"], ...files.map(standing)].join("\n");
+  const known = made.get(key);
+  if (known?.stood === stood) return known.value as T;
+  const value = make();
+  made.set(key, { stood, value });
+  return value;
+}
+
+function standing(file: string): string {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat === undefined ? `${file} -` : `${file} ${stat.ino} ${stat.mtimeMs} ${stat.ctimeMs} ${stat.size}`;
+}
+
 /** The names of the remotes that the repository's settings tell of, in their order; null where git has to be asked: settings are included, or remotes are
  *  kept as they were before 2005. */
 export function remotesOf(commonDir: string): string[] | null {
@@ -42,19 +60,35 @@ export function remotesOf(commonDir: string): string[] | null {
 /** Whether git puts the bytes of a file into the repository just as they are, and its index is as git makes it by itself: no settings and no attributes
  *  say otherwise, but for those of `.gitattributes` files. False where git has to be asked. */
 export function keepsBytes(commonDir: string): boolean {
-  if (!isUsualGit()) return false;
-  const attributes = [join(commonDir, "info", "attributes"), usersAttributes(), "/etc/gitattributes"];
-  if (attributes.some((file) => existsSync(file))) return false;
-  return !settingFiles(commonDir).some((file) => CONVERTING.test(textOf(file) ?? ""));
+  const attributes = [
+    join(commonDir, "info", "attributes"),
+    join(usersFolder(process.env), "attributes"),
+    "/etc/gitattributes",
+  ];
+  const settings = settingFiles(commonDir);
+  return madeOf(`bytes ${commonDir}`, [...attributes, ...settings], () => {
+    if (!isUsualGit() || attributes.some((file) => existsSync(file))) return false;
+    return !settings.some((file) => CONVERTING.test(textOf(file) ?? ""));
+  });
+}
+
+/** What stands in the ignore files that hold for all worktrees, as latin1; null where the settings name others. */
+export function ignoreTexts(commonDir: string): string[] | null {
+  const files = [join(commonDir, "info", "exclude"), join(usersFolder(process.env), "ignore")];
+  const settings = settingFiles(commonDir);
+  return madeOf(`ignores ${commonDir}`, [...files, ...settings], () => {
+    if (settings.some((file) => /\binclude|excludesfile/i.test(textOf(file) ?? ""))) return null;
+    return files.filter((file) => existsSync(file)).map((file) => readFileSync(file, "latin1"));
+  });
 }
 
 /** Words of settings that change what is stored of a file, or how an index is written. */
 const CONVERTING =
   /\binclude|\bextensions\b|autocrlf|\beol\b|safecrlf|attributesfile|filemode(?!\s*=\s*true\s*$)|symlinks|ignorecase|precompose|checkstat|trustctime|splitindex|skiphash|manyfiles|\[\s*index\b|sparse|bigfilethreshold|fsmonitor|sharedrepository/im;
 
-function usersAttributes(): string {
-  const { HOME = "/", XDG_CONFIG_HOME } = process.env;
-  return join(XDG_CONFIG_HOME || join(HOME, ".config"), "git", "attributes");
+/** Where git looks for the user's attributes and ignores, and for settings too. */
+function usersFolder({ HOME = "/", XDG_CONFIG_HOME }: NodeJS.ProcessEnv): string {
+  return join(XDG_CONFIG_HOME || join(HOME, ".config"), "git");
 }
 
 const REMOTE = /^[ \t]*\[[ \t]*remote[ \t]+"((?:[^"\\\n]|\\.)+)"[ \t]*\]\s*(?=(?:url|fetch|pushurl)\s*=)/gim;
@@ -108,8 +142,8 @@ const OID = /^[0-9a-f]{40}\n?$/;
 
 /** Where git looks for settings: the repository's, the user's, the system's. */
 function settingFiles(gitDir: string): string[] {
-  const { GIT_CONFIG_GLOBAL, GIT_CONFIG_SYSTEM, HOME = "/", XDG_CONFIG_HOME } = process.env;
-  const users = [join(HOME, ".gitconfig"), join(XDG_CONFIG_HOME || join(HOME, ".config"), "git", "config")];
+  const { GIT_CONFIG_GLOBAL, GIT_CONFIG_SYSTEM, HOME = "/" } = process.env;
+  const users = [join(HOME, ".gitconfig"), join(usersFolder(process.env), "config")];
   return [
     join(gitDir, "config"),
     ...(GIT_CONFIG_GLOBAL === undefined ? users : [GIT_CONFIG_GLOBAL]),
