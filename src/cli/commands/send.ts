@@ -60,6 +60,11 @@ export function sendCommands(program: Command, io: Io): void {
           left_out: leftOut.map(({ worktree, error }) => ({ ...describe(worktree), why: error.message })),
         };
         for (const { error } of leftOut) tell(io, `left out: ${error.message}${error.hint ? ` (${error.hint})` : ""}`);
+        for (const { worktree } of sent.filter(({ cleared }) => cleared))
+          tell(
+            io,
+            `${nameOf(worktree)}: an interrupted turn had left its text in the input; it was taken out for this`,
+          );
         const names = sent.map(({ worktree }) => nameOf(worktree)).join(", ");
         answer(io, options, data, sent.length === 0 ? "nobody was there to be told" : `sent to ${names}`);
         const failed = leftOut.find(({ isAsking }) => !isAsking);

@@ -2,6 +2,7 @@
 import { lastInterrupt } from "../../agents/claude-interrupt.ts";
 import { readQueue } from "../../agents/claude-queue.ts";
 import { lastSign } from "../../agents/claude-signs.ts";
+import { hasPutBack, isNotification, readOwnStatus } from "../../agents/claude-status.ts";
 import { healthOf, isSilent } from "../../core/session-health.ts";
 import { hasStopped, hasToolBegun, type SessionState, stateOf, TAKES_WITHIN_MS } from "../../core/session-state.ts";
 import { parseDuration } from "../../lib/duration.ts";
@@ -79,11 +80,25 @@ function signOf(spool: Spool | null): ReturnType<typeof lastSign> {
 function heardOf(state: SessionState, spool: Spool | null, now: number): { state: SessionState; since: number | null } {
   if (state === "waiting" && spool !== null) return { state: afterTurn(spool, now), since: spool.at };
   const isAtIt = state === "working" || state === "blocked";
-  const told = isAtIt ? spool?.lines.findLast((line) => line.includes('"transcript_path"')) : undefined;
-  const interrupted = told === undefined ? null : lastInterrupt(told);
-  return spool !== null && interrupted !== null && interrupted > spool.at
-    ? { state: "waiting", since: interrupted }
-    : { state, since: spool?.at ?? null };
+  const rested = isAtIt && spool !== null ? restsSince(spool) : null;
+  return rested === null ? { state, since: spool?.at ?? null } : { state: "waiting", since: rested };
+}
+
+/** Since when a turn is over of whose end no hook told, because a person interrupted it; null where it goes on. */
+function restsSince({ lines, at }: Spool): number | null {
+  const told = lines.findLast((line) => line.includes('"transcript_path"'));
+  if (told === undefined) return null;
+  const own = readOwnStatus(told);
+  const interrupted = lastInterrupt(told) ?? 0;
+  // What was queued goes on behind an interruption.
+  if (own !== null && own.isBusy && own.at > interrupted) return null;
+  if (interrupted > at) return interrupted;
+  return own?.isIdle === true && (own.at > at || isNotification(told)) ? own.at : null;
+}
+
+/** Whether a worktree's agent was interrupted before its first output, so that what it was told is in its input again. */
+export function hasTextBack(engine: Pick<Engine, "repo">, worktree: string): boolean {
+  return hasPutBack(readSpool(engine, worktree)?.lines ?? []);
 }
 
 /** How often something came into the queue of a worktree's agent; null where it has no record of that. */

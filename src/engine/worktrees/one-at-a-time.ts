@@ -1,4 +1,4 @@
-/** One process at a time takes a worktree away: another one's git in it would look like somebody at work, and what is just going like changes. */
+/** What one process at a time does with a worktree. */
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -10,9 +10,18 @@ const POLL_MS = 50;
 /** After so long it is tried without: a hook of the other removal may wait for us. The guard stands in front of it all the same. */
 const PATIENCE_MS = 30_000;
 
-/** Does it while no other process that asks here does the same with this worktree. */
-export async function asOneRemover<T>(engine: Engine, path: string, remove: () => Promise<T>): Promise<T> {
-  const folder = join(engine.repo.commonDir, "owt", "removing");
+/** Takes a worktree away while nobody else does: another one's git in it would look like somebody at work, and what is just going like changes. */
+export function asOneRemover<T>(engine: Engine, path: string, remove: () => Promise<T>): Promise<T> {
+  return asOne(engine, "removing", path, remove);
+}
+
+/** Types into its agent while no other `owt send` does. */
+export function asOneSender<T>(engine: Engine, path: string, send: () => Promise<T>): Promise<T> {
+  return asOne(engine, "sending", path, send);
+}
+
+async function asOne<T>(engine: Engine, what: string, path: string, act: () => Promise<T>): Promise<T> {
+  const folder = join(engine.repo.commonDir, "owt", what);
   mkdirSync(folder, { recursive: true });
   const file = join(folder, createHash("sha256").update(path).digest("hex").slice(0, 16));
   const lock = prepareLock(file);
@@ -20,10 +29,10 @@ export async function asOneRemover<T>(engine: Engine, path: string, remove: () =
     let isTaken = lock.take();
     for (const ends = Date.now() + PATIENCE_MS; !isTaken && Date.now() < ends; isTaken = lock.take())
       await sleep(POLL_MS);
-    return await remove();
+    return await act();
   } finally {
     lock.close();
-    // Who waits for it sees next that the worktree is gone, or looks at it again.
+    // Who waits for it sees next what has become of the worktree.
     rmSync(file, { force: true });
   }
 }
