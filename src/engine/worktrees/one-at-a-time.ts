@@ -20,6 +20,11 @@ export function asOneSender<T>(engine: Engine, path: string, send: () => Promise
   return asOne(engine, "sending", path, send);
 }
 
+/** Gives its session what it lacks while nobody else does. */
+export function asOneOpener<T>(engine: Engine, path: string, open: () => Promise<T>): Promise<T> {
+  return asOne(engine, "opening", path, open);
+}
+
 async function asOne<T>(engine: Engine, what: string, path: string, act: () => Promise<T>): Promise<T> {
   const folder = join(engine.repo.commonDir, "owt", what);
   mkdirSync(folder, { recursive: true });

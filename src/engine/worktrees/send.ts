@@ -9,7 +9,7 @@ import { nameOf } from "../../core/worktree.ts";
 import { noteNotTaken, recordMessage } from "../../store/messages.ts";
 import { noteWorktree } from "../../store/worktrees.ts";
 import { ensureFolder } from "../../system/files.ts";
-import type { Pane, Session } from "../../tmux/list.ts";
+import { isAgentClosed, type Pane, type Session } from "../../tmux/list.ts";
 import { sendText } from "../../tmux/pane.ts";
 import type { Engine } from "../engine.ts";
 import { sessionOf, sessionServer } from "../sessions.ts";
@@ -84,6 +84,10 @@ function paneFor(session: Session, worktree: Checkout, number: number | null): P
   const name = nameOf(worktree);
   const { panes } = session;
   const wanted = number === null ? panes.find(({ agent }) => agent !== null) : panes[number];
+  if (wanted === undefined && number === null && isAgentClosed(session))
+    throw new OwtError("wrong-state", `the pane of ${name}'s ${session.agent!.name} is closed`, {
+      hint: `bring it back: owt switch ${name}`,
+    });
   if (wanted === undefined && number === null)
     throw new OwtError("wrong-state", `no agent of owt's is in the session of ${name}`, {
       hint: `type it into a pane, whatever reads there: owt send ${name} --pane 0 "…"`,

@@ -7,7 +7,7 @@ import { healthOf, isSilent } from "../../core/session-health.ts";
 import { hasStopped, hasToolBegun, type SessionState, stateOf, TAKES_WITHIN_MS } from "../../core/session-state.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { findSuspended, isAtWork } from "../../system/at-work.ts";
-import type { Pane, Session } from "../../tmux/list.ts";
+import { agentPane, isAgentClosed, type Pane, type Session } from "../../tmux/list.ts";
 import { findProgram } from "../../system/programs.ts";
 import { type ProcessUsage, usageOf } from "../../system/usage.ts";
 import { processesIn } from "../../tmux/session.ts";
@@ -20,6 +20,8 @@ export type SessionStanding = {
   session: Session;
   /** The agent's pane; null where the session has none. */
   pane: Pane | null;
+  /** It was made with an agent, whose pane a person has closed. */
+  isClosed: boolean;
   state: SessionState;
   /** When it came to that state, as far as it told; epoch ms. */
   since: number | null;
@@ -53,12 +55,14 @@ async function withHealth(engine: Engine, standing: SessionStanding): Promise<Se
 
 /** How one session stands. */
 export function standingOf(engine: Pick<Engine, "repo" | "now">, session: Session): SessionStanding {
-  const pane = session.panes.find((each) => each.agent !== null) ?? null;
+  const pane = agentPane(session);
+  const isClosed = isAgentClosed(session);
   const spool = readSpool(engine, session.worktree!);
-  const told = pane && { isDead: pane.dead !== null, tells: spool !== null };
+  const told = pane || isClosed ? { isDead: isClosed || pane?.dead != null, tells: spool !== null } : null;
   return {
     session,
     pane,
+    isClosed,
     ...heardOf(stateOf(true, told, spool?.lines ?? []), spool, engine.now()),
     suspended: null,
     usage: usageOf(processesIn(session)),
