@@ -84,12 +84,12 @@ function signOf(spool: Spool | null): ReturnType<typeof lastSign> {
 function heardOf(state: SessionState, spool: Spool | null, now: number): { state: SessionState; since: number | null } {
   if (state === "waiting" && spool !== null) return { state: afterTurn(spool, now), since: spool.at };
   const isAtIt = state === "working" || state === "blocked";
-  const rested = isAtIt && spool !== null ? restsSince(spool) : null;
+  const rested = isAtIt && spool !== null ? restsSince(spool, state) : null;
   return rested === null ? { state, since: spool?.at ?? null } : { state: "waiting", since: rested };
 }
 
 /** Since when a turn is over of whose end no hook told, because a person interrupted it; null where it goes on. */
-function restsSince({ lines, at }: Spool): number | null {
+function restsSince({ lines, at }: Spool, state: SessionState): number | null {
   const told = lines.findLast((line) => line.includes('"transcript_path"'));
   if (told === undefined) return null;
   const own = readOwnStatus(told);
@@ -97,7 +97,8 @@ function restsSince({ lines, at }: Spool): number | null {
   // What was queued goes on behind an interruption.
   if (own !== null && own.isBusy && own.at > interrupted) return null;
   if (interrupted > at) return interrupted;
-  return own?.isIdle === true && (own.at > at || isNotification(told)) ? own.at : null;
+  // A no to a dialog is on record: what is said beside one is not relied on.
+  return state === "working" && own?.isIdle === true && (own.at > at || isNotification(told)) ? own.at : null;
 }
 
 /** Whether a worktree's agent was interrupted before its first output, so that what it was told is in its input again. */
