@@ -11,6 +11,19 @@ export function lastInterrupt(payload: string): number | null {
   return path === null ? null : interruptedAt(readTail(path, TAIL_BYTES).split("\n"));
 }
 
+/** Whether the last that a person did in that conversation was to interrupt it: then nothing that they said is back in their input. */
+export function isInterruptLast(payload: string): boolean {
+  const path = transcriptIn(payload);
+  const records = path === null ? [] : readTail(path, TAIL_BYTES).split("\n");
+  const last = records.findLast((line) => line.includes('"type":"user"') && isPersons(line));
+  return last?.includes(MARK) ?? false;
+}
+
+function isPersons(line: string): boolean {
+  const row = parseJson(line);
+  return row?.["type"] === "user" && row["isSidechain"] !== true && row["isMeta"] !== true;
+}
+
 /** The file of a conversation's record, as a payload of a hook names it. */
 export function transcriptIn(payload: string): string | null {
   const written = /"transcript_path"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(payload)?.[1];

@@ -9,6 +9,7 @@ import { MOMENTS } from "./moments.ts";
 import { nearest } from "./names.ts";
 import { SESSION_PREFIX } from "./session-name.ts";
 import { plainPath } from "./touches.ts";
+import { NAME_PARTS, strangePart } from "./worktree.ts";
 
 const text = v.string();
 const flag = v.boolean();
@@ -353,7 +354,7 @@ export function checkConfig(
   const result = v.safeParse(FILE, applyAliases(raw));
   if (result.success) {
     const strangers = agentKinds ? findStrangers(result.output, agentKinds) : [];
-    const wrong = [...strangers, ...findTornLayouts(result.output)];
+    const wrong = [...strangers, ...findTornLayouts(result.output), ...findStrangeParts(result.output)];
     return wrong.length > 0 ? { problems: wrong } : { values: result.output };
   }
   const problems = result.issues.map(toProblem);
@@ -448,6 +449,16 @@ function findStrangers({ agent, profile }: ConfigValues, kinds: readonly string[
     return [{ key: `agent.${name}.kind`, message: `there is no kind of agent ${kind}`, hint }];
   });
   return [...here, ...inProfiles];
+}
+
+function findStrangeParts({ worktree, profile }: ConfigValues): ConfigProblem[] {
+  const inProfiles = Object.entries(profile ?? {}).flatMap(([name, values]) =>
+    findStrangeParts(values).map((problem) => ({ ...problem, key: `profile.${name}.${problem.key}` })),
+  );
+  const part = strangePart(worktree?.naming_pattern ?? "");
+  if (part === null) return inProfiles;
+  const hint = `known: ${NAME_PARTS.map((name) => `{${name}}`).join(", ")}`;
+  return [{ key: "worktree.naming_pattern", message: `${part} stands for nothing`, hint }, ...inProfiles];
 }
 
 function findTornLayouts({ tmux, profile }: ConfigValues): ConfigProblem[] {

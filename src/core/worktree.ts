@@ -5,6 +5,15 @@ import { nearestHint } from "./names.ts";
 /** A worktree as far as names go. */
 export type Named = { path: string; branch: string | null };
 
+/** What a pattern for names of folders can hold, in braces. */
+export const NAME_PARTS = ["project", "branch"] as const;
+
+/** The first placeholder of a pattern that stands for nothing; null where there is none. */
+export function strangePart(pattern: string): string | null {
+  const parts = pattern.match(/\{[^{}]*\}/g) ?? [];
+  return parts.find((part) => !NAME_PARTS.some((name) => part === `{${name}}`)) ?? null;
+}
+
 /** The folder of a branch's worktree by the configured pattern: `{project}-{branch}` with slashes as dashes. Throws `config` for a pattern
  *  that would give every branch the same folder, or a path instead of a name. */
 export function folderName(pattern: string, project: string, branch: string): string {

@@ -28,6 +28,8 @@ export type ClaudePlan = {
   /** What existing files become. */
   edits: Record<string, { before: string; after: string }>;
   notes: string[];
+  /** Something of what is wanted cannot be done. */
+  isUnfinished: boolean;
 };
 
 export function surveyClaude(root: string, commonDir: string, env: NodeJS.ProcessEnv): ClaudeFound {
@@ -44,7 +46,7 @@ export function surveyClaude(root: string, commonDir: string, env: NodeJS.Proces
 
 /** Decides what to write. */
 export function planClaude(root: string, wish: ClaudeWish, found: ClaudeFound): ClaudePlan {
-  const plan: ClaudePlan = { files: {}, edits: {}, notes: [] };
+  const plan: ClaudePlan = { files: {}, edits: {}, notes: [], isUnfinished: false };
   if (wish.commands)
     for (const [name, text] of Object.entries(readSlashCommands()))
       addFile(plan, root, `.claude/commands/${name}`, text);
@@ -69,7 +71,12 @@ function addProjectHooks(plan: ClaudePlan, root: string): void {
   const after = addHooks(before ?? "{}\n", projectHooks(readHooks()));
   if (before === null) plan.files[SETTINGS] = after!;
   else if (after !== null) plan.edits[SETTINGS] = { before, after };
-  else plan.notes.push(`${SETTINGS} has a shape that owt does not know and stays as it is: see owt hook plugin`);
+  else {
+    plan.isUnfinished = true;
+    plan.notes.push(
+      `${SETTINGS} is not what owt can read as settings and stays as it is, without owt's hooks; mend it, then: owt init --claude`,
+    );
+  }
 }
 
 /** Whose consent is meant. */

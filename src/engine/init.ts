@@ -59,6 +59,8 @@ export type InitPlan = {
   /** Commands that the written configuration brings and that are not approved yet. */
   approve: Grant[];
   notes: string[];
+  /** Something of what is wanted cannot be done; the notes say what. */
+  isUnfinished: boolean;
   next: string[];
 };
 
@@ -151,6 +153,7 @@ export function planInit(surveyed: Surveyed, chosen: Chosen, env: NodeJS.Process
     wouldAdd: configured === null || configured === "broken" ? null : missingIn(configured, chosen),
     approve: grantsMissing(approver, brought),
     notes: [...notesOn(surveyed, chosen, env), ...claude.notes],
+    isUnfinished: claude.isUnfinished,
     next: nextLines(surveyed),
   };
 }

@@ -16,11 +16,11 @@ import { writeFileAtomically } from "../system/files.ts";
 import { readIdentity } from "../system/identity.ts";
 import { stopFamily } from "../system/stop-family.ts";
 import { findProgram } from "../system/programs.ts";
-import { listSessions, type Session } from "../tmux/list.ts";
+import { isAgentClosed, listSessions, type Session } from "../tmux/list.ts";
 import { respawnPane } from "../tmux/pane.ts";
 import { startLine } from "../core/session-state.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
-import { ensureSession, findSession, killSession } from "../tmux/session.ts";
+import { addAgentPane, ensureSession, findSession, killSession } from "../tmux/session.ts";
 import { noteWorktree, readWorktrees, recordSession, type WorktreeRecord } from "../store/worktrees.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
@@ -30,6 +30,7 @@ import { spoolFolder } from "./spool-folder.ts";
 import { beginSpool, forgetSpool, noteBack, readSpool, recentBacks } from "./spool.ts";
 import { taskAt } from "./task-at.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
+import { asOneOpener } from "./worktrees/one-at-a-time.ts";
 import type { Checkout } from "./worktrees/place.ts";
 
 export type SessionWish = LayoutWish & {
@@ -246,6 +247,7 @@ const BEGUN_MS = 20;
 const START_SCRIPT = 'printf "%s\\n" "$2" >>"$1"; shift 2; exec "$@"';
 
 async function revive(engine: Engine, tmux: Tmux, session: Session): Promise<OpenedSession["revived"]> {
+  if (isAgentClosed(session)) return reopen(engine, tmux, session);
   const pane = session.panes.find((each) => each.agent !== null && each.dead !== null);
   if (!pane?.agent || pane.conversation === null) return null;
   const agent = findAgent(engine, pane.agent);
@@ -254,6 +256,22 @@ async function revive(engine: Engine, tmux: Tmux, session: Session): Promise<Ope
   if (!(await respawnPane(tmux, pane.id, command))) return null;
   await untilBegun(engine, session.worktree!, command);
   return agent.hasConversation(pane.conversation) ? "resumed" : "anew";
+}
+
+/** Gives the agent whose pane a person has closed another one. */
+async function reopen(engine: Engine, tmux: Tmux, { worktree }: Session): Promise<OpenedSession["revived"]> {
+  return asOneOpener(engine, worktree!, async () => {
+    const session = await findSession(tmux, worktree!);
+    // Somebody else was faster.
+    if (session === null || session.agent === null || !isAgentClosed(session)) return null;
+    const { name, conversation } = session.agent;
+    const agent = findAgent(engine, name);
+    const isKnown = agent.hasConversation(conversation);
+    const command = talkCommand(engine, agent, { conversation, worktree: worktree!, prompt: null });
+    await addAgentPane(tmux, session, { name, command, conversation, onEnd: ON_END_SCRIPT });
+    await untilBegun(engine, worktree!, command);
+    return isKnown ? "resumed" : "anew";
+  });
 }
 
 /** Starts the agent of a pane again that ended by no word of a person's, where the configuration wants that, and not more often than makes sense.

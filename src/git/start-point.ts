@@ -34,6 +34,10 @@ export async function findStart(repo: Repo, word: string, base: string | null): 
   const remote =
     base !== null ? null : spelled === null ? await findOnRemotes(repo, word) : await startOfRemote(repo, spelled);
   if (remote !== null) return remote;
+  if ((await readRef(repo, `refs/tags/${word}`).catch(() => null)) !== null)
+    throw new OwtError("usage", `${word} is a tag, and git would take a branch of that name for it`, {
+      hint: `a branch that begins there: owt create from-${word.replaceAll("/", "-")} --base ${word}`,
+    });
   const named = base ?? (await ownBranch(repo));
   const meant = await readBase(repo, named);
   if (meant === null)

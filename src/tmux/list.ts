@@ -13,6 +13,8 @@ export type Session = {
   folder: string | null;
   /** The id of the session whose windows it shows, for somebody who looks at others of them. */
   viewOf: string | null;
+  /** The agent that it was made with, and its conversation, also when a person has closed that pane since; null where it was made without. */
+  agent: { name: string; conversation: string } | null;
   /** Epoch ms. */
   createdAt: number;
   /** When somebody last typed into it or attached, epoch ms. */
@@ -21,6 +23,16 @@ export type Session = {
   /** Of all its windows, in their order. */
   panes: Pane[];
 };
+
+/** The pane of its agent; null where it has none. */
+export function agentPane({ panes }: Pick<Session, "panes">): Pane | null {
+  return panes.find(({ agent }) => agent !== null) ?? null;
+}
+
+/** Whether the agent that a session was made with has no pane any more: a person has closed it. */
+export function isAgentClosed(session: Session): boolean {
+  return session.agent !== null && agentPane(session) === null;
+}
 
 /** A terminal that is attached. */
 export type Client = { terminal: string; pid: number; readOnly: boolean };
@@ -54,6 +66,8 @@ const FIELDS = {
     "@owt_repository",
     "@owt_folder",
     "@owt_view_of",
+    "@owt_with_agent",
+    "@owt_with_conversation",
     "session_created",
     "session_activity",
   ],
@@ -121,6 +135,9 @@ function assemble({ session, pane, client }: Found): Session[] {
     repository: each["@owt_repository"] || null,
     folder: each["@owt_folder"] || null,
     viewOf: each["@owt_view_of"] || null,
+    agent: each["@owt_with_conversation"]
+      ? { name: each["@owt_with_agent"], conversation: each["@owt_with_conversation"] }
+      : null,
     createdAt: seconds(each.session_created),
     usedAt: seconds(each.session_activity),
     clients: of(client, each.session_id).map((one) => ({

@@ -8,6 +8,8 @@ import { refused, runTmux, type Tmux, tryTmux } from "./tmux.ts";
 
 export type SendTextOptions = {
   enter: boolean;
+  /** Presses Ctrl-C in front of it: a program at rest empties its input by that. */
+  clear?: boolean;
   /** Called last before the text goes; what it throws keeps the text back. */
   check?: () => void;
 };
@@ -19,7 +21,7 @@ export async function sendText(
   tmux: Tmux,
   pane: string,
   text: string,
-  { enter, check }: SendTextOptions,
+  { enter, clear = false, check }: SendTextOptions,
 ): Promise<void> {
   refuseStrays(text);
   await refuseDeaf(tmux, pane);
@@ -29,6 +31,7 @@ export async function sendText(
   const commands = [
     // Somebody has scrolled up: tmux forgets then that the program asked for marked pastes, and keeps keys for itself.
     ["copy-mode", "-q", "-t", pane],
+    ...(clear ? [["set-buffer", "-b", buffer, "\x03"], paste] : []),
     // Without any text there would be no buffer.
     ...(text === ""
       ? []

@@ -10,7 +10,7 @@ import { type Family, processesOf, stopFamily } from "../system/stop-family.ts";
 import { findWorkers, isShellName, type Worker } from "../system/terminal-work.ts";
 import { listSessions, type Session } from "./list.ts";
 import { program } from "./pane.ts";
-import { exactly, hasNoServer, refused, type Tmux, tryTmux } from "./tmux.ts";
+import { exactly, hasNoServer, refused, runTmux, type Tmux, tryTmux } from "./tmux.ts";
 
 export type NewSession = {
   /** Tried in this order; one that belongs to somebody else is left alone. */
@@ -24,10 +24,12 @@ export type NewSession = {
   layout: Layout;
   /** What the first pane runs where the layout names nothing; null is the user's shell. `onEnd` is a constant script of ours that the server runs when
    *  it has ended, with the pane's id in place of `#{hook_pane}`, in the session's environment; it holds no `'`. */
-  agent: { name: string; command: readonly string[]; conversation: string | null; onEnd?: string } | null;
+  agent: NewAgent | null;
   /** For every process of the session, those of later windows too. They stand in arguments for a moment: nothing secret. */
   env: Readonly<Record<string, string>>;
 };
+
+export type NewAgent = { name: string; command: readonly string[]; conversation: string | null; onEnd?: string };
 
 export type EnsuredSession = { session: Session; isNew: boolean };
 
@@ -114,7 +116,7 @@ function commandsFor(name: string, want: NewSession): string[][] {
   return [
     ["new-session", ...screen, ...env.flatMap(([key, value]) => ["-e", `${key}=${value}`]), ...program(first)],
     ...sessionMarks(target, want),
-    ...(isAgent ? agentMarks(target, agent) : []),
+    ...(isAgent ? [...agentMarks(target, agent), ...withMarks(target, agent)] : []),
     ...cuts.map(({ direction, cells, offset }, at) => {
       const where = `${direction === "right" ? "-h" : "-v"} -l ${cells} -t ${neighbour(target, offset)}`;
       return ["split-window", ...where.split(" "), ...program(layout.commands[at + 1] ?? null)];
@@ -135,7 +137,7 @@ function sessionMarks(target: string, { worktree, repository }: NewSession): str
 }
 
 /** The agent's pane stays when the agent ends, so that its last words can be read and it can be started again in its place. */
-function agentMarks(target: string, { name, conversation, onEnd }: NonNullable<NewSession["agent"]>): string[][] {
+function agentMarks(target: string, { name, conversation, onEnd }: NewAgent): string[][] {
   const mark = (option: string, value: string) => ["set-option", "-p", "-t", target, option, value];
   return [
     mark("@owt_agent", name),
@@ -143,6 +145,29 @@ function agentMarks(target: string, { name, conversation, onEnd }: NonNullable<N
     ...(conversation === null ? [] : [mark("@owt_conversation", conversation)]),
     ...(onEnd === undefined ? [] : [["set-hook", "-p", "-t", target, "pane-died", `run-shell -b '${onEnd}'`]]),
   ];
+}
+
+/** What the session remembers of it when its pane is closed. */
+function withMarks(target: string, { name, conversation }: NewAgent): string[][] {
+  const mark = (option: string, value: string) => ["set-option", "-t", target, option, value];
+  return [
+    mark("@owt_with_agent", name),
+    ...(conversation === null ? [] : [mark("@owt_with_conversation", conversation)]),
+  ];
+}
+
+/** Gives a session whose agent's pane was closed another one with that agent, at the left of its first window; where that has no room, a window of its own. */
+export async function addAgentPane(tmux: Tmux, session: Session, agent: NewAgent): Promise<void> {
+  const first = session.panes[0]!.id;
+  const window = (await runTmux(tmux, [["display-message", "-p", "-t", first, "#{window_id}"]])).trim();
+  const at = ["-c", session.worktree!, ...program(agent.command)];
+  // The new pane is its window's active one: its marks reach it in the same call, so that nobody sees it without.
+  const split = ["split-window", "-h", "-b", "-f", "-t", window, ...at];
+  const { code, stderr } = await tryTmux(tmux, [split, ...agentMarks(window, agent)]);
+  if (code === 0) return;
+  if (!/no space for/.test(stderr)) throw refused(stderr);
+  const target = `${session.id}:`;
+  await runTmux(tmux, [["new-window", "-t", target, ...at], ...agentMarks(target, agent)]);
 }
 
 function neighbour(target: string, offset: number): string {

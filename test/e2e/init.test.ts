@@ -167,9 +167,11 @@ test("where Claude Code is installed it gets its commands, and with --claude the
 
   // Settings of a shape that it does not know stay; others get the hooks behind what is there.
   rig.write({ ".claude/settings.json": mine });
-  const strange = await rig.json<Answer>("init", "--claude");
+  const said = await rig.owt("init", "--claude", "--json");
+  expect(said.code).toBe(1);
+  const strange = (JSON.parse(said.stdout) as { data: Answer }).data;
   expect([strange.wrote, read(rig, ".claude/settings.json")]).toEqual([[".claude/hooks/owt.sh"], mine]);
-  expect(strange.notes.join()).toContain("settings.json has a shape that owt does not know");
+  expect(strange.notes.join()).toContain("settings.json is not what owt can read as settings");
   rig.write({ ".claude/settings.json": '{ "permissions": { "allow": ["Bash(ls)"] } }\n' });
   expect((await rig.owt("init", "--claude", "--dry-run")).stdout).toContain("would change .claude/settings.json, to:");
   expect((await rig.json<Answer>("init", "--claude")).wrote).toEqual([".claude/settings.json"]);

@@ -180,3 +180,40 @@ test("one that a person left stays away, and so does any where nobody configured
   expect(await stateOf(rig, "x")).toMatchObject({ state: "ended", help: "owt switch x" });
   expect(told(rig).filter(({ started }) => started === "resumed")).toHaveLength(1);
 });
+
+test("an agent whose pane a person has closed is told, and comes back in its conversation by switch, create and --restart", async () => {
+  await using rig = prepare("pane_count = 2");
+  rig.ok("create", "x");
+  rig.ok("wait", "x", "--for", "idle");
+  rig.ok("send", "x", "hello");
+  rig.ok("wait", "x");
+  const { id } = told(rig).at(-1)!;
+  const ways = [
+    ["switch", "x"],
+    ["create", "x"],
+    ["switch", "x", "--restart"],
+  ];
+  for (const way of ways) {
+    rig.tmux("kill-pane", "-t", paneWithAgent(rig));
+    expect(await stateOf(rig, "x")).toMatchObject({ state: "ended", agent: "claude", help: "owt switch x" });
+    for (const words of [["list"], ["status", "x"], ["status"]])
+      expect((await rig.owt(...words)).stdout).toMatch(/x: claude has ended, its pane is closed\n +↳ owt switch x/);
+    const wait = await rig.owt("wait", "x");
+    expect(wait).toMatchObject({ code: 4, stderr: expect.stringContaining("owt switch x") as string });
+    const sent = await rig.owt("send", "x", "are you there?");
+    expect(sent.stderr).toMatch(/the pane of x's claude is closed\n.*owt switch x/);
+    await rig.owt("switch", "x", "--no-agent");
+    expect(paneWithAgent(rig)).toBe("");
+    // Several at once make one.
+    await Promise.all([rig.owt(...way), rig.owt(...way)]);
+    expect(rig.tmux("list-panes", "-t", "=owt-shop-x:").split("\n")).toHaveLength(2);
+    expect(await rig.json("wait", "x")).toMatchObject({ state: "waiting" });
+    expect(told(rig).at(-1)).toMatchObject({ id, started: "resumed" });
+    rig.ok("send", "x", "and on");
+    rig.ok("wait", "x");
+    expect(told(rig).at(-1)).toMatchObject({ id, text: "and on" });
+  }
+});
+
+const paneWithAgent = (rig: Rig) =>
+  rig.tmux("list-panes", "-a", "-F", "#{?@owt_agent,#{pane_id},}").split("\n").filter(Boolean).join(" ");

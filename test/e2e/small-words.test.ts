@@ -1,5 +1,5 @@
 /** What commands say in cases that come once in a while: empty answers, things that are over or open already, decisions that somebody takes up. */
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
@@ -92,4 +92,94 @@ test("a folder with a demo is left as it is", async () => {
   expect([ran.code, ran.stderr]).toEqual([3, expect.stringContaining(`${folder} is there already`)]);
   expect(ran.stderr).toContain("owt demo --path FOLDER");
   expect(existsSync(join(folder, "README.md"))).toBe(false);
+});
+
+/** A worktree `x` behind its base, with an index that a power cut has torn, and a sound one beside it. */
+function withTornIndex(): Rig {
+  const rig = Rig.create({});
+  rig.ok("create", "x", "y", "--no-tmux");
+  rig.write({ "new.txt": "new\n" });
+  rig.commit("more");
+  writeFileSync(join(rig.git("-C", rig.path("shop-x"), "rev-parse", "--absolute-git-dir").trim(), "index"), "torn");
+  return rig;
+}
+
+test.each(["diff", "merge"])(
+  "owt %s of a worktree with a torn index says which, and what mends it",
+  async (command) => {
+    await using rig = withTornIndex();
+    const said = await rig.owt(command, "x");
+    expect(said.stderr).toMatch(/^✗ git cannot read x \(.*\/shop-x\): its index is damaged: .*\/index: index file/);
+    expect(said.stderr).toContain(`↳ mend it, with its files as they are: owt doctor --fix; then: owt ${command} x`);
+    expect(said.stderr).not.toContain("git status");
+  },
+);
+
+test("owt sync says it of the damaged worktree and brings up the others", async () => {
+  await using rig = withTornIndex();
+  const { code, stdout } = await rig.owt("sync", "--all");
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /✗ x: .*\n +· git cannot read x .*its index is damaged.*\n +↳ mend it, .*owt doctor --fix; then: owt sync x/,
+  );
+  expect(stdout).toContain("✓ y: 1 commit from main");
+  rig.ok("doctor", "--fix");
+  expect((await rig.owt("sync", "x")).stdout).toContain("✓ x: 1 commit from main");
+});
+
+test("an empty note takes the note away, no text shows it", async () => {
+  await using rig = Rig.create({});
+  rig.ok("create", "x", "--no-tmux");
+  rig.ok("note", "x", "the form");
+  expect((await rig.owt("note", "x")).stdout).toBe("x: the form\n");
+  expect((await rig.owt("note", "x", "")).stdout).toBe("x: no note\n");
+  expect(await rig.json("note", "x")).toMatchObject({ note: "" });
+});
+
+test("a tag's name is no name for a new branch, and what is meant is a command", async () => {
+  await using rig = Rig.create({});
+  rig.git("tag", "rel/v1");
+  const said = await rig.owt("create", "rel/v1", "--no-tmux");
+  expect(said).toMatchObject({ code: 2, stderr: expect.stringContaining("rel/v1 is a tag") as string });
+  const command = /owt (create .*)$/m.exec(said.stderr)![1]!;
+  expect((await rig.owt(...command.split(" "), "--no-tmux")).stdout).toContain("from rel/v1");
+});
+
+test("a line end in a file's name is told in one line", async () => {
+  await using rig = Rig.create({});
+  rig.ok("create", "x", "--no-tmux");
+  writeFileSync(join(rig.path("shop-x"), "a\nb\tc"), "");
+  expect((await rig.owt("delete", "x", "--yes")).stderr).toContain("new files: a\\nb\\tc\n");
+});
+
+test("of a remote that cannot be reached everything is told that was said, and none of git's advice", async () => {
+  await using rig = Rig.create({});
+  rig.git("remote", "add", "origin", "ssh://127.0.0.1:1/x.git");
+  rig.ok("create", "x", "--no-tmux");
+  rig.git("config", "branch.x.remote", "origin");
+  rig.git("config", "branch.x.merge", "refs/heads/x");
+  const { stdout } = await rig.owt("sync", "x");
+  expect(stdout).toMatch(/ origin cannot be reached: ssh: .*; Could not read from remote repository\.\n/);
+  expect(stdout).not.toMatch(/Please make sure|and the repository exists/);
+});
+
+test("a placeholder that stands for nothing is named, with those that there are", async () => {
+  await using rig = Rig.create(
+    { ".worktreerc": '[worktree]\nnaming_pattern = "{projekt}-{branch}"\n' },
+    { approve: false },
+  );
+  const said = await rig.owt("config", "validate");
+  expect(said.code).toBe(3);
+  expect(said.stdout + said.stderr).toContain("{projekt} stands for nothing (known: {project}, {branch})");
+});
+
+test("to approve where nothing waits says so, of a worktree as of what nobody knows", async () => {
+  await using rig = Rig.create({});
+  rig.ok("create", "x", "--no-tmux");
+  const said = await rig.owt("task", "approve", "x");
+  expect(said.stderr).toBe(
+    "✗ nothing waits for your word in x: no agent asks for leave there\n  ↳ what waits: owt inbox\n",
+  );
+  expect((await rig.owt("task", "approve", "nope")).stderr).toContain("no run has a task named nope");
+  expect((await rig.owt("cleanup", "--merged", "--days", "0")).stdout).toContain("x     no work of its has come home");
 });

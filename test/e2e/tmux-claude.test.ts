@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { capturePane, sendText } from "../../src/tmux/pane.ts";
 import { tmuxServer } from "../../src/tmux/tmux.ts";
+import { CLAUDE_VERSIONS } from "../rig/claude-binary.ts";
 import { whyNoClaude } from "../rig/claude-plan.ts";
 import { type ClaudeRig, claudeRig } from "../rig/claude-rig.ts";
 import { makeGate, startFakeApi, textOf } from "../rig/fake-api.ts";
@@ -159,6 +160,29 @@ test("sent while it works, a text counts as work until it is done, also between 
   await waiting.exits(0);
   expect(api.requests.at(-1)!.messages.map(textOf).join("\n")).toContain("and the second");
 });
+
+test.each(CLAUDE_VERSIONS)(
+  "interrupted before its first output it waits, and what is sent is nothing but that, by whomever (%s)",
+  async (version) => {
+    const gate = makeGate();
+    const api = await startFakeApi({ "": { task: [{ say: "One.", gate }] } });
+    await using rig = await claudeRig({ api, version, files: { "README.md": "# Shop\n" } });
+    settleIn(rig);
+    await rig.ask("create", "x", "--prompt", "the first\nwith a second line");
+    await gate.reached;
+    const { id } = (await rig.ask<List>("tmux", "list")).sessions[0]!.panes[0]!;
+    await rig.owt("wait", "x", "--for", "working", "--timeout", "20s").exits(0);
+    execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "send-keys", "-t", id, "Escape"]);
+    expect(await rig.ask("wait", "x", "--timeout", "60s")).toMatchObject({ state: "waiting" });
+    gate.release();
+    await Promise.all(["another", "one more"].map((text) => rig.ask("send", "x", text)));
+    const prompts = () =>
+      api.requests.at(-1)!.messages.flatMap((each) => (each.role === "user" ? textOf(each).split("\n") : []));
+    const texts = new Set(["with a second line", "another", "one more"]);
+    const told = () => prompts().filter((line) => [...texts].some((text) => line.includes(text)));
+    await expect.poll(() => told().toSorted(), { timeout: 30_000 }).toEqual(["another", "one more"]);
+  },
+);
 
 test("while its dialog asks leave, no word of anybody's gives it", async () => {
   const made = "sh -c 'echo made > made'";

@@ -2,6 +2,8 @@
 import type { Writable } from "node:stream";
 import type { Command } from "commander";
 import type { Engine } from "../../engine/engine.ts";
+import { nameOf } from "../../core/worktree.ts";
+import { orRefuseDamaged } from "../../engine/worktrees/damaged.ts";
 import { type Compared, compareWorktree } from "../../engine/worktrees/diff.ts";
 import { findWorktree } from "../../engine/worktrees/place.ts";
 import { readChanges, writeChanges } from "../../git/changes.ts";
@@ -21,9 +23,12 @@ export function diffCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON: which files, and how much")
     .action((name: string | undefined, options: Options) =>
       withEngine(io, async (engine) => {
-        const compared = await compareWorktree(engine, await findWorktree(engine, name));
-        if (options.json) await answerFiles(io, options, compared);
-        else await showText(io, engine, options, compared);
+        const worktree = await findWorktree(engine, name);
+        await orRefuseDamaged(engine, worktree, `owt diff ${nameOf(worktree)}`, async () => {
+          const compared = await compareWorktree(engine, worktree);
+          if (options.json) await answerFiles(io, options, compared);
+          else await showText(io, engine, options, compared);
+        });
       }),
     );
 }

@@ -58,6 +58,7 @@ async function setUp(io: Io, options: InitOptions): Promise<void> {
   const { wrote, isTrusted } = await carryOutInit(surveyed, chosen, plan, io.env);
   const data = { ...toJson(surveyed, chosen, plan), wrote, trusted: isTrusted, dry_run: false };
   answer(io, options, data, render(io, surveyed, plan, { wrote, isTrusted }));
+  if (plan.isUnfinished) process.exitCode = 1;
 }
 
 /** What the options say, which holds also where something else was answered. */

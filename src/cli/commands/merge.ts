@@ -1,7 +1,9 @@
 /** `owt merge`: the work of one worktree into the branch that it began from. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
+import { orRefuseDamaged } from "../../engine/worktrees/damaged.ts";
 import {
   carryOutMerge,
   mergeGrants,
@@ -43,7 +45,10 @@ Examples:
 
 async function merge(io: Io, engine: Engine, name: string, options: Options): Promise<void> {
   const wish = { into: options.into ?? null, verify: options.verify, squash: options.squash === true };
-  const plan = await planMerge(engine, await findWorktree(engine, name), wish);
+  const worktree = await findWorktree(engine, name);
+  const plan = await orRefuseDamaged(engine, worktree, `owt merge ${nameOf(worktree)}`, () =>
+    planMerge(engine, worktree, wish),
+  );
   if (plan.commits > 0) {
     await approve(io, engine, mergeGrants(engine, plan));
     if (!options.yes) await ask(io, plan);

@@ -10,18 +10,17 @@ export function noteCommand(program: Command, io: Io): void {
   program
     .command("note <worktree> [text...]")
     .description(
-      "note what is done in a worktree (owt list shows it); without a text, show the note; @ is the one you are in",
+      "note what is done in a worktree (owt list shows it); without a text, show the note, and an empty one takes it away; @ is the one you are in",
     )
     .option("--clear", "take the note away")
     .option("--json", "print the answer as JSON")
     .action((name: string, words: string[], options: { clear?: boolean; json?: boolean }) =>
       withEngine(io, async (engine) => {
         const worktree = await findWorktree(engine, name);
-        const text = words.join(" ").trim();
-        if (options.clear || text !== "")
-          noteWorktree(engine.store, engine.now(), worktree, { note: options.clear ? "" : text });
+        const text = options.clear ? "" : words.join(" ").trim();
+        if (options.clear || words.length > 0) noteWorktree(engine.store, engine.now(), worktree, { note: text });
         const note = readWorktrees(engine.store).get(worktree.path)?.note ?? "";
-        const said = note === "" ? `${nameOf(worktree)}: no note` : `${nameOf(worktree)}: ${printable(note)}`;
+        const said = `${nameOf(worktree)}: ${note === "" ? "no note" : printable(note)}`;
         answer(io, options, { name: nameOf(worktree), path: worktree.path, note }, said);
       }),
     );

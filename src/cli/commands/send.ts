@@ -60,6 +60,11 @@ export function sendCommands(program: Command, io: Io): void {
           left_out: leftOut.map(({ worktree, error }) => ({ ...describe(worktree), why: error.message })),
         };
         for (const { error } of leftOut) tell(io, `left out: ${error.message}${error.hint ? ` (${error.hint})` : ""}`);
+        for (const { worktree } of sent.filter(({ cleared }) => cleared))
+          tell(
+            io,
+            `${nameOf(worktree)}: an interrupted turn had left its text in the input; it was taken out for this`,
+          );
         const names = sent.map(({ worktree }) => nameOf(worktree)).join(", ");
         answer(io, options, data, sent.length === 0 ? "nobody was there to be told" : `sent to ${names}`);
         const failed = leftOut.find(({ isAsking }) => !isAsking);
@@ -89,7 +94,10 @@ export function sendCommands(program: Command, io: Io): void {
           const standing = (await readStates(engine)).get(worktree.path);
           const told = (standing?.pane ? null : readHandState(engine, worktree.path)) ?? standing;
           suspended = told?.suspended ?? null;
-          return { state: told?.state ?? ("none" as const), isDead: standing?.pane?.dead != null };
+          const isClosed = standing?.isClosed === true;
+          const isDead = isClosed || standing?.pane?.dead != null;
+          // What a person has closed comes back by a person's word only.
+          return { state: told?.state ?? ("none" as const), isDead, isBroughtBack: !isClosed && isBroughtBack };
         };
         const seen: SessionState[] = [];
         let vain: InVain | null = null;
@@ -98,7 +106,7 @@ export function sendCommands(program: Command, io: Io): void {
           // Between two conversations nobody is heard for a moment: who was there before has to be missed twice.
           const isSure = seen.length === 0 || seen.at(-1) === now.state || now.state === "none";
           seen.push(now.state);
-          vain = isSure ? whyInVain(wanted, { ...now, isBroughtBack }) : null;
+          vain = isSure ? whyInVain(wanted, now) : null;
           return vain === null ? now.state : "none";
         };
         const ends = new Set<SessionState>([...wanted, "none"]);

@@ -40,7 +40,7 @@ import { renderMemory } from "../../lib/size.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
-import { asksOf, giveLeave, type LeaveOptions } from "../worktrees/leave.ts";
+import { asksOf, giveLeave, type LeaveOptions, orIdleWorktree } from "../worktrees/leave.ts";
 import { editCommand } from "./task-edit.ts";
 import { costWords, markOf, painter, printable, table, whyWords } from "../text.ts";
 
@@ -131,7 +131,8 @@ export function taskCommands(program: Command, io: Io): void {
         const asks = options.run === undefined ? await asksOf(engine, key, isLeave) : [];
         if (asks.length > 0) return giveLeave(io, engine, asks, options);
         if (isLeave) throw new OwtError("wrong-state", `no agent of ${key} asks for leave`, { hint: "owt inbox" });
-        const task = findTask(engine, key, { run: options.run, fits: waitsForApproval });
+        const fits = waitsForApproval;
+        const task = await orIdleWorktree(engine, key, () => findTask(engine, key, { run: options.run, fits }));
         await refuseUnfit(engine, task);
         await leaveByHand(io, engine, task, { ...options, command: `owt task approve ${key}` });
         const run = await approveTask(engine, key, options.run);

@@ -41,7 +41,7 @@ function describeStay(considered: Considered, why: Stay, { now, wish }: SeenAt):
     case "unreadable":
       return `git cannot read it (owt doctor): ${considered.damage}`;
     case "not-merged":
-      return "its work has not come home";
+      return "no work of its has come home";
     case "recent":
       return usedWords(considered.usedAt, now);
     case "unpushed":

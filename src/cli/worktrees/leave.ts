@@ -1,4 +1,6 @@
 /** `owt task approve W`: an agent of a worktree's session gets the leave that it asks for, or does not. */
+import { OwtError } from "../../core/errors.ts";
+import type { Task } from "../../core/task.ts";
 import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { type Ask, answerAsk, chooseAsk, readAsks } from "../../engine/worktrees/asks.ts";
@@ -15,6 +17,19 @@ export async function asksOf(engine: Engine, name: string, isMeant: boolean): Pr
     !isMeant && findTasks(engine.store, name).some(({ state, park }) => state === "review" || park !== null);
   const worktree = waits ? null : await findWorktree(engine, name).catch(() => null);
   return worktree === null ? [] : readAsks(engine, worktree);
+}
+
+/** The task that is meant; where there is none of that name but a worktree, nothing waits there. */
+export async function orIdleWorktree(engine: Engine, name: string, find: () => Task): Promise<Task> {
+  try {
+    return find();
+  } catch (error) {
+    const isUnknown = error instanceof OwtError && error.code === "unknown-name";
+    const worktree = isUnknown ? await findWorktree(engine, name).catch(() => null) : null;
+    if (worktree === null) throw error;
+    const words = `nothing waits for your word in ${nameOf(worktree)}: no agent asks for leave there`;
+    throw new OwtError("wrong-state", words, { hint: "what waits: owt inbox" });
+  }
 }
 
 export function giveLeave(io: Io, engine: Engine, asks: readonly Ask[], options: LeaveOptions): void {

@@ -104,16 +104,17 @@ function commitsOf(standing: BranchStatus | null | undefined): string {
 }
 
 /** `claude works`; nothing where there is no session. */
-function agentWords({ agent, state, stateSince, backs, limitedUntil }: Told, now: number): string {
+function agentWords({ agent, state, isClosed, stateSince, backs, limitedUntil }: Told, now: number): string {
   if (state === "none") return "";
   if (agent === null) return "a session";
+  if (isClosed) return `${agent} has ended, its pane is closed`;
   const since = state === "hung" && stateSince !== null ? ` for ${roughDuration(now - stateSince)}` : "";
   const often = state === "ended" && backs > 0 ? ` again, brought back ${backs === 1 ? "once" : `${backs} times`}` : "";
   const limit = limitedUntil === null ? "" : `, usage limit until ${clock(limitedUntil)}`;
   return `${agent} ${STATE_WORDS[state]}${since}${often}${limit}`;
 }
 
-type Told = Pick<Listed, "agent" | "state" | "stateSince" | "backs" | "limitedUntil">;
+type Told = Pick<Listed, "agent" | "state" | "isClosed" | "stateSince" | "backs" | "limitedUntil">;
 
 /** The command that helps an agent which goes on by nobody's word; null for one that does, or whose turn is over. */
 export function helpFor({ name, state, suspended }: Pick<Listed, "name" | "state" | "suspended">): string | null {

@@ -1,11 +1,12 @@
 /** Why a worktree stays, in words. */
 import type { Reason } from "../../git/remove.ts";
+import { printableName } from "../../lib/printable.ts";
 import { count } from "../preview.ts";
 
 const MOST = 3;
 
 export function describeReason({ reason, what }: Reason): string {
-  const names = `${what.slice(0, MOST).join(", ")}${what.length > MOST ? ` and ${what.length - MOST} more` : ""}`;
+  const names = `${what.slice(0, MOST).map(printableName).join(", ")}${what.length > MOST ? ` and ${what.length - MOST} more` : ""}`;
   switch (reason) {
     case "dirty":
       return `uncommitted changes in ${names}`;

@@ -1,5 +1,6 @@
 /** What became of worktrees that were to be brought up to date, in words. */
 import type { Synced } from "../../engine/worktrees/sync.ts";
+import { printableName } from "../../lib/printable.ts";
 import { count } from "../preview.ts";
 import { type Paint, printable } from "../text.ts";
 
@@ -33,7 +34,7 @@ function linesOf(each: Synced, paint: Paint): string[] {
 }
 
 function describe({ state, with: other, commits, files }: Synced): string {
-  const names = `${files.slice(0, MOST).join(", ")}${files.length > MOST ? ` and ${files.length - MOST} more` : ""}`;
+  const names = `${files.slice(0, MOST).map(printableName).join(", ")}${files.length > MOST ? ` and ${files.length - MOST} more` : ""}`;
   switch (state) {
     case "up-to-date":
       return `up to date with ${other}`;

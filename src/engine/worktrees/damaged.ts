@@ -79,6 +79,22 @@ export async function mendWorktree(engine: Engine, { path, branch }: Damaged): P
   return (await mendDamaged(engine.repo, path, branch)) !== null;
 }
 
+/** Does something with a worktree; where git fails at it because the worktree came to harm, the error says that, and `next` what to give again once it is mended. */
+export async function orRefuseDamaged<T>(
+  engine: Engine,
+  worktree: Named,
+  next: string,
+  act: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof OwtError) || error.code !== "tool-failed") throw error;
+    const damaged = await findDamageOf(engine, worktree);
+    throw damaged === null ? error : refuseDamaged(damaged, next);
+  }
+}
+
 /** Why nothing is done with it, and what helps. `next` is the command to give behind that. */
 export function refuseDamaged(damaged: Damaged, next?: string): OwtError {
   const then = next === undefined ? "" : `; then: ${next}`;

@@ -35,6 +35,8 @@ export type Listed = {
   agent: string | null;
   /** What its session does; "none" without one. */
   state: SessionState;
+  /** A person has closed its agent's pane. */
+  isClosed: boolean;
   /** When it came to that, as far as it told; epoch ms. */
   stateSince: number | null;
   session: string | null;
@@ -81,6 +83,7 @@ export async function listOnRecord(engine: Engine): Promise<Listed[]> {
       note: record?.note ?? "",
       agent: record?.agent ?? null,
       state: "none",
+      isClosed: false,
       stateSince: null,
       session: null,
       suspended: null,
@@ -102,12 +105,15 @@ export async function addSessions(engine: Engine, listed: readonly Listed[]): Pr
     // A session with an agent of its own says what is done there; without, somebody may have started one by hand.
     const byHand = standing?.pane ? null : readHandState(engine, each.path);
     // In a session of shells alone, such as that of a task in a person's hands, none is.
-    const agent = standing?.pane?.agent ?? (byHand !== null ? "claude" : standing === undefined ? each.agent : null);
+    const isClosed = byHand === null && standing?.isClosed === true;
+    const own = standing?.pane?.agent ?? (isClosed ? (standing?.session.agent?.name ?? null) : null);
+    const agent = own ?? (byHand !== null ? "claude" : standing === undefined ? each.agent : null);
     const isThere = standing?.pane != null || byHand !== null;
     return {
       ...each,
       agent,
       limitedUntil: agent !== null && isThere ? limitedUntil(agent) : null,
+      isClosed,
       state: byHand?.state ?? standing?.state ?? "none",
       stateSince: byHand?.since ?? standing?.since ?? null,
       session: standing?.session.name ?? null,

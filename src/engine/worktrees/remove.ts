@@ -20,7 +20,7 @@ import { forgetSetup, knownFiles } from "../workspace.ts";
 import type { Session } from "../../tmux/list.ts";
 import { processesIn, workersIn } from "../../tmux/session.ts";
 import { endSessionOf } from "../sessions.ts";
-import { asOneRemover } from "./one-remover.ts";
+import { asOneRemover } from "./one-at-a-time.ts";
 import type { Checkout } from "./place.ts";
 import { setupDir } from "./ready.ts";
 import { readStates } from "./state.ts";

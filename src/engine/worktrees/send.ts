@@ -9,17 +9,23 @@ import { nameOf } from "../../core/worktree.ts";
 import { noteNotTaken, recordMessage } from "../../store/messages.ts";
 import { noteWorktree } from "../../store/worktrees.ts";
 import { ensureFolder } from "../../system/files.ts";
-import type { Pane, Session } from "../../tmux/list.ts";
+import { isAgentClosed, type Pane, type Session } from "../../tmux/list.ts";
 import { sendText } from "../../tmux/pane.ts";
 import type { Engine } from "../engine.ts";
 import { sessionOf, sessionServer } from "../sessions.ts";
 import { spoolFolder } from "../spool-folder.ts";
 import { holdTools, readSpool } from "../spool.ts";
 import { readAsks } from "./asks.ts";
+import { asOneSender } from "./one-at-a-time.ts";
 import type { Checkout } from "./place.ts";
-import { readHandState, standingOf, timesQueued, toolBegunAt } from "./state.ts";
+import { hasTextBack, readHandState, standingOf, timesQueued, toolBegunAt } from "./state.ts";
 
-export type Sent = { worktree: Checkout; pane: string };
+export type Sent = {
+  worktree: Checkout;
+  pane: string;
+  /** What an interrupted turn was told stood in the agent's input again, and was taken out of it. */
+  cleared: boolean;
+};
 
 export type SendOptions = {
   /** The number of a pane, from 0; null is the agent's. */
@@ -42,28 +48,46 @@ export async function sendTo(engine: Engine, worktree: Checkout, text: string, o
     });
   const isAgents = wanted.agent !== null;
   const before = isAgents ? await untilReady(engine, worktree, options) : "unknown";
-  const heard = promptsIn(engine, worktree);
   const into = { worktree, session, pane: wanted.id, isAgents, signal: options.signal };
+  const mayClear = isAgents && options.enter && text !== "";
+  const send = () => deliver(engine, into, text, { before, enter: options.enter, mayClear });
+  // What empties the input would interrupt a turn that another sender has just begun.
+  const isAlone = mayClear && hasTextBack(engine, worktree.path);
+  const cleared = await (isAlone ? asOneSender(engine, worktree.path, send) : send());
+  return { worktree, pane: wanted.id, cleared };
+}
+
+type How = { before: SessionState; enter: boolean; mayClear: boolean };
+
+/** Types it, puts it on record, and waits until it is taken. Whether something was taken out of the agent's input for it. */
+async function deliver(engine: Engine, into: Into, text: string, { before, enter, mayClear }: How): Promise<boolean> {
+  const { worktree, isAgents, signal } = into;
+  const heard = promptsIn(engine, worktree);
   const queued = timesQueued(engine, worktree.path);
-  await typeInto(engine, into, text, options.enter);
+  const clear = mayClear && hasTextBack(engine, worktree.path);
+  await typeInto(engine, into, text, { enter, clear });
   const sender = engine.env[SESSION_VARIABLE] ?? "";
   const clean = redact(text, secretsIn(engine.env));
   const message = recordMessage(engine.store, { at: engine.now(), sender, worktree: worktree.path, text: clean });
   noteWorktree(engine.store, engine.now(), worktree);
-  const isWord = isAgents && options.enter && isPrompt(text);
-  if (isWord && before === "working" && queued !== null) await untilQueued(engine, worktree, queued, options.signal);
+  const isWord = isAgents && enter && isPrompt(text);
+  if (isWord && before === "working" && queued !== null) await untilQueued(engine, worktree, queued, signal);
   if (isWord && AT_REST.has(before))
     await untilTaken(engine, into, heard).catch((error: unknown) => {
       noteNotTaken(engine.store, message);
       throw error;
     });
-  return { worktree, pane: wanted.id };
+  return clear;
 }
 
 function paneFor(session: Session, worktree: Checkout, number: number | null): Pane {
   const name = nameOf(worktree);
   const { panes } = session;
   const wanted = number === null ? panes.find(({ agent }) => agent !== null) : panes[number];
+  if (wanted === undefined && number === null && isAgentClosed(session))
+    throw new OwtError("wrong-state", `the pane of ${name}'s ${session.agent!.name} is closed`, {
+      hint: `bring it back: owt switch ${name}`,
+    });
   if (wanted === undefined && number === null)
     throw new OwtError("wrong-state", `no agent of owt's is in the session of ${name}`, {
       hint: `type it into a pane, whatever reads there: owt send ${name} --pane 0 "…"`,
@@ -109,12 +133,12 @@ async function typeInto(
   engine: Engine,
   { worktree, session, pane, isAgents, signal }: Into,
   text: string,
-  enter: boolean,
+  { enter, clear }: { enter: boolean; clear: boolean },
 ): Promise<void> {
   const check = () => refuseAsking(engine, worktree, session, { isAgents });
   const letGo = isAgents ? await holdBetweenTools(engine, worktree, signal) : () => {};
   try {
-    await sendText(sessionServer(engine), pane, text, { enter, check });
+    await sendText(sessionServer(engine), pane, text, { enter, clear, check });
   } finally {
     letGo();
   }
@@ -176,7 +200,7 @@ async function untilTaken(engine: Engine, into: Into, heard: number): Promise<vo
   for (let enters = 0; enters < ENTERS; enters++) {
     if ((await waitForState(engine, read, moved, { timeoutMs: TAKEN_MS, signal })) !== null) return;
     if (signal.aborted) throw new OwtError("interrupted", "interrupted");
-    await typeInto(engine, into, "", true);
+    await typeInto(engine, into, "", { enter: true, clear: false });
   }
   throw new OwtError(
     "needs-person",

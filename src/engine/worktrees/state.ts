@@ -2,11 +2,12 @@
 import { lastInterrupt } from "../../agents/claude-interrupt.ts";
 import { readQueue } from "../../agents/claude-queue.ts";
 import { lastSign } from "../../agents/claude-signs.ts";
+import { hasPutBack, isNotification, readOwnStatus } from "../../agents/claude-status.ts";
 import { healthOf, isSilent } from "../../core/session-health.ts";
 import { hasStopped, hasToolBegun, type SessionState, stateOf, TAKES_WITHIN_MS } from "../../core/session-state.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { findSuspended, isAtWork } from "../../system/at-work.ts";
-import type { Pane, Session } from "../../tmux/list.ts";
+import { agentPane, isAgentClosed, type Pane, type Session } from "../../tmux/list.ts";
 import { findProgram } from "../../system/programs.ts";
 import { type ProcessUsage, usageOf } from "../../system/usage.ts";
 import { processesIn } from "../../tmux/session.ts";
@@ -19,6 +20,8 @@ export type SessionStanding = {
   session: Session;
   /** The agent's pane; null where the session has none. */
   pane: Pane | null;
+  /** It was made with an agent, whose pane a person has closed. */
+  isClosed: boolean;
   state: SessionState;
   /** When it came to that state, as far as it told; epoch ms. */
   since: number | null;
@@ -52,12 +55,14 @@ async function withHealth(engine: Engine, standing: SessionStanding): Promise<Se
 
 /** How one session stands. */
 export function standingOf(engine: Pick<Engine, "repo" | "now">, session: Session): SessionStanding {
-  const pane = session.panes.find((each) => each.agent !== null) ?? null;
+  const pane = agentPane(session);
+  const isClosed = isAgentClosed(session);
   const spool = readSpool(engine, session.worktree!);
-  const told = pane && { isDead: pane.dead !== null, tells: spool !== null };
+  const told = pane || isClosed ? { isDead: isClosed || pane?.dead != null, tells: spool !== null } : null;
   return {
     session,
     pane,
+    isClosed,
     ...heardOf(stateOf(true, told, spool?.lines ?? []), spool, engine.now()),
     suspended: null,
     usage: usageOf(processesIn(session)),
@@ -79,11 +84,26 @@ function signOf(spool: Spool | null): ReturnType<typeof lastSign> {
 function heardOf(state: SessionState, spool: Spool | null, now: number): { state: SessionState; since: number | null } {
   if (state === "waiting" && spool !== null) return { state: afterTurn(spool, now), since: spool.at };
   const isAtIt = state === "working" || state === "blocked";
-  const told = isAtIt ? spool?.lines.findLast((line) => line.includes('"transcript_path"')) : undefined;
-  const interrupted = told === undefined ? null : lastInterrupt(told);
-  return spool !== null && interrupted !== null && interrupted > spool.at
-    ? { state: "waiting", since: interrupted }
-    : { state, since: spool?.at ?? null };
+  const rested = isAtIt && spool !== null ? restsSince(spool, state) : null;
+  return rested === null ? { state, since: spool?.at ?? null } : { state: "waiting", since: rested };
+}
+
+/** Since when a turn is over of whose end no hook told, because a person interrupted it; null where it goes on. */
+function restsSince({ lines, at }: Spool, state: SessionState): number | null {
+  const told = lines.findLast((line) => line.includes('"transcript_path"'));
+  if (told === undefined) return null;
+  const own = readOwnStatus(told);
+  const interrupted = lastInterrupt(told) ?? 0;
+  // What was queued goes on behind an interruption.
+  if (own !== null && own.isBusy && own.at > interrupted) return null;
+  if (interrupted > at) return interrupted;
+  // A no to a dialog is on record: what is said beside one is not relied on.
+  return state === "working" && own?.isIdle === true && (own.at > at || isNotification(told)) ? own.at : null;
+}
+
+/** Whether a worktree's agent was interrupted before its first output, so that what it was told is in its input again. */
+export function hasTextBack(engine: Pick<Engine, "repo">, worktree: string): boolean {
+  return hasPutBack(readSpool(engine, worktree)?.lines ?? []);
 }
 
 /** How often something came into the queue of a worktree's agent; null where it has no record of that. */

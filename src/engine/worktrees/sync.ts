@@ -22,6 +22,7 @@ import { moveBranchStart, noteWorktree, readWorktrees } from "../../store/worktr
 import { type Engine, worktreeHome } from "../engine.ts";
 import { readySubmodules } from "../submodules.ts";
 import { leaveHome } from "../tidy.ts";
+import { findDamageOf, refuseDamaged } from "./damaged.ts";
 import { lastUsed } from "./last-used.ts";
 import { finishOne } from "./moves.ts";
 import type { Checkout } from "./place.ts";
@@ -92,9 +93,26 @@ export async function syncWorktrees(
   const all: Synced[] = [];
   for (const each of wanted) {
     refuseIfLeaving(options.signal);
-    all.push(await syncOne(engine, each, links.get(each.path) ?? null, fetched, options));
+    all.push(
+      await syncOrSay(engine, each, () => syncOne(engine, each, links.get(each.path) ?? null, fetched, options)),
+    );
   }
   return all;
+}
+
+/** One that came to harm keeps no other from it. */
+async function syncOrSay(engine: Engine, { path, branch }: Checkout, sync: () => Promise<Synced>): Promise<Synced> {
+  const name = nameOf({ path, branch });
+  try {
+    return await sync();
+  } catch (error) {
+    const isGits = error instanceof OwtError && error.code === "tool-failed";
+    const damaged = isGits ? await findDamageOf(engine, { path, branch }) : null;
+    if (damaged === null) throw error;
+    const { message, hint = null } = refuseDamaged(damaged, `owt sync ${name}`);
+    const nothing = { with: null, commits: 0, files: [] };
+    return { path, name, branch, state: "refused", ...nothing, notes: [message], byHand: hint };
+  }
 }
 
 /** What a branch can be brought up to date with. */
@@ -270,7 +288,10 @@ function shortName(ref: string): string {
 }
 
 function unreachable(remote: string, said: string): string {
-  return `${remote} cannot be reached: ${said.split("\n").at(-1)}`;
+  // What ssh said stands in front of git's, and behind that git's own advice.
+  const lines = said.split("\n").map((line) => line.replace(/^(fatal|error): /, "").trim());
+  const told = lines.filter((line) => line !== "" && !/^(Please make sure|and the repository exists)/.test(line));
+  return `${remote} cannot be reached: ${told.join("; ")}`;
 }
 
 type Task = { place: Place; branch: string; head: Oid; source: Source & { at: Oid } };
