@@ -10,7 +10,7 @@ import {
   type Shortage,
   USUAL_FLOOR,
 } from "../core/room.ts";
-import { storeFile } from "../store/database.ts";
+import { storeFile } from "../store/store-file.ts";
 import { hasReserve, makeReserve, RESERVE_BYTES } from "../store/reserve.ts";
 import { isFull, readDisk } from "../system/disk.ts";
 import { type Engine, worktreeHome } from "./engine.ts";

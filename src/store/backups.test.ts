@@ -6,7 +6,9 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { listBackups } from "./backup-files.ts";
 import { restoreStore, staleBackups, takeBackup } from "./backups.ts";
-import { findDamage, openStore, type Store, storeFile } from "./database.ts";
+import { openStore, type Store } from "./database.ts";
+import { findDamage } from "./store-damage.ts";
+import { storeFile } from "./store-file.ts";
 import { appendEvent, eventsAfter, lastSeq } from "./events.ts";
 import { MIGRATIONS } from "./migrations.ts";
 

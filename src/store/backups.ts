@@ -5,7 +5,9 @@ import { join } from "node:path";
 import sqlite from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { type Backup, backupFolder, backupName, listBackups } from "./backup-files.ts";
-import { findDamageIn, setStoreAside, storeFile, syncFile } from "./database.ts";
+import { syncFile } from "./migrate.ts";
+import { findDamageIn, setStoreAside } from "./store-damage.ts";
+import { storeFile } from "./store-file.ts";
 import { FIND_BROKEN } from "./stored-json.ts";
 
 /** The newest ones that are kept, and how many of every twentieth and every four-hundredth: by number, for clocks are set. */

@@ -1,38 +1,20 @@
 /** Opens the one durable truth of a repository and gives transactions over it.
  *  WAL with synchronous=FULL: with NORMAL, 20 of 30 simulated power cuts lost acknowledged commits. */
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
 import { listBackups } from "./backup-files.ts";
-import { MIGRATIONS } from "./migrations.ts";
+import { migrate } from "./migrate.ts";
 import { giveUpReserve } from "./reserve.ts";
-import {
-  damagedError,
-  isBusy,
-  isDamage,
-  isForWantOfRoom,
-  isMalformed,
-  isOfTheFile,
-  storeError,
-} from "./store-error.ts";
+import { findLag } from "./store-damage.ts";
+import { damagedError, isBusy, isForWantOfRoom, isMalformed, isOfTheFile, storeError } from "./store-error.ts";
+import { BUSY_TIMEOUT_MS, pause, storeFile, SWITCH_PAUSE_MS } from "./store-file.ts";
 import { describeBroken, FIND_BROKEN } from "./stored-json.ts";
 
 type Value = string | number | bigint | null;
 export type Row = Record<string, Value>;
 
-/** How long a statement may block the event loop for another process's transaction. */
-const BUSY_TIMEOUT_MS = 250;
 /** How often a transaction is tried anew before the store counts as blocked. */
 const BUSY_TRIES = 20;
 
@@ -195,11 +177,6 @@ function patiently<T>(work: () => T): T {
   }
 }
 
-/** Where the store of a repository lies. */
-export function storeFile(commonDir: string): string {
-  return join(commonDir, "owt", "state.db");
-}
-
 /** Opens (and where needed creates and migrates) the store in `<commonDir>/owt/state.db`. Who only `looks` makes none: where there is no
  *  store, an empty one in memory stands in.
  *  Throws `environment` when the repository was copied together with its store: two copies would run the same work. */
@@ -250,65 +227,6 @@ export function openSmall(path: string, shape: string): Store {
   }
 }
 
-/** Nothing is said of a store in an older shape, which a migration is still to read. */
-function findBroken(db: DatabaseSync): string | null {
-  if (db.prepare("pragma user_version").get()?.["user_version"] !== MIGRATIONS.length) return null;
-  const broken = db.prepare(FIND_BROKEN).get()?.["broken"];
-  return broken === undefined ? null : describeBroken(String(broken));
-}
-
-/** What a store lacks that its newest copy has, in words; null for nothing. Of a journal that was damaged or removed SQLite takes what is sound and
- *  says nothing: the store is an earlier one then, or none at all. */
-function findLag(db: DatabaseSync, commonDir: string): string | null {
-  const [newest] = listBackups(commonDir);
-  if (isEmpty(db)) {
-    const hasHadContent = newest !== undefined || existsSync(join(commonDir, "owt", "attempts"));
-    return hasHadContent && staysEmpty(db) ? "it is empty, but has had a content" : null;
-  }
-  if (newest === undefined) return null;
-  const shape = Number(db.prepare("pragma user_version").get()?.["user_version"]);
-  if (isFalseShape(shape, newest.path, commonDir))
-    return `its header names shape ${shape}, which its copy does not have`;
-  const before = db.prepare("select value from meta where key = 'backups_before'").get()?.["value"];
-  if (newest.number <= Number(before ?? 0)) return null;
-  const seq = Number(db.prepare("select coalesce(max(seq), 0) as seq from event").get()?.["seq"]);
-  return newest.seq <= seq ? null : `it ends with event ${seq}, but its copy has ${newest.seq}`;
-}
-
-/** Whether a shape that is not known here is damage, and not a newer owt's doing: that would have kept the store as it was before, or its copies would have that shape too. */
-function isFalseShape(shape: number, copy: string, commonDir: string): boolean {
-  if (shape >= 0 && shape <= MIGRATIONS.length) return false;
-  if (existsSync(join(commonDir, "owt", "backups", beforeShape(MIGRATIONS.length + 1)))) return false;
-  const db = new DatabaseSync(copy, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-  try {
-    const known = Number(db.prepare("pragma user_version").get()?.["user_version"]);
-    return known > 0 && known <= MIGRATIONS.length;
-  } catch (error) {
-    // A copy that is damaged says nothing.
-    if (isDamage(error)) return false;
-    throw error;
-  } finally {
-    db.close();
-  }
-}
-
-function beforeShape(shape: number): string {
-  return `before-shape-${shape}.db`;
-}
-
-function isEmpty(db: DatabaseSync): boolean {
-  return db.prepare("pragma user_version").get()?.["user_version"] === 0;
-}
-
-/** Another process may be making it right now. */
-function staysEmpty(db: DatabaseSync): boolean {
-  for (let looks = 0; looks < 30; looks++) {
-    if (!isEmpty(db)) return false;
-    pause(SWITCH_PAUSE_MS);
-  }
-  return true;
-}
-
 /** Copies of an earlier store say nothing about a new one. */
 function noteBackupsBefore(store: Store, commonDir: string): void {
   const number = listBackups(commonDir)[0]?.number ?? 0;
@@ -335,50 +253,7 @@ function useWriteAheadLog(db: DatabaseSync): void {
   }
 }
 
-function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
-
 const SWITCH_TRIES = 200;
-const SWITCH_PAUSE_MS = 10;
-
-/** `kept`: the folder for what the store was before. */
-function migrate(db: DatabaseSync, store: Store, kept?: string): void {
-  const version = () => Number(store.get("pragma user_version")?.["user_version"] ?? 0);
-  if (version() > MIGRATIONS.length || version() < 0) {
-    throw new OwtError("store", "the store of this repository was written by a newer owt", {
-      hint: "update with: npm install -g open-orchestrator",
-    });
-  }
-  if (version() === MIGRATIONS.length) return;
-  if (version() > 0 && kept !== undefined) keepBeforeMigration(db, kept, version());
-  store.transaction(() => {
-    // Read again inside the transaction: another process may have migrated meanwhile.
-    for (let step = version(); step < MIGRATIONS.length; step++) {
-      db.exec(MIGRATIONS[step]!);
-      db.exec(`pragma user_version = ${step + 1}`);
-    }
-  });
-}
-
-/** Keeps the store as it was before its shape is changed for good: there is no way back from a migration. */
-function keepBeforeMigration(db: DatabaseSync, folder: string, version: number): void {
-  const path = join(folder, beforeShape(version + 1));
-  if (existsSync(path)) return;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const unfinished = `${path}.${process.pid}`;
-  rmSync(unfinished, { force: true });
-  db.prepare("vacuum into ?").run(unfinished);
-  syncFile(unfinished);
-  renameSync(unfinished, path);
-}
-
-/** Has the disk hold a file's content before anything relies on it. */
-export function syncFile(path: string): void {
-  const file = openSync(path, "r+");
-  fsyncSync(file);
-  closeSync(file);
-}
 
 function refuseCopiedStore(store: Store, commonDir: string): void {
   const here = `${commonDir} ${statSync(commonDir).ino}`;
@@ -409,36 +284,4 @@ export function adoptStore(commonDir: string): void {
   } finally {
     db?.close();
   }
-}
-
-/** What is wrong with the file of a store, read through and through; null when nothing is, or there is none. */
-export function findDamage(commonDir: string): string | null {
-  return findDamageIn(storeFile(commonDir), commonDir);
-}
-
-/** The same of any file of that kind; the store of `commonDir` is held against its copies too. */
-export function findDamageIn(path: string, commonDir?: string): string | null {
-  if (!existsSync(path)) return null;
-  let db: DatabaseSync | undefined;
-  try {
-    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-    const said = db.prepare("pragma quick_check(1)").get()?.["quick_check"];
-    if (said !== "ok") return String(said);
-    const broken = findBroken(db);
-    if (broken !== null) return broken;
-    return commonDir === undefined ? null : findLag(db, commonDir);
-  } catch (error) {
-    if (isDamage(error)) return error instanceof Error ? error.message : String(error);
-    throw storeError(error, path);
-  } finally {
-    db?.close();
-  }
-}
-
-/** Moves a damaged store out of the way, with its journal, and says where its file is now. The next command makes a new one. */
-export function setStoreAside(commonDir: string, at: number): string {
-  const path = storeFile(commonDir);
-  const aside = `${path}.damaged-${new Date(at).toISOString().replaceAll(/[:.]/g, "-")}`;
-  for (const part of ["-wal", "-shm", ""]) if (existsSync(path + part)) renameSync(path + part, aside + part);
-  return aside;
 }

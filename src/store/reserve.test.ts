@@ -3,7 +3,8 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { openStore, storeFile } from "./database.ts";
+import { openStore } from "./database.ts";
+import { storeFile } from "./store-file.ts";
 import { appendEvent, lastSeq } from "./events.ts";
 import { giveUpReserve, hasReserve, makeReserve, RESERVE_BYTES, reserveFile } from "./reserve.ts";
 

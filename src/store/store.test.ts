@@ -21,7 +21,9 @@ import {
   setUsage,
 } from "./attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "./backlog.ts";
-import { adoptStore, findDamage, openStore, setStoreAside, type Store, storeFile } from "./database.ts";
+import { adoptStore, openStore, type Store } from "./database.ts";
+import { findDamage, setStoreAside } from "./store-damage.ts";
+import { storeFile } from "./store-file.ts";
 import { appendEvent, eventsAfter, lastSeq, readWaitingEvents } from "./events.ts";
 import { nextAttemptId, nextRunNumber, raiseTakenIds, readTakenIds } from "./ids.ts";
 import { readHolder, recordHolder } from "./lease.ts";
