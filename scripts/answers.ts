@@ -224,6 +224,10 @@ const report = of({
     v.array(of({ command: text, times: count, tasks: texts })),
     v.description("checks that were red and then green on the same tree"),
   ),
+  settled: v.pipe(
+    v.array(of({ file: text, by: v.picklist(["ours", "union", "regenerate"]), commands: texts, tasks: texts })),
+    v.description("files whose conflicts rules of the configuration settled, and in whose merges"),
+  ),
   contests: v.pipe(
     v.array(
       of({

@@ -1,7 +1,7 @@
 /** The report of a run as markdown: to be read, or pasted into a message. */
 import type { CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
-import { contestWords, flakyWords, winWords } from "./report-text.ts";
+import { contestWords, flakyWords, settledWords, winWords } from "./report-text.ts";
 import { costWords, printable, tokenWords } from "./text.ts";
 import { waitWords } from "./waiting-words.ts";
 
@@ -49,6 +49,7 @@ function head(report: RunReport): string[] {
     `- cost ${costWords(report) || "nothing yet"}${missing}`,
     ...(report.unverified.length > 0 ? [`- unverified: ${report.unverified.join(", ")}`] : []),
     ...report.flaky.map((flaky) => `- flaky: ${cell(flakyWords(flaky))}`),
+    ...settledWords(report).map((words) => `- conflicts settled by rule: ${cell(words)}`),
   ];
 }
 

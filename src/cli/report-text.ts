@@ -35,6 +35,7 @@ function head(report: RunReport, width: number): string[] {
     waits.length === 0 ? "" : `waited  all tasks added up: ${waits.join(", ")}`,
     report.unverified.length === 0 ? "" : `unverified, for want of a verify command: ${report.unverified.join(", ")}`,
     ...report.flaky.map((flaky) => `flaky   ${flakyWords(flaky)}`),
+    ...settledWords(report).map((words) => `settled ${words}`),
   ];
   const title = `${report.run} · ${report.state} · ${counts.join(", ")} · ${report.plan || "written down by hand"}, ${landed}`;
   return [
@@ -47,6 +48,20 @@ function head(report: RunReport, width: number): string[] {
 export function flakyWords({ command, times, tasks }: RunReport["flaky"][number]): string {
   return `${command}, ${count(times, "time")} red and then green on the same tree (${tasks.join(", ")})`;
 }
+
+/** `CHANGELOG.md, words.txt by union (shop/E01, shop/E02)`, for each rule that settled conflicts. */
+export function settledWords({ settled }: Pick<RunReport, "settled">): string[] {
+  const byRule = Map.groupBy(settled, ({ by, commands }) => (by === "regenerate" ? commands.join("; ") : by));
+  return [...byRule].map(([rule, same]) => {
+    const files = same.map(({ file }) => file);
+    const named = files.slice(0, SHOWN_FILES).join(", ");
+    const left = files.length - SHOWN_FILES;
+    const tasks = new Set(same.flatMap((each) => each.tasks));
+    return `${named}${left > 0 ? ` and ${count(left, "file")} more` : ""} by ${rule} (${[...tasks].join(", ")})`;
+  });
+}
+
+const SHOWN_FILES = 5;
 
 function tokensOf({ input_tokens, output_tokens }: Pick<CostReport, "input_tokens" | "output_tokens">): string {
   return input_tokens === null ? "" : `, ${tokenWords(input_tokens)} tokens in, ${tokenWords(output_tokens)} out`;

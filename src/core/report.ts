@@ -1,6 +1,7 @@
 /** What a run cost and brought, as data. Pure. */
 import type { Attempt } from "./attempt.ts";
 import type { Level } from "./budget.ts";
+import type { Settled } from "./conflict-rules.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import { nameOfRival, onePerTask } from "./rival.ts";
@@ -98,6 +99,8 @@ export type RunReport = RunSums & {
   parked: { task: string; for: Park["for"]; why: string; at: string; until: string | null; waited_ms: number }[];
   /** Checks that were red and then green on the same tree, each with how often and with whose work it happened. */
   flaky: { command: string; times: number; tasks: string[] }[];
+  /** Files whose conflicts rules of the configuration settled in what came in: by which, and in whose merges. */
+  settled: { file: string; by: Settled["by"]; commands: string[]; tasks: string[] }[];
   /** Tasks that several agents did: who won, and why; null while that is open. */
   contests: {
     task: string;
@@ -126,6 +129,8 @@ export type FromLog = {
   waiting?: Waiting;
   steps?: Steps;
   flaky?: readonly Flake[];
+  /** What rules settled in merges of tasks, by row number, that were about to come in with a commit. */
+  settled?: readonly { task: number; commit: string; files: readonly Settled[] }[];
 };
 
 /** A check that was red and then green on the same tree, and the tasks whose work was checked, by row number. */
@@ -167,6 +172,7 @@ export function reportRun(
     waiting_ms: addWaits(reports.map((task) => task.waiting_ms)),
     parked: reportParked(views, waiting.parked, run.endedAt ?? now),
     flaky: reportFlaky(views, flaky),
+    settled: reportSettled(views, fromLog.settled ?? []),
     ...reportContests(views),
     tasks: reports,
   };
@@ -220,6 +226,20 @@ function reportFlaky(views: readonly TaskView[], flaky: readonly Flake[]): RunRe
     times: flakes.length,
     tasks: [...new Set(flakes.flatMap(({ tasks }) => tasks.map((id) => keyOf.get(id) ?? String(id))))],
   }));
+}
+
+/** Of a merge that did not come in after all, another one was made. */
+function reportSettled(views: readonly TaskView[], settled: NonNullable<FromLog["settled"]>): RunReport["settled"] {
+  const tasks = new Map(views.map(({ task }) => [task.id, task]));
+  const rows = settled.flatMap(({ task: id, commit, files }) => {
+    const task = tasks.get(id);
+    return task?.commit === commit ? files.map((file) => ({ ...file, task: task.key })) : [];
+  });
+  const byRule = Map.groupBy(rows, ({ file, by, commands }) => JSON.stringify([by, commands, file]));
+  return [...byRule.values()].map((same) => {
+    const { file, by, commands } = same[0]!;
+    return { file, by, commands, tasks: [...new Set(same.map(({ task }) => task))] };
+  });
 }
 
 function reportContests(views: readonly TaskView[]): Pick<RunReport, "contests" | "wins"> {

@@ -1,5 +1,7 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
+import { lastLines } from "../lib/tail.ts";
 import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
+import { describeFailedRule } from "./conflict-rules.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
@@ -210,15 +212,32 @@ export function waitsForPerson(park: Park): boolean {
   return park.for !== "limit" && park.for !== "retry" && park.for !== "budget";
 }
 
+/** Names few of them, and counts the rest. */
+function describeOthers(others: readonly string[] = []): string {
+  if (others.length === 0) return "the others";
+  const left = others.length - SHOWN_OTHERS;
+  return left > 0 ? `${others.slice(-SHOWN_OTHERS).join(", ")} and ${left} more` : others.join(", ");
+}
+
+const SHOWN_OTHERS = 5;
+
+/** The end of what a command printed, below a line. */
+function endOf(output = ""): string {
+  const end = lastLines(output, SHOWN_LINES);
+  return end === "" ? "" : `\n${end}`;
+}
+
+const SHOWN_LINES = 5;
+
 /** Why a parked task waits, in words. */
 export function describePark(park: Park): string {
   switch (park.for) {
     case "answer":
       return `asks: ${park.question}`;
     case "conflict":
-      return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}`;
+      return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
-      return `red with the work of the others: ${park.command}; to be mended in ${park.worktree}`;
+      return `red with the work of ${describeOthers(park.others)}: ${park.command}; to be mended in ${park.worktree}`;
     case "permission":
       return describeRefused(park.tools);
     case "hand":
