@@ -120,6 +120,9 @@ export type RunReport = RunSums & {
   tasks: TaskReport[];
 };
 
+/** A file of the user's checkout that differs from its last commit, and the tasks whose agents were at work when it was last changed. */
+export type CheckoutChange = { path: string; at: string; tasks: string[] };
+
 /** What the event log tells beside the state of things. */
 export type FromLog = {
   /** How far each limit is used up. */

@@ -144,6 +144,12 @@ export function readSettled(store: Store, run: string): { task: number; commit: 
   });
 }
 
+/** When (epoch ms) the agents of a run's attempts ended, by attempt: the last of each. */
+export function readAgentEnds(store: Store, run: string): Map<number, number> {
+  const sql = "select attempt, max(at) as ended from event where run = ? and kind = 'agent-ended' group by attempt";
+  return new Map(store.all(sql, run).map((row) => [Number(row["attempt"]), Number(row["ended"])]));
+}
+
 /** The tasks of a run whose merged work was taken up last to be checked, by row number. */
 export function readChecked(store: Store, run: string): number[] {
   const sql = "select data from event where run = ? and kind = 'merges-checked' order by seq desc limit 1";
