@@ -3,8 +3,8 @@ import type { Attempt } from "./attempt.ts";
 import type { Level } from "./budget.ts";
 import type { Settled } from "./conflict-rules.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
-import { describeOutcome, type Outcome } from "./outcome.ts";
-import { nameOfRival, onePerTask } from "./rival.ts";
+import type { Outcome } from "./outcome.ts";
+import { describeEnd, nameOfRival, onePerTask } from "./rival.ts";
 import type { Run } from "./run.ts";
 import { speedUpOf, type Steps } from "./steps.ts";
 import type { BareTask, Park, Task } from "./task.ts";
@@ -287,7 +287,7 @@ function reportTask(
     ...(why ? { why } : {}),
     agent: attempts.at(-1)?.agent ?? null,
     attempts: attempts.map((attempt) =>
-      reportAttempt(attempt, attempt.endedAt === null ? null : workOf(attempt, attempt.endedAt)),
+      reportAttempt(task, attempt, attempt.endedAt === null ? null : workOf(attempt, attempt.endedAt)),
     ),
     duration_ms: task.startedAt === null ? null : (task.endedAt ?? now) - task.startedAt,
     work_ms: attempts.reduce((sum, attempt) => sum + workOf(attempt, attempt.endedAt ?? now), 0),
@@ -297,12 +297,12 @@ function reportTask(
   };
 }
 
-function reportAttempt(attempt: Attempt, workMs: number | null): AttemptReport {
+function reportAttempt(task: BareTask, attempt: Attempt, workMs: number | null): AttemptReport {
   const cost = addUsages([attempt.usage]);
   return {
     number: attempt.number,
     agent: attempt.agent,
-    outcome: attempt.outcome ? describeOutcome(attempt.outcome) : attempt.phase,
+    outcome: attempt.outcome ? describeEnd(task, attempt.outcome) : attempt.phase,
     outcome_kind: attempt.outcome?.kind ?? null,
     duration_ms: workMs,
     peak_memory_bytes: attempt.peakBytes,

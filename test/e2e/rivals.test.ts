@@ -90,6 +90,9 @@ test("both are green: the smaller change comes in under the task's name, and the
     { agent: "tidy", won: 1, of: 1 },
     { agent: "wordy", won: 0, of: 1 },
   ]);
+  const ends = told.tasks.map(({ id, attempts }) => [id, attempts.map(({ outcome }) => outcome)]);
+  expect(Object.fromEntries(ends)).toEqual({ "shop/E01": ["done"], "shop/E01@wordy": ["green"] });
+  expect(rig.ok("task", "show", "shop/E01@wordy")).toContain("\nattempt 1 (wordy): green");
   expect(told.contests).toMatchObject([
     {
       task: "shop/E01",
