@@ -109,7 +109,9 @@ export function checkRivals(
       message: `--rivals ${rivals} needs ${rivals} agents, and --agents names ${names.length}`,
       hint: `owt run --rivals ${names.length} --agents ${names.join(",")}`,
     };
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  // A colon with nothing behind it names no model.
+  const meant = names.map((name) => name.replace(/:$/, ""));
+  const twice = meant.find((name, at) => meant.indexOf(name) !== at);
   if (twice !== undefined)
     return { message: `--agents names ${twice} twice`, hint: `tell them apart by their models: ${twice}:MODEL` };
   return null;
