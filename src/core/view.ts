@@ -275,16 +275,21 @@ export function renderAnswer({ command, note }: Answer): string {
 }
 
 /** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough.
- *  `permit` is told for a task that was refused a tool; `hasWords`: a failed one ended with words instead of work. */
+ *  `permit` is told for a task that was refused a tool; `hasWords`: a failed one ended with words instead of work; `isAlone`: its rivals have
+ *  not failed, and what they do or ask is theirs. */
 export function answerCommand(
   task: Task,
   isNewest: boolean,
-  { permit, hasWords = false }: { permit?: Permit | undefined; hasWords?: boolean } = {},
+  {
+    permit,
+    hasWords = false,
+    isAlone = false,
+  }: { permit?: Permit | undefined; hasWords?: boolean; isAlone?: boolean } = {},
 ): Answer {
   const name = isNewest ? task.key : `${task.key} --run ${task.run}`;
   const { rival } = task;
   const retry = `owt task retry ${name}`;
-  if (rival?.end === null && task.state === "failed" && !hasWords) {
+  if (rival?.end === null && task.state === "failed" && !hasWords && !isAlone) {
     const all = isNewest ? rival.of : `${rival.of} --run ${task.run}`;
     return { command: `owt task retry ${all}`, note: `its rivals with it; it alone: ${retry}` };
   }

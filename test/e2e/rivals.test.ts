@@ -480,3 +480,15 @@ test("a run keeps its rivals: the same command without them goes on with them, a
   ]);
   expectTidy(rig);
 });
+
+test("while one of them asks, a failed one is tried again by itself: the other's question stays", async () => {
+  await using rig = rigWith(() => ({ tidy: "echo 'OWT-QUESTION: Which colour?'\n", wordy: "exit 3\n" }));
+  expect((await rig.owt("run", "--yes", ...BOTH)).code).toBe(4);
+  type Inbox = { waiting: { task: string; command: string; note: string | null }[] };
+  const { waiting } = await rig.json<Inbox>("inbox");
+  const told = waiting.map(({ task: id, command, note }) => [id, command, note]);
+  expect(told.toSorted()).toEqual([
+    ["shop/E01@tidy", 'owt task answer shop/E01@tidy "…"', null],
+    ["shop/E01@wordy", "owt task retry shop/E01@wordy", null],
+  ]);
+});
