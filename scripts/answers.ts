@@ -224,6 +224,10 @@ const report = of({
     v.array(of({ command: text, times: count, tasks: texts })),
     v.description("checks that were red and then green on the same tree"),
   ),
+  settled: v.pipe(
+    v.array(of({ file: text, by: v.picklist(["ours", "union", "regenerate"]), commands: texts, tasks: texts })),
+    v.description("files whose conflicts rules of the configuration settled, and in whose merges"),
+  ),
   contests: v.pipe(
     v.array(
       of({
@@ -504,6 +508,13 @@ const taskStatus = of({
 });
 
 const promptOrigin = v.picklist(["environment", "project", "user", "built-in"]);
+
+const checkoutChanges = v.pipe(
+  v.array(of({ path: text, at: moment, tasks: texts })),
+  v.description(
+    "files of the checkout that differ from its last commit and were last changed while these tasks had an agent at work",
+  ),
+);
 
 const historyRow = {
   tasks: count,
@@ -957,7 +968,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     worktree: orNull(text),
     ended: v.pipe(flag, v.description("false where a person said no")),
   }),
-  report: v.union([of({ report }), of({ history })]),
+  report: v.union([of({ report, checkout_changes: checkoutChanges }), of({ history })]),
   logs: v.union([
     of({ task: text, attempt: count, lines: texts }),
     of({

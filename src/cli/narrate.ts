@@ -212,6 +212,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "agent-ended":
     case "verify-started":
     case "merges-checked":
+    case "conflicts-settled":
       return null;
     default: {
       const never: never = event;

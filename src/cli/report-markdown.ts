@@ -1,11 +1,11 @@
 /** The report of a run as markdown: to be read, or pasted into a message. */
-import type { CostReport, RunReport } from "../core/report.ts";
+import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
-import { contestWords, flakyWords, winWords } from "./report-text.ts";
+import { CHECKOUT_CHANGED, contestWords, flakyWords, settledWords, winWords } from "./report-text.ts";
 import { costWords, printable, tokenWords } from "./text.ts";
 import { waitWords } from "./waiting-words.ts";
 
-export function renderMarkdown(report: RunReport): string {
+export function renderMarkdown(report: RunReport, changed: readonly CheckoutChange[]): string {
   const lines = [
     ...head(report),
     "",
@@ -27,6 +27,7 @@ export function renderMarkdown(report: RunReport): string {
     ),
     ...contestTable(report),
     ...parkedTable(report),
+    ...changedTable(changed),
     ...modelTable(report),
     ...attemptTable(report),
   ];
@@ -49,6 +50,7 @@ function head(report: RunReport): string[] {
     `- cost ${costWords(report) || "nothing yet"}${missing}`,
     ...(report.unverified.length > 0 ? [`- unverified: ${report.unverified.join(", ")}`] : []),
     ...report.flaky.map((flaky) => `- flaky: ${cell(flakyWords(flaky))}`),
+    ...settledWords(report).map((words) => `- conflicts settled by rule: ${cell(words)}`),
   ];
 }
 
@@ -72,6 +74,16 @@ function parkedTable({ parked }: RunReport): string[] {
     ...parked.map(({ task, why, waited_ms, until }) =>
       row([cell(task), cell(why), `${renderDuration(waited_ms)}${until === null ? ", still" : ""}`]),
     ),
+  ];
+}
+
+function changedTable(changed: readonly CheckoutChange[]): string[] {
+  if (changed.length === 0) return [];
+  return [
+    "",
+    `| ${CHECKOUT_CHANGED} | when | tasks |`,
+    "|---|---|---|",
+    ...changed.map(({ path, at, tasks }) => row([cell(path), at, cell(tasks.join(", "))])),
   ];
 }
 

@@ -1,5 +1,5 @@
 /** The report of a run for a terminal: no line is longer than the screen is wide, unless a single word is. */
-import type { CostReport, RunReport } from "../core/report.ts";
+import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
 import { count } from "./preview.ts";
@@ -7,12 +7,18 @@ import { costWords, localTimes, type Paint, printable, tokenWords, wrap } from "
 import { waitedMs, waitWords } from "./waiting-words.ts";
 
 /** `width` in columns. */
-export function renderReport(report: RunReport, width: number, paint: Paint): string {
+export function renderReport(
+  report: RunReport,
+  changed: readonly CheckoutChange[],
+  width: number,
+  paint: Paint,
+): string {
   const paragraphs = [
     head(report, width),
     tasks(report, width, paint),
     contests(report, width),
     parked(report, width),
+    checkoutChanges(changed, width),
     models(report, width),
   ];
   return `${paragraphs
@@ -35,6 +41,7 @@ function head(report: RunReport, width: number): string[] {
     waits.length === 0 ? "" : `waited  all tasks added up: ${waits.join(", ")}`,
     report.unverified.length === 0 ? "" : `unverified, for want of a verify command: ${report.unverified.join(", ")}`,
     ...report.flaky.map((flaky) => `flaky   ${flakyWords(flaky)}`),
+    ...settledWords(report).map((words) => `settled ${words}`),
   ];
   const title = `${report.run} · ${report.state} · ${counts.join(", ")} · ${report.plan || "written down by hand"}, ${landed}`;
   return [
@@ -47,6 +54,20 @@ function head(report: RunReport, width: number): string[] {
 export function flakyWords({ command, times, tasks }: RunReport["flaky"][number]): string {
   return `${command}, ${count(times, "time")} red and then green on the same tree (${tasks.join(", ")})`;
 }
+
+/** `CHANGELOG.md, words.txt by union (shop/E01, shop/E02)`, for each rule that settled conflicts. */
+export function settledWords({ settled }: Pick<RunReport, "settled">): string[] {
+  const byRule = Map.groupBy(settled, ({ by, commands }) => (by === "regenerate" ? commands.join("; ") : by));
+  return [...byRule].map(([rule, same]) => {
+    const files = same.map(({ file }) => file);
+    const named = files.slice(0, SHOWN_FILES).join(", ");
+    const left = files.length - SHOWN_FILES;
+    const tasks = new Set(same.flatMap((each) => each.tasks));
+    return `${named}${left > 0 ? ` and ${count(left, "file")} more` : ""} by ${rule} (${[...tasks].join(", ")})`;
+  });
+}
+
+const SHOWN_FILES = 5;
 
 function tokensOf({ input_tokens, output_tokens }: Pick<CostReport, "input_tokens" | "output_tokens">): string {
   return input_tokens === null ? "" : `, ${tokenWords(input_tokens)} tokens in, ${tokenWords(output_tokens)} out`;
@@ -131,6 +152,25 @@ function parked(report: RunReport, width: number): string[] {
     }),
   ];
 }
+
+/** What stands above the files of the checkout that changed meanwhile. */
+export const CHECKOUT_CHANGED = "changed in your checkout while agents were at work, by you or by one of them";
+
+function checkoutChanges(changed: readonly CheckoutChange[], width: number): string[] {
+  if (changed.length === 0) return [];
+  const left = changed.length - SHOWN_CHANGES;
+  return [
+    ...wrap(`${CHECKOUT_CHANGED}:`, width, 2),
+    ...changed
+      .slice(0, SHOWN_CHANGES)
+      .flatMap(({ path, at, tasks }) =>
+        wrap(printable(`  ${path}  ${localTimes(at, Date.now())}, ${tasks.join(", ")}`), width, 4),
+      ),
+    ...(left > 0 ? [`  and ${count(left, "file")} more (--json names them)`] : []),
+  ];
+}
+
+const SHOWN_CHANGES = 10;
 
 function models(report: RunReport, width: number): string[] {
   if (report.models.length < 2) return [];

@@ -1,7 +1,7 @@
 /** `owt status T`: what one task does now, why it stands where it stands, and the command that helps. */
 import { existsSync } from "node:fs";
 import { addUsages } from "../core/cost.ts";
-import { describeOutcome } from "../core/outcome.ts";
+import { describeEnd } from "../core/rival.ts";
 import { reportCost } from "../core/report.ts";
 import { FINAL_STATES } from "../core/task.ts";
 import { taskTimeLeft } from "../core/time-left.ts";
@@ -84,7 +84,7 @@ async function readStatusOf(engine: Engine, key: string, run: string | undefined
           agent: last.agent,
           model: last.model,
           phase: last.phase,
-          outcome: last.outcome ? describeOutcome(last.outcome) : null,
+          outcome: last.outcome ? describeEnd(task, last.outcome) : null,
           branch: last.branch,
           worktree: existsSync(last.worktree) ? last.worktree : null,
           session: last.session,

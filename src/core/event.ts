@@ -1,5 +1,6 @@
 /** Every fact that can happen, as one union. The event log is the only feed: each screen is a reader of it. */
 import type { AttemptPhase } from "./attempt.ts";
+import type { Settled } from "./conflict-rules.ts";
 import type { Usage } from "./cost.ts";
 import type { FiringState } from "./firing.ts";
 import type { Outcome } from "./outcome.ts";
@@ -66,6 +67,8 @@ export type Fact =
   | { kind: "attempt-ended"; outcome: Outcome; usage: Usage | null }
   /** The run's branch now contains this task; `commit` is the merge by which it came there, together with so many `others`. */
   | { kind: "task-integrated"; commit: string; verified: boolean; others?: number }
+  /** Rules settled conflicts in these files of a task's merge, which is about to come in with `commit`. */
+  | { kind: "conflicts-settled"; commit: string; files: Settled[] }
   /** A limit is nearly used up (`isNear`), or cannot be relied on; said once for each thing that it is about. */
   | { kind: "budget-warned"; about: string; text: string; isNear?: true }
   /** Of several rivals this one did the task best, and goes on as the task; `over` are the keys of the others. */

@@ -1,4 +1,5 @@
 /** How an attempt ended. Judged from evidence (events, exit, git), never from exit code or prose alone. */
+import { describeFailedRule, type FailedRule } from "./conflict-rules.ts";
 import { roughDuration } from "../lib/duration.ts";
 import type { HangKind } from "./stall.ts";
 
@@ -26,7 +27,7 @@ export type Outcome =
   /** The checks stayed red; `output` is the tail of what they printed. */
   | { kind: "verify_failed"; command: string; output: string }
   /** Its work and the run's branch changed the same places. */
-  | { kind: "conflict"; files: string[] }
+  | ({ kind: "conflict"; files: string[] } & Partial<FailedRule>)
   /** A person or a signal stopped it; it can be resumed. */
   | { kind: "stopped" }
   /** It was cancelled; it will not be resumed. */
@@ -81,7 +82,7 @@ export function describeOutcome(outcome: Outcome): string {
     case "verify_failed":
       return `verify failed: ${outcome.command}`;
     case "conflict":
-      return `conflicts in ${outcome.files.join(", ")}`;
+      return `conflicts in ${outcome.files.join(", ")}${describeFailedRule(outcome)}`;
     case "stopped":
       return "was stopped";
     case "aborted":

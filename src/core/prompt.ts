@@ -73,7 +73,7 @@ const OWN: Record<Occasion, Record<string, Shape>> = {
   resume: { Interruption: "string" },
   answer: { Answer: "string" },
   repair: { Command: "string", Output: "string", Onto: "string" },
-  conflict: { Files: { listOf: "string" }, Ours: "string", Theirs: "string" },
+  conflict: { Files: { listOf: "string" }, Ours: "string", Theirs: "string", Command: "string", Output: "string" },
   changed: {},
   answered: { Answers: { listOf: { fields: { Question: "string", Answer: "string" } } } },
   anew: { Files: { listOf: "string" }, Command: "string", Output: "string", Ours: "string" },
@@ -256,7 +256,13 @@ function occasionData(next: FollowUp): Record<string, Value> {
     case "repair":
       return { Command: next.command, Output: next.output, Onto: next.onto ?? "" };
     case "conflict":
-      return { Files: next.files, Ours: next.ours, Theirs: next.theirs };
+      return {
+        Files: next.files,
+        Ours: next.ours,
+        Theirs: next.theirs,
+        Command: next.command ?? "",
+        Output: next.output ?? "",
+      };
     default: {
       const never: never = next;
       return never;

@@ -1,9 +1,10 @@
 /** What a run cost and brought, as data. Pure. */
 import type { Attempt } from "./attempt.ts";
 import type { Level } from "./budget.ts";
+import type { Settled } from "./conflict-rules.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
-import { describeOutcome, type Outcome } from "./outcome.ts";
-import { nameOfRival, onePerTask } from "./rival.ts";
+import type { Outcome } from "./outcome.ts";
+import { describeEnd, nameOfRival, onePerTask } from "./rival.ts";
 import type { Run } from "./run.ts";
 import { speedUpOf, type Steps } from "./steps.ts";
 import type { BareTask, Park, Task } from "./task.ts";
@@ -98,6 +99,8 @@ export type RunReport = RunSums & {
   parked: { task: string; for: Park["for"]; why: string; at: string; until: string | null; waited_ms: number }[];
   /** Checks that were red and then green on the same tree, each with how often and with whose work it happened. */
   flaky: { command: string; times: number; tasks: string[] }[];
+  /** Files whose conflicts rules of the configuration settled in what came in: by which, and in whose merges. */
+  settled: { file: string; by: Settled["by"]; commands: string[]; tasks: string[] }[];
   /** Tasks that several agents did: who won, and why; null while that is open. */
   contests: {
     task: string;
@@ -117,6 +120,9 @@ export type RunReport = RunSums & {
   tasks: TaskReport[];
 };
 
+/** A file of the user's checkout that differs from its last commit, and the tasks whose agents were at work when it was last changed. */
+export type CheckoutChange = { path: string; at: string; tasks: string[] };
+
 /** What the event log tells beside the state of things. */
 export type FromLog = {
   /** How far each limit is used up. */
@@ -126,6 +132,8 @@ export type FromLog = {
   waiting?: Waiting;
   steps?: Steps;
   flaky?: readonly Flake[];
+  /** What rules settled in merges of tasks, by row number, that were about to come in with a commit. */
+  settled?: readonly { task: number; commit: string; files: readonly Settled[] }[];
 };
 
 /** A check that was red and then green on the same tree, and the tasks whose work was checked, by row number. */
@@ -167,6 +175,7 @@ export function reportRun(
     waiting_ms: addWaits(reports.map((task) => task.waiting_ms)),
     parked: reportParked(views, waiting.parked, run.endedAt ?? now),
     flaky: reportFlaky(views, flaky),
+    settled: reportSettled(views, fromLog.settled ?? []),
     ...reportContests(views),
     tasks: reports,
   };
@@ -222,6 +231,20 @@ function reportFlaky(views: readonly TaskView[], flaky: readonly Flake[]): RunRe
   }));
 }
 
+/** Of a merge that did not come in after all, another one was made. */
+function reportSettled(views: readonly TaskView[], settled: NonNullable<FromLog["settled"]>): RunReport["settled"] {
+  const tasks = new Map(views.map(({ task }) => [task.id, task]));
+  const rows = settled.flatMap(({ task: id, commit, files }) => {
+    const task = tasks.get(id);
+    return task?.commit === commit ? files.map((file) => ({ ...file, task: task.key })) : [];
+  });
+  const byRule = Map.groupBy(rows, ({ file, by, commands }) => JSON.stringify([by, commands, file]));
+  return [...byRule.values()].map((same) => {
+    const { file, by, commands } = same[0]!;
+    return { file, by, commands, tasks: [...new Set(same.map(({ task }) => task))] };
+  });
+}
+
 function reportContests(views: readonly TaskView[]): Pick<RunReport, "contests" | "wins"> {
   const rows = views.flatMap(({ task, why }) => (task.rival === null ? [] : [{ task, rival: task.rival, why }]));
   const contests = [...Map.groupBy(rows, ({ rival }) => rival.of)].map(([task, rivals]) => {
@@ -264,7 +287,7 @@ function reportTask(
     ...(why ? { why } : {}),
     agent: attempts.at(-1)?.agent ?? null,
     attempts: attempts.map((attempt) =>
-      reportAttempt(attempt, attempt.endedAt === null ? null : workOf(attempt, attempt.endedAt)),
+      reportAttempt(task, attempt, attempt.endedAt === null ? null : workOf(attempt, attempt.endedAt)),
     ),
     duration_ms: task.startedAt === null ? null : (task.endedAt ?? now) - task.startedAt,
     work_ms: attempts.reduce((sum, attempt) => sum + workOf(attempt, attempt.endedAt ?? now), 0),
@@ -274,12 +297,12 @@ function reportTask(
   };
 }
 
-function reportAttempt(attempt: Attempt, workMs: number | null): AttemptReport {
+function reportAttempt(task: BareTask, attempt: Attempt, workMs: number | null): AttemptReport {
   const cost = addUsages([attempt.usage]);
   return {
     number: attempt.number,
     agent: attempt.agent,
-    outcome: attempt.outcome ? describeOutcome(attempt.outcome) : attempt.phase,
+    outcome: attempt.outcome ? describeEnd(task, attempt.outcome) : attempt.phase,
     outcome_kind: attempt.outcome?.kind ?? null,
     duration_ms: workMs,
     peak_memory_bytes: attempt.peakBytes,

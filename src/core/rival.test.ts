@@ -47,6 +47,10 @@ test("number and names of rivals have to fit", () => {
   expect(checkRivals(1, ["a"])?.message).toContain("begins at 2");
   expect(checkRivals(undefined, ["a", "b"])?.message).toContain("how many");
   expect(checkRivals(2, ["a", "a"])?.message).toContain("a twice");
+  expect(checkRivals(2, ["a", "a:"])).toEqual({
+    message: "--agents names a twice",
+    hint: expect.stringContaining(" a:M"),
+  });
 });
 
 test("what the plan chose for agents of another kind is not told to a rival", () => {

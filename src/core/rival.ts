@@ -1,4 +1,5 @@
 /** Rivals: several agents that do one task at once, of whose work the better is kept. What a row of the store says of one, and which rows belong together. Pure. */
+import { describeOutcome, type Outcome } from "./outcome.ts";
 import type { PlannedTask } from "./plan.ts";
 
 /** An agent, and its model where that is said, that is to do each task beside others. */
@@ -38,6 +39,11 @@ export function isUndecided({ rival }: Pick<Named, "rival">): boolean {
 /** Whether another one was better: it is no task of its run any more. */
 export function hasLost({ rival }: Pick<Named, "rival">): boolean {
   return rival?.end?.isWinner === false;
+}
+
+/** How an attempt at a task ended, in words. What was green of a rival that lost is in no branch. */
+export function describeEnd(task: Pick<Named, "rival">, outcome: Outcome): string {
+  return outcome.kind === "ok" && hasLost(task) ? "green" : describeOutcome(outcome);
 }
 
 /** The name that the plan has for the task of a row. */
@@ -103,7 +109,9 @@ export function checkRivals(
       message: `--rivals ${rivals} needs ${rivals} agents, and --agents names ${names.length}`,
       hint: `owt run --rivals ${names.length} --agents ${names.join(",")}`,
     };
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  // A colon with nothing behind it names no model.
+  const meant = names.map((name) => name.replace(/:$/, ""));
+  const twice = meant.find((name, at) => meant.indexOf(name) !== at);
   if (twice !== undefined)
     return { message: `--agents names ${twice} twice`, hint: `tell them apart by their models: ${twice}:MODEL` };
   return null;

@@ -1,4 +1,5 @@
 /** A task inside a run: its states, the legal moves between them, and why it may stand still. */
+import type { FailedRule } from "./conflict-rules.ts";
 import type { Answered } from "./conversation.ts";
 import type { PlannedTask } from "./plan.ts";
 import type { Rival } from "./rival.ts";
@@ -44,9 +45,10 @@ export const FINAL_STATES: ReadonlySet<TaskState> = new Set(["done", "failed", "
 export type Park =
   | { for: "answer"; question: string }
   /** The merge with `theirs` stands started in `worktree`, for a person to resolve. */
-  | { for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string }
-  /** Green alone, and red with the work of the others, however often an agent tried: merged with it in `worktree`, for a person to mend. */
-  | { for: "red"; command: string; worktree: string }
+  | ({ for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string } & Partial<FailedRule>)
+  /** Green alone, and red with the work of the others, however often an agent tried: merged with it in `worktree`, for a person to mend.
+   *  `others`: the tasks whose work that is, in the order in which they came in. */
+  | { for: "red"; command: string; worktree: string; others?: string[] }
   /** The agent was refused these: permission rules that would allow what it wanted, where it has such rules. */
   | { for: "permission"; agent: string; tools: string[] }
   /** A person has taken it over and works in its worktree, since then (epoch ms). Nothing of ours goes there until they give it back. `asked` is
@@ -67,15 +69,18 @@ export type Park =
 /** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */
 export type NextStart =
   /** `met`: what the work of the attempt before (`ours`) could not be brought together with: files in conflict, else a check that is red with both. */
-  | { kind: "fresh"; met?: { files: readonly string[]; command: string; output: string; ours: string } }
+  | { kind: "fresh"; met?: { files: readonly string[]; command: string; output: string; ours: string } & Others }
   /** `because` tells the agent what ended its turn before, where it can do something about that. */
   | { kind: "resume"; from: number; because?: string }
   | { kind: "answer"; from: number; text: string }
   /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
-  | { kind: "repair"; from: number; command: string; output: string; onto: string | null }
+  | ({ kind: "repair"; from: number; command: string; output: string; onto: string | null } & Others)
   /** A person did the work in the worktree: no agent, only the checks and the integration. */
-  | { kind: "by-hand"; from: number }
-  | { kind: "conflict"; from: number; files: string[]; ours: string; theirs: string };
+  | ({ kind: "by-hand"; from: number } & Others)
+  | ({ kind: "conflict"; from: number; files: string[]; ours: string; theirs: string } & Partial<FailedRule>);
+
+/** The tasks with whose work that of this one was red, by key. */
+type Others = { others?: string[] };
 
 export type Task = {
   /** Row number, unique in the repository. */

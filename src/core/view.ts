@@ -1,5 +1,7 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
+import { lastLines } from "../lib/tail.ts";
 import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
+import { describeFailedRule } from "./conflict-rules.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
@@ -210,15 +212,32 @@ export function waitsForPerson(park: Park): boolean {
   return park.for !== "limit" && park.for !== "retry" && park.for !== "budget";
 }
 
+/** Names few of them, and counts the rest. */
+function describeOthers(others: readonly string[] = []): string {
+  if (others.length === 0) return "the others";
+  const left = others.length - SHOWN_OTHERS;
+  return left > 0 ? `${others.slice(-SHOWN_OTHERS).join(", ")} and ${left} more` : others.join(", ");
+}
+
+const SHOWN_OTHERS = 5;
+
+/** The end of what a command printed, below a line. */
+function endOf(output = ""): string {
+  const end = lastLines(output, SHOWN_LINES);
+  return end === "" ? "" : `\n${end}`;
+}
+
+const SHOWN_LINES = 5;
+
 /** Why a parked task waits, in words. */
 export function describePark(park: Park): string {
   switch (park.for) {
     case "answer":
       return `asks: ${park.question}`;
     case "conflict":
-      return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}`;
+      return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
-      return `red with the work of the others: ${park.command}; to be mended in ${park.worktree}`;
+      return `red with the work of ${describeOthers(park.others)}: ${park.command}; to be mended in ${park.worktree}`;
     case "permission":
       return describeRefused(park.tools);
     case "hand":
@@ -256,16 +275,21 @@ export function renderAnswer({ command, note }: Answer): string {
 }
 
 /** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough.
- *  `permit` is told for a task that was refused a tool; `hasWords`: a failed one ended with words instead of work. */
+ *  `permit` is told for a task that was refused a tool; `hasWords`: a failed one ended with words instead of work; `isAlone`: its rivals have
+ *  not failed, and what they do or ask is theirs. */
 export function answerCommand(
   task: Task,
   isNewest: boolean,
-  { permit, hasWords = false }: { permit?: Permit | undefined; hasWords?: boolean } = {},
+  {
+    permit,
+    hasWords = false,
+    isAlone = false,
+  }: { permit?: Permit | undefined; hasWords?: boolean; isAlone?: boolean } = {},
 ): Answer {
   const name = isNewest ? task.key : `${task.key} --run ${task.run}`;
   const { rival } = task;
   const retry = `owt task retry ${name}`;
-  if (rival?.end === null && task.state === "failed" && !hasWords) {
+  if (rival?.end === null && task.state === "failed" && !hasWords && !isAlone) {
     const all = isNewest ? rival.of : `${rival.of} --run ${task.run}`;
     return { command: `owt task retry ${all}`, note: `its rivals with it; it alone: ${retry}` };
   }

@@ -1,11 +1,12 @@
 /** What a person can do about a task that waits for them. */
 import { suggestRules } from "../agents/rules.ts";
 import type { Run } from "../core/run.ts";
-import type { Task } from "../core/task.ts";
+import { contestsIn } from "../core/rival.ts";
+import { FINAL_STATES, type Task } from "../core/task.ts";
 import { type Answer, answerCommand, type Permit, renderAnswer, waitsForPerson } from "../core/view.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
-import { findTasks } from "../store/tasks.ts";
+import { findTasks, readTasks } from "../store/tasks.ts";
 import { budgetCommand } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { choicesFor, refusedLoginOf } from "./view.ts";
@@ -20,7 +21,18 @@ export function answerFor(engine: Engine, task: Task): Answer {
     return { command: budgetCommand(engine, task), note: null };
   const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
   const permit = run ? permitFor(engine, run, task) : undefined;
-  return answerCommand(task, isNewest, { permit, hasWords: endedWithWords(engine, task) });
+  return answerCommand(task, isNewest, {
+    permit,
+    hasWords: endedWithWords(engine, task),
+    isAlone: hasRivalsLeft(engine, task),
+  });
+}
+
+/** Whether one of several that do its task has not come to its end. */
+function hasRivalsLeft({ store }: Engine, { run, rival }: Task): boolean {
+  if (rival === null) return false;
+  const rivals = contestsIn(readTasks(store, run)).get(rival.of) ?? [];
+  return rivals.some(({ state }) => !FINAL_STATES.has(state));
 }
 
 /** The same as it can be typed now: of a task that a person has, and that cannot be given back as it stands, it leads there. Looks at its worktree and

@@ -1,6 +1,7 @@
 /** What becomes of work that does not go together with what came in meanwhile, be it in its text or only when both are checked: it goes back to its
  *  own conversation, then another attempt begins from what is there, then a person has it. */
-import type { Park, Task } from "../core/task.ts";
+import type { FailedRule } from "../core/conflict-rules.ts";
+import type { NextStart, Park, Task } from "../core/task.ts";
 import { endAttempt } from "../store/attempts.ts";
 import { type Carried, finish, sendBack, waitBehind } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
@@ -32,13 +33,17 @@ export function isForPerson(carried: Carried, how: "conflict" | "red"): boolean 
   return (how === "conflict" ? rungOfConflict(carried.task) : rungOfRed(carried)) === "person";
 }
 
-/** Work that conflicts with `theirs` in these files. */
-export function conflicted(engine: Engine, carried: Carried, files: string[], theirs: string, ours: string): void {
+/** Work (`ours`) that conflicts with `theirs` in these files. `failed`: what was to make one of them anew, and did not. */
+export function conflicted(
+  engine: Engine,
+  carried: Carried,
+  { files, theirs, ours, failed }: { files: string[]; theirs: string; ours: string; failed?: FailedRule | undefined },
+): void {
   const { task, attempt } = carried;
-  const outcome = { kind: "conflict", files } as const;
+  const outcome = { kind: "conflict", files, ...failed } as const;
   switch (rungOfConflict(task)) {
     case "conversation": {
-      const next = { kind: "conflict", from: attempt.id, files, ours, theirs } as const;
+      const next = { kind: "conflict", from: attempt.id, files, ours, theirs, ...failed } as const;
       const conflicts = task.conflicts === 0 ? SENT_BACK : SENT_BACK_AGAIN;
       return sendBack(engine, carried, outcome, next, { conflicts });
     }
@@ -53,33 +58,50 @@ export function conflicted(engine: Engine, carried: Carried, files: string[], th
         ours,
         theirs,
         worktree: attempt.worktree,
+        ...failed,
       });
   }
 }
 
-/** Checked work that is red. `onto`: what it is red together with, where it was green alone; null where it is red in its own worktree. Only what never was green
- *  by itself is over after the last round. */
+/** Checked work that is red. `merged`: with what it is red, and whose work that is, where it was green alone; it is left out where it is red in its own
+ *  worktree. Only what never was green by itself is over after the last round. */
 export function verifyFailed(
   engine: Engine,
   carried: Carried,
   { command, output }: { command: string; output: string },
-  onto: string | null,
+  merged?: { onto: string; others: string[] },
 ): void {
   const { task, attempt } = carried;
   const outcome = { kind: "verify_failed", command, output } as const;
   // What was merged into the worktree in an earlier round is there still.
-  const together = onto ?? (task.next.kind === "repair" ? task.next.onto : null);
+  const together = merged?.onto ?? (task.next.kind === "repair" ? task.next.onto : null);
+  const others = merged?.others ?? othersOf(task.next);
+  const withOthers = others.length === 0 ? {} : { others };
   const rung = rungOfRed(carried);
   if (rung === "conversation") {
-    const next = { kind: "repair", from: attempt.id, command, output, onto: together } as const;
+    const next = { kind: "repair", from: attempt.id, command, output, onto: together, ...withOthers } as const;
     sendBack(engine, carried, outcome, next, { repairs: task.repairs + 1 });
   } else if (together === null && task.conflicts < BEGUN_ANEW) {
     finish(engine, carried, outcome);
   } else if (rung === "anew") {
-    const next = { kind: "fresh", met: { files: [], command, output, ours: attempt.head! } } as const;
+    const met = { files: [], command, output, ours: attempt.head!, ...withOthers };
+    const next = { kind: "fresh", met } as const;
     sendBack(engine, carried, outcome, next, { conflicts: BEGUN_ANEW, repairs: 0 });
   } else {
-    parkFor(engine, carried, outcome, { for: "red", command, worktree: attempt.worktree });
+    parkFor(engine, carried, outcome, { for: "red", command, worktree: attempt.worktree, ...withOthers });
+  }
+}
+
+/** With whose work it was red before. */
+function othersOf(next: NextStart): string[] {
+  switch (next.kind) {
+    case "fresh":
+      return next.met?.others ?? [];
+    case "repair":
+    case "by-hand":
+      return next.others ?? [];
+    default:
+      return [];
   }
 }
 
@@ -92,6 +114,7 @@ function parkFor(
   const { attempt } = carried;
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, engine.now(), attempt, outcome)) return;
-    waitBehind(engine, carried, { park, next: { kind: "by-hand", from: attempt.id } });
+    const others = park.for === "red" && park.others !== undefined ? { others: park.others } : {};
+    waitBehind(engine, carried, { park, next: { kind: "by-hand", from: attempt.id, ...others } });
   });
 }

@@ -4,6 +4,7 @@ import type { Evidence } from "../agents/agent.ts";
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import { OWN_FILES } from "../agents/registry.ts";
 import { describeLevel } from "../core/budget.ts";
+import { failedRuleOf } from "../core/conflict-rules.ts";
 import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
 import { AT_ONCE_MS } from "../core/crash-loop.ts";
@@ -122,7 +123,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       const few = beyond.paths.length > 3 ? [...beyond.paths.slice(0, 3), "…"] : beyond.paths;
       const text = `${task.key} changed what it may not touch: ${few.join(", ")}`;
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
-      verifyFailed(engine, carried, beyond, null);
+      verifyFailed(engine, carried, beyond);
     } else if (outcome.kind === "ok") {
       const phase = verifyCommands(run, task).length > 0 ? "verify" : phaseAfterChecks(task);
       if (size !== null && phase === "contest") changeRival(engine.store, { ...task, rival: { ...task.rival!, size } });
@@ -134,7 +135,9 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
         attempt.stop !== null && ENDS_TURN.has(attempt.stop) ? { head, stop: null } : { head },
       );
     } else if (outcome.kind === "conflict") {
-      conflicted(engine, carried, outcome.files, task.next.kind === "conflict" ? task.next.theirs : head, head);
+      const before = task.next.kind === "conflict" ? task.next : null;
+      const failed = failedRuleOf(before ?? {});
+      conflicted(engine, carried, { files: outcome.files, theirs: before?.theirs ?? head, ours: head, failed });
     } else {
       const ended = outcome.kind === "budget" ? budgetOutcome(engine, carried, outcome) : outcome;
       // What it had come to tells the next one's progress.

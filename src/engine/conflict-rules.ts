@@ -1,6 +1,6 @@
 /** Settles the conflicts of a merge that the configuration has a rule for (`[conflicts]`). */
 import { join } from "node:path";
-import { type ConflictRule, ruleFor } from "../core/conflict-rules.ts";
+import { type ConflictRule, type FailedRule, ruleFor, type Settled } from "../core/conflict-rules.ts";
 import { writeCommit } from "../git/commit.ts";
 import type { Link } from "../git/merge-chain.ts";
 import { settleConflicts, takeFiles } from "../git/settle-conflicts.ts";
@@ -10,17 +10,23 @@ import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { endEarlierChecks, mergeCheckDir, standAt } from "./integration-worktree.ts";
 
-/** The merge with `at`, where a rule settles each of the files in conflict; null where somebody has to decide, or a command that was to make one anew
- *  failed. */
+/** A merge, and what rules settled in it. */
+export type RuledLink = Link & { settled?: Settled[] };
+
+/** The merge with `at`, where a rule settles each of the files in conflict; null where somebody has to decide. */
 export async function settleByRule(
   engine: Engine,
   carried: Carried,
   { at, files, message }: { at: string; files: string[]; message: string },
-): Promise<Link | "interrupted" | null> {
+): Promise<RuledLink | FailedRule | "interrupted" | null> {
   const { conflicts } = engine.config;
   if (conflicts === undefined) return null;
-  const rules = new Map(files.map((file) => [file, ruleFor(file, conflicts)]));
-  if ([...rules.values()].includes(null)) return null;
+  const rules = new Map<string, ConflictRule>();
+  for (const file of files) {
+    const rule = ruleFor(file, conflicts);
+    if (rule === null) return null;
+    rules.set(file, rule);
+  }
   const { attempt } = carried;
   // What is made anew begins as the run's branch has it.
   const choose = (path: string) => {
@@ -32,11 +38,15 @@ export async function settleByRule(
   const identity = await engine.identity();
   const commitOf = (tree: string) =>
     writeCommit(engine.repo, { tree, parents: [at, attempt.head!], message, identity });
-  const tree = await regenerate(engine, carried, settled, await commitOf(settled), rules as Map<string, ConflictRule>);
-  if (tree === null || tree === "interrupted") return tree;
-  const text = `settled by rule: ${describeRules(rules as Map<string, ConflictRule>)}`;
+  const tree = await regenerate(engine, carried, settled, await commitOf(settled), rules);
+  if (typeof tree !== "string" || tree === "interrupted") return tree;
+  const text = `settled by rule: ${describeRules(rules)}`;
   appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
-  return { commit: await commitOf(tree), tree };
+  return { commit: await commitOf(tree), tree, settled: [...rules].map(settledBy) };
+}
+
+function settledBy([file, rule]: [string, ConflictRule]): Settled {
+  return { file, by: rule.by, commands: rule.by === "regenerate" ? rule.commands : [] };
 }
 
 function aboutOf({ run, task, attempt }: Carried) {
@@ -56,7 +66,7 @@ async function regenerate(
   tree: string,
   merge: string,
   rules: ReadonlyMap<string, ConflictRule>,
-): Promise<string | "interrupted" | null> {
+): Promise<string | FailedRule> {
   const anew = [...rules].filter(([, { by }]) => by === "regenerate");
   const commands = new Set(anew.flatMap(([, rule]) => (rule.by === "regenerate" ? rule.commands : [])));
   if (commands.size === 0) return tree;
@@ -72,7 +82,7 @@ async function regenerate(
     if (result.code === 0) continue;
     const text = `a file in conflict could not be made anew: ${command} ended with ${result.code}`;
     appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
-    return null;
+    return { command, code: result.code, output: result.output };
   }
   return takeFiles(
     engine.repo,

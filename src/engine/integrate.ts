@@ -1,16 +1,18 @@
 /** Brings the work of tasks into their run's branch: merged at the tip, checked as merged, the branch moved by compare-and-set. Where checks are needed and
  *  several tasks wait, they are merged one upon the other and checked once; what is red is halved until the one at fault is found. */
 import { textWorkedOn } from "../core/conversation.ts";
+import type { FailedRule } from "../core/conflict-rules.ts";
 import { oneLine } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import { isAncestor, moveRef, readParents } from "../git/branch.ts";
-import { closeChain, type Link, mergeOnto } from "../git/merge-chain.ts";
+import { closeChain, mergeOnto } from "../git/merge-chain.ts";
+import { readIntegrations } from "../git/integrations.ts";
 import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { conflicted, isForPerson, verifyFailed } from "./clash.ts";
-import { settleByRule } from "./conflict-rules.ts";
+import { type RuledLink, settleByRule } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
 import { awaitMore } from "./gather.ts";
@@ -36,7 +38,7 @@ export function advanceStep(engine: Engine, carried: Carried): Promise<StepResul
 }
 
 /** A task's merge with the tip, or with the one before it in a group. */
-type Member = { waiter: Waiter; link: Link };
+type Member = { waiter: Waiter; link: RuledLink };
 
 /** What was found red, by tree and commands: where half of a group is green and lands, the other half upon it is the tree that was red. */
 type Reds = Map<string, Extract<Verdict, { kind: "red" }>>;
@@ -120,7 +122,7 @@ async function mergeFirst(engine: Engine, waiter: Waiter, tip: string): Promise<
   }
   if ("commit" in link) return { waiter, link };
   if ("files" in link) {
-    await metConflict(engine, waiter.carried, link.files, tip);
+    await metConflict(engine, waiter.carried, link, tip);
   } else {
     const reason = `${attempt.branch} shares no history with ${run.branch}`;
     finish(engine, waiter.carried, { kind: "failed", reason });
@@ -143,13 +145,20 @@ async function makeMerge(engine: Engine, { carried }: Waiter, at: string) {
   const branch = { head: attempt.head!, worktree: attempt.worktree, message };
   const link = await mergeOnto(engine.repo, at, branch, await engine.identity());
   if (!("files" in link)) return link;
-  return (await settleByRule(engine, carried, { at, files: link.files, message })) ?? link;
+  const settled = await settleByRule(engine, carried, { at, files: link.files, message });
+  if (settled === null || settled === "interrupted" || "commit" in settled) return settled ?? link;
+  return { ...link, failed: settled };
 }
 
 /** A person finds the merge started, with both sides in the files. */
-async function metConflict(engine: Engine, carried: Carried, files: string[], tip: string): Promise<void> {
+async function metConflict(
+  engine: Engine,
+  carried: Carried,
+  { files, failed }: { files: string[]; failed?: FailedRule },
+  tip: string,
+): Promise<void> {
   if (isForPerson(carried, "conflict")) await mergeHere(engine, carried, tip);
-  conflicted(engine, carried, files, tip, carried.attempt.head!);
+  conflicted(engine, carried, { files, theirs: tip, ours: carried.attempt.head!, failed });
 }
 
 /** The tree that a task's own checks found green is not checked again. */
@@ -231,7 +240,8 @@ async function sift(
   if (group.length === 1) {
     const { carried } = group[0]!;
     if (isForPerson(carried, "red")) await mergeHere(engine, carried, tip);
-    verifyFailed(engine, carried, red, tip);
+    const others = await cameIn(engine, carried.attempt.head!, tip);
+    verifyFailed(engine, carried, red, { onto: tip, others });
     group[0]!.settle("on");
     return;
   }
@@ -240,10 +250,22 @@ async function sift(
   await integrateGroup(engine, group.slice(half), reds);
 }
 
+/** The tasks whose work a commit of the run's branch has and that of another one has not, in the order in which they came in. */
+async function cameIn(engine: Engine, head: string, tip: string): Promise<string[]> {
+  return (await readIntegrations(engine.repo, head, tip)).map(({ task }) => task);
+}
+
 /** The intent first: from now on whoever comes next leads it to its end. */
 async function land(engine: Engine, members: readonly Member[], tip: string, candidate: string): Promise<void> {
   engine.store.transaction(() => {
-    for (const { waiter } of members) moveOn(engine, waiter.carried, "advance", { candidate });
+    for (const { waiter, link } of members) {
+      const { run, task, attempt } = waiter.carried;
+      moveOn(engine, waiter.carried, "advance", { candidate });
+      if (link.settled === undefined) continue;
+      const about = { run: run.id, task: task.id, attempt: attempt.id };
+      const fact = { kind: "conflicts-settled", commit: candidate, files: link.settled } as const;
+      appendEvent(engine.store, engine.now(), about, fact);
+    }
   });
   const advancing = members.map(({ waiter: { carried } }) => ({
     ...carried,

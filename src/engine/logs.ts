@@ -5,6 +5,7 @@ import { addUsages, renderUsd } from "../core/cost.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Event } from "../core/event.ts";
+import { describeOutcome } from "../core/outcome.ts";
 import { describeRescue } from "../core/stall.ts";
 import { LineSplitter } from "../lib/lines.ts";
 import { readTail } from "../lib/tail.ts";
@@ -148,6 +149,7 @@ function whatWasChecked({ where, others = 0, again }: Extract<Event, { kind: "ve
 function renderChecks(engine: Engine, attempt: Attempt): LogLine[] {
   const outcome = readAttempt(engine.store, attempt.id)?.outcome;
   if (outcome?.kind === "verify_failed") return told(`✗ verify failed: ${outcome.command}`, outcome.output);
+  if (outcome?.kind === "conflict" && outcome.output) return told(`✗ ${describeOutcome(outcome)}`, outcome.output);
   if (outcome?.kind === "failed" && outcome.output) return told(`✗ ${outcome.reason}`, outcome.output);
   return [];
 }

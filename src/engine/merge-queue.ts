@@ -1,8 +1,8 @@
 /** Which tasks of a run wait to be integrated. Whoever works for the queue takes all that wait at once: what comes meanwhile waits for the next turn.
  *  Nothing of it is stored: a task waits as long as its attempt is in the phase `merge`, and whoever carries the run next asks for it again. */
 import type { StopCause } from "../core/attempt.ts";
-import type { Link } from "../git/merge-chain.ts";
 import type { Carried, StepResult } from "./attempt-moves.ts";
+import type { RuledLink } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 
 /** A task that waits, or is being merged. It is settled once, with what its attempt does then. */
@@ -10,7 +10,7 @@ export class Waiter {
   readonly carried: Carried;
   readonly settled: Promise<StepResult>;
   /** Its merges, by the commit that it was merged with. */
-  readonly merges = new Map<string, Link>();
+  readonly merges = new Map<string, RuledLink>();
   /** Stops the check that it is in. */
   halt: (() => void) | null = null;
   /** The check is stopped for another one's sake. */

@@ -7,7 +7,7 @@ import type { BareTask } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
-import { readFlakes, readReviewTimes, readStepEvents, readWaitingEvents } from "../store/events.ts";
+import { readFlakes, readReviewTimes, readSettled, readStepEvents, readWaitingEvents } from "../store/events.ts";
 import { readFinished } from "../store/history.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
@@ -27,6 +27,7 @@ export function readReport(engine: Engine, runId: string): RunReport {
     waiting: waitingOf(engine, run, views, now),
     steps: readSteps(readStepEvents(engine.store, run.id), now),
     flaky: readFlakes(engine.store, run.id),
+    settled: readSettled(engine.store, run.id),
   });
 }
 

@@ -254,7 +254,7 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   });
   if (verdict.kind === "interrupted") return "leave";
   if (verdict.kind === "red") {
-    verifyFailed(engine, carried, verdict, null);
+    verifyFailed(engine, carried, verdict);
     return "on";
   }
   await moveOnGreen(engine, carried, head, { verifiedTree: commands.length > 0 ? tree : null });

@@ -1,5 +1,6 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
 import type { Attempt } from "../core/attempt.ts";
+import type { Settled } from "../core/conflict-rules.ts";
 import type { Event, Fact, HeldBy } from "../core/event.ts";
 import { momentOf } from "../core/notification.ts";
 import type { RoomKind } from "../core/room.ts";
@@ -132,6 +133,21 @@ export function readFlakes(store: Store, run: string): { command: string; tasks:
     const { command, task, others = [] } = toEvent(row) as Extract<Event, { kind: "verify-flaky" }>;
     return { command, tasks: [...(task === null ? [] : [task]), ...others] };
   });
+}
+
+/** What rules settled in the merges of a run, oldest first. */
+export function readSettled(store: Store, run: string): { task: number; commit: string; files: Settled[] }[] {
+  const sql = "select * from event where run = ? and kind = 'conflicts-settled' order by seq";
+  return store.all(sql, run).map((row) => {
+    const { task, commit, files } = toEvent(row) as Extract<Event, { kind: "conflicts-settled" }>;
+    return { task: task!, commit, files };
+  });
+}
+
+/** When (epoch ms) the agents of a run's attempts ended, by attempt: the last of each. */
+export function readAgentEnds(store: Store, run: string): Map<number, number> {
+  const sql = "select attempt, max(at) as ended from event where run = ? and kind = 'agent-ended' group by attempt";
+  return new Map(store.all(sql, run).map((row) => [Number(row["attempt"]), Number(row["ended"])]));
 }
 
 /** The tasks of a run whose merged work was taken up last to be checked, by row number. */

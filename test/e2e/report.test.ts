@@ -1,10 +1,38 @@
 /** What a run took, cost and waited for, as text, markdown and JSON; and the same over all runs. */
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { HistoryReport } from "../../src/core/history.ts";
 import type { RunReport } from "../../src/core/report.ts";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
 
 const wide = (text: string) => text.split("\n").filter((line) => line.length > 80);
+
+test("what an agent wrote into the user's checkout is named, with the tasks that were at work; what the user did before or behind them is not", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "tracked.txt": "old\n", "mine.txt": "old\n" });
+  const stray = `echo new > '${join(rig.root, "stray.txt")}'; echo new > '${join(rig.root, "tracked.txt")}'`;
+  rig.write({
+    "docs/plans/shop/epic-01-strays.md": task({}, `run "sh" "-c" ${JSON.stringify(stray)}\nwrite a.txt "a"`),
+    "docs/plans/shop/epic-02-behind.md": task({ needs_review: true }, 'write b.txt "b"'),
+  });
+  rig.commit("plan");
+  rig.write({ "before.txt": "mine" });
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  // Its agent is through, and only its work waits.
+  rig.write({ "behind.txt": "mine", "mine.txt": "mine" });
+  type Changes = { checkout_changes: { path: string; at: string; tasks: string[] }[] };
+  const { checkout_changes: changes } = await rig.json<Changes>("report");
+  expect(changes.map(({ path, tasks }) => [path, tasks])).toEqual([
+    ["tracked.txt", ["shop/E01"]],
+    ["stray.txt", ["shop/E01"]],
+  ]);
+  const text = rig.ok("report");
+  expect(text).toContain("changed in your checkout while agents were at work, by you or by one of them:\n");
+  expect(text).toMatch(/^ {2}stray\.txt {2}\d\d:\d\d, shop\/E01$/m);
+  expect(wide(text)).toEqual([]);
+  expect(rig.ok("report", "--markdown")).toMatch(/^\| stray\.txt \| \S+Z \| shop\/E01 \|$/m);
+  rig.git("stash", "--include-untracked");
+  expect(rig.ok("report")).not.toContain("changed in your checkout");
+});
 
 test("a report: waiting by reason, what was set aside and why, in 80 columns, markdown and JSON", async () => {
   await using rig = Rig.create({

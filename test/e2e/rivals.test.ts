@@ -90,6 +90,9 @@ test("both are green: the smaller change comes in under the task's name, and the
     { agent: "tidy", won: 1, of: 1 },
     { agent: "wordy", won: 0, of: 1 },
   ]);
+  const ends = told.tasks.map(({ id, attempts }) => [id, attempts.map(({ outcome }) => outcome)]);
+  expect(Object.fromEntries(ends)).toEqual({ "shop/E01": ["done"], "shop/E01@wordy": ["green"] });
+  expect(rig.ok("task", "show", "shop/E01@wordy")).toContain("\nattempt 1 (wordy): green");
   expect(told.contests).toMatchObject([
     {
       task: "shop/E01",
@@ -476,4 +479,16 @@ test("a run keeps its rivals: the same command without them goes on with them, a
     ["shop/E02", "tidy"],
   ]);
   expectTidy(rig);
+});
+
+test("while one of them asks, a failed one is tried again by itself: the other's question stays", async () => {
+  await using rig = rigWith(() => ({ tidy: "echo 'OWT-QUESTION: Which colour?'\n", wordy: "exit 3\n" }));
+  expect((await rig.owt("run", "--yes", ...BOTH)).code).toBe(4);
+  type Inbox = { waiting: { task: string; command: string; note: string | null }[] };
+  const { waiting } = await rig.json<Inbox>("inbox");
+  const told = waiting.map(({ task: id, command, note }) => [id, command, note]);
+  expect(told.toSorted()).toEqual([
+    ["shop/E01@tidy", 'owt task answer shop/E01@tidy "…"', null],
+    ["shop/E01@wordy", "owt task retry shop/E01@wordy", null],
+  ]);
 });

@@ -368,7 +368,7 @@ test("work that stays red with the others is begun anew, and then is a person's,
   expect(waiting).toEqual([
     expect.objectContaining({
       task: "two/E01",
-      why: expect.stringMatching(/^red with the work of the others: test ! -f/),
+      why: expect.stringMatching(/^red with the work of one\/E01: test ! -f/),
     }),
   ]);
   expect(rig.ok("inbox")).toContain("owt task approve two/E01");
@@ -376,7 +376,9 @@ test("work that stays red with the others is begun anew, and then is a person's,
   expect(existsSync(`${worktree}/a.txt`)).toBe(true);
   // Approved as it is, it is red as before, and waits on.
   rig.ok("task", "approve", "two/E01");
-  expect((await rig.owt("resume")).code).toBe(4);
+  const still = await rig.owt("resume");
+  expect(still.code).toBe(4);
+  expect(still.stdout).toContain("red with the work of one/E01: test ! -f");
   writeFileSync(`${worktree}/both.txt`, "both");
   rig.ok("task", "approve", "two/E01");
   expect((await rig.owt("resume")).code).toBe(0);

@@ -41,7 +41,8 @@ type ToolCall = { name: string; input: Record<string, unknown> };
 
 export type ApiError = { status: number; type: string; message: string; headers?: Record<string, string> };
 
-/** What the model says for each task, by what the last prompt is about: `task`, or the word of `# owt: <occasion>`. Past the end, "Done." */
+/** What the model says for each task (`task@model`: that one alone), by what the last prompt is about: `task`, or the word of `# owt: <occasion>`. Past the
+ *  end, "Done." */
 export type Script = Record<string, Record<string, Answer[]>>;
 
 export type Message = { role: string; content: string | { type: string; text?: string; [key: string]: unknown }[] };
@@ -123,7 +124,8 @@ export async function startFakeApi(
       sendError(response, { status: 400, type: "invalid_request_error", message: flaw });
       return;
     }
-    const scripted = script[asked.task]?.[asked.occasion]?.[asked.turn] ?? { say: "Done." };
+    const lines = script[`${asked.task}@${asked.model}`] ?? script[asked.task];
+    const scripted = lines?.[asked.occasion]?.[asked.turn] ?? { say: "Done." };
     const word = scripted.first?.[countTurn(scripted)] ?? scripted;
     await word.gate?.pass();
     const error = refuse(request.headers) ?? word.error;

@@ -1,6 +1,7 @@
 /** `owt report`: what a run took, cost and brought; and what came of everything that was tried here. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import { readCheckoutChanges } from "../../engine/checkout-changes.ts";
 import { readAllHistory, readReport } from "../../engine/report.ts";
 import { readRuns } from "../../store/runs.ts";
 import { renderHistory, renderHistoryMarkdown } from "../history-text.ts";
@@ -35,10 +36,11 @@ export function reportCommand(program: Command, io: Io): void {
         const run = id ?? readRuns(engine.store).at(-1)?.id;
         if (run === undefined) throw new OwtError("wrong-state", "there is no run yet", { hint: "start one: owt run" });
         const report = readReport(engine, run);
+        const changed = await readCheckoutChanges(engine, run);
         const text = options.markdown
-          ? renderMarkdown(report)
-          : renderReport(report, screenWidth(io), painter(io, io.stdout));
-        answerAsIs(io, options, { report }, text);
+          ? renderMarkdown(report, changed)
+          : renderReport(report, changed, screenWidth(io), painter(io, io.stdout));
+        answerAsIs(io, options, { report, checkout_changes: changed }, text);
       }),
     );
 }

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { addUsages } from "../../core/cost.ts";
 import { nearest, nearestHint } from "../../core/names.ts";
-import { describeOutcome } from "../../core/outcome.ts";
+import { describeEnd } from "../../core/rival.ts";
 import { renderAnswer } from "../../core/view.ts";
 import { reportCost } from "../../core/report.ts";
 import { TASK_STATES } from "../../core/task.ts";
@@ -324,7 +324,7 @@ async function showTask(io: Io, engine: Engine, key: string, options: PickOption
     agent: attempt.agent,
     model: attempt.model,
     phase: attempt.phase,
-    outcome: attempt.outcome ? describeOutcome(attempt.outcome) : null,
+    outcome: attempt.outcome ? describeEnd(task, attempt.outcome) : null,
     ...(attempt.outcome && "output" in attempt.outcome ? { output: attempt.outcome.output } : {}),
     branch: attempt.branch,
     worktree: attempt.worktree,
