@@ -10,7 +10,8 @@ import type { Engine } from "./engine.ts";
 import { isDiskShort } from "./disk-watch.ts";
 import { isFullDisk, outlastFullDisk } from "./full-disk.ts";
 import { isCarried, leaseFile } from "./holder.ts";
-import { type CarryOptions, carryRuns, isRunSettled } from "./runner.ts";
+import { type CarryOptions, carryRuns } from "./runner.ts";
+import { isRunSettled } from "./settled.ts";
 import { Transcript } from "./transcript.ts";
 import { nextChange } from "./wake.ts";
 

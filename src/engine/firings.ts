@@ -8,7 +8,7 @@ import { readRun } from "../store/runs.ts";
 import { isAlive } from "../system/identity.ts";
 import type { Engine } from "./engine.ts";
 import { isCarried } from "./holder.ts";
-import { isRunSettled } from "./runner.ts";
+import { isRunSettled } from "./settled.ts";
 import { timeOverOf } from "./run-time.ts";
 import { viewRun } from "./view.ts";
 

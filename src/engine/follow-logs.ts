@@ -6,7 +6,7 @@ import { readRun } from "../store/runs.ts";
 import { readTask } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
 import { isCarried } from "./holder.ts";
-import { isRunSettled } from "./runner.ts";
+import { isRunSettled } from "./settled.ts";
 import { nextChange } from "./wake.ts";
 
 /** How often we look for attempts that have begun, where no change tells of it. */

@@ -4,11 +4,8 @@ import { setImmediate as turnOfTheWorld } from "node:timers/promises";
 import { hasLimitOf } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
-import { isUndecided } from "../core/rival.ts";
-import { placesTaken } from "../core/schedule.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
-import { type Shortage, startOf } from "../core/room.ts";
-import { countFinal, findSkips, isSettled, type TaskView } from "../core/view.ts";
+import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
 import { sweepTrash } from "../git/remove.ts";
@@ -16,29 +13,27 @@ import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
-import { carryAttempt, standForReview, startAttempt } from "./attempt.ts";
+import { carryAttempt, standForReview } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import { keepBackups } from "./backups.ts";
-import { dayEnds, noteHolds } from "./budget.ts";
+import { dayEnds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
 import { decideContests } from "./contest.ts";
 import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { type Engine, isLost } from "./engine.ts";
-import { estimatesOf } from "./estimates.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
-import { decideRunStarts } from "./footprints.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
 import { nextProbe } from "./governor.ts";
 import { closeForecasts } from "./merge-order.ts";
 import { keepNotifying } from "./notify.ts";
 import { pruneAttempts } from "./prune.ts";
-import { rankFor } from "./rank.ts";
-import { noteShortage, Room } from "./room.ts";
+import { noteShortage } from "./room.ts";
 import { runTip } from "./run-tip.ts";
 import { watchSessionLimits } from "./session-limits.ts";
+import { ENDS_ANYWAY, isSettledNow } from "./settled.ts";
+import { startReady, type Turn } from "./start-ready.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
-import { choicesFor, nextAgent, viewRun } from "./view.ts";
 
 export type CarryOptions = {
   /** Aborted when this process is to leave: agents are parked with their conversations. */
@@ -226,9 +221,6 @@ async function carryAll(
   return acted;
 }
 
-/** What one turn of the loop found: what there was no room for. */
-type Turn = { short: Shortage | null };
-
 /** One look at one run: obey wishes, skip what cannot run, start what can, carry what is open, end what is over.
  *  True when something was changed, so that another look is due. */
 async function carryRun(
@@ -278,9 +270,6 @@ function interrupt(engine: Engine, attempt: Attempt): void {
   else engine.live.get(attempt.id)?.("stopped");
 }
 
-/** Phases that are carried to their end even in a stopped run: an agent that was stopped is still collected. */
-const ENDS_ANYWAY = new Set<Attempt["phase"]>(["agent", "collect", "advance", "tidy"]);
-
 /** What was stopped, and what is over but for its last steps. */
 function isEnding(engine: Engine, run: Run, attempt: Attempt): boolean {
   if (attempt.stop !== null || run.wish === "stop") return true;
@@ -302,87 +291,6 @@ function skipUnreachable(engine: Engine, tasks: Task[]): boolean {
   return skips.length > 0;
 }
 
-/** Opens attempts of the tasks that are next, as many as there is room for. */
-async function startReady(
-  engine: Engine,
-  run: Run,
-  tasks: Task[],
-  attempts: Attempt[],
-  { disk, turn }: { disk: DiskWatch; turn: Turn },
-): Promise<Attempt[]> {
-  const home = nearlyHome(run, tasks, attempts);
-  noteHolds(engine, run);
-  // Side by side, a task that needs no agent and no check any more needs no place.
-  const isPlaced = ({ key }: Task) => run.options.maxParallel === 1 || !home.has(key);
-  const running = placesTaken(
-    tasks.filter(isPlaced).map(({ state }) => state),
-    run.options.maxParallel,
-  );
-  if (running >= run.options.maxParallel || home.size >= run.options.maxParallel) return [];
-  const ready = viewRun(engine, run, tasks)
-    .filter(({ standing }) => COULD_START.has(standing))
-    .map((view) => view.task);
-  if (ready.length === 0) return [];
-  const rank = rankFor(tasks, estimatesOf(engine, run));
-  const view = { ready: ready.map(rank), soon: readySoon(tasks, home).map(rank), running };
-  const chosen = await decideRunStarts(engine, run.id, tasks, ready, { view, maxParallel: run.options.maxParallel });
-  const started: Attempt[] = [];
-  const room = new Room(engine, disk.shortage);
-  for (const key of chosen) {
-    const task = ready.find((each) => each.key === key)!;
-    // Each start takes up some of what is left.
-    if (started.length > 0 && !isStillReady(engine, run, task)) continue;
-    const { agent, insteadOf } = nextAgent(engine, run, task);
-    const short = room.take(agent, startOf(task));
-    turn.short ??= short;
-    // What comes behind it does not pass it by: a large one would never have its turn.
-    if (short !== null) break;
-    const model = choicesFor(engine, run, task, agent).model ?? null;
-    const attempt = await startAttempt(engine, run, task, agent, model);
-    if (attempt === null) continue;
-    started.push(attempt);
-    if (insteadOf !== null) noteFallOver(engine, attempt, insteadOf);
-  }
-  return started;
-}
-
-function noteFallOver(engine: Engine, { run, task, id, agent }: Attempt, insteadOf: string): void {
-  const text = `${insteadOf} waits for a usage limit: ${agent} takes its place`;
-  appendEvent(engine.store, engine.now(), { run, task, attempt: id }, { kind: "note", text });
-}
-/** Want of room is looked at anew each time. */
-const COULD_START = new Set<TaskView["standing"]>(["ready", "waits-for-room"]);
-
-/** Whether a task may still start, now that others have. */
-function isStillReady(engine: Engine, run: Run, task: Task): boolean {
-  return viewRun(engine, run).some((view) => view.task.id === task.id && COULD_START.has(view.standing));
-}
-
-/** Tasks of which only milliseconds are left: their agents have ended, and nothing is checked or approved. */
-function nearlyHome(run: Run, tasks: Task[], attempts: Attempt[]): Set<string> {
-  if (run.options.verify.length > 0) return new Set();
-  const collected = new Set(attempts.filter((attempt) => attempt.phase === "collect").map((attempt) => attempt.task));
-  const isHome = ({ id, state, spec, rival }: Task) =>
-    spec.verify.length === 0 &&
-    (state === "integrating" || (collected.has(id) && !spec.needsReview && !isUndecided({ rival })));
-  return new Set(tasks.filter(isHome).map((task) => task.key));
-}
-
-/** Tasks that wait for nothing but what is nearly home. */
-function readySoon(tasks: Task[], home: ReadonlySet<string>): Task[] {
-  if (home.size === 0) return [];
-  const done = new Set(tasks.filter((task) => task.state === "done").map((task) => task.key));
-  const met = done.union(home);
-  return tasks.filter(
-    ({ state, park, notBefore, needs }) =>
-      state === "pending" &&
-      park === null &&
-      notBefore === null &&
-      needs.some((key) => !done.has(key)) &&
-      needs.every((key) => met.has(key)),
-  );
-}
-
 async function endIfOver(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]): Promise<boolean> {
   if (attempts.length > 0 || !tasks.every((task) => FINAL_STATES.has(task.state))) return false;
   await removeIntegrationWorktree(engine, run.id);
@@ -398,23 +306,6 @@ function isOver(engine: Engine, seen: Look, until: string | undefined): boolean 
   return seen.runs
     .filter((run) => until === undefined || run.id === until)
     .every((run) => isSettledNow(engine, run, seen.tasks.get(run.id)!, seen.attempts));
-}
-
-/** Phases in which nothing is done. */
-const WAITS = new Set<Attempt["phase"]>(["contest", "review"]);
-
-/** Ended, or waiting for nothing but a person. */
-export function isRunSettled(engine: Engine, run: Run): boolean {
-  return isSettledNow(engine, run, readTasks(engine.store, run.id), readOpenAttempts(engine.store));
-}
-
-function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Attempt[]): boolean {
-  if (run.state === "ended") return true;
-  const attempts = allAttempts.filter((attempt) => attempt.run === run.id && !WAITS.has(attempt.phase));
-  if (run.wish === "stop") return !attempts.some((attempt) => ENDS_ANYWAY.has(attempt.phase));
-  if (attempts.length > 0) return false;
-  // A run whose tasks are all final is about to be ended, and is settled then.
-  return !tasks.every((task) => FINAL_STATES.has(task.state)) && isSettled(viewRun(engine, run, tasks));
 }
 
 /** A timer stands still while the machine sleeps, and does not see that the clock was set: so often the time is looked at. */

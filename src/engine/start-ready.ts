@@ -1,0 +1,102 @@
+/** Which tasks of a run are begun now: the first of those that are ready, as many as there are places and room for. */
+import type { Attempt } from "../core/attempt.ts";
+import { isUndecided } from "../core/rival.ts";
+import { type Shortage, startOf } from "../core/room.ts";
+import type { Run } from "../core/run.ts";
+import { placesTaken } from "../core/schedule.ts";
+import type { Task } from "../core/task.ts";
+import type { TaskView } from "../core/view.ts";
+import { appendEvent } from "../store/events.ts";
+import { startAttempt } from "./attempt.ts";
+import { noteHolds } from "./budget.ts";
+import type { DiskWatch } from "./disk-watch.ts";
+import type { Engine } from "./engine.ts";
+import { estimatesOf } from "./estimates.ts";
+import { decideRunStarts } from "./footprints.ts";
+import { rankFor } from "./rank.ts";
+import { Room } from "./room.ts";
+import { choicesFor, nextAgent, viewRun } from "./view.ts";
+
+/** What one turn of the loop found: what there was no room for. */
+export type Turn = { short: Shortage | null };
+
+/** Opens attempts of the tasks that are next, as many as there is room for. */
+export async function startReady(
+  engine: Engine,
+  run: Run,
+  tasks: Task[],
+  attempts: Attempt[],
+  { disk, turn }: { disk: DiskWatch; turn: Turn },
+): Promise<Attempt[]> {
+  const home = nearlyHome(run, tasks, attempts);
+  noteHolds(engine, run);
+  // Side by side, a task that needs no agent and no check any more needs no place.
+  const isPlaced = ({ key }: Task) => run.options.maxParallel === 1 || !home.has(key);
+  const running = placesTaken(
+    tasks.filter(isPlaced).map(({ state }) => state),
+    run.options.maxParallel,
+  );
+  if (running >= run.options.maxParallel || home.size >= run.options.maxParallel) return [];
+  const ready = viewRun(engine, run, tasks)
+    .filter(({ standing }) => COULD_START.has(standing))
+    .map((view) => view.task);
+  if (ready.length === 0) return [];
+  const rank = rankFor(tasks, estimatesOf(engine, run));
+  const view = { ready: ready.map(rank), soon: readySoon(tasks, home).map(rank), running };
+  const chosen = await decideRunStarts(engine, run.id, tasks, ready, { view, maxParallel: run.options.maxParallel });
+  const started: Attempt[] = [];
+  const room = new Room(engine, disk.shortage);
+  for (const key of chosen) {
+    const task = ready.find((each) => each.key === key)!;
+    // Each start takes up some of what is left.
+    if (started.length > 0 && !isStillReady(engine, run, task)) continue;
+    const { agent, insteadOf } = nextAgent(engine, run, task);
+    const short = room.take(agent, startOf(task));
+    turn.short ??= short;
+    // What comes behind it does not pass it by: a large one would never have its turn.
+    if (short !== null) break;
+    const model = choicesFor(engine, run, task, agent).model ?? null;
+    const attempt = await startAttempt(engine, run, task, agent, model);
+    if (attempt === null) continue;
+    started.push(attempt);
+    if (insteadOf !== null) noteFallOver(engine, attempt, insteadOf);
+  }
+  return started;
+}
+
+function noteFallOver(engine: Engine, { run, task, id, agent }: Attempt, insteadOf: string): void {
+  const text = `${insteadOf} waits for a usage limit: ${agent} takes its place`;
+  appendEvent(engine.store, engine.now(), { run, task, attempt: id }, { kind: "note", text });
+}
+/** Want of room is looked at anew each time. */
+const COULD_START = new Set<TaskView["standing"]>(["ready", "waits-for-room"]);
+
+/** Whether a task may still start, now that others have. */
+function isStillReady(engine: Engine, run: Run, task: Task): boolean {
+  return viewRun(engine, run).some((view) => view.task.id === task.id && COULD_START.has(view.standing));
+}
+
+/** Tasks of which only milliseconds are left: their agents have ended, and nothing is checked or approved. */
+function nearlyHome(run: Run, tasks: Task[], attempts: Attempt[]): Set<string> {
+  if (run.options.verify.length > 0) return new Set();
+  const collected = new Set(attempts.filter((attempt) => attempt.phase === "collect").map((attempt) => attempt.task));
+  const isHome = ({ id, state, spec, rival }: Task) =>
+    spec.verify.length === 0 &&
+    (state === "integrating" || (collected.has(id) && !spec.needsReview && !isUndecided({ rival })));
+  return new Set(tasks.filter(isHome).map((task) => task.key));
+}
+
+/** Tasks that wait for nothing but what is nearly home. */
+function readySoon(tasks: Task[], home: ReadonlySet<string>): Task[] {
+  if (home.size === 0) return [];
+  const done = new Set(tasks.filter((task) => task.state === "done").map((task) => task.key));
+  const met = done.union(home);
+  return tasks.filter(
+    ({ state, park, notBefore, needs }) =>
+      state === "pending" &&
+      park === null &&
+      notBefore === null &&
+      needs.some((key) => !done.has(key)) &&
+      needs.every((key) => met.has(key)),
+  );
+}
