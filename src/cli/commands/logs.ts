@@ -152,17 +152,18 @@ async function showOne(
     );
   } else for (const each of attemptsMeant(engine, attempt.task, attempt, options)) await show(each);
   if (options.json) await pen.end();
-  if (shown === 0) tellEmpty(io, key, options);
+  if (shown === 0) tellEmpty(io, key, options, attempt.endedAt !== null);
 }
 
 /** Nothing at all would leave somebody wondering whether the command worked. */
-function tellEmpty(io: Io, of: string, { grep, level, since }: Options): void {
+function tellEmpty(io: Io, of: string, { grep, level, since }: Options, isOver = false): void {
   const chosen = [
     ...(grep === undefined ? [] : [`--grep ${grep}`]),
     ...(since === undefined ? [] : [`--since ${since}`]),
     ...(level === "all" ? [] : [`--level ${level}`]),
   ];
-  tell(io, printable(chosen.length > 0 ? `no line of ${of} fits ${chosen.join(" ")}` : `${of}: nothing was said yet`));
+  const none = isOver ? "nothing was said" : "nothing was said yet";
+  tell(io, printable(chosen.length > 0 ? `no line of ${of} fits ${chosen.join(" ")}` : `${of}: ${none}`));
 }
 
 /** Who searches, or looks back, looks through all tries; else the last one counts, or the one that was named. */

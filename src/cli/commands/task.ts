@@ -1,13 +1,14 @@
 /** `owt task …`: one task at a time. */
 import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
+import type { Attempt } from "../../core/attempt.ts";
 import { OwtError } from "../../core/errors.ts";
 import { addUsages } from "../../core/cost.ts";
 import { nearest, nearestHint } from "../../core/names.ts";
 import { describeEnd } from "../../core/rival.ts";
 import { renderAnswer } from "../../core/view.ts";
 import { reportCost } from "../../core/report.ts";
-import { TASK_STATES } from "../../core/task.ts";
+import { type Task, TASK_STATES } from "../../core/task.ts";
 import { answerNow } from "../../engine/answer.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { attemptDir } from "../../engine/engine.ts";
@@ -319,20 +320,7 @@ async function showTask(io: Io, engine: Engine, key: string, options: PickOption
   const task = findTask(engine, key, { run: options.run });
   const view = showRun(engine, findRun(engine, task.run)).find((each) => each.task.id === task.id)!;
   const recorded = readAttempts(engine.store, task.id);
-  const attempts = recorded.map((attempt) => ({
-    number: attempt.number,
-    agent: attempt.agent,
-    model: attempt.model,
-    phase: attempt.phase,
-    outcome: attempt.outcome ? describeEnd(task, attempt.outcome) : null,
-    ...(attempt.outcome && "output" in attempt.outcome ? { output: attempt.outcome.output } : {}),
-    branch: attempt.branch,
-    worktree: attempt.worktree,
-    session: attempt.session,
-    folder: attemptDir(engine, attempt.id),
-    peak_memory_bytes: attempt.peakBytes,
-    ...reportCost(addUsages([attempt.usage])),
-  }));
+  const attempts = recorded.map((attempt) => shownAttempt(engine, task, attempt));
   const cost = reportCost(addUsages(recorded.map((attempt) => attempt.usage)));
   const { spec } = task;
   const given = view.standing === "waits-for-person" ? await answerNow(engine, task) : null;
@@ -363,12 +351,40 @@ async function showTask(io: Io, engine: Engine, key: string, options: PickOption
     ...(task.needs.length > 0 ? [`after ${task.needs.join(", ")}`] : []),
     ...(task.commit ? [`integrated as ${task.commit}`] : []),
     ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),
-    ...attempts.map(
-      (attempt) =>
-        `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}${attempt.cost_basis === null ? "" : ` · cost ${costWords(attempt)}`}${attempt.peak_memory_bytes === null ? "" : ` · memory up to ${renderMemory(attempt.peak_memory_bytes)}`}\n  ${attempt.branch}\n  ${attempt.worktree}${existsSync(attempt.worktree) ? "" : " (removed)"}${attempt.output?.trim() ? `\n${indent(lastLines(attempt.output, SHOWN_LINES))}` : ""}`,
-    ),
+    ...attempts.map(describeAttempt),
     "",
     printable(spec.content),
   ];
   answer(io, options, data, lines.join("\n"));
+}
+
+/** An attempt as `owt task show --json` has it. */
+function shownAttempt(engine: Engine, task: Task, attempt: Attempt) {
+  return {
+    number: attempt.number,
+    agent: attempt.agent,
+    model: attempt.model,
+    phase: attempt.phase,
+    outcome: attempt.outcome ? describeEnd(task, attempt.outcome) : null,
+    ...(attempt.outcome && "output" in attempt.outcome ? { output: attempt.outcome.output } : {}),
+    branch: attempt.branch,
+    worktree: attempt.worktree,
+    session: attempt.session,
+    folder: attemptDir(engine, attempt.id),
+    peak_memory_bytes: attempt.peakBytes,
+    ...reportCost(addUsages([attempt.usage])),
+  };
+}
+
+function describeAttempt(attempt: ReturnType<typeof shownAttempt>): string {
+  const memory = attempt.peak_memory_bytes ?? 0;
+  const parts = [
+    `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}`,
+    ...(attempt.cost_basis === null ? [] : [`cost ${costWords(attempt)}`]),
+    // Of one that was over at once nothing was measured.
+    ...(memory < 2 ** 20 ? [] : [`memory up to ${renderMemory(memory)}`]),
+  ];
+  const output = attempt.output?.trim() ? [indent(lastLines(attempt.output, SHOWN_LINES))] : [];
+  const place = `${attempt.worktree}${existsSync(attempt.worktree) ? "" : " (removed)"}`;
+  return [parts.join(" · "), `  ${attempt.branch}`, `  ${place}`, ...output].join("\n");
 }
