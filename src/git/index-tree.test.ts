@@ -1,7 +1,6 @@
-import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { CHANGED_FILES, changeOf, makeChange } from "../../test/rig/random-changes.ts";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { writeIndexTree } from "./index-tree.ts";
 import { placeAt } from "./place.ts";
@@ -14,32 +13,16 @@ async function bothTrees(at: Scratch): Promise<{ ours: string | null; gits: stri
   return { ours, gits: runGit(at.root, "write-tree").trim() };
 }
 
-const PARTS = ["a", "b", "b.txt", "b-c", "ä ö", "-x", ".github", "c"];
-const path = fc.array(fc.constantFrom(...PARTS), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
-const change = fc.record({
-  path,
-  kind: fc.constantFrom("write", "run", "link", "remove"),
-  text: fc.string({ maxLength: 9 }),
-});
+const change = changeOf("write", "run", "link", "remove");
 
 test("the tree is the one that git writes, whatever was changed", async () => {
   await using at = await scratchRepo();
-  at.write(at.root, { "a/b/c": "1", "b.txt": "2", "b-c/a": "3", ".github/x": "4" });
+  at.write(at.root, CHANGED_FILES);
   runGit(at.root, "add", "--all");
   runGit(at.root, "commit", "-q", "-m", "more");
   await fc.assert(
     fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 6 }), fc.boolean(), async (changes, keep) => {
-      for (const { path: name, kind, text } of changes) {
-        const full = join(at.root, name);
-        // A file where a folder would be, or the other way round, is taken out of the way, as an agent would.
-        for (let above = dirname(name); above !== "."; above = dirname(above)) removeFile(join(at.root, above));
-        rmSync(full, { recursive: true, force: true });
-        if (kind === "remove") continue;
-        mkdirSync(dirname(full), { recursive: true });
-        if (kind === "link") symlinkSync(`to ${text}`.replaceAll("\0", ""), full);
-        else writeFileSync(full, text);
-        if (kind === "run") chmodSync(full, 0o755);
-      }
+      for (const each of changes) makeChange(at.root, each);
       runGit(at.root, "add", "--all");
       const { ours, gits } = await bothTrees(at);
       expect(ours).toBe(gits);
@@ -48,14 +31,6 @@ test("the tree is the one that git writes, whatever was changed", async () => {
     { numRuns: 60 },
   );
 });
-
-function removeFile(path: string): void {
-  try {
-    rmSync(path);
-  } catch {
-    // A folder, or nothing.
-  }
-}
 
 test("submodules and an emptied index too", async () => {
   await using at = await scratchRepo();

@@ -1,17 +1,8 @@
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { lstatSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { CHANGED_FILES, changeOf, makeChange } from "../../test/rig/random-changes.ts";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { readTree } from "./commit.ts";
 import { placeAt } from "./place.ts";
@@ -26,18 +17,12 @@ async function askBoth(at: Scratch) {
   return { ours, gits: await readStatus(place, { ignored: true, links: true }) };
 }
 
-const PARTS = ["a", "b", "b.txt", "b-c", "ä ö", "-x", ".github", "c\n", "out"];
-const path = fc.array(fc.constantFrom(...PARTS), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
-const change = fc.record({
-  path,
-  kind: fc.constantFrom("write", "write", "run", "remove", "link", "commit", "folder"),
-  text: fc.string({ maxLength: 9 }),
-});
+const change = changeOf("write", "write", "run", "remove", "link", "commit", "folder");
 const PATTERNS = ["*.o", "/dist/", "q?z", "# out", "!out", "deep/**/gone", "\\#b", "tmp*", "é"];
 
 test("it is what git says, whatever was changed", async () => {
   await using at = await scratchRepo();
-  at.write(at.root, { "a/b/c": "1", "b.txt": "2", "b-c/a": "3", ".github/x": "4", "out/x/y": "5" });
+  at.write(at.root, { ...CHANGED_FILES, "out/x/y": "5" });
   runGit(at.root, "add", "--all");
   runGit(at.root, "commit", "-q", "-m", "more");
   let answered = 0;
@@ -47,7 +32,12 @@ test("it is what git says, whatever was changed", async () => {
       fc.subarray(PATTERNS, { maxLength: 4 }),
       async (changes, patterns) => {
         writeFileSync(join(at.root, ".git/info/exclude"), `${patterns.join("\n")}\n`);
-        for (const each of changes) apply(at, each);
+        for (const each of changes) {
+          makeChange(at.root, each);
+          if (each.kind !== "commit") continue;
+          runGit(at.root, "add", "--all");
+          runGit(at.root, "commit", "-q", "--allow-empty", "-m", "between");
+        }
         const { ours, gits } = await askBoth(at);
         if (ours !== null) expect(ours).toEqual(gits);
         if (ours !== null) answered++;
@@ -59,28 +49,6 @@ test("it is what git says, whatever was changed", async () => {
   );
   expect(answered).toBeGreaterThan(10);
 });
-
-function apply(at: Scratch, { path: name, kind, text }: { path: string; kind: string; text: string }): void {
-  const full = join(at.root, name);
-  for (let above = dirname(name); above !== "."; above = dirname(above)) removeFile(join(at.root, above));
-  rmSync(full, { recursive: true, force: true });
-  if (kind === "remove") return;
-  mkdirSync(kind === "folder" ? full : dirname(full), { recursive: true });
-  if (kind === "folder") return;
-  if (kind === "link") symlinkSync(`to ${text}`.replaceAll("\0", ""), full);
-  else writeFileSync(full, text);
-  if (kind === "run") chmodSync(full, 0o755);
-  if (kind === "commit") runGit(at.root, "add", "--all");
-  if (kind === "commit") runGit(at.root, "commit", "-q", "--allow-empty", "-m", "between");
-}
-
-function removeFile(path: string): void {
-  try {
-    rmSync(path);
-  } catch {
-    // A folder, or nothing.
-  }
-}
 
 const text = fc.string({
   unit: fc.constantFrom("a", "b", "o", ".", "*", "?", "/", "[", "]", "!", "#", "\\", " ", "-"),

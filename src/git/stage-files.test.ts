@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, linkSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { CHANGED_FILES, changeOf, makeChange } from "../../test/rig/random-changes.ts";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { placeAt } from "./place.ts";
 import { stageFiles } from "./stage-files.ts";
@@ -36,30 +37,18 @@ async function stageTwice(at: Scratch): Promise<{ isOurs: boolean; ours: string;
   return { isOurs, ours, gits: dump(at, paths) };
 }
 
-const PARTS = ["a", "b", "b.txt", "b-c", "ä ö", "-x", ".github", "c\n", "nnnnnnnnn"];
-const path = fc.array(fc.constantFrom(...PARTS), { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
-const change = fc.record({
-  path,
-  kind: fc.constantFrom("write", "run", "remove", "stage"),
-  text: fc.string({ maxLength: 9 }),
-});
+const change = changeOf("write", "run", "remove", "stage");
 
 test("the index is the one that git makes, to the last inode, whatever was changed", async () => {
   await using at = await scratchRepo();
-  at.write(at.root, { "a/b/c": "1", "b.txt": "2", "b-c/a": "3", ".github/x": "4" });
+  at.write(at.root, CHANGED_FILES);
   runGit(at.root, "add", "--all");
   runGit(at.root, "commit", "-q", "-m", "more");
   await fc.assert(
     fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 6 }), async (changes) => {
-      for (const { path: name, kind, text } of changes) {
-        const full = join(at.root, name);
-        for (let above = dirname(name); above !== "."; above = dirname(above)) removeFile(join(at.root, above));
-        rmSync(full, { recursive: true, force: true });
-        if (kind === "remove") continue;
-        mkdirSync(dirname(full), { recursive: true });
-        writeFileSync(full, text);
-        if (kind === "run") chmodSync(full, 0o755);
-        if (kind === "stage") runGit(at.root, "add", "--", name);
+      for (const each of changes) {
+        makeChange(at.root, each);
+        if (each.kind === "stage") runGit(at.root, "add", "--", each.path);
       }
       const { isOurs, ours, gits } = await stageTwice(at);
       expect(isOurs).toBe(true);
@@ -68,14 +57,6 @@ test("the index is the one that git makes, to the last inode, whatever was chang
     { numRuns: 60 },
   );
 });
-
-function removeFile(path: string): void {
-  try {
-    rmSync(path);
-  } catch {
-    // A folder, or nothing.
-  }
-}
 
 type Case = [name: string, prepare: (at: Scratch) => void];
 const ODD: Case[] = [
