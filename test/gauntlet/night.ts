@@ -47,7 +47,7 @@ export async function playNight(scene: Scene, dice: Dice, real: RealClaude | nul
   const hung = AbortSignal.timeout(HUNG_MS);
   const killer = killAgents(scene, real, over.signal);
   const answer = answerQuestion(scene, over.signal);
-  const user = actAsUser(checkout, dice, over.signal);
+  const user = actAsUser(scene, checkout, dice, over.signal);
   const carried = await carry(scene, dice, hung);
   over.abort();
   const [killedAgent, answered, acts] = await Promise.all([killer, answer, user]);
@@ -153,8 +153,14 @@ async function answerQuestion(scene: Scene, over: AbortSignal): Promise<boolean>
   return false;
 }
 
-/** How many things were done. */
-async function actAsUser(checkout: Checkout, dice: Dice, over: AbortSignal): Promise<number> {
+/** How many things were done. Nothing before the run stands: what the user committed earlier would be what it begins from. */
+async function actAsUser(
+  { repo, expectation }: Scene,
+  checkout: Checkout,
+  dice: Dice,
+  over: AbortSignal,
+): Promise<number> {
+  await appears(join(repo, ".git/refs/heads/owt/runs", expectation.run), over);
   for (let acts = 0; ; acts = checkout.act()) {
     if (acts === USER_ACTS) return acts;
     await sleep(dice.between(1_000, 4_000), null, { signal: over }).catch(() => {});
