@@ -109,6 +109,7 @@ describe("owt create", () => {
     expect(rig.git("log", "-1", "--format=%s", "pr/7")).toBe("a proposal");
     expect(rig.git("log", "-1", "--format=%s", "pr/8")).toBe("a proposal");
     expect(gitIn(rig, rig.path("shop-pr-7"), "pull", "--ff-only")).toContain("up to date");
+    expect((await rig.owt("switch", "pr:7", "--path")).stdout.trim()).toBe(rig.path("shop-pr-7"));
     expect((await list(rig)).map(({ name }) => name)).toEqual(["main", "here", "pr/7", "pr/8", "theirs"]);
     const none = await rig.owt("create", "pr:9");
     expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining("no pull or merge request 9") as string });
