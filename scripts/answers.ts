@@ -711,6 +711,14 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         branch_deleted: flag,
         rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
         environment: texts,
+        discarded: v.pipe(
+          texts,
+          v.description("ignored folders that went with it and are kept nowhere: what tools make again"),
+        ),
+        left_out: v.pipe(
+          texts,
+          v.description("those of them that were to be kept, but are too large, or hold a repository"),
+        ),
       }),
     ),
     kept: v.array(of({ path: text, branch: orNull(text), reasons: v.array(of({ reason: text, what: texts, text })) })),
@@ -808,6 +816,14 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         branch_deleted: flag,
         rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
         environment: texts,
+        discarded: v.pipe(
+          texts,
+          v.description("ignored folders that went with it and are kept nowhere: what tools make again"),
+        ),
+        left_out: v.pipe(
+          texts,
+          v.description("those of them that were to be kept, but are too large, or hold a repository"),
+        ),
       }),
     ),
   }),

@@ -57,6 +57,11 @@ function listNames(engine: Engine): string[] {
   return [...new Set(names)].filter((name) => !without.has(normalize(name)) && isInside(engine.repo.root, name));
 }
 
+/** The environment files that a worktree has. A folder or a link of such a name is none of ours: nobody brought it, and nobody keeps it. */
+export function broughtFiles(engine: Engine, worktree: string): string[] {
+  return environmentFiles(engine).filter((name) => isPlainFile(worktree, name));
+}
+
 /** Gives a worktree the environment files that it lacks, private: what the main checkout has, with the paths adjusted, and what a template says.
  *  A symbolic link is left alone on both sides: it may point anywhere. Returns their names. */
 export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (said: SetupSaid) => void): string[] {
@@ -137,7 +142,7 @@ export function forgetBrought(engine: Engine, worktree: string): void {
 /** Keeps the environment files of a worktree that are not as they were brought, under the id that its rescue has or would have. Returns
  *  their names. Repeatable: the same text is kept once. */
 export async function keepChangedEnvironment(engine: Engine, worktree: string, id: string): Promise<string[]> {
-  const present = environmentFiles(engine).filter((name) => isPlainFile(worktree, name));
+  const present = broughtFiles(engine, worktree);
   if (present.length === 0) return [];
   const brought = readBrought(engine, worktree);
   const changed = present.filter((name) => hashOf(readFileSync(join(worktree, name))) !== brought.get(name));

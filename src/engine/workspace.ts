@@ -7,22 +7,28 @@ import { commandList } from "../core/config.ts";
 import type { SetupSaid } from "../core/reuse.ts";
 import type { WantedInstall } from "../core/project-folders.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
+import type { Known, KnownFolder } from "../git/known.ts";
 import { STAGING } from "../system/copy-folders.ts";
 import { readTextIfThere, removeFile, removeHalfWritten, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import { bringDependencies, CUT, findInstalls } from "./dependencies.ts";
 import type { Engine } from "./engine.ts";
-import { environmentFiles, forgetBrought } from "./environment-files.ts";
+import { broughtFiles, environmentFiles, forgetBrought } from "./environment-files.ts";
 import { type Hook, hookCommands, runHook } from "./hooks.ts";
 import { forgetLease, leaseOrTell } from "./worktree-lease.ts";
 
-/** Folders that the project makes again from its lockfile or its sources; never saved, never in the way of a removal. */
-const DEPENDENCY_FOLDERS = [
-  STAGING,
-  "node_modules",
-  ".venv",
-  "venv",
-  "vendor/bundle",
+/** What tools install, and caches that say so of themselves (https://bford.info/cachedir/). Nobody keeps it. */
+const MADE_AGAIN: readonly KnownFolder[] = [
+  { name: "node_modules" },
+  { name: ".venv", holds: { file: "pyvenv.cfg", begins: "" } },
+  { name: "venv", holds: { file: "pyvenv.cfg", begins: "" } },
+  { name: "vendor/bundle" },
+  { name: "__pycache__" },
+  { holds: { file: "CACHEDIR.TAG", begins: "Signature: 8a477f597d28d172789f06886806bc55" } },
+];
+
+/** What builds usually leave at the top. Told by nothing but their names: where all is to be kept, they are. */
+const BUILDS = [
   "target",
   "dist",
   "build",
@@ -30,7 +36,6 @@ const DEPENDENCY_FOLDERS = [
   ".next",
   ".turbo",
   ".cache",
-  "__pycache__",
   ".pytest_cache",
   ".mypy_cache",
   ".ruff_cache",
@@ -38,8 +43,9 @@ const DEPENDENCY_FOLDERS = [
 ];
 
 /** Ignored files in a worktree that need no saving: brought by us, or made again by the project. */
-export function knownFiles(engine: Engine): string[] {
-  return [...environmentFiles(engine), ...DEPENDENCY_FOLDERS];
+export function knownFiles(engine: Engine, worktree: string): Known[] {
+  const builds = BUILDS.map((name) => ({ name, isBuild: true as const }));
+  return [...broughtFiles(engine, worktree), STAGING, ...MADE_AGAIN, ...builds];
 }
 
 /** What has to be done to make a worktree ready, and a hash that changes when it has to be done again; empty where there is nothing to do. */

@@ -10,9 +10,10 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fileAppears, processesBelow, Rig } from "../rig/rig.ts";
 
@@ -36,6 +37,13 @@ function commit(rig: Rig, folder: string, name: string, text = name): void {
   writeFileSync(join(folder, name), text);
   gitIn(rig, folder, "add", "-A");
   gitIn(rig, folder, "commit", "-q", "-m", name);
+}
+
+function fill(folder: string, files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
 }
 
 describe("owt create", () => {
@@ -403,6 +411,81 @@ describe("owt delete", () => {
     expect(readFileSync(join(path, "new file"), "latin1")).toBe("\0bytes");
     expect(readFileSync(join(path, "README.md"), "utf8")).toBe("changed\n");
     expect(readFileSync(join(path, "precious.log"), "utf8")).toBe("log");
+  });
+
+  test("what tools make again keeps no worktree, and what went of it is named", async () => {
+    await using rig = Rig.create({ ".gitignore": "node_modules\n.venv\ndist\ntarget\n__pycache__\nscratch\n" });
+    rig.ok("create", "x", "y", "--no-tmux");
+    for (const name of ["x", "y"]) {
+      fill(rig.path(`shop-${name}`), {
+        "node_modules/a.js": "a",
+        "web/node_modules/b.js": "b",
+        "api/.venv/pyvenv.cfg": "home = /usr/bin\n",
+        "api/__pycache__/c.pyc": "c",
+        "deep/target/CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n# cargo\n",
+        "dist/app.js": "built",
+      });
+      symlinkSync(rig.root, join(rig.path(`shop-${name}`), "scratch"));
+    }
+    expect((await rig.owt("delete", "x", "--yes")).stderr).toMatch(
+      /x stays: ignored files that nobody brought: scratch\n/,
+    );
+    for (const name of ["x", "y"]) rmSync(join(rig.path(`shop-${name}`), "scratch"));
+    const gone = await rig.owt("delete", "x", "--yes");
+    expect([gone.code, gone.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^✓ x is gone.*\n {2}with it went what tools make again: dist\/, .*\/, .* and 2 more\n$/),
+    ]);
+    const { worktrees } = await rig.json<{ worktrees: object[] }>("cleanup", "--all", "--yes");
+    expect(worktrees).toContainEqual(
+      expect.objectContaining({
+        name: "y",
+        action: "removed",
+        rescue: null,
+        left_out: [],
+        discarded: ["dist/", "api/.venv/", "api/__pycache__/", "deep/target/", "node_modules/", "web/node_modules/"],
+      }),
+    );
+  });
+
+  test("--save keeps what only by its name is a build's, up to a size; what it leaves out is named", async () => {
+    await using rig = Rig.create({ ".gitignore": "dist\nbuild\ntarget\ncoverage\nnode_modules\n" });
+    rig.ok("create", "x", "--no-tmux");
+    const tree = rig.path("shop-x");
+    fill(tree, {
+      "dist/notes.md": "by hand\n",
+      "dist/node_modules/a.js": "a",
+      "target/CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n",
+      "build/large": "",
+      "coverage/clone/README.md": "cloned\n",
+    });
+    truncateSync(join(tree, "build/large"), 65 * 2 ** 20);
+    rig.git("init", "-q", join(tree, "coverage/clone"));
+    const gone = await rig.owt("delete", "x", "--yes", "--save");
+    expect([gone.code, gone.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /bring it back: owt restore .*\n.*again: build\/, coverage\/, target\/, dist\/node_modules\/; not kept, with more than 64 MiB or a repository in it: build\/, coverage\/\n$/,
+      ),
+    ]);
+    const { path } = await rig.json<{ path: string }>("restore", /owt restore (\S+)/.exec(gone.stdout)![1]!);
+    expect(readFileSync(join(path, "dist/notes.md"), "utf8")).toBe("by hand\n");
+    expect(readdirSync(path).toSorted()).toEqual([".git", ".gitignore", "README.md", "dist"]);
+    expect(readdirSync(join(path, "dist"))).toEqual(["notes.md"]);
+  });
+
+  test.each<[string, (tree: string) => void]>([
+    ["a file of a build's name", (tree) => writeFileSync(join(tree, "dist"), "mine")],
+    ["a link of a build's name", (tree) => symlinkSync("/nowhere", join(tree, "build"))],
+    ["a folder that is no environment of Python's", (tree) => fill(tree, { "venv/notes.md": "mine" })],
+    ["a build's name further down", (tree) => fill(tree, { "src/dist/notes.md": "mine" })],
+    ["a tag that is none", (tree) => fill(tree, { "scratch/CACHEDIR.TAG": "mine" })],
+  ])("%s is somebody's", async (_, write) => {
+    await using rig = Rig.create({ ".gitignore": "dist\nbuild\nvenv\nscratch\n" });
+    rig.ok("create", "x", "--no-tmux");
+    write(rig.path("shop-x"));
+    const stays = await rig.owt("delete", "x", "--yes");
+    expect([stays.code, stays.stderr]).toEqual([4, expect.stringContaining("ignored files that nobody brought")]);
   });
 
   test.each([

@@ -1,5 +1,7 @@
 /** What became of a worktree that was taken away, in words. */
 import { nameOf } from "../../core/worktree.ts";
+import { BUILD_MAX_BYTES } from "../../git/rescue.ts";
+import { renderMemory } from "../../lib/size.ts";
 import type { Gone } from "../../engine/worktrees/remove.ts";
 
 export function describeGone(gone: Gone): string {
@@ -8,6 +10,22 @@ export function describeGone(gone: Gone): string {
   const what = `${nameOf(gone)} is gone`;
   const of = branch === null ? "" : came === null ? `; the branch stays` : `, the branch too: ${HOW[came]}`;
   return `${what}${of}${rescue === null ? "" : `; what it held is saved, bring it back: owt restore ${rescue}`}`;
+}
+
+/** Which ignored folders went with it and are kept nowhere; empty where none did. */
+export function describeDiscarded({ discarded, leftOut }: Gone): string {
+  if (discarded.length === 0) return "";
+  const kept =
+    leftOut.length === 0
+      ? ""
+      : `; not kept, with more than ${renderMemory(BUILD_MAX_BYTES)} or a repository in it: ${some(leftOut)}`;
+  return `with it went what tools make again: ${some(discarded)}${kept}`;
+}
+
+const MOST = 4;
+
+function some(names: readonly string[]): string {
+  return `${names.slice(0, MOST).join(", ")}${names.length > MOST ? ` and ${names.length - MOST} more` : ""}`;
 }
 
 const HOW = {
