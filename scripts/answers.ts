@@ -701,7 +701,23 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     ),
     refused: v.array(of({ branch: text, message: text, hint: orNull(text) })),
   }),
-  list: of({ worktrees: v.array(of(worktree)) }),
+  list: v.union([
+    of({ worktrees: v.array(of(worktree)) }),
+    of({
+      projects: v.pipe(
+        v.array(
+          of({
+            name: text,
+            root: text,
+            is_current: flag,
+            worktrees: v.array(of(worktree)),
+            problem: v.pipe(orNull(text), v.description("why it could not be read")),
+          }),
+        ),
+        v.description("with --all-projects"),
+      ),
+    }),
+  ]),
   note: of({ name: text, path: text, note: text }),
   delete: of({
     removed: v.array(

@@ -665,6 +665,32 @@ describe("owt delete", () => {
   });
 });
 
+test("owt list --all-projects: of each repository that has one, from anywhere, whatever came to one of them", async () => {
+  await using rig = Rig.create({});
+  const other = rig.path("books");
+  const third = rig.path("third");
+  for (const root of [other, third]) rig.git("clone", "-q", ".", root);
+  rig.ok("create", "x", "--no-tmux");
+  for (const root of [other, third]) expect((await rig.owtIn(root, "create", "y", "--no-tmux")).code).toBe(0);
+  type Project = { name: string; is_current: boolean; worktrees: (Worktree & { is_current: boolean })[] };
+  const brief = ({ name, is_current, worktrees }: Project) => [name, is_current, worktrees.map((each) => each.name)];
+  const inShop = await rig.json<{ projects: Project[] }>("list", "--all-projects");
+  expect(inShop.projects.map(brief)).toEqual([
+    ["shop", true, ["main", "x"]],
+    ["books", false, ["main", "y"]],
+    ["third", false, ["main", "y"]],
+  ]);
+  expect(inShop.projects.flatMap(({ worktrees }) => worktrees.filter((each) => each.is_current))).toHaveLength(1);
+
+  // One has no worktree of ours any more, another cannot be read.
+  expect((await rig.owtIn(third, "delete", "y", "--yes")).code).toBe(0);
+  writeFileSync(join(other, ".git/owt/state.db"), "garbage".repeat(1000));
+  const ran = await rig.owtIn(rig.home, "list", "--all-projects");
+  expect([ran.code, ran.stderr]).toEqual([0, ""]);
+  expect(ran.stdout).toMatch(/^books {2}\S+books\n.*state\.db.*\n\nshop {2}\S+shop\n[^]*\n.*\bx\b/);
+  expect(ran.stdout).not.toContain("third");
+});
+
 test("owt note: what is done there stands in the list, also of a worktree of plain git", async () => {
   await using rig = Rig.create({});
   rig.git("worktree", "add", "-q", "-b", "plain", rig.path("plain"));
