@@ -397,6 +397,7 @@ describe("owt delete", () => {
     rig.ok("create", "x");
     const tree = rig.path("shop-x");
     writeFileSync(join(tree, "new file"), "\0bytes");
+    chmodSync(join(tree, "new file"), 0o4755);
     writeFileSync(join(tree, "README.md"), "changed\n");
     writeFileSync(join(tree, "precious.log"), "log");
     const refused = await rig.owt("delete", "x", "--yes");
@@ -409,6 +410,7 @@ describe("owt delete", () => {
     expect(existsSync(tree)).toBe(false);
     const { path } = await rig.json<{ path: string }>("restore", removed[0]!.rescue);
     expect(readFileSync(join(path, "new file"), "latin1")).toBe("\0bytes");
+    expect(lstatSync(join(path, "new file")).mode & 0o7777).toBe(0o4755);
     expect(readFileSync(join(path, "README.md"), "utf8")).toBe("changed\n");
     expect(readFileSync(join(path, "precious.log"), "utf8")).toBe("log");
   });
@@ -513,6 +515,38 @@ describe("owt delete", () => {
     if (way === "merge") return;
     await rig.owt("restore", removed[0]!.rescue!);
     expect(rig.git("rev-parse", "x")).toBe(tip);
+  });
+
+  test("one commit that came home as another one is not said to be rebased: a squash looks the same", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "x", "--no-tmux");
+    commit(rig, rig.path("shop-x"), "one");
+    commit(rig, rig.root, "other");
+    rig.git("merge", "-q", "--squash", "x");
+    rig.git("commit", "-q", "-m", "squashed");
+    const { worktrees } = await rig.json<{ worktrees: unknown[] }>("cleanup", "--merged");
+    expect(worktrees).toContainEqual(
+      expect.objectContaining({ name: "x", text: "its work came home as another commit" }),
+    );
+    expect((await rig.owt("delete", "x", "--yes")).stdout).toMatch(
+      /the branch too: its work came home as another commit; .*owt restore/,
+    );
+  });
+
+  test("an environment file that git does not ignore comes back once", async () => {
+    await using rig = Rig.create({});
+    writeFileSync(join(rig.root, ".env"), "A=1\n");
+    rig.ok("create", "x", "--no-tmux");
+    writeFileSync(join(rig.path("shop-x"), ".env"), "A=2\n");
+    const { removed } = await rig.json<{ removed: { rescue: string }[] }>("delete", "x", "--yes", "--save");
+    const { path, environment } = await rig.json<{ path: string; environment: string[] }>(
+      "restore",
+      removed[0]!.rescue,
+    );
+    expect(environment).toEqual([".env"]);
+    expect(readdirSync(path).toSorted()).toEqual([".env", ".git", "README.md"]);
+    expect(readFileSync(join(path, ".env"), "utf8")).toBe("A=2\n");
+    expect(lstatSync(join(path, ".env")).mode & 0o777).toBe(0o600);
   });
 
   test("what is on record of it comes back too: what it began from, and its note", async () => {

@@ -28,9 +28,10 @@ function some(names: readonly string[]): string {
   return `${names.slice(0, MOST).join(", ")}${names.length > MOST ? ` and ${names.length - MOST} more` : ""}`;
 }
 
-const HOW = {
+export const HOW = {
   merged: "its work is merged",
   same: "it has no commit of its own",
   squashed: "its work came home squashed",
   rebased: "its work came home rebased",
+  copied: "its work came home as another commit",
 };

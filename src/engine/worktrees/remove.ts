@@ -80,6 +80,9 @@ export async function removeByHand(engine: Engine, worktree: Checkout, options: 
   }
 }
 
+/** How work comes home as other commits: its own are then nowhere else. */
+const COPIED = new Set<Came>(["squashed", "rebased", "copied"]);
+
 /** Null where it is gone before it is taken away. */
 async function removeOne(
   engine: Engine,
@@ -114,7 +117,7 @@ async function removeOne(
     known: knownFiles(engine, path),
     save: found.length > 0,
     saveBuilds: found.length > 0 || save === true,
-    saveAnyway: options.saveAnyway === true || came === "squashed" || came === "rebased",
+    saveAnyway: options.saveAnyway === true || (came !== null && COPIED.has(came)),
     rescue: {
       id,
       note: `the worktree ${nameOf({ path, branch })}, taken away`,
