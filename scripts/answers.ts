@@ -712,7 +712,23 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     ),
     refused: v.array(of({ branch: text, message: text, hint: orNull(text) })),
   }),
-  list: of({ worktrees: v.array(of(worktree)) }),
+  list: v.union([
+    of({ worktrees: v.array(of(worktree)) }),
+    of({
+      projects: v.pipe(
+        v.array(
+          of({
+            name: text,
+            root: text,
+            is_current: flag,
+            worktrees: v.array(of(worktree)),
+            problem: v.pipe(orNull(text), v.description("why it could not be read")),
+          }),
+        ),
+        v.description("with --all-projects"),
+      ),
+    }),
+  ]),
   note: of({ name: text, path: text, note: text }),
   delete: of({
     removed: v.array(
@@ -722,6 +738,14 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         branch_deleted: flag,
         rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
         environment: texts,
+        discarded: v.pipe(
+          texts,
+          v.description("ignored folders that went with it and are kept nowhere: what tools make again"),
+        ),
+        left_out: v.pipe(
+          texts,
+          v.description("those of them that were to be kept, but are too large, or hold a repository"),
+        ),
       }),
     ),
     kept: v.array(of({ path: text, branch: orNull(text), reasons: v.array(of({ reason: text, what: texts, text })) })),
@@ -819,6 +843,14 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         branch_deleted: flag,
         rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
         environment: texts,
+        discarded: v.pipe(
+          texts,
+          v.description("ignored folders that went with it and are kept nowhere: what tools make again"),
+        ),
+        left_out: v.pipe(
+          texts,
+          v.description("those of them that were to be kept, but are too large, or hold a repository"),
+        ),
       }),
     ),
   }),

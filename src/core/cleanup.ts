@@ -13,7 +13,7 @@ export type Standing = {
   /** Its files are there. */
   isThere: boolean;
   /** How the work of its branch came home; null where it has not, and where there never was any. */
-  came: "merged" | "squashed" | "rebased" | null;
+  came: "merged" | "squashed" | "rebased" | "copied" | null;
   /** When somebody last did something there, in epoch milliseconds; null where nothing tells. */
   usedAt: number | null;
 };

@@ -468,6 +468,16 @@ function findTornLayouts({ tmux, profile }: ConfigValues): ConfigProblem[] {
   return [...layoutProblems(tmux?.layouts ?? {}), ...inProfiles];
 }
 
+/** Whether a path from a folder leads out of it, or to the folder itself. */
+export function leadsOut(path: string): boolean {
+  let depth = 0;
+  for (const part of path.split("/").filter((each) => each !== "" && each !== ".")) {
+    depth += part === ".." ? -1 : 1;
+    if (depth < 0) return true;
+  }
+  return path.startsWith("/") || depth === 0;
+}
+
 /** A single command or several, always as a list. */
 export function commandList(value: string | string[] | undefined): string[] {
   return value === undefined ? [] : typeof value === "string" ? (value.trim() ? [value] : []) : value;

@@ -19,6 +19,7 @@ describe("a word means", () => {
     { path: "/w/login-old", branch: "fix/pay" },
     { path: "/w/loose", branch: null },
     { path: "/w/pay", branch: "other" },
+    { path: "/w/shop-pr-12", branch: "pr/12" },
   ];
   const around = { here: "/w/loose", main: "/w/shop", previous: "/w/pay" };
   test.each([
@@ -31,6 +32,9 @@ describe("a word means", () => {
     ["@", "/w/loose"],
     ["^", "/w/shop"],
     ["-", "/w/pay"],
+    ["pr:12", "/w/shop-pr-12"],
+    ["mr:12", "/w/shop-pr-12"],
+    ["pr/12", "/w/shop-pr-12"],
   ])("%s: %s", (word, path) => {
     expect(findNamed(word, worktrees, around).path).toBe(path);
   });
@@ -43,6 +47,11 @@ describe("a word means", () => {
     } catch (error) {
       expect((error as OwtError).code).toBe("unknown-name");
       expect((error as OwtError).hint).toContain("shop-fix-login");
+    }
+    try {
+      findNamed("pr:1", worktrees, around);
+    } catch (error) {
+      expect((error as OwtError).hint).toBe("make it: owt create pr:1");
     }
   });
 });

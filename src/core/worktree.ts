@@ -39,9 +39,9 @@ export type Around = {
   previous: string | null;
 };
 
-/** The worktree that a word means: `@` the current one, `^` the main one, `-` the one before; else, the first of these that hits exactly one:
- *  its branch, the name of its folder, its path, the last part of its branch. Throws `unknown-name` with the nearest names, and `usage` where
- *  a word means several. */
+/** The worktree that a word means: `@` the current one, `^` the main one, `-` the one before, `pr:12` or `mr:12` that of a pull or merge request;
+ *  else, the first of these that hits exactly one: its branch, the name of its folder, its path, the last part of its branch. Throws
+ *  `unknown-name` with the nearest names, and `usage` where a word means several. */
 export function findNamed<T extends Named>(word: string, worktrees: readonly T[], around: Around): T {
   const special = specialPath(word, around);
   if (special !== undefined) {
@@ -52,8 +52,9 @@ export function findNamed<T extends Named>(word: string, worktrees: readonly T[]
     });
   }
   const bare = word.replace(/\/+$/, "");
+  const pull = /^(?:pr|mr):(\d+)$/.exec(word)?.[1];
   const ways: ((each: T) => boolean)[] = [
-    ({ branch }) => branch === word,
+    ({ branch }) => branch === (pull === undefined ? word : `pr/${pull}`),
     ({ path }) => folderOf(path) === bare,
     ({ path }) => path === bare,
     ({ branch }) => branch?.split("/").at(-1) === word,
@@ -66,8 +67,9 @@ export function findNamed<T extends Named>(word: string, worktrees: readonly T[]
         hint: "name one by its branch or its path",
       });
   }
+  const others = () => nearestHint(word, worktrees.flatMap(namesOf), "see which there are: owt list");
   throw new OwtError("unknown-name", `there is no worktree ${word}`, {
-    hint: nearestHint(word, worktrees.flatMap(namesOf), "see which there are: owt list"),
+    hint: pull === undefined ? others() : `make it: owt create ${word}`,
   });
 }
 

@@ -3,7 +3,7 @@ import { suggestRules } from "../agents/rules.ts";
 import type { Run } from "../core/run.ts";
 import { contestsIn } from "../core/rival.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
-import { type Answer, answerCommand, type Permit, renderAnswer, waitsForPerson } from "../core/view.ts";
+import { type Answer, answerCommand, type Permit, waitsForPerson } from "../core/view.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
 import { findTasks, readTasks } from "../store/tasks.ts";
@@ -46,7 +46,7 @@ export async function answerNow(engine: Engine, task: Task): Promise<Answer> {
   if (why === null) return given;
   const isNewest = findTasks(engine.store, task.key)[0]?.id === task.id;
   const command = `owt switch ${task.key}${isNewest ? "" : ` --run ${task.run}`}`;
-  return { command, note: `${why}; then: ${renderAnswer(given)}` };
+  return { command, note: `${why}; then: ${given.command}` };
 }
 
 /** {@link answerNow} of those of these that a person has, by the task's row number. */

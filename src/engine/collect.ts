@@ -60,7 +60,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     maxFileBytes: MAX_LEFTOVER_BYTES,
     footprint: setupFootprint(engine, attempt.worktree),
     identity: await engine.identity(),
-    known: knownFiles(engine),
+    known: knownFiles(engine, attempt.worktree),
     message: `${oneLine(task.spec.title)}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${planKeyOf(task)}`,
   });
   const head = leftovers.tip ?? attempt.base;

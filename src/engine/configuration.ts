@@ -7,6 +7,7 @@ import {
   asWritten,
   type ConfigValues,
   type Layer,
+  leadsOut,
   mergeConfig,
   namedAgents,
   profileNames,
@@ -161,7 +162,8 @@ function sideBySide(layers: readonly Layer[]): Layer[][] {
   return [[...layers], ...profileNames(layers).map((name) => withProfile(layers, name))];
 }
 
-/** Names of agents that nobody set up, and permission modes that their agent does not take: words which a check of one file cannot know. */
+/** Names of agents that nobody set up, permission modes that their agent does not take, and files that are never brought: words which the shape of a file does not
+ *  tell. */
 function strayWords(layers: readonly Layer[]): Remark[] {
   const { agent, tmux } = mergeConfig(layers);
   const layouts = [...BUILT_IN_LAYOUTS, ...Object.keys(tmux.layouts ?? {})];
@@ -175,6 +177,14 @@ function strayWords(layers: readonly Layer[]): Remark[] {
   };
   for (const layer of layers) {
     look(layer, "tmux.default_layout", layer.values.tmux?.default_layout, layouts, "layout");
+    for (const name of layer.values.environment?.env_files ?? [])
+      if (!name.startsWith("!") && leadsOut(name))
+        remarks.push({
+          level: "problem",
+          ...standing(layer, "environment.env_files"),
+          message: `${name} leads out of the repository, and is never brought`,
+          hint: "name files below the repository's top",
+        });
     look(layer, "agent.default", layer.values.agent?.default, known, "agent named");
     for (const [name, { permission_mode: mode, fall_over: other }] of Object.entries(layer.values.agent?.named ?? {})) {
       look(layer, `agent.${name}.fall_over`, other, known, "agent named");

@@ -61,12 +61,12 @@ export async function findInstalls(
   return { installs, cut: told.cut || cut };
 }
 
-/** Makes the dependencies of one project, the fastest way that is safe. Null when they are there, or when they may be missing: then it is told. */
+/** Makes the dependencies of one project, the fastest way that is safe. Null when they are there, and `missing` when they may be: then it is told why. */
 export async function bringDependencies(
   engine: Engine,
   place: InstallPlace,
   wanted: WantedInstall,
-): Promise<{ failed: string; output: string } | "interrupted" | null> {
+): Promise<{ failed: string; output: string } | "interrupted" | "missing" | null> {
   const { folder, install } = wanted;
   const where = join(folder, install.lockfile);
   const warn = (text: string) => place.tell?.({ level: "warning", about: `${install.kind} ${where}`, text });
@@ -76,7 +76,7 @@ export async function bringDependencies(
     warn(
       `${program} is not installed here (${HOW_TO_GET[program]}), and ${where} needs it; then: cd ${cwd} && ${install.command}`,
     );
-    return null;
+    return "missing";
   }
   const began = performance.now();
   const tell = (way: Way, why: string, from: string | null) =>
@@ -101,7 +101,7 @@ export async function bringDependencies(
   // Nothing says exactly what belongs there: whether the work can do without, its checks will tell.
   const said = result.output.trim().split("\n").at(-1);
   warn(`${install.command} failed for ${where}, which has no lockfile: ${said}`);
-  return null;
+  return "missing";
 }
 
 /** Installs of this process that are under way, by what they are made from. */

@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, normalize, relative, resolve, sep } from "node:path";
+import { leadsOut } from "../core/config.ts";
 import { fillTemplate, type Lease, leaseVariables } from "../core/worktree-lease.ts";
 import type { SetupSaid } from "../core/reuse.ts";
 import { findPlace, lstatInside } from "../git/place.ts";
@@ -54,12 +55,29 @@ function listNames(engine: Engine): string[] {
   if (!copy_env_file) return [];
   const without = new Set(env_files.flatMap((name) => (name.startsWith("!") ? [normalize(name.slice(1))] : [])));
   const names = [...ENV_FILES, ...env_files.filter((name) => !name.startsWith("!"))];
-  return [...new Set(names)].filter((name) => !without.has(normalize(name)) && isInside(engine.repo.root, name));
+  return [...new Set(names.map(normalize))].filter((name) => !without.has(name) && !leadsOut(name));
+}
+
+/** Files that are configured and can never be brought. */
+function tellLeadingOut(engine: Engine, tell: (said: SetupSaid) => void): void {
+  const { copy_env_file, env_files } = engine.config.environment;
+  for (const name of copy_env_file ? env_files.filter(leadsOut) : [])
+    tell({
+      level: "warning",
+      about: `env_files ${name}`,
+      text: `${name} is not brought: it leads out of the repository ([environment] env_files)`,
+    });
+}
+
+/** The environment files that a worktree has. A folder or a link of such a name is none of ours: nobody brought it, and nobody keeps it. */
+export function broughtFiles(engine: Engine, worktree: string): string[] {
+  return environmentFiles(engine).filter((name) => isPlainFile(worktree, name));
 }
 
 /** Gives a worktree the environment files that it lacks, private: what the main checkout has, with the paths adjusted, and what a template says.
  *  A symbolic link is left alone on both sides: it may point anywhere. Returns their names. */
 export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (said: SetupSaid) => void): string[] {
+  if (tell) tellLeadingOut(engine, tell);
   const has = offersOf(engine);
   const found = environmentFiles(engine).flatMap((name) => findSources(engine, worktree, name, has) ?? []);
   if (found.length === 0 && !isLeaseUseful(engine, worktree)) return [];
@@ -137,7 +155,7 @@ export function forgetBrought(engine: Engine, worktree: string): void {
 /** Keeps the environment files of a worktree that are not as they were brought, under the id that its rescue has or would have. Returns
  *  their names. Repeatable: the same text is kept once. */
 export async function keepChangedEnvironment(engine: Engine, worktree: string, id: string): Promise<string[]> {
-  const present = environmentFiles(engine).filter((name) => isPlainFile(worktree, name));
+  const present = broughtFiles(engine, worktree);
   if (present.length === 0) return [];
   const brought = readBrought(engine, worktree);
   const changed = present.filter((name) => hashOf(readFileSync(join(worktree, name))) !== brought.get(name));
@@ -175,6 +193,8 @@ export function listKept(engine: Engine): Kept[] {
 export function restoreKept(engine: Engine, kept: Kept, to: string): string[] {
   return kept.files.map((name) => {
     const content = readFileSync(join(keptFolder(engine), kept.id, name));
+    // One that git does not ignore came back with the rest.
+    if (isPlainFile(to, name) && readFileSync(join(to, name)).equals(content)) return name;
     const free = existsSync(join(to, name)) ? `${name}.restored` : name;
     ensureFolder(dirname(join(to, free)));
     writeFileAtomically(join(to, free), content);
@@ -264,9 +284,4 @@ function readPlainFile(path: string): Buffer {
   } finally {
     closeSync(file);
   }
-}
-
-function isInside(root: string, name: string): boolean {
-  const path = relative(root, resolve(root, name));
-  return path !== "" && path !== ".." && !path.startsWith(`..${sep}`);
 }

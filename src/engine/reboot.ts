@@ -64,7 +64,7 @@ async function standAnew(engine: Engine, carried: Carried, place: Place): Promis
   await undoFootprint(engine.repo, attempt.worktree, setupFootprint(engine, attempt.worktree), { untracked: true });
   const id = rescueId(carried);
   const what = `what ${task.key} had not committed when the machine went down`;
-  const files = { keep: environmentFiles(engine), known: knownFiles(engine) };
+  const files = { keep: environmentFiles(engine), known: knownFiles(engine, attempt.worktree) };
   const rescue = { id, note: `${what} (${attempt.worktree})`, at: engine.now() };
   const note = (aside: Aside) => noteAside(engine, attempt, aside);
   const aside = await putAside(engine.repo, attempt.worktree, attempt.branch, files, rescue, note);

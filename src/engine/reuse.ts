@@ -79,11 +79,13 @@ export function unstamp(engine: Engine, worktree: string, folder: string): void 
 
 function stampFile(engine: Engine, worktree: string, folder: string): string | null {
   const place = findPlace(engine.repo, worktree);
-  return place === null ? null : join(place.gitDir, STAMPS, encodeURIComponent(folder === "" ? "." : folder));
+  return place === null ? null : stampIn(place.gitDir, folder);
 }
 
-/** In a worktree's own git directory, so that it goes with it. */
-const STAMPS = "owt-installed";
+/** In a worktree's own git directory, so that it goes with it. No folder's name is as long as all of a path, or leads elsewhere. */
+function stampIn(gitDir: string, folder: string): string {
+  return join(gitDir, "owt-installs", createHash("sha256").update(folder).digest("hex"));
+}
 
 /** A look at one takes as long as a look at all of its files. */
 const MAX_WORKTREES = 5;
@@ -93,7 +95,7 @@ function candidates(engine: Engine, worktree: string, folder: string): { root: s
   const { repo } = engine;
   const stamped = adminIds(repo).flatMap((id) => {
     const gitDir = join(repo.commonDir, "worktrees", id);
-    const stamp = join(gitDir, STAMPS, encodeURIComponent(folder === "" ? "." : folder));
+    const stamp = stampIn(gitDir, folder);
     if (!existsSync(stamp)) return [];
     const root = recordedRoot(gitDir);
     return root === null || root === worktree || !existsSync(root) ? [] : [{ root, stamp }];

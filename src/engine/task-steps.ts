@@ -92,7 +92,12 @@ async function clearEarlier(engine: Engine, { run, task, attempt }: Carried, pat
   const keep = [`refs/heads/${attempt.branch}`];
   const about = { run: run.id, task: task.id, attempt: attempt.id };
   const kept = await keepChangedEnvironment(engine, path, id);
-  const removed = await removeWorktree(engine.repo, path, { keep, known: knownFiles(engine), save: true, rescue });
+  const removed = await removeWorktree(engine.repo, path, {
+    keep,
+    known: knownFiles(engine, path),
+    save: true,
+    rescue,
+  });
   if (removed.removed && kept.length > 0)
     appendEvent(engine.store, engine.now(), about, { kind: "note", text: describeKept(kept, id) });
   if (removed.removed && removed.rescue !== null) {
@@ -131,7 +136,7 @@ async function clearAway(engine: Engine, { run, task, attempt }: Carried): Promi
   const kept = await keepChangedEnvironment(engine, attempt.worktree, id);
   const removed = await removeWorktree(engine.repo, attempt.worktree, {
     keep,
-    known: knownFiles(engine),
+    known: knownFiles(engine, attempt.worktree),
     save: true,
     rescue,
   });

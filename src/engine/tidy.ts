@@ -132,7 +132,7 @@ async function remove(
     await undoFootprint(engine.repo, path, setupFootprint(engine, path), { untracked: true });
   const removed = await removeWorktree(engine.repo, path, {
     keep,
-    known: knownFiles(engine),
+    known: knownFiles(engine, path),
     unwanted: [...engine.redMerges],
     isAlone: !isAnyAgentAtWork(engine.store),
     quiet: quietOf(engine).promise,

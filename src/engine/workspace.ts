@@ -7,22 +7,28 @@ import { commandList } from "../core/config.ts";
 import type { SetupSaid } from "../core/reuse.ts";
 import type { WantedInstall } from "../core/project-folders.ts";
 import { type Footprint, takeFootprint } from "../git/footprint.ts";
+import type { Known, KnownFolder } from "../git/known.ts";
 import { STAGING } from "../system/copy-folders.ts";
 import { readTextIfThere, removeFile, removeHalfWritten, writeFileAtomically } from "../system/files.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import { bringDependencies, CUT, findInstalls } from "./dependencies.ts";
 import type { Engine } from "./engine.ts";
-import { environmentFiles, forgetBrought } from "./environment-files.ts";
+import { broughtFiles, environmentFiles, forgetBrought } from "./environment-files.ts";
 import { type Hook, hookCommands, runHook } from "./hooks.ts";
 import { forgetLease, leaseOrTell } from "./worktree-lease.ts";
 
-/** Folders that the project makes again from its lockfile or its sources; never saved, never in the way of a removal. */
-const DEPENDENCY_FOLDERS = [
-  STAGING,
-  "node_modules",
-  ".venv",
-  "venv",
-  "vendor/bundle",
+/** What tools install, and caches that say so of themselves (https://bford.info/cachedir/). Nobody keeps it. */
+const MADE_AGAIN: readonly KnownFolder[] = [
+  { name: "node_modules" },
+  { name: ".venv", holds: { file: "pyvenv.cfg", begins: "" } },
+  { name: "venv", holds: { file: "pyvenv.cfg", begins: "" } },
+  { name: "vendor/bundle" },
+  { name: "__pycache__" },
+  { holds: { file: "CACHEDIR.TAG", begins: "Signature: 8a477f597d28d172789f06886806bc55" } },
+];
+
+/** What builds usually leave at the top. Told by nothing but their names: where all is to be kept, they are. */
+const BUILDS = [
   "target",
   "dist",
   "build",
@@ -30,7 +36,6 @@ const DEPENDENCY_FOLDERS = [
   ".next",
   ".turbo",
   ".cache",
-  "__pycache__",
   ".pytest_cache",
   ".mypy_cache",
   ".ruff_cache",
@@ -38,8 +43,9 @@ const DEPENDENCY_FOLDERS = [
 ];
 
 /** Ignored files in a worktree that need no saving: brought by us, or made again by the project. */
-export function knownFiles(engine: Engine): string[] {
-  return [...environmentFiles(engine), ...DEPENDENCY_FOLDERS];
+export function knownFiles(engine: Engine, worktree: string): Known[] {
+  const builds = BUILDS.map((name) => ({ name, isBuild: true as const }));
+  return [...broughtFiles(engine, worktree), STAGING, ...MADE_AGAIN, ...builds];
 }
 
 /** What has to be done to make a worktree ready, and a hash that changes when it has to be done again; empty where there is nothing to do. */
@@ -77,6 +83,8 @@ export type SetupPlace = {
   timeoutMs: number;
   /** Whether dependencies are brought. Default: yes. */
   deps?: boolean;
+  /** Whether what could not be brought the last time is tried once more. Default: no. */
+  again?: boolean;
   /** Is told what was done, and what could not be, for people. */
   tell?: (said: SetupSaid) => void;
 };
@@ -89,7 +97,9 @@ export async function setUp(engine: Engine, place: SetupPlace): Promise<SetupPro
   const { commands, installs, hash, cut } = await readSetup(engine, place.worktree, place.deps);
   if (cut) place.tell?.(CUT);
   const marker = markerOf(engine, place.worktree);
-  if (hash === "" || readTextIfThere(marker) === hash) return null;
+  if (hash === "") return null;
+  if (readTextIfThere(marker) === hash)
+    return place.again === true ? bringMissing(engine, place, installs, hash) : null;
   leaseOrTell(engine, place.worktree, place.tell);
   const dirOf = (name: string | number) => join(place.dir, `setup-${hash.slice(0, 12)}-${name}`);
   for (const [index, command] of commands.entries()) {
@@ -98,14 +108,41 @@ export async function setUp(engine: Engine, place: SetupPlace): Promise<SetupPro
     if (result === "interrupted") return result;
     if (result.code !== 0) return { failed: command, output: result.output };
   }
-  for (const [index, wanted] of installs.entries()) {
-    const problem = await bringDependencies(engine, { ...place, dir: dirOf(index) }, wanted);
-    if (problem !== null) return problem;
-  }
-  const problem = await greet(engine, place);
+  const problem = (await bringAll(engine, place, installs, hash)) ?? (await greet(engine, place));
   if (problem !== null) return problem;
   writeFileAtomically(marker, hash);
   return null;
+}
+
+/** Of a setup that was done, what was missing in the end. */
+function bringMissing(engine: Engine, place: SetupPlace, installs: Setup["installs"], hash: string) {
+  const missing = new Set((readTextIfThere(missingFile(engine, place.worktree)) ?? "").split("\n"));
+  const again = installs.filter(({ folder, install }) => missing.has(join(folder, install.lockfile)));
+  return again.length === 0 ? null : bringAll(engine, place, again, hash);
+}
+
+/** Brings the dependencies of several projects, and writes down which of them are still missing. */
+async function bringAll(
+  engine: Engine,
+  place: SetupPlace,
+  installs: Setup["installs"],
+  hash: string,
+): Promise<SetupProblem | "interrupted" | null> {
+  const missing: string[] = [];
+  for (const [index, wanted] of installs.entries()) {
+    const dir = join(place.dir, `setup-${hash.slice(0, 12)}-${index}`);
+    const end = await bringDependencies(engine, { ...place, dir }, wanted);
+    if (end === "missing") missing.push(join(wanted.folder, wanted.install.lockfile));
+    else if (end !== null) return end;
+  }
+  const file = missingFile(engine, place.worktree);
+  if (missing.length === 0) removeFile(file);
+  else writeFileAtomically(file, missing.join("\n"));
+  return null;
+}
+
+function missingFile(engine: Engine, worktree: string): string {
+  return `${markerOf(engine, worktree)}+missing`;
 }
 
 /** What is wished of a new worktree; once, whatever becomes of its lockfiles. */
@@ -133,7 +170,7 @@ function footprintFiles(engine: Engine, worktree: string): { before: string; lef
 export function forgetSetup(engine: Engine, worktree: string): void {
   const { before, left } = footprintFiles(engine, worktree);
   const marker = markerOf(engine, worktree);
-  for (const file of [marker, `${marker}+greeted`, before, left]) removeFile(file);
+  for (const file of [marker, `${marker}+greeted`, missingFile(engine, worktree), before, left]) removeFile(file);
   forgetBrought(engine, worktree);
   forgetLease(engine, worktree);
   removeHalfWritten(marker);

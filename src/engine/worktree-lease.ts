@@ -92,7 +92,7 @@ function leaseFile(engine: Engine, worktree: string): string {
 }
 
 /** A worktree whose git directory is another one, or none, or whose files are gone. */
-function isGone({ gitDir, inode }: Leaseholder): boolean {
+export function isGone({ gitDir, inode }: Leaseholder): boolean {
   if (inodeOf(gitDir) !== inode) return true;
   const root = recordedRoot(gitDir);
   return root === null || !existsSync(root);

@@ -64,7 +64,12 @@ async function fetchNow(repo: Repo, remote: string, refs: readonly string[], opt
   if (options.trustRepository !== true) args.push("--upload-pack=git-upload-pack");
   if (options.prune === true) args.push("--prune");
   const settings = options.trustRepository === true ? [] : await readOwnSettings(repo);
-  return askRemote(repo, [...args, "--", remote, ...refs], { env: asConfigEnv(settings), signal: options.signal });
+  // Only its log tells later what a ref of ours dropped; git keeps none of refs that it does not know.
+  const logs = refs.length === 0 ? [] : ["-c", "core.logAllRefUpdates=always"];
+  return askRemote(repo, [...logs, ...args, "--", remote, ...refs], {
+    env: asConfigEnv(settings),
+    signal: options.signal,
+  });
 }
 
 /** Fetches into a submodule, whose remote nobody chose on the command line: what git refuses such a one (`file`, and what only a person may

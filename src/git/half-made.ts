@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { git, type Oid, type Place } from "./git.ts";
+import type { Known } from "./known.ts";
 import { type Holdings, inspectWorktree } from "./inspect.ts";
 import { INITIALIZING, isOwnerAlive, MAKING } from "./owner.ts";
 import { adminIds, lockReason, readHead, readText, recordedRoot } from "./place.ts";
@@ -58,12 +59,7 @@ function makerOf(place: Place): string | null {
 export type Discarded = { taken: true; rescue: string | null } | { taken: false; inside: Inside[] };
 
 /** One that was being made of another's files may still hold just those. */
-async function inspectHalfMade(
-  repo: Repo,
-  place: Place,
-  head: Oid | null,
-  known: readonly string[],
-): Promise<Holdings> {
+async function inspectHalfMade(repo: Repo, place: Place, head: Oid | null, known: readonly Known[]): Promise<Holdings> {
   const held = await inspectWorktree(repo, place.root, { keep: head === null ? [] : [head], known });
   const madeOf = readText(join(place.gitDir, MADE_OF))?.trim();
   if (!madeOf || held.dirty.length + held.unmerged.length === 0) return held;
@@ -73,7 +69,7 @@ async function inspectHalfMade(
 
 /** Clears a half-made worktree away; should somebody have worked in it all the same, that is saved first. One in which a program runs stays: what that
  *  writes afterwards would be lost. `known` are files that need no saving. */
-export async function discardHalfMade(repo: Repo, place: Place, known: readonly string[] = []): Promise<Discarded> {
+export async function discardHalfMade(repo: Repo, place: Place, known: readonly Known[] = []): Promise<Discarded> {
   let rescue: string | null = null;
   const inside = place.root === "" ? [] : processesInside(place.root);
   if (inside !== "unknown" && inside.length > 0) return { taken: false, inside };

@@ -7,6 +7,7 @@ import { isKept, notNear, readRef } from "./branch.ts";
 import { readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { oidBytes, readSpecialEntries, type SpecialEntries } from "./index-file.ts";
+import { holdsUnknown, type Kind, type Known } from "./known.ts";
 import { ownerMark } from "./owner.ts";
 import {
   foldersIn,
@@ -29,8 +30,8 @@ import { findUnpublished } from "./unpublished.ts";
 export type InspectOptions = {
   /** Refs or commits that count as a safe home for commits. Name the task's own branch here if it stays. */
   keep: readonly string[];
-  /** Ignored files and directories that we brought or can make again (env files, `node_modules`), from the worktree's top. */
-  known?: readonly string[];
+  /** Ignored files and directories that we brought or that are made again (env files, `node_modules`). */
+  known?: readonly Known[];
   /** The caller saw, a moment ago and with everything that worked there ended, that the files are exactly those of this commit. */
   seenClean?: Oid;
   /** Commits that the caller made only to try them, and that nobody wants: they need no home. */
@@ -48,6 +49,10 @@ export type Holdings = {
   untracked: string[];
   /** Ignored files, or directories ending in `/`, that hold something not in `known`. */
   ignoredNew: string[];
+  /** Ignored folders, with `/` at the end, that are known as what tools make again. */
+  madeAgain: string[];
+  /** The same, known by nothing but their names. */
+  builds: string[];
   unmerged: string[];
   /** The index differs from HEAD. */
   staged: boolean;
@@ -91,7 +96,8 @@ export async function inspectWorktree(repo: Repo, path: string, options: Inspect
         place,
         counterpart: repo.commonDir,
         checkouts,
-        known: options.known ?? [],
+        // What we brought is at the worktree's own top.
+        known: (options.known ?? []).filter((each) => typeof each !== "string"),
         nameBytes,
       })
     : [];
@@ -123,22 +129,16 @@ function refuseUnreadable(place: Place): void {
   );
 }
 
-/** Whether a path is one of `known` or below one. */
-export function isKnown(path: string, known: readonly string[]): boolean {
-  const bare = path.replace(/\/$/, "");
-  return known.some((entry) => {
-    const prefix = entry.replace(/\/+$/, "");
-    return bare === prefix || bare.startsWith(`${prefix}/`);
-  });
-}
-
 /** Who goes by what was seen a moment ago, does so here too. */
 const LOOK_HOLDS_MS = 100;
 
 /** A reflog names a commit for each step: following HEAD down this far sees an ordinary task's whole history. */
 const REFLOG_READS = 64;
 
-type Files = Pick<Holdings, "dirty" | "untracked" | "ignoredNew" | "unmerged" | "staged" | "nested"> & {
+type Files = Pick<
+  Holdings,
+  "dirty" | "untracked" | "ignoredNew" | "madeAgain" | "builds" | "unmerged" | "staged" | "nested"
+> & {
   /** Submodules that are checked out. */
   checkouts: { path: string; module: Place }[];
 };
@@ -146,6 +146,8 @@ const NO_FILES: Files = {
   dirty: [],
   untracked: [],
   ignoredNew: [],
+  madeAgain: [],
+  builds: [],
   unmerged: [],
   staged: false,
   nested: [],
@@ -157,7 +159,7 @@ type Above = {
   place: Place;
   counterpart: string;
   checkouts: Files["checkouts"];
-  known: readonly string[];
+  known: readonly Known[];
   nameBytes: number;
 };
 
@@ -212,7 +214,7 @@ function moduleDirs(folder: string): string[] {
   });
 }
 
-async function readFiles(place: Place, known: readonly string[], nameBytes: number): Promise<Files> {
+async function readFiles(place: Place, known: readonly Known[], nameBytes: number): Promise<Files> {
   // A worktree whose creation was interrupted has no index yet: it is compared with HEAD through one of our own.
   const isHalfMade = !existsSync(join(place.gitDir, "index"));
   if (!isHalfMade) {
@@ -261,7 +263,7 @@ async function readSpecial(place: Place, nameBytes: number): Promise<Special> {
   return special;
 }
 
-function sortFiles(place: Place, status: Status, special: Special, known: readonly string[]): Files {
+function sortFiles(place: Place, status: Status, special: Special, known: readonly Known[]): Files {
   const changed = status.changes.map(({ path }) => path);
   const links = special.links.filter((path) => holdsAnything(join(place.root, path)));
   const clones = status.untracked.filter((path) => path.endsWith("/"));
@@ -271,10 +273,17 @@ function sortFiles(place: Place, status: Status, special: Special, known: readon
     return isOurs ? [{ path, module }] : [];
   });
   const isCheckout = new Set(checkouts.map(({ path }) => path));
+  const kinds: Kind[] = [];
+  const ignoredNew = status.ignored.filter((path) => holdsUnknown(place.root, path, known, kinds));
+  const of = (kind: Kind["kind"]) => [
+    ...new Set(kinds.filter((each) => each.kind === kind).map(({ folder }) => folder)),
+  ];
   return {
     dirty: [...new Set([...changed, ...special.overlooked])],
     untracked: status.untracked.filter((path) => !path.endsWith("/")),
-    ignoredNew: status.ignored.filter((path) => holdsUnknown(place.root, path, known)),
+    ignoredNew,
+    madeAgain: of("tools"),
+    builds: of("build"),
     unmerged: status.unmerged.map(({ path }) => path),
     staged: status.unmerged.length > 0 || status.changes.some(({ x }) => x !== "."),
     nested: [...links, ...clones].filter((path) => !isCheckout.has(path)),
@@ -289,14 +298,6 @@ function holdsAnything(directory: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Whether an ignored file or directory (`/` at its end) holds something that is not in `known`. */
-export function holdsUnknown(root: string, path: string, known: readonly string[]): boolean {
-  if (isKnown(path, known)) return false;
-  if (!path.endsWith("/")) return true;
-  const entries = readdirSync(join(root, path), { withFileTypes: true });
-  return entries.some((entry) => holdsUnknown(root, `${path}${entry.name}${entry.isDirectory() ? "/" : ""}`, known));
 }
 
 async function isStaged(repo: Repo, place: Place, head: Head): Promise<boolean> {

@@ -6,7 +6,7 @@ import { branchRef, checkedOutWhere, isAncestor, moveRef, readRef } from "./bran
 import { DEFAULT_IDENTITY, readIdentity, readTree, writeCommit } from "./commit.ts";
 import { findOpenPaths, type Open, readMerging } from "./conflicts.ts";
 import { type Footprint, isStill } from "./footprint.ts";
-import { holdsUnknown } from "./inspect.ts";
+import { holdsUnknown, type Known } from "./known.ts";
 import { git, type Identity, type Oid, type Place } from "./git.ts";
 import { writeIndexTree } from "./index-tree.ts";
 import { inProgress, isMainPlace, lstatInside, placeAt, readHead, type Head } from "./place.ts";
@@ -26,7 +26,7 @@ export type LeftoversOptions = {
   /** Larger files are not committed. Default: 10 MB. */
   maxFileBytes?: number;
   /** Ignored files that need no saving, as in `inspectWorktree`. With it, `isClean` is answered. */
-  known?: readonly string[];
+  known?: readonly Known[];
   message: string;
   /** Who the commit is by. Default: the user as git knows them, else the named default. */
   identity?: Identity;
@@ -120,7 +120,7 @@ export async function commitLeftovers(repo: Repo, worktree: string, options: Lef
   return { ...report, commit, tip, isClean, identity: commit === null ? null : identity };
 }
 
-function holdsNothingIgnored(place: Place, status: Status, known: readonly string[]): boolean {
+function holdsNothingIgnored(place: Place, status: Status, known: readonly Known[]): boolean {
   return !status.ignored.some((path) => holdsUnknown(place.root, path, known));
 }
 

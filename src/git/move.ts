@@ -1,6 +1,7 @@
 /** Moves worktrees of ours: the detached one from one commit to another, a task's back to its HEAD. */
 import { OwtError } from "../core/errors.ts";
 import { git, type Oid, type Place } from "./git.ts";
+import type { Known } from "./known.ts";
 import { inspectWorktree } from "./inspect.ts";
 import { leaveProgress } from "./mend.ts";
 import { isMainPlace, placeAt, readHead } from "./place.ts";
@@ -48,7 +49,7 @@ export async function putAside(
   repo: Repo,
   path: string,
   branch: string,
-  { keep, known }: { keep: readonly string[]; known: readonly string[] },
+  { keep, known }: { keep: readonly string[]; known: readonly Known[] },
   rescue: Omit<RescueOptions, "known">,
   note: (aside: { ref: string | null; paths: string[] }) => void,
 ): Promise<PutAside | null | Unsavable> {

@@ -6,7 +6,7 @@ import { type Holdings, type InspectOptions, inspectWorktree, type ModuleHolding
 import type { Place } from "./git.ts";
 import { findPlace, isMainPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
+import { type RescueOptions, type Saved, saveRescue, type Unsavable } from "./rescue.ts";
 import { keepSpare } from "./spare.ts";
 import { closeTrash, emptyDeadTrash, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
 import { type Around, withdrawEntry } from "./withdraw.ts";
@@ -15,9 +15,11 @@ import { isLockedByOthers } from "./worktree.ts";
 export type RemoveOptions = InspectOptions &
   Around & {
     /** Name, note and time of the rescue, should one be needed. */
-    rescue: Omit<RescueOptions, "known">;
+    rescue: Omit<RescueOptions, "known" | "builds">;
     /** Save the work it holds and go on, instead of refusing. */
     save?: boolean;
+    /** Keep what only by its name is taken for a build too, also where that is all that there is to keep. */
+    saveBuilds?: boolean;
     /** Save it though nothing would be lost: its branch goes too, and came home as other commits. */
     saveAnyway?: boolean;
     /** Its files may become those of the next worktree, where they are exactly those of its commit. */
@@ -62,7 +64,14 @@ export function isSavable({ reason }: Reason): boolean {
 
 export type Removed =
   /** `rescue` is the ref that keeps what it held; null when it held nothing. `emptied` resolves when its files are deleted. */
-  { removed: true; rescue: string | null; emptied: Promise<void> } | { removed: false; reasons: Reason[] };
+  ({ removed: true; rescue: string | null; emptied: Promise<void> } & Went) | { removed: false; reasons: Reason[] };
+
+/** Ignored folders that went with a worktree and are kept nowhere, with `/` at their end. */
+export type Went = {
+  discarded: string[];
+  /** Those of them that were to be kept, and are too large, or hold a repository. */
+  leftOut: string[];
+};
 
 /** Removes a worktree without losing anything it holds. Its branch stays: see `deleteBranchIf`. Commits that only its reflog knows are
  *  always saved. Repeatable: a worktree that is gone already is removed. */
@@ -76,14 +85,30 @@ export async function removeWorktree(repo: Repo, path: string, options: RemoveOp
     return refuse({ reason: "in-use", what: discarded.inside.map(({ pid, command }) => `${pid} ${command}`) });
   }
   const { held } = found;
-  let rescue: string | null = null;
+  const { known = [], saveBuilds = false } = options;
   const isDropped = held.dropped.length + held.modules.flatMap(({ dropped }) => dropped).length > 0;
-  if (findWork(held).length > 0 || isDropped || options.saveAnyway === true) {
-    const saved = await saveRescue(repo, held, { ...options.rescue, known: options.known ?? [] });
-    if ("refused" in saved) return refuse({ reason: saved.refused, what: saved.paths });
-    rescue = saved.ref;
+  const isKept = options.saveAnyway === true || (saveBuilds && allOf(held, "builds").length > 0);
+  let saved: Saved | null = null;
+  if (findWork(held).length > 0 || isDropped || isKept) {
+    const end = await saveRescue(repo, held, { ...options.rescue, known, builds: saveBuilds });
+    if ("refused" in end) return refuse({ reason: end.refused, what: end.paths });
+    saved = end;
   }
-  return gone(rescue, takeAway(repo, held, { ...options, spare: options.spare === true && holdsItsCommitAlone(held) }));
+  const empty = takeAway(repo, held, { ...options, spare: options.spare === true && holdsItsCommitAlone(held) });
+  return gone(saved?.ref ?? null, empty, whatWent(held, saved, saveBuilds));
+}
+
+function whatWent(held: Holdings, saved: Saved | null, saveBuilds: boolean): Went {
+  const builds = allOf(held, "builds");
+  const notKept = saved?.leftOut ?? [];
+  const lost = saveBuilds ? builds.filter((folder) => notKept.includes(folder)) : builds;
+  const discarded = [...new Set([...lost, ...allOf(held, "madeAgain"), ...notKept])];
+  return { discarded, leftOut: saveBuilds ? lost : [] };
+}
+
+/** Those of its submodules, too. */
+function allOf(held: Holdings, what: "builds" | "madeAgain"): string[] {
+  return [...held[what], ...held.modules.flatMap((each) => each[what].map((folder) => `${each.path}/${folder}`))];
 }
 
 /** Whether the files are those of HEAD, nobody is in them, and no submodule or half of a merge is there to be told from. */
@@ -184,9 +209,13 @@ function takeAway(repo: Repo, { place, head }: Holdings, around: Around & { spar
   }
 }
 
-function gone(rescue: string | null, empty?: () => Promise<void>): Removed {
+function gone(
+  rescue: string | null,
+  empty: () => Promise<void> = async () => {},
+  went: Went = { discarded: [], leftOut: [] },
+): Removed {
   // A deletion that fails is not a loss of anything; the next sweep tries again.
-  return { removed: true, rescue, emptied: empty === undefined ? Promise.resolve() : empty().catch(() => {}) };
+  return { removed: true, rescue, emptied: empty().catch(() => {}), ...went };
 }
 
 function refuse(...reasons: Reason[]): Removed {

@@ -114,7 +114,7 @@ function oddModes(root: string, paths: readonly string[]): string[] {
   return [...folders, ...paths].flatMap((path) => {
     const stat = lstatInside(root, path);
     if (stat === null || !(stat.isFile() || stat.isDirectory())) return [];
-    const mode = stat.mode & 0o777;
+    const mode = stat.mode & 0o7777;
     const usual = (stat.isFile() && (mode & 0o100) === 0 ? 0o666 : 0o777) & mask;
     return mode === usual ? [] : [`${mode.toString(8)} ${path}`];
   });

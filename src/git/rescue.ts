@@ -7,7 +7,8 @@ import { OwtError } from "../core/errors.ts";
 import { readRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, type NewCommit, writeCommit } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
-import { type Holdings, isKnown, type ModuleHoldings } from "./inspect.ts";
+import type { Holdings, ModuleHoldings } from "./inspect.ts";
+import { type Known, kindOf, kindOfItself } from "./known.ts";
 import { type InProgress, lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type FileHoldings, saveIndex, saveTree, writeAside } from "./rescue-trees.ts";
@@ -18,6 +19,10 @@ import { emptyTrash, openTrash } from "./trash.ts";
 const RESCUE_MAX_BYTES = 512 * 1024 * 1024;
 const RESCUE_MAX_FILES = 100_000;
 
+/** A folder of a build that is larger is left out: it is most likely what it seems to be. */
+export const BUILD_MAX_BYTES = 64 * 1024 * 1024;
+const BUILD_MAX_FILES = 10_000;
+
 export type RescueOptions = {
   /** Last part of the ref's name. The same id again adds to what it holds. */
   id: string;
@@ -26,7 +31,9 @@ export type RescueOptions = {
   /** When, in milliseconds; the caller's clock. */
   at: number;
   /** Ignored files that need no saving, as in `inspectWorktree`. */
-  known?: readonly string[];
+  known?: readonly Known[];
+  /** Whether what is known by nothing but its name (`builds`) is saved all the same. */
+  builds?: boolean;
   /** What is on record of the worktree. */
   record?: RescuedRecord;
 };
@@ -81,13 +88,17 @@ export type RescuedModule = {
 /** Why a worktree cannot be saved. */
 export type Unsavable = { refused: "too-large" | "nested-repository" | "unreadable-name"; paths: string[] };
 
+/** `leftOut`: ignored folders in what it held that it does not keep, with `/` at their end. */
+export type Saved = Rescue & { leftOut: string[] };
+
 /** Saves what `inspectWorktree` found, durably. Repeatable: the same state gives the same rescue, another one is added on top. */
-export async function saveRescue(repo: Repo, held: Holdings, options: RescueOptions): Promise<Rescue | Unsavable> {
+export async function saveRescue(repo: Repo, held: Holdings, options: RescueOptions): Promise<Saved | Unsavable> {
   const ref = rescueRef(options.id);
-  const known = options.known ?? [];
-  const files = collectFiles(held, known);
+  const { known = [], builds = false } = options;
+  const files = collectFiles(held, known, builds);
   if ("refused" in files) return files;
-  const inside = held.modules.map((module) => ({ module, files: collectFiles(module, known) }));
+  const inModules = known.filter((each) => typeof each !== "string");
+  const inside = held.modules.map((module) => ({ module, files: collectFiles(module, inModules, builds) }));
   for (const { module, files: found } of inside)
     if ("refused" in found) return { ...found, paths: found.paths.map((path) => `${module.path}/${path}`) };
   const bin = openTrash(repo.commonDir);
@@ -103,7 +114,15 @@ export async function saveRescue(repo: Repo, held: Holdings, options: RescueOpti
           ...(await saveModule(repo, each.module, each.files, { bin, isMoved: moved.has(each.module.path) })),
         );
     const tree = await saveTree(held, files.paths, bin);
-    const folders = held.gone ? [] : findEmptyFolders(held.place.root, known);
+    const folders = held.gone
+      ? []
+      : findEmptyFolders(held.place.root, builds ? [...apartFromBuilds(known), ...files.leftOut] : known);
+    const leftOut = [
+      ...files.leftOut,
+      ...inside.flatMap(({ module, files: found }) =>
+        "refused" in found ? [] : found.leftOut.map((path) => `${module.path}/${path}`),
+      ),
+    ];
     const rescue = {
       ...describe(held, options, index),
       ...(folders.length === 0 ? {} : { folders }),
@@ -116,7 +135,7 @@ export async function saveRescue(repo: Repo, held: Holdings, options: RescueOpti
       throw new OwtError("wrong-state", `${held.place.root} is gone`, { hint: "what was saved: owt restore" });
     for (;;) {
       const before = await readRef(repo, ref);
-      if (before !== null && (await isSame(repo, before, tree, rescue))) return { ...rescue, commit: before };
+      if (before !== null && (await isSame(repo, before, tree, rescue))) return { ...rescue, commit: before, leftOut };
       const parents = [held.head.oid, index, aside, rescue.merging, ...held.dropped, before].filter(
         (oid) => oid !== null,
       );
@@ -127,7 +146,7 @@ export async function saveRescue(repo: Repo, held: Holdings, options: RescueOpti
         message,
         identity: DEFAULT_IDENTITY,
       });
-      if (await repo.live.updateRefs([{ ref, from: before, to: commit }])) return { ...rescue, commit };
+      if (await repo.live.updateRefs([{ ref, from: before, to: commit }])) return { ...rescue, commit, leftOut };
     }
   } finally {
     await emptyTrash(bin);
@@ -162,14 +181,18 @@ export function rescueRef(id: string): string {
   return `refs/owt/rescue/${id}`;
 }
 
-type Found = { paths: string[] };
+type Found = { paths: string[]; leftOut: string[] };
+
+function apartFromBuilds(known: readonly Known[]): Known[] {
+  return known.filter((each) => typeof each === "string" || each.isBuild !== true);
+}
 
 /** So many folders are looked into, and so many are kept. */
 const MOST_LOOKED = 50_000;
 const MOST_EMPTY = 10_000;
 
 /** Folders without anything in them, which no tree of git's can hold; those of what is made again by itself left out. */
-function findEmptyFolders(root: string, known: readonly string[]): string[] {
+function findEmptyFolders(root: string, known: readonly Known[]): string[] {
   const empty: string[] = [];
   const open = [""];
   for (let looked = 0; open.length > 0 && looked < MOST_LOOKED && empty.length < MOST_EMPTY; looked++) {
@@ -179,7 +202,7 @@ function findEmptyFolders(root: string, known: readonly string[]): string[] {
     if (entries.length === 0 && folder !== "" && !folder.includes("\uFFFD")) empty.push(folder);
     for (const entry of entries) {
       const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() && path !== ".git" && !isKnown(path, known)) open.push(path);
+      if (entry.isDirectory() && path !== ".git" && kindOfItself(root, path, known) === null) open.push(path);
     }
   }
   return empty.toSorted((a, b) => (a < b ? -1 : 1));
@@ -194,38 +217,83 @@ function entriesOf(folder: string): Dirent[] | null {
   }
 }
 
-/** Every path whose bytes are not in HEAD, with ignored directories opened. */
-function collectFiles(held: FileHoldings, known: readonly string[]): Found | Unsavable {
+/** Every path whose bytes are not in HEAD, with ignored directories opened; of builds, those that are small enough. */
+function collectFiles(held: FileHoldings, known: readonly Known[], builds: boolean): Found | Unsavable {
   const { root } = held.place;
   const nested = [...held.nested];
-  const ignored = held.ignoredNew.flatMap((path) => [...walk(root, path, known, nested)]);
-  const paths = [...new Set([...held.dirty, ...held.unmerged, ...held.untracked, ...ignored])];
+  const leftOut: string[] = [];
+  const ignored = held.ignoredNew.flatMap((path) => [...walk(root, path, known, { nested, leftOut })]);
+  const paths = new Set([...held.dirty, ...held.unmerged, ...held.untracked, ...ignored]);
   if (nested.length > 0) return { refused: "nested-repository", paths: nested };
   let bytes = 0;
   for (const path of paths) {
-    const stat = lstatInside(root, path);
+    const size = sizeOf(root, path);
     // A name that is not UTF-8 comes to us damaged: it is there, but we cannot open it.
-    if (stat === null && path.includes("\uFFFD")) return { refused: "unreadable-name", paths: [path] };
-    bytes += stat?.isFile() === true ? stat.size : 0;
+    if (size === null) return { refused: "unreadable-name", paths: [path] };
+    bytes += size;
   }
-  return bytes > RESCUE_MAX_BYTES || paths.length > RESCUE_MAX_FILES
-    ? { refused: "too-large", paths: ["."] }
-    : { paths };
+  if (bytes > RESCUE_MAX_BYTES || paths.size > RESCUE_MAX_FILES) return { refused: "too-large", paths: ["."] };
+  for (const folder of builds ? held.builds : []) {
+    const build = collectBuild(root, folder, apartFromBuilds(known));
+    const isRoom =
+      build !== null && bytes + build.bytes <= RESCUE_MAX_BYTES && paths.size + build.paths.length <= RESCUE_MAX_FILES;
+    if (!isRoom) {
+      leftOut.push(folder);
+      continue;
+    }
+    bytes += build.bytes;
+    for (const path of build.paths) paths.add(path);
+    leftOut.push(...build.leftOut);
+  }
+  return { paths: [...paths], leftOut };
 }
 
-function* walk(root: string, path: string, known: readonly string[], nested: string[]): Generator<string> {
-  if (isKnown(path, known)) return;
+/** Null for one that is too large, or cannot be kept. */
+function collectBuild(root: string, folder: string, known: readonly Known[]): (Found & { bytes: number }) | null {
+  const build = { paths: [] as string[], leftOut: [] as string[], bytes: 0 };
+  const nested: string[] = [];
+  for (const path of walk(root, folder, known, { nested, leftOut: build.leftOut })) {
+    const size = sizeOf(root, path);
+    build.bytes += size ?? 0;
+    build.paths.push(path);
+    if (size === null || build.bytes > BUILD_MAX_BYTES || build.paths.length > BUILD_MAX_FILES) return null;
+  }
+  return nested.length > 0 ? null : build;
+}
+
+/** In bytes; null for what is there and cannot be opened. */
+function sizeOf(root: string, path: string): number | null {
+  const stat = lstatInside(root, path);
+  if (stat === null && path.includes("\uFFFD")) return null;
+  return stat?.isFile() === true ? stat.size : 0;
+}
+
+type Passed = { nested: string[]; leftOut: string[] };
+
+function* walk(
+  root: string,
+  path: string,
+  known: readonly Known[],
+  passed: Passed,
+  kind = kindOf(root, path, known),
+): Generator<string> {
+  if (kind !== null) {
+    if (kind.kind !== "ours") passed.leftOut.push(kind.folder);
+    return;
+  }
   if (!path.endsWith("/")) {
     yield path;
     return;
   }
   const entries = readdirSync(join(root, path), { withFileTypes: true });
   if (entries.some(({ name }) => name.toLowerCase() === ".git")) {
-    nested.push(path);
+    passed.nested.push(path);
     return;
   }
-  for (const entry of entries)
-    yield* walk(root, `${path}${entry.name}${entry.isDirectory() ? "/" : ""}`, known, nested);
+  for (const entry of entries) {
+    const below = `${path}${entry.name}${entry.isDirectory() ? "/" : ""}`;
+    yield* walk(root, below, known, passed, kindOfItself(root, below, known));
+  }
 }
 
 /** Changed paths, from the worktree's top. */
@@ -237,7 +305,7 @@ function dirtyBelow(held: Holdings | ModuleHoldings): string[] {
 async function saveModule(
   repo: Repo,
   held: ModuleHoldings,
-  { paths }: Found,
+  { paths }: Pick<Found, "paths">,
   { bin: into, isMoved }: { bin: string; isMoved: boolean },
 ): Promise<RescuedModule[]> {
   const { path, place, head, commits, dropped } = held;

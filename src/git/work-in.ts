@@ -4,7 +4,13 @@ import { readTree } from "./commit.ts";
 import { git, type Oid } from "./git.ts";
 import type { Repo } from "./repo.ts";
 
-export type Came = "merged" | "squashed" | "rebased" | "same";
+export type Came =
+  | "merged"
+  | "squashed"
+  | "rebased"
+  /** One commit as another one: a squash, a rebase and a cherry-pick look the same. */
+  | "copied"
+  | "same";
 
 /** How the work up to `tip` came into one of `targets`; null where none has it. Told from content: a merge of the two would change nothing, or
  *  the same patches are there already. */
@@ -13,18 +19,19 @@ export async function howItCame(repo: Repo, tip: Oid, targets: readonly Oid[]): 
     if (await isAncestor(repo, tip, target)) return tip === target ? "same" : "merged";
   }
   for (const target of targets) {
-    if (await arePatchesIn(repo, tip, target)) return "rebased";
+    const patches = await countPatchesIn(repo, tip, target);
+    if (patches > 0) return patches === 1 ? "copied" : "rebased";
     if ((await changesNothing(repo, tip, target)) || (await isSquashIn(repo, tip, target))) return "squashed";
   }
   return null;
 }
 
-/** Each commit's patch has an equal one in the target; merges say nothing, and count as missing. */
-async function arePatchesIn(repo: Repo, tip: Oid, target: Oid): Promise<boolean> {
+/** How many commits there are that the target lacks, where each one's patch has an equal one there; else none. Merges say nothing, and count as missing. */
+async function countPatchesIn(repo: Repo, tip: Oid, target: Oid): Promise<number> {
   const merges = await git(repo, ["rev-list", "--max-count=1", "--merges", `${target}..${tip}`]);
-  if (merges.stdout !== "") return false;
+  if (merges.stdout !== "") return 0;
   const { stdout } = await git(repo, ["cherry", target, tip]);
-  return stdout !== "" && !/^\+/m.test(stdout);
+  return /^\+/m.test(stdout) ? 0 : stdout.split("\n").filter(Boolean).length;
 }
 
 async function changesNothing(repo: Repo, tip: Oid, target: Oid): Promise<boolean> {

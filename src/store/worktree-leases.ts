@@ -66,6 +66,11 @@ export function takeLease(
   });
 }
 
+/** All that have something, also those that are gone by now. */
+export function listHolders(leases: Store): Leaseholder[] {
+  return leases.all("select git_dir, inode, path from worktree_lease").map(toHolder);
+}
+
 /** Gives back what the worktrees at a path had. */
 export function releaseLease(leases: Store, path: string): void {
   leases.run("delete from worktree_lease where path = ?", path);
@@ -97,10 +102,14 @@ function blockOf(row: Row): { first: number; count: number }[] {
 }
 
 function dropIfGone(leases: Store, row: Row, isGone: (holder: Leaseholder) => boolean): boolean {
-  const holder = { gitDir: String(row["git_dir"]), inode: String(row["inode"]), path: String(row["path"]) };
+  const holder = toHolder(row);
   if (!isGone(holder)) return false;
   leases.run("delete from worktree_lease where git_dir = ?", holder.gitDir);
   return true;
+}
+
+function toHolder(row: Row): Leaseholder {
+  return { gitDir: String(row["git_dir"]), inode: String(row["inode"]), path: String(row["path"]) };
 }
 
 function toLease(row: Row): Lease {

@@ -10,9 +10,10 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { fileAppears, processesBelow, Rig } from "../rig/rig.ts";
 
@@ -36,6 +37,13 @@ function commit(rig: Rig, folder: string, name: string, text = name): void {
   writeFileSync(join(folder, name), text);
   gitIn(rig, folder, "add", "-A");
   gitIn(rig, folder, "commit", "-q", "-m", name);
+}
+
+function fill(folder: string, files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text);
+  }
 }
 
 describe("owt create", () => {
@@ -109,6 +117,7 @@ describe("owt create", () => {
     expect(rig.git("log", "-1", "--format=%s", "pr/7")).toBe("a proposal");
     expect(rig.git("log", "-1", "--format=%s", "pr/8")).toBe("a proposal");
     expect(gitIn(rig, rig.path("shop-pr-7"), "pull", "--ff-only")).toContain("up to date");
+    expect((await rig.owt("switch", "pr:7", "--path")).stdout.trim()).toBe(rig.path("shop-pr-7"));
     expect((await list(rig)).map(({ name }) => name)).toEqual(["main", "here", "pr/7", "pr/8", "theirs"]);
     const none = await rig.owt("create", "pr:9");
     expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining("no pull or merge request 9") as string });
@@ -388,6 +397,7 @@ describe("owt delete", () => {
     rig.ok("create", "x");
     const tree = rig.path("shop-x");
     writeFileSync(join(tree, "new file"), "\0bytes");
+    chmodSync(join(tree, "new file"), 0o4755);
     writeFileSync(join(tree, "README.md"), "changed\n");
     writeFileSync(join(tree, "precious.log"), "log");
     const refused = await rig.owt("delete", "x", "--yes");
@@ -400,8 +410,84 @@ describe("owt delete", () => {
     expect(existsSync(tree)).toBe(false);
     const { path } = await rig.json<{ path: string }>("restore", removed[0]!.rescue);
     expect(readFileSync(join(path, "new file"), "latin1")).toBe("\0bytes");
+    expect(lstatSync(join(path, "new file")).mode & 0o7777).toBe(0o4755);
     expect(readFileSync(join(path, "README.md"), "utf8")).toBe("changed\n");
     expect(readFileSync(join(path, "precious.log"), "utf8")).toBe("log");
+  });
+
+  test("what tools make again keeps no worktree, and what went of it is named", async () => {
+    await using rig = Rig.create({ ".gitignore": "node_modules\n.venv\ndist\ntarget\n__pycache__\nscratch\n" });
+    rig.ok("create", "x", "y", "--no-tmux");
+    for (const name of ["x", "y"]) {
+      fill(rig.path(`shop-${name}`), {
+        "node_modules/a.js": "a",
+        "web/node_modules/b.js": "b",
+        "api/.venv/pyvenv.cfg": "home = /usr/bin\n",
+        "api/__pycache__/c.pyc": "c",
+        "deep/target/CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n# cargo\n",
+        "dist/app.js": "built",
+      });
+      symlinkSync(rig.root, join(rig.path(`shop-${name}`), "scratch"));
+    }
+    expect((await rig.owt("delete", "x", "--yes")).stderr).toMatch(
+      /x stays: ignored files that nobody brought: scratch\n/,
+    );
+    for (const name of ["x", "y"]) rmSync(join(rig.path(`shop-${name}`), "scratch"));
+    const gone = await rig.owt("delete", "x", "--yes");
+    expect([gone.code, gone.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^✓ x is gone.*\n {2}with it went what tools make again: dist\/, .*\/, .* and 2 more\n$/),
+    ]);
+    const { worktrees } = await rig.json<{ worktrees: object[] }>("cleanup", "--all", "--yes");
+    expect(worktrees).toContainEqual(
+      expect.objectContaining({
+        name: "y",
+        action: "removed",
+        rescue: null,
+        left_out: [],
+        discarded: ["dist/", "api/.venv/", "api/__pycache__/", "deep/target/", "node_modules/", "web/node_modules/"],
+      }),
+    );
+  });
+
+  test("--save keeps what only by its name is a build's, up to a size; what it leaves out is named", async () => {
+    await using rig = Rig.create({ ".gitignore": "dist\nbuild\ntarget\ncoverage\nnode_modules\n" });
+    rig.ok("create", "x", "--no-tmux");
+    const tree = rig.path("shop-x");
+    fill(tree, {
+      "dist/notes.md": "by hand\n",
+      "dist/node_modules/a.js": "a",
+      "target/CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n",
+      "build/large": "",
+      "coverage/clone/README.md": "cloned\n",
+    });
+    truncateSync(join(tree, "build/large"), 65 * 2 ** 20);
+    rig.git("init", "-q", join(tree, "coverage/clone"));
+    const gone = await rig.owt("delete", "x", "--yes", "--save");
+    expect([gone.code, gone.stdout]).toEqual([
+      0,
+      expect.stringMatching(
+        /bring it back: owt restore .*\n.*again: build\/, coverage\/, target\/, dist\/node_modules\/; not kept, with more than 64 MiB or a repository in it: build\/, coverage\/\n$/,
+      ),
+    ]);
+    const { path } = await rig.json<{ path: string }>("restore", /owt restore (\S+)/.exec(gone.stdout)![1]!);
+    expect(readFileSync(join(path, "dist/notes.md"), "utf8")).toBe("by hand\n");
+    expect(readdirSync(path).toSorted()).toEqual([".git", ".gitignore", "README.md", "dist"]);
+    expect(readdirSync(join(path, "dist"))).toEqual(["notes.md"]);
+  });
+
+  test.each<[string, (tree: string) => void]>([
+    ["a file of a build's name", (tree) => writeFileSync(join(tree, "dist"), "mine")],
+    ["a link of a build's name", (tree) => symlinkSync("/nowhere", join(tree, "build"))],
+    ["a folder that is no environment of Python's", (tree) => fill(tree, { "venv/notes.md": "mine" })],
+    ["a build's name further down", (tree) => fill(tree, { "src/dist/notes.md": "mine" })],
+    ["a tag that is none", (tree) => fill(tree, { "scratch/CACHEDIR.TAG": "mine" })],
+  ])("%s is somebody's", async (_, write) => {
+    await using rig = Rig.create({ ".gitignore": "dist\nbuild\nvenv\nscratch\n" });
+    rig.ok("create", "x", "--no-tmux");
+    write(rig.path("shop-x"));
+    const stays = await rig.owt("delete", "x", "--yes");
+    expect([stays.code, stays.stderr]).toEqual([4, expect.stringContaining("ignored files that nobody brought")]);
   });
 
   test.each([
@@ -429,6 +515,38 @@ describe("owt delete", () => {
     if (way === "merge") return;
     await rig.owt("restore", removed[0]!.rescue!);
     expect(rig.git("rev-parse", "x")).toBe(tip);
+  });
+
+  test("one commit that came home as another one is not said to be rebased: a squash looks the same", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "x", "--no-tmux");
+    commit(rig, rig.path("shop-x"), "one");
+    commit(rig, rig.root, "other");
+    rig.git("merge", "-q", "--squash", "x");
+    rig.git("commit", "-q", "-m", "squashed");
+    const { worktrees } = await rig.json<{ worktrees: unknown[] }>("cleanup", "--merged");
+    expect(worktrees).toContainEqual(
+      expect.objectContaining({ name: "x", text: "its work came home as another commit" }),
+    );
+    expect((await rig.owt("delete", "x", "--yes")).stdout).toMatch(
+      /the branch too: its work came home as another commit; .*owt restore/,
+    );
+  });
+
+  test("an environment file that git does not ignore comes back once", async () => {
+    await using rig = Rig.create({});
+    writeFileSync(join(rig.root, ".env"), "A=1\n");
+    rig.ok("create", "x", "--no-tmux");
+    writeFileSync(join(rig.path("shop-x"), ".env"), "A=2\n");
+    const { removed } = await rig.json<{ removed: { rescue: string }[] }>("delete", "x", "--yes", "--save");
+    const { path, environment } = await rig.json<{ path: string; environment: string[] }>(
+      "restore",
+      removed[0]!.rescue,
+    );
+    expect(environment).toEqual([".env"]);
+    expect(readdirSync(path).toSorted()).toEqual([".env", ".git", "README.md"]);
+    expect(readFileSync(join(path, ".env"), "utf8")).toBe("A=2\n");
+    expect(lstatSync(join(path, ".env")).mode & 0o777).toBe(0o600);
   });
 
   test("what is on record of it comes back too: what it began from, and its note", async () => {
@@ -579,6 +697,32 @@ describe("owt delete", () => {
     expect(inside).toMatchObject({ code: 0, stdout: expect.stringContaining("busy is gone") as string });
     expect(rig.git("branch", "--format=%(refname:short)").split("\n")).toEqual(["locked", "main", "work"]);
   });
+});
+
+test("owt list --all-projects: of each repository that has one, from anywhere, whatever came to one of them", async () => {
+  await using rig = Rig.create({});
+  const other = rig.path("books");
+  const third = rig.path("third");
+  for (const root of [other, third]) rig.git("clone", "-q", ".", root);
+  rig.ok("create", "x", "--no-tmux");
+  for (const root of [other, third]) expect((await rig.owtIn(root, "create", "y", "--no-tmux")).code).toBe(0);
+  type Project = { name: string; is_current: boolean; worktrees: (Worktree & { is_current: boolean })[] };
+  const brief = ({ name, is_current, worktrees }: Project) => [name, is_current, worktrees.map((each) => each.name)];
+  const inShop = await rig.json<{ projects: Project[] }>("list", "--all-projects");
+  expect(inShop.projects.map(brief)).toEqual([
+    ["shop", true, ["main", "x"]],
+    ["books", false, ["main", "y"]],
+    ["third", false, ["main", "y"]],
+  ]);
+  expect(inShop.projects.flatMap(({ worktrees }) => worktrees.filter((each) => each.is_current))).toHaveLength(1);
+
+  // One has no worktree of ours any more, another cannot be read.
+  expect((await rig.owtIn(third, "delete", "y", "--yes")).code).toBe(0);
+  writeFileSync(join(other, ".git/owt/state.db"), "garbage".repeat(1000));
+  const ran = await rig.owtIn(rig.home, "list", "--all-projects");
+  expect([ran.code, ran.stderr]).toEqual([0, ""]);
+  expect(ran.stdout).toMatch(/^books {2}\S+books\n.*state\.db.*\n\nshop {2}\S+shop\n[^]*\n.*\bx\b/);
+  expect(ran.stdout).not.toContain("third");
 });
 
 test("owt note: what is done there stands in the list, also of a worktree of plain git", async () => {

@@ -9,6 +9,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -43,6 +44,17 @@ const STATES: Record<string, (rig: Rig, tree: string, branch: string) => void> =
     writeFileSync(join(tree, "README.md"), "and changed\n");
   },
   environment: (_, tree) => writeFileSync(join(tree, ".env"), "SECRET=changed\n"),
+  // Of the name of what is brought, and somebody's all the same.
+  "environment-folder": (_, tree) => {
+    rmSync(join(tree, ".env"));
+    mkdirSync(join(tree, ".env"));
+    writeFileSync(join(tree, ".env", "key"), "k");
+  },
+  "environment-link": (_, tree) => {
+    rmSync(join(tree, ".env"));
+    symlinkSync("/a/b", join(tree, ".env"));
+  },
+  "submodule-environment": (_, tree) => writeFileSync(join(tree, "lib", ".env"), "SECRET=of the submodule\n"),
   unmerged: (rig, tree) => commit(rig, tree, "own"),
   unpushed: (rig, tree, branch) => {
     commit(rig, tree, "pushed");
@@ -160,6 +172,7 @@ async function prepare(more: Record<string, string> = {}): Promise<Rig> {
   writeFileSync(join(rig.root, ".env"), "SECRET=of the project\n");
   rig.git("init", "-q", "-b", "main", rig.path("lib"));
   commit(rig, rig.path("lib"), "lib.txt");
+  commit(rig, rig.path("lib"), ".gitignore", ".env\n");
   rig.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", rig.path("lib"), "lib");
   rig.commit("a submodule");
   rig.git("clone", "-q", "--bare", ".", rig.path("remote.git"));
@@ -243,6 +256,9 @@ const HOLDING = [
   "links",
   "behind-a-link",
   "submodule-dirty",
+  "environment-folder",
+  "environment-link",
+  "submodule-environment",
 ];
 /** Commits that nothing else has. */
 const COMMITS = ["unmerged", "unpushed", "submodule-commit"];

@@ -51,6 +51,56 @@ test("each project of a monorepo is installed in its folder, and one whose tool 
   );
 });
 
+test("a project at the top and one below it are both installed, by a task and by hand", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    ".gitignore": "node_modules\n",
+    "package.json": JSON.stringify({ dependencies: { b: "1" } }),
+    "package-lock.json": "{}",
+    "web/package.json": JSON.stringify({ dependencies: { c: "1" } }),
+    "web/package-lock.json": "{}",
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"'),
+  });
+  addTool(rig, "npm", "mkdir node_modules && touch node_modules/made");
+  const made = await rig.owt("create", "x", "--no-tmux");
+  expect([made.code, made.stderr]).toEqual([0, expect.not.stringContaining("mistake") as string]);
+  for (const folder of ["", "web/"])
+    expect(existsSync(join(rig.path("shop-x"), folder, "node_modules/made"))).toBe(true);
+  const ran = await rig.owt("run", "--yes");
+  expect([ran.code, ran.stderr]).toEqual([0, expect.not.stringContaining("failed") as string]);
+});
+
+test("owt create called again tries once more what had no lockfile and failed, and that alone", async () => {
+  await using rig = Rig.create({
+    ".gitignore": "node_modules\n",
+    "package.json": JSON.stringify({ dependencies: { b: "1" } }),
+    "package-lock.json": "{}",
+    "api/requirements.txt": "flask\n",
+  });
+  const log = rig.path("installs");
+  addTool(rig, "npm", `echo "npm $1" >> ${log}`);
+  const pip = `mkdir -p .venv/bin && touch .venv/pyvenv.cfg && ln -sf /bin/true .venv/bin/python`;
+  addTool(rig, "python3", `echo pip >> ${log}; [ -e ${rig.path("up")} ] && ${pip}`);
+  const called = () => readFileSync(log, "utf8").trim().split("\n");
+  for (const tries of [
+    ["npm ci", "pip"],
+    ["npm ci", "pip", "pip"],
+  ]) {
+    const made = await rig.owt("create", "x", "--no-tmux");
+    expect([made.code, made.stderr]).toEqual([
+      0,
+      expect.stringContaining("failed for api/requirements.txt, which has no lockfile") as string,
+    ]);
+    expect(called()).toEqual(tries);
+  }
+  writeFileSync(rig.path("up"), "");
+  for (let calls = 0; calls < 2; calls++) {
+    const made = await rig.owt("create", "x", "--no-tmux");
+    expect([made.code, made.stderr]).toEqual([0, expect.not.stringContaining("failed") as string]);
+    expect(called()).toEqual(["npm ci", "pip", "pip", "pip"]);
+  }
+});
+
 test("an install by a lockfile that fails, fails the task; one without a lockfile is a warning", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,

@@ -137,3 +137,26 @@ test("a template is filled with what the worktree has to itself, and agents, che
   expect(readFileSync(rig.path("shop-owt/one-e01-1/checked"), "utf8")).toBe(line);
   expect(readFileSync(rig.path("shop-owt/one-e01-1/agent"), "utf8")).toBe(line);
 });
+
+test("a file outside of the repository is never brought, and that is said, by validate too", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": '[environment]\nenv_files = ["../outside.env", "/etc/hostname", "conf/../own.env", "!.env"]\n',
+    ".gitignore": "*.env\n",
+  });
+  writeFileSync(rig.path("outside.env"), "A=1\n");
+  writeFileSync(join(rig.root, "own.env"), "B=1\n");
+  const said = await rig.owt("config", "validate");
+  expect([said.code, said.stdout + said.stderr]).toEqual([
+    3,
+    expect.stringMatching(
+      /\.\.\/outside\.env leads out of the repository[^]*\/etc\/hostname leads out of the repository/,
+    ),
+  ]);
+  expect(said.stdout + said.stderr).not.toContain("own.env");
+  const made = await rig.owt("create", "x", "--no-tmux");
+  expect([made.code, made.stderr]).toEqual([
+    0,
+    expect.stringMatching(/\.\.\/outside\.env is not brought[^]*\/etc\/hostname is not brought/),
+  ]);
+  expect(existsSync(rig.path("shop-x/own.env"))).toBe(true);
+});

@@ -134,6 +134,24 @@ describe("with an upstream", () => {
     expect(existsSync(rig.path("shop-pr-7/more"))).toBe(true);
   });
 
+  test("a pull request that was rewritten is left to a person, with a command that does it", async () => {
+    const { rig } = withRemote();
+    await using _ = rig;
+    const theirs = rig.path("theirs");
+    commit(rig, theirs, "proposed");
+    gitIn(rig, theirs, "push", "-q", "origin", "HEAD:refs/pull/7/head");
+    rig.ok("create", "pr:7");
+    const tree = rig.path("shop-pr-7");
+    const tip = commit(rig, tree, "ours");
+    gitIn(rig, theirs, "commit", "-q", "--amend", "-m", "rewritten");
+    gitIn(rig, theirs, "push", "-q", "--force", "origin", "HEAD:refs/pull/7/head");
+    const told = onlyOne(await sync(rig, "pr/7"));
+    expect(told).toMatchObject({ state: "diverged", with: "origin/pull/7/head" });
+    expect(rig.git("rev-parse", "pr/7")).toBe(tip);
+    execFileSync("sh", ["-c", told.by_hand!], { env: rig.env, stdio: "pipe" });
+    expect(gitIn(rig, tree, "log", "--format=%s", "-2")).toBe("ours\nrewritten");
+  });
+
   test("what was rewritten there is left to a person", async () => {
     const { rig } = withRemote();
     await using _ = rig;

@@ -313,7 +313,7 @@ test("of a task that somebody has, every command that is printed can be typed as
   await fileAppears(rig.path("busy"));
   for (const line of await printed())
     expect(line).toMatch(
-      /^owt switch shop\/E01 {2}\(something still runs \(.*\) there; then: owt task approve shop\/E01 /,
+      /^owt switch shop\/E01 {2}\(something still runs \(.*\) there; then: owt task approve shop\/E01\)$/,
     );
 
   rig.tmux("kill-session", "-t", `=${session}`);

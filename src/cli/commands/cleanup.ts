@@ -17,7 +17,7 @@ import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { painter, printable } from "../text.ts";
 import { bytesWords, describeDecision, renderPreview, type SeenAt } from "../worktrees/cleanup-text.ts";
-import { describeGone } from "../worktrees/gone-text.ts";
+import { describeDiscarded, describeGone } from "../worktrees/gone-text.ts";
 import { describeReason } from "../worktrees/reasons.ts";
 
 type Options = { days?: number; merged?: boolean; all?: boolean; dryRun?: boolean; yes?: boolean; json?: boolean };
@@ -40,6 +40,7 @@ export function cleanupCommand(program: Command, io: Io): void {
 Never taken: the main checkout, the worktree you are in, locked ones, those in which a program works, and those of a run that goes on.
 What is uncommitted, and commits that nothing else has, are protected ([cleanup] protect_uncommitted, protect_unpushed); without a
 protection they are saved first, and come back with owt restore. A branch goes only where its work has come home.
+Ignored folders that tools make again protect nothing, and the answer names those that went: owt delete --help lists them.
 
 Examples:
   owt cleanup                          what would go, and why
@@ -106,6 +107,8 @@ function toJson(each: Considered, sizes: ReadonlyMap<string, number | null>, end
     branch_deleted: gone?.came != null,
     rescue: gone?.rescue ?? null,
     environment: gone?.environment ?? [],
+    discarded: gone?.discarded ?? [],
+    left_out: gone?.leftOut ?? [],
   };
 }
 
@@ -119,7 +122,9 @@ function renderEnds(
     if ("reasons" in end)
       return `${paint("yellow", "▲")} ${printable(`${end.branch ?? path} stays: ${end.reasons.map(describeReason).join("; ")}`)}`;
     const bytes = sizes.get(path) ?? null;
-    return `${paint("green", "✓")} ${printable(describeGone(end))}${bytes === null ? "" : ` (${bytesWords(bytes)})`}`;
+    const went = describeDiscarded(end);
+    const gone = `${paint("green", "✓")} ${printable(describeGone(end))}${bytes === null ? "" : ` (${bytesWords(bytes)})`}`;
+    return `${gone}${went === "" ? "" : `\n  ${printable(went)}`}`;
   });
   return lines.join("\n");
 }

@@ -12,8 +12,15 @@ import { type Checkout, findWorktree, refuseMain } from "../../engine/worktrees/
 import { approve } from "../approve.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { painter, printable } from "../text.ts";
-import { describeGone } from "../worktrees/gone-text.ts";
+import { describeDiscarded, describeGone } from "../worktrees/gone-text.ts";
 import { describeReason } from "../worktrees/reasons.ts";
+
+/** What goes without being asked for. */
+export const DISPOSABLE_HELP = `
+Ignored folders that tools make again keep no worktree, and the answer names those that went:
+  node_modules, .venv and venv (with a pyvenv.cfg), vendor/bundle, __pycache__, and caches with a CACHEDIR.TAG, wherever they are;
+  target, dist, build, coverage, .next, .turbo, .cache, .pytest_cache, .mypy_cache, .ruff_cache and .gradle at the top. What is in these
+  last ones is saved wherever something is, up to 64 MiB each: owt delete --save keeps it.`;
 
 type Options = { yes?: boolean; save?: boolean; json?: boolean };
 
@@ -26,6 +33,7 @@ export function deleteCommand(program: Command, io: Io): void {
     .option("-y, --yes", "do not ask")
     .option("--save", "save what would be lost, and then take the worktree away; owt restore brings it back")
     .option("--json", "print the answer as JSON")
+    .addHelpText("after", DISPOSABLE_HELP)
     .action((names: string[], options: Options) =>
       withEngine(io, async (engine) => {
         // All names are looked up before anything is touched.
@@ -71,12 +79,14 @@ async function ask(io: Io, names: string[]): Promise<void> {
 function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
   const paint = painter(io, io.stdout);
   const data = {
-    removed: gone.map(({ path, branch, came, rescue, environment }) => ({
+    removed: gone.map(({ path, branch, came, rescue, environment, discarded, leftOut }) => ({
       path,
       branch,
       branch_deleted: came !== null,
       rescue,
       environment,
+      discarded,
+      left_out: leftOut,
     })),
     kept: stay.map(({ path, branch, reasons }) => ({
       path,
@@ -84,7 +94,11 @@ function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
       reasons: reasons.map((each) => ({ reason: each.reason, what: each.what, text: describeReason(each) })),
     })),
   };
-  answer(io, options, data, gone.map((each) => `${paint("green", "✓")} ${printable(describeGone(each))}`).join("\n"));
+  const lines = gone.flatMap((each) => [
+    `${paint("green", "✓")} ${printable(describeGone(each))}`,
+    ...[describeDiscarded(each)].filter(Boolean).map((line) => `  ${printable(line)}`),
+  ]);
+  answer(io, options, data, lines.join("\n"));
   if (stay.length === 0) return;
   const told = stay.map((each) => `${nameOf(each)} stays: ${each.reasons.map(describeReason).join("; ")}`);
   const isAllSavable = stay.every(({ reasons }) => reasons.every(isSavable));

@@ -45,7 +45,7 @@ export function switchCommand(program: Command, io: Io): void {
     .addHelpText(
       "after",
       `
-A name is a branch, its last part, or a folder; - is where you were before, ^ the main checkout, @ where you are.
+A name is a branch, its last part, a folder, or pr:12 for what owt create made of that pull request; - is where you were before, ^ the main checkout, @ where you are.
 It is also a task of a run, or its worktree: its agent is stopped, and you go on in its conversation. No run touches the task
 until you give it back: owt task approve TASK (your work is done: it is checked and integrated), owt task retry TASK (its agent
 goes on by itself).`,

@@ -3,6 +3,7 @@ import { type CleanupWish, DAY_MS, type Stay } from "../../core/cleanup.ts";
 import type { Considered } from "../../engine/worktrees/cleanup.ts";
 import { count } from "../preview.ts";
 import { type Paint, printable, table } from "../text.ts";
+import { HOW } from "./gone-text.ts";
 import { describeReason } from "./reasons.ts";
 
 export type SeenAt = { now: number; wish: CleanupWish };
@@ -16,7 +17,7 @@ export function describeDecision(considered: Considered, at: SeenAt): string {
     case "gone":
       return "its files are gone";
     case "merged":
-      return considered.came === "merged" ? "its work is merged" : `its work came home ${considered.came}`;
+      return HOW[considered.came ?? "merged"];
     case "stale":
       return at.wish.days === 0
         ? `any age was asked for (0 days); ${used}`

@@ -1,5 +1,7 @@
 /** What became of a worktree that was taken away, in words. */
 import { nameOf } from "../../core/worktree.ts";
+import { BUILD_MAX_BYTES } from "../../git/rescue.ts";
+import { renderMemory } from "../../lib/size.ts";
 import type { Gone } from "../../engine/worktrees/remove.ts";
 
 export function describeGone(gone: Gone): string {
@@ -10,9 +12,26 @@ export function describeGone(gone: Gone): string {
   return `${what}${of}${rescue === null ? "" : `; what it held is saved, bring it back: owt restore ${rescue}`}`;
 }
 
-const HOW = {
+/** Which ignored folders went with it and are kept nowhere; empty where none did. */
+export function describeDiscarded({ discarded, leftOut }: Gone): string {
+  if (discarded.length === 0) return "";
+  const kept =
+    leftOut.length === 0
+      ? ""
+      : `; not kept, with more than ${renderMemory(BUILD_MAX_BYTES)} or a repository in it: ${some(leftOut)}`;
+  return `with it went what tools make again: ${some(discarded)}${kept}`;
+}
+
+const MOST = 4;
+
+function some(names: readonly string[]): string {
+  return `${names.slice(0, MOST).join(", ")}${names.length > MOST ? ` and ${names.length - MOST} more` : ""}`;
+}
+
+export const HOW = {
   merged: "its work is merged",
   same: "it has no commit of its own",
   squashed: "its work came home squashed",
   rebased: "its work came home rebased",
+  copied: "its work came home as another commit",
 };

@@ -25,7 +25,7 @@ export function describeReason({ reason, what }: Reason): string {
     case "submodule-work":
       return `uncommitted work inside a submodule, ${names}`;
     case "submodule-commits":
-      return `commits that no remote of the submodule has (its path and how many), ${names}`;
+      return `commits that no remote of the submodule has: ${names.replaceAll(/: (\d+)(?=,|$| and )/g, " ($1)")}`;
     case "main":
       return "it is the main checkout";
     case "locked":

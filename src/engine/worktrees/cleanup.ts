@@ -140,7 +140,7 @@ async function look(
   homes: readonly Oid[],
 ): Promise<{ found: Found; reasons: Reason[] }> {
   const keep = branch === null ? homes : [`refs/heads/${branch}`];
-  const reasons = await reasonsToStay(engine, path, { keep, known: knownFiles(engine) });
+  const reasons = await reasonsToStay(engine, path, { keep, known: knownFiles(engine, path) });
   const own = came === null && isThere ? await countUnpushed(engine, path, branch, homes) : 0;
   const found: Found = {
     uncommitted: reasons.some((each) => isSavable(each) && !isCommits(each.reason)),

@@ -12,7 +12,7 @@ import { checkedOutWhere, defaultBranch, isAncestor, readRef } from "../../git/b
 import { readTree, writeCommit } from "../../git/commit.ts";
 import { fastForwardCheckout } from "../../git/fast-forward.ts";
 import { git, type Oid } from "../../git/git.ts";
-import { isKnown } from "../../git/inspect.ts";
+import { isKnown } from "../../git/known.ts";
 import { mergeTrees } from "../../git/merge.ts";
 import { isOwnerAlive, ownerMark } from "../../git/owner.ts";
 import { findPlace, inProgress, placeAt } from "../../git/place.ts";
@@ -30,7 +30,7 @@ import { forgetWorktree, readWorktrees, recordMaking } from "../../store/worktre
 import { grantsNeeded } from "../approvals.ts";
 import { type Asker, checkCommit } from "../check-commit.ts";
 import { type Engine, integrationWorktree } from "../engine.ts";
-import { environmentFiles } from "../environment-files.ts";
+import { broughtFiles } from "../environment-files.ts";
 import { standAt } from "../integration-worktree.ts";
 import { describeStay } from "../land.ts";
 import { allEmptied, leaveHome, removeCheckWorktree } from "../tidy.ts";
@@ -115,10 +115,10 @@ async function refuseUnfinished(engine: Engine, { path, branch }: Checkout): Pro
   if (what !== null)
     throw new OwtError("needs-person", `a ${what} is open in ${path}`, { hint: `look: git -C ${path} status` });
   const status = await readStatus(place, { links: existsSync(join(path, ".gitmodules")) });
-  const own = [...environmentFiles(engine), ...OWN_FILES];
+  const own = [...broughtFiles(engine, path), ...OWN_FILES];
   const files = [
     ...status.changes.map((change) => change.path),
-    ...status.untracked.filter((file) => !isKnown(file, own)),
+    ...status.untracked.filter((file) => !isKnown(path, file, own)),
     ...(await findDirtySubmodules(place)).map((module) => `${module}/`),
   ];
   if (files.length > 0)

@@ -54,6 +54,7 @@ export async function makeReady(engine: Engine, path: string, options: ReadyOpti
     worktree: path,
     timeoutMs: SETUP_TIMEOUT_MS,
     deps,
+    again: !isNew,
     tell,
   };
   const stop = () => engine.live.get(place.attempt)?.("stopped");

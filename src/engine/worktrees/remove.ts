@@ -34,6 +34,10 @@ export type Gone = {
   rescue: string | null;
   /** Environment files that were changed, kept under that name. */
   environment: string[];
+  /** Ignored folders that went with it and are kept nowhere. */
+  discarded: string[];
+  /** Those of them that were to be kept. */
+  leftOut: string[];
   /** Another process has taken it away meanwhile. */
   already?: true;
 };
@@ -55,7 +59,16 @@ export async function removeByHand(engine: Engine, worktree: Checkout, options: 
   const { path, branch } = worktree;
   const wasThere = existsSync(path);
   const isGone = () => !existsSync(path) && (wasThere || findPlace(engine.repo, path) === null);
-  const already: Gone = { path, branch, came: null, rescue: null, environment: [], already: true };
+  const already: Gone = {
+    path,
+    branch,
+    came: null,
+    rescue: null,
+    environment: [],
+    discarded: [],
+    leftOut: [],
+    already: true,
+  };
   if (isGone()) return already;
   try {
     const end = await asOneRemover(engine, path, () => removeOne(engine, worktree, options, isGone));
@@ -66,6 +79,9 @@ export async function removeByHand(engine: Engine, worktree: Checkout, options: 
     throw error;
   }
 }
+
+/** How work comes home as other commits: its own are then nowhere else. */
+const COPIED = new Set<Came>(["squashed", "rebased", "copied"]);
 
 /** Null where it is gone before it is taken away. */
 async function removeOne(
@@ -82,7 +98,7 @@ async function removeOne(
   const held = {
     // The branch stays, or goes only where its work is elsewhere too.
     keep: branch === null ? tips : [`refs/heads/${branch}`],
-    known: knownFiles(engine),
+    known: knownFiles(engine, path),
   };
   const record = readWorktrees(store).get(path);
   const { save } = options;
@@ -97,8 +113,11 @@ async function removeOne(
   if (isGone()) return null;
   const removed = await removeWorktree(repo, path, {
     ...held,
+    // A hook may have left something.
+    known: knownFiles(engine, path),
     save: found.length > 0,
-    saveAnyway: options.saveAnyway === true || came === "squashed" || came === "rebased",
+    saveBuilds: found.length > 0 || save === true,
+    saveAnyway: options.saveAnyway === true || (came !== null && COPIED.has(came)),
     rescue: {
       id,
       note: `the worktree ${nameOf({ path, branch })}, taken away`,
@@ -115,7 +134,16 @@ async function removeOne(
   forgetWorktree(store, path);
   const isHome = came !== null && (await deleteBranchIf(repo, branch!, tip!, [tip!])) === "deleted";
   const isSaved = removed.rescue !== null || kept.length > 0;
-  return { path, branch, came: isHome ? came : null, rescue: isSaved ? id : null, environment: kept };
+  const { discarded, leftOut } = removed;
+  return {
+    path,
+    branch,
+    came: isHome ? came : null,
+    rescue: isSaved ? id : null,
+    environment: kept,
+    discarded,
+    leftOut,
+  };
 }
 
 /** Why a worktree stays, as {@link removeByHand} sees it: of its session, idle shells and an agent that waits are in nobody's way; what else runs

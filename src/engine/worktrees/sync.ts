@@ -308,7 +308,7 @@ async function bringUp(
   if (behind === 0) return end(ahead > 0 ? "ahead" : "up-to-date");
   const fork = source.ref === null || !source.isUpstream ? null : await findForkLeft(repo, source.ref, head);
   if (fork !== null)
-    return end("diverged", { byHand: `git -C ${path} rebase --onto ${source.name} ${fork.slice(0, 12)}` });
+    return end("diverged", { byHand: `git -C ${path} rebase --onto ${wordFor(source)} ${fork.slice(0, 12)}` });
   const status = await readStatus(place, { links: existsSync(join(path, ".gitmodules")) });
   // What is staged of a submodule nobody can carry over; where it only stands elsewhere, that is left to it.
   const links = status.changes.filter((change) => change.isLink);
@@ -328,9 +328,9 @@ async function bringUp(
   }
   const target = ahead === 0 ? { commit: source.at } : await combine(engine, { place, branch, head, source }, options);
   if ("files" in target)
-    return end("conflicts", { files: target.files, byHand: `git -C ${path} ${options.strategy} ${source.name}` });
+    return end("conflicts", { files: target.files, byHand: `git -C ${path} ${options.strategy} ${wordFor(source)}` });
   if ("unrelated" in target)
-    return end("diverged", { byHand: `git -C ${path} merge --allow-unrelated-histories ${source.name}` });
+    return end("diverged", { byHand: `git -C ${path} merge --allow-unrelated-histories ${wordFor(source)}` });
   const from = lastUsed(engine, path, readWorktrees(engine.store).get(path) ?? null);
   const moved = await carryOver(repo, place, {
     from: head,
@@ -357,6 +357,11 @@ async function bringUp(
     case "refused":
       return end("refused", { notes: [moved.said.split("\n")[0]!] });
   }
+}
+
+/** What git takes it for: it knows no name of a remote's ref that is kept in one of ours. */
+function wordFor({ name, ref }: Source): string | null {
+  return ref?.startsWith("refs/owt/") === true ? ref : name;
 }
 
 /** A path for a person's shell. */

@@ -77,7 +77,7 @@ async function removeIfEmpty(engine: Engine, { path, branch, ownsBranchAt }: Wor
   await keepChangedEnvironment(engine, path, id);
   const removed = await removeWorktree(engine.repo, path, {
     keep: ownsBranchAt === null && branch !== null ? [`refs/heads/${branch}`] : [ownsBranchAt!],
-    known: knownFiles(engine),
+    known: knownFiles(engine, path),
     rescue: { id, note: "its creation was interrupted", at: engine.now() },
   });
   if (removed.removed) await removed.emptied;
