@@ -40,8 +40,8 @@ export type Fact =
   | { kind: "dependencies"; folder: string; way: Way; why: string; from: string | null; tookMs: number }
   /** The agent's process exists and has claimed the attempt. */
   | { kind: "agent-started"; adopted: boolean }
-  /** The agent's process is gone with everything it started. */
-  | { kind: "agent-ended" }
+  /** The agent's process is gone with everything it started. `workedMs`: for how long it had worked, by a clock that nobody sets. */
+  | { kind: "agent-ended"; workedMs?: number }
   /** Neither the agent nor anything that it started did anything for `silentMs`. `lastSign`: what was seen last; null where nothing ever was. */
   | {
       kind: "agent-hung";

@@ -184,6 +184,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     await watched;
     await measured;
   }
+  const workedMs = Math.round(workedFor(engine, attempt));
   await makeRoom(engine, attempt);
   if (readLaunch(dir).kind === "unclaimed") {
     finish(engine, carried, {
@@ -195,7 +196,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     engine.store.transaction(() => {
       moveOn(engine, carried, "collect");
       const about = { run: run.id, task: attempt.task, attempt: attempt.id };
-      appendEvent(engine.store, engine.now(), about, { kind: "agent-ended" });
+      appendEvent(engine.store, engine.now(), about, { kind: "agent-ended", workedMs });
     });
   }
   return "on";

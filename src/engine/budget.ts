@@ -25,7 +25,13 @@ import { addUsages, allTokens, type Usage } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import { describeTimeOver, moreTimeCommand } from "../core/run-time.ts";
 import type { Task } from "../core/task.ts";
-import { readAttemptsOfRun, readUsagesSince, readWorkedSince, readWorkedTimes } from "../store/attempts.ts";
+import {
+  readAttempt,
+  readAttemptsOfRun,
+  readUsagesSince,
+  readWorkedSince,
+  readWorkedTimes,
+} from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
 import { appendEvent, readHeld, readWarnedAt } from "../store/events.ts";
 import { readRun, setRunOptions } from "../store/runs.ts";
@@ -88,12 +94,16 @@ function readWorked(engine: Engine, run: Run, attempts: Spending["attempts"]): M
 function readDay(engine: Engine, budget: Budget): Spending["day"] {
   const { store } = engine;
   const since = midnight(engine, 0);
+  const workedStill = (id: number) => {
+    const attempt = readAttempt(store, id);
+    return attempt === null ? 0 : workedFor(engine, attempt);
+  };
   const counts = (unit: keyof Spending["day"]) => hasLimitOf(budget, { scope: "day", unit });
   const cost = addUsages(counts("usd") || counts("tokens") ? readUsagesSince(store, since) : []);
   return {
     usd: cost.usd ?? 0,
     tokens: cost.tokens === null ? 0 : allTokens(cost.tokens),
-    ms: counts("ms") ? readWorkedSince(store, since, engine.now()) : 0,
+    ms: counts("ms") ? readWorkedSince(store, since, engine.now(), workedStill) : 0,
     tasks: counts("tasks") ? countBegunSince(store, since) : 0,
   };
 }

@@ -219,22 +219,29 @@ export function readUsagesSince(store: Store, since: number): Usage[] {
 export function readWorkedTimes(store: Store, run: string): Map<number, number> {
   const rows = store.all(`${TURNS} where a.run = ? and a.phase <> 'agent'`, run);
   const times = new Map<number, number>();
-  for (const { id, began, ended } of rows)
-    times.set(Number(id), (times.get(Number(id)) ?? 0) + Math.max(0, Number(ended) - Number(began)));
+  for (const row of rows) times.set(Number(row["id"]), (times.get(Number(row["id"])) ?? 0) + workedIn(row));
   return times;
 }
 
-/** For how long (ms) all agents of the repository together had the word since then; `now` ends what still goes on. */
-export function readWorkedSince(store: Store, since: number, now: number): number {
+/** For how long (ms) all agents of the repository together had the word since then. `goesOn` says it of an attempt whose agent has it still. */
+export function readWorkedSince(store: Store, since: number, now: number, goesOn: (attempt: number) => number): number {
   const rows = store.all(`${TURNS} where a.ended_at is null or a.ended_at >= ?`, since);
-  return rows.reduce((sum, { began, ended }) => {
-    const until = ended === null ? now : Number(ended);
-    return sum + Math.max(0, until - Math.max(since, Number(began)));
+  return rows.reduce((sum, row) => {
+    const { id, ended } = row;
+    const [until, worked] = ended === null ? [now, goesOn(Number(id))] : [Number(ended), workedIn(row)];
+    return sum + Math.max(0, Math.min(worked, until - since));
   }, 0);
+}
+
+/** The clock on the wall is asked only where nothing better is on record. */
+function workedIn({ began, ended, worked }: Row): number {
+  return worked === null ? Math.max(0, Number(ended) - Number(began)) : Number(worked);
 }
 
 /** A turn begins with the phase of the agent, and ends with the next one. */
 const TURNS = `select a.id, e.at as began,
+    (select done.data ->> '$.workedMs' from event done where done.attempt = a.id and done.kind = 'agent-ended' and done.seq > e.seq
+      order by done.seq limit 1) as worked,
     coalesce((select next.at from event next where next.attempt = a.id and next.kind = 'attempt-phase' and next.seq > e.seq
               order by next.seq limit 1), a.ended_at) as ended
   from attempt a join event e on e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' = 'agent'`;

@@ -1,4 +1,4 @@
-/** The clock jumps under a run, and under whoever takes it up again: no agent is ended for time that did not pass. `npm run clock` does it more often. */
+/** The clock jumps under a run, and under whoever takes it up again: no agent is ended, and no budget used up, for time that did not pass. `npm run clock` does it more often. */
 import { describe, expect, test, vi } from "vitest";
 import { library, setClock, useClock } from "../rig/fake-clock.ts";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
@@ -7,7 +7,7 @@ const rounds = Number(process.env["OWT_CLOCK_ROUNDS"] ?? "1");
 
 async function oneRun(jumps: readonly [string, string, string], env: NodeJS.ProcessEnv = {}): Promise<void> {
   await using rig = Rig.create({
-    ".worktreerc": `${demoConfig}\n[run]\ntimeout = "10m"\n`,
+    ".worktreerc": `${demoConfig}\n[run]\ntimeout = "10m"\n[budget]\nday_time = "30m"\nrun_time = "30m"\n`,
   });
   rig.write({
     "docs/plans/a/epic-01-a.md": task({}, `touch ${rig.path("a")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
