@@ -77,7 +77,12 @@ export type Attempt = {
   endedAt: number | null;
 };
 
+/** The milliseconds between two moments of the clock on the wall; none where it was set back in between. */
+export function msBetween(from: number, to: number): number {
+  return Math.max(0, to - from);
+}
+
 /** How long attempts were under way together, in milliseconds; `now` ends what still is. */
 export function underWayMs(attempts: readonly Pick<Attempt, "startedAt" | "endedAt">[], now: number): number {
-  return attempts.reduce((sum, { startedAt, endedAt }) => sum + (endedAt ?? now) - startedAt, 0);
+  return attempts.reduce((sum, { startedAt, endedAt }) => sum + msBetween(startedAt, endedAt ?? now), 0);
 }

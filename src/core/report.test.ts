@@ -130,3 +130,11 @@ test("states are counted, times are written as dates, and what no check stood be
   });
   expect(reportRun(sampleRun(), tasks, [], 9_000)).toMatchObject({ ended_at: null, landed_at: null });
 });
+
+test("no figure is less than nothing where the clock was set back", () => {
+  const task = sampleTask("one", { id: 1, startedAt: 9_000, endedAt: 2_000, state: "done" });
+  const attempt = sampleAttempt({ task: 1, startedAt: 9_000, endedAt: 2_000 });
+  const report = reportRun(sampleRun({ createdAt: 8_000, endedAt: 2_000 }), [task], [attempt], 3_000);
+  const { duration_ms: duration, sequential_ms: sequential } = report;
+  expect([duration, sequential, report.tasks[0]!.duration_ms, report.tasks[0]!.work_ms]).toEqual([0, 0, 0, 0]);
+});

@@ -1,5 +1,5 @@
 /** What a run cost and brought, as data. Pure. */
-import type { Attempt } from "./attempt.ts";
+import { type Attempt, msBetween } from "./attempt.ts";
 import type { Level } from "./budget.ts";
 import type { Settled } from "./conflict-rules.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
@@ -157,7 +157,7 @@ export function reportRun(
     waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
     flaky: flaky.filter(({ tasks }) => tasks.includes(view.task.id)).length,
   }));
-  const duration = (run.endedAt ?? now) - run.createdAt;
+  const duration = msBetween(run.createdAt, run.endedAt ?? now);
   return {
     run: run.id,
     state: run.state,
@@ -289,7 +289,7 @@ function reportTask(
     attempts: attempts.map((attempt) =>
       reportAttempt(task, attempt, attempt.endedAt === null ? null : workOf(attempt, attempt.endedAt)),
     ),
-    duration_ms: task.startedAt === null ? null : (task.endedAt ?? now) - task.startedAt,
+    duration_ms: task.startedAt === null ? null : msBetween(task.startedAt, task.endedAt ?? now),
     work_ms: attempts.reduce((sum, attempt) => sum + workOf(attempt, attempt.endedAt ?? now), 0),
     ...reportCost(addUsages(attempts.map((attempt) => attempt.usage))),
     commit: task.commit,

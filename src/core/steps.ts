@@ -1,5 +1,6 @@
 /** What the work of a run would have taken one after the other, told from its log. Side by side, attempts wait for each other's turns: the time
  *  that one was open says little of the time that it needs alone. */
+import { msBetween } from "./attempt.ts";
 import type { Event } from "./event.ts";
 
 /** Half open, in epoch milliseconds. */
@@ -70,7 +71,7 @@ export function speedUpOf({ workMs, ownMs, most }: Steps, durationMs: number): n
 }
 
 function lengthOf(spans: readonly Span[]): number {
-  return spans.reduce((sum, { from, to }) => sum + to - from, 0);
+  return spans.reduce((sum, { from, to }) => sum + msBetween(from, to), 0);
 }
 
 /** The same times without what is in them twice. */

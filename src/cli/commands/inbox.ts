@@ -1,5 +1,6 @@
 /** `owt inbox`: what waits for a person. */
 import type { Command } from "commander";
+import { msBetween } from "../../core/attempt.ts";
 import { renderAnswer } from "../../core/view.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { answerNow } from "../../engine/answer.ts";
@@ -48,7 +49,7 @@ export function inboxCommand(program: Command, io: Io): void {
             answer: command,
           })),
         ].toSorted((a, b) => Date.parse(a.since) - Date.parse(b.since));
-        const ageOf = (since: string) => renderDuration(engine.now() - Date.parse(since));
+        const ageOf = (since: string) => renderDuration(msBetween(Date.parse(since), engine.now()));
         const told = lines.map(({ since, text, answer }) => `${printable(text)} · for ${ageOf(since)}\n  ↳ ${answer}`);
         const head = `${count(lines.length, "thing")} ${lines.length === 1 ? "waits" : "wait"} for a person`;
         const text = lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${told.join("\n")}`;
