@@ -152,8 +152,7 @@ export class Store {
 
   /** Whether something failed for want of room, of which there is some now. */
   #makesRoom(error: unknown): boolean {
-    const isFull = error instanceof OwtError && error.code === "disk-full";
-    return isFull && giveUpReserve(this.#path);
+    return isFull(error) && giveUpReserve(this.#path);
   }
 
   #prepare(sql: string): StatementSync {
@@ -164,6 +163,10 @@ export class Store {
     }
     return statement;
   }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof OwtError && error.code === "disk-full";
 }
 
 /** A single statement that found the store held has done nothing: it is tried anew. */
@@ -183,6 +186,16 @@ function patiently<T>(work: () => T): T {
 export function openStore(commonDir: string, { looks = false }: { looks?: boolean } = {}): Store {
   const path = storeFile(commonDir);
   if (looks && !existsSync(path)) return emptyStore();
+  try {
+    return openAt(commonDir, path);
+  } catch (error) {
+    // Also who only looks needs some room: readers of a journal share a file.
+    if (!isFull(error) || !giveUpReserve(path)) throw error;
+    return openAt(commonDir, path);
+  }
+}
+
+function openAt(commonDir: string, path: string): Store {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const isNew = !existsSync(path);
   let db: DatabaseSync | undefined;

@@ -91,3 +91,19 @@ test.skipIf(!canMount)(
     expect(() => openStore(other)).toThrow(isFull);
   },
 );
+
+test.skipIf(!canMount)(
+  "a store can be looked at though its disk is full to the last byte, and nobody has it open",
+  async () => {
+    const disk = newDisk(24);
+    const first = openStore(disk);
+    appendEvent(first, 1_000, {}, { kind: "note", text: "before" });
+    const seq = lastSeq(first);
+    expect(await makeReserve(storeFile(disk))).toBe(true);
+    first.close();
+    fill(disk);
+    const looking = openStore(disk, { looks: true });
+    expect([lastSeq(looking), hasReserve(storeFile(disk))]).toEqual([seq, false]);
+    looking.close();
+  },
+);
