@@ -14,13 +14,14 @@ import { renderEnd } from "../engine/logs.ts";
 import { showRun } from "../engine/show.ts";
 import { findTask } from "../engine/tasks.ts";
 import { renderDuration } from "../lib/duration.ts";
-import { underWayMs } from "../core/attempt.ts";
+import { workedMs as workedMsOf } from "../core/attempt.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readBacklog } from "../store/backlog.ts";
 import { readLastEvents } from "../store/events.ts";
 import { findTasks } from "../store/tasks.ts";
 import { answer, type Io, screenWidth } from "./io.ts";
 import { lineFor } from "./narrate.ts";
+import { reviewTimes } from "../engine/review-times.ts";
 import { clock, costWords, leftWords, localTimes, markOf, painter, printable, wrap } from "./text.ts";
 
 /** Of each: the last ones. */
@@ -59,7 +60,7 @@ async function readStatusOf(engine: Engine, key: string, run: string | undefined
   const attempts = readAttempts(engine.store, task.id);
   const last = attempts.at(-1);
   const now = engine.now();
-  const workedMs = underWayMs(attempts, now);
+  const workedMs = workedMsOf(attempts, now, reviewTimes(engine, task.run, [task]));
   const isAtWork = view.standing === "working";
   const estimate = isAtWork ? new Estimates(engine, owner.options).of(task.spec) : null;
   const left = estimate && taskTimeLeft({ estimate, workedMs });

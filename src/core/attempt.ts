@@ -82,7 +82,14 @@ export function msBetween(from: number, to: number): number {
   return Math.max(0, to - from);
 }
 
-/** How long attempts were under way together, in milliseconds; `now` ends what still is. */
-export function underWayMs(attempts: readonly Pick<Attempt, "startedAt" | "endedAt">[], now: number): number {
-  return attempts.reduce((sum, { startedAt, endedAt }) => sum + msBetween(startedAt, endedAt ?? now), 0);
+/** How long attempts were at work together, in milliseconds; `now` ends what still is. `waits`: for how long each of them, by its id, waited for its rivals
+ *  or for an approval. */
+export function workedMs(
+  attempts: readonly Pick<Attempt, "id" | "startedAt" | "endedAt">[],
+  now: number,
+  waits: ReadonlyMap<number, number>,
+): number {
+  const workOf = ({ id, startedAt, endedAt }: (typeof attempts)[number]) =>
+    msBetween(startedAt, (endedAt ?? now) - (waits.get(id) ?? 0));
+  return attempts.reduce((sum, attempt) => sum + workOf(attempt), 0);
 }

@@ -23,7 +23,16 @@ const SHAPES: readonly (readonly [shape: RegExp, kept: string])[] = [
     /((?:secret|credential|(?:api|access|private|secret)[_-]?key|token)["']?[ \t]{0,3}[=:][ \t]{0,3}["']?)(?=[^\s\d]{0,64}\d)[^\s"'&]{6,}/gi,
     "$1",
   ],
-  [/(\s--?(?:password|passwd|passphrase|token|api-key|secret)[ =]["']?)[^\s"']{4,}/gi, "$1"],
+  // A variable of a shell: nobody writes prose so.
+  [
+    /(\b(?:[A-Z0-9]{1,32}_){0,6}(?:SECRET|TOKEN|PASSW(?:OR)?D|CREDENTIALS?|KEY)(?:_[A-Z0-9]{1,32}){0,6}=["']?)[^\s"'&]{4,}/g,
+    "$1",
+  ],
+  // As a command line has it, or a list of its words.
+  [
+    /([\s"'[,(]--?(?:password|passwd|passphrase|token|api-key|secret)(?:[ =]["']?|["'][ \t]{0,3},[ \t]{0,3}["']))[^\s"']{4,}/gi,
+    "$1",
+  ],
   [/(\b(?:mysql|mariadb)[\w-]{0,20}\b[^\n|;&]{0,200}?\s-p["']?)[^\s"']{4,}/g, "$1"],
   [/(\bsshpass\s+-p[ \t]{0,3}["']?)[^\s"']{4,}/g, "$1"],
   [/(\bcurl\b[^\n|;&]{0,200}?\s(?:-u|--user)[ =]?["']?[^\s:"']{1,64}:)[^\s"']{4,}/g, "$1"],

@@ -1,5 +1,5 @@
 /** What a run cost and brought, as data. Pure. */
-import { type Attempt, msBetween } from "./attempt.ts";
+import { type Attempt, msBetween, workedMs } from "./attempt.ts";
 import type { Level } from "./budget.ts";
 import type { Settled } from "./conflict-rules.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
@@ -279,7 +279,6 @@ function reportTask(
   now: number,
   waits: ReadonlyMap<number, number>,
 ): Omit<TaskReport, "waiting_ms" | "flaky"> {
-  const workOf = (attempt: Attempt, end: number) => Math.max(0, end - attempt.startedAt - (waits.get(attempt.id) ?? 0));
   return {
     id: task.key,
     title: task.spec.title,
@@ -287,10 +286,10 @@ function reportTask(
     ...(why ? { why } : {}),
     agent: attempts.at(-1)?.agent ?? null,
     attempts: attempts.map((attempt) =>
-      reportAttempt(task, attempt, attempt.endedAt === null ? null : workOf(attempt, attempt.endedAt)),
+      reportAttempt(task, attempt, attempt.endedAt === null ? null : workedMs([attempt], now, waits)),
     ),
     duration_ms: task.startedAt === null ? null : msBetween(task.startedAt, task.endedAt ?? now),
-    work_ms: attempts.reduce((sum, attempt) => sum + workOf(attempt, attempt.endedAt ?? now), 0),
+    work_ms: workedMs(attempts, now, waits),
     ...reportCost(addUsages(attempts.map((attempt) => attempt.usage))),
     commit: task.commit,
     verified: task.verified,

@@ -1,5 +1,5 @@
 /** When a run will probably end, worked out by the process that carries it, for all who look. */
-import { type Attempt, underWayMs } from "../core/attempt.ts";
+import { type Attempt, workedMs } from "../core/attempt.ts";
 import { rowNeeds } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
@@ -8,6 +8,7 @@ import { readAttemptsOfRun } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
 import { readExpected, writeExpected } from "../store/expected.ts";
 import type { Engine } from "./engine.ts";
+import { reviewTimes } from "./review-times.ts";
 import { Estimates } from "./estimates.ts";
 
 /** How often it is worked out anew: each time the rest of the run is played through. */
@@ -23,20 +24,28 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
   if (now - (runs.get(run.id) ?? -Infinity) < EVERY_MS) return;
   runs.set(run.id, now);
   const attempts = Map.groupBy(readAttemptsOfRun(engine.store, run.id), (attempt) => attempt.task);
-  const left = timeLeftOf(run, tasks, attempts, new Estimates(engine, run.options), now);
+  const left = timeLeftOf(
+    run,
+    tasks,
+    attempts,
+    new Estimates(engine, run.options),
+    now,
+    reviewTimes(engine, run.id, tasks),
+  );
   const end = left === null ? null : now + left.ms;
   // Where nobody could tell before either there is nothing to write.
   if (end !== null || readExpected(engine.store, run.id)?.end != null)
     writeExpected(engine.store, run.id, { end, isRough: left?.isRough ?? false, at: now });
 }
 
-/** Null where nothing is left. `attempts` are those of the run, by task. */
+/** Null where nothing is left. `attempts` are those of the run, by task; `waits` as `reviewTimes` gives them. */
 export function timeLeftOf(
   run: Run,
   tasks: readonly Task[],
   attempts: ReadonlyMap<number, Attempt[]>,
   estimates: Estimates,
   now: number,
+  waits: ReadonlyMap<number, number>,
 ): TimeLeft | null {
   const open = tasks.filter((task) => !FINAL_STATES.has(task.state));
   if (open.length === 0) return null;
@@ -46,7 +55,7 @@ export function timeLeftOf(
     needs: needsOf(task.needs),
     priority: task.spec.priority,
     estimate: estimates.of(task.spec),
-    workedMs: underWayMs(attempts.get(task.id) ?? [], now),
+    workedMs: workedMs(attempts.get(task.id) ?? [], now, waits),
   }));
   return runTimeLeft(coming, run.options.maxParallel);
 }

@@ -5,7 +5,7 @@ import { addUsages, renderUsd } from "../core/cost.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Event } from "../core/event.ts";
-import { describeOutcome } from "../core/outcome.ts";
+import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { describeRescue } from "../core/stall.ts";
 import { LineSplitter } from "../lib/lines.ts";
 import { readTail } from "../lib/tail.ts";
@@ -110,14 +110,27 @@ export function renderEnd(engine: Engine, attempt: Attempt, most: number): strin
 
 const END_BYTES = 64 * 1024;
 
-/** What is told beside the agent: that it hung, checks behind its turn that were red or flaky, notes such as a rule that settled a conflict, a setup
+/** What a program that ended badly wrote to its standard error, and in what it failed where its output (`isSaid`) does not tell. */
+function renderFailure(engine: Engine, { id }: Attempt, isSaid: boolean): LogLine[] {
+  const outcome = readAttempt(engine.store, id)?.outcome ?? null;
+  if (outcome === null || !PROGRAM_FAILED.has(outcome.kind)) return [];
+  const said = readTail(outputFiles(engine, id).err, END_BYTES).trimEnd();
+  const why =
+    isSaid || (outcome.kind === "failed" && outcome.output) ? [] : inLines("error", `✗ ${describeOutcome(outcome)}`);
+  return [...(said === "" ? [] : inLines("error", said)), ...why];
+}
+
+const PROGRAM_FAILED = new Set<Outcome["kind"]>(["failed", "lost", "transient", "auth", "billing"]);
+
+/** What is told beside the agent: what its program wrote to standard error when it failed, that it hung, checks behind its turn that were red or flaky, notes such as a rule that settled a conflict, a setup
  *  that failed before it. */
-export function renderBeside(engine: Engine, attempt: Attempt): LogLine[] {
+export function renderBeside(engine: Engine, attempt: Attempt, isFailureSaid: boolean): LogLine[] {
   const events = readBeside(engine.store, attempt);
   const ending = renderChecks(engine, attempt);
   // The last red check is told with its output.
   const last = ending.length === 0 ? -1 : events.findLastIndex(isRed);
-  return [...events.flatMap((event, at) => (at === last ? [] : renderAside(event))), ...ending];
+  const asides = events.flatMap((event, at) => (at === last ? [] : renderAside(event)));
+  return [...renderFailure(engine, attempt, isFailureSaid), ...asides, ...ending];
 }
 
 function isRed(event: Event): boolean {

@@ -1,7 +1,7 @@
 /** What each task of a run is doing right now, for screens that are looked at while it goes on. Whoever looks works it out from the store, the
  *  agents' own output and git, so that a second terminal sees the same as the one that carries the run. */
 import { statSync } from "node:fs";
-import { type Attempt, type AttemptPhase, underWayMs } from "../core/attempt.ts";
+import { type Attempt, type AttemptPhase, workedMs as workedMsOf } from "../core/attempt.ts";
 import { addUsages, type Cost } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import { taskTimeLeft, type TimeLeft } from "../core/time-left.ts";
@@ -13,6 +13,7 @@ import { readTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { timeLeftOf } from "./expected-end.ts";
+import { reviewTimes } from "./review-times.ts";
 import { outputFile, readLastWord } from "./last-word.ts";
 import { type EndingView, withEndings } from "./show.ts";
 import { viewRun } from "./view.ts";
@@ -59,12 +60,13 @@ export class Progress {
     const byTask = Map.groupBy(readAttemptsOfRun(this.#engine.store, run.id), (attempt) => attempt.task);
     this.#countSoon([...byTask.values()].map((attempts) => attempts.at(-1)!));
     const estimates = this.#estimatesFor(run, views.filter((view) => view.standing === "done").length);
-    const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? [], estimates));
+    const waits = reviewTimes(this.#engine, run.id, all);
+    const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? [], estimates, waits));
     // A run that somebody paused, or whose agents are being ended, goes on when they say so.
     const isEnding =
       views.some((view) => view.isEnding) && !views.some((view) => view.standing === "working" && !view.isEnding);
     const goesOn = run.state === "open" && run.wish === null && !isEnding;
-    const left = goesOn ? timeLeftOf(run, all, byTask, estimates, this.#engine.now()) : null;
+    const left = goesOn ? timeLeftOf(run, all, byTask, estimates, this.#engine.now(), waits) : null;
     const cost = addUsages([...byTask.values()].flat().map((attempt) => attempt.usage));
     return { run, tasks, cost, left };
   }
@@ -85,9 +87,14 @@ export class Progress {
     return this.#estimates.of;
   }
 
-  #readTask(view: EndingView, attempts: Attempt[], estimates: Estimates): TaskProgress {
+  #readTask(
+    view: EndingView,
+    attempts: Attempt[],
+    estimates: Estimates,
+    waits: ReadonlyMap<number, number>,
+  ): TaskProgress {
     const last = attempts.at(-1);
-    const workedMs = attempts.length === 0 ? null : underWayMs(attempts, this.#engine.now());
+    const workedMs = attempts.length === 0 ? null : workedMsOf(attempts, this.#engine.now(), waits);
     // One that is being ended does nothing any more that is worth a look.
     const isAtWork = view.standing === "working" && !view.isEnding;
     return {

@@ -108,6 +108,8 @@ test("waiting for a person is no work", async () => {
   const { report: second } = await rig.json<Report>("report");
   expect(second.tasks[0]!.duration_ms).toBeGreaterThan(first.tasks[0]!.duration_ms);
   expect(second.tasks[0]!.work_ms).toBe(first.tasks[0]!.work_ms);
+  const { task: waiting } = await rig.json<{ task: { work_ms: number } }>("status", "a/E01");
+  expect(waiting.work_ms).toBe(first.tasks[0]!.work_ms);
   await rig.owt("task", "approve", "a/E01");
   await rig.owt("resume");
   const { report } = await rig.json<Report>("report");

@@ -15,6 +15,20 @@ const PLAN = {
   "docs/plans/bb/epic-01-b.md": task({}, 'say "opens a door"\nfail "the key is gone"'),
 };
 
+test("what a program of one's own said of its failure is an error, and so is the failure", async () => {
+  const script = 'cat >/dev/null; echo working; [ "$OWT_TASK" = b/E01 ] || echo "fatal: boom" >&2; exit 3';
+  await using rig = Rig.create({
+    ".worktreerc": `[run]\nretries = 0\n[agent.mine]\nkind = "command"\ncommand = ["sh", "-c", '${script}']\n`,
+    "docs/plans/a/epic-01-a.md": task({}, "fails"),
+    "docs/plans/b/epic-01-b.md": task({}, "says nothing"),
+  });
+  await rig.owt("run", "--yes", "--agent", "mine");
+  expect(rig.ok("logs", "a/E01")).toBe("working\nfatal: boom\n✗ exit 3: fatal: boom\n");
+  expect(rig.ok("logs", "a/E01", "--level", "error")).toBe("fatal: boom\n✗ exit 3: fatal: boom\n");
+  expect(rig.ok("logs", "--all", "--grep", "boom")).toBe("a/E01 | fatal: boom\na/E01 | ✗ exit 3: fatal: boom\n");
+  expect(rig.ok("logs", "b/E01", "--level", "error")).toMatch(/^✗ exit 3/);
+});
+
 test("several tasks: each line with its task; levels, search, JSON", async () => {
   await using rig = Rig.create(PLAN);
   await rig.owt("run", "--yes");

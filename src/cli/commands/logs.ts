@@ -182,10 +182,15 @@ async function showAttempt(
   onLine: (line: LogLine) => Promise<void>,
 ): Promise<void> {
   const asTheyAre = wish.raw;
+  let isFailureSaid = false;
   for await (const lines of renderLog(engine, attempt, { ...wish, asTheyAre }))
-    for (const line of lines) if (asTheyAre || isMatch(line)) await onLine(line);
+    for (const line of lines) {
+      isFailureSaid ||= line.level === "error";
+      if (asTheyAre || isMatch(line)) await onLine(line);
+    }
   const isOld = wish.since !== null && attempt.endedAt !== null && attempt.endedAt < wish.since;
-  if (!asTheyAre && !isOld) for (const line of renderBeside(engine, attempt)) if (isMatch(line)) await onLine(line);
+  if (!asTheyAre && !isOld)
+    for (const line of renderBeside(engine, attempt, isFailureSaid)) if (isMatch(line)) await onLine(line);
 }
 
 /** Each line with the name of its task before it. */

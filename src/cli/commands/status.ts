@@ -17,7 +17,7 @@ import { readLastWord } from "../../engine/last-word.ts";
 import { readSums } from "../../engine/report.ts";
 import { showBriefly } from "../../engine/show.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
-import { underWayMs } from "../../core/attempt.ts";
+import { workedMs } from "../../core/attempt.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readBackground } from "../../store/background.ts";
@@ -33,6 +33,7 @@ import { answer, type Io, withEngine } from "../io.ts";
 import type { Unwell } from "../worktrees/unwell.ts";
 import { count } from "../preview.ts";
 import { runBare } from "../bare.ts";
+import { reviewTimes } from "../../engine/review-times.ts";
 import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
@@ -146,7 +147,7 @@ function readDoings(engine: Engine, { runs }: Status): Map<number, string> {
       const attempts = readAttempts(engine.store, task.id);
       const last = attempts.at(-1);
       const said = last ? readLastWord(engine, last) : "";
-      const time = renderDuration(underWayMs(attempts, engine.now()));
+      const time = renderDuration(workedMs(attempts, engine.now(), reviewTimes(engine, task.run, [task])));
       return [task.id, [time, fit(printable(said), MOST_SAID)].filter(Boolean).join(" · ")];
     }),
   );
