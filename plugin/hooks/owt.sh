@@ -38,7 +38,14 @@ note_state() {
   for name in $names; do
     text_of "$name" && line="$line,\"$name\":\"$value\""
   done
+  [ "$event" = SessionEnd ] && text_of transcript_path && is_busy "${value%/projects/*}" && line="$line,\"owt_busy\":true"
   printf '%s}\n' "$line" >>"$spool"
+}
+
+# Its own list of those that run, in its folder $1, from which it is about to take itself: it is not idle since it was last heard of.
+is_busy() {
+  own=$1/sessions/${CLAUDE_PID:-$PPID}.json
+  grep -q '"status":"busy"' "$own" || { [ -e "$own" ] && [ "$spool" -nt "$own" ]; }
 }
 
 # The text of that name in the payload, as it is written there. One with a quote in it is left out.

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../../core/errors.ts";
 import { redact, secretsIn } from "../../core/redact.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE } from "../../core/session-name.ts";
-import { isPrompt, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
+import { isPrompt, isStarting, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { noteNotTaken, recordMessage } from "../../store/messages.ts";
 import { noteWorktree } from "../../store/worktrees.ts";
@@ -115,7 +115,11 @@ async function untilReady(
   worktree: Checkout,
   { timeoutMs, signal }: Pick<SendOptions, "timeoutMs" | "signal">,
 ): Promise<SessionState> {
-  const read = async () => standingOf(engine, await sessionOf(engine, worktree)).state;
+  const read = async (): Promise<SessionState> => {
+    const { state } = standingOf(engine, await sessionOf(engine, worktree));
+    const hasNotBegun = state === "working" && isStarting(readSpool(engine, worktree.path)?.lines ?? []);
+    return hasNotBegun ? "starting" : state;
+  };
   const state = await waitForState(engine, read, BEGUN, { timeoutMs, signal });
   const name = nameOf(worktree);
   if (state === "ended") throw hasEnded(name, "agent");

@@ -4,7 +4,14 @@ import { readQueue } from "../../agents/claude-queue.ts";
 import { lastSign } from "../../agents/claude-signs.ts";
 import { hasPutBack, isNotification, readOwnStatus } from "../../agents/claude-status.ts";
 import { healthOf, isSilent } from "../../core/session-health.ts";
-import { hasStopped, hasToolBegun, type SessionState, stateOf, TAKES_WITHIN_MS } from "../../core/session-state.ts";
+import {
+  hasStopped,
+  hasToolBegun,
+  isAboutToWork,
+  type SessionState,
+  stateOf,
+  TAKES_WITHIN_MS,
+} from "../../core/session-state.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { findSuspended, isAtWork } from "../../system/at-work.ts";
 import { agentPane, isAgentClosed, type Pane, type Session } from "../../tmux/list.ts";
@@ -84,15 +91,17 @@ function signOf(spool: Spool | null): ReturnType<typeof lastSign> {
 function heardOf(state: SessionState, spool: Spool | null, now: number): { state: SessionState; since: number | null } {
   if (state === "waiting" && spool !== null) return { state: afterTurn(spool, now), since: spool.at };
   const isAtIt = state === "working" || state === "blocked";
-  const rested = isAtIt && spool !== null ? restsSince(spool, state) : null;
+  const rested = isAtIt && spool !== null ? restsSince(spool, state, now) : null;
   return rested === null ? { state, since: spool?.at ?? null } : { state: "waiting", since: rested };
 }
 
 /** Since when a turn is over of whose end no hook told, because a person interrupted it; null where it goes on. */
-function restsSince({ lines, at }: Spool, state: SessionState): number | null {
+function restsSince({ lines, at }: Spool, state: SessionState, now: number): number | null {
   const told = lines.findLast((line) => line.includes('"transcript_path"'));
   if (told === undefined) return null;
   const own = readOwnStatus(told);
+  // With what it was started with it takes a moment to begin.
+  if (isAboutToWork(lines) && Math.abs(now - at) < TAKES_WITHIN_MS) return null;
   const interrupted = lastInterrupt(told) ?? 0;
   // What was queued goes on behind an interruption.
   if (own !== null && own.isBusy && own.at > interrupted) return null;
