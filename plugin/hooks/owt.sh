@@ -12,7 +12,10 @@ event=$1
 spool=$2
 # The agent of a run is watched by the run.
 [ -n "$OWT_ATTEMPT" ] && exit 0
-payload=$(head -c 4000 | tr '\n\r' '  ')
+limit=4000
+# What goes on in the background stands behind the whole of what was said.
+case $event in Stop | StopFailure) limit=1000000 ;; esac
+payload=$(head -c "$limit" | tr '\n\r' '  ')
 
 if [ -z "$spool" ]; then
   here=${CLAUDE_PROJECT_DIR:-.}
@@ -38,6 +41,9 @@ note_state() {
   for name in $names; do
     text_of "$name" && line="$line,\"$name\":\"$value\""
   done
+  case $payload in
+    *'"background_tasks":['*'"type":"subagent","status":"running"'*) line="$line,\"owt_background\":true" ;;
+  esac
   [ "$event" = SessionEnd ] && text_of transcript_path && is_busy "${value%/projects/*}" && line="$line,\"owt_busy\":true"
   printf '%s}\n' "$line" >>"$spool"
 }

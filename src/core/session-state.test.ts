@@ -34,6 +34,10 @@ test("what its hooks tell", () => {
   const started = (source: string) =>
     stateOf(true, alive, [event("UserPromptSubmit"), event("SessionStart", { source })]);
   expect(["compact", "resume", "startup", "clear"].map(started)).toEqual(["working", "waiting", "idle", "idle"]);
+  // Its turn is over when those that it has sent out are through, too.
+  const sentOut = [event("UserPromptSubmit"), event("Stop", { owt_background: true })];
+  expect(stateOf(true, alive, sentOut)).toBe("working");
+  expect(stateOf(true, alive, [...sentOut, event("UserPromptSubmit"), event("Stop")])).toBe("waiting");
   expect(state("UserPromptSubmit", "Stop", "SessionEnd")).toBe("ended");
   expect(state("SessionEnd", "SessionStart")).toBe("idle");
 });

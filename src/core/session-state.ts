@@ -196,6 +196,8 @@ function afterEvent(heard: Heard, line: string): Heard {
       return /"notification_type"\s*:\s*"permission_prompt"/.test(line) ? { ...heard, state: "blocked" } : heard;
     case "Stop":
     case "StopFailure":
+      // Agents that it has sent out work on, and it takes up what they bring.
+      if (line.includes('"owt_background":true')) return { state: "working", ...AT_IT };
       return { state: "waiting", isOpen: false, isStarting: false, isTold: false };
     case "SessionEnd":
       // One that has not begun has nothing to end: it is the last word of the one before it, which came late.

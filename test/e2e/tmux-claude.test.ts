@@ -123,6 +123,18 @@ test("sent to one that starts, or that starts again, a text is one prompt, and n
 
 const STOPPED = '"hook_event_name":"Stop"';
 
+/** What the hooks of its one session told. */
+function heardOf(rig: ClaudeRig): string {
+  const spool = join(rig.root, ".git", "owt", "sessions");
+  return readFileSync(
+    join(
+      spool,
+      readdirSync(spool).find((name) => !name.includes("+"))!,
+    ),
+    "utf8",
+  );
+}
+
 test("sent while it works, a text counts as work until it is done, also between the two turns", async () => {
   const [one, two] = [makeGate(), makeGate()];
   const task = [
@@ -147,10 +159,7 @@ test("sent while it works, a text counts as work until it is done, also between 
   await rig.ask("send", "x", "and the second");
   const waiting = rig.owt("wait", "x");
   one.release();
-  const spool = join(rig.root, ".git", "owt", "sessions");
-  const hasStopped = () =>
-    readdirSync(spool).some((name) => !name.includes("+") && readFileSync(join(spool, name), "utf8").includes(STOPPED));
-  await expect.poll(hasStopped, { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => heardOf(rig), { timeout: 60_000 }).toContain(STOPPED);
   expect(await state()).toBe("working");
   writeFileSync(join(rig.home, "on"), "");
   await waiting.brings(two.reached);
@@ -181,6 +190,54 @@ test.each(CLAUDE_VERSIONS)(
     const texts = new Set(["with a second line", "another", "one more"]);
     const told = () => prompts().filter((line) => [...texts].some((text) => line.includes(text)));
     await expect.poll(() => told().toSorted(), { timeout: 30_000 }).toEqual(["another", "one more"]);
+  },
+);
+
+test("what is queued goes on behind an interruption, and counts as work until it is done, whoever asks and when", async () => {
+  const [one, two] = [makeGate(), makeGate()];
+  const script = { task: [{ say: "One.", gate: one }], queued: [{ say: "Two.", gate: two }] };
+  const api = await startFakeApi({ "": script });
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  await rig.ask("create", "x", "--prompt", "the first");
+  await one.reached;
+  await rig.ask("send", "x", "# owt: queued\nand the second");
+  const { id } = (await rig.ask<List>("tmux", "list")).sessions[0]!.panes[0]!;
+  const before = rig.owt("wait", "x");
+  execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "send-keys", "-t", id, "Escape"]);
+  const behind = [1, 2, 3].map(() => rig.owt("wait", "x"));
+  await before.brings(two.reached);
+  const late = rig.owt("wait", "x");
+  await rig.owt("delete", "x", "--yes").exits(4);
+  const waiting = [before, ...behind, late];
+  expect(waiting.map((each) => each.out())).toEqual(waiting.map(() => ""));
+  one.release();
+  two.release();
+  for (const each of waiting) await each.exits(0);
+  expect(api.requests.at(-1)!.messages.map(textOf).join("\n")).toContain("and the second");
+});
+
+test.each(CLAUDE_VERSIONS)(
+  "a turn is over when the agents that it has sent out are through, too, and it has heard of them (%s)",
+  async (version) => {
+    const gate = makeGate();
+    const input = { description: "Look", prompt: "This is task sub, to be done.", subagent_type: "general-purpose" };
+    const task = [{ say: "I send one out.", use: [{ name: "Task", input }] }, { say: "It is on its way." }];
+    const api = await startFakeApi({ "": { task }, sub: { task: [{ say: "Looked.", gate }] } });
+    await using rig = await claudeRig({ api, version, files: { "README.md": "# Shop\n" } });
+    settleIn(rig);
+    await rig.ask("create", "x", "--prompt", "go");
+    await gate.reached;
+    const waiting = rig.owt("wait", "x");
+    const spoken = () => api.requests.filter(({ task: of }) => of === "").length;
+    // The newer one goes on in the background, and its turn ends.
+    if (version === CLAUDE_VERSIONS[0]) await expect.poll(() => heardOf(rig), { timeout: 60_000 }).toContain(STOPPED);
+    await rig.owt("delete", "x", "--yes").exits(4);
+    expect(waiting.out()).toBe("");
+    const before = spoken();
+    gate.release();
+    await waiting.exits(0);
+    expect(spoken()).toBeGreaterThan(before);
   },
 );
 
