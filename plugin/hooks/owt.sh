@@ -13,8 +13,8 @@ spool=$2
 # The agent of a run is watched by the run.
 [ -n "$OWT_ATTEMPT" ] && exit 0
 limit=4000
-# What goes on in the background stands behind the whole of what was said.
-case $event in Stop | StopFailure) limit=1000000 ;; esac
+# What goes on in the background stands behind the whole of what was said; a question is answered with all its words.
+case $event in Stop | StopFailure) limit=1000000 ;; PermissionRequest) limit=20000 ;; esac
 payload=$(head -c "$limit" | tr '\n\r' '  ')
 
 if [ -z "$spool" ]; then
@@ -77,7 +77,13 @@ describe_asked() {
 sum_of_tool() {
   tool=${payload#*"\"tool_name\""}
   tool=${tool%%",\"permission_suggestions\""*}
-  printf '%.2500s' "${tool%%",\"tool_response\""*}" | cksum
+  tool=${tool%%",\"tool_response\""*}
+  # A question comes back with its answers.
+  tool=${tool%%',"answers":{'*}
+  while :; do
+    case $tool in *'}' | *' ') tool=${tool%?} ;; *) break ;; esac
+  done
+  printf '%.2500s' "$tool" | cksum
 }
 
 # `owt send` types: until it has, no tool begins, and with it no dialog comes up that would take its Enter for leave. Who died typing is nobody.

@@ -266,6 +266,58 @@ test("while its dialog asks leave, no word of anybody's gives it", async () => {
   expect(existsSync(join(dirname(rig.root), "repo-x", "made"))).toBe(true);
 });
 
+test.each(CLAUDE_VERSIONS)(
+  "a question of its own is told in its words and answered from elsewhere, in anybody's; leave is no answer to it (%s)",
+  async (version) => {
+    const options = ["red", "blue"].map((label) => ({ label, description: `The ${label} one` }));
+    const ask = (...asked: string[]) => ({
+      name: "AskUserQuestion",
+      input: { questions: asked.map((question) => ({ question, header: "Q", multiSelect: false, options })) },
+    });
+    const gate = makeGate();
+    const last = { say: "Thank you.", gate };
+    const task = [{ use: [ask("Which colour?")] }, { use: [ask("Left?", "Right?")] }, { use: [ask("Up?")] }, last];
+    const api = await startFakeApi({ "": { task } });
+    await using rig = await claudeRig({ api, version, files: { "README.md": "# Shop\n" } });
+    settleIn(rig);
+    type Inbox = { asks: { detail: string; command: string }[] };
+    const asked = async () => (await rig.ask<Inbox>("inbox")).asks.map(({ detail }) => detail);
+    await rig.ask("create", "x", "--prompt", "go");
+    await expect.poll(asked, { timeout: 60_000 }).toEqual(["Which colour? (red, blue)"]);
+    const [{ command }] = (await rig.ask<Inbox>("inbox")).asks as [Inbox["asks"][0]];
+    expect(command).toMatch(/^owt task answer x "…" --ask \d+$/);
+    for (const args of [
+      ["task", "approve", "x"],
+      ["send", "x", "blue"],
+      ["wait", "x"],
+    ]) {
+      const refused = rig.owt(...args);
+      await refused.exits(args[0] === "task" ? 2 : 4);
+      expect(refused.err()).toContain(command);
+    }
+    const listing = rig.owt("list");
+    await listing.exits(0);
+    expect(listing.out() + listing.err()).toContain("x: claude asks: Which colour? (red, blue)");
+    await rig.ask("task", "answer", "x", 'a deep "blue"');
+    await expect.poll(asked, { timeout: 60_000 }).toEqual(["Left? (red, blue) · Right? (red, blue)"]);
+    await rig.owt("task", "answer", "x", "red").exits(2);
+    await rig.ask("task", "answer", "x", "red\nnone");
+    // Answered on the screen, it is over here, too, though the turn goes on.
+    await expect.poll(asked, { timeout: 60_000 }).toEqual(["Up? (red, blue)"]);
+    const { id } = (await rig.ask<List>("tmux", "list")).sessions[0]!.panes[0]!;
+    const tmux = tmuxServer({ ...process.env, OWT_TMUX_SOCKET: join(dirname(rig.root), "sessions.sock") });
+    await expect.poll(() => capturePane(tmux, id, { above: 0 }), { timeout: 60_000 }).toMatch(/Up\?\s+❯ 1\. red/);
+    execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "send-keys", "-t", id, "Enter"]);
+    await gate.reached;
+    await expect.poll(asked, { timeout: 60_000 }).toEqual([]);
+    gate.release();
+    expect(await rig.ask("wait", "x", "--timeout", "60s")).toMatchObject({ state: "waiting" });
+    const heard = JSON.stringify(api.requests.at(-1)!.messages.filter(({ role }) => role === "user"));
+    for (const words of ["a deep", "none"]) expect(heard).toContain(words);
+    await rig.owt("task", "answer", "x", "more").exits(2);
+  },
+);
+
 test("what an overlay swallows was not taken: the answer says so, and so does the record", async () => {
   const api = await startFakeApi({});
   await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
