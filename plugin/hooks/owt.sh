@@ -12,7 +12,10 @@ event=$1
 spool=$2
 # The agent of a run is watched by the run.
 [ -n "$OWT_ATTEMPT" ] && exit 0
-payload=$(head -c 4000 | tr '\n\r' '  ')
+limit=4000
+# What goes on in the background stands behind the whole of what was said; a question is answered with all its words.
+case $event in Stop | StopFailure) limit=1000000 ;; PermissionRequest) limit=20000 ;; esac
+payload=$(head -c "$limit" | tr '\n\r' '  ')
 
 if [ -z "$spool" ]; then
   here=${CLAUDE_PROJECT_DIR:-.}
@@ -38,7 +41,17 @@ note_state() {
   for name in $names; do
     text_of "$name" && line="$line,\"$name\":\"$value\""
   done
+  case $payload in
+    *'"background_tasks":['*'"type":"subagent","status":"running"'*) line="$line,\"owt_background\":true" ;;
+  esac
+  [ "$event" = SessionEnd ] && text_of transcript_path && is_busy "${value%/projects/*}" && line="$line,\"owt_busy\":true"
   printf '%s}\n' "$line" >>"$spool"
+}
+
+# Its own list of those that run, in its folder $1, from which it is about to take itself: it is not idle since it was last heard of.
+is_busy() {
+  own=$1/sessions/${CLAUDE_PID:-$PPID}.json
+  grep -q '"status":"busy"' "$own" || { [ -e "$own" ] && [ "$spool" -nt "$own" ]; }
 }
 
 # The text of that name in the payload, as it is written there. One with a quote in it is left out.
@@ -64,7 +77,13 @@ describe_asked() {
 sum_of_tool() {
   tool=${payload#*"\"tool_name\""}
   tool=${tool%%",\"permission_suggestions\""*}
-  printf '%.2500s' "${tool%%",\"tool_response\""*}" | cksum
+  tool=${tool%%",\"tool_response\""*}
+  # A question comes back with its answers.
+  tool=${tool%%',"answers":{'*}
+  while :; do
+    case $tool in *'}' | *' ') tool=${tool%?} ;; *) break ;; esac
+  done
+  printf '%.2500s' "$tool" | cksum
 }
 
 # `owt send` types: until it has, no tool begins, and with it no dialog comes up that would take its Enter for leave. Who died typing is nobody.

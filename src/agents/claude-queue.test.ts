@@ -33,6 +33,11 @@ test("when its turn began is told by the record, whatever the model has said sin
   // It thinks aloud first.
   expect(readOf(...begun, said)).toMatchObject({ begunAt: at, isBegun: false });
   expect(readOf(...begun, interrupted)).toMatchObject({ begunAt: null });
+  // Behind an interruption it is taken at once, and that may be on record first.
+  const before = { ...interrupted, timestamp: "2026-01-02T03:04:05.600Z" };
+  expect(readOf(...begun, before)).toMatchObject({ begunAt: at, isBegun: true });
+  const after = { ...interrupted, timestamp: "2026-01-02T03:04:05.700Z" };
+  expect(readOf(...begun, after)).toMatchObject({ begunAt: null, isBegun: false });
 });
 
 test("what was typed meanwhile waits, has begun, and is over with the model's first word", () => {

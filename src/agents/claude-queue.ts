@@ -32,7 +32,8 @@ function queueIn(records: readonly string[]): Queue {
   for (const line of records) {
     if (!MARKS.some((mark) => line.includes(mark))) continue;
     const row = parseJson(line);
-    // A command of its program's own is taken without the model.
+    // What is taken behind an interruption may stand before it on record.
+    if (row?.["type"] === "user" && begunAt !== null && Date.parse(text(row["timestamp"])) < begunAt) continue;
     if (row?.["type"] === "user") begunAt = null;
     if (row?.["type"] !== "queue-operation")
       isBegun &&= row?.["isSidechain"] === true || !ENDS.has(text(row?.["type"]));
@@ -40,6 +41,7 @@ function queueIn(records: readonly string[]): Queue {
       times += 1;
       waiting.push(text(row["content"]));
     } else if (row["operation"] === "dequeue") {
+      // A command of its program's own is taken without the model.
       isBegun = isPrompt(waiting.shift() ?? "");
       begunAt = isBegun ? Date.parse(text(row["timestamp"])) || null : null;
     } else if (row["operation"] === "remove") waiting.shift();

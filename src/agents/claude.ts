@@ -138,8 +138,7 @@ function invoke(setup: Setup, turn: Turn): Invocation {
 function talkTo(setup: Setup, talk: Talk): Start {
   const [file, ...before] = setup.command;
   const settings = talk.spool === null ? [] : ["--settings", talk.spool.settings];
-  // Behind a conversation that goes on there is nothing to begin with.
-  const prompt = talk.prompt === null || talk.resume ? [] : ["--", talk.prompt];
+  const prompt = talk.prompt === null ? [] : ["--", talk.prompt];
   const args = [...before, ...conversationFlags(talk), ...settings, ...talk.extraArgs, ...toolFlags(talk), ...prompt];
   return {
     file: file ?? "claude",

@@ -7,6 +7,8 @@ import { attachLine, attachSession } from "../tmux/attach.ts";
 import type { Session } from "../tmux/list.ts";
 import { type Tmux, whereWeAre } from "../tmux/tmux.ts";
 import { answer, type Io, tell } from "./io.ts";
+import { fit } from "../lib/width.ts";
+import { printable } from "./text.ts";
 import { positiveInteger } from "./work-options.ts";
 
 export type SessionOptions = { layout?: string; panes?: number; agent?: string | boolean };
@@ -37,13 +39,18 @@ export function wishOf(io: Io, { layout, panes, agent }: SessionOptions, prompt:
   };
 }
 
-/** A session that is there stays as it is. */
+/** An agent that ended before it took its first words up was told them anew; a session that is there stays as it is. */
 export function tellIgnored(
   io: Io,
   worktree: Checkout,
-  { session, isNew }: OpenedSession,
+  { session, isNew, toldAnew }: OpenedSession,
   { layout, panes, agent }: SessionOptions,
 ): void {
+  if (toldAnew !== null)
+    tell(
+      io,
+      `${nameOf(worktree)}: told anew what its agent had not taken up: ${fit(printable(toldAnew).replaceAll(/\s+/g, " "), 60)}`,
+    );
   const there = session.panes.find((pane) => pane.agent !== null)?.agent ?? null;
   const isOther = (agent === false && there !== null) || (typeof agent === "string" && agent !== there);
   const ignored = [

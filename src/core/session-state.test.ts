@@ -2,6 +2,9 @@ import { expect, test } from "vitest";
 import {
   endedAtLimit,
   hasStopped,
+  howFarTold,
+  isAboutToWork,
+  isStarting,
   startLine,
   NEEDS_SOMEBODY,
   SESSION_STATES,
@@ -31,6 +34,10 @@ test("what its hooks tell", () => {
   const started = (source: string) =>
     stateOf(true, alive, [event("UserPromptSubmit"), event("SessionStart", { source })]);
   expect(["compact", "resume", "startup", "clear"].map(started)).toEqual(["working", "waiting", "idle", "idle"]);
+  // Its turn is over when those that it has sent out are through, too.
+  const sentOut = [event("UserPromptSubmit"), event("Stop", { owt_background: true })];
+  expect(stateOf(true, alive, sentOut)).toBe("working");
+  expect(stateOf(true, alive, [...sentOut, event("UserPromptSubmit"), event("Stop")])).toBe("waiting");
   expect(state("UserPromptSubmit", "Stop", "SessionEnd")).toBe("ended");
   expect(state("SessionEnd", "SessionStart")).toBe("idle");
 });
@@ -68,10 +75,43 @@ test("a turn that ended with its program is cut off until the next word, however
   const told = (prompt: string | null) =>
     stateOf(true, alive, [
       event("UserPromptSubmit"),
-      startLine("1", prompt),
+      startLine("1", prompt === null ? null : { id: "2", text: prompt }),
       event("SessionStart", { source: "resume" }),
     ]);
-  expect([told("go on"), told(null), told("/compact")]).toEqual(["waiting", "cut-off", "cut-off"]);
+  expect([told("go on"), told(null), told("/compact")]).toEqual(["working", "cut-off", "cut-off"]);
+});
+
+test("started with something to do it works from then on, until it tells otherwise", () => {
+  const after = (...names: string[]) => {
+    const lines = [startLine("1", { id: "2", text: "go" }), ...names.map((name) => event(name))];
+    return [stateOf(true, alive, lines), isStarting(lines), isAboutToWork(lines)];
+  };
+  expect(after()).toEqual(["working", true, false]);
+  // The last word of the one before it.
+  expect(after("SessionEnd")).toEqual(["working", true, false]);
+  expect(after("SessionStart")).toEqual(["working", false, true]);
+  expect(after("SessionStart", "UserPromptSubmit")).toEqual(["working", false, false]);
+  expect(after("SessionStart", "UserPromptSubmit", "Stop")).toEqual(["waiting", false, false]);
+  expect(after("SessionStart", "SessionEnd")[0]).toBe("ended");
+  expect(after("SessionStart", "OwtStart", "SessionStart")).toEqual(["cut-off", false, false]);
+});
+
+test("how far the words of a start came, by what was heard behind it last", () => {
+  const words = { id: "w", text: "go" };
+  const after = (...names: string[]) =>
+    howFarTold([event("UserPromptSubmit"), startLine("1", words), ...names.map((name) => event(name))], words);
+  expect(howFarTold([event("UserPromptSubmit")], words)).toBe("untold");
+  expect(after()).toBe("untold");
+  expect(after("SessionStart", "Notification", "SessionEnd")).toBe("untold");
+  expect(after("SessionStart", "UserPromptSubmit", "SessionEnd")).toBe("begun");
+  expect(after("SessionStart", "UserPromptSubmit", "PreToolUse")).toBe("taken");
+  expect(after("SessionStart", "UserPromptSubmit", "Stop")).toBe("taken");
+  const again = [startLine("1", words), event("UserPromptSubmit"), startLine("2", words), event("SessionStart")];
+  expect(howFarTold(again, words)).toBe("untold");
+  // No hook is told of a command of the program's own.
+  const command = { id: "w", text: "/compact" };
+  expect(howFarTold([startLine("1", command)], command)).toBe("untold");
+  expect(howFarTold([startLine("1", command), event("SessionStart")], command)).toBe("taken");
 });
 
 test("whether a turn ended last or a program began", () => {

@@ -69,13 +69,29 @@ export function whyInVain(
 /** Our own event: a program is about to be started. What stands before it is of an earlier one. */
 const STARTED = "OwtStart";
 
-/** The line of that. `start` is its id; `prompt` is what the program is told first, of which the line tells only that there is one. */
-export function startLine(start: string, prompt: string | null): string {
+/** What a program is told with its start; the id stays the same each time that it is told it anew. */
+export type FirstWords = { id: string; text: string };
+
+/** The line of that. `start` is its id; of what the program is told first it tells only that there is something. */
+export function startLine(start: string, words: FirstWords | null): string {
   return JSON.stringify({
     hook_event_name: STARTED,
     start,
-    ...(prompt !== null && isPrompt(prompt) && { is_told: true }),
+    ...(words !== null && { told: words.id, ...(isPrompt(words.text) && { is_told: true }) }),
   });
+}
+
+/** How far the words of the program's start came: nobody has heard of them (`untold`), it told that it has them and nothing more (`begun`), or they are
+ *  `taken`, as far as that can be known. */
+export function howFarTold(lines: readonly string[], { id, text }: FirstWords): "untold" | "begun" | "taken" {
+  const started = lines.findLastIndex((line) => line.includes(`"told":"${id}"`));
+  if (started === -1) return "untold";
+  const behind = lines.slice(started).flatMap((line) => /"hook_event_name":"([A-Za-z]+)"/.exec(line)?.[1] ?? []);
+  // Of its program's own commands no hook is told: they are done as soon as it is there.
+  if (!isPrompt(text)) return behind.includes("SessionStart") ? "taken" : "untold";
+  const said = behind.filter((event) => !UNSPOKEN.has(event));
+  if (said.length === 0) return "untold";
+  return said.length === 1 && said[0] === "UserPromptSubmit" ? "begun" : "taken";
 }
 
 /** Of commands that the agent's program does itself, and of what its shell mode runs, no hook is told. */
@@ -94,19 +110,36 @@ export function hasToolBegun(lines: readonly string[]): boolean {
 /** The agent's pane: null where the session has none. `tells`: its hooks are set. */
 export type AgentPane = { isDead: boolean; tells: boolean } | null;
 
+/** Whether its program was started and has said nothing yet, be it told something or not. */
+export function isStarting(lines: readonly string[]): boolean {
+  return hear(lines).isStarting;
+}
+
+/** Whether it was told something with its start, has begun, and says nothing of that yet. */
+export function isAboutToWork(lines: readonly string[]): boolean {
+  const { isTold, isStarting: hasNotBegun } = hear(lines);
+  return isTold && !hasNotBegun;
+}
+
 /** The state of a session. `lines` are those of its spool, oldest first. */
 export function stateOf(hasSession: boolean, pane: AgentPane, lines: readonly string[]): SessionState {
   if (!hasSession) return "none";
   if (pane === null) return "unknown";
   if (pane.isDead) return "ended";
   if (!pane.tells) return "unknown";
-  let heard: Heard = { state: "starting", isOpen: false };
-  for (const line of lines) heard = afterEvent(heard, line);
-  return heard.state;
+  return hear(lines).state;
 }
 
-/** `isOpen`: a turn has begun of which no end was told, be its program there or not. */
-type Heard = { state: SessionState; isOpen: boolean };
+function hear(lines: readonly string[]): Heard {
+  let heard = UNHEARD;
+  for (const line of lines) heard = afterEvent(heard, line);
+  return heard;
+}
+
+/** `isOpen`: a turn has begun of which no end was told, be its program there or not. `isTold`: it was started with something to do, and has not told
+ *  that it has it. */
+type Heard = { state: SessionState; isOpen: boolean; isStarting: boolean; isTold: boolean };
+const UNHEARD: Heard = { state: "starting", isOpen: false, isStarting: true, isTold: false };
 
 /** Whether it was a turn that ended last, and no program that began. */
 export function hasStopped(lines: readonly string[]): boolean {
@@ -129,35 +162,46 @@ export function endedAtLimit(lines: readonly string[]): boolean {
  *  anew does nothing about a turn that the one before it did not end. */
 function afterStart(heard: Heard, source: string | undefined): Heard {
   if (source === "compact") return heard;
-  if (heard.state === "starting" && heard.isOpen) return { state: "cut-off", isOpen: true };
-  return { state: source === "resume" ? "waiting" : "idle", isOpen: false };
+  if (heard.isTold && source !== "clear") return { ...heard, isStarting: false };
+  const begun = { isStarting: false, isTold: false };
+  if (heard.isStarting && heard.isOpen) return { state: "cut-off", isOpen: true, ...begun };
+  return { state: source === "resume" ? "waiting" : "idle", isOpen: false, ...begun };
 }
+
+const AT_IT = { isOpen: true, isStarting: false, isTold: false };
+
+/** What is told of a program whatever it was told. */
+const UNSPOKEN: ReadonlySet<string> = new Set([STARTED, "SessionStart", "SessionEnd", "Notification"]);
 
 function afterEvent(heard: Heard, line: string): Heard {
   const { state } = heard;
   switch (/"hook_event_name"\s*:\s*"([A-Za-z]+)"/.exec(line)?.[1]) {
     case STARTED:
       // One that is told something with its start goes on by that.
-      return { state: "starting", isOpen: heard.isOpen && !line.includes('"is_told":true') };
+      return line.includes('"is_told":true')
+        ? { state: "working", isOpen: true, isStarting: true, isTold: true }
+        : { state: "starting", isOpen: heard.isOpen, isStarting: true, isTold: false };
     case "SessionStart":
       return afterStart(heard, /"source"\s*:\s*"([a-z]+)"/.exec(line)?.[1]);
     case "UserPromptSubmit":
     case "PostToolUse":
     case ANSWERED:
-      return { state: "working", isOpen: true };
+      return { state: "working", ...AT_IT };
     case "PreToolUse":
       // Beside it another tool may wait for leave.
-      return { state: state === "blocked" ? state : "working", isOpen: true };
+      return { state: state === "blocked" ? state : "working", ...AT_IT };
     case "PermissionRequest":
-      return { state: "blocked", isOpen: true };
+      return { state: "blocked", ...AT_IT };
     case "Notification":
       return /"notification_type"\s*:\s*"permission_prompt"/.test(line) ? { ...heard, state: "blocked" } : heard;
     case "Stop":
     case "StopFailure":
-      return { state: "waiting", isOpen: false };
+      // Agents that it has sent out work on, and it takes up what they bring.
+      if (line.includes('"owt_background":true')) return { state: "working", ...AT_IT };
+      return { state: "waiting", isOpen: false, isStarting: false, isTold: false };
     case "SessionEnd":
       // One that has not begun has nothing to end: it is the last word of the one before it, which came late.
-      return { ...heard, state: state === "starting" ? state : "ended" };
+      return heard.isStarting ? heard : { ...heard, state: "ended" };
     default:
       return heard;
   }

@@ -3,11 +3,12 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Agent, MOST_TOLD, type Talk } from "../agents/agent.ts";
+import type { Agent, Talk } from "../agents/agent.ts";
 import { agentVariables } from "../agents/registry.ts";
 import { configuredChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { chooseLayout, type Layout, type LayoutWish, wishedLayout } from "../core/layout.ts";
+import { redact, secretsIn } from "../core/redact.ts";
 import { mayBringBack } from "../core/session-health.ts";
 import { nameOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
@@ -18,16 +19,18 @@ import { stopFamily } from "../system/stop-family.ts";
 import { findProgram } from "../system/programs.ts";
 import { isAgentClosed, listSessions, type Session } from "../tmux/list.ts";
 import { respawnPane } from "../tmux/pane.ts";
-import { startLine } from "../core/session-state.ts";
+import { type FirstWords, startLine } from "../core/session-state.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
 import { addAgentPane, ensureSession, findSession, killSession } from "../tmux/session.ts";
+import { recordMessage } from "../store/messages.ts";
 import { noteWorktree, readWorktrees, recordSession, type WorktreeRecord } from "../store/worktrees.ts";
 import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent, knownAgents } from "./engine.ts";
+import { firstWords, noteEnding, rememberFirst } from "./first-words.ts";
 import { renewTrust } from "./init-claude.ts";
 import { spoolFolder } from "./spool-folder.ts";
-import { beginSpool, forgetSpool, noteBack, readSpool, recentBacks } from "./spool.ts";
+import { beginSpool, forgetSpool, noteBack, noteOwed, readSpool, recentBacks } from "./spool.ts";
 import { taskAt } from "./task-at.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 import { asOneOpener } from "./worktrees/one-at-a-time.ts";
@@ -40,6 +43,8 @@ export type SessionWish = LayoutWish & {
   size: { columns: number; rows: number };
   /** What a new session's agent is told first; null where a person begins. */
   prompt: string | null;
+  /** It was told the prompt before, in the conversation that it had: where that goes on, it is not told again. */
+  isTold?: boolean;
   /** Ends an agent that is there, to start it again in its conversation. */
   restart?: boolean;
   /** A file that the first pane shows above its shell where no agent is in it. */
@@ -52,6 +57,8 @@ export type OpenedSession = {
   isNew: boolean;
   /** Whether an agent that had ended was started again in its pane, and whether it remembers. */
   revived: "resumed" | "anew" | null;
+  /** What an agent was told anew that had ended before it took that up; null where there was nothing. */
+  toldAnew: string | null;
   /** What has to be said of the agent that there is none; null where nothing has. */
   note: string | null;
 };
@@ -78,7 +85,7 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
   if (agent !== null) refuseSecondAgent(engine, worktree);
   const layout = agent === null && wish.shown !== undefined ? withShown(chosen, wish.shown) : chosen;
   requireApproval(engine, grantsOfSession(engine, { agent: agent?.name ?? null, layout: name }));
-  const talk = agent && beginTalk(engine, agent, worktree.path, wish.prompt);
+  const talk = agent && beginTalk(engine, agent, worktree.path, wish);
   if (agent?.name === "claude")
     await renewTrust({ env: engine.env, commonDir: engine.repo.commonDir }, engine.repo.root);
   const project = basename(engine.repo.root);
@@ -96,14 +103,17 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
     const begun = agent && talk ? { agent: agent.name, conversation: talk.conversation } : {};
     noteWorktree(engine.store, engine.now(), worktree, begun);
     recordSession(engine.store, worktree.path, { ...wished, hasAgent: wishedAgent !== false });
-    if (talk !== null) await untilBegun(engine, worktree.path, talk.command);
+    if (talk !== null) await noteStart(engine, worktree.path, talk);
+    if (talk !== null && wish.prompt !== null) recordPrompt(engine, worktree.path, wish.prompt);
   }
   const present = wish.restart === true && !isNew && agent !== null ? await endAgent(engine, tmux, session) : session;
   const revived = isNew || agent === null ? null : await revive(engine, tmux, present);
+  const isAnew = isNew && wish.prompt === null;
   return {
     session: revived === null ? session : ((await findSession(tmux, worktree.path)) ?? session),
     isNew,
-    revived,
+    revived: revived?.how ?? null,
+    toldAnew: revived?.toldAnew ?? (isAnew ? (talk?.words?.text ?? null) : null),
     note,
   };
 }
@@ -178,15 +188,12 @@ function talkFor(engine: Engine, name: string, begun: Begun): Talk {
 }
 
 /** The conversation of a new session: the one that this worktree's agent had, where there was one. A reboot takes tmux's memory, not ours. */
-function beginTalk(engine: Engine, agent: Agent, worktree: string, prompt: string | null) {
-  if (prompt !== null && prompt.length > MOST_TOLD)
-    throw new OwtError("usage", `the prompt has ${prompt.length} characters, more than a program can be started with`, {
-      hint: "write it to a file in the worktree, and name that: owt create <branch> --prompt 'read TASK.md'",
-    });
+function beginTalk(engine: Engine, agent: Agent, worktree: string, { prompt, isTold }: SessionWish) {
   const record = readWorktrees(engine.store).get(worktree);
   const isIts = record?.agent === agent.name && record.conversation !== null;
   const conversation = isIts ? record.conversation! : randomUUID();
-  return { conversation, command: talkCommand(engine, agent, { conversation, worktree, prompt }) };
+  const isOld = isTold === true && agent.hasConversation(conversation);
+  return { conversation, ...talkCommand(engine, agent, { conversation, worktree, prompt: isOld ? null : prompt }) };
 }
 
 /** Run by the tmux server, which may have another PATH than we: it says to us that an agent has ended. Whatever comes of it, tmux shows nothing. */
@@ -213,10 +220,11 @@ function talkCommand(
   engine: Engine,
   agent: Agent,
   { conversation, worktree, prompt }: { conversation: string; worktree: string; prompt: string | null },
-): string[] {
+): Command {
   const resume = agent.hasConversation(conversation);
   const spool = beginSpool(engine, worktree);
-  const talk = talkFor(engine, agent.name, { session: conversation, resume, prompt, spool });
+  const words = firstWords(engine, worktree, { agent, conversation, prompt });
+  const talk = talkFor(engine, agent.name, { session: conversation, resume, prompt: words?.text ?? null, spool });
   const { file, args, env, settings } = agent.talk(talk)!;
   if (settings !== null) writeFileAtomically(spool.settings, settings);
   const path = findProgram(file, engine.env);
@@ -228,17 +236,30 @@ function talkCommand(
     ([key, value]) => `${key}=${value}`,
   );
   const own = [...(variables.length > 0 ? ["env", ...variables] : []), path, ...args];
-  const line = startLine(randomUUID(), prompt);
-  return ["sh", "-c", START_SCRIPT, "owt", spool.file, line, ...own];
+  const line = startLine(randomUUID(), words);
+  return { command: ["sh", "-c", START_SCRIPT, "owt", spool.file, line, ...own], line, words };
 }
 
-/** Until the spool tells of this start, and no more of the agent that was there before. A pane that ended at once may never write it. */
-async function untilBegun(engine: Engine, worktree: string, command: readonly string[]): Promise<void> {
-  const line = command[5]!;
+/** A program's argument array, the line with which its spool tells of its start, and what it is told with that. */
+type Command = { command: string[]; line: string; words: FirstWords | null };
+
+/** Behind a start: what it was told is remembered until it has it. */
+async function noteStart(engine: Engine, worktree: string, { line, words }: Command): Promise<void> {
+  await rememberFirst(engine, worktree, words, () => untilBegun(engine, worktree, line));
+}
+
+/** Until the spool tells of this start, and no more of the agent that was there before. A pane that ended at once may never write it: false. */
+async function untilBegun(engine: Engine, worktree: string, line: string): Promise<boolean> {
   for (let looks = 0; looks < LOOKS; looks++) {
-    if (readSpool(engine, worktree)?.lines.includes(line)) return;
+    if (readSpool(engine, worktree)?.lines.includes(line)) return true;
     await sleep(BEGUN_MS);
   }
+  return false;
+}
+
+function recordPrompt(engine: Engine, worktree: string, prompt: string): void {
+  const sender = engine.env[SESSION_VARIABLE] ?? "";
+  recordMessage(engine.store, { at: engine.now(), sender, worktree, text: redact(prompt, secretsIn(engine.env)) });
 }
 
 const BEGUN_MS = 20;
@@ -246,20 +267,23 @@ const BEGUN_MS = 20;
 /** By the program that becomes the agent, so that whatever its hooks say stands behind it. */
 const START_SCRIPT = 'printf "%s\\n" "$2" >>"$1"; shift 2; exec "$@"';
 
-async function revive(engine: Engine, tmux: Tmux, session: Session): Promise<OpenedSession["revived"]> {
+type Revived = { how: "resumed" | "anew"; toldAnew: string | null };
+
+async function revive(engine: Engine, tmux: Tmux, session: Session): Promise<Revived | null> {
   if (isAgentClosed(session)) return reopen(engine, tmux, session);
   const pane = session.panes.find((each) => each.agent !== null && each.dead !== null);
   if (!pane?.agent || pane.conversation === null) return null;
   const agent = findAgent(engine, pane.agent);
   const begun = { conversation: pane.conversation, worktree: session.worktree!, prompt: null };
-  const command = talkCommand(engine, agent, begun);
-  if (!(await respawnPane(tmux, pane.id, command))) return null;
-  await untilBegun(engine, session.worktree!, command);
-  return agent.hasConversation(pane.conversation) ? "resumed" : "anew";
+  const isKnown = agent.hasConversation(pane.conversation);
+  const talk = talkCommand(engine, agent, begun);
+  if (!(await respawnPane(tmux, pane.id, talk.command))) return null;
+  await noteStart(engine, session.worktree!, talk);
+  return { how: isKnown ? "resumed" : "anew", toldAnew: talk.words?.text ?? null };
 }
 
 /** Gives the agent whose pane a person has closed another one. */
-async function reopen(engine: Engine, tmux: Tmux, { worktree }: Session): Promise<OpenedSession["revived"]> {
+async function reopen(engine: Engine, tmux: Tmux, { worktree }: Session): Promise<Revived | null> {
   return asOneOpener(engine, worktree!, async () => {
     const session = await findSession(tmux, worktree!);
     // Somebody else was faster.
@@ -267,30 +291,30 @@ async function reopen(engine: Engine, tmux: Tmux, { worktree }: Session): Promis
     const { name, conversation } = session.agent;
     const agent = findAgent(engine, name);
     const isKnown = agent.hasConversation(conversation);
-    const command = talkCommand(engine, agent, { conversation, worktree: worktree!, prompt: null });
-    await addAgentPane(tmux, session, { name, command, conversation, onEnd: ON_END_SCRIPT });
-    await untilBegun(engine, worktree!, command);
-    return isKnown ? "resumed" : "anew";
+    const talk = talkCommand(engine, agent, { conversation, worktree: worktree!, prompt: null });
+    await addAgentPane(tmux, session, { name, command: talk.command, conversation, onEnd: ON_END_SCRIPT });
+    await noteStart(engine, worktree!, talk);
+    return { how: isKnown ? "resumed" : "anew", toldAnew: talk.words?.text ?? null };
   });
 }
 
 /** Starts the agent of a pane again that ended by no word of a person's, where the configuration wants that, and not more often than makes sense.
  *  Called by the tmux server. */
-export async function bringBack(engine: Engine, paneId: string): Promise<OpenedSession["revived"]> {
-  if (engine.config.tmux.bring_back !== "always") return null;
+export async function bringBack(engine: Engine, paneId: string): Promise<void> {
+  if (engine.config.tmux.bring_back !== "always") return;
   const tmux = sessionServer(engine);
   const session = (await repositorySessions(engine)).find(({ panes }) => panes.some(({ id }) => id === paneId));
   const pane = session?.panes.find(({ id }) => id === paneId);
-  if (!session?.worktree || !pane?.dead || pane.agent === null) return null;
+  if (!session?.worktree || !pane?.dead || pane.agent === null) return;
   const task = taskAt(engine, session.worktree);
-  if (task !== null && task.park?.for !== "hand") return null;
+  if (task !== null && task.park?.for !== "hand") return;
   const now = engine.now();
   const lines = readSpool(engine, session.worktree)?.lines ?? [];
   const before = recentBacks(engine, session.worktree, now);
-  if (mayBringBack({ status: pane.dead.status, lines, before }, now) !== "yes") return null;
+  if (mayBringBack({ status: pane.dead.status, lines, before }, now) !== "yes") return;
   // Before the deed: one that ends at once must not be started without end.
   noteBack(engine, session.worktree, now);
-  return await revive(engine, tmux, session);
+  await revive(engine, tmux, session);
 }
 
 /** The same for every session of the repository, by whoever looks at them: tmux 3.3a does not always notice an end by itself before its next child
@@ -307,6 +331,7 @@ async function endAgent(engine: Engine, tmux: Tmux, session: Session): Promise<S
   const pane = session.panes.find(({ agent, dead }) => agent !== null && dead === null);
   const leader = pane && readIdentity(pane.pid);
   if (!pane || !leader) return session;
+  noteEnding(engine, session.worktree!);
   const graceMs = parseDuration(engine.config.run.grace) ?? 10_000;
   const left = await stopFamily({ leaders: [leader], mark: null }, async () => {}, { graceMs });
   for (let looks = 0; left === 0 && looks < LOOKS; looks++) {
@@ -358,7 +383,9 @@ export async function endSessionOf(
 /** Ends a session for good, as a person wishes: what was wished of it is over, too, and the next one is as the configuration says. */
 export async function dropSession(engine: Engine, session: Session): Promise<void> {
   await endSession(engine, session);
-  if (session.worktree !== null) recordSession(engine.store, session.worktree, { ...NO_LAYOUT, hasAgent: true });
+  if (session.worktree === null) return;
+  noteOwed(engine, session.worktree, null);
+  recordSession(engine.store, session.worktree, { ...NO_LAYOUT, hasAgent: true });
 }
 
 /** Ends a session and everything that runs in it. Throws `tool-failed` where something could not be ended. */

@@ -4,9 +4,10 @@
 import { appendFileSync, existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BACK_WITHIN_MS } from "../core/session-health.ts";
+import type { FirstWords } from "../core/session-state.ts";
 import { readTail } from "../lib/tail.ts";
 import { findPlace } from "../git/place.ts";
-import { ensureFolder, removeFile, writeFileAtomically } from "../system/files.ts";
+import { ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import { readHookScript } from "../system/plugin-files.ts";
 import type { Engine } from "./engine.ts";
 import { spoolFolder } from "./spool-folder.ts";
@@ -99,13 +100,32 @@ function backsFile(spool: string): string {
   return `${spool}+backs`;
 }
 
+/** What the agent of a worktree was told with its start, until it is known that it has it; private, as it stands there. `isHeard`: the spool has told
+ *  of that start. `wasBusy`: it was ended by us while it was at work. */
+export type Owed = FirstWords & { isHeard: boolean; wasBusy: boolean };
+
+export function noteOwed(engine: Pick<Engine, "repo">, worktree: string, owed: Owed | null): void {
+  const file = owedFile(spoolFile(engine, worktree));
+  if (owed === null) removeFile(file);
+  else writeFileAtomically(file, JSON.stringify(owed));
+}
+
+export function readOwed(engine: Pick<Engine, "repo">, worktree: string): Owed | null {
+  const text = readTextIfThere(owedFile(spoolFile(engine, worktree)));
+  return text === null ? null : (JSON.parse(text) as Owed);
+}
+
+function owedFile(spool: string): string {
+  return `${spool}+owed`;
+}
+
 export function forgetSpool(engine: Pick<Engine, "repo">, worktree: string): void {
   const file = spoolFile(engine, worktree);
   const pipes = pipesOf(file).flatMap(({ file: pipe }) => [
     pipe,
     ...[".of", ".new", ".text"].map((end) => `${pipe}${end}`),
   ]);
-  for (const each of [file, settingsFile(file), backsFile(file), ...pipes]) removeFile(each);
+  for (const each of [file, settingsFile(file), backsFile(file), owedFile(file), ...pipes]) removeFile(each);
 }
 
 function spoolFile(engine: Pick<Engine, "repo">, worktree: string): string {

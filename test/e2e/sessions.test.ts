@@ -52,7 +52,7 @@ test("a new worktree's agent is told its prompt, exactly; what it does is told b
   await rig.owt("send", "login", words);
   await vi.waitFor(() => expect(told(rig).at(-1)?.text).toBe(words), { timeout: 20_000 });
   const { worktree } = await rig.json<{ worktree: { messages: { text: string }[] } }>("status", "feature/login");
-  expect(worktree.messages.map(({ text }) => text)).toEqual([expect.not.stringContaining("ghp_0123")]);
+  expect(worktree.messages.map(({ text }) => text)).toEqual([prompt, expect.not.stringContaining("ghp_0123")]);
   expect((await rig.owt("status", "login")).stdout).toContain("told: Use");
 
   // A list of what was said is no place for all of a long text.

@@ -123,6 +123,18 @@ test("sent to one that starts, or that starts again, a text is one prompt, and n
 
 const STOPPED = '"hook_event_name":"Stop"';
 
+/** What the hooks of its one session told. */
+function heardOf(rig: ClaudeRig): string {
+  const spool = join(rig.root, ".git", "owt", "sessions");
+  return readFileSync(
+    join(
+      spool,
+      readdirSync(spool).find((name) => !name.includes("+"))!,
+    ),
+    "utf8",
+  );
+}
+
 test("sent while it works, a text counts as work until it is done, also between the two turns", async () => {
   const [one, two] = [makeGate(), makeGate()];
   const task = [
@@ -147,10 +159,7 @@ test("sent while it works, a text counts as work until it is done, also between 
   await rig.ask("send", "x", "and the second");
   const waiting = rig.owt("wait", "x");
   one.release();
-  const spool = join(rig.root, ".git", "owt", "sessions");
-  const hasStopped = () =>
-    readdirSync(spool).some((name) => !name.includes("+") && readFileSync(join(spool, name), "utf8").includes(STOPPED));
-  await expect.poll(hasStopped, { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => heardOf(rig), { timeout: 60_000 }).toContain(STOPPED);
   expect(await state()).toBe("working");
   writeFileSync(join(rig.home, "on"), "");
   await waiting.brings(two.reached);
@@ -184,6 +193,54 @@ test.each(CLAUDE_VERSIONS)(
   },
 );
 
+test("what is queued goes on behind an interruption, and counts as work until it is done, whoever asks and when", async () => {
+  const [one, two] = [makeGate(), makeGate()];
+  const script = { task: [{ say: "One.", gate: one }], queued: [{ say: "Two.", gate: two }] };
+  const api = await startFakeApi({ "": script });
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  await rig.ask("create", "x", "--prompt", "the first");
+  await one.reached;
+  await rig.ask("send", "x", "# owt: queued\nand the second");
+  const { id } = (await rig.ask<List>("tmux", "list")).sessions[0]!.panes[0]!;
+  const before = rig.owt("wait", "x");
+  execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "send-keys", "-t", id, "Escape"]);
+  const behind = [1, 2, 3].map(() => rig.owt("wait", "x"));
+  await before.brings(two.reached);
+  const late = rig.owt("wait", "x");
+  await rig.owt("delete", "x", "--yes").exits(4);
+  const waiting = [before, ...behind, late];
+  expect(waiting.map((each) => each.out())).toEqual(waiting.map(() => ""));
+  one.release();
+  two.release();
+  for (const each of waiting) await each.exits(0);
+  expect(api.requests.at(-1)!.messages.map(textOf).join("\n")).toContain("and the second");
+});
+
+test.each(CLAUDE_VERSIONS)(
+  "a turn is over when the agents that it has sent out are through, too, and it has heard of them (%s)",
+  async (version) => {
+    const gate = makeGate();
+    const input = { description: "Look", prompt: "This is task sub, to be done.", subagent_type: "general-purpose" };
+    const task = [{ say: "I send one out.", use: [{ name: "Task", input }] }, { say: "It is on its way." }];
+    const api = await startFakeApi({ "": { task }, sub: { task: [{ say: "Looked.", gate }] } });
+    await using rig = await claudeRig({ api, version, files: { "README.md": "# Shop\n" } });
+    settleIn(rig);
+    await rig.ask("create", "x", "--prompt", "go");
+    await gate.reached;
+    const waiting = rig.owt("wait", "x");
+    const spoken = () => api.requests.filter(({ task: of }) => of === "").length;
+    // The newer one goes on in the background, and its turn ends.
+    if (version === CLAUDE_VERSIONS[0]) await expect.poll(() => heardOf(rig), { timeout: 60_000 }).toContain(STOPPED);
+    await rig.owt("delete", "x", "--yes").exits(4);
+    expect(waiting.out()).toBe("");
+    const before = spoken();
+    gate.release();
+    await waiting.exits(0);
+    expect(spoken()).toBeGreaterThan(before);
+  },
+);
+
 test("while its dialog asks leave, no word of anybody's gives it", async () => {
   const made = "sh -c 'echo made > made'";
   const use = [{ name: "Bash", input: { command: made, description: "As told" } }];
@@ -208,6 +265,58 @@ test("while its dialog asks leave, no word of anybody's gives it", async () => {
   await rig.ask("wait", "x", "--timeout", "60s");
   expect(existsSync(join(dirname(rig.root), "repo-x", "made"))).toBe(true);
 });
+
+test.each(CLAUDE_VERSIONS)(
+  "a question of its own is told in its words and answered from elsewhere, in anybody's; leave is no answer to it (%s)",
+  async (version) => {
+    const options = ["red", "blue"].map((label) => ({ label, description: `The ${label} one` }));
+    const ask = (...asked: string[]) => ({
+      name: "AskUserQuestion",
+      input: { questions: asked.map((question) => ({ question, header: "Q", multiSelect: false, options })) },
+    });
+    const gate = makeGate();
+    const last = { say: "Thank you.", gate };
+    const task = [{ use: [ask("Which colour?")] }, { use: [ask("Left?", "Right?")] }, { use: [ask("Up?")] }, last];
+    const api = await startFakeApi({ "": { task } });
+    await using rig = await claudeRig({ api, version, files: { "README.md": "# Shop\n" } });
+    settleIn(rig);
+    type Inbox = { asks: { detail: string; command: string }[] };
+    const asked = async () => (await rig.ask<Inbox>("inbox")).asks.map(({ detail }) => detail);
+    await rig.ask("create", "x", "--prompt", "go");
+    await expect.poll(asked, { timeout: 60_000 }).toEqual(["Which colour? (red, blue)"]);
+    const [{ command }] = (await rig.ask<Inbox>("inbox")).asks as [Inbox["asks"][0]];
+    expect(command).toMatch(/^owt task answer x "…" --ask \d+$/);
+    for (const args of [
+      ["task", "approve", "x"],
+      ["send", "x", "blue"],
+      ["wait", "x"],
+    ]) {
+      const refused = rig.owt(...args);
+      await refused.exits(args[0] === "task" ? 2 : 4);
+      expect(refused.err()).toContain(command);
+    }
+    const listing = rig.owt("list");
+    await listing.exits(0);
+    expect(listing.out() + listing.err()).toContain("x: claude asks: Which colour? (red, blue)");
+    await rig.ask("task", "answer", "x", 'a deep "blue"');
+    await expect.poll(asked, { timeout: 60_000 }).toEqual(["Left? (red, blue) · Right? (red, blue)"]);
+    await rig.owt("task", "answer", "x", "red").exits(2);
+    await rig.ask("task", "answer", "x", "red\nnone");
+    // Answered on the screen, it is over here, too, though the turn goes on.
+    await expect.poll(asked, { timeout: 60_000 }).toEqual(["Up? (red, blue)"]);
+    const { id } = (await rig.ask<List>("tmux", "list")).sessions[0]!.panes[0]!;
+    const tmux = tmuxServer({ ...process.env, OWT_TMUX_SOCKET: join(dirname(rig.root), "sessions.sock") });
+    await expect.poll(() => capturePane(tmux, id, { above: 0 }), { timeout: 60_000 }).toMatch(/Up\?\s+❯ 1\. red/);
+    execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "send-keys", "-t", id, "Enter"]);
+    await gate.reached;
+    await expect.poll(asked, { timeout: 60_000 }).toEqual([]);
+    gate.release();
+    expect(await rig.ask("wait", "x", "--timeout", "60s")).toMatchObject({ state: "waiting" });
+    const heard = JSON.stringify(api.requests.at(-1)!.messages.filter(({ role }) => role === "user"));
+    for (const words of ["a deep", "none"]) expect(heard).toContain(words);
+    await rig.owt("task", "answer", "x", "more").exits(2);
+  },
+);
 
 test("what an overlay swallows was not taken: the answer says so, and so does the record", async () => {
   const api = await startFakeApi({});

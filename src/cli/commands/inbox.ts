@@ -6,7 +6,7 @@ import { nameOf } from "../../core/worktree.ts";
 import { answerNow } from "../../engine/answer.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
 import { readInbox, readNearBudgets } from "../../engine/inbox.ts";
-import { type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
+import { answerOf, type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
@@ -30,7 +30,8 @@ export function inboxCommand(program: Command, io: Io): void {
         const budgets = readNearBudgets(engine).map((near) => ({ ...near, since: new Date(near.since).toISOString() }));
         const disk = readRoomWait(engine);
         const room = disk && { ...disk, since: new Date(disk.since).toISOString() };
-        const asks = (await readAllAsks(engine)).map(toJson);
+        const open = await readAllAsks(engine);
+        const asks = open.map(toJson);
         const lines = [
           ...(room === null ? [] : [{ since: room.since, text: `the runs: ${room.why}`, answer: renderAnswer(room) }]),
           ...waiting.map((item) => ({
@@ -43,10 +44,10 @@ export function inboxCommand(program: Command, io: Io): void {
             text: `${run} ${why}; it goes on to that`,
             answer: renderAnswer({ command, note: `to raise it; to begin nothing more: owt pause ${run}` }),
           })),
-          ...asks.map(({ name, tool, detail, since, command }) => ({
-            since,
-            text: `${name} asks leave: ${tool} ${detail}`,
-            answer: command,
+          ...open.map((ask) => ({
+            since: new Date(ask.since).toISOString(),
+            text: wordsOf(ask),
+            answer: answerOf(ask),
           })),
         ].toSorted((a, b) => Date.parse(a.since) - Date.parse(b.since));
         const ageOf = (since: string) => renderDuration(msBetween(Date.parse(since), engine.now()));
@@ -58,8 +59,14 @@ export function inboxCommand(program: Command, io: Io): void {
     );
 }
 
-function toJson({ worktree, id, tool, detail, since }: Ask) {
-  const name = nameOf(worktree);
-  const command = `owt task approve ${name} --ask ${id}`;
-  return { name, path: worktree.path, id, tool, detail, since: new Date(since).toISOString(), command };
+function toJson(ask: Ask) {
+  const { worktree, id, tool, detail, since } = ask;
+  const told = { tool, detail, since: new Date(since).toISOString(), command: answerOf(ask) };
+  return { name: nameOf(worktree), path: worktree.path, id, ...told };
+}
+
+function wordsOf({ worktree, tool, detail, questions }: Ask): string {
+  return questions === null
+    ? `${nameOf(worktree)} asks leave: ${tool} ${detail}`
+    : `${nameOf(worktree)} asks: ${detail}`;
 }

@@ -7,6 +7,7 @@ import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { bringBackDead } from "../../engine/sessions.ts";
 import type { Checkout } from "../../engine/worktrees/place.ts";
+import { answerOf, readAsks } from "../../engine/worktrees/asks.ts";
 import { asksLeave, leadOf, type Sent, sendTo, waitForState } from "../../engine/worktrees/send.ts";
 import { findPlaceOf } from "../../engine/worktrees/task-place.ts";
 import { readHandState, readStates } from "../../engine/worktrees/state.ts";
@@ -117,11 +118,17 @@ export function sendCommands(program: Command, io: Io): void {
         if (state === null) process.exitCode = 5;
         if (options.for !== undefined || state === null || state === "waiting") return;
         // Its turn is not over: what is done next with its work must not follow by `&&`.
-        const help = helpFor({ name: nameOf(worktree), state, suspended }) ?? `owt task approve ${nameOf(worktree)}`;
+        const help = helpFor({ name: nameOf(worktree), state, suspended }) ?? answerIn(engine, worktree);
         tell(io, `  ↳ ${help}`);
         process.exitCode = 4;
       }),
     );
+}
+
+/** What answers the dialog of an agent. */
+function answerIn(engine: Engine, worktree: Checkout): string {
+  const asked = readAsks(engine, worktree).find(({ questions }) => questions !== null);
+  return asked === undefined ? `owt task approve ${nameOf(worktree)}` : answerOf(asked);
 }
 
 function waitsInVain(why: InVain, name: string, isAtOnce: boolean): OwtError {
@@ -158,7 +165,7 @@ async function sendToMany(
   const many: Many = { sent: [], leftOut: [] };
   for (const { worktree, isAsking } of all)
     try {
-      if (isAsking) throw asksLeave(worktree);
+      if (isAsking) throw asksLeave(engine, worktree);
       many.sent.push(await sendTo(engine, worktree, text, how));
     } catch (error) {
       if (!(error instanceof OwtError) || !["needs-person", "wrong-state"].includes(error.code)) throw error;

@@ -35,13 +35,14 @@ import { refreshRun } from "../../engine/refresh.ts";
 import { goesOnByItself, settleLost } from "../../engine/uncarried.ts";
 import type { PlannedTask } from "../../core/plan.ts";
 import { readPlannedTasks } from "../../engine/work.ts";
+import type { Ask } from "../../engine/worktrees/asks.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
 import { renderMemory } from "../../lib/size.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
-import { asksOf, giveLeave, type LeaveOptions, orIdleWorktree } from "../worktrees/leave.ts";
+import { asksOf, giveLeave, type LeaveOptions, orIdleWorktree, replyAsked } from "../worktrees/leave.ts";
 import { editCommand } from "./task-edit.ts";
 import { costWords, markOf, painter, printable, table, whyWords } from "../text.ts";
 
@@ -142,17 +143,29 @@ export function taskCommands(program: Command, io: Io): void {
     );
   task
     .command("answer <task> [text]")
-    .description("answer the question of a task (- reads standard input); its conversation goes on")
+    .description(
+      "answer the question of a task (- reads standard input); its conversation goes on; of a worktree: that of the agent of its session",
+    )
     .option(...RUN_OPTION)
+    .option(
+      "--ask <id>",
+      "of a worktree: this one of several (owt inbox); of a dialog with several questions each takes a line",
+    )
     .option(...YES_OPTION)
     .option("--json", "print the answer as JSON")
-    .action((key: string, text: string | undefined, options: PickOption & YesOption) =>
+    .action((key: string, text: string | undefined, options: PickOption & YesOption & LeaveOptions) =>
       withEngine(io, async (engine) => {
+        const isAsk = options.ask !== undefined;
+        const asks = options.run === undefined ? await asksOf(engine, key, isAsk) : [];
+        const asked = asks.filter(({ id, questions }) => (isAsk ? id === options.ask : questions !== null));
         const given = text === "-" ? await readInput(io) : text;
-        const words = given ?? (canAsk(io) ? await askFor(io, engine, key, options.run) : "");
+        const words = given ?? (canAsk(io) ? await askFor(io, engine, key, { run: options.run, asked }) : "");
         if (!words.trim())
           throw new OwtError("usage", "an answer needs a text", { hint: `owt task answer ${key} "…"` });
-        const task = findTask(engine, key, { run: options.run, fits: waitsForAnswer });
+        if (asked.length > 0) return replyAsked(io, engine, asked, words, options);
+        if (isAsk) throw new OwtError("wrong-state", `no agent of ${key} asks that (any more)`, { hint: "owt inbox" });
+        const find = () => findTask(engine, key, { run: options.run, fits: waitsForAnswer });
+        const task = await orIdleWorktree(engine, key, find);
         await leaveByHand(io, engine, task, { ...options, command: `owt task answer ${key} "…"` });
         const run = answerTask(engine, key, words, options.run);
         answer(io, options, { task: key, answer: words }, `${key}: answered; ${goOn(engine, run)}`);
@@ -167,9 +180,12 @@ function goOn(engine: Engine, run: string): string {
     : `go on with: owt resume ${run}`;
 }
 
-async function askFor(io: Io, engine: Engine, key: string, run: string | undefined): Promise<string> {
-  const { park } = findTask(engine, key, { run, fits: waitsForAnswer });
-  const question = park?.for === "answer" ? park.question : park?.for === "hand" ? park.asked : undefined;
+type Question = { run: string | undefined; asked: readonly Ask[] };
+
+async function askFor(io: Io, engine: Engine, key: string, { run, asked }: Question): Promise<string> {
+  const park = asked.length > 0 ? null : findTask(engine, key, { run, fits: waitsForAnswer }).park;
+  const own = park?.for === "answer" ? park.question : park?.for === "hand" ? park.asked : undefined;
+  const question = asked[0]?.detail ?? own;
   return ask(io, `${question === undefined ? key : printable(question)}\n❯ `);
 }
 

@@ -1,9 +1,10 @@
-/** `owt task approve W`: an agent of a worktree's session gets the leave that it asks for, or does not. */
+/** `owt task approve W` and `owt task answer W`: an agent of a worktree's session gets the leave that it asks for, or does not; or what it asked a
+ *  person. */
 import { OwtError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { type Ask, answerAsk, chooseAsk, readAsks } from "../../engine/worktrees/asks.ts";
+import { type Ask, answerAsk, chooseAsk, readAsks, replyTo } from "../../engine/worktrees/asks.ts";
 import { findWorktree } from "../../engine/worktrees/place.ts";
 import { findTasks } from "../../store/tasks.ts";
 import { answer, type Io } from "../io.ts";
@@ -27,7 +28,7 @@ export async function orIdleWorktree(engine: Engine, name: string, find: () => T
     const isUnknown = error instanceof OwtError && error.code === "unknown-name";
     const worktree = isUnknown ? await findWorktree(engine, name).catch(() => null) : null;
     if (worktree === null) throw error;
-    const words = `nothing waits for your word in ${nameOf(worktree)}: no agent asks for leave there`;
+    const words = `nothing waits for your word in ${nameOf(worktree)}: no agent asks for anything there`;
     throw new OwtError("wrong-state", words, { hint: "what waits: owt inbox" });
   }
 }
@@ -42,4 +43,12 @@ export function giveLeave(io: Io, engine: Engine, asks: readonly Ask[], options:
   const name = nameOf(worktree);
   const text = `${name}: ${isGiven ? "allowed, this once" : "refused"}: ${printable(`${tool} ${detail}`)}`;
   answer(io, options, { task: name, approved: isGiven, asked: { tool, detail } }, text);
+}
+
+/** Answers the question of an agent in a session. */
+export function replyAsked(io: Io, engine: Engine, asks: readonly Ask[], words: string, options: LeaveOptions): void {
+  const ask = chooseAsk(asks, options.ask);
+  replyTo(engine, ask, words);
+  const name = nameOf(ask.worktree);
+  answer(io, options, { task: name, answer: words }, `${name}: answered; its agent goes on with it`);
 }

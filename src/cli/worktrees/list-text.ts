@@ -104,17 +104,18 @@ function commitsOf(standing: BranchStatus | null | undefined): string {
 }
 
 /** `claude works`; nothing where there is no session. */
-function agentWords({ agent, state, isClosed, stateSince, backs, limitedUntil }: Told, now: number): string {
+function agentWords({ agent, state, isClosed, stateSince, backs, limitedUntil, question }: Told, now: number): string {
   if (state === "none") return "";
   if (agent === null) return "a session";
   if (isClosed) return `${agent} has ended, its pane is closed`;
+  if (question !== null) return `${agent} asks you something`;
   const since = state === "hung" && stateSince !== null ? ` for ${roughDuration(now - stateSince)}` : "";
   const often = state === "ended" && backs > 0 ? ` again, brought back ${backs === 1 ? "once" : `${backs} times`}` : "";
   const limit = limitedUntil === null ? "" : `, usage limit until ${clock(limitedUntil)}`;
   return `${agent} ${STATE_WORDS[state]}${since}${often}${limit}`;
 }
 
-type Told = Pick<Listed, "agent" | "state" | "isClosed" | "stateSince" | "backs" | "limitedUntil">;
+type Told = Pick<Listed, "agent" | "state" | "isClosed" | "stateSince" | "backs" | "limitedUntil" | "question">;
 
 /** The command that helps an agent which goes on by nobody's word; null for one that does, or whose turn is over. */
 export function helpFor({ name, state, suspended }: Pick<Listed, "name" | "state" | "suspended">): string | null {
@@ -127,6 +128,8 @@ export function helpFor({ name, state, suspended }: Pick<Listed, "name" | "state
 /** What stands below a list: each agent that is not well, with its command. */
 export function helpLines(listed: readonly Listed[], now: number): string[] {
   return listed.flatMap((each) => {
+    if (each.question !== null)
+      return [printable(`${each.name}: ${each.agent} asks: ${each.question.words}`), `  ↳ ${each.question.command}`];
     const command = helpFor(each);
     if (command === null) return [];
     const note =

@@ -40,13 +40,13 @@ export async function openSessionFor(
   if (wanted.tmux === false) return { session: null, told: null };
   const isWished = wanted.tmux === true || prompt !== null || wanted.attach === true;
   if (!isWished && findProgram("tmux", engine.env) === null) return { session: null, told: null };
-  const opened = await openSession(engine, worktree, wishOf(io, wanted, prompt));
-  const { session, isNew, note } = opened;
+  const opened = await openSession(engine, worktree, { ...wishOf(io, wanted, prompt), isTold });
+  const { session, isNew, note, toldAnew } = opened;
   if (note !== null) tell(io, note);
   tellIgnored(io, worktree, opened, wanted);
   if (prompt === null) return { session, told: null };
   if (isNew) return { session, told: tellUntold(io, worktree, session) };
-  if (!isTold) {
+  if (!isTold && toldAnew !== prompt) {
     await sendTo(engine, worktree, prompt, { pane: null, enter: true, timeoutMs: START_MS, signal: io.signal });
     tell(io, `sent to ${nameOf(worktree)}, whose session was there`);
   }

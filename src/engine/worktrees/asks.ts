@@ -2,7 +2,7 @@
  *  pipe (plugin/hooks/owt.sh), so that whether anybody still waits is the kernel's to say. */
 import { closeSync, constants, lstatSync, openSync, statSync, writeSync } from "node:fs";
 import { lastInterrupt } from "../../agents/claude-interrupt.ts";
-import { type Asked, parseAsked, renderLeave } from "../../agents/claude-leave.ts";
+import { type Asked, parseAsked, renderLeave, renderReply } from "../../agents/claude-leave.ts";
 import { OwtError } from "../../core/errors.ts";
 import { SPOOL_VARIABLE } from "../../agents/agent.ts";
 import { nameOf } from "../../core/worktree.ts";
@@ -45,10 +45,17 @@ export function readAsks(engine: Pick<Engine, "repo">, worktree: Checkout): Ask[
   return open.toSorted((a, b) => a.since - b.since);
 }
 
+/** The command that answers it. A question whose words are not known whole is answered where it stands. */
+export function answerOf({ worktree, id, questions }: Pick<Ask, "worktree" | "id" | "questions">): string {
+  const name = nameOf(worktree);
+  if (questions === null) return `owt task approve ${name} --ask ${id}`;
+  return questions.length === 0 ? `owt switch ${name}` : `owt task answer ${name} "…" --ask ${id}`;
+}
+
 /** The one that is meant. Throws `usage` where there are several and none was named, `unknown-name` where that one is not open. */
 export function chooseAsk(asks: readonly Ask[], id: string | undefined): Ask {
   const name = nameOf(asks[0]!.worktree);
-  const line = ({ id: each }: Ask) => `owt task approve ${name} --ask ${each}`;
+  const line = answerOf;
   if (id === undefined && asks.length > 1)
     throw new OwtError("usage", `the agent of ${name} asks ${asks.length} things:${asks.map(describe).join("")}`, {
       hint: `name one: ${line(asks[0]!)}`,
@@ -62,14 +69,40 @@ function describe({ id, tool, detail }: Ask): string {
   return `\n  ${id}: ${tool} ${detail}`;
 }
 
+/** Answers what it asks a person: one question by the whole text, several by a line each. Throws like {@link answerAsk}, and `usage` where lines and
+ *  questions do not match. */
+export function replyTo(engine: Pick<Engine, "env">, ask: Ask, words: string): void {
+  const questions = ask.questions ?? [];
+  const name = nameOf(ask.worktree);
+  if (questions.length === 0)
+    throw new OwtError("needs-person", `what ${name} asks is too long to be answered from here`, {
+      hint: `answer on the screen: owt switch ${name}`,
+    });
+  const answers = questions.length === 1 ? [words.trim()] : words.trim().split("\n");
+  if (answers.length !== questions.length)
+    throw new OwtError("usage", `${name} asks ${questions.length} things, and takes a line for each`, {
+      hint: `answer on the screen: owt switch ${name}`,
+    });
+  tellAsker(engine, ask, renderReply(questions, answers));
+}
+
 /** Gives leave for this once, or refuses it. Throws `wrong-state` where it was answered on the screen meanwhile, or where an agent calls: leave is a
  *  person's to give. */
 export function answerAsk(engine: Pick<Engine, "env">, ask: Ask, leave: { isGiven: boolean; why: string }): void {
+  const name = nameOf(ask.worktree);
+  if (ask.questions !== null && leave.isGiven)
+    throw new OwtError("wrong-state", `the agent of ${name} asks a question, which leave does not answer`, {
+      hint: answerOf(ask),
+    });
+  tellAsker(engine, ask, renderLeave(leave));
+}
+
+function tellAsker(engine: Pick<Engine, "env">, ask: Ask, line: string): void {
   if (engine.env[SPOOL_VARIABLE] || engine.env["CLAUDECODE"])
     throw new OwtError("wrong-state", "an agent gives no leave to an agent", {
-      hint: `in a terminal of your own: owt task approve ${nameOf(ask.worktree)}`,
+      hint: `in a terminal of your own: ${answerOf(ask)}`,
     });
-  if (writeToReader(ask.file, `${renderLeave(leave)}\n`)) return;
+  if (writeToReader(ask.file, `${line}\n`)) return;
   throw new OwtError("wrong-state", `${nameOf(ask.worktree)} does not ask any more`, { hint: "owt inbox" });
 }
 

@@ -12,6 +12,7 @@ import { type Engine, knownAgents } from "../engine.ts";
 import { readHolding } from "../governor.ts";
 import { recentBacks } from "../spool.ts";
 import { findAllLost, findUnlinked } from "./damaged.ts";
+import { answerOf, readAsks } from "./asks.ts";
 import { readHandState, readStates } from "./state.ts";
 
 export type Listed = {
@@ -39,6 +40,8 @@ export type Listed = {
   isClosed: boolean;
   /** When it came to that, as far as it told; epoch ms. */
   stateSince: number | null;
+  /** What its agent asks a person, with the command that answers it; null where it asks none. */
+  question: { words: string; command: string } | null;
   session: string | null;
   /** The process of its agent that is stopped; null where none is. */
   suspended: number | null;
@@ -85,6 +88,7 @@ export async function listOnRecord(engine: Engine): Promise<Listed[]> {
       state: "none",
       isClosed: false,
       stateSince: null,
+      question: null,
       session: null,
       suspended: null,
       limitedUntil: null,
@@ -116,12 +120,18 @@ export async function addSessions(engine: Engine, listed: readonly Listed[]): Pr
       isClosed,
       state: byHand?.state ?? standing?.state ?? "none",
       stateSince: byHand?.since ?? standing?.since ?? null,
+      question: (byHand?.state ?? standing?.state) === "blocked" ? questionIn(engine, each) : null,
       session: standing?.session.name ?? null,
       suspended: byHand?.suspended ?? standing?.suspended ?? null,
       backs: standing === undefined ? 0 : recentBacks(engine, each.path).length,
       usage: standing?.usage ?? null,
     };
   });
+}
+
+function questionIn(engine: Engine, worktree: Listed): Listed["question"] {
+  const ask = readAsks(engine, worktree).find(({ questions }) => questions !== null);
+  return ask === undefined ? null : { words: ask.detail, command: answerOf(ask) };
 }
 
 /** Until when the login of an agent is limited (epoch ms), whichever its model. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../../core/errors.ts";
 import { redact, secretsIn } from "../../core/redact.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE } from "../../core/session-name.ts";
-import { isPrompt, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
+import { isPrompt, isStarting, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { noteNotTaken, recordMessage } from "../../store/messages.ts";
 import { noteWorktree } from "../../store/worktrees.ts";
@@ -15,7 +15,7 @@ import type { Engine } from "../engine.ts";
 import { sessionOf, sessionServer } from "../sessions.ts";
 import { spoolFolder } from "../spool-folder.ts";
 import { holdTools, readSpool } from "../spool.ts";
-import { readAsks } from "./asks.ts";
+import { answerOf, readAsks } from "./asks.ts";
 import { asOneSender } from "./one-at-a-time.ts";
 import type { Checkout } from "./place.ts";
 import { hasTextBack, readHandState, standingOf, timesQueued, toolBegunAt } from "./state.ts";
@@ -115,7 +115,11 @@ async function untilReady(
   worktree: Checkout,
   { timeoutMs, signal }: Pick<SendOptions, "timeoutMs" | "signal">,
 ): Promise<SessionState> {
-  const read = async () => standingOf(engine, await sessionOf(engine, worktree)).state;
+  const read = async (): Promise<SessionState> => {
+    const { state } = standingOf(engine, await sessionOf(engine, worktree));
+    const hasNotBegun = state === "working" && isStarting(readSpool(engine, worktree.path)?.lines ?? []);
+    return hasNotBegun ? "starting" : state;
+  };
   const state = await waitForState(engine, read, BEGUN, { timeoutMs, signal });
   const name = nameOf(worktree);
   if (state === "ended") throw hasEnded(name, "agent");
@@ -162,12 +166,17 @@ async function holdBetweenTools(engine: Engine, worktree: Checkout, signal: Abor
 function refuseAsking(engine: Engine, worktree: Checkout, session: Session, { isAgents }: { isAgents: boolean }): void {
   const asks = readAsks(engine, worktree).some(({ isByHand }) => isByHand !== isAgents);
   const state = isAgents ? standingOf(engine, session).state : readHandState(engine, worktree.path)?.state;
-  if (asks || state === "blocked") throw asksLeave(worktree);
+  if (asks || state === "blocked") throw asksLeave(engine, worktree);
 }
 
 /** Why an agent is told nothing now, and what answers it. */
-export function asksLeave(worktree: Checkout): OwtError {
+export function asksLeave(engine: Pick<Engine, "repo">, worktree: Checkout): OwtError {
   const name = nameOf(worktree);
+  const asked = readAsks(engine, worktree).find(({ questions }) => questions !== null);
+  if (asked !== undefined)
+    return new OwtError("needs-person", `the agent of ${name} asks ${asked.detail}: nothing was sent`, {
+      hint: answerOf(asked),
+    });
   return new OwtError("needs-person", `the agent of ${name} asks leave, and Enter would give it: nothing was sent`, {
     hint: `what it asks: owt inbox; then: owt task approve ${name}`,
   });

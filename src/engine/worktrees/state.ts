@@ -1,10 +1,17 @@
 /** What the sessions of this repository's worktrees do now. */
 import { lastInterrupt } from "../../agents/claude-interrupt.ts";
-import { readQueue } from "../../agents/claude-queue.ts";
+import { type Queue, readQueue } from "../../agents/claude-queue.ts";
 import { lastSign } from "../../agents/claude-signs.ts";
 import { hasPutBack, isNotification, readOwnStatus } from "../../agents/claude-status.ts";
 import { healthOf, isSilent } from "../../core/session-health.ts";
-import { hasStopped, hasToolBegun, type SessionState, stateOf, TAKES_WITHIN_MS } from "../../core/session-state.ts";
+import {
+  hasStopped,
+  hasToolBegun,
+  isAboutToWork,
+  type SessionState,
+  stateOf,
+  TAKES_WITHIN_MS,
+} from "../../core/session-state.ts";
 import { parseDuration } from "../../lib/duration.ts";
 import { findSuspended, isAtWork } from "../../system/at-work.ts";
 import { agentPane, isAgentClosed, type Pane, type Session } from "../../tmux/list.ts";
@@ -84,22 +91,34 @@ function signOf(spool: Spool | null): ReturnType<typeof lastSign> {
 function heardOf(state: SessionState, spool: Spool | null, now: number): { state: SessionState; since: number | null } {
   if (state === "waiting" && spool !== null) return { state: afterTurn(spool, now), since: spool.at };
   const isAtIt = state === "working" || state === "blocked";
-  const rested = isAtIt && spool !== null ? restsSince(spool, state) : null;
+  const rested = isAtIt && spool !== null ? restsSince(spool, state, now) : null;
   return rested === null ? { state, since: spool?.at ?? null } : { state: "waiting", since: rested };
 }
 
 /** Since when a turn is over of whose end no hook told, because a person interrupted it; null where it goes on. */
-function restsSince({ lines, at }: Spool, state: SessionState): number | null {
+function restsSince({ lines, at }: Spool, state: SessionState, now: number): number | null {
   const told = lines.findLast((line) => line.includes('"transcript_path"'));
   if (told === undefined) return null;
   const own = readOwnStatus(told);
+  // With what it was started with it takes a moment to begin.
+  if (isAboutToWork(lines) && Math.abs(now - at) < TAKES_WITHIN_MS) return null;
   const interrupted = lastInterrupt(told) ?? 0;
+  const isRested = isAtRest(readQueue(told), now);
   // What was queued goes on behind an interruption.
   if (own !== null && own.isBusy && own.at > interrupted) return null;
-  if (interrupted > at) return interrupted;
+  if (interrupted > at) return isRested(interrupted) ? interrupted : null;
   // A no to a dialog is on record: what is said beside one is not relied on.
-  return state === "working" && own?.isIdle === true && (own.at > at || isNotification(told)) ? own.at : null;
+  const isIdle = state === "working" && own?.isIdle === true && (own.at > at || isNotification(told));
+  return isIdle && isRested(own.at) ? own.at : null;
 }
+
+/** Whether an agent that came to rest at a moment stays there: nothing of its queue was taken since, nor is about to be. */
+function isAtRest({ isWaiting, begunAt }: Queue, now: number): (at: number) => boolean {
+  return (at) => at > (begunAt ?? 0) + TAKES_UP_MS && !(isWaiting && Math.abs(now - at) < TAKES_WITHIN_MS);
+}
+
+/** Between two turns Claude Code says for a moment that it is idle, while it takes the next one up (2.1.329: 0.1 s). */
+const TAKES_UP_MS = 100;
 
 /** Whether a worktree's agent was interrupted before its first output, so that what it was told is in its input again. */
 export function hasTextBack(engine: Pick<Engine, "repo">, worktree: string): boolean {
