@@ -18,6 +18,7 @@ import { count } from "../preview.ts";
 import { painter, printable } from "../text.ts";
 import { bytesWords, describeDecision, renderPreview, type SeenAt } from "../worktrees/cleanup-text.ts";
 import { describeDiscarded, describeGone } from "../worktrees/gone-text.ts";
+import { helpText } from "../help-text.ts";
 import { describeReason } from "../worktrees/reasons.ts";
 
 type Options = { days?: number; merged?: boolean; all?: boolean; dryRun?: boolean; yes?: boolean; json?: boolean };
@@ -36,16 +37,13 @@ export function cleanupCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .addHelpText(
       "after",
-      `
-Never taken: the main checkout, the worktree you are in, locked ones, those in which a program works, and those of a run that goes on.
-What is uncommitted, and commits that nothing else has, are protected ([cleanup] protect_uncommitted, protect_unpushed); without a
-protection they are saved first, and come back with owt restore. A branch goes only where its work has come home.
-Ignored folders that tools make again protect nothing, and the answer names those that went: owt delete --help lists them.
-
-Examples:
+      helpText(
+        "Never taken: the main checkout, the worktree you are in, locked ones, those in which a program works, and those of a run that goes on. What is uncommitted, and commits that nothing else has, are protected ([cleanup] protect_uncommitted, protect_unpushed); without a protection they are saved first, and come back with owt restore. A branch goes only where its work has come home. Ignored folders that tools make again protect nothing, and the answer names those that went: owt delete --help lists them.",
+        `Examples:
   owt cleanup                          what would go, and why
   owt cleanup --merged --yes           take away what is done
   owt cleanup --days 30 --yes`,
+      ),
     )
     .action((options: Options) =>
       withEngine(io, async (engine) => {

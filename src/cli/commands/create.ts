@@ -19,6 +19,7 @@ import { addSessionOptions, show } from "../sessions.ts";
 import { painter, printable } from "../text.ts";
 import { tellRefusal } from "../refusal.ts";
 import { openSessionFor, type SessionFor, type SessionWanted } from "../worktrees/session-for.ts";
+import { helpText } from "../help-text.ts";
 import { describeSetup } from "../worktrees/setup-text.ts";
 
 type Options = SessionWanted & {
@@ -47,14 +48,14 @@ export function createCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .addHelpText(
       "after",
-      `
-A branch can be new, of this repository, of a remote (origin/x, or x where only a remote has it), or a pull or merge request: pr:123.
-
-Examples:
+      helpText(
+        "A branch can be new, of this repository, of a remote (origin/x, or x where only a remote has it), or a pull or merge request: pr:123.",
+        `Examples:
   owt create feature/login             a new branch from the one you are on
   owt create fix/a fix/b --base main   two at once
   owt create pr:42                     what somebody proposes, to look at it
   owt create fix/c --prompt "mend the login form" --attach`,
+      ),
     )
     .action(async (branches: string[], options: Options) => {
       const shown = await withEngine(io, async (engine) => {

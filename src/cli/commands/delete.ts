@@ -13,14 +13,12 @@ import { approve } from "../approve.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { painter, printable } from "../text.ts";
 import { describeDiscarded, describeGone } from "../worktrees/gone-text.ts";
+import { helpText } from "../help-text.ts";
 import { describeReason } from "../worktrees/reasons.ts";
 
 /** What goes without being asked for. */
-export const DISPOSABLE_HELP = `
-Ignored folders that tools make again keep no worktree, and the answer names those that went:
-  node_modules, .venv and venv (with a pyvenv.cfg), vendor/bundle, __pycache__, and caches with a CACHEDIR.TAG, wherever they are;
-  target, dist, build, coverage, .next, .turbo, .cache, .pytest_cache, .mypy_cache, .ruff_cache and .gradle at the top. What is in these
-  last ones is saved wherever something is, up to 64 MiB each: owt delete --save keeps it.`;
+const DISPOSABLE_HELP =
+  "Ignored folders that tools make again keep no worktree, and the answer names those that went: wherever they are node_modules, .venv and venv (with a pyvenv.cfg), vendor/bundle, __pycache__, and caches with a CACHEDIR.TAG; at the top target, dist, build, coverage, .next, .turbo, .cache, .pytest_cache, .mypy_cache, .ruff_cache and .gradle. What is in these last ones is saved wherever something is, up to 64 MiB each: owt delete --save keeps it.";
 
 type Options = { yes?: boolean; save?: boolean; json?: boolean };
 
@@ -33,7 +31,7 @@ export function deleteCommand(program: Command, io: Io): void {
     .option("-y, --yes", "do not ask")
     .option("--save", "save what would be lost, and then take the worktree away; owt restore brings it back")
     .option("--json", "print the answer as JSON")
-    .addHelpText("after", DISPOSABLE_HELP)
+    .addHelpText("after", helpText(DISPOSABLE_HELP))
     .action((names: string[], options: Options) =>
       withEngine(io, async (engine) => {
         // All names are looked up before anything is touched.

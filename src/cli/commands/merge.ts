@@ -16,6 +16,7 @@ import { approve } from "../approve.ts";
 import { answer, canAsk, confirm, type Io, whoAsks, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
+import { helpText } from "../help-text.ts";
 import { painter, printable } from "../text.ts";
 
 type Options = { into?: string; yes?: boolean; verify: boolean; squash?: boolean; json?: boolean };
@@ -33,12 +34,12 @@ export function mergeCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .addHelpText(
       "after",
-      `
-Refused with uncommitted work, in the worktree or in a checkout of that branch. A conflict or a red check moves nothing. Nothing is pushed.
-
-Examples:
+      helpText(
+        "Refused with uncommitted work, in the worktree or in a checkout of that branch. A conflict or a red check moves nothing. Nothing is pushed.",
+        `Examples:
   owt merge login
   owt merge login --squash --yes`,
+      ),
     )
     .action((name: string, options: Options) => withEngine(io, (engine) => merge(io, engine, name, options)));
 }

@@ -27,6 +27,7 @@ import {
   wishOf,
 } from "../sessions.ts";
 import { painter } from "../text.ts";
+import { helpText } from "../help-text.ts";
 import { renderList } from "../worktrees/list-text.ts";
 
 type Options = SessionOptions & AttachOptions & { path?: boolean; restart?: boolean; run?: string; json?: boolean };
@@ -44,11 +45,9 @@ export function switchCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .addHelpText(
       "after",
-      `
-A name is a branch, its last part, a folder, or pr:12 for what owt create made of that pull request; - is where you were before, ^ the main checkout, @ where you are.
-It is also a task of a run, or its worktree: its agent is stopped, and you go on in its conversation. No run touches the task
-until you give it back: owt task approve TASK (your work is done: it is checked and integrated), owt task retry TASK (its agent
-goes on by itself).`,
+      helpText(
+        "A name is a branch, its last part, a folder, or pr:12 for what owt create made of that pull request; - is where you were before, ^ the main checkout, @ where you are. It is also a task of a run, or its worktree: its agent is stopped, and you go on in its conversation. No run touches the task until you give it back: owt task approve TASK (your work is done: it is checked and integrated), owt task retry TASK (its agent goes on by itself).",
+      ),
     )
     .action(async (name: string | undefined, options: Options) => {
       const shown = await withEngine(io, async (engine) => {

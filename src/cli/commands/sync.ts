@@ -7,6 +7,7 @@ import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
 import { type Synced, syncWorktrees } from "../../engine/worktrees/sync.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { painter } from "../text.ts";
+import { helpText } from "../help-text.ts";
 import { needsPerson, renderSynced } from "../worktrees/sync-text.ts";
 
 type Options = { all?: boolean; strategy?: "merge" | "rebase"; stash: boolean; json?: boolean };
@@ -27,13 +28,13 @@ export function syncCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .addHelpText(
       "after",
-      `
-Each remote is asked once. Nothing is pushed. A conflict leaves a worktree exactly as it was.
-
-Examples:
+      helpText(
+        "Each remote is asked once. Nothing is pushed. A conflict leaves a worktree exactly as it was.",
+        `Examples:
   owt sync                      the worktree you are in
   owt sync login --strategy rebase
   owt sync --all                all of them but the main checkout`,
+      ),
     )
     .action((names: string[], options: Options) =>
       withEngine(io, async (engine) => {
