@@ -85,6 +85,14 @@ test("the foot begins with what somebody wished, and says what its figures are",
   expect(foot({ run: sampleRun({ wish: "pause" }) })).toBe("r1 · pausing · 1 working · 1 to come · cost unknown");
   expect(foot({ run: sampleRun({ wish: "stop" }), tasks: tasks.slice(1) })).toMatch(/^r1 · stopped · 1 to come/);
   expect(foot({ left: { ms: 540_000, isRough: true } })).toMatch(/ · about 9m left, a first guess$/);
+  const many = progressOf([
+    { state: "running" },
+    {},
+    ...(["done", "failed", "skipped", "cancelled"] as const).map((state) => ({ state })),
+  ]).tasks;
+  const left = { ms: 540_000, isRough: true };
+  expect(foot({ tasks: many.slice(0, 5), left })).toMatch(/1 failed · 1 skipped · about 9m left$/);
+  expect(foot({ tasks: many, left })).toMatch(/^r1 · about 9m left · 1 done · .* · 1 skipped · /);
 });
 
 test("a notice stands above the foot", () => {

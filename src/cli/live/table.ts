@@ -44,7 +44,7 @@ export function renderTable(progress: RunProgress, room: Room, paint: Paint, not
   if (rest.length > 0)
     lines.push(paint("dim", fit(`  … and ${count(rest.length, "more task")}: ${tally(rest)}`, width)));
   // One row is left for an Enter that somebody presses.
-  return [...lines, ...foot, fit(headline(progress), width)].slice(-Math.max(1, room.rows - 2));
+  return [...lines, ...foot, fit(headline(progress, width), width)].slice(-Math.max(1, room.rows - 2));
 }
 
 /** In plan order, so that a row stays where it is as long as it is shown. */
@@ -110,18 +110,29 @@ function briefly({ task, why, waitsFor }: TaskView): string {
   );
 }
 
-/** What matters first stands first: the end is cut where there is no room. */
-function headline({ run, tasks, cost, left }: RunProgress): string {
+/** What matters first stands first: the end is cut where there is no room. When it will end is worth more than a cost that nobody knows, and than saying that the
+ *  end is guessed. */
+function headline({ run, tasks, cost, left }: RunProgress, columns: number): string {
   const spent = costOf(cost);
   const isAtWork = tasks.some(({ view }) => view.standing === "working");
-  return [
+  const stands = [
     run.id,
     ...(run.wish === null ? [] : [WISHES[run.wish][isAtWork ? 0 : 1]]),
     tally(onePerTask(tasks, ({ view }) => view.task)),
-    ...(spent === "" ? [] : [spent === "unknown" ? "cost unknown" : spent]),
-    // All that goes on is beyond what was expected of it: nobody can tell.
-    ...(left === null || left.ms === 0 ? [] : [`about ${roughDuration(left.ms)} left${left.isRough ? GUESS : ""}`]),
-  ].join(" · ");
+  ];
+  const money = spent === "" ? [] : [spent === "unknown" ? "cost unknown" : spent];
+  // All that goes on is beyond what was expected of it: nobody can tell.
+  if (left === null || left.ms === 0) return [...stands, ...money].join(" · ");
+  const end = `about ${roughDuration(left.ms)} left`;
+  const known = spent === "unknown" ? [] : money;
+  const ways = [
+    [...stands, ...money, end + (left.isRough ? GUESS : "")],
+    [...stands, ...known, end + (left.isRough ? GUESS : "")],
+    [...stands, ...known, end],
+    [...stands, end],
+    [...stands.slice(0, -1), end, stands.at(-1)!],
+  ].map((parts) => parts.join(" · "));
+  return ways.find((way) => widthOf(way) <= columns) ?? ways.at(-1)!;
 }
 
 /** While something still works, and when nothing does. */
