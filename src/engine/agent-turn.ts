@@ -65,23 +65,15 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
 
 /** Ends an attempt whose agent may not be started any more: while its place was made ready, others used up the budget, or met a usage limit. */
 function isHeldBack(engine: Engine, carried: Carried): boolean {
-  const { run, task, attempt } = carried;
   return engine.store.transaction(() => {
     const usedUp = outcomeOfReached(engine, carried);
     if (usedUp !== null) {
       finish(engine, carried, usedUp);
       return true;
     }
-    const limit = heldAtLast(engine, attempt, task);
+    const limit = heldAtLast(engine, carried.attempt, carried.task);
     if (limit === null) return false;
-    const text = `not started: ${limit.agent} has met a usage limit meanwhile`;
-    appendEvent(
-      engine.store,
-      engine.now(),
-      { run: run.id, task: task.id, attempt: attempt.id },
-      { kind: "note", text },
-    );
-    finish(engine, carried, { kind: "stopped" });
+    finish(engine, carried, { kind: "stopped", before: `${limit.agent} met a usage limit meanwhile` });
     return true;
   });
 }

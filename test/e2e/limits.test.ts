@@ -168,7 +168,7 @@ test("what was about to start when another met the limit does not: it begins beh
   writeFileSync(go, "");
   const ended = await run.ended;
   expect(ended.code).toBe(0);
-  expect(ended.stderr).toContain("not started: demo has met a usage limit meanwhile");
+  expect(ended.stderr).toContain("b/E01 was not started: demo met a usage limit meanwhile");
   const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
   expect(started).toHaveLength(3);
   expect(ended.stderr.indexOf("the usage limit of demo is over")).toBeLessThan(ended.stderr.indexOf("✓ b/E01"));
