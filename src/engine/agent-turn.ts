@@ -65,17 +65,12 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
 
 /** Ends an attempt whose agent may not be started any more: while its place was made ready, others used up the budget, or met a usage limit. */
 function isHeldBack(engine: Engine, carried: Carried): boolean {
-  return engine.store.transaction(() => {
-    const usedUp = outcomeOfReached(engine, carried);
-    if (usedUp !== null) {
-      finish(engine, carried, usedUp);
-      return true;
-    }
-    const limit = heldAtLast(engine, carried.attempt, carried.task);
-    if (limit === null) return false;
+  const usedUp = outcomeOfReached(engine, carried);
+  const limit = usedUp === null ? heldAtLast(engine, carried.attempt, carried.task) : null;
+  if (usedUp !== null) finish(engine, carried, usedUp);
+  else if (limit !== null)
     finish(engine, carried, { kind: "stopped", before: `${limit.agent} met a usage limit meanwhile` });
-    return true;
-  });
+  return usedUp !== null || limit !== null;
 }
 
 /** The turn; or why a template makes no prompt of what only came up on the way, such as the files of a conflict. */
