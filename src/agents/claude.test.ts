@@ -322,6 +322,7 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
 
 test.each([
   [RESETS, RESETS * 1_000],
+  [RESETS * 1_000, RESETS * 1_000],
   [undefined, null],
   ["soon", null],
   [1e300, null],

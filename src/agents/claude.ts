@@ -316,11 +316,13 @@ function parseUser(event: Json): AgentEvent[] {
 
 function parseRateLimit(info: Json): AgentEvent[] {
   if (info["status"] !== "rejected") return [];
-  const resetsAt = number(info["resetsAt"]);
+  const said = number(info["resetsAt"]);
+  // In seconds, of which there are not so many before the year 5000: then they are milliseconds.
+  const resetsAt = said !== null && Math.abs(said) < 1e11 ? said * 1_000 : said;
   // Everything that is shown must be a date.
-  const isDate = resetsAt !== null && Math.abs(resetsAt) * 1_000 <= 8.64e15;
+  const isDate = resetsAt !== null && Math.abs(resetsAt) <= 8.64e15;
   const model = MODEL_WINDOW.exec(text(info["rateLimitType"]))?.[1];
-  return [{ kind: "limit", resetsAt: isDate ? resetsAt * 1_000 : null, ...(model === undefined ? {} : { model }) }];
+  return [{ kind: "limit", resetsAt: isDate ? resetsAt : null, ...(model === undefined ? {} : { model }) }];
 }
 
 /** Windows of one model, `seven_day_opus`: the other models of the login go on. Any other word may mean all of them. */

@@ -24,6 +24,11 @@ const duration = v.pipe(
   v.union([v.string(), v.number()], DURATION),
   v.check((value) => parseDuration(value) !== null, DURATION),
 );
+/** None at all would let nothing begin. */
+const someTime = v.pipe(
+  duration,
+  v.check((value) => parseDuration(value) !== 0, "expected more than no time; without the setting there is no limit"),
+);
 const SIZE = 'expected a size such as "512MB", "2 GiB" or a number of bytes';
 const size = v.pipe(
   v.union([v.string(), v.number()], SIZE),
@@ -172,9 +177,9 @@ export const KEYS = {
     day_tokens: v.optional(count),
     run_tasks: v.optional(count),
     day_tasks: v.optional(count),
-    run_time: v.optional(duration),
-    task_time: v.optional(duration),
-    day_time: v.optional(duration),
+    run_time: v.optional(someTime),
+    task_time: v.optional(someTime),
+    day_time: v.optional(someTime),
     warn_at: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
   },
   resources: {
@@ -251,10 +256,10 @@ export const RUN_BUDGET = {
   run_usd: v.exactOptional(dollars),
   tokens: v.exactOptional(count),
   run_tasks: v.exactOptional(count),
-  run_time: v.exactOptional(duration),
+  run_time: v.exactOptional(someTime),
   task_usd: v.exactOptional(dollars),
   task_tokens: v.exactOptional(count),
-  task_time: v.exactOptional(duration),
+  task_time: v.exactOptional(someTime),
 };
 
 /** One file's or one flag set's contribution. */

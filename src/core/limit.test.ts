@@ -36,6 +36,15 @@ describe("a stated reset", () => {
   });
 });
 
+test("a reset behind the longest window there is, is no word about this limit", () => {
+  const day = 86_400_000;
+  expect(meet(null, NOW + 7 * day, NOW, 0)).toMatchObject({ until: NOW + 7 * day, isGuess: false });
+  for (const nonsense of [NOW + 9 * day, NOW + 365_000 * day, NOW * 1_000])
+    expect(meet(null, nonsense)).toMatchObject({ until: NOW + 60_000, isGuess: true });
+  const stated = { until: NOW + 365_000 * day, isGuess: false };
+  expect(mayTry(stated, NOW)).toBe(true);
+});
+
 describe("without one", () => {
   test("it is tried after 1, 2, 4 … 30 minutes, spread by a quarter, for each try that met it again", () => {
     const minutes: number[] = [];

@@ -79,9 +79,13 @@ const LAST_GUESS_MS = 1_800_000;
 /** The longest that is ever guessed, in milliseconds, with its spread. */
 export const LONGEST_GUESS_MS = 2_250_000;
 
-/** Whether it may be tried. A guess that lies further ahead than any was written before the clock was set back. */
+/** The longest that a limit waits for a reset that was stated, in milliseconds: a week, which is the longest window there is, and a day for a clock
+ *  that is wrong. */
+export const LONGEST_STATED_MS = 8 * 86_400_000;
+
+/** Whether it may be tried. One that lies further ahead than any was written before the clock was set back. */
 export function mayTry({ until, isGuess }: Pick<UsageLimit, "until" | "isGuess">, now: number): boolean {
-  return until <= now || (isGuess && until - now > LONGEST_GUESS_MS);
+  return until <= now || until - now > (isGuess ? LONGEST_GUESS_MS : LONGEST_STATED_MS);
 }
 
 /** The agent that takes a task now: the one that was chosen, or while a limit holds it, the first along its line of fall-overs that none holds. The
@@ -106,11 +110,15 @@ function spread(ms: number, chance: number): number {
 
 /** A fiftieth of the wait, a minute at most. */
 function jitterMs(wait: number): number {
-  return Math.min(60_000, Math.max(0, wait) / 50);
+  return Math.min(LONGEST_JITTER_MS, Math.max(0, wait) / 50);
 }
 
+const LONGEST_JITTER_MS = 60_000;
+
 function statedReset(resetsAt: number | null, now: number): number | null {
-  return resetsAt !== null && resetsAt > now - STALE_RESET_MS ? resetsAt : null;
+  if (resetsAt === null || resetsAt <= now - STALE_RESET_MS) return null;
+  // With its jitter it is still within what is waited for.
+  return resetsAt - now < LONGEST_STATED_MS - LONGEST_JITTER_MS ? resetsAt : null;
 }
 
 /** A reset that lies further back is no word about this limit: a wrong clock, an old answer. */

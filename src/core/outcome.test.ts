@@ -22,6 +22,10 @@ test.each<[Outcome, string]>([
   [{ kind: "verify_failed", command: "npm test", output: "red" }, "verify failed: npm test"],
   [{ kind: "conflict", files: ["a", "b"] }, "conflicts in a, b"],
   [{ kind: "stopped" }, "was stopped"],
+  [
+    { kind: "stopped", before: "demo met a usage limit meanwhile" },
+    "was not started: demo met a usage limit meanwhile",
+  ],
   [{ kind: "aborted" }, "was cancelled"],
   [{ kind: "lost" }, "its process disappeared"],
   [{ kind: "lost", rebooted: true }, "was cut off when the machine went down"],

@@ -28,8 +28,8 @@ export type Outcome =
   | { kind: "verify_failed"; command: string; output: string }
   /** Its work and the run's branch changed the same places. */
   | ({ kind: "conflict"; files: string[] } & Partial<FailedRule>)
-  /** A person or a signal stopped it; it can be resumed. */
-  | { kind: "stopped" }
+  /** A person or a signal stopped it; it can be resumed. `before`: what came up before its agent was started. */
+  | { kind: "stopped"; before?: string }
   /** It was cancelled; it will not be resumed. */
   | { kind: "aborted" }
   /** Its process is gone and left no exit (a reboot, a kill from outside), or it left without a word of how its turn ended: `exit` is its code then. */
@@ -84,7 +84,7 @@ export function describeOutcome(outcome: Outcome): string {
     case "conflict":
       return `conflicts in ${outcome.files.join(", ")}${describeFailedRule(outcome)}`;
     case "stopped":
-      return "was stopped";
+      return outcome.before === undefined ? "was stopped" : `was not started: ${outcome.before}`;
     case "aborted":
       return "was cancelled";
     case "lost":

@@ -280,7 +280,8 @@ test("a pause that is longer than any that is chosen was written before the cloc
     false,
   );
   expect(isDue({ notBefore: at(days), park: { for: "limit", until: at(days), isGuess: true } }, now)).toBe(true);
-  // What a provider said may well lie days ahead.
+  // What a provider said may well lie days ahead, but no longer than its longest window.
+  expect(isDue({ notBefore: at(9 * days), park: { for: "limit", until: at(9 * days) } }, now)).toBe(true);
   expect(isDue({ notBefore: at(days), park: { for: "limit", until: at(days) } }, now)).toBe(false);
   expect(isDue({ notBefore: at(80_000_000), park: { for: "budget", reason: "", until: null } }, now)).toBe(false);
 });

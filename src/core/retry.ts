@@ -1,6 +1,6 @@
 /** What follows when an attempt ended without success: again, later, a person, or failure. Pure. */
 import { isCrashLoop, LONGEST_RESTART_PAUSE_MS, restartPauseMs } from "./crash-loop.ts";
-import { keyOf, LONGEST_GUESS_MS, type UsageLimit } from "./limit.ts";
+import { keyOf, LONGEST_GUESS_MS, LONGEST_STATED_MS, type UsageLimit } from "./limit.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import { nudgeAfter } from "./stall.ts";
 import type { NextStart, Park, Task } from "./task.ts";
@@ -30,8 +30,8 @@ const LONGEST_BACKOFF_MS = LONGEST_RESTART_PAUSE_MS * 1.25;
 /** A day's budget begins anew with the next local day, of which one a year has 25 hours. */
 const LONGEST_DAY_MS = 90_000_000;
 
-/** Whether a task need not wait for a time (any more). A pause that is longer than any we choose was written before the clock was set back,
- *  and is over: only the reset that a limit stated can lie as far ahead as it likes. */
+/** Whether a task need not wait for a time (any more). A pause that is longer than any there is was written before the clock was set back,
+ *  and is over. */
 export function isDue(task: Pick<Task, "notBefore" | "park">, now: number): boolean {
   if (task.notBefore === null || task.notBefore <= now) return true;
   return task.notBefore - now > longestPause(task.park);
@@ -40,7 +40,7 @@ export function isDue(task: Pick<Task, "notBefore" | "park">, now: number): bool
 function longestPause(park: Park | null): number {
   if (park?.for === "budget") return LONGEST_DAY_MS;
   if (park?.for !== "limit") return LONGEST_BACKOFF_MS;
-  return park.isGuess ? LONGEST_GUESS_MS : Infinity;
+  return park.isGuess ? LONGEST_GUESS_MS : LONGEST_STATED_MS;
 }
 
 /** So often in a row a task is excused with a full disk. */

@@ -20,11 +20,11 @@ import { writeFileAtomically } from "../system/files.ts";
 import { launch, type Launched, type LaunchMode, readLaunch, waitForEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
 import { noteBegun, workedFor } from "./begun.ts";
-import { enforceBudget, readLeft, warnOfDoubts } from "./budget.ts";
+import { enforceBudget, outcomeOfReached, readLeft, warnOfDoubts } from "./budget.ts";
 import { capAgent } from "./caps.ts";
 import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, environmentOf, findAgent } from "./engine.ts";
-import { isProbe, passLimit } from "./governor.ts";
+import { heldAtLast, isProbe, passLimit } from "./governor.ts";
 import { Meter, METER_MS } from "./meter.ts";
 import { measurePeak } from "./peak.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
@@ -44,6 +44,8 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
   const mode = await engine.launchMode();
   const dir = attemptDir(engine, attempt.id);
   const adopted = readLaunch(dir).kind !== "unclaimed";
+  // From here to the launch nothing is waited for.
+  if (!adopted && isHeldBack(engine, carried)) return "on";
   warnOfDoubts(engine, carried);
   const turn = adopted ? null : composeOr(engine, carried);
   if (turn && "failed" in turn) {
@@ -59,6 +61,16 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
     appendEvent(engine.store, engine.now(), about, { kind: "agent-started", adopted });
   });
   return "on";
+}
+
+/** Ends an attempt whose agent may not be started any more: while its place was made ready, others used up the budget, or met a usage limit. */
+function isHeldBack(engine: Engine, carried: Carried): boolean {
+  const usedUp = outcomeOfReached(engine, carried);
+  const limit = usedUp === null ? heldAtLast(engine, carried.attempt, carried.task) : null;
+  if (usedUp !== null) finish(engine, carried, usedUp);
+  else if (limit !== null)
+    finish(engine, carried, { kind: "stopped", before: `${limit.agent} met a usage limit meanwhile` });
+  return usedUp !== null || limit !== null;
 }
 
 /** The turn; or why a template makes no prompt of what only came up on the way, such as the files of a conflict. */

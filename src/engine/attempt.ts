@@ -22,7 +22,6 @@ import { advanceStep, mergeStep } from "./integrate.ts";
 import { tidyStep } from "./tidy.ts";
 import { needsSettling, settleReboot } from "./reboot.ts";
 import { finishUnready, setupStep, verifyStep, workspaceStep } from "./task-steps.ts";
-import { runTip } from "./run-tip.ts";
 
 const STEPS: Record<
   Exclude<Attempt["phase"], "closed" | "review" | "contest">,
@@ -45,16 +44,14 @@ const STOPPABLE = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "ve
 const BEFORE_AGENT = new Set<Attempt["phase"]>(["workspace", "setup", "launch"]);
 const CHECKS = new Set<Attempt["phase"]>(["verify", "merge"]);
 
-/** Opens the next attempt of a pending task: the intent to try it, from the tip of its run. Another agent than that of the attempt which it goes on
+/** Opens the next attempt of a pending task: the intent to try it, from `base`, the tip of its run. Another agent than that of the attempt which it goes on
  *  from works on in its worktree, in a conversation of its own. Null when it was taken. */
-export async function startAttempt(
+export function startAttempt(
   engine: Engine,
   run: Run,
   task: Task,
-  agent: string,
-  model: string | null,
-): Promise<Attempt | null> {
-  const base = await runTip(engine, run);
+  { agent, model, base }: { agent: string; model: string | null; base: string },
+): Attempt | null {
   const before = task.next.kind === "fresh" ? null : readAttempt(engine.store, task.next.from);
   const talks = before?.agent === agent ? before : null;
   return engine.store.transaction(() => {

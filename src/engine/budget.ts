@@ -22,6 +22,7 @@ import {
   taskLevelsToWarnOf,
 } from "../core/budget.ts";
 import { addUsages, allTokens, type Usage } from "../core/cost.ts";
+import type { Outcome } from "../core/outcome.ts";
 import type { Run } from "../core/run.ts";
 import { describeTimeOver, moreTimeCommand } from "../core/run-time.ts";
 import type { Task } from "../core/task.ts";
@@ -186,12 +187,21 @@ export function readLeft(engine: Engine, { run, task }: Carried): number | null 
 }
 
 /** The limit that stands in the way of a task: one that it reached itself, or one of its run. */
-export function readReached(engine: Engine, run: Run, task: number): { level: Level; dayEnds: number } | null {
+function readReached(engine: Engine, run: Run, task: number): { level: Level; dayEnds: number } | null {
   const { budget } = run.options;
   if (!hasLimit(budget)) return null;
   const spending = readSpending(engine, run);
   const level = decideStop(budget, spending, task);
   return level && { level, dayEnds: spending.dayEnds };
+}
+
+/** How an attempt ends that a used-up limit keeps from its agent, or stopped, with the figures as they are now; null where none is used up. */
+export function outcomeOfReached(engine: Engine, { run, task }: Carried): (Outcome & { kind: "budget" }) | null {
+  if (!hasLimit(run.options.budget)) return null;
+  const reached = readReached(engine, readRun(engine.store, run.id) ?? run, task.id);
+  if (reached === null) return null;
+  const until = reached.level.scope === "day" ? reached.dayEnds : null;
+  return { kind: "budget", reason: describeLevel(reached.level), until, scope: reached.level.scope };
 }
 
 /** The command with which a task that waits for a budget goes on. */

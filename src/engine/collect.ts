@@ -3,7 +3,6 @@ import { existsSync } from "node:fs";
 import type { Evidence } from "../agents/agent.ts";
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import { OWN_FILES } from "../agents/registry.ts";
-import { describeLevel } from "../core/budget.ts";
 import { failedRuleOf } from "../core/conflict-rules.ts";
 import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
@@ -20,12 +19,11 @@ import { findPlace } from "../git/place.ts";
 import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
 import { appendEvent } from "../store/events.ts";
 import { changeAttempt, readAttempt, setUsage } from "../store/attempts.ts";
-import { readRun } from "../store/runs.ts";
 import { changeRival, findTasks } from "../store/tasks.ts";
 import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
-import { enforceBudget, readReached, warnOfGaps } from "./budget.ts";
+import { enforceBudget, outcomeOfReached, warnOfGaps } from "./budget.ts";
 import { judgeCapped } from "./caps.ts";
 import { conflicted, verifyFailed } from "./clash.ts";
 import { sizeForContest } from "./contest.ts";
@@ -245,11 +243,8 @@ function limitOf({ limits }: Evidence): Outcome | null {
 }
 
 /** Which budget it was, with the final figures. An agent may also have one of its own. */
-function budgetOutcome(engine: Engine, { run, task }: Carried, outcome: Outcome & { kind: "budget" }): Outcome {
-  const reached = readReached(engine, readRun(engine.store, run.id) ?? run, task.id);
-  if (!reached) return { ...outcome, reason: outcome.reason || "it was used up" };
-  const until = reached.level.scope === "day" ? reached.dayEnds : null;
-  return { kind: "budget", reason: describeLevel(reached.level), until, scope: reached.level.scope };
+function budgetOutcome(engine: Engine, carried: Carried, outcome: Outcome & { kind: "budget" }): Outcome {
+  return outcomeOfReached(engine, carried) ?? { ...outcome, reason: outcome.reason || "it was used up" };
 }
 
 /** Reads the whole output, which is made small then. */

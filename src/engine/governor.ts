@@ -46,6 +46,16 @@ export function noteProbe(engine: Engine, attempt: Attempt): void {
     if (mayTry(limit, engine.now())) writeLimit(engine.store, { ...limit, probe: attempt.id });
 }
 
+/** What keeps the agent of an open attempt from being started, now that it is ready for it; null where nothing does. Where a limit may be tried by
+ *  now, it is the one that tries it. */
+export function heldAtLast(engine: Engine, attempt: Attempt, task: Task): LimitHold | null {
+  const hold = readHolding(engine)?.(attempt.agent, () => attempt.model) ?? null;
+  if (hold === null || hold.probe === task.key) return null;
+  if (hold.probe !== null || !mayTry(hold, engine.now())) return hold;
+  noteProbe(engine, attempt);
+  return null;
+}
+
 /** Whether an attempt is the one whose answer says that a limit is over. */
 export function isProbe(engine: Engine, attempt: Attempt): boolean {
   return triedBy(engine, attempt).length > 0;

@@ -15,6 +15,7 @@ import { estimatesOf } from "./estimates.ts";
 import { decideRunStarts } from "./footprints.ts";
 import { rankFor } from "./rank.ts";
 import { Room } from "./room.ts";
+import { runTip } from "./run-tip.ts";
 import { choicesFor, nextAgent, viewRun } from "./view.ts";
 
 /** What one turn of the loop found: what there was no room for. */
@@ -37,6 +38,7 @@ export async function startReady(
     run.options.maxParallel,
   );
   if (running >= run.options.maxParallel || home.size >= run.options.maxParallel) return [];
+  const seen = engine.store.state();
   const ready = viewRun(engine, run, tasks)
     .filter(({ standing }) => COULD_START.has(standing))
     .map((view) => view.task);
@@ -48,20 +50,34 @@ export async function startReady(
   const room = new Room(engine, disk.shortage);
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
-    // Each start takes up some of what is left.
-    if (started.length > 0 && !isStillReady(engine, run, task)) continue;
-    const { agent, insteadOf } = nextAgent(engine, run, task);
-    const short = room.take(agent, startOf(task));
-    turn.short ??= short;
+    const base = await runTip(engine, run);
+    // What the others did meanwhile is booked, and each start takes up some of what is left.
+    const found = engine.store.transaction(() => {
+      const now = engine.store.state() === seen ? task : readIfReady(engine, run, task);
+      return now === null ? {} : startTask(engine, run, now, { base, room });
+    });
+    turn.short ??= found.short ?? null;
     // What comes behind it does not pass it by: a large one would never have its turn.
-    if (short !== null) break;
-    const model = choicesFor(engine, run, task, agent).model ?? null;
-    const attempt = await startAttempt(engine, run, task, agent, model);
-    if (attempt === null) continue;
-    started.push(attempt);
-    if (insteadOf !== null) noteFallOver(engine, attempt, insteadOf);
+    if (found.short) break;
+    if (found.attempt) started.push(found.attempt);
   }
   return started;
+}
+
+/** Opens an attempt of a task; or says what there is no room for. */
+function startTask(
+  engine: Engine,
+  run: Run,
+  task: Task,
+  { base, room }: { base: string; room: Room },
+): { attempt?: Attempt | null; short?: Shortage } {
+  const { agent, insteadOf } = nextAgent(engine, run, task);
+  const short = room.take(agent, startOf(task));
+  if (short !== null) return { short };
+  const model = choicesFor(engine, run, task, agent).model ?? null;
+  const attempt = startAttempt(engine, run, task, { agent, model, base });
+  if (attempt !== null && insteadOf !== null) noteFallOver(engine, attempt, insteadOf);
+  return { attempt };
 }
 
 function noteFallOver(engine: Engine, { run, task, id, agent }: Attempt, insteadOf: string): void {
@@ -71,9 +87,9 @@ function noteFallOver(engine: Engine, { run, task, id, agent }: Attempt, instead
 /** Want of room is looked at anew each time. */
 const COULD_START = new Set<TaskView["standing"]>(["ready", "waits-for-room"]);
 
-/** Whether a task may still start, now that others have. */
-function isStillReady(engine: Engine, run: Run, task: Task): boolean {
-  return viewRun(engine, run).some((view) => view.task.id === task.id && COULD_START.has(view.standing));
+/** A task as it is now that something has happened; null where it may not start any more. */
+function readIfReady(engine: Engine, run: Run, { id }: Task): Task | null {
+  return viewRun(engine, run).find(({ task, standing }) => task.id === id && COULD_START.has(standing))?.task ?? null;
 }
 
 /** Tasks of which only milliseconds are left: their agents have ended, and nothing is checked or approved. */

@@ -25,6 +25,7 @@ export class Store {
   readonly #listeners = new Set<(kinds: ReadonlySet<string>) => void>();
   #depth = 0;
   #undone = 0;
+  #written = 0;
   #appended = new Set<string>();
 
   /** `path` is told where something is wrong with it. */
@@ -45,11 +46,13 @@ export class Store {
 
   /** Runs a statement and returns how many rows it changed. */
   run(sql: string, ...values: Value[]): number {
+    this.#written++;
     return Number(this.#told(() => this.#prepare(sql).run(...values)).changes);
   }
 
   /** Runs an insert and returns the new row's number. */
   insert(sql: string, ...values: Value[]): number {
+    this.#written++;
     return Number(this.#told(() => this.#prepare(sql).run(...values)).lastInsertRowid);
   }
 
@@ -92,6 +95,11 @@ export class Store {
   /** Changes whenever something that was read before may be otherwise, but for what this process wrote and did not undo. */
   version(): string {
     return `${this.dataVersion()} ${this.#undone}`;
+  }
+
+  /** Changes whenever anything may be otherwise than it was read, whoever wrote. */
+  state(): string {
+    return `${this.version()} ${this.#written}`;
   }
 
   /** Calls back after each transaction of this process that appended events, with their kinds. Returns the way to stop. */

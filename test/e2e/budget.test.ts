@@ -372,3 +372,27 @@ describe.each(CLAUDE_VERSIONS)("Claude Code %s", (version) => {
     expect(existsSync(join(rig.root, ".git/owt/attempts/2/exit"))).toBe(true);
   });
 });
+
+test("what was about to start when others used up the budget does not: it waits, and goes on with more", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${DEMO}[environment]\ninstall_command = "sh setup.sh"\n`,
+    "docs/plans/a/epic-01-one.md": task("cost 0.2", 'write a.txt "a"'),
+    "docs/plans/b/epic-01-two.md": task('write b.txt "b"'),
+  });
+  const go = rig.path("go");
+  rig.write({ "setup.sh": `case "$PWD" in *b-e01*) while [ ! -e '${go}' ]; do sleep 0.05; done;; esac\n` });
+  rig.commit("a setup that takes its time");
+  const run = rig.start("run", "--yes", "--parallel", "2", "--budget", "0.15");
+  await run.says("used of the budget: $0.20 of $0.15");
+  writeFileSync(go, "");
+  const ended = await run.ended;
+  expect(ended.code).toBe(5);
+  expect(ended.stderr).not.toContain("b/E01 started");
+  expect((await rig.json<Status>("status")).runs[0]!.tasks[1]).toMatchObject({
+    id: "b/E01",
+    standing: "waits-for-budget",
+    why: "waits for the budget: $0.20 of $0.15 for the run",
+  });
+  expect(await rig.owt("resume", "r1", "--budget", "1")).toMatchObject({ code: 0 });
+  expect(rig.git("show", "owt/runs/r1:b.txt")).toBe("b");
+});

@@ -1,5 +1,6 @@
 /** A usage limit holds everybody who works with the same login, and nobody else; see claude-limit.test.ts for many at once. */
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
@@ -153,3 +154,27 @@ test("an agent that falls over to none that there is, is told before anything st
   expect(code).toBe(3);
   expect(stdout).toMatch(/no agent named othr[^]*did you mean other\?/);
 });
+
+test("what was about to start when another met the limit does not: it begins behind the try", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[environment]\ninstall_command = "sh setup.sh"\n`,
+    ...plan({ a: 'limit 4s\nwrite a.txt "a"', b: 'write b.txt "b"' }, { a: { priority: "high" } }),
+  });
+  const go = rig.path("go");
+  rig.write({ "setup.sh": slowSetup("b-e01", go) });
+  rig.commit("a setup that takes its time");
+  const run = rig.start("run", "--yes", "--parallel", "2");
+  await vi.waitUntil(async () => (await standings(rig))["a/E01"]?.startsWith("waits-for-time"), { timeout: 30_000 });
+  writeFileSync(go, "");
+  const ended = await run.ended;
+  expect(ended.code).toBe(0);
+  expect(ended.stderr).toContain("b/E01 was not started: demo met a usage limit meanwhile");
+  const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
+  expect(started).toHaveLength(3);
+  expect(ended.stderr.indexOf("the usage limit of demo is over")).toBeLessThan(ended.stderr.indexOf("✓ b/E01"));
+  expect(rig.git("show", "owt/runs/r1:b.txt")).toBe("b");
+});
+
+/** The text of a setup that waits, in one worktree, for a file. */
+const slowSetup = (name: string, file: string) =>
+  `case "$PWD" in *${name}*) while [ ! -e '${file}' ]; do sleep 0.05; done;; esac\n`;
