@@ -640,6 +640,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       v.array(of({ run: text, why: text, since: moment, command })),
       v.description("limits that are nearly used up while work goes on to them"),
     ),
+    batches: v.pipe(
+      v.array(of({ batch: text, why: text, since: moment, ...answerOf })),
+      v.description("batches that could not start when it was their time"),
+    ),
     asks: v.pipe(
       v.array(of({ name: text, path: text, id: text, tool: text, detail: text, since: moment, command: text })),
       v.description("agents of sessions that ask for leave, by their worktree"),
@@ -1065,6 +1069,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
             ),
             run: orNull(text),
             reason: orNull(text),
+            hint: v.pipe(orNull(text), v.description("what to do where it could not start")),
           }),
         ),
         problem: orNull(of({ message: text, hint: orNull(text) })),

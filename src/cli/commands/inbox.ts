@@ -4,7 +4,7 @@ import { renderAnswer } from "../../core/view.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { answerNow } from "../../engine/answer.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
-import { readInbox, readNearBudgets } from "../../engine/inbox.ts";
+import { readInbox, readNearBudgets, readRefusedBatches } from "../../engine/inbox.ts";
 import { type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { answer, type Io, withEngine } from "../io.ts";
@@ -29,6 +29,10 @@ export function inboxCommand(program: Command, io: Io): void {
         const budgets = readNearBudgets(engine).map((near) => ({ ...near, since: new Date(near.since).toISOString() }));
         const disk = readRoomWait(engine);
         const room = disk && { ...disk, since: new Date(disk.since).toISOString() };
+        const batches = readRefusedBatches(engine).map((each) => ({
+          ...each,
+          since: new Date(each.since).toISOString(),
+        }));
         const asks = (await readAllAsks(engine)).map(toJson);
         const lines = [
           ...(room === null ? [] : [{ since: room.since, text: `the runs: ${room.why}`, answer: renderAnswer(room) }]),
@@ -42,6 +46,11 @@ export function inboxCommand(program: Command, io: Io): void {
             text: `${run} ${why}; it goes on to that`,
             answer: renderAnswer({ command, note: `to raise it; to begin nothing more: owt pause ${run}` }),
           })),
+          ...batches.map((each) => ({
+            since: each.since,
+            text: `the batch ${each.batch} ${each.why}`,
+            answer: renderAnswer(each),
+          })),
           ...asks.map(({ name, tool, detail, since, command }) => ({
             since,
             text: `${name} asks leave: ${tool} ${detail}`,
@@ -52,7 +61,7 @@ export function inboxCommand(program: Command, io: Io): void {
         const told = lines.map(({ since, text, answer }) => `${printable(text)} · for ${ageOf(since)}\n  ↳ ${answer}`);
         const head = `${count(lines.length, "thing")} ${lines.length === 1 ? "waits" : "wait"} for a person`;
         const text = lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${told.join("\n")}`;
-        answer(io, options, { waiting, budgets, asks, room }, text);
+        answer(io, options, { waiting, budgets, batches, asks, room }, text);
       }),
     );
 }
