@@ -637,8 +637,16 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   inbox: of({
     waiting: v.array(of({ run: text, task: text, why: text, since: moment, ...answerOf })),
     budgets: v.pipe(
-      v.array(of({ run: text, why: text, since: moment, command })),
-      v.description("limits that are nearly used up while work goes on to them"),
+      v.array(
+        of({
+          run: text,
+          why: text,
+          since: moment,
+          until: v.pipe(orNull(moment), v.description("when that of a day begins anew; null: work goes on to it")),
+          command,
+        }),
+      ),
+      v.description("limits that are nearly used up while work goes on to them, and those of a day that are"),
     ),
     batches: v.pipe(
       v.array(of({ batch: text, why: text, since: moment, ...answerOf })),

@@ -29,7 +29,7 @@ export function readInbox(engine: Engine): Waiting[] {
   return waiting.toSorted((a, b) => a.since - b.since);
 }
 
-/** Limits that are nearly used up while work goes on, oldest first: not to answer lets it go on to the limit. */
+/** Limits that are nearly used up while work goes on, and those of a day that are, oldest first: not to answer lets it go on to the limit, or the next day. */
 export function readNearBudgets(engine: Engine): NearLevel[] {
   const near = readRuns(engine.store, "open").flatMap((run) => readNearLevels(engine, run));
   return near.toSorted((a, b) => a.since - b.since);

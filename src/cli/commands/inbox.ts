@@ -26,7 +26,11 @@ export function inboxCommand(program: Command, io: Io): void {
           ...(await answerNow(engine, view.task)),
         }));
         const waiting = await Promise.all(items);
-        const budgets = readNearBudgets(engine).map((near) => ({ ...near, since: new Date(near.since).toISOString() }));
+        const budgets = readNearBudgets(engine).map((near) => ({
+          ...near,
+          since: new Date(near.since).toISOString(),
+          until: near.until === null ? null : new Date(near.until).toISOString(),
+        }));
         const disk = readRoomWait(engine);
         const room = disk && { ...disk, since: new Date(disk.since).toISOString() };
         const batches = readRefusedBatches(engine).map((each) => ({
@@ -41,9 +45,9 @@ export function inboxCommand(program: Command, io: Io): void {
             text: `${item.task} (${item.run}) ${localTimes(item.why, engine.now())}`,
             answer: renderAnswer(item),
           })),
-          ...budgets.map(({ run, why, since, command }) => ({
+          ...budgets.map(({ run, why, since, until, command }) => ({
             since,
-            text: `${run} ${why}; it goes on to that`,
+            text: `${run} ${why}; it goes on ${until === null ? "to that" : `at ${localTimes(until, engine.now())}`}`,
             answer: renderAnswer({ command, note: `to raise it; to begin nothing more: owt pause ${run}` }),
           })),
           ...batches.map((each) => ({

@@ -203,7 +203,10 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     const counts = Object.entries(sums.counts).map(([word, n]) => `${n} ${word}`);
     lines.push("", `${run.id} · ${state} · ${counts.join(", ")}${cost}`);
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));
-    for (const { why, command } of readNearLevels(engine, run)) lines.push(`  ▲ ${why}; raise it: ${command}`);
+    for (const { why, until, command } of readNearLevels(engine, run)) {
+      const then = until === null ? "" : `; nothing begins${timeWords(until, engine.now())}`;
+      lines.push(`  ▲ ${why}${then}; raise it: ${command}`);
+    }
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
     for (const { until, tasks } of limits)
