@@ -637,8 +637,20 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   inbox: of({
     waiting: v.array(of({ run: text, task: text, why: text, since: moment, ...answerOf })),
     budgets: v.pipe(
-      v.array(of({ run: text, why: text, since: moment, command })),
-      v.description("limits that are nearly used up while work goes on to them"),
+      v.array(
+        of({
+          run: text,
+          why: text,
+          since: moment,
+          until: v.pipe(orNull(moment), v.description("when that of a day begins anew; null: work goes on to it")),
+          command,
+        }),
+      ),
+      v.description("limits that are nearly used up while work goes on to them, and those of a day that are"),
+    ),
+    batches: v.pipe(
+      v.array(of({ batch: text, why: text, since: moment, ...answerOf })),
+      v.description("batches that could not start when it was their time"),
     ),
     asks: v.pipe(
       v.array(of({ name: text, path: text, id: text, tool: text, detail: text, since: moment, command: text })),
@@ -1065,6 +1077,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
             ),
             run: orNull(text),
             reason: orNull(text),
+            hint: v.pipe(orNull(text), v.description("what to do where it could not start")),
           }),
         ),
         problem: orNull(of({ message: text, hint: orNull(text) })),

@@ -29,6 +29,7 @@ export function batchToJson({ batch, repository, standing, problem, next, last }
       state: last.state,
       run: last.run,
       reason: last.reason,
+      hint: last.hint,
     },
     problem: problem && { message: problem.message, hint: problem.hint ?? null },
   };
@@ -61,6 +62,7 @@ export function renderBatches(io: Io, views: readonly BatchView[]): string {
         printable(heads[at]!),
         ...(place === "" ? [] : [`  ${paint("dim", printable(place))}`]),
         ...(last === null ? [] : [`  last: ${printable(lastWords(last, batch.timezone))}`]),
+        ...(last?.hint == null ? [] : [`  ↳ ${printable(last.hint)}`]),
         ...(problem === null
           ? []
           : [`  ${paint("red", printable(problem.message))}`, `  ↳ ${printable(problem.hint ?? "")}`]),

@@ -27,11 +27,18 @@ export type Firing = {
   run: string | null;
   /** In words; null where the state says all. */
   reason: string | null;
+  /** What a person can do about it, where its run could not be started. */
+  hint: string | null;
   /** Whether somebody wants to be told of its end. */
   notify: boolean;
   at: number;
   endedAt: number | null;
 };
+
+/** What lets a batch go on whose slot could not start. */
+export function startCommand(batch: string): string {
+  return `owt batch run ${batch}`;
+}
 
 /** States in which the next slot of the batch has to be passed over. */
 export const FIRING_OPEN: ReadonlySet<FiringState> = new Set(["claimed", "running"]);

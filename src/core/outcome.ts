@@ -53,6 +53,8 @@ export type Outcome =
       final?: true | "afresh";
       /** What a person has to mend is outside of the task: it waits for that, and goes on where it stopped. */
       waits?: true;
+      /** The configuration does not know its agent any more: the task waits until it does, and goes on where it stopped. */
+      unknownAgent?: true;
       /** It left within seconds, and had not done anything. */
       atOnce?: true;
       /** The end of what a program of ours printed. */ output?: string;

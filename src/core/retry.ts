@@ -129,6 +129,10 @@ export function decideConsequence(
     case "transient":
       return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
     case "failed":
+      if (outcome.unknownAgent === true) {
+        const park = { for: "agent" as const, agent: attempt.agent, reason: reasonOf(outcome) };
+        return { do: "park", park, next: repeat, notBefore: null };
+      }
       if (outcome.waits === true)
         return { do: "park", park: { for: "git", reason: reasonOf(outcome) }, next: repeat, notBefore: null };
       if (outcome.final === true || (outcome.final === "afresh" && task.next.kind === "fresh"))

@@ -85,9 +85,13 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
         moveTask(engine.store, now, task, "pending", { next, notBefore, failures, ...(park === null ? {} : { park }) });
         return;
       }
-      case "park":
-        moveTask(engine.store, now, task, "pending", { park: then.park, next: then.next, notBefore: then.notBefore });
+      case "park": {
+        // What is amiss with an agent holds all its tasks: one of them tells of it.
+        const isTold = then.park.for === "agent" && isToldOf(engine, then.park.agent);
+        const park = isTold ? null : then.park;
+        moveTask(engine.store, now, task, "pending", { park, next: then.next, notBefore: then.notBefore });
         return;
+      }
       case "fail":
         moveTask(engine.store, now, task, "failed", { reason: then.reason, endedAt: now });
         return;
@@ -102,10 +106,15 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
 /** Set where the agent itself is at fault, and not this task: then a person is asked, before every other task has been tried with it in vain. One task tells of it. */
 function brokenAgent(engine: Engine, { agent }: Attempt, outcome: Outcome): Park | null {
   if (!isBroken(readLastEnded(engine.store, agent, LOOKED_BACK), engine.now())) return null;
-  const open = readRuns(engine.store, "open").flatMap((run) => readBareTasks(engine.store, run.id));
-  if (open.some(({ state, park }) => state === "pending" && park?.for === "agent" && park.agent === agent)) return null;
+  if (isToldOf(engine, agent)) return null;
   const reason = `${agent} dies as soon as it is started, in one task after the other: ${describeOutcome(outcome)}; nothing more is started with it`;
   return { for: "agent", agent, reason };
+}
+
+/** Whether a task waits already for a person to see to that agent. */
+function isToldOf(engine: Engine, agent: string): boolean {
+  const open = readRuns(engine.store, "open").flatMap((run) => readBareTasks(engine.store, run.id));
+  return open.some(({ state, park }) => state === "pending" && park?.for === "agent" && park.agent === agent);
 }
 
 /** So many ends of an agent tell whether it is broken: three tasks, each tried as often as a task is. */

@@ -15,7 +15,8 @@ import { moveTask, readTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, requestStop, type StepResult } from "./attempt-moves.ts";
 import { agentStep, launchStep } from "./agent-turn.ts";
 import { collectStep } from "./collect.ts";
-import { type Engine, taskBranch, worktreeHome } from "./engine.ts";
+import { stopSoon } from "./check.ts";
+import { attemptDir, type Engine, isAgent, taskBranch, worktreeHome } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
 import { noteProbe } from "./governor.ts";
 import { advanceStep, mergeStep } from "./integrate.ts";
@@ -114,6 +115,10 @@ export async function carryAttempt(engine: Engine, id: number, leave: AbortSigna
     }
     // What becomes of it is decided by the loop, which sees its rivals.
     if (attempt.phase === "closed" || attempt.phase === "contest") return;
+    if (isWithoutAgent(engine, carried)) {
+      await holdWithoutAgent(engine, carried);
+      continue;
+    }
     try {
       const result = await standAndStep(engine, carried);
       // What was interrupted because everything stops is looked at once more, above.
@@ -122,6 +127,22 @@ export async function carryAttempt(engine: Engine, id: number, leave: AbortSigna
       contain(engine, id, error);
     }
   }
+}
+
+/** Phases that go by what the agent is: how it is started, what its output means. */
+const BY_AGENT = new Set<Attempt["phase"]>(["workspace", "launch", "agent", "collect"]);
+
+/** Whether the configuration does not know the agent any more that this attempt was begun with. */
+function isWithoutAgent(engine: Engine, { attempt, task }: Carried): boolean {
+  return BY_AGENT.has(attempt.phase) && task.next.kind !== "by-hand" && !isAgent(engine, attempt.agent);
+}
+
+/** Nobody can tell what such an agent does or did: it is ended, and its task goes on from its worktree once a person has seen to it. */
+async function holdWithoutAgent(engine: Engine, carried: Carried): Promise<void> {
+  const { attempt } = carried;
+  if (attempt.phase === "agent") await stopSoon(engine, attemptDir(engine, attempt.id));
+  const reason = `there is no agent named ${attempt.agent} any more: set it up again, as [agent.${attempt.agent}]`;
+  finish(engine, carried, { kind: "failed", reason, unknownAgent: true });
 }
 
 /** Phases that go by what lies in the worktree. */

@@ -268,9 +268,16 @@ function warnOnce(engine: Engine, run: Run, about: string, text: string, isNear 
 }
 
 /** A limit that is nearly used up, and what raises it. `since` is when that was told, in epoch milliseconds. */
-export type NearLevel = { run: string; why: string; since: number; command: string };
+export type NearLevel = {
+  run: string;
+  why: string;
+  since: number;
+  /** When that of a day, which is used up, begins anew; null where work still goes on to a limit. Both in epoch milliseconds. */
+  until: number | null;
+  command: string;
+};
 
-/** What a person can answer while work still goes on to a limit: those of a run, and of its tasks that work. */
+/** What a person can answer though it goes on by itself: limits of a run and of its tasks that work goes on to, and those of a day that are used up. */
 export function readNearLevels(engine: Engine, run: Run): NearLevel[] {
   const { budget } = run.options;
   if (run.state !== "open" || !hasLimit(budget)) return [];
@@ -281,9 +288,16 @@ export function readNearLevels(engine: Engine, run: Run): NearLevel[] {
   );
   const ofRun = levelsToWarnOf(budget, spending).map((level) => ({ level, task: null }));
   return [...ofRun, ...ofTasks].flatMap(({ level, task }) => {
-    const since = isUsedUp(level) ? null : readWarnedAt(engine.store, run.id, aboutLevel(level, task));
+    const isOver = isUsedUp(level);
+    // The others hold their tasks for good, which are told of themselves.
+    if (isOver && level.scope !== "day") return [];
+    const warned = readWarnedAt(engine.store, run.id, aboutLevel(level, task));
+    // An earlier run may have used it up.
+    const since = warned ?? (isOver ? run.createdAt : null);
     const why = `${task === null ? "" : `${task} `}has used ${describeLevel(level)}`;
-    return since === null ? [] : [{ run: run.id, why, since, command: raiseCommand(run.id, level) }];
+    return since === null
+      ? []
+      : [{ run: run.id, why, since, until: isOver ? spending.dayEnds : null, command: raiseCommand(run.id, level) }];
   });
 }
 

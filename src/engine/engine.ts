@@ -5,7 +5,7 @@ import type { Agent, Setup } from "../agents/agent.ts";
 import { AGENT_KINDS, kindOf, makeAgent, READY_AGENTS } from "../agents/registry.ts";
 import { commandList, type Config, type ConfigValues, type Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
-import { nearestHint, slug } from "../core/names.ts";
+import { nearest, nearestHint, slug } from "../core/names.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Prompts } from "../core/prompt.ts";
 import type { Attempt, StopCause } from "../core/attempt.ts";
@@ -225,6 +225,28 @@ export function environmentOf(
 ): Record<string, string> {
   const { agent, environment } = engine.config;
   return { ...agentEnvironment(engine.env, environment.pass, about.variables), ...agent.named[name]?.env };
+}
+
+/** Whether there is (still) an agent of that name: what a task was begun with may have been renamed or removed since. */
+export function isAgent(engine: AgentSource, name: string): boolean {
+  return kindOf(name, engine.config.agent.named[name] ?? {}) !== null;
+}
+
+/** Throws `unknown-name` where an agent is to fall over to one that there is not: that would show only at a usage limit, in the night. */
+export function checkFallOvers(engine: AgentSource): void {
+  const [stray] = strayFallOvers(engine);
+  if (stray === undefined) return;
+  const near = nearest(stray.to, knownAgents(engine.config));
+  throw new OwtError("unknown-name", `[agent.${stray.agent}] fall_over: there is no agent named ${stray.to}`, {
+    hint: `${near.length > 0 ? `did you mean ${near.join(" or ")}? ` : ""}where it is set: owt config validate`,
+  });
+}
+
+/** Each `fall_over` that names no agent. */
+export function strayFallOvers(engine: AgentSource): { agent: string; to: string }[] {
+  return Object.entries(engine.config.agent.named).flatMap(([agent, { fall_over: to }]) =>
+    to === undefined || isAgent(engine, to) ? [] : [{ agent, to }],
+  );
 }
 
 /** Names that `--agent` accepts. */

@@ -46,8 +46,8 @@ export async function startFiring(muzzle: Muzzle, batch: FoundBatch, firing: Fir
   const store = openStore(muzzle.commonDir);
   try {
     if (fired.kind === "running") return fired;
-    const reason = fired.kind === "nothing" ? null : fired.reason;
-    const ended = endFiring(store, firing, { from: "claimed", to: fired.kind, reason, now: muzzle.now() });
+    const { reason, hint } = fired.kind === "nothing" ? { reason: null, hint: null } : fired;
+    const ended = endFiring(store, firing, { from: "claimed", to: fired.kind, reason, hint, now: muzzle.now() });
     // It has a run all the same: somebody was faster, or it was made and could not be left to the background.
     const run = ended ? null : readFiring(store, firing.id)?.run;
     return run == null ? fired : { kind: "running", run };

@@ -1,8 +1,11 @@
 /** What waits for a person, over all runs. */
-import type { TaskView } from "../core/view.ts";
+import { startCommand } from "../core/firing.ts";
+import type { Answer, TaskView } from "../core/view.ts";
 import { readLastEvents } from "../store/events.ts";
+import { readRefused } from "../store/firings.ts";
 import { readRuns } from "../store/runs.ts";
 import { readFailedTasks } from "../store/tasks.ts";
+import { readSchedule } from "../system/schedule-files.ts";
 import { type NearLevel, readNearLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { viewRun } from "./view.ts";
@@ -26,10 +29,38 @@ export function readInbox(engine: Engine): Waiting[] {
   return waiting.toSorted((a, b) => a.since - b.since);
 }
 
-/** Limits that are nearly used up while work goes on, oldest first: not to answer lets it go on to the limit. */
+/** Limits that are nearly used up while work goes on, and those of a day that are, oldest first: not to answer lets it go on to the limit, or the next day. */
 export function readNearBudgets(engine: Engine): NearLevel[] {
   const near = readRuns(engine.store, "open").flatMap((run) => readNearLevels(engine, run));
   return near.toSorted((a, b) => a.since - b.since);
+}
+
+/** A batch whose last slot could not start; `since` is in epoch milliseconds. */
+export type RefusedBatch = { batch: string; why: string; since: number } & Answer;
+
+/** Batches that could not begin when it was their time, oldest first; none that has left the schedule. */
+export function readRefusedBatches(engine: Engine): RefusedBatch[] {
+  const refused = readRefused(engine.store);
+  if (refused.length === 0) return [];
+  const known = scheduledNames(engine);
+  return refused
+    .filter(({ batch }) => known === null || known.has(batch))
+    .map(({ batch, reason, hint, at }) => ({
+      batch,
+      why: `could not start: ${reason}`,
+      since: at,
+      command: startCommand(batch),
+      note: `starts it now${hint === null ? "" : `; first, ${hint}`}`,
+    }));
+}
+
+/** Null where the schedule cannot be read. */
+function scheduledNames({ repo, env }: Engine): ReadonlySet<string> | null {
+  try {
+    return new Set(readSchedule(repo.here, env).batches.map(({ name }) => name));
+  } catch {
+    return null;
+  }
 }
 
 /** A budget that holds back many tasks is one thing. */

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
 import { readTail } from "../lib/tail.ts";
-import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { attemptDir, type Engine, findAgent, isAgent } from "./engine.ts";
 
 /** How far from its end the output is read. */
 const TAIL_BYTES = 64 * 1024;
@@ -14,6 +14,8 @@ export function outputFile(engine: Engine, attempt: number): string {
 
 /** The last tool call or word in the output of an attempt; empty where there is none. */
 export function readLastWord(engine: Engine, { id, agent }: Pick<Attempt, "id" | "agent">): string {
+  // In whose words it is written, nobody knows any more.
+  if (!isAgent(engine, agent)) return "";
   return lastWordIn(readTail(outputFile(engine, id), TAIL_BYTES), (line) => findAgent(engine, agent).parse(line));
 }
 

@@ -12,7 +12,7 @@ import { readTail } from "../lib/tail.ts";
 import { readAttempt, readAttempts } from "../store/attempts.ts";
 import { readBeside } from "../store/events.ts";
 import { type Piece, readCapped } from "../system/capped-file.ts";
-import { type Engine, findAgent } from "./engine.ts";
+import { type Engine, findAgent, isAgent } from "./engine.ts";
 import { offsetAt } from "./log-times.ts";
 import { findTask } from "./tasks.ts";
 import { outputFiles } from "./transcript.ts";
@@ -73,9 +73,10 @@ export async function* renderLog(
   attempt: Attempt,
   wish: LogWish & { asTheyAre?: boolean },
 ): AsyncGenerator<LogLine[], void, undefined> {
-  const agent = findAgent(engine, attempt.agent);
+  // What one wrote that is known no more is shown as it is.
+  const agent = isAgent(engine, attempt.agent) ? findAgent(engine, attempt.agent) : null;
   const render = (line: string): LogLine[] =>
-    wish.asTheyAre ? [{ level: "said", text: line }] : agent.parse(line).flatMap(renderEvent);
+    wish.asTheyAre || agent === null ? [{ level: "said", text: line }] : agent.parse(line).flatMap(renderEvent);
   const splitter = new LineSplitter();
   for await (const piece of readLog(engine, attempt, wish)) {
     const lines: LogLine[] = [];
@@ -95,6 +96,7 @@ export async function* renderLog(
 
 /** The end of what an agent said and did: at most so many lines. However large its output is, only its last part is read. */
 export function renderEnd(engine: Engine, attempt: Attempt, most: number): string[] {
+  if (!isAgent(engine, attempt.agent)) return [];
   const agent = findAgent(engine, attempt.agent);
   const lines = readTail(outputFiles(engine, attempt.id).out, END_BYTES).split("\n");
   const rendered: string[] = [];

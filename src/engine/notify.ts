@@ -16,6 +16,7 @@ import {
 } from "../core/notification.ts";
 import { redact, secretsIn } from "../core/redact.ts";
 import { contestsIn, isUndecided, planKeyOf } from "../core/rival.ts";
+import { startCommand } from "../core/firing.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { appendEvent, hasNote, TO_BE_TOLD } from "../store/events.ts";
@@ -258,7 +259,7 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
 function commandFor(engine: Engine, moment: Moment, task: Task | null, run: Run | null): string | null {
   if (moment.name === "waiting") return task === null ? null : answerFor(engine, task).command;
   if (moment.name === "budget") return run?.state === "open" ? raiseNow(engine, run) : null;
-  if (moment.name !== "run-ended") return null;
+  if (moment.name === "batch-ended") return moment.state === "refused" ? startCommand(moment.batch) : null;
   return moment.counts.done > 0 && run?.landedAt === null ? `owt land ${run.id}` : null;
 }
 

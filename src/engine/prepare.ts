@@ -1,7 +1,7 @@
 /** From what the command line asks for to a checked piece of work and the commit it would start from. Changes nothing
  *  but, where an unlanded run and a moved target have to be joined, adds a commit that nothing points to yet. */
 import { type Base, checkHere, findBase } from "./ingest.ts";
-import { type Engine, findAgent } from "./engine.ts";
+import { checkFallOvers, type Engine, findAgent } from "./engine.ts";
 import { checkPrompts } from "./prompts.ts";
 import { hasRivals, rivalChoices } from "./rivals.ts";
 import { takenUpError } from "./worktrees/taken-up.ts";
@@ -25,6 +25,7 @@ export async function prepareRun(
   fromTarget: boolean,
 ): Promise<{ work: Work; base: Base }> {
   if (request.agent !== null && request.agent !== undefined) findAgent(engine, request.agent);
+  checkFallOvers(engine);
   const rivals = rivalChoices(engine, request.rivals ?? []);
   const { work, base } = await prepareWork(engine, request, fromTarget);
   const isLeftOpen = work.chosen.some((task) => task.spec.agent === null && !hasRivals(task, rivals));

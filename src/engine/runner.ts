@@ -20,7 +20,7 @@ import { dayEnds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
 import { decideContests } from "./contest.ts";
 import { type DiskWatch, watchDisk } from "./disk-watch.ts";
-import { type Engine, isLost } from "./engine.ts";
+import { type Engine, isLost, strayFallOvers } from "./engine.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
 import { nextProbe } from "./governor.ts";
@@ -118,7 +118,16 @@ async function takeUp(engine: Engine, run: Run): Promise<void> {
   await clearOldLocks(engine.repo, [run.branch]);
   await runTip(engine, run);
   await standForReview(engine, run);
+  noteStrayFallOvers(engine, run);
   appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
+}
+
+/** Whoever starts a run is refused with one; whoever carries it on unasked does without. */
+function noteStrayFallOvers(engine: Engine, { id: run }: Run): void {
+  for (const { agent, to } of strayFallOvers(engine)) {
+    const text = `[agent.${agent}] fall_over is ignored: there is no agent named ${to}; see: owt config validate`;
+    appendEvent(engine.store, engine.now(), { run }, { kind: "note", text });
+  }
 }
 
 /** The attempts that this process carries right now. What they do lies in the store; this only keeps two from carrying one. */

@@ -12,7 +12,7 @@ import { readRuns } from "../store/runs.ts";
 import { readBareTasks, readTask, readTasks } from "../store/tasks.ts";
 import { readHolds } from "./budget.ts";
 import { credentialOf } from "./credentials.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, isAgent } from "./engine.ts";
 import { type Holding, readHolding } from "./governor.ts";
 import { knownShortage } from "./room.ts";
 
@@ -30,14 +30,20 @@ export function nextAgent(
   holding: Holding = readHolding(engine),
 ): { agent: string; insteadOf: string | null } {
   const before = task.next.kind === "fresh" ? null : readAttempt(engine.store, task.next.from);
-  const own = before?.agent ?? agentFor(engine, run, task);
+  // Where that one is no more, the one that the task is given to works on in its place.
+  const given = agentFor(engine, run, task);
+  const own = before && (isAgent(engine, before.agent) || !isAgent(engine, given)) ? before.agent : given;
   if (holding === null || isUndecided(task) || task.next.kind === "by-hand") return { agent: own, insteadOf: null };
   const isHeld = (agent: string) => {
     const limit = holding(agent, () => nextModel(engine, run, task, agent));
     return limit !== null && (limit.probe !== null || !mayTry(limit, engine.now()));
   };
   const { named } = engine.config.agent;
-  const agent = findFree(own, (each) => named[each]?.fall_over, isHeld);
+  const fallOver = (each: string) => {
+    const to = named[each]?.fall_over;
+    return to !== undefined && isAgent(engine, to) ? to : undefined;
+  };
+  const agent = findFree(own, fallOver, isHeld);
   return { agent, insteadOf: agent === own ? null : own };
 }
 

@@ -125,13 +125,14 @@ export function linkRun(store: Store, firing: number, run: string, owner: Backgr
 
 /** Writes down what became of a firing, with the event for whoever wants to be told; false when somebody else already did, or it is not in the state
  *  `from` any more. */
-export function endFiring(store: Store, firing: Firing, { from, to, reason, now }: FiringEnd): boolean {
+export function endFiring(store: Store, firing: Firing, { from, to, reason, hint = null, now }: FiringEnd): boolean {
   return store.transaction(() => {
     const ended =
       store.run(
-        "update firing set state = ?, reason = ?, ended_at = ? where id = ? and state = ?",
+        "update firing set state = ?, reason = ?, hint = ?, ended_at = ? where id = ? and state = ?",
         to,
         reason,
+        hint,
         now,
         firing.id,
         from,
@@ -146,6 +147,7 @@ export type FiringEnd = {
   from: "claimed" | "running";
   to: Exclude<FiringState, "claimed" | "running">;
   reason: string | null;
+  hint?: string | null;
   now: number;
 };
 
@@ -175,6 +177,14 @@ export function readFirings(store: Store, batch: string, most: number): Firing[]
   return store.all("select * from firing where batch = ? order by slot desc limit ?", batch, most).map(toFiring);
 }
 
+/** Slots whose runs could not be started, oldest first, each of a batch of which none has begun since. */
+export function readRefused(store: Store): Firing[] {
+  const sql = `select * from firing as last where state = 'refused' and not exists (
+    select 1 from firing where batch = last.batch and slot > last.slot and state not in ('missed', 'overlap'))
+    order by slot`;
+  return store.all(sql).map(toFiring);
+}
+
 function toKnown(row: Row): KnownBatch {
   return { since: Number(row["since"]), pausedAt: row["paused_at"] as number | null };
 }
@@ -189,6 +199,7 @@ function toFiring(row: Row): Claimed {
     owner: JSON.parse(String(row["owner"])) as BackgroundProcess,
     run: row["run"] as string | null,
     reason: row["reason"] as string | null,
+    hint: row["hint"] as string | null,
     notify: row["notify"] === 1,
     at: Number(row["at"]),
     endedAt: row["ended_at"] as number | null,

@@ -232,4 +232,8 @@ export const MIGRATIONS: readonly string[] = [
   alter table task add column rival text;
   create index task_rival on task (id) where rival is not null;
   `,
+  // What a person can do about a slot that could not start.
+  `
+  alter table firing add column hint text;
+  `,
 ];

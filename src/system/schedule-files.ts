@@ -22,7 +22,7 @@ export function readSchedule(root: string | null, env: NodeJS.ProcessEnv): Sched
   const places: [ScheduleOrigin, string][] = [["user", join(userConfigDir(env), "schedule.toml")]];
   if (root !== null) places.push(["repository", join(root, ".owt", "schedule.toml")]);
   for (const [origin, path] of places) {
-    const text = readTextIfThere(path);
+    const text = textOf(path, problems);
     files.push({ path, found: text !== null });
     if (text === null) continue;
     const read = readText(path, text, origin);
@@ -36,6 +36,21 @@ export function readSchedule(root: string | null, env: NodeJS.ProcessEnv): Sched
   }
   return { batches, files };
 }
+
+/** Null where there is none, or it cannot be read, which is a problem then. */
+function textOf(path: string, problems: FileProblem[]): string | null {
+  try {
+    return readTextIfThere(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (!UNREADABLE.has(code)) throw error;
+    const message = code === "EISDIR" ? "is a folder, and no file" : "cannot be read";
+    problems.push({ file: path, place: null, key: null, message, hint: null });
+    return null;
+  }
+}
+
+const UNREADABLE = new Set(["EISDIR", "EACCES", "EPERM", "ELOOP"]);
 
 function readText(
   file: string,

@@ -13,7 +13,14 @@ type Batches = {
     name: string;
     standing: string;
     next: string | null;
-    last: { slot: string; state: string; run: string | null; reason: string | null; by_hand: boolean } | null;
+    last: {
+      slot: string;
+      state: string;
+      run: string | null;
+      reason: string | null;
+      hint: string | null;
+      by_hand: boolean;
+    } | null;
     problem: { message: string; hint: string | null } | null;
   }[];
 };
@@ -195,11 +202,27 @@ describe("by hand", () => {
     const refused = await rig.owt("batch", "run", "night");
     expect(refused).toMatchObject({ code: 4 });
     expect(refused.stderr).toContain("owt config approve");
-    expect((await listed(rig)).last).toMatchObject({ state: "refused", run: null });
+    const { last } = await listed(rig);
+    expect(last).toMatchObject({ state: "refused", run: null, hint: expect.stringContaining("owt config approve") });
+    expect((await rig.owt("batch", "list")).stdout).toMatch(/could not start · [^]*\n {2}↳ .*owt config approve/);
+    // It waits for a person, until they or the clock have started it, or it is no batch any more.
+    for (const command of ["inbox", "status"])
+      expect((await rig.owt(command)).stdout).toMatch(
+        /the batch night could not start: [^]*\n +↳ owt batch run night {2}\(starts it now; first, .*owt config approve/,
+      );
+    const { batches } = await rig.json<{ batches: { batch: string; command: string }[] }>("inbox");
+    expect(batches).toMatchObject([{ batch: "night", command: "owt batch run night" }]);
     rig.write({ ".owt/schedule.toml": batch("night", "0 22 * * *", 'plan = "do what I say"') });
     const noPlan = await rig.owt("batch", "run", "night");
     expect(noPlan).toMatchObject({ code: 3 });
     expect(noPlan.stderr).toContain("there is no plan do what I say");
+    rig.write({ ".owt/schedule.toml": batch("night", "0 22 * * *") });
+    rig.ok("config", "approve", "--yes");
+    rig.write({ Makefile: "check:\n" });
+    rig.ok("batch", "run", "night");
+    expect(await rig.json("inbox")).toMatchObject({ batches: [] });
+    rig.release("a");
+    await seen(async () => expect((await listed(rig)).last).toMatchObject({ state: "over", hint: null }));
   });
 });
 
@@ -224,6 +247,15 @@ describe("the schedule", () => {
     await watcher.says("/nowhere/shop");
     rig.release("a");
     await end(watcher);
+  });
+
+  test("that is a folder is told as a mistake of its own", async () => {
+    await using rig = createWith("");
+    rig.git("rm", "-q", ".owt/schedule.toml");
+    rig.write({ ".owt/schedule.toml/x": "" });
+    const refused = await rig.owt("batch", "list");
+    expect(refused).toMatchObject({ code: 3 });
+    expect(refused.stderr).toMatch(/schedule\.toml: is a folder, and no file\n.*owt batch list/);
   });
 
   test("is told all its mistakes at once, with their lines, and nothing is watched", async () => {

@@ -183,11 +183,19 @@ test("the budget of a day holds for all runs of the repository, and its tasks go
     standing: "waits-for-time",
     why: "waits for the budget: $0.60 of $0.50 for the day",
   });
+  // It can be answered, and need not be.
+  const { budgets } = await rig.json<Near>("inbox");
+  const why = "has used $0.60 of $0.50 for the day";
+  const command = "OWT_BUDGET_DAY_USD=1 owt resume r1";
+  expect(budgets).toEqual([{ run: "r1", why, since: expect.any(String), until: expect.any(String), command }]);
+  expect(new Date(budgets[0]!.until!).getHours()).toBe(0);
+  expect(rig.ok("inbox")).toMatch(/1 thing waits.*\n\nr1 has used \$0\.60 of \$0\.50 for the day; it goes on at \S/);
+  expect(rig.ok("status")).toMatch(/▲ has used \$0\.60 of \$0\.50 for the day; nothing begins until \S+.*; raise it: /);
   run.child.kill("SIGINT");
   expect((await run.ended).code).toBe(130);
 });
 
-type Near = { budgets: { run: string; why: string; since: string; command: string }[] };
+type Near = { budgets: { run: string; why: string; since: string; until: string | null; command: string }[] };
 
 test("at a part of its budget a run is warned of, and the inbox has the command that raises it while work goes on", async () => {
   await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
@@ -198,7 +206,8 @@ test("at a part of its budget a run is warned of, and the inbox has the command 
   await run.says("used of the budget: $0.85 of $1.00 for the run");
   const { budgets } = await rig.json<Near>("inbox");
   const why = "has used $0.85 of $1.00 for the run";
-  expect(budgets).toEqual([{ run: "r1", why, since: expect.any(String), command: "owt resume r1 --budget 2" }]);
+  const near = { run: "r1", why, since: expect.any(String), until: null, command: "owt resume r1 --budget 2" };
+  expect(budgets).toEqual([near]);
   expect(rig.ok("inbox")).toContain(`r1 ${why}; it goes on to that`);
   expect(rig.ok("status")).toContain(`▲ ${why}; raise it: owt resume r1 --budget 2`);
   // The command as it is printed, while another process carries the run.

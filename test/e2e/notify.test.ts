@@ -327,6 +327,10 @@ test("a budget that is nearly used up, and one that is, are told of; so is the e
   await seen(async () => {
     await rig.owt("batch", "watch", "--once");
     const lost = receiver.notices("/hook").find(({ batch }) => batch === "lost");
-    expect(lost).toMatchObject({ run: null, title: expect.stringMatching(/^lost was not started: there is no plan/) });
+    expect(lost).toMatchObject({
+      run: null,
+      title: expect.stringMatching(/^lost was not started: there is no plan/),
+      command: "owt batch run lost",
+    });
   });
 });

@@ -5,7 +5,7 @@ import { renderAnswer } from "../../core/view.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { answerNow } from "../../engine/answer.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
-import { readInbox, readNearBudgets } from "../../engine/inbox.ts";
+import { readInbox, readNearBudgets, readRefusedBatches } from "../../engine/inbox.ts";
 import { answerOf, type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { answer, type Io, withEngine } from "../io.ts";
@@ -27,9 +27,17 @@ export function inboxCommand(program: Command, io: Io): void {
           ...(await answerNow(engine, view.task)),
         }));
         const waiting = await Promise.all(items);
-        const budgets = readNearBudgets(engine).map((near) => ({ ...near, since: new Date(near.since).toISOString() }));
+        const budgets = readNearBudgets(engine).map((near) => ({
+          ...near,
+          since: new Date(near.since).toISOString(),
+          until: near.until === null ? null : new Date(near.until).toISOString(),
+        }));
         const disk = readRoomWait(engine);
         const room = disk && { ...disk, since: new Date(disk.since).toISOString() };
+        const batches = readRefusedBatches(engine).map((each) => ({
+          ...each,
+          since: new Date(each.since).toISOString(),
+        }));
         const open = await readAllAsks(engine);
         const asks = open.map(toJson);
         const lines = [
@@ -39,10 +47,15 @@ export function inboxCommand(program: Command, io: Io): void {
             text: `${item.task} (${item.run}) ${localTimes(item.why, engine.now())}`,
             answer: renderAnswer(item),
           })),
-          ...budgets.map(({ run, why, since, command }) => ({
+          ...budgets.map(({ run, why, since, until, command }) => ({
             since,
-            text: `${run} ${why}; it goes on to that`,
+            text: `${run} ${why}; it goes on ${until === null ? "to that" : `at ${localTimes(until, engine.now())}`}`,
             answer: renderAnswer({ command, note: `to raise it; to begin nothing more: owt pause ${run}` }),
+          })),
+          ...batches.map((each) => ({
+            since: each.since,
+            text: `the batch ${each.batch} ${each.why}`,
+            answer: renderAnswer(each),
           })),
           ...open.map((ask) => ({
             since: new Date(ask.since).toISOString(),
@@ -54,7 +67,7 @@ export function inboxCommand(program: Command, io: Io): void {
         const told = lines.map(({ since, text, answer }) => `${printable(text)} · for ${ageOf(since)}\n  ↳ ${answer}`);
         const head = `${count(lines.length, "thing")} ${lines.length === 1 ? "waits" : "wait"} for a person`;
         const text = lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${told.join("\n")}`;
-        answer(io, options, { waiting, budgets, asks, room }, text);
+        answer(io, options, { waiting, budgets, batches, asks, room }, text);
       }),
     );
 }

@@ -9,7 +9,7 @@ import { type Answer, renderAnswer, type TaskView } from "../../core/view.ts";
 import { readLevels, readNearLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
-import { readInbox } from "../../engine/inbox.ts";
+import { readInbox, readRefusedBatches } from "../../engine/inbox.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { spoolFolder } from "../../engine/spool-folder.ts";
 import { answerFor, heldAnswers } from "../../engine/answer.ts";
@@ -204,7 +204,10 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     const counts = Object.entries(sums.counts).map(([word, n]) => `${n} ${word}`);
     lines.push("", `${run.id} · ${state} · ${counts.join(", ")}${cost}`);
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));
-    for (const { why, command } of readNearLevels(engine, run)) lines.push(`  ▲ ${why}; raise it: ${command}`);
+    for (const { why, until, command } of readNearLevels(engine, run)) {
+      const then = until === null ? "" : `; nothing begins${timeWords(until, engine.now())}`;
+      lines.push(`  ▲ ${why}${then}; raise it: ${command}`);
+    }
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
     for (const { until, tasks } of limits)
@@ -219,6 +222,10 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     if (shown.length < views.length) lines.push(`  … and ${views.length - shown.length} more: owt task list`);
   }
   if (room !== null) lines.push("", `▲ ${printable(room.why)}`, `    ↳ ${renderAnswer(room)}`);
+  for (const refused of readRefusedBatches(engine)) {
+    const text = printable(`the batch ${refused.batch} ${refused.why}`);
+    lines.push("", `▲ ${text}`, `    ↳ ${printable(renderAnswer(refused))}`);
+  }
   lines.push(...waitingLines(engine, status));
   if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
   const places = worktrees.map(({ path, branch }) => `  ${path}  ${branch ?? "detached"}`);

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { describeUsedUp, setBudget } from "../../engine/budget.ts";
-import type { Engine } from "../../engine/engine.ts";
+import { checkFallOvers, type Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { type Landed, landRun } from "../../engine/land.ts";
 import { setParallel } from "../../engine/parallel.ts";
@@ -87,6 +87,7 @@ export function steerCommands(program: Command, io: Io): void {
 
 async function goOnWith(io: Io, engine: Engine, run: string, options: ResumeOptions): Promise<void> {
   loadPrompts(engine);
+  checkFallOvers(engine);
   const { changed, kept } = await withRoom(engine, async () => {
     await settleLost(engine);
     const refreshed = await refreshRun(engine, run);
