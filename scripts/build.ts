@@ -68,6 +68,19 @@ function apart(filter: RegExp, bundle: string): Plugin {
   return { name: "apart", setup: ({ onResolve }) => onResolve({ filter }, () => ({ path: bundle, external: true })) };
 }
 
+/** The same for a module whose functions, by these names, are called without waiting. */
+function apartWhenCalled(filter: RegExp, bundle: string, names: readonly string[]): Plugin {
+  const call = (name: string) => `export function ${name}(...given) { return require("${bundle}").${name}(...given); }`;
+  return {
+    name: "apart when called",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter }, ({ path }) => ({ path, namespace: "when-called", sideEffects: false }));
+      onResolve({ filter: /.*/, namespace: "when-called" }, () => ({ path: bundle, external: true }));
+      onLoad({ filter: /.*/, namespace: "when-called" }, () => ({ contents: names.map(call).join("\n") }));
+    },
+  };
+}
+
 /** Leaves out what is imported by such a path, but for one. */
 function leaveOut(filter: RegExp, but?: string): Plugin {
   return {
@@ -108,7 +121,9 @@ await bundle({ "commands/status": "src/main/status.ts" }, [
   leaveOut(/\/named-status\.ts$/),
   apart(/\/unwell\.ts$/, "../parts/unwell.js"),
   apart(/\/hand-back\.ts$/, "../parts/hand-back.js"),
+  apartWhenCalled(/\/schedule-files\.ts$/, "../parts/schedule-files.js", ["readSchedule"]),
 ]);
+await bundle({ "parts/schedule-files": "src/system/schedule-files.ts" }, []);
 await bundle({ "parts/hand-back": "src/engine/hand-back.ts" }, []);
 await bundle({ "parts/unwell": "src/cli/worktrees/unwell.ts" }, []);
 for (const name of QUICK) await bundle({ [`commands/${name}`]: "src/main/main.ts" }, [onlyCommand(name)]);
