@@ -131,9 +131,10 @@ async function checkDependencies(engine: Engine, ids: string[]): Promise<void> {
   const known = new Set([...planned.map((task) => task.id), ...readBacklog(engine.store).map((task) => task.id)]);
   for (const id of ids) {
     if (known.has(id) || isInRun(engine, id)) continue;
-    const close = nearest(id, known);
+    const inRuns = readRuns(engine.store).flatMap((run) => readTasks(engine.store, run.id).map(({ key }) => key));
+    const close = nearest(id, new Set([...known, ...inRuns]));
     throw new OwtError("unknown-name", `there is no task ${id} to depend on`, {
-      hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "see: owt plan",
+      hint: close.length > 0 ? `did you mean ${close.join(" or ")}?` : "see: owt task list",
     });
   }
 }

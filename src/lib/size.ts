@@ -20,8 +20,9 @@ export function parseSize(text: string | number): number | null {
   return Number.isFinite(bytes) ? Math.round(bytes) : null;
 }
 
-/** Memory, as it is counted: `3.1 GiB`, `512 MiB`. */
+/** Memory, as it is counted: `3.1 GiB`, `512 MiB`, `under 1 MiB`. */
 export function renderMemory(bytes: number): string {
+  if (bytes > 0 && bytes < 2 ** 20) return "under 1 MiB";
   return bytes >= 0.95 * 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(1)} GiB` : `${Math.round(bytes / 2 ** 20)} MiB`;
 }
 

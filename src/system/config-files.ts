@@ -113,7 +113,10 @@ export function chooseProfile(layers: readonly Layer[], name: string | null): La
   const which = close.length > 0 ? `did you mean ${close.join(" or ")}?` : `there are ${known.join(", ")};`;
   const hint = `${which} look: owt config show --profile ${close[0] ?? known[0]}`;
   throw new OwtError("unknown-name", `there is no profile ${name}`, {
-    hint: known.length > 0 ? hint : `write one into .worktreerc: [profile.${name}.run] max_parallel = 2`,
+    hint:
+      known.length > 0
+        ? hint
+        : `write one into .worktreerc: [profile.${name}.run] max_parallel = 2, then: owt config validate`,
   });
 }
 

@@ -13,6 +13,7 @@ import { refreshRun } from "../../engine/refresh.ts";
 import { withRoom } from "../../engine/carry.ts";
 import { settleLost, stopUncarried } from "../../engine/uncarried.ts";
 import { readRuns, setWish } from "../../store/runs.ts";
+import { readTasks } from "../../store/tasks.ts";
 import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
 import { answer, type Io, tell, whoAsks, withEngine } from "../io.ts";
@@ -164,5 +165,9 @@ function openRun(engine: Engine, id: string | undefined): string {
   }
   const open = readRuns(engine.store, "open").at(-1);
   if (open) return open.id;
-  throw new OwtError("wrong-state", "no run is open", { hint: "start one: owt run" });
+  const last = readRuns(engine.store).at(-1);
+  const hasFailed = last !== undefined && readTasks(engine.store, last.id).some(({ state }) => state === "failed");
+  throw new OwtError("wrong-state", "no run is open", {
+    hint: hasFailed ? `what failed in ${last.id}: owt task retry --failed; another run: owt run` : "start one: owt run",
+  });
 }
