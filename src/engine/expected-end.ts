@@ -11,18 +11,24 @@ import type { Engine } from "./engine.ts";
 import { reviewTimes } from "./review-times.ts";
 import { Estimates } from "./estimates.ts";
 
-/** How often it is worked out anew: each time the rest of the run is played through. */
+/** How often it is worked out anew, and how often where a task was done since, from which something is learned: each time the rest of the run is
+ *  played through. */
 const EVERY_MS = 15_000;
+const LEARN_MS = 2_000;
 
-const workedOut = new WeakMap<Store, Map<string, number>>();
+/** When that was, and how many tasks were done. */
+const workedOut = new WeakMap<Store, Map<string, { at: number; done: number }>>();
 
 /** Works it out and writes it down, unless that was done a moment ago. What is done meanwhile tells for what is still to come. */
 export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]): void {
-  const runs = workedOut.get(engine.store) ?? new Map<string, number>();
+  const runs = workedOut.get(engine.store) ?? new Map<string, { at: number; done: number }>();
   workedOut.set(engine.store, runs);
   const now = engine.now();
-  if (now - (runs.get(run.id) ?? -Infinity) < EVERY_MS) return;
-  runs.set(run.id, now);
+  const done = tasks.filter(({ state }) => state === "done").length;
+  const last = runs.get(run.id);
+  // The clock may have been set back.
+  if (last !== undefined && Math.abs(now - last.at) < (done === last.done ? EVERY_MS : LEARN_MS)) return;
+  runs.set(run.id, { at: now, done });
   const attempts = Map.groupBy(readAttemptsOfRun(engine.store, run.id), (attempt) => attempt.task);
   const left = timeLeftOf(
     run,
