@@ -86,6 +86,12 @@ export function leftWords({ ms, isRough }: TimeLeft): string {
   return `about ${roughDuration(ms)} left${isRough ? GUESS : ""}`;
 }
 
+/** How a run stands that somebody wished to pause or to stop: while something still works, and when nothing does. */
+export function wishWord(wish: "pause" | "stop", isAtWork: boolean): string {
+  if (wish === "pause") return isAtWork ? "pausing" : "paused";
+  return isAtWork ? "stopping" : "stopped";
+}
+
 /** Behind a time that is no more than a table's. */
 export const GUESS = ", a first guess";
 

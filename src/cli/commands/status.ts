@@ -34,7 +34,7 @@ import type { Unwell } from "../worktrees/unwell.ts";
 import { count } from "../preview.ts";
 import { runBare } from "../bare.ts";
 import { reviewTimes } from "../../engine/review-times.ts";
-import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords } from "../text.ts";
+import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords, wishWord } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 
@@ -192,6 +192,15 @@ function toJson(engine: Engine, status: Status): object {
   };
 }
 
+function stateOf({ wish }: Run, views: readonly TaskView<BareTask>[]): string {
+  return wish === null
+    ? "open"
+    : wishWord(
+        wish,
+        views.some(({ standing }) => standing === "working"),
+      );
+}
+
 function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<number, string>): string {
   const paint = painter(io, io.stdout);
   const { runs, agents, worktrees, backlog, carriedBy, room } = status;
@@ -200,7 +209,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   const lines = [`${engine.repo.root}: ${carriedBy ? `owt (pid ${carriedBy}) carries the runs` : idle}`];
   for (const { run, views, sums, expected, background, limits } of runs) {
     const cost = sums.cost_basis === null ? "" : ` · cost ${costWords(sums)}`;
-    const state = run.state === "open" ? (run.wish ?? "open") : endOf(run, views);
+    const state = run.state === "open" ? stateOf(run, views) : endOf(run, views);
     const counts = Object.entries(sums.counts).map(([word, n]) => `${n} ${word}`);
     lines.push("", `${run.id} · ${state} · ${counts.join(", ")}${cost}`);
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));

@@ -5,7 +5,7 @@ import type { RunProgress, TaskProgress } from "../../engine/progress.ts";
 import { renderDuration, roughDuration } from "../../lib/duration.ts";
 import { column, fit, fitAround, widthOf } from "../../lib/width.ts";
 import { count } from "../preview.ts";
-import { costOf, GUESS, localTimes, markOf, type Paint, printable } from "../text.ts";
+import { costOf, GUESS, localTimes, markOf, type Paint, printable, wishWord } from "../text.ts";
 
 export type Room = { columns: number; rows: number };
 
@@ -117,7 +117,7 @@ function headline({ run, tasks, cost, left }: RunProgress, columns: number): str
   const isAtWork = tasks.some(({ view }) => view.standing === "working");
   const stands = [
     run.id,
-    ...(run.wish === null ? [] : [WISHES[run.wish][isAtWork ? 0 : 1]]),
+    ...(run.wish === null ? [] : [wishWord(run.wish, isAtWork)]),
     tally(onePerTask(tasks, ({ view }) => view.task)),
   ];
   const money = spent === "" ? [] : [spent === "unknown" ? "cost unknown" : spent];
@@ -134,9 +134,6 @@ function headline({ run, tasks, cost, left }: RunProgress, columns: number): str
   ].map((parts) => parts.join(" · "));
   return ways.find((way) => widthOf(way) <= columns) ?? ways.at(-1)!;
 }
-
-/** While something still works, and when nothing does. */
-const WISHES = { pause: ["pausing", "paused"], stop: ["stopping", "stopped"] } as const;
 
 const WORDS: [words: string, standings: TaskView["standing"][]][] = [
   ["done", ["done"]],
