@@ -336,6 +336,9 @@ test("slips of the fingers are met with what was meant, in a command", async () 
     ["plan deps sample/E0", "see: owt plan deps"],
     ["plan --agent dmo", "did you mean demo?"],
     ["logs a b --raw", "owt logs a --raw"],
+    ["task create more --depends-on sample/E0", "did you mean sample/E0"],
+    ["task create more --depends-on nothing-like-it", "see: owt task list"],
+    ["config show run --profile night", "[profile.night.run] max_parallel = 2, then: owt config validate"],
   ];
   for (const [words, hint] of slips) {
     const ran = await rig.owt(...words.split(" "));
