@@ -178,7 +178,7 @@ test("to approve where nothing waits says so, of a worktree as of what nobody kn
   rig.ok("create", "x", "--no-tmux");
   const said = await rig.owt("task", "approve", "x");
   expect(said.stderr).toBe(
-    "✗ nothing waits for your word in x: no agent asks for leave there\n  ↳ what waits: owt inbox\n",
+    "✗ nothing waits for your word in x: no agent asks for anything there\n  ↳ what waits: owt inbox\n",
   );
   expect((await rig.owt("task", "approve", "nope")).stderr).toContain("no run has a task named nope");
   expect((await rig.owt("cleanup", "--merged", "--days", "0")).stdout).toContain("x     no work of its has come home");
