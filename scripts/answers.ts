@@ -17,6 +17,15 @@ import type { Rescue } from "../src/git/rescue.ts";
 
 const text = v.string();
 const texts = v.array(text);
+
+/** What a worktree that was taken away lost for good. */
+const MADE_AGAIN = {
+  discarded: v.pipe(
+    texts,
+    v.description("ignored folders that went with it and are kept nowhere: what tools make again"),
+  ),
+  left_out: v.pipe(texts, v.description("those of them that were to be kept, but are too large, or hold a repository")),
+};
 const flag = v.boolean();
 const whole = v.pipe(v.number(), v.integer());
 const told = (schema: v.GenericSchema<string>, meaning: string) => v.pipe(schema, v.description(meaning));
@@ -750,14 +759,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         branch_deleted: flag,
         rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
         environment: texts,
-        discarded: v.pipe(
-          texts,
-          v.description("ignored folders that went with it and are kept nowhere: what tools make again"),
-        ),
-        left_out: v.pipe(
-          texts,
-          v.description("those of them that were to be kept, but are too large, or hold a repository"),
-        ),
+        ...MADE_AGAIN,
       }),
     ),
     kept: v.array(of({ path: text, branch: orNull(text), reasons: v.array(of({ reason: text, what: texts, text })) })),
@@ -855,14 +857,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         branch_deleted: flag,
         rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
         environment: texts,
-        discarded: v.pipe(
-          texts,
-          v.description("ignored folders that went with it and are kept nowhere: what tools make again"),
-        ),
-        left_out: v.pipe(
-          texts,
-          v.description("those of them that were to be kept, but are too large, or hold a repository"),
-        ),
+        ...MADE_AGAIN,
       }),
     ),
   }),

@@ -358,8 +358,12 @@ export function checkConfig(
   if (isTable(raw) && Object.keys(raw).length === 0) return { values: {} };
   const result = v.safeParse(FILE, applyAliases(raw));
   if (result.success) {
-    const strangers = agentKinds ? findStrangers(result.output, agentKinds) : [];
-    const wrong = [...strangers, ...findTornLayouts(result.output), ...findStrangeParts(result.output)];
+    const { output } = result;
+    const wrong = [
+      ...(agentKinds ? inEachProfile(output, (values) => findStrangers(values, agentKinds)) : []),
+      ...inEachProfile(output, findTornLayouts),
+      ...inEachProfile(output, findStrangeParts),
+    ];
     return wrong.length > 0 ? { problems: wrong } : { values: result.output };
   }
   const problems = result.issues.map(toProblem);
@@ -443,34 +447,32 @@ export function variableOf(key: string): string {
   return `OWT_${key.replaceAll(/[^A-Za-z0-9]/g, "_")}`.toUpperCase();
 }
 
-function findStrangers({ agent, profile }: ConfigValues, kinds: readonly string[]): ConfigProblem[] {
-  const inProfiles = Object.entries(profile ?? {}).flatMap(([name, values]) =>
-    findStrangers(values, kinds).map((problem) => ({ ...problem, key: `profile.${name}.${problem.key}` })),
+/** What is wrong in the sections themselves, and in those of each profile. */
+function inEachProfile(values: ConfigValues, find: (values: ConfigValues) => ConfigProblem[]): ConfigProblem[] {
+  const inProfiles = Object.entries(values.profile ?? {}).flatMap(([name, own]) =>
+    find(own).map((problem) => ({ ...problem, key: `profile.${name}.${problem.key}` })),
   );
-  const here = Object.entries(agent?.named ?? {}).flatMap(([name, { kind }]) => {
+  return [...find(values), ...inProfiles];
+}
+
+function findStrangers({ agent }: ConfigValues, kinds: readonly string[]): ConfigProblem[] {
+  return Object.entries(agent?.named ?? {}).flatMap(([name, { kind }]) => {
     if (kind === undefined || kinds.includes(kind)) return [];
     const close = nearest(kind, kinds);
     const hint = close.length > 0 ? `did you mean ${close.join(", ")}?` : `known: ${kinds.join(", ")}`;
     return [{ key: `agent.${name}.kind`, message: `there is no kind of agent ${kind}`, hint }];
   });
-  return [...here, ...inProfiles];
 }
 
-function findStrangeParts({ worktree, profile }: ConfigValues): ConfigProblem[] {
-  const inProfiles = Object.entries(profile ?? {}).flatMap(([name, values]) =>
-    findStrangeParts(values).map((problem) => ({ ...problem, key: `profile.${name}.${problem.key}` })),
-  );
+function findStrangeParts({ worktree }: ConfigValues): ConfigProblem[] {
   const part = strangePart(worktree?.naming_pattern ?? "");
-  if (part === null) return inProfiles;
+  if (part === null) return [];
   const hint = `known: ${NAME_PARTS.map((name) => `{${name}}`).join(", ")}`;
-  return [{ key: "worktree.naming_pattern", message: `${part} stands for nothing`, hint }, ...inProfiles];
+  return [{ key: "worktree.naming_pattern", message: `${part} stands for nothing`, hint }];
 }
 
-function findTornLayouts({ tmux, profile }: ConfigValues): ConfigProblem[] {
-  const inProfiles = Object.entries(profile ?? {}).flatMap(([name, values]) =>
-    findTornLayouts(values).map((problem) => ({ ...problem, key: `profile.${name}.${problem.key}` })),
-  );
-  return [...layoutProblems(tmux?.layouts ?? {}), ...inProfiles];
+function findTornLayouts({ tmux }: ConfigValues): ConfigProblem[] {
+  return layoutProblems(tmux?.layouts ?? {});
 }
 
 /** Whether a path from a folder leads out of it, or to the folder itself. */
