@@ -47,33 +47,27 @@ export async function sendTo(engine: Engine, worktree: Checkout, text: string, o
       hint: `Enter alone, whatever stands there: owt send ${nameOf(worktree)} --pane 0 ""`,
     });
   const isAgents = wanted.agent !== null;
-  const before = isAgents ? await untilReady(engine, worktree, options) : "unknown";
   const into = { worktree, session, pane: wanted.id, isAgents, signal: options.signal };
-  const mayClear = isAgents && options.enter && text !== "";
-  const send = () => deliver(engine, into, text, { before, enter: options.enter, mayClear });
-  // What empties the input would interrupt a turn that another sender has just begun.
-  const isAlone = mayClear && hasTextBack(engine, worktree.path);
-  const cleared = await (isAlone ? asOneSender(engine, worktree.path, send) : send());
-  return { worktree, pane: wanted.id, cleared };
+  const send = () => deliver(engine, into, text, options.enter);
+  if (!isAgents) return { worktree, pane: wanted.id, cleared: await send() };
+  await untilReady(engine, worktree, options);
+  // What another sender types in the same moment changes what the agent does, and is told of as ours would be.
+  return { worktree, pane: wanted.id, cleared: await asOneSender(engine, worktree.path, send) };
 }
 
-type How = { before: SessionState; enter: boolean; mayClear: boolean };
-
 /** Types it, puts it on record, and waits until it is taken. Whether something was taken out of the agent's input for it. */
-async function deliver(engine: Engine, into: Into, text: string, { before, enter, mayClear }: How): Promise<boolean> {
-  const { worktree, isAgents, signal } = into;
-  const heard = promptsIn(engine, worktree);
-  const queued = timesQueued(engine, worktree.path);
-  const clear = mayClear && hasTextBack(engine, worktree.path);
+async function deliver(engine: Engine, into: Into, text: string, enter: boolean): Promise<boolean> {
+  const { worktree, isAgents } = into;
+  const isWord = isAgents && enter && isPrompt(text);
+  const isTaken = isWord ? await takenBehind(engine, into) : null;
+  const clear = isAgents && enter && text !== "" && hasTextBack(engine, worktree.path);
   await typeInto(engine, into, text, { enter, clear });
   const sender = engine.env[SESSION_VARIABLE] ?? "";
   const clean = redact(text, secretsIn(engine.env));
   const message = recordMessage(engine.store, { at: engine.now(), sender, worktree: worktree.path, text: clean });
   noteWorktree(engine.store, engine.now(), worktree);
-  const isWord = isAgents && enter && isPrompt(text);
-  if (isWord && before === "working" && queued !== null) await untilQueued(engine, worktree, queued, signal);
-  if (isWord && AT_REST.has(before))
-    await untilTaken(engine, into, heard).catch((error: unknown) => {
+  if (isTaken !== null)
+    await untilTaken(engine, into, isTaken).catch((error: unknown) => {
       noteNotTaken(engine.store, message);
       throw error;
     });
@@ -109,12 +103,12 @@ function hasEnded(name: string, program: string): OwtError {
 const AT_REST: ReadonlySet<SessionState> = new Set(["idle", "waiting", "cut-off"]);
 const BEGUN: ReadonlySet<SessionState> = new Set(SESSION_STATES.filter((state) => state !== "starting"));
 
-/** Before an agent says that it has begun, what is typed is lost in part, or answers a question of its first start. Gives its state. */
+/** Before an agent says that it has begun, what is typed is lost in part, or answers a question of its first start. */
 async function untilReady(
   engine: Engine,
   worktree: Checkout,
   { timeoutMs, signal }: Pick<SendOptions, "timeoutMs" | "signal">,
-): Promise<SessionState> {
+): Promise<void> {
   const read = async (): Promise<SessionState> => {
     const { state } = standingOf(engine, await sessionOf(engine, worktree));
     const hasNotBegun = state === "working" && isStarting(readSpool(engine, worktree.path)?.lines ?? []);
@@ -123,7 +117,7 @@ async function untilReady(
   const state = await waitForState(engine, read, BEGUN, { timeoutMs, signal });
   const name = nameOf(worktree);
   if (state === "ended") throw hasEnded(name, "agent");
-  if (state !== null) return state;
+  if (state !== null) return;
   if (signal.aborted) throw new OwtError("interrupted", "interrupted");
   throw new OwtError("needs-person", `the agent of ${name} has not begun yet: nothing was sent`, {
     hint: `it may have a question: owt switch ${name}`,
@@ -187,28 +181,32 @@ function promptsIn(engine: Engine, worktree: Checkout): number {
   return readSpool(engine, worktree.path)?.lines.filter((line) => line.includes('"UserPromptSubmit"')).length ?? 0;
 }
 
+/** Tells what is typed from now on to have been taken: "yes", "soon" where its agent was told and has still to put it where whoever asks behind us
+ *  looks, "no". Null for an agent that does not say. */
+type Taken = () => Promise<"yes" | "soon" | "no">;
+
+async function takenBehind(engine: Engine, { worktree }: Into): Promise<Taken | null> {
+  const state = async () => standingOf(engine, await sessionOf(engine, worktree)).state;
+  const [before, heard, queued] = [await state(), promptsIn(engine, worktree), timesQueued(engine, worktree.path)];
+  const isTold = () => promptsIn(engine, worktree) !== heard;
+  if (AT_REST.has(before)) return async () => (isTold() || !AT_REST.has(await state()) ? "yes" : "no");
+  if (before !== "working" || queued === null) return null;
+  // One whose turn ended in this moment takes it without its queue.
+  return async () => (timesQueued(engine, worktree.path) !== queued ? "yes" : isTold() ? "soon" : "no");
+}
+
 const TAKEN_MS = 3_000;
 const ENTERS = 5;
 
-/** Until an agent that is at work has put into its queue what was typed, so that whoever asks behind us is told of it. One whose turn ended
- *  in this moment has taken it without. */
-async function untilQueued(engine: Engine, { path }: Checkout, before: number, signal: AbortSignal): Promise<void> {
-  const read = async (): Promise<SessionState> => (timesQueued(engine, path) === before ? "unknown" : "working");
-  await waitForState(engine, read, new Set(["working"]), { timeoutMs: TAKEN_MS, signal });
-}
-
-/** Until the agent says that it was told something. Claude Code puts what comes in the moment in which it begins into its input, and at times loses the
- *  Enter behind it: that is pressed again. On an empty input it does nothing, and before the text is taken there is nothing to give leave for. */
-async function untilTaken(engine: Engine, into: Into, heard: number): Promise<void> {
+/** Until the agent has taken what was typed. Claude Code puts what comes in the moment in which it begins, or begins a turn, into its input, and at times
+ *  loses the Enter behind it: that is pressed again. On an empty input it does nothing, and where it would give leave it is not pressed. */
+async function untilTaken(engine: Engine, into: Into, isTaken: Taken): Promise<void> {
   const { worktree, signal } = into;
-  const read = async () => {
-    if (promptsIn(engine, worktree) !== heard) return "working";
-    return standingOf(engine, await sessionOf(engine, worktree)).state;
-  };
-  const moved = new Set(SESSION_STATES.filter((state) => !AT_REST.has(state)));
+  const read = async (): Promise<SessionState> => ((await isTaken()) === "yes" ? "working" : "unknown");
   for (let enters = 0; enters < ENTERS; enters++) {
-    if ((await waitForState(engine, read, moved, { timeoutMs: TAKEN_MS, signal })) !== null) return;
+    if ((await waitForState(engine, read, new Set(["working"]), { timeoutMs: TAKEN_MS, signal })) !== null) return;
     if (signal.aborted) throw new OwtError("interrupted", "interrupted");
+    if ((await isTaken()) !== "no") return;
     await typeInto(engine, into, "", { enter: true, clear: false });
   }
   throw new OwtError(
