@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
+import LongFirst from "./test/rig/long-first.ts";
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     reporters: ["default", "./test/rig/count-reporter.ts"],
     projects: [
       {
@@ -10,6 +12,7 @@ export default defineConfig({
           setupFiles: ["test/rig/seed.ts"],
           include: ["src/**/*.test.ts", "test/*.test.ts"],
           isolate: false,
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
           testTimeout: 60_000,
         },
