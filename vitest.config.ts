@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import LongFirst from "./test/rig/long-first.ts";
+import { LongFirst } from "./test/rig/long-first.ts";
 
 export default defineConfig({
   test: {

@@ -11,9 +11,9 @@ test("who is checked together is told so, who waits is told how many are before 
   });
 });
 
-test("alone there is nothing to say; who is through is before nobody", () => {
-  expect(describeMerges([1], [1])).toEqual(new Map());
+test("who is checked alone is told so; before it is there is nothing to say; who is through is before nobody", () => {
+  expect(describeMerges([1], [1])).toEqual(new Map([[1, "merged and checked"]]));
   expect(describeMerges([1], [])).toEqual(new Map());
   expect(describeMerges([2, 3], [1])).toEqual(new Map([[3, "waits for the merge queue: 1 before it"]]));
-  expect(describeMerges([2], [1, 2])).toEqual(new Map());
+  expect(describeMerges([2], [1, 2])).toEqual(new Map([[2, "merged and checked"]]));
 });

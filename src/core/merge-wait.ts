@@ -6,9 +6,8 @@ export function describeMerges(merging: readonly number[], checked: readonly num
   const inHand = merging.filter((task) => checked.includes(task));
   const words = new Map<number, string>();
   const others = inHand.length - 1;
-  if (others > 0)
-    for (const task of inHand)
-      words.set(task, `merged and checked together with ${others} other${others === 1 ? "" : "s"}`);
+  const together = others > 0 ? ` together with ${others} other${others === 1 ? "" : "s"}` : "";
+  for (const task of inHand) words.set(task, `merged and checked${together}`);
   const waiting = merging.filter((task) => !checked.includes(task));
   waiting.forEach((task, index) => {
     const before = inHand.length + index;

@@ -69,7 +69,7 @@ export function withEndings<T extends BareTask>(engine: Engine, run: Run, views:
 /** How those stand that wait to be integrated, by row number of their tasks. */
 function mergesOf(engine: Engine, run: Run, open: readonly Attempt[]): ReadonlyMap<number, string> {
   const merging = open.filter(({ phase }) => phase === "merge").map(({ task }) => task);
-  return merging.length < 2 ? new Map() : describeMerges(merging, readChecked(engine.store, run.id));
+  return merging.length === 0 ? new Map() : describeMerges(merging, readChecked(engine.store, run.id));
 }
 
 function whyNotYet({ wish, options }: Run, taken: number): string {

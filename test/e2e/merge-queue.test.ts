@@ -198,7 +198,7 @@ test("with merge_group = 1 each is checked by itself", async () => {
   const run = await untilAllWait(rig);
   const whys = (await allWait(rig, WAITING)).map(({ why }) => why).filter(Boolean);
   const before = [1, 2, 3, 4].map((count) => `waits for the merge queue: ${count} before it`);
-  expect(whys.toSorted()).toEqual(["integrating", ...before]);
+  expect(whys.toSorted()).toEqual(["merged and checked", ...before]);
   expect((await rig.owt("status")).stdout).toContain("waits for the merge queue: 4 before it");
   rig.release("seen/gate");
   expect((await run.ended).code).toBe(0);

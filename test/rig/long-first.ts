@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const HARNESS = /from "\.\.\/(?:crash|gauntlet|stress)\//;
 
-export default class LongFirst extends BaseSequencer {
+export class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
     const isLong = (file: TestSpecification) => HARNESS.test(readFileSync(file.moduleId, "utf8"));
