@@ -81,6 +81,12 @@ export function readWarnedAt(store: Store, run: string, about: string): number |
   return row ? Number(row["at"]) : null;
 }
 
+/** When a person last wished to pause, to stop or to go on with a run (epoch ms); null where nobody did. */
+export function readWishedAt(store: Store, run: string): number | null {
+  const row = store.get("select at from event where run = ? and kind = 'run-wish' order by seq desc limit 1", run);
+  return row ? Number(row["at"]) : null;
+}
+
 /** What a budget kept back of a run when that was last written down. */
 export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: "run-held" }>, "kind"> {
   const sql = "select data from event where run = ? and kind = 'run-held' order by seq desc limit 1";

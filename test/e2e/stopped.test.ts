@@ -93,7 +93,7 @@ test.each(["stop", "Ctrl-C"])(
     if (how === "stop") await rig.owt("stop");
     else run.child.kill("SIGINT");
     const { code, stderr } = await run.ended;
-    expect(code).toBe(how === "stop" ? 4 : 130);
+    expect(code).toBe(130);
     expect(stderr).not.toContain("a/E01 started");
     expect(rig.processes()).toEqual([]);
     const { runs } = await rig.json<Status>("status");
@@ -104,6 +104,24 @@ test.each(["stop", "Ctrl-C"])(
     expect(rig.show("owt/runs/r1", "a.txt")).toBe("a");
   },
 );
+
+test("a run that another terminal stopped needs no person: it was interrupted, and says by what and how it goes on", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({ "docs/plans/a/epic-01-a.md": at(rig, "a", `wait ${rig.path("gate")}\nwrite a.txt "a"`) });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("a-works"));
+  await rig.owt("stop");
+  const { code, stdout } = await run.ended;
+  expect(code).toBe(130);
+  expect(stdout).toMatch(
+    /^stopped at \d\d:\d\d by: owt stop; what was done is kept, go on with it:\n {2}↳ owt resume r1$/m,
+  );
+  expect((await rig.json<{ waiting: unknown[] }>("inbox")).waiting).toEqual([]);
+  rig.release("gate");
+  const ran = await rig.owt("resume");
+  expect([ran.code, ran.stdout]).toEqual([0, expect.not.stringContaining("owt stop")]);
+});
 
 test("who asks from inside an attempt is not told that nobody carries it", async () => {
   await using rig = Rig.create({ ".worktreerc": demoConfig });
