@@ -86,7 +86,7 @@ const USUAL_HINTS: Record<ErrorCode, string | undefined> = {
 
 /** Whether a hint holds a command to type. */
 export function namesCommand(hint: string): boolean {
-  return /(^|[\s:(;"'`$])(owt|git|npm|apt-get|apt|brew|sudo|sysctl|unset|export|mkdir|mv|cd|claude|codex) \S/.test(
+  return /(^|[\s:(;"'`$])(owt|git|npm|apt-get|apt|brew|sudo|sysctl|unset|export|mkdir|mv|cd|claude|codex|\$\{EDITOR:-vi\}) \S/.test(
     hint,
   );
 }
