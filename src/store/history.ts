@@ -16,9 +16,12 @@ export function readHistory(store: Store, most = MOST_TASKS): PastTask[] {
   return readPast(store, NEWEST_DONE, most).map(({ past }) => past);
 }
 
-const FINISHED = "select id from task where state in ('done', 'failed') order by id desc limit ?";
+/** What failed and is tried again has failed until that try comes to its end. */
+const FINISHED = `select id from task where state in ('done', 'failed')
+  or state not in ('cancelled', 'skipped') and id in (select task from event where kind = 'task-moved' and data ->> '$.to' = 'failed')
+  order by id desc limit ?`;
 
-/** Every task that was done or failed, in whichever run, newest first. */
+/** Every task that was done, or failed the last time it came to an end, in whichever run, newest first. */
 export function readFinished(store: Store): FinishedTask[] {
   return readPast(store, FINISHED, Number.MAX_SAFE_INTEGER).map(({ past, row, attempts }) => ({
     ...past,
