@@ -8,6 +8,7 @@ import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
 import { answerFor, heldAnswers } from "../engine/answer.ts";
+import { keepsConversations } from "../engine/conversations.ts";
 import { findRun } from "../engine/find-run.ts";
 import { viewRun } from "../engine/view.ts";
 import { lastSeq, readWishedAt } from "../store/events.ts";
@@ -61,7 +62,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
     await asker.close();
     io.signal.removeEventListener("abort", onStop);
   }
-  if (io.signal.aborted) throw interrupted(runId, carries);
+  if (io.signal.aborted) throw interrupted(engine, runId, carries);
   const run = findRun(engine, runId);
   const views = viewRun(engine, run);
   const isStopped = isHeldByStop(run, views);
@@ -84,11 +85,12 @@ function viewerLine(pid: number | null): string {
   return `${who} carries the runs of this repository; watching, and taking over when it ends`;
 }
 
-function interrupted(runId: string, carried: boolean): OwtError {
+function interrupted(engine: Engine, runId: string, carried: boolean): OwtError {
+  const kept = keepsConversations(engine, runId)
+    ? "conversations and work of its agents are"
+    : "the work of its agents is";
   return carried
-    ? new OwtError("interrupted", `${runId} is parked: conversations and work of its agents are kept`, {
-        hint: "go on with: owt resume",
-      })
+    ? new OwtError("interrupted", `${runId} is parked: ${kept} kept`, { hint: "go on with: owt resume" })
     : new OwtError("interrupted", `the view of ${runId} is closed; the run goes on`, {
         hint: "see it again: owt resume",
       });

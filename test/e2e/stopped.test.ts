@@ -123,6 +123,19 @@ test("a run that another terminal stopped needs no person: it was interrupted, a
   expect([ran.code, ran.stdout]).toEqual([0, expect.not.stringContaining("owt stop")]);
 });
 
+test("a run that is left tells of conversations only where an agent has one", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": '[agent]\ndefault = "script"\n[agent.script]\ncommand = ["script-of-ours"]\n',
+    "docs/plans/a/epic-01-a.md": "# A\n",
+  });
+  rig.addProgram("script-of-ours", `#!/bin/sh\ntouch "${rig.path("a-works")}"\nexec sleep 1000\n`);
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("a-works"));
+  run.child.kill("SIGINT");
+  const { code, stderr } = await run.ended;
+  expect([code, stderr]).toEqual([130, expect.stringContaining("■ r1 is parked: the work of its agents is kept\n")]);
+});
+
 test("who asks from inside an attempt is not told that nobody carries it", async () => {
   await using rig = Rig.create({ ".worktreerc": demoConfig });
   rig.write({

@@ -58,7 +58,12 @@ export function steerCommands(program: Command, io: Io): void {
       await withEngine(io, (engine) => goOnWith(io, engine, begun.run, options));
     });
   wishCommand(program, io, "pause", "start no further task of a run; what runs goes on to its end");
-  wishCommand(program, io, "stop", "stop the agents of a run; their conversations and work are kept for: owt resume");
+  wishCommand(
+    program,
+    io,
+    "stop",
+    "stop the agents of a run; their work, and their conversations where they have one, are kept for: owt resume",
+  );
   program
     .command("parallel <n> [run]")
     .description("how many agents work at a time on an open run, from now on")
