@@ -50,7 +50,7 @@ function readPast(store: Store, ids: string, most: number): { past: PastTask; ro
  *  that is the same for several, and says how many came home together. */
 function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
   return store.all(
-    `select a.task, a.agent, a.model, a.usage, a.started_at, a.ended_at, (
+    `select a.task, a.agent, a.model, a.usage, a.started_at, a.ended_at, a.dead_ms, (
          select sum(coalesce((select next.at from event next where next.attempt = a.id and next.kind = 'attempt-phase' and next.seq > e.seq
                               order by next.seq limit 1), a.ended_at) - e.at)
          from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' in ('contest', 'review', 'merge')
@@ -81,5 +81,11 @@ function toPastTask(task: Row, attempts: readonly Row[]): PastTask | null {
 
 /** Milliseconds. */
 function workOf(attempt: Row): number {
-  return Math.max(0, Number(attempt["ended_at"]) - Number(attempt["started_at"]) - Number(attempt["waited"] ?? 0));
+  return Math.max(
+    0,
+    Number(attempt["ended_at"]) -
+      Number(attempt["started_at"]) -
+      Number(attempt["dead_ms"]) -
+      Number(attempt["waited"] ?? 0),
+  );
 }
