@@ -110,16 +110,14 @@ function briefly({ task, why, waitsFor }: TaskView): string {
   );
 }
 
-/** What matters first stands first: the end is cut where there is no room. When it will end is worth more than a cost that nobody knows, and than saying that the
- *  end is guessed. */
+/** What matters first stands first: the end is cut where there is no room. When it will end is worth more than a cost that nobody knows, than saying that the
+ *  end is guessed, and, like what is spent, than what is not to be done. */
 function headline({ run, tasks, cost, left }: RunProgress, columns: number): string {
   const spent = costOf(cost);
   const isAtWork = tasks.some(({ view }) => view.standing === "working");
-  const stands = [
-    run.id,
-    ...(run.wish === null ? [] : [wishWord(run.wish, isAtWork)]),
-    tally(onePerTask(tasks, ({ view }) => view.task)),
-  ];
+  const head = [run.id, ...(run.wish === null ? [] : [wishWord(run.wish, isAtWork)])];
+  const counted = onePerTask(tasks, ({ view }) => view.task);
+  const stands = [...head, tally(counted)];
   const money = spent === "" ? [] : [spent === "unknown" ? "cost unknown" : spent];
   // All that goes on is beyond what was expected of it: nobody can tell.
   if (left === null || left.ms === 0) return [...stands, ...money].join(" · ");
@@ -129,8 +127,9 @@ function headline({ run, tasks, cost, left }: RunProgress, columns: number): str
     [...stands, ...money, end + (left.isRough ? GUESS : "")],
     [...stands, ...known, end + (left.isRough ? GUESS : "")],
     [...stands, ...known, end],
-    [...stands, end],
-    [...stands.slice(0, -1), end, stands.at(-1)!],
+    [...head, tally(counted, GOES_ON), ...known, end],
+    [...head, tally(counted, GOES_ON), end],
+    [...head, end, tally(counted)],
   ].map((parts) => parts.join(" · "));
   return ways.find((way) => widthOf(way) <= columns) ?? ways.at(-1)!;
 }
@@ -148,11 +147,12 @@ const WORDS: [words: string, standings: TaskView["standing"][]][] = [
   ["cancelled", ["cancelled"]],
 ];
 
-function tally(tasks: readonly TaskProgress[]): string {
-  return WORDS.map(([words, standings]) => [
-    tasks.filter(({ view }) => standings.includes(view.standing)).length,
-    words,
-  ])
+/** Without those that are not to be done. */
+const GOES_ON = WORDS.filter(([words]) => words !== "skipped" && words !== "cancelled");
+
+function tally(tasks: readonly TaskProgress[], of = WORDS): string {
+  return of
+    .map(([words, standings]) => [tasks.filter(({ view }) => standings.includes(view.standing)).length, words])
     .filter(([n]) => n !== 0)
     .map(([n, words]) => `${n} ${words}`)
     .join(" · ");
