@@ -90,9 +90,9 @@ function interrupted(engine: Engine, runId: string, carried: boolean): OwtError 
     ? "conversations and work of its agents are"
     : "the work of its agents is";
   return carried
-    ? new OwtError("interrupted", `${runId} is parked: ${kept} kept`, { hint: "go on with: owt resume" })
+    ? new OwtError("interrupted", `${runId} is parked: ${kept} kept`, { hint: `go on with: owt resume ${runId}` })
     : new OwtError("interrupted", `the view of ${runId} is closed; the run goes on`, {
-        hint: "see it again: owt resume",
+        hint: `see it again: owt resume ${runId}`,
       });
 }
 

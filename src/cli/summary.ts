@@ -6,7 +6,7 @@ import type { TaskView } from "../core/view.ts";
 import { renderDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { count } from "./preview.ts";
-import { clock, costWords, localTimes, markOf, painter, printable, table, whyWords } from "./text.ts";
+import { clock, costWords, localTimes, markOf, painter, printable, table, whichUnverified, whyWords } from "./text.ts";
 
 /** `commandOf` names the command that answers a waiting task; `stoppedAt` (epoch ms): the run stands still because somebody stopped it then. */
 export function renderSummary(
@@ -42,10 +42,7 @@ const MOST_KEYS = 8;
 
 function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (task: Task) => string): string[] {
   const lines: string[] = [];
-  const { unverified } = report;
-  const all = unverified.length > 1 && unverified.length === (report.counts["done"] ?? 0);
-  const which = all ? `all ${unverified.length}` : unverified.join(", ");
-  if (unverified.length > 0) lines.push(`unverified, for want of a verify command: ${which}`);
+  if (report.unverified.length > 0) lines.push(`unverified, for want of a verify command: ${whichUnverified(report)}`);
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
   // What a budget holds back is one thing, with one command.
   const held = forBudget.find((view) => view.task.park?.for === "budget") ?? forBudget[0];
@@ -77,7 +74,7 @@ function goOn(report: RunReport, views: readonly TaskView[], stoppedAt: number |
     const when = clock(stoppedAt).slice(0, 5);
     return [`stopped at ${when} by: owt stop; what was done is kept, go on with it:`, `  ↳ owt resume ${report.run}`];
   }
-  return report.state === "open" && !isOnlyHeld(views) ? ["then go on:", "  ↳ owt resume"] : [];
+  return report.state === "open" && !isOnlyHeld(views) ? ["then go on:", `  ↳ owt resume ${report.run}`] : [];
 }
 
 /** The command that raises the budget goes on with the run, too. */

@@ -47,8 +47,8 @@ test("a run that is stopped while nobody carries it has nothing at work, and goe
   expect(rig.processes()).toEqual([]);
   const { runs } = await rig.json<Status>("status");
   expect(runs[0]!.tasks).toMatchObject([
-    { id: "a/E01", state: "pending", why: "goes on where it stopped; the run is stopped: owt resume" },
-    { id: "b/E01", state: "verifying", why: "stopped; goes on with: owt resume" },
+    { id: "a/E01", state: "pending", why: "goes on where it stopped; the run is stopped: owt resume r1" },
+    { id: "b/E01", state: "verifying", why: "stopped; goes on with: owt resume r1" },
   ]);
   rig.release("gate");
   const ran = await rig.owt("resume");
@@ -97,7 +97,7 @@ test.each(["stop", "Ctrl-C"])(
     expect(stderr).not.toContain("a/E01 started");
     expect(rig.processes()).toEqual([]);
     const { runs } = await rig.json<Status>("status");
-    const why = how === "stop" ? "the run is stopped: owt resume" : "nobody carries it: owt resume";
+    const why = how === "stop" ? "the run is stopped: owt resume r1" : "nobody carries it: owt resume";
     expect(runs[0]!.tasks).toMatchObject([{ id: "a/E01", state: "pending", why: `goes on where it stopped; ${why}` }]);
     rig.addProgram("waiting-install", "#!/bin/sh\nexit 0\n");
     expect((await rig.owt("resume")).code).toBe(0);
@@ -133,7 +133,10 @@ test("a run that is left tells of conversations only where an agent has one", as
   await fileAppears(rig.path("a-works"));
   run.child.kill("SIGINT");
   const { code, stderr } = await run.ended;
-  expect([code, stderr]).toEqual([130, expect.stringContaining("■ r1 is parked: the work of its agents is kept\n")]);
+  expect([code, stderr]).toEqual([
+    130,
+    expect.stringContaining("■ r1 is parked: the work of its agents is kept\n  ↳ go on with: owt resume r1\n"),
+  ]);
 });
 
 test("who asks from inside an attempt is not told that nobody carries it", async () => {

@@ -48,6 +48,22 @@ test("a row says what a task does, for how long, what it cost, what it changed a
   ]);
 });
 
+test("costs that nobody knows take no column, unless one is known", () => {
+  const models = [{ model: "m", tokens: null, costUsd: null, basis: "unknown" as const }];
+  const unknown = addUsages([{ models, missing: null }]);
+  const rows = (cost: TaskProgress["cost"]) =>
+    renderTable(
+      progressOf([
+        { state: "running", more: { doing: "works", cost: unknown } },
+        { state: "done", verified: true, more: { cost } },
+      ]),
+      SCREEN,
+      plain,
+    ).slice(0, 2);
+  expect(rows(unknown)).toEqual(["◎ t0  works", "✓ t1  done"]);
+  expect(rows(spent(0.5))).toEqual([expect.stringMatching(/works +unknown$/), expect.stringMatching(/done +\$0\.50$/)]);
+});
+
 test("where not all fit, what goes on and what waits for a person is shown, in plan order, and the rest is counted", () => {
   const many = Array.from({ length: 30 }, (_, n): Partial<Task> => ({ state: n < 20 ? "done" : "pending" }));
   many[25] = { state: "running" };

@@ -62,7 +62,7 @@ function order({ view }: TaskProgress): number {
 }
 
 function renderRows(tasks: TaskProgress[], width: number, paint: Paint): string[] {
-  const cells = tasks.map(cellsOf);
+  const cells = withoutUnknown(tasks.map(cellsOf));
   const widest = (pick: (cell: Cells) => string) => Math.max(0, ...cells.map((cell) => widthOf(pick(cell))));
   const name = Math.min(
     widest((cell) => cell.name),
@@ -88,6 +88,12 @@ function removeFrom(figures: { key: Figure }[], key: Figure): void {
 }
 
 type Cells = { name: string; words: string; time: string; cost: string; lines: string; left: string };
+
+/** A column that says of each row that its cost is not known says less than the words that it would shorten: the last line says it once. */
+function withoutUnknown(cells: Cells[]): Cells[] {
+  const isTold = cells.some(({ cost }) => cost !== "" && cost !== "unknown");
+  return isTold ? cells : cells.map((cell) => ({ ...cell, cost: "" }));
+}
 
 function cellsOf({ view, workedMs, cost, lines, doing, left }: TaskProgress): Cells {
   return {
