@@ -550,9 +550,13 @@ const history = of({
 /** What `--detach` says. */
 const detached = of({
   run: text,
-  pid: orNull(whole),
+  pid: v.pipe(orNull(whole), v.description("the process in the background")),
+  carried_by: v.pipe(
+    orNull(whole),
+    v.description("the process that carries the run now: another one where that in the background stands by"),
+  ),
   log: text,
-  already: v.pipe(flag, v.description("it was carried already")),
+  already: v.pipe(flag, v.description("it was in the background already")),
 });
 
 const place = { file: text, line: count, column: count };

@@ -1,6 +1,7 @@
 /** Leaves a run to a process in the background, and says how to watch and to stop it. */
 import type { Engine } from "../engine/engine.ts";
 import { goOnInBackground } from "../engine/background.ts";
+import { isCarried } from "../engine/holder.ts";
 import { answer, type Io } from "./io.ts";
 
 /** What `--detach` is for, in the words of each command that has it. */
@@ -14,9 +15,13 @@ export async function detach(
   configFile: string | null,
 ): Promise<void> {
   const { pid, log, isNew, isOver } = await goOnInBackground(engine, run, configFile);
-  const head = isNew
-    ? `${run} goes on in the background (pid ${pid})`
-    : `${run} is in the background already (pid ${pid})`;
+  const carrier = isOver ? null : isCarried(engine);
+  const head =
+    carrier !== null && carrier !== pid
+      ? `${run} is carried by another owt (pid ${carrier}); one in the background (pid ${pid}) stands by, and takes it over when that ends`
+      : isNew
+        ? `${run} goes on in the background (pid ${pid})`
+        : `${run} is in the background already (pid ${pid})`;
   const lines = isOver
     ? [`${run}: nothing is left to do in the background`, `  what came of it: owt report ${run}`, `  its log:  ${log}`]
     : [
@@ -25,5 +30,5 @@ export async function detach(
         `  park it:  owt stop ${run}`,
         `  its log:  ${log}`,
       ];
-  answer(io, options, { run, pid, log, already: !isNew }, lines.join("\n"));
+  answer(io, options, { run, pid, carried_by: carrier, log, already: !isNew }, lines.join("\n"));
 }

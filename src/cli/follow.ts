@@ -1,15 +1,17 @@
 /** Follows a run until it is settled: carries or watches it, narrates, asks on a terminal, and prints the summary. */
 import { standingRows } from "../core/rival.ts";
 import { OwtError } from "../core/errors.ts";
+import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { type TaskView, renderAnswer } from "../core/view.ts";
 import { carryOrWatch, type Watcher } from "../engine/carry.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readReport } from "../engine/report.ts";
 import { answerFor, heldAnswers } from "../engine/answer.ts";
+import { keepsConversations } from "../engine/conversations.ts";
 import { findRun } from "../engine/find-run.ts";
 import { viewRun } from "../engine/view.ts";
-import { lastSeq } from "../store/events.ts";
+import { lastSeq, readWishedAt } from "../store/events.ts";
 import { Asker } from "./asker.ts";
 import { answer, type Io } from "./io.ts";
 import { openScreen } from "./live/screen.ts";
@@ -60,16 +62,19 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
     await asker.close();
     io.signal.removeEventListener("abort", onStop);
   }
-  if (io.signal.aborted) throw interrupted(runId, carries);
-  const views = viewRun(engine, findRun(engine, runId));
+  if (io.signal.aborted) throw interrupted(engine, runId, carries);
+  const run = findRun(engine, runId);
+  const views = viewRun(engine, run);
+  const isStopped = isHeldByStop(run, views);
   const report = readReport(engine, runId);
   const held = await heldAnswers(
     engine,
     views.map(({ task }) => task),
   );
   const answerOf = (task: Task) => renderAnswer(held.get(task.id) ?? answerFor(engine, task));
-  answer(io, options, report, renderSummary(io, report, views, answerOf));
-  process.exitCode = exitCodeFor(views);
+  const stoppedAt = isStopped ? readWishedAt(engine.store, runId) : null;
+  answer(io, options, report, renderSummary(io, report, views, answerOf, stoppedAt));
+  process.exitCode = isStopped ? INTERRUPTED : exitCodeFor(views);
 }
 
 const GROUPS_ONLY =
@@ -80,18 +85,26 @@ function viewerLine(pid: number | null): string {
   return `${who} carries the runs of this repository; watching, and taking over when it ends`;
 }
 
-function interrupted(runId: string, carried: boolean): OwtError {
+function interrupted(engine: Engine, runId: string, carried: boolean): OwtError {
+  const kept = keepsConversations(engine, runId)
+    ? "conversations and work of its agents are"
+    : "the work of its agents is";
   return carried
-    ? new OwtError("interrupted", `${runId} is parked: conversations and work of its agents are kept`, {
-        hint: "go on with: owt resume",
-      })
+    ? new OwtError("interrupted", `${runId} is parked: ${kept} kept`, { hint: `go on with: owt resume ${runId}` })
     : new OwtError("interrupted", `the view of ${runId} is closed; the run goes on`, {
-        hint: "see it again: owt resume",
+        hint: `see it again: owt resume ${runId}`,
       });
 }
 
-/** 0 done · 1 some work failed, or none was done · 4 needs a person, such as a run that was stopped · 5 limit or budget; where several
- *  apply: 1, 4, 5. */
+/** The exit code of what a person ended themselves, by Ctrl-C or from another terminal. */
+const INTERRUPTED = 130;
+
+/** Whether something is left that would go on, had nobody stopped the run. */
+function isHeldByStop(run: Run, views: readonly TaskView[]): boolean {
+  return run.wish === "stop" && views.some(({ standing }) => standing === "ready" || standing === "working");
+}
+
+/** 0 done · 1 some work failed, or none was done · 4 needs a person · 5 limit or budget; where several apply: 1, 4, 5. */
 function exitCodeFor(rows: readonly TaskView[]): number {
   const views = standingRows(rows, ({ task }) => task);
   const standings = new Set(views.map((view) => view.standing));
@@ -102,5 +115,5 @@ function exitCodeFor(rows: readonly TaskView[]): number {
   return 0;
 }
 
-/** What is left of a run that was stopped, or that a person has to look at. */
+/** What is left of a run that a person has to look at. */
 const STOPS: TaskView["standing"][] = ["waits-for-person", "waits-for-room", "ready", "working"];

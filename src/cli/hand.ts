@@ -27,7 +27,9 @@ export async function leaveByHand(
       throw new OwtError("needs-person", `${what} in ${session.name}, where ${task.key} was taken over`, {
         hint: `leave it, or have it ended: ${command} --yes`,
       });
-    if (!(await confirm(io, `${what} in ${session.name}; end it? its conversation is kept`)))
+    const hasAgent = found.standing.pane?.dead === null;
+    const kept = hasAgent ? " its conversation is kept" : "";
+    if (!(await confirm(io, `${what} in ${session.name}; end it?${kept}`)))
       throw new OwtError("interrupted", "nothing was changed");
   }
   // We may have been called in that very session.

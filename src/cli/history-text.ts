@@ -39,8 +39,7 @@ export function renderHistoryMarkdown(history: HistoryReport): string {
 }
 
 function summary({ all }: HistoryReport): string {
-  const cost = all.cost_usd === null ? "" : `, cost ${renderUsd(all.cost_usd)}`;
-  return `${count(all.tasks, "task")}: ${all.done} done, ${all.failed} failed (${percent(all.success)} done), ${count(all.attempts, "attempt")}, ${renderDuration(all.work_ms)} of work${cost}`;
+  return `${count(all.tasks, "task")}: ${all.done} done, ${all.failed} failed (${percent(all.success)} done), ${count(all.attempts, "attempt")}, ${renderDuration(all.work_ms)} of work, cost ${costIn(all.cost_usd)}`;
 }
 
 function cells(row: HistoryRow): string[] {
@@ -50,9 +49,14 @@ function cells(row: HistoryRow): string[] {
     percent(row.first_try),
     row.median_ms === null ? "" : renderDuration(row.median_ms),
     renderDuration(row.work_ms),
-    row.cost_usd === null ? "" : renderUsd(row.cost_usd),
-    row.cost_per_task_usd === null ? "" : renderUsd(row.cost_per_task_usd),
+    costIn(row.cost_usd),
+    costIn(row.cost_per_task_usd),
   ];
+}
+
+/** What nobody told is called so wherever a cost stands. */
+function costIn(usd: number | null): string {
+  return usd === null ? "unknown" : renderUsd(usd);
 }
 
 function unknown({ all }: HistoryReport, width: number): string[] {

@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import type { Readable, Writable } from "node:stream";
 import type { ConfigValues } from "../core/config.ts";
-import { OwtError } from "../core/errors.ts";
+import { COMMANDS, OwtError } from "../core/errors.ts";
 import { printable } from "../lib/printable.ts";
 import { wrapText } from "../lib/width.ts";
 import type { Asker } from "../engine/check-commit.ts";
@@ -60,9 +60,9 @@ export function whoAsks(io: Io): Asker {
   return { leave: io.signal, tell: (text) => tell(io, `▲ ${printable(text)}`) };
 }
 
-/** On a terminal no line is broken inside a word; everywhere else lines stay whole. */
+/** On a terminal no line is broken inside a word, nor inside a command that is longer than a line; everywhere else lines stay whole. */
 export function folded(stream: { isTTY?: boolean; columns?: number | undefined }, text: string): string {
-  return stream.isTTY === true ? wrapText(text, stream.columns || 80) : text;
+  return stream.isTTY === true ? wrapText(text, stream.columns || 80, COMMANDS) : text;
 }
 
 /** Opens the engine for one command and closes it whatever happens. */

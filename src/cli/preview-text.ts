@@ -10,7 +10,7 @@ export function renderPreview(preview: Preview, width: number): string {
     head(preview, width),
     expected(preview, width),
     steps(preview, width),
-    path(preview, width),
+    critical(preview, width),
     overlaps(preview, width),
   ];
   paragraphs.push(done(preview, width), notTasks(preview, width), warnings(preview, width));
@@ -20,7 +20,8 @@ export function renderPreview(preview: Preview, width: number): string {
     .join("\n\n")}\n`;
 }
 
-function head({ tasks, plan, target, builds_on }: Preview, width: number): string[] {
+/** How many tasks there are, and where they land. */
+export function head({ tasks, plan, target, builds_on }: Preview, width: number): string[] {
   const of = (state: PreviewTask["state"]) => tasks.filter((task) => task.state === state).length;
   const counts = [
     `${of("to-run")} to run`,
@@ -45,19 +46,39 @@ function head({ tasks, plan, target, builds_on }: Preview, width: number): strin
   ];
 }
 
-function expected({ estimate, max_parallel }: Preview, width: number): string[] {
+/** What they are expected to take and to cost. */
+export function expected({ estimate, max_parallel }: Preview, width: number): string[] {
   if (estimate === null) return [];
-  const { makespan_ms, sequential_ms, cost_usd, cost_unknown_tasks, parallelism, speedup, label } = estimate;
-  const alone = parallelism.most <= 1;
+  const { sequential_ms, parallelism, speedup, label } = estimate;
+  const alone = isAlone(estimate);
   const side = `${count(max_parallel, "agent")}, ${parallelism.average.toFixed(1)} at work on average`;
-  const unknown =
-    cost_unknown_tasks > 0 && cost_usd !== null ? `, and ${count(cost_unknown_tasks, "task")} of unknown cost` : "";
   const rows = [
-    `time  ${timeRange(alone ? sequential_ms : makespan_ms)} with ${alone ? "one agent at a time" : side}`,
+    `time  ${timeOfAll(estimate)} with ${alone ? "one agent at a time" : side}`,
     alone ? "" : `      ${timeRange(sequential_ms)} one after the other: speed-up ${speedup.toFixed(1)}`,
-    `cost  ${cost_usd === null ? "unknown" : `${moneyRange(cost_usd)}${unknown}`}`,
+    `cost  ${costOfAll(estimate)}`,
   ].filter(Boolean);
   return [...wrap(`expected, P50–P90 (${label}):`, width), ...rows.flatMap((row) => wrap(`  ${row}`, width, 8))];
+}
+
+/** `12m–20m, cost $3.10–$5.00`; nothing where nothing runs. */
+export function timeAndCost({ estimate }: Preview): string {
+  return estimate === null ? "" : `${timeOfAll(estimate)}, cost ${costOfAll(estimate)}`;
+}
+
+type Expected = NonNullable<Preview["estimate"]>;
+
+function isAlone({ parallelism }: Expected): boolean {
+  return parallelism.most <= 1;
+}
+
+function timeOfAll(estimate: Expected): string {
+  return timeRange(isAlone(estimate) ? estimate.sequential_ms : estimate.makespan_ms);
+}
+
+function costOfAll({ cost_usd, cost_unknown_tasks }: Expected): string {
+  if (cost_usd === null) return "unknown";
+  const unknown = cost_unknown_tasks > 0 ? `, and ${count(cost_unknown_tasks, "task")} of unknown cost` : "";
+  return `${moneyRange(cost_usd)}${unknown}`;
 }
 
 function steps(preview: Preview, width: number): string[] {
@@ -113,7 +134,8 @@ function costOf({ estimate }: PreviewTask): string {
   return estimate?.cost_usd ? moneyRange(estimate.cost_usd) : "";
 }
 
-function path({ critical_path, order, estimate }: Preview, width: number): string[] {
+/** The chain of tasks that takes longest; none where nothing is to be ordered. */
+export function critical({ critical_path, order, estimate }: Preview, width: number): string[] {
   if (order.length < 2 || estimate === null) return [];
   return wrap(`critical path, ${roughDuration(estimate.critical_path_ms)}: ${critical_path.join(" → ")}`, width, 2);
 }

@@ -3,7 +3,7 @@ import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
 import { count } from "./preview.ts";
-import { costWords, localTimes, type Paint, printable, tokenWords, wrap } from "./text.ts";
+import { costWords, localTimes, type Paint, printable, tokenWords, whichUnverified, wrap } from "./text.ts";
 import { waitedMs, waitWords } from "./waiting-words.ts";
 
 /** `width` in columns. */
@@ -39,7 +39,7 @@ function head(report: RunReport, width: number): string[] {
     `cost    ${costWords(report) || "nothing yet"}${missing}`,
     report.input_tokens === null ? "" : `tokens  ${tokensIn(report)} in, ${tokenWords(report.output_tokens)} out`,
     waits.length === 0 ? "" : `waited  all tasks added up: ${waits.join(", ")}`,
-    report.unverified.length === 0 ? "" : `unverified, for want of a verify command: ${report.unverified.join(", ")}`,
+    report.unverified.length === 0 ? "" : `unverified, for want of a verify command: ${whichUnverified(report)}`,
     ...report.flaky.map((flaky) => `flaky   ${flakyWords(flaky)}`),
     ...settledWords(report).map((words) => `settled ${words}`),
   ];

@@ -6,14 +6,15 @@ import type { TaskView } from "../core/view.ts";
 import { renderDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { count } from "./preview.ts";
-import { costWords, localTimes, markOf, painter, printable, table, whyWords } from "./text.ts";
+import { clock, costWords, localTimes, markOf, painter, printable, table, whichUnverified, whyWords } from "./text.ts";
 
-/** `commandOf` names the command that answers a waiting task. */
+/** `commandOf` names the command that answers a waiting task; `stoppedAt` (epoch ms): the run stands still because somebody stopped it then. */
 export function renderSummary(
   io: Io,
   report: RunReport,
   views: readonly TaskView[],
   commandOf: (task: Task) => string,
+  stoppedAt: number | null = null,
 ): string {
   const paint = painter(io, io.stdout);
   const rows = views.map((view) => {
@@ -33,7 +34,7 @@ export function renderSummary(
     done > 0 && report.speedup !== null && report.speedup > 1
       ? `, ${report.speedup} times as fast as one after the other`
       : "";
-  return `${[table(rows), "", head + cost + speed, ...nextSteps(report, views, commandOf)].join("\n")}\n`;
+  return `${[table(rows), "", head + cost + speed, ...nextSteps(report, views, commandOf), ...goOn(report, views, stoppedAt)].join("\n")}\n`;
 }
 
 /** So many names of tasks are told that wait for the same. */
@@ -41,10 +42,7 @@ const MOST_KEYS = 8;
 
 function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (task: Task) => string): string[] {
   const lines: string[] = [];
-  const { unverified } = report;
-  const all = unverified.length > 1 && unverified.length === (report.counts["done"] ?? 0);
-  const which = all ? `all ${unverified.length}` : unverified.join(", ");
-  if (unverified.length > 0) lines.push(`unverified, for want of a verify command: ${which}`);
+  if (report.unverified.length > 0) lines.push(`unverified, for want of a verify command: ${whichUnverified(report)}`);
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
   // What a budget holds back is one thing, with one command.
   const held = forBudget.find((view) => view.task.park?.for === "budget") ?? forBudget[0];
@@ -65,11 +63,18 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
         `  ↳ ${commandOf(view.task)}`,
       );
   }
-  if (report.landed_at !== null) return lines;
-  if (report.state === "ended" && (report.counts["done"] ?? 0) > 0)
-    lines.push(`bring it into ${report.target}:`, `  ↳ owt land ${report.run}`);
-  else if (report.state === "open" && !isOnlyHeld(views)) lines.push("then go on:", "  ↳ owt resume");
   return lines;
+}
+
+function goOn(report: RunReport, views: readonly TaskView[], stoppedAt: number | null): string[] {
+  if (report.landed_at !== null) return [];
+  if (report.state === "ended" && (report.counts["done"] ?? 0) > 0)
+    return [`bring it into ${report.target}:`, `  ↳ owt land ${report.run}`];
+  if (stoppedAt !== null) {
+    const when = clock(stoppedAt).slice(0, 5);
+    return [`stopped at ${when} by: owt stop; what was done is kept, go on with it:`, `  ↳ owt resume ${report.run}`];
+  }
+  return report.state === "open" && !isOnlyHeld(views) ? ["then go on:", `  ↳ owt resume ${report.run}`] : [];
 }
 
 /** The command that raises the budget goes on with the run, too. */

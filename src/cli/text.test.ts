@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { printable, wrap } from "./text.ts";
+import { printable, whichUnverified, wrap } from "./text.ts";
 
 const DIRECTION_MARKS = [
   0x061c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069,
@@ -22,4 +22,10 @@ test("a text is broken between words, none lost, and no line is wider than the s
   expect(wrap("a averyverylongword b", 6)).toEqual(["a", "averyverylongword", "b"]);
   // Letters that take two columns.
   expect(wrap("\u4efb\u52a1 \u4efb\u52a1 x", 6)).toEqual(["\u4efb\u52a1", "\u4efb\u52a1 x"]);
+});
+
+test("what came in unchecked is named, unless it is all that came in", () => {
+  expect(whichUnverified({ unverified: ["a", "b"], counts: { done: 3 } })).toBe("a, b");
+  expect(whichUnverified({ unverified: ["a", "b"], counts: { done: 2, failed: 1 } })).toBe("all 2");
+  expect(whichUnverified({ unverified: ["a"], counts: { done: 1 } })).toBe("a");
 });

@@ -1,6 +1,6 @@
 /** Small pieces of text that every command prints alike: marks, tables, times. */
 import { type Cost, describeCost } from "../core/cost.ts";
-import type { CostReport } from "../core/report.ts";
+import type { CostReport, RunReport } from "../core/report.ts";
 import type { TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
 import { roughDuration } from "../lib/duration.ts";
@@ -79,6 +79,12 @@ export function costWords(cost: Pick<CostReport, "cost_usd" | "cost_at_least" | 
 /** The same of a sum that is not a report. */
 export function costOf(cost: Pick<Cost, "usd" | "isAtLeast" | "basis">): string {
   return describeCost(cost);
+}
+
+/** Which tasks came in unchecked: their names, unless it is all that are done. */
+export function whichUnverified({ unverified, counts }: Pick<RunReport, "unverified" | "counts">): string {
+  const isAll = unverified.length > 1 && unverified.length === (counts["done"] ?? 0);
+  return isAll ? `all ${unverified.length}` : unverified.join(", ");
 }
 
 /** `about 12m left`, and where nothing like it was done here yet, what that is worth. */

@@ -1,5 +1,6 @@
 /** `-v`: which programs are run and how long each takes; `-vv` also a bug report. Both stand before or behind the name of the command. */
 import { redact, secretsIn } from "../core/redact.ts";
+import { withoutOwnFlags } from "../git/own-flags.ts";
 import { listenToPrograms, type Traced } from "../system/trace.ts";
 import { type Io, tell } from "./io.ts";
 import { painter, printable } from "./text.ts";
@@ -22,8 +23,17 @@ export function tellPrograms(io: Io): string[] {
   const secrets = secretsIn(io.env);
   const paint = painter(io, io.stderr);
   const lines: string[] = [];
+  let isSaid = false;
   listenToPrograms((traced) => {
-    const line = lineOf(traced, secrets);
+    const words = withoutOwnFlags(traced.words);
+    if (!isSaid && words.length < traced.words.length) {
+      isSaid = true;
+      tell(
+        io,
+        paint("dim", "· options that owt gives every git (-c core.hooksPath=/dev/null and the like) are left out"),
+      );
+    }
+    const line = lineOf({ ...traced, words }, secrets);
     lines.push(line);
     if (lines.length > KEPT) lines.shift();
     tell(io, paint("dim", line));

@@ -75,6 +75,8 @@ export type Attempt = {
   peakBytes: number | null;
   startedAt: number;
   endedAt: number | null;
+  /** For how long of that, in milliseconds, nobody carried it and nothing of it was alive. */
+  deadMs: number;
 };
 
 /** The milliseconds between two moments of the clock on the wall; none where it was set back in between. */
@@ -85,11 +87,11 @@ export function msBetween(from: number, to: number): number {
 /** How long attempts were at work together, in milliseconds; `now` ends what still is. `waits`: for how long each of them, by its id, waited for its rivals
  *  or for an approval. */
 export function workedMs(
-  attempts: readonly Pick<Attempt, "id" | "startedAt" | "endedAt">[],
+  attempts: readonly Pick<Attempt, "id" | "startedAt" | "endedAt" | "deadMs">[],
   now: number,
   waits: ReadonlyMap<number, number>,
 ): number {
-  const workOf = ({ id, startedAt, endedAt }: (typeof attempts)[number]) =>
-    msBetween(startedAt, (endedAt ?? now) - (waits.get(id) ?? 0));
+  const workOf = ({ id, startedAt, endedAt, deadMs }: (typeof attempts)[number]) =>
+    msBetween(startedAt, (endedAt ?? now) - deadMs - (waits.get(id) ?? 0));
   return attempts.reduce((sum, attempt) => sum + workOf(attempt), 0);
 }

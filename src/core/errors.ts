@@ -84,12 +84,16 @@ const USUAL_HINTS: Record<ErrorCode, string | undefined> = {
   internal: "for a report of it: the same command with -vv (owt --help)",
 };
 
+/** Where a command to type begins. */
+const BEGINS = String.raw`(?<=^|[\s:(;"'\`$])(?:owt|git|npm|apt-get|apt|brew|sudo|sysctl|unset|export|mkdir|mv|cd|claude|codex|\$\{EDITOR:-vi\}) `;
+
 /** Whether a hint holds a command to type. */
 export function namesCommand(hint: string): boolean {
-  return /(^|[\s:(;"'`$])(owt|git|npm|apt-get|apt|brew|sudo|sysctl|unset|export|mkdir|mv|cd|claude|codex) \S/.test(
-    hint,
-  );
+  return new RegExp(`${BEGINS}\\S`).test(hint);
 }
+
+/** The commands in a hint, each up to the words that go on behind it. */
+export const COMMANDS = new RegExp(String.raw`${BEGINS}(?:(?!; |, (?:or|then|and)\b| \(|\)(?:[;,.]? |$)).)+`, "g");
 
 /** One clear error: what and where in the message, what to do next in the hint. A hint always holds a command: the usual one of the code
  *  where the words given have none. */

@@ -13,7 +13,12 @@ import type { NextStart, Park, TaskState } from "./task.ts";
 export type Fact =
   | { kind: "run-created"; tasks: number; target: string; base: string; buildsOn: string | null }
   /** A process took the lease and carries this run now. */
-  | { kind: "run-carried"; pid: number }
+  | {
+      kind: "run-carried";
+      pid: number;
+      /** For how long (ms) attempts of it, by their id, had been dead by then. */
+      dead?: { attempt: number; ms: number }[];
+    }
   | { kind: "run-wish"; wish: "pause" | "stop" | null }
   /** Tasks came into a run that was open already. */
   | { kind: "tasks-joined"; keys: string[] }

@@ -37,8 +37,14 @@ export function readSteps(events: readonly Event[], now: number): Steps {
     if (place !== null && !isAtWork) places.push({ from: place, to: at });
     log.set(attempt, { phase, since: at, place: isAtWork ? (place ?? at) : null, check: before?.check ?? null });
   };
+  /** What was dead did nothing in its phase until it was taken up. */
+  const sleep = ({ attempt, ms }: { attempt: number; ms: number }) => {
+    const open = log.get(attempt);
+    if (open) open.since += ms;
+  };
   for (const event of events) {
     const { attempt, at } = event;
+    if (event.kind === "run-carried") for (const dead of event.dead ?? []) sleep(dead);
     if (attempt === null) continue;
     if (event.kind === "attempt-opened") enter(attempt, "workspace", at);
     if (event.kind === "attempt-phase") enter(attempt, event.phase, at);

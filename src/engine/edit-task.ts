@@ -126,10 +126,11 @@ async function putFile(
   change: { path: string; was: string; text: string },
 ): Promise<Edited> {
   const result = await readPlan(plan.root, plan.path, new Map([[change.path, change.text]]));
-  if ("problems" in result) throw planError(result.problems);
+  if ("problems" in result)
+    throw planError(result.problems, `nothing was written; mend the text, and again: owt task edit ${key} --file FILE`);
   if (!result.plan.tasks.some((task) => task.id === key))
     throw new OwtError("plan", `with that text ${change.path} would be no task ${key} any more`, {
-      hint: "leave what its id is made of (module, epic, id) as it is",
+      hint: `leave what its id is made of (module, epic, id) as it is: owt task edit ${key}`,
     });
   writePlanFiles(engine, plan.root, [change], `look again: owt task edit ${key}`);
   if (!run) return { where: change.path, run: null, others: [] };

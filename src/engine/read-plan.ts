@@ -23,13 +23,15 @@ export async function findPlan(root: string, named?: string, configured?: string
   if (wanted !== undefined) {
     const place = locate(repo, wanted);
     if ("path" in place) return place.path;
+    const there = plansThere(repo)[0];
+    const isThere = there === undefined ? "" : ` (${there} is there)`;
     const hint =
       named === undefined
-        ? "correct plan under [run] in .worktreerc"
-        : "name a folder of epics, a feature list or a markdown file";
+        ? `correct plan under [run] in .worktreerc${isThere}; where it is set: owt config show`
+        : `name a folder of epics, a feature list or a markdown file: ${there === undefined ? "owt plan PLAN" : `owt plan ${there}`}`;
     throw new OwtError("plan", `the plan ${wanted} ${place.problem}`, { hint });
   }
-  const present = [PLAN_FOLDER, ...PLAN_LISTS].filter((path) => "path" in locate(repo, path));
+  const present = plansThere(repo);
   const found = present.length > 1 ? thoseWithTasks(repo, present) : present;
   const [plan, ...others] = found;
   if (plan === undefined) {
@@ -41,6 +43,11 @@ export async function findPlan(root: string, named?: string, configured?: string
     throw new OwtError("plan", `there are ${found.length} plans: ${found.join(" and ")}`, { hint });
   }
   return plan;
+}
+
+/** The usual places of a plan at which something lies. */
+function plansThere(repo: string): string[] {
+  return [PLAN_FOLDER, ...PLAN_LISTS].filter((path) => "path" in locate(repo, path));
 }
 
 /** One that is empty or of another shape is still the best answer when there is no other: reading it says what is wrong. */
@@ -66,7 +73,9 @@ export async function readPlan(root: string, planPath: string, instead = AS_THEY
   const repo = realpathSync.native(root);
   const place = locate(repo, planPath);
   if (!("path" in place)) {
-    throw new OwtError("plan", `the plan ${planPath} ${place.problem}`, { hint: "name a plan inside the repository" });
+    throw new OwtError("plan", `the plan ${planPath} ${place.problem}`, {
+      hint: "name a plan inside the repository: owt plan PLAN",
+    });
   }
   if (place.isFolder) return readFolder(repo, place.path, instead);
   const file = withText(readInside(repo, place.path), instead);

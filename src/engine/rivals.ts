@@ -29,7 +29,7 @@ export function rowsFor(engine: Engine, tasks: readonly NewTask[], rivals: reado
       const key = rivalKey(task.spec.id, choice);
       if (ids.has(key))
         throw new OwtError("plan", `${key} is a task of the plan, and would be a rival for ${task.spec.id}`, {
-          hint: "rename one of them, or run without --rivals",
+          hint: "rename one of them, or do it without rivals: owt run",
         });
       const spec = specForRival(task.spec, choice, isOwnKind(engine, task, choice));
       return { ...task, spec, rival: { ...choice, of: task.spec.id, place, size: null, end: null } };

@@ -20,6 +20,7 @@ import { dayEnds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
 import { decideContests } from "./contest.ts";
 import { type DiskWatch, watchDisk } from "./disk-watch.ts";
+import { bookDeadTimes } from "./dead-time.ts";
 import { type Engine, isLost, strayFallOvers } from "./engine.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
@@ -119,7 +120,11 @@ async function takeUp(engine: Engine, run: Run): Promise<void> {
   await runTip(engine, run);
   await standForReview(engine, run);
   noteStrayFallOvers(engine, run);
-  appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-carried", pid: process.pid });
+  engine.store.transaction(() => {
+    const dead = bookDeadTimes(engine, run);
+    const fact = { kind: "run-carried" as const, pid: process.pid, ...(dead.length > 0 ? { dead } : {}) };
+    appendEvent(engine.store, engine.now(), { run: run.id }, fact);
+  });
 }
 
 /** Whoever starts a run is refused with one; whoever carries it on unasked does without. */

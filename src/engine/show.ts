@@ -33,7 +33,7 @@ function show<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[]
     if (view.standing === "ready" && run.wish === null) return { ...view, why: also(view.why, ALONE) };
     if (view.standing !== "working") return view;
     const isStopped = run.wish === "stop" && !view.task.cancelWish;
-    if (isStopped) return { ...view, why: "stopped; goes on with: owt resume" };
+    if (isStopped) return { ...view, why: `stopped; goes on with: owt resume ${run.id}` };
     return { ...view, why: also(view.isEnding ? view.why : "", ALONE) };
   });
 }
@@ -72,8 +72,8 @@ function mergesOf(engine: Engine, run: Run, open: readonly Attempt[]): ReadonlyM
   return merging.length === 0 ? new Map() : describeMerges(merging, readChecked(engine.store, run.id));
 }
 
-function whyNotYet({ wish, options }: Run, taken: number): string {
-  if (wish !== null) return `the run is ${wish === "pause" ? "paused" : "stopped"}: owt resume`;
+function whyNotYet({ id, wish, options }: Run, taken: number): string {
+  if (wish !== null) return `the run is ${wish === "pause" ? "paused" : "stopped"}: owt resume ${id}`;
   return taken >= options.maxParallel ? "waits for a free place" : "";
 }
 

@@ -183,16 +183,25 @@ async function allProblems(engine: Engine, result: Exclude<PlanResult, { plan: P
   return planError([...result.problems, ...agentProblems(engine, tasks), ...branches]);
 }
 
-/** All problems of a plan in one error, each as `file:line message (hint)`. */
-export function planError(problems: Problem[]): OwtError {
+/** All problems of a plan in one error, each as `file:line message (hint)`. `hint` where it is not its files that are to be mended. */
+export function planError(problems: Problem[], hint = mendHint(problems)): OwtError {
   const lines = problems.map((problem) => `${problem.file}:${problem.line} ${problem.message}\n    ${problem.hint}`);
   return new OwtError(
     "plan",
     `the plan has ${problems.length} ${problems.length === 1 ? "problem" : "problems"}:\n${lines.join("\n")}`,
-    {
-      hint: "correct them and run the command again; nothing was started",
-    },
+    { hint },
   );
+}
+
+/** More files are mended one after the other. */
+const MOST_FILES = 3;
+
+/** The command that opens the files: all that any command of ours could say of them stands above it. */
+function mendHint(problems: readonly Problem[]): string {
+  const files = [...new Set(problems.map(({ file }) => file))].filter((file) => /\.(md|markdown|jsonc?)$/i.test(file));
+  if (files.length === 0) return "nothing was started; what a plan can be: owt plan --help";
+  const words = files.slice(0, MOST_FILES).map((file) => (/^[\w./-]+$/.test(file) ? file : `'${file}'`));
+  return `mend it: \${EDITOR:-vi} ${words.join(" ")}; then the same again (nothing was started)`;
 }
 
 /** A task from a sentence. */

@@ -7,6 +7,7 @@ import { isFull, readDisk } from "../system/disk.ts";
 import { exec, type ExecResult, failed } from "../system/exec.ts";
 import { Shells } from "../system/shells.ts";
 import { ownerMark } from "./owner.ts";
+import { FIRST_FLAGS, FSYNC, HARDENED } from "./own-flags.ts";
 
 /** A full object id, SHA-1 or SHA-256. */
 export type Oid = string;
@@ -39,32 +40,8 @@ export type GitOptions = {
   before?: readonly string[];
 };
 
-const HARDENED = [
-  "core.fsmonitor=false",
-  "core.hooksPath=/dev/null",
-  "core.pager=cat",
-  "core.editor=false",
-  "core.sshCommand=false",
-  "core.askPass=",
-  "core.alternateRefsCommand=true",
-  "gpg.program=false",
-  "commit.gpgSign=false",
-  "log.showSignature=false",
-  "credential.helper=",
-  "protocol.ext.allow=never",
-  "submodule.recurse=false",
-  "diff.ignoreSubmodules=all",
-  "core.untrackedCache=false",
-  "rerere.enabled=false",
-  "gc.auto=0",
-  "maintenance.auto=false",
-];
-
-const FIRST_FLAGS = ["--no-optional-locks", "--literal-pathspecs"];
-/** The same, said once for all that a helper shell runs: it reads what it is told byte by byte. */
+/** FIRST_FLAGS, said once for all that a helper shell runs: it reads what it is told byte by byte. */
 const FIRST_ENV = { GIT_OPTIONAL_LOCKS: "0", GIT_LITERAL_PATHSPECS: "1" };
-
-const FSYNC = "committed,reference";
 
 /** Enough to keep two cores busy while others wait for the disk. */
 const HELPERS = 4;

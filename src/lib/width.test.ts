@@ -46,6 +46,7 @@ test("a text is broken between words, line by line; what fits and what stands at
     "one two\n    three\n\n  four\n     five\n     six? ",
   );
   expect(wrapText("a  table   row", 20)).toBe("a  table   row");
-  expect(wrapText("  ↳ owt task edit a --file /b", 10)).toBe("  ↳ owt task edit a --file /b");
+  expect(wrapText("  ↳ one two three four", 10, /two three/g)).toBe("  ↳ one\n    two three\n    four");
+  expect(wrapText("  ↳ do it all again", 10)).toBe("  ↳ do it\n    all\n    again");
   expect(wrapText("/a/path/that/is/longer/than/the/line", 10)).toBe("/a/path/that/is/longer/than/the/line");
 });

@@ -90,15 +90,28 @@ export function wrap(text: string, width: number, hang = 0): string[] {
 }
 
 // eslint-disable-next-line no-control-regex
-const COMMAND = /^\s*(?:\u001B\[[0-9;]*m)*↳/;
+const HINT = /^\s*(?:\u001B\[[0-9;]*m)*↳(?:\u001B\[[0-9;]*m)* /;
 
-/** A text whose longer lines are broken between words, their rest indented a little further than they are. One behind `↳` holds a command: it
- *  stays whole, for what is copied of two lines would be carried out in two pieces. */
-export function wrapText(text: string, width: number): string {
+/** Stands for a blank at which nothing is broken: no text of anybody's has this sign. */
+const BOUND = "\uE000";
+
+/** The mark of a hint stays with what is behind it, and so does each part that is to stay whole. */
+function bindHint(line: string, mark: number, whole: RegExp | undefined): string {
+  const bind = (piece: string) => piece.replaceAll(/(?<=\S) /g, BOUND);
+  const words = line.slice(mark);
+  return bind(line.slice(0, mark)) + (whole === undefined ? words : words.replaceAll(whole, bind));
+}
+
+/** A text whose longer lines are broken between words, their rest indented a little further than they are, behind `↳` as far as its words. What
+ *  `whole` matches there (a global pattern) stays in one piece, also where that is wider: a command that is copied of two lines would be carried out in two. */
+export function wrapText(text: string, width: number, whole?: RegExp): string {
   const fold = (line: string) => {
-    if (widthOf(line) <= width || COMMAND.test(line)) return line;
+    if (widthOf(line) <= width) return line;
     const indent = /^ */.exec(line)![0].length;
-    return wrap(line, width, Math.min(indent + 4, width >> 1)).join("\n") + /\s*$/.exec(line)![0];
+    const mark = HINT.exec(line)?.[0];
+    const hang = Math.min(indent + (mark === undefined ? 4 : 2), width >> 1);
+    const lines = wrap(mark === undefined ? line : bindHint(line, mark.length, whole), width, hang);
+    return lines.join("\n").replaceAll(BOUND, " ") + /\s*$/.exec(line)![0];
   };
   return text.split("\n").map(fold).join("\n");
 }

@@ -132,6 +132,11 @@ export function setUsage(store: Store, attempt: number, usage: Usage): void {
   store.run("update attempt set usage = ? where id = ?", JSON.stringify(usage), attempt);
 }
 
+/** Adds to the time (ms) in which an attempt was dead. */
+export function addDeadTime(store: Store, attempt: number, ms: number): void {
+  store.run("update attempt set dead_ms = dead_ms + ? where id = ?", ms, attempt);
+}
+
 const COLUMNS: Record<keyof AttemptChange, string> = {
   given: "given",
   head: "head",
@@ -281,5 +286,6 @@ function toAttempt(row: Row): Attempt {
     peakBytes: row["peak_bytes"] as number | null,
     startedAt: Number(row["started_at"]),
     endedAt: row["ended_at"] as number | null,
+    deadMs: Number(row["dead_ms"]),
   };
 }

@@ -81,6 +81,12 @@ export function readWarnedAt(store: Store, run: string, about: string): number |
   return row ? Number(row["at"]) : null;
 }
 
+/** When a person last wished to pause, to stop or to go on with a run (epoch ms); null where nobody did. */
+export function readWishedAt(store: Store, run: string): number | null {
+  const row = store.get("select at from event where run = ? and kind = 'run-wish' order by seq desc limit 1", run);
+  return row ? Number(row["at"]) : null;
+}
+
 /** What a budget kept back of a run when that was last written down. */
 export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: "run-held" }>, "kind"> {
   const sql = "select data from event where run = ? and kind = 'run-held' order by seq desc limit 1";
@@ -119,10 +125,21 @@ const WAITING_KINDS: Fact["kind"][] = [
   "attempt-ended",
 ];
 
+/** When (epoch ms) the last word was written of an attempt by who carried it: a new phase of its, or that its run was taken up. */
+export function readLastStep(store: Store, { id, run }: Pick<Attempt, "id" | "run">): number {
+  const row = store.get(
+    `select max(at) as at from (select at from event where attempt = ?1 and kind = 'attempt-phase'
+       union all select at from event where run = ?2 and kind = 'run-carried')`,
+    id,
+    run,
+  );
+  return Number(row?.["at"] ?? 0);
+}
+
 /** The events of a run that open, carry and end its attempts and checks, oldest first. */
 export function readStepEvents(store: Store, run: string): Event[] {
-  const sql = `select * from event where run = ? and attempt is not null
-    and kind in ('attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
+  const sql = `select * from event where run = ? and (attempt is not null or kind = 'run-carried')
+    and kind in ('run-carried', 'attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
   return store.all(sql, run).map(toEvent);
 }
 

@@ -8,7 +8,7 @@ import type { PlannedTask } from "../core/plan.ts";
 import type { Task } from "../core/task.ts";
 import { endAttempt, moveAttempt, openAttempt, readAttempt, setUsage } from "./attempts.ts";
 import { openStore, type Store } from "./database.ts";
-import { readHistory } from "./history.ts";
+import { readFinished, readHistory } from "./history.ts";
 import { createRun } from "./runs.ts";
 import { moveTask, readTask, readTasks } from "./tasks.ts";
 
@@ -60,7 +60,8 @@ function attempt(
 }
 
 function finish(store: Store, task: Task): void {
-  for (const state of ["running", "integrating", "done"] as const)
+  const states = ["running", "integrating", "done"] as const;
+  for (const state of states.slice(readTask(store, task.id)!.state === "running" ? 1 : 0))
     moveTask(store, 9, readTask(store, task.id)!, state, state === "done" ? { commit: "c" } : {});
 }
 
@@ -90,6 +91,30 @@ test("tasks that were done come newest first, their attempts added up, without t
     },
   ]);
   expect(readHistory(store, 1)).toHaveLength(1);
+});
+
+test("a task that failed counts as failed until its next try has come to an end", () => {
+  const { store, tasks } = storeWith([sampleSpec("a"), sampleSpec("repaired")]);
+  const [a, repaired] = tasks as [Task, Task];
+  const move = (task: Task, state: Task["state"]) => moveTask(store, 9, readTask(store, task.id)!, state);
+  move(a, "running");
+  attempt(store, a, { from: 100, to: 400 }, { usage: cost(0.5), ok: false });
+  move(a, "failed");
+  const failed = { isDone: false, attempts: 1, durationMs: 300, costUsd: 0.5, endedAt: 400 };
+  expect(readFinished(store)).toMatchObject([failed]);
+  move(a, "pending");
+  expect(readFinished(store)).toMatchObject([failed]);
+  move(a, "running");
+  expect(readFinished(store)).toMatchObject([failed]);
+  // One that is tried again by itself has not failed yet.
+  move(repaired, "running");
+  attempt(store, repaired, { from: 100, to: 400 }, { ok: false });
+  move(repaired, "pending");
+  expect(readFinished(store)).toMatchObject([failed]);
+  attempt(store, a, { from: 1_000, to: 1_100 }, { usage: cost(0.25) });
+  finish(store, a);
+  expect(readFinished(store)).toMatchObject([{ isDone: true, attempts: 2, durationMs: 400, costUsd: 0.75 }]);
+  expect(readHistory(store)).toHaveLength(1);
 });
 
 test("no history is an empty one", () => {

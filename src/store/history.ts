@@ -16,9 +16,12 @@ export function readHistory(store: Store, most = MOST_TASKS): PastTask[] {
   return readPast(store, NEWEST_DONE, most).map(({ past }) => past);
 }
 
-const FINISHED = "select id from task where state in ('done', 'failed') order by id desc limit ?";
+/** What failed and is tried again has failed until that try comes to its end. */
+const FINISHED = `select id from task where state in ('done', 'failed')
+  or state not in ('cancelled', 'skipped') and id in (select task from event where kind = 'task-moved' and data ->> '$.to' = 'failed')
+  order by id desc limit ?`;
 
-/** Every task that was done or failed, in whichever run, newest first. */
+/** Every task that was done, or failed the last time it came to an end, in whichever run, newest first. */
 export function readFinished(store: Store): FinishedTask[] {
   return readPast(store, FINISHED, Number.MAX_SAFE_INTEGER).map(({ past, row, attempts }) => ({
     ...past,
@@ -47,7 +50,7 @@ function readPast(store: Store, ids: string, most: number): { past: PastTask; ro
  *  that is the same for several, and says how many came home together. */
 function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
   return store.all(
-    `select a.task, a.agent, a.model, a.usage, a.started_at, a.ended_at, (
+    `select a.task, a.agent, a.model, a.usage, a.started_at, a.ended_at, a.dead_ms, (
          select sum(coalesce((select next.at from event next where next.attempt = a.id and next.kind = 'attempt-phase' and next.seq > e.seq
                               order by next.seq limit 1), a.ended_at) - e.at)
          from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' in ('contest', 'review', 'merge')
@@ -78,5 +81,11 @@ function toPastTask(task: Row, attempts: readonly Row[]): PastTask | null {
 
 /** Milliseconds. */
 function workOf(attempt: Row): number {
-  return Math.max(0, Number(attempt["ended_at"]) - Number(attempt["started_at"]) - Number(attempt["waited"] ?? 0));
+  return Math.max(
+    0,
+    Number(attempt["ended_at"]) -
+      Number(attempt["started_at"]) -
+      Number(attempt["dead_ms"]) -
+      Number(attempt["waited"] ?? 0),
+  );
 }

@@ -236,4 +236,8 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table firing add column hint text;
   `,
+  // For how long an attempt was dead and carried by nobody.
+  `
+  alter table attempt add column dead_ms integer not null default 0;
+  `,
 ];

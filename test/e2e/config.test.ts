@@ -276,7 +276,7 @@ describe("a configuration in which something is wrong", () => {
     expect((await rig.owt("task", "cancel", "a/E01")).code).toBe(0);
     expect((await rig.owt("pause")).code).toBe(0);
     expect((await rig.owt("stop")).stdout).toContain("stop is asked for");
-    expect((await first.ended).code).toBe(4);
+    expect((await first.ended).code).toBe(130);
   });
 
   test("its agents are also stopped where nobody carries the run any more", async () => {

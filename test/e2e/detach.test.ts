@@ -101,6 +101,31 @@ test("a run of a terminal goes over to the background when the terminal leaves i
   await ended(rig);
 });
 
+test("beside a run in a terminal it says who carries it, that it stands by, and that the pause is over", async () => {
+  await using rig = createWith(["a"]);
+  const first = rig.start("run", "--yes");
+  await first.says("a/E01 started");
+  await rig.owt("pause");
+  const ran = await rig.owt("resume", "--detach");
+  expect(ran.stderr).toBe("r1 was paused; it goes on\n");
+  const said =
+    /^r1 is carried by another owt \(pid (\d+)\); one in the background \(pid (\d+)\) stands by, and takes it over when that ends\n {2}watch it: owt resume r1 /.exec(
+      ran.stdout,
+    );
+  expect(said).not.toBeNull();
+  expect(Number(said![1])).toBe(first.child.pid);
+  expect((await rig.json<{ runs: { wish: string | null }[] }>("status")).runs[0]!.wish).toBeNull();
+  const again = await rig.json<object>("resume", "--detach");
+  expect(again).toMatchObject({ pid: Number(said![2]), carried_by: first.child.pid, already: true });
+  first.child.kill("SIGINT");
+  await first.ended;
+  await seen(async () =>
+    expect(await rig.json<object>("resume", "--detach")).toMatchObject({ carried_by: Number(said![2]) }),
+  );
+  rig.release("a");
+  await seen(() => ended(rig));
+});
+
 test("stop parks it, and the same command with other words is told what is wrong", async () => {
   await using rig = createWith(["a"]);
   const { pid } = await rig.json<{ pid: number }>("run", "--yes", "--detach");

@@ -240,6 +240,11 @@ test("what is wrong with a plan only here is told with the rest, and by owt plan
       expect(ran.code).toBe(3);
       for (const says of [...places, ...more]) expect(ran.stderr).toMatch(says);
       expect(ran.stderr).toContain(`the plan has ${count} problems`);
+      // What would only tell the same again helps nobody.
+      expect(ran.stderr).not.toContain("look at it: owt plan");
+      expect(ran.stderr).toMatch(
+        /↳ mend it: \$\{EDITOR:-vi\} docs\/plans\/(a|b|c)\/\S+\.md docs\S+.*; then the same again/,
+      );
     }
     rmSync(`${rig.root}/docs/plans/b/01-epic-c.md`, { force: true });
   }
@@ -775,6 +780,18 @@ test("a filter of git's that fails is named at once, and no agent is started aga
   expect((await rig.owt("resume", "--plain")).code).toBe(0);
   expect(rig.show("owt/runs/r1", "a.big")).toBe("kept");
   expect(rig.show("owt/runs/r1", "b.txt")).toBe("b");
+});
+
+test("a plan that is not where it was named is told of with one that is there", async () => {
+  await using rig = Rig.create({ "docs/plans/a/epic-01-a.md": "# A\n" });
+  rig.write({ ".worktreerc": '[run]\nplan = "gone.json"\n' });
+  const configured = await rig.owt("plan");
+  expect([configured.code, configured.stderr]).toEqual([
+    3,
+    expect.stringContaining(
+      "↳ correct plan under [run] in .worktreerc (docs/plans is there); where it is set: owt config show",
+    ),
+  ]);
 });
 
 test("a machine without git is told where to look", async () => {

@@ -109,9 +109,9 @@ test("what is ready and does not start says why, and a first run has an end that
   expect(await look()).toMatchObject({ expected_end: expect.any(String) as string, expected_is_rough: true });
   expect((await rig.owt("status")).stdout).toMatch(/^ {2}expected to end .*, a first guess$/m);
   await rig.owt("pause");
-  expect(await whyB()).toBe("the run is paused: owt resume");
+  expect(await whyB()).toBe("the run is paused: owt resume r1");
   run.child.kill("SIGKILL");
   await run.ended;
   rig.env["OWT_RUN_MAX_PARALLEL"] = "1";
-  expect(await whyB()).toBe("the run is paused: owt resume");
+  expect(await whyB()).toBe("the run is paused: owt resume r1");
 });

@@ -47,8 +47,8 @@ test("a run that is stopped while nobody carries it has nothing at work, and goe
   expect(rig.processes()).toEqual([]);
   const { runs } = await rig.json<Status>("status");
   expect(runs[0]!.tasks).toMatchObject([
-    { id: "a/E01", state: "pending", why: "goes on where it stopped; the run is stopped: owt resume" },
-    { id: "b/E01", state: "verifying", why: "stopped; goes on with: owt resume" },
+    { id: "a/E01", state: "pending", why: "goes on where it stopped; the run is stopped: owt resume r1" },
+    { id: "b/E01", state: "verifying", why: "stopped; goes on with: owt resume r1" },
   ]);
   rig.release("gate");
   const ran = await rig.owt("resume");
@@ -93,17 +93,51 @@ test.each(["stop", "Ctrl-C"])(
     if (how === "stop") await rig.owt("stop");
     else run.child.kill("SIGINT");
     const { code, stderr } = await run.ended;
-    expect(code).toBe(how === "stop" ? 4 : 130);
+    expect(code).toBe(130);
     expect(stderr).not.toContain("a/E01 started");
     expect(rig.processes()).toEqual([]);
     const { runs } = await rig.json<Status>("status");
-    const why = how === "stop" ? "the run is stopped: owt resume" : "nobody carries it: owt resume";
+    const why = how === "stop" ? "the run is stopped: owt resume r1" : "nobody carries it: owt resume";
     expect(runs[0]!.tasks).toMatchObject([{ id: "a/E01", state: "pending", why: `goes on where it stopped; ${why}` }]);
     rig.addProgram("waiting-install", "#!/bin/sh\nexit 0\n");
     expect((await rig.owt("resume")).code).toBe(0);
     expect(rig.show("owt/runs/r1", "a.txt")).toBe("a");
   },
 );
+
+test("a run that another terminal stopped needs no person: it was interrupted, and says by what and how it goes on", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({ "docs/plans/a/epic-01-a.md": at(rig, "a", `wait ${rig.path("gate")}\nwrite a.txt "a"`) });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("a-works"));
+  await rig.owt("stop");
+  const { code, stdout } = await run.ended;
+  expect(code).toBe(130);
+  expect(stdout).toMatch(
+    /^stopped at \d\d:\d\d by: owt stop; what was done is kept, go on with it:\n {2}↳ owt resume r1$/m,
+  );
+  expect((await rig.json<{ waiting: unknown[] }>("inbox")).waiting).toEqual([]);
+  rig.release("gate");
+  const ran = await rig.owt("resume");
+  expect([ran.code, ran.stdout]).toEqual([0, expect.not.stringContaining("owt stop")]);
+});
+
+test("a run that is left tells of conversations only where an agent has one", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": '[agent]\ndefault = "script"\n[agent.script]\ncommand = ["script-of-ours"]\n',
+    "docs/plans/a/epic-01-a.md": "# A\n",
+  });
+  rig.addProgram("script-of-ours", `#!/bin/sh\ntouch "${rig.path("a-works")}"\nexec sleep 1000\n`);
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("a-works"));
+  run.child.kill("SIGINT");
+  const { code, stderr } = await run.ended;
+  expect([code, stderr]).toEqual([
+    130,
+    expect.stringContaining("■ r1 is parked: the work of its agents is kept\n  ↳ go on with: owt resume r1\n"),
+  ]);
+});
 
 test("who asks from inside an attempt is not told that nobody carries it", async () => {
   await using rig = Rig.create({ ".worktreerc": demoConfig });

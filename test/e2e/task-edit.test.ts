@@ -95,6 +95,7 @@ test("in an editor: $VISUAL with its arguments, on the terminal; a draft that ca
   await seen(() => expect(terminal.screen()).toContain("over at last"));
   const said = terminal.history().join("\n");
   expect(said).toContain("the plan has 1 problem");
+  expect(said).not.toContain("look at it: owt plan");
   const kept = /what was written is kept: owt task edit a\/E01 --file (\S+)/.exec(said)![1]!;
   expect(readFileSync(kept, "utf8")).toContain("priority: nonsense");
   expect(readFileSync(join(rig.root, file), "utf8")).toBe(text);
@@ -105,6 +106,11 @@ test("mistakes: off a terminal without a text, an empty one, a name that is not 
   const bare = await rig.owt("task", "edit", "a/E01");
   expect([bare.code, bare.stderr]).toEqual([2, expect.stringMatching(/off a terminal[\s\S]*--text/)]);
   expect((await rig.owt("task", "edit", "a/E01", "--text", " ")).code).toBe(2);
+  const worse = await rig.owt("task", "edit", "a/E01", "--text", "---\npriority: nonsense\n---\n# A\n");
+  expect([worse.code, worse.stderr]).toEqual([
+    3,
+    expect.stringContaining("↳ nothing was written; mend the text, and again: owt task edit a/E01 --file FILE"),
+  ]);
   const unknown = await rig.owt("task", "edit", "a/E02", "--text", "x");
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("did you mean a/E01?")]);
   expect((await rig.owt("task", "edit", "a/E01", "--text", "x", "--file", "y")).code).toBe(2);

@@ -36,7 +36,8 @@ test("-v behind -- is a word, and a failing program is told with its code", asyn
   expect((await rig.owt("task", "create", "--", "-v")).stdout).toContain("written down");
   const refused = await rig.owtIn(rig.home, "status", "-v");
   expect(refused.code).toBe(3);
-  expect(refused.stderr).toMatch(/^· .*git .*→ 128$/m);
+  expect(refused.stderr).toMatch(/^· +\d+ ms {2}git rev-parse .*→ 128$/m);
+  expect(refused.stderr.match(/^· options that owt gives every git .* are left out$/gm)).toHaveLength(1);
 });
 
 test("-vv writes a report that can be handed on: what is there, without secrets, prompts and what was said", async () => {

@@ -93,6 +93,21 @@ test.each([
   expect(history.filter((line) => line.startsWith("r1 · "))).toEqual([]);
 });
 
+test("the question to start 30 tasks stands on one screen with the time, the cost and the steps", async () => {
+  await using rig = createWith(thirtyTasks);
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  terminal.type(`clear; ${OWT} run`);
+  await seen(() => expect(terminal.screen().at(-1)).toMatch(/^run 30 tasks\? expected .+, cost .+ \[y\/N\]$/));
+  const screen = terminal.screen().join("\n");
+  expect(terminal.wrapped()).toEqual([]);
+  expect(screen).toMatch(
+    /^30 tasks in docs\/plans: 30 to run;[^]*\n {2}time {2}.*\n[^]*\n {2}cost {2}[^]*\nstep 1, 5 tasks: /,
+  );
+  expect(screen).toContain("\neach task with its time and cost: owt plan");
+  terminal.type("n");
+  await seen(() => expect(terminal.screen().join("\n")).toContain("nothing was started"));
+});
+
 test("killed in the middle it leaves a terminal that is as it was, also while it asks a question", async () => {
   await using rig = createWith((place) => ({
     "docs/plans/a/epic-01-a.md": task({ title: "A" }, `say "begins"\nwait ${place("go")}`),

@@ -86,6 +86,7 @@ export function sampleAttempt(change: Partial<Attempt> = {}): Attempt {
     peakBytes: null,
     startedAt: 0,
     endedAt: null,
+    deadMs: 0,
     ...change,
   };
 }

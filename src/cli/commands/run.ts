@@ -20,6 +20,7 @@ import { followRun, PLAIN } from "../follow.ts";
 import { answer, ask, canAsk, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
 import { count, type Preview, previewOf } from "../preview.ts";
+import { renderPreviewToAsk, renderQuestion } from "../preview-brief.ts";
 import { renderPreview } from "../preview-text.ts";
 import { printable } from "../text.ts";
 import {
@@ -72,10 +73,9 @@ export function runCommand(program: Command, io: Io): void {
           const flags = toFlags(options);
           const maxParallel = flags.maxParallel ?? work.settings.maxParallel ?? engine.config.run.max_parallel;
           const preview = () => previewOf(engine, work, base, maxParallel);
-          const render = (seen: Preview) => renderPreview(seen, screenWidth(io));
           if (options.dryRun) {
             const seen = await preview();
-            answer(io, options, seen, render(seen));
+            answer(io, options, seen, renderPreview(seen, screenWidth(io)));
             return;
           }
           await expected;
@@ -84,8 +84,7 @@ export function runCommand(program: Command, io: Io): void {
           tellLeftOut(io, work);
           await approve(io, engine, grantsOf(engine, work));
           const goesOn = findGoing(engine, work, base, flags.again) !== undefined;
-          if (!options.yes && !goesOn && work.chosen.length > 0)
-            await askToStart(io, async () => render(await preview()), work.chosen.length);
+          if (!options.yes && !goesOn && work.chosen.length > 0) await askToStart(io, preview);
           let started = await ingest(engine, work, base, flags);
           while (started === "moved") {
             ({ work, base } = await prepare());
@@ -188,13 +187,17 @@ function grantsOf(engine: Engine, { chosen, settings }: Work) {
   return grantsNeeded(engine, specs, settings);
 }
 
-async function askToStart(io: Io, preview: () => Promise<string>, tasks: number): Promise<void> {
+async function askToStart(io: Io, preview: () => Promise<Preview>): Promise<void> {
   if (!canAsk(io))
     throw new OwtError("usage", "starting a run off a terminal needs --yes", {
       hint: "look first: owt plan; then: owt run --yes",
     });
-  tell(io, await preview());
-  if (!/^\s*y(es)?\s*$/i.test(await ask(io, `run ${count(tasks, "task")}? [y/N] `)))
+  const seen = await preview();
+  // A terminal may say 0 where it does not know.
+  const columns = io.stderr.columns || 80;
+  const rows = io.stderr.rows || 24;
+  tell(io, renderPreviewToAsk(seen, { columns, rows }).trimEnd());
+  if (!/^\s*y(es)?\s*$/i.test(await ask(io, renderQuestion(seen, columns))))
     throw new OwtError("interrupted", "nothing was started");
 }
 

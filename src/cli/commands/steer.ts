@@ -58,7 +58,12 @@ export function steerCommands(program: Command, io: Io): void {
       await withEngine(io, (engine) => goOnWith(io, engine, begun.run, options));
     });
   wishCommand(program, io, "pause", "start no further task of a run; what runs goes on to its end");
-  wishCommand(program, io, "stop", "stop the agents of a run; their conversations and work are kept for: owt resume");
+  wishCommand(
+    program,
+    io,
+    "stop",
+    "stop the agents of a run; their work, and their conversations where they have one, are kept for: owt resume",
+  );
   program
     .command("parallel <n> [run]")
     .description("how many agents work at a time on an open run, from now on")
@@ -89,6 +94,7 @@ export function steerCommands(program: Command, io: Io): void {
 async function goOnWith(io: Io, engine: Engine, run: string, options: ResumeOptions): Promise<void> {
   loadPrompts(engine);
   checkFallOvers(engine);
+  const { wish } = findRun(engine, run);
   const { changed, kept } = await withRoom(engine, async () => {
     await settleLost(engine);
     const refreshed = await refreshRun(engine, run);
@@ -101,11 +107,13 @@ async function goOnWith(io: Io, engine: Engine, run: string, options: ResumeOpti
   if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
   if (kept) tell(io, printable(kept));
   tellUsedUp(io, engine, run);
+  const was = wish === null ? "" : `was ${wish === "pause" ? "paused" : "stopped"}`;
   if (options.detach) {
+    if (was !== "") tell(io, `${run} ${was}; it goes on`);
     await detach(io, engine, run, options, null);
     return;
   }
-  tell(io, `going on with ${run}`);
+  tell(io, `going on with ${run}${was === "" ? "" : `, which ${was}`}`);
   await followRun(io, engine, run, options);
 }
 

@@ -48,6 +48,22 @@ test("a row says what a task does, for how long, what it cost, what it changed a
   ]);
 });
 
+test("costs that nobody knows take no column, unless one is known", () => {
+  const models = [{ model: "m", tokens: null, costUsd: null, basis: "unknown" as const }];
+  const unknown = addUsages([{ models, missing: null }]);
+  const rows = (cost: TaskProgress["cost"]) =>
+    renderTable(
+      progressOf([
+        { state: "running", more: { doing: "works", cost: unknown } },
+        { state: "done", verified: true, more: { cost } },
+      ]),
+      SCREEN,
+      plain,
+    ).slice(0, 2);
+  expect(rows(unknown)).toEqual(["◎ t0  works", "✓ t1  done"]);
+  expect(rows(spent(0.5))).toEqual([expect.stringMatching(/works +unknown$/), expect.stringMatching(/done +\$0\.50$/)]);
+});
+
 test("where not all fit, what goes on and what waits for a person is shown, in plan order, and the rest is counted", () => {
   const many = Array.from({ length: 30 }, (_, n): Partial<Task> => ({ state: n < 20 ? "done" : "pending" }));
   many[25] = { state: "running" };
@@ -92,7 +108,14 @@ test("the foot begins with what somebody wished, and says what its figures are",
   ]).tasks;
   const left = { ms: 540_000, isRough: true };
   expect(foot({ tasks: many.slice(0, 5), left })).toMatch(/1 failed · 1 skipped · about 9m left$/);
-  expect(foot({ tasks: many, left })).toMatch(/^r1 · about 9m left · 1 done · .* · 1 skipped · /);
+  // What was left out of the run stands in the table and in the summary: what is spent, and when it ends, are worth more.
+  expect(foot({ tasks: many, left })).toBe("r1 · 1 done · 1 working · 1 to come · 1 failed · about 9m left");
+  expect(foot({ tasks: many, left, cost: spent(1.5) })).toBe(
+    "r1 · 1 done · 1 working · 1 to come · 1 failed · $1.50 · about 9m left",
+  );
+  const asks = progressOf([...many.map(({ view }) => ({ state: view.task.state })), { state: "review" }]).tasks;
+  const narrow = renderTable({ run: sampleRun(), tasks: asks, cost: unknown, left }, { columns: 60, rows: 24 }, plain);
+  expect(narrow.at(-1)).toMatch(/^r1 · about 9m left · 1 done · 1 working · 1 wait/);
 });
 
 test("a notice stands above the foot", () => {

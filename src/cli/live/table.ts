@@ -62,7 +62,7 @@ function order({ view }: TaskProgress): number {
 }
 
 function renderRows(tasks: TaskProgress[], width: number, paint: Paint): string[] {
-  const cells = tasks.map(cellsOf);
+  const cells = withoutUnknown(tasks.map(cellsOf));
   const widest = (pick: (cell: Cells) => string) => Math.max(0, ...cells.map((cell) => widthOf(pick(cell))));
   const name = Math.min(
     widest((cell) => cell.name),
@@ -89,6 +89,12 @@ function removeFrom(figures: { key: Figure }[], key: Figure): void {
 
 type Cells = { name: string; words: string; time: string; cost: string; lines: string; left: string };
 
+/** A column that says of each row that its cost is not known says less than the words that it would shorten: the last line says it once. */
+function withoutUnknown(cells: Cells[]): Cells[] {
+  const isTold = cells.some(({ cost }) => cost !== "" && cost !== "unknown");
+  return isTold ? cells : cells.map((cell) => ({ ...cell, cost: "" }));
+}
+
 function cellsOf({ view, workedMs, cost, lines, doing, left }: TaskProgress): Cells {
   return {
     name: printable(view.task.key),
@@ -110,16 +116,14 @@ function briefly({ task, why, waitsFor }: TaskView): string {
   );
 }
 
-/** What matters first stands first: the end is cut where there is no room. When it will end is worth more than a cost that nobody knows, and than saying that the
- *  end is guessed. */
+/** What matters first stands first: the end is cut where there is no room. When it will end is worth more than a cost that nobody knows, than saying that the
+ *  end is guessed, and, like what is spent, than what is not to be done. */
 function headline({ run, tasks, cost, left }: RunProgress, columns: number): string {
   const spent = costOf(cost);
   const isAtWork = tasks.some(({ view }) => view.standing === "working");
-  const stands = [
-    run.id,
-    ...(run.wish === null ? [] : [wishWord(run.wish, isAtWork)]),
-    tally(onePerTask(tasks, ({ view }) => view.task)),
-  ];
+  const head = [run.id, ...(run.wish === null ? [] : [wishWord(run.wish, isAtWork)])];
+  const counted = onePerTask(tasks, ({ view }) => view.task);
+  const stands = [...head, tally(counted)];
   const money = spent === "" ? [] : [spent === "unknown" ? "cost unknown" : spent];
   // All that goes on is beyond what was expected of it: nobody can tell.
   if (left === null || left.ms === 0) return [...stands, ...money].join(" · ");
@@ -129,8 +133,9 @@ function headline({ run, tasks, cost, left }: RunProgress, columns: number): str
     [...stands, ...money, end + (left.isRough ? GUESS : "")],
     [...stands, ...known, end + (left.isRough ? GUESS : "")],
     [...stands, ...known, end],
-    [...stands, end],
-    [...stands.slice(0, -1), end, stands.at(-1)!],
+    [...head, tally(counted, GOES_ON), ...known, end],
+    [...head, tally(counted, GOES_ON), end],
+    [...head, end, tally(counted)],
   ].map((parts) => parts.join(" · "));
   return ways.find((way) => widthOf(way) <= columns) ?? ways.at(-1)!;
 }
@@ -148,11 +153,12 @@ const WORDS: [words: string, standings: TaskView["standing"][]][] = [
   ["cancelled", ["cancelled"]],
 ];
 
-function tally(tasks: readonly TaskProgress[]): string {
-  return WORDS.map(([words, standings]) => [
-    tasks.filter(({ view }) => standings.includes(view.standing)).length,
-    words,
-  ])
+/** Without those that are not to be done. */
+const GOES_ON = WORDS.filter(([words]) => words !== "skipped" && words !== "cancelled");
+
+function tally(tasks: readonly TaskProgress[], of = WORDS): string {
+  return of
+    .map(([words, standings]) => [tasks.filter(({ view }) => standings.includes(view.standing)).length, words])
     .filter(([n]) => n !== 0)
     .map(([n, words]) => `${n} ${words}`)
     .join(" · ");

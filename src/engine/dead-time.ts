@@ -1,0 +1,48 @@
+/** For how long nobody carried an attempt and nothing of it was alive: that is no work of its. Of what outlived its owt every moment counts. */
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Attempt } from "../core/attempt.ts";
+import type { Run } from "../core/run.ts";
+import { addDeadTime, readOpenAttempts } from "../store/attempts.ts";
+import { readLastStep } from "../store/events.ts";
+import { readLaunch } from "../system/launch.ts";
+import { attemptDir, type Engine } from "./engine.ts";
+
+/** Writes down what was dead until now, for whoever takes a run up. Gives it in milliseconds by attempt. */
+export function bookDeadTimes(engine: Engine, run: Run): { attempt: number; ms: number }[] {
+  const open = readOpenAttempts(engine.store).filter((attempt) => attempt.run === run.id && isAtWork(attempt));
+  return open.flatMap((attempt) => {
+    const ms = deadFor(engine, attempt);
+    if (ms <= 0) return [];
+    addDeadTime(engine.store, attempt.id, ms);
+    return [{ attempt: attempt.id, ms }];
+  });
+}
+
+/** Waiting for somebody is counted by itself. */
+function isAtWork({ phase, outcome }: Attempt): boolean {
+  return outcome === null && phase !== "contest" && phase !== "review";
+}
+
+/** What ends it is the last that is known of it: a step of ours, a line of its agent or of a check, their exit. */
+function deadFor(engine: Engine, attempt: Attempt): number {
+  const top = attemptDir(engine, attempt.id);
+  const launches = [top, ...foldersIn(top)];
+  if (launches.some((dir) => readLaunch(dir).kind === "alive")) return 0;
+  const written = launches.flatMap((dir) => SIGNS.map((name) => writtenAt(join(dir, name))));
+  const last = Math.max(attempt.startedAt, readLastStep(engine.store, attempt), ...written);
+  return Math.round(engine.now() - last);
+}
+
+const SIGNS = ["out", "err", "exit"];
+
+function foldersIn(folder: string): string[] {
+  const isThere = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  const entries = isThere ? readdirSync(folder, { withFileTypes: true }) : [];
+  return entries.filter((each) => each.isDirectory()).map(({ name }) => join(folder, name));
+}
+
+/** Epoch milliseconds; 0 where it is not there. */
+function writtenAt(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
