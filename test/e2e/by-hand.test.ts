@@ -450,6 +450,44 @@ describe("owt delete", () => {
     );
   });
 
+  test("what is no file, as a named pipe, keeps no worktree and is named; the rest is kept", async () => {
+    await using rig = Rig.create({ ".gitignore": "*.log\nnode_modules\n" });
+    rig.ok("create", "x", "y", "z", "--no-tmux");
+    for (const name of ["x", "y", "z"]) {
+      const tree = rig.path(`shop-${name}`);
+      fill(tree, { "node_modules/a/a.js": "a" });
+      mkdirSync(join(tree, "deep"));
+      execFileSync("mkfifo", ["pipe", "deep/\u001B[31mq", "node_modules/a/pipe"], { cwd: tree });
+      execFileSync("python3", ["-c", "import socket; socket.socket(socket.AF_UNIX).bind('s.log')"], { cwd: tree });
+    }
+    const said = "2 named pipes (deep/q, pipe) and 1 socket (s.log)";
+    writeFileSync(join(rig.path("shop-x"), "new"), "new");
+    expect((await rig.owt("delete", "x", "--yes")).stderr).toContain(
+      `x stays: new files: new; ${said} in it cannot be kept\n`,
+    );
+    const { removed } = await rig.json<{ removed: { rescue: string }[] }>("delete", "x", "--yes", "--save");
+    expect(removed).toMatchObject([
+      {
+        not_files: [
+          { path: "deep/\u001B[31mq", kind: "named pipe" },
+          { path: "pipe", kind: "named pipe" },
+          { path: "s.log", kind: "socket" },
+        ],
+      },
+    ]);
+    const { path } = await rig.json<{ path: string }>("restore", removed[0]!.rescue);
+    expect([readFileSync(join(path, "new"), "utf8"), existsSync(join(path, "pipe"))]).toEqual(["new", false]);
+    const gone = await rig.owt("delete", "y", "--yes");
+    expect([gone.code, gone.stdout]).toEqual([
+      0,
+      expect.stringContaining(`\n  ${said} went with it: cannot be kept\n`),
+    ]);
+    expect((await rig.owt("cleanup", "--all")).stdout).toMatch(
+      /would go +z .*; 2 named pipes \(deep\/q, pipe\) and 1 socket \(s\.log\) in it cannot be kept\n/,
+    );
+    expect((await rig.owt("cleanup", "--all", "--yes")).stdout).toContain(`\n  ${said} went with it: cannot be kept\n`);
+  });
+
   test("--save keeps what only by its name is a build's, up to a size; what it leaves out is named", async () => {
     await using rig = Rig.create({ ".gitignore": "dist\nbuild\ntarget\ncoverage\nnode_modules\n" });
     rig.ok("create", "x", "--no-tmux");
