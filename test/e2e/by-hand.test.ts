@@ -312,6 +312,23 @@ describe("owt create", () => {
     expect(processesBelow(rig.path("shop-x"))).toEqual([]);
   });
 
+  test("what a killed creation had brought is nobody's: nothing of it is saved", async () => {
+    await using rig = Rig.create({
+      ".gitignore": ".env\nnode_modules\n",
+      ".worktreerc": `[environment]\ninstall_command = "mkdir node_modules; echo a > node_modules/a.js; echo up > ../up; exec sleep 1000"\n`,
+    });
+    rig.write({ ".env": "SECRET=1\n" });
+    const before = rig.git("for-each-ref");
+    const running = rig.start("create", "x", "--no-tmux");
+    await fileAppears(rig.path("up"));
+    expect(existsSync(rig.path("shop-x/.env"))).toBe(true);
+    running.child.kill("SIGKILL");
+    await running.ended;
+    const seen = await rig.owt("list");
+    expect([seen.stderr, rig.git("for-each-ref"), existsSync(rig.path("shop-x"))]).toEqual(["", before, false]);
+    expect((await rig.owt("restore")).stdout).toBe("nothing is saved\n");
+  });
+
   test("made anew behind a kill, by the same words, it has the base that was told, wherever the first one stood", async () => {
     await using rig = Rig.create({
       ".worktreerc": `[environment]\ninstall_command = "echo up > ../up; [ -e ../second ] || exec sleep 1000"\n`,

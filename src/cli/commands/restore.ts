@@ -4,7 +4,7 @@ import type { SetupSaid } from "../../core/reuse.ts";
 import { readySubmodules } from "../../engine/submodules.ts";
 import type { Place } from "../../git/git.ts";
 import { readHead } from "../../git/place.ts";
-import { listRescues, type RescuedModule } from "../../git/rescue.ts";
+import { listRescues, type RescuedModule, withContent } from "../../git/rescue.ts";
 import { restoreRescue } from "../../git/restore.ts";
 import { OwtError } from "../../core/errors.ts";
 import { nearestHint } from "../../core/names.ts";
@@ -24,9 +24,10 @@ export function restoreCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((id: string | undefined, options: { path?: string; json?: boolean }) =>
       withEngine(io, async (engine) => {
-        const rescues = await listRescues(engine.repo);
+        const all = await listRescues(engine.repo);
         const kept = listKept(engine);
         if (id === undefined) {
+          const rescues = await withContent(engine.repo, all);
           const rows = [
             ...rescues.map(({ id: name, at, note, underWay }) => ({
               name,
@@ -39,13 +40,13 @@ export function restoreCommand(program: Command, io: Io): void {
           answer(io, options, { rescues, environment }, rows.length === 0 ? "nothing is saved" : table(rows));
           return;
         }
-        const found = rescues.find((rescue) => rescue.id === id);
+        const found = all.find((rescue) => rescue.id === id);
         const files = kept.find((each) => each.id === id);
         if (!found && !files)
           throw new OwtError("unknown-name", `nothing is saved as ${id}`, {
             hint: nearestHint(
               id,
-              [...rescues, ...kept].map((each) => each.id),
+              [...all, ...kept].map((each) => each.id),
               "list what there is: owt restore",
             ),
           });

@@ -206,6 +206,6 @@ export async function carryOutCleanup(
     );
     ends.set(path, end);
   }
-  await sweepTrash(engine.repo);
+  await sweepTrash(engine.repo, (path) => knownFiles(engine, path));
   return ends;
 }

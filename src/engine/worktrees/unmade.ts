@@ -43,9 +43,11 @@ async function clearOne(engine: Engine, record: WorktreeRecord): Promise<string[
   const name = nameOf(record);
   let rescue: string | null = null;
   if (place !== null && isHalfMade(place)) {
-    const discarded = await discardHalfMade(repo, place);
+    const id = basename(place.gitDir);
+    const kept = await keepChangedEnvironment(engine, record.path, id);
+    const discarded = await discardHalfMade(repo, place, knownFiles(engine, record.path));
     if (!discarded.taken) return [describeStays(name, record.path, discarded.inside)];
-    ({ rescue } = discarded);
+    rescue = kept.length > 0 ? id : discarded.rescue;
   } else if (place !== null) {
     const removed = await removeIfEmpty(engine, record);
     if (!removed.removed) {
