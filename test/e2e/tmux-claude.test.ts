@@ -333,3 +333,24 @@ test("what an overlay swallows was not taken: the answer says so, and so does th
     ["# A heading, and no command", false],
   ]);
 });
+
+test("in a worktree that a person moved, the agent goes on, and its conversation behind the death of tmux", async () => {
+  const api = await startFakeApi({});
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  const last = () => api.requests.map(({ messages }) => messages.map((each) => textOf(each)).join("\n")).at(-1) ?? "";
+  const wait = async () => (await rig.ask<{ state: string }>("wait", "x", "--timeout", "60s")).state;
+  await rig.ask("create", "x", "--prompt", "the first words");
+  expect(await wait()).toBe("waiting");
+  const tree = `${rig.root}-x`;
+  execFileSync("git", ["worktree", "move", tree, `${tree}-moved`], { cwd: rig.root });
+  await rig.ask("send", "x", "the second words");
+  expect(await wait()).toBe("waiting");
+  await expect.poll(last, { timeout: 30_000 }).toMatch(/the first words[^]*the second words/);
+  execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "kill-server"]);
+  await rig.ask("tmux", "create", "x");
+  await rig.ask("send", "x", "the third words");
+  expect(await wait()).toBe("waiting");
+  await expect.poll(last, { timeout: 30_000 }).toMatch(/the first words[^]*the second words[^]*the third words/);
+  expect(rig.starts().at(-1)).toContain("--resume");
+});

@@ -9,7 +9,7 @@ import { type Created, createByHand } from "../../engine/worktrees/create.ts";
 import { takeUp } from "../../engine/worktrees/taken-up.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import { readLease } from "../../engine/worktree-lease.ts";
-import { sessionServer } from "../../engine/sessions.ts";
+import { sessionServer } from "../../engine/session-server.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import type { Session } from "../../tmux/list.ts";
 import type { Tmux } from "../../tmux/tmux.ts";
