@@ -812,3 +812,46 @@ test("owt create --json: what each has to itself, and how what it needs came", a
     dependencies: [],
   });
 });
+
+test("names with line ends and a terminal's orders in them break no line, and give no order", async () => {
+  await using rig = Rig.create({});
+  const odd = "odd\nname\t\u001B]0;title\u0007\u001B[2J it's";
+  const tree = rig.path(`tree ${odd}`);
+  rig.commit("base");
+  rig.git("worktree", "add", "-q", "-b", "p", tree);
+  rig.write({ [odd]: "ours\n" });
+  rig.commit("ours");
+  commit(rig, tree, odd, "theirs\n");
+  writeFileSync(join(tree, "new"), "");
+  const said: string[] = [];
+  for (const line of [
+    ["list"],
+    ["status"],
+    ["status", "p"],
+    ["note", "p", "doing"],
+    ["diff", "p", "--stat"],
+    ["sync", "p"],
+    ["merge", "p", "--yes"],
+    ["cleanup", "--all"],
+    ["delete", "p", "--yes"],
+    ["tmux", "list"],
+    ["doctor"],
+  ]) {
+    const { stdout, stderr } = await rig.owt(...line);
+    said.push(`${stdout}${stderr}`);
+  }
+  const all = said.join("");
+  // eslint-disable-next-line no-control-regex
+  expect(all.match(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/g)).toBeNull();
+  expect(all.split("\n").filter((line) => line.startsWith("name"))).toEqual([expect.stringMatching(/^name +changes/)]);
+  expect(all).toContain("odd\\nname");
+  // The way out is a command that works.
+  writeFileSync(join(tree, "new"), "");
+  gitIn(rig, tree, "add", "-A");
+  gitIn(rig, tree, "commit", "-q", "-m", "new");
+  const { stderr } = await rig.owt("merge", "p", "--yes");
+  const byHand = /(git -C .* merge main); then/.exec(stderr)![1]!;
+  const conflict = spawn("bash", ["-c", byHand], { env: rig.env, stdio: "ignore" });
+  expect(await once(conflict, "close")).toEqual([1, null]);
+  expect(gitIn(rig, tree, "status", "--porcelain")).toMatch(/^AA/);
+});

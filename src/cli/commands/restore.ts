@@ -15,6 +15,7 @@ import { ensureNamedFolder } from "../../system/files.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { printable, table } from "../text.ts";
 import { describeSetup } from "../worktrees/setup-text.ts";
+import { printableNames } from "../../lib/printable.ts";
 
 export function restoreCommand(program: Command, io: Io): void {
   program
@@ -34,7 +35,7 @@ export function restoreCommand(program: Command, io: Io): void {
               at,
               note: underWay === undefined ? note : `${note}, in the middle of a ${underWay}`,
             })),
-            ...kept.map(({ id: name, at, files }) => ({ name, at, note: `changed ${files.join(", ")}` })),
+            ...kept.map(({ id: name, at, files }) => ({ name, at, note: `changed ${printableNames(files)}` })),
           ].map(({ name, at, note }) => [name, new Date(at).toISOString(), printable(note)]);
           const environment = kept.map(({ id: name, files, at }) => ({ id: name, files, at: Math.round(at) }));
           answer(io, options, { rescues, environment }, rows.length === 0 ? "nothing is saved" : table(rows));
