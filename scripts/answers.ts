@@ -18,13 +18,21 @@ import type { Rescue } from "../src/git/rescue.ts";
 const text = v.string();
 const texts = v.array(text);
 
+const NOT_FILES = {
+  not_files: v.pipe(
+    v.array(v.strictObject({ path: text, kind: v.picklist(["named pipe", "socket", "device"]) })),
+    v.description("what is in it, or went with it, and nothing can keep"),
+  ),
+};
+
 /** What a worktree that was taken away lost for good. */
-const MADE_AGAIN = {
+const LOST = {
   discarded: v.pipe(
     texts,
     v.description("ignored folders that went with it and are kept nowhere: what tools make again"),
   ),
   left_out: v.pipe(texts, v.description("those of them that were to be kept, but are too large, or hold a repository")),
+  ...NOT_FILES,
 };
 const flag = v.boolean();
 const whole = v.pipe(v.number(), v.integer());
@@ -763,10 +771,17 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         branch_deleted: flag,
         rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
         environment: texts,
-        ...MADE_AGAIN,
+        ...LOST,
       }),
     ),
-    kept: v.array(of({ path: text, branch: orNull(text), reasons: v.array(of({ reason: text, what: texts, text })) })),
+    kept: v.array(
+      of({
+        path: text,
+        branch: orNull(text),
+        reasons: v.array(of({ reason: text, what: texts, text })),
+        ...NOT_FILES,
+      }),
+    ),
   }),
   diff: of({
     name: text,
@@ -861,7 +876,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         branch_deleted: flag,
         rescue: v.pipe(orNull(text), v.description("the id for owt restore")),
         environment: texts,
-        ...MADE_AGAIN,
+        ...LOST,
       }),
     ),
   }),

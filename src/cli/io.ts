@@ -3,7 +3,7 @@ import { createInterface } from "node:readline/promises";
 import type { Readable, Writable } from "node:stream";
 import type { ConfigValues } from "../core/config.ts";
 import { COMMANDS, OwtError } from "../core/errors.ts";
-import { printable } from "../lib/printable.ts";
+import { printable, withoutOrders } from "../lib/printable.ts";
 import { wrapText } from "../lib/width.ts";
 import type { Asker } from "../engine/check-commit.ts";
 import { closeEngine, type Engine, openEngine } from "../engine/engine.ts";
@@ -41,7 +41,7 @@ export type Outlet = {
 
 /** Prints the answer: one versioned envelope, or text for people. */
 export function answer(io: Io, options: { json?: boolean }, data: object, text: string): void {
-  answerAsIs(io, options, data, folded(io.stdout, text));
+  answerAsIs(io, options, data, folded(io.stdout, withoutOrders(text)));
 }
 
 /** The same of a text that counts letter for letter, such as a file's. */
@@ -52,7 +52,7 @@ export function answerAsIs(io: Io, options: { json?: boolean }, data: object, te
 
 /** Prints a line of narration. */
 export function tell(io: Io, line: string): void {
-  io.stderr.write(`${folded(io.stderr, line)}\n`);
+  io.stderr.write(`${folded(io.stderr, withoutOrders(line))}\n`);
 }
 
 /** Whoever runs this command, for what takes long and may have something to say meanwhile. */

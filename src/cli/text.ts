@@ -42,7 +42,9 @@ export function markOf(standing: TaskView["standing"], paint: Paint): string {
 }
 
 /** Columns as wide as their widest cell; the last one is not padded. */
-export function table(rows: string[][]): string {
+export function table(cells: string[][]): string {
+  // A name may hold a line end.
+  const rows = cells.map((row) => row.map((cell) => cell.replaceAll("\n", "\\n").replaceAll("\t", "\\t")));
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))));
   const pad = (cell: string, index: number, row: string[]) =>

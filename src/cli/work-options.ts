@@ -8,7 +8,6 @@ import { type AgentChoices, stated } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearestHint } from "../core/names.ts";
 import { isFeatureList } from "../core/plan-features.ts";
-import { checkRivals } from "../core/rival.ts";
 import { parseDuration } from "../lib/duration.ts";
 import type { WorkRequest } from "../engine/work.ts";
 import type { Io } from "./io.ts";
@@ -87,7 +86,7 @@ export function toRequest(
     again: options.again ?? false,
     agent: options.agent ?? null,
     choices: chosenOnTheLine(options),
-    rivals: rivalsOnTheLine(options),
+    rivals: { count: options.rivals ?? null, names: options.agents ?? null },
   };
   return { request, ...config };
 }
@@ -120,19 +119,6 @@ export function chosenOnTheLine(options: WorkOptions): AgentChoices {
     });
   }
   return stated({ model, permissionMode, allowedTools, maxTokens, extraArgs: agentArgs });
-}
-
-/** The rivals as the command line names them; none where it does not. Throws `usage` where their number is another one. */
-function rivalsOnTheLine({ rivals, agents, agent, model }: WorkOptions): string[] {
-  const wrong = checkRivals(rivals, agents);
-  if (wrong !== null) throw new OwtError("usage", wrong.message, { hint: wrong.hint });
-  if (agents === undefined) return [];
-  const other = agent !== undefined ? "--agent" : model !== undefined ? "--model" : null;
-  if (other !== null)
-    throw new OwtError("usage", `${other} and --agents contradict each other`, {
-      hint: "name agents and models with --agents: claude:opus,codex",
-    });
-  return agents;
 }
 
 /** Agents at a time as the command line wants it. */

@@ -2,6 +2,7 @@
 import { describeFailedRule, type FailedRule } from "./conflict-rules.ts";
 import { roughDuration } from "../lib/duration.ts";
 import type { HangKind } from "./stall.ts";
+import { printableNames } from "../lib/printable.ts";
 
 export type Outcome =
   /** The work is in the run's branch. */
@@ -84,7 +85,7 @@ export function describeOutcome(outcome: Outcome): string {
     case "verify_failed":
       return `verify failed: ${outcome.command}`;
     case "conflict":
-      return `conflicts in ${outcome.files.join(", ")}${describeFailedRule(outcome)}`;
+      return `conflicts in ${printableNames(outcome.files)}${describeFailedRule(outcome)}`;
     case "stopped":
       return outcome.before === undefined ? "was stopped" : `was not started: ${outcome.before}`;
     case "aborted":

@@ -36,18 +36,21 @@ test("an agent may be named with a model, and one whose name has a colon by its 
   expect(rivalKey("shop/E01", choice("claude", "opus"))).toBe("shop/E01@claude:opus");
 });
 
+const KNOWN = ["own", "claude", "codex"];
+
 test("number and names of rivals have to fit", () => {
-  expect(checkRivals(undefined, undefined)).toBeNull();
-  expect(checkRivals(2, ["a", "b"])).toBeNull();
-  expect(checkRivals(3, ["a", "b", "c:x"])).toBeNull();
-  expect(checkRivals(2, undefined)?.message).toContain("needs 2 agents");
-  expect(checkRivals(2, ["a"])?.message).toContain("needs 2 agents");
-  expect(checkRivals(3, ["a", "b"])?.hint).toBe("owt run --rivals 2 --agents a,b");
-  expect(checkRivals(2, ["a", "b", "c"])?.message).toContain("names 3");
-  expect(checkRivals(1, ["a"])?.message).toContain("begins at 2");
-  expect(checkRivals(undefined, ["a", "b"])?.message).toContain("how many");
-  expect(checkRivals(2, ["a", "a"])?.message).toContain("a twice");
-  expect(checkRivals(2, ["a", "a:"])).toEqual({
+  expect(checkRivals(undefined, undefined, KNOWN)).toBeNull();
+  expect(checkRivals(2, ["a", "b"], KNOWN)).toBeNull();
+  expect(checkRivals(3, ["a", "b", "c:x"], KNOWN)).toBeNull();
+  expect(checkRivals(2, undefined, KNOWN)?.message).toContain("needs 2 agents");
+  expect(checkRivals(2, undefined, KNOWN)?.hint).toBe("owt run --rivals 2 --agents own,claude");
+  expect(checkRivals(2, ["a"], KNOWN)?.message).toContain("needs 2 agents");
+  expect(checkRivals(3, ["a", "b"], KNOWN)?.hint).toBe("owt run --rivals 2 --agents a,b");
+  expect(checkRivals(2, ["a", "b", "c"], KNOWN)?.message).toContain("names 3");
+  expect(checkRivals(1, ["a"], KNOWN)?.message).toContain("begins at 2");
+  expect(checkRivals(undefined, ["a", "b"], KNOWN)?.message).toContain("how many");
+  expect(checkRivals(2, ["a", "a"], KNOWN)?.message).toContain("a twice");
+  expect(checkRivals(2, ["a", "a:"], KNOWN)).toEqual({
     message: "--agents names a twice",
     hint: expect.stringContaining(" a:M"),
   });

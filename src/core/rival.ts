@@ -93,12 +93,14 @@ export function specForRival(spec: PlannedTask, { agent, model }: RivalChoice, i
   return isOwnKind ? { ...spec, agent, model: model ?? spec.model } : { ...spec, agent, model, choices: {} };
 }
 
-/** What is wrong with the rivals that the command line asks for, with what to do about it; null where nothing is. `names` is `--agents`, taken apart at its commas. */
+/** What is wrong with the rivals that the command line asks for, with what to do about it; null where nothing is. `names` is `--agents`, taken apart at its
+ *  commas; `known` are the agents that there are, those first that are meant first. */
 export function checkRivals(
   rivals: number | undefined,
   names: readonly string[] | undefined,
+  known: readonly string[],
 ): { message: string; hint: string } | null {
-  const example = "owt run --rivals 2 --agents claude,codex";
+  const example = `owt run --rivals 2 --agents ${known.slice(0, 2).join(",")}`;
   if (rivals === undefined)
     return names === undefined ? null : { message: "--agents names rivals: how many?", hint: example };
   if (rivals < 2) return { message: "one is no rival: --rivals begins at 2", hint: example };

@@ -10,6 +10,7 @@ import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
 import { type BareTask, FINAL_STATES, type NextStart, type Park, type Task } from "./task.ts";
+import { printableNames } from "../lib/printable.ts";
 
 type Standing =
   | "ready"
@@ -235,7 +236,7 @@ export function describePark(park: Park): string {
     case "answer":
       return `asks: ${park.question}`;
     case "conflict":
-      return `conflict in ${park.files.join(", ")}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
+      return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
       return `red with the work of ${describeOthers(park.others)}: ${park.command}; to be mended in ${park.worktree}`;
     case "permission":

@@ -13,6 +13,7 @@ import { readBatch, readFirings, readOpenFirings } from "../store/firings.ts";
 import { type FoundBatch, readSchedule } from "../system/schedule-files.ts";
 import { closeEngine, type Engine, openEngine, type OpenOptions } from "./engine.ts";
 import { isUnderWay } from "./firings.ts";
+import { shellWord } from "../lib/printable.ts";
 
 /** A batch with its repository, open; or why there is none. */
 export type PlacedBatch =
@@ -71,7 +72,7 @@ async function place(
     return { batch, engine };
   } catch (error) {
     if (error instanceof OwtError) return { batch, engine: null, problem: error };
-    const hint = `look there: cd ${folder} && owt doctor`;
+    const hint = `look there: cd ${shellWord(folder)} && owt doctor`;
     const problem = new OwtError("environment", `the repository ${folder} cannot be opened`, { hint, cause: error });
     return { batch, engine: null, problem };
   }

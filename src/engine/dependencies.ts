@@ -33,6 +33,7 @@ import {
   stampInstalled,
   unstamp,
 } from "./reuse.ts";
+import { shellWord } from "../lib/printable.ts";
 
 type InstallPlace = {
   attempt: number;
@@ -74,7 +75,7 @@ export async function bringDependencies(
   if (wanted.missing) {
     const { program } = install;
     warn(
-      `${program} is not installed here (${HOW_TO_GET[program]}), and ${where} needs it; then: cd ${cwd} && ${install.command}`,
+      `${program} is not installed here (${HOW_TO_GET[program]}), and ${where} needs it; then: cd ${shellWord(cwd)} && ${install.command}`,
     );
     return "missing";
   }

@@ -11,6 +11,7 @@ import { readTasks } from "../store/tasks.ts";
 import { shortageNow } from "./disk-watch.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { isCarried } from "./holder.ts";
+import { shellWord } from "../lib/printable.ts";
 
 /** What a task has on the disk: its worktree, or what its agents printed. */
 export type DiskUser = { run: string; task: string; path: string; bytes: number };
@@ -38,16 +39,12 @@ export function readRoomWait(engine: Engine): RoomWait | null {
     why: [short.why, ...named].join("; "),
     since: readShortSince(engine.store, "disk") ?? engine.now(),
     users: most,
-    command: `du -axh -- ${quoted(folder)} | sort -h | tail`,
+    command: `du -axh -- ${shellWord(folder)} | sort -h | tail`,
     note: "to see what is large; make room there or elsewhere on that disk, and it goes on by itself",
   };
 }
 
 /** For a shell, where it needs that. */
-function quoted(path: string): string {
-  return /^[\w./+-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
-}
-
 function usersOf(engine: Engine, run: string): DiskUser[] {
   const tasks = readTasks(engine.store, run).filter(({ state }) => !FINAL_STATES.has(state));
   return tasks.flatMap((task) => {

@@ -22,6 +22,7 @@ import { type Engine, worktreeHome } from "./engine.ts";
 import { examineDisk, type Finding } from "./examine-machine.ts";
 import { examineMemory } from "./room.ts";
 import { describeLostAgents, endLostAgents, findLostAgents } from "./lost-agents.ts";
+import { knownFiles } from "./workspace.ts";
 import { type Damaged, findAllDamaged, mendWorktree } from "./worktrees/damaged.ts";
 
 /** What a run in this repository would meet. With `fix`, what dead processes left is cleared, as a run would do it. */
@@ -41,8 +42,8 @@ export async function examineRepository(engine: Engine, fix: boolean): Promise<F
   ];
 }
 
-async function clearLeftovers({ repo }: Engine): Promise<Finding[]> {
-  const cleared = await sweepTrash(repo);
+async function clearLeftovers(engine: Engine): Promise<Finding[]> {
+  const cleared = await sweepTrash(engine.repo, (path) => knownFiles(engine, path));
   if (cleared === 0) return [];
   return [{ check: "leftovers", state: "pass", detail: `cleared ${cleared} that killed processes left half-made` }];
 }

@@ -23,6 +23,7 @@ import { listTracked } from "../git/status.ts";
 import { ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import type { Engine } from "./engine.ts";
 import { isLeaseUseful, leaseOrTell } from "./worktree-lease.ts";
+import { printableNames } from "../lib/printable.ts";
 
 /** Brought along by default, as the seed of this feature does. */
 const ENV_FILES = [
@@ -170,7 +171,7 @@ export async function keepChangedEnvironment(engine: Engine, worktree: string, i
 
 /** What to say of kept files. */
 export function describeKept(files: readonly string[], id: string): string {
-  return `the changed ${files.join(", ")} ${files.length === 1 ? "is" : "are"} kept, readable for you only; owt restore ${id} brings it back`;
+  return `the changed ${printableNames(files)} ${files.length === 1 ? "is" : "are"} kept, readable for you only; owt restore ${id} brings it back`;
 }
 
 export type Kept = { id: string; files: string[]; at: number };

@@ -32,6 +32,7 @@ import { setTime } from "./run-time.ts";
 import { retryTasks } from "./tasks.ts";
 import { planError, type Work } from "./work.ts";
 import { readTakenUp } from "./worktrees/taken-up.ts";
+import { printableNames } from "../lib/printable.ts";
 
 /** Where a run begins. `note` says aloud what it builds on; `seen` is how the runs stood when that was worked out. */
 export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null; seen: string };
@@ -88,7 +89,7 @@ async function buildOn(engine: Engine, plain: Base, run: Run): Promise<Base> {
   if (!("tree" in merged)) {
     throw new OwtError(
       "needs-person",
-      `${plain.target} and the unlanded ${run.id} conflict in ${"files" in merged ? merged.files.join(", ") : "all of their history"}`,
+      `${plain.target} and the unlanded ${run.id} conflict in ${"files" in merged ? printableNames(merged.files) : "all of their history"}`,
       {
         hint: `bring it in first: owt land ${run.id}; or start without it: --from-target`,
       },

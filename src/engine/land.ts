@@ -20,6 +20,7 @@ import { findRun } from "./find-run.ts";
 import { standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
+import { printableNames } from "../lib/printable.ts";
 
 export type Landed = {
   run: string;
@@ -118,9 +119,9 @@ export function describeStay(outcome: Exclude<FastForward, { moved: true }>): st
     case "not-a-fast-forward":
       return "it holds what is not in what was checked";
     case "dirty":
-      return `${outcome.path} has uncommitted changes in ${outcome.files.join(", ")}`;
+      return `${outcome.path} has uncommitted changes in ${printableNames(outcome.files)}`;
     case "would-overwrite":
-      return `files in ${outcome.path} would be overwritten: ${outcome.files.join(", ")}`;
+      return `files in ${outcome.path} would be overwritten: ${printableNames(outcome.files)}`;
     case "in-progress":
       return `a ${outcome.what} is under way in ${outcome.path}`;
     case "refused":
@@ -164,7 +165,7 @@ async function mergeTarget(
   if (!("tree" in merged)) {
     throw new OwtError(
       "needs-person",
-      `${run.target} moved on and conflicts with ${run.id} in ${"files" in merged ? merged.files.join(", ") : "all of its history"}`,
+      `${run.target} moved on and conflicts with ${run.id} in ${"files" in merged ? printableNames(merged.files) : "all of its history"}`,
       {
         hint: `merge it by hand: git switch ${run.branch} && git merge ${run.target}, then: owt land ${run.id}`,
       },

@@ -26,7 +26,7 @@ export async function prepareRun(
 ): Promise<{ work: Work; base: Base }> {
   if (request.agent !== null && request.agent !== undefined) findAgent(engine, request.agent);
   checkFallOvers(engine);
-  const rivals = rivalChoices(engine, request.rivals ?? []);
+  const rivals = rivalChoices(engine, request);
   const { work, base } = await prepareWork(engine, request, fromTarget);
   const isLeftOpen = work.chosen.some((task) => task.spec.agent === null && !hasRivals(task, rivals));
   if (request.agent == null && isLeftOpen) findAgent(engine, engine.config.agent.default);

@@ -23,6 +23,7 @@ import { attemptDir, type Engine } from "./engine.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import { runSetup } from "./run-setup.ts";
 import { forgetSetup, knownFiles, type SetupProblem, setupFootprint } from "./workspace.ts";
+import { printableNames } from "../lib/printable.ts";
 
 /** Worktrees that were looked at: while this process lives, the machine is not started anew. */
 const settled = new WeakMap<Engine, Set<string>>();
@@ -70,7 +71,7 @@ async function standAnew(engine: Engine, carried: Carried, place: Place): Promis
   const aside = await putAside(engine.repo, attempt.worktree, attempt.branch, files, rescue, note);
   if (aside === null) return;
   if ("refused" in aside)
-    throw new OwtError("environment", `${what} cannot be saved: ${aside.refused} (${aside.paths.join(", ")})`, {
+    throw new OwtError("environment", `${what} cannot be saved: ${aside.refused} (${printableNames(aside.paths)})`, {
       hint: `look at it, then take it away: ${attempt.worktree}`,
     });
   const about = { run: run.id, task: task.id, attempt: attempt.id };

@@ -1,14 +1,33 @@
 /** Rivals before a run: which agents the command line means, and a row for each of them in the place of each task. */
+import type { AgentChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
-import { parseRival, type RivalChoice, rivalKey, specForRival } from "../core/rival.ts";
+import { checkRivals, parseRival, type RivalChoice, rivalKey, specForRival } from "../core/rival.ts";
 import type { NewTask } from "../store/runs.ts";
 import { type Engine, findAgent, knownAgents } from "./engine.ts";
 import { kindNamed } from "./view.ts";
 
-/** The agents that `--agents` names. Throws `unknown-name` with the nearest ones. */
-export function rivalChoices(engine: Engine, names: readonly string[]): RivalChoice[] {
+/** What the command line says of agents. */
+type Asked = {
+  agent?: string | null;
+  choices?: AgentChoices;
+  rivals?: { count: number | null; names: readonly string[] | null };
+};
+
+/** The agents that `--agents` names; none where it is not said. Throws `usage` where their number is another one or another option contradicts them,
+ *  `unknown-name` with the nearest ones. */
+export function rivalChoices(engine: Engine, { agent, choices, rivals }: Asked): RivalChoice[] {
+  const { default: first, named } = engine.config.agent;
+  const all = [...new Set([first, ...Object.keys(named), ...knownAgents(engine.config)])];
+  const wrong = checkRivals(rivals?.count ?? undefined, rivals?.names ?? undefined, all);
+  if (wrong !== null) throw new OwtError("usage", wrong.message, { hint: wrong.hint });
+  if (!rivals?.names) return [];
+  const other = agent != null ? "--agent" : choices?.model !== undefined ? "--model" : null;
+  if (other !== null)
+    throw new OwtError("usage", `${other} and --agents contradict each other`, {
+      hint: `name agents and models with --agents: ${all[0]}:MODEL,${all[1]}`,
+    });
   const known = new Set(knownAgents(engine.config));
-  return names.map((name) => {
+  return rivals.names.map((name) => {
     const choice = parseRival(name, (word) => known.has(word));
     findAgent(engine, choice.agent);
     return choice;

@@ -35,6 +35,7 @@ import { ENDS_ANYWAY, isSettledNow } from "./settled.ts";
 import { startReady, type Turn } from "./start-ready.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
+import { knownFiles } from "./workspace.ts";
 
 export type CarryOptions = {
   /** Aborted when this process is to leave: agents are parked with their conversations. */
@@ -110,7 +111,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): 
   clearInterval(sessions);
   await carriers.allEnded();
   await allEmptied(engine);
-  await sweepTrash(engine.repo);
+  await sweepTrash(engine.repo, (path) => knownFiles(engine, path));
   if (carriers.failure) throw carriers.failure.error;
 }
 
@@ -311,7 +312,7 @@ async function endIfOver(engine: Engine, run: Run, tasks: Task[], attempts: Atte
   await allEmptied(engine);
   leaveHome(engine);
   // The end is written last: after it no process may ever look here again.
-  await sweepTrash(engine.repo);
+  await sweepTrash(engine.repo, (path) => knownFiles(engine, path));
   return endRun(engine.store, engine.now(), run.id, countFinal(tasks));
 }
 

@@ -4,7 +4,6 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Agent, Talk } from "../agents/agent.ts";
-import { agentVariables } from "../agents/registry.ts";
 import { configuredChoices } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { chooseLayout, type Layout, type LayoutWish, wishedLayout } from "../core/layout.ts";
@@ -12,7 +11,6 @@ import { redact, secretsIn } from "../core/redact.ts";
 import { mayBringBack } from "../core/session-health.ts";
 import { nameOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
-import { terminalEnvironment } from "../system/environment.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { readIdentity } from "../system/identity.ts";
 import { stopFamily } from "../system/stop-family.ts";
@@ -24,11 +22,12 @@ import { LEAD_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-n
 import { addAgentPane, ensureSession, findSession, killSession } from "../tmux/session.ts";
 import { recordMessage } from "../store/messages.ts";
 import { noteWorktree, readWorktrees, recordSession, type WorktreeRecord } from "../store/worktrees.ts";
-import { requireTmux, type Tmux, tmuxServer } from "../tmux/tmux.ts";
+import { requireTmux, type Tmux } from "../tmux/tmux.ts";
 import { grantsOfSession, requireApproval } from "./approvals.ts";
 import { type Engine, findAgent, knownAgents } from "./engine.ts";
 import { firstWords, noteEnding, rememberFirst } from "./first-words.ts";
 import { renewTrust } from "./init-claude.ts";
+import { sessionServer } from "./session-server.ts";
 import { spoolFolder } from "./spool-folder.ts";
 import { beginSpool, forgetSpool, noteBack, noteOwed, readSpool, recentBacks } from "./spool.ts";
 import { taskAt } from "./task-at.ts";
@@ -62,11 +61,6 @@ export type OpenedSession = {
   /** What has to be said of the agent that there is none; null where nothing has. */
   note: string | null;
 };
-
-/** The tmux server that sessions are on. */
-export function sessionServer(engine: Pick<Engine, "env">): Tmux {
-  return tmuxServer(terminalEnvironment(engine.env, agentVariables()));
-}
 
 /** Makes the session of a worktree, or finishes what is missing of one: an agent that has ended is started again, in its conversation where
  *  there is one. What is not wished is as it was the last time that its session was made. Throws `not-approved` for commands of the repository's,

@@ -1,7 +1,7 @@
 /** The file to which an interactive agent's hooks append a line whenever its state changes. Only its hooks write it; we read it. One of a
  *  session of ours lies with our own files; one of a Claude Code that somebody started by hand, where the plugin's hooks are installed, in the
  *  worktree's git directory. */
-import { appendFileSync, existsSync, readdirSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BACK_WITHIN_MS } from "../core/session-health.ts";
 import type { FirstWords } from "../core/session-state.ts";
@@ -20,6 +20,8 @@ const TAIL_BYTES = 256 * 1024;
 export function beginSpool(engine: Pick<Engine, "repo">, worktree: string) {
   const file = spoolFile(engine, worktree);
   ensureFolder(spoolFolder(engine));
+  // That of a worktree which stood here and was moved with its session.
+  if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true) removeFile(file);
   appendFileSync(file, "", { mode: 0o600 });
   // A copy: the package may be replaced while the session goes on.
   const script = join(spoolFolder(engine), "+hook.sh");

@@ -41,8 +41,8 @@ export type WorkRequest = {
   /** The agent that the command line names, and how it is to be run: what an estimate goes by. */
   agent?: string | null;
   choices?: AgentChoices;
-  /** Agents that are each to do every task, as `--agents` has them. */
-  rivals?: readonly string[];
+  /** Agents that are each to do every task: how many (`--rivals`), and which (`--agents`). */
+  rivals?: { count: number | null; names: readonly string[] | null };
 };
 
 export type Work = {

@@ -8,7 +8,7 @@ import { OwtError } from "../core/errors.ts";
 import { type Lease, leaseVariables } from "../core/worktree-lease.ts";
 import { findPlace, recordedRoot } from "../git/place.ts";
 import type { Store } from "../store/database.ts";
-import { type Leaseholder, openLeases, releaseLease, takeLease } from "../store/worktree-leases.ts";
+import { type Leaseholder, moveLease, openLeases, releaseLease, takeLease } from "../store/worktree-leases.ts";
 import { userStateDir } from "../system/config-files.ts";
 import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { portsInUse } from "../system/ports.ts";
@@ -84,6 +84,11 @@ export function forgetLease(engine: Engine, worktree: string): void {
   if (!existsSync(file)) return;
   inRegistry(engine, (leases) => releaseLease(leases, worktree));
   rmSync(file, { force: true });
+}
+
+/** What a worktree has goes with it to where it stands now. Its copy beside the store was moved already. */
+export function followLease(engine: Engine, { gitDir, to }: { gitDir: string; to: string }): void {
+  if (existsSync(leaseFile(engine, to))) inRegistry(engine, (leases) => moveLease(leases, gitDir, to));
 }
 
 /** No encoded path has a `+`. */

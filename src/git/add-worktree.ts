@@ -9,6 +9,7 @@ import { ensureFolder } from "../system/files.ts";
 import { readBootId } from "../system/identity.ts";
 import { branchRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
+import { STOOD_AT } from "./moved.ts";
 import { oneAtATime } from "./one-at-a-time.ts";
 import { initializingReason, MAKING, ownerMark } from "./owner.ts";
 import { findPlace } from "./place.ts";
@@ -67,6 +68,7 @@ function stageAdmin(repo: Repo, root: string, want: Wanted): { path: string; git
     gitdir: join(root, ".git"),
     [MAKING]: ownerMark(),
     [STANDS_SINCE]: readBootId(),
+    [STOOD_AT]: root,
     ...(want.lock === undefined ? {} : { locked: want.lock }),
   };
   try {

@@ -14,6 +14,7 @@ import type { Repo } from "./repo.ts";
 import { isSeed, seedModule } from "./seed-module.ts";
 import { readStatus } from "./status.ts";
 import { findCheckout, KEPT_BRANCH, readModuleHead } from "./submodules.ts";
+import { shellWord } from "../lib/printable.ts";
 
 export type BringOptions = {
   /** Whether a submodule that this repository was never told about (`git submodule init`) is taken from where `.gitmodules` says. Only where
@@ -98,7 +99,7 @@ function hasIndex({ place }: Level, { name }: Declared): boolean {
 }
 
 function updateCommand({ place }: Level, { path }: Declared): string {
-  return `git -C ${place.root} submodule update --init --recursive -- ${path}`;
+  return `git -C ${shellWord(place.root)} submodule update --init --recursive -- ${shellWord(path)}`;
 }
 
 /** git works out where relative ones are, and writes that down. Its lock is not waited for, so we wait. */

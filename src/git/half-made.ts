@@ -1,13 +1,13 @@
 /** Worktrees whose creation is under way, or whose maker died in it. Nobody has been given such a worktree to work in. */
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import { git, type Oid, type Place } from "./git.ts";
+import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import type { Known } from "./known.ts";
 import { type Holdings, inspectWorktree } from "./inspect.ts";
 import { INITIALIZING, isOwnerAlive, MAKING } from "./owner.ts";
-import { adminIds, lockReason, readHead, readText, recordedRoot } from "./place.ts";
+import { adminIds, lockReason, lstatInside, readHead, readText, recordedRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type Inside, processesInside } from "./processes.ts";
 import { saveRescue } from "./rescue.ts";
@@ -67,6 +67,27 @@ async function inspectHalfMade(repo: Repo, place: Place, head: Oid | null, known
   return inspectWorktree(repo, place.root, { keep: [madeOf], known });
 }
 
+/** More changed files than these are not looked at one by one. */
+const MOST_CHANGED = 200;
+
+/** Of changed files, those that no checkout leaves where it is cut off: it leaves a file out, or only its beginning in it. */
+async function changedByHand(repo: Repo, place: Place, head: Oid | null, paths: readonly string[]): Promise<string[]> {
+  const there = paths.filter((path) => lstatInside(place.root, path) !== null);
+  if (there.length === 0 || there.length > MOST_CHANGED || head === null) return there;
+  const { stdout } = await git(repo, ["ls-tree", "-z", "--full-tree", head, "--", ...there]);
+  const stored = new Map(fieldsOf(stdout).map((line) => [line.slice(line.indexOf("\t") + 1), line.split(/[ \t]/)[2]!]));
+  const byHand: string[] = [];
+  for (const path of there) if (!(await isBeginning(repo, place, path, stored.get(path)))) byHand.push(path);
+  return byHand;
+}
+
+async function isBeginning(repo: Repo, { root }: Place, path: string, stored: Oid | undefined): Promise<boolean> {
+  if (stored === undefined || lstatInside(root, path)?.isFile() !== true) return false;
+  const whole = (await repo.live.contents(stored))?.content;
+  const found = readFileSync(join(root, path));
+  return whole !== undefined && whole.subarray(0, found.length).equals(found);
+}
+
 /** Clears a half-made worktree away; should somebody have worked in it all the same, that is saved first. One in which a program runs stays: what that
  *  writes afterwards would be lost. `known` are files that need no saving. */
 export async function discardHalfMade(repo: Repo, place: Place, known: readonly Known[] = []): Promise<Discarded> {
@@ -78,7 +99,8 @@ export async function discardHalfMade(repo: Repo, place: Place, known: readonly 
     const held = await inspectHalfMade(repo, place, head, known);
     const { dirty, untracked, ignoredNew, nested, dropped, modules } = held;
     const inside = modules.flatMap((each) => [each.dirty, each.untracked, each.ignoredNew, each.commits, each.dropped]);
-    const isWork = [dirty, untracked, ignoredNew, nested, dropped, ...inside].some((found) => found.length > 0);
+    const changed = await changedByHand(repo, place, held.head.oid, dirty);
+    const isWork = [changed, untracked, ignoredNew, nested, dropped, ...inside].some((found) => found.length > 0);
     if (isWork || (head !== null && (await isLoose(repo, head)))) {
       const saved = await saveRescue(repo, held, {
         id: basename(place.gitDir),
@@ -115,8 +137,9 @@ async function isLoose(repo: Repo, commit: Oid): Promise<boolean> {
   return stdout !== "";
 }
 
-/** Clears what dead processes left: entries they were staging, and worktrees they were making. Says how many. */
-export async function sweepHalfMade(repo: Repo): Promise<number> {
+/** Clears what dead processes left: entries they were staging, and worktrees they were making. `known` says which files in one at a path need no
+ *  saving. Says how many. */
+export async function sweepHalfMade(repo: Repo, known: (path: string) => readonly Known[]): Promise<number> {
   let swept = 0;
   const staging = join(repo.commonDir, "owt", "staging");
   for (const name of await readdir(staging).catch(() => [])) {
@@ -129,7 +152,7 @@ export async function sweepHalfMade(repo: Repo): Promise<number> {
     // After a power cut an entry may not say where its files are: then there is only the entry to clear.
     const place = { gitDir, commonDir: repo.commonDir, root: recordedRoot(gitDir) ?? "" };
     if (!isHalfMade(place)) continue;
-    if ((await discardHalfMade(repo, place)).taken) swept++;
+    if ((await discardHalfMade(repo, place, known(place.root))).taken) swept++;
   }
   return swept;
 }

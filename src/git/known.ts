@@ -56,6 +56,8 @@ function isUnknown(root: string, path: string, known: readonly Known[], into: Ki
   if (kind !== null) into.push(kind);
   if (kind !== null || !path.endsWith("/")) return kind === null;
   return readdirSync(join(root, path), { withFileTypes: true }).some((entry) => {
+    // What nothing can keep (`not-files.ts`) keeps nothing.
+    if (!(entry.isFile() || entry.isDirectory() || entry.isSymbolicLink())) return false;
     const below = `${path}${entry.name}${entry.isDirectory() ? "/" : ""}`;
     return isUnknown(root, below, known, into, kindOfItself(root, below, known));
   });

@@ -9,6 +9,7 @@ import { inProgress, isMainPlace, placeAt, readHead, readText } from "./place.ts
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
 import { mergeDisjoint } from "./tree-merge.ts";
+import { shellWord } from "../lib/printable.ts";
 
 /** A merge without conflicts. `fastForward`: one side contains the other, so the tree is that side's own. */
 export type Merged = { tree: Oid; fastForward: boolean };
@@ -69,7 +70,7 @@ export async function startMerge(repo: Repo, worktree: string, theirs: Oid): Pro
     if (merging() === undefined) {
       if (out.code === 0) return "nothing";
       throw new OwtError("wrong-state", `cannot merge ${theirs} in ${worktree}: ${(out.stderr || out.stdout).trim()}`, {
-        hint: `look: git -C ${worktree} status`,
+        hint: `look: git -C ${shellWord(worktree)} status`,
       });
     }
   }

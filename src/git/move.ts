@@ -7,6 +7,7 @@ import { leaveProgress } from "./mend.ts";
 import { isMainPlace, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
+import { printableNames, shellWord } from "../lib/printable.ts";
 
 /** Puts a worktree that is ours alone exactly at `to`: changed files are reset, and what earlier checks left untracked is
  *  removed, but for `keep` and for what the project ignores (its dependencies and caches). Refuses any other worktree. */
@@ -33,9 +34,13 @@ export async function moveBack(
     known: keep,
   });
   if ("refused" in saved)
-    throw new OwtError("would-lose-work", `${path} cannot be saved: ${saved.refused} (${saved.paths.join(", ")})`, {
-      hint: `look, and keep what is wanted elsewhere: git -C ${path} status --ignored`,
-    });
+    throw new OwtError(
+      "would-lose-work",
+      `${path} cannot be saved: ${saved.refused} (${printableNames(saved.paths)})`,
+      {
+        hint: `look, and keep what is wanted elsewhere: git -C ${shellWord(path)} status --ignored`,
+      },
+    );
   await resetTo(place, "HEAD", keep);
   return saved.ref;
 }

@@ -24,7 +24,7 @@ import { inspectWorktree } from "./inspect.ts";
 import { startMerge } from "./merge.ts";
 import { ownerMark } from "./owner.ts";
 import { type Reason, type RemoveOptions, removeWorktree, sweepTrash, whyItStays } from "./remove.ts";
-import { dropRescue, listRescues, rescueRef } from "./rescue.ts";
+import { dropRescue, listRescues, rescueRef, saveRescue, withContent } from "./rescue.ts";
 import { restoreRescue } from "./restore.ts";
 import { openTrash } from "./trash.ts";
 import { withdrawEntry } from "./withdraw.ts";
@@ -488,6 +488,43 @@ test("a half-made worktree goes, with a rescue only when somebody put files in i
   writeFileSync(join(at.gitDir, "locked"), "owt: initializing 1-1-dead\n");
   expect(await removeWorktree(at.repo, at.wt, PLAIN)).toMatchObject({ removed: true });
   expect(await listRescues(at.repo)).toEqual([]);
+});
+
+test("what a checkout leaves that was cut off is nobody's work", async () => {
+  await using at = await task();
+  unlinkSync(join(at.gitDir, "index"));
+  writeFileSync(join(at.gitDir, "locked"), "owt: initializing 1-1-dead\n");
+  const whole = readFileSync(join(at.wt, "a.txt"));
+  for (const bytes of [0, whole.length - 1]) {
+    writeFileSync(join(at.wt, "a.txt"), whole.subarray(0, bytes));
+    expect(await removeWorktree(at.repo, at.wt, PLAIN)).toMatchObject({ removed: true, rescue: null });
+    const made = await createWorktree(at.repo, { path: at.wt, base: at.base, branch: "task" });
+    if ("refused" in made) throw new Error(made.refused);
+    unlinkSync(join(made.gitDir, "index"));
+    writeFileSync(join(made.gitDir, "locked"), "owt: initializing 1-1-dead\n");
+  }
+  writeFileSync(join(at.wt, "a.txt"), "other");
+  expect(await removeWorktree(at.repo, at.wt, PLAIN)).toMatchObject({ removed: true });
+  expect((await listRescues(at.repo)).map(({ note }) => note)).toEqual(["its creation was interrupted"]);
+});
+
+test("a rescue holds something where it has files, an index or commits of its own", async () => {
+  await using at = await task();
+  const save = async (id: string) =>
+    saveRescue(at.repo, await inspectWorktree(at.repo, at.wt, PLAIN), { ...RESCUE, id });
+  await save("empty");
+  mkdirSync(join(at.wt, "folder"));
+  await save("folder");
+  rmSync(join(at.wt, "folder"), { recursive: true });
+  at.write(at.wt, { new: "new" });
+  await save("file");
+  rmSync(join(at.wt, "new"));
+  runGit(at.wt, "commit", "-q", "--allow-empty", "-m", "own");
+  await save("commit");
+  const named = async () => (await withContent(at.repo, await listRescues(at.repo))).map(({ id }) => id).toSorted();
+  expect(await named()).toEqual(["file", "folder"]);
+  runGit(at.root, "update-ref", "-d", "refs/heads/task");
+  expect(await named()).toEqual(["commit", "file", "folder"]);
 });
 
 test("a removal killed between its steps is finished by the next, and its trash swept", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { discardHalfMade, isBeingMade, isHalfMade, sweepHalfMade } from "./half-made.ts";
 import { type Holdings, type InspectOptions, inspectWorktree, type ModuleHoldings } from "./inspect.ts";
 import type { Place } from "./git.ts";
+import type { Known } from "./known.ts";
 import { findPlace, isMainPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, type Saved, saveRescue, type Unsavable } from "./rescue.ts";
@@ -144,9 +145,10 @@ async function examine(
   return reasons.length > 0 ? { reasons } : { held };
 }
 
-/** Deletes what earlier, killed processes had renamed away or left half-made. Says how many things it cleared. */
-export async function sweepTrash(repo: Repo): Promise<number> {
-  return (await emptyDeadTrash(repo.commonDir)) + (await sweepHalfMade(repo));
+/** Deletes what earlier, killed processes had renamed away or left half-made; `known` says which files in a worktree at a path need no saving. Says
+ *  how many things it cleared. */
+export async function sweepTrash(repo: Repo, known: (path: string) => readonly Known[] = () => []): Promise<number> {
+  return (await emptyDeadTrash(repo.commonDir)) + (await sweepHalfMade(repo, known));
 }
 
 /** What would be lost; saving it first makes the removal safe. */

@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { readRef } from "./branch.ts";
-import { DEFAULT_IDENTITY, type NewCommit, writeCommit } from "./commit.ts";
+import { DEFAULT_IDENTITY, type NewCommit, readTree, writeCommit } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import type { Holdings, ModuleHoldings } from "./inspect.ts";
 import { type Known, kindOf, kindOfItself } from "./known.ts";
@@ -164,6 +164,26 @@ export async function listRescues(repo: Repo): Promise<Rescue[]> {
     if (rescue !== null) rescues.push(rescue);
   }
   return rescues.toSorted((a, b) => a.at - b.at);
+}
+
+/** Those of these rescues that hold something: files, an index, or commits that no branch, tag or remote has. */
+export async function withContent(repo: Repo, rescues: readonly Rescue[]): Promise<Rescue[]> {
+  const holds = await Promise.all(rescues.map((rescue) => holdsSomething(repo, rescue)));
+  return rescues.filter((_, at) => holds[at]);
+}
+
+async function holdsSomething(repo: Repo, rescue: Rescue): Promise<boolean> {
+  const { head, index, aside, merging, underWay, folders, modules } = rescue;
+  const beside = [index, aside, merging, underWay, folders, modules].some(
+    (each) => each !== null && each !== undefined,
+  );
+  if (beside || head === null) return true;
+  const object = await repo.live.contents(rescue.commit);
+  const lines = (object?.content.toString("utf8") ?? "").split("\n");
+  const parents = lines.filter((line) => line.startsWith("parent "));
+  if (lines[0] !== `tree ${await readTree(repo, head)}` || parents.length > 1) return true;
+  const args = ["rev-list", "--ignore-missing", "--max-count=1", head, "--not", "--branches", "--remotes", "--tags"];
+  return (await git(repo, args)).stdout !== "";
 }
 
 /** Forgets a rescue that is still the one that was looked at. Its content goes with git's next gc. */

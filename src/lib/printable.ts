@@ -13,6 +13,27 @@ export function printableName(name: string): string {
   return printable(name.replaceAll("\n", "\\n").replaceAll("\t", "\\t"));
 }
 
+/** Names in a list, each in one line. */
+export function printableNames(names: readonly string[]): string {
+  return names.map(printableName).join(", ");
+}
+
+/** A name as a word of a command line that a person copies. */
+export function shellWord(name: string): string {
+  if (/^[\w./@%+,:=-]+$/.test(name)) return name;
+  // eslint-disable-next-line no-control-regex
+  if (!/[\u0000-\u001F\u007F-\u009F]/.test(name)) return `'${name.replaceAll("'", "'\\''")}'`;
+  const escaped = name.replaceAll(/['\\]/g, "\\$&");
+  // eslint-disable-next-line no-control-regex
+  return `$'${escaped.replaceAll(/[\u0000-\u001F\u007F-\u009F]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`)}'`;
+}
+
+/** Colours stay, everything else that a terminal would obey goes: the last look at what is printed. */
+export function withoutOrders(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replaceAll(/(\u001B\[[0-9;]*m)|[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, "$1");
+}
+
 /** Control characters of a foreign text must not reach the terminal. Those that change the writing direction are shown by their number: left
  *  out, they would let a text look like another one, and raw they would let it read as another one. */
 export function printable(text: string): string {

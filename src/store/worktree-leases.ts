@@ -71,6 +71,11 @@ export function listHolders(leases: Store): Leaseholder[] {
   return leases.all("select git_dir, inode, path from worktree_lease").map(toHolder);
 }
 
+/** A worktree stands elsewhere now, and keeps what it has. */
+export function moveLease(leases: Store, gitDir: string, path: string): void {
+  leases.run("update worktree_lease set path = ? where git_dir = ?", path, gitDir);
+}
+
 /** Gives back what the worktrees at a path had. */
 export function releaseLease(leases: Store, path: string): void {
   leases.run("delete from worktree_lease where path = ?", path);

@@ -132,6 +132,27 @@ export function recordSession(
   );
 }
 
+/** Worktrees stand elsewhere now: what is on record of each, and what was sent to its agent, goes with it, also where two changed places. */
+export function followWorktrees(store: Store, moves: readonly { id: string; from: string; to: string }[]): void {
+  const paths = [
+    ["worktree", "path"],
+    ["message", "worktree"],
+    ["message", "sender"],
+  ];
+  store.transaction(() => {
+    // No path begins without a slash.
+    const steps = [
+      ...moves.map(({ id, from }) => [from, `moving:${id}`]),
+      ...moves.map(({ id, to }) => [`moving:${id}`, to]),
+    ];
+    for (const [from, to] of steps) {
+      for (const [table, column] of paths)
+        store.run(`update or replace ${table} set ${column} = ? where ${column} = ?`, to!, from!);
+      store.run("update meta set value = ? where key = 'previous-worktree' and value = ?", to!, from!);
+    }
+  });
+}
+
 /** The worktree that somebody was in before they went to the one they are in now. */
 export function readPrevious(store: Store): string | null {
   const value = store.get("select value from meta where key = 'previous-worktree'")?.["value"];

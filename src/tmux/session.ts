@@ -80,6 +80,19 @@ function refuseStale(session: Session): Session {
   });
 }
 
+/** A worktree stands elsewhere now, in the same folder: its session is told apart by its new place. What runs in it keeps its old mark. */
+export async function followSession(tmux: Tmux, from: string, to: string): Promise<boolean> {
+  const session = (await listSessions(tmux)).find(
+    ({ worktree, folder }) => worktree === from && folder === folderId(to),
+  );
+  if (session === undefined) return false;
+  await runTmux(tmux, [
+    ["set-option", "-t", session.id, "@owt_worktree", to],
+    ["set-environment", "-t", session.id, SESSION_VARIABLE, to],
+  ]);
+  return true;
+}
+
 /** The session of a worktree; null where there is none. Of several, which a person can make, the oldest. */
 export async function findSession(tmux: Tmux, worktree: string): Promise<Session | null> {
   return (await listSessions(tmux)).find((each) => each.worktree === worktree) ?? null;

@@ -312,6 +312,23 @@ describe("owt create", () => {
     expect(processesBelow(rig.path("shop-x"))).toEqual([]);
   });
 
+  test("what a killed creation had brought is nobody's: nothing of it is saved", async () => {
+    await using rig = Rig.create({
+      ".gitignore": ".env\nnode_modules\n",
+      ".worktreerc": `[environment]\ninstall_command = "mkdir node_modules; echo a > node_modules/a.js; echo up > ../up; exec sleep 1000"\n`,
+    });
+    rig.write({ ".env": "SECRET=1\n" });
+    const before = rig.git("for-each-ref");
+    const running = rig.start("create", "x", "--no-tmux");
+    await fileAppears(rig.path("up"));
+    expect(existsSync(rig.path("shop-x/.env"))).toBe(true);
+    running.child.kill("SIGKILL");
+    await running.ended;
+    const seen = await rig.owt("list");
+    expect([seen.stderr, rig.git("for-each-ref"), existsSync(rig.path("shop-x"))]).toEqual(["", before, false]);
+    expect((await rig.owt("restore")).stdout).toBe("nothing is saved\n");
+  });
+
   test("made anew behind a kill, by the same words, it has the base that was told, wherever the first one stood", async () => {
     await using rig = Rig.create({
       ".worktreerc": `[environment]\ninstall_command = "echo up > ../up; [ -e ../second ] || exec sleep 1000"\n`,
@@ -448,6 +465,44 @@ describe("owt delete", () => {
         discarded: ["dist/", "api/.venv/", "api/__pycache__/", "deep/target/", "node_modules/", "web/node_modules/"],
       }),
     );
+  });
+
+  test("what is no file, as a named pipe, keeps no worktree and is named; the rest is kept", async () => {
+    await using rig = Rig.create({ ".gitignore": "*.log\nnode_modules\n" });
+    rig.ok("create", "x", "y", "z", "--no-tmux");
+    for (const name of ["x", "y", "z"]) {
+      const tree = rig.path(`shop-${name}`);
+      fill(tree, { "node_modules/a/a.js": "a" });
+      mkdirSync(join(tree, "deep"));
+      execFileSync("mkfifo", ["pipe", "deep/\u001B[31mq", "node_modules/a/pipe"], { cwd: tree });
+      execFileSync("python3", ["-c", "import socket; socket.socket(socket.AF_UNIX).bind('s.log')"], { cwd: tree });
+    }
+    const said = "2 named pipes (deep/q, pipe) and 1 socket (s.log)";
+    writeFileSync(join(rig.path("shop-x"), "new"), "new");
+    expect((await rig.owt("delete", "x", "--yes")).stderr).toContain(
+      `x stays: new files: new; ${said} in it cannot be kept\n`,
+    );
+    const { removed } = await rig.json<{ removed: { rescue: string }[] }>("delete", "x", "--yes", "--save");
+    expect(removed).toMatchObject([
+      {
+        not_files: [
+          { path: "deep/\u001B[31mq", kind: "named pipe" },
+          { path: "pipe", kind: "named pipe" },
+          { path: "s.log", kind: "socket" },
+        ],
+      },
+    ]);
+    const { path } = await rig.json<{ path: string }>("restore", removed[0]!.rescue);
+    expect([readFileSync(join(path, "new"), "utf8"), existsSync(join(path, "pipe"))]).toEqual(["new", false]);
+    const gone = await rig.owt("delete", "y", "--yes");
+    expect([gone.code, gone.stdout]).toEqual([
+      0,
+      expect.stringContaining(`\n  ${said} went with it: cannot be kept\n`),
+    ]);
+    expect((await rig.owt("cleanup", "--all")).stdout).toMatch(
+      /would go +z .*; 2 named pipes \(deep\/q, pipe\) and 1 socket \(s\.log\) in it cannot be kept\n/,
+    );
+    expect((await rig.owt("cleanup", "--all", "--yes")).stdout).toContain(`\n  ${said} went with it: cannot be kept\n`);
   });
 
   test("--save keeps what only by its name is a build's, up to a size; what it leaves out is named", async () => {
@@ -756,4 +811,47 @@ test("owt create --json: what each has to itself, and how what it needs came", a
     ports: a!.ports,
     dependencies: [],
   });
+});
+
+test("names with line ends and a terminal's orders in them break no line, and give no order", async () => {
+  await using rig = Rig.create({});
+  const odd = "odd\nname\t\u001B]0;title\u0007\u001B[2J it's";
+  const tree = rig.path(`tree ${odd}`);
+  rig.commit("base");
+  rig.git("worktree", "add", "-q", "-b", "p", tree);
+  rig.write({ [odd]: "ours\n" });
+  rig.commit("ours");
+  commit(rig, tree, odd, "theirs\n");
+  writeFileSync(join(tree, "new"), "");
+  const said: string[] = [];
+  for (const line of [
+    ["list"],
+    ["status"],
+    ["status", "p"],
+    ["note", "p", "doing"],
+    ["diff", "p", "--stat"],
+    ["sync", "p"],
+    ["merge", "p", "--yes"],
+    ["cleanup", "--all"],
+    ["delete", "p", "--yes"],
+    ["tmux", "list"],
+    ["doctor"],
+  ]) {
+    const { stdout, stderr } = await rig.owt(...line);
+    said.push(`${stdout}${stderr}`);
+  }
+  const all = said.join("");
+  // eslint-disable-next-line no-control-regex
+  expect(all.match(/[\u0000-\u0009\u000B-\u001F\u007F-\u009F]/g)).toBeNull();
+  expect(all.split("\n").filter((line) => line.startsWith("name"))).toEqual([expect.stringMatching(/^name +changes/)]);
+  expect(all).toContain("odd\\nname");
+  // The way out is a command that works.
+  writeFileSync(join(tree, "new"), "");
+  gitIn(rig, tree, "add", "-A");
+  gitIn(rig, tree, "commit", "-q", "-m", "new");
+  const { stderr } = await rig.owt("merge", "p", "--yes");
+  const byHand = /(git -C .* merge main); then/.exec(stderr)![1]!;
+  const conflict = spawn("bash", ["-c", byHand], { env: rig.env, stdio: "ignore" });
+  expect(await once(conflict, "close")).toEqual([1, null]);
+  expect(gitIn(rig, tree, "status", "--porcelain")).toMatch(/^AA/);
 });

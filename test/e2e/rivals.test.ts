@@ -442,7 +442,10 @@ test("what cannot be is one clear error before anything starts", async () => {
     expect(ran.stdout).toBe("");
     return `${ran.code} ${ran.stderr}`;
   };
-  expect(await refused("--rivals", "2")).toMatch(/^2 .*--rivals 2 needs 2 agents/);
+  // The hint names those that there are.
+  expect(await refused("--rivals", "2")).toMatch(
+    /^2 .*--rivals 2 needs 2 agents[^]*owt run --rivals 2 --agents demo,tidy\n/,
+  );
   expect(await refused("--rivals", "2", "--agents", "tidy")).toMatch(/^2 .*--rivals 2 needs 2 agents/);
   expect(await refused("--rivals", "3", "--agents", "tidy,wordy")).toMatch(/^2 .*needs 3 agents, and --agents names 2/);
   expect(await refused("--rivals", "1", "--agents", "tidy")).toMatch(/^2 .*begins at 2/);

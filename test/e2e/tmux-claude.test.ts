@@ -276,7 +276,13 @@ test.each(CLAUDE_VERSIONS)(
     });
     const gate = makeGate();
     const last = { say: "Thank you.", gate };
-    const task = [{ use: [ask("Which colour?")] }, { use: [ask("Left?", "Right?")] }, { use: [ask("Up?")] }, last];
+    const task = [
+      { use: [ask("Which colour?")] },
+      { use: [ask("Left?", "Right?")] },
+      { use: [ask("Up?")] },
+      { use: [ask("Down?")] },
+      last,
+    ];
     const api = await startFakeApi({ "": { task } });
     await using rig = await claudeRig({ api, version, files: { "README.md": "# Shop\n" } });
     settleIn(rig);
@@ -308,12 +314,18 @@ test.each(CLAUDE_VERSIONS)(
     const tmux = tmuxServer({ ...process.env, OWT_TMUX_SOCKET: join(dirname(rig.root), "sessions.sock") });
     await expect.poll(() => capturePane(tmux, id, { above: 0 }), { timeout: 60_000 }).toMatch(/Up\?\s+❯ 1\. red/);
     execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "send-keys", "-t", id, "Enter"]);
+    // Leave that is refused is no answer: the agent is told to do without one.
+    await expect.poll(asked, { timeout: 60_000 }).toEqual(["Down? (red, blue)"]);
+    const left = rig.owt("task", "approve", "x", "--refuse");
+    await left.exits(0);
+    expect(left.out()).toBe("x: not answered: Down? (red, blue); its agent is told to go on without\n");
     await gate.reached;
     await expect.poll(asked, { timeout: 60_000 }).toEqual([]);
     gate.release();
     expect(await rig.ask("wait", "x", "--timeout", "60s")).toMatchObject({ state: "waiting" });
     const heard = JSON.stringify(api.requests.at(-1)!.messages.filter(({ role }) => role === "user"));
-    for (const words of ["a deep", "none"]) expect(heard).toContain(words);
+    for (const words of ["a deep", "none", "It was not answered. Go on without an answer."])
+      expect(heard).toContain(words);
     await rig.owt("task", "answer", "x", "more").exits(2);
   },
 );
@@ -332,4 +344,25 @@ test("what an overlay swallows was not taken: the answer says so, and so does th
     ["/help", true],
     ["# A heading, and no command", false],
   ]);
+});
+
+test("in a worktree that a person moved, the agent goes on, and its conversation behind the death of tmux", async () => {
+  const api = await startFakeApi({});
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  const last = () => api.requests.map(({ messages }) => messages.map((each) => textOf(each)).join("\n")).at(-1) ?? "";
+  const wait = async () => (await rig.ask<{ state: string }>("wait", "x", "--timeout", "60s")).state;
+  await rig.ask("create", "x", "--prompt", "the first words");
+  expect(await wait()).toBe("waiting");
+  const tree = `${rig.root}-x`;
+  execFileSync("git", ["worktree", "move", tree, `${tree}-moved`], { cwd: rig.root });
+  await rig.ask("send", "x", "the second words");
+  expect(await wait()).toBe("waiting");
+  await expect.poll(last, { timeout: 30_000 }).toMatch(/the first words[^]*the second words/);
+  execFileSync("tmux", ["-S", join(dirname(rig.root), "sessions.sock"), "kill-server"]);
+  await rig.ask("tmux", "create", "x");
+  await rig.ask("send", "x", "the third words");
+  expect(await wait()).toBe("waiting");
+  await expect.poll(last, { timeout: 30_000 }).toMatch(/the first words[^]*the second words[^]*the third words/);
+  expect(rig.starts().at(-1)).toContain("--resume");
 });

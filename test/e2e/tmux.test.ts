@@ -416,3 +416,55 @@ describe("owt tmux kill", () => {
     expect((await desk.sessions()).map(({ name }) => name)).toEqual(["owt-shop-10"]);
   });
 });
+
+test("a worktree that a person moved keeps what is on record of it, its ports, and its session, also where two changed places", async () => {
+  await using desk = new Desk("[environment]\nports = 4\n");
+  const { rig } = desk;
+  type Made = { path: string; ports: { first: number } | null; is_new: boolean };
+  const create = async (...args: string[]) =>
+    (await rig.json<{ worktrees: Made[] }>("create", ...args)).worktrees.map(({ path, ports }) => [path, ports?.first]);
+  type Seen = { name: string; path: string; note: string; base: string | null };
+  const list = async () =>
+    (await rig.json<{ worktrees: Seen[] }>("list")).worktrees
+      .slice(1)
+      .map(({ name, path, note, base }) => [name, path, note, base])
+      .toSorted();
+  rig.git("branch", "rel");
+  const [x] = await create("x", "--base", "rel");
+  const [y] = await create("y", "--no-tmux");
+  rig.git("worktree", "add", "-q", "-b", "plain", rig.path("plain"));
+  for (const name of ["x", "y", "plain"]) rig.ok("note", name, `of ${name}`);
+  const [before] = await desk.sessions();
+  await until("it started", () => desk.started().length === 1);
+
+  const places = [rig.path("shop-x"), rig.path("shop-y"), rig.path("third place")];
+  rig.git("worktree", "move", places[0]!, places[2]!);
+  rig.git("worktree", "move", rig.path("plain"), rig.path("plain-2"));
+  expect(await list()).toEqual([
+    ["plain", rig.path("plain-2"), "of plain", null],
+    ["x", places[2], "of x", "rel"],
+    ["y", places[1], "of y", "main"],
+  ]);
+  expect(await desk.sessions()).toMatchObject([
+    { worktree: places[2], exists: true, panes: [{ pid: before!.panes[0]!.pid }, {}] },
+  ]);
+  expect(await create("x")).toEqual([[places[2], x![1]]]);
+  // Another one in its old place has nothing of it.
+  const [z] = await create("z", "--no-tmux", "--path", places[0]!);
+  expect([x![1], y![1]]).not.toContain(z![1]);
+  rig.git("worktree", "move", places[1]!, rig.path("aside"));
+  rig.git("worktree", "move", places[2]!, places[1]!);
+  rig.git("worktree", "move", rig.path("aside"), places[2]!);
+  rig.ok("note", "x", "moved again");
+  expect((await list()).slice(1)).toEqual([
+    ["x", places[1], "moved again", "rel"],
+    ["y", places[2], "of y", "main"],
+    ["z", places[0], "", "main"],
+  ]);
+  expect([await create("x"), await create("y", "--no-tmux")]).toEqual([[[places[1], x![1]]], [[places[2], y![1]]]]);
+  expect((await desk.sessions()).map(({ worktree, panes }) => [worktree, panes[0]!.pid])).toEqual([
+    [places[1], before!.panes[0]!.pid],
+  ]);
+  rig.ok("delete", "x", "--yes");
+  expect(await desk.sessions()).toEqual([]);
+});

@@ -17,7 +17,7 @@ import { answer, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { painter, printable } from "../text.ts";
 import { bytesWords, describeDecision, renderPreview, type SeenAt } from "../worktrees/cleanup-text.ts";
-import { describeDiscarded, describeGone } from "../worktrees/gone-text.ts";
+import { describeGone, describeLost } from "../worktrees/gone-text.ts";
 import { helpText } from "../help-text.ts";
 import { describeReason } from "../worktrees/reasons.ts";
 
@@ -107,6 +107,7 @@ function toJson(each: Considered, sizes: ReadonlyMap<string, number | null>, end
     environment: gone?.environment ?? [],
     discarded: gone?.discarded ?? [],
     left_out: gone?.leftOut ?? [],
+    not_files: gone?.notFiles ?? each.notFiles,
   };
 }
 
@@ -120,9 +121,8 @@ function renderEnds(
     if ("reasons" in end)
       return `${paint("yellow", "▲")} ${printable(`${end.branch ?? path} stays: ${end.reasons.map(describeReason).join("; ")}`)}`;
     const bytes = sizes.get(path) ?? null;
-    const went = describeDiscarded(end);
     const gone = `${paint("green", "✓")} ${printable(describeGone(end))}${bytes === null ? "" : ` (${bytesWords(bytes)})`}`;
-    return `${gone}${went === "" ? "" : `\n  ${printable(went)}`}`;
+    return [gone, ...describeLost(end).map((line) => `  ${printable(line)}`)].join("\n");
   });
   return lines.join("\n");
 }

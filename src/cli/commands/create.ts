@@ -9,7 +9,7 @@ import { type Created, createByHand } from "../../engine/worktrees/create.ts";
 import { takeUp } from "../../engine/worktrees/taken-up.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import { readLease } from "../../engine/worktree-lease.ts";
-import { sessionServer } from "../../engine/sessions.ts";
+import { sessionServer } from "../../engine/session-server.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import type { Session } from "../../tmux/list.ts";
 import type { Tmux } from "../../tmux/tmux.ts";
@@ -21,6 +21,7 @@ import { tellRefusal } from "../refusal.ts";
 import { openSessionFor, type SessionFor, type SessionWanted } from "../worktrees/session-for.ts";
 import { helpText } from "../help-text.ts";
 import { describeSetup } from "../worktrees/setup-text.ts";
+import { shellWord } from "../../lib/printable.ts";
 
 type Options = SessionWanted & {
   base?: string;
@@ -170,7 +171,7 @@ async function createAll(
   const last = made.at(-1);
   const session = last && sessions.get(last.path)?.session;
   if (last && !options.json && !options.attach)
-    tell(io, `${paint("dim", "↳")} go there: ${session ? `owt switch ${last.branch}` : `cd ${last.path}`}`);
+    tell(io, `${paint("dim", "↳")} go there: ${session ? `owt switch ${last.branch}` : `cd ${shellWord(last.path)}`}`);
   // Who takes a task up by hand can read it themselves.
   const isUntold = options.prompt !== undefined && [...sessions.values()].some(({ told }) => told === false);
   const codes = [...refused.map(({ error }) => error.exitCode), ...(isUntold ? [4] : [])];

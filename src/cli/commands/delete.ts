@@ -12,7 +12,7 @@ import { type Checkout, findWorktree, refuseMain } from "../../engine/worktrees/
 import { approve } from "../approve.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { painter, printable } from "../text.ts";
-import { describeDiscarded, describeGone } from "../worktrees/gone-text.ts";
+import { describeGone, describeLost, describeUnkeepable } from "../worktrees/gone-text.ts";
 import { helpText } from "../help-text.ts";
 import { describeReason } from "../worktrees/reasons.ts";
 
@@ -77,7 +77,7 @@ async function ask(io: Io, names: string[]): Promise<void> {
 function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
   const paint = painter(io, io.stdout);
   const data = {
-    removed: gone.map(({ path, branch, came, rescue, environment, discarded, leftOut }) => ({
+    removed: gone.map(({ path, branch, came, rescue, environment, discarded, leftOut, notFiles }) => ({
       path,
       branch,
       branch_deleted: came !== null,
@@ -85,20 +85,25 @@ function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
       environment,
       discarded,
       left_out: leftOut,
+      not_files: notFiles,
     })),
-    kept: stay.map(({ path, branch, reasons }) => ({
+    kept: stay.map(({ path, branch, reasons, notFiles }) => ({
       path,
       branch,
       reasons: reasons.map((each) => ({ reason: each.reason, what: each.what, text: describeReason(each) })),
+      not_files: notFiles,
     })),
   };
   const lines = gone.flatMap((each) => [
     `${paint("green", "✓")} ${printable(describeGone(each))}`,
-    ...[describeDiscarded(each)].filter(Boolean).map((line) => `  ${printable(line)}`),
+    ...describeLost(each).map((line) => `  ${printable(line)}`),
   ]);
   answer(io, options, data, lines.join("\n"));
   if (stay.length === 0) return;
-  const told = stay.map((each) => `${nameOf(each)} stays: ${each.reasons.map(describeReason).join("; ")}`);
+  const told = stay.map(
+    (each) =>
+      `${nameOf(each)} stays: ${each.reasons.map(describeReason).join("; ")}${describeUnkeepable(each.notFiles)}`,
+  );
   const isAllSavable = stay.every(({ reasons }) => reasons.every(isSavable));
   const hint = isAllSavable
     ? `save that, and then take it away (owt restore brings it back): owt delete ${stay.map(nameOf).join(" ")} --save`

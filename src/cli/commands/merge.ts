@@ -18,6 +18,7 @@ import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
 import { helpText } from "../help-text.ts";
 import { painter, printable } from "../text.ts";
+import { shellWord } from "../../lib/printable.ts";
 
 type Options = { into?: string; yes?: boolean; verify: boolean; squash?: boolean; json?: boolean };
 
@@ -89,7 +90,7 @@ async function ask(io: Io, { branch, target, commits, commands }: MergePlan): Pr
 
 function renderLinks({ unpublished, behind }: MergedByHand): string {
   const update =
-    behind === null ? "" : `\n  its submodules there: git -C ${printable(behind)} submodule update --recursive`;
+    behind === null ? "" : `\n  its submodules there: git -C ${shellWord(behind)} submodule update --recursive`;
   return unpublished.map(renderUnpublished).join("") + update;
 }
 

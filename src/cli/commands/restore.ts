@@ -4,7 +4,7 @@ import type { SetupSaid } from "../../core/reuse.ts";
 import { readySubmodules } from "../../engine/submodules.ts";
 import type { Place } from "../../git/git.ts";
 import { readHead } from "../../git/place.ts";
-import { listRescues, type RescuedModule } from "../../git/rescue.ts";
+import { listRescues, type RescuedModule, withContent } from "../../git/rescue.ts";
 import { restoreRescue } from "../../git/restore.ts";
 import { OwtError } from "../../core/errors.ts";
 import { nearestHint } from "../../core/names.ts";
@@ -15,6 +15,7 @@ import { ensureNamedFolder } from "../../system/files.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
 import { printable, table } from "../text.ts";
 import { describeSetup } from "../worktrees/setup-text.ts";
+import { printableNames } from "../../lib/printable.ts";
 
 export function restoreCommand(program: Command, io: Io): void {
   program
@@ -24,28 +25,29 @@ export function restoreCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((id: string | undefined, options: { path?: string; json?: boolean }) =>
       withEngine(io, async (engine) => {
-        const rescues = await listRescues(engine.repo);
+        const all = await listRescues(engine.repo);
         const kept = listKept(engine);
         if (id === undefined) {
+          const rescues = await withContent(engine.repo, all);
           const rows = [
             ...rescues.map(({ id: name, at, note, underWay }) => ({
               name,
               at,
               note: underWay === undefined ? note : `${note}, in the middle of a ${underWay}`,
             })),
-            ...kept.map(({ id: name, at, files }) => ({ name, at, note: `changed ${files.join(", ")}` })),
+            ...kept.map(({ id: name, at, files }) => ({ name, at, note: `changed ${printableNames(files)}` })),
           ].map(({ name, at, note }) => [name, new Date(at).toISOString(), printable(note)]);
           const environment = kept.map(({ id: name, files, at }) => ({ id: name, files, at: Math.round(at) }));
           answer(io, options, { rescues, environment }, rows.length === 0 ? "nothing is saved" : table(rows));
           return;
         }
-        const found = rescues.find((rescue) => rescue.id === id);
+        const found = all.find((rescue) => rescue.id === id);
         const files = kept.find((each) => each.id === id);
         if (!found && !files)
           throw new OwtError("unknown-name", `nothing is saved as ${id}`, {
             hint: nearestHint(
               id,
-              [...rescues, ...kept].map((each) => each.id),
+              [...all, ...kept].map((each) => each.id),
               "list what there is: owt restore",
             ),
           });

@@ -35,6 +35,7 @@ import { count } from "../preview.ts";
 import { runBare } from "../bare.ts";
 import { reviewTimes } from "../../engine/review-times.ts";
 import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords, wishWord } from "../text.ts";
+import { printableName } from "../../lib/printable.ts";
 
 type JsonOption = { json?: boolean };
 
@@ -237,7 +238,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   }
   lines.push(...waitingLines(engine, status));
   if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
-  const places = worktrees.map(({ path, branch }) => `  ${path}  ${branch ?? "detached"}`);
+  const places = worktrees.map(({ path, branch }) => `  ${printableName(path)}  ${printable(branch ?? "detached")}`);
   lines.push("", count(worktrees.length, "worktree"), ...places);
   if (status.unwell.lines.length > 0) lines.push("", "agents that need a look", ...status.unwell.lines);
   const installed = agents.map(({ name, path }) => (path ? name : `${name} (not installed)`));

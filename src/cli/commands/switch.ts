@@ -5,7 +5,8 @@ import type { Task } from "../../core/task.ts";
 import { renderAnswer } from "../../core/view.ts";
 import { answerFor } from "../../engine/answer.ts";
 import { type Engine, findAgent } from "../../engine/engine.ts";
-import { canTalk, openSession, sessionServer } from "../../engine/sessions.ts";
+import { sessionServer } from "../../engine/session-server.ts";
+import { canTalk, openSession } from "../../engine/sessions.ts";
 import { takeOver, writeTold } from "../../engine/take-over.ts";
 import { taskAt } from "../../engine/task-at.ts";
 import { type Listed, listWorktrees } from "../../engine/worktrees/list.ts";
@@ -29,6 +30,7 @@ import {
 import { painter } from "../text.ts";
 import { helpText } from "../help-text.ts";
 import { renderList } from "../worktrees/list-text.ts";
+import { shellWord } from "../../lib/printable.ts";
 
 type Options = SessionOptions & AttachOptions & { path?: boolean; restart?: boolean; run?: string; json?: boolean };
 
@@ -63,7 +65,7 @@ export function switchCommand(program: Command, io: Io): void {
         }
         if (findProgram("tmux", engine.env) === null)
           throw new OwtError("environment", "there is no tmux here, and sessions need it", {
-            hint: `go there without one: cd ${worktree.path}; what installs it: owt doctor`,
+            hint: `go there without one: cd ${shellWord(worktree.path)}; what installs it: owt doctor`,
           });
         const mine = task ?? taskAt(engine, worktree.path);
         return mine === null ? openAt(io, engine, worktree, options) : openTask(io, engine, mine, options);

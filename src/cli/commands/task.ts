@@ -123,7 +123,10 @@ export function taskCommands(program: Command, io: Io): void {
       "let reviewed work be integrated, or say that its conflict was resolved or its work done by hand; of a worktree: give the agent of its session the leave that it asks for, this once",
     )
     .option(...RUN_OPTION)
-    .option("--refuse [why]", "of a worktree: do not give it")
+    .option(
+      "--refuse [why]",
+      "of a worktree: do not give it, and tell the agent why; a question of its own is left without an answer",
+    )
     .option("--ask <id>", "of a worktree: this one of several (owt inbox)")
     .option(...YES_OPTION)
     .option("--json", "print the answer as JSON")

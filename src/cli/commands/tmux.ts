@@ -3,14 +3,9 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
-import {
-  dropSession,
-  type OpenedSession,
-  openSession,
-  repositorySessions,
-  sessionOf,
-  sessionServer,
-} from "../../engine/sessions.ts";
+import { sessionServer } from "../../engine/session-server.ts";
+import { dropSession, type OpenedSession, openSession, repositorySessions, sessionOf } from "../../engine/sessions.ts";
+import { followMoved } from "../../engine/worktrees/moved.ts";
 import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import type { Pane, Session } from "../../tmux/list.ts";
@@ -88,6 +83,7 @@ function listCommand(tmux: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((options: JsonOption) =>
       withEngine(io, async (engine) => {
+        await followMoved(engine);
         const [sessions, worktrees] = await Promise.all([repositorySessions(engine), listCheckouts(engine.repo)]);
         const described = sessions.map((each) => describe(each, worktrees));
         const text =

@@ -3,7 +3,7 @@ import { type CleanupWish, DAY_MS, type Stay } from "../../core/cleanup.ts";
 import type { Considered } from "../../engine/worktrees/cleanup.ts";
 import { count } from "../preview.ts";
 import { type Paint, printable, table } from "../text.ts";
-import { HOW } from "./gone-text.ts";
+import { describeUnkeepable, HOW } from "./gone-text.ts";
 import { describeReason } from "./reasons.ts";
 
 export type SeenAt = { now: number; wish: CleanupWish };
@@ -83,7 +83,8 @@ export function renderPreview(
 function goingWords(each: Considered, sizes: ReadonlyMap<string, number | null>, at: SeenAt): string {
   const bytes = sizes.get(each.path) ?? null;
   const saves = each.decision.take && each.decision.saves.length > 0 ? "; what is in it is saved first" : "";
-  return `${describeDecision(each, at)}${bytes === null ? "" : `, ${bytesWords(bytes)}`}${saves}`;
+  const size = bytes === null ? "" : `, ${bytesWords(bytes)}`;
+  return `${describeDecision(each, at)}${size}${saves}${describeUnkeepable(each.notFiles)}`;
 }
 
 /** `1.2 GB`, `34 MB`, `56 kB`. */

@@ -3,6 +3,9 @@ import { nameOf } from "../../core/worktree.ts";
 import { BUILD_MAX_BYTES } from "../../git/rescue.ts";
 import { renderMemory } from "../../lib/size.ts";
 import type { Gone } from "../../engine/worktrees/remove.ts";
+import type { NotFile } from "../../git/not-files.ts";
+import { printableName } from "../../lib/printable.ts";
+import { count } from "../preview.ts";
 
 export function describeGone(gone: Gone): string {
   const { branch, came, rescue } = gone;
@@ -12,8 +15,28 @@ export function describeGone(gone: Gone): string {
   return `${what}${of}${rescue === null ? "" : `; what it held is saved, bring it back: owt restore ${rescue}`}`;
 }
 
-/** Which ignored folders went with it and are kept nowhere; empty where none did. */
-export function describeDiscarded({ discarded, leftOut }: Gone): string {
+/** What went with it and is kept nowhere, a line for each kind. */
+export function describeLost(gone: Gone): string[] {
+  const notFiles = gone.notFiles.length === 0 ? "" : `${describeNotFiles(gone.notFiles)} went with it: cannot be kept`;
+  return [describeDiscarded(gone), notFiles].filter(Boolean);
+}
+
+/** Behind why it stays or would go: what of it nothing can keep; empty where there is nothing of that kind. */
+export function describeUnkeepable(notFiles: readonly NotFile[]): string {
+  return notFiles.length === 0 ? "" : `; ${describeNotFiles(notFiles)} in it cannot be kept`;
+}
+
+/** `2 named pipes (a, b) and 1 socket (c)` */
+function describeNotFiles(notFiles: readonly NotFile[]): string {
+  const kinds = [...new Set(notFiles.map(({ kind }) => kind))];
+  const each = kinds.map((kind) => {
+    const paths = notFiles.filter((one) => one.kind === kind).map(({ path }) => path);
+    return `${count(paths.length, kind)} (${some(paths)})`;
+  });
+  return each.join(" and ");
+}
+
+function describeDiscarded({ discarded, leftOut }: Gone): string {
   if (discarded.length === 0) return "";
   const kept =
     leftOut.length === 0
@@ -25,7 +48,7 @@ export function describeDiscarded({ discarded, leftOut }: Gone): string {
 const MOST = 4;
 
 function some(names: readonly string[]): string {
-  return `${names.slice(0, MOST).join(", ")}${names.length > MOST ? ` and ${names.length - MOST} more` : ""}`;
+  return `${names.slice(0, MOST).map(printableName).join(", ")}${names.length > MOST ? ` and ${names.length - MOST} more` : ""}`;
 }
 
 export const HOW = {

@@ -37,13 +37,20 @@ export function giveLeave(io: Io, engine: Engine, asks: readonly Ask[], options:
   const { refuse } = options;
   const ask = chooseAsk(asks, options.ask);
   const isGiven = refuse === undefined;
-  const why = typeof refuse === "string" ? refuse : "It was refused. Do without it, or ask.";
+  const isQuestion = ask.questions !== null;
+  const why = typeof refuse === "string" ? refuse : isQuestion ? NO_ANSWER : NO_LEAVE;
   answerAsk(engine, ask, { isGiven, why });
   const { tool, detail, worktree } = ask;
   const name = nameOf(worktree);
-  const text = `${name}: ${isGiven ? "allowed, this once" : "refused"}: ${printable(`${tool} ${detail}`)}`;
-  answer(io, options, { task: name, approved: isGiven, asked: { tool, detail } }, text);
+  const text = isQuestion
+    ? `not answered: ${printable(detail)}; its agent is told to go on without`
+    : `${isGiven ? "allowed, this once" : "refused"}: ${printable(`${tool} ${detail}`)}`;
+  answer(io, options, { task: name, approved: isGiven, asked: { tool, detail } }, `${name}: ${text}`);
 }
+
+/** What an agent is told where a person gives no reason. */
+const NO_LEAVE = "It was refused. Do without it, or ask.";
+const NO_ANSWER = "It was not answered. Go on without an answer.";
 
 /** Answers the question of an agent in a session. */
 export function replyAsked(io: Io, engine: Engine, asks: readonly Ask[], words: string, options: LeaveOptions): void {

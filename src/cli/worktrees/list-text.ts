@@ -5,6 +5,7 @@ import type { Listed } from "../../engine/worktrees/list.ts";
 import { roughDuration } from "../../lib/duration.ts";
 import { widthOf } from "../../lib/width.ts";
 import { clock, type Paint, printable } from "../text.ts";
+import { printableName } from "../../lib/printable.ts";
 
 /** How a worktree stands; undefined while it is looked at, null where it could not be. */
 export type Standings = ReadonlyMap<string, BranchStatus | null>;
@@ -43,7 +44,7 @@ export function renderList(
     { head: "cpu", cells: listed.map(({ usage }) => (usage === null ? "" : roughDuration(usage.cpuMs))) },
     { head: "used", cells: listed.map(({ usedAt }) => (usedAt === null ? "" : roughDuration(options.now - usedAt))) },
     { head: "doing", cells: listed.map(doingOf) },
-    { head: "path", cells: listed.map(({ path }) => printable(path)), paint: (cell) => paint("dim", cell) },
+    { head: "path", cells: listed.map(({ path }) => printableName(path)), paint: (cell) => paint("dim", cell) },
   ];
   // A column that says nothing takes no room.
   const shown = columns.filter(({ cells }) => cells.some((cell) => cell !== ""));

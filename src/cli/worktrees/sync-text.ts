@@ -27,9 +27,9 @@ function linesOf(each: Synced, paint: Paint): string[] {
           ? paint("yellow", "▲")
           : paint("dim", "○");
   return [
-    `${mark} ${printable(`${each.name}: ${describe(each)}`)}`,
+    `${mark} ${printableName(`${each.name}: ${describe(each)}`)}`,
     ...each.notes.map((note) => `  ${paint("dim", "·")} ${printable(note)}`),
-    ...(each.byHand === null ? [] : [`  ${paint("dim", "↳")} ${printable(each.byHand)}`]),
+    ...(each.byHand === null ? [] : [`  ${paint("dim", "↳")} ${printableName(each.byHand)}`]),
   ];
 }
 

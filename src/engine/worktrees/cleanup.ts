@@ -14,6 +14,7 @@ import { readRef } from "../../git/branch.ts";
 import { findDamage } from "../../git/damage.ts";
 import { git, runShort, type Oid } from "../../git/git.ts";
 import { firstCommitOf } from "../../git/last-use.ts";
+import { findNotFiles, type NotFile } from "../../git/not-files.ts";
 import { findPlace, readHead } from "../../git/place.ts";
 import { isSavable, type Reason, sweepTrash } from "../../git/remove.ts";
 import { readCommit } from "../../git/start-point.ts";
@@ -41,6 +42,8 @@ export type Considered = {
   unpushed: number | null;
   /** What is in it; empty where nobody looked. */
   reasons: Reason[];
+  /** What of it nothing can keep; empty where nobody looked. */
+  notFiles: NotFile[];
   /** Why git cannot read it; null where it can, or nobody looked. */
   damage: string | null;
 };
@@ -85,7 +88,7 @@ async function asDamaged(engine: Engine, { path, name, branch }: Listed): Promis
   const place = findPlace(engine.repo, path);
   const damage = place === null ? null : await findDamage(place);
   if (damage === null) return null;
-  const about = { path, name, branch, came: null, usedAt: null, run: null, unpushed: null, reasons: [] };
+  const about = { path, name, branch, came: null, usedAt: null, run: null, unpushed: null, reasons: [], notFiles: [] };
   return { ...about, decision: { take: false, why: "unreadable" }, damage: damage.said };
 }
 
@@ -101,10 +104,11 @@ async function consider(engine: Engine, listed: Listed, wish: CleanupWish, known
   const standing = standingOf(listed, known.run, came, usedAt);
   const about = { path, name, branch, came, usedAt, run: known.run, damage: null };
   const candidate = decideCandidate(standing, wish, engine.now());
-  if (!candidate.take) return { ...about, decision: candidate, unpushed: null, reasons: [] };
+  if (!candidate.take) return { ...about, decision: candidate, unpushed: null, reasons: [], notFiles: [] };
   const { found, reasons } = await look(engine, listed, came, homes);
   const decision = decideCleanup(candidate.why satisfies Wanted, found, wish);
-  return { ...about, decision, unpushed: found.unpushed, reasons };
+  const notFiles = decision.take ? findNotFiles(path, knownFiles(engine, path)) : [];
+  return { ...about, decision, unpushed: found.unpushed, reasons, notFiles };
 }
 
 function standingOf(listed: Listed, run: string | null, came: Standing["came"], usedAt: number | null): Standing {
@@ -202,6 +206,6 @@ export async function carryOutCleanup(
     );
     ends.set(path, end);
   }
-  await sweepTrash(engine.repo);
+  await sweepTrash(engine.repo, (path) => knownFiles(engine, path));
   return ends;
 }

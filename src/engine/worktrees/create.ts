@@ -14,6 +14,7 @@ import { createWorktree, type CreateRefused, type Worktree } from "../../git/wor
 import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
 import { endSessionOf } from "../sessions.ts";
+import { followMoved } from "./moved.ts";
 import { worktreePath } from "./place.ts";
 import { makeReady, type ReadyOptions } from "./ready.ts";
 import { clearUnmade } from "./unmade.ts";
@@ -44,6 +45,7 @@ export type Created = {
  *  behind. */
 export async function createByHand(engine: Engine, word: string, options: CreateOptions): Promise<Created> {
   const { repo } = engine;
+  await followMoved(engine);
   await refuseName(engine, word);
   const { start, there, wanted, path } = await aimAt(engine, word, options);
   if (start.isNew) await refuseNested(engine, start.branch);

@@ -9,6 +9,7 @@ import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { ProcessUsage } from "../../system/usage.ts";
 import { type Engine, knownAgents } from "../engine.ts";
+import { followMoved } from "./moved.ts";
 import { readHolding } from "../governor.ts";
 import { recentBacks } from "../spool.ts";
 import { findAllLost, findUnlinked } from "./damaged.ts";
@@ -66,6 +67,7 @@ export async function listWorktrees(engine: Engine): Promise<Listed[]> {
 /** All worktrees with what is on record of them, also those that git has lost, the main one first, without a process in the ordinary layout. Nothing is said of sessions yet. */
 export async function listOnRecord(engine: Engine): Promise<Listed[]> {
   const { repo, store } = engine;
+  await followMoved(engine);
   const records = readWorktrees(store);
   const tasks = readOpenPlaces(store);
   const checkouts = await listCheckouts(repo);

@@ -36,6 +36,7 @@ import { describeStay } from "../land.ts";
 import { allEmptied, leaveHome, removeCheckWorktree } from "../tidy.ts";
 import { type Checkout, refuseMain } from "./place.ts";
 import { setupDir } from "./ready.ts";
+import { printableNames, shellWord } from "../../lib/printable.ts";
 
 export type MergeWish = {
   /** The branch that it is brought into. Default: the one it began from. */
@@ -79,7 +80,7 @@ export async function planMerge(engine: Engine, worktree: Checkout, wish: MergeW
   refuseMain(engine, worktree, "brought into another");
   if (branch === null)
     throw new OwtError("wrong-state", `${path} is on no branch`, {
-      hint: `give it one: git -C ${path} switch -c <branch>`,
+      hint: `give it one: git -C ${shellWord(path)} switch -c <branch>`,
     });
   const run = readRunPlaces(engine.store).get(path);
   if (run?.isOpen === true)
@@ -113,7 +114,9 @@ async function refuseUnfinished(engine: Engine, { path, branch }: Checkout): Pro
   if (place === null) return;
   const what = inProgress(place);
   if (what !== null)
-    throw new OwtError("needs-person", `a ${what} is open in ${path}`, { hint: `look: git -C ${path} status` });
+    throw new OwtError("needs-person", `a ${what} is open in ${path}`, {
+      hint: `look: git -C ${shellWord(path)} status`,
+    });
   const status = await readStatus(place, { links: existsSync(join(path, ".gitmodules")) });
   const own = [...broughtFiles(engine, path), ...OWN_FILES];
   const files = [
@@ -123,7 +126,7 @@ async function refuseUnfinished(engine: Engine, { path, branch }: Checkout): Pro
   ];
   if (files.length > 0)
     throw new OwtError("needs-person", `${branch} has uncommitted work: ${nameSome(files)}`, {
-      hint: `commit it, or put it away: git -C ${path} status; then: owt merge ${branch}`,
+      hint: `commit it, or put it away: git -C ${shellWord(path)} status; then: owt merge ${branch}`,
     });
 }
 
@@ -131,7 +134,7 @@ const MOST = 5;
 
 function nameSome(files: readonly string[]): string {
   const more = files.length > MOST ? ` and ${files.length - MOST} more` : "";
-  return `${files.slice(0, MOST).join(", ")}${more}`;
+  return `${printableNames(files.slice(0, MOST))}${more}`;
 }
 
 /** The branch here that it began from, or that follows what it began from; else the project's own. */
@@ -179,7 +182,7 @@ export async function carryOutMerge(engine: Engine, plan: MergePlan, by: Asker):
     throw new OwtError(
       "needs-person",
       `${branch} conflicts with ${target} in ${"files" in merged ? nameSome(merged.files) : "all of its history"}; nothing was moved`,
-      { hint: `solve it where it was made: git -C ${plan.path} merge ${target}; then: owt merge ${branch}` },
+      { hint: `solve it where it was made: git -C ${shellWord(plan.path)} merge ${target}; then: owt merge ${branch}` },
     );
   if (!merged.fastForward && merged.tree === (await readTree(repo, from))) return already;
   const isForward = merged.fastForward && !plan.squash;

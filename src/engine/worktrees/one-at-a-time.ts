@@ -25,6 +25,11 @@ export function asOneOpener<T>(engine: Engine, path: string, open: () => Promise
   return asOne(engine, "opening", path, open);
 }
 
+/** Lets what is on record of worktrees follow them while nobody else does. */
+export function asOneFollower<T>(engine: Engine, follow: () => Promise<T>): Promise<T> {
+  return asOne(engine, "following", engine.repo.root, follow);
+}
+
 async function asOne<T>(engine: Engine, what: string, path: string, act: () => Promise<T>): Promise<T> {
   const folder = join(engine.repo.commonDir, "owt", what);
   mkdirSync(folder, { recursive: true });

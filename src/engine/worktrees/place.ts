@@ -5,6 +5,7 @@ import { findNamed, folderName } from "../../core/worktree.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { readPrevious } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
+import { followMoved } from "./moved.ts";
 import { findLost, refuseDamaged } from "./damaged.ts";
 
 export type Checkout = { path: string; branch: string | null };
@@ -20,6 +21,7 @@ export function worktreePath(engine: Engine, branch: string): string {
 /** The worktree that a word means; without one, that we are in. Throws `unknown-name` with the nearest names, and
  *  `wrong-state` for one that git cannot find because it came to harm. */
 export async function findWorktree(engine: Engine, word: string | undefined): Promise<Checkout> {
+  await followMoved(engine);
   const checkouts = await listCheckouts(engine.repo);
   const around = { here: engine.repo.here, main: engine.repo.root, previous: readPrevious(engine.store) };
   try {

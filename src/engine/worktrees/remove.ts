@@ -7,6 +7,7 @@ import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { defaultBranch, deleteBranchIf, readRef } from "../../git/branch.ts";
 import { git, type Oid } from "../../git/git.ts";
+import { findNotFiles, type NotFile } from "../../git/not-files.ts";
 import { findPlace } from "../../git/place.ts";
 import { isSavable, type Reason, removeWorktree, whyItStays } from "../../git/remove.ts";
 import { readCommit } from "../../git/start-point.ts";
@@ -38,11 +39,14 @@ export type Gone = {
   discarded: string[];
   /** Those of them that were to be kept. */
   leftOut: string[];
+  /** What went with it, and nothing can keep. */
+  notFiles: NotFile[];
   /** Another process has taken it away meanwhile. */
   already?: true;
 };
 
-export type Stays = { path: string; branch: string | null; reasons: Reason[] };
+/** `notFiles`: what nothing could keep, were it taken away. */
+export type Stays = { path: string; branch: string | null; reasons: Reason[]; notFiles: NotFile[] };
 
 export type RemoveByHand = {
   /** Whether what is not safe may be kept for `owt restore`, instead of being refused: all of it, or some. */
@@ -67,6 +71,7 @@ export async function removeByHand(engine: Engine, worktree: Checkout, options: 
     environment: [],
     discarded: [],
     leftOut: [],
+    notFiles: [],
     already: true,
   };
   if (isGone()) return already;
@@ -104,13 +109,14 @@ async function removeOne(
   const { save } = options;
   const found = await reasonsToStay(engine, path, held);
   const reasons = found.filter((each) => !isSavable(each) || !(typeof save === "boolean" ? save : save(each.reason)));
-  if (reasons.length > 0) return { path, branch, reasons };
+  if (reasons.length > 0) return { path, branch, reasons, notFiles: findNotFiles(path, held.known) };
   await endSessionOf(engine, path);
   const left = await leaveWorktree(engine, { attempt: 0, dir: setupDir(engine, path), worktree: path });
   if (left?.trouble) options.tell(left.trouble);
   const id = `${slug(nameOf({ path, branch }))}-${engine.now().toString(36)}`;
   const kept = await keepChangedEnvironment(engine, path, id);
   if (isGone()) return null;
+  const notFiles = findNotFiles(path, held.known);
   const removed = await removeWorktree(repo, path, {
     ...held,
     // A hook may have left something.
@@ -127,7 +133,7 @@ async function removeOne(
         : { record: { base: record.base, began: record.ownsBranchAt, doing: record.note } }),
     },
   });
-  if (!removed.removed) return { path, branch, reasons: removed.reasons };
+  if (!removed.removed) return { path, branch, reasons: removed.reasons, notFiles };
   await removed.emptied;
   forgetSetup(engine, path);
   rmSync(setupDir(engine, path), { recursive: true, force: true });
@@ -143,6 +149,7 @@ async function removeOne(
     environment: kept,
     discarded,
     leftOut,
+    notFiles,
   };
 }
 

@@ -22,6 +22,7 @@ import type { Engine } from "../engine.ts";
 import { repositorySessions } from "../sessions.ts";
 import { readIdentity } from "../../system/identity.ts";
 import { readHandSpool, readSpool, type Spool } from "../spool.ts";
+import { followMoved } from "./moved.ts";
 
 export type SessionStanding = {
   session: Session;
@@ -41,6 +42,7 @@ export type SessionStanding = {
 /** By the path of the worktree; those without a session are not among them. None where tmux is not installed. */
 export async function readStates(engine: Engine): Promise<Map<string, SessionStanding>> {
   if (findProgram("tmux", engine.env) === null) return new Map();
+  await followMoved(engine);
   const sessions = await repositorySessions(engine);
   const standings = sessions.map((session) => withHealth(engine, standingOf(engine, session)));
   return new Map((await Promise.all(standings)).map((standing) => [standing.session.worktree!, standing]));

@@ -26,6 +26,7 @@ import { findDamageOf, refuseDamaged } from "./damaged.ts";
 import { lastUsed } from "./last-used.ts";
 import { finishOne } from "./moves.ts";
 import type { Checkout } from "./place.ts";
+import { printableNames, shellWord } from "../../lib/printable.ts";
 
 export type SyncOptions = {
   strategy: "merge" | "rebase";
@@ -225,7 +226,7 @@ async function syncOne(
   if (source.at === null)
     return end(source.isUnreachable ? "unreachable" : "no-base", {
       with: source.name,
-      ...(source.isUnreachable ? {} : { byHand: `git -C ${path} branch --set-upstream-to <branch>` }),
+      ...(source.isUnreachable ? {} : { byHand: `git -C ${shellWord(path)} branch --set-upstream-to <branch>` }),
     });
   synced.with = source.name;
   const head = (await readHead(repo, place)).oid;
@@ -308,7 +309,9 @@ async function bringUp(
   if (behind === 0) return end(ahead > 0 ? "ahead" : "up-to-date");
   const fork = source.ref === null || !source.isUpstream ? null : await findForkLeft(repo, source.ref, head);
   if (fork !== null)
-    return end("diverged", { byHand: `git -C ${path} rebase --onto ${wordFor(source)} ${fork.slice(0, 12)}` });
+    return end("diverged", {
+      byHand: `git -C ${shellWord(path)} rebase --onto ${wordFor(source)} ${fork.slice(0, 12)}`,
+    });
   const status = await readStatus(place, { links: existsSync(join(path, ".gitmodules")) });
   // What is staged of a submodule nobody can carry over; where it only stands elsewhere, that is left to it.
   const links = status.changes.filter((change) => change.isLink);
@@ -322,15 +325,20 @@ async function bringUp(
   // git cannot set aside what is only meant to be added.
   const meant = status.changes.filter(({ x, y }) => x === "." && y === "A").map((change) => change.path);
   if (meant.length > 0) {
-    const byHand = `git -C ${path} add -- ${meant.map(quoted).join(" ")}; then: owt sync ${branch}`;
+    const byHand = `git -C ${shellWord(path)} add -- ${meant.map(shellWord).join(" ")}; then: owt sync ${branch}`;
     const all = end("dirty", { files: meant, byHand });
-    return { ...all, notes: [...all.notes, `git add --intent-to-add was said of ${meant.join(", ")}`] };
+    return { ...all, notes: [...all.notes, `git add --intent-to-add was said of ${printableNames(meant)}`] };
   }
   const target = ahead === 0 ? { commit: source.at } : await combine(engine, { place, branch, head, source }, options);
   if ("files" in target)
-    return end("conflicts", { files: target.files, byHand: `git -C ${path} ${options.strategy} ${wordFor(source)}` });
+    return end("conflicts", {
+      files: target.files,
+      byHand: `git -C ${shellWord(path)} ${options.strategy} ${wordFor(source)}`,
+    });
   if ("unrelated" in target)
-    return end("diverged", { byHand: `git -C ${path} merge --allow-unrelated-histories ${wordFor(source)}` });
+    return end("diverged", {
+      byHand: `git -C ${shellWord(path)} merge --allow-unrelated-histories ${wordFor(source)}`,
+    });
   const from = lastUsed(engine, path, readWorktrees(engine.store).get(path) ?? null);
   const moved = await carryOver(repo, place, {
     from: head,
@@ -362,11 +370,6 @@ async function bringUp(
 /** What git takes it for: it knows no name of a remote's ref that is kept in one of ours. */
 function wordFor({ name, ref }: Source): string | null {
   return ref?.startsWith("refs/owt/") === true ? ref : name;
-}
-
-/** A path for a person's shell. */
-function quoted(path: string): string {
-  return /^[\w./@%+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 /** Submodules go along where nobody works in them; what stays, and why, is told. In the main checkout nothing new is checked out. */
@@ -430,5 +433,5 @@ async function giveBack(engine: Engine, place: Place): Promise<{ notes: string[]
 }
 
 function describeKept({ root }: Place): string {
-  return `what was uncommitted when a sync was cut off is kept: git -C ${root} stash apply --index ${STASH_REF}; then forget it: git -C ${root} update-ref -d ${STASH_REF}`;
+  return `what was uncommitted when a sync was cut off is kept: git -C ${shellWord(root)} stash apply --index ${STASH_REF}; then forget it: git -C ${shellWord(root)} update-ref -d ${STASH_REF}`;
 }

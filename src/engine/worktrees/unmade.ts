@@ -17,6 +17,7 @@ import { standAt } from "../integration-worktree.ts";
 import { endSessionOf } from "../sessions.ts";
 import { leaveHome } from "../tidy.ts";
 import { forgetSetup, knownFiles } from "../workspace.ts";
+import { followMoved } from "./moved.ts";
 import { finishMoves } from "./moves.ts";
 import { setupDir } from "./ready.ts";
 
@@ -24,6 +25,7 @@ import { setupDir } from "./ready.ts";
  *  and counts as made; what could only be saved, and what stays since a program runs in it, is told in the lines that come back. */
 export async function clearUnmade(engine: Engine, path?: string): Promise<string[]> {
   const told: string[] = [];
+  await followMoved(engine);
   for (const record of readWorktrees(engine.store).values()) {
     if (record.maker === null || isOwnerAlive(record.maker)) continue;
     if (path === undefined || path === record.path) told.push(...(await clearOne(engine, record)));
@@ -43,9 +45,11 @@ async function clearOne(engine: Engine, record: WorktreeRecord): Promise<string[
   const name = nameOf(record);
   let rescue: string | null = null;
   if (place !== null && isHalfMade(place)) {
-    const discarded = await discardHalfMade(repo, place);
+    const id = basename(place.gitDir);
+    const kept = await keepChangedEnvironment(engine, record.path, id);
+    const discarded = await discardHalfMade(repo, place, knownFiles(engine, record.path));
     if (!discarded.taken) return [describeStays(name, record.path, discarded.inside)];
-    ({ rescue } = discarded);
+    rescue = kept.length > 0 ? id : discarded.rescue;
   } else if (place !== null) {
     const removed = await removeIfEmpty(engine, record);
     if (!removed.removed) {
