@@ -10,8 +10,15 @@ export type Marker = { path: string; line: number };
 
 /** Nothing that the repository names is run, and of what git checks only markers are wanted. */
 const CHECK = [
-  ...["-c", "core.whitespace=-blank-at-eol,-blank-at-eof,-space-before-tab"],
-  ...["diff", "--check", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules"],
+  "-c",
+  "core.whitespace=-blank-at-eol,-blank-at-eof,-space-before-tab",
+  "diff",
+  "--check",
+  "--no-color",
+  "--no-ext-diff",
+  "--no-textconv",
+  "--no-renames",
+  "--ignore-submodules",
 ];
 
 /** Those that `head` adds to what it was cut from `trunk` with. `place`: whose attributes count. A file that held some before is left alone. */
