@@ -637,7 +637,16 @@ const worktree = {
 const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   plan: preview,
   "plan-deps": v.union([dependencies, dependencyChange]),
-  run: v.union([report, preview, detached, of({ run: v.null(), tasks: v.pipe(v.array(text), v.maxLength(0)) })]),
+  run: v.union([
+    report,
+    preview,
+    detached,
+    of({
+      run: v.null(),
+      tasks: v.pipe(v.array(text), v.maxLength(0)),
+      stuck: v.pipe(texts, v.description("tasks of an open run that leave a slot of a batch nothing to begin")),
+    }),
+  ]),
   resume: v.union([report, detached]),
   parallel: of({ run: text, parallel: count, before: count }),
   pause: wished("pause"),

@@ -1,5 +1,5 @@
 /** Batches and their slots, in words and as JSON. */
-import type { FiringState } from "../core/firing.ts";
+import { describeStuck, type FiringState } from "../core/firing.ts";
 import type { BatchView } from "../engine/batches.ts";
 import type { Fired } from "../engine/fire.ts";
 import type { Seen } from "../engine/watch-batches.ts";
@@ -73,7 +73,9 @@ export function renderBatches(io: Io, views: readonly BatchView[]): string {
 
 function lastWords({ slot, byHand, state, run, reason }: NonNullable<BatchView["last"]>, timezone: string): string {
   const when = `${zoned(slot, timezone)}${byHand ? " by hand" : ""}`;
-  return [when, run, STATES[state], reason].filter(Boolean).join(" · ");
+  // What is said of one that is not started yet is what it waits for.
+  const word = state === "claimed" && reason !== null ? null : STATES[state];
+  return [when, run, word, reason].filter(Boolean).join(" · ");
 }
 
 /** `2026-11-22 22:00`, and the seconds where there are some, in a time zone. */
@@ -90,7 +92,8 @@ export function moment(at: number): string {
 /** What a firing came to, in words. */
 export function firedWords(fired: Fired): string {
   if (fired.kind === "running") return `${fired.run} goes on in the background`;
-  return fired.kind === "nothing" ? "nothing to do" : `could not start: ${fired.reason}`;
+  if (fired.kind === "refused") return `could not start: ${fired.reason}`;
+  return fired.stuck.length === 0 ? "nothing to do" : `${describeStuck(fired.stuck)}; see: owt inbox`;
 }
 
 /** A line of `owt batch watch`. */
@@ -107,6 +110,8 @@ export function renderSeen(io: Io, seen: Seen, now: number): string {
       const mark = seen.fired.kind === "refused" ? paint("red", "✗") : paint("cyan", "◎");
       return line(mark, `${seen.batch}${slotWords(seen.slot)}: ${firedWords(seen.fired)}`) + hint;
     }
+    case "waits":
+      return line(paint("yellow", "…"), `${seen.batch}${slotWords(seen.slot)} ${seen.why}`);
     case "passed": {
       const why = seen.why === "overlap" ? "the run of an earlier slot is still under way" : "nobody watched";
       return line(paint("yellow", "–"), `${seen.batch}: the slot of ${moment(seen.slot)} is passed over: ${why}`);

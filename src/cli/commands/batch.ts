@@ -6,7 +6,7 @@ import { renderUnit, unitName } from "../../core/batch-unit.ts";
 import { OwtError } from "../../core/errors.ts";
 import { chooseBatch, findRoot, noneHint, type Placed, specOf, viewBatch, withBatches } from "../../engine/batches.ts";
 import { claim, type Fired, muzzleOf, startFiring } from "../../engine/fire.ts";
-import { settleFirings } from "../../engine/firings.ts";
+import { describeAhead, findAhead, isUnderWay, settleFirings } from "../../engine/firings.ts";
 import { lookOnce, type Seen, watchBatches } from "../../engine/watch-batches.ts";
 import { seeBatch, setPaused } from "../../store/firings.ts";
 import { installUnit, uninstallUnit, unitFile } from "../../system/user-units.ts";
@@ -98,6 +98,11 @@ async function next(
 async function run(io: Io, placed: Placed, name: string, options: JsonOption): Promise<void> {
   const { batch, engine } = chooseBatch(placed, name);
   settleFirings(engine);
+  const ahead = findAhead(engine, batch, Infinity);
+  if (ahead !== null && isUnderWay(engine, ahead))
+    throw new OwtError("wrong-state", `${name} ${describeAhead(ahead)}`, {
+      hint: `when that is over: owt batch run ${name}`,
+    });
   const slot = engine.now();
   const firing = claim(engine, batch, slot, true);
   if (firing === "taken" || firing === "overlap")
