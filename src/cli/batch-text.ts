@@ -81,8 +81,21 @@ function lastWords({ slot, byHand, state, run, reason }: NonNullable<BatchView["
 /** `2026-11-22 22:00`, and the seconds where there are some, in a time zone. */
 export function zoned(at: number, timeZone: string): string {
   // Swedes write times as the rest of the world sorts them.
-  const text = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(at);
-  return text.replace(/:00$/, "");
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
+  const text = format.format(at);
+  // A night in which the clock is set back has an hour twice.
+  const isTwice = SET_BACK_BY.some((ms) => format.format(at - ms) === text || format.format(at + ms) === text);
+  return text.replace(/:00$/, "") + (isTwice ? ` ${offsetAt(at, timeZone)}` : "");
+}
+
+/** Lord Howe Island sets its clocks back by half an hour. */
+const SET_BACK_BY = [1_800_000, 3_600_000];
+
+/** `+02:00`. */
+function offsetAt(at: number, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" }).formatToParts(at);
+  const name = parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
+  return name.replace("GMT", "") || "+00:00";
 }
 
 export function moment(at: number): string {
