@@ -11,6 +11,7 @@ import { readTasks } from "../store/tasks.ts";
 import { shortageNow } from "./disk-watch.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { isCarried } from "./holder.ts";
+import { readKept } from "./room.ts";
 
 /** What a task has on the disk: its worktree, or what its agents printed. */
 export type DiskUser = { run: string; task: string; path: string; bytes: number };
@@ -24,12 +25,12 @@ const MOST_USERS = 3;
 /** A look at every file of many worktrees takes its time. */
 const MOST_FILES = 200_000;
 
-/** Why open runs wait for a disk, and who fills it; null where they do not. */
+/** Why open runs wait for a disk and who fills it, or for worktrees that are kept; null where they wait for neither, or it will come by itself. */
 export function readRoomWait(engine: Engine): RoomWait | null {
   const runs = readRuns(engine.store, "open");
   if (runs.length === 0 || isCarried(engine) === null) return null;
   const short = shortageNow(engine);
-  if (short === null) return null;
+  if (short === null) return readKeptWait(engine);
   const users = runs.flatMap((run) => usersOf(engine, run.id));
   const most = users.toSorted((a, b) => b.bytes - a.bytes).slice(0, MOST_USERS);
   const named = most.map(({ task, path, bytes }) => `${task} has ${renderDisk(bytes)} in ${path}`);
@@ -40,6 +41,19 @@ export function readRoomWait(engine: Engine): RoomWait | null {
     users: most,
     command: `du -axh -- ${quoted(folder)} | sort -h | tail`,
     note: "to see what is large; make room there or elsewhere on that disk, and it goes on by itself",
+  };
+}
+
+function readKeptWait(engine: Engine): RoomWait | null {
+  const kept = readKept(engine);
+  if (kept === null) return null;
+  const { why, worktrees } = kept;
+  return {
+    why: `${why}; kept of tasks that are over: ${worktrees.join(", ")}`,
+    since: readShortSince(engine.store, "worktrees") ?? engine.now(),
+    users: [],
+    command: `owt delete ${worktrees[0]}`,
+    note: "saves what nothing else holds; then it goes on by itself",
   };
 }
 
