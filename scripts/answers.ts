@@ -555,6 +555,13 @@ const history = of({
   by_day: namedRows,
 });
 
+const refusedBatches = v.pipe(
+  v.array(of({ batch: text, why: text, since: moment, ...answerOf })),
+  v.description("batches that could not start when it was their time"),
+);
+
+const budgetUntil = v.pipe(orNull(moment), v.description("when that of a day begins anew; null: work goes on to it"));
+
 /** What `--detach` says. */
 const detached = of({
   run: text,
@@ -649,30 +656,45 @@ const worktree = {
 const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
   plan: preview,
   "plan-deps": v.union([dependencies, dependencyChange]),
-  run: v.union([report, preview, detached, of({ run: v.null(), tasks: v.pipe(v.array(text), v.maxLength(0)) })]),
+  run: v.union([
+    report,
+    preview,
+    detached,
+    of({
+      run: v.null(),
+      tasks: v.pipe(v.array(text), v.maxLength(0)),
+      stuck: v.pipe(texts, v.description("tasks of an open run that leave a slot of a batch nothing to begin")),
+    }),
+  ]),
   resume: v.union([report, detached]),
   parallel: of({ run: text, parallel: count, before: count }),
   pause: wished("pause"),
   stop: wished("stop"),
   land: landed,
   inbox: of({
-    waiting: v.array(of({ run: text, task: text, why: text, since: moment, ...answerOf })),
+    waiting: v.array(
+      of({
+        run: text,
+        task: text,
+        more: v.pipe(count, v.description("other tasks that the same budget holds")),
+        why: text,
+        since: moment,
+        ...answerOf,
+      }),
+    ),
     budgets: v.pipe(
       v.array(
         of({
           run: text,
           why: text,
           since: moment,
-          until: v.pipe(orNull(moment), v.description("when that of a day begins anew; null: work goes on to it")),
+          until: budgetUntil,
           command,
         }),
       ),
       v.description("limits that are nearly used up while work goes on to them, and those of a day that are"),
     ),
-    batches: v.pipe(
-      v.array(of({ batch: text, why: text, since: moment, ...answerOf })),
-      v.description("batches that could not start when it was their time"),
-    ),
+    batches: refusedBatches,
     asks: v.pipe(
       v.array(of({ name: text, path: text, id: text, tool: text, detail: text, since: moment, command: text })),
       v.description("agents of sessions that ask for leave, by their worktree"),
@@ -948,6 +970,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       project: text,
       carried_by: v.pipe(orNull(whole), v.description("the process that carries the runs")),
       room: roomWait,
+      batches: refusedBatches,
       runs: v.array(
         of({
           id: text,
@@ -962,6 +985,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           input_tokens: tokens,
           output_tokens: tokens,
           budget,
+          near_budgets: v.pipe(
+            v.array(of({ why: text, until: budgetUntil, command })),
+            v.description("limits that are nearly used up, and those of a day that are"),
+          ),
           limits: v.pipe(
             v.array(of({ until: orNull(moment), tasks: texts })),
             v.description("usage limits that its tasks wait for"),

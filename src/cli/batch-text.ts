@@ -1,5 +1,5 @@
 /** Batches and their slots, in words and as JSON. */
-import type { FiringState } from "../core/firing.ts";
+import { describeStuck, type FiringState } from "../core/firing.ts";
 import type { BatchView } from "../engine/batches.ts";
 import type { Fired } from "../engine/fire.ts";
 import type { Seen } from "../engine/watch-batches.ts";
@@ -73,14 +73,29 @@ export function renderBatches(io: Io, views: readonly BatchView[]): string {
 
 function lastWords({ slot, byHand, state, run, reason }: NonNullable<BatchView["last"]>, timezone: string): string {
   const when = `${zoned(slot, timezone)}${byHand ? " by hand" : ""}`;
-  return [when, run, STATES[state], reason].filter(Boolean).join(" · ");
+  // What is said of one that is not started yet is what it waits for.
+  const word = state === "claimed" && reason !== null ? null : STATES[state];
+  return [when, run, word, reason].filter(Boolean).join(" · ");
 }
 
 /** `2026-11-22 22:00`, and the seconds where there are some, in a time zone. */
 export function zoned(at: number, timeZone: string): string {
   // Swedes write times as the rest of the world sorts them.
-  const text = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(at);
-  return text.replace(/:00$/, "");
+  const format = new Intl.DateTimeFormat("sv-SE", { timeZone, dateStyle: "short", timeStyle: "medium" });
+  const text = format.format(at);
+  // A night in which the clock is set back has an hour twice.
+  const isTwice = SET_BACK_BY.some((ms) => format.format(at - ms) === text || format.format(at + ms) === text);
+  return text.replace(/:00$/, "") + (isTwice ? ` ${offsetAt(at, timeZone)}` : "");
+}
+
+/** Lord Howe Island sets its clocks back by half an hour. */
+const SET_BACK_BY = [1_800_000, 3_600_000];
+
+/** `+02:00`. */
+function offsetAt(at: number, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" }).formatToParts(at);
+  const name = parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
+  return name.replace("GMT", "") || "+00:00";
 }
 
 export function moment(at: number): string {
@@ -90,7 +105,8 @@ export function moment(at: number): string {
 /** What a firing came to, in words. */
 export function firedWords(fired: Fired): string {
   if (fired.kind === "running") return `${fired.run} goes on in the background`;
-  return fired.kind === "nothing" ? "nothing to do" : `could not start: ${fired.reason}`;
+  if (fired.kind === "refused") return `could not start: ${fired.reason}`;
+  return fired.stuck.length === 0 ? "nothing to do" : `${describeStuck(fired.stuck)}; see: owt inbox`;
 }
 
 /** A line of `owt batch watch`. */
@@ -107,6 +123,8 @@ export function renderSeen(io: Io, seen: Seen, now: number): string {
       const mark = seen.fired.kind === "refused" ? paint("red", "✗") : paint("cyan", "◎");
       return line(mark, `${seen.batch}${slotWords(seen.slot)}: ${firedWords(seen.fired)}`) + hint;
     }
+    case "waits":
+      return line(paint("yellow", "…"), `${seen.batch}${slotWords(seen.slot)} ${seen.why}`);
     case "passed": {
       const why = seen.why === "overlap" ? "the run of an earlier slot is still under way" : "nobody watched";
       return line(paint("yellow", "–"), `${seen.batch}: the slot of ${moment(seen.slot)} is passed over: ${why}`);

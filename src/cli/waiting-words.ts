@@ -33,3 +33,8 @@ export function waitWords(waits: Waits): string[] {
 export function waitedMs(waits: Waits): number {
   return Object.values(waits).reduce((sum, ms) => sum + ms, 0);
 }
+
+/** How many others wait for the same. */
+export function moreWords(more: number): string {
+  return more === 0 ? "" : ` and ${more} more`;
+}

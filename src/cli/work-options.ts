@@ -8,7 +8,7 @@ import { type AgentChoices, stated } from "../core/choices.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearestHint } from "../core/names.ts";
 import { isFeatureList } from "../core/plan-features.ts";
-import { parseDuration } from "../lib/duration.ts";
+import { parseSaidDuration } from "../lib/duration.ts";
 import type { WorkRequest } from "../engine/work.ts";
 import type { Io } from "./io.ts";
 
@@ -149,7 +149,7 @@ export function maxDurationOption(): Option {
     "--max-duration <time>",
     "how long it may start work, such as 8h; what runs then comes home",
   ).argParser((text) => {
-    const ms = parseDuration(text);
+    const ms = parseSaidDuration(text);
     if (ms === null || ms <= 0) throw new InvalidArgumentError("expected a time, such as 8h, 90m or 1h30m");
     return ms;
   });

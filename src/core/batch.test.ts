@@ -124,3 +124,13 @@ test.for(["? 22 * * *", "0 22 * * * 2027 1", "2027-01-01T00:00:00", "@reboot", "
     expect(check(`[[batch]]\nname = "a"\ncron = "${cron}"`)).toHaveProperty("problems");
   },
 );
+
+test("a time without a unit is told: eight seconds are hardly meant", () => {
+  const read = (max_duration: unknown) =>
+    checkSchedule({ batch: [{ name: "night", cron: "@daily", max_duration }] }, "user", "UTC");
+  for (const bare of [8, "8"])
+    expect(read(bare)).toMatchObject({
+      problems: [{ key: "batch.0.max_duration", message: expect.stringContaining("8h") }],
+    });
+  expect(read(0)).toHaveProperty("batches");
+});

@@ -1,7 +1,7 @@
 /** Batches: runs that begin by the clock, as `schedule.toml` names them. What it may say, and what is wrong with it, all at once. Pure. */
 import * as v from "valibot";
 import { isTimezone, parseCron } from "../lib/cron.ts";
-import { parseDuration } from "../lib/duration.ts";
+import { parseDuration, parseSaidDuration } from "../lib/duration.ts";
 import { RUN_BUDGET } from "./config.ts";
 import { describeIssue, keyOf, table } from "./form.ts";
 import { nearest } from "./names.ts";
@@ -55,7 +55,7 @@ const timezone = v.pipe(
 );
 const duration = v.pipe(
   v.union([v.string(), v.number()], "expected a time, such as 8h, 90m or 1h30m"),
-  v.check((value) => parseDuration(value) !== null, "expected a time, such as 8h, 90m or 1h30m"),
+  v.check((value) => parseSaidDuration(String(value)) !== null, "expected a time, such as 8h, 90m or 1h30m"),
 );
 const path = (origin: ScheduleOrigin) =>
   v.pipe(

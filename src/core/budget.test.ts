@@ -14,6 +14,7 @@ import {
   leftFor,
   levelsToWarnOf,
   NO_BUDGET,
+  onTop,
   saidNow,
   type Spending,
   taskLevelsToWarnOf,
@@ -151,6 +152,11 @@ test("it is time to warn when the part is used up that was asked for", () => {
   const warns = (used: number, warnAt: number) =>
     levelsToWarnOf(of({ runUsd: 1, warnAt }), spending([spent(used)])).length > 0;
   expect([warns(0.79, 0.8), warns(0.8, 0.8), warns(0.5, 0.5), warns(0.99, 1)]).toEqual([false, true, true, false]);
+});
+
+test("on top of what a run has used its limits are those of a new one", () => {
+  const budget = of({ runUsd: 1, runTasks: 2, dayUsd: 5, taskUsd: 3 });
+  expect(onTop(budget, spending([spent(0.7), runs(0.2)]))).toEqual({ runUsd: expect.closeTo(1.9), runTasks: 3 });
 });
 
 test("a limit is told in words, with the one command that raises it", () => {

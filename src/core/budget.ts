@@ -175,6 +175,17 @@ export function levelsOf(budget: Budget, spending: Spending): Level[] {
   });
 }
 
+/** The limits of a new run, above what this one has used: each slot of a batch has them to itself, also where it goes on with an open run. */
+export function onTop(budget: Budget, spending: Spending): Partial<Budget> {
+  return Object.fromEntries(
+    LIMITS.flatMap((limit) => {
+      const most = budget[limit.name];
+      if (most === null || limit.scope !== "run") return [];
+      return [[limit.name, most + levelOf(limit, most, spending).used]];
+    }),
+  );
+}
+
 function levelOf({ scope, unit }: Limit, limit: number, spending: Spending): Level {
   const used = scope === "day" ? spending.day[unit] : usedOf(unit, spending.attempts, spending);
   const { kept, isGuess } = reserveOf(unit, spending);

@@ -115,7 +115,7 @@ const ABOUT: Record<KeyName, About> = {
     otherwise: "2 GB, or 5 % of a smaller disk",
   },
   "resources.max_worktrees": {
-    says: "how many worktrees of runs there may be for another to begin beside what runs, those that are kept included",
+    says: "how many worktrees of runs there may be for another task to begin, those that are kept included",
     otherwise: "no limit",
   },
   "resources.attempt_memory": {

@@ -42,3 +42,10 @@ export function startCommand(batch: string): string {
 
 /** States in which the next slot of the batch has to be passed over. */
 export const FIRING_OPEN: ReadonlySet<FiringState> = new Set(["claimed", "running"]);
+
+/** Why a slot has nothing to begin: what its run is left with waits for a person. */
+export function describeStuck(stuck: readonly string[]): string {
+  const [first, ...others] = stuck;
+  const what = others.length === 0 ? `${first} waits` : `${first} and ${others.length} more wait`;
+  return `nothing can begin: ${what} for a person`;
+}

@@ -14,7 +14,7 @@ import {
 test("a person is told of what only they can answer, of budgets and of ends, and of nothing else", () => {
   const parked = (park: object) => momentOf({ kind: "task-parked", park, notBefore: null } as never, "r1");
   expect(parked({ for: "answer", question: "?" })).toEqual({ moment: { name: "waiting", for: "answer" }, key: null });
-  for (const why of ["permission", "conflict", "login"])
+  for (const why of ["permission", "conflict", "login", "agent"])
     expect(parked({ for: why })?.moment).toMatchObject({ for: why });
   // They took it themselves; the rest goes on by itself.
   for (const why of ["hand", "limit", "retry"]) expect(parked({ for: why })).toBeNull();

@@ -12,6 +12,7 @@ const WAITS = {
   conflict: "has a conflict to be resolved",
   red: "is red with the work of the others, and is to be mended",
   login: "was refused by its provider: a login or money is missing",
+  agent: "has an agent that cannot be started, and is to be told how it goes on",
   review: "waits for approval",
   failed: "failed",
   budget: "has used up its budget",
@@ -24,13 +25,15 @@ export type Moment =
   | { name: "run-ended"; counts: Record<"done" | "failed" | "skipped" | "cancelled", number> }
   | { name: "batch-ended"; batch: string; state: FiringState; reason: string | null };
 
+/** What a person is told of as soon as a task is parked for it. */
+const FOR_PERSON: ReadonlySet<string> = new Set(["answer", "permission", "conflict", "red", "login", "agent"]);
+
 /** What a fact is to be told as; null for most. `key` names what happens once however often it is written down; null: each such fact counts. */
 export function momentOf(fact: Fact, run: string | null): { moment: Moment; key: string | null } | null {
   switch (fact.kind) {
     case "task-parked": {
       const why = fact.park.for;
-      if (why === "answer" || why === "permission" || why === "conflict" || why === "red" || why === "login")
-        return waits(why);
+      if (FOR_PERSON.has(why)) return waits(why as keyof typeof WAITS);
       // That of a run or a day is one thing, whatever it stopped.
       return why === "budget" && fact.park.scope === "task" ? waits("budget") : null;
     }

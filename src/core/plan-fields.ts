@@ -51,7 +51,7 @@ export function readTaskKeys(fields: Fields): TaskKeys {
     status: readStatus(fields),
     needsReview: readFlag(fields, "needs_review"),
     verify: readWords(fields, "verify"),
-    touches: readWords(fields, "touches"),
+    touches: readTouches(fields),
     agent: readProgramWord(fields, "agent"),
     model: readProgramWord(fields, "model"),
     choices: readChoices(fields),
@@ -77,6 +77,21 @@ export function readText(fields: Fields, key: string): LocatedText | null {
 /** Texts of which none can be meant as a number: commands, paths. */
 function readWords(fields: Fields, key: string): string[] {
   return readTexts(fields, key, false).map(({ text }) => text);
+}
+
+/** No path in a repository has `..` in it, and what is outside no task may change. */
+function readTouches(fields: Fields): string[] {
+  const all = readTexts(fields, "touches", false);
+  const isInside = ({ text }: LocatedText) => !text.split("/").includes("..");
+  for (const { text, line } of all.filter((each) => !isInside(each)))
+    addProblem(
+      fields,
+      line,
+      "wrong-value",
+      `touches: ${text} names nothing in the repository`,
+      "write paths and patterns from the repository's top: touches: [src/web]",
+    );
+  return all.filter(isInside).map(({ text }) => text);
 }
 
 /** A list of texts; a single text is a list of one. Empty entries are a problem. Numbers are taken as they were written, unless told

@@ -318,6 +318,7 @@ describe("front matter", () => {
     ["verify: 3", 2, "list of texts"],
     ["verify:\n  - npm test\n  - 3", 4, "list of texts"],
     ["touches: 5", 2, "list of texts"],
+    ['touches: [src, "../outside"]', 2, "from the repository's top"],
     ["verify: { run: npm test }", 2, "list of texts"],
     ["verify:\n  - npm test\n  - [a]", 4, "list of texts"],
     ["depends_on: { a: b }", 2, "list of texts"],

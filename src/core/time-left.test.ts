@@ -38,3 +38,10 @@ test("a run is over when the longest way through what is left is, with the agent
   expect(runTimeLeft(tasks, 1).ms).toBe(140);
   expect(runTimeLeft([], 3).ms).toBe(0);
 });
+
+test("what a usage limit or a day's budget holds begins when that is over, and what builds on it behind that; the rest goes on meanwhile", () => {
+  const held = { ...open("a", [], 10), heldMs: 1_000 };
+  expect(runTimeLeft([held, open("b", ["a"], 50), open("c", [], 60)], 1).ms).toBe(1_060);
+  expect(runTimeLeft([held, open("c", [], 5_000)], 2).ms).toBe(5_000);
+  expect(runTimeLeft([held, { ...open("b", [], 10), heldMs: 3_000 }], 2).ms).toBe(3_010);
+});

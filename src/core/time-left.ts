@@ -4,7 +4,12 @@ import type { PlannedStart } from "./schedule.ts";
 import { play, rehearse } from "./simulate.ts";
 
 /** A task that is not done: its estimate, and how long it has been worked on. */
-export type OpenTask = Omit<PlannedStart, "weight"> & { estimate: TaskEstimate; workedMs: number };
+export type OpenTask = Omit<PlannedStart, "weight"> & {
+  estimate: TaskEstimate;
+  workedMs: number;
+  /** For how long it cannot start yet, for a usage limit or the budget of a day. */
+  heldMs?: number;
+};
 
 /** Milliseconds. Rough: nothing like it was done here yet, so that the estimate is only a table's. */
 export type TimeLeft = { ms: number; isRough: boolean };
@@ -15,8 +20,27 @@ export function taskTimeLeft({ estimate, workedMs }: Pick<OpenTask, "estimate" |
   return ms === null ? null : { ms, isRough: estimate.duration.level === "cold-start" };
 }
 
-/** Until the last of them is done with `maxParallel` agents. What waits for a person or a limit counts as if it did not. */
+/** Until the last of them is done with `maxParallel` agents: what is held begins, with all that builds on it, when that is over. What waits for a person counts
+ *  as if it did not. */
 export function runTimeLeft(tasks: readonly OpenTask[], maxParallel: number): TimeLeft {
+  const isRough = tasks.some(({ estimate }) => estimate.duration.level === "cold-start");
+  const times = new Set([0, ...tasks.map(({ heldMs = 0 }) => heldMs)]);
+  const ends = [...times].map((from) => from + makespanOf(heldFor(tasks, from), maxParallel));
+  return { ms: Math.max(...ends), isRough };
+}
+
+/** The tasks that are held for so long, and those that build on them. */
+function heldFor(tasks: readonly OpenTask[], ms: number): readonly OpenTask[] {
+  if (ms === 0) return tasks;
+  const held = new Set(tasks.filter(({ heldMs = 0 }) => heldMs >= ms).map(({ id }) => id));
+  for (let before = -1; before < held.size;) {
+    before = held.size;
+    for (const { id, needs } of tasks) if (needs.some((need) => held.has(need))) held.add(id);
+  }
+  return tasks.filter(({ id }) => held.has(id));
+}
+
+function makespanOf(tasks: readonly OpenTask[], maxParallel: number): number {
   const left = new Map(tasks.map((task) => [task.id, leftOf(task.estimate.duration, task.workedMs) ?? 0]));
   // What is under way has its place already.
   const starts = tasks.map(({ id, needs, priority, workedMs }) => ({
@@ -27,8 +51,7 @@ export function runTimeLeft(tasks: readonly OpenTask[], maxParallel: number): Ti
   }));
   const rehearsal = rehearse(starts);
   const durations = rehearsal.ids.map((id) => left.get(id)!);
-  const isRough = tasks.some(({ estimate }) => estimate.duration.level === "cold-start");
-  return { ms: play(rehearsal, durations, maxParallel).makespan, isRough };
+  return play(rehearsal, durations, maxParallel).makespan;
 }
 
 function leftOf({ p50, p90 }: Range, workedMs: number): number | null {

@@ -227,6 +227,18 @@ describe("a usage limit that another task met", () => {
     expect(seen({ until: NOW - 1 }).standing).toBe("ready");
   });
 
+  test("is told with the time at which it goes on, as that of a day's budget is, and no time where nobody knows one", () => {
+    const none = { tasks: [], credentialOf: (agent: string) => agent };
+    const until = (holds: Holds, limit: object | null) => {
+      const limitOf = limit && (() => ({ ...hold, ...limit }));
+      return viewTasks([sampleTask("it")], AGENT, NOW, holds, none, limitOf)[0]!.until;
+    };
+    expect([until(NO_HOLDS, {}), until(NO_HOLDS, { probe: "other" })]).toEqual([hold.until, undefined]);
+    const day = { scope: "day" as const, unit: "usd" as const, limit: 5, used: 5, taken: 5, isAtLeast: false };
+    expect(until({ ...NO_HOLDS, all: day, dayEnds: LATER }, null)).toBe(LATER);
+    expect(until({ ...NO_HOLDS, all: { ...day, used: 4 }, dayEnds: LATER }, null)).toBeUndefined();
+  });
+
   test("does not keep back a task that it had parked, once another agent takes that", () => {
     const parked = sampleTask("it", { notBefore: LATER, park: { for: "limit", until: LATER, credential: "claude" } });
     const none = { tasks: [], credentialOf: (agent: string) => agent };

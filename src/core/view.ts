@@ -37,6 +37,8 @@ export type TaskView<T extends BareTask = Task> = {
   why: string;
   /** Keys of the tasks that it waits for. */
   waitsFor: string[];
+  /** Of one that waits for a time: when that is (epoch ms), where it is known. */
+  until?: number;
 };
 
 /** What a view is worked out from, beside the task itself. */
@@ -109,6 +111,10 @@ function stands<T extends BareTask>(task: T, standing: Standing, why: string, wa
   return { task, standing, why, waitsFor };
 }
 
+function standsUntil<T extends BareTask>(task: T, until: number, why: string): TaskView<T> {
+  return { ...stands(task, "waits-for-time", why), until };
+}
+
 function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
   switch (task.state) {
     case "pending":
@@ -168,16 +174,19 @@ function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T
   const fellOver = task.park?.for === "limit" && limitOf !== null && limit === null;
   if (task.notBefore !== null && !isDue(task, now) && !fellOver) {
     const until = new Date(task.notBefore).toISOString();
-    return stands(task, "waits-for-time", task.park ? describePark(task.park) : `tries again at ${until}`);
+    return standsUntil(task, task.notBefore, task.park ? describePark(task.park) : `tries again at ${until}`);
   }
   const waitsFor = limit === null ? null : describeLimit(limit, now);
-  if (waitsFor !== null) return stands(task, "waits-for-time", waitsFor);
+  if (limit !== null && waitsFor !== null)
+    return limit.probe === null ? standsUntil(task, limit.until, waitsFor) : stands(task, "waits-for-time", waitsFor);
   // What a person did themselves costs nothing.
   const level = task.next.kind === "by-hand" ? null : heldBy(holds, task);
   if (level) {
     // What is only kept for what runs comes free by itself.
     const standing = level.scope === "day" || !isUsedUp(level) ? "waits-for-time" : "waits-for-budget";
-    return stands(task, standing, `waits for the budget: ${describeLevel(level)}`);
+    const why = `waits for the budget: ${describeLevel(level)}`;
+    const isOfDay = level.scope === "day" && isUsedUp(level);
+    return isOfDay ? standsUntil(task, holds.dayEnds, why) : stands(task, standing, why);
   }
   if (shortage !== null && concerns(shortage, startOf(task))) return stands(task, "waits-for-room", shortage.why);
   const held = apart.get(task.id);

@@ -16,6 +16,7 @@ import {
   levelsOf,
   levelsToWarnOf,
   NO_HOLDS,
+  onTop,
   raiseCommand,
   saidNow,
   type Spending,
@@ -43,13 +44,15 @@ import { readExpectedUses } from "./budget-estimates.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { timeOverOf } from "./run-time.ts";
 
-/** Takes the limits that are configured now, and those of the command line, into a run; tasks that waited for more go on. */
-export function setBudget(engine: Engine, runId: string, runUsd: number | null): void {
+/** Takes the limits that are configured now, and those of the command line, into a run; tasks that waited for more go on. `slot`: of a batch, for
+ *  which they count from now on. */
+export function setBudget(engine: Engine, runId: string, runUsd: number | null, slot = false): void {
   const run = readRun(engine.store, runId);
   if (!run) return;
-  const flag = runUsd ?? run.options.budgetUsd;
   engine.store.transaction(() => {
-    const budgetSaid = { ...run.options.budgetSaid, ...saidNow(engine.layers) };
+    const { runUsd: more, ...others } = slot ? limitsOnTop(engine, run, runUsd) : {};
+    const flag = more ?? runUsd ?? run.options.budgetUsd;
+    const budgetSaid = { ...run.options.budgetSaid, ...saidNow(engine.layers), ...others };
     const budget = { ...budgetFrom(engine.layers, flag), ...budgetSaid };
     const options = { ...run.options, budgetUsd: flag, budgetSaid, budget };
     setRunOptions(engine.store, run.id, options);
@@ -66,6 +69,11 @@ export function setBudget(engine: Engine, runId: string, runUsd: number | null):
       appendEvent(engine.store, engine.now(), { run: run.id, task: task.id }, { kind: "task-next", next: task.next });
     }
   });
+}
+
+function limitsOnTop(engine: Engine, run: Run, runUsd: number | null): Partial<Budget> {
+  const budget = budgetFrom(engine.layers, runUsd);
+  return onTop(budget, readSpending(engine, { ...run, options: { ...run.options, budget } }));
 }
 
 /** What is spent; for who asks what may start (`starts`) with what is expected of tasks, where something is to be kept for them. */

@@ -118,9 +118,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     }
     settleProbe(engine, attempt, outcome);
     if (beyond !== null) {
-      const few = beyond.paths.length > 3 ? [...beyond.paths.slice(0, 3), "…"] : beyond.paths;
-      const text = `${task.key} changed what it may not touch: ${few.join(", ")}`;
-      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text: beyond.note });
       verifyFailed(engine, carried, beyond);
     } else if (outcome.kind === "ok") {
       const phase = verifyCommands(run, task).length > 0 ? "verify" : phaseAfterChecks(task);

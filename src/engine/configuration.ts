@@ -26,6 +26,7 @@ import {
   readConfig,
   wantedProfile,
 } from "../system/config-files.ts";
+import { idleFallOvers } from "./credentials.ts";
 
 /** Where a value comes from. */
 export type Origin =
@@ -134,6 +135,7 @@ export function validateConfig(root: string | null, env: NodeJS.ProcessEnv): Ver
   const remarks = [
     ...problems.map(toRemark),
     ...[...sideBySide(layers)].flatMap(strayWords),
+    ...[...sideBySide(layers)].flatMap((each) => sameLogins(each, env)),
     ...layers.flatMap(idleRemarks),
     ...mistypedVariables(env, layers),
   ];
@@ -193,6 +195,18 @@ function strayWords(layers: readonly Layer[]): Remark[] {
     }
   }
   return remarks;
+}
+
+/** Agents that would fall over to one which the same usage limit holds. */
+function sameLogins(layers: readonly Layer[], env: NodeJS.ProcessEnv): Remark[] {
+  const source = { config: mergeConfig(layers), env, owtCommand: [], repo: { commonDir: "" } };
+  return idleFallOvers(source).flatMap(({ agent, to }) => {
+    const layer = layers.findLast(({ values }) => values.agent?.named?.[agent]?.fall_over === to);
+    if (layer === undefined) return [];
+    const place = standing(layer, `agent.${agent}.fall_over`);
+    const message = `does nothing: ${to} works with the same login as ${agent}, so that a usage limit holds both`;
+    return [{ level: "note", ...place, message, hint: `give it a login of its own: [agent.${to}] env` }];
+  });
 }
 
 function standing(layer: Layer, key: string): Pick<Remark, "file" | "place" | "key"> {

@@ -1,7 +1,7 @@
 /** Which agents work with the same login: what one of them was refused, the others would be refused as well. */
 import { createHash } from "node:crypto";
 import { kindOf } from "../agents/registry.ts";
-import { type AgentSource, environmentOf, findAgent } from "./engine.ts";
+import { type AgentSource, environmentOf, findAgent, isAgent } from "./engine.ts";
 
 /** What tells the credential of an agent from others: its kind, and where its login comes from. The value of a variable stands in it as a hash only.
  *  Programs whose login is their own business have each their own. */
@@ -14,6 +14,14 @@ export function credentialOf(source: AgentSource, name: string): string {
   const { state, detail, variable } = agent.login(env);
   if (kind === "command" || state === "not-needed") return `${kind} ${name}`;
   return variable === undefined ? `${kind} ${detail}` : `${kind} ${variable} ${hashOf(env[variable] ?? "")}`;
+}
+
+/** Each `fall_over` to an agent that works with the same login: a usage limit holds that one, too. */
+export function idleFallOvers(source: AgentSource): { agent: string; to: string }[] {
+  return Object.entries(source.config.agent.named).flatMap(([agent, { fall_over: to }]) => {
+    const isBoth = to !== undefined && isAgent(source, agent) && isAgent(source, to);
+    return isBoth && credentialOf(source, agent) === credentialOf(source, to) ? [{ agent, to }] : [];
+  });
 }
 
 function hashOf(secret: string): string {

@@ -12,6 +12,7 @@ import { shortageNow } from "./disk-watch.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { isCarried } from "./holder.ts";
 import { shellWord } from "../lib/printable.ts";
+import { readKept } from "./room.ts";
 
 /** What a task has on the disk: its worktree, or what its agents printed. */
 export type DiskUser = { run: string; task: string; path: string; bytes: number };
@@ -25,12 +26,12 @@ const MOST_USERS = 3;
 /** A look at every file of many worktrees takes its time. */
 const MOST_FILES = 200_000;
 
-/** Why open runs wait for a disk, and who fills it; null where they do not. */
+/** Why open runs wait for a disk and who fills it, or for worktrees that are kept; null where they wait for neither, or it will come by itself. */
 export function readRoomWait(engine: Engine): RoomWait | null {
   const runs = readRuns(engine.store, "open");
   if (runs.length === 0 || isCarried(engine) === null) return null;
   const short = shortageNow(engine);
-  if (short === null) return null;
+  if (short === null) return readKeptWait(engine);
   const users = runs.flatMap((run) => usersOf(engine, run.id));
   const most = users.toSorted((a, b) => b.bytes - a.bytes).slice(0, MOST_USERS);
   const named = most.map(({ task, path, bytes }) => `${task} has ${renderDisk(bytes)} in ${path}`);
@@ -44,7 +45,19 @@ export function readRoomWait(engine: Engine): RoomWait | null {
   };
 }
 
-/** For a shell, where it needs that. */
+function readKeptWait(engine: Engine): RoomWait | null {
+  const kept = readKept(engine);
+  if (kept === null) return null;
+  const { why, worktrees } = kept;
+  return {
+    why: `${why}; kept of tasks that are over: ${worktrees.join(", ")}`,
+    since: readShortSince(engine.store, "worktrees") ?? engine.now(),
+    users: [],
+    command: `owt delete ${worktrees[0]}`,
+    note: "saves what nothing else holds; then it goes on by itself",
+  };
+}
+
 function usersOf(engine: Engine, run: string): DiskUser[] {
   const tasks = readTasks(engine.store, run).filter(({ state }) => !FINAL_STATES.has(state));
   return tasks.flatMap((task) => {

@@ -126,17 +126,16 @@ function examineChecks(engine: Engine): Finding[] {
 /** Words of the shell itself, which are no program. */
 const BUILT_IN = new Set("set cd export test true false exit eval exec if for while case until".split(" "));
 
-/** Whether the store of this repository is whole. Nothing to say where there is none. */
+/** Whether the store of this repository is whole. Nothing to say where there never was one. */
 function examineStore({ repo }: Pick<Engine, "repo">): Finding[] {
   const file = storeFile(repo.commonDir);
-  if (!existsSync(file)) return [];
   const damage = findDamage(repo.commonDir);
-  if (damage === null) return [{ check: "store", state: "pass", detail: file }];
+  if (damage === null) return existsSync(file) ? [{ check: "store", state: "pass", detail: file }] : [];
   const hint = MEND;
   return [{ check: "store", state: "fail", detail: `${file} is damaged: ${damage}`, hint }];
 }
 
-/** Puts a damaged store aside, restores the newest sound backup, and says what may be missing. Throws `wrong-state` while a process carries runs. */
+/** Puts a damaged store aside, or finds that it is gone, restores the newest sound backup, and says what may be missing. Throws `wrong-state` while a process carries runs. */
 export function mendStore(repo: Pick<Repo, "commonDir">, at: number): Finding[] {
   if (findDamage(repo.commonDir) === null) return [];
   const lease = prepareLock(join(repo.commonDir, "owt", "lease.db"));
@@ -154,11 +153,12 @@ export function mendStore(repo: Pick<Repo, "commonDir">, at: number): Finding[] 
 function describeRestored({ aside, from, unsound }: Restored): Finding {
   const check = "store";
   const others = unsound.length > 0 ? `; damaged too: ${unsound.join(", ")}` : "";
+  const was = aside === null ? "it was gone" : `it was damaged and is kept as ${aside}`;
   if (from === null) {
-    const detail = `it was damaged and is kept as ${aside}${others}; there is no backup, so a run makes a new one, and branches and rescues stay as they are`;
+    const detail = `${was}${others}; there is no backup, so a run makes a new one, and branches and rescues stay as they are`;
     return { check, state: "warn", detail, hint: "what is not landed: git branch --list 'owt/*'" };
   }
-  const detail = `it was damaged and is kept as ${aside}${others}; restored as it was at ${new Date(from.at).toISOString()}. What was integrated or begun since is found again; answers, wishes, notes and written-down tasks since then may be missing`;
+  const detail = `${was}${others}; restored as it was at ${new Date(from.at).toISOString()}. What was integrated or begun since is found again; answers, wishes, notes and written-down tasks since then may be missing`;
   return { check, state: "warn", detail, hint: "look, then go on: owt status; owt resume" };
 }
 

@@ -4,10 +4,12 @@ import { rowNeeds } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { runTimeLeft, type TimeLeft } from "../core/time-left.ts";
+import type { TaskView } from "../core/view.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
 import { readExpected, writeExpected } from "../store/expected.ts";
 import type { Engine } from "./engine.ts";
+import { viewRun } from "./view.ts";
 import { reviewTimes } from "./review-times.ts";
 import { Estimates } from "./estimates.ts";
 
@@ -32,7 +34,7 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
   const attempts = Map.groupBy(readAttemptsOfRun(engine.store, run.id), (attempt) => attempt.task);
   const left = timeLeftOf(
     run,
-    tasks,
+    viewRun(engine, run, tasks),
     attempts,
     new Estimates(engine, run.options),
     now,
@@ -44,24 +46,26 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
     writeExpected(engine.store, run.id, { end, isRough: left?.isRough ?? false, at: now });
 }
 
-/** Null where nothing is left. `attempts` are those of the run, by task; `waits` as `reviewTimes` gives them. */
+/** Null where nothing is left, or nobody can tell because all of it waits for room. `attempts` are those of the run, by task; `waits` as `reviewTimes` gives them. */
 export function timeLeftOf(
   run: Run,
-  tasks: readonly Task[],
+  views: readonly TaskView[],
   attempts: ReadonlyMap<number, Attempt[]>,
   estimates: Estimates,
   now: number,
   waits: ReadonlyMap<number, number>,
 ): TimeLeft | null {
-  const open = tasks.filter((task) => !FINAL_STATES.has(task.state));
-  if (open.length === 0) return null;
-  const needsOf = rowNeeds(tasks);
-  const coming = open.map((task) => ({
+  const open = views.filter(({ task }) => !FINAL_STATES.has(task.state));
+  const stands = new Set(open.map(({ standing }) => standing));
+  if (open.length === 0 || (stands.has("waits-for-room") && !stands.has("working"))) return null;
+  const needsOf = rowNeeds(views.map(({ task }) => task));
+  const coming = open.map(({ task, until }) => ({
     id: task.key,
     needs: needsOf(task.needs),
     priority: task.spec.priority,
     estimate: estimates.of(task.spec),
     workedMs: workedMs(attempts.get(task.id) ?? [], now, waits),
+    heldMs: Math.max(0, (until ?? now) - now),
   }));
   return runTimeLeft(coming, run.options.maxParallel);
 }

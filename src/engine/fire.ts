@@ -3,7 +3,7 @@ import type { RunBudget } from "../core/batch.ts";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import type { Firing } from "../core/firing.ts";
+import { describeStuck, type Firing } from "../core/firing.ts";
 import { renderLimit } from "../core/run-time.ts";
 import { openStore } from "../store/database.ts";
 import { claimSlot, endFiring, readFiring } from "../store/firings.ts";
@@ -37,7 +37,7 @@ export function claim(engine: Engine, batch: FoundBatch, slot: number, byHand: b
 /** How a firing began: with a run, with nothing to do, or not at all. */
 export type Fired =
   | { kind: "running"; run: string }
-  | { kind: "nothing" }
+  | { kind: "nothing"; stuck: string[] }
   | { kind: "refused"; reason: string; hint: string | null; exitCode: number };
 
 /** Starts the run of a firing that this process has claimed, and writes down what came of it. */
@@ -46,7 +46,7 @@ export async function startFiring(muzzle: Muzzle, batch: FoundBatch, firing: Fir
   const store = openStore(muzzle.commonDir);
   try {
     if (fired.kind === "running") return fired;
-    const { reason, hint } = fired.kind === "nothing" ? { reason: null, hint: null } : fired;
+    const { reason, hint } = fired.kind === "nothing" ? whyNothing(fired) : fired;
     const ended = endFiring(store, firing, { from: "claimed", to: fired.kind, reason, hint, now: muzzle.now() });
     // It has a run all the same: somebody was faster, or it was made and could not be left to the background.
     const run = ended ? null : readFiring(store, firing.id)?.run;
@@ -54,6 +54,11 @@ export async function startFiring(muzzle: Muzzle, batch: FoundBatch, firing: Fir
   } finally {
     store.close();
   }
+}
+
+/** What is on record of a slot that had nothing to begin. */
+function whyNothing({ stuck }: { stuck: string[] }): { reason: string | null; hint: string | null } {
+  return stuck.length === 0 ? { reason: null, hint: null } : { reason: describeStuck(stuck), hint: "owt inbox" };
 }
 
 async function startRun(muzzle: Muzzle, batch: FoundBatch, firing: Firing): Promise<Fired> {
@@ -105,7 +110,7 @@ async function callOwt(muzzle: Muzzle, words: readonly string[]): Promise<Called
 
 const EXIT_CODES = [0, 1, 2, 3, 4, 5, 130];
 
-type Envelope = { data?: { run: string | null }; error?: { message: string; hint: string | null } };
+type Envelope = { data?: { run: string | null; stuck?: string[] }; error?: { message: string; hint: string | null } };
 
 function readAnswer(called: Called, refused: (reason: string, hint: string | null, code: number) => Fired): Fired {
   const { data, error } = parseEnvelope(called.stdout);
@@ -116,7 +121,7 @@ function readAnswer(called: Called, refused: (reason: string, hint: string | nul
       null,
       called.code || 1,
     );
-  return data.run === null ? { kind: "nothing" } : { kind: "running", run: data.run };
+  return data.run === null ? { kind: "nothing", stuck: data.stuck ?? [] } : { kind: "running", run: data.run };
 }
 
 function parseEnvelope(text: string): Envelope {

@@ -1,4 +1,7 @@
 /** The firings of a repository's batches: which are still under way, and which have come to their end. */
+import { posix } from "node:path";
+import type { Batch } from "../core/batch.ts";
+import type { Firing } from "../core/firing.ts";
 import { describeTimeOver } from "../core/run-time.ts";
 import type { Run } from "../core/run.ts";
 import { countFinal } from "../core/view.ts";
@@ -28,6 +31,32 @@ export function isForsaken(engine: Engine, firing: Claimed): boolean {
   if (run === null || isAlive(firing.owner) || isCarried(engine) !== null) return false;
   const background = readBackground(engine.store, run.id);
   return background === null || !isAlive(background);
+}
+
+/** The firing of another batch whose run this one would share, were it started now: one of the same plan that was claimed before and is not over. Batches
+ *  that name different plans share none. `before`: the number of its own firing. */
+export function findAhead(
+  engine: Engine,
+  { name, plan }: Pick<Batch, "name" | "plan">,
+  before: number,
+): Claimed | null {
+  const isElsewhere = ({ run }: Claimed) => {
+    const other = run === null ? null : readRun(engine.store, run);
+    return plan !== null && other !== null && normalize(plan) !== normalize(other.planPath);
+  };
+  const ahead = readOpenFirings(engine.store).find(
+    (each) => each.batch !== name && each.id < before && isUnfinished(engine, each) && !isElsewhere(each),
+  );
+  return ahead ?? null;
+}
+
+function normalize(path: string): string {
+  return posix.normalize(path).replace(/\/$/, "");
+}
+
+/** What a slot waits for behind another batch, in words. */
+export function describeAhead({ batch, run }: Firing): string {
+  return `waits for the end of ${run === null ? "what is being started" : run} of the batch ${batch}, of the same plan`;
 }
 
 /** The run of a firing that is not over; null where it has none. */

@@ -1,7 +1,13 @@
-/** What work has to be before its checks are worth running: nothing outside what its task may change. */
+/** What work has to be before its checks are worth running: without conflict markers, and nothing outside what its task may change. */
+import { existsSync } from "node:fs";
+import type { Task } from "../core/task.ts";
 import { outsideOf } from "../core/touches.ts";
+import { readRef } from "../git/branch.ts";
 import { changedSinceFork } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
+import { findLeftMarkers, findMarkersInWorktree, type Marker } from "../git/left-markers.ts";
+import { findPlace } from "../git/place.ts";
+import { readRun } from "../store/runs.ts";
 import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 import { runTip } from "./run-tip.ts";
@@ -9,26 +15,73 @@ import { runTip } from "./run-tip.ts";
 /** Shown of many; the agent can ask git for the rest. */
 const MOST = 50;
 
-/** What is wrong with the work at `head`, as a check would say it; null where nothing is. Work of other tasks that was merged into it is theirs. */
-export async function passGate(
-  engine: Engine,
-  { run, task }: Carried,
+/** What is wrong with work, as a check would say it, and in a line for people. */
+type Refused = { command: string; output: string; note: string };
+
+/** What is wrong with the work at `head`; null where nothing is. Work of other tasks that was merged into it is theirs. */
+export async function passGate(engine: Engine, carried: Carried, head: Oid): Promise<Refused | null> {
+  const tip = await runTip(engine, carried.run);
+  return (await refuseMarkers(engine, carried, tip, head)) ?? (await refuseOutside(engine, carried, tip, head));
+}
+
+/** Checks rarely look at every file, and there may be none. */
+async function refuseMarkers(
+  { repo }: Engine,
+  { task, attempt }: Carried,
+  tip: Oid,
   head: Oid,
-): Promise<{ command: string; output: string; paths: string[] } | null> {
+): Promise<Refused | null> {
+  const markers = await findLeftMarkers(repo, findPlace(repo, attempt.worktree) ?? repo, tip, head);
+  if (markers.length === 0) return null;
+  const output = [
+    `The work still holds conflict markers:`,
+    ...shown(markers.map(describeMarker)),
+    `Decide each of these conflicts, so that the file has the meaning of both sides, remove the markers and commit.`,
+    `It may be that they are to stand there, in a test's text say; ${MARKERS_MEANT}`,
+  ].join("\n");
+  const note = `${task.key} left conflict markers: ${few(markers.map(describeMarker))}`;
+  return { command: "no conflict markers left", output, note };
+}
+
+/** Conflict markers in the worktree of a task that a person is to hand in, in words; null for none. */
+export async function findMarkersByHand(engine: Engine, task: Task, worktree: string): Promise<string | null> {
+  const place = findPlace(engine.repo, worktree);
+  if (place === null || !existsSync(place.root)) return null;
+  const run = readRun(engine.store, task.run)!;
+  const tip = (await readRef(engine.repo, `refs/heads/${run.branch}`)) ?? run.base;
+  const markers = await findMarkersInWorktree(engine.repo, place, tip);
+  return markers.length === 0 ? null : `conflict markers in ${few(markers.map(describeMarker))} of ${worktree}`;
+}
+
+/** What helps, besides deciding the conflict. */
+export const MARKERS_MEANT = "where they are meant, say so in .gitattributes: PATH conflict-marker-size=32";
+
+function describeMarker({ path, line }: Marker): string {
+  return `${path}:${line}`;
+}
+
+async function refuseOutside({ repo }: Engine, { task }: Carried, tip: Oid, head: Oid): Promise<Refused | null> {
   const { touches } = task.spec;
   if (touches.length === 0) return null;
-  const { fork, paths } = await changedSinceFork(engine.repo, await runTip(engine, run), head);
+  const { fork, paths } = await changedSinceFork(repo, tip, head);
   const outside = outsideOf(paths, touches);
   if (outside.length === 0) return null;
-  const shown = outside.slice(0, MOST).map((path) => `  ${path}`);
-  const rest = outside.length > MOST ? [`  … and ${outside.length - MOST} more`] : [];
   const output = [
     `This task may change nothing but: ${touches.join(", ")}`,
     `It changed also:`,
-    ...shown,
-    ...rest,
+    ...shown(outside),
     `Put these back as they were: git checkout ${fork} -- PATH, or git rm PATH for one that is new; then commit.`,
     `If the task cannot be done without one of them, ask.`,
   ].join("\n");
-  return { command: "nothing outside what the task touches", output, paths: outside };
+  const note = `${task.key} changed what it may not touch: ${few(outside)}`;
+  return { command: "nothing outside what the task touches", output, note };
+}
+
+function shown(all: readonly string[]): string[] {
+  const rest = all.length > MOST ? [`  … and ${all.length - MOST} more`] : [];
+  return [...all.slice(0, MOST).map((each) => `  ${each}`), ...rest];
+}
+
+function few(all: readonly string[]): string {
+  return (all.length > 3 ? [...all.slice(0, 3), "…"] : all).join(", ");
 }

@@ -15,6 +15,7 @@ import { appendEvent } from "../store/events.ts";
 import { changeTask, readTask } from "../store/tasks.ts";
 import { processesIn } from "../tmux/session.ts";
 import type { Engine } from "./engine.ts";
+import { findMarkersByHand, MARKERS_MEANT } from "./gate.ts";
 import { findDamageOf, refuseDamaged } from "./worktrees/damaged.ts";
 import { readStates, type SessionStanding } from "./worktrees/state.ts";
 
@@ -77,7 +78,8 @@ export function whatRuns({ session, pane }: SessionStanding): string {
   return `something still runs (${names.join(", ")})`;
 }
 
-async function findUnfit(engine: Engine, { key, park, next }: Task): Promise<OwtError | null> {
+async function findUnfit(engine: Engine, task: Task): Promise<OwtError | null> {
+  const { key, park, next } = task;
   const attempt = park?.for === "hand" && next.kind !== "fresh" ? readAttempt(engine.store, next.from) : null;
   if (attempt === null) return null;
   const { worktree, branch, base } = attempt;
@@ -90,6 +92,8 @@ async function findUnfit(engine: Engine, { key, park, next }: Task): Promise<Owt
     return unfit(`conflicts in ${open.join(", ")} of ${worktree}`, "resolve them there and git add them");
   const place = findPlace(engine.repo, worktree);
   if (place === null || !existsSync(worktree)) return null;
+  const left = await findMarkersByHand(engine, task, worktree);
+  if (left !== null) return unfit(left, `decide them there (${MARKERS_MEANT})`);
   const head = await readHead(engine.repo, place);
   if (inProgress(place) === "rebase")
     return unfit(`a rebase is under way in ${worktree}`, "finish it: git rebase --continue");

@@ -10,8 +10,8 @@ import { type NearLevel, readNearLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { viewRun } from "./view.ts";
 
-/** `since` is in epoch milliseconds: when something last happened to it. */
-export type Waiting = { run: string; view: TaskView; since: number };
+/** `since` is in epoch milliseconds: when something last happened to it. `more`: how many other tasks the same budget holds. */
+export type Waiting = { run: string; view: TaskView; since: number; more: number };
 
 /** Everything that a person can do something about, oldest first. What failed counts until it is retried, taken up by a later run, or
  *  cancelled. */
@@ -21,9 +21,9 @@ export function readInbox(engine: Engine): Waiting[] {
   const inRuns = new Set(failed.map((task) => task.run));
   const runs = readRuns(engine.store).filter((run) => run.state === "open" || inRuns.has(run.id));
   const waiting = runs.flatMap((run) =>
-    waitingIn(viewRun(engine, run), ids).map((view) => {
+    waitingIn(viewRun(engine, run), ids).map(({ view, more }) => {
       const [last] = readLastEvents(engine.store, view.task.id, 1);
-      return { run: run.id, view, since: last?.at ?? run.createdAt };
+      return { run: run.id, view, since: last?.at ?? run.createdAt, more };
     }),
   );
   return waiting.toSorted((a, b) => a.since - b.since);
@@ -63,10 +63,14 @@ function scheduledNames({ repo, env }: Engine): ReadonlySet<string> | null {
   }
 }
 
-/** A budget that holds back many tasks is one thing. */
-function waitingIn(views: TaskView[], failed: ReadonlySet<number>): TaskView[] {
+/** A budget that holds back many tasks is one thing; that of a task is its own. */
+function waitingIn(views: TaskView[], failed: ReadonlySet<number>): { view: TaskView; more: number }[] {
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
-  const parked = forBudget.filter((view) => view.task.park?.for === "budget");
-  const told = new Set(parked.length > 0 ? parked : forBudget.slice(0, 1));
-  return views.filter((view) => view.standing === "waits-for-person" || failed.has(view.task.id) || told.has(view));
+  const isParked = ({ task }: TaskView) => task.park?.for === "budget";
+  const isOwn = ({ task: { park } }: TaskView) => park?.for === "budget" && park.scope === "task";
+  const shared = forBudget.filter((view) => !isOwn(view));
+  const first = shared.find(isParked) ?? (forBudget.some(isOwn) ? undefined : shared[0]);
+  const isTold = (view: TaskView) =>
+    view.standing === "waits-for-person" || failed.has(view.task.id) || isOwn(view) || view === first;
+  return views.filter(isTold).map((view) => ({ view, more: view === first ? shared.length - 1 : 0 }));
 }

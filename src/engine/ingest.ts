@@ -142,7 +142,7 @@ export async function ingest(
     return engine.store.transaction(() => {
       linkFiring(engine, going.id, flags);
       const taken = goOn(engine, going, rows, { ...changed, verify: options.verify });
-      setBudget(engine, going.id, flags.budgetUsd ?? null);
+      setBudget(engine, going.id, flags.budgetUsd ?? null, flags.firing !== undefined);
       setTime(engine, going.id, flags.maxDurationMs ?? null);
       noteParallel(engine, going.id, going.options.maxParallel, changed.maxParallel);
       return { run: going, isNew: false, changed: taken };

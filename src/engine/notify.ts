@@ -147,6 +147,10 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
       return { target, came };
     }),
   );
+  for (const { target, came } of told) {
+    const trouble = troubleOf(came);
+    if (trouble !== null) noteFailure(engine, outgoing.run, target, trouble);
+  }
   const failed = told.flatMap(({ target, came }) => (came.kind === "failed" ? [{ target, came }] : []));
   if (failed.length === 0) return settleOutgoing(store, outgoing.id, "sent");
   if (patience.cut.aborted) return tryLater(store, outgoing.id, outgoing.tries, engine.now());
@@ -183,8 +187,10 @@ function noteFailure(engine: Engine, run: string | null, target: Target, reason:
 
 /** What came of telling one: `none` where nothing here shows it, which is no failure. */
 export type Told =
-  | { kind: "sent" }
-  | { kind: "none"; reason: string }
+  /** `instead`: why it was not the desktop that showed it, but the terminal. */
+  | { kind: "sent"; instead?: string }
+  /** `isFault`: something is there, and did not take it. */
+  | { kind: "none"; reason: string; isFault?: boolean }
   | { kind: "failed"; reason: string; retryAfterMs: number | null };
 
 /** Tells one target of one thing, in one try. */
@@ -203,11 +209,18 @@ async function tellDesktop(engine: Engine, { project, title, command }: Notice, 
   const text = command === null ? title : `${title}\n${command}`;
   const shown = await showOnDesktop(engine.env, `owt: ${project}`, text, cut);
   if (shown.kind === "shown") return { kind: "sent" };
+  const isFault = shown.kind === "failed";
   if (engine.bell !== null) {
     engine.bell();
-    return { kind: "sent" };
+    return { kind: "sent", ...(isFault ? { instead: shown.reason } : {}) };
   }
-  return { kind: "none", reason: shown.kind === "failed" ? shown.reason : "no desktop, and no terminal, is here" };
+  return { kind: "none", reason: isFault ? shown.reason : "no desktop, and no terminal, is here", isFault };
+}
+
+/** What a person would have to mend, though nothing is tried again for it. */
+function troubleOf(came: Told): string | null {
+  if (came.kind === "sent") return came.instead ?? null;
+  return came.kind === "none" && came.isFault === true ? came.reason : null;
 }
 
 function redacted(notice: Notice, secrets: readonly string[]): Notice {

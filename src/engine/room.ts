@@ -1,5 +1,5 @@
 /** Sees to it that no more is started than there is room for: memory, disk, worktrees. What waits says for what, to whoever looks. */
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { parseSize, renderMemory } from "../lib/size.ts";
 import type { Attempt } from "../core/attempt.ts";
 import {
@@ -11,12 +11,14 @@ import {
   type Shortage,
   type StartKind,
 } from "../core/room.ts";
+import { FINAL_STATES, type TaskState } from "../core/task.ts";
 import { kindOf } from "../agents/registry.ts";
 import { foldersIn } from "../git/place.ts";
-import { readOpenAttempts } from "../store/attempts.ts";
+import { lastAttemptIn, readOpenAttempts } from "../store/attempts.ts";
 import { readPeaks } from "../store/peaks.ts";
 import { readRuns } from "../store/runs.ts";
 import { readShortage, writeShortage } from "../store/shortage.ts";
+import { readTask } from "../store/tasks.ts";
 import { isAlive, thisProcess } from "../system/identity.ts";
 import { availableMemory } from "../system/memory.ts";
 import { type Engine, worktreeHome } from "./engine.ts";
@@ -46,13 +48,13 @@ export class Room {
     return (this.#running ??= readOpenAttempts(this.#engine.store).filter(({ phase }) => TAKES.has(phase)));
   }
 
-  /** Takes room for an attempt of an agent; or says what is short. Where nothing of ours runs there always is some, but for a full disk: waiting
-   *  would bring nothing then. */
+  /** Takes room for an attempt of an agent; or says what is short. Where nothing of ours runs there always is memory, for waiting
+   *  would bring none then; a full disk, and worktrees that are kept, wait for a person. */
   take(agent: string, next: StartKind): Shortage | null {
     if (this.#disk !== null) return this.#disk;
     // Counted before the first is started.
     const isFirst = this.#open.length + this.#started === 0;
-    const short = isFirst ? null : (this.#shortOfWorktrees(next) ?? this.#shortOfMemory(agent, next));
+    const short = this.#shortOfWorktrees(next) ?? (isFirst ? null : this.#shortOfMemory(agent, next));
     if (short !== null) return short;
     this.#started++;
     this.#startedBytes += needOf(this.#engine, agent);
@@ -137,6 +139,27 @@ function countWorktrees(engine: Engine, open: readonly Attempt[]): number {
   const there = foldersIn(worktreeHome(engine)).filter((name) => !name.startsWith(".") && !runs.has(name));
   return new Set([...there, ...open.map(({ worktree }) => basename(worktree))]).size;
 }
+
+/** What could start and waits for a worktree while nothing is under way that leaves one: why, and those that are kept of tasks which are over, those whose
+ *  work came home first. Null where it will come by itself, or with the answer to a task that waits for a person. */
+export function readKept(engine: Engine): { why: string; worktrees: string[] } | null {
+  const short = knownShortage(engine);
+  if (short?.of !== "worktrees" || readOpenAttempts(engine.store).some(({ phase }) => FREES.has(phase))) return null;
+  const home = worktreeHome(engine);
+  const kept = foldersIn(home).flatMap((name) => {
+    const last = lastAttemptIn(engine.store, join(home, name));
+    const task = last && readTask(engine.store, last.task);
+    // What begins afresh has no more use for the place that it had.
+    const isLeft = task && (FINAL_STATES.has(task.state) || (task.state === "pending" && task.next.kind === "fresh"));
+    return isLeft ? [{ name, state: task.state, id: last!.id }] : [];
+  });
+  const rank = (state: TaskState) => (state === "done" ? 0 : 1);
+  const worktrees = kept.toSorted((a, b) => rank(a.state) - rank(b.state) || a.id - b.id).map(({ name }) => name);
+  return worktrees.length === 0 ? null : { why: short.why, worktrees };
+}
+
+/** Phases behind which an attempt leaves its worktree by itself. */
+const FREES = new Set<Attempt["phase"]>([...TAKES, "advance", "tidy"]);
 
 /** Writes down what is short, for the open runs; null where nothing is. Whoever looks reads it there. */
 export function noteShortage(engine: Engine, shortage: Shortage | null): void {

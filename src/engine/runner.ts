@@ -25,6 +25,7 @@ import { type Engine, isLost, strayFallOvers } from "./engine.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
 import { nextProbe } from "./governor.ts";
+import { idleFallOvers } from "./credentials.ts";
 import { closeForecasts } from "./merge-order.ts";
 import { keepNotifying } from "./notify.ts";
 import { pruneAttempts } from "./prune.ts";
@@ -121,6 +122,7 @@ async function takeUp(engine: Engine, run: Run): Promise<void> {
   await runTip(engine, run);
   await standForReview(engine, run);
   noteStrayFallOvers(engine, run);
+  noteIdleFallOvers(engine, run);
   engine.store.transaction(() => {
     const dead = bookDeadTimes(engine, run);
     const fact = { kind: "run-carried" as const, pid: process.pid, ...(dead.length > 0 ? { dead } : {}) };
@@ -132,6 +134,14 @@ async function takeUp(engine: Engine, run: Run): Promise<void> {
 function noteStrayFallOvers(engine: Engine, { id: run }: Run): void {
   for (const { agent, to } of strayFallOvers(engine)) {
     const text = `[agent.${agent}] fall_over is ignored: there is no agent named ${to}; see: owt config validate`;
+    appendEvent(engine.store, engine.now(), { run }, { kind: "note", text });
+  }
+}
+
+/** A limit of one would hold the other as well. */
+function noteIdleFallOvers(engine: Engine, { id: run }: Run): void {
+  for (const { agent, to } of idleFallOvers(engine)) {
+    const text = `[agent.${agent}] fall_over does nothing: ${to} works with the same login; see: owt config validate`;
     appendEvent(engine.store, engine.now(), { run }, { kind: "note", text });
   }
 }

@@ -13,6 +13,7 @@ import { changeTask, findRivals, findTasks, moveTask, readTask, readTasks } from
 import { findUnresolved } from "../git/conflicts.ts";
 import { endedWithWords } from "./answer.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { findMarkersByHand, MARKERS_MEANT } from "./gate.ts";
 import { tryNow } from "./governor.ts";
 import { handBackDone } from "./hand-back.ts";
 import { stopUncarried } from "./uncarried.ts";
@@ -289,7 +290,13 @@ export function waitsForApproval({ state, park }: Task): boolean {
 
 async function refuseUnresolved(engine: Engine, task: Task, worktree: string): Promise<void> {
   const open = await findUnresolved(engine.repo, worktree);
-  if (open.length === 0) return;
+  if (open.length === 0) {
+    const left = await findMarkersByHand(engine, task, worktree);
+    if (left === null) return;
+    throw new OwtError("needs-person", `${task.key} (${task.run}): ${left}`, {
+      hint: `decide them there (${MARKERS_MEANT}), then: owt task approve ${task.key}`,
+    });
+  }
   const files = open
     .map(({ path, reason }) => (reason === "unmerged" ? path : `${path} (conflict markers)`))
     .join(", ");

@@ -7,6 +7,7 @@ import type { Firing } from "../core/firing.ts";
 import {
   type Claimed,
   endFiring,
+  noteWaiting,
   readOpenFirings,
   readSlot,
   recordMissed,
@@ -18,13 +19,15 @@ import type { FoundBatch } from "../system/schedule-files.ts";
 import { noneHint, type Placed, specOf, timesOf, withBatches } from "./batches.ts";
 import type { Engine, OpenOptions } from "./engine.ts";
 import { claim, type Fired, type Muzzle, muzzleOf, resumeRun, startFiring } from "./fire.ts";
-import { isForsaken, settleFirings } from "./firings.ts";
+import { describeAhead, findAhead, isForsaken, settleFirings } from "./firings.ts";
 import { sendOutbox } from "./notify.ts";
 
 /** What is worth a line. Slots are in epoch milliseconds. */
 export type Seen =
   | { kind: "watches"; batches: string[] }
   | { kind: "fired"; batch: string; slot: number; fired: Fired }
+  /** A slot that is claimed and not started yet. */
+  | { kind: "waits"; batch: string; slot: number; why: string }
   | { kind: "passed"; batch: string; slot: number; why: "overlap" | "missed" }
   | { kind: "over"; batch: string; slot: number; run: string | null }
   | { kind: "goes-on"; batch: string; run: string }
@@ -164,7 +167,7 @@ class Watch {
   #fire(batch: FoundBatch, engine: Engine, slot: number): void {
     const firing = claim(engine, batch, slot, false);
     if (firing === "overlap") this.#tell({ kind: "passed", batch: batch.name, slot, why: "overlap" });
-    else if (firing !== "taken") this.#start(batch, engine, firing);
+    else if (firing !== "taken") this.#startInTurn(batch, engine, firing);
   }
 
   /** What a process that died left half done: nobody else will do it. */
@@ -173,10 +176,14 @@ class Watch {
       if (isForsaken(engine, firing)) this.#goOn(batch, muzzleOf(engine), firing.run!, engine.now());
       return;
     }
-    if (isAlive(firing.owner)) return;
+    if (isAlive(firing.owner)) {
+      if (firing.owner.pid === process.pid) this.#startInTurn(batch, engine, firing);
+      return;
+    }
     const now = engine.now();
-    if (now - firing.slot <= ON_TIME_MS || batch.missed === "once") {
-      if (retakeFiring(engine.store, firing, thisProcess())) this.#start(batch, engine, firing);
+    const hasWaited = firing.reason !== null;
+    if (hasWaited || now - firing.slot <= ON_TIME_MS || batch.missed === "once") {
+      if (retakeFiring(engine.store, firing, thisProcess())) this.#startInTurn(batch, engine, firing);
       return;
     }
     const end = { from: "claimed", to: "missed", reason: "who was about to start it was killed", now } as const;
@@ -184,8 +191,21 @@ class Watch {
       this.#tell({ kind: "passed", batch: batch.name, slot: firing.slot, why: "missed" });
   }
 
-  #start(batch: FoundBatch, engine: Engine, firing: Firing): void {
+  /** Where another batch would share the run, each has its limits to itself: one waits for the end of the other. */
+  #startInTurn(batch: FoundBatch, engine: Engine, firing: Firing): void {
     const about = `${engine.repo.commonDir} ${firing.id}`;
+    if (this.#starting.has(about)) return;
+    const ahead = findAhead(engine, batch, firing.id);
+    if (ahead === null) {
+      this.#start(about, batch, engine, firing);
+      return;
+    }
+    const why = describeAhead(ahead);
+    noteWaiting(engine.store, firing, why);
+    this.#tellOnce(about, { kind: "waits", batch: batch.name, slot: firing.slot, why });
+  }
+
+  #start(about: string, batch: FoundBatch, engine: Engine, firing: Firing): void {
     const starting = startFiring(muzzleOf(engine), batch, firing)
       .then((fired) => this.#tell({ kind: "fired", batch: batch.name, slot: firing.slot, fired }))
       .catch((error: unknown) => {

@@ -12,7 +12,7 @@ import {
   type Problem,
 } from "../core/plan.ts";
 import { upstreamOf } from "../core/dag.ts";
-import type { RivalChoice } from "../core/rival.ts";
+import { planKeyOf, type RivalChoice } from "../core/rival.ts";
 import { startOrder } from "../core/schedule.ts";
 import { isAncestor } from "../git/branch.ts";
 import { readBacklog } from "../store/backlog.ts";
@@ -22,6 +22,7 @@ import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { agentProblems, branchProblems } from "./plan-checks.ts";
 import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
+import { viewRun } from "./view.ts";
 import { heldByTakenUp, readTakenUp } from "./worktrees/taken-up.ts";
 
 /** What the command line asks for. */
@@ -35,6 +36,8 @@ export type WorkRequest = {
   module: string | null;
   /** At most so many tasks, in the order in which they would start. */
   count: number | null;
+  /** For a slot of a batch: what an open run of the plan has under way, behind it, or waiting for a person is none of the `count`. */
+  slot?: boolean;
   withUpstreams: boolean;
   /** Repeat what is done. */
   again: boolean;
@@ -59,6 +62,8 @@ export type Work = {
   held: ReturnType<typeof heldByTakenUp>;
   /** What was not asked for by name and is left alone, because it was cancelled or needs what was: why. */
   leftOut: Map<string, string>;
+  /** What of an open run nothing of ours makes go on, where it leaves a slot nothing to begin. */
+  stuck: string[];
   ignored: Plan["ignored"];
   warnings: Problem[];
   /** Agents that are each to do every task; none: one does it. */
@@ -77,7 +82,8 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
   const estimates = new Estimates(engine, { agent: request.agent ?? null, choices });
   const named = nameTasks(plan.tasks, request);
   const leftOut = findLeftOut(engine, plan.tasks, named, done, needs);
-  const open = choose(plan.tasks, request, { named, leftOut, done, needs, estimates });
+  const going = request.slot === true ? readGoing(engine, plan) : null;
+  const open = choose(plan.tasks, request, { named, leftOut, done, needs, estimates, going });
   const held = heldByTakenUp(open, needs, readTakenUp(engine));
   const wanted = new Set([...open].filter((id) => !held.has(id)));
   const chosen = plan.tasks
@@ -92,6 +98,7 @@ export async function readWork(engine: Engine, request: WorkRequest, base: strin
     done,
     held,
     leftOut,
+    stuck: open.size === 0 && going !== null ? [...going.stuck] : [],
     ignored: plan.ignored,
     warnings: plan.warnings,
     rivals: [],
@@ -289,12 +296,13 @@ type Choice = {
   done: Map<string, string>;
   needs: Map<string, string[]>;
   estimates: Estimates;
+  going: Going | null;
 };
 
 function choose(
   tasks: PlannedTask[],
   request: WorkRequest,
-  { named, leftOut, done, needs, estimates }: Choice,
+  { named, leftOut, done, needs, estimates, going }: Choice,
 ): Set<string> {
   const open = new Set([...named.ids].filter((id) => !done.has(id) && !leftOut.has(id)));
   const nodes = tasks.map((task) => ({ id: task.id, needs: needs.get(task.id) ?? [] }));
@@ -314,7 +322,57 @@ function choose(
     );
   }
   for (const id of missing) open.add(id);
-  return request.count === null ? open : firstToStart(tasks, open, needs, estimates, request.count);
+  if (request.count === null) return open;
+  if (going === null) return firstToStart(tasks, open, needs, estimates, request.count);
+  const behind = upstreamIsIn(going.stuck, needs);
+  const free = new Set([...open].filter((id) => !going.settled.has(id) && !behind(id)));
+  const begun = firstToStart(tasks, free, needs, estimates, request.count);
+  // The run goes on as a whole.
+  return begun.size === 0 ? begun : begun.union(open.intersection(going.members));
+}
+
+/** The open runs of a plan: which tasks are in them, which of these are over or under way, and which wait for a person or failed (`stuck`). */
+type Going = { members: Set<string>; settled: Set<string>; stuck: Set<string> };
+
+function readGoing(engine: Engine, plan: Plan): Going {
+  const going: Going = { members: new Set(), settled: new Set(), stuck: new Set() };
+  for (const run of readRuns(engine.store, "open")) {
+    if (run.planPath !== plan.path || run.planKind !== plan.kind) continue;
+    for (const { task, standing } of viewRun(engine, run)) {
+      const id = planKeyOf(task);
+      going.members.add(id);
+      if (!CAN_GO.has(standing)) going.settled.add(id);
+      const isOwn = task.park?.for === "budget" && task.park.scope === "task";
+      if (standing === "waits-for-person" || (standing === "waits-for-budget" && isOwn)) {
+        going.settled.add(id);
+        going.stuck.add(id);
+      } else if (standing === "failed") going.stuck.add(id);
+    }
+  }
+  return going;
+}
+
+/** Standings from which a task goes on as soon as somebody carries its run, in the time and with the budget of a new slot. */
+const CAN_GO: ReadonlySet<string> = new Set([
+  "ready",
+  "blocked",
+  "waits-for-time",
+  "waits-for-room",
+  "waits-for-budget",
+]);
+
+/** Whether a task needs one of these, be it through others. */
+function upstreamIsIn(
+  these: ReadonlySet<string>,
+  needs: ReadonlyMap<string, readonly string[]>,
+): (id: string) => boolean {
+  const known = new Map<string, boolean>();
+  const isBehind = (id: string): boolean => {
+    const found = known.get(id) ?? (needs.get(id) ?? []).some((each) => these.has(each) || isBehind(each));
+    known.set(id, found);
+    return found;
+  };
+  return isBehind;
 }
 
 function nameTasks(tasks: PlannedTask[], request: WorkRequest): Named {

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseDuration, renderDuration, roughDuration } from "./duration.ts";
+import { parseDuration, parseSaidDuration, renderDuration, roughDuration } from "./duration.ts";
 
 describe("parseDuration", () => {
   test.each<[string | number, number]>([
@@ -95,4 +95,16 @@ test.each([
   [8_700_000, "2h 25m"],
 ])("%i ms are roughly %s", (ms, text) => {
   expect(roughDuration(ms)).toBe(text);
+});
+
+test("on a command line a number has a unit, unless it is 0", () => {
+  expect(["8", " 1.5 ", "0", "8h", "90m", "1h 30m", "8 h"].map(parseSaidDuration)).toEqual([
+    null,
+    null,
+    0,
+    8 * 3_600_000,
+    5_400_000,
+    5_400_000,
+    8 * 3_600_000,
+  ]);
 });

@@ -14,6 +14,12 @@ export function parseDuration(text: string | number): number | null {
   return Number.isFinite(total) ? total : null;
 }
 
+/** A duration as a person says it on a command line: there a bare number other than 0 is none, for nobody can tell of what it is. */
+export function parseSaidDuration(text: string): number | null {
+  const ms = parseDuration(text);
+  return /^[\d\s.]+$/.test(text) && ms !== 0 ? null : ms;
+}
+
 /** `0.5s`, `45s`, `2.5m`, `14m`, `1h 05m`: as exact as an expectation is. */
 export function roughDuration(ms: number): string {
   const minutes = ms / 60_000;

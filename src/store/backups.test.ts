@@ -39,7 +39,7 @@ test("a damaged store is put aside whole, and its last copy is in its place", as
   writeFileSync(storeFile(place), Buffer.alloc(9_000, 7));
   const { aside, from } = restoreStore(place, 0);
   expect(from?.seq).toBe(2);
-  expect(existsSync(aside)).toBe(true);
+  expect(aside !== null && existsSync(aside)).toBe(true);
   expect(findDamage(place)).toBeNull();
   const store = openStore(place);
   expect(lastSeq(store)).toBe(2);
@@ -81,14 +81,43 @@ test.each([
   );
 });
 
-test("a store that somebody removed is begun anew: the copies of the one before say nothing of it", async () => {
-  const place = await copiedStore();
+function removeStore(place: string): void {
   for (const part of ["", "-wal", "-shm"]) rmSync(storeFile(place) + part, { force: true });
+}
+
+test("a store that somebody removed is not begun anew beside its copies, and the last of them takes its place", async () => {
+  const place = await copiedStore();
+  removeStore(place);
+  const refused = expect.objectContaining({
+    code: "store",
+    message: expect.stringContaining("is gone"),
+    hint: expect.stringMatching(/owt doctor --fix.*rm -r /),
+  });
+  expect(() => openStore(place)).toThrow(refused);
+  expect(() => openStore(place, { looks: true })).toThrow(refused);
+  expect(existsSync(storeFile(place))).toBe(false);
+  expect(findDamage(place)).toContain("copies");
+  expect(restoreStore(place, 0)).toMatchObject({ aside: null, from: { seq: 2 } });
   const store = openStore(place);
-  note(store, "another");
+  expect(lastSeq(store)).toBe(2);
   store.close();
+});
+
+test("where no copy of a removed store is sound they are put aside, and a new one begins", async () => {
+  const place = await copiedStore();
+  removeStore(place);
+  writeFileSync(listBackups(place)[0]!.path, "nothing of use");
+  expect(restoreStore(place, 0)).toMatchObject({ aside: null, from: null });
   expect(findDamage(place)).toBeNull();
   openStore(place).close();
+});
+
+test("a removed store whose copies a person has removed as well begins anew", async () => {
+  const place = await copiedStore();
+  removeStore(place);
+  rmSync(join(place, "owt", "backups"), { recursive: true });
+  openStore(place).close();
+  expect(findDamage(place)).toBeNull();
 });
 
 test("a text that is JSON no longer is damage, for who looks and for who reads it", async () => {

@@ -98,10 +98,10 @@ export function staleBackups(all: readonly Backup[]): Backup[] {
   return all.filter((backup) => !kept.has(backup));
 }
 
-/** What became of a damaged store: where it is now, and which copy is in its place. */
-export type Restored = { aside: string; from: Backup | null; unsound: string[] };
+/** What became of a damaged store: where it is now (null: it was gone), and which copy is in its place. */
+export type Restored = { aside: string | null; from: Backup | null; unsound: string[] };
 
-/** Puts a damaged store aside and the newest sound copy in its place; where there is none, the next command makes a new one. The caller
+/** Puts a damaged store aside, where it is not gone, and the newest sound copy in its place; where there is none, the next command makes a new one. The caller
  *  sees to it that nobody carries runs. */
 export function restoreStore(commonDir: string, at: number): Restored {
   const path = storeFile(commonDir);

@@ -4,11 +4,19 @@ import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
-import { listBackups } from "./backup-files.ts";
+import { backupFolder } from "./backup-files.ts";
 import { migrate } from "./migrate.ts";
 import { giveUpReserve } from "./reserve.ts";
-import { findLag } from "./store-damage.ts";
-import { damagedError, isBusy, isForWantOfRoom, isMalformed, isOfTheFile, storeError } from "./store-error.ts";
+import { findLag, findLoss } from "./store-damage.ts";
+import {
+  damagedError,
+  isBusy,
+  isForWantOfRoom,
+  isMalformed,
+  isOfTheFile,
+  lostError,
+  storeError,
+} from "./store-error.ts";
 import { BUSY_TIMEOUT_MS, pause, storeFile, SWITCH_PAUSE_MS } from "./store-file.ts";
 import { describeBroken, FIND_BROKEN } from "./stored-json.ts";
 
@@ -190,9 +198,12 @@ function patiently<T>(work: () => T): T {
 
 /** Opens (and where needed creates and migrates) the store in `<commonDir>/owt/state.db`. Who only `looks` makes none: where there is no
  *  store, an empty one in memory stands in.
+ *  Throws `store` where it is gone and copies of it are there: nothing is begun anew without a word.
  *  Throws `environment` when the repository was copied together with its store: two copies would run the same work. */
 export function openStore(commonDir: string, { looks = false }: { looks?: boolean } = {}): Store {
   const path = storeFile(commonDir);
+  const lost = findLoss(commonDir);
+  if (lost !== null) throw lostError(path, lost, backupFolder(commonDir));
   if (looks && !existsSync(path)) return emptyStore();
   try {
     return openAt(commonDir, path);
@@ -218,7 +229,6 @@ function openAt(commonDir: string, path: string): Store {
     const store = new Store(db, path);
     migrate(db, store, join(dirname(path), "backups"));
     refuseCopiedStore(store, commonDir);
-    if (isNew) noteBackupsBefore(store, commonDir);
     return store;
   } catch (error) {
     db?.close();
@@ -246,12 +256,6 @@ export function openSmall(path: string, shape: string): Store {
     db?.close();
     throw error instanceof OwtError ? error : storeError(error, path);
   }
-}
-
-/** Copies of an earlier store say nothing about a new one. */
-function noteBackupsBefore(store: Store, commonDir: string): void {
-  const number = listBackups(commonDir)[0]?.number ?? 0;
-  store.run("insert or ignore into meta (key, value) values ('backups_before', ?)", String(number));
 }
 
 function emptyStore(): Store {

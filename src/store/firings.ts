@@ -116,10 +116,16 @@ export function retakeFiring(store: Store, firing: Claimed, owner: BackgroundPro
   );
 }
 
+/** Writes down what a claimed firing waits for before it is started; in words. */
+export function noteWaiting(store: Store, firing: Firing, reason: string): void {
+  store.run("update firing set reason = ? where id = ? and state = 'claimed'", reason, firing.id);
+}
+
 /** Binds the run to the firing that started it, in the transaction that makes the run. `owner` sees to it that it is carried. False where the firing has a
  *  run, or is over. */
 export function linkRun(store: Store, firing: number, run: string, owner: BackgroundProcess): boolean {
-  const sql = "update firing set state = 'running', run = ?, owner = ? where id = ? and state = 'claimed'";
+  const sql =
+    "update firing set state = 'running', run = ?, owner = ?, reason = null where id = ? and state = 'claimed'";
   return store.run(sql, run, JSON.stringify(owner), firing) === 1;
 }
 

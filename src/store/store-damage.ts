@@ -2,16 +2,22 @@
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { listBackups } from "./backup-files.ts";
+import { backupFolder, listBackups } from "./backup-files.ts";
 import { beforeShape } from "./migrate.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { isDamage, storeError } from "./store-error.ts";
 import { BUSY_TIMEOUT_MS, pause, storeFile, SWITCH_PAUSE_MS } from "./store-file.ts";
 import { describeBroken, FIND_BROKEN } from "./stored-json.ts";
 
-/** What is wrong with the file of a store, read through and through; null when nothing is, or there is none. */
+/** What is wrong with the file of a store, read through and through, or that it is gone; null when nothing is, or there never was one. */
 export function findDamage(commonDir: string): string | null {
-  return findDamageIn(storeFile(commonDir), commonDir);
+  return findLoss(commonDir) ?? findDamageIn(storeFile(commonDir), commonDir);
+}
+
+/** That a store is gone while copies of it are there, in words; null for nothing. */
+export function findLoss(commonDir: string): string | null {
+  const isGone = () => !existsSync(storeFile(commonDir)) && listBackups(commonDir).length > 0;
+  return isGone() && stays(isGone) ? `it is gone, but copies of it lie in ${backupFolder(commonDir)}` : null;
 }
 
 /** The same of any file of that kind; the store of `commonDir` is held against its copies too. */
@@ -33,12 +39,13 @@ export function findDamageIn(path: string, commonDir?: string): string | null {
   }
 }
 
-/** Moves a damaged store out of the way, with its journal, and says where its file is now. The next command makes a new one. */
-export function setStoreAside(commonDir: string, at: number): string {
+/** Moves a damaged store out of the way, with its journal, and says where its file is now; null where it was gone. */
+export function setStoreAside(commonDir: string, at: number): string | null {
   const path = storeFile(commonDir);
   const aside = `${path}.damaged-${new Date(at).toISOString().replaceAll(/[:.]/g, "-")}`;
+  const wasThere = existsSync(path);
   for (const part of ["-wal", "-shm", ""]) if (existsSync(path + part)) renameSync(path + part, aside + part);
-  return aside;
+  return wasThere ? aside : null;
 }
 
 /** Nothing is said of a store in an older shape, which a migration is still to read. */
@@ -54,7 +61,7 @@ export function findLag(db: DatabaseSync, commonDir: string): string | null {
   const [newest] = listBackups(commonDir);
   if (isEmpty(db)) {
     const hasHadContent = newest !== undefined || existsSync(join(commonDir, "owt", "attempts"));
-    return hasHadContent && staysEmpty(db) ? "it is empty, but has had a content" : null;
+    return hasHadContent && stays(() => isEmpty(db)) ? "it is empty, but has had a content" : null;
   }
   if (newest === undefined) return null;
   const shape = Number(db.prepare("pragma user_version").get()?.["user_version"]);
@@ -87,10 +94,10 @@ function isEmpty(db: DatabaseSync): boolean {
   return db.prepare("pragma user_version").get()?.["user_version"] === 0;
 }
 
-/** Another process may be making it right now. */
-function staysEmpty(db: DatabaseSync): boolean {
+/** Another process may be making it, or putting a copy in its place, right now. */
+function stays(is: () => boolean): boolean {
   for (let looks = 0; looks < 30; looks++) {
-    if (!isEmpty(db)) return false;
+    if (!is()) return false;
     pause(SWITCH_PAUSE_MS);
   }
   return true;

@@ -63,3 +63,10 @@ export function storeError(error: unknown, path: string): OwtError {
 export function damagedError(path: string, said: string, cause: unknown): OwtError {
   return new OwtError("store", `the store ${path} is damaged: ${said}`, { hint: MEND, cause });
 }
+
+/** A store that is gone is begun anew only where a person has removed its copies too. */
+export function lostError(path: string, said: string, copies: string): OwtError {
+  return new OwtError("store", `there is no store ${path}: ${said}`, {
+    hint: `restore its last copy: owt doctor --fix; to begin anew instead: rm -r '${copies}'`,
+  });
+}

@@ -570,7 +570,7 @@ describe("the file of a store", () => {
       expect.objectContaining({ hint: expect.stringContaining("owt doctor --fix") }),
     );
     writeFileSync(`${storeFile(place)}-wal`, "journal");
-    const aside = setStoreAside(place, 0);
+    const aside = setStoreAside(place, 0)!;
     expect(readdirSync(join(place, "owt"))).toEqual(
       expect.arrayContaining([basename(aside), `${basename(aside)}-wal`]),
     );

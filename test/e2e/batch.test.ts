@@ -121,6 +121,56 @@ describe("a batch begins by the clock", () => {
     expect(rig.show("owt/runs/r2", "b.txt")).toBe("b");
   });
 
+  test("what waits for a person takes no places of later slots, whose budget is their own; where nothing can begin that is said", async () => {
+    const limits = "max_tasks = 2\n[batch.budget]\nrun_usd = 1\nrun_tasks = 2";
+    await using rig = createWith(batch("night", "0 22 * * *", limits), []);
+    rig.write({ "docs/plans/a/epic-01-a.md": task({}, 'ask "which?"') });
+    rig.write({ "docs/plans/b/epic-01-b.md": task({ depends_on: ["a/E01"] }, 'write b.txt "b"') });
+    for (const name of ["c", "d", "e"])
+      rig.write({ [`docs/plans/${name}/epic-01-${name}.md`]: task({}, `cost 0.4\nwrite ${name}.txt "${name}"`) });
+    rig.commit("more");
+    const over = (text: string) => seen(async () => expect((await listed(rig)).last).toMatchObject({ reason: text }));
+    expect(await rig.json("batch", "run", "night")).toMatchObject({ run: "r1" });
+    await over("nothing done; waits for a person");
+    expect(await rig.json("batch", "run", "night")).toMatchObject({ run: "r1" });
+    await over("2 done; waits for a person");
+    expect(await rig.json("batch", "run", "night")).toMatchObject({ run: "r1" });
+    await over("3 done; waits for a person");
+    expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["c/E01", "d/E01", "e/E01"]);
+    const none = await rig.owt("batch", "run", "night");
+    expect([none.code, none.stdout]).toEqual([
+      0,
+      "night: nothing can begin: a/E01 waits for a person; see: owt inbox\n",
+    ]);
+    expect((await listed(rig)).last).toMatchObject({
+      state: "nothing",
+      reason: "nothing can begin: a/E01 waits for a person",
+      hint: "owt inbox",
+    });
+  });
+
+  test("of two batches of one plan the second waits for the end of the first, and each has its limits to itself", async () => {
+    const limits = 'plan = "docs/plans"\nmax_tasks = 1\nmissed = "once"\n';
+    await using rig = createWith(batch("one", EACH_SECOND, limits), ["a", "b"]);
+    const watcher = rig.start("batch", "watch");
+    await watcher.says("one: r1 goes on in the background");
+    await fileAppears(rig.path("begun-a"));
+    rig.write({ ".owt/schedule.toml": batch("one", "0 3 1 1 *", limits) + batch("two", EACH_SECOND, "max_tasks = 1") });
+    await watcher.says("two waits for the end of r1 of the batch one, of the same plan");
+    expect((await rig.owt("batch", "list")).stdout).toMatch(/two[^]*last: [^\n]*waits for the end of r1/);
+    const byHand = await rig.owt("batch", "run", "two");
+    expect([byHand.code, byHand.stderr]).toEqual([2, expect.stringContaining("waits for the end of r1")]);
+    rig.release("a");
+    await watcher.says("two: r2 goes on in the background");
+    rig.release("b");
+    await seen(() =>
+      expect(rowsOf(rig).find(({ run }) => run === "r2")).toMatchObject({ state: "over", reason: "1 done" }),
+    );
+    await end(watcher);
+    expect(rowsOf(rig).find(({ run }) => run === "r1")).toMatchObject({ state: "over", reason: "1 done" });
+    expect(rig.show("owt/runs/r2", "b.txt")).toBe("b");
+  });
+
   test("no slot is fired that lies before its first sight: a fresh start waits for the next one", async () => {
     await using rig = createWith(batch("night", "0 22 * * *"));
     const watcher = rig.start("batch", "watch");

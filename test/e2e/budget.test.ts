@@ -50,6 +50,7 @@ test("a run stops at its budget: what works is parked, what has not begun waits,
     {
       run: "r1",
       task: "a/E02",
+      more: 1,
       why: waits,
       since: expect.any(String),
       command: "owt resume r1 --budget 2",

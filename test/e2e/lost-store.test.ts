@@ -28,6 +28,29 @@ test("after its store was removed a run starts from the target, under names that
   expect(again.stderr).toContain("r4: 1 task onto main");
 });
 
+function removeStore(rig: Rig): void {
+  for (const name of readdirSync(storeOf(rig)).filter((each) => each.startsWith("state.db")))
+    rmSync(join(storeOf(rig), name));
+}
+
+test("a store that was removed beside its copies is never silently a new one: each command says so, and the doctor restores it", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  rig.ok("run", "--yes");
+  const before = rig.git("for-each-ref", "refs/heads");
+  removeStore(rig);
+  for (const words of [["status"], ["run", "--yes"], ["inbox"], ["report"], ["land"], ["list"], ["doctor"]]) {
+    const ran = await rig.owt(...words);
+    const said = ran.stdout + ran.stderr;
+    expect([words, ran.code, said]).toEqual([words, 1, expect.stringContaining("it is gone, but copies of it lie in")]);
+    expect(said).toContain("owt doctor --fix");
+  }
+  expect(rig.git("for-each-ref", "refs/heads")).toBe(before);
+  const mended = await rig.owt("doctor", "--fix");
+  expect([mended.code, mended.stdout]).toEqual([0, expect.stringContaining("it was gone; restored as it was at")]);
+  expect((await rig.owt("report")).stdout).toContain("r1");
+  expect((await rig.owt("run", "--yes")).stderr).not.toContain("◎");
+});
+
 test("agents of a lost store are told of and ended, and nobody takes them for their own", async () => {
   await using rig = Rig.create({ ".worktreerc": demoConfig });
   rig.write({
@@ -39,8 +62,9 @@ test("agents of a lost store are told of and ended, and nobody takes them for th
   await Promise.all([fileAppears(rig.path("a")), fileAppears(rig.path("b"))]);
   run.child.kill("SIGKILL");
   await run.ended;
-  for (const name of readdirSync(storeOf(rig)).filter((each) => each.startsWith("state.db")))
-    rmSync(join(storeOf(rig), name));
+  removeStore(rig);
+  // To begin anew is said by a person.
+  rmSync(join(storeOf(rig), "backups"), { recursive: true, force: true });
   rig.git("rm", "-rq", "docs/plans");
   rig.write({ "docs/plans/z/epic-01-z.md": task({}, 'write z.txt "z"') });
   rig.commit("another plan");

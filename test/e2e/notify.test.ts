@@ -267,12 +267,15 @@ test("the desktop is told by arguments, never by a command line, and a program t
     "notify-send",
     `#!/bin/sh\nfor word in "$@"; do printf '%s\\n' "$word" >>"${log}"; done\nexec tail -f /dev/null\n`,
   );
-  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(1);
   const words = readFileSync(log, "utf8");
   expect(words).toContain(
     "--app-name=owt\n--\nowt: shop\nfail/E01 ($(touch pwned) &lt;b&gt;`id`) failed\nowt task retry fail/E01\n",
   );
   expect(existsSync(join(rig.root, "pwned"))).toBe(false);
+  const trouble = "notifications do not get through to desktop: the desktop did not take it; try it: owt notify";
+  expect(ran.stderr.split(trouble)).toHaveLength(2);
   rig.userFile("config.toml", "[notifications]\ndesktop = false\n");
   writeFileSync(log, "");
   rig.write({ "docs/plans/more/epic-01-more.md": task({ title: "More" }, 'write m.txt "x"') });

@@ -73,7 +73,7 @@ test("what an attempt took is measured, kept, and expected of the next one", asy
   expect((await run.ended).code).toBe(0);
 });
 
-test("no more worktrees than there may be; what is kept counts, and a run comes to its end all the same", async () => {
+test("no more worktrees than there may be; where all are kept the run says who makes room, and goes on when they have", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[resources]\nmax_worktrees = 2\n[worktree]\nkeep = "all"\n`,
   });
@@ -86,9 +86,24 @@ test("no more worktrees than there may be; what is kept counts, and a run comes 
   const there = () => readdirSync(rig.path("shop-owt")).filter((name) => /^[abc]-/.test(name));
   await vi.waitUntil(() => there().length > 1, { timeout: 30_000 });
   expect(there().map((name) => name[0])).toEqual(["a", "b"]);
+  // As long as somebody works there nobody is asked.
+  type Inbox = { room: { why: string; command: string } | null };
+  expect((await rig.json<Inbox>("inbox")).room).toBeNull();
   rig.release("gate");
+  const kept = {
+    why: expect.stringMatching(
+      /^waits for a worktree: 2 of 2 are there .*; kept of tasks that are over: [ab]-e01-\d, [ab]/,
+    ),
+    command: expect.stringMatching(/^owt delete [ab]-e01-\d$/),
+  };
+  await vi.waitFor(async () => expect((await rig.json<Inbox>("inbox")).room).toMatchObject(kept), { timeout: 30_000 });
+  expect((await rig.owt("status")).stdout).toContain("↳ owt delete");
+  expect(there().map((name) => name[0])).toEqual(["a", "b"]);
+  const { room } = await rig.json<Inbox>("inbox");
+  expect((await rig.owt(...room!.command.split(" ").slice(1), "--yes")).code).toBe(0);
   const ended = await run.ended;
   expect(ended.code).toBe(0);
+  expect(rig.show("owt/runs/r1", "c.txt")).toBe("c");
   expect((await rig.json<{ report: RunReport }>("report")).report.waiting_ms.worktrees).toBeGreaterThan(0);
 });
 

@@ -206,6 +206,32 @@ test("work outside what its task may touch goes back to the same conversation, a
   expect(new Set(strays.attempts.map((each) => each.session)).size).toBe(1);
 });
 
+test("conflict markers that an agent commits go back to its conversation with file and line, also where there is no check", async () => {
+  const markers = "<<<<<<< mine\\na\\n=======\\nb\\n>>>>>>> theirs\\n";
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify_attempts = 1\n`,
+    "docs/plans/shop/epic-01-mends.md": task(
+      {},
+      `write shop.txt "one\\n${markers}"\ncommit "both"\non repair:\nwrite shop.txt "a and b\\n"`,
+    ),
+    "docs/plans/web/epic-01-stubborn.md": task({}, `write web.txt "${markers}"\non repair:\nwrite other.txt "x"`),
+    "docs/plans/one/epic-01-a.md": task({}, "conflict shared.txt"),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `conflict shared.txt\non conflict:\nwrite shared.txt "${markers}"\ncommit "as it is"\non repair:\nwrite shared.txt "both\\n"`,
+    ),
+  });
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).not.toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["one/E01", "shop/E01", "two/E01"]);
+  expect(rig.show("owt/runs/r1", "shop.txt")).toBe("a and b\n");
+  expect(rig.show("owt/runs/r1", "shared.txt")).toBe("both\n");
+  expect(ran.stderr).toContain("shop/E01 left conflict markers: shop.txt:2, shop.txt:4, shop.txt:6");
+  expect((await rig.owt("logs", "web/E01")).stdout).toMatch(/still holds conflict markers:\n\s+web\.txt:1\n/);
+  const { task: mends } = await rig.json<{ task: { attempts: { session: string }[] } }>("task", "show", "shop/E01");
+  expect(new Set(mends.attempts.map((each) => each.session)).size).toBe(1);
+});
+
 test("work that is green alone and red with the others goes back with the others' work merged in", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "test ! -f a.txt || test ! -f b.txt || test -f both.txt"\n`,

@@ -114,3 +114,35 @@ test("nothing begins with a fall_over that names no agent; what is carried on un
   expect(carried).toMatchObject({ code: 0 });
   expect(rig.show("owt/runs/r1", "a.txt")).toBe("a");
 });
+
+test("a task whose agent is gone can be taken over by hand all the same", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({ "docs/plans/a/epic-01-t.md": task({ agent: "mine" }, `write half.txt "half"\nwait ${rig.path("go")}`) });
+  rig.commit("the plan");
+  setUp(rig, "mine");
+  const run = rig.start("run", "--yes");
+  await vi.waitUntil(() => isWritten(rig, "half.txt"), { timeout: 30_000 });
+  expect((await rig.owt("stop")).code).toBe(0);
+  await run.ended;
+  setUp(rig, "yours");
+  expect((await rig.owt("resume")).code).toBe(4);
+  // Off a terminal what it opened is told, and left to a person.
+  const taken = await rig.owt("switch", "a/E01");
+  expect(taken.stderr).toContain("there is no agent named mine any more: the first pane is a shell");
+  expect([taken.code, taken.stderr]).toEqual([4, expect.stringContaining("a/E01 is yours")]);
+});
+
+test("an agent that falls over to one of the same login is told to do so in vain, by the check and as a run begins", async () => {
+  const config = `${demoConfig}[agent.claude]\nfall_over = "work"\n[agent.work]\nkind = "claude"\n`;
+  await using rig = Rig.create({ ".worktreerc": config, "docs/plans/a/epic-01-t.md": task({}, 'write a.txt "a"') });
+  const checked = await rig.owt("config", "validate");
+  expect([checked.code, checked.stdout + checked.stderr]).toEqual([
+    0,
+    expect.stringMatching(/\.worktreerc:4.*fall_over.*work works with the same login as claude/),
+  ]);
+  const ran = await rig.owt("run", "--yes");
+  expect([ran.code, ran.stderr]).toEqual([
+    0,
+    expect.stringContaining("[agent.claude] fall_over does nothing: work works with the same login"),
+  ]);
+});

@@ -6,7 +6,7 @@ import { renderUnit, unitName } from "../../core/batch-unit.ts";
 import { OwtError } from "../../core/errors.ts";
 import { chooseBatch, findRoot, noneHint, type Placed, specOf, viewBatch, withBatches } from "../../engine/batches.ts";
 import { claim, type Fired, muzzleOf, startFiring } from "../../engine/fire.ts";
-import { settleFirings } from "../../engine/firings.ts";
+import { describeAhead, findAhead, isUnderWay, settleFirings } from "../../engine/firings.ts";
 import { lookOnce, type Seen, watchBatches } from "../../engine/watch-batches.ts";
 import { seeBatch, setPaused } from "../../store/firings.ts";
 import { installUnit, uninstallUnit, unitFile } from "../../system/user-units.ts";
@@ -86,18 +86,28 @@ async function next(
 ): Promise<void> {
   if (name !== null) chooseBatch(placed, name);
   const chosen = placed.batches.filter(({ batch }) => name === null || batch.name === name);
-  const slots = chosen
-    .map((each) => viewBatch(each, Date.now(), options.count))
+  const views = chosen.map((each) => viewBatch(each, Date.now(), options.count));
+  const slots = views
     .flatMap(({ batch, next: times }) => times.map((at) => ({ batch, at })))
     .toSorted((a, b) => a.at - b.at);
   const json = slots.map(({ batch, at }) => ({ batch: batch.name, at: moment(at), timezone: batch.timezone }));
   const rows = slots.map(({ batch, at }) => [zoned(at, batch.timezone), batch.timezone, batch.name]);
-  answer(io, options, { slots: json }, slots.length === 0 ? "nothing is to begin" : table(rows));
+  const unusable = views.flatMap(({ batch, problem }) =>
+    problem === null ? [] : [printable(`${batch.name} never begins: ${problem.message}\n  ↳ ${problem.hint}`)],
+  );
+  const none = views.length === 0 ? `there is no batch\n  ↳ ${noneHint(placed.files)}` : "nothing is to begin";
+  const times = slots.length > 0 ? [table(rows)] : unusable.length > 0 ? [] : [none];
+  answer(io, options, { slots: json }, [...times, ...unusable].join("\n"));
 }
 
 async function run(io: Io, placed: Placed, name: string, options: JsonOption): Promise<void> {
   const { batch, engine } = chooseBatch(placed, name);
   settleFirings(engine);
+  const ahead = findAhead(engine, batch, Infinity);
+  if (ahead !== null && isUnderWay(engine, ahead))
+    throw new OwtError("wrong-state", `${name} ${describeAhead(ahead)}`, {
+      hint: `when that is over: owt batch run ${name}`,
+    });
   const slot = engine.now();
   const firing = claim(engine, batch, slot, true);
   if (firing === "taken" || firing === "overlap")

@@ -11,6 +11,7 @@ import { renderDuration } from "../../lib/duration.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { localTimes, printable } from "../text.ts";
+import { moreWords } from "../waiting-words.ts";
 
 export function inboxCommand(program: Command, io: Io): void {
   program
@@ -19,9 +20,10 @@ export function inboxCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((options: { json?: boolean }) =>
       withEngine(io, async (engine) => {
-        const items = readInbox(engine).map(async ({ run, view, since }) => ({
+        const items = readInbox(engine).map(async ({ run, view, since, more }) => ({
           run,
           task: view.task.key,
+          more,
           why: view.why,
           since: new Date(since).toISOString(),
           ...(await answerNow(engine, view.task)),
@@ -44,7 +46,7 @@ export function inboxCommand(program: Command, io: Io): void {
           ...(room === null ? [] : [{ since: room.since, text: `the runs: ${room.why}`, answer: renderAnswer(room) }]),
           ...waiting.map((item) => ({
             since: item.since,
-            text: `${item.task} (${item.run}) ${localTimes(item.why, engine.now())}`,
+            text: `${item.task}${moreWords(item.more)} (${item.run}) ${localTimes(item.why, engine.now())}`,
             answer: renderAnswer(item),
           })),
           ...budgets.map(({ run, why, since, until, command }) => ({

@@ -8,7 +8,7 @@ import { findRun } from "../../engine/find-run.ts";
 import { followAttempts } from "../../engine/follow-logs.ts";
 import { findAttempt, LEVELS, type LogLine, readLog, renderBeside, renderLog } from "../../engine/logs.ts";
 import { findTask, rivalsFor } from "../../engine/tasks.ts";
-import { parseDuration } from "../../lib/duration.ts";
+import { parseSaidDuration } from "../../lib/duration.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readRuns } from "../../store/runs.ts";
 import { readTasks } from "../../store/tasks.ts";
@@ -86,9 +86,9 @@ function refuseContradictions(keys: readonly string[], options: Options): void {
 /** Epoch milliseconds; null for everything. */
 function parseSince(text: string | undefined, now: number): number | null {
   if (text === undefined) return null;
-  const ago = parseDuration(text);
+  const ago = parseSaidDuration(text);
   if (ago !== null) return now - ago;
-  const at = Date.parse(text);
+  const at = /^[\d\s.]+$/.test(text) ? Number.NaN : Date.parse(text);
   if (!Number.isNaN(at)) return at;
   throw new OwtError("usage", `${text} is no time`, {
     hint: "owt logs T --since 10m, --since 2h, or --since 2026-11-21T14:00",

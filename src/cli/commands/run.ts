@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { Run } from "../../core/run.ts";
 import { nameOfRival } from "../../core/rival.ts";
 import { OwtError } from "../../core/errors.ts";
+import { describeStuck } from "../../core/firing.ts";
 import { grantsNeeded } from "../../engine/approvals.ts";
 import { type Engine, expectRun } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/holder.ts";
@@ -65,7 +66,9 @@ export function runCommand(program: Command, io: Io): void {
           const expected = options.dryRun ? null : expectRun(engine);
           if (!options.dryRun) await withRoom(engine, () => settleLost(engine));
           const prepare = async () => {
-            const prepared = await prepareRun(engine, relativePlan(engine, request), options.fromTarget ?? false);
+            const slot = options.firing !== undefined;
+            const wanted = { ...relativePlan(engine, request), slot };
+            const prepared = await prepareRun(engine, wanted, options.fromTarget ?? false);
             if (!options.dryRun) refuseTakenUp(prepared.work, request);
             return prepared;
           };
@@ -91,7 +94,7 @@ export function runCommand(program: Command, io: Io): void {
             started = await ingest(engine, work, base, flags);
           }
           if (!started) {
-            answer(io, options, { run: null, tasks: [] }, nothingToDo(work));
+            answer(io, options, { run: null, tasks: [], stuck: work.stuck }, nothingToDo(work));
             return;
           }
           tell(
@@ -202,6 +205,7 @@ async function askToStart(io: Io, preview: () => Promise<Preview>): Promise<void
 }
 
 function nothingToDo(work: Work): string {
+  if (work.stuck.length > 0) return describeStuck(work.stuck);
   if (work.leftOut.size > 0 && work.held.size === 0)
     return `nothing to do: ${count(work.done.size, "task")} done, ${work.leftOut.size} left out (see above)`;
   if (work.held.size > 0) return "nothing to do beside what somebody has by hand";

@@ -12,7 +12,7 @@ import { asksLeave, leadOf, type Sent, sendTo, waitForState } from "../../engine
 import { findPlaceOf } from "../../engine/worktrees/task-place.ts";
 import { readHandState, readStates } from "../../engine/worktrees/state.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
-import { parseDuration } from "../../lib/duration.ts";
+import { parseSaidDuration } from "../../lib/duration.ts";
 import { helpFor } from "../worktrees/list-text.ts";
 import { answer, type Io, readInput, tell, withEngine } from "../io.ts";
 
@@ -225,7 +225,7 @@ function statesIn(words: string): Set<SessionState> {
 }
 
 function timeOf(word: string): number {
-  const ms = parseDuration(word);
+  const ms = parseSaidDuration(word);
   if (ms !== null) return ms;
   throw new OwtError("usage", `${word} is no time`, { hint: "for example: owt wait <name> --timeout 10m" });
 }

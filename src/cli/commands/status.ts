@@ -36,6 +36,7 @@ import { runBare } from "../bare.ts";
 import { reviewTimes } from "../../engine/review-times.ts";
 import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords, wishWord } from "../text.ts";
 import { printableName } from "../../lib/printable.ts";
+import { moreWords } from "../waiting-words.ts";
 
 type JsonOption = { json?: boolean };
 
@@ -134,9 +135,25 @@ async function unwellAgents(engine: Engine): Promise<Unwell> {
 function limitsIn(views: readonly TaskView<BareTask>[], now: number): { until: number | null; tasks: string[] }[] {
   const isOver = (task: BareTask) => task.notBefore !== null && task.notBefore <= now;
   const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit" && !isOver(task));
-  const byTime = Map.groupBy(held, ({ task }) => task.notBefore);
-  return [...byTime].map(([until, group]) => ({ until, tasks: group.map(({ task }) => task.key) }));
+  const byLogin = Map.groupBy(held, ({ task }) => (task.park?.for === "limit" ? task.park.credential : undefined));
+  return [...byLogin.values()].flatMap((group) =>
+    closeTogether(group.map(({ task }) => ({ until: task.notBefore, task: task.key }))),
+  );
 }
+
+/** Each that met one limit has a reset of its own, spread over a minute: they are one, which is over at its first. */
+function closeTogether(held: { until: number | null; task: string }[]): { until: number | null; tasks: string[] }[] {
+  const limits: { until: number | null; tasks: string[] }[] = [];
+  for (const { until, task } of held.toSorted((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity))) {
+    const last = limits.at(-1);
+    const isSame = last !== undefined && (last.until === until || (until ?? Infinity) - (last.until ?? 0) <= SPREAD_MS);
+    if (isSame) last.tasks.push(task);
+    else limits.push({ until, tasks: [task] });
+  }
+  return limits;
+}
+
+const SPREAD_MS = 120_000;
 
 /** What goes on in words, by the task's row number: for how long it was worked on, and what its agent did last. */
 function readDoings(engine: Engine, { runs }: Status): Map<number, string> {
@@ -159,6 +176,7 @@ function toJson(engine: Engine, status: Status): object {
     project: engine.repo.root,
     carried_by: status.carriedBy,
     room: status.room && { ...status.room, since: new Date(status.room.since).toISOString() },
+    batches: readRefusedBatches(engine).map((each) => ({ ...each, since: new Date(each.since).toISOString() })),
     runs: status.runs.map(({ run, views, sums, expected, background, limits }) => ({
       id: run.id,
       state: run.state,
@@ -172,6 +190,11 @@ function toJson(engine: Engine, status: Status): object {
       input_tokens: sums.input_tokens,
       output_tokens: sums.output_tokens,
       budget: sums.budget,
+      near_budgets: readNearLevels(engine, run).map(({ why, until, command }) => ({
+        why,
+        until: until === null ? null : new Date(until).toISOString(),
+        command,
+      })),
       limits: limits.map(({ until, tasks }) => ({ until: until && new Date(until).toISOString(), tasks })),
       expected_end: expected?.end == null ? null : new Date(expected.end).toISOString(),
       expected_is_rough: expected?.isRough ?? false,
@@ -221,7 +244,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
     for (const { until, tasks } of limits)
-      lines.push(`  usage limit${timeWords(until, engine.now())}: ${tasks.join(", ")}`);
+      lines.push(`  usage limit${timeWords(until, engine.now())}: ${someOf(tasks)}`);
     const shown = worthARow(views);
     const rows = shown.map((view) => [
       `  ${markOf(view.standing, paint)} ${view.task.key}`,
@@ -246,6 +269,11 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   return lines.join("\n");
 }
 
+/** `a, b`; `a, b and 3 more`. */
+function someOf(tasks: readonly string[]): string {
+  return tasks.length <= 3 ? tasks.join(", ") : `${tasks.slice(0, 2).join(", ")} and ${tasks.length - 2} more`;
+}
+
 /** The oldest of what waits for a person, each with what answers it. */
 function waitingLines(engine: Engine, status: Status): string[] {
   const { runs } = status;
@@ -253,9 +281,12 @@ function waitingLines(engine: Engine, status: Status): string[] {
   const shown = new Set(runs.map(({ run }) => run.id));
   const waiting = isAnything ? readInbox(engine).filter(({ run }) => shown.has(run)) : [];
   if (waiting.length === 0) return [];
-  const told = waiting.slice(0, MOST_WAITING).flatMap(({ run, view }) => {
+  const told = waiting.slice(0, MOST_WAITING).flatMap(({ run, view, more }) => {
     const why = printable(localTimes(view.why.split("\n", 1)[0]!, engine.now()));
-    return [`  ${view.task.key} (${run}) ${why}`, `    ↳ ${renderAnswer(answerOf(engine, status, view.task))}`];
+    return [
+      `  ${view.task.key}${moreWords(more)} (${run}) ${why}`,
+      `    ↳ ${renderAnswer(answerOf(engine, status, view.task))}`,
+    ];
   });
   const rest = waiting.length - MOST_WAITING;
   const more = rest > 0 ? [`  … and ${rest} more: owt inbox`] : [];

@@ -4,7 +4,7 @@ import { OwtError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
 import { renderAnswer } from "../../core/view.ts";
 import { answerFor } from "../../engine/answer.ts";
-import { type Engine, findAgent } from "../../engine/engine.ts";
+import { type Engine, isAgent } from "../../engine/engine.ts";
 import { sessionServer } from "../../engine/session-server.ts";
 import { canTalk, openSession } from "../../engine/sessions.ts";
 import { takeOver, writeTold } from "../../engine/take-over.ts";
@@ -93,16 +93,17 @@ async function openTask(io: Io, engine: Engine, task: Task, options: Options): P
     signal: io.signal,
     onWait: () => tell(io, `what runs of ${task.key} is being stopped, within ${engine.config.run.grace}`),
   });
-  const agent = findAgent(engine, attempt.agent);
   const wish = { ...wishOf(io, options, null), restart: options.restart === true };
   // The conversation is its own agent's; one that has none leaves a shell, with what it was told above it.
-  const speaks = canTalk(engine, agent.name);
-  const own = speaks ? agent.name : (false as const);
+  const isKnown = isAgent(engine, attempt.agent);
+  const speaks = isKnown && canTalk(engine, attempt.agent);
+  const own = speaks ? attempt.agent : (false as const);
   const place = { path: attempt.worktree, branch: attempt.branch };
   const shown = writeTold(engine, attempt, task);
   const opened = await openSession(engine, place, { ...wish, agent: wish.agent ?? own, shown });
   tellIgnored(io, place, opened, options);
-  if (!speaks && wish.agent === null) tell(io, `${agent.name} works unattended only: the first pane is a shell`);
+  const why = isKnown ? `${attempt.agent} works unattended only` : `there is no agent named ${attempt.agent} any more`;
+  if (!speaks && wish.agent === null) tell(io, `${why}: the first pane is a shell`);
   const held = readTask(engine.store, task.id)!;
   const given = answerFor(engine, held);
   tell(io, `${task.key} is yours; give it back: ${renderAnswer(given)}`);

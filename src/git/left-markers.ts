@@ -1,0 +1,72 @@
+/** Conflict markers that a change adds to its files. git says which lines are some, by the file's own `conflict-marker-size`; whether they stand
+ *  there as a conflict leaves them is looked at here, for seven equals signs also underline a title. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { git, type Oid, type Place } from "./git.ts";
+import { lstatInside } from "./place.ts";
+import type { Repo } from "./repo.ts";
+
+export type Marker = { path: string; line: number };
+
+/** Nothing that the repository names is run, and of what git checks only markers are wanted. */
+const CHECK = [
+  "-c",
+  "core.whitespace=-blank-at-eol,-blank-at-eof,-space-before-tab",
+  "diff",
+  "--check",
+  "--no-color",
+  "--no-ext-diff",
+  "--no-textconv",
+  "--no-renames",
+  "--ignore-submodules",
+];
+
+/** Those that `head` adds to what it was cut from `trunk` with. `place`: whose attributes count. A file that held some before is left alone. */
+export async function findLeftMarkers(repo: Repo, place: Place, trunk: Oid, head: Oid): Promise<Marker[]> {
+  const told = await check(place, [`${trunk}...${head}`]);
+  if (told.length === 0) return [];
+  const fork = (await git(place, ["merge-base", trunk, head])).stdout.trim();
+  return sift(repo, told, fork, (path) => readBlob(repo, head, path));
+}
+
+/** The same of the files that stand in a worktree. */
+export async function findMarkersInWorktree(repo: Repo, place: Place, trunk: Oid): Promise<Marker[]> {
+  const fork = (await git(place, ["merge-base", trunk, "HEAD"])).stdout.trim();
+  const read = (path: string) => {
+    const isFile = lstatInside(place.root, path)?.isFile() ?? false;
+    return Promise.resolve(isFile ? readFileSync(join(place.root, path), "latin1") : "");
+  };
+  return sift(repo, await check(place, [fork]), fork, read);
+}
+
+async function check(place: Place, commits: readonly string[]): Promise<Marker[]> {
+  const { stdout } = await git(place, [...CHECK, ...commits, "--"], { ok: [0, 2] });
+  return stdout.split("\n").flatMap((told) => {
+    const [, path, line] = /^(.+):(\d+): leftover conflict marker$/.exec(told) ?? [];
+    return path === undefined ? [] : [{ path, line: Number(line) }];
+  });
+}
+
+async function sift(
+  repo: Repo,
+  told: readonly Marker[],
+  fork: Oid,
+  read: (path: string) => Promise<string>,
+): Promise<Marker[]> {
+  const left: Marker[] = [];
+  for (const [path, markers] of Map.groupBy(told, (each) => each.path)) {
+    if (hasGroup(await readBlob(repo, fork, path))) continue;
+    const lines = (await read(path)).split("\n");
+    const signs = markers.map(({ line }) => lines[line - 1]?.[0] ?? "").join("");
+    if (/<[^>]*=.*>/.test(signs)) left.push(...markers);
+  }
+  return left;
+}
+
+async function readBlob(repo: Repo, commit: Oid, path: string): Promise<string> {
+  return (await repo.live.contents(`${commit}:${path}`))?.content.toString("latin1") ?? "";
+}
+
+function hasGroup(text: string): boolean {
+  return /^<{7} [^]*^={7}$[^]*^>{7} /m.test(text);
+}
