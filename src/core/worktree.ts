@@ -1,6 +1,7 @@
 /** Worktrees that people make by hand: how their folders are named, and which one a word means. */
 import { OwtError } from "./errors.ts";
 import { nearestHint } from "./names.ts";
+import { shellWord } from "../lib/printable.ts";
 
 /** A worktree as far as names go. */
 export type Named = { path: string; branch: string | null };
@@ -83,6 +84,11 @@ function specialPath(word: string, { here, main, previous }: Around): string | n
 /** What a worktree is called on screen: its branch, or the name of its folder. */
 export function nameOf({ path, branch }: Named): string {
   return branch ?? folderOf(path);
+}
+
+/** The same as a word of a command line: the folder of one that is on no branch may have any name. */
+export function wordOf(worktree: Parameters<typeof nameOf>[0]): string {
+  return shellWord(nameOf(worktree));
 }
 
 /** All that one can call it by. */

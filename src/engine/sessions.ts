@@ -9,7 +9,7 @@ import { OwtError } from "../core/errors.ts";
 import { chooseLayout, type Layout, type LayoutWish, wishedLayout } from "../core/layout.ts";
 import { redact, secretsIn } from "../core/redact.ts";
 import { mayBringBack } from "../core/session-health.ts";
-import { nameOf } from "../core/worktree.ts";
+import { nameOf, wordOf } from "../core/worktree.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { writeFileAtomically } from "../system/files.ts";
 import { readIdentity } from "../system/identity.ts";
@@ -356,7 +356,7 @@ export async function sessionOf(engine: Pick<Engine, "env">, worktree: Checkout)
   const session = await findSession(sessionServer(engine), worktree.path);
   if (session !== null) return session;
   throw new OwtError("unknown-name", `${nameOf(worktree)} has no session`, {
-    hint: `make it: owt tmux create ${nameOf(worktree)}`,
+    hint: `make it: owt tmux create ${wordOf(worktree)}`,
   });
 }
 

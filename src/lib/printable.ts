@@ -20,7 +20,7 @@ export function printableNames(names: readonly string[]): string {
 
 /** A name as a word of a command line that a person copies. */
 export function shellWord(name: string): string {
-  if (/^[\w./@%+,:=-]+$/.test(name)) return name;
+  if (/^[\p{L}\p{N}_./@%+,:=-]+$/u.test(name)) return name;
   // eslint-disable-next-line no-control-regex
   if (!/[\u0000-\u001F\u007F-\u009F]/.test(name)) return `'${name.replaceAll("'", "'\\''")}'`;
   const escaped = name.replaceAll(/['\\]/g, "\\$&");

@@ -854,4 +854,7 @@ test("names with line ends and a terminal's orders in them break no line, and gi
   const conflict = spawn("bash", ["-c", byHand], { env: rig.env, stdio: "ignore" });
   expect(await once(conflict, "close")).toEqual([1, null]);
   expect(gitIn(rig, tree, "status", "--porcelain")).toMatch(/^AA/);
+  rig.git("worktree", "add", "-q", "--detach", rig.path("on no branch"));
+  writeFileSync(rig.path("on no branch/new"), "");
+  expect((await rig.owt("delete", "on no branch", "--yes")).stderr).toContain("owt delete 'on no branch' --save\n");
 });

@@ -1,7 +1,7 @@
 /** `owt delete`: takes worktrees away. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { nameOf } from "../../core/worktree.ts";
+import { nameOf, wordOf } from "../../core/worktree.ts";
 import { isSavable } from "../../git/remove.ts";
 import { findDamageOf, refuseDamaged } from "../../engine/worktrees/damaged.ts";
 import { type Gone, removeByHand, type Stays } from "../../engine/worktrees/remove.ts";
@@ -41,9 +41,9 @@ export function deleteCommand(program: Command, io: Io): void {
           refuseMain(engine, each, "taken away");
           refuseByHand(engine, each);
           const damaged = await findDamageOf(engine, each);
-          if (damaged !== null) throw refuseDamaged(damaged, `owt delete ${nameOf(damaged)}`);
+          if (damaged !== null) throw refuseDamaged(damaged, `owt delete ${wordOf(damaged)}`);
         }
-        if (!options.yes) await ask(io, wanted.map(nameOf));
+        if (!options.yes) await ask(io, wanted);
         const gone: Gone[] = [];
         const stay: Stays[] = [];
         for (const each of new Set(wanted)) {
@@ -65,12 +65,12 @@ function refuseByHand(engine: Engine, worktree: Checkout): void {
   });
 }
 
-async function ask(io: Io, names: string[]): Promise<void> {
+async function ask(io: Io, wanted: readonly Checkout[]): Promise<void> {
   if (!canAsk(io))
     throw new OwtError("usage", "taking a worktree away off a terminal needs --yes", {
-      hint: `owt delete ${names.join(" ")} --yes`,
+      hint: `owt delete ${wanted.map(wordOf).join(" ")} --yes`,
     });
-  if (!(await confirm(io, `take away ${names.join(", ")}?`)))
+  if (!(await confirm(io, `take away ${wanted.map(nameOf).join(", ")}?`)))
     throw new OwtError("interrupted", "nothing was taken away");
 }
 
@@ -106,9 +106,9 @@ function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
   );
   const isAllSavable = stay.every(({ reasons }) => reasons.every(isSavable));
   const hint = isAllSavable
-    ? `save that, and then take it away (owt restore brings it back): owt delete ${stay.map(nameOf).join(" ")} --save`
+    ? `save that, and then take it away (owt restore brings it back): owt delete ${stay.map(wordOf).join(" ")} --save`
     : stay.some(({ reasons }) => reasons.some(({ reason }) => reason === "in-use"))
-      ? `leave it, or end what works there, and once more: owt delete ${stay.map(nameOf).join(" ")}`
+      ? `leave it, or end what works there, and once more: owt delete ${stay.map(wordOf).join(" ")}`
       : "see: owt list";
   const refusal = new OwtError("would-lose-work", told.join("\n"), { hint });
   // Its answer as JSON says it already.

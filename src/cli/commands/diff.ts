@@ -2,7 +2,7 @@
 import type { Writable } from "node:stream";
 import type { Command } from "commander";
 import type { Engine } from "../../engine/engine.ts";
-import { nameOf } from "../../core/worktree.ts";
+import { wordOf } from "../../core/worktree.ts";
 import { orRefuseDamaged } from "../../engine/worktrees/damaged.ts";
 import { type Compared, compareWorktree } from "../../engine/worktrees/diff.ts";
 import { findWorktree } from "../../engine/worktrees/place.ts";
@@ -24,7 +24,7 @@ export function diffCommand(program: Command, io: Io): void {
     .action((name: string | undefined, options: Options) =>
       withEngine(io, async (engine) => {
         const worktree = await findWorktree(engine, name);
-        await orRefuseDamaged(engine, worktree, `owt diff ${nameOf(worktree)}`, async () => {
+        await orRefuseDamaged(engine, worktree, `owt diff ${wordOf(worktree)}`, async () => {
           const compared = await compareWorktree(engine, worktree);
           if (options.json) await answerFiles(io, options, compared);
           else await showText(io, engine, options, compared);

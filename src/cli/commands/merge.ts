@@ -1,7 +1,7 @@
 /** `owt merge`: the work of one worktree into the branch that it began from. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
-import { nameOf } from "../../core/worktree.ts";
+import { wordOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { orRefuseDamaged } from "../../engine/worktrees/damaged.ts";
 import {
@@ -48,7 +48,7 @@ export function mergeCommand(program: Command, io: Io): void {
 async function merge(io: Io, engine: Engine, name: string, options: Options): Promise<void> {
   const wish = { into: options.into ?? null, verify: options.verify, squash: options.squash === true };
   const worktree = await findWorktree(engine, name);
-  const plan = await orRefuseDamaged(engine, worktree, `owt merge ${nameOf(worktree)}`, () =>
+  const plan = await orRefuseDamaged(engine, worktree, `owt merge ${wordOf(worktree)}`, () =>
     planMerge(engine, worktree, wish),
   );
   if (plan.commits > 0) {

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nearestHint } from "../../core/names.ts";
 import { type InVain, NEEDS_SOMEBODY, SESSION_STATES, type SessionState, whyInVain } from "../../core/session-state.ts";
-import { nameOf } from "../../core/worktree.ts";
+import { nameOf, wordOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { bringBackDead } from "../../engine/sessions.ts";
 import type { Checkout } from "../../engine/worktrees/place.ts";
@@ -15,6 +15,7 @@ import { listCheckouts } from "../../git/list-worktrees.ts";
 import { parseSaidDuration } from "../../lib/duration.ts";
 import { helpFor } from "../worktrees/list-text.ts";
 import { answer, type Io, readInput, tell, withEngine } from "../io.ts";
+import { shellWord } from "../../lib/printable.ts";
 
 type SendOptions = {
   all?: boolean;
@@ -128,22 +129,26 @@ export function sendCommands(program: Command, io: Io): void {
 /** What answers the dialog of an agent. */
 function answerIn(engine: Engine, worktree: Checkout): string {
   const asked = readAsks(engine, worktree).find(({ questions }) => questions !== null);
-  return asked === undefined ? `owt task approve ${nameOf(worktree)}` : answerOf(asked);
+  return asked === undefined ? `owt task approve ${wordOf(worktree)}` : answerOf(asked);
 }
 
 function waitsInVain(why: InVain, name: string, isAtOnce: boolean): OwtError {
   switch (why) {
     case "no-session":
       return isAtOnce
-        ? new OwtError("wrong-state", `${name} has no session to wait for`, { hint: `make it: owt switch ${name}` })
-        : new OwtError("wrong-state", `the session of ${name} is gone`, { hint: `bring it back: owt switch ${name}` });
+        ? new OwtError("wrong-state", `${name} has no session to wait for`, {
+            hint: `make it: owt switch ${shellWord(name)}`,
+          })
+        : new OwtError("wrong-state", `the session of ${name} is gone`, {
+            hint: `bring it back: owt switch ${shellWord(name)}`,
+          });
     case "no-agent":
       return new OwtError("wrong-state", `no agent is in the session of ${name} to wait for`, {
-        hint: `with one: owt tmux kill ${name}, then: owt switch ${name} --agent claude; or until it is over: owt wait ${name} --for none`,
+        hint: `with one: owt tmux kill ${shellWord(name)}, then: owt switch ${shellWord(name)} --agent claude; or until it is over: owt wait ${shellWord(name)} --for none`,
       });
     case "ended":
       return new OwtError("wrong-state", `the agent of ${name} has ended`, {
-        hint: `bring it back: owt switch ${name}`,
+        hint: `bring it back: owt switch ${shellWord(name)}`,
       });
   }
 }

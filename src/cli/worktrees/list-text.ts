@@ -5,7 +5,7 @@ import type { Listed } from "../../engine/worktrees/list.ts";
 import { roughDuration } from "../../lib/duration.ts";
 import { widthOf } from "../../lib/width.ts";
 import { clock, type Paint, printable } from "../text.ts";
-import { printableName } from "../../lib/printable.ts";
+import { printableName, shellWord } from "../../lib/printable.ts";
 
 /** How a worktree stands; undefined while it is looked at, null where it could not be. */
 export type Standings = ReadonlyMap<string, BranchStatus | null>;
@@ -120,10 +120,10 @@ type Told = Pick<Listed, "agent" | "state" | "isClosed" | "stateSince" | "backs"
 
 /** The command that helps an agent which goes on by nobody's word; null for one that does, or whose turn is over. */
 export function helpFor({ name, state, suspended }: Pick<Listed, "name" | "state" | "suspended">): string | null {
-  if (state === "hung") return `owt switch ${name} --restart`;
+  if (state === "hung") return `owt switch ${shellWord(name)} --restart`;
   if (state === "suspended") return `kill -CONT ${suspended}`;
-  if (state === "cut-off") return `owt send ${name} "go on"`;
-  return state === "ended" ? `owt switch ${name}` : null;
+  if (state === "cut-off") return `owt send ${shellWord(name)} "go on"`;
+  return state === "ended" ? `owt switch ${shellWord(name)}` : null;
 }
 
 /** What stands below a list: each agent that is not well, with its command. */
@@ -134,7 +134,9 @@ export function helpLines(listed: readonly Listed[], now: number): string[] {
     const command = helpFor(each);
     if (command === null) return [];
     const note =
-      each.state === "hung" ? `  (ends it, and goes on in its conversation; look first: owt switch ${each.name})` : "";
+      each.state === "hung"
+        ? `  (ends it, and goes on in its conversation; look first: owt switch ${shellWord(each.name)})`
+        : "";
     return [printable(`${each.name}: ${agentWords(each, now)}`), `  ↳ ${command}${note}`];
   });
 }

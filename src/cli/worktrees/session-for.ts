@@ -8,6 +8,7 @@ import { findProgram } from "../../system/programs.ts";
 import type { Session } from "../../tmux/list.ts";
 import { type Io, tell } from "../io.ts";
 import { type SessionOptions, tellIgnored, wishOf } from "../sessions.ts";
+import { shellWord } from "../../lib/printable.ts";
 
 export type SessionWanted = SessionOptions & {
   /** False for none; true also where tmux is not there: then it is refused. */
@@ -58,6 +59,9 @@ function tellUntold(io: Io, worktree: Checkout, session: Session): boolean {
   if (session.panes.some(({ agent }) => agent !== null)) return true;
   const name = nameOf(worktree);
   tell(io, `what its agent was to be told first is told to nobody`);
-  tell(io, `  ↳ once there is one: owt tmux kill --yes ${name}, then: owt create ${name} --prompt "…"`);
+  tell(
+    io,
+    `  ↳ once there is one: owt tmux kill --yes ${shellWord(name)}, then: owt create ${shellWord(name)} --prompt "…"`,
+  );
   return false;
 }

@@ -12,6 +12,7 @@ import { readIdentity } from "../../system/identity.ts";
 import type { Engine } from "../engine.ts";
 import { listAskPipes } from "../spool.ts";
 import type { Checkout } from "./place.ts";
+import { shellWord } from "../../lib/printable.ts";
 
 export type Ask = Asked & {
   worktree: Checkout;
@@ -48,8 +49,10 @@ export function readAsks(engine: Pick<Engine, "repo">, worktree: Checkout): Ask[
 /** The command that answers it. A question whose words are not known whole is answered where it stands. */
 export function answerOf({ worktree, id, questions }: Pick<Ask, "worktree" | "id" | "questions">): string {
   const name = nameOf(worktree);
-  if (questions === null) return `owt task approve ${name} --ask ${id}`;
-  return questions.length === 0 ? `owt switch ${name}` : `owt task answer ${name} "…" --ask ${id}`;
+  if (questions === null) return `owt task approve ${shellWord(name)} --ask ${id}`;
+  return questions.length === 0
+    ? `owt switch ${shellWord(name)}`
+    : `owt task answer ${shellWord(name)} "…" --ask ${id}`;
 }
 
 /** The one that is meant. Throws `usage` where there are several and none was named, `unknown-name` where that one is not open. */
@@ -76,12 +79,12 @@ export function replyTo(engine: Pick<Engine, "env">, ask: Ask, words: string): v
   const name = nameOf(ask.worktree);
   if (questions.length === 0)
     throw new OwtError("needs-person", `what ${name} asks is too long to be answered from here`, {
-      hint: `answer on the screen: owt switch ${name}`,
+      hint: `answer on the screen: owt switch ${shellWord(name)}`,
     });
   const answers = questions.length === 1 ? [words.trim()] : words.trim().split("\n");
   if (answers.length !== questions.length)
     throw new OwtError("usage", `${name} asks ${questions.length} things, and takes a line for each`, {
-      hint: `answer on the screen: owt switch ${name}`,
+      hint: `answer on the screen: owt switch ${shellWord(name)}`,
     });
   tellAsker(engine, ask, renderReply(questions, answers));
 }

@@ -5,7 +5,7 @@ import { OwtError } from "../../core/errors.ts";
 import { redact, secretsIn } from "../../core/redact.ts";
 import { LEAD_VARIABLE, SESSION_VARIABLE } from "../../core/session-name.ts";
 import { isPrompt, isStarting, SESSION_STATES, type SessionState } from "../../core/session-state.ts";
-import { nameOf } from "../../core/worktree.ts";
+import { nameOf, wordOf } from "../../core/worktree.ts";
 import { noteNotTaken, recordMessage } from "../../store/messages.ts";
 import { noteWorktree } from "../../store/worktrees.ts";
 import { ensureFolder } from "../../system/files.ts";
@@ -20,6 +20,7 @@ import { answerOf, readAsks } from "./asks.ts";
 import { asOneSender } from "./one-at-a-time.ts";
 import type { Checkout } from "./place.ts";
 import { hasTextBack, readHandState, standingOf, timesQueued, toolBegunAt } from "./state.ts";
+import { shellWord } from "../../lib/printable.ts";
 
 export type Sent = {
   worktree: Checkout;
@@ -45,7 +46,7 @@ export async function sendTo(engine: Engine, worktree: Checkout, text: string, o
   const wanted = paneFor(session, worktree, options.pane);
   if (text.trim() === "" && options.pane === null)
     throw new OwtError("usage", "there is no text to send", {
-      hint: `Enter alone, whatever stands there: owt send ${nameOf(worktree)} --pane 0 ""`,
+      hint: `Enter alone, whatever stands there: owt send ${wordOf(worktree)} --pane 0 ""`,
     });
   const isAgents = wanted.agent !== null;
   const into = { worktree, session, pane: wanted.id, isAgents, signal: options.signal };
@@ -81,15 +82,15 @@ function paneFor(session: Session, worktree: Checkout, number: number | null): P
   const wanted = number === null ? panes.find(({ agent }) => agent !== null) : panes[number];
   if (wanted === undefined && number === null && isAgentClosed(session))
     throw new OwtError("wrong-state", `the pane of ${name}'s ${session.agent!.name} is closed`, {
-      hint: `bring it back: owt switch ${name}`,
+      hint: `bring it back: owt switch ${shellWord(name)}`,
     });
   if (wanted === undefined && number === null)
     throw new OwtError("wrong-state", `no agent of owt's is in the session of ${name}`, {
-      hint: `type it into a pane, whatever reads there: owt send ${name} --pane 0 "…"`,
+      hint: `type it into a pane, whatever reads there: owt send ${shellWord(name)} --pane 0 "…"`,
     });
   if (wanted === undefined)
     throw new OwtError("usage", `${name} has ${panes.length} panes, numbered from 0`, {
-      hint: `owt send ${name} --pane ${panes.length - 1} "…"`,
+      hint: `owt send ${shellWord(name)} --pane ${panes.length - 1} "…"`,
     });
   if (wanted.dead !== null) throw hasEnded(name, wanted.agent ?? "program");
   return wanted;
@@ -97,7 +98,7 @@ function paneFor(session: Session, worktree: Checkout, number: number | null): P
 
 function hasEnded(name: string, program: string): OwtError {
   return new OwtError("wrong-state", `the ${program} of ${name} has ended`, {
-    hint: `bring it back: owt switch ${name}`,
+    hint: `bring it back: owt switch ${shellWord(name)}`,
   });
 }
 
@@ -121,7 +122,7 @@ async function untilReady(
   if (state !== null) return;
   if (signal.aborted) throw new OwtError("interrupted", "interrupted");
   throw new OwtError("needs-person", `the agent of ${name} has not begun yet: nothing was sent`, {
-    hint: `it may have a question: owt switch ${name}`,
+    hint: `it may have a question: owt switch ${shellWord(name)}`,
   });
 }
 
@@ -173,7 +174,7 @@ export function asksLeave(engine: Pick<Engine, "repo">, worktree: Checkout): Owt
       hint: answerOf(asked),
     });
   return new OwtError("needs-person", `the agent of ${name} asks leave, and Enter would give it: nothing was sent`, {
-    hint: `what it asks: owt inbox; then: owt task approve ${name}`,
+    hint: `what it asks: owt inbox; then: owt task approve ${shellWord(name)}`,
   });
 }
 
@@ -214,7 +215,7 @@ async function untilTaken(engine: Engine, into: Into, isTaken: Taken): Promise<v
     "needs-person",
     `the agent of ${nameOf(worktree)} has not taken the text, which may stand in its input`,
     {
-      hint: `look: owt switch ${nameOf(worktree)}`,
+      hint: `look: owt switch ${wordOf(worktree)}`,
     },
   );
 }

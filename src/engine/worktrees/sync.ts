@@ -110,7 +110,7 @@ async function syncOrSay(engine: Engine, { path, branch }: Checkout, sync: () =>
     const isGits = error instanceof OwtError && error.code === "tool-failed";
     const damaged = isGits ? await findDamageOf(engine, { path, branch }) : null;
     if (damaged === null) throw error;
-    const { message, hint = null } = refuseDamaged(damaged, `owt sync ${name}`);
+    const { message, hint = null } = refuseDamaged(damaged, `owt sync ${shellWord(name)}`);
     const nothing = { with: null, commits: 0, files: [] };
     return { path, name, branch, state: "refused", ...nothing, notes: [message], byHand: hint };
   }

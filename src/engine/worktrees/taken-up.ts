@@ -2,13 +2,14 @@
 import { existsSync } from "node:fs";
 import { OwtError } from "../../core/errors.ts";
 import type { PlannedTask } from "../../core/plan.ts";
-import { nameOf } from "../../core/worktree.ts";
+import { nameOf, wordOf } from "../../core/worktree.ts";
 import { isOwnerAlive } from "../../git/owner.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import type { Store } from "../../store/database.ts";
 import { noteWorktree, readWorktrees } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
 import type { Checkout } from "./place.ts";
+import { shellWord } from "../../lib/printable.ts";
 
 /** Makes a worktree that of a task while `open` opens its session; where that fails, it is what it was. `isKnown`: it was that of this task before.
  *  Throws `wrong-state` where a run has begun the task meanwhile, and where somebody has it in another worktree. */
@@ -50,7 +51,7 @@ function takenUpElsewhere(store: Store, task: string, path: string): Checkout | 
 function hasItAlready(task: string, at: Checkout, wanted: Checkout): OwtError {
   const name = nameOf(at);
   return new OwtError("wrong-state", `somebody has ${task} by hand already, in ${at.path}`, {
-    hint: `go there: owt switch ${name}; to give that up: owt delete ${name}; a worktree beside it, without the task: owt create ${nameOf(wanted)}`,
+    hint: `go there: owt switch ${shellWord(name)}; to give that up: owt delete ${shellWord(name)}; a worktree beside it, without the task: owt create ${wordOf(wanted)}`,
   });
 }
 
@@ -83,6 +84,6 @@ export function takenUpError(id: string, { task, worktree }: { task: string; wor
   const name = nameOf(worktree);
   const why = id === task ? "" : `${id} needs ${task}, and `;
   return new OwtError("needs-person", `${why}somebody has ${task} by hand, in ${worktree.path}`, {
-    hint: `where it is done: owt merge ${name}, then: owt task cancel ${task}; to let a run do it: owt delete ${name}`,
+    hint: `where it is done: owt merge ${shellWord(name)}, then: owt task cancel ${task}; to let a run do it: owt delete ${shellWord(name)}`,
   });
 }
