@@ -41,15 +41,20 @@ export function takeLease(
     wish.path,
   );
   if (known) return toLease(known);
+  // Looked at first: whoever else wants one waits while we have the registry.
+  const gone = listHolders(leases).filter(around.isGone);
+  const busy = around.busy();
   return leases.transaction(() => {
+    for (const { gitDir, inode } of gone)
+      leases.run("delete from worktree_lease where git_dir = ? and inode = ?", gitDir, inode);
     leases.run("delete from worktree_lease where git_dir = ? and inode <> ?", wish.gitDir, wish.inode);
     const mine = leases.get("select * from worktree_lease where git_dir = ?", wish.gitDir);
     if (mine) {
       leases.run("update worktree_lease set path = ? where git_dir = ?", wish.path, wish.gitDir);
       return toLease(mine);
     }
-    const others = leases.all("select * from worktree_lease").filter((row) => !dropIfGone(leases, row, around.isGone));
-    const lease = isFree(wish.before, others) ? wish.before : choose(wish, others, around.busy());
+    const others = leases.all("select * from worktree_lease");
+    const lease = isFree(wish.before, others) ? wish.before : choose(wish, others, busy);
     const { firstPort, ports, database, compose } = lease;
     leases.run(
       "insert into worktree_lease (git_dir, inode, path, first_port, ports, database, compose, at) values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -104,13 +109,6 @@ function isFree(lease: Lease | null, others: readonly Row[]): lease is Lease {
 
 function blockOf(row: Row): { first: number; count: number }[] {
   return row["first_port"] === null ? [] : [{ first: Number(row["first_port"]), count: Number(row["ports"]) }];
-}
-
-function dropIfGone(leases: Store, row: Row, isGone: (holder: Leaseholder) => boolean): boolean {
-  const holder = toHolder(row);
-  if (!isGone(holder)) return false;
-  leases.run("delete from worktree_lease where git_dir = ?", holder.gitDir);
-  return true;
 }
 
 function toHolder(row: Row): Leaseholder {
