@@ -352,8 +352,7 @@ const ROWS: Record<string, Row> = {
   },
   "batch run": {
     call: ["batch", "run", "night"],
-    says: /^night: r1 goes on in the background/,
-    json: ["batch", "next"],
+    says: /^night: nothing can begin: api\/E01 .*wait.* for a person; see: owt inbox/,
     mistake: unknownBatch("run"),
     changes: true,
   },

@@ -3,7 +3,12 @@
 import type { Writable } from "node:stream";
 import { widthOf } from "../../lib/width.ts";
 
-export type Terminal = Writable & { columns?: number; rows?: number };
+export type Terminal = Writable & {
+  columns?: number;
+  rows?: number;
+  /** What Node does when it hears that the size has changed; undocumented, there since Node 0.8. */
+  _refreshSize?(): void;
+};
 
 /** Shown at once, where the terminal knows how (mode 2026, ignored elsewhere): no half frame is ever seen. */
 const BEGIN = "\u001B[?2026h";
@@ -43,6 +48,14 @@ export class LiveBlock {
     this.#out.write(`${BEGIN}\r${upwards(up)}${text}${CLEAR_ROW}${upwards(stale)}${END}`);
     this.#lines = lines;
     this.#rows = rows;
+  }
+
+  /** Asks the terminal for its size, which Node learns only when it comes to hear of the change: a frame drawn meanwhile would be laid out for a terminal
+   *  that is no more, and leave pieces. Whether it is another one than the last that was known. */
+  isResized(): boolean {
+    const { columns, rows } = this.#out;
+    this.#out._refreshSize?.();
+    return columns !== this.#out.columns || rows !== this.#out.rows;
   }
 
   /** Somebody typed lines below the block: as the terminal shows what is typed, they are a part of it, and go when it is drawn anew. */

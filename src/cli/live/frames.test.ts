@@ -15,9 +15,10 @@ function open() {
       done();
     },
   });
-  const terminal = Object.assign(out, { columns: 80, rows: 24 });
+  const size = { columns: 80, rows: 24 };
+  const terminal = Object.assign(out, size, { _refreshSize: () => void Object.assign(terminal, size) });
   const frames = new Frames(new LiveBlock(terminal), () => ["the table"]);
-  return { writes, frames, wholeText: () => writes.join("") };
+  return { writes, frames, size, wholeText: () => writes.join("") };
 }
 
 test("many lines a second travel with ten frames a second", async () => {
@@ -58,4 +59,25 @@ test("set aside, it shows no block, and what is told is written at once", async 
   frames.resume();
   await vi.advanceTimersByTimeAsync(200);
   expect(writes.at(-1)).toContain("the table");
+});
+
+test("nothing is drawn while the terminal changes its size, nor for a size that it has no more", async () => {
+  const { writes, frames, size } = open();
+  frames.soon();
+  await vi.advanceTimersByTimeAsync(1);
+  for (let n = 0; n < 5; n++) {
+    frames.resized();
+    frames.soon();
+    await vi.advanceTimersByTimeAsync(200);
+  }
+  expect(writes).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(100);
+  expect(writes).toHaveLength(2);
+  // Not told of yet.
+  size.columns = 50;
+  frames.soon();
+  await vi.advanceTimersByTimeAsync(150);
+  expect(writes).toHaveLength(2);
+  await vi.advanceTimersByTimeAsync(300);
+  expect(writes).toHaveLength(3);
 });

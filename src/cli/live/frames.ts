@@ -4,6 +4,10 @@ import type { LiveBlock } from "./block.ts";
 /** How far apart two frames are at least: with 100 a second could have eleven of them. */
 const DRAW_MS = 110;
 
+/** How long a terminal whose size has changed is left alone. tmux lays a pane out anew at once and tells its program up to 250 ms later where it was told of
+ *  another size just before (3.3a, while a border is dragged): a frame drawn meanwhile is for a size that is no more, and leaves pieces. */
+const SETTLES_MS = 300;
+
 export class Frames {
   readonly #block: LiveBlock;
   readonly #read: () => string[];
@@ -12,6 +16,7 @@ export class Frames {
   #isPaused = false;
   #due: NodeJS.Timeout | null = null;
   #drawnAt = -Infinity;
+  #resizedAt = -Infinity;
 
   /** `read` says what the block is to show now; its lines are to fit the terminal. */
   constructor(block: LiveBlock, read: () => string[]) {
@@ -33,11 +38,19 @@ export class Frames {
     this.soon();
   }
 
+  /** The terminal has another size. */
+  resized(): void {
+    this.#resizedAt = performance.now();
+    if (this.#due) clearTimeout(this.#due);
+    this.#due = null;
+    this.soon();
+  }
+
   /** Draws anew as soon as that may be; the last state is always drawn. */
   soon(): void {
     if (this.#due || this.#isPaused) return;
-    const wait = Math.max(0, this.#drawnAt + DRAW_MS - performance.now());
-    this.#due = setTimeout(() => this.#draw(), wait);
+    const next = Math.max(this.#drawnAt + DRAW_MS, this.#resizedAt + SETTLES_MS);
+    this.#due = setTimeout(() => this.#draw(), Math.max(0, next - performance.now()));
   }
 
   /** Takes the block away; what is printed from now on is written at once. */
@@ -55,7 +68,10 @@ export class Frames {
 
   #draw(): void {
     this.#due = null;
+    const lines = this.#read();
+    // Last, for reading takes a while.
+    if (this.#block.isResized()) return this.resized();
     this.#drawnAt = performance.now();
-    this.#block.update(this.#above.splice(0), this.#read());
+    this.#block.update(this.#above.splice(0), lines);
   }
 }

@@ -61,11 +61,12 @@ class LiveScreen implements Screen {
     this.#progress = new Progress(engine, run);
     const drawSoon = () => this.#frames.soon();
     const look = setInterval(drawSoon, LOOK_MS);
-    io.stderr.on("resize", drawSoon);
+    const resized = () => this.#frames.resized();
+    io.stderr.on("resize", resized);
     this.#stops.push(
       engine.store.onAppend(drawSoon),
       () => clearInterval(look),
-      () => io.stderr.off("resize", drawSoon),
+      () => io.stderr.off("resize", resized),
     );
     drawSoon();
   }
