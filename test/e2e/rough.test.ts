@@ -734,8 +734,9 @@ test("a run that goes on says what the plan changed and what it ignores, and one
     "it goes on as a whole (--count: for new runs only)",
   );
   rig.write({ "docs/plans/one/epic-02-b.md": task({}, 'write b.txt "better"') });
+  rig.ok("pause");
   const again = await rig.owt("run", "--yes");
-  expect(again.stderr).toContain("going on with r1; new or changed in the plan: one/E02");
+  expect(again.stderr).toContain("going on with r1, which was paused; new or changed in the plan: one/E02");
   expect(again.code).toBe(4);
 });
 

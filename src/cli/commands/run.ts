@@ -23,7 +23,7 @@ import { relativePlan } from "../plan-path.ts";
 import { count, type Preview, previewOf } from "../preview.ts";
 import { renderPreviewToAsk, renderQuestion } from "../preview-brief.ts";
 import { renderPreview } from "../preview-text.ts";
-import { printable } from "../text.ts";
+import { printable, wishWord } from "../text.ts";
 import {
   addWorkOptions,
   chosenOnTheLine,
@@ -120,7 +120,7 @@ function rivalWords({ rivals }: Work): string {
 
 function goesOnWith({ run, changed }: { run: Run; changed: string[] }): string {
   const news = changed.length > 0 ? `; new or changed in the plan: ${changed.join(", ")}` : "";
-  return `going on with ${run.id}${news}`;
+  return `going on with ${run.id}${run.wish === null ? "" : `, which was ${wishWord(run.wish, false)}`}${news}`;
 }
 
 /** What a run leaves to those who have it by hand. */

@@ -19,7 +19,7 @@ import { followRun, PLAIN } from "../follow.ts";
 import { answer, type Io, tell, whoAsks, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
-import { printable } from "../text.ts";
+import { printable, wishWord } from "../text.ts";
 import { maxDurationOption, positiveInteger, positiveUsd } from "../work-options.ts";
 
 type JsonOption = { json?: boolean };
@@ -107,7 +107,7 @@ async function goOnWith(io: Io, engine: Engine, run: string, options: ResumeOpti
   if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
   if (kept) tell(io, printable(kept));
   tellUsedUp(io, engine, run);
-  const was = wish === null ? "" : `was ${wish === "pause" ? "paused" : "stopped"}`;
+  const was = wish === null ? "" : `was ${wishWord(wish, false)}`;
   if (options.detach) {
     if (was !== "") tell(io, `${run} ${was}; it goes on`);
     await detach(io, engine, run, options, null);
