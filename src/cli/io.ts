@@ -1,7 +1,7 @@
 /** What a command has of the world: its streams, its place, its way to ask. Standard output is the answer, standard error the narration. */
 import { createInterface } from "node:readline/promises";
 import type { Readable, Writable } from "node:stream";
-import type { ConfigValues } from "../core/config.ts";
+import type { ConfigValues } from "../core/config-keys.ts";
 import { COMMANDS, OwtError } from "../core/errors.ts";
 import { printable, withoutOrders } from "../lib/printable.ts";
 import { wrapText } from "../lib/width.ts";

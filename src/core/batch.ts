@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { isTimezone, parseCron } from "../lib/cron.ts";
 import { parseDuration, parseSaidDuration } from "../lib/duration.ts";
-import { RUN_BUDGET } from "./config.ts";
+import { RUN_BUDGET } from "./config-keys.ts";
 import { describeIssue, keyOf, table } from "./form.ts";
 import { nearest } from "./names.ts";
 

@@ -1,7 +1,8 @@
 /** Budgets: what a run, a task, a day may use of money, tokens, tasks and the time of agents. Decides what has to wait and what has to stop. Pure. */
 import { parseDuration } from "../lib/duration.ts";
 import type { Attempt } from "./attempt.ts";
-import { type ConfigValues, type Layer, mergeConfig } from "./config.ts";
+import { type Layer, mergeConfig } from "./config.ts";
+import { type ConfigValues } from "./config-keys.ts";
 import { addUsages, allTokens, type Cost, renderUsd } from "./cost.ts";
 import { renderLimit, type RunTime } from "./run-time.ts";
 

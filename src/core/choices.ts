@@ -1,5 +1,5 @@
 /** How an agent is to be run, as the configuration, a plan, a task and the command line may each say a part of it. */
-import type { AgentSettings } from "./config.ts";
+import type { AgentSettings } from "./config-keys.ts";
 
 /** A key that is absent leaves the choice to whoever stands below. */
 export type AgentChoices = {

@@ -1,15 +1,6 @@
 /** What each key of the configuration is for, and what nothing uses yet: beside the schema, so that what is quick to start need not load it. */
-import {
-  type AGENT_KEYS,
-  ALIASES,
-  applyAliases,
-  type ConfigValues,
-  DEFAULTS,
-  KEYS,
-  type KeyName,
-  type Layer,
-  variableOf,
-} from "./config.ts";
+import { ALIASES, applyAliases, DEFAULTS, type Layer, variableOf } from "./config.ts";
+import { type AGENT_KEYS, type ConfigValues, KEYS, type KeyName } from "./config-keys.ts";
 import { isTable } from "./form.ts";
 import { nearest } from "./names.ts";
 

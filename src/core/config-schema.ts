@@ -1,6 +1,7 @@
 /** The configuration as a JSON Schema (2020-12), for editors: made from the schema that checks it, never written by hand. */
 import { configKeys } from "./config-about.ts";
-import { AGENT_KEYS, ALIASES, KEYS } from "./config.ts";
+import { ALIASES } from "./config.ts";
+import { AGENT_KEYS, KEYS } from "./config-keys.ts";
 
 type Schema = Record<string, unknown>;
 

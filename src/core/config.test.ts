@@ -5,10 +5,10 @@ import {
   commandList,
   configFromEnvironment,
   type ConfigProblem,
-  type ConfigValues,
   type Layer,
   mergeConfig,
 } from "./config.ts";
+import { type ConfigValues } from "./config-keys.ts";
 
 function valuesOf(raw: unknown): ConfigValues {
   const checked = checkConfig(raw, ["claude", "command"]);

@@ -3,9 +3,7 @@ import { readFileSync } from "node:fs";
 import { AGENT_KINDS, kindOf, permissionModes, READY_AGENTS } from "../agents/registry.ts";
 import { configKeys, idleKeys, type SetValue, valuesInForce } from "../core/config-about.ts";
 import {
-  AGENT_KEYS,
   asWritten,
-  type ConfigValues,
   type Layer,
   leadsOut,
   mergeConfig,
@@ -14,6 +12,7 @@ import {
   variableOf,
   withProfile,
 } from "../core/config.ts";
+import { AGENT_KEYS, type ConfigValues } from "../core/config-keys.ts";
 import { OwtError } from "../core/errors.ts";
 import { BUILT_IN_LAYOUTS } from "../core/layout.ts";
 import { nearest, nearestHint } from "../core/names.ts";

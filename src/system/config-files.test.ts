@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { ConfigValues } from "../core/config.ts";
+import type { ConfigValues } from "../core/config-keys.ts";
 import { OwtError } from "../core/errors.ts";
 import { loadConfig, userStateDir } from "./config-files.ts";
 

@@ -1,6 +1,6 @@
 /** `owt config`: what is in force and where from, what is wrong in it, its schema, and the commands that are approved. */
 import { type Command, Option } from "commander";
-import type { ConfigValues } from "../../core/config.ts";
+import type { ConfigValues } from "../../core/config-keys.ts";
 import { OwtError } from "../../core/errors.ts";
 import {
   approveGrants,
