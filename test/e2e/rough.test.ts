@@ -87,9 +87,10 @@ test.skipIf(!existsSync("/proc/self"))(
   async () => {
     await using rig = Rig.create({
       ".worktreerc": `${demoConfig}[run]\nverify = "true"\n`,
-      "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"\nfail "no"'),
     });
-    await rig.owt("run", "--yes");
+    rig.ok("create", "x", "--no-tmux");
+    writeFileSync(rig.path("shop-x/new.txt"), "new");
+    rig.ok("delete", "x", "--yes", "--save");
     const { rescues } = await rig.json<{ rescues: { id: string }[] }>("restore");
     const refusals = [
       ["demo", "--path", "/proc/owt", "--json"],
