@@ -166,7 +166,8 @@ export async function listRescues(repo: Repo): Promise<Rescue[]> {
   return rescues.toSorted((a, b) => a.at - b.at);
 }
 
-/** Those of these rescues that hold something: files, an index, or commits that no branch, tag or remote has. */
+/** Those of these rescues that hold something: files, an index, or commits that no branch but an attempt's own, no tag and no remote
+ *  has. */
 export async function withContent(repo: Repo, rescues: readonly Rescue[]): Promise<Rescue[]> {
   const holds = await Promise.all(rescues.map((rescue) => holdsSomething(repo, rescue)));
   return rescues.filter((_, at) => holds[at]);
@@ -182,7 +183,9 @@ async function holdsSomething(repo: Repo, rescue: Rescue): Promise<boolean> {
   const lines = (object?.content.toString("utf8") ?? "").split("\n");
   const parents = lines.filter((line) => line.startsWith("parent "));
   if (lines[0] !== `tree ${await readTree(repo, head)}` || parents.length > 1) return true;
-  const args = ["rev-list", "--ignore-missing", "--max-count=1", head, "--not", "--branches", "--remotes", "--tags"];
+  // What an attempt came to is worth a line, also while its own branch stands.
+  const known = ["--not", "--exclude=owt/tasks/*", "--branches", "--remotes", "--tags"];
+  const args = ["rev-list", "--ignore-missing", "--max-count=1", head, ...known];
   return (await git(repo, args)).stdout !== "";
 }
 
