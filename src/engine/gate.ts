@@ -31,7 +31,8 @@ async function refuseMarkers(
   tip: Oid,
   head: Oid,
 ): Promise<Refused | null> {
-  const markers = await findLeftMarkers(repo, findPlace(repo, attempt.worktree) ?? repo, tip, head);
+  const place = findPlace(repo, attempt.worktree) ?? repo;
+  const markers = await findLeftMarkers(repo, place, { base: attempt.base, trunk: tip, head });
   if (markers.length === 0) return null;
   const output = [
     `The work still holds conflict markers:`,

@@ -4,13 +4,10 @@ import type { Oid, Place } from "./git.ts";
 import { type IndexEntry, oidBytes, readIndexEntries } from "./index-file.ts";
 import { isObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
-import { type Entry, isSame, nameOf, readEntries, type Tree, TREE, writeEntries } from "./tree.ts";
+import { type Entry, isSame, LINK, nameOf, readEntries, type Tree, TREE, writeEntries } from "./tree.ts";
 
 /** Some six hundred files: with more, naming all their folders on our one thread costs what git's process does on another. */
 export const SMALL_INDEX = 65_536;
-
-/** The mode of a submodule. */
-export const LINK = "160000";
 
 /** A folder on its way: what is in it by name, as latin1. */
 export type Folder = Map<string, Folder | IndexEntry>;

@@ -18,13 +18,13 @@ test("groups of lines that a change adds are told with file and line, and nothin
     "half.txt": "<<<<<<< only\n",
     "picture.bin": `\0${GROUP}`,
   });
-  const found = await findLeftMarkers(at.repo, at.repo, from, to);
+  const found = await findLeftMarkers(at.repo, at.repo, { base: from, trunk: from, head: to });
   expect(found).toEqual([
     { path: "left ü.txt", line: 3 },
     { path: "left ü.txt", line: 5 },
     { path: "left ü.txt", line: 7 },
   ]);
-  expect(await findLeftMarkers(at.repo, at.repo, to, to)).toEqual([]);
+  expect(await findLeftMarkers(at.repo, at.repo, { base: to, trunk: to, head: to })).toEqual([]);
 });
 
 test("of a worktree those count that are not committed, too; what came in meanwhile is nobody's", async () => {

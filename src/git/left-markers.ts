@@ -2,9 +2,11 @@
  *  there as a conflict leaves them is looked at here, for seven equals signs also underline a title. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { changedEntries } from "./changed-paths.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { lstatInside } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { LINK, TREE } from "./tree.ts";
 
 export type Marker = { path: string; line: number };
 
@@ -21,12 +23,34 @@ const CHECK = [
   "--ignore-submodules",
 ];
 
-/** Those that `head` adds to what it was cut from `trunk` with. `place`: whose attributes count. A file that held some before is left alone. */
-export async function findLeftMarkers(repo: Repo, place: Place, trunk: Oid, head: Oid): Promise<Marker[]> {
+/** Those that `head` adds to what it was cut from `trunk` with. `base`: a commit that all of its own was added to. `place`: whose attributes count. A file
+ *  that held some before is left alone. */
+export async function findLeftMarkers(
+  repo: Repo,
+  place: Place,
+  { base, trunk, head }: { base: Oid; trunk: Oid; head: Oid },
+): Promise<Marker[]> {
+  if (!(await mayHoldMarkers(repo, base, head))) return [];
   const told = await check(place, [`${trunk}...${head}`]);
   if (told.length === 0) return [];
   const fork = (await git(place, ["merge-base", trunk, head])).stdout.trim();
   return sift(repo, told, fork, (path) => readBlob(repo, head, path));
+}
+
+const MOST_FILES = 50;
+const MOST_BYTES = 2 ** 20;
+
+/** Most changes hold no line that begins with the sign of any marker, however long: that is seen without a process. */
+async function mayHoldMarkers(repo: Repo, base: Oid, head: Oid): Promise<boolean> {
+  const changed = (await changedEntries(repo, base, head)).flatMap(({ after }) => after ?? []);
+  if (changed.length > MOST_FILES) return true;
+  for (const { mode, oid } of changed) {
+    if (mode === LINK) continue;
+    if (mode === TREE || ((await repo.live.info(oid))?.size ?? Infinity) > MOST_BYTES) return true;
+    const content = (await repo.live.contents(oid))?.content;
+    if (content === undefined || content.subarray(0, 1).includes("<") || content.includes("\n<")) return true;
+  }
+  return false;
 }
 
 /** The same of the files that stand in a worktree. */

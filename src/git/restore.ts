@@ -11,6 +11,7 @@ import { MODES } from "./rescue-trees.ts";
 import { findAnywhere } from "./bring-submodules.ts";
 import { findCheckout, readModuleHead } from "./submodules.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "./worktree.ts";
+import { LINK } from "./tree.ts";
 
 /** Makes a new worktree at `path` that holds what the rescue kept. It comes back on its own branch where that still stands at the same
  *  commit and is free, else on `owt/rescued/<id>`. The rescue stays. Repeatable after a kill; throws when something else is at `path`. */
@@ -81,6 +82,7 @@ async function bringBack(repo: Repo, place: Place, rescue: Rescue): Promise<void
 
 async function bringBackFiles(repo: Repo, place: Place, head: Oid, saved: Oid): Promise<void> {
   const { stdout } = await git(place, ["diff-tree", "-r", "-z", "--no-renames", head, saved]);
+  // A submodule is brought back by itself.
   const changes = parseRaw(fieldsOf(stdout)).filter(({ mode }) => mode !== LINK);
   for (const { path } of changes.filter(({ mode }) => mode === NONE)) await removeFile(place.root, path);
   for (const change of changes.filter(({ mode }) => mode !== NONE)) await writeBack(repo, place.root, change);
@@ -132,8 +134,6 @@ async function onBranch(module: Place, branch: string, head: Oid): Promise<void>
 
 type Change = { mode: string; oid: Oid; path: string };
 const NONE = "000000";
-/** A submodule is brought back by itself. */
-const LINK = "160000";
 
 /** `:oldmode newmode oldoid newoid status`, then the path. */
 function parseRaw(fields: string[]): Change[] {

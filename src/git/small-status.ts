@@ -3,13 +3,14 @@ import { type Dirent, existsSync, lstatSync, readdirSync, readFileSync, readlink
 import { join } from "node:path";
 import type { Oid, Place } from "./git.ts";
 import { type IndexEntry, isAsRecorded, modeOf, oidBytes, readIndexEntries } from "./index-file.ts";
-import { type Folder, intoFolders, isTreeOf, LINK, SMALL_INDEX } from "./index-tree.ts";
+import { type Folder, intoFolders, isTreeOf, SMALL_INDEX } from "./index-tree.ts";
 import { nameOfObject } from "./loose-object.ts";
 import { type MayIgnore, mayIgnore, readPatterns } from "./may-ignore.ts";
 import type { Repo } from "./repo.ts";
 import type { Status } from "./status.ts";
 import { ignoreTexts } from "./usual-repo.ts";
 import { isPlain } from "./write-index.ts";
+import { LINK } from "./tree.ts";
 
 /** Reading more than that, or telling of more files, is git's work: it does so beside us. */
 const MOST_BYTES = 1_000_000;

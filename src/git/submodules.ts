@@ -7,14 +7,12 @@ import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { isAncestor } from "./branch.ts";
 import { branchIn, type Head, lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { type Entry, isSame, readEntries, TREE } from "./tree.ts";
+import { type Entry, isSame, LINK, readEntries, TREE } from "./tree.ts";
 import { readTree } from "./commit.ts";
 import { readStatus } from "./status.ts";
 
 /** A path that points at a commit of another repository; `before` is what it pointed at, null when it is new. */
 export type Link = { path: string; commit: Oid; before: Oid | null };
-
-const LINK = "160000";
 
 /** The branch of a submodule that holds what only this repository has. */
 export const KEPT_BRANCH = "kept";

@@ -10,6 +10,9 @@ export type Tree = Map<string, Entry>;
 /** The mode of a folder. */
 export const TREE = "40000";
 
+/** The mode of a submodule. */
+export const LINK = "160000";
+
 /** Whether two entries are one: the same content under the same mode, or both not there. */
 export function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
   return a?.oid === b?.oid && a?.mode === b?.mode;
