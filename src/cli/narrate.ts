@@ -201,6 +201,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "run-created":
     case "run-carried":
     case "run-held":
+    case "room-needed":
     case "run-apart":
     case "batch-ended":
     case "tasks-joined":

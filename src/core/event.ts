@@ -27,6 +27,8 @@ export type Fact =
   | { kind: "run-held"; by: HeldBy; tasks: number[]; usedUp?: string }
   /** Nothing more of the run starts for want of room, from now on; null: nothing is short any more. `isFirst`: it is told for the first time. */
   | { kind: "run-short"; of: RoomKind | null; why: string; isFirst: boolean }
+  /** The room does not come by itself: somebody has to make it. `since`: when it became short, epoch ms. */
+  | { kind: "room-needed"; why: string; since: number }
   /** These tasks of it, and no others, let something else go first from now on: what they touch is being worked on. */
   | { kind: "run-apart"; tasks: HeldApart[] }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }

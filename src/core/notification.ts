@@ -21,6 +21,7 @@ const WAITS = {
 /** What is on record of something to be told of; the rest is looked up when it is. `about` is a task's row number. */
 export type Moment =
   | { name: "waiting"; for: keyof typeof WAITS }
+  | { name: "waiting"; for: "room"; why: string }
   | { name: "budget"; text: string; isUsedUp: boolean }
   | { name: "run-ended"; counts: Record<"done" | "failed" | "skipped" | "cancelled", number> }
   | { name: "batch-ended"; batch: string; state: FiringState; reason: string | null };
@@ -47,6 +48,8 @@ export function momentOf(fact: Fact, run: string | null): { moment: Moment; key:
     case "budget-warned":
       if (fact.isNear !== true) return null;
       return { moment: { name: "budget", text: fact.text, isUsedUp: false }, key: `${run} near ${fact.about}` };
+    case "room-needed":
+      return { moment: { name: "waiting", for: "room", why: fact.why }, key: `${run} has no room since ${fact.since}` };
     case "run-ended": {
       const { done, failed, skipped, cancelled } = fact;
       return { moment: { name: "run-ended", counts: { done, failed, skipped, cancelled } }, key: `${run} ended` };
@@ -87,6 +90,7 @@ export type Notice = {
 export function titleOf(moment: Moment, run: string | null, task: { key: string; title: string } | null): string {
   switch (moment.name) {
     case "waiting":
+      if (moment.for === "room") return `${run} waits for room: ${moment.why}`;
       return `${task === null ? "a task" : `${task.key} (${task.title})`} ${WAITS[moment.for]}`;
     case "budget":
       return moment.isUsedUp

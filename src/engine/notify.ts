@@ -38,7 +38,9 @@ import { postJson } from "../system/post.ts";
 import { answerFor } from "./answer.ts";
 import { mayTell } from "./approvals.ts";
 import { describeUsedUp, readNearLevels } from "./budget.ts";
+import { readRoomWait } from "./disk-users.ts";
 import type { Engine } from "./engine.ts";
+import { knownShortage } from "./room.ts";
 
 /** How long one try may take. */
 const TRY_MS = 10_000;
@@ -164,6 +166,7 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
 /** Whether a task that waited has been answered since. */
 function isOver(engine: Engine, { task: id, moment }: Outgoing): boolean {
   const task = id === null ? null : readTask(engine.store, id);
+  if (moment.name === "waiting" && moment.for === "room") return knownShortage(engine) === null;
   if (moment.name !== "waiting" || task === null) return false;
   if (moment.for === "review") return task.state !== "review" || task.approved;
   if (moment.for === "failed") return task.state !== "failed" || hasRivalsLeft(engine, task);
@@ -270,6 +273,7 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
 
 /** What a person can do about it now. */
 function commandFor(engine: Engine, moment: Moment, task: Task | null, run: Run | null): string | null {
+  if (moment.name === "waiting" && moment.for === "room") return readRoomWait(engine)?.command ?? "owt inbox";
   if (moment.name === "waiting") return task === null ? null : answerFor(engine, task).command;
   if (moment.name === "budget") return run?.state === "open" ? raiseNow(engine, run) : null;
   if (moment.name === "batch-ended") return moment.state === "refused" ? startCommand(moment.batch) : null;

@@ -34,6 +34,7 @@ import { runTip } from "./run-tip.ts";
 import { watchSessionLimits } from "./session-limits.ts";
 import { ENDS_ANYWAY, isSettledNow } from "./settled.ts";
 import { startReady, type Turn } from "./start-ready.ts";
+import { tellRoomWait } from "./tell-room.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
 import { knownFiles } from "./workspace.ts";
@@ -241,6 +242,7 @@ async function carryAll(
   if (!acted) {
     const short = turn.short ?? carriers.disk.shortage;
     noteShortage(engine, short);
+    tellRoomWait(engine, seen.runs, short);
     carriers.isShort = short !== null;
   }
   return acted;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
+import { Receiver } from "../rig/receiver.ts";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
 
 type Status = { runs: { tasks: { id: string; state: string; standing: string; why: string }[] }[] };
@@ -77,6 +78,8 @@ test("no more worktrees than there may be; where all are kept the run says who m
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[resources]\nmax_worktrees = 2\n[worktree]\nkeep = "all"\n`,
   });
+  await using receiver = await Receiver.start();
+  rig.userFile("config.toml", `[[notifications.webhook]]\nurl = "${receiver.url}/told"\n`);
   const gate = rig.path("gate");
   rig.write(plan({ a: `wait ${gate}\nwrite a.txt "a"`, b: `wait ${gate}\nwrite b.txt "b"`, c: 'write c.txt "c"' }));
   rig.commit("plan");
@@ -100,11 +103,20 @@ test("no more worktrees than there may be; where all are kept the run says who m
   expect((await rig.owt("status")).stdout).toContain("↳ owt delete");
   expect(there().map((name) => name[0])).toEqual(["a", "b"]);
   const { room } = await rig.json<Inbox>("inbox");
+  const notices = () => receiver.notices("/told").filter(({ event }) => event === "waiting");
+  await vi.waitFor(() => expect(notices()).toHaveLength(1), { timeout: 30_000 });
+  expect(notices()[0]).toMatchObject({
+    run: "r1",
+    task: null,
+    title: `r1 waits for room: ${room!.why}`,
+    command: room!.command,
+  });
   expect((await rig.owt(...room!.command.split(" ").slice(1), "--yes")).code).toBe(0);
   const ended = await run.ended;
   expect(ended.code).toBe(0);
   expect(rig.show("owt/runs/r1", "c.txt")).toBe("c");
   expect((await rig.json<{ report: RunReport }>("report")).report.waiting_ms.worktrees).toBeGreaterThan(0);
+  expect(notices()).toHaveLength(1);
 });
 
 const canMount = process.platform === "linux" && process.getuid?.() === 0;
