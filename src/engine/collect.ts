@@ -104,7 +104,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       });
     }
     if (inside.length > 0) {
-      const text = `${task.key} left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`;
+      const text = `left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`;
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
     if (isThere && outcome.kind === "ok") {
@@ -152,7 +152,7 @@ async function bringSubmodulesHome(engine: Engine, carried: Carried, head: strin
   for (const { path, commit, is } of await keepLinks(engine.repo, attempt.worktree, links)) {
     if (is === "published") continue;
     const where = is === "kept" ? `it is kept here as ${linkRef(commit)}` : "nobody here has it";
-    const text = `${task.key} points ${path} at ${commit.slice(0, 10)}, which no remote has; ${where}`;
+    const text = `points ${path} at ${commit.slice(0, 10)}, which no remote has; ${where}`;
     const about = { run: run.id, task: task.id, attempt: attempt.id };
     appendEvent(engine.store, engine.now(), about, { kind: "note", text });
   }

@@ -25,12 +25,7 @@ export async function passGate(engine: Engine, carried: Carried, head: Oid): Pro
 }
 
 /** Checks rarely look at every file, and there may be none. */
-async function refuseMarkers(
-  { repo }: Engine,
-  { task, attempt }: Carried,
-  tip: Oid,
-  head: Oid,
-): Promise<Refused | null> {
+async function refuseMarkers({ repo }: Engine, { attempt }: Carried, tip: Oid, head: Oid): Promise<Refused | null> {
   const place = findPlace(repo, attempt.worktree) ?? repo;
   const markers = await findLeftMarkers(repo, place, { base: attempt.base, trunk: tip, head });
   if (markers.length === 0) return null;
@@ -40,8 +35,8 @@ async function refuseMarkers(
     `Decide each of these conflicts, so that the file has the meaning of both sides, remove the markers and commit.`,
     `It may be that they are to stand there, in a test's text say; ${MARKERS_MEANT}`,
   ].join("\n");
-  const note = `${task.key} left conflict markers: ${few(markers.map(describeMarker))}`;
-  return { command: "no conflict markers left", output, note };
+  const note = `left conflict markers: ${few(markers.map(describeMarker))}`;
+  return { command: "conflict markers are left", output, note };
 }
 
 /** Conflict markers in the worktree of a task that a person is to hand in, in words; null for none. */
@@ -74,8 +69,8 @@ async function refuseOutside({ repo }: Engine, { task }: Carried, tip: Oid, head
     `Put these back as they were: git checkout ${fork} -- PATH, or git rm PATH for one that is new; then commit.`,
     `If the task cannot be done without one of them, ask.`,
   ].join("\n");
-  const note = `${task.key} changed what it may not touch: ${few(outside)}`;
-  return { command: "nothing outside what the task touches", output, note };
+  const note = `changed what it may not touch: ${few(outside)}`;
+  return { command: "something outside what the task touches was changed", output, note };
 }
 
 function shown(all: readonly string[]): string[] {

@@ -8,9 +8,16 @@ const GROUP = "one\n<<<<<<< HEAD\nmine\n=======\ntheirs\n>>>>>>> other\ntwo\n";
 
 test("groups of lines that a change adds are told with file and line, and nothing that only looks like one", async () => {
   await using at = await scratchRepo();
-  at.commit(at.root, { "had.txt": GROUP, "told/.gitattributes": "*.txt conflict-marker-size=20\n" });
+  at.commit(at.root, {
+    "had.txt": GROUP,
+    "moved.txt": GROUP,
+    "copied.txt": `of its own\n${GROUP}`,
+    "told/.gitattributes": "*.txt conflict-marker-size=20\n",
+  });
   const from = (await readRef(at.repo, "main"))!;
+  at.git(at.root, "mv", "moved.txt", "elsewhere.txt");
   const to = at.commit(at.root, {
+    "copy.txt": `of its own\n${GROUP}`,
     "left ü.txt": `zero\n${GROUP}`,
     "had.txt": `${GROUP}more\n${GROUP}`,
     "told/example.txt": GROUP,

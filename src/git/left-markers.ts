@@ -19,7 +19,8 @@ const CHECK = [
   "--no-color",
   "--no-ext-diff",
   "--no-textconv",
-  "--no-renames",
+  // What only stands elsewhere now is not added.
+  "--find-renames",
   "--ignore-submodules",
 ];
 
@@ -34,7 +35,20 @@ export async function findLeftMarkers(
   const told = await check(place, [`${trunk}...${head}`]);
   if (told.length === 0) return [];
   const fork = (await git(place, ["merge-base", trunk, head])).stdout.trim();
-  return sift(repo, told, fork, (path) => readBlob(repo, head, path));
+  const copied = await findCopies(repo, fork, head, new Set(told.map(({ path }) => path)));
+  const own = told.filter(({ path }) => !copied.has(path));
+  return sift(repo, own, fork, (path) => readBlob(repo, head, path));
+}
+
+/** Those of these files that stood at the fork, too, to the byte: by this name or another. */
+async function findCopies(repo: Repo, fork: Oid, head: Oid, paths: ReadonlySet<string>): Promise<Set<string>> {
+  const before = (await git(repo, ["ls-tree", "-r", "-z", fork])).stdout;
+  const copied = new Set<string>();
+  for (const path of paths) {
+    const blob = await repo.live.info(`${head}:${path}`);
+    if (blob !== null && before.includes(` ${blob.oid}\t`)) copied.add(path);
+  }
+  return copied;
 }
 
 const MOST_FILES = 50;

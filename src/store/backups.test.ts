@@ -46,13 +46,16 @@ test("a damaged store is put aside whole, and its last copy is in its place", as
   store.close();
 });
 
-test("a copy that is damaged too is passed over, and says nothing of the store that is restored", async () => {
+test.each([
+  ["is damaged", "nothing of use"],
+  ["is empty", ""],
+])("a copy that %s too is passed over, and says nothing of the store that is restored", async (_, content) => {
   const place = await copiedStore();
   const store = openStore(place);
   expect(await takeBackup(place)).toBeNull();
   store.close();
   const [newest, older] = listBackups(place);
-  writeFileSync(newest!.path, "nothing of use");
+  writeFileSync(newest!.path, content);
   writeFileSync(storeFile(place), Buffer.alloc(9_000, 7));
   const restored = restoreStore(place, 0);
   expect(restored).toMatchObject({ from: { number: older!.number }, unsound: [newest!.path] });

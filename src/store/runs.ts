@@ -82,12 +82,12 @@ export function readRun(store: Store, id: string): Run | null {
   return row ? toRun(row) : null;
 }
 
-/** All runs, oldest first; with a state only those in it. */
+/** All runs in the order in which they came, whatever the clock said then; with a state only those in it. */
 export function readRuns(store: Store, state?: RunState): Run[] {
   const rows =
     state === undefined
-      ? store.all("select * from run order by created_at, rowid")
-      : store.all("select * from run where state = ? order by created_at, rowid", state);
+      ? store.all("select * from run order by rowid")
+      : store.all("select * from run where state = ? order by rowid", state);
   return rows.map(toRun);
 }
 

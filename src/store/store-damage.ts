@@ -30,6 +30,8 @@ export function findDamageIn(path: string, commonDir?: string): string | null {
     if (said !== "ok") return String(said);
     const broken = findBroken(db);
     if (broken !== null) return broken;
+    // A copy is never taken of a store without a shape.
+    if (commonDir === undefined && isEmpty(db)) return "it is empty";
     return commonDir === undefined ? null : findLag(db, commonDir);
   } catch (error) {
     if (isDamage(error)) return error instanceof Error ? error.message : String(error);

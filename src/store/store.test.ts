@@ -309,6 +309,12 @@ describe("runs", () => {
     expect(readRun(store, "r3")).toBeNull();
   });
 
+  test("are in the order in which they came, also where the clock was set back", () => {
+    const { store } = storeWithRun();
+    for (const at of [9_000, 5_000, 7_000]) createRun(store, at, NEW_RUN, []);
+    expect(readRuns(store).map(({ id }) => id)).toEqual(["r1", "r2", "r3", "r4"]);
+  });
+
   test("are not made at all when one task cannot be", () => {
     const { store } = storeWithRun();
     const seq = lastSeq(store);

@@ -197,7 +197,7 @@ test("work outside what its task may touch goes back to the same conversation, a
   expect(ran.code).toBe(1);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["open/E01", "shop/E01"]);
   expect(rig.show("owt/runs/r1", "shared.txt")).toBe("as it was\n");
-  expect(ran.stderr).toContain("web/E01 failed: verify failed: nothing outside what the task touches");
+  expect(ran.stderr).toContain("web/E01 failed: verify failed: something outside what the task touches was changed");
   expect(ran.stderr).toContain("shop/E01 changed what it may not touch: shared.txt");
   const why = (await rig.owt("logs", "web/E01")).stdout;
   expect(why).toContain("This task may change nothing but: web, docs/*.md\n");
