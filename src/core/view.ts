@@ -383,3 +383,9 @@ export function countFinal(tasks: readonly Task[]): Record<"done" | "failed" | "
     if (FINAL_STATES.has(task.state)) counts[task.state as keyof typeof counts]++;
   return counts;
 }
+
+/** Whether nothing goes on before somebody or something makes room: when that will be nobody can tell. */
+export function waitsForRoomAlone(views: readonly Pick<TaskView, "standing">[]): boolean {
+  const stands = new Set(views.map(({ standing }) => standing));
+  return stands.has("waits-for-room") && !stands.has("working");
+}

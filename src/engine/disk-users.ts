@@ -12,7 +12,7 @@ import { shortageNow } from "./disk-watch.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { isCarried } from "./holder.ts";
 import { shellWord } from "../lib/printable.ts";
-import { readKept } from "./room.ts";
+import { knownShortage, readKept } from "./room.ts";
 
 /** What a task has on the disk: its worktree, or what its agents printed. */
 export type DiskUser = { run: string; task: string; path: string; bytes: number };
@@ -30,7 +30,9 @@ const MOST_FILES = 200_000;
 export function readRoomWait(engine: Engine): RoomWait | null {
   const runs = readRuns(engine.store, "open");
   if (runs.length === 0 || isCarried(engine) === null) return null;
-  const short = shortageNow(engine);
+  const noted = knownShortage(engine);
+  // What those who carry them keep back may be more than what is to stay free.
+  const short = shortageNow(engine) ?? (noted?.of === "disk" ? noted : null);
   if (short === null) return readKeptWait(engine);
   const users = runs.flatMap((run) => usersOf(engine, run.id));
   const most = users.toSorted((a, b) => b.bytes - a.bytes).slice(0, MOST_USERS);

@@ -4,7 +4,7 @@ import { rowNeeds } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { runTimeLeft, type TimeLeft } from "../core/time-left.ts";
-import type { TaskView } from "../core/view.ts";
+import { type TaskView, waitsForRoomAlone } from "../core/view.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
 import { readExpected, writeExpected } from "../store/expected.ts";
@@ -56,8 +56,7 @@ export function timeLeftOf(
   waits: ReadonlyMap<number, number>,
 ): TimeLeft | null {
   const open = views.filter(({ task }) => !FINAL_STATES.has(task.state));
-  const stands = new Set(open.map(({ standing }) => standing));
-  if (open.length === 0 || (stands.has("waits-for-room") && !stands.has("working"))) return null;
+  if (open.length === 0 || waitsForRoomAlone(open)) return null;
   const needsOf = rowNeeds(views.map(({ task }) => task));
   const coming = open.map(({ task, until }) => ({
     id: task.key,

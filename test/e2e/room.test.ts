@@ -100,7 +100,9 @@ test("no more worktrees than there may be; where all are kept the run says who m
     command: expect.stringMatching(/^owt delete [ab]-e01-\d$/),
   };
   await vi.waitFor(async () => expect((await rig.json<Inbox>("inbox")).room).toMatchObject(kept), { timeout: 30_000 });
-  expect((await rig.owt("status")).stdout).toContain("↳ owt delete");
+  const { stdout } = await rig.owt("status");
+  expect(stdout).toContain("↳ owt delete");
+  expect(stdout).not.toContain("expected to end");
   expect(there().map((name) => name[0])).toEqual(["a", "b"]);
   const { room } = await rig.json<Inbox>("inbox");
   const notices = () => receiver.notices("/told").filter(({ event }) => event === "waiting");

@@ -5,7 +5,7 @@ import { programOf } from "../../agents/agent.ts";
 import { describeLevel } from "../../core/budget.ts";
 import type { Run } from "../../core/run.ts";
 import type { BareTask, Task } from "../../core/task.ts";
-import { type Answer, renderAnswer, type TaskView } from "../../core/view.ts";
+import { type Answer, renderAnswer, type TaskView, waitsForRoomAlone } from "../../core/view.ts";
 import { readLevels, readNearLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
@@ -102,7 +102,8 @@ async function readStatus(engine: Engine, only: string | null) {
     const isLanded = run.state === "ended" && run.landedAt !== null && only === null;
     const views = showBriefly(engine, run, tasks, carriedBy === null);
     const news = views.filter((view) => !isLanded || failed.has(view.task.id));
-    const goesOn = run.state === "open" && run.wish === null && carriedBy !== null;
+    const isHeld = run.wish !== null || carriedBy === null || waitsForRoomAlone(views);
+    const goesOn = run.state === "open" && !isHeld;
     const expected = goesOn ? readExpected(engine.store, run.id) : null;
     const process = run.state === "open" ? readBackground(engine.store, run.id) : null;
     const background = process && isAlive(process) ? process.pid : null;
