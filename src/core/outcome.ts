@@ -58,6 +58,8 @@ export type Outcome =
       unknownAgent?: true;
       /** It left within seconds, and had not done anything. */
       atOnce?: true;
+      /** What its work lacks, as its agent is told. */
+      missing?: string;
       /** The end of what a program of ours printed. */ output?: string;
     };
 

@@ -141,7 +141,15 @@ describe("each outcome has its consequence", () => {
     ],
     [
       { kind: "nothing_done", said: "" },
-      { ...again, next: { kind: "fresh" }, notBefore: null },
+      {
+        ...again,
+        next: { kind: "resume", from: 7, because: expect.stringContaining("nothing in this worktree") as string },
+        notBefore: null,
+      },
+    ],
+    [
+      { kind: "failed", reason: "a rebase is half done", missing: "finish it" },
+      { ...again, next: { kind: "resume", from: 7, because: "finish it" }, notBefore: null },
     ],
     [
       { kind: "failed", reason: "exit 1" },

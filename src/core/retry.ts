@@ -137,6 +137,11 @@ export function decideConsequence(
         return { do: "park", park: { for: "git", reason: reasonOf(outcome) }, next: repeat, notBefore: null };
       if (outcome.final === true || (outcome.final === "afresh" && task.next.kind === "fresh"))
         return { do: "fail", reason: reasonOf(outcome) };
+      if (outcome.missing !== undefined)
+        return again(task, outcome, limits, {
+          next: toldOnce(task.next, attempt.id, outcome.missing),
+          notBefore: null,
+        });
       return outcome.atOnce === true
         ? afterCrash(task, outcome, limits, { kind: "fresh" }, before, now, chance)
         : again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
@@ -151,7 +156,7 @@ export function decideConsequence(
       return again(task, outcome, limits, { next: before.endedByUs ? { kind: "fresh" } : nudged, notBefore: null });
     }
     case "nothing_done":
-      return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
+      return again(task, outcome, limits, { next: toldOnce(task.next, attempt.id, NOTHING_DONE), notBefore: null });
     case "verify_failed":
       return { do: "fail", reason: reasonOf(outcome) };
     case "budget": {
@@ -189,6 +194,14 @@ function repeatTurn(next: NextStart, attempt: number): NextStart {
       return never;
     }
   }
+}
+
+const NOTHING_DONE =
+  "your turn ended, and nothing in this worktree has changed. Do what the task asks; if it cannot be done, ask";
+
+/** In its own conversation an agent is told once what its work lacks; the next begins afresh. */
+function toldOnce(next: NextStart, from: number, because: string): NextStart {
+  return next.kind === "resume" && next.because !== undefined ? { kind: "fresh" } : { kind: "resume", from, because };
 }
 
 /** Behind the death of an agent the next one waits, longer each time, and is not started for ever. */

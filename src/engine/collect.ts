@@ -71,7 +71,9 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const inside = leftovers.left.filter(({ reason }) => reason === "dirty-submodule").map(({ path }) => path);
   const taken = misread
-    ? (dropped ?? blockedOutcome(leftovers, byHand || task.next.kind === "conflict") ?? insideOutcome(judged, inside))
+    ? (dropped ??
+      blockedOutcome(leftovers, attempt.branch, byHand || task.next.kind === "conflict") ??
+      insideOutcome(judged, inside))
     : judged;
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
   const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
@@ -260,7 +262,7 @@ async function readTurn(engine: Engine, { attempt }: Carried, changed: boolean):
 }
 
 /** What stands in the way of taking the work as it is, though the agent ended well. */
-function blockedOutcome({ blocked, left, head }: Leftovers, isConflictTurn: boolean): Outcome | null {
+function blockedOutcome({ blocked, left, head }: Leftovers, own: string, isConflictTurn: boolean): Outcome | null {
   switch (blocked) {
     case null:
       return null;
@@ -270,13 +272,19 @@ function blockedOutcome({ blocked, left, head }: Leftovers, isConflictTurn: bool
         : {
             kind: "failed",
             reason: `the agent left conflicts unresolved in ${left.map((each) => each.path).join(", ")}`,
+            missing: `your turn ended, and a merge is half done: resolve ${left.map((each) => each.path).join(", ")} and commit`,
           };
     case "rebase-in-progress":
-      return { kind: "failed", reason: "the agent left a rebase half done" };
+      return {
+        kind: "failed",
+        reason: "the agent left a rebase half done",
+        missing: "your turn ended, and a rebase is half done: git rebase --continue, or git rebase --abort",
+      };
     case "head-elsewhere":
       return {
         kind: "failed",
         reason: `the agent left its branch: HEAD is on ${head.branch ?? head.oid ?? "nothing"}`,
+        missing: `your turn ended on ${head.branch ?? "no branch"}, and only what is on this task's own branch is taken: git switch ${own}, and bring your work there`,
       };
     default: {
       const never: never = blocked;
