@@ -971,6 +971,12 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     of({
       project: text,
       carried_by: v.pipe(orNull(whole), v.description("the process that carries the runs")),
+      asking: v.pipe(
+        orNull(of({ pid: whole, run: text, task: text })),
+        v.description(
+          "where nobody carries them: the process that asks for an answer in its terminal, and then goes on",
+        ),
+      ),
       room: roomWait,
       batches: refusedBatches,
       runs: v.array(

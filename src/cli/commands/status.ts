@@ -9,6 +9,7 @@ import { type Answer, renderAnswer, type TaskView } from "../../core/view.ts";
 import { readLevels, readNearLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
+import { findAtPrompt } from "../../engine/at-prompt.ts";
 import { readInbox, readRefusedBatches } from "../../engine/inbox.ts";
 import { isCarried } from "../../engine/holder.ts";
 import { spoolFolder } from "../../engine/spool-folder.ts";
@@ -97,6 +98,7 @@ async function readStatus(engine: Engine, only: string | null) {
         only !== null || tasks.some((task) => failed.has(task.id) || (run.landedAt === null && task.state === "done")),
     );
   const carriedBy = isCarried(engine);
+  const asking = carriedBy === null ? findAtPrompt(engine) : null;
   const runs = [...ended, ...open].map(({ run, tasks }) => {
     // Of a run that has landed only what did not come with it is news.
     const isLanded = run.state === "ended" && run.landedAt !== null && only === null;
@@ -122,7 +124,7 @@ async function readStatus(engine: Engine, only: string | null) {
   const heldTasks = held.map(({ task }) => readTask(engine.store, task.id)!);
   const answers = await heldAnswers(engine, heldTasks);
   const room = readRoomWait(engine);
-  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, unwell, answers, room };
+  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, asking, unwell, answers, room };
 }
 
 async function unwellAgents(engine: Engine): Promise<Unwell> {
@@ -175,6 +177,7 @@ function toJson(engine: Engine, status: Status): object {
   return {
     project: engine.repo.root,
     carried_by: status.carriedBy,
+    asking: status.asking && { pid: status.asking.pid, run: status.asking.run, task: status.asking.task },
     room: status.room && { ...status.room, since: new Date(status.room.since).toISOString() },
     batches: readRefusedBatches(engine).map((each) => ({ ...each, since: new Date(each.since).toISOString() })),
     runs: status.runs.map(({ run, views, sums, expected, background, limits }) => ({
@@ -229,7 +232,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   const paint = painter(io, io.stdout);
   const { runs, agents, worktrees, backlog, carriedBy, room } = status;
   const isOpen = runs.some(({ run }) => run.state === "open");
-  const idle = isOpen ? "nobody carries the open runs; go on with: owt resume" : "nothing runs";
+  const idle = isOpen ? idleWords(status) : "nothing runs";
   const lines = [`${engine.repo.root}: ${carriedBy ? `owt (pid ${carriedBy}) carries the runs` : idle}`];
   for (const { run, views, sums, expected, background, limits } of runs) {
     const cost = sums.cost_basis === null ? "" : ` · cost ${costWords(sums)}`;
@@ -267,6 +270,12 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   const installed = agents.map(({ name, path }) => (path ? name : `${name} (not installed)`));
   lines.push("", `agents: ${installed.join(", ")}`);
   return lines.join("\n");
+}
+
+/** Of open runs that nobody carries right now. */
+function idleWords({ asking }: Status): string {
+  if (asking === null) return "nobody carries the open runs; go on with: owt resume";
+  return `owt (pid ${asking.pid}) asks for the answer to ${asking.task} in its terminal, and then goes on; now: owt resume`;
 }
 
 /** `a, b`; `a, b and 3 more`. */

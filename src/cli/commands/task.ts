@@ -12,6 +12,8 @@ import { type Task, TASK_STATES } from "../../core/task.ts";
 import { answerNow } from "../../engine/answer.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { attemptDir } from "../../engine/engine.ts";
+import { findAtPrompt } from "../../engine/at-prompt.ts";
+import type { AtPrompt } from "../../store/at-prompt.ts";
 import {
   answerTask,
   approveTask,
@@ -110,10 +112,11 @@ export function taskCommands(program: Command, io: Io): void {
         for (const task of tasks)
           await leaveByHand(io, engine, task, { ...options, command: `owt task retry ${task.key}` });
         const { changed, kept } = await refreshRun(engine, run);
+        const asking = findAtPrompt(engine);
         const again = { run, tasks: retryTasks(engine, tasks) };
         if (kept) tell(io, printable(kept));
         const newText = changed.length > 0 ? `\nthe plan changed; its new text is taken for ${changed.join(", ")}` : "";
-        const text = `to be tried again: ${again.tasks.join(", ")}${newText}\n${goOn(engine, again.run)}`;
+        const text = `to be tried again: ${again.tasks.join(", ")}${newText}\n${goOn(engine, again.run, again.tasks, asking)}`;
         answer(io, options, { ...again, changed }, text);
       }),
     );
@@ -140,8 +143,9 @@ export function taskCommands(program: Command, io: Io): void {
         const task = await orIdleWorktree(engine, key, () => findTask(engine, key, { run: options.run, fits }));
         await refuseUnfit(engine, task);
         await leaveByHand(io, engine, task, { ...options, command: `owt task approve ${key}` });
+        const asking = findAtPrompt(engine);
         const run = await approveTask(engine, key, options.run);
-        answer(io, options, { task: key, approved: true }, `${key}: approved; ${goOn(engine, run)}`);
+        answer(io, options, { task: key, approved: true }, `${key}: approved; ${goOn(engine, run, [key], asking)}`);
       }),
     );
   task
@@ -170,17 +174,20 @@ export function taskCommands(program: Command, io: Io): void {
         const find = () => findTask(engine, key, { run: options.run, fits: waitsForAnswer });
         const task = await orIdleWorktree(engine, key, find);
         await leaveByHand(io, engine, task, { ...options, command: `owt task answer ${key} "…"` });
+        const asking = findAtPrompt(engine);
         const run = answerTask(engine, key, words, options.run);
-        answer(io, options, { task: key, answer: words }, `${key}: answered; ${goOn(engine, run)}`);
+        answer(io, options, { task: key, answer: words }, `${key}: answered; ${goOn(engine, run, [task.key], asking)}`);
       }),
     );
 }
 
-/** What becomes of a decision: the process that carries the run takes it up, or somebody has to begin. */
-function goOn(engine: Engine, run: string): string {
-  return goesOnByItself(engine, run)
-    ? `${run} goes on with it by itself; watch it: owt resume ${run}`
-    : `go on with: owt resume ${run}`;
+/** What becomes of a decision about these tasks: the process that carries the run takes it up, one that asks for an answer does so behind that (`asking`:
+ *  who did before the decision, which may have been that answer), or somebody has to begin. */
+function goOn(engine: Engine, run: string, tasks: readonly string[], asking: AtPrompt | null): string {
+  const isAsked = asking !== null && asking.run === run && tasks.includes(asking.task);
+  if (goesOnByItself(engine, run, isAsked)) return `${run} goes on with it by itself; watch it: owt resume ${run}`;
+  if (asking === null || findRun(engine, run).wish !== null) return `go on with: owt resume ${run}`;
+  return `${run} goes on behind the answer to ${asking.task}, which owt (pid ${asking.pid}) asks for in its terminal; now: owt resume ${run}`;
 }
 
 type Question = { run: string | undefined; asked: readonly Ask[] };
