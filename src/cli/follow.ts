@@ -104,12 +104,13 @@ function isHeldByStop(run: Run, views: readonly TaskView[]): boolean {
   return run.wish === "stop" && views.some(({ standing }) => standing === "ready" || standing === "working");
 }
 
-/** 0 done · 1 some work failed, or none was done · 4 needs a person · 5 limit or budget; where several apply: 1, 4, 5. */
+/** 0 done · 1 some work failed, or none was done · 4 needs a person · 5 limit or budget; where several apply: 1, 4, 5. What was cancelled is not wanted,
+ *  nor then is what needs it, which is skipped. */
 function exitCodeFor(rows: readonly TaskView[]): number {
   const views = standingRows(rows, ({ task }) => task);
   const standings = new Set(views.map((view) => view.standing));
-  if (standings.has("failed") || standings.has("skipped")) return 1;
-  if (views.every((view) => view.standing === "cancelled")) return 1;
+  if (standings.has("failed")) return 1;
+  if (views.every(({ standing }) => standing === "cancelled" || standing === "skipped")) return 1;
   if (STOPS.some((standing) => standings.has(standing))) return 4;
   if (standings.has("waits-for-time") || standings.has("waits-for-budget")) return 5;
   return 0;
