@@ -971,6 +971,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     of({
       project: text,
       carried_by: v.pipe(orNull(whole), v.description("the process that carries the runs")),
+      carrier_is_suspended: v.pipe(
+        flag,
+        v.description("by Ctrl-Z or SIGSTOP: nothing is carried until it is continued"),
+      ),
       asking: v.pipe(
         orNull(of({ pid: whole, run: text, task: text })),
         v.description(

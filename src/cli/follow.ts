@@ -16,6 +16,7 @@ import { Asker } from "./asker.ts";
 import { answer, type Io } from "./io.ts";
 import { openScreen } from "./live/screen.ts";
 import { narrate } from "./narrate.ts";
+import { suspendedWords } from "./text.ts";
 import { renderSummary } from "./summary.ts";
 
 export type FollowOptions = {
@@ -39,7 +40,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
     role(role) {
       carries = role.kind === "holder";
       if (carries && mode === "group") screen.print(GROUPS_ONLY);
-      if (role.kind === "viewer") screen.print(viewerLine(role.pid));
+      if (role.kind === "viewer") screen.print(viewerLine(role));
       // Not before: what is told behind a prompt stands in the middle of the answer.
       asker.look();
     },
@@ -80,7 +81,9 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
 const GROUPS_ONLY =
   "agents run in mere process groups here: a process that one of them hides well can outlive a stop (see: owt doctor)";
 
-function viewerLine(pid: number | null): string {
+function viewerLine({ pid, isSuspended }: { pid: number | null; isSuspended: boolean }): string {
+  if (pid !== null && isSuspended)
+    return `another ${suspendedWords(pid)}; it carries the runs of this repository: watching, and taking over when it ends`;
   const who = pid === null ? "another owt" : `another owt (pid ${pid})`;
   return `${who} carries the runs of this repository; watching, and taking over when it ends`;
 }

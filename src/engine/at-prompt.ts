@@ -1,6 +1,6 @@
 /** Who asks a person something and waits for the answer, before it goes on with the runs. Nobody holds the lease then, and yet they are in good hands. */
 import { type AtPrompt, forgetAtPrompt, readAtPrompt, recordAtPrompt } from "../store/at-prompt.ts";
-import { isAlive, thisProcess } from "../system/identity.ts";
+import { isAlive, isSuspended, thisProcess } from "../system/identity.ts";
 import type { Engine } from "./engine.ts";
 
 /** Says that this process asks the question of a task; null: that it asks nothing any more. What cannot be written now (a full disk) is only not said. */
@@ -18,7 +18,7 @@ export function noteAtPrompt(engine: Engine, about: Pick<AtPrompt, "run" | "task
   }
 }
 
-/** A living process that asks for an answer and then goes on with the runs; null where there is none. */
+/** A living process that asks for an answer and then goes on with the runs; null where there is none. One that was suspended does not. */
 export function findAtPrompt(engine: Engine): AtPrompt | null {
-  return readAtPrompt(engine.store).find((asking) => isAlive(asking)) ?? null;
+  return readAtPrompt(engine.store).find((asking) => isAlive(asking) && !isSuspended(asking)) ?? null;
 }

@@ -39,6 +39,7 @@ import type { PlannedTask } from "../../core/plan.ts";
 import { readPlannedTasks } from "../../engine/work.ts";
 import type { Ask } from "../../engine/worktrees/asks.ts";
 import { findRun } from "../../engine/find-run.ts";
+import { suspendedCarrier } from "../../engine/holder.ts";
 import { showRun } from "../../engine/show.ts";
 import { renderMemory } from "../../lib/size.ts";
 import { lastLines } from "../../lib/tail.ts";
@@ -46,7 +47,7 @@ import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
 import { asksOf, giveLeave, type LeaveOptions, orIdleWorktree, replyAsked } from "../worktrees/leave.ts";
 import { editCommand } from "./task-edit.ts";
-import { costWords, markOf, painter, printable, table, whyWords } from "../text.ts";
+import { costWords, markOf, painter, printable, suspendedWords, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 /** Where several runs have a task of one key. */
@@ -185,6 +186,8 @@ export function taskCommands(program: Command, io: Io): void {
  *  who did before the decision, which may have been that answer), or somebody has to begin. */
 function goOn(engine: Engine, run: string, tasks: readonly string[], asking: AtPrompt | null): string {
   const isAsked = asking !== null && asking.run === run && tasks.includes(asking.task);
+  const carrier = suspendedCarrier(engine);
+  if (carrier !== null) return `${suspendedWords(carrier)}; ${run} goes on with it then`;
   if (goesOnByItself(engine, run, isAsked)) return `${run} goes on with it by itself; watch it: owt resume ${run}`;
   if (asking === null || findRun(engine, run).wish !== null) return `go on with: owt resume ${run}`;
   return `${run} goes on behind the answer to ${asking.task}, which owt (pid ${asking.pid}) asks for in its terminal; now: owt resume ${run}`;
