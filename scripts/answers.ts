@@ -537,8 +537,10 @@ const historyRow = {
   tasks: count,
   done: count,
   failed: count,
-  success: v.pipe(v.number(), v.description("done of all, 0 to 1")),
-  first_try: v.pipe(v.number(), v.description("done with one attempt, of all")),
+  cancelled: v.pipe(count, v.description("without having failed before")),
+  open: v.pipe(count, v.description("at work or waiting")),
+  success: v.pipe(orNull(v.number()), v.description("done of what was done or failed, 0 to 1; null where nothing was")),
+  first_try: v.pipe(orNull(v.number()), v.description("done with one attempt, of the same")),
   attempts: count,
   work_ms: ms,
   median_ms: orNull(ms),
@@ -969,6 +971,16 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
     of({
       project: text,
       carried_by: v.pipe(orNull(whole), v.description("the process that carries the runs")),
+      carrier_is_suspended: v.pipe(
+        flag,
+        v.description("by Ctrl-Z or SIGSTOP: nothing is carried until it is continued"),
+      ),
+      asking: v.pipe(
+        orNull(of({ pid: whole, run: text, task: text })),
+        v.description(
+          "where nobody carries them: the process that asks for an answer in its terminal, and then goes on",
+        ),
+      ),
       room: roomWait,
       batches: refusedBatches,
       runs: v.array(

@@ -1,5 +1,6 @@
 /** Asks the questions of a run on its terminal. While the run goes on a line says that one waits, and Enter brings its prompt; when nothing goes
  *  on any more without an answer, it is asked for. */
+import { noteAtPrompt } from "../engine/at-prompt.ts";
 import type { Engine } from "../engine/engine.ts";
 import { answerTask } from "../engine/tasks.ts";
 import { readTask, readTasks } from "../store/tasks.ts";
@@ -101,6 +102,7 @@ export class Asker {
     this.#narration.hold();
     this.#typed?.rest();
     this.#screen.pause();
+    noteAtPrompt(this.#engine, { run: this.#run, task: key });
     try {
       const asks = `${key} asks: ${printable(question)}\n`;
       const prompt = `${asks}  (Enter alone leaves it for later; what happens meanwhile is told afterwards)\n❯ `;
@@ -118,6 +120,7 @@ export class Asker {
       this.#isLate ||= withdrawn.aborted;
       return withdrawn.aborted;
     } finally {
+      noteAtPrompt(this.#engine, null);
       this.#asking = null;
       this.#screen.resume();
       this.#narration.release();

@@ -16,6 +16,7 @@ import { Asker } from "./asker.ts";
 import { answer, type Io } from "./io.ts";
 import { openScreen } from "./live/screen.ts";
 import { narrate } from "./narrate.ts";
+import { suspendedWords } from "./text.ts";
 import { renderSummary } from "./summary.ts";
 
 export type FollowOptions = {
@@ -39,7 +40,7 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
     role(role) {
       carries = role.kind === "holder";
       if (carries && mode === "group") screen.print(GROUPS_ONLY);
-      if (role.kind === "viewer") screen.print(viewerLine(role.pid));
+      if (role.kind === "viewer") screen.print(viewerLine(role));
       // Not before: what is told behind a prompt stands in the middle of the answer.
       asker.look();
     },
@@ -80,7 +81,9 @@ export async function followRun(io: Io, engine: Engine, runId: string, options: 
 const GROUPS_ONLY =
   "agents run in mere process groups here: a process that one of them hides well can outlive a stop (see: owt doctor)";
 
-function viewerLine(pid: number | null): string {
+function viewerLine({ pid, isSuspended }: { pid: number | null; isSuspended: boolean }): string {
+  if (pid !== null && isSuspended)
+    return `another ${suspendedWords(pid)}; it carries the runs of this repository: watching, and taking over when it ends`;
   const who = pid === null ? "another owt" : `another owt (pid ${pid})`;
   return `${who} carries the runs of this repository; watching, and taking over when it ends`;
 }
@@ -104,12 +107,13 @@ function isHeldByStop(run: Run, views: readonly TaskView[]): boolean {
   return run.wish === "stop" && views.some(({ standing }) => standing === "ready" || standing === "working");
 }
 
-/** 0 done · 1 some work failed, or none was done · 4 needs a person · 5 limit or budget; where several apply: 1, 4, 5. */
+/** 0 done · 1 some work failed, or none was done · 4 needs a person · 5 limit or budget; where several apply: 1, 4, 5. What was cancelled is not wanted,
+ *  nor then is what needs it, which is skipped. */
 function exitCodeFor(rows: readonly TaskView[]): number {
   const views = standingRows(rows, ({ task }) => task);
   const standings = new Set(views.map((view) => view.standing));
-  if (standings.has("failed") || standings.has("skipped")) return 1;
-  if (views.every((view) => view.standing === "cancelled")) return 1;
+  if (standings.has("failed")) return 1;
+  if (views.every(({ standing }) => standing === "cancelled" || standing === "skipped")) return 1;
   if (STOPS.some((standing) => standings.has(standing))) return 4;
   if (standings.has("waits-for-time") || standings.has("waits-for-budget")) return 5;
   return 0;

@@ -14,7 +14,7 @@ const GROUPS: readonly [keyof Omit<HistoryReport, "all">, title: string, nameles
   ["by_day", "day", "?"],
 ];
 
-const NOTHING = "no task was done or failed in this repository yet";
+const NOTHING = "no task was tried in this repository yet";
 
 /** `width` in columns. */
 export function renderHistory(history: HistoryReport, width: number): string {
@@ -39,7 +39,10 @@ export function renderHistoryMarkdown(history: HistoryReport): string {
 }
 
 function summary({ all }: HistoryReport): string {
-  return `${count(all.tasks, "task")}: ${all.done} done, ${all.failed} failed (${percent(all.success)} done), ${count(all.attempts, "attempt")}, ${renderDuration(all.work_ms)} of work, cost ${costIn(all.cost_usd)}`;
+  const rate = all.success === null ? "" : ` (${percent(all.success)} done)`;
+  const cancelled = all.cancelled === 0 ? "" : `, ${all.cancelled} cancelled`;
+  const open = all.open === 0 ? "" : `, ${all.open} still open`;
+  return `${count(all.tasks, "task")}: ${all.done} done, ${all.failed} failed${rate}${cancelled}${open}, ${count(all.attempts, "attempt")}, ${renderDuration(all.work_ms)} of work, cost ${costIn(all.cost_usd)}`;
 }
 
 function cells(row: HistoryRow): string[] {
@@ -73,6 +76,7 @@ function shorten(name: string, most: number): string {
   return name.length > room ? `${name.slice(0, room - 1)}…` : name;
 }
 
-function percent(share: number): string {
-  return `${Math.round(share * 100)}%`;
+/** Nothing, where none came to an end of its own. */
+function percent(share: number | null): string {
+  return share === null ? "" : `${Math.round(share * 100)}%`;
 }

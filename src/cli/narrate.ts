@@ -202,6 +202,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "run-carried":
     case "run-held":
     case "room-needed":
+    case "run-limited":
     case "run-apart":
     case "batch-ended":
     case "tasks-joined":

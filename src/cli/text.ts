@@ -100,6 +100,11 @@ export function wishWord(wish: "pause" | "stop", isAtWork: boolean): string {
   return isAtWork ? "stopping" : "stopped";
 }
 
+/** Of a process that was stopped (Ctrl-Z, SIGSTOP): what lets it go on. */
+export function suspendedWords(pid: number): string {
+  return `owt (pid ${pid}) is suspended: fg in its terminal, or kill -CONT ${pid}`;
+}
+
 /** Behind a time that is no more than a table's. */
 export const GUESS = ", a first guess";
 

@@ -25,6 +25,8 @@ export type Fact =
   /** A budget, or the end of its time, keeps back everything of the run (`by`: which), or these tasks of it, from now on; null and none: nothing any more.
    *  `usedUp`: the limit in words, where it is used up and not only kept for what runs. */
   | { kind: "run-held"; by: HeldBy; tasks: number[]; usedUp?: string }
+  /** Usage limits, of whichever run, keep back these tasks of it, and no others, from now on: `until` then (epoch ms), null while one tries whether its limit is over. */
+  | { kind: "run-limited"; limits: { until: number | null; tasks: number[] }[] }
   /** Nothing more of the run starts for want of room, from now on; null: nothing is short any more. `isFirst`: it is told for the first time. */
   | { kind: "run-short"; of: RoomKind | null; why: string; isFirst: boolean }
   /** The room does not come by itself: somebody has to make it. `since`: when it became short, epoch ms. */

@@ -2,10 +2,12 @@
 import { quantile } from "../lib/quantile.ts";
 import type { PastTask } from "./estimate.ts";
 
-/** A task that came to an end of its own: done or failed. What was cancelled or skipped says nothing about who would have done it. */
-export type FinishedTask = PastTask & {
-  isDone: boolean;
-  /** Epoch milliseconds. */
+/** A task that an agent worked on, whatever became of it: what was spent on it was spent. */
+export type TriedTask = PastTask & {
+  /** Failed is also what failed before it was cancelled, or is tried again. What was cancelled (or skipped) without that, or is still open, says nothing
+   *  about who would have done it. */
+  end: "done" | "failed" | "cancelled" | "open";
+  /** Epoch milliseconds: of the last attempt where the task has not ended. */
   endedAt: number;
   attempts: number;
 };
@@ -15,10 +17,14 @@ export type HistoryRow = {
   tasks: number;
   done: number;
   failed: number;
-  /** Done of all, 0 to 1. */
-  success: number;
-  /** Done with one attempt, of all: no repair, no second try. */
-  first_try: number;
+  /** Without having failed before. */
+  cancelled: number;
+  /** At work, or waiting: for a person, a limit, their turn. */
+  open: number;
+  /** Done of those that were done or failed, 0 to 1; null where none was. */
+  success: number | null;
+  /** Done with one attempt, of the same: no repair, no second try. */
+  first_try: number | null;
   attempts: number;
   /** The work of all of them added up, and of the middle one of those that were done (null where none was). */
   work_ms: number;
@@ -45,8 +51,8 @@ export type HistoryReport = {
 };
 
 /** `dayOf` names the day of an instant (epoch ms) in the reader's time zone. */
-export function reportHistory(tasks: readonly FinishedTask[], dayOf: (at: number) => string): HistoryReport {
-  const by = (nameOf: (task: FinishedTask) => string | null) =>
+export function reportHistory(tasks: readonly TriedTask[], dayOf: (at: number) => string): HistoryReport {
+  const by = (nameOf: (task: TriedTask) => string | null) =>
     [...Map.groupBy(tasks, nameOf)].map(([name, group]) => ({ name, ...rowOf(group) }));
   const byCount = (rows: NamedRow[]) =>
     rows.toSorted((a, b) => b.tasks - a.tasks || (a.name ?? "").localeCompare(b.name ?? ""));
@@ -59,15 +65,19 @@ export function reportHistory(tasks: readonly FinishedTask[], dayOf: (at: number
   };
 }
 
-function rowOf(tasks: readonly FinishedTask[]): HistoryRow {
-  const done = tasks.filter((task) => task.isDone);
+function rowOf(tasks: readonly TriedTask[]): HistoryRow {
+  const ended = (end: TriedTask["end"]) => tasks.filter((task) => task.end === end);
+  const [done, failed] = [ended("done"), ended("failed")];
   const costs = tasks.flatMap((task) => (task.costUsd === null ? [] : [task.costUsd]));
   const cost = costs.length === 0 ? null : rounded(costs.reduce((sum, usd) => sum + usd, 0));
-  const share = (part: number) => (tasks.length === 0 ? 0 : Math.round((part / tasks.length) * 1_000) / 1_000);
+  const decided = done.length + failed.length;
+  const share = (part: number) => (decided === 0 ? null : Math.round((part / decided) * 1_000) / 1_000);
   return {
     tasks: tasks.length,
     done: done.length,
-    failed: tasks.length - done.length,
+    failed: failed.length,
+    cancelled: ended("cancelled").length,
+    open: ended("open").length,
     success: share(done.length),
     first_try: share(done.filter((task) => task.attempts === 1).length),
     attempts: tasks.reduce((sum, task) => sum + task.attempts, 0),

@@ -34,14 +34,24 @@ test("a table's guess is told as what it is, for a whole run also where it is th
 
 test("a run is over when the longest way through what is left is, with the agents there are", () => {
   const tasks = [open("a", [], 100, 70), open("b", ["a"], 50), open("c", [], 60)];
-  expect(runTimeLeft(tasks, 3).ms).toBe(80);
-  expect(runTimeLeft(tasks, 1).ms).toBe(140);
-  expect(runTimeLeft([], 3).ms).toBe(0);
+  expect(runTimeLeft(tasks, 3)?.ms).toBe(80);
+  expect(runTimeLeft(tasks, 1)?.ms).toBe(140);
+  expect(runTimeLeft([], 3)?.ms).toBe(0);
 });
 
 test("what a usage limit or a day's budget holds begins when that is over, and what builds on it behind that; the rest goes on meanwhile", () => {
   const held = { ...open("a", [], 10), heldMs: 1_000 };
-  expect(runTimeLeft([held, open("b", ["a"], 50), open("c", [], 60)], 1).ms).toBe(1_060);
-  expect(runTimeLeft([held, open("c", [], 5_000)], 2).ms).toBe(5_000);
-  expect(runTimeLeft([held, { ...open("b", [], 10), heldMs: 3_000 }], 2).ms).toBe(3_010);
+  expect(runTimeLeft([held, open("b", ["a"], 50), open("c", [], 60)], 1)?.ms).toBe(1_060);
+  expect(runTimeLeft([held, open("c", [], 5_000)], 2)?.ms).toBe(5_000);
+  expect(runTimeLeft([held, { ...open("b", [], 10), heldMs: 3_000 }], 2)?.ms).toBe(3_010);
+});
+
+test("nothing is told where the end hangs on what is past its bad case, on a person, or on what builds on these; what else is to come tells it", () => {
+  const late = open("late", [], 100, 250);
+  const asks = { ...open("asks", [], 5), waitsForPerson: true };
+  expect(runTimeLeft([late], 2)).toBeNull();
+  expect(runTimeLeft([late, asks, open("then", ["late"], 50)], 2)).toBeNull();
+  expect(runTimeLeft([asks], 2)).toBeNull();
+  expect(runTimeLeft([late, { ...late, id: "held", heldMs: 300 }], 2)).toEqual({ ms: 300, isRough: false });
+  expect(runTimeLeft([late, asks, open("b", [], 60)], 3)).toEqual({ ms: 60, isRough: false });
 });

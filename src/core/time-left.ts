@@ -9,6 +9,8 @@ export type OpenTask = Omit<PlannedStart, "weight"> & {
   workedMs: number;
   /** For how long it cannot start yet, for a usage limit or the budget of a day. */
   heldMs?: number;
+  /** It goes on when a person says so, which nobody can tell. */
+  waitsForPerson?: boolean;
 };
 
 /** Milliseconds. Rough: nothing like it was done here yet, so that the estimate is only a table's. */
@@ -21,23 +23,34 @@ export function taskTimeLeft({ estimate, workedMs }: Pick<OpenTask, "estimate" |
 }
 
 /** Until the last of them is done with `maxParallel` agents: what is held begins, with all that builds on it, when that is over. What waits for a person counts
- *  as if it did not. */
-export function runTimeLeft(tasks: readonly OpenTask[], maxParallel: number): TimeLeft {
+ *  as if it did not, beside others; null where the end hangs on nothing but that, or on what takes longer than its bad case. */
+export function runTimeLeft(tasks: readonly OpenTask[], maxParallel: number): TimeLeft | null {
+  const unknown = withAllBuiltOn(tasks, (task) => task.waitsForPerson === true || isPastItsBadCase(task));
+  if (tasks.length > 0 && unknown.length === tasks.length) return null;
   const isRough = tasks.some(({ estimate }) => estimate.duration.level === "cold-start");
   const times = new Set([0, ...tasks.map(({ heldMs = 0 }) => heldMs)]);
   const ends = [...times].map((from) => from + makespanOf(heldFor(tasks, from), maxParallel));
   return { ms: Math.max(...ends), isRough };
 }
 
+/** Of what is held is known at least when it goes on. */
+function isPastItsBadCase({ estimate, workedMs, heldMs = 0 }: OpenTask): boolean {
+  return heldMs === 0 && leftOf(estimate.duration, workedMs) === null;
+}
+
 /** The tasks that are held for so long, and those that build on them. */
 function heldFor(tasks: readonly OpenTask[], ms: number): readonly OpenTask[] {
-  if (ms === 0) return tasks;
-  const held = new Set(tasks.filter(({ heldMs = 0 }) => heldMs >= ms).map(({ id }) => id));
-  for (let before = -1; before < held.size;) {
-    before = held.size;
-    for (const { id, needs } of tasks) if (needs.some((need) => held.has(need))) held.add(id);
+  return ms === 0 ? tasks : withAllBuiltOn(tasks, ({ heldMs = 0 }) => heldMs >= ms);
+}
+
+/** The tasks for which that holds, and all that build on them. */
+function withAllBuiltOn(tasks: readonly OpenTask[], holds: (task: OpenTask) => boolean): readonly OpenTask[] {
+  const found = new Set(tasks.filter(holds).map(({ id }) => id));
+  for (let before = -1; before < found.size;) {
+    before = found.size;
+    for (const { id, needs } of tasks) if (needs.some((need) => found.has(need))) found.add(id);
   }
-  return tasks.filter(({ id }) => held.has(id));
+  return tasks.filter(({ id }) => found.has(id));
 }
 
 function makespanOf(tasks: readonly OpenTask[], maxParallel: number): number {

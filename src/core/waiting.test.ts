@@ -125,6 +125,31 @@ describe("a log made by hand gives these sums", () => {
     expect(byTask.get(3)).toEqual(only({ retry: 30, place: 2 }));
   });
 
+  test("a limit that another one met, also while nobody carries the run, until its time is over; behind it while one tries it", () => {
+    const limited = (until: number | null, ...tasks: number[]): Fact => ({
+      kind: "run-limited",
+      limits: tasks.length === 0 ? [] : [{ until, tasks }],
+    });
+    const lines: Line[] = [
+      [0, null, created],
+      [0, 1, moved("pending", "running")],
+      [10, 1, moved("running", "pending")],
+      [10, 1, parked({ for: "limit", until: 60 }, 60)],
+      [10, null, limited(60, 1, 2, 3)],
+      [20, 3, moved("pending", "running")],
+      [25, 3, moved("running", "pending", { notBefore: 30 })],
+      [70, null, carried],
+      [70, 1, moved("pending", "running")],
+      [70, null, limited(null, 2, 3)],
+      [80, null, limited(null)],
+      [90, 3, moved("pending", "running")],
+    ];
+    const { byTask } = waits([A, B, C], lines, 100);
+    expect(byTask.get(1)).toEqual(only({ limit: 50, stopped: 10 }));
+    expect(byTask.get(2)).toEqual(only({ upstream: 100 }));
+    expect(byTask.get(3)).toEqual(only({ place: 10 + 10, limit: 10 + 30 + 10, retry: 5, stopped: 10 }));
+  });
+
   test("a budget: what reached it, and what it held back beside", () => {
     const { byTask, parked: set } = waits(
       [A, C],
@@ -228,6 +253,8 @@ test("whatever the log says, every moment in which a task was pending counts onc
       { kind: "run-wish", wish: null },
       { kind: "run-held", by: "day", tasks: [] },
       { kind: "run-held", by: null, tasks: [2] },
+      { kind: "run-limited", limits: [{ until: 50, tasks: [1, 3] }] },
+      { kind: "run-limited", limits: [{ until: null, tasks: [1] }] },
       carried,
       parked({ for: "answer", question: "?" }),
       parked({ for: "limit", until: 30 }, 30),

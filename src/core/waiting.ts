@@ -1,7 +1,8 @@
 /** How long the tasks of a run waited, and for what, told from its event log. Pure.
  *
  *  A moment counts for one reason, the first of those that hold, in the order in which a screen tells them: a person, a budget it reached,
- *  upstream tasks, a time, a budget of the run, a stop of the whole run, a want of room, another task with the same files, a free place. */
+ *  upstream tasks, a time (a usage limit that it or another one met, a pause), a budget of the run, a stop of the whole run, a want of room, another
+ *  task with the same files, a free place. */
 import type { Event } from "./event.ts";
 import type { RoomKind } from "./room.ts";
 import { joined } from "./steps.ts";
@@ -91,6 +92,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   for (const each of log.values()) each.close(end);
   const halts = joined([...wishSpans(events, end), ...uncarriedSpans(run, events, end)]);
   const holds = holdSpans(events, end);
+  const limits = limitSpans(events, end);
   const shortages = shortSpans(events, end);
   const apart = apartSpans(events, end);
   const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => HOLDS_OTHERS.has(park.for)));
@@ -112,8 +114,11 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
       const held = [...holds.all, ...(holds.byTask.get(each.task.id) ?? [])];
       share(waits, rest, [
         ...layersOf(rest, common),
+        ["limit", limits.closed.get(each.task.id) ?? []],
         ["budget", held],
         ["stopped", halts],
+        // Nobody tries it any more where nobody carries the run.
+        ["limit", limits.tried.get(each.task.id) ?? []],
         ...shortages,
         ["overlap", apart.get(each.task.id) ?? []],
         ["place", [rest]],
@@ -311,6 +316,21 @@ function holdSpans(events: readonly Event[], end: number): { all: Span[]; byTask
     for (const task of note.tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
   });
   return { all, byTask };
+}
+
+/** When limits that others met kept tasks back, by task: until a time, and while one tried whether they were over. */
+function limitSpans(events: readonly Event[], end: number): Record<"closed" | "tried", Map<number, Span[]>> {
+  const spans = { closed: new Map<number, Span[]>(), tried: new Map<number, Span[]>() };
+  const notes = events.filter((event) => event.kind === "run-limited");
+  notes.forEach((note, index) => {
+    const next = notes[index + 1]?.at ?? end;
+    for (const { until, tasks } of note.limits) {
+      const byTask = until === null ? spans.tried : spans.closed;
+      const span = { from: note.at, to: Math.min(next, until ?? next) };
+      for (const task of tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
+    }
+  });
+  return spans;
 }
 
 /** When tasks let others go first, by task. */

@@ -9,7 +9,7 @@ import { type LockTry, prepareLock } from "../system/lock.ts";
 import type { Engine } from "./engine.ts";
 import { isDiskShort } from "./disk-watch.ts";
 import { isFullDisk, outlastFullDisk } from "./full-disk.ts";
-import { isCarried, leaseFile } from "./holder.ts";
+import { isCarried, leaseFile, suspendedCarrier } from "./holder.ts";
 import { type CarryOptions, carryRuns } from "./runner.ts";
 import { isRunSettled } from "./settled.ts";
 import { Transcript } from "./transcript.ts";
@@ -18,9 +18,11 @@ import { nextChange } from "./wake.ts";
 /** How often a candidate tries for the lease. */
 const TRY_MS = 250;
 
+type Role = { kind: "holder" } | { kind: "viewer"; pid: number | null; isSuspended: boolean };
+
 export type Watcher = {
-  /** This process carries the runs from now on, or another one (pid) does. */
-  role(role: { kind: "holder" } | { kind: "viewer"; pid: number | null }): void;
+  /** This process carries the runs from now on, or another one (pid) does; told again where that was suspended or goes on. */
+  role(role: Role): void;
 };
 
 /** Returns when the run is settled (ended, or waiting for a person), or when the signal aborts.
@@ -33,7 +35,7 @@ export async function carryOrWatch(
 ): Promise<void> {
   const lease = prepareLock(leaseFile(engine));
   try {
-    let told: number | null | undefined;
+    let told: { pid: number | null; isSuspended: boolean } | undefined;
     while (!signal.aborted) {
       const change = nextChange(engine, signal);
       if (await tryLease(engine, lease, signal)) {
@@ -43,9 +45,10 @@ export async function carryOrWatch(
       }
       const holder = readHolder(engine.store)?.pid ?? null;
       // One that is about to leave has taken its name off.
-      if (told === undefined || (holder !== null && holder !== told)) {
-        watcher.role({ kind: "viewer", pid: holder });
-        told = holder;
+      const isSuspended = holder !== null && suspendedCarrier(engine) === holder;
+      if (told === undefined || (holder !== null && (holder !== told.pid || isSuspended !== told.isSuspended))) {
+        told = { pid: holder, isSuspended };
+        watcher.role({ kind: "viewer", ...told });
       }
       const run = readRun(engine.store, runId);
       if (!run || isRunSettled(engine, run)) return;

@@ -1,5 +1,6 @@
 /** When a run will probably end, worked out by the process that carries it, for all who look. */
 import { type Attempt, workedMs } from "../core/attempt.ts";
+import { keyOf } from "../core/limit.ts";
 import { rowNeeds } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
@@ -8,6 +9,7 @@ import { type TaskView, waitsForRoomAlone } from "../core/view.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
 import { readExpected, writeExpected } from "../store/expected.ts";
+import { readLimits } from "../store/limits.ts";
 import type { Engine } from "./engine.ts";
 import { viewRun } from "./view.ts";
 import { reviewTimes } from "./review-times.ts";
@@ -18,19 +20,23 @@ import { Estimates } from "./estimates.ts";
 const EVERY_MS = 15_000;
 const LEARN_MS = 2_000;
 
-/** When that was, and how many tasks were done. */
-const workedOut = new WeakMap<Store, Map<string, { at: number; done: number }>>();
+/** When that was, how many tasks were done, and until when usage limits held what. */
+type WorkedOut = { at: number; done: number; limits: string };
+const workedOut = new WeakMap<Store, Map<string, WorkedOut>>();
 
-/** Works it out and writes it down, unless that was done a moment ago. What is done meanwhile tells for what is still to come. */
+/** Works it out and writes it down, unless that was done a moment ago. What is done meanwhile tells for what is still to come; a usage limit that
+ *  comes or goes moves the end by hours, and behind one nothing may happen for as long. */
 export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]): void {
-  const runs = workedOut.get(engine.store) ?? new Map<string, { at: number; done: number }>();
+  const runs = workedOut.get(engine.store) ?? new Map<string, WorkedOut>();
   workedOut.set(engine.store, runs);
   const now = engine.now();
   const done = tasks.filter(({ state }) => state === "done").length;
+  const limits = JSON.stringify(readLimits(engine.store).map((limit) => [keyOf(limit), limit.until]));
   const last = runs.get(run.id);
   // The clock may have been set back.
-  if (last !== undefined && Math.abs(now - last.at) < (done === last.done ? EVERY_MS : LEARN_MS)) return;
-  runs.set(run.id, { at: now, done });
+  const isFresh = last !== undefined && Math.abs(now - last.at) < (done === last.done ? EVERY_MS : LEARN_MS);
+  if (isFresh && limits === last.limits) return;
+  runs.set(run.id, { at: now, done, limits });
   const attempts = Map.groupBy(readAttemptsOfRun(engine.store, run.id), (attempt) => attempt.task);
   const left = timeLeftOf(
     run,
@@ -46,7 +52,7 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
     writeExpected(engine.store, run.id, { end, isRough: left?.isRough ?? false, at: now });
 }
 
-/** Null where nothing is left, or nobody can tell because all of it waits for room. `attempts` are those of the run, by task; `waits` as `reviewTimes` gives them. */
+/** Null where nothing is left, or nobody can tell, because all of it waits for room or for a person, or takes longer than its bad case. `attempts` are those of the run, by task; `waits` as `reviewTimes` gives them. */
 export function timeLeftOf(
   run: Run,
   views: readonly TaskView[],
@@ -58,13 +64,14 @@ export function timeLeftOf(
   const open = views.filter(({ task }) => !FINAL_STATES.has(task.state));
   if (open.length === 0 || waitsForRoomAlone(open)) return null;
   const needsOf = rowNeeds(views.map(({ task }) => task));
-  const coming = open.map(({ task, until }) => ({
+  const coming = open.map(({ task, until, standing }) => ({
     id: task.key,
     needs: needsOf(task.needs),
     priority: task.spec.priority,
     estimate: estimates.of(task.spec),
     workedMs: workedMs(attempts.get(task.id) ?? [], now, waits),
     heldMs: Math.max(0, (until ?? now) - now),
+    waitsForPerson: standing === "waits-for-person",
   }));
   return runTimeLeft(coming, run.options.maxParallel);
 }

@@ -8,7 +8,7 @@ import type { TaskView } from "../core/view.ts";
 import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import { readFlakes, readReviewTimes, readSettled, readStepEvents, readWaitingEvents } from "../store/events.ts";
-import { readFinished } from "../store/history.ts";
+import { readTried } from "../store/history.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
@@ -46,7 +46,7 @@ function waitingOf(engine: Engine, run: Run, views: readonly TaskView[], now: nu
 
 /** What came of all that was tried in this repository. */
 export function readAllHistory(engine: Engine): HistoryReport {
-  return reportHistory(readFinished(engine.store), dayOf);
+  return reportHistory(readTried(engine.store), dayOf);
 }
 
 /** The day in local time, as people count them. */

@@ -7,6 +7,7 @@ import type { BareTask, Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { readChecked } from "../store/events.ts";
+import { findAtPrompt } from "./at-prompt.ts";
 import { isCarried } from "./holder.ts";
 import type { Engine } from "./engine.ts";
 import { viewBriefly, viewRun } from "./view.ts";
@@ -28,13 +29,15 @@ export function showBriefly(
 
 function show<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[], isAlone: boolean): TaskView<T>[] {
   if (!views.some(({ standing }) => standing === "working" || standing === "ready")) return views;
+  const asking = isAlone ? findAtPrompt(engine) : null;
+  const alone = asking === null ? ALONE : `goes on behind the answer to ${asking.task}; now: owt resume`;
   return withEndings(engine, run, views).map((view) => {
     if (!isAlone) return view;
-    if (view.standing === "ready" && run.wish === null) return { ...view, why: also(view.why, ALONE) };
+    if (view.standing === "ready" && run.wish === null) return { ...view, why: also(view.why, alone) };
     if (view.standing !== "working") return view;
     const isStopped = run.wish === "stop" && !view.task.cancelWish;
     if (isStopped) return { ...view, why: `stopped; goes on with: owt resume ${run.id}` };
-    return { ...view, why: also(view.isEnding ? view.why : "", ALONE) };
+    return { ...view, why: also(view.isEnding ? view.why : "", alone) };
   });
 }
 

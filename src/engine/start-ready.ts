@@ -13,6 +13,7 @@ import type { DiskWatch } from "./disk-watch.ts";
 import type { Engine } from "./engine.ts";
 import { estimatesOf } from "./estimates.ts";
 import { decideRunStarts } from "./footprints.ts";
+import { noteLimited } from "./limited.ts";
 import { rankFor } from "./rank.ts";
 import { Room } from "./room.ts";
 import { runTip } from "./run-tip.ts";
@@ -31,6 +32,7 @@ export async function startReady(
 ): Promise<Attempt[]> {
   const home = nearlyHome(run, tasks, attempts);
   noteHolds(engine, run);
+  noteLimited(engine, run, tasks);
   // Side by side, a task that needs no agent and no check any more needs no place.
   const isPlaced = ({ key }: Task) => run.options.maxParallel === 1 || !home.has(key);
   const running = placesTaken(

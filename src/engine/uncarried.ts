@@ -26,10 +26,10 @@ export async function stopUncarried(
   return true;
 }
 
-/** Whether some process carries this run on right now, so that what a person decides of its tasks is taken up at once. */
-export function goesOnByItself(engine: Engine, run: string): boolean {
+/** Whether some process carries this run on right now, so that what a person decides of its tasks is taken up at once. `isWaitedFor`: one waits for just that. */
+export function goesOnByItself(engine: Engine, run: string, isWaitedFor: boolean): boolean {
   const { state, wish } = readRun(engine.store, run) ?? { state: "ended", wish: null };
-  return state === "open" && wish === null && isCarried(engine) !== null;
+  return state === "open" && wish === null && (isWaitedFor || isCarried(engine) !== null);
 }
 
 /** The agent, or the check that runs instead of it: that one is executed anew when the task goes on. */

@@ -1,7 +1,7 @@
 /** What is asked for in each task of a run, and where it stands, for every face. */
 import { kindOf } from "../agents/registry.ts";
 import { type AgentChoices, configuredChoices, layChoices, stated } from "../core/choices.ts";
-import { findFree, mayTry } from "../core/limit.ts";
+import { findFree, type LimitHold, mayTry } from "../core/limit.ts";
 import { isUndecided } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import type { BareTask, Task } from "../core/task.ts";
@@ -45,6 +45,12 @@ export function nextAgent(
   };
   const agent = findFree(own, fallOver, isHeld);
   return { agent, insteadOf: agent === own ? null : own };
+}
+
+/** What keeps the agent of a task's next attempt back; null where nothing does. */
+export function limitOf(engine: Engine, run: Run, task: Task, holding: NonNullable<Holding>): LimitHold | null {
+  const { agent } = nextAgent(engine, run, task, holding);
+  return holding(agent, () => nextModel(engine, run, task, agent));
 }
 
 /** The model with which an agent would take a task up next: that of the conversation which goes on, else the chosen one; null is the agent's own choice. */

@@ -29,6 +29,7 @@ const PROGRESS = new Set<string>([
   "dependencies",
   "run-carried",
   "run-held",
+  "run-limited",
   "run-short",
   "run-apart",
   BEGUN,

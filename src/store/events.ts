@@ -94,6 +94,13 @@ export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: 
   return row ? (parseStored(row["data"]) as { by: HeldBy; tasks: number[]; usedUp?: string }) : { by: null, tasks: [] };
 }
 
+/** What usage limits kept back of a run when that was last written down. */
+export function readLimited(store: Store, run: string): Extract<Fact, { kind: "run-limited" }>["limits"] {
+  const sql = "select data from event where run = ? and kind = 'run-limited' order by seq desc limit 1";
+  const row = store.get(sql, run);
+  return row ? (parseStored(row["data"]) as Extract<Fact, { kind: "run-limited" }>).limits : [];
+}
+
 /** The events of a run that tell what its tasks waited for, oldest first: most others are steps of an attempt at work, several times as many.
  *  Among them are the last word before each time that a process took the run up, and the last of all. */
 export function readWaitingEvents(store: Store, run: string): Event[] {
@@ -113,6 +120,7 @@ const WAITING_KINDS: Fact["kind"][] = [
   "run-carried",
   "run-wish",
   "run-held",
+  "run-limited",
   "run-short",
   "run-apart",
   "run-ended",

@@ -8,7 +8,7 @@ import type { PlannedTask } from "../core/plan.ts";
 import type { Task } from "../core/task.ts";
 import { endAttempt, moveAttempt, openAttempt, readAttempt, setUsage } from "./attempts.ts";
 import { openStore, type Store } from "./database.ts";
-import { readFinished, readHistory } from "./history.ts";
+import { readTried, readHistory } from "./history.ts";
 import { createRun } from "./runs.ts";
 import { moveTask, readTask, readTasks } from "./tasks.ts";
 
@@ -100,21 +100,45 @@ test("a task that failed counts as failed until its next try has come to an end"
   move(a, "running");
   attempt(store, a, { from: 100, to: 400 }, { usage: cost(0.5), ok: false });
   move(a, "failed");
-  const failed = { isDone: false, attempts: 1, durationMs: 300, costUsd: 0.5, endedAt: 400 };
-  expect(readFinished(store)).toMatchObject([failed]);
+  const failed = { end: "failed", attempts: 1, durationMs: 300, costUsd: 0.5, endedAt: 400 };
+  expect(readTried(store)).toMatchObject([failed]);
   move(a, "pending");
-  expect(readFinished(store)).toMatchObject([failed]);
+  expect(readTried(store)).toMatchObject([failed]);
   move(a, "running");
-  expect(readFinished(store)).toMatchObject([failed]);
+  expect(readTried(store)).toMatchObject([failed]);
   // One that is tried again by itself has not failed yet.
   move(repaired, "running");
   attempt(store, repaired, { from: 100, to: 400 }, { ok: false });
   move(repaired, "pending");
-  expect(readFinished(store)).toMatchObject([failed]);
+  expect(readTried(store)).toMatchObject([{ end: "open", attempts: 1 }, failed]);
   attempt(store, a, { from: 1_000, to: 1_100 }, { usage: cost(0.25) });
   finish(store, a);
-  expect(readFinished(store)).toMatchObject([{ isDone: true, attempts: 2, durationMs: 400, costUsd: 0.75 }]);
+  expect(readTried(store)).toMatchObject([
+    { end: "open" },
+    { end: "done", attempts: 2, durationMs: 400, costUsd: 0.75 },
+  ]);
   expect(readHistory(store)).toHaveLength(1);
+});
+
+test("what was tried is on record whatever became of it: cancelled once it had failed, cancelled before, waiting; what nobody worked on is not", () => {
+  const { store, tasks } = storeWith(["a", "b", "c", "d"].map((id) => sampleSpec(id)));
+  const [a, b, c] = tasks as [Task, Task, Task];
+  const move = (task: Task, ...states: Task["state"][]) => {
+    for (const state of states) moveTask(store, 9, readTask(store, task.id)!, state);
+  };
+  for (const each of [a, b, c]) {
+    move(each, "running");
+    attempt(store, each, { from: 0, to: 100 }, { usage: cost(0.25), ok: false });
+  }
+  move(a, "failed", "cancelled");
+  move(b, "cancelled");
+  move(c, "pending");
+  const spent = { attempts: 1, durationMs: 100, costUsd: 0.25 };
+  expect(readTried(store)).toMatchObject([
+    { end: "open", ...spent },
+    { end: "cancelled", ...spent },
+    { end: "failed", ...spent },
+  ]);
 });
 
 test("no history is an empty one", () => {

@@ -1,7 +1,7 @@
 /** What was done in this repository, over all runs: what estimates are told from. */
 import { addUsages, allTokens, type Usage } from "../core/cost.ts";
 import { type PastTask, taskKind } from "../core/estimate.ts";
-import type { FinishedTask } from "../core/history.ts";
+import type { TriedTask } from "../core/history.ts";
 import type { Row, Store } from "./database.ts";
 import { parseStored } from "./stored-json.ts";
 
@@ -16,19 +16,27 @@ export function readHistory(store: Store, most = MOST_TASKS): PastTask[] {
   return readPast(store, NEWEST_DONE, most).map(({ past }) => past);
 }
 
-/** What failed and is tried again has failed until that try comes to its end. */
-const FINISHED = `select id from task where state in ('done', 'failed')
-  or state not in ('cancelled', 'skipped') and id in (select task from event where kind = 'task-moved' and data ->> '$.to' = 'failed')
-  order by id desc limit ?`;
+const NEWEST = "select id from task order by id desc limit ?";
 
-/** Every task that was done, or failed the last time it came to an end, in whichever run, newest first. */
-export function readFinished(store: Store): FinishedTask[] {
-  return readPast(store, FINISHED, Number.MAX_SAFE_INTEGER).map(({ past, row, attempts }) => ({
+/** Every task that an agent worked on, in whichever run, newest first. What failed and is tried again has failed until that try comes to its end. */
+export function readTried(store: Store): TriedTask[] {
+  const failed = new Set(
+    store
+      .all("select distinct task from event where kind = 'task-moved' and data ->> '$.to' = 'failed'")
+      .map((row) => Number(row["task"])),
+  );
+  return readPast(store, NEWEST, Number.MAX_SAFE_INTEGER).map(({ past, row, attempts }) => ({
     ...past,
-    isDone: row["state"] === "done",
+    end: endOf(String(row["state"]), failed.has(Number(row["id"]))),
     endedAt: Number(row["ended_at"] ?? attempts.at(-1)!["ended_at"]),
     attempts: attempts.length,
   }));
+}
+
+function endOf(state: string, hasFailed: boolean): TriedTask["end"] {
+  if (state === "done") return "done";
+  if (hasFailed) return "failed";
+  return state === "cancelled" || state === "skipped" ? "cancelled" : "open";
 }
 
 /** The tasks of a query for ids, as far as an agent worked on them. */

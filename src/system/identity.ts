@@ -49,6 +49,11 @@ export function isAlive(identity: Identity): boolean {
   return now !== undefined && now.startTime === identity.startTime && now.bootId === identity.bootId;
 }
 
+/** Whether exactly this process was stopped (SIGSTOP, Ctrl-Z) and does nothing until it is continued. Without /proc nobody can tell at so little cost. */
+export function isSuspended(identity: Identity): boolean {
+  return hasProc && isAlive(identity) && readStat(identity.pid)?.state === "T";
+}
+
 /** Signals exactly this process: its identity is checked right before. False where it has gone, or is not ours to signal. */
 export function signalProcess(identity: Identity, signal: NodeJS.Signals): boolean {
   return isAlive(identity) && kill(identity.pid, signal);

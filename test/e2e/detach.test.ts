@@ -151,3 +151,26 @@ function isTmux(pid: number): boolean {
     return true;
   }
 }
+
+test("an owt that is suspended is told as that, with what continues it; then it takes up what was asked of it", async () => {
+  await using rig = createWith(["a"]);
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("begun-a"));
+  const { pid } = run.child;
+  process.kill(pid!, "SIGSTOP");
+  const words = `owt (pid ${pid}) is suspended: fg in its terminal, or kill -CONT ${pid}`;
+  // A process that does something in the kernel stops a moment later.
+  const status = await vi.waitFor(() => {
+    const text = rig.ok("status");
+    expect(text).toContain(words);
+    return text;
+  });
+  expect(status).not.toContain("expected to end");
+  expect(await rig.json("status")).toMatchObject({ carried_by: pid, carrier_is_suspended: true });
+  const view = rig.start("resume");
+  await view.says(words);
+  expect(rig.ok("stop")).toContain(`r1: stop is asked for; before that ${words}`);
+  process.kill(pid!, "SIGCONT");
+  expect((await run.ended).code).toBe(130);
+  await view.ended;
+});

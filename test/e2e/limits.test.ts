@@ -35,6 +35,10 @@ test("what has not begun waits too; another agent works on; at the reset all goe
   // The other agent's task did not wait; b began behind the try that showed that the limit is over.
   expect(started).toEqual(["a", "o", "a", "b"]);
   expect(ended.stderr).toContain("the usage limit of demo is over");
+  const { report } = await rig.json<{ report: RunReport }>("report");
+  const waited = Object.fromEntries(report.tasks.map((each) => [each.id, each.waiting_ms]));
+  expect(waited["b/E01"]!.limit).toBeGreaterThan(0);
+  expect(waited["o/E01"]!.limit).toBe(0);
 });
 
 test("who tries it and meets it again waits again, and the next ones with it; a person may have it tried at once", async () => {

@@ -74,8 +74,9 @@ test("a report: waiting by reason, what was set aside and why, in 80 columns, ma
   expect(markdown).toMatch(/^# Run r1$/m);
   expect(markdown).toMatch(/^\| web\/E01 \| asks: Which colour\? \| \S+ \|$/m);
 
+  rig.ok("task", "cancel", "bad/E01");
   const { history } = await rig.json<{ history: HistoryReport }>("report", "--history");
-  expect(history.all).toMatchObject({ tasks: 5, done: 4, failed: 1, success: 0.8, cost_usd: 0.75 });
+  expect(history.all).toMatchObject({ tasks: 5, done: 4, failed: 1, cancelled: 0, success: 0.8, cost_usd: 0.75 });
   expect(history.by_agent).toMatchObject([{ name: "demo", tasks: 5 }]);
   expect(Object.fromEntries(history.by_kind.map((row) => [row.name, [row.done, row.failed]]))).toEqual({
     shop: [2, 0],
@@ -113,7 +114,7 @@ test("mistakes: no run yet, a run that is not there, contradictions", async () =
   await using rig = Rig.create({ ".worktreerc": demoConfig });
   const none = await rig.owt("report");
   expect([none.code, none.stdout, none.stderr]).toEqual([2, "", expect.stringContaining("start one: owt run")]);
-  expect(rig.ok("report", "--history")).toContain("no task was done or failed in this repository yet");
+  expect(rig.ok("report", "--history")).toContain("no task was tried in this repository yet");
   expect((await rig.owt("report", "r9")).stderr).toContain("there is no run r9");
   for (const words of [
     ["--json", "--markdown"],

@@ -475,6 +475,24 @@ test("a cancel from another terminal stops the agent, saves its work, and skips 
   expect(readFileSync(rig.path("back/half.txt"), "utf8")).toBe("half");
 });
 
+test("what was cancelled, and what is left out for it, is no failure beside work that was done", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+  });
+  rig.write({
+    "docs/plans/shop/epic-01-hangs.md": task({}, `touch ${rig.path("hangs")}\nhang`),
+    "docs/plans/shop/epic-02-after.md": task({}, 'write b.txt "b"'),
+    "docs/plans/web/epic-01-works.md": task({}, 'write c.txt "c"'),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("hangs"));
+  rig.ok("task", "cancel", "shop/E01");
+  const ran = await run.ended;
+  expect(ran.stdout).toMatch(/shop\/E02 +skipped/);
+  expect(ran.code).toBe(0);
+});
+
 test("Ctrl-C parks the agents with their conversations; the same command goes on", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\ngrace = "1s"\n`,

@@ -136,6 +136,34 @@ test("killed in the middle it leaves a terminal that is as it was, also while it
   expect(terminal.modes()).toBe(modes);
 });
 
+test("while a question stands at its prompt others are told who asks it, and that its answer is taken up", async () => {
+  const asks = 'ask "Which?"\non answer:\nwrite {name}.txt "{answer}"\ncommit "x"';
+  await using rig = createWith(() => ({
+    "docs/plans/a/epic-01-a.md": task({ title: "A" }, asks.replace("{name}", "a")),
+    "docs/plans/b/epic-01-b.md": task({ title: "B" }, asks.replace("{name}", "b")),
+  }));
+  using terminal = new Tmux(rig, { columns: 80, rows: 24 });
+  terminal.type(`${OWT} run --yes; echo over`);
+  type Status = { carried_by: number | null; asking: { pid: number; run: string; task: string } | null };
+  const asking = () =>
+    vi.waitFor(
+      async () => {
+        const status = await rig.json<Status>("status");
+        expect(status).toMatchObject({ carried_by: null, asking: { run: "r1" } });
+        return status.asking!;
+      },
+      { timeout: 30_000 },
+    );
+  const { pid, task: first } = await asking();
+  const other = first === "a/E01" ? "b/E01" : "a/E01";
+  expect(rig.ok("status")).toContain(`owt (pid ${pid}) asks for the answer to ${first} in its terminal`);
+  const later = `answered; r1 goes on behind the answer to ${first}, which owt (pid ${pid}) asks for`;
+  expect(rig.ok("task", "answer", other, "red")).toContain(later);
+  expect(rig.ok("task", "answer", first, "blue")).toContain("answered; r1 goes on with it by itself");
+  await seen(() => expect(terminal.screen()).toContain("over"));
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe(first === "a/E01" ? "blue" : "red");
+});
+
 test("what was typed for a question that went away is never taken for the answer to the next", async () => {
   const asks = 'ask "Delete {task}?"\non answer:\nwrite {task}.txt "{answer}"\ncommit "x"';
   await using rig = createWith(() => ({

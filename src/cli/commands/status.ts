@@ -9,8 +9,9 @@ import { type Answer, renderAnswer, type TaskView, waitsForRoomAlone } from "../
 import { readLevels, readNearLevels } from "../../engine/budget.ts";
 import { knownAgents, type Engine, findAgent } from "../../engine/engine.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
+import { findAtPrompt } from "../../engine/at-prompt.ts";
 import { readInbox, readRefusedBatches } from "../../engine/inbox.ts";
-import { isCarried } from "../../engine/holder.ts";
+import { isCarried, suspendedCarrier } from "../../engine/holder.ts";
 import { spoolFolder } from "../../engine/spool-folder.ts";
 import { answerFor, heldAnswers } from "../../engine/answer.ts";
 import { readLastWord } from "../../engine/last-word.ts";
@@ -34,7 +35,19 @@ import type { Unwell } from "../worktrees/unwell.ts";
 import { count } from "../preview.ts";
 import { runBare } from "../bare.ts";
 import { reviewTimes } from "../../engine/review-times.ts";
-import { clock, costWords, GUESS, localTimes, markOf, painter, printable, table, whyWords, wishWord } from "../text.ts";
+import {
+  clock,
+  costWords,
+  GUESS,
+  localTimes,
+  markOf,
+  painter,
+  printable,
+  suspendedWords,
+  table,
+  whyWords,
+  wishWord,
+} from "../text.ts";
 import { printableName } from "../../lib/printable.ts";
 import { moreWords } from "../waiting-words.ts";
 
@@ -97,13 +110,15 @@ async function readStatus(engine: Engine, only: string | null) {
         only !== null || tasks.some((task) => failed.has(task.id) || (run.landedAt === null && task.state === "done")),
     );
   const carriedBy = isCarried(engine);
+  const suspended = carriedBy === null ? null : suspendedCarrier(engine);
+  const asking = carriedBy === null ? findAtPrompt(engine) : null;
   const runs = [...ended, ...open].map(({ run, tasks }) => {
     // Of a run that has landed only what did not come with it is news.
     const isLanded = run.state === "ended" && run.landedAt !== null && only === null;
     const views = showBriefly(engine, run, tasks, carriedBy === null);
     const news = views.filter((view) => !isLanded || failed.has(view.task.id));
-    const isHeld = run.wish !== null || carriedBy === null || waitsForRoomAlone(views);
-    const goesOn = run.state === "open" && !isHeld;
+    const isCarriedOn = carriedBy !== null && suspended === null;
+    const goesOn = run.state === "open" && run.wish === null && isCarriedOn && !waitsForRoomAlone(views);
     const expected = goesOn ? readExpected(engine.store, run.id) : null;
     const process = run.state === "open" ? readBackground(engine.store, run.id) : null;
     const background = process && isAlive(process) ? process.pid : null;
@@ -123,7 +138,18 @@ async function readStatus(engine: Engine, only: string | null) {
   const heldTasks = held.map(({ task }) => readTask(engine.store, task.id)!);
   const answers = await heldAnswers(engine, heldTasks);
   const room = readRoomWait(engine);
-  return { runs, agents, worktrees, backlog: readBacklog(engine.store), carriedBy, unwell, answers, room };
+  return {
+    runs,
+    agents,
+    worktrees,
+    backlog: readBacklog(engine.store),
+    carriedBy,
+    suspended,
+    asking,
+    unwell,
+    answers,
+    room,
+  };
 }
 
 async function unwellAgents(engine: Engine): Promise<Unwell> {
@@ -176,6 +202,8 @@ function toJson(engine: Engine, status: Status): object {
   return {
     project: engine.repo.root,
     carried_by: status.carriedBy,
+    carrier_is_suspended: status.suspended !== null,
+    asking: status.asking && { pid: status.asking.pid, run: status.asking.run, task: status.asking.task },
     room: status.room && { ...status.room, since: new Date(status.room.since).toISOString() },
     batches: readRefusedBatches(engine).map((each) => ({ ...each, since: new Date(each.since).toISOString() })),
     runs: status.runs.map(({ run, views, sums, expected, background, limits }) => ({
@@ -228,10 +256,11 @@ function stateOf({ wish }: Run, views: readonly TaskView<BareTask>[]): string {
 
 function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<number, string>): string {
   const paint = painter(io, io.stdout);
-  const { runs, agents, worktrees, backlog, carriedBy, room } = status;
+  const { runs, agents, worktrees, backlog, carriedBy, suspended, room } = status;
   const isOpen = runs.some(({ run }) => run.state === "open");
-  const idle = isOpen ? "nobody carries the open runs; go on with: owt resume" : "nothing runs";
-  const lines = [`${engine.repo.root}: ${carriedBy ? `owt (pid ${carriedBy}) carries the runs` : idle}`];
+  const idle = isOpen ? idleWords(status) : "nothing runs";
+  const carried = suspended === null ? `owt (pid ${carriedBy}) carries the runs` : suspendedWords(suspended);
+  const lines = [`${engine.repo.root}: ${carriedBy ? carried : idle}`];
   for (const { run, views, sums, expected, background, limits } of runs) {
     const cost = sums.cost_basis === null ? "" : ` · cost ${costWords(sums)}`;
     const state = run.state === "open" ? stateOf(run, views) : endOf(run, views);
@@ -268,6 +297,12 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   const installed = agents.map(({ name, path }) => (path ? name : `${name} (not installed)`));
   lines.push("", `agents: ${installed.join(", ")}`);
   return lines.join("\n");
+}
+
+/** Of open runs that nobody carries right now. */
+function idleWords({ asking }: Status): string {
+  if (asking === null) return "nobody carries the open runs; go on with: owt resume";
+  return `owt (pid ${asking.pid}) asks for the answer to ${asking.task} in its terminal, and then goes on; now: owt resume`;
 }
 
 /** `a, b`; `a, b and 3 more`. */

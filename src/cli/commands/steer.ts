@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { describeUsedUp, setBudget } from "../../engine/budget.ts";
 import { checkFallOvers, type Engine } from "../../engine/engine.ts";
+import { suspendedCarrier } from "../../engine/holder.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { type Landed, landRun } from "../../engine/land.ts";
 import { setParallel } from "../../engine/parallel.ts";
@@ -19,7 +20,7 @@ import { followRun, PLAIN } from "../follow.ts";
 import { answer, type Io, tell, whoAsks, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
-import { printable, wishWord } from "../text.ts";
+import { printable, suspendedWords, wishWord } from "../text.ts";
 import { maxDurationOption, positiveInteger, positiveUsd } from "../work-options.ts";
 
 type JsonOption = { json?: boolean };
@@ -159,7 +160,9 @@ function wishCommand(program: Command, io: Io, wish: "pause" | "stop", descripti
         setWish(engine.store, engine.now(), run, wish);
         const isDone = wish === "stop" && (await stopUncarried(engine, "stopped", (attempt) => attempt.run === run));
         const how = isDone ? "is stopped" : `${wish} is asked for`;
-        answer(io, options, { run, wish }, `${run}: ${how}; go on with: owt resume ${run}`);
+        const carrier = suspendedCarrier(engine);
+        const then = carrier === null ? `go on with: owt resume ${run}` : `before that ${suspendedWords(carrier)}`;
+        answer(io, options, { run, wish }, `${run}: ${how}; ${then}`);
       }),
     );
 }

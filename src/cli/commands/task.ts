@@ -12,6 +12,8 @@ import { type Task, TASK_STATES } from "../../core/task.ts";
 import { answerNow } from "../../engine/answer.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { attemptDir } from "../../engine/engine.ts";
+import { findAtPrompt } from "../../engine/at-prompt.ts";
+import type { AtPrompt } from "../../store/at-prompt.ts";
 import {
   answerTask,
   approveTask,
@@ -37,6 +39,7 @@ import type { PlannedTask } from "../../core/plan.ts";
 import { readPlannedTasks } from "../../engine/work.ts";
 import type { Ask } from "../../engine/worktrees/asks.ts";
 import { findRun } from "../../engine/find-run.ts";
+import { suspendedCarrier } from "../../engine/holder.ts";
 import { showRun } from "../../engine/show.ts";
 import { renderMemory } from "../../lib/size.ts";
 import { lastLines } from "../../lib/tail.ts";
@@ -44,7 +47,7 @@ import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
 import { asksOf, giveLeave, type LeaveOptions, orIdleWorktree, replyAsked } from "../worktrees/leave.ts";
 import { editCommand } from "./task-edit.ts";
-import { costWords, markOf, painter, printable, table, whyWords } from "../text.ts";
+import { costWords, markOf, painter, printable, suspendedWords, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 /** Where several runs have a task of one key. */
@@ -110,10 +113,11 @@ export function taskCommands(program: Command, io: Io): void {
         for (const task of tasks)
           await leaveByHand(io, engine, task, { ...options, command: `owt task retry ${task.key}` });
         const { changed, kept } = await refreshRun(engine, run);
+        const asking = findAtPrompt(engine);
         const again = { run, tasks: retryTasks(engine, tasks) };
         if (kept) tell(io, printable(kept));
         const newText = changed.length > 0 ? `\nthe plan changed; its new text is taken for ${changed.join(", ")}` : "";
-        const text = `to be tried again: ${again.tasks.join(", ")}${newText}\n${goOn(engine, again.run)}`;
+        const text = `to be tried again: ${again.tasks.join(", ")}${newText}\n${goOn(engine, again.run, again.tasks, asking)}`;
         answer(io, options, { ...again, changed }, text);
       }),
     );
@@ -140,8 +144,9 @@ export function taskCommands(program: Command, io: Io): void {
         const task = await orIdleWorktree(engine, key, () => findTask(engine, key, { run: options.run, fits }));
         await refuseUnfit(engine, task);
         await leaveByHand(io, engine, task, { ...options, command: `owt task approve ${key}` });
+        const asking = findAtPrompt(engine);
         const run = await approveTask(engine, key, options.run);
-        answer(io, options, { task: key, approved: true }, `${key}: approved; ${goOn(engine, run)}`);
+        answer(io, options, { task: key, approved: true }, `${key}: approved; ${goOn(engine, run, [key], asking)}`);
       }),
     );
   task
@@ -170,17 +175,22 @@ export function taskCommands(program: Command, io: Io): void {
         const find = () => findTask(engine, key, { run: options.run, fits: waitsForAnswer });
         const task = await orIdleWorktree(engine, key, find);
         await leaveByHand(io, engine, task, { ...options, command: `owt task answer ${key} "…"` });
+        const asking = findAtPrompt(engine);
         const run = answerTask(engine, key, words, options.run);
-        answer(io, options, { task: key, answer: words }, `${key}: answered; ${goOn(engine, run)}`);
+        answer(io, options, { task: key, answer: words }, `${key}: answered; ${goOn(engine, run, [task.key], asking)}`);
       }),
     );
 }
 
-/** What becomes of a decision: the process that carries the run takes it up, or somebody has to begin. */
-function goOn(engine: Engine, run: string): string {
-  return goesOnByItself(engine, run)
-    ? `${run} goes on with it by itself; watch it: owt resume ${run}`
-    : `go on with: owt resume ${run}`;
+/** What becomes of a decision about these tasks: the process that carries the run takes it up, one that asks for an answer does so behind that (`asking`:
+ *  who did before the decision, which may have been that answer), or somebody has to begin. */
+function goOn(engine: Engine, run: string, tasks: readonly string[], asking: AtPrompt | null): string {
+  const isAsked = asking !== null && asking.run === run && tasks.includes(asking.task);
+  const carrier = suspendedCarrier(engine);
+  if (carrier !== null) return `${suspendedWords(carrier)}; ${run} goes on with it then`;
+  if (goesOnByItself(engine, run, isAsked)) return `${run} goes on with it by itself; watch it: owt resume ${run}`;
+  if (asking === null || findRun(engine, run).wish !== null) return `go on with: owt resume ${run}`;
+  return `${run} goes on behind the answer to ${asking.task}, which owt (pid ${asking.pid}) asks for in its terminal; now: owt resume ${run}`;
 }
 
 type Question = { run: string | undefined; asked: readonly Ask[] };

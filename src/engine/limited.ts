@@ -1,0 +1,35 @@
+/** Which tasks of a run wait behind usage limits, written down for whoever looks later: what another one met leaves no trace of their own. */
+import { mayTry } from "../core/limit.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
+import type { Store } from "../store/database.ts";
+import { appendEvent, readLimited } from "../store/events.ts";
+import type { Engine } from "./engine.ts";
+import { readHolding } from "./governor.ts";
+import { limitOf } from "./view.ts";
+
+const noted = new WeakMap<Store, Map<string, string>>();
+
+/** Writes down when usage limits begin and cease to keep tasks back: for how long they waited for one is told from that. */
+export function noteLimited(engine: Engine, run: Run, tasks: readonly Task[]): void {
+  const limits = limitedNow(engine, run, tasks);
+  const runs = noted.get(engine.store) ?? new Map<string, string>();
+  noted.set(engine.store, runs);
+  const before = runs.get(run.id) ?? JSON.stringify(readLimited(engine.store, run.id));
+  const now = JSON.stringify(limits);
+  runs.set(run.id, now);
+  if (now !== before) appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-limited", limits });
+}
+
+function limitedNow(engine: Engine, run: Run, tasks: readonly Task[]): { until: number | null; tasks: number[] }[] {
+  const holding = readHolding(engine);
+  if (holding === null) return [];
+  const held = tasks.flatMap((task): { id: number; until: number | null }[] => {
+    const limit = task.state === "pending" && task.next.kind !== "by-hand" ? limitOf(engine, run, task, holding) : null;
+    if (limit === null) return [];
+    if (limit.probe !== null) return [{ id: task.id, until: null }];
+    return mayTry(limit, engine.now()) ? [] : [{ id: task.id, until: limit.until }];
+  });
+  const byEnd = Map.groupBy(held, ({ until }) => until);
+  return [...byEnd].map(([until, same]) => ({ until, tasks: same.map(({ id }) => id) }));
+}
