@@ -133,6 +133,7 @@ export function validateConfig(root: string | null, env: NodeJS.ProcessEnv): Ver
   const found = files.filter((each) => each.found).map(({ name }) => name);
   const remarks = [
     ...problems.map(toRemark),
+    ...halfAgents(layers),
     ...[...sideBySide(layers)].flatMap(strayWords),
     ...[...sideBySide(layers)].flatMap((each) => sameLogins(each, env)),
     ...layers.flatMap(idleRemarks),
@@ -155,12 +156,30 @@ export function validateFile(path: string, shown: string): Verdict {
   const read = checkFile(shown, text, AGENT_KINDS);
   if ("problems" in read) return { files: [shown], remarks: read.problems.map(toRemark) };
   const layer: Layer = { origin: "repository", name: shown, ...read };
-  return { files: [shown], remarks: unique([...sideBySide([layer]).flatMap(strayWords), ...idleRemarks(layer)]) };
+  const remarks = [...halfAgents([layer]), ...sideBySide([layer]).flatMap(strayWords), ...idleRemarks(layer)];
+  return { files: [shown], remarks: unique(remarks) };
 }
 
 /** What is in force together: without a profile, and with each of them. */
 function sideBySide(layers: readonly Layer[]): Layer[][] {
   return [[...layers], ...profileNames(layers).map((name) => withProfile(layers, name))];
+}
+
+/** Sections of agents that are none: neither built in, nor told with whatever profile what program they are. */
+function halfAgents(layers: readonly Layer[]): Remark[] {
+  const combined = sideBySide(layers).map((each) => mergeConfig(each).agent.named);
+  const isWhole = (name: string) => combined.some((named) => kindOf(name, named[name] ?? {}) !== null);
+  const setUp = [...layers, ...profileNames(layers).flatMap((name) => withProfile(layers, name))];
+  return setUp.flatMap((layer) =>
+    Object.keys(layer.values.agent?.named ?? {}).flatMap((name): Remark[] => {
+      if (isWhole(name)) return [];
+      const message = "is no agent: it has neither a kind nor a command, and none of that name is built in";
+      const close = nearest(name, READY_AGENTS);
+      const hint =
+        close.length > 0 ? `did you mean ${close.join(" or ")}?` : 'say which program it is: command = ["…"]';
+      return [{ level: "problem", ...standing(layer, `agent.${name}`), message, hint }];
+    }),
+  );
 }
 
 /** Names of agents that nobody set up, permission modes that their agent does not take, and files that are never brought: words which the shape of a file does not
