@@ -51,3 +51,38 @@ describe("an agent that is no whole one", () => {
     expect(knownAgents(config)).toEqual(["claude", "codex", "demo", "mine"]);
   });
 });
+
+describe("all that is wrong is said at once", () => {
+  test("wrong values, wrong words, and what does nothing", () => {
+    const repository =
+      '[run]\nretries = -1\n[agent]\ndefault = "clod"\n[agent.mine]\nkind = "nope"\n[tmux]\ndefault_layout = "quadd"\n[web]\nport = 1\n';
+    expect(
+      remarksOn({ repository, env: { OWT_PROFILE: "nope" } }).map(({ level, key, file }) => `${level} ${key ?? file}`),
+    ).toEqual([
+      "problem run.retries",
+      "problem agent.mine.kind",
+      "problem tmux.default_layout",
+      "problem agent.default",
+      "problem OWT_PROFILE",
+      "note web.port",
+    ]);
+  });
+
+  test("a variable that is wrong hides nothing of a file", () => {
+    const found = remarksOn({ repository: '[agent]\ndefault = "clod"\n', env: { OWT_RUN_RETRIES: "many" } });
+    expect(found.map(({ key, file }) => key ?? file)).toEqual(["OWT_RUN_RETRIES", "agent.default"]);
+  });
+
+  test("what a mistake takes out is no second mistake", () => {
+    const repository =
+      '[agent]\ndefault = "mine"\n[agent.mine]\ncommand = 5\n[tmux]\ndefault_layout = "own"\n[tmux.layouts.own]\npanes = 3\n';
+    expect(problemsOn({ repository }).map((text) => text.split(":")[0])).toEqual([
+      "agent.mine.command",
+      "tmux.layouts.own.panes",
+    ]);
+  });
+
+  test("a file that cannot be read to its end is no ground for saying what is missing in it", () => {
+    expect(problemsOn({ repository: '[agent]\ndefault = "mine"\n[agent.mine\nkind = "demo"\n' })).toHaveLength(1);
+  });
+});
