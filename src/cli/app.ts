@@ -74,6 +74,7 @@ export async function runApp(io: Io, args: string[], version: string): Promise<n
     await complete(io, await buildProgram(io, version, undefined), argv.slice(1));
     return 0;
   }
+  io.words = argv;
   io.verbosity = verbosity;
   const programs = verbosity > 0 ? tellPrograms(io) : [];
   const { exitCode, refusal } = await carryOut(io, argv, version);

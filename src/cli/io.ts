@@ -11,6 +11,8 @@ import { closeEngine, type Engine, openEngine } from "../engine/engine.ts";
 export type Io = {
   cwd: string;
   env: NodeJS.ProcessEnv;
+  /** The command line as it was given, without what makes it talkative. */
+  words: readonly string[];
   /** How owt calls itself. */
   owtCommand: string[];
   stdin: Readable & { isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };

@@ -183,3 +183,13 @@ test("to approve where nothing waits says so, of a worktree as of what nobody kn
   expect((await rig.owt("task", "approve", "nope")).stderr).toContain("no run has a task named nope");
   expect((await rig.owt("cleanup", "--merged", "--days", "0")).stdout).toContain("x     no work of its has come home");
 });
+
+test("off a terminal the line that starts a run says all that was asked for", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  const refused = await rig.owt("run", "fix the typo", "--agent", "demo", "--budget", "1");
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain("then: owt run 'fix the typo' --agent demo --budget 1 --yes\n");
+  const merged = await rig.owt("create", "billing");
+  expect(merged.code).toBe(0);
+  expect((await rig.owt("delete", "billing", "--save")).stderr).toContain("owt delete billing --save --yes\n");
+});

@@ -20,6 +20,7 @@ import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
 import { answer, ask, canAsk, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
+import { repeatWith } from "../repeat.ts";
 import { count, type Preview, previewOf } from "../preview.ts";
 import { renderPreviewToAsk, renderQuestion } from "../preview-brief.ts";
 import { renderPreview } from "../preview-text.ts";
@@ -193,7 +194,7 @@ function grantsOf(engine: Engine, { chosen, settings }: Work) {
 async function askToStart(io: Io, preview: () => Promise<Preview>): Promise<void> {
   if (!canAsk(io))
     throw new OwtError("usage", "starting a run off a terminal needs --yes", {
-      hint: "look first: owt plan; then: owt run --yes",
+      hint: `look first: ${repeatWith(io, "--dry-run")}; then: ${repeatWith(io, "--yes")}`,
     });
   const seen = await preview();
   // A terminal may say 0 where it does not know.
