@@ -80,7 +80,8 @@ export async function runApp(io: Io, args: string[], version: string): Promise<n
   const { exitCode, refusal } = await carryOut(io, argv, version);
   if (verbosity > 1) {
     const { writeBugReport } = await import("./bug-report.ts");
-    await writeBugReport(io, { argv, version, exitCode, refusal, programs });
+    const program = await buildProgram(io, version, argv[0]);
+    await writeBugReport(io, { program, argv, version, exitCode, refusal, programs });
   }
   return exitCode;
 }
