@@ -190,14 +190,19 @@ function notesOn(
   ];
 }
 
+const PLAY = "owt run --agent demo";
+
+/** What was played counts as done, and later runs build on it, until it is asked for once more from the target alone. */
+export const FOR_REAL = "owt run --again --from-target";
+
 /** The commands that go on from here. */
 function nextLines({ checkout, plan, agents, planTrouble }: Surveyed, written: readonly string[]): string[] {
   // A run starts from a commit. What else lies here, such as a `.env`, is the user's to choose.
   const ours = [CONFIG, plan || PLANS, ...written.filter((path) => path !== CONFIG && !path.startsWith(`${PLANS}/`))];
   const first = checkout.hasCommit ? [] : [`git add ${ours.map(shellWord).join(" ")} && git commit -m start`];
   if (planTrouble !== null) return [...first, "owt plan"];
-  const run = agents.length > 0 ? "owt run" : "owt run --agent demo";
-  return [...first, "owt plan", plan === null ? "owt run --agent demo" : run];
+  const run = agents.length > 0 ? "owt run" : PLAY;
+  return [...first, "owt plan", ...(plan === null ? [PLAY, ...(agents.length > 0 ? [FOR_REAL] : [])] : [run])];
 }
 
 /** Writes what was decided; a file that has come into being or was changed meanwhile is left alone. Returns the paths that were written, and whether

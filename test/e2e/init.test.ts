@@ -101,6 +101,24 @@ test("what is there is never changed: it shows what could be added, and approves
   expect(read(rig, ".worktreerc")).toBe("[rnu]\n");
 });
 
+test("a plan that was played is done for real by the one command that is named", async () => {
+  await using rig = Rig.create({});
+  rig.userFile(
+    "config.toml",
+    `[agent.mine]\ncommand = ["sh", "-c", "cat >/dev/null; date +%N > real-$RANDOM$$"]\n[agent]\ndefault = "mine"\n`,
+  );
+  rig.ok("init", "--no-claude");
+  const start = rig.git("rev-parse", "main");
+  await rig.owt("run", "--yes", "--agent", "demo");
+  const named = "nothing to do: all 3 tasks done by the demo agent; for real: owt run --again --from-target\n";
+  expect((await rig.owt("run", "--yes")).stdout).toBe(named);
+  const ran = await rig.owt("run", "--again", "--from-target", "--yes");
+  expect(ran.stdout).toContain("3 of 3 tasks integrated");
+  expect(ran.stderr).not.toContain("builds on r1");
+  expect(rig.git("merge-base", "owt/runs/r1", "owt/runs/r2")).toBe(start);
+  expect((await rig.owt("run", "--yes")).stdout).toContain("all 3 tasks done (repeat with --again)");
+});
+
 test("a repository without a commit: it says what to do first, and then it runs", async () => {
   await using rig = Rig.create({});
   mkdirSync(rig.path("empty"));
