@@ -25,6 +25,7 @@ export async function describeProgram(): Promise<Described[]> {
     ...streams,
     cwd: "/",
     env: {},
+    words: [],
     owtCommand: [],
     outlivesTerminal: false,
     looks: true,

@@ -74,12 +74,14 @@ export async function runApp(io: Io, args: string[], version: string): Promise<n
     await complete(io, await buildProgram(io, version, undefined), argv.slice(1));
     return 0;
   }
+  io.words = argv;
   io.verbosity = verbosity;
   const programs = verbosity > 0 ? tellPrograms(io) : [];
   const { exitCode, refusal } = await carryOut(io, argv, version);
   if (verbosity > 1) {
     const { writeBugReport } = await import("./bug-report.ts");
-    await writeBugReport(io, { argv, version, exitCode, refusal, programs });
+    const program = await buildProgram(io, version, argv[0]);
+    await writeBugReport(io, { program, argv, version, exitCode, refusal, programs });
   }
   return exitCode;
 }

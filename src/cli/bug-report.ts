@@ -1,10 +1,11 @@
 /** The report that `-vv` writes: what one needs to understand a mistake of owt, without secrets, prompts, answers, or what agents said. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
+import type { Command } from "commander";
 import { join } from "node:path";
 import type { OwtError } from "../core/errors.ts";
 import type { Event } from "../core/event.ts";
-import { isSecretName, redact, secretsIn } from "../core/redact.ts";
+import { isSecretKey, redact, secretsIn } from "../core/redact.ts";
 import { showConfig } from "../engine/configuration.ts";
 import { examineRepository } from "../engine/doctor.ts";
 import { examineAgents } from "../engine/examine-agents.ts";
@@ -14,11 +15,12 @@ import { findCheckout } from "../git/checkout.ts";
 import { eventsAfter, lastSeq } from "../store/events.ts";
 import { userStateDir } from "../system/config-files.ts";
 import { type Io, tell, withEngine } from "./io.ts";
-import { brief } from "./verbose.ts";
+import { without, wordsToTell } from "./told-words.ts";
 
 const EVENTS = 60;
 
 export type Ended = {
+  program: Command;
   argv: readonly string[];
   version: string;
   exitCode: number;
@@ -40,15 +42,17 @@ export async function writeBugReport(io: Io, ended: Ended): Promise<void> {
   }
 }
 
-async function render(io: Io, { argv, version, exitCode, refusal, programs }: Ended): Promise<string> {
+async function render(io: Io, { program, argv, version, exitCode, refusal, programs }: Ended): Promise<string> {
+  const { told: words, hidden } = wordsToTell(program, argv);
+  const clean = (line: string) => without(line, hidden);
   const sections: [title: string, lines: string[]][] = [
-    ["Command", [`owt ${argv.map(brief).join(" ")}`, `exit code ${exitCode}`]],
-    ["Refusal", refusal ? [`${refusal.code}: ${refusal.message}`, refusal.hint ?? ""] : []],
+    ["Command", [`owt ${words.join(" ")}`, `exit code ${exitCode}`]],
+    ["Refusal", refusal ? [`${refusal.code}: ${clean(refusal.message)}`, clean(refusal.hint ?? "")] : []],
     ["Versions", [`owt ${version}`, `node ${process.version}`, `${process.platform} ${release()} ${process.arch}`]],
     ["Doctor", await tried(() => doctorLines(io))],
     ["Configuration", await tried(() => configLines(io))],
     ["Last events", await tried(() => withEngine({ ...io, looks: true }, async (engine) => eventLines(engine)))],
-    ["Programs", [...programs]],
+    ["Programs", programs.map(clean)],
   ];
   const told = sections.filter(([, lines]) => lines.some(Boolean));
   return `# owt bug report\n\n${told.map(([title, lines]) => `## ${title}\n\n\`\`\`text\n${lines.filter(Boolean).join("\n")}\n\`\`\`\n`).join("\n")}`;
@@ -81,7 +85,7 @@ async function configLines(io: Io): Promise<string[]> {
   const lines = values.map(({ key, value, origin }) => {
     const where =
       "file" in origin ? `${origin.file}:${origin.line}` : "variable" in origin ? origin.variable : origin.kind;
-    return `${key} = ${isSecretName(key) ? "(hidden)" : JSON.stringify(value)}  (${where})`;
+    return `${key} = ${isSecretKey(key) ? "(hidden)" : JSON.stringify(value)}  (${where})`;
   });
   return [...(profile === null ? [] : [`profile ${profile}`]), ...lines];
 }

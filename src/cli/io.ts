@@ -3,7 +3,7 @@ import { createInterface } from "node:readline/promises";
 import type { Readable, Writable } from "node:stream";
 import type { ConfigValues } from "../core/config-keys.ts";
 import { COMMANDS, OwtError } from "../core/errors.ts";
-import { printable, withoutOrders } from "../lib/printable.ts";
+import { printable, shellWord, withoutOrders } from "../lib/printable.ts";
 import { wrapText } from "../lib/width.ts";
 import type { Asker } from "../engine/check-commit.ts";
 import { closeEngine, type Engine, openEngine } from "../engine/engine.ts";
@@ -11,6 +11,8 @@ import { closeEngine, type Engine, openEngine } from "../engine/engine.ts";
 export type Io = {
   cwd: string;
   env: NodeJS.ProcessEnv;
+  /** The command line as it was given, without what makes it talkative. */
+  words: readonly string[];
   /** How owt calls itself. */
   owtCommand: string[];
   stdin: Readable & { isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };
@@ -90,9 +92,11 @@ export async function withEngine<T>(
 
 function tellConfigProblems(io: Io, problems: readonly string[]): void {
   const lines = problems.map((problem) => `  ${printable(problem)}`).join("\n");
+  const named = io.words[io.words.indexOf("--profile") + 1] === io.env["OWT_PROFILE"] && io.words.includes("--profile");
+  const profile = named ? `--profile ${shellWord(io.env["OWT_PROFILE"]!)} ` : "";
   tell(
     io,
-    `▲ the configuration is not in order, and is taken as far as it is sound:\n${lines}\n  ↳ owt config validate`,
+    `▲ the configuration is not in order, and is taken as far as it is sound:\n${lines}\n  ↳ owt ${profile}config validate`,
   );
 }
 

@@ -1,7 +1,7 @@
 /** Tells what was refused, and what to do. */
 import { OwtError } from "../core/errors.ts";
 import { saysFull } from "../system/disk.ts";
-import { type Io, tell } from "./io.ts";
+import { canAsk, type Io, tell } from "./io.ts";
 import { painter, printable } from "./text.ts";
 
 /** On standard error for people: what is the matter, and below it the command that helps. For programs (`json`) also on standard output, in
@@ -25,10 +25,18 @@ function answerRefusal(io: Io, { code, message, hint, exitCode }: OwtError): voi
 /** Whatever a command threw, in our shape. */
 export function refusalOf(io: Io, error: unknown): OwtError {
   if (wasInterrupted(io, error)) return new OwtError("interrupted", "interrupted");
-  if (error instanceof OwtError) return error;
+  if (error instanceof OwtError) return canAsk(io) ? error : approvableUnasked(error);
   if (saysFull(error)) return new OwtError("disk-full", `the disk is full: ${(error as Error).message}`);
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new OwtError("internal", `a mistake of owt: ${what}`, { cause: error });
+}
+
+/** Where nobody can be asked, commands are approved with --yes alone. */
+function approvableUnasked(error: OwtError): OwtError {
+  const { code, message, hint = "" } = error;
+  if (code !== "not-approved" || hint.includes("--yes")) return error;
+  const line = /owt config approve(?: --profile \S+)?/;
+  return new OwtError(code, message, { hint: hint.replace(line, "$& --yes"), cause: error });
 }
 
 /** A Ctrl-C also ends a program that we start in that very moment: until it has a session of its own, it is in the terminal's group. */

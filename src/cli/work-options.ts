@@ -10,6 +10,7 @@ import { nearestHint } from "../core/names.ts";
 import { isFeatureList } from "../core/plan-features.ts";
 import { parseSaidDuration } from "../lib/duration.ts";
 import type { WorkRequest } from "../engine/work.ts";
+import { shellWord } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 
 export type WorkOptions = {
@@ -98,7 +99,9 @@ function readConfigOption(io: Io, name: string, plans: string[]): { configFile?:
     text = readFileSync(path, "utf8");
   } catch (cause) {
     throw new OwtError("usage", `--config ${name} cannot be read`, {
-      hint: "name a feature list or a configuration file",
+      hint: existsSync(path)
+        ? `a plan's folder is named without --config: owt plan ${shellWord(name)}`
+        : "name a feature list or a configuration file; or go by what is here: owt plan",
       cause,
     });
   }

@@ -95,36 +95,47 @@ export type Layer = {
   profile?: string;
   /** The file, its text and what was read of it, for whoever wants to know where a key stands. */
   source?: { file: string; text: string; raw: unknown };
+  /** What stands in that file below a mistake of its grammar. */
+  unread?: string;
 };
 
 export type ConfigProblem = { key: string; message: string; hint: string };
 
 /** Checks one layer's raw values. All problems at once, unknown keys with the nearest known ones. `agentKinds` are those that there are;
  *  without them any is taken. */
-export function checkConfig(
-  raw: unknown,
-  agentKinds?: readonly string[],
-): { values: ConfigValues } | { problems: ConfigProblem[] } {
+export function checkConfig(raw: unknown, agentKinds?: readonly string[]): Checked {
   if (isTable(raw) && Object.keys(raw).length === 0) return { values: {} };
+  const formed = checkForm(raw);
+  // What the values say is looked at in what is left: all problems at once.
+  const values = "values" in formed ? formed.values : withoutWrong(raw, checkForm);
+  const wrong = [
+    ...(agentKinds ? inEachProfile(values, (each) => findStrangers(each, agentKinds)) : []),
+    ...inEachProfile(values, findTornLayouts),
+    ...inEachProfile(values, findStrangeParts),
+  ];
+  const problems = [...("problems" in formed ? formed.problems : []), ...wrong];
+  return problems.length > 0 ? { problems } : { values };
+}
+
+type Checked = { values: ConfigValues } | { problems: ConfigProblem[] };
+
+/** Which keys there are, and what each takes. */
+function checkForm(raw: unknown): Checked {
   const result = v.safeParse(FILE, applyAliases(raw));
-  if (result.success) {
-    const { output } = result;
-    const wrong = [
-      ...(agentKinds ? inEachProfile(output, (values) => findStrangers(values, agentKinds)) : []),
-      ...inEachProfile(output, findTornLayouts),
-      ...inEachProfile(output, findStrangeParts),
-    ];
-    return wrong.length > 0 ? { problems: wrong } : { values: result.output };
-  }
+  if (result.success) return { values: result.output };
   const problems = result.issues.map(toProblem);
   return { problems: problems.map((problem) => ({ ...problem, key: asWritten(raw, problem.key) })) };
 }
 
 /** What is left of raw values when all that `checkConfig` finds wrong is taken out, as little as can be. */
 export function soundPart(raw: unknown, agentKinds?: readonly string[]): ConfigValues {
+  return withoutWrong(raw, (rest) => checkConfig(rest, agentKinds));
+}
+
+function withoutWrong(raw: unknown, check: (rest: unknown) => Checked): ConfigValues {
   const rest = structuredClone(raw);
   for (;;) {
-    const checked = checkConfig(rest, agentKinds);
+    const checked = check(rest);
     if ("values" in checked) return checked.values;
     const removed = checked.problems.filter(({ key }) => removeKey(rest, key.split(".")));
     if (removed.length === 0) return {};

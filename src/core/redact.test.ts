@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isSecretName, redact, secretsIn } from "./redact.ts";
+import { isSecretKey, isSecretName, redact, secretsIn } from "./redact.ts";
 
 test("values of variables with the name of a secret are hidden wherever they stand", () => {
   const env = {
@@ -53,4 +53,9 @@ test.each([
 test("names", () => {
   expect(["API_KEY", "notifications.slack_webhook", "GITHUB_TOKEN"].every(isSecretName)).toBe(true);
   expect(["PATH", "run.verify", "HOME"].some(isSecretName)).toBe(false);
+});
+
+test("how many tokens may be used is no secret", () => {
+  expect(["budget.tokens", "agent.claude.max_tokens", "budget.task_tokens"].some(isSecretKey)).toBe(false);
+  expect(["notifications.slack_webhook", "web.token", "agent.mine.env.API_KEY"].every(isSecretKey)).toBe(true);
 });

@@ -49,6 +49,11 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
+/** The same of a key of the configuration: a number of tokens is no secret. */
+export function isSecretKey(key: string): boolean {
+  return isSecretName(key.replace(/tokens$/, ""));
+}
+
 /** The values of an environment that are secrets, by the names they have. */
 export function secretsIn(env: Record<string, string | undefined>): string[] {
   return Object.entries(env).flatMap(([name, value]) =>

@@ -19,10 +19,10 @@ import { nearest, nearestHint } from "../core/names.ts";
 import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
 import {
   checkFile,
-  chooseProfile,
   type FileProblem,
   loadConfig,
   readConfig,
+  soundLayer,
   wantedProfile,
 } from "../system/config-files.ts";
 import { idleFallOvers } from "./credentials.ts";
@@ -125,22 +125,61 @@ export type Remark = {
   hint: string | null;
 };
 
+/** A word that counts by what stands elsewhere: in these sections. */
+type Stray = { remark: Remark; about: string[] };
+
 export type Verdict = { files: string[]; remarks: Remark[] };
 
 /** All that is wrong, and all that does nothing, in all files and variables. */
 export function validateConfig(root: string | null, env: NodeJS.ProcessEnv): Verdict {
-  const { layers, problems, files } = readConfig(root, { env, agentKinds: AGENT_KINDS });
+  const { layers, problems, files } = readConfig(root, { env, agentKinds: AGENT_KINDS, tolerant: true });
   const found = files.filter((each) => each.found).map(({ name }) => name);
   const remarks = [
-    ...problems.map(toRemark),
-    ...[...sideBySide(layers)].flatMap(strayWords),
+    ...remarksOn(layers, problems),
     ...[...sideBySide(layers)].flatMap((each) => sameLogins(each, env)),
-    ...layers.flatMap(idleRemarks),
+    ...unknownProfile(layers, env),
     ...mistypedVariables(env, layers),
   ];
-  const profile = wantedProfile(env);
-  if (profile !== null && problems.length === 0) chooseProfile(layers, profile);
-  return { files: found, remarks: unique(remarks) };
+  return { files: found, remarks: inOrder(remarks) };
+}
+
+function unknownProfile(layers: readonly Layer[], env: NodeJS.ProcessEnv): Remark[] {
+  const name = wantedProfile(env);
+  const known = profileNames(layers);
+  if (name === null || known.includes(name)) return [];
+  const close = nearest(name, known);
+  const hint = close.length > 0 ? `did you mean ${close.join(" or ")}?` : `there are ${known.join(", ") || "none"}`;
+  return [
+    { level: "problem", file: "OWT_PROFILE", place: null, key: null, message: `there is no profile ${name}`, hint },
+  ];
+}
+
+/** All that is wrong in these layers, what the values alone tell included, and what does nothing. */
+function remarksOn(layers: readonly Layer[], problems: readonly FileProblem[]): Remark[] {
+  const named = problems.flatMap(({ key }) => key ?? []);
+  const words = [...halfAgents(layers), ...sideBySide(layers).flatMap(strayWords)];
+  // What a problem names needs no second word; and what could not be read may say what seems to be missing.
+  const isTold = ({ about }: Stray) =>
+    about.some(
+      (section) =>
+        named.some((key) => isWithin(key, section)) ||
+        layers.some(({ unread }) => unread !== undefined && unread.includes(nameIn(section))),
+    );
+  return [
+    ...problems.map(toRemark),
+    ...words.filter((each) => !isTold(each)).map(({ remark }) => remark),
+    ...layers.flatMap(idleRemarks).filter(({ key }) => key === null || !named.includes(key)),
+  ];
+}
+
+/** `claude` of `agent.claude`. */
+function nameIn(section: string): string {
+  return /^(?:agent|tmux\.layouts)\.([^.]+)/.exec(section)![1]!;
+}
+
+/** Whether a key stands in a section, whichever profile's. */
+function isWithin(key: string, section: string): boolean {
+  return `${key}.`.replace(/^profile\.[^.]+\./, "").startsWith(`${section}.`);
 }
 
 /** The same of one file alone, wherever it lies. Throws `usage` when it cannot be read. */
@@ -153,9 +192,9 @@ export function validateFile(path: string, shown: string): Verdict {
     throw new OwtError("usage", `${shown} cannot be read`, { hint, cause });
   }
   const read = checkFile(shown, text, AGENT_KINDS);
-  if ("problems" in read) return { files: [shown], remarks: read.problems.map(toRemark) };
-  const layer: Layer = { origin: "repository", name: shown, ...read };
-  return { files: [shown], remarks: unique([...sideBySide([layer]).flatMap(strayWords), ...idleRemarks(layer)]) };
+  const problems = "problems" in read ? read.problems : [];
+  const sound = "problems" in read ? soundLayer(shown, text, AGENT_KINDS) : read;
+  return { files: [shown], remarks: inOrder(remarksOn([{ origin: "repository", name: shown, ...sound }], problems)) };
 }
 
 /** What is in force together: without a profile, and with each of them. */
@@ -163,37 +202,70 @@ function sideBySide(layers: readonly Layer[]): Layer[][] {
   return [[...layers], ...profileNames(layers).map((name) => withProfile(layers, name))];
 }
 
+/** Sections of agents that are none: neither built in, nor told with whatever profile what program they are. */
+function halfAgents(layers: readonly Layer[]): Stray[] {
+  const combined = sideBySide(layers).map((each) => mergeConfig(each).agent.named);
+  const isWhole = (name: string) => combined.some((named) => kindOf(name, named[name] ?? {}) !== null);
+  const setUp = [...layers, ...profileNames(layers).flatMap((name) => withProfile(layers, name))];
+  return setUp.flatMap((layer) =>
+    Object.keys(layer.values.agent?.named ?? {}).flatMap((name): Stray[] => {
+      if (isWhole(name)) return [];
+      const message = "is no agent: it has neither a kind nor a command, and none of that name is built in";
+      const close = nearest(name, READY_AGENTS);
+      const hint =
+        close.length > 0 ? `did you mean ${close.join(" or ")}?` : 'say which program it is: command = ["…"]';
+      const section = `agent.${name}`;
+      return [{ remark: { level: "problem", ...standing(layer, section), message, hint }, about: [section] }];
+    }),
+  );
+}
+
 /** Names of agents that nobody set up, permission modes that their agent does not take, and files that are never brought: words which the shape of a file does not
  *  tell. */
-function strayWords(layers: readonly Layer[]): Remark[] {
+function strayWords(layers: readonly Layer[]): Stray[] {
   const { agent, tmux } = mergeConfig(layers);
   const layouts = [...BUILT_IN_LAYOUTS, ...Object.keys(tmux.layouts ?? {})];
   const known = [...new Set([...READY_AGENTS, ...Object.keys(agent.named)])];
-  const remarks: Remark[] = [];
-  const look = (layer: Layer, key: string, word: string | undefined, words: readonly string[] | null, what: string) => {
+  const strays: Stray[] = [];
+  const look = (
+    layer: Layer,
+    key: string,
+    word: string | undefined,
+    words: readonly string[] | null,
+    [what, about]: [what: string, about: string],
+  ) => {
     if (word === undefined || words === null || words.includes(word)) return;
     const close = nearest(word, words);
     const hint = close.length > 0 ? `did you mean ${close.join(" or ")}?` : `there are ${words.join(", ")}`;
-    remarks.push({ level: "problem", ...standing(layer, key), message: `there is no ${what} ${word}`, hint });
+    const message = `there is no ${what} ${word}`;
+    strays.push({ remark: { level: "problem", ...standing(layer, key), message, hint }, about: [about] });
   };
   for (const layer of layers) {
-    look(layer, "tmux.default_layout", layer.values.tmux?.default_layout, layouts, "layout");
+    const layout = layer.values.tmux?.default_layout;
+    look(layer, "tmux.default_layout", layout, layouts, ["layout", `tmux.layouts.${layout}`]);
     for (const name of layer.values.environment?.env_files ?? [])
       if (!name.startsWith("!") && leadsOut(name))
-        remarks.push({
-          level: "problem",
-          ...standing(layer, "environment.env_files"),
-          message: `${name} leads out of the repository, and is never brought`,
-          hint: "name files below the repository's top",
+        strays.push({
+          remark: {
+            level: "problem",
+            ...standing(layer, "environment.env_files"),
+            message: `${name} leads out of the repository, and is never brought`,
+            hint: "name files below the repository's top",
+          },
+          about: [],
         });
-    look(layer, "agent.default", layer.values.agent?.default, known, "agent named");
+    const chosen = layer.values.agent?.default;
+    look(layer, "agent.default", chosen, known, ["agent named", `agent.${chosen}`]);
     for (const [name, { permission_mode: mode, fall_over: other }] of Object.entries(layer.values.agent?.named ?? {})) {
-      look(layer, `agent.${name}.fall_over`, other, known, "agent named");
+      look(layer, `agent.${name}.fall_over`, other, known, ["agent named", `agent.${other}`]);
       const kind = kindOf(name, agent.named[name] ?? {}) ?? "command";
-      look(layer, `agent.${name}.permission_mode`, mode, permissionModes(kind), "permission mode");
+      look(layer, `agent.${name}.permission_mode`, mode, permissionModes(kind), [
+        "permission mode",
+        `agent.${name}.kind`,
+      ]);
     }
   }
-  return remarks;
+  return strays;
 }
 
 /** Agents that would fall over to one which the same usage limit holds. */
@@ -254,6 +326,8 @@ function toRemark(problem: FileProblem): Remark {
   return { level: "problem", ...problem };
 }
 
-function unique(remarks: readonly Remark[]): Remark[] {
-  return [...new Map(remarks.map((each) => [JSON.stringify(each), each])).values()];
+/** Each once; what is wrong before what does nothing. */
+function inOrder(remarks: readonly Remark[]): Remark[] {
+  const unique = [...new Map(remarks.map((each) => [JSON.stringify(each), each])).values()];
+  return unique.toSorted((a, b) => Number(a.level === "note") - Number(b.level === "note"));
 }

@@ -203,6 +203,10 @@ function makeNamed(engine: AgentSource, name: string): Agent {
   const agent = kind === null ? null : makeAgent(kind, setupFor(engine, name));
   if (agent) return agent;
   const known = knownAgents(engine.config);
+  if (Object.hasOwn(engine.config.agent.named, name))
+    throw new OwtError("unknown-name", `[agent.${name}] is no agent: it has neither a kind nor a command`, {
+      hint: nearestHint(name, known, "what is wrong: owt config validate"),
+    });
   throw new OwtError("unknown-name", `there is no agent named ${name}`, {
     hint: nearestHint(
       name,
@@ -250,7 +254,8 @@ export function strayFallOvers(engine: AgentSource): { agent: string; to: string
   );
 }
 
-/** Names that `--agent` accepts. */
-export function knownAgents(config: Config): string[] {
-  return [...new Set([...READY_AGENTS, ...Object.keys(config.agent.named)])];
+/** Names that `--agent` accepts. A section that says of no program is no agent: `owt config validate` names it. */
+export function knownAgents({ agent }: Pick<Config, "agent">): string[] {
+  const setUp = Object.entries(agent.named).filter(([name, settings]) => kindOf(name, settings) !== null);
+  return [...new Set([...READY_AGENTS, ...setUp.map(([name]) => name)])];
 }

@@ -23,9 +23,13 @@ import {
   planClaude,
   surveyClaude,
 } from "./init-claude.ts";
+import { shellWord } from "../lib/printable.ts";
 import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
 
 const CONFIG = ".worktreerc";
+
+/** Where a plan lies that nobody named. */
+const PLANS = "docs/plans";
 
 /** What was found. */
 export type Surveyed = {
@@ -155,7 +159,7 @@ export function planInit(surveyed: Surveyed, chosen: Chosen, env: NodeJS.Process
     approve: grantsMissing(approver, brought),
     notes: [...notesOn(surveyed, chosen, env), ...claude.notes],
     isUnfinished: claude.isUnfinished,
-    next: nextLines(surveyed),
+    next: nextLines(surveyed, [...Object.keys({ ...files, ...claude.files }), ...Object.keys(claude.edits)]),
   };
 }
 
@@ -181,17 +185,24 @@ function notesOn(
     ...[...new Set(missing)].map((program) => `${program} is not installed here, and the checks need it`),
     ...(agents.length > 0 ? [] : [`no agent is installed: ${absent.map(({ hint }) => hint).join(", or ")}`]),
     ...agents.flatMap(({ name, login }) => (login.state === "missing" ? [`${name} is not logged in: owt doctor`] : [])),
+    ...(checkout.hasCommit ? [] : ["a run starts from a commit: add what of your own belongs to it (git status)"]),
     ...(checkout.branch === null ? ["no branch is checked out here: a run starts from one"] : []),
   ];
 }
 
+const PLAY = "owt run --agent demo";
+
+/** What was played counts as done, and later runs build on it, until it is asked for once more from the target alone. */
+export const FOR_REAL = "owt run --again --from-target";
+
 /** The commands that go on from here. */
-function nextLines({ checkout, plan, agents, planTrouble }: Surveyed): string[] {
-  // A run starts from a commit.
-  const first = checkout.hasCommit ? [] : ["git add . && git commit -m start"];
+function nextLines({ checkout, plan, agents, planTrouble }: Surveyed, written: readonly string[]): string[] {
+  // A run starts from a commit. What else lies here, such as a `.env`, is the user's to choose.
+  const ours = [CONFIG, plan || PLANS, ...written.filter((path) => path !== CONFIG && !path.startsWith(`${PLANS}/`))];
+  const first = checkout.hasCommit ? [] : [`git add ${ours.map(shellWord).join(" ")} && git commit -m start`];
   if (planTrouble !== null) return [...first, "owt plan"];
-  const run = agents.length > 0 ? "owt run" : "owt run --agent demo";
-  return [...first, "owt plan", plan === null ? "owt run --agent demo" : run];
+  const run = agents.length > 0 ? "owt run" : PLAY;
+  return [...first, "owt plan", ...(plan === null ? [PLAY, ...(agents.length > 0 ? [FOR_REAL] : [])] : [run])];
 }
 
 /** Writes what was decided; a file that has come into being or was changed meanwhile is left alone. Returns the paths that were written, and whether

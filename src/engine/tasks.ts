@@ -314,7 +314,7 @@ export function answerTask(engine: Engine, key: string, text: string, run?: stri
 }
 
 /** Whether its agent can be told something. Words to one that a person has taken over give it back: its agent goes on with them. */
-export function waitsForAnswer({ park }: Task): boolean {
+export function waitsForAnswer({ park }: { park: Task["park"] }): boolean {
   return park?.for === "answer" || park?.for === "hand";
 }
 

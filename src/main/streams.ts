@@ -9,6 +9,7 @@ export function openIo(binPath: string): Io {
   const io: Io = {
     cwd: process.cwd(),
     env: process.env,
+    words: [],
     owtCommand: [process.execPath, binPath],
     // Few commands read it, and opening it takes longer than most of them.
     get stdin() {

@@ -151,6 +151,13 @@ export function readDoneTasks(store: Store): { key: string; hash: string; commit
     .map((row) => ({ key: String(row["key"]), hash: String(row["hash"]), commit: String(row["commit_oid"]) }));
 }
 
+/** Which agent did each task that is done, the last time that it was. */
+export function readDoneBy(store: Store): Map<string, string> {
+  const sql =
+    "select task.key, attempt.agent from attempt join task on task.id = attempt.task where task.state = 'done' order by attempt.id";
+  return new Map(store.all(sql).map((row) => [String(row["key"]), String(row["agent"])]));
+}
+
 /** Moves a task and changes what comes with the move. False means somebody else was faster, and that is fine. */
 export function moveTask(store: Store, at: number, task: Task, to: TaskState, change: TaskChange = {}): boolean {
   assertLegalMove(task.state, to);

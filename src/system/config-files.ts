@@ -105,7 +105,7 @@ export function wantedProfile(env: NodeJS.ProcessEnv): string | null {
 }
 
 /** The layers with a profile laid over the files. Throws `unknown-name` with the nearest names. */
-export function chooseProfile(layers: readonly Layer[], name: string | null): Layer[] {
+function chooseProfile(layers: readonly Layer[], name: string | null): Layer[] {
   if (name === null) return [...layers];
   const known = profileNames(layers);
   if (known.includes(name)) return withProfile(layers, name);
@@ -133,7 +133,7 @@ export function readConfig(root: string | null, options: ConfigOptions = {}): Re
     if ("values" in read) layers.push({ origin, name, ...read });
     else {
       problems.push(...read.problems);
-      if (options.tolerant) layers.push({ origin, name, values: soundPart(soundBeginning(text), options.agentKinds) });
+      if (options.tolerant) layers.push({ origin, name, ...soundLayer(name, text, options.agentKinds) });
     }
   };
   const userFile = join(userConfigDir(env), "config.toml");
@@ -152,12 +152,24 @@ export function readConfig(root: string | null, options: ConfigOptions = {}): Re
   return { layers, prices: readPrices(join(userConfigDir(env), "prices.json"), problems), problems, files };
 }
 
+/** What is sound in the text of a configuration file in which something is wrong. */
+export function soundLayer(
+  file: string,
+  text: string,
+  agentKinds?: readonly string[],
+): Pick<Layer, "values" | "source" | "unread"> {
+  const beginning = soundBeginning(text);
+  const unread = text.slice(beginning.text.length);
+  return { values: soundPart(beginning.raw, agentKinds), source: { file, ...beginning }, unread };
+}
+
 /** What a file says above its first mistake of grammar: the longest beginning of whole lines that can be read. */
-function soundBeginning(text: string): unknown {
-  const lines = text.split("\n");
+function soundBeginning(whole: string): { text: string; raw: unknown } {
+  const lines = whole.split("\n");
   for (;;) {
     try {
-      return parse(lines.join("\n"));
+      const text = lines.join("\n");
+      return { text, raw: parse(text) };
     } catch (error) {
       if (!(error instanceof TomlError)) throw error;
       // What is never closed is noticed at the end.

@@ -60,7 +60,11 @@ const ROWS: Record<string, Row> = {
   "plan deps": {
     call: ["plan", "deps"],
     says: "shop/E02",
-    unasked: { args: ["plan", "deps", "shop/E02", "--add", "web/E01"], says: "nothing was written; to write it" },
+    unasked: {
+      args: ["plan", "deps", "shop/E02", "--add", "web/E01"],
+      code: 4,
+      says: "nothing was written; to write it",
+    },
     mistake: {
       args: ["plan", "deps", "shop/E02", "--add", "web/E1"],
       says: "web/E1",

@@ -1,4 +1,5 @@
 /** owt init. */
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -100,16 +101,43 @@ test("what is there is never changed: it shows what could be added, and approves
   expect(read(rig, ".worktreerc")).toBe("[rnu]\n");
 });
 
+test("a plan that was played is done for real by the one command that is named", async () => {
+  await using rig = Rig.create({});
+  rig.userFile(
+    "config.toml",
+    `[agent.mine]\ncommand = ["sh", "-c", "cat >/dev/null; date +%N > real-$RANDOM$$"]\n[agent]\ndefault = "mine"\n`,
+  );
+  rig.ok("init", "--no-claude");
+  const start = rig.git("rev-parse", "main");
+  await rig.owt("run", "--yes", "--agent", "demo");
+  const named = "nothing to do: all 3 tasks done by the demo agent; for real: owt run --again --from-target\n";
+  expect((await rig.owt("run", "--yes")).stdout).toBe(named);
+  const ran = await rig.owt("run", "--again", "--from-target", "--yes");
+  expect(ran.stdout).toContain("3 of 3 tasks integrated");
+  expect(ran.stderr).not.toContain("builds on r1");
+  expect(rig.git("merge-base", "owt/runs/r1", "owt/runs/r2")).toBe(start);
+  expect((await rig.owt("run", "--yes")).stdout).toContain("all 3 tasks done (repeat with --again)");
+});
+
 test("a repository without a commit: it says what to do first, and then it runs", async () => {
   await using rig = Rig.create({});
   mkdirSync(rig.path("empty"));
   rig.git("init", "-q", rig.path("empty"));
+  writeFileSync(rig.path("empty/.env"), "KEY=secret\n");
   const ran = await rig.owtIn(rig.path("empty"), "init");
+  // Told again, where it has written already.
+  expect((await rig.owtIn(rig.path("empty"), "init")).stdout).toContain(
+    "↳ git add .worktreerc docs/plans && git commit",
+  );
   expect(ran.code).toBe(0);
-  expect(ran.stdout).toContain("↳ git add . && git commit -m start");
+  expect(ran.stdout).toContain("↳ git add .worktreerc docs/plans && git commit -m start");
+  expect(ran.stdout).toContain("add what of your own belongs to it");
   expect(readFileSync(rig.path("empty/.worktreerc"), "utf8")).toContain('# verify = ["npm test"]');
-  rig.git("-C", rig.path("empty"), "add", ".");
-  rig.git("-C", rig.path("empty"), "commit", "-q", "-m", "start");
+  const first = /↳ (git add .*)$/m.exec(ran.stdout)![1]!;
+  execFileSync("sh", ["-c", first], { cwd: rig.path("empty"), env: rig.env });
+  // What nobody named stays out of it.
+  expect(rig.git("-C", rig.path("empty"), "status", "--porcelain")).toBe("?? .env");
+  expect((await rig.owtIn(rig.path("empty"), "init")).stdout).not.toContain("git add");
   expect((await rig.owtIn(rig.path("empty"), "run", "--yes", "--agent", "demo")).code).toBe(0);
 });
 

@@ -69,7 +69,7 @@ describe("a change off a terminal", () => {
     await using rig = Rig.create(PLAN);
     const words = ["plan", "deps", "web/E01", "--add", "auth/E02"];
     const shown = await rig.owt(...words);
-    expect(shown.code).toBe(0);
+    expect(shown.code).toBe(4);
     expect(shown.stdout).toContain("+ web/E01 waits for auth/E02\n");
     expect(shown.stdout).toContain("dependencies   3 → 4\n");
     expect(shown.stdout).toContain("steps          2 → 4\n");
@@ -77,6 +77,11 @@ describe("a change off a terminal", () => {
     expect(shown.stdout).toContain("after  36m: auth/E01 → auth/E02 → web/E01 → shop/E01\n");
     expect(shown.stdout).toContain("\n  owt plan deps web/E01 --add auth/E02 --yes\n");
     expect(shown.stdout.split("\n").filter((line) => [...line].length > 80)).toEqual([]);
+    const inJson = await rig.owt(...words, "--json");
+    expect([inJson.code, inJson.stderr]).toEqual([
+      4,
+      "nothing was written; to write it:\n  ↳ owt plan deps web/E01 --add auth/E02 --json --yes\n",
+    ]);
     const data = await rig.json<Changed>(...words);
     expect(data).toMatchObject({
       plan: "docs/plans",

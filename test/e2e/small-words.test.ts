@@ -183,3 +183,27 @@ test("to approve where nothing waits says so, of a worktree as of what nobody kn
   expect((await rig.owt("task", "approve", "nope")).stderr).toContain("no run has a task named nope");
   expect((await rig.owt("cleanup", "--merged", "--days", "0")).stdout).toContain("x     no work of its has come home");
 });
+
+test("off a terminal the line that starts a run says all that was asked for", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  const refused = await rig.owt("run", "fix the typo", "--agent", "demo", "--budget", "1");
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain("then: owt run 'fix the typo' --agent demo --budget 1 --yes\n");
+  const merged = await rig.owt("create", "billing");
+  expect(merged.code).toBe(0);
+  expect((await rig.owt("delete", "billing", "--save")).stderr).toContain("owt delete billing --save --yes\n");
+});
+
+test("hints are commands that work: a lost profile, a folder for --config, an answer to what asked nothing", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  expect((await rig.owt("--profile", "nope", "status")).stderr).toContain("↳ owt --profile nope config validate\n");
+  const validated = await rig.owt("--profile", "nope", "config", "validate");
+  expect([validated.code, validated.stdout]).toEqual([3, expect.stringContaining("there is no profile nope")]);
+  expect((await rig.owt("run", "--config", "docs/plans")).stderr).toContain("owt plan docs/plans\n");
+  await rig.owt("run", "--yes");
+  const refused = await rig.owt("task", "answer", "a/E01");
+  expect(refused.stderr).toContain("a/E01 asks nothing; what does: owt inbox\n");
+  rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "true"\n` });
+  const again = await rig.owt("run", "--again", "--yes");
+  expect([again.code, again.stderr]).toEqual([4, expect.stringContaining("owt config approve --yes\n")]);
+});

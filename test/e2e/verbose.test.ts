@@ -66,6 +66,23 @@ test("-vv writes a report that can be handed on: what is there, without secrets,
     expect(report).not.toContain(kept);
 });
 
+test("-vv leaves out what a person wrote in one word, also where it is refused or sent on", async () => {
+  await using rig = Rig.create({ ...plan, ".worktreerc": `${plan[".worktreerc"]}[budget]\ntokens = 5000000\n` });
+  for (const args of [
+    ["task", "answer", "shop/E01", "hunter2"],
+    ["task", "approve", "shop/E01", "--refuse=hunter2"],
+    ["send", "main", "my", "password", "is", "hunter2"],
+    ["logs", "shop/E01", "--grep", "hunter2"],
+  ]) {
+    const ran = await rig.owt(...args, "-vv");
+    const report = readFileSync(/↳ cat (\S+)$/m.exec(ran.stderr)![1]!, "utf8");
+    expect(report).toContain(`owt ${args[0]}`);
+    expect(report).toContain("‹7 characters›");
+    expect(report).not.toContain("hunter2");
+    expect(report).toContain("budget.tokens = 5000000");
+  }
+});
+
 test("-vv reports where there is no repository too, and for a command that starts quickly", async () => {
   await using rig = Rig.create({});
   const ran = await rig.owtIn(rig.home, "status", "-v", "-v");

@@ -11,6 +11,7 @@ import { taskAt } from "../../engine/task-at.ts";
 import { type Checkout, findWorktree, refuseMain } from "../../engine/worktrees/place.ts";
 import { approve } from "../approve.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { repeatWith } from "../repeat.ts";
 import { painter, printable } from "../text.ts";
 import { describeGone, describeLost, describeUnkeepable } from "../worktrees/gone-text.ts";
 import { helpText } from "../help-text.ts";
@@ -68,7 +69,7 @@ function refuseByHand(engine: Engine, worktree: Checkout): void {
 async function ask(io: Io, wanted: readonly Checkout[]): Promise<void> {
   if (!canAsk(io))
     throw new OwtError("usage", "taking a worktree away off a terminal needs --yes", {
-      hint: `owt delete ${wanted.map(wordOf).join(" ")} --yes`,
+      hint: repeatWith(io, "--yes"),
     });
   if (!(await confirm(io, `take away ${wanted.map(nameOf).join(", ")}?`)))
     throw new OwtError("interrupted", "nothing was taken away");

@@ -4,6 +4,7 @@ import { nearest } from "../../core/names.ts";
 import {
   carryOutInit,
   type Chosen,
+  FOR_REAL,
   hasClaude,
   type InitPlan,
   planInit,
@@ -171,7 +172,7 @@ function render(
     ...plan.notes.map((note) => `${paint("yellow", "▲")} ${printable(note)}`),
     "",
     "next:",
-    ...plan.next.map((line) => `  ↳ ${line}`),
+    ...plan.next.map((line) => `  ↳ ${line === FOR_REAL ? `once it was played, for real: ${line}` : line}`),
     ...(wrote.length > 0 && surveyed.checkout.hasCommit
       ? [`what was written counts as it lies here; commit it with the rest of your work when you like`]
       : []),

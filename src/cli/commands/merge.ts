@@ -17,6 +17,7 @@ import { answer, canAsk, confirm, type Io, whoAsks, withEngine } from "../io.ts"
 import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
 import { helpText } from "../help-text.ts";
+import { repeatWith } from "../repeat.ts";
 import { painter, printable } from "../text.ts";
 import { shellWord } from "../../lib/printable.ts";
 
@@ -81,7 +82,7 @@ async function merge(io: Io, engine: Engine, name: string, options: Options): Pr
 async function ask(io: Io, { branch, target, commits, commands }: MergePlan): Promise<void> {
   if (!canAsk(io))
     throw new OwtError("usage", "bringing a branch into another off a terminal needs --yes", {
-      hint: `owt merge ${branch} --yes`,
+      hint: repeatWith(io, "--yes"),
     });
   const checked = commands.length > 0 ? `checked with ${commands.join(", ")}` : "unchecked";
   if (!(await confirm(io, printable(`bring ${branch} (${count(commits, "commit")}) into ${target}, ${checked}?`))))

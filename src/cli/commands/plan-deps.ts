@@ -8,6 +8,7 @@ import { changeDependencies, type DependencyChange, readOnlyPlan, writeChange } 
 import { listDependencies, renderChange, renderDependencies, shownChange } from "../dependencies-text.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, screenWidth, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
+import { repeatWith } from "../repeat.ts";
 import { painter, printable } from "../text.ts";
 import { toRequest, type WorkOptions } from "../work-options.ts";
 
@@ -36,7 +37,7 @@ export function planDepsCommand(plan: Command, io: Io): void {
         io,
         async (engine) => {
           const seen = await readOnlyPlan(engine, relativePlan(engine, request).plan);
-          await showOrChange(io, engine, seen, { words, tasks: request.tasks }, options);
+          await showOrChange(io, engine, seen, request.tasks, options);
         },
         configFile ? { configFile } : {},
       );
@@ -62,7 +63,7 @@ async function showOrChange(
   io: Io,
   engine: Engine,
   plan: Plan,
-  { words, tasks }: { words: string[]; tasks: string[] },
+  tasks: readonly string[],
   options: DepsOptions,
 ): Promise<void> {
   refuseWrittenDown(engine, plan, [...tasks, ...options.add, ...options.remove]);
@@ -86,13 +87,17 @@ async function showOrChange(
   const wish = { task: tasks[0]!, add: options.add, remove: options.remove };
   const change = await changeDependencies(engine, plan, [wish]);
   const isWritten = await writeIfWanted(io, engine, change, options);
-  const command = commandOf(words, options);
+  const command = repeatWith(io, "--yes");
   answer(
     io,
     options,
     { plan: plan.path, change: shownChange(change), written: isWritten },
     tellEnd(io, change, { isWritten, wasAsked: wouldAsk(io, options), command }),
   );
+  if (isWritten || change.files.length === 0 || wouldAsk(io, options)) return;
+  // What was asked for is not done: whoever calls this from a script is to notice.
+  if (options.json) tell(io, `nothing was written; to write it:\n  ↳ ${command}`);
+  process.exitCode = 4;
 }
 
 /** What was written down by hand stands in no file of the plan: what it waits for was said when it was created. */
@@ -184,16 +189,4 @@ function understand(plan: Plan, task: string, said: string): DependencyWish | nu
   if (add.length + remove.length === words.length) return { task, add, remove };
   if (words.length > 1) throw new OwtError("usage", `${said} is not understood`, { hint: KEYS });
   return plan.tasks.indexOf(findPlanned(plan.tasks, said));
-}
-
-/** The same command again, with leave to write. */
-function commandOf(words: readonly string[], { config, add, remove }: DepsOptions): string {
-  const option = (name: string, values: readonly string[]) => values.flatMap((value) => [name, value]);
-  const all = [
-    ...words,
-    ...option("--config", config === undefined ? [] : [config]),
-    ...option("--add", add),
-    ...option("--remove", remove),
-  ];
-  return `owt plan deps ${all.map((word) => (/^[\w./:@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ")} --yes`;
 }

@@ -13,6 +13,9 @@ import { withRoom } from "../../engine/carry.ts";
 import { settleLost } from "../../engine/uncarried.ts";
 import type { Work } from "../../engine/work.ts";
 import { takenUpError } from "../../engine/worktrees/taken-up.ts";
+import { FOR_REAL } from "../../engine/init.ts";
+import { kindOf } from "../../agents/registry.ts";
+import { readDoneBy } from "../../store/tasks.ts";
 import { readRuns } from "../../store/runs.ts";
 import { startEarly } from "../../system/start-early.ts";
 import { approve } from "../approve.ts";
@@ -20,6 +23,7 @@ import { DETACH, detach } from "../detach.ts";
 import { followRun, PLAIN } from "../follow.ts";
 import { answer, ask, canAsk, type Io, screenWidth, tell, withEngine } from "../io.ts";
 import { relativePlan } from "../plan-path.ts";
+import { repeatWith } from "../repeat.ts";
 import { count, type Preview, previewOf } from "../preview.ts";
 import { renderPreviewToAsk, renderQuestion } from "../preview-brief.ts";
 import { renderPreview } from "../preview-text.ts";
@@ -94,7 +98,7 @@ export function runCommand(program: Command, io: Io): void {
             started = await ingest(engine, work, base, flags);
           }
           if (!started) {
-            answer(io, options, { run: null, tasks: [], stuck: work.stuck }, nothingToDo(work));
+            answer(io, options, { run: null, tasks: [], stuck: work.stuck }, nothingToDo(engine, work));
             return;
           }
           tell(
@@ -193,7 +197,7 @@ function grantsOf(engine: Engine, { chosen, settings }: Work) {
 async function askToStart(io: Io, preview: () => Promise<Preview>): Promise<void> {
   if (!canAsk(io))
     throw new OwtError("usage", "starting a run off a terminal needs --yes", {
-      hint: "look first: owt plan; then: owt run --yes",
+      hint: `look first: ${repeatWith(io, "--dry-run")}; then: ${repeatWith(io, "--yes")}`,
     });
   const seen = await preview();
   // A terminal may say 0 where it does not know.
@@ -204,12 +208,20 @@ async function askToStart(io: Io, preview: () => Promise<Preview>): Promise<void
     throw new OwtError("interrupted", "nothing was started");
 }
 
-function nothingToDo(work: Work): string {
+function nothingToDo(engine: Engine, work: Work): string {
   if (work.stuck.length > 0) return describeStuck(work.stuck);
   if (work.leftOut.size > 0 && work.held.size === 0)
     return `nothing to do: ${count(work.done.size, "task")} done, ${work.leftOut.size} left out (see above)`;
   if (work.held.size > 0) return "nothing to do beside what somebody has by hand";
-  return work.done.size > 0
-    ? `nothing to do: all ${count(work.done.size, "task")} done (repeat with --again)`
-    : "nothing to do";
+  if (work.done.size === 0) return "nothing to do";
+  const done = `nothing to do: all ${count(work.done.size, "task")} done`;
+  return wasPlayed(engine, work) ? `${done} by the demo agent; for real: ${FOR_REAL}` : `${done} (repeat with --again)`;
+}
+
+/** Whether the demo agent did some of it, and is not whom this repository works with. */
+function wasPlayed({ store, config }: Engine, { done }: Work): boolean {
+  const isDemo = (agent: string) => kindOf(agent, config.agent.named[agent] ?? {}) === "demo";
+  if (isDemo(config.agent.default)) return false;
+  const by = readDoneBy(store);
+  return [...done.keys()].some((key) => isDemo(by.get(key) ?? ""));
 }

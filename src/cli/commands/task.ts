@@ -169,7 +169,12 @@ export function taskCommands(program: Command, io: Io): void {
         const given = text === "-" ? await readInput(io) : text;
         const words = given ?? (canAsk(io) ? await askFor(io, engine, key, { run: options.run, asked }) : "");
         if (!words.trim())
-          throw new OwtError("usage", "an answer needs a text", { hint: `owt task answer ${key} "…"` });
+          throw new OwtError("usage", "an answer needs a text", {
+            hint:
+              asked.length > 0 || mayAnswer(engine, key, options.run)
+                ? `owt task answer ${key} "…"`
+                : `${key} asks nothing; what does: owt inbox`,
+          });
         if (asked.length > 0) return replyAsked(io, engine, asked, words, options);
         if (isAsk) throw new OwtError("wrong-state", `no agent of ${key} asks that (any more)`, { hint: "owt inbox" });
         const find = () => findTask(engine, key, { run: options.run, fits: waitsForAnswer });
@@ -180,6 +185,12 @@ export function taskCommands(program: Command, io: Io): void {
         answer(io, options, { task: key, answer: words }, `${key}: answered; ${goOn(engine, run, [task.key], asking)}`);
       }),
     );
+}
+
+/** Whether an answer to that task would not be refused, as far as is known here. */
+function mayAnswer(engine: Engine, key: string, run: string | undefined): boolean {
+  const { state, answers, park } = findTask(engine, key, { run, fits: waitsForAnswer });
+  return waitsForAnswer({ park }) || state === "failed" || answers.length > 0;
 }
 
 /** What becomes of a decision about these tasks: the process that carries the run takes it up, one that asks for an answer does so behind that (`asking`:
