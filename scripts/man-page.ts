@@ -32,7 +32,7 @@ export function renderManPage(commands: readonly Described[]): string {
 }
 
 const VARIABLES: readonly (readonly [name: string, meaning: string])[] = [
-  ["NO_COLOR", "no colours, whatever the value"],
+  ["NO_COLOR", "no colours, whatever the value, unless it is empty"],
   ["CLICOLOR_FORCE", "colours also where the output is no terminal; 0 is as unset"],
   ["TERM", "dumb: no colours and no live table"],
   ["OWT_SECTION_KEY", "a key of the configuration: OWT_RUN_MAX_PARALLEL=5"],

@@ -207,3 +207,12 @@ test("hints are commands that work: a lost profile, a folder for --config, an an
   const again = await rig.owt("run", "--again", "--yes");
   expect([again.code, again.stderr]).toEqual([4, expect.stringContaining("owt config approve --yes\n")]);
 });
+
+test("a tag that nothing has is refused with the nearest, as a module is", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({ "docs/plans/a/epic-01-a.md": "---\ntags: [interface]\n---\n# A\n\nA.\n" });
+  const refused = await rig.owt("task", "list", "--tag", "interfase");
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("did you mean interface?")]);
+  expect((await rig.owt("task", "list", "--tag", "interface")).code).toBe(0);
+  expect((await rig.owt("task", "list", "--module", "b")).code).toBe(2);
+});

@@ -301,7 +301,7 @@ async function listTasks(io: Io, engine: Engine, options: ListOptions): Promise<
     run === undefined
       ? []
       : showRun(engine, findRun(engine, run)).filter((view) => wanted(view.task.spec, view.task.state));
-  await refuseUnknownModule(engine, options);
+  await refuseUnknownWords(engine, options);
   const backlog = options.run === undefined ? readBacklog(engine.store).filter((spec) => wanted(spec, "pending")) : [];
   const tasks = [
     ...views.map(({ task, standing, why }) => ({
@@ -340,19 +340,29 @@ async function listTasks(io: Io, engine: Engine, options: ListOptions): Promise<
   answer(io, options, { tasks }, rows.length === 0 ? "no tasks" : table(rows));
 }
 
-/** A module that nothing has is a slip of the fingers, not an empty answer. */
-async function refuseUnknownModule(engine: Engine, { module }: ListOptions): Promise<void> {
-  if (module === undefined) return;
-  const modulesOf = (specs: readonly PlannedTask[]) => specs.flatMap((spec) => spec.module ?? []);
+/** A module or a tag that nothing has is a slip of the fingers, not an empty answer. */
+async function refuseUnknownWords(engine: Engine, { module, tag }: ListOptions): Promise<void> {
+  if (module !== undefined)
+    await refuseUnknown(engine, module, {
+      what: "is of a module named",
+      list: "modules",
+      of: (spec) => (spec.module === null ? [] : [spec.module]),
+    });
+  if (tag !== undefined) await refuseUnknown(engine, tag, { what: "has a tag", list: "tags", of: ({ tags }) => tags });
+}
+
+type Word = { what: string; list: string; of: (spec: PlannedTask) => string[] };
+
+async function refuseUnknown(engine: Engine, word: string, { what, list, of }: Word): Promise<void> {
   const inRuns = readRuns(engine.store).flatMap((run) => readTasks(engine.store, run.id).map(({ spec }) => spec));
-  const here = modulesOf([...inRuns, ...readBacklog(engine.store)]);
-  if (here.includes(module)) return;
+  const here = [...inRuns, ...readBacklog(engine.store)].flatMap(of);
+  if (here.includes(word)) return;
   const planned = await readPlannedTasks(engine);
-  const known = [...new Set([...here, ...modulesOf(planned ?? [])])];
+  const known = [...new Set([...here, ...(planned ?? []).flatMap(of)])];
   // With a plan that cannot be read nobody knows.
-  if (planned === null || known.includes(module)) return;
-  throw new OwtError("unknown-name", `no task here is of a module named ${module}`, {
-    hint: nearestHint(module, known, `modules: ${known.join(", ") || "none"}; see: owt task list`),
+  if (planned === null || known.includes(word)) return;
+  throw new OwtError("unknown-name", `no task here ${what} ${word}`, {
+    hint: nearestHint(word, known, `${list}: ${known.join(", ") || "none"}; see: owt task list`),
   });
 }
 
