@@ -1,4 +1,4 @@
-/** Work that was taken away again: it never counts as integrated, cannot be approved. */
+/** Work that was taken away again: it never counts as integrated, cannot be approved, and what an agent makes in its place is not approved with it. */
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
@@ -78,6 +78,19 @@ test("reviewed work that is not there any more is not approved, with the command
   const gone = await rig.owt("task", "approve", "shop/E01");
   expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining(`git branch -f ${branch} ${head}`)]);
   rig.git("branch", "-f", branch, head);
+  expect((await rig.owt("task", "approve", "shop/E01")).code).toBe(0);
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["shop/E01"]);
+});
+
+test("an approval is for the work that was there: what another attempt makes in its place waits for one of its own", async () => {
+  const { rig, worktree } = await reviewed();
+  await using _ = rig;
+  expect((await rig.owt("task", "approve", "shop/E01")).code).toBe(0);
+  execFileSync("git", ["reset", "-q", "--hard", "main"], { cwd: worktree, env: rig.env });
+  expect((await rig.owt("resume")).code).toBe(4);
+  expect(rig.integrations("owt/runs/r1")).toEqual([]);
+  expect((await rig.json<Shown>("task", "show", "shop/E01")).task.state).toBe("review");
   expect((await rig.owt("task", "approve", "shop/E01")).code).toBe(0);
   expect((await rig.owt("resume")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1")).toEqual(["shop/E01"]);
