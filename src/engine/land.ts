@@ -19,6 +19,7 @@ import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
+import { refuseTakenOut } from "./taken-out.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
 import { printableNames } from "../lib/printable.ts";
 
@@ -35,7 +36,7 @@ export type Landed = {
   unpublished: Unpublished[];
 };
 
-/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict or red checks, `not-approved` for a check that the user
+/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict, red checks, or where it would bring back what was taken out of the target, `not-approved` for a check that the user
  *  has not approved, `target-dirty` when the target's checkout would lose something, `interrupted` when whoever asks leaves before the target has
  *  moved. */
 export async function landRun(engine: Engine, id: string | null, by: Asker): Promise<Landed> {
@@ -60,6 +61,7 @@ export async function landRun(engine: Engine, id: string | null, by: Asker): Pro
     markLanded(engine.store, engine.now(), run.id, run.target, target);
     return { ...result, commit: target, merged: false, checked: false, already: true, unpublished: [] };
   }
+  await refuseTakenOut(engine, run, target);
   const moved = !(await isAncestor(engine.repo, target, work));
   const commands = commandsInForce(engine, tasks);
   // What a person committed onto the run's branch was checked by nobody yet, nor was anything by a check that came later; a merge is
