@@ -6,7 +6,7 @@ import { commandList } from "../core/config.ts";
 import { onePerTask, planKeyOf } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { isAncestor, moveRef, readRef } from "../git/branch.ts";
+import { isAncestor, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
 import { type FastForward, fastForwardCheckout } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
@@ -181,9 +181,10 @@ async function mergeTarget(
     identity: await engine.identity(),
   });
   await checkTip(engine, run, commit, commands, by);
-  if (!(await moveRef(engine.repo, run.branch, work, commit))) {
-    throw new OwtError("wrong-state", `${run.branch} moved while it was checked`, {
-      hint: `again: owt land ${run.id}`,
+  const moved = await fastForwardCheckout(engine.repo, run.branch, work, commit);
+  if (!moved.moved) {
+    throw new OwtError("wrong-state", `${run.branch} was not moved: ${describeStay(moved)}`, {
+      hint: `commit or stash what is there, then: owt land ${run.id}`,
     });
   }
   return commit;
