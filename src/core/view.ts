@@ -10,7 +10,7 @@ import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
 import { type BareTask, FINAL_STATES, type NextStart, type Park, type Task } from "./task.ts";
-import { printableNames } from "../lib/printable.ts";
+import { printableNames, shellWord } from "../lib/printable.ts";
 
 type Standing =
   | "ready"
@@ -320,7 +320,9 @@ export function answerCommand(
         note: `once it is done: checks and integrates it; or let its agent go on: ${retry}`,
       };
     case "git":
-      return { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" };
+      return task.park.checkout === undefined
+        ? { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" }
+        : { command: retry, note: `once that is done; look: git -C ${shellWord(task.park.checkout)} status` };
     case "permission":
       return { command: retry, note: permit ? describePermit(permit) : null };
     default:

@@ -50,6 +50,8 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
   const outcome = excuse(engine, attempt, judged);
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, now, attempt, outcome)) return;
+    // A word of approval was for this work, and not for what another attempt makes.
+    if (task.approved) changeTask(engine.store, task.id, { approved: false });
     if (task.cancelWish || outcome.kind === "aborted") {
       moveTask(engine.store, now, task, "cancelled", { reason: "cancelled", endedAt: now, cancelWish: false });
       return;

@@ -5,17 +5,19 @@ import { SPOOL_VARIABLE } from "../agents/agent.ts";
 import { OwtError } from "../core/errors.ts";
 import { doneByHand } from "../core/take-over.ts";
 import type { Task } from "../core/task.ts";
-import { readTree } from "../git/commit.ts";
+import { readRef } from "../git/branch.ts";
 import { findUnresolved } from "../git/conflicts.ts";
 import { findPlace, inProgress, readHead } from "../git/place.ts";
 import { readStatus } from "../git/status.ts";
-import { printable } from "../lib/printable.ts";
-import { readAttempt } from "../store/attempts.ts";
+import { printable, shellWord } from "../lib/printable.ts";
+import { readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
+import { readRun } from "../store/runs.ts";
 import { changeTask, readTask } from "../store/tasks.ts";
 import { processesIn } from "../tmux/session.ts";
 import type { Engine } from "./engine.ts";
 import { findMarkersByHand, MARKERS_MEANT } from "./gate.ts";
+import { headBefore, holdsOwnWork } from "./own-work.ts";
 import { findDamageOf, refuseDamaged } from "./worktrees/damaged.ts";
 import { readStates, type SessionStanding } from "./worktrees/state.ts";
 
@@ -78,11 +80,35 @@ export function whatRuns({ session, pane }: SessionStanding): string {
   return `something still runs (${names.join(", ")})`;
 }
 
+/** Throws `needs-person` where nothing is left of work that a person was to look at or to mend: its branch is gone or holds none of it, and no file in its
+ *  worktree is changed. */
+export async function refuseGone(engine: Engine, task: Task): Promise<void> {
+  const from = task.state === "review" || task.next.kind === "fresh" ? null : task.next.from;
+  const attempt = from === null ? readAttempts(engine.store, task.id).at(-1) : readAttempt(engine.store, from);
+  if (!attempt) return;
+  const { worktree, branch } = attempt;
+  const head = await readRef(engine.repo, `refs/heads/${branch}`);
+  const before = headBefore(engine, attempt);
+  const back = before === null ? "" : `bring it back: git branch -f ${branch} ${before}; or `;
+  const gone = (why: string, again: string) =>
+    new OwtError("needs-person", `${task.key} (${task.run}): ${why}`, {
+      hint: `${again}give it up: owt task cancel ${task.key}`,
+    });
+  if (head === null) throw gone(`the branch ${branch} is gone`, back);
+  if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, head)) return;
+  const place = existsSync(worktree) ? findPlace(engine.repo, worktree) : null;
+  if (place === null) throw gone(`nothing of its work is on ${branch} any more`, back);
+  const { changes, untracked, unmerged } = await readStatus(place, { links: true });
+  if (changes.length + untracked.length + unmerged.length > 0 || inProgress(place) !== null) return;
+  const reset = before === null ? "" : `bring it back: git -C ${shellWord(worktree)} reset --keep ${before}; or `;
+  throw gone(`nothing of its work is in ${worktree} any more`, reset);
+}
+
 async function findUnfit(engine: Engine, task: Task): Promise<OwtError | null> {
   const { key, park, next } = task;
   const attempt = park?.for === "hand" && next.kind !== "fresh" ? readAttempt(engine.store, next.from) : null;
   if (attempt === null) return null;
-  const { worktree, branch, base } = attempt;
+  const { worktree, branch } = attempt;
   const damaged = await findDamageOf(engine, { path: worktree, branch });
   if (damaged !== null) return refuseDamaged(damaged, `owt task approve ${key}`);
   const unfit = (why: string, hint: string) =>
@@ -100,7 +126,7 @@ async function findUnfit(engine: Engine, task: Task): Promise<OwtError | null> {
   if (head.branch !== branch) return unfit(`${worktree} is not on ${branch} any more`, `go back: git switch ${branch}`);
   const { changes, untracked, unmerged } = await readStatus(place, { links: true });
   if (changes.length + untracked.length + unmerged.length > 0 || head.oid === null) return null;
-  if ((await readTree(engine.repo, head.oid)) !== (await readTree(engine.repo, base))) return null;
+  if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, head.oid)) return null;
   return new OwtError("needs-person", `${key}: nothing was changed in ${worktree}`, {
     hint: `do it, or let its agent go on: owt task retry ${key}; or give it up: owt task cancel ${key}`,
   });

@@ -4,18 +4,20 @@ import { textWorkedOn } from "../core/conversation.ts";
 import type { FailedRule } from "../core/conflict-rules.ts";
 import { oneLine } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
-import { isAncestor, moveRef, readParents } from "../git/branch.ts";
+import { checkedOutWhere, isAncestor, moveRef, readParents } from "../git/branch.ts";
+import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { closeChain, mergeOnto } from "../git/merge-chain.ts";
 import { readIntegrations } from "../git/integrations.ts";
 import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
-import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { type Carried, finish, moveOn, type StepResult, waitBehind } from "./attempt-moves.ts";
 import { conflicted, isForPerson, verifyFailed } from "./clash.ts";
 import { type RuledLink, settleByRule } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
 import { awaitMore } from "./gather.ts";
+import { describeStay } from "./land.ts";
 import { inMergeOrder } from "./merge-order.ts";
 import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-queue.ts";
 import { runTip } from "./run-tip.ts";
@@ -278,16 +280,38 @@ async function land(engine: Engine, members: readonly Member[], tip: string, can
 /** Makes the candidate the tip, and says so. When somebody else moved the branch meanwhile, the merge is made again. */
 async function advance(engine: Engine, all: readonly Carried[], from: string, candidate: string): Promise<void> {
   const { run } = all[0]!;
-  const ref = `refs/heads/${run.branch}`;
+  const stays = await moveBranch(engine, run, from, candidate);
   // A lost race may have been won by an earlier process of ours, with this very candidate.
-  const arrived =
-    (await moveRef(engine.repo, ref, from, candidate)) ||
-    (await isAncestor(engine.repo, candidate, await runTip(engine, run)));
+  const arrived = stays === null || (await isAncestor(engine.repo, candidate, await runTip(engine, run)));
   engine.store.transaction(() => {
     for (const carried of all) {
       if (arrived) integrated(engine, carried, candidate, all.length - 1);
+      else if (stays !== null && stays !== "moved") heldByCheckout(engine, carried, stays);
       else moveOn(engine, carried, "merge", { candidate: null });
     }
+  });
+}
+
+/** Where the run's branch is checked out, and why it stays there, in words. */
+type Held = { checkout: string; why: string };
+
+/** Moves the run's branch forward, and whoever has it checked out along with it. Null when it is there, `moved` when it stood elsewhere; else why it stays. */
+async function moveBranch(engine: Engine, run: Run, from: string, to: string): Promise<"moved" | Held | null> {
+  const { repo } = engine;
+  const checkout = await checkedOutWhere(repo, run.branch);
+  if (checkout === null) return (await moveRef(repo, `refs/heads/${run.branch}`, from, to)) ? null : "moved";
+  const forward = await fastForwardCheckout(repo, run.branch, from, to);
+  if (forward.moved) return null;
+  return forward.reason === "branch-moved" ? "moved" : { checkout, why: describeStay(forward) };
+}
+
+/** Somebody has the run's branch checked out and works there: the branch is not moved under their hands. The work comes in, checked anew, once they say so. */
+function heldByCheckout(engine: Engine, carried: Carried, { checkout, why }: Held): void {
+  const reason = `${carried.run.branch} is checked out and cannot move on: ${why}; commit or stash that, or switch to another branch`;
+  if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
+  waitBehind(engine, carried, {
+    park: { for: "git", reason, checkout },
+    next: { kind: "by-hand", from: carried.attempt.id },
   });
 }
 

@@ -6,7 +6,7 @@ import { commandList } from "../core/config.ts";
 import { onePerTask, planKeyOf } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { isAncestor, moveRef, readRef } from "../git/branch.ts";
+import { isAncestor, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
 import { type FastForward, fastForwardCheckout } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
@@ -19,6 +19,7 @@ import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
+import { refuseTakenOut } from "./taken-out.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
 import { printableNames } from "../lib/printable.ts";
 
@@ -35,7 +36,7 @@ export type Landed = {
   unpublished: Unpublished[];
 };
 
-/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict or red checks, `not-approved` for a check that the user
+/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict, red checks, or where it would bring back what was taken out of the target, `not-approved` for a check that the user
  *  has not approved, `target-dirty` when the target's checkout would lose something, `interrupted` when whoever asks leaves before the target has
  *  moved. */
 export async function landRun(engine: Engine, id: string | null, by: Asker): Promise<Landed> {
@@ -60,6 +61,7 @@ export async function landRun(engine: Engine, id: string | null, by: Asker): Pro
     markLanded(engine.store, engine.now(), run.id, run.target, target);
     return { ...result, commit: target, merged: false, checked: false, already: true, unpublished: [] };
   }
+  await refuseTakenOut(engine, run, target);
   const moved = !(await isAncestor(engine.repo, target, work));
   const commands = commandsInForce(engine, tasks);
   // What a person committed onto the run's branch was checked by nobody yet, nor was anything by a check that came later; a merge is
@@ -179,9 +181,10 @@ async function mergeTarget(
     identity: await engine.identity(),
   });
   await checkTip(engine, run, commit, commands, by);
-  if (!(await moveRef(engine.repo, run.branch, work, commit))) {
-    throw new OwtError("wrong-state", `${run.branch} moved while it was checked`, {
-      hint: `again: owt land ${run.id}`,
+  const moved = await fastForwardCheckout(engine.repo, run.branch, work, commit);
+  if (!moved.moved) {
+    throw new OwtError("wrong-state", `${run.branch} was not moved: ${describeStay(moved)}`, {
+      hint: `commit or stash what is there, then: owt land ${run.id}`,
     });
   }
   return commit;

@@ -31,6 +31,19 @@ export async function changedSinceFork(repo: Repo, trunk: Oid, head: Oid): Promi
   return { fork, paths: fieldsOf(stdout) };
 }
 
+/** The commits of `head` that none of `others` holds, newest first, with their first lines. */
+export async function commitsWithout(
+  repo: Repo,
+  head: Oid,
+  others: readonly Oid[],
+): Promise<{ oid: Oid; subject: string }[]> {
+  const { stdout } = await git(repo, ["log", "-z", "--format=%H %s", head, "--not", ...others, "--"]);
+  return fieldsOf(stdout).map((line) => ({
+    oid: line.slice(0, line.indexOf(" ")),
+    subject: line.slice(line.indexOf(" ") + 1),
+  }));
+}
+
 /** The files that differ from a commit, by path. */
 export function readChanges(place: Place, from: Oid): Promise<ChangedFile[]> {
   return withOwnIndex(place, (index) =>

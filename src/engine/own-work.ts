@@ -1,0 +1,34 @@
+/** Whether a task's branch holds anything of the task: what was reset away, or only follows the run, is no work of its own. */
+import type { Attempt } from "../core/attempt.ts";
+import type { Run } from "../core/run.ts";
+import { isAncestor, readRef } from "../git/branch.ts";
+import { readTree } from "../git/commit.ts";
+import type { Oid } from "../git/git.ts";
+import { readAttempt } from "../store/attempts.ts";
+import type { Engine } from "./engine.ts";
+
+/** Whether `head` holds work of its own: it differs from where the attempt began, and the run's branch has not all of it without what was done before. */
+export async function holdsOwnWork(
+  engine: Engine,
+  { run, attempt }: { run: Run; attempt: Attempt },
+  head: Oid,
+): Promise<boolean> {
+  const { repo } = engine;
+  if ((await readTree(repo, head)) === (await readTree(repo, attempt.base))) return false;
+  const tip = (await readRef(repo, `refs/heads/${run.branch}`)) ?? run.base;
+  if (!(await isAncestor(repo, head, tip))) return true;
+  // Somebody may have merged it by hand: then it is not gone.
+  const before = headBefore(engine, attempt);
+  return before !== null && (await isAncestor(repo, before, tip));
+}
+
+/** What the attempt, or the newest before it in its worktree that came so far, had come to. */
+export function headBefore({ store }: Engine, attempt: Attempt): Oid | null {
+  for (
+    let at: Attempt | null = attempt;
+    at !== null;
+    at = at.continues === null ? null : readAttempt(store, at.continues)
+  )
+    if (at.head !== null) return at.head;
+  return null;
+}

@@ -1,0 +1,57 @@
+/** What was taken out of a target's history (amended, rebased, reset away) since a run began there: landing the run would bring it back. */
+import { OwtError } from "../core/errors.ts";
+import type { Run } from "../core/run.ts";
+import { isAncestor, readParents, readRef } from "../git/branch.ts";
+import { commitsWithout } from "../git/changes.ts";
+import type { Oid } from "../git/git.ts";
+import { printable } from "../lib/printable.ts";
+import { readRun } from "../store/runs.ts";
+import type { Engine } from "./engine.ts";
+
+/** So many of them are named. */
+const NAMED = 5;
+
+/** Throws `needs-person` where landing would bring back commits that the target (which stands at `tip`) had when the run began, and has no more. */
+export async function refuseTakenOut(engine: Engine, run: Run, tip: Oid): Promise<void> {
+  const found = await findTakenOut(engine, run, tip);
+  if (found === null) return;
+  const { base, commits } = found;
+  const more = commits.length > NAMED ? ` and ${commits.length - NAMED} more` : "";
+  const named = commits
+    .slice(0, NAMED)
+    .map(({ oid, subject }) => `${oid.slice(0, 10)} (${printable(subject)})`)
+    .join(", ");
+  throw new OwtError(
+    "needs-person",
+    `${run.id} began at ${base.slice(0, 10)}, which ${run.target} does not hold any more; landing would bring back ${named}${more}`,
+    {
+      hint: `leave them out: git switch -c ${run.id}-work ${run.branch} && git rebase --rebase-merges --onto ${run.target} ${base}, and merge that; bring them back all the same: git switch ${run.target} && git merge ${run.branch}`,
+    },
+  );
+}
+
+type TakenOut = { base: Oid; commits: { oid: Oid; subject: string }[] };
+
+/** Of the run, or of one that it builds on. */
+async function findTakenOut(engine: Engine, run: Run, tip: Oid): Promise<TakenOut | null> {
+  const below = run.buildsOn === null ? null : readRun(engine.store, run.buildsOn);
+  const base = await targetAtStart(engine, run);
+  if (!(await isAncestor(engine.repo, base, tip)) && !(await isAhead(engine, run, base, tip))) {
+    const work = below === null ? null : await readRef(engine.repo, `refs/heads/${below.branch}`);
+    const commits = await commitsWithout(engine.repo, base, work === null ? [tip] : [tip, work]);
+    if (commits.length > 0) return { base, commits };
+  }
+  return below === null ? null : findTakenOut(engine, below, tip);
+}
+
+/** Where the target stood: a run that builds on another one may begin with a merge of both. */
+async function targetAtStart({ repo }: Engine, { base, buildsOn }: Run): Promise<Oid> {
+  const parents = buildsOn === null ? [] : await readParents(repo, base);
+  return parents.length === 2 ? parents[0]! : base;
+}
+
+/** Whether the target is merely behind its remote, whose newest commit the run began at. */
+async function isAhead({ repo }: Engine, { target }: Run, base: Oid, tip: Oid): Promise<boolean> {
+  const remote = await readRef(repo, `refs/remotes/origin/${target}`);
+  return remote !== null && (await isAncestor(repo, base, remote)) && (await isAncestor(repo, tip, base));
+}

@@ -1,0 +1,97 @@
+/** Work that was taken away again: it never counts as integrated, cannot be approved, and what an agent makes in its place is not approved with it. */
+import { execFileSync } from "node:child_process";
+import { expect, test } from "vitest";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+
+type Shown = { task: { state: string; attempts: { worktree: string; branch: string; outcome: string }[] } };
+
+/** A task that meets a conflict with what came in while it waited; `then` are its steps in the turn in which it is to resolve it. */
+async function withConflict(then: string, front: Record<string, unknown> = {}): Promise<Rig> {
+  const rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nretries = 0\n` });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "one"'),
+    "docs/plans/two/epic-01-b.md": task(
+      front,
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nappend shared.txt ", two"\non conflict:\n${then}`,
+    ),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("two-runs"));
+  await run.says("one/E01 integrated");
+  rig.release("gate");
+  await run.ended;
+  return rig;
+}
+
+test("an agent that resets its branch to the run's instead of resolving the conflict has done nothing, and its work is kept", async () => {
+  await using rig = await withConflict('run "git" "merge" "--abort"\nrun "git" "reset" "-q" "--hard" "owt/runs/r1"');
+  const { task: two } = await rig.json<Shown>("task", "show", "two/E01");
+  expect(two.state).toBe("failed");
+  expect(two.attempts.map((each) => each.outcome)).toEqual([
+    "conflicts in shared.txt",
+    expect.stringMatching(/^changed nothing/),
+  ]);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01"]);
+  rig.ok("task", "retry", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  const kept = rig.git("rev-list", "--all").split("\n");
+  expect(kept.some((commit) => rig.show(commit, "shared.txt") === ", two")).toBe(true);
+});
+
+test("a worktree in which a person left nothing of the work is not approved", async () => {
+  await using rig = await withConflict('say "cannot decide"', { branch: "feat/two" });
+  const before = await rig.json<Shown>("task", "show", "two/E01");
+  const { worktree } = before.task.attempts.at(-1)!;
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: worktree, env: rig.env, stdio: "pipe" });
+  git("merge", "--abort");
+  git("reset", "-q", "--hard", "owt/runs/r1");
+  const ran = await rig.owt("task", "approve", "two/E01");
+  expect([ran.code, ran.stderr]).toEqual([
+    4,
+    expect.stringContaining(`nothing of its work is in ${worktree} any more`),
+  ]);
+  expect(ran.stderr).toMatch(/git -C \S+ reset --keep [0-9a-f]{40}; or .*owt task cancel two\/E01/);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01"]);
+});
+
+/** A task that waits for its review; each attempt writes another text. */
+async function reviewed(): Promise<{ rig: Rig; worktree: string; branch: string }> {
+  const rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/shop/epic-01-a.md": task({ needs_review: true }, 'write a.txt "work"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  const { task: shown } = await rig.json<Shown>("task", "show", "shop/E01");
+  return { rig, ...shown.attempts.at(-1)! };
+}
+
+test("reviewed work that is not there any more is not approved, with the command that brings it back", async () => {
+  const { rig, worktree, branch } = await reviewed();
+  await using _ = rig;
+  const head = rig.git("rev-parse", branch);
+  execFileSync("git", ["reset", "-q", "--hard", "main"], { cwd: worktree, env: rig.env });
+  const refused = await rig.owt("task", "approve", "shop/E01");
+  expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining(`reset --keep ${head}`)]);
+  rig.git("worktree", "remove", "--force", worktree);
+  rig.git("branch", "-D", branch);
+  const gone = await rig.owt("task", "approve", "shop/E01");
+  expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining(`git branch -f ${branch} ${head}`)]);
+  rig.git("branch", "-f", branch, head);
+  expect((await rig.owt("task", "approve", "shop/E01")).code).toBe(0);
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["shop/E01"]);
+});
+
+test("an approval is for the work that was there: what another attempt makes in its place waits for one of its own", async () => {
+  const { rig, worktree } = await reviewed();
+  await using _ = rig;
+  expect((await rig.owt("task", "approve", "shop/E01")).code).toBe(0);
+  execFileSync("git", ["reset", "-q", "--hard", "main"], { cwd: worktree, env: rig.env });
+  expect((await rig.owt("resume")).code).toBe(4);
+  expect(rig.integrations("owt/runs/r1")).toEqual([]);
+  expect((await rig.json<Shown>("task", "show", "shop/E01")).task.state).toBe("review");
+  expect((await rig.owt("task", "approve", "shop/E01")).code).toBe(0);
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["shop/E01"]);
+});
