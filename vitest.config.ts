@@ -15,6 +15,8 @@ export default defineConfig({
           maxWorkers: 3,
           sequence: { groupOrder: 0 },
           testTimeout: 60_000,
+          // As below.
+          retry: 1,
         },
       },
       {
