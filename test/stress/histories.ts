@@ -1,4 +1,4 @@
-/** Random histories (edits, new files, deletes, renames of files and folders, modes, links, submodules, branches upon branches, branches that took the trunk in) are
+/** Random histories (edits, new files, deletes, renames of files and folders, modes, links, attributes, submodules, branches upon branches, branches that took the trunk in) are
  *  brought home by the very git verbs that the merge queue uses, in groups of random size. `history-judge.ts` says whether that is what `git merge` gives.
  *
  *    npm run histories -- [--count 200] [--seed N]     exits with 1 on any defect */
@@ -51,6 +51,8 @@ export async function playHistories(options: { count: number; seed: number }): P
 type History = { root: string; work: string; base: string; heads: string[]; chance: Dice };
 
 const FOLDERS = ["", "src", "src/deep", "docs", "lib"];
+/** How a folder's files are merged, where attributes say so. */
+const DRIVERS = ["merge=union", "-merge", "merge=text"];
 const NAMES = ["a", "b", "c", "d", "e", "f", "g"];
 
 function makeHistory(folder: string, chance: Dice): History {
@@ -139,8 +141,11 @@ function change(work: string, chance: Dice): void {
     const files = filesIn(work);
     const file = files[chance.between(0, files.length - 1)];
     const pick = () => join(FOLDERS[chance.between(0, FOLDERS.length - 1)]!, `new-${chance.between(0, 5)}.txt`);
-    const kind = chance.between(0, 9);
-    if (file === undefined || kind === 0) put(join(work, pick()), textOf(String(chance.roll())));
+    const kind = chance.between(0, 10);
+    if (kind === 10) {
+      const folder = FOLDERS[chance.between(0, FOLDERS.length - 1)]!;
+      put(join(work, folder, ".gitattributes"), `*.txt ${DRIVERS[chance.between(0, DRIVERS.length - 1)]!}\n`);
+    } else if (file === undefined || kind === 0) put(join(work, pick()), textOf(String(chance.roll())));
     else if (kind <= 3) edit(join(work, file), chance);
     else if (kind === 4) rmSync(join(work, file));
     else if (kind <= 6) move(work, file, pick(), chance);
@@ -194,7 +199,7 @@ function moduleAt(version: number): string {
 /** The regular files of a worktree. */
 function filesIn(work: string): string[] {
   return readdirSync(work, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name !== ".git" && entry.name !== ".gitmodules")
+    .filter((entry) => entry.isFile() && !entry.name.startsWith(".git"))
     .map((entry) => join(entry.parentPath, entry.name).slice(work.length + 1))
     .toSorted();
 }
