@@ -318,7 +318,7 @@ const preview = of({
   overlaps: v.pipe(
     v.array(of({ tasks: texts, path: text })),
     v.description(
-      "pairs that touch the same files though neither needs the other, at most 100: not begun side by side while something else is ready",
+      "pairs that touch the same files though neither needs the other, at most 100: not begun side by side while something else of the same priority is ready",
     ),
   ),
   estimate: v.pipe(

@@ -148,7 +148,11 @@ function overlaps({ overlaps, max_parallel }: Preview, width: number): string[] 
   const shown = overlaps.slice(0, SHOWN_OVERLAPS);
   const rest = overlaps.length - shown.length;
   return [
-    ...wrap("touch the same files, and are not begun side by side while something else is ready:", width, 2),
+    ...wrap(
+      "touch the same files, and are not begun side by side while something else of the same priority is ready:",
+      width,
+      2,
+    ),
     ...shown.flatMap(({ tasks, path }) => wrap(printable(`  ${tasks.join(" and ")}  ${path}`), width, 6)),
     ...(rest > 0 ? [`  … and ${rest} more pairs`] : []),
   ];

@@ -86,7 +86,7 @@ export type Preview = {
   order: string[];
   critical_path: string[];
   max_parallel: number;
-  /** Tasks that touch the same files though neither needs the other: not begun side by side while something else is ready. The first hundred. */
+  /** Tasks that touch the same files though neither needs the other: not begun side by side while something else of the same priority is ready. The first hundred. */
   overlaps: Overlap[];
   /** Null where nothing runs. */
   estimate: PreviewForecast | null;

@@ -30,6 +30,11 @@ export function endedByUsBefore(attempts: readonly Turn[], last: number): boolea
   );
 }
 
+/** How many turns of a conversation before attempt `last` ended with a conflict. */
+export function conflictsBefore(attempts: readonly Turn[], last: number): number {
+  return turnsUpTo(attempts, last).filter(({ id, outcome }) => id !== last && outcome?.kind === "conflict").length;
+}
+
 /** Whether the conversation that attempt `last` ended with may hold another text of the task than the one with this hash: then the next
  *  prompt tells it. To hear it twice does no harm. */
 export function mayHoldOtherText(attempts: readonly Turn[], last: number | null, hash: string): boolean {

@@ -36,6 +36,17 @@ describe("the order of merges", () => {
     expect(orderMerges(4, [])).toEqual([0, 1, 2, 3]);
   });
 
+  test("who is due comes before all that it conflicts with, however many, and the first of two that are", () => {
+    const star: Clash[] = [
+      [0, 3],
+      [1, 3],
+      [2, 3],
+    ];
+    expect(orderMerges(4, star)).toEqual([0, 1, 2, 3]);
+    expect(orderMerges(4, star, [3])).toEqual([3, 0, 1, 2]);
+    expect(orderMerges(5, [...star, [3, 4]], [4, 3])).toEqual([0, 1, 2, 4, 3]);
+  });
+
   test("who conflicts with many comes last, however good its rank", () => {
     expect(
       orderMerges(4, [

@@ -17,7 +17,8 @@ test.each<[one: string, other: string, meet: boolean]>([
   ["src/**", "lib/**", false],
   ["**/test", "a/b/test/c", true],
   ["**/test", "tests", true],
-  ["**/test", "?/tests.ts", true],
+  ["**/test", "?/tests.ts", false],
+  ["**/test", "?/tests", true],
   ["{api,web}/x", "web/**", true],
   ["{api,web}/x", "docs/**", false],
   ["a{1,2", "a2", true],
@@ -26,6 +27,15 @@ test.each<[one: string, other: string, meet: boolean]>([
   ["*", "a/b", true],
   ["a?c", "abc", true],
   ["a?c", "a/c", false],
+  ["**/*.md", "src/a.ts", false],
+  ["**/*.md", "*.css", false],
+  ["**/*.md", "src/*.css", false],
+  ["**/*.md", "**/*.css", false],
+  ["**/*.md", "src/a.md", true],
+  ["**/*.md", "src/*", true],
+  ["**/*.md", "src", true],
+  ["**/*.md", ".github", true],
+  ["**/a.*", "src/*.ts", true],
 ])("%s and %s: %s", (one, other, meet) => {
   expect(findOverlap([one], [other]) !== null).toBe(meet);
   expect(findOverlap([other], [one]) !== null).toBe(meet);

@@ -46,10 +46,21 @@ export function usualPaths(changed: readonly (readonly string[])[]): string[] {
 }
 
 function meet(one: string, other: string): boolean {
-  return variants(one).some((a) => variants(other).some((b) => couldMeet(a, b) && intersect(a, b)));
+  return variants(one).some((a) =>
+    variants(other).some((b) => couldMeet(a, b) && intersect(a, b, isAnywhere(a) || isAnywhere(b))),
+  );
 }
 
-type Pattern = { text: string; steps: Step[] };
+/** `isFile`: its last name has an ending, as those of files have, and folders hardly ever. */
+type Pattern = { text: string; steps: Step[]; isFile: boolean };
+
+/** Names such as `a.ts` and `*.md`; `.github` is none. */
+const WITH_ENDING = /[^/]\.[A-Za-z0-9]+$/;
+
+/** Whether it begins with any folder at all: such a pattern goes on below every file too, were that a folder. */
+function isAnywhere({ text }: Pattern): boolean {
+  return text.startsWith("**/");
+}
 
 /** One step of a pattern: a letter; any letter of a name; any number of these; any number of any letters; folders, or none. */
 type Step = { kind: "letter"; letter: string } | { kind: "one" | "name" | "any" | "folders" };
@@ -63,7 +74,11 @@ function variants(text: string): Pattern[] {
   if (found === undefined) {
     if (known.size >= MOST_KNOWN) known.clear();
     // Nothing at all is the whole repository.
-    found = expandBraces(plainPath(text) || "**").map((each) => ({ text: each, steps: toSteps(each) }));
+    found = expandBraces(plainPath(text) || "**").map((each) => ({
+      text: each,
+      steps: toSteps(each),
+      isFile: WITH_ENDING.test(each),
+    }));
     known.set(text, found);
   }
   return found;
@@ -89,8 +104,12 @@ function fixedPart(text: string): string {
   return /^[^*?]*/.exec(text)![0];
 }
 
-/** Both patterns are gone through at once, letter by letter, over every pair of places that a common text leads to. */
-function intersect({ steps: a }: Pattern, { steps: b }: Pattern): boolean {
+/** Both patterns are gone through at once, letter by letter, over every pair of places that a common text leads to. `filesAreFiles`: below
+ *  what is called like a file there is nothing. */
+function intersect(one: Pattern, other: Pattern, filesAreFiles: boolean): boolean {
+  const [{ steps: a }, { steps: b }] = [one, other];
+  const moves = (pattern: Pattern, at: number) =>
+    filesAreFiles && pattern.isFile && at === pattern.steps.length ? [] : movesOf(pattern.steps, at);
   const width = b.length + 2;
   const seen = new Set<number>();
   const open: [number, number][] = [];
@@ -106,7 +125,7 @@ function intersect({ steps: a }: Pattern, { steps: b }: Pattern): boolean {
     if (isEnd(a, i) && isEnd(b, j)) return true;
     for (const next of skips(a, i)) reach(next, j);
     for (const next of skips(b, j)) reach(i, next);
-    for (const x of moves(a, i)) for (const y of moves(b, j)) if (agree(x.on, y.on)) reach(x.to, y.to);
+    for (const x of moves(one, i)) for (const y of moves(other, j)) if (agree(x.on, y.on)) reach(x.to, y.to);
   }
   return false;
 }
@@ -125,7 +144,7 @@ function skips(steps: readonly Step[], at: number): number[] {
 /** "/" or another letter, any letter but "/", or any at all. */
 type On = { letter: string } | "name" | "any";
 
-function moves(steps: readonly Step[], at: number): { on: On; to: number }[] {
+function movesOf(steps: readonly Step[], at: number): { on: On; to: number }[] {
   // What is in a folder is touched with it.
   if (at === steps.length) return [{ on: { letter: "/" }, to: at + 1 }];
   if (at > steps.length) return [{ on: "any", to: at }];

@@ -1,8 +1,12 @@
 /** What becomes of work that does not go together with what came in meanwhile, be it in its text or only when both are checked: it goes back to its
- *  own conversation, then another attempt begins from what is there, then a person has it. */
+ *  own conversation, then another attempt begins from what is there, then a person has it. What was resolved, and overtaken meanwhile, has not failed: it
+ *  stays where it is on that way. */
 import type { FailedRule } from "../core/conflict-rules.ts";
+import { conflictsBefore } from "../core/conversation.ts";
 import type { NextStart, Park, Task } from "../core/task.ts";
-import { endAttempt } from "../store/attempts.ts";
+import { isAncestor } from "../git/branch.ts";
+import { endAttempt, readAttempts } from "../store/attempts.ts";
+import { readTasks } from "../store/tasks.ts";
 import { type Carried, finish, sendBack, waitBehind } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 
@@ -13,7 +17,8 @@ const SENT_BACK_AGAIN = 3;
 
 type Rung = "conversation" | "anew" | "person";
 
-function rungOfConflict(task: Task): Rung {
+function rungOfConflict(task: Task, overtaken: boolean): Rung {
+  if (overtaken) return "conversation";
   if (task.conflicts === 0 || task.conflicts === BEGUN_ANEW) return "conversation";
   return task.conflicts < BEGUN_ANEW && mayBeginAnew(task) ? "anew" : "person";
 }
@@ -28,23 +33,45 @@ function mayBeginAnew({ spec, next }: Task): boolean {
   return spec.branch === null && next.kind !== "by-hand";
 }
 
-/** Whether a person is next, who is to find the merge started in the worktree. */
-export function isForPerson(carried: Carried, how: "conflict" | "red"): boolean {
-  return (how === "conflict" ? rungOfConflict(carried.task) : rungOfRed(carried)) === "person";
+/** Whether the task has resolved a conflict since its last beginning, or a person has done so for it. */
+export function hasResolved({ conflicts, next }: Task): boolean {
+  return conflicts > 0 && next.kind !== "fresh";
 }
 
-/** Work (`ours`) that conflicts with `theirs` in these files. `failed`: what was to make one of them anew, and did not. */
+/** Whether work that conflicts with the run's branch does so only because that moved on while its last conflict was resolved: then nothing failed, and it has
+ *  another round. Each time somebody else came in, so that there are no more rounds than tasks. */
+export async function isOvertaken(engine: Engine, { run, task, attempt }: Carried): Promise<boolean> {
+  const { next } = task;
+  if (!hasResolved(task)) return false;
+  if (next.kind === "conflict" && !(await isAncestor(engine.repo, next.theirs, attempt.head!))) return false;
+  const rounds = conflictsBefore(readAttempts(engine.store, task.id), attempt.id);
+  return rounds <= readTasks(engine.store, run.id).length;
+}
+
+/** Whether a person is next, who is to find the merge started in the worktree. */
+export function isForPerson(carried: Carried, how: "conflict" | "red", overtaken = false): boolean {
+  return (how === "conflict" ? rungOfConflict(carried.task, overtaken) : rungOfRed(carried)) === "person";
+}
+
+/** Work (`ours`) that conflicts with `theirs` in these files. `failed`: what was to make one of them anew, and did not. `overtaken`: as {@link isOvertaken} says. */
 export function conflicted(
   engine: Engine,
   carried: Carried,
-  { files, theirs, ours, failed }: { files: string[]; theirs: string; ours: string; failed?: FailedRule | undefined },
+  {
+    files,
+    theirs,
+    ours,
+    failed,
+    overtaken = false,
+  }: { files: string[]; theirs: string; ours: string; failed?: FailedRule | undefined; overtaken?: boolean },
 ): void {
   const { task, attempt } = carried;
   const outcome = { kind: "conflict", files, ...failed } as const;
-  switch (rungOfConflict(task)) {
+  switch (rungOfConflict(task, overtaken)) {
     case "conversation": {
       const next = { kind: "conflict", from: attempt.id, files, ours, theirs, ...failed } as const;
-      const conflicts = task.conflicts === 0 ? SENT_BACK : SENT_BACK_AGAIN;
+      const sentBack = task.conflicts === 0 ? SENT_BACK : SENT_BACK_AGAIN;
+      const conflicts = overtaken ? task.conflicts : sentBack;
       return sendBack(engine, carried, outcome, next, { conflicts });
     }
     case "anew": {

@@ -6,7 +6,7 @@ import { planKeyOf } from "../core/rival.ts";
 import { decideApart } from "../core/schedule.ts";
 import type { Task } from "../core/task.ts";
 import { readParents } from "../git/branch.ts";
-import { changedPaths } from "../git/changed-paths.ts";
+import { changedFiles } from "../git/changed-paths.ts";
 import type { Oid } from "../git/git.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readHeldApart, readMergesOf, writeHeldApart } from "../store/footprints.ts";
@@ -41,8 +41,11 @@ async function changedByMerge(engine: Engine, merge: Oid): Promise<string[]> {
   }
 }
 
+/** Of a new folder with more files its name says enough. */
+const MOST_FILES = 100;
+
 async function changedSince({ repo }: Engine, from: Oid, to: Oid): Promise<string[]> {
-  return (await changedPaths(repo, from, to)).map((path) => Buffer.from(path, "latin1").toString());
+  return (await changedFiles(repo, from, to, MOST_FILES)).map((path) => Buffer.from(path, "latin1").toString());
 }
 
 /** Those of the tasks of a run, some of which have worked already; looked up anew where that is worth it. */

@@ -12,7 +12,7 @@ import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult, waitBehind } from "./attempt-moves.ts";
-import { conflicted, isForPerson, verifyFailed } from "./clash.ts";
+import { conflicted, isForPerson, isOvertaken, verifyFailed } from "./clash.ts";
 import { type RuledLink, settleByRule } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
@@ -159,8 +159,9 @@ async function metConflict(
   { files, failed }: { files: string[]; failed?: FailedRule },
   tip: string,
 ): Promise<void> {
-  if (isForPerson(carried, "conflict")) await mergeHere(engine, carried, tip);
-  conflicted(engine, carried, { files, theirs: tip, ours: carried.attempt.head!, failed });
+  const overtaken = await isOvertaken(engine, carried);
+  if (isForPerson(carried, "conflict", overtaken)) await mergeHere(engine, carried, tip);
+  conflicted(engine, carried, { files, theirs: tip, ours: carried.attempt.head!, failed, overtaken });
 }
 
 /** The tree that a task's own checks found green is not checked again. */

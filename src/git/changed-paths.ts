@@ -13,6 +13,28 @@ export async function changedPaths(repo: Repo, from: Oid, to: Oid): Promise<stri
   return (await changedEntries(repo, from, to)).map(({ path }) => path);
 }
 
+/** The same file by file; a folder of which one has nothing stands for its files where it holds more than `most`. */
+export async function changedFiles(repo: Repo, from: Oid, to: Oid, most: number): Promise<string[]> {
+  const all: string[] = [];
+  for (const { path, before, after } of await changedEntries(repo, from, to)) {
+    const sides = [before, after].filter((entry) => entry !== undefined);
+    const files = new Set<string>();
+    for (const entry of sides) await listFiles(repo, entry, path, files, most);
+    all.push(...(files.size > most ? [path] : files));
+  }
+  return all;
+}
+
+/** Adds the files at a path; no more than a few beyond `most` are looked for. */
+async function listFiles(repo: Repo, entry: Entry, path: string, files: Set<string>, most: number): Promise<void> {
+  if (!isFolder(entry)) files.add(path);
+  else
+    for (const [name, each] of await readEntries(repo, entry.oid)) {
+      if (files.size > most) return;
+      await listFiles(repo, each, `${path}/${name}`, files, most);
+    }
+}
+
 export async function changedEntries(repo: Repo, from: Oid, to: Oid): Promise<ChangedEntry[]> {
   const changed: ChangedEntry[] = [];
   await walk(repo, await readTree(repo, from), await readTree(repo, to), "", changed);

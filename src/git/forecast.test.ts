@@ -2,7 +2,7 @@ import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
-import { areDisjoint, changedPaths } from "./changed-paths.ts";
+import { areDisjoint, changedFiles, changedPaths } from "./changed-paths.ts";
 import { Forecast, type InFlight } from "./forecast.ts";
 import { readRef } from "./branch.ts";
 
@@ -67,6 +67,18 @@ test("the changed paths are those that git tells, but for what is in a folder th
   const head = at.commit(at.root, { "new/deep/g": "g", "ü/f": "changed" });
   const told = (await changedPaths(at.repo, base, head)).map((path) => Buffer.from(path, "latin1").toString());
   expect(told.toSorted()).toEqual(["a.txt", "dir/b.txt", "dir/c.txt", "dir/moved.txt", "gone", "new", "ü/f"]);
+});
+
+test("file by file, two that each add one to the same new folder have nothing in common; a large one is told by its name", async () => {
+  await using at = await scratchRepo();
+  const one = await branch(at, "one", { "items/3": "3", "items/deep/5": "5" });
+  const two = await branch(at, "two", { "items/4": "4" });
+  const filesOf = async ({ base, head }: InFlight, most: number) =>
+    (await changedFiles(at.repo, base, head, most)).toSorted();
+  expect(await filesOf(one, 2)).toEqual(["items/3", "items/deep/5"]);
+  expect(await filesOf(two, 2)).toEqual(["items/4"]);
+  expect(await filesOf(one, 1)).toEqual(["items"]);
+  expect(await filesOf({ base: one.head, head: one.base }, 2)).toEqual(["items/3", "items/deep/5"]);
 });
 
 test("paths are disjoint unless one is the other or lies in it", () => {

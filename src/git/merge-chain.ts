@@ -7,7 +7,7 @@ import type { Identity, Oid } from "./git.ts";
 import { type Conflicts, mergeTrees, type Unrelated } from "./merge.ts";
 import type { Repo } from "./repo.ts";
 
-/** A branch to be merged; `worktree` is where its attributes are read from. */
+/** A branch to be merged; `worktree` is where git runs. */
 export type Branch = { head: Oid; worktree: string; message: string };
 
 /** `commit` is the merge, or what it was to be merged with, where that holds the branch already. */

@@ -57,6 +57,21 @@ test("the attributes of the worktree at hand decide how files merge", async () =
   expect("tree" in merged && runGit(at.root, "show", `${merged.tree}:list`)).toBe("1\nours\ntheirs");
 });
 
+test("the attributes of the side that is merged into decide, wherever git runs, as with git merge", async () => {
+  await using at = await scratchRepo();
+  const base = at.commit(at.root, { "deep/w.txt": "1\n" });
+  const plain = at.commit(at.root, { "deep/w.txt": "1\nplain\n" });
+  runGit(at.root, "checkout", "-q", "-b", "x", base);
+  const joins = at.commit(at.root, { "deep/w.txt": "1\njoins\n", "deep/.gitattributes": "*.txt merge=union\n" });
+  for (const standsAt of [base, plain, joins]) {
+    runGit(at.root, "checkout", "-q", "--detach", standsAt);
+    const merged = await mergeTrees(at.repo, joins, plain, at.root);
+    expect("tree" in merged && runGit(at.root, "show", `${merged.tree}:deep/w.txt`)).toBe("1\njoins\nplain");
+    // A branch does not settle its own conflicts by what it brings.
+    expect(await mergeTrees(at.repo, plain, joins, at.root)).toEqual({ files: ["deep/w.txt"] });
+  }
+});
+
 test("unrelated histories and unknown commits are told apart", async () => {
   await using at = await scratchRepo();
   const ours = (await readRef(at.repo, "main"))!;

@@ -1,6 +1,7 @@
 /** Merging: in the object store without touching a worktree, or in a task's worktree for an agent to resolve. */
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { withAttributesOf } from "./attributes.ts";
 import { isNear } from "./branch.ts";
 import { DEFAULT_IDENTITY, readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid } from "./git.ts";
@@ -18,8 +19,8 @@ export type Conflicts = { files: string[] };
 /** The two share no history. */
 export type Unrelated = { unrelated: true };
 
-/** Merges two commits without touching a worktree, durably. Conflicts are an answer, not an error. `worktree` is where `.gitattributes` is
- *  read from (git 2.39 reads it from the working directory): the integration worktree, at `ours`. */
+/** Merges two commits without touching a worktree, durably. Conflicts are an answer, not an error. Attributes are those of `ours`, which
+ *  the others are merged into; `worktree` is where git runs. */
 export async function mergeTrees(
   repo: Repo,
   ours: Oid,
@@ -31,9 +32,10 @@ export async function mergeTrees(
   if (await isNear(repo, ours, theirs, 8)) return { tree: await readTree(repo, theirs), fastForward: true };
   const simple = await mergeDisjoint(repo, ours, theirs);
   if (simple !== null) return { tree: simple, fastForward: false };
-  const place = placeAt(repo, worktree);
   const args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
-  const out = await git(place, args, { ok: [0, 1, 128], durable: true });
+  const out = await withAttributesOf(repo, ours, worktree, (place) =>
+    git(place, args, { ok: [0, 1, 128], durable: true }),
+  );
   if (out.code === 128) {
     if ((await git(repo, ["merge-base", ours, theirs], { ok: [0, 1, 128] })).code === 1) return { unrelated: true };
     throw new OwtError("tool-failed", `git merge-tree ${ours} ${theirs}: ${out.stderr.trim()}`);

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { withAttributesOf } from "./attributes.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { placeAt } from "./place.ts";
 import type { Repo } from "./repo.ts";
@@ -12,8 +13,8 @@ type Entry = { mode: string; oid: Oid };
 type Stages = Partial<Record<"1" | "2" | "3", Entry>>;
 
 /** The tree of the merge of two commits in which each conflict is settled: by `ours` at a path (which may be that it is gone), or with the lines of both.
- *  Null where a path that is in conflict has no choice, or the lines of what is no file on both sides were to be joined. `worktree` is where attributes
- *  are read from. */
+ *  Null where a path that is in conflict has no choice, or the lines of what is no file on both sides were to be joined. Attributes are
+ *  those of `ours`; `worktree` is where git runs. */
 export async function settleConflicts(
   repo: Repo,
   ours: Oid,
@@ -23,7 +24,7 @@ export async function settleConflicts(
 ): Promise<Oid | null> {
   const place = placeAt(repo, worktree);
   const args = ["merge-tree", "--write-tree", "-z", "--no-messages", ours, theirs];
-  const { stdout } = await git(place, args, { ok: [0, 1], durable: true });
+  const { stdout } = await withAttributesOf(repo, ours, worktree, (at) => git(at, args, { ok: [0, 1], durable: true }));
   const [tree = "", ...fields] = fieldsOf(stdout);
   const settled = new Map<string, Entry | null>();
   for (const [path, stages] of readStages(fields)) {

@@ -297,3 +297,54 @@ function advancing(rig: Rig): { candidate: string }[] {
     db.close();
   }
 }
+
+/** Tasks that each add a line to one file, the others one after the other; `late` adds its own from where all began, and resolves each conflict as it should:
+ *  in its turn n, once the file `turn-n` is there. */
+function overtaken(others: string[]): Rig {
+  const rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nmax_parallel = 2\nverify = "true"\n`, LOG: "start\n" });
+  const add = (name: string) => `wait ${rig.path(`add-${name}`)}\nappend LOG "${name}\\n"`;
+  // Its own line comes last, where the next one is added, too.
+  const resolve = 'run "sed" "-i" "-E" "/^(<<<<<<<|=======|>>>>>>>|late$)/d" "LOG"\nappend LOG "late\\n"';
+  rig.write({
+    ...Object.fromEntries(
+      others.map((name, at) => [
+        `docs/plans/${name}/epic-01-${name}.md`,
+        task({ depends_on: at === 0 ? [] : [`${others[at - 1]}/E01`] }, add(name)),
+      ]),
+    ),
+    "docs/plans/late/epic-01-late.md": task(
+      {},
+      `${add("late")}\non conflict:\nwait ${rig.path("turn-{turn}")}\n${resolve}`,
+    ),
+  });
+  rig.commit("plan");
+  return rig;
+}
+
+const stateOf = async (rig: Rig, id: string) =>
+  (await rig.json<Status>("status")).runs[0]?.tasks.find((each) => each.id === id)?.state;
+
+test("work that was resolved and overtaken again and again stays in its conversation, and comes home without a person", async () => {
+  const others = ["a", "b", "c", "d"];
+  await using rig = overtaken(others);
+  const run = rig.start("run", "--yes");
+  for (const [at, name] of others.entries()) {
+    rig.release(`add-${name}`);
+    await vi.waitUntil(async () => (await stateOf(rig, `${name}/E01`)) === "done", { timeout: 60_000 });
+    // It meets this one now; its last conflict was resolved before.
+    rig.release(at === 0 ? "add-late" : `turn-${at + 1}`);
+    await vi.waitUntil(
+      async () => {
+        const { report } = await rig.json<{ report: Report }>("report");
+        return report.tasks.find(({ id }) => id === "late/E01")!.attempts.length === at + 2;
+      },
+      { timeout: 60_000 },
+    );
+  }
+  rig.release(`turn-${others.length + 1}`);
+  expect((await run.ended).code).toBe(0);
+  const { report } = await rig.json<{ report: Report }>("report");
+  const kinds = report.tasks.find(({ id }) => id === "late/E01")!.attempts.map((attempt) => attempt.outcome_kind);
+  expect(kinds).toEqual(["conflict", "conflict", "conflict", "conflict", "ok"]);
+  expect(rig.show("owt/runs/r1", "LOG")!.trim().split("\n").toSorted()).toEqual([...others, "late", "start"]);
+});

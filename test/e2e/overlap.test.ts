@@ -1,4 +1,4 @@
-/** Tasks that touch the same files are not begun side by side while something else is ready. */
+/** Tasks that touch the same files are not begun side by side while something else of the same priority is ready. */
 import { mkdirSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";

@@ -1,8 +1,9 @@
-/** Random histories (edits, new files, deletes, renames of files and folders, modes, links, submodules, branches upon branches, branches that took the trunk in) are
+/** Random histories (edits, new files, deletes, renames of files and folders, modes, links, attributes, submodules, branches upon branches, branches that took the trunk in) are
  *  brought home by the very git verbs that the merge queue uses, in groups of random size. `history-judge.ts` says whether that is what `git merge` gives.
  *
  *    npm run histories -- [--count 200] [--seed N]     exits with 1 on any defect */
 import {
+  appendFileSync,
   chmodSync,
   existsSync,
   mkdirSync,
@@ -51,6 +52,8 @@ export async function playHistories(options: { count: number; seed: number }): P
 type History = { root: string; work: string; base: string; heads: string[]; chance: Dice };
 
 const FOLDERS = ["", "src", "src/deep", "docs", "lib"];
+/** How a folder's files are merged, where attributes say so. */
+const DRIVERS = ["merge=union", "-merge", "merge=text"];
 const NAMES = ["a", "b", "c", "d", "e", "f", "g"];
 
 function makeHistory(folder: string, chance: Dice): History {
@@ -60,6 +63,7 @@ function makeHistory(folder: string, chance: Dice): History {
   must(git(root, "config", "user.name", "Ann User"));
   must(git(root, "config", "user.email", "ann@example.com"));
   for (const each of FOLDERS) for (const name of NAMES) put(join(root, each, `${name}.txt`), textOf(`${each}/${name}`));
+  put(join(root, "list.txt"), "start\n");
   symlinkSync("a.txt", join(root, "link"));
   put(join(root, ".gitmodules"), '[submodule "mod"]\n\tpath = mod\n\turl = ./mod\n');
   commit(root, "start", moduleAt(0));
@@ -71,6 +75,9 @@ function makeHistory(folder: string, chance: Dice): History {
     // Some go on from the work of another, as one task does from what it needs.
     const from = heads.length > 0 && chance.chance(0.2) ? heads[chance.between(0, heads.length - 1)]! : base;
     must(git(work, "checkout", "-q", "-f", "--detach", from));
+    if (chance.chance(0.3)) setAttributes(work, "", chance);
+    // What all add a line to is where attributes tell.
+    if (chance.chance(0.5)) appendFileSync(join(work, "list.txt"), `${chance.between(0, 99)}\n`);
     for (let step = chance.between(1, 2); step > 0; step--) change(work, chance);
     heads.push(must(git(work, "rev-parse", "HEAD")));
   }
@@ -139,8 +146,9 @@ function change(work: string, chance: Dice): void {
     const files = filesIn(work);
     const file = files[chance.between(0, files.length - 1)];
     const pick = () => join(FOLDERS[chance.between(0, FOLDERS.length - 1)]!, `new-${chance.between(0, 5)}.txt`);
-    const kind = chance.between(0, 9);
-    if (file === undefined || kind === 0) put(join(work, pick()), textOf(String(chance.roll())));
+    const kind = chance.between(0, 10);
+    if (kind === 10) setAttributes(work, FOLDERS[chance.between(0, FOLDERS.length - 1)]!, chance);
+    else if (file === undefined || kind === 0) put(join(work, pick()), textOf(String(chance.roll())));
     else if (kind <= 3) edit(join(work, file), chance);
     else if (kind === 4) rmSync(join(work, file));
     else if (kind <= 6) move(work, file, pick(), chance);
@@ -153,6 +161,10 @@ function change(work: string, chance: Dice): void {
     }
   }
   commit(work, "work", module);
+}
+
+function setAttributes(work: string, folder: string, chance: Dice): void {
+  put(join(work, folder, ".gitattributes"), `*.txt ${DRIVERS[chance.between(0, DRIVERS.length - 1)]!}\n`);
 }
 
 function edit(path: string, chance: Dice): void {
@@ -194,7 +206,7 @@ function moduleAt(version: number): string {
 /** The regular files of a worktree. */
 function filesIn(work: string): string[] {
   return readdirSync(work, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name !== ".git" && entry.name !== ".gitmodules")
+    .filter((entry) => entry.isFile() && !entry.name.startsWith(".git"))
     .map((entry) => join(entry.parentPath, entry.name).slice(work.length + 1))
     .toSorted();
 }
