@@ -17,6 +17,7 @@ import { startMerge, type StartedMerge } from "../git/merge.ts";
 import { findPlace } from "../git/place.ts";
 import { moveBack } from "../git/move.ts";
 import { removeWorktree } from "../git/remove.ts";
+import { bringBothSides } from "../git/submodules.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
 import { lastAttemptOn, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
@@ -68,6 +69,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
     finish(engine, carried, { kind: "failed", reason });
     return "on";
   }
+  if (place && typeof started === "object") await bringBothSides(engine.repo, place);
   const needsSetup = (await readSetup(engine, attempt.worktree)).hash !== "";
   if (needsSetup && made.isNew && started === "nothing") noteEmptyBefore(engine, attempt.worktree);
   moveOn(engine, carried, needsSetup ? "setup" : "launch");

@@ -164,6 +164,20 @@ export async function offerKept(repo: Repo, worktree: Place, commit: Oid): Promi
   }
 }
 
+/** Brings the commits between which a merge cannot decide into each submodule that is checked out, as far as this repository keeps them: git has fetched only those
+ *  that the worktree's own commits name. Repeatable. */
+export async function bringBothSides(repo: Repo, worktree: Place): Promise<void> {
+  if (!existsSync(join(worktree.root, ".gitmodules"))) return;
+  const { stdout } = await git(worktree, ["ls-files", "--unmerged", "-z"]);
+  for (const line of fieldsOf(stdout)) {
+    const [, commit, path] = /^160000 ([0-9a-f]+) [123]\t([^]*)$/.exec(line) ?? [];
+    const module = path === undefined ? null : findCheckout(worktree.root, path);
+    if (commit === undefined || module === null || (await repo.live.info(linkRef(commit))) === null) continue;
+    const kept = `+${linkRef(commit)}:${linkRef(commit)}`;
+    await git(module, ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--", repo.commonDir, kept]);
+  }
+}
+
 type Module = { name: string; path: string; url: string };
 
 /** What `.gitmodules` says, without what could lead out of the worktree's own folders. */

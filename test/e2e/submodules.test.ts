@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { demoConfig, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
 const gitIn = (rig: Rig, folder: string, ...args: string[]) =>
   execFileSync("git", args, { cwd: folder, env: rig.env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
@@ -110,6 +110,28 @@ test("tasks, their checks and the checks of what they are merged into find them;
   expect(ran.stderr).not.toContain("kept /");
   expect(rig.show("owt/runs/r1", "b.txt")).toBe("one\n");
   expect(rig.git("worktree", "list").trim().split("\n")).toHaveLength(1);
+});
+
+test("two tasks that commit inside the same one: the agent that is to merge them finds the other's commit there", async () => {
+  await using rig = withModule({ ".worktreerc": demoConfig });
+  const inside = (name: string) =>
+    `run "sh" "-c" "cd lib/sub && echo ${name} > ${name} && git add -A && git commit -qm ${name}"`;
+  const merge = `run "sh" "-c" "git -C lib/sub merge -q --no-edit $(git ls-files -u lib/sub | awk '$3 == 3 { print $2 }') && git add -A && git commit -qm both"`;
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, inside("one")),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\n${inside("two")}\non conflict:\n${merge}`,
+    ),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("two-runs"));
+  await run.says("one/E01 integrated");
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  const { task: two } = await rig.json<{ task: { attempts: { outcome: string }[] } }>("task", "show", "two/E01");
+  expect(two.attempts.map(({ outcome }) => outcome)).toEqual(["conflicts in lib/sub", "done"]);
 });
 
 test("work that an agent leaves inside one is saved with its worktree, and comes back", async () => {
