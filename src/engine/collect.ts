@@ -63,7 +63,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   });
   const head = leftovers.tip ?? attempt.base;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: performance.now() });
-  const changed = await holdsOwnWork(engine, carried, head);
+  const changed = await holdsOwnWork(engine, carried, { head, isNew: leftovers.commit !== null });
   const dropped = changed ? await bringSubmodulesHome(engine, carried, head) : null;
   const turn = byHand ? null : await readTurn(engine, carried, changed);
   const judged = turn ? judgeCapped(engine, attempt, judge(engine, carried, turn)) : byHandOutcome(changed);

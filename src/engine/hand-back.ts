@@ -95,7 +95,7 @@ export async function refuseGone(engine: Engine, task: Task): Promise<void> {
       hint: `${again}give it up: owt task cancel ${task.key}`,
     });
   if (head === null) throw gone(`the branch ${branch} is gone`, back);
-  if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, head)) return;
+  if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, { head })) return;
   const place = existsSync(worktree) ? findPlace(engine.repo, worktree) : null;
   if (place === null) throw gone(`nothing of its work is on ${branch} any more`, back);
   const { changes, untracked, unmerged } = await readStatus(place, { links: true });
@@ -126,7 +126,7 @@ async function findUnfit(engine: Engine, task: Task): Promise<OwtError | null> {
   if (head.branch !== branch) return unfit(`${worktree} is not on ${branch} any more`, `go back: git switch ${branch}`);
   const { changes, untracked, unmerged } = await readStatus(place, { links: true });
   if (changes.length + untracked.length + unmerged.length > 0 || head.oid === null) return null;
-  if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, head.oid)) return null;
+  if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, { head: head.oid })) return null;
   return new OwtError("needs-person", `${key}: nothing was changed in ${worktree}`, {
     hint: `do it, or let its agent go on: owt task retry ${key}; or give it up: owt task cancel ${key}`,
   });

@@ -7,14 +7,16 @@ import type { Oid } from "../git/git.ts";
 import { readAttempt } from "../store/attempts.ts";
 import type { Engine } from "./engine.ts";
 
-/** Whether `head` holds work of its own: it differs from where the attempt began, and the run's branch has not all of it without what was done before. */
+/** Whether `head` holds work of its own: it differs from where the attempt began, and the run's branch has not all of it without what was done before. `isNew`:
+ *  it was committed just now, so that no branch but its own can have it. */
 export async function holdsOwnWork(
   engine: Engine,
   { run, attempt }: { run: Run; attempt: Attempt },
-  head: Oid,
+  { head, isNew = false }: { head: Oid; isNew?: boolean },
 ): Promise<boolean> {
   const { repo } = engine;
   if ((await readTree(repo, head)) === (await readTree(repo, attempt.base))) return false;
+  if (isNew) return true;
   const tip = (await readRef(repo, `refs/heads/${run.branch}`)) ?? run.base;
   if (!(await isAncestor(repo, head, tip))) return true;
   // Somebody may have merged it by hand: then it is not gone.
