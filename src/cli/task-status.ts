@@ -60,7 +60,7 @@ async function readStatusOf(engine: Engine, key: string, run: string | undefined
   const attempts = readAttempts(engine.store, task.id);
   const last = attempts.at(-1);
   const now = engine.now();
-  const workedMs = workedMsOf(attempts, now, reviewTimes(engine, task.run, [task]));
+  const workedMs = workedMsOf(attempts, now, reviewTimes(engine, task.run, [task], now));
   const isAtWork = view.standing === "working";
   const estimate = isAtWork ? new Estimates(engine, owner.options).of(task.spec) : null;
   const left = estimate && taskTimeLeft({ estimate, workedMs });

@@ -44,7 +44,7 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
     attempts,
     new Estimates(engine, run.options),
     now,
-    reviewTimes(engine, run.id, tasks),
+    reviewTimes(engine, run.id, tasks, now),
   );
   const end = left === null ? null : now + left.ms;
   // Where nobody could tell before either there is nothing to write.

@@ -60,8 +60,9 @@ export class Progress {
     const byTask = Map.groupBy(readAttemptsOfRun(this.#engine.store, run.id), (attempt) => attempt.task);
     this.#countSoon([...byTask.values()].map((attempts) => attempts.at(-1)!));
     const estimates = this.#estimatesFor(run, views.filter((view) => view.standing === "done").length);
-    const waits = reviewTimes(this.#engine, run.id, all);
-    const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? [], estimates, waits));
+    const now = this.#engine.now();
+    const waits = reviewTimes(this.#engine, run.id, all, now);
+    const tasks = views.map((view) => this.#readTask(view, byTask.get(view.task.id) ?? [], estimates, { waits, now }));
     // A run that somebody paused, or whose agents are being ended, goes on when they say so.
     const isEnding =
       views.some((view) => view.isEnding) && !views.some((view) => view.standing === "working" && !view.isEnding);
@@ -91,10 +92,10 @@ export class Progress {
     view: EndingView,
     attempts: Attempt[],
     estimates: Estimates,
-    waits: ReadonlyMap<number, number>,
+    { waits, now }: { waits: ReadonlyMap<number, number>; now: number },
   ): TaskProgress {
     const last = attempts.at(-1);
-    const workedMs = attempts.length === 0 ? null : workedMsOf(attempts, this.#engine.now(), waits);
+    const workedMs = attempts.length === 0 ? null : workedMsOf(attempts, now, waits);
     // One that is being ended does nothing any more that is worth a look.
     const isAtWork = view.standing === "working" && !view.isEnding;
     return {

@@ -207,6 +207,9 @@ test("work outside what its task may touch goes back to the same conversation, a
 });
 
 test("conflict markers that an agent commits go back to its conversation with file and line, also where there is no check", async () => {
+  // Whichever comes second.
+  const clash = (text: string) =>
+    `conflict shared.txt\non conflict:\nwrite shared.txt "${text}"\ncommit "as it is"\non repair:\nwrite shared.txt "both\\n"`;
   const markers = "<<<<<<< mine\\na\\n=======\\nb\\n>>>>>>> theirs\\n";
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify_attempts = 1\n`,
@@ -215,11 +218,8 @@ test("conflict markers that an agent commits go back to its conversation with fi
       `write shop.txt "one\\n${markers}"\ncommit "both"\non repair:\nwrite shop.txt "a and b\\n"`,
     ),
     "docs/plans/web/epic-01-stubborn.md": task({}, `write web.txt "${markers}"\non repair:\nwrite other.txt "x"`),
-    "docs/plans/one/epic-01-a.md": task({}, "conflict shared.txt"),
-    "docs/plans/two/epic-01-b.md": task(
-      {},
-      `conflict shared.txt\non conflict:\nwrite shared.txt "${markers}"\ncommit "as it is"\non repair:\nwrite shared.txt "both\\n"`,
-    ),
+    "docs/plans/one/epic-01-a.md": task({}, clash(markers)),
+    "docs/plans/two/epic-01-b.md": task({}, clash(markers)),
   });
   const ran = await rig.owt("run", "--yes");
   expect(ran.code).not.toBe(0);

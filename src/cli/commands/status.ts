@@ -192,7 +192,8 @@ function readDoings(engine: Engine, { runs }: Status): Map<number, string> {
       const attempts = readAttempts(engine.store, task.id);
       const last = attempts.at(-1);
       const said = last ? readLastWord(engine, last) : "";
-      const time = renderDuration(workedMs(attempts, engine.now(), reviewTimes(engine, task.run, [task])));
+      const now = engine.now();
+      const time = renderDuration(workedMs(attempts, now, reviewTimes(engine, task.run, [task], now)));
       return [task.id, [time, fit(printable(said), MOST_SAID)].filter(Boolean).join(" · ")];
     }),
   );
