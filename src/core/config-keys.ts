@@ -39,13 +39,6 @@ const place = v.pipe(
   v.check((value) => !value.split("/").includes(".."), "expected a path inside the repository, from its top"),
 );
 /** A command that a conflict is settled by: one that begins with a dash is a word of the one before. */
-const file = v.pipe(
-  text,
-  v.check(
-    (value) => !/^[~/]/.test(value) && !value.split("/").includes(".."),
-    "expected a file inside the repository, from its top",
-  ),
-);
 const wholeCommand = v.pipe(
   command,
   v.check((value) => !value.trim().startsWith("-"), 'expected whole commands: ["npm install --ignore-scripts"]'),
@@ -135,7 +128,7 @@ export const KEYS = {
     auto_install_deps: v.optional(flag),
     copy_env_file: v.optional(flag),
     adjust_env_paths: v.optional(flag),
-    env_files: v.optional(v.array(file)),
+    env_files: v.optional(texts),
     submodules: v.optional(flag),
     install_command: v.optional(commands),
     dependencies: v.optional(v.picklist(["auto", "install", "copy", "clone", "hardlink"])),

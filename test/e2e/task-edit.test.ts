@@ -96,7 +96,7 @@ test("in an editor: $VISUAL with its arguments, on the terminal; a draft that ca
   const said = terminal.history().join("\n");
   expect(said).toContain("the plan has 1 problem");
   expect(said).not.toContain("look at it: owt plan");
-  const kept = /what was written is kept: owt task edit a\/E01 --file (\S+)/.exec(said)![1]!;
+  const kept = /what was written is kept:\s+owt task edit a\/E01\s+--file\s+(\S+)/.exec(said)![1]!;
   expect(readFileSync(kept, "utf8")).toContain("priority: nonsense");
   expect(readFileSync(join(rig.root, file), "utf8")).toBe(text);
 });

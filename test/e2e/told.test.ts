@@ -146,12 +146,21 @@ test("a turn that met its timeout goes on once in its conversation, and then the
   expect(promptsOf(rig)[1]).toMatch(/^# owt: resume\n/);
 });
 
+const NOTHING: Deed[] = [INIT, SAYS, { result: { turns: 1, says: "Nothing to do." } }];
+
+test("a turn that changed nothing is told so once in its conversation, and then the task begins anew", async () => {
+  await using rig = scriptedRig([NOTHING, NOTHING, OK]);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const [first, again, afresh, ...more] = startsOf(rig);
+  expect([again!.isResume, again!.session, afresh!.isResume, more.length]).toEqual([true, first!.session, false, 0]);
+  expect(promptsOf(rig)[1]).toContain("your turn ended, and nothing in this worktree has changed");
+});
+
 describe("what a person answered", () => {
   const DAMAGED: Deed[] = [{ stderr: "No conversation found" }, { exit: 1 }];
-  const NOTHING: Deed[] = [INIT, SAYS, { result: { turns: 1, says: "Nothing to do." } }];
   const rows: [string, Deed[][], string][] = [
     ["times out", [HANGS, HANGS], 'timeout = "2s"'],
-    ["changes nothing", [NOTHING], ""],
+    ["changes nothing, nor the one behind it", [NOTHING, NOTHING], ""],
     ["finds its conversation damaged", [DAMAGED], ""],
   ];
   test.each(rows)(
