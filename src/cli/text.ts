@@ -5,7 +5,7 @@ import type { TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
 import { roughDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
-import { printable } from "../lib/printable.ts";
+import { inOneLine, printable } from "../lib/printable.ts";
 import { type Io, wantsColor } from "./io.ts";
 
 export { printable };
@@ -44,7 +44,7 @@ export function markOf(standing: TaskView["standing"], paint: Paint): string {
 /** Columns as wide as their widest cell; the last one is not padded. */
 export function table(cells: string[][]): string {
   // A name may hold a line end.
-  const rows = cells.map((row) => row.map((cell) => cell.replaceAll("\n", "\\n").replaceAll("\t", "\\t")));
+  const rows = cells.map((row) => row.map(inOneLine));
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))));
   const pad = (cell: string, index: number, row: string[]) =>

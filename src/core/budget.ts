@@ -2,7 +2,7 @@
 import { parseDuration } from "../lib/duration.ts";
 import type { Attempt } from "./attempt.ts";
 import { type Layer, mergeConfig } from "./config.ts";
-import { type ConfigValues } from "./config-keys.ts";
+import type { ConfigValues } from "./config-keys.ts";
 import { addUsages, allTokens, type Cost, renderUsd } from "./cost.ts";
 import { renderLimit, type RunTime } from "./run-time.ts";
 

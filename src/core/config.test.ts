@@ -8,7 +8,7 @@ import {
   type Layer,
   mergeConfig,
 } from "./config.ts";
-import { type ConfigValues } from "./config-keys.ts";
+import type { ConfigValues } from "./config-keys.ts";
 
 function valuesOf(raw: unknown): ConfigValues {
   const checked = checkConfig(raw, ["claude", "command"]);

@@ -305,16 +305,24 @@ function uncarriedSpans(run: WaitingRun, events: readonly Event[], end: number):
   return run.isCarried || run.endedAt !== null || !last ? spans : [...spans, { from: last.at, to: end }];
 }
 
+/** Each of these notes with the time for which it holds: until the next one says otherwise. */
+function untilNext<T extends { at: number }>(notes: readonly T[], end: number): [T, Span][] {
+  return notes.map((note, index) => [note, { from: note.at, to: notes[index + 1]?.at ?? end }]);
+}
+
+function addSpan(byTask: Map<number, Span[]>, task: number, span: Span): void {
+  byTask.set(task, [...(byTask.get(task) ?? []), span]);
+}
+
 /** When a budget kept back the whole run, and when single tasks of it. */
 function holdSpans(events: readonly Event[], end: number): { all: Span[]; byTask: Map<number, Span[]> } {
   const all: Span[] = [];
   const byTask = new Map<number, Span[]>();
   const notes = events.filter((event) => event.kind === "run-held");
-  notes.forEach((note, index) => {
-    const span = { from: note.at, to: notes[index + 1]?.at ?? end };
+  for (const [note, span] of untilNext(notes, end)) {
     if (note.by !== null) all.push(span);
-    for (const task of note.tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
-  });
+    for (const task of note.tasks) addSpan(byTask, task, span);
+  }
   return { all, byTask };
 }
 
@@ -322,14 +330,11 @@ function holdSpans(events: readonly Event[], end: number): { all: Span[]; byTask
 function limitSpans(events: readonly Event[], end: number): Record<"closed" | "tried", Map<number, Span[]>> {
   const spans = { closed: new Map<number, Span[]>(), tried: new Map<number, Span[]>() };
   const notes = events.filter((event) => event.kind === "run-limited");
-  notes.forEach((note, index) => {
-    const next = notes[index + 1]?.at ?? end;
+  for (const [note, { from, to }] of untilNext(notes, end))
     for (const { until, tasks } of note.limits) {
       const byTask = until === null ? spans.tried : spans.closed;
-      const span = { from: note.at, to: Math.min(next, until ?? next) };
-      for (const task of tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
+      for (const task of tasks) addSpan(byTask, task, { from, to: Math.min(to, until ?? to) });
     }
-  });
   return spans;
 }
 
@@ -337,18 +342,12 @@ function limitSpans(events: readonly Event[], end: number): Record<"closed" | "t
 function apartSpans(events: readonly Event[], end: number): Map<number, Span[]> {
   const byTask = new Map<number, Span[]>();
   const notes = events.filter((event) => event.kind === "run-apart");
-  notes.forEach((note, index) => {
-    const span = { from: note.at, to: notes[index + 1]?.at ?? end };
-    for (const { task } of note.tasks) byTask.set(task, [...(byTask.get(task) ?? []), span]);
-  });
+  for (const [note, span] of untilNext(notes, end)) for (const { task } of note.tasks) addSpan(byTask, task, span);
   return byTask;
 }
 
 /** When there was no room for more, by what was short. */
 function shortSpans(events: readonly Event[], end: number): Layer[] {
   const notes = events.filter((event) => event.kind === "run-short");
-  return notes.flatMap((note, index): Layer[] => {
-    if (note.of === null) return [];
-    return [[note.of, [{ from: note.at, to: notes[index + 1]?.at ?? end }]]];
-  });
+  return untilNext(notes, end).flatMap(([note, span]): Layer[] => (note.of === null ? [] : [[note.of, [span]]]));
 }

@@ -263,16 +263,17 @@ async function readTurn(engine: Engine, { attempt }: Carried, changed: boolean):
 
 /** What stands in the way of taking the work as it is, though the agent ended well. */
 function blockedOutcome({ blocked, left, head }: Leftovers, own: string, isConflictTurn: boolean): Outcome | null {
+  const files = left.map((each) => each.path);
   switch (blocked) {
     case null:
       return null;
     case "unmerged":
       return isConflictTurn
-        ? { kind: "conflict", files: left.map((each) => each.path) }
+        ? { kind: "conflict", files }
         : {
             kind: "failed",
-            reason: `the agent left conflicts unresolved in ${left.map((each) => each.path).join(", ")}`,
-            missing: `your turn ended, and a merge is half done: resolve ${left.map((each) => each.path).join(", ")} and commit`,
+            reason: `the agent left conflicts unresolved in ${files.join(", ")}`,
+            missing: `your turn ended, and a merge is half done: resolve ${files.join(", ")} and commit`,
           };
     case "rebase-in-progress":
       return {

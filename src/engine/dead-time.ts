@@ -1,8 +1,9 @@
 /** For how long nobody carried an attempt and nothing of it was alive: that is no work of its. Of what outlived its owt every moment counts. */
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
+import { foldersIn } from "../git/place.ts";
 import { addDeadTime, readOpenAttempts } from "../store/attempts.ts";
 import { readLastStep } from "../store/events.ts";
 import { readLaunch } from "../system/launch.ts";
@@ -27,7 +28,7 @@ function isAtWork({ phase, outcome }: Attempt): boolean {
 /** What ends it is the last that is known of it: a step of ours, a line of its agent or of a check, their exit. */
 function deadFor(engine: Engine, attempt: Attempt): number {
   const top = attemptDir(engine, attempt.id);
-  const launches = [top, ...foldersIn(top)];
+  const launches = [top, ...foldersIn(top).map((name) => join(top, name))];
   if (launches.some((dir) => readLaunch(dir).kind === "alive")) return 0;
   const written = launches.flatMap((dir) => SIGNS.map((name) => writtenAt(join(dir, name))));
   const last = Math.max(attempt.startedAt, readLastStep(engine.store, attempt), ...written);
@@ -35,12 +36,6 @@ function deadFor(engine: Engine, attempt: Attempt): number {
 }
 
 const SIGNS = ["out", "err", "exit"];
-
-function foldersIn(folder: string): string[] {
-  const isThere = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
-  const entries = isThere ? readdirSync(folder, { withFileTypes: true }) : [];
-  return entries.filter((each) => each.isDirectory()).map(({ name }) => join(folder, name));
-}
 
 /** Epoch milliseconds; 0 where it is not there. */
 function writtenAt(path: string): number {

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { Agent, Setup } from "../agents/agent.ts";
 import { AGENT_KINDS, kindOf, makeAgent, READY_AGENTS } from "../agents/registry.ts";
 import { commandList, type Config, type Layer } from "../core/config.ts";
-import { type ConfigValues } from "../core/config-keys.ts";
+import type { ConfigValues } from "../core/config-keys.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearest, nearestHint, slug } from "../core/names.ts";
 import type { PlannedTask } from "../core/plan.ts";

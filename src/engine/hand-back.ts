@@ -7,6 +7,7 @@ import { doneByHand } from "../core/take-over.ts";
 import type { Task } from "../core/task.ts";
 import { readRef } from "../git/branch.ts";
 import { findUnresolved } from "../git/conflicts.ts";
+import type { Place } from "../git/git.ts";
 import { findPlace, inProgress, readHead } from "../git/place.ts";
 import { readStatus } from "../git/status.ts";
 import { printable, shellWord } from "../lib/printable.ts";
@@ -98,10 +99,15 @@ export async function refuseGone(engine: Engine, task: Task): Promise<void> {
   if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, { head })) return;
   const place = existsSync(worktree) ? findPlace(engine.repo, worktree) : null;
   if (place === null) throw gone(`nothing of its work is on ${branch} any more`, back);
-  const { changes, untracked, unmerged } = await readStatus(place, { links: true });
-  if (changes.length + untracked.length + unmerged.length > 0 || inProgress(place) !== null) return;
+  if ((await holdsChanges(place)) || inProgress(place) !== null) return;
   const reset = before === null ? "" : `bring it back: git -C ${shellWord(worktree)} reset --keep ${before}; or `;
   throw gone(`nothing of its work is in ${worktree} any more`, reset);
+}
+
+/** Whether anything in a worktree is not committed. */
+async function holdsChanges(place: Place): Promise<boolean> {
+  const { changes, untracked, unmerged } = await readStatus(place, { links: true });
+  return changes.length + untracked.length + unmerged.length > 0;
 }
 
 async function findUnfit(engine: Engine, task: Task): Promise<OwtError | null> {
@@ -124,8 +130,7 @@ async function findUnfit(engine: Engine, task: Task): Promise<OwtError | null> {
   if (inProgress(place) === "rebase")
     return unfit(`a rebase is under way in ${worktree}`, "finish it: git rebase --continue");
   if (head.branch !== branch) return unfit(`${worktree} is not on ${branch} any more`, `go back: git switch ${branch}`);
-  const { changes, untracked, unmerged } = await readStatus(place, { links: true });
-  if (changes.length + untracked.length + unmerged.length > 0 || head.oid === null) return null;
+  if ((await holdsChanges(place)) || head.oid === null) return null;
   if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, { head: head.oid })) return null;
   return new OwtError("needs-person", `${key}: nothing was changed in ${worktree}`, {
     hint: `do it, or let its agent go on: owt task retry ${key}; or give it up: owt task cancel ${key}`,

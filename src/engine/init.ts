@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { commandList } from "../core/config.ts";
-import { type ConfigValues } from "../core/config-keys.ts";
+import type { ConfigValues } from "../core/config-keys.ts";
 import { OwtError } from "../core/errors.ts";
 import { describeInstall, detectChecks, detectInstalls, type Install } from "../core/project.ts";
 import { samplePlan, starterConfig, starterKeys } from "../core/starter.ts";

@@ -22,6 +22,7 @@ import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { agentProblems, branchProblems } from "./plan-checks.ts";
 import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
+import { shellWord } from "../lib/printable.ts";
 import { viewRun } from "./view.ts";
 import { heldByTakenUp, readTakenUp } from "./worktrees/taken-up.ts";
 
@@ -207,7 +208,7 @@ const MOST_FILES = 3;
 function mendHint(problems: readonly Problem[]): string {
   const files = [...new Set(problems.map(({ file }) => file))].filter((file) => /\.(md|markdown|jsonc?)$/i.test(file));
   if (files.length === 0) return "nothing was started; what a plan can be: owt plan --help";
-  const words = files.slice(0, MOST_FILES).map((file) => (/^[\w./-]+$/.test(file) ? file : `'${file}'`));
+  const words = files.slice(0, MOST_FILES).map(shellWord);
   return `mend it: \${EDITOR:-vi} ${words.join(" ")}; then the same again (nothing was started)`;
 }
 

@@ -24,9 +24,14 @@ export type ChangedFile = {
  *  inside. */
 const SAFE = ["--no-ext-diff", "--no-textconv", "--no-renames", "--ignore-submodules=dirty"];
 
-/** What a branch changed since it was cut from `trunk`, or last took it in: that commit, and the paths. */
+/** The commit at which a branch was cut from `trunk`, or last took it in. `head` may be `HEAD` of the place. */
+export async function forkOf(place: Repo | Place, trunk: Oid, head: string): Promise<Oid> {
+  return (await git(place, ["merge-base", trunk, head])).stdout.trim();
+}
+
+/** What a branch changed since then: that commit, and the paths. */
 export async function changedSinceFork(repo: Repo, trunk: Oid, head: Oid): Promise<{ fork: Oid; paths: string[] }> {
-  const fork = (await git(repo, ["merge-base", trunk, head])).stdout.trim();
+  const fork = await forkOf(repo, trunk, head);
   const { stdout } = await git(repo, ["diff-tree", "-r", "-z", "--name-only", "--no-renames", fork, head]);
   return { fork, paths: fieldsOf(stdout) };
 }

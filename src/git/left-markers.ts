@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { changedEntries } from "./changed-paths.ts";
+import { forkOf } from "./changes.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { lstatInside } from "./place.ts";
 import type { Repo } from "./repo.ts";
@@ -34,7 +35,7 @@ export async function findLeftMarkers(
   if (!(await mayHoldMarkers(repo, base, head))) return [];
   const told = await check(place, [`${trunk}...${head}`]);
   if (told.length === 0) return [];
-  const fork = (await git(place, ["merge-base", trunk, head])).stdout.trim();
+  const fork = await forkOf(place, trunk, head);
   const copied = await findCopies(repo, fork, head, new Set(told.map(({ path }) => path)));
   const own = told.filter(({ path }) => !copied.has(path));
   return sift(repo, own, fork, (path) => readBlob(repo, head, path));
@@ -69,7 +70,7 @@ async function mayHoldMarkers(repo: Repo, base: Oid, head: Oid): Promise<boolean
 
 /** The same of the files that stand in a worktree. */
 export async function findMarkersInWorktree(repo: Repo, place: Place, trunk: Oid): Promise<Marker[]> {
-  const fork = (await git(place, ["merge-base", trunk, "HEAD"])).stdout.trim();
+  const fork = await forkOf(place, trunk, "HEAD");
   const read = (path: string) => {
     const isFile = lstatInside(place.root, path)?.isFile() ?? false;
     return Promise.resolve(isFile ? readFileSync(join(place.root, path), "latin1") : "");

@@ -4,7 +4,7 @@ import { type Dirent, existsSync, readdirSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import { readRef } from "./branch.ts";
+import { readParents, readRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, type NewCommit, readTree, writeCommit } from "./commit.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import type { Holdings, ModuleHoldings } from "./inspect.ts";
@@ -179,10 +179,8 @@ async function holdsSomething(repo: Repo, rescue: Rescue): Promise<boolean> {
     (each) => each !== null && each !== undefined,
   );
   if (beside || head === null) return true;
-  const object = await repo.live.contents(rescue.commit);
-  const lines = (object?.content.toString("utf8") ?? "").split("\n");
-  const parents = lines.filter((line) => line.startsWith("parent "));
-  if (lines[0] !== `tree ${await readTree(repo, head)}` || parents.length > 1) return true;
+  if ((await readTree(repo, rescue.commit)) !== (await readTree(repo, head))) return true;
+  if ((await readParents(repo, rescue.commit)).length > 1) return true;
   // What an attempt came to is worth a line, also while its own branch stands.
   const known = ["--not", "--exclude=owt/tasks/*", "--branches", "--remotes", "--tags"];
   const args = ["rev-list", "--ignore-missing", "--max-count=1", head, ...known];

@@ -10,7 +10,12 @@ const CONTROLS = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
 
 /** The same of a name, in one line: a file's may hold a line end. */
 export function printableName(name: string): string {
-  return printable(name.replaceAll("\n", "\\n").replaceAll("\t", "\\t"));
+  return printable(inOneLine(name));
+}
+
+/** A text whose line ends and tabs are told by their letters. */
+export function inOneLine(text: string): string {
+  return text.replaceAll("\n", "\\n").replaceAll("\t", "\\t");
 }
 
 /** Names in a list, each in one line. */

@@ -16,7 +16,7 @@ import {
   variableOf,
   withProfile,
 } from "../core/config.ts";
-import { type ConfigValues } from "../core/config-keys.ts";
+import type { ConfigValues } from "../core/config-keys.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearest } from "../core/names.ts";
 import { type Prices, SHIPPED_PRICES, withUserPrices } from "../core/prices.ts";
