@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
-import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 
 type Tried = { attempts: { outcome: string }[] };
 
@@ -17,10 +17,7 @@ async function bothChange(rig: Rig, steps: (task: "one" | "two") => string, seco
     ),
   });
   rig.commit("plan");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("two-runs"));
-  await run.says("one/E01 integrated");
-  rig.release("gate");
+  const run = await startTwoBehindOne(rig);
   return run.ended;
 }
 

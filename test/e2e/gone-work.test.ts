@@ -1,7 +1,7 @@
 /** Work that was taken away again: it never counts as integrated, cannot be approved, and what an agent makes in its place is not approved with it. */
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 
 type Shown = { task: { state: string; attempts: { worktree: string; branch: string; outcome: string }[] } };
 
@@ -16,10 +16,7 @@ async function withConflict(then: string, front: Record<string, unknown> = {}): 
     ),
   });
   rig.commit("plan");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("two-runs"));
-  await run.says("one/E01 integrated");
-  rig.release("gate");
+  const run = await startTwoBehindOne(rig);
   await run.ended;
   return rig;
 }

@@ -1,7 +1,7 @@
 /** `owt run`: a plan comes home. */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { demoConfig, fileAppears, processesBelow, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, processesBelow, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 
 test("a task starts from the integrated work of everything it depends on", async () => {
   await using rig = Rig.create({
@@ -271,10 +271,7 @@ test("a conflict goes back once to the agent, with both sides named and the merg
     ),
   });
   rig.commit("plan");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("two-runs"));
-  await run.says("one/E01 integrated");
-  rig.release("gate");
+  const run = await startTwoBehindOne(rig);
   expect((await run.ended).code).toBe(0);
   expect(rig.show("owt/runs/r1", "shared.txt")).toBe("one, two");
   const { task: two } = await rig.json<{ task: { attempts: { folder: string }[] } }>("task", "show", "two/E01");
@@ -300,10 +297,7 @@ test("a conflict that the agent leaves open waits for a person, who resolves it 
     ),
   });
   rig.commit("plan");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("two-runs"));
-  await run.says("one/E01 integrated");
-  rig.release("gate");
+  const run = await startTwoBehindOne(rig);
   const ran = await run.ended;
   expect(ran.code).toBe(4);
   const { waiting } = await rig.json<{ waiting: { task: string; why: string }[] }>("inbox");
@@ -337,10 +331,7 @@ test("a conflict that the agent leaves open is begun anew from what is there, to
     ),
   });
   rig.commit("plan");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("two-runs"));
-  await run.says("one/E01 integrated");
-  rig.release("gate");
+  const run = await startTwoBehindOne(rig);
   expect((await run.ended).code).toBe(0);
   expect(rig.show("owt/runs/r1", "shared.txt")).toBe("one, two");
   const { task: two } = await rig.json<{ task: { attempts: { folder: string; outcome: string; session: string }[] } }>(
@@ -376,10 +367,7 @@ test("work that stays red with the others is begun anew, and then is a person's,
   });
   rig.commit("plan");
   rig.ok("config", "approve", "--yes");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("two-runs"));
-  await run.says("one/E01 integrated");
-  rig.release("gate");
+  const run = await startTwoBehindOne(rig);
   expect((await run.ended).code).toBe(4);
   const { task: two } = await rig.json<{
     task: { attempts: { folder: string; worktree: string; outcome_kind: string }[] };

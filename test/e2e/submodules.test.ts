@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 
 const gitIn = (rig: Rig, folder: string, ...args: string[]) =>
   execFileSync("git", args, { cwd: folder, env: rig.env, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trim();
@@ -125,10 +125,7 @@ test("two tasks that commit inside the same one: the agent that is to merge them
     ),
   });
   rig.commit("plan");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("two-runs"));
-  await run.says("one/E01 integrated");
-  rig.release("gate");
+  const run = await startTwoBehindOne(rig);
   expect((await run.ended).code).toBe(0);
   const { task: two } = await rig.json<{ task: { attempts: { outcome: string }[] } }>("task", "show", "two/E01");
   expect(two.attempts.map(({ outcome }) => outcome)).toEqual(["conflicts in lib/sub", "done"]);

@@ -324,6 +324,16 @@ export function processesBelow(folder: string): number[] {
     .map(Number);
 }
 
+/** Starts a run of one/E01 and two/E01, the second of which touches `two-runs` and waits for `gate`: it goes on only once the first is integrated, so that its
+ *  work stands on a tip which has moved. */
+export async function startTwoBehindOne(rig: Rig): Promise<Running> {
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("two-runs"));
+  await run.says("one/E01 integrated");
+  rig.release("gate");
+  return run;
+}
+
 /** Resolves once a file exists. */
 export function fileAppears(path: string): Promise<void> {
   return new Promise((resolve) => {
