@@ -80,6 +80,9 @@ export type NextStart =
   | ({ kind: "by-hand"; from: number } & Others)
   | ({ kind: "conflict"; from: number; files: string[]; ours: string; theirs: string } & Partial<FailedRule>);
 
+/** How each task begins. */
+export const FRESH = { kind: "fresh" } as const satisfies NextStart;
+
 /** The tasks with whose work that of this one was red, by key. */
 type Others = { others?: string[] };
 

@@ -9,7 +9,8 @@ import { findRefusedLogin, type Logins, type TaskView, viewTasks } from "../core
 import { readAttempt } from "../store/attempts.ts";
 import { readHeldApart } from "../store/footprints.ts";
 import { readRuns } from "../store/runs.ts";
-import { readBareTasks, readTask, readTasks } from "../store/tasks.ts";
+import { readBareTasks } from "../store/bare-tasks.ts";
+import { readTask, readTasks } from "../store/tasks.ts";
 import { readHolds } from "./budget.ts";
 import { credentialOf } from "./credentials.ts";
 import { type Engine, isAgent } from "./engine.ts";

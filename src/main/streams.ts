@@ -33,11 +33,23 @@ export function openIo(binPath: string): Io {
   return io;
 }
 
+/** Whether one of Node's streams is open, which may still have something to write. */
+let isStreaming = false;
+
+/** The end of a quick command: at once where all is written. Node would collect garbage first, which takes a twentieth of `owt status`. */
+export function leave(exitCode: number): void {
+  process.exitCode = exitCode;
+  if (!isStreaming) process.exit();
+}
+
 /** Standard output. A reader that went away (owt logs | head) is `onGone`'s affair; the narration alone (below) is no reason to leave the
  *  agents. What is no terminal is written to without Node's streams: to open one takes as long as a quick command works. */
 function openOutlet(onGone: () => void): Outlet {
   let opened: NodeJS.WriteStream | null = null;
-  const stream = () => (opened ??= process.stdout.on("error", (error) => giveUp(error, onGone)));
+  const stream = () => {
+    isStreaming = true;
+    return (opened ??= process.stdout.on("error", (error) => giveUp(error, onGone)));
+  };
   const isSeen = !isPlain(1) && stream().isTTY;
   return {
     isTTY: isSeen,
@@ -96,6 +108,7 @@ let told: NodeJS.WriteStream | null = null;
 
 /** Standard error, opened when there is something to tell. */
 function toldQuietly(): NodeJS.WriteStream {
+  isStreaming = true;
   told ??= process.stderr.on("error", () => {});
   return told;
 }

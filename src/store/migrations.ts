@@ -240,4 +240,14 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table attempt add column dead_ms integer not null default 0;
   `,
+  // Tasks to which nothing happened since the plan's came into the store, and the others. SQLite answers out of an index alone only where that has
+  // every column that is named, also those of its condition.
+  `
+  create index task_untouched on task (run, ord, key, needs, state, started_at, park, not_before, reason, rival, cancel_wish, approved, verified, next)
+    where state = 'pending' and started_at is null and park is null and not_before is null and reason is null and rival is null
+      and not cancel_wish and not approved and not verified and next = '{"kind":"fresh"}';
+  create index task_touched on task (run)
+    where not (state = 'pending' and started_at is null and park is null and not_before is null and reason is null and rival is null
+      and not cancel_wish and not approved and not verified and next = '{"kind":"fresh"}');
+  `,
 ];

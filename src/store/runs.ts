@@ -2,6 +2,7 @@
 import { NO_BUDGET } from "../core/budget.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import { type Rival, rivalKey } from "../core/rival.ts";
+import { FRESH } from "../core/task.ts";
 import type { Run, RunOptions, RunState, RunWish } from "../core/run.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
@@ -68,7 +69,7 @@ function insertTask(store: Store, run: string, task: NewTask, order: number): vo
     JSON.stringify(task.spec),
     task.hash,
     JSON.stringify(task.needs),
-    JSON.stringify({ kind: "fresh" }),
+    JSON.stringify(FRESH),
     task.rival === undefined ? null : JSON.stringify(task.rival),
   );
 }

@@ -1,5 +1,5 @@
 /** Tasks in the store. Every move is a compare-and-set with its event in the same transaction. */
-import { assertLegalMove, type BareTask, type NextStart, type Park, type Task, type TaskState } from "../core/task.ts";
+import { assertLegalMove, type NextStart, type Park, type Task, type TaskState } from "../core/task.ts";
 import type { Answered } from "../core/conversation.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Rival } from "../core/rival.ts";
@@ -51,55 +51,6 @@ export function hasDoneTask(store: Store, run: string): boolean {
 export function readTasks(store: Store, run: string): Task[] {
   const readAll = () => store.all("select * from task where run = ? order by ord", run).map(toTask);
   return knownTasks(store, run, readAll, (id) => readTask(store, id));
-}
-
-/** The tasks of a run in plan order, as far as one needs them to say where they stand. SQLite writes them as one text: for 1,000 tasks that
- *  takes a fifth of the time in which Node makes objects of their rows. */
-export function readBareTasks(store: Store, run: string): BareTask[] {
-  const text = store.get(
-    `select json_group_array(json_array(${BARE_COLUMNS}) order by ord) as tasks from task where run = ?`,
-    run,
-  );
-  return (parseStored(text?.["tasks"]) as BareRow[]).map((row) => toBareTask(run, row));
-}
-
-const BARE_COLUMNS =
-  "id, key, state, json(needs), json(park), not_before, json(next), reason, cancel_wish, approved, verified, started_at, json(rival)";
-
-type BareRow = [
-  id: number,
-  key: string,
-  state: TaskState,
-  needs: string[],
-  park: Park | null,
-  notBefore: number | null,
-  next: NextStart,
-  reason: string | null,
-  cancelWish: number,
-  approved: number,
-  verified: number,
-  startedAt: number | null,
-  rival: Rival | null,
-];
-
-/** By index: taking an array apart by name costs three times as much, and there can be thousands. */
-function toBareTask(run: string, row: BareRow): BareTask {
-  return {
-    id: row[0],
-    run,
-    key: row[1],
-    state: row[2],
-    needs: row[3],
-    park: row[4],
-    notBefore: row[5],
-    next: row[6],
-    reason: row[7],
-    cancelWish: row[8] === 1,
-    approved: row[9] === 1,
-    verified: row[10] === 1,
-    startedAt: row[11],
-    rival: row[12],
-  };
 }
 
 /** Every task with this key, newest run first. */
