@@ -24,6 +24,8 @@ export class LiveProcess {
   /** Who waits for an answer. */
   #pending: LiveListener | null = null;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Since it was started: what it said before its first answer tells why there is none. */
+  #hasAnswered = false;
   #closed = false;
 
   /** `options` is asked when it is started. `holdsUs`: whether an answer that it owes keeps Node alive. */
@@ -66,13 +68,14 @@ export class LiveProcess {
         this.#pending = null;
         if (this.#holdsUs) child.hold(false);
       };
-      child.takeSaid();
+      if (this.#hasAnswered) child.takeSaid();
       this.#pending = {
         onBytes: (chunk) => {
           bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
           const taken = take(bytes);
           if (taken === null) return;
           settle();
+          this.#hasAnswered = true;
           resolve(taken.answer);
         },
         onEnd: () => {
@@ -95,6 +98,7 @@ export class LiveProcess {
       },
     };
     const options = this.#options();
+    this.#hasAnswered = false;
     const child = (await startThroughServer(options, listener)) ?? spawnLive(options, listener);
     child.hold(false);
     return child;
