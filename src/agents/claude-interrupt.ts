@@ -19,6 +19,17 @@ export function isInterruptLast(payload: string): boolean {
   return last?.includes(MARK) ?? false;
 }
 
+/** Whether the model has said something in it since then, epoch ms. */
+export function hasAnsweredSince(payload: string, at: number): boolean {
+  const path = transcriptIn(payload);
+  const records = path === null ? [] : readTail(path, TAIL_BYTES).split("\n");
+  return records.some((line) => line.includes('"type":"assistant"') && isAnswerSince(parseJson(line), at));
+}
+
+function isAnswerSince(row: ReturnType<typeof parseJson>, at: number): boolean {
+  return row?.["type"] === "assistant" && row["isSidechain"] !== true && Date.parse(text(row["timestamp"])) >= at;
+}
+
 function isPersons(line: string): boolean {
   const row = parseJson(line);
   return row?.["type"] === "user" && row["isSidechain"] !== true && row["isMeta"] !== true;

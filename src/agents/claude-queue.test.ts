@@ -29,7 +29,7 @@ function queueOf(...records: object[]) {
 test("when its turn began is told by the record, whatever the model has said since; an interrupted one is over", () => {
   const begun = [op("enqueue", "second"), said, { ...op("dequeue"), timestamp: "2026-01-02T03:04:05.678Z" }];
   const at = Date.parse("2026-01-02T03:04:05.678Z");
-  expect(readOf(...begun)).toMatchObject({ times: 1, begunAt: at });
+  expect(readOf(...begun)).toMatchObject({ begunAt: at });
   // It thinks aloud first.
   expect(readOf(...begun, said)).toMatchObject({ begunAt: at, isBegun: false });
   expect(readOf(...begun, interrupted)).toMatchObject({ begunAt: null });
@@ -54,9 +54,8 @@ test("what was typed meanwhile waits, has begun, and is over with the model's fi
   expect(queueOf(typed, typed, said, op("dequeue"))).toEqual({ isWaiting: true, isBegun: true });
   // The model is not asked about a command of the program's own.
   expect(queueOf(op("enqueue", "/model"), said, op("dequeue"))).toEqual({ isWaiting: false, isBegun: false });
-  expect(readQueue("{}")).toEqual({ times: 0, begunAt: null, isWaiting: false, isBegun: false });
+  expect(readQueue("{}")).toEqual({ begunAt: null, isWaiting: false, isBegun: false });
   expect(readQueue('{"transcript_path":"/nowhere/at/all"}')).toEqual({
-    times: 0,
     begunAt: null,
     isWaiting: false,
     isBegun: false,

@@ -8,8 +8,6 @@ import { parseJson, text } from "./json.ts";
 const TAIL_BYTES = 256 * 1024;
 
 export type Queue = {
-  /** How often something was put into it, as far as the end of the record tells. */
-  times: number;
   /** Something waits to be taken. */
   isWaiting: boolean;
   /** When a turn of what was taken last began, which nobody interrupted, epoch ms; null where none did. The hook of its end comes later. */
@@ -24,11 +22,17 @@ export function readQueue(payload: string): Queue {
   return queueIn(path === null ? [] : readTail(path, TAIL_BYTES).split("\n"));
 }
 
+/** Whether these records of a conversation, oldest first, tell that something was put into the queue. */
+export function isQueuedIn(records: readonly string[]): boolean {
+  const isOne = (row: Record<string, unknown> | null) =>
+    row?.["type"] === "queue-operation" && row["operation"] === "enqueue";
+  return records.some((line) => line.includes('"enqueue"') && isOne(parseJson(line)));
+}
+
 function queueIn(records: readonly string[]): Queue {
   let waiting: string[] = [];
   let isBegun = false;
   let begunAt: number | null = null;
-  let times = 0;
   for (const line of records) {
     if (!MARKS.some((mark) => line.includes(mark))) continue;
     const row = parseJson(line);
@@ -38,7 +42,6 @@ function queueIn(records: readonly string[]): Queue {
     if (row?.["type"] !== "queue-operation")
       isBegun &&= row?.["isSidechain"] === true || !ENDS.has(text(row?.["type"]));
     else if (row["operation"] === "enqueue") {
-      times += 1;
       waiting.push(text(row["content"]));
     } else if (row["operation"] === "dequeue") {
       // A command of its program's own is taken without the model.
@@ -47,7 +50,7 @@ function queueIn(records: readonly string[]): Queue {
     } else if (row["operation"] === "remove") waiting.shift();
     else waiting = [];
   }
-  return { times, begunAt, isWaiting: waiting.length > 0, isBegun };
+  return { begunAt, isWaiting: waiting.length > 0, isBegun };
 }
 
 /** A word of the model's; or one of the person's, who interrupted it. */

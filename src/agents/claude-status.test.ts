@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { hasPutBack, readOwnStatus } from "./claude-status.ts";
+import { putBackSince, readOwnStatus } from "./claude-status.ts";
 
 function prepare() {
   const folder = mkdtempSync(join(tmpdir(), "owt-claude-"));
@@ -20,6 +20,8 @@ function prepare() {
           .map((text) => JSON.stringify({ type: "user", message: { content: [{ type: "text", text }] } }))
           .join("\n"),
       ),
+    answers: (at: number) =>
+      writeFileSync(path, JSON.stringify({ type: "assistant", timestamp: new Date(at).toISOString() })),
   };
 }
 
@@ -41,14 +43,28 @@ test("what a program says of itself, and nothing where it says nothing", () => {
 test("a prompt is back in the input where its turn rests and nobody is on record as having interrupted it", () => {
   const { line, says, records } = prepare();
   const prompt = [line("Stop"), line("UserPromptSubmit")];
+  const told = 4;
   records("[Request interrupted by user]", "hello");
   says("busy");
-  expect(hasPutBack(prompt)).toBe(false);
+  expect(putBackSince(prompt, told)).toBeNull();
   says("idle");
-  expect(hasPutBack(prompt)).toBe(true);
-  expect(hasPutBack([...prompt, line("Notification"), ""])).toBe(true);
-  expect(hasPutBack([...prompt, line("Stop")])).toBe(false);
+  expect(putBackSince(prompt, told)).toBe(5);
+  expect(putBackSince([...prompt, line("Notification"), ""], 99)).toBe(5);
+  expect(putBackSince([...prompt, line("Stop")], told)).toBeNull();
   records("hello", "[Request interrupted by user]");
-  expect(hasPutBack(prompt)).toBe(false);
-  expect(hasPutBack([])).toBe(false);
+  expect(putBackSince(prompt, told)).toBeNull();
+  expect(putBackSince([], told)).toBeNull();
+});
+
+test("no prompt is back in the input of which the rest before it is told still, or that was answered", () => {
+  const { line, says, records, answers } = prepare();
+  const prompt = [line("Stop"), line("UserPromptSubmit")];
+  records("hello");
+  says("idle");
+  expect(putBackSince(prompt, 5)).toBeNull();
+  expect(putBackSince(prompt, 6)).toBeNull();
+  answers(3);
+  expect(putBackSince(prompt, 4)).toBe(5);
+  answers(4);
+  expect(putBackSince(prompt, 4)).toBeNull();
 });

@@ -2,7 +2,7 @@
  *  interrupted before its first output nothing else tells: no hook is called, no record written, and what it was told stands in the input again. */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { isInterruptLast, transcriptIn } from "./claude-interrupt.ts";
+import { hasAnsweredSince, isInterruptLast, transcriptIn } from "./claude-interrupt.ts";
 import { parseJson, text } from "./json.ts";
 
 export type OwnStatus = {
@@ -25,10 +25,16 @@ export function readOwnStatus(line: string): OwnStatus | null {
   return { isBusy: status === "busy", isIdle: status === "idle", at };
 }
 
-/** Whether the last of these lines of hooks is of a prompt that its program has put back into its input. */
-export function hasPutBack(lines: readonly string[]): boolean {
+/** Since when the prompt that the last of these lines of hooks tells of is back in its program's input, epoch ms; null where it is not. `at`: when that
+ *  line was written. A turn that begins, and one that ends by itself, look the same for a moment: to be looked at again. */
+export function putBackSince(lines: readonly string[], at: number): number | null {
   const told = lines.findLast((line) => line.includes('"transcript_path"') && !isNotification(line)) ?? "";
-  return told.includes(PROMPT) && readOwnStatus(told)?.isIdle === true && !isInterruptLast(told);
+  if (!told.includes(PROMPT)) return null;
+  const own = readOwnStatus(told);
+  if (own?.isIdle !== true || isInterruptLast(told)) return null;
+  // A reminder comes long behind its rest.
+  if (isNotification(lines.findLast((line) => line !== "") ?? "")) return own.at;
+  return own.at > at && !hasAnsweredSince(told, at) ? own.at : null;
 }
 
 /** A reminder, which changes nothing of what the program does. */

@@ -5,7 +5,7 @@ import { appendFileSync, existsSync, lstatSync, readdirSync, statSync } from "no
 import { basename, dirname, join } from "node:path";
 import { BACK_WITHIN_MS } from "../core/session-health.ts";
 import type { FirstWords } from "../core/session-state.ts";
-import { readTail } from "../lib/tail.ts";
+import { readBehind, readTail } from "../lib/tail.ts";
 import { findPlace } from "../git/place.ts";
 import { ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import { readHookScript } from "../system/plugin-files.ts";
@@ -50,6 +50,16 @@ export function readHandSpool(engine: Pick<Engine, "repo">, worktree: string): S
 function readLines(file: string): Spool | null {
   if (!existsSync(file)) return null;
   return { lines: readTail(file, TAIL_BYTES).split("\n"), at: statSync(file).mtimeMs };
+}
+
+/** How far that of a worktree's session is written, in bytes. */
+export function spoolEnd(engine: Pick<Engine, "repo">, worktree: string): number {
+  return statSync(spoolFile(engine, worktree), { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Its lines behind that, oldest first. */
+export function linesBehind(engine: Pick<Engine, "repo">, worktree: string, end: number): string[] {
+  return readBehind(spoolFile(engine, worktree), end).split("\n");
 }
 
 /** Until the other is called no tool of the worktree's agent begins: its hook waits for whoever types. A process that dies meanwhile is not waited for. */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { lastLines, readTail } from "./tail.ts";
+import { lastLines, readBehind, readTail } from "./tail.ts";
 
 function newFile(content: string): string {
   const dir = mkdtempSync(join(tmpdir(), "owt-tail-"));
@@ -58,4 +58,10 @@ test.each<[string, number, string]>([
   ["a\n\nb\n", 2, "\nb"],
 ])("the last lines of %j", (text, count, lines) => {
   expect(lastLines(text, count)).toBe(lines);
+});
+
+test("what was written behind a place, and nothing of a file that is shorter or gone", () => {
+  const file = newFile("one\ntwö\n");
+  expect([0, 4, 9, 20].map((from) => readBehind(file, from))).toEqual(["one\ntwö\n", "twö\n", "", ""]);
+  expect(readBehind(`${file}.gone`, 0)).toBe("");
 });

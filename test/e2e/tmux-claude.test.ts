@@ -121,6 +121,31 @@ test("sent to one that starts, or that starts again, a text is one prompt, and n
   }
 });
 
+test("what eight send at once are eight messages, and interrupts nobody", async () => {
+  const api = await startFakeApi({});
+  await using rig = await claudeRig({ api, files: { "README.md": "# Shop\n" } });
+  settleIn(rig);
+  await rig.ask("create", "x");
+  const texts = Array.from({ length: 8 }, (_, n) => `from the sender ${n}`);
+  await Promise.all(texts.map((text) => rig.ask("send", "x", text)));
+  await rig.owt("wait", "x", "--timeout", "60s").exits(0);
+  const heard = () =>
+    api.requests
+      .at(-1)!
+      .messages.filter(({ role }) => role === "user")
+      .flatMap((message) => textOf(message).split("\n"));
+  await expect
+    .poll(
+      () =>
+        heard()
+          .filter((line) => line.startsWith("from"))
+          .sort(),
+      { timeout: 30_000 },
+    )
+    .toEqual(texts);
+  expect(heard().filter((line) => line.includes("interrupted"))).toEqual([]);
+});
+
 const STOPPED = '"hook_event_name":"Stop"';
 
 /** What the hooks of its one session told. */

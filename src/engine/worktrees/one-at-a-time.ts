@@ -1,13 +1,14 @@
 /** What one process at a time does with a worktree. */
 import { createHash } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { OwtError } from "../../core/errors.ts";
 import { prepareLock } from "../../system/lock.ts";
 import type { Engine } from "../engine.ts";
 
 const POLL_MS = 50;
-/** After so long it is tried without: a hook of the other removal may wait for us. The guard stands in front of it all the same. */
+/** After so long it is done without: a hook of what the other does may wait for us. A guard stands in front of it all the same. */
 const PATIENCE_MS = 30_000;
 
 /** Takes a worktree away while nobody else does: another one's git in it would look like somebody at work, and what is just going like changes. */
@@ -15,9 +16,9 @@ export function asOneRemover<T>(engine: Engine, path: string, remove: () => Prom
   return asOne(engine, "removing", path, remove);
 }
 
-/** Types into its agent while no other `owt send` does. */
-export function asOneSender<T>(engine: Engine, path: string, send: () => Promise<T>): Promise<T> {
-  return asOne(engine, "sending", path, send);
+/** Types into its agent while no other `owt send` does, however long the queue of those is. Throws `interrupted`. */
+export function asOneSender<T>(engine: Engine, path: string, signal: AbortSignal, send: () => Promise<T>): Promise<T> {
+  return asOne(engine, "sending", path, send, { patienceMs: Infinity, signal });
 }
 
 /** Gives its session what it lacks while nobody else does. */
@@ -30,19 +31,24 @@ export function asOneFollower<T>(engine: Engine, follow: () => Promise<T>): Prom
   return asOne(engine, "following", engine.repo.root, follow);
 }
 
-async function asOne<T>(engine: Engine, what: string, path: string, act: () => Promise<T>): Promise<T> {
+/** The file of the lock stays: who waits for it has it open, and whoever came behind its removal would take another one. */
+async function asOne<T>(
+  engine: Engine,
+  what: string,
+  path: string,
+  act: () => Promise<T>,
+  { patienceMs, signal }: { patienceMs: number; signal?: AbortSignal } = { patienceMs: PATIENCE_MS },
+): Promise<T> {
   const folder = join(engine.repo.commonDir, "owt", what);
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, createHash("sha256").update(path).digest("hex").slice(0, 16));
-  const lock = prepareLock(file);
+  const lock = prepareLock(join(folder, createHash("sha256").update(path).digest("hex").slice(0, 16)));
   try {
-    let isTaken = lock.take();
-    for (const ends = Date.now() + PATIENCE_MS; !isTaken && Date.now() < ends; isTaken = lock.take())
+    for (const ends = performance.now() + patienceMs; !lock.take() && performance.now() < ends;) {
+      if (signal?.aborted) throw new OwtError("interrupted", "interrupted");
       await sleep(POLL_MS);
+    }
     return await act();
   } finally {
     lock.close();
-    // Who waits for it sees next what has become of the worktree.
-    rmSync(file, { force: true });
   }
 }

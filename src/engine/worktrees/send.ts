@@ -19,7 +19,8 @@ import { holdTools, readSpool } from "../spool.ts";
 import { answerOf, readAsks } from "./asks.ts";
 import { asOneSender } from "./one-at-a-time.ts";
 import type { Checkout } from "./place.ts";
-import { hasTextBack, readHandState, standingOf, timesQueued, toolBegunAt } from "./state.ts";
+import { readHandState, standingOf, textBackSince, toolBegunAt } from "./state.ts";
+import { type Taken, takenBehind } from "./taken.ts";
 import { shellWord } from "../../lib/printable.ts";
 
 export type Sent = {
@@ -54,15 +55,15 @@ export async function sendTo(engine: Engine, worktree: Checkout, text: string, o
   if (!isAgents) return { worktree, pane: wanted.id, cleared: await send() };
   await untilReady(engine, worktree, options);
   // What another sender types in the same moment changes what the agent does, and is told of as ours would be.
-  return { worktree, pane: wanted.id, cleared: await asOneSender(engine, worktree.path, send) };
+  return { worktree, pane: wanted.id, cleared: await asOneSender(engine, worktree.path, options.signal, send) };
 }
 
 /** Types it, puts it on record, and waits until it is taken. Whether something was taken out of the agent's input for it. */
 async function deliver(engine: Engine, into: Into, text: string, enter: boolean): Promise<boolean> {
   const { worktree, isAgents } = into;
   const isWord = isAgents && enter && isPrompt(text);
-  const isTaken = isWord ? await takenBehind(engine, into) : null;
-  const clear = isAgents && enter && text !== "" && hasTextBack(engine, worktree.path);
+  const clear = isAgents && enter && text !== "" && (await hasTextBack(engine, into));
+  const isTaken = isWord ? await takenBehind(engine, worktree) : null;
   await typeInto(engine, into, text, { enter, clear });
   const sender = engine.env[SESSION_VARIABLE] ?? "";
   const clean = redact(text, secretsIn(engine.env));
@@ -74,6 +75,20 @@ async function deliver(engine: Engine, into: Into, text: string, enter: boolean)
       throw error;
     });
   return clear;
+}
+
+/** As long as a turn that ends by itself needs until its end is told and written down, or one that begins until it says so. */
+const SETTLES_MS = 1_000;
+
+/** Whether what an interrupted turn was told stands in the agent's input again. To take it out interrupts a turn, so nothing less than that will do. */
+async function hasTextBack(engine: Engine, { worktree, signal }: Into): Promise<boolean> {
+  for (;;) {
+    const since = textBackSince(engine, worktree.path);
+    if (since === null || signal.aborted) return false;
+    const left = SETTLES_MS - Math.abs(engine.now() - since);
+    if (left <= 0) return true;
+    await sleep(left, undefined, { signal }).catch(() => {});
+  }
 }
 
 function paneFor(session: Session, worktree: Checkout, number: number | null): Pane {
@@ -102,7 +117,6 @@ function hasEnded(name: string, program: string): OwtError {
   });
 }
 
-const AT_REST: ReadonlySet<SessionState> = new Set(["idle", "waiting", "cut-off"]);
 const BEGUN: ReadonlySet<SessionState> = new Set(SESSION_STATES.filter((state) => state !== "starting"));
 
 /** Before an agent says that it has begun, what is typed is lost in part, or answers a question of its first start. */
@@ -176,25 +190,6 @@ export function asksLeave(engine: Pick<Engine, "repo">, worktree: Checkout): Owt
   return new OwtError("needs-person", `the agent of ${name} asks leave, and Enter would give it: nothing was sent`, {
     hint: `what it asks: owt inbox; then: owt task approve ${shellWord(name)}`,
   });
-}
-
-/** How often the agent said that it was told something. */
-function promptsIn(engine: Engine, worktree: Checkout): number {
-  return readSpool(engine, worktree.path)?.lines.filter((line) => line.includes('"UserPromptSubmit"')).length ?? 0;
-}
-
-/** Tells what is typed from now on to have been taken: "yes", "soon" where its agent was told and has still to put it where whoever asks behind us
- *  looks, "no". Null for an agent that does not say. */
-type Taken = () => Promise<"yes" | "soon" | "no">;
-
-async function takenBehind(engine: Engine, { worktree }: Into): Promise<Taken | null> {
-  const state = async () => standingOf(engine, await sessionOf(engine, worktree)).state;
-  const [before, heard, queued] = [await state(), promptsIn(engine, worktree), timesQueued(engine, worktree.path)];
-  const isTold = () => promptsIn(engine, worktree) !== heard;
-  if (AT_REST.has(before)) return async () => (isTold() || !AT_REST.has(await state()) ? "yes" : "no");
-  if (before !== "working" || queued === null) return null;
-  // One whose turn ended in this moment takes it without its queue.
-  return async () => (timesQueued(engine, worktree.path) !== queued ? "yes" : isTold() ? "soon" : "no");
 }
 
 const TAKEN_MS = 3_000;

@@ -2,7 +2,7 @@
 import { lastInterrupt } from "../../agents/claude-interrupt.ts";
 import { type Queue, readQueue } from "../../agents/claude-queue.ts";
 import { lastSign } from "../../agents/claude-signs.ts";
-import { hasPutBack, isNotification, readOwnStatus } from "../../agents/claude-status.ts";
+import { isNotification, putBackSince, readOwnStatus } from "../../agents/claude-status.ts";
 import { healthOf, isSilent } from "../../core/session-health.ts";
 import {
   hasStopped,
@@ -122,15 +122,11 @@ function isAtRest({ isWaiting, begunAt }: Queue, now: number): (at: number) => b
 /** Between two turns Claude Code says for a moment that it is idle, while it takes the next one up (2.1.329: 0.1 s). */
 const TAKES_UP_MS = 100;
 
-/** Whether a worktree's agent was interrupted before its first output, so that what it was told is in its input again. */
-export function hasTextBack(engine: Pick<Engine, "repo">, worktree: string): boolean {
-  return hasPutBack(readSpool(engine, worktree)?.lines ?? []);
-}
-
-/** How often something came into the queue of a worktree's agent; null where it has no record of that. */
-export function timesQueued(engine: Pick<Engine, "repo">, worktree: string): number | null {
-  const told = readSpool(engine, worktree)?.lines.findLast((line) => line.includes('"transcript_path"'));
-  return told === undefined ? null : readQueue(told).times;
+/** Since when what a worktree's agent was told is in its input again, because it was interrupted before its first output; epoch ms, null where it is not.
+ *  A turn that begins or ends looks the same for a moment. */
+export function textBackSince(engine: Pick<Engine, "repo">, worktree: string): number | null {
+  const spool = readSpool(engine, worktree);
+  return spool === null ? null : putBackSince(spool.lines, spool.at);
 }
 
 /** Whether a turn that is over is followed by the next; one that ended with its program was cut off. */
