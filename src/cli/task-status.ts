@@ -22,7 +22,7 @@ import { findTasks } from "../store/tasks.ts";
 import { answer, type Io, screenWidth } from "./io.ts";
 import { lineFor } from "./narrate.ts";
 import { reviewTimes } from "../engine/review-times.ts";
-import { clock, costWords, leftWords, localTimes, markOf, painter, printable, wrap } from "./text.ts";
+import { clock, costWords, leftWords, localTimes, logWords, markOf, painter, printable, wrap } from "./text.ts";
 
 /** Of each: the last ones. */
 const EVENTS = 40;
@@ -48,7 +48,8 @@ export async function showTaskStatus(
   const task = await readStatusOf(engine, key, options.run);
   const isNewest = findTasks(engine.store, task.id)[0]?.run === task.run;
   const logs = `owt logs ${task.id}${isNewest ? "" : ` --run ${task.run}`}`;
-  answer(io, options, { task }, render(io, task, logs));
+  const said = task.said.map(({ text }) => text);
+  answer(io, options, { task: { ...task, said } }, render(io, task, logs));
 }
 
 type TaskStatus = Awaited<ReturnType<typeof readStatusOf>>;
@@ -101,6 +102,7 @@ async function readStatusOf(engine: Engine, key: string, run: string | undefined
 
 /** `logs`: the command that prints all that its agent said. */
 function render(io: Io, task: TaskStatus, logs: string): string {
+  const local = (text: string) => localTimes(text, Date.now());
   const paint = painter(io, io.stdout);
   const width = screenWidth(io);
   const { attempt } = task;
@@ -113,24 +115,24 @@ function render(io: Io, task: TaskStatus, logs: string): string {
   const tried = attempt && `attempt ${attempt.number} (${[attempt.agent, attempt.model].filter(Boolean).join(", ")})`;
   return [
     ...wrap(`${markOf(task.standing, paint)} ${printable(`${task.id}  ${task.title}  (${task.run})`)}`, width, 4),
-    ...wrap(`  ${printable(localTimes(state.replaceAll("\n", " "), Date.now()))}`, width, 4),
+    ...wrap(`  ${printable(local(state.replaceAll("\n", " ")))}`, width, 4),
     ...(task.command === undefined
       ? []
       : [`  ${paint("dim", "↳")} ${renderAnswer({ command: task.command, note: task.note ?? null })}`]),
     ...(facts.length > 0 ? [`  ${facts.join(" · ")}`] : []),
-    ...(attempt ? wrap(`  ${tried}: ${printable(attempt.outcome ?? attempt.phase)}`, width, 4) : []),
+    ...(attempt ? wrap(`  ${tried}: ${printable(local(attempt.outcome ?? attempt.phase))}`, width, 4) : []),
     ...(attempt ? [`  branch    ${attempt.branch}`, `  worktree  ${attempt.worktree ?? "removed"}`] : []),
     ...section(
       "what happened",
       task.events
         .slice(-SHOWN_EVENTS)
         .flatMap(({ at, mark, text }) =>
-          wrap(`  ${clock(Date.parse(at))} ${mark} ${printable(text.split("\n", 1)[0]!)}`, width, 13),
+          wrap(`  ${clock(Date.parse(at))} ${mark} ${printable(local(text.split("\n", 1)[0]!))}`, width, 13),
         ),
     ),
     ...section(
       `what its agent said last (all of it: ${logs})`,
-      task.said.flatMap((line) => wrap(`  ${printable(line)}`, width, 4)),
+      task.said.flatMap((line) => wrap(`  ${printable(logWords(line))}`, width, 4)),
     ),
   ].join("\n");
 }

@@ -46,12 +46,12 @@ export function inboxCommand(program: Command, io: Io): void {
           ...(room === null ? [] : [{ since: room.since, text: `the runs: ${room.why}`, answer: renderAnswer(room) }]),
           ...waiting.map((item) => ({
             since: item.since,
-            text: `${item.task}${moreWords(item.more)} (${item.run}) ${localTimes(item.why, engine.now())}`,
+            text: `${item.task}${moreWords(item.more)} (${item.run}) ${item.why}`,
             answer: renderAnswer(item),
           })),
           ...budgets.map(({ run, why, since, until, command }) => ({
             since,
-            text: `${run} ${why}; it goes on ${until === null ? "to that" : `at ${localTimes(until, engine.now())}`}`,
+            text: `${run} ${why}; it goes on ${until === null ? "to that" : `at ${until}`}`,
             answer: renderAnswer({ command, note: `to raise it; to begin nothing more: owt pause ${run}` }),
           })),
           ...batches.map((each) => ({
@@ -66,7 +66,10 @@ export function inboxCommand(program: Command, io: Io): void {
           })),
         ].toSorted((a, b) => Date.parse(a.since) - Date.parse(b.since));
         const ageOf = (since: string) => renderDuration(msBetween(Date.parse(since), engine.now()));
-        const told = lines.map(({ since, text, answer }) => `${printable(text)} · for ${ageOf(since)}\n  ↳ ${answer}`);
+        const told = lines.map(
+          ({ since, text, answer }) =>
+            `${printable(localTimes(text, engine.now()))} · for ${ageOf(since)}\n  ↳ ${answer}`,
+        );
         const head = `${count(lines.length, "thing")} ${lines.length === 1 ? "waits" : "wait"} for a person`;
         const text = lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${told.join("\n")}`;
         answer(io, options, { waiting, budgets, batches, asks, room }, text);

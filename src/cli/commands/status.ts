@@ -36,9 +36,9 @@ import { count } from "../preview.ts";
 import { runBare } from "../bare.ts";
 import { reviewTimes } from "../../engine/review-times.ts";
 import {
-  clock,
   costWords,
   GUESS,
+  localTime,
   localTimes,
   markOf,
   painter,
@@ -287,7 +287,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   }
   if (room !== null) lines.push("", `▲ ${printable(room.why)}`, `    ↳ ${renderAnswer(room)}`);
   for (const refused of readRefusedBatches(engine)) {
-    const text = printable(`the batch ${refused.batch} ${refused.why}`);
+    const text = printable(localTimes(`the batch ${refused.batch} ${refused.why}`, engine.now()));
     lines.push("", `▲ ${text}`, `    ↳ ${printable(renderAnswer(refused))}`);
   }
   lines.push(...waitingLines(engine, status));
@@ -355,11 +355,13 @@ const QUIET = new Set<TaskView["standing"]>(["done", "blocked", "ready", "skippe
 
 function endWords(end: number, now: number): string {
   // What goes on beyond what was expected has no end that one could name.
-  return end <= now ? "expected to end about now" : `expected to end in ${roughDuration(end - now)}, at ${clock(end)}`;
+  return end <= now
+    ? "expected to end about now"
+    : `expected to end in ${roughDuration(end - now)}, at ${localTime(end, now)}`;
 }
 
 function timeWords(until: number | null, now: number): string {
-  return until === null ? "" : ` until ${localTimes(new Date(until).toISOString(), now)}`;
+  return until === null ? "" : ` until ${localTime(until, now)}`;
 }
 
 function agentPath(engine: Engine, name: string): string | null {

@@ -47,7 +47,7 @@ import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
 import { asksOf, giveLeave, type LeaveOptions, orIdleWorktree, replyAsked } from "../worktrees/leave.ts";
 import { editCommand } from "./task-edit.ts";
-import { costWords, markOf, painter, printable, suspendedWords, table, whyWords } from "../text.ts";
+import { costWords, localTimes, markOf, painter, printable, suspendedWords, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 /** Where several runs have a task of one key. */
@@ -429,7 +429,7 @@ function shownAttempt(engine: Engine, task: Task, attempt: Attempt) {
 function describeAttempt(attempt: ReturnType<typeof shownAttempt>): string {
   const memory = attempt.peak_memory_bytes ?? 0;
   const parts = [
-    `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}`,
+    `attempt ${attempt.number} (${attempt.agent}): ${printable(localTimes(attempt.outcome ?? attempt.phase, Date.now()))}`,
     ...(attempt.cost_basis === null ? [] : [`cost ${costWords(attempt)}`]),
     // Of one that was over at once nothing was measured.
     ...(memory < 2 ** 20 ? [] : [`memory up to ${renderMemory(memory)}`]),
