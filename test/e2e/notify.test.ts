@@ -168,7 +168,10 @@ test("owt notify fails where nobody was told, and says where it stands who is to
   const failed = await try_(`[notifications]\nslack_webhook = "${receiver.url}/slack"\n`);
   expect(failed).toMatchObject({ code: 1, stderr: refusal, stdout: expect.stringContaining("✗ slack") });
   const { code, stdout } = await rig.owt("notify", "--json");
-  expect([code, JSON.parse(stdout)]).toMatchObject([1, { data: { targets: [{ state: "none" }, { state: "failed" }] } }]);
+  expect([code, JSON.parse(stdout)]).toMatchObject([
+    1,
+    { data: { targets: [{ state: "none" }, { state: "failed" }] } },
+  ]);
 
   // One of two is not nobody.
   receiver.answer = 200;
