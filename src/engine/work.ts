@@ -21,7 +21,7 @@ import { readCancelledTasks, readDoneTasks, readTasks } from "../store/tasks.ts"
 import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { nearestPlans } from "./near-paths.ts";
-import { agentProblems, branchProblems } from "./plan-checks.ts";
+import { agentProblems, branchProblems, demoProblems } from "./plan-checks.ts";
 import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
 import { shellWord } from "../lib/printable.ts";
 import { viewRun } from "./view.ts";
@@ -148,7 +148,7 @@ async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: bool
     throw request.tasks.length > 0 ? unknownTask(request.tasks[0]!, [...new Set(known)], request.from) : error;
   }
   const result = await readPlan(engine.repo.here, path);
-  if ("problems" in result) throw await allProblems(engine, result);
+  if ("problems" in result) throw await allProblems(engine, request, result);
   return result.plan;
 }
 
@@ -188,10 +188,19 @@ function join(engine: Engine, plan: Plan | null, byHand: PlannedTask[]): Plan {
 }
 
 /** The problems of a plan that cannot run, together with what is wrong with its tasks only here. */
-async function allProblems(engine: Engine, result: Exclude<PlanResult, { plan: Plan }>): Promise<OwtError> {
+async function allProblems(
+  engine: Engine,
+  request: WorkRequest,
+  result: Exclude<PlanResult, { plan: Plan }>,
+): Promise<OwtError> {
   const tasks = result.tasks.filter((task) => task.status !== "complete");
   const branches = await branchProblems(engine, tasks, null);
-  return planError([...result.problems, ...agentProblems(engine, tasks), ...branches]);
+  return planError([
+    ...result.problems,
+    ...agentProblems(engine, tasks),
+    ...demoProblems(engine, tasks, request),
+    ...branches,
+  ]);
 }
 
 /** All problems of a plan in one error, each as `file:line message (hint)`. `hint` where it is not its files that are to be mended. */
