@@ -22,6 +22,8 @@ export type Io = {
   signal: AbortSignal;
   /** Aborted by the second: stop now. */
   hurry: AbortSignal;
+  /** Has somebody told whenever we were stopped (Ctrl-Z, SIGSTOP) and are continued, until what it gives is called. */
+  onContinue: (heard: () => void) => () => void;
   /** Set by a command that goes on when its terminal is closed. */
   outlivesTerminal: boolean;
   /** Set for a command that changes nothing: it makes no store either. */
