@@ -702,6 +702,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       v.description("agents of sessions that ask for leave, by their worktree"),
     ),
     room: roomWait,
+    suspended_pid: v.pipe(
+      v.nullable(count),
+      v.description("the process that carries the runs, where it is suspended; null where it is not"),
+    ),
   }),
   notify: of({
     targets: v.array(

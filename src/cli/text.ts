@@ -111,7 +111,12 @@ export function wishWord(wish: "pause" | "stop", isAtWork: boolean): string {
 
 /** Of a process that was stopped (Ctrl-Z, SIGSTOP): what lets it go on. */
 export function suspendedWords(pid: number): string {
-  return `owt (pid ${pid}) is suspended: fg in its terminal, or kill -CONT ${pid}`;
+  return `owt (pid ${pid}) is suspended: ${continueLine(pid)}`;
+}
+
+/** The line that lets it go on. */
+export function continueLine(pid: number): string {
+  return `fg in its terminal, or kill -CONT ${pid}`;
 }
 
 /** Behind a time that is no more than a table's. */

@@ -91,7 +91,10 @@ export function taskCommands(program: Command, io: Io): void {
         let cancelled = true;
         for (const each of keys) cancelled = (await cancelTask(engine, each, options.run)).cancelled && cancelled;
         const { grace } = engine.config.run;
-        const text = cancelled ? "cancelled" : `is being cancelled; what runs of it has up to ${grace} to end`;
+        const carrier = suspendedCarrier(engine);
+        const then =
+          carrier === null ? `what runs of it has up to ${grace} to end` : `before that ${suspendedWords(carrier)}`;
+        const text = cancelled ? "cancelled" : `is being cancelled; ${then}`;
         answer(io, options, { task: key, wish: "cancel", cancelled }, `${key}: ${text}`);
       }),
     );
