@@ -507,6 +507,7 @@ const taskStatus = of({
   work_ms: orNull(ms),
   left_ms: orNull(ms),
   left_is_rough: v.pipe(flag, v.description("nothing like it was done here yet: it is only a table's guess")),
+  late_ms: v.pipe(orNull(ms), v.description("by how much it takes longer than its bad case; null where it does not")),
   ...cost,
   attempt: orNull(
     of({
@@ -1009,7 +1010,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
             v.array(of({ until: orNull(moment), tasks: texts })),
             v.description("usage limits that its tasks wait for"),
           ),
-          expected_end: orNull(moment),
+          expected_end: v.pipe(
+            orNull(moment),
+            v.description("in the past: what is at work takes longer than expected since then"),
+          ),
           expected_is_rough: v.pipe(
             flag,
             v.description("nothing like it was done here yet: it is only a table's guess"),

@@ -4,7 +4,7 @@ import { addUsages } from "../core/cost.ts";
 import { describeEnd } from "../core/rival.ts";
 import { reportCost } from "../core/report.ts";
 import { FINAL_STATES } from "../core/task.ts";
-import { taskTimeLeft } from "../core/time-left.ts";
+import { lateBy, taskTimeLeft } from "../core/time-left.ts";
 import { renderAnswer, type TaskView } from "../core/view.ts";
 import { answerNow } from "../engine/answer.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -13,7 +13,7 @@ import { findRun } from "../engine/find-run.ts";
 import { renderEnd } from "../engine/logs.ts";
 import { showRun } from "../engine/show.ts";
 import { findTask } from "../engine/tasks.ts";
-import { renderDuration } from "../lib/duration.ts";
+import { renderDuration, roughDuration } from "../lib/duration.ts";
 import { workedMs as workedMsOf } from "../core/attempt.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readBacklog } from "../store/backlog.ts";
@@ -65,6 +65,7 @@ async function readStatusOf(engine: Engine, key: string, run: string | undefined
   const isAtWork = view.standing === "working";
   const estimate = isAtWork ? new Estimates(engine, owner.options).of(task.spec) : null;
   const left = estimate && taskTimeLeft({ estimate, workedMs });
+  const late = estimate && lateBy([{ estimate, workedMs }]);
   const given = ANSWERED.has(view.standing) ? await answerNow(engine, task) : null;
   const plain = (_: unknown, text: string) => text;
   return {
@@ -79,6 +80,7 @@ async function readStatusOf(engine: Engine, key: string, run: string | undefined
     work_ms: attempts.length === 0 ? null : workedMs,
     left_ms: left && left.ms,
     left_is_rough: left?.isRough ?? false,
+    late_ms: late,
     ...reportCost(addUsages(attempts.map((each) => each.usage))),
     attempt: last
       ? {
@@ -109,6 +111,7 @@ function render(io: Io, task: TaskStatus, logs: string): string {
   const facts = [
     task.work_ms === null ? "" : `work ${renderDuration(task.work_ms)}`,
     task.left_ms === null ? "" : leftWords({ ms: task.left_ms, isRough: task.left_is_rough }),
+    task.late_ms === null ? "" : `later than expected, by ${roughDuration(task.late_ms)}`,
     task.cost_basis === null ? "" : `cost ${costWords(task)}`,
   ].filter(Boolean);
   const state = task.why === task.state || task.why === "" ? task.state : `${task.state} · ${task.why}`;

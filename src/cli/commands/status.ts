@@ -273,7 +273,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
       lines.push(`  ▲ ${why}${then}; raise it: ${command}`);
     }
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
-    if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
+    if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now(), expected.isRough ?? false)}`);
     for (const { until, tasks } of limits)
       lines.push(`  usage limit${timeWords(until, engine.now())}: ${someOf(tasks)}`);
     const shown = worthARow(views);
@@ -353,12 +353,16 @@ const MOST_ROWS = 50;
 const MOST_SAID = 60;
 const QUIET = new Set<TaskView["standing"]>(["done", "blocked", "ready", "skipped", "cancelled"]);
 
-function endWords(end: number, now: number): string {
+function endWords(end: number, now: number, isRough: boolean): string {
   // What goes on beyond what was expected has no end that one could name.
-  return end <= now
-    ? "expected to end about now"
-    : `expected to end in ${roughDuration(end - now)}, at ${localTime(end, now)}`;
+  if (now - end >= LATE_MS) return `later than expected, by ${roughDuration(now - end)}`;
+  const guess = isRough ? GUESS : "";
+  if (end <= now) return `expected to end about now${guess}`;
+  return `expected to end in ${roughDuration(end - now)}, at ${localTime(end, now)}${guess}`;
 }
+
+/** Who carries it works the end out anew so long after it passed. */
+const LATE_MS = 20_000;
 
 function timeWords(until: number | null, now: number): string {
   return until === null ? "" : ` until ${localTime(until, now)}`;
