@@ -424,8 +424,13 @@ function firstToStart(
 
 function unknownTask(wanted: string, ids: string[], from: string | undefined, modules: string[] = []): OwtError {
   const paths = from === undefined ? [] : nearestPlans(from, wanted).slice(0, 3);
-  const module = nearest(wanted, modules, 1).map((name) => `--module ${name}`);
-  const close = [...module, ...(paths.length > 0 && module.length === 0 ? paths : nearest(wanted, ids))];
+  const [module] = nearest(wanted, modules, 1);
+  // The tasks of a module that was meant are meant with it.
+  const others = ids.filter((id) => module === undefined || !id.startsWith(`${module}/`));
+  const close =
+    module === undefined && paths.length > 0
+      ? paths
+      : [...(module === undefined ? [] : [`--module ${module}`]), ...nearest(wanted, others)];
   return new OwtError("unknown-name", `there is no task or plan named ${wanted}`, {
     hint:
       close.length > 0
