@@ -507,6 +507,7 @@ const taskStatus = of({
   work_ms: orNull(ms),
   left_ms: orNull(ms),
   left_is_rough: v.pipe(flag, v.description("nothing like it was done here yet: it is only a table's guess")),
+  late_ms: v.pipe(orNull(ms), v.description("by how much it takes longer than its bad case; null where it does not")),
   ...cost,
   attempt: orNull(
     of({
@@ -702,6 +703,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       v.description("agents of sessions that ask for leave, by their worktree"),
     ),
     room: roomWait,
+    suspended_pid: v.pipe(
+      v.nullable(count),
+      v.description("the process that carries the runs, where it is suspended; null where it is not"),
+    ),
   }),
   notify: of({
     targets: v.array(
@@ -1005,7 +1010,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
             v.array(of({ until: orNull(moment), tasks: texts })),
             v.description("usage limits that its tasks wait for"),
           ),
-          expected_end: orNull(moment),
+          expected_end: v.pipe(
+            orNull(moment),
+            v.description("in the past: what is at work takes longer than expected since then"),
+          ),
           expected_is_rough: v.pipe(
             flag,
             v.description("nothing like it was done here yet: it is only a table's guess"),

@@ -27,6 +27,7 @@ export async function describeProgram(): Promise<Described[]> {
     env: {},
     words: [],
     owtCommand: [],
+    onContinue: () => () => {},
     outlivesTerminal: false,
     looks: true,
     tolerant: false,

@@ -22,6 +22,10 @@ export type Step = { verb: string; args: string[] };
 
 export type DemoScript = Record<Occasion, Step[]>;
 
+const BLOCKS = /^```demo[ \t]*\r?\n([\s\S]*?)^```[ \t]*$/gm;
+const FENCE = /^```demo[ \t]*\r?$/m;
+const SECTION = /^on (answer|repair|conflict):$/;
+
 const ARGUMENTS: Record<string, number | "many"> = {
   write: 2,
   append: 2,
@@ -49,18 +53,38 @@ const ARGUMENTS: Record<string, number | "many"> = {
 
 /** The script in a task's text, or null when it brings none. Throws an Error that names the line at fault. */
 export function parseDemoScript(text: string): DemoScript | null {
-  const blocks = [...text.matchAll(/^```demo[ \t]*\r?\n([\s\S]*?)^```[ \t]*$/gm)].map((match) => match[1]!);
-  if (blocks.length === 0) return null;
+  const lines = linesOf(text);
+  if (lines === null) return null;
   const script: DemoScript = { start: [], answer: [], repair: [], conflict: [] };
   let occasion: Occasion = "start";
-  for (const line of blocks.join("\n").split(/\r?\n/)) {
-    const trimmed = line.trim();
-    if (trimmed === "" || trimmed.startsWith("#")) continue;
-    const section = /^on (answer|repair|conflict):$/.exec(trimmed);
+  for (const trimmed of lines) {
+    const section = SECTION.exec(trimmed);
     if (section) occasion = section[1] as Occasion;
     else script[occasion].push(parseStep(trimmed));
   }
   return script;
+}
+
+/** What is wrong with the steps that a text brings, one after the other: the line at fault, and why. A block that nothing ends is no block. */
+export function findDemoFaults(text: string): { step: string; why: string }[] {
+  const faults = (linesOf(text) ?? []).flatMap((step) => {
+    try {
+      if (!SECTION.test(step)) parseStep(step);
+      return [];
+    } catch (error) {
+      return [{ step, why: (error as Error).message }];
+    }
+  });
+  const open = FENCE.exec(text.replaceAll(BLOCKS, ""))?.[0];
+  return open === undefined ? faults : [...faults, { step: open.trim(), why: "a demo block that nothing ends" }];
+}
+
+/** What is neither empty nor a remark; null without any block. */
+function linesOf(text: string): string[] | null {
+  const blocks = [...text.matchAll(BLOCKS)].map((match) => match[1]!);
+  if (blocks.length === 0) return null;
+  const lines = blocks.join("\n").split(/\r?\n/);
+  return lines.map((line) => line.trim()).filter((line) => line !== "" && !line.startsWith("#"));
 }
 
 function parseStep(line: string): Step {
@@ -71,7 +95,9 @@ function parseStep(line: string): Step {
     throw new Error(`demo step "${line}": unknown verb; known: ${Object.keys(ARGUMENTS).join(", ")}`);
   const most = verb === "limit" ? 2 : wanted;
   if (wanted === "many" ? rest.length === 0 : rest.length < wanted || rest.length > Number(most))
-    throw new Error(`demo step "${line}": ${verb} takes ${wanted === "many" ? "at least 1" : wanted} argument(s)`);
+    throw new Error(
+      `demo step "${line}": ${verb} takes ${wanted === "many" ? "at least 1 argument" : `${wanted} argument${wanted === 1 ? "" : "s"}`}`,
+    );
   const args = rest.map((word) => (word.startsWith('"') ? parseText(word, line) : word));
   const numbers = verb === "exit" || verb === "cost" ? args : verb === "tokens" ? args.slice(1) : [];
   if (numbers.some((each) => !/^\d+(\.\d+)?$/.test(each))) throw new Error(`demo step "${line}": no number`);

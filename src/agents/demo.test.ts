@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { addUsages } from "../core/cost.ts";
 import { SHIPPED_PRICES } from "../core/prices.ts";
 import { gather, noEvidence } from "./agent.ts";
-import { parseDemoScript, type Step } from "./demo-steps.ts";
+import { findDemoFaults, parseDemoScript, type Step } from "./demo-steps.ts";
 import { demoFile } from "./demo-program.ts";
 import { demo } from "./demo.ts";
 
@@ -48,8 +48,8 @@ test.each([
   ["dance", /unknown verb; known: write, /],
   ["constructor x", /unknown verb/],
   ["on resume:", /unknown verb/],
-  ["write a.txt", /write takes 2 argument/],
-  ['write a.txt "x" "y"', /write takes 2 argument/],
+  ["write a.txt", /write takes 2 arguments/],
+  ['write a.txt "x" "y"', /write takes 2 arguments/],
   ["say hello there", /say takes 1 argument/],
   ["hang now", /hang takes 0 argument/],
   ["spawn x", /spawn takes 0 argument/],
@@ -88,6 +88,13 @@ describe("a script", () => {
       ["repair", []],
       ["conflict", ["d"]],
     ]);
+  });
+
+  test("has all its faults named at once, and so has one that nothing ends", () => {
+    const text = `${block("dance", "touch a", "on answer:", "touch")}\n${block("touch b")}\n\`\`\`demo\r\ntouch c\n`;
+    expect(findDemoFaults(text).map(({ step }) => step)).toEqual(["dance", "touch", "```demo"]);
+    expect(findDemoFaults(block("touch a", "on repair:", "# dance"))).toEqual([]);
+    expect(findDemoFaults("no block")).toEqual([]);
   });
 
   test("may stand in several blocks, and in a file with CRLF", () => {

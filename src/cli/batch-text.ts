@@ -4,7 +4,7 @@ import type { BatchView } from "../engine/batches.ts";
 import type { Fired } from "../engine/fire.ts";
 import type { Seen } from "../engine/watch-batches.ts";
 import type { Io } from "./io.ts";
-import { clock, painter, printable, table } from "./text.ts";
+import { clock, localTime, localTimes, painter, printable, table } from "./text.ts";
 
 /** A batch as `--json` tells it. */
 export function batchToJson({ batch, repository, standing, problem, next, last }: BatchView) {
@@ -61,7 +61,7 @@ export function renderBatches(io: Io, views: readonly BatchView[]): string {
       return [
         printable(heads[at]!),
         ...(place === "" ? [] : [`  ${paint("dim", printable(place))}`]),
-        ...(last === null ? [] : [`  last: ${printable(lastWords(last, batch.timezone))}`]),
+        ...(last === null ? [] : [`  last: ${printable(localTimes(lastWords(last, batch.timezone), Date.now()))}`]),
         ...(last?.hint == null ? [] : [`  ↳ ${printable(last.hint)}`]),
         ...(problem === null
           ? []
@@ -112,8 +112,8 @@ export function firedWords(fired: Fired): string {
 /** A line of `owt batch watch`. */
 export function renderSeen(io: Io, seen: Seen, now: number): string {
   const paint = painter(io, io.stderr);
-  const line = (mark: string, text: string) => `${clock(now)} ${mark} ${printable(text)}`;
-  const slotWords = (slot: number) => (now - slot > 60_000 ? ` (slot of ${moment(slot)})` : "");
+  const line = (mark: string, text: string) => `${clock(now)} ${mark} ${printable(localTimes(text, now))}`;
+  const slotWords = (slot: number) => (now - slot > 60_000 ? ` (slot of ${localTime(slot, now)})` : "");
   switch (seen.kind) {
     case "watches":
       return line(paint("dim", "○"), `watching ${seen.batches.join(", ") || "nothing: the schedule is empty"}`);
@@ -127,7 +127,10 @@ export function renderSeen(io: Io, seen: Seen, now: number): string {
       return line(paint("yellow", "…"), `${seen.batch}${slotWords(seen.slot)} ${seen.why}`);
     case "passed": {
       const why = seen.why === "overlap" ? "the run of an earlier slot is still under way" : "nobody watched";
-      return line(paint("yellow", "–"), `${seen.batch}: the slot of ${moment(seen.slot)} is passed over: ${why}`);
+      return line(
+        paint("yellow", "–"),
+        `${seen.batch}: the slot of ${localTime(seen.slot, now)} is passed over: ${why}`,
+      );
     }
     case "over":
       return line(paint("green", "✓"), `${seen.batch}: ${seen.run} is over; owt report ${seen.run}`);

@@ -22,6 +22,8 @@ export type Io = {
   signal: AbortSignal;
   /** Aborted by the second: stop now. */
   hurry: AbortSignal;
+  /** Has somebody told whenever we were stopped (Ctrl-Z, SIGSTOP) and are continued, until what it gives is called. */
+  onContinue: (heard: () => void) => () => void;
   /** Set by a command that goes on when its terminal is closed. */
   outlivesTerminal: boolean;
   /** Set for a command that changes nothing: it makes no store either. */
@@ -128,11 +130,32 @@ export async function ask(io: Io, question: string, withdrawn?: AbortSignal): Pr
   }
 }
 
-/** Everything on standard input, as text. */
+/** Everything on standard input, as text. Throws `usage` where it is none. */
 export async function readInput(io: Io): Promise<string> {
+  const same = `owt ${io.words.map(shellWord).join(" ")}`;
+  return textOf(await readBytes(io), { what: "what stands on standard input", file: "FILE", same }).trimEnd();
+}
+
+/** The same, whatever it is. */
+export async function readBytes(io: Io): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of io.stdin) pieces.push(Buffer.from(piece as Buffer));
-  return Buffer.concat(pieces).toString("utf8").trimEnd();
+  return Buffer.concat(pieces);
+}
+
+/** Bytes that somebody gave as a text. Throws `usage` for what is none: no UTF-8, or with a NUL in it, which no program takes. `what` names
+ *  them, and `same` is the command that takes them from standard input. */
+export function textOf(bytes: Buffer, { what, file, same }: { what: string; file: string; same: string }): string {
+  const refuse = (why: string) =>
+    new OwtError("usage", `${what} is no text: ${why}`, {
+      hint: `from another encoding: iconv -f LATIN1 -t UTF-8 ${shellWord(file)} | ${same}`,
+    });
+  if (bytes.includes(0)) throw refuse("it has a NUL in it");
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw refuse("it is not UTF-8");
+  }
 }
 
 /** Asks for a yes; anything else is no. */

@@ -2,7 +2,7 @@
 import { OwtError } from "../core/errors.ts";
 import { saysFull } from "../system/disk.ts";
 import { canAsk, type Io, tell } from "./io.ts";
-import { painter, printable } from "./text.ts";
+import { localTimes, painter, printable } from "./text.ts";
 
 /** On standard error for people: what is the matter, and below it the command that helps. For programs (`json`) also on standard output, in
  *  the envelope that the answer would have come in. */
@@ -12,8 +12,8 @@ export function tellRefusal(io: Io, refusal: OwtError, json = false): void {
   const paint = painter(io, io.stderr);
   // What a person asked for with Ctrl-C is no failure.
   const mark = code === "interrupted" ? paint("yellow", "■") : paint("red", "✗");
-  tell(io, `${mark} ${printable(message)}`);
-  if (hint) tell(io, `  ${paint("dim", "↳")} ${printable(hint)}`);
+  tell(io, `${mark} ${printable(localTimes(message, Date.now()))}`);
+  if (hint) tell(io, `  ${paint("dim", "↳")} ${printable(localTimes(hint, Date.now()))}`);
 }
 
 function answerRefusal(io: Io, { code, message, hint, exitCode }: OwtError): void {

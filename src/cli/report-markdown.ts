@@ -2,7 +2,7 @@
 import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
 import { CHECKOUT_CHANGED, contestWords, flakyWords, settledWords, winWords } from "./report-text.ts";
-import { costWords, printable, tokenWords } from "./text.ts";
+import { costWords, localTimes, printable, tokenWords } from "./text.ts";
 import { waitWords } from "./waiting-words.ts";
 
 export function renderMarkdown(report: RunReport, changed: readonly CheckoutChange[]): string {
@@ -31,7 +31,15 @@ export function renderMarkdown(report: RunReport, changed: readonly CheckoutChan
     ...modelTable(report),
     ...attemptTable(report),
   ];
-  return `${lines.join("\n")}\n`;
+  return `${withLocalTimes(lines).join("\n")}\n`;
+}
+
+/** It is read elsewhere and later: each time has its day, and the zone is named, once. */
+function withLocalTimes(lines: readonly string[]): string[] {
+  const local = lines.map((line) => localTimes(line, null));
+  if (local.every((line, at) => line === lines[at])) return local;
+  const zone = `- times are those of ${new Intl.DateTimeFormat().resolvedOptions().timeZone}`;
+  return local.toSpliced(local.indexOf("", 2), 0, zone);
 }
 
 function head(report: RunReport): string[] {

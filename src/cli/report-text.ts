@@ -97,7 +97,7 @@ function tasks(report: RunReport, width: number, paint: Paint): string[] {
     remarks: [
       waitWords(task.waiting_ms).join(", "),
       task.flaky === 0 ? "" : `flaky checks: ${task.flaky}`,
-      task.state === "done" ? "" : firstLine(task.why),
+      task.state === "done" ? "" : localTimes(firstLine(task.why), Date.now()),
     ].filter(Boolean),
   }));
   const kept = HEADER.map((_, column) => column < 2 || rows.some(({ cells }) => cells[column] !== ""));

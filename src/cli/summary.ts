@@ -6,7 +6,17 @@ import type { TaskView } from "../core/view.ts";
 import { renderDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { count } from "./preview.ts";
-import { clock, costWords, localTimes, markOf, painter, printable, table, whichUnverified, whyWords } from "./text.ts";
+import {
+  costWords,
+  localTime,
+  localTimes,
+  markOf,
+  painter,
+  printable,
+  table,
+  whichUnverified,
+  whyWords,
+} from "./text.ts";
 
 /** `commandOf` names the command that answers a waiting task; `stoppedAt` (epoch ms): the run stands still because somebody stopped it then. */
 export function renderSummary(
@@ -71,7 +81,7 @@ function goOn(report: RunReport, views: readonly TaskView[], stoppedAt: number |
   if (report.state === "ended" && (report.counts["done"] ?? 0) > 0)
     return [`bring it into ${report.target}:`, `  ↳ owt land ${report.run}`];
   if (stoppedAt !== null) {
-    const when = clock(stoppedAt).slice(0, 5);
+    const when = localTime(stoppedAt, Date.now());
     return [`stopped at ${when} by: owt stop; what was done is kept, go on with it:`, `  ↳ owt resume ${report.run}`];
   }
   return report.state === "open" && !isOnlyHeld(views) ? ["then go on:", `  ↳ owt resume ${report.run}`] : [];

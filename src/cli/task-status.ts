@@ -4,7 +4,7 @@ import { addUsages } from "../core/cost.ts";
 import { describeEnd } from "../core/rival.ts";
 import { reportCost } from "../core/report.ts";
 import { FINAL_STATES } from "../core/task.ts";
-import { taskTimeLeft } from "../core/time-left.ts";
+import { lateBy, taskTimeLeft } from "../core/time-left.ts";
 import { renderAnswer, type TaskView } from "../core/view.ts";
 import { answerNow } from "../engine/answer.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -13,7 +13,7 @@ import { findRun } from "../engine/find-run.ts";
 import { renderEnd } from "../engine/logs.ts";
 import { showRun } from "../engine/show.ts";
 import { findTask } from "../engine/tasks.ts";
-import { renderDuration } from "../lib/duration.ts";
+import { renderDuration, roughDuration } from "../lib/duration.ts";
 import { workedMs as workedMsOf } from "../core/attempt.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readBacklog } from "../store/backlog.ts";
@@ -22,7 +22,7 @@ import { findTasks } from "../store/tasks.ts";
 import { answer, type Io, screenWidth } from "./io.ts";
 import { lineFor } from "./narrate.ts";
 import { reviewTimes } from "../engine/review-times.ts";
-import { clock, costWords, leftWords, localTimes, markOf, painter, printable, wrap } from "./text.ts";
+import { clock, costWords, leftWords, localTimes, logWords, markOf, painter, printable, wrap } from "./text.ts";
 
 /** Of each: the last ones. */
 const EVENTS = 40;
@@ -48,7 +48,8 @@ export async function showTaskStatus(
   const task = await readStatusOf(engine, key, options.run);
   const isNewest = findTasks(engine.store, task.id)[0]?.run === task.run;
   const logs = `owt logs ${task.id}${isNewest ? "" : ` --run ${task.run}`}`;
-  answer(io, options, { task }, render(io, task, logs));
+  const said = task.said.map(({ text }) => text);
+  answer(io, options, { task: { ...task, said } }, render(io, task, logs));
 }
 
 type TaskStatus = Awaited<ReturnType<typeof readStatusOf>>;
@@ -64,6 +65,7 @@ async function readStatusOf(engine: Engine, key: string, run: string | undefined
   const isAtWork = view.standing === "working";
   const estimate = isAtWork ? new Estimates(engine, owner.options).of(task.spec) : null;
   const left = estimate && taskTimeLeft({ estimate, workedMs });
+  const late = estimate && lateBy([{ estimate, workedMs }]);
   const given = ANSWERED.has(view.standing) ? await answerNow(engine, task) : null;
   const plain = (_: unknown, text: string) => text;
   return {
@@ -78,6 +80,7 @@ async function readStatusOf(engine: Engine, key: string, run: string | undefined
     work_ms: attempts.length === 0 ? null : workedMs,
     left_ms: left && left.ms,
     left_is_rough: left?.isRough ?? false,
+    late_ms: late,
     ...reportCost(addUsages(attempts.map((each) => each.usage))),
     attempt: last
       ? {
@@ -101,36 +104,38 @@ async function readStatusOf(engine: Engine, key: string, run: string | undefined
 
 /** `logs`: the command that prints all that its agent said. */
 function render(io: Io, task: TaskStatus, logs: string): string {
+  const local = (text: string) => localTimes(text, Date.now());
   const paint = painter(io, io.stdout);
   const width = screenWidth(io);
   const { attempt } = task;
   const facts = [
     task.work_ms === null ? "" : `work ${renderDuration(task.work_ms)}`,
     task.left_ms === null ? "" : leftWords({ ms: task.left_ms, isRough: task.left_is_rough }),
+    task.late_ms === null ? "" : `later than expected, by ${roughDuration(task.late_ms)}`,
     task.cost_basis === null ? "" : `cost ${costWords(task)}`,
   ].filter(Boolean);
   const state = task.why === task.state || task.why === "" ? task.state : `${task.state} · ${task.why}`;
   const tried = attempt && `attempt ${attempt.number} (${[attempt.agent, attempt.model].filter(Boolean).join(", ")})`;
   return [
     ...wrap(`${markOf(task.standing, paint)} ${printable(`${task.id}  ${task.title}  (${task.run})`)}`, width, 4),
-    ...wrap(`  ${printable(localTimes(state.replaceAll("\n", " "), Date.now()))}`, width, 4),
+    ...wrap(`  ${printable(local(state.replaceAll("\n", " ")))}`, width, 4),
     ...(task.command === undefined
       ? []
       : [`  ${paint("dim", "↳")} ${renderAnswer({ command: task.command, note: task.note ?? null })}`]),
     ...(facts.length > 0 ? [`  ${facts.join(" · ")}`] : []),
-    ...(attempt ? wrap(`  ${tried}: ${printable(attempt.outcome ?? attempt.phase)}`, width, 4) : []),
+    ...(attempt ? wrap(`  ${tried}: ${printable(local(attempt.outcome ?? attempt.phase))}`, width, 4) : []),
     ...(attempt ? [`  branch    ${attempt.branch}`, `  worktree  ${attempt.worktree ?? "removed"}`] : []),
     ...section(
       "what happened",
       task.events
         .slice(-SHOWN_EVENTS)
         .flatMap(({ at, mark, text }) =>
-          wrap(`  ${clock(Date.parse(at))} ${mark} ${printable(text.split("\n", 1)[0]!)}`, width, 13),
+          wrap(`  ${clock(Date.parse(at))} ${mark} ${printable(local(text.split("\n", 1)[0]!))}`, width, 13),
         ),
     ),
     ...section(
       `what its agent said last (all of it: ${logs})`,
-      task.said.flatMap((line) => wrap(`  ${printable(line)}`, width, 4)),
+      task.said.flatMap((line) => wrap(`  ${printable(logWords(line))}`, width, 4)),
     ),
   ].join("\n");
 }

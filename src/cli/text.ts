@@ -3,6 +3,7 @@ import { type Cost, describeCost } from "../core/cost.ts";
 import type { CostReport, RunReport } from "../core/report.ts";
 import type { TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
+import type { LogLine } from "../engine/logs.ts";
 import { roughDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
 import { inOneLine, printable } from "../lib/printable.ts";
@@ -57,15 +58,23 @@ export function clock(at: number): string {
   return new Date(at).toTimeString().slice(0, 8);
 }
 
-/** Times that a text holds for programs, as people here read them: `14:03`, and with its day where that is another one than today's. */
-export function localTimes(text: string, now: number): string {
-  return text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (moment) => {
-    const at = new Date(moment);
-    const isToday = at.toDateString() === new Date(now).toDateString();
-    const two = (value: number) => String(value).padStart(2, "0");
-    const day = isToday ? "" : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} `;
-    return `${day}${two(at.getHours())}:${two(at.getMinutes())}`;
-  });
+/** A moment as people here read it: `14:03` in local time, and with its day where that is another one than today's (`now`). */
+export function localTime(at: number, now: number | null): string {
+  const moment = new Date(at);
+  const isToday = now !== null && moment.toDateString() === new Date(now).toDateString();
+  const two = (value: number) => String(value).padStart(2, "0");
+  const day = isToday ? "" : `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())} `;
+  return `${day}${two(moment.getHours())}:${two(moment.getMinutes())}`;
+}
+
+/** The same of all times that a text holds for programs. `now` is null for what is read on other days: each has its day. */
+export function localTimes(text: string, now: number | null): string {
+  return text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g, (moment) => localTime(Date.parse(moment), now));
+}
+
+/** A line of a log as people read it: what an agent wrote stays as it is. */
+export function logWords({ text, isOwn }: LogLine): string {
+  return isOwn === true ? localTimes(text, Date.now()) : text;
 }
 
 /** Why a task stands where it stands, in one line for people; empty where its state says all. */
@@ -102,7 +111,12 @@ export function wishWord(wish: "pause" | "stop", isAtWork: boolean): string {
 
 /** Of a process that was stopped (Ctrl-Z, SIGSTOP): what lets it go on. */
 export function suspendedWords(pid: number): string {
-  return `owt (pid ${pid}) is suspended: fg in its terminal, or kill -CONT ${pid}`;
+  return `owt (pid ${pid}) is suspended: ${continueLine(pid)}`;
+}
+
+/** The line that lets it go on. */
+export function continueLine(pid: number): string {
+  return `fg in its terminal, or kill -CONT ${pid}`;
 }
 
 /** Behind a time that is no more than a table's. */

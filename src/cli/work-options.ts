@@ -9,6 +9,7 @@ import { OwtError } from "../core/errors.ts";
 import { nearestHint } from "../core/names.ts";
 import { isFeatureList } from "../core/plan-features.ts";
 import { parseSaidDuration } from "../lib/duration.ts";
+import { nearestPlans } from "../engine/near-paths.ts";
 import type { WorkRequest } from "../engine/work.ts";
 import { shellWord } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
@@ -78,6 +79,7 @@ export function toRequest(
   if (plans.length > 1)
     throw new OwtError("usage", `one plan at a time, not ${plans.length}`, { hint: "run them one after the other" });
   const request = {
+    from: io.cwd,
     plan: plans[0] ?? null,
     tasks,
     texts,
@@ -101,7 +103,7 @@ function readConfigOption(io: Io, name: string, plans: string[]): { configFile?:
     throw new OwtError("usage", `--config ${name} cannot be read`, {
       hint: existsSync(path)
         ? `a plan's folder is named without --config: owt plan ${shellWord(name)}`
-        : "name a feature list or a configuration file; or go by what is here: owt plan",
+        : nearPlanHint(io, name),
       cause,
     });
   }
@@ -110,6 +112,13 @@ function readConfigOption(io: Io, name: string, plans: string[]): { configFile?:
     return {};
   }
   return { configFile: path };
+}
+
+function nearPlanHint(io: Io, name: string): string {
+  const near = nearestPlans(io.cwd, name).slice(0, 3);
+  return near.length > 0
+    ? `did you mean ${near.join(" or ")}? or go by what is here: owt plan`
+    : "name a feature list or a configuration file; or go by what is here: owt plan";
 }
 
 /** How the command line wants agents to be run. */

@@ -31,6 +31,8 @@ describe("built-in layouts", () => {
     expect(choose("quad", null).splits).toHaveLength(3);
     expect(choose("three-pane", 3).splits).toHaveLength(2);
     expect(() => choose("quad", 3)).toThrow("the layout quad has 4 panes, not 3");
+    const mine = { mine: { layout: "even-vertical", panes: [{}] } } as const;
+    expect(() => choose("mine", 3, mine as never)).toThrow("the layout mine has one pane, not 3");
   });
 
   test("one pane is one pane", () => {

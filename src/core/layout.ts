@@ -55,7 +55,7 @@ export function chooseLayout(
   }
   const own = ownPanes(name, layouts);
   if (own !== null && panes !== null && panes !== own)
-    throw new OwtError("usage", `the layout ${name} has ${own} panes, not ${panes}`, {
+    throw new OwtError("usage", `the layout ${name} has ${own === 1 ? "one pane" : `${own} panes`}, not ${panes}`, {
       hint: `leave the number out, or choose another: owt tmux create --layout main-vertical --panes ${panes}`,
     });
   const count = own ?? panes ?? usually;

@@ -9,6 +9,12 @@ describe("nearest", () => {
     expect(nearest("E05", ["technical/E05", "technical/E04"])).toEqual(["technical/E05"]);
   });
 
+  test("finds what stands below a name, also one with a slip in it", () => {
+    expect(nearest("shop", ["shop/E01", "web/E01"])).toEqual(["shop/E01"]);
+    expect(nearest("smaple", ["sample/E01", "web/E01"])).toEqual(["sample/E01"]);
+    expect(nearest("sample", ["simple/E01", "sample2", "sample/E01"])).toEqual(["sample/E01", "sample2", "simple/E01"]);
+  });
+
   test("is silent when nothing is near, and never longer than asked", () => {
     expect(nearest("payments", ["schema", "api"])).toEqual([]);
     expect(nearest("b", ["a", "c", "B"])).toEqual(["B"]);

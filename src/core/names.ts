@@ -1,16 +1,18 @@
 /** Names that people and plans give: near misses, safe short forms, and branch names that git and a shell both take. */
 
 /** The candidates that `word` was probably meant to be, nearest first, at most `max`; none when nothing is near. Case is ignored, a
- *  candidate that ends in `/word` is near, and otherwise up to a third of the letters may differ (one always may). */
+ *  candidate that ends in `/word` or stands below it is near, and otherwise up to a third of the letters may differ (one always may). */
 export function nearest(word: string, candidates: Iterable<string>, max = 3): string[] {
   // Nobody mistypes a text of this length; comparing it would only cost time.
   if (word.length > 200) return [];
   const wanted = word.toLowerCase();
   const bound = Math.max(1, Math.floor(wanted.length / 3));
+  // What stands below a name comes behind what has it.
+  const distanceOf = (part: string, at: number) => editDistance(wanted, part, bound) + at / 2;
   const found: { name: string; distance: number }[] = [];
   for (const name of new Set(candidates)) {
     const other = name.toLowerCase();
-    const distance = other.endsWith(`/${wanted}`) ? 0.5 : editDistance(wanted, other, bound);
+    const distance = other.endsWith(`/${wanted}`) ? 0.5 : Math.min(...meant(other).map(distanceOf));
     // Of a word of one letter every other one would be near.
     if (distance <= bound && distance < wanted.length) found.push({ name, distance });
   }
@@ -18,6 +20,12 @@ export function nearest(word: string, candidates: Iterable<string>, max = 3): st
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, max)
     .map((entry) => entry.name);
+}
+
+/** A name, and what it stands below. */
+function meant(name: string): string[] {
+  const end = name.lastIndexOf("/");
+  return end > 0 ? [name, name.slice(0, end)] : [name];
 }
 
 /** What to do about a name that there is not: the nearest ones, and the command that lists all. */

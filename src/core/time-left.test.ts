@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { EstimateLevel, TaskEstimate } from "./estimate.ts";
-import { type OpenTask, runTimeLeft, taskTimeLeft } from "./time-left.ts";
+import { lateBy, type OpenTask, runTimeLeft, taskTimeLeft } from "./time-left.ts";
 
 const estimated = (p50: number, p90: number, level: EstimateLevel = "agent"): TaskEstimate => ({
   duration: { p50, p90, level, tasks: 9 },
@@ -24,6 +24,14 @@ test.each([
 ])("a task of 100 to 200 that was worked on for %i has %s left", (workedMs, left) => {
   const expected = left === null ? null : { ms: left, isRough: false };
   expect(taskTimeLeft({ estimate: estimated(100, 200), workedMs })).toEqual(expected);
+});
+
+test("late is what took longer than its bad case, by what passed that last", () => {
+  const working = (...workedMs: number[]) => workedMs.map((each) => open("a", [], 100, each));
+  expect(lateBy(working(250))).toBe(50);
+  expect(lateBy(working(250, 210))).toBe(10);
+  expect(lateBy(working(250, 199))).toBeNull();
+  expect(lateBy([])).toBeNull();
 });
 
 test("a table's guess is told as what it is, for a whole run also where it is that of a single task", () => {

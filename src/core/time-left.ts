@@ -22,6 +22,12 @@ export function taskTimeLeft({ estimate, workedMs }: Pick<OpenTask, "estimate" |
   return ms === null ? null : { ms, isRough: estimate.duration.level === "cold-start" };
 }
 
+/** By how much what is at work takes longer than its bad case, in milliseconds: that of them which passed it last. Null where not all of it did. */
+export function lateBy(working: readonly Pick<OpenTask, "estimate" | "workedMs">[]): number | null {
+  if (working.length === 0 || working.some((task) => taskTimeLeft(task) !== null)) return null;
+  return Math.min(...working.map(({ estimate, workedMs }) => workedMs - estimate.duration.p90));
+}
+
 /** Until the last of them is done with `maxParallel` agents: what is held begins, with all that builds on it, when that is over. What waits for a person counts
  *  as if it did not, beside others; null where the end hangs on nothing but that, or on what takes longer than its bad case. */
 export function runTimeLeft(tasks: readonly OpenTask[], maxParallel: number): TimeLeft | null {

@@ -28,6 +28,18 @@ function newDir(): string {
 const needed = (raw: unknown, origin: Layer["origin"] = "repository") =>
   grantsNeeded(engineWith([layer(origin, raw)]), [], {}).map(({ where, what }) => `${where}: ${what}`);
 
+test("words are told as one could paste them, and what is one word is not approved as two", () => {
+  const raw = (args: string[]) => ({ agent: { x: { command: ["sh", "-c", "echo a; b"], extra_args: args } } });
+  expect(needed(raw(["--name", "it's mine", ""]))).toEqual([
+    ".worktreerc [agent.x] command: sh -c 'echo a; b'",
+    `.worktreerc [agent.x] extra_args: --name 'it'\\''s mine' ''`,
+  ]);
+  const engine = engineWith([layer("repository", raw(["a b"]))]);
+  approveGrants(engine, grantsNeeded(engine, [], {}));
+  const other = { ...engine, layers: [layer("repository", raw(["a", "b"]))] } as Engine;
+  expect(grantsMissing(other, grantsNeeded(other, [], {})).map(({ what }) => what)).toEqual(["a b"]);
+});
+
 describe("what a repository brings needs an approval", () => {
   test.each<[object, string[]]>([
     [{ run: { verify: "npm test" } }, [".worktreerc [run] verify: npm test"]],

@@ -10,16 +10,18 @@ import { commandList, type Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { addressesIn, withoutSecret } from "../core/notification.ts";
 import type { PlannedTask, PlanSettings } from "../core/plan.ts";
+import { shellWord } from "../lib/printable.ts";
 import { userStateDir, wantedProfile } from "../system/config-files.ts";
 import { ensureNamedFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import type { Engine } from "./engine.ts";
 
-/** Something the repository wants to have run or allowed: where it stands and what it says. */
-export type Grant = { where: string; what: string };
+/** Something the repository wants to have run or allowed: where it stands and what it says, which is what is approved. `shown` is the same in words that
+ *  one could paste, where it is not what it says. */
+export type Grant = { where: string; what: string; shown?: string };
 
 /** What is said of a grant: of an address only where it leads, for who has the rest can post there. */
-export function shownGrant({ where, what }: Grant): Grant {
-  return { where, what: what.startsWith(TELLS) ? TELLS + withoutSecret(what.slice(TELLS.length)) : what };
+export function shownGrant({ where, what, shown = what }: Grant): Grant {
+  return { where, what: what.startsWith(TELLS) ? TELLS + withoutSecret(what.slice(TELLS.length)) : shown };
 }
 
 /** The same in a line. */
@@ -59,7 +61,7 @@ export function grantsNeeded(engine: Engine, tasks: readonly PlannedTask[], sett
     for (const { key, address } of addressesIn(layer)) add(`${layer.name} [notifications] ${key}`, TELLS + address);
   }
   const addChoices = (where: string, choices: AgentChoices | undefined) => {
-    add(`${where} extra_args`, choices?.extraArgs?.join(" "));
+    add(`${where} extra_args`, commandLine(choices?.extraArgs ?? []));
     grants.push(...wideGrants(where, choices?.permissionMode, choices?.allowedTools));
   };
   addChoices("plan", settings.choices);
@@ -76,14 +78,21 @@ function agentGrants(layer: Layer, name: string): Grant[] {
   const where = `${layer.name} [agent.${name}]`;
   const words = (key: string, what: string) => (what.trim() === "" ? [] : [{ where: `${where} ${key}`, what }]);
   return [
-    ...words("command", commandList(values.command).join(" ")),
-    ...words("extra_args", (values.extra_args ?? []).join(" ")),
+    ...words("command", commandLine(commandList(values.command))),
+    ...words("extra_args", commandLine(values.extra_args ?? [])),
     // A variable can have a program load whatever it likes.
-    ...Object.entries(values.env ?? {}).flatMap(([variable, value]) =>
-      words(`env.${variable}`, `${variable}=${value}`),
-    ),
+    ...Object.entries(values.env ?? {}).map(([variable, value]) => ({
+      where: `${where} env.${variable}`,
+      what: `${variable}=${value}`,
+      shown: `${variable}=${shellWord(value)}`,
+    })),
     ...wideGrants(where, values.permission_mode, values.allowed_tools),
   ];
+}
+
+/** Words as a shell takes them: what is one word and what are two makes a difference. */
+function commandLine(words: readonly string[]): string {
+  return words.map(shellWord).join(" ");
 }
 
 /** What a session needs an approval for: its agent, and what its layout has run. */
@@ -102,11 +111,10 @@ export function grantsOfLayouts(engine: Engine): Grant[] {
   return unique(grants);
 }
 
-/** Word by word: what is one word and what are two makes a difference. */
 function layoutGrants(layer: Layer, name: string): Grant[] {
   const where = `${layer.name} [tmux.layouts.${name}] command`;
   return (layer.values.tmux?.layouts?.[name]?.panes ?? []).flatMap(({ command }) =>
-    command === undefined ? [] : [{ where, what: JSON.stringify(command) }],
+    command === undefined ? [] : [{ where, what: JSON.stringify(command), shown: commandLine(command) }],
   );
 }
 

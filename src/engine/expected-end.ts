@@ -4,7 +4,7 @@ import { keyOf } from "../core/limit.ts";
 import { rowNeeds } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
-import { runTimeLeft, type TimeLeft } from "../core/time-left.ts";
+import { lateBy, runTimeLeft, type TimeLeft } from "../core/time-left.ts";
 import { type TaskView, waitsForRoomAlone } from "../core/view.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
@@ -20,8 +20,8 @@ import { Estimates } from "./estimates.ts";
 const EVERY_MS = 15_000;
 const LEARN_MS = 2_000;
 
-/** When that was, how many tasks were done, and until when usage limits held what. */
-type WorkedOut = { at: number; done: number; limits: string };
+/** When that was, what came of it, how many tasks were done, and until when usage limits held what. */
+type WorkedOut = { at: number; end: number | null; done: number; limits: string };
 const workedOut = new WeakMap<Store, Map<string, WorkedOut>>();
 
 /** Works it out and writes it down, unless that was done a moment ago. What is done meanwhile tells for what is still to come; a usage limit that
@@ -36,20 +36,46 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
   // The clock may have been set back.
   const isFresh = last !== undefined && Math.abs(now - last.at) < (done === last.done ? EVERY_MS : LEARN_MS);
   if (isFresh && limits === last.limits) return;
-  runs.set(run.id, { at: now, done, limits });
   const attempts = Map.groupBy(readAttemptsOfRun(engine.store, run.id), (attempt) => attempt.task);
-  const left = timeLeftOf(
-    run,
-    viewRun(engine, run, tasks),
-    attempts,
-    new Estimates(engine, run.options),
-    now,
-    reviewTimes(engine, run.id, tasks, now),
-  );
-  const end = left === null ? null : now + left.ms;
+  const views = viewRun(engine, run, tasks);
+  const estimates = new Estimates(engine, run.options);
+  const waits = reviewTimes(engine, run.id, tasks, now);
+  const left = timeLeftOf(run, views, attempts, estimates, now, waits);
+  const late = left === null ? lateOf(views, attempts, estimates, now, waits) : null;
+  const end = left !== null ? now + left.ms : late === null ? null : now - late;
+  runs.set(run.id, { at: now, end, done, limits });
   // Where nobody could tell before either there is nothing to write.
   if (end !== null || readExpected(engine.store, run.id)?.end != null)
     writeExpected(engine.store, run.id, { end, isRough: left?.isRough ?? false, at: now });
+}
+
+/** In how many milliseconds it is to be worked out anew though nothing happens: once the end of one of these runs has passed. Null where none is ahead. */
+export function expectedEndIn(engine: Engine, runs: readonly Run[]): number | null {
+  const now = engine.now();
+  const ahead = runs.flatMap(({ id, wish }) => {
+    const last = workedOut.get(engine.store)?.get(id);
+    if (wish !== null || last?.end == null || last.end <= last.at) return [];
+    // Not sooner than it is worked out anew at all, nor at once where that is left undone.
+    return [Math.max(last.end, last.at + EVERY_MS, now + LEARN_MS) - now];
+  });
+  return ahead.length === 0 ? null : Math.min(...ahead);
+}
+
+/** By how much all that is at work takes longer than its bad case; null where it does not. */
+function lateOf(
+  views: readonly TaskView[],
+  attempts: ReadonlyMap<number, Attempt[]>,
+  estimates: Estimates,
+  now: number,
+  waits: ReadonlyMap<number, number>,
+): number | null {
+  const working = views.filter(({ standing }) => standing === "working");
+  return lateBy(
+    working.map(({ task }) => ({
+      estimate: estimates.of(task.spec),
+      workedMs: workedMs(attempts.get(task.id) ?? [], now, waits),
+    })),
+  );
 }
 
 /** Null where nothing is left, or nobody can tell, because all of it waits for room or for a person, or takes longer than its bad case. `attempts` are those of the run, by task; `waits` as `reviewTimes` gives them. */

@@ -25,12 +25,12 @@ import { programOf } from "../agents/agent.ts";
 import { setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { noteParallel } from "./parallel.ts";
-import { agentProblems, branchProblems, modeProblems } from "./plan-checks.ts";
+import { agentProblems, branchProblems, demoProblems, modeProblems } from "./plan-checks.ts";
 import { changesOf, followPlan } from "./refresh.ts";
 import { rowsFor } from "./rivals.ts";
 import { setTime } from "./run-time.ts";
 import { retryTasks } from "./tasks.ts";
-import { planError, type Work } from "./work.ts";
+import { planError, type Work, type WorkRequest } from "./work.ts";
 import { readTakenUp } from "./worktrees/taken-up.ts";
 import { printableNames } from "../lib/printable.ts";
 
@@ -190,9 +190,9 @@ async function passTakenRuns(engine: Engine): Promise<void> {
   }
 }
 
-/** Throws `plan` with every agent that nobody set up, every permission mode that no agent takes and every branch that cannot be had, among the tasks that the work would start. */
-export async function checkHere(engine: Engine, work: Work, base: Base, again: boolean): Promise<void> {
-  const going = findGoing(engine, work, base, again);
+/** Throws `plan` with every agent that nobody set up, every permission mode that no agent takes, every step that the demo agent cannot play and every branch that cannot be had, among the tasks that the work would start. */
+export async function checkHere(engine: Engine, work: Work, base: Base, request: WorkRequest): Promise<void> {
+  const going = findGoing(engine, work, base, request.again);
   const tasks = going ? readTasks(engine.store, going.id) : [];
   const isGoing = (spec: PlannedTask) => tasks.some((task) => task.key === spec.id && task.spec.branch === spec.branch);
   const specs = specsOf(work);
@@ -202,7 +202,8 @@ export async function checkHere(engine: Engine, work: Work, base: Base, again: b
     base.commit,
   );
   const modes = modeProblems(engine, { planPath: work.planPath, settings: work.settings, specs });
-  const problems = [...agentProblems(engine, specs), ...modes, ...branches];
+  const demo = demoProblems(engine, specs, request);
+  const problems = [...agentProblems(engine, specs), ...demo, ...modes, ...branches];
   if (problems.length > 0) throw planError(problems);
 }
 

@@ -64,8 +64,8 @@ export const LEVELS = {
   all: ["error", "tool", "said"],
 };
 
-/** One line, without a newline. */
-export type LogLine = { level: LogLevel; text: string };
+/** One line, without a newline. Times in one that is in our words (`isOwn`) are in UTC, whatever the reader's zone. */
+export type LogLine = { level: LogLevel; text: string; isOwn?: boolean };
 
 /** The same in lines, some at a time: rendered as its agent means them, or as they are. */
 export async function* renderLog(
@@ -95,18 +95,13 @@ export async function* renderLog(
 }
 
 /** The end of what an agent said and did: at most so many lines. However large its output is, only its last part is read. */
-export function renderEnd(engine: Engine, attempt: Attempt, most: number): string[] {
+export function renderEnd(engine: Engine, attempt: Attempt, most: number): LogLine[] {
   if (!isAgent(engine, attempt.agent)) return [];
   const agent = findAgent(engine, attempt.agent);
   const lines = readTail(outputFiles(engine, attempt.id).out, END_BYTES).split("\n");
-  const rendered: string[] = [];
+  const rendered: LogLine[] = [];
   for (let at = lines.length - 1; at >= 0 && rendered.length < most; at--)
-    rendered.unshift(
-      ...agent
-        .parse(lines[at]!)
-        .flatMap(renderEvent)
-        .map(({ text }) => text),
-    );
+    rendered.unshift(...agent.parse(lines[at]!).flatMap(renderEvent));
   return rendered.slice(-most);
 }
 
@@ -118,7 +113,7 @@ function renderFailure(engine: Engine, { id }: Attempt, isSaid: boolean): LogLin
   if (outcome === null || !PROGRAM_FAILED.has(outcome.kind)) return [];
   const said = readTail(outputFiles(engine, id).err, END_BYTES).trimEnd();
   const why =
-    isSaid || (outcome.kind === "failed" && outcome.output) ? [] : inLines("error", `✗ ${describeOutcome(outcome)}`);
+    isSaid || (outcome.kind === "failed" && outcome.output) ? [] : ownLines("error", `✗ ${describeOutcome(outcome)}`);
   return [...(said === "" ? [] : inLines("error", said)), ...why];
 }
 
@@ -150,7 +145,7 @@ function renderAside(event: Event): LogLine[] {
     case "verify-flaky":
       return inLines("error", `✗ flaky: ${event.command} failed (exit ${event.code}) and passed when it was run again`);
     case "note":
-      return inLines("said", `○ ${event.text}`);
+      return ownLines("said", `○ ${event.text}`);
     default:
       return [];
   }
@@ -177,6 +172,10 @@ function inLines(level: LogLevel, text: string): LogLine[] {
   return text.split("\n").map((line) => ({ level, text: line }));
 }
 
+function ownLines(level: LogLevel, text: string): LogLine[] {
+  return inLines(level, text).map((line) => ({ ...line, isOwn: true }));
+}
+
 function renderEvent(event: AgentEvent): LogLine[] {
   switch (event.kind) {
     case "said":
@@ -188,7 +187,7 @@ function renderEvent(event: AgentEvent): LogLine[] {
     case "denied":
       return inLines("error", `✗ was not allowed to use ${event.tool}`);
     case "limit":
-      return inLines(
+      return ownLines(
         "error",
         `◷ usage limit${event.resetsAt === null ? "" : `, resets at ${new Date(event.resetsAt).toISOString()}`}`,
       );

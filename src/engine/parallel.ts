@@ -1,15 +1,14 @@
 /** How many agents work at a time on a run that is open. */
-import { OwtError } from "../core/errors.ts";
 import { appendEvent } from "../store/events.ts";
-import { readRun, setRunOptions } from "../store/runs.ts";
+import { setRunOptions } from "../store/runs.ts";
 import type { Engine } from "./engine.ts";
+import { findRun } from "./find-run.ts";
 
 /** Changes it for what starts from now on; whoever carries the run looks again at once. Agents that are at work go on to their end. Returns how
  *  many it were before. */
 export function setParallel(engine: Engine, runId: string, maxParallel: number): number {
   return engine.store.transaction(() => {
-    const run = readRun(engine.store, runId);
-    if (!run) throw new OwtError("unknown-name", `there is no run ${runId}`, { hint: "see: owt status" });
+    const run = findRun(engine, runId);
     const before = run.options.maxParallel;
     if (before === maxParallel) return before;
     setRunOptions(engine.store, runId, { ...run.options, maxParallel });

@@ -1,10 +1,13 @@
 /** What is wrong with a plan only in this place: agents that nobody set up, and branches that cannot be had. */
+import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { findDemoFaults } from "../agents/demo-steps.ts";
 import { kindOf, permissionModes } from "../agents/registry.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
 import type { PlannedTask, PlanSettings, Problem } from "../core/plan.ts";
 import { checkedOutWhere, isAncestor, readRef } from "../git/branch.ts";
 import { lastAttemptOn } from "../store/attempts.ts";
+import { readTextIfThere } from "../system/files.ts";
 import { type Engine, findAgent } from "./engine.ts";
 
 /** Agents that these tasks name but nobody has set up. */
@@ -21,6 +24,38 @@ export function agentProblems(engine: Engine, specs: readonly PlannedTask[]): Pr
       return [{ ...place, code: "unknown-agent", message, hint: error.hint ?? "" }];
     }
   });
+}
+
+/** Steps for the demo agent that it could not play, in the tasks that are given to it: by an agent's end each would be told alone, and late. */
+export function demoProblems(
+  engine: Engine,
+  specs: readonly PlannedTask[],
+  { agent = null, rivals = null }: { agent?: string | null; rivals?: { names: readonly string[] | null } | null },
+): Problem[] {
+  const named = rivals?.names?.map((name) => name.split(":", 1)[0]!);
+  const isDemo = (name: string) => kindOf(name, engine.config.agent.named[name] ?? {}) === "demo";
+  const played = specs.filter((spec) => (named ?? [agent ?? spec.agent ?? engine.config.agent.default]).some(isDemo));
+  return played.flatMap((spec) => {
+    const faults = findDemoFaults(spec.content);
+    const lines = faults.length === 0 ? [] : linesFrom(engine, spec.source);
+    let at = 0;
+    return faults.map(({ step, why }) => {
+      const isIt = (line: string, index: number) => index >= at && line.trim() === step;
+      // Only the last block can be one that nothing ends.
+      const found = step.startsWith("```") ? lines.findLastIndex(isIt) : lines.findIndex(isIt);
+      // The text of a feature may stand in a file of its own, or as a string.
+      const line = found === -1 ? spec.source.line : spec.source.line + found;
+      at = found === -1 ? at : found + 1;
+      const hint = "mend the step, or have another agent do the task: owt run --agent NAME";
+      return { file: spec.source.file, line, code: "demo-step", message: `${spec.id}: ${why}`, hint };
+    });
+  });
+}
+
+/** Of the file that a task stands in, from its own line on; none where it cannot be read. */
+function linesFrom(engine: Engine, { file, line }: PlannedTask["source"]): string[] {
+  const text = readTextIfThere(join(engine.repo.here, file)) ?? "";
+  return text.split("\n").slice(line - 1);
 }
 
 /** Permission modes that no agent takes: told before anything starts, and not by each task's agent. What a plan says reaches whichever agent a task

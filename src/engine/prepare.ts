@@ -14,7 +14,7 @@ async function prepareWork(
   fromTarget: boolean,
 ): Promise<{ work: Work; base: Base }> {
   const prepared = await chooseWork(engine, request, fromTarget);
-  await checkHere(engine, prepared.work, prepared.base, request.again);
+  await checkHere(engine, prepared.work, prepared.base, request);
   return prepared;
 }
 

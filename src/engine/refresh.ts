@@ -12,7 +12,7 @@ import { readRun, setRunOptions } from "../store/runs.ts";
 import { moveTask, readTasks, replaceSpec } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
 import type { Engine } from "./engine.ts";
-import { branchProblems, modeProblems } from "./plan-checks.ts";
+import { branchProblems, demoProblems, modeProblems } from "./plan-checks.ts";
 import { readPlan } from "./read-plan.ts";
 import { isOwnKind } from "./rivals.ts";
 import { hashTask, planError } from "./work.ts";
@@ -21,7 +21,7 @@ import { hashTask, planError } from "./work.ts";
 const OPEN_TO_CHANGE = new Set<Task["state"]>(["pending", "failed", "skipped", "cancelled"]);
 
 /** Takes the plan's present text into a run. Returns the keys that changed, and what else there is to say of it.
- *  Throws `not-approved` when the new text brings commands that the user has not approved, `plan` when it names a branch that cannot be had or a permission mode that no agent takes. */
+ *  Throws `not-approved` when the new text brings commands that the user has not approved, `plan` when it names a branch that cannot be had, a permission mode that no agent takes, or a step that the demo agent cannot play. */
 export async function refreshRun(engine: Engine, runId: string): Promise<{ changed: string[]; kept: string | null }> {
   const run = readRun(engine.store, runId);
   if (!run) return { changed: [], kept: null };
@@ -33,7 +33,8 @@ export async function refreshRun(engine: Engine, runId: string): Promise<{ chang
   const renamed = changes.filter(({ task, spec }) => spec.branch !== task.spec.branch).map(({ spec }) => spec);
   const taken = await branchProblems(engine, renamed, await readRef(engine.repo, run.branch));
   const modes = modeProblems(engine, { planPath: run.planPath, settings: {}, specs });
-  if (taken.length + modes.length > 0) throw planError([...taken, ...modes]);
+  const demo = demoProblems(engine, specs, { agent: run.options.agent });
+  if (taken.length + modes.length + demo.length > 0) throw planError([...taken, ...modes, ...demo]);
   const removed = dropRemoved(engine, run, planned);
   const options = { ...run.options, verify: commandList(engine.config.run.verify) };
   const changed = followPlan(engine, run, changes, options);

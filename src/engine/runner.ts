@@ -22,7 +22,7 @@ import { decideContests } from "./contest.ts";
 import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { bookDeadTimes } from "./dead-time.ts";
 import { type Engine, isLost, strayFallOvers } from "./engine.ts";
-import { noteExpectedEnd } from "./expected-end.ts";
+import { expectedEndIn, noteExpectedEnd } from "./expected-end.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
 import { nextProbe } from "./governor.ts";
 import { idleFallOvers } from "./credentials.ts";
@@ -98,7 +98,8 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): 
       for (const run of seen.runs) taken.add(run.id);
       const acted = await carryAll(engine, seen, carriers, { endings: options.endings ?? false });
       if (!acted && carriers.size === 0 && (options.endings || isOver(engine, seen, options.until))) break;
-      await change.happened(acted ? 0 : earlier(soonest(engine, seen), carriers.lookAgainIn));
+      const next = earlier(soonest(engine, seen), expectedEndIn(engine, seen.runs));
+      await change.happened(acted ? 0 : earlier(next, carriers.lookAgainIn));
     } catch (error) {
       // Told below, once what runs has been waited for, or parked where a Ctrl-C was the cause.
       carriers.fail(error);

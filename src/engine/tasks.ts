@@ -13,6 +13,7 @@ import { changeTask, findRivals, findTasks, moveTask, readTask, readTasks } from
 import { findUnresolved } from "../git/conflicts.ts";
 import { endedWithWords } from "./answer.ts";
 import { type Engine, findAgent } from "./engine.ts";
+import { findRun } from "./find-run.ts";
 import { findMarkersByHand, MARKERS_MEANT } from "./gate.ts";
 import { tryNow } from "./governor.ts";
 import { handBackDone, refuseGone } from "./hand-back.ts";
@@ -40,16 +41,16 @@ export function findTask(engine: Engine, key: string, pick: Pick = {}): Task {
       hint: `start it: owt run ${key}`,
     });
   }
-  if (pick.run !== undefined && !readRuns(engine.store).some((run) => run.id === pick.run)) {
-    const runs = readRuns(engine.store).map((run) => run.id);
-    throw new OwtError("unknown-name", `there is no run ${pick.run}`, {
-      hint: nearestHint(pick.run, runs, "see: owt status"),
-    });
-  }
+  if (pick.run !== undefined) findRun(engine, pick.run);
   const where = pick.run === undefined ? "no run has" : `${pick.run} has not`;
-  throw new OwtError("unknown-name", `${where} a task named ${key}`, {
-    hint: nearestHint(key, known, "list them with: owt task list"),
-  });
+  throw new OwtError("unknown-name", `${where} a task named ${key}`, { hint: taskHint(engine, key, known) });
+}
+
+/** A run may have been named where a task is wanted. */
+function taskHint(engine: Engine, key: string, known: Iterable<string>): string {
+  const runs = readRuns(engine.store).map((run) => run.id);
+  if (runs.includes(key)) return `it is a run: owt status ${key}; what its agents said: owt logs --all --run ${key}`;
+  return nearestHint(key, [...known, ...runs], "list them with: owt task list");
 }
 
 /** The rivals for a task of which none has won, where its id means them: no task of this key is newer. */

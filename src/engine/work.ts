@@ -20,7 +20,8 @@ import { readRuns } from "../store/runs.ts";
 import { readCancelledTasks, readDoneTasks, readTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
-import { agentProblems, branchProblems } from "./plan-checks.ts";
+import { nearestPlans } from "./near-paths.ts";
+import { agentProblems, branchProblems, demoProblems } from "./plan-checks.ts";
 import { findPlan, isNoPlan, readPlan } from "./read-plan.ts";
 import { shellWord } from "../lib/printable.ts";
 import { viewRun } from "./view.ts";
@@ -28,6 +29,8 @@ import { heldByTakenUp, readTakenUp } from "./worktrees/taken-up.ts";
 
 /** What the command line asks for. */
 export type WorkRequest = {
+  /** Where the words were said: what is no task may have been meant as a path from there. */
+  from?: string;
   /** Path of a plan; null means: the one there is. */
   plan: string | null;
   /** Ids of single tasks; empty means all. */
@@ -142,10 +145,10 @@ async function readPlanIfAny(engine: Engine, request: WorkRequest, mayMiss: bool
     if (!isNoPlan(error)) throw error;
     if (mayMiss) return null;
     const known = readRuns(engine.store).flatMap((run) => readTasks(engine.store, run.id).map((task) => task.key));
-    throw request.tasks.length > 0 ? unknownTask(request.tasks[0]!, [...new Set(known)]) : error;
+    throw request.tasks.length > 0 ? unknownTask(request.tasks[0]!, [...new Set(known)], request.from) : error;
   }
   const result = await readPlan(engine.repo.here, path);
-  if ("problems" in result) throw await allProblems(engine, result);
+  if ("problems" in result) throw await allProblems(engine, request, result);
   return result.plan;
 }
 
@@ -185,10 +188,19 @@ function join(engine: Engine, plan: Plan | null, byHand: PlannedTask[]): Plan {
 }
 
 /** The problems of a plan that cannot run, together with what is wrong with its tasks only here. */
-async function allProblems(engine: Engine, result: Exclude<PlanResult, { plan: Plan }>): Promise<OwtError> {
+async function allProblems(
+  engine: Engine,
+  request: WorkRequest,
+  result: Exclude<PlanResult, { plan: Plan }>,
+): Promise<OwtError> {
   const tasks = result.tasks.filter((task) => task.status !== "complete");
   const branches = await branchProblems(engine, tasks, null);
-  return planError([...result.problems, ...agentProblems(engine, tasks), ...branches]);
+  return planError([
+    ...result.problems,
+    ...agentProblems(engine, tasks),
+    ...demoProblems(engine, tasks, request),
+    ...branches,
+  ]);
 }
 
 /** All problems of a plan in one error, each as `file:line message (hint)`. `hint` where it is not its files that are to be mended. */
@@ -383,7 +395,7 @@ function nameTasks(tasks: PlannedTask[], request: WorkRequest): Named {
   const named = new Set<string>();
   for (const wanted of request.tasks) {
     const id = ids.find((each) => each === wanted) ?? ids.find((each) => each.toLowerCase() === wanted.toLowerCase());
-    if (!id) throw unknownTask(wanted, ids, modulesOf(tasks));
+    if (!id) throw unknownTask(wanted, ids, request.from, modulesOf(tasks));
     named.add(id);
   }
   for (const text of request.texts) named.add(adHocTask(text, 0).id);
@@ -410,8 +422,15 @@ function firstToStart(
   return new Set(startOrder(starts).slice(0, count));
 }
 
-function unknownTask(wanted: string, ids: string[], modules: string[] = []): OwtError {
-  const close = [...nearest(wanted, modules, 1).map((module) => `--module ${module}`), ...nearest(wanted, ids)];
+function unknownTask(wanted: string, ids: string[], from: string | undefined, modules: string[] = []): OwtError {
+  const paths = from === undefined ? [] : nearestPlans(from, wanted).slice(0, 3);
+  const [module] = nearest(wanted, modules, 1);
+  // The tasks of a module that was meant are meant with it.
+  const others = ids.filter((id) => module === undefined || !id.startsWith(`${module}/`));
+  const close =
+    module === undefined && paths.length > 0
+      ? paths
+      : [...(module === undefined ? [] : [`--module ${module}`]), ...nearest(wanted, others)];
   return new OwtError("unknown-name", `there is no task or plan named ${wanted}`, {
     hint:
       close.length > 0

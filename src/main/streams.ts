@@ -21,6 +21,10 @@ export function openIo(binPath: string): Io {
     },
     signal: leave.signal,
     hurry: hurry.signal,
+    onContinue(heard) {
+      process.on("SIGCONT", heard);
+      return () => void process.off("SIGCONT", heard);
+    },
     outlivesTerminal: false,
     looks: false,
     tolerant: false,

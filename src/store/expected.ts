@@ -2,7 +2,7 @@
 import type { Store } from "./database.ts";
 import { parseStored } from "./stored-json.ts";
 
-/** Epoch milliseconds: the end, and when it was worked out. Null: nobody can tell. `isRough`: from no more than a table. */
+/** Epoch milliseconds: the end, and when it was worked out; one before that: all that is at work takes longer than its bad case since then. Null: nobody can tell. `isRough`: from no more than a table. */
 export type Expected = { end: number | null; isRough?: boolean; at: number };
 
 export function writeExpected(store: Store, run: string, expected: Expected): void {

@@ -1,5 +1,5 @@
 /** The other commands: land, status, logs, report, restore, doctor, demo, and what an agent may not do. */
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
@@ -266,8 +266,13 @@ test("a launch mode that is none is refused before anything is made", async () =
 
 test("the demo brings five tasks home and answers its own question off a terminal", async () => {
   await using rig = Rig.create({});
+  const before = readdirSync(rig.home);
   const ran = await rig.owt("demo", "--path", rig.path("demo"));
   expect(ran.code).toBe(0);
+  // One folder is made, and it holds all that was.
+  expect(readdirSync(rig.home).toSorted()).toEqual([...before, "demo"].toSorted());
+  expect(readdirSync(rig.path("demo"))).toEqual(["words"]);
+  expect(ran.stderr).toContain(`a repository with a plan: ${rig.path("demo/words")}`);
   expect(ran.stdout).toContain("five tasks came home");
   expect(ran.stderr).toContain("fails sh check.sh");
   expect(ran.stderr).toContain("conflicts in words.txt");

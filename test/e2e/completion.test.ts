@@ -1,5 +1,7 @@
 /** Completion in the real shells, with what is in the repository just then. */
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
 
@@ -10,6 +12,7 @@ let rig: Rig;
 beforeAll(async () => {
   rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nretries = 0\n[agent.mine]\ncommand = ["mine"]\n[profile.night.run]\nmax_parallel = 6\n`,
+    ".owt/schedule.toml": '[[batch]]\nname = "nightly"\ncron = "0 3 * * *"\n',
     "docs/plans/shop/epic-01-a.md": task({ title: "The first" }, 'write a.txt "a"'),
     "docs/plans/web/epic-01-asks.md": task({ title: "Colours" }, 'ask "Which colour?"'),
     "docs/plans/api/epic-01-fails.md": task({}, 'fail "cannot"'),
@@ -65,6 +68,24 @@ const CASES: [line: string[], words: string[]][] = [
   ],
   [["--profile", ""], ["night"]],
   [["--profile", "night", "rep"], ["report"]],
+  [["--profile=n"], ["--profile=night"]],
+  [["run", "--profile=n"], ["--profile=night"]],
+  // As bash cuts words.
+  [["--profile", "=", "n"], ["night"]],
+  [["--profile", "=", "night", "rep"], ["report"]],
+  [["logs", "--run", "=", "r1", "s"], ["shop/E01"]],
+  [["help", "sta"], ["status"]],
+  [["batch", "run", ""], ["nightly"]],
+  [
+    ["help", "task", "a"],
+    ["approve", "answer"],
+  ],
+  [["run", "--rivals", "2", "--agents", "demo,m"], ["demo,mine"]],
+  [["run", "--agents=demo,m"], ["--agents=demo,mine"]],
+  [
+    ["run", "--agents", "mine,"],
+    ["mine,claude", "mine,codex", "mine,demo"],
+  ],
   [
     ["task", "create", "a text", "--priority", ""],
     ["high", "normal", "low"],
@@ -87,6 +108,26 @@ const CASES: [line: string[], words: string[]][] = [
 
 test.each(CASES)("%j is completed with %j", async (line, expected) => {
   expect((await completed(...line)).toSorted()).toEqual(expected.toSorted());
+});
+
+test("tasks are those of the run that is named, and of every run where none is; what was saved has its id", async () => {
+  await using many = Rig.create({ ".worktreerc": demoConfig });
+  for (let n = 1; n <= 7; n++) {
+    many.write({ [`docs/plans/m${n}/epic-01-a.md`]: task({ title: `The ${n}.` }, `write ${n}.txt "a"`) });
+    many.commit("more");
+    expect((await many.owt("run", `m${n}/E01`, "--yes")).code).toBe(0);
+    many.ok("land");
+  }
+  const ask = async (...line: string[]) => words((await many.owt("__complete", ...line)).stdout);
+  expect((await ask("logs", "")).toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7].map((n) => `m${n}/E01`));
+  expect(await ask("logs", "--run", "r2", "")).toEqual(["m2/E01"]);
+  expect(await ask("status", "--run=r1", "")).toContain("m1/E01");
+  expect(await ask("status", "--run=r1", "")).not.toContain("m2/E01");
+  const { worktrees } = await many.json<{ worktrees: { path: string }[] }>("create", "left");
+  writeFileSync(join(worktrees[0]!.path, "new.txt"), "mine");
+  many.ok("delete", "left", "--yes", "--save");
+  const { rescues } = await many.json<{ rescues: { id: string }[] }>("restore");
+  expect(await ask("restore", "")).toEqual(rescues.map(({ id }) => id));
 });
 
 test("what is completed has its meaning beside it", async () => {
@@ -142,6 +183,8 @@ const ASKED: [line: string[], words: string[]][] = [
   [["task", "answer", ""], ["web/E01"]],
   [["run", "--agent", "m"], ["mine"]],
   [["prompt", "show", "conf"], ["conflict"]],
+  [["help", "sta"], ["status"]],
+  [["run", "--agents", "demo,m"], ["demo,mine"]],
   [["report", ""], ["r1"]],
   [["tmux", "attach", "m"], ["main"]],
   [

@@ -153,9 +153,10 @@ function isTmux(pid: number): boolean {
 }
 
 test("an owt that is suspended is told as that, with what continues it; then it takes up what was asked of it", async () => {
-  await using rig = createWith(["a"]);
+  await using rig = createWith(["a", "b"]);
   const run = rig.start("run", "--yes");
   await fileAppears(rig.path("begun-a"));
+  await fileAppears(rig.path("begun-b"));
   const { pid } = run.child;
   process.kill(pid!, "SIGSTOP");
   const words = `owt (pid ${pid}) is suspended: fg in its terminal, or kill -CONT ${pid}`;
@@ -169,6 +170,16 @@ test("an owt that is suspended is told as that, with what continues it; then it 
   expect(await rig.json("status")).toMatchObject({ carried_by: pid, carrier_is_suspended: true });
   const view = rig.start("resume");
   await view.says(words);
+  expect(rig.ok("inbox")).toBe(
+    `1 thing waits for a person\n\nowt (pid ${pid}), which carries the runs, is suspended: nothing of them goes on\n  ↳ fg in its terminal, or kill -CONT ${pid}\n`,
+  );
+  expect(await rig.json("inbox")).toMatchObject({ suspended_pid: pid, waiting: [] });
+  expect(rig.ok("task", "cancel", "b/E01")).toBe(`b/E01: is being cancelled; before that ${words}\n`);
+  const standsBy = await rig.owt("resume", "--detach");
+  expect(standsBy.stdout).toContain(
+    `r1 is carried by another owt (pid ${pid}), which is suspended; one in the background`,
+  );
+  expect(standsBy.stdout).toContain(`\n  continue that one: fg in its terminal, or kill -CONT ${pid}\n`);
   expect(rig.ok("stop")).toContain(`r1: stop is asked for; before that ${words}`);
   process.kill(pid!, "SIGCONT");
   expect((await run.ended).code).toBe(130);

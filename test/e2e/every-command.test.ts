@@ -107,6 +107,7 @@ const ROWS: Record<string, Row> = {
   },
   notify: {
     call: ["notify"],
+    code: 1,
     says: "○ desktop: no desktop, and no terminal, is here",
     mistake: unknownOption("notify", "--jsno", "--json"),
   },

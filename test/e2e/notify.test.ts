@@ -150,6 +150,34 @@ test("what the repository names is told nothing before the user approved it, and
   expect([ends("/mine"), ends(`/theirs/${SECRET}`)]).toEqual([1, 1]);
 });
 
+test("owt notify fails where nobody was told, and says where it stands who is to be", async () => {
+  await using receiver = await Receiver.start();
+  receiver.answer = 500;
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const try_ = async (user: string) => {
+    rig.userFile("config.toml", user);
+    return rig.owt("notify");
+  };
+  const refusal = "✗ nobody was told\n  ↳ who is to be told: owt config show notifications\n";
+  expect(await try_("")).toEqual({
+    code: 1,
+    stdout: "○ desktop: no desktop, and no terminal, is here\n",
+    stderr: refusal,
+  });
+  expect(await try_("[notifications]\ndesktop = false\n")).toEqual({ code: 1, stdout: "", stderr: refusal });
+  const failed = await try_(`[notifications]\nslack_webhook = "${receiver.url}/slack"\n`);
+  expect(failed).toMatchObject({ code: 1, stderr: refusal, stdout: expect.stringContaining("✗ slack") });
+  const { code, stdout } = await rig.owt("notify", "--json");
+  expect([code, JSON.parse(stdout)]).toMatchObject([
+    1,
+    { data: { targets: [{ state: "none" }, { state: "failed" }] } },
+  ]);
+
+  // One of two is not nobody.
+  receiver.answer = 200;
+  expect(await rig.owt("notify")).toMatchObject({ code: 0, stderr: "" });
+});
+
 test("who does not take it is tried again, told of once, and holds nothing up", async () => {
   await using receiver = await Receiver.start();
   await using deaf = await Receiver.start();

@@ -12,6 +12,39 @@ type Preview = {
   critical_path: string[];
 };
 
+test("steps that the demo agent cannot play are named with their lines, all at once, where it is to play them", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/shop/epic-01-a.md": task({}, 'write a.txt "a"\ndance\n# dance\nwork fast\ndance'),
+    "docs/plans/shop/epic-02-b.md": task({ agent: "codex" }, "dance"),
+    "docs/plans/shop/epic-03-c.md": `${task({}, 'write c.txt "c"')}\n\`\`\`demo\ntouch d.txt\n`,
+    "docs/features.json": JSON.stringify(
+      { features: [{ id: "one", name: "One", depends_on: [], description: "Do it\n```demo\nsay\n```\n" }] },
+      null,
+      2,
+    ),
+  });
+  rig.commit("plan");
+  const lines = (text: string) => text.split("\n").filter((line) => /^\S+\.(md|json):\d+ /.test(line));
+  const faulty = [
+    expect.stringMatching(
+      /^docs\/plans\/shop\/epic-01-a\.md:10 shop\/E01: demo step "dance": unknown verb; known: write, /,
+    ),
+    'docs/plans/shop/epic-01-a.md:12 shop/E01: demo step "work fast": no duration',
+    expect.stringContaining("docs/plans/shop/epic-01-a.md:13 shop/E01: "),
+    "docs/plans/shop/epic-03-c.md:12 shop/E03: a demo block that nothing ends",
+  ];
+  for (const words of [["plan"], ["run", "--yes"]]) {
+    const { code, stderr } = await rig.owt(...words);
+    expect([words, code, lines(stderr)]).toEqual([words, 3, faulty]);
+  }
+  expect((await rig.owt("plan", "--agent", "claude")).code).toBe(0);
+  expect(lines((await rig.owt("plan", "--agent", "demo")).stderr)).toHaveLength(5);
+  expect(lines((await rig.owt("plan", "docs/features.json")).stderr)).toEqual([
+    expect.stringMatching(/^docs\/features\.json:\d+ one: demo step "say": say takes 1 argument$/),
+  ]);
+});
+
 describe("the seeds' own examples, as they stand", () => {
   test("the epic of the plan orchestrator, with the two it depends on", async () => {
     await using rig = Rig.create({

@@ -216,3 +216,17 @@ test("a tag that nothing has is refused with the nearest, as a module is", async
   expect((await rig.owt("task", "list", "--tag", "interface")).code).toBe(0);
   expect((await rig.owt("task", "list", "--module", "b")).code).toBe(2);
 });
+
+test("one is told as one, several as several", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+    "docs/plans/b/epic-01-b.md": task({}, 'fail "no"'),
+    "docs/plans/c/epic-01-c.md": task({}, 'fail "no"'),
+  });
+  await rig.owt("run", "--yes");
+  expect((await rig.owt("run", "a/E01", "--yes")).stdout).toMatch(/^nothing to do: the one task is done \(repeat with/);
+  rig.ok("task", "cancel", "b/E01");
+  rig.ok("task", "cancel", "c/E01");
+  expect((await rig.owt("run", "--yes")).stderr).toContain("left out: b/E01, c/E01 were cancelled\n");
+});

@@ -92,11 +92,35 @@ test("of a run: when it will probably end, who carries it in the background, and
   await vi.waitUntil(waitsForReset, { timeout: 8_000 });
   const text = (await rig.owt("status")).stdout;
   expect(text).toContain(`  in the background (pid ${pid}); watch it: owt resume r2`);
-  expect(text).toMatch(/^ {2}expected to end in .*, at .*\d\d:\d\d:\d\d$/m);
+  expect(text).toMatch(/^ {2}expected to end in .*, at [-\d ]*\d\d:\d\d$/m);
   expect(text).toMatch(/^ {2}usage limit until [-\d]*( )?\d\d:\d\d: other\/E01$/m);
   await rig.owt("stop");
   expect((await rig.json<Runs>("status", "r2")).runs[0]!.expected_end).toBeNull();
 });
+
+test("what takes longer than its bad case is told as late, of the run and of its task", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig }, { approve: false });
+  // History of tasks that take no time at all.
+  for (let n = 1; n <= 4; n++) rig.write({ [`docs/plans/a/epic-0${n}-a.md`]: task({}, `write ${n}.txt "a"`) });
+  rig.commit("plan");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.ok("land");
+  rig.write({
+    "docs/plans/b/epic-01-b.md": task({}, `touch ${rig.path("begun")}\nwait ${rig.path("go")}\nwrite b.txt "b"`),
+  });
+  rig.commit("more");
+  const run = rig.start("run", "--yes", "b/E01");
+  await fileAppears(rig.path("begun"));
+  const late = () => rig.ok("status", "b/E01");
+  await vi.waitFor(() => expect(late()).toMatch(/ · later than expected, by [\d.]+s/), { timeout: 30_000 });
+  // Nothing happens, and all the same it is worked out anew.
+  const told = /^ {2}later than expected, by (?:\d+s|1m)$/m;
+  await vi.waitFor(() => expect(rig.ok("status")).toMatch(told), { timeout: 90_000, interval: 500 });
+  const { task: shown } = await rig.json<{ task: { left_ms: null; late_ms: number } }>("status", "b/E01");
+  expect([shown.left_ms, shown.late_ms > 0]).toEqual([null, true]);
+  rig.release("go");
+  expect((await run.ended).code).toBe(0);
+}, 180_000);
 
 test("what is ready and does not start says why, and a first run has an end that is a guess", async () => {
   await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nmax_parallel = 1\n` }, { approve: false });

@@ -43,7 +43,7 @@ test("a run that is stopped while nobody carries it has nothing at work, and goe
   await Promise.all(["a-works", "b-checked"].map((name) => fileAppears(rig.path(name))));
   run.child.kill("SIGKILL");
   await run.ended;
-  expect((await rig.owt("stop")).stdout).toContain("r1: is stopped");
+  expect((await rig.owt("stop")).stdout).toContain("r1 is stopped; go on with: owt resume r1");
   expect(rig.processes()).toEqual([]);
   const { runs } = await rig.json<Status>("status");
   expect(runs[0]!.tasks).toMatchObject([

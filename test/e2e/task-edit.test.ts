@@ -1,4 +1,5 @@
 /** `owt task edit`: the text of a task is changed where it is written down, and a run takes it up. */
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -114,4 +115,33 @@ test("mistakes: off a terminal without a text, an empty one, a name that is not 
   const unknown = await rig.owt("task", "edit", "a/E02", "--text", "x");
   expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("did you mean a/E01?")]);
   expect((await rig.owt("task", "edit", "a/E01", "--text", "x", "--file", "y")).code).toBe(2);
+});
+
+test("bytes that are no text are one clear error, and nothing is changed", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const file = "docs/plans/a/epic-01-first.md";
+  rig.write({ [file]: task({ title: "First" }, 'write a.txt "a"') });
+  rig.commit("the plan");
+  const before = readFileSync(join(rig.root, file));
+  const edit = (input: Buffer, ...args: string[]) => {
+    const options = { cwd: rig.root, env: rig.env, input, encoding: "utf8" } as const;
+    const { status, stderr } = spawnSync(process.execPath, [rig.command, ...args], options);
+    return { status, stderr };
+  };
+  const hint = "  ↳ from another encoding: iconv -f LATIN1 -t UTF-8 FILE | owt task edit a/E01 --file -\n";
+  const what = "✗ what stands on standard input is no text: it";
+  for (const [bytes, why] of [
+    [Buffer.from("new\0words"), "has a NUL in it"],
+    [Buffer.from([0x6e, 0xff, 0xfe]), "is not UTF-8"],
+  ] as const) {
+    const refused = { status: 2, stderr: `${what} ${why}\n${hint}` };
+    expect(edit(bytes, "task", "edit", "a/E01", "--file", "-")).toEqual(refused);
+    writeFileSync(rig.path("new"), bytes);
+    expect(edit(bytes, "task", "edit", "a/E01", "--file", rig.path("new")).stderr).toContain(
+      `new is no text: it ${why}`,
+    );
+  }
+  expect(readFileSync(join(rig.root, file))).toEqual(before);
+  expect(edit(Buffer.from("\uFEFFNew wörds.\n"), "task", "edit", "a/E01", "--file", "-").status).toBe(0);
+  expect(readFileSync(join(rig.root, file), "utf8")).toContain("\n\nNew wörds.\n");
 });

@@ -200,9 +200,7 @@ panes = [{}, { split = "right", size = "30%", command = ["sh", "-c", "echo $0 > 
     await using desk = new Desk(config, { approve: false });
     const refused = await desk.rig.owt("tmux", "create");
     expect(refused.code).toBe(4);
-    expect(refused.stderr).toContain(
-      '.worktreerc [tmux.layouts.review] command: ["sh","-c","echo $0 > ran; cat","a b"]',
-    );
+    expect(refused.stderr).toContain(".worktreerc [tmux.layouts.review] command: sh -c 'echo $0 > ran; cat' 'a b'");
     expect(existsSync(join(desk.rig.root, "ran"))).toBe(false);
     // Another layout needs none of it.
     expect((await desk.rig.owt("tmux", "create", "--layout", "quad")).code).toBe(0);

@@ -248,6 +248,39 @@ test("a run in the background of its shell is not stopped by what is typed there
   await seen(() => expect(terminal.history().join("\n")).toContain("1 of 1 task integrated"));
 });
 
+test("stopped by Ctrl-Z it leaves the terminal to the shell, and goes on below what was written there", async () => {
+  const modules = ["a", "b", "c", "d"];
+  await using rig = createWith((place) =>
+    Object.fromEntries(
+      modules.map((name) => [
+        `docs/plans/${name}/epic-01-a.md`,
+        task({ title: "A" }, `say "begins"\nwait ${place("go")}\nwrite ${name}.txt "a"`),
+      ]),
+    ),
+  );
+  using terminal = new Tmux(rig, { columns: 80, rows: 60 });
+  terminal.type("set -m");
+  terminal.type(`${OWT} run --yes`);
+  const tables = () => terminal.screen().filter((line) => line.includes("d/E01  begins")).length;
+  await seen(() => expect(tables()).toBe(1));
+  for (const round of [1, 2]) {
+    terminal.key("C-z");
+    await seen(() => expect(terminal.screen().filter((line) => /Stopped|Suspended/.test(line))).toHaveLength(round));
+    for (const n of [1, 2]) terminal.type(`echo said-${round}-${n}`);
+    // Meanwhile all came due that it was about to draw.
+    terminal.type(`sleep 1; echo said-${round}-3`);
+    await seen(() => expect(terminal.screen()).toContain(`said-${round}-3`));
+    const shown = terminal.screen();
+    terminal.type("fg");
+    await seen(() => expect(tables()).toBe(round + 1));
+    // All that stood there stands there still, and in its place.
+    expect(terminal.screen().slice(0, shown.length - 1)).toEqual(shown.slice(0, -1));
+    expect(terminal.screen()[shown.length - 1]).toBe("$ fg");
+  }
+  rig.release("go");
+  await seen(() => expect(terminal.history().join("\n")).toContain("4 of 4 tasks integrated"));
+});
+
 test("on 80 columns nothing is broken inside a word: not what is told, nor what is asked, nor the end", async () => {
   const question =
     "Shall the backoffice reporting keep its own cache of customer names, or ask the customer service each time?";

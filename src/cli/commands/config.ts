@@ -62,10 +62,9 @@ export function configCommands(program: Command, io: Io): void {
         }
         approveGrants(engine, missing);
         const shown = missing.map(shownGrant);
-        const text =
-          missing.length > 0
-            ? `approved: ${shown.map((grant) => printable(grant.what)).join(", ")}`
-            : "nothing was left to approve";
+        const lines = shown.map((grant) => printable(grant.what));
+        const approved = lines.length === 1 ? `approved: ${lines[0]}` : `approved:\n  ${lines.join("\n  ")}`;
+        const text = missing.length > 0 ? approved : "nothing was left to approve";
         answer(io, options, { approved: shown, approved_before: grants.length - missing.length }, text);
       }),
     );

@@ -32,7 +32,7 @@ export function demoCommand(program: Command, io: Io): void {
   program
     .command("demo")
     .description("watch a small plan come home in a repository of its own; needs no agent, no key, no network")
-    .option("--path <folder>", "where to make the repository (default: a new temporary folder)")
+    .option("--path <folder>", "the folder to make the repository in, as words (default: a new temporary one)")
     .option("--plain", PLAIN)
     .option("--json", "print the answer as JSON")
     .action((options: DemoOptions) => showDemo(io, options));
@@ -52,7 +52,8 @@ async function showDemo(io: Io, options: DemoOptions): Promise<void> {
   await makeDemoRepository(root);
   // The demo approves its own commands; that must not leave a trace in the user's approvals.
   const { OWT_PROFILE: _, ...mine } = io.env;
-  const env = { ...mine, XDG_STATE_HOME: join(home, "state"), XDG_CONFIG_HOME: join(home, "config") };
+  const own = join(root, ".git", "demo");
+  const env = { ...mine, XDG_STATE_HOME: join(own, "state"), XDG_CONFIG_HOME: join(own, "config") };
   await withEngine({ ...io, cwd: root, env }, async (engine) => {
     const { work, base } = await prepareRun(
       engine,

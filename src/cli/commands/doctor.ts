@@ -6,7 +6,7 @@ import { answer, type Io, withEngine } from "../io.ts";
 import { OwtError } from "../../core/errors.ts";
 import { openRepo } from "../../git/repo.ts";
 import { adoptStore } from "../../store/database.ts";
-import { painter, printable } from "../text.ts";
+import { localTimes, painter, printable } from "../text.ts";
 
 export function doctorCommand(program: Command, io: Io): void {
   program
@@ -78,7 +78,7 @@ function render(io: Io, findings: readonly Finding[], agents: readonly AgentRepo
   };
   const hintLine = (hint: string | null | undefined) => (hint ? [`  ↳ ${printable(hint)}`] : []);
   const lines = findings.flatMap(({ check, state, detail, hint }) => [
-    `${marks[state]} ${check}  ${printable(detail)}`,
+    `${marks[state]} ${check}  ${printable(localTimes(detail, Date.now()))}`,
     ...(state === "pass" ? [] : hintLine(hint)),
   ]);
   const blocks = agents.map((agent) => {

@@ -7,7 +7,7 @@ import { bringBack } from "../../engine/sessions.ts";
 import { readContext } from "../../engine/worktrees/context.ts";
 import { syncBehind } from "../../engine/worktrees/session-end.ts";
 import { pluginFolder } from "../../system/plugin-files.ts";
-import { type Io, readInput, withEngine } from "../io.ts";
+import { type Io, readBytes, withEngine } from "../io.ts";
 
 export function hookCommands(program: Command, io: Io): void {
   const hook = program
@@ -45,7 +45,9 @@ export function hookCommands(program: Command, io: Io): void {
     .description("of a request for leave, read from standard input: the line that the inbox shows, secrets left out")
     .action(async () => {
       const secrets = secretsIn(io.env);
-      io.stdout.write(`${renderAsked(await readInput(io), (text) => redact(text, secrets))}\n`);
+      io.stdout.write(
+        `${renderAsked((await readBytes(io)).toString("utf8").trimEnd(), (text) => redact(text, secrets))}\n`,
+      );
     });
   hook
     .command("plugin")

@@ -4,13 +4,14 @@ import { msBetween } from "../../core/attempt.ts";
 import { renderAnswer } from "../../core/view.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { answerNow } from "../../engine/answer.ts";
+import { suspendedCarrier } from "../../engine/holder.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
 import { readInbox, readNearBudgets, readRefusedBatches } from "../../engine/inbox.ts";
 import { answerOf, type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { answer, type Io, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
-import { localTimes, printable } from "../text.ts";
+import { continueLine, localTimes, printable } from "../text.ts";
 import { moreWords } from "../waiting-words.ts";
 
 export function inboxCommand(program: Command, io: Io): void {
@@ -42,16 +43,19 @@ export function inboxCommand(program: Command, io: Io): void {
         }));
         const open = await readAllAsks(engine);
         const asks = open.map(toJson);
+        const suspended = suspendedCarrier(engine);
+        const stopped = `owt (pid ${suspended}), which carries the runs, is suspended: nothing of them goes on`;
         const lines = [
+          ...(suspended === null ? [] : [{ since: null, text: stopped, answer: continueLine(suspended) }]),
           ...(room === null ? [] : [{ since: room.since, text: `the runs: ${room.why}`, answer: renderAnswer(room) }]),
           ...waiting.map((item) => ({
             since: item.since,
-            text: `${item.task}${moreWords(item.more)} (${item.run}) ${localTimes(item.why, engine.now())}`,
+            text: `${item.task}${moreWords(item.more)} (${item.run}) ${item.why}`,
             answer: renderAnswer(item),
           })),
           ...budgets.map(({ run, why, since, until, command }) => ({
             since,
-            text: `${run} ${why}; it goes on ${until === null ? "to that" : `at ${localTimes(until, engine.now())}`}`,
+            text: `${run} ${why}; it goes on ${until === null ? "to that" : `at ${until}`}`,
             answer: renderAnswer({ command, note: `to raise it; to begin nothing more: owt pause ${run}` }),
           })),
           ...batches.map((each) => ({
@@ -64,14 +68,22 @@ export function inboxCommand(program: Command, io: Io): void {
             text: wordsOf(ask),
             answer: answerOf(ask),
           })),
-        ].toSorted((a, b) => Date.parse(a.since) - Date.parse(b.since));
-        const ageOf = (since: string) => renderDuration(msBetween(Date.parse(since), engine.now()));
-        const told = lines.map(({ since, text, answer }) => `${printable(text)} · for ${ageOf(since)}\n  ↳ ${answer}`);
+        ].toSorted((a, b) => timeOf(a.since) - timeOf(b.since));
+        const ageOf = (since: string | null) =>
+          since === null ? "" : ` · for ${renderDuration(msBetween(Date.parse(since), engine.now()))}`;
+        const told = lines.map(
+          ({ since, text, answer }) => `${printable(localTimes(text, engine.now()))}${ageOf(since)}\n  ↳ ${answer}`,
+        );
         const head = `${count(lines.length, "thing")} ${lines.length === 1 ? "waits" : "wait"} for a person`;
         const text = lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${told.join("\n")}`;
-        answer(io, options, { waiting, budgets, batches, asks, room }, text);
+        answer(io, options, { waiting, budgets, batches, asks, room, suspended_pid: suspended }, text);
       }),
     );
+}
+
+/** What nobody knows since when stands first. */
+function timeOf(since: string | null): number {
+  return since === null ? 0 : Date.parse(since);
 }
 
 function toJson(ask: Ask) {

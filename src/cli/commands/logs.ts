@@ -15,7 +15,7 @@ import { readTasks } from "../../store/tasks.ts";
 import { gapLine } from "../../system/capped-file.ts";
 import { type Io, tell, withEngine } from "../io.ts";
 import { Pen } from "../pen.ts";
-import { painter, printable } from "../text.ts";
+import { logWords, painter, printable } from "../text.ts";
 import { positiveInteger } from "../work-options.ts";
 
 type Options = {
@@ -135,7 +135,7 @@ async function showOne(
   let shown = 0;
   const onLine = async (line: LogLine) => {
     shown++;
-    const text = options.raw ? line.text : printable(line.text);
+    const text = options.raw ? line.text : printable(options.json ? line.text : logWords(line));
     await (options.json ? pen.item(text) : pen.write(`${text}\n`));
   };
   const show = (each: Attempt) =>
@@ -212,11 +212,11 @@ async function showSeveral(
   const follow = options.follow ?? false;
   let shown = 0;
   const show = (task: Task, attempt: Attempt) =>
-    showAttempt(engine, attempt, { ...wish, follow, raw: false }, isMatch, async ({ level, text }) => {
+    showAttempt(engine, attempt, { ...wish, follow, raw: false }, isMatch, async (line) => {
       shown++;
-      const line = printable(text);
-      if (options.json) await pen.item({ task: task.key, attempt: attempt.number, level, text: line });
-      else await pen.write(`${paint("dim", `${task.key.padEnd(width)} |`)} ${line}\n`);
+      const text = printable(options.json ? line.text : logWords(line));
+      if (options.json) await pen.item({ task: task.key, attempt: attempt.number, level: line.level, text });
+      else await pen.write(`${paint("dim", `${task.key.padEnd(width)} |`)} ${text}\n`);
     });
   if (follow) await followAttempts(engine, tasksNow, show, io.signal);
   else

@@ -1,8 +1,10 @@
 /** `owt notify`: whether notifications get through. */
 import type { Command } from "commander";
+import { OwtError } from "../../core/errors.ts";
 import { withoutSecret } from "../../core/notification.ts";
 import { notifyAll } from "../../engine/notify.ts";
 import { answer, type Io, withEngine } from "../io.ts";
+import { tellRefusal } from "../refusal.ts";
 import { markOf, painter, printable } from "../text.ts";
 
 export function notifyCommand(program: Command, io: Io): void {
@@ -29,9 +31,15 @@ export function notifyCommand(program: Command, io: Io): void {
           const where = address === null ? "" : ` (${address})`;
           return `${mark} ${name}${printable(where)}: ${state === "sent" ? "told" : printable(reason!)}`;
         });
-        const text = lines.length === 0 ? "nobody is told; see: owt config show notifications" : lines.join("\n");
-        answer(io, options, { targets }, text);
-        if (targets.some(({ state }) => state === "failed")) process.exitCode = 1;
+        answer(io, options, { targets }, lines.join("\n"));
+        const isAnybody = targets.some(({ state }) => state === "sent");
+        if (!isAnybody) tellRefusal(io, nobodyTold());
+        if (!isAnybody || targets.some(({ state }) => state === "failed")) process.exitCode = 1;
       }),
     );
+}
+
+/** What was tried stands in the answer already. */
+function nobodyTold(): OwtError {
+  return new OwtError("tool-failed", "nobody was told", { hint: "who is to be told: owt config show notifications" });
 }

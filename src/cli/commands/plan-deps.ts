@@ -7,7 +7,9 @@ import { readBacklog } from "../../store/backlog.ts";
 import { changeDependencies, type DependencyChange, readOnlyPlan, writeChange } from "../../engine/plan-deps.ts";
 import { listDependencies, renderChange, renderDependencies, shownChange } from "../dependencies-text.ts";
 import { answer, ask, canAsk, confirm, type Io, tell, screenWidth, withEngine } from "../io.ts";
+import { nearestPlans } from "../../engine/near-paths.ts";
 import { relativePlan } from "../plan-path.ts";
+import { count } from "../preview.ts";
 import { repeatWith } from "../repeat.ts";
 import { painter, printable } from "../text.ts";
 import { toRequest, type WorkOptions } from "../work-options.ts";
@@ -67,6 +69,7 @@ async function showOrChange(
   options: DepsOptions,
 ): Promise<void> {
   refuseWrittenDown(engine, plan, [...tasks, ...options.add, ...options.remove]);
+  refusePaths(io, plan, tasks);
   const isChange = options.add.length > 0 || options.remove.length > 0;
   if (isChange && tasks.length !== 1)
     throw new OwtError("usage", `--add and --remove change one task, and ${tasks.length} are named`, {
@@ -98,6 +101,17 @@ async function showOrChange(
   // What was asked for is not done: whoever calls this from a script is to notice.
   if (options.json) tell(io, `nothing was written; to write it:\n  ↳ ${command}`);
   process.exitCode = 4;
+}
+
+/** A plan that is not there would be taken for a task. */
+function refusePaths(io: Io, { tasks }: Plan, words: readonly string[]): void {
+  for (const word of words) {
+    const near = tasks.some(({ id }) => id.toLowerCase() === word.toLowerCase()) ? [] : nearestPlans(io.cwd, word);
+    if (near.length === 0) continue;
+    throw new OwtError("unknown-name", `there is no task or plan named ${word}`, {
+      hint: `did you mean ${near.slice(0, 3).join(" or ")}? see: owt plan deps`,
+    });
+  }
 }
 
 /** What was written down by hand stands in no file of the plan: what it waits for was said when it was created. */
@@ -142,7 +156,7 @@ function tellEnd(
 
 /** Task by task in the order of the plan; what is wished is looked at at once and written at the end, as one change. */
 async function walkThrough(io: Io, engine: Engine, plan: Plan): Promise<void> {
-  tell(io, printable(`${plan.path}: ${plan.tasks.length} tasks. ${KEYS}`));
+  tell(io, printable(`${plan.path}: ${count(plan.tasks.length, "task")}. ${KEYS}`));
   const wishes: DependencyWish[] = [];
   let change = await changeDependencies(engine, plan, wishes);
   for (let at = 0; at < plan.tasks.length;) {

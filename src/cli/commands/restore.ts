@@ -13,7 +13,7 @@ import { listKept, restoreKept } from "../../engine/environment-files.ts";
 import { recordRestored } from "../../store/worktrees.ts";
 import { ensureNamedFolder } from "../../system/files.ts";
 import { answer, type Io, tell, withEngine } from "../io.ts";
-import { printable, table } from "../text.ts";
+import { localTime, printable, table } from "../text.ts";
 import { describeSetup } from "../worktrees/setup-text.ts";
 import { printableNames } from "../../lib/printable.ts";
 
@@ -36,7 +36,7 @@ export function restoreCommand(program: Command, io: Io): void {
               note: underWay === undefined ? note : `${note}, in the middle of a ${underWay}`,
             })),
             ...kept.map(({ id: name, at, files }) => ({ name, at, note: `changed ${printableNames(files)}` })),
-          ].map(({ name, at, note }) => [name, new Date(at).toISOString(), printable(note)]);
+          ].map(({ name, at, note }) => [name, localTime(at, engine.now()), printable(note)]);
           const environment = kept.map(({ id: name, files, at }) => ({ id: name, files, at: Math.round(at) }));
           answer(io, options, { rescues, environment }, rows.length === 0 ? "nothing is saved" : table(rows));
           return;

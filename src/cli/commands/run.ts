@@ -144,7 +144,7 @@ function tellLeftOut(io: Io, { leftOut }: Work): void {
   tell(
     io,
     printable(
-      `left out: ${cancelled.join(", ")} was cancelled${behind}\n  ↳ to do it after all: owt run ${cancelled.join(" ")}`,
+      `left out: ${cancelled.join(", ")} ${cancelled.length === 1 ? "was" : "were"} cancelled${behind}\n  ↳ to do it after all: owt run ${cancelled.join(" ")}`,
     ),
   );
 }
@@ -214,7 +214,7 @@ function nothingToDo(engine: Engine, work: Work): string {
     return `nothing to do: ${count(work.done.size, "task")} done, ${work.leftOut.size} left out (see above)`;
   if (work.held.size > 0) return "nothing to do beside what somebody has by hand";
   if (work.done.size === 0) return "nothing to do";
-  const done = `nothing to do: all ${count(work.done.size, "task")} done`;
+  const done = `nothing to do: ${work.done.size === 1 ? "the one task is" : `all ${work.done.size} tasks`} done`;
   return wasPlayed(engine, work) ? `${done} by the demo agent; for real: ${FOR_REAL}` : `${done} (repeat with --again)`;
 }
 

@@ -37,9 +37,9 @@ import { count } from "../preview.ts";
 import { runBare } from "../bare.ts";
 import { reviewTimes } from "../../engine/review-times.ts";
 import {
-  clock,
   costWords,
   GUESS,
+  localTime,
   localTimes,
   markOf,
   painter,
@@ -274,7 +274,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
       lines.push(`  ▲ ${why}${then}; raise it: ${command}`);
     }
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
-    if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
+    if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now(), expected.isRough ?? false)}`);
     for (const { until, tasks } of limits)
       lines.push(`  usage limit${timeWords(until, engine.now())}: ${someOf(tasks)}`);
     const shown = worthARow(views);
@@ -288,7 +288,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   }
   if (room !== null) lines.push("", `▲ ${printable(room.why)}`, `    ↳ ${renderAnswer(room)}`);
   for (const refused of readRefusedBatches(engine)) {
-    const text = printable(`the batch ${refused.batch} ${refused.why}`);
+    const text = printable(localTimes(`the batch ${refused.batch} ${refused.why}`, engine.now()));
     lines.push("", `▲ ${text}`, `    ↳ ${printable(renderAnswer(refused))}`);
   }
   lines.push(...waitingLines(engine, status));
@@ -354,13 +354,19 @@ const MOST_ROWS = 50;
 const MOST_SAID = 60;
 const QUIET = new Set<TaskView["standing"]>(["done", "blocked", "ready", "skipped", "cancelled"]);
 
-function endWords(end: number, now: number): string {
+function endWords(end: number, now: number, isRough: boolean): string {
   // What goes on beyond what was expected has no end that one could name.
-  return end <= now ? "expected to end about now" : `expected to end in ${roughDuration(end - now)}, at ${clock(end)}`;
+  if (now - end >= LATE_MS) return `later than expected, by ${roughDuration(now - end)}`;
+  const guess = isRough ? GUESS : "";
+  if (end <= now) return `expected to end about now${guess}`;
+  return `expected to end in ${roughDuration(end - now)}, at ${localTime(end, now)}${guess}`;
 }
 
+/** Who carries it works the end out anew so long after it passed. */
+const LATE_MS = 20_000;
+
 function timeWords(until: number | null, now: number): string {
-  return until === null ? "" : ` until ${localTimes(new Date(until).toISOString(), now)}`;
+  return until === null ? "" : ` until ${localTime(until, now)}`;
 }
 
 function agentPath(engine: Engine, name: string): string | null {

@@ -159,10 +159,10 @@ function wishCommand(program: Command, io: Io, wish: "pause" | "stop", descripti
           });
         setWish(engine.store, engine.now(), run, wish);
         const isDone = wish === "stop" && (await stopUncarried(engine, "stopped", (attempt) => attempt.run === run));
-        const how = isDone ? "is stopped" : `${wish} is asked for`;
+        const how = isDone ? `${run} is stopped` : `${run}: ${wish} is asked for`;
         const carrier = suspendedCarrier(engine);
         const then = carrier === null ? `go on with: owt resume ${run}` : `before that ${suspendedWords(carrier)}`;
-        answer(io, options, { run, wish }, `${run}: ${how}; ${then}`);
+        answer(io, options, { run, wish }, `${how}; ${then}`);
       }),
     );
 }

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { type Editable, type Edited, findEditable } from "../../engine/edit-task.ts";
 import { editText } from "../../system/editor.ts";
-import { answer, canAsk, type Io, readInput, withEngine } from "../io.ts";
+import { answer, canAsk, type Io, readInput, textOf, withEngine } from "../io.ts";
 
 type Options = { text?: string; file?: string; run?: string; json?: boolean };
 
@@ -21,7 +21,7 @@ export function editCommand(task: Command, io: Io): void {
       withEngine(io, async (engine) => {
         if (options.text !== undefined && options.file !== undefined)
           throw new OwtError("usage", "--text and --file contradict each other", { hint: "leave one of them out" });
-        const given = await readGiven(io, options);
+        const given = await readGiven(io, key, options);
         const editable = await findEditable(engine, key, options.run);
         const edited = given === null ? await editHere(io, editable) : await put(editable, given);
         const { where = editable.where, run = null, others = [] } = edited ?? {};
@@ -36,11 +36,15 @@ export function editCommand(task: Command, io: Io): void {
 }
 
 /** The text that was brought along; null where there is none. */
-async function readGiven(io: Io, { text, file }: Options): Promise<string | null> {
+async function readGiven(io: Io, key: string, { text, file }: Options): Promise<string | null> {
   if (file === undefined) return text ?? null;
   if (file === "-") return readInput(io);
+  return textOf(readGivenFile(io, file), { what: file, file, same: `owt task edit ${key} --file -` });
+}
+
+function readGivenFile(io: Io, file: string): Buffer {
   try {
-    return readFileSync(resolve(io.cwd, file), "utf8");
+    return readFileSync(resolve(io.cwd, file));
   } catch (cause) {
     throw new OwtError("usage", `${file} cannot be read`, { hint: "name a file with the new text", cause });
   }

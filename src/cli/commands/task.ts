@@ -47,7 +47,7 @@ import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
 import { asksOf, giveLeave, type LeaveOptions, orIdleWorktree, replyAsked } from "../worktrees/leave.ts";
 import { editCommand } from "./task-edit.ts";
-import { costWords, markOf, painter, printable, suspendedWords, table, whyWords } from "../text.ts";
+import { costWords, localTimes, markOf, painter, printable, suspendedWords, table, whyWords } from "../text.ts";
 
 type JsonOption = { json?: boolean };
 /** Where several runs have a task of one key. */
@@ -91,7 +91,10 @@ export function taskCommands(program: Command, io: Io): void {
         let cancelled = true;
         for (const each of keys) cancelled = (await cancelTask(engine, each, options.run)).cancelled && cancelled;
         const { grace } = engine.config.run;
-        const text = cancelled ? "cancelled" : `is being cancelled; what runs of it has up to ${grace} to end`;
+        const carrier = suspendedCarrier(engine);
+        const then =
+          carrier === null ? `what runs of it has up to ${grace} to end` : `before that ${suspendedWords(carrier)}`;
+        const text = cancelled ? "cancelled" : `is being cancelled; ${then}`;
         answer(io, options, { task: key, wish: "cancel", cancelled }, `${key}: ${text}`);
       }),
     );
@@ -429,7 +432,7 @@ function shownAttempt(engine: Engine, task: Task, attempt: Attempt) {
 function describeAttempt(attempt: ReturnType<typeof shownAttempt>): string {
   const memory = attempt.peak_memory_bytes ?? 0;
   const parts = [
-    `attempt ${attempt.number} (${attempt.agent}): ${printable(attempt.outcome ?? attempt.phase)}`,
+    `attempt ${attempt.number} (${attempt.agent}): ${printable(localTimes(attempt.outcome ?? attempt.phase, Date.now()))}`,
     ...(attempt.cost_basis === null ? [] : [`cost ${costWords(attempt)}`]),
     // Of one that was over at once nothing was measured.
     ...(memory < 2 ** 20 ? [] : [`memory up to ${renderMemory(memory)}`]),

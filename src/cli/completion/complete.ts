@@ -12,6 +12,9 @@ const FILES = ":files";
 /** Places in which a path may stand. */
 const PATHS = new Set(["--config", "--path", "file", "plan-or-task", "plan-or-task-or-text"]);
 
+/** Options whose value is several, separated by commas. */
+const LISTS = new Set(["--agents"]);
+
 /** Prints the offers for the last word. */
 export async function complete(io: Io, program: Command, words: readonly string[]): Promise<void> {
   try {
@@ -26,23 +29,29 @@ async function offerLines(io: Io, program: Command, words: readonly string[]): P
   const { before, current, prefix } = split(words);
   if (before.includes("--")) return [];
   const called = calledCommand(program, before);
+  if (before[0] === "help") return show(commands(calledCommand(program, before.slice(1))), current, prefix);
   const option = optionBefore(called, before);
-  if (option) return show(await valuesAt(io, called, `${option.long}`, option), current, prefix, `${option.long}`);
+  if (option) {
+    const list = LISTS.has(`${option.long}`) ? current.slice(0, current.lastIndexOf(",") + 1) : "";
+    const offers = await valuesAt(io, called, { place: `${option.long}`, before }, option);
+    const left = offers.filter(({ word }) => !list.split(",").includes(word));
+    return show(left, current.slice(list.length), prefix + list, `${option.long}`);
+  }
   if (current.startsWith("-")) return show(options(called), current, prefix);
   const place = argumentAt(called, before);
   const names = positionals(called, before).length === 0 ? commands(called) : [];
-  return show([...names, ...(place ? await valuesAt(io, called, place) : [])], current, prefix, place);
+  return show([...names, ...(place ? await valuesAt(io, called, { place, before }) : [])], current, prefix, place);
 }
 
 /** The word that is typed, those before it, and what stands before the word in its own one: `--agent=` of `--agent=cl`. bash cuts such a
  *  word in three. */
 function split(words: readonly string[]): { before: string[]; current: string; prefix: string } {
-  const before = words.slice(0, -1);
+  const isCut = (word: string, at: number) => word === "=" && words[at - 1]!.startsWith("--");
+  const before = words.slice(0, -1).filter((word, at) => at === 0 || !isCut(word, at));
   const current = words.at(-1) ?? "";
   const glued = /^(--[\w-]+)=(.*)$/s.exec(current);
   if (glued) return { before: [...before, glued[1]!], current: glued[2]!, prefix: `${glued[1]}=` };
   if (current === "=") return { before, current: "", prefix: "" };
-  if (before.at(-1) === "=") before.pop();
   return { before, current, prefix: "" };
 }
 
@@ -89,10 +98,22 @@ function argumentAt(command: Command, before: readonly string[]): string | undef
   return argument?.name();
 }
 
-async function valuesAt(io: Io, command: Command, place: string, option?: Option): Promise<Offer[]> {
+async function valuesAt(
+  io: Io,
+  command: Command,
+  { place, before }: { place: string; before: readonly string[] },
+  option?: Option,
+): Promise<Offer[]> {
   if (option?.argChoices) return option.argChoices.map((word) => ({ word, about: "" }));
-  const values = valuesOf(place, fullName(command));
+  const values = valuesOf(place, { command: fullName(command), run: valueOf("--run", before) });
   return values === null ? [] : withEngine({ ...io, looks: true }, values).catch(() => []);
+}
+
+/** What an option of the command was given. */
+function valueOf(option: string, before: readonly string[]): string | null {
+  const at = before.indexOf(option);
+  const glued = before.find((word) => word.startsWith(`${option}=`));
+  return (at === -1 ? glued?.slice(option.length + 1) : before[at + 1]) ?? null;
 }
 
 /** Words of plain letters alone: a shell must not read anything else into what a repository brings. */

@@ -8,16 +8,16 @@ import { type Engine, knownAgents } from "../../engine/engine.ts";
 import { mayTakeOver } from "../../core/take-over.ts";
 import { waitsForAnswer, waitsForApproval } from "../../engine/tasks.ts";
 import { readOnlyPlan } from "../../engine/plan-deps.ts";
+import { listKept } from "../../engine/environment-files.ts";
 import { readPromptSources } from "../../engine/prompts.ts";
+import { listRescues } from "../../git/rescue.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
+import { readSchedule } from "../../system/schedule-files.ts";
 import { readTasks } from "../../store/tasks.ts";
 
 export type Offer = { word: string; about: string };
-
-/** Runs that hold the tasks which are offered: earlier ones are nobody's next word. */
-const RUNS = 5;
 
 const STATES =
   "pending running verifying contest review integrating done failed skipped cancelled not_started in_progress complete";
@@ -33,11 +33,14 @@ const FITS: Record<string, (task: Task) => boolean> = {
 
 const OPEN_ONLY = new Set(["owt resume", "owt pause", "owt stop", "owt parallel"]);
 
+/** The command that is called, and the run whose tasks it is about, where the line names one. */
+type Called = { command: string; run: string | null };
+
 /** What is offered for an argument (`task`) or the value of an option (`--agent`) of a command; null where nothing is known of it. */
-export function valuesOf(place: string, command: string): ((engine: Engine) => Promise<Offer[]>) | null {
+export function valuesOf(place: string, called: Called): ((engine: Engine) => Promise<Offer[]>) | null {
   switch (place) {
     case "task":
-      return async (engine) => tasksFor(engine, command);
+      return async (engine) => tasksFor(engine, called);
     case "plan-or-task":
     case "plan-or-task-or-text":
     case "task-or-text":
@@ -47,7 +50,7 @@ export function valuesOf(place: string, command: string): ((engine: Engine) => P
       return plannedTasks;
     case "run":
     case "--run":
-      return async (engine) => runsFor(engine, command);
+      return async (engine) => runsFor(engine, called.command);
     case "template":
       return async (engine) =>
         readPromptSources(engine).sources.map(({ occasion, name }) => ({ word: occasion, about: name }));
@@ -56,8 +59,13 @@ export function valuesOf(place: string, command: string): ((engine: Engine) => P
     case "name":
       return async (engine) => [
         ...(await worktrees(engine)),
-        ...(command === "owt wait" ? [] : tasksFor(engine, command)),
+        ...(called.command === "owt wait" ? [] : tasksFor(engine, called)),
       ];
+    case "batch":
+      return async ({ repo, env }) =>
+        readSchedule(repo.here, env).batches.map(({ name, cron }) => ({ word: name, about: cron }));
+    case "id":
+      return saved;
     case "--layout":
       return async ({ config }) => [...BUILT_IN_LAYOUTS, ...Object.keys(config.tmux.layouts ?? {})].map(plain);
     case "--agent":
@@ -89,10 +97,21 @@ async function worktrees({ repo }: Engine): Promise<Offer[]> {
   return (await listCheckouts(repo)).map((each) => ({ word: nameOf(each), about: each.path }));
 }
 
-/** The newest run first, each id once, then what is written down. */
-function tasksFor(engine: Engine, command: string): Offer[] {
+/** What was saved before worktrees were removed. */
+async function saved(engine: Engine): Promise<Offer[]> {
+  const rescues = await listRescues(engine.repo);
+  return [
+    ...rescues.map(({ id, note }) => ({ word: id, about: note })),
+    ...listKept(engine).map(({ id, files }) => ({ word: id, about: `changed ${files.join(", ")}` })),
+  ];
+}
+
+/** The newest run first. */
+function tasksFor(engine: Engine, { command, run: named }: Called): Offer[] {
   const fits = FITS[command] ?? (() => true);
-  const runs = readRuns(engine.store).toReversed().slice(0, RUNS);
+  const runs = readRuns(engine.store)
+    .filter(({ id }) => named === null || id === named)
+    .toReversed();
   const tasks = runs.flatMap((run) => readTasks(engine.store, run.id)).filter(fits);
   return tasks.map(({ key, state, spec }) => ({ word: key, about: `${state}: ${spec.title}` }));
 }
@@ -104,7 +123,7 @@ async function plannedTasks(engine: Engine): Promise<Offer[]> {
     return [...tasks.map(({ id, title }) => ({ word: id, about: title })), ...written];
   } catch {
     // No plan, or one with problems: those are told by the command itself.
-    return [...tasksFor(engine, ""), ...written];
+    return [...tasksFor(engine, { command: "", run: null }), ...written];
   }
 }
 

@@ -26,6 +26,8 @@ export class LiveBlock {
   #rows: number;
   /** Lines of ours that went off the top when the terminal became smaller; where it grows again, it shows them again. */
   #lost: string[] = [];
+  /** Whether others wrote where the cursor stands now. */
+  #isLeft = false;
 
   constructor(out: Terminal, wraps = true) {
     this.#out = out;
@@ -45,7 +47,8 @@ export class LiveBlock {
     const blank = Array<string>(stale).fill("");
     const text = [...written, ...blank].map((line) => `${CLEAR_ROW}${line}${restOf(line, columns)}\n`).join("");
     // What is being typed stands in the row where the cursor comes to rest.
-    this.#out.write(`${BEGIN}\r${upwards(up)}${text}${CLEAR_ROW}${upwards(stale)}${END}`);
+    this.#out.write(`${BEGIN}${this.#isLeft ? "\n" : ""}\r${upwards(up)}${text}${CLEAR_ROW}${upwards(stale)}${END}`);
+    this.#isLeft = false;
     this.#lines = lines;
     this.#rows = rows;
   }
@@ -56,6 +59,13 @@ export class LiveBlock {
     const { columns, rows } = this.#out;
     this.#out._refreshSize?.();
     return columns !== this.#out.columns || rows !== this.#out.rows;
+  }
+
+  /** Others wrote behind the block: it stays as it is among what they wrote, and the next one begins below that. */
+  leave(): void {
+    this.#isLeft = true;
+    this.#lines = [];
+    this.#lost = [];
   }
 
   /** Somebody typed lines below the block: as the terminal shows what is typed, they are a part of it, and go when it is drawn anew. */

@@ -7,7 +7,8 @@ import { Frames } from "./frames.ts";
 afterEach(() => void vi.useRealTimers());
 
 function open() {
-  vi.useFakeTimers();
+  // A frame is drawn last in a turn of the loop, which is the real one.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   const writes: string[] = [];
   const out = new Writable({
     write(chunk, _, done) {

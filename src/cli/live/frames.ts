@@ -46,11 +46,18 @@ export class Frames {
     this.soon();
   }
 
+  /** We were stopped: what others wrote meanwhile stays, and the block begins anew below it. */
+  continued(): void {
+    this.#block.leave();
+    this.soon();
+  }
+
   /** Draws anew as soon as that may be; the last state is always drawn. */
   soon(): void {
     if (this.#due || this.#isPaused) return;
     const next = Math.max(this.#drawnAt + DRAW_MS, this.#resizedAt + SETTLES_MS);
-    this.#due = setTimeout(() => this.#draw(), Math.max(0, next - performance.now()));
+    const due = setTimeout(() => this.#prepare(due), Math.max(0, next - performance.now()));
+    this.#due = due;
   }
 
   /** Takes the block away; what is printed from now on is written at once. */
@@ -66,9 +73,15 @@ export class Frames {
     this.soon();
   }
 
-  #draw(): void {
-    this.#due = null;
+  /** Reading takes a while, in which we may be stopped, as before it: the signal that continues us is heard before what comes last in the loop, but
+   *  not before a timer that came due meanwhile. */
+  #prepare(due: NodeJS.Timeout): void {
     const lines = this.#read();
+    setImmediate(() => this.#due === due && this.#draw(lines));
+  }
+
+  #draw(lines: string[]): void {
+    this.#due = null;
     // Last, for reading takes a while.
     if (this.#block.isResized()) return this.resized();
     this.#drawnAt = performance.now();

@@ -67,6 +67,7 @@ class LiveScreen implements Screen {
       engine.store.onAppend(drawSoon),
       () => clearInterval(look),
       () => io.stderr.off("resize", resized),
+      io.onContinue(() => this.#frames.continued()),
     );
     drawSoon();
   }

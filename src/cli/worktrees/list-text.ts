@@ -4,7 +4,7 @@ import type { BranchStatus } from "../../git/branch-status.ts";
 import type { Listed } from "../../engine/worktrees/list.ts";
 import { roughDuration } from "../../lib/duration.ts";
 import { widthOf } from "../../lib/width.ts";
-import { clock, type Paint, printable } from "../text.ts";
+import { localTime, type Paint, printable } from "../text.ts";
 import { printableName, shellWord } from "../../lib/printable.ts";
 
 /** How a worktree stands; undefined while it is looked at, null where it could not be. */
@@ -112,7 +112,7 @@ function agentWords({ agent, state, isClosed, stateSince, backs, limitedUntil, q
   if (question !== null) return `${agent} asks you something`;
   const since = state === "hung" && stateSince !== null ? ` for ${roughDuration(now - stateSince)}` : "";
   const often = state === "ended" && backs > 0 ? ` again, brought back ${backs === 1 ? "once" : `${backs} times`}` : "";
-  const limit = limitedUntil === null ? "" : `, usage limit until ${clock(limitedUntil)}`;
+  const limit = limitedUntil === null ? "" : `, usage limit until ${localTime(limitedUntil, now)}`;
   return `${agent} ${STATE_WORDS[state]}${since}${often}${limit}`;
 }
 

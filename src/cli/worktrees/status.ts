@@ -8,7 +8,7 @@ import { leaseVariables } from "../../core/worktree-lease.ts";
 import { fit } from "../../lib/width.ts";
 import { readMessages } from "../../store/messages.ts";
 import { answer, type Io, screenWidth } from "../io.ts";
-import { clock, painter, printable } from "../text.ts";
+import { localTime, painter, printable } from "../text.ts";
 import { helpLines, renderList, unreadLines, worktreeJson } from "./list-text.ts";
 
 /** As many of the last words to its agent. */
@@ -32,7 +32,7 @@ export async function showWorktreeStatus(io: Io, engine: Engine, { path }: Check
     ...Object.entries(variables).map(([name, value]) => `  ${name}=${value}`),
     ...messages.map(({ at, sender, text, isTaken }) => {
       const from = sender === "" ? "" : ` from ${sender.split("/").at(-1)}`;
-      return `  ${paint("dim", clock(at))} ${isTaken ? "told" : "not taken"}${from}: ${fit(printable(text).replaceAll(/\s+/g, " "), MOST_TOLD)}`;
+      return `  ${paint("dim", localTime(at, Date.now()))} ${isTaken ? "told" : "not taken"}${from}: ${fit(printable(text).replaceAll(/\s+/g, " "), MOST_TOLD)}`;
     }),
   ];
   const told = messages.map(({ at, sender, text, isTaken }) => ({

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { OWN_FILES } from "../../agents/registry.ts";
 import { commandList } from "../../core/config.ts";
 import { OwtError } from "../../core/errors.ts";
-import { slug } from "../../core/names.ts";
+import { nearestHint, slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { parseDuration } from "../../lib/duration.ts";
-import { checkedOutWhere, defaultBranch, isAncestor, readRef } from "../../git/branch.ts";
+import { checkedOutWhere, defaultBranch, isAncestor, listRefs, readRef } from "../../git/branch.ts";
 import { readTree, writeCommit } from "../../git/commit.ts";
 import { fastForwardCheckout } from "../../git/fast-forward.ts";
 import { git, type Oid } from "../../git/git.ts";
@@ -146,7 +146,8 @@ async function findTarget(engine: Engine, { path, branch }: Checkout, into: stri
   if (into !== null) {
     if (into === branch) throw new OwtError("usage", `${branch} is what is to be merged`, { hint });
     if (await isBranch(into)) return into;
-    throw new OwtError("usage", `there is no branch ${into} here`, { hint });
+    const branches = (await listRefs(repo, ["refs/heads/"])).map((ref) => ref.slice("refs/heads/".length));
+    throw new OwtError("usage", `there is no branch ${into} here`, { hint: nearestHint(into, branches, hint) });
   }
   const base = readWorktrees(engine.store).get(path)?.base ?? null;
   const remote = (await listRemotes(repo)).find((name) => base?.startsWith(`${name}/`) === true);

@@ -104,9 +104,13 @@ function paneFor(session: Session, worktree: Checkout, number: number | null): P
       hint: `type it into a pane, whatever reads there: owt send ${shellWord(name)} --pane 0 "…"`,
     });
   if (wanted === undefined)
-    throw new OwtError("usage", `${name} has ${panes.length} panes, numbered from 0`, {
-      hint: `owt send ${shellWord(name)} --pane ${panes.length - 1} "…"`,
-    });
+    throw new OwtError(
+      "usage",
+      `${name} has ${panes.length === 1 ? "one pane, number 0" : `${panes.length} panes, numbered from 0`}`,
+      {
+        hint: `owt send ${shellWord(name)} --pane ${panes.length - 1} "…"`,
+      },
+    );
   if (wanted.dead !== null) throw hasEnded(name, wanted.agent ?? "program");
   return wanted;
 }
