@@ -198,9 +198,10 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       };
     case "note":
       return { mark: paint("dim", "○"), text: event.text };
+    case "run-held":
+      return event.until === undefined ? null : { mark: paint("yellow", "◷"), text: describeDayUsedUp(event) };
     case "run-created":
     case "run-carried":
-    case "run-held":
     case "room-needed":
     case "run-limited":
     case "run-apart":
@@ -221,6 +222,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return never;
     }
   }
+}
+
+/** Until then nothing else is heard of the run. */
+function describeDayUsedUp({ usedUp = "the day", until = 0 }: Extract<Event, { kind: "run-held" }>): string {
+  return `the budget of ${usedUp} is used up: goes on at ${new Date(until).toISOString()} (to raise it: owt inbox)`;
 }
 
 function withOthers(others = 0): string {

@@ -102,7 +102,7 @@ function readWorked(engine: Engine, run: Run, attempts: Spending["attempts"]): M
 
 function readDay(engine: Engine, budget: Budget): Spending["day"] {
   const { store } = engine;
-  const since = midnight(engine, 0);
+  const since = today(engine);
   const workedStill = (id: number) => {
     const attempt = readAttempt(store, id);
     return attempt === null ? 0 : workedFor(engine, attempt);
@@ -115,6 +115,11 @@ function readDay(engine: Engine, budget: Budget): Spending["day"] {
     ms: counts("ms") ? readWorkedSince(store, since, engine.now(), workedStill) : 0,
     tasks: counts("tasks") ? countBegunSince(store, since) : 0,
   };
+}
+
+/** When the day began whose budget counts, in epoch milliseconds. */
+export function today(engine: Engine): number {
+  return midnight(engine, 0);
 }
 
 /** When the budget of the next day begins, in epoch milliseconds. */
@@ -146,16 +151,19 @@ export function noteHolds(engine: Engine, run: Run): void {
   const holds = readHolds(engine, run);
   const { all, unbegun, timeOver } = holds;
   const level = [all, unbegun].find((each) => each !== null && isUsedUp(each)) ?? null;
+  const isOfDay = level?.scope === "day";
   const usedUp = level !== null ? describeLimit(level) : timeOver == null ? null : describeTimeOver(timeOver);
   const single = heldTasks(engine, run, holds);
   const held = {
     by: all?.scope ?? (timeOver != null ? ("time" as const) : single.all),
     tasks: single.all === null ? single.tasks : [],
     ...(usedUp === null ? {} : { usedUp }),
+    ...(isOfDay ? { until: holds.dayEnds } : {}),
   };
   const runs = noted.get(engine.store) ?? new Map<string, string>();
   noted.set(engine.store, runs);
-  const before = runs.get(run.id) ?? JSON.stringify(readHeld(engine.store, run.id));
+  // Who takes a run up whose day is used up says so anew: nothing else would be heard of it until midnight.
+  const before = runs.get(run.id) ?? (isOfDay ? null : JSON.stringify(readHeld(engine.store, run.id)));
   const now = JSON.stringify(held);
   runs.set(run.id, now);
   if (now !== before) appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-held", ...held });

@@ -1,7 +1,7 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
 import type { Attempt } from "../core/attempt.ts";
 import type { Settled } from "../core/conflict-rules.ts";
-import type { Event, Fact, HeldBy } from "../core/event.ts";
+import type { Event, Fact } from "../core/event.ts";
 import { momentOf } from "../core/notification.ts";
 import type { RoomKind } from "../core/room.ts";
 import type { Row, Store } from "./database.ts";
@@ -91,7 +91,7 @@ export function readWishedAt(store: Store, run: string): number | null {
 export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: "run-held" }>, "kind"> {
   const sql = "select data from event where run = ? and kind = 'run-held' order by seq desc limit 1";
   const row = store.get(sql, run);
-  return row ? (parseStored(row["data"]) as { by: HeldBy; tasks: number[]; usedUp?: string }) : { by: null, tasks: [] };
+  return row ? (parseStored(row["data"]) as ReturnType<typeof readHeld>) : { by: null, tasks: [] };
 }
 
 /** What usage limits kept back of a run when that was last written down. */

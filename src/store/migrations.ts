@@ -240,4 +240,8 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table attempt add column dead_ms integer not null default 0;
   `,
+  // What attempts used whose runs were lost with an earlier store: it counts for the day.
+  `
+  create table lost_usage (attempt integer primary key, at integer not null, usage text not null) strict;
+  `,
 ];
