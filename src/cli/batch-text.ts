@@ -125,10 +125,8 @@ export function renderSeen(io: Io, seen: Seen, now: number): string {
     }
     case "waits":
       return line(paint("yellow", "…"), `${seen.batch}${slotWords(seen.slot)} ${seen.why}`);
-    case "passed": {
-      const why = seen.why === "overlap" ? "the run of an earlier slot is still under way" : "nobody watched";
-      return line(paint("yellow", "–"), `${seen.batch}: the slot of ${moment(seen.slot)} is passed over: ${why}`);
-    }
+    case "passed":
+      return line(paint("yellow", "–"), `${seen.batch}: the slot of ${moment(seen.slot)} is passed over: ${seen.why}`);
     case "over":
       return line(paint("green", "✓"), `${seen.batch}: ${seen.run} is over; owt report ${seen.run}`);
     case "goes-on":

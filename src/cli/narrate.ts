@@ -8,6 +8,7 @@ import type { Engine } from "../engine/engine.ts";
 import { eventsAfter } from "../store/events.ts";
 import { readTask } from "../store/tasks.ts";
 import type { Io } from "./io.ts";
+import { roughDuration } from "../lib/duration.ts";
 import { clock, localTimes, type Paint, painter, printable } from "./text.ts";
 
 export type Narration = {
@@ -200,6 +201,8 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return { mark: paint("dim", "○"), text: event.text };
     case "run-held":
       return event.until === undefined ? null : { mark: paint("yellow", "◷"), text: describeDayUsedUp(event) };
+    case "clock-set":
+      return { mark: paint("dim", "○"), text: describeClockSet(event.ms) };
     case "run-created":
     case "run-carried":
     case "room-needed":
@@ -222,6 +225,12 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return never;
     }
   }
+}
+
+function describeClockSet(ms: number): string {
+  const by = `by ${roughDuration(Math.abs(ms))}`;
+  const how = ms > 0 ? `was set forward ${by}, or the machine slept` : `was set back ${by}`;
+  return `the clock ${how}: no work is counted for that`;
 }
 
 /** Until then nothing else is heard of the run. */

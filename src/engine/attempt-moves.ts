@@ -11,6 +11,7 @@ import { parseDuration } from "../lib/duration.ts";
 import { changeAttempt, endAttempt, moveAttempt, readAttempt, readAttempts, readLastEnded } from "../store/attempts.ts";
 import { readRuns } from "../store/runs.ts";
 import { changeTask, moveTask, readBareTasks, readTask, type TaskChange } from "../store/tasks.ts";
+import { bookClockJump } from "./clock-jumps.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 import { disksFullBefore, excuse } from "./full-disk.ts";
@@ -38,6 +39,8 @@ export function moveOn(
   change: Parameters<typeof moveAttempt>[4] = {},
 ): void {
   engine.store.transaction(() => {
+    // Before it is told by other clocks: that of a wait, or none any more.
+    bookClockJump(engine);
     if (!moveAttempt(engine.store, engine.now(), attempt, phase, change)) return;
     const state = TASK_STATE[phase];
     if (state !== undefined && state !== task.state) moveTask(engine.store, engine.now(), task, state);
@@ -49,6 +52,7 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
   const now = engine.now();
   const outcome = excuse(engine, attempt, judged);
   engine.store.transaction(() => {
+    bookClockJump(engine);
     if (!endAttempt(engine.store, now, attempt, outcome)) return;
     // A word of approval was for this work, and not for what another attempt makes.
     if (task.approved) changeTask(engine.store, task.id, { approved: false });

@@ -12,6 +12,7 @@ import { type Identity, isAlive, thisProcess } from "../system/identity.ts";
 import { type LockTry, prepareLock } from "../system/lock.ts";
 import { stopBelow } from "../system/marked.ts";
 import { attemptDir, type Engine } from "./engine.ts";
+import { bookClockJump } from "./clock-jumps.ts";
 import { isDiskShort } from "./disk-watch.ts";
 import { isFullDisk, outlastFullDisk } from "./full-disk.ts";
 import { isCarried, leaseFile, suspendedCarrier } from "./holder.ts";
@@ -101,7 +102,10 @@ async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOption
   const lost = new AbortController();
   const timer = setInterval(() => {
     if (!engine.store.isInPlace()) void endWithoutFolders(engine);
-    else if (isStillOurs(engine, lease)) return;
+    else if (isStillOurs(engine, lease)) {
+      lookAtClock(engine);
+      return;
+    }
     lost.abort();
   }, KEEP_MS).unref();
   try {
@@ -122,6 +126,15 @@ async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOption
     throw new OwtError("wrong-state", "another owt has taken over the runs of this repository", {
       hint: "who it is: owt status",
     });
+}
+
+/** On a full disk the next look does it. */
+function lookAtClock(engine: Engine): void {
+  try {
+    bookClockJump(engine);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
 }
 
 /** Agents whose folders went with the store cannot be asked to leave, and nothing else would end them. */

@@ -146,8 +146,8 @@ export function readLastStep(store: Store, { id, run }: Pick<Attempt, "id" | "ru
 
 /** The events of a run that open, carry and end its attempts and checks, oldest first. */
 export function readStepEvents(store: Store, run: string): Event[] {
-  const sql = `select * from event where run = ? and (attempt is not null or kind = 'run-carried')
-    and kind in ('run-carried', 'attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
+  const sql = `select * from event where run = ? and (attempt is not null or kind in ('run-carried', 'clock-set'))
+    and kind in ('run-carried', 'clock-set', 'attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
   return store.all(sql, run).map(toEvent);
 }
 

@@ -93,10 +93,11 @@ test("a slot is passed over for good while an earlier one is under way; by hand 
 
 test("a missed slot can be claimed when its time comes after all, and nothing that happened is taken for missed", () => {
   const store = newStore();
-  expect(recordMissed(store, "night", 10, ME, 99)).toBe(true);
-  expect(recordMissed(store, "night", 10, ME, 99)).toBe(false);
+  const missed = { batch: "night", slot: 10, reason: "nobody watched" };
+  expect(recordMissed(store, missed, ME, 99)).toBe(true);
+  expect(recordMissed(store, missed, ME, 99)).toBe(false);
   expect(claimSlot(store, claimOf(10))).toMatchObject({ state: "claimed" });
-  expect(recordMissed(store, "night", 10, ME, 99)).toBe(false);
+  expect(recordMissed(store, missed, ME, 99)).toBe(false);
   expect(readFirings(store, "night", 9)).toHaveLength(1);
 });
 

@@ -83,21 +83,21 @@ export function claimSlot(store: Store, claim: Claim): Firing | "taken" | "overl
   });
 }
 
-/** Writes down that nobody watched at a slot; nothing where something is on record of it. */
+/** Writes down why a slot was missed; nothing where something is on record of it. */
 export function recordMissed(
   store: Store,
-  batch: string,
-  slot: number,
+  { batch, slot, reason }: { batch: string; slot: number; reason: string },
   owner: BackgroundProcess,
   now: number,
 ): boolean {
   return (
     store.run(
       `insert into firing (batch, slot, by_hand, state, owner, reason, notify, at, ended_at)
-       values (?, ?, 0, 'missed', ?, 'nobody watched', 0, ?, ?) on conflict (batch, slot) do nothing`,
+       values (?, ?, 0, 'missed', ?, ?, 0, ?, ?) on conflict (batch, slot) do nothing`,
       batch,
       slot,
       JSON.stringify(owner),
+      reason,
       now,
       now,
     ) === 1
