@@ -4,6 +4,7 @@ import {
   budgetFrom,
   decideHolds,
   decideStop,
+  decideYields,
   describeLevel,
   describeLimit,
   hasLimit,
@@ -22,6 +23,7 @@ import {
   type Spending,
   taskLevelsToWarnOf,
 } from "../core/budget.ts";
+import type { Attempt } from "../core/attempt.ts";
 import { addUsages, allTokens, type Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Run } from "../core/run.ts";
@@ -41,6 +43,7 @@ import { changeTask, countBegunSince, readTask, readTasks } from "../store/tasks
 import { type Carried, requestStop } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
 import { readExpectedUses } from "./budget-estimates.ts";
+import { dearestTurn } from "./dearest-turn.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { timeOverOf } from "./run-time.ts";
 
@@ -89,6 +92,7 @@ function readSpending(engine: Engine, run: Run, starts = false): Spending {
     workedMs: readWorked(engine, run, attempts),
     day: readDay(engine, budget),
     dayEnds: dayEnds(engine),
+    dearest: dearestTurn(store, run, attempts),
     expected: keeps && isAnyOpen ? readExpectedUses(engine, run, ended) : new Map(),
   };
 }
@@ -236,6 +240,7 @@ export function enforceBudget(engine: Engine, runId: string): void {
   if (!run || !hasLimit(run.options.budget)) return;
   const { budget } = run.options;
   const spending = readSpending(engine, run);
+  const yields = new Map(decideYields(budget, spending).map(({ attempt, level }) => [attempt, level]));
   for (const level of levelsToWarnOf(budget, spending)) warnOfLevel(engine, run, level, null);
   for (const attempt of spending.attempts) {
     if (attempt.phase !== "agent") continue;
@@ -243,7 +248,17 @@ export function enforceBudget(engine: Engine, runId: string): void {
     for (const level of taskLevelsToWarnOf(budget, spending, attempt.task)) warnOfLevel(engine, run, level, task);
     if (attempt.stop !== null) continue;
     if (decideStop(budget, spending, attempt.task)) requestStop(engine, attempt, "budget");
+    else giveWay(engine, run, attempt, yields.get(attempt.id));
   }
+}
+
+/** Parks an agent, with its conversation, before a limit is reached that several at once would pass by more than a turn. It goes on when there is room. */
+function giveWay(engine: Engine, run: Run, attempt: Attempt, level: Level | undefined): void {
+  if (level === undefined) return;
+  requestStop(engine, attempt, "stopped");
+  const text = `waits for those that began before it: together they could pass the budget by more than a turn (${describeLevel(level)})`;
+  const about = { run: run.id, task: attempt.task, attempt: attempt.id };
+  appendEvent(engine.store, engine.now(), about, { kind: "note", text });
 }
 
 /** Says, once in a run, that a limit cannot be relied on with this agent. */

@@ -1,0 +1,36 @@
+/** What a turn of an agent cost: as much as its books grew between two looks. Who carries runs remembers the dearest one, for what others may cost still. */
+import type { Attempt } from "../core/attempt.ts";
+import { addUsages, allTokens } from "../core/cost.ts";
+import type { Spending } from "../core/budget.ts";
+import type { Run } from "../core/run.ts";
+import type { Store } from "../store/database.ts";
+
+type Amounts = Spending["dearest"];
+type Seen = { booked: Map<number, Amounts>; dearest: Amounts };
+
+const SEEN = new WeakMap<Store, Map<string, Seen>>();
+
+/** The dearest turn that this process saw of a run. What was booked before the first look is no turn. */
+export function dearestTurn(store: Store, { id }: Pick<Run, "id">, attempts: readonly Attempt[]): Amounts {
+  const runs = SEEN.get(store) ?? new Map<string, Seen>();
+  SEEN.set(store, runs);
+  const isFirst = !runs.has(id);
+  const seen = runs.get(id) ?? { booked: new Map<number, Amounts>(), dearest: { usd: 0, tokens: 0 } };
+  runs.set(id, seen);
+  for (const attempt of attempts) {
+    if (attempt.outcome !== null) continue;
+    const now = amountsOf(attempt);
+    const before = seen.booked.get(attempt.id) ?? (isFirst ? now : { usd: 0, tokens: 0 });
+    seen.booked.set(attempt.id, now);
+    seen.dearest = {
+      usd: Math.max(seen.dearest.usd, now.usd - before.usd),
+      tokens: Math.max(seen.dearest.tokens, now.tokens - before.tokens),
+    };
+  }
+  return seen.dearest;
+}
+
+function amountsOf({ usage }: Attempt): Amounts {
+  const cost = addUsages([usage]);
+  return { usd: cost.usd ?? 0, tokens: cost.tokens === null ? 0 : allTokens(cost.tokens) };
+}
