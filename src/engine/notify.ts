@@ -46,7 +46,9 @@ import { knownShortage } from "./room.ts";
 const TRY_MS = 10_000;
 
 /** How long a process that is done waits for what it is just sending; what it does not get rid of the next one sends. */
-const LAST_MS = 5_000;
+const LAST_MS = 2_000;
+
+const CUT_OFF = "no answer when the run ended; whoever carries runs next tries again";
 
 /** For how long it is on record what was told. */
 const KEPT_MS = 30 * 24 * 3_600_000;
@@ -155,7 +157,10 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
   }
   const failed = told.flatMap(({ target, came }) => (came.kind === "failed" ? [{ target, came }] : []));
   if (failed.length === 0) return settleOutgoing(store, outgoing.id, "sent");
-  if (patience.cut.aborted) return tryLater(store, outgoing.id, outgoing.tries, engine.now());
+  if (patience.cut.aborted) {
+    for (const { target } of failed) noteFailure(engine, outgoing.run, target, CUT_OFF);
+    return tryLater(store, outgoing.id, outgoing.tries, engine.now());
+  }
   for (const { target, came } of failed) noteFailure(engine, outgoing.run, target, came.reason);
   const tries = outgoing.tries + 1;
   const pause = pauseAfter(tries, Math.max(0, ...failed.map(({ came }) => came.retryAfterMs ?? 0)));
