@@ -1,7 +1,8 @@
 /** What waits for a person, over all runs. */
 import { startCommand } from "../core/firing.ts";
+import type { Run } from "../core/run.ts";
 import type { Answer, TaskView } from "../core/view.ts";
-import { readLastEvents } from "../store/events.ts";
+import { readHeldSince, readWaitsSince } from "../store/events.ts";
 import { readRefused } from "../store/firings.ts";
 import { readRuns } from "../store/runs.ts";
 import { readFailedTasks } from "../store/tasks.ts";
@@ -22,11 +23,16 @@ export function readInbox(engine: Engine): Waiting[] {
   const runs = readRuns(engine.store).filter((run) => run.state === "open" || inRuns.has(run.id));
   const waiting = runs.flatMap((run) =>
     waitingIn(viewRun(engine, run), ids).map(({ view, more }) => {
-      const [last] = readLastEvents(engine.store, view.task.id, 1);
-      return { run: run.id, view, since: last?.at ?? run.createdAt, more };
+      return { run: run.id, view, since: sinceOf(engine, view, run), more };
     }),
   );
   return waiting.toSorted((a, b) => a.since - b.since);
+}
+
+/** What happened to it since (a process took its run up, its worktree was tidied) does not let it wait for less. */
+function sinceOf({ store }: Engine, { task, standing }: TaskView, run: Run): number {
+  const isHeld = standing === "waits-for-budget" && task.park?.for !== "budget";
+  return (isHeld ? readHeldSince(store, run.id) : readWaitsSince(store, task.id)) ?? run.createdAt;
 }
 
 /** Limits that are nearly used up while work goes on, and those of a day that are, oldest first: not to answer lets it go on to the limit, or the next day. */
@@ -49,9 +55,16 @@ export function readRefusedBatches(engine: Engine): RefusedBatch[] {
       batch,
       why: `could not start: ${reason}`,
       since: at,
-      command: startCommand(batch),
-      note: `starts it now${hint === null ? "" : `; first, ${hint}`}`,
+      ...startAgain(batch, hint),
     }));
+}
+
+/** What is to be approved first is asked by the line itself. */
+function startAgain(batch: string, hint: string | null): Answer {
+  const approve = hint === null ? null : /owt config approve(?: --profile \S+)?/.exec(hint);
+  if (approve !== null)
+    return { command: `${approve[0]} && ${startCommand(batch)}`, note: "shows what is to be approved, and starts it" };
+  return { command: startCommand(batch), note: `starts it now${hint === null ? "" : `; first, ${hint}`}` };
 }
 
 /** Null where the schedule cannot be read. */

@@ -195,11 +195,27 @@ export function readLastEvents(store: Store, task: number, most: number): Event[
   return store.all(sql, task, most).map(toEvent).toReversed();
 }
 
-/** Since when (epoch ms) this is short, by the last word of the log; null where that says otherwise. */
+/** Since when (epoch ms) a task stands as it does: when it was last parked or moved; null where neither happened. */
+export function readWaitsSince(store: Store, task: number): number | null {
+  const sql = "select at from event where task = ? and kind in ('task-parked', 'task-moved') order by seq desc limit 1";
+  const row = store.get(sql, task);
+  return row ? Number(row["at"]) : null;
+}
+
+/** Since when (epoch ms) a limit of a run is used up, however often that was written down; null where none is. */
+export function readHeldSince(store: Store, run: string): number | null {
+  const sql = `select min(at) as at from event where run = ?1 and kind = 'run-held' and data ->> '$.by' is not null and seq > (
+    select coalesce(max(seq), 0) from event where run = ?1 and kind = 'run-held' and data ->> '$.by' is null)`;
+  const at = store.get(sql, run)?.["at"] ?? null;
+  return at === null ? null : Number(at);
+}
+
+/** Since when (epoch ms) this is short, by the last words of the log: whoever takes the runs up says it anew; null where they say otherwise. */
 export function readShortSince(store: Store, of: RoomKind): number | null {
-  const row = store.get("select * from event where kind = 'run-short' order by seq desc limit 1");
-  const event = row === undefined ? null : toEvent(row);
-  return event?.kind === "run-short" && event.of === of ? event.at : null;
+  const sql = `select min(at) as at from event where kind = 'run-short' and data ->> '$.of' = ?1 and seq > (
+    select coalesce(max(seq), 0) from event where kind = 'run-short' and data ->> '$.of' is not ?1)`;
+  const at = store.get(sql, of)?.["at"] ?? null;
+  return at === null ? null : Number(at);
 }
 
 /** The highest event number; 0 when nothing has happened. */
