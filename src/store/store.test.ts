@@ -636,7 +636,8 @@ test("since when something waits does not change when it is written down again, 
   appendEvent(store, 30, about, held("day"));
   appendEvent(store, 40, about, held(null));
   appendEvent(store, 50, about, held("day"));
-  appendEvent(store, 60, { ...about, task: a.id }, { kind: "task-parked", park: { for: "answer", question: "?" } });
+  const parked: Fact = { kind: "task-parked", park: { for: "answer", question: "?" }, notBefore: null };
+  appendEvent(store, 60, { ...about, task: a.id }, parked);
   // Somebody takes the run up again.
   appendEvent(store, 70, about, short("worktrees", false));
   appendEvent(store, 80, about, held("day"));

@@ -148,6 +148,19 @@ test("a task has a budget of its own, and the others go on", async () => {
   await later.ended;
 });
 
+test("tasks that have used up what each may use are one line with the command that raises it for all", async () => {
+  await using rig = Rig.create({
+    "docs/plans/a/epic-01-one.md": task("cost 0.6", "hang"),
+    "docs/plans/b/epic-01-two.md": task("cost 0.6", "hang"),
+    ".worktreerc": `${DEMO}[budget]\ntask_usd = 0.5\n`,
+  });
+  expect(await rig.owt("run", "--yes")).toMatchObject({ code: 5 });
+  const { waiting } = await rig.json<{ waiting: { task: string; more: number; command: string }[] }>("inbox");
+  expect(waiting).toMatchObject([{ task: "a/E01", more: 1, command: "OWT_BUDGET_TASK_USD=1 owt resume r1" }]);
+  for (const command of ["inbox", "status"])
+    expect(rig.ok(command).split("OWT_BUDGET_TASK_USD=1 owt resume r1")).toHaveLength(2);
+});
+
 test("tokens have a budget too; what nobody can count is said once, aloud", async () => {
   await using rig = Rig.create({ "README.md": "" });
   // The two mute ones have begun before the first uses anything.
