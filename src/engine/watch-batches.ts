@@ -17,6 +17,7 @@ import {
 import { isAlive, thisProcess } from "../system/identity.ts";
 import type { FoundBatch } from "../system/schedule-files.ts";
 import { noneHint, type Placed, specOf, timesOf, withBatches } from "./batches.ts";
+import { readRoomWait } from "./disk-users.ts";
 import type { Engine, OpenOptions } from "./engine.ts";
 import { claim, type Fired, type Muzzle, muzzleOf, resumeRun, startFiring } from "./fire.ts";
 import { describeAhead, findAhead, isForsaken, settleFirings } from "./firings.ts";
@@ -192,7 +193,9 @@ class Watch {
 
   #fire(batch: FoundBatch, engine: Engine, slot: number): void {
     const firing = claim(engine, batch, slot, false);
-    if (firing === "overlap") this.#tell({ kind: "passed", batch: batch.name, slot, why: OVERLAP });
+    const heldUp = firing === "overlap" ? readRoomWait(engine) : null;
+    const why = heldUp === null ? OVERLAP : `${OVERLAP}: it ${heldUp.why}; ${heldUp.command}`;
+    if (firing === "overlap") this.#tell({ kind: "passed", batch: batch.name, slot, why });
     else if (firing !== "taken") this.#startInTurn(batch, engine, firing);
   }
 

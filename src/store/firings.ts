@@ -52,6 +52,8 @@ export type Claim = {
   now: number;
   /** Whether an earlier firing of the batch is still under way. */
   isUnderWay(firing: Claimed): boolean;
+  /** What that waits for that somebody has to do, and how; null where it goes on by itself. */
+  heldUp?(): { why: string; command: string } | null;
 };
 
 /** Claims a slot: the firing is the caller's to start. `taken`: somebody else has, or had; `overlap`: an earlier one is under way, so that the slot is
@@ -66,15 +68,17 @@ export function claimSlot(store: Store, claim: Claim): Firing | "taken" | "overl
     const [state, reason] = earlier
       ? (["overlap", `${earlier.run ?? "the run of an earlier slot"} was still under way`] as const)
       : (["claimed", null] as const);
+    const heldUp = earlier ? (claim.heldUp?.() ?? null) : null;
     store.run("delete from firing where batch = ? and slot = ? and state = 'missed'", batch, slot);
     const id = store.insert(
-      `insert into firing (batch, slot, by_hand, state, owner, reason, notify, at, ended_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert into firing (batch, slot, by_hand, state, owner, reason, hint, notify, at, ended_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       batch,
       slot,
       byHand ? 1 : 0,
       state,
       JSON.stringify(claim.owner),
-      reason,
+      heldUp === null ? reason : `${reason}: it ${heldUp.why}`,
+      heldUp?.command ?? null,
       claim.notify ? 1 : 0,
       now,
       earlier ? now : null,
