@@ -43,7 +43,7 @@ import { changeTask, countBegunSince, readTask, readTasks } from "../store/tasks
 import { type Carried, requestStop } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
 import { readExpectedUses } from "./budget-estimates.ts";
-import { dearestTurn } from "./dearest-turn.ts";
+import { dearestTurn, noteDearest } from "./dearest-turn.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { timeOverOf } from "./run-time.ts";
 
@@ -240,6 +240,7 @@ export function enforceBudget(engine: Engine, runId: string): void {
   if (!run || !hasLimit(run.options.budget)) return;
   const { budget } = run.options;
   const spending = readSpending(engine, run);
+  noteDearest(engine.store, run, spending.dearest);
   const yields = new Map(decideYields(budget, spending).map(({ attempt, level }) => [attempt, level]));
   for (const level of levelsToWarnOf(budget, spending)) warnOfLevel(engine, run, level, null);
   for (const attempt of spending.attempts) {

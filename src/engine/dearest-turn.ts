@@ -1,21 +1,22 @@
-/** What a turn of an agent cost: as much as its books grew between two looks. Who carries runs remembers the dearest one, for what others may cost still. */
+/** What a turn of an agent cost: as much as its books grew between two looks. Of a run the dearest one is on record, for what others may cost still. */
 import type { Attempt } from "../core/attempt.ts";
-import { addUsages, allTokens } from "../core/cost.ts";
 import type { Spending } from "../core/budget.ts";
+import { addUsages, allTokens } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import type { Store } from "../store/database.ts";
+import { readDearest, recordDearest } from "../store/dearest.ts";
 
 type Amounts = Spending["dearest"];
 type Seen = { booked: Map<number, Amounts>; dearest: Amounts };
 
 const SEEN = new WeakMap<Store, Map<string, Seen>>();
 
-/** The dearest turn that this process saw of a run. What was booked before the first look is no turn. */
+/** The dearest turn of a run: that on record, or one that this process saw since. What was booked before its first look is no turn. */
 export function dearestTurn(store: Store, { id }: Pick<Run, "id">, attempts: readonly Attempt[]): Amounts {
   const runs = SEEN.get(store) ?? new Map<string, Seen>();
   SEEN.set(store, runs);
   const isFirst = !runs.has(id);
-  const seen = runs.get(id) ?? { booked: new Map<number, Amounts>(), dearest: { usd: 0, tokens: 0 } };
+  const seen = runs.get(id) ?? { booked: new Map<number, Amounts>(), dearest: readDearest(store, id) };
   runs.set(id, seen);
   for (const attempt of attempts) {
     if (attempt.outcome !== null) continue;
@@ -28,6 +29,12 @@ export function dearestTurn(store: Store, { id }: Pick<Run, "id">, attempts: rea
     };
   }
   return seen.dearest;
+}
+
+/** Writes it down for whoever carries the run next. */
+export function noteDearest(store: Store, { id }: Pick<Run, "id">, dearest: Amounts): void {
+  const known = readDearest(store, id);
+  if (dearest.usd > known.usd || dearest.tokens > known.tokens) recordDearest(store, id, dearest);
 }
 
 function amountsOf({ usage }: Attempt): Amounts {
