@@ -125,13 +125,11 @@ export function renderSeen(io: Io, seen: Seen, now: number): string {
     }
     case "waits":
       return line(paint("yellow", "…"), `${seen.batch}${slotWords(seen.slot)} ${seen.why}`);
-    case "passed": {
-      const why = seen.why === "overlap" ? "the run of an earlier slot is still under way" : "nobody watched";
+    case "passed":
       return line(
         paint("yellow", "–"),
-        `${seen.batch}: the slot of ${localTime(seen.slot, now)} is passed over: ${why}`,
+        `${seen.batch}: the slot of ${localTime(seen.slot, now)} is passed over: ${seen.why}`,
       );
-    }
     case "over":
       return line(paint("green", "✓"), `${seen.batch}: ${seen.run} is over; owt report ${seen.run}`);
     case "goes-on":

@@ -8,6 +8,7 @@ import type { Engine } from "../engine/engine.ts";
 import { eventsAfter } from "../store/events.ts";
 import { readTask } from "../store/tasks.ts";
 import type { Io } from "./io.ts";
+import { roughDuration } from "../lib/duration.ts";
 import { clock, localTimes, type Paint, painter, printable } from "./text.ts";
 
 export type Narration = {
@@ -198,9 +199,12 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       };
     case "note":
       return { mark: paint("dim", "○"), text: event.text };
+    case "run-held":
+      return event.until === undefined ? null : { mark: paint("yellow", "◷"), text: describeDayUsedUp(event) };
+    case "clock-set":
+      return { mark: paint("dim", "○"), text: describeClockSet(event.ms) };
     case "run-created":
     case "run-carried":
-    case "run-held":
     case "room-needed":
     case "run-limited":
     case "run-apart":
@@ -221,6 +225,17 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return never;
     }
   }
+}
+
+function describeClockSet(ms: number): string {
+  const by = `by ${roughDuration(Math.abs(ms))}`;
+  const how = ms > 0 ? `was set forward ${by}, or the machine slept` : `was set back ${by}`;
+  return `the clock ${how}: no work is counted for that`;
+}
+
+/** Until then nothing else is heard of the run. */
+function describeDayUsedUp({ usedUp = "the day", until = 0 }: Extract<Event, { kind: "run-held" }>): string {
+  return `the budget of ${usedUp} is used up: goes on at ${new Date(until).toISOString()} (to raise it: owt inbox)`;
 }
 
 function withOthers(others = 0): string {

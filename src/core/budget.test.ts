@@ -42,6 +42,7 @@ const spending = (attempts: Attempt[], dayUsd = 0, more: Partial<Spending> = {})
   workedMs: new Map(),
   day: { usd: dayUsd, tokens: 0, tasks: 0, ms: 0 },
   dayEnds: 86_400_000,
+  dearest: { usd: 0, tokens: 0 },
   expected: new Map(),
   ...more,
 });

@@ -138,6 +138,8 @@ export type Spending = {
   dayEnds: number;
   /** What the tasks of the run that work, or could, are expected to use, by their row number. */
   expected: ReadonlyMap<number, Expected>;
+  /** What the dearest turn of an agent of the run was, as far as anybody saw one end; 0 before. */
+  dearest: { usd: number; tokens: number };
 };
 
 /** Why tasks may not start. */
@@ -220,7 +222,9 @@ function tooLarge(budget: Budget, spending: Spending): [number, Level][] {
   return [...spending.expected].flatMap(([task, expected]): [number, Level][] => {
     if (busy.has(task)) return [];
     for (const level of levels) {
-      const needs = stillNeeds(level.unit, expected, byTask.get(task) ?? [], spending);
+      const rest = stillNeeds(level.unit, expected, byTask.get(task) ?? [], spending);
+      const turn = turnOf(level.unit, spending);
+      const needs = rest === null && turn === 0 ? null : Math.max(rest ?? 0, turn);
       if (needs === null || level.taken + needs <= level.limit + DUST) continue;
       const isGuess = level.isGuess === true || expected.isGuess;
       return [[task, { ...level, needs, ...(isGuess ? { isGuess } : {}) }]];
@@ -235,6 +239,33 @@ export function decideStop(budget: Budget, spending: Spending, task: number): Le
   // That no further task may begin stops none.
   const reached = levels.find((level) => level.unit !== "tasks" && isUsedUp(level));
   return reached === undefined ? null : bare(reached);
+}
+
+/** Attempts that give way before a limit is reached, for all that are at work could pass it by more than one turn: those that began last first. They go on when there is
+ *  room. Who was told to stop before is at his last turn still. What a turn takes is told by the dearest one. */
+export function decideYields(budget: Budget, spending: Spending): { attempt: number; level: Level }[] {
+  const newestFirst = spending.attempts.filter(isAtWork).toSorted((a, b) => b.id - a.id);
+  const leaving = new Set(newestFirst.filter(({ stop }) => stop !== null).map(({ id }) => id));
+  return levelsOf(budget, spending).flatMap((level) => {
+    const turn = turnOf(level.unit, spending);
+    if (turn === 0) return [];
+    return newestFirst.flatMap(({ id }) => {
+      const others = newestFirst.filter((each) => each.id < id || leaving.has(each.id));
+      // One that nobody is older than may be the one that passes the limit.
+      const turns = others.length + (others.some((each) => each.id < id) ? 1 : 0);
+      if (leaving.has(id) || others.length === 0 || !reaches(level.used + turns * turn, level.limit)) return [];
+      leaving.add(id);
+      return [{ attempt: id, level: bare(level) }];
+    });
+  });
+}
+
+/** The next turn can be dearer than any before it. */
+const DEARER = 2;
+
+/** What a turn may take; 0 where nobody can tell. */
+function turnOf(unit: BudgetUnit, { dearest }: Spending): number {
+  return unit === "usd" || unit === "tokens" ? DEARER * dearest[unit] : 0;
 }
 
 /** What a new attempt of `task` may spend at most, in dollars; null without a limit. */
@@ -310,7 +341,9 @@ function reserveOf(unit: BudgetUnit, spending: Spending): { kept: number; isGues
     const known = expected.get(attempt.task);
     const own = attempts.filter(({ task }) => task === attempt.task);
     const rest = known === undefined ? null : stillNeeds(unit, known, own, spending);
-    kept += rest ?? Math.max(0, usualOf(unit, spending) - usedOf(unit, [attempt], spending));
+    const still = rest ?? Math.max(0, usualOf(unit, spending) - usedOf(unit, [attempt], spending));
+    // However much more it has used than was expected, its turn is not over.
+    kept += Math.max(still, turnOf(unit, spending));
     isGuess ||= rest !== null && rest > 0 && known!.isGuess;
   }
   return { kept, isGuess };

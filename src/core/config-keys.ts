@@ -1,7 +1,7 @@
 /** Every key of the configuration and what it may hold. The shape is the file's own (`[run] max_parallel`), so that a message can name the key as the user
  *  wrote it. */
 import * as v from "valibot";
-import { parseDuration } from "../lib/duration.ts";
+import { parseDuration, parseSaidDuration } from "../lib/duration.ts";
 import { parseSize } from "../lib/size.ts";
 import { openTable, table, tableOf } from "./form.ts";
 import { BUILT_IN_LAYOUTS } from "./layout.ts";
@@ -17,10 +17,10 @@ const whole = v.pipe(v.number(), v.integer());
 const count = v.pipe(whole, v.minValue(1));
 const countOrNone = v.pipe(whole, v.minValue(0));
 const dollars = v.pipe(v.number(), v.gtValue(0));
-const DURATION = 'expected a duration such as "30m", "8h" or a number of seconds';
+const DURATION = 'expected a duration with its unit, such as "30m" or "8h"';
 const duration = v.pipe(
   v.union([v.string(), v.number()], DURATION),
-  v.check((value) => parseDuration(value) !== null, DURATION),
+  v.check((value) => parseSaidDuration(String(value)) !== null, DURATION),
 );
 /** None at all would let nothing begin. */
 const someTime = v.pipe(

@@ -55,7 +55,6 @@ describe("words of the seed tools", () => {
   test.each([
     ["run", "max_parallel_agents", "max_parallel", 5],
     ["run", "max_instances", "max_parallel", 5],
-    ["run", "timeout_seconds", "timeout", 90],
     ["run", "worktree_dir", "worktree_directory", "../w"],
     ["tmux", "auto_start_ai", "auto_start_claude", false],
     ["environment", "additional_config_files", "env_files", [".env.test"]],
@@ -63,6 +62,12 @@ describe("words of the seed tools", () => {
     expect(valuesOf({ [section]: { [alias]: value } })).toEqual({ [section]: { [key]: value } });
     const both = { [section]: { [alias]: value, [key]: value } };
     expect(valuesOf(both)).toEqual({ [section]: { [key]: value } });
+  });
+
+  test("the one that names its unit says of what its number is", () => {
+    expect(valuesOf({ run: { timeout_seconds: 90 } })).toEqual({ run: { timeout: "90s" } });
+    expect(valuesOf({ run: { timeout_seconds: "90" } })).toEqual({ run: { timeout: "90s" } });
+    expect(problemsOf({ run: { timeout_seconds: "soon" } }).map(({ key }) => key)).toEqual(["run.timeout_seconds"]);
   });
 
   test("our own word wins over an alias beside it", () => {
@@ -103,7 +108,7 @@ test.each<[object, RegExp]>([
   [{ run: { max_parallel: 1.5 } }, /expected a whole number/],
   [{ run: { max_parallel: "3" } }, /expected number/],
   [{ run: { retries: -1 } }, /at least 0/],
-  [{ run: { timeout: "soon" } }, /expected a duration such as "30m"/],
+  [{ run: { timeout: "soon" } }, /expected a duration with its unit, such as "30m"/],
   [{ run: { timeout: -1 } }, /expected a duration/],
   [{ run: { timeout: true } }, /expected a duration/],
   [{ run: { verify: 5 } }, /expected a command or a list of commands/],
@@ -120,7 +125,12 @@ test.each<[object, RegExp]>([
   expect(problemsOf(raw).map(({ message }) => message)).toEqual([expect.stringMatching(says) as string]);
 });
 
-test.each([["90"], ["30m"], ["1h30m"], [1_800], [0], ["8 h"]])("%j is a timeout", (timeout) => {
+test.each([[90], ["90"], [1_800], ["1.5"]])("%j is no time: nobody can tell of what it is", (timeout) => {
+  for (const raw of [{ run: { timeout } }, { budget: { day_time: timeout } }, { run: { hung_after: timeout } }])
+    expect(problemsOf(raw)).toMatchObject([{ message: expect.stringContaining("a duration with its unit") as string }]);
+});
+
+test.each([["30m"], ["1h30m"], [0], ["0"], ["8 h"]])("%j is a timeout", (timeout) => {
   expect(valuesOf({ run: { timeout } })).toEqual({ run: { timeout } });
 });
 
@@ -182,7 +192,7 @@ describe("layers", () => {
     {
       max_parallel: fc.integer({ min: 1, max: 9 }),
       retries: fc.nat(9),
-      timeout: fc.constantFrom("1m", "2h", 30),
+      timeout: fc.constantFrom("1m", "2h", "30s"),
       verify: fc.oneof(fc.constantFrom("a", "b"), fc.array(fc.constantFrom("a", "b"))),
       fetch: fc.boolean(),
       target: fc.constantFrom("main", "next"),
@@ -205,7 +215,7 @@ describe("environment variables", () => {
     [{ OWT_RUN_MAX_PARALLEL: "5" }, { run: { max_parallel: 5 } }],
     [{ OWT_RUN_FETCH: "true", OWT_RUN_RETRIES: "0" }, { run: { fetch: true, retries: 0 } }],
     [{ OWT_RUN_TIMEOUT: "2h" }, { run: { timeout: "2h" } }],
-    [{ OWT_RUN_TIMEOUT: "90" }, { run: { timeout: 90 } }],
+    [{ OWT_RUN_TIMEOUT: "90s" }, { run: { timeout: "90s" } }],
     [{ OWT_RUN_VERIFY: '["a", "b"]' }, { run: { verify: ["a", "b"] } }],
     [{ OWT_RUN_VERIFY: "[ -f x ]" }, { run: { verify: "[ -f x ]" } }],
     [{ OWT_AGENT_DEFAULT: "demo" }, { agent: { default: "demo" } }],

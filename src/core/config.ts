@@ -288,10 +288,15 @@ export function applyAliases(raw: unknown): unknown {
     const [section, key] = alias.split(".") as [string, string];
     const table = renamed[section];
     if (!isTable(table) || !(key in table)) continue;
-    table[name.split(".")[1]!] ??= table[key];
+    table[name.split(".")[1]!] ??= key.endsWith("_seconds") ? inSeconds(table[key]) : table[key];
     delete table[key];
   }
   return renamed;
+}
+
+/** A number behind a word that names its unit. */
+function inSeconds(value: unknown): unknown {
+  return /^[\d.]+$/.test(String(value)) ? `${String(value)}s` : value;
 }
 
 /** The name of a key in the user's own words. */

@@ -23,8 +23,10 @@ export type Fact =
   /** Tasks came into a run that was open already. */
   | { kind: "tasks-joined"; keys: string[] }
   /** A budget, or the end of its time, keeps back everything of the run (`by`: which), or these tasks of it, from now on; null and none: nothing any more.
-   *  `usedUp`: the limit in words, where it is used up and not only kept for what runs. */
-  | { kind: "run-held"; by: HeldBy; tasks: number[]; usedUp?: string }
+   *  `usedUp`: the limit in words, where it is used up and not only kept for what runs; `until` (epoch ms) says when that of a day begins anew. */
+  | { kind: "run-held"; by: HeldBy; tasks: number[]; usedUp?: string; until?: number }
+  /** The clock on the wall was set while the run was open, or the machine slept: from here on times lie so many milliseconds later, or earlier, than they would. */
+  | { kind: "clock-set"; ms: number }
   /** Usage limits, of whichever run, keep back these tasks of it, and no others, from now on: `until` then (epoch ms), null while one tries whether its limit is over. */
   | { kind: "run-limited"; limits: { until: number | null; tasks: number[] }[] }
   /** Nothing more of the run starts for want of room, from now on; null: nothing is short any more. `isFirst`: it is told for the first time. */
@@ -86,7 +88,7 @@ export type Fact =
   | { kind: "note"; text: string };
 
 /** `tokens` is what an earlier owt wrote for those of a run. */
-export type HeldBy = "run" | "task" | "day" | "tokens" | "time" | null;
+type HeldBy = "run" | "task" | "day" | "tokens" | "time" | null;
 
 export type FactKind = Fact["kind"];
 

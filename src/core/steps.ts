@@ -42,8 +42,11 @@ export function readSteps(events: readonly Event[], now: number): Steps {
     const open = log.get(attempt);
     if (open) open.since += ms;
   };
+  let setMs = 0;
   for (const event of events) {
-    const { attempt, at } = event;
+    const { attempt } = event;
+    const at = event.at - setMs;
+    if (event.kind === "clock-set") setMs += event.ms;
     if (event.kind === "run-carried") for (const dead of event.dead ?? []) sleep(dead);
     if (attempt === null) continue;
     if (event.kind === "attempt-opened") enter(attempt, "workspace", at);
@@ -58,7 +61,7 @@ export function readSteps(events: readonly Event[], now: number): Steps {
       open.check = null;
     }
   }
-  for (const attempt of log.keys()) enter(attempt, "closed", now);
+  for (const attempt of log.keys()) enter(attempt, "closed", now - setMs);
   const checkedMs = lengthOf(joined(checks));
   return {
     workMs: lengthOf(work) + checkedMs,

@@ -1,5 +1,5 @@
 /** The phases in which the agent has the word: its prompt is written, it is launched or adopted, and its end awaited. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Turn } from "../agents/agent.ts";
@@ -196,6 +196,8 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
     await watched;
     await measured;
   }
+  // With its folder all is gone that tells how it ended.
+  if (!existsSync(dir)) return "leave";
   const workedMs = Math.round(workedFor(engine, attempt));
   await makeRoom(engine, attempt);
   if (readLaunch(dir).kind === "unclaimed") {

@@ -12,6 +12,7 @@ import { changeAttempt, endAttempt, moveAttempt, readAttempt, readAttempts, read
 import { readRuns } from "../store/runs.ts";
 import { readBareTasks } from "../store/bare-tasks.ts";
 import { changeTask, moveTask, readTask, type TaskChange } from "../store/tasks.ts";
+import { bookClockJump } from "./clock-jumps.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 import { disksFullBefore, excuse } from "./full-disk.ts";
@@ -39,6 +40,8 @@ export function moveOn(
   change: Parameters<typeof moveAttempt>[4] = {},
 ): void {
   engine.store.transaction(() => {
+    // Before it is told by other clocks: that of a wait, or none any more.
+    bookClockJump(engine);
     if (!moveAttempt(engine.store, engine.now(), attempt, phase, change)) return;
     const state = TASK_STATE[phase];
     if (state !== undefined && state !== task.state) moveTask(engine.store, engine.now(), task, state);
@@ -50,6 +53,7 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
   const now = engine.now();
   const outcome = excuse(engine, attempt, judged);
   engine.store.transaction(() => {
+    bookClockJump(engine);
     if (!endAttempt(engine.store, now, attempt, outcome)) return;
     // A word of approval was for this work, and not for what another attempt makes.
     if (task.approved) changeTask(engine.store, task.id, { approved: false });

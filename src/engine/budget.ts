@@ -4,6 +4,7 @@ import {
   budgetFrom,
   decideHolds,
   decideStop,
+  decideYields,
   describeLevel,
   describeLimit,
   hasLimit,
@@ -22,6 +23,7 @@ import {
   type Spending,
   taskLevelsToWarnOf,
 } from "../core/budget.ts";
+import type { Attempt } from "../core/attempt.ts";
 import { addUsages, allTokens, type Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Run } from "../core/run.ts";
@@ -41,6 +43,7 @@ import { changeTask, countBegunSince, readTask, readTasks } from "../store/tasks
 import { type Carried, requestStop } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
 import { readExpectedUses } from "./budget-estimates.ts";
+import { dearestTurn, noteDearest } from "./dearest-turn.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { timeOverOf } from "./run-time.ts";
 
@@ -89,6 +92,7 @@ function readSpending(engine: Engine, run: Run, starts = false): Spending {
     workedMs: readWorked(engine, run, attempts),
     day: readDay(engine, budget),
     dayEnds: dayEnds(engine),
+    dearest: dearestTurn(store, run, attempts),
     expected: keeps && isAnyOpen ? readExpectedUses(engine, run, ended) : new Map(),
   };
 }
@@ -102,7 +106,7 @@ function readWorked(engine: Engine, run: Run, attempts: Spending["attempts"]): M
 
 function readDay(engine: Engine, budget: Budget): Spending["day"] {
   const { store } = engine;
-  const since = midnight(engine, 0);
+  const since = today(engine);
   const workedStill = (id: number) => {
     const attempt = readAttempt(store, id);
     return attempt === null ? 0 : workedFor(engine, attempt);
@@ -115,6 +119,11 @@ function readDay(engine: Engine, budget: Budget): Spending["day"] {
     ms: counts("ms") ? readWorkedSince(store, since, engine.now(), workedStill) : 0,
     tasks: counts("tasks") ? countBegunSince(store, since) : 0,
   };
+}
+
+/** When the day began whose budget counts, in epoch milliseconds. */
+export function today(engine: Engine): number {
+  return midnight(engine, 0);
 }
 
 /** When the budget of the next day begins, in epoch milliseconds. */
@@ -146,16 +155,19 @@ export function noteHolds(engine: Engine, run: Run): void {
   const holds = readHolds(engine, run);
   const { all, unbegun, timeOver } = holds;
   const level = [all, unbegun].find((each) => each !== null && isUsedUp(each)) ?? null;
+  const isOfDay = level?.scope === "day";
   const usedUp = level !== null ? describeLimit(level) : timeOver == null ? null : describeTimeOver(timeOver);
   const single = heldTasks(engine, run, holds);
   const held = {
     by: all?.scope ?? (timeOver != null ? ("time" as const) : single.all),
     tasks: single.all === null ? single.tasks : [],
     ...(usedUp === null ? {} : { usedUp }),
+    ...(isOfDay ? { until: holds.dayEnds } : {}),
   };
   const runs = noted.get(engine.store) ?? new Map<string, string>();
   noted.set(engine.store, runs);
-  const before = runs.get(run.id) ?? JSON.stringify(readHeld(engine.store, run.id));
+  // Who takes a run up whose day is used up says so anew: nothing else would be heard of it until midnight.
+  const before = runs.get(run.id) ?? (isOfDay ? null : JSON.stringify(readHeld(engine.store, run.id)));
   const now = JSON.stringify(held);
   runs.set(run.id, now);
   if (now !== before) appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "run-held", ...held });
@@ -228,6 +240,8 @@ export function enforceBudget(engine: Engine, runId: string): void {
   if (!run || !hasLimit(run.options.budget)) return;
   const { budget } = run.options;
   const spending = readSpending(engine, run);
+  noteDearest(engine.store, run, spending.dearest);
+  const yields = new Map(decideYields(budget, spending).map(({ attempt, level }) => [attempt, level]));
   for (const level of levelsToWarnOf(budget, spending)) warnOfLevel(engine, run, level, null);
   for (const attempt of spending.attempts) {
     if (attempt.phase !== "agent") continue;
@@ -235,7 +249,17 @@ export function enforceBudget(engine: Engine, runId: string): void {
     for (const level of taskLevelsToWarnOf(budget, spending, attempt.task)) warnOfLevel(engine, run, level, task);
     if (attempt.stop !== null) continue;
     if (decideStop(budget, spending, attempt.task)) requestStop(engine, attempt, "budget");
+    else giveWay(engine, run, attempt, yields.get(attempt.id));
   }
+}
+
+/** Parks an agent, with its conversation, before a limit is reached that several at once would pass by more than a turn. It goes on when there is room. */
+function giveWay(engine: Engine, run: Run, attempt: Attempt, level: Level | undefined): void {
+  if (level === undefined) return;
+  requestStop(engine, attempt, "stopped");
+  const text = `waits for those that began before it: together they could pass the budget by more than a turn (${describeLevel(level)})`;
+  const about = { run: run.id, task: attempt.task, attempt: attempt.id };
+  appendEvent(engine.store, engine.now(), about, { kind: "note", text });
 }
 
 /** Says, once in a run, that a limit cannot be relied on with this agent. */

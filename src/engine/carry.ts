@@ -1,12 +1,18 @@
 /** Each `owt run` is a viewer of its run and a candidate for the lease. The holder carries all open runs; when it ends,
  *  the next candidate takes over. */
+import { existsSync } from "node:fs";
 import { OwtError } from "../core/errors.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
+import { rescueStore } from "../store/backups.ts";
 import { forgetHolder, readHolder, recordHolder } from "../store/lease.ts";
 import { readRun } from "../store/runs.ts";
+import { takenError } from "../store/store-error.ts";
+import { storeFile } from "../store/store-file.ts";
 import { type Identity, isAlive, thisProcess } from "../system/identity.ts";
 import { type LockTry, prepareLock } from "../system/lock.ts";
-import type { Engine } from "./engine.ts";
+import { stopBelow } from "../system/marked.ts";
+import { attemptDir, type Engine } from "./engine.ts";
+import { bookClockJump } from "./clock-jumps.ts";
 import { isDiskShort } from "./disk-watch.ts";
 import { isFullDisk, outlastFullDisk } from "./full-disk.ts";
 import { isCarried, leaseFile, suspendedCarrier } from "./holder.ts";
@@ -37,6 +43,8 @@ export async function carryOrWatch(
   try {
     let told: { pid: number | null; isSuspended: boolean } | undefined;
     while (!signal.aborted) {
+      // The owner puts it back, or says what lies there.
+      if (!engine.store.isInPlace()) throw takenFromBelow(engine);
       const change = nextChange(engine, signal);
       if (await tryLease(engine, lease, signal)) {
         watcher.role({ kind: "holder" });
@@ -81,24 +89,58 @@ function claimStore(engine: Engine): boolean {
 
 const isSame = (one: Identity, other: Identity) => one.pid === other.pid && one.startTime === other.startTime;
 
-/** How often the owner looks whether its lease is still the one that others find. */
+/** What a viewer is told, who cannot know what becomes of the store. */
+function takenFromBelow({ repo }: Engine): OwtError {
+  const path = storeFile(repo.commonDir);
+  return new OwtError("store", `the store ${path} was taken away while it was in use`, { hint: "owt status" });
+}
+
+/** How often the owner looks whether its lease, and its store, are still those that others find. */
 const KEEP_MS = 1_000;
 
 async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOptions): Promise<void> {
   const lost = new AbortController();
   const timer = setInterval(() => {
-    if (!isStillOurs(engine, lease)) lost.abort();
+    if (!engine.store.isInPlace()) void endWithoutFolders(engine);
+    else if (isStillOurs(engine, lease)) {
+      lookAtClock(engine);
+      return;
+    }
+    lost.abort();
   }, KEEP_MS).unref();
   try {
     await carryRuns(engine, { ...options, signal: AbortSignal.any([options.signal, lost.signal]) });
+  } catch (error) {
+    // What follows from that it is gone says less.
+    if (engine.store.isInPlace()) throw error;
   } finally {
     clearInterval(timer);
     forgetOurselves(engine);
+  }
+  const { commonDir } = engine.repo;
+  if (!engine.store.isInPlace()) {
+    const kept = await outlastFullDisk(engine, engine.hurry, () => rescueStore(engine.store, commonDir));
+    throw takenError(storeFile(commonDir), kept);
   }
   if (lost.signal.aborted)
     throw new OwtError("wrong-state", "another owt has taken over the runs of this repository", {
       hint: "who it is: owt status",
     });
+}
+
+/** On a full disk the next look does it. */
+function lookAtClock(engine: Engine): void {
+  try {
+    bookClockJump(engine);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+/** Agents whose folders went with the store cannot be asked to leave, and nothing else would end them. */
+async function endWithoutFolders(engine: Engine): Promise<void> {
+  const folders = readOpenAttempts(engine.store).map(({ id }) => attemptDir(engine, id));
+  await Promise.all(folders.filter((dir) => !existsSync(dir)).map((dir) => stopBelow(dir, { graceMs: 0 })));
 }
 
 /** Where somebody only tries for the file at this moment it is ours again at the next look: what counts is the name in the store. */

@@ -9,11 +9,12 @@ import { readLastStep } from "../store/events.ts";
 import { readLaunch } from "../system/launch.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 
-/** Writes down what was dead until now, for whoever takes a run up. Gives it in milliseconds by attempt. */
-export function bookDeadTimes(engine: Engine, run: Run): { attempt: number; ms: number }[] {
+/** Writes down what was dead until now, for whoever takes a run up. Gives it in milliseconds by attempt. `jumpMs`: by how much the clock was set while nobody carried
+ *  it, which is booked already. */
+export function bookDeadTimes(engine: Engine, run: Run, jumpMs: number): { attempt: number; ms: number }[] {
   const open = readOpenAttempts(engine.store).filter((attempt) => attempt.run === run.id && isAtWork(attempt));
   return open.flatMap((attempt) => {
-    const ms = deadFor(engine, attempt);
+    const ms = deadFor(engine, attempt, jumpMs);
     if (ms <= 0) return [];
     addDeadTime(engine.store, attempt.id, ms);
     return [{ attempt: attempt.id, ms }];
@@ -26,13 +27,13 @@ function isAtWork({ phase, outcome }: Attempt): boolean {
 }
 
 /** What ends it is the last that is known of it: a step of ours, a line of its agent or of a check, their exit. */
-function deadFor(engine: Engine, attempt: Attempt): number {
+function deadFor(engine: Engine, attempt: Attempt, jumpMs: number): number {
   const top = attemptDir(engine, attempt.id);
   const launches = [top, ...foldersIn(top).map((name) => join(top, name))];
   if (launches.some((dir) => readLaunch(dir).kind === "alive")) return 0;
   const written = launches.flatMap((dir) => SIGNS.map((name) => writtenAt(join(dir, name))));
   const last = Math.max(attempt.startedAt, readLastStep(engine.store, attempt), ...written);
-  return Math.round(engine.now() - last);
+  return Math.round(engine.now() - jumpMs - last);
 }
 
 const SIGNS = ["out", "err", "exit"];

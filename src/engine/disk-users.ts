@@ -55,7 +55,7 @@ function readKeptWait(engine: Engine): RoomWait | null {
     why: `${why}; kept of tasks that are over: ${worktrees.join(", ")}`,
     since: readShortSince(engine.store, "worktrees") ?? engine.now(),
     users: [],
-    command: `owt delete ${worktrees[0]}`,
+    command: `owt delete ${shellWord(worktrees[0]!)} --save --yes`,
     note: "saves what nothing else holds; then it goes on by itself",
   };
 }

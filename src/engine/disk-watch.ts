@@ -1,5 +1,7 @@
 /** Watches the disks of the worktrees and of the store while runs are carried: whether there is room to start more, whether nothing could be
  *  written for a while, and the reserve of the store. */
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseSize } from "../lib/size.ts";
 import {
   describeDisk,
@@ -66,8 +68,8 @@ export class DiskWatch {
 
   look(): void {
     const isReserved = hasReserve(this.#store);
-    // Given up since the last look: nothing could be written but for that, and now its room is what seems to be free.
-    if (this.#isReserved && !isReserved) this.#fullAt = performance.now();
+    // Given up since the last look, and not taken away with its folder: nothing could be written but for that, and now its room is what seems to be free.
+    if (this.#isReserved && !isReserved && existsSync(dirname(this.#store))) this.#fullAt = performance.now();
     this.#isReserved = isReserved;
     this.#hadReserve ||= isReserved;
     const { shortage, isFull, hasRoom } = measure(this.#engine, this.#hadReserve && !isReserved);

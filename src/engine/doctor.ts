@@ -18,7 +18,9 @@ import { examineCaps } from "./caps.ts";
 import { floorOf } from "./disk-watch.ts";
 import { grantsMissing, grantsNeeded } from "./approvals.ts";
 import { validateConfig } from "./configuration.ts";
+import { catchUp, describeBooked } from "./catch-up.ts";
 import { type Engine, worktreeHome } from "./engine.ts";
+import { isCarried, leaseFile } from "./holder.ts";
 import { examineDisk, type Finding } from "./examine-machine.ts";
 import { examineMemory } from "./room.ts";
 import { describeLostAgents, endLostAgents, findLostAgents } from "./lost-agents.ts";
@@ -30,6 +32,7 @@ export async function examineRepository(engine: Engine, fix: boolean): Promise<F
   return [
     { check: "repository", state: "pass", detail: engine.repo.root },
     ...examineStore(engine),
+    ...(fix ? await catchUpStore(engine) : []),
     ...(await examineLostAgents(engine, fix)),
     ...(fix ? await clearLeftovers(engine) : []),
     ...(await examineWorktrees(engine, fix)),
@@ -160,6 +163,21 @@ function describeRestored({ aside, from, unsound }: Restored): Finding {
   }
   const detail = `${was}${others}; restored as it was at ${new Date(from.at).toISOString()}. What was integrated or begun since is found again; answers, wishes, notes and written-down tasks since then may be missing`;
   return { check, state: "warn", detail, hint: "look, then go on: owt status; owt resume" };
+}
+
+/** Has what happened since the copy that a store was restored from written down, what it cost above all, so that budgets count it. */
+async function catchUpStore(engine: Engine): Promise<Finding[]> {
+  if (!existsSync(storeFile(engine.repo.commonDir)) || isCarried(engine) !== null) return [];
+  const lease = prepareLock(leaseFile(engine));
+  try {
+    if (!lease.take()) return [];
+    const { booked } = await catchUp(engine);
+    if (booked.attempts === 0) return [];
+    const detail = `booked ${describeBooked(booked)}, which the store did not know: budgets count it`;
+    return [{ check: "spending", state: "pass", detail }];
+  } finally {
+    lease.close();
+  }
 }
 
 /** Agents that a lost store started and that live on; with `fix` they are ended. */

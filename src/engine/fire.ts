@@ -10,6 +10,7 @@ import { claimSlot, endFiring, readFiring } from "../store/firings.ts";
 import { exec } from "../system/exec.ts";
 import { thisProcess } from "../system/identity.ts";
 import type { FoundBatch } from "../system/schedule-files.ts";
+import { readRoomWait } from "./disk-users.ts";
 import type { Engine } from "./engine.ts";
 import { isUnderWay, isUnfinished } from "./firings.ts";
 
@@ -31,6 +32,7 @@ export function claim(engine: Engine, batch: FoundBatch, slot: number, byHand: b
     now: engine.now(),
     // A person who starts one while nobody carries the last one goes on with that.
     isUnderWay: (firing) => (byHand ? isUnderWay(engine, firing) : isUnfinished(engine, firing)),
+    heldUp: () => readRoomWait(engine),
   });
 }
 

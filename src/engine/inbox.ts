@@ -1,12 +1,13 @@
 /** What waits for a person, over all runs. */
 import { startCommand } from "../core/firing.ts";
+import type { Run } from "../core/run.ts";
 import type { Answer, TaskView } from "../core/view.ts";
-import { readLastEvents } from "../store/events.ts";
+import { readHeldSince, readWaitsSince } from "../store/events.ts";
 import { readRefused } from "../store/firings.ts";
 import { readRuns } from "../store/runs.ts";
 import { readFailedTasks } from "../store/tasks.ts";
 import { readSchedule } from "../system/schedule-files.ts";
-import { type NearLevel, readNearLevels } from "./budget.ts";
+import { budgetCommand, type NearLevel, readNearLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
 import { viewRun } from "./view.ts";
 
@@ -21,12 +22,17 @@ export function readInbox(engine: Engine): Waiting[] {
   const inRuns = new Set(failed.map((task) => task.run));
   const runs = readRuns(engine.store).filter((run) => run.state === "open" || inRuns.has(run.id));
   const waiting = runs.flatMap((run) =>
-    waitingIn(viewRun(engine, run), ids).map(({ view, more }) => {
-      const [last] = readLastEvents(engine.store, view.task.id, 1);
-      return { run: run.id, view, since: last?.at ?? run.createdAt, more };
+    waitingIn(engine, viewRun(engine, run), ids).map(({ view, more }) => {
+      return { run: run.id, view, since: sinceOf(engine, view, run), more };
     }),
   );
   return waiting.toSorted((a, b) => a.since - b.since);
+}
+
+/** What happened to it since (a process took its run up, its worktree was tidied) does not let it wait for less. */
+function sinceOf({ store }: Engine, { task, standing }: TaskView, run: Run): number {
+  const isHeld = standing === "waits-for-budget" && task.park?.for !== "budget";
+  return (isHeld ? readHeldSince(store, run.id) : readWaitsSince(store, task.id)) ?? run.createdAt;
 }
 
 /** Limits that are nearly used up while work goes on, and those of a day that are, oldest first: not to answer lets it go on to the limit, or the next day. */
@@ -49,9 +55,16 @@ export function readRefusedBatches(engine: Engine): RefusedBatch[] {
       batch,
       why: `could not start: ${reason}`,
       since: at,
-      command: startCommand(batch),
-      note: `starts it now${hint === null ? "" : `; first, ${hint}`}`,
+      ...startAgain(batch, hint),
     }));
+}
+
+/** What is to be approved first is asked by the line itself. */
+function startAgain(batch: string, hint: string | null): Answer {
+  const approve = hint === null ? null : /owt config approve(?: --profile \S+)?/.exec(hint);
+  if (approve !== null)
+    return { command: `${approve[0]} && ${startCommand(batch)}`, note: "shows what is to be approved, and starts it" };
+  return { command: startCommand(batch), note: `starts it now${hint === null ? "" : `; first, ${hint}`}` };
 }
 
 /** Null where the schedule cannot be read. */
@@ -63,14 +76,17 @@ function scheduledNames({ repo, env }: Engine): ReadonlySet<string> | null {
   }
 }
 
-/** A budget that holds back many tasks is one thing; that of a task is its own. */
-function waitingIn(views: TaskView[], failed: ReadonlySet<number>): { view: TaskView; more: number }[] {
+/** A budget that holds back many tasks is one thing. Those of tasks are one each, but where one command raises them all. */
+function waitingIn(engine: Engine, views: TaskView[], failed: ReadonlySet<number>): { view: TaskView; more: number }[] {
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
   const isParked = ({ task }: TaskView) => task.park?.for === "budget";
   const isOwn = ({ task: { park } }: TaskView) => park?.for === "budget" && park.scope === "task";
+  const own = [...Map.groupBy(forBudget.filter(isOwn), ({ task }) => budgetCommand(engine, task)).values()];
   const shared = forBudget.filter((view) => !isOwn(view));
-  const first = shared.find(isParked) ?? (forBudget.some(isOwn) ? undefined : shared[0]);
-  const isTold = (view: TaskView) =>
-    view.standing === "waits-for-person" || failed.has(view.task.id) || isOwn(view) || view === first;
-  return views.filter(isTold).map((view) => ({ view, more: view === first ? shared.length - 1 : 0 }));
+  const first = shared.find(isParked) ?? (own.length > 0 ? undefined : shared[0]);
+  // Of each group one is told, with the number of the others.
+  const told = new Map(own.map((group) => [group[0], group.length - 1]));
+  if (first !== undefined) told.set(first, shared.length - 1);
+  const isTold = (view: TaskView) => view.standing === "waits-for-person" || failed.has(view.task.id) || told.has(view);
+  return views.filter(isTold).map((view) => ({ view, more: told.get(view) ?? 0 }));
 }

@@ -46,7 +46,9 @@ import { knownShortage } from "./room.ts";
 const TRY_MS = 10_000;
 
 /** How long a process that is done waits for what it is just sending; what it does not get rid of the next one sends. */
-const LAST_MS = 5_000;
+const LAST_MS = 2_000;
+
+const CUT_OFF = "no answer when the run ended; whoever carries runs next tries again";
 
 /** For how long it is on record what was told. */
 const KEPT_MS = 30 * 24 * 3_600_000;
@@ -155,7 +157,11 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
   }
   const failed = told.flatMap(({ target, came }) => (came.kind === "failed" ? [{ target, came }] : []));
   if (failed.length === 0) return settleOutgoing(store, outgoing.id, "sent");
-  if (patience.cut.aborted) return tryLater(store, outgoing.id, outgoing.tries, engine.now());
+  if (patience.cut.aborted) {
+    for (const { target, came } of failed)
+      if (came.hasAnswered !== true) noteFailure(engine, outgoing.run, target, CUT_OFF);
+    return tryLater(store, outgoing.id, outgoing.tries, engine.now());
+  }
   for (const { target, came } of failed) noteFailure(engine, outgoing.run, target, came.reason);
   const tries = outgoing.tries + 1;
   const pause = pauseAfter(tries, Math.max(0, ...failed.map(({ came }) => came.retryAfterMs ?? 0)));
@@ -194,7 +200,7 @@ export type Told =
   | { kind: "sent"; instead?: string }
   /** `isFault`: something is there, and did not take it. */
   | { kind: "none"; reason: string; isFault?: boolean }
-  | { kind: "failed"; reason: string; retryAfterMs: number | null };
+  | { kind: "failed"; reason: string; retryAfterMs: number | null; hasAnswered?: true };
 
 /** Tells one target of one thing, in one try. */
 async function tellTarget(engine: Engine, target: Target, notice: Notice, { cut, tryMs }: Patience): Promise<Told> {
@@ -205,7 +211,8 @@ async function tellTarget(engine: Engine, target: Target, notice: Notice, { cut,
   const posted = await postJson(url, bodyFor(target.kind, clean), { timeoutMs: tryMs, signal: cut });
   if (posted.kind === "sent") return posted;
   if (posted.kind === "failed") return { ...posted, retryAfterMs: null };
-  return { kind: "failed", reason: `HTTP ${posted.status}`, retryAfterMs: posted.retryAfterMs };
+  const { status, retryAfterMs } = posted;
+  return { kind: "failed", reason: `HTTP ${status}`, retryAfterMs, hasAnswered: true };
 }
 
 async function tellDesktop(engine: Engine, { project, title, command }: Notice, cut: AbortSignal): Promise<Told> {

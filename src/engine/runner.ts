@@ -18,6 +18,7 @@ import { requestStop } from "./attempt-moves.ts";
 import { keepBackups } from "./backups.ts";
 import { dayEnds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
+import { bookClockJump } from "./clock-jumps.ts";
 import { decideContests } from "./contest.ts";
 import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { bookDeadTimes } from "./dead-time.ts";
@@ -64,11 +65,12 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   await outlastDeadGit(engine.repo);
   await clearLocksFromBeforeBoot(engine.repo);
   await outlastFullDisk(engine, options.signal, () => catchUp(engine));
+  const jumpMs = await outlastFullDisk(engine, options.signal, () => bookClockJump(engine));
   const lastBackup = keepBackups(engine);
   const lastNotices = keepNotifying(engine);
   const disk = watchDisk(engine);
   try {
-    await carryOn(engine, options, disk);
+    await carryOn(engine, options, disk, jumpMs);
   } finally {
     await disk.close();
     await closeForecasts(engine);
@@ -78,7 +80,7 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
   }
 }
 
-async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): Promise<void> {
+async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, jumpMs: number): Promise<void> {
   const carriers = new Carriers(engine, options.signal, disk);
   const taken = new Set<string>();
   const sessions = watchSessionLimits(engine, (error) => {
@@ -94,7 +96,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): 
     disk.onChange = () => change.now();
     try {
       const seen = look(engine);
-      for (const run of seen.runs) if (!taken.has(run.id)) await takeUp(engine, run);
+      for (const run of seen.runs) if (!taken.has(run.id)) await takeUp(engine, run, jumpMs);
       for (const run of seen.runs) taken.add(run.id);
       const acted = await carryAll(engine, seen, carriers, { endings: options.endings ?? false });
       if (!acted && carriers.size === 0 && (options.endings || isOver(engine, seen, options.until))) break;
@@ -119,14 +121,14 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch): 
 }
 
 /** Once for each run, also one that comes while we carry others: its branch is there and free, and who carries it is told. */
-async function takeUp(engine: Engine, run: Run): Promise<void> {
+async function takeUp(engine: Engine, run: Run, jumpMs: number): Promise<void> {
   await clearOldLocks(engine.repo, [run.branch]);
   await runTip(engine, run);
   await standForReview(engine, run);
   noteStrayFallOvers(engine, run);
   noteIdleFallOvers(engine, run);
   engine.store.transaction(() => {
-    const dead = bookDeadTimes(engine, run);
+    const dead = bookDeadTimes(engine, run, jumpMs);
     const fact = { kind: "run-carried" as const, pid: process.pid, ...(dead.length > 0 ? { dead } : {}) };
     appendEvent(engine.store, engine.now(), { run: run.id }, fact);
   });

@@ -17,6 +17,7 @@ import {
 import { isAlive, thisProcess } from "../system/identity.ts";
 import type { FoundBatch } from "../system/schedule-files.ts";
 import { noneHint, type Placed, specOf, timesOf, withBatches } from "./batches.ts";
+import { readRoomWait } from "./disk-users.ts";
 import type { Engine, OpenOptions } from "./engine.ts";
 import { claim, type Fired, type Muzzle, muzzleOf, resumeRun, startFiring } from "./fire.ts";
 import { describeAhead, findAhead, isForsaken, settleFirings } from "./firings.ts";
@@ -28,13 +29,18 @@ export type Seen =
   | { kind: "fired"; batch: string; slot: number; fired: Fired }
   /** A slot that is claimed and not started yet. */
   | { kind: "waits"; batch: string; slot: number; why: string }
-  | { kind: "passed"; batch: string; slot: number; why: "overlap" | "missed" }
+  | { kind: "passed"; batch: string; slot: number; why: string }
   | { kind: "over"; batch: string; slot: number; run: string | null }
   | { kind: "goes-on"; batch: string; run: string }
   | { kind: "problem"; message: string; hint: string | null };
 
 /** How often we look at least: the schedule may have been written, the clock set, the machine woken. Timers stand still while it sleeps. */
 const LOOK_MS = 10_000;
+
+/** By so much (ms) the clock on the wall gets ahead only where it is set, or the machine sleeps. */
+const JUMP_MS = 60_000;
+
+const OVERLAP = "the run of an earlier slot is still under way";
 
 /** A run that nobody carries is gone on with at most so often. */
 const RESUME_MS = 60_000;
@@ -109,12 +115,18 @@ class Watch {
   /** What was told last of each thing, so that it is told once. */
   readonly #told = new Map<string, string>();
 
+  /** When we looked last, by the clock on the wall and by the one that nobody sets. */
+  #looked: { wall: number; ms: number } | null = null;
+  /** Since when (epoch ms) the clock on the wall ran over times that never were, as far as this look sees; null where it did not. */
+  #jumpedFrom: number | null = null;
+
   constructor(tell: (seen: Seen) => void) {
     this.#tell = tell;
   }
 
   /** One look at all batches. Returns for how long (ms) nothing is due. */
   look({ batches }: Placed): number {
+    this.#noteLook();
     this.#tellOnce("schedule", { kind: "watches", batches: batches.map(({ batch }) => batch.name) });
     const waits = batches.map((placed) => {
       const { batch, engine } = placed;
@@ -134,6 +146,19 @@ class Watch {
       }
     });
     return Math.min(LOOK_MS, ...waits);
+  }
+
+  #noteLook(): void {
+    const now = { wall: Date.now(), ms: performance.now() };
+    const before = this.#looked;
+    const jump = before === null ? 0 : now.wall - before.wall - (now.ms - before.ms);
+    this.#jumpedFrom = before !== null && jump >= JUMP_MS ? before.wall : null;
+    this.#looked = now;
+  }
+
+  #whyMissed(slot: number): string {
+    const isJumpedOver = this.#jumpedFrom !== null && slot > this.#jumpedFrom;
+    return isJumpedOver ? "the clock was set forward over it, or the machine slept" : "nobody watched";
   }
 
   tellProblem(about: string, { message, hint }: OwtError): void {
@@ -157,16 +182,20 @@ class Watch {
       return state === null || state === "missed" ? state : "settled";
     };
     const { due, missed, next } = decideSlots(timesOf(batch), { since, missed: batch.missed, now, recordOf });
-    for (const slot of missed)
-      if (recordMissed(store, batch.name, slot, thisProcess(), now))
-        this.#tell({ kind: "passed", batch: batch.name, slot, why: "missed" });
+    for (const slot of missed) {
+      const reason = this.#whyMissed(slot);
+      if (recordMissed(store, { batch: batch.name, slot, reason }, thisProcess(), now))
+        this.#tell({ kind: "passed", batch: batch.name, slot, why: reason });
+    }
     if (due !== null) this.#fire(batch, engine, due);
     return next === null ? LOOK_MS : Math.max(0, next - engine.now());
   }
 
   #fire(batch: FoundBatch, engine: Engine, slot: number): void {
     const firing = claim(engine, batch, slot, false);
-    if (firing === "overlap") this.#tell({ kind: "passed", batch: batch.name, slot, why: "overlap" });
+    const heldUp = firing === "overlap" ? readRoomWait(engine) : null;
+    const why = heldUp === null ? OVERLAP : `${OVERLAP}: it ${heldUp.why}; ${heldUp.command}`;
+    if (firing === "overlap") this.#tell({ kind: "passed", batch: batch.name, slot, why });
     else if (firing !== "taken") this.#startInTurn(batch, engine, firing);
   }
 
@@ -188,7 +217,7 @@ class Watch {
     }
     const end = { from: "claimed", to: "missed", reason: "who was about to start it was killed", now } as const;
     if (endFiring(engine.store, firing, end))
-      this.#tell({ kind: "passed", batch: batch.name, slot: firing.slot, why: "missed" });
+      this.#tell({ kind: "passed", batch: batch.name, slot: firing.slot, why: end.reason });
   }
 
   /** Where another batch would share the run, each has its limits to itself: one waits for the end of the other. */

@@ -1,4 +1,4 @@
-/** Durations as people write them: `30m`, `8h`, `90s`, `1h30m`, or a bare number of seconds. */
+/** Durations as people write them: `30m`, `8h`, `90s`, `1h30m`; a bare number is one of seconds, where programs say it. */
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -14,7 +14,7 @@ export function parseDuration(text: string | number): number | null {
   return Number.isFinite(total) ? total : null;
 }
 
-/** A duration as a person says it on a command line: there a bare number other than 0 is none, for nobody can tell of what it is. */
+/** A duration as a person says it, on a command line or in a file: there a bare number other than 0 is none, for nobody can tell of what it is. */
 export function parseSaidDuration(text: string): number | null {
   const ms = parseDuration(text);
   return /^[\d\s.]+$/.test(text) && ms !== 0 ? null : ms;

@@ -213,11 +213,11 @@ export function isAnyAgentAtWork(store: Store): boolean {
   return store.get("select 1 from attempt where phase <> 'closed' and phase = 'agent' limit 1") !== undefined;
 }
 
-/** What attempts used that were at work after `since` (epoch ms). */
+/** What attempts used that were at work after `since` (epoch ms), those of a lost store among them. */
 export function readUsagesSince(store: Store, since: number): Usage[] {
-  return store
-    .all("select usage from attempt where usage is not null and (ended_at is null or ended_at >= ?)", since)
-    .map((row) => parseStored(row["usage"]) as Usage);
+  const sql = `select usage from attempt where usage is not null and (ended_at is null or ended_at >= ?)
+    union all select usage from lost_usage where at >= ?`;
+  return store.all(sql, since, since).map((row) => parseStored(row["usage"]) as Usage);
 }
 
 /** For how long (ms) the agents of a run's attempts had the word, by the attempt's id; those that have it still are not among them. */

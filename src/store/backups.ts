@@ -1,10 +1,23 @@
 /** Copies of the store, a few generations, taken while runs are carried; and how one of them becomes the store again. Where the store
  *  was found damaged it is put beside, never deleted. */
-import fs, { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import fs, {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import sqlite from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { type Backup, backupFolder, backupName, listBackups } from "./backup-files.ts";
+import type { Store } from "./database.ts";
+import { lastSeq } from "./events.ts";
 import { syncFile } from "./migrate.ts";
 import { findDamageIn, setStoreAside } from "./store-damage.ts";
 import { storeFile } from "./store-file.ts";
@@ -119,6 +132,44 @@ export function restoreStore(commonDir: string, at: number): Restored {
   if (from !== null) renameSync(ready, path);
   syncFolder(join(commonDir, "owt"));
   return { aside, from, unsound };
+}
+
+/** Writes a store down whose file was taken from below it: as its newest copy, and at its path where nothing else lies. Gives that copy where something else
+ *  does, else null. The caller is the one who carries the runs, and writes no more into the old one. */
+export function rescueStore(store: Store, commonDir: string): string | null {
+  const path = storeFile(commonDir);
+  const folder = backupFolder(commonDir);
+  const unfinished = join(folder, "unfinished");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  rmSync(unfinished, { force: true });
+  store.copyTo(unfinished);
+  syncFile(unfinished);
+  const number = (listBackups(commonDir)[0]?.number ?? 0) + 1;
+  const copy = join(folder, backupName(number, lastSeq(store)));
+  renameSync(unfinished, copy);
+  syncFolder(folder);
+  return putInPlace(copy, path) ? null : copy;
+}
+
+/** False where something lies there. */
+function putInPlace(copy: string, path: string): boolean {
+  if (existsSync(path)) return false;
+  const ready = `${path}.restoring`;
+  copyFileSync(copy, ready);
+  syncFile(ready);
+  // A journal that was left there would be taken for that of the copy, which holds all of it.
+  for (const part of ["-wal", "-shm"]) rmSync(path + part, { force: true });
+  try {
+    // A link takes nobody's place, which a renaming would.
+    linkSync(ready, path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  } finally {
+    rmSync(ready, { force: true });
+    syncFolder(dirname(path));
+  }
 }
 
 function syncFolder(path: string): void {

@@ -1,5 +1,6 @@
 /** Writes into a store that lags behind the world what git and the attempts' folders show. These are no moves: what they say has happened. */
 import type { Attempt, AttemptPhase } from "../core/attempt.ts";
+import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { NextStart, Task } from "../core/task.ts";
 import type { Store } from "./database.ts";
@@ -37,15 +38,16 @@ export function bringBackAttempt(
   at: number,
   task: Task,
   attempt: Attempt,
-  stands: { phase: AttemptPhase; outcome: Outcome | null; next?: NextStart },
+  stands: { phase: AttemptPhase; outcome: Outcome | null; next?: NextStart; usage: Usage | null },
 ): void {
   store.transaction(() => {
-    const { phase, outcome } = stands;
+    const { phase, outcome, usage } = stands;
     if (outcome === null)
       endOpenAttempts(store, at, task.id, { kind: "failed", reason: "a later attempt took its place" });
     store.run(
-      `insert into attempt (id, run, task, number, continues, phase, agent, model, session, base, branch, worktree, given, outcome, started_at, ended_at)
-       values (?, ?, ?, (select coalesce(max(number), 0) + 1 from attempt where task = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert into attempt (id, run, task, number, continues, phase, agent, model, session, base, branch, worktree, given, outcome, usage,
+         started_at, ended_at)
+       values (?, ?, ?, (select coalesce(max(number), 0) + 1 from attempt where task = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       attempt.id,
       task.run,
       task.id,
@@ -60,6 +62,7 @@ export function bringBackAttempt(
       attempt.worktree,
       task.hash,
       outcome === null ? null : JSON.stringify(outcome),
+      usage === null ? null : JSON.stringify(usage),
       attempt.startedAt,
       outcome === null ? null : at,
     );
@@ -68,6 +71,17 @@ export function bringBackAttempt(
     appendEvent(store, at, about, { kind: "attempt-opened", number, agent, branch, worktree, base });
     if (stands.next !== undefined) setRunning(store, at, task, stands.next);
   });
+}
+
+/** The attempts of which this store knows what they used, though not their run. */
+export function readLostUsages(store: Store): Set<number> {
+  return new Set(store.all("select attempt from lost_usage").map((row) => Number(row["attempt"])));
+}
+
+/** Writes down what an attempt used whose run was lost with an earlier store; `at` is when it was last at work (epoch ms). */
+export function bookLostUsage(store: Store, attempt: number, at: number, usage: Usage): void {
+  const sql = "insert or replace into lost_usage (attempt, at, usage) values (?, ?, ?)";
+  store.run(sql, attempt, Math.round(at), JSON.stringify(usage));
 }
 
 /** The agent of an attempt was started after the store's last word. */

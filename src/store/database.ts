@@ -35,11 +35,14 @@ export class Store {
   #undone = 0;
   #written = 0;
   #appended = new Set<string>();
+  /** Which file it is that lay at the path when it was opened; null in memory. */
+  readonly #file: string | null;
 
   /** `path` is told where something is wrong with it. */
   constructor(db: DatabaseSync, path: string) {
     this.#db = db;
     this.#path = path;
+    this.#file = fileAt(path);
   }
 
   /** All rows of a query. */
@@ -130,8 +133,21 @@ export class Store {
     if (broken !== undefined) throw damagedError(this.#path, describeBroken(String(broken)), undefined);
   }
 
+  /** Whether the file that is written to is still what others find at its path. */
+  isInPlace(): boolean {
+    return this.#file === null || fileAt(this.#path) === this.#file;
+  }
+
+  /** Writes all that it holds to a new file, also where its own was taken away. */
+  copyTo(path: string): void {
+    this.#told(() => this.#db.prepare("vacuum into ?").run(path));
+  }
+
   close(): void {
-    if (this.#db.isOpen) this.#db.close();
+    if (!this.#db.isOpen) return;
+    if (this.isInPlace()) this.#db.close();
+    // SQLite would delete the journal of that name, which is another store's by now; so would Node's own end, by closing what is open.
+    else process.once("exit", (code) => process.exit(code));
   }
 
   #tell(): void {
@@ -179,6 +195,12 @@ export class Store {
     }
     return statement;
   }
+}
+
+/** Device and number of a file; null where there is none. */
+function fileAt(path: string): string | null {
+  const file = statSync(path, { throwIfNoEntry: false });
+  return file === undefined ? null : `${file.dev} ${file.ino}`;
 }
 
 function isFull(error: unknown): boolean {

@@ -1,7 +1,7 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
 import type { Attempt } from "../core/attempt.ts";
 import type { Settled } from "../core/conflict-rules.ts";
-import type { Event, Fact, HeldBy } from "../core/event.ts";
+import type { Event, Fact } from "../core/event.ts";
 import { momentOf } from "../core/notification.ts";
 import type { RoomKind } from "../core/room.ts";
 import type { Row, Store } from "./database.ts";
@@ -91,7 +91,7 @@ export function readWishedAt(store: Store, run: string): number | null {
 export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: "run-held" }>, "kind"> {
   const sql = "select data from event where run = ? and kind = 'run-held' order by seq desc limit 1";
   const row = store.get(sql, run);
-  return row ? (parseStored(row["data"]) as { by: HeldBy; tasks: number[]; usedUp?: string }) : { by: null, tasks: [] };
+  return row ? (parseStored(row["data"]) as ReturnType<typeof readHeld>) : { by: null, tasks: [] };
 }
 
 /** What usage limits kept back of a run when that was last written down. */
@@ -146,8 +146,8 @@ export function readLastStep(store: Store, { id, run }: Pick<Attempt, "id" | "ru
 
 /** The events of a run that open, carry and end its attempts and checks, oldest first. */
 export function readStepEvents(store: Store, run: string): Event[] {
-  const sql = `select * from event where run = ? and (attempt is not null or kind = 'run-carried')
-    and kind in ('run-carried', 'attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
+  const sql = `select * from event where run = ? and (attempt is not null or kind in ('run-carried', 'clock-set'))
+    and kind in ('run-carried', 'clock-set', 'attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
   return store.all(sql, run).map(toEvent);
 }
 
@@ -195,11 +195,27 @@ export function readLastEvents(store: Store, task: number, most: number): Event[
   return store.all(sql, task, most).map(toEvent).toReversed();
 }
 
-/** Since when (epoch ms) this is short, by the last word of the log; null where that says otherwise. */
+/** Since when (epoch ms) a task stands as it does: when it was last parked or moved; null where neither happened. */
+export function readWaitsSince(store: Store, task: number): number | null {
+  const sql = "select at from event where task = ? and kind in ('task-parked', 'task-moved') order by seq desc limit 1";
+  const row = store.get(sql, task);
+  return row ? Number(row["at"]) : null;
+}
+
+/** Since when (epoch ms) a limit of a run is used up, however often that was written down; null where none is. */
+export function readHeldSince(store: Store, run: string): number | null {
+  const sql = `select min(at) as at from event where run = ?1 and kind = 'run-held' and data ->> '$.by' is not null and seq > (
+    select coalesce(max(seq), 0) from event where run = ?1 and kind = 'run-held' and data ->> '$.by' is null)`;
+  const at = store.get(sql, run)?.["at"] ?? null;
+  return at === null ? null : Number(at);
+}
+
+/** Since when (epoch ms) this is short, by the last words of the log: whoever takes the runs up says it anew; null where they say otherwise. */
 export function readShortSince(store: Store, of: RoomKind): number | null {
-  const row = store.get("select * from event where kind = 'run-short' order by seq desc limit 1");
-  const event = row === undefined ? null : toEvent(row);
-  return event?.kind === "run-short" && event.of === of ? event.at : null;
+  const sql = `select min(at) as at from event where kind = 'run-short' and data ->> '$.of' = ?1 and seq > (
+    select coalesce(max(seq), 0) from event where kind = 'run-short' and data ->> '$.of' is not ?1)`;
+  const at = store.get(sql, of)?.["at"] ?? null;
+  return at === null ? null : Number(at);
 }
 
 /** The highest event number; 0 when nothing has happened. */

@@ -91,12 +91,23 @@ test("a slot is passed over for good while an earlier one is under way; by hand 
   expect(first).toMatchObject({ state: "claimed", slot: 10, run: null, notify: true });
 });
 
+test("a slot behind one that waits for somebody says for what, and what helps", () => {
+  const store = newStore();
+  claimSlot(store, claimOf(10));
+  const heldUp = () => ({ why: "waits for a worktree", command: "owt delete a --save --yes" });
+  expect(claimSlot(store, claimOf(20, { isUnderWay: () => true, heldUp }))).toBe("overlap");
+  const [last] = readFirings(store, "night", 1);
+  expect(last).toMatchObject({ slot: 20, state: "overlap", hint: "owt delete a --save --yes" });
+  expect(last!.reason).toBe("the run of an earlier slot was still under way: it waits for a worktree");
+});
+
 test("a missed slot can be claimed when its time comes after all, and nothing that happened is taken for missed", () => {
   const store = newStore();
-  expect(recordMissed(store, "night", 10, ME, 99)).toBe(true);
-  expect(recordMissed(store, "night", 10, ME, 99)).toBe(false);
+  const missed = { batch: "night", slot: 10, reason: "nobody watched" };
+  expect(recordMissed(store, missed, ME, 99)).toBe(true);
+  expect(recordMissed(store, missed, ME, 99)).toBe(false);
   expect(claimSlot(store, claimOf(10))).toMatchObject({ state: "claimed" });
-  expect(recordMissed(store, "night", 10, ME, 99)).toBe(false);
+  expect(recordMissed(store, missed, ME, 99)).toBe(false);
   expect(readFirings(store, "night", 9)).toHaveLength(1);
 });
 

@@ -52,6 +52,8 @@ export type Claim = {
   now: number;
   /** Whether an earlier firing of the batch is still under way. */
   isUnderWay(firing: Claimed): boolean;
+  /** What that waits for that somebody has to do, and how; null where it goes on by itself. */
+  heldUp?(): { why: string; command: string } | null;
 };
 
 /** Claims a slot: the firing is the caller's to start. `taken`: somebody else has, or had; `overlap`: an earlier one is under way, so that the slot is
@@ -66,15 +68,17 @@ export function claimSlot(store: Store, claim: Claim): Firing | "taken" | "overl
     const [state, reason] = earlier
       ? (["overlap", `${earlier.run ?? "the run of an earlier slot"} was still under way`] as const)
       : (["claimed", null] as const);
+    const heldUp = earlier ? (claim.heldUp?.() ?? null) : null;
     store.run("delete from firing where batch = ? and slot = ? and state = 'missed'", batch, slot);
     const id = store.insert(
-      `insert into firing (batch, slot, by_hand, state, owner, reason, notify, at, ended_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert into firing (batch, slot, by_hand, state, owner, reason, hint, notify, at, ended_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       batch,
       slot,
       byHand ? 1 : 0,
       state,
       JSON.stringify(claim.owner),
-      reason,
+      heldUp === null ? reason : `${reason}: it ${heldUp.why}`,
+      heldUp?.command ?? null,
       claim.notify ? 1 : 0,
       now,
       earlier ? now : null,
@@ -83,21 +87,21 @@ export function claimSlot(store: Store, claim: Claim): Firing | "taken" | "overl
   });
 }
 
-/** Writes down that nobody watched at a slot; nothing where something is on record of it. */
+/** Writes down why a slot was missed; nothing where something is on record of it. */
 export function recordMissed(
   store: Store,
-  batch: string,
-  slot: number,
+  { batch, slot, reason }: { batch: string; slot: number; reason: string },
   owner: BackgroundProcess,
   now: number,
 ): boolean {
   return (
     store.run(
       `insert into firing (batch, slot, by_hand, state, owner, reason, notify, at, ended_at)
-       values (?, ?, 0, 'missed', ?, 'nobody watched', 0, ?, ?) on conflict (batch, slot) do nothing`,
+       values (?, ?, 0, 'missed', ?, ?, 0, ?, ?) on conflict (batch, slot) do nothing`,
       batch,
       slot,
       JSON.stringify(owner),
+      reason,
       now,
       now,
     ) === 1

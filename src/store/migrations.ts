@@ -250,4 +250,8 @@ export const MIGRATIONS: readonly string[] = [
     where not (state = 'pending' and started_at is null and park is null and not_before is null and reason is null and rival is null
       and not cancel_wish and not approved and not verified and next = '{"kind":"fresh"}');
   `,
+  // What attempts used whose runs were lost with an earlier store: it counts for the day.
+  `
+  create table lost_usage (attempt integer primary key, at integer not null, usage text not null) strict;
+  `,
 ];

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { backupFolder, listBackups } from "./backup-files.ts";
 import { beforeShape } from "./migrate.ts";
 import { MIGRATIONS } from "./migrations.ts";
-import { isDamage, storeError } from "./store-error.ts";
+import { IS_FOLDER, isDamage, isFolder, storeError } from "./store-error.ts";
 import { BUSY_TIMEOUT_MS, pause, storeFile, SWITCH_PAUSE_MS } from "./store-file.ts";
 import { describeBroken, FIND_BROKEN } from "./stored-json.ts";
 
@@ -23,6 +23,7 @@ export function findLoss(commonDir: string): string | null {
 /** The same of any file of that kind; the store of `commonDir` is held against its copies too. */
 export function findDamageIn(path: string, commonDir?: string): string | null {
   if (!existsSync(path)) return null;
+  if (isFolder(path)) return IS_FOLDER;
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });

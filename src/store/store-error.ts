@@ -1,4 +1,5 @@
 /** What SQLite's errors mean, and how they are told. */
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { isFull, readDisk, saysFull } from "../system/disk.ts";
@@ -53,10 +54,18 @@ export function storeError(error: unknown, path: string): OwtError {
   if (isForWantOfRoom(error, path))
     return new OwtError("disk-full", `the disk is full: ${path} cannot be written`, { cause: error });
   if (isDamage(error)) return damagedError(path, said, error);
+  if (isFolder(path)) return damagedError(path, IS_FOLDER, error);
   return told(
     `the store ${path} cannot be used: ${said}`,
     "see that its folder can be read and written, then try again",
   );
+}
+
+export const IS_FOLDER = "a folder lies in its place";
+
+/** Whether a folder lies there. */
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Nothing is mended by the way: who repairs a store says what may be missing from it. */
@@ -69,4 +78,14 @@ export function lostError(path: string, said: string, copies: string): OwtError 
   return new OwtError("store", `there is no store ${path}: ${said}`, {
     hint: `restore its last copy: owt doctor --fix; to begin anew instead: rm -r '${copies}'`,
   });
+}
+
+/** Who had it open had to stop. `kept` is the copy that holds all of it; null where it is back in its place. */
+export function takenError(path: string, kept: string | null): OwtError {
+  const became =
+    kept === null
+      ? "it was put back as it was"
+      : `something else lies there now, and all that it held is kept as ${kept}`;
+  const hint = kept === null ? "go on: owt resume" : "put that aside and restore what is kept: owt doctor --fix";
+  return new OwtError("store", `the store ${path} was taken away while it was in use; ${became}`, { hint });
 }

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { SAMPLE_OPTIONS, sampleSpec } from "../../test/rig/samples.ts";
 import { OwtError } from "../core/errors.ts";
-import type { Event } from "../core/event.ts";
+import type { Event, Fact } from "../core/event.ts";
 import {
   endAttempt,
   moveAttempt,
@@ -24,7 +24,15 @@ import { addToBacklog, readBacklog, removeFromBacklog } from "./backlog.ts";
 import { adoptStore, openStore, type Store } from "./database.ts";
 import { findDamage, setStoreAside } from "./store-damage.ts";
 import { storeFile } from "./store-file.ts";
-import { appendEvent, eventsAfter, lastSeq, readWaitingEvents } from "./events.ts";
+import {
+  appendEvent,
+  eventsAfter,
+  lastSeq,
+  readHeldSince,
+  readShortSince,
+  readWaitingEvents,
+  readWaitsSince,
+} from "./events.ts";
 import { nextAttemptId, nextRunNumber, raiseTakenIds, readTakenIds } from "./ids.ts";
 import { readHolder, recordHolder } from "./lease.ts";
 import { addUsages, type Usage } from "../core/cost.ts";
@@ -610,4 +618,31 @@ test("what is read of a run's waiting: moves, reviews and merges, and the last w
     [9, "run-carried"],
     [12, "agent-started"],
   ]);
+});
+
+test("since when something waits does not change when it is written down again, or when something else happens to it", () => {
+  const { store, run, a } = storeWithRun();
+  const about = { run: run.id };
+  expect([readWaitsSince(store, a.id), readHeldSince(store, run.id), readShortSince(store, "worktrees")]).toEqual([
+    null,
+    null,
+    null,
+  ]);
+  const short = (of: "disk" | "worktrees" | null, isFirst = true) =>
+    ({ kind: "run-short", of, why: "", isFirst }) as const;
+  const held = (by: "day" | null): Fact => ({ kind: "run-held", by, tasks: [] });
+  appendEvent(store, 10, about, short("disk"));
+  appendEvent(store, 20, about, short("worktrees"));
+  appendEvent(store, 30, about, held("day"));
+  appendEvent(store, 40, about, held(null));
+  appendEvent(store, 50, about, held("day"));
+  const parked: Fact = { kind: "task-parked", park: { for: "answer", question: "?" }, notBefore: null };
+  appendEvent(store, 60, { ...about, task: a.id }, parked);
+  // Somebody takes the run up again.
+  appendEvent(store, 70, about, short("worktrees", false));
+  appendEvent(store, 80, about, held("day"));
+  appendEvent(store, 90, { ...about, task: a.id }, { kind: "note", text: "its worktree was tidied" });
+  const since = [readWaitsSince(store, a.id), readHeldSince(store, run.id), readShortSince(store, "worktrees")];
+  expect(since).toEqual([60, 50, 20]);
+  expect(readShortSince(store, "disk")).toBeNull();
 });

@@ -189,11 +189,11 @@ describe("a tolerant reader takes what is sound, and says what is not", () => {
 
   test("only what is wrong is left out: a key, a whole list of which one item is wrong, an agent's kind", () => {
     const repository =
-      '[run]\nretires = 1\nmax_parallel = 7\nverify = ["true", 1]\n[agent.mine]\nkind = "claud"\nmodel = "m"\n[profile.night.run]\nretries = -1\ntimeout = 5\n';
+      '[run]\nretires = 1\nmax_parallel = 7\nverify = ["true", 1]\n[agent.mine]\nkind = "claud"\nmodel = "m"\n[profile.night.run]\nretries = -1\ntimeout = "5m"\n';
     const { config, problems } = look({ repository, env: { OWT_RUN_RETRIES: "many", OWT_RUN_FETCH: "true" } });
     expect(config.run).toMatchObject({ max_parallel: 7, verify: [], retries: 2, fetch: true });
     expect(config.agent.named).toEqual({ mine: { model: "m" } });
-    expect(config.profile).toEqual({ night: { run: { timeout: 5 } } });
+    expect(config.profile).toEqual({ night: { run: { timeout: "5m" } } });
     expect(problems.join("\n")).toContain(".worktreerc:2:1 run.retires: unknown key");
     expect(problems.join("\n")).toContain("OWT_RUN_RETRIES");
   });

@@ -258,10 +258,10 @@ describe("by hand", () => {
     // It waits for a person, until they or the clock have started it, or it is no batch any more.
     for (const command of ["inbox", "status"])
       expect((await rig.owt(command)).stdout).toMatch(
-        /the batch night could not start: [^]*\n +↳ owt batch run night {2}\(starts it now; first, .*owt config approve/,
+        /the batch night could not start: [^]*\n +↳ owt config approve && owt batch run night {2}\(shows what is to be approved, and starts it\)/,
       );
     const { batches } = await rig.json<{ batches: { batch: string; command: string }[] }>("inbox");
-    expect(batches).toMatchObject([{ batch: "night", command: "owt batch run night" }]);
+    expect(batches).toMatchObject([{ batch: "night", command: "owt config approve && owt batch run night" }]);
     rig.write({ ".owt/schedule.toml": batch("night", "0 22 * * *", 'plan = "do what I say"') });
     const noPlan = await rig.owt("batch", "run", "night");
     expect(noPlan).toMatchObject({ code: 3 });

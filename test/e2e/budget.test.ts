@@ -6,7 +6,7 @@ import { seededChance } from "../../src/lib/chance.ts";
 import type { RunReport } from "../../src/core/report.ts";
 import { CLAUDE_VERSIONS, claudeBinary } from "../rig/claude-binary.ts";
 import { claudeRig } from "../rig/claude-rig.ts";
-import { type Answer, type Booked, type Script, startFakeApi } from "../rig/fake-api.ts";
+import { type Answer, type Booked, makeGate, type Script, startFakeApi } from "../rig/fake-api.ts";
 import { Rig } from "../rig/rig.ts";
 
 const task = (...steps: string[]) => `# A task\n\n\`\`\`demo\n${steps.join("\n")}\n\`\`\`\n`;
@@ -146,6 +146,19 @@ test("a task has a budget of its own, and the others go on", async () => {
   });
   later.child.kill("SIGINT");
   await later.ended;
+});
+
+test("tasks that have used up what each may use are one line with the command that raises it for all", async () => {
+  await using rig = Rig.create({
+    "docs/plans/a/epic-01-one.md": task("cost 0.6", "hang"),
+    "docs/plans/b/epic-01-two.md": task("cost 0.6", "hang"),
+    ".worktreerc": `${DEMO}[budget]\ntask_usd = 0.5\n`,
+  });
+  expect(await rig.owt("run", "--yes")).toMatchObject({ code: 5 });
+  const { waiting } = await rig.json<{ waiting: { task: string; more: number; command: string }[] }>("inbox");
+  expect(waiting).toMatchObject([{ task: "a/E01", more: 1, command: "OWT_BUDGET_TASK_USD=1 owt resume r1" }]);
+  for (const command of ["inbox", "status"])
+    expect(rig.ok(command).split("OWT_BUDGET_TASK_USD=1 owt resume r1")).toHaveLength(2);
 });
 
 test("tokens have a budget too; what nobody can count is said once, aloud", async () => {
@@ -354,9 +367,15 @@ describe.each(CLAUDE_VERSIONS)("Claude Code %s", (version) => {
 
   test("two at a time are stopped when together they reach the budget, though neither has alone", async ({ skip }) => {
     if (whyNot !== null) skip(whyNot);
-    const first: Answer = { use: [bash("sh linger.sh")], tokens: { input: 5_000, output: 4_000 } };
+    // Both are answered at once: else the one that began last gives way when the other is.
+    const gates = [makeGate(), makeGate()];
+    const [site, look] = gates.map((gate): Answer => ({
+      gate,
+      use: [bash("sh linger.sh")],
+      tokens: { input: 5_000, output: 4_000 },
+    }));
     const second: Answer = { say: "Never said.", tokens: { output: 100_000 } };
-    const script = { "site/E01": { task: [first, second] }, "look/E01": { task: [first, second] } };
+    const script = { "site/E01": { task: [site!, second] }, "look/E01": { task: [look!, second] } };
     // Without an estimate so small each would be taken for one that needs the whole budget, and they would run one after the other.
     const small = (title: string) => `---\nestimated_tokens: 1000\n---\n# ${title}\n\nWrite it.\n`;
     const plan = {
@@ -370,6 +389,8 @@ describe.each(CLAUDE_VERSIONS)("Claude Code %s", (version) => {
     });
     await rig.ask("config", "approve", "--yes");
     const run = rig.owt("run", "--yes", "--budget", "0.15");
+    await Promise.all(gates.map((gate) => gate.reached));
+    for (const gate of gates) gate.release();
     await run.exits(5);
     expect(rig.api.ledger).toHaveLength(2);
     // One that was ended can be there for a moment, without a command line.

@@ -55,6 +55,45 @@ describe.skipIf(library === undefined)("the clock is set while a run goes on", (
   });
 });
 
+type Worked = { report: { sequential_ms: number; tasks: { work_ms: number }[] } };
+
+/** All that is told of how long the work of a run took, in milliseconds. */
+async function workTimes(rig: Rig): Promise<number[]> {
+  const { report } = await rig.json<Worked>("report");
+  const { history } = await rig.json<{ history: { all: { work_ms: number } } }>("report", "--history");
+  return [report.sequential_ms, ...report.tasks.map(({ work_ms }) => work_ms), history.all.work_ms];
+}
+
+test.skipIf(library === undefined).each([
+  ["forwards under who carries the run", "+3h", false],
+  ["backwards under who carries the run", "-3h", false],
+  ["forwards while nobody carries it", "+3h", true],
+  ["backwards while nobody carries it", "-3h", true],
+])("the clock is set by hours %s: work took what it took", async (_, offset, isKilled) => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/a/epic-01-a.md": task({}, `touch ${rig.path("a")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+  });
+  rig.commit("plan");
+  useClock(rig);
+  const began = performance.now();
+  let run = rig.start("run", "--yes");
+  await fileAppears(rig.path("a"));
+  if (isKilled) {
+    run.child.kill("SIGKILL");
+    await run.ended;
+  }
+  setClock(rig, offset);
+  if (isKilled) {
+    run = rig.start("resume");
+    await run.says("going on with r1");
+  }
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  const most = performance.now() - began;
+  expect((await workTimes(rig)).filter((ms) => ms <= 0 || ms > most)).toEqual([]);
+});
+
 /** 02:59:58 on the night on which Berlin's clocks go from 03:00 back to 02:00, in epoch milliseconds. */
 const BACK = Date.parse("2026-10-25T00:59:58Z");
 
@@ -96,6 +135,8 @@ test.skipIf(library === undefined)(
     setTo(2 * hour);
     await fires("2026-10-25T03:00:00.000Z");
     setTo(72 * hour);
+    const skipped = /is passed over: the clock was set forward over it, or the machine slept/;
+    await Promise.any(watchers.map((watcher) => watcher.says(skipped)));
     await fires("2026-10-28T01:00:00.000Z");
     setTo(73 * hour);
     await fires("2026-10-28T02:00:00.000Z");

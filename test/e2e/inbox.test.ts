@@ -44,12 +44,14 @@ test("a question, a refused tool, a refused login, a conflict, an approval, a ta
     "docs/plans/one/epic-01-one.md": task({}, 'conflict words.md\ncommit "one"'),
     "docs/plans/two/epic-01-two.md": task(
       { branch: "two" },
-      'conflict words.md\ncommit "two"\non conflict:\nsay "I do not know"',
+      `wait ${rig.path("one")}\nconflict words.md\ncommit "two"\non conflict:\nsay "I do not know"`,
     ),
   });
   rig.commit("plan");
   const run = rig.start("run", "--yes");
   await fileAppears(works);
+  await run.says("one/E01 integrated");
+  rig.release("one");
   // There is no terminal to show its session on.
   expect((await rig.owt("switch", "hand/E01")).stderr).toContain("hand/E01 is yours");
   await run.ended;
@@ -57,7 +59,6 @@ test("a question, a refused tool, a refused login, a conflict, an approval, a ta
   const { waiting } = await inboxOf(rig);
   const byTask = new Map(waiting.map((each) => [each.task, each]));
   const commands = Object.fromEntries([...byTask].map(([id, { command }]) => [id, command]));
-  const conflicted = byTask.has("two/E01") ? "two/E01" : "one/E01";
   expect(commands).toEqual({
     "ask/E01": 'owt task answer ask/E01 "…"',
     "deny/E01": "owt task retry deny/E01",
@@ -67,7 +68,7 @@ test("a question, a refused tool, a refused login, a conflict, an approval, a ta
     "words/E01": 'owt task answer words/E01 "…"',
     "dear/E01": "OWT_BUDGET_TASK_USD=1 owt resume r1",
     "hand/E01": "owt task approve hand/E01",
-    [conflicted]: `owt task approve ${conflicted}`,
+    "two/E01": "owt task approve two/E01",
   });
   const ages = waiting.map(({ since }) => Date.parse(since));
   expect(ages).toEqual(ages.toSorted((a, b) => a - b));
@@ -77,8 +78,13 @@ test("a question, a refused tool, a refused login, a conflict, an approval, a ta
   expect(told.map((line) => line.replace(/^↳ | {2}\(.*$/g, ""))).toEqual(waiting.map(({ command }) => command));
   expect(answers(rig.ok("status"))).toEqual(told.slice(0, 5));
 
+  // Who takes the run up again changes nothing of it.
+  await rig.owt("resume", "r1");
+  const sinceOf = (all: readonly Waiting[]) => Object.fromEntries(all.map((each) => [each.task, each.since]));
+  expect(sinceOf((await inboxOf(rig)).waiting)).toEqual(sinceOf(waiting));
+
   // A person does what only they can, then types what is printed.
-  const { task: shown } = await rig.json<{ task: { attempts: { worktree: string }[] } }>("task", "show", conflicted);
+  const { task: shown } = await rig.json<{ task: { attempts: { worktree: string }[] } }>("task", "show", "two/E01");
   const place = shown.attempts.at(-1)!.worktree;
   writeFileSync(join(place, "words.md"), "both\n");
   rig.git("-C", place, "add", "words.md");

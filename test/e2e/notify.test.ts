@@ -284,6 +284,26 @@ test("killed again and again while it tells, every moment is told, and no more o
   expect(new Set(outboxOf(rig).map(({ state }) => state))).toEqual(new Set(["sent"]));
 });
 
+test("a webhook that does not answer does not keep the end of a run: that is in its log, and the next owt tells it", async () => {
+  await using receiver = await Receiver.start();
+  await using rig = create(
+    { a: task({ title: "A" }, 'write a.txt "a"') },
+    `[[notifications.webhook]]\nurl = "${receiver.url}/hook"\n`,
+  );
+  receiver.answer = "hold";
+  const ran = await rig.owt("run", "--yes");
+  expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("no answer when the run ended; whoever carries")]);
+  expect(outboxOf(rig)).toMatchObject([{ key: "r1 ended", state: "waiting" }]);
+  receiver.answer = 200;
+  rig.write({ "docs/plans/more/epic-01-more.md": task({ title: "More" }, 'write m.txt "x"') });
+  rig.commit("more");
+  expect((await rig.owt("run", "--yes", "more/E01")).code).toBe(0);
+  expect(outboxOf(rig)).toMatchObject([
+    { key: "r1 ended", state: "sent" },
+    { key: "r2 ended", state: "sent" },
+  ]);
+});
+
 test("the desktop is told by arguments, never by a command line, and a program that hangs holds nothing up", async () => {
   await using rig = create(
     { fail: task({ title: "$(touch pwned) <b>`id`" }, 'fail "no"'), fine: task({ title: "Fine" }, 'write f.txt "x"') },

@@ -97,7 +97,7 @@ test("no more worktrees than there may be; where all are kept the run says who m
     why: expect.stringMatching(
       /^waits for a worktree: 2 of 2 are there .*; kept of tasks that are over: [ab]-e01-\d, [ab]/,
     ),
-    command: expect.stringMatching(/^owt delete [ab]-e01-\d$/),
+    command: expect.stringMatching(/^owt delete [ab]-e01-\d --save --yes$/),
   };
   await vi.waitFor(async () => expect((await rig.json<Inbox>("inbox")).room).toMatchObject(kept), { timeout: 30_000 });
   const { stdout } = await rig.owt("status");
@@ -113,7 +113,7 @@ test("no more worktrees than there may be; where all are kept the run says who m
     title: `r1 waits for room: ${room!.why}`,
     command: room!.command,
   });
-  expect((await rig.owt(...room!.command.split(" ").slice(1), "--yes")).code).toBe(0);
+  expect((await rig.owt(...room!.command.split(" ").slice(1))).code).toBe(0);
   const ended = await run.ended;
   expect(ended.code).toBe(0);
   expect(rig.show("owt/runs/r1", "c.txt")).toBe("c");

@@ -1,5 +1,6 @@
 /** Agents that hang in every way that there is, and agents that are busy without a word: the first are to be told apart and dealt with in time, the others
- *  left alone. What came of each is told by the store's event log, and what still runs by /proc; nothing of `src/` is asked.
+ *  left alone. What is to be on record of each is held against the store's event log; whether it was so is the verdict of `hang-verdict.ts`, which sees
+ *  /proc, what owt printed, and git. Nothing of `src/` is asked.
  *
  *    npm run hangs -- [--limit 3s] [--busy 12s] [--parallel 8] [--only NAME,…]     prints a table, exits with 1 on any defect */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
@@ -104,10 +105,14 @@ export type Seen = {
 };
 
 const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
+const VERDICT = new URL("./hang-verdict.ts", import.meta.url).pathname;
 const AGENT = new URL("../rig/hanging-agent.mjs", import.meta.url).pathname;
 /** Behind the limit. */
 const MOST_LATE_MS = 5_000;
 const GRACE_MS = 2_000;
+
+/** Those that do not do by themselves what becomes of them. */
+const TO_BE_HARMED: ReadonlySet<string> = new Set(["is-killed-under-a-stopped-wrapper", "loses-its-wrapper"]);
 
 type Options = { limitMs: number; busyMs: number; parallel: number; only?: readonly string[] };
 
@@ -132,6 +137,7 @@ class Play {
   #server: Server | null = null;
   #locker: ChildProcess | null = null;
   #owt: ChildProcess | null = null;
+  #verdict: ChildProcess | null = null;
 
   constructor(home: string, options: Options) {
     this.#home = home;
@@ -159,6 +165,7 @@ class Play {
       stdio: ["ignore", "ignore", "pipe"],
     });
     this.#owt = owt;
+    const verdict = this.#startVerdict();
     let said = "";
     owt.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
     const ended = once(owt, "close").then(() => "ended" as const);
@@ -173,8 +180,15 @@ class Play {
       }
     };
     await Promise.race([ended, isOver()]);
-    const seen = this.#kinds.map(([name, kind]) => this.#judge(name, kind));
-    const left = this.#processes().filter((pid) => pid !== owt.pid && pid !== this.#locker?.pid);
+    writeFileSync(join(this.#home, "said"), said);
+    const held = await verdict();
+    const seen = this.#kinds.map(([name, kind]) => {
+      const judged = this.#judge(name, kind);
+      return { ...judged, defects: [...judged.defects, ...(held[name] ?? [])] };
+    });
+    const left = this.#processes().filter(
+      (pid) => pid !== owt.pid && pid !== this.#locker?.pid && pid !== this.#verdict?.pid,
+    );
     const leftOver = left.filter((pid) => argumentsOf(pid).includes("hanging-agent"));
     if (leftOver.length > 0)
       seen.push({
@@ -187,6 +201,31 @@ class Play {
       });
     if (seen.some(({ defects }) => defects.length > 0)) process.stderr.write(said);
     return seen;
+  }
+
+  /** Begins to look on. What it gives ends that, and tells what is held against each kind. */
+  #startVerdict(): () => Promise<Record<string, string[]>> {
+    // Of the demo's own program, and of what is let go on or ends by itself, no process tells anything.
+    const told = this.#kinds.filter(
+      ([, { as, within, outcome }]) => as !== "demo" && (within !== "limit" || outcome !== "ok"),
+    );
+    const overs = { limit: this.#options.limitMs, grace: GRACE_MS, timeout: this.#options.timeoutMs, "at once": 0 };
+    const kinds = Object.fromEntries(
+      told.map(([name, { within, how }]) => [
+        name,
+        { overMs: within === "never" ? null : overs[within], how: how ?? null, isKilled: TO_BE_HARMED.has(name) },
+      ]),
+    );
+    const words = [VERDICT, this.#home, JSON.stringify({ kinds, busyMs: this.#options.busyMs })];
+    const child = spawn(process.execPath, words, { stdio: ["pipe", "pipe", "inherit"] });
+    this.#verdict = child;
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    return async () => {
+      child.stdin.end();
+      await once(child, "close");
+      return JSON.parse(text) as Record<string, string[]>;
+    };
   }
 
   async #prepare(): Promise<void> {
@@ -234,7 +273,7 @@ class Play {
 
   /** What two of them do not do themselves: their wrapper is stopped and they are killed, or it is killed. */
   async #harm(): Promise<void> {
-    for (const name of ["is-killed-under-a-stopped-wrapper", "loses-its-wrapper"]) {
+    for (const name of TO_BE_HARMED) {
       if (this.#harmed.has(name) || !existsSync(join(this.#home, "began", name))) continue;
       const agent = this.#processes().find((pid) => argumentsOf(pid).split("\0").slice(0, 3).includes(name));
       if (agent === undefined) continue;
@@ -318,6 +357,7 @@ class Play {
 
   async end(): Promise<void> {
     this.#owt?.kill("SIGKILL");
+    this.#verdict?.kill("SIGKILL");
     this.#server?.close();
     this.#locker?.kill("SIGKILL");
     for (let tries = 0; tries < 20 && this.#processes().length > 0; tries++) {

@@ -1,0 +1,92 @@
+/** The store is removed or replaced below who carries runs with it: that is seen, everything stops, and what it held is put back or kept. */
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+
+const homeOf = (rig: Rig) => join(rig.root, ".git", "owt");
+const storeOf = (rig: Rig) => join(homeOf(rig), "state.db");
+
+function removeStore(rig: Rig): void {
+  for (const part of ["-wal", "-shm", ""]) rmSync(storeOf(rig) + part, { recursive: true, force: true });
+}
+
+const PLAN = (rig: Rig) => ({
+  "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+  "docs/plans/a/epic-02-b.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite b.txt "b"`),
+});
+
+/** A run whose second task waits. */
+async function startedRun(rig: Rig) {
+  rig.write(PLAN(rig));
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  return run;
+}
+
+async function comesHome(rig: Rig): Promise<void> {
+  expect(rig.processes()).toEqual([]);
+  rig.release("gate");
+  expect(await rig.owt("resume")).toMatchObject({ code: 0 });
+  expect(rig.integrations("main..owt/runs/r1")).toEqual(["a/E01", "a/E02"]);
+}
+
+test.each([
+  ["the store", (rig: Rig) => removeStore(rig)],
+  ["the store, its journal left behind", (rig: Rig) => rmSync(storeOf(rig))],
+  ["the whole folder", (rig: Rig) => rmSync(homeOf(rig), { recursive: true })],
+])(
+  "%s is removed below who carries a run: it stops its agents, puts the store back, and says how to go on",
+  async (_, remove) => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig });
+    const run = await startedRun(rig);
+    remove(rig);
+    const ended = await run.ended;
+    expect([ended.code, ended.stderr]).toEqual([
+      1,
+      expect.stringMatching(/was taken away[^\n]*put back[^\n]*\n {2}↳ .*owt resume/),
+    ]);
+    expect((await rig.owt("status")).stdout).toContain("a/E02");
+    expect((await rig.owt("doctor")).stdout).toMatch(/✓ store/);
+    await comesHome(rig);
+  },
+);
+
+test.each([
+  ["a folder", (path: string) => mkdirSync(path)],
+  ["another file", (path: string) => writeFileSync(path, "not a store")],
+])(
+  "%s in place of the store is left there by who carries a run, which ends; the doctor puts it aside and restores what the run had",
+  async (_, put) => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig });
+    const run = await startedRun(rig);
+    removeStore(rig);
+    put(storeOf(rig));
+    const ended = await run.ended;
+    expect([ended.code, ended.stderr]).toEqual([
+      1,
+      expect.stringMatching(/was taken away[^\n]*\n {2}↳ .*owt doctor --fix/),
+    ]);
+    for (const words of [["status"], ["stop"], ["run", "--yes"], ["inbox"], ["doctor"]]) {
+      const ran = await rig.owt(...words);
+      expect([words, ran.code, ran.stdout + ran.stderr]).toEqual([words, 1, expect.stringContaining("is damaged")]);
+      expect(ran.stdout + ran.stderr).toContain("owt doctor --fix");
+    }
+    const mended = await rig.owt("doctor", "--fix");
+    expect([mended.code, mended.stdout]).toEqual([0, expect.stringContaining("state.db.damaged-")]);
+    await comesHome(rig);
+  },
+);
+
+test("who only watches a run whose store was taken away ends, too", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const run = await startedRun(rig);
+  const viewer = rig.start("resume", "--plain");
+  await viewer.says("carries the runs of this repository");
+  removeStore(rig);
+  expect(await run.ended).toMatchObject({ code: 1 });
+  expect(await viewer.ended).toMatchObject({ code: 1, stderr: expect.stringContaining("was taken away") as string });
+  expect(existsSync(storeOf(rig))).toBe(true);
+  await comesHome(rig);
+});
