@@ -1,5 +1,6 @@
 /** One line per event while a run goes on. */
 import type { Event } from "../core/event.ts";
+import { describeRedTip } from "../core/red-tip.ts";
 import { nameOfRival } from "../core/rival.ts";
 import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { describeRescue } from "../core/stall.ts";
@@ -141,11 +142,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return event.code === 0
         ? {
             mark: paint("green", "✓"),
-            text: `${event.where === "run" ? `merged work${withOthers(event.others)} passes` : "passes"} ${event.command}${event.again ? ", run again" : ""}`,
+            text: `${whatIsChecked(event)}passes ${event.command}${event.again ? ", run again" : ""}`,
           }
         : {
             mark: paint("yellow", "▲"),
-            text: `${event.where === "run" ? `merged work${withOthers(event.others)} fails` : "fails"} ${event.command}${event.again ? " again" : ""} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
+            text: `${whatIsChecked(event)}fails ${event.command}${event.again ? " again" : ""} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
           };
     case "verify-flaky":
       return {
@@ -191,6 +192,10 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "run-short":
       if (event.of === null) return event.isFirst ? { mark: paint("cyan", "❯"), text: "there is room again" } : null;
       return event.isFirst ? { mark: paint("yellow", "◷"), text: event.why } : null;
+    case "tip-red":
+      return event.red === null
+        ? { mark: paint("cyan", "❯"), text: "the branch has moved on: what waited for it is merged and checked again" }
+        : { mark: paint("yellow", "▲"), text: describeRedTip(event.red) };
     case "contest-decided":
       return {
         mark: paint("green", "✓"),
@@ -221,6 +226,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return never;
     }
   }
+}
+
+function whatIsChecked({ where, others }: Extract<Event, { kind: "verify-ended" }>): string {
+  if (where === "tip") return "the branch alone ";
+  return where === "run" ? `merged work${withOthers(others)} ` : "";
 }
 
 function withOthers(others = 0): string {

@@ -5,6 +5,7 @@ import { describeFailedRule } from "./conflict-rules.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
+import { describeRedTip, isHeldByTip, type RedTip } from "./red-tip.ts";
 import { isDue } from "./retry.ts";
 import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
@@ -55,6 +56,7 @@ type Around<T> = {
   shortage: Shortage | null;
   /** Which tasks let others go first. */
   apart: ReadonlyMap<number, HeldApart>;
+  redTip: RedTip | null;
   now: number;
 };
 
@@ -71,13 +73,24 @@ export function viewTasks<T extends BareTask>(
   limitOf: ((agent: string, task: T) => LimitHold | null) | null = null,
   shortage: Shortage | null = null,
   heldApart: readonly HeldApart[] = [],
+  redTip: RedTip | null = null,
 ): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
   // Where nothing is limited nobody is asked which agent it is: that may have to be read.
   const limitFor = limitOf === null ? null : (task: T) => limitOf(agentOf(task), task);
   const apart = new Map(heldApart.map((each) => [each.task, each]));
-  const around = { byKey, contests: contestsIn(tasks), loginOf, holds, limitOf: limitFor, shortage, apart, now };
+  const around = {
+    byKey,
+    contests: contestsIn(tasks),
+    loginOf,
+    holds,
+    limitOf: limitFor,
+    shortage,
+    apart,
+    redTip,
+    now,
+  };
   return tasks.map((task) => viewTask(task, around));
 }
 
@@ -125,9 +138,11 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
         : stands(task, "waits-for-person", "waits for approval");
     case "contest":
       return viewContest(task, around.contests);
+    case "integrating":
+      if (isHeldByTip(around.redTip, task)) return stands(task, "waits-for-person", describeRedTip(around.redTip!));
+      return stands(task, "working", task.state);
     case "running":
     case "verifying":
-    case "integrating":
       return stands(task, "working", task.state);
     case "done":
       return stands(task, "done", task.verified ? "" : "unverified");
@@ -304,6 +319,8 @@ export function answerCommand(
     return { command: `owt task retry ${all}`, note: `its rivals with it; it alone: ${retry}` };
   }
   const answer = `owt task answer ${name} "…"`;
+  if (task.state === "integrating")
+    return { command: `owt resume ${task.run}`, note: "once its branch is mended; while the run goes on, by itself" };
   if (task.state === "review") return { command: `owt task approve ${name}`, note: null };
   if (task.state === "failed" && hasWords)
     return { command: answer, note: `tells it what it lacked; or start over: ${retry}` };

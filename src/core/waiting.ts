@@ -95,6 +95,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   const limits = limitSpans(events, end);
   const shortages = shortSpans(events, end);
   const apart = apartSpans(events, end);
+  const reds = redSpans(events, end);
   const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => HOLDS_OTHERS.has(park.for)));
   const queues = queueSpans(
     [...log.values()].flatMap((each) => each.merges.map((span) => ({ ...span, id: each.task.id }))),
@@ -130,6 +131,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
         ["stopped", halts],
         ["rivals", [span]],
       ]);
+    for (const span of each.merges) share(waits, span, [["person", reds.get(each.task.id) ?? []]]);
     for (const span of queues.get(each.task.id) ?? [])
       share(waits, span, [
         ["stopped", halts],
@@ -343,6 +345,14 @@ function apartSpans(events: readonly Event[], end: number): Map<number, Span[]> 
   const byTask = new Map<number, Span[]>();
   const notes = events.filter((event) => event.kind === "run-apart");
   for (const [note, span] of untilNext(notes, end)) for (const { task } of note.tasks) addSpan(byTask, task, span);
+  return byTask;
+}
+
+/** When merges waited for a person to mend the branch itself, by task. */
+function redSpans(events: readonly Event[], end: number): Map<number, Span[]> {
+  const byTask = new Map<number, Span[]>();
+  const notes = events.filter((event) => event.kind === "tip-red");
+  for (const [{ red }, span] of untilNext(notes, end)) for (const task of red?.tasks ?? []) addSpan(byTask, task, span);
   return byTask;
 }
 

@@ -70,7 +70,14 @@ function waitingIn(views: TaskView[], failed: ReadonlySet<number>): { view: Task
   const isOwn = ({ task: { park } }: TaskView) => park?.for === "budget" && park.scope === "task";
   const shared = forBudget.filter((view) => !isOwn(view));
   const first = shared.find(isParked) ?? (forBudget.some(isOwn) ? undefined : shared[0]);
+  // So is a branch that is red by itself.
+  const forTip = views.filter(({ task, standing }) => task.state === "integrating" && standing === "waits-for-person");
   const isTold = (view: TaskView) =>
-    view.standing === "waits-for-person" || failed.has(view.task.id) || isOwn(view) || view === first;
-  return views.filter(isTold).map((view) => ({ view, more: view === first ? shared.length - 1 : 0 }));
+    view === forTip[0] ||
+    (view.standing === "waits-for-person" && !forTip.includes(view)) ||
+    failed.has(view.task.id) ||
+    isOwn(view) ||
+    view === first;
+  const moreOf = (view: TaskView) => (view === first ? shared.length - 1 : view === forTip[0] ? forTip.length - 1 : 0);
+  return views.filter(isTold).map((view) => ({ view, more: moreOf(view) }));
 }

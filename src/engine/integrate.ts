@@ -12,7 +12,7 @@ import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult, waitBehind } from "./attempt-moves.ts";
-import { conflicted, isForPerson, isOvertaken, verifyFailed } from "./clash.ts";
+import { conflicted, isForPerson, isOvertaken, isRedOvertaken, verifyFailed } from "./clash.ts";
 import { type RuledLink, settleByRule } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
@@ -20,6 +20,7 @@ import { awaitMore } from "./gather.ts";
 import { describeStay } from "./land.ts";
 import { inMergeOrder } from "./merge-order.ts";
 import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-queue.ts";
+import { isTipRed, waitForTip } from "./red-tip.ts";
 import { runTip } from "./run-tip.ts";
 import { mergeHere, verifyCommands } from "./task-steps.ts";
 import type { Verdict } from "./verify.ts";
@@ -43,7 +44,8 @@ export function advanceStep(engine: Engine, carried: Carried): Promise<StepResul
 type Member = { waiter: Waiter; link: RuledLink };
 
 /** What was found red, by tree and commands: where half of a group is green and lands, the other half upon it is the tree that was red. */
-type Reds = Map<string, Extract<Verdict, { kind: "red" }>>;
+type Reds = Map<string, Red>;
+type Red = Extract<Verdict, { kind: "red" }>;
 
 /** Integrates one after the other what needs no check, and the first that needs one in a group with those behind it; who is left over waits again, beside
  *  what came meanwhile. */
@@ -195,8 +197,7 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
     case "red":
       engine.redMerges.add(candidate);
       reds.set(tree, verdict);
-      if (known !== undefined && group.length === 1) noteAtFault(engine, group[0]!, known);
-      await sift(engine, group, verdict, tip, reds);
+      await blame(engine, group, verdict, { tip, reds, isKnown: known !== undefined });
       return;
     default: {
       const never: never = verdict;
@@ -232,19 +233,36 @@ function noteAtFault(engine: Engine, { carried }: Waiter, { command }: { command
   appendEvent(engine.store, engine.now(), { run: run.id, task: task.id, attempt: attempt.id }, { kind: "note", text });
 }
 
-/** Red work of one task goes back to it; of several, each half is tried. */
-async function sift(
+/** Whose fault it is that merged work is red: that of whoever made the branch red, else of one of the group. */
+async function blame(
   engine: Engine,
   group: readonly Waiter[],
-  red: Extract<Verdict, { kind: "red" }>,
-  tip: string,
-  reds: Reds,
+  red: Red,
+  { tip, reds, isKnown }: { tip: string; reds: Reds; isKnown: boolean },
 ): Promise<void> {
+  const isOfTip = await isTipRed(engine, group, { tip, command: red.command });
+  if (isOfTip === "interrupted") {
+    again(engine, group);
+  } else if (!isOfTip) {
+    if (isKnown && group.length === 1) noteAtFault(engine, group[0]!, red);
+    await sift(engine, group, red, tip, reds);
+  } else if (group.length === 1) {
+    await waitForTip(engine, group[0]!.carried, tip, red.command);
+    group[0]!.settle("leave");
+  } else {
+    // One of them may be what mends it.
+    for (const waiter of group) await integrateGroup(engine, [waiter], reds);
+  }
+}
+
+/** Red work of one task goes back to it; of several, each half is tried. */
+async function sift(engine: Engine, group: readonly Waiter[], red: Red, tip: string, reds: Reds): Promise<void> {
   if (group.length === 1) {
     const { carried } = group[0]!;
-    if (isForPerson(carried, "red")) await mergeHere(engine, carried, tip);
+    const overtaken = await isRedOvertaken(engine, carried, tip);
+    if (isForPerson(carried, "red", overtaken)) await mergeHere(engine, carried, tip);
     const others = await cameIn(engine, carried.attempt.head!, tip);
-    verifyFailed(engine, carried, red, { onto: tip, others });
+    verifyFailed(engine, carried, red, { onto: tip, others, overtaken });
     group[0]!.settle("on");
     return;
   }

@@ -1,12 +1,14 @@
 /** Where the tasks of a run stand, as somebody sees it who is not the process that carries them: also what is about to end. */
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import { describeMerges } from "../core/merge-wait.ts";
+import { isHeldByTip } from "../core/red-tip.ts";
 import type { Run } from "../core/run.ts";
 import { placesTaken } from "../core/schedule.ts";
 import type { BareTask, Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { readChecked } from "../store/events.ts";
+import { readRedTip } from "../store/red-tip.ts";
 import { findAtPrompt } from "./at-prompt.ts";
 import { isCarried } from "./holder.ts";
 import type { Engine } from "./engine.ts";
@@ -54,8 +56,9 @@ export type EndingView<T extends BareTask = Task> = TaskView<T> & { isEnding?: t
 export function withEndings<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[]): EndingView<T>[] {
   const open = readOpenAttempts(engine.store).filter((attempt) => attempt.run === run.id && attempt.outcome === null);
   const stops = new Map(open.map((attempt) => [attempt.task, attempt.stop]));
+  const red = readRedTip(engine.store, run.id);
   const taken = placesTaken(
-    views.map(({ task }) => task.state),
+    views.filter(({ task }) => !isHeldByTip(red, task)).map(({ task }) => task.state),
     run.options.maxParallel,
   );
   const merges = mergesOf(engine, run, open);
@@ -63,7 +66,7 @@ export function withEndings<T extends BareTask>(engine: Engine, run: Run, views:
     if (view.standing === "ready") return { ...view, why: also(view.why, whyNotYet(run, taken)) };
     const ending = view.standing === "working" ? describeEnding(run, view.task, stops.get(view.task.id) ?? null) : null;
     if (ending !== null) return { ...view, why: ending, isEnding: true };
-    const why = merges.get(view.task.id);
+    const why = view.standing === "working" ? merges.get(view.task.id) : undefined;
     // Most are as they were, and there can be thousands.
     return why === undefined ? view : { ...view, why };
   });

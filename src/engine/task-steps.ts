@@ -26,6 +26,7 @@ import { moveOnGreen } from "./contest.ts";
 import { noteBegun, readBegun } from "./begun.ts";
 import { verifyFailed } from "./clash.ts";
 import { attemptDir, type Engine } from "./engine.ts";
+import { beganRed } from "./red-tip.ts";
 import { readySubmodules } from "./submodules.ts";
 import { verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
@@ -261,7 +262,11 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   });
   if (verdict.kind === "interrupted") return "leave";
   if (verdict.kind === "red") {
-    verifyFailed(engine, carried, verdict);
+    const began = await beganRed(engine, carried, verdict.command);
+    if (began === "interrupted") return "leave";
+    // What counts then is whether it is green with the branch as that will be.
+    if (began) await moveOnGreen(engine, carried, head, {});
+    else verifyFailed(engine, carried, verdict);
     return "on";
   }
   await moveOnGreen(engine, carried, head, { verifiedTree: commands.length > 0 ? tree : null });

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { appendEvent } from "../store/events.ts";
 import type { Attempt } from "../core/attempt.ts";
+import type { CheckedWhere } from "../core/event.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { noteCheckTime } from "./gather.ts";
@@ -13,7 +14,7 @@ export type VerifyPlace = {
   dir: string;
   cwd: string;
   commands: string[];
-  where: "task" | "run";
+  where: CheckedWhere;
   timeoutMs: number;
   /** Tasks that are checked together with the attempt's own, by row number. */
   others?: readonly number[];

@@ -123,6 +123,7 @@ const WAITING_KINDS: Fact["kind"][] = [
   "run-limited",
   "run-short",
   "run-apart",
+  "tip-red",
   "run-ended",
   "tasks-joined",
   "task-moved",
