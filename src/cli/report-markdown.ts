@@ -9,14 +9,15 @@ export function renderMarkdown(report: RunReport, changed: readonly CheckoutChan
   const lines = [
     ...head(report),
     "",
-    "| task | state | attempts | time | cost | tokens in | out | waited | commit | remarks |",
-    "|---|---|---|---|---|---|---|---|---|---|",
+    "| task | state | attempts | work | checks | cost | tokens in | out | waited | commit | remarks |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
     ...report.tasks.map((task) =>
       row([
         cell(task.id),
         task.state,
         String(task.attempts.length),
         time(task.duration_ms === null ? null : task.work_ms),
+        task.checks_ms < 100 ? "" : renderDuration(task.checks_ms),
         costWords(task),
         tokenWords(task.input_tokens),
         tokenWords(task.output_tokens),

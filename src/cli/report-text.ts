@@ -78,7 +78,7 @@ function tokensIn({ input_tokens, cache_read_tokens }: CostReport): string {
   return `${tokenWords(input_tokens)}${cached}`;
 }
 
-const HEADER = ["task", "state", "work", "cost", "tokens", "tries", "waited"];
+const HEADER = ["task", "state", "work", "checks", "cost", "tokens", "tries", "waited"];
 /** No table is worth more of a line than this for its names. */
 const WIDEST_NAME = 30;
 
@@ -88,6 +88,7 @@ function tasks(report: RunReport, width: number, paint: Paint): string[] {
       printable(task.id),
       task.state,
       task.attempts.length === 0 ? "" : renderDuration(task.work_ms),
+      task.checks_ms < 100 ? "" : renderDuration(task.checks_ms),
       costWords(task),
       task.input_tokens === null ? "" : `${tokenWords(task.input_tokens)}+${tokenWords(task.output_tokens)}`,
       task.attempts.length === 0 ? "" : String(task.attempts.length),

@@ -52,8 +52,10 @@ type TaskReport = CostReport & {
   attempts: AttemptReport[];
   /** From its first start to its end, waiting included. */
   duration_ms: number | null;
-  /** Time in which an agent or a check of it worked: without waiting for a person, for a limit, or for somebody to carry it. */
+  /** Time in which it was made ready and an agent worked: without checks, and without waiting for a person, for a limit, or for somebody to carry it. */
   work_ms: number;
+  /** Time in which its work was checked and merged, without waiting for a turn. */
+  checks_ms: number;
   /** For how long it waited, and for what, from the beginning of the run. */
   waiting_ms: Waits;
   commit: string | null;
@@ -129,6 +131,8 @@ export type FromLog = {
   levels?: readonly Level[];
   /** For how long (ms) an attempt, by id, waited for a person while it was open. */
   reviews?: ReadonlyMap<number, number>;
+  /** For how long (ms) the work of an attempt, by id, was checked and merged, and waited for that. */
+  checks?: ReadonlyMap<number, number>;
   waiting?: Waiting;
   steps?: Steps;
   flaky?: readonly Flake[];
@@ -149,11 +153,15 @@ export function reportRun(
   now: number,
   fromLog: FromLog = {},
 ): RunReport {
-  const { levels = [], reviews = new Map(), steps = NO_STEPS, flaky = [] } = fromLog;
-  const { waiting = { byTask: new Map(), parked: [] } } = fromLog;
+  const { levels = [], reviews = new Map(), checks = new Map(), steps = NO_STEPS, flaky = [] } = fromLog;
+  const { waiting = { byTask: new Map(), inChecks: new Map(), parked: [] } } = fromLog;
   const byTask = Map.groupBy(attempts, (attempt) => attempt.task);
   const reports = views.map((view) => ({
-    ...reportTask(view, byTask.get(view.task.id) ?? [], now, reviews),
+    ...reportTask(view, byTask.get(view.task.id) ?? [], now, {
+      reviews,
+      checks,
+      waited: waiting.inChecks.get(view.task.id) ?? 0,
+    }),
     waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
     flaky: flaky.filter(({ tasks }) => tasks.includes(view.task.id)).length,
   }));
@@ -273,12 +281,16 @@ function reportContests(views: readonly TaskView[]): Pick<RunReport, "contests" 
   return { contests, wins };
 }
 
+/** Milliseconds by the attempt's id. */
+type Times = ReadonlyMap<number, number>;
+
 function reportTask(
   { task, why }: TaskView,
   attempts: readonly Attempt[],
   now: number,
-  waits: ReadonlyMap<number, number>,
+  { reviews, checks, waited }: { reviews: Times; checks: Times; waited: number },
 ): Omit<TaskReport, "waiting_ms" | "flaky"> {
+  const checkedMs = attempts.reduce((sum, { id }) => sum + (checks.get(id) ?? 0), 0);
   return {
     id: task.key,
     title: task.spec.title,
@@ -286,10 +298,11 @@ function reportTask(
     ...(why ? { why } : {}),
     agent: attempts.at(-1)?.agent ?? null,
     attempts: attempts.map((attempt) =>
-      reportAttempt(task, attempt, attempt.endedAt === null ? null : workedMs([attempt], now, waits)),
+      reportAttempt(task, attempt, attempt.endedAt === null ? null : workedMs([attempt], now, reviews)),
     ),
     duration_ms: task.startedAt === null ? null : msBetween(task.startedAt, task.endedAt ?? now),
-    work_ms: workedMs(attempts, now, waits),
+    work_ms: Math.max(0, workedMs(attempts, now, reviews) - checkedMs),
+    checks_ms: Math.max(0, checkedMs - waited),
     ...reportCost(addUsages(attempts.map((attempt) => attempt.usage))),
     commit: task.commit,
     verified: task.verified,

@@ -7,7 +7,14 @@ import type { BareTask } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
-import { readFlakes, readReviewTimes, readSettled, readStepEvents, readWaitingEvents } from "../store/events.ts";
+import {
+  readCheckTimes,
+  readFlakes,
+  readReviewTimes,
+  readSettled,
+  readStepEvents,
+  readWaitingEvents,
+} from "../store/events.ts";
 import { readTried } from "../store/history.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
@@ -24,6 +31,7 @@ export function readReport(engine: Engine, runId: string): RunReport {
   return reportRun(run, views, attempts, now, {
     levels: readLevels(engine, run),
     reviews: readReviewTimes(engine.store, run.id, now),
+    checks: readCheckTimes(engine.store, run.id, now),
     waiting: waitingOf(engine, run, views, now),
     steps: readSteps(readStepEvents(engine.store, run.id), now),
     flaky: readFlakes(engine.store, run.id),

@@ -7,7 +7,7 @@ import { placesTaken } from "../core/schedule.ts";
 import type { BareTask, Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
-import { readChecked } from "../store/events.ts";
+import { isBeingChecked, readChecked } from "../store/events.ts";
 import { readRedTip } from "../store/red-tip.ts";
 import { findAtPrompt } from "./at-prompt.ts";
 import { isCarried } from "./holder.ts";
@@ -61,7 +61,7 @@ export function withEndings<T extends BareTask>(engine: Engine, run: Run, views:
     views.filter(({ task }) => !isHeldByTip(red, task)).map(({ task }) => task.state),
     run.options.maxParallel,
   );
-  const merges = mergesOf(engine, run, open);
+  const merges = new Map([...mergesOf(engine, run, open), ...checksOf(engine, run, open)]);
   return views.map((view) => {
     if (view.standing === "ready") return { ...view, why: also(view.why, whyNotYet(run, taken)) };
     const ending = view.standing === "working" ? describeEnding(run, view.task, stops.get(view.task.id) ?? null) : null;
@@ -76,6 +76,15 @@ export function withEndings<T extends BareTask>(engine: Engine, run: Run, views:
 function mergesOf(engine: Engine, run: Run, open: readonly Attempt[]): ReadonlyMap<number, string> {
   const merging = open.filter(({ phase }) => phase === "merge").map(({ task }) => task);
   return merging.length === 0 ? new Map() : describeMerges(merging, readChecked(engine.store, run.id));
+}
+
+/** How those stand whose work is checked in their own worktrees, by row number of their tasks. */
+function checksOf(engine: Engine, run: Run, open: readonly Attempt[]): ReadonlyMap<number, string> {
+  const checked = open.filter(({ phase }) => phase === "verify");
+  const most = run.options.maxParallel;
+  const isWaiting = ({ id }: Attempt) => checked.length > most && !isBeingChecked(engine.store, id);
+  const waits = `waits to be checked: ${most} are`;
+  return new Map(checked.map((attempt) => [attempt.task, isWaiting(attempt) ? waits : "checking"]));
 }
 
 function whyNotYet({ id, wish, options }: Run, taken: number): string {

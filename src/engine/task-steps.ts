@@ -25,6 +25,7 @@ import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.t
 import { moveOnGreen } from "./contest.ts";
 import { noteBegun, readBegun } from "./begun.ts";
 import { verifyFailed } from "./clash.ts";
+import { inCheckPlace } from "./check-places.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { beganRed } from "./red-tip.ts";
 import { readySubmodules } from "./submodules.ts";
@@ -253,14 +254,10 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   const dir = join(attemptDir(engine, attempt.id), `verify-${head.slice(0, 12)}`);
   // The checks may leave anything behind.
   engine.seenClean.delete(attempt.id);
-  const verdict = await verifyAt(engine, attempt, {
-    dir,
-    cwd: attempt.worktree,
-    commands,
-    where: "task",
-    timeoutMs: run.options.timeoutMs,
-  });
-  if (verdict.kind === "interrupted") return "leave";
+  const place = { dir, cwd: attempt.worktree, commands, where: "task", timeoutMs: run.options.timeoutMs } as const;
+  const check = () => verifyAt(engine, attempt, place);
+  const verdict = commands.length === 0 ? await check() : await inCheckPlace(engine, carried, check);
+  if (verdict === "interrupted" || verdict.kind === "interrupted") return "leave";
   if (verdict.kind === "red") {
     const began = await beganRed(engine, carried, verdict.command);
     if (began === "interrupted") return "leave";

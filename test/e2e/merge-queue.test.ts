@@ -1,5 +1,5 @@
 /** How work comes home: checks that are flaky, tasks that are merged and checked together, and the one among them that is at fault. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test, vi } from "vitest";
@@ -127,17 +127,30 @@ async function untilAllWait(rig: Rig): Promise<Running> {
   return run;
 }
 
-test("a slow check holds no agent up: while two are checked the next two work", async () => {
+test("slow checks hold no agent up, however many there are; two run at a time, and their time is told apart", async () => {
   const check = 'touch "$OWT_SEEN/$(basename "$PWD")"; until [ -e "$OWT_SEEN/open" ]; do sleep 0.05; done';
   await using rig = sixTasks(check, { config: "max_parallel = 2\n" });
   rig.release("seen/start");
   rig.release("seen/gate");
   const run = rig.start("run", "--yes");
-  const tasks = await allWait(rig, "pending pending verifying verifying verifying verifying");
-  const why = tasks.filter(({ state }) => state === "pending").map((each) => each.why);
-  expect(why).toEqual(["waits for a free place", "waits for a free place"]);
+  await allWait(rig, NAMES.map(() => "verifying").join(" "));
+  await vi.waitFor(async () => {
+    const { runs } = await rig.json<Status>("status");
+    const whys = runs[0]!.tasks.map(({ why }) => why).toSorted();
+    const waits = "waits to be checked: 2 are";
+    expect(whys).toEqual(["checking", "checking", waits, waits, waits, waits]);
+  }, 20_000);
+  const seen = () => readdirSync(rig.path("seen")).filter((name) => name.endsWith("-e01") || /-e01-\d+$/.test(name));
+  expect(seen()).toHaveLength(2);
   rig.release("seen/open");
   expect((await run.ended).code).toBe(0);
+  type Times = {
+    report: { tasks: { work_ms: number; checks_ms: number; waiting_ms: { check: number } }[] };
+  };
+  const { tasks } = (await rig.json<Times>("report")).report;
+  const waited = tasks.filter(({ waiting_ms }) => waiting_ms.check > 0);
+  expect(waited.length).toBeGreaterThanOrEqual(4);
+  expect(tasks.every(({ checks_ms }) => checks_ms > 0)).toBe(true);
 });
 
 test("several that wait are merged one upon the other and checked once", async () => {
