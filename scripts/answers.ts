@@ -211,6 +211,10 @@ const taskReport = of({
   attempts: v.array(attemptReport),
   duration_ms: v.pipe(orNull(v.number()), v.description("from its first start to its end, waiting included")),
   work_ms: v.pipe(v.number(), v.description("time in which it was worked on, without checks and what it waited for")),
+  lost: v.pipe(
+    v.array(of({ path: text, of: texts, is_own: flag })),
+    v.description("files in which a conflict that it resolved left nothing of other tasks' change, or of its own"),
+  ),
   checks_ms: v.pipe(
     v.number(),
     v.description("time in which its work was checked and merged, without waiting for that"),

@@ -1,6 +1,7 @@
 /** One line per event while a run goes on. */
 import type { Event } from "../core/event.ts";
 import { describeRedTip } from "../core/red-tip.ts";
+import { describeLost } from "../core/lost-change.ts";
 import { nameOfRival } from "../core/rival.ts";
 import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { describeRescue } from "../core/stall.ts";
@@ -201,6 +202,8 @@ export function lineFor(event: Event, paint: Paint): Line | null {
         mark: paint("green", "✓"),
         text: `${nameOfRival(event)} did it best (${event.why}); over ${event.over.join(", ")}`,
       };
+    case "side-lost":
+      return { mark: paint("yellow", "▲"), text: `its resolution is taken as it is: ${describeLost(event.lost)}` };
     case "note":
       return { mark: paint("dim", "○"), text: event.text };
     case "run-created":

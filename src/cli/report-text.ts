@@ -1,4 +1,5 @@
 /** The report of a run for a terminal: no line is longer than the screen is wide, unless a single word is. */
+import { describeLost } from "../core/lost-change.ts";
 import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
@@ -55,6 +56,11 @@ export function flakyWords({ command, times, tasks }: RunReport["flaky"][number]
   return `${command}, ${count(times, "time")} red and then green on the same tree (${tasks.join(", ")})`;
 }
 
+/** `nothing of shop/E03's change in f.txt is left`; empty where nothing was lost. */
+export function lostWords({ lost }: Pick<RunReport["tasks"][number], "lost">): string {
+  return describeLost(lost.map(({ path, of, is_own }) => ({ path, of, isOwn: is_own, lines: [] })));
+}
+
 /** `CHANGELOG.md, words.txt by union (shop/E01, shop/E02)`, for each rule that settled conflicts. */
 export function settledWords({ settled }: Pick<RunReport, "settled">): string[] {
   const byRule = Map.groupBy(settled, ({ by, commands }) => (by === "regenerate" ? commands.join("; ") : by));
@@ -98,6 +104,7 @@ function tasks(report: RunReport, width: number, paint: Paint): string[] {
     remarks: [
       waitWords(task.waiting_ms).join(", "),
       task.flaky === 0 ? "" : `flaky checks: ${task.flaky}`,
+      lostWords(task),
       task.state === "done" ? "" : firstLine(task.why),
     ].filter(Boolean),
   }));

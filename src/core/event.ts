@@ -3,6 +3,7 @@ import type { AttemptPhase } from "./attempt.ts";
 import type { Settled } from "./conflict-rules.ts";
 import type { Usage } from "./cost.ts";
 import type { FiringState } from "./firing.ts";
+import type { LostChange } from "./lost-change.ts";
 import type { Outcome } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
 import type { Way } from "./reuse.ts";
@@ -81,6 +82,8 @@ export type Fact =
   | { kind: "task-integrated"; commit: string; verified: boolean; others?: number }
   /** Rules settled conflicts in these files of a task's merge, which is about to come in with `commit`. */
   | { kind: "conflicts-settled"; commit: string; files: Settled[] }
+  /** Its agent resolved a conflict so that nothing of these changes is left, and means it. */
+  | { kind: "side-lost"; lost: LostChange[] }
   /** A limit is nearly used up (`isNear`), or cannot be relied on; said once for each thing that it is about. */
   | { kind: "budget-warned"; about: string; text: string; isNear?: true }
   /** Of several rivals this one did the task best, and goes on as the task; `over` are the keys of the others. */

@@ -3,6 +3,7 @@ import { type Attempt, msBetween, workedMs } from "./attempt.ts";
 import type { Level } from "./budget.ts";
 import type { Settled } from "./conflict-rules.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
+import type { LostChange } from "./lost-change.ts";
 import type { Outcome } from "./outcome.ts";
 import { describeEnd, nameOfRival, onePerTask } from "./rival.ts";
 import type { Run } from "./run.ts";
@@ -60,6 +61,8 @@ type TaskReport = CostReport & {
   waiting_ms: Waits;
   commit: string | null;
   verified: boolean;
+  /** Changes of others, or of its own, of which a conflict that it resolved left nothing. */
+  lost: { path: string; of: string[]; is_own: boolean }[];
   /** How often a check of its work was red and then green on the same tree. */
   flaky: number;
 };
@@ -136,6 +139,8 @@ export type FromLog = {
   waiting?: Waiting;
   steps?: Steps;
   flaky?: readonly Flake[];
+  /** What conflicts that a task resolved threw away, by its row number. */
+  lost?: ReadonlyMap<number, readonly LostChange[]>;
   /** What rules settled in merges of tasks, by row number, that were about to come in with a commit. */
   settled?: readonly { task: number; commit: string; files: readonly Settled[] }[];
 };
@@ -163,6 +168,7 @@ export function reportRun(
       waited: waiting.inChecks.get(view.task.id) ?? 0,
     }),
     waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
+    lost: (fromLog.lost?.get(view.task.id) ?? []).map(({ path, of, isOwn }) => ({ path, of, is_own: isOwn })),
     flaky: flaky.filter(({ tasks }) => tasks.includes(view.task.id)).length,
   }));
   const duration = msBetween(run.createdAt, run.endedAt ?? now);
@@ -289,7 +295,7 @@ function reportTask(
   attempts: readonly Attempt[],
   now: number,
   { reviews, checks, waited }: { reviews: Times; checks: Times; waited: number },
-): Omit<TaskReport, "waiting_ms" | "flaky"> {
+): Omit<TaskReport, "waiting_ms" | "flaky" | "lost"> {
   const checkedMs = attempts.reduce((sum, { id }) => sum + (checks.get(id) ?? 0), 0);
   return {
     id: task.key,

@@ -72,13 +72,17 @@ export type NextStart =
   /** `met`: what the work of the attempt before (`ours`) could not be brought together with: files in conflict, else a check that is red with both. */
   | { kind: "fresh"; met?: { files: readonly string[]; command: string; output: string; ours: string } & Others }
   /** `because` tells the agent what ended its turn before, where it can do something about that. */
-  | { kind: "resume"; from: number; because?: string }
+  /** `resolved`: the conflict whose resolution it is to look at again. */
+  | { kind: "resume"; from: number; because?: string; resolved?: Resolved }
   | { kind: "answer"; from: number; text: string }
   /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
   | ({ kind: "repair"; from: number; command: string; output: string; onto: string | null } & Others)
   /** A person did the work in the worktree: no agent, only the checks and the integration. */
   | ({ kind: "by-hand"; from: number } & Others)
   | ({ kind: "conflict"; from: number; files: string[]; ours: string; theirs: string } & Partial<FailedRule>);
+
+/** The two sides of a merge that was resolved. */
+export type Resolved = { ours: string; theirs: string };
 
 /** The tasks with whose work that of this one was red, by key. */
 type Others = { others?: string[] };

@@ -10,6 +10,7 @@ import { readAttemptsOfRun } from "../store/attempts.ts";
 import {
   readCheckTimes,
   readFlakes,
+  readLost,
   readReviewTimes,
   readSettled,
   readStepEvents,
@@ -35,6 +36,7 @@ export function readReport(engine: Engine, runId: string): RunReport {
     waiting: waitingOf(engine, run, views, now),
     steps: readSteps(readStepEvents(engine.store, run.id), now),
     flaky: readFlakes(engine.store, run.id),
+    lost: readLost(engine.store, run.id),
     settled: readSettled(engine.store, run.id),
   });
 }

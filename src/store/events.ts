@@ -2,6 +2,7 @@
 import type { Attempt, AttemptPhase } from "../core/attempt.ts";
 import type { Settled } from "../core/conflict-rules.ts";
 import type { Event, Fact, HeldBy } from "../core/event.ts";
+import type { LostChange } from "../core/lost-change.ts";
 import { momentOf } from "../core/notification.ts";
 import type { RoomKind } from "../core/room.ts";
 import type { Row, Store } from "./database.ts";
@@ -178,6 +179,17 @@ export function readSettled(store: Store, run: string): { task: number; commit: 
     const { task, commit, files } = toEvent(row) as Extract<Event, { kind: "conflicts-settled" }>;
     return { task: task!, commit, files };
   });
+}
+
+/** What resolved conflicts of a run threw away, by the task's row number. */
+export function readLost(store: Store, run: string): Map<number, LostChange[]> {
+  const rows = store.all("select * from event where run = ? and kind = 'side-lost' order by seq", run);
+  const lost = new Map<number, LostChange[]>();
+  for (const row of rows) {
+    const event = toEvent(row) as Extract<Event, { kind: "side-lost" }>;
+    lost.set(event.task!, [...(lost.get(event.task!) ?? []), ...event.lost]);
+  }
+  return lost;
 }
 
 /** When (epoch ms) the agents of a run's attempts ended, by attempt: the last of each. */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { programOf } from "../../agents/agent.ts";
 import { describeLevel } from "../../core/budget.ts";
+import { describeLost } from "../../core/lost-change.ts";
 import type { Run } from "../../core/run.ts";
 import type { BareTask, Task } from "../../core/task.ts";
 import { type Answer, renderAnswer, type TaskView, waitsForRoomAlone } from "../../core/view.ts";
@@ -22,6 +23,7 @@ import { workedMs } from "../../core/attempt.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readBackground } from "../../store/background.ts";
+import { readLost } from "../../store/events.ts";
 import { readExpected } from "../../store/expected.ts";
 import { readRun, readRuns } from "../../store/runs.ts";
 import { readBareTasks, readFailedTasks, readTask } from "../../store/tasks.ts";
@@ -271,6 +273,10 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     for (const { why, until, command } of readNearLevels(engine, run)) {
       const then = until === null ? "" : `; nothing begins${timeWords(until, engine.now())}`;
       lines.push(`  ▲ ${why}${then}; raise it: ${command}`);
+    }
+    for (const [task, lost] of readLost(engine.store, run.id)) {
+      const view = views.find((each) => each.task.id === task);
+      if (view !== undefined) lines.push(`  ▲ ${printable(`${view.task.key}: ${describeLost(lost)}`)}`);
     }
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now())}${expected.isRough ? GUESS : ""}`);
