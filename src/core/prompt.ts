@@ -21,6 +21,8 @@ export type PromptContext = {
   meanwhile: string[];
   /** What a person answered already. */
   answers: readonly Answered[];
+  /** Of a conflict: the submodules in it, each with the commits of both sides. */
+  submodules?: readonly string[];
   /** What the attempt before met. */
   met?: Met | undefined;
 };
@@ -73,7 +75,14 @@ const OWN: Record<Occasion, Record<string, Shape>> = {
   resume: { Interruption: "string" },
   answer: { Answer: "string" },
   repair: { Command: "string", Output: "string", Onto: "string" },
-  conflict: { Files: { listOf: "string" }, Ours: "string", Theirs: "string", Command: "string", Output: "string" },
+  conflict: {
+    Files: { listOf: "string" },
+    Submodules: { listOf: "string" },
+    Ours: "string",
+    Theirs: "string",
+    Command: "string",
+    Output: "string",
+  },
   changed: {},
   answered: { Answers: { listOf: { fields: { Question: "string", Answer: "string" } } } },
   anew: { Files: { listOf: "string" }, Command: "string", Output: "string", Ours: "string" },
@@ -207,7 +216,8 @@ function withHeading(text: string, occasion: Occasion): string {
 }
 
 /** What a template is given. The first five are the seed's, and mean what they mean there. */
-function dataOf({ spec, completed, verify, branch, questionMarker, meanwhile }: PromptContext, next?: FollowUp): Value {
+function dataOf(context: PromptContext, next?: FollowUp): Value {
+  const { spec, completed, verify, branch, questionMarker, meanwhile, submodules = [] } = context;
   return {
     Title: spec.title,
     // A task that no file holds names the command that it came from.
@@ -226,6 +236,7 @@ function dataOf({ spec, completed, verify, branch, questionMarker, meanwhile }: 
     Uses: spec.uses,
     QuestionMarker: questionMarker,
     Meanwhile: meanwhile,
+    ...(next?.kind === "conflict" ? { Submodules: [...submodules] } : {}),
     ...(next ? occasionData(next) : {}),
   };
 }
