@@ -10,7 +10,7 @@ const WAITS = {
   answer: "asks a question",
   permission: "was refused a tool that it needs",
   conflict: "has a conflict to be resolved",
-  red: "is red with the work of the others, and is to be mended",
+  red: "is red, and is to be mended",
   login: "was refused by its provider: a login or money is missing",
   agent: "has an agent that cannot be started, and is to be told how it goes on",
   review: "waits for approval",

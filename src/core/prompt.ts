@@ -1,5 +1,6 @@
 /** The texts that agents are given: one template for a new task, one for each way in which a conversation goes on. Pure: the templates
  *  come in as data. */
+import { roughDuration } from "../lib/duration.ts";
 import type { Answered } from "./conversation.ts";
 import { OwtError } from "./errors.ts";
 import type { PlannedTask } from "./plan.ts";
@@ -74,7 +75,7 @@ const OWN: Record<Occasion, Record<string, Shape>> = {
   task: {},
   resume: { Interruption: "string" },
   answer: { Answer: "string" },
-  repair: { Command: "string", Output: "string", Onto: "string" },
+  repair: { Command: "string", Output: "string", Onto: "string", TimedOut: "string" },
   conflict: {
     Files: { listOf: "string" },
     Submodules: { listOf: "string" },
@@ -85,7 +86,7 @@ const OWN: Record<Occasion, Record<string, Shape>> = {
   },
   changed: {},
   answered: { Answers: { listOf: { fields: { Question: "string", Answer: "string" } } } },
-  anew: { Files: { listOf: "string" }, Command: "string", Output: "string", Ours: "string" },
+  anew: { Files: { listOf: "string" }, Command: "string", Output: "string", Ours: "string", TimedOut: "string" },
 };
 
 /** The fields that a template may use. */
@@ -241,9 +242,14 @@ function dataOf(context: PromptContext, next?: FollowUp): Value {
   };
 }
 
-function metData(context: PromptContext, { files, command, output, ours }: Met): Value {
-  const own = { Files: [...files], Command: command, Output: output, Ours: ours };
+function metData(context: PromptContext, { files, command, output, ours, timedOutMs }: Met): Value {
+  const own = { Files: [...files], Command: command, Output: output, Ours: ours, TimedOut: timeWords(timedOutMs) };
   return { ...(dataOf(context) as Record<string, Value>), ...own };
+}
+
+/** Of a check that did not end: after how long it was stopped. */
+function timeWords(ms: number | undefined): string {
+  return ms === undefined ? "" : roughDuration(ms);
 }
 
 function answersOf(context: PromptContext): Value {
@@ -265,7 +271,12 @@ function occasionData(next: FollowUp): Record<string, Value> {
     case "answer":
       return { Answer: next.text };
     case "repair":
-      return { Command: next.command, Output: next.output, Onto: next.onto ?? "" };
+      return {
+        Command: next.command,
+        Output: next.output,
+        Onto: next.onto ?? "",
+        TimedOut: timeWords(next.timedOutMs),
+      };
     case "conflict":
       return {
         Files: next.files,

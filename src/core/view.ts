@@ -5,6 +5,7 @@ import { describeFailedRule } from "./conflict-rules.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
+import { describeCheck } from "./red-check.ts";
 import { describeRedTip, isHeldByTip, type RedTip } from "./red-tip.ts";
 import { isDue } from "./retry.ts";
 import { contestsIn, onePerTask } from "./rival.ts";
@@ -262,7 +263,7 @@ export function describePark(park: Park): string {
     case "conflict":
       return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
-      return `red with the work of ${describeOthers(park.others)}: ${park.command}; to be mended in ${park.worktree}`;
+      return `${park.isOwn ? "its work is red" : `red with the work of ${describeOthers(park.others)}`}: ${describeCheck(park)}; to be mended in ${park.worktree}`;
     case "permission":
       return describeRefused(park.tools);
     case "hand":

@@ -3,6 +3,7 @@
  *  stays where it is on that way. */
 import type { FailedRule } from "../core/conflict-rules.ts";
 import { conflictsBefore } from "../core/conversation.ts";
+import { type RedCheck, timeOf } from "../core/red-check.ts";
 import type { NextStart, Park, Task } from "../core/task.ts";
 import { isAncestor } from "../git/branch.ts";
 import { endAttempt, readAttempts } from "../store/attempts.ts";
@@ -100,15 +101,16 @@ export function conflicted(
 }
 
 /** Checked work that is red. `merged`: with what it is red, and whose work that is, where it was green alone; it is left out where it is red in its own
- *  worktree. Only what never was green by itself is over after the last round. */
+ *  worktree. Only what never was green by itself is over after the last round, and what a person handed in is theirs again. */
 export function verifyFailed(
   engine: Engine,
   carried: Carried,
-  { command, output }: { command: string; output: string },
+  { command, output, timedOutMs }: RedCheck & { output: string },
   merged?: { onto: string; others: string[]; overtaken: boolean },
 ): void {
   const { task, attempt } = carried;
-  const outcome = { kind: "verify_failed", command, output } as const;
+  const check = { command, ...timeOf({ timedOutMs }) };
+  const outcome = { kind: "verify_failed", ...check, output } as const;
   // What was merged into the worktree in an earlier round is there still.
   const together = merged?.onto ?? (task.next.kind === "repair" ? task.next.onto : null);
   const others = merged?.others ?? othersOf(task.next);
@@ -116,16 +118,21 @@ export function verifyFailed(
   const overtaken = merged?.overtaken ?? false;
   const rung = rungOfRed(carried, overtaken);
   if (rung === "conversation") {
-    const next = { kind: "repair", from: attempt.id, command, output, onto: together, ...withOthers } as const;
+    const next = { kind: "repair", from: attempt.id, ...check, output, onto: together, ...withOthers } as const;
     sendBack(engine, carried, outcome, next, { repairs: overtaken ? task.repairs : task.repairs + 1 });
-  } else if (together === null && task.conflicts < BEGUN_ANEW) {
+  } else if (together === null && task.conflicts < BEGUN_ANEW && task.next.kind !== "by-hand") {
     finish(engine, carried, outcome);
   } else if (rung === "anew") {
-    const met = { files: [], command, output, ours: attempt.head!, ...withOthers };
+    const met = { files: [], ...check, output, ours: attempt.head!, ...withOthers };
     const next = { kind: "fresh", met } as const;
     sendBack(engine, carried, outcome, next, { conflicts: BEGUN_ANEW, repairs: 0 });
   } else {
-    parkFor(engine, carried, outcome, { for: "red", command, worktree: attempt.worktree, ...withOthers });
+    parkFor(engine, carried, outcome, {
+      for: "red",
+      ...check,
+      worktree: attempt.worktree,
+      ...(merged === undefined && others.length === 0 ? { isOwn: true as const } : withOthers),
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import type { FailedRule } from "../core/conflict-rules.ts";
 import { oneLine } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import { checkedOutWhere, isAncestor, moveRef, readParents } from "../git/branch.ts";
+import { commitsBetween } from "../git/changes.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { closeChain, mergeOnto } from "../git/merge-chain.ts";
 import { readIntegrations } from "../git/integrations.ts";
@@ -247,7 +248,7 @@ async function blame(
     if (isKnown && group.length === 1) noteAtFault(engine, group[0]!, red);
     await sift(engine, group, red, tip, reds);
   } else if (group.length === 1) {
-    await waitForTip(engine, group[0]!.carried, tip, red.command);
+    await waitForTip(engine, group[0]!.carried, tip, red);
     group[0]!.settle("leave");
   } else {
     // One of them may be what mends it.
@@ -261,7 +262,7 @@ async function sift(engine: Engine, group: readonly Waiter[], red: Red, tip: str
     const { carried } = group[0]!;
     const overtaken = await isRedOvertaken(engine, carried, tip);
     if (isForPerson(carried, "red", overtaken)) await mergeHere(engine, carried, tip);
-    const others = await cameIn(engine, carried.attempt.head!, tip);
+    const others = await cameIn(engine, carried, tip);
     verifyFailed(engine, carried, red, { onto: tip, others, overtaken });
     group[0]!.settle("on");
     return;
@@ -271,9 +272,12 @@ async function sift(engine: Engine, group: readonly Waiter[], red: Red, tip: str
   await integrateGroup(engine, group.slice(half), reds);
 }
 
-/** The tasks whose work a commit of the run's branch has and that of another one has not, in the order in which they came in. */
-async function cameIn(engine: Engine, head: string, tip: string): Promise<string[]> {
-  return (await readIntegrations(engine.repo, head, tip)).map(({ task }) => task);
+/** The tasks whose work the run's branch has and that of this one has not, in the order in which they came in; where it is nobody's, what was committed there. */
+async function cameIn({ repo }: Engine, { attempt }: Carried, tip: string): Promise<string[]> {
+  const tasks = (await readIntegrations(repo, attempt.head!, tip)).map(({ task }) => task);
+  if (tasks.length > 0) return tasks;
+  const commits = await commitsBetween(repo, attempt.head!, tip);
+  return commits.map(({ oid, subject }) => `${oid.slice(0, 10)} (${subject})`).reverse();
 }
 
 /** The intent first: from now on whoever comes next leads it to its end. */

@@ -1,5 +1,6 @@
 /** Whether a run's branch is red by itself. What is merged with such a one is red whatever its task did: it waits, as it is, until the branch has moved on. */
 import { isUndecided } from "../core/rival.ts";
+import { type RedCheck, timeOf } from "../core/red-check.ts";
 import type { Run } from "../core/run.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
 import { commitsBetween } from "../git/changes.ts";
@@ -63,13 +64,20 @@ async function judge(
 }
 
 /** Lets a task wait, with its merge still to be made, until the branch is elsewhere. */
-export async function waitForTip(engine: Engine, { run, task }: Carried, tip: Oid, command: string): Promise<void> {
+export async function waitForTip(engine: Engine, { run, task }: Carried, tip: Oid, check: RedCheck): Promise<void> {
   const before = readRedTip(engine.store, run.id);
   const waiting = before?.tip === tip ? before.tasks : [];
   const green = lastIntegrated(engine.store, run.id) ?? run.base;
   const commits = await commitsBetween(engine.repo, green, tip);
   const tasks = [...new Set([...waiting, task.id])];
-  writeRedTip(engine.store, engine.now(), run.id, { tip, branch: run.branch, command, commits, tasks });
+  writeRedTip(engine.store, engine.now(), run.id, {
+    tip,
+    branch: run.branch,
+    command: check.command,
+    ...timeOf(check),
+    commits,
+    tasks,
+  });
 }
 
 /** Who waits for a branch that has moved meanwhile waits no longer. */
