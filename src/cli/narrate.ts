@@ -170,7 +170,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
         mark: paint("yellow", "?"),
         text: describePark(event.park),
         ...(event.park.for === "hand" ? { hint: (task: string) => `owt task approve ${task}` } : {}),
-        ...(event.park.for === "agent" || event.park.for === "git"
+        ...(event.park.for === "agent" || (event.park.for === "git" && event.park.checkout === undefined)
           ? { hint: (task: string) => `owt task retry ${task}` }
           : {}),
         ...(event.park.for === "answer" ? { whole: true, hint: (task: string) => `owt task answer ${task} "…"` } : {}),

@@ -340,7 +340,10 @@ export function answerCommand(
     case "git":
       return task.park.checkout === undefined
         ? { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" }
-        : { command: retry, note: `once that is done; look: git -C ${shellWord(task.park.checkout)} status` };
+        : {
+            command: `owt resume ${task.run}`,
+            note: `once that is done; while the run goes on, by itself; look: git -C ${shellWord(task.park.checkout)} status`,
+          };
     case "permission":
       return { command: retry, note: permit ? describePermit(permit) : null };
     default:

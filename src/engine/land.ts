@@ -8,7 +8,7 @@ import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
-import { type FastForward, fastForwardCheckout } from "../git/fast-forward.ts";
+import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { type Unpublished, unpublishedLinks } from "../git/submodules.ts";
 import { markLanded, readRuns } from "../store/runs.ts";
@@ -19,6 +19,7 @@ import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
+import { describeStay } from "./stays.ts";
 import { refuseTakenOut } from "./taken-out.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
 import { printableNames } from "../lib/printable.ts";
@@ -110,28 +111,6 @@ async function markAllLanded(engine: Engine, landed: Run, commit: string): Promi
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
     if (tip && (await isAncestor(engine.repo, tip, commit)))
       markLanded(engine.store, engine.now(), run.id, run.target, commit);
-  }
-}
-
-/** Why a branch was not moved, in words. */
-export function describeStay(outcome: Exclude<FastForward, { moved: true }>): string {
-  switch (outcome.reason) {
-    case "branch-moved":
-      return "it moved meanwhile";
-    case "not-a-fast-forward":
-      return "it holds what is not in what was checked";
-    case "dirty":
-      return `${outcome.path} has uncommitted changes in ${printableNames(outcome.files)}`;
-    case "would-overwrite":
-      return `files in ${outcome.path} would be overwritten: ${printableNames(outcome.files)}`;
-    case "in-progress":
-      return `a ${outcome.what} is under way in ${outcome.path}`;
-    case "refused":
-      return outcome.said;
-    default: {
-      const never: never = outcome;
-      return never;
-    }
   }
 }
 

@@ -27,6 +27,7 @@ import { type Engine, isLost, strayFallOvers } from "./engine.ts";
 import { noteExpectedEnd } from "./expected-end.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
 import { nextProbe } from "./governor.ts";
+import { freeHeld, waitsForCheckout } from "./held-checkout.ts";
 import { idleFallOvers } from "./credentials.ts";
 import { closeForecasts } from "./merge-order.ts";
 import { keepNotifying } from "./notify.ts";
@@ -264,10 +265,11 @@ async function carryRun(
   const tasks = seen.tasks.get(run.id)!;
   const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
   await leaveRedTip(engine, run);
+  const freed = run.wish === null && !endings && (await freeHeld(engine, run, tasks));
   const obeyed = obeyWishes(engine, run, tasks, attempts);
   const skipped = skipUnreachable(engine, tasks);
   const decided = run.wish !== "stop" && !endings && decideContests(engine, run, tasks, attempts);
-  if (obeyed || skipped || decided) return true;
+  if (freed || obeyed || skipped || decided) return true;
   const goesOn = run.wish === null && !endings;
   const isOpen = goesOn && !carriers.isStalled;
   const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
@@ -344,7 +346,7 @@ function isOver(engine: Engine, seen: Look, until: string | undefined): boolean 
 
 /** A timer stands still while the machine sleeps, and does not see that the clock was set: so often the time is looked at. */
 const LOOK_AT_CLOCK_MS = 30_000;
-/** So often it is looked whether a red branch has moved. */
+/** So often it is looked whether a red branch has moved, or a checkout is free. */
 const LOOK_AT_TIP_MS = 1_000;
 
 /** Milliseconds until a task may be started that waits for a time now, or the clock is to be looked at again; null when none waits. */
@@ -358,6 +360,7 @@ function soonest(engine: Engine, seen: Look): number | null {
   const times = [...waiting.map((task) => task.notBefore!), ...days, ...ends, ...(probe === null ? [] : [probe])];
   const later = times.filter((at) => at > now);
   // Who mends a branch tells nobody.
-  if (seen.runs.some((run) => readRedTip(engine.store, run.id) !== null)) later.push(now + LOOK_AT_TIP_MS);
+  const isHeld = [...seen.tasks.values()].some((tasks) => tasks.some(waitsForCheckout));
+  if (isHeld || seen.runs.some((run) => readRedTip(engine.store, run.id) !== null)) later.push(now + LOOK_AT_TIP_MS);
   return later.length === 0 ? null : Math.min(LOOK_AT_CLOCK_MS, Math.min(...later) - now);
 }
