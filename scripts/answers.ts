@@ -999,6 +999,12 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           wish: orNull(v.picklist(["pause", "stop"])),
           target: text,
           branch: text,
+          target_rewritten: v.pipe(
+            orNull(text),
+            v.description(
+              "what the run began with and its target lacks by now, as it was last seen; null where it lacks nothing",
+            ),
+          ),
           counts,
           cost_usd: usdKnown,
           cost_at_least: costAtLeast,

@@ -193,6 +193,10 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "run-short":
       if (event.of === null) return event.isFirst ? { mark: paint("cyan", "❯"), text: "there is room again" } : null;
       return event.isFirst ? { mark: paint("yellow", "◷"), text: event.why } : null;
+    case "target-rewritten":
+      return event.why === null
+        ? { mark: paint("cyan", "❯"), text: "the target holds again what the run began with" }
+        : { mark: paint("yellow", "▲"), text: event.why };
     case "tip-red":
       return event.red === null
         ? { mark: paint("cyan", "❯"), text: "the branch has moved on: what waited for it is merged and checked again" }

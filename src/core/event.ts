@@ -35,6 +35,8 @@ export type Fact =
   | { kind: "room-needed"; why: string; since: number }
   /** These tasks of it, and no others, let something else go first from now on: what they touch is being worked on. */
   | { kind: "run-apart"; tasks: HeldApart[] }
+  /** What its target had when the run began was taken out of it: in words, with the commits; null: it is all there again. */
+  | { kind: "target-rewritten"; why: string | null }
   /** Its branch is red by itself from now on, and merges wait for it; null: not any more. */
   | { kind: "tip-red"; red: RedTip | null }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { commandList } from "../core/config.ts";
 import { onePerTask, planKeyOf } from "../core/rival.ts";
+import { describeCheck, type RedCheck } from "../core/red-check.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
@@ -183,7 +184,7 @@ async function checkTip(
     const { timeoutMs } = run.options;
     const verdict = await checkCommit(engine, { name: run.id, commit, commands, dir, timeoutMs, by });
     if (verdict.kind === "interrupted") throw interrupted();
-    if (verdict.kind === "red") throw red(run, verdict.command, verdict.output);
+    if (verdict.kind === "red") throw red(run, verdict);
   } finally {
     // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
@@ -204,8 +205,12 @@ function interrupted(): OwtError {
   return new OwtError("interrupted", "landing was interrupted; the target was not moved", { hint: "again: owt land" });
 }
 
-function red(run: Run, command: string, output: string): OwtError {
-  return new OwtError("needs-person", `what would land on ${run.target} fails: ${command}\n${output}`.trimEnd(), {
-    hint: `mend it on a branch of ${run.branch}, or run a task that does; then: owt land`,
-  });
+function red(run: Run, { output, ...check }: RedCheck & { output: string }): OwtError {
+  return new OwtError(
+    "needs-person",
+    `what would land on ${run.target} fails: ${describeCheck(check)}\n${output}`.trimEnd(),
+    {
+      hint: `mend it, and commit: git switch ${run.branch}; then: git switch ${run.target} && owt land ${run.id}`,
+    },
+  );
 }

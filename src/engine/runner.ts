@@ -38,6 +38,7 @@ import { runTip } from "./run-tip.ts";
 import { watchSessionLimits } from "./session-limits.ts";
 import { ENDS_ANYWAY, isSettledNow } from "./settled.ts";
 import { startReady, type Turn } from "./start-ready.ts";
+import { noteTakenOut } from "./taken-out.ts";
 import { tellRoomWait } from "./tell-room.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
@@ -265,6 +266,7 @@ async function carryRun(
   const tasks = seen.tasks.get(run.id)!;
   const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
   await leaveRedTip(engine, run);
+  await noteTakenOut(engine, run);
   const freed = run.wish === null && !endings && (await freeHeld(engine, run, tasks));
   const obeyed = obeyWishes(engine, run, tasks, attempts);
   const skipped = skipUnreachable(engine, tasks);

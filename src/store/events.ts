@@ -181,6 +181,13 @@ export function readSettled(store: Store, run: string): { task: number; commit: 
   });
 }
 
+/** That the target of a run was rewritten below it, in words, as it was last seen; null where it was not. */
+export function readRewritten(store: Store, run: string): string | null {
+  const sql = "select data from event where run = ? and kind = 'target-rewritten' order by seq desc limit 1";
+  const row = store.get(sql, run);
+  return row ? (parseStored(row["data"]) as { why: string | null }).why : null;
+}
+
 /** What resolved conflicts of a run threw away, by the task's row number. */
 export function readLost(store: Store, run: string): Map<number, LostChange[]> {
   const rows = store.all("select * from event where run = ? and kind = 'side-lost' order by seq", run);

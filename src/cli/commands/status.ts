@@ -23,7 +23,7 @@ import { workedMs } from "../../core/attempt.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readBackground } from "../../store/background.ts";
-import { readLost } from "../../store/events.ts";
+import { readLost, readRewritten } from "../../store/events.ts";
 import { readExpected } from "../../store/expected.ts";
 import { readRun, readRuns } from "../../store/runs.ts";
 import { readBareTasks, readFailedTasks, readTask } from "../../store/tasks.ts";
@@ -215,6 +215,7 @@ function toJson(engine: Engine, status: Status): object {
       wish: run.wish,
       target: run.target,
       branch: run.branch,
+      target_rewritten: readRewritten(engine.store, run.id),
       counts: sums.counts,
       cost_usd: sums.cost_usd,
       cost_at_least: sums.cost_at_least,
@@ -274,6 +275,8 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
       const then = until === null ? "" : `; nothing begins${timeWords(until, engine.now())}`;
       lines.push(`  ▲ ${why}${then}; raise it: ${command}`);
     }
+    const rewritten = run.landedAt === null ? readRewritten(engine.store, run.id) : null;
+    if (rewritten !== null) lines.push(`  ▲ ${printable(rewritten)}; how to land all the same: owt land ${run.id}`);
     for (const [task, lost] of readLost(engine.store, run.id)) {
       const view = views.find((each) => each.task.id === task);
       if (view !== undefined) lines.push(`  ▲ ${printable(`${view.task.key}: ${describeLost(lost)}`)}`);
