@@ -338,6 +338,8 @@ export function answerCommand(
         note: `once it is done: checks and integrates it; or let its agent go on: ${retry}`,
       };
     case "git":
+      if (task.park.regenerate !== undefined)
+        return { command: retry, note: "once the command is mended, in [conflicts.regenerate] of the configuration" };
       return task.park.checkout === undefined
         ? { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" }
         : {

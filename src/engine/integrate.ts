@@ -14,7 +14,7 @@ import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult, waitBehind } from "./attempt-moves.ts";
 import { conflicted, isForPerson, isOvertaken, isRedOvertaken, verifyFailed } from "./clash.ts";
-import { type RuledLink, settleByRule } from "./conflict-rules.ts";
+import { type Misbehaved, type RuledLink, settleByRule } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
 import { awaitMore } from "./gather.ts";
@@ -126,6 +126,11 @@ async function mergeFirst(engine: Engine, waiter: Waiter, tip: string): Promise<
     return null;
   }
   if ("commit" in link) return { waiter, link };
+  if ("misbehaved" in link) {
+    heldByRule(engine, waiter.carried, link);
+    waiter.settle("on");
+    return null;
+  }
   if ("files" in link) {
     await metConflict(engine, waiter.carried, link, tip);
   } else {
@@ -151,7 +156,8 @@ async function makeMerge(engine: Engine, { carried }: Waiter, at: string) {
   const link = await mergeOnto(engine.repo, at, branch, await engine.identity());
   if (!("files" in link)) return link;
   const settled = await settleByRule(engine, carried, { at, files: link.files, message });
-  if (settled === null || settled === "interrupted" || "commit" in settled) return settled ?? link;
+  if (settled === null || settled === "interrupted" || "commit" in settled || "misbehaved" in settled)
+    return settled ?? link;
   return { ...link, failed: settled };
 }
 
@@ -334,6 +340,16 @@ function heldByCheckout(engine: Engine, carried: Carried, { checkout, why }: Hel
   if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
   waitBehind(engine, carried, {
     park: { for: "git", reason, checkout },
+    next: { kind: "by-hand", from: carried.attempt.id },
+  });
+}
+
+/** A command of the configuration did what it may not: that is not the task's doing. It is merged again once somebody has mended the command. */
+function heldByRule(engine: Engine, carried: Carried, { command, misbehaved }: Misbehaved): void {
+  const reason = `${command}, to make anew what is in conflict, ${misbehaved} in the run's own worktree; it may only write files`;
+  if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
+  waitBehind(engine, carried, {
+    park: { for: "git", reason, regenerate: command },
     next: { kind: "by-hand", from: carried.attempt.id },
   });
 }
