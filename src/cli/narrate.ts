@@ -216,6 +216,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "room-needed":
     case "run-limited":
     case "run-apart":
+    case "run-behind":
     case "batch-ended":
     case "tasks-joined":
     case "run-ended":

@@ -6,6 +6,7 @@ import type { FiringState } from "./firing.ts";
 import type { LostChange } from "./lost-change.ts";
 import type { Outcome } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
+import type { WaitsBehind } from "./resolving.ts";
 import type { Way } from "./reuse.ts";
 import type { RedTip } from "./red-tip.ts";
 import type { RoomKind } from "./room.ts";
@@ -35,6 +36,8 @@ export type Fact =
   | { kind: "room-needed"; why: string; since: number }
   /** These tasks of it, and no others, let something else go first from now on: what they touch is being worked on. */
   | { kind: "run-apart"; tasks: HeldApart[] }
+  /** These tasks of it, and no others, wait to be merged from now on until others have resolved a conflict in the same file. */
+  | { kind: "run-behind"; tasks: WaitsBehind[] }
   /** What its target had when the run began was taken out of it: in words, with the commits; null: it is all there again. */
   | { kind: "target-rewritten"; why: string | null }
   /** Its branch is red by itself from now on, and merges wait for it; null: not any more. */

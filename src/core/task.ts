@@ -84,7 +84,7 @@ export type NextStart =
   | ({ kind: "conflict"; from: number; files: string[]; ours: string; theirs: string } & Partial<FailedRule>);
 
 /** The two sides of a merge that was resolved. */
-export type Resolved = { ours: string; theirs: string };
+export type Resolved = { files: string[]; ours: string; theirs: string };
 
 /** The tasks with whose work that of this one was red, by key. */
 type Others = { others?: string[] };

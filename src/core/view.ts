@@ -7,6 +7,7 @@ import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
 import { describeCheck } from "./red-check.ts";
 import { describeRedTip, isHeldByTip, type RedTip } from "./red-tip.ts";
+import { describeBehind, type WaitsBehind } from "./resolving.ts";
 import { isDue } from "./retry.ts";
 import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
@@ -58,6 +59,8 @@ type Around<T> = {
   /** Which tasks let others go first. */
   apart: ReadonlyMap<number, HeldApart>;
   redTip: RedTip | null;
+  /** Who waits for a conflict to be resolved in the same file. */
+  waiting: readonly WaitsBehind[];
   now: number;
 };
 
@@ -75,6 +78,7 @@ export function viewTasks<T extends BareTask>(
   shortage: Shortage | null = null,
   heldApart: readonly HeldApart[] = [],
   redTip: RedTip | null = null,
+  waiting: readonly WaitsBehind[] = [],
 ): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
@@ -90,6 +94,7 @@ export function viewTasks<T extends BareTask>(
     shortage,
     apart,
     redTip,
+    waiting,
     now,
   };
   return tasks.map((task) => viewTask(task, around));
@@ -141,7 +146,7 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
       return viewContest(task, around.contests);
     case "integrating":
       if (isHeldByTip(around.redTip, task)) return stands(task, "waits-for-person", describeRedTip(around.redTip!));
-      return stands(task, "working", task.state);
+      return viewMerge(task, around.waiting);
     case "running":
     case "verifying":
       return stands(task, "working", task.state);
@@ -156,6 +161,12 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
       return never;
     }
   }
+}
+
+function viewMerge<T extends BareTask>(task: T, waiting: readonly WaitsBehind[]): TaskView<T> {
+  const behind = waiting.find((each) => each.task === task.id);
+  if (behind === undefined) return stands(task, "working", task.state);
+  return stands(task, "blocked", describeBehind(behind), [behind.behind]);
 }
 
 /** Whom a person took over is waited for, as everything is that waits for a person. */

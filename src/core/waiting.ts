@@ -100,6 +100,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   const shortages = shortSpans(events, end);
   const apart = apartSpans(events, end);
   const reds = redSpans(events, end);
+  const behind = behindSpans(events, end);
   const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => HOLDS_OTHERS.has(park.for)));
   const queues = queueSpans(
     [...log.values()].flatMap((each) => each.merges.map((span) => ({ ...span, id: each.task.id }))),
@@ -142,9 +143,11 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
         ["stopped", halts],
         ["check", [span]],
       ]);
-    for (const span of each.merges) share(waits, span, [["person", reds.get(each.task.id) ?? []]]);
-    for (const span of queues.get(each.task.id) ?? [])
+    const held = [...(reds.get(each.task.id) ?? []), ...(behind.get(each.task.id) ?? [])];
+    const idle = joined([...(queues.get(each.task.id) ?? []), ...within(held, each.merges)]);
+    for (const span of idle)
       share(waits, span, [
+        ["person", reds.get(each.task.id) ?? []],
         ["stopped", halts],
         ["integration", [span]],
       ]);
@@ -173,6 +176,15 @@ function layersOf({ park, notBefore }: Rest, common: readonly Layer[]): Layer[] 
   if (park.for === "budget")
     return park.until === null ? [["budget", always]] : [...common, ["budget", [{ from: -Infinity, to: park.until }]]];
   return [["person", always]];
+}
+
+/** The parts of spans that lie in some of these bounds. */
+function within(spans: readonly Span[], bounds: readonly Span[]): Span[] {
+  return spans.flatMap((span) =>
+    bounds
+      .map((bound) => ({ from: Math.max(span.from, bound.from), to: Math.min(span.to, bound.to) }))
+      .filter(({ from, to }) => from < to),
+  );
 }
 
 /** Gives each moment of a span to the first layer that has it. */
@@ -373,6 +385,14 @@ function limitSpans(events: readonly Event[], end: number): Record<"closed" | "t
 function apartSpans(events: readonly Event[], end: number): Map<number, Span[]> {
   const byTask = new Map<number, Span[]>();
   const notes = events.filter((event) => event.kind === "run-apart");
+  for (const [note, span] of untilNext(notes, end)) for (const { task } of note.tasks) addSpan(byTask, task, span);
+  return byTask;
+}
+
+/** When merges waited for a conflict to be resolved in the same file, by task. */
+function behindSpans(events: readonly Event[], end: number): Map<number, Span[]> {
+  const byTask = new Map<number, Span[]>();
+  const notes = events.filter((event) => event.kind === "run-behind");
   for (const [note, span] of untilNext(notes, end)) for (const { task } of note.tasks) addSpan(byTask, task, span);
   return byTask;
 }

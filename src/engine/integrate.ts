@@ -21,6 +21,7 @@ import { awaitMore } from "./gather.ts";
 import { inMergeOrder } from "./merge-order.ts";
 import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-queue.ts";
 import { isTipRed, waitForTip } from "./red-tip.ts";
+import { waitForResolver } from "./resolving.ts";
 import { runTip } from "./run-tip.ts";
 import { describeStay } from "./stays.ts";
 import { mergeHere, verifyCommands } from "./task-steps.ts";
@@ -132,7 +133,8 @@ async function mergeFirst(engine: Engine, waiter: Waiter, tip: string): Promise<
     return null;
   }
   if ("files" in link) {
-    await metConflict(engine, waiter.carried, link, tip);
+    waiter.settle(await metConflict(engine, waiter.carried, link, tip));
+    return null;
   } else {
     const reason = `${attempt.branch} shares no history with ${run.branch}`;
     finish(engine, waiter.carried, { kind: "failed", reason });
@@ -167,10 +169,12 @@ async function metConflict(
   carried: Carried,
   { files, failed }: { files: string[]; failed?: FailedRule },
   tip: string,
-): Promise<void> {
+): Promise<StepResult> {
+  if (waitForResolver(engine, carried, files)) return "leave";
   const overtaken = await isOvertaken(engine, carried);
   if (isForPerson(carried, "conflict", overtaken)) await mergeHere(engine, carried, tip);
   conflicted(engine, carried, { files, theirs: tip, ours: carried.attempt.head!, failed, overtaken });
+  return "on";
 }
 
 /** The tree that a task's own checks found green is not checked again. */

@@ -11,7 +11,7 @@ import type { Engine } from "./engine.ts";
 
 /** The merge that this turn was to resolve; null where it was none. */
 export function resolvedIn(next: NextStart): Resolved | null {
-  if (next.kind === "conflict") return { ours: next.ours, theirs: next.theirs };
+  if (next.kind === "conflict") return { files: next.files, ours: next.ours, theirs: next.theirs };
   return next.kind === "resume" ? (next.resolved ?? null) : null;
 }
 

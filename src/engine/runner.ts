@@ -5,6 +5,7 @@ import { hasLimitOf } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
 import { waitsForTip } from "../core/red-tip.ts";
+import { waitsBehind } from "../core/resolving.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
@@ -12,6 +13,7 @@ import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
+import { readBehind } from "../store/resolving.ts";
 import { readRedTip } from "../store/red-tip.ts";
 import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
@@ -33,6 +35,7 @@ import { closeForecasts } from "./merge-order.ts";
 import { keepNotifying } from "./notify.ts";
 import { pruneAttempts } from "./prune.ts";
 import { forgetRedTip, leaveRedTip } from "./red-tip.ts";
+import { letGoOn } from "./resolving.ts";
 import { noteShortage } from "./room.ts";
 import { runTip } from "./run-tip.ts";
 import { watchSessionLimits } from "./session-limits.ts";
@@ -267,6 +270,7 @@ async function carryRun(
   const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
   await leaveRedTip(engine, run);
   await noteTakenOut(engine, run);
+  letGoOn(engine, run, tasks);
   const freed = run.wish === null && !endings && (await freeHeld(engine, run, tasks));
   const obeyed = obeyWishes(engine, run, tasks, attempts);
   const skipped = skipUnreachable(engine, tasks);
@@ -276,8 +280,9 @@ async function carryRun(
   const isOpen = goesOn && !carriers.isStalled;
   const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
   const red = readRedTip(engine.store, run.id);
+  const behind = readBehind(engine.store, run.id);
   for (const attempt of [...attempts, ...started]) {
-    if (waitsForTip(red, attempt) && attempt.stop === null) continue;
+    if ((waitsForTip(red, attempt) || waitsBehind(behind, attempt)) && attempt.stop === null) continue;
     if (endings && !isEnding(engine, run, attempt)) continue;
     if (mayCarry(run, attempt, tasks)) carriers.carry(attempt);
   }

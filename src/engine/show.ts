@@ -58,7 +58,9 @@ export function withEndings<T extends BareTask>(engine: Engine, run: Run, views:
   const stops = new Map(open.map((attempt) => [attempt.task, attempt.stop]));
   const red = readRedTip(engine.store, run.id);
   const taken = placesTaken(
-    views.filter(({ task }) => !isHeldByTip(red, task)).map(({ task }) => task.state),
+    views
+      .filter(({ task, standing }) => !isHeldByTip(red, task) && standing !== "blocked")
+      .map(({ task }) => task.state),
     run.options.maxParallel,
   );
   const merges = new Map([...mergesOf(engine, run, open), ...checksOf(engine, run, open)]);

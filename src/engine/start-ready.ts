@@ -8,6 +8,7 @@ import { placesTaken } from "../core/schedule.ts";
 import type { Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
+import { readBehind } from "../store/resolving.ts";
 import { readRedTip } from "../store/red-tip.ts";
 import { startAttempt } from "./attempt.ts";
 import { noteHolds } from "./budget.ts";
@@ -37,8 +38,9 @@ export async function startReady(
   noteLimited(engine, run, tasks);
   // Side by side, a task that needs no agent and no check any more needs no place.
   const red = readRedTip(engine.store, run.id);
-  const isPlaced = ({ key, ...task }: Task) =>
-    !isHeldByTip(red, task) && (run.options.maxParallel === 1 || !home.has(key));
+  const behind = readBehind(engine.store, run.id);
+  const isHeld = (task: Task) => isHeldByTip(red, task) || behind.some((each) => each.task === task.id);
+  const isPlaced = (task: Task) => !isHeld(task) && (run.options.maxParallel === 1 || !home.has(task.key));
   const running = placesTaken(
     tasks.filter(isPlaced).map(({ state }) => state),
     run.options.maxParallel,

@@ -135,6 +135,7 @@ const WAITING_KINDS: Fact["kind"][] = [
   "run-short",
   "run-apart",
   "tip-red",
+  "run-behind",
   "run-ended",
   "tasks-joined",
   "task-moved",
