@@ -182,6 +182,7 @@ const waits = v.pipe(
     retry: ms,
     overlap: ms,
     rivals: ms,
+    check: ms,
     integration: ms,
     stopped: ms,
   }),
@@ -209,7 +210,15 @@ const taskReport = of({
   agent: orNull(text),
   attempts: v.array(attemptReport),
   duration_ms: v.pipe(orNull(v.number()), v.description("from its first start to its end, waiting included")),
-  work_ms: v.pipe(v.number(), v.description("time in which an agent or a check of it worked")),
+  work_ms: v.pipe(v.number(), v.description("time in which it was worked on, without checks and what it waited for")),
+  lost: v.pipe(
+    v.array(of({ path: text, of: texts, is_own: flag })),
+    v.description("files in which a conflict that it resolved left nothing of other tasks' change, or of its own"),
+  ),
+  checks_ms: v.pipe(
+    v.number(),
+    v.description("time in which its work was checked and merged, without waiting for that"),
+  ),
   waiting_ms: waits,
   ...cost,
   commit: orNull(text),
@@ -995,6 +1004,12 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           wish: orNull(v.picklist(["pause", "stop"])),
           target: text,
           branch: text,
+          target_rewritten: v.pipe(
+            orNull(text),
+            v.description(
+              "what the run began with and its target lacks by now, as it was last seen; null where it lacks nothing",
+            ),
+          ),
           counts,
           cost_usd: usdKnown,
           cost_at_least: costAtLeast,

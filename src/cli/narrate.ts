@@ -1,5 +1,7 @@
 /** One line per event while a run goes on. */
 import type { Event } from "../core/event.ts";
+import { describeRedTip } from "../core/red-tip.ts";
+import { describeLost } from "../core/lost-change.ts";
 import { nameOfRival } from "../core/rival.ts";
 import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { describeRescue } from "../core/stall.ts";
@@ -142,11 +144,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return event.code === 0
         ? {
             mark: paint("green", "✓"),
-            text: `${event.where === "run" ? `merged work${withOthers(event.others)} passes` : "passes"} ${event.command}${event.again ? ", run again" : ""}`,
+            text: `${whatIsChecked(event)}passes ${event.command}${event.again ? ", run again" : ""}`,
           }
         : {
             mark: paint("yellow", "▲"),
-            text: `${event.where === "run" ? `merged work${withOthers(event.others)} fails` : "fails"} ${event.command}${event.again ? " again" : ""} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
+            text: `${whatIsChecked(event)}fails ${event.command}${event.again ? " again" : ""} (${event.code === TIMED_OUT ? "its time was up" : `exit ${event.code}`})`,
           };
     case "verify-flaky":
       return {
@@ -169,7 +171,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
         mark: paint("yellow", "?"),
         text: describePark(event.park),
         ...(event.park.for === "hand" ? { hint: (task: string) => `owt task approve ${task}` } : {}),
-        ...(event.park.for === "agent" || event.park.for === "git"
+        ...(event.park.for === "agent" || (event.park.for === "git" && event.park.checkout === undefined)
           ? { hint: (task: string) => `owt task retry ${task}` }
           : {}),
         ...(event.park.for === "answer" ? { whole: true, hint: (task: string) => `owt task answer ${task} "…"` } : {}),
@@ -192,11 +194,21 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "run-short":
       if (event.of === null) return event.isFirst ? { mark: paint("cyan", "❯"), text: "there is room again" } : null;
       return event.isFirst ? { mark: paint("yellow", "◷"), text: event.why } : null;
+    case "target-rewritten":
+      return event.why === null
+        ? { mark: paint("cyan", "❯"), text: "the target holds again what the run began with" }
+        : { mark: paint("yellow", "▲"), text: event.why };
+    case "tip-red":
+      return event.red === null
+        ? { mark: paint("cyan", "❯"), text: "the branch has moved on: what waited for it is merged and checked again" }
+        : { mark: paint("yellow", "▲"), text: describeRedTip(event.red) };
     case "contest-decided":
       return {
         mark: paint("green", "✓"),
         text: `${nameOfRival(event)} did it best (${event.why}); over ${event.over.join(", ")}`,
       };
+    case "side-lost":
+      return { mark: paint("yellow", "▲"), text: `its resolution is taken as it is: ${describeLost(event.lost)}` };
     case "note":
       return { mark: paint("dim", "○"), text: event.text };
     case "run-held":
@@ -208,6 +220,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "room-needed":
     case "run-limited":
     case "run-apart":
+    case "run-behind":
     case "batch-ended":
     case "tasks-joined":
     case "run-ended":
@@ -236,6 +249,11 @@ function describeClockSet(ms: number): string {
 /** Until then nothing else is heard of the run. */
 function describeDayUsedUp({ usedUp = "the day", until = 0 }: Extract<Event, { kind: "run-held" }>): string {
   return `the budget of ${usedUp} is used up: goes on at ${new Date(until).toISOString()} (to raise it: owt inbox)`;
+}
+
+function whatIsChecked({ where, others }: Extract<Event, { kind: "verify-ended" }>): string {
+  if (where === "tip") return "the branch alone ";
+  return where === "run" ? `merged work${withOthers(others)} ` : "";
 }
 
 function withOthers(others = 0): string {

@@ -1,7 +1,7 @@
 /** The report of a run as markdown: to be read, or pasted into a message. */
 import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
-import { CHECKOUT_CHANGED, contestWords, flakyWords, settledWords, winWords } from "./report-text.ts";
+import { CHECKOUT_CHANGED, contestWords, flakyWords, lostWords, settledWords, winWords } from "./report-text.ts";
 import { costWords, localTimes, printable, tokenWords } from "./text.ts";
 import { waitWords } from "./waiting-words.ts";
 
@@ -9,20 +9,23 @@ export function renderMarkdown(report: RunReport, changed: readonly CheckoutChan
   const lines = [
     ...head(report),
     "",
-    "| task | state | attempts | time | cost | tokens in | out | waited | commit | remarks |",
-    "|---|---|---|---|---|---|---|---|---|---|",
+    "| task | state | attempts | work | checks | cost | tokens in | out | waited | commit | remarks |",
+    "|---|---|---|---|---|---|---|---|---|---|---|",
     ...report.tasks.map((task) =>
       row([
         cell(task.id),
         task.state,
         String(task.attempts.length),
         time(task.duration_ms === null ? null : task.work_ms),
+        task.checks_ms < 100 ? "" : renderDuration(task.checks_ms),
         costWords(task),
         tokenWords(task.input_tokens),
         tokenWords(task.output_tokens),
         waitWords(task.waiting_ms).join(", "),
         task.commit?.slice(0, 10) ?? "",
-        [cell(task.why ?? ""), task.flaky === 0 ? "" : `flaky checks: ${task.flaky}`].filter(Boolean).join("; "),
+        [cell(task.why ?? ""), cell(lostWords(task)), task.flaky === 0 ? "" : `flaky checks: ${task.flaky}`]
+          .filter(Boolean)
+          .join("; "),
       ]),
     ),
     ...contestTable(report),

@@ -1,4 +1,5 @@
 /** The report of a run for a terminal: no line is longer than the screen is wide, unless a single word is. */
+import { describeLost } from "../core/lost-change.ts";
 import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
@@ -55,6 +56,11 @@ export function flakyWords({ command, times, tasks }: RunReport["flaky"][number]
   return `${command}, ${count(times, "time")} red and then green on the same tree (${tasks.join(", ")})`;
 }
 
+/** `nothing of shop/E03's change in f.txt is left`; empty where nothing was lost. */
+export function lostWords({ lost }: Pick<RunReport["tasks"][number], "lost">): string {
+  return describeLost(lost.map(({ path, of, is_own }) => ({ path, of, isOwn: is_own, lines: [] })));
+}
+
 /** `CHANGELOG.md, words.txt by union (shop/E01, shop/E02)`, for each rule that settled conflicts. */
 export function settledWords({ settled }: Pick<RunReport, "settled">): string[] {
   const byRule = Map.groupBy(settled, ({ by, commands }) => (by === "regenerate" ? commands.join("; ") : by));
@@ -78,7 +84,7 @@ function tokensIn({ input_tokens, cache_read_tokens }: CostReport): string {
   return `${tokenWords(input_tokens)}${cached}`;
 }
 
-const HEADER = ["task", "state", "work", "cost", "tokens", "tries", "waited"];
+const HEADER = ["task", "state", "work", "checks", "cost", "tokens", "tries", "waited"];
 /** No table is worth more of a line than this for its names. */
 const WIDEST_NAME = 30;
 
@@ -88,6 +94,7 @@ function tasks(report: RunReport, width: number, paint: Paint): string[] {
       printable(task.id),
       task.state,
       task.attempts.length === 0 ? "" : renderDuration(task.work_ms),
+      task.checks_ms < 100 ? "" : renderDuration(task.checks_ms),
       costWords(task),
       task.input_tokens === null ? "" : `${tokenWords(task.input_tokens)}+${tokenWords(task.output_tokens)}`,
       task.attempts.length === 0 ? "" : String(task.attempts.length),
@@ -97,6 +104,7 @@ function tasks(report: RunReport, width: number, paint: Paint): string[] {
     remarks: [
       waitWords(task.waiting_ms).join(", "),
       task.flaky === 0 ? "" : `flaky checks: ${task.flaky}`,
+      lostWords(task),
       task.state === "done" ? "" : localTimes(firstLine(task.why), Date.now()),
     ].filter(Boolean),
   }));

@@ -14,6 +14,7 @@ const WORDS: Record<WaitReason, string> = {
   overlap: "a task with the same files",
   retry: "the pause before another try",
   rivals: "its rivals",
+  check: "its turn to be checked",
   integration: "its turn to be merged",
   stopped: "the run, paused or carried by nobody",
 };

@@ -45,7 +45,7 @@ test("nothing, and 0, mean ten tasks and four hours, as in the seed", () => {
 
 test("a budget has the units and the words of the configuration's", () => {
   const batch = (more: string) => check(`[[batch]]\nname = "a"\ncron = "@daily"\n${more}`);
-  const all = `[batch.budget]\nrun_usd = 3\ntokens = 5000\nrun_tasks = 2\nrun_time = "90m"\ntask_usd = 1\ntask_tokens = 100\ntask_time = 60`;
+  const all = `[batch.budget]\nrun_usd = 3\ntokens = 5000\nrun_tasks = 2\nrun_time = "90m"\ntask_usd = 1\ntask_tokens = 100\ntask_time = "60s"`;
   expect(batch(all)).toMatchObject({
     batches: [
       {
@@ -56,7 +56,7 @@ test("a budget has the units and the words of the configuration's", () => {
           run_time: "90m",
           task_usd: 1,
           task_tokens: 100,
-          task_time: 60,
+          task_time: "60s",
         },
       },
     ],

@@ -3,9 +3,12 @@ import type { AttemptPhase } from "./attempt.ts";
 import type { Settled } from "./conflict-rules.ts";
 import type { Usage } from "./cost.ts";
 import type { FiringState } from "./firing.ts";
+import type { LostChange } from "./lost-change.ts";
 import type { Outcome } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
+import type { WaitsBehind } from "./resolving.ts";
 import type { Way } from "./reuse.ts";
+import type { RedTip } from "./red-tip.ts";
 import type { RoomKind } from "./room.ts";
 import type { HangKind, Sign } from "./stall.ts";
 import type { NextStart, Park, TaskState } from "./task.ts";
@@ -35,6 +38,12 @@ export type Fact =
   | { kind: "room-needed"; why: string; since: number }
   /** These tasks of it, and no others, let something else go first from now on: what they touch is being worked on. */
   | { kind: "run-apart"; tasks: HeldApart[] }
+  /** These tasks of it, and no others, wait to be merged from now on until others have resolved a conflict in the same file. */
+  | { kind: "run-behind"; tasks: WaitsBehind[] }
+  /** What its target had when the run began was taken out of it: in words, with the commits; null: it is all there again. */
+  | { kind: "target-rewritten"; why: string | null }
+  /** Its branch is red by itself from now on, and merges wait for it; null: not any more. */
+  | { kind: "tip-red"; red: RedTip | null }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
   /** The run that a batch started has come to its end, or was never started: for whoever is to be told of it. `slot` is in epoch milliseconds. */
   | { kind: "batch-ended"; batch: string; slot: number; notify: boolean; state: FiringState; reason: string | null }
@@ -67,25 +76,30 @@ export type Fact =
   | { kind: "agent-said"; text: string }
   /** Leftovers of the agent were committed by us. */
   | { kind: "leftovers"; commit: string; left: string[] }
-  | { kind: "verify-started"; command: string; where: "task" | "run" }
+  | { kind: "verify-started"; command: string; where: CheckedWhere }
   /** `others`: so many tasks were checked together with the one that this is about. `again`: what was red was run once more on the same tree. */
-  | { kind: "verify-ended"; command: string; where: "task" | "run"; code: number; others?: number; again?: true }
+  | { kind: "verify-ended"; command: string; where: CheckedWhere; code: number; others?: number; again?: true }
   /** Merged work of these tasks, by row number, is being checked: together, where they are several. */
   | { kind: "merges-checked"; tasks: number[] }
   /** A check was red, with this code, and then green on the same tree: it counts as green. `others`: row numbers of the tasks that were checked together
    *  with the one that this is about. */
-  | { kind: "verify-flaky"; command: string; where: "task" | "run"; code: number; others?: number[] }
+  | { kind: "verify-flaky"; command: string; where: CheckedWhere; code: number; others?: number[] }
   | { kind: "attempt-ended"; outcome: Outcome; usage: Usage | null }
   /** The run's branch now contains this task; `commit` is the merge by which it came there, together with so many `others`. */
   | { kind: "task-integrated"; commit: string; verified: boolean; others?: number }
   /** Rules settled conflicts in these files of a task's merge, which is about to come in with `commit`. */
   | { kind: "conflicts-settled"; commit: string; files: Settled[] }
+  /** Its agent resolved a conflict so that nothing of these changes is left, and means it. */
+  | { kind: "side-lost"; lost: LostChange[] }
   /** A limit is nearly used up (`isNear`), or cannot be relied on; said once for each thing that it is about. */
   | { kind: "budget-warned"; about: string; text: string; isNear?: true }
   /** Of several rivals this one did the task best, and goes on as the task; `over` are the keys of the others. */
   | { kind: "contest-decided"; of: string; agent: string; model: string | null; why: string; over: string[] }
   | { kind: "rescued"; rescue: string; what: string }
   | { kind: "note"; text: string };
+
+/** The work of a task in its own worktree; merged work; the run's branch alone. */
+export type CheckedWhere = "task" | "run" | "tip";
 
 /** `tokens` is what an earlier owt wrote for those of a run. */
 type HeldBy = "run" | "task" | "day" | "tokens" | "time" | null;

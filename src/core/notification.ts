@@ -10,7 +10,7 @@ const WAITS = {
   answer: "asks a question",
   permission: "was refused a tool that it needs",
   conflict: "has a conflict to be resolved",
-  red: "is red with the work of the others, and is to be mended",
+  red: "is red, and is to be mended",
   login: "was refused by its provider: a login or money is missing",
   agent: "has an agent that cannot be started, and is to be told how it goes on",
   review: "waits for approval",
@@ -21,7 +21,7 @@ const WAITS = {
 /** What is on record of something to be told of; the rest is looked up when it is. `about` is a task's row number. */
 export type Moment =
   | { name: "waiting"; for: keyof typeof WAITS }
-  | { name: "waiting"; for: "room"; why: string }
+  | { name: "waiting"; for: "room" | "branch"; why: string }
   | { name: "budget"; text: string; isUsedUp: boolean }
   | { name: "run-ended"; counts: Record<"done" | "failed" | "skipped" | "cancelled", number> }
   | { name: "batch-ended"; batch: string; state: FiringState; reason: string | null };
@@ -50,6 +50,12 @@ export function momentOf(fact: Fact, run: string | null): { moment: Moment; key:
       return { moment: { name: "budget", text: fact.text, isUsedUp: false }, key: `${run} near ${fact.about}` };
     case "room-needed":
       return { moment: { name: "waiting", for: "room", why: fact.why }, key: `${run} has no room since ${fact.since}` };
+    case "tip-red": {
+      if (fact.red === null) return null;
+      const { tip, branch, command } = fact.red;
+      const why = `${branch} itself is red: ${command}`;
+      return { moment: { name: "waiting", for: "branch", why }, key: `${run} is red at ${tip}` };
+    }
     case "run-ended": {
       const { done, failed, skipped, cancelled } = fact;
       return { moment: { name: "run-ended", counts: { done, failed, skipped, cancelled } }, key: `${run} ended` };
@@ -91,6 +97,7 @@ export function titleOf(moment: Moment, run: string | null, task: { key: string;
   switch (moment.name) {
     case "waiting":
       if (moment.for === "room") return `${run} waits for room: ${moment.why}`;
+      if (moment.for === "branch") return `${run} waits: ${moment.why}`;
       return `${task === null ? "a task" : `${task.key} (${task.title})`} ${WAITS[moment.for]}`;
     case "budget":
       return moment.isUsedUp

@@ -1,6 +1,7 @@
 /** How an attempt ended. Judged from evidence (events, exit, git), never from exit code or prose alone. */
 import { describeFailedRule, type FailedRule } from "./conflict-rules.ts";
 import { roughDuration } from "../lib/duration.ts";
+import { describeCheck, type RedCheck } from "./red-check.ts";
 import type { HangKind } from "./stall.ts";
 import { printableNames } from "../lib/printable.ts";
 
@@ -26,7 +27,7 @@ export type Outcome =
   /** Neither it nor anything that it started did anything for so long; `detail` says what held it up. */
   | { kind: "hung"; how: HangKind; detail: string; silentMs: number }
   /** The checks stayed red; `output` is the tail of what they printed. */
-  | { kind: "verify_failed"; command: string; output: string }
+  | ({ kind: "verify_failed"; output: string } & RedCheck)
   /** Its work and the run's branch changed the same places. */
   | ({ kind: "conflict"; files: string[] } & Partial<FailedRule>)
   /** A person or a signal stopped it; it can be resumed. `before`: what came up before its agent was started. */
@@ -85,7 +86,7 @@ export function describeOutcome(outcome: Outcome): string {
     case "hung":
       return `hung: ${firstLine(outcome.detail)}; nothing happened for ${roughDuration(outcome.silentMs)}`;
     case "verify_failed":
-      return `verify failed: ${outcome.command}`;
+      return `verify failed: ${describeCheck(outcome)}`;
     case "conflict":
       return `conflicts in ${printableNames(outcome.files)}${describeFailedRule(outcome)}`;
     case "stopped":

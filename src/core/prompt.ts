@@ -1,5 +1,6 @@
 /** The texts that agents are given: one template for a new task, one for each way in which a conversation goes on. Pure: the templates
  *  come in as data. */
+import { roughDuration } from "../lib/duration.ts";
 import type { Answered } from "./conversation.ts";
 import { OwtError } from "./errors.ts";
 import type { PlannedTask } from "./plan.ts";
@@ -21,6 +22,8 @@ export type PromptContext = {
   meanwhile: string[];
   /** What a person answered already. */
   answers: readonly Answered[];
+  /** Of a conflict: the submodules in it, each with the commits of both sides. */
+  submodules?: readonly string[];
   /** What the attempt before met. */
   met?: Met | undefined;
 };
@@ -72,11 +75,18 @@ const OWN: Record<Occasion, Record<string, Shape>> = {
   task: {},
   resume: { Interruption: "string" },
   answer: { Answer: "string" },
-  repair: { Command: "string", Output: "string", Onto: "string" },
-  conflict: { Files: { listOf: "string" }, Ours: "string", Theirs: "string", Command: "string", Output: "string" },
+  repair: { Command: "string", Output: "string", Onto: "string", TimedOut: "string" },
+  conflict: {
+    Files: { listOf: "string" },
+    Submodules: { listOf: "string" },
+    Ours: "string",
+    Theirs: "string",
+    Command: "string",
+    Output: "string",
+  },
   changed: {},
   answered: { Answers: { listOf: { fields: { Question: "string", Answer: "string" } } } },
-  anew: { Files: { listOf: "string" }, Command: "string", Output: "string", Ours: "string" },
+  anew: { Files: { listOf: "string" }, Command: "string", Output: "string", Ours: "string", TimedOut: "string" },
 };
 
 /** The fields that a template may use. */
@@ -207,7 +217,8 @@ function withHeading(text: string, occasion: Occasion): string {
 }
 
 /** What a template is given. The first five are the seed's, and mean what they mean there. */
-function dataOf({ spec, completed, verify, branch, questionMarker, meanwhile }: PromptContext, next?: FollowUp): Value {
+function dataOf(context: PromptContext, next?: FollowUp): Value {
+  const { spec, completed, verify, branch, questionMarker, meanwhile, submodules = [] } = context;
   return {
     Title: spec.title,
     // A task that no file holds names the command that it came from.
@@ -226,13 +237,19 @@ function dataOf({ spec, completed, verify, branch, questionMarker, meanwhile }: 
     Uses: spec.uses,
     QuestionMarker: questionMarker,
     Meanwhile: meanwhile,
+    ...(next?.kind === "conflict" ? { Submodules: [...submodules] } : {}),
     ...(next ? occasionData(next) : {}),
   };
 }
 
-function metData(context: PromptContext, { files, command, output, ours }: Met): Value {
-  const own = { Files: [...files], Command: command, Output: output, Ours: ours };
+function metData(context: PromptContext, { files, command, output, ours, timedOutMs }: Met): Value {
+  const own = { Files: [...files], Command: command, Output: output, Ours: ours, TimedOut: timeWords(timedOutMs) };
   return { ...(dataOf(context) as Record<string, Value>), ...own };
+}
+
+/** Of a check that did not end: after how long it was stopped. */
+function timeWords(ms: number | undefined): string {
+  return ms === undefined ? "" : roughDuration(ms);
 }
 
 function answersOf(context: PromptContext): Value {
@@ -254,7 +271,12 @@ function occasionData(next: FollowUp): Record<string, Value> {
     case "answer":
       return { Answer: next.text };
     case "repair":
-      return { Command: next.command, Output: next.output, Onto: next.onto ?? "" };
+      return {
+        Command: next.command,
+        Output: next.output,
+        Onto: next.onto ?? "",
+        TimedOut: timeWords(next.timedOutMs),
+      };
     case "conflict":
       return {
         Files: next.files,

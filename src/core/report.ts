@@ -3,6 +3,7 @@ import { type Attempt, msBetween, workedMs } from "./attempt.ts";
 import type { Level } from "./budget.ts";
 import type { Settled } from "./conflict-rules.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
+import type { LostChange } from "./lost-change.ts";
 import type { Outcome } from "./outcome.ts";
 import { describeEnd, nameOfRival, onePerTask } from "./rival.ts";
 import type { Run } from "./run.ts";
@@ -52,12 +53,16 @@ type TaskReport = CostReport & {
   attempts: AttemptReport[];
   /** From its first start to its end, waiting included. */
   duration_ms: number | null;
-  /** Time in which an agent or a check of it worked: without waiting for a person, for a limit, or for somebody to carry it. */
+  /** Time in which it was made ready and an agent worked: without checks, and without waiting for a person, for a limit, or for somebody to carry it. */
   work_ms: number;
+  /** Time in which its work was checked and merged, without waiting for a turn. */
+  checks_ms: number;
   /** For how long it waited, and for what, from the beginning of the run. */
   waiting_ms: Waits;
   commit: string | null;
   verified: boolean;
+  /** Changes of others, or of its own, of which a conflict that it resolved left nothing. */
+  lost: { path: string; of: string[]; is_own: boolean }[];
   /** How often a check of its work was red and then green on the same tree. */
   flaky: number;
 };
@@ -129,9 +134,13 @@ export type FromLog = {
   levels?: readonly Level[];
   /** For how long (ms) an attempt, by id, waited for a person while it was open. */
   reviews?: ReadonlyMap<number, number>;
+  /** For how long (ms) the work of an attempt, by id, was checked and merged, and waited for that. */
+  checks?: ReadonlyMap<number, number>;
   waiting?: Waiting;
   steps?: Steps;
   flaky?: readonly Flake[];
+  /** What conflicts that a task resolved threw away, by its row number. */
+  lost?: ReadonlyMap<number, readonly LostChange[]>;
   /** What rules settled in merges of tasks, by row number, that were about to come in with a commit. */
   settled?: readonly { task: number; commit: string; files: readonly Settled[] }[];
 };
@@ -149,12 +158,17 @@ export function reportRun(
   now: number,
   fromLog: FromLog = {},
 ): RunReport {
-  const { levels = [], reviews = new Map(), steps = NO_STEPS, flaky = [] } = fromLog;
-  const { waiting = { byTask: new Map(), parked: [] } } = fromLog;
+  const { levels = [], reviews = new Map(), checks = new Map(), steps = NO_STEPS, flaky = [] } = fromLog;
+  const { waiting = { byTask: new Map(), inChecks: new Map(), parked: [] } } = fromLog;
   const byTask = Map.groupBy(attempts, (attempt) => attempt.task);
   const reports = views.map((view) => ({
-    ...reportTask(view, byTask.get(view.task.id) ?? [], now, reviews),
+    ...reportTask(view, byTask.get(view.task.id) ?? [], now, {
+      reviews,
+      checks,
+      waited: waiting.inChecks.get(view.task.id) ?? 0,
+    }),
     waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
+    lost: (fromLog.lost?.get(view.task.id) ?? []).map(({ path, of, isOwn }) => ({ path, of, is_own: isOwn })),
     flaky: flaky.filter(({ tasks }) => tasks.includes(view.task.id)).length,
   }));
   const duration = msBetween(run.createdAt, run.endedAt ?? now);
@@ -273,12 +287,16 @@ function reportContests(views: readonly TaskView[]): Pick<RunReport, "contests" 
   return { contests, wins };
 }
 
+/** Milliseconds by the attempt's id. */
+type Times = ReadonlyMap<number, number>;
+
 function reportTask(
   { task, why }: TaskView,
   attempts: readonly Attempt[],
   now: number,
-  waits: ReadonlyMap<number, number>,
-): Omit<TaskReport, "waiting_ms" | "flaky"> {
+  { reviews, checks, waited }: { reviews: Times; checks: Times; waited: number },
+): Omit<TaskReport, "waiting_ms" | "flaky" | "lost"> {
+  const checkedMs = attempts.reduce((sum, { id }) => sum + (checks.get(id) ?? 0), 0);
   return {
     id: task.key,
     title: task.spec.title,
@@ -286,10 +304,11 @@ function reportTask(
     ...(why ? { why } : {}),
     agent: attempts.at(-1)?.agent ?? null,
     attempts: attempts.map((attempt) =>
-      reportAttempt(task, attempt, attempt.endedAt === null ? null : workedMs([attempt], now, waits)),
+      reportAttempt(task, attempt, attempt.endedAt === null ? null : workedMs([attempt], now, reviews)),
     ),
     duration_ms: task.startedAt === null ? null : msBetween(task.startedAt, task.endedAt ?? now),
-    work_ms: workedMs(attempts, now, waits),
+    work_ms: Math.max(0, workedMs(attempts, now, reviews) - checkedMs),
+    checks_ms: Math.max(0, checkedMs - waited),
     ...reportCost(addUsages(attempts.map((attempt) => attempt.usage))),
     commit: task.commit,
     verified: task.verified,

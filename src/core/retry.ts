@@ -185,8 +185,10 @@ function repeatTurn(next: NextStart, attempt: number): NextStart {
     case "repair":
     case "conflict":
       return { ...next, from: attempt };
-    case "fresh":
     case "resume":
+      // The question whether a resolution is meant may never have reached the agent.
+      return next.resolved === undefined ? { kind: "resume", from: attempt } : { ...next, from: attempt };
+    case "fresh":
     case "by-hand":
       return { kind: "resume", from: attempt };
     default: {

@@ -161,9 +161,9 @@ test("the order of dispatch counts the way below a task, also through what is no
   expect(startOrder([task("a", ["b"]), task("b", ["a"]), task("c", [])])).toEqual(["c"]);
 });
 
-test("checks take no place of an agent until they are more than there are places; one at a time means one at a time", () => {
+test("checks take no place of an agent, however many they are; one at a time means one at a time", () => {
   expect(placesTaken(["running", "verifying", "verifying", "verifying", "integrating", "pending"], 3)).toBe(1);
-  expect(placesTaken(["verifying", "verifying", "verifying", "verifying", "running"], 3)).toBe(2);
+  expect(placesTaken(["verifying", "verifying", "verifying", "verifying", "running"], 3)).toBe(1);
   expect(placesTaken(["integrating", "done"], 3)).toBe(0);
   expect(placesTaken(["verifying"], 1)).toBe(1);
   expect(placesTaken(["integrating"], 1)).toBe(1);

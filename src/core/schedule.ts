@@ -13,13 +13,12 @@ export type ReadyTask = {
   order: number;
 };
 
-/** How many places are taken. A task has one while its agent works. Its checks have places of their own, as many as there are for agents, so that slow ones hold
- *  nobody up; what is beyond them takes places of agents, so that a machine never has more than twice as much to do as it was given. */
+/** How many places are taken. A task has one while its agent works; checks have places of their own, so that slow ones hold nobody up. */
 export function placesTaken(states: readonly TaskState[], maxParallel: number): number {
   const count = (state: TaskState) => states.filter((each) => each === state).length;
   // One after the other means: from the integrated work of the one before.
   if (maxParallel === 1) return count("running") + count("verifying") + count("integrating");
-  return count("running") + Math.max(0, count("verifying") - maxParallel);
+  return count("running");
 }
 
 /** The next tasks to start, best first: user priority, then the longest expected path below, then plan order. As many as there are

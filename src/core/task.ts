@@ -2,6 +2,7 @@
 import type { FailedRule } from "./conflict-rules.ts";
 import type { Answered } from "./conversation.ts";
 import type { PlannedTask } from "./plan.ts";
+import type { RedCheck } from "./red-check.ts";
 import type { Rival } from "./rival.ts";
 
 export type TaskState =
@@ -47,8 +48,9 @@ export type Park =
   /** The merge with `theirs` stands started in `worktree`, for a person to resolve. */
   | ({ for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string } & Partial<FailedRule>)
   /** Green alone, and red with the work of the others, however often an agent tried: merged with it in `worktree`, for a person to mend.
-   *  `others`: the tasks whose work that is, in the order in which they came in. */
-  | { for: "red"; command: string; worktree: string; others?: string[] }
+   *  `others`: the tasks whose work that is, in the order in which they came in; `isOwn`: it is red in its own worktree,
+   *  and nobody else's fault. */
+  | ({ for: "red"; worktree: string; others?: string[]; isOwn?: true } & RedCheck)
   /** The agent was refused these: permission rules that would allow what it wanted, where it has such rules. */
   | { for: "permission"; agent: string; tools: string[] }
   /** A person has taken it over and works in its worktree, since then (epoch ms). Nothing of ours goes there until they give it back. `asked` is
@@ -59,8 +61,8 @@ export type Park =
   /** It died at once in several tasks, one after the other: every task that would be given to it is held, in all open runs. */
   | { for: "agent"; agent: string; reason: string }
   /** Git cannot be used where it is to work, for want of a filter, say: a person mends that, and no try before brings anything. */
-  /** `checkout`: where a person has the run's branch, and holds it; without it, git itself fails. */
-  | { for: "git"; reason: string; checkout?: string }
+  /** `checkout`: where a person has the run's branch, and holds it; `regenerate`: what is wrong is this command of the configuration; without them, git itself fails. */
+  | { for: "git"; reason: string; checkout?: string; regenerate?: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. `scope`: whose budget. */
   | { for: "budget"; reason: string; until: number | null; scope?: "run" | "task" | "day" }
   /** `isGuess`: nobody said when it ends; `until` is when we look again. */
@@ -70,18 +72,22 @@ export type Park =
 /** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */
 export type NextStart =
   /** `met`: what the work of the attempt before (`ours`) could not be brought together with: files in conflict, else a check that is red with both. */
-  | { kind: "fresh"; met?: { files: readonly string[]; command: string; output: string; ours: string } & Others }
+  | { kind: "fresh"; met?: { files: readonly string[]; output: string; ours: string } & RedCheck & Others }
   /** `because` tells the agent what ended its turn before, where it can do something about that. */
-  | { kind: "resume"; from: number; because?: string }
+  /** `resolved`: the conflict whose resolution it is to look at again. */
+  | { kind: "resume"; from: number; because?: string; resolved?: Resolved }
   | { kind: "answer"; from: number; text: string }
   /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
-  | ({ kind: "repair"; from: number; command: string; output: string; onto: string | null } & Others)
+  | ({ kind: "repair"; from: number; output: string; onto: string | null } & RedCheck & Others)
   /** A person did the work in the worktree: no agent, only the checks and the integration. */
   | ({ kind: "by-hand"; from: number } & Others)
   | ({ kind: "conflict"; from: number; files: string[]; ours: string; theirs: string } & Partial<FailedRule>);
 
 /** How each task begins. */
 export const FRESH = { kind: "fresh" } as const satisfies NextStart;
+
+/** The two sides of a merge that was resolved. */
+export type Resolved = { files: string[]; ours: string; theirs: string };
 
 /** The tasks with whose work that of this one was red, by key. */
 type Others = { others?: string[] };

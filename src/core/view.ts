@@ -5,6 +5,9 @@ import { describeFailedRule } from "./conflict-rules.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
+import { describeCheck } from "./red-check.ts";
+import { describeRedTip, isHeldByTip, type RedTip } from "./red-tip.ts";
+import { describeBehind, type WaitsBehind } from "./resolving.ts";
 import { isDue } from "./retry.ts";
 import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
@@ -55,6 +58,9 @@ type Around<T> = {
   shortage: Shortage | null;
   /** Which tasks let others go first. */
   apart: ReadonlyMap<number, HeldApart>;
+  redTip: RedTip | null;
+  /** Who waits for a conflict to be resolved in the same file. */
+  waiting: readonly WaitsBehind[];
   now: number;
 };
 
@@ -71,13 +77,26 @@ export function viewTasks<T extends BareTask>(
   limitOf: ((agent: string, task: T) => LimitHold | null) | null = null,
   shortage: Shortage | null = null,
   heldApart: readonly HeldApart[] = [],
+  redTip: RedTip | null = null,
+  waiting: readonly WaitsBehind[] = [],
 ): TaskView<T>[] {
   const byKey = new Map(tasks.map((task) => [task.key, task]));
   const loginOf = findRefusedLogin(logins, agentOf);
   // Where nothing is limited nobody is asked which agent it is: that may have to be read.
   const limitFor = limitOf === null ? null : (task: T) => limitOf(agentOf(task), task);
   const apart = new Map(heldApart.map((each) => [each.task, each]));
-  const around = { byKey, contests: contestsIn(tasks), loginOf, holds, limitOf: limitFor, shortage, apart, now };
+  const around = {
+    byKey,
+    contests: contestsIn(tasks),
+    loginOf,
+    holds,
+    limitOf: limitFor,
+    shortage,
+    apart,
+    redTip,
+    waiting,
+    now,
+  };
   return tasks.map((task) => viewTask(task, around));
 }
 
@@ -125,9 +144,11 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
         : stands(task, "waits-for-person", "waits for approval");
     case "contest":
       return viewContest(task, around.contests);
+    case "integrating":
+      if (isHeldByTip(around.redTip, task)) return stands(task, "waits-for-person", describeRedTip(around.redTip!));
+      return viewMerge(task, around.waiting);
     case "running":
     case "verifying":
-    case "integrating":
       return stands(task, "working", task.state);
     case "done":
       return stands(task, "done", task.verified ? "" : "unverified");
@@ -140,6 +161,12 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
       return never;
     }
   }
+}
+
+function viewMerge<T extends BareTask>(task: T, waiting: readonly WaitsBehind[]): TaskView<T> {
+  const behind = waiting.find((each) => each.task === task.id);
+  if (behind === undefined) return stands(task, "working", task.state);
+  return stands(task, "blocked", describeBehind(behind), [behind.behind]);
 }
 
 /** Whom a person took over is waited for, as everything is that waits for a person. */
@@ -247,7 +274,7 @@ export function describePark(park: Park): string {
     case "conflict":
       return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
-      return `red with the work of ${describeOthers(park.others)}: ${park.command}; to be mended in ${park.worktree}`;
+      return `${park.isOwn ? "its work is red" : `red with the work of ${describeOthers(park.others)}`}: ${describeCheck(park)}; to be mended in ${park.worktree}`;
     case "permission":
       return describeRefused(park.tools);
     case "hand":
@@ -304,6 +331,8 @@ export function answerCommand(
     return { command: `owt task retry ${all}`, note: `its rivals with it; it alone: ${retry}` };
   }
   const answer = `owt task answer ${name} "…"`;
+  if (task.state === "integrating")
+    return { command: `owt resume ${task.run}`, note: "once its branch is mended; while the run goes on, by itself" };
   if (task.state === "review") return { command: `owt task approve ${name}`, note: null };
   if (task.state === "failed" && hasWords)
     return { command: answer, note: `tells it what it lacked; or start over: ${retry}` };
@@ -320,9 +349,14 @@ export function answerCommand(
         note: `once it is done: checks and integrates it; or let its agent go on: ${retry}`,
       };
     case "git":
+      if (task.park.regenerate !== undefined)
+        return { command: retry, note: "once the command is mended, in [conflicts.regenerate] of the configuration" };
       return task.park.checkout === undefined
         ? { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" }
-        : { command: retry, note: `once that is done; look: git -C ${shellWord(task.park.checkout)} status` };
+        : {
+            command: `owt resume ${task.run}`,
+            note: `once that is done; while the run goes on, by itself; look: git -C ${shellWord(task.park.checkout)} status`,
+          };
     case "permission":
       return { command: retry, note: permit ? describePermit(permit) : null };
     default:

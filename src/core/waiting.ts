@@ -26,6 +26,8 @@ export type WaitReason =
   | "retry"
   /** Green, and others do the same task still. */
   | "rivals"
+  /** Its turn to be checked in its own worktree. */
+  | "check"
   /** Its turn to be merged. */
   | "integration"
   /** The run was paused or stopped, or nobody carried it. */
@@ -37,7 +39,8 @@ export type Waits = Record<WaitReason, number>;
 /** A time in which a task was set aside; `until` is null while it still is. */
 export type Parking = { task: number; park: Park; at: number; until: number | null };
 
-export type Waiting = { byTask: ReadonlyMap<number, Waits>; parked: Parking[] };
+/** `inChecks`: how much of it, in milliseconds, while a task's work was to be checked and merged. */
+export type Waiting = { byTask: ReadonlyMap<number, Waits>; inChecks: ReadonlyMap<number, number>; parked: Parking[] };
 
 export function noWaits(): Waits {
   return {
@@ -52,6 +55,7 @@ export function noWaits(): Waits {
     overlap: 0,
     retry: 0,
     rivals: 0,
+    check: 0,
     integration: 0,
     stopped: 0,
   };
@@ -95,11 +99,14 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   const limits = limitSpans(events, end);
   const shortages = shortSpans(events, end);
   const apart = apartSpans(events, end);
+  const reds = redSpans(events, end);
+  const behind = behindSpans(events, end);
   const logins = [...log.values()].flatMap((each) => each.parked.filter(({ park }) => HOLDS_OTHERS.has(park.for)));
   const queues = queueSpans(
     [...log.values()].flatMap((each) => each.merges.map((span) => ({ ...span, id: each.task.id }))),
   );
   const byTask = new Map<number, Waits>();
+  const inChecks = new Map<number, number>();
   for (const each of log.values()) {
     const upstream = each.task.needs.map((key) => byKey.get(key)?.doneAt ?? Infinity);
     const agent = logins.length > 0 ? run.agentOf(each.task) : "";
@@ -130,14 +137,28 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
         ["stopped", halts],
         ["rivals", [span]],
       ]);
-    for (const span of queues.get(each.task.id) ?? [])
+    const before = sumOf(waits);
+    for (const span of each.checks)
       share(waits, span, [
+        ["stopped", halts],
+        ["check", [span]],
+      ]);
+    const held = [...(reds.get(each.task.id) ?? []), ...(behind.get(each.task.id) ?? [])];
+    const idle = joined([...(queues.get(each.task.id) ?? []), ...within(held, each.merges)]);
+    for (const span of idle)
+      share(waits, span, [
+        ["person", reds.get(each.task.id) ?? []],
         ["stopped", halts],
         ["integration", [span]],
       ]);
+    inChecks.set(each.task.id, sumOf(waits) - before);
     byTask.set(each.task.id, waits);
   }
-  return { byTask, parked: [...log.values()].flatMap((each) => each.parked).toSorted((a, b) => a.at - b.at) };
+  return { byTask, inChecks, parked: [...log.values()].flatMap((each) => each.parked).toSorted((a, b) => a.at - b.at) };
+}
+
+function sumOf(waits: Waits): number {
+  return Object.values(waits).reduce((sum, ms) => sum + ms, 0);
 }
 
 /** What a task is parked for that keeps back whatever its agent would be given. */
@@ -155,6 +176,15 @@ function layersOf({ park, notBefore }: Rest, common: readonly Layer[]): Layer[] 
   if (park.for === "budget")
     return park.until === null ? [["budget", always]] : [...common, ["budget", [{ from: -Infinity, to: park.until }]]];
   return [["person", always]];
+}
+
+/** The parts of spans that lie in some of these bounds. */
+function within(spans: readonly Span[], bounds: readonly Span[]): Span[] {
+  return spans.flatMap((span) =>
+    bounds
+      .map((bound) => ({ from: Math.max(span.from, bound.from), to: Math.min(span.to, bound.to) }))
+      .filter(({ from, to }) => from < to),
+  );
 }
 
 /** Gives each moment of a span to the first layer that has it. */
@@ -184,12 +214,15 @@ class TaskLog {
   readonly contests: Span[] = [];
   /** From the wish to be merged to its end; `taken` is when its merged work was taken up to be checked, where it was. */
   readonly merges: Merge[] = [];
+  /** Green or not, before its check began. */
+  readonly checks: Span[] = [];
   readonly parked: Parking[] = [];
   doneAt = Infinity;
   #rest: Omit<Rest, "to"> | null;
   #reviewSince: number | null = null;
   #contestSince: number | null = null;
   #mergeSince: number | null = null;
+  #checkSince: number | null = null;
   #takenAt: number | null = null;
 
   constructor(task: Waiter, createdAt: number) {
@@ -228,6 +261,10 @@ class TaskLog {
         if (event.phase === "review") this.#reviewSince = event.at;
         if (event.phase === "contest") this.#contestSince = event.at;
         if (event.phase === "merge") this.#mergeSince = event.at;
+        if (event.phase === "verify") this.#checkSince = event.at;
+        return;
+      case "verify-started":
+        if (event.where === "task") this.#beginCheck(event.at);
         return;
       case "attempt-ended":
         this.#leavePhase(event.at);
@@ -255,7 +292,13 @@ class TaskLog {
     this.#rest = null;
   }
 
+  #beginCheck(at: number): void {
+    if (this.#checkSince !== null) this.checks.push({ from: this.#checkSince, to: at });
+    this.#checkSince = null;
+  }
+
   #leavePhase(at: number): void {
+    this.#beginCheck(at);
     if (this.#reviewSince !== null) this.reviews.push({ from: this.#reviewSince, to: at });
     if (this.#contestSince !== null) this.contests.push({ from: this.#contestSince, to: at });
     if (this.#mergeSince !== null) this.merges.push({ from: this.#mergeSince, to: at, taken: this.#takenAt });
@@ -343,6 +386,22 @@ function apartSpans(events: readonly Event[], end: number): Map<number, Span[]> 
   const byTask = new Map<number, Span[]>();
   const notes = events.filter((event) => event.kind === "run-apart");
   for (const [note, span] of untilNext(notes, end)) for (const { task } of note.tasks) addSpan(byTask, task, span);
+  return byTask;
+}
+
+/** When merges waited for a conflict to be resolved in the same file, by task. */
+function behindSpans(events: readonly Event[], end: number): Map<number, Span[]> {
+  const byTask = new Map<number, Span[]>();
+  const notes = events.filter((event) => event.kind === "run-behind");
+  for (const [note, span] of untilNext(notes, end)) for (const { task } of note.tasks) addSpan(byTask, task, span);
+  return byTask;
+}
+
+/** When merges waited for a person to mend the branch itself, by task. */
+function redSpans(events: readonly Event[], end: number): Map<number, Span[]> {
+  const byTask = new Map<number, Span[]>();
+  const notes = events.filter((event) => event.kind === "tip-red");
+  for (const [{ red }, span] of untilNext(notes, end)) for (const task of red?.tasks ?? []) addSpan(byTask, task, span);
   return byTask;
 }
 

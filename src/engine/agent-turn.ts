@@ -11,6 +11,7 @@ import { oneLine } from "../core/names.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import type { Task } from "../core/task.ts";
 import { agentGitEnv } from "../git/git.ts";
+import { changedLinks } from "../git/submodules.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { readTail } from "../lib/tail.ts";
 import { readAttempts, setUsage } from "../store/attempts.ts";
@@ -44,10 +45,11 @@ export async function launchStep(engine: Engine, carried: Carried): Promise<Step
   const mode = await engine.launchMode();
   const dir = attemptDir(engine, attempt.id);
   const adopted = readLaunch(dir).kind !== "unclaimed";
+  const submodules = adopted ? [] : await describeModules(engine, task.next);
   // From here to the launch nothing is waited for.
   if (!adopted && isHeldBack(engine, carried)) return "on";
   warnOfDoubts(engine, carried);
-  const turn = adopted ? null : composeOr(engine, carried);
+  const turn = adopted ? null : composeOr(engine, carried, submodules);
   if (turn && "failed" in turn) {
     finish(engine, carried, { kind: "failed", reason: turn.failed });
     return "on";
@@ -74,9 +76,9 @@ function isHeldBack(engine: Engine, carried: Carried): boolean {
 }
 
 /** The turn; or why a template makes no prompt of what only came up on the way, such as the files of a conflict. */
-function composeOr(engine: Engine, carried: Carried): Turn | { failed: string } {
+function composeOr(engine: Engine, carried: Carried, submodules: readonly string[]): Turn | { failed: string } {
   try {
-    return composeTurn(engine, carried);
+    return composeTurn(engine, carried, submodules);
   } catch (error) {
     if (error instanceof OwtError && error.code === "config") return { failed: error.message };
     throw error;
@@ -112,7 +114,7 @@ function launchAgent(engine: Engine, carried: Carried, dir: string, turn: Turn, 
   });
 }
 
-function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
+function composeTurn(engine: Engine, { run, task, attempt }: Carried, submodules: readonly string[]): Turn {
   const agent = findAgent(engine, attempt.agent);
   const verify = verifyCommands(run, task);
   const choices = choicesFor(engine, run, task, attempt.agent);
@@ -120,7 +122,7 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
   const { next } = task;
   const met = next.kind === "fresh" ? next.met : undefined;
   const meanwhile = cameInSince(engine, task);
-  const context = { ...promptContext(task.spec, verify, attempt.branch, task.answers), meanwhile, met };
+  const context = { ...promptContext(task.spec, verify, attempt.branch, task.answers), meanwhile, met, submodules };
   const resume = next.kind !== "fresh" && agent.hasConversation(attempt.session);
   const isFresh = next.kind === "fresh" || next.kind === "by-hand";
   const isStale = mayHoldOtherText(readAttempts(engine.store, task.id), attempt.continues, task.hash);
@@ -139,6 +141,15 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried): Turn {
     allowedTools: allowedTools(choices.allowedTools ?? [], verify),
     extraArgs: choices.extraArgs ?? [],
   };
+}
+
+/** Where each side of a conflict points in the submodules among its files. */
+async function describeModules({ repo }: Engine, next: Task["next"]): Promise<string[]> {
+  if (next.kind !== "conflict") return [];
+  const links = (await changedLinks(repo, next.ours, next.theirs)).filter(({ path }) => next.files.includes(path));
+  return links.map(
+    ({ path, before, commit }) => `${path} (this side ${before ?? "has none"}, the other side ${commit})`,
+  );
 }
 
 /** The tasks whose work this one may have to be brought together with. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { standAt } from "./integration-worktree.ts";
-import { untilSure, type Verdict } from "./verify.ts";
+import { timeUp, untilSure, type Verdict } from "./verify.ts";
 import { setUp } from "./workspace.ts";
 
 export type CommitCheck = {
@@ -40,7 +40,7 @@ export async function checkCommit(engine: Engine, check: CommitCheck): Promise<V
       };
       const { result, red } = await untilSure(engine, run);
       if (result === "interrupted") return { kind: "interrupted" };
-      if (result.code !== 0) return { kind: "red", command, output: result.output };
+      if (result.code !== 0) return { kind: "red", command, output: result.output, ...timeUp(result, timeoutMs) };
       if (red !== null)
         check.by.tell(`flaky: ${command} failed (exit ${red}) and passed when it was run again on the same tree`);
     }

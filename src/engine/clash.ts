@@ -3,6 +3,7 @@
  *  stays where it is on that way. */
 import type { FailedRule } from "../core/conflict-rules.ts";
 import { conflictsBefore } from "../core/conversation.ts";
+import { type RedCheck, timeOf } from "../core/red-check.ts";
 import type { NextStart, Park, Task } from "../core/task.ts";
 import { isAncestor } from "../git/branch.ts";
 import { endAttempt, readAttempts } from "../store/attempts.ts";
@@ -23,8 +24,8 @@ function rungOfConflict(task: Task, overtaken: boolean): Rung {
   return task.conflicts < BEGUN_ANEW && mayBeginAnew(task) ? "anew" : "person";
 }
 
-function rungOfRed({ run, task }: Carried): Rung {
-  if (task.repairs < run.options.verifyAttempts) return "conversation";
+function rungOfRed({ run, task }: Carried, overtaken: boolean): Rung {
+  if (overtaken || task.repairs < run.options.verifyAttempts) return "conversation";
   return task.conflicts < BEGUN_ANEW && mayBeginAnew(task) ? "anew" : "person";
 }
 
@@ -48,9 +49,18 @@ export async function isOvertaken(engine: Engine, { run, task, attempt }: Carrie
   return rounds <= readTasks(engine.store, run.id).length;
 }
 
+/** The same of work that is red with the run's branch at `tip`: what it was red with before is mended, and others came in meanwhile. */
+export async function isRedOvertaken(engine: Engine, { run, task, attempt }: Carried, tip: string): Promise<boolean> {
+  const { next } = task;
+  if (next.kind !== "repair" || next.onto === null || next.onto === tip) return false;
+  if (!(await isAncestor(engine.repo, next.onto, attempt.head!))) return false;
+  const rounds = readAttempts(engine.store, task.id).filter(({ outcome }) => outcome?.kind === "verify_failed").length;
+  return rounds <= readTasks(engine.store, run.id).length;
+}
+
 /** Whether a person is next, who is to find the merge started in the worktree. */
 export function isForPerson(carried: Carried, how: "conflict" | "red", overtaken = false): boolean {
-  return (how === "conflict" ? rungOfConflict(carried.task, overtaken) : rungOfRed(carried)) === "person";
+  return (how === "conflict" ? rungOfConflict(carried.task, overtaken) : rungOfRed(carried, overtaken)) === "person";
 }
 
 /** Work (`ours`) that conflicts with `theirs` in these files. `failed`: what was to make one of them anew, and did not. `overtaken`: as {@link isOvertaken} says. */
@@ -91,31 +101,38 @@ export function conflicted(
 }
 
 /** Checked work that is red. `merged`: with what it is red, and whose work that is, where it was green alone; it is left out where it is red in its own
- *  worktree. Only what never was green by itself is over after the last round. */
+ *  worktree. Only what never was green by itself is over after the last round, and what a person handed in is theirs again. */
 export function verifyFailed(
   engine: Engine,
   carried: Carried,
-  { command, output }: { command: string; output: string },
-  merged?: { onto: string; others: string[] },
+  { command, output, timedOutMs }: RedCheck & { output: string },
+  merged?: { onto: string; others: string[]; overtaken: boolean },
 ): void {
   const { task, attempt } = carried;
-  const outcome = { kind: "verify_failed", command, output } as const;
+  const check = { command, ...timeOf({ timedOutMs }) };
+  const outcome = { kind: "verify_failed", ...check, output } as const;
   // What was merged into the worktree in an earlier round is there still.
   const together = merged?.onto ?? (task.next.kind === "repair" ? task.next.onto : null);
   const others = merged?.others ?? othersOf(task.next);
   const withOthers = others.length === 0 ? {} : { others };
-  const rung = rungOfRed(carried);
+  const overtaken = merged?.overtaken ?? false;
+  const rung = rungOfRed(carried, overtaken);
   if (rung === "conversation") {
-    const next = { kind: "repair", from: attempt.id, command, output, onto: together, ...withOthers } as const;
-    sendBack(engine, carried, outcome, next, { repairs: task.repairs + 1 });
-  } else if (together === null && task.conflicts < BEGUN_ANEW) {
+    const next = { kind: "repair", from: attempt.id, ...check, output, onto: together, ...withOthers } as const;
+    sendBack(engine, carried, outcome, next, { repairs: overtaken ? task.repairs : task.repairs + 1 });
+  } else if (together === null && task.conflicts < BEGUN_ANEW && task.next.kind !== "by-hand") {
     finish(engine, carried, outcome);
   } else if (rung === "anew") {
-    const met = { files: [], command, output, ours: attempt.head!, ...withOthers };
+    const met = { files: [], ...check, output, ours: attempt.head!, ...withOthers };
     const next = { kind: "fresh", met } as const;
     sendBack(engine, carried, outcome, next, { conflicts: BEGUN_ANEW, repairs: 0 });
   } else {
-    parkFor(engine, carried, outcome, { for: "red", command, worktree: attempt.worktree, ...withOthers });
+    parkFor(engine, carried, outcome, {
+      for: "red",
+      ...check,
+      worktree: attempt.worktree,
+      ...(merged === undefined && others.length === 0 ? { isOwn: true as const } : withOthers),
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import { failedRuleOf } from "../core/conflict-rules.ts";
 import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
 import { AT_ONCE_MS } from "../core/crash-loop.ts";
+import { askForLost, describeLost } from "../core/lost-change.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
@@ -20,7 +21,7 @@ import { appendEvent } from "../store/events.ts";
 import { changeAttempt, readAttempt, setUsage } from "../store/attempts.ts";
 import { changeRival, findTasks } from "../store/tasks.ts";
 import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
-import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
+import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
 import { enforceBudget, outcomeOfReached, warnOfGaps } from "./budget.ts";
 import { judgeCapped } from "./caps.ts";
@@ -30,6 +31,7 @@ import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
 import { judgeCut, readCut } from "./reboot.ts";
+import { findLost, resolvedIn } from "./lost-side.ts";
 import { readHang } from "./watchdog.ts";
 import { holdsOwnWork } from "./own-work.ts";
 import { runSetup } from "./run-setup.ts";
@@ -86,6 +88,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     return "on";
   }
   const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
+  const resolved = outcome.kind === "ok" && beyond === null && !byHand ? resolvedIn(task.next) : null;
+  const lost = resolved === null ? [] : await findLost(engine, resolved, head);
   const size = outcome.kind === "ok" ? await sizeForContest(engine, carried, head) : null;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;
@@ -118,10 +122,20 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       const text = `${describeRefused([...new Set(refused)])}, and did without`;
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
+    if (lost.length > 0 && task.next.kind !== "conflict")
+      appendEvent(engine.store, engine.now(), about, { kind: "side-lost", lost });
     settleProbe(engine, attempt, outcome);
     if (beyond !== null) {
       appendEvent(engine.store, engine.now(), about, { kind: "note", text: beyond.note });
       verifyFailed(engine, carried, beyond);
+    } else if (lost.length > 0 && task.next.kind === "conflict") {
+      changeAttempt(engine.store, attempt.id, { head });
+      const ended = {
+        kind: "failed",
+        reason: `resolved a conflict by throwing a side away: ${describeLost(lost)}`,
+      } as const;
+      const next = { kind: "resume", from: attempt.id, because: askForLost(lost), resolved: resolved! } as const;
+      sendBack(engine, carried, ended, next, {});
     } else if (outcome.kind === "ok") {
       const phase = verifyCommands(run, task).length > 0 ? "verify" : phaseAfterChecks(task);
       if (size !== null && phase === "contest") changeRival(engine.store, { ...task, rival: { ...task.rival!, size } });

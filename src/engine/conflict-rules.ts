@@ -3,12 +3,16 @@ import { join } from "node:path";
 import { type ConflictRule, type FailedRule, ruleFor, type Settled } from "../core/conflict-rules.ts";
 import { writeCommit } from "../git/commit.ts";
 import type { Link } from "../git/merge-chain.ts";
+import { findStrayed } from "../git/move.ts";
 import { settleConflicts, takeFiles } from "../git/settle-conflicts.ts";
 import { appendEvent } from "../store/events.ts";
 import type { Carried } from "./attempt-moves.ts";
 import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { endEarlierChecks, mergeCheckDir, standAt } from "./integration-worktree.ts";
+
+/** A command that was to make a file anew, and did something else to the worktree it was run in. */
+export type Misbehaved = { command: string; misbehaved: string };
 
 /** A merge, and what rules settled in it. */
 export type RuledLink = Link & { settled?: Settled[] };
@@ -18,7 +22,7 @@ export async function settleByRule(
   engine: Engine,
   carried: Carried,
   { at, files, message }: { at: string; files: string[]; message: string },
-): Promise<RuledLink | FailedRule | "interrupted" | null> {
+): Promise<RuledLink | FailedRule | Misbehaved | "interrupted" | null> {
   const { conflicts } = engine.config;
   if (conflicts === undefined) return null;
   const rules = new Map<string, ConflictRule>();
@@ -66,7 +70,7 @@ async function regenerate(
   tree: string,
   merge: string,
   rules: ReadonlyMap<string, ConflictRule>,
-): Promise<string | FailedRule> {
+): Promise<string | FailedRule | Misbehaved> {
   const anew = [...rules].filter(([, { by }]) => by === "regenerate");
   const commands = new Set(anew.flatMap(([, rule]) => (rule.by === "regenerate" ? rule.commands : [])));
   if (commands.size === 0) return tree;
@@ -78,7 +82,9 @@ async function regenerate(
   for (const [index, command] of [...commands].entries()) {
     const check = { attempt: attempt.id, dir: `${dir}-${index}`, command, cwd };
     const result = await runCheck(engine, { ...check, timeoutMs: run.options.timeoutMs });
+    const strayed = await findStrayed(engine.repo, cwd, merge);
     if (result === "interrupted") return "interrupted";
+    if (strayed !== null) return { command, misbehaved: strayed };
     if (result.code === 0) continue;
     const text = `a file in conflict could not be made anew: ${command} ended with ${result.code}`;
     appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });

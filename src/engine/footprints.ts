@@ -8,6 +8,9 @@ import type { Task } from "../core/task.ts";
 import { readParents } from "../git/branch.ts";
 import { changedFiles } from "../git/changed-paths.ts";
 import type { Oid } from "../git/git.ts";
+import { isHeldByTip } from "../core/red-tip.ts";
+import { readRedTip } from "../store/red-tip.ts";
+import { readBehind } from "../store/resolving.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readHeldApart, readMergesOf, writeHeldApart } from "../store/footprints.ts";
 import type { Engine } from "./engine.ts";
@@ -112,7 +115,10 @@ export async function decideRunStarts(
 ): Promise<string[]> {
   const touches = await footprintsOf(engine, run).of(tasks, ready);
   const atWork = tasks.filter(({ state }) => AT_WORK.has(state)).map(({ key }) => key);
-  const comingHome = tasks.filter(({ state }) => COMING_HOME.has(state)).map(({ key }) => key);
+  // Who waits to be merged, for a person or another one's resolution, is not nearly home.
+  const [red, behind] = [readRedTip(engine.store, run), readBehind(engine.store, run)];
+  const isHeld = (task: Task) => isHeldByTip(red, task) || behind.some((each) => each.task === task.id);
+  const comingHome = tasks.filter((task) => COMING_HOME.has(task.state) && !isHeld(task)).map(({ key }) => key);
   const taskOf = new Map(tasks.map((task) => [task.key, planKeyOf(task)]));
   // Of rivals only one comes in.
   const overlap = (one: string, other: string) =>

@@ -5,11 +5,13 @@ import { outsideOf } from "../core/touches.ts";
 import { readRef } from "../git/branch.ts";
 import { changedSinceFork } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
+import { findLeftByGit } from "../git/left-by-git.ts";
 import { findLeftMarkers, findMarkersInWorktree, type Marker } from "../git/left-markers.ts";
 import { findPlace } from "../git/place.ts";
 import { readRun } from "../store/runs.ts";
 import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
+import { resolvedIn } from "./lost-side.ts";
 import { runTip } from "./run-tip.ts";
 
 /** Shown of many; the agent can ask git for the rest. */
@@ -21,7 +23,11 @@ type Refused = { command: string; output: string; note: string };
 /** What is wrong with the work at `head`; null where nothing is. Work of other tasks that was merged into it is theirs. */
 export async function passGate(engine: Engine, carried: Carried, head: Oid): Promise<Refused | null> {
   const tip = await runTip(engine, carried.run);
-  return (await refuseMarkers(engine, carried, tip, head)) ?? (await refuseOutside(engine, carried, tip, head));
+  return (
+    (await refuseMarkers(engine, carried, tip, head)) ??
+    (await refuseLeftByGit(engine, carried, tip, head)) ??
+    (await refuseOutside(engine, carried, tip, head))
+  );
 }
 
 /** Checks rarely look at every file, and there may be none. */
@@ -37,6 +43,27 @@ async function refuseMarkers({ repo }: Engine, { attempt }: Carried, tip: Oid, h
   ].join("\n");
   const note = `left conflict markers: ${few(markers.map(describeMarker))}`;
   return { command: "conflict markers are left", output, note };
+}
+
+/** A file that a merge put beside a folder of its name, or what a merge tool kept of it, is nobody's work. */
+async function refuseLeftByGit(
+  { repo }: Engine,
+  { attempt, task }: Carried,
+  tip: Oid,
+  head: Oid,
+): Promise<Refused | null> {
+  const left = await findLeftByGit(
+    repo,
+    { base: attempt.base, trunk: tip, head },
+    { merged: resolvedIn(task.next) !== null },
+  );
+  if (left.length === 0) return null;
+  const output = [
+    `The work holds files that git made beside others in a merge:`,
+    ...shown(left),
+    `PATH~HEAD and PATH~COMMIT are the file PATH of one side, where the other side has a folder of that name. Bring what they hold to where it belongs, git rm them, and commit.`,
+  ].join("\n");
+  return { command: "left-overs of a merge are there", output, note: `left what git made in a merge: ${few(left)}` };
 }
 
 /** Conflict markers in the worktree of a task that a person is to hand in, in words; null for none. */

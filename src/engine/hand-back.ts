@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { SPOOL_VARIABLE } from "../agents/agent.ts";
 import { OwtError } from "../core/errors.ts";
+import type { Attempt } from "../core/attempt.ts";
 import { doneByHand } from "../core/take-over.ts";
 import type { Task } from "../core/task.ts";
 import { readRef } from "../git/branch.ts";
@@ -104,6 +105,37 @@ export async function refuseGone(engine: Engine, task: Task): Promise<void> {
   throw gone(`nothing of its work is in ${worktree} any more`, reset);
 }
 
+/** Throws `needs-person` where the worktree of work that is to be approved has left its branch: what was committed there since would not be taken. */
+export async function refuseElsewhere(engine: Engine, task: Task): Promise<void> {
+  const from = task.state === "review" || task.next.kind === "fresh" ? null : task.next.from;
+  const attempt = from === null ? readAttempts(engine.store, task.id).at(-1) : readAttempt(engine.store, from);
+  const place = attempt && existsSync(attempt.worktree) ? findPlace(engine.repo, attempt.worktree) : null;
+  if (!attempt || place === null) return;
+  const elsewhere = await findElsewhere(engine, place, attempt);
+  if (elsewhere === null) return;
+  const { why, hint } = elsewhere;
+  throw new OwtError("needs-person", `${task.key}: ${why}`, { hint: `${hint}, then: owt task approve ${task.key}` });
+}
+
+async function findElsewhere(
+  { repo }: Engine,
+  place: Place,
+  { worktree, branch }: Pick<Attempt, "worktree" | "branch">,
+): Promise<{ why: string; hint: string } | null> {
+  if (inProgress(place) === "rebase")
+    return { why: `a rebase is under way in ${worktree}`, hint: "finish it: git rebase --continue" };
+  const head = await readHead(repo, place);
+  if (head.branch === branch) return null;
+  const where = head.branch ?? `no branch, at ${head.oid?.slice(0, 10) ?? "nothing"}`;
+  const git = `git -C ${shellWord(worktree)}`;
+  const back = (await readRef(repo, `refs/heads/${branch}`)) === null ? `switch -c ${branch}` : `switch ${branch}`;
+  const along = head.oid === null || back.includes("-c") ? "" : ` && ${git} merge ${head.oid.slice(0, 10)}`;
+  return {
+    why: `${worktree} is not on ${branch} any more, but on ${where}`,
+    hint: `take what is there along: ${git} ${back}${along}`,
+  };
+}
+
 /** Whether anything in a worktree is not committed. */
 async function holdsChanges(place: Place): Promise<boolean> {
   const { changes, untracked, unmerged } = await readStatus(place, { links: true });
@@ -126,10 +158,9 @@ async function findUnfit(engine: Engine, task: Task): Promise<OwtError | null> {
   if (place === null || !existsSync(worktree)) return null;
   const left = await findMarkersByHand(engine, task, worktree);
   if (left !== null) return unfit(left, `decide them there (${MARKERS_MEANT})`);
+  const elsewhere = await findElsewhere(engine, place, attempt);
+  if (elsewhere !== null) return unfit(elsewhere.why, elsewhere.hint);
   const head = await readHead(engine.repo, place);
-  if (inProgress(place) === "rebase")
-    return unfit(`a rebase is under way in ${worktree}`, "finish it: git rebase --continue");
-  if (head.branch !== branch) return unfit(`${worktree} is not on ${branch} any more`, `go back: git switch ${branch}`);
   if ((await holdsChanges(place)) || head.oid === null) return null;
   if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, { head: head.oid })) return null;
   return new OwtError("needs-person", `${key}: nothing was changed in ${worktree}`, {

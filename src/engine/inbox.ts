@@ -84,9 +84,13 @@ function waitingIn(engine: Engine, views: TaskView[], failed: ReadonlySet<number
   const own = [...Map.groupBy(forBudget.filter(isOwn), ({ task }) => budgetCommand(engine, task)).values()];
   const shared = forBudget.filter((view) => !isOwn(view));
   const first = shared.find(isParked) ?? (own.length > 0 ? undefined : shared[0]);
+  // So is a branch that is red by itself.
+  const forTip = views.filter(({ task, standing }) => task.state === "integrating" && standing === "waits-for-person");
   // Of each group one is told, with the number of the others.
-  const told = new Map(own.map((group) => [group[0], group.length - 1]));
+  const groups = [...own, forTip].filter((group) => group.length > 0);
+  const told = new Map(groups.map((group) => [group[0], group.length - 1]));
   if (first !== undefined) told.set(first, shared.length - 1);
-  const isTold = (view: TaskView) => view.standing === "waits-for-person" || failed.has(view.task.id) || told.has(view);
+  const waits = (view: TaskView) => view.standing === "waits-for-person" && !forTip.includes(view);
+  const isTold = (view: TaskView) => waits(view) || failed.has(view.task.id) || told.has(view);
   return views.filter(isTold).map((view) => ({ view, more: told.get(view) ?? 0 }));
 }

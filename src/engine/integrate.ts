@@ -5,6 +5,7 @@ import type { FailedRule } from "../core/conflict-rules.ts";
 import { oneLine } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import { checkedOutWhere, isAncestor, moveRef, readParents } from "../git/branch.ts";
+import { commitsBetween } from "../git/changes.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { closeChain, mergeOnto } from "../git/merge-chain.ts";
 import { readIntegrations } from "../git/integrations.ts";
@@ -12,15 +13,17 @@ import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult, waitBehind } from "./attempt-moves.ts";
-import { conflicted, isForPerson, isOvertaken, verifyFailed } from "./clash.ts";
-import { type RuledLink, settleByRule } from "./conflict-rules.ts";
+import { conflicted, isForPerson, isOvertaken, isRedOvertaken, verifyFailed } from "./clash.ts";
+import { type Misbehaved, type RuledLink, settleByRule } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
 import { awaitMore } from "./gather.ts";
-import { describeStay } from "./land.ts";
 import { inMergeOrder } from "./merge-order.ts";
 import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-queue.ts";
+import { isTipRed, waitForTip } from "./red-tip.ts";
+import { waitForResolver } from "./resolving.ts";
 import { runTip } from "./run-tip.ts";
+import { describeStay } from "./stays.ts";
 import { mergeHere, verifyCommands } from "./task-steps.ts";
 import type { Verdict } from "./verify.ts";
 import { verifyMerged } from "./verify-merged.ts";
@@ -43,7 +46,8 @@ export function advanceStep(engine: Engine, carried: Carried): Promise<StepResul
 type Member = { waiter: Waiter; link: RuledLink };
 
 /** What was found red, by tree and commands: where half of a group is green and lands, the other half upon it is the tree that was red. */
-type Reds = Map<string, Extract<Verdict, { kind: "red" }>>;
+type Reds = Map<string, Red>;
+type Red = Extract<Verdict, { kind: "red" }>;
 
 /** Integrates one after the other what needs no check, and the first that needs one in a group with those behind it; who is left over waits again, beside
  *  what came meanwhile. */
@@ -123,8 +127,14 @@ async function mergeFirst(engine: Engine, waiter: Waiter, tip: string): Promise<
     return null;
   }
   if ("commit" in link) return { waiter, link };
+  if ("misbehaved" in link) {
+    heldByRule(engine, waiter.carried, link);
+    waiter.settle("on");
+    return null;
+  }
   if ("files" in link) {
-    await metConflict(engine, waiter.carried, link, tip);
+    waiter.settle(await metConflict(engine, waiter.carried, link, tip));
+    return null;
   } else {
     const reason = `${attempt.branch} shares no history with ${run.branch}`;
     finish(engine, waiter.carried, { kind: "failed", reason });
@@ -148,7 +158,8 @@ async function makeMerge(engine: Engine, { carried }: Waiter, at: string) {
   const link = await mergeOnto(engine.repo, at, branch, await engine.identity());
   if (!("files" in link)) return link;
   const settled = await settleByRule(engine, carried, { at, files: link.files, message });
-  if (settled === null || settled === "interrupted" || "commit" in settled) return settled ?? link;
+  if (settled === null || settled === "interrupted" || "commit" in settled || "misbehaved" in settled)
+    return settled ?? link;
   return { ...link, failed: settled };
 }
 
@@ -158,10 +169,12 @@ async function metConflict(
   carried: Carried,
   { files, failed }: { files: string[]; failed?: FailedRule },
   tip: string,
-): Promise<void> {
+): Promise<StepResult> {
+  if (waitForResolver(engine, carried, files)) return "leave";
   const overtaken = await isOvertaken(engine, carried);
   if (isForPerson(carried, "conflict", overtaken)) await mergeHere(engine, carried, tip);
   conflicted(engine, carried, { files, theirs: tip, ours: carried.attempt.head!, failed, overtaken });
+  return "on";
 }
 
 /** The tree that a task's own checks found green is not checked again. */
@@ -195,8 +208,7 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
     case "red":
       engine.redMerges.add(candidate);
       reds.set(tree, verdict);
-      if (known !== undefined && group.length === 1) noteAtFault(engine, group[0]!, known);
-      await sift(engine, group, verdict, tip, reds);
+      await blame(engine, group, verdict, { tip, reds, isKnown: known !== undefined });
       return;
     default: {
       const never: never = verdict;
@@ -232,19 +244,36 @@ function noteAtFault(engine: Engine, { carried }: Waiter, { command }: { command
   appendEvent(engine.store, engine.now(), { run: run.id, task: task.id, attempt: attempt.id }, { kind: "note", text });
 }
 
-/** Red work of one task goes back to it; of several, each half is tried. */
-async function sift(
+/** Whose fault it is that merged work is red: that of whoever made the branch red, else of one of the group. */
+async function blame(
   engine: Engine,
   group: readonly Waiter[],
-  red: Extract<Verdict, { kind: "red" }>,
-  tip: string,
-  reds: Reds,
+  red: Red,
+  { tip, reds, isKnown }: { tip: string; reds: Reds; isKnown: boolean },
 ): Promise<void> {
+  const isOfTip = await isTipRed(engine, group, { tip, command: red.command });
+  if (isOfTip === "interrupted") {
+    again(engine, group);
+  } else if (!isOfTip) {
+    if (isKnown && group.length === 1) noteAtFault(engine, group[0]!, red);
+    await sift(engine, group, red, tip, reds);
+  } else if (group.length === 1) {
+    await waitForTip(engine, group[0]!.carried, tip, red);
+    group[0]!.settle("leave");
+  } else {
+    // One of them may be what mends it.
+    for (const waiter of group) await integrateGroup(engine, [waiter], reds);
+  }
+}
+
+/** Red work of one task goes back to it; of several, each half is tried. */
+async function sift(engine: Engine, group: readonly Waiter[], red: Red, tip: string, reds: Reds): Promise<void> {
   if (group.length === 1) {
     const { carried } = group[0]!;
-    if (isForPerson(carried, "red")) await mergeHere(engine, carried, tip);
-    const others = await cameIn(engine, carried.attempt.head!, tip);
-    verifyFailed(engine, carried, red, { onto: tip, others });
+    const overtaken = await isRedOvertaken(engine, carried, tip);
+    if (isForPerson(carried, "red", overtaken)) await mergeHere(engine, carried, tip);
+    const others = await cameIn(engine, carried, tip);
+    verifyFailed(engine, carried, red, { onto: tip, others, overtaken });
     group[0]!.settle("on");
     return;
   }
@@ -253,9 +282,12 @@ async function sift(
   await integrateGroup(engine, group.slice(half), reds);
 }
 
-/** The tasks whose work a commit of the run's branch has and that of another one has not, in the order in which they came in. */
-async function cameIn(engine: Engine, head: string, tip: string): Promise<string[]> {
-  return (await readIntegrations(engine.repo, head, tip)).map(({ task }) => task);
+/** The tasks whose work the run's branch has and that of this one has not, in the order in which they came in; where it is nobody's, what was committed there. */
+async function cameIn({ repo }: Engine, { attempt }: Carried, tip: string): Promise<string[]> {
+  const tasks = (await readIntegrations(repo, attempt.head!, tip)).map(({ task }) => task);
+  if (tasks.length > 0) return tasks;
+  const commits = await commitsBetween(repo, attempt.head!, tip);
+  return commits.map(({ oid, subject }) => `${oid.slice(0, 10)} (${subject})`).reverse();
 }
 
 /** The intent first: from now on whoever comes next leads it to its end. */
@@ -312,6 +344,16 @@ function heldByCheckout(engine: Engine, carried: Carried, { checkout, why }: Hel
   if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
   waitBehind(engine, carried, {
     park: { for: "git", reason, checkout },
+    next: { kind: "by-hand", from: carried.attempt.id },
+  });
+}
+
+/** A command of the configuration did what it may not: that is not the task's doing. It is merged again once somebody has mended the command. */
+function heldByRule(engine: Engine, carried: Carried, { command, misbehaved }: Misbehaved): void {
+  const reason = `${command}, to make anew what is in conflict, ${misbehaved} in the run's own worktree; it may only write files`;
+  if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
+  waitBehind(engine, carried, {
+    park: { for: "git", reason, regenerate: command },
     next: { kind: "by-hand", from: carried.attempt.id },
   });
 }

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { commandList } from "../core/config.ts";
 import { onePerTask, planKeyOf } from "../core/rival.ts";
+import { describeCheck, type RedCheck } from "../core/red-check.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
-import { type FastForward, fastForwardCheckout } from "../git/fast-forward.ts";
+import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { type Unpublished, unpublishedLinks } from "../git/submodules.ts";
 import { markLanded, readRuns } from "../store/runs.ts";
@@ -19,6 +20,7 @@ import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
+import { describeStay } from "./stays.ts";
 import { refuseTakenOut } from "./taken-out.ts";
 import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
 import { printableNames } from "../lib/printable.ts";
@@ -113,28 +115,6 @@ async function markAllLanded(engine: Engine, landed: Run, commit: string): Promi
   }
 }
 
-/** Why a branch was not moved, in words. */
-export function describeStay(outcome: Exclude<FastForward, { moved: true }>): string {
-  switch (outcome.reason) {
-    case "branch-moved":
-      return "it moved meanwhile";
-    case "not-a-fast-forward":
-      return "it holds what is not in what was checked";
-    case "dirty":
-      return `${outcome.path} has uncommitted changes in ${printableNames(outcome.files)}`;
-    case "would-overwrite":
-      return `files in ${outcome.path} would be overwritten: ${printableNames(outcome.files)}`;
-    case "in-progress":
-      return `a ${outcome.what} is under way in ${outcome.path}`;
-    case "refused":
-      return outcome.said;
-    default: {
-      const never: never = outcome;
-      return never;
-    }
-  }
-}
-
 function newestLandable(engine: Engine): Run {
   const runs = readRuns(engine.store);
   const done = runs.findLast(
@@ -204,7 +184,7 @@ async function checkTip(
     const { timeoutMs } = run.options;
     const verdict = await checkCommit(engine, { name: run.id, commit, commands, dir, timeoutMs, by });
     if (verdict.kind === "interrupted") throw interrupted();
-    if (verdict.kind === "red") throw red(run, verdict.command, verdict.output);
+    if (verdict.kind === "red") throw red(run, verdict);
   } finally {
     // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
@@ -225,8 +205,12 @@ function interrupted(): OwtError {
   return new OwtError("interrupted", "landing was interrupted; the target was not moved", { hint: "again: owt land" });
 }
 
-function red(run: Run, command: string, output: string): OwtError {
-  return new OwtError("needs-person", `what would land on ${run.target} fails: ${command}\n${output}`.trimEnd(), {
-    hint: `mend it on a branch of ${run.branch}, or run a task that does; then: owt land`,
-  });
+function red(run: Run, { output, ...check }: RedCheck & { output: string }): OwtError {
+  return new OwtError(
+    "needs-person",
+    `what would land on ${run.target} fails: ${describeCheck(check)}\n${output}`.trimEnd(),
+    {
+      hint: `mend it, and commit: git switch ${run.branch}; then: git switch ${run.target} && owt land ${run.id}`,
+    },
+  );
 }

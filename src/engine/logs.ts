@@ -2,6 +2,7 @@
 import { existsSync, watch } from "node:fs";
 import type { AgentEvent } from "../agents/agent.ts";
 import { addUsages, renderUsd } from "../core/cost.ts";
+import { describeCheck } from "../core/red-check.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Event } from "../core/event.ts";
@@ -158,7 +159,7 @@ function whatWasChecked({ where, others = 0, again }: Extract<Event, { kind: "ve
 
 function renderChecks(engine: Engine, attempt: Attempt): LogLine[] {
   const outcome = readAttempt(engine.store, attempt.id)?.outcome;
-  if (outcome?.kind === "verify_failed") return told(`✗ verify failed: ${outcome.command}`, outcome.output);
+  if (outcome?.kind === "verify_failed") return told(`✗ verify failed: ${describeCheck(outcome)}`, outcome.output);
   if (outcome?.kind === "conflict" && outcome.output) return told(`✗ ${describeOutcome(outcome)}`, outcome.output);
   if (outcome?.kind === "failed" && outcome.output) return told(`✗ ${outcome.reason}`, outcome.output);
   return [];

@@ -29,6 +29,7 @@ import {
   settleOutgoing,
   tryLater,
 } from "../store/outbox.ts";
+import { readRedTip } from "../store/red-tip.ts";
 import { readRun } from "../store/runs.ts";
 import { readTask, readTasks } from "../store/tasks.ts";
 import { canShow, showOnDesktop } from "../system/desktop.ts";
@@ -170,9 +171,11 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
 }
 
 /** Whether a task that waited has been answered since. */
-function isOver(engine: Engine, { task: id, moment }: Outgoing): boolean {
+function isOver(engine: Engine, { run, task: id, moment }: Outgoing): boolean {
   const task = id === null ? null : readTask(engine.store, id);
   if (moment.name === "waiting" && moment.for === "room") return knownShortage(engine) === null;
+  if (moment.name === "waiting" && moment.for === "branch")
+    return run === null || readRedTip(engine.store, run) === null;
   if (moment.name !== "waiting" || task === null) return false;
   if (moment.for === "review") return task.state !== "review" || task.approved;
   if (moment.for === "failed") return task.state !== "failed" || hasRivalsLeft(engine, task);
@@ -281,6 +284,7 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
 /** What a person can do about it now. */
 function commandFor(engine: Engine, moment: Moment, task: Task | null, run: Run | null): string | null {
   if (moment.name === "waiting" && moment.for === "room") return readRoomWait(engine)?.command ?? "owt inbox";
+  if (moment.name === "waiting" && moment.for === "branch") return run && `owt resume ${run.id}`;
   if (moment.name === "waiting") return task === null ? null : answerFor(engine, task).command;
   if (moment.name === "budget") return run?.state === "open" ? raiseNow(engine, run) : null;
   if (moment.name === "batch-ended") return moment.state === "refused" ? startCommand(moment.batch) : null;

@@ -109,7 +109,7 @@ export class Progress {
   }
 
   #doing({ task, why }: TaskView, attempt: Attempt): string {
-    if (attempt.phase === "merge" && why !== task.state) return why;
+    if ((attempt.phase === "merge" || attempt.phase === "verify") && why !== task.state) return why;
     if (attempt.phase === "agent") return this.#lastWord(attempt) || PHASES.agent;
     // Between its agent's end and the next phase a task is nowhere for a moment.
     return PHASES[attempt.phase] || task.state;

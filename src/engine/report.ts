@@ -7,7 +7,15 @@ import type { BareTask } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
-import { readFlakes, readReviewTimes, readSettled, readStepEvents, readWaitingEvents } from "../store/events.ts";
+import {
+  readCheckTimes,
+  readFlakes,
+  readLost,
+  readReviewTimes,
+  readSettled,
+  readStepEvents,
+  readWaitingEvents,
+} from "../store/events.ts";
 import { readTried } from "../store/history.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
@@ -24,9 +32,11 @@ export function readReport(engine: Engine, runId: string): RunReport {
   return reportRun(run, views, attempts, now, {
     levels: readLevels(engine, run),
     reviews: readReviewTimes(engine.store, run.id, now),
+    checks: readCheckTimes(engine.store, run.id, now),
     waiting: waitingOf(engine, run, views, now),
     steps: readSteps(readStepEvents(engine.store, run.id), now),
     flaky: readFlakes(engine.store, run.id),
+    lost: readLost(engine.store, run.id),
     settled: readSettled(engine.store, run.id),
   });
 }

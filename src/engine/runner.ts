@@ -4,6 +4,8 @@ import { setImmediate as turnOfTheWorld } from "node:timers/promises";
 import { hasLimitOf } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
+import { waitsForTip } from "../core/red-tip.ts";
+import { waitsBehind } from "../core/resolving.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
@@ -11,6 +13,8 @@ import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
+import { readBehind } from "../store/resolving.ts";
+import { readRedTip } from "../store/red-tip.ts";
 import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, standForReview } from "./attempt.ts";
@@ -26,15 +30,19 @@ import { type Engine, isLost, strayFallOvers } from "./engine.ts";
 import { expectedEndIn, noteExpectedEnd } from "./expected-end.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
 import { nextProbe } from "./governor.ts";
+import { freeHeld, waitsForCheckout } from "./held-checkout.ts";
 import { idleFallOvers } from "./credentials.ts";
 import { closeForecasts } from "./merge-order.ts";
 import { keepNotifying } from "./notify.ts";
 import { pruneAttempts } from "./prune.ts";
+import { forgetRedTip, leaveRedTip } from "./red-tip.ts";
+import { letGoOn } from "./resolving.ts";
 import { noteShortage } from "./room.ts";
 import { runTip } from "./run-tip.ts";
 import { watchSessionLimits } from "./session-limits.ts";
 import { ENDS_ANYWAY, isSettledNow } from "./settled.ts";
 import { startReady, type Turn } from "./start-ready.ts";
+import { noteTakenOut } from "./taken-out.ts";
 import { tellRoomWait } from "./tell-room.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
@@ -124,6 +132,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
 async function takeUp(engine: Engine, run: Run, jumpMs: number): Promise<void> {
   await clearOldLocks(engine.repo, [run.branch]);
   await runTip(engine, run);
+  forgetRedTip(engine, run);
   await standForReview(engine, run);
   noteStrayFallOvers(engine, run);
   noteIdleFallOvers(engine, run);
@@ -262,14 +271,21 @@ async function carryRun(
 ): Promise<boolean> {
   const tasks = seen.tasks.get(run.id)!;
   const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
+  await leaveRedTip(engine, run);
+  await noteTakenOut(engine, run);
+  letGoOn(engine, run, tasks);
+  const freed = run.wish === null && !endings && (await freeHeld(engine, run, tasks));
   const obeyed = obeyWishes(engine, run, tasks, attempts);
   const skipped = skipUnreachable(engine, tasks);
   const decided = run.wish !== "stop" && !endings && decideContests(engine, run, tasks, attempts);
-  if (obeyed || skipped || decided) return true;
+  if (freed || obeyed || skipped || decided) return true;
   const goesOn = run.wish === null && !endings;
   const isOpen = goesOn && !carriers.isStalled;
   const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
+  const red = readRedTip(engine.store, run.id);
+  const behind = readBehind(engine.store, run.id);
   for (const attempt of [...attempts, ...started]) {
+    if ((waitsForTip(red, attempt) || waitsBehind(behind, attempt)) && attempt.stop === null) continue;
     if (endings && !isEnding(engine, run, attempt)) continue;
     if (mayCarry(run, attempt, tasks)) carriers.carry(attempt);
   }
@@ -340,6 +356,8 @@ function isOver(engine: Engine, seen: Look, until: string | undefined): boolean 
 
 /** A timer stands still while the machine sleeps, and does not see that the clock was set: so often the time is looked at. */
 const LOOK_AT_CLOCK_MS = 30_000;
+/** So often it is looked whether a red branch has moved, or a checkout is free. */
+const LOOK_AT_TIP_MS = 1_000;
 
 /** Milliseconds until a task may be started that waits for a time now, or the clock is to be looked at again; null when none waits. */
 function soonest(engine: Engine, seen: Look): number | null {
@@ -351,5 +369,8 @@ function soonest(engine: Engine, seen: Look): number | null {
   const probe = nextProbe(engine);
   const times = [...waiting.map((task) => task.notBefore!), ...days, ...ends, ...(probe === null ? [] : [probe])];
   const later = times.filter((at) => at > now);
+  // Who mends a branch tells nobody.
+  const isHeld = [...seen.tasks.values()].some((tasks) => tasks.some(waitsForCheckout));
+  if (isHeld || seen.runs.some((run) => readRedTip(engine.store, run.id) !== null)) later.push(now + LOOK_AT_TIP_MS);
   return later.length === 0 ? null : Math.min(LOOK_AT_CLOCK_MS, Math.min(...later) - now);
 }

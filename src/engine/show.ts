@@ -1,12 +1,14 @@
 /** Where the tasks of a run stand, as somebody sees it who is not the process that carries them: also what is about to end. */
 import type { Attempt, StopCause } from "../core/attempt.ts";
 import { describeMerges } from "../core/merge-wait.ts";
+import { isHeldByTip } from "../core/red-tip.ts";
 import type { Run } from "../core/run.ts";
 import { placesTaken } from "../core/schedule.ts";
 import type { BareTask, Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
-import { readChecked } from "../store/events.ts";
+import { isBeingChecked, readChecked } from "../store/events.ts";
+import { readRedTip } from "../store/red-tip.ts";
 import { findAtPrompt } from "./at-prompt.ts";
 import { isCarried } from "./holder.ts";
 import type { Engine } from "./engine.ts";
@@ -54,16 +56,19 @@ export type EndingView<T extends BareTask = Task> = TaskView<T> & { isEnding?: t
 export function withEndings<T extends BareTask>(engine: Engine, run: Run, views: TaskView<T>[]): EndingView<T>[] {
   const open = readOpenAttempts(engine.store).filter((attempt) => attempt.run === run.id && attempt.outcome === null);
   const stops = new Map(open.map((attempt) => [attempt.task, attempt.stop]));
+  const red = readRedTip(engine.store, run.id);
   const taken = placesTaken(
-    views.map(({ task }) => task.state),
+    views
+      .filter(({ task, standing }) => !isHeldByTip(red, task) && standing !== "blocked")
+      .map(({ task }) => task.state),
     run.options.maxParallel,
   );
-  const merges = mergesOf(engine, run, open);
+  const merges = new Map([...mergesOf(engine, run, open), ...checksOf(engine, run, open)]);
   return views.map((view) => {
     if (view.standing === "ready") return { ...view, why: also(view.why, whyNotYet(run, taken)) };
     const ending = view.standing === "working" ? describeEnding(run, view.task, stops.get(view.task.id) ?? null) : null;
     if (ending !== null) return { ...view, why: ending, isEnding: true };
-    const why = merges.get(view.task.id);
+    const why = view.standing === "working" ? merges.get(view.task.id) : undefined;
     // Most are as they were, and there can be thousands.
     return why === undefined ? view : { ...view, why };
   });
@@ -73,6 +78,15 @@ export function withEndings<T extends BareTask>(engine: Engine, run: Run, views:
 function mergesOf(engine: Engine, run: Run, open: readonly Attempt[]): ReadonlyMap<number, string> {
   const merging = open.filter(({ phase }) => phase === "merge").map(({ task }) => task);
   return merging.length === 0 ? new Map() : describeMerges(merging, readChecked(engine.store, run.id));
+}
+
+/** How those stand whose work is checked in their own worktrees, by row number of their tasks. */
+function checksOf(engine: Engine, run: Run, open: readonly Attempt[]): ReadonlyMap<number, string> {
+  const checked = open.filter(({ phase }) => phase === "verify");
+  const most = run.options.maxParallel;
+  const isWaiting = ({ id }: Attempt) => checked.length > most && !isBeingChecked(engine.store, id);
+  const waits = `waits to be checked: ${most} are`;
+  return new Map(checked.map((attempt) => [attempt.task, isWaiting(attempt) ? waits : "checking"]));
 }
 
 function whyNotYet({ id, wish, options }: Run, taken: number): string {

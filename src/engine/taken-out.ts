@@ -5,6 +5,7 @@ import { isAncestor, readParents, readRef } from "../git/branch.ts";
 import { commitsWithout } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
 import { printable } from "../lib/printable.ts";
+import { appendEvent, readRewritten } from "../store/events.ts";
 import { readRun } from "../store/runs.ts";
 import type { Engine } from "./engine.ts";
 
@@ -15,19 +16,33 @@ const NAMED = 5;
 export async function refuseTakenOut(engine: Engine, run: Run, tip: Oid): Promise<void> {
   const found = await findTakenOut(engine, run, tip);
   if (found === null) return;
-  const { base, commits } = found;
+  throw new OwtError("needs-person", describeTakenOut(run, found), {
+    hint: `leave them out: git switch -c ${run.id}-work ${run.branch} && git rebase --rebase-merges --onto ${run.target} ${found.base}, and merge that; bring them back all the same: git switch ${run.target} && git merge ${run.branch}`,
+  });
+}
+
+function describeTakenOut(run: Run, { base, commits }: TakenOut): string {
   const more = commits.length > NAMED ? ` and ${commits.length - NAMED} more` : "";
   const named = commits
     .slice(0, NAMED)
     .map(({ oid, subject }) => `${oid.slice(0, 10)} (${printable(subject)})`)
     .join(", ");
-  throw new OwtError(
-    "needs-person",
-    `${run.id} began at ${base.slice(0, 10)}, which ${run.target} does not hold any more; landing would bring back ${named}${more}`,
-    {
-      hint: `leave them out: git switch -c ${run.id}-work ${run.branch} && git rebase --rebase-merges --onto ${run.target} ${base}, and merge that; bring them back all the same: git switch ${run.target} && git merge ${run.branch}`,
-    },
-  );
+  return `${run.id} began at ${base.slice(0, 10)}, which ${run.target} does not hold any more; landing would bring back ${named}${more}`;
+}
+
+const seen = new WeakMap<Engine, Map<string, Oid>>();
+
+/** Writes it down for all who look as soon as the target of an open run is seen to lack what the run began with, or to have it again. */
+export async function noteTakenOut(engine: Engine, run: Run): Promise<void> {
+  const tips = seen.get(engine) ?? new Map<string, Oid>();
+  seen.set(engine, tips);
+  const tip = await readRef(engine.repo, `refs/heads/${run.target}`);
+  if (tip === null || tips.get(run.id) === tip) return;
+  tips.set(run.id, tip);
+  const found = await findTakenOut(engine, run, tip);
+  const why = found === null ? null : `${run.target} was rewritten: ${describeTakenOut(run, found)}`;
+  if (why === readRewritten(engine.store, run.id)) return;
+  appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "target-rewritten", why });
 }
 
 type TakenOut = { base: Oid; commits: { oid: Oid; subject: string }[] };

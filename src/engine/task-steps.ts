@@ -25,7 +25,9 @@ import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.t
 import { moveOnGreen } from "./contest.ts";
 import { noteBegun, readBegun } from "./begun.ts";
 import { verifyFailed } from "./clash.ts";
+import { inCheckPlace } from "./check-places.ts";
 import { attemptDir, type Engine } from "./engine.ts";
+import { beganRed } from "./red-tip.ts";
 import { readySubmodules } from "./submodules.ts";
 import { verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
@@ -252,16 +254,16 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   const dir = join(attemptDir(engine, attempt.id), `verify-${head.slice(0, 12)}`);
   // The checks may leave anything behind.
   engine.seenClean.delete(attempt.id);
-  const verdict = await verifyAt(engine, attempt, {
-    dir,
-    cwd: attempt.worktree,
-    commands,
-    where: "task",
-    timeoutMs: run.options.timeoutMs,
-  });
-  if (verdict.kind === "interrupted") return "leave";
+  const place = { dir, cwd: attempt.worktree, commands, where: "task", timeoutMs: run.options.timeoutMs } as const;
+  const check = () => verifyAt(engine, attempt, place);
+  const verdict = commands.length === 0 ? await check() : await inCheckPlace(engine, carried, check);
+  if (verdict === "interrupted" || verdict.kind === "interrupted") return "leave";
   if (verdict.kind === "red") {
-    verifyFailed(engine, carried, verdict);
+    const began = await beganRed(engine, carried, verdict.command);
+    if (began === "interrupted") return "leave";
+    // What counts then is whether it is green with the branch as that will be.
+    if (began) await moveOnGreen(engine, carried, head, {});
+    else verifyFailed(engine, carried, verdict);
     return "on";
   }
   await moveOnGreen(engine, carried, head, { verifiedTree: commands.length > 0 ? tree : null });

@@ -16,7 +16,7 @@ import { type Engine, findAgent } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { findMarkersByHand, MARKERS_MEANT } from "./gate.ts";
 import { tryNow } from "./governor.ts";
-import { handBackDone, refuseGone } from "./hand-back.ts";
+import { handBackDone, refuseElsewhere, refuseGone } from "./hand-back.ts";
 import { stopUncarried } from "./uncarried.ts";
 import { adHocTask, readPlannedTasks } from "./work.ts";
 
@@ -268,7 +268,10 @@ export async function approveTask(engine: Engine, key: string, run?: string): Pr
   if (await handBackDone(engine, task)) return task.run;
   if (task.state === "pending" && (task.park?.for === "conflict" || task.park?.for === "red"))
     await refuseUnresolved(engine, task, task.park.worktree);
-  if (waitsForApproval(task)) await refuseGone(engine, task);
+  if (waitsForApproval(task)) {
+    await refuseElsewhere(engine, task);
+    await refuseGone(engine, task);
+  }
   const now = engine.now();
   const about = { run: task.run, task: task.id };
   engine.store.transaction(() => {

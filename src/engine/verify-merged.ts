@@ -1,41 +1,80 @@
-/** Checks merged work, of one task or of several together, in the run's own worktree. */
+/** Checks merged work, of one task or of several together, and the run's branch alone, in the run's own worktree. */
 import { appendEvent } from "../store/events.ts";
+import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 import { endEarlierChecks, mergeCheckDir, standAt } from "./integration-worktree.ts";
 import type { Waiter } from "./merge-queue.ts";
-import { type Verdict, verifyAt } from "./verify.ts";
+import { type Verdict, verifyAt, type VerifyPlace } from "./verify.ts";
 import { setUp } from "./workspace.ts";
 
 /** Moves the worktree to the candidate and runs the commands there. It is interrupted when the attempt of one of the tasks is told to stop. */
-export async function verifyMerged(
+export function verifyMerged(
   engine: Engine,
   group: readonly Waiter[],
   { candidate, commands }: { candidate: string; commands: string[] },
 ): Promise<Verdict> {
-  const { run, attempt } = group[0]!.carried;
+  return untilStopped(engine, group, (isStopped) => {
+    const { run } = group[0]!.carried;
+    const tasks = group.map(({ carried: { task } }) => task.id);
+    appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "merges-checked", tasks });
+    const others = tasks.slice(1);
+    return checkThere(engine, group[0]!.carried, candidate, { commands, where: "run", others, isStopped });
+  });
+}
+
+/** The same with the branch as it is, for a group whose merge with it was red. */
+export function verifyTip(
+  engine: Engine,
+  group: readonly Waiter[],
+  { tip, commands }: { tip: string; commands: string[] },
+): Promise<Verdict> {
+  return untilStopped(engine, group, (isStopped) =>
+    checkThere(engine, group[0]!.carried, tip, { commands, where: "tip", isStopped }),
+  );
+}
+
+/** The same for one task that is not in the queue yet. */
+export function verifyAlone(
+  engine: Engine,
+  carried: Carried,
+  { tip, commands }: { tip: string; commands: string[] },
+): Promise<Verdict> {
+  return checkThere(engine, carried, tip, { commands, where: "tip" });
+}
+
+async function untilStopped(
+  engine: Engine,
+  group: readonly Waiter[],
+  check: (isStopped: () => boolean) => Promise<Verdict>,
+): Promise<Verdict> {
   const isStopped = () => group.some((waiter) => waiter.isStopped);
   const halt = () => {
     for (const waiter of group) waiter.isHalted = true;
-    engine.live.get(attempt.id)?.("stopped");
+    engine.live.get(group[0]!.carried.attempt.id)?.("stopped");
     for (const waiter of group) waiter.isHalted = false;
   };
   for (const waiter of group) waiter.halt = halt;
   try {
-    if (isStopped()) return { kind: "interrupted" };
-    const tasks = group.map(({ carried: { task } }) => task.id);
-    appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "merges-checked", tasks });
-    await endEarlierChecks(engine, run.id);
-    const path = await standAt(engine, run.id, candidate);
-    const dir = mergeCheckDir(engine, attempt.id, candidate);
-    const { timeoutMs } = run.options;
-    const problem = isStopped()
-      ? "interrupted"
-      : await setUp(engine, { attempt: attempt.id, dir, worktree: path, timeoutMs });
-    if (problem === "interrupted") return { kind: "interrupted" };
-    if (problem) return { kind: "red", command: problem.failed, output: problem.output };
-    const others = tasks.slice(1);
-    return await verifyAt(engine, attempt, { dir, cwd: path, commands, where: "run", timeoutMs, others, isStopped });
+    return isStopped() ? { kind: "interrupted" } : await check(isStopped);
   } finally {
     for (const waiter of group) waiter.halt = null;
   }
+}
+
+async function checkThere(
+  engine: Engine,
+  { run, attempt }: Carried,
+  commit: string,
+  how: Pick<VerifyPlace, "commands" | "where" | "others" | "isStopped">,
+): Promise<Verdict> {
+  await endEarlierChecks(engine, run.id);
+  const path = await standAt(engine, run.id, commit);
+  const dir = mergeCheckDir(engine, attempt.id, commit);
+  const { timeoutMs } = run.options;
+  const problem = how.isStopped?.()
+    ? "interrupted"
+    : await setUp(engine, { attempt: attempt.id, dir, worktree: path, timeoutMs });
+  if (problem === "interrupted") return { kind: "interrupted" };
+  if (problem) return { kind: "red", command: problem.failed, output: problem.output };
+  return verifyAt(engine, attempt, { dir, cwd: path, timeoutMs, ...how });
 }

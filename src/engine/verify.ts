@@ -2,18 +2,20 @@
 import { join } from "node:path";
 import { appendEvent } from "../store/events.ts";
 import type { Attempt } from "../core/attempt.ts";
+import type { CheckedWhere } from "../core/event.ts";
+import type { RedCheck } from "../core/red-check.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { noteCheckTime } from "./gather.ts";
 
-export type Verdict = { kind: "green" } | { kind: "red"; command: string; output: string } | { kind: "interrupted" };
+export type Verdict = { kind: "green" } | ({ kind: "red"; output: string } & RedCheck) | { kind: "interrupted" };
 
 export type VerifyPlace = {
   /** Holds the executions. */
   dir: string;
   cwd: string;
   commands: string[];
-  where: "task" | "run";
+  where: CheckedWhere;
   timeoutMs: number;
   /** Tasks that are checked together with the attempt's own, by row number. */
   others?: readonly number[];
@@ -28,10 +30,15 @@ export async function verifyAt(engine: Engine, attempt: Attempt, place: VerifyPl
   for (const [index, command] of place.commands.entries()) {
     const result = await checkTwice(engine, attempt, place, index);
     if (result === "interrupted") return { kind: "interrupted" };
-    if (result.code !== 0) return { kind: "red", command, output: result.output };
+    if (result.code !== 0) return { kind: "red", command, output: result.output, ...timeUp(result, place.timeoutMs) };
   }
   noteCheckTime(engine, attempt.run, performance.now() - began);
   return { kind: "green" };
+}
+
+/** Of a check that ended because its time was up: how long that was. */
+export function timeUp(result: Exclude<CheckResult, "interrupted">, timeoutMs: number): { timedOutMs?: number } {
+  return result.isTimedOut ? { timedOutMs: timeoutMs } : {};
 }
 
 async function checkTwice(engine: Engine, attempt: Attempt, place: VerifyPlace, index: number): Promise<CheckResult> {

@@ -8,6 +8,8 @@ import type { BareTask, Task } from "../core/task.ts";
 import { findRefusedLogin, type Logins, type TaskView, viewTasks } from "../core/view.ts";
 import { readAttempt } from "../store/attempts.ts";
 import { readHeldApart } from "../store/footprints.ts";
+import { readBehind } from "../store/resolving.ts";
+import { readRedTip } from "../store/red-tip.ts";
 import { readRuns } from "../store/runs.ts";
 import { readBareTasks } from "../store/bare-tasks.ts";
 import { readTask, readTasks } from "../store/tasks.ts";
@@ -111,6 +113,8 @@ function viewNow<T extends BareTask>(
     holding && ((agent, task) => holding(agent, () => nextModel(engine, run, wholeOf(task), agent))),
     knownShortage(engine),
     readHeldApart(engine.store, run.id),
+    readRedTip(engine.store, run.id),
+    readBehind(engine.store, run.id),
   );
 }
 

@@ -32,6 +32,7 @@ const PROGRESS = new Set<string>([
   "run-limited",
   "run-short",
   "run-apart",
+  "target-rewritten",
   BEGUN,
 ] satisfies (FactKind | typeof BEGUN)[]);
 

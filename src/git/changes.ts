@@ -49,6 +49,28 @@ export async function commitsWithout(
   }));
 }
 
+/** The commits on the first-parent line of `to` that `from` does not hold, newest first, with their first lines and authors. */
+export async function commitsBetween(
+  repo: Repo,
+  from: Oid,
+  to: Oid,
+): Promise<{ oid: Oid; subject: string; author: string }[]> {
+  const { stdout } = await git(repo, [
+    "log",
+    "-z",
+    "--first-parent",
+    "--format=%H%x09%an%x09%s",
+    to,
+    "--not",
+    from,
+    "--",
+  ]);
+  return fieldsOf(stdout).map((line) => {
+    const [oid = "", author = "", ...subject] = line.split("\t");
+    return { oid, author, subject: subject.join("\t") };
+  });
+}
+
 /** The files that differ from a commit, by path. */
 export function readChanges(place: Place, from: Oid): Promise<ChangedFile[]> {
   return withOwnIndex(place, (index) =>

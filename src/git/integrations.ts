@@ -42,3 +42,17 @@ async function readMerges(repo: Repo, base: Oid, tip: Oid): Promise<Merge[]> {
     };
   });
 }
+
+/** The tasks whose merges, among the commits of `tip` that `base` does not have, changed a path, the oldest first. */
+export async function tasksThatChanged(repo: Repo, base: Oid, tip: Oid, path: string): Promise<string[]> {
+  const trailer = "%(trailers:key=Owt-Task,valueonly,separator=%x2C)";
+  const args = ["log", "-z", "--merges", "--reverse", `--format=%H%x09%P%x09${trailer}`, `${base}..${tip}`, "--"];
+  const tasks: string[] = [];
+  for (const line of fieldsOf((await git(repo, args)).stdout)) {
+    const [commit = "", parents = "", task = ""] = line.replace(/^\n/, "").split("\t");
+    if (task === "") continue;
+    const diff = ["diff-tree", "--quiet", "-r", parents.split(" ")[0]!, commit, "--", path];
+    if ((await git(repo, diff, { ok: [0, 1] })).code === 1) tasks.push(task.trim());
+  }
+  return [...new Set(tasks)];
+}

@@ -45,6 +45,18 @@ test("conflicts are listed with all their names", async () => {
   expect("files" in merged && merged.files.toSorted()).toEqual(names.toSorted());
 });
 
+test("a file of one side that is a folder on the other is named as it is, and not as git puts it aside", async () => {
+  await using at = await scratchRepo();
+  at.commit(at.root, { "a.txt": "one\n" });
+  runGit(at.root, "checkout", "-q", "-b", "x");
+  runGit(at.root, "rm", "-q", "a.txt");
+  const folder = at.commit(at.root, { "a.txt/inside": "two\n" });
+  runGit(at.root, "checkout", "-q", "main");
+  const file = at.commit(at.root, { "a.txt": "one and more\n" });
+  expect(await mergeTrees(at.repo, file, folder, at.root)).toEqual({ files: ["a.txt"] });
+  expect(await mergeTrees(at.repo, folder, file, at.root)).toEqual({ files: ["a.txt"] });
+});
+
 test("the attributes of the worktree at hand decide how files merge", async () => {
   await using at = await scratchRepo();
   const base = at.commit(at.root, { ".gitattributes": "list merge=union\n", list: "1\n" });

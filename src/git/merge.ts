@@ -42,7 +42,13 @@ export async function mergeTrees(
   }
   const [tree, ...files] = fieldsOf(out.stdout);
   if (tree === undefined) throw new OwtError("tool-failed", `git merge-tree ${ours} ${theirs}: ${out.stderr.trim()}`);
-  return out.code === 0 ? { tree, fastForward: false } : { files: files.filter((file) => file !== "") };
+  return out.code === 0 ? { tree, fastForward: false } : { files: namesOf(files, [ours, theirs]) };
+}
+
+/** Where one side has a file and the other a folder of its name, git puts the file beside it and calls it after its commit: what is in conflict is the name. */
+function namesOf(files: readonly string[], commits: readonly Oid[]): string[] {
+  const beside = new RegExp(`~(?:${commits.join("|")})(?:_\\d+)?$`);
+  return [...new Set(files.filter((file) => file !== "").map((file) => file.replace(beside, "")))];
 }
 
 export type StartedMerge =

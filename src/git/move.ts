@@ -19,6 +19,16 @@ export async function moveDetached(repo: Repo, path: string, to: Oid, keep: read
   await resetTo(place, to, keep);
 }
 
+/** Whether HEAD of a worktree that is ours alone left the commit that it stood at, in words; it is put back there. Branches and commits that were made stay. */
+export async function findStrayed(repo: Repo, path: string, at: Oid): Promise<string | null> {
+  const place = placeAt(repo, path);
+  const { branch, oid } = await readHead(repo, place);
+  if (branch === null && oid === at) return null;
+  if (isMainPlace(place)) throw new OwtError("internal", `${path} is not a detached worktree of ours`);
+  await git(place, ["checkout", "--quiet", "--force", "--detach", at]);
+  return branch === null ? `made a commit (${oid?.slice(0, 10)})` : `left it on the branch ${branch}`;
+}
+
 /** Puts a task's worktree back at its HEAD, but for `keep` and what the project ignores; everything it held is saved first. Gives the
  *  rescue's ref. For a merge of ours that was cut off: it leaves changed files and nothing that says why. */
 export async function moveBack(

@@ -1,7 +1,8 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
-import type { Attempt } from "../core/attempt.ts";
+import type { Attempt, AttemptPhase } from "../core/attempt.ts";
 import type { Settled } from "../core/conflict-rules.ts";
 import type { Event, Fact } from "../core/event.ts";
+import type { LostChange } from "../core/lost-change.ts";
 import { momentOf } from "../core/notification.ts";
 import type { RoomKind } from "../core/room.ts";
 import type { Row, Store } from "./database.ts";
@@ -57,8 +58,17 @@ export function eventsAfter(store: Store, seq: number, filter: { run?: string } 
 
 /** For how long (ms) each attempt of a run waited for its rivals or for an approval, by its id. `now` ends what still waits. */
 export function readReviewTimes(store: Store, run: string, now: number): Map<number, number> {
-  const sql =
-    "select attempt, at, json_extract(data, '$.phase') in ('contest', 'review') as waits from event where run = ? and kind in ('attempt-phase', 'attempt-ended') order by seq";
+  return readPhaseTimes(store, run, now, ["contest", "review"]);
+}
+
+/** The same of the time in which its work was checked and merged, and waited for that. */
+export function readCheckTimes(store: Store, run: string, now: number): Map<number, number> {
+  return readPhaseTimes(store, run, now, ["verify", "merge", "advance"]);
+}
+
+function readPhaseTimes(store: Store, run: string, now: number, phases: readonly AttemptPhase[]): Map<number, number> {
+  const sql = `select attempt, at, json_extract(data, '$.phase') in (${phases.map((phase) => `'${phase}'`).join(", ")}) as counts
+    from event where run = ? and kind in ('attempt-phase', 'attempt-ended') order by seq`;
   const since = new Map<number, number>();
   const times = new Map<number, number>();
   const count = (attempt: number, until: number) => {
@@ -68,7 +78,7 @@ export function readReviewTimes(store: Store, run: string, now: number): Map<num
   };
   for (const row of store.all(sql, run)) {
     count(Number(row["attempt"]), Number(row["at"]));
-    if (row["waits"] === 1) since.set(Number(row["attempt"]), Number(row["at"]));
+    if (row["counts"] === 1) since.set(Number(row["attempt"]), Number(row["at"]));
   }
   for (const attempt of since.keys()) count(attempt, now);
   return times;
@@ -108,7 +118,8 @@ export function readWaitingEvents(store: Store, run: string): Event[] {
     `(select p.seq from event p where p.run = ?1 and ${bound} order by p.seq desc limit 1)`;
   const sql = `select * from event where run = ?1 and (
       kind in (${WAITING_KINDS.map((kind) => `'${kind}'`).join(", ")})
-      or (kind = 'attempt-phase' and data ->> '$.phase' in ('contest', 'review', 'collect', 'merge'))
+      or (kind = 'attempt-phase' and data ->> '$.phase' in ('contest', 'review', 'collect', 'verify', 'merge'))
+      or (kind = 'verify-started' and data ->> '$.where' = 'task')
       or seq in (select ${before("p.seq < c.seq")} from event c where c.run = ?1 and c.kind = 'run-carried')
       or seq = ${before("true")}
     ) order by seq`;
@@ -123,6 +134,8 @@ const WAITING_KINDS: Fact["kind"][] = [
   "run-limited",
   "run-short",
   "run-apart",
+  "tip-red",
+  "run-behind",
   "run-ended",
   "tasks-joined",
   "task-moved",
@@ -169,6 +182,24 @@ export function readSettled(store: Store, run: string): { task: number; commit: 
   });
 }
 
+/** That the target of a run was rewritten below it, in words, as it was last seen; null where it was not. */
+export function readRewritten(store: Store, run: string): string | null {
+  const sql = "select data from event where run = ? and kind = 'target-rewritten' order by seq desc limit 1";
+  const row = store.get(sql, run);
+  return row ? (parseStored(row["data"]) as { why: string | null }).why : null;
+}
+
+/** What resolved conflicts of a run threw away, by the task's row number. */
+export function readLost(store: Store, run: string): Map<number, LostChange[]> {
+  const rows = store.all("select * from event where run = ? and kind = 'side-lost' order by seq", run);
+  const lost = new Map<number, LostChange[]>();
+  for (const row of rows) {
+    const event = toEvent(row) as Extract<Event, { kind: "side-lost" }>;
+    lost.set(event.task!, [...(lost.get(event.task!) ?? []), ...event.lost]);
+  }
+  return lost;
+}
+
 /** When (epoch ms) the agents of a run's attempts ended, by attempt: the last of each. */
 export function readAgentEnds(store: Store, run: string): Map<number, number> {
   const sql = "select attempt, max(at) as ended from event where run = ? and kind = 'agent-ended' group by attempt";
@@ -180,6 +211,13 @@ export function readChecked(store: Store, run: string): number[] {
   const sql = "select data from event where run = ? and kind = 'merges-checked' order by seq desc limit 1";
   const row = store.get(sql, run);
   return row ? (parseStored(row["data"]) as { tasks: number[] }).tasks : [];
+}
+
+/** Whether a check of an attempt in its own worktree has begun since it came to be checked there. */
+export function isBeingChecked(store: Store, attempt: number): boolean {
+  const sql =
+    "select kind from event where attempt = ? and kind in ('attempt-phase', 'verify-started') order by seq desc limit 1";
+  return store.get(sql, attempt)?.["kind"] === "verify-started";
 }
 
 /** What happened beside an attempt's agent, oldest first: that it did nothing any more, checks that ended, notes. */

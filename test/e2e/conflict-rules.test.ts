@@ -119,3 +119,35 @@ test("a command of the repository that makes files anew needs an approval, as it
   expect(ran.code).toBe(4);
   expect(ran.stderr).toContain(".worktreerc [conflicts] regenerate: touch all.lock");
 });
+
+test.each([
+  ["git add -A && git commit -qm lock", /made a commit \([0-9a-f]{10}\)/],
+  ["git checkout -qb mine", /left it on the branch mine/],
+])(
+  "a command that makes a file anew and does more (%s) is the configuration's fault: the task waits for it to be mended",
+  async (more, did) => {
+    const config = (command: string) =>
+      `${demoConfig}[conflicts.regenerate]\n"all.lock" = ${JSON.stringify(`cat parts/* > all.lock${command}`)}\n`;
+    await using rig = Rig.create({
+      ".worktreerc": config(` && ${more}`),
+      "all.lock": "base\n",
+      "parts/0-base": "base\n",
+    });
+    const ran = await bothChange(rig, (name) => `write parts/${name} "${name}\\n"\nwrite all.lock "${name}\\n"`);
+    expect(ran.code).toBe(4);
+    const { waiting } = await rig.json<{ waiting: { why: string; command: string; note: string }[] }>("inbox");
+    expect(waiting).toHaveLength(1);
+    expect(waiting[0]!.why).toMatch(did);
+    expect(waiting[0]).toMatchObject({
+      why: expect.stringContaining(more),
+      command: "owt task retry two/E01",
+      note: expect.stringContaining("[conflicts.regenerate]"),
+    });
+    rig.write({ ".worktreerc": config("") });
+    rig.ok("config", "approve", "--yes");
+    rig.ok("task", "retry", "two/E01");
+    expect((await rig.owt("resume")).code).toBe(0);
+    expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01", "two/E01"]);
+    expect(rig.show("owt/runs/r1", "all.lock")).toBe("base\none\ntwo\n");
+  },
+);

@@ -1,5 +1,6 @@
 /** Work that was taken away again: it never counts as integrated, cannot be approved, and what an agent makes in its place is not approved with it. */
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 
@@ -91,4 +92,29 @@ test("an approval is for the work that was there: what another attempt makes in 
   expect((await rig.owt("task", "approve", "shop/E01")).code).toBe(0);
   expect((await rig.owt("resume")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1")).toEqual(["shop/E01"]);
+});
+
+test.each([
+  ["resolved a conflict", false],
+  ["resolved a conflict, and deleted the branch", true],
+])("who %s on no branch is told how it is taken along", async (_, isGone) => {
+  await using rig = await withConflict('say "cannot decide"', { branch: "feat/two" });
+  const { worktree } = (await rig.json<Shown>("task", "show", "two/E01")).task.attempts.at(-1)!;
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: worktree, env: rig.env, encoding: "utf8" });
+  writeFileSync(`${worktree}/shared.txt`, "one, two");
+  git("commit", "-qam", "resolved");
+  git("checkout", "-q", "--detach");
+  git("commit", "-q", "--allow-empty", "-m", "more");
+  const head = git("rev-parse", "HEAD").slice(0, 10);
+  if (isGone) git("branch", "-D", "feat/two");
+  const refused = await rig.owt("task", "approve", "two/E01");
+  expect([refused.code, refused.stderr]).toEqual([
+    4,
+    expect.stringContaining(`${worktree} is not on feat/two any more, but on no branch, at ${head}`),
+  ]);
+  const hint = /take what is there along: (git .*), then: owt task approve two\/E01/.exec(refused.stderr)![1]!;
+  execFileSync("sh", ["-c", hint], { env: rig.env, stdio: "pipe" });
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01", "two/E01"]);
 });

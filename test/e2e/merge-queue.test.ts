@@ -1,5 +1,5 @@
 /** How work comes home: checks that are flaky, tasks that are merged and checked together, and the one among them that is at fault. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test, vi } from "vitest";
@@ -127,17 +127,30 @@ async function untilAllWait(rig: Rig): Promise<Running> {
   return run;
 }
 
-test("a slow check holds no agent up: while two are checked the next two work", async () => {
+test("slow checks hold no agent up, however many there are; two run at a time, and their time is told apart", async () => {
   const check = 'touch "$OWT_SEEN/$(basename "$PWD")"; until [ -e "$OWT_SEEN/open" ]; do sleep 0.05; done';
   await using rig = sixTasks(check, { config: "max_parallel = 2\n" });
   rig.release("seen/start");
   rig.release("seen/gate");
   const run = rig.start("run", "--yes");
-  const tasks = await allWait(rig, "pending pending verifying verifying verifying verifying");
-  const why = tasks.filter(({ state }) => state === "pending").map((each) => each.why);
-  expect(why).toEqual(["waits for a free place", "waits for a free place"]);
+  await allWait(rig, NAMES.map(() => "verifying").join(" "));
+  await vi.waitFor(async () => {
+    const { runs } = await rig.json<Status>("status");
+    const whys = runs[0]!.tasks.map(({ why }) => why).toSorted();
+    const waits = "waits to be checked: 2 are";
+    expect(whys).toEqual(["checking", "checking", waits, waits, waits, waits]);
+  }, 20_000);
+  const seen = () => readdirSync(rig.path("seen")).filter((name) => name.endsWith("-e01") || /-e01-\d+$/.test(name));
+  expect(seen()).toHaveLength(2);
   rig.release("seen/open");
   expect((await run.ended).code).toBe(0);
+  type Times = {
+    report: { tasks: { work_ms: number; checks_ms: number; waiting_ms: { check: number } }[] };
+  };
+  const { tasks } = (await rig.json<Times>("report")).report;
+  const waited = tasks.filter(({ waiting_ms }) => waiting_ms.check > 0);
+  expect(waited.length).toBeGreaterThanOrEqual(4);
+  expect(tasks.every(({ checks_ms }) => checks_ms > 0)).toBe(true);
 });
 
 test("several that wait are merged one upon the other and checked once", async () => {
@@ -347,4 +360,65 @@ test("work that was resolved and overtaken again and again stays in its conversa
   const kinds = report.tasks.find(({ id }) => id === "late/E01")!.attempts.map((attempt) => attempt.outcome_kind);
   expect(kinds).toEqual(["conflict", "conflict", "conflict", "conflict", "ok"]);
   expect(rig.show("owt/runs/r1", "LOG")!.trim().split("\n").toSorted()).toEqual([...others, "late", "start"]);
+});
+
+/** Tasks that each add a line to one file, side by side; who resolves a conflict in it waits for a gate. The run has begun, and one of them resolves. */
+async function oneResolves(names: string[]): Promise<{ rig: Rig; run: Running }> {
+  const config = `${demoConfig}[run]\nmax_parallel = 4\nverify = "true"\n`;
+  const rig = Rig.create({ ".worktreerc": config, LOG: "start\n" });
+  const resolve = 'run "sed" "-i" "-E" "/^(<<<<<<<|=======|>>>>>>>)/d" "LOG"';
+  for (const name of names) {
+    const steps = [
+      `touch ${rig.path(`${name}-runs`)}`,
+      `wait ${rig.path("all")}`,
+      `append LOG "${name}\\n"`,
+      "on conflict:",
+      `touch ${rig.path("resolves")}`,
+      `wait ${rig.path("resolve")}`,
+      resolve,
+    ];
+    rig.write({ [`docs/plans/${name}/epic-01-${name}.md`]: task({ title: name }, steps.join("\n")) });
+  }
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  for (const name of names) await fileAppears(rig.path(`${name}-runs`));
+  rig.release("all");
+  await fileAppears(rig.path("resolves"));
+  return { rig, run };
+}
+
+test("of several that conflict in one file each resolves once: the others wait behind the one that does", async () => {
+  const names = ["a", "b", "c", "d"];
+  const { rig, run } = await oneResolves(names);
+  await using _ = rig;
+  await vi.waitFor(async () => {
+    const { runs } = await rig.json<Status>("status");
+    const whys = runs[0]!.tasks.map(({ why }) => why).filter((why) => why.startsWith("waits behind"));
+    expect(whys).toHaveLength(2);
+    for (const why of whys) expect(why).toMatch(/^waits behind [a-d]\/E01, which resolves the same file \(LOG\)$/);
+  }, 60_000);
+  rig.release("resolve");
+  expect((await run.ended).code).toBe(0);
+  const { report } = await rig.json<{ report: Report }>("report");
+  expect(report.tasks.map(({ attempts }) => attempts.length).toSorted()).toEqual([1, 2, 2, 2]);
+  expect(rig.show("owt/runs/r1", "LOG")!.trim().split("\n").toSorted()).toEqual([...names, "start"]);
+});
+
+test("who waits behind a resolution that is given up goes on, also in another process", async () => {
+  const names = ["a", "b", "c"];
+  const { rig, run } = await oneResolves(names);
+  await using _ = rig;
+  let resolver = "";
+  await vi.waitFor(async () => {
+    const { runs } = await rig.json<Status>("status");
+    const why = runs[0]!.tasks.map((each) => each.why).find((each) => each.startsWith("waits behind"));
+    resolver = /behind (\S+),/.exec(why ?? "")![1]!;
+  }, 60_000);
+  run.child.kill("SIGINT");
+  expect((await run.ended).code).toBe(130);
+  rig.ok("task", "cancel", resolver);
+  rig.release("resolve");
+  expect((await rig.owt("resume")).code).toBe(0);
+  const left = names.map((name) => `${name}/E01`).filter((id) => id !== resolver);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(left);
 });

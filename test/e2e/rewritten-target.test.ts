@@ -1,6 +1,6 @@
 /** A target whose history was rewritten below a run: landing does not bring back what a person took out of it. */
 import { expect, test } from "vitest";
-import { demoConfig, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
 /** A run that is through, on a main whose last commit has a file that should not be there. */
 async function withSecret(): Promise<Rig> {
@@ -47,4 +47,27 @@ test("a run upon another one lands with it, where the target only moved on", asy
   rig.commit("and one");
   expect((await rig.owt("land", "r2")).code).toBe(0);
   expect([rig.show("main", "a.txt"), rig.show("main", "b.txt")]).toEqual(["a", "b"]);
+});
+
+test("it is said while the run goes on, and taken back where the target has it all again", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  const late = (name: string) =>
+    task({}, `touch ${rig.path(`${name}-runs`)}\nwait ${rig.path(name)}\nwrite ${name}.txt "x"`);
+  rig.write({ "docs/plans/b/epic-01-b.md": late("b"), "docs/plans/c/epic-01-c.md": late("c"), "secret.pem": "KEY" });
+  rig.commit("with a secret");
+  const old = rig.git("rev-parse", "main");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("b-runs"));
+  await fileAppears(rig.path("c-runs"));
+  rig.git("reset", "-q", "--hard", "HEAD~1");
+  rig.release("b");
+  const why = `main was rewritten: r1 began at ${old.slice(0, 10)}, which main does not hold any more`;
+  await run.says(why);
+  expect(rig.ok("status").replaceAll(/\s+/g, " ")).toContain(why);
+  const { runs } = await rig.json<{ runs: { target_rewritten: string | null }[] }>("status");
+  expect(runs[0]!.target_rewritten).toContain(why);
+  rig.git("reset", "-q", "--hard", old);
+  rig.release("c");
+  expect((await run.ended).stderr).toContain("the target holds again what the run began with");
+  expect(rig.ok("status")).not.toContain("was rewritten");
 });

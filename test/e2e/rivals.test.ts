@@ -154,7 +154,8 @@ test("none is green: each has failed with its own reason, what needs the task is
   expect(ran.stdout).toContain("owt task retry shop/E01");
   expect((await report(rig)).counts).toEqual({ failed: 1, skipped: 1 });
   const { waiting } = await rig.json<{ waiting: { task: string; why: string; command: string }[] }>("inbox");
-  expect(waiting.map(({ task, command }) => [task, command])).toEqual([
+  // Oldest first: whichever failed first.
+  expect(waiting.map(({ task, command }) => [task, command]).toSorted()).toEqual([
     ["shop/E01@tidy", "owt task retry shop/E01"],
     ["shop/E01@wordy", "owt task retry shop/E01"],
   ]);

@@ -127,8 +127,13 @@ test("two tasks that commit inside the same one: the agent that is to merge them
   rig.commit("plan");
   const run = await startTwoBehindOne(rig);
   expect((await run.ended).code).toBe(0);
-  const { task: two } = await rig.json<{ task: { attempts: { outcome: string }[] } }>("task", "show", "two/E01");
+  type Shown = { task: { attempts: { outcome: string; folder: string }[] } };
+  const { task: two } = await rig.json<Shown>("task", "show", "two/E01");
   expect(two.attempts.map(({ outcome }) => outcome)).toEqual(["conflicts in lib/sub", "done"]);
+  const prompt = readFileSync(`${two.attempts[1]!.folder}/prompt`, "utf8");
+  const [, mine, others] = /lib\/sub \(this side ([0-9a-f]{40}), the other side ([0-9a-f]{40})\)/.exec(prompt)!;
+  const kept = rig.git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/owt/submodules");
+  expect(kept.split("\n")).toEqual(expect.arrayContaining([mine, others]));
 });
 
 test("work that an agent leaves inside one is saved with its worktree, and comes back", async () => {

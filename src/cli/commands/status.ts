@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { programOf } from "../../agents/agent.ts";
 import { describeLevel } from "../../core/budget.ts";
+import { describeLost } from "../../core/lost-change.ts";
 import type { Run } from "../../core/run.ts";
 import type { BareTask, Task } from "../../core/task.ts";
 import { type Answer, renderAnswer, type TaskView, waitsForRoomAlone } from "../../core/view.ts";
@@ -22,6 +23,7 @@ import { workedMs } from "../../core/attempt.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readBackground } from "../../store/background.ts";
+import { readLost, readRewritten } from "../../store/events.ts";
 import { readExpected } from "../../store/expected.ts";
 import { readRun, readRuns } from "../../store/runs.ts";
 import { readBareTasks } from "../../store/bare-tasks.ts";
@@ -214,6 +216,7 @@ function toJson(engine: Engine, status: Status): object {
       wish: run.wish,
       target: run.target,
       branch: run.branch,
+      target_rewritten: readRewritten(engine.store, run.id),
       counts: sums.counts,
       cost_usd: sums.cost_usd,
       cost_at_least: sums.cost_at_least,
@@ -272,6 +275,12 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     for (const { why, until, command } of readNearLevels(engine, run)) {
       const then = until === null ? "" : `; nothing begins${timeWords(until, engine.now())}`;
       lines.push(`  ▲ ${why}${then}; raise it: ${command}`);
+    }
+    const rewritten = run.landedAt === null ? readRewritten(engine.store, run.id) : null;
+    if (rewritten !== null) lines.push(`  ▲ ${printable(rewritten)}; how to land all the same: owt land ${run.id}`);
+    for (const [task, lost] of readLost(engine.store, run.id)) {
+      const view = views.find((each) => each.task.id === task);
+      if (view !== undefined) lines.push(`  ▲ ${printable(`${view.task.key}: ${describeLost(lost)}`)}`);
     }
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now(), expected.isRough ?? false)}`);

@@ -32,7 +32,7 @@ import { type Asker, checkCommit } from "../check-commit.ts";
 import { type Engine, integrationWorktree } from "../engine.ts";
 import { broughtFiles } from "../environment-files.ts";
 import { standAt } from "../integration-worktree.ts";
-import { describeStay } from "../land.ts";
+import { describeStay } from "../stays.ts";
 import { allEmptied, leaveHome, removeCheckWorktree } from "../tidy.ts";
 import { type Checkout, refuseMain } from "./place.ts";
 import { setupDir } from "./ready.ts";

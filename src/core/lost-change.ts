@@ -1,0 +1,35 @@
+/** What a resolved conflict threw away, in words. Pure. */
+
+/** A file that holds nothing of a change any more. `of`: the tasks whose change that was; none: the work of the task itself. `lines`: what it had added. */
+export type LostChange = { path: string; of: string[]; isOwn: boolean; lines: string[] };
+
+/** So many lines of a file are shown, and so many files. */
+const MOST_LINES = 12;
+const MOST_FILES = 20;
+
+/** `nothing of shop/E03's change in f.txt is left`, for each file. */
+export function describeLost(lost: readonly LostChange[]): string {
+  const more = lost.length > MOST_FILES ? `; and so in ${lost.length - MOST_FILES} more files` : "";
+  return `${lost.slice(0, MOST_FILES).map(describeOne).join("; ")}${more}`;
+}
+
+function describeOne({ path, of, isOwn }: LostChange): string {
+  const whose = isOwn ? "its own" : of.length === 0 ? "the other side's" : `${of.join(" and ")}'s`;
+  return `nothing of ${whose} change in ${path} is left`;
+}
+
+/** What the agent is told that did it. */
+export function askForLost(lost: readonly LostChange[]): string {
+  const files = lost.slice(0, MOST_FILES).flatMap((each) => {
+    const lines = each.lines.slice(0, MOST_LINES).map((line) => `      ${line}`);
+    const left = each.lines.length - MOST_LINES;
+    const more = left > 0 ? [`      … and ${left} more lines`] : [];
+    const head = `  ${describeOne({ ...each, isOwn: false, ...(each.isOwn ? { of: ["this task"] } : {}) })}`;
+    return [each.lines.length === 0 ? head : `${head}; it had added:`, ...lines, ...more];
+  });
+  return [
+    "your turn ended with a merge that throws a side away:",
+    ...files,
+    "Bring back what that side means, so that the files hold both, and commit. Where it is meant, because the other side does the same in another way, say why, and leave it",
+  ].join("\n");
+}

@@ -1,0 +1,34 @@
+/** A run's branch that is red by itself: somebody committed there what the checks do not pass. No task is at fault, and what is merged with it waits. Pure. */
+
+import type { Attempt } from "./attempt.ts";
+import { describeCheck, type RedCheck } from "./red-check.ts";
+import type { BareTask } from "./task.ts";
+
+/** What came onto the branch behind what was last seen green, newest first. */
+export type Culprit = { oid: string; subject: string; author: string };
+
+/** `tip`: where the branch is red, with this command. `tasks`: whose merges wait for it to be mended, by row number. */
+export type RedTip = { tip: string; branch: string; commits: Culprit[]; tasks: number[] } & RedCheck;
+
+/** So many commits are named. */
+const NAMED = 5;
+
+/** Why tasks wait, in words. */
+export function describeRedTip({ branch, commits, ...check }: RedTip): string {
+  const named = commits
+    .slice(0, NAMED)
+    .map(({ oid, subject, author }) => `${oid.slice(0, 10)} (${subject}, by ${author})`);
+  const more = commits.length > NAMED ? ` and ${commits.length - NAMED} more` : "";
+  const since = commits.length === 1 ? named[0] : `one of ${named.join(", ")}${more}`;
+  return `${branch} itself is red since ${since}: ${describeCheck(check)}; no task is at fault, and those that wait for it come in once it is mended there`;
+}
+
+/** Whether a task waits for the branch to be mended. */
+export function isHeldByTip(red: RedTip | null, { id, state }: Pick<BareTask, "id" | "state">): boolean {
+  return red !== null && state === "integrating" && red.tasks.includes(id);
+}
+
+/** Whether the merge of an attempt waits for the branch to be mended. */
+export function waitsForTip(red: RedTip | null, { phase, task }: Pick<Attempt, "phase" | "task">): boolean {
+  return red !== null && phase === "merge" && red.tasks.includes(task);
+}

@@ -1,0 +1,53 @@
+/** Work that waits for a checkout of the run's branch, which somebody has and changed: it goes on by itself once that is free to move on. */
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
+import { checkedOutWhere } from "../git/branch.ts";
+import { findObstacles } from "../git/obstacles.ts";
+import { findPlace, inProgress, readHead } from "../git/place.ts";
+import { readStatus } from "../git/status.ts";
+import { readAttempt } from "../store/attempts.ts";
+import { appendEvent } from "../store/events.ts";
+import { changeTask } from "../store/tasks.ts";
+import type { Engine } from "./engine.ts";
+
+/** Whether a task waits for a checkout. */
+export function waitsForCheckout({ state, park }: Pick<Task, "state" | "park">): boolean {
+  return state === "pending" && park?.for === "git" && park.checkout !== undefined;
+}
+
+const lookedAt = new WeakMap<Engine, Map<string, number>>();
+/** A look costs a process or two. */
+const LOOK_MS = 1_000;
+
+/** Lets those tasks go on whose checkout is free. True where there was one. */
+export async function freeHeld(engine: Engine, run: Run, tasks: readonly Task[]): Promise<boolean> {
+  const held = tasks.filter(waitsForCheckout);
+  if (held.length === 0) return false;
+  const times = lookedAt.get(engine) ?? new Map<string, number>();
+  lookedAt.set(engine, times);
+  if (performance.now() - (times.get(run.id) ?? -Infinity) < LOOK_MS) return false;
+  times.set(run.id, performance.now());
+  let freed = false;
+  for (const task of held) {
+    if (!(await isFree(engine, run, task))) continue;
+    engine.store.transaction(() => {
+      changeTask(engine.store, task.id, { park: null });
+      appendEvent(engine.store, engine.now(), { run: run.id, task: task.id }, { kind: "task-next", next: task.next });
+    });
+    freed = true;
+  }
+  return freed;
+}
+
+/** Whether nothing is in the way there any more of what is to come in. */
+async function isFree({ repo, store }: Engine, run: Run, { next }: Task): Promise<boolean> {
+  const path = await checkedOutWhere(repo, run.branch);
+  const place = path === null ? null : findPlace(repo, path);
+  if (place === null) return true;
+  if (inProgress(place) !== null) return false;
+  const { changes, unmerged } = await readStatus(place);
+  if (changes.length + unmerged.length > 0) return false;
+  const candidate = next.kind === "fresh" ? null : (readAttempt(store, next.from)?.candidate ?? null);
+  const { oid } = await readHead(repo, place);
+  return candidate === null || oid === null || (await findObstacles(place, oid, candidate)).length === 0;
+}

@@ -1,0 +1,93 @@
+/** Whether a run's branch is red by itself. What is merged with such a one is red whatever its task did: it waits, as it is, until the branch has moved on. */
+import { isUndecided } from "../core/rival.ts";
+import { type RedCheck, timeOf } from "../core/red-check.ts";
+import type { Run } from "../core/run.ts";
+import { isAncestor, readRef } from "../git/branch.ts";
+import { commitsBetween } from "../git/changes.ts";
+import { readTree } from "../git/commit.ts";
+import type { Oid } from "../git/git.ts";
+import { readRedTip, writeRedTip } from "../store/red-tip.ts";
+import { lastIntegrated, readTasks } from "../store/tasks.ts";
+import type { Carried } from "./attempt-moves.ts";
+import type { Engine } from "./engine.ts";
+import { inTurn, type Waiter } from "./merge-queue.ts";
+import { verifyAlone, verifyTip } from "./verify-merged.ts";
+import type { Verdict } from "./verify.ts";
+
+/** What was said of branches alone, by tree and command. */
+const verdicts = new WeakMap<Engine, Map<string, Verdict>>();
+
+/** Whether the branch at `tip` fails a command that merged work of this group failed: for each tip that is asked once. Whoever asks has the turn in the queue. */
+export async function isTipRed(
+  engine: Engine,
+  group: readonly Waiter[],
+  { tip, command }: { tip: Oid; command: string },
+): Promise<boolean | "interrupted"> {
+  const { run } = group[0]!.carried;
+  if (!(await isDoubtful(engine, run, tip, command))) return false;
+  return judge(engine, tip, command, (commands) => verifyTip(engine, group, { tip, commands }));
+}
+
+/** The same of where work began that is red in its own worktree: what the run's branch was there. */
+export async function beganRed(engine: Engine, carried: Carried, command: string): Promise<boolean | "interrupted"> {
+  const { run, task, attempt } = carried;
+  const tip = attempt.base;
+  // Rivals are judged by what is green in their own worktrees.
+  if (isUndecided(task)) return false;
+  // What a run begins with may be what its tasks are to mend.
+  if ((await isAncestor(engine.repo, tip, run.base)) || !(await isDoubtful(engine, run, tip, command))) return false;
+  return inTurn(engine, run.id, () =>
+    judge(engine, tip, command, (commands) => verifyAlone(engine, carried, { tip, commands })),
+  );
+}
+
+/** Whether nobody has seen it green yet, and the command is one that the branch has to pass without any task's own work. */
+async function isDoubtful(engine: Engine, run: Run, tip: Oid, command: string): Promise<boolean> {
+  const tasks = readTasks(engine.store, run.id);
+  const isOfTask = tasks.some(({ spec }) => spec.verify.includes(command)) && !run.options.verify.includes(command);
+  return !isOfTask && tip !== run.base && !tasks.some(({ commit }) => commit === tip);
+}
+
+async function judge(
+  engine: Engine,
+  tip: Oid,
+  command: string,
+  check: (commands: string[]) => Promise<Verdict>,
+): Promise<boolean | "interrupted"> {
+  const known = verdicts.get(engine) ?? new Map<string, Verdict>();
+  verdicts.set(engine, known);
+  const key = JSON.stringify([await readTree(engine.repo, tip), command]);
+  const verdict = known.get(key) ?? (await check([command]));
+  if (verdict.kind === "interrupted") return "interrupted";
+  known.set(key, verdict);
+  return verdict.kind === "red";
+}
+
+/** Lets a task wait, with its merge still to be made, until the branch is elsewhere. */
+export async function waitForTip(engine: Engine, { run, task }: Carried, tip: Oid, check: RedCheck): Promise<void> {
+  const before = readRedTip(engine.store, run.id);
+  const waiting = before?.tip === tip ? before.tasks : [];
+  const green = lastIntegrated(engine.store, run.id) ?? run.base;
+  const commits = await commitsBetween(engine.repo, green, tip);
+  const tasks = [...new Set([...waiting, task.id])];
+  writeRedTip(engine.store, engine.now(), run.id, {
+    tip,
+    branch: run.branch,
+    command: check.command,
+    ...timeOf(check),
+    commits,
+    tasks,
+  });
+}
+
+/** Who waits for a branch that has moved meanwhile waits no longer. */
+export async function leaveRedTip(engine: Engine, run: Run): Promise<void> {
+  const red = readRedTip(engine.store, run.id);
+  if (red === null || (await readRef(engine.repo, `refs/heads/${run.branch}`)) === red.tip) return;
+  forgetRedTip(engine, run);
+}
+
+/** Whoever takes a run up looks anew: what was amiss may have been something else than what is on the branch. */
+export function forgetRedTip(engine: Engine, run: Run): void {
+  if (readRedTip(engine.store, run.id) !== null) writeRedTip(engine.store, engine.now(), run.id, null);
+}

@@ -1,0 +1,68 @@
+/** Conflicts that are resolved by throwing a side away: the agent is asked once whether that is meant, and what is lost is told. */
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
+
+type Shown = { task: { attempts: { folder: string; outcome: string; session: string }[] } };
+type Report = { report: { tasks: { id: string; lost: { path: string; of: string[]; is_own: boolean }[] }[] } };
+
+/** Both change the middle line of a file, and the second resolves that with these steps. The first brings a file of its own, too. */
+async function resolvedWith(steps: string): Promise<Rig> {
+  const rig = Rig.create({ ".worktreerc": demoConfig, "shared.txt": "top\nmiddle\nend\n" });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "top\\nword of one\\nend\\n"\nwrite one.txt "one"'),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nwrite shared.txt "top\\nword of two\\nend\\n"\non conflict:\n${steps}`,
+    ),
+  });
+  rig.commit("plan");
+  expect((await (await startTwoBehindOne(rig)).ended).code).toBe(0);
+  return rig;
+}
+
+async function attemptsOfTwo(rig: Rig): Promise<Shown["task"]["attempts"]> {
+  return (await rig.json<Shown>("task", "show", "two/E01")).task.attempts;
+}
+
+async function lostOfTwo(rig: Rig): Promise<unknown> {
+  return (await rig.json<Report>("report")).report.tasks.find(({ id }) => id === "two/E01")!.lost;
+}
+
+test.each([
+  ["git checkout --ours shared.txt && git commit -qam ours", ["shared.txt"]],
+  ["git merge --abort && git merge -qs ours -m ours owt/runs/r1", ["one.txt", "shared.txt"]],
+])("who resolves with %s is asked once, and what stays lost is told", async (command, files) => {
+  await using rig = await resolvedWith(`run "sh" "-c" "${command}"`);
+  const attempts = await attemptsOfTwo(rig);
+  expect(attempts.map(({ outcome }) => outcome.split(":", 1)[0])).toEqual([
+    "conflicts in shared.txt",
+    "resolved a conflict by throwing a side away",
+    "done",
+  ]);
+  expect(new Set(attempts.map(({ session }) => session)).size).toBe(1);
+  const asked = readFileSync(`${attempts[2]!.folder}/prompt`, "utf8");
+  expect(asked).toContain("nothing of one/E01's change in shared.txt is left; it had added:\n      word of one\n");
+  expect(await lostOfTwo(rig)).toEqual(files.map((path) => ({ path, of: ["one/E01"], is_own: false })));
+  const told = "nothing of one/E01's change in shared.txt is left";
+  expect(rig.ok("report").replaceAll(/\s+/g, " ")).toContain(told);
+  expect(rig.ok("report", "--markdown")).toContain(told);
+  expect(rig.ok("status")).toContain(told);
+});
+
+test("so is who throws the own work away", async () => {
+  const command =
+    "git checkout --theirs shared.txt && git add -A && echo x > x.txt && git add -A && git commit -qm theirs";
+  await using rig = await resolvedWith(`run "sh" "-c" "${command}"`);
+  expect(await lostOfTwo(rig)).toEqual([{ path: "shared.txt", of: [], is_own: true }]);
+  expect(rig.ok("report").replaceAll(/\s+/g, " ")).toContain("nothing of its own change in shared.txt is left");
+});
+
+test.each([
+  ["of both sides", "top\\nword of one\\nword of two\\nend\\n"],
+  ["made of both", "top\\nword of one and two\\nend\\n"],
+])("lines %s are a resolution like any other", async (_, text) => {
+  await using rig = await resolvedWith(`write shared.txt "${text}"`);
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual(["conflicts in shared.txt", "done"]);
+  expect(await lostOfTwo(rig)).toEqual([]);
+});
