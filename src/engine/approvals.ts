@@ -30,6 +30,11 @@ export function describeGrant(grant: Grant): string {
   return `${where}: ${what}`;
 }
 
+/** What it is, for what others may read: a value of a variable can be a secret. */
+export function nameGrant(grant: Grant): string {
+  return / env\.\w+$/.test(grant.where) ? grant.where : shownGrant(grant).what;
+}
+
 const TELLS = "notifications to ";
 
 /** Whether the user let owt send notifications to an address that the repository names. */

@@ -1,6 +1,6 @@
 /** What changed in the user's checkout while agents of a run were at work. Nothing of ours writes there, so it was the user or an agent: which of them,
  *  nobody can tell from a file. */
-import { lstatSync } from "node:fs";
+
 import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
 import type { CheckoutChange } from "../core/report.ts";
@@ -10,6 +10,7 @@ import { readAttemptsOfRun } from "../store/attempts.ts";
 import { readAgentEnds } from "../store/events.ts";
 import { readTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
+import { lstatIfThere } from "../system/files.ts";
 import { findRun } from "./find-run.ts";
 
 /** The files that differ now from the checkout's last commit, and were last changed while tasks of the run had an agent at work. None where git cannot
@@ -37,5 +38,5 @@ export async function readCheckoutChanges(engine: Engine, runId: string): Promis
 
 /** That of the entry, which no program sets, as it could that of the content; null where the file is gone. */
 function changedAt(path: string): number | null {
-  return lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? null;
+  return lstatIfThere(path)?.ctimeMs ?? null;
 }

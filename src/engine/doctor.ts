@@ -16,7 +16,7 @@ import { prepareLock } from "../system/lock.ts";
 import { findProgram } from "../system/programs.ts";
 import { examineCaps } from "./caps.ts";
 import { floorOf } from "./disk-watch.ts";
-import { grantsMissing, grantsNeeded } from "./approvals.ts";
+import { grantsMissing, grantsNeeded, nameGrant } from "./approvals.ts";
 import { validateConfig } from "./configuration.ts";
 import { catchUp, describeBooked } from "./catch-up.ts";
 import { type Engine, worktreeHome } from "./engine.ts";
@@ -120,7 +120,7 @@ function examineChecks(engine: Engine): Finding[] {
   }
   const waiting = grantsMissing(engine, grantsNeeded(engine, [], {}));
   if (waiting.length > 0) {
-    const detail = `not approved yet: ${waiting.map(({ what }) => what).join(", ")}`;
+    const detail = `not approved yet: ${waiting.map(nameGrant).join(", ")}`;
     return [{ check, state: "warn", detail, hint: "owt config approve" }];
   }
   return [{ check, state: "pass", detail: commands.join(", ") }];

@@ -20,7 +20,7 @@ import { fillTemplate, type Lease, leaseVariables } from "../core/worktree-lease
 import type { SetupSaid } from "../core/reuse.ts";
 import { findPlace, lstatInside } from "../git/place.ts";
 import { listTracked } from "../git/status.ts";
-import { ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
+import { lstatIfThere, ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import type { Engine } from "./engine.ts";
 import { isLeaseUseful, leaseOrTell } from "./worktree-lease.ts";
 import { printableNames } from "../lib/printable.ts";
@@ -262,7 +262,7 @@ function escapeForPattern(text: string): string {
 function isPlainFile(root: string, name: string): boolean {
   try {
     // Most are at the top, and most are not there.
-    if (!name.includes("/")) return lstatSync(`${root}/${name}`, { throwIfNoEntry: false })?.isFile() ?? false;
+    if (!name.includes("/")) return lstatIfThere(`${root}/${name}`)?.isFile() ?? false;
     return lstatInside(root, name)?.isFile() ?? false;
   } catch {
     return false;

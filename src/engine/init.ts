@@ -11,7 +11,7 @@ import { defaultBranch } from "../git/branch.ts";
 import { type Checkout, findCheckout } from "../git/checkout.ts";
 import { openRepo } from "../git/repo.ts";
 import { checkFile } from "../system/config-files.ts";
-import { ensureFolder, readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { ensureFolder, readTextIfThere, statIfThere, writeFileAtomically } from "../system/files.ts";
 import { findProgram } from "../system/programs.ts";
 import { approveGrants, type Grant, grantsMissing } from "./approvals.ts";
 import { type AgentReport, examineReadyAgents } from "./examine-agents.ts";
@@ -121,10 +121,19 @@ async function lookForPlan(
     const isEmpty = read.problems.every(({ code }) => code === "no-tasks");
     return isEmpty ? { plan: null, planTrouble: null } : { plan, planTrouble: `${plan} has problems` };
   } catch (error) {
-    if (isNoPlan(error)) return { plan: null, planTrouble: null };
+    if (isNoPlan(error)) return { plan: null, planTrouble: fileAbove(root, PLANS) };
     if (!(error instanceof OwtError) || error.code !== "plan") throw error;
     return { plan: named ?? "", planTrouble: error.message };
   }
+}
+
+/** The file that stands where a folder of this path would, in words; null where none does. */
+function fileAbove(root: string, path: string): string | null {
+  const folders = path.split("/").map((_, at, parts) => parts.slice(0, at + 1).join("/"));
+  const file = folders.find((folder) => statIfThere(join(root, folder))?.isDirectory() === false);
+  return file === undefined
+    ? null
+    : `${file} is a file, so no sample plan was written; say where yours lies, [run] plan in ${CONFIG}`;
 }
 
 /** What is chosen when nobody is asked: the checks that were found, and the first agent that is installed, those with a login before others; slash
@@ -145,7 +154,7 @@ export function planInit(surveyed: Surveyed, chosen: Chosen, env: NodeJS.Process
   const { checkout, configured, plan } = surveyed;
   const files: Record<string, string> = {};
   if (configured === null) files[CONFIG] = starterConfig({ ...chosen, defaultBranch: surveyed.defaultBranch });
-  if (plan === null) {
+  if (plan === null && surveyed.planTrouble === null) {
     for (const [path, text] of Object.entries(samplePlan()))
       if (readTextIfThere(join(checkout.root, path)) === null) files[path] = text;
   }

@@ -1,6 +1,6 @@
 /** Finds the plan and reads its files. Nothing outside the repository is ever read: every path is followed to its real end first.
  *  Reading is synchronous inside: a plan is a few small files, and core's parsers ask for them one by one as plain functions. */
-import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import type { Dirent } from "node:fs";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import { OwtError } from "../core/errors.ts";
@@ -8,6 +8,7 @@ import { isFeatureList, parseFeatureList } from "../core/plan-features.ts";
 import type { FoundFile } from "../core/plan-features.ts";
 import { isEpicFile, parseMarkdownPlan, parseMarkdownTask } from "../core/plan-markdown.ts";
 import type { PlanFile } from "../core/plan-markdown.ts";
+import { lstatIfThere, statIfThere } from "../system/files.ts";
 import type { Plan, PlanResult, Problem } from "../core/plan.ts";
 
 /** Where a plan is looked for when neither the command nor the configuration names one. */
@@ -161,7 +162,7 @@ function findPrompt(repo: string, folder: string, name: string): FoundFile {
   if (inside.length === 0) return { problem: "lies outside the repository", tried: [], refused: true };
   for (const path of inside) {
     // Most are not there, and finding that out by an error is dear.
-    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) continue;
+    if (lstatIfThere(path) === undefined) continue;
     const place = locate(repo, path);
     if ("path" in place && place.isFolder) continue;
     if (!("path" in place)) {
@@ -252,7 +253,7 @@ function listFolder(folder: string): Dirent[] {
 }
 
 function leadsToFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statIfThere(path)?.isDirectory() ?? false;
 }
 
 /** Whether a folder says anything about tasks; many repositories keep only design notes in docs/plans. */
@@ -274,7 +275,7 @@ function locate(
   const full = resolve(repo, path);
   const real = realPathOf(full);
   if (real === null) {
-    const isLink = lstatSync(full, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
+    const isLink = lstatIfThere(full)?.isSymbolicLink() ?? false;
     return isLink
       ? { problem: "is a link that leads nowhere", exists: true }
       : { problem: "does not exist", exists: false };

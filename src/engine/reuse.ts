@@ -1,7 +1,7 @@
 /** Finds another checkout of the repository whose dependencies may serve a worktree, and what proves it. Only what is proven is reused: the same
  *  lockfile, manifests, settings and Node, and nothing that anybody touched since it was installed. */
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, readdirSync, rmSync, type Stats, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, type Stats, statSync } from "node:fs";
 import { setImmediate as breathe } from "node:timers/promises";
 import { join } from "node:path";
 import type { WantedInstall } from "../core/project-folders.ts";
@@ -16,7 +16,7 @@ import {
 import { adminIds, findPlace, recordedRoot } from "../git/place.ts";
 import { exec } from "../system/exec.ts";
 import { installEnvironment } from "../system/environment.ts";
-import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
+import { lstatIfThere, readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { libcFamily } from "../system/libc.ts";
 import type { Engine } from "./engine.ts";
 
@@ -160,7 +160,7 @@ const nodes = new WeakMap<Engine, Map<string, Promise<string | null>>>();
 /** What changes when somebody installs there. */
 function marksOf(root: string, { folder, install }: WantedInstall, folders: readonly string[]): string {
   const files = [join(folder, install.lockfile), join(folder, "node_modules", ".package-lock.json"), ...folders];
-  return files.map((name) => markOf(lstatSync(join(root, name), { throwIfNoEntry: false }))).join(" ");
+  return files.map((name) => markOf(lstatIfThere(join(root, name)))).join(" ");
 }
 
 function markOf(stat: Stats | undefined): string {
@@ -196,14 +196,14 @@ async function doubtForeign(engine: Engine, root: string, wanted: WantedInstall)
 export async function doubtNpm(root: string, { folder, install, members }: WantedInstall): Promise<string | null> {
   if (install.kind !== "npm") return `was installed by ${install.kind}, which says nothing of it`;
   const top = join(root, folder);
-  const at = lstatSync(join(top, BOOKS), { throwIfNoEntry: false })?.mtimeMs;
+  const at = lstatIfThere(join(top, BOOKS))?.mtimeMs;
   const compared = compareBooks(top, install.lockfile);
   if (at === undefined || compared === null) return "has no books of npm's";
   if ("differs" in compared) return `is not as its lockfile says: ${compared.differs}`;
   const packages = [...compared.installed];
   for (const [index, [path, { isLink }]] of packages.entries()) {
     if (index % PACKAGES_AT_ONCE === 0) await breathe();
-    const stat = lstatSync(join(top, path), { throwIfNoEntry: false });
+    const stat = lstatIfThere(join(top, path));
     if (stat === undefined || stat.isSymbolicLink() !== isLink) return `lacks ${path}`;
     if (!isLink && stat.mtimeMs > at) return `was changed since its install: ${path}`;
   }
@@ -272,5 +272,5 @@ function hasBinary(folder: string): boolean {
 }
 
 function isFolder(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return lstatIfThere(path)?.isDirectory() ?? false;
 }

@@ -1,5 +1,6 @@
 /** What in a worktree needs no saving, and how it is told from what somebody wrote. */
-import { closeSync, lstatSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { lstatIfThere } from "../system/files.ts";
 import { join } from "node:path";
 
 export type Known =
@@ -67,7 +68,7 @@ function isUnknown(root: string, path: string, known: readonly Known[], into: Ki
 function isSuch(root: string, path: string, { name, holds, isBuild }: KnownFolder): boolean {
   if (name !== undefined && path !== name && (isBuild === true || !path.endsWith(`/${name}`))) return false;
   const full = join(root, path);
-  const stat = lstatSync(full, { throwIfNoEntry: false });
+  const stat = lstatIfThere(full);
   const isLink = stat?.isSymbolicLink() === true && name !== undefined && isBuild !== true;
   if (stat?.isDirectory() !== true && !isLink) return false;
   return holds === undefined || begins(join(full, holds.file), holds.begins);

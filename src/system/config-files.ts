@@ -1,5 +1,5 @@
 /** Reads the configuration from where it lies: user file, repository file, environment. All problems at once. */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse, TomlError } from "smol-toml";
@@ -20,6 +20,7 @@ import type { ConfigValues } from "../core/config-keys.ts";
 import { OwtError } from "../core/errors.ts";
 import { nearest } from "../core/names.ts";
 import { type Prices, SHIPPED_PRICES, withUserPrices } from "../core/prices.ts";
+import { statIfThere } from "./files.ts";
 import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
 
 export type LoadedConfig = {
@@ -250,7 +251,7 @@ function readPrices(path: string, problems: FileProblem[]): Prices {
 function readIfThere(path: string): string | null {
   try {
     // Most of them are not there, and an answer costs less than an error.
-    if (!statSync(path, { throwIfNoEntry: false })) return null;
+    if (!statIfThere(path)) return null;
     return readFileSync(path, "utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;

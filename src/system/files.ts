@@ -6,6 +6,7 @@ import {
   existsSync,
   fchmodSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -13,6 +14,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  type Stats,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -54,6 +56,26 @@ export function removeHalfWritten(path: string): void {
 }
 
 const HALF_WRITTEN = /^(\+[a-z-]+)?\.\d+\.tmp$/;
+
+/** What is at a path; undefined where nothing is. Where a file stands in the place of a folder above it there is nothing either; for Node, asked with
+ *  `throwIfNoEntry`, that is an error. */
+export function statIfThere(path: string): Stats | undefined {
+  return unlessFileAbove(() => statSync(path, { throwIfNoEntry: false }));
+}
+
+/** The same of a link itself. */
+export function lstatIfThere(path: string): Stats | undefined {
+  return unlessFileAbove(() => lstatSync(path, { throwIfNoEntry: false }));
+}
+
+function unlessFileAbove(look: () => Stats | undefined): Stats | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
 
 /** The file's text, or null when there is none. */
 export function readTextIfThere(path: string): string | null {

@@ -1,9 +1,10 @@
 /** Finds and reads prompt templates where they lie: beside the repository's plan, in the user's configuration, in this package. */
-import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join, relative, resolve, sep } from "node:path";
 import type { Layer } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
+import { lstatIfThere, statIfThere } from "./files.ts";
 import { userConfigDir, userConfigHome } from "./config-files.ts";
 
 export type PromptOrigin = "environment" | "project" | "user" | "built-in";
@@ -54,7 +55,7 @@ function overrideFolder(
 ): PromptFolder {
   const written = layer.values.prompts!.override_dir!;
   const path = resolve(base, written.replace(/^~(?=\/|$)/, env["HOME"] ?? homedir()));
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const isFolder = statIfThere(path)?.isDirectory() ?? false;
   if (!isFolder) {
     throw new OwtError("config", `${layer.name} [prompts] override_dir: ${written} is not a folder`, {
       hint: `make it (mkdir -p ${path}), or correct the key`,
@@ -71,7 +72,7 @@ function overrideFolder(
 /** The template of that name in a folder, or null. Throws `config` for one that cannot be read, or that leads out of the repository. */
 export function readPromptFile(folder: PromptFolder, name: string, root: string): PromptFile | null {
   const path = join(folder.path, name);
-  if (!lstatSync(path, { throwIfNoEntry: false })) return null;
+  if (!lstatIfThere(path)) return null;
   const file = join(folder.shown, name);
   const refuse = (why: string, hint: string) => new OwtError("config", `${file} ${why}`, { hint });
   const stat = statOf(path);

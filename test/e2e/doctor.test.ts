@@ -45,6 +45,27 @@ test("something needed is missing: exit 1, with the line that installs it on thi
   expect((await rig.owt("doctor")).stdout).toContain("✗ git  not installed\n  ↳ dnf install git");
 });
 
+test("of what waits for approval it tells no secret: where it leads, and the names of variables", async () => {
+  const config = `[run]
+verify = ["git diff --check"]
+[agent.mine]
+kind = "command"
+command = ["true"]
+env = { FLAVOUR = "hunter2-of-a-variable" }
+[notifications]
+slack_webhook = "https://hooks.slack.com/services/T0/B0/hunter2-of-a-path"
+[[notifications.webhook]]
+url = "https://me:hunter2-of-mine@example.invalid/hook?token=hunter2-of-a-query"
+`;
+  await using rig = Rig.create({ ".worktreerc": config }, { approve: false });
+  const { of } = await look(rig);
+  const detail = of("checks")?.detail ?? "";
+  expect(detail).toContain("not approved yet: git diff --check");
+  expect(detail).toContain("[agent.mine] env.FLAVOUR");
+  expect(detail).toContain("hooks.slack.com");
+  expect(detail).not.toContain("hunter2");
+});
+
 test("what a run would stumble over is told, each with its line", async () => {
   await using rig = Rig.create(
     { ".worktreerc": '[run]\nverify = ["nosuchprogram --all"]\n[web]\nport = 3\n' },

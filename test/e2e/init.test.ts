@@ -141,6 +141,20 @@ test("a repository without a commit: it says what to do first, and then it runs"
   expect((await rig.owtIn(rig.path("empty"), "run", "--yes", "--agent", "demo")).code).toBe(0);
 });
 
+test.each([["config"], ["orchestrator", "docs"]])(
+  "a file where a plan's folder could be is no plan (%s)",
+  async (...files) => {
+    await using rig = Rig.create(Object.fromEntries(files.map((file) => [file, "a file of one's own\n"])));
+    const plan = await rig.owt("plan");
+    expect(plan.code).toBe(3);
+    expect(plan.stderr).not.toContain("a mistake of owt");
+    expect(plan.stderr).toContain("↳ owt init");
+    const { wrote } = await rig.json<Answer>("init", "--yes");
+    expect(wrote).toContain(".worktreerc");
+    for (const file of files) expect(read(rig, file)).toBe("a file of one's own\n");
+  },
+);
+
 test("outside of a repository it says how one is made", async () => {
   await using rig = Rig.create({});
   const ran = await rig.owtIn(rig.home, "init", "--json");

@@ -1,6 +1,6 @@
 /** Makes worktrees by hand. What is wished for is written down first, so that whoever comes after a kill can take away what there is of it:
  *  a creation that was not finished leaves no branch, no folder and no session. */
-import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import { checkBranchName, slug } from "../../core/names.ts";
@@ -17,6 +17,7 @@ import { endSessionOf } from "../sessions.ts";
 import { followMoved } from "./moved.ts";
 import { worktreePath } from "./place.ts";
 import { makeReady, type ReadyOptions } from "./ready.ts";
+import { lstatIfThere } from "../../system/files.ts";
 import { clearUnmade } from "./unmade.ts";
 
 export type CreateOptions = ReadyOptions & {
@@ -166,7 +167,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
 async function freePlace({ repo, now }: Engine, start: StartPoint, path: string): Promise<void> {
   const place = findPlace(repo, path);
   if (place !== null && isBeingMade(place)) throw beingMade(path);
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+  if (lstatIfThere(path) !== undefined) {
     if (place !== null ? isHalfMade(place) : mayBeFree(path)) return;
     throw describeRefusal(start, { refused: "path-exists", path });
   }
