@@ -37,13 +37,22 @@ export function readAsks(engine: Pick<Engine, "repo">, worktree: Checkout): Ask[
   const open = listAskPipes(engine, worktree.path).flatMap(({ file, pid, isByHand }): Ask[] => {
     const text = readTextIfThere(`${file}.text`);
     const since = statSync(`${file}.of`, { throwIfNoEntry: false })?.mtimeMs;
-    // Of a hook that was killed, or that is over by now.
-    if (text === null || since === undefined || readIdentity(pid) === undefined) return [];
+    // Of a hook that was killed, or that is over by now; or of one whose agent has died, which notices that within a second.
+    if (text === null || since === undefined || readIdentity(pid) === undefined || hasDied(askerOf(file))) return [];
     // Refused on the screen: the hook that waits is not told.
     if ((lastInterrupt(text) ?? 0) > since) return [];
     return [{ ...parseAsked(text), worktree, id: String(pid), since, file, isByHand }];
   });
   return open.toSorted((a, b) => a.since - b.since);
+}
+
+/** Who waits for the answer, as its hook wrote it down; null where that is not known. */
+function askerOf(pipe: string): number | null {
+  return Number(readTextIfThere(`${pipe}.of`)?.split("\n")[2]) || null;
+}
+
+function hasDied(pid: number | null): boolean {
+  return pid !== null && readIdentity(pid) === undefined;
 }
 
 /** The command that answers it. A question whose words are not known whole is answered where it stands. */
