@@ -284,6 +284,25 @@ describe("owt create", () => {
     expect(rig.git("ls-tree", "--name-only", "k")).toContain("odd-");
   });
 
+  test("a folder for worktrees in the main checkout is none of its new files, and goes with the last; git's own folder takes none", async () => {
+    await using rig = Rig.create({ ".worktreerc": '[worktree]\nbase_directory = ".trees [1]"\n' });
+    rig.ok("create", "x", "y", "--no-tmux");
+    rig.ok("create", "z", "--no-tmux", "--path", "other/z");
+    expect(existsSync(join(rig.root, ".trees [1]/shop-x/README.md"))).toBe(true);
+    expect(rig.git("status", "--porcelain")).toBe("");
+    const lines = readFileSync(join(rig.root, ".git/info/exclude"), "utf8").split("\n");
+    expect(lines.filter((line) => line.startsWith("/"))).toEqual(["/.trees \\[1]/", "/other/z/"]);
+    rig.ok("delete", "x", "--yes");
+    expect(readdirSync(join(rig.root, ".trees [1]"))).toEqual(["shop-y"]);
+    rig.ok("delete", "y", "z", "--yes");
+    expect(existsSync(join(rig.root, ".trees [1]"))).toBe(false);
+    expect(await rig.owt("create", "in", "--no-tmux", "--path", ".git/foo")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("lies in git's own folder") as string,
+    });
+    expect(rig.git("branch", "--list", "in")).toBe("");
+  });
+
   test("git's entry of a worktree that is not there is taken with a person's word only: it may have been moved; a broken link in the way is told", async () => {
     await using rig = Rig.create({});
     rig.ok("create", "--no-tmux", "gone");

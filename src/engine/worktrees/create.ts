@@ -5,6 +5,7 @@ import { basename, resolve } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import { checkBranchName } from "../../core/names.ts";
 import { branchRef, checkedOutWhere, listRefs, readRef } from "../../git/branch.ts";
+import { excludeFolder } from "../../git/exclude.ts";
 import { isOwnerAlive, ownerMark } from "../../git/owner.ts";
 import { isBeingMade, isHalfMade } from "../../git/half-made.ts";
 import type { Place } from "../../git/git.ts";
@@ -17,7 +18,7 @@ import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../s
 import type { Engine } from "../engine.ts";
 import { endSessionOf } from "../sessions.ts";
 import { followMoved } from "./moved.ts";
-import { worktreePath } from "./place.ts";
+import { worktreeHome, worktreePath } from "./place.ts";
 import { makeReady, type ReadyOptions } from "./ready.ts";
 import { clearUnmade } from "./unmade.ts";
 
@@ -129,7 +130,10 @@ async function complete(engine: Engine, start: StartPoint, path: string, options
 
 async function make(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const { repo, store } = engine;
+  refuseInGit(engine, start, path);
   freePlace(engine, start, path);
+  const home = worktreeHome(engine);
+  await excludeFolder(repo, options.path === null && home !== repo.root ? home : path);
   const fresh = {
     path,
     branch: start.branch,
@@ -163,6 +167,14 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
     forgetWorktree(store, path);
     throw error;
   }
+}
+
+/** git's own folder is no place for files: its tools take them for its own, and `git gc` may take them away. */
+function refuseInGit({ repo }: Engine, { branch }: StartPoint, path: string): void {
+  if (!`${path}/`.startsWith(`${repo.commonDir}/`)) return;
+  throw new OwtError("usage", `${path} lies in git's own folder, ${repo.commonDir}`, {
+    hint: `stand it elsewhere: owt create ${shellWord(branch)}`,
+  });
 }
 
 /** Nothing may be written down for a place where something else stands, or what is on record of that would be lost: neither a folder, nor git's entry of a

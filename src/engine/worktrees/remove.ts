@@ -1,5 +1,6 @@
 /** Takes a worktree by hand away, and its branch where its work has come home. The one guard in front of every removal stands in git/remove. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SESSION_VARIABLE } from "../../core/session-name.ts";
 import { IN_THE_MIDDLE } from "../../core/session-state.ts";
@@ -22,7 +23,7 @@ import type { Session } from "../../tmux/list.ts";
 import { processesIn, workersIn } from "../../tmux/session.ts";
 import { endSessionOf } from "../sessions.ts";
 import { asOneRemover } from "./one-at-a-time.ts";
-import type { Checkout } from "./place.ts";
+import { type Checkout, worktreeHome } from "./place.ts";
 import { setupDir } from "./ready.ts";
 import { readStates } from "./state.ts";
 
@@ -135,6 +136,7 @@ async function removeOne(
   });
   if (!removed.removed) return { path, branch, reasons: removed.reasons, notFiles };
   await removed.emptied;
+  leaveHome(engine, path);
   forgetSetup(engine, path);
   rmSync(setupDir(engine, path), { recursive: true, force: true });
   forgetWorktree(store, path);
@@ -151,6 +153,17 @@ async function removeOne(
     leftOut,
     notFiles,
   };
+}
+
+/** With the last worktree in it goes the folder that is for worktrees alone, where it lies in the main checkout. */
+function leaveHome(engine: Engine, path: string): void {
+  const home = worktreeHome(engine);
+  if (dirname(path) !== home || !home.startsWith(engine.repo.root + sep)) return;
+  try {
+    rmdirSync(home);
+  } catch {
+    // Something else is in it.
+  }
 }
 
 /** Why a worktree stays, as {@link removeByHand} sees it: of its session, idle shells and an agent that waits are in nobody's way; what else runs
