@@ -350,9 +350,12 @@ const LOOK_MS = 50;
 
 /** The sessions of this repository's worktrees, by age, views of them left out. Also those whose worktree has gone. */
 export async function repositorySessions(engine: Pick<Engine, "repo" | "env">): Promise<Session[]> {
-  return (await listSessions(sessionServer(engine))).filter(
-    ({ repository, viewOf }) => repository === engine.repo.commonDir && viewOf === null,
-  );
+  return ofRepository(engine, await listSessions(sessionServer(engine)));
+}
+
+/** Those of them that are of this repository's worktrees, views left out. */
+export function ofRepository({ repo }: Pick<Engine, "repo">, all: readonly Session[]): Session[] {
+  return all.filter(({ repository, viewOf }) => repository === repo.commonDir && viewOf === null);
 }
 
 /** The session of a worktree. Throws `unknown-name` where it has none. */

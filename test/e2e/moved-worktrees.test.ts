@@ -128,6 +128,14 @@ test("an agent whose worktree was moved is answered from elsewhere", async () =>
   rig.git("worktree", "move", rig.path("shop-a"), rig.path("n1"));
   rig.ok("send", "a", "ask");
   rig.ok("wait", "a", "--for", "blocked");
-  await expect.poll(async () => (await rig.owt("task", "approve", "a")).code, PATIENCE).toBe(0);
+  await expect.poll(async () => (await rig.owt("inbox")).stdout, PATIENCE).toContain("owt task approve a");
+  expect(await rig.owt("task", "answer", "a", "yes")).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(
+      /asks leave, which words do not give: Bash.*\n {2}↳ owt task approve a --ask \d+/,
+    ) as string,
+  });
+  expect((await rig.owt("tmux", "list")).stdout).toContain("claude asks leave");
+  rig.ok("task", "approve", "a");
   expect((await rig.owt("inbox")).stdout).not.toContain("owt task approve a");
 });

@@ -84,8 +84,16 @@ function describe({ id, tool, detail }: Ask): string {
 /** Answers what it asks a person: one question by the whole text, several by a line each. Throws like {@link answerAsk}, and `usage` where lines and
  *  questions do not match. */
 export function replyTo(engine: Pick<Engine, "env">, ask: Ask, words: string): void {
-  const questions = ask.questions ?? [];
   const name = nameOf(ask.worktree);
+  if (ask.questions === null)
+    throw new OwtError(
+      "wrong-state",
+      `the agent of ${name} asks leave, which words do not give: ${ask.tool} ${ask.detail}`,
+      {
+        hint: answerOf(ask),
+      },
+    );
+  const { questions } = ask;
   if (questions.length === 0)
     throw new OwtError("needs-person", `what ${name} asks is too long to be answered from here`, {
       hint: `answer on the screen: owt switch ${shellWord(name)}`,
