@@ -1,5 +1,5 @@
 /** Worktrees that a person moved, with an agent in them, and others that take their places: each agent stays that of its own worktree. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Rig } from "../rig/rig.ts";
@@ -96,6 +96,10 @@ test("what hooks tell is told of the worktree whose agent it is, not of another 
   });
   writeFileSync(asked, "");
   rig.ok("wait", "a");
+  // Called from within it.
+  rig.env["OWT_SESSION_KEY"] = rig.tmux("show-options", "-v", "-t", "=owt-shop-a:", "@owt_key");
+  expect((await rig.owt("delete", "a", "--yes")).stderr).toContain("you are in its session");
+  delete rig.env["OWT_SESSION_KEY"];
   rig.ok("delete", "a", "--yes");
   expect(isThere(a)).toBe(false);
 });
@@ -138,4 +142,21 @@ test("an agent whose worktree was moved is answered from elsewhere", async () =>
   expect((await rig.owt("tmux", "list")).stdout).toContain("claude asks leave");
   rig.ok("task", "approve", "a");
   expect((await rig.owt("inbox")).stdout).not.toContain("owt task approve a");
+});
+
+test("what told of a worktree that plain git took away goes, and is not taken for that of the next one in its place", async () => {
+  await using rig = prepare();
+  const spools = () => readdirSync(join(rig.root, ".git/owt/sessions")).filter((name) => /^[0-9a-f]{8}-/.test(name));
+  const add = () => rig.git("worktree", "add", "-q", "-f", "-B", "a", rig.path("shop-a"));
+  add();
+  rig.ok("tmux", "create", "a");
+  rig.ok("wait", "a", "--for", "idle", "--timeout", "30s");
+  const old = spools().find((name) => !name.includes("+"));
+  rig.tmux("kill-server");
+  rig.git("worktree", "remove", "--force", rig.path("shop-a"));
+  add();
+  rig.ok("tmux", "create", "a");
+  rig.ok("wait", "a", "--for", "idle,waiting", "--timeout", "30s");
+  expect(spools().filter((name) => name.startsWith(old!))).toEqual([]);
+  expect(spools().filter((name) => !name.includes("+"))).toHaveLength(1);
 });

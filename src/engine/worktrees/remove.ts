@@ -2,7 +2,7 @@
 import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SESSION_VARIABLE } from "../../core/session-name.ts";
+import { KEY_VARIABLE } from "../../core/session-name.ts";
 import { IN_THE_MIDDLE } from "../../core/session-state.ts";
 import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
@@ -176,7 +176,7 @@ export async function reasonsToStay(
   const reasons = await whyItStays(engine.repo, path, held);
   const standing = (await readStates(engine)).get(path);
   if (standing === undefined) return reasons;
-  if (engine.env[SESSION_VARIABLE] === path)
+  if (standing.session.key !== null && engine.env[KEY_VARIABLE] === standing.session.key)
     return [...reasons, { reason: "in-use", what: ["you are in its session"] }];
   if (IN_THE_MIDDLE.has(standing.state))
     return [...reasons, { reason: "in-use", what: [`${standing.pane?.agent} is at work (owt tmux kill)`] }];
