@@ -102,19 +102,28 @@ wait_for_senders() {
   touch "$spool"
 }
 
-# The dialog is on the screen meanwhile, and may be answered there. An answer of `owt task approve` comes as one line through the pipe; `sleep` keeps
-# the pipe open, and its end is the end of the waiting. Whoever finds nobody reading knows that nobody waits any more.
+# The dialog is on the screen meanwhile, and may be answered there. An answer of `owt task approve` comes as one line through the pipe, which is kept open
+# for an hour, as long as the one who asks lives. Whoever finds nobody reading knows that nobody waits any more.
 wait_for_leave() {
   # Without a terminal there is no dialog: waiting would hold the agent up.
   [ "$CLAUDE_CODE_ENTRYPOINT" = cli ] || return
+  # Nothing that waits stands in a worktree that may go.
+  cd /
   ask=$spool+ask.$$
+  asker=${CLAUDE_PID:-$PPID}
   text_of session_id || value=
-  printf '%s\n' "$value" "$(sum_of_tool)" >"$ask.of"
+  printf '%s\n' "$value" "$(sum_of_tool)" "$asker" >"$ask.of"
   helpers=
   trap '[ -n "$helpers" ] && kill $helpers; rm -f "$ask" "$ask.of" "$ask.new" "$ask.text"' EXIT
   trap 'exit 0' HUP INT TERM
   mkfifo "$ask" || return
-  sleep 3600 >"$ask" &
+  (
+    waited=0
+    while [ "$waited" -lt 3600 ] && kill -0 "$asker"; do
+      sleep 1
+      waited=$((waited + 1))
+    done
+  ) >"$ask" &
   helpers=$!
   # Beside the waiting: who answers on the screen at once is not missed.
   (describe_asked >"$ask.new" && mv "$ask.new" "$ask.text") &

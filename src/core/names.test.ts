@@ -44,12 +44,22 @@ describe("slug", () => {
 });
 
 describe("checkBranchName", () => {
-  test.each(["main", "feat/technical-E05", "release/1.2.x", "fix_1", "a/b/c", "head/x", "9lives"])(
-    "takes %s",
-    (name) => {
-      expect(checkBranchName(name)).toBeNull();
-    },
-  );
+  test.each([
+    "main",
+    "feat/technical-E05",
+    "release/1.2.x",
+    "fix_1",
+    "a/b/c",
+    "head/x",
+    "9lives",
+    "ümläut",
+    "設計/画面",
+    "функция-2",
+    "हिन्दी",
+    "٣",
+  ])("takes %s", (name) => {
+    expect(checkBranchName(name)).toBeNull();
+  });
 
   test.each([
     ["", "empty"],
@@ -72,7 +82,13 @@ describe("checkBranchName", () => {
     ["a$(id)", "only letters"],
     ["a\nb", "control"],
     ["a\u202Eb", "direction"],
-    ["é", "letter or digit"],
+    ["e\u0301", "NFC"],
+    ["\u0301e", "letter or digit"],
+    ["a\u200Db", "nobody sees"],
+    ["\u3164", "nobody sees"],
+    ["ä".repeat(101), "longer"],
+    ["😀", "letter or digit"],
+    ["a\u00A0b", "only letters"],
     ["HEAD", "git keeps"],
     ["FETCH_HEAD", "git keeps"],
     ["refs/heads/x", "refs/"],

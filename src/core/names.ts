@@ -61,18 +61,20 @@ export function slug(text: string): string {
 
 const BRANCH_LENGTH = 200;
 
-/** Why this cannot be the name of a branch, or null when it can. Stricter than git: only names that need no quoting anywhere, that a
- *  screen cannot show as something else, and that no command takes for an option or a revision. */
+/** Why this cannot be the name of a branch, or null when it can. Stricter than git: only letters and digits, of any script, and what no shell takes for
+ *  something else, so that a screen cannot show it as another, and that no command takes for an option or a revision. */
 export function checkBranchName(name: string): string | null {
   if (name === "") return "is empty";
-  if (name.length > BRANCH_LENGTH) return `is longer than ${BRANCH_LENGTH} characters`;
-  if (/[\p{Cc}\p{Bidi_Control}]/u.test(name))
-    return "holds a control character or one that changes the writing direction";
+  // Refs and folders are files: no file's name has more than 255 bytes, and git and we write something behind it.
+  if (new TextEncoder().encode(name).length > BRANCH_LENGTH) return `is longer than ${BRANCH_LENGTH} bytes`;
+  if (/[\p{Cc}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u.test(name))
+    return "holds a control character, one that changes the writing direction, or one that nobody sees";
   if (name.startsWith("-")) return "begins with a dash and would be taken for an option";
   if (name.includes("@{")) return "holds @{, which git reads as a revision";
   if (name.includes("..")) return "holds .., which git reads as a range";
-  if (!/^[A-Za-z0-9]/.test(name)) return "does not begin with a letter or digit";
-  if (!/^[\w./-]*$/.test(name)) return "may hold only letters, digits and . _ - /";
+  if (!/^[\p{L}\p{N}]/u.test(name)) return "does not begin with a letter or digit";
+  if (!/^[\p{L}\p{M}\p{N}_./-]*$/u.test(name)) return "may hold only letters, digits and . _ - /";
+  if (name !== name.normalize("NFC")) return "has letters whose accents are written apart from them (it is not NFC)";
   if (name.endsWith("/") || name.includes("//")) return "has an empty part between slashes";
   if (name.endsWith(".") || /(^|\/)\./.test(name)) return "has a part that begins with a dot, or ends in one";
   // Refs are files: on a file system that ignores case, x.LOCK is git's own lock file, too.

@@ -1,8 +1,11 @@
 /** Names of tmux sessions. tmux itself changes `.` and `:` to `_` and finds `task-1` in `task-10`: our names hold only what it leaves alone,
  *  and are always addressed whole. */
 
-/** Marks every process of a session, with the path of its worktree as its value. */
+/** In every process of a session: the path that its worktree had as the process was started. */
 export const SESSION_VARIABLE = "OWT_SESSION_OF";
+
+/** Marks every process of a session, with what no other session has as its value: another worktree may stand where its own stood. */
+export const KEY_VARIABLE = "OWT_SESSION_KEY";
 
 /** In a session that was made from within another one: the path of that one's worktree. */
 export const LEAD_VARIABLE = "OWT_LEAD";

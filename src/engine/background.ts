@@ -2,7 +2,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import { SESSION_VARIABLE } from "../core/session-name.ts";
+import { KEY_VARIABLE, SESSION_VARIABLE } from "../core/session-name.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { readBackground, recordBackground } from "../store/background.ts";
 import { readRun } from "../store/runs.ts";
@@ -30,7 +30,7 @@ export async function goOnInBackground(engine: Engine, run: string, configFile: 
   const child = start(file!, [...words, "carry", run, ...options], {
     cwd: engine.repo.here,
     // It outlives the tmux session that it may have been started in.
-    env: { ...engine.env, [SESSION_VARIABLE]: undefined },
+    env: { ...engine.env, [SESSION_VARIABLE]: undefined, [KEY_VARIABLE]: undefined },
     stdio: ["ignore", out, out],
   });
   closeSync(out);

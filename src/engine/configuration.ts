@@ -247,7 +247,8 @@ function strayWords(layers: readonly Layer[]): Stray[] {
       if (!name.startsWith("!") && leadsOut(name))
         strays.push({
           remark: {
-            level: "problem",
+            // A worktree is made without it.
+            level: "note",
             ...standing(layer, "environment.env_files"),
             message: `${name} leads out of the repository, and is never brought`,
             hint: "name files below the repository's top",

@@ -1,4 +1,5 @@
 /** Brings the dependencies of the projects in a worktree. */
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { HOW_TO_GET } from "../core/project.ts";
@@ -56,7 +57,9 @@ export async function findInstalls(
   if (told.folders.length === 0) return { installs: [], cut: told.cut };
   const { projects, cut } = detectProjects(told.folders);
   const env = installEnvironment(engine.env, engine.config.environment.pass);
-  const installs = projects.flatMap(({ folder, installs: found, members }) =>
+  // Of a sparse checkout, and of what somebody deleted, there is nothing to install in.
+  const there = projects.filter(({ folder }) => existsSync(join(worktree, folder)));
+  const installs = there.flatMap(({ folder, installs: found, members }) =>
     found.map((install) => ({ folder, install, members, missing: findProgram(install.program, env) === null })),
   );
   return { installs, cut: told.cut || cut };

@@ -6,7 +6,7 @@ import { OwtError } from "../core/errors.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { doneByHand } from "../core/take-over.ts";
 import type { Task } from "../core/task.ts";
-import { readRef } from "../git/branch.ts";
+import { checkedOutWhere, readRef } from "../git/branch.ts";
 import { findUnresolved } from "../git/conflicts.ts";
 import type { Place } from "../git/git.ts";
 import { findPlace, inProgress, readHead } from "../git/place.ts";
@@ -26,14 +26,21 @@ import { readStates, type SessionStanding } from "./worktrees/state.ts";
 /** The session of a task that a person has, where something works in it that would be ended with it: its agent, or what a shell runs. */
 export async function sessionByHand(
   engine: Engine,
-  { park }: Pick<Task, "park">,
+  { park, next }: Pick<Task, "park" | "next">,
 ): Promise<{ standing: SessionStanding; isBusy: boolean } | null> {
   if (park?.for !== "hand") return null;
-  const standing = (await readStates(engine)).get(park.worktree);
+  const states = await readStates(engine);
+  const standing = states.get(park.worktree) ?? states.get((await movedTo(engine, next)) ?? "");
   if (standing === undefined) return null;
   const live = standing.session.panes.filter(({ dead }) => dead === null);
   const hasAgent = live.some(({ agent }) => agent !== null);
   return { standing, isBusy: hasAgent || processesIn(standing.session).length > live.length };
+}
+
+/** Where the worktree of a task stands that a person moved: its branch is checked out there. */
+async function movedTo(engine: Engine, next: Task["next"]): Promise<string | null> {
+  const attempt = next.kind === "fresh" ? null : readAttempt(engine.store, next.from);
+  return attempt === null ? null : checkedOutWhere(engine.repo, attempt.branch);
 }
 
 /** Who has a task is a person: their agent does not end the time in which they look at what it does. */

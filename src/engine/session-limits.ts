@@ -10,7 +10,7 @@ import { readRuns } from "../store/runs.ts";
 import { readWorktrees } from "../store/worktrees.ts";
 import { credentialOf } from "./credentials.ts";
 import { type Engine, knownAgents } from "./engine.ts";
-import { HAND_SPOOL } from "./spool.ts";
+import { HAND_SPOOL, spoolFile } from "./spool.ts";
 import { spoolFolder } from "./spool-folder.ts";
 
 /** A spool, and whose agent writes it. */
@@ -68,15 +68,15 @@ function noteSessionLimit(engine: Engine, agent: string, at: number): void {
 /** Those of sessions of ours, and of Claude Codes that somebody started by hand, of whatever worktree. */
 function spoolsOf(engine: Engine): Told[] {
   const ours = namesIn(spoolFolder(engine)).filter((name) => !name.includes("+"));
-  const records = ours.length === 0 ? null : readWorktrees(engine.store);
+  const records = ours.length === 0 ? [] : [...readWorktrees(engine.store).values()];
+  const agents = new Map(records.map(({ path, agent }) => [spoolFile(engine, path), agent]));
   const { commonDir } = engine.repo;
   const linked = namesIn(join(commonDir, "worktrees")).map((name) => join(commonDir, "worktrees", name));
   const byHand = [commonDir, ...linked].map((gitDir) => join(gitDir, HAND_SPOOL)).filter((file) => existsSync(file));
   return [
-    ...ours.map((name) => ({
-      file: join(spoolFolder(engine), name),
-      agent: records?.get(decodeURIComponent(name))?.agent ?? BY_HAND,
-    })),
+    ...ours
+      .map((name) => join(spoolFolder(engine), name))
+      .map((file) => ({ file, agent: agents.get(file) ?? BY_HAND })),
     ...byHand.map((file) => ({ file, agent: BY_HAND })),
   ];
 }

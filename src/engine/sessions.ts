@@ -32,6 +32,7 @@ import { spoolFolder } from "./spool-folder.ts";
 import { beginSpool, forgetSpool, noteBack, noteOwed, readSpool, recentBacks } from "./spool.ts";
 import { taskAt } from "./task-at.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
+import { followMoved } from "./worktrees/moved.ts";
 import { asOneOpener } from "./worktrees/one-at-a-time.ts";
 import type { Checkout } from "./worktrees/place.ts";
 
@@ -192,7 +193,7 @@ function beginTalk(engine: Engine, agent: Agent, worktree: string, { prompt, isT
 
 /** Run by the tmux server, which may have another PATH than we: it says to us that an agent has ended. Whatever comes of it, tmux shows nothing. */
 const ON_END_SCRIPT =
-  'PATH="$OWT_SESSION_PATH" "$OWT_SESSION_NODE" "$OWT_SESSION_MAIN" hook agent-ended "#{hook_pane}" >/dev/null 2>&1 </dev/null || :';
+  'cd "$OWT_SESSION_ROOT"; PATH="$OWT_SESSION_PATH" "$OWT_SESSION_NODE" "$OWT_SESSION_MAIN" hook agent-ended "#{hook_pane}" >/dev/null 2>&1 </dev/null || :';
 
 /** What every program of a session can ask its environment for: the worktree's ports and names, and who made it. */
 function sessionVariables(engine: Engine, worktree: string): Record<string, string> {
@@ -201,6 +202,8 @@ function sessionVariables(engine: Engine, worktree: string): Record<string, stri
   const [node = "", main = ""] = engine.owtCommand;
   return {
     ...leaseEnvironment(engine, worktree),
+    // Where the worktree stood may be nothing any more.
+    OWT_SESSION_ROOT: engine.repo.root,
     OWT_SESSION_NODE: node,
     OWT_SESSION_MAIN: main,
     OWT_SESSION_PATH: engine.env["PATH"] ?? "",
@@ -296,6 +299,7 @@ async function reopen(engine: Engine, tmux: Tmux, { worktree }: Session): Promis
  *  Called by the tmux server. */
 export async function bringBack(engine: Engine, paneId: string): Promise<void> {
   if (engine.config.tmux.bring_back !== "always") return;
+  await followMoved(engine);
   const tmux = sessionServer(engine);
   const session = (await repositorySessions(engine)).find(({ panes }) => panes.some(({ id }) => id === paneId));
   const pane = session?.panes.find(({ id }) => id === paneId);
@@ -346,9 +350,12 @@ const LOOK_MS = 50;
 
 /** The sessions of this repository's worktrees, by age, views of them left out. Also those whose worktree has gone. */
 export async function repositorySessions(engine: Pick<Engine, "repo" | "env">): Promise<Session[]> {
-  return (await listSessions(sessionServer(engine))).filter(
-    ({ repository, viewOf }) => repository === engine.repo.commonDir && viewOf === null,
-  );
+  return ofRepository(engine, await listSessions(sessionServer(engine)));
+}
+
+/** Those of them that are of this repository's worktrees, views left out. */
+export function ofRepository({ repo }: Pick<Engine, "repo">, all: readonly Session[]): Session[] {
+  return all.filter(({ repository, viewOf }) => repository === repo.commonDir && viewOf === null);
 }
 
 /** The session of a worktree. Throws `unknown-name` where it has none. */

@@ -1,12 +1,13 @@
 /** The file to which an interactive agent's hooks append a line whenever its state changes. Only its hooks write it; we read it. One of a
  *  session of ours lies with our own files; one of a Claude Code that somebody started by hand, where the plugin's hooks are installed, in the
  *  worktree's git directory. */
-import { appendFileSync, existsSync, lstatSync, readdirSync, statSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { appendFileSync, existsSync, linkSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BACK_WITHIN_MS } from "../core/session-health.ts";
 import type { FirstWords } from "../core/session-state.ts";
 import { readBehind, readTail } from "../lib/tail.ts";
-import { findPlace } from "../git/place.ts";
+import { adminIds, findPlace, isMainPlace } from "../git/place.ts";
 import { ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "../system/files.ts";
 import { readHookScript } from "../system/plugin-files.ts";
 import type { Engine } from "./engine.ts";
@@ -18,10 +19,10 @@ const TAIL_BYTES = 256 * 1024;
 /** Has it there, private, and gives its path, with those of the settings and the script which go with it. What an earlier agent of the worktree
  *  left stays: it may be the same conversation. */
 export function beginSpool(engine: Pick<Engine, "repo">, worktree: string) {
-  const file = spoolFile(engine, worktree);
   ensureFolder(spoolFolder(engine));
-  // That of a worktree which stood here and was moved with its session.
-  if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true) removeFile(file);
+  nameSpool(engine, worktree);
+  forgetNameless(engine);
+  const file = spoolFile(engine, worktree);
   appendFileSync(file, "", { mode: 0o600 });
   // A copy: the package may be replaced while the session goes on.
   const script = join(spoolFolder(engine), "+hook.sh");
@@ -140,9 +141,53 @@ export function forgetSpool(engine: Pick<Engine, "repo">, worktree: string): voi
   for (const each of [file, settingsFile(file), backsFile(file), owedFile(file), ...pipes]) removeFile(each);
 }
 
-function spoolFile(engine: Pick<Engine, "repo">, worktree: string): string {
-  return join(spoolFolder(engine), encodeURIComponent(worktree));
+/** Where the agent of a worktree's session tells; there or not. It goes by git's entry of the worktree and not by its path: an agent goes on telling where it
+ *  began to, wherever its worktree is moved, and another worktree may stand in the old place. */
+export function spoolFile(engine: Pick<Engine, "repo">, worktree: string): string {
+  return join(spoolFolder(engine), spoolName(engine, worktree) ?? encodeURIComponent(worktree));
 }
+
+/** Null where the worktree has none yet. Neither an encoded path, nor a name of ours, has a `+`. */
+function spoolName({ repo }: Pick<Engine, "repo">, worktree: string): string | null {
+  const place = findPlace(repo, worktree);
+  if (place === null) return null;
+  return isMainPlace(place) ? MAIN : readName(place.gitDir);
+}
+
+const MAIN = "main";
+/** File of git's entry of a worktree that holds the name of its spool. An entry's own name is given anew when it has gone. */
+const SPOOL_NAME = "owt-session";
+
+function readName(gitDir: string): string | null {
+  return readTextIfThere(join(gitDir, SPOOL_NAME))?.trim() || null;
+}
+
+/** Gives a worktree a name for its spool. Of two processes at once one wins. */
+function nameSpool(engine: Pick<Engine, "repo">, worktree: string): void {
+  const place = findPlace(engine.repo, worktree);
+  if (place === null || spoolName(engine, worktree) !== null) return;
+  const file = join(place.gitDir, SPOOL_NAME);
+  const mine = `${file}.${process.pid}`;
+  writeFileSync(mine, `${randomUUID()}\n`, { mode: 0o600 });
+  try {
+    linkSync(mine, file);
+  } catch (error) {
+    if (!existsSync(file)) throw error;
+  } finally {
+    removeFile(mine);
+  }
+}
+
+/** Takes away what is left of worktrees that have gone by another hand. */
+function forgetNameless({ repo }: Pick<Engine, "repo">): void {
+  const folder = spoolFolder({ repo });
+  const files = readdirSync(folder).filter((name) => UNIQUE.test(name));
+  if (files.length === 0) return;
+  const names = new Set(adminIds(repo).map((id) => readName(join(repo.commonDir, "worktrees", id))));
+  for (const file of files) if (!names.has(file.split("+")[0]!)) removeFile(join(folder, file));
+}
+
+const UNIQUE = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\+|$)/;
 
 /** Its name in a worktree's git directory. */
 export const HAND_SPOOL = "owt-spool";

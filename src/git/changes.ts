@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { copyFileSync, existsSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { OwtError } from "../core/errors.ts";
 import { start } from "../system/exec.ts";
@@ -116,12 +117,25 @@ async function withOwnIndex<T>(place: Place, work: (index: string) => Promise<T>
     if (files.length > 0)
       await git(place, ["add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul"], {
         index,
-        input: files.join("\0"),
+        input: files.some((path) => path.includes("\uFFFD")) ? await untrackedBytes(place) : files.join("\0"),
       });
     return await work(index);
   } finally {
     await emptyTrash(bin);
   }
+}
+
+/** New files by the bytes of their names, which are no text where they are no UTF-8. */
+async function untrackedBytes(place: Place): Promise<Buffer> {
+  const words = ["ls-files", "--others", "--exclude-standard", "-z"];
+  const child = start("git", [...gitFlags(false), ...words], {
+    cwd: place.root,
+    env: placeEnv(place, {}),
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const names = await text(child.stdout!.setEncoding("latin1"));
+  const files = fieldsOf(names).filter((path) => !path.endsWith("/"));
+  return Buffer.from(files.join("\0"), "latin1");
 }
 
 /** With its time: by that git knows which files may have changed within the second in which it was written. */

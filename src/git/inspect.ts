@@ -10,7 +10,6 @@ import { oidBytes, readSpecialEntries, type SpecialEntries } from "./index-file.
 import { holdsUnknown, type Kind, type Known } from "./known.ts";
 import { ownerMark } from "./owner.ts";
 import {
-  foldersIn,
   type Head,
   inProgress,
   type InProgress,
@@ -24,7 +23,7 @@ import {
 import { type Inside, processesInside } from "./processes.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus, type Status } from "./status.ts";
-import { findCheckout, readModuleHead } from "./submodules.ts";
+import { findCheckout, moduleDirs, readModuleHead } from "./submodules.ts";
 import { findUnpublished } from "./unpublished.ts";
 
 export type InspectOptions = {
@@ -204,14 +203,6 @@ async function inspectModule(
     const { checkouts: _, ...files } = NO_FILES;
     return [{ path, place: module, head, gone, ...files, nested: ["."], commits: [], dropped: [], inProgress: null }];
   }
-}
-
-/** Names of submodules may have folders in them. */
-function moduleDirs(folder: string): string[] {
-  return foldersIn(folder).flatMap((name) => {
-    const path = join(folder, name);
-    return existsSync(join(path, "HEAD")) && existsSync(join(path, "objects")) ? [path] : moduleDirs(path);
-  });
 }
 
 async function readFiles(place: Place, known: readonly Known[], nameBytes: number): Promise<Files> {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { realpathSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,7 +61,15 @@ test("places that cannot be worked in are refused with a hint", async () => {
     runGit(join(top, "seed"), "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", "x");
     runGit(join(top, "seed"), "push", "-q", bareHome, "HEAD:refs/heads/main");
     runGit(bareHome, "worktree", "add", "-q", join(top, "of-bare"), "main");
-    await expect(openRepo(join(top, "of-bare"))).rejects.toMatchObject({ message: expect.stringContaining("bare") });
+    // Also a folder whose `.git` leads to one, as of somebody who has their worktrees beside it.
+    runGit(top, "init", "-q", "beside");
+    rmSync(join(top, "beside/.git"), { recursive: true });
+    writeFileSync(join(top, "beside/.git"), "gitdir: ../bare.git\n");
+    for (const place of ["of-bare", "beside"])
+      await expect(openRepo(join(top, place))).rejects.toMatchObject({
+        message: `${realpathSync(bareHome)} is a bare repository, also for the worktrees beside it: owt works from a main checkout`,
+        hint: `git clone ${realpathSync(bareHome)} FOLDER, and run owt there`,
+      });
   } finally {
     await rm(top, { recursive: true, force: true });
   }

@@ -2,6 +2,7 @@
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import { shellWord } from "../lib/printable.ts";
 import { exec, type ExecResult } from "../system/exec.ts";
 import { cleanEnv, closeHelpers, fieldsOf, git, gitFlags, type Place } from "./git.ts";
 import { Live } from "./live.ts";
@@ -96,7 +97,7 @@ async function askOneByOne(cwd: string): Promise<Where> {
     ask(cwd, ["--show-toplevel"]),
   ]);
   if (common.code !== 0) throw outside(cwd, common.stderr);
-  if (answer(bare) === "true") throw bareRepository(cwd);
+  if (answer(bare) === "true") throw bareRepository(answer(common));
   if (top.code !== 0) {
     throw new OwtError("environment", `${cwd} is inside a git directory, not in a worktree`, {
       hint: "go to the top of the checkout",
@@ -162,6 +163,8 @@ function outside(cwd: string, said: string): OwtError {
   });
 }
 
-function bareRepository(at: string): OwtError {
-  return new OwtError("environment", `${at} is a bare repository`, { hint: "clone it and run owt in the clone" });
+/** Much here goes by the main checkout: its files are brought along, its branch is what is landed on. */
+function bareRepository(commonDir: string): OwtError {
+  const message = `${commonDir} is a bare repository, also for the worktrees beside it: owt works from a main checkout`;
+  return new OwtError("environment", message, { hint: `git clone ${shellWord(commonDir)} FOLDER, and run owt there` });
 }

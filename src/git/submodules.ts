@@ -5,7 +5,7 @@ import { join, resolve, sep } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { isAncestor } from "./branch.ts";
-import { branchIn, type Head, lstatInside, readText } from "./place.ts";
+import { branchIn, foldersIn, type Head, lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type Entry, isSame, LINK, readEntries, TREE } from "./tree.ts";
 import { readTree } from "./commit.ts";
@@ -109,6 +109,14 @@ async function holdsWork(checkout: Place): Promise<boolean> {
     if (error instanceof OwtError && error.code === "tool-failed") return true;
     throw error;
   }
+}
+
+/** The git directories in a folder of submodules, whose names may have folders in them. */
+export function moduleDirs(folder: string): string[] {
+  return foldersIn(folder).flatMap((name) => {
+    const path = join(folder, name);
+    return existsSync(join(path, "HEAD")) && existsSync(join(path, "objects")) ? [path] : moduleDirs(path);
+  });
 }
 
 /** A submodule's own repository: a folder, or a file that names one. */

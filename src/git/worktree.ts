@@ -11,6 +11,7 @@ import { discardHalfMade, isBeingMade, isHalfMade } from "./half-made.ts";
 import { MAKING } from "./owner.ts";
 import { findPlace, isMainPlace, lockReason, readHead, readText, resolvePath } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { takeSparse } from "./sparse.ts";
 import { fillFromSpare } from "./spare.ts";
 import { emptyTrash, hasCode, moveToTrash, openTrash } from "./trash.ts";
 import { withdrawEntry } from "./withdraw.ts";
@@ -26,6 +27,8 @@ export type NewWorktree = {
   branch?: string;
   /** Keeps the worktree locked against `git worktree prune` and `remove`, with this reason. */
   reason?: string;
+  /** A checkout whose sparse settings it takes. Default: it has all files. */
+  like?: Place;
   /** Done before the worktree counts as made: when we are killed in it, the next call starts from nothing. */
   finish?: (place: Place) => Promise<void>;
 };
@@ -74,7 +77,9 @@ async function fillWorktree(repo: Repo, root: string, want: NewWorktree): Promis
       await takeAway(place);
       return { refused: "checked-out", path: rival };
     }
-    if (!(await fillFromSpare(repo, place)))
+    if (want.like !== undefined && (await takeSparse(want.like, place)))
+      await git(place, ["read-tree", "-m", "-u", "HEAD"]);
+    else if (!(await fillFromSpare(repo, place)))
       await git(place, ["read-tree", "-m", "-u", "--no-sparse-checkout", "HEAD"]);
     await want.finish?.(place);
     settle(place, lock.lock);

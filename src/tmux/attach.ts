@@ -1,7 +1,7 @@
 /** Brings a session to the terminal that we run in. */
 import { randomBytes } from "node:crypto";
 import { OwtError } from "../core/errors.ts";
-import { SESSION_VARIABLE } from "../core/session-name.ts";
+import { KEY_VARIABLE, SESSION_VARIABLE } from "../core/session-name.ts";
 import { start } from "../system/exec.ts";
 import { traceStart } from "../system/trace.ts";
 import type { Session } from "./list.ts";
@@ -14,7 +14,7 @@ export type AttachOptions = {
   ownView: boolean;
 };
 
-type Shown = Pick<Session, "id" | "name" | "worktree">;
+type Shown = Pick<Session, "id" | "name" | "worktree" | "key">;
 
 /** Outside of tmux attaches, and resolves when the terminal is given back; inside switches the terminal over, and resolves at once.
  *  Throws `wrong-state` inside another tmux server. */
@@ -48,9 +48,10 @@ async function isReadOnly(tmux: Tmux): Promise<boolean> {
 }
 
 /** A view: a session of tmux in one group with the first, which shares its windows. Its name holds a sign that no other of ours has. */
-function viewOf({ id, name, worktree }: Shown): { view: string; make: string[][]; marks: string[][] } {
+function viewOf({ id, name, worktree, key }: Shown): { view: string; make: string[][]; marks: string[][] } {
   const view = `${name}~${randomBytes(3).toString("hex")}`;
-  const env = worktree === null ? [] : ["-e", `${SESSION_VARIABLE}=${worktree}`];
+  const of = worktree === null ? [] : ["-e", `${SESSION_VARIABLE}=${worktree}`];
+  const env = [...of, ...(key === null ? [] : ["-e", `${KEY_VARIABLE}=${key}`])];
   return {
     view,
     make: [

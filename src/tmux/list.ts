@@ -9,6 +9,8 @@ export type Session = {
   /** The worktree that it is of, and its repository's git directory; null where it is not ours. */
   worktree: string | null;
   repository: string | null;
+  /** What tells its processes from those of others, in their environment. */
+  key: string | null;
   /** The inode of the worktree's folder when it was made: another one may stand there now. It is not given anew while anything works in it. */
   folder: string | null;
   /** The id of the session whose windows it shows, for somebody who looks at others of them. */
@@ -64,6 +66,7 @@ const FIELDS = {
     "session_name",
     "@owt_worktree",
     "@owt_repository",
+    "@owt_key",
     "@owt_folder",
     "@owt_view_of",
     "@owt_with_agent",
@@ -133,6 +136,7 @@ function assemble({ session, pane, client }: Found): Session[] {
     name: each.session_name,
     worktree: each["@owt_worktree"] || null,
     repository: each["@owt_repository"] || null,
+    key: each["@owt_key"] || null,
     folder: each["@owt_folder"] || null,
     viewOf: each["@owt_view_of"] || null,
     agent: each["@owt_with_conversation"]

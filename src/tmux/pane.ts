@@ -69,12 +69,15 @@ async function refuseDeaf(tmux: Tmux, pane: string): Promise<void> {
     });
 }
 
-/** Starts a program in the place of one that ended, in the pane's own folder. False where the old one still runs. */
+/** Starts a program in the place of one that ended, in the folder of its session's worktree, which may have been moved. False where the old one still runs. */
 export async function respawnPane(tmux: Tmux, pane: string, command: readonly string[]): Promise<boolean> {
-  const { code, stderr } = await tryTmux(tmux, [["respawn-pane", "-t", pane, ...program(command)]]);
+  const { code, stderr } = await tryTmux(tmux, [["respawn-pane", ...IN_WORKTREE, "-t", pane, ...program(command)]]);
   if (code !== 0 && !/still active/.test(stderr)) throw refused(stderr);
   return code === 0;
 }
+
+/** The folder of what starts in a pane: a format of tmux's, so that nothing in a path is taken for one. A pane of nobody's starts where it did before. */
+export const IN_WORKTREE = ["-c", "#{?@owt_worktree,#{@owt_worktree},#{pane_start_path}}"];
 
 /** The text of a pane, wrapped lines joined: its screen, and as many lines of what has scrolled off. */
 export async function capturePane(tmux: Tmux, pane: string, { above }: { above: number }): Promise<string> {

@@ -1,15 +1,16 @@
 /** Makes and ends the session of a worktree. Whose a session is says a mark on it, never its name: a person may rename it, and another
  *  repository may have a worktree of the same name. */
 import { statSync } from "node:fs";
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Layout, planCuts } from "../core/layout.ts";
 import { OwtError } from "../core/errors.ts";
-import { SESSION_VARIABLE } from "../core/session-name.ts";
+import { KEY_VARIABLE, SESSION_VARIABLE } from "../core/session-name.ts";
 import { hasProc, readIdentity } from "../system/identity.ts";
 import { type Family, processesOf, stopFamily } from "../system/stop-family.ts";
 import { findWorkers, isShellName, type Worker } from "../system/terminal-work.ts";
 import { listSessions, type Session } from "./list.ts";
-import { program } from "./pane.ts";
+import { IN_WORKTREE, program } from "./pane.ts";
 import { exactly, hasNoServer, refused, runTmux, type Tmux, tryTmux } from "./tmux.ts";
 
 export type NewSession = {
@@ -80,7 +81,7 @@ function refuseStale(session: Session): Session {
   });
 }
 
-/** A worktree stands elsewhere now, in the same folder: its session is told apart by its new place. What runs in it keeps its old mark. */
+/** A worktree stands elsewhere now, in the same folder: its session is told apart by its new place. What runs in it is known by the session's key. */
 export async function followSession(tmux: Tmux, from: string, to: string): Promise<boolean> {
   const session = (await listSessions(tmux)).find(
     ({ worktree, folder }) => worktree === from && folder === folderId(to),
@@ -122,13 +123,15 @@ function commandsFor(name: string, want: NewSession): string[][] {
   const { worktree, size, layout, agent } = want;
   const target = exactly(name);
   const { cuts, home } = planCuts(layout, size);
-  const env = Object.entries({ ...want.env, [SESSION_VARIABLE]: worktree });
+  const key = randomUUID();
+  const env = Object.entries({ ...want.env, [SESSION_VARIABLE]: worktree, [KEY_VARIABLE]: key });
   const first = layout.commands[0] ?? agent?.command ?? null;
   const isAgent = agent !== null && first === agent.command;
   const screen = `-d -P -F #{session_id} -s ${name} -x ${size.columns} -y ${size.rows}`.split(" ");
   return [
     ["new-session", ...screen, ...env.flatMap(([key, value]) => ["-e", `${key}=${value}`]), ...program(first)],
     ...sessionMarks(target, want),
+    ["set-option", "-t", target, "@owt_key", key],
     ...(isAgent ? [...agentMarks(target, agent), ...withMarks(target, agent)] : []),
     ...cuts.map(({ direction, cells, offset }, at) => {
       const where = `${direction === "right" ? "-h" : "-v"} -l ${cells} -t ${neighbour(target, offset)}`;
@@ -173,7 +176,7 @@ function withMarks(target: string, { name, conversation }: NewAgent): string[][]
 export async function addAgentPane(tmux: Tmux, session: Session, agent: NewAgent): Promise<void> {
   const first = session.panes[0]!.id;
   const window = (await runTmux(tmux, [["display-message", "-p", "-t", first, "#{window_id}"]])).trim();
-  const at = ["-c", session.worktree!, ...program(agent.command)];
+  const at = [...IN_WORKTREE, ...program(agent.command)];
   // The new pane is its window's active one: its marks reach it in the same call, so that nobody sees it without.
   const split = ["split-window", "-h", "-b", "-f", "-t", window, ...at];
   const { code, stderr } = await tryTmux(tmux, [split, ...agentMarks(window, agent)]);
@@ -226,11 +229,17 @@ export function workersIn(session: Session): Worker[] {
   return findWorkers(processesIn(session), { folder: session.worktree ?? "", agents });
 }
 
-function familyOf({ worktree }: Session, panes: Session["panes"]): Family {
+function familyOf({ key, worktree }: Session, panes: Session["panes"]): Family {
   return {
     leaders: panes.flatMap(({ pid }) => readIdentity(pid) ?? []),
-    mark: worktree === null ? null : { name: SESSION_VARIABLE, value: worktree },
+    mark: markOf(key, worktree),
   };
+}
+
+/** What every process of a session has in its environment; for one that somebody is making just now, the path alone. */
+function markOf(key: string | null, worktree: string | null): Family["mark"] {
+  if (key !== null) return { name: KEY_VARIABLE, value: key };
+  return worktree === null ? null : { name: SESSION_VARIABLE, value: worktree };
 }
 
 function sameAs({ id, worktree, createdAt }: Session, other: Session): boolean {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { chooseLayout } from "../core/layout.ts";
-import { SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
+import { KEY_VARIABLE, SESSION_VARIABLE, sessionNames } from "../core/session-name.ts";
 import { withoutStrays } from "../core/terminal-text.ts";
 import { isAlive, readIdentity } from "../system/identity.ts";
 import { environmentOf, listProcesses } from "../system/processes.ts";
@@ -421,7 +421,11 @@ describe("killing a session", () => {
     await until("all started", () => alive().length >= 6);
     // What a person has of their own in a second server, started from the session; and an attempt's process.
     const nested = join(server.home, "nested");
-    const marked = { ...server.tmux.env, [SESSION_VARIABLE]: session.worktree! };
+    const marked = {
+      ...server.tmux.env,
+      [SESSION_VARIABLE]: session.worktree!,
+      [KEY_VARIABLE]: session.key!,
+    };
     execFileSync("tmux", ["-S", nested, "-f", "/dev/null", "new-session", "-d", "sleep", "88001"], { env: marked });
     const attempt = spawn("sleep", ["88002"], {
       env: { ...marked, OWT_ATTEMPT: "/x" },

@@ -3,7 +3,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import { SESSION_VARIABLE } from "../core/session-name.ts";
+import { KEY_VARIABLE, SESSION_VARIABLE } from "../core/session-name.ts";
 import { exec, type ExecResult } from "../system/exec.ts";
 import { installLine } from "../system/packages.ts";
 
@@ -20,7 +20,7 @@ export const OLDEST = [3, 2] as const;
 /** The server that this environment means: the one we are in, else the user's default; another with OWT_TMUX_SOCKET, which is a name as for
  *  `tmux -L`, or a path as for `tmux -S`. `env` is what a server that is started by us hands on to every pane. */
 export function tmuxServer(env: NodeJS.ProcessEnv): Tmux {
-  const { [SESSION_VARIABLE]: _, ...rest } = env;
+  const { [SESSION_VARIABLE]: _, [KEY_VARIABLE]: _key, ...rest } = env;
   const chosen = env["OWT_TMUX_SOCKET"];
   const socket = !chosen ? [] : chosen.includes("/") ? ["-S", resolve(chosen)] : ["-L", chosen];
   return { socket, env: rest };

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -234,14 +235,103 @@ describe("owt create", () => {
     expect(rig.git("branch", "--list", "fix-a", "other", "fix/b")).toBe("");
   });
 
-  test("a worktree whose folder was deleted by hand is made again on its branch; a broken link in the way is told", async () => {
+  test("what is checked out in part makes worktrees in part, as git does", async () => {
+    await using rig = Rig.create({
+      "x/a.txt": "a\n",
+      "y/package.json": "{}\n",
+      "y/package-lock.json": '{"lockfileVersion":3}\n',
+    });
+    rig.git("sparse-checkout", "set", "x");
+    rig.git("worktree", "add", "-q", "-b", "plain", rig.path("plain"));
+    const made = await rig.owt("create", "o", "--no-tmux");
+    expect([made.code, made.stderr]).toEqual([0, expect.not.stringContaining("✗")]);
+    const holds = (place: string) => readdirSync(place).filter((name) => name !== ".git");
+    expect(holds(rig.path("shop-o"))).toEqual(holds(rig.path("plain")));
+    expect(holds(rig.path("shop-o"))).not.toContain("y");
+    expect(gitIn(rig, rig.path("shop-o"), "status", "--porcelain")).toBe("");
+    expect(gitIn(rig, rig.path("shop-o"), "sparse-checkout", "list")).toBe("x");
+    // From within one that has all, one that has all.
+    gitIn(rig, rig.path("plain"), "sparse-checkout", "disable");
+    await rig.owtIn(rig.path("plain"), "create", "full", "--no-tmux");
+    expect(existsSync(rig.path("shop-full/y/package.json"))).toBe(true);
+    writeFileSync(join(rig.path("shop-o"), "x/mine"), "");
+    const { removed } = await rig.json<{ removed: { rescue: string }[] }>("delete", "o", "--yes", "--save");
+    rig.ok("restore", removed[0]!.rescue, "--path", "../back");
+    expect(gitIn(rig, rig.path("back"), "status", "--porcelain")).toBe("?? x/mine");
+  });
+
+  test("a file whose name is no UTF-8 is shown by diff; where it cannot be saved, the hint helps", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "k", "--no-tmux");
+    const name = Buffer.concat([Buffer.from(`${rig.path("shop-k")}/odd-`), Buffer.from([0xff, 0xe9])]);
+    writeFileSync(name, "one line\n");
+    writeFileSync(join(rig.path("shop-k"), "ünï"), "two\n");
+    const diff = await rig.owt("diff", "k");
+    expect([diff.code, diff.stderr]).toEqual([0, ""]);
+    expect(diff.stdout).toContain('+++ "b/odd-\\377\\351"\n@@ -0,0 +1 @@\n+one line');
+    expect(diff.stdout).toContain("+two");
+    type Files = { files: { status: string; added: number }[] };
+    expect((await rig.json<Files>("diff", "k")).files).toMatchObject([{ added: 1 }, { added: 1 }]);
+    expect(await rig.owt("delete", "k", "--yes", "--save")).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(
+        /a name that is no UTF-8, and cannot be saved: odd-.*\n {2}↳ commit it under that name, or rename it: git -C \S+shop-k status; then: owt delete k/,
+      ) as string,
+    });
+    gitIn(rig, rig.path("shop-k"), "add", "-A");
+    gitIn(rig, rig.path("shop-k"), "commit", "-q", "-m", "odd");
+    rig.ok("delete", "k", "--yes", "--save");
+    expect(rig.git("ls-tree", "--name-only", "k")).toContain("odd-");
+  });
+
+  test("a folder for worktrees in the main checkout is none of its new files, and goes with the last; git's own folder takes none", async () => {
+    await using rig = Rig.create({ ".worktreerc": '[worktree]\nbase_directory = ".trees [1]"\n' });
+    rig.ok("create", "x", "y", "--no-tmux");
+    rig.ok("create", "z", "--no-tmux", "--path", "other/z");
+    expect(existsSync(join(rig.root, ".trees [1]/shop-x/README.md"))).toBe(true);
+    expect(rig.git("status", "--porcelain")).toBe("");
+    const lines = readFileSync(join(rig.root, ".git/info/exclude"), "utf8").split("\n");
+    expect(lines.filter((line) => line.startsWith("/"))).toEqual(["/.trees \\[1]/", "/other/z/"]);
+    rig.ok("delete", "x", "--yes");
+    expect(readdirSync(join(rig.root, ".trees [1]"))).toEqual(["shop-y"]);
+    rig.ok("delete", "y", "z", "--yes");
+    expect(existsSync(join(rig.root, ".trees [1]"))).toBe(false);
+    expect(await rig.owt("create", "in", "--no-tmux", "--path", ".git/foo")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("lies in git's own folder") as string,
+    });
+    expect(rig.git("branch", "--list", "in")).toBe("");
+  });
+
+  test("git's entry of a worktree that is not there is taken with a person's word only: it may have been moved; a broken link in the way is told", async () => {
     await using rig = Rig.create({});
     rig.ok("create", "--no-tmux", "gone");
-    gitIn(rig, rig.path("shop-gone"), "commit", "-q", "--allow-empty", "-m", "work");
-    rmSync(rig.path("shop-gone"), { recursive: true });
-    const again = await rig.owt("create", "--no-tmux", "gone");
-    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining("go there: cd")]);
-    expect(gitIn(rig, rig.path("shop-gone"), "log", "-1", "--format=%s")).toBe("work");
+    const [place, beside, far] = [rig.path("shop-gone"), rig.path("zz"), rig.path("far/away")];
+    commit(rig, place, "work");
+    const tries = [
+      ["create", "--no-tmux", "gone"],
+      ["create", "--no-tmux", "e", "--path", place],
+    ];
+    renameSync(place, beside);
+    for (const words of tries)
+      expect(await rig.owt(...words)).toMatchObject({
+        code: 2,
+        stderr: `✗ the worktree of ${place} stands at ${beside} now, and git does not know\n  ↳ git worktree repair ${beside}\n`,
+      });
+    mkdirSync(rig.path("far"));
+    renameSync(beside, far);
+    for (const words of tries)
+      expect(await rig.owt(...words)).toMatchObject({
+        code: 2,
+        stderr: `✗ git has a worktree at ${place} on record, and nothing is there\n  ↳ if you moved it: git worktree repair NEW-FOLDER; if it is gone for good: owt delete gone --yes\n`,
+      });
+    expect(rig.git("branch", "--list", "e")).toBe("");
+    rig.git("worktree", "repair", far);
+    expect(gitIn(rig, far, "status", "--porcelain")).toBe("");
+    rmSync(far, { recursive: true });
+    rig.ok("delete", "gone", "--yes");
+    rig.ok("create", "--no-tmux", "gone");
+    expect(gitIn(rig, place, "log", "-1", "--format=%s")).toBe("work");
     symlinkSync(rig.path("nowhere"), rig.path("shop-linked"));
     const linked = await rig.owt("create", "--no-tmux", "linked");
     expect([linked.code, linked.stderr]).toEqual([2, expect.stringContaining("shop-linked is there already")]);

@@ -40,7 +40,7 @@ const stateOf = async (rig: ClaudeRig) =>
 /** What its hooks told. */
 function heardOf(rig: ClaudeRig): string {
   const folder = join(rig.root, ".git", "owt", "sessions");
-  const file = readdirSync(folder).find((name) => name.endsWith("repo-x"))!;
+  const file = readdirSync(folder).find((name) => !name.includes("+"))!;
   return readFileSync(join(folder, file), "utf8");
 }
 

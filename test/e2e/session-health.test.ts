@@ -68,6 +68,26 @@ test("an agent that says nothing and does nothing is hung, and is started again 
   rig.ok("wait", "busy", "--for", "waiting");
 });
 
+test("one that died while it asked for leave asks nothing any more, and is in nobody's way", async () => {
+  await using rig = prepare("");
+  const command = `command = ["${process.execPath}", "${AGENT}"]`;
+  rig.userFile("config.toml", `[agent.claude]\n${command}\n[agent.claude.env]\nCLAUDE_CODE_ENTRYPOINT = "cli"\n`);
+  rig.ok("create", "x");
+  rig.ok("wait", "x", "--for", "idle", "--timeout", "30s");
+  rig.ok("send", "x", "ask");
+  const asks = async () => (await rig.json<{ asks: { name: string }[] }>("inbox")).asks;
+  await expect.poll(asks, PATIENCE).toMatchObject([{ name: "x" }]);
+  process.kill(paneOf(rig, "x").pid, "SIGKILL");
+  rig.ok("wait", "x", "--for", "ended", "--timeout", "30s");
+  expect(await asks()).toEqual([]);
+  expect(await rig.owt("task", "approve", "x")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("no agent asks for anything there") as string,
+  });
+  rig.ok("delete", "x", "--yes");
+  await expect.poll(() => rig.processes(), PATIENCE).toEqual([]);
+});
+
 test("one that was stopped by a signal is told apart, with what lets it go on", async () => {
   await using rig = prepare("");
   // tmux lets the first process of a pane go on by itself; one behind a script of the user's stays as it is.

@@ -416,6 +416,7 @@ test("a session that is left of an earlier worktree at the place is named, and w
   const made = second();
   await vi.waitUntil(() => second() > made + 1, { timeout: 20_000 });
   rmSync(rig.path("shop-x"), { recursive: true });
+  rig.git("worktree", "prune");
   const refused = await rig.owt("create", "x");
   expect([refused.code, refused.stderr]).toEqual([
     2,

@@ -1,6 +1,6 @@
 /** Submodules in worktrees by hand and in runs: checked out from what is here, in nobody's way when they hold nothing, never lost. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
@@ -94,6 +94,26 @@ test("owt delete takes one that holds nothing, names what another holds, and --s
   await rig.owt("delete", "b", "--yes", "--save");
   const again = await rig.json<{ worktrees: Made[] }>("create", "c", "--base", "b", "--no-tmux");
   expect(again.worktrees[0]!.submodules).toEqual([{ path: "lib/sub", commit: own, from: "kept" }]);
+});
+
+test("in a worktree that a person moved they are found, kept and saved as before", async () => {
+  await using rig = withModule();
+  rig.ok("create", "p", "--no-tmux");
+  const own = commit(rig, rig.path("shop-p/lib/sub"), { "own.txt": "own\n" });
+  commit(rig, rig.path("shop-p"), {});
+  mkdirSync(rig.path("deeper/below"), { recursive: true });
+  const now = rig.path("deeper/below/p");
+  renameSync(rig.path("shop-p"), now);
+  rig.git("worktree", "repair", now);
+  expect(await rig.owt("delete", "p", "--yes")).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/commits that no remote of the submodule has: \S+ \(1\)/) as string,
+  });
+  expect(gitIn(rig, now, "status", "--porcelain")).toBe("");
+  expect(gitIn(rig, join(now, "lib/sub"), "rev-parse", "HEAD")).toBe(own);
+  const { removed } = await rig.json<{ removed: { rescue: string }[] }>("delete", "p", "--yes", "--save");
+  await rig.owt("restore", removed[0]!.rescue, "--path", "../back");
+  expect(gitIn(rig, rig.path("back/lib/sub"), "rev-parse", "HEAD")).toBe(own);
 });
 
 test("tasks, their checks and the checks of what they are merged into find them; nothing stays behind", async () => {

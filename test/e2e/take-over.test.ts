@@ -323,3 +323,19 @@ test("of a task that somebody has, every command that is printed can be typed as
   expect((await rig.owt("resume")).code).toBe(0);
   expect(rig.show("owt/runs/r1", "a.txt")).toBe("by hand");
 });
+
+test("given back, the session of a task whose worktree was moved is ended, too", async () => {
+  await using rig = prepare(working);
+  rig.ok("config", "approve", "--yes");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  await rig.json<Switched>("switch", "shop/E01");
+  await run.ended;
+  const place = await placeOf(rig, "shop/E01");
+  execFileSync("git", ["commit", "-q", "--allow-empty", "-m", "by hand"], { cwd: place, env: rig.env });
+  rig.git("worktree", "move", "-f", "-f", place, rig.path("elsewhere"));
+  expect(await rig.json("tmux", "list")).toMatchObject({ sessions: [{ worktree: rig.path("elsewhere") }] });
+  rig.ok("task", "approve", "shop/E01", "--yes");
+  expect(await rig.json("tmux", "list")).toEqual({ sessions: [] });
+  await expect.poll(() => rig.processes()).toEqual([]);
+});

@@ -322,6 +322,7 @@ describe("owt tmux attach", () => {
     await until("there are two", () =>
       /^owt-shop~[0-9a-f]{6}$/m.test(desk.rig.tmux("list-sessions", "-F", "#{session_name}")),
     );
+    expect((await desk.rig.owt("tmux", "list")).stdout).toMatch(/ 1 attached\n$/);
     // Another window in it is nobody else's business.
     screen.key("C-b");
     screen.text("c");

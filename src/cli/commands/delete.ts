@@ -12,6 +12,7 @@ import { type Checkout, findWorktree, refuseMain } from "../../engine/worktrees/
 import { approve } from "../approve.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { repeatWith } from "../repeat.ts";
+import { shellWord } from "../../lib/printable.ts";
 import { painter, printable } from "../text.ts";
 import { describeGone, describeLost, describeUnkeepable } from "../worktrees/gone-text.ts";
 import { helpText } from "../help-text.ts";
@@ -106,11 +107,14 @@ function tellEnds(io: Io, options: Options, gone: Gone[], stay: Stays[]): void {
       `${nameOf(each)} stays: ${each.reasons.map(describeReason).join("; ")}${describeUnkeepable(each.notFiles)}`,
   );
   const isAllSavable = stay.every(({ reasons }) => reasons.every(isSavable));
+  const nameless = stay.find(({ reasons }) => reasons.some(({ reason }) => reason === "unreadable-name"));
   const hint = isAllSavable
     ? `save that, and then take it away (owt restore brings it back): owt delete ${stay.map(wordOf).join(" ")} --save`
     : stay.some(({ reasons }) => reasons.some(({ reason }) => reason === "in-use"))
       ? `leave it, or end what works there, and once more: owt delete ${stay.map(wordOf).join(" ")}`
-      : "see: owt list";
+      : nameless !== undefined
+        ? `commit it under that name, or rename it: git -C ${shellWord(nameless.path)} status; then: owt delete ${wordOf(nameless)}`
+        : "see: owt list";
   const refusal = new OwtError("would-lose-work", told.join("\n"), { hint });
   // Its answer as JSON says it already.
   if (!options.json) throw refusal;

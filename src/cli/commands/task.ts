@@ -168,7 +168,11 @@ export function taskCommands(program: Command, io: Io): void {
       withEngine(io, async (engine) => {
         const isAsk = options.ask !== undefined;
         const asks = options.run === undefined ? await asksOf(engine, key, isAsk) : [];
-        const asked = asks.filter(({ id, questions }) => (isAsk ? id === options.ask : questions !== null));
+        const isQuestion = ({ questions }: Ask) => questions !== null;
+        const hasQuestions = asks.some(isQuestion);
+        const asked = asks.filter((each) => (isAsk ? each.id === options.ask : !hasQuestions || isQuestion(each)));
+        // Leave is asked for, which no words give: that is said before they are asked for.
+        if (asked.length > 0 && !asked.some(isQuestion)) return replyAsked(io, engine, asked, "", options);
         const given = text === "-" ? await readInput(io) : text;
         const words = given ?? (canAsk(io) ? await askFor(io, engine, key, { run: options.run, asked }) : "");
         if (!words.trim())

@@ -1,20 +1,30 @@
 /** `owt tmux`: the sessions of worktrees, made, shown, listed and ended. */
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
+import type { SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { sessionServer } from "../../engine/session-server.ts";
-import { dropSession, type OpenedSession, openSession, repositorySessions, sessionOf } from "../../engine/sessions.ts";
+import {
+  dropSession,
+  ofRepository,
+  type OpenedSession,
+  openSession,
+  repositorySessions,
+  sessionOf,
+} from "../../engine/sessions.ts";
 import { followMoved } from "../../engine/worktrees/moved.ts";
 import { type Checkout, findWorktree } from "../../engine/worktrees/place.ts";
+import { readStates } from "../../engine/worktrees/state.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
-import type { Pane, Session } from "../../tmux/list.ts";
+import { listSessions, type Pane, type Session } from "../../tmux/list.ts";
 import { folderId } from "../../tmux/session.ts";
 import { requireTmux } from "../../tmux/tmux.ts";
 import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { addSessionOptions, type AttachOptions, type SessionOptions, show, tellIgnored, wishOf } from "../sessions.ts";
 import { printable, table } from "../text.ts";
+import { STATE_WORDS } from "../worktrees/list-text.ts";
 
 type JsonOption = { json?: boolean };
 type CreateOptions = JsonOption & SessionOptions & { attach?: boolean };
@@ -84,13 +94,27 @@ function listCommand(tmux: Command, io: Io): void {
     .action((options: JsonOption) =>
       withEngine(io, async (engine) => {
         await followMoved(engine);
-        const [sessions, worktrees] = await Promise.all([repositorySessions(engine), listCheckouts(engine.repo)]);
-        const described = sessions.map((each) => describe(each, worktrees));
+        const [all, worktrees, states] = await Promise.all([
+          listSessions(sessionServer(engine)),
+          listCheckouts(engine.repo),
+          readStates(engine),
+        ]);
+        const sessions = ofRepository(engine, all);
+        const described = sessions.map((each) => describe(withLookers(each, all), worktrees));
+        const doing = (worktree: string | null) => states.get(worktree ?? "")?.state ?? "unknown";
         const text =
-          described.length === 0 ? "no worktree has a session; make one: owt tmux create" : table(described.map(row));
+          described.length === 0
+            ? "no worktree has a session; make one: owt tmux create"
+            : table(described.map((each) => row(each, doing(each.worktree))));
         answer(io, options, { sessions: described }, text);
       }),
     );
+}
+
+/** With those who look by a view of their own. */
+function withLookers(session: Session, all: readonly Session[]): Session {
+  const views = all.filter(({ viewOf }) => viewOf === session.id);
+  return { ...session, clients: [session, ...views].flatMap(({ clients }) => clients) };
 }
 
 type Described = ReturnType<typeof describe>;
@@ -123,9 +147,9 @@ function describe(session: Session, worktrees: readonly Checkout[]) {
   };
 }
 
-function row({ name, worktree, exists, branch, clients, panes }: Described): string[] {
+function row({ name, worktree, exists, branch, clients, panes }: Described, doing: SessionState): string[] {
   const place = exists ? (branch ?? "no branch") : `${worktree} is gone`;
-  const agents = panes.filter(({ agent }) => agent !== null).map(agentWords);
+  const agents = panes.filter(({ agent }) => agent !== null).map((each) => agentWords(each, doing));
   return [
     name,
     printable(place),
@@ -135,8 +159,10 @@ function row({ name, worktree, exists, branch, clients, panes }: Described): str
   ];
 }
 
-function agentWords({ agent, state, exit_status }: Described["panes"][number]): string {
-  return state === "running" ? `${agent} runs` : `${agent} ended${exit_status === null ? "" : ` with ${exit_status}`}`;
+function agentWords({ agent, state, exit_status }: Described["panes"][number], doing: SessionState): string {
+  return state === "running"
+    ? `${agent} ${STATE_WORDS[doing]}`
+    : `${agent} ended${exit_status === null ? "" : ` with ${exit_status}`}`;
 }
 
 function killCommand(tmux: Command, io: Io): void {

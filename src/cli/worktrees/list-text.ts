@@ -147,7 +147,8 @@ export function unreadLines(listed: readonly Listed[], standings: Standings): st
   return unread.flatMap(({ name }) => [printable(`${name}: git cannot read it`), "  ↳ owt doctor"]);
 }
 
-const STATE_WORDS: Record<SessionState, string> = {
+/** What the agent of a session does, behind its name. */
+export const STATE_WORDS: Record<SessionState, string> = {
   none: "",
   ended: "has ended",
   starting: "starts",

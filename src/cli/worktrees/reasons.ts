@@ -41,6 +41,6 @@ export function describeReason({ reason, what }: Reason): string {
     case "too-large":
       return `more than can be kept: ${names}`;
     case "unreadable-name":
-      return `a name that cannot be written: ${names}`;
+      return `a name that is no UTF-8, and cannot be saved: ${names}`;
   }
 }

@@ -37,13 +37,22 @@ export function readAsks(engine: Pick<Engine, "repo">, worktree: Checkout): Ask[
   const open = listAskPipes(engine, worktree.path).flatMap(({ file, pid, isByHand }): Ask[] => {
     const text = readTextIfThere(`${file}.text`);
     const since = statSync(`${file}.of`, { throwIfNoEntry: false })?.mtimeMs;
-    // Of a hook that was killed, or that is over by now.
-    if (text === null || since === undefined || readIdentity(pid) === undefined) return [];
+    // Of a hook that was killed, or that is over by now; or of one whose agent has died, which notices that within a second.
+    if (text === null || since === undefined || readIdentity(pid) === undefined || hasDied(askerOf(file))) return [];
     // Refused on the screen: the hook that waits is not told.
     if ((lastInterrupt(text) ?? 0) > since) return [];
     return [{ ...parseAsked(text), worktree, id: String(pid), since, file, isByHand }];
   });
   return open.toSorted((a, b) => a.since - b.since);
+}
+
+/** Who waits for the answer, as its hook wrote it down; null where that is not known. */
+function askerOf(pipe: string): number | null {
+  return Number(readTextIfThere(`${pipe}.of`)?.split("\n")[2]) || null;
+}
+
+function hasDied(pid: number | null): boolean {
+  return pid !== null && readIdentity(pid) === undefined;
 }
 
 /** The command that answers it. A question whose words are not known whole is answered where it stands. */
@@ -75,8 +84,16 @@ function describe({ id, tool, detail }: Ask): string {
 /** Answers what it asks a person: one question by the whole text, several by a line each. Throws like {@link answerAsk}, and `usage` where lines and
  *  questions do not match. */
 export function replyTo(engine: Pick<Engine, "env">, ask: Ask, words: string): void {
-  const questions = ask.questions ?? [];
   const name = nameOf(ask.worktree);
+  if (ask.questions === null)
+    throw new OwtError(
+      "wrong-state",
+      `the agent of ${name} asks leave, which words do not give: ${ask.tool} ${ask.detail}`,
+      {
+        hint: answerOf(ask),
+      },
+    );
+  const { questions } = ask;
   if (questions.length === 0)
     throw new OwtError("needs-person", `what ${name} asks is too long to be answered from here`, {
       hint: `answer on the screen: owt switch ${shellWord(name)}`,

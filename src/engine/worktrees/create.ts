@@ -3,19 +3,22 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { OwtError } from "../../core/errors.ts";
-import { checkBranchName, slug } from "../../core/names.ts";
+import { checkBranchName } from "../../core/names.ts";
 import { branchRef, checkedOutWhere, listRefs, readRef } from "../../git/branch.ts";
+import { excludeFolder } from "../../git/exclude.ts";
 import { isOwnerAlive, ownerMark } from "../../git/owner.ts";
 import { isBeingMade, isHalfMade } from "../../git/half-made.ts";
-import { findPlace, readHead, resolvePath } from "../../git/place.ts";
-import { removeWorktree } from "../../git/remove.ts";
+import type { Place } from "../../git/git.ts";
+import { findNearby } from "../../git/moved.ts";
+import { branchIn, findPlace, resolvePath } from "../../git/place.ts";
 import { findStart, followRemote, type StartPoint } from "../../git/start-point.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../../git/worktree.ts";
+import { shellWord } from "../../lib/printable.ts";
 import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
 import { endSessionOf } from "../sessions.ts";
 import { followMoved } from "./moved.ts";
-import { worktreePath } from "./place.ts";
+import { worktreeHome, worktreePath } from "./place.ts";
 import { makeReady, type ReadyOptions } from "./ready.ts";
 import { lstatIfThere } from "../../system/files.ts";
 import { clearUnmade } from "./unmade.ts";
@@ -128,7 +131,10 @@ async function complete(engine: Engine, start: StartPoint, path: string, options
 
 async function make(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const { repo, store } = engine;
-  await freePlace(engine, start, path);
+  refuseInGit(engine, start, path);
+  freePlace(engine, start, path);
+  const home = worktreeHome(engine);
+  await excludeFolder(repo, options.path === null && home !== repo.root ? home : path);
   const fresh = {
     path,
     branch: start.branch,
@@ -137,6 +143,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
     ownsBranchAt: start.isNew ? start.at : null,
   };
   if (recordMaking(store, engine.now(), fresh, isOwnerAlive) !== null) throw beingMade(path);
+  const like = findPlace(repo, repo.here);
   let isOurs = false;
   const begun = engine.now();
   try {
@@ -144,6 +151,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
       path,
       base: start.at,
       branch: start.branch,
+      ...(like !== null && { like }),
       finish: async () => {
         isOurs = true;
         await makeReady(engine, path, { ...options, isNew: true, branch: start.branch });
@@ -162,9 +170,17 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
   }
 }
 
-/** Nothing may be written down for a place where something else stands, or what is on record of that would be lost. A worktree of which only
- *  git's entry is left is taken away; what that names alone is saved. */
-async function freePlace({ repo, now }: Engine, start: StartPoint, path: string): Promise<void> {
+/** git's own folder is no place for files: its tools take them for its own, and `git gc` may take them away. */
+function refuseInGit({ repo }: Engine, { branch }: StartPoint, path: string): void {
+  if (!`${path}/`.startsWith(`${repo.commonDir}/`)) return;
+  throw new OwtError("usage", `${path} lies in git's own folder, ${repo.commonDir}`, {
+    hint: `stand it elsewhere: owt create ${shellWord(branch)}`,
+  });
+}
+
+/** Nothing may be written down for a place where something else stands, or what is on record of that would be lost: neither a folder, nor git's entry of a
+ *  worktree that is not there, which may have been moved. */
+function freePlace({ repo }: Engine, start: StartPoint, path: string): void {
   const place = findPlace(repo, path);
   if (place !== null && isBeingMade(place)) throw beingMade(path);
   if (lstatIfThere(path) !== undefined) {
@@ -172,21 +188,20 @@ async function freePlace({ repo, now }: Engine, start: StartPoint, path: string)
     throw describeRefusal(start, { refused: "path-exists", path });
   }
   if (place === null || isHalfMade(place)) return;
-  const { branch } = await readHead(repo, place);
-  const removed = await removeWorktree(repo, path, {
-    keep: branch === null ? [] : [`refs/heads/${branch}`],
-    save: true,
-    rescue: { id: `${slug(basename(path))}-${now().toString(36)}`, note: "its files were gone", at: now() },
+  throw isMissing(place);
+}
+
+function isMissing(place: Place): OwtError {
+  const { gitDir, root } = place;
+  const now = findNearby(place);
+  if (now !== null)
+    return new OwtError("wrong-state", `the worktree of ${root} stands at ${now} now, and git does not know`, {
+      hint: `git worktree repair ${shellWord(now)}`,
+    });
+  const name = shellWord(branchIn(gitDir) ?? basename(root));
+  return new OwtError("wrong-state", `git has a worktree at ${root} on record, and nothing is there`, {
+    hint: `if you moved it: git worktree repair NEW-FOLDER; if it is gone for good: owt delete ${name} --yes`,
   });
-  if (removed.removed) return;
-  const why = removed.reasons.map(({ reason }) => reason).join(", ");
-  throw new OwtError(
-    "wrong-state",
-    `git has a worktree at ${path} on record whose files are gone, and it stays: ${why}`,
-    {
-      hint: "look: git worktree list; then: git worktree prune",
-    },
-  );
 }
 
 /** An empty folder, or one with what a killed creation leaves; that is looked at more closely when it is made use of. */

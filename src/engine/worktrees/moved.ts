@@ -1,13 +1,12 @@
 /** What owt has on record of a worktree goes by its path. Where a person moved one, all of that follows it. */
-import { existsSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { basename, join } from "node:path";
-import { findMoved, type Moved, noteStands } from "../../git/moved.ts";
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { findMoved, followModules, type Moved, noteStands } from "../../git/moved.ts";
 import { followWorktrees } from "../../store/worktrees.ts";
 import { findProgram } from "../../system/programs.ts";
 import { followSession } from "../../tmux/session.ts";
 import type { Engine } from "../engine.ts";
 import { sessionServer } from "../session-server.ts";
-import { spoolFolder } from "../spool-folder.ts";
 import { followLease } from "../worktree-lease.ts";
 import { asOneFollower } from "./one-at-a-time.ts";
 
@@ -26,6 +25,7 @@ export async function followMoved(engine: Engine): Promise<void> {
     followWorktrees(engine.store, moves);
     for (const move of moves) {
       followLease(engine, move);
+      await followModules(engine.repo, move);
       await followRunning(engine, move);
       noteStands(move, move.to);
     }
@@ -39,7 +39,7 @@ function moveFiles(engine: Engine, moves: readonly Moved[]): void {
     ...moves.map(({ id, from }) => [encodeURIComponent(from), `+moving.${id}`]),
     ...moves.map(({ id, to }) => [`+moving.${id}`, encodeURIComponent(to)]),
   ];
-  for (const folder of [...folders, spoolFolder(engine)].filter((each) => existsSync(each)))
+  for (const folder of folders.filter((each) => existsSync(each)))
     for (const [from, to] of steps) renameAll(folder, from!, to!);
 }
 
@@ -51,11 +51,6 @@ function renameAll(folder: string, from: string, to: string): void {
   }
 }
 
-/** Its session; an agent that runs in it goes on telling its state where it began to. */
 async function followRunning(engine: Engine, { from, to }: Moved): Promise<void> {
-  const folder = spoolFolder(engine);
-  if (findProgram("tmux", engine.env) === null) return;
-  if (!(await followSession(sessionServer(engine), from, to))) return;
-  const [before, now] = [from, to].map((path) => join(folder, encodeURIComponent(path)));
-  if (existsSync(now!) && !existsSync(before!)) symlinkSync(basename(now!), before!);
+  if (findProgram("tmux", engine.env) !== null) await followSession(sessionServer(engine), from, to);
 }

@@ -12,10 +12,13 @@ export type Checkout = { path: string; branch: string | null };
 
 /** The folder that a branch's worktree gets, as the configuration says. */
 export function worktreePath(engine: Engine, branch: string): string {
-  const { base_directory, naming_pattern } = engine.config.worktree;
-  const { root } = engine.repo;
-  const base = resolve(root, (base_directory ?? "../").replace(/^~(?=\/|$)/, engine.env["HOME"] ?? "~"));
-  return join(base, folderName(naming_pattern ?? "{project}-{branch}", basename(root), branch));
+  const pattern = engine.config.worktree.naming_pattern ?? "{project}-{branch}";
+  return join(worktreeHome(engine), folderName(pattern, basename(engine.repo.root), branch));
+}
+
+/** The folder in which worktrees by hand stand, as the configuration names it. */
+export function worktreeHome({ config, repo, env }: Engine): string {
+  return resolve(repo.root, (config.worktree.base_directory ?? "../").replace(/^~(?=\/|$)/, env["HOME"] ?? "~"));
 }
 
 /** The worktree that a word means; without one, that we are in. Throws `unknown-name` with the nearest names, and

@@ -1,7 +1,8 @@
 /** Takes a worktree by hand away, and its branch where its work has come home. The one guard in front of every removal stands in git/remove. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SESSION_VARIABLE } from "../../core/session-name.ts";
+import { KEY_VARIABLE } from "../../core/session-name.ts";
 import { IN_THE_MIDDLE } from "../../core/session-state.ts";
 import { slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
@@ -22,7 +23,7 @@ import type { Session } from "../../tmux/list.ts";
 import { processesIn, workersIn } from "../../tmux/session.ts";
 import { endSessionOf } from "../sessions.ts";
 import { asOneRemover } from "./one-at-a-time.ts";
-import type { Checkout } from "./place.ts";
+import { type Checkout, worktreeHome } from "./place.ts";
 import { setupDir } from "./ready.ts";
 import { readStates } from "./state.ts";
 
@@ -135,6 +136,7 @@ async function removeOne(
   });
   if (!removed.removed) return { path, branch, reasons: removed.reasons, notFiles };
   await removed.emptied;
+  leaveHome(engine, path);
   forgetSetup(engine, path);
   rmSync(setupDir(engine, path), { recursive: true, force: true });
   forgetWorktree(store, path);
@@ -153,6 +155,17 @@ async function removeOne(
   };
 }
 
+/** With the last worktree in it goes the folder that is for worktrees alone, where it lies in the main checkout. */
+function leaveHome(engine: Engine, path: string): void {
+  const home = worktreeHome(engine);
+  if (dirname(path) !== home || !home.startsWith(engine.repo.root + sep)) return;
+  try {
+    rmdirSync(home);
+  } catch {
+    // Something else is in it.
+  }
+}
+
 /** Why a worktree stays, as {@link removeByHand} sees it: of its session, idle shells and an agent that waits are in nobody's way; what else runs
  *  there is, and so is an agent in the middle of something, and somebody who looks at it. */
 export async function reasonsToStay(
@@ -163,7 +176,7 @@ export async function reasonsToStay(
   const reasons = await whyItStays(engine.repo, path, held);
   const standing = (await readStates(engine)).get(path);
   if (standing === undefined) return reasons;
-  if (engine.env[SESSION_VARIABLE] === path)
+  if (standing.session.key !== null && engine.env[KEY_VARIABLE] === standing.session.key)
     return [...reasons, { reason: "in-use", what: ["you are in its session"] }];
   if (IN_THE_MIDDLE.has(standing.state))
     return [...reasons, { reason: "in-use", what: [`${standing.pane?.agent} is at work (owt tmux kill)`] }];
