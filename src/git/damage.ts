@@ -1,6 +1,7 @@
 /** Worktrees whose own files of git's came to harm, HEAD, the index or the whole entry: by a power cut, a full disk, a hand that slipped. */
-import { existsSync, lstatSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { lstatIfThere, statIfThere } from "../system/files.ts";
 import { git, type Place } from "./git.ts";
 import { isBlank } from "./half-made.ts";
 import {
@@ -12,6 +13,7 @@ import {
   namedGitDir,
   readText,
   recordedRoot,
+  resolvePath,
   unreadableBranch,
 } from "./place.ts";
 import type { Repo } from "./repo.ts";
@@ -45,7 +47,7 @@ export async function findDamage(place: Place): Promise<Damage | null> {
  *  any more. Null for every other folder. */
 export function findLostEntry(repo: Repo, root: string, wasOurs: boolean): Damage | null {
   const file = join(root, ".git");
-  if (findPlace(repo, root) !== null || lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true) return null;
+  if (findPlace(repo, root) !== null || lstatIfThere(file)?.isFile() !== true) return null;
   const gitDir = namedEntry(repo, root);
   if (gitDir !== null && existsSync(gitDir))
     return { said: `what git has of it does not say where it stands: ${join(gitDir, "gitdir")}`, part: "entry" };
@@ -58,14 +60,28 @@ export function findLostEntry(repo: Repo, root: string, wasOurs: boolean): Damag
  *  finds no repository, or one further up. Null where it is sound, and for what somebody put in its place. */
 export function findLostLink(place: Place): Damage | null {
   const file = join(place.root, ".git");
-  if (isMainPlace(place) || !existsSync(place.root)) return null;
-  const stat = lstatSync(file, { throwIfNoEntry: false });
+  if (isMainPlace(place) || statIfThere(place.root)?.isDirectory() !== true) return null;
+  const stat = lstatIfThere(file);
   if (stat === undefined) return { said: `its file ${file} is missing`, part: "link" };
   if (!stat.isFile()) return null;
   const named = namedGitDir(place.root);
   if (named === null) return { said: `its file ${file} says nothing`, part: "link" };
   if (named.includes("\0") || existsSync(resolve(place.root, named))) return null;
   return { said: `its file ${file} names what is not there: ${named}`, part: "link" };
+}
+
+/** What stands in the place of a linked worktree, in words, where that is something else: a file, a repository of its own, or another worktree. Null where it
+ *  is the worktree, as far as its `.git` tells, and where nothing is. */
+export function findStranger(place: Place): string | null {
+  const there = statIfThere(place.root);
+  if (isMainPlace(place) || there === undefined) return null;
+  if (!there.isDirectory()) return "a file";
+  const link = lstatIfThere(join(place.root, ".git"));
+  if (link?.isDirectory() === true) return "a repository of its own";
+  const named = link?.isFile() === true ? namedGitDir(place.root) : null;
+  if (named === null || named.includes("\0")) return null;
+  const gitDir = resolve(place.root, named);
+  return existsSync(gitDir) && resolvePath(gitDir) !== resolvePath(place.gitDir) ? `the worktree of ${gitDir}` : null;
 }
 
 /** Folders, beside worktrees that are known, whose entry does not say any more that it is theirs. Nothing is searched where every entry says where it

@@ -5,6 +5,7 @@ import { discardHalfMade, isBeingMade, isHalfMade, sweepHalfMade } from "./half-
 import { type Holdings, type InspectOptions, inspectWorktree, type ModuleHoldings } from "./inspect.ts";
 import type { Place } from "./git.ts";
 import type { Known } from "./known.ts";
+import { findStranger } from "./damage.ts";
 import { findPlace, isMainPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, type Saved, saveRescue, type Unsavable } from "./rescue.ts";
@@ -43,7 +44,7 @@ export type Reason =
         | "submodule-commits";
       what: string[];
     }
-  | { reason: "main" | "locked" | "in-use" | "being-made" | "not-a-worktree"; what: string[] }
+  | { reason: "main" | "locked" | "in-use" | "being-made" | "not-a-worktree" | "stranger"; what: string[] }
   | { reason: Unsavable["refused"]; what: string[] };
 
 const SAVABLE = new Set<Reason["reason"]>([
@@ -132,7 +133,7 @@ async function examine(
   path: string,
   options: Examined,
 ): Promise<{ reasons: Reason[] } | { held: Holdings } | { held: null; halfMade: Place | null }> {
-  const stays = (reason: "not-a-worktree" | "main" | "being-made", what: string) => ({
+  const stays = (reason: "not-a-worktree" | "main" | "being-made" | "stranger", what: string) => ({
     reasons: [{ reason, what: [what] }],
   });
   const place = findPlace(repo, path);
@@ -140,6 +141,8 @@ async function examine(
   if (isMainPlace(place)) return stays("main", place.root);
   if (isBeingMade(place)) return stays("being-made", place.root);
   if (isHalfMade(place)) return { held: null, halfMade: place };
+  const stranger = findStranger(place);
+  if (stranger !== null) return stays("stranger", stranger);
   const held = await inspectWorktree(repo, path, options);
   const reasons = [...findBlockers(held), ...(options.save === true ? [] : findWork(held))];
   return reasons.length > 0 ? { reasons } : { held };

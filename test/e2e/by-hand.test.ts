@@ -948,3 +948,36 @@ test("names with line ends and a terminal's orders in them break no line, and gi
   writeFileSync(rig.path("on no branch/new"), "");
   expect((await rig.owt("delete", "on no branch", "--yes")).stderr).toContain("owt delete 'on no branch' --save\n");
 });
+
+test("what stands in a worktree's place is not taken for it, and nobody takes it away", async () => {
+  await using rig = Rig.create({ "a.txt": "a\n" });
+  const place = rig.path("shop-b");
+  expect((await rig.owt("create", "b", "--no-tmux")).code).toBe(0);
+  renameSync(place, rig.path("kept"));
+  execFileSync("git", ["clone", "-q", rig.root, place]);
+  writeFileSync(join(place, "mine"), "of nobody else\n");
+  for (const words of [
+    ["create", "b", "--no-tmux"],
+    ["diff", "b"],
+    ["delete", "b", "--yes", "--save"],
+  ]) {
+    const refused = await rig.owt(...words);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("stands a repository of its own")]);
+  }
+  expect((await rig.owt("cleanup", "--all", "--days", "0", "--yes")).code).toBe(0);
+  expect(readFileSync(join(place, "mine"), "utf8")).toBe("of nobody else\n");
+  rmSync(place, { recursive: true });
+  writeFileSync(place, "a file\n");
+  const file = await rig.owt("delete", "b", "--yes");
+  expect([file.code, file.stderr]).toEqual([2, expect.stringContaining("stands a file")]);
+  expect((await rig.owt("list")).code).toBe(0);
+  rmSync(place);
+  execFileSync("git", ["worktree", "repair", rig.path("kept")], { cwd: rig.root });
+  expect((await rig.owt("delete", "b", "--yes")).code).toBe(0);
+});
+
+test("the name of a file here is no worktree's", async () => {
+  await using rig = Rig.create({ "a.txt": "a\n" });
+  const refused = await rig.owt("diff", "a.txt");
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("there is no worktree a.txt")]);
+});

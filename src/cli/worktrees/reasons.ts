@@ -36,6 +36,8 @@ export function describeReason({ reason, what }: Reason): string {
       return "it is being made";
     case "not-a-worktree":
       return `${names} is no worktree`;
+    case "stranger":
+      return `something else stands there: ${names} (move it away; if the worktree was moved: git worktree repair NEW-FOLDER)`;
     case "nested-repository":
       return `a repository inside it: ${names}`;
     case "too-large":

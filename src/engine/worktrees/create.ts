@@ -18,7 +18,7 @@ import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../s
 import type { Engine } from "../engine.ts";
 import { endSessionOf } from "../sessions.ts";
 import { followMoved } from "./moved.ts";
-import { worktreeHome, worktreePath } from "./place.ts";
+import { refuseStranger, worktreeHome, worktreePath } from "./place.ts";
 import { makeReady, type ReadyOptions } from "./ready.ts";
 import { lstatIfThere } from "../../system/files.ts";
 import { clearUnmade } from "./unmade.ts";
@@ -122,6 +122,7 @@ async function refuseNested({ repo }: Engine, branch: string): Promise<void> {
 
 /** It is there; what is missing in it is brought. */
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
+  refuseStranger(engine, { path, branch: start.branch });
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
   await makeReady(engine, path, { ...options, isNew: false, branch: start.branch });

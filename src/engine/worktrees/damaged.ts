@@ -7,6 +7,7 @@ import { type Damage, findDamage, findLostEntry, findLostLink, findSilentRoots }
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { mendDamaged } from "../../git/mend.ts";
 import { findPlace } from "../../git/place.ts";
+import { statIfThere } from "../../system/files.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
@@ -15,9 +16,9 @@ import { taskAt } from "../task-at.ts";
 /** `branch` is the one on record where git cannot tell. */
 export type Damaged = Named & Damage;
 
-/** What is wrong with one worktree; null where git can read it, or its files are gone. */
+/** What is wrong with one worktree; null where git can read it, or its files are gone, or in their place stands a file. */
 export async function findDamageOf(engine: Engine, { path, branch }: Named): Promise<Damaged | null> {
-  if (!existsSync(path)) return null;
+  if (statIfThere(path)?.isDirectory() !== true) return null;
   const onRecord = branch ?? branchOnRecord(engine, path);
   const place = findPlace(engine.repo, path);
   const damage = place === null ? findLostEntry(engine.repo, path, onRecord !== null) : await findDamage(place);
