@@ -217,6 +217,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return { mark: paint("dim", "○"), text: describeClockSet(event.ms) };
     case "run-created":
     case "run-carried":
+    case "run-suspended":
     case "room-needed":
     case "run-limited":
     case "run-apart":
