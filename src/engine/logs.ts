@@ -11,7 +11,7 @@ import { describeRescue } from "../core/stall.ts";
 import { LineSplitter } from "../lib/lines.ts";
 import { readTail } from "../lib/tail.ts";
 import { readAttempt, readAttempts } from "../store/attempts.ts";
-import { readBeside } from "../store/events.ts";
+import { readBeside, readPhaseBegan } from "../store/events.ts";
 import { type Piece, readCapped } from "../system/capped-file.ts";
 import { type Engine, findAgent, isAgent } from "./engine.ts";
 import { offsetAt } from "./log-times.ts";
@@ -39,7 +39,7 @@ export async function* readLog(
   { follow = false, since = null, signal }: LogWish,
 ): AsyncGenerator<Piece, void, undefined> {
   const { out } = outputFiles(engine, attempt.id);
-  if (since !== null && attempt.endedAt !== null && attempt.endedAt < since) return;
+  if (isBefore(engine, attempt, since)) return;
   for (let at = since === null ? 0 : offsetAt(out, since); ;) {
     const isOver = readAttempt(engine.store, attempt.id)?.outcome !== null;
     for (const piece of readCapped(out, at)) {
@@ -50,6 +50,14 @@ export async function* readLog(
     if (!follow || isOver || signal.aborted) return;
     await fileChanges(out, signal);
   }
+}
+
+/** Whether all that is told of an attempt was told before a time (epoch ms; null: none); what waits for a person or its rivals says nothing more. */
+export function isBefore({ store }: Engine, { id, phase, endedAt }: Attempt, since: number | null): boolean {
+  if (since === null) return false;
+  const isStill = phase === "review" || phase === "contest";
+  const last = endedAt ?? (isStill ? readPhaseBegan(store, id) : null);
+  return last !== null && last < since;
 }
 
 export type LogWish = { follow?: boolean; since?: number | null; signal: AbortSignal };

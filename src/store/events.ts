@@ -150,6 +150,12 @@ const WAITING_KINDS: Fact["kind"][] = [
   "attempt-ended",
 ];
 
+/** When (epoch ms) an attempt came into the phase that it is in. */
+export function readPhaseBegan(store: Store, attempt: number): number {
+  const row = store.get("select max(at) as at from event where attempt = ? and kind = 'attempt-phase'", attempt);
+  return Number(row?.["at"] ?? 0);
+}
+
 /** When (epoch ms) the last word was written of an attempt by who carried it: a new phase of its, or that its run was taken up. */
 export function readLastStep(store: Store, { id, run }: Pick<Attempt, "id" | "run">): number {
   const row = store.get(

@@ -120,6 +120,16 @@ test("--since leaves out what is older, as far as the output was noted while it 
   expect(rig.ok("logs", "a/E01", "--since", "2999-01-01")).toBe("");
 });
 
+test("--since leaves out what waits for an approval and was said before", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({ needs_review: true }, 'say "here"\nwrite a.txt "a"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  expect(rig.ok("logs", "a/E01", "--since", "10m")).toContain("here\n");
+  expect(rig.ok("logs", "a/E01", "--since", "2999-01-01")).toBe("");
+});
+
 test("65 MB through a slow pipe: whole, in bounded memory, without a warning; and bytes that are no text", async () => {
   await using rig = Rig.create(PLAN);
   await rig.owt("run", "--yes");

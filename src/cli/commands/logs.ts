@@ -6,7 +6,7 @@ import type { Task } from "../../core/task.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { followAttempts } from "../../engine/follow-logs.ts";
-import { findAttempt, LEVELS, type LogLine, readLog, renderBeside, renderLog } from "../../engine/logs.ts";
+import { findAttempt, isBefore, LEVELS, type LogLine, readLog, renderBeside, renderLog } from "../../engine/logs.ts";
 import { findTask, rivalsFor } from "../../engine/tasks.ts";
 import { parseSaidDuration } from "../../lib/duration.ts";
 import { readAttempts } from "../../store/attempts.ts";
@@ -188,8 +188,7 @@ async function showAttempt(
       isFailureSaid ||= line.level === "error";
       if (asTheyAre || isMatch(line)) await onLine(line);
     }
-  const isOld = wish.since !== null && attempt.endedAt !== null && attempt.endedAt < wish.since;
-  if (!asTheyAre && !isOld)
+  if (!asTheyAre && !isBefore(engine, attempt, wish.since))
     for (const line of renderBeside(engine, attempt, isFailureSaid)) if (isMatch(line)) await onLine(line);
 }
 
