@@ -36,7 +36,7 @@ export function findAttempt(engine: Engine, key: string, number: number | null, 
 export async function* readLog(
   engine: Engine,
   attempt: Attempt,
-  { follow = false, since = null, signal }: LogWish,
+  { follow = false, since = null, signal, onCaughtUp }: LogWish,
 ): AsyncGenerator<Piece, void, undefined> {
   const { out } = outputFiles(engine, attempt.id);
   if (isBefore(engine, attempt, since)) return;
@@ -48,6 +48,7 @@ export async function* readLog(
       at = piece.kind === "gap" ? piece.to : piece.at + piece.bytes.length;
     }
     if (!follow || isOver || signal.aborted) return;
+    onCaughtUp?.();
     await fileChanges(out, signal);
   }
 }
@@ -60,7 +61,13 @@ export function isBefore({ store }: Engine, { id, phase, endedAt }: Attempt, sin
   return last !== null && last < since;
 }
 
-export type LogWish = { follow?: boolean; since?: number | null; signal: AbortSignal };
+export type LogWish = {
+  follow?: boolean;
+  since?: number | null;
+  signal: AbortSignal;
+  /** Called, with `follow`, whenever all that is there has been told, and more is waited for. */
+  onCaughtUp?: () => void;
+};
 
 /** What sort of line it is: what went wrong, what the agent did, what it said. */
 export type LogLevel = "error" | "tool" | "said";
