@@ -279,7 +279,7 @@ function lineForMove(event: Extract<Event, { kind: "task-moved" }>, paint: Paint
         text: event.reason && event.reason !== "cancelled" ? event.reason : "cancelled",
       };
     case "review":
-      return { mark: paint("yellow", "?"), text: "waits for approval" };
+      return { mark: paint("yellow", "?"), text: "waits for approval", hint: (task) => `owt task approve ${task}` };
     case "contest":
       return { mark: paint("green", "✓"), text: "green; waits for its rivals" };
     case "pending":
