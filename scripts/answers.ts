@@ -550,7 +550,12 @@ const historyRow = {
   cancelled: v.pipe(count, v.description("without having failed before")),
   open: v.pipe(count, v.description("at work or waiting")),
   success: v.pipe(orNull(v.number()), v.description("done of what was done or failed, 0 to 1; null where nothing was")),
-  first_try: v.pipe(orNull(v.number()), v.description("done with one attempt, of the same")),
+  first_try: v.pipe(
+    orNull(v.number()),
+    v.description(
+      "done without a repair or a second try, of the same; what was interrupted by a question, a limit or a person went on with the first",
+    ),
+  ),
   attempts: count,
   work_ms: ms,
   median_ms: orNull(ms),

@@ -12,6 +12,7 @@ const finished = (agent: string, costUsd: number | null): TriedTask => ({
   end: "done",
   endedAt: 0,
   attempts: 1,
+  missed: 0,
 });
 
 test("a cost that nobody told is unknown, of one agent and of all", () => {

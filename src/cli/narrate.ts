@@ -217,6 +217,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return { mark: paint("dim", "○"), text: describeClockSet(event.ms) };
     case "run-created":
     case "run-carried":
+    case "run-suspended":
     case "room-needed":
     case "run-limited":
     case "run-apart":
@@ -278,7 +279,7 @@ function lineForMove(event: Extract<Event, { kind: "task-moved" }>, paint: Paint
         text: event.reason && event.reason !== "cancelled" ? event.reason : "cancelled",
       };
     case "review":
-      return { mark: paint("yellow", "?"), text: "waits for approval" };
+      return { mark: paint("yellow", "?"), text: "waits for approval", hint: (task) => `owt task approve ${task}` };
     case "contest":
       return { mark: paint("green", "✓"), text: "green; waits for its rivals" };
     case "pending":

@@ -71,6 +71,9 @@ export function toRequest(
   const tasks: string[] = [];
   const texts: string[] = [];
   for (const word of words) {
+    // As a path it would be the folder one is in.
+    if (word.trim() === "")
+      throw new OwtError("usage", "an empty word names nothing to run", { hint: "what there is: owt plan" });
     if (existsSync(resolve(io.cwd, word))) plans.push(resolve(io.cwd, word));
     else if (/\s/.test(word.trim())) texts.push(word);
     else tasks.push(word);

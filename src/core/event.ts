@@ -13,15 +13,20 @@ import type { RoomKind } from "./room.ts";
 import type { HangKind, Sign } from "./stall.ts";
 import type { NextStart, Park, TaskState } from "./task.ts";
 
+/** An attempt that nobody carried, and nothing of which was alive: for how long, in milliseconds. */
+export type Dead = { attempt: number; task: number; ms: number };
+
 export type Fact =
   | { kind: "run-created"; tasks: number; target: string; base: string; buildsOn: string | null }
   /** A process took the lease and carries this run now. */
   | {
       kind: "run-carried";
       pid: number;
-      /** For how long (ms) attempts of it, by their id, had been dead by then. */
-      dead?: { attempt: number; ms: number }[];
+      /** Attempts of it that had been dead by then. */
+      dead?: Dead[];
     }
+  /** Who carries it was suspended (Ctrl-Z) for so many milliseconds until now. */
+  | { kind: "run-suspended"; ms: number; dead: Dead[] }
   | { kind: "run-wish"; wish: "pause" | "stop" | null }
   /** Tasks came into a run that was open already. */
   | { kind: "tasks-joined"; keys: string[] }
@@ -108,3 +113,17 @@ export type FactKind = Fact["kind"];
 
 /** A numbered fact. `at` is epoch milliseconds. */
 export type Event = Fact & { seq: number; at: number; run: string | null; task: number | null; attempt: number | null };
+
+/** What happens to a run as a whole, and is written by nobody but who creates or carries it. */
+export const CARRIER_KINDS = [
+  "run-created",
+  "run-carried",
+  "run-suspended",
+  "run-held",
+  "run-limited",
+  "run-short",
+  "run-apart",
+  "run-behind",
+  "merges-checked",
+  "run-ended",
+] as const satisfies Fact["kind"][];

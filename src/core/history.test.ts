@@ -13,6 +13,7 @@ const finished = (change: Partial<TriedTask>): TriedTask => ({
   end: "done",
   endedAt: 0,
   attempts: 1,
+  missed: 0,
   ...change,
 });
 
@@ -21,9 +22,10 @@ const history = (tasks: TriedTask[]) => reportHistory(tasks, (at) => new Date(at
 test("success, time and cost by agent, model, kind and day", () => {
   const report = history([
     finished({ durationMs: 100, costUsd: 0.5, kind: "api", endedAt: DAY }),
-    finished({ durationMs: 300, costUsd: 0.25, kind: "api", attempts: 3 }),
+    finished({ durationMs: 300, costUsd: 0.25, kind: "api", attempts: 3, missed: 1 }),
     finished({ durationMs: 1_000, end: "failed", attempts: 2, model: "opus", kind: "web" }),
-    finished({ durationMs: 200, agent: "codex" }),
+    // Interrupted twice, by a question for instance.
+    finished({ durationMs: 200, agent: "codex", attempts: 3 }),
   ]);
   expect(report.all).toEqual({
     tasks: 4,
@@ -33,7 +35,7 @@ test("success, time and cost by agent, model, kind and day", () => {
     open: 0,
     success: 0.75,
     first_try: 0.5,
-    attempts: 7,
+    attempts: 9,
     work_ms: 1_600,
     median_ms: 200,
     cost_usd: 0.75,

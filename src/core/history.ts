@@ -10,6 +10,8 @@ export type TriedTask = PastTask & {
   /** Epoch milliseconds: of the last attempt where the task has not ended. */
   endedAt: number;
   attempts: number;
+  /** Those of them that were given up or mended: not interrupted by others, and not the one that did it. */
+  missed: number;
 };
 
 /** The figures of a group of tasks. */
@@ -23,7 +25,7 @@ export type HistoryRow = {
   open: number;
   /** Done of those that were done or failed, 0 to 1; null where none was. */
   success: number | null;
-  /** Done with one attempt, of the same: no repair, no second try. */
+  /** Done without a repair or a second try, of the same; what was interrupted by a question, a limit or a person went on with the first. */
   first_try: number | null;
   attempts: number;
   /** The work of all of them added up, and of the middle one of those that were done (null where none was). */
@@ -79,7 +81,7 @@ function rowOf(tasks: readonly TriedTask[]): HistoryRow {
     cancelled: ended("cancelled").length,
     open: ended("open").length,
     success: share(done.length),
-    first_try: share(done.filter((task) => task.attempts === 1).length),
+    first_try: share(done.filter((task) => task.missed === 0).length),
     attempts: tasks.reduce((sum, task) => sum + task.attempts, 0),
     work_ms: tasks.reduce((sum, task) => sum + task.durationMs, 0),
     median_ms:

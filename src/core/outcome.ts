@@ -64,6 +64,22 @@ export type Outcome =
       /** The end of what a program of ours printed. */ output?: string;
     };
 
+const OF_OTHERS = new Set<Outcome["kind"]>([
+  "asked",
+  "limit",
+  "transient",
+  "auth",
+  "billing",
+  "budget",
+  "stopped",
+  "disk_full",
+]);
+
+/** Whether an attempt came to its end through others (a question, a limit, a person who stopped it), so that it says nothing of how well its agent did. */
+export function isInterruption(outcome: Outcome): boolean {
+  return OF_OTHERS.has(outcome.kind) || (outcome.kind === "lost" && outcome.rebooted === true);
+}
+
 /** One line for people: what happened, with the detail that decides. */
 export function describeOutcome(outcome: Outcome): string {
   switch (outcome.kind) {

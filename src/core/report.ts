@@ -159,13 +159,14 @@ export function reportRun(
   fromLog: FromLog = {},
 ): RunReport {
   const { levels = [], reviews = new Map(), checks = new Map(), steps = NO_STEPS, flaky = [] } = fromLog;
-  const { waiting = { byTask: new Map(), inChecks: new Map(), parked: [] } } = fromLog;
+  const { waiting = { byTask: new Map(), inChecks: new Map(), deadInChecks: new Map(), parked: [] } } = fromLog;
   const byTask = Map.groupBy(attempts, (attempt) => attempt.task);
   const reports = views.map((view) => ({
     ...reportTask(view, byTask.get(view.task.id) ?? [], now, {
       reviews,
       checks,
       waited: waiting.inChecks.get(view.task.id) ?? 0,
+      dead: waiting.deadInChecks.get(view.task.id) ?? 0,
     }),
     waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
     lost: (fromLog.lost?.get(view.task.id) ?? []).map(({ path, of, isOwn }) => ({ path, of, is_own: isOwn })),
@@ -294,7 +295,7 @@ function reportTask(
   { task, why }: TaskView,
   attempts: readonly Attempt[],
   now: number,
-  { reviews, checks, waited }: { reviews: Times; checks: Times; waited: number },
+  { reviews, checks, waited, dead }: { reviews: Times; checks: Times; waited: number; dead: number },
 ): Omit<TaskReport, "waiting_ms" | "flaky" | "lost"> {
   const checkedMs = attempts.reduce((sum, { id }) => sum + (checks.get(id) ?? 0), 0);
   return {
@@ -307,7 +308,7 @@ function reportTask(
       reportAttempt(task, attempt, attempt.endedAt === null ? null : workedMs([attempt], now, reviews)),
     ),
     duration_ms: task.startedAt === null ? null : msBetween(task.startedAt, task.endedAt ?? now),
-    work_ms: Math.max(0, workedMs(attempts, now, reviews) - checkedMs),
+    work_ms: Math.max(0, workedMs(attempts, now, reviews) - (checkedMs - dead)),
     checks_ms: Math.max(0, checkedMs - waited),
     ...reportCost(addUsages(attempts.map((attempt) => attempt.usage))),
     commit: task.commit,

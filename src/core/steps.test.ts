@@ -41,12 +41,16 @@ describe("what work would have taken one after the other", () => {
     expect(readSteps(one, 9_050)).toEqual({ workMs: 995, ownMs: 55, most: 1 });
   });
 
-  test("what was dead until its run was taken up did nothing meanwhile", () => {
-    const carried = (at: number, ms: number): Event => {
-      const fact = { kind: "run-carried" as const, pid: 1, dead: [{ attempt: 1, ms }] };
-      return { ...event(1, at, fact), task: null, attempt: null };
-    };
-    const one = [opened(1, 0), phase(1, 10, "agent"), carried(1_000, 900), phase(1, 1_001, "collect"), ended(1, 1_011)];
+  test.each([
+    ["until its run was taken up", { kind: "run-carried" as const, pid: 1 }],
+    ["while its owt was suspended", { kind: "run-suspended" as const, ms: 950 }],
+  ])("what was dead %s did nothing meanwhile", (_, fact) => {
+    const after = (at: number, ms: number): Event => ({
+      ...event(1, at, { ...fact, dead: [{ attempt: 1, task: 1, ms }] }),
+      task: null,
+      attempt: null,
+    });
+    const one = [opened(1, 0), phase(1, 10, "agent"), after(1_000, 900), phase(1, 1_001, "collect"), ended(1, 1_011)];
     expect(readSteps(one, 1_011)).toEqual({ workMs: 91, ownMs: 20, most: 1 });
   });
 

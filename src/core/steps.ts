@@ -47,7 +47,8 @@ export function readSteps(events: readonly Event[], now: number): Steps {
     const { attempt } = event;
     const at = event.at - setMs;
     if (event.kind === "clock-set") setMs += event.ms;
-    if (event.kind === "run-carried") for (const dead of event.dead ?? []) sleep(dead);
+    if (event.kind === "run-carried" || event.kind === "run-suspended")
+      for (const dead of event.dead ?? []) sleep(dead);
     if (attempt === null) continue;
     if (event.kind === "attempt-opened") enter(attempt, "workspace", at);
     if (event.kind === "attempt-phase") enter(attempt, event.phase, at);
@@ -79,7 +80,8 @@ export function speedUpOf({ workMs, ownMs, most }: Steps, durationMs: number): n
   return Math.round(Math.min(sequential / durationMs, Math.max(1, most)) * 100) / 100;
 }
 
-function lengthOf(spans: readonly Span[]): number {
+/** How long spans are together, in milliseconds. */
+export function lengthOf(spans: readonly Span[]): number {
   return spans.reduce((sum, { from, to }) => sum + msBetween(from, to), 0);
 }
 

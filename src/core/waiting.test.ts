@@ -219,12 +219,51 @@ describe("a log made by hand gives these sums", () => {
       [2, null, carried],
       [20, null, { kind: "run-wish", wish: "pause" }],
       [50, null, { kind: "run-wish", wish: null }],
-      [60, null, { kind: "note", text: "the last word before it was killed" }],
+      [60, null, { kind: "run-apart", tasks: [] }],
       [90, null, carried],
     ];
     expect(waits([A], lines, 100).byTask.get(1)).toEqual(only({ stopped: 30 + 30, place: 40 }));
     const alone = { isCarried: false };
     expect(waits([A], lines, 150, alone).byTask.get(1)).toEqual(only({ stopped: 30 + 30 + 60, place: 30 }));
+  });
+
+  test("what a person steers while nobody carries a run is no sign that somebody does", () => {
+    const lines: Line[] = [
+      [0, null, created],
+      [2, null, carried],
+      [60, null, { kind: "run-apart", tasks: [] }],
+      [70, null, { kind: "note", text: "up to 2 at a time" }],
+      [90, null, carried],
+    ];
+    expect(waits([A], lines, 100).byTask.get(1)).toEqual(only({ stopped: 30, place: 70 }));
+    expect(waits([A], lines.slice(0, 4), 100, { isCarried: false }).byTask.get(1)).toEqual(
+      only({ stopped: 40, place: 60 }),
+    );
+  });
+
+  test("an attempt that was dead while nobody carried it, or its owt was suspended, waited for that", () => {
+    const dead = (ms: number) => [{ attempt: 1, task: 1, ms }];
+    const { byTask, inChecks, deadInChecks } = waits(
+      [A, C],
+      [
+        [0, null, created],
+        [0, null, carried],
+        [10, 1, moved("pending", "running")],
+        [30, 1, phase("setup")],
+        [50, null, { kind: "run-carried", pid: 2, dead: dead(15) }],
+        [60, 1, phase("verify")],
+        [60, 1, moved("running", "verifying")],
+        [65, 1, { kind: "verify-started", command: "c", where: "task" }],
+        [90, null, { kind: "run-suspended", ms: 23, dead: dead(20) }],
+        [100, 1, ended],
+        [100, 1, moved("verifying", "done")],
+      ],
+      100,
+    );
+    expect(byTask.get(1)).toEqual(only({ place: 10, check: 5, stopped: 15 + 20 }));
+    expect([inChecks.get(1), deadInChecks.get(1)]).toEqual([25, 20]);
+    // Nobody gave it a place meanwhile.
+    expect(byTask.get(3)).toEqual(only({ stopped: 20 + 23, place: 100 - 43 }));
   });
 
   test("what joined later, failed, or ended does not wait meanwhile", () => {

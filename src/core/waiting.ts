@@ -3,9 +3,9 @@
  *  A moment counts for one reason, the first of those that hold, in the order in which a screen tells them: a person, a budget it reached,
  *  upstream tasks, a time (a usage limit that it or another one met, a pause), a budget of the run, a stop of the whole run, a want of room, another
  *  task with the same files, a free place. */
-import type { Event } from "./event.ts";
+import { CARRIER_KINDS, type Event, type Fact } from "./event.ts";
 import type { RoomKind } from "./room.ts";
-import { joined } from "./steps.ts";
+import { joined, lengthOf } from "./steps.ts";
 import { FINAL_STATES, type Park, type Task } from "./task.ts";
 
 export type WaitReason =
@@ -39,8 +39,13 @@ export type Waits = Record<WaitReason, number>;
 /** A time in which a task was set aside; `until` is null while it still is. */
 export type Parking = { task: number; park: Park; at: number; until: number | null };
 
-/** `inChecks`: how much of it, in milliseconds, while a task's work was to be checked and merged. */
-export type Waiting = { byTask: ReadonlyMap<number, Waits>; inChecks: ReadonlyMap<number, number>; parked: Parking[] };
+/** `inChecks`: how much of it, in milliseconds, while a task's work was to be checked and merged; `deadInChecks`: how much of that it was dead. */
+export type Waiting = {
+  byTask: ReadonlyMap<number, Waits>;
+  inChecks: ReadonlyMap<number, number>;
+  deadInChecks: ReadonlyMap<number, number>;
+  parked: Parking[];
+};
 
 export function noWaits(): Waits {
   return {
@@ -92,9 +97,11 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
     if (event.kind === "tasks-joined") for (const key of event.keys) byKey.get(key)?.joined(event.at);
     if (event.task !== null) log.get(event.task)?.take(event);
     if (event.kind === "merges-checked") for (const task of event.tasks) log.get(task)?.takenUp(event.at);
+    if (event.kind === "run-carried" || event.kind === "run-suspended")
+      for (const { task, ms } of event.dead ?? []) log.get(task)?.dead.push({ from: event.at - ms, to: event.at });
   }
   for (const each of log.values()) each.close(end);
-  const halts = joined([...wishSpans(events, end), ...uncarriedSpans(run, events, end)]);
+  const halts = joined([...wishSpans(events, end), ...uncarriedSpans(run, events, end), ...suspendedSpans(events)]);
   const holds = holdSpans(events, end);
   const limits = limitSpans(events, end);
   const shortages = shortSpans(events, end);
@@ -107,6 +114,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
   );
   const byTask = new Map<number, Waits>();
   const inChecks = new Map<number, number>();
+  const deadInChecks = new Map<number, number>();
   for (const each of log.values()) {
     const upstream = each.task.needs.map((key) => byKey.get(key)?.doneAt ?? Infinity);
     const agent = logins.length > 0 ? run.agentOf(each.task) : "";
@@ -151,10 +159,21 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
         ["stopped", halts],
         ["integration", [span]],
       ]);
+    const dead = joined(each.dead);
+    const inWork = outside(dead, each.checked);
+    for (const span of outside(within(dead, each.checked), [...each.checks, ...idle]))
+      share(waits, span, [["stopped", [span]]]);
     inChecks.set(each.task.id, sumOf(waits) - before);
+    deadInChecks.set(each.task.id, lengthOf(dead) - lengthOf(inWork));
+    for (const span of inWork) share(waits, span, [["stopped", [span]]]);
     byTask.set(each.task.id, waits);
   }
-  return { byTask, inChecks, parked: [...log.values()].flatMap((each) => each.parked).toSorted((a, b) => a.at - b.at) };
+  return {
+    byTask,
+    inChecks,
+    deadInChecks,
+    parked: [...log.values()].flatMap((each) => each.parked).toSorted((a, b) => a.at - b.at),
+  };
 }
 
 function sumOf(waits: Waits): number {
@@ -187,21 +206,27 @@ function within(spans: readonly Span[], bounds: readonly Span[]): Span[] {
   );
 }
 
+/** The parts of spans that lie in none of these bounds. */
+function outside(spans: readonly Span[], bounds: readonly Span[]): Span[] {
+  return bounds.reduce<Span[]>(
+    (left, cut) =>
+      left.flatMap(({ from, to }) =>
+        [
+          { from, to: Math.min(to, cut.from) },
+          { from: Math.max(from, cut.to), to },
+        ].filter((piece) => piece.from < piece.to),
+      ),
+    [...spans],
+  );
+}
+
 /** Gives each moment of a span to the first layer that has it. */
 function share(waits: Waits, span: Span, layers: readonly Layer[]): void {
   let left: Span[] = [{ from: span.from, to: span.to }];
   for (const [reason, spans] of layers) {
-    for (const cut of spans) {
-      left = left.flatMap(({ from, to }) => {
-        const [begin, finish] = [Math.max(from, cut.from), Math.min(to, cut.to)];
-        if (begin >= finish) return [{ from, to }];
-        waits[reason] += finish - begin;
-        return [
-          { from, to: begin },
-          { from: finish, to },
-        ].filter((piece) => piece.from < piece.to);
-      });
-    }
+    const rest = outside(left, spans);
+    waits[reason] += lengthOf(left) - lengthOf(rest);
+    left = rest;
   }
 }
 
@@ -216,6 +241,10 @@ class TaskLog {
   readonly merges: Merge[] = [];
   /** Green or not, before its check began. */
   readonly checks: Span[] = [];
+  /** Its work was to be checked or merged, or was being so. */
+  readonly checked: Span[] = [];
+  /** Its attempt was open, nobody carried it and nothing of it was alive. */
+  readonly dead: Span[] = [];
   readonly parked: Parking[] = [];
   doneAt = Infinity;
   #rest: Omit<Rest, "to"> | null;
@@ -223,6 +252,7 @@ class TaskLog {
   #contestSince: number | null = null;
   #mergeSince: number | null = null;
   #checkSince: number | null = null;
+  #checkedSince: number | null = null;
   #takenAt: number | null = null;
 
   constructor(task: Waiter, createdAt: number) {
@@ -262,6 +292,7 @@ class TaskLog {
         if (event.phase === "contest") this.#contestSince = event.at;
         if (event.phase === "merge") this.#mergeSince = event.at;
         if (event.phase === "verify") this.#checkSince = event.at;
+        if (event.phase === "verify" || event.phase === "merge") this.#checkedSince = event.at;
         return;
       case "verify-started":
         if (event.where === "task") this.#beginCheck(event.at);
@@ -302,9 +333,11 @@ class TaskLog {
     if (this.#reviewSince !== null) this.reviews.push({ from: this.#reviewSince, to: at });
     if (this.#contestSince !== null) this.contests.push({ from: this.#contestSince, to: at });
     if (this.#mergeSince !== null) this.merges.push({ from: this.#mergeSince, to: at, taken: this.#takenAt });
+    if (this.#checkedSince !== null) this.checked.push({ from: this.#checkedSince, to: at });
     this.#reviewSince = null;
     this.#contestSince = null;
     this.#mergeSince = null;
+    this.#checkedSince = null;
     this.#takenAt = null;
   }
 }
@@ -337,15 +370,29 @@ function wishSpans(events: readonly Event[], end: number): Span[] {
   return since === null ? spans : [...spans, { from: since, to: end }];
 }
 
-/** A process that was killed leaves no word of its end: nobody carried the run from the last event on until the next process took it up. */
+/** A process that was killed leaves no word of its end: nobody carried the run from its last event on until the next process took it up. What a person steers
+ *  meanwhile is no event of its. */
 function uncarriedSpans(run: WaitingRun, events: readonly Event[], end: number): Span[] {
-  const spans = events.flatMap((event, index) => {
-    const before = events[index - 1];
-    if (event.kind !== "run-carried" || !before || before.kind === "run-created") return [];
-    return [{ from: before.at, to: event.at }];
-  });
-  const last = events.at(-1);
-  return run.isCarried || run.endedAt !== null || !last ? spans : [...spans, { from: last.at, to: end }];
+  const spans: Span[] = [];
+  let last: Event | null = null;
+  for (const event of events) {
+    if (event.kind === "run-carried" && last !== null && last.kind !== "run-created")
+      spans.push({ from: last.at, to: event.at });
+    if (isOfCarrier(event)) last = event;
+  }
+  return run.isCarried || run.endedAt !== null || last === null ? spans : [...spans, { from: last.at, to: end }];
+}
+
+const OF_CARRIER = new Set<Fact["kind"]>(CARRIER_KINDS);
+
+function isOfCarrier({ attempt, kind }: Event): boolean {
+  return attempt !== null || OF_CARRIER.has(kind);
+}
+
+function suspendedSpans(events: readonly Event[]): Span[] {
+  return events.flatMap((event) =>
+    event.kind === "run-suspended" ? [{ from: event.at - event.ms, to: event.at }] : [],
+  );
 }
 
 /** Each of these notes with the time for which it holds: until the next one says otherwise. */

@@ -17,6 +17,7 @@ import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 import { disksFullBefore, excuse } from "./full-disk.ts";
 import { noteLimit, settleProbe } from "./governor.ts";
+import { beat } from "./suspension.ts";
 
 /** Everything a phase works on, read anew before each. */
 export type Carried = { run: Run; task: Task; attempt: Attempt };
@@ -42,6 +43,7 @@ export function moveOn(
   engine.store.transaction(() => {
     // Before it is told by other clocks: that of a wait, or none any more.
     bookClockJump(engine);
+    beat(engine);
     if (!moveAttempt(engine.store, engine.now(), attempt, phase, change)) return;
     const state = TASK_STATE[phase];
     if (state !== undefined && state !== task.state) moveTask(engine.store, engine.now(), task, state);
@@ -54,6 +56,7 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
   const outcome = excuse(engine, attempt, judged);
   engine.store.transaction(() => {
     bookClockJump(engine);
+    beat(engine);
     if (!endAttempt(engine.store, now, attempt, outcome)) return;
     // A word of approval was for this work, and not for what another attempt makes.
     if (task.approved) changeTask(engine.store, task.id, { approved: false });

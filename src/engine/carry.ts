@@ -18,6 +18,7 @@ import { isFullDisk, outlastFullDisk } from "./full-disk.ts";
 import { isCarried, leaseFile, suspendedCarrier } from "./holder.ts";
 import { type CarryOptions, carryRuns } from "./runner.ts";
 import { isRunSettled } from "./settled.ts";
+import { beat, beginBeat, endBeat } from "./suspension.ts";
 import { Transcript } from "./transcript.ts";
 import { nextChange } from "./wake.ts";
 
@@ -100,6 +101,7 @@ const KEEP_MS = 1_000;
 
 async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOptions): Promise<void> {
   const lost = new AbortController();
+  beginBeat(engine);
   const timer = setInterval(() => {
     if (!engine.store.isInPlace()) void endWithoutFolders(engine);
     else if (isStillOurs(engine, lease)) {
@@ -115,6 +117,7 @@ async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOption
     if (engine.store.isInPlace()) throw error;
   } finally {
     clearInterval(timer);
+    endBeat(engine);
     forgetOurselves(engine);
   }
   const { commonDir } = engine.repo;
@@ -132,6 +135,7 @@ async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOption
 function lookAtClock(engine: Engine): void {
   try {
     bookClockJump(engine);
+    beat(engine);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
   }

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
+import type { Dead } from "../core/event.ts";
 import type { Run } from "../core/run.ts";
 import { foldersIn } from "../git/place.ts";
 import { addDeadTime, readOpenAttempts } from "../store/attempts.ts";
@@ -9,15 +10,19 @@ import { readLastStep } from "../store/events.ts";
 import { readLaunch } from "../system/launch.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 
-/** Writes down what was dead until now, for whoever takes a run up. Gives it in milliseconds by attempt. `jumpMs`: by how much the clock was set while nobody carried
- *  it, which is booked already. */
-export function bookDeadTimes(engine: Engine, run: Run, jumpMs: number): { attempt: number; ms: number }[] {
+/** Writes down what was dead until now, for whoever takes a run up. `jumpMs`: by how much the clock was set while nobody carried it, which is booked already. `mostMs`:
+ *  for how long nobody did, where that is known. */
+export function bookDeadTimes(
+  engine: Pick<Engine, "repo" | "store" | "now">,
+  run: Pick<Run, "id">,
+  { jumpMs = 0, mostMs = Infinity },
+): Dead[] {
   const open = readOpenAttempts(engine.store).filter((attempt) => attempt.run === run.id && isAtWork(attempt));
   return open.flatMap((attempt) => {
-    const ms = deadFor(engine, attempt, jumpMs);
+    const ms = Math.min(mostMs, deadFor(engine, attempt, jumpMs));
     if (ms <= 0) return [];
     addDeadTime(engine.store, attempt.id, ms);
-    return [{ attempt: attempt.id, ms }];
+    return [{ attempt: attempt.id, task: attempt.task, ms }];
   });
 }
 
@@ -27,7 +32,7 @@ function isAtWork({ phase, outcome }: Attempt): boolean {
 }
 
 /** What ends it is the last that is known of it: a step of ours, a line of its agent or of a check, their exit. */
-function deadFor(engine: Engine, attempt: Attempt, jumpMs: number): number {
+function deadFor(engine: Pick<Engine, "repo" | "store" | "now">, attempt: Attempt, jumpMs: number): number {
   const top = attemptDir(engine, attempt.id);
   const launches = [top, ...foldersIn(top).map((name) => join(top, name))];
   if (launches.some((dir) => readLaunch(dir).kind === "alive")) return 0;

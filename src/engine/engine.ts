@@ -154,7 +154,7 @@ export async function closeEngine(engine: Engine): Promise<void> {
 }
 
 /** The folder of an attempt: prompt, output, claim and exit. */
-export function attemptDir(engine: Engine, attempt: number): string {
+export function attemptDir(engine: Pick<Engine, "repo">, attempt: number): string {
   return join(engine.repo.commonDir, "owt", "attempts", String(attempt));
 }
 

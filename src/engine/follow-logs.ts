@@ -12,8 +12,8 @@ import { nextChange } from "./wake.ts";
 /** How often we look for attempts that have begun, where no change tells of it. */
 const LOOK_MS = 1_000;
 
-/** Calls `onAttempt` for the last attempt of each task and for every one that begins later, side by side, until none can begin any more and all
- *  calls have ended. `tasksNow` is asked anew each time: tasks can join a run. */
+/** Calls `onAttempt` for the last attempt of each task and for every one that begins later, side by side in the order in which they began, until none can begin any
+ *  more and all calls have ended. `tasksNow` is asked anew each time: tasks can join a run. */
 export async function followAttempts(
   engine: Engine,
   tasksNow: () => Task[],
@@ -26,21 +26,23 @@ export async function followAttempts(
   while (!signal.aborted && failure === null) {
     const change = nextChange(engine, signal);
     const tasks = tasksNow();
-    for (const task of tasks) {
+    const found = tasks.flatMap((task) => {
       const attempts = readAttempts(engine.store, task.id);
       const newest = Math.max(0, ...attempts.map(({ id }) => id).filter((id) => begun.has(id)));
-      for (const attempt of newest === 0 ? attempts.slice(-1) : attempts.filter(({ id }) => id > newest)) {
-        begun.add(attempt.id);
-        const one: Promise<void> = onAttempt(task, attempt)
-          .catch((error: unknown) => {
-            failure ??= { error };
-          })
-          .finally(() => {
-            following.delete(one);
-            change.now();
-          });
-        following.add(one);
-      }
+      const meant = newest === 0 ? attempts.slice(-1) : attempts.filter(({ id }) => id > newest);
+      return meant.map((attempt) => ({ task, attempt }));
+    });
+    for (const { task, attempt } of found.toSorted((one, other) => one.attempt.id - other.attempt.id)) {
+      begun.add(attempt.id);
+      const one: Promise<void> = onAttempt(task, attempt)
+        .catch((error: unknown) => {
+          failure ??= { error };
+        })
+        .finally(() => {
+          following.delete(one);
+          change.now();
+        });
+      following.add(one);
     }
     if (following.size === 0 && !tasks.some((task) => mayGoOn(engine, task.id))) {
       change.now();

@@ -104,6 +104,8 @@ export async function refuseGone(engine: Engine, task: Task): Promise<void> {
       hint: `${again}give it up: owt task cancel ${task.key}`,
     });
   if (head === null) throw gone(`the branch ${branch} is gone`, back);
+  // What changed nothing, since its work was there already, is as it was collected.
+  if (task.state === "review" && head === attempt.head) return;
   if (await holdsOwnWork(engine, { run: readRun(engine.store, task.run)!, attempt }, { head })) return;
   const place = existsSync(worktree) ? findPlace(engine.repo, worktree) : null;
   if (place === null) throw gone(`nothing of its work is on ${branch} any more`, back);

@@ -249,14 +249,16 @@ function withFlags(options: RunOptions, flags: RunFlags): RunOptions {
 
 /** The open run that already does this work. */
 export function findGoing(engine: Engine, work: Work, base: Base, again: boolean): Run | undefined {
-  return readRuns(engine.store, "open").find(
-    (run) =>
-      // What repeats goes on with a repetition, and never with the run that it repeats.
-      (!again || run.options.again === true) &&
-      run.planPath === work.planPath &&
-      run.planKind === work.kind &&
-      run.target === base.target &&
-      sharesTasks(engine, run, work),
+  // What repeats goes on with a repetition, and never with the run that it repeats.
+  return findOpen(engine, work, base).find(
+    (run) => (!again || run.options.again === true) && sharesTasks(engine, run, work),
+  );
+}
+
+/** The open runs of this plan, whether or not there is something left to do in it. */
+export function findOpen({ store }: Engine, { planPath, kind }: Work, { target }: Base): Run[] {
+  return readRuns(store, "open").filter(
+    (run) => run.planPath === planPath && run.planKind === kind && run.target === target,
   );
 }
 

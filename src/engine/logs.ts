@@ -11,7 +11,7 @@ import { describeRescue } from "../core/stall.ts";
 import { LineSplitter } from "../lib/lines.ts";
 import { readTail } from "../lib/tail.ts";
 import { readAttempt, readAttempts } from "../store/attempts.ts";
-import { readBeside } from "../store/events.ts";
+import { readBeside, readPhaseBegan } from "../store/events.ts";
 import { type Piece, readCapped } from "../system/capped-file.ts";
 import { type Engine, findAgent, isAgent } from "./engine.ts";
 import { offsetAt } from "./log-times.ts";
@@ -36,10 +36,10 @@ export function findAttempt(engine: Engine, key: string, number: number | null, 
 export async function* readLog(
   engine: Engine,
   attempt: Attempt,
-  { follow = false, since = null, signal }: LogWish,
+  { follow = false, since = null, signal, onCaughtUp }: LogWish,
 ): AsyncGenerator<Piece, void, undefined> {
   const { out } = outputFiles(engine, attempt.id);
-  if (since !== null && attempt.endedAt !== null && attempt.endedAt < since) return;
+  if (isBefore(engine, attempt, since)) return;
   for (let at = since === null ? 0 : offsetAt(out, since); ;) {
     const isOver = readAttempt(engine.store, attempt.id)?.outcome !== null;
     for (const piece of readCapped(out, at)) {
@@ -48,11 +48,26 @@ export async function* readLog(
       at = piece.kind === "gap" ? piece.to : piece.at + piece.bytes.length;
     }
     if (!follow || isOver || signal.aborted) return;
+    onCaughtUp?.();
     await fileChanges(out, signal);
   }
 }
 
-export type LogWish = { follow?: boolean; since?: number | null; signal: AbortSignal };
+/** Whether all that is told of an attempt was told before a time (epoch ms; null: none); what waits for a person or its rivals says nothing more. */
+export function isBefore({ store }: Engine, { id, phase, endedAt }: Attempt, since: number | null): boolean {
+  if (since === null) return false;
+  const isStill = phase === "review" || phase === "contest";
+  const last = endedAt ?? (isStill ? readPhaseBegan(store, id) : null);
+  return last !== null && last < since;
+}
+
+export type LogWish = {
+  follow?: boolean;
+  since?: number | null;
+  signal: AbortSignal;
+  /** Called, with `follow`, whenever all that is there has been told, and more is waited for. */
+  onCaughtUp?: () => void;
+};
 
 /** What sort of line it is: what went wrong, what the agent did, what it said. */
 export type LogLevel = "error" | "tool" | "said";

@@ -137,7 +137,7 @@ async function takeUp(engine: Engine, run: Run, jumpMs: number): Promise<void> {
   noteStrayFallOvers(engine, run);
   noteIdleFallOvers(engine, run);
   engine.store.transaction(() => {
-    const dead = bookDeadTimes(engine, run, jumpMs);
+    const dead = bookDeadTimes(engine, run, { jumpMs });
     const fact = { kind: "run-carried" as const, pid: process.pid, ...(dead.length > 0 ? { dead } : {}) };
     appendEvent(engine.store, engine.now(), { run: run.id }, fact);
   });

@@ -1,7 +1,7 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
 import type { Attempt, AttemptPhase } from "../core/attempt.ts";
 import type { Settled } from "../core/conflict-rules.ts";
-import type { Event, Fact } from "../core/event.ts";
+import { CARRIER_KINDS, type Event, type Fact } from "../core/event.ts";
 import type { LostChange } from "../core/lost-change.ts";
 import { momentOf } from "../core/notification.ts";
 import type { RoomKind } from "../core/room.ts";
@@ -112,12 +112,13 @@ export function readLimited(store: Store, run: string): Extract<Fact, { kind: "r
 }
 
 /** The events of a run that tell what its tasks waited for, oldest first: most others are steps of an attempt at work, several times as many.
- *  Among them are the last word before each time that a process took the run up, and the last of all. */
+ *  Among them are the last word of who carried it before each time that a process took the run up, and the last of all. */
 export function readWaitingEvents(store: Store, run: string): Event[] {
   const before = (bound: string) =>
-    `(select p.seq from event p where p.run = ?1 and ${bound} order by p.seq desc limit 1)`;
+    `(select p.seq from event p where p.run = ?1 and (p.attempt is not null or p.kind in (${listed(CARRIER_KINDS)})) and ${bound}
+      order by p.seq desc limit 1)`;
   const sql = `select * from event where run = ?1 and (
-      kind in (${WAITING_KINDS.map((kind) => `'${kind}'`).join(", ")})
+      kind in (${listed(WAITING_KINDS)})
       or (kind = 'attempt-phase' and data ->> '$.phase' in ('contest', 'review', 'collect', 'verify', 'merge'))
       or (kind = 'verify-started' and data ->> '$.where' = 'task')
       or seq in (select ${before("p.seq < c.seq")} from event c where c.run = ?1 and c.kind = 'run-carried')
@@ -126,9 +127,12 @@ export function readWaitingEvents(store: Store, run: string): Event[] {
   return store.all(sql, run).map(toEvent);
 }
 
+const listed = (kinds: readonly Fact["kind"][]) => kinds.map((kind) => `'${kind}'`).join(", ");
+
 const WAITING_KINDS: Fact["kind"][] = [
   "run-created",
   "run-carried",
+  "run-suspended",
   "run-wish",
   "run-held",
   "run-limited",
@@ -146,11 +150,17 @@ const WAITING_KINDS: Fact["kind"][] = [
   "attempt-ended",
 ];
 
+/** When (epoch ms) an attempt came into the phase that it is in. */
+export function readPhaseBegan(store: Store, attempt: number): number {
+  const row = store.get("select max(at) as at from event where attempt = ? and kind = 'attempt-phase'", attempt);
+  return Number(row?.["at"] ?? 0);
+}
+
 /** When (epoch ms) the last word was written of an attempt by who carried it: a new phase of its, or that its run was taken up. */
 export function readLastStep(store: Store, { id, run }: Pick<Attempt, "id" | "run">): number {
   const row = store.get(
     `select max(at) as at from (select at from event where attempt = ?1 and kind = 'attempt-phase'
-       union all select at from event where run = ?2 and kind = 'run-carried')`,
+       union all select at from event where run = ?2 and kind in ('run-carried', 'run-suspended'))`,
     id,
     run,
   );
@@ -159,8 +169,8 @@ export function readLastStep(store: Store, { id, run }: Pick<Attempt, "id" | "ru
 
 /** The events of a run that open, carry and end its attempts and checks, oldest first. */
 export function readStepEvents(store: Store, run: string): Event[] {
-  const sql = `select * from event where run = ? and (attempt is not null or kind in ('run-carried', 'clock-set'))
-    and kind in ('run-carried', 'clock-set', 'attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
+  const sql = `select * from event where run = ? and (attempt is not null or kind in ('run-carried', 'run-suspended', 'clock-set'))
+    and kind in ('run-carried', 'run-suspended', 'clock-set', 'attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
   return store.all(sql, run).map(toEvent);
 }
 

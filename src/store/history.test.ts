@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { SAMPLE_OPTIONS, sampleSpec } from "../../test/rig/samples.ts";
 import type { Usage } from "../core/cost.ts";
+import type { Outcome } from "../core/outcome.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Task } from "../core/task.ts";
 import { endAttempt, moveAttempt, openAttempt, readAttempt, setUsage } from "./attempts.ts";
@@ -37,7 +38,7 @@ function attempt(
   store: Store,
   task: Task,
   times: { from: number; to: number; review?: [from: number, to: number] },
-  more: { agent?: string; model?: string | null; usage?: Usage; ok?: boolean } = {},
+  more: { agent?: string; model?: string | null; usage?: Usage; ok?: boolean; outcome?: Outcome } = {},
 ): void {
   const opened = openAttempt(store, times.from, {
     run: task.run,
@@ -55,7 +56,7 @@ function attempt(
     moveAttempt(store, times.review[1], readAttempt(store, opened.id)!, "merge");
   }
   if (more.usage) setUsage(store, opened.id, more.usage);
-  const outcome = more.ok === false ? ({ kind: "lost" } as const) : ({ kind: "ok" } as const);
+  const outcome = more.outcome ?? ({ kind: more.ok === false ? "lost" : "ok" } as const);
   endAttempt(store, times.to, readAttempt(store, opened.id)!, outcome);
 }
 
@@ -139,6 +140,21 @@ test("what was tried is on record whatever became of it: cancelled once it had f
     { end: "cancelled", ...spent },
     { end: "failed", ...spent },
   ]);
+});
+
+test.each<[Outcome, missed: number]>([
+  [{ kind: "asked", question: "?" }, 0],
+  [{ kind: "limit", resetsAt: null }, 0],
+  [{ kind: "stopped" }, 0],
+  [{ kind: "lost", rebooted: true }, 0],
+  [{ kind: "lost" }, 1],
+  [{ kind: "conflict", files: ["a"] }, 1],
+])("a first try that came to %j and then to its work missed %i times", (outcome, missed) => {
+  const { store, tasks } = storeWith([sampleSpec("a")]);
+  attempt(store, tasks[0]!, { from: 0, to: 100 }, { outcome });
+  attempt(store, tasks[0]!, { from: 200, to: 300 });
+  finish(store, tasks[0]!);
+  expect(readTried(store)).toMatchObject([{ end: "done", attempts: 2, missed }]);
 });
 
 test("no history is an empty one", () => {

@@ -2,6 +2,7 @@
 import { addUsages, allTokens, type Usage } from "../core/cost.ts";
 import { type PastTask, taskKind } from "../core/estimate.ts";
 import type { TriedTask } from "../core/history.ts";
+import { isInterruption, type Outcome } from "../core/outcome.ts";
 import type { Row, Store } from "./database.ts";
 import { parseStored } from "./stored-json.ts";
 
@@ -30,7 +31,13 @@ export function readTried(store: Store): TriedTask[] {
     end: endOf(String(row["state"]), failed.has(Number(row["id"]))),
     endedAt: Number(row["ended_at"] ?? attempts.at(-1)!["ended_at"]),
     attempts: attempts.length,
+    missed: attempts.filter(hasMissed).length,
   }));
+}
+
+function hasMissed({ outcome: text }: Row): boolean {
+  const outcome = parseStored(text) as Outcome;
+  return outcome.kind !== "ok" && !isInterruption(outcome);
 }
 
 function endOf(state: string, hasFailed: boolean): TriedTask["end"] {
@@ -58,7 +65,7 @@ function readPast(store: Store, ids: string, most: number): { past: PastTask; ro
  *  that is the same for several, and says how many came home together. */
 function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
   return store.all(
-    `select a.task, a.agent, a.model, a.usage, a.started_at, a.ended_at, a.dead_ms, (
+    `select a.task, a.agent, a.model, a.usage, a.outcome, a.started_at, a.ended_at, a.dead_ms, (
          select sum(coalesce((select next.at from event next where next.attempt = a.id and next.kind = 'attempt-phase' and next.seq > e.seq
                               order by next.seq limit 1), a.ended_at) - e.at)
          from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' in ('contest', 'review', 'merge')

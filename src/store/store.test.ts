@@ -603,6 +603,7 @@ test("what is read of a run's waiting: moves, reviews and merges, and the last w
     appendEvent(store, 4, about, { kind: "attempt-phase", phase });
   appendEvent(store, 5, about, { kind: "agent-started", adopted: false });
   appendEvent(store, 6, about, { kind: "verify-started", command: "true", where: "task" });
+  appendEvent(store, 7, { run: run.id }, { kind: "note", text: "steered while nobody carried it" });
   appendEvent(store, 9, { run: run.id }, carried);
   appendEvent(store, 10, { run: "r9" }, { kind: "note", text: "of another run" });
   appendEvent(store, 11, about, { kind: "agent-started", adopted: true });

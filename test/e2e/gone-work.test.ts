@@ -81,6 +81,20 @@ test("reviewed work that is not there any more is not approved, with the command
   expect(rig.integrations("owt/runs/r1")).toEqual(["shop/E01"]);
 });
 
+test("what is repeated and changes nothing has nothing that could be gone: it is approved like anything else", async () => {
+  const { rig } = await reviewed();
+  await using _ = rig;
+  rig.ok("task", "approve", "shop/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect((await rig.owt("land")).code).toBe(0);
+  const again = await rig.owt("run", "--yes", "--again", "shop/E01");
+  expect([again.code, again.stderr]).toEqual([4, expect.stringContaining("its work is there already")]);
+  const approved = await rig.owt("task", "approve", "shop/E01");
+  expect([approved.code, approved.stderr]).toEqual([0, expect.not.stringContaining("any more")]);
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect((await rig.json<Shown>("task", "show", "shop/E01")).task.state).toBe("done");
+});
+
 test("an approval is for the work that was there: what another attempt makes in its place waits for one of its own", async () => {
   const { rig, worktree } = await reviewed();
   await using _ = rig;

@@ -92,6 +92,30 @@ test("-f --all follows what works at once and what starts later, and ends with t
   expect(others).not.toContain("a/E01 |");
 });
 
+test("-f --all begins with what each said already, whole, in the order in which they began", async () => {
+  const says = (name: string) => [1, 2, 3].map((n) => `say "${name}${n}"`).join("\n");
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/a/epic-01-a.md": task({ depends_on: ["b/E01"] }, `${says("a")}\nwrite a.txt "a"`),
+    "docs/plans/b/epic-01-b.md": task({}, `${says("b")}\nwrite b.txt "b"`),
+    "docs/plans/c/epic-01-c.md": task(
+      { depends_on: ["a/E01"] },
+      `${says("c")}\nwait ${rig.path("go")}\nsay "end"\nwrite c.txt "c"`,
+    ),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await run.says("c/E01 started");
+  const logs = rig.start("logs", "--all", "-f", "--level", "said");
+  let seen = "";
+  logs.child.stdout!.on("data", (chunk: Buffer) => (seen += chunk.toString()));
+  await vi.waitFor(() => expect(seen).toContain("c3"), { interval: 20, timeout: 20_000 });
+  rig.release("go");
+  await run.ended;
+  const said = (await logs.ended).stdout.split("\n").flatMap((line) => /\| ([abc]\d|end)$/.exec(line)?.[1] ?? []);
+  expect(said).toEqual(["b1", "b2", "b3", "a1", "a2", "a3", "c1", "c2", "c3", "end"]);
+});
+
 test("-f of one task goes on through its repair", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "test -f mended"\n`,
@@ -117,6 +141,16 @@ test("--since leaves out what is older, as far as the output was noted while it 
   writeFileSync(join(folder, "out.times"), `${Date.now() - 3_600_000} ${Buffer.byteLength(old)}\n`);
   expect(rig.ok("logs", "a/E01", "--since", "10m")).toBe("just now\n");
   expect(rig.ok("logs", "a/E01", "--since", "2h")).toBe("long ago\njust now\n");
+  expect(rig.ok("logs", "a/E01", "--since", "2999-01-01")).toBe("");
+});
+
+test("--since leaves out what waits for an approval and was said before", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({ needs_review: true }, 'say "here"\nwrite a.txt "a"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  expect(rig.ok("logs", "a/E01", "--since", "10m")).toContain("here\n");
   expect(rig.ok("logs", "a/E01", "--since", "2999-01-01")).toBe("");
 });
 

@@ -27,6 +27,35 @@ test("a plan whose run is open says so, and which run goes on", async () => {
   expect((await run.ended).code).toBe(4);
 });
 
+test("where all is done, a run that repeats it and is open is named with what goes on with it", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({}, 'ask "Which colour?"\non answer:\nwrite b.txt "{answer}"'),
+  });
+  await rig.owt("run", "--yes");
+  rig.ok("task", "answer", "a/E01", "red");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect((await rig.owt("run", "--yes")).stderr).not.toContain("is open");
+  expect((await rig.owt("run", "--yes", "--again")).code).toBe(4);
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stdout).toMatch(/^nothing to do: the one task is done/);
+  expect(ran.stderr).toContain("r2 is open with this plan, 0 of its 1 task done\n  ↳ owt resume r2\n");
+});
+
+test("work that waits for an approval is told with the command; an empty word is neither a plan nor a task", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({ needs_review: true }, 'write a.txt "a"'),
+  });
+  const empty = await rig.owt("run", "", "--yes");
+  expect([empty.code, empty.stderr]).toEqual([
+    2,
+    "✗ an empty word names nothing to run\n  ↳ what there is: owt plan\n",
+  ]);
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.stderr).toMatch(/a\/E01 waits for approval\n *↳ owt task approve a\/E01\n/);
+});
+
 test("a decision says who takes it up: the process that carries the run, or a command", async () => {
   await using rig = goingOn();
   rig.write({ "docs/plans/c/epic-01-c.md": task({}, 'ask "How many?"\non answer:\nwrite c.txt "{answer}"') });

@@ -6,7 +6,7 @@ import type { Task } from "../../core/task.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { followAttempts } from "../../engine/follow-logs.ts";
-import { findAttempt, LEVELS, type LogLine, readLog, renderBeside, renderLog } from "../../engine/logs.ts";
+import { findAttempt, isBefore, LEVELS, type LogLine, readLog, renderBeside, renderLog } from "../../engine/logs.ts";
 import { findTask, rivalsFor } from "../../engine/tasks.ts";
 import { parseSaidDuration } from "../../lib/duration.ts";
 import { readAttempts } from "../../store/attempts.ts";
@@ -177,7 +177,7 @@ function attemptsMeant(engine: Engine, task: number, named: Attempt | null, opti
 async function showAttempt(
   engine: Engine,
   attempt: Attempt,
-  wish: Wish & { follow: boolean; raw: boolean },
+  wish: Wish & { follow: boolean; raw: boolean; onCaughtUp?: () => void },
   isMatch: (line: LogLine) => boolean,
   onLine: (line: LogLine) => Promise<void>,
 ): Promise<void> {
@@ -188,8 +188,7 @@ async function showAttempt(
       isFailureSaid ||= line.level === "error";
       if (asTheyAre || isMatch(line)) await onLine(line);
     }
-  const isOld = wish.since !== null && attempt.endedAt !== null && attempt.endedAt < wish.since;
-  if (!asTheyAre && !isOld)
+  if (!asTheyAre && !isBefore(engine, attempt, wish.since))
     for (const line of renderBeside(engine, attempt, isFailureSaid)) if (isMatch(line)) await onLine(line);
 }
 
@@ -211,18 +210,32 @@ async function showSeveral(
   if (options.json) await pen.begin({ tasks: tasks.map(({ key }) => key) });
   const follow = options.follow ?? false;
   let shown = 0;
-  const show = (task: Task, attempt: Attempt) =>
-    showAttempt(engine, attempt, { ...wish, follow, raw: false }, isMatch, async (line) => {
+  const show = (task: Task, attempt: Attempt, onCaughtUp: () => void = () => {}) =>
+    showAttempt(engine, attempt, { ...wish, follow, raw: false, onCaughtUp }, isMatch, async (line) => {
       shown++;
       const text = printable(options.json ? line.text : logWords(line));
       if (options.json) await pen.item({ task: task.key, attempt: attempt.number, level: line.level, text });
       else await pen.write(`${paint("dim", `${task.key.padEnd(width)} |`)} ${text}\n`);
     });
-  if (follow) await followAttempts(engine, tasksNow, show, io.signal);
+  if (follow) await followAttempts(engine, tasksNow, pastInTurn(show), io.signal);
   else
     for (const task of tasks) for (const each of attemptsMeant(engine, task.id, null, options)) await show(task, each);
   if (options.json) await pen.end();
   if (shown === 0) tellEmpty(io, keys.length === 0 ? "the run" : keys.join(", "), options);
+}
+
+/** What each has said already is shown as a whole, in the order in which they began, before the next one's; what is new comes as it is said. */
+function pastInTurn(
+  show: (task: Task, attempt: Attempt, onCaughtUp: () => void) => Promise<void>,
+): (task: Task, attempt: Attempt) => Promise<void> {
+  let turn: Promise<void> = Promise.resolve();
+  return async (task, attempt) => {
+    const before = turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    turn = promise;
+    await before;
+    await show(task, attempt, resolve).finally(resolve);
+  };
 }
 
 function tasksOf(engine: Engine, run: string | undefined): Task[] {

@@ -6,7 +6,7 @@ import { describeStuck } from "../../core/firing.ts";
 import { grantsNeeded } from "../../engine/approvals.ts";
 import { type Engine, expectRun } from "../../engine/engine.ts";
 import { isCarried } from "../../engine/holder.ts";
-import { findGoing, ingest, type RunFlags } from "../../engine/ingest.ts";
+import { findGoing, findOpen, ingest, type RunFlags } from "../../engine/ingest.ts";
 import { describeLostAgents, findLostAgents } from "../../engine/lost-agents.ts";
 import { prepareRun, refuseTakenUp } from "../../engine/prepare.ts";
 import { withRoom } from "../../engine/carry.ts";
@@ -15,6 +15,7 @@ import type { Work } from "../../engine/work.ts";
 import { takenUpError } from "../../engine/worktrees/taken-up.ts";
 import { FOR_REAL } from "../../engine/init.ts";
 import { kindOf } from "../../agents/registry.ts";
+import { readBareTasks } from "../../store/bare-tasks.ts";
 import { readDoneBy } from "../../store/tasks.ts";
 import { readRuns } from "../../store/runs.ts";
 import { startEarly } from "../../system/start-early.ts";
@@ -98,6 +99,7 @@ export function runCommand(program: Command, io: Io): void {
             started = await ingest(engine, work, base, flags);
           }
           if (!started) {
+            tellOpen(io, engine, findOpen(engine, work, base));
             answer(io, options, { run: null, tasks: [], stuck: work.stuck }, nothingToDo(engine, work));
             return;
           }
@@ -206,6 +208,15 @@ async function askToStart(io: Io, preview: () => Promise<Preview>): Promise<void
   tell(io, renderPreviewToAsk(seen, { columns, rows }).trimEnd());
   if (!/^\s*y(es)?\s*$/i.test(await ask(io, renderQuestion(seen, columns))))
     throw new OwtError("interrupted", "nothing was started");
+}
+
+/** What repeats what is done may be under way, or wait for a person. */
+function tellOpen(io: Io, { store }: Engine, runs: readonly Run[]): void {
+  for (const { id } of runs) {
+    const tasks = readBareTasks(store, id);
+    const done = tasks.filter(({ state }) => state === "done").length;
+    tell(io, `${id} is open with this plan, ${done} of its ${count(tasks.length, "task")} done\n  ↳ owt resume ${id}`);
+  }
 }
 
 function nothingToDo(engine: Engine, work: Work): string {

@@ -115,7 +115,26 @@ test("the foot begins with what somebody wished, and says what its figures are",
   );
   const asks = progressOf([...many.map(({ view }) => ({ state: view.task.state })), { state: "review" }]).tasks;
   const narrow = renderTable({ run: sampleRun(), tasks: asks, cost: unknown, left }, { columns: 60, rows: 24 }, plain);
-  expect(narrow.at(-1)).toMatch(/^r1 · about 9m left · 1 done · 1 working · 1 wait/);
+  expect(narrow.at(-1)).toMatch(/^r1 · about 9m left · 1 done · 1 working · 1 for a/);
+});
+
+test("where the foot has little room its counts are shortened, and what is spent stays", () => {
+  const { tasks } = progressOf([
+    { state: "done" },
+    { state: "running" },
+    { state: "review" },
+    { park: { for: "answer", question: "?" } },
+    ...[1, 2, 3].map(() => ({ park: { for: "limit" as const, until: null }, notBefore: 60_000 })),
+    { state: "failed" },
+  ]);
+  const foot = (columns: number, left: RunProgress["left"]) =>
+    renderTable({ run: sampleRun(), tasks, cost: spent(1.5), left }, { columns, rows: 24 }, plain).at(-1);
+  const left = { ms: 40_000, isRough: false };
+  expect(foot(92, left)).toBe(
+    "r1 · 1 done · 1 working · 2 for a person · 3 for a time · 1 failed · $1.50 · about 40s left",
+  );
+  expect(foot(60, left)).toMatch(/^r1 · \$1\.50 · about 40s left · 1 done · 1 working · 2 for a/);
+  expect(foot(60, null)).toMatch(/^r1 · \$1\.50 · 1 done · 1 working · 2 for a person · 3 fo/);
 });
 
 test("a notice stands above the foot", () => {

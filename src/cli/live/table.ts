@@ -125,17 +125,17 @@ function headline({ run, tasks, cost, left }: RunProgress, columns: number): str
   const counted = onePerTask(tasks, ({ view }) => view.task);
   const stands = [...head, tally(counted)];
   const money = spent === "" ? [] : [spent === "unknown" ? "cost unknown" : spent];
-  // All that goes on is beyond what was expected of it: nobody can tell.
-  if (left === null || left.ms === 0) return [...stands, ...money].join(" · ");
-  const end = `about ${roughDuration(left.ms)} left`;
   const known = spent === "unknown" ? [] : money;
+  // Nobody can tell where all that goes on is beyond what was expected of it.
+  const end = left === null || left.ms === 0 ? [] : [`about ${roughDuration(left.ms)} left`];
+  const guessed = end.map((words) => words + (left?.isRough === true ? GUESS : ""));
   const ways = [
-    [...stands, ...money, end + (left.isRough ? GUESS : "")],
-    [...stands, ...known, end + (left.isRough ? GUESS : "")],
-    [...stands, ...known, end],
-    [...head, tally(counted, GOES_ON), ...known, end],
-    [...head, tally(counted, GOES_ON), end],
-    [...head, end, tally(counted)],
+    [...stands, ...money, ...guessed],
+    [...stands, ...known, ...guessed],
+    [...stands, ...known, ...end],
+    [...head, tally(counted, GOES_ON), ...known, ...end],
+    [...head, tally(counted, IN_SHORT), ...known, ...end],
+    [...head, ...known, ...end, tally(counted, IN_SHORT)],
   ].map((parts) => parts.join(" · "));
   return ways.find((way) => widthOf(way) <= columns) ?? ways.at(-1)!;
 }
@@ -155,6 +155,12 @@ const WORDS: [words: string, standings: TaskView["standing"][]][] = [
 
 /** Without those that are not to be done. */
 const GOES_ON = WORDS.filter(([words]) => words !== "skipped" && words !== "cancelled");
+
+/** Beside other counts it is plain that who is for something waits for it. */
+const IN_SHORT = GOES_ON.map(([words, standings]): (typeof WORDS)[number] => [
+  words.replace("waiting for", "for"),
+  standings,
+]);
 
 function tally(tasks: readonly TaskProgress[], of = WORDS): string {
   return of
