@@ -136,6 +136,8 @@ export type FromLog = {
   reviews?: ReadonlyMap<number, number>;
   /** For how long (ms) the work of an attempt, by id, was checked and merged, and waited for that. */
   checks?: ReadonlyMap<number, number>;
+  /** How much of that nobody carried its run, and is dead time of the attempt already. */
+  deadInChecks?: ReadonlyMap<number, number>;
   waiting?: Waiting;
   steps?: Steps;
   flaky?: readonly Flake[];
@@ -165,6 +167,7 @@ export function reportRun(
     ...reportTask(view, byTask.get(view.task.id) ?? [], now, {
       reviews,
       checks,
+      deadInChecks: fromLog.deadInChecks ?? new Map(),
       waited: waiting.inChecks.get(view.task.id) ?? 0,
     }),
     waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
@@ -294,9 +297,10 @@ function reportTask(
   { task, why }: TaskView,
   attempts: readonly Attempt[],
   now: number,
-  { reviews, checks, waited }: { reviews: Times; checks: Times; waited: number },
+  { reviews, checks, deadInChecks, waited }: Record<"reviews" | "checks" | "deadInChecks", Times> & { waited: number },
 ): Omit<TaskReport, "waiting_ms" | "flaky" | "lost"> {
-  const checkedMs = attempts.reduce((sum, { id }) => sum + (checks.get(id) ?? 0), 0);
+  const sumOf = (times: Times) => attempts.reduce((sum, { id }) => sum + (times.get(id) ?? 0), 0);
+  const checkedMs = sumOf(checks);
   return {
     id: task.key,
     title: task.spec.title,
@@ -307,7 +311,7 @@ function reportTask(
       reportAttempt(task, attempt, attempt.endedAt === null ? null : workedMs([attempt], now, reviews)),
     ),
     duration_ms: task.startedAt === null ? null : msBetween(task.startedAt, task.endedAt ?? now),
-    work_ms: Math.max(0, workedMs(attempts, now, reviews) - checkedMs),
+    work_ms: Math.max(0, workedMs(attempts, now, reviews) - (checkedMs - sumOf(deadInChecks))),
     checks_ms: Math.max(0, checkedMs - waited),
     ...reportCost(addUsages(attempts.map((attempt) => attempt.usage))),
     commit: task.commit,

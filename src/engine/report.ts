@@ -9,6 +9,7 @@ import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import {
   readCheckTimes,
+  readDeadInChecks,
   readFlakes,
   readLost,
   readReviewTimes,
@@ -33,6 +34,7 @@ export function readReport(engine: Engine, runId: string): RunReport {
     levels: readLevels(engine, run),
     reviews: readReviewTimes(engine.store, run.id, now),
     checks: readCheckTimes(engine.store, run.id, now),
+    deadInChecks: readDeadInChecks(engine.store, run.id),
     waiting: waitingOf(engine, run, views, now),
     steps: readSteps(readStepEvents(engine.store, run.id), now),
     flaky: readFlakes(engine.store, run.id),

@@ -66,6 +66,17 @@ export function readCheckTimes(store: Store, run: string, now: number): Map<numb
   return readPhaseTimes(store, run, now, ["verify", "merge", "advance"]);
 }
 
+/** How much of that, by attempt, nobody carried the run: it counts as dead already. */
+export function readDeadInChecks(store: Store, run: string): Map<number, number> {
+  const sql = `select dead.value ->> '$.attempt' as attempt, sum(dead.value ->> '$.ms') as ms
+    from event carried, json_each(carried.data, '$.dead') dead
+    where carried.run = ? and carried.kind = 'run-carried'
+      and (select e.data ->> '$.phase' from event e where e.attempt = dead.value ->> '$.attempt' and e.kind = 'attempt-phase'
+             and e.seq < carried.seq order by e.seq desc limit 1) in ('verify', 'merge', 'advance')
+    group by 1`;
+  return new Map(store.all(sql, run).map((row) => [Number(row["attempt"]), Number(row["ms"])]));
+}
+
 function readPhaseTimes(store: Store, run: string, now: number, phases: readonly AttemptPhase[]): Map<number, number> {
   const sql = `select attempt, at, json_extract(data, '$.phase') in (${phases.map((phase) => `'${phase}'`).join(", ")}) as counts
     from event where run = ? and kind in ('attempt-phase', 'attempt-ended') order by seq`;
