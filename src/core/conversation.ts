@@ -32,7 +32,20 @@ export function endedByUsBefore(attempts: readonly Turn[], last: number): boolea
 
 /** How many turns of a conversation before attempt `last` ended with a conflict. */
 export function conflictsBefore(attempts: readonly Turn[], last: number): number {
-  return turnsUpTo(attempts, last).filter(({ id, outcome }) => id !== last && outcome?.kind === "conflict").length;
+  return conflictsOf(attempts, last).length;
+}
+
+/** The last of them; null where there was none. */
+export function conflictBefore(attempts: readonly Turn[], last: number): ConflictOutcome | null {
+  return conflictsOf(attempts, last)[0] ?? null;
+}
+
+type ConflictOutcome = Extract<Outcome, { kind: "conflict" }>;
+
+function conflictsOf(attempts: readonly Turn[], last: number): ConflictOutcome[] {
+  return turnsUpTo(attempts, last).flatMap(({ id, outcome }) =>
+    id !== last && outcome?.kind === "conflict" ? [outcome] : [],
+  );
 }
 
 /** Whether the conversation that attempt `last` ended with may hold another text of the task than the one with this hash: then the next

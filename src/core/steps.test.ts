@@ -80,6 +80,22 @@ describe("what work would have taken one after the other", () => {
     expect(readSteps(events, 2_000)).toEqual({ workMs: 180 + 1_000, ownMs: 10 + 10 + 10 + 10, most: 2 });
   });
 
+  test("waiting for a place to be checked is no work, and nobody is at work then", () => {
+    const one = (id: number, begins: number) => [
+      opened(id, 0),
+      phase(id, 10, "agent"),
+      phase(id, 100, "verify"),
+      event(id, begins, { kind: "verify-started", command: "c", where: "task" }),
+      event(id, begins + 150, { kind: "verify-started", command: "d", where: "task" }),
+      phase(id, begins + 200, "merge"),
+      ended(id, begins + 210),
+    ];
+    const events = inOrder([...one(1, 100), ...one(2, 300), ...one(3, 500)]);
+    expect(readSteps(events, 1_000)).toEqual({ workMs: 3 * (90 + 200), ownMs: 10 + 30, most: 3 });
+    const [first] = [one(1, 100)];
+    expect(readSteps(inOrder([...first!, opened(4, 300), phase(4, 310, "agent"), ended(4, 400)]), 1_000).most).toBe(1);
+  });
+
   test("what still goes on is ended by now", () => {
     expect(readSteps([opened(1, 0), phase(1, 10, "agent")], 500)).toEqual({ workMs: 490, ownMs: 10, most: 1 });
   });

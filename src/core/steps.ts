@@ -22,20 +22,30 @@ const WORK = new Set(["setup", "agent", "verify"]);
 /** Nothing is done. */
 const REST = new Set(["contest", "review", "tidy", "closed"]);
 
+/** An attempt as the log has told of it so far. `isQueued`: it waits for a place to be checked. */
+type Open = { phase: string; since: number; place: number | null; check: number | null; isQueued: boolean };
+
 /** `events` are those that open, carry and end attempts and checks, in their order; `now` ends what still goes on. */
 export function readSteps(events: readonly Event[], now: number): Steps {
-  const log = new Map<number, { phase: string; since: number; place: number | null; check: number | null }>();
+  const log = new Map<number, Open>();
   const work: Span[] = [];
   const own: Span[] = [];
   const checks: Span[] = [];
   const places: Span[] = [];
   const enter = (attempt: number, phase: string, at: number) => {
     const before = log.get(attempt);
-    if (before && !REST.has(before.phase)) (WORK.has(before.phase) ? work : own).push({ from: before.since, to: at });
-    const isAtWork = phase !== "merge" && phase !== "advance" && !REST.has(phase);
+    if (before && !REST.has(before.phase) && !before.isQueued)
+      (WORK.has(before.phase) ? work : own).push({ from: before.since, to: at });
+    const isQueued = phase === "verify";
+    const isAtWork = !isQueued && phase !== "merge" && phase !== "advance" && !REST.has(phase);
     const place = before?.place ?? null;
     if (place !== null && !isAtWork) places.push({ from: place, to: at });
-    log.set(attempt, { phase, since: at, place: isAtWork ? (place ?? at) : null, check: before?.check ?? null });
+    const check = before?.check ?? null;
+    log.set(attempt, { phase, since: at, place: isAtWork ? (place ?? at) : null, check, isQueued });
+  };
+  const beginCheck = (attempt: number, at: number) => {
+    const open = log.get(attempt);
+    if (open?.isQueued) log.set(attempt, { ...open, since: at, place: at, isQueued: false });
   };
   /** What was dead did nothing in its phase until it was taken up. */
   const sleep = ({ attempt, ms }: { attempt: number; ms: number }) => {
@@ -53,6 +63,7 @@ export function readSteps(events: readonly Event[], now: number): Steps {
     if (event.kind === "attempt-opened") enter(attempt, "workspace", at);
     if (event.kind === "attempt-phase") enter(attempt, event.phase, at);
     if (event.kind === "attempt-ended") enter(attempt, "closed", at);
+    if (event.kind === "verify-started" && event.where === "task") beginCheck(attempt, at);
     const open = log.get(attempt);
     // Those in the task's own worktree are a phase of their own.
     if (!open || !("where" in event) || event.where !== "run") continue;

@@ -2,7 +2,7 @@
  *  own conversation, then another attempt begins from what is there, then a person has it. What was resolved, and overtaken meanwhile, has not failed: it
  *  stays where it is on that way. */
 import type { FailedRule } from "../core/conflict-rules.ts";
-import { conflictsBefore } from "../core/conversation.ts";
+import { conflictBefore, conflictsBefore } from "../core/conversation.ts";
 import { type RedCheck, timeOf } from "../core/red-check.ts";
 import type { NextStart, Park, Task } from "../core/task.ts";
 import { isAncestor } from "../git/branch.ts";
@@ -101,7 +101,7 @@ export function conflicted(
 }
 
 /** Checked work that is red. `merged`: with what it is red, and whose work that is, where it was green alone; it is left out where it is red in its own
- *  worktree. Only what never was green by itself is over after the last round, and what a person handed in is theirs again. */
+ *  worktree. Only what never was green by itself, nor met a conflict, is over after the last round; what a person handed in is theirs again. */
 export function verifyFailed(
   engine: Engine,
   carried: Carried,
@@ -117,13 +117,15 @@ export function verifyFailed(
   const withOthers = others.length === 0 ? {} : { others };
   const overtaken = merged?.overtaken ?? false;
   const rung = rungOfRed(carried, overtaken);
+  const resolved = conflictBefore(readAttempts(engine.store, task.id), attempt.id);
+  const isOfOthers = together !== null || resolved !== null || task.conflicts >= BEGUN_ANEW;
   if (rung === "conversation") {
     const next = { kind: "repair", from: attempt.id, ...check, output, onto: together, ...withOthers } as const;
     sendBack(engine, carried, outcome, next, { repairs: overtaken ? task.repairs : task.repairs + 1 });
-  } else if (together === null && task.conflicts < BEGUN_ANEW && task.next.kind !== "by-hand") {
+  } else if (!isOfOthers && task.next.kind !== "by-hand") {
     finish(engine, carried, outcome);
   } else if (rung === "anew") {
-    const met = { files: [], ...check, output, ours: attempt.head!, ...withOthers };
+    const met = { files: resolved?.files ?? [], ...check, output, ours: attempt.head!, ...withOthers };
     const next = { kind: "fresh", met } as const;
     sendBack(engine, carried, outcome, next, { conflicts: BEGUN_ANEW, repairs: 0 });
   } else {

@@ -127,7 +127,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     settleProbe(engine, attempt, outcome);
     if (beyond !== null) {
       appendEvent(engine.store, engine.now(), about, { kind: "note", text: beyond.note });
-      verifyFailed(engine, carried, beyond);
+      changeAttempt(engine.store, attempt.id, { head });
+      verifyFailed(engine, { ...carried, attempt: { ...attempt, head } }, beyond);
     } else if (lost.length > 0 && task.next.kind === "conflict") {
       changeAttempt(engine.store, attempt.id, { head });
       const ended = {

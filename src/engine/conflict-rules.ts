@@ -1,4 +1,5 @@
 /** Settles the conflicts of a merge that the configuration has a rule for (`[conflicts]`). */
+import { existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
 import { type ConflictRule, type FailedRule, ruleFor, type Settled } from "../core/conflict-rules.ts";
 import { writeCommit } from "../git/commit.ts";
@@ -82,7 +83,7 @@ async function regenerate(
   for (const [index, command] of [...commands].entries()) {
     const check = { attempt: attempt.id, dir: `${dir}-${index}`, command, cwd };
     const result = await runCheck(engine, { ...check, timeoutMs: run.options.timeoutMs });
-    const strayed = await findStrayed(engine.repo, cwd, merge);
+    const strayed = isGone(cwd) ? "deleted what git needs" : await findStrayed(engine.repo, cwd, merge);
     if (result === "interrupted") return "interrupted";
     if (strayed !== null) return { command, misbehaved: strayed };
     if (result.code === 0) continue;
@@ -90,10 +91,30 @@ async function regenerate(
     appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
     return { command, code: result.code, output: result.output };
   }
+  const missing = anew.find(([file]) => !isFileThere(join(cwd, file)));
+  if (missing !== undefined) return leftNone(engine, carried, missing);
   return takeFiles(
     engine.repo,
     tree,
     cwd,
     anew.map(([file]) => file),
   );
+}
+
+/** A command that ended well, and left no file where it was to make one. */
+function leftNone(engine: Engine, carried: Carried, [file, rule]: [string, ConflictRule]): FailedRule {
+  const command = rule.by === "regenerate" ? rule.commands.join("; ") : "";
+  const text = `${file} could not be made anew: ${command} left no file there`;
+  appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
+  return { command, code: 0, output: `${file}: no such file` };
+}
+
+function isFileThere(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found !== undefined && !found.isDirectory();
+}
+
+/** Whether a command took its worktree away, or the link by which git knows it. */
+function isGone(worktree: string): boolean {
+  return !existsSync(join(worktree, ".git"));
 }

@@ -5,7 +5,9 @@ import type { Run } from "../core/run.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
 import { commitsBetween } from "../git/changes.ts";
 import { readTree } from "../git/commit.ts";
+import { fastForwardCheckout } from "../git/fast-forward.ts";
 import type { Oid } from "../git/git.ts";
+import { appendEvent } from "../store/events.ts";
 import { readRedTip, writeRedTip } from "../store/red-tip.ts";
 import { lastIntegrated, readTasks } from "../store/tasks.ts";
 import type { Carried } from "./attempt-moves.ts";
@@ -34,8 +36,9 @@ export async function beganRed(engine: Engine, carried: Carried, command: string
   const tip = attempt.base;
   // Rivals are judged by what is green in their own worktrees.
   if (isUndecided(task)) return false;
-  // What a run begins with may be what its tasks are to mend.
-  if ((await isAncestor(engine.repo, tip, run.base)) || !(await isDoubtful(engine, run, tip, command))) return false;
+  // A branch that the plan named may be older than the run.
+  if (tip !== run.base && (await isAncestor(engine.repo, tip, run.base))) return false;
+  if (!(await isDoubtful(engine, run, tip, command))) return false;
   return inTurn(engine, run.id, () =>
     judge(engine, tip, command, (commands) => verifyAlone(engine, carried, { tip, commands })),
   );
@@ -45,7 +48,7 @@ export async function beganRed(engine: Engine, carried: Carried, command: string
 async function isDoubtful(engine: Engine, run: Run, tip: Oid, command: string): Promise<boolean> {
   const tasks = readTasks(engine.store, run.id);
   const isOfTask = tasks.some(({ spec }) => spec.verify.includes(command)) && !run.options.verify.includes(command);
-  return !isOfTask && tip !== run.base && !tasks.some(({ commit }) => commit === tip);
+  return !isOfTask && !tasks.some(({ commit }) => commit === tip);
 }
 
 async function judge(
@@ -77,17 +80,34 @@ export async function waitForTip(engine: Engine, { run, task }: Carried, tip: Oi
     ...timeOf(check),
     commits,
     tasks,
+    ...(commits.length === 0 ? { target: run.target } : {}),
   });
 }
 
 /** Who waits for a branch that has moved meanwhile waits no longer. */
 export async function leaveRedTip(engine: Engine, run: Run): Promise<void> {
   const red = readRedTip(engine.store, run.id);
-  if (red === null || (await readRef(engine.repo, `refs/heads/${run.branch}`)) === red.tip) return;
-  forgetRedTip(engine, run);
+  if (red === null) return;
+  await takeTargetIn(engine, run, red.tip);
+  if ((await readRef(engine.repo, `refs/heads/${run.branch}`)) !== red.tip) forget(engine, run);
 }
 
 /** Whoever takes a run up looks anew: what was amiss may have been something else than what is on the branch. */
-export function forgetRedTip(engine: Engine, run: Run): void {
-  if (readRedTip(engine.store, run.id) !== null) writeRedTip(engine.store, engine.now(), run.id, null);
+export async function lookAnew(engine: Engine, run: Run): Promise<void> {
+  const red = readRedTip(engine.store, run.id);
+  if (red === null) return;
+  await takeTargetIn(engine, run, red.tip);
+  forget(engine, run);
+}
+
+function forget(engine: Engine, run: Run): void {
+  writeRedTip(engine.store, engine.now(), run.id, null);
+}
+
+/** A red branch comes forward to where it is to land, where that has only moved on: what the run began with is mended there. */
+async function takeTargetIn(engine: Engine, { id, branch, target }: Run, tip: Oid): Promise<void> {
+  const to = await readRef(engine.repo, `refs/heads/${target}`);
+  if (to === null || to === tip || !(await fastForwardCheckout(engine.repo, branch, tip, to)).moved) return;
+  const text = `${branch} takes in what was committed on ${target} meanwhile; it is at ${to.slice(0, 10)}`;
+  appendEvent(engine.store, engine.now(), { run: id }, { kind: "note", text });
 }

@@ -35,7 +35,7 @@ import { idleFallOvers } from "./credentials.ts";
 import { closeForecasts } from "./merge-order.ts";
 import { keepNotifying } from "./notify.ts";
 import { pruneAttempts } from "./prune.ts";
-import { forgetRedTip, leaveRedTip } from "./red-tip.ts";
+import { leaveRedTip, lookAnew } from "./red-tip.ts";
 import { letGoOn } from "./resolving.ts";
 import { noteShortage } from "./room.ts";
 import { runTip } from "./run-tip.ts";
@@ -132,7 +132,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
 async function takeUp(engine: Engine, run: Run, jumpMs: number): Promise<void> {
   await clearOldLocks(engine.repo, [run.branch]);
   await runTip(engine, run);
-  forgetRedTip(engine, run);
+  await lookAnew(engine, run);
   await standForReview(engine, run);
   noteStrayFallOvers(engine, run);
   noteIdleFallOvers(engine, run);

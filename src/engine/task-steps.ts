@@ -261,11 +261,24 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   if (verdict.kind === "red") {
     const began = await beganRed(engine, carried, verdict.command);
     if (began === "interrupted") return "leave";
+    if (!began) verifyFailed(engine, carried, verdict);
+    else if (mayMend(carried)) verifyFailed(engine, carried, { ...verdict, output: tellBegan(carried, verdict) });
     // What counts then is whether it is green with the branch as that will be.
-    if (began) await moveOnGreen(engine, carried, head, {});
-    else verifyFailed(engine, carried, verdict);
+    else await moveOnGreen(engine, carried, head, {});
     return "on";
   }
   await moveOnGreen(engine, carried, head, { verifiedTree: commands.length > 0 ? tree : null });
   return "on";
+}
+
+/** To mend what its run begins with may be what a task is there for: it is told once that its check is still red. What was committed on the branch later is not. */
+function mayMend({ run, task, attempt }: Carried): boolean {
+  return (
+    attempt.base === run.base && task.repairs === 0 && task.next.kind !== "by-hand" && run.options.verifyAttempts > 0
+  );
+}
+
+function tellBegan({ attempt }: Carried, { output }: { output: string }): string {
+  const since = attempt.base.slice(0, 10);
+  return `The check is red without this task's work too, since ${since}, where its branch began. Mend that only where the task asks for it; else see that nothing more is red with your work, and leave it.\n\n${output}`;
 }

@@ -3,12 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { SAMPLE_OPTIONS, sampleSpec } from "../../test/rig/samples.ts";
+import type { Attempt } from "../core/attempt.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Task } from "../core/task.ts";
-import { endAttempt, moveAttempt, openAttempt, readAttempt, setUsage } from "./attempts.ts";
+import { addDeadTime, endAttempt, moveAttempt, openAttempt, readAttempt, setUsage } from "./attempts.ts";
 import { openStore, type Store } from "./database.ts";
+import { appendEvent } from "./events.ts";
 import { readTried, readHistory } from "./history.ts";
 import { createRun } from "./runs.ts";
 import { moveTask, readTask, readTasks } from "./tasks.ts";
@@ -32,6 +34,21 @@ const cost = (costUsd: number | null): Usage => ({
   models: [{ model: "m", tokens: null, costUsd, basis: costUsd === null ? "unknown" : "reported" }],
   missing: null,
 });
+
+/** An attempt that begins at 0. */
+function startWork(store: Store, task: Task): Attempt {
+  return openAttempt(store, 0, {
+    run: task.run,
+    task: task.id,
+    continues: null,
+    phase: "agent",
+    agent: "claude",
+    model: null,
+    session: "s",
+    base: "b0",
+    place: (id) => ({ branch: `b${id}`, worktree: `/w/${id}` }),
+  });
+}
 
 /** One attempt from `from` to `to`; with `review` it waited for a person meanwhile. */
 function attempt(
@@ -92,6 +109,23 @@ test("tasks that were done come newest first, their attempts added up, without t
     },
   ]);
   expect(readHistory(store, 1)).toHaveLength(1);
+});
+
+test("a pause in the merge queue, in which nobody carried the run, is taken off once", () => {
+  const { store, tasks } = storeWith([sampleSpec("a")]);
+  const [a] = tasks as [Task];
+  const opened = startWork(store, a);
+  moveAttempt(store, 500, opened, "merge");
+  addDeadTime(store, opened.id, 8_000);
+  appendEvent(
+    store,
+    9_000,
+    { run: a.run },
+    { kind: "run-carried", pid: 1, dead: [{ attempt: opened.id, task: a.id, ms: 8_000 }] },
+  );
+  endAttempt(store, 10_000, readAttempt(store, opened.id)!, { kind: "ok" });
+  finish(store, a);
+  expect(readHistory(store).map(({ durationMs }) => durationMs)).toEqual([500]);
 });
 
 test("a task that failed counts as failed until its next try has come to an end", () => {

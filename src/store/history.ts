@@ -62,14 +62,20 @@ function readPast(store: Store, ids: string, most: number): { past: PastTask; ro
 }
 
 /** The attempts of those tasks, each with the time in which it waited for its rivals, for an approval, and for the merge queue with what is checked there:
- *  that is the same for several, and says how many came home together. */
+ *  that is the same for several, and says how many came home together. `dead_waiting` is what of that queue counts as dead already. */
 function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
   return store.all(
     `select a.task, a.agent, a.model, a.usage, a.outcome, a.started_at, a.ended_at, a.dead_ms, (
          select sum(coalesce((select next.at from event next where next.attempt = a.id and next.kind = 'attempt-phase' and next.seq > e.seq
                               order by next.seq limit 1), a.ended_at) - e.at)
          from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.data ->> '$.phase' in ('contest', 'review', 'merge')
-       ) as waited
+       ) as waited, case when a.dead_ms > 0 then (
+         select sum(dead.value ->> '$.ms')
+         from event carried, json_each(carried.data, '$.dead') dead
+         where carried.run = a.run and carried.kind in ('run-carried', 'run-suspended') and dead.value ->> '$.attempt' = a.id
+           and (select e.data ->> '$.phase' from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.seq < carried.seq
+                order by e.seq desc limit 1) = 'merge'
+       ) end as dead_waiting
      from attempt a
      where a.task in (${ids}) and a.ended_at is not null order by a.task, a.number`,
     most,
@@ -101,6 +107,6 @@ function workOf(attempt: Row): number {
     Number(attempt["ended_at"]) -
       Number(attempt["started_at"]) -
       Number(attempt["dead_ms"]) -
-      Number(attempt["waited"] ?? 0),
+      (Number(attempt["waited"] ?? 0) - Number(attempt["dead_waiting"] ?? 0)),
   );
 }

@@ -151,3 +151,32 @@ test.each([
     expect(rig.show("owt/runs/r1", "all.lock")).toBe("base\none\ntwo\n");
   },
 );
+
+test("a command that leaves no file has made nothing anew", async () => {
+  for (const command of ["rm all.lock", "rm all.lock; mkdir all.lock; touch all.lock/in"]) {
+    await using rig = Rig.create({
+      ".worktreerc": `${demoConfig}[conflicts.regenerate]\n"all.lock" = "${command}"\n`,
+      "all.lock": "base\n",
+    });
+    const ran = await bothChange(rig, (name) => `write all.lock "${name}\\n"\non conflict:\nwrite all.lock "both\\n"`);
+    expect(ran.code).toBe(0);
+    expect(ran.stderr).toContain(`all.lock could not be made anew: ${command} left no file there`);
+    const { task: two } = await rig.json<{ task: Tried }>("task", "show", "two/E01");
+    const conflict = `conflicts in all.lock; ${command}, to make anew what is in conflict, left no file`;
+    expect(two.attempts.map(({ outcome }) => outcome)).toEqual([conflict, "done"]);
+    expect(rig.show("owt/runs/r1", "all.lock")).toBe("both\n");
+  }
+});
+
+test("a command that takes the run's own worktree away is the configuration's fault", async () => {
+  const command = 'rm -rf "$PWD"';
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[conflicts.regenerate]\n"all.lock" = '${command}'\n`,
+    "all.lock": "base\n",
+  });
+  const ran = await bothChange(rig, (name) => `write all.lock "${name}\\n"`);
+  expect(ran.code).toBe(4);
+  const { waiting } = await rig.json<{ waiting: { task: string; why: string }[] }>("inbox");
+  const why = `${command}, to make anew what is in conflict, deleted what git needs in the run's own worktree`;
+  expect(waiting).toMatchObject([{ task: "two/E01", why: expect.stringContaining(why) }]);
+});

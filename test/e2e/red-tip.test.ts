@@ -1,6 +1,6 @@
 /** A run's branch that is red by itself, for a person committed there: no task is blamed for it. */
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, type Running, task } from "../rig/rig.ts";
@@ -124,6 +124,41 @@ test("who begins from a red branch is not to blame for it either, and one place 
   mendIt(rig);
   expect((await rig.owt("resume")).code).toBe(0);
   expect(await attemptsOf(rig)).toEqual({ "a/E01": ["ok"], "b/E01": ["ok"], "c/E01": ["ok"] });
+});
+
+/** Tasks by their steps, in a run that begins with what the check does not pass. */
+function beginsRed(tasks: Record<string, string>): Rig {
+  const rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nverify = "${CHECK}"\n`, "broken.txt": "red" });
+  for (const [name, steps] of Object.entries(tasks))
+    rig.write({ [`docs/plans/${name}/epic-01-${name}.md`]: task({}, steps) });
+  rig.commit("plan");
+  return rig;
+}
+
+test("what a run begins with is no task's fault: it is told, and comes in once the target is mended", async () => {
+  const again = 'on repair:\nsay "nothing of mine"';
+  await using rig = beginsRed({ a: `write a.txt "a"\n${again}`, b: `write b.txt "b"\n${again}` });
+  const base = rig.git("rev-parse", "main").slice(0, 10);
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(4);
+  const red = { "a/E01": ["verify_failed", null], "b/E01": ["verify_failed", null] };
+  expect(await attemptsOf(rig)).toEqual(red);
+  const { waiting } = await rig.json<{ waiting: { why: string; more: number; command: string }[] }>("inbox");
+  const why = `the check is red without the work of any task, since ${base}, where the run began: ${CHECK}`;
+  expect(waiting).toMatchObject([{ more: 1, why: expect.stringContaining(why), command: "owt resume r1" }]);
+  const { task: a } = await rig.json<{ task: { attempts: { folder: string }[] } }>("task", "show", "a/E01");
+  expect(readFileSync(join(a.attempts[1]!.folder, "prompt"), "utf8")).toContain(`work too, since ${base}`);
+  rig.git("rm", "-q", "broken.txt");
+  rig.git("commit", "-qm", "mend it");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["a/E01", "b/E01"]);
+});
+
+test("a task that turns green what the run begins with lets the others come in", async () => {
+  const steps = 'write a.txt "a"\non repair:\nsay "nothing of mine"';
+  await using rig = beginsRed({ a: steps, b: 'write b.txt "b"\non repair:\ndelete broken.txt' });
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["a/E01", "b/E01"]);
 });
 
 test("a repair that is overtaken by others' work is not used up", async () => {
