@@ -29,7 +29,7 @@ import { inCheckPlace } from "./check-places.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { beganRed } from "./red-tip.ts";
 import { readySubmodules } from "./submodules.ts";
-import { verifyAt } from "./verify.ts";
+import { type Verdict, verifyAt } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import { noteSetup, runSetup } from "./run-setup.ts";
 import { forgetSetup, knownFiles, noteEmptyBefore, readSetup, type SetupProblem, setupFootprint } from "./workspace.ts";
@@ -262,7 +262,7 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
     const began = await beganRed(engine, carried, verdict.command);
     if (began === "interrupted") return "leave";
     if (!began) verifyFailed(engine, carried, verdict);
-    else if (mayMend(carried)) verifyFailed(engine, carried, { ...verdict, output: tellBegan(carried, verdict) });
+    else if (mayMend(carried)) mendOnce(engine, carried, verdict);
     // What counts then is whether it is green with the branch as that will be.
     else await moveOnGreen(engine, carried, head, {});
     return "on";
@@ -271,14 +271,23 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   return "on";
 }
 
+type Red = Extract<Verdict, { kind: "red" }>;
+
 /** To mend what its run begins with may be what a task is there for: it is told once that its check is still red. What was committed on the branch later is not. */
 function mayMend({ run, task, attempt }: Carried): boolean {
-  return (
-    attempt.base === run.base && task.repairs === 0 && task.next.kind !== "by-hand" && run.options.verifyAttempts > 0
-  );
+  return attempt.base === run.base && task.repairs === 0 && task.next.kind !== "by-hand";
 }
 
-function tellBegan({ attempt }: Carried, { output }: { output: string }): string {
-  const since = attempt.base.slice(0, 10);
+function mendOnce(engine: Engine, carried: Carried, red: Red): void {
+  const { run, task, attempt } = carried;
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  const text = `its check is red without its work too, since ${attempt.base.slice(0, 10)}, where it began: ${red.command}`;
+  appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+  const isTold = run.options.verifyAttempts > 0;
+  verifyFailed(engine, carried, isTold ? { ...red, output: tellBegan(attempt, red.output) } : red);
+}
+
+function tellBegan({ base }: Attempt, output: string): string {
+  const since = base.slice(0, 10);
   return `The check is red without this task's work too, since ${since}, where its branch began. Mend that only where the task asks for it; else see that nothing more is red with your work, and leave it.\n\n${output}`;
 }

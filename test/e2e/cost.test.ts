@@ -56,8 +56,8 @@ describe.each(VERSIONS)("Claude Code $version", ({ version, whyNot }) => {
       ".worktreerc": `[run]\nverify = "sh check.sh"\nverify_attempts = 4\nflaky_reruns = 0\n[agent.claude]\nallowed_tools = ["Bash(printf:*)"]\ncommand = ["sh", "claude.sh"]\n`,
       // A claude of the user's own, which goes on in a fork from when a file says so.
       "claude.sh": `if [ -e "$HOME/fork" ]; then exec claude --fork-session "$@"; fi\nexec claude "$@"\n`,
-      // Red four times; the last repair goes on in a fork.
-      "check.sh": `n=$(cat "$HOME/n" 2>/dev/null || echo 0); n=$((n + 1)); echo $n >"$HOME/n"\n[ $n -lt 4 ] || : >"$HOME/fork"\n[ $n -gt 4 ]\n`,
+      // Red four times, but for what the run begins with; the last repair goes on in a fork.
+      "check.sh": `[ -e first.txt ] || exit 0\nn=$(cat "$HOME/n" 2>/dev/null || echo 0); n=$((n + 1)); echo $n >"$HOME/n"\n[ $n -lt 4 ] || : >"$HOME/fork"\n[ $n -gt 4 ]\n`,
     };
     await using rig = await rigOf(version, script, files);
     const run = rig.owt("run", "--yes");

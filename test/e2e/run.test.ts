@@ -154,6 +154,7 @@ test("off a terminal a run needs --yes", async () => {
 test("a failing verify goes back to the same conversation, up to the limit", async () => {
   await using rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "grep -q good state.txt || { echo state is bad; exit 3; }"\nverify_attempts = 1\n`,
+    "state.txt": "good\n",
     "docs/plans/shop/epic-01-mends.md": task(
       {},
       'write state.txt "bad"\non repair:\nwrite state.txt "good"\nwrite turn.txt "{turn}"',
