@@ -283,6 +283,18 @@ describe("what is kept for running attempts", () => {
     expect(decideHolds(limits, spending(through, 0, { expected, dearest })).tasks.size).toBe(0);
   });
 
+  test("is kept until the books of an agent that ended are closed: several that begin together each see it", () => {
+    const expected = new Map([1, 2, 7].map((id) => [id, expects(6)]));
+    const collects = [1, 2].map((id) => runs(0.5, { id, task: id, phase: "collect" }));
+    const waiting = decideHolds(of({ runUsd: 20 }), spending(collects, 0, { expected }));
+    expect([waiting.all, [...waiting.tasks.keys()]]).toEqual([null, []]);
+    const holds = decideHolds(of({ runUsd: 14 }), spending(collects, 0, { expected }));
+    expect([holds.all, [...holds.tasks.keys()]]).toEqual([null, [7]]);
+    // Nothing more is to come of it, however dear turns are.
+    const dear = decideHolds(of({ runUsd: 20 }), spending(collects, 0, { expected, dearest: { usd: 4, tokens: 0 } }));
+    expect(dear.all).toBeNull();
+  });
+
   test("was too little once a task used more than that", () => {
     const reserved = new Map([[1, expects(0.3)]]);
     expect(wasTooLittle("usd", [runs(0.1), runs(0.2)], reserved)).toBe(false);

@@ -216,7 +216,7 @@ export function decideHolds(budget: Budget, spending: Spending): Holds {
 /** Tasks for which too little is left beside what runs. Who gave way waits in any case until those that began before it are through. */
 function tooLarge(budget: Budget, spending: Spending): [number, Level][] {
   const atWork = spending.attempts.filter(isAtWork);
-  const busy = new Set(atWork.map((attempt) => attempt.task));
+  const busy = new Set(spending.attempts.filter(isUnbooked).map((attempt) => attempt.task));
   if (busy.size === 0) return [];
   const levels = levelsOf(budget, spending).filter(({ unit }) => unit !== "tasks");
   const byTask = Map.groupBy(spending.attempts, (attempt) => attempt.task);
@@ -364,13 +364,13 @@ function reserveOf(unit: BudgetUnit, spending: Spending): { kept: number; isGues
   const { attempts, expected } = spending;
   let [kept, isGuess] = [0, false];
   if (unit === "tasks") return { kept, isGuess };
-  for (const attempt of attempts.filter(isAtWork)) {
+  for (const attempt of attempts.filter(isUnbooked)) {
     const known = expected.get(attempt.task);
     const own = attempts.filter(({ task }) => task === attempt.task);
     const rest = known === undefined ? null : stillNeeds(unit, known, own, spending);
     const still = rest ?? Math.max(0, usualOf(unit, spending) - usedOf(unit, [attempt], spending));
     // However much more it has used than was expected, its turn is not over.
-    kept += Math.max(still, turnOf(unit, spending));
+    kept += isAtWork(attempt) ? Math.max(still, turnOf(unit, spending)) : still;
     isGuess ||= rest !== null && rest > 0 && known!.isGuess;
   }
   return { kept, isGuess };
@@ -390,6 +390,11 @@ function usualOf(unit: BudgetUnit, spending: Spending): number {
 
 function isAtWork({ outcome, phase }: Attempt): boolean {
   return outcome === null && AGENT_PHASES.has(phase);
+}
+
+/** Whether there is more to come: what an agent used last is on the books when what it left is collected. */
+function isUnbooked(attempt: Attempt): boolean {
+  return isAtWork(attempt) || (attempt.outcome === null && attempt.phase === "collect");
 }
 
 /** Phases in which an agent works or is about to. */
