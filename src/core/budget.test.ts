@@ -7,6 +7,7 @@ import {
   budgetFrom,
   decideHolds,
   decideStop,
+  decideYields,
   describeLevel,
   type Expected,
   hasLimitOf,
@@ -18,6 +19,7 @@ import {
   saidNow,
   type Spending,
   taskLevelsToWarnOf,
+  wasTooLittle,
 } from "./budget.ts";
 import { raiseCommand } from "./budget.ts";
 import { checkConfig, type Layer } from "./config.ts";
@@ -258,6 +260,47 @@ describe("what is kept for running attempts", () => {
     );
     const alone = decideHolds(of({ runUsd: 1 }), spending([], 0, { expected }));
     expect([alone.all, alone.tasks.size]).toEqual([null, 0]);
+  });
+
+  test("where it proved too little those behind the first give way, but none that could not go on, and wait until the first is through", () => {
+    const three = [1, 2, 3].map((id) => runs(0.1, { id, task: id }));
+    const limits = of({ runUsd: 1 });
+    const yields = (more: Partial<Spending>, attempts = three, canGoOn: (each: Attempt) => boolean = () => true) =>
+      decideYields(limits, spending(attempts, 0, more), canGoOn).map(({ attempt }) => attempt);
+    expect(yields({})).toEqual([]);
+    expect(yields({ dearest: { usd: 0.1, tokens: 0 } })).toEqual([]);
+    expect(yields({ dearest: { usd: 0.15, tokens: 0 } })).toEqual([3, 2]);
+    expect(yields({ dearest: { usd: 5, tokens: 0 } }, three, ({ id }) => id !== 3)).toEqual([2]);
+    const leaving = three.map((each) => (each.id === 1 ? each : { ...each, stop: "stopped" as const }));
+    expect(yields({ dearest: { usd: 5, tokens: 0 } }, leaving)).toEqual([]);
+
+    const expected = new Map([1, 2, 3].map((id) => [id, expects(0.05)]));
+    const stopped = three.map((each) => (each.id === 1 ? each : spent(0.1, { ...each, outcome: { kind: "stopped" } })));
+    const dearest = { usd: 0.05, tokens: 0 };
+    const holds = decideHolds(limits, spending(stopped, 0, { expected, dearest }));
+    expect([holds.all, [...holds.tasks.keys()]]).toEqual([null, [2, 3]]);
+    const through = stopped.map((each) => (each.id === 1 ? spent(0.1, { id: 1, task: 1 }) : each));
+    expect(decideHolds(limits, spending(through, 0, { expected, dearest })).tasks.size).toBe(0);
+  });
+
+  test("is kept until the books of an agent that ended are closed: several that begin together each see it", () => {
+    const expected = new Map([1, 2, 7].map((id) => [id, expects(6)]));
+    const collects = [1, 2].map((id) => runs(0.5, { id, task: id, phase: "collect" }));
+    const waiting = decideHolds(of({ runUsd: 20 }), spending(collects, 0, { expected }));
+    expect([waiting.all, [...waiting.tasks.keys()]]).toEqual([null, []]);
+    const holds = decideHolds(of({ runUsd: 14 }), spending(collects, 0, { expected }));
+    expect([holds.all, [...holds.tasks.keys()]]).toEqual([null, [7]]);
+    // Nothing more is to come of it, however dear turns are.
+    const dear = decideHolds(of({ runUsd: 20 }), spending(collects, 0, { expected, dearest: { usd: 4, tokens: 0 } }));
+    expect(dear.all).toBeNull();
+  });
+
+  test("was too little once a task used more than that", () => {
+    const reserved = new Map([[1, expects(0.3)]]);
+    expect(wasTooLittle("usd", [runs(0.1), runs(0.2)], reserved)).toBe(false);
+    expect(wasTooLittle("usd", [runs(0.1), runs(0.21)], reserved)).toBe(true);
+    expect(wasTooLittle("tokens", [runs(0.1)], reserved)).toBe(true);
+    expect(wasTooLittle("usd", [runs(9, { task: 2 })], reserved)).toBe(false);
   });
 
   test("says of a guess that it is one", () => {

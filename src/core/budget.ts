@@ -138,7 +138,7 @@ export type Spending = {
   dayEnds: number;
   /** What the tasks of the run that work, or could, are expected to use, by their row number. */
   expected: ReadonlyMap<number, Expected>;
-  /** What the dearest turn of an agent of the run was, as far as anybody saw one end; 0 before. */
+  /** What the dearest turn of an agent of the run was, once a task used more than was kept for it ({@link wasTooLittle}); 0 as long as what is expected holds. */
   dearest: { usd: number; tokens: number };
 };
 
@@ -213,23 +213,45 @@ export function decideHolds(budget: Budget, spending: Spending): Holds {
   return { all, unbegun, tasks, dayEnds: spending.dayEnds };
 }
 
-/** Tasks for which too little is left beside what runs. */
+/** Tasks for which too little is left beside what runs. Who gave way waits in any case until those that began before it are through. */
 function tooLarge(budget: Budget, spending: Spending): [number, Level][] {
-  const busy = new Set(spending.attempts.filter(isAtWork).map((attempt) => attempt.task));
+  const atWork = spending.attempts.filter(isAtWork);
+  const busy = new Set(spending.attempts.filter(isUnbooked).map((attempt) => attempt.task));
   if (busy.size === 0) return [];
   const levels = levelsOf(budget, spending).filter(({ unit }) => unit !== "tasks");
   const byTask = Map.groupBy(spending.attempts, (attempt) => attempt.task);
   return [...spending.expected].flatMap(([task, expected]): [number, Level][] => {
     if (busy.has(task)) return [];
+    const own = byTask.get(task) ?? [];
+    const waits = gaveWay(own.at(-1), atWork);
     for (const level of levels) {
-      const rest = stillNeeds(level.unit, expected, byTask.get(task) ?? [], spending);
+      const rest = stillNeeds(level.unit, expected, own, spending);
       const turn = turnOf(level.unit, spending);
       const needs = rest === null && turn === 0 ? null : Math.max(rest ?? 0, turn);
-      if (needs === null || level.taken + needs <= level.limit + DUST) continue;
+      if (needs === null || (!(waits && turn > 0) && level.taken + needs <= level.limit + DUST)) continue;
       const isGuess = level.isGuess === true || expected.isGuess;
       return [[task, { ...level, needs, ...(isGuess ? { isGuess } : {}) }]];
     }
     return [];
+  });
+}
+
+/** Whether an attempt was stopped, others that began before it being at work still. */
+function gaveWay(last: Attempt | undefined, atWork: readonly Attempt[]): boolean {
+  return last?.outcome?.kind === "stopped" && atWork.some(({ id }) => id < last.id);
+}
+
+/** Whether a task used more than was `reserved` for it when it began, by its row number: what is expected of the others is too little, too. Where nobody could
+ *  tell, nothing was. */
+export function wasTooLittle(
+  unit: keyof Spending["dearest"],
+  attempts: readonly Attempt[],
+  reserved: ReadonlyMap<number, Expected>,
+): boolean {
+  const byTask = Map.groupBy(attempts, ({ task }) => task);
+  return [...byTask].some(([task, own]) => {
+    const expected = reserved.get(task);
+    return expected !== undefined && amountOf(unit, costOf(own)) > (expected[unit] ?? 0) + DUST;
   });
 }
 
@@ -241,19 +263,25 @@ export function decideStop(budget: Budget, spending: Spending, task: number): Le
   return reached === undefined ? null : bare(reached);
 }
 
-/** Attempts that give way before a limit is reached, for all that are at work could pass it by more than one turn: those that began last first. They go on when there is
- *  room. Who was told to stop before is at his last turn still. What a turn takes is told by the dearest one. */
-export function decideYields(budget: Budget, spending: Spending): { attempt: number; level: Level }[] {
+/** Attempts that give way before a limit is reached, where what is expected has proved too little and all that are at work could pass it by more than one turn: those
+ *  that began last first, of those that `canGoOn` where they were stopped. They do when the others are through. Who was told to stop before is at his last
+ *  turn still. The first one never gives way. What a turn takes is told by the dearest one. */
+export function decideYields(
+  budget: Budget,
+  spending: Spending,
+  canGoOn: (attempt: Attempt) => boolean,
+): { attempt: number; level: Level }[] {
   const newestFirst = spending.attempts.filter(isAtWork).toSorted((a, b) => b.id - a.id);
   const leaving = new Set(newestFirst.filter(({ stop }) => stop !== null).map(({ id }) => id));
   return levelsOf(budget, spending).flatMap((level) => {
     const turn = turnOf(level.unit, spending);
     if (turn === 0) return [];
-    return newestFirst.flatMap(({ id }) => {
+    return newestFirst.flatMap((attempt) => {
+      const { id } = attempt;
       const others = newestFirst.filter((each) => each.id < id || leaving.has(each.id));
-      // One that nobody is older than may be the one that passes the limit.
-      const turns = others.length + (others.some((each) => each.id < id) ? 1 : 0);
-      if (leaving.has(id) || others.length === 0 || !reaches(level.used + turns * turn, level.limit)) return [];
+      const isFirst = others.every((each) => each.id > id);
+      if (leaving.has(id) || isFirst || !reaches(level.used + (others.length + 1) * turn, level.limit)) return [];
+      if (!canGoOn(attempt)) return [];
       leaving.add(id);
       return [{ attempt: id, level: bare(level) }];
     });
@@ -263,7 +291,7 @@ export function decideYields(budget: Budget, spending: Spending): { attempt: num
 /** The next turn can be dearer than any before it. */
 const DEARER = 2;
 
-/** What a turn may take; 0 where nobody can tell. */
+/** What a turn may take; 0 where nobody can tell, or need ask. */
 function turnOf(unit: BudgetUnit, { dearest }: Spending): number {
   return unit === "usd" || unit === "tokens" ? DEARER * dearest[unit] : 0;
 }
@@ -311,9 +339,8 @@ function taskLevels(budget: Budget, spending: Spending, task: number): Level[] {
 function usedOf(unit: BudgetUnit, attempts: readonly Attempt[], { workedMs }: Spending): number {
   switch (unit) {
     case "usd":
-      return costOf(attempts).usd ?? 0;
     case "tokens":
-      return tokensOf(costOf(attempts));
+      return amountOf(unit, costOf(attempts));
     case "ms":
       return attempts.reduce((sum, { id }) => sum + (workedMs.get(id) ?? 0), 0);
     case "tasks":
@@ -337,13 +364,13 @@ function reserveOf(unit: BudgetUnit, spending: Spending): { kept: number; isGues
   const { attempts, expected } = spending;
   let [kept, isGuess] = [0, false];
   if (unit === "tasks") return { kept, isGuess };
-  for (const attempt of attempts.filter(isAtWork)) {
+  for (const attempt of attempts.filter(isUnbooked)) {
     const known = expected.get(attempt.task);
     const own = attempts.filter(({ task }) => task === attempt.task);
     const rest = known === undefined ? null : stillNeeds(unit, known, own, spending);
     const still = rest ?? Math.max(0, usualOf(unit, spending) - usedOf(unit, [attempt], spending));
     // However much more it has used than was expected, its turn is not over.
-    kept += Math.max(still, turnOf(unit, spending));
+    kept += isAtWork(attempt) ? Math.max(still, turnOf(unit, spending)) : still;
     isGuess ||= rest !== null && rest > 0 && known!.isGuess;
   }
   return { kept, isGuess };
@@ -365,6 +392,11 @@ function isAtWork({ outcome, phase }: Attempt): boolean {
   return outcome === null && AGENT_PHASES.has(phase);
 }
 
+/** Whether there is more to come: what an agent used last is on the books when what it left is collected. */
+function isUnbooked(attempt: Attempt): boolean {
+  return isAtWork(attempt) || (attempt.outcome === null && attempt.phase === "collect");
+}
+
 /** Phases in which an agent works or is about to. */
 const AGENT_PHASES = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "agent"]);
 
@@ -372,7 +404,8 @@ function costOf(attempts: readonly Attempt[]): Cost {
   return addUsages(attempts.map((attempt) => attempt.usage));
 }
 
-function tokensOf(cost: Cost): number {
+function amountOf(unit: "usd" | "tokens", cost: Cost): number {
+  if (unit === "usd") return cost.usd ?? 0;
   return cost.tokens === null ? 0 : allTokens(cost.tokens);
 }
 

@@ -7,6 +7,7 @@ import {
   decideYields,
   describeLevel,
   describeLimit,
+  type Expected,
   hasLimit,
   hasLimitOf,
   heldBy,
@@ -79,7 +80,7 @@ function limitsOnTop(engine: Engine, run: Run, runUsd: number | null): Partial<B
   return onTop(budget, readSpending(engine, { ...run, options: { ...run.options, budget } }));
 }
 
-/** What is spent; for who asks what may start (`starts`) with what is expected of tasks, where something is to be kept for them. */
+/** What is spent; for who asks what may start, or go on (`starts`) with what is expected of tasks, where something is to be kept for them. */
 function readSpending(engine: Engine, run: Run, starts = false): Spending {
   const { store } = engine;
   const { budget } = run.options;
@@ -87,13 +88,14 @@ function readSpending(engine: Engine, run: Run, starts = false): Spending {
   const keeps = starts && (["usd", "tokens", "ms"] as const).some((unit) => hasLimitOf(budget, { unit }));
   const isAnyOpen = attempts.some(({ outcome }) => outcome === null);
   const ended = attempts.filter(({ outcome }) => outcome !== null).length;
+  const expected = keeps && isAnyOpen ? readExpectedUses(engine, run, ended) : new Map<number, Expected>();
   return {
     attempts,
     workedMs: readWorked(engine, run, attempts),
     day: readDay(engine, budget),
     dayEnds: dayEnds(engine),
-    dearest: dearestTurn(store, run, attempts),
-    expected: keeps && isAnyOpen ? readExpectedUses(engine, run, ended) : new Map(),
+    dearest: dearestTurn(store, run, attempts, expected),
+    expected,
   };
 }
 
@@ -239,9 +241,10 @@ export function enforceBudget(engine: Engine, runId: string): void {
   const run = readRun(engine.store, runId);
   if (!run || !hasLimit(run.options.budget)) return;
   const { budget } = run.options;
-  const spending = readSpending(engine, run);
+  const spending = readSpending(engine, run, true);
   noteDearest(engine.store, run, spending.dearest);
-  const yields = new Map(decideYields(budget, spending).map(({ attempt, level }) => [attempt, level]));
+  const keepsWork = ({ agent, session }: Attempt) => findAgent(engine, agent).hasConversation(session);
+  const yields = new Map(decideYields(budget, spending, keepsWork).map(({ attempt, level }) => [attempt, level]));
   for (const level of levelsToWarnOf(budget, spending)) warnOfLevel(engine, run, level, null);
   for (const attempt of spending.attempts) {
     if (attempt.phase !== "agent") continue;
@@ -253,7 +256,7 @@ export function enforceBudget(engine: Engine, runId: string): void {
   }
 }
 
-/** Parks an agent, with its conversation, before a limit is reached that several at once would pass by more than a turn. It goes on when there is room. */
+/** Parks an agent, with its conversation, before a limit is reached that several at once would pass by more than a turn. It goes on when they are through. */
 function giveWay(engine: Engine, run: Run, attempt: Attempt, level: Level | undefined): void {
   if (level === undefined) return;
   requestStop(engine, attempt, "stopped");

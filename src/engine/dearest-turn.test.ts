@@ -7,6 +7,8 @@ import type { Attempt } from "../core/attempt.ts";
 import { openStore, type Store } from "../store/database.ts";
 import { dearestTurn, noteDearest } from "./dearest-turn.ts";
 
+/** Less than anything costs. */
+const CHEAP = new Map([[1, { usd: 0.01, tokens: null, ms: null, isGuess: false }]]);
 const RUN = { id: "r1" };
 
 function place(): string {
@@ -28,18 +30,18 @@ const worked = (id: number, costUsd: number): Attempt => {
 
 test("a turn is what the books of an attempt grew by; what is on them at the first look is none", () => {
   const store = opened(place());
-  expect(dearestTurn(store, RUN, [worked(1, 3)]).usd).toBe(0);
-  expect(dearestTurn(store, RUN, [worked(1, 3.25)]).usd).toBe(0.25);
-  expect(dearestTurn(store, RUN, [worked(1, 3.25), worked(2, 0.5)]).usd).toBe(0.5);
-  expect(dearestTurn(store, RUN, [worked(1, 3.5), worked(2, 0.5)]).usd).toBe(0.5);
+  expect(dearestTurn(store, RUN, [worked(1, 3)], CHEAP).usd).toBe(0);
+  expect(dearestTurn(store, RUN, [worked(1, 3.25)], CHEAP).usd).toBe(0.25);
+  expect(dearestTurn(store, RUN, [worked(1, 3.25), worked(2, 0.5)], CHEAP).usd).toBe(0.5);
+  expect(dearestTurn(store, RUN, [worked(1, 3.5), worked(2, 0.5)], CHEAP).usd).toBe(0.5);
 });
 
 test("whoever carries the run next knows the dearest turn of it", () => {
   const path = place();
   const store = opened(path);
-  dearestTurn(store, RUN, []);
-  noteDearest(store, RUN, dearestTurn(store, RUN, [worked(1, 0.5)]));
+  dearestTurn(store, RUN, [], CHEAP);
+  noteDearest(store, RUN, dearestTurn(store, RUN, [worked(1, 0.5)], CHEAP));
   const next = opened(path);
-  expect(dearestTurn(next, RUN, [worked(1, 0.75)]).usd).toBe(0.5);
-  expect(dearestTurn(next, { id: "r2" }, []).usd).toBe(0);
+  expect(dearestTurn(next, RUN, [worked(1, 0.75)], CHEAP).usd).toBe(0.5);
+  expect(dearestTurn(next, { id: "r2" }, [], CHEAP).usd).toBe(0);
 });

@@ -1,23 +1,37 @@
 /** What a turn of an agent cost: as much as its books grew between two looks. Of a run the dearest one is on record, for what others may cost still. */
 import type { Attempt } from "../core/attempt.ts";
-import type { Spending } from "../core/budget.ts";
+import { type Expected, type Spending, wasTooLittle } from "../core/budget.ts";
 import { addUsages, allTokens } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import type { Store } from "../store/database.ts";
 import { readDearest, recordDearest } from "../store/dearest.ts";
 
 type Amounts = Spending["dearest"];
-type Seen = { booked: Map<number, Amounts>; dearest: Amounts };
+type Seen = {
+  booked: Map<number, Amounts>;
+  /** What was expected of each task when it was first asked for. */
+  reserved: Map<number, Expected>;
+  dearest: Amounts;
+  /** What is told of it: nothing as long as what is expected holds. */
+  told: Amounts;
+};
 
 const SEEN = new WeakMap<Store, Map<string, Seen>>();
 
-/** The dearest turn of a run: that on record, or one that this process saw since. What was booked before its first look is no turn. */
-export function dearestTurn(store: Store, { id }: Pick<Run, "id">, attempts: readonly Attempt[]): Amounts {
+/** The dearest turn of a run in which a task used more than was `expected` of it, by their row numbers; 0 before: that on record, or one that this process saw.
+ *  What was booked before its first look is no turn. */
+export function dearestTurn(
+  store: Store,
+  { id }: Pick<Run, "id">,
+  attempts: readonly Attempt[],
+  expected: ReadonlyMap<number, Expected>,
+): Amounts {
   const runs = SEEN.get(store) ?? new Map<string, Seen>();
   SEEN.set(store, runs);
   const isFirst = !runs.has(id);
-  const seen = runs.get(id) ?? { booked: new Map<number, Amounts>(), dearest: readDearest(store, id) };
+  const seen = runs.get(id) ?? beginSeeing(store, id);
   runs.set(id, seen);
+  for (const [task, each] of expected) if (!seen.reserved.has(task)) seen.reserved.set(task, each);
   for (const attempt of attempts) {
     if (attempt.outcome !== null) continue;
     const now = amountsOf(attempt);
@@ -28,7 +42,15 @@ export function dearestTurn(store: Store, { id }: Pick<Run, "id">, attempts: rea
       tokens: Math.max(seen.dearest.tokens, now.tokens - before.tokens),
     };
   }
-  return seen.dearest;
+  const tell = (unit: keyof Amounts) =>
+    seen.told[unit] > 0 || wasTooLittle(unit, attempts, seen.reserved) ? seen.dearest[unit] : 0;
+  seen.told = { usd: tell("usd"), tokens: tell("tokens") };
+  return seen.told;
+}
+
+function beginSeeing(store: Store, run: string): Seen {
+  const known = readDearest(store, run);
+  return { booked: new Map(), reserved: new Map(), dearest: known, told: known };
 }
 
 /** Writes it down for whoever carries the run next. */
