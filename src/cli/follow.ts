@@ -102,9 +102,12 @@ function interrupted(engine: Engine, runId: string, carried: boolean): OwtError 
 /** The exit code of what a person ended themselves, by Ctrl-C or from another terminal. */
 const INTERRUPTED = 130;
 
+/** What goes on by nobody's word: limits reset, days begin, and others make room. */
+const GO_ON = new Set<TaskView["standing"]>(["ready", "working", "waits-for-time", "waits-for-room"]);
+
 /** Whether something is left that would go on, had nobody stopped the run. */
 function isHeldByStop(run: Run, views: readonly TaskView[]): boolean {
-  return run.wish === "stop" && views.some(({ standing }) => standing === "ready" || standing === "working");
+  return run.wish === "stop" && views.some(({ standing }) => GO_ON.has(standing));
 }
 
 /** 0 done · 1 some work failed, or none was done · 4 needs a person · 5 limit or budget; where several apply: 1, 4, 5. What was cancelled is not wanted,

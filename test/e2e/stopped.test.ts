@@ -123,6 +123,19 @@ test("a run that another terminal stopped needs no person: it was interrupted, a
   expect([ran.code, ran.stdout]).toEqual([0, expect.not.stringContaining("owt stop")]);
 });
 
+test("a run that is stopped while all that is left waits for the day's budget was interrupted, too", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[budget]\nday_usd = 0.5\n`,
+    "docs/plans/a/epic-01-one.md": task({}, 'cost 0.6\nwrite a.txt "a"'),
+    "docs/plans/a/epic-02-two.md": task({}, 'write b.txt "b"'),
+  });
+  const run = rig.start("run", "--yes", "--sequential");
+  await run.says("integrated as");
+  await rig.owt("stop");
+  const { code, stdout } = await run.ended;
+  expect([code, stdout]).toEqual([130, expect.stringMatching(/^stopped at \d\d:\d\d by: owt stop;/m)]);
+});
+
 test("a run that is left tells of conversations only where an agent has one", async () => {
   await using rig = Rig.create({
     ".worktreerc": '[agent]\ndefault = "script"\n[agent.script]\ncommand = ["script-of-ours"]\n',
