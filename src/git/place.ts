@@ -85,13 +85,15 @@ export function adminIds(repo: Repo): string[] {
   }
 }
 
-/** The top of the worktree that an admin directory belongs to; null when it does not say. What names no `.git` file (gitrepository-layout), or one among git's own
+/** The top of the worktree that an admin directory belongs to; null when it does not say, or says it in no UTF-8. What names no `.git` file (gitrepository-layout), or one among git's own
  *  entries, says nothing: taken for a path, such a word would lead into git's folder, and that would be worked in and removed. */
 export function recordedRoot(adminDir: string): string | null {
   // Of those that are being taken away it is gone, and these are many in a busy run.
   const gitFile = readText(join(adminDir, "gitdir"))?.replace(/[\r\n]+$/, "");
   // After a power cut the file can be there and empty.
   if (!gitFile || gitFile.includes("\0") || basename(gitFile) !== ".git") return null;
+  // A name that is no UTF-8 was read as another, at which nothing is: what stands there would count as gone.
+  if (gitFile.includes("\uFFFD")) return null;
   const root = resolvePath(dirname(resolve(adminDir, gitFile)));
   return `${root}/`.startsWith(`${dirname(adminDir)}/`) ? null : root;
 }

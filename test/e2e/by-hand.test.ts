@@ -981,3 +981,17 @@ test("the name of a file here is no worktree's", async () => {
   const refused = await rig.owt("diff", "a.txt");
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("there is no worktree a.txt")]);
 });
+
+test("a worktree in a folder whose name is no UTF-8 is nobody's to take away", async () => {
+  await using rig = Rig.create({ "a.txt": "a\n" });
+  const folder = Buffer.concat([Buffer.from(rig.path("folder")), Buffer.from([0xff])]);
+  // A name that is no UTF-8 can be given to a program by a shell alone.
+  const script = 'cd "$(printf "$1\\377")" && git -C "$2" worktree add -q "$PWD/v" -b vv && echo mine >v/mine';
+  mkdirSync(folder);
+  execFileSync("sh", ["-c", script, "sh", rig.path("folder"), rig.root]);
+  expect((await rig.owt("cleanup", "--all", "--days", "0", "--yes")).code).toBe(0);
+  expect((await rig.owt("delete", "vv", "--yes")).code).toBe(2);
+  expect(readFileSync(Buffer.concat([folder, Buffer.from("/v/mine")]), "utf8")).toBe("mine\n");
+  expect(rig.git("worktree", "list")).toContain("[vv]");
+  expect(rig.git("branch", "--list", "vv")).toContain("vv");
+});
