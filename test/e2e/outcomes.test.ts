@@ -186,6 +186,9 @@ describe.each(CLAUDE_VERSIONS)("claude %s", (version) => {
     const run = rig.owt("run", "--yes");
     await run.brings(vi.waitUntil(() => run.err().includes("no reset known; next try at"), { timeout: 60_000 }));
     expect(run.err()).not.toContain("usage limit until");
+    const status = rig.owt("status");
+    await status.exits(0);
+    expect(status.out()).toMatch(/^ {2}usage limit, no reset known; next try at .*\d\d:\d\d: /m);
     await run.leave();
   });
 

@@ -162,23 +162,32 @@ async function unwellAgents(engine: Engine): Promise<Unwell> {
 }
 
 /** What provider's limits hold, by the time when it may go on; null where nobody knows it. */
-function limitsIn(views: readonly TaskView<BareTask>[], now: number): { until: number | null; tasks: string[] }[] {
+function limitsIn(views: readonly TaskView<BareTask>[], now: number): HeldByLimit[] {
   const isOver = (task: BareTask) => task.notBefore !== null && task.notBefore <= now;
   const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit" && !isOver(task));
   const byLogin = Map.groupBy(held, ({ task }) => (task.park?.for === "limit" ? task.park.credential : undefined));
   return [...byLogin.values()].flatMap((group) =>
-    closeTogether(group.map(({ task }) => ({ until: task.notBefore, task: task.key }))),
+    closeTogether(
+      group.map(({ task }) => ({
+        until: task.notBefore,
+        isGuess: task.park?.for === "limit" && task.park.isGuess === true,
+        task: task.key,
+      })),
+    ),
   );
 }
 
+/** `isGuess`: nobody said when it is over; it is tried then. */
+type HeldByLimit = { until: number | null; isGuess: boolean; tasks: string[] };
+
 /** Each that met one limit has a reset of its own, spread over a minute: they are one, which is over at its first. */
-function closeTogether(held: { until: number | null; task: string }[]): { until: number | null; tasks: string[] }[] {
-  const limits: { until: number | null; tasks: string[] }[] = [];
-  for (const { until, task } of held.toSorted((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity))) {
+function closeTogether(held: { until: number | null; isGuess: boolean; task: string }[]): HeldByLimit[] {
+  const limits: HeldByLimit[] = [];
+  for (const { until, isGuess, task } of held.toSorted((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity))) {
     const last = limits.at(-1);
     const isSame = last !== undefined && (last.until === until || (until ?? Infinity) - (last.until ?? 0) <= SPREAD_MS);
     if (isSame) last.tasks.push(task);
-    else limits.push({ until, tasks: [task] });
+    else limits.push({ until, isGuess, tasks: [task] });
   }
   return limits;
 }
@@ -284,8 +293,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     }
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now(), expected.isRough ?? false)}`);
-    for (const { until, tasks } of limits)
-      lines.push(`  usage limit${timeWords(until, engine.now())}: ${someOf(tasks)}`);
+    for (const limit of limits) lines.push(`  usage limit${limitWords(limit, engine.now())}: ${someOf(limit.tasks)}`);
     const shown = worthARow(views);
     const rows = shown.map((view) => [
       `  ${markOf(view.standing, paint)} ${view.task.key}`,
@@ -373,6 +381,11 @@ function endWords(end: number, now: number, isRough: boolean): string {
 
 /** Who carries it works the end out anew so long after it passed. */
 const LATE_MS = 20_000;
+
+function limitWords({ until, isGuess }: HeldByLimit, now: number): string {
+  if (until === null || !isGuess) return timeWords(until, now);
+  return `, no reset known; next try at ${localTimes(new Date(until).toISOString(), now)}`;
+}
 
 function timeWords(until: number | null, now: number): string {
   return until === null ? "" : ` until ${localTime(until, now)}`;
