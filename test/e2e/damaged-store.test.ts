@@ -1,5 +1,5 @@
 /** A small dose of `npm run corrupt`: the store comes to harm under a run, is told of, put aside, restored, and nothing is done twice or lost. */
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
@@ -33,4 +33,18 @@ test("of an attempt that a restored store does not know, and of which only its b
   expect((await rig.owt("run", "--yes")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1")).toContain("b/E01");
   expect(rig.git("for-each-ref", "--format=%(refname)", "refs/heads/owt/tasks")).toBe("");
+});
+
+test("of a store that is damaged owt doctor tells, and of the configured agents as ever", async () => {
+  const config = '[agent]\ndefault = "mine"\n[agent.mine]\nkind = "command"\ncommand = ["true"]\n';
+  await using rig = Rig.create({ ".worktreerc": config });
+  expect((await rig.owt("task", "create", "a task")).code).toBe(0);
+  writeFileSync(`${rig.root}/.git/owt/state.db`, "this is no store\n".repeat(1_000));
+  const { stdout, code } = await rig.owt("doctor", "--json");
+  expect(code).toBe(1);
+  const { data } = JSON.parse(stdout) as {
+    data: { findings: { check: string; state: string }[]; agents: { name: string; default: boolean }[] };
+  };
+  expect(data.findings).toContainEqual(expect.objectContaining({ check: "repository", state: "fail" }));
+  expect(data.agents).toContainEqual(expect.objectContaining({ name: "mine", default: true }));
 });

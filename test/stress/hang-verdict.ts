@@ -78,8 +78,9 @@ function cameHome(): Set<string> {
 function judge(name: string, came: ReadonlySet<string>, said: string): string[] {
   const { overMs, how, isKilled } = kinds[name]!;
   const began = beganAt(name);
-  const last = lastAlive.get(name);
-  if (began === null || last === undefined) return ["it was never seen"];
+  // One that leaves by itself as soon as it has begun may be gone between two looks.
+  const last = lastAlive.get(name) ?? (overMs === 0 ? began : null);
+  if (began === null || last === null) return ["it was never seen"];
   const lines = said.split("\n").filter((line) => line.includes(` ${name}/E01 hangs: `));
   if (overMs === null) {
     return [

@@ -5,6 +5,8 @@ import { examineMachine, type Finding, NOT_INSTALLED } from "../../engine/examin
 import { answer, type Io, withEngine } from "../io.ts";
 import { OwtError } from "../../core/errors.ts";
 import { openRepo } from "../../git/repo.ts";
+import { AGENT_KINDS } from "../../agents/registry.ts";
+import { loadConfig } from "../../system/config-files.ts";
 import { adoptStore } from "../../store/database.ts";
 import { localTimes, painter, printable } from "../text.ts";
 
@@ -59,8 +61,19 @@ async function lookAtRepository(io: Io, fix: boolean): Promise<{ repository: Fin
     const check = error.code === "config" ? "configuration" : "repository";
     return {
       repository: [{ check, state: "fail", detail: error.message, ...hint }],
-      agents: await examineReadyAgents(io.env, io.owtCommand),
+      agents: error.code === "store" ? await examineConfigured(io) : await examineReadyAgents(io.env, io.owtCommand),
     };
+  }
+}
+
+/** Where the store cannot be opened the configuration says all the same which agents there are. */
+async function examineConfigured({ cwd, env, owtCommand }: Io): Promise<AgentReport[]> {
+  const repo = await openRepo(cwd);
+  try {
+    const { config, layers } = loadConfig(repo.here, { env, agentKinds: AGENT_KINDS, tolerant: true });
+    return await examineAgents({ config, layers, env, owtCommand, repo });
+  } finally {
+    await repo.close();
   }
 }
 
