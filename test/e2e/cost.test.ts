@@ -223,7 +223,7 @@ describe("the report", () => {
     const markdown = rig.ok("report", "--markdown");
     expect(markdown).toMatch(/\| shop\/E01 1 \| demo \| [^|]* \| \$1\.10 \| mixed \| 100k \|/);
     expect(markdown).toMatch(/\| new-model \| unknown \| unknown \| 5 \| 0 \| 0 \| 6 \|/);
-    expect(markdown).toMatch(/\| shop\/E03 \| done \| 1 \| [^|]* \| unknown \|/);
+    expect(markdown).toMatch(/\| shop\/E03 \| done \| 1 \| [^|]* \| [^|]* \| unknown \|/);
     expect(rig.ok("task", "show", "shop/E01")).toMatch(/cost \$2\.35[\s\S]*attempt 2 \(demo\): done · cost \$1\.25/);
   });
 
