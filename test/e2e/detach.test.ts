@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
-import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, isAlive, Rig, task } from "../rig/rig.ts";
 import { Tmux } from "../rig/tmux.ts";
 
 const OWT = `${process.execPath} ${new URL("../../bin/owt.js", import.meta.url).pathname}`;
@@ -20,15 +20,6 @@ function createWith(names: readonly string[], config = demoConfig): Rig {
   return rig;
 }
 
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-}
-
 const ended = async (rig: Rig) => {
   const { report } = await rig.json<{ report: RunReport }>("report");
   expect(report.state).toBe("ended");
@@ -43,7 +34,7 @@ test("--detach returns at once; the run ends by itself, with its narration in th
   );
   expect(answer).toMatchObject({ run: "r1", already: false });
   await fileAppears(rig.path("begun-a"));
-  expect(isThere(answer.pid)).toBe(true);
+  expect(isAlive(answer.pid)).toBe(true);
   // A session of its own, with no terminal.
   const fields = readFileSync(`/proc/${answer.pid}/stat`, "utf8")
     .replace(/^.*\) /, "")
@@ -55,7 +46,7 @@ test("--detach returns at once; the run ends by itself, with its narration in th
     `r1 is in the background already (pid ${answer.pid})\n  watch it: owt resume r1 (Ctrl-C there closes the view only)\n  park it:  owt stop r1\n  its log:  ${answer.log}\n`,
   );
   rig.release("a");
-  await seen(() => expect(isThere(answer.pid)).toBe(false));
+  await seen(() => expect(isAlive(answer.pid)).toBe(false));
   await ended(rig);
   expect(rig.processes()).toEqual([]);
   const log = readFileSync(answer.log, "utf8");
@@ -97,7 +88,7 @@ test("a run of a terminal goes over to the background when the terminal leaves i
   first.child.kill("SIGINT");
   expect((await first.ended).code).toBe(130);
   rig.release("a");
-  await seen(() => expect(isThere(pid)).toBe(false));
+  await seen(() => expect(isAlive(pid)).toBe(false));
   await ended(rig);
 });
 
@@ -131,7 +122,7 @@ test("stop parks it, and the same command with other words is told what is wrong
   const { pid } = await rig.json<{ pid: number }>("run", "--yes", "--detach");
   await fileAppears(rig.path("begun-a"));
   await rig.owt("stop");
-  await seen(() => expect(isThere(pid)).toBe(false));
+  await seen(() => expect(isAlive(pid)).toBe(false));
   expect(rig.processes()).toEqual([]);
   const status = await rig.json<{ carried_by: number | null }>("status");
   expect(status.carried_by).toBeNull();

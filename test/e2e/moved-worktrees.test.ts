@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { Rig } from "../rig/rig.ts";
+import { isAlive, Rig } from "../rig/rig.ts";
 
 const AGENT = new URL("../rig/talking-agent.mjs", import.meta.url).pathname;
 const PATIENCE = { timeout: 30_000 };
@@ -38,7 +38,6 @@ const agentOf = (rig: Rig, place: string) => {
   const of = `${rig.path(place)}|claude|`;
   return Number(panes.find((each) => each.startsWith(of))!.slice(of.length));
 };
-const isThere = (pid: number) => existsSync(`/proc/${pid}/environ`);
 const swap = (rig: Rig, a: string, b: string) => {
   for (const [from, to] of [
     [a, "aside"],
@@ -87,7 +86,7 @@ test("what hooks tell is told of the worktree whose agent it is, not of another 
   // What is ended with one of them leaves the other's alone.
   const [a, other] = [agentOf(rig, "elsewhere"), agentOf(rig, "shop-a")];
   rig.ok("tmux", "kill", "new", "--yes");
-  expect([isThere(a), isThere(other)]).toEqual([true, false]);
+  expect([isAlive(a), isAlive(other)]).toEqual([true, false]);
   rig.ok("delete", "new", "--yes");
   rig.ok("send", "a", `hold ${asked}`);
   expect(await rig.owt("delete", "a", "--yes")).toMatchObject({
@@ -101,7 +100,7 @@ test("what hooks tell is told of the worktree whose agent it is, not of another 
   expect((await rig.owt("delete", "a", "--yes")).stderr).toContain("you are in its session");
   delete rig.env["OWT_SESSION_KEY"];
   rig.ok("delete", "a", "--yes");
-  expect(isThere(a)).toBe(false);
+  expect(isAlive(a)).toBe(false);
 });
 
 test("two agents whose worktrees changed places each stay with their own", async () => {
@@ -123,7 +122,7 @@ test("two agents whose worktrees changed places each stay with their own", async
   rig.ok("wait", "b");
   const [a, b] = [agentOf(rig, "shop-b"), agentOf(rig, "shop-a")];
   rig.ok("delete", "b", "--yes");
-  expect([isThere(a), isThere(b)]).toEqual([true, false]);
+  expect([isAlive(a), isAlive(b)]).toEqual([true, false]);
 });
 
 test("an agent whose worktree was moved is answered from elsewhere", async () => {

@@ -1,7 +1,7 @@
 /** What works in the session of a worktree keeps that, whoever wants to take it away; idle shells and an agent that waits go with it. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
-import { Rig } from "../rig/rig.ts";
+import { isAlive, Rig } from "../rig/rig.ts";
 
 const AGENT = new URL("../rig/talking-agent.mjs", import.meta.url).pathname;
 
@@ -59,7 +59,7 @@ test.each([
   expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining(words) as string });
   const cleaned = await rig.json<{ worktrees: unknown[] }>("cleanup", "--all", "--days", "0", "--yes");
   expect(cleaned.worktrees).toContainEqual(expect.objectContaining({ name: "x", action: "keep", why: "in-use" }));
-  expect([existsSync(rig.path("shop-x")), existsSync(`/proc/${pid}`)]).toEqual([true, true]);
+  expect([existsSync(rig.path("shop-x")), isAlive(pid)]).toEqual([true, true]);
   process.kill(pid, "SIGKILL");
   expect(await rig.owt("delete", "x", "--yes")).toMatchObject({ code: 0 });
   expect(existsSync(rig.path("shop-x"))).toBe(false);

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Rig } from "../rig/rig.ts";
+import { isAlive, Rig } from "../rig/rig.ts";
 import { Tmux } from "../rig/tmux.ts";
 
 const OWT = new URL("../../bin/owt.js", import.meta.url).pathname;
@@ -409,8 +409,8 @@ describe("owt tmux kill", () => {
       code: 0,
       stdout: "owt-shop-1: ended\n",
     });
-    expect(existsSync(`/proc/${pids.get(desk.rig.path("shop-1"))}`)).toBe(false);
-    expect(existsSync(`/proc/${pids.get(desk.rig.path("shop-10"))}`)).toBe(true);
+    expect(isAlive(pids.get(desk.rig.path("shop-1"))!)).toBe(false);
+    expect(isAlive(pids.get(desk.rig.path("shop-10"))!)).toBe(true);
     expect(await desk.rig.owt("tmux", "kill", "owt-shop-1", "--yes")).toMatchObject({ code: 2 });
     expect((await desk.sessions()).map(({ name }) => name)).toEqual(["owt-shop-10"]);
   });

@@ -359,3 +359,14 @@ export function task(front: Record<string, unknown>, steps: string, text = ""): 
 
 /** The configuration that most tests want. */
 export const demoConfig = `[agent]\ndefault = "demo"\n`;
+
+/** Whether a process still does something. One that has ended stays in the table until whoever took it over asks for its end, which the first
+ *  process of a container may do late. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
