@@ -38,7 +38,8 @@ import {
   readWorkedTimes,
 } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
-import { appendEvent, readHeld, readWarnedAt } from "../store/events.ts";
+import { appendEvent } from "../store/events.ts";
+import { readHeld, readWarnedAt } from "../store/run-words.ts";
 import { readRun, setRunOptions } from "../store/runs.ts";
 import { changeTask, countBegunSince, readTask, readTasks } from "../store/tasks.ts";
 import { type Carried, requestStop } from "./attempt-moves.ts";

@@ -5,7 +5,7 @@ import { renderDisk } from "../lib/size.ts";
 import type { Answer } from "../core/view.ts";
 import { FINAL_STATES } from "../core/task.ts";
 import { readAttempts } from "../store/attempts.ts";
-import { readShortSince } from "../store/events.ts";
+import { readShortSince } from "../store/run-words.ts";
 import { readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { shortageNow } from "./disk-watch.ts";

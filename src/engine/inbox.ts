@@ -2,7 +2,8 @@
 import { startCommand } from "../core/firing.ts";
 import type { Run } from "../core/run.ts";
 import type { Answer, TaskView } from "../core/view.ts";
-import { readHeldSince, readWaitsSince } from "../store/events.ts";
+import { readWaitsSince } from "../store/events.ts";
+import { readHeldSince } from "../store/run-words.ts";
 import { readRefused } from "../store/firings.ts";
 import { readRuns } from "../store/runs.ts";
 import { readFailedTasks } from "../store/tasks.ts";

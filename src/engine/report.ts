@@ -7,15 +7,8 @@ import type { BareTask } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { readWaiting, type Waiting } from "../core/waiting.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
-import {
-  readCheckTimes,
-  readFlakes,
-  readLost,
-  readReviewTimes,
-  readSettled,
-  readStepEvents,
-  readWaitingEvents,
-} from "../store/events.ts";
+import { readCheckTimes, readReviewTimes, readStepEvents, readWaitingEvents } from "../store/events.ts";
+import { readFlakes, readLost, readSettled } from "../store/run-words.ts";
 import { readTried } from "../store/history.ts";
 import { readLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";

@@ -5,7 +5,8 @@ import { isAncestor, readParents, readRef } from "../git/branch.ts";
 import { commitsWithout } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
 import { printable } from "../lib/printable.ts";
-import { appendEvent, readRewritten } from "../store/events.ts";
+import { appendEvent } from "../store/events.ts";
+import { readRewritten } from "../store/run-words.ts";
 import { readRun } from "../store/runs.ts";
 import type { Engine } from "./engine.ts";
 

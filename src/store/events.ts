@@ -1,10 +1,7 @@
 /** The event log: append inside the transaction that made the fact true, read from a cursor. */
 import type { Attempt, AttemptPhase } from "../core/attempt.ts";
-import type { Settled } from "../core/conflict-rules.ts";
 import { CARRIER_KINDS, type Event, type Fact } from "../core/event.ts";
-import type { LostChange } from "../core/lost-change.ts";
 import { momentOf } from "../core/notification.ts";
-import type { RoomKind } from "../core/room.ts";
 import type { Row, Store } from "./database.ts";
 import { putMoment } from "./outbox.ts";
 import { parseStored } from "./stored-json.ts";
@@ -84,33 +81,6 @@ function readPhaseTimes(store: Store, run: string, now: number, phases: readonly
   return times;
 }
 
-/** When a run was warned of this (epoch ms); null where it was not. */
-export function readWarnedAt(store: Store, run: string, about: string): number | null {
-  const sql = "select at from event where run = ? and kind = 'budget-warned' and json_extract(data, '$.about') = ?";
-  const row = store.get(sql, run, about);
-  return row ? Number(row["at"]) : null;
-}
-
-/** When a person last wished to pause, to stop or to go on with a run (epoch ms); null where nobody did. */
-export function readWishedAt(store: Store, run: string): number | null {
-  const row = store.get("select at from event where run = ? and kind = 'run-wish' order by seq desc limit 1", run);
-  return row ? Number(row["at"]) : null;
-}
-
-/** What a budget kept back of a run when that was last written down. */
-export function readHeld(store: Store, run: string): Omit<Extract<Fact, { kind: "run-held" }>, "kind"> {
-  const sql = "select data from event where run = ? and kind = 'run-held' order by seq desc limit 1";
-  const row = store.get(sql, run);
-  return row ? (parseStored(row["data"]) as ReturnType<typeof readHeld>) : { by: null, tasks: [] };
-}
-
-/** What usage limits kept back of a run when that was last written down. */
-export function readLimited(store: Store, run: string): Extract<Fact, { kind: "run-limited" }>["limits"] {
-  const sql = "select data from event where run = ? and kind = 'run-limited' order by seq desc limit 1";
-  const row = store.get(sql, run);
-  return row ? (parseStored(row["data"]) as Extract<Fact, { kind: "run-limited" }>).limits : [];
-}
-
 /** The events of a run that tell what its tasks waited for, oldest first: most others are steps of an attempt at work, several times as many.
  *  Among them are the last word of who carried it before each time that a process took the run up, and the last of all. */
 export function readWaitingEvents(store: Store, run: string): Event[] {
@@ -174,53 +144,10 @@ export function readStepEvents(store: Store, run: string): Event[] {
   return store.all(sql, run).map(toEvent);
 }
 
-/** The checks of a run that were red and then green on the same tree, oldest first, with the tasks whose work they checked. */
-export function readFlakes(store: Store, run: string): { command: string; tasks: number[] }[] {
-  const sql = "select * from event where run = ? and kind = 'verify-flaky' order by seq";
-  return store.all(sql, run).map((row) => {
-    const { command, task, others = [] } = toEvent(row) as Extract<Event, { kind: "verify-flaky" }>;
-    return { command, tasks: [...(task === null ? [] : [task]), ...others] };
-  });
-}
-
-/** What rules settled in the merges of a run, oldest first. */
-export function readSettled(store: Store, run: string): { task: number; commit: string; files: Settled[] }[] {
-  const sql = "select * from event where run = ? and kind = 'conflicts-settled' order by seq";
-  return store.all(sql, run).map((row) => {
-    const { task, commit, files } = toEvent(row) as Extract<Event, { kind: "conflicts-settled" }>;
-    return { task: task!, commit, files };
-  });
-}
-
-/** That the target of a run was rewritten below it, in words, as it was last seen; null where it was not. */
-export function readRewritten(store: Store, run: string): string | null {
-  const sql = "select data from event where run = ? and kind = 'target-rewritten' order by seq desc limit 1";
-  const row = store.get(sql, run);
-  return row ? (parseStored(row["data"]) as { why: string | null }).why : null;
-}
-
-/** What resolved conflicts of a run threw away, by the task's row number. */
-export function readLost(store: Store, run: string): Map<number, LostChange[]> {
-  const rows = store.all("select * from event where run = ? and kind = 'side-lost' order by seq", run);
-  const lost = new Map<number, LostChange[]>();
-  for (const row of rows) {
-    const event = toEvent(row) as Extract<Event, { kind: "side-lost" }>;
-    lost.set(event.task!, [...(lost.get(event.task!) ?? []), ...event.lost]);
-  }
-  return lost;
-}
-
 /** When (epoch ms) the agents of a run's attempts ended, by attempt: the last of each. */
 export function readAgentEnds(store: Store, run: string): Map<number, number> {
   const sql = "select attempt, max(at) as ended from event where run = ? and kind = 'agent-ended' group by attempt";
   return new Map(store.all(sql, run).map((row) => [Number(row["attempt"]), Number(row["ended"])]));
-}
-
-/** The tasks of a run whose merged work was taken up last to be checked, by row number. */
-export function readChecked(store: Store, run: string): number[] {
-  const sql = "select data from event where run = ? and kind = 'merges-checked' order by seq desc limit 1";
-  const row = store.get(sql, run);
-  return row ? (parseStored(row["data"]) as { tasks: number[] }).tasks : [];
 }
 
 /** Whether a check of an attempt in its own worktree has begun since it came to be checked there. */
@@ -250,28 +177,13 @@ export function readWaitsSince(store: Store, task: number): number | null {
   return row ? Number(row["at"]) : null;
 }
 
-/** Since when (epoch ms) a limit of a run is used up, however often that was written down; null where none is. */
-export function readHeldSince(store: Store, run: string): number | null {
-  const sql = `select min(at) as at from event where run = ?1 and kind = 'run-held' and data ->> '$.by' is not null and seq > (
-    select coalesce(max(seq), 0) from event where run = ?1 and kind = 'run-held' and data ->> '$.by' is null)`;
-  const at = store.get(sql, run)?.["at"] ?? null;
-  return at === null ? null : Number(at);
-}
-
-/** Since when (epoch ms) this is short, by the last words of the log: whoever takes the runs up says it anew; null where they say otherwise. */
-export function readShortSince(store: Store, of: RoomKind): number | null {
-  const sql = `select min(at) as at from event where kind = 'run-short' and data ->> '$.of' = ?1 and seq > (
-    select coalesce(max(seq), 0) from event where kind = 'run-short' and data ->> '$.of' is not ?1)`;
-  const at = store.get(sql, of)?.["at"] ?? null;
-  return at === null ? null : Number(at);
-}
-
 /** The highest event number; 0 when nothing has happened. */
 export function lastSeq(store: Store): number {
   return Number(store.get("select max(seq) as seq from event")?.["seq"] ?? 0);
 }
 
-function toEvent(row: Row): Event {
+/** One row of the log. */
+export function toEvent(row: Row): Event {
   const data = parseStored(row["data"]) as object;
   return {
     seq: Number(row["seq"]),

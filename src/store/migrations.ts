@@ -254,4 +254,9 @@ export const MIGRATIONS: readonly string[] = [
   `
   create table lost_usage (attempt integer primary key, at integer not null, usage text not null) strict;
   `,
+  // What the log says of a run as a whole, and what reports and screens list of it: little beside the steps of its attempts.
+  `
+  create index event_of_run on event (run, kind)
+    where task is null or kind = 'side-lost' or kind = 'verify-flaky' or kind = 'conflicts-settled' or kind = 'budget-warned';
+  `,
 ];

@@ -24,15 +24,8 @@ import { addToBacklog, readBacklog, removeFromBacklog } from "./backlog.ts";
 import { adoptStore, openStore, type Store } from "./database.ts";
 import { findDamage, setStoreAside } from "./store-damage.ts";
 import { storeFile } from "./store-file.ts";
-import {
-  appendEvent,
-  eventsAfter,
-  lastSeq,
-  readHeldSince,
-  readShortSince,
-  readWaitingEvents,
-  readWaitsSince,
-} from "./events.ts";
+import { appendEvent, eventsAfter, lastSeq, readWaitingEvents, readWaitsSince } from "./events.ts";
+import { readHeldSince, readShortSince } from "./run-words.ts";
 import { nextAttemptId, nextRunNumber, raiseTakenIds, readTakenIds } from "./ids.ts";
 import { readHolder, recordHolder } from "./lease.ts";
 import { addUsages, type Usage } from "../core/cost.ts";

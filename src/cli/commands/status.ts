@@ -23,7 +23,7 @@ import { workedMs } from "../../core/attempt.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readBackground } from "../../store/background.ts";
-import { readLost, readRewritten } from "../../store/events.ts";
+import { readLost, readRewritten } from "../../store/run-words.ts";
 import { readExpected } from "../../store/expected.ts";
 import { readRun, readRuns } from "../../store/runs.ts";
 import { readBareTasks } from "../../store/bare-tasks.ts";
