@@ -1,20 +1,17 @@
 /** Which processes ask a person something on their terminals, while which nobody may carry the runs. One may have ended since: ask `isAlive`. */
 import type { Store } from "./database.ts";
+import { forgetMeta, writeMeta } from "./meta.ts";
 import { parseStored } from "./stored-json.ts";
 
 /** A process that asks the question of a task; it goes on with the runs once that is answered, wherever. */
 export type AtPrompt = { pid: number; bootId: string; startTime: string; run: string; task: string };
 
 export function recordAtPrompt(store: Store, asking: AtPrompt): void {
-  store.run(
-    "insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value",
-    keyOf(asking.pid),
-    JSON.stringify(asking),
-  );
+  writeMeta(store, keyOf(asking.pid), asking);
 }
 
 export function forgetAtPrompt(store: Store, pid: number): void {
-  store.run("delete from meta where key = ?", keyOf(pid));
+  forgetMeta(store, keyOf(pid));
 }
 
 export function readAtPrompt(store: Store): AtPrompt[] {

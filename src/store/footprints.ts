@@ -2,7 +2,7 @@
 import { appendEvent } from "./events.ts";
 import type { HeldApart } from "../core/overlap.ts";
 import type { Store } from "./database.ts";
-import { parseStored } from "./stored-json.ts";
+import { forgetMeta, readMeta, writeMeta } from "./meta.ts";
 
 /** The merges of the tasks of a module that were integrated last, in whichever run, newest first. */
 export function readMergesOf(store: Store, module: string, most: number): string[] {
@@ -16,18 +16,12 @@ const keyOf = (run: string) => `apart ${run}`;
 /** From now on these tasks of a run, and no others, let something else go first. Told in its log. */
 export function writeHeldApart(store: Store, at: number, run: string, held: readonly HeldApart[]): void {
   store.transaction(() => {
-    if (held.length === 0) store.run("delete from meta where key = ?", keyOf(run));
-    else
-      store.run(
-        "insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value",
-        keyOf(run),
-        JSON.stringify(held),
-      );
+    if (held.length === 0) forgetMeta(store, keyOf(run));
+    else writeMeta(store, keyOf(run), held);
     appendEvent(store, at, { run }, { kind: "run-apart", tasks: [...held] });
   });
 }
 
 export function readHeldApart(store: Store, run: string): HeldApart[] {
-  const value = store.get("select value from meta where key = ?", keyOf(run))?.["value"];
-  return value === undefined ? [] : (parseStored(String(value)) as HeldApart[]);
+  return readMeta<HeldApart[]>(store, keyOf(run)) ?? [];
 }

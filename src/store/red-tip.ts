@@ -2,26 +2,20 @@
 import type { RedTip } from "../core/red-tip.ts";
 import type { Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
-import { parseStored } from "./stored-json.ts";
+import { forgetMeta, readMeta, writeMeta } from "./meta.ts";
 
 const keyOf = (run: string) => `red tip ${run}`;
 
 /** From now on the branch of a run is known to be red by itself, or (null) not any more. Told in its log. */
 export function writeRedTip(store: Store, at: number, run: string, red: RedTip | null): void {
   store.transaction(() => {
-    if (red === null) store.run("delete from meta where key = ?", keyOf(run));
-    else
-      store.run(
-        "insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value",
-        keyOf(run),
-        JSON.stringify(red),
-      );
+    if (red === null) forgetMeta(store, keyOf(run));
+    else writeMeta(store, keyOf(run), red);
     appendEvent(store, at, { run }, { kind: "tip-red", red });
   });
 }
 
 /** Null where nothing is known to be red. */
 export function readRedTip(store: Store, run: string): RedTip | null {
-  const value = store.get("select value from meta where key = ?", keyOf(run))?.["value"];
-  return value === undefined ? null : (parseStored(String(value)) as RedTip);
+  return readMeta<RedTip>(store, keyOf(run));
 }

@@ -2,7 +2,7 @@
 import { appendEvent } from "./events.ts";
 import type { Shortage } from "../core/room.ts";
 import type { Store } from "./database.ts";
-import { parseStored } from "./stored-json.ts";
+import { forgetMeta, readMeta, writeMeta } from "./meta.ts";
 
 /** The word holds as long as the process that gave it lives. */
 export type NotedShortage = Shortage & { by: { pid: number; bootId: string; startTime: string } };
@@ -17,19 +17,13 @@ export function writeShortage(
   runs: readonly { run: string; isFirst: boolean }[],
 ): void {
   store.transaction(() => {
-    if (shortage === null) store.run("delete from meta where key = ?", KEY);
-    else
-      store.run(
-        "insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value",
-        KEY,
-        JSON.stringify(shortage),
-      );
+    if (shortage === null) forgetMeta(store, KEY);
+    else writeMeta(store, KEY, shortage);
     const { of, why } = shortage ?? { of: null, why: "" };
     for (const { run, isFirst } of runs) appendEvent(store, at, { run }, { kind: "run-short", of, why, isFirst });
   });
 }
 
 export function readShortage(store: Store): NotedShortage | null {
-  const value = store.get("select value from meta where key = ?", KEY)?.["value"];
-  return value === undefined ? null : (parseStored(String(value)) as NotedShortage);
+  return readMeta<NotedShortage>(store, KEY);
 }
