@@ -10,7 +10,8 @@ import type { Run } from "./run.ts";
 import { speedUpOf, type Steps } from "./steps.ts";
 import type { BareTask, Park, Task } from "./task.ts";
 import { describePark, type TaskView } from "./view.ts";
-import { addWaits, noWaits, type Parking, type Waiting, type Waits } from "./waiting.ts";
+import { addWaits, noWaits, type Waiting, type Waits } from "./waiting.ts";
+import type { Parking } from "./waiting-task.ts";
 
 /** What something cost, flat, as every report shows it. */
 export type CostReport = {
