@@ -3,7 +3,7 @@ import { parseDuration } from "../lib/duration.ts";
 import type { Attempt } from "./attempt.ts";
 import { type Layer, mergeConfig } from "./config.ts";
 import type { ConfigValues } from "./config-keys.ts";
-import { addUsages, allTokens, type Cost, renderUsd } from "./cost.ts";
+import { addUsages, type Cost, renderUsd, tokensIn } from "./cost.ts";
 import { renderLimit, type RunTime } from "./run-time.ts";
 
 /** Null is no limit. Times are those of agents at work, added up; how long a run may start work at all is `RunTime`. */
@@ -406,7 +406,7 @@ function costOf(attempts: readonly Attempt[]): Cost {
 
 function amountOf(unit: "usd" | "tokens", cost: Cost): number {
   if (unit === "usd") return cost.usd ?? 0;
-  return cost.tokens === null ? 0 : allTokens(cost.tokens);
+  return tokensIn(cost);
 }
 
 function reaches(used: number, limit: number): boolean {

@@ -51,6 +51,11 @@ export function allTokens(tokens: Tokens): number {
   return promptTokens(tokens) + tokens.output;
 }
 
+/** All tokens that something cost, as far as they are known. */
+export function tokensIn({ tokens }: Pick<Cost, "tokens">): number {
+  return tokens === null ? 0 : allTokens(tokens);
+}
+
 /** Adds up what several attempts used. An attempt without usage is one whose agent never ran. */
 export function addUsages(usages: readonly (Usage | null)[]): Cost {
   const given = usages.filter((usage) => usage !== null);

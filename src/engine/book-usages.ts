@@ -1,7 +1,7 @@
 /** What attempts used, as their folders tell it: a store that was restored from an older copy does not know, and budgets would be passed. */
 import { statSync } from "node:fs";
 import type { Attempt } from "../core/attempt.ts";
-import { addUsages, allTokens, type Usage } from "../core/cost.ts";
+import { addUsages, tokensIn, type Usage } from "../core/cost.ts";
 import { OwtError } from "../core/errors.ts";
 import { readAttempt, readOpenAttempts, setUsage } from "../store/attempts.ts";
 import { bookLostUsage, readLostUsages } from "../store/catch-up.ts";
@@ -39,7 +39,7 @@ export async function readUsage(engine: Engine, attempt: Attempt): Promise<Usage
 export function moreThan(before: Usage | null, usage: Usage): Booked | null {
   const [had, has] = [addUsages([before]), addUsages([usage])];
   const usd = (has.usd ?? 0) - (had.usd ?? 0);
-  const tokens = tokensOf(has) - tokensOf(had);
+  const tokens = tokensIn(has) - tokensIn(had);
   return usd > 0 || tokens > 0 ? { attempts: 1, usd, tokens } : null;
 }
 
@@ -82,8 +82,4 @@ export async function bookLost(engine: Engine): Promise<Booked> {
     booked.push(moreThan(null, usage));
   }
   return sum(booked);
-}
-
-function tokensOf({ tokens }: ReturnType<typeof addUsages>): number {
-  return tokens === null ? 0 : allTokens(tokens);
 }

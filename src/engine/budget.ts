@@ -25,7 +25,7 @@ import {
   taskLevelsToWarnOf,
 } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
-import { addUsages, allTokens, type Usage } from "../core/cost.ts";
+import { addUsages, tokensIn, type Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Run } from "../core/run.ts";
 import { describeTimeOver, moreTimeCommand } from "../core/run-time.ts";
@@ -118,7 +118,7 @@ function readDay(engine: Engine, budget: Budget): Spending["day"] {
   const cost = addUsages(counts("usd") || counts("tokens") ? readUsagesSince(store, since) : []);
   return {
     usd: cost.usd ?? 0,
-    tokens: cost.tokens === null ? 0 : allTokens(cost.tokens),
+    tokens: tokensIn(cost),
     ms: counts("ms") ? readWorkedSince(store, since, engine.now(), workedStill) : 0,
     tasks: counts("tasks") ? countBegunSince(store, since) : 0,
   };

@@ -1,7 +1,7 @@
 /** What a turn of an agent cost: as much as its books grew between two looks. Of a run the dearest one is on record, for what others may cost still. */
 import type { Attempt } from "../core/attempt.ts";
 import { type Expected, type Spending, wasTooLittle } from "../core/budget.ts";
-import { addUsages, allTokens } from "../core/cost.ts";
+import { addUsages, tokensIn } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
 import type { Store } from "../store/database.ts";
 import { readDearest, recordDearest } from "../store/dearest.ts";
@@ -61,5 +61,5 @@ export function noteDearest(store: Store, { id }: Pick<Run, "id">, dearest: Amou
 
 function amountsOf({ usage }: Attempt): Amounts {
   const cost = addUsages([usage]);
-  return { usd: cost.usd ?? 0, tokens: cost.tokens === null ? 0 : allTokens(cost.tokens) };
+  return { usd: cost.usd ?? 0, tokens: tokensIn(cost) };
 }

@@ -1,5 +1,6 @@
 /** Which files tasks are expected to touch: those that they name, else those that they, or most tasks of their module, changed before. */
 import type { Attempt } from "../core/attempt.ts";
+import { type HeldMerges, isHeldMerge } from "../core/held-merges.ts";
 import { findOverlap, type HeldApart, usualPaths } from "../core/overlap.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import { planKeyOf } from "../core/rival.ts";
@@ -8,9 +9,6 @@ import type { Task } from "../core/task.ts";
 import { readParents } from "../git/branch.ts";
 import { changedFiles } from "../git/changed-paths.ts";
 import type { Oid } from "../git/git.ts";
-import { isHeldByTip } from "../core/red-tip.ts";
-import { readRedTip } from "../store/red-tip.ts";
-import { readBehind } from "../store/resolving.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readHeldApart, readMergesOf, writeHeldApart } from "../store/footprints.ts";
 import type { Engine } from "./engine.ts";
@@ -111,14 +109,18 @@ export async function decideRunStarts(
   run: string,
   tasks: readonly Task[],
   ready: readonly Task[],
-  { view, maxParallel }: { view: Omit<Parameters<typeof decideApart>[0], "atWork">; maxParallel: number },
+  {
+    view,
+    maxParallel,
+    merges,
+  }: { view: Omit<Parameters<typeof decideApart>[0], "atWork">; maxParallel: number; merges: HeldMerges },
 ): Promise<string[]> {
   const touches = await footprintsOf(engine, run).of(tasks, ready);
   const atWork = tasks.filter(({ state }) => AT_WORK.has(state)).map(({ key }) => key);
   // Who waits to be merged, for a person or another one's resolution, is not nearly home.
-  const [red, behind] = [readRedTip(engine.store, run), readBehind(engine.store, run)];
-  const isHeld = (task: Task) => isHeldByTip(red, task) || behind.some((each) => each.task === task.id);
-  const comingHome = tasks.filter((task) => COMING_HOME.has(task.state) && !isHeld(task)).map(({ key }) => key);
+  const comingHome = tasks
+    .filter((task) => COMING_HOME.has(task.state) && !isHeldMerge(merges, task))
+    .map(({ key }) => key);
   const taskOf = new Map(tasks.map((task) => [task.key, planKeyOf(task)]));
   // Of rivals only one comes in.
   const overlap = (one: string, other: string) =>

@@ -4,8 +4,7 @@ import { setImmediate as turnOfTheWorld } from "node:timers/promises";
 import { hasLimitOf } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Run } from "../core/run.ts";
-import { waitsForTip } from "../core/red-tip.ts";
-import { waitsBehind } from "../core/resolving.ts";
+import { isMergeHeld } from "../core/held-merges.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
@@ -13,7 +12,7 @@ import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
-import { readBehind } from "../store/resolving.ts";
+import { readHeldMerges } from "../store/resolving.ts";
 import { readRedTip } from "../store/red-tip.ts";
 import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
@@ -282,10 +281,9 @@ async function carryRun(
   const goesOn = run.wish === null && !endings;
   const isOpen = goesOn && !carriers.isStalled;
   const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
-  const red = readRedTip(engine.store, run.id);
-  const behind = readBehind(engine.store, run.id);
+  const held = readHeldMerges(engine.store, run.id);
   for (const attempt of [...attempts, ...started]) {
-    if ((waitsForTip(red, attempt) || waitsBehind(behind, attempt)) && attempt.stop === null) continue;
+    if (isMergeHeld(held, attempt) && attempt.stop === null) continue;
     if (endings && !isEnding(engine, run, attempt)) continue;
     if (mayCarry(run, attempt, tasks)) carriers.carry(attempt);
   }

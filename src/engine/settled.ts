@@ -1,13 +1,11 @@
 /** When a run is settled: ended, or waiting for nothing but a person. */
 import type { Attempt } from "../core/attempt.ts";
-import { waitsForTip } from "../core/red-tip.ts";
-import { waitsBehind } from "../core/resolving.ts";
+import { isMergeHeld } from "../core/held-merges.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { isSettled } from "../core/view.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
-import { readBehind } from "../store/resolving.ts";
-import { readRedTip } from "../store/red-tip.ts";
+import { readHeldMerges } from "../store/resolving.ts";
 import { readTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
 import { viewRun } from "./view.ts";
@@ -26,10 +24,8 @@ export function isRunSettled(engine: Engine, run: Run): boolean {
 /** The same of what was read already; `allAttempts` are the open ones of all runs. */
 export function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempts: Attempt[]): boolean {
   if (run.state === "ended") return true;
-  const red = readRedTip(engine.store, run.id);
-  const behind = readBehind(engine.store, run.id);
-  const waits = (attempt: Attempt) =>
-    WAITS.has(attempt.phase) || waitsForTip(red, attempt) || waitsBehind(behind, attempt);
+  const held = readHeldMerges(engine.store, run.id);
+  const waits = (attempt: Attempt) => WAITS.has(attempt.phase) || isMergeHeld(held, attempt);
   const attempts = allAttempts.filter((attempt) => attempt.run === run.id && !waits(attempt));
   if (run.wish === "stop") return !attempts.some((attempt) => ENDS_ANYWAY.has(attempt.phase));
   if (attempts.length > 0) return false;

@@ -2,14 +2,13 @@
 import type { Attempt } from "../core/attempt.ts";
 import { isUndecided } from "../core/rival.ts";
 import { type Shortage, startOf } from "../core/room.ts";
-import { isHeldByTip } from "../core/red-tip.ts";
+import { isHeldMerge } from "../core/held-merges.ts";
 import type { Run } from "../core/run.ts";
 import { placesTaken } from "../core/schedule.ts";
 import type { Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
 import { appendEvent } from "../store/events.ts";
-import { readBehind } from "../store/resolving.ts";
-import { readRedTip } from "../store/red-tip.ts";
+import { readHeldMerges } from "../store/resolving.ts";
 import { startAttempt } from "./attempt.ts";
 import { noteHolds } from "./budget.ts";
 import type { DiskWatch } from "./disk-watch.ts";
@@ -37,10 +36,8 @@ export async function startReady(
   noteHolds(engine, run);
   noteLimited(engine, run, tasks);
   // Side by side, a task that needs no agent and no check any more needs no place.
-  const red = readRedTip(engine.store, run.id);
-  const behind = readBehind(engine.store, run.id);
-  const isHeld = (task: Task) => isHeldByTip(red, task) || behind.some((each) => each.task === task.id);
-  const isPlaced = (task: Task) => !isHeld(task) && (run.options.maxParallel === 1 || !home.has(task.key));
+  const merges = readHeldMerges(engine.store, run.id);
+  const isPlaced = (task: Task) => !isHeldMerge(merges, task) && (run.options.maxParallel === 1 || !home.has(task.key));
   const running = placesTaken(
     tasks.filter(isPlaced).map(({ state }) => state),
     run.options.maxParallel,
@@ -53,7 +50,8 @@ export async function startReady(
   if (ready.length === 0) return [];
   const rank = rankFor(tasks, estimatesOf(engine, run));
   const view = { ready: ready.map(rank), soon: readySoon(tasks, home).map(rank), running };
-  const chosen = await decideRunStarts(engine, run.id, tasks, ready, { view, maxParallel: run.options.maxParallel });
+  const { maxParallel } = run.options;
+  const chosen = await decideRunStarts(engine, run.id, tasks, ready, { view, maxParallel, merges });
   const started: Attempt[] = [];
   const room = new Room(engine, disk.shortage);
   for (const key of chosen) {

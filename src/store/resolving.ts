@@ -1,7 +1,9 @@
 /** Who waits to be merged until somebody has resolved a conflict in the same file. */
+import type { HeldMerges } from "../core/held-merges.ts";
 import type { WaitsBehind } from "../core/resolving.ts";
 import type { Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
+import { readRedTip } from "./red-tip.ts";
 import { forgetMeta, readMeta, writeMeta } from "./meta.ts";
 
 const keyOf = (run: string) => `behind ${run}`;
@@ -17,4 +19,9 @@ export function writeBehind(store: Store, at: number, run: string, waiting: read
 
 export function readBehind(store: Store, run: string): WaitsBehind[] {
   return readMeta<WaitsBehind[]>(store, keyOf(run)) ?? [];
+}
+
+/** What the merges of a run wait for beside their turn. */
+export function readHeldMerges(store: Store, run: string): HeldMerges {
+  return { red: readRedTip(store, run), behind: readBehind(store, run) };
 }
