@@ -13,7 +13,6 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { NO_HOLDS } from "../src/core/budget.ts";
 import { type LimitHold, mayTry, meetLimit, type UsageLimit } from "../src/core/limit.ts";
 import { decideConsequence } from "../src/core/retry.ts";
 import { decideStarts } from "../src/core/schedule.ts";
@@ -178,7 +177,7 @@ function simulate(plan: readonly Task[], windows: readonly Closed[], chance: () 
       started = false;
       const hold: UsageLimit | null = limit;
       const holding = hold === null ? null : (): LimitHold => ({ ...hold, probe: hold.probe === null ? null : "it" });
-      const views = viewTasks(tasks, () => "claude", now, NO_HOLDS, { tasks, credentialOf: (agent) => agent }, holding);
+      const views = viewTasks(tasks, () => "claude", now, { limitOf: holding });
       const ready = views
         .filter(({ standing }) => standing === "ready")
         .map(({ task }) => ({

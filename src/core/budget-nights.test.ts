@@ -179,7 +179,9 @@ class Night {
   }
 
   views() {
-    return viewTasks(this.tasks, () => "demo", this.now, decideHolds(this.budget, this.spending()));
+    return viewTasks(this.tasks, () => "demo", this.now, {
+      holds: decideHolds(this.budget, this.spending()),
+    });
   }
 
   /** Worked out anew when something was learnt. */

@@ -23,7 +23,7 @@ test("the time is over at its end, not before, and never where none was set", ()
 
 test("when the time is over, nothing begins or resumes, what has only to come home does, and nothing is waited for", () => {
   const holds = { ...NO_HOLDS, timeOver: time };
-  const view = (change: Partial<Task>) => viewTasks([sampleTask("it", change)], () => "demo", NOW, holds)[0]!;
+  const view = (change: Partial<Task>) => viewTasks([sampleTask("it", change)], () => "demo", NOW, { holds })[0]!;
   expect(view({})).toMatchObject({ standing: "waits-for-budget", why: describeTimeOver(time) });
   expect(describeTimeOver(time)).toBe("waits: the run's time is over (8h)");
   expect(view({ next: { kind: "resume", from: 1 } }).standing).toBe("waits-for-budget");

@@ -172,9 +172,8 @@ test("a refused login holds every task whose agent works with it, whatever the a
   const first = sampleTask("first", { id: 1, run: "r1", park });
   const tasks = ["second", "mended", "codex"].map((key, id) => sampleTask(key, { id: id + 2, run: "r2" }));
   const keys: Record<string, string> = { second: "key 1", mended: "key 2", codex: "key 3" };
-  const seen = viewTasks(tasks, (task) => task.key, NOW, NO_HOLDS, {
-    tasks: [first, ...tasks],
-    credentialOf: (agent) => keys[agent]!,
+  const seen = viewTasks(tasks, (task) => task.key, NOW, {
+    logins: { tasks: [first, ...tasks], credentialOf: (agent) => keys[agent]! },
   });
   expect(seen.map((view) => view.standing)).toEqual(["waits-for-person", "ready", "ready"]);
   expect(seen[0]!.why).toBe("waits for the login of claude (see first of r1)");
@@ -186,7 +185,7 @@ test("an agent that dies as soon as it is started holds every task of its own, i
   const [first, second] = [sampleTask("first", { park }), sampleTask("second")];
   const other = sampleTask("other", { spec: { ...second.spec, agent: "mine" } });
   const logins = { tasks: [first, second, other], credentialOf: () => "one key for all" };
-  const views = viewTasks([first, second, other], AGENT, NOW, NO_HOLDS, logins);
+  const views = viewTasks([first, second, other], AGENT, NOW, { logins });
   expect(views.map((view) => view.standing)).toEqual(["waits-for-person", "blocked", "ready"]);
   expect(views[1]!.why).toBe("waits for claude to work (see first)");
   expect(isSettled(views.slice(0, 2))).toBe(true);
@@ -213,7 +212,10 @@ describe("a usage limit that another task met", () => {
   const hold = { agent: "claude", until: NOW + 60_000, isGuess: false, probe: null };
   const seen = (limit: object, change: Partial<Task> = {}) => {
     const none = { tasks: [], credentialOf: (agent: string) => agent };
-    const views = viewTasks([sampleTask("it", change)], AGENT, NOW, NO_HOLDS, none, () => ({ ...hold, ...limit }));
+    const views = viewTasks([sampleTask("it", change)], AGENT, NOW, {
+      logins: none,
+      limitOf: () => ({ ...hold, ...limit }),
+    });
     return { standing: views[0]!.standing, why: views[0]!.why, isSettled: isSettled(views) };
   };
 
@@ -231,7 +233,7 @@ describe("a usage limit that another task met", () => {
     const none = { tasks: [], credentialOf: (agent: string) => agent };
     const until = (holds: Holds, limit: object | null) => {
       const limitOf = limit && (() => ({ ...hold, ...limit }));
-      return viewTasks([sampleTask("it")], AGENT, NOW, holds, none, limitOf)[0]!.until;
+      return viewTasks([sampleTask("it")], AGENT, NOW, { holds, logins: none, limitOf })[0]!.until;
     };
     expect([until(NO_HOLDS, {}), until(NO_HOLDS, { probe: "other" })]).toEqual([hold.until, undefined]);
     const day = { scope: "day" as const, unit: "usd" as const, limit: 5, used: 5, taken: 5, isAtLeast: false };
@@ -243,7 +245,7 @@ describe("a usage limit that another task met", () => {
     const parked = sampleTask("it", { notBefore: LATER, park: { for: "limit", until: LATER, credential: "claude" } });
     const none = { tasks: [], credentialOf: (agent: string) => agent };
     const limitOf = (agent: string) => (agent === "claude" ? { ...hold, until: LATER } : null);
-    const standing = (agent: string) => viewTasks([parked], () => agent, NOW, NO_HOLDS, none, limitOf)[0]!.standing;
+    const standing = (agent: string) => viewTasks([parked], () => agent, NOW, { logins: none, limitOf })[0]!.standing;
     expect([standing("claude"), standing("codex")]).toEqual(["waits-for-time", "ready"]);
   });
 
@@ -256,7 +258,7 @@ describe("a budget that is used up", () => {
   const level = { scope: "run" as const, unit: "usd" as const, limit: 5, used: 5.5, taken: 5.5, isAtLeast: false };
   const none = { ...NO_HOLDS, dayEnds: LATER };
   const standing = (change: Partial<Task>, holds: Holds) => {
-    const [view] = viewTasks([sampleTask("it", change)], AGENT, NOW, holds);
+    const [view] = viewTasks([sampleTask("it", change)], AGENT, NOW, { holds });
     return [view!.standing, view!.why];
   };
   const words = "waits for the budget: $5.50 of $5.00 for the run";
@@ -291,8 +293,10 @@ describe("a budget that is used up", () => {
 
   test("leaves nothing to happen, also to what depends on the tasks it keeps back", () => {
     const tasks = [sampleTask("it"), sampleTask("below", { id: 2, needs: ["it"] })];
-    expect(isSettled(viewTasks(tasks, AGENT, NOW, { ...none, all: level }))).toBe(true);
-    expect(isSettled(viewTasks(tasks, AGENT, NOW, { ...none, all: { ...level, scope: "day" } }))).toBe(false);
+    expect(isSettled(viewTasks(tasks, AGENT, NOW, { holds: { ...none, all: level } }))).toBe(true);
+    expect(isSettled(viewTasks(tasks, AGENT, NOW, { holds: { ...none, all: { ...level, scope: "day" } } }))).toBe(
+      false,
+    );
   });
 });
 
@@ -301,7 +305,7 @@ test("what could start waits for room, says for what, and goes on by itself", ()
     const shortage = { of, why: `waits for ${of}` };
     const tasks = [sampleTask("it", change), sampleTask("below", { needs: ["it"] })];
     const none = { tasks: [], credentialOf: () => "" };
-    const views = viewTasks(tasks, AGENT, NOW, NO_HOLDS, none, () => null, shortage);
+    const views = viewTasks(tasks, AGENT, NOW, { logins: none, limitOf: () => null, shortage });
     expect(isSettled(views)).toBe(false);
     expect(views[1]!.standing).toBe("blocked");
     return [views[0]!.standing, views[0]!.why];

@@ -2,11 +2,12 @@
 import { lastLines } from "../lib/tail.ts";
 import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
 import { describeFailedRule } from "./conflict-rules.ts";
+import type { HeldMerges } from "./held-merges.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
 import { describeCheck } from "./red-check.ts";
-import { describeRedTip, isHeldByTip, type RedTip } from "./red-tip.ts";
+import { describeRedTip, isHeldByTip } from "./red-tip.ts";
 import { describeBehind, type WaitsBehind } from "./resolving.ts";
 import { isDue } from "./retry.ts";
 import { contestsIn, onePerTask } from "./rival.ts";
@@ -58,43 +59,44 @@ type Around<T> = {
   shortage: Shortage | null;
   /** Which tasks let others go first. */
   apart: ReadonlyMap<number, HeldApart>;
-  redTip: RedTip | null;
-  /** Who waits for a conflict to be resolved in the same file. */
-  waiting: readonly WaitsBehind[];
+  merges: HeldMerges;
   now: number;
 };
 
 /** Refused logins: the tasks of all open runs, and what tells the credential of an agent from others. */
 export type Logins = { tasks: readonly BareTask[]; credentialOf: (agent: string) => string };
 
-/** The view of each task, in plan order. `now` is epoch milliseconds; `holds` is what a budget keeps back. */
+/** What is known around the tasks of a run; what is left out holds nothing back. */
+export type Known<T> = {
+  /** What a budget keeps back. */
+  holds?: Holds;
+  logins?: Logins;
+  /** The usage limit that keeps back an agent with this task; null where no limit is known at all. */
+  limitOf?: ((agent: string, task: T) => LimitHold | null) | null;
+  shortage?: Shortage | null;
+  apart?: readonly HeldApart[];
+  merges?: HeldMerges;
+};
+
+/** The view of each task, in plan order. `now` is epoch milliseconds. */
 export function viewTasks<T extends BareTask>(
   tasks: readonly T[],
   agentOf: (task: T) => string,
   now: number,
-  holds: Holds = NO_HOLDS,
-  logins: Logins = { tasks, credentialOf: (agent) => agent },
-  limitOf: ((agent: string, task: T) => LimitHold | null) | null = null,
-  shortage: Shortage | null = null,
-  heldApart: readonly HeldApart[] = [],
-  redTip: RedTip | null = null,
-  waiting: readonly WaitsBehind[] = [],
+  known: Known<T> = {},
 ): TaskView<T>[] {
-  const byKey = new Map(tasks.map((task) => [task.key, task]));
-  const loginOf = findRefusedLogin(logins, agentOf);
-  // Where nothing is limited nobody is asked which agent it is: that may have to be read.
-  const limitFor = limitOf === null ? null : (task: T) => limitOf(agentOf(task), task);
-  const apart = new Map(heldApart.map((each) => [each.task, each]));
+  const { holds = NO_HOLDS, limitOf = null, shortage = null, merges = { red: null, behind: [] } } = known;
+  const { logins = { tasks, credentialOf: (agent: string) => agent } } = known;
   const around = {
-    byKey,
+    byKey: new Map(tasks.map((task) => [task.key, task])),
     contests: contestsIn(tasks),
-    loginOf,
+    loginOf: findRefusedLogin(logins, agentOf),
     holds,
-    limitOf: limitFor,
+    // Where nothing is limited nobody is asked which agent it is: that may have to be read.
+    limitOf: limitOf === null ? null : (task: T) => limitOf(agentOf(task), task),
     shortage,
-    apart,
-    redTip,
-    waiting,
+    apart: new Map(known.apart?.map((each) => [each.task, each])),
+    merges,
     now,
   };
   return tasks.map((task) => viewTask(task, around));
@@ -145,8 +147,9 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
     case "contest":
       return viewContest(task, around.contests);
     case "integrating":
-      if (isHeldByTip(around.redTip, task)) return stands(task, "waits-for-person", describeRedTip(around.redTip!));
-      return viewMerge(task, around.waiting);
+      if (isHeldByTip(around.merges.red, task))
+        return stands(task, "waits-for-person", describeRedTip(around.merges.red!));
+      return viewMerge(task, around.merges.behind);
     case "running":
     case "verifying":
       return stands(task, "working", task.state);

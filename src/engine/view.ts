@@ -8,8 +8,7 @@ import type { BareTask, Task } from "../core/task.ts";
 import { findRefusedLogin, type Logins, type TaskView, viewTasks } from "../core/view.ts";
 import { readAttempt } from "../store/attempts.ts";
 import { readHeldApart } from "../store/footprints.ts";
-import { readBehind } from "../store/resolving.ts";
-import { readRedTip } from "../store/red-tip.ts";
+import { readHeldMerges } from "../store/resolving.ts";
 import { readRuns } from "../store/runs.ts";
 import { readBareTasks } from "../store/bare-tasks.ts";
 import { readTask, readTasks } from "../store/tasks.ts";
@@ -102,20 +101,16 @@ function viewNow<T extends BareTask>(
   tasks: readonly T[],
   wholeOf: (task: T) => Task,
 ): TaskView<T>[] {
-  const [holds, logins, holding] = [readHolds(engine, run), readLogins(engine, run, tasks), readHolding(engine)];
+  const holding = readHolding(engine);
   const agentOf = (task: T) => nextAgent(engine, run, wholeOf(task), holding).agent;
-  return viewTasks(
-    tasks,
-    agentOf,
-    engine.now(),
-    holds,
-    logins,
-    holding && ((agent, task) => holding(agent, () => nextModel(engine, run, wholeOf(task), agent))),
-    knownShortage(engine),
-    readHeldApart(engine.store, run.id),
-    readRedTip(engine.store, run.id),
-    readBehind(engine.store, run.id),
-  );
+  return viewTasks(tasks, agentOf, engine.now(), {
+    holds: readHolds(engine, run),
+    logins: readLogins(engine, run, tasks),
+    limitOf: holding && ((agent, task) => holding(agent, () => nextModel(engine, run, wholeOf(task), agent))),
+    shortage: knownShortage(engine),
+    apart: readHeldApart(engine.store, run.id),
+    merges: readHeldMerges(engine.store, run.id),
+  });
 }
 
 /** The task, of whichever open run, whose refused login holds this one. */
