@@ -30,6 +30,7 @@ import type { Outcome } from "../core/outcome.ts";
 import type { Run } from "../core/run.ts";
 import { describeTimeOver, moreTimeCommand } from "../core/run-time.ts";
 import type { Task } from "../core/task.ts";
+import { MapPer } from "../lib/map-per.ts";
 import {
   readAttempt,
   readAttemptsOfRun,
@@ -150,7 +151,7 @@ export function readHolds(engine: Engine, run: Run): Holds {
   return timeOver === null ? holds : { ...holds, timeOver };
 }
 
-const noted = new WeakMap<Store, Map<string, string>>();
+const noted = new MapPer<Store, string, string>();
 
 /** Writes down when a budget begins and ceases to keep tasks back: for how long they waited for it is told from that. */
 export function noteHolds(engine: Engine, run: Run): void {
@@ -167,8 +168,7 @@ export function noteHolds(engine: Engine, run: Run): void {
     ...(usedUp === null ? {} : { usedUp }),
     ...(isOfDay ? { until: holds.dayEnds } : {}),
   };
-  const runs = noted.get(engine.store) ?? new Map<string, string>();
-  noted.set(engine.store, runs);
+  const runs = noted.of(engine.store);
   // Who takes a run up whose day is used up says so anew: nothing else would be heard of it until midnight.
   const before = runs.get(run.id) ?? (isOfDay ? null : JSON.stringify(readHeld(engine.store, run.id)));
   const now = JSON.stringify(held);

@@ -1,16 +1,16 @@
 /** Places for checks in the worktrees of tasks: beside those of agents, and as many, so that slow checks hold no agent up and a machine is not given all of them at once. */
 import type { Run } from "../core/run.ts";
 import type { Attempt } from "../core/attempt.ts";
+import { MapPer } from "../lib/map-per.ts";
 import type { Engine } from "./engine.ts";
 import { onStop } from "./stops.ts";
 
 type Places = { taken: number; waiting: (() => void)[] };
 
-const places = new WeakMap<Engine, Map<string, Places>>();
+const places = new MapPer<Engine, string, Places>();
 
 function placesOf(engine: Engine, run: string): Places {
-  const runs = places.get(engine) ?? new Map<string, Places>();
-  places.set(engine, runs);
+  const runs = places.of(engine);
   const own = runs.get(run) ?? { taken: 0, waiting: [] };
   runs.set(run, own);
   return own;

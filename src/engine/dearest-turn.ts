@@ -3,6 +3,7 @@ import type { Attempt } from "../core/attempt.ts";
 import { type Expected, type Spending, wasTooLittle } from "../core/budget.ts";
 import { addUsages, tokensIn } from "../core/cost.ts";
 import type { Run } from "../core/run.ts";
+import { MapPer } from "../lib/map-per.ts";
 import type { Store } from "../store/database.ts";
 import { readDearest, recordDearest } from "../store/dearest.ts";
 
@@ -16,7 +17,7 @@ type Seen = {
   told: Amounts;
 };
 
-const SEEN = new WeakMap<Store, Map<string, Seen>>();
+const SEEN = new MapPer<Store, string, Seen>();
 
 /** The dearest turn of a run in which a task used more than was `expected` of it, by their row numbers; 0 before: that on record, or one that this process saw.
  *  What was booked before its first look is no turn. */
@@ -26,8 +27,7 @@ export function dearestTurn(
   attempts: readonly Attempt[],
   expected: ReadonlyMap<number, Expected>,
 ): Amounts {
-  const runs = SEEN.get(store) ?? new Map<string, Seen>();
-  SEEN.set(store, runs);
+  const runs = SEEN.of(store);
   const isFirst = !runs.has(id);
   const seen = runs.get(id) ?? beginSeeing(store, id);
   runs.set(id, seen);

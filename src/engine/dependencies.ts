@@ -8,6 +8,7 @@ import { lifecycleScripts, NOT_REUSED, type SetupSaid, type Way } from "../core/
 import { readTree } from "../git/commit.ts";
 import { findPlace, readHead } from "../git/place.ts";
 import { findToldFolders } from "../git/told-folders.ts";
+import { MapPer } from "../lib/map-per.ts";
 import {
   canClone,
   COPY_SCRIPT,
@@ -109,15 +110,14 @@ export async function bringDependencies(
 }
 
 /** Installs of this process that are under way, by what they are made from. */
-const underWay = new WeakMap<Engine, Map<string, Promise<unknown>>>();
+const underWay = new MapPer<Engine, string, Promise<unknown>>();
 
 /** Tasks that start side by side need the same: one of them installs, and the others copy from it. */
 async function copyOrWait(engine: Engine, place: InstallPlace, wanted: WantedInstall): Promise<Copied | "interrupted"> {
   const copied = await copyDependencies(engine, place, wanted);
   if (copied === "interrupted" || "from" in copied || whyInstall(engine, place.worktree, wanted) !== null)
     return copied;
-  const mine = underWay.get(engine) ?? new Map<string, Promise<unknown>>();
-  underWay.set(engine, mine);
+  const mine = underWay.of(engine);
   const facts = readFacts(place.worktree, wanted);
   const other = mine.get(facts);
   if (other === undefined) {

@@ -14,6 +14,7 @@ import type { Prices } from "../core/prices.ts";
 import { readIdentity } from "../git/commit.ts";
 import type { Identity } from "../git/git.ts";
 import { openRepo, type Repo } from "../git/repo.ts";
+import { MapPer } from "../lib/map-per.ts";
 import { openStore, type Store } from "../store/database.ts";
 import { raiseTakenIds, readTakenIds } from "../store/ids.ts";
 import { settleChanges } from "../system/change-files.ts";
@@ -187,15 +188,14 @@ export type AgentSource = Pick<Engine, "config" | "owtCommand" | "env"> & { repo
 
 /** The agent of that name, as configured. Throws `unknown-name` with the nearest names. */
 export function findAgent(engine: AgentSource, name: string): Agent {
-  const made = agents.get(engine) ?? new Map<string, Agent>();
-  agents.set(engine, made);
+  const made = agents.of(engine);
   const agent = made.get(name) ?? makeNamed(engine, name);
   made.set(name, agent);
   return agent;
 }
 
 /** Each is asked for several times a turn, and the configuration stays as it is. */
-const agents = new WeakMap<AgentSource, Map<string, Agent>>();
+const agents = new MapPer<AgentSource, string, Agent>();
 
 function makeNamed(engine: AgentSource, name: string): Agent {
   const settings = engine.config.agent.named[name] ?? {};

@@ -4,6 +4,7 @@ import { configuredChoices, layChoices, stated } from "../core/choices.ts";
 import { type ComingTask, estimateTask, type PastTask, type TaskEstimate, taskKind } from "../core/estimate.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import type { Run, RunOptions } from "../core/run.ts";
+import { MapPer } from "../lib/map-per.ts";
 import type { Store } from "../store/database.ts";
 import { readHistory } from "../store/history.ts";
 import type { Engine } from "./engine.ts";
@@ -74,12 +75,11 @@ export class Estimates {
   }
 }
 
-const RUNS = new WeakMap<Store, Map<string, Estimates>>();
+const RUNS = new MapPer<Store, string, Estimates>();
 
 /** The estimates of a run's tasks, the same as long as this process carries it. */
 export function estimatesOf(engine: Source, { id, options }: Run): Estimates {
-  const runs = RUNS.get(engine.store) ?? new Map<string, Estimates>();
-  RUNS.set(engine.store, runs);
+  const runs = RUNS.of(engine.store);
   // Going on with a run may give it to another agent.
   const key = JSON.stringify([id, options.agent, options.choices]);
   const estimates = runs.get(key) ?? new Estimates(engine, options);

@@ -6,6 +6,7 @@ import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { lateBy, runTimeLeft, type TimeLeft } from "../core/time-left.ts";
 import { type TaskView, waitsForRoomAlone } from "../core/view.ts";
+import { MapPer } from "../lib/map-per.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
 import { readExpected, writeExpected } from "../store/expected.ts";
@@ -22,13 +23,12 @@ const LEARN_MS = 2_000;
 
 /** When that was, what came of it, how many tasks were done, and until when usage limits held what. */
 type WorkedOut = { at: number; end: number | null; done: number; limits: string };
-const workedOut = new WeakMap<Store, Map<string, WorkedOut>>();
+const workedOut = new MapPer<Store, string, WorkedOut>();
 
 /** Works it out and writes it down, unless that was done a moment ago. What is done meanwhile tells for what is still to come; a usage limit that
  *  comes or goes moves the end by hours, and behind one nothing may happen for as long. */
 export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]): void {
-  const runs = workedOut.get(engine.store) ?? new Map<string, WorkedOut>();
-  workedOut.set(engine.store, runs);
+  const runs = workedOut.of(engine.store);
   const now = engine.now();
   const done = tasks.filter(({ state }) => state === "done").length;
   const limits = JSON.stringify(readLimits(engine.store).map((limit) => [keyOf(limit), limit.until]));
@@ -53,7 +53,7 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
 export function expectedEndIn(engine: Engine, runs: readonly Run[]): number | null {
   const now = engine.now();
   const ahead = runs.flatMap(({ id, wish }) => {
-    const last = workedOut.get(engine.store)?.get(id);
+    const last = workedOut.of(engine.store).get(id);
     if (wish !== null || last?.end == null || last.end <= last.at) return [];
     // Not sooner than it is worked out anew at all, nor at once where that is left undone.
     return [Math.max(last.end, last.at + EVERY_MS, now + LEARN_MS) - now];

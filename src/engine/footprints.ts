@@ -9,6 +9,7 @@ import type { Task } from "../core/task.ts";
 import { readParents } from "../git/branch.ts";
 import { changedFiles } from "../git/changed-paths.ts";
 import type { Oid } from "../git/git.ts";
+import { MapPer } from "../lib/map-per.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readHeldApart, readMergesOf, writeHeldApart } from "../store/footprints.ts";
 import type { Engine } from "./engine.ts";
@@ -136,11 +137,10 @@ export async function decideRunStarts(
   return decided.starts;
 }
 
-const footprints = new WeakMap<Engine, Map<string, RunFootprints>>();
+const footprints = new MapPer<Engine, string, RunFootprints>();
 
 function footprintsOf(engine: Engine, run: string): RunFootprints {
-  const ofEngine = footprints.get(engine) ?? new Map<string, RunFootprints>();
-  footprints.set(engine, ofEngine);
+  const ofEngine = footprints.of(engine);
   const known = ofEngine.get(run) ?? new RunFootprints(engine);
   ofEngine.set(run, known);
   return known;
@@ -148,12 +148,11 @@ function footprintsOf(engine: Engine, run: string): RunFootprints {
 
 /** Written only where it is another word than the last one. */
 function noteHeldApart(engine: Engine, run: string, held: readonly HeldApart[]): void {
-  const ofEngine = noted.get(engine) ?? new Map<string, string>();
-  noted.set(engine, ofEngine);
+  const ofEngine = noted.of(engine);
   const before = ofEngine.get(run) ?? JSON.stringify(readHeldApart(engine.store, run));
   const now = JSON.stringify(held);
   if (now !== before) writeHeldApart(engine.store, engine.now(), run, held);
   ofEngine.set(run, now);
 }
 
-const noted = new WeakMap<Engine, Map<string, string>>();
+const noted = new MapPer<Engine, string, string>();

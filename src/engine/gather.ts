@@ -1,6 +1,7 @@
 /** Waits a moment for tasks that are about to join those which wait to be integrated: what comes just behind the beginning of a check would wait for all
  *  of it, and need another one. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { MapPer } from "../lib/map-per.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import type { Engine } from "./engine.ts";
 import type { Waiter } from "./merge-queue.ts";
@@ -9,18 +10,17 @@ import type { Waiter } from "./merge-queue.ts";
 const PART = 0.05;
 const LONGEST_MS = 2_000;
 
-const took = new WeakMap<Engine, Map<string, number>>();
+const took = new MapPer<Engine, string, number>();
 
 /** Remembers how long the checks of a run take, in milliseconds. */
 export function noteCheckTime(engine: Engine, run: string, ms: number): void {
-  const runs = took.get(engine) ?? new Map<string, number>();
-  took.set(engine, runs);
+  const runs = took.of(engine);
   runs.set(run, ms);
 }
 
 /** Resolves after a small part of the time that a check takes, at once where nobody can come or one of the waiters is stopped. */
 export async function awaitMore(engine: Engine, run: string, waiters: readonly Waiter[]): Promise<void> {
-  const ms = Math.min(LONGEST_MS, PART * (took.get(engine)?.get(run) ?? 0));
+  const ms = Math.min(LONGEST_MS, PART * (took.of(engine).get(run) ?? 0));
   if (ms < 1 || !isAnyNear(engine, run)) return;
   const ended = new AbortController();
   for (const waiter of waiters) waiter.halt = () => ended.abort();

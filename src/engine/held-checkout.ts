@@ -5,6 +5,7 @@ import { checkedOutWhere } from "../git/branch.ts";
 import { findObstacles } from "../git/obstacles.ts";
 import { findPlace, inProgress, readHead } from "../git/place.ts";
 import { readStatus } from "../git/status.ts";
+import { MapPer } from "../lib/map-per.ts";
 import { readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { changeTask } from "../store/tasks.ts";
@@ -15,7 +16,7 @@ export function waitsForCheckout({ state, park }: Pick<Task, "state" | "park">):
   return state === "pending" && park?.for === "git" && park.checkout !== undefined;
 }
 
-const lookedAt = new WeakMap<Engine, Map<string, number>>();
+const lookedAt = new MapPer<Engine, string, number>();
 /** A look costs a process or two. */
 const LOOK_MS = 1_000;
 
@@ -23,8 +24,7 @@ const LOOK_MS = 1_000;
 export async function freeHeld(engine: Engine, run: Run, tasks: readonly Task[]): Promise<boolean> {
   const held = tasks.filter(waitsForCheckout);
   if (held.length === 0) return false;
-  const times = lookedAt.get(engine) ?? new Map<string, number>();
-  lookedAt.set(engine, times);
+  const times = lookedAt.of(engine);
   if (performance.now() - (times.get(run.id) ?? -Infinity) < LOOK_MS) return false;
   times.set(run.id, performance.now());
   let freed = false;

@@ -2,6 +2,7 @@
 import { mayTry } from "../core/limit.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
+import { MapPer } from "../lib/map-per.ts";
 import type { Store } from "../store/database.ts";
 import { appendEvent } from "../store/events.ts";
 import { readLimited } from "../store/run-words.ts";
@@ -9,13 +10,12 @@ import type { Engine } from "./engine.ts";
 import { readHolding } from "./governor.ts";
 import { limitOf } from "./view.ts";
 
-const noted = new WeakMap<Store, Map<string, string>>();
+const noted = new MapPer<Store, string, string>();
 
 /** Writes down when usage limits begin and cease to keep tasks back: for how long they waited for one is told from that. */
 export function noteLimited(engine: Engine, run: Run, tasks: readonly Task[]): void {
   const limits = limitedNow(engine, run, tasks);
-  const runs = noted.get(engine.store) ?? new Map<string, string>();
-  noted.set(engine.store, runs);
+  const runs = noted.of(engine.store);
   const before = runs.get(run.id) ?? JSON.stringify(readLimited(engine.store, run.id));
   const now = JSON.stringify(limits);
   runs.set(run.id, now);

@@ -1,6 +1,7 @@
 /** Which tasks of a run wait to be integrated. Whoever works for the queue takes all that wait at once: what comes meanwhile waits for the next turn.
  *  Nothing of it is stored: a task waits as long as its attempt is in the phase `merge`, and whoever carries the run next asks for it again. */
 import type { StopCause } from "../core/attempt.ts";
+import { MapPer } from "../lib/map-per.ts";
 import type { Carried, StepResult } from "./attempt-moves.ts";
 import type { RuledLink } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
@@ -61,11 +62,10 @@ export class Waiter {
 /** Works for those that wait; it settles each of them, or gives it back with `waitAgain`. */
 export type Turn = (waiters: Waiter[]) => Promise<void>;
 
-const waiting = new WeakMap<Engine, Map<string, Waiter[]>>();
+const waiting = new MapPer<Engine, string, Waiter[]>();
 
 function waitersOf(engine: Engine, run: string): Waiter[] {
-  const runs = waiting.get(engine) ?? new Map<string, Waiter[]>();
-  waiting.set(engine, runs);
+  const runs = waiting.of(engine);
   const waiters = runs.get(run) ?? [];
   runs.set(run, waiters);
   return waiters;

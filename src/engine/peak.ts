@@ -1,5 +1,6 @@
 /** Measures what attempts take of memory while they run, and keeps the highest of it in the store. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { MapPer } from "../lib/map-per.ts";
 import { notePeak } from "../store/peaks.ts";
 import { memoryOf } from "../system/memory.ts";
 import type { Engine } from "./engine.ts";
@@ -10,17 +11,16 @@ const LOOK_MS = 1_000;
 /** A write waits for the disk: what is a little more is written at the end. */
 const WORTH = 1.25;
 
-const now = new WeakMap<Engine, Map<number, number>>();
+const now = new MapPer<Engine, number, number>();
 
 /** What an attempt took at the last look, in bytes; 0 before the first. */
 export function memoryNow(engine: Engine, attempt: number): number {
-  return now.get(engine)?.get(attempt) ?? 0;
+  return now.of(engine).get(attempt) ?? 0;
 }
 
 /** Measures the launch in a folder, which belongs to the attempt, until told to stop. Resolves always, unless the store is out of order. */
 export async function measurePeak(engine: Engine, attempt: number, dir: string, ended: AbortSignal): Promise<void> {
-  const latest = now.get(engine) ?? new Map<number, number>();
-  now.set(engine, latest);
+  const latest = now.of(engine);
   let [peak, written] = [0, 0];
   const write = () => {
     if (peak > written) notePeak(engine.store, attempt, peak);

@@ -7,6 +7,7 @@ import { commitsBetween } from "../git/changes.ts";
 import { readTree } from "../git/commit.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
 import type { Oid } from "../git/git.ts";
+import { MapPer } from "../lib/map-per.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRedTip, writeRedTip } from "../store/red-tip.ts";
 import { lastIntegrated, readTasks } from "../store/tasks.ts";
@@ -17,7 +18,7 @@ import { verifyAlone, verifyTip } from "./verify-merged.ts";
 import type { Verdict } from "./verify.ts";
 
 /** What was said of branches alone, by tree and command. */
-const verdicts = new WeakMap<Engine, Map<string, Verdict>>();
+const verdicts = new MapPer<Engine, string, Verdict>();
 
 /** Whether the branch at `tip` fails a command that merged work of this group failed: for each tip that is asked once. Whoever asks has the turn in the queue. */
 export async function isTipRed(
@@ -57,8 +58,7 @@ async function judge(
   command: string,
   check: (commands: string[]) => Promise<Verdict>,
 ): Promise<boolean | "interrupted"> {
-  const known = verdicts.get(engine) ?? new Map<string, Verdict>();
-  verdicts.set(engine, known);
+  const known = verdicts.of(engine);
   const key = JSON.stringify([await readTree(engine.repo, tip), command]);
   const verdict = known.get(key) ?? (await check([command]));
   if (verdict.kind === "interrupted") return "interrupted";

@@ -14,6 +14,7 @@ import {
   settingsFacts,
 } from "../core/reuse.ts";
 import { adminIds, findPlace, recordedRoot } from "../git/place.ts";
+import { MapPer } from "../lib/map-per.ts";
 import { exec } from "../system/exec.ts";
 import { installEnvironment } from "../system/environment.ts";
 import { lstatIfThere, readTextIfThere, writeFileAtomically } from "../system/files.ts";
@@ -138,8 +139,7 @@ export async function nodeOf(engine: Engine, cwd: string): Promise<string | null
   const chosen = [".nvmrc", ".node-version", ".tool-versions", "mise.toml"].map((name) =>
     readTextIfThere(join(cwd, name)),
   );
-  const asked = nodes.get(engine) ?? new Map<string, Promise<string | null>>();
-  nodes.set(engine, asked);
+  const asked = nodes.of(engine);
   const key = JSON.stringify(chosen);
   let answer = asked.get(key);
   if (answer === undefined) {
@@ -155,7 +155,7 @@ export async function nodeOf(engine: Engine, cwd: string): Promise<string | null
   return answer;
 }
 
-const nodes = new WeakMap<Engine, Map<string, Promise<string | null>>>();
+const nodes = new MapPer<Engine, string, Promise<string | null>>();
 
 /** What changes when somebody installs there. */
 function marksOf(root: string, { folder, install }: WantedInstall, folders: readonly string[]): string {

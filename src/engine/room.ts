@@ -14,6 +14,7 @@ import {
 import { FINAL_STATES, type TaskState } from "../core/task.ts";
 import { kindOf } from "../agents/registry.ts";
 import { foldersIn } from "../git/place.ts";
+import { MapPer } from "../lib/map-per.ts";
 import { lastAttemptIn, readOpenAttempts } from "../store/attempts.ts";
 import { readPeaks } from "../store/peaks.ts";
 import { readRuns } from "../store/runs.ts";
@@ -100,8 +101,7 @@ const FRESH_MS = 250;
 
 /** What an attempt of an agent is expected to take at its peak. */
 function needOf(engine: Engine, agent: string): number {
-  const known = needs.get(engine) ?? new Map<string, { bytes: number; at: number }>();
-  needs.set(engine, known);
+  const known = needs.of(engine);
   const before = known.get(agent);
   if (before !== undefined && performance.now() - before.at < LEARN_MS) return before.bytes;
   const kind = kindOf(agent, engine.config.agent.named[agent] ?? {});
@@ -111,7 +111,7 @@ function needOf(engine: Engine, agent: string): number {
   return bytes;
 }
 
-const needs = new WeakMap<Engine, Map<string, { bytes: number; at: number }>>();
+const needs = new MapPer<Engine, string, { bytes: number; at: number }>();
 const LEARN_MS = 5_000;
 
 /** What the machine has for attempts, for a doctor: how many of the usual agent there is room for. */

@@ -5,6 +5,7 @@ import { isAncestor, readParents, readRef } from "../git/branch.ts";
 import { commitsWithout } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
 import { printable } from "../lib/printable.ts";
+import { MapPer } from "../lib/map-per.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRewritten } from "../store/run-words.ts";
 import { readRun } from "../store/runs.ts";
@@ -31,12 +32,11 @@ function describeTakenOut(run: Run, { base, commits }: TakenOut): string {
   return `${run.id} began at ${base.slice(0, 10)}, which ${run.target} does not hold any more; landing would bring back ${named}${more}`;
 }
 
-const seen = new WeakMap<Engine, Map<string, Oid>>();
+const seen = new MapPer<Engine, string, Oid>();
 
 /** Writes it down for all who look as soon as the target of an open run is seen to lack what the run began with, or to have it again. */
 export async function noteTakenOut(engine: Engine, run: Run): Promise<void> {
-  const tips = seen.get(engine) ?? new Map<string, Oid>();
-  seen.set(engine, tips);
+  const tips = seen.of(engine);
   const tip = await readRef(engine.repo, `refs/heads/${run.target}`);
   if (tip === null || tips.get(run.id) === tip) return;
   tips.set(run.id, tip);

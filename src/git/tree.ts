@@ -1,4 +1,5 @@
 /** Trees, read and written without a process: what the merge of disjoint changes and the look for submodules walk through. */
+import { MapPer } from "../lib/map-per.ts";
 import type { Oid } from "./git.ts";
 import { nameOfObject, readObject, writeLooseObject } from "./loose-object.ts";
 import type { Repo } from "./repo.ts";
@@ -20,7 +21,7 @@ export function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
 
 /** The entries of a tree. Throws where the object is none. */
 export async function readEntries(repo: Repo, oid: Oid): Promise<Tree> {
-  const recalled = recent.get(repo)?.get(oid);
+  const recalled = recent.of(repo).get(oid);
   if (recalled !== undefined) return recalled;
   const object = await readObject(repo, oid);
   if (object?.type !== "tree") throw new Error(`${oid} is not a tree`);
@@ -55,14 +56,13 @@ export function nameOf(repo: Repo, tree: Tree): Oid {
 }
 
 /** Each merge begins with the trees that the one before ended with. */
-const recent = new WeakMap<Repo, Map<Oid, Tree>>();
+const recent = new MapPer<Repo, Oid, Tree>();
 const MAX_RECENT = 256;
 
 function rememberEntries(repo: Repo, oid: Oid, tree: Tree): void {
-  const mine = recent.get(repo) ?? new Map<Oid, Tree>();
+  const mine = recent.of(repo);
   if (mine.size >= MAX_RECENT) mine.clear();
   mine.set(oid, tree);
-  recent.set(repo, mine);
 }
 
 /** git orders by bytes, with a directory's name as if it ended in a slash. */
