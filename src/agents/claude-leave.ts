@@ -1,6 +1,6 @@
 /** What Claude Code asks leave for, as its hook PermissionRequest is told it, and the answer that the hook gives back. Measured on 2.1.329: the dialog
  *  is on the screen meanwhile, and whichever answer comes first holds. */
-import { transcriptIn } from "./claude-interrupt.ts";
+import { transcriptIn } from "./claude-record.ts";
 import { type Json, list, parseJson, record, text } from "./json.ts";
 
 /** `detail` is what it would do: a command, a file, an address; else the tool's input as JSON. It may be cut, then it ends in `…`. */

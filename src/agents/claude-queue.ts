@@ -1,11 +1,8 @@
 /** What is typed into a Claude Code that is at work waits in its queue, and begins a turn of its own when this one is over. Hooks are told of it when it is
  *  typed, and of that beginning nothing (2.1.329). Its own record of the conversation, whose path hooks are told, holds both. */
 import { isPrompt } from "../core/session-state.ts";
-import { readTail } from "../lib/tail.ts";
-import { transcriptIn } from "./claude-interrupt.ts";
+import { lastRecords } from "./claude-record.ts";
 import { parseJson, text } from "./json.ts";
-
-const TAIL_BYTES = 256 * 1024;
 
 export type Queue = {
   /** Something waits to be taken. */
@@ -18,8 +15,7 @@ export type Queue = {
 
 /** Of the conversation that this payload of a hook is of. */
 export function readQueue(payload: string): Queue {
-  const path = transcriptIn(payload);
-  return queueIn(path === null ? [] : readTail(path, TAIL_BYTES).split("\n"));
+  return queueIn(lastRecords(payload));
 }
 
 /** Whether these records of a conversation, oldest first, tell that something was put into the queue. */

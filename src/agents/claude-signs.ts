@@ -1,22 +1,19 @@
 /** When a Claude Code last wrote something down, and whether it waits for a tool, as its own record of the conversation tells. */
 import { statSync } from "node:fs";
-import { readTail } from "../lib/tail.ts";
-import { transcriptIn } from "./claude-interrupt.ts";
+import { lastRecords, transcriptIn } from "./claude-record.ts";
 import { list, parseJson, record, text } from "./json.ts";
-
-const TAIL_BYTES = 256 * 1024;
 
 /** Of the conversation that this payload of a hook is of; `at` is epoch ms. Null where it has no record. */
 export function lastSign(payload: string): { at: number; hasOpenTool: boolean } | null {
   const path = transcriptIn(payload);
   const at = path === null ? undefined : statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-  return path === null || at === undefined ? null : { at, hasOpenTool: hasOpenTool(readTail(path, TAIL_BYTES)) };
+  return at === undefined ? null : { at, hasOpenTool: hasOpenTool(lastRecords(payload)) };
 }
 
 /** A tool that was called and has not answered. What a person says next closes those that they interrupted. */
-function hasOpenTool(records: string): boolean {
+function hasOpenTool(records: readonly string[]): boolean {
   const open = new Set<string>();
-  for (const line of records.split("\n")) {
+  for (const line of records) {
     if (!line.includes('"tool_use') && !line.includes('"type":"user"')) continue;
     const row = parseJson(line);
     const blocks = list(record(row?.["message"])["content"]).map(record);

@@ -2,7 +2,8 @@
  *  interrupted before its first output nothing else tells: no hook is called, no record written, and what it was told stands in the input again. */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { hasAnsweredSince, isInterruptLast, transcriptIn } from "./claude-interrupt.ts";
+import { hasAnsweredSince, isInterruptLast } from "./claude-interrupt.ts";
+import { lastTelling, transcriptIn } from "./claude-record.ts";
 import { parseJson, text } from "./json.ts";
 
 export type OwnStatus = {
@@ -28,7 +29,7 @@ export function readOwnStatus(line: string): OwnStatus | null {
 /** Since when the prompt that the last of these lines of hooks tells of is back in its program's input, epoch ms; null where it is not. `at`: when that
  *  line was written. A turn that begins, and one that ends by itself, look the same for a moment: to be looked at again. */
 export function putBackSince(lines: readonly string[], at: number): number | null {
-  const told = lines.findLast((line) => line.includes('"transcript_path"') && !isNotification(line)) ?? "";
+  const told = lastTelling(lines.filter((line) => !isNotification(line))) ?? "";
   if (!told.includes(PROMPT)) return null;
   const own = readOwnStatus(told);
   if (own?.isIdle !== true || isInterruptLast(told)) return null;

@@ -1,6 +1,7 @@
 /** What an agent is told with its start. One that ended before it took that up is told it anew the next time, once. */
 import { randomUUID } from "node:crypto";
 import { type Agent, MOST_TOLD } from "../agents/agent.ts";
+import { lastTelling } from "../agents/claude-record.ts";
 import { readOwnStatus } from "../agents/claude-status.ts";
 import { OwtError } from "../core/errors.ts";
 import { type FirstWords, howFarTold } from "../core/session-state.ts";
@@ -51,7 +52,7 @@ export function noteEnding(engine: Pick<Engine, "repo">, worktree: string): void
 
 /** It ended while it was busy with them, as it said itself: where a person has interrupted it, it has become idle since it told that it has them. */
 function isBusyByItself(spool: Spool | null): boolean {
-  const told = spool?.lines.findLast((line) => line.includes('"transcript_path"'));
+  const told = lastTelling(spool?.lines);
   if (spool === null || told === undefined) return false;
   const own = readOwnStatus(told);
   return told.includes('"owt_busy":true') || (own !== null && (own.isBusy || own.at <= spool.at));

@@ -384,7 +384,7 @@ const LATE_MS = 20_000;
 
 function limitWords({ until, isGuess }: HeldByLimit, now: number): string {
   if (until === null || !isGuess) return timeWords(until, now);
-  return `, no reset known; next try at ${localTimes(new Date(until).toISOString(), now)}`;
+  return `, no reset known; next try at ${localTime(until, now)}`;
 }
 
 function timeWords(until: number | null, now: number): string {

@@ -18,7 +18,7 @@ import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../s
 import type { Engine } from "../engine.ts";
 import { endSessionOf } from "../sessions.ts";
 import { followMoved } from "./moved.ts";
-import { refuseStranger, worktreeHome, worktreePath } from "./place.ts";
+import { refuseStranger, baseDirectory, worktreePath } from "./place.ts";
 import { makeReady, type ReadyOptions } from "./ready.ts";
 import { lstatIfThere } from "../../system/files.ts";
 import { clearUnmade } from "./unmade.ts";
@@ -134,7 +134,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
   const { repo, store } = engine;
   refuseInGit(engine, start, path);
   freePlace(engine, start, path);
-  const home = worktreeHome(engine);
+  const home = baseDirectory(engine);
   await excludeFolder(repo, options.path === null && home !== repo.root ? home : path);
   const fresh = {
     path,

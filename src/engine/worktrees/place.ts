@@ -16,11 +16,11 @@ export type Checkout = { path: string; branch: string | null };
 /** The folder that a branch's worktree gets, as the configuration says. */
 export function worktreePath(engine: Engine, branch: string): string {
   const pattern = engine.config.worktree.naming_pattern ?? "{project}-{branch}";
-  return join(worktreeHome(engine), folderName(pattern, basename(engine.repo.root), branch));
+  return join(baseDirectory(engine), folderName(pattern, basename(engine.repo.root), branch));
 }
 
 /** The folder in which worktrees by hand stand, as the configuration names it. */
-export function worktreeHome({ config, repo, env }: Engine): string {
+export function baseDirectory({ config, repo, env }: Engine): string {
   return resolve(repo.root, (config.worktree.base_directory ?? "../").replace(/^~(?=\/|$)/, env["HOME"] ?? "~"));
 }
 

@@ -23,7 +23,7 @@ import type { Session } from "../../tmux/list.ts";
 import { processesIn, workersIn } from "../../tmux/session.ts";
 import { endSessionOf } from "../sessions.ts";
 import { asOneRemover } from "./one-at-a-time.ts";
-import { type Checkout, worktreeHome } from "./place.ts";
+import { type Checkout, baseDirectory } from "./place.ts";
 import { setupDir } from "./ready.ts";
 import { readStates } from "./state.ts";
 
@@ -136,7 +136,7 @@ async function removeOne(
   });
   if (!removed.removed) return { path, branch, reasons: removed.reasons, notFiles };
   await removed.emptied;
-  leaveHome(engine, path);
+  leaveBaseDirectory(engine, path);
   forgetSetup(engine, path);
   rmSync(setupDir(engine, path), { recursive: true, force: true });
   forgetWorktree(store, path);
@@ -156,8 +156,8 @@ async function removeOne(
 }
 
 /** With the last worktree in it goes the folder that is for worktrees alone, where it lies in the main checkout. */
-function leaveHome(engine: Engine, path: string): void {
-  const home = worktreeHome(engine);
+function leaveBaseDirectory(engine: Engine, path: string): void {
+  const home = baseDirectory(engine);
   if (dirname(path) !== home || !home.startsWith(engine.repo.root + sep)) return;
   try {
     rmdirSync(home);

@@ -1,6 +1,7 @@
 /** What the sessions of this repository's worktrees do now. */
 import { lastInterrupt } from "../../agents/claude-interrupt.ts";
 import { type Queue, readQueue } from "../../agents/claude-queue.ts";
+import { lastTelling } from "../../agents/claude-record.ts";
 import { lastSign } from "../../agents/claude-signs.ts";
 import { isNotification, putBackSince, readOwnStatus } from "../../agents/claude-status.ts";
 import { healthOf, isSilent } from "../../core/session-health.ts";
@@ -85,7 +86,7 @@ export function toolBegunAt(engine: Pick<Engine, "repo">, worktree: string): num
 }
 
 function signOf(spool: Spool | null): ReturnType<typeof lastSign> {
-  const told = spool?.lines.findLast((line) => line.includes('"transcript_path"'));
+  const told = lastTelling(spool?.lines);
   return told === undefined ? null : lastSign(told);
 }
 
@@ -99,7 +100,7 @@ function heardOf(state: SessionState, spool: Spool | null, now: number): { state
 
 /** Since when a turn is over of whose end no hook told, because a person interrupted it; null where it goes on. */
 function restsSince({ lines, at }: Spool, state: SessionState, now: number): number | null {
-  const told = lines.findLast((line) => line.includes('"transcript_path"'));
+  const told = lastTelling(lines);
   if (told === undefined) return null;
   const own = readOwnStatus(told);
   // With what it was started with it takes a moment to begin.
@@ -131,7 +132,7 @@ export function textBackSince(engine: Pick<Engine, "repo">, worktree: string): n
 
 /** Whether a turn that is over is followed by the next; one that ended with its program was cut off. */
 function afterTurn({ lines, at }: Spool, now: number): SessionState {
-  const told = lines.findLast((line) => line.includes('"transcript_path"'));
+  const told = lastTelling(lines);
   const { isWaiting, isBegun, begunAt } = told === undefined ? NO_QUEUE : readQueue(told);
   if (!hasStopped(lines)) return isBegun ? "cut-off" : "waiting";
   const isNext = begunAt !== null && begunAt > at;

@@ -1,6 +1,6 @@
 /** Whether an agent took what is typed into its session: told by its hooks and by its own record of the conversation. */
 import { statSync } from "node:fs";
-import { transcriptIn } from "../../agents/claude-interrupt.ts";
+import { lastTelling, transcriptIn } from "../../agents/claude-record.ts";
 import { isQueuedIn } from "../../agents/claude-queue.ts";
 import type { SessionState } from "../../core/session-state.ts";
 import { readBehind } from "../../lib/tail.ts";
@@ -31,7 +31,7 @@ export async function takenBehind(engine: Engine, worktree: Checkout): Promise<T
 
 /** How far the agent's record of the conversation is written; null where there is none. */
 function recordEnd(engine: Engine, worktree: Checkout): { path: string; size: number } | null {
-  const told = readSpool(engine, worktree.path)?.lines.findLast((line) => line.includes('"transcript_path"'));
+  const told = lastTelling(readSpool(engine, worktree.path)?.lines);
   const path = told === undefined ? null : transcriptIn(told);
   return path === null ? null : { path, size: statSync(path, { throwIfNoEntry: false })?.size ?? 0 };
 }
