@@ -1,6 +1,7 @@
 /** A long-lived process that answers one request at a time. It starts with the first request, starts anew when it has died, and ends
  *  by itself when our end of its input closes, so that not even kill -9 of us leaves it behind. It never keeps Node alive on its own. */
 import { OwtError } from "../core/errors.ts";
+import { Gathered } from "../lib/gathered.ts";
 import { startThroughServer } from "./fork-server.ts";
 import { type LiveChild, type LiveListener, type LiveOptions, spawnLive } from "./live-child.ts";
 
@@ -63,7 +64,7 @@ export class LiveProcess {
     if (this.#closed) throw new OwtError("internal", "a live process was closed");
     const child = await (this.#child ??= this.#start());
     return new Promise<T>((resolve, reject) => {
-      let bytes: Buffer = Buffer.alloc(0);
+      const bytes = new Gathered();
       const settle = (): void => {
         this.#pending = null;
         if (this.#holdsUs) child.hold(false);
@@ -71,8 +72,7 @@ export class LiveProcess {
       if (this.#hasAnswered) child.takeSaid();
       this.#pending = {
         onBytes: (chunk) => {
-          bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-          const taken = take(bytes);
+          const taken = take(bytes.add(chunk));
           if (taken === null) return;
           settle();
           this.#hasAnswered = true;
