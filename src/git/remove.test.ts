@@ -623,8 +623,11 @@ test("each kind of conflict comes back as a conflict, and resolved ones as resol
   expect(() => runGit(at.wt, "commit", "-q", "--no-edit")).toThrow(/unmerged|conflict/i);
 });
 
-test("modes of saved files and of their folders come back", async () => {
+test("modes of files and of their folders come back, also of those in which nothing changed", async () => {
   await using at = await task();
+  at.write(at.wt, { "kept/same": "as it was" });
+  runGit(at.wt, "add", "kept");
+  runGit(at.wt, "commit", "-qm", "kept");
   at.write(at.wt, { "z.log": "secret", new: "new", "a.txt": "changed", "ignored/keys/id": "key", "run me": "x" });
   const modes = {
     "z.log": 0o600,
@@ -633,12 +636,14 @@ test("modes of saved files and of their folders come back", async () => {
     "ignored/keys/id": 0o400,
     "ignored/keys": 0o500,
     "run me": 0o700,
+    "kept/same": 0o400,
+    kept: 0o2750,
   };
   for (const [path, mode] of Object.entries(modes)) chmodSync(join(at.wt, path), mode);
   const removed = await removeWorktree(at.repo, at.wt, SAVE);
   if (removed.removed) await removed.emptied;
   await restoreRescue(at.repo, "t1", { path: at.wt });
-  const now = Object.keys(modes).map((path) => [path, lstatSync(join(at.wt, path)).mode & 0o777]);
+  const now = Object.keys(modes).map((path) => [path, lstatSync(join(at.wt, path)).mode & 0o7777]);
   expect(Object.fromEntries(now)).toEqual(modes);
 });
 

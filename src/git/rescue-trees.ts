@@ -84,15 +84,16 @@ export async function saveIndex(
 
 /** The index's entries of open conflicts, and modes that a checkout would not give; null where there are none. */
 export async function writeAside(
-  { place, staged }: FileHoldings,
+  { place, staged, gone }: FileHoldings,
   paths: readonly string[],
   bin: string,
   write: (commit: NewCommit) => Promise<Oid>,
 ): Promise<Oid | null> {
   const at = { ...place, root: bin };
+  const tracked = gone ? [] : fieldsOf((await git(at, ["ls-files", "-z"])).stdout);
   const unmerged = staged ? fieldsOf((await git(at, ["ls-files", "-u", "-z"])).stdout) : [];
   const entries = unmerged.map((line) => line.replace(/^(\d+ [0-9a-f]+) ([123])\t/, "$1\t$2/"));
-  const modes = oddModes(place.root, paths);
+  const modes = oddModes(place.root, [...new Set([...tracked, ...paths])]);
   if (modes.length > 0) {
     const source = join(bin, MODES);
     await writeFile(source, modes.map((line) => `${line}\0`).join(""));
