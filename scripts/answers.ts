@@ -699,6 +699,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
         ...answerOf,
       }),
     ),
+    astray: v.pipe(
+      v.array(of({ run: text, why: text, since: moment, ...answerOf })),
+      v.description("runs whose branches were moved to where their work is not"),
+    ),
     budgets: v.pipe(
       v.array(
         of({
@@ -1009,6 +1013,12 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           wish: orNull(v.picklist(["pause", "stop"])),
           target: text,
           branch: text,
+          astray: v.pipe(
+            v.nullable(of({ why: text, ...answerOf })),
+            v.description(
+              "its branch was moved to where its work is not: nothing begins or is merged until that is put right",
+            ),
+          ),
           target_rewritten: v.pipe(
             orNull(text),
             v.description(

@@ -5,7 +5,7 @@ import { describeLost } from "../core/lost-change.ts";
 import { nameOfRival } from "../core/rival.ts";
 import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { describeRescue } from "../core/stall.ts";
-import { describePark } from "../core/view.ts";
+import { describePark, renderAnswer } from "../core/view.ts";
 import type { Engine } from "../engine/engine.ts";
 import { eventsAfter } from "../store/events.ts";
 import { readTask } from "../store/tasks.ts";
@@ -198,6 +198,10 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return event.why === null
         ? { mark: paint("cyan", "❯"), text: "the target holds again what the run began with" }
         : { mark: paint("yellow", "▲"), text: event.why };
+    case "run-astray":
+      return event.astray === null
+        ? { mark: paint("cyan", "❯"), text: "the branch is where the run's work is again" }
+        : { mark: paint("yellow", "▲"), text: `${event.astray.why}; put it right: ${renderAnswer(event.astray)}` };
     case "tip-red":
       return event.red === null
         ? { mark: paint("cyan", "❯"), text: "the branch has moved on: what waited for it is merged and checked again" }

@@ -1,4 +1,5 @@
 /** Every fact that can happen, as one union. The event log is the only feed: each screen is a reader of it. */
+import type { Astray } from "./astray.ts";
 import type { AttemptPhase } from "./attempt.ts";
 import type { Settled } from "./conflict-rules.ts";
 import type { Usage } from "./cost.ts";
@@ -49,6 +50,8 @@ export type Fact =
   | { kind: "target-rewritten"; why: string | null }
   /** Its branch is red by itself from now on, and merges wait for it; null: not any more. */
   | { kind: "tip-red"; red: RedTip | null }
+  /** Its branch was moved to where its work is not, and it waits until somebody puts that right; null: somebody did. */
+  | { kind: "run-astray"; astray: Astray | null }
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
   /** The run that a batch started has come to its end, or was never started: for whoever is to be told of it. `slot` is in epoch milliseconds. */
   | { kind: "batch-ended"; batch: string; slot: number; notify: boolean; state: FiringState; reason: string | null }

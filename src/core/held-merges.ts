@@ -1,18 +1,24 @@
 /** Merges of a run that wait for something beside their turn. Pure. */
+import type { Astray } from "./astray.ts";
 import type { Attempt } from "./attempt.ts";
 import { isHeldByTip, type RedTip, waitsForTip } from "./red-tip.ts";
 import { waitsBehind, type WaitsBehind } from "./resolving.ts";
 import type { BareTask } from "./task.ts";
 
-/** For the branch to be mended, or for somebody to resolve a conflict in the same file. */
-export type HeldMerges = { red: RedTip | null; behind: readonly WaitsBehind[] };
+/** For the branch to be mended or put right, or for somebody to resolve a conflict in the same file. */
+export type HeldMerges = { red: RedTip | null; behind: readonly WaitsBehind[]; astray: Astray | null };
+
+/** Of a run in which no merge is held. */
+export const NOTHING_HELD: HeldMerges = { red: null, behind: [], astray: null };
 
 /** Whether the work of a task waits so. */
-export function isHeldMerge({ red, behind }: HeldMerges, task: Pick<BareTask, "id" | "state">): boolean {
+export function isHeldMerge({ red, behind, astray }: HeldMerges, task: Pick<BareTask, "id" | "state">): boolean {
+  if (astray !== null && task.state === "integrating") return true;
   return isHeldByTip(red, task) || behind.some((each) => each.task === task.id);
 }
 
 /** Whether the merge of an attempt waits so. */
-export function isMergeHeld({ red, behind }: HeldMerges, attempt: Pick<Attempt, "phase" | "task">): boolean {
+export function isMergeHeld({ red, behind, astray }: HeldMerges, attempt: Pick<Attempt, "phase" | "task">): boolean {
+  if (astray !== null && attempt.phase === "merge") return true;
   return waitsForTip(red, attempt) || waitsBehind(behind, attempt);
 }

@@ -56,6 +56,12 @@ export function momentOf(fact: Fact, run: string | null): { moment: Moment; key:
       const why = `${branch} itself is red: ${command}`;
       return { moment: { name: "waiting", for: "branch", why }, key: `${run} is red at ${tip}` };
     }
+    case "run-astray":
+      if (fact.astray === null) return null;
+      return {
+        moment: { name: "waiting", for: "branch", why: fact.astray.why },
+        key: `${run} is astray: ${fact.astray.why}`,
+      };
     case "run-ended": {
       const { done, failed, skipped, cancelled } = fact;
       return { moment: { name: "run-ended", counts: { done, failed, skipped, cancelled } }, key: `${run} ended` };

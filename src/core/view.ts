@@ -1,8 +1,9 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { lastLines } from "../lib/tail.ts";
+import { describeAstray } from "./astray.ts";
 import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
 import { describeFailedRule } from "./conflict-rules.ts";
-import type { HeldMerges } from "./held-merges.ts";
+import { type HeldMerges, NOTHING_HELD } from "./held-merges.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
@@ -41,6 +42,8 @@ export type TaskView<T extends BareTask = Task> = {
   why: string;
   /** Keys of the tasks that it waits for. */
   waitsFor: string[];
+  /** It waits for a person as others of its run do: for its branch to be mended, or put right. */
+  withRun?: "red" | "astray";
   /** Of one that waits for a time: when that is (epoch ms), where it is known. */
   until?: number;
 };
@@ -85,7 +88,7 @@ export function viewTasks<T extends BareTask>(
   now: number,
   known: Known<T> = {},
 ): TaskView<T>[] {
-  const { holds = NO_HOLDS, limitOf = null, shortage = null, merges = { red: null, behind: [] } } = known;
+  const { holds = NO_HOLDS, limitOf = null, shortage = null, merges = NOTHING_HELD } = known;
   const { logins = { tasks, credentialOf: (agent: string) => agent } } = known;
   const around = {
     byKey: new Map(tasks.map((task) => [task.key, task])),
@@ -136,6 +139,10 @@ function standsUntil<T extends BareTask>(task: T, until: number, why: string): T
   return { ...stands(task, "waits-for-time", why), until };
 }
 
+function standsWithRun<T extends BareTask>(task: T, withRun: "red" | "astray", why: string): TaskView<T> {
+  return { ...stands(task, "waits-for-person", why), withRun };
+}
+
 function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
   switch (task.state) {
     case "pending":
@@ -147,8 +154,8 @@ function viewTask<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
     case "contest":
       return viewContest(task, around.contests);
     case "integrating":
-      if (isHeldByTip(around.merges.red, task))
-        return stands(task, "waits-for-person", describeRedTip(around.merges.red!));
+      if (around.merges.astray !== null) return standsWithRun(task, "astray", describeAstray(around.merges.astray));
+      if (isHeldByTip(around.merges.red, task)) return standsWithRun(task, "red", describeRedTip(around.merges.red!));
       return viewMerge(task, around.merges.behind);
     case "running":
     case "verifying":
@@ -181,7 +188,7 @@ function viewContest<T extends BareTask>(task: T, contests: ReadonlyMap<string, 
 }
 
 function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
-  const { byKey, contests, loginOf, holds, limitOf, shortage, apart, now } = around;
+  const { byKey, contests, loginOf, holds, limitOf, shortage, apart, merges, now } = around;
   if (task.park && waitsForPerson(task.park)) return stands(task, "waits-for-person", describePark(task.park));
   if (task.park?.for === "budget" && task.park.until === null)
     return stands(task, "waits-for-budget", describePark(task.park));
@@ -190,6 +197,7 @@ function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T
     const rows = open.flatMap((key) => contests.get(key)?.map((each) => each.key) ?? [key]);
     return stands(task, "blocked", `waits for ${open.join(", ")}`, rows);
   }
+  if (merges.astray !== null) return standsWithRun(task, "astray", describeAstray(merges.astray));
   if (holds.timeOver != null && !COMES_HOME.has(task.next.kind))
     return stands(task, "waits-for-budget", describeTimeOver(holds.timeOver));
   const login = loginOf(task);

@@ -103,6 +103,12 @@ export function limitSpans(events: readonly Event[], end: number): Record<"close
   return spans;
 }
 
+/** When the whole run waited for a person to put its branch right. */
+export function astraySpans(events: readonly Event[], end: number): Span[] {
+  const notes = events.filter((event) => event.kind === "run-astray");
+  return untilNext(notes, end).flatMap(([{ astray }, span]) => (astray === null ? [] : [span]));
+}
+
 /** What is said of single tasks until the next word of its kind: that they let others go first, that their merges wait for a conflict to be resolved in
  *  the same file, or for a person to mend the branch itself. By task. */
 export function spansByTask(

@@ -8,6 +8,7 @@ import type { RoomKind } from "./room.ts";
 import { joined, lengthOf } from "./steps.ts";
 import type { Park } from "./task.ts";
 import {
+  astraySpans,
   holdSpans,
   limitSpans,
   outside,
@@ -119,6 +120,7 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
     apart: spansByTask(events, "run-apart", end),
     reds: spansByTask(events, "tip-red", end),
     behind: spansByTask(events, "run-behind", end),
+    astray: astraySpans(events, end),
     logins: parked.filter(({ park }) => HOLDS_OTHERS.has(park.for)),
     queues: queueSpans(merges),
   };
@@ -150,6 +152,8 @@ type Around = {
   apart: ReadonlyMap<number, Span[]>;
   reds: ReadonlyMap<number, Span[]>;
   behind: ReadonlyMap<number, Span[]>;
+  /** Its branch was not where its work was. */
+  astray: readonly Span[];
   /** What keeps back others with the same agent, too. */
   logins: readonly Parking[];
   queues: ReadonlyMap<number, Span[]>;
@@ -157,14 +161,14 @@ type Around = {
 
 /** What a task waited for while no attempt at it was open, and for its rivals or an approval. `upstream`: when the last of what it needs was done. */
 function waitsAtRest(log: TaskLog, upstream: number, around: Around): Waits {
-  const { end, halts, holds, limits, shortages, apart, logins } = around;
+  const { end, halts, holds, limits, shortages, apart, astray, logins } = around;
   const { id } = log.task;
   const agent = logins.length > 0 ? around.agentOf(log.task) : "";
   const sharesLogin = ({ task, park }: Parking) =>
     task !== id && (park.for === "login" || park.for === "agent") && park.agent === agent;
   const common: Layer[] = [
     ["upstream", [{ from: -Infinity, to: upstream }]],
-    ["person", logins.filter(sharesLogin).map(({ at, until }) => ({ from: at, to: until ?? end }))],
+    ["person", [...astray, ...logins.filter(sharesLogin).map(({ at, until }) => ({ from: at, to: until ?? end }))]],
   ];
   const waits = noWaits();
   for (const rest of log.rests) {
@@ -190,7 +194,7 @@ function waitsAtRest(log: TaskLog, upstream: number, around: Around): Waits {
 }
 
 /** What it waited for from when its work was there to be checked until it was merged. */
-function waitsInChecks(log: TaskLog, { halts, reds, behind, queues }: Around): Waits {
+function waitsInChecks(log: TaskLog, { halts, reds, behind, astray, queues }: Around): Waits {
   const { id } = log.task;
   const waits = noWaits();
   for (const span of log.checks)
@@ -198,11 +202,11 @@ function waitsInChecks(log: TaskLog, { halts, reds, behind, queues }: Around): W
       ["stopped", halts],
       ["check", [span]],
     ]);
-  const held = [...(reds.get(id) ?? []), ...(behind.get(id) ?? [])];
+  const held = [...(reds.get(id) ?? []), ...(behind.get(id) ?? []), ...astray];
   const idle = joined([...(queues.get(id) ?? []), ...within(held, log.merges)]);
   for (const span of idle)
     share(waits, span, [
-      ["person", reds.get(id) ?? []],
+      ["person", [...astray, ...(reds.get(id) ?? [])]],
       ["stopped", halts],
       ["integration", [span]],
     ]);

@@ -4,6 +4,7 @@ import type { Run } from "../core/run.ts";
 import { contestsIn } from "../core/rival.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { type Answer, answerCommand, type Permit, waitsForPerson } from "../core/view.ts";
+import { readAstray } from "../store/astray.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readRun } from "../store/runs.ts";
 import { findTasks, readTasks } from "../store/tasks.ts";
@@ -14,6 +15,8 @@ import { choicesFor, refusedLoginOf } from "./view.ts";
 /** The command that answers a waiting task, or raises the budget it waits for, naming its run where a later one has a task of the same key. */
 export function answerFor(engine: Engine, task: Task): Answer {
   const run = readRun(engine.store, task.run);
+  const astray = run && waitsWithRun(task) ? readAstray(engine.store, run.id) : null;
+  if (astray !== null) return { command: astray.command, note: astray.note };
   const login = run && task.state === "pending" && task.park === null ? refusedLoginOf(engine, run, task) : undefined;
   if (login) return { command: `owt task retry ${login.key} --run ${login.run}`, note: "once its login is mended" };
   // A limit or a pause that is over leaves its word behind; what holds the task is the budget.
@@ -26,6 +29,11 @@ export function answerFor(engine: Engine, task: Task): Answer {
     hasWords: endedWithWords(engine, task),
     isAlone: hasRivalsLeft(engine, task),
   });
+}
+
+/** Whether what is amiss with the run's branch keeps a task waiting. */
+function waitsWithRun({ state, park }: Task): boolean {
+  return state === "integrating" || (state === "pending" && (park === null || !waitsForPerson(park)));
 }
 
 /** Whether one of several that do its task has not come to its end. */

@@ -12,7 +12,7 @@ import { readRun } from "../store/runs.ts";
 import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 import { resolvedIn } from "./lost-side.ts";
-import { runTip } from "./run-tip.ts";
+import { trunkOf } from "./run-tip.ts";
 
 /** Shown of many; the agent can ask git for the rest. */
 const MOST = 50;
@@ -22,7 +22,7 @@ type Refused = { command: string; output: string; note: string };
 
 /** What is wrong with the work at `head`; null where nothing is. Work of other tasks that was merged into it is theirs. */
 export async function passGate(engine: Engine, carried: Carried, head: Oid): Promise<Refused | null> {
-  const tip = await runTip(engine, carried.run);
+  const tip = await trunkOf(engine, carried.run);
   return (
     (await refuseMarkers(engine, carried, tip, head)) ??
     (await refuseLeftByGit(engine, carried, tip, head)) ??

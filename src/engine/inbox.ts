@@ -1,9 +1,11 @@
 /** What waits for a person, over all runs. */
+import type { Astray } from "../core/astray.ts";
 import { startCommand } from "../core/firing.ts";
 import type { Run } from "../core/run.ts";
 import type { Answer, TaskView } from "../core/view.ts";
 import { readWaitsSince } from "../store/events.ts";
-import { readHeldSince } from "../store/run-words.ts";
+import { readAstray } from "../store/astray.ts";
+import { readAstraySince, readHeldSince } from "../store/run-words.ts";
 import { readRefused } from "../store/firings.ts";
 import { readRuns } from "../store/runs.ts";
 import { readFailedTasks } from "../store/tasks.ts";
@@ -40,6 +42,18 @@ function sinceOf({ store }: Engine, { task, standing }: TaskView, run: Run): num
 export function readNearBudgets(engine: Engine): NearLevel[] {
   const near = readRuns(engine.store, "open").flatMap((run) => readNearLevels(engine, run));
   return near.toSorted((a, b) => a.since - b.since);
+}
+
+/** A run whose branch is not where its work is; `since` is in epoch milliseconds. */
+export type AstrayRun = { run: string; since: number } & Astray;
+
+/** Open runs whose branches are astray, oldest first, also where nothing of them waits for that yet. */
+export function readAstrayRuns({ store }: Engine): AstrayRun[] {
+  const runs = readRuns(store, "open").flatMap(({ id }) => {
+    const astray = readAstray(store, id);
+    return astray === null ? [] : [{ run: id, since: readAstraySince(store, id) ?? 0, ...astray }];
+  });
+  return runs.toSorted((a, b) => a.since - b.since);
 }
 
 /** A batch whose last slot could not start; `since` is in epoch milliseconds. */
@@ -85,13 +99,13 @@ function waitingIn(engine: Engine, views: TaskView[], failed: ReadonlySet<number
   const own = [...Map.groupBy(forBudget.filter(isOwn), ({ task }) => budgetCommand(engine, task)).values()];
   const shared = forBudget.filter((view) => !isOwn(view));
   const first = shared.find(isParked) ?? (own.length > 0 ? undefined : shared[0]);
-  // So is a branch that is red by itself.
-  const forTip = views.filter(({ task, standing }) => task.state === "integrating" && standing === "waits-for-person");
+  // So is a branch that is red by itself; one that is astray is told of the run.
+  const withRun = views.filter((view) => view.withRun === "red");
   // Of each group one is told, with the number of the others.
-  const groups = [...own, forTip].filter((group) => group.length > 0);
+  const groups = [...own, withRun].filter((group) => group.length > 0);
   const told = new Map(groups.map((group) => [group[0], group.length - 1]));
   if (first !== undefined) told.set(first, shared.length - 1);
-  const waits = (view: TaskView) => view.standing === "waits-for-person" && !forTip.includes(view);
+  const waits = (view: TaskView) => view.standing === "waits-for-person" && view.withRun === undefined;
   const isTold = (view: TaskView) => waits(view) || failed.has(view.task.id) || told.has(view);
   return views.filter(isTold).map((view) => ({ view, more: told.get(view) ?? 0 }));
 }

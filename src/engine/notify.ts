@@ -29,7 +29,8 @@ import {
   settleOutgoing,
   tryLater,
 } from "../store/outbox.ts";
-import { readRedTip } from "../store/red-tip.ts";
+import { readAstray } from "../store/astray.ts";
+import { readHeldMerges } from "../store/resolving.ts";
 import { readRun } from "../store/runs.ts";
 import { readTask, readTasks } from "../store/tasks.ts";
 import { canShow, showOnDesktop } from "../system/desktop.ts";
@@ -174,12 +175,16 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
 function isOver(engine: Engine, { run, task: id, moment }: Outgoing): boolean {
   const task = id === null ? null : readTask(engine.store, id);
   if (moment.name === "waiting" && moment.for === "room") return knownShortage(engine) === null;
-  if (moment.name === "waiting" && moment.for === "branch")
-    return run === null || readRedTip(engine.store, run) === null;
+  if (moment.name === "waiting" && moment.for === "branch") return run === null || !isBranchAmiss(engine, run);
   if (moment.name !== "waiting" || task === null) return false;
   if (moment.for === "review") return task.state !== "review" || task.approved;
   if (moment.for === "failed") return task.state !== "failed" || hasRivalsLeft(engine, task);
   return task.state !== "pending" || task.park?.for !== moment.for;
+}
+
+function isBranchAmiss({ store }: Engine, run: string): boolean {
+  const { red, astray } = readHeldMerges(store, run);
+  return red !== null || astray !== null;
 }
 
 /** Whether somebody else may still do the task of a rival that failed. */
@@ -284,7 +289,8 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
 /** What a person can do about it now. */
 function commandFor(engine: Engine, moment: Moment, task: Task | null, run: Run | null): string | null {
   if (moment.name === "waiting" && moment.for === "room") return readRoomWait(engine)?.command ?? "owt inbox";
-  if (moment.name === "waiting" && moment.for === "branch") return run && `owt resume ${run.id}`;
+  if (moment.name === "waiting" && moment.for === "branch")
+    return run && (readAstray(engine.store, run.id)?.command ?? `owt resume ${run.id}`);
   if (moment.name === "waiting") return task === null ? null : answerFor(engine, task).command;
   if (moment.name === "budget") return run?.state === "open" ? raiseNow(engine, run) : null;
   if (moment.name === "batch-ended") return moment.state === "refused" ? startCommand(moment.batch) : null;

@@ -1,7 +1,8 @@
 /** The tip of a run's branch, and the promise that everything which was integrated is in it. */
+import type { Astray } from "../core/astray.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Run } from "../core/run.ts";
-import { createBranch, isAncestor, readRef } from "../git/branch.ts";
+import { checkedOutWhere, createBranch, isAncestor, readRef } from "../git/branch.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { shellWord } from "../lib/printable.ts";
 import { appendEvent } from "../store/events.ts";
@@ -12,36 +13,64 @@ import { describeStay } from "./stays.ts";
 /** The tip. A branch that somebody deleted or moved back comes forward again to the last integrated work. Throws `needs-person` where it
  *  was moved somewhere else: two histories are a person's to join. */
 export async function runTip(engine: Engine, run: Run): Promise<string> {
+  const found = await findTip(engine, run);
+  if (!("astray" in found)) return found.tip;
+  const { why, command, note } = found.astray;
+  throw new OwtError("needs-person", why, { hint: note === null ? command : `${command}  (${note})` });
+}
+
+/** The same, or why the run's work cannot be joined with what the branch holds. */
+export async function findTip(engine: Engine, run: Run): Promise<{ tip: string } | { astray: Astray }> {
   const ref = `refs/heads/${run.branch}`;
   const last = lastIntegrated(engine.store, run.id);
   const tip = await readRef(engine.repo, ref);
   if (tip === null) {
     await createBranch(engine.repo, run.branch, last ?? run.base);
-    return last ?? run.base;
+    return { tip: last ?? run.base };
   }
-  if (last === null && !(await isAncestor(engine.repo, run.base, tip)))
-    throw new OwtError("needs-person", `${run.branch} is at ${tip.slice(0, 10)}, which ${run.id} did not start from`, {
-      hint: `keep what is there under another name, then: git branch -f ${run.branch} ${run.base}`,
-    });
-  if (last === null || tip === last || (await isAncestor(engine.repo, last, tip))) return tip;
-  if ((await isAncestor(engine.repo, tip, last)) && (await comeForward(engine, run, tip, last))) {
-    const text = `${run.branch} had been moved back to ${tip.slice(0, 10)}; it is at ${last.slice(0, 10)} again, where the integrated work is`;
-    appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "note", text });
-    return last;
+  if (last === null) {
+    if (await isAncestor(engine.repo, run.base, tip)) return { tip };
+    const why = `${run.branch} is at ${tip.slice(0, 10)}, which ${run.id} did not start from`;
+    return { astray: { why, ...(await putBack(engine, run, run.base)) } };
   }
-  throw new OwtError("needs-person", `${run.branch} was moved to ${tip.slice(0, 10)}, which lacks integrated work`, {
-    hint: `keep what is there under another name, then: git branch -f ${run.branch} ${last}`,
-  });
+  if (tip === last || (await isAncestor(engine.repo, last, tip))) return { tip };
+  if (await isAncestor(engine.repo, tip, last)) return comeForward(engine, run, tip, last);
+  const why = `${run.branch} was moved to ${tip.slice(0, 10)}, which lacks integrated work`;
+  return { astray: { why, ...(await putBack(engine, run, last)) } };
 }
 
-/** Whoever has the branch checked out comes along with their files; throws `needs-person` where they have changes there. False where the branch stands elsewhere by now. */
-async function comeForward({ repo }: Engine, { branch }: Run, from: string, to: string): Promise<boolean> {
-  const forward = await fastForwardCheckout(repo, branch, from, to);
-  if (forward.moved) return true;
-  if (!("path" in forward)) return false;
-  throw new OwtError(
-    "needs-person",
-    `${branch} was moved back to ${from.slice(0, 10)}, and cannot come forward to the integrated work at ${to.slice(0, 10)}: ${describeStay(forward)}`,
-    { hint: `commit or stash what is there: git -C ${shellWord(forward.path)} stash; then: owt resume` },
-  );
+/** Where the run's work is: its branch, or what was integrated last where that was moved away from it. */
+export async function trunkOf(engine: Engine, run: Run): Promise<string> {
+  const found = await findTip(engine, run);
+  return "tip" in found ? found.tip : (lastIntegrated(engine.store, run.id) ?? run.base);
+}
+
+/** What the branch holds now stays under a name of its own. */
+async function putBack({ repo }: Engine, { id, branch }: Run, to: string): Promise<Pick<Astray, "command" | "note">> {
+  const checkout = await checkedOutWhere(repo, branch);
+  const git = checkout === null ? "git" : `git -C ${shellWord(checkout)}`;
+  const move = checkout === null ? `branch -f ${branch} ${to}` : `reset --keep ${to}`;
+  const command = `${git} branch ${id}-moved-${to.slice(0, 7)} ${branch} && ${git} ${move} && owt resume ${id}`;
+  return { command, note: "keeps what is there now under a name of its own" };
+}
+
+/** Whoever has the branch checked out comes along with their files, but for where they have changes there. */
+async function comeForward(
+  engine: Engine,
+  run: Run,
+  from: string,
+  to: string,
+): Promise<{ tip: string } | { astray: Astray }> {
+  const { id, branch } = run;
+  const forward = await fastForwardCheckout(engine.repo, branch, from, to);
+  if (forward.moved) {
+    const text = `${branch} had been moved back to ${from.slice(0, 10)}; it is at ${to.slice(0, 10)} again, where the integrated work is`;
+    appendEvent(engine.store, engine.now(), { run: id }, { kind: "note", text });
+    return { tip: to };
+  }
+  // It stands elsewhere by now.
+  if (!("path" in forward)) return findTip(engine, run);
+  const why = `${branch} was moved back to ${from.slice(0, 10)}, and cannot come forward to the integrated work at ${to.slice(0, 10)}: ${describeStay(forward)}`;
+  const git = `git -C ${shellWord(forward.path)}`;
+  return { astray: { why, command: `${git} stash && owt resume ${id}`, note: `or commit what is there` } };
 }

@@ -3,6 +3,7 @@
 import { setImmediate as turnOfTheWorld } from "node:timers/promises";
 import { hasLimitOf } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
+import { OwtError } from "../core/errors.ts";
 import type { Run } from "../core/run.ts";
 import { isMergeHeld } from "../core/held-merges.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
@@ -13,11 +14,11 @@ import { sweepTrash } from "../git/remove.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readHeldMerges } from "../store/resolving.ts";
-import { readRedTip } from "../store/red-tip.ts";
-import { endRun, readRuns } from "../store/runs.ts";
+import { endRun, readRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { carryAttempt, standForReview } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
+import { noteAstray } from "./astray.ts";
 import { keepBackups } from "./backups.ts";
 import { dayEnds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
@@ -37,7 +38,6 @@ import { pruneAttempts } from "./prune.ts";
 import { leaveRedTip, lookAnew } from "./red-tip.ts";
 import { letGoOn } from "./resolving.ts";
 import { noteShortage } from "./room.ts";
-import { runTip } from "./run-tip.ts";
 import { watchSessionLimits } from "./session-limits.ts";
 import { ENDS_ANYWAY, isSettledNow } from "./settled.ts";
 import { startReady, type Turn } from "./start-ready.ts";
@@ -130,7 +130,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
 /** Once for each run, also one that comes while we carry others: its branch is there and free, and who carries it is told. */
 async function takeUp(engine: Engine, run: Run, jumpMs: number): Promise<void> {
   await clearOldLocks(engine.repo, [run.branch]);
-  await runTip(engine, run);
+  await noteAstray(engine, run);
   await lookAnew(engine, run);
   await standForReview(engine, run);
   noteStrayFallOvers(engine, run);
@@ -208,13 +208,15 @@ class Carriers {
   }
 
   /** Begins to carry an attempt, unless it is carried already. On a full disk only what can make room goes on, now and then. */
-  carry({ id: attempt, phase }: Attempt): void {
+  carry({ id: attempt, run, phase }: Attempt): void {
     if (this.#running.has(attempt)) return;
     const isRested = performance.now() - (this.#fellAt.get(attempt) ?? -Infinity) >= STALL_MS;
     if (this.isStalled && !(MAKES_ROOM.has(phase) && isRested)) return;
     const carrying = carryAttempt(this.#engine, attempt, this.#leave)
       .then(() => void this.#fellAt.delete(attempt))
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
+        // Its branch was moved under it: the run waits for that, and the others go on.
+        if (await this.#isAstray(run, error)) return;
         this.#fellAt.set(attempt, performance.now());
         this.fail(error);
       })
@@ -223,6 +225,11 @@ class Carriers {
         this.onEnd();
       });
     this.#running.set(attempt, carrying);
+  }
+
+  async #isAstray(id: string, error: unknown): Promise<boolean> {
+    const run = readRun(this.#engine.store, id);
+    return error instanceof OwtError && run !== null && (await noteAstray(this.#engine, run)) !== null;
   }
 
   async allEnded(): Promise<void> {
@@ -272,6 +279,7 @@ async function carryRun(
   const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
   await leaveRedTip(engine, run);
   await noteTakenOut(engine, run);
+  const astray = await noteAstray(engine, run);
   letGoOn(engine, run, tasks);
   const freed = run.wish === null && !endings && (await freeHeld(engine, run, tasks));
   const obeyed = obeyWishes(engine, run, tasks, attempts);
@@ -279,7 +287,7 @@ async function carryRun(
   const decided = run.wish !== "stop" && !endings && decideContests(engine, run, tasks, attempts);
   if (freed || obeyed || skipped || decided) return true;
   const goesOn = run.wish === null && !endings;
-  const isOpen = goesOn && !carriers.isStalled;
+  const isOpen = goesOn && astray === null && !carriers.isStalled;
   const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
   const held = readHeldMerges(engine.store, run.id);
   for (const attempt of [...attempts, ...started]) {
@@ -357,6 +365,11 @@ const LOOK_AT_CLOCK_MS = 30_000;
 /** So often it is looked whether a red branch has moved, or a checkout is free. */
 const LOOK_AT_TIP_MS = 1_000;
 
+function isTipAmiss(engine: Engine, run: Run): boolean {
+  const { red, astray } = readHeldMerges(engine.store, run.id);
+  return red !== null || astray !== null;
+}
+
 /** Milliseconds until a task may be started that waits for a time now, or the clock is to be looked at again; null when none waits. */
 function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
@@ -369,6 +382,6 @@ function soonest(engine: Engine, seen: Look): number | null {
   const later = times.filter((at) => at > now);
   // Who mends a branch tells nobody.
   const isHeld = [...seen.tasks.values()].some((tasks) => tasks.some(waitsForCheckout));
-  if (isHeld || seen.runs.some((run) => readRedTip(engine.store, run.id) !== null)) later.push(now + LOOK_AT_TIP_MS);
+  if (isHeld || seen.runs.some((run) => isTipAmiss(engine, run))) later.push(now + LOOK_AT_TIP_MS);
   return later.length === 0 ? null : Math.min(LOOK_AT_CLOCK_MS, Math.min(...later) - now);
 }

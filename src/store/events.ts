@@ -109,6 +109,7 @@ const WAITING_KINDS: Fact["kind"][] = [
   "run-short",
   "run-apart",
   "tip-red",
+  "run-astray",
   "run-behind",
   "run-ended",
   "tasks-joined",

@@ -1,6 +1,7 @@
 /** Who waits to be merged until somebody has resolved a conflict in the same file. */
 import type { HeldMerges } from "../core/held-merges.ts";
 import type { WaitsBehind } from "../core/resolving.ts";
+import { readAstray } from "./astray.ts";
 import type { Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
 import { readRedTip } from "./red-tip.ts";
@@ -23,5 +24,5 @@ export function readBehind(store: Store, run: string): WaitsBehind[] {
 
 /** What the merges of a run wait for beside their turn. */
 export function readHeldMerges(store: Store, run: string): HeldMerges {
-  return { red: readRedTip(store, run), behind: readBehind(store, run) };
+  return { red: readRedTip(store, run), behind: readBehind(store, run), astray: readAstray(store, run) };
 }

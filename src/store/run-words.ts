@@ -60,6 +60,13 @@ export function readHeldSince(store: Store, run: string): number | null {
   return at === null ? null : Number(at);
 }
 
+/** When (epoch ms) it was last written down that the branch of a run is astray, or is not any more; null where it never was. */
+export function readAstraySince(store: Store, run: string): number | null {
+  const sql = "select at from event where run = ? and kind = 'run-astray' and task is null order by seq desc limit 1";
+  const row = store.get(sql, run);
+  return row ? Number(row["at"]) : null;
+}
+
 /** Since when (epoch ms) this is short, by the last words of the log: whoever takes the runs up says it anew; null where they say otherwise. */
 export function readShortSince(store: Store, of: RoomKind): number | null {
   const sql = `select min(at) as at from event where kind = 'run-short' and task is null and data ->> '$.of' = ?1 and seq > (

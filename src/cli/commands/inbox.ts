@@ -6,7 +6,7 @@ import { nameOf } from "../../core/worktree.ts";
 import { answerNow } from "../../engine/answer.ts";
 import { suspendedCarrier } from "../../engine/holder.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
-import { readInbox, readNearBudgets, readRefusedBatches } from "../../engine/inbox.ts";
+import { readAstrayRuns, readInbox, readNearBudgets, readRefusedBatches } from "../../engine/inbox.ts";
 import { answerOf, type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { answer, type Io, withEngine } from "../io.ts";
@@ -37,6 +37,7 @@ export function inboxCommand(program: Command, io: Io): void {
         }));
         const disk = readRoomWait(engine);
         const room = disk && { ...disk, since: new Date(disk.since).toISOString() };
+        const astray = readAstrayRuns(engine).map((each) => ({ ...each, since: new Date(each.since).toISOString() }));
         const batches = readRefusedBatches(engine).map((each) => ({
           ...each,
           since: new Date(each.since).toISOString(),
@@ -48,6 +49,11 @@ export function inboxCommand(program: Command, io: Io): void {
         const lines = [
           ...(suspended === null ? [] : [{ since: null, text: stopped, answer: continueLine(suspended) }]),
           ...(room === null ? [] : [{ since: room.since, text: `the runs: ${room.why}`, answer: renderAnswer(room) }]),
+          ...astray.map((each) => ({
+            since: each.since,
+            text: `${each.run} waits: ${each.why}`,
+            answer: renderAnswer(each),
+          })),
           ...waiting.map((item) => ({
             since: item.since,
             text: `${item.task}${moreWords(item.more)} (${item.run}) ${item.why}`,
@@ -76,7 +82,7 @@ export function inboxCommand(program: Command, io: Io): void {
         );
         const head = `${count(lines.length, "thing")} ${lines.length === 1 ? "waits" : "wait"} for a person`;
         const text = lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${told.join("\n")}`;
-        answer(io, options, { waiting, budgets, batches, asks, room, suspended_pid: suspended }, text);
+        answer(io, options, { waiting, astray, budgets, batches, asks, room, suspended_pid: suspended }, text);
       }),
     );
 }

@@ -20,6 +20,7 @@ import { readSums } from "../../engine/report.ts";
 import { showBriefly } from "../../engine/show.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { workedMs } from "../../core/attempt.ts";
+import { readAstray } from "../../store/astray.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readBackground } from "../../store/background.ts";
@@ -225,6 +226,7 @@ function toJson(engine: Engine, status: Status): object {
       wish: run.wish,
       target: run.target,
       branch: run.branch,
+      astray: run.state === "open" ? readAstray(engine.store, run.id) : null,
       target_rewritten: readRewritten(engine.store, run.id),
       counts: sums.counts,
       cost_usd: sums.cost_usd,
@@ -285,6 +287,8 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
       const then = until === null ? "" : `; nothing begins${timeWords(until, engine.now())}`;
       lines.push(`  ▲ ${why}${then}; raise it: ${command}`);
     }
+    const astray = run.state === "open" ? readAstray(engine.store, run.id) : null;
+    if (astray !== null) lines.push(`  ▲ ${printable(astray.why)}`, `    ↳ ${printable(renderAnswer(astray))}`);
     const rewritten = run.landedAt === null ? readRewritten(engine.store, run.id) : null;
     if (rewritten !== null) lines.push(`  ▲ ${printable(rewritten)}; how to land all the same: owt land ${run.id}`);
     for (const [task, lost] of readLost(engine.store, run.id)) {
