@@ -281,7 +281,7 @@ function lineForMove(event: Extract<Event, { kind: "task-moved" }>, paint: Paint
     case "review":
       return { mark: paint("yellow", "?"), text: "waits for approval", hint: (task) => `owt task approve ${task}` };
     case "contest":
-      return { mark: paint("green", "✓"), text: "green; waits for its rivals" };
+      return { mark: paint("green", "✓"), text: "waits for its rivals" };
     case "pending":
     case "running":
     case "verifying":

@@ -173,8 +173,8 @@ function viewMerge<T extends BareTask>(task: T, waiting: readonly WaitsBehind[])
 function viewContest<T extends BareTask>(task: T, contests: ReadonlyMap<string, T[]>): TaskView<T> {
   const rivals = contests.get(task.rival?.of ?? task.key) ?? [];
   const taken = rivals.filter(({ state, park }) => state === "pending" && park?.for === "hand").map(({ key }) => key);
-  if (taken.length === 0) return stands(task, "working", "green; waits for its rivals");
-  return stands(task, "blocked", `green; waits for ${taken.join(", ")}, taken over by hand`, taken);
+  if (taken.length === 0) return stands(task, "working", "waits for its rivals");
+  return stands(task, "blocked", `waits for ${taken.join(", ")}, taken over by hand`, taken);
 }
 
 function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {

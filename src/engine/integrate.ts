@@ -24,8 +24,8 @@ import { isTipRed, waitForTip } from "./red-tip.ts";
 import { waitForResolver } from "./resolving.ts";
 import { runTip } from "./run-tip.ts";
 import { describeStay } from "./stays.ts";
-import { mergeHere, verifyCommands } from "./task-steps.ts";
-import type { Verdict } from "./verify.ts";
+import { mergeHere } from "./task-steps.ts";
+import { type Verdict, verifyCommands } from "./verify.ts";
 import { verifyMerged } from "./verify-merged.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {

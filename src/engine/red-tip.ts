@@ -1,5 +1,4 @@
 /** Whether a run's branch is red by itself. What is merged with such a one is red whatever its task did: it waits, as it is, until the branch has moved on. */
-import { isUndecided } from "../core/rival.ts";
 import { type RedCheck, timeOf } from "../core/red-check.ts";
 import type { Run } from "../core/run.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
@@ -32,10 +31,8 @@ export async function isTipRed(
 
 /** The same of where work began that is red in its own worktree: what the run's branch was there. */
 export async function beganRed(engine: Engine, carried: Carried, command: string): Promise<boolean | "interrupted"> {
-  const { run, task, attempt } = carried;
+  const { run, attempt } = carried;
   const tip = attempt.base;
-  // Rivals are judged by what is green in their own worktrees.
-  if (isUndecided(task)) return false;
   // A branch that the plan named may be older than the run.
   if (tip !== run.base && (await isAncestor(engine.repo, tip, run.base))) return false;
   if (!(await isDoubtful(engine, run, tip, command))) return false;

@@ -4,6 +4,8 @@ import { appendEvent } from "../store/events.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { CheckedWhere } from "../core/event.ts";
 import type { RedCheck } from "../core/red-check.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { noteCheckTime } from "./gather.ts";
@@ -22,6 +24,11 @@ export type VerifyPlace = {
   /** Asked before each command. */
   isStopped?: () => boolean;
 };
+
+/** The commands that this task's work must pass: the run's and its own. */
+export function verifyCommands(run: Run, task: Task): string[] {
+  return [...new Set([...run.options.verify, ...task.spec.verify])];
+}
 
 /** Runs the commands one after the other until one fails. What was red is run again on the same tree before it counts (`[run] flaky_reruns`): red
  *  work is red each time, and a conversation with an agent about a test that fails one time in ten mends nothing. */
