@@ -1,6 +1,7 @@
 /** A task inside a run: its states, the legal moves between them, and why it may stand still. */
 import type { FailedRule } from "./conflict-rules.ts";
 import type { Answered } from "./conversation.ts";
+import type { LostChange } from "./lost-change.ts";
 import type { PlannedTask } from "./plan.ts";
 import type { RedCheck } from "./red-check.ts";
 import type { Rival } from "./rival.ts";
@@ -45,8 +46,15 @@ export const FINAL_STATES: ReadonlySet<TaskState> = new Set(["done", "failed", "
 /** Why a pending task waits although nothing in the plan holds it, and what a person can do about it. */
 export type Park =
   | { for: "answer"; question: string }
-  /** The merge with `theirs` stands started in `worktree`, for a person to resolve. */
-  | ({ for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string } & Partial<FailedRule>)
+  /** The merge with `theirs` stands started in `worktree`, for a person to resolve. `lost`: they have, and this is gone by that. */
+  | ({
+      for: "conflict";
+      files: string[];
+      ours: string;
+      theirs: string;
+      worktree: string;
+      lost?: LostChange[];
+    } & Partial<FailedRule>)
   /** Green alone, and red with the work of the others, however often an agent tried: merged with it in `worktree`, for a person to mend.
    *  `others`: the tasks whose work that is, in the order in which they came in; `isOwn`: it is red in its own worktree,
    *  and nobody else's fault. */
@@ -79,8 +87,9 @@ export type NextStart =
   | { kind: "answer"; from: number; text: string }
   /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
   | ({ kind: "repair"; from: number; output: string; onto: string | null } & RedCheck & Others)
-  /** A person did the work in the worktree: no agent, only the checks and the integration. */
-  | ({ kind: "by-hand"; from: number } & Others)
+  /** A person did the work in the worktree: no agent, only the checks and the integration. `resolved`: the conflict that they were to resolve; `isAsked`: whether
+   *  they mean what is lost by that. */
+  | ({ kind: "by-hand"; from: number; resolved?: Resolved; isAsked?: true } & Others)
   | ({ kind: "conflict"; from: number; files: string[]; ours: string; theirs: string } & Partial<FailedRule>);
 
 /** How each task begins. */

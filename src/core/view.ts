@@ -5,6 +5,7 @@ import { describeFailedRule } from "./conflict-rules.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
+import { describeLost } from "./lost-change.ts";
 import { describeCheck } from "./red-check.ts";
 import { describeRedTip, isHeldByTip, type RedTip } from "./red-tip.ts";
 import { describeBehind, type WaitsBehind } from "./resolving.ts";
@@ -272,6 +273,8 @@ export function describePark(park: Park): string {
     case "answer":
       return `asks: ${park.question}`;
     case "conflict":
+      if (park.lost !== undefined)
+        return `its conflict was resolved by throwing a side away: ${describeLost(park.lost)}; what is wanted of that is to be brought back in ${park.worktree}`;
       return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
       return `${park.isOwn ? "its work is red" : `red with the work of ${describeOthers(park.others)}`}: ${describeCheck(park)}; to be mended in ${park.worktree}`;
@@ -340,7 +343,10 @@ export function answerCommand(
     case "answer":
       return { command: answer, note: null };
     case "conflict":
-      return { command: `owt task approve ${name}`, note: `resolved; or start over: ${retry}` };
+      return {
+        command: `owt task approve ${name}`,
+        note: `${task.park.lost ? "it is meant so, or mended" : "resolved"}; or start over: ${retry}`,
+      };
     case "red":
       return { command: `owt task approve ${name}`, note: `mended; or start over: ${retry}` };
     case "hand":
