@@ -23,7 +23,7 @@ import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-q
 import { isTipRed, waitForTip } from "./red-tip.ts";
 import { waitForResolver } from "./resolving.ts";
 import { runTip } from "./run-tip.ts";
-import { describeStay } from "./stays.ts";
+import { describeStay, endOfStay } from "./stays.ts";
 import { mergeHere } from "./task-steps.ts";
 import { type Verdict, verifyCommands } from "./verify.ts";
 import { verifyMerged } from "./verify-merged.ts";
@@ -326,7 +326,7 @@ async function advance(engine: Engine, all: readonly Carried[], from: string, ca
 }
 
 /** Where the run's branch is checked out, and why it stays there, in words. */
-type Held = { checkout: string; why: string };
+type Held = { checkout: string; why: string; end: string };
 
 /** Moves the run's branch forward, and whoever has it checked out along with it. Null when it is there, `moved` when it stood elsewhere; else why it stays. */
 async function moveBranch(engine: Engine, run: Run, from: string, to: string): Promise<"moved" | Held | null> {
@@ -335,12 +335,14 @@ async function moveBranch(engine: Engine, run: Run, from: string, to: string): P
   if (checkout === null) return (await moveRef(repo, `refs/heads/${run.branch}`, from, to)) ? null : "moved";
   const forward = await fastForwardCheckout(repo, run.branch, from, to);
   if (forward.moved) return null;
-  return forward.reason === "branch-moved" ? "moved" : { checkout, why: describeStay(forward) };
+  return forward.reason === "branch-moved"
+    ? "moved"
+    : { checkout, why: describeStay(forward), end: endOfStay(forward) };
 }
 
 /** Somebody has the run's branch checked out and works there: the branch is not moved under their hands. The work comes in, checked anew, once they say so. */
-function heldByCheckout(engine: Engine, carried: Carried, { checkout, why }: Held): void {
-  const reason = `${carried.run.branch} is checked out and cannot move on: ${why}; commit or stash that, or switch to another branch`;
+function heldByCheckout(engine: Engine, carried: Carried, { checkout, why, end }: Held): void {
+  const reason = `${carried.run.branch} is checked out and cannot move on: ${why}; ${end}, or switch to another branch`;
   if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
   waitBehind(engine, carried, {
     park: { for: "git", reason, checkout },
