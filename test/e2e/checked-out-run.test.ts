@@ -56,6 +56,21 @@ test("under a checkout with changes the branch stays; the work waits, says so, a
   expect([statusOf(rig, look), rig.show("owt/runs/r1", "a.txt")]).toEqual(["", "mine"]);
 });
 
+test("several that wait for one checkout are one thing in the inbox, with one command", async () => {
+  const { rig, run, look } = await checkedOut({ third: true });
+  await using _ = rig;
+  writeFileSync(join(look, "a.txt"), "mine");
+  rig.release("gate");
+  rig.release("last");
+  expect((await run.ended).code).toBe(4);
+  const { waiting } = await rig.json<{ waiting: { why: string; more: number; command: string }[] }>("inbox");
+  const why = expect.stringContaining("cannot move on");
+  expect(waiting).toMatchObject([{ why, more: 1, command: "owt resume r1" }]);
+  execFileSync("git", ["checkout", "-q", "a.txt"], { cwd: look, env: rig.env });
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["a/E01", "b/E01", "c/E01"]);
+});
+
 test("while the run goes on, work that waits for a checkout comes in by itself once that is free", async () => {
   const { rig, run, look } = await checkedOut({ third: true });
   await using _ = rig;
