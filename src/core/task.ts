@@ -41,6 +41,24 @@ export function assertLegalMove(from: TaskState, to: TaskState): void {
   if (!MOVES[from].includes(to)) throw new Error(`a task cannot move from ${from} to ${to}`);
 }
 
+/** Where a task stands, in a sentence of its own. */
+export function stateWords(state: TaskState): string {
+  return STATE_WORDS[state];
+}
+
+const STATE_WORDS: Record<TaskState, string> = {
+  pending: "it has not begun yet, or goes on by itself",
+  running: "its agent is at work",
+  verifying: "its work is being checked",
+  contest: "its work waits for that of its rivals",
+  review: "its work waits for your approval",
+  integrating: "its work is being merged",
+  done: "it is done: its work is in the run's branch",
+  failed: "it has failed",
+  skipped: "it was skipped: what it needs was not done",
+  cancelled: "it was cancelled",
+};
+
 export const FINAL_STATES: ReadonlySet<TaskState> = new Set(["done", "failed", "skipped", "cancelled"]);
 
 /** Why a pending task waits although nothing in the plan holds it, and what a person can do about it. */

@@ -259,3 +259,23 @@ test("one is told as one, several as several", async () => {
   rig.ok("task", "cancel", "c/E01");
   expect((await rig.owt("run", "--yes")).stderr).toContain("left out: b/E01, c/E01 were cancelled\n");
 });
+
+test("what cannot be retried says where it stands, and what to do instead", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({ needs_review: true }, 'write a.txt "a"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  const inReview = await rig.owt("task", "retry", "a/E01");
+  expect(inReview.stderr).toContain("a/E01 (r1): its work waits for your approval");
+  const told = inReview.stderr.replaceAll(/\s+/g, " ");
+  expect(told).toContain(
+    "owt task approve a/E01; or have it done anew: owt task cancel a/E01, then owt task retry a/E01",
+  );
+  rig.ok("task", "approve", "a/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  const done = await rig.owt("task", "retry", "a/E01");
+  expect(done.stderr).toContain("it is done: its work is in the run's branch");
+  expect(done.stderr).toContain("owt run --again a/E01");
+  expect((await rig.owt("run", "--again", "a/E01", "--yes")).code).not.toBe(2);
+});
