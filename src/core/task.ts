@@ -87,8 +87,8 @@ export type Park =
   /** It died at once in several tasks, one after the other: every task that would be given to it is held, in all open runs. */
   | { for: "agent"; agent: string; reason: string }
   /** Git cannot be used where it is to work, for want of a filter, say: a person mends that, and no try before brings anything. */
-  /** `checkout`: where a person has the run's branch, and holds it; `regenerate`: what is wrong is this command of the configuration; without them, git itself fails. */
-  | { for: "git"; reason: string; checkout?: string; regenerate?: string }
+  /** `checkout`: where a person has the run's branch, and holds it; `regenerate`, `verify`: what is wrong is this command of the configuration; without them, git itself fails. */
+  | { for: "git"; reason: string; checkout?: string; regenerate?: string; verify?: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. `scope`: whose budget. */
   | { for: "budget"; reason: string; until: number | null; scope?: "run" | "task" | "day" }
   /** `isGuess`: nobody said when it ends; `until` is when we look again. */

@@ -357,6 +357,11 @@ export function answerCommand(
     case "git":
       if (task.park.regenerate !== undefined)
         return { command: retry, note: "once the command is mended, in [conflicts.regenerate] of the configuration" };
+      if (task.park.verify !== undefined)
+        return {
+          command: retry,
+          note: "once the command is mended, where it is configured ([run] verify, or the plan)",
+        };
       return task.park.checkout === undefined
         ? { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" }
         : {

@@ -26,7 +26,7 @@ import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
 import { mergeHere } from "./task-steps.ts";
 import { type Verdict, verifyCommands } from "./verify.ts";
-import { verifyMerged } from "./verify-merged.ts";
+import { type Strayed, verifyMerged } from "./verify-merged.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
   return waitForTurn(engine, carried, (waiters) => integrateAll(engine, waiters));
@@ -197,7 +197,7 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
   const candidate = await closeChain(engine.repo, tip, last.commit, { message, identity: await engine.identity() });
   const tree = JSON.stringify([last.tree, commands]);
   const known = reds.get(tree);
-  const verdict: Verdict = known ?? (await verifyMerged(engine, group, { candidate, commands }));
+  const verdict = known ?? (await verifyMerged(engine, group, { candidate, commands }));
   switch (verdict.kind) {
     case "interrupted":
       again(engine, group);
@@ -209,6 +209,12 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
       engine.redMerges.add(candidate);
       reds.set(tree, verdict);
       await blame(engine, group, verdict, { tip, reds, isKnown: known !== undefined });
+      return;
+    case "strayed":
+      for (const waiter of group) {
+        heldByCheck(engine, waiter.carried, verdict);
+        waiter.settle("on");
+      }
       return;
     default: {
       const never: never = verdict;
@@ -356,6 +362,16 @@ function heldByRule(engine: Engine, carried: Carried, { command, misbehaved }: M
   if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
   waitBehind(engine, carried, {
     park: { for: "git", reason, regenerate: command },
+    next: { kind: "by-hand", from: carried.attempt.id },
+  });
+}
+
+/** The same of a check. */
+function heldByCheck(engine: Engine, carried: Carried, { command, to }: Strayed): void {
+  const reason = `the verify command switched the run's own worktree to ${to}: ${command}; it says nothing of what it was to check`;
+  if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
+  waitBehind(engine, carried, {
+    park: { for: "git", reason, verify: command },
     next: { kind: "by-hand", from: carried.attempt.id },
   });
 }

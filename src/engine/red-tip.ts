@@ -12,11 +12,11 @@ import { lastIntegrated, readTasks } from "../store/tasks.ts";
 import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 import { inTurn, type Waiter } from "./merge-queue.ts";
-import { verifyAlone, verifyTip } from "./verify-merged.ts";
+import { type Strayed, verifyAlone, verifyTip } from "./verify-merged.ts";
 import type { Verdict } from "./verify.ts";
 
 /** What was said of branches alone, by tree and command. */
-const verdicts = new WeakMap<Engine, Map<string, Verdict>>();
+const verdicts = new WeakMap<Engine, Map<string, Verdict | Strayed>>();
 
 /** Whether the branch at `tip` fails a command that merged work of this group failed: for each tip that is asked once. Whoever asks has the turn in the queue. */
 export async function isTipRed(
@@ -52,9 +52,9 @@ async function judge(
   engine: Engine,
   tip: Oid,
   command: string,
-  check: (commands: string[]) => Promise<Verdict>,
+  check: (commands: string[]) => Promise<Verdict | Strayed>,
 ): Promise<boolean | "interrupted"> {
-  const known = verdicts.get(engine) ?? new Map<string, Verdict>();
+  const known = verdicts.get(engine) ?? new Map<string, Verdict | Strayed>();
   verdicts.set(engine, known);
   const key = JSON.stringify([await readTree(engine.repo, tip), command]);
   const verdict = known.get(key) ?? (await check([command]));
