@@ -3,6 +3,7 @@ import type { Event } from "../core/event.ts";
 import { describeRedTip } from "../core/red-tip.ts";
 import { describeLost } from "../core/lost-change.ts";
 import { nameOfRival } from "../core/rival.ts";
+import type { Park } from "../core/task.ts";
 import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { describeRescue } from "../core/stall.ts";
 import { describePark, renderAnswer } from "../core/view.ts";
@@ -156,7 +157,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
         text: `flaky: ${event.command} failed (exit ${event.code}) and passed when it was run again on the same tree`,
       };
     case "attempt-ended":
-      return TOLD_OTHERWISE.has(event.outcome.kind) && !isCut(event.outcome)
+      return (TOLD_OTHERWISE.has(event.outcome.kind) && !isCut(event.outcome)) || isToldAsWait(event.outcome)
         ? null
         : { mark: paint("yellow", "▲"), text: describeOutcome(event.outcome) };
     case "task-integrated":
@@ -169,8 +170,10 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "task-parked":
       return {
         mark: paint("yellow", "?"),
-        text: describePark(event.park),
-        ...(event.park.for === "hand" ? { hint: (task: string) => `owt task approve ${task}` } : {}),
+        text: describeParked(event.park),
+        ...(event.park.for === "hand" || event.park.for === "conflict"
+          ? { hint: (task: string) => `owt task approve ${task}` }
+          : {}),
         ...(event.park.for === "agent" || (event.park.for === "git" && event.park.checkout === undefined)
           ? { hint: (task: string) => `owt task retry ${task}` }
           : {}),
@@ -245,6 +248,17 @@ export function lineFor(event: Event, paint: Paint): Line | null {
   }
 }
 
+/** The wait behind it says the same. */
+function isToldAsWait(outcome: Outcome): boolean {
+  return outcome.kind === "failed" && outcome.waits === true;
+}
+
+/** What is in conflict the end of its attempt has said. */
+function describeParked(park: Park): string {
+  if (park.for !== "conflict") return describePark(park);
+  return `to be ${park.lost === undefined ? "resolved" : "looked at"} by a person in ${park.worktree}`;
+}
+
 function describeClockSet(ms: number): string {
   const by = `by ${roughDuration(Math.abs(ms))}`;
   const how = ms > 0 ? `was set forward ${by}, or the machine slept` : `was set back ${by}`;
@@ -285,7 +299,7 @@ function lineForMove(event: Extract<Event, { kind: "task-moved" }>, paint: Paint
     case "review":
       return { mark: paint("yellow", "?"), text: "waits for approval", hint: (task) => `owt task approve ${task}` };
     case "contest":
-      return { mark: paint("green", "✓"), text: "green; waits for its rivals" };
+      return { mark: paint("green", "✓"), text: "waits for its rivals" };
     case "pending":
     case "running":
     case "verifying":

@@ -56,16 +56,21 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
   // What a budget holds back is one thing, with one command.
   const held = forBudget.find((view) => view.task.park?.for === "budget") ?? forBudget[0];
+  // So is what many wait for with one command.
+  const forPerson = views.filter((view) => view.standing === "waits-for-person");
+  const same = Map.groupBy(forPerson, ({ why, task }) => JSON.stringify([why, commandOf(task)]));
+  const together = new Map([...same.values()].map((group) => [group[0]!, group]));
+  const tell = (group: readonly TaskView[], { why, task }: TaskView) => {
+    const keys = group.map((each) => each.task.key);
+    const others = keys.length > MOST_KEYS ? ` and ${keys.length - MOST_KEYS} more` : "";
+    const names = `${keys.slice(0, MOST_KEYS).join(", ")}${others}`;
+    lines.push(`${names}: ${printable(localTimes(why, Date.now()))}`, `  ↳ ${commandOf(task)}`);
+  };
   for (const view of views) {
-    if (view === held) {
-      const keys = forBudget.map(({ task }) => task.key);
-      const others = keys.length > MOST_KEYS ? ` and ${keys.length - MOST_KEYS} more` : "";
-      lines.push(
-        `${keys.slice(0, MOST_KEYS).join(", ")}${others}: ${printable(localTimes(view.why, Date.now()))}`,
-        `  ↳ ${commandOf(view.task)}`,
-      );
-    }
-    if (view.standing === "waits-for-person")
+    if (view === held) tell(forBudget, view);
+    const group = together.get(view);
+    if (group !== undefined && group.length > 1) tell(group, view);
+    else if (group !== undefined)
       lines.push(`${view.task.key} ${printable(localTimes(view.why, Date.now()))}`, `  ↳ ${commandOf(view.task)}`);
     if (view.standing === "failed")
       lines.push(

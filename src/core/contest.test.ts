@@ -53,9 +53,9 @@ test("nobody is decided upon while one goes on by itself, or while none is green
   expect(decideContest([stand("a", 0, "out"), stand("b", 1, "out")])).toEqual({ do: "wait" });
 });
 
-test("whoever wins is green, and no order of the rivals changes who that is", () => {
+test("whoever wins is green, where anybody is, and no order of the rivals changes who that is", () => {
   const one = fc.record({
-    at: fc.constantFrom("green" as const, "held" as const, "out" as const),
+    at: fc.constantFrom("green" as const, "as-began" as const, "held" as const, "out" as const),
     lines: fc.nat(3),
     files: fc.nat(2),
   });
@@ -64,11 +64,12 @@ test("whoever wins is green, and no order of the rivals changes who that is", ()
       const rivals = all.map(({ at, lines, files }, place) => stand(`a${place}`, place, at, { lines, files }));
       const turned = rivals.map((_, index) => rivals[(index + turn) % rivals.length]!);
       const [first, second] = [decideContest(rivals), decideContest(turned)];
-      if (first.do === "wait") return second.do === "wait" && !all.some(({ at }) => at === "green");
+      const best = (["green", "as-began"] as const).find((stands) => all.some(({ at }) => at === stands));
+      if (first.do === "wait") return second.do === "wait" && best === undefined;
       return (
         second.do === "decide" &&
         second.winner === first.winner &&
-        first.winner.stand === "green" &&
+        first.winner.stand === best &&
         first.losers.length === rivals.length - 1
       );
     }),
@@ -84,7 +85,7 @@ function standing(
   hasRoom = true,
 ): RivalStand["stand"] {
   const task = sampleTask("shop/E01@a", { park, notBefore });
-  return standOf({ task, standing: word, why: "" }, { isBusy: false, hasRoom, now: NOW }).stand;
+  return standOf({ task, standing: word, why: "" }, { isBusy: false, isGreen: true, hasRoom, now: NOW }).stand;
 }
 
 test("a person, a login, a limit or money holds; a pause between tries, want of room or of a place is waited for", () => {
@@ -111,18 +112,28 @@ test("a person, a login, a limit or money holds; a pause between tries, want of 
 
 test("green is who waits in the contest, unless it is being stopped", () => {
   const task = sampleTask("shop/E01@a", { state: "contest" });
-  expect(standOf({ task, standing: "working", why: "" }, { isBusy: false, hasRoom: true, now: NOW }).stand).toBe(
-    "green",
-  );
-  expect(standOf({ task, standing: "working", why: "" }, { isBusy: true, hasRoom: true, now: NOW }).stand).toBe(
-    "at-work",
-  );
+  expect(
+    standOf({ task, standing: "working", why: "" }, { isBusy: false, isGreen: true, hasRoom: true, now: NOW }).stand,
+  ).toBe("green");
+  expect(
+    standOf({ task, standing: "working", why: "" }, { isBusy: true, isGreen: true, hasRoom: true, now: NOW }).stand,
+  ).toBe("at-work");
   expect(
     standOf(
       { task: { ...task, cancelWish: true }, standing: "working", why: "" },
-      { isBusy: false, hasRoom: true, now: NOW },
+      { isBusy: false, isGreen: true, hasRoom: true, now: NOW },
     ).stand,
   ).toBe("at-work");
+});
+
+test("who waits there without a green check is red as where it began, and loses against one that is green", () => {
+  const task = sampleTask("shop/E01@a", { state: "contest" });
+  const at = { isBusy: false, isGreen: false, hasRoom: true, now: NOW };
+  const red = standOf({ task, standing: "working", why: "" }, at);
+  expect(red).toEqual({ stand: "as-began", why: "red as where it began" });
+  const rivals = [{ rival: rival("a", 0, { lines: 1, files: 1 }), ...red }, green("b", 1, 50, 9)];
+  expect(decideContest(rivals)).toMatchObject({ winner: { rival: { agent: "b" } } });
+  expect(decideContest([rivals[0]!, stand("b", 1, "out")])).toMatchObject({ winner: { rival: { agent: "a" } } });
 });
 
 test("only rivals of whom nobody has won yet wait for each other behind their checks", () => {

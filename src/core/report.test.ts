@@ -84,7 +84,7 @@ describe("money and tokens", () => {
 });
 
 test("the speed-up is what the work would have taken one after the other over the time of the run", () => {
-  const steps = { workMs: 1_650, ownMs: 50, most: 2 };
+  const steps = { workMs: 1_650, ownMs: 50, most: 2, stoppedMs: 0 };
   const run = sampleRun({ endedAt: 1_000 });
   expect(reportViews(run, [], [], 9_999, { steps })).toMatchObject({
     duration_ms: 1_000,

@@ -149,7 +149,7 @@ export type FromLog = {
 /** A check that was red and then green on the same tree, and the tasks whose work was checked, by row number. */
 export type Flake = { command: string; tasks: readonly number[] };
 
-const NO_STEPS: Steps = { workMs: 0, ownMs: 0, most: 0 };
+const NO_STEPS: Steps = { workMs: 0, ownMs: 0, most: 0, stoppedMs: 0 };
 
 /** The report of a run. `now` (epoch ms) stands in for the end of what still goes on. */
 export function reportRun(

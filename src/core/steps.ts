@@ -15,6 +15,8 @@ export type Steps = {
   ownMs: number;
   /** How many attempts were at work at a time, at most. */
   most: number;
+  /** Nobody carried the run, and nothing of it was alive. */
+  stoppedMs: number;
 };
 
 /** Programs of others run in them, side by side. */
@@ -25,8 +27,9 @@ const REST = new Set(["contest", "review", "tidy", "closed"]);
 /** An attempt as the log has told of it so far. `isQueued`: it waits for a place to be checked. */
 type Open = { phase: string; since: number; place: number | null; check: number | null; isQueued: boolean };
 
-/** `events` are those that open, carry and end attempts and checks, in their order; `now` ends what still goes on. */
-export function readSteps(events: readonly Event[], now: number): Steps {
+/** `events` are those that open, carry and end attempts and checks, and the last words of who carried the run, in their order; `now` ends what still goes on.
+ *  `isLeft`: nobody carries the run now, and it is not over. */
+export function readSteps(events: readonly Event[], now: number, { isLeft = false } = {}): Steps {
   const log = new Map<number, Open>();
   const work: Span[] = [];
   const own: Span[] = [];
@@ -52,13 +55,25 @@ export function readSteps(events: readonly Event[], now: number): Steps {
     const open = log.get(attempt);
     if (open) open.since += ms;
   };
+  /** From `from` on nobody carried it, until `to`: who was at work then, and is not told to be dead, went on. */
+  const stopped = (from: number, to: number, dead: readonly { attempt: number; ms: number }[]) => {
+    const deadMs = new Map(dead.map(({ attempt, ms }) => [attempt, ms]));
+    const atWork = [...log].filter(([, { phase }]) => !REST.has(phase)).map(([id]) => to - (deadMs.get(id) ?? 0));
+    stoppedMs += msBetween(Math.max(from, ...atWork), to);
+  };
   let setMs = 0;
+  let stoppedMs = 0;
+  let last: number | null = null;
   for (const event of events) {
     const { attempt } = event;
     const at = event.at - setMs;
     if (event.kind === "clock-set") setMs += event.ms;
-    if (event.kind === "run-carried" || event.kind === "run-suspended")
+    if (event.kind === "run-carried" || event.kind === "run-suspended") {
+      const from = event.kind === "run-suspended" ? at - event.ms : last;
+      if (from !== null) stopped(from, at, event.dead ?? []);
       for (const dead of event.dead ?? []) sleep(dead);
+    }
+    last = at;
     if (attempt === null) continue;
     if (event.kind === "attempt-opened") enter(attempt, "workspace", at);
     if (event.kind === "attempt-phase") enter(attempt, event.phase, at);
@@ -73,6 +88,7 @@ export function readSteps(events: readonly Event[], now: number): Steps {
       open.check = null;
     }
   }
+  if (isLeft && last !== null) stopped(last, now - setMs, []);
   for (const attempt of log.keys()) enter(attempt, "closed", now - setMs);
   const checkedMs = lengthOf(joined(checks));
   return {
@@ -80,15 +96,17 @@ export function readSteps(events: readonly Event[], now: number): Steps {
     // Integrations wait while the merged work of another is checked.
     ownMs: lengthOf(joined([...own, ...checks])) - checkedMs,
     most: mostAtATime(places),
+    stoppedMs,
   };
 }
 
-/** How many times as fast the run was as its work one after the other: not above what worked at a time, and null where it cannot be told. Where
+/** How many times as fast the run was as its work one after the other, while it was not stopped: not above what worked at a time, and null where it cannot be told. Where
  *  our own steps are more than a tenth of it, the times of the agents, who then mostly wait for a processor, say nothing of what they need alone. */
-export function speedUpOf({ workMs, ownMs, most }: Steps, durationMs: number): number | null {
+export function speedUpOf({ workMs, ownMs, most, stoppedMs }: Steps, durationMs: number): number | null {
   const sequential = workMs + ownMs;
-  if (durationMs <= 0 || sequential <= 0 || ownMs > sequential / 10) return null;
-  return Math.round(Math.min(sequential / durationMs, Math.max(1, most)) * 100) / 100;
+  const carriedMs = durationMs - stoppedMs;
+  if (carriedMs <= 0 || sequential <= 0 || ownMs > sequential / 10) return null;
+  return Math.round(Math.min(sequential / carriedMs, Math.max(1, most)) * 100) / 100;
 }
 
 /** How long spans are together, in milliseconds. */

@@ -1,6 +1,7 @@
 /** A task inside a run: its states, the legal moves between them, and why it may stand still. */
 import type { FailedRule } from "./conflict-rules.ts";
 import type { Answered } from "./conversation.ts";
+import type { LostChange } from "./lost-change.ts";
 import type { PlannedTask } from "./plan.ts";
 import type { RedCheck } from "./red-check.ts";
 import type { Rival } from "./rival.ts";
@@ -40,13 +41,38 @@ export function assertLegalMove(from: TaskState, to: TaskState): void {
   if (!MOVES[from].includes(to)) throw new Error(`a task cannot move from ${from} to ${to}`);
 }
 
+/** Where a task stands, in a sentence of its own. */
+export function stateWords(state: TaskState): string {
+  return STATE_WORDS[state];
+}
+
+const STATE_WORDS: Record<TaskState, string> = {
+  pending: "it has not begun yet, or goes on by itself",
+  running: "its agent is at work",
+  verifying: "its work is being checked",
+  contest: "its work waits for that of its rivals",
+  review: "its work waits for your approval",
+  integrating: "its work is being merged",
+  done: "it is done: its work is in the run's branch",
+  failed: "it has failed",
+  skipped: "it was skipped: what it needs was not done",
+  cancelled: "it was cancelled",
+};
+
 export const FINAL_STATES: ReadonlySet<TaskState> = new Set(["done", "failed", "skipped", "cancelled"]);
 
 /** Why a pending task waits although nothing in the plan holds it, and what a person can do about it. */
 export type Park =
   | { for: "answer"; question: string }
-  /** The merge with `theirs` stands started in `worktree`, for a person to resolve. */
-  | ({ for: "conflict"; files: string[]; ours: string; theirs: string; worktree: string } & Partial<FailedRule>)
+  /** The merge with `theirs` stands started in `worktree`, for a person to resolve. `lost`: they have, and this is gone by that. */
+  | ({
+      for: "conflict";
+      files: string[];
+      ours: string;
+      theirs: string;
+      worktree: string;
+      lost?: LostChange[];
+    } & Partial<FailedRule>)
   /** Green alone, and red with the work of the others, however often an agent tried: merged with it in `worktree`, for a person to mend.
    *  `others`: the tasks whose work that is, in the order in which they came in; `isOwn`: it is red in its own worktree,
    *  and nobody else's fault. */
@@ -61,8 +87,8 @@ export type Park =
   /** It died at once in several tasks, one after the other: every task that would be given to it is held, in all open runs. */
   | { for: "agent"; agent: string; reason: string }
   /** Git cannot be used where it is to work, for want of a filter, say: a person mends that, and no try before brings anything. */
-  /** `checkout`: where a person has the run's branch, and holds it; `regenerate`: what is wrong is this command of the configuration; without them, git itself fails. */
-  | { for: "git"; reason: string; checkout?: string; regenerate?: string }
+  /** `checkout`: where a person has the run's branch, and holds it; `regenerate`, `verify`: what is wrong is this command of the configuration; without them, git itself fails. */
+  | { for: "git"; reason: string; checkout?: string; regenerate?: string; verify?: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. `scope`: whose budget. */
   | { for: "budget"; reason: string; until: number | null; scope?: "run" | "task" | "day" }
   /** `isGuess`: nobody said when it ends; `until` is when we look again. */
@@ -79,8 +105,9 @@ export type NextStart =
   | { kind: "answer"; from: number; text: string }
   /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
   | ({ kind: "repair"; from: number; output: string; onto: string | null } & RedCheck & Others)
-  /** A person did the work in the worktree: no agent, only the checks and the integration. */
-  | ({ kind: "by-hand"; from: number } & Others)
+  /** A person did the work in the worktree: no agent, only the checks and the integration. `resolved`: the conflict that they were to resolve; `isAsked`: whether
+   *  they mean what is lost by that. */
+  | ({ kind: "by-hand"; from: number; resolved?: Resolved; isAsked?: true } & Others)
   | ({ kind: "conflict"; from: number; files: string[]; ours: string; theirs: string } & Partial<FailedRule>);
 
 /** How each task begins. */

@@ -7,6 +7,7 @@ import { type HeldMerges, NOTHING_HELD } from "./held-merges.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
 import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
+import { describeLost } from "./lost-change.ts";
 import { describeCheck } from "./red-check.ts";
 import { describeRedTip, isHeldByTip } from "./red-tip.ts";
 import { describeBehind, type WaitsBehind } from "./resolving.ts";
@@ -183,8 +184,8 @@ function viewMerge<T extends BareTask>(task: T, waiting: readonly WaitsBehind[])
 function viewContest<T extends BareTask>(task: T, contests: ReadonlyMap<string, T[]>): TaskView<T> {
   const rivals = contests.get(task.rival?.of ?? task.key) ?? [];
   const taken = rivals.filter(({ state, park }) => state === "pending" && park?.for === "hand").map(({ key }) => key);
-  if (taken.length === 0) return stands(task, "working", "green; waits for its rivals");
-  return stands(task, "blocked", `green; waits for ${taken.join(", ")}, taken over by hand`, taken);
+  if (taken.length === 0) return stands(task, "working", "waits for its rivals");
+  return stands(task, "blocked", `waits for ${taken.join(", ")}, taken over by hand`, taken);
 }
 
 function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
@@ -283,6 +284,8 @@ export function describePark(park: Park): string {
     case "answer":
       return `asks: ${park.question}`;
     case "conflict":
+      if (park.lost !== undefined)
+        return `its conflict was resolved by throwing a side away: ${describeLost(park.lost)}; what is wanted of that is to be brought back in ${park.worktree}`;
       return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
       return `${park.isOwn ? "its work is red" : `red with the work of ${describeOthers(park.others)}`}: ${describeCheck(park)}; to be mended in ${park.worktree}`;
@@ -351,7 +354,10 @@ export function answerCommand(
     case "answer":
       return { command: answer, note: null };
     case "conflict":
-      return { command: `owt task approve ${name}`, note: `resolved; or start over: ${retry}` };
+      return {
+        command: `owt task approve ${name}`,
+        note: `${task.park.lost ? "it is meant so, or mended" : "resolved"}; or start over: ${retry}`,
+      };
     case "red":
       return { command: `owt task approve ${name}`, note: `mended; or start over: ${retry}` };
     case "hand":
@@ -362,6 +368,11 @@ export function answerCommand(
     case "git":
       if (task.park.regenerate !== undefined)
         return { command: retry, note: "once the command is mended, in [conflicts.regenerate] of the configuration" };
+      if (task.park.verify !== undefined)
+        return {
+          command: retry,
+          note: "once the command is mended, where it is configured ([run] verify, or the plan)",
+        };
       return task.park.checkout === undefined
         ? { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" }
         : {

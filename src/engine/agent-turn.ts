@@ -32,7 +32,7 @@ import { loadPrompts, promptContext } from "./prompts.ts";
 import { untoldAside } from "./reboot.ts";
 import { makeRoom, makeRoomForNotes } from "./transcript.ts";
 import { choicesFor } from "./view.ts";
-import { verifyCommands } from "./task-steps.ts";
+import { verifyCommands } from "./verify.ts";
 import { noteHang, Watchdog } from "./watchdog.ts";
 import { leaseEnvironment } from "./worktree-lease.ts";
 

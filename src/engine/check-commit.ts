@@ -1,5 +1,7 @@
 /** Checks a commit before a branch moves to it: in a worktree where nobody else works, made ready like every other, with every command. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { strayedTo } from "../git/move.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { standAt } from "./integration-worktree.ts";
@@ -40,6 +42,8 @@ export async function checkCommit(engine: Engine, check: CommitCheck): Promise<V
       };
       const { result, red } = await untilSure(engine, run);
       if (result === "interrupted") return { kind: "interrupted" };
+      const to = existsSync(path) ? await strayedTo(engine.repo, path, commit) : null;
+      if (to !== null) return { kind: "red", command, output: `it switched the worktree to ${to}` };
       if (result.code !== 0) return { kind: "red", command, output: result.output, ...timeUp(result, timeoutMs) };
       if (red !== null)
         check.by.tell(`flaky: ${command} failed (exit ${red}) and passed when it was run again on the same tree`);

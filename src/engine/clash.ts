@@ -3,8 +3,9 @@
  *  stays where it is on that way. */
 import type { FailedRule } from "../core/conflict-rules.ts";
 import { conflictBefore, conflictsBefore } from "../core/conversation.ts";
+import { describeLost, type LostChange } from "../core/lost-change.ts";
 import { type RedCheck, timeOf } from "../core/red-check.ts";
-import type { NextStart, Park, Task } from "../core/task.ts";
+import type { NextStart, Park, Resolved, Task } from "../core/task.ts";
 import { isAncestor } from "../git/branch.ts";
 import { endAttempt, readAttempts } from "../store/attempts.ts";
 import { readTasks } from "../store/tasks.ts";
@@ -100,6 +101,18 @@ export function conflicted(
   }
 }
 
+/** A person resolved the conflict, and throws a side away with that: they are asked whether that is meant. */
+export function askPerson(engine: Engine, carried: Carried, resolved: Resolved, lost: LostChange[]): void {
+  const { attempt } = carried;
+  const reason = `its conflict was resolved by throwing a side away: ${describeLost(lost)}`;
+  engine.store.transaction(() => {
+    if (!endAttempt(engine.store, engine.now(), attempt, { kind: "failed", reason })) return;
+    const { worktree } = attempt;
+    const next = { kind: "by-hand", from: attempt.id, resolved, isAsked: true } as const;
+    waitBehind(engine, carried, { park: { for: "conflict", ...resolved, worktree, lost }, next });
+  });
+}
+
 /** Checked work that is red. `merged`: with what it is red, and whose work that is, where it was green alone; it is left out where it is red in its own
  *  worktree. Only what never was green by itself, nor met a conflict, is over after the last round; what a person handed in is theirs again. */
 export function verifyFailed(
@@ -161,6 +174,8 @@ function parkFor(
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, engine.now(), attempt, outcome)) return;
     const others = park.for === "red" && park.others !== undefined ? { others: park.others } : {};
-    waitBehind(engine, carried, { park, next: { kind: "by-hand", from: attempt.id, ...others } });
+    const resolved =
+      park.for === "conflict" ? { resolved: { files: park.files, ours: park.ours, theirs: park.theirs } } : {};
+    waitBehind(engine, carried, { park, next: { kind: "by-hand", from: attempt.id, ...others, ...resolved } });
   });
 }

@@ -25,7 +25,7 @@ import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attem
 import { workedFor } from "./begun.ts";
 import { enforceBudget, outcomeOfReached, warnOfGaps } from "./budget.ts";
 import { judgeCapped } from "./caps.ts";
-import { conflicted, verifyFailed } from "./clash.ts";
+import { askPerson, conflicted, verifyFailed } from "./clash.ts";
 import { sizeForContest } from "./contest.ts";
 import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
@@ -35,7 +35,8 @@ import { findLost, resolvedIn } from "./lost-side.ts";
 import { readHang } from "./watchdog.ts";
 import { holdsOwnWork } from "./own-work.ts";
 import { runSetup } from "./run-setup.ts";
-import { ensureWorktree, finishUnready, verifyCommands } from "./task-steps.ts";
+import { ensureWorktree, finishUnready } from "./task-steps.ts";
+import { verifyCommands } from "./verify.ts";
 import { makeRoom, outputFiles, Transcript } from "./transcript.ts";
 import { environmentFiles } from "./environment-files.ts";
 import { knownFiles, setupFootprint } from "./workspace.ts";
@@ -88,7 +89,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     return "on";
   }
   const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
-  const resolved = outcome.kind === "ok" && beyond === null && !byHand ? resolvedIn(task.next) : null;
+  const resolved = outcome.kind === "ok" && beyond === null ? resolvedIn(task.next) : null;
   const lost = resolved === null ? [] : await findLost(engine, resolved, head);
   const size = outcome.kind === "ok" ? await sizeForContest(engine, carried, head) : null;
   const usage = turn?.usage ?? null;
@@ -122,14 +123,17 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       const text = `${describeRefused([...new Set(refused)])}, and did without`;
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
-    if (lost.length > 0 && task.next.kind !== "conflict")
-      appendEvent(engine.store, engine.now(), about, { kind: "side-lost", lost });
+    const isAsked = task.next.kind === "resume" || (task.next.kind === "by-hand" && task.next.isAsked === true);
+    if (lost.length > 0 && isAsked) appendEvent(engine.store, engine.now(), about, { kind: "side-lost", lost });
     settleProbe(engine, attempt, outcome);
     if (beyond !== null) {
       appendEvent(engine.store, engine.now(), about, { kind: "note", text: beyond.note });
       changeAttempt(engine.store, attempt.id, { head });
       verifyFailed(engine, { ...carried, attempt: { ...attempt, head } }, beyond);
-    } else if (lost.length > 0 && task.next.kind === "conflict") {
+    } else if (lost.length > 0 && !isAsked && byHand) {
+      changeAttempt(engine.store, attempt.id, { head });
+      askPerson(engine, carried, resolved!, lost);
+    } else if (lost.length > 0 && !isAsked) {
       changeAttempt(engine.store, attempt.id, { head });
       const ended = {
         kind: "failed",

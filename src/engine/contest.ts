@@ -1,7 +1,7 @@
 /** Rivals in a run: what is written down of green work before it waits for the others, and the decision, in one transaction. */
-import { decideContest, phaseAfterChecks, standOf } from "../core/contest.ts";
+import { decideContest, phaseAfterChecks, RED_AS_BEGAN, type RivalStand, standOf } from "../core/contest.ts";
 import type { Attempt } from "../core/attempt.ts";
-import { contestsIn, nameOfRival, type Rival, type WorkSize } from "../core/rival.ts";
+import { contestsIn, nameOfRival, type WorkSize } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { sizeBetween } from "../git/line-count.ts";
@@ -10,6 +10,7 @@ import { appendEvent } from "../store/events.ts";
 import { changeRival, moveTask, readTask } from "../store/tasks.ts";
 import { type Carried, moveOn } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
+import { verifyCommands } from "./verify.ts";
 import { viewRun } from "./view.ts";
 
 /** Moves an attempt on whose own checks are green; the size of a rival's work is written with that. */
@@ -37,7 +38,7 @@ export async function sizeForContest(
 }
 
 /** A rival, where it stands, and what is open of it. */
-type Standing = { rival: Rival; stand: "green" | "at-work" | "held" | "out"; why: string; task: Task; open?: Attempt };
+type Standing = RivalStand & { task: Task; open?: Attempt };
 
 /** Decides what can be decided among a run's rivals. True when something was. */
 export function decideContests(
@@ -56,7 +57,8 @@ export function decideContests(
   const standingsOf = (rivals: readonly Task[], hasRoom: boolean) =>
     rivals.map((task): Standing => {
       const attempt = open.get(task.id);
-      const at = { isBusy: busy.has(task.id), hasRoom, now: engine.now() };
+      const isGreen = verifyCommands(run, task).length === 0 || attempt?.verifiedTree != null;
+      const at = { isBusy: busy.has(task.id), isGreen, hasRoom, now: engine.now() };
       const stand = standOf(views.get(task.id)!, at);
       return { rival: task.rival!, task, ...stand, ...(attempt === undefined ? {} : { open: attempt }) };
     });
@@ -102,7 +104,7 @@ function crown(
   engine: Engine,
   { task, open }: Omit<Standing, "stand" | "why">,
   why: string,
-  losers: readonly { of: Pick<Standing, "task" | "open">; why: string }[],
+  losers: readonly { of: Loser; why: string }[],
 ): Task {
   const now = engine.now();
   const rival = task.rival!;
@@ -134,9 +136,14 @@ export function crownFromBranch(engine: Engine, tasks: readonly Task[], id: stri
   });
 }
 
-function lose(engine: Engine, now: number, { task, open }: Pick<Standing, "task" | "open">, why: string): void {
+/** Of whom it is not told how they stand, that is not known any more. */
+type Loser = Pick<Standing, "task" | "open"> & Partial<Pick<Standing, "stand">>;
+
+function lose(engine: Engine, now: number, { task, open, stand }: Loser, why: string): void {
   changeRival(engine.store, { ...task, rival: { ...task.rival!, end: { isWinner: false, why } } });
-  if (open !== undefined) endAttempt(engine.store, now, open, { kind: "ok" });
+  const isRed = stand === "as-began";
+  if (open !== undefined)
+    endAttempt(engine.store, now, open, isRed ? { kind: "failed", reason: RED_AS_BEGAN } : { kind: "ok" });
   if (task.state === "cancelled") return;
   moveTask(engine.store, now, task, "cancelled", { reason: why, endedAt: task.endedAt ?? now, park: null });
   // What it kept to go on in, or to be looked at.

@@ -183,6 +183,11 @@ export function integrationWorktree(engine: Engine, run: string): string {
   return join(worktreeHome(engine), run);
 }
 
+/** Where a person brings a run's branch and its target together, which went on and conflicts with it. */
+export function landingWorktree(engine: Engine, run: string): string {
+  return join(worktreeHome(engine), `${run}-land`);
+}
+
 /** As much of an engine as agents are made of. */
 export type AgentSource = Pick<Engine, "config" | "owtCommand" | "env"> & { repo: Pick<Repo, "commonDir"> };
 

@@ -1,9 +1,10 @@
 /** Work that waits for a checkout of the run's branch, which somebody has and changed: it goes on by itself once that is free to move on. */
+import { existsSync } from "node:fs";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { checkedOutWhere } from "../git/branch.ts";
 import { findObstacles } from "../git/obstacles.ts";
-import { findPlace, inProgress, readHead } from "../git/place.ts";
+import { findPlace, indexLock, inProgress, readHead } from "../git/place.ts";
 import { readStatus } from "../git/status.ts";
 import { MapPer } from "../lib/map-per.ts";
 import { readAttempt } from "../store/attempts.ts";
@@ -44,7 +45,7 @@ async function isFree({ repo, store }: Engine, run: Run, { next }: Task): Promis
   const path = await checkedOutWhere(repo, run.branch);
   const place = path === null ? null : findPlace(repo, path);
   if (place === null) return true;
-  if (inProgress(place) !== null) return false;
+  if (inProgress(place) !== null || existsSync(indexLock(place))) return false;
   const { changes, unmerged } = await readStatus(place);
   if (changes.length + unmerged.length > 0) return false;
   const candidate = next.kind === "fresh" ? null : (readAttempt(store, next.from)?.candidate ?? null);

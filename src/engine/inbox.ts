@@ -12,6 +12,7 @@ import { readFailedTasks } from "../store/tasks.ts";
 import { readSchedule } from "../system/schedule-files.ts";
 import { budgetCommand, type NearLevel, readNearLevels } from "./budget.ts";
 import type { Engine } from "./engine.ts";
+import { waitsForCheckout } from "./held-checkout.ts";
 import { viewRun } from "./view.ts";
 
 /** `since` is in epoch milliseconds: when something last happened to it. `more`: how many other tasks the same budget holds. */
@@ -101,11 +102,14 @@ function waitingIn(engine: Engine, views: TaskView[], failed: ReadonlySet<number
   const first = shared.find(isParked) ?? (own.length > 0 ? undefined : shared[0]);
   // So is a branch that is red by itself; one that is astray is told of the run.
   const withRun = views.filter((view) => view.withRun === "red");
+  // So is a checkout of it that somebody changed.
+  const forCheckout = views.filter(({ task }) => waitsForCheckout(task));
   // Of each group one is told, with the number of the others.
-  const groups = [...own, withRun].filter((group) => group.length > 0);
+  const groups = [...own, withRun, forCheckout].filter((group) => group.length > 0);
   const told = new Map(groups.map((group) => [group[0], group.length - 1]));
   if (first !== undefined) told.set(first, shared.length - 1);
-  const waits = (view: TaskView) => view.standing === "waits-for-person" && view.withRun === undefined;
+  const waits = (view: TaskView) =>
+    view.standing === "waits-for-person" && view.withRun === undefined && !forCheckout.includes(view);
   const isTold = (view: TaskView) => waits(view) || failed.has(view.task.id) || told.has(view);
   return views.filter(isTold).map((view) => ({ view, more: told.get(view) ?? 0 }));
 }

@@ -23,10 +23,10 @@ import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-q
 import { isTipRed, waitForTip } from "./red-tip.ts";
 import { waitForResolver } from "./resolving.ts";
 import { runTip } from "./run-tip.ts";
-import { describeStay } from "./stays.ts";
-import { mergeHere, verifyCommands } from "./task-steps.ts";
-import type { Verdict } from "./verify.ts";
-import { verifyMerged } from "./verify-merged.ts";
+import { describeStay, endOfStay } from "./stays.ts";
+import { mergeHere } from "./task-steps.ts";
+import { type Verdict, verifyCommands } from "./verify.ts";
+import { type Strayed, verifyMerged } from "./verify-merged.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
   return waitForTurn(engine, carried, (waiters) => integrateAll(engine, waiters));
@@ -197,7 +197,7 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
   const candidate = await closeChain(engine.repo, tip, last.commit, { message, identity: await engine.identity() });
   const tree = JSON.stringify([last.tree, commands]);
   const known = reds.get(tree);
-  const verdict: Verdict = known ?? (await verifyMerged(engine, group, { candidate, commands }));
+  const verdict = known ?? (await verifyMerged(engine, group, { candidate, commands }));
   switch (verdict.kind) {
     case "interrupted":
       again(engine, group);
@@ -209,6 +209,12 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
       engine.redMerges.add(candidate);
       reds.set(tree, verdict);
       await blame(engine, group, verdict, { tip, reds, isKnown: known !== undefined });
+      return;
+    case "strayed":
+      for (const waiter of group) {
+        heldByCheck(engine, waiter.carried, verdict);
+        waiter.settle("on");
+      }
       return;
     default: {
       const never: never = verdict;
@@ -326,7 +332,7 @@ async function advance(engine: Engine, all: readonly Carried[], from: string, ca
 }
 
 /** Where the run's branch is checked out, and why it stays there, in words. */
-type Held = { checkout: string; why: string };
+type Held = { checkout: string; why: string; end: string };
 
 /** Moves the run's branch forward, and whoever has it checked out along with it. Null when it is there, `moved` when it stood elsewhere; else why it stays. */
 async function moveBranch(engine: Engine, run: Run, from: string, to: string): Promise<"moved" | Held | null> {
@@ -335,12 +341,14 @@ async function moveBranch(engine: Engine, run: Run, from: string, to: string): P
   if (checkout === null) return (await moveRef(repo, `refs/heads/${run.branch}`, from, to)) ? null : "moved";
   const forward = await fastForwardCheckout(repo, run.branch, from, to);
   if (forward.moved) return null;
-  return forward.reason === "branch-moved" ? "moved" : { checkout, why: describeStay(forward) };
+  return forward.reason === "branch-moved"
+    ? "moved"
+    : { checkout, why: describeStay(forward), end: endOfStay(forward) };
 }
 
 /** Somebody has the run's branch checked out and works there: the branch is not moved under their hands. The work comes in, checked anew, once they say so. */
-function heldByCheckout(engine: Engine, carried: Carried, { checkout, why }: Held): void {
-  const reason = `${carried.run.branch} is checked out and cannot move on: ${why}; commit or stash that, or switch to another branch`;
+function heldByCheckout(engine: Engine, carried: Carried, { checkout, why, end }: Held): void {
+  const reason = `${carried.run.branch} is checked out and cannot move on: ${why}; ${end}, or switch to another branch`;
   if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
   waitBehind(engine, carried, {
     park: { for: "git", reason, checkout },
@@ -354,6 +362,16 @@ function heldByRule(engine: Engine, carried: Carried, { command, misbehaved }: M
   if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
   waitBehind(engine, carried, {
     park: { for: "git", reason, regenerate: command },
+    next: { kind: "by-hand", from: carried.attempt.id },
+  });
+}
+
+/** The same of a check. */
+function heldByCheck(engine: Engine, carried: Carried, { command, to }: Strayed): void {
+  const reason = `the verify command switched the run's own worktree to ${to}: ${command}; it says nothing of what it was to check`;
+  if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
+  waitBehind(engine, carried, {
+    park: { for: "git", reason, verify: command },
     next: { kind: "by-hand", from: carried.attempt.id },
   });
 }

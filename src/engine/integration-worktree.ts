@@ -1,13 +1,15 @@
 /** The worktree of a run in which nobody works: merged work is checked there. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { mendEntry } from "../git/mend.ts";
-import { moveDetached } from "../git/move.ts";
+import { detachAgain, moveDetached } from "../git/move.ts";
 import { findPlace, foldersIn } from "../git/place.ts";
 import { noteStanding } from "../git/standing.ts";
 import { createWorktree } from "../git/worktree.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
+import { appendEvent } from "../store/events.ts";
 import { readLaunch } from "../system/launch.ts";
 import { noteInterrupted, stopSoon } from "./check.ts";
 import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
@@ -19,6 +21,7 @@ import { forgetSetup } from "./workspace.ts";
 export async function standAt(engine: Engine, run: string, commit: string): Promise<string> {
   const path = integrationWorktree(engine, run);
   const mended = await mendEntry(engine.repo, path, { detached: commit });
+  await leaveBranch(engine, run, path, commit);
   const made = await createWorktree(engine.repo, { path, base: commit });
   if ("refused" in made) {
     throw new OwtError("environment", `the integration worktree ${path} cannot be made (${made.refused})`, {
@@ -35,6 +38,16 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
   const place = findPlace(engine.repo, path);
   if (place) await readySubmodules(engine, place, commit, { asked: false, present: "ours" });
   return path;
+}
+
+/** A check may have switched it to a branch. What it left there is put aside. */
+async function leaveBranch(engine: Engine, run: string, path: string, commit: string): Promise<void> {
+  if (!existsSync(path) || findPlace(engine.repo, path) === null) return;
+  const id = `${run}-check-${engine.now()}`;
+  const rescue = { id, note: `what a check left in ${path}, on a branch that it switched to`, at: engine.now() };
+  const ref = await detachAgain(engine.repo, path, commit, environmentFiles(engine), rescue);
+  if (ref === null) return;
+  appendEvent(engine.store, engine.now(), { run }, { kind: "rescued", rescue: id, what: rescue.note });
 }
 
 /** Where the checks of merged work have their executions: in the folder of the first of the attempts whose work it is. */

@@ -7,7 +7,7 @@ import { onePerTask, planKeyOf } from "../core/rival.ts";
 import { describeCheck, type RedCheck } from "../core/red-check.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
-import { isAncestor, readRef } from "../git/branch.ts";
+import { checkedOutWhere, isAncestor, readRef } from "../git/branch.ts";
 import { writeCommit } from "../git/commit.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
@@ -18,12 +18,13 @@ import { grantsNeeded, requireApproval } from "./approvals.ts";
 import { type Asker, checkCommit } from "./check-commit.ts";
 import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
+import { prepareMerge } from "./land-conflict.ts";
 import { standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
-import { describeStay } from "./stays.ts";
+import { describeStay, endOfStay } from "./stays.ts";
 import { refuseTakenOut } from "./taken-out.ts";
-import { allEmptied, removeIntegrationWorktree } from "./tidy.ts";
-import { printableNames } from "../lib/printable.ts";
+import { allEmptied, removeIntegrationWorktree, removeLandingWorktree } from "./tidy.ts";
+import { shellWord } from "../lib/printable.ts";
 
 export type Landed = {
   run: string;
@@ -78,10 +79,11 @@ export async function landRun(engine: Engine, id: string | null, by: Asker): Pro
   const outcome = await fastForwardCheckout(engine.repo, run.target, target, commit);
   if (!outcome.moved) {
     throw new OwtError("target-dirty", `${run.target} was not moved: ${describeStay(outcome)}`, {
-      hint: `commit or stash what is there, then: owt land ${run.id}`,
+      hint: `${endOfStay(outcome)}, then: owt land ${run.id}`,
     });
   }
   await markAllLanded(engine, run, commit);
+  await removeLandingWorktree(engine, run.id);
   const unpublished = await unpublishedLinks(engine.repo, target, commit);
   return { ...result, commit, merged: moved, checked: checks, already: false, unpublished };
 }
@@ -144,15 +146,11 @@ async function mergeTarget(
   by: Asker,
 ): Promise<string> {
   const merged = await mergeTrees(engine.repo, work, target, engine.repo.root);
-  if (!("tree" in merged)) {
-    throw new OwtError(
-      "needs-person",
-      `${run.target} moved on and conflicts with ${run.id} in ${"files" in merged ? printableNames(merged.files) : "all of its history"}`,
-      {
-        hint: `merge it by hand: git switch ${run.branch} && git merge ${run.target}, then: owt land ${run.id}`,
-      },
-    );
-  }
+  if ("unrelated" in merged)
+    throw new OwtError("needs-person", `${run.target} shares no history with ${run.id} any more`, {
+      hint: `merge it by hand: git switch ${run.branch} && git merge --allow-unrelated-histories ${run.target}, then: owt land ${run.id}`,
+    });
+  if ("files" in merged) throw await prepareMerge(engine, run, { work, target, files: merged.files });
   const message = `Merge ${run.target} into ${run.id}\n\nOwt-Run: ${run.id}\nOwt-Verified: ${commands.length > 0 ? "yes" : "no"}\n`;
   const commit = await writeCommit(engine.repo, {
     tree: merged.tree,
@@ -164,7 +162,7 @@ async function mergeTarget(
   const moved = await fastForwardCheckout(engine.repo, run.branch, work, commit);
   if (!moved.moved) {
     throw new OwtError("wrong-state", `${run.branch} was not moved: ${describeStay(moved)}`, {
-      hint: `commit or stash what is there, then: owt land ${run.id}`,
+      hint: `${endOfStay(moved)}, then: owt land ${run.id}`,
     });
   }
   return commit;
@@ -184,7 +182,7 @@ async function checkTip(
     const { timeoutMs } = run.options;
     const verdict = await checkCommit(engine, { name: run.id, commit, commands, dir, timeoutMs, by });
     if (verdict.kind === "interrupted") throw interrupted();
-    if (verdict.kind === "red") throw red(run, verdict);
+    if (verdict.kind === "red") throw red(run, verdict, await checkedOutWhere(engine.repo, run.branch));
   } finally {
     // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
@@ -205,12 +203,14 @@ function interrupted(): OwtError {
   return new OwtError("interrupted", "landing was interrupted; the target was not moved", { hint: "again: owt land" });
 }
 
-function red(run: Run, { output, ...check }: RedCheck & { output: string }): OwtError {
+/** `checkout`: where the run's branch is checked out. */
+function red(run: Run, { output, ...check }: RedCheck & { output: string }, checkout: string | null): OwtError {
+  const there = checkout === null ? `git switch ${run.branch}` : `cd ${shellWord(checkout)}`;
   return new OwtError(
     "needs-person",
     `what would land on ${run.target} fails: ${describeCheck(check)}\n${output}`.trimEnd(),
     {
-      hint: `mend it, and commit: git switch ${run.branch}; then: git switch ${run.target} && owt land ${run.id}`,
+      hint: `mend it, and commit: ${there}; then: ${checkout === null ? `git switch ${run.target} && ` : ""}owt land ${run.id}`,
     },
   );
 }

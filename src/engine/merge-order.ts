@@ -8,7 +8,7 @@ import type { Engine } from "./engine.ts";
 import { estimatesOf } from "./estimates.ts";
 import type { Waiter } from "./merge-queue.ts";
 import { rankFor } from "./rank.ts";
-import { verifyCommands } from "./task-steps.ts";
+import { verifyCommands } from "./verify.ts";
 
 const forecasts = new WeakMap<Engine, Forecast>();
 

@@ -162,7 +162,7 @@ const PHASES: Record<AttemptPhase, string> = {
   agent: "its agent works",
   collect: "takes in what its agent left",
   verify: "checks its work",
-  contest: "green; waits for its rivals",
+  contest: "waits for its rivals",
   review: "",
   merge: "merges and checks",
   advance: "integrates",

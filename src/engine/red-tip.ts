@@ -1,5 +1,4 @@
 /** Whether a run's branch is red by itself. What is merged with such a one is red whatever its task did: it waits, as it is, until the branch has moved on. */
-import { isUndecided } from "../core/rival.ts";
 import { type RedCheck, timeOf } from "../core/red-check.ts";
 import type { Run } from "../core/run.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
@@ -14,11 +13,11 @@ import { lastIntegrated, readTasks } from "../store/tasks.ts";
 import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 import { inTurn, type Waiter } from "./merge-queue.ts";
-import { verifyAlone, verifyTip } from "./verify-merged.ts";
+import { type Strayed, verifyAlone, verifyTip } from "./verify-merged.ts";
 import type { Verdict } from "./verify.ts";
 
 /** What was said of branches alone, by tree and command. */
-const verdicts = new MapPer<Engine, string, Verdict>();
+const verdicts = new MapPer<Engine, string, Verdict | Strayed>();
 
 /** Whether the branch at `tip` fails a command that merged work of this group failed: for each tip that is asked once. Whoever asks has the turn in the queue. */
 export async function isTipRed(
@@ -33,10 +32,8 @@ export async function isTipRed(
 
 /** The same of where work began that is red in its own worktree: what the run's branch was there. */
 export async function beganRed(engine: Engine, carried: Carried, command: string): Promise<boolean | "interrupted"> {
-  const { run, task, attempt } = carried;
+  const { run, attempt } = carried;
   const tip = attempt.base;
-  // Rivals are judged by what is green in their own worktrees.
-  if (isUndecided(task)) return false;
   // A branch that the plan named may be older than the run.
   if (tip !== run.base && (await isAncestor(engine.repo, tip, run.base))) return false;
   if (!(await isDoubtful(engine, run, tip, command))) return false;
@@ -56,7 +53,7 @@ async function judge(
   engine: Engine,
   tip: Oid,
   command: string,
-  check: (commands: string[]) => Promise<Verdict>,
+  check: (commands: string[]) => Promise<Verdict | Strayed>,
 ): Promise<boolean | "interrupted"> {
   const known = verdicts.of(engine);
   const key = JSON.stringify([await readTree(engine.repo, tip), command]);

@@ -27,7 +27,7 @@ export function readReport(engine: Engine, runId: string): RunReport {
     reviews: readReviewTimes(engine.store, run.id, now),
     checks: readCheckTimes(engine.store, run.id, now),
     waiting: waitingOf(engine, run, views, now),
-    steps: readSteps(readStepEvents(engine.store, run.id), now),
+    steps: readSteps(readStepEvents(engine.store, run.id), now, { isLeft: run.endedAt === null && !carrierOf(engine) }),
     flaky: readFlakes(engine.store, run.id),
     lost: readLost(engine.store, run.id),
     settled: readSettled(engine.store, run.id),

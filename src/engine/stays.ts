@@ -1,9 +1,12 @@
-/** Why a branch that is checked out was not moved. */
+/** Why a branch that is checked out was not moved, and what ends that. */
 import type { FastForward } from "../git/fast-forward.ts";
-import { printableNames } from "../lib/printable.ts";
+import type { InProgress } from "../git/place.ts";
+import { printableNames, shellWord } from "../lib/printable.ts";
+
+type Stay = Exclude<FastForward, { moved: true }>;
 
 /** Why a branch was not moved, in words. */
-export function describeStay(outcome: Exclude<FastForward, { moved: true }>): string {
+export function describeStay(outcome: Stay): string {
   switch (outcome.reason) {
     case "branch-moved":
       return "it moved meanwhile";
@@ -15,6 +18,8 @@ export function describeStay(outcome: Exclude<FastForward, { moved: true }>): st
       return `files in ${outcome.path} would be overwritten: ${printableNames(outcome.files)}`;
     case "in-progress":
       return `a ${outcome.what} is under way in ${outcome.path}`;
+    case "locked":
+      return `another git is at work in ${outcome.path}`;
     case "refused":
       return outcome.said;
     default: {
@@ -22,4 +27,32 @@ export function describeStay(outcome: Exclude<FastForward, { moved: true }>): st
       return never;
     }
   }
+}
+
+/** What lets it move, with the commands. */
+export function endOfStay(outcome: Stay): string {
+  switch (outcome.reason) {
+    case "branch-moved":
+    case "not-a-fast-forward":
+      return "look: git log --oneline -5";
+    case "dirty":
+    case "would-overwrite":
+      return "commit or stash what is there";
+    case "in-progress":
+      return endOf(outcome.what, `git -C ${shellWord(outcome.path)}`);
+    case "locked":
+      return `wait until it has ended (where none runs: rm ${shellWord(outcome.lock)})`;
+    case "refused":
+      return `look: git -C ${shellWord(outcome.path)} status`;
+    default: {
+      const never: never = outcome;
+      return never;
+    }
+  }
+}
+
+/** How a person ends what git is in the middle of, in a checkout of theirs. */
+export function endOf(what: InProgress, git: string): string {
+  if (what === "bisect") return `end it: ${git} bisect reset`;
+  return `end it: ${git} ${what} --continue, or give it up: ${git} ${what} --abort`;
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import { heldByHand, mayTakeOver } from "../core/take-over.ts";
-import type { Task } from "../core/task.ts";
+import { stateWords, type Task } from "../core/task.ts";
 import { readRef } from "../git/branch.ts";
 import { createWorktree } from "../git/worktree.ts";
 import { printable } from "../lib/printable.ts";
@@ -99,7 +99,7 @@ export function notToBeTaken({ key, run, state, startedAt }: Task): OwtError {
   const isOver = startedAt !== null;
   return new OwtError(
     "wrong-state",
-    `${key} (${run}): ${isOver ? `it is ${state}` : "nobody has begun it, so there is nothing to take over"}`,
+    `${key} (${run}): ${isOver ? stateWords(state) : "nobody has begun it, so there is nothing to take over"}`,
     {
       hint: isOver
         ? `see: owt task show ${key}`

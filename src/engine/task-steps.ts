@@ -5,8 +5,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../core/errors.ts";
 import type { SetupSaid } from "../core/reuse.ts";
 import { slug } from "../core/names.ts";
-import type { Run } from "../core/run.ts";
-import type { Task } from "../core/task.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { checkedOutWhere, isAncestor, moveRef, readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
@@ -29,7 +27,7 @@ import { inCheckPlace } from "./check-places.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { beganRed } from "./red-tip.ts";
 import { readySubmodules } from "./submodules.ts";
-import { type Verdict, verifyAt } from "./verify.ts";
+import { type Verdict, verifyAt, verifyCommands } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import { noteSetup, runSetup } from "./run-setup.ts";
 import { forgetSetup, knownFiles, noteEmptyBefore, readSetup, type SetupProblem, setupFootprint } from "./workspace.ts";
@@ -236,11 +234,6 @@ export function finishUnready(engine: Engine, carried: Carried, { failed, output
   finish(engine, carried, { kind: "failed", reason: `setup failed: ${what}`, output });
 }
 
-/** The commands that this task's work must pass: the run's and its own. */
-export function verifyCommands(run: Run, task: Task): string[] {
-  return [...new Set([...run.options.verify, ...task.spec.verify])];
-}
-
 export async function verifyStep(engine: Engine, carried: Carried): Promise<StepResult> {
   const { run, task, attempt } = carried;
   const commands = verifyCommands(run, task);
@@ -275,7 +268,9 @@ type Red = Extract<Verdict, { kind: "red" }>;
 
 /** To mend what its run begins with may be what a task is there for: it is told once that its check is still red. What was committed on the branch later is not. */
 function mayMend({ run, task, attempt }: Carried): boolean {
-  return attempt.base === run.base && task.repairs === 0 && task.next.kind !== "by-hand";
+  return (
+    run.options.verifyAttempts > 0 && attempt.base === run.base && task.repairs === 0 && task.next.kind !== "by-hand"
+  );
 }
 
 function mendOnce(engine: Engine, carried: Carried, red: Red): void {
@@ -283,8 +278,7 @@ function mendOnce(engine: Engine, carried: Carried, red: Red): void {
   const about = { run: run.id, task: task.id, attempt: attempt.id };
   const text = `its check is red without its work too, since ${attempt.base.slice(0, 10)}, where it began: ${red.command}`;
   appendEvent(engine.store, engine.now(), about, { kind: "note", text });
-  const isTold = run.options.verifyAttempts > 0;
-  verifyFailed(engine, carried, isTold ? { ...red, output: tellBegan(attempt, red.output) } : red);
+  verifyFailed(engine, carried, { ...red, output: tellBegan(attempt, red.output) });
 }
 
 function tellBegan({ base }: Attempt, output: string): string {

@@ -4,7 +4,7 @@ import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest, nearestHint } from "../core/names.ts";
 import { hasLost, planKeyOf } from "../core/rival.ts";
-import { FINAL_STATES, type NextStart, type Task } from "../core/task.ts";
+import { FINAL_STATES, type NextStart, stateWords, type Task } from "../core/task.ts";
 import { readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
 import { appendEvent } from "../store/events.ts";
@@ -177,7 +177,7 @@ export function findRetries(engine: Engine, key: string | undefined, run?: strin
   if (key !== undefined) {
     const task = findTask(engine, key, { run, fits: (each) => each.state === "failed" || each.park !== null });
     if (hasLost(task)) throw wrongState(task, task.rival!.end!.why, "what it did is saved: owt restore");
-    if (!mayRetry(task)) throw wrongState(task, `it is ${task.state}`, `see: owt task show ${task.key}`);
+    if (!mayRetry(task)) throw wrongState(task, stateWords(task.state), insteadOfRetry(task));
     return { run: task.run, tasks: [task] };
   }
   for (const each of readRuns(engine.store).toReversed()) {
@@ -204,6 +204,20 @@ function skippedBelow(tasks: readonly Task[], key: string): Task[] {
     [key],
   );
   return tasks.filter((each) => each.state === "skipped" && below.has(planKeyOf(each)));
+}
+
+/** What to do about a task that cannot be tried again as it stands. */
+function insteadOfRetry({ key, run, state }: Task): string {
+  switch (state) {
+    case "review":
+      return `take it: owt task approve ${key}; or have it done anew: owt task cancel ${key}, then owt task retry ${key}`;
+    case "done":
+      return `do it once more: owt run --again ${key}`;
+    case "pending":
+      return `it needs no retry; why it waits: owt status ${key}; go on: owt resume ${run}`;
+    default:
+      return `let it end: owt logs -f ${key}; or stop it first: owt task cancel ${key}`;
+  }
 }
 
 function mayRetry(task: Task): boolean {
@@ -282,7 +296,11 @@ export async function approveTask(engine: Engine, key: string, run?: string): Pr
       changeTask(engine.store, task.id, { park: null });
       appendEvent(engine.store, now, about, { kind: "task-next", next: task.next });
     } else {
-      throw wrongState(task, `it is ${task.state} and waits for no approval`, "what waits for a person: owt inbox");
+      throw wrongState(
+        task,
+        `${stateWords(task.state)}; it waits for no approval`,
+        "what waits for a person: owt inbox",
+      );
     }
   });
   return task.run;
@@ -364,7 +382,7 @@ function correctAnswer(engine: Engine, task: Task, next: NextStart & { kind: "an
 function whyNoAnswer({ answers, state, park }: Task): string {
   const last = answers.at(-1);
   if (last === undefined || park !== null) return "it asked nothing";
-  const asIs = state === "pending" ? "it will be told so" : `it is ${state}`;
+  const asIs = state === "pending" ? "it will be told so" : stateWords(state);
   return `it was answered already (${last.answer.split("\n", 1)[0]}), and ${asIs}`;
 }
 

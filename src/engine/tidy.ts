@@ -15,7 +15,7 @@ import { isAnyAgentAtWork, moveAttempt, readAttempt, readAttempts } from "../sto
 import { type About, appendEvent } from "../store/events.ts";
 import { hasEndedWholly } from "../system/launch.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
-import { attemptDir, type Engine, integrationWorktree, worktreeHome } from "./engine.ts";
+import { attemptDir, type Engine, integrationWorktree, landingWorktree, worktreeHome } from "./engine.ts";
 import { describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import { leaveWorktree } from "./hooks.ts";
 import { forgetSetup, knownFiles, setupFootprint } from "./workspace.ts";
@@ -92,6 +92,19 @@ export async function removeIntegrationWorktree(engine: Engine, run: string): Pr
     id: `${run}-integration`,
     note: `integration worktree of ${run}`,
   });
+}
+
+/** Removes the worktree in which a person brought a run and its target together, once that has landed. */
+export async function removeLandingWorktree(engine: Engine, run: string): Promise<void> {
+  const path = landingWorktree(engine, run);
+  if (!existsSync(path)) return;
+  await remove(engine, { run }, path, {
+    keep: [`refs/heads/owt/runs/${run}`],
+    id: `${run}-land`,
+    note: `where ${run} was brought together with its target`,
+  });
+  leaveHome(engine);
+  await allEmptied(engine);
 }
 
 /** Removes the worktree in which a commit was checked that belongs to no run: it holds nothing of its own, whatever the checks left. */

@@ -1,4 +1,6 @@
 /** Checks merged work, of one task or of several together, and the run's branch alone, in the run's own worktree. */
+import { existsSync } from "node:fs";
+import { strayedTo } from "../git/move.ts";
 import { appendEvent } from "../store/events.ts";
 import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
@@ -7,12 +9,15 @@ import type { Waiter } from "./merge-queue.ts";
 import { type Verdict, verifyAt, type VerifyPlace } from "./verify.ts";
 import { setUp } from "./workspace.ts";
 
+/** A command that switched the worktree to another branch or commit: what it says is of nothing that we asked. */
+export type Strayed = { kind: "strayed"; command: string; to: string };
+
 /** Moves the worktree to the candidate and runs the commands there. It is interrupted when the attempt of one of the tasks is told to stop. */
 export function verifyMerged(
   engine: Engine,
   group: readonly Waiter[],
   { candidate, commands }: { candidate: string; commands: string[] },
-): Promise<Verdict> {
+): Promise<Verdict | Strayed> {
   return untilStopped(engine, group, (isStopped) => {
     const { run } = group[0]!.carried;
     const tasks = group.map(({ carried: { task } }) => task.id);
@@ -27,7 +32,7 @@ export function verifyTip(
   engine: Engine,
   group: readonly Waiter[],
   { tip, commands }: { tip: string; commands: string[] },
-): Promise<Verdict> {
+): Promise<Verdict | Strayed> {
   return untilStopped(engine, group, (isStopped) =>
     checkThere(engine, group[0]!.carried, tip, { commands, where: "tip", isStopped }),
   );
@@ -38,15 +43,15 @@ export function verifyAlone(
   engine: Engine,
   carried: Carried,
   { tip, commands }: { tip: string; commands: string[] },
-): Promise<Verdict> {
+): Promise<Verdict | Strayed> {
   return checkThere(engine, carried, tip, { commands, where: "tip" });
 }
 
 async function untilStopped(
   engine: Engine,
   group: readonly Waiter[],
-  check: (isStopped: () => boolean) => Promise<Verdict>,
-): Promise<Verdict> {
+  check: (isStopped: () => boolean) => Promise<Verdict | Strayed>,
+): Promise<Verdict | Strayed> {
   const isStopped = () => group.some((waiter) => waiter.isStopped);
   const halt = () => {
     for (const waiter of group) waiter.isHalted = true;
@@ -66,7 +71,7 @@ async function checkThere(
   { run, attempt }: Carried,
   commit: string,
   how: Pick<VerifyPlace, "commands" | "where" | "others" | "isStopped">,
-): Promise<Verdict> {
+): Promise<Verdict | Strayed> {
   await endEarlierChecks(engine, run.id);
   const path = await standAt(engine, run.id, commit);
   const dir = mergeCheckDir(engine, attempt.id, commit);
@@ -76,5 +81,14 @@ async function checkThere(
     : await setUp(engine, { attempt: attempt.id, dir, worktree: path, timeoutMs });
   if (problem === "interrupted") return { kind: "interrupted" };
   if (problem) return { kind: "red", command: problem.failed, output: problem.output };
-  return verifyAt(engine, attempt, { dir, cwd: path, timeoutMs, ...how });
+  let strayed: Strayed | null = null;
+  const isVoid = async (command: string) => {
+    const to = existsSync(path) ? await strayedTo(engine.repo, path, commit) : null;
+    if (to !== null) strayed = { kind: "strayed", command, to };
+    return to !== null;
+  };
+  const verdict = await verifyAt(engine, attempt, { dir, cwd: path, timeoutMs, isVoid, ...how });
+  if (strayed === null) return verdict;
+  await standAt(engine, run.id, commit);
+  return strayed;
 }

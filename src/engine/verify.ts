@@ -4,6 +4,8 @@ import { appendEvent } from "../store/events.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { CheckedWhere } from "../core/event.ts";
 import type { RedCheck } from "../core/red-check.ts";
+import type { Run } from "../core/run.ts";
+import type { Task } from "../core/task.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
 import { noteCheckTime } from "./gather.ts";
@@ -21,7 +23,14 @@ export type VerifyPlace = {
   others?: readonly number[];
   /** Asked before each command. */
   isStopped?: () => boolean;
+  /** Asked behind each command, whether it counts for nothing: then the rest is not begun. */
+  isVoid?: (command: string) => Promise<boolean>;
 };
+
+/** The commands that this task's work must pass: the run's and its own. */
+export function verifyCommands(run: Run, task: Task): string[] {
+  return [...new Set([...run.options.verify, ...task.spec.verify])];
+}
 
 /** Runs the commands one after the other until one fails. What was red is run again on the same tree before it counts (`[run] flaky_reruns`): red
  *  work is red each time, and a conversation with an agent about a test that fails one time in ten mends nothing. */
@@ -29,7 +38,7 @@ export async function verifyAt(engine: Engine, attempt: Attempt, place: VerifyPl
   const began = performance.now();
   for (const [index, command] of place.commands.entries()) {
     const result = await checkTwice(engine, attempt, place, index);
-    if (result === "interrupted") return { kind: "interrupted" };
+    if (result === "interrupted" || (await place.isVoid?.(command)) === true) return { kind: "interrupted" };
     if (result.code !== 0) return { kind: "red", command, output: result.output, ...timeUp(result, place.timeoutMs) };
   }
   noteCheckTime(engine, attempt.run, performance.now() - began);

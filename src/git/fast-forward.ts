@@ -1,9 +1,10 @@
 /** Moves a branch forward to a commit that contains it, with its checkout where it has one. A checkout that holds anything of its own is
  *  never touched: the refusal names what stands in the way. */
+import { existsSync } from "node:fs";
 import { checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { findObstacles } from "./obstacles.ts";
-import { type InProgress, inProgress, placeAt, readHead } from "./place.ts";
+import { type InProgress, inProgress, indexLock, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
 
@@ -20,6 +21,8 @@ export type FastForward =
   | { moved: false; reason: "would-overwrite"; path: string; files: string[] }
   /** A merge, rebase, … is under way in its checkout. */
   | { moved: false; reason: "in-progress"; path: string; what: InProgress }
+  /** Another git is at work in its checkout, or was killed there: it holds the index. */
+  | { moved: false; reason: "locked"; path: string; lock: string }
   /** git refused; `said` is why. */
   | { moved: false; reason: "refused"; path: string; said: string };
 
@@ -54,10 +57,13 @@ async function forwardWorktree(repo: Repo, place: Place, branch: string, from: O
   if ((await readHead(repo, place)).branch !== branch)
     return { moved: false, reason: "refused", path, said: "it left the branch" };
   const args = ["merge", "--ff-only", "--quiet", "--no-overwrite-ignore", "--no-stat", "--no-autostash", to];
+  const lock = indexLock(place);
+  if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
   const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true });
   const tip = await readRef(repo, branch);
   if (tip === to) return { moved: true, path };
   if (tip !== from) return { moved: false, reason: "branch-moved", tip };
+  if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
   return { moved: false, reason: "refused", path, said: (out.stderr || out.stdout).trim() };
 }
 

@@ -1,5 +1,6 @@
 /** Moves worktrees of ours: the detached one from one commit to another, a task's back to its HEAD. */
 import { OwtError } from "../core/errors.ts";
+import { isAncestor } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import type { Known } from "./known.ts";
 import { inspectWorktree } from "./inspect.ts";
@@ -27,6 +28,41 @@ export async function findStrayed(repo: Repo, path: string, at: Oid): Promise<st
   if (isMainPlace(place)) throw new OwtError("internal", `${path} is not a detached worktree of ours`);
   await git(place, ["checkout", "--quiet", "--force", "--detach", at]);
   return branch === null ? `made a commit (${oid?.slice(0, 10)})` : `left it on the branch ${branch}`;
+}
+
+/** Where HEAD of a worktree that is ours alone was switched to from the commit that it stood at; null where it still stands there, or has commits more. */
+export async function strayedTo(repo: Repo, path: string, at: Oid): Promise<string | null> {
+  const { branch, oid } = await readHead(repo, placeAt(repo, path));
+  if (branch !== null) return branch;
+  return oid !== null && (await isAncestor(repo, at, oid)) ? null : (oid?.slice(0, 10) ?? "nothing");
+}
+
+/** Takes a worktree that is ours alone off the branch that somebody switched it to, and puts it at `to`. What was not committed there is saved first: gives the rescue's ref, null
+ *  where nothing was. */
+export async function detachAgain(
+  repo: Repo,
+  path: string,
+  to: Oid,
+  known: readonly string[],
+  rescue: Omit<RescueOptions, "known">,
+): Promise<string | null> {
+  const place = placeAt(repo, path);
+  const { branch } = await readHead(repo, place);
+  if (branch === null) return null;
+  if (isMainPlace(place)) throw new OwtError("internal", `${path} is not a detached worktree of ours`);
+  const held = await inspectWorktree(repo, path, { keep: [`refs/heads/${branch}`], known });
+  const paths = [...held.dirty, ...held.unmerged, ...held.untracked];
+  const saved = paths.length > 0 ? await saveRescue(repo, held, { ...rescue, known }) : null;
+  if (saved !== null && "refused" in saved)
+    throw new OwtError(
+      "would-lose-work",
+      `${path} cannot be saved: ${saved.refused} (${printableNames(saved.paths)})`,
+      {
+        hint: `look, and keep what is wanted elsewhere: git -C ${shellWord(path)} status --ignored`,
+      },
+    );
+  await git(place, ["checkout", "--quiet", "--force", "--detach", to]);
+  return saved?.ref ?? null;
 }
 
 /** Puts a task's worktree back at its HEAD, but for `keep` and what the project ignores; everything it held is saved first. Gives the

@@ -107,6 +107,11 @@ export function inProgress(place: Place): InProgress | null {
   return STATE_FILES.find(([file]) => existsSync(join(place.gitDir, file)))?.[1] ?? null;
 }
 
+/** The file that whoever changes a worktree's index holds. */
+export function indexLock(place: Pick<Place, "gitDir">): string {
+  return join(place.gitDir, "index.lock");
+}
+
 /** Where HEAD is. Without a process in the ordinary layout. */
 export async function readHead(repo: Repo, place: Place): Promise<Head> {
   const branch = await headBranch(repo, place);

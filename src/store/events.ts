@@ -84,20 +84,24 @@ function readPhaseTimes(store: Store, run: string, now: number, phases: readonly
 /** The events of a run that tell what its tasks waited for, oldest first: most others are steps of an attempt at work, several times as many.
  *  Among them are the last word of who carried it before each time that a process took the run up, and the last of all. */
 export function readWaitingEvents(store: Store, run: string): Event[] {
-  const before = (bound: string) =>
-    `(select p.seq from event p where p.run = ?1 and (p.attempt is not null or p.kind in (${listed(CARRIER_KINDS)})) and ${bound}
-      order by p.seq desc limit 1)`;
   const sql = `select * from event where run = ?1 and (
       kind in (${listed(WAITING_KINDS)})
       or (kind = 'attempt-phase' and data ->> '$.phase' in ('contest', 'review', 'collect', 'verify', 'merge'))
       or (kind = 'verify-started' and data ->> '$.where' = 'task')
-      or seq in (select ${before("p.seq < c.seq")} from event c where c.run = ?1 and c.kind = 'run-carried')
-      or seq = ${before("true")}
+      or ${LAST_WORDS}
     ) order by seq`;
   return store.all(sql, run).map(toEvent);
 }
 
 const listed = (kinds: readonly Fact["kind"][]) => kinds.map((kind) => `'${kind}'`).join(", ");
+
+/** Of who carried a run (?1), before another process took it up, and now. */
+const LAST_WORDS = `(seq in (select ${lastWord("p.seq < c.seq")} from event c where c.run = ?1 and c.kind = 'run-carried') or seq = ${lastWord("true")})`;
+
+function lastWord(bound: string): string {
+  return `(select p.seq from event p where p.run = ?1 and (p.attempt is not null or p.kind in (${listed(CARRIER_KINDS)})) and ${bound}
+      order by p.seq desc limit 1)`;
+}
 
 const WAITING_KINDS: Fact["kind"][] = [
   "run-created",
@@ -138,10 +142,11 @@ export function readLastStep(store: Store, { id, run }: Pick<Attempt, "id" | "ru
   return Number(row?.["at"] ?? 0);
 }
 
-/** The events of a run that open, carry and end its attempts and checks, oldest first. */
+/** The events of a run that open, carry and end its attempts and checks, and the last words of who carried it, oldest first. */
 export function readStepEvents(store: Store, run: string): Event[] {
-  const sql = `select * from event where run = ? and (attempt is not null or kind in ('run-carried', 'run-suspended', 'clock-set'))
-    and kind in ('run-carried', 'run-suspended', 'clock-set', 'attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended') order by seq`;
+  const sql = `select * from event where run = ?1 and ((attempt is not null or kind in ('run-carried', 'run-suspended', 'clock-set'))
+    and kind in ('run-carried', 'run-suspended', 'clock-set', 'attempt-opened', 'attempt-phase', 'attempt-ended', 'verify-started', 'verify-ended')
+    or ${LAST_WORDS}) order by seq`;
   return store.all(sql, run).map(toEvent);
 }
 

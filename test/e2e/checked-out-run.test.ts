@@ -43,7 +43,9 @@ test("under a checkout with changes the branch stays; the work waits, says so, a
   writeFileSync(join(look, "a.txt"), "mine");
   const before = rig.git("rev-parse", "owt/runs/r1");
   rig.release("gate");
-  expect((await run.ended).code).toBe(4);
+  const ran = await run.ended;
+  expect(ran.code).toBe(4);
+  expect(ran.stderr.match(/cannot move on/g)).toHaveLength(1);
   expect(rig.git("rev-parse", "owt/runs/r1")).toBe(before);
   expect([statusOf(rig, look), existsSync(join(look, "b.txt"))]).toEqual([" M a.txt\n", false]);
   const inbox = rig.ok("inbox").replaceAll(/\s+/g, " ");
@@ -54,6 +56,24 @@ test("under a checkout with changes the branch stays; the work waits, says so, a
   expect((await rig.owt("resume")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1")).toEqual(["a/E01", "b/E01"]);
   expect([statusOf(rig, look), rig.show("owt/runs/r1", "a.txt")]).toEqual(["", "mine"]);
+});
+
+test("several that wait for one checkout are one thing in the inbox, with one command", async () => {
+  const { rig, run, look } = await checkedOut({ third: true });
+  await using _ = rig;
+  writeFileSync(join(look, "a.txt"), "mine");
+  rig.release("gate");
+  rig.release("last");
+  const ran = await run.ended;
+  expect(ran.code).toBe(4);
+  expect(ran.stdout).toMatch(/^[bc]\/E01, [bc]\/E01: owt\/runs\/r1 is checked out and cannot move on/m);
+  expect(ran.stdout.match(/^ {2}↳ owt resume r1 {2}\(once/gm)).toHaveLength(1);
+  const { waiting } = await rig.json<{ waiting: { why: string; more: number; command: string }[] }>("inbox");
+  const why = expect.stringContaining("cannot move on");
+  expect(waiting).toMatchObject([{ why, more: 1, command: "owt resume r1" }]);
+  execFileSync("git", ["checkout", "-q", "a.txt"], { cwd: look, env: rig.env });
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["a/E01", "b/E01", "c/E01"]);
 });
 
 test("while the run goes on, work that waits for a checkout comes in by itself once that is free", async () => {

@@ -265,7 +265,8 @@ test("what was left out of the log still counts for an owt that adopts the agent
 });
 
 test("the output of a check is kept small as well, and its end is what is shown", async () => {
-  const verify = 'verify = "yes | head -c 9000000; echo THE REASON; false"\nverify_attempts = 0\n';
+  const verify =
+    'verify = "test ! -e first.txt || { yes | head -c 9000000; echo THE REASON; false; }"\nverify_attempts = 0\n';
   await using rig = scriptedRig([[INIT, ...WORK, DONE]], `${verify}log_head_mb = 1\nlog_tail_mb = 1`);
   const ran = await rig.owt("run", "--yes");
   expect(ran.code).toBe(1);

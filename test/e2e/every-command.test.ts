@@ -242,7 +242,7 @@ const ROWS: Record<string, Row> = {
     says: "doc/E01: approved; go on with: owt resume",
     mistake: {
       args: ["task", "approve", "shop/E01"],
-      says: "it is done and waits for no approval",
+      says: "it is done: its work is in the run's branch; it waits for no approval",
       hint: "what waits for a person: owt inbox",
     },
     changes: true,

@@ -1,23 +1,24 @@
 /** Conflicts that are resolved by throwing a side away: the agent is asked once whether that is meant, and what is lost is told. */
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 
-type Shown = { task: { attempts: { folder: string; outcome: string; session: string }[] } };
+type Shown = { task: { attempts: { folder: string; outcome: string; session: string; worktree: string }[] } };
 type Report = { report: { tasks: { id: string; lost: { path: string; of: string[]; is_own: boolean }[] }[] } };
 
 /** Both change the middle line of a file, and the second resolves that with these steps. The first brings a file of its own, too. */
-async function resolvedWith(steps: string): Promise<Rig> {
+async function resolvedWith(steps: string, { front = {}, code = 0 } = {}): Promise<Rig> {
   const rig = Rig.create({ ".worktreerc": demoConfig, "shared.txt": "top\nmiddle\nend\n" });
   rig.write({
     "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "top\\nword of one\\nend\\n"\nwrite one.txt "one"'),
     "docs/plans/two/epic-01-b.md": task(
-      {},
+      front,
       `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nwrite shared.txt "top\\nword of two\\nend\\n"\non conflict:\n${steps}`,
     ),
   });
   rig.commit("plan");
-  expect((await (await startTwoBehindOne(rig)).ended).code).toBe(0);
+  expect((await (await startTwoBehindOne(rig)).ended).code).toBe(code);
   return rig;
 }
 
@@ -56,6 +57,22 @@ test("so is who throws the own work away", async () => {
   await using rig = await resolvedWith(`run "sh" "-c" "${command}"`);
   expect(await lostOfTwo(rig)).toEqual([{ path: "shared.txt", of: [], is_own: true }]);
   expect(rig.ok("report").replaceAll(/\s+/g, " ")).toContain("nothing of its own change in shared.txt is left");
+});
+
+test("a person is asked once, too, when they hand it back", async () => {
+  await using rig = await resolvedWith('say "cannot decide"', { front: { branch: "feat/two" }, code: 4 });
+  const worktree = (await attemptsOfTwo(rig)).at(-1)!.worktree;
+  const command = "git checkout --ours shared.txt && git commit -qam ours";
+  execFileSync("sh", ["-c", command], { cwd: worktree, env: rig.env, stdio: "pipe" });
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(4);
+  const lost = "nothing of one/E01's change in shared.txt is left";
+  const { waiting } = await rig.json<{ waiting: { why: string; command: string }[] }>("inbox");
+  expect(waiting).toMatchObject([{ why: expect.stringContaining(lost), command: "owt task approve two/E01" }]);
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(await lostOfTwo(rig)).toEqual([{ path: "shared.txt", of: ["one/E01"], is_own: false }]);
+  expect(rig.ok("status")).toContain(lost);
 });
 
 test.each([

@@ -127,8 +127,8 @@ test("who begins from a red branch is not to blame for it either, and one place 
 });
 
 /** Tasks by their steps, in a run that begins with what the check does not pass. */
-function beginsRed(tasks: Record<string, string>): Rig {
-  const rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nverify = "${CHECK}"\n`, "broken.txt": "red" });
+function beginsRed(tasks: Record<string, string>, more = ""): Rig {
+  const rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nverify = "${CHECK}"\n${more}`, "broken.txt": "red" });
   for (const [name, steps] of Object.entries(tasks))
     rig.write({ [`docs/plans/${name}/epic-01-${name}.md`]: task({}, steps) });
   rig.commit("plan");
@@ -159,6 +159,16 @@ test("a task that turns green what the run begins with lets the others come in",
   await using rig = beginsRed({ a: steps, b: 'write b.txt "b"\non repair:\ndelete broken.txt' });
   expect((await rig.owt("run", "--yes")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["a/E01", "b/E01"]);
+});
+
+test("nor is it where red checks never go back", async () => {
+  await using rig = beginsRed({ a: 'write a.txt "a"', b: 'write b.txt "b"' }, "verify_attempts = 0\n");
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  expect(await attemptsOf(rig)).toEqual({ "a/E01": [null], "b/E01": [null] });
+  rig.git("rm", "-q", "broken.txt");
+  rig.git("commit", "-qm", "mend it");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(await attemptsOf(rig)).toEqual({ "a/E01": ["ok"], "b/E01": ["ok"] });
 });
 
 test("a repair that is overtaken by others' work is not used up", async () => {

@@ -119,6 +119,34 @@ test("both are green: the smaller change comes in under the task's name, and the
   expect(await rig.json<{ missing: string[] }>("land")).toMatchObject({ missing: [] });
 });
 
+test("where the run begins red none is to blame: the smaller change waits until the target is mended", async () => {
+  await using rig = rigWith(() => ({ tidy: SMALL, wordy: LARGE }), { more: 'verify = "test ! -e broken.txt"' });
+  rig.write({ "broken.txt": "red" });
+  rig.commit("break it");
+  const ran = await rig.owt("run", "--yes", "--plain", ...BOTH);
+  expect(ran).toMatchObject({ code: 4 });
+  expect(ran.stderr).toContain("shop/E01 tidy did it best (1 changed line against 4, red only as where they began)");
+  const { waiting } = await rig.json<{ waiting: { why: string; command: string }[] }>("inbox");
+  const why = expect.stringContaining("the check is red without the work of any task");
+  expect(waiting).toMatchObject([{ why, command: "owt resume r1" }]);
+  const lost = (await report(rig)).tasks.find(({ id }) => id === "shop/E01@wordy")!;
+  expect(lost.attempts.at(-1)!.outcome).toBe("red as where it began");
+  rig.git("rm", "-q", "broken.txt");
+  rig.git("commit", "-qm", "mend it");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "E01.txt")).toBe("small\n");
+});
+
+test("of rivals on a red branch the one that turns it green is better than one that leaves it red", async () => {
+  const mends = `${LARGE}git rm -q --ignore-unmatch broken.txt\n`;
+  await using rig = rigWith(() => ({ tidy: SMALL, wordy: mends }), { more: 'verify = "test ! -e broken.txt"' });
+  rig.write({ "broken.txt": "red" });
+  rig.commit("break it");
+  const ran = await rig.owt("run", "--yes", "--plain", ...BOTH);
+  expect(ran).toMatchObject({ code: 0 });
+  expect(ran.stderr).toContain("shop/E01 wordy did it best (the only one that is green; tidy: red as where it began)");
+});
+
 test("who is red for ever loses against one that is green, however large; what needs the task begins from the winner's work", async () => {
   const seen = `${NAME}if [ "$name" = E02 ]; then cp E01.txt seen.txt; fi\n`;
   const red = `${seen}printf 'red\\n' > "$name.txt"\n`;
@@ -187,7 +215,7 @@ test("killed while one waits for the other, and while the loser's worktree goes:
   await vi.waitUntil(() => phases(rig)["tidy"] === "contest" && phases(rig)["wordy"] === "agent", { timeout: 60_000 });
   const status = await rig.json<{ runs: { tasks: { id: string; state: string; why: string }[] }[] }>("status");
   expect(status.runs[0]!.tasks).toMatchObject([
-    { id: "shop/E01@tidy", state: "contest", why: "green; waits for its rivals" },
+    { id: "shop/E01@tidy", state: "contest", why: "waits for its rivals" },
     { id: "shop/E01@wordy", state: "running" },
   ]);
   first.child.kill("SIGKILL");
@@ -341,7 +369,7 @@ test("one that a person took over is waited for, and takes part with what they d
   expect((await run.ended).code).toBe(4);
   const { runs } = await rig.json<{ runs: { tasks: { id: string; why: string }[] }[] }>("status");
   expect(runs[0]!.tasks.find(({ id }) => id === "shop/E01@tidy")!.why).toContain(
-    "green; waits for shop/E01@wordy, taken over by hand",
+    "waits for shop/E01@wordy, taken over by hand",
   );
   const [place] = rows(rig, "select worktree from attempt where agent = 'wordy'").map((row) => String(row["worktree"]));
   writeFileSync(join(place!, "E01.txt"), "by hand\n");

@@ -112,15 +112,15 @@ test.skipIf(!existsSync("/proc/self"))(
 
 test("a failing check that printed nothing leaves no empty line behind its name", async () => {
   await using rig = Rig.create({
-    ".worktreerc": `${demoConfig}[run]\nverify = "exit 3"\nverify_attempts = 0\n`,
-    "docs/plans/one/epic-01-a.md": task({}, "", "The text."),
+    ".worktreerc": `${demoConfig}[run]\nverify = "! test -e a.txt"\nverify_attempts = 0\n`,
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"', "The text."),
   });
   const ran = await rig.owt("run", "--yes");
-  expect(ran.stdout).toMatch(/one\/E01 failed: verify failed: exit 3\n {2}↳/);
+  expect(ran.stdout).toMatch(/one\/E01 failed: verify failed: ! test -e a\.txt\n {2}↳/);
   expect((await rig.owt("task", "show", "one/E01")).stdout).toMatch(
-    /verify failed: exit 3( · .*)?\n {2}\S+\n {2}\S+\n\n\S/,
+    /verify failed: ! test -e a\.txt( · .*)?\n {2}\S+\n {2}\S+\n\n\S/,
   );
-  expect((await rig.owt("logs", "one/E01")).stdout).toMatch(/✗ verify failed: exit 3\n$/);
+  expect((await rig.owt("logs", "one/E01")).stdout).toMatch(/✗ verify failed: ! test -e a\.txt\n$/);
 });
 
 test("a text that would turn the line around is shown as it is, whoever wrote it", async () => {

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 
 /** One task that goes on until the file `go` is there, and one behind it. */
 function goingOn(): Rig {
@@ -258,4 +258,41 @@ test("one is told as one, several as several", async () => {
   rig.ok("task", "cancel", "b/E01");
   rig.ok("task", "cancel", "c/E01");
   expect((await rig.owt("run", "--yes")).stderr).toContain("left out: b/E01, c/E01 were cancelled\n");
+});
+
+test("why something waits for a person is told once as it happens", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig, "shared.txt": "start" });
+  const steps = `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nwrite shared.txt "two"\non conflict:\nsay "?"`;
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "one"'),
+    "docs/plans/two/epic-01-b.md": task({ branch: "feat/two" }, steps),
+  });
+  rig.commit("plan");
+  const ran = await (await startTwoBehindOne(rig)).ended;
+  expect(ran.code).toBe(4);
+  // In its own conversation, and once more: the line behind that says where a person finds it.
+  const of = ran.stderr.split("\n").filter((line) => line.includes("two/E01"));
+  expect(of.filter((line) => /conflicts? in shared\.txt/.test(line))).toHaveLength(2);
+  expect(of.at(-2)).toContain("? two/E01 to be resolved by a person in ");
+  expect(of.at(-1)).toBe("  ↳ owt task approve two/E01");
+});
+
+test("what cannot be retried says where it stands, and what to do instead", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": demoConfig,
+    "docs/plans/a/epic-01-a.md": task({ needs_review: true }, 'write a.txt "a"'),
+  });
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  const inReview = await rig.owt("task", "retry", "a/E01");
+  expect(inReview.stderr).toContain("a/E01 (r1): its work waits for your approval");
+  const told = inReview.stderr.replaceAll(/\s+/g, " ");
+  expect(told).toContain(
+    "owt task approve a/E01; or have it done anew: owt task cancel a/E01, then owt task retry a/E01",
+  );
+  rig.ok("task", "approve", "a/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  const done = await rig.owt("task", "retry", "a/E01");
+  expect(done.stderr).toContain("it is done: its work is in the run's branch");
+  expect(done.stderr).toContain("owt run --again a/E01");
+  expect((await rig.owt("run", "--again", "a/E01", "--yes")).code).not.toBe(2);
 });

@@ -32,7 +32,7 @@ import { type Asker, checkCommit } from "../check-commit.ts";
 import { type Engine, integrationWorktree } from "../engine.ts";
 import { broughtFiles } from "../environment-files.ts";
 import { standAt } from "../integration-worktree.ts";
-import { describeStay } from "../stays.ts";
+import { describeStay, endOf, endOfStay } from "../stays.ts";
 import { allEmptied, leaveHome, removeCheckWorktree } from "../tidy.ts";
 import { type Checkout, refuseMain } from "./place.ts";
 import { setupDir } from "./ready.ts";
@@ -164,10 +164,12 @@ async function refuseDirtyTarget({ repo }: Engine, target: string, branch: strin
   const place = placeAt(repo, path);
   const { changes, unmerged } = await readStatus(place);
   const files = [...changes, ...unmerged].map((each) => each.path);
-  if (files.length === 0 && inProgress(place) === null) return;
-  const what = files.length === 0 ? "has a merge or the like open" : `has uncommitted changes in ${nameSome(files)}`;
+  const open = inProgress(place);
+  if (files.length === 0 && open === null) return;
+  const what = open === null ? `has uncommitted changes in ${nameSome(files)}` : `has a ${open} under way`;
+  const end = open === null ? "commit or stash what is there" : endOf(open, `git -C ${shellWord(path)}`);
   throw new OwtError("target-dirty", `${target} is checked out at ${path}, which ${what}`, {
-    hint: `commit or stash what is there, then: owt merge ${branch}`,
+    hint: `${end}, then: owt merge ${branch}`,
   });
 }
 
@@ -196,7 +198,7 @@ export async function carryOutMerge(engine: Engine, plan: MergePlan, by: Asker):
   const moved = await fastForwardCheckout(repo, target, from, commit);
   if (!moved.moved)
     throw new OwtError("target-dirty", `${target} was not moved: ${describeStay(moved)}`, {
-      hint: `once more: owt merge ${branch}`,
+      hint: `${endOfStay(moved)}, then: owt merge ${branch}`,
     });
   const unpublished = await unpublishedLinks(repo, from, commit);
   return {
