@@ -7,7 +7,7 @@ import { OwtError } from "../core/errors.ts";
 import { backupFolder } from "./backup-files.ts";
 import { migrate } from "./migrate.ts";
 import { giveUpReserve } from "./reserve.ts";
-import { findLag, findLoss } from "./store-damage.ts";
+import { findDamageIn, findLag, findLoss } from "./store-damage.ts";
 import {
   damagedError,
   isBusy,
@@ -37,12 +37,16 @@ export class Store {
   #appended = new Set<string>();
   /** Which file it is that lay at the path when it was opened; null in memory. */
   readonly #file: string | null;
+  /** How long it and its journal were at the last look. */
+  #lengths: readonly number[];
+  #isCut = false;
 
   /** `path` is told where something is wrong with it. */
   constructor(db: DatabaseSync, path: string) {
     this.#db = db;
     this.#path = path;
     this.#file = fileAt(path);
+    this.#lengths = lengthsOf(path);
   }
 
   /** All rows of a query. */
@@ -138,6 +142,17 @@ export class Store {
     return this.#file === null || fileAt(this.#path) === this.#file;
   }
 
+  /** Whether it was neither taken away nor cut off below us. SQLite makes neither the file nor its journal shorter while it is open; where a person's tool did,
+   *  nothing is missing. */
+  isWhole(): boolean {
+    if (this.#file === null) return true;
+    if (!this.isInPlace()) return false;
+    const lengths = lengthsOf(this.#path);
+    this.#isCut ||= lengths.some((length, part) => length < this.#lengths[part]!) && !isSoundAt(this.#path);
+    this.#lengths = lengths;
+    return !this.#isCut;
+  }
+
   /** Writes all that it holds to a new file, also where its own was taken away. */
   copyTo(path: string): void {
     this.#told(() => this.#db.prepare("vacuum into ?").run(path));
@@ -145,8 +160,8 @@ export class Store {
 
   close(): void {
     if (!this.#db.isOpen) return;
-    if (this.isInPlace()) this.#db.close();
-    // SQLite would delete the journal of that name, which is another store's by now; so would Node's own end, by closing what is open.
+    if (this.isWhole()) this.#db.close();
+    // SQLite would delete the journal of that name, which is another store's by now, or write it over what is left; so would Node's own end, by closing what is open.
     else process.once("exit", (code) => process.exit(code));
   }
 
@@ -201,6 +216,19 @@ export class Store {
 function fileAt(path: string): string | null {
   const file = statSync(path, { throwIfNoEntry: false });
   return file === undefined ? null : `${file.dev} ${file.ino}`;
+}
+
+function lengthsOf(path: string): number[] {
+  return [path, `${path}-wal`].map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+}
+
+/** Whether what lies there reads as a whole. An empty one is not opened: SQLite would delete its journal. */
+function isSoundAt(path: string): boolean {
+  try {
+    return lengthsOf(path)[0]! > 0 && findDamageIn(path) === null;
+  } catch {
+    return false;
+  }
 }
 
 function isFull(error: unknown): boolean {

@@ -89,3 +89,14 @@ export function takenError(path: string, kept: string | null): OwtError {
   const hint = kept === null ? "go on: owt resume" : "put that aside and restore what is kept: owt doctor --fix";
   return new OwtError("store", `the store ${path} was taken away while it was in use; ${became}`, { hint });
 }
+
+/** The same of one that was cut off where it lay. `aside` is where that is now; null where not all of it could be read any more. */
+export function cutError(path: string, aside: string | null): OwtError {
+  const became =
+    aside === null
+      ? "not all that it held can be read any more"
+      : `it was put back as it was, and what was left is kept as ${aside}`;
+  return new OwtError("store", `the store ${path} was cut off while it was in use; ${became}`, {
+    hint: aside === null ? MEND : "go on: owt resume",
+  });
+}
