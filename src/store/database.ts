@@ -6,6 +6,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
 import { backupFolder } from "./backup-files.ts";
 import { migrate } from "./migrate.ts";
+import { refuseMisplaced } from "./misplaced.ts";
 import { giveUpReserve } from "./reserve.ts";
 import { findDamageIn, findLag, findLoss } from "./store-damage.ts";
 import {
@@ -248,10 +249,11 @@ function patiently<T>(work: () => T): T {
 
 /** Opens (and where needed creates and migrates) the store in `<commonDir>/owt/state.db`. Who only `looks` makes none: where there is no
  *  store, an empty one in memory stands in.
- *  Throws `store` where it is gone and copies of it are there: nothing is begun anew without a word.
+ *  Throws `store` where something else lies in the place of what belongs there, and where it is gone and copies of it are there: nothing is begun anew without a word.
  *  Throws `environment` when the repository was copied together with its store: two copies would run the same work. */
 export function openStore(commonDir: string, { looks = false }: { looks?: boolean } = {}): Store {
   const path = storeFile(commonDir);
+  refuseMisplaced(commonDir);
   const lost = findLoss(commonDir);
   if (lost !== null) throw lostError(path, lost, backupFolder(commonDir));
   if (looks && !existsSync(path)) return emptyStore();

@@ -17,9 +17,9 @@ function codeOf(error: unknown): number {
   return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
 }
 
-/** Whether the file is no sound database. */
+/** Whether the file is no sound database, or none in the shape that it says. */
 export function isDamage(error: unknown): boolean {
-  return DAMAGED.has(codeOf(error));
+  return DAMAGED.has(codeOf(error)) || (error instanceof Error && error.message.startsWith("no such table: "));
 }
 
 /** Whether it says something about the file, and not about what was asked of it. */
