@@ -319,6 +319,17 @@ describe("the schedule", () => {
     expect(refused.stderr).toContain("owt batch list");
   });
 
+  test("with one bracket too few is told how a batch begins; what is wrong with its budget, by its own line", async () => {
+    await using rig = createWith('[batch]\nname = "a"\ncron = "@daily"\n');
+    const file = join(realpathSync(rig.root), ".owt/schedule.toml");
+    const told = async () => (await rig.owt("batch", "list")).stderr;
+    expect(await told()).toContain(`${file}:1:2 batch: each batch begins with [[batch]], in two brackets`);
+    const two =
+      '[[batch]]\nname = "a"\ncron = "@daily"\n[batch.budget]\nrun_usd = 1\n\n[[batch]]\nname = "b"\ncron = "@daily"\n';
+    rig.write({ ".owt/schedule.toml": `${two}[batch.budget]\nrun_usd = 2\n  run_time = "soon"\ntoken = 1\n` });
+    expect(await told()).toMatch(/:12:3 batch\.1\.budget\.run_time: .*\n.*:13:1 batch\.1\.budget\.token: unknown key/);
+  });
+
   test("is read again while it is watched: a mistake is told once, and what was corrected counts", async () => {
     await using rig = createWith(batch("night", "0 22 * * *"));
     const watcher = rig.start("batch", "watch");
