@@ -251,7 +251,8 @@ describe("by hand", () => {
     await using rig = createWith(batch("night", "0 22 * * *"), ["a"], config);
     const refused = await rig.owt("batch", "run", "night");
     expect(refused).toMatchObject({ code: 4 });
-    expect(refused.stderr).toContain("owt config approve");
+    // Who reads it may be anywhere.
+    expect(refused.stderr).toContain(`↳ cd ${realpathSync(rig.root)} && owt config approve && owt batch run night\n`);
     const { last } = await listed(rig);
     expect(last).toMatchObject({ state: "refused", run: null, hint: expect.stringContaining("owt config approve") });
     expect((await rig.owt("batch", "list")).stdout).toMatch(/could not start · [^]*\n {2}↳ .*owt config approve/);
