@@ -171,6 +171,31 @@ describe("a batch begins by the clock", () => {
     expect(rig.show("owt/runs/r2", "b.txt")).toBe("b");
   });
 
+  test("batches of two plans do not wait for each other, however many watch; one that nobody is left to start is not said to begin", async () => {
+    const one = batch("one", EACH_SECOND, 'plan = "docs/plans/a"\nmax_tasks = 1\nmissed = "once"\n');
+    const two = batch("two", EACH_SECOND, 'plan = "docs/plans/b"\nmax_tasks = 1\nmissed = "once"\n');
+    await using rig = createWith(one + two, []);
+    rig.write({
+      "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+      "docs/plans/b/epic-01-b.md": task({}, 'write b.txt "b"'),
+    });
+    rig.commit("plans");
+    const watchers = [rig.start("batch", "watch"), rig.start("batch", "watch")];
+    await seen(() => expect(new Set(rowsOf(rig).flatMap(({ run }) => run ?? [])).size).toBeGreaterThan(1));
+    const told = (await Promise.all(watchers.map(end))).join("");
+    expect(told).not.toContain("of the same plan");
+    const db = new DatabaseSync(join(rig.root, ".git/owt/state.db"), { timeout: 10_000 });
+    db.exec("delete from firing");
+    const owner = JSON.stringify({ pid: 999_999, boot: "gone", startTime: "1" });
+    db.prepare(
+      "insert into firing (batch, slot, by_hand, state, owner, notify, at) values ('one', ?, 0, 'claimed', ?, 0, ?)",
+    ).run(Date.now(), owner, Date.now());
+    db.close();
+    const list = (await rig.owt("batch", "list")).stdout;
+    expect(list).toContain("did not begin: who was about to start it has ended");
+    expect(list).not.toContain("is being started");
+  });
+
   test("no slot is fired that lies before its first sight: a fresh start waits for the next one", async () => {
     await using rig = createWith(batch("night", "0 22 * * *"));
     const watcher = rig.start("batch", "watch");
