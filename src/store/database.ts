@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
+import { oneLine } from "../core/names.ts";
 import { backupFolder } from "./backup-files.ts";
 import { migrate } from "./migrate.ts";
 import { refuseMisplaced } from "./misplaced.ts";
@@ -133,7 +134,7 @@ export class Store {
   /** Reads it through and through. Throws `store` where it is damaged; a megabyte takes milliseconds. */
   assertSound(): void {
     const said = this.get("pragma quick_check(1)")?.["quick_check"];
-    if (said !== "ok") throw damagedError(this.#path, String(said), undefined);
+    if (said !== "ok") throw damagedError(this.#path, oneLine(String(said)), undefined);
     const broken = this.get(FIND_BROKEN)?.["broken"];
     if (broken !== undefined) throw damagedError(this.#path, describeBroken(String(broken)), undefined);
   }

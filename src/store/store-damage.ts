@@ -2,6 +2,7 @@
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { oneLine } from "../core/names.ts";
 import { backupFolder, listBackups } from "./backup-files.ts";
 import { beforeShape } from "./migrate.ts";
 import { MIGRATIONS } from "./migrations.ts";
@@ -28,7 +29,7 @@ export function findDamageIn(path: string, commonDir?: string): string | null {
   try {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const said = db.prepare("pragma quick_check(1)").get()?.["quick_check"];
-    if (said !== "ok") return String(said);
+    if (said !== "ok") return oneLine(String(said));
     const broken = findBroken(db) ?? findMissing(db);
     if (broken !== null) return broken;
     // A copy is never taken of a store without a shape.

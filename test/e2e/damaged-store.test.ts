@@ -1,5 +1,5 @@
 /** A small dose of `npm run corrupt`: the store comes to harm under a run, is told of, put aside, restored, and nothing is done twice or lost. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
@@ -113,3 +113,28 @@ test.each(["attempt", "meta", "outbox"])(
     expect((await rig.owt("report")).stdout).toContain("r1");
   },
 );
+
+test("a page that few commands read: who meets it says so, the doctor finds it in any case and restores what it can", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({ "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  rig.commit("plan");
+  rig.ok("run", "--yes");
+  const file = inHome(rig, "state.db");
+  const db = new DatabaseSync(file);
+  const page = Number(db.prepare("select rootpage from sqlite_master where name = 'backlog'").get()!["rootpage"]);
+  const size = Number(db.prepare("pragma page_size").get()!["page_size"]);
+  db.close();
+  const store = openSync(file, "r+");
+  writeSync(store, Buffer.alloc(size, 0x5a), 0, size, (page - 1) * size);
+  closeSync(store);
+  const met = await rig.owt("task", "create", "another");
+  expect([met.code, met.stderr]).toEqual([1, expect.stringMatching(/is damaged[^\n]*\n {2}↳ .*owt doctor --fix/)]);
+  const ill = await rig.owt("doctor");
+  expect([ill.code, ill.stdout]).toEqual([
+    1,
+    expect.stringMatching(/✗ store .*is damaged[^\n]*\n {2}↳ .*owt doctor --fix/),
+  ]);
+  expect((await rig.owt("doctor", "--fix")).stdout).toMatch(/state\.db\.damaged-.*; restored as it was/);
+  expect((await rig.owt("task", "create", "another")).code).toBe(0);
+  expect((await rig.owt("report")).stdout).toContain("r1");
+});
