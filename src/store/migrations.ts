@@ -254,4 +254,9 @@ export const MIGRATIONS: readonly string[] = [
   `
   create table lost_usage (attempt integer primary key, at integer not null, usage text not null) strict;
   `,
+  // So do their time, and the tasks that they began.
+  `
+  alter table lost_usage add column worked_ms integer not null default 0;
+  alter table lost_usage add column task text;
+  `,
 ];
