@@ -56,12 +56,13 @@ export function renderBatches(io: Io, views: readonly BatchView[]): string {
   });
   const heads = table(rows).split("\n");
   return views
-    .flatMap(({ batch, repository, last, problem }, at) => {
+    .flatMap((view, at) => {
+      const { batch, repository, last, problem } = view;
       const place = [repository, batch.plan].filter((each) => each !== null).join(" · ");
       return [
         printable(heads[at]!),
         ...(place === "" ? [] : [`  ${paint("dim", printable(place))}`]),
-        ...(last === null ? [] : [`  last: ${printable(localTimes(lastWords(last, batch.timezone), Date.now()))}`]),
+        ...(last === null ? [] : [`  last: ${printable(localTimes(lastWords(last, view), Date.now()))}`]),
         ...(last?.hint == null ? [] : [`  ↳ ${printable(last.hint)}`]),
         ...(problem === null
           ? []
@@ -71,8 +72,13 @@ export function renderBatches(io: Io, views: readonly BatchView[]): string {
     .join("\n");
 }
 
-function lastWords({ slot, byHand, state, run, reason }: NonNullable<BatchView["last"]>, timezone: string): string {
-  const when = `${zoned(slot, timezone)}${byHand ? " by hand" : ""}`;
+function lastWords(
+  { slot, byHand, state, run, reason }: NonNullable<BatchView["last"]>,
+  { batch, isLeft }: BatchView,
+): string {
+  const when = `${zoned(slot, batch.timezone)}${byHand ? " by hand" : ""}`;
+  if (isLeft)
+    return `${when} · did not begin: who was about to start it has ended, and the next owt batch watch decides`;
   // What is said of one that is not started yet is what it waits for.
   const word = state === "claimed" && reason !== null ? null : STATES[state];
   return [when, run, word, reason].filter(Boolean).join(" · ");

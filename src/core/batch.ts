@@ -89,6 +89,7 @@ function formOf(origin: ScheduleOrigin) {
           notify_on_complete: v.exactOptional(v.boolean()),
           missed: v.exactOptional(v.picklist(["skip", "once"])),
         }),
+        "each batch begins with [[batch]], in two brackets",
       ),
     ),
   });

@@ -40,6 +40,11 @@ export function startCommand(batch: string): string {
   return `owt batch run ${batch}`;
 }
 
+/** The command in a hint that asks for approval; null for none. */
+export function findApproval(hint: string | null): string | null {
+  return hint === null ? null : (/owt config approve(?: --profile \S+)?/.exec(hint)?.[0] ?? null);
+}
+
 /** States in which the next slot of the batch has to be passed over. */
 export const FIRING_OPEN: ReadonlySet<FiringState> = new Set(["claimed", "running"]);
 

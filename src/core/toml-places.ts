@@ -72,6 +72,9 @@ class Scan {
       this.#blanks();
       if (!this.#next(".")) return path;
       this.#at += 1;
+      // Behind the name of a list of tables, its newest item is meant.
+      const items = this.#items.get(path.join("."));
+      if (items !== undefined) path.push(String(items - 1));
     }
   }
 

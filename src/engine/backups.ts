@@ -13,8 +13,8 @@ export function keepBackups(engine: Engine): () => Promise<void> {
   let taken = -1;
   let taking: Promise<void> | null = null;
   const take = () => {
-    // Of what lies in its place no copy of it is made.
-    if (!engine.store.isInPlace()) return;
+    // Of what lies in its place, or is left of it, no copy of it is made.
+    if (!engine.store.isWhole()) return;
     const seq = lastSeq(engine.store);
     if (taking !== null || seq === taken) return;
     taking = takeBackup(engine.repo.commonDir).then((wrong) => {

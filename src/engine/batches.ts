@@ -10,6 +10,7 @@ import { nearestHint } from "../core/names.ts";
 import { type CronTimes, parseCron } from "../lib/cron.ts";
 import { openRepo } from "../git/repo.ts";
 import { readBatch, readFirings, readOpenFirings } from "../store/firings.ts";
+import { isAlive } from "../system/identity.ts";
 import { type FoundBatch, readSchedule } from "../system/schedule-files.ts";
 import { closeEngine, type Engine, openEngine, type OpenOptions } from "./engine.ts";
 import { isUnderWay } from "./firings.ts";
@@ -125,6 +126,8 @@ export type BatchView = {
   problem: OwtError | null;
   next: number[];
   last: Firing | null;
+  /** Who was about to start the last one has ended. */
+  isLeft: boolean;
 };
 
 /** How a batch stands, with so many of its next slots; none where it is paused or has no repository. */
@@ -132,13 +135,14 @@ export function viewBatch(placed: PlacedBatch, now: number, slots: number): Batc
   const { batch, engine } = placed;
   if (engine === null) {
     const { problem } = placed;
-    return { batch, repository: batch.repository, standing: "unusable", problem, next: [], last: null };
+    return { batch, repository: batch.repository, standing: "unusable", problem, next: [], last: null, isLeft: false };
   }
   const { store, repo } = engine;
   const isPaused = readBatch(store, batch.name)?.pausedAt != null;
   const runs = readOpenFirings(store, batch.name).some((firing) => isUnderWay(engine, firing));
   const [last = null] = readFirings(store, batch.name, 1);
+  const isLeft = last?.state === "claimed" && !isAlive(last.owner);
   const standing = runs ? "running" : isPaused ? "paused" : "waits";
   const next = isPaused ? [] : nextSlots(timesOf(batch), now, slots);
-  return { batch, repository: repo.here, standing, problem: null, next, last };
+  return { batch, repository: repo.here, standing, problem: null, next, last, isLeft };
 }

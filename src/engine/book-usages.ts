@@ -4,9 +4,9 @@ import type { Attempt } from "../core/attempt.ts";
 import { addUsages, tokensIn, type Usage } from "../core/cost.ts";
 import { OwtError } from "../core/errors.ts";
 import { readAttempt, readOpenAttempts, setUsage } from "../store/attempts.ts";
-import { bookLostUsage, readLostUsages } from "../store/catch-up.ts";
+import { bookLostUse, readLostUsages } from "../store/catch-up.ts";
 import { readLaunch } from "../system/launch.ts";
-import { readBegun } from "./begun.ts";
+import { readBegun, workedAsWritten } from "./begun.ts";
 import { today } from "./budget.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { listAttemptFolders } from "./taken-ids.ts";
@@ -76,10 +76,15 @@ export async function bookLost(engine: Engine): Promise<Booked> {
     const at = statSync(outputFiles(engine, id).out, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     if (at < since || known.has(id) || readAttempt(engine.store, id) !== null) continue;
     const begun = readBegun(engine, id);
-    const usage = begun === null ? null : await readUsage(engine, begun.attempt);
-    if (usage === null) continue;
-    bookLostUsage(engine.store, id, at, usage);
-    booked.push(moreThan(null, usage));
+    const worked = workedAsWritten(engine, id);
+    if (begun === null || worked === null) continue;
+    const usage = await readUsage(engine, begun.attempt);
+    const { startedAt, run } = begun.attempt;
+    const task = startedAt >= since ? `${run} ${begun.key}` : null;
+    bookLostUse(engine.store, id, at, { usage: usage ?? NO_USAGE, workedMs: worked.workedMs, task });
+    booked.push(usage === null ? null : moreThan(null, usage));
   }
   return sum(booked);
 }
+
+const NO_USAGE: Usage = { models: [], missing: null };

@@ -3,15 +3,16 @@
 import { existsSync } from "node:fs";
 import { OwtError } from "../core/errors.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
-import { rescueStore } from "../store/backups.ts";
+import { rescueCutStore, rescueStore } from "../store/backups.ts";
 import { forgetHolder, readHolder, recordHolder } from "../store/lease.ts";
 import { readRun } from "../store/runs.ts";
-import { takenError } from "../store/store-error.ts";
+import { cutError, takenError } from "../store/store-error.ts";
 import { storeFile } from "../store/store-file.ts";
 import { type Identity, isAlive, thisProcess } from "../system/identity.ts";
 import { type LockTry, prepareLock } from "../system/lock.ts";
 import { stopBelow } from "../system/marked.ts";
 import { attemptDir, type Engine } from "./engine.ts";
+import { graceMs } from "./check.ts";
 import { bookClockJump } from "./clock-jumps.ts";
 import { isDiskShort } from "./disk-watch.ts";
 import { isFullDisk, outlastFullDisk } from "./full-disk.ts";
@@ -19,6 +20,7 @@ import { isCarried, leaseFile, suspendedCarrier } from "./holder.ts";
 import { type CarryOptions, carryRuns } from "./runner.ts";
 import { isRunSettled } from "./settled.ts";
 import { beat, beginBeat, endBeat } from "./suspension.ts";
+import { attemptsFolder } from "./taken-ids.ts";
 import { Transcript } from "./transcript.ts";
 import { nextChange } from "./wake.ts";
 
@@ -45,7 +47,7 @@ export async function carryOrWatch(
     let told: { pid: number | null; isSuspended: boolean } | undefined;
     while (!signal.aborted) {
       // The owner puts it back, or says what lies there.
-      if (!engine.store.isInPlace()) throw takenFromBelow(engine);
+      if (!engine.store.isWhole()) throw takenFromBelow(engine);
       const change = nextChange(engine, signal);
       if (await tryLease(engine, lease, signal)) {
         watcher.role({ kind: "holder" });
@@ -104,7 +106,7 @@ async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOption
   beginBeat(engine);
   const timer = setInterval(() => {
     if (!engine.store.isInPlace()) void endWithoutFolders(engine);
-    else if (isStillOurs(engine, lease)) {
+    else if (engine.store.isWhole() && isStillOurs(engine, lease)) {
       lookAtClock(engine);
       return;
     }
@@ -114,7 +116,7 @@ async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOption
     await carryRuns(engine, { ...options, signal: AbortSignal.any([options.signal, lost.signal]) });
   } catch (error) {
     // What follows from that it is gone says less.
-    if (engine.store.isInPlace()) throw error;
+    if (engine.store.isWhole()) throw error;
   } finally {
     clearInterval(timer);
     endBeat(engine);
@@ -124,6 +126,12 @@ async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOption
   if (!engine.store.isInPlace()) {
     const kept = await outlastFullDisk(engine, engine.hurry, () => rescueStore(engine.store, commonDir));
     throw takenError(storeFile(commonDir), kept);
+  }
+  if (!engine.store.isWhole()) {
+    // What could not be written down any more stopped nobody.
+    await stopBelow(attemptsFolder(engine.repo), { graceMs: graceMs(engine) });
+    const rescue = () => rescueCutStore(engine.store, commonDir, engine.now());
+    throw cutError(storeFile(commonDir), await outlastFullDisk(engine, engine.hurry, rescue));
   }
   if (lost.signal.aborted)
     throw new OwtError("wrong-state", "another owt has taken over the runs of this repository", {

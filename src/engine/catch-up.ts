@@ -9,12 +9,12 @@ import type { Run } from "../core/run.ts";
 import { readRef } from "../git/branch.ts";
 import { readIntegrations } from "../git/integrations.ts";
 import { readAttempt, readOpenAttempts } from "../store/attempts.ts";
-import { bringBackAttempt, noteStarted, settleIntegrated } from "../store/catch-up.ts";
+import { bringBackAttempt, noteStarted, settleIntegrated, type Worked } from "../store/catch-up.ts";
 import { appendEvent } from "../store/events.ts";
 import { nextAttemptId, raiseTakenIds } from "../store/ids.ts";
 import { readRuns } from "../store/runs.ts";
 import { lastIntegrated, readTask, readTasks } from "../store/tasks.ts";
-import { type Begun, readBegun } from "./begun.ts";
+import { type Begun, readBegun, workedAsWritten } from "./begun.ts";
 import { type Booked, bookLost, bookOpen, moreThan, readUsage, sum } from "./book-usages.ts";
 import { crownFromBranch } from "./contest.ts";
 import { attemptDir, type Engine, worktreeHome } from "./engine.ts";
@@ -82,10 +82,21 @@ async function settleRun(engine: Engine, run: Run, unknown: readonly Begun[]): P
     const task = tasks.get(merge.task) ?? crownFromBranch(engine, all, merge.task, by);
     if (!task || task.state === "done") continue;
     const hash = begun?.hash ?? null;
-    settleIntegrated(engine.store, engine.now(), task, { ...merge, hash });
+    settleIntegrated(engine.store, engine.now(), task, { ...merge, hash }, workedAt(engine, task));
     settled.push(task.key);
   }
   return settled;
+}
+
+/** What the agents took that were at work at a task by what the store knew. */
+function workedAt(engine: Engine, { id }: Task): Map<number, Worked> {
+  const atWork = readOpenAttempts(engine.store).filter(({ task, phase }) => task === id && phase === "agent");
+  return new Map(
+    atWork.flatMap((attempt) => {
+      const worked = workedAsWritten(engine, attempt.id);
+      return worked === null ? [] : [[attempt.id, worked]];
+    }),
+  );
 }
 
 /** The last attempt of each task is carried on where its worktree still stands; earlier ones have ended. */
@@ -145,14 +156,20 @@ async function bringBackOne(
   // A worktree that stands goes the ordinary way: what it holds is saved first.
   const over = stands || hasBranch ? "tidy" : "closed";
   const now = engine.now();
+  const worked = workedAsWritten(engine, attempt.id);
   if (task.state === "done") {
-    bringBackAttempt(engine.store, now, task, attempt, { phase: over, outcome: { kind: "ok" }, usage });
+    bringBackAttempt(engine.store, now, task, attempt, { phase: over, outcome: { kind: "ok" }, usage, worked });
   } else if (isLast && (stands || !launched) && !FINAL_STATES.has(task.state)) {
     const phase = launched ? "agent" : "workspace";
-    bringBackAttempt(engine.store, now, task, attempt, { phase, outcome: null, next, usage });
+    bringBackAttempt(engine.store, now, task, attempt, { phase, outcome: null, next, usage, worked });
   } else {
     const reason = "how it ended was lost with the store";
-    bringBackAttempt(engine.store, now, task, attempt, { phase: over, outcome: { kind: "failed", reason }, usage });
+    bringBackAttempt(engine.store, now, task, attempt, {
+      phase: over,
+      outcome: { kind: "failed", reason },
+      usage,
+      worked,
+    });
   }
   return usage === null ? null : moreThan(null, usage);
 }

@@ -11,14 +11,16 @@ import { askForLost, describeLost } from "../core/lost-change.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
+import type { Task } from "../core/task.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { findPlace } from "../git/place.ts";
 import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
+import { type Stash, stashesOf } from "../git/stashes.ts";
 import { appendEvent } from "../store/events.ts";
-import { changeAttempt, readAttempt, setUsage } from "../store/attempts.ts";
+import { changeAttempt, readAttempt, readAttempts, setUsage } from "../store/attempts.ts";
 import { changeRival, findTasks } from "../store/tasks.ts";
 import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
@@ -73,10 +75,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const isThere = judged.kind === "nothing_done" && (await isThereAlready(engine, carried));
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const inside = leftovers.left.filter(({ reason }) => reason === "dirty-submodule").map(({ path }) => path);
+  const stashes = misread && !byHand ? await stashesOfTask(engine, task) : [];
   const taken = misread
     ? (dropped ??
       blockedOutcome(leftovers, attempt.branch, byHand || task.next.kind === "conflict") ??
-      insideOutcome(judged, inside))
+      stashedOutcome(insideOutcome(judged, inside), stashes))
     : judged;
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
   const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
@@ -114,6 +117,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       const text = `left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`;
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
+    if (outcome.kind === "ok" && stashes.length > 0)
+      appendEvent(engine.store, engine.now(), about, { kind: "note", text: describeStash(stashes[0]!) });
     if (isThere && outcome.kind === "ok") {
       const text = "changed nothing: its work is there already";
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
@@ -317,6 +322,28 @@ function blockedOutcome({ blocked, left, head }: Leftovers, own: string, isConfl
 function insideOutcome(judged: Outcome, inside: string[]): Outcome {
   if (judged.kind !== "nothing_done" || inside.length === 0) return judged;
   return { kind: "failed", reason: `its work lies uncommitted inside ${inside.join(", ")} and nowhere else` };
+}
+
+/** What the agents of a task put into a stash and left there. */
+function stashesOfTask({ repo, store }: Engine, { id, startedAt }: Task): Promise<Stash[]> {
+  const branches = new Set(readAttempts(store, id).map(({ branch }) => branch));
+  return stashesOf(repo, branches, startedAt ?? 0);
+}
+
+/** What lies in a stash alone is no work that can be taken. Nobody but its agent knows whether it is meant: it is never popped for it. */
+function stashedOutcome(judged: Outcome, [newest]: Stash[]): Outcome {
+  if (judged.kind !== "nothing_done" || newest === undefined) return judged;
+  const { name, oid, about } = newest;
+  return {
+    kind: "failed",
+    reason: `what it did lies in a stash and nowhere else (${about}): git stash apply ${oid.slice(0, 10)}`,
+    missing: `your turn ended, nothing in this worktree has changed, and what you did lies in a stash (${about}): git stash pop ${name}, and commit. All worktrees share their stashes: where another came on top meanwhile, git stash list tells which is yours`,
+  };
+}
+
+/** Work that came with a stash beside it is taken; a part of it may be in there. */
+function describeStash({ oid, about }: Stash): string {
+  return `left something in a stash (${about}), which is not part of its work: git stash show -p ${oid.slice(0, 10)}`;
 }
 
 function byHandOutcome(changed: boolean): Outcome {

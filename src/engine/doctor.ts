@@ -9,6 +9,7 @@ import { findPlace } from "../git/place.ts";
 import { sweepTrash } from "../git/remove.ts";
 import type { Repo } from "../git/repo.ts";
 import { restoreStore, type Restored } from "../store/backups.ts";
+import { setMisplacedAside } from "../store/misplaced.ts";
 import { findDamage } from "../store/store-damage.ts";
 import { storeFile } from "../store/store-file.ts";
 import { MEND } from "../store/stored-json.ts";
@@ -138,8 +139,15 @@ function examineStore({ repo }: Pick<Engine, "repo">): Finding[] {
   return [{ check: "store", state: "fail", detail: `${file} is damaged: ${damage}`, hint }];
 }
 
-/** Puts a damaged store aside, or finds that it is gone, restores the newest sound backup, and says what may be missing. Throws `wrong-state` while a process carries runs. */
+/** Puts aside what lies where something of ours belongs, and mends the store. */
 export function mendStore(repo: Pick<Repo, "commonDir">, at: number): Finding[] {
+  const aside = setMisplacedAside(repo.commonDir, at);
+  const moved = aside.map((detail): Finding => ({ check: "store", state: "pass", detail }));
+  return [...moved, ...restoreDamaged(repo, at)];
+}
+
+/** Puts a damaged store aside, or finds that it is gone, restores the newest sound backup, and says what may be missing. Throws `wrong-state` while a process carries runs. */
+function restoreDamaged(repo: Pick<Repo, "commonDir">, at: number): Finding[] {
   if (findDamage(repo.commonDir) === null) return [];
   const lease = prepareLock(join(repo.commonDir, "owt", "lease.db"));
   try {

@@ -3,8 +3,9 @@ import type { RunBudget } from "../core/batch.ts";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import { describeStuck, type Firing } from "../core/firing.ts";
+import { describeStuck, findApproval, type Firing, startCommand } from "../core/firing.ts";
 import { renderLimit } from "../core/run-time.ts";
+import { shellWord } from "../lib/printable.ts";
 import { openStore } from "../store/database.ts";
 import { claimSlot, endFiring, readFiring } from "../store/firings.ts";
 import { exec } from "../system/exec.ts";
@@ -83,7 +84,15 @@ async function startRun(muzzle: Muzzle, batch: FoundBatch, firing: Firing): Prom
   const words = ["run", "--yes", "--detach", "--json", ...limits, ...budget, "--firing", String(firing.id)];
   const plan = batch.plan === null ? [] : ["--", batch.plan];
   const env = { ...muzzle.env, ...budgetVariables(others) };
-  return readAnswer(await callOwt({ ...muzzle, env }, [...words, ...plan]), refused);
+  return readAnswer(await callOwt({ ...muzzle, env }, [...words, ...plan]), (reason, hint, code) =>
+    refused(reason, approvalAnywhere(muzzle, batch.name, hint) ?? hint, code),
+  );
+}
+
+/** Who reads it may be anywhere: commands are approved in the repository that brings them, and then the batch is started. */
+function approvalAnywhere({ here }: Muzzle, batch: string, hint: string | null): string | null {
+  const approve = findApproval(hint);
+  return approve === null ? null : `cd ${shellWord(here)} && ${approve} && ${startCommand(batch)}`;
 }
 
 /** Limits as a person says them of one run. */

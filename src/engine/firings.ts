@@ -34,15 +34,17 @@ export function isForsaken(engine: Engine, firing: Claimed): boolean {
 }
 
 /** The firing of another batch whose run this one would share, were it started now: one of the same plan that was claimed before and is not over. Batches
- *  that name different plans share none. `before`: the number of its own firing. */
+ *  that name different plans share none. `before`: the number of its own firing; `batches`: those of its schedule, which say the plan of what has no run yet. */
 export function findAhead(
   engine: Engine,
   { name, plan }: Pick<Batch, "name" | "plan">,
-  before: number,
+  { before, batches }: { before: number; batches: readonly Pick<Batch, "name" | "plan">[] },
 ): Claimed | null {
-  const isElsewhere = ({ run }: Claimed) => {
-    const other = run === null ? null : readRun(engine.store, run);
-    return plan !== null && other !== null && normalize(plan) !== normalize(other.planPath);
+  const planOf = ({ run, batch }: Claimed) =>
+    run === null ? batches.find((each) => each.name === batch)?.plan : readRun(engine.store, run)?.planPath;
+  const isElsewhere = (each: Claimed) => {
+    const other = planOf(each) ?? null;
+    return plan !== null && other !== null && normalize(plan) !== normalize(other);
   };
   const ahead = readOpenFirings(engine.store).find(
     (each) => each.batch !== name && each.id < before && isUnfinished(engine, each) && !isElsewhere(each),

@@ -1,6 +1,6 @@
 /** What waits for a person, over all runs. */
 import type { Astray } from "../core/astray.ts";
-import { startCommand } from "../core/firing.ts";
+import { findApproval, startCommand } from "../core/firing.ts";
 import type { Run } from "../core/run.ts";
 import type { Answer, TaskView } from "../core/view.ts";
 import { readWaitsSince } from "../store/events.ts";
@@ -77,9 +77,9 @@ export function readRefusedBatches(engine: Engine): RefusedBatch[] {
 
 /** What is to be approved first is asked by the line itself. */
 function startAgain(batch: string, hint: string | null): Answer {
-  const approve = hint === null ? null : /owt config approve(?: --profile \S+)?/.exec(hint);
+  const approve = findApproval(hint);
   if (approve !== null)
-    return { command: `${approve[0]} && ${startCommand(batch)}`, note: "shows what is to be approved, and starts it" };
+    return { command: `${approve} && ${startCommand(batch)}`, note: "shows what is to be approved, and starts it" };
   return { command: startCommand(batch), note: `starts it now${hint === null ? "" : `; first, ${hint}`}` };
 }
 

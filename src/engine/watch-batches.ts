@@ -115,6 +115,9 @@ class Watch {
   /** What was told last of each thing, so that it is told once. */
   readonly #told = new Map<string, string>();
 
+  /** All that the schedule had at the last look. */
+  #batches: readonly FoundBatch[] = [];
+
   /** When we looked last, by the clock on the wall and by the one that nobody sets. */
   #looked: { wall: number; ms: number } | null = null;
   /** Since when (epoch ms) the clock on the wall ran over times that never were, as far as this look sees; null where it did not. */
@@ -126,6 +129,7 @@ class Watch {
 
   /** One look at all batches. Returns for how long (ms) nothing is due. */
   look({ batches }: Placed): number {
+    this.#batches = batches.map(({ batch }) => batch);
     this.#noteLook();
     this.#tellOnce("schedule", { kind: "watches", batches: batches.map(({ batch }) => batch.name) });
     const waits = batches.map((placed) => {
@@ -224,7 +228,7 @@ class Watch {
   #startInTurn(batch: FoundBatch, engine: Engine, firing: Firing): void {
     const about = `${engine.repo.commonDir} ${firing.id}`;
     if (this.#starting.has(about)) return;
-    const ahead = findAhead(engine, batch, firing.id);
+    const ahead = findAhead(engine, batch, { before: firing.id, batches: this.#batches });
     if (ahead === null) {
       this.#start(about, batch, engine, firing);
       return;

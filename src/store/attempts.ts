@@ -231,11 +231,16 @@ export function readWorkedTimes(store: Store, run: string): Map<number, number> 
 /** For how long (ms) all agents of the repository together had the word since then. `goesOn` says it of an attempt whose agent has it still. */
 export function readWorkedSince(store: Store, since: number, now: number, goesOn: (attempt: number) => number): number {
   const rows = store.all(`${TURNS} where a.ended_at is null or a.ended_at >= ?`, since);
+  const lost = store.get(
+    "select coalesce(sum(min(worked_ms, at - ?)), 0) as worked from lost_usage where at >= ?",
+    since,
+    since,
+  );
   return rows.reduce((sum, row) => {
     const { id, ended } = row;
     const [until, worked] = ended === null ? [now, goesOn(Number(id))] : [Number(ended), workedIn(row)];
     return sum + Math.max(0, Math.min(worked, until - since));
-  }, 0);
+  }, Number(lost?.["worked"]));
 }
 
 /** The clock on the wall is asked only where nothing better is on record. */

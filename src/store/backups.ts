@@ -15,6 +15,7 @@ import fs, {
 import { dirname, join } from "node:path";
 import sqlite from "node:sqlite";
 import { Worker } from "node:worker_threads";
+import { OwtError } from "../core/errors.ts";
 import { type Backup, backupFolder, backupName, listBackups } from "./backup-files.ts";
 import type { Store } from "./database.ts";
 import { lastSeq } from "./events.ts";
@@ -137,18 +138,51 @@ export function restoreStore(commonDir: string, at: number): Restored {
 /** Writes a store down whose file was taken from below it: as its newest copy, and at its path where nothing else lies. Gives that copy where something else
  *  does, else null. The caller is the one who carries the runs, and writes no more into the old one. */
 export function rescueStore(store: Store, commonDir: string): string | null {
-  const path = storeFile(commonDir);
+  const copy = keepCopy(commonDir, writeDown(store, commonDir));
+  return putInPlace(copy, storeFile(commonDir)) ? null : copy;
+}
+
+/** The same of a store that was cut off where it lay: what is left of it is put aside. Gives where that is; null, and nothing is moved, where not all that it held can be
+ *  read any more. */
+export function rescueCutStore(store: Store, commonDir: string, at: number): string | null {
+  const written = writeWhole(store, commonDir);
+  if (written === null) return null;
+  const copy = keepCopy(commonDir, written);
+  const aside = setStoreAside(commonDir, at);
+  return putInPlace(copy, storeFile(commonDir)) ? aside : null;
+}
+
+type Written = { path: string; seq: number };
+
+/** Null where it cannot be read, or lacks what its newest copy has. */
+function writeWhole(store: Store, commonDir: string): Written | null {
+  try {
+    const written = writeDown(store, commonDir);
+    const isWhole = findDamageIn(written.path) === null && written.seq >= (listBackups(commonDir)[0]?.seq ?? 0);
+    return isWhole ? written : null;
+  } catch (error) {
+    if (error instanceof OwtError && error.code === "store") return null;
+    throw error;
+  }
+}
+
+function writeDown(store: Store, commonDir: string): Written {
   const folder = backupFolder(commonDir);
-  const unfinished = join(folder, "unfinished");
+  const path = join(folder, "unfinished");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  rmSync(unfinished, { force: true });
-  store.copyTo(unfinished);
-  syncFile(unfinished);
+  rmSync(path, { force: true });
+  store.copyTo(path);
+  syncFile(path);
+  return { path, seq: lastSeq(store) };
+}
+
+function keepCopy(commonDir: string, { path, seq }: Written): string {
+  const folder = backupFolder(commonDir);
   const number = (listBackups(commonDir)[0]?.number ?? 0) + 1;
-  const copy = join(folder, backupName(number, lastSeq(store)));
-  renameSync(unfinished, copy);
+  const copy = join(folder, backupName(number, seq));
+  renameSync(path, copy);
   syncFolder(folder);
-  return putInPlace(copy, path) ? null : copy;
+  return copy;
 }
 
 /** False where something lies there. */

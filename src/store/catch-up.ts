@@ -7,14 +7,20 @@ import type { Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
 import { noteChanged } from "./known-tasks.ts";
 
-/** A task whose merge is on its run's branch is done, whatever the store held of it. Its open attempts ended well. */
+/** Since when (epoch ms), and for how long, an agent worked. */
+export type Worked = { began: number; workedMs: number };
+
+/** A task whose merge is on its run's branch is done, whatever the store held of it. Its open attempts ended well; `worked` is what those took that were at work, by
+ *  their number. */
 export function settleIntegrated(
   store: Store,
   at: number,
   task: Task,
   merge: { commit: string; verified: boolean; hash: string | null },
+  worked: ReadonlyMap<number, Worked>,
 ): void {
   store.transaction(() => {
+    for (const [attempt, each] of worked) noteWorked(store, { run: task.run, task: task.id, attempt }, each);
     endOpenAttempts(store, at, task.id, { kind: "ok" });
     store.run(
       `update task set state = 'done', commit_oid = ?, verified = ?, hash = ?, ended_at = ?, reason = null, park = null, not_before = null,
@@ -38,10 +44,16 @@ export function bringBackAttempt(
   at: number,
   task: Task,
   attempt: Attempt,
-  stands: { phase: AttemptPhase; outcome: Outcome | null; next?: NextStart; usage: Usage | null },
+  stands: {
+    phase: AttemptPhase;
+    outcome: Outcome | null;
+    next?: NextStart;
+    usage: Usage | null;
+    worked: Worked | null;
+  },
 ): void {
   store.transaction(() => {
-    const { phase, outcome, usage } = stands;
+    const { phase, outcome, usage, worked } = stands;
     if (outcome === null)
       endOpenAttempts(store, at, task.id, { kind: "failed", reason: "a later attempt took its place" });
     store.run(
@@ -69,8 +81,27 @@ export function bringBackAttempt(
     const { number, agent, branch, worktree, base } = attempt;
     const about = { run: task.run, task: task.id, attempt: attempt.id };
     appendEvent(store, at, about, { kind: "attempt-opened", number, agent, branch, worktree, base });
+    if (worked !== null) {
+      appendEvent(store, worked.began, about, { kind: "attempt-phase", phase: "agent" });
+      if (outcome !== null) noteWorked(store, about, worked);
+    }
+    // What counts the tasks of a day goes by that.
+    store.run(
+      "update task set started_at = ? where id = ? and started_at is null",
+      Math.round(attempt.startedAt),
+      task.id,
+    );
+    noteChanged(store, task.id);
     if (stands.next !== undefined) setRunning(store, at, task, stands.next);
   });
+}
+
+function noteWorked(
+  store: Store,
+  about: { run: string; task: number; attempt: number },
+  { began, workedMs }: Worked,
+): void {
+  appendEvent(store, began + workedMs, about, { kind: "agent-ended", workedMs });
 }
 
 /** The attempts of which this store knows what they used, though not their run. */
@@ -78,10 +109,13 @@ export function readLostUsages(store: Store): Set<number> {
   return new Set(store.all("select attempt from lost_usage").map((row) => Number(row["attempt"])));
 }
 
-/** Writes down what an attempt used whose run was lost with an earlier store; `at` is when it was last at work (epoch ms). */
-export function bookLostUsage(store: Store, attempt: number, at: number, usage: Usage): void {
-  const sql = "insert or replace into lost_usage (attempt, at, usage) values (?, ?, ?)";
-  store.run(sql, attempt, Math.round(at), JSON.stringify(usage));
+/** What an attempt used whose run was lost with an earlier store; `task` names the one that was begun with it today, null where none was. */
+export type LostUse = { usage: Usage; workedMs: number; task: string | null };
+
+/** Writes it down; `at` is when it was last at work (epoch ms). */
+export function bookLostUse(store: Store, attempt: number, at: number, { usage, workedMs, task }: LostUse): void {
+  const sql = "insert or replace into lost_usage (attempt, at, usage, worked_ms, task) values (?, ?, ?, ?, ?)";
+  store.run(sql, attempt, Math.round(at), JSON.stringify(usage), workedMs, task);
 }
 
 /** The agent of an attempt was started after the store's last word. */

@@ -4,10 +4,12 @@ import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
+import { oneLine } from "../core/names.ts";
 import { backupFolder } from "./backup-files.ts";
 import { migrate } from "./migrate.ts";
+import { refuseMisplaced } from "./misplaced.ts";
 import { giveUpReserve } from "./reserve.ts";
-import { findLag, findLoss } from "./store-damage.ts";
+import { findDamageIn, findLag, findLoss } from "./store-damage.ts";
 import {
   damagedError,
   isBusy,
@@ -37,12 +39,16 @@ export class Store {
   #appended = new Set<string>();
   /** Which file it is that lay at the path when it was opened; null in memory. */
   readonly #file: string | null;
+  /** How long it and its journal were at the last look. */
+  #lengths: readonly number[];
+  #isCut = false;
 
   /** `path` is told where something is wrong with it. */
   constructor(db: DatabaseSync, path: string) {
     this.#db = db;
     this.#path = path;
     this.#file = fileAt(path);
+    this.#lengths = lengthsOf(path);
   }
 
   /** All rows of a query. */
@@ -128,7 +134,7 @@ export class Store {
   /** Reads it through and through. Throws `store` where it is damaged; a megabyte takes milliseconds. */
   assertSound(): void {
     const said = this.get("pragma quick_check(1)")?.["quick_check"];
-    if (said !== "ok") throw damagedError(this.#path, String(said), undefined);
+    if (said !== "ok") throw damagedError(this.#path, oneLine(String(said)), undefined);
     const broken = this.get(FIND_BROKEN)?.["broken"];
     if (broken !== undefined) throw damagedError(this.#path, describeBroken(String(broken)), undefined);
   }
@@ -138,6 +144,17 @@ export class Store {
     return this.#file === null || fileAt(this.#path) === this.#file;
   }
 
+  /** Whether it was neither taken away nor cut off below us. SQLite makes neither the file nor its journal shorter while it is open; where a person's tool did,
+   *  nothing is missing. */
+  isWhole(): boolean {
+    if (this.#file === null) return true;
+    if (!this.isInPlace()) return false;
+    const lengths = lengthsOf(this.#path);
+    this.#isCut ||= lengths.some((length, part) => length < this.#lengths[part]!) && !isSoundAt(this.#path);
+    this.#lengths = lengths;
+    return !this.#isCut;
+  }
+
   /** Writes all that it holds to a new file, also where its own was taken away. */
   copyTo(path: string): void {
     this.#told(() => this.#db.prepare("vacuum into ?").run(path));
@@ -145,8 +162,8 @@ export class Store {
 
   close(): void {
     if (!this.#db.isOpen) return;
-    if (this.isInPlace()) this.#db.close();
-    // SQLite would delete the journal of that name, which is another store's by now; so would Node's own end, by closing what is open.
+    if (this.isWhole()) this.#db.close();
+    // SQLite would delete the journal of that name, which is another store's by now, or write it over what is left; so would Node's own end, by closing what is open.
     else process.once("exit", (code) => process.exit(code));
   }
 
@@ -203,6 +220,19 @@ function fileAt(path: string): string | null {
   return file === undefined ? null : `${file.dev} ${file.ino}`;
 }
 
+function lengthsOf(path: string): number[] {
+  return [path, `${path}-wal`].map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+}
+
+/** Whether what lies there reads as a whole. An empty one is not opened: SQLite would delete its journal. */
+function isSoundAt(path: string): boolean {
+  try {
+    return lengthsOf(path)[0]! > 0 && findDamageIn(path) === null;
+  } catch {
+    return false;
+  }
+}
+
 function isFull(error: unknown): boolean {
   return error instanceof OwtError && error.code === "disk-full";
 }
@@ -220,10 +250,11 @@ function patiently<T>(work: () => T): T {
 
 /** Opens (and where needed creates and migrates) the store in `<commonDir>/owt/state.db`. Who only `looks` makes none: where there is no
  *  store, an empty one in memory stands in.
- *  Throws `store` where it is gone and copies of it are there: nothing is begun anew without a word.
+ *  Throws `store` where something else lies in the place of what belongs there, and where it is gone and copies of it are there: nothing is begun anew without a word.
  *  Throws `environment` when the repository was copied together with its store: two copies would run the same work. */
 export function openStore(commonDir: string, { looks = false }: { looks?: boolean } = {}): Store {
   const path = storeFile(commonDir);
+  refuseMisplaced(commonDir);
   const lost = findLoss(commonDir);
   if (lost !== null) throw lostError(path, lost, backupFolder(commonDir));
   if (looks && !existsSync(path)) return emptyStore();

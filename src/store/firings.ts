@@ -183,7 +183,7 @@ export function readOpenFirings(store: Store, batch?: string): Claimed[] {
 }
 
 /** The newest firings of a batch, newest first. */
-export function readFirings(store: Store, batch: string, most: number): Firing[] {
+export function readFirings(store: Store, batch: string, most: number): Claimed[] {
   return store.all("select * from firing where batch = ? order by slot desc limit ?", batch, most).map(toFiring);
 }
 

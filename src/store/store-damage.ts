@@ -2,11 +2,12 @@
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { oneLine } from "../core/names.ts";
 import { backupFolder, listBackups } from "./backup-files.ts";
 import { beforeShape } from "./migrate.ts";
 import { MIGRATIONS } from "./migrations.ts";
 import { IS_FOLDER, isDamage, isFolder, storeError } from "./store-error.ts";
-import { BUSY_TIMEOUT_MS, pause, storeFile, SWITCH_PAUSE_MS } from "./store-file.ts";
+import { asideName, BUSY_TIMEOUT_MS, pause, storeFile, SWITCH_PAUSE_MS } from "./store-file.ts";
 import { describeBroken, FIND_BROKEN } from "./stored-json.ts";
 
 /** What is wrong with the file of a store, read through and through, or that it is gone; null when nothing is, or there never was one. */
@@ -28,8 +29,8 @@ export function findDamageIn(path: string, commonDir?: string): string | null {
   try {
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     const said = db.prepare("pragma quick_check(1)").get()?.["quick_check"];
-    if (said !== "ok") return String(said);
-    const broken = findBroken(db);
+    if (said !== "ok") return oneLine(String(said));
+    const broken = findBroken(db) ?? findMissing(db);
     if (broken !== null) return broken;
     // A copy is never taken of a store without a shape.
     if (commonDir === undefined && isEmpty(db)) return "it is empty";
@@ -45,7 +46,7 @@ export function findDamageIn(path: string, commonDir?: string): string | null {
 /** Moves a damaged store out of the way, with its journal, and says where its file is now; null where it was gone. */
 export function setStoreAside(commonDir: string, at: number): string | null {
   const path = storeFile(commonDir);
-  const aside = `${path}.damaged-${new Date(at).toISOString().replaceAll(/[:.]/g, "-")}`;
+  const aside = asideName(path, "damaged", at);
   const wasThere = existsSync(path);
   for (const part of ["-wal", "-shm", ""]) if (existsSync(path + part)) renameSync(path + part, aside + part);
   return wasThere ? aside : null;
@@ -56,6 +57,24 @@ function findBroken(db: DatabaseSync): string | null {
   if (db.prepare("pragma user_version").get()?.["user_version"] !== MIGRATIONS.length) return null;
   const broken = db.prepare(FIND_BROKEN).get()?.["broken"];
   return broken === undefined ? null : describeBroken(String(broken));
+}
+
+/** The first table that is not there, though the shape has it. */
+function findMissing(db: DatabaseSync): string | null {
+  const shape = Number(db.prepare("pragma user_version").get()?.["user_version"]);
+  const model = new DatabaseSync(":memory:");
+  for (const step of MIGRATIONS.slice(0, shape)) model.exec(step);
+  const there = new Set(tablesOf(db));
+  const missing = tablesOf(model).find((name) => !there.has(name));
+  model.close();
+  return missing === undefined ? null : `no such table: ${missing}`;
+}
+
+function tablesOf(db: DatabaseSync): string[] {
+  return db
+    .prepare("select name from sqlite_master where type = 'table'")
+    .all()
+    .map(({ name }) => String(name));
 }
 
 /** What a store lacks that its newest copy has, in words; null for nothing. Of a journal that was damaged or removed SQLite takes what is sound and

@@ -17,9 +17,9 @@ function codeOf(error: unknown): number {
   return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
 }
 
-/** Whether the file is no sound database. */
+/** Whether the file is no sound database, or none in the shape that it says. */
 export function isDamage(error: unknown): boolean {
-  return DAMAGED.has(codeOf(error));
+  return DAMAGED.has(codeOf(error)) || (error instanceof Error && error.message.startsWith("no such table: "));
 }
 
 /** Whether it says something about the file, and not about what was asked of it. */
@@ -88,4 +88,15 @@ export function takenError(path: string, kept: string | null): OwtError {
       : `something else lies there now, and all that it held is kept as ${kept}`;
   const hint = kept === null ? "go on: owt resume" : "put that aside and restore what is kept: owt doctor --fix";
   return new OwtError("store", `the store ${path} was taken away while it was in use; ${became}`, { hint });
+}
+
+/** The same of one that was cut off where it lay. `aside` is where that is now; null where not all of it could be read any more. */
+export function cutError(path: string, aside: string | null): OwtError {
+  const became =
+    aside === null
+      ? "not all that it held can be read any more"
+      : `it was put back as it was, and what was left is kept as ${aside}`;
+  return new OwtError("store", `the store ${path} was cut off while it was in use; ${became}`, {
+    hint: aside === null ? MEND : "go on: owt resume",
+  });
 }

@@ -16,3 +16,8 @@ export function storeFile(commonDir: string): string {
 export function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
+
+/** What something is called that was put aside at that time (epoch ms). */
+export function asideName(path: string, why: string, at: number): string {
+  return `${path}.${why}-${new Date(at).toISOString().replaceAll(/[:.]/g, "-")}`;
+}

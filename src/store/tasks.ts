@@ -67,7 +67,9 @@ export function findRivals(store: Store, id: string): Task[] {
 
 /** How many tasks, of whichever run, began since then. */
 export function countBegunSince(store: Store, since: number): number {
-  return Number(store.get("select count(*) as begun from task where started_at >= ?", since)?.["begun"]);
+  const sql = `select (select count(*) from task where started_at >= ?)
+    + (select count(distinct task) from lost_usage where at >= ?) as begun`;
+  return Number(store.get(sql, since, since)?.["begun"]);
 }
 
 /** Tasks that failed, and that no later run has taken up under the same key. */

@@ -171,6 +171,31 @@ describe("a batch begins by the clock", () => {
     expect(rig.show("owt/runs/r2", "b.txt")).toBe("b");
   });
 
+  test("batches of two plans do not wait for each other, however many watch; one that nobody is left to start is not said to begin", async () => {
+    const one = batch("one", EACH_SECOND, 'plan = "docs/plans/a"\nmax_tasks = 1\nmissed = "once"\n');
+    const two = batch("two", EACH_SECOND, 'plan = "docs/plans/b"\nmax_tasks = 1\nmissed = "once"\n');
+    await using rig = createWith(one + two, []);
+    rig.write({
+      "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"'),
+      "docs/plans/b/epic-01-b.md": task({}, 'write b.txt "b"'),
+    });
+    rig.commit("plans");
+    const watchers = [rig.start("batch", "watch"), rig.start("batch", "watch")];
+    await seen(() => expect(new Set(rowsOf(rig).flatMap(({ run }) => run ?? [])).size).toBeGreaterThan(1));
+    const told = (await Promise.all(watchers.map(end))).join("");
+    expect(told).not.toContain("of the same plan");
+    const db = new DatabaseSync(join(rig.root, ".git/owt/state.db"), { timeout: 10_000 });
+    db.exec("delete from firing");
+    const owner = JSON.stringify({ pid: 999_999, boot: "gone", startTime: "1" });
+    db.prepare(
+      "insert into firing (batch, slot, by_hand, state, owner, notify, at) values ('one', ?, 0, 'claimed', ?, 0, ?)",
+    ).run(Date.now(), owner, Date.now());
+    db.close();
+    const list = (await rig.owt("batch", "list")).stdout;
+    expect(list).toContain("did not begin: who was about to start it has ended");
+    expect(list).not.toContain("is being started");
+  });
+
   test("no slot is fired that lies before its first sight: a fresh start waits for the next one", async () => {
     await using rig = createWith(batch("night", "0 22 * * *"));
     const watcher = rig.start("batch", "watch");
@@ -251,7 +276,8 @@ describe("by hand", () => {
     await using rig = createWith(batch("night", "0 22 * * *"), ["a"], config);
     const refused = await rig.owt("batch", "run", "night");
     expect(refused).toMatchObject({ code: 4 });
-    expect(refused.stderr).toContain("owt config approve");
+    // Who reads it may be anywhere.
+    expect(refused.stderr).toContain(`↳ cd ${realpathSync(rig.root)} && owt config approve && owt batch run night\n`);
     const { last } = await listed(rig);
     expect(last).toMatchObject({ state: "refused", run: null, hint: expect.stringContaining("owt config approve") });
     expect((await rig.owt("batch", "list")).stdout).toMatch(/could not start · [^]*\n {2}↳ .*owt config approve/);
@@ -317,6 +343,17 @@ describe("the schedule", () => {
     expect(refused.stderr).toContain(`${file}:4:1 batch.0.max_task: unknown key (did you mean max_tasks?)`);
     expect(refused.stderr).toContain(`${file}:6:3 batch.1.cron: is missing`);
     expect(refused.stderr).toContain("owt batch list");
+  });
+
+  test("with one bracket too few is told how a batch begins; what is wrong with its budget, by its own line", async () => {
+    await using rig = createWith('[batch]\nname = "a"\ncron = "@daily"\n');
+    const file = join(realpathSync(rig.root), ".owt/schedule.toml");
+    const told = async () => (await rig.owt("batch", "list")).stderr;
+    expect(await told()).toContain(`${file}:1:2 batch: each batch begins with [[batch]], in two brackets`);
+    const two =
+      '[[batch]]\nname = "a"\ncron = "@daily"\n[batch.budget]\nrun_usd = 1\n\n[[batch]]\nname = "b"\ncron = "@daily"\n';
+    rig.write({ ".owt/schedule.toml": `${two}[batch.budget]\nrun_usd = 2\n  run_time = "soon"\ntoken = 1\n` });
+    expect(await told()).toMatch(/:12:3 batch\.1\.budget\.run_time: .*\n.*:13:1 batch\.1\.budget\.token: unknown key/);
   });
 
   test("is read again while it is watched: a mistake is told once, and what was corrected counts", async () => {

@@ -1,5 +1,6 @@
 /** A small dose of `npm run corrupt`: the store comes to harm under a run, is told of, put aside, restored, and nothing is done twice or lost. */
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
@@ -47,4 +48,93 @@ test("of a store that is damaged owt doctor tells, and of the configured agents 
   };
   expect(data.findings).toContainEqual(expect.objectContaining({ check: "repository", state: "fail" }));
   expect(data.agents).toContainEqual(expect.objectContaining({ name: "mine", default: true }));
+});
+
+const inHome = (rig: Rig, name: string) => join(rig.root, ".git", "owt", name);
+
+async function isToldAndMended(rig: Rig, told: string, kept: RegExp): Promise<void> {
+  for (const words of [["status"], ["list"], ["run", "--yes"], ["doctor"]]) {
+    const ran = await rig.owt(...words);
+    expect([words, ran.code, ran.stdout + ran.stderr]).toEqual([words, 1, expect.stringContaining(told)]);
+    expect(ran.stdout + ran.stderr).toContain("owt doctor --fix");
+  }
+  const mended = await rig.owt("doctor", "--fix");
+  expect([mended.code, mended.stdout]).toEqual([0, expect.stringMatching(kept)]);
+  expect((await rig.owt("doctor")).code).toBe(0);
+}
+
+test.each([
+  ["lease.db", mkdirSync],
+  ["backups", (path: string) => writeFileSync(path, "mine")],
+  ["attempts", (path: string) => writeFileSync(path, "mine")],
+  ["", (path: string) => writeFileSync(path, "mine")],
+])(
+  "something else in the place of owt/%s is named by each command, put aside by the doctor, and work goes on",
+  async (name, put) => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig });
+    rig.write({ "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+    rig.commit("plan");
+    if (name !== "") rig.ok("run", "--yes");
+    rmSync(inHome(rig, name), { recursive: true, force: true });
+    put(inHome(rig, name));
+    await isToldAndMended(
+      rig,
+      `lies where the ${name === "lease.db" ? "file" : "folder"} ${inHome(rig, name)}`,
+      /kept as .*misplaced-/,
+    );
+    rig.write({ "docs/plans/b/epic-01-b.md": task({}, 'write b.txt "b"') });
+    rig.commit("more");
+    expect((await rig.owt("run", "--yes")).code).toBe(0);
+    expect(rig.integrations(name === "" ? "owt/runs/r1" : "owt/runs/r2")).toContain("b/E01");
+  },
+);
+
+test.each(["attempt", "meta", "outbox"])(
+  "a store without its table %s counts as damaged: what it was is kept, and its last copy restored",
+  async (table) => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig });
+    rig.write({ "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+    rig.commit("plan");
+    rig.ok("run", "--yes");
+    const db = new DatabaseSync(inHome(rig, "state.db"));
+    db.exec(`drop table ${table}`);
+    db.close();
+    expect((await rig.owt("doctor")).stdout).toContain(`is damaged: no such table: ${table}`);
+    const ran = await rig.owt("run", "--yes", "--again");
+    expect([ran.code, ran.stderr]).toEqual([
+      1,
+      expect.stringMatching(/is damaged: no such table[^\n]*\n {2}↳ .*owt doctor --fix/),
+    ]);
+    const mended = await rig.owt("doctor", "--fix");
+    expect([mended.code, mended.stdout]).toEqual([
+      0,
+      expect.stringMatching(/state\.db\.damaged-.*; restored as it was/),
+    ]);
+    expect((await rig.owt("report")).stdout).toContain("r1");
+  },
+);
+
+test("a page that few commands read: who meets it says so, the doctor finds it in any case and restores what it can", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({ "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  rig.commit("plan");
+  rig.ok("run", "--yes");
+  const file = inHome(rig, "state.db");
+  const db = new DatabaseSync(file);
+  const page = Number(db.prepare("select rootpage from sqlite_master where name = 'backlog'").get()!["rootpage"]);
+  const size = Number(db.prepare("pragma page_size").get()!["page_size"]);
+  db.close();
+  const store = openSync(file, "r+");
+  writeSync(store, Buffer.alloc(size, 0x5a), 0, size, (page - 1) * size);
+  closeSync(store);
+  const met = await rig.owt("task", "create", "another");
+  expect([met.code, met.stderr]).toEqual([1, expect.stringMatching(/is damaged[^\n]*\n {2}↳ .*owt doctor --fix/)]);
+  const ill = await rig.owt("doctor");
+  expect([ill.code, ill.stdout]).toEqual([
+    1,
+    expect.stringMatching(/✗ store .*is damaged[^\n]*\n {2}↳ .*owt doctor --fix/),
+  ]);
+  expect((await rig.owt("doctor", "--fix")).stdout).toMatch(/state\.db\.damaged-.*; restored as it was/);
+  expect((await rig.owt("task", "create", "another")).code).toBe(0);
+  expect((await rig.owt("report")).stdout).toContain("r1");
 });

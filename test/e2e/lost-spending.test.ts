@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { backupFolder, backupName } from "../../src/store/backup-files.ts";
+import { readWorkedTimes } from "../../src/store/attempts.ts";
+import { openStore } from "../../src/store/database.ts";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
 type Status = { runs: { cost_usd: number; tasks: { id: string; standing: string }[] }[] };
@@ -66,6 +68,56 @@ test("what a lost store's runs spent today counts for the day's budget, though n
   rig.env["OWT_BUDGET_DAY_USD"] = "0.5";
   const run = rig.start("run", "--yes");
   await run.says(/the budget of \$0\.50 for the day is used up: goes on at \S* ?00:00 \(to raise it: owt inbox\)/);
+  run.child.kill("SIGINT");
+  expect((await run.ended).stderr).not.toContain("◎");
+});
+
+test("tasks that began since the copy, and the time of their agents, count too", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/a/epic-01-a.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+    "docs/plans/a/epic-02-b.md": task({}, 'work 1s\nwrite b.txt "b"'),
+    "docs/plans/a/epic-03-c.md": task({}, 'write c.txt "c"'),
+  });
+  rig.commit("plan");
+  rig.env["OWT_BUDGET_DAY_TASKS"] = "2";
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  copyStore(rig);
+  rig.release("gate");
+  await run.says(/the budget of 2 tasks for the day is used up/);
+  await run.says("a/E02 integrated");
+  run.child.kill("SIGINT");
+  await run.ended;
+  loseStore(rig);
+  expect((await rig.owt("doctor", "--fix")).code).toBe(0);
+  const store = openStore(join(rig.root, ".git"));
+  const times = readWorkedTimes(store, "r1");
+  store.close();
+  // What was at work when the copy was taken, and what the copy does not know.
+  expect([...times.keys()]).toEqual([1, 2]);
+  expect(times.get(2)).toBeGreaterThanOrEqual(1_000);
+  const again = rig.start("resume", "r1");
+  await again.says(/the budget of 2 tasks for the day is used up/);
+  again.child.kill("SIGINT");
+  expect((await again.ended).stderr).not.toContain("a/E03 started");
+});
+
+test.each([
+  ["DAY_TIME", "1s", /the budget of 1s of agents' time for the day is used up/],
+  ["DAY_TASKS", "1", /the budget of 1 task for the day is used up/],
+])("what a lost store's runs took today counts for %s", async (key, limit, told) => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({ "docs/plans/a/epic-01-a.md": task({}, 'work 1s\nwrite a.txt "a"') });
+  rig.commit("plan");
+  rig.ok("run", "--yes");
+  loseStore(rig);
+  rig.git("rm", "-rq", "docs/plans/a");
+  rig.write({ "docs/plans/b/epic-01-b.md": task({}, 'write b.txt "b"') });
+  rig.commit("another plan");
+  rig.env[`OWT_BUDGET_${key}`] = limit;
+  const run = rig.start("run", "--yes");
+  await run.says(told);
   run.child.kill("SIGINT");
   expect((await run.ended).stderr).not.toContain("◎");
 });

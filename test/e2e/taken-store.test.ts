@@ -1,5 +1,5 @@
 /** The store is removed or replaced below who carries runs with it: that is seen, everything stops, and what it held is put back or kept. */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
@@ -90,3 +90,37 @@ test("who only watches a run whose store was taken away ends, too", async () => 
   expect(existsSync(storeOf(rig))).toBe(true);
   await comesHome(rig);
 });
+
+/** Something is missing then that only the file has, and a copy of it is there. */
+async function cutStore(rig: Rig): Promise<void> {
+  const backups = join(homeOf(rig), "backups");
+  await expect.poll(() => existsSync(backups) && readdirSync(backups)).toContainEqual(expect.stringMatching(/^state-/));
+  truncateSync(storeOf(rig), statSync(storeOf(rig)).size / 2);
+}
+
+test.each([
+  ["the store is emptied", (rig: Rig) => truncateSync(storeOf(rig), 0)],
+  ["the store is cut off", cutStore],
+  ["its journal is emptied", (rig: Rig) => truncateSync(`${storeOf(rig)}-wal`, 0)],
+  ["its journal is cut off", (rig: Rig) => truncateSync(`${storeOf(rig)}-wal`, 5_000)],
+])(
+  "%s in place below who carries a run: that one stops its agents, and what it held is there again with the command that it names",
+  async (_, truncate) => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig });
+    // What an earlier command wrote lies in the file, and what the run writes in its journal.
+    rig.ok("create", "side", "--no-tmux");
+    const run = await startedRun(rig);
+    await truncate(rig);
+    // What cannot be written to the store is no reason to carry on.
+    await rig.owt("stop");
+    const ended = await run.ended;
+    expect([ended.code, ended.stderr]).toEqual([
+      1,
+      expect.stringMatching(/was cut off[^\n]*\n {2}↳ .*owt (resume|doctor --fix)/),
+    ]);
+    expect(rig.processes()).toEqual([]);
+    if (ended.stderr.includes("doctor --fix")) expect((await rig.owt("doctor", "--fix")).code).toBe(0);
+    expect((await rig.owt("status")).stdout).toContain("a/E02");
+    await comesHome(rig);
+  },
+);

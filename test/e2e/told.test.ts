@@ -1,6 +1,6 @@
 /** What an agent is told survives whatever happens between its turns: a text that changed within its conversation, and what a person answered. */
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { approvedRig, SINGLE, whyNoClaude, works } from "../rig/claude-plan.ts";
@@ -154,6 +154,30 @@ test("a turn that changed nothing is told so once in its conversation, and then 
   const [first, again, afresh, ...more] = startsOf(rig);
   expect([again!.isResume, again!.session, afresh!.isResume, more.length]).toEqual([true, first!.session, false, 0]);
   expect(promptsOf(rig)[1]).toContain("your turn ended, and nothing in this worktree has changed");
+});
+
+test("work that lies in a stash is told to its agent, is never popped for it, and a task that ends so says where it is", async () => {
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nretries = 1\n` });
+  // A person's own, made before: it is nobody's work here.
+  rig.write({ "plan.txt": "mine" });
+  rig.git("stash", "-u", "-q");
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "a"\nrun "git" "stash" "-u" "-q"'),
+    "docs/plans/two/epic-01-b.md": task({}, 'write b.txt "b"\nrun "git" "stash" "-u" "-q"\nwrite c.txt "c"'),
+  });
+  rig.commit("plan");
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(1);
+  const { attempts } = (await rig.json<{ task: { attempts: { folder: string }[] } }>("task", "show", "one/E01")).task;
+  expect(readFileSync(`${attempts[1]!.folder}/prompt`, "utf8")).toMatch(
+    /what you did lies in a stash \(WIP on owt\/tasks\/one-e01\/1: .*\): git stash pop stash@\{\d\}, and commit/,
+  );
+  const { waiting } = await rig.json<{ waiting: { task: string; why: string }[] }>("inbox");
+  const why = waiting.find((each) => each.task === "one/E01")!.why;
+  expect(why).toMatch(/^what it did lies in a stash and nowhere else \(.*\): git stash apply [0-9a-f]{10}/);
+  expect(ran.stderr).toMatch(/two\/E01 left something in a stash .*: git stash show -p [0-9a-f]{10}/);
+  rig.git("stash", "apply", /apply ([0-9a-f]{10})/.exec(why)![1]!);
+  expect(existsSync(join(rig.root, "a.txt"))).toBe(true);
 });
 
 describe("what a person answered", () => {

@@ -103,7 +103,7 @@ async function next(
 async function run(io: Io, placed: Placed, name: string, options: JsonOption): Promise<void> {
   const { batch, engine } = chooseBatch(placed, name);
   settleFirings(engine);
-  const ahead = findAhead(engine, batch, Infinity);
+  const ahead = findAhead(engine, batch, { before: Infinity, batches: placed.batches.map((each) => each.batch) });
   if (ahead !== null && isUnderWay(engine, ahead))
     throw new OwtError("wrong-state", `${name} ${describeAhead(ahead)}`, {
       hint: `when that is over: owt batch run ${name}`,

@@ -105,18 +105,24 @@ function commitsOf(standing: BranchStatus | null | undefined): string {
 }
 
 /** `claude works`; nothing where there is no session. */
-function agentWords({ agent, state, isClosed, stateSince, backs, limitedUntil, question }: Told, now: number): string {
+function agentWords({ agent, state, isClosed, stateSince, backs, limit, question }: Told, now: number): string {
   if (state === "none") return "";
   if (agent === null) return "a session";
   if (isClosed) return `${agent} has ended, its pane is closed`;
   if (question !== null) return `${agent} asks you something`;
   const since = state === "hung" && stateSince !== null ? ` for ${roughDuration(now - stateSince)}` : "";
   const often = state === "ended" && backs > 0 ? ` again, brought back ${backs === 1 ? "once" : `${backs} times`}` : "";
-  const limit = limitedUntil === null ? "" : `, usage limit until ${localTime(limitedUntil, now)}`;
-  return `${agent} ${STATE_WORDS[state]}${since}${often}${limit}`;
+  return `${agent} ${STATE_WORDS[state]}${since}${often}${limitWords(limit, now)}`;
 }
 
-type Told = Pick<Listed, "agent" | "state" | "isClosed" | "stateSince" | "backs" | "limitedUntil" | "question">;
+/** A time that nobody said is when it is tried again, and not its end. */
+function limitWords(limit: Listed["limit"], now: number): string {
+  if (limit === null) return "";
+  const at = localTime(limit.until, now);
+  return limit.isGuess ? `, usage limit, no reset known; next try at ${at}` : `, usage limit until ${at}`;
+}
+
+type Told = Pick<Listed, "agent" | "state" | "isClosed" | "stateSince" | "backs" | "limit" | "question">;
 
 /** The command that helps an agent which goes on by nobody's word; null for one that does, or whose turn is over. */
 export function helpFor({ name, state, suspended }: Pick<Listed, "name" | "state" | "suspended">): string | null {
@@ -201,7 +207,7 @@ export function worktreeJson(each: Listed, standing: BranchStatus | null): objec
     help: helpFor(each),
     memory_bytes: each.usage?.memoryBytes ?? null,
     cpu_ms: each.usage?.cpuMs ?? null,
-    limited_until: each.limitedUntil === null ? null : new Date(each.limitedUntil).toISOString(),
+    limited_until: each.limit === null ? null : new Date(each.limit.until).toISOString(),
     state_since: each.stateSince === null ? null : new Date(each.stateSince).toISOString(),
     base: each.base,
     upstream: standing?.upstream ?? null,

@@ -1,5 +1,6 @@
 /** What worktrees there are, also those that plain git made: first what is on record, then, one by one, how each stands. */
 import { existsSync } from "node:fs";
+import type { LimitHold } from "../../core/limit.ts";
 import type { SessionState } from "../../core/session-state.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { type BranchStatus, readBranchStatus } from "../../git/branch-status.ts";
@@ -46,8 +47,8 @@ export type Listed = {
   session: string | null;
   /** The process of its agent that is stopped; null where none is. */
   suspended: number | null;
-  /** Until when a usage limit holds the login of its agent, as far as a run knows; epoch ms. */
-  limitedUntil: number | null;
+  /** The usage limit that holds the login of its agent, as far as a run knows. */
+  limit: Pick<LimitHold, "until" | "isGuess"> | null;
   /** How often its agent was brought back of late. */
   backs: number;
   /** What everything in its session uses; null without one. */
@@ -93,7 +94,7 @@ export async function listOnRecord(engine: Engine): Promise<Listed[]> {
       question: null,
       session: null,
       suspended: null,
-      limitedUntil: null,
+      limit: null,
       backs: 0,
       usage: null,
       base: record?.base ?? null,
@@ -105,7 +106,7 @@ export async function listOnRecord(engine: Engine): Promise<Listed[]> {
 /** The same with their sessions, and with agents that somebody started by hand. */
 export async function addSessions(engine: Engine, listed: readonly Listed[]): Promise<Listed[]> {
   const states = await readStates(engine);
-  const limitedUntil = limitsOf(engine);
+  const limitOf = limitsOf(engine);
   return listed.map((each) => {
     const standing = states.get(each.path);
     // A session with an agent of its own says what is done there; without, somebody may have started one by hand.
@@ -118,7 +119,7 @@ export async function addSessions(engine: Engine, listed: readonly Listed[]): Pr
     return {
       ...each,
       agent,
-      limitedUntil: agent !== null && isThere ? limitedUntil(agent) : null,
+      limit: agent !== null && isThere ? limitOf(agent) : null,
       isClosed,
       state: byHand?.state ?? standing?.state ?? "none",
       stateSince: byHand?.since ?? standing?.since ?? null,
@@ -136,11 +137,11 @@ function questionIn(engine: Engine, worktree: Listed): Listed["question"] {
   return ask === undefined ? null : { words: ask.detail, command: answerOf(ask) };
 }
 
-/** Until when the login of an agent is limited (epoch ms), whichever its model. */
-function limitsOf(engine: Engine): (agent: string) => number | null {
+/** What holds the login of an agent, whichever its model. */
+function limitsOf(engine: Engine): (agent: string) => Listed["limit"] {
   const holding = readHolding(engine);
   const known = new Set(knownAgents(engine.config));
-  return (agent) => (known.has(agent) ? (holding?.(agent, () => null)?.until ?? null) : null);
+  return (agent) => (known.has(agent) ? (holding?.(agent, () => null) ?? null) : null);
 }
 
 /** How each of these stands, told as it becomes known. As many at a time as git's helpers are there for. One that cannot be read stands as
