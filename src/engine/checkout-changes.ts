@@ -1,6 +1,5 @@
 /** What changed in the user's checkout while agents of a run were at work. Nothing of ours writes there, so it was the user or an agent: which of them,
  *  nobody can tell from a file. */
-
 import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
 import type { CheckoutChange } from "../core/report.ts";

@@ -1,5 +1,5 @@
 /** Settles the conflicts of a merge that the configuration has a rule for (`[conflicts]`). */
-import { existsSync, lstatSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ConflictRule, type FailedRule, ruleFor, type Settled } from "../core/conflict-rules.ts";
 import { writeCommit } from "../git/commit.ts";
@@ -7,6 +7,7 @@ import type { Link } from "../git/merge-chain.ts";
 import { findStrayed } from "../git/move.ts";
 import { settleConflicts, takeFiles } from "../git/settle-conflicts.ts";
 import { appendEvent } from "../store/events.ts";
+import { lstatIfThere } from "../system/files.ts";
 import type { Carried } from "./attempt-moves.ts";
 import { runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
@@ -110,8 +111,7 @@ function leftNone(engine: Engine, carried: Carried, [file, rule]: [string, Confl
 }
 
 function isFileThere(path: string): boolean {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  return found !== undefined && !found.isDirectory();
+  return lstatIfThere(path)?.isDirectory() === false;
 }
 
 /** Whether a command took its worktree away, or the link by which git knows it. */

@@ -92,8 +92,7 @@ export function whatRuns({ session, pane }: SessionStanding): string {
 /** Throws `needs-person` where nothing is left of work that a person was to look at or to mend: its branch is gone or holds none of it, and no file in its
  *  worktree is changed. */
 export async function refuseGone(engine: Engine, task: Task): Promise<void> {
-  const from = task.state === "review" || task.next.kind === "fresh" ? null : task.next.from;
-  const attempt = from === null ? readAttempts(engine.store, task.id).at(-1) : readAttempt(engine.store, from);
+  const attempt = attemptToGiveBack(engine, task);
   if (!attempt) return;
   const { worktree, branch } = attempt;
   const head = await readRef(engine.repo, `refs/heads/${branch}`);
@@ -116,14 +115,19 @@ export async function refuseGone(engine: Engine, task: Task): Promise<void> {
 
 /** Throws `needs-person` where the worktree of work that is to be approved has left its branch: what was committed there since would not be taken. */
 export async function refuseElsewhere(engine: Engine, task: Task): Promise<void> {
-  const from = task.state === "review" || task.next.kind === "fresh" ? null : task.next.from;
-  const attempt = from === null ? readAttempts(engine.store, task.id).at(-1) : readAttempt(engine.store, from);
+  const attempt = attemptToGiveBack(engine, task);
   const place = attempt && existsSync(attempt.worktree) ? findPlace(engine.repo, attempt.worktree) : null;
   if (!attempt || place === null) return;
   const elsewhere = await findElsewhere(engine, place, attempt);
   if (elsewhere === null) return;
   const { why, hint } = elsewhere;
   throw new OwtError("needs-person", `${task.key}: ${why}`, { hint: `${hint}, then: owt task approve ${task.key}` });
+}
+
+/** Whose work a person looks at or mends: that from which the task goes on, else its last. */
+function attemptToGiveBack({ store }: Engine, { id, state, next }: Task): Attempt | null | undefined {
+  const from = state === "review" || next.kind === "fresh" ? null : next.from;
+  return from === null ? readAttempts(store, id).at(-1) : readAttempt(store, from);
 }
 
 async function findElsewhere(
