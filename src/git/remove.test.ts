@@ -394,6 +394,26 @@ describe("a checked-out submodule", () => {
     expect(runGit(at.root, "rev-parse", `refs/owt/submodules/${own}`)).toBe(own);
   });
 
+  test("comes back with the other branches, the tags and the stashes that have commits of its own", async () => {
+    await using at = await withModule();
+    runGit(at.sub, "switch", "-q", "-c", "side");
+    const own = commitIn(at);
+    runGit(at.sub, "tag", "v1");
+    runGit(at.sub, "switch", "-q", "main");
+    for (const text of ["first", "second"]) {
+      at.write(at.sub, { "a.txt": text });
+      runGit(at.sub, "stash", "push", "-q", "-m", `put away ${text}`);
+    }
+    const stashes = runGit(at.sub, "stash", "list");
+    expect(await removeWorktree(at.repo, at.wt, { ...BRANCH, save: true })).toMatchObject({ removed: true });
+    const back = join(at.top, "back");
+    await withFileProtocol(at, () => restoreRescue(at.repo, "t1", { path: back, submodules: submodules(at) }));
+    const sub = join(back, "lib/sub");
+    expect(runGit(sub, "rev-parse", "side", "v1")).toBe(`${own}\n${own}`);
+    expect(runGit(sub, "stash", "list")).toBe(stashes);
+    expect(runGit(sub, "stash", "show", "-p", "stash@{1}")).toContain("+first");
+  });
+
   test("comes back with its branch, its commits, its files and its index, byte for byte", async () => {
     await using at = await withModule();
     runGit(at.sub, "switch", "-q", "-c", "mine");

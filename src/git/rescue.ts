@@ -83,7 +83,11 @@ export type RescuedModule = {
   tree: Oid | null;
   index: Oid | null;
   aside?: Oid;
+  /** Its other branches, its tags and its stashes that have commits of its own; stashes newest first, with what they say. */
+  refs?: ModuleRef[];
 };
+
+export type ModuleRef = { ref: string; oid: Oid; says?: string };
 
 /** Why a worktree cannot be saved. */
 export type Unsavable = { refused: "too-large" | "nested-repository" | "unreadable-name"; paths: string[] };
@@ -341,12 +345,36 @@ async function saveModule(
   const parents = [head.oid, index, aside].filter((oid) => oid !== null);
   const message = `what was in the submodule ${path}`;
   const files = tree === null ? null : await write({ tree, parents, message, identity: DEFAULT_IDENTITY });
+  const refs = await findRefs(place, head.branch, [...commits, ...dropped]);
   await keepCommits(repo, place, [
+    ...refs.map(({ oid }) => oid),
     ...(files === null ? [] : [files]),
     ...(await findTips(place, [...commits, ...dropped])),
   ]);
-  return [{ path, branch: head.branch, head: head.oid, files, tree, index, ...(aside === null ? {} : { aside }) }];
+  const more = { ...(aside === null ? {} : { aside }), ...(refs.length === 0 ? {} : { refs }) };
+  return [{ path, branch: head.branch, head: head.oid, files, tree, index, ...more }];
 }
+
+/** What names these commits beside the branch that is checked out. */
+async function findRefs(place: Place, branch: string | null, commits: readonly Oid[]): Promise<ModuleRef[]> {
+  const own = new Set(commits);
+  const format = "--format=%(refname) %(objectname) %(*objectname)";
+  const named = await git(place, ["for-each-ref", format, "refs/heads", "refs/tags"]);
+  const refs = named.stdout.split("\n").flatMap((line): ModuleRef[] => {
+    const [ref, object, peeled] = line.split(" ");
+    const oid = peeled || object;
+    return oid !== undefined && own.has(oid) && ref !== `refs/heads/${branch}` ? [{ ref: ref!, oid }] : [];
+  });
+  const stashed = await git(place, ["log", "-g", "--format=%H %gs", "refs/stash", "--"], { ok: [0, 128] });
+  const stashes = stashed.stdout.split("\n").flatMap((line): ModuleRef[] => {
+    const [, oid, says] = /^(\w+) (.*)$/.exec(line) ?? [];
+    return oid === undefined || !own.has(oid) ? [] : [{ ref: STASH, oid, says: says! }];
+  });
+  return [...refs, ...stashes];
+}
+
+/** Each of its entries is one of a module's refs. */
+export const STASH = "refs/stash";
 
 async function commitIn(place: Place, { tree, parents, message, identity }: NewCommit): Promise<Oid> {
   const args = ["commit-tree", tree, ...parents.flatMap((oid) => ["-p", oid]), "-m", message];
@@ -397,8 +425,8 @@ async function isSame(repo: Repo, before: Oid, tree: Oid, rescue: Rescue): Promi
   );
 }
 
-function stateOf({ path, head, branch, tree }: RescuedModule): unknown[] {
-  return [path, head, branch, tree];
+function stateOf({ path, head, branch, tree, refs }: RescuedModule): unknown[] {
+  return [path, head, branch, tree, refs];
 }
 
 /** The facts stand as JSON on the last line: paths may contain anything. */

@@ -6,7 +6,7 @@ import { checkedOutWhere, readRef } from "./branch.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { lstatInside } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { listRescues, type Rescue, type RescuedModule } from "./rescue.ts";
+import { listRescues, type ModuleRef, type Rescue, type RescuedModule, STASH } from "./rescue.ts";
 import { MODES } from "./rescue-trees.ts";
 import { findAnywhere } from "./bring-submodules.ts";
 import { findCheckout, readModuleHead } from "./submodules.ts";
@@ -122,7 +122,19 @@ async function bringBackModule(repo: Repo, place: Place, saved: RescuedModule): 
   if (saved.index !== null) await git(module, ["read-tree", saved.index]);
   if (saved.aside !== undefined) await bringBackAside(module, saved.aside);
   await git(module, ["update-index", "-q", "--refresh"], { ok: [0, 1] });
-  return true;
+  return bringBackRefs(repo, module, saved.refs ?? []);
+}
+
+/** False where a commit of one is not to be had any more. A name that stands for something else by now stays so. */
+async function bringBackRefs(repo: Repo, module: Place, refs: readonly ModuleRef[]): Promise<boolean> {
+  let isWhole = true;
+  // The one that is stored last stands first.
+  for (const { ref, oid, says = "" } of refs.toReversed()) {
+    if (!(await findAnywhere(repo, module, oid))) isWhole = false;
+    else if (ref === STASH) await git(module, ["stash", "store", "--message", says, oid]);
+    else await git(module, ["update-ref", ref, oid, "0".repeat(oid.length)], { ok: [0, 128] });
+  }
+  return isWhole;
 }
 
 /** A branch of that name that stands elsewhere stays, and HEAD with no branch. */
