@@ -18,7 +18,8 @@ import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../s
 import type { Engine } from "../engine.ts";
 import { endSessionOf } from "../sessions.ts";
 import { followMoved } from "./moved.ts";
-import { refuseStranger, baseDirectory, worktreePath } from "./place.ts";
+import { baseDirectory, worktreePath } from "./place.ts";
+import { refuseStranger } from "./stranger.ts";
 import { makeReady, type ReadyOptions } from "./ready.ts";
 import { lstatIfThere } from "../../system/files.ts";
 import { clearUnmade } from "./unmade.ts";
@@ -52,6 +53,7 @@ export async function createByHand(engine: Engine, word: string, options: Create
   await followMoved(engine);
   await refuseName(engine, word);
   const { start, there, wanted, path } = await aimAt(engine, word, options);
+  if (there !== null) refuseStranger(engine, { path: there, branch: start.branch });
   if (start.isNew) await refuseNested(engine, start.branch);
   if (there !== null && options.path !== null && path !== resolvePath(wanted))
     throw new OwtError("wrong-state", `${start.branch} is checked out at ${there} already`, {
@@ -84,7 +86,7 @@ async function look(engine: Engine, word: string, options: CreateOptions): Promi
   const start = await findStart(repo, word, options.base);
   const there = start.isNew ? null : await checkedOutWhere(repo, start.branch);
   const wanted = options.path === null ? worktreePath(engine, start.branch) : resolve(repo.here, options.path);
-  return { start, there, wanted, path: resolvePath(there ?? wanted) };
+  return { start, there, wanted, path: there ?? resolvePath(wanted) };
 }
 
 /** Whether something was half-made at that place, or of that branch, and its maker died. */
@@ -122,7 +124,6 @@ async function refuseNested({ repo }: Engine, branch: string): Promise<void> {
 
 /** It is there; what is missing in it is brought. */
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
-  refuseStranger(engine, { path, branch: start.branch });
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
   await makeReady(engine, path, { ...options, isNew: false, branch: start.branch });
