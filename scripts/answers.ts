@@ -903,6 +903,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           "being-made",
           "run",
           "locked",
+          "moved",
           "unreadable",
           "not-merged",
           "recent",
