@@ -392,6 +392,7 @@ const rescue = of({
           tree: orNull(text),
           index: orNull(text),
           aside: maybe(text),
+          folders: v.pipe(maybe(v.array(text)), v.description("folders without a file in them")),
         }),
       ),
     ),
