@@ -11,6 +11,7 @@ const plain: Standing = {
   isLocked: false,
   run: null,
   isThere: true,
+  mayBeMoved: false,
   came: null,
   usedAt: NOW - DAY,
 };
@@ -24,6 +25,12 @@ describe("a worktree is to go", () => {
     ["of which nothing tells when", { usedAt: null }, {}, "stays: recent"],
     ["whose work came home", { came: "squashed" }, {}, "goes: merged"],
     ["whose files are gone", { isThere: false, usedAt: null }, {}, "goes: gone"],
+    [
+      "whose files may be elsewhere",
+      { isThere: false, mayBeMoved: true, came: "merged" },
+      { which: "all" },
+      "stays: moved",
+    ],
     ["stale, where only the merged are wished", { usedAt: 0 }, { which: "merged" }, "stays: not-merged"],
     ["gone, where only the merged are wished", { isThere: false }, { which: "merged" }, "stays: not-merged"],
     ["used just now, where all are wished", { usedAt: NOW }, { which: "all" }, "goes: all"],
@@ -61,6 +68,7 @@ const standings = fc.record<Standing>({
   isLocked: fc.boolean(),
   run: fc.constantFrom(null, "r1"),
   isThere: fc.boolean(),
+  mayBeMoved: fc.boolean(),
   came: fc.constantFrom(null, "merged", "squashed", "rebased"),
   usedAt: fc.option(fc.integer({ min: 0, max: NOW }), { nil: null }),
 });

@@ -12,6 +12,8 @@ export type Standing = {
   run: string | null;
   /** Its files are there. */
   isThere: boolean;
+  /** They are not, and something says that they may be elsewhere and in use: an agent lives, they were found, or its branch has work that is nowhere else. */
+  mayBeMoved: boolean;
   /** How the work of its branch came home; null where it has not, and where there never was any. */
   came: "merged" | "squashed" | "rebased" | "copied" | null;
   /** When somebody last did something there, in epoch milliseconds; null where nothing tells. */
@@ -49,6 +51,8 @@ export type Stay =
   | "being-made"
   | "run"
   | "locked"
+  /** Its files are gone from their place, and may be elsewhere: git could not find it again. */
+  | "moved"
   /** git cannot read it: nobody can say what it holds. */
   | "unreadable"
   | "not-merged"
@@ -73,6 +77,7 @@ export function decideCandidate(
 ): { take: true; why: Wanted } | { take: false; why: Stay } {
   const never = whyNever(standing);
   if (never !== null) return { take: false, why: never };
+  if (standing.mayBeMoved) return { take: false, why: "moved" };
   if (standing.came !== null) return { take: true, why: "merged" };
   if (wish.which === "merged") return { take: false, why: "not-merged" };
   if (!standing.isThere) return { take: true, why: "gone" };

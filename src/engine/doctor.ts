@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import { readIdentity } from "../git/commit.ts";
+import { listCheckouts } from "../git/list-worktrees.ts";
 import { findPlace } from "../git/place.ts";
 import { sweepTrash } from "../git/remove.ts";
 import type { Repo } from "../git/repo.ts";
@@ -27,6 +28,7 @@ import { examineMemory } from "./room.ts";
 import { describeLostAgents, endLostAgents, findLostAgents } from "./lost-agents.ts";
 import { knownFiles } from "./workspace.ts";
 import { type Damaged, findAllDamaged, mendWorktree } from "./worktrees/damaged.ts";
+import { strangerAt } from "./worktrees/stranger.ts";
 
 /** What a run in this repository would meet. With `fix`, what dead processes left is cleared, as a run would do it. */
 export async function examineRepository(engine: Engine, fix: boolean): Promise<Finding[]> {
@@ -52,8 +54,17 @@ async function clearLeftovers(engine: Engine): Promise<Finding[]> {
   return [{ check: "leftovers", state: "pass", detail: `cleared ${cleared} that killed processes left half-made` }];
 }
 
-/** Worktrees that git cannot read, mended where that is asked for; those that it can need no line. */
+/** Worktrees that git cannot read, mended where that is asked for, and those at whose place something else stands; the others need no line. */
 async function examineWorktrees(engine: Engine, fix: boolean): Promise<Finding[]> {
+  const strangers = (await listCheckouts(engine.repo)).flatMap((each): Finding[] => {
+    const said = strangerAt(engine, each);
+    if (said === null) return [];
+    return [{ check: "worktree", state: "fail", detail: said.message, ...(said.hint && { hint: said.hint }) }];
+  });
+  return [...strangers, ...(await examineDamaged(engine, fix))];
+}
+
+async function examineDamaged(engine: Engine, fix: boolean): Promise<Finding[]> {
   const findings = (await findAllDamaged(engine)).map(async (damaged): Promise<Finding> => {
     const { path, said } = damaged;
     const check = "worktree";

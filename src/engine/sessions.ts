@@ -35,6 +35,7 @@ import { leaseEnvironment } from "./worktree-lease.ts";
 import { followMoved } from "./worktrees/moved.ts";
 import { asOneOpener } from "./worktrees/one-at-a-time.ts";
 import type { Checkout } from "./worktrees/place.ts";
+import { refuseMissing, strangerAt } from "./worktrees/stranger.ts";
 
 export type SessionWish = LayoutWish & {
   /** The agent of the first pane by its name; null for the one that it had, or the configured one where the configuration wants one; false for none. */
@@ -69,6 +70,7 @@ export type OpenedSession = {
 export async function openSession(engine: Engine, worktree: Checkout, wish: SessionWish): Promise<OpenedSession> {
   const tmux = sessionServer(engine);
   await requireTmux(tmux);
+  await refuseGone(engine, tmux, worktree, wish.restart === true);
   const { default_layout, pane_count, session_prefix, layouts = {} } = engine.config.tmux;
   const before = readWorktrees(engine.store).get(worktree.path) ?? null;
   const wished = wishedLayout(wish, before ?? NO_LAYOUT, { usual: default_layout, layouts });
@@ -114,6 +116,14 @@ export async function openSession(engine: Engine, worktree: Checkout, wish: Sess
 }
 
 const NO_LAYOUT: LayoutWish = { layout: null, panes: null };
+
+/** Nothing is ended or begun where a worktree's files are gone; a session in which all goes on is shown. */
+async function refuseGone(engine: Engine, tmux: Tmux, worktree: Checkout, isRestart: boolean): Promise<void> {
+  if (existsSync(worktree.path)) return;
+  const session = await findSession(tmux, worktree.path);
+  const hasEnded = session?.panes.some(({ agent, dead }) => agent !== null && dead !== null) ?? true;
+  if (session === null || isRestart || hasEnded || isAgentClosed(session)) refuseMissing(engine, worktree);
+}
 
 /** Never two agents in one worktree: that of a run is stopped, and kept from it, before a person's own begins. */
 function refuseSecondAgent(engine: Engine, { path }: Checkout): void {
@@ -306,6 +316,7 @@ export async function bringBack(engine: Engine, paneId: string): Promise<void> {
   if (!session?.worktree || !pane?.dead || pane.agent === null) return;
   const task = taskAt(engine, session.worktree);
   if (task !== null && task.park?.for !== "hand") return;
+  if (!existsSync(session.worktree) || strangerAt(engine, { path: session.worktree, branch: null }) !== null) return;
   const now = engine.now();
   const lines = readSpool(engine, session.worktree)?.lines ?? [];
   const before = recentBacks(engine, session.worktree, now);

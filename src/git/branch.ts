@@ -172,7 +172,8 @@ async function spawnedCheckedOutWhere(repo: Repo, ref: string, except?: Place): 
   const paths = entries
     .filter((lines) => lines.includes(`branch ${ref}`))
     .map(([first]) => first!.slice("worktree ".length));
-  return paths.find((path) => path !== except?.root) ?? null;
+  const there = paths.find((path) => path !== except?.root) ?? null;
+  return there === null ? null : (findPlace(repo, there)?.root ?? there);
 }
 
 function usesBranch(gitDir: string, ref: string): boolean {

@@ -22,7 +22,9 @@ const branchFile = (path: string) => join(path, "../repo/.git/refs/heads/fix/x")
 
 const look = async (at: Awaited<ReturnType<typeof worktree>>["at"], path: string) => {
   const place = findPlace(at.repo, path);
-  return place === null ? findLostEntry(at.repo, path, true) : ((await findDamage(place)) ?? findLostLink(place));
+  return place === null
+    ? findLostEntry(at.repo, path, true)
+    : ((await findDamage(place)) ?? findLostLink(at.repo, place));
 };
 
 test.each<[string, "HEAD" | "index" | "entry" | "link" | "branch", string, (gitDir: string, path: string) => void]>([

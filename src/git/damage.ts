@@ -3,12 +3,12 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { lstatIfThere, statIfThere } from "../system/files.ts";
 import { git, type Place } from "./git.ts";
-import { isBlank } from "./half-made.ts";
 import {
   adminIds,
   branchIn,
   findPlace,
   foldersIn,
+  isBlank,
   isMainPlace,
   namedGitDir,
   readText,
@@ -17,6 +17,7 @@ import {
   unreadableBranch,
 } from "./place.ts";
 import type { Repo } from "./repo.ts";
+import { findStranger } from "./stranger.ts";
 
 export type Damage = {
   /** What is wrong. */
@@ -52,36 +53,28 @@ export function findLostEntry(repo: Repo, root: string, wasOurs: boolean): Damag
   if (gitDir !== null && existsSync(gitDir))
     return { said: `what git has of it does not say where it stands: ${join(gitDir, "gitdir")}`, part: "entry" };
   if (gitDir !== null) return { said: `what git had of it is gone: ${gitDir}`, part: "entry" };
+  // What a link leads to may be anybody's.
+  if (resolvePath(root) !== root) return null;
   if (!wasOurs || !isBlank(readText(file) ?? "")) return null;
   return { said: `what git had of it is gone, and its file ${file} is empty`, part: "entry" };
 }
 
 /** What is wrong with the `.git` file of a worktree whose entry says where it stands: nothing that keeps us from reading it, but every git that is called in it
- *  finds no repository, or one further up. Null where it is sound, and for what somebody put in its place. */
-export function findLostLink(place: Place): Damage | null {
-  const file = join(place.root, ".git");
+ *  finds no repository, or one further up. Null where it is sound, and where something else stands in its place. */
+export function findLostLink(repo: Repo, place: Place): Damage | null {
   if (isMainPlace(place) || statIfThere(place.root)?.isDirectory() !== true) return null;
-  const stat = lstatIfThere(file);
-  if (stat === undefined) return { said: `its file ${file} is missing`, part: "link" };
-  if (!stat.isFile()) return null;
-  const named = namedGitDir(place.root);
-  if (named === null) return { said: `its file ${file} says nothing`, part: "link" };
-  if (named.includes("\0") || existsSync(resolve(place.root, named))) return null;
-  return { said: `its file ${file} names what is not there: ${named}`, part: "link" };
+  return findStranger(repo, place) === null ? findBrokenLink(place) : null;
 }
 
-/** What stands in the place of a linked worktree, in words, where that is something else: a file, a repository of its own, or another worktree. Null where it
- *  is the worktree, as far as its `.git` tells, and where nothing is. */
-export function findStranger(place: Place): string | null {
-  const there = statIfThere(place.root);
-  if (isMainPlace(place) || there === undefined) return null;
-  if (!there.isDirectory()) return "a file";
-  const link = lstatIfThere(join(place.root, ".git"));
-  if (link?.isDirectory() === true) return "a repository of its own";
-  const named = link?.isFile() === true ? namedGitDir(place.root) : null;
-  if (named === null || named.includes("\0")) return null;
-  const gitDir = resolve(place.root, named);
-  return existsSync(gitDir) && resolvePath(gitDir) !== resolvePath(place.gitDir) ? `the worktree of ${gitDir}` : null;
+function findBrokenLink({ root }: Place): Damage | null {
+  const file = join(root, ".git");
+  const stat = statIfThere(file);
+  if (stat === undefined) return { said: `its file ${file} is missing`, part: "link" };
+  if (!stat.isFile()) return null;
+  const named = namedGitDir(root);
+  if (named === null) return { said: `its file ${file} says nothing`, part: "link" };
+  if (named.includes("\0") || existsSync(resolve(root, named))) return null;
+  return { said: `its file ${file} names what is not there: ${named}`, part: "link" };
 }
 
 /** Folders, beside worktrees that are known, whose entry does not say any more that it is theirs. Nothing is searched where every entry says where it

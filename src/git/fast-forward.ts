@@ -7,6 +7,7 @@ import { findObstacles } from "./obstacles.ts";
 import { type InProgress, inProgress, indexLock, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
+import { findStranger } from "./stranger.ts";
 
 export type FastForward =
   /** The branch is at `to`. `path` is the checkout that went along; null when it is checked out nowhere. */
@@ -40,6 +41,8 @@ export async function fastForwardCheckout(repo: Repo, branch: string, from: Oid,
 
 async function forwardWorktree(repo: Repo, place: Place, branch: string, from: Oid, to: Oid): Promise<FastForward> {
   const path = place.root;
+  const stranger = findStranger(repo, place);
+  if (stranger !== null) return { moved: false, reason: "refused", path, said: `there stands ${stranger.said}` };
   const what = inProgress(place);
   if (what !== null) return { moved: false, reason: "in-progress", path, what };
   const status = await readStatus(place);

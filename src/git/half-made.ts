@@ -7,11 +7,12 @@ import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import type { Known } from "./known.ts";
 import { type Holdings, inspectWorktree } from "./inspect.ts";
 import { INITIALIZING, isOwnerAlive, MAKING } from "./owner.ts";
-import { adminIds, lockReason, lstatInside, readHead, readText, recordedRoot } from "./place.ts";
+import { adminIds, isBlank, lockReason, lstatInside, readHead, readText, recordedRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type Inside, processesInside } from "./processes.ts";
 import { saveRescue } from "./rescue.ts";
 import { MADE_OF } from "./spare.ts";
+import { findStranger } from "./stranger.ts";
 import { deleteTree, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
 import { withdrawEntry } from "./withdraw.ts";
 
@@ -27,11 +28,6 @@ export function isHalfMade(place: Place): boolean {
   const maker = makerOf(place);
   if (maker !== null) return !isOwnerAlive(maker);
   return basename(place.gitDir).startsWith("owt-") && hasBlankHead(place) && !holdsFiles(place.root);
-}
-
-/** What a cut leaves of a short file: nothing, or zeros. */
-export function isBlank(text: string): boolean {
-  return text.replaceAll("\0", "").trim() === "";
 }
 
 function hasBlankHead({ gitDir }: Place): boolean {
@@ -90,7 +86,8 @@ async function isBeginning(repo: Repo, { root }: Place, path: string, stored: Oi
 
 /** Clears a half-made worktree away; should somebody have worked in it all the same, that is saved first. One in which a program runs stays: what that
  *  writes afterwards would be lost. `known` are files that need no saving. */
-export async function discardHalfMade(repo: Repo, place: Place, known: readonly Known[] = []): Promise<Discarded> {
+export async function discardHalfMade(repo: Repo, entry: Place, known: readonly Known[] = []): Promise<Discarded> {
+  const place = standsElse(repo, entry) ? { ...entry, root: "" } : entry;
   let rescue: string | null = null;
   const inside = place.root === "" ? [] : processesInside(place.root);
   if (inside !== "unknown" && inside.length > 0) return { taken: false, inside };
@@ -128,6 +125,11 @@ export async function discardHalfMade(repo: Repo, place: Place, known: readonly 
     await emptyTrash(bin);
   }
   return { taken: true, rescue };
+}
+
+/** Whether at its place stands what is certainly nothing of it: then there is only the entry to clear. One that was just begun has no `.git` file yet. */
+function standsElse(repo: Repo, place: Place): boolean {
+  return place.root !== "" && findStranger(repo, place)?.command === null;
 }
 
 /** Whether a commit is in no branch, tag or rescue. */

@@ -64,6 +64,31 @@ export function readIndexEntries(path: string, nameBytes: number, most: number):
   return isWhole && isPlain ? entries : null;
 }
 
+/** Of the files that an index knows: how many are there, and how many of these are still the very files that git saw, whatever was written into them
+ *  since. `look` gives what stands at a path. None for an index that it does not know, as above. */
+export function countSeen(
+  bytes: Buffer,
+  nameBytes: number,
+  look: (path: string) => Stats | null,
+): { there: number; same: number } {
+  const count = { there: 0, same: 0 };
+  const isWhole = eachEntry(bytes, nameBytes, ({ from, mode, name }) => {
+    const now = mode === GITLINK ? null : look(name.toString("utf8"));
+    if (now === null || now.isDirectory()) return;
+    count.there++;
+    if (isSameFile(now, bytes.subarray(from, from + STAT_BYTES))) count.same++;
+  });
+  return isWhole ? count : { there: 0, same: 0 };
+}
+
+/** Numbers of files that are gone are given again: one that was there when git looked is no younger than that. */
+function isSameFile(now: Stats, stat: Buffer): boolean {
+  const ctimeMs = stat.readUInt32BE(0) * 1000 + stat.readUInt32BE(4) / 1_000_000;
+  // Some file systems do not tell when a file was made.
+  const bornMs = now.birthtimeMs > 0 ? now.birthtimeMs : now.ctimeMs;
+  return stat.readUInt32BE(20) === now.ino % 2 ** 32 && bornMs <= ctimeMs;
+}
+
 /** An index as it is to be written: the bytes of each entry by its path, which is bytes, as latin1. */
 export type RawIndex = { version: number; entries: Map<string, Buffer> };
 

@@ -10,13 +10,14 @@ import { branchRef, checkedOutWhere, readRef } from "./branch.ts";
 import { namedEntry } from "./damage.ts";
 import { readDeclared } from "./declared-modules.ts";
 import { git, type Oid, type Place } from "./git.ts";
-import { isBeingMade, isBlank, isHalfMade } from "./half-made.ts";
+import { isBeingMade, isHalfMade } from "./half-made.ts";
 import { oidBytes } from "./index-file.ts";
 import {
   adminIds,
   branchIn,
   findPlace,
   inProgress,
+  isBlank,
   isMainPlace,
   readRecord,
   readText,
@@ -28,6 +29,7 @@ import { syncDirectory } from "./live.ts";
 import { clearOldIndexLock } from "./locks.ts";
 import type { Repo } from "./repo.ts";
 import { isInDoubt } from "./standing.ts";
+import { findStranger } from "./stranger.ts";
 
 /** What HEAD is to be where the cut took it. */
 export type Home = { branch: string } | { detached: Oid };
@@ -55,11 +57,13 @@ export async function mendEntry(repo: Repo, path: string, home: Home): Promise<P
 
 /** Makes git's files of a worktree that came to harm whole, whoever made it; none of its own files is touched, and an index that cannot be read is kept
  *  beside the new one. `branch` is the one that it was on, as far as that is on record. Null where nobody can say what it was on, and for the main checkout,
- *  which is its user's. The caller has seen that something is wrong with it (`damage.ts`). */
+ *  which is its user's, and where something else stands in its place. The caller has seen that something is wrong with it (`damage.ts`). */
 export async function mendDamaged(repo: Repo, path: string, branch: string | null): Promise<Place | null> {
   const root = resolvePath(path);
   if (root === repo.root) return null;
-  const gitDir = findPlace(repo, root)?.gitDir ?? namedEntry(repo, root) ?? freshEntry(repo);
+  const found = findPlace(repo, path);
+  if (found !== null && findStranger(repo, found) !== null) return null;
+  const gitDir = found?.gitDir ?? namedEntry(repo, root) ?? freshEntry(repo);
   const home = await findHome(repo, gitDir, branch);
   if (home === null) return null;
   mkdirSync(gitDir, { recursive: true });

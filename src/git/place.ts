@@ -47,6 +47,8 @@ const PRIVATE_FILES = [
 /** The worktree at `path`, or null when the repository has none there. Linked worktrees are found even when their files are gone. */
 export function findPlace(repo: Repo, path: string): Place | null {
   const root = resolvePath(path);
+  const behindLink = root === path ? null : findBehindLink(repo, path);
+  if (behindLink !== null) return behindLink;
   if (root === repo.root) return { gitDir: repo.gitDir, commonDir: repo.commonDir, root };
   const hint = hintedId(root);
   const hinted = hint === null ? null : placeOfEntry(repo, hint, root);
@@ -56,6 +58,21 @@ export function findPlace(repo: Repo, path: string): Place | null {
     if (place !== null) return place;
   }
   return null;
+}
+
+/** The worktree that has its place where a link leads to something else: it is not that, whatever it is. */
+function findBehindLink(repo: Repo, path: string): Place | null {
+  const spelled = new Set([path, spelledOut(path)]);
+  for (const id of adminIds(repo)) {
+    const root = recordedRoot(join(repo.commonDir, "worktrees", id));
+    if (root !== null && spelled.has(root) && resolvePath(root) !== root) return placeOfEntry(repo, id, root);
+  }
+  return null;
+}
+
+/** A path whose last part stays what it is, also where that is a symbolic link. */
+function spelledOut(path: string): string {
+  return join(resolvePath(dirname(path)), basename(path));
 }
 
 function placeOfEntry(repo: Repo, id: string, root: string): Place | null {
@@ -85,17 +102,33 @@ export function adminIds(repo: Repo): string[] {
   }
 }
 
-/** The top of the worktree that an admin directory belongs to; null when it does not say, or says it in no UTF-8. What names no `.git` file (gitrepository-layout), or one among git's own
- *  entries, says nothing: taken for a path, such a word would lead into git's folder, and that would be worked in and removed. */
+/** The top of the worktree that an admin directory belongs to, without symbolic links where they lead to that worktree; what a link leads to
+ *  that is something else is not its top, and the path stays as it is on record. Null when it does not say, or says it in no UTF-8. */
 export function recordedRoot(adminDir: string): string | null {
+  const written = writtenRoot(adminDir);
+  if (written === null) return null;
+  const root = resolvePath(written);
+  if (`${root}/`.startsWith(`${dirname(adminDir)}/`)) return null;
+  if (root === written || !existsSync(root) || isTopOf(root, adminDir)) return root;
+  const place = spelledOut(written);
+  return place === root ? written : place;
+}
+
+/** The same as it is written there. What names no `.git` file (gitrepository-layout), or one among git's own
+ *  entries, says nothing: taken for a path, such a word would lead into git's folder, and that would be worked in and removed. */
+export function writtenRoot(adminDir: string): string | null {
   // Of those that are being taken away it is gone, and these are many in a busy run.
   const gitFile = readText(join(adminDir, "gitdir"))?.replace(/[\r\n]+$/, "");
   // After a power cut the file can be there and empty.
   if (!gitFile || gitFile.includes("\0") || basename(gitFile) !== ".git") return null;
   // A name that is no UTF-8 was read as another, at which nothing is: what stands there would count as gone.
-  if (gitFile.includes("\uFFFD")) return null;
-  const root = resolvePath(dirname(resolve(adminDir, gitFile)));
-  return `${root}/`.startsWith(`${dirname(adminDir)}/`) ? null : root;
+  return gitFile.includes("\uFFFD") ? null : dirname(resolve(adminDir, gitFile));
+}
+
+/** Whether the `.git` file of a folder says that it is the worktree of an entry. */
+function isTopOf(root: string, adminDir: string): boolean {
+  const named = namedGitDir(root);
+  return named !== null && !named.includes("\0") && resolvePath(resolve(root, named)) === resolvePath(adminDir);
 }
 
 /** Why a worktree is locked; null when it is not. An empty reason is a lock too. */
@@ -194,6 +227,11 @@ export function readRecord(path: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** What a cut leaves of a short file: nothing, or zeros. */
+export function isBlank(text: string): boolean {
+  return text.replaceAll("\0", "").trim() === "";
 }
 
 /** git finds refs by this file whatever its environment says: a rewritten one would send our commits into another repository. */

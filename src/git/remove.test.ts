@@ -422,6 +422,7 @@ describe("a checked-out submodule", () => {
     runGit(at.sub, "add", "a.txt");
     at.write(at.sub, { "a.txt": "changed again" });
     rmSync(join(at.sub, "dir/b.txt"));
+    mkdirSync(join(at.sub, "empty/deep"), { recursive: true });
     expect((await whyItStays(at.repo, at.wt, BRANCH)).map(({ reason }) => reason)).toEqual([
       "dirty",
       "submodule-work",
@@ -439,6 +440,7 @@ describe("a checked-out submodule", () => {
     expect(readFileSync(join(sub, "a.txt"), "utf8")).toBe("changed again");
     expect(runGit(sub, "show", ":a.txt")).toBe("changed");
     expect(readFileSync(join(sub, "deep/new.txt"))).toEqual(Buffer.from([0, 255, 10]));
+    expect(existsSync(join(sub, "empty/deep"))).toBe(true);
   });
 
   test("with commits that the main checkout's own copy or this repository has is in nobody's way", async () => {
@@ -600,6 +602,19 @@ test("an entry whose taking away was killed half-way is cleared by the next swee
   writeFileSync(join(at.gitDir, "locked"), "owt: initializing 1-1-dead\n");
   expect(await sweepTrash(at.repo)).toBe(1);
   expect(existsSync(at.gitDir)).toBe(false);
+});
+
+test("a restore that was killed in the middle is done again, on the worktree's own branch", async () => {
+  await using at = await task();
+  at.write(at.wt, { one: "1" });
+  await removeWorktree(at.repo, at.wt, SAVE);
+  const path = join(at.top, "back");
+  const begun = await restoreRescue(at.repo, "t1", { path });
+  writeFileSync(join(begun.gitDir, "owt-making"), "1-1-dead\n");
+  rmSync(join(path, "one"));
+  expect(await restoreRescue(at.repo, "t1", { path })).toMatchObject({ branch: begun.branch });
+  expect(readFileSync(join(path, "one"), "utf8")).toBe("1");
+  expect(runGit(at.root, "branch", "--list", "owt/rescued/*")).toBe("");
 });
 
 test("saving the same state again changes nothing; another state under the same id is added", async () => {

@@ -1,15 +1,16 @@
 /** Removes worktrees. The one guard in front of every removal: look, then refuse with reasons or save first; only then take it away. */
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { lstatIfThere } from "../system/files.ts";
 import { discardHalfMade, isBeingMade, isHalfMade, sweepHalfMade } from "./half-made.ts";
 import { type Holdings, type InspectOptions, inspectWorktree, type ModuleHoldings } from "./inspect.ts";
 import type { Place } from "./git.ts";
 import type { Known } from "./known.ts";
-import { findStranger } from "./damage.ts";
-import { findPlace, isMainPlace } from "./place.ts";
+import { findPlace, isMainPlace, resolvePath, writtenRoot } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, type Saved, saveRescue, type Unsavable } from "./rescue.ts";
 import { keepSpare } from "./spare.ts";
+import { findStranger } from "./stranger.ts";
 import { closeTrash, emptyDeadTrash, emptyTrash, moveToTrash, openTrash } from "./trash.ts";
 import { type Around, withdrawEntry } from "./withdraw.ts";
 import { isLockedByOthers } from "./worktree.ts";
@@ -141,8 +142,8 @@ async function examine(
   if (isMainPlace(place)) return stays("main", place.root);
   if (isBeingMade(place)) return stays("being-made", place.root);
   if (isHalfMade(place)) return { held: null, halfMade: place };
-  const stranger = findStranger(place);
-  if (stranger !== null) return stays("stranger", stranger);
+  const stranger = findStranger(repo, place);
+  if (stranger !== null) return stays("stranger", stranger.said);
   const held = await inspectWorktree(repo, path, options);
   const reasons = [...findBlockers(held), ...(options.save === true ? [] : findWork(held))];
   return reasons.length > 0 ? { reasons } : { held };
@@ -198,9 +199,11 @@ function findBlockers(held: Holdings): Reason[] {
 /** First the files, then git's entry. Killed between them, the next call finds the entry alone and takes it too. */
 function takeAway(repo: Repo, { place, head }: Holdings, around: Around & { spare: boolean }): () => Promise<void> {
   const bin = openTrash(place.commonDir);
+  const link = findOwnLink(place);
   moveToTrash(bin, place.root, "tree");
   try {
     const entry = withdrawEntry(bin, place.gitDir, around);
+    if (link !== null) rmSync(link, { force: true });
     const spent = around.spare ? keepSpare(repo, bin, place, head.oid!) : null;
     return async () => {
       await entry.taken();
@@ -212,6 +215,13 @@ function takeAway(repo: Repo, { place, head }: Holdings, around: Around & { spar
     closeTrash(bin);
     throw error;
   }
+}
+
+/** The link that was left where it stood when somebody moved it, and that leads nowhere without it. */
+function findOwnLink({ gitDir, root }: Place): string | null {
+  const written = writtenRoot(gitDir);
+  const isLink = written !== null && lstatIfThere(written)?.isSymbolicLink() === true;
+  return isLink && resolvePath(written) === root ? written : null;
 }
 
 function gone(

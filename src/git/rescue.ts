@@ -85,6 +85,8 @@ export type RescuedModule = {
   aside?: Oid;
   /** Its other branches, its tags and its stashes that have commits of its own; stashes newest first, with what they say. */
   refs?: ModuleRef[];
+  /** Folders without a file in them, from its top. */
+  folders?: string[];
 };
 
 export type ModuleRef = { ref: string; oid: Oid; says?: string };
@@ -115,12 +117,14 @@ export async function saveRescue(repo: Repo, held: Holdings, options: RescueOpti
     for (const each of inside)
       if (!("refused" in each.files))
         modules.push(
-          ...(await saveModule(repo, each.module, each.files, { bin, isMoved: moved.has(each.module.path) })),
+          ...(await saveModule(repo, each.module, each.files, {
+            bin,
+            isMoved: moved.has(each.module.path),
+            folders: emptyFoldersOf(each.module, inModules, { ...each.files, builds }),
+          })),
         );
     const tree = await saveTree(held, files.paths, bin);
-    const folders = held.gone
-      ? []
-      : findEmptyFolders(held.place.root, builds ? [...apartFromBuilds(known), ...files.leftOut] : known);
+    const folders = emptyFoldersOf(held, known, { ...files, builds });
     const leftOut = [
       ...files.leftOut,
       ...inside.flatMap(({ module, files: found }) =>
@@ -215,6 +219,14 @@ function apartFromBuilds(known: readonly Known[]): Known[] {
 /** So many folders are looked into, and so many are kept. */
 const MOST_LOOKED = 50_000;
 const MOST_EMPTY = 10_000;
+
+function emptyFoldersOf(
+  { gone, place }: Pick<Holdings, "gone" | "place">,
+  known: readonly Known[],
+  { leftOut, builds }: Pick<Found, "leftOut"> & { builds: boolean },
+): string[] {
+  return gone ? [] : findEmptyFolders(place.root, builds ? [...apartFromBuilds(known), ...leftOut] : known);
+}
 
 /** Folders without anything in them, which no tree of git's can hold; those of what is made again by itself left out. */
 function findEmptyFolders(root: string, known: readonly Known[]): string[] {
@@ -331,10 +343,11 @@ async function saveModule(
   repo: Repo,
   held: ModuleHoldings,
   { paths }: Pick<Found, "paths">,
-  { bin: into, isMoved }: { bin: string; isMoved: boolean },
+  { bin: into, isMoved, folders }: { bin: string; isMoved: boolean; folders: string[] },
 ): Promise<RescuedModule[]> {
   const { path, place, head, commits, dropped } = held;
-  if (paths.length + commits.length + dropped.length === 0 && !held.staged && !isMoved) return [];
+  const isEmpty = paths.length + commits.length + dropped.length + folders.length === 0;
+  if (isEmpty && !held.staged && !isMoved) return [];
   const bin = join(into, `module-${encodeURIComponent(path)}`);
   await mkdir(bin, { recursive: true });
   const write = (commit: NewCommit) => commitIn(place, commit);
@@ -351,7 +364,11 @@ async function saveModule(
     ...(files === null ? [] : [files]),
     ...(await findTips(place, [...commits, ...dropped])),
   ]);
-  const more = { ...(aside === null ? {} : { aside }), ...(refs.length === 0 ? {} : { refs }) };
+  const more = {
+    ...(aside === null ? {} : { aside }),
+    ...(refs.length === 0 ? {} : { refs }),
+    ...(folders.length === 0 ? {} : { folders }),
+  };
   return [{ path, branch: head.branch, head: head.oid, files, tree, index, ...more }];
 }
 
@@ -425,8 +442,8 @@ async function isSame(repo: Repo, before: Oid, tree: Oid, rescue: Rescue): Promi
   );
 }
 
-function stateOf({ path, head, branch, tree, refs }: RescuedModule): unknown[] {
-  return [path, head, branch, tree, refs];
+function stateOf({ path, head, branch, tree, refs, folders }: RescuedModule): unknown[] {
+  return [path, head, branch, tree, refs, folders];
 }
 
 /** The facts stand as JSON on the last line: paths may contain anything. */

@@ -4,7 +4,8 @@ import { dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { checkedOutWhere, readRef } from "./branch.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
-import { lstatInside } from "./place.ts";
+import { discardHalfMade, isHalfMade } from "./half-made.ts";
+import { findPlace, lstatInside } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { listRescues, type ModuleRef, type Rescue, type RescuedModule, STASH } from "./rescue.ts";
 import { MODES } from "./rescue-trees.ts";
@@ -62,9 +63,17 @@ function describeRefusal(refused: CreateRefused): string {
 
 async function freeBranch(repo: Repo, { id, branch, head }: Rescue): Promise<string | null> {
   if (branch === null || head === null) return null;
+  await clearHalfMade(repo, branch);
   const at = await readRef(repo, `refs/heads/${branch}`);
   const isFree = (at === null || at === head) && (await checkedOutWhere(repo, branch)) === null;
   return isFree ? branch : `owt/rescued/${id}`;
+}
+
+/** What a restore that was killed left has the branch still. */
+async function clearHalfMade(repo: Repo, branch: string): Promise<void> {
+  const path = await checkedOutWhere(repo, branch);
+  const place = path === null ? null : findPlace(repo, path);
+  if (place !== null && isHalfMade(place)) await discardHalfMade(repo, place);
 }
 
 async function bringBack(repo: Repo, place: Place, rescue: Rescue): Promise<void> {
@@ -119,6 +128,7 @@ async function bringBackModule(repo: Repo, place: Place, saved: RescuedModule): 
   }
   if (saved.branch !== null) await onBranch(module, saved.branch, saved.head);
   if (saved.files !== null) await bringBackFiles(repo, module, saved.head, saved.files);
+  for (const path of saved.folders ?? []) await ensureEmptyFolder(module.root, path);
   if (saved.index !== null) await git(module, ["read-tree", saved.index]);
   if (saved.aside !== undefined) await bringBackAside(module, saved.aside);
   await git(module, ["update-index", "-q", "--refresh"], { ok: [0, 1] });

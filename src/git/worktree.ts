@@ -13,6 +13,7 @@ import { findPlace, isMainPlace, lockReason, readHead, readText, resolvePath } f
 import type { Repo } from "./repo.ts";
 import { takeSparse } from "./sparse.ts";
 import { fillFromSpare } from "./spare.ts";
+import { findStranger } from "./stranger.ts";
 import { emptyTrash, hasCode, moveToTrash, openTrash } from "./trash.ts";
 import { withdrawEntry } from "./withdraw.ts";
 
@@ -100,7 +101,8 @@ async function whatIsThere(repo: Repo, root: string, want: NewWorktree): Promise
     return (await discardHalfMade(repo, place)).taken ? null : { refused: "being-made", path: root };
   }
   const { branch } = await readHead(repo, place);
-  if (!existsSync(root) || branch !== (want.branch ?? null)) return { refused: "path-exists", path: root };
+  if (!existsSync(root) || findStranger(repo, place) !== null || branch !== (want.branch ?? null))
+    return { refused: "path-exists", path: root };
   return { path: root, gitDir: place.gitDir, branch, isNew: false };
 }
 

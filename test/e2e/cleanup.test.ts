@@ -1,6 +1,15 @@
 /** `owt cleanup`: which worktrees go, why the others stay, and that nothing is lost with one. */
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
@@ -189,15 +198,28 @@ describe("which ones go", () => {
     expect((await rig.owt("cleanup", "--merged", "--yes")).stdout).toContain("the branch too");
   });
 
-  test("those whose files are gone", async () => {
+  test("those whose files are gone, unless they may be elsewhere", async () => {
     await using rig = Rig.create({});
-    rig.ok("create", "x");
-    commit(rig, rig.path("shop-x"), "mine");
-    rmSync(rig.path("shop-x"), { recursive: true });
-    expect(decisions(await look(rig))).toMatchObject({ x: "remove: gone" });
-    expect((await rig.owt("cleanup", "--yes")).stdout).toContain("x is gone; the branch stays");
+    rig.ok("create", "--no-tmux", "x", "worked", "beside", "merged");
+    for (const name of ["worked", "merged"]) commit(rig, rig.path(`shop-${name}`), name);
+    rig.git("merge", "-q", "merged");
+    for (const name of ["x", "worked", "merged"]) rmSync(rig.path(`shop-${name}`), { recursive: true });
+    renameSync(rig.path("shop-beside"), rig.path("other-name"));
+    expect(decisions(await look(rig, "--all"))).toMatchObject({
+      x: "remove: gone",
+      merged: "remove: merged",
+      worked: "keep: moved",
+      beside: "keep: moved",
+    });
+    const { stdout, stderr } = await rig.owt("cleanup", "--yes");
+    expect(stdout).toContain("x is gone, the branch too");
+    expect(stderr).toContain(
+      `worked stays: its files are gone from ${rig.path("shop-worked")} (moved: git worktree repair NEW-FOLDER; gone for good: owt delete worked --yes)`,
+    );
+    rig.git("worktree", "repair", rig.path("other-name"));
+    rig.ok("delete", "worked", "beside", "--yes");
     expect(rig.git("worktree", "list").split("\n")).toHaveLength(1);
-    expect(rig.show("x", "mine")).toBe("mine");
+    expect(rig.show("worked", "worked")).toBe("worked");
   });
 });
 

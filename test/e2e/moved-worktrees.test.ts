@@ -1,5 +1,5 @@
 /** Worktrees that a person moved, with an agent in them, and others that take their places: each agent stays that of its own worktree. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { isAlive, Rig } from "../rig/rig.ts";
@@ -158,4 +158,32 @@ test("what told of a worktree that plain git took away goes, and is not taken fo
   rig.ok("wait", "a", "--for", "idle,waiting", "--timeout", "30s");
   expect(spools().filter((name) => name.startsWith(old!))).toEqual([]);
   expect(spools().filter((name) => !name.includes("+"))).toHaveLength(1);
+});
+
+test("no agent is ended or begun while nothing is where its worktree stood: the way to mend that is told", async () => {
+  await using rig = prepare('bring_back = "always"');
+  begin(rig, "a");
+  const [place, now] = [rig.path("shop-a"), rig.path("elsewhere")];
+  const agent = agentOf(rig, "shop-a");
+  renameSync(place, now);
+  const refused = {
+    code: 2,
+    stderr: expect.stringContaining(
+      `stands at ${now} now, and git does not know\n  ↳ git worktree repair ${now}`,
+    ) as string,
+  };
+  expect(await rig.owt("switch", "a", "--restart")).toMatchObject(refused);
+  expect(isAlive(agent)).toBe(true);
+  // One that lives is looked at all the same.
+  expect((await rig.owt("switch", "a")).stderr).not.toContain("git does not know");
+  process.kill(agent, "SIGKILL");
+  await expect.poll(() => stateOf(rig, "a"), PATIENCE).toBe("ended");
+  expect(await rig.owt("switch", "a")).toMatchObject(refused);
+  expect(told(rig)).toHaveLength(1);
+  rig.git("worktree", "repair", now);
+  await rig.owt("switch", "a");
+  await expect.poll(() => told(rig).at(-1), PATIENCE).toMatchObject({ started: "resumed", cwd: now });
+  rig.ok("tmux", "kill", "a", "--yes");
+  rmSync(now, { recursive: true });
+  expect((await rig.owt("switch", "a")).stderr).toContain("nothing is there\n  ↳ if you moved it: git worktree repair");
 });

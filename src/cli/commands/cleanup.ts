@@ -127,10 +127,11 @@ function renderEnds(
   return lines.join("\n");
 }
 
-/** What was left out because nobody can say what it holds; a preview names it anyway. */
+/** What was left out because nobody can say what it holds, or where it is; a preview names it anyway. */
 function tellDamaged(io: Io, considered: readonly Considered[], at: SeenAt): void {
   for (const each of considered)
-    if (each.decision.why === "unreadable") tell(io, printable(`${each.name} stays: ${describeDecision(each, at)}`));
+    if (each.decision.why === "unreadable" || each.decision.why === "moved")
+      tell(io, printable(`${each.name} stays: ${describeDecision(each, at)}`));
 }
 
 /** What to do next. */

@@ -5,6 +5,7 @@ import { OwtError } from "../../core/errors.ts";
 import { bringBackDead } from "../../engine/sessions.ts";
 import { clearUnmade } from "../../engine/worktrees/unmade.ts";
 import { addSessions, type Listed, listOnRecord, readStandings } from "../../engine/worktrees/list.ts";
+import { strangerAt } from "../../engine/worktrees/stranger.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { BranchStatus } from "../../git/branch-status.ts";
 import { runBare } from "../bare.ts";
@@ -119,7 +120,10 @@ async function showList(io: Io, engine: Engine, options: Options): Promise<void>
     clearInterval(frames);
   }
   // All of it stays, also what did not fit while it changed.
-  const help = [...unreadLines(listed, standings), ...helpLines(listed, engine.now())];
+  const help = [
+    ...unreadLines(listed, standings, (each) => strangerAt(engine, each)),
+    ...helpLines(listed, engine.now()),
+  ];
   block?.update([...lines(), ...help], []);
   if (block) return;
   const data = { worktrees: listed.map((each) => worktreeJson(each, standings.get(each.path) ?? null)) };

@@ -1,6 +1,7 @@
 /** What `owt cleanup` would do with each worktree, and why, in words. */
 import { type CleanupWish, DAY_MS, type Stay } from "../../core/cleanup.ts";
 import type { Considered } from "../../engine/worktrees/cleanup.ts";
+import { wordOf } from "../../core/worktree.ts";
 import { count } from "../preview.ts";
 import { type Paint, printable, table } from "../text.ts";
 import { describeUnkeepable, HOW } from "./gone-text.ts";
@@ -39,6 +40,8 @@ function describeStay(considered: Considered, why: Stay, { now, wish }: SeenAt):
       return `it belongs to ${considered.run}, which has not ended`;
     case "locked":
       return "locked (git worktree unlock)";
+    case "moved":
+      return `its files are gone from ${considered.path} (moved: git worktree repair NEW-FOLDER; gone for good: owt delete ${wordOf(considered)} --yes)`;
     case "unreadable":
       return `git cannot read it (owt doctor): ${considered.damage}`;
     case "not-merged":

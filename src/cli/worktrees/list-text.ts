@@ -1,4 +1,5 @@
 /** The lines of `owt list`: one a worktree, the slow columns as they become known. */
+import type { OwtError } from "../../core/errors.ts";
 import { NEEDS_SOMEBODY, type SessionState } from "../../core/session-state.ts";
 import type { BranchStatus } from "../../git/branch-status.ts";
 import type { Listed } from "../../engine/worktrees/list.ts";
@@ -147,10 +148,19 @@ export function helpLines(listed: readonly Listed[], now: number): string[] {
   });
 }
 
-/** Those that git cannot read, each with the command that says why. */
-export function unreadLines(listed: readonly Listed[], standings: Standings): string[] {
-  const unread = listed.filter((each) => each.isThere && !each.isBeingMade && standings.get(each.path) === null);
-  return unread.flatMap(({ name }) => [printable(`${name}: git cannot read it`), "  ↳ owt doctor"]);
+/** Those that could not be looked at, each with the way out: something else stands in its place, as `strangerAt` says, or git cannot read it. */
+export function unreadLines(
+  listed: readonly Listed[],
+  standings: Standings,
+  strangerAt: (worktree: Listed) => OwtError | null,
+): string[] {
+  const unread = listed.filter((each) => !each.isBeingMade && standings.get(each.path) === null);
+  return unread.flatMap((each) => {
+    const stranger = strangerAt(each);
+    if (stranger !== null)
+      return [printable(`${each.name}: ${stranger.message}`), printable(`  ↳ ${stranger.hint ?? "owt doctor"}`)];
+    return each.isThere ? [printable(`${each.name}: git cannot read it`), "  ↳ owt doctor"] : [];
+  });
 }
 
 /** What the agent of a session does, behind its name. */

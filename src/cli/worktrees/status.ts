@@ -1,6 +1,7 @@
 /** `owt status W`: how one worktree stands, what is done there, and what its agent was told last. */
 import type { Engine } from "../../engine/engine.ts";
 import { type Listed, listWorktrees, readStandings } from "../../engine/worktrees/list.ts";
+import { strangerAt } from "../../engine/worktrees/stranger.ts";
 import type { Checkout } from "../../engine/worktrees/place.ts";
 import type { BranchStatus } from "../../git/branch-status.ts";
 import { readLease } from "../../engine/worktree-lease.ts";
@@ -28,7 +29,9 @@ export async function showWorktreeStatus(io: Io, engine: Engine, { path }: Check
   const width = io.stdout.isTTY ? screenWidth(io) - 1 : null;
   const lines = [
     ...renderList(listed, standings, { now: engine.now(), width, paint }),
-    ...[...unreadLines(listed, standings), ...helpLines(listed, engine.now())].map((line) => `  ${line}`),
+    ...[...unreadLines(listed, standings, (each) => strangerAt(engine, each)), ...helpLines(listed, engine.now())].map(
+      (line) => `  ${line}`,
+    ),
     ...Object.entries(variables).map(([name, value]) => `  ${name}=${value}`),
     ...messages.map(({ at, sender, text, isTaken }) => {
       const from = sender === "" ? "" : ` from ${sender.split("/").at(-1)}`;

@@ -14,6 +14,7 @@ import { readRef } from "../../git/branch.ts";
 import { findDamage } from "../../git/damage.ts";
 import { git, runShort, type Oid } from "../../git/git.ts";
 import { firstCommitOf } from "../../git/last-use.ts";
+import { findNearby } from "../../git/moved.ts";
 import { findNotFiles, type NotFile } from "../../git/not-files.ts";
 import { findPlace, readHead } from "../../git/place.ts";
 import { isSavable, type Reason, sweepTrash } from "../../git/remove.ts";
@@ -98,10 +99,12 @@ async function consider(engine: Engine, listed: Listed, wish: CleanupWish, known
   const { path, name, branch } = listed;
   const usedAt = lastUsed(engine, path, known.record);
   // Who is never a candidate need not be looked at.
-  const isSettled = !decideCandidate(standingOf(listed, known.run, "merged", usedAt), wish, engine.now()).take;
+  const never = standingOf(listed, { run: known.run, came: "merged", usedAt, mayBeMoved: false });
+  const isSettled = !decideCandidate(never, wish, engine.now()).take;
   const homes = isSettled ? [] : await homesOf(engine, path, branch);
   const came = isSettled ? null : await ownWorkCame(engine, branch, homes, known.record);
-  const standing = standingOf(listed, known.run, came, usedAt);
+  const mayBeMoved = !isSettled && (await findMayBeMoved(engine, listed, came, known.record));
+  const standing = standingOf(listed, { run: known.run, came, usedAt, mayBeMoved });
   const about = { path, name, branch, came, usedAt, run: known.run, damage: null };
   const candidate = decideCandidate(standing, wish, engine.now());
   if (!candidate.take) return { ...about, decision: candidate, unpushed: null, reasons: [], notFiles: [] };
@@ -111,9 +114,26 @@ async function consider(engine: Engine, listed: Listed, wish: CleanupWish, known
   return { ...about, decision, unpushed: found.unpushed, reasons, notFiles };
 }
 
-function standingOf(listed: Listed, run: string | null, came: Standing["came"], usedAt: number | null): Standing {
+type Seen = Pick<Standing, "run" | "came" | "usedAt" | "mayBeMoved">;
+
+function standingOf(listed: Listed, seen: Seen): Standing {
   const { isMain, isHere, isBeingMade, isThere, locked } = listed;
-  return { isMain, isHere, isBeingMade, isLocked: locked !== null, run, isThere, came, usedAt };
+  return { isMain, isHere, isBeingMade, isLocked: locked !== null, isThere, ...seen };
+}
+
+/** Whether the files of one that is not where git looks for it may be elsewhere. Without its entry, git could not find it there. */
+async function findMayBeMoved(
+  engine: Engine,
+  { path, branch, isThere, agent, state }: Listed,
+  came: Standing["came"],
+  record: WorktreeRecord | null,
+): Promise<boolean> {
+  if (isThere) return false;
+  if (agent !== null && state !== "none" && state !== "ended") return true;
+  const place = findPlace(engine.repo, path);
+  if (place !== null && findNearby(place) !== null) return true;
+  const tip = branch === null || came !== null ? null : await readRef(engine.repo, branch);
+  return tip !== null && tip !== beginningOf(engine, branch!, record);
 }
 
 /** How the work of a branch came home. One that still stands where it began never had any. */
@@ -125,12 +145,16 @@ async function ownWorkCame(
 ): Promise<Standing["came"]> {
   const tip = branch === null ? null : await readRef(engine.repo, branch);
   if (branch === null || tip === null) return null;
-  const began = record?.ownsBranchAt ?? firstCommitOf(engine.repo, branch);
+  const began = beginningOf(engine, branch, record);
   // That of a pull request holds what others did before it was made here.
   if (tip === began && !isOfOthers(record)) return null;
   const came = await howItCame(engine.repo, tip, homes);
   if (came === "same") return began === null ? null : "merged";
   return came;
+}
+
+function beginningOf({ repo }: Engine, branch: string, record: WorktreeRecord | null): Oid | null {
+  return record?.ownsBranchAt ?? firstCommitOf(repo, branch);
 }
 
 function isOfOthers(record: WorktreeRecord | null): boolean {

@@ -1,16 +1,14 @@
 /** Makes worktrees by hand. What is wished for is written down first, so that whoever comes after a kill can take away what there is of it:
  *  a creation that was not finished leaves no branch, no folder and no session. */
 import { existsSync, readdirSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import { checkBranchName } from "../../core/names.ts";
 import { branchRef, checkedOutWhere, listRefs, readRef } from "../../git/branch.ts";
 import { excludeFolder } from "../../git/exclude.ts";
 import { isOwnerAlive, ownerMark } from "../../git/owner.ts";
 import { isBeingMade, isHalfMade } from "../../git/half-made.ts";
-import type { Place } from "../../git/git.ts";
-import { findNearby } from "../../git/moved.ts";
-import { branchIn, findPlace, resolvePath } from "../../git/place.ts";
+import { findPlace, resolvePath } from "../../git/place.ts";
 import { findStart, followRemote, type StartPoint } from "../../git/start-point.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../../git/worktree.ts";
 import { shellWord } from "../../lib/printable.ts";
@@ -18,7 +16,8 @@ import { forgetWorktree, readWorktrees, recordMade, recordMaking } from "../../s
 import type { Engine } from "../engine.ts";
 import { endSessionOf } from "../sessions.ts";
 import { followMoved } from "./moved.ts";
-import { refuseStranger, baseDirectory, worktreePath } from "./place.ts";
+import { baseDirectory, worktreePath } from "./place.ts";
+import { describeMissing, refuseStranger } from "./stranger.ts";
 import { makeReady, type ReadyOptions } from "./ready.ts";
 import { lstatIfThere } from "../../system/files.ts";
 import { clearUnmade } from "./unmade.ts";
@@ -52,6 +51,7 @@ export async function createByHand(engine: Engine, word: string, options: Create
   await followMoved(engine);
   await refuseName(engine, word);
   const { start, there, wanted, path } = await aimAt(engine, word, options);
+  if (there !== null) refuseStranger(engine, { path: there, branch: start.branch });
   if (start.isNew) await refuseNested(engine, start.branch);
   if (there !== null && options.path !== null && path !== resolvePath(wanted))
     throw new OwtError("wrong-state", `${start.branch} is checked out at ${there} already`, {
@@ -84,7 +84,7 @@ async function look(engine: Engine, word: string, options: CreateOptions): Promi
   const start = await findStart(repo, word, options.base);
   const there = start.isNew ? null : await checkedOutWhere(repo, start.branch);
   const wanted = options.path === null ? worktreePath(engine, start.branch) : resolve(repo.here, options.path);
-  return { start, there, wanted, path: resolvePath(there ?? wanted) };
+  return { start, there, wanted, path: there ?? resolvePath(wanted) };
 }
 
 /** Whether something was half-made at that place, or of that branch, and its maker died. */
@@ -122,7 +122,6 @@ async function refuseNested({ repo }: Engine, branch: string): Promise<void> {
 
 /** It is there; what is missing in it is brought. */
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
-  refuseStranger(engine, { path, branch: start.branch });
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
   if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
   await makeReady(engine, path, { ...options, isNew: false, branch: start.branch });
@@ -189,20 +188,7 @@ function freePlace({ repo }: Engine, start: StartPoint, path: string): void {
     throw describeRefusal(start, { refused: "path-exists", path });
   }
   if (place === null || isHalfMade(place)) return;
-  throw isMissing(place);
-}
-
-function isMissing(place: Place): OwtError {
-  const { gitDir, root } = place;
-  const now = findNearby(place);
-  if (now !== null)
-    return new OwtError("wrong-state", `the worktree of ${root} stands at ${now} now, and git does not know`, {
-      hint: `git worktree repair ${shellWord(now)}`,
-    });
-  const name = shellWord(branchIn(gitDir) ?? basename(root));
-  return new OwtError("wrong-state", `git has a worktree at ${root} on record, and nothing is there`, {
-    hint: `if you moved it: git worktree repair NEW-FOLDER; if it is gone for good: owt delete ${name} --yes`,
-  });
+  throw describeMissing(place);
 }
 
 /** An empty folder, or one with what a killed creation leaves; that is looked at more closely when it is made use of. */

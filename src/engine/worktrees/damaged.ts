@@ -71,7 +71,7 @@ export function findAllLost(
 /** One that owt reads by what git has on record, and in which no other git finds its repository. */
 export function findUnlinked({ repo }: Pick<Engine, "repo">, { path, branch }: Named): Damaged | null {
   const place = findPlace(repo, path);
-  const damage = place === null ? null : findLostLink(place);
+  const damage = place === null ? null : findLostLink(repo, place);
   return damage && { path, branch, ...damage };
 }
 

@@ -6,6 +6,7 @@ import { nameOf } from "../../core/worktree.ts";
 import { type BranchStatus, readBranchStatus } from "../../git/branch-status.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { findPlace, unreadableBranch } from "../../git/place.ts";
+import { findStranger } from "../../git/stranger.ts";
 import { readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { ProcessUsage } from "../../system/usage.ts";
@@ -145,7 +146,7 @@ function limitsOf(engine: Engine): (agent: string) => Listed["limit"] {
 }
 
 /** How each of these stands, told as it becomes known. As many at a time as git's helpers are there for. One that cannot be read stands as
- *  null: it is being made or taken away at this moment, or came to harm. */
+ *  null: it is being made or taken away at this moment, came to harm, or is something else. */
 export async function readStandings(
   engine: Engine,
   listed: readonly Listed[],
@@ -159,7 +160,10 @@ export async function readStandings(
       const place = isThere ? findPlace(engine.repo, path) : null;
       const compared = own ?? (isMain ? null : base);
       const isRead =
-        place !== null && unreadableBranch(place) === null && findUnlinked(engine, { path, branch: null }) === null;
+        place !== null &&
+        findStranger(engine.repo, place) === null &&
+        unreadableBranch(place) === null &&
+        findUnlinked(engine, { path, branch: null }) === null;
       const standing = !isRead ? null : await readBranchStatus(place, compared).catch(() => null);
       tell(path, standing);
     }),

@@ -4,6 +4,7 @@ import { type Finished, finishMove, isMoveNoted } from "../../git/carry-over.ts"
 import { outlastDeadGit } from "../../git/dead-git.ts";
 import type { Place } from "../../git/git.ts";
 import { adminIds, recordedRoot } from "../../git/place.ts";
+import { findStranger } from "../../git/stranger.ts";
 import type { Engine } from "../engine.ts";
 
 /** In all linked worktrees. */
@@ -12,7 +13,8 @@ export async function finishMoves({ repo }: Pick<Engine, "repo">): Promise<void>
     const gitDir = join(repo.commonDir, "worktrees", id);
     // Every command that looks comes by here: what is seldom there is looked for first.
     const root = isMoveNoted({ gitDir }) ? recordedRoot(gitDir) : null;
-    if (root !== null) await finishOne({ repo }, { gitDir, commonDir: repo.commonDir, root });
+    const place = root === null ? null : { gitDir, commonDir: repo.commonDir, root };
+    if (place !== null && findStranger(repo, place) === null) await finishOne({ repo }, place);
   }
 }
 

@@ -1,15 +1,13 @@
 /** Where worktrees by hand stand, and which one a word means. */
 import { basename, join, resolve } from "node:path";
 import { OwtError } from "../../core/errors.ts";
-import { findNamed, folderName, nameOf } from "../../core/worktree.ts";
-import { findStranger } from "../../git/damage.ts";
-import { findPlace } from "../../git/place.ts";
-import { shellWord } from "../../lib/printable.ts";
+import { findNamed, folderName } from "../../core/worktree.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { readPrevious } from "../../store/worktrees.ts";
 import type { Engine } from "../engine.ts";
 import { followMoved } from "./moved.ts";
 import { findLost, refuseDamaged } from "./damaged.ts";
+import { refuseStranger } from "./stranger.ts";
 
 export type Checkout = { path: string; branch: string | null };
 
@@ -31,26 +29,14 @@ export async function findWorktree(engine: Engine, word: string | undefined): Pr
   const checkouts = await listCheckouts(engine.repo);
   const around = { here: engine.repo.here, main: engine.repo.root, previous: readPrevious(engine.store) };
   try {
-    return refuseStranger(engine, findNamed(word ?? "@", checkouts, around));
+    const found = findNamed(word ?? "@", checkouts, around);
+    refuseStranger(engine, found);
+    return found;
   } catch (error) {
     if (word === undefined || !(error instanceof OwtError) || error.code !== "unknown-name") throw error;
     const lost = await findLost(engine, word);
     throw lost === null ? error : refuseDamaged(lost);
   }
-}
-
-/** The worktree; throws `wrong-state` where something else stands in its place, which no command is to take for it. */
-export function refuseStranger(engine: Engine, worktree: Checkout): Checkout {
-  const place = findPlace(engine.repo, worktree.path);
-  const stranger = place === null ? null : findStranger(place);
-  if (stranger === null) return worktree;
-  throw new OwtError(
-    "wrong-state",
-    `at ${worktree.path} stands ${stranger}, and not the worktree ${nameOf(worktree)}`,
-    {
-      hint: `if you moved the worktree: git worktree repair NEW-FOLDER; else move away what stands there: mv ${shellWord(worktree.path)} ELSEWHERE`,
-    },
-  );
 }
 
 /** Throws `usage` for the main checkout, which no command takes away. */

@@ -26,6 +26,7 @@ import { findDamageOf, refuseDamaged } from "./damaged.ts";
 import { lastUsed } from "./last-used.ts";
 import { finishOne } from "./moves.ts";
 import type { Checkout } from "./place.ts";
+import { strangerAt } from "./stranger.ts";
 import { printableNames, shellWord } from "../../lib/printable.ts";
 
 export type SyncOptions = {
@@ -211,6 +212,8 @@ async function syncOne(
     byHand: null,
   };
   const end = (state: SyncState, more: Partial<Synced> = {}): Synced => ({ ...synced, state, ...more });
+  const stranger = strangerAt(engine, { path, branch });
+  if (stranger !== null) return end("refused", { notes: [stranger.message], byHand: stranger.hint ?? null });
   const place = existsSync(path) ? findPlace(repo, path) : null;
   if (place === null) return end("gone", { byHand: `owt delete ${synced.name}` });
   const run = readRunPlaces(engine.store).get(path);
