@@ -46,6 +46,7 @@ const spending = (attempts: Attempt[], dayUsd = 0, more: Partial<Spending> = {})
   dayEnds: 86_400_000,
   dearest: { usd: 0, tokens: 0 },
   expected: new Map(),
+  besides: [],
   ...more,
 });
 const expects = (usd: number | null, more: Partial<Expected> = {}): Expected => ({

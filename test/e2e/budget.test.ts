@@ -263,6 +263,44 @@ test("beside what runs only that begins for which enough is left, by what such t
   expect((await run.ended).code).toBe(0);
 });
 
+test("what a day has left is kept for the agents of all runs side by side, and stops those of all", async () => {
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+  const [go, spend] = [rig.path("go"), rig.path("spend")];
+  for (const n of [1, 2, 3, 4, 5])
+    rig.write({ [`docs/plans/a/epic-0${n}-past.md`]: task("cost 0.4", `write a${n}.txt "a"`) });
+  rig.commit("past");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.write({
+    "docs/plans/b/epic-01-first.md": task("cost 0.1", `wait ${go}`, 'write b.txt "b"', `wait ${spend}`, "cost 2"),
+    "docs/beside/c/epic-01-second.md": task('write c.txt "c"', "hang"),
+  });
+  rig.commit("two plans");
+  // Such a task costs $0.40: of what is left, one of them has enough.
+  rig.env["OWT_BUDGET_DAY_USD"] = "2.7";
+  const first = rig.start("run", "docs/plans", "--yes");
+  await first.says("b/E01 started");
+  const second = rig.start("run", "docs/beside", "--yes");
+  type Tasks = { runs: { id: string; tasks: { id: string; standing: string; why: string }[] }[] };
+  const standing = async () => (await rig.json<Tasks>("status")).runs.find(({ id }) => id === "r3")?.tasks[0];
+  await vi.waitUntil(async () => (await standing())?.why.includes("$2.10 (and"), { timeout: 60_000 });
+  expect(await standing()).toMatchObject({
+    standing: "waits-for-time",
+    why: "waits for the budget: $2.10 (and $0.30 kept for what runs) of $2.70 for the day; it may need $0.40",
+  });
+  // With more it begins, and what the other one uses stops it, too.
+  rig.env["OWT_BUDGET_DAY_USD"] = "3.5";
+  const more = rig.start("resume", "r3");
+  await second.says("c/E01 started");
+  writeFileSync(go, "");
+  writeFileSync(spend, "");
+  await second.says("waits for the budget: $4.10 of $3.50 for the day");
+  for (const { child, ended } of [more, second, first]) {
+    child.kill("SIGINT");
+    await ended;
+  }
+  expect(rig.processes()).toEqual([]);
+});
+
 test("agents' time has a budget, and so has the number of tasks", async () => {
   await using rig = Rig.create({
     "README.md": "",
