@@ -74,6 +74,10 @@ class Night {
   /** Tasks that gave way and began again though others that had begun before them were still at work. */
   readonly tooSoon: string[] = [];
   readonly #gaveWay = new Map<number, number>();
+  /** Attempts that began though it was known that what is expected is too little, and how much their tasks had been booked then. */
+  readonly #warned = new Map<number, number>();
+  /** Of these, how many there were, those told to give way before their first turn was over, and those that passed one by that gave way. */
+  readonly begunLate = { all: 0, inVain: 0, passedBy: 0 };
   /** The dearest turn there is. */
   most = 0;
 
@@ -247,10 +251,22 @@ class Night {
       const gaveWay = this.#gaveWay.get(task.id) ?? 0;
       if (this.attempts.some((each) => each.outcome === null && each.id < gaveWay)) this.tooSoon.push(key);
       if (!this.#reserved.has(task.id)) this.#reserved.set(task.id, this.#expectAll().get(task.id)!);
+      this.#noteLateStart(run, id, task);
       this.attempts.push(sampleAttempt({ id, task: task.id, phase: "agent" }));
       this.#change(task, { state: "running", startedAt: this.now, park: null, notBefore: null });
       ends.set(id, this.now + this.#nextTurn(task.id)!.ms);
     }
+  }
+
+  #noteLateStart(run: number, id: number, task: Task): void {
+    const { attempts, besides } = this.spending(run);
+    const all = [attempts, ...besides.map((each) => each.attempts)].flat();
+    const isKnown = [this.spending(run), ...besides].some(({ dearest }) => dearest[this.unit] > 0);
+    if (!isKnown || !all.some(({ outcome }) => outcome === null)) return;
+    this.#warned.set(id, this.#booked.get(task.id) ?? 0);
+    this.begunLate.all++;
+    const isParked = (each: Task) => each.state === "pending" && this.#gaveWay.has(each.id);
+    if (task.startedAt === null && this.tasks.some(isParked)) this.begunLate.passedBy++;
   }
 
   #nextTurn(task: number): Turn | undefined {
@@ -316,6 +332,7 @@ class Night {
       this.stops++;
       if (gives) {
         this.yielded++;
+        if (this.#warned.get(id) === (this.#booked.get(attempt.task) ?? 0)) this.begunLate.inVain++;
         this.#gaveWay.set(attempt.task, id);
       }
       const outcome: Outcome = level === null ? { kind: "stopped" } : { kind: "budget", reason: describeLevel(level) };
@@ -417,7 +434,7 @@ test("200 nights with random costs: at most one turn over the cap, no task lost,
 test.each([1, 2])(
   "200 nights side by side, with runs: %i, in which nothing is as cheap as it was, and who is stopped pays his turn: never more than one turn over the cap",
   (runs) => {
-    const seen = { capped: 0, yielded: 0 };
+    const seen = { capped: 0, yielded: 0, begunLate: 0, inVain: 0, passedBy: 0 };
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         const night = new Night(seed, { isCheap: true, runs });
@@ -431,6 +448,9 @@ test.each([1, 2])(
         // Who gave way waits for those that began before him, and nothing is lost.
         expect(night.tooSoon).toEqual([]);
         seen.yielded += night.yielded;
+        seen.begunLate += night.begunLate.all;
+        seen.inVain += night.begunLate.inVain;
+        seen.passedBy += night.begunLate.passedBy;
         night.raise();
         night.carry();
         expect(night.tasks.every(({ state }) => state === "done")).toBe(true);
@@ -439,6 +459,10 @@ test.each([1, 2])(
     );
     expect(seen.capped).toBeGreaterThan(50);
     expect(seen.yielded).toBeGreaterThan(50);
+    // Once that is known nothing begins only to be stopped at its first turn, nor passes by who was.
+    expect(seen.begunLate).toBeGreaterThan(50);
+    expect(seen.inVain).toBeLessThanOrEqual(seen.begunLate / 100);
+    expect(seen.passedBy).toBe(0);
   },
 );
 

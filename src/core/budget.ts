@@ -235,22 +235,26 @@ export function decideHolds(budget: Budget, spending: Spending): Holds {
   return { all, unbegun, tasks, dayEnds: spending.dayEnds };
 }
 
-/** Tasks for which too little is left beside what runs. Who gave way waits in any case until those that began before it are through. */
+/** Tasks for which too little is left beside what runs. Where what is expected has proved too little, that is also who would have to give way again at his first turn, once
+ *  each at work has made one more; who gave way waits in any case until those that began before it are through, and comes before all that have not begun. */
 function tooLarge(budget: Budget, spending: Spending): [number, Level][] {
   const isBusy = new Set(spending.attempts.filter(isUnbooked).map((attempt) => attempt.task));
   const byTask = Map.groupBy(spending.attempts, (attempt) => attempt.task);
   const levels = levelsOf(budget, spending).flatMap((level) => {
     const sharers = sharersOf(level.scope, spending);
     if (level.unit === "tasks" || !sharers.attempts.some(isUnbooked)) return [];
-    return [{ level, turn: turnOf(level.unit, sharers), atWork: sharers.attempts.filter(isAtWork) }];
+    const atWork = sharers.attempts.filter(isAtWork);
+    const turn = turnOf(level.unit, sharers);
+    const taken = level.taken + atWork.length * turn;
+    return [{ level: { ...level, taken }, turn, atWork, isAnyParked: isAnyParked(sharers) }];
   });
   return [...spending.expected].flatMap(([task, expected]): [number, Level][] => {
     if (isBusy.has(task)) return [];
     const own = byTask.get(task) ?? [];
-    for (const { level, turn, atWork } of levels) {
+    for (const { level, turn, atWork, isAnyParked } of levels) {
       const rest = stillNeeds(level.unit, expected, own, spending);
       const needs = rest === null && turn === 0 ? null : Math.max(rest ?? 0, turn);
-      const waits = turn > 0 && gaveWay(own.at(-1), atWork);
+      const waits = turn > 0 && (own.length === 0 ? isAnyParked : gaveWay(own.at(-1), atWork));
       if (needs === null || (!waits && level.taken + needs <= level.limit + DUST)) continue;
       const isGuess = level.isGuess === true || expected.isGuess;
       return [[task, { ...level, needs, ...(isGuess ? { isGuess } : {}) }]];
@@ -262,6 +266,12 @@ function tooLarge(budget: Budget, spending: Spending): [number, Level][] {
 /** Whether an attempt was stopped, others that began before it being at work still. */
 function gaveWay(last: Attempt | undefined, atWork: readonly Attempt[]): boolean {
   return last?.outcome?.kind === "stopped" && atWork.some(({ id }) => id < last.id);
+}
+
+/** Whether a task that could go on was stopped: it has the next place that there is enough for. */
+function isAnyParked({ attempts, expected }: RunSpending): boolean {
+  const last = new Map(attempts.map((attempt) => [attempt.task, attempt]));
+  return [...last.values()].some(({ task, outcome }) => outcome?.kind === "stopped" && expected.has(task));
 }
 
 /** Whether a task used more than was `reserved` for it when it began, by its row number: what is expected of the others is too little, too. Where nobody could

@@ -35,6 +35,7 @@ import { MapPer } from "../lib/map-per.ts";
 import {
   readAttempt,
   readAttemptsOfRun,
+  readOpenAttempts,
   readUsagesSince,
   readWorkedSince,
   readWorkedTimes,
@@ -89,7 +90,7 @@ function readSpending(engine: Engine, run: Run, starts = false): Spending {
   const { store } = engine;
   const { budget } = run.options;
   const isShared = starts && hasLimitOf(budget, { scope: "day" });
-  const runs = [run, ...(isShared ? readRuns(store, "open").filter(({ id }) => id !== run.id) : [])];
+  const runs = [run, ...(isShared ? readSharers(store, run) : [])];
   const attempts = runs.map(({ id }) => readAttemptsOfRun(store, id));
   const keeps = starts && (["usd", "tokens", "ms"] as const).some((unit) => hasLimitOf(budget, { unit }));
   const isAnyOpen = attempts.flat().some(({ outcome }) => outcome === null);
@@ -97,6 +98,12 @@ function readSpending(engine: Engine, run: Run, starts = false): Spending {
     readRunSpending(engine, each, attempts[at]!, budget, keeps && isAnyOpen),
   );
   return { ...own!, day: readDay(engine, budget), dayEnds: dayEnds(engine), besides };
+}
+
+/** The other runs that may use up the day: one that is to pause or stop does as long as its agents are at work. */
+function readSharers(store: Store, run: Run): Run[] {
+  const atWork = new Set(readOpenAttempts(store).map((attempt) => attempt.run));
+  return readRuns(store, "open").filter(({ id, wish }) => id !== run.id && (wish === null || atWork.has(id)));
 }
 
 /** What counts of a run for a budget, which can be another run's; `keeps`: with what is expected of its tasks. */
