@@ -220,6 +220,13 @@ export function describeUsedUp(engine: Engine, run: Run): { text: string; comman
   return level && { text: describeLevel(level), command: raiseCommand(run.id, level), isTime: false };
 }
 
+/** Until when the used-up budget of a day lets nothing begin in a run, in epoch milliseconds; null where it does. */
+export function dayHeldUntil(engine: Engine, run: Run): number | null {
+  if (!hasLimitOf(run.options.budget, { scope: "day" })) return null;
+  const { all, unbegun, dayEnds } = readHolds(engine, run);
+  return [all, unbegun].some((level) => level?.scope === "day" && isUsedUp(level)) ? dayEnds : null;
+}
+
 /** What an attempt may spend at most, in dollars; null without a limit. */
 export function readLeft(engine: Engine, { run, task }: Carried): number | null {
   const { budget } = run.options;

@@ -15,6 +15,7 @@ const DEMO = '[agent]\ndefault = "demo"\n';
 type Status = {
   runs: {
     cost_usd: number;
+    expected_end: string | null;
     budget: { scope: string; limit: number; used: number }[];
     tasks: { id: string; state: string; standing: string; why: string; command?: string }[];
   }[];
@@ -205,6 +206,9 @@ test("the budget of a day holds for all runs of the repository, and its tasks go
   expect(new Date(budgets[0]!.until!).getHours()).toBe(0);
   expect(rig.ok("inbox")).toMatch(/1 thing waits.*\n\nr1 has used \$0\.60 of \$0\.50 for the day; it goes on at \S/);
   expect(rig.ok("status")).toMatch(/▲ has used \$0\.60 of \$0\.50 for the day; nothing begins until \S+.*; raise it: /);
+  // When it ends is worked out anew at once: not before that.
+  const end = async () => Date.parse((await rig.json<Status>("status")).runs[0]!.expected_end!);
+  await vi.waitUntil(async () => (await end()) >= Date.parse(budgets[0]!.until!), { timeout: 8_000 });
   run.child.kill("SIGINT");
   expect((await run.ended).code).toBe(130);
 });
