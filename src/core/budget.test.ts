@@ -369,6 +369,16 @@ describe("time and numbers of tasks", () => {
     expect(leftFor(of({ runTimeMs: 90_000 }), about, 1)).toBeNull();
   });
 
+  test.each([
+    [3_171, 3_000, "3.2s of 3s"],
+    [420, 1_500, "0.4s of 1.5s"],
+    [9_971, 12_000, "10s of 12s"],
+    [12_300, 90_000, "12s of 1m30s"],
+  ])("%i ms of %i are told as %s", (used, limit, words) => {
+    const level = { scope: "task", unit: "ms", limit, used, taken: used, isAtLeast: false } as const;
+    expect(describeLevel(level)).toBe(`${words} of agents' time for the task`);
+  });
+
   test("of tasks only so many begin; those that have go on, and none is stopped", () => {
     const attempts = [runs(0, { id: 1, task: 1 }), spent(0, { id: 2, task: 1 }), spent(0, { id: 3, task: 2 })];
     const holds = decideHolds(of({ runTasks: 2 }), spending(attempts));

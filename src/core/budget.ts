@@ -494,7 +494,7 @@ function renderBare(unit: BudgetUnit, count: number): string {
     case "tasks":
       return String(count);
     case "ms":
-      return renderLimit(count < 10_000 ? Math.round(count) : Math.round(count / 1_000) * 1_000);
+      return count < 9_950 ? `${Math.round(count / 100) / 10}s` : renderLimit(Math.round(count / 1_000) * 1_000);
     default: {
       const never: never = unit;
       return never;
@@ -507,7 +507,7 @@ export function raiseCommand(run: string, { scope, unit, limit, used }: Level): 
   const more = Math.max(2 * limit, 1.5 * used);
   const value =
     unit === "usd"
-      ? Math.ceil(more * 100) / 100
+      ? Math.ceil(more * 100 - DUST) / 100
       : unit === "ms"
         ? renderLimit(Math.ceil(more / 1_000) * 1_000)
         : Math.ceil(more);

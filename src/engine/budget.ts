@@ -70,7 +70,8 @@ export function setBudget(engine: Engine, runId: string, runUsd: number | null, 
       const level = heldBy(holds, task);
       if (level !== null && isUsedUp(level)) {
         // It waits on, for the limit that counts now.
-        changeTask(engine.store, task.id, { park: { ...task.park, reason: describeLevel(level) } });
+        const park = { ...task.park, reason: describeLevel(level), scope: level.scope };
+        changeTask(engine.store, task.id, { park });
         continue;
       }
       changeTask(engine.store, task.id, { park: null, notBefore: null });

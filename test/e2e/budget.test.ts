@@ -162,6 +162,30 @@ test("tasks that have used up what each may use are one line with the command th
     expect(rig.ok(command).split("OWT_BUDGET_TASK_USD=1 owt resume r1")).toHaveLength(2);
 });
 
+test("a used-up budget of a task and one of its run are two things at the end, each with the command that helps, and one once one command does", async () => {
+  await using rig = Rig.create({
+    "docs/plans/a/epic-01-dear.md": `---\npriority: high\n---\n${task("cost 0.6", "hang")}`,
+    "docs/plans/b/epic-01-cheap.md": task("cost 0.5", 'write b.txt "b"'),
+    "docs/plans/c/epic-01-late.md": `---\npriority: low\n---\n${task('write c.txt "c"')}`,
+    "docs/plans/d/epic-01-late.md": `---\npriority: low\n---\n${task('write d.txt "d"')}`,
+    ".worktreerc": `${DEMO}[budget]\ntask_usd = 0.55\nrun_usd = 1\n`,
+  });
+  const { code, stdout } = await rig.owt("run", "--yes", "--sequential");
+  expect(code).toBe(5);
+  expect(stdout).toContain(
+    "a/E01: waits for the budget: $0.60 of $0.55 for the task\n  ↳ OWT_BUDGET_TASK_USD=1.1 owt resume r1\n" +
+      "c/E01, d/E01: waits for the budget: $1.10 of $1.00 for the run\n  ↳ owt resume r1 --budget 2\n",
+  );
+  // With more for the task the run's holds it too.
+  rig.env["OWT_BUDGET_TASK_USD"] = "1.1";
+  const more = await rig.owt("resume", "r1");
+  expect(more.stdout).toContain(
+    "a/E01, c/E01, d/E01: waits for the budget: $1.10 of $1.00 for the run\n  ↳ owt resume r1 --budget 2\n",
+  );
+  const { waiting } = await rig.json<Inbox>("inbox");
+  expect(waiting).toMatchObject([{ task: "a/E01", more: 2, command: "owt resume r1 --budget 2" }]);
+});
+
 test("tokens have a budget too; what nobody can count is said once, aloud", async () => {
   await using rig = Rig.create({ "README.md": "" });
   // The two mute ones have begun before the first uses anything.
@@ -316,8 +340,7 @@ test("agents' time has a budget, and so has the number of tasks", async () => {
   const run = await rig.owt("run", "--yes");
   expect(run).toMatchObject({ code: 5 });
   const [status] = (await rig.json<Status>("status")).runs;
-  const time =
-    /^waits for the budget: \d+s of 1500ms of agents' time for the task$|^waits for the budget: \d+ms of 1500ms of agents' time for the task$/;
+  const time = /^waits for the budget: [\d.]+s of 1\.5s of agents' time for the task$/;
   expect(status!.tasks).toMatchObject([
     { id: "a/E01", standing: "waits-for-budget", command: "OWT_BUDGET_TASK_TIME=3s owt resume r1" },
     { id: "b/E01", standing: "done" },
