@@ -54,8 +54,10 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
   const lines: string[] = [];
   if (report.unverified.length > 0) lines.push(`unverified, for want of a verify command: ${whichUnverified(report)}`);
   const forBudget = views.filter((view) => view.standing === "waits-for-budget");
-  // What a budget holds back is one thing, with one command.
-  const held = forBudget.find((view) => view.task.park?.for === "budget") ?? forBudget[0];
+  // What a budget holds back is one thing, with one command; another one is another.
+  const byCommand = Map.groupBy(forBudget, ({ task }) => commandOf(task));
+  const isParked = ({ task }: TaskView) => task.park?.for === "budget";
+  const held = new Map([...byCommand.values()].map((group) => [group.find(isParked) ?? group[0]!, group]));
   // So is what many wait for with one command.
   const forPerson = views.filter((view) => view.standing === "waits-for-person");
   const same = Map.groupBy(forPerson, ({ why, task }) => JSON.stringify([why, commandOf(task)]));
@@ -67,7 +69,8 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
     lines.push(`${names}: ${printable(localTimes(why, Date.now()))}`, `  ↳ ${commandOf(task)}`);
   };
   for (const view of views) {
-    if (view === held) tell(forBudget, view);
+    const budget = held.get(view);
+    if (budget !== undefined) tell(budget, view);
     const group = together.get(view);
     if (group !== undefined && group.length > 1) tell(group, view);
     else if (group !== undefined)

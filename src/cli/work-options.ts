@@ -146,8 +146,10 @@ export function wantedParallel(options: WorkOptions): number | undefined {
 
 /** Dollars, with or without their sign. */
 export function positiveUsd(text: string): number {
-  const value = Number(text.replace(/^\$/, ""));
-  if (!Number.isFinite(value) || value <= 0) throw new InvalidArgumentError("expected dollars, such as 5 or 2.50");
+  const figures = text.replace(/^\$/, "");
+  const value = Number(figures);
+  if (!/^[\d.]+$/.test(figures) || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError("expected dollars, such as 5 or 2.50");
   return value;
 }
 
@@ -172,6 +174,7 @@ export function maxDurationOption(): Option {
 
 export function positiveInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("expected a whole number above 0");
+  if (!/^\d+$/.test(text) || !Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError("expected a whole number above 0");
   return value;
 }

@@ -13,10 +13,12 @@ import {
   hasLimitOf,
   isUsedUp,
   leftFor,
+  levelsOf,
   levelsToWarnOf,
   NO_BUDGET,
   onTop,
   saidNow,
+  type RunSpending,
   type Spending,
   taskLevelsToWarnOf,
   wasTooLittle,
@@ -46,6 +48,7 @@ const spending = (attempts: Attempt[], dayUsd = 0, more: Partial<Spending> = {})
   dayEnds: 86_400_000,
   dearest: { usd: 0, tokens: 0 },
   expected: new Map(),
+  besides: [],
   ...more,
 });
 const expects = (usd: number | null, more: Partial<Expected> = {}): Expected => ({
@@ -279,8 +282,49 @@ describe("what is kept for running attempts", () => {
     const dearest = { usd: 0.05, tokens: 0 };
     const holds = decideHolds(limits, spending(stopped, 0, { expected, dearest }));
     expect([holds.all, [...holds.tasks.keys()]]).toEqual([null, [2, 3]]);
+    // Nothing that has not begun passes them by.
+    const fourth = new Map([...expected, [4, expects(0.05)]]);
+    expect([...decideHolds(limits, spending(stopped, 0, { expected: fourth, dearest })).tasks.keys()]).toEqual([
+      2, 3, 4,
+    ]);
     const through = stopped.map((each) => (each.id === 1 ? spent(0.1, { id: 1, task: 1 }) : each));
     expect(decideHolds(limits, spending(through, 0, { expected, dearest })).tasks.size).toBe(0);
+  });
+
+  test("where it proved too little nothing begins that would give way at its first turn, once those at work have made one more", () => {
+    const expected = new Map([1, 2].map((id) => [id, expects(0.05)]));
+    const dearest = { usd: 0.1, tokens: 0 };
+    const held = (runUsd: number) =>
+      decideHolds(of({ runUsd }), spending([runs(0.3, { id: 1, task: 1 })], 0, { expected, dearest })).tasks.get(2);
+    // A turn may take $0.20: two of who is at work, one of its own.
+    expect(describeLevel(held(0.85)!)).toBe(
+      "$0.30 (and $0.40 kept for what runs) of $0.85 for the run; it may need $0.20",
+    );
+    expect(held(0.95)).toBeUndefined();
+  });
+
+  test("of a day is kept for what other runs have at work, too, and they give way together; the limit of a run knows nothing of them", () => {
+    const expected = (id: number) => new Map([[id, expects(1)]]);
+    const other = (more: Partial<RunSpending> = {}): RunSpending => ({
+      ...spending([runs(0.25, { id: 1, task: 1 })], 0, { expected: expected(1) }),
+      ...more,
+    });
+    const own = (besides: RunSpending[], attempts: Attempt[] = []) =>
+      spending(attempts, 0.25, { expected: expected(2), besides });
+    const level = decideHolds(of({ dayUsd: 1.5 }), own([other()])).tasks.get(2)!;
+    expect(describeLevel(level)).toBe("$0.25 (and $0.75 kept for what runs) of $1.50 for the day; it may need $1.00");
+    expect(decideHolds(of({ dayUsd: 2 }), own([other()])).tasks.size).toBe(0);
+    expect(decideHolds(of({ runUsd: 0.5 }), own([other()])).tasks.size).toBe(0);
+    expect(decideHolds(of({ dayUsd: 0.5 }), own([])).tasks.size).toBe(0);
+    const [time] = levelsOf(
+      of({ dayTimeMs: 9_000 }),
+      own([other({ expected: new Map([[1, expects(1, { ms: 4_000 })]]) })]),
+    );
+    expect(time).toMatchObject({ used: 0, taken: 4_000 });
+
+    const late = own([other({ dearest: { usd: 0.5, tokens: 0 } })], [runs(0, { id: 2, task: 2 })]);
+    expect(decideYields(of({ dayUsd: 2 }), late, () => true)).toMatchObject([{ attempt: 2 }]);
+    expect(decideYields(of({ runUsd: 2 }), late, () => true)).toEqual([]);
   });
 
   test("is kept until the books of an agent that ended are closed: several that begin together each see it", () => {
@@ -323,6 +367,16 @@ describe("time and numbers of tasks", () => {
     expect(decideStop(of({ runTimeMs: 90_000 }), about, 2)).toMatchObject({ scope: "run", used: 90_000 });
     expect(decideStop(of({ dayTimeMs: 100_000 }), about, 2)).toMatchObject({ scope: "day" });
     expect(leftFor(of({ runTimeMs: 90_000 }), about, 1)).toBeNull();
+  });
+
+  test.each([
+    [3_171, 3_000, "3.2s of 3s"],
+    [420, 1_500, "0.4s of 1.5s"],
+    [9_971, 12_000, "10s of 12s"],
+    [12_300, 90_000, "12s of 1m30s"],
+  ])("%i ms of %i are told as %s", (used, limit, words) => {
+    const level = { scope: "task", unit: "ms", limit, used, taken: used, isAtLeast: false } as const;
+    expect(describeLevel(level)).toBe(`${words} of agents' time for the task`);
   });
 
   test("of tasks only so many begin; those that have go on, and none is stopped", () => {

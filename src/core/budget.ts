@@ -126,20 +126,26 @@ export type Level = {
 /** What a task will use in all, nine times of ten; null where nobody can tell. */
 export type Expected = { usd: number | null; tokens: number | null; ms: number | null; isGuess: boolean };
 
-/** What budgets are measured against. */
-export type Spending = {
+/** What a run used, and will. */
+export type RunSpending = {
   /** All attempts of the run. */
   attempts: readonly Attempt[];
   /** For how long the agent of each of them worked, by the attempt's row number. */
   workedMs: ReadonlyMap<number, number>;
-  /** What all runs of the repository used since the day began. */
-  day: Record<BudgetUnit, number>;
-  /** When the next day begins, in epoch milliseconds. */
-  dayEnds: number;
   /** What the tasks of the run that work, or could, are expected to use, by their row number. */
   expected: ReadonlyMap<number, Expected>;
   /** What the dearest turn of an agent of the run was, once a task used more than was kept for it ({@link wasTooLittle}); 0 as long as what is expected holds. */
   dearest: { usd: number; tokens: number };
+};
+
+/** What budgets are measured against. */
+export type Spending = RunSpending & {
+  /** What all runs of the repository used since the day began. */
+  day: Record<BudgetUnit, number>;
+  /** When the next day begins, in epoch milliseconds. */
+  dayEnds: number;
+  /** The other open runs of the repository, which use up the same day. */
+  besides: readonly RunSpending[];
 };
 
 /** Why tasks may not start. */
@@ -191,9 +197,25 @@ export function onTop(budget: Budget, spending: Spending): Partial<Budget> {
 
 function levelOf({ scope, unit }: Limit, limit: number, spending: Spending): Level {
   const used = scope === "day" ? spending.day[unit] : usedOf(unit, spending.attempts, spending);
-  const { kept, isGuess } = reserveOf(unit, spending);
+  const { kept, isGuess } = reserveOf(unit, sharersOf(scope, spending));
   const isAtLeast = isUncounted(unit, spending.attempts);
   return { scope, unit, limit, used, taken: used + kept, isAtLeast, ...(isGuess ? { isGuess } : {}) };
+}
+
+/** All that uses up a limit: for that of a day, the other runs too. */
+function sharersOf(scope: Scope, spending: Spending): RunSpending {
+  const { besides } = spending;
+  if (scope !== "day" || besides.length === 0) return spending;
+  const runs: readonly RunSpending[] = [spending, ...besides];
+  return {
+    attempts: runs.flatMap(({ attempts }) => attempts),
+    workedMs: new Map(runs.flatMap(({ workedMs }) => [...workedMs])),
+    expected: new Map(runs.flatMap(({ expected }) => [...expected])),
+    dearest: {
+      usd: Math.max(...runs.map(({ dearest }) => dearest.usd)),
+      tokens: Math.max(...runs.map(({ dearest }) => dearest.tokens)),
+    },
+  };
 }
 
 /** What may not start now: nothing, once a limit is used up, or all of it is kept for running attempts; and beside these, no task that is expected
@@ -213,22 +235,27 @@ export function decideHolds(budget: Budget, spending: Spending): Holds {
   return { all, unbegun, tasks, dayEnds: spending.dayEnds };
 }
 
-/** Tasks for which too little is left beside what runs. Who gave way waits in any case until those that began before it are through. */
+/** Tasks for which too little is left beside what runs. Where what is expected has proved too little, that is also who would have to give way again at his first turn, once
+ *  each at work has made one more; who gave way waits in any case until those that began before it are through, and comes before all that have not begun. */
 function tooLarge(budget: Budget, spending: Spending): [number, Level][] {
-  const atWork = spending.attempts.filter(isAtWork);
-  const busy = new Set(spending.attempts.filter(isUnbooked).map((attempt) => attempt.task));
-  if (busy.size === 0) return [];
-  const levels = levelsOf(budget, spending).filter(({ unit }) => unit !== "tasks");
+  const isBusy = new Set(spending.attempts.filter(isUnbooked).map((attempt) => attempt.task));
   const byTask = Map.groupBy(spending.attempts, (attempt) => attempt.task);
+  const levels = levelsOf(budget, spending).flatMap((level) => {
+    const sharers = sharersOf(level.scope, spending);
+    if (level.unit === "tasks" || !sharers.attempts.some(isUnbooked)) return [];
+    const atWork = sharers.attempts.filter(isAtWork);
+    const turn = turnOf(level.unit, sharers);
+    const taken = level.taken + atWork.length * turn;
+    return [{ level: { ...level, taken }, turn, atWork, isAnyParked: isAnyParked(sharers) }];
+  });
   return [...spending.expected].flatMap(([task, expected]): [number, Level][] => {
-    if (busy.has(task)) return [];
+    if (isBusy.has(task)) return [];
     const own = byTask.get(task) ?? [];
-    const waits = gaveWay(own.at(-1), atWork);
-    for (const level of levels) {
+    for (const { level, turn, atWork, isAnyParked } of levels) {
       const rest = stillNeeds(level.unit, expected, own, spending);
-      const turn = turnOf(level.unit, spending);
       const needs = rest === null && turn === 0 ? null : Math.max(rest ?? 0, turn);
-      if (needs === null || (!(waits && turn > 0) && level.taken + needs <= level.limit + DUST)) continue;
+      const waits = turn > 0 && (own.length === 0 ? isAnyParked : gaveWay(own.at(-1), atWork));
+      if (needs === null || (!waits && level.taken + needs <= level.limit + DUST)) continue;
       const isGuess = level.isGuess === true || expected.isGuess;
       return [[task, { ...level, needs, ...(isGuess ? { isGuess } : {}) }]];
     }
@@ -239,6 +266,12 @@ function tooLarge(budget: Budget, spending: Spending): [number, Level][] {
 /** Whether an attempt was stopped, others that began before it being at work still. */
 function gaveWay(last: Attempt | undefined, atWork: readonly Attempt[]): boolean {
   return last?.outcome?.kind === "stopped" && atWork.some(({ id }) => id < last.id);
+}
+
+/** Whether a task that could go on was stopped: it has the next place that there is enough for. */
+function isAnyParked({ attempts, expected }: RunSpending): boolean {
+  const last = new Map(attempts.map((attempt) => [attempt.task, attempt]));
+  return [...last.values()].some(({ task, outcome }) => outcome?.kind === "stopped" && expected.has(task));
 }
 
 /** Whether a task used more than was `reserved` for it when it began, by its row number: what is expected of the others is too little, too. Where nobody could
@@ -271,11 +304,12 @@ export function decideYields(
   spending: Spending,
   canGoOn: (attempt: Attempt) => boolean,
 ): { attempt: number; level: Level }[] {
-  const newestFirst = spending.attempts.filter(isAtWork).toSorted((a, b) => b.id - a.id);
-  const leaving = new Set(newestFirst.filter(({ stop }) => stop !== null).map(({ id }) => id));
   return levelsOf(budget, spending).flatMap((level) => {
-    const turn = turnOf(level.unit, spending);
+    const sharers = sharersOf(level.scope, spending);
+    const turn = turnOf(level.unit, sharers);
     if (turn === 0) return [];
+    const newestFirst = sharers.attempts.filter(isAtWork).toSorted((a, b) => b.id - a.id);
+    const leaving = new Set(newestFirst.filter(({ stop }) => stop !== null).map(({ id }) => id));
     return newestFirst.flatMap((attempt) => {
       const { id } = attempt;
       const others = newestFirst.filter((each) => each.id < id || leaving.has(each.id));
@@ -292,7 +326,7 @@ export function decideYields(
 const DEARER = 2;
 
 /** What a turn may take; 0 where nobody can tell, or need ask. */
-function turnOf(unit: BudgetUnit, { dearest }: Spending): number {
+function turnOf(unit: BudgetUnit, { dearest }: RunSpending): number {
   return unit === "usd" || unit === "tokens" ? DEARER * dearest[unit] : 0;
 }
 
@@ -336,7 +370,7 @@ function taskLevels(budget: Budget, spending: Spending, task: number): Level[] {
   });
 }
 
-function usedOf(unit: BudgetUnit, attempts: readonly Attempt[], { workedMs }: Spending): number {
+function usedOf(unit: BudgetUnit, attempts: readonly Attempt[], { workedMs }: RunSpending): number {
   switch (unit) {
     case "usd":
     case "tokens":
@@ -360,7 +394,7 @@ function isUncounted(unit: BudgetUnit, attempts: readonly Attempt[]): boolean {
 
 /** What running attempts will still use: what their tasks are expected to use, less what they have. Where nobody can tell, as much as those of
  *  the run that have ended; nothing before one has. */
-function reserveOf(unit: BudgetUnit, spending: Spending): { kept: number; isGuess: boolean } {
+function reserveOf(unit: BudgetUnit, spending: RunSpending): { kept: number; isGuess: boolean } {
   const { attempts, expected } = spending;
   let [kept, isGuess] = [0, false];
   if (unit === "tasks") return { kept, isGuess };
@@ -377,13 +411,18 @@ function reserveOf(unit: BudgetUnit, spending: Spending): { kept: number; isGues
 }
 
 /** `own`: the attempts at the task up to now. */
-function stillNeeds(unit: BudgetUnit, expected: Expected, own: readonly Attempt[], spending: Spending): number | null {
+function stillNeeds(
+  unit: BudgetUnit,
+  expected: Expected,
+  own: readonly Attempt[],
+  spending: RunSpending,
+): number | null {
   const whole = unit === "tasks" ? null : expected[unit];
   if (whole === null) return null;
   return Math.max(0, whole - usedOf(unit, own, spending));
 }
 
-function usualOf(unit: BudgetUnit, spending: Spending): number {
+function usualOf(unit: BudgetUnit, spending: RunSpending): number {
   const ended = spending.attempts.filter((attempt) => attempt.outcome !== null && attempt.usage !== null);
   return ended.length === 0 ? 0 : usedOf(unit, ended, spending) / ended.length;
 }
@@ -455,7 +494,7 @@ function renderBare(unit: BudgetUnit, count: number): string {
     case "tasks":
       return String(count);
     case "ms":
-      return renderLimit(count < 10_000 ? Math.round(count) : Math.round(count / 1_000) * 1_000);
+      return count < 9_950 ? `${Math.round(count / 100) / 10}s` : renderLimit(Math.round(count / 1_000) * 1_000);
     default: {
       const never: never = unit;
       return never;
@@ -468,7 +507,7 @@ export function raiseCommand(run: string, { scope, unit, limit, used }: Level): 
   const more = Math.max(2 * limit, 1.5 * used);
   const value =
     unit === "usd"
-      ? Math.ceil(more * 100) / 100
+      ? Math.ceil(more * 100 - DUST) / 100
       : unit === "ms"
         ? renderLimit(Math.ceil(more / 1_000) * 1_000)
         : Math.ceil(more);

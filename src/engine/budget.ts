@@ -21,6 +21,7 @@ import {
   onTop,
   raiseCommand,
   saidNow,
+  type RunSpending,
   type Spending,
   taskLevelsToWarnOf,
 } from "../core/budget.ts";
@@ -34,6 +35,7 @@ import { MapPer } from "../lib/map-per.ts";
 import {
   readAttempt,
   readAttemptsOfRun,
+  readOpenAttempts,
   readUsagesSince,
   readWorkedSince,
   readWorkedTimes,
@@ -41,7 +43,7 @@ import {
 import type { Store } from "../store/database.ts";
 import { appendEvent } from "../store/events.ts";
 import { readHeld, readWarnedAt } from "../store/run-words.ts";
-import { readRun, setRunOptions } from "../store/runs.ts";
+import { readRun, readRuns, setRunOptions } from "../store/runs.ts";
 import { changeTask, countBegunSince, readTask, readTasks } from "../store/tasks.ts";
 import { type Carried, requestStop } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
@@ -68,7 +70,8 @@ export function setBudget(engine: Engine, runId: string, runUsd: number | null, 
       const level = heldBy(holds, task);
       if (level !== null && isUsedUp(level)) {
         // It waits on, for the limit that counts now.
-        changeTask(engine.store, task.id, { park: { ...task.park, reason: describeLevel(level) } });
+        const park = { ...task.park, reason: describeLevel(level), scope: level.scope };
+        changeTask(engine.store, task.id, { park });
         continue;
       }
       changeTask(engine.store, task.id, { park: null, notBefore: null });
@@ -82,27 +85,42 @@ function limitsOnTop(engine: Engine, run: Run, runUsd: number | null): Partial<B
   return onTop(budget, readSpending(engine, { ...run, options: { ...run.options, budget } }));
 }
 
-/** What is spent; for who asks what may start, or go on (`starts`) with what is expected of tasks, where something is to be kept for them. */
+/** What is spent; for who asks what may start, or go on (`starts`) with what is expected of tasks, where something is to be kept for them: where the day is limited,
+ *  of those of the other open runs too. */
 function readSpending(engine: Engine, run: Run, starts = false): Spending {
   const { store } = engine;
   const { budget } = run.options;
-  const attempts = readAttemptsOfRun(store, run.id);
+  const isShared = starts && hasLimitOf(budget, { scope: "day" });
+  const runs = [run, ...(isShared ? readSharers(store, run) : [])];
+  const attempts = runs.map(({ id }) => readAttemptsOfRun(store, id));
   const keeps = starts && (["usd", "tokens", "ms"] as const).some((unit) => hasLimitOf(budget, { unit }));
-  const isAnyOpen = attempts.some(({ outcome }) => outcome === null);
+  const isAnyOpen = attempts.flat().some(({ outcome }) => outcome === null);
+  const [own, ...besides] = runs.map((each, at) =>
+    readRunSpending(engine, each, attempts[at]!, budget, keeps && isAnyOpen),
+  );
+  return { ...own!, day: readDay(engine, budget), dayEnds: dayEnds(engine), besides };
+}
+
+/** The other runs that may use up the day: one that is to pause or stop does as long as its agents are at work. */
+function readSharers(store: Store, run: Run): Run[] {
+  const atWork = new Set(readOpenAttempts(store).map((attempt) => attempt.run));
+  return readRuns(store, "open").filter(({ id, wish }) => id !== run.id && (wish === null || atWork.has(id)));
+}
+
+/** What counts of a run for a budget, which can be another run's; `keeps`: with what is expected of its tasks. */
+function readRunSpending(engine: Engine, run: Run, attempts: Attempt[], budget: Budget, keeps: boolean): RunSpending {
   const ended = attempts.filter(({ outcome }) => outcome !== null).length;
-  const expected = keeps && isAnyOpen ? readExpectedUses(engine, run, ended) : new Map<number, Expected>();
+  const expected = keeps ? readExpectedUses(engine, run, ended) : new Map<number, Expected>();
   return {
     attempts,
-    workedMs: readWorked(engine, run, attempts),
-    day: readDay(engine, budget),
-    dayEnds: dayEnds(engine),
-    dearest: dearestTurn(store, run, attempts, expected),
+    workedMs: readWorked(engine, run, budget, attempts),
+    dearest: dearestTurn(engine.store, run, attempts, expected),
     expected,
   };
 }
 
-function readWorked(engine: Engine, run: Run, attempts: Spending["attempts"]): Map<number, number> {
-  if (!hasLimitOf(run.options.budget, { unit: "ms" })) return new Map();
+function readWorked(engine: Engine, run: Run, budget: Budget, attempts: Spending["attempts"]): Map<number, number> {
+  if (!hasLimitOf(budget, { unit: "ms" })) return new Map();
   const times = readWorkedTimes(engine.store, run.id);
   for (const attempt of attempts) if (attempt.phase === "agent") times.set(attempt.id, workedFor(engine, attempt));
   return times;
@@ -203,6 +221,13 @@ export function describeUsedUp(engine: Engine, run: Run): { text: string; comman
   return level && { text: describeLevel(level), command: raiseCommand(run.id, level), isTime: false };
 }
 
+/** Until when the used-up budget of a day lets nothing begin in a run, in epoch milliseconds; null where it does. */
+export function dayHeldUntil(engine: Engine, run: Run): number | null {
+  if (!hasLimitOf(run.options.budget, { scope: "day" })) return null;
+  const { all, unbegun, dayEnds } = readHolds(engine, run);
+  return [all, unbegun].some((level) => level?.scope === "day" && isUsedUp(level)) ? dayEnds : null;
+}
+
 /** What an attempt may spend at most, in dollars; null without a limit. */
 export function readLeft(engine: Engine, { run, task }: Carried): number | null {
   const { budget } = run.options;
@@ -237,10 +262,17 @@ export function budgetCommand(engine: Engine, task: Task): string {
   return level ? raiseCommand(run.id, level) : `owt resume ${run.id}`;
 }
 
-/** Says what there is to say, and stops every agent that has no leave to go on. Called whenever a figure has changed. */
+/** Says what there is to say, and stops every agent that has no leave to go on. Called whenever a figure of a run has changed; what the day has left changes for
+ *  every other one too. */
 export function enforceBudget(engine: Engine, runId: string): void {
-  const run = readRun(engine.store, runId);
-  if (!run || !hasLimit(run.options.budget)) return;
+  const open = readRuns(engine.store, "open");
+  const others = open.filter(({ id, options }) => id !== runId && hasLimitOf(options.budget, { scope: "day" }));
+  const own = readRun(engine.store, runId);
+  for (const run of own === null ? others : [own, ...others]) enforceIn(engine, run);
+}
+
+function enforceIn(engine: Engine, run: Run): void {
+  if (!hasLimit(run.options.budget)) return;
   const { budget } = run.options;
   const spending = readSpending(engine, run, true);
   noteDearest(engine.store, run, spending.dearest);

@@ -12,6 +12,7 @@ import type { Store } from "../store/database.ts";
 import { readExpected, writeExpected } from "../store/expected.ts";
 import { readLimits } from "../store/limits.ts";
 import type { Engine } from "./engine.ts";
+import { dayHeldUntil } from "./budget.ts";
 import { viewRun } from "./view.ts";
 import { reviewTimes } from "./review-times.ts";
 import { Estimates } from "./estimates.ts";
@@ -21,17 +22,18 @@ import { Estimates } from "./estimates.ts";
 const EVERY_MS = 15_000;
 const LEARN_MS = 2_000;
 
-/** When that was, what came of it, how many tasks were done, and until when usage limits held what. */
+/** When that was, what came of it, how many tasks were done, and until when usage limits and the budget of the day held what. */
 type WorkedOut = { at: number; end: number | null; done: number; limits: string };
 const workedOut = new MapPer<Store, string, WorkedOut>();
 
-/** Works it out and writes it down, unless that was done a moment ago. What is done meanwhile tells for what is still to come; a usage limit that
- *  comes or goes moves the end by hours, and behind one nothing may happen for as long. */
+/** Works it out and writes it down, unless that was done a moment ago. What is done meanwhile tells for what is still to come; a usage limit, or
+ *  a day whose budget is used up, that comes or goes moves the end by hours, and behind one nothing may happen for as long. */
 export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]): void {
   const runs = workedOut.of(engine.store);
   const now = engine.now();
   const done = tasks.filter(({ state }) => state === "done").length;
-  const limits = JSON.stringify(readLimits(engine.store).map((limit) => [keyOf(limit), limit.until]));
+  const ofLimits = readLimits(engine.store).map((limit) => [keyOf(limit), limit.until]);
+  const limits = JSON.stringify([ofLimits, dayHeldUntil(engine, run)]);
   const last = runs.get(run.id);
   // The clock may have been set back.
   const isFresh = last !== undefined && Math.abs(now - last.at) < (done === last.done ? EVERY_MS : LEARN_MS);
@@ -40,7 +42,7 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
   const views = viewRun(engine, run, tasks);
   const estimates = new Estimates(engine, run.options);
   const waits = reviewTimes(engine, run.id, tasks, now);
-  const left = timeLeftOf(run, views, attempts, estimates, now, waits);
+  const left = timeLeftOf(engine, run, views, attempts, estimates, waits);
   const late = left === null ? lateOf(views, attempts, estimates, now, waits) : null;
   const end = left !== null ? now + left.ms : late === null ? null : now - late;
   runs.set(run.id, { at: now, end, done, limits });
@@ -80,24 +82,28 @@ function lateOf(
 
 /** Null where nothing is left, or nobody can tell, because all of it waits for room or for a person, or takes longer than its bad case. `attempts` are those of the run, by task; `waits` as `reviewTimes` gives them. */
 export function timeLeftOf(
+  engine: Engine,
   run: Run,
   views: readonly TaskView[],
   attempts: ReadonlyMap<number, Attempt[]>,
   estimates: Estimates,
-  now: number,
   waits: ReadonlyMap<number, number>,
 ): TimeLeft | null {
   const open = views.filter(({ task }) => !FINAL_STATES.has(task.state));
   if (open.length === 0 || waitsForRoomAlone(open)) return null;
+  const now = engine.now();
+  const dayHeld = dayHeldUntil(engine, run);
+  // What builds on others cannot begin behind them either.
+  const heldUntil = ({ until, standing }: TaskView) => until ?? (standing === "blocked" ? dayHeld : null) ?? now;
   const needsOf = rowNeeds(views.map(({ task }) => task));
-  const coming = open.map(({ task, until, standing }) => ({
-    id: task.key,
-    needs: needsOf(task.needs),
-    priority: task.spec.priority,
-    estimate: estimates.of(task.spec),
-    workedMs: workedMs(attempts.get(task.id) ?? [], now, waits),
-    heldMs: Math.max(0, (until ?? now) - now),
-    waitsForPerson: standing === "waits-for-person",
+  const coming = open.map((view) => ({
+    id: view.task.key,
+    needs: needsOf(view.task.needs),
+    priority: view.task.spec.priority,
+    estimate: estimates.of(view.task.spec),
+    workedMs: workedMs(attempts.get(view.task.id) ?? [], now, waits),
+    heldMs: Math.max(0, heldUntil(view) - now),
+    waitsForPerson: view.standing === "waits-for-person",
   }));
   return runTimeLeft(coming, run.options.maxParallel);
 }

@@ -67,7 +67,7 @@ export class Progress {
     const isEnding =
       views.some((view) => view.isEnding) && !views.some((view) => view.standing === "working" && !view.isEnding);
     const goesOn = run.state === "open" && run.wish === null && !isEnding;
-    const left = goesOn ? timeLeftOf(run, views, byTask, estimates, now, waits) : null;
+    const left = goesOn ? timeLeftOf(this.#engine, run, views, byTask, estimates, waits) : null;
     const cost = addUsages([...byTask.values()].flat().map((attempt) => attempt.usage));
     return { run, tasks, cost, left };
   }

@@ -15,6 +15,7 @@ const DEMO = '[agent]\ndefault = "demo"\n';
 type Status = {
   runs: {
     cost_usd: number;
+    expected_end: string | null;
     budget: { scope: string; limit: number; used: number }[];
     tasks: { id: string; state: string; standing: string; why: string; command?: string }[];
   }[];
@@ -161,6 +162,30 @@ test("tasks that have used up what each may use are one line with the command th
     expect(rig.ok(command).split("OWT_BUDGET_TASK_USD=1 owt resume r1")).toHaveLength(2);
 });
 
+test("a used-up budget of a task and one of its run are two things at the end, each with the command that helps, and one once one command does", async () => {
+  await using rig = Rig.create({
+    "docs/plans/a/epic-01-dear.md": `---\npriority: high\n---\n${task("cost 0.6", "hang")}`,
+    "docs/plans/b/epic-01-cheap.md": task("cost 0.5", 'write b.txt "b"'),
+    "docs/plans/c/epic-01-late.md": `---\npriority: low\n---\n${task('write c.txt "c"')}`,
+    "docs/plans/d/epic-01-late.md": `---\npriority: low\n---\n${task('write d.txt "d"')}`,
+    ".worktreerc": `${DEMO}[budget]\ntask_usd = 0.55\nrun_usd = 1\n`,
+  });
+  const { code, stdout } = await rig.owt("run", "--yes", "--sequential");
+  expect(code).toBe(5);
+  expect(stdout).toContain(
+    "a/E01: waits for the budget: $0.60 of $0.55 for the task\n  ↳ OWT_BUDGET_TASK_USD=1.1 owt resume r1\n" +
+      "c/E01, d/E01: waits for the budget: $1.10 of $1.00 for the run\n  ↳ owt resume r1 --budget 2\n",
+  );
+  // With more for the task the run's holds it too.
+  rig.env["OWT_BUDGET_TASK_USD"] = "1.1";
+  const more = await rig.owt("resume", "r1");
+  expect(more.stdout).toContain(
+    "a/E01, c/E01, d/E01: waits for the budget: $1.10 of $1.00 for the run\n  ↳ owt resume r1 --budget 2\n",
+  );
+  const { waiting } = await rig.json<Inbox>("inbox");
+  expect(waiting).toMatchObject([{ task: "a/E01", more: 2, command: "owt resume r1 --budget 2" }]);
+});
+
 test("tokens have a budget too; what nobody can count is said once, aloud", async () => {
   await using rig = Rig.create({ "README.md": "" });
   // The two mute ones have begun before the first uses anything.
@@ -205,6 +230,9 @@ test("the budget of a day holds for all runs of the repository, and its tasks go
   expect(new Date(budgets[0]!.until!).getHours()).toBe(0);
   expect(rig.ok("inbox")).toMatch(/1 thing waits.*\n\nr1 has used \$0\.60 of \$0\.50 for the day; it goes on at \S/);
   expect(rig.ok("status")).toMatch(/▲ has used \$0\.60 of \$0\.50 for the day; nothing begins until \S+.*; raise it: /);
+  // When it ends is worked out anew at once: not before that.
+  const end = async () => Date.parse((await rig.json<Status>("status")).runs[0]!.expected_end!);
+  await vi.waitUntil(async () => (await end()) >= Date.parse(budgets[0]!.until!), { timeout: 8_000 });
   run.child.kill("SIGINT");
   expect((await run.ended).code).toBe(130);
 });
@@ -263,6 +291,44 @@ test("beside what runs only that begins for which enough is left, by what such t
   expect((await run.ended).code).toBe(0);
 });
 
+test("what a day has left is kept for the agents of all runs side by side, and stops those of all", async () => {
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+  const [go, spend] = [rig.path("go"), rig.path("spend")];
+  for (const n of [1, 2, 3, 4, 5])
+    rig.write({ [`docs/plans/a/epic-0${n}-past.md`]: task("cost 0.4", `write a${n}.txt "a"`) });
+  rig.commit("past");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.write({
+    "docs/plans/b/epic-01-first.md": task("cost 0.1", `wait ${go}`, 'write b.txt "b"', `wait ${spend}`, "cost 2"),
+    "docs/beside/c/epic-01-second.md": task('write c.txt "c"', "hang"),
+  });
+  rig.commit("two plans");
+  // Such a task costs $0.40: of what is left, one of them has enough.
+  rig.env["OWT_BUDGET_DAY_USD"] = "2.7";
+  const first = rig.start("run", "docs/plans", "--yes");
+  await first.says("b/E01 started");
+  const second = rig.start("run", "docs/beside", "--yes");
+  type Tasks = { runs: { id: string; tasks: { id: string; standing: string; why: string }[] }[] };
+  const standing = async () => (await rig.json<Tasks>("status")).runs.find(({ id }) => id === "r3")?.tasks[0];
+  await vi.waitUntil(async () => (await standing())?.why.includes("$2.10 (and"), { timeout: 60_000 });
+  expect(await standing()).toMatchObject({
+    standing: "waits-for-time",
+    why: "waits for the budget: $2.10 (and $0.30 kept for what runs) of $2.70 for the day; it may need $0.40",
+  });
+  // With more it begins, and what the other one uses stops it, too.
+  rig.env["OWT_BUDGET_DAY_USD"] = "3.5";
+  const more = rig.start("resume", "r3");
+  await second.says("c/E01 started");
+  writeFileSync(go, "");
+  writeFileSync(spend, "");
+  await second.says("waits for the budget: $4.10 of $3.50 for the day");
+  for (const { child, ended } of [more, second, first]) {
+    child.kill("SIGINT");
+    await ended;
+  }
+  expect(rig.processes()).toEqual([]);
+});
+
 test("agents' time has a budget, and so has the number of tasks", async () => {
   await using rig = Rig.create({
     "README.md": "",
@@ -274,8 +340,7 @@ test("agents' time has a budget, and so has the number of tasks", async () => {
   const run = await rig.owt("run", "--yes");
   expect(run).toMatchObject({ code: 5 });
   const [status] = (await rig.json<Status>("status")).runs;
-  const time =
-    /^waits for the budget: \d+s of 1500ms of agents' time for the task$|^waits for the budget: \d+ms of 1500ms of agents' time for the task$/;
+  const time = /^waits for the budget: [\d.]+s of 1\.5s of agents' time for the task$/;
   expect(status!.tasks).toMatchObject([
     { id: "a/E01", standing: "waits-for-budget", command: "OWT_BUDGET_TASK_TIME=3s owt resume r1" },
     { id: "b/E01", standing: "done" },

@@ -130,7 +130,7 @@ function tellUsedUp(io: Io, engine: Engine, run: string): void {
 
 function parallelOf(word: string): number {
   const value = Number(word);
-  if (Number.isInteger(value) && value >= 1) return value;
+  if (/^\d+$/.test(word) && value >= 1) return value;
   throw new OwtError("usage", `${word} is no number of agents`, {
     hint: "a whole number above 0; to start nothing further: owt pause",
   });
