@@ -160,7 +160,7 @@ function simulate(plan: readonly Task[], windows: readonly Closed[], chance: () 
           { id: attempt, agent: "claude" },
           outcome,
           { retries: 2 },
-          { limit, endedByUs: false, restarts: [], restartPauseMs: 0 },
+          { limit, endedByUs: false, diedBefore: false, restarts: [], restartPauseMs: 0 },
           now,
           chance(),
         );

@@ -8,7 +8,7 @@ import { nameOfRival, rivalKey } from "../core/rival.ts";
 import { byDispatch, startOrder } from "../core/schedule.ts";
 import type { Engine } from "../engine/engine.ts";
 import { readFootprints } from "../engine/footprints.ts";
-import type { Base } from "../engine/ingest.ts";
+import type { Base } from "../engine/base.ts";
 import { rowsFor } from "../engine/rivals.ts";
 import type { Work } from "../engine/work.ts";
 import type { NewTask } from "../store/runs.ts";

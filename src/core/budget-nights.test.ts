@@ -358,7 +358,7 @@ class Night {
       attempt,
       outcome,
       { retries: 2 },
-      { limit: null, endedByUs: false, restarts: [], restartPauseMs: 0 },
+      { limit: null, endedByUs: false, diedBefore: false, restarts: [], restartPauseMs: 0 },
       0,
       this.#chance(),
     );

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { sampleAttempt } from "../../test/rig/samples.ts";
-import { mayHoldOtherText, renderAside, textWorkedOn, endedByUsBefore } from "./conversation.ts";
+import { diedBefore, mayHoldOtherText, renderAside, textWorkedOn, endedByUsBefore } from "./conversation.ts";
 import type { Outcome } from "./outcome.ts";
 
 /** Turns of one conversation, one behind the other: what each was given, and how it ended. */
@@ -52,6 +52,23 @@ test("whether the attempt that a conversation goes on from met its timeout", () 
   const goesOn = sampleAttempt({ id: 2, continues: 1 });
   expect([endedByUsBefore([first], 1), endedByUsBefore([first, goesOn], 2)]).toEqual([false, true]);
   expect(endedByUsBefore([first, sampleAttempt({ id: 2 })], 2)).toBe(false);
+});
+
+test.each<[string, Outcome[], boolean]>([
+  ["it met a limit", [{ kind: "limit", resetsAt: null }], false],
+  ["it was stopped, and met a budget", [{ kind: "stopped" }, { kind: "budget", reason: "" }], false],
+  ["the machine went down", [{ kind: "lost", rebooted: true }], false],
+  ["it died", [{ kind: "lost" }], true],
+  ["it died, and was stopped then", [{ kind: "lost" }, { kind: "stopped" }], true],
+  ["it fell to a full disk", [{ kind: "disk_full", reason: "" }], true],
+])("whether a conversation died before: %s", (_, outcomes, expected) => {
+  const before = outcomes.map((outcome, at) =>
+    sampleAttempt({ id: at + 1, number: at + 1, continues: at === 0 ? null : at, outcome }),
+  );
+  const last = before.length + 1;
+  const now = sampleAttempt({ id: last, number: last, continues: before.length, outcome: { kind: "lost" } });
+  expect(diedBefore([...before, now], last)).toBe(expected);
+  expect(diedBefore([...before, { ...now, continues: null }], last)).toBe(false);
 });
 
 describe("what an agent is told was put aside", () => {

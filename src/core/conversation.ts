@@ -30,6 +30,15 @@ export function endedByUsBefore(attempts: readonly Turn[], last: number): boolea
   );
 }
 
+/** Whether the conversation died already in a turn before attempt `last`, or fell to a full disk. A limit, a stop, a budget or a machine that went down only cut it off. */
+export function diedBefore(attempts: readonly Turn[], last: number): boolean {
+  return turnsUpTo(attempts, last).some(({ id, outcome }) => id !== last && outcome !== null && isDeath(outcome));
+}
+
+function isDeath(outcome: Outcome): boolean {
+  return outcome.kind === "disk_full" || (outcome.kind === "lost" && outcome.rebooted !== true);
+}
+
 /** How many turns of a conversation before attempt `last` ended with a conflict. */
 export function conflictsBefore(attempts: readonly Turn[], last: number): number {
   return conflictsOf(attempts, last).length;

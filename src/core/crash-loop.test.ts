@@ -26,6 +26,7 @@ function play(
     const before = {
       limit: { until: now + MINUTE, isGuess: false, credential: "x" },
       endedByUs: false,
+      diedBefore: false,
       restarts: restartsAmong(lived),
       restartPauseMs: 30_000,
     };

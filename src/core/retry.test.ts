@@ -9,7 +9,7 @@ const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "tran
 const NOW = 1_000_000_000;
 
 const LIMIT = { until: NOW + 60_000, isGuess: false, credential: "claude of me" };
-const NOTHING: Before = { limit: LIMIT, endedByUs: false, restarts: [], restartPauseMs: 30_000 };
+const NOTHING: Before = { limit: LIMIT, endedByUs: false, diedBefore: false, restarts: [], restartPauseMs: 30_000 };
 
 function decide(
   outcome: Outcome,
@@ -264,16 +264,24 @@ test("what may lie in the length of a conversation is tried afresh, and once onl
   expect(decide(tooLong)).toEqual({ do: "fail", reason: "too long" });
 });
 
-test("a conversation that is lost where it was to go on is given up for a fresh one; an answer is never given up", () => {
-  expect(decide({ kind: "lost" }, 1, { kind: "resume", from: 3 })).toMatchObject({
-    do: "again",
-    next: { kind: "fresh" },
-  });
+test("a conversation that died before where it was to go on is given up for a fresh one; an answer is never given up", () => {
+  const resume: NextStart = { kind: "resume", from: 3 };
+  const again = { ...NOTHING, diedBefore: true };
+  expect(decide({ kind: "lost" }, 1, resume, 0.5, 2, again)).toMatchObject({ do: "again", next: { kind: "fresh" } });
   const answer: NextStart = { kind: "answer", from: 3, text: "blue" };
-  expect(decide({ kind: "lost" }, 1, answer)).toMatchObject({ next: { ...answer, from: 7 } });
-  expect(decide({ kind: "transient", reason: "529" }, 1, { kind: "resume", from: 3 })).toMatchObject({
+  expect(decide({ kind: "lost" }, 1, answer, 0.5, 2, again)).toMatchObject({ next: { ...answer, from: 7 } });
+  expect(decide({ kind: "transient", reason: "529" }, 1, resume, 0.5, 2, again)).toMatchObject({
     next: { kind: "resume", from: 7 },
   });
+});
+
+test("what goes on behind a limit, a stop or a budget and dies for the first time is resumed; one that cannot even start there begins anew", () => {
+  const resume: NextStart = { kind: "resume", from: 3 };
+  expect(nextAfter({ kind: "lost" }, resume)).toEqual({ kind: "resume", from: 7 });
+  expect(nextAfter({ kind: "lost", atOnce: true }, resume)).toEqual({ kind: "fresh" });
+  const full: Outcome = { kind: "disk_full", reason: "its process disappeared" };
+  expect(nextAfter(full, resume)).toEqual({ kind: "resume", from: 7 });
+  expect(decide(full, 0, resume, 0.5, 2, { ...NOTHING, diedBefore: true })).toMatchObject({ next: { kind: "fresh" } });
 });
 
 test("a pause that is longer than any that is chosen was written before the clock was set back: it is over", () => {
@@ -298,7 +306,10 @@ test("what a full disk took is nobody's failure: it goes on, then begins afresh,
   const full: Outcome = { kind: "disk_full", reason: "exit 1" };
   const again = { do: "again", notBefore: null, failures: 2, park: null };
   expect(decide(full, 2)).toEqual({ ...again, next: { kind: "resume", from: 7 } });
-  expect(decide(full, 2, { kind: "resume", from: 3 })).toEqual({ ...again, next: { kind: "fresh" } });
+  expect(decide(full, 2, { kind: "resume", from: 3 }, 0.5, 2, { ...NOTHING, diedBefore: true })).toEqual({
+    ...again,
+    next: { kind: "fresh" },
+  });
   const often = { ...NOTHING, disksFull: 8 };
   expect(decide(full, 0, { kind: "fresh" }, 0.5, 2, often)).toMatchObject({ do: "again", failures: 1 });
   expect(decide(full, 2, { kind: "fresh" }, 0.5, 2, often)).toEqual({

@@ -52,6 +52,8 @@ export type Before = {
   limit: Pick<UsageLimit, "until" | "isGuess" | "credential" | "model"> | null;
   /** Whether its conversation was ended by us once already, because it took too long or did nothing any more. */
   endedByUs: boolean;
+  /** Whether its conversation died once already, or fell to a full disk. */
+  diedBefore: boolean;
   /** When agents of the task were started again because the one before had died (epoch ms). */
   restarts: readonly number[];
   /** The first pause behind such a death, in milliseconds. */
@@ -113,8 +115,9 @@ export function decideConsequence(
       // Nobody's failure, and the more so where the power fails again; but for what brings the machine down itself.
       if (outcome.rebooted === true && !isCrashLoop(before.restarts, now))
         return { do: "again", next: repeat, notBefore: null, failures: task.failures, park: null };
-      // A conversation that died again where it was to go on is not taken up a third time.
-      const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
+      // A conversation that died again where it was to go on is not taken up a third time, and one that cannot even start there not a second time.
+      const isGivenUp = task.next.kind === "resume" && (before.diedBefore || outcome.atOnce === true);
+      const next: NextStart = isGivenUp ? { kind: "fresh" } : repeat;
       // One that was killed and had got on with its work has not failed so often in a row.
       const tried = outcome.hasMade === true ? { failures: 0 } : task;
       return afterCrash(tried, outcome, limits, next, before, now, chance);
@@ -123,7 +126,7 @@ export function decideConsequence(
       // Where it fills the disk itself, again and again, that is what is wrong with it.
       if ((before.disksFull ?? 0) >= MOST_FULL)
         return again(task, outcome, limits, { next: { kind: "fresh" }, notBefore: null });
-      const next: NextStart = task.next.kind === "resume" ? { kind: "fresh" } : repeat;
+      const next: NextStart = task.next.kind === "resume" && before.diedBefore ? { kind: "fresh" } : repeat;
       return { do: "again", next, notBefore: null, failures: task.failures, park: null };
     }
     case "transient":

@@ -1,6 +1,6 @@
 /** The moves that the phases of an attempt make in the store: on to the next phase, back to the agent, to an end. */
 import type { Attempt, StopCause } from "../core/attempt.ts";
-import { endedByUsBefore } from "../core/conversation.ts";
+import { diedBefore, endedByUsBefore } from "../core/conversation.ts";
 import { isBroken, restartsAmong } from "../core/crash-loop.ts";
 import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { decideConsequence } from "../core/retry.ts";
@@ -70,6 +70,7 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
       limit: outcome.kind === "limit" ? noteLimit(engine, attempt, outcome) : null,
       disksFull: disksFullBefore(engine, attempt),
       endedByUs: endedByUsBefore(attempts, attempt.id),
+      diedBefore: diedBefore(attempts, attempt.id),
       restarts: restartsAmong(attempts),
       restartPauseMs: parseDuration(engine.config.run.restart_pause) ?? 0,
     };

@@ -8,20 +8,18 @@ import { hasLost, planKeyOf } from "../core/rival.ts";
 import type { Run, RunOptions } from "../core/run.ts";
 import { timeFrom } from "../core/run-time.ts";
 import { parseDuration } from "../lib/duration.ts";
-import { currentBranch, isAncestor, readRef } from "../git/branch.ts";
-import { writeCommit } from "../git/commit.ts";
-import { fetchOnce } from "../git/fetch.ts";
-import { mergeTrees } from "../git/merge.ts";
+import { readRef } from "../git/branch.ts";
 import { removeFromBacklog } from "../store/backlog.ts";
 import { nextRunNumber, raiseTakenIds } from "../store/ids.ts";
 import { linkRun } from "../store/firings.ts";
 import { addTasks, createRun, type NewTask, readRuns, setWish } from "../store/runs.ts";
-import { hasDoneTask, readTasks } from "../store/tasks.ts";
+import { readTasks } from "../store/tasks.ts";
 import { wantedProfile } from "../system/config-files.ts";
 import { ensureNamedFolder } from "../system/files.ts";
 import { thisProcess } from "../system/identity.ts";
 import { findProgram } from "../system/programs.ts";
 import { programOf } from "../agents/agent.ts";
+import { type Base, standingOfRuns } from "./base.ts";
 import { setBudget } from "./budget.ts";
 import { type Engine, findAgent, worktreeHome } from "./engine.ts";
 import { noteParallel } from "./parallel.ts";
@@ -32,78 +30,6 @@ import { setTime } from "./run-time.ts";
 import { retryTasks } from "./tasks.ts";
 import { planError, type Work, type WorkRequest } from "./work.ts";
 import { readTakenUp } from "./worktrees/taken-up.ts";
-import { printableNames } from "../lib/printable.ts";
-
-/** Where a run begins. `note` says aloud what it builds on; `seen` is how the runs stood when that was worked out. */
-export type Base = { target: string; commit: string; buildsOn: string | null; note: string | null; seen: string };
-
-const REMOTE = "origin";
-
-/** The target's tip, plus the newest finished run of the same target that has not landed (unless `fromTarget`). */
-export async function findBase(engine: Engine, wantedTarget: string | undefined, fromTarget: boolean): Promise<Base> {
-  const target = wantedTarget ?? engine.config.run.target ?? (await currentBranch(engine.repo));
-  if (!target) {
-    throw new OwtError("environment", "HEAD is detached, so there is no branch to land on", {
-      hint: "switch to a branch, or name one: [run] target in .worktreerc",
-    });
-  }
-  const tip = await readRef(engine.repo, `refs/heads/${target}`);
-  if (!tip) {
-    throw new OwtError("plan", `the branch ${target}, which the run is to land on, does not exist`, {
-      hint: `create it (git branch ${target}), or name another: [run] target in .worktreerc, base_branch in the feature list`,
-    });
-  }
-  // Before anything else is read, so that whatever happens while it is read is noticed.
-  const seen = standingOfRuns(engine);
-  const plain = { ...(await newestTarget(engine, target, tip)), seen };
-  const unlanded = fromTarget
-    ? undefined
-    : readRuns(engine.store, "ended").findLast(
-        (run) => run.target === target && run.landedAt === null && hasDoneTask(engine.store, run.id),
-      );
-  if (!unlanded) return plain;
-  return buildOn(engine, plain, unlanded);
-}
-
-/** The target's tip; with `[run] fetch` that of its remote, where the local branch is merely behind. */
-async function newestTarget(engine: Engine, target: string, tip: string): Promise<Omit<Base, "seen">> {
-  const local = { target, commit: tip, buildsOn: null, note: null };
-  if (!engine.config.run.fetch) return local;
-  const fetched = await fetchOnce(engine.repo, REMOTE);
-  if (!fetched.fetched)
-    return {
-      ...local,
-      note: `${REMOTE} could not be fetched (${fetched.said}); starting from ${target} as it is here`,
-    };
-  const remote = await readRef(engine.repo, `refs/remotes/${REMOTE}/${target}`);
-  if (!remote || remote === tip || !(await isAncestor(engine.repo, tip, remote))) return local;
-  return { ...local, commit: remote, note: `${target} is behind ${REMOTE}/${target}; the run starts from there` };
-}
-
-async function buildOn(engine: Engine, plain: Base, run: Run): Promise<Base> {
-  const work = await readRef(engine.repo, `refs/heads/${run.branch}`);
-  if (!work || (await isAncestor(engine.repo, work, plain.commit))) return plain;
-  const note = `builds on ${run.id}, which has not landed on ${plain.target} yet (--from-target starts without it)`;
-  if (await isAncestor(engine.repo, plain.commit, work)) return { ...plain, commit: work, buildsOn: run.id, note };
-  const merged = await mergeTrees(engine.repo, plain.commit, work, engine.repo.root);
-  if (!("tree" in merged)) {
-    throw new OwtError(
-      "needs-person",
-      `${plain.target} and the unlanded ${run.id} conflict in ${"files" in merged ? printableNames(merged.files) : "all of their history"}`,
-      {
-        hint: `bring it in first: owt land ${run.id}; or start without it: --from-target`,
-      },
-    );
-  }
-  const message = `Merge ${run.id} into ${plain.target}\n\nOwt-Run: ${run.id}\n`;
-  const commit = await writeCommit(engine.repo, {
-    tree: merged.tree,
-    parents: [plain.commit, work],
-    message,
-    identity: await engine.identity(),
-  });
-  return { ...plain, commit, buildsOn: run.id, note };
-}
 
 /** What the command line sets for a run; absent means: plan, then configuration. */
 export type RunFlags = {
@@ -116,13 +42,6 @@ export type RunFlags = {
   firing?: number;
   again: boolean;
 };
-
-/** Which runs there are and which of them are open: what a base and the tasks that count as done were worked out from. */
-function standingOfRuns(engine: Engine): string {
-  return readRuns(engine.store)
-    .map((run) => `${run.id} ${run.state} ${run.landedAt}`)
-    .join("\n");
-}
 
 /** The run that does this work: the open one of the same plan, brought up to date, or a new one. `null` when nothing is left to do;
  *  `moved` when a run came, ended or landed since the work was prepared: prepare it again, for what is done may be more now. */

@@ -1,11 +1,12 @@
 /** From what the command line asks for to a checked piece of work and the commit it would start from. Changes nothing
  *  but, where an unlanded run and a moved target have to be joined, adds a commit that nothing points to yet. */
-import { type Base, checkHere, findBase } from "./ingest.ts";
+import { type Base, findBase, findTarget, standingOfRuns } from "./base.ts";
 import { checkFallOvers, type Engine, findAgent } from "./engine.ts";
 import { checkPrompts } from "./prompts.ts";
+import { checkHere } from "./ingest.ts";
 import { hasRivals, rivalChoices } from "./rivals.ts";
 import { takenUpError } from "./worktrees/taken-up.ts";
-import { readWork, type Work, type WorkRequest } from "./work.ts";
+import { readAsked, readWork, type Work, type WorkRequest } from "./work.ts";
 
 /** Throws `plan` with every problem at once: those of the plan, and those that it has only here. */
 async function prepareWork(
@@ -46,11 +47,15 @@ export async function chooseWork(
   request: WorkRequest,
   fromTarget: boolean,
 ): Promise<{ work: Work; base: Base }> {
-  const base = await findBase(engine, undefined, fromTarget);
-  const work = await readWork(engine, request, base.commit);
-  const { baseBranch } = work.settings;
+  // Before anything else is read, so that whatever happens while it is read is noticed.
+  const seen = standingOfRuns(engine);
+  const usual = await findTarget(engine, undefined);
+  const plan = await readAsked(engine, request);
+  const { baseBranch } = plan.settings;
   // A feature list may name its target; the configuration's word weighs more.
-  if (!baseBranch || engine.config.run.target !== undefined || baseBranch === base.target) return { work, base };
-  const named = await findBase(engine, baseBranch, fromTarget);
-  return { work: await readWork(engine, request, named.commit), base: named };
+  const isNamed = baseBranch && engine.config.run.target === undefined && baseBranch !== usual.target;
+  const target = isNamed ? await findTarget(engine, baseBranch) : usual;
+  const keys = new Set(plan.tasks.map(({ id }) => id));
+  const base = await findBase(engine, target, { fromTarget, keys, seen });
+  return { work: await readWork(engine, request, base.commit, plan), base };
 }

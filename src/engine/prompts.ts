@@ -30,7 +30,7 @@ import {
 } from "../system/prompt-files.ts";
 import { type Engine, taskBranch } from "./engine.ts";
 import { isNoPlan } from "./read-plan.ts";
-import { readWork, type Work } from "./work.ts";
+import { readAsked, readWork, type Work } from "./work.ts";
 
 /** A template in force, and those of the same name that it hides. */
 export type PromptSource = { occasion: Occasion; name: string; inForce: PromptFile; hidden: PromptFile[] };
@@ -168,7 +168,7 @@ async function findSpec(engine: Engine, words: string): Promise<PlannedTask> {
     again: true,
   };
   try {
-    const { all } = await readWork(engine, request, "");
+    const { all } = await readWork(engine, request, "", await readAsked(engine, request));
     return isText ? all.at(-1)! : (all.find((task) => task.id === words) ?? all.find((task) => isSame(task, words))!);
   } catch (error) {
     const isUnknown = error instanceof OwtError && error.code === "unknown-name";

@@ -8,7 +8,7 @@ import { printable } from "../lib/printable.ts";
 import { MapPer } from "../lib/map-per.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRewritten } from "../store/run-words.ts";
-import { readRun } from "../store/runs.ts";
+import { readRuns } from "../store/runs.ts";
 import type { Engine } from "./engine.ts";
 
 /** So many of them are named. */
@@ -49,21 +49,44 @@ export async function noteTakenOut(engine: Engine, run: Run): Promise<void> {
 type TakenOut = { base: Oid; commits: { oid: Oid; subject: string }[] };
 
 /** Of the run, or of one that it builds on. */
-async function findTakenOut(engine: Engine, run: Run, tip: Oid): Promise<TakenOut | null> {
-  const below = run.buildsOn === null ? null : readRun(engine.store, run.buildsOn);
-  const base = await targetAtStart(engine, run);
+async function findTakenOut(engine: Engine, run: Run, tip: Oid, seen = new Set([run.id])): Promise<TakenOut | null> {
+  const parents = await readParents(engine.repo, run.base);
+  const below = await runsBelow(engine, run, parents);
+  const base = targetAtStart(run, parents);
   if (!(await isAncestor(engine.repo, base, tip)) && !(await isAhead(engine, run, base, tip))) {
-    const work = below === null ? null : await readRef(engine.repo, `refs/heads/${below.branch}`);
-    const commits = await commitsWithout(engine.repo, base, work === null ? [tip] : [tip, work]);
+    const works = below.flatMap(({ work }) => work ?? []);
+    const commits = await commitsWithout(engine.repo, base, [tip, ...works]);
     if (commits.length > 0) return { base, commits };
   }
-  return below === null ? null : findTakenOut(engine, below, tip);
+  for (const each of below) {
+    if (seen.has(each.run.id)) continue;
+    seen.add(each.run.id);
+    const found = await findTakenOut(engine, each.run, tip, seen);
+    if (found !== null) return found;
+  }
+  return null;
 }
 
-/** Where the target stood: a run that builds on another one may begin with a merge of both. */
-async function targetAtStart({ repo }: Engine, { base, buildsOn }: Run): Promise<Oid> {
-  const parents = buildsOn === null ? [] : await readParents(repo, base);
-  return parents.length === 2 ? parents[0]! : base;
+/** The runs that one builds on, and where their work is: that which it goes on from, and those that were joined with it as it began. */
+async function runsBelow(
+  { repo, store }: Engine,
+  { id, target, buildsOn }: Run,
+  parents: readonly Oid[],
+): Promise<{ run: Run; work: Oid | null }[]> {
+  if (buildsOn === null) return [];
+  const below: { run: Run; work: Oid | null }[] = [];
+  for (const run of readRuns(store)) {
+    if (run.id === id || run.target !== target) continue;
+    const work = await readRef(repo, `refs/heads/${run.branch}`);
+    if (run.id === buildsOn || (work !== null && parents.length > 1 && parents.includes(work)))
+      below.push({ run, work });
+  }
+  return below;
+}
+
+/** Where the target stood: a run that builds on others may begin with a merge of it and them. */
+function targetAtStart({ base, buildsOn }: Run, parents: readonly Oid[]): Oid {
+  return buildsOn !== null && parents.length > 1 ? parents[0]! : base;
 }
 
 /** Whether the target is merely behind its remote, whose newest commit the run began at. */

@@ -76,10 +76,9 @@ export type Work = {
   estimates: Estimates;
 };
 
-/** Reads plan and backlog and chooses. `base` is the commit the run would start from: what it holds is done.
+/** Chooses from plan and backlog (`plan`: as they were read). `base` is the commit the run would start from: what it holds is done.
  *  Throws `plan` with every problem at once, `unknown-name` for a task that does not exist, `usage` for a task whose upstreams are not done. */
-export async function readWork(engine: Engine, request: WorkRequest, base: string): Promise<Work> {
-  const plan = await readEverything(engine, request);
+export async function readWork(engine: Engine, request: WorkRequest, base: string, plan: Plan): Promise<Work> {
   const done = await findDone(engine, plan.tasks, base, request.again);
   const needs = new Map(plan.tasks.map((task) => [task.id, [...task.dependsOn, ...task.implied]]));
   const choices = { plan: plan.settings.choices ?? {}, flags: request.choices ?? {} };
@@ -116,7 +115,8 @@ export function hashTask(task: PlannedTask): string {
   return createHash("sha256").update(JSON.stringify(asked)).digest("hex");
 }
 
-async function readEverything(engine: Engine, request: WorkRequest): Promise<Plan> {
+/** Plan and backlog, as far as they are asked for. Throws `plan` with every problem at once. */
+export async function readAsked(engine: Engine, request: WorkRequest): Promise<Plan> {
   const texts = request.texts.map((text, index) => adHocTask(text, index));
   const backlog = request.plan === null ? readBacklog(engine.store) : [];
   const onlyTexts = texts.length > 0 && request.plan === null && request.tasks.length === 0 && request.module === null;

@@ -1,7 +1,7 @@
 /** Agents that die: the next one waits and says so; what dies again and again is not started for ever; a broken agent does not use up every task. */
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { Rig } from "../rig/rig.ts";
+import { fileAppears, Rig } from "../rig/rig.ts";
 import { scriptedRig, startsOf } from "../rig/scripted-claude.ts";
 
 type Shown = { id: string; standing: string; why: string; state: string };
@@ -58,6 +58,23 @@ test("who waits behind a death says so, and until when; a person can have it sta
   expect((await rig.owt("task", "retry", "site/E01")).code).toBe(0);
   expect((await run.ended).code).toBe(0);
   expect(startsOf(rig).map(({ isResume }) => isResume)).toEqual([false, true]);
+});
+
+test("an agent that was stopped goes on in its conversation also where it dies then for the first time; one that dies again begins anew", async () => {
+  const dies = [{ init: true as const }, { say: "I go on." }, { exit: 0 }];
+  await using rig = scriptedRig([
+    [{ init: true }, { commit: "first.txt" }, { wait: "begun" }],
+    dies,
+    dies,
+    [{ init: true }, { commit: "second.txt" }, { result: { turns: 2 } }],
+  ]);
+  rig.env["OWT_RUN_RESTART_PAUSE"] = "0.1s";
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("begun-reached"));
+  await rig.owt("stop");
+  await run.ended;
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(startsOf(rig).map(({ isResume }) => isResume)).toEqual([false, true, true, false]);
 });
 
 test("a task whose agents die again and again is not started more than three times more, however many tries it has", async () => {

@@ -87,7 +87,7 @@ export function runCommand(program: Command, io: Io): void {
             return;
           }
           await expected;
-          if (base.note) tell(io, printable(base.note));
+          for (const note of base.notes) tell(io, printable(note));
           tellHeld(io, work);
           tellLeftOut(io, work);
           await approve(io, engine, grantsOf(engine, work));
