@@ -4,11 +4,12 @@ import type { Run } from "../core/run.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
 import { readTree } from "../git/commit.ts";
 import type { Oid } from "../git/git.ts";
+import { holdsMadeHere } from "../git/made-here.ts";
 import { readAttempt } from "../store/attempts.ts";
 import type { Engine } from "./engine.ts";
 
-/** Whether `head` holds work of its own: it differs from where the attempt began, and the run's branch has not all of it without what was done before. `isNew`:
- *  it was committed just now, so that no branch but its own can have it. */
+/** Whether `head` holds work of its own: it differs from where the attempt began, and the run's branch has not all of it without what was done before. What another
+ *  task merged in flight, and brought in with its own, is work all the same. `isNew`: it was committed just now, so that no branch but its own can have it. */
 export async function holdsOwnWork(
   engine: Engine,
   { run, attempt }: { run: Run; attempt: Attempt },
@@ -21,7 +22,8 @@ export async function holdsOwnWork(
   if (!(await isAncestor(repo, head, tip))) return true;
   // Somebody may have merged it by hand: then it is not gone.
   const before = headBefore(engine, attempt);
-  return before !== null && (await isAncestor(repo, before, tip));
+  if (before !== null) return isAncestor(repo, before, tip);
+  return holdsMadeHere(repo, attempt, head);
 }
 
 /** What the attempt, or the newest before it in its worktree that came so far, had come to. */
