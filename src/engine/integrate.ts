@@ -368,7 +368,8 @@ function heldByRule(engine: Engine, carried: Carried, { command, misbehaved }: M
 
 /** The same of a check. */
 function heldByCheck(engine: Engine, carried: Carried, { command, to }: Strayed): void {
-  const reason = `the verify command switched the run's own worktree to ${to}: ${command}; it says nothing of what it was to check`;
+  const did = to === null ? "removed the run's own worktree" : `switched the run's own worktree to ${to}`;
+  const reason = `the verify command ${did}: ${command}; it says nothing of what it was to check`;
   if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
   waitBehind(engine, carried, {
     park: { for: "git", reason, verify: command },
