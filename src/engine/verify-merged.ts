@@ -16,14 +16,14 @@ export type Strayed = { kind: "strayed"; command: string; to: string | null };
 export function verifyMerged(
   engine: Engine,
   group: readonly Waiter[],
-  { candidate, commands }: { candidate: string; commands: string[] },
+  { candidate, commands, knownRed }: { candidate: string; commands: string[]; knownRed: string | undefined },
 ): Promise<Verdict | Strayed> {
   return untilStopped(engine, group, (isStopped) => {
     const { run } = group[0]!.carried;
     const tasks = group.map(({ carried: { task } }) => task.id);
     appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "merges-checked", tasks });
     const others = tasks.slice(1);
-    return checkThere(engine, group[0]!.carried, candidate, { commands, where: "run", others, isStopped });
+    return checkThere(engine, group[0]!.carried, candidate, { commands, where: "run", others, isStopped, knownRed });
   });
 }
 
@@ -31,10 +31,10 @@ export function verifyMerged(
 export function verifyTip(
   engine: Engine,
   group: readonly Waiter[],
-  { tip, commands }: { tip: string; commands: string[] },
+  { tip, commands, knownRed }: { tip: string; commands: string[]; knownRed?: string },
 ): Promise<Verdict | Strayed> {
   return untilStopped(engine, group, (isStopped) =>
-    checkThere(engine, group[0]!.carried, tip, { commands, where: "tip", isStopped }),
+    checkThere(engine, group[0]!.carried, tip, { commands, where: "tip", isStopped, knownRed }),
   );
 }
 
@@ -77,7 +77,7 @@ async function checkThere(engine: Engine, carried: Carried, commit: string, how:
   return anew.kind === "red" && first.to !== null ? first : anew;
 }
 
-type How = Pick<VerifyPlace, "commands" | "where" | "others" | "isStopped">;
+type How = Pick<VerifyPlace, "commands" | "where" | "others" | "isStopped" | "knownRed">;
 
 async function checkOnce(
   engine: Engine,
