@@ -207,7 +207,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
         : { mark: paint("yellow", "▲"), text: `${event.astray.why}; put it right: ${renderAnswer(event.astray)}` };
     case "tip-red":
       return event.red === null
-        ? { mark: paint("cyan", "❯"), text: "the branch has moved on: what waited for it is merged and checked again" }
+        ? { mark: paint("cyan", "❯"), text: "what waited for the branch to be mended is merged and checked again" }
         : { mark: paint("yellow", "▲"), text: describeRedTip(event.red) };
     case "contest-decided":
       return {

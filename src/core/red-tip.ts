@@ -8,16 +8,23 @@ import type { BareTask } from "./task.ts";
 export type Culprit = { oid: string; subject: string; author: string };
 
 /** `tip`: where the branch is red, with this command. `tasks`: whose merges wait for it to be mended, by row number. `target`: where the run is to land, and
- *  began; absent where the branch was green once. */
-export type RedTip = { tip: string; branch: string; commits: Culprit[]; tasks: number[]; target?: string } & RedCheck;
+ *  began, at the commit `began`; absent where the branch was green once. */
+export type RedTip = {
+  tip: string;
+  branch: string;
+  commits: Culprit[];
+  tasks: number[];
+  target?: string;
+  began?: string;
+} & RedCheck;
 
 /** So many commits are named. */
 const NAMED = 5;
 
 /** Why tasks wait, in words. */
-export function describeRedTip({ tip, branch, commits, target, ...check }: RedTip): string {
+export function describeRedTip({ tip, branch, commits, target, began = tip, ...check }: RedTip): string {
   if (target !== undefined)
-    return `the check is red without the work of any task, since ${tip.slice(0, 10)}, where the run began: ${describeCheck(check)}; no task is at fault, and those that wait come in once it is mended on ${target} or by one of them`;
+    return `the check is red without the work of any task, since ${began.slice(0, 10)}, where the run began: ${describeCheck(check)}; no task is at fault, and those that wait come in once it is mended on ${target} or by one of them`;
   const named = commits
     .slice(0, NAMED)
     .map(({ oid, subject, author }) => `${oid.slice(0, 10)} (${subject}, by ${author})`);

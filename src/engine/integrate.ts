@@ -20,7 +20,7 @@ import { isFullDisk } from "./full-disk.ts";
 import { awaitMore } from "./gather.ts";
 import { inMergeOrder } from "./merge-order.ts";
 import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-queue.ts";
-import { isTipRed, waitForTip } from "./red-tip.ts";
+import { findKnownRed, isTipRed, lookAtTip, waitForTip } from "./red-tip.ts";
 import { waitForResolver } from "./resolving.ts";
 import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
@@ -52,7 +52,9 @@ type Red = Extract<Verdict, { kind: "red" }>;
 /** Integrates one after the other what needs no check, and the first that needs one in a group with those behind it; who is left over waits again, beside
  *  what came meanwhile. */
 async function integrateAll(engine: Engine, waiters: Waiter[]): Promise<void> {
-  let left = waiters.length === 1 ? waiters : await inMergeOrder(engine, waiters);
+  const looked = await lookAtTip(engine, waiters);
+  if (looked === "interrupted") return again(engine, waiters);
+  let left = looked.length < 2 ? looked : await inMergeOrder(engine, looked);
   for (;;) {
     left = stillWanted(left);
     const [first, ...others] = left;
@@ -197,7 +199,8 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
   const candidate = await closeChain(engine.repo, tip, last.commit, { message, identity: await engine.identity() });
   const tree = JSON.stringify([last.tree, commands]);
   const known = reds.get(tree);
-  const verdict = known ?? (await verifyMerged(engine, group, { candidate, commands }));
+  const knownRed = await findKnownRed(engine, tip, commands);
+  const verdict = known ?? (await verifyMerged(engine, group, { candidate, commands, knownRed }));
   switch (verdict.kind) {
     case "interrupted":
       again(engine, group);
@@ -368,7 +371,8 @@ function heldByRule(engine: Engine, carried: Carried, { command, misbehaved }: M
 
 /** The same of a check. */
 function heldByCheck(engine: Engine, carried: Carried, { command, to }: Strayed): void {
-  const reason = `the verify command switched the run's own worktree to ${to}: ${command}; it says nothing of what it was to check`;
+  const did = to === null ? "removed the run's own worktree" : `switched the run's own worktree to ${to}`;
+  const reason = `the verify command ${did}: ${command}; it says nothing of what it was to check`;
   if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
   waitBehind(engine, carried, {
     park: { for: "git", reason, verify: command },

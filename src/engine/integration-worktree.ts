@@ -1,13 +1,15 @@
 /** The worktree of a run in which nobody works: merged work is checked there. */
-import { existsSync } from "node:fs";
+import { existsSync, lstatSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
+import type { Oid } from "../git/git.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { mendEntry } from "../git/mend.ts";
 import { detachAgain, moveDetached } from "../git/move.ts";
 import { findPlace, foldersIn } from "../git/place.ts";
+import { removeWorktree } from "../git/remove.ts";
 import { noteStanding } from "../git/standing.ts";
-import { createWorktree } from "../git/worktree.ts";
+import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readLaunch } from "../system/launch.ts";
@@ -15,19 +17,20 @@ import { noteInterrupted, stopSoon } from "./check.ts";
 import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
 import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
 import { readySubmodules } from "./submodules.ts";
-import { forgetSetup } from "./workspace.ts";
+import { forgetSetup, knownFiles } from "./workspace.ts";
 
 /** The run's own worktree, detached at a commit, with its environment files. */
 export async function standAt(engine: Engine, run: string, commit: string): Promise<string> {
   const path = integrationWorktree(engine, run);
   const mended = await mendEntry(engine.repo, path, { detached: commit });
   await leaveBranch(engine, run, path, commit);
-  const made = await createWorktree(engine.repo, { path, base: commit });
+  const made = await makeAt(engine, run, path, commit);
   if ("refused" in made) {
     throw new OwtError("environment", `the integration worktree ${path} cannot be made (${made.refused})`, {
       hint: `move away what is at ${path}, then: owt resume`,
     });
   }
+  if (made.isNew) forgetSetup(engine, path);
   // Only we work here, and no git of an earlier owt is left: a lock is one that a power cut left.
   if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [] });
   if (!made.isNew) await moveDetached(engine.repo, path, commit, environmentFiles(engine));
@@ -38,6 +41,41 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
   const place = findPlace(engine.repo, path);
   if (place) await readySubmodules(engine, place, commit, { asked: false, present: "ours" });
   return path;
+}
+
+/** It is ours: where its files are gone, its entry goes too, and what else stands there is put beside it. */
+async function makeAt(engine: Engine, run: string, path: string, commit: Oid): Promise<Worktree | CreateRefused> {
+  if (!isAnythingAt(path)) await clearEntry(engine, run, path);
+  const made = await createWorktree(engine.repo, { path, base: commit });
+  if (!("refused" in made) || made.refused !== "path-exists") return made;
+  if (isAnythingAt(path)) {
+    const aside = `${path}-aside-${engine.now()}`;
+    renameSync(path, aside);
+    const text = `what stood at ${path}, where merged work is checked, is at ${aside} now`;
+    appendEvent(engine.store, engine.now(), { run }, { kind: "note", text });
+    await clearEntry(engine, run, path);
+  }
+  return createWorktree(engine.repo, { path, base: commit });
+}
+
+/** Also a link that leads nowhere. */
+function isAnythingAt(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Commits that only this entry names are saved. */
+async function clearEntry(engine: Engine, run: string, path: string): Promise<void> {
+  if (findPlace(engine.repo, path) === null) return;
+  const rescue = { id: `${run}-check-${engine.now()}`, note: `what ${path} was at, whose files are gone` };
+  const removed = await removeWorktree(engine.repo, path, {
+    keep: [`refs/heads/owt/runs/${run}`],
+    known: knownFiles(engine, path),
+    unwanted: [...engine.redMerges],
+    save: true,
+    rescue: { ...rescue, at: engine.now() },
+  });
+  if (removed.removed && removed.rescue !== null)
+    appendEvent(engine.store, engine.now(), { run }, { kind: "rescued", rescue: rescue.id, what: rescue.note });
 }
 
 /** A check may have switched it to a branch. What it left there is put aside. */

@@ -25,6 +25,7 @@ import { describeStay, endOfStay } from "./stays.ts";
 import { refuseTakenOut } from "./taken-out.ts";
 import { allEmptied, removeIntegrationWorktree, removeLandingWorktree } from "./tidy.ts";
 import { shellWord } from "../lib/printable.ts";
+import { asOneLander } from "./worktrees/one-at-a-time.ts";
 
 export type Landed = {
   run: string;
@@ -43,7 +44,14 @@ export type Landed = {
  *  has not approved, `target-dirty` when the target's checkout would lose something, `interrupted` when whoever asks leaves before the target has
  *  moved. */
 export async function landRun(engine: Engine, id: string | null, by: Asker): Promise<Landed> {
+  // Who waited for another one that lands the same run finds it landed.
   const run = id === null ? newestLandable(engine) : findRun(engine, id);
+  const onWait = () => by.tell("another owt land is at work here: waits until that has ended");
+  return asOneLander(engine, { signal: by.leave, onWait }, () => landNow(engine, run.id, by));
+}
+
+async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
+  const run = findRun(engine, id);
   const tasks = readTasks(engine.store, run.id);
   if (run.state === "open") {
     throw new OwtError("wrong-state", `${run.id} is not finished`, {

@@ -35,7 +35,7 @@ import { idleFallOvers } from "./credentials.ts";
 import { closeForecasts } from "./merge-order.ts";
 import { keepNotifying } from "./notify.ts";
 import { pruneAttempts } from "./prune.ts";
-import { leaveRedTip, lookAnew } from "./red-tip.ts";
+import { findLooker, leaveRedTip, lookAnew } from "./red-tip.ts";
 import { letGoOn } from "./resolving.ts";
 import { noteShortage } from "./room.ts";
 import { watchSessionLimits } from "./session-limits.ts";
@@ -103,7 +103,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
     disk.onChange = () => change.now();
     try {
       const seen = look(engine);
-      for (const run of seen.runs) if (!taken.has(run.id)) await takeUp(engine, run, jumpMs);
+      for (const run of seen.runs) if (!taken.has(run.id)) await takeUp(engine, run, jumpMs, options);
       for (const run of seen.runs) taken.add(run.id);
       const acted = await carryAll(engine, seen, carriers, { endings: options.endings ?? false });
       if (!acted && carriers.size === 0 && (options.endings || isOver(engine, seen, options.until))) break;
@@ -128,10 +128,10 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
 }
 
 /** Once for each run, also one that comes while we carry others: its branch is there and free, and who carries it is told. */
-async function takeUp(engine: Engine, run: Run, jumpMs: number): Promise<void> {
+async function takeUp(engine: Engine, run: Run, jumpMs: number, { endings }: CarryOptions): Promise<void> {
   await clearOldLocks(engine.repo, [run.branch]);
   await noteAstray(engine, run);
-  await lookAnew(engine, run);
+  if (endings !== true) lookAnew(engine, run);
   await standForReview(engine, run);
   noteStrayFallOvers(engine, run);
   noteIdleFallOvers(engine, run);
@@ -277,7 +277,7 @@ async function carryRun(
 ): Promise<boolean> {
   const tasks = seen.tasks.get(run.id)!;
   const attempts = seen.attempts.filter((attempt) => attempt.run === run.id);
-  await leaveRedTip(engine, run);
+  if (await leaveRedTip(engine, run)) return true;
   await noteTakenOut(engine, run);
   const astray = await noteAstray(engine, run);
   letGoOn(engine, run, tasks);
@@ -290,8 +290,10 @@ async function carryRun(
   const isOpen = goesOn && astray === null && !carriers.isStalled;
   const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
   const held = readHeldMerges(engine.store, run.id);
+  const looker = findLooker(engine, run, held.red, attempts);
   for (const attempt of [...attempts, ...started]) {
-    if (isMergeHeld(held, attempt) && attempt.stop === null) continue;
+    const behind = attempt === looker ? { ...held, red: null } : held;
+    if (isMergeHeld(behind, attempt) && attempt.stop === null) continue;
     if (endings && !isEnding(engine, run, attempt)) continue;
     if (mayCarry(run, attempt, tasks)) carriers.carry(attempt);
   }

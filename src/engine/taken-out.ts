@@ -46,6 +46,11 @@ export async function noteTakenOut(engine: Engine, run: Run): Promise<void> {
   appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "target-rewritten", why });
 }
 
+/** Whether the target, which stands at `tip`, lacks what a run began with that builds on no other. */
+export async function isTakenOut(engine: Engine, run: Run, tip: Oid): Promise<boolean> {
+  return run.buildsOn === null && (await findTakenOut(engine, run, tip)) !== null;
+}
+
 type TakenOut = { base: Oid; commits: { oid: Oid; subject: string }[] };
 
 /** Of the run, or of one that it builds on. */

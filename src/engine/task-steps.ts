@@ -25,7 +25,7 @@ import { noteBegun, readBegun } from "./begun.ts";
 import { verifyFailed } from "./clash.ts";
 import { inCheckPlace } from "./check-places.ts";
 import { attemptDir, type Engine } from "./engine.ts";
-import { beganRed } from "./red-tip.ts";
+import { beganRed, findKnownRed } from "./red-tip.ts";
 import { readySubmodules } from "./submodules.ts";
 import { type Verdict, verifyAt, verifyCommands } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
@@ -247,7 +247,9 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   const dir = join(attemptDir(engine, attempt.id), `verify-${head.slice(0, 12)}`);
   // The checks may leave anything behind.
   engine.seenClean.delete(attempt.id);
-  const place = { dir, cwd: attempt.worktree, commands, where: "task", timeoutMs: run.options.timeoutMs } as const;
+  const knownRed = await findKnownRed(engine, attempt.base, commands);
+  const { timeoutMs } = run.options;
+  const place = { dir, cwd: attempt.worktree, commands, where: "task", timeoutMs, knownRed } as const;
   const check = () => verifyAt(engine, attempt, place);
   const verdict = commands.length === 0 ? await check() : await inCheckPlace(engine, carried, check);
   if (verdict === "interrupted" || verdict.kind === "interrupted") return "leave";
@@ -255,7 +257,7 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
     const began = await beganRed(engine, carried, verdict.command);
     if (began === "interrupted") return "leave";
     if (!began) verifyFailed(engine, carried, verdict);
-    else if (mayMend(carried)) mendOnce(engine, carried, verdict);
+    else if (began !== "mended" && mayMend(carried)) mendOnce(engine, carried, verdict);
     // What counts then is whether it is green with the branch as that will be.
     else await moveOnGreen(engine, carried, head, {});
     return "on";

@@ -3,11 +3,13 @@
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest, nearestHint } from "../core/names.ts";
+import { isHeldByTip } from "../core/red-tip.ts";
 import { hasLost, planKeyOf } from "../core/rival.ts";
 import { FINAL_STATES, type NextStart, stateWords, type Task } from "../core/task.ts";
-import { readAttempts, tidyAgain } from "../store/attempts.ts";
+import { endAttempt, readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
 import { appendEvent } from "../store/events.ts";
+import { readRedTip, writeRedTip } from "../store/red-tip.ts";
 import { reopenRun, readRuns } from "../store/runs.ts";
 import { changeTask, findRivals, findTasks, moveTask, readTask, readTasks } from "../store/tasks.ts";
 import { findUnresolved } from "../git/conflicts.ts";
@@ -175,9 +177,10 @@ export function findRetries(engine: Engine, key: string | undefined, run?: strin
   const again = rivals.filter(mayRetry);
   if (again.length > 0) return { run: again[0]!.run, tasks: again };
   if (key !== undefined) {
-    const task = findTask(engine, key, { run, fits: (each) => each.state === "failed" || each.park !== null });
+    const fits = (each: Task) => each.state === "failed" || each.park !== null || isHeld(engine, each);
+    const task = findTask(engine, key, { run, fits });
     if (hasLost(task)) throw wrongState(task, task.rival!.end!.why, "what it did is saved: owt restore");
-    if (!mayRetry(task)) throw wrongState(task, stateWords(task.state), insteadOfRetry(task));
+    if (!mayRetry(task) && !isHeld(engine, task)) throw wrongState(task, stateWords(task.state), insteadOfRetry(task));
     return { run: task.run, tasks: [task] };
   }
   for (const each of readRuns(engine.store).toReversed()) {
@@ -224,6 +227,11 @@ function mayRetry(task: Task): boolean {
   return ["failed", "cancelled", "skipped"].includes(task.state) || (task.state === "pending" && task.park !== null);
 }
 
+/** Whether its merge waits for the run's branch to be mended: it may be what is to mend it. */
+function isHeld({ store }: Engine, task: Task): boolean {
+  return isHeldByTip(readRedTip(store, task.run), task);
+}
+
 function retry(engine: Engine, task: Task): string[] {
   return engine.store.transaction(() => {
     const tasks = readTasks(engine.store, task.run);
@@ -233,14 +241,25 @@ function retry(engine: Engine, task: Task): string[] {
         ? tasks.filter((each) => task.needs.includes(planKeyOf(each)) && each.state === "failed")
         : [];
     const again = [task, ...skipped, ...upstreams.filter((each) => each.id !== task.id)];
-    for (const each of again.filter(mayRetry)) restart(engine, each);
+    for (const each of again.filter((one) => mayRetry(one) || isHeld(engine, one))) restart(engine, each);
     reopenRun(engine.store, task.run);
     return [...new Set(again.map((each) => each.key))];
   });
 }
 
+/** What it comes to this time is merged as if nothing had waited. */
+function leaveHeld(engine: Engine, { id, run }: Task): void {
+  const red = readRedTip(engine.store, run);
+  if (red === null || !red.tasks.includes(id)) return;
+  for (const attempt of readAttempts(engine.store, id)) endAttempt(engine.store, engine.now(), attempt, STOPPED);
+  writeRedTip(engine.store, engine.now(), run, { ...red, tasks: red.tasks.filter((each) => each !== id) });
+}
+
+const STOPPED = { kind: "stopped" } as const;
+
 function restart(engine: Engine, task: Task): void {
   const now = engine.now();
+  leaveHeld(engine, task);
   // A task that only lacked a login or a permission, or that a person gives back, goes on in its conversation; any other starts anew.
   const goesOn =
     task.park?.for === "login" ||

@@ -9,21 +9,21 @@ import type { Waiter } from "./merge-queue.ts";
 import { type Verdict, verifyAt, type VerifyPlace } from "./verify.ts";
 import { setUp } from "./workspace.ts";
 
-/** A command that switched the worktree to another branch or commit: what it says is of nothing that we asked. */
-export type Strayed = { kind: "strayed"; command: string; to: string };
+/** A command that switched the worktree to another branch or commit, or (null) removed it: what it says is of nothing that we asked. */
+export type Strayed = { kind: "strayed"; command: string; to: string | null };
 
 /** Moves the worktree to the candidate and runs the commands there. It is interrupted when the attempt of one of the tasks is told to stop. */
 export function verifyMerged(
   engine: Engine,
   group: readonly Waiter[],
-  { candidate, commands }: { candidate: string; commands: string[] },
+  { candidate, commands, knownRed }: { candidate: string; commands: string[]; knownRed: string | undefined },
 ): Promise<Verdict | Strayed> {
   return untilStopped(engine, group, (isStopped) => {
     const { run } = group[0]!.carried;
     const tasks = group.map(({ carried: { task } }) => task.id);
     appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "merges-checked", tasks });
     const others = tasks.slice(1);
-    return checkThere(engine, group[0]!.carried, candidate, { commands, where: "run", others, isStopped });
+    return checkThere(engine, group[0]!.carried, candidate, { commands, where: "run", others, isStopped, knownRed });
   });
 }
 
@@ -31,10 +31,10 @@ export function verifyMerged(
 export function verifyTip(
   engine: Engine,
   group: readonly Waiter[],
-  { tip, commands }: { tip: string; commands: string[] },
+  { tip, commands, knownRed }: { tip: string; commands: string[]; knownRed?: string },
 ): Promise<Verdict | Strayed> {
   return untilStopped(engine, group, (isStopped) =>
-    checkThere(engine, group[0]!.carried, tip, { commands, where: "tip", isStopped }),
+    checkThere(engine, group[0]!.carried, tip, { commands, where: "tip", isStopped, knownRed }),
   );
 }
 
@@ -66,26 +66,40 @@ async function untilStopped(
   }
 }
 
-async function checkThere(
+/** What made the check say nothing may have been somebody else, an agent, say: it is made once more, and what happens again is the command's doing. So is what
+ *  it cannot do twice (`git switch -c`). */
+async function checkThere(engine: Engine, carried: Carried, commit: string, how: How): Promise<Verdict | Strayed> {
+  await endEarlierChecks(engine, carried.run.id);
+  const dir = mergeCheckDir(engine, carried.attempt.id, commit);
+  const first = await checkOnce(engine, carried, commit, dir, how);
+  if (first.kind !== "strayed") return first;
+  const anew = await checkOnce(engine, carried, commit, `${dir}-anew`, how);
+  return anew.kind === "red" && first.to !== null ? first : anew;
+}
+
+type How = Pick<VerifyPlace, "commands" | "where" | "others" | "isStopped" | "knownRed">;
+
+async function checkOnce(
   engine: Engine,
   { run, attempt }: Carried,
   commit: string,
-  how: Pick<VerifyPlace, "commands" | "where" | "others" | "isStopped">,
+  dir: string,
+  how: How,
 ): Promise<Verdict | Strayed> {
-  await endEarlierChecks(engine, run.id);
   const path = await standAt(engine, run.id, commit);
-  const dir = mergeCheckDir(engine, attempt.id, commit);
   const { timeoutMs } = run.options;
   const problem = how.isStopped?.()
     ? "interrupted"
     : await setUp(engine, { attempt: attempt.id, dir, worktree: path, timeoutMs });
   if (problem === "interrupted") return { kind: "interrupted" };
+  if (problem && !existsSync(path)) return { kind: "strayed", command: problem.failed, to: null };
   if (problem) return { kind: "red", command: problem.failed, output: problem.output };
   let strayed: Strayed | null = null;
   const isVoid = async (command: string) => {
     const to = existsSync(path) ? await strayedTo(engine.repo, path, commit) : null;
-    if (to !== null) strayed = { kind: "strayed", command, to };
-    return to !== null;
+    const isSound = to === null && existsSync(path);
+    if (!isSound) strayed = { kind: "strayed", command, to };
+    return !isSound;
   };
   const verdict = await verifyAt(engine, attempt, { dir, cwd: path, timeoutMs, isVoid, ...how });
   if (strayed === null) return verdict;

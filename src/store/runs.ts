@@ -110,6 +110,11 @@ export function setRunOptions(store: Store, run: string, options: RunOptions): v
   store.run("update run set options = ? where id = ?", JSON.stringify(options), run);
 }
 
+/** Has a run begin elsewhere, of which nothing came in yet. */
+export function setRunBase(store: Store, run: string, base: string): void {
+  store.run("update run set base = ? where id = ?", base, run);
+}
+
 /** Ends a run; false when somebody else already did. */
 export function endRun(
   store: Store,

@@ -1,9 +1,9 @@
 /** `owt land` where the target's checkout is in the middle of something, and where the target went on. */
 import { execFileSync } from "node:child_process";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { demoConfig, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
 /** A run that is through, beside a branch that conflicts with main. */
 async function finished(more = ""): Promise<Rig> {
@@ -109,4 +109,24 @@ test("where somebody has the run's branch checked out, it is merged there", asyn
   expect(ran.code).toBe(4);
   expect(ran.stderr).toContain(`git -C ${rig.path("look")} merge main`);
   expect(existsSync(rig.path("shop-owt"))).toBe(false);
+});
+
+test("two at once land it one after the other", async () => {
+  await using rig = Rig.create({ "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') });
+  const check = `echo >> ${rig.path("checks")}; case $PWD in */shop-owt/r1) mkfifo ${rig.path("gate")}; read line < ${rig.path("gate")};; esac`;
+  rig.write({ ".worktreerc": `${demoConfig}[run]\nverify = "${check}"\n` });
+  rig.commit("check");
+  rig.ok("config", "approve", "--yes");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.write({ "b.txt": "b" });
+  rig.commit("went on");
+  const first = rig.start("land");
+  await fileAppears(rig.path("gate"));
+  const second = rig.start("land");
+  await second.says("another owt land is at work here");
+  writeFileSync(rig.path("gate"), "go\n");
+  expect((await first.ended).code).toBe(0);
+  const ran = await second.ended;
+  expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining("r1")]);
+  expect(readFileSync(rig.path("checks"), "utf8")).toBe("\n\n");
 });

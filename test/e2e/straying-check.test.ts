@@ -24,7 +24,7 @@ function strayingWith(script: string): Rig {
 const THERE = 'case "$PWD" in */shop-owt/r1) ;; *) exit 0;; esac\n';
 
 test.each([
-  ["git switch -qc mine; echo left > left.txt", "mine"],
+  ["git switch -qc mine && echo left > left.txt", "mine"],
   ["git checkout -q --orphan empty", "empty"],
   ["git checkout -q --detach main", /[0-9a-f]{10}/],
 ])("%s is told as what it is, costs no task an attempt, and is set right", async (command, to) => {

@@ -21,6 +21,15 @@ export function asOneSender<T>(engine: Engine, path: string, signal: AbortSignal
   return asOne(engine, "sending", path, send, { patienceMs: Infinity, signal });
 }
 
+/** Brings a run into its target while no other `owt land` of the repository does, however long the checks of that one take. Throws `interrupted`. */
+export function asOneLander<T>(
+  engine: Engine,
+  { signal, onWait }: { signal: AbortSignal; onWait: () => void },
+  land: () => Promise<T>,
+): Promise<T> {
+  return asOne(engine, "landing", engine.repo.root, land, { patienceMs: Infinity, signal, onWait });
+}
+
 /** Gives its session what it lacks while nobody else does. */
 export function asOneOpener<T>(engine: Engine, path: string, open: () => Promise<T>): Promise<T> {
   return asOne(engine, "opening", path, open);
@@ -31,19 +40,25 @@ export function asOneFollower<T>(engine: Engine, follow: () => Promise<T>): Prom
   return asOne(engine, "following", engine.repo.root, follow);
 }
 
+/** `onWait` is called once, where somebody else is at it. */
+type Patience = { patienceMs: number; signal?: AbortSignal; onWait?: () => void };
+
 /** The file of the lock stays: who waits for it has it open, and whoever came behind its removal would take another one. */
 async function asOne<T>(
   engine: Engine,
   what: string,
   path: string,
   act: () => Promise<T>,
-  { patienceMs, signal }: { patienceMs: number; signal?: AbortSignal } = { patienceMs: PATIENCE_MS },
+  { patienceMs, signal, onWait }: Patience = { patienceMs: PATIENCE_MS },
 ): Promise<T> {
   const folder = join(engine.repo.commonDir, "owt", what);
   mkdirSync(folder, { recursive: true });
   const lock = prepareLock(join(folder, createHash("sha256").update(path).digest("hex").slice(0, 16)));
   try {
+    let told = false;
     for (const ends = performance.now() + patienceMs; !lock.take() && performance.now() < ends;) {
+      if (!told) onWait?.();
+      told = true;
       if (signal?.aborted) throw new OwtError("interrupted", "interrupted");
       await sleep(POLL_MS);
     }
