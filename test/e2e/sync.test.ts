@@ -309,7 +309,7 @@ describe("what is uncommitted", () => {
     writeFileSync(join(path, "a.txt"), "put away\n");
     gitIn(rig, path, "stash", "-q");
     commit(rig, path, "a.txt", "other\n");
-    expect(() => gitIn(rig, path, "stash", "pop", "-q")).toThrow();
+    expect(() => gitIn(rig, path, "stash", "pop", "-q")).toThrow("Command failed");
     const before = gitIn(rig, path, "status", "--porcelain");
     commit(rig, rig.root, "b.txt");
     const synced = onlyOne(await sync(rig, "x"));
