@@ -1,6 +1,6 @@
 /** What commands that open sessions share: their options, and the way into a session. */
 import { type Command, Option } from "commander";
-import { nameOf } from "../core/worktree.ts";
+import { nameOf, wordOf } from "../core/worktree.ts";
 import type { OpenedSession, SessionWish } from "../engine/sessions.ts";
 import type { Checkout } from "../engine/worktrees/place.ts";
 import { attachLine, attachSession } from "../tmux/attach.ts";
@@ -60,7 +60,8 @@ export function tellIgnored(
   ];
   if (isNew || ignored.length === 0) return;
   tell(io, `the session of ${nameOf(worktree)} was there and stays as it is, without ${ignored.join(" ")}`);
-  tell(io, `  ↳ to make it anew: owt tmux kill ${session.name}, then once more`);
+  const name = wordOf(worktree);
+  tell(io, `  ↳ to make it anew: owt tmux kill ${name}; then: owt tmux create ${name} ${ignored.join(" ")}`);
 }
 
 function screenOf({ stdout }: Io): { columns: number; rows: number } {

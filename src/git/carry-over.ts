@@ -226,7 +226,7 @@ async function stash(place: Place): Promise<{ oid: Oid | null } | { said: string
     durable: true,
     ok: [0, 1, 128],
   });
-  if (made.code !== 0) return { said: (made.stderr || made.stdout).trim() };
+  if (made.code !== 0) return { said: (made.stderr || made.stdout).trim() || "git stash create says no, and not why" };
   return { oid: made.stdout.trim() || null };
 }
 

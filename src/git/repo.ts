@@ -1,4 +1,5 @@
 /** Opens a repository: where it is, how it is laid out, and its live processes. */
+import { existsSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OwtError } from "../core/errors.ts";
@@ -39,6 +40,7 @@ const PLAIN_EXTENSIONS = new Set([
 /** Opens the repository that `cwd` is in, from its main worktree or from a linked one.
  *  Throws `environment` outside a repository, in a bare one, and in one without a commit. */
 export async function openRepo(cwd: string): Promise<Repo> {
+  refuseUnreadableName(cwd);
   const usual = recogniseRepo(cwd);
   if (usual !== null) return makeRepo({ root: usual.root, commonDir: usual.gitDir, here: usual.root }, new Map());
   const where = (await askAtOnce(cwd)) ?? (await askOneByOne(cwd));
@@ -58,6 +60,14 @@ export async function openRepo(cwd: string): Promise<Repo> {
     });
   }
   return repo;
+}
+
+/** Node reads a name that is no UTF-8 as another one, at which nothing is: what is around that may be another repository. */
+function refuseUnreadableName(cwd: string): void {
+  if (!cwd.includes("\uFFFD") || existsSync(cwd)) return;
+  throw new OwtError("environment", `the name of the folder that you are in is no UTF-8: ${cwd}`, {
+    hint: "owt cannot work below such a name; go elsewhere: cd ~",
+  });
 }
 
 /** The repository at these places, with the settings that change its layout. Its live processes start when they are needed. */

@@ -1,5 +1,5 @@
 /** Worktrees by hand: made, listed, noted, taken away, brought back. */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -991,6 +991,12 @@ test("a worktree in a folder whose name is no UTF-8 is nobody's to take away", a
   execFileSync("sh", ["-c", script, "sh", rig.path("folder"), rig.root]);
   expect((await rig.owt("cleanup", "--all", "--days", "0", "--yes")).code).toBe(0);
   expect((await rig.owt("delete", "vv", "--yes")).code).toBe(2);
+  // Called from there.
+  const call = 'cd "$(printf "$1\\377")/v" && exec "$2" "$3" list';
+  const words = ["-c", call, "sh", rig.path("folder"), process.execPath, rig.command];
+  const { status, stderr } = spawnSync("sh", words, { env: rig.env, encoding: "utf8" });
+  expect(status).toBe(3);
+  expect(stderr).toMatch(/^✗ the name of the folder that you are in is no UTF-8: .*\n {2}↳ .*\n$/);
   expect(readFileSync(Buffer.concat([folder, Buffer.from("/v/mine")]), "utf8")).toBe("mine\n");
   expect(rig.git("worktree", "list")).toContain("[vv]");
   expect(rig.git("branch", "--list", "vv")).toContain("vv");

@@ -274,7 +274,9 @@ test("a session that tmux lost comes back as it was wished: its layout, its pane
   const { sessions } = await rig.json<Sessions>("tmux", "list");
   expect(new Set(sessions[0]!.panes.map(({ columns }) => columns)).size).toBe(1);
   const ignored = await rig.owt("switch", "x", "--layout", "quad");
-  expect(ignored.stderr).toMatch(/was there and stays as it is, without --layout quad\n.*owt tmux kill/);
+  expect(ignored.stderr).toContain(
+    "stays as it is, without --layout quad\n  ↳ to make it anew: owt tmux kill x; then: owt tmux create x --layout quad\n",
+  );
   expect(await afterDeath("--no-agent")).toEqual([null, null, null]);
   expect(await afterDeath()).toEqual([null, null, null]);
   // Ended by a person, it is over.

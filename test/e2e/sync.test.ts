@@ -301,6 +301,23 @@ describe("what is uncommitted", () => {
     expect(gitIn(rig, path, "status", "--porcelain")).toBe('A  "s x"');
   });
 
+  test("and in conflict, with nothing under way, is named with its files and what helps", async () => {
+    const { rig } = withRemote();
+    await using _ = rig;
+    rig.ok("create", "x", "--no-tmux");
+    const path = rig.path("shop-x");
+    writeFileSync(join(path, "a.txt"), "put away\n");
+    gitIn(rig, path, "stash", "-q");
+    commit(rig, path, "a.txt", "other\n");
+    expect(() => gitIn(rig, path, "stash", "pop", "-q")).toThrow("Command failed");
+    const before = gitIn(rig, path, "status", "--porcelain");
+    commit(rig, rig.root, "b.txt");
+    const synced = onlyOne(await sync(rig, "x"));
+    expect(synced).toMatchObject({ state: "dirty", files: ["a.txt"], notes: ["conflicts are open in a.txt"] });
+    expect(synced.by_hand).toBe(`settle them, git -C ${path} add -- a.txt, commit; then: owt sync x`);
+    expect(gitIn(rig, path, "status", "--porcelain")).toBe(before);
+  });
+
   test("of the main checkout keeps that as it is; clean, it goes along only where it is meant", async () => {
     const { rig } = withRemote();
     await using _ = rig;

@@ -316,6 +316,12 @@ async function bringUp(
       byHand: `git -C ${shellWord(path)} rebase --onto ${wordFor(source)} ${fork.slice(0, 12)}`,
     });
   const status = await readStatus(place, { links: existsSync(join(path, ".gitmodules")) });
+  const open = status.unmerged.map((each) => each.path);
+  if (open.length > 0) {
+    const byHand = `settle them, git -C ${shellWord(path)} add -- ${open.map(shellWord).join(" ")}, commit; then: owt sync ${branch}`;
+    const all = end("dirty", { files: open, byHand });
+    return { ...all, notes: [...all.notes, `conflicts are open in ${printableNames(open)}`] };
+  }
   // What is staged of a submodule nobody can carry over; where it only stands elsewhere, that is left to it.
   const links = status.changes.filter((change) => change.isLink);
   const staged = links.filter(({ x }) => x !== ".").map((change) => change.path);
