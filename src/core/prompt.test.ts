@@ -93,6 +93,12 @@ describe("the prompt with which a conversation goes on", () => {
     expect(prompt).not.toContain("Add a login page.");
   });
 
+  test("a file whose name has more than one line is named in one", () => {
+    const next = { ...conflict, files: ["a b.ts", "two\nlines"] };
+    const prompt = renderFollowUp(builtIn, next, context, { remembers: true });
+    expect(prompt).toContain('Files in conflict: a b.ts, "two\\nlines"\n');
+  });
+
   test.each(all)("$kind repeats the task for an agent that does not remember", (next, pieces) => {
     const prompt = renderFollowUp(builtIn, next, context, { remembers: false });
     expect(prompt.startsWith(renderTaskPrompt(builtIn, context).trimEnd())).toBe(true);

@@ -243,8 +243,19 @@ function dataOf(context: PromptContext, next?: FollowUp): Value {
 }
 
 function metData(context: PromptContext, { files, command, output, ours, timedOutMs }: Met): Value {
-  const own = { Files: [...files], Command: command, Output: output, Ours: ours, TimedOut: timeWords(timedOutMs) };
+  const own = {
+    Files: files.map(inOneWord),
+    Command: command,
+    Output: output,
+    Ours: ours,
+    TimedOut: timeWords(timedOutMs),
+  };
   return { ...(dataOf(context) as Record<string, Value>), ...own };
+}
+
+/** A name that holds a line end, or another sign for no eye, is quoted as git quotes it. */
+function inOneWord(name: string): string {
+  return /\p{Cc}/u.test(name) ? JSON.stringify(name) : name;
 }
 
 /** Of a check that did not end: after how long it was stopped. */
@@ -279,7 +290,7 @@ function occasionData(next: FollowUp): Record<string, Value> {
       };
     case "conflict":
       return {
-        Files: next.files,
+        Files: next.files.map(inOneWord),
         Ours: next.ours,
         Theirs: next.theirs,
         Command: next.command ?? "",

@@ -49,6 +49,8 @@ test("number and names of rivals have to fit", () => {
   expect(checkRivals(2, ["a", "b", "c"], KNOWN)?.message).toContain("names 3");
   expect(checkRivals(1, ["a"], KNOWN)?.message).toContain("begins at 2");
   expect(checkRivals(undefined, ["a", "b"], KNOWN)?.message).toContain("how many");
+  expect(checkRivals(undefined, ["a", "b"], KNOWN)?.hint).toBe("owt run --rivals 2 --agents a,b");
+  expect(checkRivals(undefined, ["a"], KNOWN)?.hint).toBe("owt run --rivals 2 --agents own,claude");
   expect(checkRivals(2, ["a", "a"], KNOWN)?.message).toContain("a twice");
   expect(checkRivals(2, ["a", "a:"], KNOWN)).toEqual({
     message: "--agents names a twice",

@@ -100,16 +100,19 @@ export function checkRivals(
   names: readonly string[] | undefined,
   known: readonly string[],
 ): { message: string; hint: string } | null {
-  const example = `owt run --rivals 2 --agents ${known.slice(0, 2).join(",")}`;
-  if (rivals === undefined)
-    return names === undefined ? null : { message: "--agents names rivals: how many?", hint: example };
+  const exampleOf = (agents: readonly string[]) => `owt run --rivals ${agents.length} --agents ${agents.join(",")}`;
+  const example = exampleOf(known.slice(0, 2));
+  if (rivals === undefined) {
+    if (names === undefined) return null;
+    return { message: "--agents names rivals: how many?", hint: names.length < 2 ? example : exampleOf(names) };
+  }
   if (rivals < 2) return { message: "one is no rival: --rivals begins at 2", hint: example };
   if (names === undefined || names.length < 2)
     return { message: `--rivals ${rivals} needs ${rivals} agents, separated by commas`, hint: example };
   if (names.length !== rivals)
     return {
       message: `--rivals ${rivals} needs ${rivals} agents, and --agents names ${names.length}`,
-      hint: `owt run --rivals ${names.length} --agents ${names.join(",")}`,
+      hint: exampleOf(names),
     };
   // A colon with nothing behind it names no model.
   const meant = names.map((name) => name.replace(/:$/, ""));

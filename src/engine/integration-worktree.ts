@@ -6,7 +6,7 @@ import type { Oid } from "../git/git.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { mendEntry } from "../git/mend.ts";
 import { detachAgain, moveDetached } from "../git/move.ts";
-import { findPlace, foldersIn } from "../git/place.ts";
+import { findPlace, foldersIn, privateTips, readHead } from "../git/place.ts";
 import { removeWorktree } from "../git/remove.ts";
 import { noteStanding } from "../git/standing.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
@@ -67,10 +67,11 @@ function isAnythingAt(path: string): boolean {
 async function clearEntry(engine: Engine, run: string, path: string): Promise<void> {
   if (findPlace(engine.repo, path) === null) return;
   const rescue = { id: `${run}-check-${engine.now()}`, note: `what ${path} was at, whose files are gone` };
+  const tried = await triedMerges(engine, run, path);
   const removed = await removeWorktree(engine.repo, path, {
-    keep: [`refs/heads/owt/runs/${run}`],
+    keep: [`refs/heads/owt/runs/${run}`, ...tried],
     known: knownFiles(engine, path),
-    unwanted: [...engine.redMerges],
+    unwanted: tried,
     save: true,
     rescue: { ...rescue, at: engine.now() },
   });
@@ -90,10 +91,25 @@ async function leaveBranch(engine: Engine, run: string, path: string, commit: st
 
 /** Where the checks of merged work have their executions: in the folder of the first of the attempts whose work it is. */
 export function mergeCheckDir(engine: Engine, attempt: number, candidate: string): string {
-  return join(attemptDir(engine, attempt), `${CHECKS}${candidate.slice(0, 12)}`);
+  return join(attemptDir(engine, attempt), `${CHECKS}${candidate.slice(0, NAMED)}`);
 }
 
 const CHECKS = "merge-";
+/** So much of a commit's name is in that of its folder. */
+const NAMED = 12;
+
+/** Merges that were made to be checked, by earlier processes of ours too, and that only the worktree at `path` still names: nobody wants them back. */
+export async function triedMerges(engine: Engine, run: string, path: string): Promise<Oid[]> {
+  const place = findPlace(engine.repo, path);
+  if (place === null) return [...engine.redMerges];
+  const names = readAttemptsOfRun(engine.store, run).flatMap(({ id }) => foldersIn(attemptDir(engine, id)));
+  const tried = new Set(
+    names.filter((name) => name.startsWith(CHECKS)).map((name) => name.slice(CHECKS.length).slice(0, NAMED)),
+  );
+  const { oid: head } = await readHead(engine.repo, place);
+  const found = [...privateTips(place), ...(head === null ? [] : [head])];
+  return [...engine.redMerges, ...found.filter((oid) => tried.has(oid.slice(0, NAMED)))];
+}
 
 const swept = new WeakMap<Engine, Set<string>>();
 

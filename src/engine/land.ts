@@ -62,7 +62,7 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
   const target = await readRef(engine.repo, `refs/heads/${run.target}`);
   if (!target)
     throw new OwtError("environment", `the branch ${run.target} is gone`, {
-      hint: "see: git reflog",
+      hint: `git branch ${shellWord(run.target)} ${run.base.slice(0, 10)}, where the run began, or at the branch that took its place; then: owt land ${run.id}`,
     });
   const missing = onePerTask(tasks, (task) => task)
     .filter((task) => task.state !== "done")

@@ -18,6 +18,7 @@ import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
 import { attemptDir, type Engine, integrationWorktree, landingWorktree, worktreeHome } from "./engine.ts";
 import { describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import { leaveWorktree } from "./hooks.ts";
+import { triedMerges } from "./integration-worktree.ts";
 import { forgetSetup, knownFiles, setupFootprint } from "./workspace.ts";
 
 /** How long what was seen counts as seen now; a person may work in the worktree too. */
@@ -89,6 +90,7 @@ export async function removeIntegrationWorktree(engine: Engine, run: string): Pr
     await moveDetached(engine.repo, path, tip, environmentFiles(engine));
   await remove(engine, { run }, path, {
     keep: [`refs/heads/owt/runs/${run}`],
+    unwanted: await triedMerges(engine, run, path),
     id: `${run}-integration`,
     note: `integration worktree of ${run}`,
   });
@@ -130,7 +132,7 @@ async function remove(
   engine: Engine,
   about: About,
   path: string,
-  options: { keep: string[]; id: string; note: string; seenClean?: string; spare?: boolean },
+  options: { keep: string[]; unwanted?: string[]; id: string; note: string; seenClean?: string; spare?: boolean },
 ): Promise<Removed> {
   const { keep, id, note } = options;
   const attempt = about.attempt ?? 0;
@@ -146,7 +148,7 @@ async function remove(
   const removed = await removeWorktree(engine.repo, path, {
     keep,
     known: knownFiles(engine, path),
-    unwanted: [...engine.redMerges],
+    unwanted: options.unwanted ?? [...engine.redMerges],
     isAlone: !isAnyAgentAtWork(engine.store),
     quiet: quietOf(engine).promise,
     ...(seenClean === undefined ? {} : { seenClean }),

@@ -27,14 +27,16 @@ export function verifyMerged(
   });
 }
 
-/** The same with the branch as it is, for a group whose merge with it was red. */
+/** The same with the branch as it is, for a group whose merge with it was red. `knownRed`: with the one command that it was red with when it was looked at last. */
 export function verifyTip(
   engine: Engine,
   group: readonly Waiter[],
   { tip, commands, knownRed }: { tip: string; commands: string[]; knownRed?: string },
 ): Promise<Verdict | Strayed> {
+  // What was said of it earlier is what is in doubt.
+  const isNew = knownRed !== undefined;
   return untilStopped(engine, group, (isStopped) =>
-    checkThere(engine, group[0]!.carried, tip, { commands, where: "tip", isStopped, knownRed }),
+    checkThere(engine, group[0]!.carried, tip, { commands, where: "tip", isStopped, knownRed, isNew }),
   );
 }
 
@@ -70,14 +72,16 @@ async function untilStopped(
  *  it cannot do twice (`git switch -c`). */
 async function checkThere(engine: Engine, carried: Carried, commit: string, how: How): Promise<Verdict | Strayed> {
   await endEarlierChecks(engine, carried.run.id);
-  const dir = mergeCheckDir(engine, carried.attempt.id, commit);
+  const known = mergeCheckDir(engine, carried.attempt.id, commit);
+  const dir = how.isNew === true ? `${known}-${engine.now()}` : known;
   const first = await checkOnce(engine, carried, commit, dir, how);
   if (first.kind !== "strayed") return first;
   const anew = await checkOnce(engine, carried, commit, `${dir}-anew`, how);
   return anew.kind === "red" && first.to !== null ? first : anew;
 }
 
-type How = Pick<VerifyPlace, "commands" | "where" | "others" | "isStopped" | "knownRed">;
+/** `isNew`: it is made whatever an earlier one of this commit came to. */
+type How = Pick<VerifyPlace, "commands" | "where" | "others" | "isStopped" | "knownRed"> & { isNew?: boolean };
 
 async function checkOnce(
   engine: Engine,

@@ -130,3 +130,13 @@ test("two at once land it one after the other", async () => {
   expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining("r1")]);
   expect(readFileSync(rig.path("checks"), "utf8")).toBe("\n\n");
 });
+
+test("where the target is gone, it is told how that is made again", async () => {
+  await using rig = await finished();
+  rig.git("branch", "-m", "main", "trunk");
+  const ran = await rig.owt("land");
+  const [, command] = /(git branch main [0-9a-f]+), where the run began/.exec(ran.stderr.replaceAll(/\s+/g, " "))!;
+  rig.git(...command!.split(" ").slice(1));
+  expect((await rig.owt("land")).code).toBe(0);
+  expect(rig.show("main", "a.txt")).toBe("a");
+});

@@ -258,6 +258,8 @@ test("a check that a killed owt left running does not see its worktree change", 
   expect((await resumed.ended).code).toBe(0);
   expect(existsSync(rig.path("seen/changed"))).toBe(false);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(NAMES.map((name) => `${name}/E01`));
+  // What was being checked then is nothing that anybody lost.
+  expect((await rig.json<{ rescues: { id: string }[] }>("restore")).rescues).toEqual([]);
 });
 
 /** Two come first, and the second of them is checked alone; the other four wait meanwhile, and are one group, whose check waits for a gate of its own. */

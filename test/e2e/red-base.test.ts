@@ -42,6 +42,8 @@ test("where nothing changed, going on checks the branch once, and nothing else",
   expect([ran.code, ran.stderr]).toEqual([4, expect.stringContaining("the check is red without the work of any task")]);
   expect(ran.stderr).not.toContain("checked again");
   expect(checksOf(rig)).toBe(before + 1);
+  expect((await rig.owt("resume")).code).toBe(4);
+  expect(checksOf(rig)).toBe(before + 2);
   const { waiting } = await rig.json<Inbox>("inbox");
   expect(waiting).toMatchObject([{ more: 2, command: "owt resume r1" }]);
   rig.git("rm", "-q", "broken.txt");
@@ -66,6 +68,7 @@ test("where what was amiss lay outside the repository, one look lets all come in
   rig.commit("plan");
   rig.ok("config", "approve", "--yes");
   expect((await rig.owt("run", "--yes")).code).toBe(4);
+  for (const _ of [1, 2]) expect((await rig.owt("resume")).code).toBe(4);
   writeFileSync(rig.path("tool"), "");
   expect((await rig.owt("resume")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["a/E01", "b/E01"]);
