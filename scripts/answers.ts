@@ -212,7 +212,15 @@ const taskReport = of({
   duration_ms: v.pipe(orNull(v.number()), v.description("from its first start to its end, waiting included")),
   work_ms: v.pipe(v.number(), v.description("time in which it was worked on, without checks and what it waited for")),
   lost: v.pipe(
-    v.array(of({ path: text, of: texts, is_own: flag })),
+    v.array(
+      of({
+        path: text,
+        of: texts,
+        is_own: flag,
+        is_deletion: maybe(v.pipe(flag, v.description("what is undone is that it had deleted the file"))),
+        is_mode: maybe(v.pipe(flag, v.description("what is undone is a change of the mode alone"))),
+      }),
+    ),
     v.description("files in which a conflict that it resolved left nothing of other tasks' change, or of its own"),
   ),
   checks_ms: v.pipe(

@@ -58,7 +58,16 @@ export function flakyWords({ command, times, tasks }: RunReport["flaky"][number]
 
 /** `nothing of shop/E03's change in f.txt is left`; empty where nothing was lost. */
 export function lostWords({ lost }: Pick<RunReport["tasks"][number], "lost">): string {
-  return describeLost(lost.map(({ path, of, is_own }) => ({ path, of, isOwn: is_own, lines: [] })));
+  return describeLost(
+    lost.map(({ path, of, is_own, is_deletion, is_mode }) => ({
+      path,
+      of,
+      isOwn: is_own,
+      lines: [],
+      ...(is_deletion ? { isDeletion: true } : {}),
+      ...(is_mode ? { isMode: true } : {}),
+    })),
+  );
 }
 
 /** `CHANGELOG.md, words.txt by union (shop/E01, shop/E02)`, for each rule that settled conflicts. */

@@ -1,8 +1,15 @@
 /** What a resolved conflict threw away, in words. Pure. */
 
 /** A file that holds nothing of a change any more. `of`: the tasks whose change that was; none: the work of the task itself. `lines`: what it had added; `isDeletion`: it had
- *  deleted the file. */
-export type LostChange = { path: string; of: string[]; isOwn: boolean; lines: string[]; isDeletion?: true };
+ *  deleted the file; `isMode`: it had made it executable, or not. */
+export type LostChange = {
+  path: string;
+  of: string[];
+  isOwn: boolean;
+  lines: string[];
+  isDeletion?: true;
+  isMode?: true;
+};
 
 /** So many lines of a file are shown, and so many files. */
 const MOST_LINES = 12;
@@ -14,9 +21,10 @@ export function describeLost(lost: readonly LostChange[]): string {
   return `${lost.slice(0, MOST_FILES).map(describeOne).join("; ")}${more}`;
 }
 
-function describeOne({ path, of, isOwn, isDeletion }: LostChange): string {
+function describeOne({ path, of, isOwn, isDeletion, isMode }: LostChange): string {
   const whose = isOwn ? "its own" : of.length === 0 ? "the other side's" : `${of.join(" and ")}'s`;
   if (isDeletion) return `${whose} deletion of ${path} is undone`;
+  if (isMode) return `${whose} change of the mode of ${path} is undone`;
   return `nothing of ${whose} change in ${path} is left`;
 }
 

@@ -63,7 +63,7 @@ type TaskReport = CostReport & {
   commit: string | null;
   verified: boolean;
   /** Changes of others, or of its own, of which a conflict that it resolved left nothing. */
-  lost: { path: string; of: string[]; is_own: boolean }[];
+  lost: { path: string; of: string[]; is_own: boolean; is_deletion?: boolean; is_mode?: boolean }[];
   /** How often a check of its work was red and then green on the same tree. */
   flaky: number;
 };
@@ -170,7 +170,7 @@ export function reportRun(
       dead: waiting.deadInChecks.get(view.task.id) ?? 0,
     }),
     waiting_ms: waiting.byTask.get(view.task.id) ?? noWaits(),
-    lost: (fromLog.lost?.get(view.task.id) ?? []).map(({ path, of, isOwn }) => ({ path, of, is_own: isOwn })),
+    lost: (fromLog.lost?.get(view.task.id) ?? []).map(lostOf),
     flaky: flaky.filter(({ tasks }) => tasks.includes(view.task.id)).length,
   }));
   const duration = msBetween(run.createdAt, run.endedAt ?? now);
@@ -354,4 +354,14 @@ function reportModel(usage: ModelUsage): ModelReport {
 
 function iso(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString();
+}
+
+function lostOf({ path, of, isOwn, isDeletion, isMode }: LostChange): RunReport["tasks"][number]["lost"][number] {
+  return {
+    path,
+    of,
+    is_own: isOwn,
+    ...(isDeletion ? { is_deletion: true } : {}),
+    ...(isMode ? { is_mode: true } : {}),
+  };
 }

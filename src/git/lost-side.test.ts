@@ -1,4 +1,5 @@
 /** Which resolutions of a merge throw a side away. */
+import { chmodSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { readRef } from "./branch.ts";
@@ -106,4 +107,65 @@ test("of a file that one side deleted and the other one changed, either is told 
     { path: "d/f.txt", side: "theirs", lines: [], isDeletion: true },
   ]);
   expect(await lostOf({ ...deleted, made: {} })).toEqual([{ path: "d/f.txt", side: "ours", lines: ["mine"] }]);
+});
+
+/** Both sides change the middle of `f.txt`; theirs brings `more.txt`, `new.txt` and `d/` too, and makes `run.sh` executable. `resolve` works in the merge in which both middles stand. */
+async function lostAfter(resolve: (at: Scratch) => void): Promise<string[]> {
+  await using at = await scratchRepo();
+  at.commit(at.root, {
+    "f.txt": "top\nmiddle\nend\n",
+    "one.txt": "middle\n",
+    "more.txt": "more\n",
+    "run.sh": "true\n",
+  });
+  at.git(at.root, "switch", "-q", "-c", "side");
+  const ours = at.commit(at.root, { "f.txt": "top\nmine\nend\n", "one.txt": "mine\n" });
+  at.git(at.root, "switch", "-q", "main");
+  at.git(at.root, "update-index", "--chmod=+x", "run.sh");
+  chmodSync(`${at.root}/run.sh`, 0o755);
+  const files = { "f.txt": "top\nyours\nend\n", "one.txt": "yours\n", "more.txt": "more\nof it\n" };
+  const theirs = at.commit(at.root, { ...files, "new.txt": "new\n", "d/1.txt": "first\n", "d/2.txt": "second\n" });
+  at.git(at.root, "switch", "-q", "side");
+  at.git(at.root, "merge", "-q", "-s", "ours", "--no-commit", "main");
+  at.git(at.root, "read-tree", "-u", "--reset", "main");
+  writeFileSync(`${at.root}/f.txt`, "top\nmine\nyours\nend\n");
+  writeFileSync(`${at.root}/one.txt`, "mine and yours\n");
+  resolve(at);
+  const head = at.commit(at.root, {});
+  const lost = await findLostSides(at.repo, { ours, theirs, head });
+  return lost.map(({ path, side, isMode }) => `${path} ${side}${isMode ? " mode" : ""}`);
+}
+
+type Scratch = Awaited<ReturnType<typeof scratchRepo>>;
+
+const BOTH = ["f.txt ours", "f.txt theirs"];
+
+test.each<[string, (at: Scratch) => void, string[]]>([
+  ["nothing more", () => {}, []],
+  ["lines made into others", (at) => writeFileSync(`${at.root}/f.txt`, "top\nother\nend\n"), []],
+  ["the only line of a file made into another", (at) => writeFileSync(`${at.root}/one.txt`, "other\n"), []],
+  ["a file that they brought overwritten", (at) => writeFileSync(`${at.root}/new.txt`, "other\n"), ["new.txt theirs"]],
+  ["a file moved as it was resolved", (at) => at.git(at.root, "mv", "f.txt", "g.txt"), []],
+  [
+    "a file that only they have made into another",
+    (at) => writeFileSync(`${at.root}/more.txt`, "more of it all\n"),
+    [],
+  ],
+  ["the file removed", (at) => at.git(at.root, "rm", "-qf", "f.txt"), BOTH],
+  ["the file emptied", (at) => writeFileSync(`${at.root}/f.txt`, ""), BOTH],
+  ["the file overwritten", (at) => writeFileSync(`${at.root}/f.txt`, "something\nelse\n"), BOTH],
+  [
+    "one side moved",
+    (at) => {
+      writeFileSync(`${at.root}/f.txt`, "top\nmine\nend\n");
+      at.git(at.root, "mv", "f.txt", "g.txt");
+    },
+    ["f.txt theirs"],
+  ],
+  ["a file that they changed removed", (at) => at.git(at.root, "rm", "-qf", "more.txt"), ["more.txt theirs"]],
+  ["a file that they brought emptied", (at) => writeFileSync(`${at.root}/new.txt`, "\n"), ["new.txt theirs"]],
+  ["one file of a folder removed", (at) => at.git(at.root, "rm", "-qf", "d/1.txt"), ["d/1.txt theirs"]],
+  ["a mode taken back", (at) => chmodSync(`${at.root}/run.sh`, 0o644), ["run.sh theirs mode"]],
+])("a resolution with %s", async (_, resolve, lost) => {
+  expect(await lostAfter(resolve)).toEqual(lost);
 });

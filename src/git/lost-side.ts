@@ -1,43 +1,59 @@
 /** What a resolved merge threw away: files that both sides changed, or one alone, in which nothing of a side is left. */
-import { type ChangedEntry, changedEntries } from "./changed-paths.ts";
+import { type ChangedEntry, changedEntries, changedFiles } from "./changed-paths.ts";
 import { forkOf } from "./changes.ts";
 import { readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid } from "./git.ts";
 import type { Repo } from "./repo.ts";
 import { type Entry, isSame, LINK, readEntries, TREE } from "./tree.ts";
 
-/** `side`: whose change is gone, with the lines that it had added; `isDeletion`: it had deleted the file. */
-export type Lost = { path: string; side: "ours" | "theirs"; lines: string[]; isDeletion?: true };
+/** `side`: whose change is gone, with the lines that it had added; `isDeletion`: it had deleted the file; `isMode`: only that it had made it executable, or not, is gone. */
+export type Lost = { path: string; side: Side; lines: string[]; isDeletion?: true; isMode?: true };
+
+type Side = "ours" | "theirs";
+
+const SIDES: readonly Side[] = ["ours", "theirs"];
 
 const MOST_BYTES = 2 ** 20;
 
-/** The files of `head`, in which `ours` and `theirs` were brought together, that hold nothing of what one of them changed. Where lines of both were made into others
- *  nothing is lost; nor is what stands in another file now. A file that a side renamed is looked for where it is. */
+/** So many files that a resolution made are looked through for what it took out of others. */
+const MOST_FILES = 500;
+
+/** The files of `head`, in which `ours` and `theirs` were brought together, that hold nothing of what one of them changed, or of what both did. Where lines of both were made
+ *  into others nothing is lost; nor is what stands in another file now. A file that a side renamed is looked for where it is. */
 export async function findLostSides(
   repo: Repo,
   { ours, theirs, head }: { ours: Oid; theirs: Oid; head: Oid },
 ): Promise<Lost[]> {
   const met = await findMet(repo, { ours, theirs, head });
-  const found = await Promise.all(met.map(async (each) => ({ each, side: await judge(repo, each) })));
-  const lost = found.flatMap(({ each, side }) => (side === null ? [] : [{ each, side }]));
-  const kept = lost.length > 0 ? await blobsOf(repo, head) : new Set<Oid>();
-  const told = lost.filter(({ each, side }) => !kept.has(each[side]?.oid ?? ""));
-  return (await Promise.all(told.map(({ each, side }) => describe(repo, each, side)))).toSorted((a, b) =>
-    a.path < b.path ? -1 : 1,
-  );
+  const found = (
+    await Promise.all(met.map(async (each) => (await judge(repo, each)).map((loss) => ({ each, loss }))))
+  ).flat();
+  const kept = found.length > 0 ? await blobsOf(repo, head) : new Set<Oid>();
+  const moved = found.some(({ loss }) => loss.isGone) ? await linesMadeBy(repo, { ours, theirs, head }) : new Set("");
+  const told: Lost[] = [];
+  for (const { each, loss } of found) {
+    if (!loss.isMode && kept.has(each[loss.side]?.oid ?? "")) continue;
+    if (loss.isGone && !(await traceOf(repo, each, loss.side)).isDisjointFrom(moved)) continue;
+    told.push(await describe(repo, each, loss));
+  }
+  return told.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
+
+/** `isGone`: it went with all of the file, and may stand in another one. */
+type Loss = { side: Side; isMode?: boolean; isGone?: boolean };
 
 /** What `theirs` changed, as each of the commits has it; `path` is where it is now. */
 type Met = Sides & { path: string };
+type Ends = Record<Side | "head", Oid>;
 type Sides = Record<"before" | "ours" | "theirs" | "head", Entry | undefined>;
 
-async function findMet(repo: Repo, { ours, theirs, head }: Record<"ours" | "theirs" | "head", Oid>): Promise<Met[]> {
+async function findMet(repo: Repo, { ours, theirs, head }: Ends): Promise<Met[]> {
   const fork = await forkOf(repo, ours, theirs);
   const [mine, their] = await Promise.all([ours, theirs].map((to) => changedEntries(repo, fork, to)));
   const [own, other] = [await renamesTo(repo, fork, ours, mine!), await renamesTo(repo, fork, theirs, their!)];
   const met: Met[] = [];
   const followed = new Set<string>();
-  for (const { path, before, after } of await fileByFile(repo, their!, mine!)) {
+  for (const { path, before, after } of await fileByFile(repo, head, their!, mine!)) {
     const now = await entryAt(repo, ours, path);
     // What the other side never touched is a deletion and a new file, each for itself.
     const isMet = before !== undefined && !isSame(before, now);
@@ -57,9 +73,21 @@ async function findMet(repo: Repo, { ours, theirs, head }: Record<"ours" | "thei
   return met.filter(({ path, before }) => before !== undefined || !followed.has(path));
 }
 
-/** The side of which nothing is left. */
-async function judge(repo: Repo, { before, ours, theirs, head }: Sides): Promise<Lost["side"] | null> {
-  if (isSame(ours, theirs)) return null;
+/** What is lost of either side. */
+async function judge(repo: Repo, sides: Sides): Promise<Loss[]> {
+  const { before, ours, theirs, head } = sides;
+  if (isSame(ours, theirs)) return [];
+  const side = await givenUp(repo, sides);
+  if (side !== null) return [{ side, isMode: head !== undefined && head.oid === sides[side]?.oid }];
+  if (await isGone(repo, sides)) return gone(repo, sides);
+  const usual = before?.mode ?? "100644";
+  const isLost = (each: Side) =>
+    isFile(sides[each]) && sides[each].mode !== usual && isFile(head) && head.mode === usual;
+  return SIDES.filter(isLost).map((each) => ({ side: each, isMode: true }));
+}
+
+/** The side of which nothing is left, where the other one is there. */
+async function givenUp(repo: Repo, { before, ours, theirs, head }: Sides): Promise<Side | null> {
   // What one side never touched came from the other one, and is not there.
   if (isSame(before, ours)) return isSame(head, ours) ? "theirs" : null;
   if (isSame(before, theirs)) return isSame(head, theirs) ? "ours" : null;
@@ -80,22 +108,71 @@ async function judge(repo: Repo, { before, ours, theirs, head }: Sides): Promise
   return null;
 }
 
-async function describe(repo: Repo, met: Met, side: Lost["side"]): Promise<Lost> {
+/** Whether a file that was changed is not there any more, is empty, or holds something else altogether: no line of either side, those among them that they have in common,
+ *  and no word that one of them brought. Where they have no line in common, all of it was to be rewritten. */
+async function isGone(repo: Repo, sides: Sides): Promise<boolean> {
+  const { before, head } = sides;
+  const changed = changedSides(sides);
+  if (changed.length === 0 || changed.some((side) => sides[side]?.mode === TREE)) return false;
+  if (head === undefined) return true;
+  const now = await linesOf(repo, head);
+  if (!isFile(head) || now === null) return false;
+  const [base, ...both] = await Promise.all([before, sides.ours, sides.theirs].map((entry) => linesOf(repo, entry)));
+  if (now.size === 0) return both.some((lines) => lines === null || lines!.size > 0);
+  if (base == null || both.some((lines) => lines == null || !lines.isDisjointFrom(now))) return false;
+  const [one = base, other = one] = SIDES.flatMap((side, at) => (sides[side] === undefined ? [] : [both[at]!]));
+  if (one.isDisjointFrom(other)) return false;
+  const added = await Promise.all(changed.map((side) => addedBy(repo, sides, side)));
+  const brought = added.flatMap((lines) => [...wordsOf(lines ?? []).difference(wordsOf(base))]);
+  const text = [...now].join("\n");
+  return !brought.some((word) => text.includes(word));
+}
+
+/** Whose change went with it: of whoever only took lines away nothing can be missed, where the other one brought some. */
+async function gone(repo: Repo, sides: Sides): Promise<Loss[]> {
+  const changed = changedSides(sides);
+  const added = await Promise.all(changed.map((side) => addedBy(repo, sides, side)));
+  const missed = changed.filter((_, at) => added[at]?.size !== 0);
+  return (missed.length > 0 ? missed : changed).map((side) => ({ side, isGone: true }));
+}
+
+/** Those that changed the file and did not delete it. */
+function changedSides(sides: Sides): Side[] {
+  return SIDES.filter((side) => sides[side] !== undefined && !isSame(sides[side], sides.before));
+}
+
+/** The lines by which a side's change is known in another file. */
+async function traceOf(repo: Repo, sides: Sides, side: Side): Promise<ReadonlySet<string>> {
+  const added = await addedBy(repo, sides, side);
+  return (added?.size === 0 ? await linesOf(repo, sides[side]) : added) ?? new Set();
+}
+
+/** The lines of the files that neither side has as `head` has them. */
+async function linesMadeBy(repo: Repo, { ours, theirs, head }: Ends): Promise<Set<string>> {
+  const [own, other] = await Promise.all([ours, theirs].map((from) => changedFiles(repo, from, head, MOST_FILES)));
+  const made = own!.filter((path) => other!.includes(path)).slice(0, MOST_FILES);
+  const files = await Promise.all(made.map(async (path) => linesOf(repo, await entryAt(repo, head, path))));
+  return new Set(files.flatMap((lines) => [...(lines ?? [])]));
+}
+
+async function describe(repo: Repo, met: Met, { side, isMode }: Loss): Promise<Lost> {
   const path = nameOf(met.path);
+  if (isMode) return { path, side, lines: [], isMode: true };
   if (met[side] === undefined) return { path, side, lines: [], isDeletion: true };
   return { path, side, lines: [...((await addedBy(repo, met, side)) ?? [])] };
 }
 
 /** The lines that this side alone added; null where one of the files is no text. */
-async function addedBy(repo: Repo, sides: Omit<Sides, "head">, side: Lost["side"]): Promise<Set<string> | null> {
+async function addedBy(repo: Repo, sides: Omit<Sides, "head">, side: Side): Promise<Set<string> | null> {
   const all = [sides.before, side === "ours" ? sides.theirs : sides.ours, sides[side]];
   const [base, other, own] = await Promise.all(all.map((entry) => linesOf(repo, entry)));
   return base == null || other == null || own == null ? null : own.difference(base.union(other));
 }
 
-/** Where a folder is one path, and the other side changed what is in it: its files. */
+/** Where a folder is one path, and the other side, or who brought both together, changed what is in it: its files. */
 async function fileByFile(
   repo: Repo,
+  head: Oid,
   changed: readonly ChangedEntry[],
   others: readonly ChangedEntry[],
 ): Promise<ChangedEntry[]> {
@@ -103,7 +180,9 @@ async function fileByFile(
   for (const each of changed) {
     const isFolder = each.before?.mode === TREE || each.after?.mode === TREE;
     const isMet = isFolder && others.some(({ path }) => path === each.path || path.startsWith(`${each.path}/`));
-    if (!isMet) files.push(each);
+    const now = isFolder ? await entryAt(repo, head, each.path) : undefined;
+    const isPartly = now?.mode === TREE && each.after?.mode === TREE && !isSame(now, each.after);
+    if (!isMet && !isPartly) files.push(each);
     else {
       const [old, fresh] = [await entriesOf(repo, each.before), await entriesOf(repo, each.after)];
       const inside = [...new Set([...old.keys(), ...fresh.keys()])].map((name) => ({
@@ -111,7 +190,7 @@ async function fileByFile(
         before: old.get(name),
         after: fresh.get(name),
       }));
-      files.push(...(await fileByFile(repo, inside, others)));
+      files.push(...(await fileByFile(repo, head, inside, others)));
     }
   }
   return files;
@@ -157,6 +236,10 @@ async function linesOf(repo: Repo, entry: Entry | undefined): Promise<Set<string
     .split("\n")
     .map((line) => line.trim());
   return new Set(lines.filter((line) => /[\p{L}\p{N}]/u.test(line)));
+}
+
+function wordsOf(lines: Iterable<string>): Set<string> {
+  return new Set([...lines].flatMap((line) => line.match(/[\p{L}\p{N}]+/gu) ?? []));
 }
 
 /** Paths of trees are bytes. */

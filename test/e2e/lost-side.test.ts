@@ -59,6 +59,23 @@ test("so is who throws the own work away", async () => {
   expect(rig.ok("report").replaceAll(/\s+/g, " ")).toContain("nothing of its own change in shared.txt is left");
 });
 
+test.each([
+  ["removes the file", "git rm -qf shared.txt"],
+  ["empties it", ": > shared.txt && git add -A"],
+  ["overwrites it", "echo nothing like it > shared.txt && git add -A"],
+])("so is who throws both away: %s", async (_, command) => {
+  await using rig = await resolvedWith(`run "sh" "-c" "${command} && git commit -qm gone"`);
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual([
+    "conflicts in shared.txt",
+    "resolved a conflict by throwing a side away: nothing of its own change in shared.txt is left; nothing of one/E01's change in shared.txt is left",
+    "done",
+  ]);
+  expect(await lostOfTwo(rig)).toEqual([
+    { path: "shared.txt", of: [], is_own: true },
+    { path: "shared.txt", of: ["one/E01"], is_own: false },
+  ]);
+});
+
 test("a person is asked once, too, when they hand it back", async () => {
   await using rig = await resolvedWith('say "cannot decide"', { front: { branch: "feat/two" }, code: 4 });
   const worktree = (await attemptsOfTwo(rig)).at(-1)!.worktree;
