@@ -7,11 +7,11 @@ import { failedRuleOf } from "../core/conflict-rules.ts";
 import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
 import { AT_ONCE_MS } from "../core/crash-loop.ts";
-import { askForLost, describeLost } from "../core/lost-change.ts";
+import { askForLost, describeLost, howLost } from "../core/lost-change.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
-import type { Task } from "../core/task.ts";
+import { isMended, type Task } from "../core/task.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
@@ -33,7 +33,7 @@ import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
 import { judgeCut, readCut } from "./reboot.ts";
-import { findLost, resolvedIn } from "./lost-side.ts";
+import { broughtTogether, findLost } from "./lost-side.ts";
 import { readHang } from "./watchdog.ts";
 import { holdsOwnWork } from "./own-work.ts";
 import { runSetup } from "./run-setup.ts";
@@ -92,8 +92,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     return "on";
   }
   const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
-  const resolved = outcome.kind === "ok" && beyond === null ? resolvedIn(task.next) : null;
-  const lost = resolved === null ? [] : await findLost(engine, resolved, head);
+  const resolved = outcome.kind === "ok" && beyond === null ? broughtTogether(engine, carried) : null;
+  const lost = resolved === null ? [] : await findLost(engine, carried, resolved, head);
   const size = outcome.kind === "ok" ? await sizeForContest(engine, carried, head) : null;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;
@@ -142,9 +142,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       changeAttempt(engine.store, attempt.id, { head });
       const ended = {
         kind: "failed",
-        reason: `resolved a conflict by throwing a side away: ${describeLost(lost)}`,
+        reason: `${howLost(isMended(resolved!))}: ${describeLost(lost)}`,
       } as const;
-      const next = { kind: "resume", from: attempt.id, because: askForLost(lost), resolved: resolved! } as const;
+      const because = askForLost(lost, isMended(resolved!));
+      const others = task.next.kind === "repair" && task.next.others ? { others: task.next.others } : {};
+      const next = { kind: "resume", from: attempt.id, because, resolved: resolved!, ...others } as const;
       sendBack(engine, carried, ended, next, {});
     } else if (outcome.kind === "ok") {
       const phase = verifyCommands(run, task).length > 0 ? "verify" : phaseAfterChecks(task);
