@@ -21,6 +21,11 @@ export function describeLost(lost: readonly LostChange[]): string {
   return `${lost.slice(0, MOST_FILES).map(describeOne).join("; ")}${more}`;
 }
 
+/** What became of them, before they are named. */
+export function howLost(isMended: boolean): string {
+  return isMended ? "mended a red check by undoing work of others" : "resolved a conflict by throwing a side away";
+}
+
 function describeOne({ path, of, isOwn, isDeletion, isMode }: LostChange): string {
   const whose = isOwn ? "its own" : of.length === 0 ? "the other side's" : `${of.join(" and ")}'s`;
   if (isDeletion) return `${whose} deletion of ${path} is undone`;
@@ -28,8 +33,8 @@ function describeOne({ path, of, isOwn, isDeletion, isMode }: LostChange): strin
   return `nothing of ${whose} change in ${path} is left`;
 }
 
-/** What the agent is told that did it. */
-export function askForLost(lost: readonly LostChange[]): string {
+/** What the agent is told that did it; `isMended`: as it mended a check that was red with the work of others. */
+export function askForLost(lost: readonly LostChange[], isMended: boolean): string {
   const files = lost.slice(0, MOST_FILES).flatMap((each) => {
     const lines = each.lines.slice(0, MOST_LINES).map((line) => `      ${line}`);
     const left = each.lines.length - MOST_LINES;
@@ -37,6 +42,12 @@ export function askForLost(lost: readonly LostChange[]): string {
     const head = `  ${describeOne({ ...each, isOwn: false, ...(each.isOwn ? { of: ["this task"] } : {}) })}`;
     return [each.lines.length === 0 ? head : `${head}; it had added:`, ...lines, ...more];
   });
+  if (isMended)
+    return [
+      "your turn ended with a repair that undoes work of others:",
+      ...files,
+      "Bring that back, so that the check passes with their work and with yours, and commit. Where it is meant, because your work does the same in another way, say why, and leave it",
+    ].join("\n");
   return [
     "your turn ended with a merge that throws a side away:",
     ...files,

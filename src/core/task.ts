@@ -100,8 +100,8 @@ export type NextStart =
   /** `met`: what the work of the attempt before (`ours`) could not be brought together with: files in conflict, else a check that is red with both. */
   | { kind: "fresh"; met?: { files: readonly string[]; output: string; ours: string } & RedCheck & Others }
   /** `because` tells the agent what ended its turn before, where it can do something about that. */
-  /** `resolved`: the conflict whose resolution it is to look at again. */
-  | { kind: "resume"; from: number; because?: string; resolved?: Resolved }
+  /** `resolved`: the conflict whose resolution, or the work of others whose repair, it is to look at again. */
+  | ({ kind: "resume"; from: number; because?: string; resolved?: Resolved } & Others)
   | { kind: "answer"; from: number; text: string }
   /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
   | ({ kind: "repair"; from: number; output: string; onto: string | null } & RedCheck & Others)
@@ -113,8 +113,13 @@ export type NextStart =
 /** How each task begins. */
 export const FRESH = { kind: "fresh" } as const satisfies NextStart;
 
-/** The two sides of a merge that was resolved. */
+/** The two sides of a merge that was resolved. Without files it was clean, and red until its check was mended. */
 export type Resolved = { files: string[]; ours: string; theirs: string };
+
+/** Whether it was a check of the merge that had to be mended, and no conflict. */
+export function isMended({ files }: Pick<Resolved, "files">): boolean {
+  return files.length === 0;
+}
 
 /** The tasks with whose work that of this one was red, by key. */
 type Others = { others?: string[] };

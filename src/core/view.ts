@@ -15,7 +15,7 @@ import { isDue } from "./retry.ts";
 import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
-import { type BareTask, FINAL_STATES, type NextStart, type Park, type Task } from "./task.ts";
+import { type BareTask, FINAL_STATES, isMended, type NextStart, type Park, type Task } from "./task.ts";
 import { printableNames, shellWord } from "../lib/printable.ts";
 
 type Standing =
@@ -285,7 +285,7 @@ export function describePark(park: Park): string {
       return `asks: ${park.question}`;
     case "conflict":
       if (park.lost !== undefined)
-        return `its conflict was resolved by throwing a side away: ${describeLost(park.lost)}; what is wanted of that is to be brought back in ${park.worktree}`;
+        return `${isMended(park) ? "its red check was mended by undoing work of others" : "its conflict was resolved by throwing a side away"}: ${describeLost(park.lost)}; what is wanted of that is to be brought back in ${park.worktree}`;
       return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
       return `${park.isOwn ? "its work is red" : `red with the work of ${describeOthers(park.others)}`}: ${describeCheck(park)}; to be mended in ${park.worktree}`;

@@ -3,9 +3,10 @@
  *  stays where it is on that way. */
 import type { FailedRule } from "../core/conflict-rules.ts";
 import { conflictBefore, conflictsBefore } from "../core/conversation.ts";
-import { describeLost, type LostChange } from "../core/lost-change.ts";
+import { describeLost, howLost, type LostChange } from "../core/lost-change.ts";
 import { type RedCheck, timeOf } from "../core/red-check.ts";
-import type { NextStart, Park, Resolved, Task } from "../core/task.ts";
+import { isMended, type NextStart, type Park, type Resolved, type Task } from "../core/task.ts";
+import type { Attempt } from "../core/attempt.ts";
 import { isAncestor } from "../git/branch.ts";
 import { endAttempt, readAttempts } from "../store/attempts.ts";
 import { readTasks } from "../store/tasks.ts";
@@ -101,10 +102,10 @@ export function conflicted(
   }
 }
 
-/** A person resolved the conflict, and throws a side away with that: they are asked whether that is meant. */
+/** A person resolved the conflict, or mended the check, and throws a side away with that: they are asked whether that is meant. */
 export function askPerson(engine: Engine, carried: Carried, resolved: Resolved, lost: LostChange[]): void {
   const { attempt } = carried;
-  const reason = `its conflict was resolved by throwing a side away: ${describeLost(lost)}`;
+  const reason = `${howLost(isMended(resolved))}: ${describeLost(lost)}`;
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, engine.now(), attempt, { kind: "failed", reason })) return;
     const { worktree } = attempt;
@@ -125,7 +126,7 @@ export function verifyFailed(
   const check = { command, ...timeOf({ timedOutMs }) };
   const outcome = { kind: "verify_failed", ...check, output } as const;
   // What was merged into the worktree in an earlier round is there still.
-  const together = merged?.onto ?? (task.next.kind === "repair" ? task.next.onto : null);
+  const together = merged?.onto ?? ontoOf(task.next);
   const others = merged?.others ?? othersOf(task.next);
   const withOthers = others.length === 0 ? {} : { others };
   const overtaken = merged?.overtaken ?? false;
@@ -142,13 +143,16 @@ export function verifyFailed(
     const next = { kind: "fresh", met } as const;
     sendBack(engine, carried, outcome, next, { conflicts: BEGUN_ANEW, repairs: 0 });
   } else {
-    parkFor(engine, carried, outcome, {
-      for: "red",
-      ...check,
-      worktree: attempt.worktree,
-      ...(merged === undefined && others.length === 0 ? { isOwn: true as const } : withOthers),
-    });
+    const isOwn = merged === undefined && others.length === 0;
+    const park = { for: "red", ...check, worktree: attempt.worktree, ...(isOwn ? { isOwn } : withOthers) } as const;
+    parkFor(engine, carried, outcome, park, together);
   }
+}
+
+/** The commit that was merged into the worktree in an earlier round. */
+function ontoOf(next: NextStart): string | null {
+  if (next.kind === "repair") return next.onto;
+  return next.kind === "resume" && next.resolved !== undefined && isMended(next.resolved) ? next.resolved.theirs : null;
 }
 
 /** With whose work it was red before. */
@@ -157,6 +161,7 @@ function othersOf(next: NextStart): string[] {
     case "fresh":
       return next.met?.others ?? [];
     case "repair":
+    case "resume":
     case "by-hand":
       return next.others ?? [];
     default:
@@ -164,18 +169,29 @@ function othersOf(next: NextStart): string[] {
   }
 }
 
+/** `onto`: with what the work is red. */
 function parkFor(
   engine: Engine,
   carried: Carried,
   outcome: Parameters<typeof endAttempt>[3],
   park: Extract<Park, { for: "conflict" | "red" }>,
+  onto: string | null = null,
 ): void {
   const { attempt } = carried;
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, engine.now(), attempt, outcome)) return;
     const others = park.for === "red" && park.others !== undefined ? { others: park.others } : {};
-    const resolved =
-      park.for === "conflict" ? { resolved: { files: park.files, ours: park.ours, theirs: park.theirs } } : {};
+    const resolved = resolvedBy(park, attempt, onto);
     waitBehind(engine, carried, { park, next: { kind: "by-hand", from: attempt.id, ...others, ...resolved } });
   });
+}
+
+/** What a person brings together as they resolve or mend this. */
+function resolvedBy(
+  park: Extract<Park, { for: "conflict" | "red" }>,
+  { head }: Attempt,
+  onto: string | null,
+): { resolved?: Resolved } {
+  if (park.for === "conflict") return { resolved: { files: park.files, ours: park.ours, theirs: park.theirs } };
+  return onto === null || head === null ? {} : { resolved: { files: [], ours: head, theirs: onto } };
 }

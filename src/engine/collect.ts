@@ -7,15 +7,16 @@ import { failedRuleOf } from "../core/conflict-rules.ts";
 import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
 import { AT_ONCE_MS } from "../core/crash-loop.ts";
-import { askForLost, describeLost } from "../core/lost-change.ts";
+import { askForLost, describeLost, howLost } from "../core/lost-change.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
-import type { Task } from "../core/task.ts";
+import { isMended, type Task } from "../core/task.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
+import { moveKeeping } from "../git/move.ts";
 import { findPlace } from "../git/place.ts";
 import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
 import { type Stash, stashesOf } from "../git/stashes.ts";
@@ -33,7 +34,7 @@ import { attemptDir, type Engine, findAgent } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
 import { judgeCut, readCut } from "./reboot.ts";
-import { findLost, resolvedIn } from "./lost-side.ts";
+import { broughtTogether, findLost, resolvedIn } from "./lost-side.ts";
 import { readHang } from "./watchdog.ts";
 import { holdsOwnWork } from "./own-work.ts";
 import { runSetup } from "./run-setup.ts";
@@ -66,9 +67,12 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     known: knownFiles(engine, attempt.worktree),
     message: `${oneLine(task.spec.title)}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${planKeyOf(task)}`,
   });
-  const head = leftovers.tip ?? attempt.base;
+  const left = leftovers.tip ?? attempt.base;
+  const isOwn = await holdsOwnWork(engine, carried, { head: left, isNew: leftovers.commit !== null });
+  const back = isOwn || byHand ? null : await bringBack(engine, carried, leftovers);
+  const head = back ?? left;
+  const changed = isOwn || back !== null;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: performance.now() });
-  const changed = await holdsOwnWork(engine, carried, { head, isNew: leftovers.commit !== null });
   const dropped = changed ? await bringSubmodulesHome(engine, carried, head) : null;
   const turn = byHand ? null : await readTurn(engine, carried, changed);
   const judged = turn ? judgeCapped(engine, attempt, judge(engine, carried, turn)) : byHandOutcome(changed);
@@ -92,8 +96,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     return "on";
   }
   const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
-  const resolved = outcome.kind === "ok" && beyond === null ? resolvedIn(task.next) : null;
-  const lost = resolved === null ? [] : await findLost(engine, resolved, head);
+  const resolved = outcome.kind === "ok" && beyond === null ? broughtTogether(engine, carried) : null;
+  const lost = resolved === null ? [] : await findLost(engine, carried, resolved, head);
   const size = outcome.kind === "ok" ? await sizeForContest(engine, carried, head) : null;
   const usage = turn?.usage ?? null;
   const session = turn?.evidence.session ?? attempt.session;
@@ -142,9 +146,11 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       changeAttempt(engine.store, attempt.id, { head });
       const ended = {
         kind: "failed",
-        reason: `resolved a conflict by throwing a side away: ${describeLost(lost)}`,
+        reason: `${howLost(isMended(resolved!))}: ${describeLost(lost)}`,
       } as const;
-      const next = { kind: "resume", from: attempt.id, because: askForLost(lost), resolved: resolved! } as const;
+      const because = askForLost(lost, isMended(resolved!));
+      const others = task.next.kind === "repair" && task.next.others ? { others: task.next.others } : {};
+      const next = { kind: "resume", from: attempt.id, because, resolved: resolved!, ...others } as const;
       sendBack(engine, carried, ended, next, {});
     } else if (outcome.kind === "ok") {
       const phase = verifyCommands(run, task).length > 0 ? "verify" : phaseAfterChecks(task);
@@ -168,6 +174,23 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
     }
   });
   return "on";
+}
+
+/** An agent that was to resolve a conflict, and threw its own work away instead, has given the merge up: the work is put back as it was, and meets the conflict again. Gives
+ *  where it is then; null where there is nothing to put back. */
+async function bringBack(
+  engine: Engine,
+  { run, task, attempt }: Carried,
+  { tip, blocked }: Leftovers,
+): Promise<string | null> {
+  const resolved = resolvedIn(task.next);
+  if (resolved === null || isMended(resolved) || blocked !== null || tip === resolved.ours) return null;
+  if (tip === null || findPlace(engine.repo, attempt.worktree) === null) return null;
+  if (!(await moveKeeping(engine.repo, attempt.worktree, resolved.ours))) return null;
+  const text = `threw its work away instead of resolving the conflict; it is put back at ${resolved.ours.slice(0, 10)}`;
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  appendEvent(engine.store, engine.now(), about, { kind: "note", text });
+  return resolved.ours;
 }
 
 /** Commits that the agent made inside a submodule lie in its worktree alone. */

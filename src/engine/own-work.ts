@@ -36,3 +36,15 @@ export function headBefore({ store }: Engine, attempt: Attempt): Oid | null {
     if (at.head !== null) return at.head;
   return null;
 }
+
+/** What the first attempt of its conversation that came so far had come to. */
+export function firstHead({ store }: Engine, attempt: Attempt): Oid | null {
+  let first: Oid | null = null;
+  for (
+    let at: Attempt | null = attempt;
+    at !== null;
+    at = at.continues === null ? null : readAttempt(store, at.continues)
+  )
+    first = at.head ?? first;
+  return first;
+}

@@ -143,6 +143,8 @@ const BOTH = ["f.txt ours", "f.txt theirs"];
 test.each<[string, (at: Scratch) => void, string[]]>([
   ["nothing more", () => {}, []],
   ["lines made into others", (at) => writeFileSync(`${at.root}/f.txt`, "top\nother\nend\n"), []],
+  ["the only line of a file made into another", (at) => writeFileSync(`${at.root}/one.txt`, "other\n"), []],
+  ["a file that they brought overwritten", (at) => writeFileSync(`${at.root}/new.txt`, "other\n"), ["new.txt theirs"]],
   ["a file moved as it was resolved", (at) => at.git(at.root, "mv", "f.txt", "g.txt"), []],
   [
     "a file that only they have made into another",

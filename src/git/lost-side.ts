@@ -108,7 +108,8 @@ async function givenUp(repo: Repo, { before, ours, theirs, head }: Sides): Promi
   return null;
 }
 
-/** Whether a file that was changed is not there any more, is empty, or holds something else altogether: no line of either side, and no word that one of them brought. */
+/** Whether a file that was changed is not there any more, is empty, or holds something else altogether: no line of either side, those among them that they have in common,
+ *  and no word that one of them brought. Where they have no line in common, all of it was to be rewritten. */
 async function isGone(repo: Repo, sides: Sides): Promise<boolean> {
   const { before, head } = sides;
   const changed = changedSides(sides);
@@ -119,6 +120,8 @@ async function isGone(repo: Repo, sides: Sides): Promise<boolean> {
   const [base, ...both] = await Promise.all([before, sides.ours, sides.theirs].map((entry) => linesOf(repo, entry)));
   if (now.size === 0) return both.some((lines) => lines === null || lines!.size > 0);
   if (base == null || both.some((lines) => lines == null || !lines.isDisjointFrom(now))) return false;
+  const [one = base, other = one] = SIDES.flatMap((side, at) => (sides[side] === undefined ? [] : [both[at]!]));
+  if (one.isDisjointFrom(other)) return false;
   const added = await Promise.all(changed.map((side) => addedBy(repo, sides, side)));
   const brought = added.flatMap((lines) => [...wordsOf(lines ?? []).difference(wordsOf(base))]);
   const text = [...now].join("\n");

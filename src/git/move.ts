@@ -91,6 +91,13 @@ export async function moveBack(
   return saved.ref;
 }
 
+/** Puts the branch that a task's worktree is on, and its files, at `to`. False where something uncommitted is in the way, or there is no such commit: nothing was changed then. */
+export async function moveKeeping(repo: Repo, path: string, to: Oid): Promise<boolean> {
+  const place = placeAt(repo, path);
+  if (isMainPlace(place)) throw new OwtError("internal", `${path} is the user's own checkout: nothing is reset there`);
+  return (await git(place, ["reset", "--keep", "--quiet", to], { ok: [0, 1, 128] })).code === 0;
+}
+
 /** What was uncommitted in a worktree, and the ref that keeps it. */
 export type PutAside = { ref: string; paths: string[] };
 

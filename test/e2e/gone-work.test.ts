@@ -7,7 +7,10 @@ import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 type Shown = { task: { state: string; attempts: { worktree: string; branch: string; outcome: string }[] } };
 
 /** A task that meets a conflict with what came in while it waited; `then` are its steps in the turn in which it is to resolve it. */
-async function withConflict(then: string, front: Record<string, unknown> = {}): Promise<Rig> {
+async function withConflict(
+  then: string,
+  front: Record<string, unknown> = {},
+): Promise<{ rig: Rig; told: string } & AsyncDisposable> {
   const rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nretries = 0\n` });
   rig.write({
     "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "one"'),
@@ -18,27 +21,43 @@ async function withConflict(then: string, front: Record<string, unknown> = {}): 
   });
   rig.commit("plan");
   const run = await startTwoBehindOne(rig);
-  await run.ended;
-  return rig;
+  const { stdout, stderr } = await run.ended;
+  return { rig, told: stdout + stderr, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() };
 }
 
-test("an agent that resets its branch to the run's instead of resolving the conflict has done nothing, and its work is kept", async () => {
-  await using rig = await withConflict('run "git" "merge" "--abort"\nrun "git" "reset" "-q" "--hard" "owt/runs/r1"');
+test.each([
+  ["the run's", "owt/runs/r1"],
+  ["where it began", "main"],
+])(
+  "an agent that resets its branch to %s instead of resolving the conflict has given it up: another attempt begins",
+  async (_, to) => {
+    await using run = await withConflict(`run "git" "reset" "-q" "--hard" "${to}"`);
+    const { rig, told } = run;
+    const { task: two } = await rig.json<Shown>("task", "show", "two/E01");
+    expect([two.state, two.attempts.map((each) => each.outcome)]).toEqual([
+      "done",
+      ["conflicts in shared.txt", "conflicts in shared.txt", "done"],
+    ]);
+    expect(told).toContain("threw its work away instead of resolving the conflict; it is put back at");
+    expect(rig.show("owt/runs/r1", "shared.txt")).toBe("one, two");
+    const kept = rig.git("rev-list", "--all").split("\n");
+    expect(kept.some((commit) => rig.show(commit, "shared.txt") === ", two")).toBe(true);
+  },
+);
+
+test("where no other attempt may begin, a person finds the merge of that work started", async () => {
+  await using run = await withConflict('run "git" "reset" "-q" "--hard" "main"', { branch: "feat/two" });
+  const { rig } = run;
   const { task: two } = await rig.json<Shown>("task", "show", "two/E01");
-  expect(two.state).toBe("failed");
-  expect(two.attempts.map((each) => each.outcome)).toEqual([
-    "conflicts in shared.txt",
-    expect.stringMatching(/^changed nothing/),
-  ]);
-  expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01"]);
-  rig.ok("task", "retry", "two/E01");
-  expect((await rig.owt("resume")).code).toBe(0);
-  const kept = rig.git("rev-list", "--all").split("\n");
-  expect(kept.some((commit) => rig.show(commit, "shared.txt") === ", two")).toBe(true);
+  const { worktree } = two.attempts.at(-1)!;
+  const git = (...args: string[]) => execFileSync("git", args, { cwd: worktree, env: rig.env, encoding: "utf8" });
+  expect(git("ls-files", "--unmerged")).toContain("shared.txt");
+  expect(git("show", "HEAD:shared.txt")).toBe(", two");
 });
 
 test("a worktree in which a person left nothing of the work is not approved", async () => {
-  await using rig = await withConflict('say "cannot decide"', { branch: "feat/two" });
+  await using run = await withConflict('say "cannot decide"', { branch: "feat/two" });
+  const { rig } = run;
   const before = await rig.json<Shown>("task", "show", "two/E01");
   const { worktree } = before.task.attempts.at(-1)!;
   const git = (...args: string[]) => execFileSync("git", args, { cwd: worktree, env: rig.env, stdio: "pipe" });
@@ -112,7 +131,8 @@ test.each([
   ["resolved a conflict", false],
   ["resolved a conflict, and deleted the branch", true],
 ])("who %s on no branch is told how it is taken along", async (_, isGone) => {
-  await using rig = await withConflict('say "cannot decide"', { branch: "feat/two" });
+  await using run = await withConflict('say "cannot decide"', { branch: "feat/two" });
+  const { rig } = run;
   const { worktree } = (await rig.json<Shown>("task", "show", "two/E01")).task.attempts.at(-1)!;
   const git = (...args: string[]) => execFileSync("git", args, { cwd: worktree, env: rig.env, encoding: "utf8" });
   writeFileSync(`${worktree}/shared.txt`, "one, two");

@@ -100,3 +100,65 @@ test.each([
   expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual(["conflicts in shared.txt", "done"]);
   expect(await lostOfTwo(rig)).toEqual([]);
 });
+
+/** The first brings `a.txt`, the second `b.txt`, each green alone; together they are red until one of them, and what else the first brings, is as `mend` has it. */
+async function mendedBy(mend: string, { code = 0, attempts = 2, front = {} } = {}): Promise<Rig> {
+  const verify = "test ! -f a.txt || test ! -f b.txt || test -f both.txt";
+  const rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify = "${verify}"\nverify_attempts = ${attempts}\n`,
+  });
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'write a.txt "word of one"\nwrite a.md "a"'),
+    "docs/plans/two/epic-01-b.md": task(
+      front,
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nwrite b.txt "word of two"\non repair:\nrun "sh" "-c" "${mend}"`,
+    ),
+  });
+  rig.commit("plan");
+  expect((await (await startTwoBehindOne(rig)).ended).code).toBe(code);
+  return rig;
+}
+
+test.each([
+  ["removing", "git rm -qf --ignore-unmatch a.txt a.md && git commit -qm drop"],
+  ["reverting", "git revert -m 1 --no-edit HEAD >/dev/null"],
+])("who mends a red check by %s the work of others is asked once, and what stays lost is told", async (_, mend) => {
+  await using rig = await mendedBy(mend);
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual([
+    expect.stringMatching(/^verify failed/),
+    "mended a red check by undoing work of others: nothing of one/E01's change in a.md is left; nothing of one/E01's change in a.txt is left",
+    "done",
+  ]);
+  const asked = readFileSync(`${(await attemptsOfTwo(rig))[2]!.folder}/prompt`, "utf8");
+  expect(asked).toContain("nothing of one/E01's change in a.txt is left; it had added:\n      word of one\n");
+  expect(await lostOfTwo(rig)).toEqual(["a.md", "a.txt"].map((path) => ({ path, of: ["one/E01"], is_own: false })));
+  expect(rig.ok("status")).toContain("nothing of one/E01's change in a.txt is left");
+});
+
+test.each([
+  ["brings something of its own", "echo both > both.txt"],
+  ["changes what they have", "echo and more >> a.txt && echo both > both.txt"],
+  ["takes its own work back", "git rm -qf b.txt && echo c > c.txt"],
+])("who mends it and %s is not asked", async (_, mend) => {
+  await using rig = await mendedBy(`${mend} && git add -A && git commit -qm mend`);
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual([
+    expect.stringMatching(/^verify failed/),
+    "done",
+  ]);
+  expect(await lostOfTwo(rig)).toEqual([]);
+});
+
+test("a person who mends it by undoing the work of others is asked once", async () => {
+  await using rig = await mendedBy("true", { code: 4, attempts: 0, front: { branch: "feat/two" } });
+  const worktree = (await attemptsOfTwo(rig)).at(-1)!.worktree;
+  const command = "git rm -qf a.txt a.md && git commit -qm drop";
+  execFileSync("sh", ["-c", command], { cwd: worktree, env: rig.env, stdio: "pipe" });
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(4);
+  const lost = "its red check was mended by undoing work of others: nothing of one/E01's change in a.md is left";
+  const { waiting } = await rig.json<{ waiting: { why: string; command: string }[] }>("inbox");
+  expect(waiting).toMatchObject([{ why: expect.stringContaining(lost), command: "owt task approve two/E01" }]);
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(await lostOfTwo(rig)).toEqual(["a.md", "a.txt"].map((path) => ({ path, of: ["one/E01"], is_own: false })));
+});
