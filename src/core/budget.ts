@@ -176,11 +176,19 @@ export function isUsedUp({ used, limit }: Level): boolean {
 /** The tail of a sum of binary fractions is no money. */
 const DUST = 1e-9;
 
-/** How far each limit of the run is used up, the task's own aside. */
+/** How far each limit of the run is used up, the task's own aside, with what is kept. */
 export function levelsOf(budget: Budget, spending: Spending): Level[] {
+  return usedLevels(budget, spending).map((level) => {
+    const { kept, isGuess } = reserveOf(level.unit, sharersOf(level.scope, spending));
+    return { ...level, taken: level.used + kept, ...(isGuess ? { isGuess } : {}) };
+  });
+}
+
+/** The same without what is kept for others, which says nothing about what was used. */
+function usedLevels(budget: Budget, spending: Spending): Level[] {
   return LIMITS.flatMap((limit) => {
     const most = budget[limit.name];
-    return most === null || limit.scope === "task" ? [] : [levelOf(limit, most, spending)];
+    return most === null || limit.scope === "task" ? [] : [usedLevel(limit, most, spending)];
   });
 }
 
@@ -190,16 +198,14 @@ export function onTop(budget: Budget, spending: Spending): Partial<Budget> {
     LIMITS.flatMap((limit) => {
       const most = budget[limit.name];
       if (most === null || limit.scope !== "run") return [];
-      return [[limit.name, most + levelOf(limit, most, spending).used]];
+      return [[limit.name, most + usedLevel(limit, most, spending).used]];
     }),
   );
 }
 
-function levelOf({ scope, unit }: Limit, limit: number, spending: Spending): Level {
+function usedLevel({ scope, unit }: Limit, limit: number, spending: Spending): Level {
   const used = scope === "day" ? spending.day[unit] : usedOf(unit, spending.attempts, spending);
-  const { kept, isGuess } = reserveOf(unit, sharersOf(scope, spending));
-  const isAtLeast = isUncounted(unit, spending.attempts);
-  return { scope, unit, limit, used, taken: used + kept, isAtLeast, ...(isGuess ? { isGuess } : {}) };
+  return { scope, unit, limit, used, taken: used, isAtLeast: isUncounted(unit, spending.attempts) };
 }
 
 /** All that uses up a limit: for that of a day, the other runs too. */
@@ -290,10 +296,9 @@ export function wasTooLittle(
 
 /** The limit that a running attempt of `task` has reached; it is to be stopped. */
 export function decideStop(budget: Budget, spending: Spending, task: number): Level | null {
-  const levels = [...taskLevels(budget, spending, task), ...levelsOf(budget, spending)];
+  const levels = [...taskLevels(budget, spending, task), ...usedLevels(budget, spending)];
   // That no further task may begin stops none.
-  const reached = levels.find((level) => level.unit !== "tasks" && isUsedUp(level));
-  return reached === undefined ? null : bare(reached);
+  return levels.find((level) => level.unit !== "tasks" && isUsedUp(level)) ?? null;
 }
 
 /** Attempts that give way before a limit is reached, where what is expected has proved too little and all that are at work could pass it by more than one turn: those
@@ -304,7 +309,7 @@ export function decideYields(
   spending: Spending,
   canGoOn: (attempt: Attempt) => boolean,
 ): { attempt: number; level: Level }[] {
-  return levelsOf(budget, spending).flatMap((level) => {
+  return usedLevels(budget, spending).flatMap((level) => {
     const sharers = sharersOf(level.scope, spending);
     const turn = turnOf(level.unit, sharers);
     if (turn === 0) return [];
@@ -317,7 +322,7 @@ export function decideYields(
       if (leaving.has(id) || isFirst || !reaches(level.used + (others.length + 1) * turn, level.limit)) return [];
       if (!canGoOn(attempt)) return [];
       leaving.add(id);
-      return [{ attempt: id, level: bare(level) }];
+      return [{ attempt: id, level }];
     });
   });
 }
@@ -332,7 +337,7 @@ function turnOf(unit: BudgetUnit, { dearest }: RunSpending): number {
 
 /** What a new attempt of `task` may spend at most, in dollars; null without a limit. */
 export function leftFor(budget: Budget, spending: Spending, task: number): number | null {
-  const all = [...levelsOf(budget, spending), ...taskLevels(budget, spending, task)];
+  const all = [...usedLevels(budget, spending), ...taskLevels(budget, spending, task)];
   const levels = all.filter((level) => level.unit === "usd");
   if (levels.length === 0) return null;
   // A hundredth of a cent is the least that is worth a start; dispatch has seen to it that something is left.
@@ -341,19 +346,12 @@ export function leftFor(budget: Budget, spending: Spending, task: number): numbe
 
 /** The limits of the run of which so much is used that it is time to say so and to ask. */
 export function levelsToWarnOf(budget: Budget, spending: Spending): Level[] {
-  return levelsOf(budget, spending)
-    .filter((level) => isNearlyUsed(level, budget))
-    .map(bare);
+  return usedLevels(budget, spending).filter((level) => isNearlyUsed(level, budget));
 }
 
 /** The same of a task's own limits. */
 export function taskLevelsToWarnOf(budget: Budget, spending: Spending, task: number): Level[] {
   return taskLevels(budget, spending, task).filter((level) => isNearlyUsed(level, budget));
-}
-
-/** What is kept for others says nothing about what was used. */
-function bare({ scope, unit, limit, used, isAtLeast }: Level): Level {
-  return { scope, unit, limit, used, taken: used, isAtLeast };
 }
 
 function isNearlyUsed(level: Level, { warnAt }: Budget): boolean {

@@ -230,9 +230,25 @@ test("the budget of a day holds for all runs of the repository, and its tasks go
   expect(new Date(budgets[0]!.until!).getHours()).toBe(0);
   expect(rig.ok("inbox")).toMatch(/1 thing waits.*\n\nr1 has used \$0\.60 of \$0\.50 for the day; it goes on at \S/);
   expect(rig.ok("status")).toMatch(/▲ has used \$0\.60 of \$0\.50 for the day; nothing begins until \S+.*; raise it: /);
-  // When it ends is worked out anew at once: not before that.
+  run.child.kill("SIGINT");
+  expect((await run.ended).code).toBe(130);
+});
+
+test("the end that is expected lies behind the day whose budget is used up, also of what builds on others", async () => {
+  // By the table such tasks take minutes: an end that does not mind the day is not worked out anew before.
+  const slow = "---\nagent: slow\n---\n# Slow\n\nTake your time.\n";
+  await using rig = Rig.create({
+    "docs/plans/a/epic-01-one.md": `---\npriority: high\n---\n${task("cost 0.6", "hang")}`,
+    "docs/plans/a/epic-02-two.md": slow,
+    "docs/plans/b/epic-01-beside.md": slow,
+    ".worktreerc": `${DEMO}[agent.slow]\ncommand = ["false"]\n[budget]\nday_usd = 0.5\n`,
+  });
+  rig.ok("config", "approve", "--yes");
+  const run = rig.start("run", "--yes", "--sequential");
+  await run.says("used of the budget: $0.60 of $0.50 for the day");
+  const until = async () => Date.parse((await rig.json<Near>("inbox")).budgets[0]!.until!);
   const end = async () => Date.parse((await rig.json<Status>("status")).runs[0]!.expected_end!);
-  await vi.waitUntil(async () => (await end()) >= Date.parse(budgets[0]!.until!), { timeout: 8_000 });
+  await vi.waitUntil(async () => (await end()) >= (await until()), { timeout: 60_000 });
   run.child.kill("SIGINT");
   expect((await run.ended).code).toBe(130);
 });
