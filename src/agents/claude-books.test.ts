@@ -27,11 +27,11 @@ afterAll(() => rmSync(config, { recursive: true, force: true }));
 
 type Row = Record<string, unknown>;
 
-function booksOf(stream: Row[], rows: { own?: Row[]; sub?: Row[] }, isOver = true): Usage {
+function booksOf(stream: Row[], rows: { own?: Row[]; sub?: Row[] }, isOver = true, session = SESSION): Usage {
   const agent = claude.make(testSetup("claude", [], { CLAUDE_CONFIG_DIR: config }));
   put(record, lines(rows.own ?? []));
   put(subagent, lines(rows.sub ?? []));
-  const books = agent.openBooks({ session: SESSION, since: SINCE, prices: SHIPPED_PRICES });
+  const books = agent.openBooks({ session, since: SINCE, prices: SHIPPED_PRICES });
   for (const line of stream) for (const event of agent.parse(JSON.stringify(line))) books.take(event);
   return books.read(isOver);
 }
@@ -120,6 +120,18 @@ describe("a turn that was killed", () => {
   test("before its first answer is unknown, and before it had begun cost nothing", () => {
     expect(cost([INIT], {})).toMatchObject({ usd: null, isAtLeast: true });
     expect(cost([], {})).toMatchObject({ usd: 0, isAtLeast: false });
+  });
+
+  test("is counted by its stream where its records are not where they are looked for, at least", () => {
+    const elsewhere = "22222222-2222-4333-8444-555555555555";
+    const stream = [{ ...INIT, session_id: elsewhere }, ...one.stream, ...one.results, ...two.stream];
+    expect(cost(stream, {}, true, elsewhere)).toMatchObject({
+      isAtLeast: true,
+      tokens: { input: 2_400, output: 2 },
+    });
+    expect(cost(stream, {}, false, elsewhere)).toMatchObject({ tokens: { input: 2_400, output: 2 } });
+    const ended = cost([...stream, result({ total_cost_usd: 0.054, ...since(0.054) })], {}, true, elsewhere);
+    expect(ended).toMatchObject({ usd: 0.054, isAtLeast: false, tokens: { input: 1, output: 1 } });
   });
 
   test("does not count what earlier turns of its conversation used, nor what a fork copied", () => {

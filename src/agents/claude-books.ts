@@ -56,9 +56,9 @@ class ClaudeBooks implements Books {
   #session: string;
   /** Whether the program came as far as its own first word: before it nothing is asked of a model. */
   #hasBegun = false;
-  /** Answers that the results hold, and those that came after the last of them. */
+  /** Answers that the results hold, and those that came after the last of them, as the stream shows them. */
   readonly #reported = new Set<string>();
-  #open = new Set<string>();
+  #open = new Map<string, Answer>();
   /** Whether anything happened behind the last result. */
   #goesOn = true;
 
@@ -75,7 +75,7 @@ class ClaudeBooks implements Books {
       this.#own = [];
     }
     this.#hasBegun = true;
-    if (event.kind === "answer") this.#open.add(event.answer.id);
+    if (event.kind === "answer") this.#open.set(event.answer.id, event.answer);
     if (event.kind === "answer" || event.kind === "tool-result") this.#goesOn = true;
     if (event.kind === "result") this.#close(event.result);
   }
@@ -84,8 +84,8 @@ class ClaudeBooks implements Books {
   #close(result: AgentResult): void {
     this.#results.push(result);
     if (result.usage === null || (result.usage.length === 0 && result.turns === 0 && !result.isError)) return;
-    for (const id of this.#open) this.#reported.add(id);
-    this.#open = new Set();
+    for (const id of this.#open.keys()) this.#reported.add(id);
+    this.#open = new Map();
     this.#goesOn = false;
   }
 
@@ -95,8 +95,10 @@ class ClaudeBooks implements Books {
     const records = this.#readRecords();
     const answers = mergeAnswers(records.flatMap((each) => [...each.answers.values()]));
     const recovered = [...answers.values()].filter((answer) => this.#isUnreported(answer, answers));
+    // A wrapper may have it keep its records elsewhere. What the stream shows is less than was used, and more than nothing.
+    const counted = records.length === 0 ? [...this.#open.values()] : recovered;
     return {
-      models: byModel([...reported, ...listUsage(this.#prices, recovered)]),
+      models: byModel([...reported, ...listUsage(this.#prices, counted)]),
       missing: isOver ? this.#missing(records, answers, recovered) : null,
     };
   }
@@ -114,7 +116,7 @@ class ClaudeBooks implements Books {
     answers: ReadonlyMap<string, DatedAnswer>,
     recovered: DatedAnswer[],
   ): string | null {
-    const isCut = [...this.#open].some((id) => !answers.get(id)?.isWhole);
+    const isCut = [...this.#open.keys()].some((id) => !answers.get(id)?.isWhole);
     // Killed while the model had the word: what it had said by then was used, and stands nowhere.
     const isAwaited = records.some((each) => each.awaits >= this.#since);
     if (isCut || isAwaited || (recovered.length === 0 && this.#open.size === 0)) return "an answer that was cut off";

@@ -79,7 +79,7 @@ const USUAL_HINTS: Record<ErrorCode, string | undefined> = {
   "would-lose-work": "look: git worktree list",
   "tool-failed": "what is wrong here: owt doctor; all about it: the same command with -vv",
   store: "what is wrong here: owt doctor",
-  "disk-full": "make room, then: owt resume",
+  "disk-full": "make room, then: owt resume; where no run is open yet: owt run",
   interrupted: undefined,
   internal: "for a report of it: the same command with -vv (owt --help)",
 };

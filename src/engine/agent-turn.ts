@@ -214,7 +214,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   if (readLaunch(dir).kind === "unclaimed") {
     finish(engine, carried, {
       kind: "failed",
-      reason: `the agent could not be started: ${readTail(join(dir, "err"), 2_048).trim()}`,
+      reason: `the agent could not be started: ${readTail(join(dir, "err"), 2_048).trim() || "what was to start it left without a word"}`,
       atOnce: true,
     });
   } else {

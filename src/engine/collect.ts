@@ -13,11 +13,13 @@ import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
 import { isMended, type Task } from "../core/task.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
-import { isAncestor, readRef } from "../git/branch.ts";
+import { createBranch, isAncestor, readRef } from "../git/branch.ts";
+import { committedElsewhere, lastHead } from "../git/head-log.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
+import { isObject } from "../git/loose-object.ts";
 import { moveKeeping } from "../git/move.ts";
-import { findPlace } from "../git/place.ts";
+import { findPlace, readHead } from "../git/place.ts";
 import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
 import { type Stash, stashesOf } from "../git/stashes.ts";
 import { appendEvent } from "../store/events.ts";
@@ -54,7 +56,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   // It may be what it printed that leaves no room for its commit.
   if (!byHand) await makeRoom(engine, attempt);
   // An agent that removed its own worktree still has its commits: they are taken up in a new one.
-  const tip = await readRef(engine.repo, attempt.branch);
+  const tip = (await readRef(engine.repo, attempt.branch)) ?? (await putBranchBack(engine, carried));
   if (!existsSync(attempt.worktree) && tip) await ensureWorktree(engine, carried, tip);
   const place = findPlace(engine.repo, attempt.worktree);
   if (place) await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] });
@@ -83,7 +85,7 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const taken = misread
     ? (dropped ??
       blockedOutcome(leftovers, attempt.branch, byHand || task.next.kind === "conflict") ??
-      stashedOutcome(insideOutcome(judged, inside), stashes))
+      (await elsewhereOutcome(engine, carried, stashedOutcome(insideOutcome(judged, inside), stashes), head)))
     : judged;
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
   const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
@@ -191,6 +193,19 @@ async function bringBack(
   const about = { run: run.id, task: task.id, attempt: attempt.id };
   appendEvent(engine.store, engine.now(), about, { kind: "note", text });
   return resolved.ours;
+}
+
+/** A branch that its agent deleted below itself comes back to where that stood. Null where it was not so. */
+async function putBranchBack({ repo, store, now }: Engine, { run, task, attempt }: Carried): Promise<string | null> {
+  const place = findPlace(repo, attempt.worktree);
+  if (place === null || (await readHead(repo, place)).branch !== attempt.branch) return null;
+  const commit = lastHead(place);
+  if (commit === null || !(await isObject(repo, commit)) || !(await isAncestor(repo, attempt.base, commit)))
+    return null;
+  await createBranch(repo, attempt.branch, commit);
+  const text = `had deleted its own branch; it is at ${commit.slice(0, 10)} again, where its worktree stood`;
+  appendEvent(store, now(), { run: run.id, task: task.id, attempt: attempt.id }, { kind: "note", text });
+  return commit;
 }
 
 /** Commits that the agent made inside a submodule lie in its worktree alone. */
@@ -309,7 +324,7 @@ async function readTurn(engine: Engine, { attempt }: Carried, changed: boolean):
 }
 
 /** What stands in the way of taking the work as it is, though the agent ended well. */
-function blockedOutcome({ blocked, left, head }: Leftovers, own: string, isConflictTurn: boolean): Outcome | null {
+function blockedOutcome({ blocked, left, head, tip }: Leftovers, own: string, isConflictTurn: boolean): Outcome | null {
   const files = left.map((each) => each.path);
   switch (blocked) {
     case null:
@@ -329,6 +344,12 @@ function blockedOutcome({ blocked, left, head }: Leftovers, own: string, isConfl
         missing: "your turn ended, and a rebase is half done: git rebase --continue, or git rebase --abort",
       };
     case "head-elsewhere":
+      if (tip === null)
+        return {
+          kind: "failed",
+          reason: `the branch ${own} is gone, and HEAD is on ${head.branch ?? head.oid ?? "nothing"}`,
+          missing: `your turn ended on ${head.branch ?? head.oid ?? "no branch"}, and the branch of this task was deleted. It is there again, where it began, and only what is on it is taken: git switch ${own}, and bring your work there`,
+        };
       return {
         kind: "failed",
         reason: `the agent left its branch: HEAD is on ${head.branch ?? head.oid ?? "nothing"}`,
@@ -362,6 +383,27 @@ function stashedOutcome(judged: Outcome, [newest]: Stash[]): Outcome {
     reason: `what it did lies in a stash and nowhere else (${about}): git stash apply ${oid.slice(0, 10)}`,
     missing: `your turn ended, nothing in this worktree has changed, and what you did lies in a stash (${about}): git stash pop ${name}, and commit. All worktrees share their stashes: where another came on top meanwhile, git stash list tells which is yours`,
   };
+}
+
+/** What was committed on another branch, and left there, can be taken only where it is brought to the task's own: its agent is told where it lies. */
+async function elsewhereOutcome(
+  { repo }: Engine,
+  { attempt }: Carried,
+  judged: Outcome,
+  head: string,
+): Promise<Outcome> {
+  const place = findPlace(repo, attempt.worktree);
+  if (judged.kind !== "nothing_done" || place === null) return judged;
+  for (const other of committedElsewhere(place, attempt.branch, attempt.startedAt)) {
+    const tip = await readRef(repo, `refs/heads/${other}`);
+    if (tip === null || (await isAncestor(repo, tip, head))) continue;
+    return {
+      kind: "failed",
+      reason: `its commits lie on ${other}, and none on its own branch`,
+      missing: `your turn ended on ${attempt.branch}, on which nothing has changed; your commits lie on ${other}: git merge ${other}`,
+    };
+  }
+  return judged;
 }
 
 /** Work that came with a stash beside it is taken; a part of it may be in there. */

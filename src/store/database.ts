@@ -7,6 +7,7 @@ import { OwtError } from "../core/errors.ts";
 import { oneLine } from "../core/names.ts";
 import { backupFolder } from "./backup-files.ts";
 import { migrate } from "./migrate.ts";
+import { CutWatch } from "./cut.ts";
 import { refuseMisplaced } from "./misplaced.ts";
 import { giveUpReserve } from "./reserve.ts";
 import { findDamageIn, findLag, findLoss } from "./store-damage.ts";
@@ -39,8 +40,7 @@ export class Store {
   #appended = new Set<string>();
   /** Which file it is that lay at the path when it was opened; null in memory. */
   readonly #file: string | null;
-  /** How long it and its journal were at the last look. */
-  #lengths: readonly number[];
+  readonly #cuts: CutWatch;
   #isCut = false;
 
   /** `path` is told where something is wrong with it. */
@@ -48,7 +48,7 @@ export class Store {
     this.#db = db;
     this.#path = path;
     this.#file = fileAt(path);
-    this.#lengths = lengthsOf(path);
+    this.#cuts = new CutWatch(path);
   }
 
   /** All rows of a query. */
@@ -91,6 +91,7 @@ export class Store {
     try {
       const result = body();
       this.#told(() => this.#db.exec("commit"));
+      if (this.#file !== null) this.#cuts.note();
       return result;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec("rollback");
@@ -149,9 +150,8 @@ export class Store {
   isWhole(): boolean {
     if (this.#file === null) return true;
     if (!this.isInPlace()) return false;
-    const lengths = lengthsOf(this.#path);
-    this.#isCut ||= lengths.some((length, part) => length < this.#lengths[part]!) && !isSoundAt(this.#path);
-    this.#lengths = lengths;
+    const cut = this.#cuts.look();
+    this.#isCut ||= cut === "cut" || (cut === "shorter" && !isSoundAt(this.#path));
     return !this.#isCut;
   }
 
@@ -177,6 +177,7 @@ export class Store {
   #begin(): void {
     try {
       patiently(() => this.#db.exec("begin immediate"));
+      if (this.#file !== null) this.#cuts.note();
     } catch (error) {
       throw storeError(error, this.#path);
     }
@@ -220,14 +221,10 @@ function fileAt(path: string): string | null {
   return file === undefined ? null : `${file.dev} ${file.ino}`;
 }
 
-function lengthsOf(path: string): number[] {
-  return [path, `${path}-wal`].map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
-}
-
 /** Whether what lies there reads as a whole. An empty one is not opened: SQLite would delete its journal. */
 function isSoundAt(path: string): boolean {
   try {
-    return lengthsOf(path)[0]! > 0 && findDamageIn(path) === null;
+    return statSync(path).size > 0 && findDamageIn(path) === null;
   } catch {
     return false;
   }

@@ -84,7 +84,10 @@ test.skipIf(!canMount)(
     const write = () => {
       for (let n = 0; n < 2_000; n++) appendEvent(store, 1, {}, { kind: "note", text: "x".repeat(4_000) });
     };
-    const isFull = expect.objectContaining({ code: "disk-full", hint: "make room, then: owt resume" });
+    const isFull = expect.objectContaining({
+      code: "disk-full",
+      hint: "make room, then: owt resume; where no run is open yet: owt run",
+    });
     expect(write).toThrow(isFull);
     const other = join(disk, "other");
     // A folder takes no block here; the files of a new store do.

@@ -115,6 +115,11 @@ test("status tells what is done, unverified, waiting and why", async () => {
   ]);
   expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)", "owt/runs/r1").trim()).toBe("no");
   expect((await rig.owt("status")).stdout).toContain("asks: Which colour?");
+  // Pasted as it stands.
+  expect(await rig.owt("task", "answer", "web/E01", "…")).toMatchObject({
+    code: 2,
+    stderr: '✗ an answer needs a text\n  ↳ owt task answer web/E01 "…"\n',
+  });
 });
 
 test("logs are rendered, raw is byte for byte, -f ends with the attempt", async () => {

@@ -28,7 +28,9 @@ test.skipIf(!canMount())(
       rig.env["TMPDIR"] = small;
       const { code, stderr } = await rig.owt("run", "--yes");
       expect(code).toBe(1);
-      expect(stderr).toMatch(/^✗ the disk is full: .*\n {2}↳ make room, then: owt resume/m);
+      expect(stderr).toMatch(
+        /^✗ the disk is full: .*\n {2}↳ make room, then: owt resume; where no run is open yet: owt run/m,
+      );
     } finally {
       execFileSync("umount", ["--lazy", small]);
     }

@@ -86,7 +86,7 @@ async function carry(scene: Scene, dice: Dice, hung: AbortSignal): Promise<Pick<
 /** Whether the last one was refused because the disk was full in the moment in which it was started. */
 function wasTurnedAway({ notes }: Scene): boolean {
   const last = readFileSync(join(notes, "owt.log"), "utf8").trimEnd().split("\n").slice(-2).join("\n");
-  return /^✗ the disk is full: .*\n {2}↳ make room, then: owt resume$/.test(last);
+  return /^✗ the disk is full: .*\n {2}↳ make room, then: owt resume; where no run is open yet: owt run$/.test(last);
 }
 
 function start(scene: Scene, args: string[]): ChildProcess {

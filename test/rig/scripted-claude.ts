@@ -16,6 +16,8 @@ export type Deed =
   | { stderr: string }
   /** Writes and commits a file of that name. */
   | { commit: string }
+  /** A command in its worktree. */
+  | { sh: string }
   /** Says that a test may go on, and waits for it. */
   | { wait: string }
   | { hang: true }
@@ -98,6 +100,7 @@ function play(home) {
         execFileSync("git", ["add", "-A"]);
         execFileSync("git", ["-c", "user.name=C", "-c", "user.email=c@localhost", "commit", "-q", "-m", "Add " + deed.commit]);
       }
+      if (deed.sh) execFileSync("sh", ["-c", deed.sh], { stdio: "ignore" });
       if (deed.wait) {
         fs.writeFileSync(path.join(home, deed.wait + "-reached"), "");
         const timer = setInterval(() => {

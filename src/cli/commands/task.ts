@@ -175,7 +175,7 @@ export function taskCommands(program: Command, io: Io): void {
         if (asked.length > 0 && !asked.some(isQuestion)) return replyAsked(io, engine, asked, "", options);
         const given = text === "-" ? await readInput(io) : text;
         const words = given ?? (canAsk(io) ? await askFor(io, engine, key, { run: options.run, asked }) : "");
-        if (!words.trim())
+        if (isNoAnswer(words))
           throw new OwtError("usage", "an answer needs a text", {
             hint:
               asked.length > 0 || mayAnswer(engine, key, options.run)
@@ -192,6 +192,11 @@ export function taskCommands(program: Command, io: Io): void {
         answer(io, options, { task: key, answer: words }, `${key}: answered; ${goOn(engine, run, [task.key], asking)}`);
       }),
     );
+}
+
+/** Nothing, or the place that our own hints keep for the words: they were pasted as they stand. */
+function isNoAnswer(words: string): boolean {
+  return /^[\s…]*$/.test(words);
 }
 
 /** Whether an answer to that task would not be refused, as far as is known here. */
