@@ -401,6 +401,10 @@ const rescue = of({
           index: orNull(text),
           aside: maybe(text),
           folders: v.pipe(maybe(v.array(text)), v.description("folders without a file in them")),
+          refs: v.pipe(
+            maybe(v.array(of({ ref: text, oid: text, says: maybe(text) }))),
+            v.description("its other branches, its tags and its stashes (newest first) that have commits of its own"),
+          ),
         }),
       ),
     ),
