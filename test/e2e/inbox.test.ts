@@ -8,11 +8,16 @@ import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 type Waiting = { run: string; task: string; why: string; since: string; command: string; note: string | null };
 type Inbox = { waiting: Waiting[]; budgets: { command: string }[]; asks: unknown[] };
 
-/** `owt` as a person types it. */
+/** `owt` as a person types it, with words of theirs where the line keeps a place for some. */
 function typed(rig: Rig, command: string): string {
   rig.addProgram("owt", `#!/bin/sh\nexec "${process.execPath}" "${rig.command}" "$@"\n`);
   try {
-    return execFileSync("sh", ["-c", command], { cwd: rig.root, env: rig.env, encoding: "utf8", stdio: "pipe" });
+    return execFileSync("sh", ["-c", command.replace("…", "blue")], {
+      cwd: rig.root,
+      env: rig.env,
+      encoding: "utf8",
+      stdio: "pipe",
+    });
   } catch (error) {
     // What comes of the work is the exit code's business; a command that is refused says so in one word.
     const { status, stderr, stdout } = error as { status: number; stderr: string; stdout: string };
