@@ -107,7 +107,7 @@ test("a question, a refused tool, a refused login, a conflict, an approval, a ta
   const left = (await inboxOf(rig)).waiting.map((each) => each.task).toSorted((a, b) => (a < b ? -1 : 1));
   // These do the same again.
   expect(left).toEqual(["deny/E01", "fail/E01", "login/E01"]);
-  for (const name of ["ask", "words"]) expect(rig.git("show", `owt/runs/r1:${name}.txt`)).toBe("…");
+  for (const name of ["ask", "words"]) expect(rig.git("show", `owt/runs/r1:${name}.txt`)).toBe("blue");
   expect(rig.git("show", "owt/runs/r1:words.md")).toBe("both");
 });
 
