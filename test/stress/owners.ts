@@ -165,7 +165,7 @@ class Play {
     this.#looks++;
     const inode = String(statSync(join(this.#repo, ".git/owt/lease.db"), { throwIfNoEntry: false })?.ino ?? "");
     if (inode === "") return [];
-    return readFileSync("/proc/locks", "utf8")
+    const held = readFileSync("/proc/locks", "utf8")
       .split("\n")
       .map((line) => line.trim().split(/\s+/))
       .filter(
@@ -173,6 +173,8 @@ class Play {
       )
       .filter(([, , , , , , , to]) => to === "EOF" || Number(to) >= 0x40000002 + 509)
       .map(([, , , , pid]) => Number(pid));
+    // The kernel hands the list out in pieces: a lock can be in two of them while others come and go.
+    return [...new Set(held)];
   }
 
   #carriedBy(): number[] {
