@@ -173,8 +173,13 @@ export function maxDurationOption(): Option {
 }
 
 export function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError("expected a whole number above 0");
+  const value = wholeAboveZero(text);
+  if (value === null) throw new InvalidArgumentError("expected a whole number above 0");
   return value;
+}
+
+/** Plain figures only; null for everything else. */
+export function wholeAboveZero(text: string): number | null {
+  const value = Number(text);
+  return /^\d+$/.test(text) && Number.isInteger(value) && value >= 1 ? value : null;
 }

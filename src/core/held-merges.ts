@@ -11,6 +11,11 @@ export type HeldMerges = { red: RedTip | null; behind: readonly WaitsBehind[]; a
 /** Of a run in which no merge is held. */
 export const NOTHING_HELD: HeldMerges = { red: null, behind: [], astray: null };
 
+/** Whether something is amiss with the branch itself, which a person puts right. */
+export function isBranchAmiss({ red, astray }: HeldMerges): boolean {
+  return red !== null || astray !== null;
+}
+
 /** Whether the work of a task waits so. */
 export function isHeldMerge({ red, behind, astray }: HeldMerges, task: Pick<BareTask, "id" | "state">): boolean {
   if (astray !== null && task.state === "integrating") return true;

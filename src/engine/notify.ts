@@ -14,6 +14,7 @@ import {
   wants,
   withoutSecret,
 } from "../core/notification.ts";
+import { isBranchAmiss } from "../core/held-merges.ts";
 import { redact, secretsIn } from "../core/redact.ts";
 import { contestsIn, isUndecided, planKeyOf } from "../core/rival.ts";
 import { startCommand } from "../core/firing.ts";
@@ -175,16 +176,12 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
 function isOver(engine: Engine, { run, task: id, moment }: Outgoing): boolean {
   const task = id === null ? null : readTask(engine.store, id);
   if (moment.name === "waiting" && moment.for === "room") return knownShortage(engine) === null;
-  if (moment.name === "waiting" && moment.for === "branch") return run === null || !isBranchAmiss(engine, run);
+  if (moment.name === "waiting" && moment.for === "branch")
+    return run === null || !isBranchAmiss(readHeldMerges(engine.store, run));
   if (moment.name !== "waiting" || task === null) return false;
   if (moment.for === "review") return task.state !== "review" || task.approved;
   if (moment.for === "failed") return task.state !== "failed" || hasRivalsLeft(engine, task);
   return task.state !== "pending" || task.park?.for !== moment.for;
-}
-
-function isBranchAmiss({ store }: Engine, run: string): boolean {
-  const { red, astray } = readHeldMerges(store, run);
-  return red !== null || astray !== null;
 }
 
 /** Whether somebody else may still do the task of a rival that failed. */

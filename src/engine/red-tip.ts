@@ -71,7 +71,11 @@ export async function findKnownRed(
   const known = verdicts.of(engine);
   if (known.size === 0) return undefined;
   const tree = await readTree(engine.repo, commit);
-  return commands.find((command) => known.get(JSON.stringify([tree, command]))?.kind === "red");
+  return commands.find((command) => known.get(verdictKey(tree, command))?.kind === "red");
+}
+
+function verdictKey(tree: Oid, command: string): string {
+  return JSON.stringify([tree, command]);
 }
 
 /** Whether nobody has seen it green yet, and the command is one that the branch has to pass without any task's own work. */
@@ -88,7 +92,7 @@ async function judge(
   check: (commands: string[]) => Promise<Verdict | Strayed>,
 ): Promise<boolean | "interrupted"> {
   const known = verdicts.of(engine);
-  const key = JSON.stringify([await readTree(engine.repo, tip), command]);
+  const key = verdictKey(await readTree(engine.repo, tip), command);
   const verdict = known.get(key) ?? (await check([command]));
   if (verdict.kind === "interrupted") return "interrupted";
   known.set(key, verdict);
@@ -163,7 +167,7 @@ export async function lookAtTip(engine: Engine, waiters: readonly Waiter[]): Pro
     forget(engine, run);
     return [...waiters];
   }
-  verdicts.of(engine).set(JSON.stringify([await readTree(engine.repo, tip), command]), verdict);
+  verdicts.of(engine).set(verdictKey(await readTree(engine.repo, tip), command), verdict);
   const tasks = red.tasks.filter((id) => readTask(engine.store, id)?.state === "integrating");
   writeRedTip(engine.store, engine.now(), run.id, { ...red, tasks });
   for (const waiter of held) waiter.settle("leave");

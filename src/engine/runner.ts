@@ -5,7 +5,7 @@ import { hasLimitOf } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Run } from "../core/run.ts";
-import { isMergeHeld } from "../core/held-merges.ts";
+import { isBranchAmiss, isMergeHeld } from "../core/held-merges.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
@@ -367,11 +367,6 @@ const LOOK_AT_CLOCK_MS = 30_000;
 /** So often it is looked whether a red branch has moved, or a checkout is free. */
 const LOOK_AT_TIP_MS = 1_000;
 
-function isTipAmiss(engine: Engine, run: Run): boolean {
-  const { red, astray } = readHeldMerges(engine.store, run.id);
-  return red !== null || astray !== null;
-}
-
 /** Milliseconds until a task may be started that waits for a time now, or the clock is to be looked at again; null when none waits. */
 function soonest(engine: Engine, seen: Look): number | null {
   const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
@@ -384,6 +379,7 @@ function soonest(engine: Engine, seen: Look): number | null {
   const later = times.filter((at) => at > now);
   // Who mends a branch tells nobody.
   const isHeld = [...seen.tasks.values()].some((tasks) => tasks.some(waitsForCheckout));
-  if (isHeld || seen.runs.some((run) => isTipAmiss(engine, run))) later.push(now + LOOK_AT_TIP_MS);
+  if (isHeld || seen.runs.some(({ id }) => isBranchAmiss(readHeldMerges(engine.store, id))))
+    later.push(now + LOOK_AT_TIP_MS);
   return later.length === 0 ? null : Math.min(LOOK_AT_CLOCK_MS, Math.min(...later) - now);
 }

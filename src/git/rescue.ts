@@ -12,6 +12,7 @@ import { type Known, kindOf, kindOfItself } from "./known.ts";
 import { type InProgress, lstatInside, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type FileHoldings, saveIndex, saveTree, writeAside } from "./rescue-trees.ts";
+import { readStashes, STASH } from "./stashes.ts";
 import { linkRef } from "./submodules.ts";
 import { emptyTrash, openTrash } from "./trash.ts";
 
@@ -382,16 +383,9 @@ async function findRefs(place: Place, branch: string | null, commits: readonly O
     const oid = peeled || object;
     return oid !== undefined && own.has(oid) && ref !== `refs/heads/${branch}` ? [{ ref: ref!, oid }] : [];
   });
-  const stashed = await git(place, ["log", "-g", "--format=%H %gs", "refs/stash", "--"], { ok: [0, 128] });
-  const stashes = stashed.stdout.split("\n").flatMap((line): ModuleRef[] => {
-    const [, oid, says] = /^(\w+) (.*)$/.exec(line) ?? [];
-    return oid === undefined || !own.has(oid) ? [] : [{ ref: STASH, oid, says: says! }];
-  });
-  return [...refs, ...stashes];
+  const stashes = (await readStashes(place, [0, 128])).filter(({ oid }) => own.has(oid));
+  return [...refs, ...stashes.map(({ oid, about }) => ({ ref: STASH, oid, says: about }))];
 }
-
-/** Each of its entries is one of a module's refs. */
-export const STASH = "refs/stash";
 
 async function commitIn(place: Place, { tree, parents, message, identity }: NewCommit): Promise<Oid> {
   const args = ["commit-tree", tree, ...parents.flatMap((oid) => ["-p", oid]), "-m", message];

@@ -259,7 +259,7 @@ export const MIGRATIONS: readonly string[] = [
   create index event_of_run on event (run, kind)
     where task is null or kind = 'side-lost' or kind = 'verify-flaky' or kind = 'conflicts-settled' or kind = 'budget-warned';
   `,
-  // So do their time, and the tasks that they began.
+  // The time of what was lost with an earlier store counts for the day, too, and so do the tasks that were begun with it.
   `
   alter table lost_usage add column worked_ms integer not null default 0;
   alter table lost_usage add column task text;

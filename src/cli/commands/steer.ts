@@ -21,7 +21,7 @@ import { answer, type Io, tell, whoAsks, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
 import { printable, suspendedWords, wishWord } from "../text.ts";
-import { maxDurationOption, positiveInteger, positiveUsd } from "../work-options.ts";
+import { maxDurationOption, positiveInteger, positiveUsd, wholeAboveZero } from "../work-options.ts";
 
 type JsonOption = { json?: boolean };
 type ResumeOptions = JsonOption & {
@@ -129,8 +129,8 @@ function tellUsedUp(io: Io, engine: Engine, run: string): void {
 }
 
 function parallelOf(word: string): number {
-  const value = Number(word);
-  if (/^\d+$/.test(word) && value >= 1) return value;
+  const value = wholeAboveZero(word);
+  if (value !== null) return value;
   throw new OwtError("usage", `${word} is no number of agents`, {
     hint: "a whole number above 0; to start nothing further: owt pause",
   });
