@@ -16,6 +16,8 @@ const END = "\u001B[?2026l";
 /** The whole row: one that was wrapped once would else be joined to the next for good. Never "to the end of the screen": from the first
  *  row on, tmux would move all of it into the history. */
 const CLEAR_ROW = "\u001B[2K";
+/** Further up than any terminal is high. */
+const FAR_LINES = 500;
 
 export class LiveBlock {
   readonly #out: Terminal;
@@ -24,8 +26,13 @@ export class LiveBlock {
   #lines: string[] = [];
   /** How high the terminal was at the last write. */
   #rows: number;
-  /** Lines of ours that went off the top when the terminal became smaller; where it grows again, it shows them again. */
-  #lost: string[] = [];
+  /** From the first line of ours that went off the top when the terminal became smaller to the block: where it grows again, it shows them again. Those
+   *  that stay are among them, for what stands above them cannot be taken away without them. */
+  #above: { columns: number; stays: string | null }[] = [];
+  /** How many rows are above the cursor. Where the terminal begins with an empty screen, nobody knows it until it is full: then it is how many of them are
+   *  ours, and a block that a narrower terminal puts off the top leaves pieces. */
+  #row = 0;
+  #isRowKnown = false;
   /** Whether others wrote where the cursor stands now. */
   #isLeft = false;
 
@@ -40,10 +47,12 @@ export class LiveBlock {
   update(above: readonly string[], lines: string[]): void {
     if (above.length + lines.length + this.#lines.length === 0) return;
     const { columns, rows } = sizeOf(this.#out);
-    const up = this.#rowsUp(columns, rows);
-    const written = [...above, ...lines];
-    const taken = written.reduce((sum, line) => sum + rowsOf(line, columns), 0);
-    const stale = Math.max(0, Math.min(up, rows - 1) - taken);
+    this.#rest(columns, rows);
+    const { up, again } = this.#reach(columns);
+    const staying = [...again, ...above];
+    const written = [...staying, ...lines];
+    const taken = written.reduce((sum, line) => sum + rowsOf(widthOf(line), columns), 0);
+    const stale = Math.max(0, up - taken);
     const blank = Array<string>(stale).fill("");
     const text = [...written, ...blank].map((line) => `${CLEAR_ROW}${line}${restOf(line, columns)}\n`).join("");
     // What is being typed stands in the row where the cursor comes to rest.
@@ -51,6 +60,12 @@ export class LiveBlock {
     this.#isLeft = false;
     this.#lines = lines;
     this.#rows = rows;
+    this.#isRowKnown ||= this.#row - up + taken >= rows - 1;
+    this.#row = Math.min(this.#row - up + taken, rows - 1);
+    if (this.#above.length === 0) return;
+    this.#above = [...this.#above, ...staying.map((line) => ({ columns: widthOf(line), stays: line }))].slice(
+      -FAR_LINES,
+    );
   }
 
   /** Asks the terminal for its size, which Node learns only when it comes to hear of the change: a frame drawn meanwhile would be laid out for a terminal
@@ -65,31 +80,60 @@ export class LiveBlock {
   leave(): void {
     this.#isLeft = true;
     this.#lines = [];
-    this.#lost = [];
+    this.#above = [];
+    this.#row = 0;
+    this.#isRowKnown = false;
   }
 
   /** Somebody typed lines below the block: as the terminal shows what is typed, they are a part of it, and go when it is drawn anew. */
   typed(text: string): void {
-    this.#lines = [...this.#lines, ...text.split("\n").slice(0, -1)];
+    const lines = text.split("\n").slice(0, -1);
+    this.#lines = [...this.#lines, ...lines];
+    this.#row += lines.length;
   }
 
-  /** How far up the block begins, in a terminal that may have another size than it was drawn for. */
-  #rowsUp(columns: number, rows: number): number {
-    const height = (line: string) => (this.#wraps ? rowsOf(line, columns) : 1);
-    let up = this.#lines.reduce((sum, line) => sum + height(line), 0);
-    // Narrower, its lines take more rows, lower, there are fewer: what does not fit is out of reach.
-    let hidden = up - (rows - 1);
-    for (const line of this.#lines) {
-      if (hidden <= 0) break;
-      hidden -= height(line);
-      this.#lost.push(line);
+  /** Where the block came to stand in a terminal that may have another size than it was drawn for. Narrower, its lines take more rows, lower, there are
+   *  fewer: what does not fit goes off the top. Higher, the terminal shows again what went off last. */
+  #rest(columns: number, rows: number): void {
+    const wanted = this.#rowsOfLines(columns);
+    if (this.#isRowKnown) this.#row += Math.max(0, rows - this.#rows);
+    else this.#row = Math.max(this.#row, wanted);
+    this.#isRowKnown ||= this.#row >= rows - 1;
+    this.#row = Math.min(this.#row, rows - 1);
+    let hidden = wanted - this.#row;
+    for (const width of this.#lines.map(widthOf)) {
+      if (hidden > 0) this.#above.push({ columns: Math.min(width, hidden * columns), stays: null });
+      hidden -= this.#rowsOf(width, columns);
     }
-    for (let grown = rows - this.#rows; grown > 0 && this.#lost.length > 0;) {
-      const again = height(this.#lost.pop()!);
-      up += Math.min(grown, again);
-      grown -= again;
+  }
+
+  /** How many rows up the first line is that can be taken away, and the lines from there on that are to be written again. */
+  #reach(columns: number): { up: number; again: string[] } {
+    let up = Math.min(this.#row, this.#rowsOfLines(columns));
+    let first = this.#above.length;
+    let hidden = 0;
+    for (let at = first - 1, rows = up; at >= 0 && rows < this.#row; at--) {
+      const { columns: width, stays } = this.#above[at]!;
+      hidden = Math.max(0, rows + this.#rowsOf(width, columns) - this.#row);
+      rows += this.#rowsOf(width, columns) - hidden;
+      if (stays !== null) continue;
+      up = rows;
+      first = at;
     }
-    return up;
+    const [highest, ...lower] = this.#above.splice(first);
+    const again = lower.flatMap(({ stays }) => stays ?? []);
+    // Of a line that is there in part the rest is still to come.
+    if (highest && up === this.#row && hidden > 0) this.#above.push({ ...highest, columns: hidden * columns });
+    if (this.#above.every(({ stays }) => stays !== null)) this.#above = [];
+    return { up, again };
+  }
+
+  #rowsOfLines(columns: number): number {
+    return this.#lines.reduce((sum, line) => sum + this.#rowsOf(widthOf(line), columns), 0);
+  }
+
+  #rowsOf(width: number, columns: number): number {
+    return this.#wraps ? rowsOf(width, columns) : 1;
   }
 }
 
@@ -102,8 +146,8 @@ function upwards(rows: number): string {
   return rows === 0 ? "" : `\u001B[${rows}A`;
 }
 
-function rowsOf(line: string, columns: number): number {
-  return Math.max(1, Math.ceil(widthOf(line) / columns));
+function rowsOf(width: number, columns: number): number {
+  return Math.max(1, Math.ceil(width / columns));
 }
 
 function sizeOf({ columns, rows }: Terminal): { columns: number; rows: number } {
