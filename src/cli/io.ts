@@ -168,9 +168,9 @@ export function screenWidth(io: Io): number {
   return io.stdout.columns || 80;
 }
 
-/** Whether colours are wanted on a stream. */
+/** Whether colours are wanted on a stream: NO_COLOR (no-color.org), CLICOLOR_FORCE and CLICOLOR (bixense.com/clicolors) say so, else the stream. */
 export function wantsColor(io: Io, stream: { isTTY?: boolean }): boolean {
   if (io.env["NO_COLOR"]) return false;
   if (io.env["CLICOLOR_FORCE"] && io.env["CLICOLOR_FORCE"] !== "0") return true;
-  return stream.isTTY === true && io.env["TERM"] !== "dumb";
+  return stream.isTTY === true && io.env["TERM"] !== "dumb" && io.env["CLICOLOR"] !== "0";
 }

@@ -9,7 +9,8 @@ import { describeEnd, nameOfRival, onePerTask } from "./rival.ts";
 import type { Run } from "./run.ts";
 import { speedUpOf, type Steps } from "./steps.ts";
 import type { BareTask, Park, Task } from "./task.ts";
-import { describePark, type TaskView } from "./view.ts";
+import { type TaskView } from "./view.ts";
+import { describePark } from "./park.ts";
 import { addWaits, noWaits, type Waiting, type Waits } from "./waiting.ts";
 import type { Parking } from "./waiting-task.ts";
 

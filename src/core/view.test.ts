@@ -3,7 +3,9 @@ import { describe, expect, test } from "vitest";
 import { sampleTask } from "../../test/rig/samples.ts";
 import { type Holds, NO_HOLDS } from "./budget.ts";
 import type { Park, Task, TaskState } from "./task.ts";
-import { answerCommand, renderAnswer, countFinal, describePark, findSkips, isSettled, viewTasks } from "./view.ts";
+import { countFinal, findSkips, isSettled, viewTasks } from "./view.ts";
+import { describePark } from "./park.ts";
+import { answerCommand, renderAnswer } from "./task-answer.ts";
 
 const AGENT = (task: Task) => task.spec.agent ?? "claude";
 

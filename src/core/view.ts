@@ -1,22 +1,17 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
-import { lastLines } from "../lib/tail.ts";
 import { describeAstray } from "./astray.ts";
 import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
-import { describeFailedRule } from "./conflict-rules.ts";
 import { type HeldMerges, NOTHING_HELD } from "./held-merges.ts";
 import { type LimitHold, mayTry } from "./limit.ts";
-import { describeRefused } from "./outcome.ts";
 import type { HeldApart } from "./overlap.ts";
-import { describeLost } from "./lost-change.ts";
-import { describeCheck } from "./red-check.ts";
+import { describePark, waitsForPerson } from "./park.ts";
 import { describeRedTip, isHeldByTip } from "./red-tip.ts";
 import { describeBehind, type WaitsBehind } from "./resolving.ts";
 import { isDue } from "./retry.ts";
 import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
-import { type BareTask, FINAL_STATES, isMended, type NextStart, type Park, type Task } from "./task.ts";
-import { printableNames, shellWord } from "../lib/printable.ts";
+import { type BareTask, FINAL_STATES, type NextStart, type Task } from "./task.ts";
 
 type Standing =
   | "ready"
@@ -255,140 +250,6 @@ function describeLimit(limit: LimitHold, now: number): string | null {
 
 /** What the last attempt at a task left to do before its work is home: it goes on when the time of the run is over. */
 const COMES_HOME = new Set<NextStart["kind"]>(["repair", "conflict", "by-hand"]);
-
-/** Whether only a person can make this task go on. */
-export function waitsForPerson(park: Park): boolean {
-  return park.for !== "limit" && park.for !== "retry" && park.for !== "budget";
-}
-
-/** Names few of them, and counts the rest. */
-function describeOthers(others: readonly string[] = []): string {
-  if (others.length === 0) return "the others";
-  const left = others.length - SHOWN_OTHERS;
-  return left > 0 ? `${others.slice(-SHOWN_OTHERS).join(", ")} and ${left} more` : others.join(", ");
-}
-
-const SHOWN_OTHERS = 5;
-
-/** The end of what a command printed, below a line. */
-function endOf(output = ""): string {
-  const end = lastLines(output, SHOWN_LINES);
-  return end === "" ? "" : `\n${end}`;
-}
-
-const SHOWN_LINES = 5;
-
-/** Why a parked task waits, in words. */
-export function describePark(park: Park): string {
-  switch (park.for) {
-    case "answer":
-      return `asks: ${park.question}`;
-    case "conflict":
-      if (park.lost !== undefined)
-        return `${isMended(park) ? "its red check was mended by undoing work of others" : "its conflict was resolved by throwing a side away"}: ${describeLost(park.lost)}; what is wanted of that is to be brought back in ${park.worktree}`;
-      return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
-    case "red":
-      return `${park.isOwn ? "its work is red" : `red with the work of ${describeOthers(park.others)}`}: ${describeCheck(park)}; to be mended in ${park.worktree}`;
-    case "permission":
-      return describeRefused(park.tools);
-    case "hand":
-      return `taken over by hand since ${new Date(park.since).toISOString()}, in ${park.worktree}`;
-    case "login":
-    case "agent":
-    case "git":
-      return park.reason;
-    case "limit":
-      if (park.isGuess && park.until !== null)
-        return `waits for a usage limit; no reset known; next try at ${new Date(park.until).toISOString()}`;
-      return park.until === null
-        ? "waits for a usage limit"
-        : `waits for a usage limit until ${new Date(park.until).toISOString()}`;
-    case "retry":
-      return park.reason;
-    case "budget":
-      return `waits for the budget: ${park.reason}`;
-    default: {
-      const never: never = park;
-      return never;
-    }
-  }
-}
-
-/** What lets an agent have the tools it was refused: the line, and the file it stands in. */
-export type Permit = { line: string; file: string; warning: string | null };
-
-/** What answers a waiting task: the command itself, and what there is to know or do beside it. */
-export type Answer = { command: string; note: string | null };
-
-/** Both in one line, for people. */
-export function renderAnswer({ command, note }: Answer): string {
-  return note === null ? command : `${command}  (${note})`;
-}
-
-/** The command that answers a task which waits for a person. `isNewest`: no later run has a task of this key, so the key is enough.
- *  `permit` is told for a task that was refused a tool; `hasWords`: a failed one ended with words instead of work; `isAlone`: its rivals have
- *  not failed, and what they do or ask is theirs. */
-export function answerCommand(
-  task: Task,
-  isNewest: boolean,
-  {
-    permit,
-    hasWords = false,
-    isAlone = false,
-  }: { permit?: Permit | undefined; hasWords?: boolean; isAlone?: boolean } = {},
-): Answer {
-  const name = isNewest ? task.key : `${task.key} --run ${task.run}`;
-  const { rival } = task;
-  const retry = `owt task retry ${name}`;
-  if (rival?.end === null && task.state === "failed" && !hasWords && !isAlone) {
-    const all = isNewest ? rival.of : `${rival.of} --run ${task.run}`;
-    return { command: `owt task retry ${all}`, note: `its rivals with it; it alone: ${retry}` };
-  }
-  const answer = `owt task answer ${name} "…"`;
-  if (task.state === "integrating")
-    return { command: `owt resume ${task.run}`, note: "once its branch is mended; while the run goes on, by itself" };
-  if (task.state === "review") return { command: `owt task approve ${name}`, note: null };
-  if (task.state === "failed" && hasWords)
-    return { command: answer, note: `tells it what it lacked; or start over: ${retry}` };
-  switch (task.park?.for) {
-    case "answer":
-      return { command: answer, note: null };
-    case "conflict":
-      return {
-        command: `owt task approve ${name}`,
-        note: `${task.park.lost ? "it is meant so, or mended" : "resolved"}; or start over: ${retry}`,
-      };
-    case "red":
-      return { command: `owt task approve ${name}`, note: `mended; or start over: ${retry}` };
-    case "hand":
-      return {
-        command: `owt task approve ${name}`,
-        note: `once it is done: checks and integrates it; or let its agent go on: ${retry}`,
-      };
-    case "git":
-      if (task.park.regenerate !== undefined)
-        return { command: retry, note: "once the command is mended, in [conflicts.regenerate] of the configuration" };
-      if (task.park.verify !== undefined)
-        return {
-          command: retry,
-          note: "once the command is mended, where it is configured ([run] verify, or the plan)",
-        };
-      return task.park.checkout === undefined
-        ? { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" }
-        : {
-            command: `owt resume ${task.run}`,
-            note: `once that is done; while the run goes on, by itself; look: git -C ${shellWord(task.park.checkout)} status`,
-          };
-    case "permission":
-      return { command: retry, note: permit ? describePermit(permit) : null };
-    default:
-      return { command: retry, note: null };
-  }
-}
-
-function describePermit({ line, file, warning }: Permit): string {
-  return `first, in ${file}: ${line}${warning === null ? "" : `; ${warning}`}`;
-}
 
 /** Whether nothing will happen to these tasks any more unless a person does something. */
 export function isSettled(views: readonly TaskView[]): boolean {

@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { renderDisk } from "../lib/size.ts";
-import type { Answer } from "../core/view.ts";
+import type { Answer } from "../core/task-answer.ts";
 import { FINAL_STATES } from "../core/task.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readShortSince } from "../store/run-words.ts";

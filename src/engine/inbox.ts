@@ -2,7 +2,8 @@
 import type { Astray } from "../core/astray.ts";
 import { findApproval, startCommand } from "../core/firing.ts";
 import type { Run } from "../core/run.ts";
-import type { Answer, TaskView } from "../core/view.ts";
+import type { TaskView } from "../core/view.ts";
+import type { Answer } from "../core/task-answer.ts";
 import { readWaitsSince } from "../store/events.ts";
 import { readAstray } from "../store/astray.ts";
 import { readAstraySince, readHeldSince } from "../store/run-words.ts";

@@ -1,4 +1,4 @@
-import { renderAnswer } from "../../core/view.ts";
+import { renderAnswer } from "../../core/task-answer.ts";
 import { existsSync, mkdtempSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";

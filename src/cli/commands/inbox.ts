@@ -1,7 +1,7 @@
 /** `owt inbox`: what waits for a person. */
 import type { Command } from "commander";
 import { msBetween } from "../../core/attempt.ts";
-import { renderAnswer } from "../../core/view.ts";
+import { renderAnswer } from "../../core/task-answer.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { answerNow } from "../../engine/answer.ts";
 import { suspendedCarrier } from "../../engine/holder.ts";

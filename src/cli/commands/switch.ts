@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import type { Task } from "../../core/task.ts";
-import { renderAnswer } from "../../core/view.ts";
+import { renderAnswer } from "../../core/task-answer.ts";
 import { answerFor } from "../../engine/answer.ts";
 import { type Engine, isAgent } from "../../engine/engine.ts";
 import { sessionServer } from "../../engine/session-server.ts";

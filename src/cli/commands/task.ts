@@ -6,7 +6,7 @@ import { OwtError } from "../../core/errors.ts";
 import { addUsages } from "../../core/cost.ts";
 import { nearest, nearestHint } from "../../core/names.ts";
 import { describeEnd } from "../../core/rival.ts";
-import { renderAnswer } from "../../core/view.ts";
+import { renderAnswer } from "../../core/task-answer.ts";
 import { reportCost } from "../../core/report.ts";
 import { type Task, TASK_STATES } from "../../core/task.ts";
 import { answerNow } from "../../engine/answer.ts";
