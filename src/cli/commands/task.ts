@@ -1,17 +1,7 @@
 /** `owt task …`: one task at a time. */
-import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
-import type { Attempt } from "../../core/attempt.ts";
 import { OwtError } from "../../core/errors.ts";
-import { addUsages } from "../../core/cost.ts";
-import { nearest, nearestHint } from "../../core/names.ts";
-import { describeEnd } from "../../core/rival.ts";
-import { renderAnswer } from "../../core/task-answer.ts";
-import { reportCost } from "../../core/report.ts";
-import { type Task, TASK_STATES } from "../../core/task.ts";
-import { answerNow } from "../../engine/answer.ts";
 import type { Engine } from "../../engine/engine.ts";
-import { attemptDir } from "../../engine/engine.ts";
 import { findAtPrompt } from "../../engine/at-prompt.ts";
 import type { AtPrompt } from "../../store/at-prompt.ts";
 import {
@@ -29,38 +19,21 @@ import {
   waitsForApproval,
 } from "../../engine/tasks.ts";
 import { refuseUnfit } from "../../engine/hand-back.ts";
-import { readAttempts } from "../../store/attempts.ts";
-import { readBacklog } from "../../store/backlog.ts";
-import { readRuns } from "../../store/runs.ts";
-import { readTasks } from "../../store/tasks.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { goesOnByItself, settleLost } from "../../engine/uncarried.ts";
-import type { PlannedTask } from "../../core/plan.ts";
-import { readPlannedTasks } from "../../engine/work.ts";
 import type { Ask } from "../../engine/worktrees/asks.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { suspendedCarrier } from "../../engine/holder.ts";
-import { showRun } from "../../engine/show.ts";
-import { renderMemory } from "../../lib/size.ts";
-import { lastLines } from "../../lib/tail.ts";
 import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
 import { asksOf, giveLeave, type LeaveOptions, orIdleWorktree, replyAsked } from "../worktrees/leave.ts";
 import { editCommand } from "./task-edit.ts";
-import { costWords, localTimes, markOf, painter, printable, suspendedWords, table, whyWords } from "../text.ts";
+import { printable, suspendedWords } from "../text.ts";
+import { listCommand } from "./task-list.ts";
+import { type PickOption, RUN_OPTION } from "./task-pick.ts";
+import { showCommand } from "./task-show.ts";
 
 type JsonOption = { json?: boolean };
-/** Where several runs have a task of one key. */
-type PickOption = JsonOption & { run?: string };
-const RUN_OPTION = ["--run <run>", "the task of this run; by default the one that waits, else the newest"] as const;
-type ListOptions = JsonOption & { module?: string; state?: string; priority?: string; tag?: string; run?: string };
-
-/** The seeds' words for states. */
-const STATE_WORDS: Record<string, string[]> = {
-  not_started: ["pending"],
-  in_progress: ["running", "verifying", "contest", "review", "integrating"],
-  complete: ["done"],
-};
 
 export function taskCommands(program: Command, io: Io): void {
   const task = program
@@ -69,12 +42,7 @@ export function taskCommands(program: Command, io: Io): void {
   createCommand(task, io);
   listCommand(task, io);
   editCommand(task, io);
-  task
-    .command("show <task>")
-    .description("all about one task: what it asks, where it stands, its attempts")
-    .option(...RUN_OPTION)
-    .option("--json", "print the answer as JSON")
-    .action((key: string, options: PickOption) => withEngine(io, async (engine) => showTask(io, engine, key, options)));
+  showCommand(task, io);
   task
     .command("cancel <task>")
     .description("cancel a task; what it made so far is saved")
@@ -265,188 +233,4 @@ function createCommand(task: Command, io: Io): void {
         answer(io, options, { task: id }, `${id}: written down; start it with: owt run ${id}`);
       }),
     );
-}
-
-function listCommand(task: Command, io: Io): void {
-  task
-    .command("list")
-    .description("the tasks of the newest run, and those written down")
-    .option("--run <run>", "of this run")
-    .option("--module <name>", "only this module")
-    .option("--state <state>", "only this state (also not_started, in_progress, complete)")
-    .addOption(new Option("--priority <priority>", "only this priority").choices(["high", "normal", "medium", "low"]))
-    .option("--tag <tag>", "only what has this tag")
-    .option("--json", "print the answer as JSON")
-    .action((options: ListOptions) => withEngine(io, async (engine) => listTasks(io, engine, options)));
-}
-
-const STATES: readonly string[] = TASK_STATES;
-
-function statesOf(word: string): string[] {
-  const states = STATE_WORDS[word] ?? (STATES.includes(word) ? [word] : null);
-  if (states) return states;
-  const close = nearest(word, [...STATES, ...Object.keys(STATE_WORDS)]);
-  throw new OwtError("usage", `there is no state ${word}`, {
-    hint: `${close.length > 0 ? `did you mean ${close.join(" or ")}?` : `states: ${STATES.join(", ")};`} see: owt task list --help`,
-  });
-}
-
-const SHOWN_LINES = 20;
-
-function indent(text: string): string {
-  return printable(text)
-    .split("\n")
-    .map((line) => `    ${line}`)
-    .join("\n");
-}
-
-async function listTasks(io: Io, engine: Engine, options: ListOptions): Promise<void> {
-  const run = options.run ?? readRuns(engine.store).at(-1)?.id;
-  const states = options.state === undefined ? null : statesOf(options.state);
-  const wanted = (spec: { module: string | null; priority: string; tags: string[] }, state: string) =>
-    (options.tag === undefined || spec.tags.includes(options.tag)) &&
-    (options.module === undefined || spec.module === options.module) &&
-    (options.priority === undefined ||
-      spec.priority === (options.priority === "medium" ? "normal" : options.priority)) &&
-    (states === null || states.includes(state));
-  const views =
-    run === undefined
-      ? []
-      : showRun(engine, findRun(engine, run)).filter((view) => wanted(view.task.spec, view.task.state));
-  await refuseUnknownWords(engine, options);
-  const backlog = options.run === undefined ? readBacklog(engine.store).filter((spec) => wanted(spec, "pending")) : [];
-  const tasks = [
-    ...views.map(({ task, standing, why }) => ({
-      id: task.key,
-      title: task.spec.title,
-      run: task.run as string | null,
-      state: task.state as string,
-      standing: standing as string,
-      why,
-      priority: task.spec.priority,
-      module: task.spec.module,
-      needs: task.needs,
-    })),
-    ...backlog.map((spec) => ({
-      id: spec.id,
-      title: spec.title,
-      run: null,
-      state: "pending",
-      standing: "written-down",
-      why: "no run has taken it up yet",
-      priority: spec.priority,
-      module: spec.module,
-      needs: spec.dependsOn,
-    })),
-  ];
-  const paint = painter(io, io.stdout);
-  const rows = [
-    ...views.map((view) => [
-      `${markOf(view.standing, paint)} ${view.task.key}`,
-      view.task.state,
-      printable(view.task.spec.title),
-      whyWords(view, engine.now()),
-    ]),
-    ...backlog.map((spec) => [`○ ${spec.id}`, "written down", printable(spec.title), ""]),
-  ];
-  answer(io, options, { tasks }, rows.length === 0 ? "no tasks" : table(rows));
-}
-
-/** A module or a tag that nothing has is a slip of the fingers, not an empty answer. */
-async function refuseUnknownWords(engine: Engine, { module, tag }: ListOptions): Promise<void> {
-  if (module !== undefined)
-    await refuseUnknown(engine, module, {
-      what: "is of a module named",
-      list: "modules",
-      of: (spec) => (spec.module === null ? [] : [spec.module]),
-    });
-  if (tag !== undefined) await refuseUnknown(engine, tag, { what: "has a tag", list: "tags", of: ({ tags }) => tags });
-}
-
-type Word = { what: string; list: string; of: (spec: PlannedTask) => string[] };
-
-async function refuseUnknown(engine: Engine, word: string, { what, list, of }: Word): Promise<void> {
-  const inRuns = readRuns(engine.store).flatMap((run) => readTasks(engine.store, run.id).map(({ spec }) => spec));
-  const here = [...inRuns, ...readBacklog(engine.store)].flatMap(of);
-  if (here.includes(word)) return;
-  const planned = await readPlannedTasks(engine);
-  const known = [...new Set([...here, ...(planned ?? []).flatMap(of)])];
-  // With a plan that cannot be read nobody knows.
-  if (planned === null || known.includes(word)) return;
-  throw new OwtError("unknown-name", `no task here ${what} ${word}`, {
-    hint: nearestHint(word, known, `${list}: ${known.join(", ") || "none"}; see: owt task list`),
-  });
-}
-
-async function showTask(io: Io, engine: Engine, key: string, options: PickOption): Promise<void> {
-  const task = findTask(engine, key, { run: options.run });
-  const view = showRun(engine, findRun(engine, task.run)).find((each) => each.task.id === task.id)!;
-  const recorded = readAttempts(engine.store, task.id);
-  const attempts = recorded.map((attempt) => shownAttempt(engine, task, attempt));
-  const cost = reportCost(addUsages(recorded.map((attempt) => attempt.usage)));
-  const { spec } = task;
-  const given = view.standing === "waits-for-person" ? await answerNow(engine, task) : null;
-  const data = {
-    task: {
-      id: task.key,
-      run: task.run,
-      title: spec.title,
-      state: task.state,
-      standing: view.standing,
-      why: view.why,
-      ...given,
-      needs: task.needs,
-      priority: spec.priority,
-      verify: spec.verify,
-      commit: task.commit,
-      verified: task.verified,
-      source: spec.source,
-      content: spec.content,
-      ...cost,
-      attempts,
-    },
-  };
-  const lines = [
-    `${task.key}  ${printable(spec.title)}`,
-    `${[task.run, task.state, whyWords(view, engine.now())].filter(Boolean).join(" · ")} · ${spec.source.file}:${spec.source.line}`,
-    ...(given === null ? [] : [`↳ ${renderAnswer(given)}`]),
-    ...(task.needs.length > 0 ? [`after ${task.needs.join(", ")}`] : []),
-    ...(task.commit ? [`integrated as ${task.commit}`] : []),
-    ...(cost.cost_basis === null ? [] : [`cost ${costWords(cost)}`]),
-    ...attempts.map(describeAttempt),
-    "",
-    printable(spec.content),
-  ];
-  answer(io, options, data, lines.join("\n"));
-}
-
-/** An attempt as `owt task show --json` has it. */
-function shownAttempt(engine: Engine, task: Task, attempt: Attempt) {
-  return {
-    number: attempt.number,
-    agent: attempt.agent,
-    model: attempt.model,
-    phase: attempt.phase,
-    outcome: attempt.outcome ? describeEnd(task, attempt.outcome) : null,
-    ...(attempt.outcome && "output" in attempt.outcome ? { output: attempt.outcome.output } : {}),
-    branch: attempt.branch,
-    worktree: attempt.worktree,
-    session: attempt.session,
-    folder: attemptDir(engine, attempt.id),
-    peak_memory_bytes: attempt.peakBytes,
-    ...reportCost(addUsages([attempt.usage])),
-  };
-}
-
-function describeAttempt(attempt: ReturnType<typeof shownAttempt>): string {
-  const memory = attempt.peak_memory_bytes ?? 0;
-  const parts = [
-    `attempt ${attempt.number} (${attempt.agent}): ${printable(localTimes(attempt.outcome ?? attempt.phase, Date.now()))}`,
-    ...(attempt.cost_basis === null ? [] : [`cost ${costWords(attempt)}`]),
-    // Of one that was over at once nothing was measured.
-    ...(memory < 2 ** 20 ? [] : [`memory up to ${renderMemory(memory)}`]),
-  ];
-  const output = attempt.output?.trim() ? [indent(lastLines(attempt.output, SHOWN_LINES))] : [];
-  const place = `${attempt.worktree}${existsSync(attempt.worktree) ? "" : " (removed)"}`;
-  return [parts.join(" · "), `  ${attempt.branch}`, `  ${place}`, ...output].join("\n");
 }

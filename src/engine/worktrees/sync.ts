@@ -1,21 +1,19 @@
-/** Brings worktrees up to date with what they follow, or with what they began from. Each remote is asked once. Whatever cannot be done leaves
+/** Brings worktrees up to date with what they follow, or with what they began from. Whatever cannot be done leaves
  *  a worktree exactly as it was. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import type { SetupSaid } from "../../core/reuse.ts";
 import { nameOf } from "../../core/worktree.ts";
-import { isAncestor, readRef } from "../../git/branch.ts";
 import { carryOver, keptStash, STASH_REF } from "../../git/carry-over.ts";
 import { writeCommit } from "../../git/commit.ts";
-import { fetchOnce, fetchRefs, type Fetched } from "../../git/fetch.ts";
-import { countApart, findForkLeft, type Followed, readFollowed } from "../../git/followed.ts";
+import type { Fetched } from "../../git/fetch.ts";
+import { countApart, findForkLeft } from "../../git/followed.ts";
 import type { Oid, Place } from "../../git/git.ts";
 import { OWN_STEP } from "../../git/last-use.ts";
 import { mergeTrees } from "../../git/merge.ts";
 import { findPlace, inProgress, isMainPlace, readHead } from "../../git/place.ts";
 import { rebaseAside } from "../../git/rebase-aside.ts";
-import { listRemotes, readCommit } from "../../git/start-point.ts";
 import { readStatus } from "../../git/status.ts";
 import { readRunPlaces } from "../../store/attempts.ts";
 import { moveBranchStart, noteWorktree, readWorktrees } from "../../store/worktrees.ts";
@@ -27,6 +25,7 @@ import { lastUsed } from "./last-used.ts";
 import { finishOne } from "./moves.ts";
 import type { Checkout } from "./place.ts";
 import { strangerAt } from "./stranger.ts";
+import { fetchAll, findSource, type Link, readLink, refuseIfLeaving, type Source, wordFor } from "./sync-source.ts";
 import { printableNames, shellWord } from "../../lib/printable.ts";
 
 export type SyncOptions = {
@@ -79,9 +78,6 @@ export type Synced = {
   byHand: string | null;
 };
 
-/** How long a remote may take, as in the seed of this feature. */
-const FETCH_MS = 60_000;
-
 /** One after the other. Throws `interrupted`, between two worktrees or while a remote is asked. */
 export async function syncWorktrees(
   engine: Engine,
@@ -117,80 +113,8 @@ async function syncOrSay(engine: Engine, { path, branch }: Checkout, sync: () =>
   }
 }
 
-/** What a branch can be brought up to date with. */
-type Link = {
-  upstream: Followed | null;
-  base: {
-    name: string;
-    ref: string;
-    /** The remote that it comes from, or of the branch that it follows. */ remote: string | null;
-    follows: string | null;
-  } | null;
-};
-
-async function readLink(engine: Engine, path: string, branch: string): Promise<Link> {
-  const { repo } = engine;
-  const upstream = await readFollowed(repo, branch);
-  const name = readWorktrees(engine.store).get(path)?.base ?? null;
-  if (name === null || name === branch) return { upstream, base: null };
-  if ((await readRefSafely(engine, `refs/heads/${name}`)) !== null) {
-    const follows = await readFollowed(repo, name);
-    const isRemote = follows !== null && follows.tracking !== null && follows.remote !== ".";
-    const remote = isRemote ? follows.remote : null;
-    return { upstream, base: { name, ref: `refs/heads/${name}`, remote, follows: isRemote ? follows.tracking : null } };
-  }
-  const remote = (await listRemotes(repo)).find((each) => name.startsWith(`${each}/`)) ?? null;
-  return { upstream, base: remote === null ? null : { name, ref: `refs/remotes/${name}`, remote, follows: null } };
-}
-
-async function readRefSafely({ repo }: Engine, ref: string): Promise<Oid | null> {
-  return readRef(repo, ref).catch(() => null);
-}
-
-/** Each remote is asked once, for all. Answers by remote, and by remote and ref of what no fetch is configured for. */
-async function fetchAll(engine: Engine, links: readonly Link[], options: SyncOptions): Promise<Map<string, Fetched>> {
-  const { repo } = engine;
-  const known = new Set(await listRemotes(repo));
-  const remotes = new Set<string>();
-  const single = new Map<string, Followed>();
-  for (const { upstream, base } of links) {
-    if (upstream !== null && upstream.tracking === null) single.set(keyOf(upstream), upstream);
-    for (const remote of [upstream?.tracking == null ? null : upstream.remote, base?.remote ?? null])
-      if (remote !== null && known.has(remote)) remotes.add(remote);
-  }
-  const fetched = new Map<string, Fetched>();
-  const asked = (ask: (signal: AbortSignal) => Promise<Fetched>) => askRemote(ask, options.signal);
-  for (const remote of remotes)
-    fetched.set(remote, await asked((signal) => fetchOnce(repo, remote, { prune: options.prune, signal })));
-  for (const [key, { remote, merge }] of single) {
-    if (!known.has(remote)) continue;
-    fetched.set(key, await asked((signal) => fetchRefs(repo, remote, [`+${merge}:${keptAs(merge)}`], { signal })));
-  }
-  return fetched;
-}
-
-const keyOf = ({ remote, merge }: Followed) => `${remote} ${merge}`;
-
-/** Where a ref is kept that no fetch is configured for: `refs/pull/7/head` as `owt create pr:7` keeps it. */
-function keptAs(merge: string): string {
-  const pull = /^refs\/(?:pull|merge-requests)\/(\d+)\/head$/.exec(merge)?.[1];
-  return pull === undefined ? `refs/owt/followed/${merge.replace(/^refs\//, "")}` : `refs/owt/pulls/${pull}`;
-}
-
-async function askRemote(ask: (signal: AbortSignal) => Promise<Fetched>, leave: AbortSignal): Promise<Fetched> {
-  const late = AbortSignal.timeout(FETCH_MS);
-  try {
-    return await ask(AbortSignal.any([leave, late]));
-  } catch (error) {
-    refuseIfLeaving(leave);
-    if (late.aborted) return { fetched: false, said: `no answer within ${FETCH_MS / 1_000} s` };
-    throw error;
-  }
-}
-
-function refuseIfLeaving(leave: AbortSignal): void {
-  if (leave.aborted) throw new OwtError("interrupted", "interrupted", { hint: "again: owt sync" });
-}
+/** How it ended, with what there is to say beside what was said already. */
+type End = (state: SyncState, more?: Partial<Synced>) => Synced;
 
 async function syncOne(
   engine: Engine,
@@ -211,7 +135,12 @@ async function syncOne(
     notes: [],
     byHand: null,
   };
-  const end = (state: SyncState, more: Partial<Synced> = {}): Synced => ({ ...synced, state, ...more });
+  const end: End = (state, { notes = [], ...more } = {}) => ({
+    ...synced,
+    state,
+    ...more,
+    notes: [...synced.notes, ...notes],
+  });
   const stranger = strangerAt(engine, { path, branch });
   if (stranger !== null) return end("refused", { notes: [stranger.message], byHand: stranger.hint ?? null });
   const place = existsSync(path) ? findPlace(repo, path) : null;
@@ -222,7 +151,7 @@ async function syncOne(
   synced.notes.push(...given.notes);
   if (given.isBusy) return end("refused");
   const what = inProgress(place);
-  if (what !== null) return end("in-progress", { notes: [...synced.notes, `a ${what} is open`] });
+  if (what !== null) return end("in-progress", { notes: [`a ${what} is open`] });
   if (branch === null || link === null) return end("detached");
   const source = await findSource(engine, link, fetched);
   synced.notes.push(...source.notes);
@@ -237,74 +166,13 @@ async function syncOne(
   return bringUp(engine, { place, branch, head, source: { ...source, at: source.at } }, options, end);
 }
 
-type Source = {
-  name: string | null;
-  at: Oid | null;
-  /** The full name of the ref that it was read from. */
-  ref: string | null;
-  /** The branch follows it: what was taken out of it was not meant to stay. */
-  isUpstream: boolean;
-  notes: string[];
-  isUnreachable: boolean;
-};
-
-/** Its upstream; where it has none, or none any more, what it began from: that branch, or what that follows where it is further on. */
-async function findSource(
-  engine: Engine,
-  { upstream, base }: Link,
-  fetched: ReadonlyMap<string, Fetched>,
-): Promise<Source> {
-  const { repo } = engine;
-  const notes: string[] = [];
-  const none = { at: null, ref: null, isUpstream: false, notes, isUnreachable: false };
-  if (upstream !== null) {
-    const answer = fetched.get(upstream.tracking === null ? keyOf(upstream) : upstream.remote);
-    const name = shortName(
-      upstream.tracking ?? `${upstream.remote}/${upstream.merge.replace(/^refs\/(heads\/)?/, "")}`,
-    );
-    if (answer?.fetched === false)
-      return { ...none, name, isUnreachable: true, notes: [unreachable(upstream.remote, answer.said)] };
-    const ref = upstream.tracking ?? keptAs(upstream.merge);
-    const at = await readCommit(repo, ref);
-    if (at !== null) return { ...none, name, at, ref, isUpstream: true };
-    notes.push(`${name}, which it follows, is gone`);
-  }
-  if (base === null) return { ...none, name: null };
-  const at = await readCommit(repo, base.ref);
-  const answer = base.remote === null ? undefined : fetched.get(base.remote);
-  const isLocal = base.ref.startsWith("refs/heads/");
-  if (answer?.fetched === false) {
-    notes.push(unreachable(base.remote!, answer.said));
-    if (!isLocal) return { ...none, name: base.name, isUnreachable: true };
-  } else if (base.follows !== null) {
-    const further = await readCommit(repo, base.follows);
-    if (further !== null && (at === null || (await isAncestor(repo, at, further)))) {
-      const isSame = further === at;
-      const ref = isSame ? base.ref : base.follows;
-      return { ...none, name: shortName(ref), at: further, ref };
-    }
-  }
-  return { ...none, name: base.name, at, ref: base.ref };
-}
-
-function shortName(ref: string): string {
-  return ref.replace(/^refs\/(heads|remotes)\//, "");
-}
-
-function unreachable(remote: string, said: string): string {
-  // What ssh said stands in front of git's, and behind that git's own advice.
-  const lines = said.split("\n").map((line) => line.replace(/^(fatal|error): /, "").trim());
-  const told = lines.filter((line) => line !== "" && !/^(Please make sure|and the repository exists)/.test(line));
-  return `${remote} cannot be reached: ${told.join("; ")}`;
-}
-
 type Task = { place: Place; branch: string; head: Oid; source: Source & { at: Oid } };
 
 async function bringUp(
   engine: Engine,
   { place, branch, head, source }: Task,
   options: SyncOptions,
-  end: (state: SyncState, more?: Partial<Synced>) => Synced,
+  end: End,
 ): Promise<Synced> {
   const { repo } = engine;
   const path = place.root;
@@ -315,29 +183,8 @@ async function bringUp(
     return end("diverged", {
       byHand: `git -C ${shellWord(path)} rebase --onto ${wordFor(source)} ${fork.slice(0, 12)}`,
     });
-  const status = await readStatus(place, { links: existsSync(join(path, ".gitmodules")) });
-  const open = status.unmerged.map((each) => each.path);
-  if (open.length > 0) {
-    const byHand = `settle them, git -C ${shellWord(path)} add -- ${open.map(shellWord).join(" ")}, commit; then: owt sync ${branch}`;
-    const all = end("dirty", { files: open, byHand });
-    return { ...all, notes: [...all.notes, `conflicts are open in ${printableNames(open)}`] };
-  }
-  // What is staged of a submodule nobody can carry over; where it only stands elsewhere, that is left to it.
-  const links = status.changes.filter((change) => change.isLink);
-  const staged = links.filter(({ x }) => x !== ".").map((change) => change.path);
-  if (staged.length > 0)
-    return end("dirty", { files: staged, byHand: `commit what is in ${path}, then: owt sync ${branch}` });
-  status.changes = status.changes.filter((change) => !change.isLink);
-  const dirty = status.changes.map((change) => change.path);
-  if (dirty.length > 0 && (!options.stash || isMainPlace(place)))
-    return end("dirty", { files: dirty, byHand: `commit what is in ${path}, then: owt sync ${branch}` });
-  // git cannot set aside what is only meant to be added.
-  const meant = status.changes.filter(({ x, y }) => x === "." && y === "A").map((change) => change.path);
-  if (meant.length > 0) {
-    const byHand = `git -C ${shellWord(path)} add -- ${meant.map(shellWord).join(" ")}; then: owt sync ${branch}`;
-    const all = end("dirty", { files: meant, byHand });
-    return { ...all, notes: [...all.notes, `git add --intent-to-add was said of ${printableNames(meant)}`] };
-  }
+  const work = await readWork(place, branch, options.stash);
+  if ("keeps" in work) return end("dirty", work.keeps);
   const target = ahead === 0 ? { commit: source.at } : await combine(engine, { place, branch, head, source }, options);
   if ("files" in target)
     return end("conflicts", {
@@ -358,8 +205,7 @@ async function bringUp(
     rememberUse(engine, { path, branch }, from);
     if (ahead === 0) moveBranchStart(engine.store, path, head, target.commit);
     const notes = await takeSubmodules(engine, place, { from: head, to: target.commit }, options.signal);
-    const all = end("updated", { commits: behind });
-    return { ...all, notes: [...all.notes, ...notes] };
+    return end("updated", { commits: behind, notes });
   }
   switch (moved.stays) {
     case "conflicts":
@@ -370,15 +216,38 @@ async function bringUp(
     case "in-the-way":
       return end("in-the-way", { files: moved.files, byHand: `move them away, then: owt sync ${branch}` });
     case "kept-stash":
-      return end("dirty", { files: dirty });
+      return end("dirty", { files: work.dirty });
     case "refused":
       return end("refused", { notes: [moved.said.split("\n")[0]!] });
   }
 }
 
-/** What git takes it for: it knows no name of a remote's ref that is kept in one of ours. */
-function wordFor({ name, ref }: Source): string | null {
-  return ref?.startsWith("refs/owt/") === true ? ref : name;
+/** What is uncommitted there and goes along, or what keeps the worktree as it is. */
+async function readWork(
+  place: Place,
+  branch: string,
+  stash: boolean,
+): Promise<{ dirty: string[] } | { keeps: { files: string[]; byHand: string; notes?: string[] } }> {
+  const path = shellWord(place.root);
+  const again = `then: owt sync ${branch}`;
+  const status = await readStatus(place, { links: existsSync(join(place.root, ".gitmodules")) });
+  const open = status.unmerged.map((each) => each.path);
+  if (open.length > 0) {
+    const byHand = `settle them, git -C ${path} add -- ${open.map(shellWord).join(" ")}, commit; ${again}`;
+    return { keeps: { files: open, byHand, notes: [`conflicts are open in ${printableNames(open)}`] } };
+  }
+  // What is staged of a submodule nobody can carry over; where it only stands elsewhere, that is left to it.
+  const staged = status.changes.filter(({ isLink, x }) => isLink && x !== ".").map((change) => change.path);
+  const changes = status.changes.filter((change) => !change.isLink);
+  const dirty = changes.map((change) => change.path);
+  const kept = staged.length > 0 ? staged : !stash || isMainPlace(place) ? dirty : [];
+  if (kept.length > 0) return { keeps: { files: kept, byHand: `commit what is in ${place.root}, ${again}` } };
+  // git cannot set aside what is only meant to be added.
+  const meant = changes.filter(({ x, y }) => x === "." && y === "A").map((change) => change.path);
+  if (meant.length === 0) return { dirty };
+  const byHand = `git -C ${path} add -- ${meant.map(shellWord).join(" ")}; ${again}`;
+  const notes = [`git add --intent-to-add was said of ${printableNames(meant)}`];
+  return { keeps: { files: meant, byHand, notes } };
 }
 
 /** Submodules go along where nobody works in them; what stays, and why, is told. In the main checkout nothing new is checked out. */
