@@ -11,7 +11,9 @@ export default class CountReporter implements Reporter {
       console.log(`SKIPPED ${test.module.relativeModuleId} > ${test.fullName}: ${reasonOf(test)}`);
     const flaky = tests.filter((test) => test.diagnostic()?.flaky === true);
     for (const test of flaky)
-      console.log(`FLAKY ${test.module.relativeModuleId} > ${test.fullName}: passed at its second try`);
+      console.log(
+        `FLAKY ${test.module.relativeModuleId} > ${test.fullName}: passed at its second try; at its first: ${firstError(test)}`,
+      );
     console.log(
       `${count("passed")} passed, ${count("failed") + brokenFiles + errors.length} failed, ${skipped.length} skipped`,
     );
@@ -22,3 +24,12 @@ function reasonOf(test: TestCase): string {
   const result = test.result();
   return (result.state === "skipped" && result.note) || "no reason given";
 }
+
+/** What the first try failed with, and what differed, in a few lines. */
+function firstError(test: TestCase): string {
+  const [error] = test.result().errors ?? [];
+  const told = [error?.message, error?.diff].filter(Boolean).join("\n") || "nothing said";
+  return told.split("\n").slice(0, SHOWN_LINES).join("\n    ");
+}
+
+const SHOWN_LINES = 30;
