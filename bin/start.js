@@ -49,8 +49,8 @@ function stayOnOneThread() {
 // Node's default lies in the shared temporary folder, where anybody could plant code.
 function privateCache() {
   const { XDG_CACHE_HOME, HOME } = process.env;
-  const folder = `${XDG_CACHE_HOME || `${HOME || require("node:os").homedir()}/.cache`}/open-orchestrator`;
   try {
+    const folder = `${XDG_CACHE_HOME || `${HOME || require("node:os").homedir()}/.cache`}/open-orchestrator`;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     return folder;
   } catch {

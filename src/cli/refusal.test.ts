@@ -16,3 +16,20 @@ test.each([
   expect(refusalOf(ioWith(false), error).hint).toBe(expected);
   expect(refusalOf(ioWith(true), error)).toBe(error);
 });
+
+test.each([
+  ["EACCES", "no leave to read or write here: /srv/my shop/.git/owt"],
+  ["EPERM", "no leave to change this: /srv/my shop/.git/owt"],
+  ["EROFS", "this is on a disk that is read-only: /srv/my shop/.git/owt"],
+  ["ENAMETOOLONG", "this path is too long for the system: /srv/my shop/.git/owt"],
+])("what the file system forbids is a matter of the place: %s", (code, message) => {
+  const error = Object.assign(new Error(`${code}: mkdir`), { code, syscall: "mkdir", path: "/srv/my shop/.git/owt" });
+  const refusal = refusalOf(ioWith(true), error);
+  expect(refusal).toMatchObject({ code: "environment", message });
+  expect(refusal.hint).toContain("ls -ld '/srv/my shop/.git/owt' '/srv/my shop/.git'; what is wrong here: owt doctor");
+});
+
+test("a file that is missing where none may be missing is a mistake of ours", () => {
+  const error = Object.assign(new Error("ENOENT: open"), { code: "ENOENT", syscall: "open", path: "/x" });
+  expect(refusalOf(ioWith(true), error).code).toBe("internal");
+});

@@ -1,5 +1,7 @@
 /** Tells what was refused, and what to do. */
 import { OwtError } from "../core/errors.ts";
+import { dirname } from "node:path";
+import { shellWord } from "../lib/printable.ts";
 import { saysFull } from "../system/disk.ts";
 import { canAsk, type Io, tell } from "./io.ts";
 import { localTimes, painter, printable } from "./text.ts";
@@ -27,9 +29,37 @@ export function refusalOf(io: Io, error: unknown): OwtError {
   if (wasInterrupted(io, error)) return new OwtError("interrupted", "interrupted");
   if (error instanceof OwtError) return canAsk(io) ? error : approvableUnasked(error);
   if (saysFull(error)) return new OwtError("disk-full", `the disk is full: ${(error as Error).message}`);
+  const denied = whyDenied(error);
+  if (denied !== null) return denied;
   const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return new OwtError("internal", `a mistake of owt: ${what}`, { cause: error });
 }
+
+/** What the file system does not let us do: a matter of the place, and no mistake of ours. */
+function whyDenied(error: unknown): OwtError | null {
+  if (!(error instanceof Error)) return null;
+  const { code = "", path, syscall } = error as NodeJS.ErrnoException;
+  const denied = DENIED[code];
+  if (syscall === "uv_os_homedir")
+    return new OwtError(
+      "environment",
+      "there is no home folder: HOME is not set, and the system knows none of this user",
+      {
+        hint: "name one: export HOME=…",
+        cause: error,
+      },
+    );
+  if (denied === undefined || path === undefined) return null;
+  const hint = `see whose it is: ls -ld ${shellWord(path)} ${shellWord(dirname(path))}; what is wrong here: owt doctor`;
+  return new OwtError("environment", `${denied}: ${path}`, { hint, cause: error });
+}
+
+const DENIED: Record<string, string> = {
+  EACCES: "no leave to read or write here",
+  EPERM: "no leave to change this",
+  EROFS: "this is on a disk that is read-only",
+  ENAMETOOLONG: "this path is too long for the system",
+};
 
 /** Where nobody can be asked, commands are approved with --yes alone. */
 function approvableUnasked(error: OwtError): OwtError {

@@ -24,6 +24,7 @@ import { lstatIfThere, ensureFolder, readTextIfThere, removeFile, writeFileAtomi
 import type { Engine } from "./engine.ts";
 import { isLeaseUseful, leaseOrTell } from "./worktree-lease.ts";
 import { printableNames } from "../lib/printable.ts";
+import { fileNameFor } from "../system/file-name.ts";
 
 /** Brought along by default, as the seed of this feature does. */
 const ENV_FILES = [
@@ -221,7 +222,7 @@ function keptFolder(engine: Engine): string {
 
 /** Hashes of what a worktree was given. No encoded path has a `+`. */
 function broughtFile(engine: Engine, worktree: string): string {
-  return join(engine.repo.commonDir, "owt", "setup", `${encodeURIComponent(worktree)}+brought`);
+  return join(engine.repo.commonDir, "owt", "setup", `${fileNameFor(worktree)}+brought`);
 }
 
 function readBrought(engine: Engine, worktree: string): Map<string, string> {

@@ -12,6 +12,7 @@ import { ensureFolder, readTextIfThere, removeFile, writeFileAtomically } from "
 import { readHookScript } from "../system/plugin-files.ts";
 import type { Engine } from "./engine.ts";
 import { spoolFolder } from "./spool-folder.ts";
+import { fileNameFor } from "../system/file-name.ts";
 
 /** What is read of it: events of the last hours, each of a few hundred bytes. */
 const TAIL_BYTES = 256 * 1024;
@@ -144,7 +145,7 @@ export function forgetSpool(engine: Pick<Engine, "repo">, worktree: string): voi
 /** Where the agent of a worktree's session tells; there or not. It goes by git's entry of the worktree and not by its path: an agent goes on telling where it
  *  began to, wherever its worktree is moved, and another worktree may stand in the old place. */
 export function spoolFile(engine: Pick<Engine, "repo">, worktree: string): string {
-  return join(spoolFolder(engine), spoolName(engine, worktree) ?? encodeURIComponent(worktree));
+  return join(spoolFolder(engine), spoolName(engine, worktree) ?? fileNameFor(worktree));
 }
 
 /** Null where the worktree has none yet. Neither an encoded path, nor a name of ours, has a `+`. */

@@ -16,6 +16,7 @@ import type { Engine } from "./engine.ts";
 import { broughtFiles, environmentFiles, forgetBrought } from "./environment-files.ts";
 import { type Hook, hookCommands, runHook } from "./hooks.ts";
 import { forgetLease, leaseOrTell } from "./worktree-lease.ts";
+import { fileNameFor } from "../system/file-name.ts";
 
 /** What tools install, and caches that say so of themselves (https://bford.info/cachedir/). Nobody keeps it. */
 const MADE_AGAIN: readonly KnownFolder[] = [
@@ -157,7 +158,7 @@ async function greet(engine: Engine, place: SetupPlace): Promise<SetupProblem | 
 
 /** Remembers beside the attempts which setup a worktree has had. */
 function markerOf(engine: Engine, worktree: string): string {
-  return join(engine.repo.commonDir, "owt", "setup", encodeURIComponent(worktree));
+  return join(engine.repo.commonDir, "owt", "setup", fileNameFor(worktree));
 }
 
 /** What was in a worktree before its setup began, and what its setup left there. No encoded path has a `+`. */

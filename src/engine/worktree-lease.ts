@@ -13,6 +13,7 @@ import { userStateDir } from "../system/config-files.ts";
 import { readTextIfThere, writeFileAtomically } from "../system/files.ts";
 import { portsInUse } from "../system/ports.ts";
 import type { Engine } from "./engine.ts";
+import { fileNameFor } from "../system/file-name.ts";
 
 /** The lease of a worktree, taken where it has none. Repeatable: it stays the same as long as the worktree is there. Null for what is no
  *  linked worktree of this repository. Throws `store` where the registry cannot be used. */
@@ -93,7 +94,7 @@ export function followLease(engine: Engine, { gitDir, to }: { gitDir: string; to
 
 /** No encoded path has a `+`. */
 function leaseFile(engine: Engine, worktree: string): string {
-  return join(engine.repo.commonDir, "owt", "setup", `${encodeURIComponent(worktree)}+lease`);
+  return join(engine.repo.commonDir, "owt", "setup", `${fileNameFor(worktree)}+lease`);
 }
 
 /** A worktree whose git directory is another one, or none, or whose files are gone. */

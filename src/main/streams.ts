@@ -1,13 +1,18 @@
 /** The one file that touches the standard streams, the signals and what else the process was given. */
-import { fstatSync, writeSync } from "node:fs";
+import { existsSync, fstatSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Io, Outlet } from "../cli/io.ts";
+import { OwtError } from "../core/errors.ts";
+import { shellWord } from "../lib/printable.ts";
 
 /** What a command works with. From now on Ctrl-C, and whatever else asks us to end, is a word to it. */
 export function openIo(binPath: string): Io {
   const leave = new AbortController();
   const hurry = new AbortController();
   const io: Io = {
-    cwd: process.cwd(),
+    get cwd() {
+      return workingFolder();
+    },
     env: process.env,
     words: [],
     owtCommand: [process.execPath, binPath],
@@ -35,6 +40,22 @@ export function openIo(binPath: string): Io {
   // A terminal that is closed, a connection that breaks: a run goes on without a screen.
   process.on("SIGHUP", () => io.outlivesTerminal || interrupt());
   return io;
+}
+
+/** Where we are. A shell stays in a folder that was deleted, as in that of a worktree that is gone; what needs no folder works there all the same. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    const gone = process.env["PWD"] ?? "";
+    let there = gone;
+    while (there !== "" && !existsSync(there)) there = dirname(there) === there ? "" : dirname(there);
+    const hint = `go where there is one: cd ${there === "" ? "~" : shellWord(there)}`;
+    throw new OwtError("environment", `the folder that you are in is gone${gone === "" ? "" : `: ${gone}`}`, {
+      hint,
+      cause,
+    });
+  }
 }
 
 /** Whether one of Node's streams is open, which may still have something to write. */

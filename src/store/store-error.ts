@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { isFull, readDisk, saysFull } from "../system/disk.ts";
+import { shellWord } from "../lib/printable.ts";
 import { MEND } from "./stored-json.ts";
 
 /** Primary result codes of SQLite, https://sqlite.org/rescode.html. */
@@ -55,6 +56,12 @@ export function storeError(error: unknown, path: string): OwtError {
     return new OwtError("disk-full", `the disk is full: ${path} cannot be written`, { cause: error });
   if (isDamage(error)) return damagedError(path, said, error);
   if (isFolder(path)) return damagedError(path, IS_FOLDER, error);
+  const owner = statSync(path, { throwIfNoEntry: false })?.uid ?? null;
+  if (owner !== null && owner !== process.getuid?.() && process.getuid?.() !== 0)
+    return told(
+      `the store ${path} belongs to another user (${owner}): ${said}`,
+      `a clone of one's own has its own: git clone; or give it to the one who works here: sudo chown -R "$(id -un)" ${shellWord(dirname(path))}`,
+    );
   return told(
     `the store ${path} cannot be used: ${said}`,
     "see that its folder can be read and written, then try again",

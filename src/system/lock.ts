@@ -1,7 +1,8 @@
 /** One owner without a native lock: a transaction on a lock database that is held for life.
  *  The kernel frees it at once when the owner dies, however it dies; 0 of 24 rivals were admitted in 12 rounds with a stopped owner.
  *  Opening and closing the same file a second time inside the owner would drop the lock: nothing else may ever touch it. */
-import { existsSync, statSync, truncateSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync, truncateSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 /** A try at a lock that can be repeated without opening the file again. Closing gives the lock back. */
@@ -68,8 +69,18 @@ export function prepareLock(path: string): LockTry {
 type Opened = { db: DatabaseSync; ino: number | null };
 
 function open(path: string): Opened {
-  const db = new DatabaseSync(path, { timeout: 0 });
+  const db = openOrSay(path);
   return { db, ino: statSync(path, { throwIfNoEntry: false })?.ino ?? null };
+}
+
+/** SQLite says no more than that it cannot; whose leave is wanted, and where, the file system says. */
+function openOrSay(path: string): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { timeout: 0 });
+  } catch (error) {
+    accessSync(existsSync(path) ? path : dirname(path), constants.R_OK | constants.W_OK);
+    throw error;
+  }
 }
 
 function takeNow(db: DatabaseSync, path: string): boolean {

@@ -9,6 +9,7 @@ import type { Engine } from "../engine.ts";
 import { sessionServer } from "../session-server.ts";
 import { followLease } from "../worktree-lease.ts";
 import { asOneFollower } from "./one-at-a-time.ts";
+import { fileNameFor } from "../../system/file-name.ts";
 
 const looked = new WeakSet<Engine>();
 
@@ -36,8 +37,8 @@ export async function followMoved(engine: Engine): Promise<void> {
 function moveFiles(engine: Engine, moves: readonly Moved[]): void {
   const folders = ["setup", "by-hand"].map((name) => join(engine.repo.commonDir, "owt", name));
   const steps = [
-    ...moves.map(({ id, from }) => [encodeURIComponent(from), `+moving.${id}`]),
-    ...moves.map(({ id, to }) => [`+moving.${id}`, encodeURIComponent(to)]),
+    ...moves.map(({ id, from }) => [fileNameFor(from), `+moving.${id}`]),
+    ...moves.map(({ id, to }) => [`+moving.${id}`, fileNameFor(to)]),
   ];
   for (const folder of folders.filter((each) => existsSync(each)))
     for (const [from, to] of steps) renameAll(folder, from!, to!);

@@ -20,6 +20,7 @@ import {
 } from "../workspace.ts";
 import { readySubmodules } from "../submodules.ts";
 import { leaseOrTell } from "../worktree-lease.ts";
+import { fileNameFor } from "../../system/file-name.ts";
 
 export type ReadyOptions = {
   deps: boolean;
@@ -111,7 +112,7 @@ let nextNumber = -1;
 
 /** Where the commands of a worktree's setup run; what they print lies there. */
 export function setupDir(engine: Engine, path: string): string {
-  return join(engine.repo.commonDir, "owt", "by-hand", encodeURIComponent(path));
+  return join(engine.repo.commonDir, "owt", "by-hand", fileNameFor(path));
 }
 
 /** What of the repository's own commands making and taking away a worktree runs. */
