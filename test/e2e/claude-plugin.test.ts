@@ -78,6 +78,38 @@ test("/worktree create x, typed into Claude Code, makes the worktree x", async (
   expect(told).toContain("[Worktree: repo (main checkout) | Branch: main]");
 });
 
+test("each command reaches the model as it is written, whatever words stand behind it", async () => {
+  const typed = [
+    ["/wt-create feature/plg add the form", "feature/plg add the form"],
+    ["/wt-create feature/y", "feature/y"],
+    ["/wt-status inst", "inst"],
+    ["/wt-status", ""],
+    ["/wt-cleanup --merged --days 3", "--merged --days 3"],
+    ["/wt-list", ""],
+    ["/worktree note x a word or two", "note x a word or two"],
+  ] as const;
+  const told = typed.map((_, at) => ({ say: `heard number ${at}.` }));
+  await using rig = await prepare({ "": { task: told } });
+  await rig.ask("init", "--yes", "--claude");
+  await rig.ask("tmux", "create", "--panes", "1");
+  const pane = paneOf(rig, (await rig.ask<Sessions>("tmux", "list")).sessions[0]!.panes[0]!.id);
+  await pane.shows(/^❯/m);
+  for (const [at, [line, words]] of typed.entries()) {
+    await pane.types(line);
+    await pane.shows(`heard number ${at}.`);
+    const name = /^\/([\w-]+)/.exec(line)![1]!;
+    const text = readFileSync(new URL(`../../plugin/commands/${name}.md`, import.meta.url), "utf8");
+    // What it asks a program first stands there in place of its line.
+    const lines = text
+      .replace(/^---\n[^]*?\n---\n/, "")
+      .replaceAll("$ARGUMENTS", words)
+      .split("\n");
+    const all = heard(rig);
+    for (const each of lines.filter((part) => part.trim() !== "" && !part.includes("!`"))) expect(all).toContain(each);
+    expect(all).not.toMatch(/\$(?:\d|ARGUMENTS)/);
+  }
+});
+
 test("a dialog that is refused on the screen is no question any more, and its agent waits", async () => {
   await using rig = await prepare({ "": { task: [bash("sh -c 'echo made > one'"), { say: "I go on." }] } });
   await rig.ask("create", "x", "--prompt", "go");
