@@ -56,6 +56,26 @@ describe("what comes out of it", () => {
       /no branch nope here\n {2}↳ .*--into/,
     );
   });
+
+  test("where the branch that it began from is gone, what is not its own work comes in nowhere unasked", async () => {
+    await using rig = Rig.create({});
+    rig.git("branch", "release");
+    rig.ok("create", "base", "--base", "release", "--no-tmux");
+    commit(rig, rig.path("shop-base"), "unreleased");
+    rig.ok("create", "hot", "--base", "base", "--no-tmux");
+    commit(rig, rig.path("shop-hot"), "fix");
+    rig.git("-C", rig.path("shop-base"), "branch", "-m", "base", "next");
+    const gone = await rig.owt("merge", "hot", "--yes");
+    expect(gone).toMatchObject({ code: 2 });
+    expect(gone.stderr).toContain("base, which hot began from, is no branch here (any more)");
+    expect(gone.stderr).toContain("owt merge hot --into <branch>");
+    expect([rig.show("main", "unreleased"), rig.show("main", "fix")]).toEqual([null, null]);
+    expect((await rig.owt("sync", "hot")).stdout).toContain("base is gone");
+    // What it began from has come home meanwhile: then there is nothing but its own.
+    rig.git("merge", "-q", "--ff-only", "next");
+    expect((await rig.owt("merge", "hot", "--yes")).stdout).toContain("hot is in main: 1 commit");
+    expect(rig.show("main", "fix")).toBe("fix\n");
+  });
 });
 
 describe("the check", () => {

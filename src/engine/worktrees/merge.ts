@@ -149,11 +149,16 @@ async function findTarget(engine: Engine, { path, branch }: Checkout, into: stri
     const branches = (await listRefs(repo, ["refs/heads/"])).map((ref) => ref.slice("refs/heads/".length));
     throw new OwtError("usage", `there is no branch ${into} here`, { hint: nearestHint(into, branches, hint) });
   }
-  const base = readWorktrees(engine.store).get(path)?.base ?? null;
+  const { base = null, ownsBranchAt = null } = readWorktrees(engine.store).get(path) ?? {};
   const remote = (await listRemotes(repo)).find((name) => base?.startsWith(`${name}/`) === true);
   const local = remote === undefined ? null : base!.slice(remote.length + 1);
-  for (const name of [base, local, await defaultBranch(repo)])
-    if (name !== null && name !== branch && (await isBranch(name))) return name;
+  for (const name of [base, local]) if (name !== null && name !== branch && (await isBranch(name))) return name;
+  const usual = await defaultBranch(repo);
+  const isThere = usual !== null && usual !== branch && (await isBranch(usual));
+  if (base !== null && ownsBranchAt !== null && !(isThere && (await isAncestor(repo, ownsBranchAt, usual))))
+    // Other work than its own would come along, which nobody has said is done.
+    throw new OwtError("wrong-state", `${base}, which ${branch} began from, is no branch here (any more)`, { hint });
+  if (isThere) return usual;
   throw new OwtError("usage", `nothing says what ${branch} is to be brought into`, { hint });
 }
 

@@ -20,6 +20,8 @@ export type Link = {
     /** The remote that it comes from, or of the branch that it follows. */ remote: string | null;
     follows: string | null;
   } | null;
+  /** What it began from, where that is no branch any more. */
+  gone: string | null;
 };
 
 /** What that branch follows, and what its worktree began from, as far as they are there. */
@@ -27,15 +29,17 @@ export async function readLink(engine: Engine, path: string, branch: string): Pr
   const { repo } = engine;
   const upstream = await readFollowed(repo, branch);
   const name = readWorktrees(engine.store).get(path)?.base ?? null;
-  if (name === null || name === branch) return { upstream, base: null };
+  if (name === null || name === branch) return { upstream, base: null, gone: null };
   if ((await readRefSafely(engine, `refs/heads/${name}`)) !== null) {
     const follows = await readFollowed(repo, name);
     const isRemote = follows !== null && follows.tracking !== null && follows.remote !== ".";
     const remote = isRemote ? follows.remote : null;
-    return { upstream, base: { name, ref: `refs/heads/${name}`, remote, follows: isRemote ? follows.tracking : null } };
+    const base = { name, ref: `refs/heads/${name}`, remote, follows: isRemote ? follows.tracking : null };
+    return { upstream, base, gone: null };
   }
   const remote = (await listRemotes(repo)).find((each) => name.startsWith(`${each}/`)) ?? null;
-  return { upstream, base: remote === null ? null : { name, ref: `refs/remotes/${name}`, remote, follows: null } };
+  if (remote === null) return { upstream, base: null, gone: name };
+  return { upstream, base: { name, ref: `refs/remotes/${name}`, remote, follows: null }, gone: null };
 }
 
 async function readRefSafely({ repo }: Engine, ref: string): Promise<Oid | null> {
@@ -102,7 +106,7 @@ export type Source = {
 /** Its upstream; where it has none, or none any more, what it began from: that branch, or what that follows where it is further on. */
 export async function findSource(
   engine: Engine,
-  { upstream, base }: Link,
+  { upstream, base, gone }: Link,
   fetched: ReadonlyMap<string, Fetched>,
 ): Promise<Source> {
   const { repo } = engine;
@@ -120,7 +124,7 @@ export async function findSource(
     if (at !== null) return { ...none, name, at, ref, isUpstream: true };
     notes.push(`${name}, which it follows, is gone`);
   }
-  if (base === null) return { ...none, name: null };
+  if (base === null) return { ...none, name: gone };
   const at = await readCommit(repo, base.ref);
   const answer = base.remote === null ? undefined : fetched.get(base.remote);
   const isLocal = base.ref.startsWith("refs/heads/");
