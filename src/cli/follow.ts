@@ -11,6 +11,7 @@ import { readReport } from "../engine/report.ts";
 import { answerFor, heldAnswers } from "../engine/answer.ts";
 import { keepsConversations } from "../engine/conversations.ts";
 import { findRun } from "../engine/find-run.ts";
+import { isCarried } from "../engine/holder.ts";
 import { viewRun } from "../engine/view.ts";
 import { lastSeq } from "../store/events.ts";
 import { readWishedAt } from "../store/run-words.ts";
@@ -94,11 +95,14 @@ function interrupted(engine: Engine, runId: string, carried: boolean): OwtError 
   const kept = keepsConversations(engine, runId)
     ? "conversations and work of its agents are"
     : "the work of its agents is";
-  return carried
-    ? new OwtError("interrupted", `${runId} is parked: ${kept} kept`, { hint: `go on with: owt resume ${runId}` })
-    : new OwtError("interrupted", `the view of ${runId} is closed; the run goes on`, {
-        hint: `see it again: owt resume ${runId}`,
-      });
+  const goOn = { hint: `go on with: owt resume ${runId}` };
+  if (carried) return new OwtError("interrupted", `${runId} is parked: ${kept} kept`, goOn);
+  // Ctrl-C can come before anybody carries it.
+  if (isCarried(engine) === null)
+    return new OwtError("interrupted", `${runId} is open, and nobody carries it now: ${kept} kept`, goOn);
+  return new OwtError("interrupted", `the view of ${runId} is closed; the run goes on`, {
+    hint: `see it again: owt resume ${runId}`,
+  });
 }
 
 /** The exit code of what a person ended themselves, by Ctrl-C or from another terminal. */

@@ -567,6 +567,27 @@ test("Ctrl-C in a viewer closes the view only", async () => {
   expect((await first.ended).code).toBe(0);
 });
 
+test("Ctrl-C before anybody carries the run does not say that it goes on", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({ "docs/plans/shop/epic-01-a.md": task({}, `wait ${rig.path("gate")}\nwrite a.txt "a"`) });
+  rig.commit("plan");
+  const said: string[] = [];
+  for (const words of [["run", "--yes"], ["resume"], ["resume"], ["resume"]]) {
+    const owt = rig.start(...words);
+    await owt.says("r1");
+    owt.child.kill("SIGINT");
+    const { code, stderr } = await owt.ended;
+    expect(code).toBe(130);
+    said.push(stderr);
+  }
+  for (const each of said) {
+    expect(each).toMatch(/r1 is (?:parked|open, and nobody carries it now): .* kept\n {2}↳ go on with: owt resume r1/);
+    expect(each).not.toContain("goes on");
+  }
+  rig.release("gate");
+  expect((await rig.owt("resume")).code).toBe(0);
+});
+
 test("a plan run again skips what is done, told by its content; --again repeats; a changed task runs", async () => {
   await using rig = Rig.create({
     ".worktreerc": demoConfig,
