@@ -57,10 +57,10 @@ export async function git(place: Place, args: readonly string[], options: GitOpt
   if (options.input === undefined && options.signal === undefined && Shells.carries(command)) {
     const result = await shells().run(command);
     if ((options.ok ?? [0]).includes(result.code)) return result;
-    throw nameFullDisk(args) ?? nameFilter(failed("git", args, result));
+    throw nameFullDisk(args) ?? nameCause(failed("git", args, result));
   }
   return spawnGit(place, args, options).catch((error: unknown) => {
-    throw nameFilter(error);
+    throw nameCause(error);
   });
 }
 
@@ -71,9 +71,16 @@ function nameFullDisk(args: readonly string[]): OwtError | null {
   return new OwtError("disk-full", `the disk is full: git ${args[0]} has no room for its answer in ${tmpdir()}`);
 }
 
-/** A filter that the repository's own configuration names is run by every git, ours too; where one fails, that is the cause, and not git. */
-function nameFilter(error: unknown): unknown {
+/** What git says where a file could not be written for want of room (write_entry, do_write_locked_index): without the system's word for it, and when it has taken
+ *  back what it began there is room again. */
+const NO_ROOM = /unable to write (?:file|new[_ ]index file) /;
+
+/** What lies behind a failure of git that it does not name itself. A filter that the repository's own configuration names is run by every git, ours too; where one
+ *  fails, that is the cause, and not git. */
+function nameCause(error: unknown): unknown {
   if (!(error instanceof OwtError)) return error;
+  if (NO_ROOM.test(`${error.message} `))
+    return new OwtError("disk-full", `the disk is full: ${error.message}`, { cause: error });
   // git names the filter, and before that its command.
   const named = /(?:clean|smudge) filter '?([^']+?)'? failed/.exec(error.message);
   const name = named ?? /external filter '([^']+)' failed/.exec(error.message);

@@ -1,10 +1,11 @@
 /** A small dose of `npm run disk-full`: the disk is filled to the last byte under a run, and freed again. */
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { demoConfig, Rig } from "../rig/rig.ts";
+import { demoConfig, Rig, task } from "../rig/rig.ts";
 import { canMount, fillDisks } from "../stress/disk-full.ts";
 
 test.skipIf(!canMount())(
@@ -117,6 +118,28 @@ test.skipIf(!canMount())(
     await vi.waitUntil(isFull, { timeout: 30_000 });
     expect((await rig.owt("resume", "--plain")).code).toBe(0);
     expect(rig.show("owt/runs/r1", "work.txt")).toBe("work");
+  },
+);
+
+test.skipIf(!canMount())(
+  "checkouts that do not fit beside others are made again when they do: nothing of it is a try, and nothing ends the run",
+  async () => {
+    const names = Array.from({ length: 10 }, (_, at) => `m${at}`);
+    // Where one of these has no room, git takes away what it has of it, and then the disk is no more full.
+    const blobs = ["x1", "x2", "x3"].map((name) => `${name}.bin`);
+    const plans = Object.fromEntries(
+      names.map((name) => [`docs/plans/${name}/epic-01-a.md`, task({}, `write ${name}.txt "done"`)]),
+    );
+    const config = `${demoConfig}[run]\nmax_parallel = 5\nretries = 0\n[resources]\nmin_free_disk = "1MB"\n`;
+    using small = rigOnSmallDisk(52, { ".worktreerc": config, ...plans });
+    await using rig = small.rig;
+    for (const name of blobs) writeFileSync(join(rig.root, name), randomBytes(3 * 2 ** 20));
+    rig.commit("large");
+    rig.ok("config", "approve", "--yes");
+    const ran = await rig.owt("run", "--yes", "--plain");
+    expect(ran.stderr).not.toContain("failed");
+    for (const name of names) expect(rig.show("owt/runs/r1", `${name}.txt`)).toBe("done");
+    expect(ran.code).toBe(0);
   },
 );
 
