@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { findObstacles } from "./obstacles.ts";
+import { usualMerge } from "./own-flags.ts";
 import { type InProgress, inProgress, indexLock, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
@@ -59,7 +60,8 @@ async function forwardWorktree(repo: Repo, place: Place, branch: string, from: O
   if (files.length > 0) return { moved: false, reason: "would-overwrite", path, files };
   if ((await readHead(repo, place)).branch !== branch)
     return { moved: false, reason: "refused", path, said: "it left the branch" };
-  const args = ["merge", "--ff-only", "--quiet", "--no-overwrite-ignore", "--no-stat", "--no-autostash", to];
+  const flags = ["--ff-only", "--quiet", "--no-overwrite-ignore", "--no-stat", "--no-autostash"];
+  const args = [...usualMerge(branch), "merge", ...flags, to];
   const lock = indexLock(place);
   if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
   const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true });

@@ -110,6 +110,29 @@ test("a merge is not started in the user's checkout, on changes, or over ignored
   expect(readFileSync(join(wt, "x.log"), "utf8")).toBe("mine");
 });
 
+test.each([
+  ["branch.main.mergeOptions", "--squash"],
+  ["branch.main.mergeOptions", "--no-commit --strategy ours"],
+  ["branch.task.mergeOptions", "--strategy ours --squash"],
+  ["pull.twohead", "ours"],
+  ["merge.verifySignatures", "true"],
+  ["merge.ff", "false"],
+])("how a person has their own merges done, %s = %s, is not how ours are", async (key, value) => {
+  await using at = await scratchRepo();
+  const base = (await readRef(at.repo, "main"))!;
+  const wt = join(at.top, "wt");
+  await createWorktree(at.repo, { path: wt, base, branch: "task" });
+  at.commit(wt, { x: "of the task" });
+  runGit(at.root, "checkout", "-q", "-b", "other");
+  const other = at.commit(at.root, { x: "of another", y: "1" });
+  runGit(at.root, "checkout", "-q", "main");
+  runGit(at.root, "config", key, value);
+  expect(await startMerge(at.repo, wt, other)).toEqual({ files: ["x"] });
+  expect(readFileSync(join(wt, "x"), "utf8")).toMatch(/^<<<<<<< .*of the task.*of another/s);
+  expect(await fastForwardCheckout(at.repo, "main", base, other)).toEqual({ moved: true, path: at.root });
+  expect(runGit(at.root, "status", "--porcelain")).toBe("");
+});
+
 test("a branch that is checked out nowhere is moved by itself, forward only", async () => {
   await using at = await scratchRepo();
   const base = (await readRef(at.repo, "main"))!;

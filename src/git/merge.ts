@@ -6,6 +6,7 @@ import { isNear } from "./branch.ts";
 import { DEFAULT_IDENTITY, readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid } from "./git.ts";
 import { findObstacles } from "./obstacles.ts";
+import { usualMerge } from "./own-flags.ts";
 import { inProgress, isMainPlace, placeAt, readHead, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
@@ -73,7 +74,9 @@ export async function startMerge(repo: Repo, worktree: string, theirs: Oid): Pro
     }
     const inTheWay = await findObstacles(place, (await readHead(repo, place)).oid ?? theirs, theirs);
     if (inTheWay.length > 0) return { inTheWay };
-    const args = ["merge", "--no-ff", "--no-commit", "--no-edit", "--quiet", "--no-stat", theirs];
+    const flags = ["--no-ff", "--no-commit", "--no-edit", "--quiet", "--no-stat"];
+    const { branch } = await readHead(repo, place);
+    const args = [...(branch === null ? [] : usualMerge(branch)), "merge", ...flags, theirs];
     const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true, identity: DEFAULT_IDENTITY });
     if (merging() === undefined) {
       if (out.code === 0) return "nothing";

@@ -18,6 +18,8 @@ export const HARDENED = [
   "diff.ignoreSubmodules=all",
   "core.untrackedCache=false",
   "rerere.enabled=false",
+  "merge.verifySignatures=false",
+  "pull.twohead=ort",
   "gc.auto=0",
   "maintenance.auto=false",
 ];
@@ -37,4 +39,8 @@ export function withoutOwnFlags(words: readonly string[]): string[] {
     (word === "-c" && settings.has(words[at + 1] ?? "")) ||
     (words[at - 1] === "-c" && settings.has(word));
   return words.filter((word, at) => !isOwn(word, at));
+}
+/** What a person has set for their own merges into a branch (`branch.<name>.mergeOptions`: --squash, --strategy, …) is not for ours: what stands before `merge`. */
+export function usualMerge(branch: string): string[] {
+  return ["-c", `branch.${branch}.mergeOptions=`];
 }

@@ -35,4 +35,5 @@ export function saysFull(error: unknown): boolean {
 }
 
 /** What programs print of it (strerror(3)), git and SQLite among them. */
-export const FULL_WORDS = /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT|database or disk is full|unable to write (?:file|new[_ ]index file)/i;
+export const FULL_WORDS =
+  /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT|database or disk is full|unable to write (?:file|new[_ ]index file)/i;
