@@ -249,8 +249,14 @@ class Carriers {
   }
 
   async #isAstray(id: string, error: unknown): Promise<boolean> {
-    const run = readRun(this.#engine.store, id);
-    return error instanceof OwtError && run !== null && (await noteAstray(this.#engine, run)) !== null;
+    if (!(error instanceof OwtError)) return false;
+    try {
+      const run = readRun(this.#engine.store, id);
+      return run !== null && (await noteAstray(this.#engine, run)) !== null;
+    } catch {
+      // A store that cannot be read, or a full disk: what failed first says more.
+      return false;
+    }
   }
 
   async allEnded(): Promise<void> {

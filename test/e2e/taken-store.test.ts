@@ -131,11 +131,8 @@ const TWO = (rig: Rig) => ({
   "docs/plans/b/epic-01-b.md": task({}, `touch ${rig.path("works-too")}\nwait ${rig.path("gate")}\nwrite b.txt "b"`),
 });
 
-test.each([
-  ["is interrupted", (_: Rig, { child }: Running) => void child.kill("SIGINT")],
-  ["loses its store", (rig: Rig) => removeStore(rig)],
-])("who cannot read its store any more waits for its agents, and for none of them once it %s", async (_, end) => {
-  await using rig = Rig.create({ ".worktreerc": demoConfig });
+/** A run of two agents that wait, whose store cannot be read from then on. */
+async function unreadableRun(rig: Rig): Promise<Running> {
   rig.write(TWO(rig));
   rig.commit("plan");
   const run = rig.start("run", "--yes");
@@ -144,7 +141,25 @@ test.each([
   db.exec("alter table run rename to gone");
   db.close();
   expect(await rig.owt("status")).toMatchObject({ stderr: expect.stringContaining("is damaged") as string });
+  return run;
+}
+
+test.each([
+  ["is interrupted", (_: Rig, { child }: Running) => void child.kill("SIGINT")],
+  ["loses its store", (rig: Rig) => removeStore(rig)],
+])("who cannot read its store any more waits for its agents, and for none of them once it %s", async (_, end) => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const run = await unreadableRun(rig);
   end(rig, run);
   expect(await run.ended).toMatchObject({ code: expect.any(Number) as number });
   expect(rig.processes()).toEqual([]);
+});
+
+test("who cannot read its store any more ends behind its agents with a word, not with a stack of calls", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const run = await unreadableRun(rig);
+  rig.release("gate");
+  const { code, stderr } = await run.ended;
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/is damaged[^\n]*\n {2}↳ .*owt doctor --fix/)]);
+  expect(stderr).not.toMatch(/^ {4}at /m);
 });
