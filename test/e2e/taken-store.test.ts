@@ -132,13 +132,13 @@ const TWO = (rig: Rig) => ({
 });
 
 /** A run of two agents that wait, whose store cannot be read from then on. */
-async function unreadableRun(rig: Rig): Promise<Running> {
+async function unreadableRun(rig: Rig, table = "run"): Promise<Running> {
   rig.write(TWO(rig));
   rig.commit("plan");
   const run = rig.start("run", "--yes");
   await Promise.all(["works", "works-too"].map((name) => fileAppears(rig.path(name))));
   const db = new DatabaseSync(storeOf(rig));
-  db.exec("alter table run rename to gone");
+  db.exec(`alter table ${table} rename to gone`);
   db.close();
   expect(await rig.owt("status")).toMatchObject({ stderr: expect.stringContaining("is damaged") as string });
   return run;
@@ -155,11 +155,14 @@ test.each([
   expect(rig.processes()).toEqual([]);
 });
 
-test("who cannot read its store any more ends behind its agents with a word, not with a stack of calls", async () => {
-  await using rig = Rig.create({ ".worktreerc": demoConfig });
-  const run = await unreadableRun(rig);
-  rig.release("gate");
-  const { code, stderr } = await run.ended;
-  expect([code, stderr]).toEqual([1, expect.stringMatching(/is damaged[^\n]*\n {2}↳ .*owt doctor --fix/)]);
-  expect(stderr).not.toMatch(/^ {4}at /m);
-});
+test.each(["run", "event"])(
+  "who cannot read the table %s any more ends behind its agents with a word, not with a stack of calls",
+  async (table) => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig });
+    const run = await unreadableRun(rig, table);
+    rig.release("gate");
+    const { code, stderr } = await run.ended;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/is damaged[^\n]*\n {2}↳ .*owt doctor --fix/)]);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+  },
+);
