@@ -298,7 +298,7 @@ const preview = of({
   plan: text,
   kind: text,
   target: text,
-  builds_on: orNull(text),
+  builds_on: v.pipe(texts, v.description("runs that have not landed and whose work it begins with")),
   tasks: v.array(
     of({
       id: text,

@@ -11,6 +11,7 @@ import { renderAnswer } from "../core/task-answer.ts";
 import type { Engine } from "../engine/engine.ts";
 import { eventsAfter } from "../store/events.ts";
 import { readTask } from "../store/tasks.ts";
+import { ifReadable } from "./if-readable.ts";
 import type { Io } from "./io.ts";
 import { roughDuration } from "../lib/duration.ts";
 import { clock, localTimes, type Paint, painter, printable } from "./text.ts";
@@ -74,13 +75,15 @@ export function narrate(
   const stopListening = engine.store.onAppend(() => {
     due ??= setTimeout(() => {
       due = null;
-      flush();
+      ifReadable(flush);
     }, GATHER_MS);
   });
   const look = setInterval(() => {
-    const now = engine.store.dataVersion();
-    if (now !== version) flush();
-    version = now;
+    ifReadable(() => {
+      const now = engine.store.dataVersion();
+      if (now !== version) flush();
+      version = now;
+    });
   }, 100);
   return {
     flush,
@@ -96,7 +99,7 @@ export function narrate(
       if (due) clearTimeout(due);
       clearInterval(look);
       isHeld = false;
-      flush();
+      ifReadable(flush);
     },
   };
 }

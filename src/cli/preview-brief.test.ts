@@ -36,7 +36,7 @@ function previewOf(tasks: number, steps: number): Preview {
     plan: "docs/plans",
     kind: "markdown",
     target: "main",
-    builds_on: null,
+    builds_on: [],
     tasks: all.map(taskOf),
     waves,
     order: all,

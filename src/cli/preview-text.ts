@@ -1,5 +1,6 @@
 /** The preview of a plan as text for people: no line is longer than the screen is wide, unless a single word is. */
 import { renderUsd } from "../core/cost.ts";
+import { listed } from "../engine/base.ts";
 import { roughDuration } from "../lib/duration.ts";
 import { count, type Preview, type PreviewRange, type PreviewTask } from "./preview.ts";
 import { printable, wrap } from "./text.ts";
@@ -42,7 +43,9 @@ export function head({ tasks, plan, target, builds_on }: Preview, width: number)
     ...(rivals.length === 0 || once.length === 0
       ? []
       : wrap(`done once, since the plan names the branch: ${once.join(", ")}`, width)),
-    ...(builds_on ? wrap(`builds on ${builds_on}, which has not landed yet`, width) : []),
+    ...(builds_on.length === 0
+      ? []
+      : wrap(`builds on ${listed(builds_on)}, which ${builds_on.length === 1 ? "has" : "have"} not landed yet`, width)),
   ];
 }
 

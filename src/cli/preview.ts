@@ -77,7 +77,8 @@ export type Preview = {
   plan: string;
   kind: string;
   target: string;
-  builds_on: string | null;
+  /** Runs that have not landed and whose work it begins with. */
+  builds_on: string[];
   tasks: PreviewTask[];
   /** Ids that could run side by side if there were agents enough, in the order in which they get a free one; execution never waits for
    *  a wave. */
@@ -123,7 +124,7 @@ export async function previewOf(engine: Engine, work: Work, base: Base, maxParal
     plan: work.planPath,
     kind: work.kind,
     target: base.target,
-    builds_on: base.buildsOn,
+    builds_on: base.joined,
     tasks: work.all.map((spec) =>
       previewTask(
         spec,

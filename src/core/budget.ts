@@ -179,7 +179,7 @@ const DUST = 1e-9;
 /** How far each limit of the run is used up, the task's own aside, with what is kept. */
 export function levelsOf(budget: Budget, spending: Spending): Level[] {
   return usedLevels(budget, spending).map((level) => {
-    const { kept, isGuess } = reserveOf(level.unit, sharersOf(level.scope, spending));
+    const { kept, isGuess } = reserveOf(level, sharersOf(level.scope, spending));
     return { ...level, taken: level.used + kept, ...(isGuess ? { isGuess } : {}) };
   });
 }
@@ -319,7 +319,9 @@ export function decideYields(
       const { id } = attempt;
       const others = newestFirst.filter((each) => each.id < id || leaving.has(each.id));
       const isFirst = others.every((each) => each.id > id);
-      if (leaving.has(id) || isFirst || !reaches(level.used + (others.length + 1) * turn, level.limit)) return [];
+      if (leaving.has(id) || isFirst) return [];
+      const kept = keptForFirst(level, sharers);
+      if (!reaches(level.used + kept + others.length * turn, level.limit)) return [];
       if (!canGoOn(attempt)) return [];
       leaving.add(id);
       return [{ attempt: id, level }];
@@ -333,6 +335,24 @@ const DEARER = 2;
 /** What a turn may take; 0 where nobody can tell, or need ask. */
 function turnOf(unit: BudgetUnit, { dearest }: RunSpending): number {
   return unit === "usd" || unit === "tokens" ? DEARER * dearest[unit] : 0;
+}
+
+/** The part of a limit that is for one task, where nobody can tell what one costs. */
+const PART_OF_ONE = 1 / 3;
+
+/** What is kept for the one at work that began first, beside whom the others give way, once what is expected has proved too little: at least its turn, and, until one has come
+ *  home and told what one costs, as much as lets one come home that costs a third of the limit. */
+function keptForFirst({ unit, limit }: Level, sharers: RunSpending): number {
+  const { attempts } = sharers;
+  const first = firstAtWork(attempts);
+  const turn = turnOf(unit, sharers);
+  if (turn === 0 || first === null || attempts.some(({ outcome }) => outcome?.kind === "ok")) return turn;
+  const own = attempts.filter(({ task }) => task === first.task);
+  return Math.max(turn, limit * PART_OF_ONE - usedOf(unit, own, sharers));
+}
+
+function firstAtWork(attempts: readonly Attempt[]): Attempt | null {
+  return attempts.filter(isAtWork).toSorted((a, b) => a.id - b.id)[0] ?? null;
 }
 
 /** What a new attempt of `task` may spend at most, in dollars; null without a limit. */
@@ -392,8 +412,10 @@ function isUncounted(unit: BudgetUnit, attempts: readonly Attempt[]): boolean {
 
 /** What running attempts will still use: what their tasks are expected to use, less what they have. Where nobody can tell, as much as those of
  *  the run that have ended; nothing before one has. */
-function reserveOf(unit: BudgetUnit, spending: RunSpending): { kept: number; isGuess: boolean } {
+function reserveOf(level: Level, spending: RunSpending): { kept: number; isGuess: boolean } {
+  const { unit } = level;
   const { attempts, expected } = spending;
+  const first = firstAtWork(attempts);
   let [kept, isGuess] = [0, false];
   if (unit === "tasks") return { kept, isGuess };
   for (const attempt of attempts.filter(isUnbooked)) {
@@ -402,7 +424,8 @@ function reserveOf(unit: BudgetUnit, spending: RunSpending): { kept: number; isG
     const rest = known === undefined ? null : stillNeeds(unit, known, own, spending);
     const still = rest ?? Math.max(0, usualOf(unit, spending) - usedOf(unit, [attempt], spending));
     // However much more it has used than was expected, its turn is not over.
-    kept += isAtWork(attempt) ? Math.max(still, turnOf(unit, spending)) : still;
+    const least = attempt === first ? keptForFirst(level, spending) : isAtWork(attempt) ? turnOf(unit, spending) : 0;
+    kept += Math.max(still, least);
     isGuess ||= rest !== null && rest > 0 && known!.isGuess;
   }
   return { kept, isGuess };

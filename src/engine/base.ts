@@ -12,9 +12,16 @@ import { readRuns } from "../store/runs.ts";
 import { hasDoneTask, readTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
 
-/** Where a run begins. `buildsOn`: the run whose work it goes on from, where there is one. `notes` say aloud what it builds on; `seen` is how the runs stood
+/** Where a run begins. `buildsOn`: the run whose work it goes on from, where there is one; `joined`: all whose work it has, that one first. `notes` say aloud what it builds on; `seen` is how the runs stood
  *  when that was worked out. */
-export type Base = { target: string; commit: Oid; buildsOn: string | null; notes: string[]; seen: string };
+export type Base = {
+  target: string;
+  commit: Oid;
+  buildsOn: string | null;
+  joined: string[];
+  notes: string[];
+  seen: string;
+};
 
 type Target = { target: string; tip: Oid };
 
@@ -57,7 +64,7 @@ export function standingOfRuns(engine: Engine): string {
 
 /** The target's tip; with `[run] fetch` that of its remote, where the local branch is merely behind. */
 async function newestTarget(engine: Engine, { target, tip }: Target): Promise<Omit<Base, "seen">> {
-  const local = { target, commit: tip, buildsOn: null, notes: [] };
+  const local = { target, commit: tip, buildsOn: null, joined: [], notes: [] };
   if (!engine.config.run.fetch) return local;
   const fetched = await fetchOnce(engine.repo, REMOTE);
   if (!fetched.fetched) {
@@ -121,7 +128,7 @@ async function buildOn(engine: Engine, plain: Base, works: readonly Unlanded[]):
   }
   const missing = left.map(({ work, conflicts }) => describeLeft(work, [...work.keys.difference(held)], conflicts));
   const notes = [...plain.notes, describeJoint(joint, plain.target), ...missing.filter((each) => each !== null)];
-  return { ...plain, commit: joint.commit, buildsOn: first.run.id, notes };
+  return { ...plain, commit: joint.commit, buildsOn: first.run.id, joined: joint.runs, notes };
 }
 
 /** Adds the work of a run. What it comes to is parents side by side, so that the first of them tells where the target stood. */
@@ -158,6 +165,7 @@ function describeLeft({ run: { id } }: Unlanded, missing: readonly string[], con
   return `does not hold what is done in ${id} (${missing.join(", ")}), which conflicts with that in ${conflicts}, and would do it again; to have it: owt land ${id}, then the same again`;
 }
 
-function listed(runs: readonly string[]): string {
+/** Names of runs in a sentence. */
+export function listed(runs: readonly string[]): string {
   return runs.length === 1 ? runs[0]! : `${runs.slice(0, -1).join(", ")} and ${runs.at(-1)}`;
 }

@@ -275,7 +275,7 @@ function enforceIn(engine: Engine, run: Run): void {
   if (!hasLimit(run.options.budget)) return;
   const { budget } = run.options;
   const spending = readSpending(engine, run, true);
-  noteDearest(engine.store, run, spending.dearest);
+  noteDearest(engine.store, run);
   const keepsWork = ({ agent, session }: Attempt) => findAgent(engine, agent).hasConversation(session);
   const yields = new Map(decideYields(budget, spending, keepsWork).map(({ attempt, level }) => [attempt, level]));
   for (const level of levelsToWarnOf(budget, spending)) warnOfLevel(engine, run, level, null);

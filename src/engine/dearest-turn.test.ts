@@ -28,9 +28,9 @@ const worked = (id: number, costUsd: number): Attempt => {
   return sampleAttempt({ id, phase: "agent", outcome: null, usage: { models, missing: null } });
 };
 
-test("a turn is what the books of an attempt grew by; what is on them at the first look is none", () => {
+test("a turn is what the books of an attempt grew by; what is on them at the first look may be one, until one is seen", () => {
   const store = opened(place());
-  expect(dearestTurn(store, RUN, [worked(1, 3)], CHEAP).usd).toBe(0);
+  expect(dearestTurn(store, RUN, [worked(1, 3)], CHEAP).usd).toBe(3);
   expect(dearestTurn(store, RUN, [worked(1, 3.25)], CHEAP).usd).toBe(0.25);
   expect(dearestTurn(store, RUN, [worked(1, 3.25), worked(2, 0.5)], CHEAP).usd).toBe(0.5);
   expect(dearestTurn(store, RUN, [worked(1, 3.5), worked(2, 0.5)], CHEAP).usd).toBe(0.5);
@@ -40,8 +40,19 @@ test("whoever carries the run next knows the dearest turn of it", () => {
   const path = place();
   const store = opened(path);
   dearestTurn(store, RUN, [], CHEAP);
-  noteDearest(store, RUN, dearestTurn(store, RUN, [worked(1, 0.5)], CHEAP));
+  dearestTurn(store, RUN, [worked(1, 0.5)], CHEAP);
+  noteDearest(store, RUN);
   const next = opened(path);
   expect(dearestTurn(next, RUN, [worked(1, 0.75)], CHEAP).usd).toBe(0.5);
   expect(dearestTurn(next, { id: "r2" }, [], CHEAP).usd).toBe(0);
+});
+
+test("what may have been a turn is on no record, and nothing is told of it where what is expected holds", () => {
+  const path = place();
+  const store = opened(path);
+  const enough = new Map([[1, { usd: 5, tokens: null, ms: null, isGuess: false }]]);
+  expect(dearestTurn(store, { id: "r2" }, [worked(1, 3)], enough).usd).toBe(0);
+  expect(dearestTurn(store, RUN, [worked(1, 3)], CHEAP).usd).toBe(3);
+  noteDearest(store, RUN);
+  expect(dearestTurn(opened(path), RUN, [worked(1, 0.5)], CHEAP).usd).toBe(0.5);
 });

@@ -20,7 +20,7 @@ type Seen = {
 const SEEN = new MapPer<Store, string, Seen>();
 
 /** The dearest turn of a run in which a task used more than was `expected` of it, by their row numbers; 0 before: that on record, or one that this process saw.
- *  What was booked before its first look is no turn. */
+ *  What was booked before its first look, such as by agents that no owt metered, is no turn; but as long as none was seen, it may have been a single one. */
 export function dearestTurn(
   store: Store,
   { id }: Pick<Run, "id">,
@@ -43,9 +43,15 @@ export function dearestTurn(
     };
   }
   const tell = (unit: keyof Amounts) =>
-    seen.told[unit] > 0 || wasTooLittle(unit, attempts, seen.reserved) ? seen.dearest[unit] : 0;
+    seen.told[unit] > 0 || wasTooLittle(unit, attempts, seen.reserved)
+      ? seen.dearest[unit] || mostBooked(unit, seen)
+      : 0;
   seen.told = { usd: tell("usd"), tokens: tell("tokens") };
   return seen.told;
+}
+
+function mostBooked(unit: keyof Amounts, { booked }: Seen): number {
+  return Math.max(0, ...[...booked.values()].map((each) => each[unit]));
 }
 
 function beginSeeing(store: Store, run: string): Seen {
@@ -53,9 +59,13 @@ function beginSeeing(store: Store, run: string): Seen {
   return { booked: new Map(), reserved: new Map(), dearest: known, told: known };
 }
 
-/** Writes it down for whoever carries the run next. */
-export function noteDearest(store: Store, { id }: Pick<Run, "id">, dearest: Amounts): void {
+/** Writes down what was seen of it, for whoever carries the run next. */
+export function noteDearest(store: Store, { id }: Pick<Run, "id">): void {
   const known = readDearest(store, id);
+  const seen = SEEN.of(store).get(id);
+  if (seen === undefined) return;
+  const seenOf = (unit: keyof Amounts) => (seen.told[unit] > 0 ? seen.dearest[unit] : 0);
+  const dearest = { usd: seenOf("usd"), tokens: seenOf("tokens") };
   if (dearest.usd > known.usd || dearest.tokens > known.tokens) recordDearest(store, id, dearest);
 }
 

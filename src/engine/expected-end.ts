@@ -22,22 +22,25 @@ import { Estimates } from "./estimates.ts";
 const EVERY_MS = 15_000;
 const LEARN_MS = 2_000;
 
-/** When that was, what came of it, how many tasks were done, and until when usage limits and the budget of the day held what. */
-type WorkedOut = { at: number; end: number | null; done: number; limits: string };
+/** When that was, what came of it, how many tasks were done, and what else it hangs on: until when usage limits and the budget of the day held what, the budget,
+ *  and how many work at a time. */
+type WorkedOut = { at: number; end: number | null; done: number; standing: string };
 const workedOut = new MapPer<Store, string, WorkedOut>();
 
 /** Works it out and writes it down, unless that was done a moment ago. What is done meanwhile tells for what is still to come; a usage limit, or
- *  a day whose budget is used up, that comes or goes moves the end by hours, and behind one nothing may happen for as long. */
+ *  a day whose budget is used up, that comes or goes moves the end by hours, and behind one nothing may happen for as long; a person who changes a budget, or how many
+ *  work at a time, looks at what becomes of it. */
 export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]): void {
   const runs = workedOut.of(engine.store);
   const now = engine.now();
   const done = tasks.filter(({ state }) => state === "done").length;
   const ofLimits = readLimits(engine.store).map((limit) => [keyOf(limit), limit.until]);
-  const limits = JSON.stringify([ofLimits, dayHeldUntil(engine, run)]);
+  const { budget, maxParallel } = run.options;
+  const standing = JSON.stringify([ofLimits, dayHeldUntil(engine, run), budget, maxParallel]);
   const last = runs.get(run.id);
   // The clock may have been set back.
   const isFresh = last !== undefined && Math.abs(now - last.at) < (done === last.done ? EVERY_MS : LEARN_MS);
-  if (isFresh && limits === last.limits) return;
+  if (isFresh && standing === last.standing) return;
   const attempts = Map.groupBy(readAttemptsOfRun(engine.store, run.id), (attempt) => attempt.task);
   const views = viewRun(engine, run, tasks);
   const estimates = new Estimates(engine, run.options);
@@ -45,7 +48,7 @@ export function noteExpectedEnd(engine: Engine, run: Run, tasks: readonly Task[]
   const left = timeLeftOf(engine, run, views, attempts, estimates, waits);
   const late = left === null ? lateOf(views, attempts, estimates, now, waits) : null;
   const end = left !== null ? now + left.ms : late === null ? null : now - late;
-  runs.set(run.id, { at: now, end, done, limits });
+  runs.set(run.id, { at: now, end, done, standing });
   // Where nobody could tell before either there is nothing to write.
   if (end !== null || readExpected(engine.store, run.id)?.end != null)
     writeExpected(engine.store, run.id, { end, isRough: left?.isRough ?? false, at: now });

@@ -16,6 +16,7 @@ import { appendEvent } from "../store/events.ts";
 import { readHeldMerges } from "../store/resolving.ts";
 import { endRun, readRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
+import { stopBelow } from "../system/marked.ts";
 import { carryAttempt, standForReview } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import { noteAstray } from "./astray.ts";
@@ -24,6 +25,7 @@ import { dayEnds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
 import { bookClockJump } from "./clock-jumps.ts";
 import { decideContests } from "./contest.ts";
+import { graceMs } from "./check.ts";
 import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { bookDeadTimes } from "./dead-time.ts";
 import { type Engine, isLost, strayFallOvers } from "./engine.ts";
@@ -41,6 +43,7 @@ import { noteShortage } from "./room.ts";
 import { watchSessionLimits } from "./session-limits.ts";
 import { ENDS_ANYWAY, isSettledNow } from "./settled.ts";
 import { startReady, type Turn } from "./start-ready.ts";
+import { attemptsFolder } from "./taken-ids.ts";
 import { noteTakenOut } from "./taken-out.ts";
 import { tellRoomWait } from "./tell-room.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
@@ -115,16 +118,34 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
       await change.happened(carriers.failure ? 0 : STALL_MS);
     }
   }
-  // A full disk takes the word that is written before the first signal.
-  if (options.signal.aborted)
-    await outlastFullDisk(engine, engine.hurry, () => {
-      for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
-    });
+  // Whoever is to leave may be told so while what runs is waited for: a Ctrl-C, or a store that was cut off.
+  await Promise.race([carriers.allEnded(), aborted(options.signal)]);
+  if (options.signal.aborted) await parkAll(engine, carriers);
   clearInterval(sessions);
   await carriers.allEnded();
   await allEmptied(engine);
   await sweepTrash(engine.repo, (path) => knownFiles(engine, path));
   if (carriers.failure) throw carriers.failure.error;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal.aborted) resolve();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  return promise;
+}
+
+/** Stops all that runs, and keeps its conversations. Where that can be written down no more it is stopped all the same, and what failed first is told. */
+async function parkAll(engine: Engine, { failure }: Carriers): Promise<void> {
+  try {
+    // A full disk takes the word that is written before the first signal.
+    await outlastFullDisk(engine, engine.hurry, () => {
+      for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
+    });
+  } catch (error) {
+    await stopBelow(attemptsFolder(engine.repo), { graceMs: graceMs(engine) });
+    throw failure === null ? error : failure.error;
+  }
 }
 
 /** Once for each run, also one that comes while we carry others: its branch is there and free, and who carries it is told. */
@@ -228,8 +249,14 @@ class Carriers {
   }
 
   async #isAstray(id: string, error: unknown): Promise<boolean> {
-    const run = readRun(this.#engine.store, id);
-    return error instanceof OwtError && run !== null && (await noteAstray(this.#engine, run)) !== null;
+    if (!(error instanceof OwtError)) return false;
+    try {
+      const run = readRun(this.#engine.store, id);
+      return run !== null && (await noteAstray(this.#engine, run)) !== null;
+    } catch {
+      // A store that cannot be read, or a full disk: what failed first says more.
+      return false;
+    }
   }
 
   async allEnded(): Promise<void> {

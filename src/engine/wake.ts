@@ -48,7 +48,7 @@ export function nextChange(engine: Pick<Engine, "store">, signal: AbortSignal): 
     async happened(withinMs) {
       signal.addEventListener("abort", resolve as () => void, { once: true });
       const look = setInterval(() => {
-        if (engine.store.dataVersion() !== version) resolve();
+        if (isOther(engine, version)) resolve();
       }, LOOK_MS);
       const timer = withinMs === null ? undefined : setTimeout(resolve, Math.min(withinMs + 1, 2 ** 31 - 1));
       if (!signal.aborted) await promise;
@@ -58,4 +58,13 @@ export function nextChange(engine: Pick<Engine, "store">, signal: AbortSignal): 
       stop();
     },
   };
+}
+
+/** Also where it cannot be read: whoever waits reads it next, and is told why. */
+function isOther({ store }: Pick<Engine, "store">, version: number): boolean {
+  try {
+    return store.dataVersion() !== version;
+  } catch {
+    return true;
+  }
 }

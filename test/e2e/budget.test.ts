@@ -7,7 +7,7 @@ import type { RunReport } from "../../src/core/report.ts";
 import { CLAUDE_VERSIONS, claudeBinary } from "../rig/claude-binary.ts";
 import { claudeRig } from "../rig/claude-rig.ts";
 import { type Answer, type Booked, makeGate, type Script, startFakeApi } from "../rig/fake-api.ts";
-import { Rig } from "../rig/rig.ts";
+import { fileAppears, Rig } from "../rig/rig.ts";
 
 const task = (...steps: string[]) => `# A task\n\n\`\`\`demo\n${steps.join("\n")}\n\`\`\`\n`;
 const DEMO = '[agent]\ndefault = "demo"\n';
@@ -251,6 +251,36 @@ test("the end that is expected lies behind the day whose budget is used up, also
   await vi.waitUntil(async () => (await end()) >= (await until()), { timeout: 60_000 });
   run.child.kill("SIGINT");
   expect((await run.ended).code).toBe(130);
+});
+
+test("what agents used while no owt lived counts before anything begins, and who is over a limit by then is stopped at once", async () => {
+  await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+  const at = (name: string) => rig.path(name);
+  const spends = [
+    "cost 1000",
+    `touch ${at("works")}`,
+    `wait ${at("go")}`,
+    "cost 60000",
+    `touch ${at("spent")}`,
+    "hang",
+  ];
+  rig.write({
+    "docs/plans/a/epic-01-one.md": `---\npriority: high\n---\n${task(...spends)}`,
+    "docs/plans/b/epic-01-side.md": task('write b.txt "b"'),
+  });
+  rig.commit("plan");
+  const killed = rig.start("run", "--yes", "--sequential", "--budget", "50000");
+  await fileAppears(at("works"));
+  killed.child.kill("SIGKILL");
+  await killed.ended;
+  writeFileSync(at("go"), "");
+  await fileAppears(at("spent"));
+  const resumed = await rig.owt("resume", "--parallel", "2");
+  expect([resumed.code, resumed.stderr]).toEqual([5, expect.not.stringContaining("b/E01 started")]);
+  const { task: side } = await rig.json<{ task: { attempt: unknown } }>("status", "b/E01");
+  expect(side.attempt).toBeNull();
+  const [status] = (await rig.json<Status>("status")).runs;
+  expect(status).toMatchObject({ cost_usd: 61_000, tasks: [{ standing: "waits-for-budget" }, { state: "pending" }] });
 });
 
 type Near = { budgets: { run: string; why: string; since: string; until: string | null; command: string }[] };

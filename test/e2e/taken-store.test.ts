@@ -1,8 +1,9 @@
 /** The store is removed or replaced below who carries runs with it: that is seen, everything stops, and what it held is put back or kept. */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, Rig, type Running, task } from "../rig/rig.ts";
 
 const homeOf = (rig: Rig) => join(rig.root, ".git", "owt");
 const storeOf = (rig: Rig) => join(homeOf(rig), "state.db");
@@ -122,5 +123,46 @@ test.each([
     if (ended.stderr.includes("doctor --fix")) expect((await rig.owt("doctor", "--fix")).code).toBe(0);
     expect((await rig.owt("status")).stdout).toContain("a/E02");
     await comesHome(rig);
+  },
+);
+
+const TWO = (rig: Rig) => ({
+  "docs/plans/a/epic-01-a.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+  "docs/plans/b/epic-01-b.md": task({}, `touch ${rig.path("works-too")}\nwait ${rig.path("gate")}\nwrite b.txt "b"`),
+});
+
+/** A run of two agents that wait, whose store cannot be read from then on. */
+async function unreadableRun(rig: Rig, table = "run"): Promise<Running> {
+  rig.write(TWO(rig));
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await Promise.all(["works", "works-too"].map((name) => fileAppears(rig.path(name))));
+  const db = new DatabaseSync(storeOf(rig));
+  db.exec(`alter table ${table} rename to gone`);
+  db.close();
+  expect(await rig.owt("status")).toMatchObject({ stderr: expect.stringContaining("is damaged") as string });
+  return run;
+}
+
+test.each([
+  ["is interrupted", (_: Rig, { child }: Running) => void child.kill("SIGINT")],
+  ["loses its store", (rig: Rig) => removeStore(rig)],
+])("who cannot read its store any more waits for its agents, and for none of them once it %s", async (_, end) => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const run = await unreadableRun(rig);
+  end(rig, run);
+  expect(await run.ended).toMatchObject({ code: expect.any(Number) as number });
+  expect(rig.processes()).toEqual([]);
+});
+
+test.each(["run", "event"])(
+  "who cannot read the table %s any more ends behind its agents with a word, not with a stack of calls",
+  async (table) => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig });
+    const run = await unreadableRun(rig, table);
+    rig.release("gate");
+    const { code, stderr } = await run.ended;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/is damaged[^\n]*\n {2}↳ .*owt doctor --fix/)]);
+    expect(stderr).not.toMatch(/^ {4}at /m);
   },
 );

@@ -29,6 +29,8 @@ test("a run goes on from all that runs side by side did of its plan: nothing is 
   expect(doneIn(rig, "r2")).toEqual(["b/E01"]);
   rig.write({ "other.txt": "main moved on" });
   rig.commit("moved on");
+  expect((await rig.json<{ builds_on: string[] }>("plan")).builds_on).toEqual(["r2", "r1"]);
+  expect((await rig.owt("plan")).stdout).toContain("builds on r2 and r1, which have not landed yet");
   const third = await rig.owt("run", "--yes");
   expect([third.code, third.stderr]).toEqual([
     0,

@@ -1,6 +1,7 @@
 /** Where a run that goes on is shown: a live table below its events on a terminal, the events alone everywhere else. */
 import type { Engine } from "../../engine/engine.ts";
 import { Progress } from "../../engine/progress.ts";
+import { ifReadable } from "../if-readable.ts";
 import { folded, type Io, tell } from "../io.ts";
 import { painter } from "../text.ts";
 import { LiveBlock, wrapsAgain } from "./block.ts";
@@ -57,7 +58,7 @@ class LiveScreen implements Screen {
 
   constructor(io: Io, engine: Engine, run: string) {
     this.#io = io;
-    this.#frames = new Frames(new LiveBlock(io.stderr, wrapsAgain(io.env)), () => this.#read());
+    this.#frames = new Frames(new LiveBlock(io.stderr, wrapsAgain(io.env)), () => ifReadable(() => this.#read()) ?? []);
     this.#progress = new Progress(engine, run);
     const drawSoon = () => this.#frames.soon();
     const look = setInterval(drawSoon, LOOK_MS);
