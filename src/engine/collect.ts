@@ -134,14 +134,16 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
       const text = `${describeRefused([...new Set(refused)])}, and did without`;
       appendEvent(engine.store, engine.now(), about, { kind: "note", text });
     }
-    const isAsked = task.next.kind === "resume" || (task.next.kind === "by-hand" && task.next.isAsked === true);
+    const isAsked =
+      (task.next.kind === "resume" && task.next.resolved !== undefined) ||
+      (task.next.kind === "by-hand" && task.next.isAsked === true);
     if (lost.length > 0 && isAsked) appendEvent(engine.store, engine.now(), about, { kind: "side-lost", lost });
     settleProbe(engine, attempt, outcome);
     if (beyond !== null) {
       appendEvent(engine.store, engine.now(), about, { kind: "note", text: beyond.note });
       changeAttempt(engine.store, attempt.id, { head });
       verifyFailed(engine, { ...carried, attempt: { ...attempt, head } }, beyond);
-    } else if (lost.length > 0 && !isAsked && byHand) {
+    } else if (lost.length > 0 && !isAsked && (byHand || (resolved!.isLater && task.next.kind !== "answer"))) {
       changeAttempt(engine.store, attempt.id, { head });
       askPerson(engine, carried, resolved!, lost);
     } else if (lost.length > 0 && !isAsked) {
