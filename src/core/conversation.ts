@@ -2,6 +2,7 @@
  *  off, between any two turns. Pure. */
 import type { Attempt } from "./attempt.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Resolved } from "./resolved.ts";
 
 /** What a person answered to a question of a task, or to the words with which it ended without work. */
 export type Answered = { question: string; answer: string };
@@ -55,6 +56,40 @@ function conflictsOf(attempts: readonly Turn[], last: number): ConflictOutcome[]
   return turnsUpTo(attempts, last).flatMap(({ id, outcome }) =>
     id !== last && outcome?.kind === "conflict" ? [outcome] : [],
   );
+}
+
+/** All that the conversation before attempt `last` had to bring together, as one merge: its work before the first conflict, and what was there at the last. Null where there
+ *  was none. */
+export function broughtTogetherBefore(attempts: readonly Done[], last: number): Resolved | null {
+  return mergeOf(conflictsOf(attempts, last));
+}
+
+/** The same of work that is done anew, in the conversation of attempt `last`: with what the work before could not be brought together with that it began from. */
+export function begunAnewWith(attempts: readonly Done[], last: number): Resolved | null {
+  const begun = turnsUpTo(attempts, last).at(-1)?.id;
+  const first = attempts.find(({ id }) => id === begun);
+  const before = attempts.findLast(({ id, outcome }) => id < (first?.id ?? 0) && isClash(outcome));
+  if (first === undefined || before === undefined) return null;
+  const turns = turnsUpTo(attempts, before.id);
+  const met = mergeOf(turns.flatMap(({ outcome }) => (outcome?.kind === "conflict" ? [outcome] : [])));
+  const heads = attempts.flatMap(({ id, head }) =>
+    head !== null && turns.some((turn) => turn.id === id) ? [head] : [],
+  );
+  const ours = met?.ours ?? heads[0];
+  return ours === undefined ? null : { files: met?.files ?? [], ours, theirs: first.base, isAnew: true };
+}
+
+type Done = Turn & Pick<Attempt, "base" | "head">;
+
+function isClash(outcome: Outcome | null): boolean {
+  return outcome?.kind === "conflict" || outcome?.kind === "verify_failed";
+}
+
+/** Of conflicts of one conversation, the newest first. */
+function mergeOf(conflicts: readonly ConflictOutcome[]): Resolved | null {
+  const [ours, theirs] = [conflicts.at(-1)?.ours, conflicts[0]?.theirs];
+  if (ours === undefined || theirs === undefined) return null;
+  return { files: [...new Set(conflicts.flatMap(({ files }) => files))], ours, theirs };
 }
 
 /** Whether the conversation that attempt `last` ended with may hold another text of the task than the one with this hash: then the next

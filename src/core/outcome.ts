@@ -29,7 +29,8 @@ export type Outcome =
   /** The checks stayed red; `output` is the tail of what they printed. */
   | ({ kind: "verify_failed"; output: string } & RedCheck)
   /** Its work and the run's branch changed the same places. */
-  | ({ kind: "conflict"; files: string[] } & Partial<FailedRule>)
+  /** `ours`, `theirs`: what could not be brought together. */
+  | ({ kind: "conflict"; files: string[]; ours?: string; theirs?: string } & Partial<FailedRule>)
   /** A person or a signal stopped it; it can be resumed. `before`: what came up before its agent was started. */
   | { kind: "stopped"; before?: string }
   /** It was cancelled; it will not be resumed. */

@@ -255,6 +255,9 @@ function metData(context: PromptContext, { files, command, output, ours, timedOu
 
 /** A name that holds a line end, or another sign for no eye, is quoted as git quotes it. */
 function inOneWord(name: string): string {
+  // One that is no UTF-8 is so already: an agent can write it in a shell, and nowhere else.
+  if (/^".*\\[2-3][0-7]{2}.*"$/.test(name))
+    return `${name} (no UTF-8; in a shell: $'${name.slice(1, -1).replaceAll("'", "\\'")}')`;
   return /\p{Cc}/u.test(name) ? JSON.stringify(name) : name;
 }
 

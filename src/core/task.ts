@@ -4,6 +4,7 @@ import type { Answered } from "./conversation.ts";
 import type { LostChange } from "./lost-change.ts";
 import type { PlannedTask } from "./plan.ts";
 import type { RedCheck } from "./red-check.ts";
+import type { Resolved } from "./resolved.ts";
 import type { Rival } from "./rival.ts";
 
 export type TaskState =
@@ -112,9 +113,6 @@ export type NextStart =
 
 /** How each task begins. */
 export const FRESH = { kind: "fresh" } as const satisfies NextStart;
-
-/** The two sides of a merge that was resolved. Without files it was clean, and red until its check was mended. */
-export type Resolved = { files: string[]; ours: string; theirs: string };
 
 /** Whether it was a check of the merge that had to be mended, and no conflict. */
 export function isMended({ files }: Pick<Resolved, "files">): boolean {

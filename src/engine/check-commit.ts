@@ -55,4 +55,4 @@ export async function checkCommit(engine: Engine, check: CommitCheck): Promise<V
 }
 
 /** Such a check belongs to no attempt. */
-const NO_ATTEMPT = 0;
+export const NO_ATTEMPT = 0;

@@ -5,7 +5,8 @@ import type { FailedRule } from "../core/conflict-rules.ts";
 import { conflictBefore, conflictsBefore } from "../core/conversation.ts";
 import { describeLost, howLost, type LostChange } from "../core/lost-change.ts";
 import { type RedCheck, timeOf } from "../core/red-check.ts";
-import { isMended, type NextStart, type Park, type Resolved, type Task } from "../core/task.ts";
+import { isMended, type NextStart, type Park, type Task } from "../core/task.ts";
+import type { Resolved } from "../core/resolved.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { isAncestor } from "../git/branch.ts";
 import { endAttempt, readAttempts } from "../store/attempts.ts";
@@ -34,6 +35,11 @@ function rungOfRed({ run, task }: Carried, overtaken: boolean): Rung {
 /** A branch that the plan named holds the work of every attempt, so another one would meet the same; and what a person did is not done again by an agent. */
 function mayBeginAnew({ spec, next }: Task): boolean {
   return spec.branch === null && next.kind !== "by-hand";
+}
+
+/** Whether its work is done anew, from what it could not be brought together with. */
+export function isBegunAnew({ conflicts }: Pick<Task, "conflicts">): boolean {
+  return conflicts >= BEGUN_ANEW;
 }
 
 /** Whether the task has resolved a conflict since its last beginning, or a person has done so for it. */
@@ -78,7 +84,7 @@ export function conflicted(
   }: { files: string[]; theirs: string; ours: string; failed?: FailedRule | undefined; overtaken?: boolean },
 ): void {
   const { task, attempt } = carried;
-  const outcome = { kind: "conflict", files, ...failed } as const;
+  const outcome = { kind: "conflict", files, ours, theirs, ...failed } as const;
   switch (rungOfConflict(task, overtaken)) {
     case "conversation": {
       const next = { kind: "conflict", from: attempt.id, files, ours, theirs, ...failed } as const;
@@ -102,15 +108,16 @@ export function conflicted(
   }
 }
 
-/** A person resolved the conflict, or mended the check, and throws a side away with that: they are asked whether that is meant. */
+/** What was resolved, or mended, throws a side away, by a person's hand or in a later step than its resolution: a person is asked whether that is meant. */
 export function askPerson(engine: Engine, carried: Carried, resolved: Resolved, lost: LostChange[]): void {
   const { attempt } = carried;
   const reason = `${howLost(isMended(resolved))}: ${describeLost(lost)}`;
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, engine.now(), attempt, { kind: "failed", reason })) return;
     const { worktree } = attempt;
+    const { files, ours, theirs } = resolved;
     const next = { kind: "by-hand", from: attempt.id, resolved, isAsked: true } as const;
-    waitBehind(engine, carried, { park: { for: "conflict", ...resolved, worktree, lost }, next });
+    waitBehind(engine, carried, { park: { for: "conflict", files, ours, theirs, worktree, lost }, next });
   });
 }
 
@@ -132,7 +139,7 @@ export function verifyFailed(
   const overtaken = merged?.overtaken ?? false;
   const rung = rungOfRed(carried, overtaken);
   const resolved = conflictBefore(readAttempts(engine.store, task.id), attempt.id);
-  const isOfOthers = together !== null || resolved !== null || task.conflicts >= BEGUN_ANEW;
+  const isOfOthers = together !== null || resolved !== null || isBegunAnew(task);
   if (rung === "conversation") {
     const next = { kind: "repair", from: attempt.id, ...check, output, onto: together, ...withOthers } as const;
     sendBack(engine, carried, outcome, next, { repairs: overtaken ? task.repairs : task.repairs + 1 });

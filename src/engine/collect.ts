@@ -7,7 +7,8 @@ import { failedRuleOf } from "../core/conflict-rules.ts";
 import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
 import { AT_ONCE_MS } from "../core/crash-loop.ts";
-import { askForLost, describeLost, howLost } from "../core/lost-change.ts";
+import type { Fact } from "../core/event.ts";
+import { askForLost, describeLost, howLost, type LostChange } from "../core/lost-change.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
@@ -50,16 +51,49 @@ import { knownFiles, setupFootprint } from "./workspace.ts";
 const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
 
 export async function collectStep(engine: Engine, carried: Carried): Promise<StepResult> {
-  const { run, task, attempt } = carried;
-  const byHand = task.next.kind === "by-hand";
-  if (!byHand) await sweepAfterEnd(attemptDir(engine, attempt.id));
-  // It may be what it printed that leaves no room for its commit.
-  if (!byHand) await makeRoom(engine, attempt);
+  await standAgain(engine, carried);
+  const work = await takeWork(engine, carried);
+  const turn = work.byHand ? null : await readTurn(engine, carried, work.changed);
+  const judged = await judgeWork(engine, carried, work, turn);
+  const { outcome, isCut } = judged;
+  const problem = isCut && outcome.kind === "ok" ? await runSetup(engine, carried) : null;
+  if (problem === "interrupted") return "leave";
+  if (problem !== null) {
+    finishUnready(engine, carried, problem);
+    return "on";
+  }
+  const found = await lookInto(engine, carried, outcome, work);
+  engine.store.transaction(() => {
+    noteUsage(engine, carried, turn);
+    tellOf(engine, carried, { work, turn, judged, found });
+    settleProbe(engine, carried.attempt, outcome);
+    conclude(engine, carried, { outcome, usage: turn?.usage ?? null, work, found });
+  });
+  return "on";
+}
+
+/** Nothing of the agent runs any more, and the work is where it can be looked at. */
+async function standAgain(engine: Engine, carried: Carried): Promise<void> {
+  const { task, attempt } = carried;
+  if (task.next.kind !== "by-hand") {
+    await sweepAfterEnd(attemptDir(engine, attempt.id));
+    // It may be what it printed that leaves no room for its commit.
+    await makeRoom(engine, attempt);
+  }
   // An agent that removed its own worktree still has its commits: they are taken up in a new one.
   const tip = (await readRef(engine.repo, attempt.branch)) ?? (await putBranchBack(engine, carried));
   if (!existsSync(attempt.worktree) && tip) await ensureWorktree(engine, carried, tip);
   const place = findPlace(engine.repo, attempt.worktree);
   if (place) await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] });
+}
+
+/** What there is of work: `head` is what it came to, `dropped` that it takes back a submodule's commit of another task. */
+type Work = { byHand: boolean; leftovers: Leftovers; head: string; changed: boolean; dropped: Outcome | null };
+
+/** What was left uncommitted is committed; what was thrown away instead of a conflict's resolution is put back. */
+async function takeWork(engine: Engine, carried: Carried): Promise<Work> {
+  const { task, attempt } = carried;
+  const byHand = task.next.kind === "by-hand";
   const leftovers = await commitLeftovers(engine.repo, attempt.worktree, {
     branch: attempt.branch,
     exclude: [...environmentFiles(engine), ...OWN_FILES],
@@ -76,7 +110,16 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const changed = isOwn || back !== null;
   if (leftovers.isClean) engine.seenClean.set(attempt.id, { head, at: performance.now() });
   const dropped = changed ? await bringSubmodulesHome(engine, carried, head) : null;
-  const turn = byHand ? null : await readTurn(engine, carried, changed);
+  return { byHand, leftovers, head, changed, dropped };
+}
+
+/** How the attempt ended. `isThere`: what it was to do had been done; `isCut`: the machine went down below it; `inside`: submodules with work that no commit holds. */
+type Judged = { outcome: Outcome; isThere: boolean; isCut: boolean; inside: string[]; stashes: Stash[] };
+
+/** What an agent says of its end counts where git bears it out. */
+async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Shown | null): Promise<Judged> {
+  const { task, attempt } = carried;
+  const { byHand, leftovers, head, changed, dropped } = work;
   const judged = turn ? judgeCapped(engine, attempt, judge(engine, carried, turn)) : byHandOutcome(changed);
   const isThere = judged.kind === "nothing_done" && (await isThereAlready(engine, carried));
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
@@ -90,92 +133,119 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
   const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
   const cut = byHand ? null : readCut(engine, attempt.id);
-  const outcome = judgeCut(settled, cut);
-  const problem = cut !== null && outcome.kind === "ok" ? await runSetup(engine, carried) : null;
-  if (problem === "interrupted") return "leave";
-  if (problem !== null) {
-    finishUnready(engine, carried, problem);
-    return "on";
-  }
-  const beyond = outcome.kind === "ok" && !byHand ? await passGate(engine, carried, head) : null;
-  const resolved = outcome.kind === "ok" && beyond === null ? broughtTogether(engine, carried) : null;
+  return { outcome: judgeCut(settled, cut), isThere, isCut: cut !== null, inside, stashes };
+}
+
+/** What is found in work that ended well: what its checks need not be run for, what it threw away of a merge, and its size among rivals. */
+type Found = {
+  beyond: Awaited<ReturnType<typeof passGate>>;
+  resolved: ReturnType<typeof broughtTogether>;
+  lost: LostChange[];
+  size: Awaited<ReturnType<typeof sizeForContest>>;
+};
+
+async function lookInto(engine: Engine, carried: Carried, { kind }: Outcome, { byHand, head }: Work): Promise<Found> {
+  if (kind !== "ok") return { beyond: null, resolved: null, lost: [], size: null };
+  const beyond = byHand ? null : await passGate(engine, carried, head);
+  const resolved = beyond === null ? broughtTogether(engine, carried) : null;
   const lost = resolved === null ? [] : await findLost(engine, carried, resolved, head);
-  const size = outcome.kind === "ok" ? await sizeForContest(engine, carried, head) : null;
-  const usage = turn?.usage ?? null;
-  const session = turn?.evidence.session ?? attempt.session;
-  engine.store.transaction(() => {
-    const about = { run: run.id, task: task.id, attempt: attempt.id };
-    // Some agents name their conversations themselves; the next turn asks for it by that name.
-    if (session !== attempt.session) changeAttempt(engine.store, attempt.id, { session });
-    if (usage) {
-      setUsage(engine.store, attempt.id, usage);
-      warnOfGaps(engine, carried, usage);
-      enforceBudget(engine, run.id);
-    }
-    if (leftovers.commit) {
-      appendEvent(engine.store, engine.now(), about, {
-        kind: "leftovers",
-        commit: leftovers.commit,
-        left: leftovers.left.map((each) => each.path),
-      });
-    }
-    if (inside.length > 0) {
-      const text = `left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`;
-      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
-    }
-    if (outcome.kind === "ok" && stashes.length > 0)
-      appendEvent(engine.store, engine.now(), about, { kind: "note", text: describeStash(stashes[0]!) });
-    if (isThere && outcome.kind === "ok") {
-      const text = "changed nothing: its work is there already";
-      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
-    }
-    const refused = turn?.evidence.results.at(-1)?.denials ?? [];
-    if (outcome.kind === "ok" && refused.length > 0) {
-      const text = `${describeRefused([...new Set(refused)])}, and did without`;
-      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
-    }
-    const isAsked = task.next.kind === "resume" || (task.next.kind === "by-hand" && task.next.isAsked === true);
-    if (lost.length > 0 && isAsked) appendEvent(engine.store, engine.now(), about, { kind: "side-lost", lost });
-    settleProbe(engine, attempt, outcome);
-    if (beyond !== null) {
-      appendEvent(engine.store, engine.now(), about, { kind: "note", text: beyond.note });
-      changeAttempt(engine.store, attempt.id, { head });
-      verifyFailed(engine, { ...carried, attempt: { ...attempt, head } }, beyond);
-    } else if (lost.length > 0 && !isAsked && byHand) {
-      changeAttempt(engine.store, attempt.id, { head });
-      askPerson(engine, carried, resolved!, lost);
-    } else if (lost.length > 0 && !isAsked) {
-      changeAttempt(engine.store, attempt.id, { head });
-      const ended = {
-        kind: "failed",
-        reason: `${howLost(isMended(resolved!))}: ${describeLost(lost)}`,
-      } as const;
-      const because = askForLost(lost, isMended(resolved!));
-      const others = task.next.kind === "repair" && task.next.others ? { others: task.next.others } : {};
-      const next = { kind: "resume", from: attempt.id, because, resolved: resolved!, ...others } as const;
-      sendBack(engine, carried, ended, next, {});
-    } else if (outcome.kind === "ok") {
-      const phase = verifyCommands(run, task).length > 0 ? "verify" : phaseAfterChecks(task);
-      if (size !== null && phase === "contest") changeRival(engine.store, { ...task, rival: { ...task.rival!, size } });
-      // A budget came too late to stop it, or its work was done: what follows is not to be stopped.
-      moveOn(
-        engine,
-        carried,
-        phase,
-        attempt.stop !== null && ENDS_TURN.has(attempt.stop) ? { head, stop: null } : { head },
-      );
-    } else if (outcome.kind === "conflict") {
-      const before = task.next.kind === "conflict" ? task.next : null;
-      const failed = failedRuleOf(before ?? {});
-      conflicted(engine, carried, { files: outcome.files, theirs: before?.theirs ?? head, ours: head, failed });
-    } else {
-      const ended = outcome.kind === "budget" ? budgetOutcome(engine, carried, outcome) : outcome;
-      // What it had come to tells the next one's progress.
-      if (outcome.kind === "lost") changeAttempt(engine.store, attempt.id, { head });
-      finish(engine, { ...carried, attempt: { ...attempt, usage } }, ended);
-    }
-  });
-  return "on";
+  return { beyond, resolved, lost, size: await sizeForContest(engine, carried, head) };
+}
+
+/** Some agents name their conversations themselves; the next turn asks for it by that name. */
+function noteUsage(engine: Engine, carried: Carried, turn: Shown | null): void {
+  const { run, attempt } = carried;
+  if (turn === null) return;
+  const { session } = turn.evidence;
+  if (session !== null && session !== attempt.session) changeAttempt(engine.store, attempt.id, { session });
+  setUsage(engine.store, attempt.id, turn.usage);
+  warnOfGaps(engine, carried, turn.usage);
+  enforceBudget(engine, run.id);
+}
+
+/** What people are told of work, however it goes on. */
+function tellOf(
+  engine: Engine,
+  { run, task, attempt }: Carried,
+  { work, turn, judged, found }: { work: Work; turn: Shown | null; judged: Judged; found: Found },
+): void {
+  const { outcome, isThere, inside, stashes } = judged;
+  const { leftovers } = work;
+  const tell = (fact: Fact) =>
+    appendEvent(engine.store, engine.now(), { run: run.id, task: task.id, attempt: attempt.id }, fact);
+  const note = (text: string) => tell({ kind: "note", text });
+  if (leftovers.commit)
+    tell({ kind: "leftovers", commit: leftovers.commit, left: leftovers.left.map((each) => each.path) });
+  if (inside.length > 0)
+    note(
+      `left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`,
+    );
+  if (outcome.kind !== "ok") return;
+  if (stashes.length > 0) note(describeStash(stashes[0]!));
+  if (isThere) note("changed nothing: its work is there already");
+  const refused = turn?.evidence.results.at(-1)?.denials ?? [];
+  if (refused.length > 0) note(`${describeRefused([...new Set(refused)])}, and did without`);
+  if (found.lost.length > 0 && isAskedOf(task)) tell({ kind: "side-lost", lost: found.lost });
+  if (found.beyond !== null) note(found.beyond.note);
+}
+
+/** Whether this turn says whether what is lost is meant. */
+function isAskedOf({ next }: Task): boolean {
+  return (next.kind === "resume" && next.resolved !== undefined) || (next.kind === "by-hand" && next.isAsked === true);
+}
+
+/** What becomes of the attempt. */
+function conclude(
+  engine: Engine,
+  carried: Carried,
+  { outcome, usage, work, found }: { outcome: Outcome; usage: Usage | null; work: Work; found: Found },
+): void {
+  const { task, attempt } = carried;
+  const { head } = work;
+  const { beyond, lost } = found;
+  if (beyond !== null) {
+    changeAttempt(engine.store, attempt.id, { head });
+    verifyFailed(engine, { ...carried, attempt: { ...attempt, head } }, beyond);
+  } else if (lost.length > 0 && !isAskedOf(task)) {
+    changeAttempt(engine.store, attempt.id, { head });
+    askOfLost(engine, carried, work, found);
+  } else if (outcome.kind === "ok") {
+    goOn(engine, carried, work, found);
+  } else if (outcome.kind === "conflict") {
+    const before = task.next.kind === "conflict" ? task.next : null;
+    const failed = failedRuleOf(before ?? {});
+    conflicted(engine, carried, { files: outcome.files, theirs: before?.theirs ?? head, ours: head, failed });
+  } else {
+    const ended = outcome.kind === "budget" ? budgetOutcome(engine, carried, outcome) : outcome;
+    // What it had come to tells the next one's progress.
+    if (outcome.kind === "lost") changeAttempt(engine.store, attempt.id, { head });
+    finish(engine, { ...carried, attempt: { ...attempt, usage } }, ended);
+  }
+}
+
+/** Whoever resolved a conflict is asked whether what is lost by that is meant; of what a later step lost, a person. */
+function askOfLost(engine: Engine, carried: Carried, { byHand }: Work, { resolved, lost }: Found): void {
+  const { task, attempt } = carried;
+  if (resolved === null) return;
+  if (byHand || (resolved.isLater === true && task.next.kind !== "answer")) {
+    askPerson(engine, carried, resolved, lost);
+    return;
+  }
+  const ended = { kind: "failed", reason: `${howLost(isMended(resolved))}: ${describeLost(lost)}` } as const;
+  const because = askForLost(lost, isMended(resolved));
+  const others = task.next.kind === "repair" && task.next.others ? { others: task.next.others } : {};
+  const next = { kind: "resume", from: attempt.id, because, resolved, ...others } as const;
+  sendBack(engine, carried, ended, next, {});
+}
+
+/** On to its checks, or to what is behind them. */
+function goOn(engine: Engine, carried: Carried, { head }: Work, { size }: Found): void {
+  const { run, task, attempt } = carried;
+  const phase = verifyCommands(run, task).length > 0 ? "verify" : phaseAfterChecks(task);
+  if (size !== null && phase === "contest") changeRival(engine.store, { ...task, rival: { ...task.rival!, size } });
+  // A budget came too late to stop it, or its work was done: what follows is not to be stopped.
+  const isStopped = attempt.stop !== null && ENDS_TURN.has(attempt.stop);
+  moveOn(engine, carried, phase, isStopped ? { head, stop: null } : { head });
 }
 
 /** An agent that was to resolve a conflict, and threw its own work away instead, has given the merge up: the work is put back as it was, and meets the conflict again. Gives

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ConflictRule, type FailedRule, ruleFor, type Settled } from "../core/conflict-rules.ts";
+import type { Run } from "../core/run.ts";
 import { writeCommit } from "../git/commit.ts";
 import type { Link } from "../git/merge-chain.ts";
 import { findStrayed } from "../git/move.ts";
@@ -25,38 +26,68 @@ export async function settleByRule(
   carried: Carried,
   { at, files, message }: { at: string; files: string[]; message: string },
 ): Promise<RuledLink | FailedRule | Misbehaved | "interrupted" | null> {
+  const { run, task, attempt } = carried;
+  const about = { run: run.id, task: task.id, attempt: attempt.id };
+  return settleMerge(engine, {
+    run,
+    files,
+    message,
+    parents: [at, attempt.head!],
+    worktree: attempt.worktree,
+    attempt: attempt.id,
+    dirOf: (merge) => mergeCheckDir(engine, attempt.id, merge),
+    tell: (text) => appendEvent(engine.store, engine.now(), about, { kind: "note", text }),
+  });
+}
+
+/** A merge to settle: `worktree` is where git runs; commands belong to `attempt`, and have their executions in a folder in that of `dirOf`. */
+type ToSettle = {
+  run: Run;
+  files: readonly string[];
+  message: string;
+  parents: [ours: string, theirs: string];
+  worktree: string;
+  attempt: number;
+  dirOf: (merge: string) => string;
+  tell: (text: string) => void;
+};
+
+/** The merge of these parents, where a rule settles each of the files in conflict with what the first has, or both; null where somebody has to decide. */
+export async function settleMerge(
+  engine: Engine,
+  merge: ToSettle,
+): Promise<RuledLink | FailedRule | Misbehaved | "interrupted" | null> {
   const { conflicts } = engine.config;
   if (conflicts === undefined) return null;
   const rules = new Map<string, ConflictRule>();
-  for (const file of files) {
+  for (const file of merge.files) {
     const rule = ruleFor(file, conflicts);
     if (rule === null) return null;
     rules.set(file, rule);
   }
-  const { attempt } = carried;
+  const { parents, message, worktree } = merge;
   // What is made anew begins as the run's branch has it.
   const choose = (path: string) => {
     const rule = rules.get(path);
     return rule ? (rule.by === "union" ? "union" : "ours") : null;
   };
-  const settled = await settleConflicts(engine.repo, at, attempt.head!, attempt.worktree, choose);
+  const settled = await settleConflicts(engine.repo, parents[0], parents[1], worktree, choose);
   if (settled === null) return null;
   const identity = await engine.identity();
-  const commitOf = (tree: string) =>
-    writeCommit(engine.repo, { tree, parents: [at, attempt.head!], message, identity });
-  const tree = await regenerate(engine, carried, settled, await commitOf(settled), rules);
+  const commitOf = (tree: string) => writeCommit(engine.repo, { tree, parents, message, identity });
+  const tree = await regenerate(engine, merge, settled, await commitOf(settled), rules);
   if (typeof tree !== "string" || tree === "interrupted") return tree;
-  const text = `settled by rule: ${describeRules(rules)}`;
-  appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
+  merge.tell(`settled by rule: ${describeRules(rules)}`);
   return { commit: await commitOf(tree), tree, settled: [...rules].map(settledBy) };
+}
+
+/** What is said of a command that was to make a file anew and did more than that. */
+export function describeMisbehaved({ command, misbehaved }: Misbehaved): string {
+  return `${command}, to make anew what is in conflict, ${misbehaved} in the run's own worktree; it may only write files`;
 }
 
 function settledBy([file, rule]: [string, ConflictRule]): Settled {
   return { file, by: rule.by, commands: rule.by === "regenerate" ? rule.commands : [] };
-}
-
-function aboutOf({ run, task, attempt }: Carried) {
-  return { run: run.id, task: task.id, attempt: attempt.id };
 }
 
 function describeRules(rules: ReadonlyMap<string, ConflictRule>): string {
@@ -68,7 +99,7 @@ function describeRules(rules: ReadonlyMap<string, ConflictRule>): string {
 /** Runs the commands in the run's own worktree, upon the merge, and takes from it the files that they are for. */
 async function regenerate(
   engine: Engine,
-  carried: Carried,
+  { run, attempt, dirOf, tell }: ToSettle,
   tree: string,
   merge: string,
   rules: ReadonlyMap<string, ConflictRule>,
@@ -76,24 +107,22 @@ async function regenerate(
   const anew = [...rules].filter(([, { by }]) => by === "regenerate");
   const commands = new Set(anew.flatMap(([, rule]) => (rule.by === "regenerate" ? rule.commands : [])));
   if (commands.size === 0) return tree;
-  const { run, attempt } = carried;
   await endEarlierChecks(engine, run.id);
   const cwd = await standAt(engine, run.id, merge);
   // The worktree stands anew: what was executed before says nothing of it.
-  const dir = join(mergeCheckDir(engine, attempt.id, merge), `regenerate-${Date.now().toString(36)}`);
+  const dir = join(dirOf(merge), `regenerate-${Date.now().toString(36)}`);
   for (const [index, command] of [...commands].entries()) {
-    const check = { attempt: attempt.id, dir: `${dir}-${index}`, command, cwd };
+    const check = { attempt, dir: `${dir}-${index}`, command, cwd };
     const result = await runCheck(engine, { ...check, timeoutMs: run.options.timeoutMs });
     const strayed = isGone(cwd) ? "deleted what git needs" : await findStrayed(engine.repo, cwd, merge);
     if (result === "interrupted") return "interrupted";
     if (strayed !== null) return { command, misbehaved: strayed };
     if (result.code === 0) continue;
-    const text = `a file in conflict could not be made anew: ${command} ended with ${result.code}`;
-    appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
+    tell(`a file in conflict could not be made anew: ${command} ended with ${result.code}`);
     return { command, code: result.code, output: result.output };
   }
   const missing = anew.find(([file]) => !isFileThere(join(cwd, file)));
-  if (missing !== undefined) return leftNone(engine, carried, missing);
+  if (missing !== undefined) return leftNone(tell, missing);
   return takeFiles(
     engine.repo,
     tree,
@@ -103,10 +132,9 @@ async function regenerate(
 }
 
 /** A command that ended well, and left no file where it was to make one. */
-function leftNone(engine: Engine, carried: Carried, [file, rule]: [string, ConflictRule]): FailedRule {
+function leftNone(tell: ToSettle["tell"], [file, rule]: [string, ConflictRule]): FailedRule {
   const command = rule.by === "regenerate" ? rule.commands.join("; ") : "";
-  const text = `${file} could not be made anew: ${command} left no file there`;
-  appendEvent(engine.store, engine.now(), aboutOf(carried), { kind: "note", text });
+  tell(`${file} could not be made anew: ${command} left no file there`);
   return { command, code: 0, output: `${file}: no such file` };
 }
 

@@ -4,6 +4,7 @@ import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { checkedOutWhere } from "../git/branch.ts";
 import { findObstacles } from "../git/obstacles.ts";
+import { findOverlooked } from "../git/overlooked.ts";
 import { findPlace, indexLock, inProgress, readHead } from "../git/place.ts";
 import { readStatus } from "../git/status.ts";
 import { MapPer } from "../lib/map-per.ts";
@@ -50,5 +51,7 @@ async function isFree({ repo, store }: Engine, run: Run, { next }: Task): Promis
   if (changes.length + unmerged.length > 0) return false;
   const candidate = next.kind === "fresh" ? null : (readAttempt(store, next.from)?.candidate ?? null);
   const { oid } = await readHead(repo, place);
-  return candidate === null || oid === null || (await findObstacles(place, oid, candidate)).length === 0;
+  if (candidate === null || oid === null) return true;
+  if ((await findObstacles(place, oid, candidate)).length > 0) return false;
+  return (await findOverlooked(repo, place, oid, candidate)).length === 0;
 }

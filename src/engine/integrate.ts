@@ -14,7 +14,7 @@ import { appendEvent } from "../store/events.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult, waitBehind } from "./attempt-moves.ts";
 import { conflicted, isForPerson, isOvertaken, isRedOvertaken, verifyFailed } from "./clash.ts";
-import { type Misbehaved, type RuledLink, settleByRule } from "./conflict-rules.ts";
+import { describeMisbehaved, type Misbehaved, type RuledLink, settleByRule } from "./conflict-rules.ts";
 import type { Engine } from "./engine.ts";
 import { isFullDisk } from "./full-disk.ts";
 import { awaitMore } from "./gather.ts";
@@ -360,8 +360,9 @@ function heldByCheckout(engine: Engine, carried: Carried, { checkout, why, end }
 }
 
 /** A command of the configuration did what it may not: that is not the task's doing. It is merged again once somebody has mended the command. */
-function heldByRule(engine: Engine, carried: Carried, { command, misbehaved }: Misbehaved): void {
-  const reason = `${command}, to make anew what is in conflict, ${misbehaved} in the run's own worktree; it may only write files`;
+function heldByRule(engine: Engine, carried: Carried, misbehaved: Misbehaved): void {
+  const { command } = misbehaved;
+  const reason = describeMisbehaved(misbehaved);
   if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
   waitBehind(engine, carried, {
     park: { for: "git", reason, regenerate: command },

@@ -1,5 +1,6 @@
 /** Brings a finished run's branch into its target. A target that moved is merged into the run first, as one more
  *  checked integration; the target itself only ever moves forward to a commit that was checked. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { commandList } from "../core/config.ts";
@@ -15,15 +16,16 @@ import { type Unpublished, unpublishedLinks } from "../git/submodules.ts";
 import { markLanded, readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
-import { type Asker, checkCommit } from "./check-commit.ts";
-import type { Engine } from "./engine.ts";
+import { type Asker, checkCommit, NO_ATTEMPT } from "./check-commit.ts";
+import { describeMisbehaved, settleMerge } from "./conflict-rules.ts";
+import { type Engine, integrationWorktree } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { prepareMerge } from "./land-conflict.ts";
 import { standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
 import { refuseTakenOut } from "./taken-out.ts";
-import { allEmptied, removeIntegrationWorktree, removeLandingWorktree } from "./tidy.ts";
+import { allEmptied, leaveHome, removeIntegrationWorktree, removeLandingWorktree } from "./tidy.ts";
 import { shellWord } from "../lib/printable.ts";
 import { asOneLander } from "./worktrees/one-at-a-time.ts";
 
@@ -69,7 +71,7 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
     .map(planKeyOf);
   const result = { run: run.id, target: run.target, missing };
   if (await isAncestor(engine.repo, work, target)) {
-    markLanded(engine.store, engine.now(), run.id, run.target, target);
+    await markAllLanded(engine, run, target);
     return { ...result, commit: target, merged: false, checked: false, already: true, unpublished: [] };
   }
   await refuseTakenOut(engine, run, target);
@@ -91,7 +93,6 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
     });
   }
   await markAllLanded(engine, run, commit);
-  await removeLandingWorktree(engine, run.id);
   const unpublished = await unpublishedLinks(engine.repo, target, commit);
   return { ...result, commit, merged: moved, checked: checks, already: false, unpublished };
 }
@@ -115,13 +116,22 @@ function requireChecks(engine: Engine, tasks: readonly Task[]): void {
   requireApproval(engine, grants);
 }
 
-/** With a run lands what it was built upon. */
+/** The same of the commands that make files anew which are in conflict. */
+function requireRules(engine: Engine): void {
+  requireApproval(
+    engine,
+    grantsNeeded(engine, [], {}).filter(({ where }) => where.endsWith("[conflicts] regenerate")),
+  );
+}
+
+/** With a run lands what it was built upon. What a person was to bring together with the target is there then, wherever they did it. */
 async function markAllLanded(engine: Engine, landed: Run, commit: string): Promise<void> {
   for (const run of readRuns(engine.store, "ended")) {
-    if (run.target !== landed.target || run.landedAt !== null) continue;
+    if (run.target !== landed.target || (run.landedAt !== null && run.id !== landed.id)) continue;
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
-    if (tip && (await isAncestor(engine.repo, tip, commit)))
-      markLanded(engine.store, engine.now(), run.id, run.target, commit);
+    if (!tip || !(await isAncestor(engine.repo, tip, commit))) continue;
+    markLanded(engine.store, engine.now(), run.id, run.target, commit);
+    await removeLandingWorktree(engine, run.id);
   }
 }
 
@@ -158,14 +168,12 @@ async function mergeTarget(
     throw new OwtError("needs-person", `${run.target} shares no history with ${run.id} any more`, {
       hint: `merge it by hand: git switch ${run.branch} && git merge --allow-unrelated-histories ${run.target}, then: owt land ${run.id}`,
     });
-  if ("files" in merged) throw await prepareMerge(engine, run, { work, target, files: merged.files });
   const message = `Merge ${run.target} into ${run.id}\n\nOwt-Run: ${run.id}\nOwt-Verified: ${commands.length > 0 ? "yes" : "no"}\n`;
-  const commit = await writeCommit(engine.repo, {
-    tree: merged.tree,
-    parents: [work, target],
-    message,
-    identity: await engine.identity(),
-  });
+  const parents: [string, string] = [work, target];
+  const commit =
+    "files" in merged
+      ? await settleTarget(engine, run, { parents, files: merged.files, message }, by)
+      : await writeCommit(engine.repo, { tree: merged.tree, parents, message, identity: await engine.identity() });
   await checkTip(engine, run, commit, commands, by);
   const moved = await fastForwardCheckout(engine.repo, run.branch, work, commit);
   if (!moved.moved) {
@@ -174,6 +182,45 @@ async function mergeTarget(
     });
   }
   return commit;
+}
+
+/** The merge with a target that conflicts, where rules settle that (`[conflicts]`); else a person has to. */
+async function settleTarget(
+  engine: Engine,
+  run: Run,
+  { parents, files, message }: { parents: [work: string, target: string]; files: string[]; message: string },
+  by: Asker,
+): Promise<string> {
+  if (Object.keys(engine.config.conflicts?.regenerate ?? {}).length > 0) requireRules(engine);
+  const stop = () => engine.live.get(NO_ATTEMPT)?.("stopped");
+  by.leave.addEventListener("abort", stop);
+  try {
+    const settled = await settleMerge(engine, {
+      run,
+      files,
+      message,
+      parents,
+      worktree: engine.repo.root,
+      attempt: NO_ATTEMPT,
+      dirOf: (merge) => {
+        // What commands make anew is taken from it; it itself nobody wants back.
+        engine.redMerges.add(merge);
+        return join(engine.repo.commonDir, "owt", "landings", `${run.id}-${merge.slice(0, 12)}`);
+      },
+      tell: by.tell,
+    });
+    if (settled === "interrupted") throw interrupted();
+    if (settled !== null && "misbehaved" in settled)
+      throw new OwtError("needs-person", describeMisbehaved(settled), {
+        hint: `mend the command in [conflicts.regenerate], then: owt land ${run.id}`,
+      });
+    if (settled !== null && "commit" in settled) return settled.commit;
+  } finally {
+    by.leave.removeEventListener("abort", stop);
+    await leaveChecks(engine, run, null);
+  }
+  const [work, target] = parents;
+  throw await prepareMerge(engine, run, { work, target, files });
 }
 
 /** Runs every check at a commit, in the run's own worktree. */
@@ -192,15 +239,19 @@ async function checkTip(
     if (verdict.kind === "interrupted") throw interrupted();
     if (verdict.kind === "red") throw red(run, verdict, await checkedOutWhere(engine.repo, run.branch));
   } finally {
-    // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
-    const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
-    if (tip && tip !== commit) {
-      engine.redMerges.add(commit);
-      await standAt(engine, run.id, tip);
-    }
-    await removeIntegrationWorktree(engine, run.id);
-    await allEmptied(engine);
+    await leaveChecks(engine, run, commit);
   }
+}
+
+/** `commit`: what was checked. */
+async function leaveChecks(engine: Engine, run: Run, commit: string | null): Promise<void> {
+  // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
+  const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
+  if (commit !== null && tip !== commit) engine.redMerges.add(commit);
+  if (tip && tip !== commit && existsSync(integrationWorktree(engine, run.id))) await standAt(engine, run.id, tip);
+  await removeIntegrationWorktree(engine, run.id);
+  leaveHome(engine);
+  await allEmptied(engine);
 }
 
 function refuseIfLeaving(leave: AbortSignal): void {

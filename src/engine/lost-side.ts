@@ -1,14 +1,19 @@
 /** Whether an agent, or a person, resolved a conflict by throwing a side away, or mended a red check by undoing what others did: it is asked once whether that is meant, and what stays lost is told. */
+import { begunAnewWith, broughtTogetherBefore } from "../core/conversation.ts";
 import { ruleFor } from "../core/conflict-rules.ts";
 import type { LostChange } from "../core/lost-change.ts";
-import { isMended, type NextStart, type Resolved } from "../core/task.ts";
+import { isMended, type NextStart } from "../core/task.ts";
+import type { Resolved } from "../core/resolved.ts";
 import { isAncestor } from "../git/branch.ts";
-import { forkOf } from "../git/changes.ts";
+import { changedSinceFork, forkOf } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
 import { tasksThatChanged } from "../git/integrations.ts";
-import { findLostSides } from "../git/lost-side.ts";
+import { findLostSides, type Lost } from "../git/lost-side.ts";
+import type { Repo } from "../git/repo.ts";
+import { readAttempts } from "../store/attempts.ts";
 import { readLost } from "../store/run-words.ts";
 import type { Carried } from "./attempt-moves.ts";
+import { isBegunAnew } from "./clash.ts";
 import type { Engine } from "./engine.ts";
 import { firstHead } from "./own-work.ts";
 
@@ -18,28 +23,38 @@ export function resolvedIn(next: NextStart): Resolved | null {
   return next.kind === "resume" || next.kind === "by-hand" ? (next.resolved ?? null) : null;
 }
 
-/** The merge that this turn was to resolve, or to mend where the work of others made its own red; null where it was neither. */
-export function broughtTogether(engine: Engine, { task: { next }, attempt }: Carried): Resolved | null {
+/** What this turn was to bring together, be it a merge to resolve, or to mend where the work of others made its own red, or what an earlier turn had to; null where there is
+ *  nothing. `isLater`: its conflict was resolved in an earlier turn, or its work is done anew. */
+export function broughtTogether(engine: Engine, carried: Carried): (Resolved & { isLater?: true }) | null {
+  const { task, attempt } = carried;
+  const { next } = task;
   const resolved = resolvedIn(next);
-  const onto = next.kind === "repair" ? next.onto : null;
-  const theirs = onto ?? (resolved !== null && isMended(resolved) ? resolved.theirs : null);
-  if (theirs === null) return resolved;
-  // What came in with an earlier repair of this conversation is others' work, too.
-  const ours = firstHead(engine, attempt);
-  return ours === null ? null : { files: [], ours, theirs };
+  if (resolved !== null && (resolved.isAnew === true || !isMended(resolved))) return resolved;
+  const theirs = next.kind === "repair" ? next.onto : (resolved?.theirs ?? null);
+  const attempts = readAttempts(engine.store, task.id);
+  const anew = isBegunAnew(task) ? begunAnewWith(attempts, attempt.id) : null;
+  if (anew !== null) return { ...anew, theirs: theirs ?? anew.theirs, isLater: true };
+  if (theirs !== null) {
+    // What came in with an earlier repair of this conversation is others' work, too.
+    const ours = firstHead(engine, attempt);
+    return ours === null ? null : { files: [], ours, theirs };
+  }
+  const before = broughtTogetherBefore(attempts, attempt.id);
+  return before === null ? null : { ...before, isLater: true };
 }
 
 /** What is lost in `head`; nothing where the merge was given up. What a rule of the configuration would settle for one side is nobody's loss. */
 export async function findLost(
   { repo, config, store }: Engine,
   { task }: Carried,
-  { files, ours, theirs }: Resolved,
+  merge: Resolved & { isLater?: true },
   head: Oid,
 ): Promise<LostChange[]> {
+  const { ours, theirs } = merge;
   if (!(await isAncestor(repo, theirs, head))) return [];
   const rules = config.conflicts ?? {};
   const found = (await findLostSides(repo, { ours, theirs, head })).filter(({ path }) => ruleFor(path, rules) === null);
-  const lost = isMended({ files }) ? found.filter(({ side }) => side === "theirs") : found;
+  const lost = await thoseAskedFor(repo, merge, head, found);
   if (lost.length === 0) return [];
   const fork = await forkOf(repo, ours, theirs);
   const changes = await Promise.all(
@@ -48,8 +63,16 @@ export async function findLost(
       return { path, isOwn, of: isOwn ? [] : await tasksThatChanged(repo, fork, theirs, path), ...rest };
     }),
   );
-  if (!isMended({ files })) return changes;
+  if (!isMended(merge) && !merge.isLater) return changes;
   // What an earlier turn meant to lose is not asked about again.
   const told = readLost(store, task.run).get(task.id) ?? [];
   return changes.filter(({ path, isOwn }) => !told.some((each) => each.path === path && each.isOwn === isOwn));
+}
+
+/** A check that is mended may have been its own work's fault; and what is done anew may be done in another way, of which something has to be there. */
+async function thoseAskedFor(repo: Repo, merge: Resolved, head: Oid, lost: readonly Lost[]): Promise<Lost[]> {
+  if (isMended(merge)) return lost.filter(({ side }) => side === "theirs");
+  if (!merge.isAnew) return [...lost];
+  const changed = new Set((await changedSinceFork(repo, merge.theirs, head)).paths);
+  return lost.filter(({ path, side }) => merge.files.includes(path) && (side === "theirs" || !changed.has(path)));
 }

@@ -42,14 +42,24 @@ export async function beganRed(
   command: string,
 ): Promise<boolean | "mended" | "interrupted"> {
   const { run, attempt } = carried;
-  // A branch that the plan named may be older than the run.
-  if (attempt.base !== run.base && (await isAncestor(engine.repo, attempt.base, run.base))) return false;
-  const began = await isRedAt(engine, carried, attempt.base, command);
+  const began = await isRedWhereItBegan(engine, carried, command);
   if (began !== true) return began;
   const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
   if (tip === null || tip === attempt.base) return true;
   const still = await isRedAt(engine, carried, tip, command);
   return still === false ? "mended" : still;
+}
+
+/** Whether a command fails where work began, as that was. */
+export async function isRedWhereItBegan(
+  engine: Engine,
+  carried: Carried,
+  command: string,
+): Promise<boolean | "interrupted"> {
+  const { run, attempt } = carried;
+  // A branch that the plan named may be older than the run.
+  if (attempt.base !== run.base && (await isAncestor(engine.repo, attempt.base, run.base))) return false;
+  return isRedAt(engine, carried, attempt.base, command);
 }
 
 async function isRedAt(engine: Engine, carried: Carried, tip: Oid, command: string): Promise<boolean | "interrupted"> {

@@ -8,7 +8,7 @@ import { shellWord } from "../lib/printable.ts";
 import { appendEvent } from "../store/events.ts";
 import { lastIntegrated } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
-import { describeStay } from "./stays.ts";
+import { describeStay, lookAgain } from "./stays.ts";
 
 /** The tip. A branch that somebody deleted or moved back comes forward again to the last integrated work. Throws `needs-person` where it
  *  was moved somewhere else: two histories are a person's to join. */
@@ -72,5 +72,6 @@ async function comeForward(
   if (!("path" in forward)) return findTip(engine, run);
   const why = `${branch} was moved back to ${from.slice(0, 10)}, and cannot come forward to the integrated work at ${to.slice(0, 10)}: ${describeStay(forward)}`;
   const git = `git -C ${shellWord(forward.path)}`;
-  return { astray: { why, command: `${git} stash && owt resume ${id}`, note: `or commit what is there` } };
+  const look = forward.reason === "overlooked" ? `${lookAgain(forward)} && ` : "";
+  return { astray: { why, command: `${look}${git} stash && owt resume ${id}`, note: `or commit what is there` } };
 }

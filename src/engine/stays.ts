@@ -16,6 +16,8 @@ export function describeStay(outcome: Stay): string {
       return `${outcome.path} has uncommitted changes in ${printableNames(outcome.files)}`;
     case "would-overwrite":
       return `files in ${outcome.path} would be overwritten: ${printableNames(outcome.files)}`;
+    case "overlooked":
+      return `files in ${outcome.path} that git was told not to look at are changed, and would be overwritten: ${printableNames(outcome.files.map(({ path }) => path))}`;
     case "in-progress":
       return `a ${outcome.what} is under way in ${outcome.path}`;
     case "locked":
@@ -38,6 +40,8 @@ export function endOfStay(outcome: Stay): string {
     case "dirty":
     case "would-overwrite":
       return "commit or stash what is there";
+    case "overlooked":
+      return `let git look again: ${lookAgain(outcome)}; and commit or stash what is there`;
     case "in-progress":
       return endOf(outcome.what, `git -C ${shellWord(outcome.path)}`);
     case "locked":
@@ -49,6 +53,15 @@ export function endOfStay(outcome: Stay): string {
       return never;
     }
   }
+}
+
+/** The command by which git sees the files again that it was told not to look at. */
+export function lookAgain({ path, files }: Extract<Stay, { reason: "overlooked" }>): string {
+  const commands = (["assume-unchanged", "skip-worktree"] as const).flatMap((mark) => {
+    const marked = files.filter(({ marks }) => marks.includes(mark)).map((file) => shellWord(file.path));
+    return marked.length === 0 ? [] : [`git -C ${shellWord(path)} update-index --no-${mark} ${marked.join(" ")}`];
+  });
+  return commands.join(" && ");
 }
 
 /** How a person ends what git is in the middle of, in a checkout of theirs. */

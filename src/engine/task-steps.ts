@@ -17,7 +17,7 @@ import { moveBack } from "../git/move.ts";
 import { removeWorktree } from "../git/remove.ts";
 import { bringBothSides } from "../git/submodules.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
-import { lastAttemptOn, readAttempts } from "../store/attempts.ts";
+import { lastAttemptOn, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
 import { moveOnGreen } from "./contest.ts";
@@ -25,7 +25,7 @@ import { noteBegun, readBegun } from "./begun.ts";
 import { verifyFailed } from "./clash.ts";
 import { inCheckPlace } from "./check-places.ts";
 import { attemptDir, type Engine } from "./engine.ts";
-import { beganRed, findKnownRed } from "./red-tip.ts";
+import { beganRed, findKnownRed, isRedWhereItBegan } from "./red-tip.ts";
 import { readySubmodules } from "./submodules.ts";
 import { type Verdict, verifyAt, verifyCommands } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
@@ -249,7 +249,13 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   engine.seenClean.delete(attempt.id);
   const knownRed = await findKnownRed(engine, attempt.base, commands);
   const { timeoutMs } = run.options;
-  const place = { dir, cwd: attempt.worktree, commands, where: "task", timeoutMs, knownRed } as const;
+  // What waits for the branch is checked with it.
+  if (knownRed !== undefined && (await wasRedAlready(engine, attempt, { tree, command: knownRed }))) {
+    await moveOnGreen(engine, carried, head, {});
+    return "on";
+  }
+  const isRedAnyway = (command: string) => isRedWhereItBegan(engine, carried, command);
+  const place = { dir, cwd: attempt.worktree, commands, where: "task", timeoutMs, knownRed, isRedAnyway } as const;
   const check = () => verifyAt(engine, attempt, place);
   const verdict = commands.length === 0 ? await check() : await inCheckPlace(engine, carried, check);
   if (verdict === "interrupted" || verdict.kind === "interrupted") return "leave";
@@ -264,6 +270,17 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   }
   await moveOnGreen(engine, carried, head, { verifiedTree: commands.length > 0 ? tree : null });
   return "on";
+}
+
+/** Whether the turn before, in the same worktree, ended with the same files, and they were red with this command. */
+async function wasRedAlready(
+  { repo, store }: Engine,
+  { continues }: Attempt,
+  { tree, command }: { tree: string; command: string },
+): Promise<boolean> {
+  const before = continues === null ? null : readAttempt(store, continues);
+  if (before?.outcome?.kind !== "verify_failed" || before.outcome.command !== command) return false;
+  return before.head !== null && (await readTree(repo, before.head)) === tree;
 }
 
 type Red = Extract<Verdict, { kind: "red" }>;

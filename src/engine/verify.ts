@@ -23,6 +23,8 @@ export type VerifyPlace = {
   others?: readonly number[];
   /** The one of the commands that is red without this work too: its first word counts. */
   knownRed?: string | undefined;
+  /** Asked of a command that was red, before it runs again: whether it is red without this work too. */
+  isRedAnyway?: (command: string) => Promise<boolean | "interrupted">;
   /** Asked before each command. */
   isStopped?: () => boolean;
   /** Asked behind each command, whether it counts for nothing: then the rest is not begun. */
@@ -54,7 +56,8 @@ export function timeUp(result: Exclude<CheckResult, "interrupted">, timeoutMs: n
 
 async function checkTwice(engine: Engine, attempt: Attempt, place: VerifyPlace, index: number): Promise<CheckResult> {
   if (place.commands[index] === place.knownRed) return checkOnce(engine, attempt, place, index, 0);
-  const { result, red } = await untilSure(engine, (again) => checkOnce(engine, attempt, place, index, again));
+  const check = (again: number) => checkOnce(engine, attempt, place, index, again);
+  const { result, red } = await untilSure(engine, check, () => place.isRedAnyway?.(place.commands[index]!));
   if (red === null) return result;
   const { where, others = [] } = place;
   const fact = { kind: "verify-flaky", command: place.commands[index]!, where, code: red } as const;
@@ -68,13 +71,16 @@ async function checkTwice(engine: Engine, attempt: Attempt, place: VerifyPlace, 
 }
 
 /** The first red result, unless a later one is green: `red` is then the code of the first. What took too long is not begun again: it would take as long. `check` is given
- *  how often it was run before. */
+ *  how often it was run before; `isSure` is asked before it runs again. */
 export async function untilSure(
   engine: Engine,
   check: (again: number) => Promise<CheckResult>,
+  isSure: () => Promise<boolean | "interrupted"> | undefined = () => undefined,
 ): Promise<{ result: CheckResult; red: number | null }> {
   const first = await check(0);
   if (first === "interrupted" || first.code === 0 || first.isTimedOut) return { result: first, red: null };
+  const sure = engine.config.run.flaky_reruns > 0 ? ((await isSure()) ?? false) : true;
+  if (sure !== false) return { result: sure === "interrupted" ? sure : first, red: null };
   for (let again = 1; again <= engine.config.run.flaky_reruns; again++) {
     const result = await check(again);
     if (result === "interrupted") return { result, red: null };

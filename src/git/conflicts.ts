@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { git, type Oid, type Place } from "./git.ts";
 import { isAncestor } from "./branch.ts";
 import { findPlace, type Head, lstatInside, readHead, readText } from "./place.ts";
+import { isLossy, quoteLossy, UNMERGED } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus, type Status, type Unmerged } from "./status.ts";
 
@@ -22,8 +23,10 @@ export async function findOpenPaths(
   merging: readonly Oid[],
 ): Promise<Open[]> {
   const open: Open[] = [];
+  const unseen = status.unmerged.map(({ path }) => path).filter(isLossy);
+  for (const path of await quoteLossy(place, unseen, UNMERGED)) open.push({ path, reason: "unmerged" });
   for (const path of status.unmerged) {
-    const reason = await judgeUnmerged(place, path);
+    const reason = isLossy(path.path) ? null : await judgeUnmerged(place, path);
     if (reason !== null) open.push({ path: path.path, reason });
   }
   if (merging.length === 0) return open;

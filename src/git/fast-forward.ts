@@ -5,6 +5,7 @@ import { checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { findObstacles } from "./obstacles.ts";
 import { usualMerge } from "./own-flags.ts";
+import { findOverlooked, type Overlooked } from "./overlooked.ts";
 import { type InProgress, inProgress, indexLock, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
@@ -21,6 +22,8 @@ export type FastForward =
   | { moved: false; reason: "dirty"; path: string; files: string[] }
   /** Its checkout has untracked or ignored `files` that would be overwritten. */
   | { moved: false; reason: "would-overwrite"; path: string; files: string[] }
+  /** Its checkout has changed `files` that git was told not to look at, and that would be overwritten. */
+  | { moved: false; reason: "overlooked"; path: string; files: Overlooked[] }
   /** A merge, rebase, … is under way in its checkout. */
   | { moved: false; reason: "in-progress"; path: string; what: InProgress }
   /** Another git is at work in its checkout, or was killed there: it holds the index. */
@@ -58,6 +61,8 @@ async function forwardWorktree(repo: Repo, place: Place, branch: string, from: O
   }
   const files = await findObstacles(place, from, to);
   if (files.length > 0) return { moved: false, reason: "would-overwrite", path, files };
+  const overlooked = await findOverlooked(repo, place, from, to);
+  if (overlooked.length > 0) return { moved: false, reason: "overlooked", path, files: overlooked };
   if ((await readHead(repo, place)).branch !== branch)
     return { moved: false, reason: "refused", path, said: "it left the branch" };
   const flags = ["--ff-only", "--quiet", "--no-overwrite-ignore", "--no-stat", "--no-autostash"];

@@ -3,6 +3,7 @@ import { type ChangedEntry, changedEntries, changedFiles } from "./changed-paths
 import { forkOf } from "./changes.ts";
 import { readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid } from "./git.ts";
+import { readName } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
 import { type Entry, isSame, LINK, readEntries, TREE } from "./tree.ts";
 
@@ -156,7 +157,7 @@ async function linesMadeBy(repo: Repo, { ours, theirs, head }: Ends): Promise<Se
 }
 
 async function describe(repo: Repo, met: Met, { side, isMode }: Loss): Promise<Lost> {
-  const path = nameOf(met.path);
+  const path = readName(met.path);
   if (isMode) return { path, side, lines: [], isMode: true };
   if (met[side] === undefined) return { path, side, lines: [], isDeletion: true };
   return { path, side, lines: [...((await addedBy(repo, met, side)) ?? [])] };
@@ -240,11 +241,6 @@ async function linesOf(repo: Repo, entry: Entry | undefined): Promise<Set<string
 
 function wordsOf(lines: Iterable<string>): Set<string> {
   return new Set([...lines].flatMap((line) => line.match(/[\p{L}\p{N}]+/gu) ?? []));
-}
-
-/** Paths of trees are bytes. */
-function nameOf(path: string): string {
-  return Buffer.from(path, "latin1").toString();
 }
 
 async function blobsOf(repo: Repo, commit: Oid): Promise<Set<string>> {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
@@ -194,6 +194,34 @@ test("a checkout that holds anything of its own stays as it is, and the answer n
   runGit(at.root, "merge", "--abort");
   expect(await readRef(at.repo, "main")).toBe(at.from);
   expect(await forward()).toEqual({ moved: true, path: at.root });
+});
+
+test.each(["assume-unchanged", "skip-worktree"])(
+  "what git was told to overlook (%s) stays, and is named",
+  async (mark) => {
+    await using at = await checkedOutTarget();
+    const forward = () => fastForwardCheckout(at.repo, "main", at.from, at.to);
+    runGit(at.root, "update-index", `--${mark}`, "a.txt", "dir/b.txt");
+    at.write(at.root, { "a.txt": "mine\n", "dir/b.txt": "mine\n" });
+    const files = [{ path: "a.txt", marks: [mark] }];
+    expect(await forward()).toEqual({ moved: false, reason: "overlooked", path: at.root, files });
+    expect(readFileSync(join(at.root, "a.txt"), "utf8")).toBe("mine\n");
+    runGit(at.root, "update-index", `--no-${mark}`, "a.txt");
+    runGit(at.root, "checkout", "-q", "a.txt");
+    expect(await forward()).toEqual({ moved: true, path: at.root });
+    expect(readFileSync(join(at.root, "dir/b.txt"), "utf8")).toBe("mine\n");
+    expect(runGit(at.root, "ls-files", "-v", "dir/b.txt")).toBe(`${mark === "skip-worktree" ? "S" : "h"} dir/b.txt`);
+  },
+);
+
+test("a marked file that nobody changed goes along, and so does a sparse checkout", async () => {
+  await using at = await checkedOutTarget();
+  runGit(at.root, "sparse-checkout", "set", "--no-cone", "/*", "!/a.txt");
+  runGit(at.root, "update-index", "--assume-unchanged", "dir/b.txt");
+  expect(existsSync(join(at.root, "a.txt"))).toBe(false);
+  expect(await fastForwardCheckout(at.repo, "main", at.from, at.to)).toEqual({ moved: true, path: at.root });
+  expect(existsSync(join(at.root, "a.txt"))).toBe(false);
+  expect(runGit(at.root, "status", "--porcelain")).toBe("");
 });
 
 test("a fast-forward that was killed before the ref moved is finished", async () => {

@@ -8,6 +8,7 @@ import { fieldsOf, git, type Oid } from "./git.ts";
 import { findObstacles } from "./obstacles.ts";
 import { usualMerge } from "./own-flags.ts";
 import { inProgress, isMainPlace, placeAt, readHead, readText } from "./place.ts";
+import { quoteLossy, UNMERGED } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
 import { mergeDisjoint } from "./tree-merge.ts";
@@ -43,7 +44,10 @@ export async function mergeTrees(
   }
   const [tree, ...files] = fieldsOf(out.stdout);
   if (tree === undefined) throw new OwtError("tool-failed", `git merge-tree ${ours} ${theirs}: ${out.stderr.trim()}`);
-  return out.code === 0 ? { tree, fastForward: false } : { files: namesOf(files, [ours, theirs]) };
+  if (out.code === 0) return { tree, fastForward: false };
+  const listed = args.filter((arg) => arg !== "-z");
+  const names = await withAttributesOf(repo, ours, worktree, (place) => quoteLossy(place, files, listed));
+  return { files: namesOf(names, [ours, theirs]) };
 }
 
 /** Where one side has a file and the other a folder of its name, git puts the file beside it and calls it after its commit: what is in conflict is the name. */
@@ -88,5 +92,5 @@ export async function startMerge(repo: Repo, worktree: string, theirs: Oid): Pro
   if (merging() !== theirs)
     throw new OwtError("wrong-state", `another merge is under way in ${worktree}`, { hint: "git merge --abort" });
   const files = (await readStatus(place)).unmerged.map(({ path }) => path);
-  return files.length === 0 ? "clean" : { files };
+  return files.length === 0 ? "clean" : { files: await quoteLossy(place, files, UNMERGED) };
 }

@@ -7,7 +7,8 @@ import { inspectWorktree } from "./inspect.ts";
 import { leaveProgress } from "./mend.ts";
 import { isMainPlace, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { type RescueOptions, saveRescue, type Unsavable } from "./rescue.ts";
+import { type RescueOptions, saveRescue } from "./rescue.ts";
+import type { Unsavable } from "./rescue-files.ts";
 import { printableNames, shellWord } from "../lib/printable.ts";
 
 /** Puts a worktree that is ours alone exactly at `to`: changed files are reset, and what earlier checks left untracked is

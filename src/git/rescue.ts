@@ -1,28 +1,19 @@
 /** Saves everything that a worktree holds as one commit under `refs/owt/rescue/<id>`, byte for byte: no filter, no hook, no index of the
  *  worktree is touched. Its first parent is HEAD; the others keep what else only this worktree knew (the index, dropped commits). */
-import { type Dirent, existsSync, readdirSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { readParents, readRef } from "./branch.ts";
 import { DEFAULT_IDENTITY, type NewCommit, readTree, writeCommit } from "./commit.ts";
-import { fieldsOf, git, type Oid, type Place } from "./git.ts";
+import { fieldsOf, git, type Oid } from "./git.ts";
 import type { Holdings, ModuleHoldings } from "./inspect.ts";
-import { type Known, kindOf, kindOfItself } from "./known.ts";
-import { type InProgress, lstatInside, readText } from "./place.ts";
+import type { Known } from "./known.ts";
+import { type InProgress, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
-import { type FileHoldings, saveIndex, saveTree, writeAside } from "./rescue-trees.ts";
-import { readStashes, STASH } from "./stashes.ts";
-import { linkRef } from "./submodules.ts";
+import { collectFiles, emptyFoldersOf, type Unsavable } from "./rescue-files.ts";
+import { type RescuedModule, saveModule } from "./rescue-module.ts";
+import { saveIndex, saveTree, writeAside } from "./rescue-trees.ts";
 import { emptyTrash, openTrash } from "./trash.ts";
-
-/** More than this (new and changed files together) is not put into the object store; the worktree stays where it is. */
-const RESCUE_MAX_BYTES = 512 * 1024 * 1024;
-const RESCUE_MAX_FILES = 100_000;
-
-/** A folder of a build that is larger is left out: it is most likely what it seems to be. */
-export const BUILD_MAX_BYTES = 64 * 1024 * 1024;
-const BUILD_MAX_FILES = 10_000;
 
 export type RescueOptions = {
   /** Last part of the ref's name. The same id again adds to what it holds. */
@@ -73,27 +64,6 @@ export type Rescue = {
   at: number;
   note: string;
 };
-
-/** What was in a submodule: its commits are kept in this repository. */
-export type RescuedModule = {
-  path: string;
-  branch: string | null;
-  head: Oid | null;
-  /** A commit on top of HEAD that holds its files; null where no file was to be saved. */
-  files: Oid | null;
-  tree: Oid | null;
-  index: Oid | null;
-  aside?: Oid;
-  /** Its other branches, its tags and its stashes that have commits of its own; stashes newest first, with what they say. */
-  refs?: ModuleRef[];
-  /** Folders without a file in them, from its top. */
-  folders?: string[];
-};
-
-export type ModuleRef = { ref: string; oid: Oid; says?: string };
-
-/** Why a worktree cannot be saved. */
-export type Unsavable = { refused: "too-large" | "nested-repository" | "unreadable-name"; paths: string[] };
 
 /** `leftOut`: ignored folders in what it held that it does not keep, with `/` at their end. */
 export type Saved = Rescue & { leftOut: string[] };
@@ -211,205 +181,9 @@ export function rescueRef(id: string): string {
   return `refs/owt/rescue/${id}`;
 }
 
-type Found = { paths: string[]; leftOut: string[] };
-
-function apartFromBuilds(known: readonly Known[]): Known[] {
-  return known.filter((each) => typeof each === "string" || each.isBuild !== true);
-}
-
-/** So many folders are looked into, and so many are kept. */
-const MOST_LOOKED = 50_000;
-const MOST_EMPTY = 10_000;
-
-function emptyFoldersOf(
-  { gone, place }: Pick<Holdings, "gone" | "place">,
-  known: readonly Known[],
-  { leftOut, builds }: Pick<Found, "leftOut"> & { builds: boolean },
-): string[] {
-  return gone ? [] : findEmptyFolders(place.root, builds ? [...apartFromBuilds(known), ...leftOut] : known);
-}
-
-/** Folders without anything in them, which no tree of git's can hold; those of what is made again by itself left out. */
-function findEmptyFolders(root: string, known: readonly Known[]): string[] {
-  const empty: string[] = [];
-  const open = [""];
-  for (let looked = 0; open.length > 0 && looked < MOST_LOOKED && empty.length < MOST_EMPTY; looked++) {
-    const folder = open.pop()!;
-    const entries = entriesOf(join(root, folder));
-    if (entries === null || (folder !== "" && entries.some(({ name }) => name.toLowerCase() === ".git"))) continue;
-    if (entries.length === 0 && folder !== "" && !folder.includes("\uFFFD")) empty.push(folder);
-    for (const entry of entries) {
-      const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory() && path !== ".git" && kindOfItself(root, path, known) === null) open.push(path);
-    }
-  }
-  return empty.toSorted((a, b) => (a < b ? -1 : 1));
-}
-
-/** Null for one that cannot be read. */
-function entriesOf(folder: string): Dirent[] | null {
-  try {
-    return readdirSync(folder, { withFileTypes: true });
-  } catch {
-    return null;
-  }
-}
-
-/** Every path whose bytes are not in HEAD, with ignored directories opened; of builds, those that are small enough. */
-function collectFiles(held: FileHoldings, known: readonly Known[], builds: boolean): Found | Unsavable {
-  const { root } = held.place;
-  const nested = [...held.nested];
-  const leftOut: string[] = [];
-  const ignored = held.ignoredNew.flatMap((path) => [...walk(root, path, known, { nested, leftOut })]);
-  const paths = new Set([...held.dirty, ...held.unmerged, ...held.untracked, ...ignored]);
-  if (nested.length > 0) return { refused: "nested-repository", paths: nested };
-  let bytes = 0;
-  for (const path of paths) {
-    const size = sizeOf(root, path);
-    // A name that is not UTF-8 comes to us damaged: it is there, but we cannot open it.
-    if (size === null) return { refused: "unreadable-name", paths: [path] };
-    bytes += size;
-  }
-  if (bytes > RESCUE_MAX_BYTES || paths.size > RESCUE_MAX_FILES) return { refused: "too-large", paths: ["."] };
-  for (const folder of builds ? held.builds : []) {
-    const build = collectBuild(root, folder, apartFromBuilds(known));
-    const isRoom =
-      build !== null && bytes + build.bytes <= RESCUE_MAX_BYTES && paths.size + build.paths.length <= RESCUE_MAX_FILES;
-    if (!isRoom) {
-      leftOut.push(folder);
-      continue;
-    }
-    bytes += build.bytes;
-    for (const path of build.paths) paths.add(path);
-    leftOut.push(...build.leftOut);
-  }
-  return { paths: [...paths], leftOut };
-}
-
-/** Null for one that is too large, or cannot be kept. */
-function collectBuild(root: string, folder: string, known: readonly Known[]): (Found & { bytes: number }) | null {
-  const build = { paths: [] as string[], leftOut: [] as string[], bytes: 0 };
-  const nested: string[] = [];
-  for (const path of walk(root, folder, known, { nested, leftOut: build.leftOut })) {
-    const size = sizeOf(root, path);
-    build.bytes += size ?? 0;
-    build.paths.push(path);
-    if (size === null || build.bytes > BUILD_MAX_BYTES || build.paths.length > BUILD_MAX_FILES) return null;
-  }
-  return nested.length > 0 ? null : build;
-}
-
-/** In bytes; null for what is there and cannot be opened. */
-function sizeOf(root: string, path: string): number | null {
-  const stat = lstatInside(root, path);
-  if (stat === null && path.includes("\uFFFD")) return null;
-  return stat?.isFile() === true ? stat.size : 0;
-}
-
-type Passed = { nested: string[]; leftOut: string[] };
-
-function* walk(
-  root: string,
-  path: string,
-  known: readonly Known[],
-  passed: Passed,
-  kind = kindOf(root, path, known),
-): Generator<string> {
-  if (kind !== null) {
-    if (kind.kind !== "ours") passed.leftOut.push(kind.folder);
-    return;
-  }
-  if (!path.endsWith("/")) {
-    yield path;
-    return;
-  }
-  const entries = readdirSync(join(root, path), { withFileTypes: true });
-  if (entries.some(({ name }) => name.toLowerCase() === ".git")) {
-    passed.nested.push(path);
-    return;
-  }
-  for (const entry of entries) {
-    const below = `${path}${entry.name}${entry.isDirectory() ? "/" : ""}`;
-    yield* walk(root, below, known, passed, kindOfItself(root, below, known));
-  }
-}
-
 /** Changed paths, from the worktree's top. */
 function dirtyBelow(held: Holdings | ModuleHoldings): string[] {
   return "path" in held ? held.dirty.map((path) => `${held.path}/${path}`) : held.dirty;
-}
-
-/** What a submodule holds goes into its own repository first, and from there, with every commit that only it has, into this one. */
-async function saveModule(
-  repo: Repo,
-  held: ModuleHoldings,
-  { paths }: Pick<Found, "paths">,
-  { bin: into, isMoved, folders }: { bin: string; isMoved: boolean; folders: string[] },
-): Promise<RescuedModule[]> {
-  const { path, place, head, commits, dropped } = held;
-  const isEmpty = paths.length + commits.length + dropped.length + folders.length === 0;
-  if (isEmpty && !held.staged && !isMoved) return [];
-  const bin = join(into, `module-${encodeURIComponent(path)}`);
-  await mkdir(bin, { recursive: true });
-  const write = (commit: NewCommit) => commitIn(place, commit);
-  const index = held.staged ? await saveIndex(held, bin, write) : null;
-  const isSaved = paths.length > 0 || index !== null;
-  const tree = isSaved ? await saveTree(held, paths, bin) : null;
-  const aside = isSaved ? await writeAside(held, paths, bin, write) : null;
-  const parents = [head.oid, index, aside].filter((oid) => oid !== null);
-  const message = `what was in the submodule ${path}`;
-  const files = tree === null ? null : await write({ tree, parents, message, identity: DEFAULT_IDENTITY });
-  const refs = await findRefs(place, head.branch, [...commits, ...dropped]);
-  await keepCommits(repo, place, [
-    ...refs.map(({ oid }) => oid),
-    ...(files === null ? [] : [files]),
-    ...(await findTips(place, [...commits, ...dropped])),
-  ]);
-  const more = {
-    ...(aside === null ? {} : { aside }),
-    ...(refs.length === 0 ? {} : { refs }),
-    ...(folders.length === 0 ? {} : { folders }),
-  };
-  return [{ path, branch: head.branch, head: head.oid, files, tree, index, ...more }];
-}
-
-/** What names these commits beside the branch that is checked out. */
-async function findRefs(place: Place, branch: string | null, commits: readonly Oid[]): Promise<ModuleRef[]> {
-  const own = new Set(commits);
-  const format = "--format=%(refname) %(objectname) %(*objectname)";
-  const named = await git(place, ["for-each-ref", format, "refs/heads", "refs/tags"]);
-  const refs = named.stdout.split("\n").flatMap((line): ModuleRef[] => {
-    const [ref, object, peeled] = line.split(" ");
-    const oid = peeled || object;
-    return oid !== undefined && own.has(oid) && ref !== `refs/heads/${branch}` ? [{ ref: ref!, oid }] : [];
-  });
-  const stashes = (await readStashes(place, [0, 128])).filter(({ oid }) => own.has(oid));
-  return [...refs, ...stashes.map(({ oid, about }) => ({ ref: STASH, oid, says: about }))];
-}
-
-async function commitIn(place: Place, { tree, parents, message, identity }: NewCommit): Promise<Oid> {
-  const args = ["commit-tree", tree, ...parents.flatMap((oid) => ["-p", oid]), "-m", message];
-  return (await git(place, args, { identity, durable: true })).stdout.trim();
-}
-
-/** Of commits that only this one has: those that something points at, and those that none of the others leads to. */
-async function findTips(place: Place, commits: readonly Oid[]): Promise<Oid[]> {
-  if (commits.length === 0) return [];
-  const { stdout } = await git(place, ["for-each-ref", "--format=%(objectname) %(*objectname)"]);
-  const head = await git(place, ["rev-parse", "--quiet", "--verify", "HEAD"], { ok: [0, 1, 128] });
-  const named = new Set([...stdout.split(/\s+/), head.stdout.trim()]);
-  const input = `${commits.join("\n")}\n`;
-  const parents = await git(place, ["rev-list", "--no-walk=unsorted", "--parents", "--stdin"], { input });
-  const below = new Set(parents.stdout.split("\n").flatMap((line) => line.split(" ").slice(1)));
-  return commits.filter((oid) => named.has(oid) || !below.has(oid));
-}
-
-async function keepCommits(repo: Repo, module: Place, commits: readonly Oid[]): Promise<void> {
-  if (commits.length === 0) return;
-  const fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"];
-  const specs = [...new Set(commits)].map((oid) => `${oid}:${linkRef(oid)}`);
-  const args = ["-c", "protocol.version=2", ...fetch, "--upload-pack=git-upload-pack", "--stdin", "--", module.gitDir];
-  await git(repo, args, { durable: true, input: `${specs.join("\n")}\n` });
 }
 
 function describe(held: Holdings, { id, note, at }: RescueOptions, index: Oid | null): Rescue {

@@ -13,13 +13,13 @@ async function resolvedBy(steps: string, { front = {}, verify = "! grep -q bad s
   const rig = Rig.create({
     ".worktreerc": `${demoConfig}[run]\nverify = "${verify}"\nverify_attempts = 1\n`,
     "shared.txt": "start\n",
-    "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "one"'),
+    "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "one\\n"'),
   });
   rig.write({
     "docs/plans/three/epic-01-c.md": task({ depends_on: ["two/E01"] }, 'write c.txt "c"'),
     "docs/plans/two/epic-01-b.md": task(
       front,
-      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nwrite shared.txt "two"\non conflict:\n${steps}`,
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nappend shared.txt "two\\n"\non conflict:\n${steps}`,
     ),
   });
   rig.commit("plan");

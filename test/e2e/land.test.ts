@@ -102,6 +102,80 @@ test("one that conflicts is started in a worktree on the run's branch, for a per
   expect([rig.show("main", "a.txt"), existsSync(rig.path("shop-owt"))]).toEqual(["both", false]);
 });
 
+test("what a person brings together elsewhere takes the prepared worktree along, once it counts as landed", async () => {
+  await using rig = await wentOn({ "a.txt": "main" });
+  expect((await rig.owt("land")).code).toBe(4);
+  expect(existsSync(rig.path("shop-owt/r1-land"))).toBe(true);
+  inFolder(rig, rig.root, "git merge -q -X ours --no-edit owt/runs/r1");
+  expect(await rig.json("land")).toMatchObject({ already: true });
+  expect(existsSync(rig.path("shop-owt"))).toBe(false);
+  expect((await rig.owt("land", "r1")).code).toBe(0);
+});
+
+const RULES = `[conflicts]
+ours = ["a.txt"]
+union = ["*.md"]
+[conflicts.regenerate]
+"all.lock" = "cat parts/* > all.lock"
+`;
+
+/** A run and its target both changed these files. */
+async function bothChanged(rules: string): Promise<Rig> {
+  const rig = Rig.create({
+    ".worktreerc": `${demoConfig}${rules}`,
+    "CHANGES.md": "start\n",
+    "all.lock": "",
+    "docs/plans/a/epic-01-a.md": task(
+      {},
+      'write a.txt "run"\nappend CHANGES.md "run\\n"\nwrite parts/run "run\\n"\nwrite all.lock "run\\n"',
+    ),
+  });
+  if (rules !== "") rig.ok("config", "approve", "--yes");
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  rig.write({ "a.txt": "main", "CHANGES.md": "start\nmain\n", "parts/main": "main\n", "all.lock": "main\n" });
+  rig.commit("went on");
+  return rig;
+}
+
+test("the rules for conflicts count where a target that went on is merged in, too", async () => {
+  await using rig = await bothChanged(RULES);
+  const ran = await rig.owt("land");
+  expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("settled by rule: ")]);
+  expect(rig.show("main", "a.txt")).toBe("run");
+  expect(rig.show("main", "CHANGES.md")?.split("\n").toSorted()).toEqual(["", "main", "run", "start"]);
+  expect(rig.show("main", "all.lock")).toBe("main\nrun\n");
+  expect([rig.git("status", "--porcelain"), existsSync(rig.path("shop-owt"))]).toEqual(["", false]);
+  expect(await rig.json("restore")).toMatchObject({ rescues: [] });
+});
+
+test("a command that cannot make the file anew leaves the conflict to a person", async () => {
+  await using rig = await bothChanged(RULES.replace("cat parts/*", "exit 7; cat"));
+  const ran = await rig.owt("land");
+  expect([ran.code, ran.stderr]).toEqual([4, expect.stringContaining("main went on and conflicts with r1 in ")]);
+  expect(ran.stderr).toContain("could not be made anew: exit 7; cat > all.lock ended with 7");
+  expect(existsSync(rig.path("shop-owt/r1-land"))).toBe(true);
+  expect(existsSync(rig.path("shop-owt/r1"))).toBe(false);
+});
+
+test("what git was told not to look at in the checkout of the target is not overwritten", async () => {
+  await using rig = await finished();
+  rig.git("switch", "-q", "owt/runs/r1");
+  rig.write({ "shared.txt": "run\n" });
+  rig.commit("by hand");
+  rig.git("switch", "-q", "main");
+  rig.git("update-index", "--assume-unchanged", "shared.txt");
+  rig.write({ "shared.txt": "mine\n" });
+  const ran = await rig.owt("land");
+  const told = ran.stderr.replaceAll(/\s+/g, " ");
+  expect(told).toContain(`git was told not to look at are changed, and would be overwritten: shared.txt`);
+  expect(told).toContain(`git -C ${rig.root} update-index --no-assume-unchanged shared.txt`);
+  expect(readFileSync(join(rig.root, "shared.txt"), "utf8")).toBe("mine\n");
+  rig.git("update-index", "--no-assume-unchanged", "shared.txt");
+  expect((await rig.owt("land")).stderr).toContain("uncommitted changes in shared.txt");
+  rig.git("stash", "-q");
+  expect((await rig.owt("land")).code).toBe(0);
+});
+
 test("where somebody has the run's branch checked out, it is merged there", async () => {
   await using rig = await wentOn({ "a.txt": "main" });
   rig.git("worktree", "add", "-q", rig.path("look"), "owt/runs/r1");

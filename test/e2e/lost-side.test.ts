@@ -92,6 +92,91 @@ test("a person is asked once, too, when they hand it back", async () => {
   expect(rig.ok("status")).toContain(lost);
 });
 
+type Waiting = { waiting: { task: string; why: string; command: string; note: string }[] };
+
+/** What a person is asked, and what comes of it once they say that it is meant. */
+async function askedOnce(rig: Rig, lost: { path: string; of: string[]; is_own: boolean }): Promise<void> {
+  const { waiting } = await rig.json<Waiting>("inbox");
+  const whose = lost.is_own ? "its own" : `${lost.of.join(" and ")}'s`;
+  expect(waiting).toMatchObject([
+    {
+      task: "two/E01",
+      why: expect.stringContaining(`nothing of ${whose} change in ${lost.path} is left`),
+      command: "owt task approve two/E01",
+      note: "it is meant so, or mended; or start over: owt task retry two/E01",
+    },
+  ]);
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(await lostOfTwo(rig)).toEqual([lost]);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["one/E01", "two/E01"]);
+}
+
+const MARKERS = "top\\n<<<<<<< mine\\nword of two\\n=======\\nword of one\\n>>>>>>> theirs\\nend\\n";
+
+test.each([
+  ["the other side", "word of two", { path: "shared.txt", of: ["one/E01"], is_own: false }],
+  ["its own", "word of one", { path: "shared.txt", of: [], is_own: true }],
+])("where the turn that decides conflict markers loses %s, a person is asked once", async (_, word, lost) => {
+  const steps = `write shared.txt "${MARKERS}"\ncommit "as it is"\non repair:\nwrite shared.txt "top\\n${word}\\nend\\n"\nwrite x.txt "x"`;
+  await using rig = await resolvedWith(steps, { code: 4 });
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome.split(":", 1)[0])).toEqual([
+    "conflicts in shared.txt",
+    "verify failed",
+    "resolved a conflict by throwing a side away",
+  ]);
+  await askedOnce(rig, lost);
+});
+
+test("where that turn brings both together, nobody is asked", async () => {
+  const both = "top\\nword of one\\nword of two\\nend\\n";
+  const steps = `write shared.txt "${MARKERS}"\ncommit "as it is"\non repair:\nwrite shared.txt "${both}"`;
+  await using rig = await resolvedWith(steps);
+  expect(await lostOfTwo(rig)).toEqual([]);
+});
+
+/** The second leaves markers until it is begun anew, and does this then. */
+async function begunAnew(steps: string, { code = 0 } = {}): Promise<Rig> {
+  const rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nverify_attempts = 1\n`,
+    "shared.txt": "top\nmiddle\nend\n",
+  });
+  const script = `grep -q 'word of one' shared.txt && { ${steps}; } || printf 'top\\nword of two\\nend\\n' > shared.txt`;
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "top\\nword of one\\nend\\n"'),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nrun "sh" "-c" ${JSON.stringify(script)}\non conflict:\nwrite shared.txt "${MARKERS}"\ncommit "as it is"\non repair:\nappend shared.txt "more"`,
+    ),
+  });
+  rig.commit("plan");
+  expect((await (await startTwoBehindOne(rig)).ended).code).toBe(code);
+  return rig;
+}
+
+test.each([
+  ["the other side", "printf 'top\\nword of two\\nend\\n' > shared.txt", ["one/E01"]],
+  ["its own", "echo x > x.txt", []],
+])("where what is begun anew loses %s, a person is asked once", async (_, steps, of) => {
+  await using rig = await begunAnew(steps, { code: 4 });
+  const left = "verify failed: conflict markers are left";
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual([
+    "conflicts in shared.txt",
+    left,
+    left,
+    expect.stringMatching(/^resolved a conflict by throwing a side away/),
+  ]);
+  await askedOnce(rig, { path: "shared.txt", of, is_own: of.length === 0 });
+});
+
+test.each([
+  ["as before", "printf 'word of two\\n' >> shared.txt"],
+  ["in another way", "printf 'the word that is wanted\\n' >> shared.txt"],
+])("what is begun anew and does its own %s is asked nothing", async (_, steps) => {
+  await using rig = await begunAnew(steps);
+  expect(await lostOfTwo(rig)).toEqual([]);
+});
+
 test.each([
   ["of both sides", "top\\nword of one\\nword of two\\nend\\n"],
   ["made of both", "top\\nword of one and two\\nend\\n"],

@@ -1,6 +1,6 @@
 /** What became of a worktree that was taken away, in words. */
 import { nameOf } from "../../core/worktree.ts";
-import { BUILD_MAX_BYTES } from "../../git/rescue.ts";
+import { BUILD_MAX_BYTES } from "../../git/rescue-files.ts";
 import { renderMemory } from "../../lib/size.ts";
 import type { Gone } from "../../engine/worktrees/remove.ts";
 import type { NotFile } from "../../git/not-files.ts";
