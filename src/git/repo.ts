@@ -168,8 +168,10 @@ function outside(cwd: string, said: string): OwtError {
       hint: "git init && git commit --allow-empty -m start",
     });
   }
-  return new OwtError("environment", `git cannot open the repository at ${cwd}: ${words}`, {
-    hint: "mend what git names, then try again",
+  // Of somebody else's repository git names the command, below several lines.
+  const command = /git config --global --add safe\.directory .+/.exec(words)?.[0];
+  return new OwtError("environment", `git cannot open the repository at ${cwd}: ${words.split("\n")[0]}`, {
+    hint: command ?? `look: git -C ${shellWord(cwd)} status`,
   });
 }
 

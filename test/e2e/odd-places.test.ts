@@ -69,6 +69,9 @@ test("what belongs to somebody else is told as that, with whose it is to be seen
   };
   mkdirSync(rig.path("their-home"));
   chownSync(rig.path("their-home"), them, them);
+  expect(asThem("list").stderr).toMatch(
+    /^✗ git cannot open the repository at \S+: detected dubious ownership .*\n {2}↳ git config --global --add safe\.directory \S+\n$/,
+  );
   execFileSync("git", ["config", "--file", rig.path("their-home/.gitconfig"), "safe.directory", "*"]);
   const foreign = asThem("delete", "one", "--yes");
   expect(foreign).toMatchObject({ status: 3 });
