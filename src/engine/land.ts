@@ -1,4 +1,4 @@
-/** Brings a finished run's branch into its target. A target that moved is merged into the run first, as one more
+/** Brings a finished run's branch into its target. A target that moved is merged with it first, as one more
  *  checked integration; the target itself only ever moves forward to a commit that was checked. */
 import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
@@ -8,10 +8,12 @@ import { describeCheck, type RedCheck } from "../core/red-check.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { checkedOutWhere, isAncestor, readRef } from "../git/branch.ts";
-import { writeCommit } from "../git/commit.ts";
-import { fastForwardCheckout } from "../git/fast-forward.ts";
+import { readTree, writeCommit } from "../git/commit.ts";
+import { fastForwardCheckout, findStay, type Stay } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { type Unpublished, unpublishedLinks } from "../git/submodules.ts";
+import { appendEvent } from "../store/events.ts";
+import { readLandingChecked } from "../store/run-words.ts";
 import { markLanded, readRuns } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
@@ -32,7 +34,7 @@ export type Landed = {
   target: string;
   commit: string;
   merged: boolean;
-  /** What lands was checked now, with the commands that are in force now. */
+  /** What lands was checked as it is, with the commands that are in force now. */
   checked: boolean;
   already: boolean;
   missing: string[];
@@ -81,15 +83,17 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
   const isChecked = commands.every((command) => run.options.verify.includes(command) || isOfTask(tasks, command));
   const checks = commands.length > 0 && (moved || !isOurs || !isChecked);
   if (checks) requireChecks(engine, tasks);
-  if (!moved && checks) await checkTip(engine, run, work, commands, by);
-  const commit = moved ? await mergeTarget(engine, run, work, target, commands, by) : work;
+  const merged = moved ? await mergeTarget(engine, run, work, target) : { tree: await readTree(engine.repo, work) };
+  const stay = await findStay(engine.repo, run.target, target, "tree" in merged ? merged.tree : null);
+  if (stay !== null) throw notMoved(run, stay);
+  if ("files" in merged) throw await prepareMerge(engine, run, { work, target, files: merged.files });
+  const { tree } = merged;
+  const commit = moved ? await writeMerge(engine, run, { tree, parents: [work, target], checks }) : work;
+  if (checks) await checkOnce(engine, run, { commit, tree }, commands, by);
   refuseIfLeaving(by.leave);
+  // The run's branch stays where its own work is: what the target holds now may be taken out of it again.
   const outcome = await fastForwardCheckout(engine.repo, run.target, target, commit);
-  if (!outcome.moved) {
-    throw new OwtError("target-dirty", `${run.target} was not moved: ${describeStay(outcome)}`, {
-      hint: `${endOfStay(outcome)}, then: owt land ${run.id}`,
-    });
-  }
+  if (!outcome.moved) throw notMoved(run, outcome);
   await markAllLanded(engine, run, commit);
   await removeLandingWorktree(engine, run.id);
   const unpublished = await unpublishedLinks(engine.repo, target, commit);
@@ -144,36 +148,48 @@ function newestLandable(engine: Engine): Run {
   );
 }
 
-/** Merges the moved target into the run and checks the result before anybody sees it. */
+function notMoved(run: Run, stay: Stay): OwtError {
+  return new OwtError("target-dirty", `${run.target} was not moved: ${describeStay(stay)}`, {
+    hint: `${endOfStay(stay)}, then: owt land ${run.id}`,
+  });
+}
+
+/** What the run and its moved target come to together: a tree, or the files that they conflict in. */
 async function mergeTarget(
   engine: Engine,
   run: Run,
   work: string,
   target: string,
-  commands: readonly string[],
-  by: Asker,
-): Promise<string> {
+): Promise<{ tree: string } | { files: string[] }> {
   const merged = await mergeTrees(engine.repo, work, target, engine.repo.root);
   if ("unrelated" in merged)
     throw new OwtError("needs-person", `${run.target} shares no history with ${run.id} any more`, {
       hint: `merge it by hand: git switch ${run.branch} && git merge --allow-unrelated-histories ${run.target}, then: owt land ${run.id}`,
     });
-  if ("files" in merged) throw await prepareMerge(engine, run, { work, target, files: merged.files });
-  const message = `Merge ${run.target} into ${run.id}\n\nOwt-Run: ${run.id}\nOwt-Verified: ${commands.length > 0 ? "yes" : "no"}\n`;
-  const commit = await writeCommit(engine.repo, {
-    tree: merged.tree,
-    parents: [work, target],
-    message,
-    identity: await engine.identity(),
-  });
+  return merged;
+}
+
+async function writeMerge(
+  engine: Engine,
+  run: Run,
+  { tree, parents, checks }: { tree: string; parents: string[]; checks: boolean },
+): Promise<string> {
+  const message = `Merge ${run.target} into ${run.id}\n\nOwt-Run: ${run.id}\nOwt-Verified: ${checks ? "yes" : "no"}\n`;
+  return writeCommit(engine.repo, { tree, parents, message, identity: await engine.identity() });
+}
+
+/** Nothing that was seen green is checked anew, where only its landing came to nothing. */
+async function checkOnce(
+  engine: Engine,
+  run: Run,
+  { commit, tree }: { commit: string; tree: string },
+  commands: string[],
+  by: Asker,
+): Promise<void> {
+  const seen = readLandingChecked(engine.store, run.id);
+  if (seen?.tree === tree && commands.every((command) => seen.commands.includes(command))) return;
   await checkTip(engine, run, commit, commands, by);
-  const moved = await fastForwardCheckout(engine.repo, run.branch, work, commit);
-  if (!moved.moved) {
-    throw new OwtError("wrong-state", `${run.branch} was not moved: ${describeStay(moved)}`, {
-      hint: `${endOfStay(moved)}, then: owt land ${run.id}`,
-    });
-  }
-  return commit;
+  appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "landing-checked", tree, commands });
 }
 
 /** Runs every check at a commit, in the run's own worktree. */
@@ -184,7 +200,6 @@ async function checkTip(
   commands: readonly string[],
   by: Asker,
 ): Promise<void> {
-  if (commands.length === 0) return;
   try {
     const dir = join(engine.repo.commonDir, "owt", "landings", `${run.id}-${commit.slice(0, 12)}-${engine.now()}`);
     const { timeoutMs } = run.options;

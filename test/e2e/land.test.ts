@@ -140,3 +140,69 @@ test("where the target is gone, it is told how that is made again", async () => 
   expect((await rig.owt("land")).code).toBe(0);
   expect(rig.show("main", "a.txt")).toBe("a");
 });
+
+/** A run that is through and whose target went on with a commit that its user thinks better of: `u.txt` came with it. `check` is how it is checked as it lands. */
+async function withSecret(check = "true"): Promise<Rig> {
+  const rig = await wentOn({ "u.txt": "secret" });
+  rig.env["OWT_RUN_VERIFY"] = check;
+  return rig;
+}
+
+/** Its user amends that commit, which nobody else has. */
+function amend(rig: Rig): void {
+  rig.write({ "u.txt": "public" });
+  rig.git("add", "u.txt");
+  rig.git("commit", "-q", "--amend", "-m", "thought better of");
+}
+
+test.each([
+  ["changes", "README.md", "has uncommitted changes in README.md"],
+  ["a file that would be overwritten", "a.txt", "would be overwritten: a.txt"],
+])("%s in the target's checkout: told before anything is checked, with the run as it was", async (_, file, why) => {
+  await using rig = await withSecret("echo >> ../../checks");
+  const tip = rig.git("rev-parse", "owt/runs/r1");
+  rig.write({ [file]: "mine" });
+  const ran = await rig.owt("land");
+  expect([ran.code, ran.stderr.replaceAll(/\s+/g, " ")]).toEqual([4, expect.stringContaining(why)]);
+  expect([rig.git("rev-parse", "owt/runs/r1"), existsSync(rig.path("checks"))]).toEqual([tip, false]);
+  expect(readFileSync(join(rig.root, file), "utf8")).toBe("mine");
+  if (file === "a.txt") rmSync(join(rig.root, file));
+  else rig.git("checkout", "-q", file);
+  amend(rig);
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), rig.show("main", "u.txt")]).toEqual(["a", "public"]);
+  expect(rig.git("log", "--format=%s", "main")).not.toContain("went on");
+  expect(readFileSync(rig.path("checks"), "utf8")).toBe("\n");
+});
+
+/** Lands, and does something while the check is under way. */
+async function landWhile(rig: Rig, act: () => void) {
+  const landing = rig.start("land");
+  await fileAppears(rig.path("gate"));
+  act();
+  writeFileSync(rig.path("gate"), "go\n");
+  return landing.ended;
+}
+
+const GATE = "echo >> ../../checks; test -e ../../gate || { mkfifo ../../gate; read line < ../../gate; }";
+
+test("a target that is amended while it is checked with the run: what was taken out of it does not come back", async () => {
+  await using rig = await withSecret(GATE);
+  const tip = rig.git("rev-parse", "owt/runs/r1");
+  const ran = await landWhile(rig, () => amend(rig));
+  expect([ran.code, ran.stderr]).toEqual([4, expect.stringContaining("main was not moved: it moved meanwhile")]);
+  expect(rig.git("rev-parse", "owt/runs/r1")).toBe(tip);
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), rig.show("main", "u.txt")]).toEqual(["a", "public"]);
+  expect((await rig.json<{ rescues: unknown[] }>("restore")).rescues).toEqual([]);
+});
+
+test("what was checked and could not land is not checked again, as long as it is the same", async () => {
+  await using rig = await withSecret(GATE);
+  const ran = await landWhile(rig, () => rig.write({ "README.md": "mine" }));
+  expect([ran.code, ran.stderr]).toEqual([4, expect.stringContaining("uncommitted changes in README.md")]);
+  rig.git("checkout", "-q", "README.md");
+  expect(await rig.json("land")).toMatchObject({ merged: true, checked: true });
+  expect(readFileSync(rig.path("checks"), "utf8")).toBe("\n");
+  expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)", "main").trim()).toBe("yes");
+});
