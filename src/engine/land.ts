@@ -15,11 +15,13 @@ import { type Unpublished, unpublishedLinks } from "../git/submodules.ts";
 import { appendEvent } from "../store/events.ts";
 import { readLandingChecked } from "../store/run-words.ts";
 import { markLanded, readRuns } from "../store/runs.ts";
-import { readTasks } from "../store/tasks.ts";
+import { lastIntegrated, readTasks } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
 import { type Asker, checkCommit } from "./check-commit.ts";
+import { findComingMarkers } from "./coming-markers.ts";
 import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
+import { MARKERS_MEANT } from "./gate.ts";
 import { prepareMerge } from "./land-conflict.ts";
 import { standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
@@ -75,6 +77,7 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
     return { ...result, commit: target, merged: false, checked: false, already: true, unpublished: [] };
   }
   await refuseTakenOut(engine, run, target);
+  await refuseMarkers(engine, run, work, target);
   const moved = !(await isAncestor(engine.repo, target, work));
   const commands = commandsInForce(engine, tasks);
   // What a person committed onto the run's branch was checked by nobody yet, nor was anything by a check that came later; a merge is
@@ -98,6 +101,21 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
   await removeLandingWorktree(engine, run.id);
   const unpublished = await unpublishedLinks(engine.repo, target, commit);
   return { ...result, commit, merged: moved, checked: checks, already: false, unpublished };
+}
+
+/** What the queue let in was looked at; what a person committed behind that, as they brought run and target together, was not. */
+async function refuseMarkers(engine: Engine, run: Run, work: string, target: string): Promise<void> {
+  const last = lastIntegrated(engine.store, run.id) ?? run.base;
+  const markers = work === last ? null : await findComingMarkers(engine, work, [last, target]);
+  if (markers === null) return;
+  const checkout = await checkedOutWhere(engine.repo, run.branch);
+  const then =
+    checkout === null
+      ? `git switch ${run.branch}, git commit -a, and git switch ${run.target} && owt land ${run.id}`
+      : `git -C ${shellWord(checkout)} commit -a && owt land ${run.id}`;
+  throw new OwtError("needs-person", `${run.branch} holds conflict markers: ${markers}`, {
+    hint: `decide them there (${MARKERS_MEANT}), then: ${then}`,
+  });
 }
 
 /** The checks that count now: those that are configured now, as for a run that is resumed, and those of the tasks that are in it. */

@@ -102,6 +102,38 @@ test("one that conflicts is started in a worktree on the run's branch, for a per
   expect([rig.show("main", "a.txt"), existsSync(rig.path("shop-owt"))]).toEqual(["both", false]);
 });
 
+test("conflict markers that were committed with such a merge do not land: file, line and the way on are told", async () => {
+  await using rig = await wentOn({ "a.txt": "main\n", "told.md": "<<<<<<< a\n=======\n>>>>>>> b\n" });
+  const tip = rig.git("rev-parse", "main");
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  inFolder(rig, path, "git commit -qam resolved");
+  // Wherever the target stands by now.
+  rig.write({ "later.txt": "later" });
+  rig.commit("later");
+  const ran = await rig.owt("land");
+  expect([ran.code, ran.stderr.replaceAll(/\s+/g, " ")]).toEqual([
+    4,
+    expect.stringContaining("owt/runs/r1 holds conflict markers: a.txt:1, a.txt:3, a.txt:5"),
+  ]);
+  expect(ran.stderr.replaceAll(/\s+/g, " ")).toContain(`git -C ${path} commit -a && owt land r1`);
+  expect(rig.git("rev-parse", "main~1")).toBe(tip);
+  writeFileSync(join(path, "a.txt"), "both");
+  inFolder(rig, path, "git commit -qam decided");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), rig.show("main", "later.txt")]).toEqual(["both", "later"]);
+});
+
+test("markers that are meant land, where the attributes say so", async () => {
+  await using rig = await wentOn({ "a.txt": "main\n" });
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  writeFileSync(join(path, ".gitattributes"), "a.txt conflict-marker-size=32\n");
+  inFolder(rig, path, "git add -A; git commit -qm meant");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect(rig.show("main", "a.txt")).toContain("<<<<<<<");
+});
+
 test("where somebody has the run's branch checked out, it is merged there", async () => {
   await using rig = await wentOn({ "a.txt": "main" });
   rig.git("worktree", "add", "-q", rig.path("look"), "owt/runs/r1");
