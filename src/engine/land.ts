@@ -74,9 +74,10 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
   const result = { run: run.id, target: run.target, missing };
   if (await isAncestor(engine.repo, work, target)) {
     markLanded(engine.store, engine.now(), run.id, run.target, target);
+    await removeLandingWorktree(engine, run.id, by.tell);
     return { ...result, commit: target, merged: false, checked: false, already: true, unpublished: [] };
   }
-  await refuseTakenOut(engine, run, target);
+  await refuseTakenOut(engine, run, { work, tip: target });
   await refuseMarkers(engine, run, work, target);
   const moved = !(await isAncestor(engine.repo, target, work));
   const commands = commandsInForce(engine, tasks);
@@ -97,8 +98,8 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
   // The run's branch stays where its own work is: what the target holds now may be taken out of it again.
   const outcome = await fastForwardCheckout(engine.repo, run.target, target, commit);
   if (!outcome.moved) throw notMoved(run, outcome);
-  await markAllLanded(engine, run, commit);
-  await removeLandingWorktree(engine, run.id);
+  const landed = await markAllLanded(engine, run, commit);
+  for (const id of new Set([run.id, ...landed])) await removeLandingWorktree(engine, id, by.tell);
   const unpublished = await unpublishedLinks(engine.repo, target, commit);
   return { ...result, commit, merged: moved, checked: checks, already: false, unpublished };
 }
@@ -137,14 +138,17 @@ function requireChecks(engine: Engine, tasks: readonly Task[]): void {
   requireApproval(engine, grants);
 }
 
-/** With a run lands what it was built upon. */
-async function markAllLanded(engine: Engine, landed: Run, commit: string): Promise<void> {
+/** With a run lands what it was built upon: gives all that did. */
+async function markAllLanded(engine: Engine, landed: Run, commit: string): Promise<string[]> {
+  const ids: string[] = [];
   for (const run of readRuns(engine.store, "ended")) {
     if (run.target !== landed.target || run.landedAt !== null) continue;
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
-    if (tip && (await isAncestor(engine.repo, tip, commit)))
-      markLanded(engine.store, engine.now(), run.id, run.target, commit);
+    if (!tip || !(await isAncestor(engine.repo, tip, commit))) continue;
+    markLanded(engine.store, engine.now(), run.id, run.target, commit);
+    ids.push(run.id);
   }
+  return ids;
 }
 
 function newestLandable(engine: Engine): Run {

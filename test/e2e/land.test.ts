@@ -238,3 +238,94 @@ test("what was checked and could not land is not checked again, as long as it is
   expect(readFileSync(rig.path("checks"), "utf8")).toBe("\n");
   expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)", "main").trim()).toBe("yes");
 });
+
+/** The same, and the two conflict: a person has resolved that in the worktree that was made for it, and lands nothing yet. */
+async function resolvedByHand(): Promise<{ rig: Rig; path: string; dropped: string; work: string }> {
+  const rig = await wentOn({ "u.txt": "secret", "a.txt": "main" });
+  const [dropped, work] = [rig.git("rev-parse", "main"), rig.git("rev-parse", "owt/runs/r1")];
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  writeFileSync(join(path, "a.txt"), "both");
+  inFolder(rig, path, "git commit -qam resolved");
+  return { rig, path, dropped, work };
+}
+
+test("what a person brought the run together with, and took out of the target since, does not come back unasked", async () => {
+  const { rig, path, dropped, work } = await resolvedByHand();
+  await using _ = rig;
+  rig.git("rm", "-q", "u.txt");
+  rig.git("commit", "-q", "--amend", "-m", "thought better of");
+  const tip = rig.git("rev-parse", "main");
+  const ran = await rig.owt("land");
+  const told = ran.stderr.replaceAll(/\s+/g, " ");
+  expect([ran.code, told]).toEqual([
+    4,
+    expect.stringContaining(
+      `owt/runs/r1 was brought together with ${dropped.slice(0, 10)} (went on), which main does not hold any more`,
+    ),
+  ]);
+  expect(rig.git("rev-parse", "main")).toBe(tip);
+  const [command] = /git -C \S+ branch \S+ owt\/runs\/r1 && git -C \S+ reset --keep [0-9a-f]+/.exec(told)!;
+  inFolder(rig, rig.root, command);
+  expect(rig.git("rev-parse", "owt/runs/r1")).toBe(work);
+  // The two still conflict: it begins anew, with what the target is now.
+  expect((await rig.owt("land")).code).toBe(4);
+  writeFileSync(join(path, "a.txt"), "both anew");
+  inFolder(rig, path, "git commit -qam resolved");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), rig.show("main", "u.txt")]).toEqual(["both anew", null]);
+});
+
+test("what a person brought the run together with lands where the target only went on, or was taken back and done anew", async () => {
+  const { rig, path } = await resolvedByHand();
+  await using _ = rig;
+  rig.write({ "later.txt": "later" });
+  rig.commit("later");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), existsSync(path)]).toEqual(["both", false]);
+  rig.git("reset", "-q", "--hard", "HEAD~1");
+  expect((await rig.owt("land", "r1")).code).toBe(0);
+});
+
+test("a merge that was started with what the target does not hold any more is to be given up", async () => {
+  await using rig = await wentOn({ "a.txt": "main" });
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  const dropped = rig.git("rev-parse", "--short=10", "main");
+  rig.write({ "a.txt": "amended" });
+  rig.git("commit", "-qa", "--amend", "-m", "amended");
+  const ran = await rig.owt("land");
+  const told = ran.stderr.replaceAll(/\s+/g, " ");
+  expect([ran.code, told]).toEqual([
+    4,
+    expect.stringContaining(`a merge with ${dropped} (went on), which main does not hold any more`),
+  ]);
+  expect(told).toContain(`git -C ${path} merge --abort && owt land r1`);
+  inFolder(rig, path, "git merge --abort");
+  expect((await rig.owt("land")).code).toBe(4);
+  expect(readFileSync(join(path, "a.txt"), "utf8")).toContain("amended");
+});
+
+test("the worktree in which the two were to be brought together goes, too, where a person merged them elsewhere; what was not committed there is saved", async () => {
+  await using rig = await wentOn({ "a.txt": "main" });
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  writeFileSync(join(path, "half.txt"), "half");
+  inFolder(rig, rig.root, "git merge -q owt/runs/r1 || git commit -qam by-hand");
+  const ran = await rig.owt("land");
+  expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining("r1 is already in main")]);
+  expect(ran.stderr).toContain("owt restore r1-land");
+  expect([existsSync(path), rig.git("worktree", "list").split("\n").length]).toEqual([false, 1]);
+  expect(inFolder(rig, rig.root, "git show refs/owt/rescue/r1-land:half.txt")).toBe("half");
+});
+
+test("where the files of that worktree are gone, it is said what helps", async () => {
+  await using rig = await wentOn({ "a.txt": "main" });
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  rmSync(path, { recursive: true });
+  const ran = await rig.owt("land");
+  expect(ran.stderr.replaceAll(/\s+/g, " ")).toContain(`the files of ${path} are gone`);
+  rig.git("worktree", "prune");
+  expect((await rig.owt("land")).stderr).toContain(`it is started in ${path}`);
+});
