@@ -1,6 +1,5 @@
 /** Brings a finished run's branch into its target. A target that moved is merged with it first, as one more
  *  checked integration; the target itself only ever moves forward to a commit that was checked. */
-import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { commandList } from "../core/config.ts";
 import { onePerTask, planKeyOf } from "../core/rival.ts";
@@ -23,7 +22,7 @@ import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { MARKERS_MEANT } from "./gate.ts";
 import { prepareMerge } from "./land-conflict.ts";
-import { standAt } from "./integration-worktree.ts";
+import { endEarlierLandings, landingCheckDir, standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
 import { refuseTakenOut } from "./taken-out.ts";
@@ -63,6 +62,7 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
     });
   }
   const work = await runTip(engine, run);
+  if (await endEarlierLandings(engine, run.id)) await leaveIntegrationWorktree(engine, run, work);
   const target = await readRef(engine.repo, `refs/heads/${run.target}`);
   if (!target)
     throw new OwtError("environment", `the branch ${run.target} is gone`, {
@@ -223,7 +223,7 @@ async function checkTip(
   by: Asker,
 ): Promise<void> {
   try {
-    const dir = join(engine.repo.commonDir, "owt", "landings", `${run.id}-${commit.slice(0, 12)}-${engine.now()}`);
+    const dir = landingCheckDir(engine, run.id, commit);
     const { timeoutMs } = run.options;
     const verdict = await checkCommit(engine, { name: run.id, commit, commands, dir, timeoutMs, by });
     if (verdict.kind === "interrupted") throw interrupted();
@@ -231,13 +231,16 @@ async function checkTip(
   } finally {
     // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
-    if (tip && tip !== commit) {
-      engine.redMerges.add(commit);
-      await standAt(engine, run.id, tip);
-    }
-    await removeIntegrationWorktree(engine, run.id);
-    await allEmptied(engine);
+    if (tip !== commit) engine.redMerges.add(commit);
+    await leaveIntegrationWorktree(engine, run, tip === commit ? null : tip);
   }
+}
+
+/** `tip`: where it is put first; null where it may stay as it is. */
+async function leaveIntegrationWorktree(engine: Engine, run: Run, tip: string | null): Promise<void> {
+  if (tip !== null) await standAt(engine, run.id, tip);
+  await removeIntegrationWorktree(engine, run.id);
+  await allEmptied(engine);
 }
 
 function refuseIfLeaving(leave: AbortSignal): void {

@@ -329,3 +329,35 @@ test("where the files of that worktree are gone, it is said what helps", async (
   rig.git("worktree", "prune");
   expect((await rig.owt("land")).stderr).toContain(`it is started in ${path}`);
 });
+
+test.each([
+  ["amended", "there is something to check"],
+  ["dropped", "nothing is to be checked"],
+])(
+  "killed in the middle of its check, it leaves none that goes on, and nothing to bring back of what was only tried (%s: %s)",
+  async (how) => {
+    await using rig = await withSecret(GATE);
+    const landing = rig.start("land");
+    await fileAppears(rig.path("gate"));
+    landing.child.kill("SIGKILL");
+    await landing.ended;
+    if (how === "amended") amend(rig);
+    else {
+      rig.git("reset", "-q", "--hard", "HEAD~1");
+      delete rig.env["OWT_RUN_VERIFY"];
+    }
+    expect((await rig.owt("land")).code).toBe(0);
+    expect([rig.show("main", "a.txt"), rig.show("main", "u.txt")]).toEqual(["a", how === "amended" ? "public" : null]);
+    expect([rig.processes(), rig.git("worktree", "list").split("\n").length]).toEqual([[], 1]);
+    expect((await rig.json<{ rescues: unknown[] }>("restore")).rescues).toEqual([]);
+  },
+);
+
+test("killed between the files of the target's checkout and its branch, the next one goes on from there", async () => {
+  await using rig = await withSecret("echo >> ../../checks");
+  const tree = rig.git("merge-tree", "--write-tree", "owt/runs/r1", "main");
+  rig.git("read-tree", "-m", "-u", "HEAD", tree);
+  expect(rig.git("status", "--porcelain")).not.toBe("");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.git("status", "--porcelain"), rig.git("rev-parse", "main^{tree}")]).toEqual(["", tree]);
+});
