@@ -207,6 +207,13 @@ test.each([
   expect(readFileSync(rig.path("checks"), "utf8")).toBe("\n");
 });
 
+test("changes in the target's checkout are told before a conflict is prepared", async () => {
+  await using rig = await wentOn({ "a.txt": "main" });
+  rig.write({ "README.md": "mine" });
+  expect((await rig.owt("land")).stderr).toContain("uncommitted changes in README.md");
+  expect(existsSync(rig.path("shop-owt"))).toBe(false);
+});
+
 /** Lands, and does something while the check is under way. */
 async function landWhile(rig: Rig, act: () => void) {
   const landing = rig.start("land");
