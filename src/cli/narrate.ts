@@ -243,6 +243,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "agent-ended":
     case "verify-started":
     case "merges-checked":
+    case "landing-checked":
     case "conflicts-settled":
       return null;
     default: {

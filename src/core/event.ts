@@ -55,6 +55,8 @@ export type Fact =
   | { kind: "run-ended"; done: number; failed: number; skipped: number; cancelled: number }
   /** The run that a batch started has come to its end, or was never started: for whoever is to be told of it. `slot` is in epoch milliseconds. */
   | { kind: "batch-ended"; batch: string; slot: number; notify: boolean; state: FiringState; reason: string | null }
+  /** A tree that was about to land passed these checks; it need not pass them once more. */
+  | { kind: "landing-checked"; tree: string; commands: string[] }
   | { kind: "run-landed"; target: string; commit: string }
   /** `notBefore` (epoch ms): there is a pause before it may start again. */
   | { kind: "task-moved"; from: TaskState; to: TaskState; reason?: string; notBefore?: number }

@@ -53,7 +53,7 @@ export type Engine = {
   bell: (() => void) | null;
   /** What is left to do of removals: worktrees are gone when they are gone for git, their files are deleted a moment later. */
   emptying: Set<Promise<void>>;
-  /** Merges that were made to be checked and were red. */
+  /** Merges that were made to be checked, and that came in nowhere (yet). */
   redMerges: Set<string>;
   /** The prompt templates in force, once they were read and checked. */
   prompts: Prompts | null;

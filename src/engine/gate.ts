@@ -41,7 +41,7 @@ async function refuseMarkers({ repo }: Engine, { attempt }: Carried, tip: Oid, h
     `Decide each of these conflicts, so that the file has the meaning of both sides, remove the markers and commit.`,
     `It may be that they are to stand there, in a test's text say; ${MARKERS_MEANT}`,
   ].join("\n");
-  const note = `left conflict markers: ${few(markers.map(describeMarker))}`;
+  const note = `left conflict markers: ${describeMarkers(markers)}`;
   return { command: "conflict markers are left", output, note };
 }
 
@@ -73,11 +73,16 @@ export async function findMarkersByHand(engine: Engine, task: Task, worktree: st
   const run = readRun(engine.store, task.run)!;
   const tip = (await readRef(engine.repo, `refs/heads/${run.branch}`)) ?? run.base;
   const markers = await findMarkersInWorktree(engine.repo, place, tip);
-  return markers.length === 0 ? null : `conflict markers in ${few(markers.map(describeMarker))} of ${worktree}`;
+  return markers.length === 0 ? null : `conflict markers in ${describeMarkers(markers)} of ${worktree}`;
 }
 
 /** What helps, besides deciding the conflict. */
 export const MARKERS_MEANT = "where they are meant, say so in .gitattributes: PATH conflict-marker-size=32";
+
+/** Where they are, with no more of them than a line holds. */
+export function describeMarkers(markers: readonly Marker[]): string {
+  return few(markers.map(describeMarker));
+}
 
 function describeMarker({ path, line }: Marker): string {
   return `${path}:${line}`;

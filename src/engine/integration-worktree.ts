@@ -94,6 +94,23 @@ export function mergeCheckDir(engine: Engine, attempt: number, candidate: string
   return join(attemptDir(engine, attempt), `${CHECKS}${candidate.slice(0, NAMED)}`);
 }
 
+/** Where the checks of what is about to land have theirs; each time anew. */
+export function landingCheckDir(engine: Engine, run: string, candidate: string): string {
+  return join(landings(engine), `${run}-${candidate.slice(0, NAMED)}-${engine.now()}`);
+}
+
+function landings({ repo }: Engine): string {
+  return join(repo.commonDir, "owt", "landings");
+}
+
+/** Those of a run, of earlier processes of ours too: the folder, and how the commit begins that was checked. */
+function landingChecks(engine: Engine, run: string): { dir: string; candidate: string }[] {
+  return foldersIn(landings(engine)).flatMap((name) => {
+    const [, id, candidate] = /^(.+)-([0-9a-f]+)-\d+$/.exec(name) ?? [];
+    return id === run ? [{ dir: join(landings(engine), name), candidate: candidate! }] : [];
+  });
+}
+
 const CHECKS = "merge-";
 /** So much of a commit's name is in that of its folder. */
 const NAMED = 12;
@@ -103,9 +120,10 @@ export async function triedMerges(engine: Engine, run: string, path: string): Pr
   const place = findPlace(engine.repo, path);
   if (place === null) return [...engine.redMerges];
   const names = readAttemptsOfRun(engine.store, run).flatMap(({ id }) => foldersIn(attemptDir(engine, id)));
-  const tried = new Set(
-    names.filter((name) => name.startsWith(CHECKS)).map((name) => name.slice(CHECKS.length).slice(0, NAMED)),
-  );
+  const tried = new Set([
+    ...names.filter((name) => name.startsWith(CHECKS)).map((name) => name.slice(CHECKS.length).slice(0, NAMED)),
+    ...landingChecks(engine, run).map(({ candidate }) => candidate),
+  ]);
   const { oid: head } = await readHead(engine.repo, place);
   const found = [...privateTips(place), ...(head === null ? [] : [head])];
   return [...engine.redMerges, ...found.filter((oid) => tried.has(oid.slice(0, NAMED)))];
@@ -124,10 +142,23 @@ export async function endEarlierChecks(engine: Engine, run: string): Promise<voi
       foldersIn(dir)
         .filter((name) => name.startsWith(CHECKS))
         .map((name) => join(dir, name)),
-    )
+    );
+  await endChecks(engine, running);
+  done.add(run);
+}
+
+/** The same of what an earlier process was about to land; whoever asks is the only one that lands. True where the worktree is left of such a one. */
+export async function endEarlierLandings(engine: Engine, run: string): Promise<boolean> {
+  const dirs = landingChecks(engine, run).map(({ dir }) => dir);
+  await endChecks(engine, dirs);
+  return dirs.length > 0 && existsSync(integrationWorktree(engine, run));
+}
+
+/** `dirs` hold the folders of the executions. */
+async function endChecks(engine: Engine, dirs: readonly string[]): Promise<void> {
+  const running = dirs
     .flatMap((dir) => foldersIn(dir).map((name) => join(dir, name)))
     .filter((dir) => readLaunch(dir).kind === "alive");
   for (const dir of running) noteInterrupted(dir);
   await Promise.all(running.map((dir) => stopSoon(engine, dir)));
-  done.add(run);
 }

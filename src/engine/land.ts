@@ -1,7 +1,6 @@
-/** Brings a finished run's branch into its target. A target that moved is merged into the run first, as one more
+/** Brings a finished run's branch into its target. A target that moved is merged with it first, as one more
  *  checked integration; the target itself only ever moves forward to a commit that was checked. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { commandList } from "../core/config.ts";
 import { onePerTask, planKeyOf } from "../core/rival.ts";
@@ -9,19 +8,23 @@ import { describeCheck, type RedCheck } from "../core/red-check.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { checkedOutWhere, isAncestor, readRef } from "../git/branch.ts";
-import { writeCommit } from "../git/commit.ts";
-import { fastForwardCheckout } from "../git/fast-forward.ts";
+import { readTree, writeCommit } from "../git/commit.ts";
+import { fastForwardCheckout, findStay, type Stay } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
 import { type Unpublished, unpublishedLinks } from "../git/submodules.ts";
+import { appendEvent } from "../store/events.ts";
+import { readLandingChecked } from "../store/run-words.ts";
 import { markLanded, readRuns } from "../store/runs.ts";
-import { readTasks } from "../store/tasks.ts";
+import { lastIntegrated, readTasks } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
 import { type Asker, checkCommit, NO_ATTEMPT } from "./check-commit.ts";
+import { findComingMarkers } from "./coming-markers.ts";
 import { describeMisbehaved, settleMerge } from "./conflict-rules.ts";
 import { type Engine, integrationWorktree } from "./engine.ts";
 import { findRun } from "./find-run.ts";
+import { MARKERS_MEANT } from "./gate.ts";
 import { prepareMerge } from "./land-conflict.ts";
-import { standAt } from "./integration-worktree.ts";
+import { endEarlierLandings, landingCheckDir, standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
 import { refuseTakenOut } from "./taken-out.ts";
@@ -34,7 +37,7 @@ export type Landed = {
   target: string;
   commit: string;
   merged: boolean;
-  /** What lands was checked now, with the commands that are in force now. */
+  /** What lands was checked as it is, with the commands that are in force now. */
   checked: boolean;
   already: boolean;
   missing: string[];
@@ -61,6 +64,7 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
     });
   }
   const work = await runTip(engine, run);
+  if (await endEarlierLandings(engine, run.id)) await leaveIntegrationWorktree(engine, run, work);
   const target = await readRef(engine.repo, `refs/heads/${run.target}`);
   if (!target)
     throw new OwtError("environment", `the branch ${run.target} is gone`, {
@@ -71,10 +75,11 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
     .map(planKeyOf);
   const result = { run: run.id, target: run.target, missing };
   if (await isAncestor(engine.repo, work, target)) {
-    await markAllLanded(engine, run, target);
+    await noteLanded(engine, run, target, by);
     return { ...result, commit: target, merged: false, checked: false, already: true, unpublished: [] };
   }
-  await refuseTakenOut(engine, run, target);
+  await refuseTakenOut(engine, run, { work, tip: target });
+  await refuseMarkers(engine, run, work, target);
   const moved = !(await isAncestor(engine.repo, target, work));
   const commands = commandsInForce(engine, tasks);
   // What a person committed onto the run's branch was checked by nobody yet, nor was anything by a check that came later; a merge is
@@ -83,18 +88,33 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
   const isChecked = commands.every((command) => run.options.verify.includes(command) || isOfTask(tasks, command));
   const checks = commands.length > 0 && (moved || !isOurs || !isChecked);
   if (checks) requireChecks(engine, tasks);
-  if (!moved && checks) await checkTip(engine, run, work, commands, by);
-  const commit = moved ? await mergeTarget(engine, run, work, target, commands, by) : work;
+  const merged = moved ? await mergeTarget(engine, run, work, target) : { tree: await readTree(engine.repo, work) };
+  const stay = await findStay(engine.repo, run.target, target, "tree" in merged ? merged.tree : null);
+  if (stay !== null) throw notMoved(run, stay);
+  const commit = moved ? await writeMerge(engine, run, { merged, work, target, checks }, by) : work;
+  if (checks) await checkOnce(engine, run, commit, commands, by);
   refuseIfLeaving(by.leave);
+  // The run's branch stays where its own work is: what the target holds now may be taken out of it again.
   const outcome = await fastForwardCheckout(engine.repo, run.target, target, commit);
-  if (!outcome.moved) {
-    throw new OwtError("target-dirty", `${run.target} was not moved: ${describeStay(outcome)}`, {
-      hint: `${endOfStay(outcome)}, then: owt land ${run.id}`,
-    });
-  }
-  await markAllLanded(engine, run, commit);
+  if (!outcome.moved) throw notMoved(run, outcome);
+  await noteLanded(engine, run, commit, by);
   const unpublished = await unpublishedLinks(engine.repo, target, commit);
   return { ...result, commit, merged: moved, checked: checks, already: false, unpublished };
+}
+
+/** What the queue let in was looked at; what a person committed behind that, as they brought run and target together, was not. */
+async function refuseMarkers(engine: Engine, run: Run, work: string, target: string): Promise<void> {
+  const last = lastIntegrated(engine.store, run.id) ?? run.base;
+  const markers = work === last ? null : await findComingMarkers(engine, work, [last, target]);
+  if (markers === null) return;
+  const checkout = await checkedOutWhere(engine.repo, run.branch);
+  const then =
+    checkout === null
+      ? `git switch ${run.branch}, git commit -a, and git switch ${run.target} && owt land ${run.id}`
+      : `git -C ${shellWord(checkout)} commit -a && owt land ${run.id}`;
+  throw new OwtError("needs-person", `${run.branch} holds conflict markers: ${markers}`, {
+    hint: `decide them there (${MARKERS_MEANT}), then: ${then}`,
+  });
 }
 
 /** The checks that count now: those that are configured now, as for a run that is resumed, and those of the tasks that are in it. */
@@ -125,13 +145,13 @@ function requireRules(engine: Engine): void {
 }
 
 /** With a run lands what it was built upon. What a person was to bring together with the target is there then, wherever they did it. */
-async function markAllLanded(engine: Engine, landed: Run, commit: string): Promise<void> {
+async function noteLanded(engine: Engine, landed: Run, commit: string, by: Asker): Promise<void> {
   for (const run of readRuns(engine.store, "ended")) {
     if (run.target !== landed.target || (run.landedAt !== null && run.id !== landed.id)) continue;
     const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
     if (!tip || !(await isAncestor(engine.repo, tip, commit))) continue;
     markLanded(engine.store, engine.now(), run.id, run.target, commit);
-    await removeLandingWorktree(engine, run.id);
+    await removeLandingWorktree(engine, run.id, by.tell);
   }
 }
 
@@ -154,58 +174,64 @@ function newestLandable(engine: Engine): Run {
   );
 }
 
-/** Merges the moved target into the run and checks the result before anybody sees it. */
+function notMoved(run: Run, stay: Stay): OwtError {
+  return new OwtError("target-dirty", `${run.target} was not moved: ${describeStay(stay)}`, {
+    hint: `${endOfStay(stay)}, then: owt land ${run.id}`,
+  });
+}
+
+/** What the run and its moved target come to together: a tree, or the files that they conflict in. */
 async function mergeTarget(
   engine: Engine,
   run: Run,
   work: string,
   target: string,
-  commands: readonly string[],
-  by: Asker,
-): Promise<string> {
+): Promise<{ tree: string } | { files: string[] }> {
   const merged = await mergeTrees(engine.repo, work, target, engine.repo.root);
   if ("unrelated" in merged)
     throw new OwtError("needs-person", `${run.target} shares no history with ${run.id} any more`, {
       hint: `merge it by hand: git switch ${run.branch} && git merge --allow-unrelated-histories ${run.target}, then: owt land ${run.id}`,
     });
-  const message = `Merge ${run.target} into ${run.id}\n\nOwt-Run: ${run.id}\nOwt-Verified: ${commands.length > 0 ? "yes" : "no"}\n`;
-  const parents: [string, string] = [work, target];
-  const commit =
-    "files" in merged
-      ? await settleTarget(engine, run, { parents, files: merged.files, message }, by)
-      : await writeCommit(engine.repo, { tree: merged.tree, parents, message, identity: await engine.identity() });
-  await checkTip(engine, run, commit, commands, by);
-  const moved = await fastForwardCheckout(engine.repo, run.branch, work, commit);
-  if (!moved.moved) {
-    throw new OwtError("wrong-state", `${run.branch} was not moved: ${describeStay(moved)}`, {
-      hint: `${endOfStay(moved)}, then: owt land ${run.id}`,
-    });
-  }
-  return commit;
+  return merged;
 }
 
-/** The merge with a target that conflicts, where rules settle that (`[conflicts]`); else a person has to. */
-async function settleTarget(
+type Merging = { merged: { tree: string } | { files: string[] }; work: string; target: string; checks: boolean };
+
+async function writeMerge(
   engine: Engine,
   run: Run,
-  { parents, files, message }: { parents: [work: string, target: string]; files: string[]; message: string },
+  { merged, work, target, checks }: Merging,
   by: Asker,
 ): Promise<string> {
+  const message = `Merge ${run.target} into ${run.id}\n\nOwt-Run: ${run.id}\nOwt-Verified: ${checks ? "yes" : "no"}\n`;
+  const parents: [string, string] = [work, target];
+  if ("tree" in merged)
+    return writeCommit(engine.repo, { tree: merged.tree, parents, message, identity: await engine.identity() });
+  const settled = await settleByRules(engine, run, { parents, files: merged.files, message }, by);
+  if (settled === null) throw await prepareMerge(engine, run, { work, target, files: merged.files });
+  return settled;
+}
+
+/** The merge with a target that conflicts, where rules settle that (`[conflicts]`); null where a person has to. */
+async function settleByRules(
+  engine: Engine,
+  run: Run,
+  conflict: { parents: [work: string, target: string]; files: string[]; message: string },
+  by: Asker,
+): Promise<string | null> {
   if (Object.keys(engine.config.conflicts?.regenerate ?? {}).length > 0) requireRules(engine);
   const stop = () => engine.live.get(NO_ATTEMPT)?.("stopped");
   by.leave.addEventListener("abort", stop);
   try {
     const settled = await settleMerge(engine, {
+      ...conflict,
       run,
-      files,
-      message,
-      parents,
       worktree: engine.repo.root,
       attempt: NO_ATTEMPT,
       dirOf: (merge) => {
         // What commands make anew is taken from it; it itself nobody wants back.
         engine.redMerges.add(merge);
-        return join(engine.repo.commonDir, "owt", "landings", `${run.id}-${merge.slice(0, 12)}`);
+        return landingCheckDir(engine, run.id, merge);
       },
       tell: by.tell,
     });
@@ -214,13 +240,20 @@ async function settleTarget(
       throw new OwtError("needs-person", describeMisbehaved(settled), {
         hint: `mend the command in [conflicts.regenerate], then: owt land ${run.id}`,
       });
-    if (settled !== null && "commit" in settled) return settled.commit;
+    return settled !== null && "commit" in settled ? settled.commit : null;
   } finally {
     by.leave.removeEventListener("abort", stop);
-    await leaveChecks(engine, run, null);
+    await leaveIntegrationWorktree(engine, run, await readRef(engine.repo, `refs/heads/${run.branch}`));
   }
-  const [work, target] = parents;
-  throw await prepareMerge(engine, run, { work, target, files });
+}
+
+/** Nothing that was seen green is checked anew, where only its landing came to nothing. */
+async function checkOnce(engine: Engine, run: Run, commit: string, commands: string[], by: Asker): Promise<void> {
+  const tree = await readTree(engine.repo, commit);
+  const seen = readLandingChecked(engine.store, run.id);
+  if (seen?.tree === tree && commands.every((command) => seen.commands.includes(command))) return;
+  await checkTip(engine, run, commit, commands, by);
+  appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "landing-checked", tree, commands });
 }
 
 /** Runs every check at a commit, in the run's own worktree. */
@@ -231,24 +264,23 @@ async function checkTip(
   commands: readonly string[],
   by: Asker,
 ): Promise<void> {
-  if (commands.length === 0) return;
   try {
-    const dir = join(engine.repo.commonDir, "owt", "landings", `${run.id}-${commit.slice(0, 12)}-${engine.now()}`);
+    const dir = landingCheckDir(engine, run.id, commit);
     const { timeoutMs } = run.options;
     const verdict = await checkCommit(engine, { name: run.id, commit, commands, dir, timeoutMs, by });
     if (verdict.kind === "interrupted") throw interrupted();
     if (verdict.kind === "red") throw red(run, verdict, await checkedOutWhere(engine.repo, run.branch));
   } finally {
-    await leaveChecks(engine, run, commit);
+    // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
+    const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
+    if (tip !== commit) engine.redMerges.add(commit);
+    await leaveIntegrationWorktree(engine, run, tip === commit ? null : tip);
   }
 }
 
-/** `commit`: what was checked. */
-async function leaveChecks(engine: Engine, run: Run, commit: string | null): Promise<void> {
-  // Back to the run's own commit: a merge of ours that is not wanted is nothing to be saved.
-  const tip = await readRef(engine.repo, `refs/heads/${run.branch}`);
-  if (commit !== null && tip !== commit) engine.redMerges.add(commit);
-  if (tip && tip !== commit && existsSync(integrationWorktree(engine, run.id))) await standAt(engine, run.id, tip);
+/** `tip`: where it is put first; null where it may stay as it is. */
+async function leaveIntegrationWorktree(engine: Engine, run: Run, tip: string | null): Promise<void> {
+  if (tip !== null && existsSync(integrationWorktree(engine, run.id))) await standAt(engine, run.id, tip);
   await removeIntegrationWorktree(engine, run.id);
   leaveHome(engine);
   await allEmptied(engine);

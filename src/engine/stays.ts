@@ -1,9 +1,7 @@
 /** Why a branch that is checked out was not moved, and what ends that. */
-import type { FastForward } from "../git/fast-forward.ts";
+import type { Stay } from "../git/fast-forward.ts";
 import type { InProgress } from "../git/place.ts";
 import { printableNames, shellWord } from "../lib/printable.ts";
-
-type Stay = Exclude<FastForward, { moved: true }>;
 
 /** Why a branch was not moved, in words. */
 export function describeStay(outcome: Stay): string {

@@ -1,10 +1,10 @@
 /** What was taken out of a target's history (amended, rebased, reset away) since a run began there: landing the run would bring it back. */
 import { OwtError } from "../core/errors.ts";
 import type { Run } from "../core/run.ts";
-import { isAncestor, readParents, readRef } from "../git/branch.ts";
-import { commitsWithout } from "../git/changes.ts";
+import { checkedOutWhere, isAncestor, pastTips, readParents, readRef } from "../git/branch.ts";
+import { commitsWithout, mergesOn } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
-import { printable } from "../lib/printable.ts";
+import { printable, shellWord } from "../lib/printable.ts";
 import { MapPer } from "../lib/map-per.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRewritten } from "../store/run-words.ts";
@@ -14,8 +14,15 @@ import type { Engine } from "./engine.ts";
 /** So many of them are named. */
 const NAMED = 5;
 
-/** Throws `needs-person` where landing would bring back commits that the target (which stands at `tip`) had when the run began, and has no more. */
-export async function refuseTakenOut(engine: Engine, run: Run, tip: Oid): Promise<void> {
+/** Throws `needs-person` where landing the run, which stands at `work`, would bring back commits that the target (at `tip`) had when the run began, or when somebody
+ *  brought the two together, and has no more. */
+export async function refuseTakenOut(
+  engine: Engine,
+  run: Run,
+  { work, tip }: Record<"work" | "tip", Oid>,
+): Promise<void> {
+  const met = await findMet(engine, run, work, tip);
+  if (met !== null) throw await refuseMet(engine, run, { work, tip, ...met });
   const found = await findTakenOut(engine, run, tip);
   if (found === null) return;
   throw new OwtError("needs-person", describeTakenOut(run, found), {
@@ -23,13 +30,49 @@ export async function refuseTakenOut(engine: Engine, run: Run, tip: Oid): Promis
   });
 }
 
+/** Where somebody merged what the target was then into the run's branch (a person who resolved the two), and it is that no more. */
+type Met = { merge: Oid; before: Oid; dropped: Oid };
+
+async function findMet({ repo }: Engine, { target }: Run, work: Oid, tip: Oid): Promise<Met | null> {
+  const merges = await mergesOn(repo, work, tip);
+  const past = merges.length > 0 ? await pastTips(repo, target) : new Set<Oid>();
+  for (const { merge, parents } of merges)
+    for (const dropped of parents.slice(1))
+      if (past.has(dropped) && !(await isAncestor(repo, dropped, tip))) return { merge, before: parents[0]!, dropped };
+  return null;
+}
+
+async function refuseMet(
+  { repo }: Engine,
+  { id, branch, target }: Run,
+  { work, tip, merge, before, dropped }: Met & Record<"work" | "tip", Oid>,
+): Promise<OwtError> {
+  const checkout = await checkedOutWhere(repo, branch);
+  const git = checkout === null ? "git" : `git -C ${shellWord(checkout)}`;
+  const back = checkout === null ? `branch -f ${branch} ${before}` : `reset --keep ${before}`;
+  const without =
+    work === merge
+      ? `bring them together anew: ${git} branch ${id}-moved-${merge.slice(0, 7)} ${branch} && ${git} ${back} && owt land ${id}`
+      : `leave it out: git switch -c ${id}-work ${branch} && git rebase --rebase-merges --onto ${target} ${dropped}, and merge that`;
+  const named = nameCommits(await commitsWithout(repo, dropped, [before, tip]));
+  return new OwtError(
+    "needs-person",
+    `${branch} was brought together with ${named}, which ${target} does not hold any more; landing would bring that back`,
+    { hint: `${without}; bring it back all the same: git switch ${target} && git merge ${branch}` },
+  );
+}
+
 function describeTakenOut(run: Run, { base, commits }: TakenOut): string {
+  return `${run.id} began at ${base.slice(0, 10)}, which ${run.target} does not hold any more; landing would bring back ${nameCommits(commits)}`;
+}
+
+/** By name and first line, with no more of them than one reads. */
+export function nameCommits(commits: TakenOut["commits"]): string {
   const more = commits.length > NAMED ? ` and ${commits.length - NAMED} more` : "";
-  const named = commits
+  return `${commits
     .slice(0, NAMED)
     .map(({ oid, subject }) => `${oid.slice(0, 10)} (${printable(subject)})`)
-    .join(", ");
-  return `${run.id} began at ${base.slice(0, 10)}, which ${run.target} does not hold any more; landing would bring back ${named}${more}`;
+    .join(", ")}${more}`;
 }
 
 const seen = new MapPer<Engine, string, Oid>();

@@ -57,8 +57,7 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
     spare: task.state === "done" && attempt.stop !== "taken" && hasEndedWholly(attemptDir(engine, attempt.id)),
   });
   if (!removed.removed) {
-    const why = removed.reasons.map(({ reason, what }) => `${reason}: ${what.join(", ")}`).join("; ");
-    say({ kind: "note", text: `kept ${attempt.worktree} (${why})` });
+    say({ kind: "note", text: `kept ${attempt.worktree} (${whyKept(removed)})` });
     return;
   }
   // Of an owt that died before it came to the branch, the worktree is gone, and what it held is saved under the same name.
@@ -74,6 +73,10 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
       head,
       [tip, rescued].filter((oid) => oid !== null),
     );
+}
+
+function whyKept({ reasons }: Extract<Removed, { removed: false }>): string {
+  return reasons.map(({ reason, what }) => `${reason}: ${what.join(", ")}`).join("; ");
 }
 
 /** A branch name that a plan chose belongs to the user. */
@@ -96,15 +99,19 @@ export async function removeIntegrationWorktree(engine: Engine, run: string): Pr
   });
 }
 
-/** Removes the worktree in which a person brought a run and its target together, once that has landed. */
-export async function removeLandingWorktree(engine: Engine, run: string): Promise<void> {
+/** Removes the worktree in which a person brought a run and its target together, once that has landed. Somebody may be in it, or have left something there: that
+ *  is told. */
+export async function removeLandingWorktree(engine: Engine, run: string, tell: (text: string) => void): Promise<void> {
   const path = landingWorktree(engine, run);
   if (!existsSync(path)) return;
-  await remove(engine, { run }, path, {
-    keep: [`refs/heads/owt/runs/${run}`],
-    id: `${run}-land`,
-    note: `where ${run} was brought together with its target`,
-  });
+  const id = `${run}-land`;
+  const note = `where ${run} was brought together with its target`;
+  const removed = await remove(engine, { run }, path, { keep: [`refs/heads/owt/runs/${run}`], id, note });
+  if (!removed.removed) tell(`${path} stays (${whyKept(removed)}); it goes with the next: owt land ${run}`);
+  else if (removed.rescue !== null) {
+    appendEvent(engine.store, engine.now(), { run }, { kind: "rescued", rescue: id, what: note });
+    tell(`what was not committed in ${path} is saved: owt restore ${id}`);
+  }
   leaveHome(engine);
   await allEmptied(engine);
 }

@@ -132,6 +132,15 @@ export async function readParents(repo: Repo, commit: Oid): Promise<readonly Oid
   return facts.parents;
 }
 
+/** The commits that a branch stood at, newest first, as far as git's own log of it tells. */
+export async function pastTips(repo: Repo, branch: string): Promise<Set<Oid>> {
+  const { stdout } = await git(repo, ["log", "--walk-reflogs", "--format=%H", branchRef(branch), "--"], {
+    // Of a commit in it that is gone.
+    ok: [0, 128],
+  });
+  return new Set(stdout.split("\n").filter(Boolean));
+}
+
 /** The branch that a worktree (default: the one we were opened from) is on; null when it is detached. */
 export async function currentBranch(repo: Repo, path: string = repo.here): Promise<string | null> {
   const place = findPlace(repo, path);

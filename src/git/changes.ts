@@ -50,6 +50,16 @@ export async function commitsWithout(
   }));
 }
 
+/** The merges on the first-parent line of `head`, as far as `trunk` does not hold them, newest first, with their parents. */
+export async function mergesOn(repo: Repo, head: Oid, trunk: Oid): Promise<{ merge: Oid; parents: Oid[] }[]> {
+  const args = ["log", "--first-parent", "--merges", "--format=%H %P", head, "--not", trunk, "--"];
+  const { stdout } = await git(repo, args);
+  return stdout.split("\n").flatMap((line) => {
+    const [merge, ...parents] = line.split(" ").filter(Boolean);
+    return merge === undefined ? [] : [{ merge, parents }];
+  });
+}
+
 /** The commits on the first-parent line of `to` that `from` does not hold, newest first, with their first lines and authors. */
 export async function commitsBetween(
   repo: Repo,

@@ -4,8 +4,8 @@ import { existsSync } from "node:fs";
 import { checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { findObstacles } from "./obstacles.ts";
-import { usualMerge } from "./own-flags.ts";
 import { findOverlooked, type Overlooked } from "./overlooked.ts";
+import { usualMerge } from "./own-flags.ts";
 import { type InProgress, inProgress, indexLock, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
@@ -31,6 +31,20 @@ export type FastForward =
   /** git refused; `said` is why. */
   | { moved: false; reason: "refused"; path: string; said: string };
 
+/** Why a branch was not moved. */
+export type Stay = Exclude<FastForward, { moved: true }>;
+
+/** Why `branch`, which is at `from`, could not be fast-forwarded right now, as far as that shows before anything is done; null where nothing stands in the way. `tree`
+ *  is what it is to hold; null where nobody knows that. Touches nothing. */
+export async function findStay(repo: Repo, branch: string, from: Oid, tree: Oid | null): Promise<Stay | null> {
+  const tip = await readRef(repo, branch);
+  if (tip !== from) return { moved: false, reason: "branch-moved", tip };
+  const path = await checkedOutWhere(repo, branch);
+  if (path === null) return null;
+  const found = await findHindrance(repo, placeAt(repo, path), branch, from, tree);
+  return found === "interrupted" ? null : found;
+}
+
 /** Fast-forwards `branch` from one commit to another. Repeatable. */
 export async function fastForwardCheckout(repo: Repo, branch: string, from: Oid, to: Oid): Promise<FastForward> {
   const tip = await readRef(repo, branch);
@@ -45,13 +59,36 @@ export async function fastForwardCheckout(repo: Repo, branch: string, from: Oid,
 
 async function forwardWorktree(repo: Repo, place: Place, branch: string, from: Oid, to: Oid): Promise<FastForward> {
   const path = place.root;
+  const found = await findHindrance(repo, place, branch, from, to);
+  if (found === "interrupted") return finishForward(repo, branch, from, to, path);
+  if (found !== null) return found;
+  const flags = ["--ff-only", "--quiet", "--no-overwrite-ignore", "--no-stat", "--no-autostash"];
+  const args = [...usualMerge(branch), "merge", ...flags, to];
+  const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true });
+  const tip = await readRef(repo, branch);
+  if (tip === to) return { moved: true, path };
+  if (tip !== from) return { moved: false, reason: "branch-moved", tip };
+  const lock = indexLock(place);
+  if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
+  return { moved: false, reason: "refused", path, said: (out.stderr || out.stdout).trim() };
+}
+
+/** What in a checkout keeps it from going along; "interrupted" where it has gone along already, but for the ref. `to`: a commit or tree. */
+async function findHindrance(
+  repo: Repo,
+  place: Place,
+  branch: string,
+  from: Oid,
+  to: Oid | null,
+): Promise<Stay | "interrupted" | null> {
+  const path = place.root;
   const stranger = findStranger(repo, place);
   if (stranger !== null) return { moved: false, reason: "refused", path, said: `there stands ${stranger.said}` };
   const what = inProgress(place);
   if (what !== null) return { moved: false, reason: "in-progress", path, what };
   const status = await readStatus(place);
   if (status.changes.length + status.unmerged.length > 0) {
-    if (await isInterruptedForward(place, to)) return finishForward(repo, branch, from, to, path);
+    if (to !== null && (await isInterruptedForward(place, to))) return "interrupted";
     return {
       moved: false,
       reason: "dirty",
@@ -59,22 +96,14 @@ async function forwardWorktree(repo: Repo, place: Place, branch: string, from: O
       files: [...status.changes, ...status.unmerged].map((change) => change.path),
     };
   }
-  const files = await findObstacles(place, from, to);
+  const files = to === null ? [] : await findObstacles(place, from, to);
   if (files.length > 0) return { moved: false, reason: "would-overwrite", path, files };
-  const overlooked = await findOverlooked(repo, place, from, to);
+  const overlooked = to === null ? [] : await findOverlooked(repo, place, from, to);
   if (overlooked.length > 0) return { moved: false, reason: "overlooked", path, files: overlooked };
   if ((await readHead(repo, place)).branch !== branch)
     return { moved: false, reason: "refused", path, said: "it left the branch" };
-  const flags = ["--ff-only", "--quiet", "--no-overwrite-ignore", "--no-stat", "--no-autostash"];
-  const args = [...usualMerge(branch), "merge", ...flags, to];
   const lock = indexLock(place);
-  if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
-  const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true });
-  const tip = await readRef(repo, branch);
-  if (tip === to) return { moved: true, path };
-  if (tip !== from) return { moved: false, reason: "branch-moved", tip };
-  if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
-  return { moved: false, reason: "refused", path, said: (out.stderr || out.stdout).trim() };
+  return existsSync(lock) ? { moved: false, reason: "locked", path, lock } : null;
 }
 
 /** Index and files are exactly `to` already: git was killed between the files and the ref. */

@@ -29,6 +29,11 @@ export function readChecked(store: Store, run: string): number[] {
   return readLastWord(store, run, "merges-checked")?.tasks ?? [];
 }
 
+/** What of a run passed its checks last when it was about to land: a tree, and with which commands; null where nothing did. */
+export function readLandingChecked(store: Store, run: string): FactOf<"landing-checked"> | null {
+  return readLastWord(store, run, "landing-checked");
+}
+
 // "task is null" is what the index of a run's own words is made of.
 function readLastWord<K extends FactKind>(store: Store, run: string, kind: K): FactOf<K> | null {
   const sql = "select data from event where run = ? and kind = ? and task is null order by seq desc limit 1";

@@ -176,6 +176,38 @@ test("what git was told not to look at in the checkout of the target is not over
   expect((await rig.owt("land")).code).toBe(0);
 });
 
+test("conflict markers that were committed with such a merge do not land: file, line and the way on are told", async () => {
+  await using rig = await wentOn({ "a.txt": "main\n", "told.md": "<<<<<<< a\n=======\n>>>>>>> b\n" });
+  const tip = rig.git("rev-parse", "main");
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  inFolder(rig, path, "git commit -qam resolved");
+  // Wherever the target stands by now.
+  rig.write({ "later.txt": "later" });
+  rig.commit("later");
+  const ran = await rig.owt("land");
+  expect([ran.code, ran.stderr.replaceAll(/\s+/g, " ")]).toEqual([
+    4,
+    expect.stringContaining("owt/runs/r1 holds conflict markers: a.txt:1, a.txt:3, a.txt:5"),
+  ]);
+  expect(ran.stderr.replaceAll(/\s+/g, " ")).toContain(`git -C ${path} commit -a && owt land r1`);
+  expect(rig.git("rev-parse", "main~1")).toBe(tip);
+  writeFileSync(join(path, "a.txt"), "both");
+  inFolder(rig, path, "git commit -qam decided");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), rig.show("main", "later.txt")]).toEqual(["both", "later"]);
+});
+
+test("markers that are meant land, where the attributes say so", async () => {
+  await using rig = await wentOn({ "a.txt": "main\n" });
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  writeFileSync(join(path, ".gitattributes"), "a.txt conflict-marker-size=32\n");
+  inFolder(rig, path, "git add -A; git commit -qm meant");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect(rig.show("main", "a.txt")).toContain("<<<<<<<");
+});
+
 test("where somebody has the run's branch checked out, it is merged there", async () => {
   await using rig = await wentOn({ "a.txt": "main" });
   rig.git("worktree", "add", "-q", rig.path("look"), "owt/runs/r1");
@@ -213,4 +245,200 @@ test("where the target is gone, it is told how that is made again", async () => 
   rig.git(...command!.split(" ").slice(1));
   expect((await rig.owt("land")).code).toBe(0);
   expect(rig.show("main", "a.txt")).toBe("a");
+});
+
+/** A run that is through and whose target went on with a commit that its user thinks better of: `u.txt` came with it. `check` is how it is checked as it lands. */
+async function withSecret(check = "true"): Promise<Rig> {
+  const rig = await wentOn({ "u.txt": "secret" });
+  rig.env["OWT_RUN_VERIFY"] = check;
+  return rig;
+}
+
+/** Its user amends that commit, which nobody else has. */
+function amend(rig: Rig): void {
+  rig.write({ "u.txt": "public" });
+  rig.git("add", "u.txt");
+  rig.git("commit", "-q", "--amend", "-m", "thought better of");
+}
+
+test.each([
+  ["changes", "README.md", "has uncommitted changes in README.md"],
+  ["a file that would be overwritten", "a.txt", "would be overwritten: a.txt"],
+])("%s in the target's checkout: told before anything is checked, with the run as it was", async (_, file, why) => {
+  await using rig = await withSecret("echo >> ../../checks");
+  const tip = rig.git("rev-parse", "owt/runs/r1");
+  rig.write({ [file]: "mine" });
+  const ran = await rig.owt("land");
+  expect([ran.code, ran.stderr.replaceAll(/\s+/g, " ")]).toEqual([4, expect.stringContaining(why)]);
+  expect([rig.git("rev-parse", "owt/runs/r1"), existsSync(rig.path("checks"))]).toEqual([tip, false]);
+  expect(readFileSync(join(rig.root, file), "utf8")).toBe("mine");
+  if (file === "a.txt") rmSync(join(rig.root, file));
+  else rig.git("checkout", "-q", file);
+  amend(rig);
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), rig.show("main", "u.txt")]).toEqual(["a", "public"]);
+  expect(rig.git("log", "--format=%s", "main")).not.toContain("went on");
+  expect(readFileSync(rig.path("checks"), "utf8")).toBe("\n");
+});
+
+test("changes in the target's checkout are told before a conflict is prepared", async () => {
+  await using rig = await wentOn({ "a.txt": "main" });
+  rig.write({ "README.md": "mine" });
+  expect((await rig.owt("land")).stderr).toContain("uncommitted changes in README.md");
+  expect(existsSync(rig.path("shop-owt"))).toBe(false);
+});
+
+/** Lands, and does something while the check is under way. */
+async function landWhile(rig: Rig, act: () => void) {
+  const landing = rig.start("land");
+  await fileAppears(rig.path("gate"));
+  act();
+  writeFileSync(rig.path("gate"), "go\n");
+  return landing.ended;
+}
+
+const GATE = "echo >> ../../checks; test -e ../../gate || { mkfifo ../../gate; read line < ../../gate; }";
+
+test("a target that is amended while it is checked with the run: what was taken out of it does not come back", async () => {
+  await using rig = await withSecret(GATE);
+  const tip = rig.git("rev-parse", "owt/runs/r1");
+  const ran = await landWhile(rig, () => amend(rig));
+  expect([ran.code, ran.stderr]).toEqual([4, expect.stringContaining("main was not moved: it moved meanwhile")]);
+  expect(rig.git("rev-parse", "owt/runs/r1")).toBe(tip);
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), rig.show("main", "u.txt")]).toEqual(["a", "public"]);
+  expect((await rig.json<{ rescues: unknown[] }>("restore")).rescues).toEqual([]);
+});
+
+test("what was checked and could not land is not checked again, as long as it is the same", async () => {
+  await using rig = await withSecret(GATE);
+  const ran = await landWhile(rig, () => rig.write({ "README.md": "mine" }));
+  expect([ran.code, ran.stderr]).toEqual([4, expect.stringContaining("uncommitted changes in README.md")]);
+  rig.git("checkout", "-q", "README.md");
+  expect(await rig.json("land")).toMatchObject({ merged: true, checked: true });
+  expect(readFileSync(rig.path("checks"), "utf8")).toBe("\n");
+  expect(rig.git("log", "-1", "--format=%(trailers:key=Owt-Verified,valueonly)", "main").trim()).toBe("yes");
+});
+
+/** The same, and the two conflict: a person has resolved that in the worktree that was made for it, and lands nothing yet. */
+async function resolvedByHand(): Promise<{ rig: Rig; path: string; dropped: string; work: string }> {
+  const rig = await wentOn({ "u.txt": "secret", "a.txt": "main" });
+  const [dropped, work] = [rig.git("rev-parse", "main"), rig.git("rev-parse", "owt/runs/r1")];
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  writeFileSync(join(path, "a.txt"), "both");
+  inFolder(rig, path, "git commit -qam resolved");
+  return { rig, path, dropped, work };
+}
+
+test("what a person brought the run together with, and took out of the target since, does not come back unasked", async () => {
+  const { rig, path, dropped, work } = await resolvedByHand();
+  await using _ = rig;
+  rig.git("rm", "-q", "u.txt");
+  rig.git("commit", "-q", "--amend", "-m", "thought better of");
+  const tip = rig.git("rev-parse", "main");
+  const ran = await rig.owt("land");
+  const told = ran.stderr.replaceAll(/\s+/g, " ");
+  expect([ran.code, told]).toEqual([
+    4,
+    expect.stringContaining(
+      `owt/runs/r1 was brought together with ${dropped.slice(0, 10)} (went on), which main does not hold any more`,
+    ),
+  ]);
+  expect(rig.git("rev-parse", "main")).toBe(tip);
+  const [command] = /git -C \S+ branch \S+ owt\/runs\/r1 && git -C \S+ reset --keep [0-9a-f]+/.exec(told)!;
+  inFolder(rig, rig.root, command);
+  expect(rig.git("rev-parse", "owt/runs/r1")).toBe(work);
+  // The two still conflict: it begins anew, with what the target is now.
+  expect((await rig.owt("land")).code).toBe(4);
+  writeFileSync(join(path, "a.txt"), "both anew");
+  inFolder(rig, path, "git commit -qam resolved");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), rig.show("main", "u.txt")]).toEqual(["both anew", null]);
+});
+
+test("what a person brought the run together with lands where the target only went on, or was taken back and done anew", async () => {
+  const { rig, path } = await resolvedByHand();
+  await using _ = rig;
+  rig.write({ "later.txt": "later" });
+  rig.commit("later");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.show("main", "a.txt"), existsSync(path)]).toEqual(["both", false]);
+  rig.git("reset", "-q", "--hard", "HEAD~1");
+  expect((await rig.owt("land", "r1")).code).toBe(0);
+});
+
+test("a merge that was started with what the target does not hold any more is to be given up", async () => {
+  await using rig = await wentOn({ "a.txt": "main" });
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  const dropped = rig.git("rev-parse", "--short=10", "main");
+  rig.write({ "a.txt": "amended" });
+  rig.git("commit", "-qa", "--amend", "-m", "amended");
+  const ran = await rig.owt("land");
+  const told = ran.stderr.replaceAll(/\s+/g, " ");
+  expect([ran.code, told]).toEqual([
+    4,
+    expect.stringContaining(`a merge with ${dropped} (went on), which main does not hold any more`),
+  ]);
+  expect(told).toContain(`git -C ${path} merge --abort && owt land r1`);
+  inFolder(rig, path, "git merge --abort");
+  expect((await rig.owt("land")).code).toBe(4);
+  expect(readFileSync(join(path, "a.txt"), "utf8")).toContain("amended");
+});
+
+test("the worktree in which the two were to be brought together goes, too, where a person merged them elsewhere; what was not committed there is saved", async () => {
+  await using rig = await wentOn({ "a.txt": "main" });
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  writeFileSync(join(path, "half.txt"), "half");
+  inFolder(rig, rig.root, "git merge -q owt/runs/r1 || git commit -qam by-hand");
+  const ran = await rig.owt("land");
+  expect([ran.code, ran.stdout]).toEqual([0, expect.stringContaining("r1 is already in main")]);
+  expect(ran.stderr).toContain("owt restore r1-land");
+  expect([existsSync(path), rig.git("worktree", "list").split("\n").length]).toEqual([false, 1]);
+  expect(inFolder(rig, rig.root, "git show refs/owt/rescue/r1-land:half.txt")).toBe("half");
+});
+
+test("where the files of that worktree are gone, it is said what helps", async () => {
+  await using rig = await wentOn({ "a.txt": "main" });
+  expect((await rig.owt("land")).code).toBe(4);
+  const path = rig.path("shop-owt/r1-land");
+  rmSync(path, { recursive: true });
+  const ran = await rig.owt("land");
+  expect(ran.stderr.replaceAll(/\s+/g, " ")).toContain(`the files of ${path} are gone`);
+  rig.git("worktree", "prune");
+  expect((await rig.owt("land")).stderr).toContain(`it is started in ${path}`);
+});
+
+test.each([
+  ["amended", "there is something to check"],
+  ["dropped", "nothing is to be checked"],
+])(
+  "killed in the middle of its check, it leaves none that goes on, and nothing to bring back of what was only tried (%s: %s)",
+  async (how) => {
+    await using rig = await withSecret(GATE);
+    const landing = rig.start("land");
+    await fileAppears(rig.path("gate"));
+    landing.child.kill("SIGKILL");
+    await landing.ended;
+    if (how === "amended") amend(rig);
+    else {
+      rig.git("reset", "-q", "--hard", "HEAD~1");
+      delete rig.env["OWT_RUN_VERIFY"];
+    }
+    expect((await rig.owt("land")).code).toBe(0);
+    expect([rig.show("main", "a.txt"), rig.show("main", "u.txt")]).toEqual(["a", how === "amended" ? "public" : null]);
+    expect([rig.processes(), rig.git("worktree", "list").split("\n").length]).toEqual([[], 1]);
+    expect((await rig.json<{ rescues: unknown[] }>("restore")).rescues).toEqual([]);
+  },
+);
+
+test("killed between the files of the target's checkout and its branch, the next one goes on from there", async () => {
+  await using rig = await withSecret("echo >> ../../checks");
+  const tree = rig.git("merge-tree", "--write-tree", "owt/runs/r1", "main");
+  rig.git("read-tree", "-m", "-u", "HEAD", tree);
+  expect(rig.git("status", "--porcelain")).not.toBe("");
+  expect((await rig.owt("land")).code).toBe(0);
+  expect([rig.git("status", "--porcelain"), rig.git("rev-parse", "main^{tree}")]).toEqual(["", tree]);
 });

@@ -160,6 +160,29 @@ describe("nothing moves", () => {
     expect([rig.git("rev-parse", "main"), rig.git("status", "--porcelain")]).toEqual([tip, ""]);
   });
 
+  test("with conflict markers that it commits, with file and line; those that were there before are nobody's matter", async () => {
+    await using rig = Rig.create({ "told.md": "<<<<<<< a\n=======\n>>>>>>> b\n" });
+    rig.ok("create", "one", "--no-tmux");
+    const one = rig.path("shop-one");
+    commit(rig, one, "f.txt", "one\n");
+    commit(rig, one, "told.md", "<<<<<<< a\n=======\n>>>>>>> b\n<<<<<<< c\n=======\n>>>>>>> d\n");
+    rig.write({ "f.txt": "main\n" });
+    rig.commit("on main");
+    const tip = rig.git("rev-parse", "main");
+    expect(() => gitIn(rig, one, "merge", "main")).toThrow("git merge main");
+    gitIn(rig, one, "commit", "-qam", "resolved");
+    const ran = await rig.owt("merge", "one", "--yes");
+    expect([ran.code, ran.stderr.replaceAll(/\s+/g, " ")]).toEqual([
+      4,
+      expect.stringContaining("one holds conflict markers: f.txt:1, f.txt:3, f.txt:5"),
+    ]);
+    expect(ran.stderr.replaceAll(/\s+/g, " ")).toContain(`git -C ${one} commit -a && owt merge one`);
+    expect(rig.git("rev-parse", "main")).toBe(tip);
+    commit(rig, one, "f.txt", "both\n");
+    expect((await rig.owt("merge", "one", "--yes")).code).toBe(0);
+    expect(rig.show("main", "f.txt")).toBe("both\n");
+  });
+
   test("in a main checkout with work of its own; and what is ignored there survives, as does everybody's settings", async () => {
     await using rig = Rig.create({ ".gitignore": ".env\nnode_modules\nsettings.local*\n", "a.txt": "1\n" });
     rig.write({

@@ -29,8 +29,10 @@ import { readRunPlaces } from "../../store/attempts.ts";
 import { forgetWorktree, readWorktrees, recordMaking } from "../../store/worktrees.ts";
 import { grantsNeeded } from "../approvals.ts";
 import { type Asker, checkCommit } from "../check-commit.ts";
+import { findComingMarkers } from "../coming-markers.ts";
 import { type Engine, integrationWorktree } from "../engine.ts";
 import { broughtFiles } from "../environment-files.ts";
+import { MARKERS_MEANT } from "../gate.ts";
 import { standAt } from "../integration-worktree.ts";
 import { describeStay, endOf, endOfStay } from "../stays.ts";
 import { allEmptied, leaveHome, removeCheckWorktree } from "../tidy.ts";
@@ -193,6 +195,11 @@ export async function carryOutMerge(engine: Engine, plan: MergePlan, by: Asker):
       { hint: `solve it where it was made: git -C ${shellWord(plan.path)} merge ${target}; then: owt merge ${branch}` },
     );
   if (!merged.fastForward && merged.tree === (await readTree(repo, from))) return already;
+  const markers = await findComingMarkers(engine, tip, [from]);
+  if (markers !== null)
+    throw new OwtError("needs-person", `${branch} holds conflict markers: ${markers}; nothing was moved`, {
+      hint: `decide them there (${MARKERS_MEANT}), then: git -C ${shellWord(plan.path)} commit -a && owt merge ${branch}`,
+    });
   const isForward = merged.fastForward && !plan.squash;
   const commit = isForward ? tip : await writeMerge(engine, plan, merged.tree);
   // Before its worktree may go, and for the check.
