@@ -129,3 +129,26 @@ test("where others with the same login are answered, it is the task's own affair
   expect(ended.code).toBe(1);
   expect(ended.stderr).not.toContain("cannot be reached");
 });
+
+test("who gets somewhere each time and is cut off again and again may be the cause of it: that is counted", async () => {
+  const step = 'say "I begin"\ncost 0.25\ntransient "500"\n';
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 0\n`,
+    "docs/plans/a/epic-01-t.md": task({}, step.repeat(5)),
+  });
+  const run = rig.start("run", "--yes");
+  const why = async () => (await rig.json<Status>("status")).runs[0]?.tasks[0]?.why ?? "";
+  let last = "";
+  for (let times = 0; times < 3; times++) {
+    const isLater = async () => {
+      const now = await why();
+      return now.startsWith("the API of demo cannot be reached (500); next try at ") && now > last;
+    };
+    await vi.waitUntil(isLater, { timeout: 30_000 });
+    last = await why();
+    await rig.owt("task", "retry", "a/E01");
+  }
+  const ended = await run.ended;
+  expect(ended.code).toBe(1);
+  expect(ended.stderr).toContain("a/E01 failed: transient: 500");
+});
