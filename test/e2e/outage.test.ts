@@ -152,3 +152,17 @@ test("who gets somewhere each time and is cut off again and again may be the cau
   expect(ended.code).toBe(1);
   expect(ended.stderr).toContain("a/E01 failed: transient: 500");
 });
+
+test("while an API is out of reach, the agent that it falls over to takes its tasks, also one that it had begun", async () => {
+  const other = 'cat >/dev/null; echo x > "other-$(basename "$(dirname "$OWT_TASK")").txt"';
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[agent.demo]\nfall_over = "other"\n\n[agent.other]\nkind = "command"\ncommand = ["sh", "-c", ${JSON.stringify(other)}]\n`,
+    "docs/plans/a/epic-01-t.md": task({ priority: "high" }, 'write half.txt "half"\ntransient "529"\nwrite a.txt "a"'),
+    "docs/plans/b/epic-01-t.md": task({}, 'write b.txt "b"'),
+  });
+  const ended = await rig.owt("run", "--yes", "--parallel", "1");
+  expect(ended.code).toBe(0);
+  expect(ended.stderr).toContain("demo cannot reach its API: other takes its place");
+  expect(rig.git("show", "owt/runs/r1:half.txt")).toBe("half");
+  expect([rig.git("show", "owt/runs/r1:other-a.txt"), rig.git("show", "owt/runs/r1:other-b.txt")]).toEqual(["x", "x"]);
+});
