@@ -175,6 +175,7 @@ const waits = v.pipe(
     place: ms,
     person: ms,
     limit: ms,
+    outage: ms,
     budget: ms,
     memory: ms,
     disk: ms,
@@ -728,6 +729,10 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       ),
       v.description("limits that are nearly used up while work goes on to them, and those of a day that are"),
     ),
+    outages: v.pipe(
+      v.array(of({ agent: text, why: text, since: moment, until: moment, ...answerOf })),
+      v.description("APIs that several tries could not reach; tasks wait for them"),
+    ),
     batches: refusedBatches,
     asks: v.pipe(
       v.array(of({ name: text, path: text, id: text, tool: text, detail: text, since: moment, command: text })),
@@ -1051,8 +1056,14 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
             v.description("limits that are nearly used up, and those of a day that are"),
           ),
           limits: v.pipe(
-            v.array(of({ until: orNull(moment), tasks: texts })),
-            v.description("usage limits that its tasks wait for"),
+            v.array(
+              of({
+                until: orNull(moment),
+                outage: v.pipe(orNull(text), v.description("it is no limit, but an API that cannot be reached")),
+                tasks: texts,
+              }),
+            ),
+            v.description("usage limits that its tasks wait for, and APIs that cannot be reached"),
           ),
           expected_end: v.pipe(
             orNull(moment),

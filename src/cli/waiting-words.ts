@@ -7,6 +7,7 @@ const WORDS: Record<WaitReason, string> = {
   place: "a free place",
   person: "a person",
   limit: "a usage limit",
+  outage: "an API that could not be reached",
   budget: "a budget",
   memory: "memory",
   disk: "room on the disk",

@@ -72,7 +72,7 @@ const ABOUT: Record<KeyName, About> = {
   },
   "run.retries": { says: "tries after a failure" },
   "run.restart_pause": {
-    says: "time before an agent that died is started again; twice that after the next death, ten minutes at most",
+    says: "time before an agent that died, or that its API alone failed, is started again; twice that after the next death, ten minutes at most",
   },
   "run.fetch": { says: "fetch origin first, and start from there when the target is behind" },
   "run.integrate": { says: "branch, pull-request or none", otherwise: "branch", later: "pull requests" },
@@ -148,7 +148,7 @@ const AGENT_ABOUT: Record<keyof typeof AGENT_KEYS, string> = {
   allowed_tools: "what it may use without asking",
   extra_args: "further arguments",
   env: "variables that it gets, such as the folder of another login",
-  fall_over: "the agent that takes its tasks while a usage limit holds it",
+  fall_over: "the agent that takes its tasks while a usage limit holds it, or its API cannot be reached",
   max_memory: "the most memory that it and what it starts may take together; beyond it the system ends it",
   max_cpus: "the most processors that they may use together, such as 1.5",
   hung_after: "its own `[run] hung_after`",

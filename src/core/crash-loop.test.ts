@@ -24,7 +24,7 @@ function play(
     now += livesMs;
     lived.push({ startedAt, endedAt: now, outcome });
     const before = {
-      limit: { until: now + MINUTE, isGuess: false, credential: "x" },
+      limit: { until: now + MINUTE, isGuess: false, credential: "x", agent: "claude" },
       endedByUs: false,
       diedBefore: false,
       restarts: restartsAmong(lived),

@@ -36,8 +36,9 @@ export type Fact =
   | { kind: "run-held"; by: HeldBy; tasks: number[]; usedUp?: string; until?: number }
   /** The clock on the wall was set while the run was open, or the machine slept: from here on times lie so many milliseconds later, or earlier, than they would. */
   | { kind: "clock-set"; ms: number }
-  /** Usage limits, of whichever run, keep back these tasks of it, and no others, from now on: `until` then (epoch ms), null while one tries whether its limit is over. */
-  | { kind: "run-limited"; limits: { until: number | null; tasks: number[] }[] }
+  /** Usage limits, of whichever run, keep back these tasks of it, and no others, from now on: `until` then (epoch ms), null while one tries whether its limit is over. `outage`: it is no limit, but an API that
+   *  cannot be reached. */
+  | { kind: "run-limited"; limits: { until: number | null; tasks: number[]; outage?: string; awaySince?: number }[] }
   /** Nothing more of the run starts for want of room, from now on; null: nothing is short any more. `isFirst`: it is told for the first time. */
   | { kind: "run-short"; of: RoomKind | null; why: string; isFirst: boolean }
   /** The room does not come by itself: somebody has to make it. `since`: when it became short, epoch ms. */

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findFree, mayTry, meetLimit, type UsageLimit } from "./limit.ts";
+import { findFree, keyOf, mayTry, meetLimit, meetOutage, type UsageLimit } from "./limit.ts";
 
 const NOW = 1_000_000_000_000;
 const BY = { credential: "claude of me", agent: "claude" };
@@ -97,5 +97,40 @@ describe("who takes a task", () => {
 
   test("the chosen one where all are held, or it falls over to none", () => {
     expect([free("a", "a", "b", "c"), free("lone", "lone")]).toEqual(["a", "lone"]);
+  });
+});
+
+describe("an API that cannot be reached", () => {
+  const reason = "API Error: 529 Overloaded. This is a server-side issue";
+  const away = (before: UsageLimit | null, now: number, { isTry = true, firstMs = 10_000, chance = 0 } = {}) =>
+    meetOutage(before, BY, { reason, isTry, firstMs }, now, chance);
+
+  test("is tried after half a minute, then after 1, 2, 4, 8, 15, 15 … minutes, and a little later on other machines", () => {
+    const waits: number[] = [];
+    let [now, outage] = [NOW, away(null, NOW)];
+    for (let at = 0; at < 8; at++) {
+      waits.push((outage.until - now) / 1_000);
+      now = outage.until;
+      outage = away({ ...outage, probe: 7 }, now);
+    }
+    expect(waits).toEqual([30, 60, 120, 240, 480, 900, 900, 900]);
+    expect(outage).toMatchObject({ outage: "529 Overloaded", isGuess: true, since: NOW, probe: null });
+    expect(away(null, NOW, { chance: 0.999 }).until - NOW).toBeLessThanOrEqual(33_000);
+    expect(mayTry(outage, now)).toBe(false);
+  });
+
+  test("is not tried before the pause that is configured", () => {
+    expect(away(null, NOW, { firstMs: 300_000 }).until).toBe(NOW + 300_000);
+  });
+
+  test("what several met is one outage, and so it is where another one is trying it", () => {
+    const outage = away(null, NOW);
+    expect(away(outage, NOW + 1_000)).toEqual(outage);
+    const tried = { ...outage, probe: 7 };
+    expect(away(tried, outage.until + 1_000, { isTry: false })).toEqual(tried);
+  });
+
+  test("is another hold than a limit of the same login", () => {
+    expect(keyOf(away(null, NOW))).not.toBe(keyOf(BY));
   });
 });

@@ -1,4 +1,4 @@
-/** Usage limits, by credential: what one agent met the others would meet too. Pure. */
+/** Usage limits, by credential: what one agent met the others would meet too. An API that cannot be reached holds them alike. Pure. */
 
 /** A window of one model: `family` is a part of the names of the models that it counts (`opus`). What names no model is held too where it met it. */
 export type LimitedModel = { family: string; isDefault: boolean };
@@ -8,6 +8,8 @@ export type UsageLimit = {
   credential: string;
   /** The only model that it holds; without it, all that works with the credential is held. */
   model?: LimitedModel;
+  /** It is no limit: the API is overloaded, fails, or is out of reach, in these words. */
+  outage?: string;
   /** The agent that met it, for people. */
   agent: string;
   /** When it is tried whether it is over (epoch ms). */
@@ -22,7 +24,14 @@ export type UsageLimit = {
 };
 
 /** What keeps a task of a limited credential back: until when; or behind that time, the task that tries whether it is over. */
-export type LimitHold = { agent: string; until: number; isGuess: boolean; probe: string | null };
+export type LimitHold = Pick<UsageLimit, "agent" | "until" | "isGuess" | "outage"> & {
+  probe: string | null;
+  /** Since when (epoch ms) the API is out of reach, of an outage that stays; null where it does not yet. */
+  awaySince?: number | null;
+};
+
+/** An API that cannot be reached: whose, and in its own words why. */
+export type Outage = { agent: string; reason: string };
 
 /** A limit as it stands once it was met (again): nobody tries it any more. `resetsAt` is what the provider said (epoch ms), `chance` in [0, 1)
  *  spreads the tries of many machines. */
@@ -47,8 +56,55 @@ export function meetLimit(
   return { ...by, until, isGuess: true, guesses: guesses + 1, since, probe: null };
 }
 
+/** An outage as it stands once an attempt met it (again). `isTry`: it is the one that tried whether it is over. `firstMs` is how long is waited before the
+ *  first try; each later one waits longer. */
+export function meetOutage(
+  before: UsageLimit | null,
+  by: Pick<UsageLimit, "credential" | "agent">,
+  met: { reason: string; isTry: boolean; firstMs: number },
+  now: number,
+  chance: number,
+): UsageLimit {
+  const outage = shortReason(met.reason);
+  // What several met is one outage; and another one is just trying it.
+  const isKnown = before !== null && (before.probe === null ? !mayTry(before, now) : !met.isTry);
+  if (isKnown) return { ...before, outage };
+  const guesses = before?.guesses ?? 0;
+  const wait = Math.max(met.firstMs, OUTAGE_STEPS_MS[Math.min(guesses, OUTAGE_STEPS_MS.length - 1)]!);
+  const until = now + Math.round(wait * (1 + chance / 10));
+  return { ...by, outage, until, isGuess: true, guesses: guesses + 1, since: before?.since ?? now, probe: null };
+}
+
+/** An API that cannot be reached is tried after half a minute, then after 1, 2, 4, 8, 15, 15 … minutes. */
+const OUTAGE_STEPS_MS = [30_000, 60_000, 120_000, 240_000, 480_000, 900_000];
+
+/** Since when an outage lasts that has outlasted some tries (epoch ms): a person is told of it. Null where it may be over in a moment. */
+export function awaySince({ outage, guesses, since }: UsageLimit): number | null {
+  return outage !== undefined && guesses > STAYS_AFTER ? since : null;
+}
+
+/** After tries in vain half a minute, one and two minutes from the one before. */
+const STAYS_AFTER = 3;
+
+/** Its first sentence, without what says only that it is an error. */
+function shortReason(reason: string): string {
+  const line = reason
+    .trim()
+    .split("\n", 1)[0]!
+    .replace(/^API Error:\s*/, "");
+  const sentence = line.split(/[.:;] /, 1)[0]!.replace(/\.$/, "");
+  return sentence.length > 80 ? `${sentence.slice(0, 79)}…` : sentence;
+}
+
+/** What an outage is, and until when nobody tries it, for people. */
+export function describeOutage({ agent, reason }: Outage, until: number | null): string {
+  const next = until === null ? "" : `; next try at ${new Date(until).toISOString()}`;
+  return `the API of ${agent} cannot be reached (${reason})${next}`;
+}
+
 /** What tells a limit from the others of its credential. */
-export function keyOf({ credential, model }: Pick<UsageLimit, "credential" | "model">): string {
+export function keyOf({ credential, model, outage }: Pick<UsageLimit, "credential" | "model" | "outage">): string {
+  if (outage !== undefined) return `${credential} (outage)`;
   return model === undefined ? credential : `${credential} ${model.family}`;
 }
 

@@ -42,6 +42,19 @@ test("what is written down again is the same moment", () => {
   expect([over(false), over(true)?.key]).toEqual([null, "batch night 5 ended"]);
 });
 
+test("an API that cannot be reached is told of once where it stays so, with what it said", () => {
+  const away = (awaySince?: number) => ({
+    until: 9,
+    tasks: [1],
+    outage: "the API of claude cannot be reached (529)",
+    ...(awaySince === undefined ? {} : { awaySince }),
+  });
+  const told = (...limits: ReturnType<typeof away>[]) => momentOf({ kind: "run-limited", limits }, "r1");
+  expect([told(), told(away())]).toEqual([null, null]);
+  expect(told(away(5))?.key).toBe(told({ ...away(5), until: 99 })?.key);
+  expect(titleOf(told(away(5))!.moment, "r1", null)).toBe("r1 waits: the API of claude cannot be reached (529)");
+});
+
 test("a title is a line with the task's own title", () => {
   const task = { key: "shop/E01", title: "The cart" };
   expect(titleOf({ name: "waiting", for: "permission" }, "r1", task)).toBe(

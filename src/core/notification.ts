@@ -21,7 +21,7 @@ const WAITS = {
 /** What is on record of something to be told of; the rest is looked up when it is. `about` is a task's row number. */
 export type Moment =
   | { name: "waiting"; for: keyof typeof WAITS }
-  | { name: "waiting"; for: "room" | "branch"; why: string }
+  | { name: "waiting"; for: "room" | "branch" | "outage"; why: string }
   | { name: "budget"; text: string; isUsedUp: boolean }
   | { name: "run-ended"; counts: Record<"done" | "failed" | "skipped" | "cancelled", number> }
   | { name: "batch-ended"; batch: string; state: FiringState; reason: string | null };
@@ -50,6 +50,12 @@ export function momentOf(fact: Fact, run: string | null): { moment: Moment; key:
       return { moment: { name: "budget", text: fact.text, isUsedUp: false }, key: `${run} near ${fact.about}` };
     case "room-needed":
       return { moment: { name: "waiting", for: "room", why: fact.why }, key: `${run} has no room since ${fact.since}` };
+    case "run-limited": {
+      const stays = fact.limits.find(({ awaySince }) => awaySince !== undefined);
+      if (stays === undefined) return null;
+      const moment: Moment = { name: "waiting", for: "outage", why: stays.outage! };
+      return { moment, key: `${run} has no API since ${stays.awaySince}` };
+    }
     case "tip-red": {
       if (fact.red === null) return null;
       const { tip, branch, command } = fact.red;
@@ -103,7 +109,7 @@ export function titleOf(moment: Moment, run: string | null, task: { key: string;
   switch (moment.name) {
     case "waiting":
       if (moment.for === "room") return `${run} waits for room: ${moment.why}`;
-      if (moment.for === "branch") return `${run} waits: ${moment.why}`;
+      if (moment.for === "branch" || moment.for === "outage") return `${run} waits: ${moment.why}`;
       return `${task === null ? "a task" : `${task.key} (${task.title})`} ${WAITS[moment.for]}`;
     case "budget":
       return moment.isUsedUp

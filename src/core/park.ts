@@ -2,6 +2,7 @@
 import { printableNames } from "../lib/printable.ts";
 import { lastLines } from "../lib/tail.ts";
 import { describeFailedRule } from "./conflict-rules.ts";
+import { describeOutage } from "./limit.ts";
 import { describeLost } from "./lost-change.ts";
 import { describeRefused } from "./outcome.ts";
 import { describeCheck } from "./red-check.ts";
@@ -32,6 +33,7 @@ export function describePark(park: Park): string {
     case "git":
       return park.reason;
     case "limit":
+      if (park.outage !== undefined) return describeOutage(park.outage, park.until);
       if (park.isGuess && park.until !== null)
         return `waits for a usage limit; no reset known; next try at ${new Date(park.until).toISOString()}`;
       return park.until === null

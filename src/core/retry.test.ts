@@ -8,7 +8,7 @@ const CUT_OFF: Outcome[] = [{ kind: "lost" }, { kind: "stopped" }, { kind: "tran
 
 const NOW = 1_000_000_000;
 
-const LIMIT = { until: NOW + 60_000, isGuess: false, credential: "claude of me" };
+const LIMIT = { until: NOW + 60_000, isGuess: false, credential: "claude of me", agent: "claude" };
 const NOTHING: Before = { limit: LIMIT, endedByUs: false, diedBefore: false, restarts: [], restartPauseMs: 30_000 };
 
 function decide(
@@ -133,7 +133,7 @@ describe("each outcome has its consequence", () => {
     ],
     [
       { kind: "transient", reason: "529" },
-      { ...again, next: resume, notBefore: NOW + 2_000 },
+      { ...again, next: resume, notBefore: NOW + 30_000 },
     ],
     [
       { kind: "timed_out", afterMs: 1_000 },
@@ -215,10 +215,10 @@ describe("the wait between tries", () => {
     return then.do === "again" ? then.notBefore! - NOW : Number.NaN;
   };
 
-  test("stays within a quarter of 2 s, 4 s, 8 s … 5 minutes", () => {
+  test("stays within a quarter of the pause before a restart, twice that, … 10 minutes", () => {
     fc.assert(
       fc.property(fc.nat(60), chance, (failures, luck) => {
-        const middle = Math.min(300_000, 2_000 * 2 ** failures);
+        const middle = Math.min(600_000, 30_000 * 2 ** failures);
         const wait = waitAfter(failures, luck);
         expect(wait).toBeGreaterThanOrEqual(0.75 * middle - 1);
         expect(wait).toBeLessThanOrEqual(1.25 * middle + 1);
@@ -241,6 +241,24 @@ test("a limit whose reset nobody told says so", () => {
   const before = { ...NOTHING, limit: { ...LIMIT, isGuess: true } };
   const then = decide({ kind: "limit", resetsAt: null }, 0, { kind: "fresh" }, 0.5, 2, before);
   expect(then).toMatchObject({ park: { for: "limit", isGuess: true } });
+});
+
+test("an API that cannot be reached is nobody's failure: what met it waits, and goes on where it stopped", () => {
+  const away: Outcome = { kind: "transient", reason: "529" };
+  const limit = { ...LIMIT, isGuess: true, outage: "529 Overloaded" };
+  const park = { for: "limit", until: limit.until, isGuess: true, credential: "claude of me (outage)" };
+  expect(decide(away, 99, { kind: "fresh" }, 0.5, 0, { ...NOTHING, limit })).toEqual({
+    do: "park",
+    park: { ...park, outage: { agent: "claude", reason: "529 Overloaded" } },
+    next: { kind: "resume", from: 7 },
+    notBefore: limit.until,
+  });
+});
+
+test("without a pause before a restart the next try still does not come at once", () => {
+  const before = { ...NOTHING, restartPauseMs: 0 };
+  const then = decide({ kind: "transient", reason: "529" }, 0, { kind: "fresh" }, 0.5, 2, before);
+  expect(then).toMatchObject({ do: "again", notBefore: NOW + 2_000 });
 });
 
 test("a failure that another try cannot mend is not tried again", () => {

@@ -48,8 +48,8 @@ const MOST_FULL = 8;
 
 /** What went before an attempt, or came of it, that decides what comes behind it. */
 export type Before = {
-  /** The limit that it met, as it stands now. */
-  limit: Pick<UsageLimit, "until" | "isGuess" | "credential" | "model"> | null;
+  /** The limit or the outage that it met, as it stands now. */
+  limit: Pick<UsageLimit, "until" | "isGuess" | "credential" | "model" | "outage" | "agent"> | null;
   /** Whether its conversation was ended by us once already, because it took too long or did nothing any more. */
   endedByUs: boolean;
   /** Whether its conversation died once already, or fell to a full disk. */
@@ -98,17 +98,8 @@ export function decideConsequence(
         next: repeat,
         notBefore: null,
       };
-    case "limit": {
-      // The limit is nobody's failure and is not counted as one.
-      const { until, isGuess } = before.limit!;
-      const park = {
-        for: "limit" as const,
-        until,
-        credential: keyOf(before.limit!),
-        ...(isGuess ? { isGuess: true as const } : {}),
-      };
-      return { do: "park", park, next: repeat, notBefore: until };
-    }
+    case "limit":
+      return parkAtLimit(before.limit!, repeat);
     case "stopped":
       return { do: "again", next: repeat, notBefore: null, failures: task.failures, park: null };
     case "lost": {
@@ -129,8 +120,12 @@ export function decideConsequence(
       const next: NextStart = task.next.kind === "resume" && before.diedBefore ? { kind: "fresh" } : repeat;
       return { do: "again", next, notBefore: null, failures: task.failures, park: null };
     }
-    case "transient":
-      return again(task, outcome, limits, { next: repeat, notBefore: now + backoffMs(task.failures, chance) });
+    case "transient": {
+      if (before.limit?.outage !== undefined) return parkAtLimit(before.limit, repeat);
+      const pause = restartPauseMs(task.failures + 1, before.restartPauseMs, chance);
+      const notBefore = now + Math.max(pause, backoffMs(task.failures, chance));
+      return again(task, outcome, limits, { next: repeat, notBefore });
+    }
     case "failed":
       if (outcome.unknownAgent === true) {
         const park = { for: "agent" as const, agent: attempt.agent, reason: reasonOf(outcome) };
@@ -178,6 +173,19 @@ export function decideConsequence(
       return never;
     }
   }
+}
+
+/** Neither a limit nor an API that cannot be reached is the task's failure, nor counted as one. */
+function parkAtLimit(limit: NonNullable<Before["limit"]>, next: NextStart): Consequence {
+  const { until, isGuess, agent, outage } = limit;
+  const park = {
+    for: "limit" as const,
+    until,
+    credential: keyOf(limit),
+    ...(isGuess ? { isGuess: true as const } : {}),
+    ...(outage === undefined ? {} : { outage: { agent, reason: outage } }),
+  };
+  return { do: "park", park, next, notBefore: until };
 }
 
 /** What a turn that was cut off was told is told again: an answer, a red check or a conflict may never have reached the agent,

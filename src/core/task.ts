@@ -1,6 +1,7 @@
 /** A task inside a run: its states, the legal moves between them, and why it may stand still. */
 import type { FailedRule } from "./conflict-rules.ts";
 import type { Answered } from "./conversation.ts";
+import type { Outage } from "./limit.ts";
 import type { LostChange } from "./lost-change.ts";
 import type { PlannedTask } from "./plan.ts";
 import type { RedCheck } from "./red-check.ts";
@@ -92,8 +93,8 @@ export type Park =
   | { for: "git"; reason: string; checkout?: string; regenerate?: string; verify?: string }
   /** `until` is when the next day's budget begins; null: it has to be raised. `scope`: whose budget. */
   | { for: "budget"; reason: string; until: number | null; scope?: "run" | "task" | "day" }
-  /** `isGuess`: nobody said when it ends; `until` is when we look again. */
-  | { for: "limit"; until: number | null; isGuess?: true; credential?: string }
+  /** `isGuess`: nobody said when it ends; `until` is when we look again. `outage`: no limit, but an API that cannot be reached. */
+  | { for: "limit"; until: number | null; isGuess?: true; credential?: string; outage?: Outage }
   | { for: "retry"; reason: string };
 
 /** How the next attempt begins: from nothing, or in the conversation and worktree of an earlier one. */

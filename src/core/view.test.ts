@@ -231,6 +231,18 @@ describe("a usage limit that another task met", () => {
     expect(seen({ until: NOW - 1 }).standing).toBe("ready");
   });
 
+  test("that is none, but an API out of reach, is told as that", () => {
+    const outage = "529 Overloaded";
+    const until = new Date(hold.until).toISOString();
+    const away = "the API of claude cannot be reached (529 Overloaded)";
+    expect(seen({ isGuess: true, outage })).toMatchObject({ why: `${away}; next try at ${until}`, isSettled: false });
+    const why = "waits for other, which tries whether the API of claude can be reached again";
+    expect(seen({ until: NOW - 1, probe: "other", outage }).why).toBe(why);
+    expect(seen({ until: NOW - 1, outage }).standing).toBe("ready");
+    const park = { for: "limit" as const, until: hold.until, outage: { agent: "claude", reason: outage } };
+    expect(describePark(park)).toBe(`${away}; next try at ${until}`);
+  });
+
   test("is told with the time at which it goes on, as that of a day's budget is, and no time where nobody knows one", () => {
     const none = { tasks: [], credentialOf: (agent: string) => agent };
     const until = (holds: Holds, limit: object | null) => {

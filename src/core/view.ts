@@ -2,7 +2,7 @@
 import { describeAstray } from "./astray.ts";
 import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
 import { type HeldMerges, NOTHING_HELD } from "./held-merges.ts";
-import { type LimitHold, mayTry } from "./limit.ts";
+import { describeOutage, type LimitHold, mayTry } from "./limit.ts";
 import type { HeldApart } from "./overlap.ts";
 import { describePark, waitsForPerson } from "./park.ts";
 import { describeRedTip, isHeldByTip } from "./red-tip.ts";
@@ -239,7 +239,11 @@ function describeApart({ behind, path }: HeldApart, other: BareTask | undefined)
 
 /** Why a limit that another task met keeps one back; null where it may be the one that tries whether it is over. */
 function describeLimit(limit: LimitHold, now: number): string | null {
-  const { agent, until, isGuess, probe } = limit;
+  const { agent, until, isGuess, probe, outage } = limit;
+  if (outage !== undefined) {
+    if (probe !== null) return `waits for ${probe}, which tries whether the API of ${agent} can be reached again`;
+    return mayTry(limit, now) ? null : describeOutage({ agent, reason: outage }, until);
+  }
   if (probe !== null) return `waits for ${probe}, which tries whether the usage limit of ${agent} is over`;
   if (mayTry(limit, now)) return null;
   const at = new Date(until).toISOString();

@@ -91,12 +91,16 @@ export function holdSpans(events: readonly Event[], end: number): { all: Span[];
   return { all, byTask };
 }
 
-/** When limits that others met kept tasks back, by task: until a time, and while one tried whether they were over. */
-export function limitSpans(events: readonly Event[], end: number): Record<"closed" | "tried", Map<number, Span[]>> {
+/** When limits that others met kept tasks back, by task: until a time, and while one tried whether they were over. `counts`: which of them are meant. */
+export function limitSpans(
+  events: readonly Event[],
+  end: number,
+  counts: (limit: Extract<Fact, { kind: "run-limited" }>["limits"][number]) => boolean,
+): Record<"closed" | "tried", Map<number, Span[]>> {
   const spans = { closed: new Map<number, Span[]>(), tried: new Map<number, Span[]>() };
   const notes = events.filter((event) => event.kind === "run-limited");
   for (const [note, { from, to }] of untilNext(notes, end))
-    for (const { until, tasks } of note.limits) {
+    for (const { until, tasks } of note.limits.filter(counts)) {
       const byTask = until === null ? spans.tried : spans.closed;
       for (const task of tasks) addSpan(byTask, task, { from, to: Math.min(to, until ?? to) });
     }

@@ -125,6 +125,26 @@ describe("a log made by hand gives these sums", () => {
     expect(byTask.get(3)).toEqual(only({ retry: 30, place: 2 }));
   });
 
+  test("an API that cannot be reached is told from a limit, of who met it and of who did not", () => {
+    const outage = "the API of demo cannot be reached (529)";
+    const { byTask } = waits(
+      [A, C],
+      [
+        [0, 1, moved("pending", "running")],
+        [10, 1, moved("running", "pending")],
+        [10, 1, parked({ for: "limit", until: 60, outage: { agent: "demo", reason: "529" } }, 60)],
+        [10, null, { kind: "run-limited", limits: [{ until: 60, tasks: [1, 3], outage }] }],
+        [60, 1, moved("pending", "running")],
+        [60, null, { kind: "run-limited", limits: [{ until: null, tasks: [3], outage }] }],
+        [80, null, { kind: "run-limited", limits: [] }],
+        [80, 3, moved("pending", "running")],
+      ],
+      200,
+    );
+    expect(byTask.get(1)).toEqual(only({ outage: 50 }));
+    expect(byTask.get(3)).toEqual(only({ outage: 70, place: 10 }));
+  });
+
   test("a limit that another one met, also while nobody carries the run, until its time is over; behind it while one tries it", () => {
     const limited = (until: number | null, ...tasks: number[]): Fact => ({
       kind: "run-limited",

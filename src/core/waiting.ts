@@ -31,6 +31,8 @@ export type WaitReason =
   | "person"
   /** A usage limit of a provider. */
   | "limit"
+  /** An API that could not be reached. */
+  | "outage"
   | "budget"
   /** Memory, room on the disk, a worktree: of which there was not enough for one more. */
   | RoomKind
@@ -64,6 +66,7 @@ export function noWaits(): Waits {
     place: 0,
     person: 0,
     limit: 0,
+    outage: 0,
     budget: 0,
     memory: 0,
     disk: 0,
@@ -115,7 +118,8 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
     agentOf: run.agentOf,
     halts: joined([...wishSpans(events, end), ...uncarriedSpans(run, events, end), ...suspendedSpans(events)]),
     holds: holdSpans(events, end),
-    limits: limitSpans(events, end),
+    limits: limitSpans(events, end, (limit) => limit.outage === undefined),
+    outages: limitSpans(events, end, (limit) => limit.outage !== undefined),
     shortages: shortSpans(events, end),
     apart: spansByTask(events, "run-apart", end),
     reds: spansByTask(events, "tip-red", end),
@@ -148,6 +152,7 @@ type Around = {
   halts: readonly Span[];
   holds: ReturnType<typeof holdSpans>;
   limits: ReturnType<typeof limitSpans>;
+  outages: ReturnType<typeof limitSpans>;
   shortages: readonly Layer[];
   apart: ReadonlyMap<number, Span[]>;
   reds: ReadonlyMap<number, Span[]>;
@@ -161,7 +166,7 @@ type Around = {
 
 /** What a task waited for while no attempt at it was open, and for its rivals or an approval. `upstream`: when the last of what it needs was done. */
 function waitsAtRest(log: TaskLog, upstream: number, around: Around): Waits {
-  const { end, halts, holds, limits, shortages, apart, astray, logins } = around;
+  const { end, halts, holds, limits, outages, shortages, apart, astray, logins } = around;
   const { id } = log.task;
   const agent = logins.length > 0 ? around.agentOf(log.task) : "";
   const sharesLogin = ({ task, park }: Parking) =>
@@ -175,10 +180,12 @@ function waitsAtRest(log: TaskLog, upstream: number, around: Around): Waits {
     share(waits, rest, [
       ...layersOf(rest, common),
       ["limit", limits.closed.get(id) ?? []],
+      ["outage", outages.closed.get(id) ?? []],
       ["budget", [...holds.all, ...(holds.byTask.get(id) ?? [])]],
       ["stopped", halts],
       // Nobody tries it any more where nobody carries the run.
       ["limit", limits.tried.get(id) ?? []],
+      ["outage", outages.tried.get(id) ?? []],
       ...shortages,
       ["overlap", apart.get(id) ?? []],
       ["place", [rest]],
@@ -226,7 +233,8 @@ function layersOf({ park, notBefore }: Rest, common: readonly Layer[]): Layer[] 
   const always: Span[] = [{ from: -Infinity, to: Infinity }];
   const untilThen: Span[] = notBefore === null ? [] : [{ from: -Infinity, to: notBefore }];
   if (park === null) return [...common, ["retry", untilThen]];
-  if (park.for === "limit") return [...common, ["limit", notBefore === null ? always : untilThen]];
+  if (park.for === "limit")
+    return [...common, [park.outage === undefined ? "limit" : "outage", notBefore === null ? always : untilThen]];
   if (park.for === "retry") return [...common, ["retry", untilThen]];
   if (park.for === "budget")
     return park.until === null ? [["budget", always]] : [...common, ["budget", [{ from: -Infinity, to: park.until }]]];

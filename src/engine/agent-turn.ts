@@ -7,6 +7,7 @@ import type { StopCause } from "../core/attempt.ts";
 import { hasLimit, hasLimitOf } from "../core/budget.ts";
 import { mayHoldOtherText, renderAside } from "../core/conversation.ts";
 import { OwtError } from "../core/errors.ts";
+import type { LimitHold } from "../core/limit.ts";
 import { oneLine } from "../core/names.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import type { Task } from "../core/task.ts";
@@ -27,6 +28,7 @@ import { stopSoon } from "./check.ts";
 import { attemptDir, type Engine, environmentOf, findAgent } from "./engine.ts";
 import { heldAtLast, isProbe, passLimit } from "./governor.ts";
 import { Meter, METER_MS } from "./meter.ts";
+import { hear } from "./outage.ts";
 import { measurePeak } from "./peak.ts";
 import { loadPrompts, promptContext } from "./prompts.ts";
 import { untoldAside } from "./reboot.ts";
@@ -70,9 +72,12 @@ function isHeldBack(engine: Engine, carried: Carried): boolean {
   const usedUp = outcomeOfReached(engine, carried);
   const limit = usedUp === null ? heldAtLast(engine, carried.attempt, carried.task) : null;
   if (usedUp !== null) finish(engine, carried, usedUp);
-  else if (limit !== null)
-    finish(engine, carried, { kind: "stopped", before: `${limit.agent} met a usage limit meanwhile` });
+  else if (limit !== null) finish(engine, carried, { kind: "stopped", before: `${describeMet(limit)} meanwhile` });
   return usedUp !== null || limit !== null;
+}
+
+function describeMet({ agent, outage }: LimitHold): string {
+  return outage === undefined ? `${agent} met a usage limit` : `the API of ${agent} could not be reached (${outage})`;
 }
 
 /** The turn; or why a template makes no prompt of what only came up on the way, such as the files of a conflict. */
@@ -191,7 +196,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   const timer = setTimeout(() => stop("timed_out"), Math.min(left, 2 ** 31 - 1));
   if (attempt.stop) stop(attempt.stop);
   const ended = new AbortController();
-  const watched = watchOutput(engine, carried, stop, ended.signal);
+  const watched = watchOutput(engine, { ...carried, isAdopted: launched === undefined }, stop, ended.signal);
   const measured = measurePeak(engine, attempt.id, dir, ended.signal);
   try {
     // What goes wrong while its output is watched is told at once; the agent lives on, for whoever comes next.
@@ -242,7 +247,7 @@ function tellIfItStays(engine: Engine, { run, attempt }: Carried, dir: string): 
  *  that has nothing more to do is told to leave. */
 async function watchOutput(
   engine: Engine,
-  { run, attempt }: Carried,
+  { run, attempt, isAdopted }: Carried & { isAdopted: boolean },
   stop: (cause: StopCause) => boolean,
   ended: AbortSignal,
 ): Promise<void> {
@@ -250,6 +255,7 @@ async function watchOutput(
   const meter = new Meter(engine, attempt);
   const watchdog = new Watchdog(engine, attempt);
   let triesLimit = isProbe(engine, attempt);
+  let isNews = !isAdopted;
   const isTimed = hasLimitOf(run.options.budget, { unit: "ms" });
   let timedAt = performance.now();
   for (;;) {
@@ -269,6 +275,10 @@ async function watchOutput(
       triesLimit = false;
       passLimit(engine, attempt);
     }
+    const heard = meter.hear();
+    // What an adopted one was told before is no news.
+    if (heard !== null && (heard === "failure" || isNews)) hear(engine, attempt, heard);
+    isNews = true;
     if (ended.aborted) return;
     const idle = meter.isIdle(graceMs);
     const hang = idle === null ? watchdog.look() : null;

@@ -17,6 +17,7 @@ import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 import { disksFullBefore, excuse } from "./full-disk.ts";
 import { noteLimit, settleProbe } from "./governor.ts";
+import { noteOutage } from "./outage.ts";
 import { beat } from "./suspension.ts";
 
 /** Everything a phase works on, read anew before each. */
@@ -67,7 +68,7 @@ export function finish(engine: Engine, { run, task, attempt }: Carried, judged: 
     const limits = { retries: run.options.retries };
     const attempts = readAttempts(engine.store, task.id);
     const before = {
-      limit: outcome.kind === "limit" ? noteLimit(engine, attempt, outcome) : null,
+      limit: outcome.kind === "limit" ? noteLimit(engine, attempt, outcome) : noteOutage(engine, attempt, outcome),
       disksFull: disksFullBefore(engine, attempt),
       endedByUs: endedByUsBefore(attempts, attempt.id),
       diedBefore: diedBefore(attempts, attempt.id),

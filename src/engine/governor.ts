@@ -2,6 +2,7 @@
  *  attempt goes first, and once its API has answered all go on. */
 import type { Attempt } from "../core/attempt.ts";
 import {
+  awaySince,
   holds,
   keyOf,
   limitedName,
@@ -63,31 +64,39 @@ export function isProbe(engine: Engine, attempt: Attempt): boolean {
 
 /** Its API has answered: the limit is over, and whatever waited for it goes on. */
 export function passLimit(engine: Engine, attempt: Attempt): void {
-  engine.store.transaction(() => {
-    for (const limit of triedBy(engine, attempt)) {
-      removeLimit(engine.store, limit);
-      const freed = heldBy(engine, limit);
-      for (const task of freed) changeTask(engine.store, task.id, { park: null, notBefore: null });
-      const about = { run: attempt.run, task: attempt.task, attempt: attempt.id };
-      const others = freed.length === 0 ? "" : `; what waited goes on: ${freed.map(({ key }) => key).join(", ")}`;
-      const text = `the usage limit of ${limitedName(limit)} is over${others}`;
-      appendEvent(engine.store, engine.now(), about, { kind: "note", text });
-    }
-  });
+  engine.store.transaction(() => endLimits(engine, attempt, triedBy(engine, attempt)));
+}
+
+/** Ends limits of which an attempt has shown that they are over. Within a transaction of the caller's. */
+export function endLimits(engine: Engine, attempt: Attempt, limits: readonly UsageLimit[]): void {
+  for (const limit of limits) {
+    removeLimit(engine.store, limit);
+    const freed = heldBy(engine, limit);
+    for (const task of freed) changeTask(engine.store, task.id, { park: null, notBefore: null });
+    const about = { run: attempt.run, task: attempt.task, attempt: attempt.id };
+    const others = freed.length === 0 ? "" : `; what waited goes on: ${freed.map(({ key }) => key).join(", ")}`;
+    const isOver =
+      limit.outage === undefined
+        ? `the usage limit of ${limitedName(limit)} is over`
+        : `the API of ${limit.agent} answers again`;
+    appendEvent(engine.store, engine.now(), about, { kind: "note", text: `${isOver}${others}` });
+  }
 }
 
 /** Outcomes behind which an API has answered, limit or no limit. */
 const ANSWERED = new Set<Outcome["kind"]>(["ok", "asked", "denied", "turns", "budget", "nothing_done", "conflict"]);
+/** A refusal is an answer of an API that is there. */
+const REFUSED = new Set<Outcome["kind"]>(["limit", "auth", "billing"]);
 
 /** What the end of an attempt says about the limit that it tried: that it is over, or nothing, and then another one tries. Of one that met it
  *  again {@link noteLimit} has been told. */
 export function settleProbe(engine: Engine, attempt: Attempt, outcome: Outcome): void {
+  const tried = triedBy(engine, attempt);
+  const isOver = ({ outage }: UsageLimit) =>
+    ANSWERED.has(outcome.kind) || (outage !== undefined && REFUSED.has(outcome.kind));
+  endLimits(engine, attempt, tried.filter(isOver));
   if (outcome.kind === "limit") return;
-  if (ANSWERED.has(outcome.kind)) {
-    passLimit(engine, attempt);
-    return;
-  }
-  for (const limit of triedBy(engine, attempt)) writeLimit(engine.store, { ...limit, probe: null });
+  for (const limit of tried) if (!isOver(limit)) writeLimit(engine.store, { ...limit, probe: null });
 }
 
 /** A person says that it is worth a try now. */
@@ -104,7 +113,12 @@ export type Holding = ((agent: string, model: () => string | null) => LimitHold 
 export function readHolding(engine: Engine): Holding {
   const limits = readLimits(engine.store);
   if (limits.length === 0) return null;
-  const tried = limits.map((limit) => ({ ...limit, agent: limitedName(limit), probe: probeOf(engine, limit) }));
+  const tried = limits.map((limit) => ({
+    ...limit,
+    agent: limitedName(limit),
+    probe: probeOf(engine, limit),
+    awaySince: awaySince(limit),
+  }));
   const isOfModels = limits.some(({ model }) => model !== undefined);
   const known = new Map<string, string>();
   return (agent, model) => {
@@ -125,7 +139,7 @@ export function nextProbe(engine: Engine): number | null {
 }
 
 /** The task that tries it; null where its attempt is over: whoever carried it died with it. */
-function probeOf(engine: Engine, limit: UsageLimit): string | null {
+export function probeOf(engine: Engine, limit: UsageLimit): string | null {
   const attempt = limit.probe === null ? null : readAttempt(engine.store, limit.probe);
   const isOpen = attempt !== null && attempt.outcome === null && attempt.phase !== "closed";
   return isOpen ? (readTask(engine.store, attempt.task)?.key ?? null) : null;
@@ -137,7 +151,7 @@ function triedBy(engine: Engine, attempt: Attempt): UsageLimit[] {
 }
 
 /** Tasks of open runs that were parked by this limit. */
-function heldBy(engine: Engine, limit: UsageLimit): Task[] {
+export function heldBy(engine: Engine, limit: UsageLimit): Task[] {
   const tasks = readRuns(engine.store, "open").flatMap((run) => readTasks(engine.store, run.id));
   return tasks.filter(
     ({ state, park }) => state === "pending" && park?.for === "limit" && park.credential === keyOf(limit),

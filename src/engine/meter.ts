@@ -15,6 +15,7 @@ export class Meter {
   readonly #transcript: Transcript;
   readonly #times: LogTimes;
   #known = "";
+  #answers = 0;
 
   /** Of an attempt that was adopted, the whole output is read again. */
   constructor(engine: Engine, attempt: Attempt) {
@@ -38,7 +39,15 @@ export class Meter {
 
   /** Whether its API has answered. */
   get hasAnswered(): boolean {
-    return this.#transcript.hasAnswered;
+    return this.#transcript.answers > 0;
+  }
+
+  /** What of its API was heard since this was asked last: that it answered, that it fails; null where that is nothing new. */
+  hear(): "answer" | "failure" | null {
+    const { answers, isFailing } = this.#transcript;
+    const heard = isFailing ? "failure" : answers > this.#answers ? "answer" : null;
+    this.#answers = answers;
+    return heard;
   }
 
   /** Why there is nothing to wait for any more: it has said its last word and been silent for so long since, or it asks its API again and

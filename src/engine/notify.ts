@@ -176,6 +176,7 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
 function isOver(engine: Engine, { run, task: id, moment }: Outgoing): boolean {
   const task = id === null ? null : readTask(engine.store, id);
   if (moment.name === "waiting" && moment.for === "room") return knownShortage(engine) === null;
+  if (moment.name === "waiting" && moment.for === "outage") return run === null || heldByOutage(engine, run) === null;
   if (moment.name === "waiting" && moment.for === "branch")
     return run === null || !isBranchAmiss(readHeldMerges(engine.store, run));
   if (moment.name !== "waiting" || task === null) return false;
@@ -286,12 +287,22 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
 /** What a person can do about it now. */
 function commandFor(engine: Engine, moment: Moment, task: Task | null, run: Run | null): string | null {
   if (moment.name === "waiting" && moment.for === "room") return readRoomWait(engine)?.command ?? "owt inbox";
+  if (moment.name === "waiting" && moment.for === "outage") {
+    const held = run && heldByOutage(engine, run.id);
+    return held && `owt task retry ${held}`;
+  }
   if (moment.name === "waiting" && moment.for === "branch")
     return run && (readAstray(engine.store, run.id)?.command ?? `owt resume ${run.id}`);
   if (moment.name === "waiting") return task === null ? null : answerFor(engine, task).command;
   if (moment.name === "budget") return run?.state === "open" ? raiseNow(engine, run) : null;
   if (moment.name === "batch-ended") return moment.state === "refused" ? startCommand(moment.batch) : null;
   return moment.counts.done > 0 && run?.landedAt === null ? `owt land ${run.id}` : null;
+}
+
+/** A task that waits for an API that cannot be reached. */
+function heldByOutage(engine: Engine, run: string): string | null {
+  const isHeld = ({ state, park }: Task) => state === "pending" && park?.for === "limit" && park.outage !== undefined;
+  return readTasks(engine.store, run).find(isHeld)?.key ?? null;
 }
 
 function raiseNow(engine: Engine, run: Run): string {

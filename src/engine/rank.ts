@@ -11,11 +11,19 @@ export function rankFor(tasks: readonly Task[], estimates: Estimates): (task: Ta
   const needsOf = rowNeeds(tasks);
   const nodes = tasks.map((task) => ({ id: task.key, needs: needsOf(task.needs) }));
   const below = pathsBelow(nodes, (id) => weights.get(id) ?? 0);
-  return (task) => ({
+  const rank = (task: Task): ReadyTask => ({
     id: task.key,
     // Work that is already under way is finished before new work is begun.
     priority: task.next.kind === "fresh" ? task.spec.priority : "high",
     pathBelow: below.get(task.key) ?? 0,
     order: task.order,
   });
+  return (task) => ({ ...rank(task), ...turnToTry(task) });
+}
+
+/** One tries whether an API can be reached again: the one that met the outage first, or that tried it longest ago, so that no task whose own requests are
+ *  what fails is the only one that tries. */
+function turnToTry({ park, next }: Task): Partial<ReadyTask> {
+  if (park?.for !== "limit" || park.outage === undefined || next.kind === "fresh") return {};
+  return { priority: "high", pathBelow: Number.MAX_SAFE_INTEGER, order: next.from };
 }

@@ -15,6 +15,7 @@ import type { DiskWatch } from "./disk-watch.ts";
 import type { Engine } from "./engine.ts";
 import { estimatesOf } from "./estimates.ts";
 import { decideRunStarts } from "./footprints.ts";
+import { readHolding } from "./governor.ts";
 import { noteLimited } from "./limited.ts";
 import { rankFor } from "./rank.ts";
 import { Room } from "./room.ts";
@@ -87,7 +88,8 @@ function startTask(
 }
 
 function noteFallOver(engine: Engine, { run, task, id, agent }: Attempt, insteadOf: string): void {
-  const text = `${insteadOf} waits for a usage limit: ${agent} takes its place`;
+  const isAway = readHolding(engine)?.(insteadOf, () => null)?.outage !== undefined;
+  const text = `${insteadOf} ${isAway ? "cannot reach its API" : "waits for a usage limit"}: ${agent} takes its place`;
   appendEvent(engine.store, engine.now(), { run, task, attempt: id }, { kind: "note", text });
 }
 /** Want of room is looked at anew each time. */

@@ -97,8 +97,10 @@ export class Transcript {
   refused: Outcome | null = null;
   /** Whether the last thing that happened is its closing statement. */
   hasEnded = false;
-  /** Its API has answered. */
-  hasAnswered = false;
+  /** How often its API has answered. */
+  answers = 0;
+  /** Since its last answer its API has failed it. */
+  isFailing = false;
   readonly #path: string;
   readonly #err: CappedFile;
   readonly #errPath: string;
@@ -235,7 +237,11 @@ export class Transcript {
       if (list.length > MAX_EVIDENCE) list.splice(0, list.length - MAX_EVIDENCE / 2);
     this.books.take(event);
     this.hasEnded = endsTurn(event) ?? this.hasEnded;
-    this.hasAnswered ||= event.kind === "answer" || event.kind === "said" || event.kind === "tool";
+    if (event.kind === "retrying" || event.kind === "error") this.isFailing = true;
+    if (event.kind === "answer" || event.kind === "said" || event.kind === "tool") {
+      this.answers++;
+      this.isFailing = false;
+    }
     const isRefusal = event.kind === "retrying" && (event.because.kind === "auth" || event.because.kind === "billing");
     this.#refusals = isRefusal ? this.#refusals + 1 : 0;
     if (isRefusal && this.#refusals >= REFUSALS) this.refused = event.because;

@@ -16,7 +16,7 @@ export function readLimit(store: Store, key: string): UsageLimit | null {
 
 export function writeLimit(store: Store, limit: UsageLimit): void {
   store.run(
-    "insert or replace into usage_limit (credential, agent, until, is_guess, guesses, since, probe, login, model) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "insert or replace into usage_limit (credential, agent, until, is_guess, guesses, since, probe, login, model, outage) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     keyOf(limit),
     limit.agent,
     limit.until,
@@ -26,6 +26,7 @@ export function writeLimit(store: Store, limit: UsageLimit): void {
     limit.probe,
     limit.credential,
     limit.model === undefined ? null : JSON.stringify(limit.model),
+    limit.outage ?? null,
   );
 }
 
@@ -39,6 +40,7 @@ function toLimit(row: Row): UsageLimit {
     // A row of an older owt bears its credential as its key.
     credential: String(row["login"] ?? row["credential"]),
     ...(row["model"] === null ? {} : { model: parseStored(String(row["model"])) as LimitedModel }),
+    ...(row["outage"] === null ? {} : { outage: String(row["outage"]) }),
     agent: String(row["agent"]),
     until: Number(row["until"]),
     isGuess: row["is_guess"] === 1,

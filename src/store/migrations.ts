@@ -264,4 +264,8 @@ export const MIGRATIONS: readonly string[] = [
   alter table lost_usage add column worked_ms integer not null default 0;
   alter table lost_usage add column task text;
   `,
+  // An API that cannot be reached holds a credential as a limit does.
+  `
+  alter table usage_limit add column outage text;
+  `,
 ];

@@ -7,6 +7,7 @@ import { answerNow } from "../../engine/answer.ts";
 import { suspendedCarrier } from "../../engine/holder.ts";
 import { readRoomWait } from "../../engine/disk-users.ts";
 import { readAstrayRuns, readInbox, readNearBudgets, readRefusedBatches } from "../../engine/inbox.ts";
+import { readStayingOutages } from "../../engine/outage.ts";
 import { answerOf, type Ask, readAllAsks } from "../../engine/worktrees/asks.ts";
 import { renderDuration } from "../../lib/duration.ts";
 import { answer, type Io, withEngine } from "../io.ts";
@@ -34,6 +35,11 @@ export function inboxCommand(program: Command, io: Io): void {
           ...near,
           since: new Date(near.since).toISOString(),
           until: near.until === null ? null : new Date(near.until).toISOString(),
+        }));
+        const outages = readStayingOutages(engine).map((each) => ({
+          ...each,
+          since: new Date(each.since).toISOString(),
+          until: new Date(each.until).toISOString(),
         }));
         const disk = readRoomWait(engine);
         const room = disk && { ...disk, since: new Date(disk.since).toISOString() };
@@ -64,6 +70,7 @@ export function inboxCommand(program: Command, io: Io): void {
             text: `${run} ${why}; it goes on ${until === null ? "to that" : `at ${until}`}`,
             answer: renderAnswer({ command, note: `to raise it; to begin nothing more: owt pause ${run}` }),
           })),
+          ...outages.map((each) => ({ since: each.since, text: each.why, answer: renderAnswer(each) })),
           ...batches.map((each) => ({
             since: each.since,
             text: `the batch ${each.batch} ${each.why}`,
@@ -82,7 +89,7 @@ export function inboxCommand(program: Command, io: Io): void {
         );
         const head = `${count(lines.length, "thing")} ${lines.length === 1 ? "waits" : "wait"} for a person`;
         const text = lines.length === 0 ? "nothing waits for a person" : `${head}\n\n${told.join("\n")}`;
-        answer(io, options, { waiting, astray, budgets, batches, asks, room, suspended_pid: suspended }, text);
+        answer(io, options, { waiting, astray, budgets, outages, batches, asks, room, suspended_pid: suspended }, text);
       }),
     );
 }

@@ -5,6 +5,7 @@ import { programOf } from "../../agents/agent.ts";
 import { describeLevel } from "../../core/budget.ts";
 import { describeLost } from "../../core/lost-change.ts";
 import type { Run } from "../../core/run.ts";
+import { describeOutage, type Outage } from "../../core/limit.ts";
 import type { BareTask, Task } from "../../core/task.ts";
 import { type TaskView, waitsForRoomAlone } from "../../core/view.ts";
 import { type Answer, renderAnswer } from "../../core/task-answer.ts";
@@ -163,33 +164,37 @@ async function unwellAgents(engine: Engine): Promise<Unwell> {
   return readUnwell(engine);
 }
 
-/** What provider's limits hold, by the time when it may go on; null where nobody knows it. */
+/** What provider's limits hold, or outages, by the time when it may go on; null where nobody knows it. */
 function limitsIn(views: readonly TaskView<BareTask>[], now: number): HeldByLimit[] {
-  const isOver = (task: BareTask) => task.notBefore !== null && task.notBefore <= now;
-  const held = views.filter(({ task }) => task.state === "pending" && task.park?.for === "limit" && !isOver(task));
-  const byLogin = Map.groupBy(held, ({ task }) => (task.park?.for === "limit" ? task.park.credential : undefined));
+  const held = views.flatMap(({ task: { state, park, notBefore, key } }) => {
+    const isHeld = state === "pending" && park?.for === "limit" && (notBefore === null || notBefore > now);
+    return isHeld ? [{ park, until: notBefore, task: key }] : [];
+  });
+  const byLogin = Map.groupBy(held, ({ park }) => park.credential);
   return [...byLogin.values()].flatMap((group) =>
     closeTogether(
-      group.map(({ task }) => ({
-        until: task.notBefore,
-        isGuess: task.park?.for === "limit" && task.park.isGuess === true,
-        task: task.key,
+      group.map(({ park, until, task }) => ({
+        until,
+        isGuess: park.isGuess === true,
+        outage: park.outage ?? null,
+        task,
       })),
     ),
   );
 }
 
 /** `isGuess`: nobody said when it is over; it is tried then. */
-type HeldByLimit = { until: number | null; isGuess: boolean; tasks: string[] };
+type HeldByLimit = { until: number | null; isGuess: boolean; outage: Outage | null; tasks: string[] };
 
 /** Each that met one limit has a reset of its own, spread over a minute: they are one, which is over at its first. */
-function closeTogether(held: { until: number | null; isGuess: boolean; task: string }[]): HeldByLimit[] {
+function closeTogether(held: (Omit<HeldByLimit, "tasks"> & { task: string })[]): HeldByLimit[] {
   const limits: HeldByLimit[] = [];
-  for (const { until, isGuess, task } of held.toSorted((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity))) {
+  for (const { task, ...each } of held.toSorted((a, b) => (a.until ?? Infinity) - (b.until ?? Infinity))) {
+    const { until } = each;
     const last = limits.at(-1);
     const isSame = last !== undefined && (last.until === until || (until ?? Infinity) - (last.until ?? 0) <= SPREAD_MS);
     if (isSame) last.tasks.push(task);
-    else limits.push({ until, isGuess, tasks: [task] });
+    else limits.push({ ...each, tasks: [task] });
   }
   return limits;
 }
@@ -241,7 +246,11 @@ function toJson(engine: Engine, status: Status): object {
         until: until === null ? null : new Date(until).toISOString(),
         command,
       })),
-      limits: limits.map(({ until, tasks }) => ({ until: until && new Date(until).toISOString(), tasks })),
+      limits: limits.map(({ until, tasks, outage }) => ({
+        until: until && new Date(until).toISOString(),
+        outage: outage && describeOutage(outage, null),
+        tasks,
+      })),
       expected_end: expected?.end == null ? null : new Date(expected.end).toISOString(),
       expected_is_rough: expected?.isRough ?? false,
       background_pid: background,
@@ -298,7 +307,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     }
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now(), expected.isRough ?? false)}`);
-    for (const limit of limits) lines.push(`  usage limit${limitWords(limit, engine.now())}: ${someOf(limit.tasks)}`);
+    for (const limit of limits) lines.push(...limitLines(limit, engine.now()));
     const shown = worthARow(views);
     const rows = shown.map((view) => [
       `  ${markOf(view.standing, paint)} ${view.task.key}`,
@@ -386,6 +395,16 @@ function endWords(end: number, now: number, isRough: boolean): string {
 
 /** Who carries it works the end out anew so long after it passed. */
 const LATE_MS = 20_000;
+
+function limitLines(limit: HeldByLimit, now: number): string[] {
+  const { outage, until, tasks } = limit;
+  if (outage === null) return [`  usage limit${limitWords(limit, now)}: ${someOf(tasks)}`];
+  const next = until === null ? "" : `; next try at ${localTime(until, now)}`;
+  return [
+    `  ▲ ${printable(describeOutage(outage, null))}${next}: ${someOf(tasks)}`,
+    `    ↳ try at once: owt task retry ${tasks[0]}`,
+  ];
+}
 
 function limitWords({ until, isGuess }: HeldByLimit, now: number): string {
   if (until === null || !isGuess) return timeWords(until, now);

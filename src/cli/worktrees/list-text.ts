@@ -120,6 +120,7 @@ function agentWords({ agent, state, isClosed, stateSince, backs, limit, question
 function limitWords(limit: Listed["limit"], now: number): string {
   if (limit === null) return "";
   const at = localTime(limit.until, now);
+  if (limit.outage !== undefined) return `, its API cannot be reached (${printable(limit.outage)}); next try at ${at}`;
   return limit.isGuess ? `, usage limit, no reset known; next try at ${at}` : `, usage limit until ${at}`;
 }
 

@@ -49,7 +49,7 @@ export type Listed = {
   /** The process of its agent that is stopped; null where none is. */
   suspended: number | null;
   /** The usage limit that holds the login of its agent, as far as a run knows. */
-  limit: Pick<LimitHold, "until" | "isGuess"> | null;
+  limit: Pick<LimitHold, "until" | "isGuess" | "outage"> | null;
   /** How often its agent was brought back of late. */
   backs: number;
   /** What everything in its session uses; null without one. */
