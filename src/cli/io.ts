@@ -59,6 +59,12 @@ export function tell(io: Io, line: string): void {
   io.stderr.write(`${folded(io.stderr, withoutOrders(line))}\n`);
 }
 
+/** Who hears of what goes on while something is done: of what is only waited for, a terminal. */
+export function tellers(io: Io): { tell: (text: string) => void; onWait?: (text: string) => void } {
+  const say = (text: string) => tell(io, printable(text));
+  return io.stderr.isTTY === true ? { tell: say, onWait: say } : { tell: say };
+}
+
 /** Whoever runs this command, for what takes long and may have something to say meanwhile. */
 export function whoAsks(io: Io): Asker {
   return { leave: io.signal, tell: (text) => tell(io, `▲ ${printable(text)}`) };
@@ -79,6 +85,7 @@ export async function withEngine<T>(
     cwd: io.cwd,
     env: io.env,
     owtCommand: io.owtCommand,
+    leave: io.signal,
     hurry: io.hurry,
     looks: io.looks,
     tolerant: io.tolerant,
