@@ -28,6 +28,8 @@ export type Io = {
   outlivesTerminal: boolean;
   /** Set for a command that changes nothing: it makes no store either. */
   looks: boolean;
+  /** Set for a command that only answers: it works where nothing can be written, too. */
+  reads: boolean;
   /** Set for a command that starts no work: a configuration in which something is wrong does not keep it from looking, or from stopping what runs. */
   tolerant: boolean;
   /** 1: every program that is run is told; 2: a bug report is written, too. */
@@ -88,6 +90,7 @@ export async function withEngine<T>(
     leave: io.signal,
     hurry: io.hurry,
     looks: io.looks,
+    reads: io.reads,
     tolerant: io.tolerant,
     ...more,
   });

@@ -73,6 +73,8 @@ export type OpenOptions = {
   hurry?: AbortSignal;
   /** The command only looks: no store is made where there is none. */
   looks?: boolean;
+  /** What it writes beside that is worth nothing to anybody: where the store may not be written, a copy does. */
+  reads?: boolean;
   /** The command starts no work: it goes by what is sound of a configuration in which something is wrong. */
   tolerant?: boolean;
 };
@@ -90,7 +92,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   });
   const engine: Engine = {
     repo,
-    store: openStore(repo.commonDir, { looks: options.looks ?? false }),
+    store: openStore(repo.commonDir, { looks: options.looks ?? false, reads: options.reads ?? false }),
     config,
     layers,
     configProblems: problems,
