@@ -101,3 +101,18 @@ describe("before a worktree by hand goes", () => {
     }
   });
 });
+
+test("of one that fails and says much, the beginning and the end are shown, and all of it is kept", async () => {
+  const config = `${demoConfig}[hooks]\npost_create = "seq 1 200; exit 3"\n`;
+  await using rig = Rig.create({ ".worktreerc": config });
+  rig.ok("config", "approve", "--yes");
+  const refused = await rig.owt("create", "one", "--no-tmux");
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/: seq 1 200; exit 3\n1\n2\n[^]*\n10\n… 180 lines, all of it: \S+\n191\n[^]*\n200\n/);
+  const log = /all of it: (\S+)/.exec(refused.stderr)![1]!;
+  expect(readFileSync(log, "utf8")).toContain("\n100\n");
+  rig.write({ ".worktreerc": config.replace("exit 3", "exit 0") });
+  rig.ok("config", "approve", "--yes");
+  rig.ok("create", "one", "--no-tmux");
+  expect(existsSync(log)).toBe(false);
+});
