@@ -536,6 +536,27 @@ describe("owt list", () => {
 });
 
 describe("owt delete", () => {
+  test("what the git of a killed owt still does is waited for", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "one", "two", "--no-tmux");
+    writeFileSync(join(rig.path("shop-one"), "new"), "mine");
+    rig.ok("delete", "one", "--save", "--yes");
+    const { rescues } = await rig.json<{ rescues: { id: string }[] }>("restore");
+    const leaveGit = (script: string) =>
+      spawn("sh", ["-c", `sleep 3; ${script}`], {
+        cwd: rig.path("shop-two"),
+        env: { ...rig.env, OWT_GIT_OWNER: "1-99999999999-dead", GIT_COMMON_DIR: join(rig.root, ".git") },
+        stdio: "ignore",
+      });
+    mkdirSync(rig.path("back"));
+    writeFileSync(rig.path("back/half"), "");
+    leaveGit(`rm -r ${rig.path("back")}`);
+    expect(await rig.owt("restore", rescues[0]!.id, "--path", rig.path("back"))).toMatchObject({ code: 0 });
+    expect(readFileSync(rig.path("back/new"), "utf8")).toBe("mine");
+    leaveGit("true");
+    expect(await rig.owt("delete", "two", "--yes")).toMatchObject({ code: 0 });
+  });
+
   test("what would be lost keeps the worktree; with --save it comes back byte for byte", async () => {
     await using rig = Rig.create({ ".gitignore": "*.log\n" });
     rig.ok("create", "x");

@@ -5,6 +5,7 @@ import { readySubmodules } from "../../engine/submodules.ts";
 import type { Place } from "../../git/git.ts";
 import { readHead } from "../../git/place.ts";
 import { listRescues, type RescuedModule, withContent } from "../../git/rescue.ts";
+import { LONGEST_MS, outlastDeadGit } from "../../git/dead-git.ts";
 import { restoreRescue } from "../../git/restore.ts";
 import { OwtError } from "../../core/errors.ts";
 import { nearestHint } from "../../core/names.ts";
@@ -25,6 +26,8 @@ export function restoreCommand(program: Command, io: Io): void {
     .option("--json", "print the answer as JSON")
     .action((id: string | undefined, options: { path?: string; json?: boolean }) =>
       withEngine(io, async (engine) => {
+        // One that brings the same back, and whose owt was killed, stands in the way until it has ended.
+        if (id !== undefined) await outlastDeadGit(engine.repo, LONGEST_MS, io.signal);
         const all = await listRescues(engine.repo);
         const kept = listKept(engine);
         if (id === undefined) {
