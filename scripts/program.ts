@@ -30,6 +30,7 @@ export async function describeProgram(): Promise<Described[]> {
     onContinue: () => () => {},
     outlivesTerminal: false,
     looks: true,
+    reads: true,
     tolerant: false,
     verbosity: 0,
   } as const;

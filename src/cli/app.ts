@@ -145,6 +145,7 @@ export async function buildProgram(io: Io, version: string, name: string | undef
       refuseInsideAttempt(io, command);
       const { profile } = program.opts<{ profile?: string }>();
       if (profile !== undefined) io.env = { ...io.env, OWT_PROFILE: profile };
+      io.reads = changesNothing(command) || (command.name() === "switch" && command.opts()["path"] === true);
       io.looks = MAKES_NO_STORE.has(command.name()) || command.opts()["dryRun"] === true;
       io.tolerant = STARTS_NOTHING.has(fullName(command).replace(/^owt /, ""));
     });
@@ -155,6 +156,11 @@ export async function buildProgram(io: Io, version: string, name: string | undef
   return program;
 }
 
+function changesNothing(command: Command): boolean {
+  const mends = command.opts()["fix"] === true || command.opts()["adoptStore"] === true;
+  return READ_ONLY.has(command.name()) && !mends;
+}
+
 function overrideExit(command: Command): void {
   command.exitOverride();
   for (const child of command.commands) overrideExit(child);
@@ -162,8 +168,7 @@ function overrideExit(command: Command): void {
 
 /** An agent must not steer the run that it is part of. */
 function refuseInsideAttempt(io: Io, command: Command): void {
-  const mends = command.opts()["fix"] === true || command.opts()["adoptStore"] === true;
-  if (!io.env["OWT_ATTEMPT"] || (READ_ONLY.has(command.name()) && !mends)) return;
+  if (!io.env["OWT_ATTEMPT"] || changesNothing(command)) return;
   throw new OwtError(
     "wrong-state",
     `owt ${command.name()} is refused inside an attempt: an agent does not steer its own run`,

@@ -11,6 +11,7 @@ export async function runBare(
   show: (engine: Engine) => Promise<void>,
 ): Promise<number> {
   io.looks = true;
+  io.reads = true;
   io.tolerant = true;
   try {
     await withEngine(io, show);

@@ -28,6 +28,8 @@ export type Io = {
   outlivesTerminal: boolean;
   /** Set for a command that changes nothing: it makes no store either. */
   looks: boolean;
+  /** Set for a command that only answers: it works where nothing can be written, too. */
+  reads: boolean;
   /** Set for a command that starts no work: a configuration in which something is wrong does not keep it from looking, or from stopping what runs. */
   tolerant: boolean;
   /** 1: every program that is run is told; 2: a bug report is written, too. */
@@ -59,6 +61,12 @@ export function tell(io: Io, line: string): void {
   io.stderr.write(`${folded(io.stderr, withoutOrders(line))}\n`);
 }
 
+/** Who hears of what goes on while something is done: of what is only waited for, a terminal. */
+export function tellers(io: Io): { tell: (text: string) => void; onWait?: (text: string) => void } {
+  const say = (text: string) => tell(io, printable(text));
+  return io.stderr.isTTY === true ? { tell: say, onWait: say } : { tell: say };
+}
+
 /** Whoever runs this command, for what takes long and may have something to say meanwhile. */
 export function whoAsks(io: Io): Asker {
   return { leave: io.signal, tell: (text) => tell(io, `▲ ${printable(text)}`) };
@@ -79,8 +87,10 @@ export async function withEngine<T>(
     cwd: io.cwd,
     env: io.env,
     owtCommand: io.owtCommand,
+    leave: io.signal,
     hurry: io.hurry,
     looks: io.looks,
+    reads: io.reads,
     tolerant: io.tolerant,
     ...more,
   });

@@ -12,7 +12,10 @@ const WEB = "the web dashboard (owt serve)";
 const SANDBOX = "the sandbox";
 
 const ABOUT: Record<KeyName, About> = {
-  "worktree.base_directory": { says: "where worktrees made by hand stand", otherwise: "../" },
+  "worktree.base_directory": {
+    says: "where worktrees made by hand stand; ~ at its beginning is your home, and nothing else stands for anything",
+    otherwise: "../",
+  },
   "worktree.naming_pattern": { says: "how they are named", otherwise: "{project}-{branch}" },
   "worktree.auto_cleanup_days": { says: "after how many days without use one counts as stale" },
   "worktree.keep": { says: "which worktrees of a run stay: none, failed, all" },

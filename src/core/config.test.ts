@@ -254,3 +254,14 @@ test.each<[string | string[] | undefined, string[]]>([
 ])("the commands in %j are %j", (value, list) => {
   expect(commandList(value)).toEqual(list);
 });
+
+test.each([
+  ["base_directory", "../{project}-wt", "{project} stands for nothing"],
+  ["base_directory", "$HOME/x", "$HOME stands for nothing"],
+  ["base_directory", "a\0b", "it holds a NUL"],
+  ["naming_pattern", "{branch}\0", "it holds a NUL"],
+])("%s takes no %j as it stands: nobody's folder is called so", (key, value, says) => {
+  expect(problemsOf({ worktree: { [key]: value } })).toMatchObject([
+    { key: `worktree.${key}`, message: expect.stringContaining(says) as string },
+  ]);
+});

@@ -226,10 +226,18 @@ function findStrangers({ agent }: ConfigValues, kinds: readonly string[]): Confi
 }
 
 function findStrangeParts({ worktree }: ConfigValues): ConfigProblem[] {
-  const part = strangePart(worktree?.naming_pattern ?? "");
-  if (part === null) return [];
-  const hint = `known: ${NAME_PARTS.map((name) => `{${name}}`).join(", ")}`;
-  return [{ key: "worktree.naming_pattern", message: `${part} stands for nothing`, hint }];
+  const { naming_pattern: pattern = "", base_directory: base = "" } = worktree ?? {};
+  const known = `known: ${NAME_PARTS.map((name) => `{${name}}`).join(", ")}`;
+  const filled = "a path from the main checkout, in which only ~ at its beginning stands for something";
+  return [
+    ...strangeIn("worktree.naming_pattern", pattern, strangePart(pattern), known),
+    ...strangeIn("worktree.base_directory", base, /\{[^{}]*\}|\$\w+/.exec(base)?.[0] ?? null, filled),
+  ];
+}
+
+function strangeIn(key: string, value: string, part: string | null, hint: string): ConfigProblem[] {
+  if (value.includes("\0")) return [{ key, message: "it holds a NUL, which no path can", hint }];
+  return part === null ? [] : [{ key, message: `${part} stands for nothing`, hint }];
 }
 
 function findTornLayouts({ tmux }: ConfigValues): ConfigProblem[] {

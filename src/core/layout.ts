@@ -56,12 +56,12 @@ export function chooseLayout(
   const own = ownPanes(name, layouts);
   if (own !== null && panes !== null && panes !== own)
     throw new OwtError("usage", `the layout ${name} has ${own === 1 ? "one pane" : `${own} panes`}, not ${panes}`, {
-      hint: `leave the number out, or choose another: owt tmux create --layout main-vertical --panes ${panes}`,
+      hint: `leave --panes out, or name another layout with it (--layout main-vertical); see: owt tmux create --help`,
     });
   const count = own ?? panes ?? usually;
   if (count > MOST_PANES)
     throw new OwtError("usage", `${count} panes are more than a screen shows`, {
-      hint: `at most ${MOST_PANES}: owt tmux create --panes ${MOST_PANES}`,
+      hint: `at most --panes ${MOST_PANES}; see: owt tmux create --help`,
     });
   return {
     name,

@@ -32,10 +32,15 @@ const LOCKED: readonly Rule[] = [
 
 /** Nobody's own tools are touched: what pip installs goes into the worktree, where git does not see it. */
 const PIP =
-  "python3 -m venv .venv && printf '*\\n' > .venv/.gitignore && .venv/bin/python -m pip install --disable-pip-version-check --requirement requirements.txt";
+  "python3 -m venv .venv && printf '*\\n' > .venv/.gitignore && .venv/bin/python -m pip install --disable-pip-version-check";
 
-/** What a manifest without a lockfile asks for, and how it is installed without writing a lockfile where that can be said. Go and Rust
- *  fetch what they lack when they build. */
+/** What a build of an editable package notes beside its sources, in a file of nobody's: the environment has it too. */
+const WITHOUT_BOOKS = "find . -maxdepth 2 -name '*.egg-info' -newer .venv/pyvenv.cfg -exec rm -r {} +";
+
+/** Cargo writes a lockfile with whatever it does, which would be a new file of nobody's. */
+const FETCH = "test -e Cargo.lock && exec cargo fetch; cargo fetch; made=$?; rm -f Cargo.lock; exit $made";
+
+/** What a manifest without a lockfile asks for, and how it is installed without writing a lockfile where that can be said. */
 const UNLOCKED: readonly (Rule & { when?: (read: ReadFile) => boolean })[] = [
   { language: "python", kind: "pipenv", file: "Pipfile", command: "pipenv install --skip-lock" },
   { language: "python", kind: "uv", file: "pyproject.toml", command: "uv sync", when: hasTable("uv") },
@@ -46,7 +51,21 @@ const UNLOCKED: readonly (Rule & { when?: (read: ReadFile) => boolean })[] = [
     command: "poetry install --no-interaction",
     when: hasTable("poetry"),
   },
-  { language: "python", kind: "pip", program: "python3", file: "requirements.txt", command: PIP },
+  {
+    language: "python",
+    kind: "pip",
+    program: "python3",
+    file: "requirements.txt",
+    command: `${PIP} --requirement requirements.txt`,
+  },
+  {
+    language: "python",
+    kind: "pip",
+    program: "python3",
+    file: "pyproject.toml",
+    command: `${PIP} --editable . && ${WITHOUT_BOOKS}`,
+    when: (read) => PYTHON_ASKS.test(read("pyproject.toml") ?? ""),
+  },
   { language: "node", kind: "bun", file: "package.json", command: "bun install --no-save", when: asksFor("bun") },
   {
     language: "node",
@@ -71,10 +90,38 @@ const UNLOCKED: readonly (Rule & { when?: (read: ReadFile) => boolean })[] = [
     when: (read) => Object.keys(tableIn(read("composer.json"), "require")).length > 0,
   },
   { language: "ruby", kind: "bundler", program: "bundle", file: "Gemfile", command: "bundle install" },
+  {
+    language: "go",
+    kind: "go",
+    file: "go.mod",
+    command: "go mod download",
+    when: (read) => /^\s*require\b/m.test(read("go.mod") ?? ""),
+  },
+  {
+    language: "rust",
+    kind: "cargo",
+    file: "Cargo.toml",
+    command: FETCH,
+    when: (read) => RUST_ASKS.test(read("Cargo.toml") ?? ""),
+  },
 ];
 
+/** `dependencies` of `[project]`, with something in it. */
+const PYTHON_ASKS =
+  /^[ \t]*\[project\][^\n]*\n(?:(?![ \t]*\[)[^\n]*\n)*?[ \t]*dependencies[ \t]*=[ \t]*\[(?:\s|#.*)*["']/m;
+
+/** A table of dependencies with something in it, one of a single dependency, or the members of a workspace. */
+const RUST_ASKS =
+  /^\s*\[(?:[^\]\n]*\.)?(?:dev-|build-)?dependencies(?:\.[^\]\n]+\]|\](?:\s|#.*)*[\w"'-])|^\s*\[workspace\]/m;
+
 /** The files whose text is looked into; all others are told by their name. */
-export const MANIFESTS: ReadonlySet<string> = new Set(["package.json", "pyproject.toml", "composer.json"]);
+export const MANIFESTS: ReadonlySet<string> = new Set([
+  "package.json",
+  "pyproject.toml",
+  "composer.json",
+  "go.mod",
+  "Cargo.toml",
+]);
 
 /** Every file that something is told by. */
 const TELLING = new Set([...LOCKED, ...UNLOCKED].map(({ file }) => file).concat("pnpm-workspace.yaml", ...MANIFESTS));

@@ -38,6 +38,8 @@ export type Engine = {
   env: NodeJS.ProcessEnv;
   /** How agents are launched here; found out by trying, once. */
   launchMode(): Promise<LaunchMode>;
+  /** Aborted by the first Ctrl-C. */
+  leave: AbortSignal;
   /** Aborted when there is no time left for a grace: a second Ctrl-C. */
   hurry: AbortSignal;
   now(): number;
@@ -67,9 +69,12 @@ export type OpenOptions = {
   owtCommand: string[];
   flags?: ConfigValues;
   configFile?: string;
+  leave?: AbortSignal;
   hurry?: AbortSignal;
   /** The command only looks: no store is made where there is none. */
   looks?: boolean;
+  /** What it writes beside that is worth nothing to anybody: where the store may not be written, a copy does. */
+  reads?: boolean;
   /** The command starts no work: it goes by what is sound of a configuration in which something is wrong. */
   tolerant?: boolean;
 };
@@ -87,7 +92,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   });
   const engine: Engine = {
     repo,
-    store: openStore(repo.commonDir, { looks: options.looks ?? false }),
+    store: openStore(repo.commonDir, { looks: options.looks ?? false, reads: options.reads ?? false }),
     config,
     layers,
     configProblems: problems,
@@ -96,6 +101,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     // Reading a variable of Node's own `process.env` is a call of the system's, and each turn reads all of them.
     env: { ...options.env },
     launchMode: once(() => probeLaunchMode(options.env["OWT_LAUNCH_MODE"])),
+    leave: options.leave ?? new AbortController().signal,
     hurry: options.hurry ?? new AbortController().signal,
     now: Date.now,
     chance: () => randomInt(2 ** 32) / 2 ** 32,

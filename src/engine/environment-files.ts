@@ -71,15 +71,28 @@ function tellLeadingOut(engine: Engine, tell: (said: SetupSaid) => void): void {
     });
 }
 
-/** The environment files that a worktree has. A folder or a link of such a name is none of ours: nobody brought it, and nobody keeps it. */
+/** Whoever follows a link in the main checkout may write anywhere; what is committed as one is there. */
+function tellLinks(engine: Engine, worktree: string, tell: (said: SetupSaid) => void): void {
+  const { root } = engine.repo;
+  for (const name of environmentFiles(engine)) {
+    const isLink = lstatSync(join(root, name), { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    if (!isLink || !isFree(worktree, name)) continue;
+    const text = `${name} is not brought: it is a symbolic link in the main checkout, and none is followed`;
+    tell({ level: "warning", about: `env_files ${name}`, text });
+  }
+}
+
+/** The environment files that a worktree has, by today's configuration or by what was brought. A folder or a link of such a name is none of ours: nobody brought it, and nobody keeps it. */
 export function broughtFiles(engine: Engine, worktree: string): string[] {
-  return environmentFiles(engine).filter((name) => isPlainFile(worktree, name));
+  const names = new Set([...environmentFiles(engine), ...readBrought(engine, worktree).keys()]);
+  return [...names].filter((name) => isPlainFile(worktree, name));
 }
 
 /** Gives a worktree the environment files that it lacks, private: what the main checkout has, with the paths adjusted, and what a template says.
  *  A symbolic link is left alone on both sides: it may point anywhere. Returns their names. */
 export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (said: SetupSaid) => void): string[] {
   if (tell) tellLeadingOut(engine, tell);
+  if (tell) tellLinks(engine, worktree, tell);
   const has = offersOf(engine);
   const found = environmentFiles(engine).flatMap((name) => findSources(engine, worktree, name, has) ?? []);
   if (found.length === 0 && !isLeaseUseful(engine, worktree)) return [];
@@ -88,6 +101,7 @@ export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (
   const names: string[] = [];
   const brought = readBrought(engine, worktree);
   for (const sources of found) {
+    if (tell && lease?.firstPort === null) tellPortless(sources, tell);
     const content = composeFile(engine, worktree, sources, lease);
     if (content === null) continue;
     const to = join(worktree, sources.name);
@@ -99,6 +113,13 @@ export function bringEnvironmentFiles(engine: Engine, worktree: string, tell?: (
     names.push(sources.name);
   }
   return names;
+}
+
+function tellPortless({ name, template }: Sources, tell: (said: SetupSaid) => void): void {
+  const word = template === null ? null : /\$\{OWT_PORT(?:_\d+)?\}/.exec(readPlainFile(template).toString("utf8"));
+  if (word === null) return;
+  const text = `${name}${TEMPLATE}: ${word[0]} stays as it is: no ports are leased ([environment] ports)`;
+  tell({ level: "warning", about: `template ${name}`, text });
 }
 
 type Sources = { name: string; file: string | null; template: string | null };

@@ -40,21 +40,49 @@ export async function runHook(
   return null;
 }
 
-/** How long a worktree that is to go waits for its hook. */
+/** How long a worktree that is to go waits for each command of its hook. */
 const LEAVE_MS = 300_000;
+/** A person is told what is waited for only where it takes long. */
+const TELL_MS = 1_000;
+
+export type LeaveOptions = Omit<HookPlace, "timeoutMs"> & {
+  /** Hears what is waited for, where somebody looks on. */
+  onWait?: (text: string) => void;
+};
 
 /** Runs what is wished before a worktree goes. It goes all the same where that fails: `trouble` says why, for people. Null where nothing is
- *  wished. */
+ *  wished. Ctrl-C stops it: whether the worktree goes without is the caller's affair. */
 export async function leaveWorktree(
   engine: Engine,
-  place: Omit<HookPlace, "timeoutMs">,
-): Promise<{ trouble: string | null } | null> {
+  { onWait, ...place }: LeaveOptions,
+): Promise<{ trouble: string | null; interrupted?: true } | null> {
   if (commandList(engine.config.hooks.pre_remove).length === 0 || !existsSync(place.worktree)) return null;
-  const problem = await runHook(engine, "pre_remove", { ...place, timeoutMs: LEAVE_MS });
+  const problem = await untilLeave(engine, place.attempt, async () => {
+    const words = `waiting for [hooks] pre_remove in ${place.worktree} (${LEAVE_MS / 60_000} min for each command; Ctrl-C stops it)`;
+    const timer = setTimeout(() => onWait?.(words), TELL_MS);
+    try {
+      return await runHook(engine, "pre_remove", { ...place, timeoutMs: LEAVE_MS });
+    } finally {
+      clearTimeout(timer);
+    }
+  });
   if (problem === null) return { trouble: null };
-  if (problem === "interrupted") return { trouble: `[hooks] pre_remove was stopped in ${place.worktree}` };
+  if (problem === "interrupted")
+    return { trouble: `[hooks] pre_remove was stopped in ${place.worktree}`, interrupted: true };
   const said = problem.output.trim().split("\n").at(-1);
   return {
     trouble: `[hooks] pre_remove ended with exit code ${problem.code} in ${place.worktree}: ${problem.failed}: ${said}`,
   };
+}
+
+/** Has Ctrl-C stop what `work` runs for an attempt; one that came before is another's, and the next one counts. */
+async function untilLeave<T>(engine: Engine, attempt: number, work: () => Promise<T>): Promise<T> {
+  const leave = engine.leave.aborted ? engine.hurry : engine.leave;
+  const stop = () => engine.live.get(attempt)?.("stopped");
+  leave.addEventListener("abort", stop);
+  try {
+    return await work();
+  } finally {
+    leave.removeEventListener("abort", stop);
+  }
 }

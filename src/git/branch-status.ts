@@ -10,6 +10,8 @@ export type BranchStatus = {
   /** Commits that the upstream, or else the base, lacks, and that it has beyond ours; null where there is neither, or it is gone. */
   ahead: number | null;
   behind: number | null;
+  /** The base that it would be compared with is no branch or commit any more. */
+  lacksBase?: true;
   /** Tracked files that differ from the commit (a submodule with work in it is one), open conflicts, and untracked files. */
   changed: number;
   conflicts: number;
@@ -26,7 +28,10 @@ export async function readBranchStatus(place: Place, base: string | null): Promi
   const counted = await git(place, ["rev-list", "--left-right", "--count", `${base}...${status.head}`, "--"], {
     ok: [0, 128],
   });
-  if (counted.code !== 0) return status;
+  if (counted.code !== 0) {
+    const found = await git(place, ["rev-parse", "--quiet", "--verify", `${base}^{commit}`], { ok: [0, 1, 128] });
+    return found.code === 1 ? { ...status, lacksBase: true } : status;
+  }
   const [behind, ahead] = counted.stdout.trim().split("\t").map(Number);
   return { ...status, ahead: ahead!, behind: behind! };
 }

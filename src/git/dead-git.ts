@@ -8,13 +8,16 @@ import { isOwnerAlive } from "./owner.ts";
 import type { Repo } from "./repo.ts";
 
 const LOOK_MS = 20;
-const LONGEST_MS = 120_000;
+/** So long it is waited for. */
+export const LONGEST_MS = 120_000;
 
-/** Waits until every git of this repository whose owt is dead has ended. Without /proc there is nobody to be seen, and nothing is waited for. */
-export async function outlastDeadGit(repo: Repo, longestMs: number = LONGEST_MS): Promise<void> {
+/** Waits until every git of this repository whose owt is dead has ended. Without /proc there is nobody to be seen, and nothing is waited for.
+ *  Throws `interrupted` once `leave` aborts. */
+export async function outlastDeadGit(repo: Repo, longestMs: number = LONGEST_MS, leave?: AbortSignal): Promise<void> {
   for (const ends = performance.now() + longestMs; ; await sleep(LOOK_MS)) {
     const left = findDeadGit(repo.commonDir);
     if (left.length === 0) return;
+    if (leave?.aborted) throw new OwtError("interrupted", "interrupted; git of an earlier owt still works here");
     if (performance.now() < ends) continue;
     throw new OwtError("environment", `git of an earlier owt still works in ${repo.root}: ${left.join(", ")}`, {
       hint: `look at it: ps -fp ${left.join(",")}; end it, then: owt resume`,

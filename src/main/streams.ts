@@ -32,6 +32,7 @@ export function openIo(binPath: string): Io {
     },
     outlivesTerminal: false,
     looks: false,
+    reads: false,
     tolerant: false,
     verbosity: 0,
   };

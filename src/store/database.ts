@@ -1,7 +1,18 @@
 /** Opens the one durable truth of a repository and gives transactions over it.
  *  WAL with synchronous=FULL: with NORMAL, 20 of 30 simulated power cuts lost acknowledged commits. */
-import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
 import { oneLine } from "../core/names.ts";
@@ -246,15 +257,19 @@ function patiently<T>(work: () => T): T {
 }
 
 /** Opens (and where needed creates and migrates) the store in `<commonDir>/owt/state.db`. Who only `looks` makes none: where there is no
- *  store, an empty one in memory stands in.
+ *  store, an empty one in memory stands in. Where it may not be written, a copy stands in for who only `reads`.
  *  Throws `store` where something else lies in the place of what belongs there, and where it is gone and copies of it are there: nothing is begun anew without a word.
  *  Throws `environment` when the repository was copied together with its store: two copies would run the same work. */
-export function openStore(commonDir: string, { looks = false }: { looks?: boolean } = {}): Store {
+export function openStore(
+  commonDir: string,
+  { looks = false, reads = false }: { looks?: boolean; reads?: boolean } = {},
+): Store {
   const path = storeFile(commonDir);
   refuseMisplaced(commonDir);
   const lost = findLoss(commonDir);
   if (lost !== null) throw lostError(path, lost, backupFolder(commonDir));
   if (looks && !existsSync(path)) return emptyStore();
+  if (reads && isReadOnly(path)) return openCopy(commonDir, path);
   try {
     return openAt(commonDir, path);
   } catch (error) {
@@ -305,6 +320,50 @@ export function openSmall(path: string, shape: string): Store {
   } catch (error) {
     db?.close();
     throw error instanceof OwtError ? error : storeError(error, path);
+  }
+}
+
+/** Whether the file or its folder may not be written: SQLite, whose readers share a file beside it, cannot even read it then. */
+function isReadOnly(path: string): boolean {
+  try {
+    for (const each of [path, dirname(path)]) accessSync(each, constants.W_OK);
+    return false;
+  } catch {
+    return existsSync(path);
+  }
+}
+
+/** What is written to it is gone with this process. */
+function openCopy(commonDir: string, path: string): Store {
+  const folder = mkdtempSync(join(tmpdir(), "owt-reads-"));
+  let db: DatabaseSync | undefined;
+  try {
+    const copy = join(folder, basename(path));
+    copyWhole(path, copy);
+    db = new DatabaseSync(copy, { enableForeignKeyConstraints: true });
+    const store = new Store(db, ":memory:");
+    migrate(db, store);
+    refuseCopiedStore(store, commonDir);
+    // From here on it needs no name.
+    return store;
+  } catch (error) {
+    db?.close();
+    throw error instanceof OwtError ? error : storeError(error, path);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** With its journal, and such as both were at one moment: somebody else may write. */
+function copyWhole(path: string, copy: string): void {
+  const seen = () => [path, `${path}-wal`].map((each) => statSync(each, { throwIfNoEntry: false })?.mtimeMs).join();
+  for (let tries = 1; ; tries++) {
+    const before = seen();
+    copyFileSync(path, copy);
+    rmSync(`${copy}-wal`, { force: true });
+    if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${copy}-wal`);
+    chmodSync(copy, 0o600);
+    if (before === seen() || tries === BUSY_TRIES) return;
   }
 }
 

@@ -48,6 +48,35 @@ function fill(folder: string, files: Record<string, string>): void {
 }
 
 describe("owt create", () => {
+  test("eight at once of one branch: one makes it, and the others wait and find it", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": '[hooks]\npost_create = "test -e ../go || sleep 0.2; echo x >> ../made"\n',
+    });
+    rig.ok("config", "approve", "--yes");
+    const all = Array.from({ length: 8 }, () => rig.owt("create", "same", "--no-tmux"));
+    expect((await Promise.all(all)).map(({ code, stderr }) => [code, /another owt/.test(stderr)])).toEqual(
+      Array.from({ length: 8 }, () => [0, false]),
+    );
+    expect(readFileSync(rig.path("made"), "utf8")).toBe("x\n");
+  });
+
+  test("what is brought and what is not is said: a link, ports of which there are none; and what was brought needs no saving later", async () => {
+    await using rig = Rig.create({
+      ".worktreerc": '[environment]\nports = 0\nenv_files = ["own.env"]\n',
+      ".gitignore": "*.env\n.env*\n",
+      "README.md": "",
+    });
+    rig.write({ "own.env": "A=1\n", ".env.owt": "PORT=${OWT_PORT}\n" });
+    symlinkSync("/etc/hostname", join(rig.root, ".env.local"));
+    const made = await rig.owt("create", "one", "--no-tmux");
+    expect(made.stderr).toMatch(/\.env\.local is not brought: it is a symbolic link/);
+    expect(made.stderr).toMatch(
+      /\.env\.owt: \$\{OWT_PORT\} stays as it is: no ports are leased \(\[environment\] ports\)/,
+    );
+    rig.write({ ".worktreerc": "" });
+    expect(await rig.owt("delete", "one", "--yes")).toMatchObject({ code: 0 });
+  });
+
   test("several branches at once, environment files with their paths, safe to repeat", async () => {
     await using rig = Rig.create({ ".gitignore": ".env*\n" });
     rig.write({ ".env": `ROOT=${rig.root}/db\nOTHER=${rig.root}-other\n` });
@@ -473,6 +502,14 @@ describe("owt create", () => {
 });
 
 describe("owt list", () => {
+  test("a base that is gone is said to be", async () => {
+    await using rig = Rig.create({});
+    rig.git("branch", "release");
+    rig.ok("create", "one", "--base", "release", "--no-tmux");
+    rig.git("branch", "-m", "release", "later");
+    expect((await rig.owt("list")).stdout).toMatch(/one .*release is gone/);
+  });
+
   test("knows those of plain git, says what changed, and where one is", async () => {
     await using rig = Rig.create({});
     rig.git("worktree", "add", "-q", "-b", "plain", rig.path("plain tree"));
@@ -499,6 +536,27 @@ describe("owt list", () => {
 });
 
 describe("owt delete", () => {
+  test("what the git of a killed owt still does is waited for", async () => {
+    await using rig = Rig.create({});
+    rig.ok("create", "one", "two", "--no-tmux");
+    writeFileSync(join(rig.path("shop-one"), "new"), "mine");
+    rig.ok("delete", "one", "--save", "--yes");
+    const { rescues } = await rig.json<{ rescues: { id: string }[] }>("restore");
+    const leaveGit = (script: string) =>
+      spawn("sh", ["-c", `sleep 3; ${script}`], {
+        cwd: rig.path("shop-two"),
+        env: { ...rig.env, OWT_GIT_OWNER: "1-99999999999-dead", GIT_COMMON_DIR: join(rig.root, ".git") },
+        stdio: "ignore",
+      });
+    mkdirSync(rig.path("back"));
+    writeFileSync(rig.path("back/half"), "");
+    leaveGit(`rm -r ${rig.path("back")}`);
+    expect(await rig.owt("restore", rescues[0]!.id, "--path", rig.path("back"))).toMatchObject({ code: 0 });
+    expect(readFileSync(rig.path("back/new"), "utf8")).toBe("mine");
+    leaveGit("true");
+    expect(await rig.owt("delete", "two", "--yes")).toMatchObject({ code: 0 });
+  });
+
   test("what would be lost keeps the worktree; with --save it comes back byte for byte", async () => {
     await using rig = Rig.create({ ".gitignore": "*.log\n" });
     rig.ok("create", "x");

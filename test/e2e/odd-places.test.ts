@@ -87,3 +87,20 @@ test("what belongs to somebody else is told as that, with whose it is to be seen
   execFileSync("chown", ["-R", `${them}:${them}`, rig.home]);
   expect(asThem("delete", "one", "--yes")).toMatchObject({ status: 0 });
 });
+
+test("where nothing can be written, what only looks goes on working, with what was on record", async (context) => {
+  if (process.getuid?.() !== 0) context.skip("only root can be somebody else (run as root)");
+  await using rig = Rig.create({});
+  rig.ok("create", "one", "--no-tmux");
+  rig.ok("note", "one", "mend the form");
+  chmodSync(rig.home, 0o755);
+  execFileSync("chmod", ["-R", "a+rX,a-w", join(rig.root, ".git")]);
+  execFileSync("chown", ["-R", "1501:1501", rig.home]);
+  const words = ["--reuid=1501", "--regid=1501", "--clear-groups", "--", process.execPath, OWT];
+  const asThem = (...args: string[]) =>
+    spawnSync("setpriv", [...words, ...args], { cwd: rig.root, env: rig.env, encoding: "utf8" });
+  expect(asThem("list")).toMatchObject({ status: 0, stdout: expect.stringMatching(/one .*mend the form/) as string });
+  expect(asThem("switch", "one", "--path")).toMatchObject({ status: 0, stdout: `${rig.path("shop-one")}\n` });
+  expect(asThem("status", "one")).toMatchObject({ status: 0, stderr: "" });
+  expect(asThem("note", "one", "other").status).toBe(1);
+});

@@ -13,7 +13,7 @@ import { clearUnmade } from "../../engine/worktrees/unmade.ts";
 import { setupGrants } from "../../engine/worktrees/ready.ts";
 import type { Gone, Stays } from "../../engine/worktrees/remove.ts";
 import { approve } from "../approve.ts";
-import { answer, type Io, tell, withEngine } from "../io.ts";
+import { answer, type Io, tell, tellers, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { painter, printable } from "../text.ts";
 import { bytesWords, describeDecision, renderPreview, type SeenAt } from "../worktrees/cleanup-text.ts";
@@ -70,8 +70,7 @@ async function cleanUp(io: Io, engine: Engine, options: Options): Promise<void> 
   const go = considered.filter(({ decision }) => decision.take);
   const sizes = await measureFolders(go.map(({ path }) => path));
   const at = { now: engine.now(), wish };
-  const say = (text: string) => tell(io, text);
-  const ends = isDone ? await carryOutCleanup(engine, considered, { signal: io.signal, tell: say }) : null;
+  const ends = isDone ? await carryOutCleanup(engine, considered, { signal: io.signal, ...tellers(io) }) : null;
   const data = {
     done: isDone,
     worktrees: considered.map((each) => toJson(each, sizes, ends?.get(each.path) ?? null, at)),

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nameOf, wordOf } from "../../core/worktree.ts";
+import { LONGEST_MS, outlastDeadGit } from "../../git/dead-git.ts";
 import { isSavable } from "../../git/remove.ts";
 import { findDamageOf, refuseDamaged } from "../../engine/worktrees/damaged.ts";
 import { type Gone, removeByHand, type Stays } from "../../engine/worktrees/remove.ts";
@@ -10,7 +11,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { taskAt } from "../../engine/task-at.ts";
 import { type Checkout, findWorktree, refuseMain } from "../../engine/worktrees/place.ts";
 import { approve } from "../approve.ts";
-import { answer, canAsk, confirm, type Io, tell, withEngine } from "../io.ts";
+import { answer, canAsk, confirm, type Io, tellers, withEngine } from "../io.ts";
 import { repeatWith } from "../repeat.ts";
 import { shellWord } from "../../lib/printable.ts";
 import { painter, printable } from "../text.ts";
@@ -46,16 +47,32 @@ export function deleteCommand(program: Command, io: Io): void {
           if (damaged !== null) throw refuseDamaged(damaged, `owt delete ${wordOf(damaged)}`);
         }
         if (!options.yes) await ask(io, wanted);
+        // That of a killed one that took the same away would look like somebody at work.
+        await outlastDeadGit(engine.repo, LONGEST_MS, io.signal);
         const gone: Gone[] = [];
         const stay: Stays[] = [];
-        for (const each of new Set(wanted)) {
-          const end = await removeByHand(engine, each, { save: options.save ?? false, tell: (text) => tell(io, text) });
-          if ("reasons" in end) stay.push(end);
-          else gone.push(end);
+        try {
+          for (const each of new Set(wanted)) {
+            refuseInterrupted(io, each);
+            const end = await removeByHand(engine, each, { save: options.save ?? false, ...tellers(io) });
+            if ("reasons" in end) stay.push(end);
+            else gone.push(end);
+          }
+        } catch (error) {
+          // What is gone already is told all the same.
+          if (gone.length > 0) tellEnds(io, options, gone, []);
+          throw error;
         }
         tellEnds(io, options, gone, stay);
       }),
     );
+}
+
+function refuseInterrupted(io: Io, next: Checkout): void {
+  if (!io.signal.aborted) return;
+  throw new OwtError("interrupted", `interrupted; ${nameOf(next)} was not touched`, {
+    hint: `again: owt delete ${wordOf(next)}`,
+  });
 }
 
 /** Its task would go on without what was done there. */

@@ -86,7 +86,7 @@ type Looked = { listed: Listed[]; standings: Map<string, BranchStatus | null>; p
 async function lookAt(io: Io, cwd: string, isHere: boolean): Promise<Looked> {
   const standings = new Map<string, BranchStatus | null>();
   try {
-    return await withEngine({ ...io, cwd, looks: true, tolerant: true }, async (engine) => {
+    return await withEngine({ ...io, cwd, looks: true, reads: true, tolerant: true }, async (engine) => {
       const listed = await addSessions(engine, await listOnRecord(engine));
       await readStandings(engine, listed, (path, standing) => standings.set(path, standing));
       return { listed: listed.map((each) => ({ ...each, isHere: isHere && each.isHere })), standings, problem: null };

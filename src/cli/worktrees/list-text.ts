@@ -32,7 +32,7 @@ export function renderList(
       cells: listed.map((each) => changesOf(each, standings)),
       paint: (cell) => paint("yellow", cell),
     },
-    { head: "commits", cells: listed.map((each) => commitsOf(standings.get(each.path))) },
+    { head: "commits", cells: listed.map((each) => commitsOf(each, standings.get(each.path))) },
     {
       head: "agent",
       cells: listed.map((each) => agentWords(each, options.now)),
@@ -100,7 +100,8 @@ function changesOf({ path, isThere, isBeingMade, locked }: Listed, standings: St
 }
 
 /** Beyond what it follows or began from, and behind it. */
-function commitsOf(standing: BranchStatus | null | undefined): string {
+function commitsOf({ base }: Listed, standing: BranchStatus | null | undefined): string {
+  if (standing?.lacksBase && base !== null) return `${base} is gone`;
   const { ahead, behind } = standing ?? { ahead: null, behind: null };
   return [ahead ? `↑${ahead}` : "", behind ? `↓${behind}` : ""].filter(Boolean).join(" ");
 }

@@ -27,7 +27,15 @@ import { type Engine, integrationWorktree } from "../engine.ts";
 import { knownFiles } from "../workspace.ts";
 import { lastUsed } from "./last-used.ts";
 import { type Listed, listWorktrees } from "./list.ts";
-import { type Gone, homesOf, reasonsToStay, removeByHand, type Stays, upstreamOf } from "./remove.ts";
+import {
+  type Gone,
+  homesOf,
+  reasonsToStay,
+  type RemoveByHand,
+  removeByHand,
+  type Stays,
+  upstreamOf,
+} from "./remove.ts";
 
 export type Considered = {
   path: string;
@@ -215,19 +223,15 @@ export async function measureFolders(paths: readonly string[]): Promise<Map<stri
 export async function carryOutCleanup(
   engine: Engine,
   considered: readonly Considered[],
-  options: { signal: AbortSignal; tell: (text: string) => void },
+  { signal, ...tellers }: { signal: AbortSignal } & Pick<RemoveByHand, "tell" | "onWait">,
 ): Promise<Map<string, Gone | Stays>> {
   const ends = new Map<string, Gone | Stays>();
   for (const { path, branch, decision } of considered) {
     if (!decision.take) continue;
-    if (options.signal.aborted) throw new OwtError("interrupted", "interrupted", { hint: "again: owt cleanup --yes" });
+    if (signal.aborted) throw new OwtError("interrupted", "interrupted", { hint: "again: owt cleanup --yes" });
     const saves = new Set(decision.saves);
     const save = (reason: Reason["reason"]) => saves.has(isCommits(reason) ? "unpushed" : "uncommitted");
-    const end = await removeByHand(
-      engine,
-      { path, branch },
-      { save, saveAnyway: saves.has("unpushed"), tell: options.tell },
-    );
+    const end = await removeByHand(engine, { path, branch }, { save, saveAnyway: saves.has("unpushed"), ...tellers });
     ends.set(path, end);
   }
   await sweepTrash(engine.repo, (path) => knownFiles(engine, path));

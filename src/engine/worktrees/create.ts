@@ -2,6 +2,7 @@
  *  a creation that was not finished leaves no branch, no folder and no session. */
 import { existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../../core/errors.ts";
 import { checkBranchName } from "../../core/names.ts";
 import { branchRef, checkedOutWhere, listRefs, readRef } from "../../git/branch.ts";
@@ -44,9 +45,49 @@ export type Created = {
   isOfRemote: boolean;
 };
 
-/** Makes the worktree of a branch, of a remote's branch or of a pull request (`pr:12`), ready to work in. Repeatable. Throws with nothing left
- *  behind. */
+/** Somebody else makes it at this moment. */
+class BeingMade extends OwtError {
+  readonly path: string;
+
+  constructor(path: string) {
+    super("wrong-state", `another owt is making ${path} right now`, { hint: "see: owt list" });
+    this.path = path;
+  }
+}
+
+/** So long another one's making is waited for, and so often looked at. */
+const PATIENCE_MS = 600_000;
+const LOOK_MS = 100;
+
+/** Makes the worktree of a branch, of a remote's branch or of a pull request (`pr:12`), ready to work in; where another process makes it, what is missing
+ *  behind that. Repeatable. Throws with nothing left behind. */
 export async function createByHand(engine: Engine, word: string, options: CreateOptions): Promise<Created> {
+  for (const ends = performance.now() + PATIENCE_MS; ;) {
+    try {
+      return await createNow(engine, word, options);
+    } catch (error) {
+      // A command of its own setup would wait for itself.
+      if (!(error instanceof BeingMade) || engine.env["OWT_WORKTREE"] === error.path) throw error;
+      await outlastMaker(engine, error.path, options.signal, ends);
+      if (performance.now() >= ends) throw error;
+    }
+  }
+}
+
+async function outlastMaker(engine: Engine, path: string, signal: AbortSignal, ends: number): Promise<void> {
+  do {
+    if (signal.aborted) throw new OwtError("interrupted", "interrupted");
+    await sleep(LOOK_MS);
+  } while (performance.now() < ends && isMaking(engine, path));
+}
+
+function isMaking({ store, repo }: Engine, path: string): boolean {
+  const maker = readWorktrees(store).get(path)?.maker ?? null;
+  const place = findPlace(repo, path);
+  return (maker !== null && isOwnerAlive(maker)) || (place !== null && isBeingMade(place));
+}
+
+async function createNow(engine: Engine, word: string, options: CreateOptions): Promise<Created> {
   const { repo } = engine;
   await followMoved(engine);
   await refuseName(engine, word);
@@ -123,7 +164,7 @@ async function refuseNested({ repo }: Engine, branch: string): Promise<void> {
 /** It is there; what is missing in it is brought. */
 async function complete(engine: Engine, start: StartPoint, path: string, options: CreateOptions): Promise<Created> {
   const maker = readWorktrees(engine.store).get(path)?.maker ?? null;
-  if (maker !== null && isOwnerAlive(maker)) throw beingMade(path);
+  if (maker !== null && isOwnerAlive(maker)) throw new BeingMade(path);
   await makeReady(engine, path, { ...options, isNew: false, branch: start.branch });
   await options.last({ path, branch: start.branch });
   return { path, branch: start.branch, isNew: false, base: null, from: null, isOfRemote: false };
@@ -142,7 +183,7 @@ async function make(engine: Engine, start: StartPoint, path: string, options: Cr
     maker: ownerMark(),
     ownsBranchAt: start.isNew ? start.at : null,
   };
-  if (recordMaking(store, engine.now(), fresh, isOwnerAlive) !== null) throw beingMade(path);
+  if (recordMaking(store, engine.now(), fresh, isOwnerAlive) !== null) throw new BeingMade(path);
   const like = findPlace(repo, repo.here);
   let isOurs = false;
   const begun = engine.now();
@@ -182,7 +223,7 @@ function refuseInGit({ repo }: Engine, { branch }: StartPoint, path: string): vo
  *  worktree that is not there, which may have been moved. */
 function freePlace({ repo }: Engine, start: StartPoint, path: string): void {
   const place = findPlace(repo, path);
-  if (place !== null && isBeingMade(place)) throw beingMade(path);
+  if (place !== null && isBeingMade(place)) throw new BeingMade(path);
   if (lstatIfThere(path) !== undefined) {
     if (place !== null ? isHalfMade(place) : mayBeFree(path)) return;
     throw describeRefusal(start, { refused: "path-exists", path });
@@ -214,14 +255,10 @@ function describe(made: Worktree, { branch, base, from, isNew, upstream }: Start
   return { path: made.path, branch, isNew: made.isNew, base, from, isOfRemote: isNew && upstream !== null };
 }
 
-function beingMade(path: string): OwtError {
-  return new OwtError("wrong-state", `another owt is making ${path} right now`, { hint: "see: owt list" });
-}
-
 function describeRefusal({ branch }: StartPoint, refused: CreateRefused): OwtError {
   switch (refused.refused) {
     case "being-made":
-      return beingMade(refused.path);
+      return new BeingMade(refused.path);
     case "checked-out":
       return new OwtError("wrong-state", `${branch} is checked out at ${refused.path}`, { hint: "see: owt list" });
     case "branch-exists":

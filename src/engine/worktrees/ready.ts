@@ -1,10 +1,10 @@
 /** What a worktree by hand has, so that one can begin at once: environment files, its own ports, dependencies. The same as a task of a run gets. */
-import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { OwtError } from "../../core/errors.ts";
 import type { SetupSaid } from "../../core/reuse.ts";
 import { findPlace, readHead } from "../../git/place.ts";
-import { lastLines } from "../../lib/tail.ts";
+import { lastLines, readTail } from "../../lib/tail.ts";
 import { grantsNeeded } from "../approvals.ts";
 import type { Engine } from "../engine.ts";
 import { bringEnvironmentFiles } from "../environment-files.ts";
@@ -64,7 +64,8 @@ export async function makeReady(engine: Engine, path: string, options: ReadyOpti
     const problem = await setUp(engine, place);
     if (problem !== null) dropBefore(engine, path);
     if (problem === "interrupted" || signal.aborted) throw new OwtError("interrupted", "interrupted");
-    if (problem !== null) throw describeProblem(path, problem, options);
+    if (problem !== null) throw describeProblem(path, problem, options, keepLog(engine, path, place.dir));
+    rmSync(logFile(engine, path), { force: true });
     await noteLeft(engine, path);
   } finally {
     signal.removeEventListener("abort", stop);
@@ -77,8 +78,9 @@ function describeProblem(
   path: string,
   { hook, failed, code, output }: SetupProblem,
   { isNew, branch }: Wish,
+  log: string | null,
 ): OwtError {
-  const said = lastLines(output, SHOWN_LINES);
+  const said = log === null ? lastLines(output, 2 * SHOWN_LINES) : showEnds(readTail(log, SHOWN_BYTES), log);
   const again = `owt create ${branch ?? "<branch>"}`;
   if (hook === undefined)
     return new OwtError("tool-failed", `${path} could not be made ready: ${failed}\n${said}`, {
@@ -91,8 +93,32 @@ function describeProblem(
   });
 }
 
-/** The end of what a command printed is where it says what is wrong. */
-const SHOWN_LINES = 20;
+/** Some commands say first what is wrong, others last. */
+const SHOWN_LINES = 10;
+const SHOWN_BYTES = 1 << 20;
+
+function showEnds(text: string, log: string): string {
+  const lines = text.trimEnd().split("\n");
+  const left = lines.length - 2 * SHOWN_LINES;
+  if (left <= 1) return lines.join("\n");
+  const word = `… ${left} lines, all of it: ${log}`;
+  return [...lines.slice(0, SHOWN_LINES), word, ...lines.slice(-SHOWN_LINES)].join("\n");
+}
+
+/** What the command that failed had printed, until the next try; null where it came to none. */
+function keepLog(engine: Engine, path: string, dir: string): string | null {
+  const outs = existsSync(dir) ? readdirSync(dir).map((name) => join(dir, name, "out")) : [];
+  const last = outs.filter((out) => existsSync(out)).toSorted((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+  if (last === undefined) return null;
+  const log = logFile(engine, path);
+  mkdirSync(dirname(log), { recursive: true, mode: 0o700 });
+  copyFileSync(last, log);
+  return log;
+}
+
+function logFile(engine: Engine, path: string): string {
+  return join(engine.repo.commonDir, "owt", "failed-setup", `${fileNameFor(path)}.log`);
+}
 
 /** First of all: what is installed may be in one of them. */
 async function bringModules(engine: Engine, path: string, { signal, tell }: ReadyOptions): Promise<void> {

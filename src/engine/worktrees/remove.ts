@@ -2,10 +2,11 @@
 import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { OwtError } from "../../core/errors.ts";
 import { KEY_VARIABLE } from "../../core/session-name.ts";
 import { IN_THE_MIDDLE } from "../../core/session-state.ts";
 import { slug } from "../../core/names.ts";
-import { nameOf } from "../../core/worktree.ts";
+import { nameOf, wordOf } from "../../core/worktree.ts";
 import { defaultBranch, deleteBranchIf, readRef } from "../../git/branch.ts";
 import { git, type Oid } from "../../git/git.ts";
 import { findNotFiles, type NotFile } from "../../git/not-files.ts";
@@ -56,10 +57,12 @@ export type RemoveByHand = {
   saveAnyway?: boolean;
   /** Hears of a hook that failed. */
   tell: (text: string) => void;
+  /** Hears what is waited for, where somebody looks on. */
+  onWait?: (text: string) => void;
 };
 
 /** Removes a worktree with nothing lost: what is not safe is refused, or with `save` kept for `owt restore` first. Any number of processes may do this
- *  at once: who comes too late hears that it is gone. */
+ *  at once: who comes too late hears that it is gone. Throws `interrupted` where its hook was stopped: it is whole then. */
 export async function removeByHand(engine: Engine, worktree: Checkout, options: RemoveByHand): Promise<Gone | Stays> {
   const { path, branch } = worktree;
   const wasThere = existsSync(path);
@@ -108,21 +111,26 @@ async function removeOne(
   };
   const record = readWorktrees(store).get(path);
   const { save } = options;
-  const found = await reasonsToStay(engine, path, held);
-  const reasons = found.filter((each) => !isSavable(each) || !(typeof save === "boolean" ? save : save(each.reason)));
-  if (reasons.length > 0) return { path, branch, reasons, notFiles: findNotFiles(path, held.known) };
+  let found = await reasonsToStay(engine, path, held);
+  const keeping = () =>
+    found.filter((each) => !isSavable(each) || !(typeof save === "boolean" ? save : save(each.reason)));
+  const stays = (reasons: Reason[]) => ({ path, branch, reasons, notFiles: findNotFiles(path, held.known) });
+  if (keeping().length > 0) return stays(keeping());
   await endSessionOf(engine, path);
-  const left = await leaveWorktree(engine, { attempt: 0, dir: setupDir(engine, path), worktree: path });
-  if (left?.trouble) options.tell(left.trouble);
+  if (await leaveByHand(engine, { path, branch }, options)) {
+    if (isGone()) return null;
+    // A hook may have left something.
+    held.known = knownFiles(engine, path);
+    found = await reasonsToStay(engine, path, held);
+    if (keeping().length > 0) return stays(keeping());
+  }
   const id = `${slug(nameOf({ path, branch }))}-${engine.now().toString(36)}`;
   const kept = await keepChangedEnvironment(engine, path, id);
   if (isGone()) return null;
   const notFiles = findNotFiles(path, held.known);
   const removed = await removeWorktree(repo, path, {
     ...held,
-    // A hook may have left something.
-    known: knownFiles(engine, path),
-    save: found.length > 0,
+    save: save === true || found.length > 0,
     saveBuilds: found.length > 0 || save === true,
     saveAnyway: options.saveAnyway === true || (came !== null && COPIED.has(came)),
     rescue: {
@@ -153,6 +161,25 @@ async function removeOne(
     leftOut,
     notFiles,
   };
+}
+
+/** No attempt of a task has such a number, and no worktree that is made at the same time. */
+const LEAVING = Number.MIN_SAFE_INTEGER;
+
+/** Runs the hook of one that goes; whether there is one. What it ran is forgotten: a repeated call runs it anew. */
+async function leaveByHand(engine: Engine, worktree: Checkout, { tell, onWait }: RemoveByHand): Promise<boolean> {
+  const { path } = worktree;
+  const dir = setupDir(engine, path);
+  const place = { attempt: LEAVING, dir, worktree: path };
+  const left = await leaveWorktree(engine, { ...place, ...(onWait === undefined ? {} : { onWait }) });
+  if (left === null) return false;
+  rmSync(dir, { recursive: true, force: true });
+  if (left.interrupted)
+    throw new OwtError("interrupted", `interrupted while [hooks] pre_remove ran; ${path} stays as it is`, {
+      hint: `again: owt delete ${wordOf(worktree)}`,
+    });
+  if (left.trouble !== null) tell(left.trouble);
+  return true;
 }
 
 /** With the last worktree in it goes the folder that is for worktrees alone, where it lies in the main checkout. */
