@@ -48,6 +48,7 @@ import { changeTask, countBegunSince, readTask, readTasks } from "../store/tasks
 import { type Carried, requestStop } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
 import { readExpectedUses } from "./budget-estimates.ts";
+import { isThere } from "./conversations.ts";
 import { dearestTurn, noteDearest } from "./dearest-turn.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { timeOverOf } from "./run-time.ts";
@@ -278,7 +279,7 @@ function enforceIn(engine: Engine, run: Run): void {
   const { budget } = run.options;
   const spending = readSpending(engine, run, true);
   noteDearest(engine.store, run);
-  const keepsWork = ({ agent, session }: Attempt) => findAgent(engine, agent).hasConversation(session);
+  const keepsWork = (attempt: Attempt) => isThere(engine, attempt);
   const yields = new Map(decideYields(budget, spending, keepsWork).map(({ attempt, level }) => [attempt, level]));
   for (const level of levelsToWarnOf(budget, spending)) warnOfLevel(engine, run, level, null);
   for (const attempt of spending.attempts) {
