@@ -3,6 +3,7 @@ import { OwtError } from "../core/errors.ts";
 import { dirname } from "node:path";
 import { shellWord } from "../lib/printable.ts";
 import { saysFull } from "../system/disk.ts";
+import { whyNotMade } from "../system/files.ts";
 import { canAsk, type Io, tell } from "./io.ts";
 import { localTimes, painter, printable } from "./text.ts";
 
@@ -39,7 +40,9 @@ export function refusalOf(io: Io, error: unknown): OwtError {
 function whyDenied(error: unknown): OwtError | null {
   if (!(error instanceof Error)) return null;
   const { code = "", path, syscall } = error as NodeJS.ErrnoException;
-  const denied = DENIED[code];
+  // Of a folder below others that are not there either Node says no more than that.
+  const isUnmade = code === "ENOENT" && syscall === "mkdir" && path !== undefined;
+  const denied = DENIED[isUnmade ? (whyNotMade(path) ?? code) : code];
   if (syscall === "uv_os_homedir")
     return new OwtError(
       "environment",
