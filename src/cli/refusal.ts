@@ -52,10 +52,19 @@ function whyDenied(error: unknown): OwtError | null {
         cause: error,
       },
     );
+  // Of a program whose pipes cannot be opened for that, Node may say EINVAL.
+  if (TOO_FEW_FILES.has(code) || (code === "EINVAL" && syscall?.startsWith("spawn") === true))
+    return new OwtError("environment", `too few files may be open at once: ${error.message}`, {
+      hint: "let there be more, then try again: ulimit -n 1024",
+      cause: error,
+    });
   if (denied === undefined || path === undefined) return null;
   const hint = `see whose it is: ls -ld ${shellWord(path)} ${shellWord(dirname(path))}; what is wrong here: owt doctor`;
   return new OwtError("environment", `${denied}: ${path}`, { hint, cause: error });
 }
+
+/** For one process, and for the whole system. */
+const TOO_FEW_FILES = new Set(["EMFILE", "ENFILE"]);
 
 const DENIED: Record<string, string> = {
   EACCES: "no leave to read or write here",
