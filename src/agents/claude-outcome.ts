@@ -25,7 +25,13 @@ function judgeWithoutResult(evidence: Evidence): Outcome {
   const said = evidence.stderrTail || evidence.lastSaid || `claude ended with ${evidence.exitCode} and no result`;
   // An option that it refuses is refused again; so is leave to do everything as root (2.1.329).
   const isFinal = said.trimStart().startsWith("error: ") || /cannot be used with root/.test(said);
-  return { kind: "failed", reason: lastLines(said, 5), ...(isFinal ? { final: true } : {}) };
+  const isTaken = /\bSession ID \S+ is already in use/.test(said);
+  return {
+    kind: "failed",
+    reason: lastLines(said, 5),
+    ...(isFinal ? { final: true } : {}),
+    ...(isTaken ? { taken: true } : {}),
+  };
 }
 
 function judgeError(evidence: Evidence, result: AgentResult): Outcome {

@@ -298,8 +298,14 @@ describe("a transcript is judged by what it says, never by exit code or subtype 
     [
       "no result, but words on standard error",
       [INIT],
-      { exitCode: 1, stderrTail: "Error: Session ID is already in use." },
-      { kind: "failed", reason: "Error: Session ID is already in use." },
+      { exitCode: 1, stderrTail: "Error: it is not so." },
+      { kind: "failed", reason: "Error: it is not so." },
+    ],
+    [
+      "the id of a conversation that is there already",
+      [],
+      { exitCode: 1, stderrTail: "Error: Session ID 1-2 is already in use." },
+      { kind: "failed", reason: "Error: Session ID 1-2 is already in use.", taken: true },
     ],
     ["no result, but last words", [says("I stop here.")], { exitCode: 0 }, { kind: "lost", exit: 0 }],
     ["no result and no word, ended by a signal", [], { exitCode: 143 }, { kind: "lost" }],

@@ -33,3 +33,17 @@ test("a file that is missing where none may be missing is a mistake of ours", ()
   const error = Object.assign(new Error("ENOENT: open"), { code: "ENOENT", syscall: "open", path: "/x" });
   expect(refusalOf(ioWith(true), error).code).toBe("internal");
 });
+
+test.each([
+  ["EMFILE", "open"],
+  ["EMFILE", "spawn git"],
+  ["EINVAL", "spawn git"],
+])("where too few files may be open that is said, with the command that helps: %s at %s", (code, syscall) => {
+  const error = Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
+  const refusal = refusalOf(ioWith(true), error);
+  expect(refusal).toMatchObject({
+    code: "environment",
+    message: `too few files may be open at once: ${syscall} ${code}`,
+  });
+  expect(refusal.hint).toContain("ulimit -n 1024");
+});

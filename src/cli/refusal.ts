@@ -3,6 +3,7 @@ import { OwtError } from "../core/errors.ts";
 import { dirname } from "node:path";
 import { shellWord } from "../lib/printable.ts";
 import { saysFull } from "../system/disk.ts";
+import { whyNotMade } from "../system/files.ts";
 import { canAsk, type Io, tell } from "./io.ts";
 import { localTimes, painter, printable } from "./text.ts";
 
@@ -39,7 +40,9 @@ export function refusalOf(io: Io, error: unknown): OwtError {
 function whyDenied(error: unknown): OwtError | null {
   if (!(error instanceof Error)) return null;
   const { code = "", path, syscall } = error as NodeJS.ErrnoException;
-  const denied = DENIED[code];
+  // Of a folder below others that are not there either Node says no more than that.
+  const isUnmade = code === "ENOENT" && syscall === "mkdir" && path !== undefined;
+  const denied = DENIED[isUnmade ? (whyNotMade(path) ?? code) : code];
   if (syscall === "uv_os_homedir")
     return new OwtError(
       "environment",
@@ -49,10 +52,19 @@ function whyDenied(error: unknown): OwtError | null {
         cause: error,
       },
     );
+  // Of a program whose pipes cannot be opened for that, Node may say EINVAL.
+  if (TOO_FEW_FILES.has(code) || (code === "EINVAL" && syscall?.startsWith("spawn") === true))
+    return new OwtError("environment", `too few files may be open at once: ${error.message}`, {
+      hint: "let there be more, then try again: ulimit -n 1024",
+      cause: error,
+    });
   if (denied === undefined || path === undefined) return null;
   const hint = `see whose it is: ls -ld ${shellWord(path)} ${shellWord(dirname(path))}; what is wrong here: owt doctor`;
   return new OwtError("environment", `${denied}: ${path}`, { hint, cause: error });
 }
+
+/** For one process, and for the whole system. */
+const TOO_FEW_FILES = new Set(["EMFILE", "ENFILE"]);
 
 const DENIED: Record<string, string> = {
   EACCES: "no leave to read or write here",

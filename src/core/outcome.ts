@@ -31,8 +31,9 @@ export type Outcome =
   /** Its work and the run's branch changed the same places. */
   /** `ours`, `theirs`: what could not be brought together. */
   | ({ kind: "conflict"; files: string[]; ours?: string; theirs?: string } & Partial<FailedRule>)
-  /** A person or a signal stopped it; it can be resumed. `before`: what came up before its agent was started. */
-  | { kind: "stopped"; before?: string }
+  /** A person or a signal stopped it; it can be resumed. `before`: what came up before its agent was started. `taken`: its conversation, which was to begin, is there
+   *  already. */
+  | { kind: "stopped"; before?: string; taken?: true }
   /** It was cancelled; it will not be resumed. */
   | { kind: "aborted" }
   /** Its process is gone and left no exit (a reboot, a kill from outside), or it left without a word of how its turn ended: `exit` is its code then. */
@@ -62,6 +63,8 @@ export type Outcome =
       atOnce?: true;
       /** What its work lacks, as its agent is told. */
       missing?: string;
+      /** Its conversation was to begin, and there is one of that id. */
+      taken?: true;
       /** The end of what a program of ours printed. */ output?: string;
     };
 

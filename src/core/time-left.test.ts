@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { EstimateLevel, TaskEstimate } from "./estimate.ts";
-import { lateBy, type OpenTask, runTimeLeft, taskTimeLeft } from "./time-left.ts";
+import { keepToDays, lateBy, type OpenTask, runTimeLeft, taskTimeLeft } from "./time-left.ts";
 
 const estimated = (p50: number, p90: number, level: EstimateLevel = "agent"): TaskEstimate => ({
   duration: { p50, p90, level, tasks: 9 },
@@ -62,4 +62,28 @@ test("nothing is told where the end hangs on what is past its bad case, on a per
   expect(runTimeLeft([asks], 2)).toBeNull();
   expect(runTimeLeft([late, { ...late, id: "held", heldMs: 300 }], 2)).toEqual({ ms: 300, isRough: false });
   expect(runTimeLeft([late, asks, open("b", [], 60)], 3)).toEqual({ ms: 60, isRough: false });
+});
+
+const DAY = 1_000_000;
+
+test.each([
+  ["is used up today", 0.3, [1, 1, 1, 2, 2]],
+  ["has room for one today", 0.2, [0, 1, 1, 1, 2]],
+  ["is unused", 0, [0, 0, 0, 1, 1]],
+])(
+  "tasks of $0.10 begin, where a budget of $0.25 a day %s, on the day whose budget is not used up by those before them",
+  (_, used, days) => {
+    const tasks = ["a", "b", "c", "d", "e"].map((id) => open(id, [], 100));
+    const limit = { limit: 0.25, used, uses: new Map(tasks.map(({ id }) => [id, 0.1])) };
+    const kept = keepToDays(tasks, [limit], (day) => day * DAY);
+    expect(kept.map(({ heldMs }) => heldMs! / DAY)).toEqual(days);
+    expect(runTimeLeft(kept, 1)!.ms).toBe(days.at(-1)! * DAY + 100 * days.filter((day) => day === days.at(-1)).length);
+  },
+);
+
+test("a task that begins tomorrow for a usage limit is not told of sooner; one that costs more than a day has one for itself", () => {
+  const tasks = [{ ...open("a", [], 100), heldMs: 5 }, open("b", [], 90), open("c", [], 80)];
+  const limit = { limit: 1, used: 0, uses: new Map(tasks.map(({ id }) => [id, 7])) };
+  expect(keepToDays(tasks, [limit], (day) => day * DAY).map(({ heldMs }) => heldMs)).toEqual([5, DAY, 2 * DAY]);
+  expect(keepToDays(tasks, [], (day) => day * DAY)).toEqual(tasks);
 });

@@ -25,6 +25,7 @@ import { noteBegun, workedFor } from "./begun.ts";
 import { enforceBudget, outcomeOfReached, readLeft, warnOfDoubts } from "./budget.ts";
 import { capAgent } from "./caps.ts";
 import { stopSoon } from "./check.ts";
+import { isThere } from "./conversations.ts";
 import { attemptDir, type Engine, environmentOf, findAgent } from "./engine.ts";
 import { heldAtLast, isProbe, passLimit } from "./governor.ts";
 import { Meter, METER_MS } from "./meter.ts";
@@ -120,7 +121,6 @@ function launchAgent(engine: Engine, carried: Carried, dir: string, turn: Turn, 
 }
 
 function composeTurn(engine: Engine, { run, task, attempt }: Carried, submodules: readonly string[]): Turn {
-  const agent = findAgent(engine, attempt.agent);
   const verify = verifyCommands(run, task);
   const choices = choicesFor(engine, run, task, attempt.agent);
   const prompts = loadPrompts(engine);
@@ -128,7 +128,7 @@ function composeTurn(engine: Engine, { run, task, attempt }: Carried, submodules
   const met = next.kind === "fresh" ? next.met : undefined;
   const meanwhile = cameInSince(engine, task);
   const context = { ...promptContext(task.spec, verify, attempt.branch, task.answers), meanwhile, met, submodules };
-  const resume = next.kind !== "fresh" && agent.hasConversation(attempt.session);
+  const resume = next.kind !== "fresh" && isThere(engine, attempt);
   const isFresh = next.kind === "fresh" || next.kind === "by-hand";
   const isStale = mayHoldOtherText(readAttempts(engine.store, task.id), attempt.continues, task.hash);
   const cut = isFresh ? null : untoldAside(engine, attempt);

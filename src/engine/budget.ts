@@ -48,6 +48,7 @@ import { changeTask, countBegunSince, readTask, readTasks } from "../store/tasks
 import { type Carried, requestStop } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
 import { readExpectedUses } from "./budget-estimates.ts";
+import { isThere } from "./conversations.ts";
 import { dearestTurn, noteDearest } from "./dearest-turn.ts";
 import { type Engine, findAgent } from "./engine.ts";
 import { timeOverOf } from "./run-time.ts";
@@ -98,7 +99,9 @@ function readSpending(engine: Engine, run: Run, starts = false): Spending {
   const [own, ...besides] = runs.map((each, at) =>
     readRunSpending(engine, each, attempts[at]!, budget, keeps && isAnyOpen),
   );
-  return { ...own!, day: readDay(engine, budget), dayEnds: dayEnds(engine), besides };
+  // Of one and the same day, which may be over in a moment.
+  const at = engine.now();
+  return { ...own!, day: readDay(engine, budget, at), dayEnds: dayEnds(at), besides };
 }
 
 /** The other runs that may use up the day: one that is to pause or stop does as long as its agents are at work. */
@@ -126,9 +129,9 @@ function readWorked(engine: Engine, run: Run, budget: Budget, attempts: Spending
   return times;
 }
 
-function readDay(engine: Engine, budget: Budget): Spending["day"] {
+function readDay(engine: Engine, budget: Budget, at: number): Spending["day"] {
   const { store } = engine;
-  const since = today(engine);
+  const since = midnight(at, 0);
   const workedStill = (id: number) => {
     const attempt = readAttempt(store, id);
     return attempt === null ? 0 : workedFor(engine, attempt);
@@ -138,24 +141,24 @@ function readDay(engine: Engine, budget: Budget): Spending["day"] {
   return {
     usd: cost.usd ?? 0,
     tokens: tokensIn(cost),
-    ms: counts("ms") ? readWorkedSince(store, since, engine.now(), workedStill) : 0,
+    ms: counts("ms") ? readWorkedSince(store, since, at, workedStill) : 0,
     tasks: counts("tasks") ? countBegunSince(store, since) : 0,
   };
 }
 
 /** When the day began whose budget counts, in epoch milliseconds. */
 export function today(engine: Engine): number {
-  return midnight(engine, 0);
+  return midnight(engine.now(), 0);
 }
 
-/** When the budget of the next day begins, in epoch milliseconds. */
-export function dayEnds(engine: Engine): number {
-  return midnight(engine, 1);
+/** When the budget of the day behind that of a moment begins; both in epoch milliseconds. */
+export function dayEnds(at: number): number {
+  return midnight(at, 1);
 }
 
-/** The midnight, local time, with which the day so many days after today begins. */
-function midnight(engine: Engine, days: number): number {
-  const day = new Date(engine.now());
+/** The midnight, local time, with which the day so many days after that of a moment begins. */
+function midnight(at: number, days: number): number {
+  const day = new Date(at);
   day.setHours(0, 0, 0, 0);
   day.setDate(day.getDate() + days);
   return day.getTime();
@@ -276,7 +279,7 @@ function enforceIn(engine: Engine, run: Run): void {
   const { budget } = run.options;
   const spending = readSpending(engine, run, true);
   noteDearest(engine.store, run);
-  const keepsWork = ({ agent, session }: Attempt) => findAgent(engine, agent).hasConversation(session);
+  const keepsWork = (attempt: Attempt) => isThere(engine, attempt);
   const yields = new Map(decideYields(budget, spending, keepsWork).map(({ attempt, level }) => [attempt, level]));
   for (const level of levelsToWarnOf(budget, spending)) warnOfLevel(engine, run, level, null);
   for (const attempt of spending.attempts) {

@@ -133,7 +133,7 @@ async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Sho
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
   const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
   const cut = byHand ? null : readCut(engine, attempt.id);
-  return { outcome: judgeCut(settled, cut), isThere, isCut: cut !== null, inside, stashes };
+  return { outcome: goesOnInstead(task, judgeCut(settled, cut)), isThere, isCut: cut !== null, inside, stashes };
 }
 
 /** What is found in work that ended well: what its checks need not be run for, what it threw away of a merge, and its size among rivals. */
@@ -364,6 +364,12 @@ function withCircumstances(
   const before = attempt.continues === null ? null : readAttempt(engine.store, attempt.continues);
   const hasMade = outcome.kind === "lost" && exitCode === null && head !== (before?.head ?? attempt.base);
   return hasMade ? { ...outcome, hasMade: true } : outcome;
+}
+
+/** A conversation that was not found, and was to begin anew under its id, is there: it goes on, which is nobody's failure. */
+function goesOnInstead({ next }: Task, outcome: Outcome): Outcome {
+  if (outcome.kind !== "failed" || outcome.taken !== true || next.kind === "fresh") return outcome;
+  return { kind: "stopped", before: "its conversation is there already, and goes on", taken: true };
 }
 
 /** Exit codes that stand for KILL and TERM. */

@@ -82,6 +82,14 @@ test("the end that is expected is another one at once where a budget is lowered,
   expect(endWith(engine, run, { budget: { ...NO_BUDGET, dayUsd: 100 } })).toBeLessThan(untilTomorrow);
 });
 
+test("the end that is expected counts the days whose budgets are still to be used up", () => {
+  const { engine, run } = carrier();
+  const days = (dayTasks: number) =>
+    Math.ceil((endWith(engine, run, { budget: { ...NO_BUDGET, dayTasks } }) - 12 * HOUR_MS) / (24 * HOUR_MS));
+  // Four, of which none was begun.
+  expect([3, 2, 1].map(days)).toEqual([1, 1, 3]);
+});
+
 test("the end that is expected is another one at once where a usage limit comes in", () => {
   const { engine, run } = carrier();
   expect(endWith(engine, run)).toBeLessThan(9 * HOUR_MS);

@@ -1,10 +1,11 @@
 /** When a run will probably end, worked out by the process that carries it, for all who look. */
 import { type Attempt, workedMs } from "../core/attempt.ts";
+import type { BudgetUnit } from "../core/budget.ts";
 import { keyOf } from "../core/limit.ts";
 import { rowNeeds } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
-import { lateBy, runTimeLeft, type TimeLeft } from "../core/time-left.ts";
+import { type DayLimit, keepToDays, lateBy, type OpenTask, runTimeLeft, type TimeLeft } from "../core/time-left.ts";
 import { type TaskView, waitsForRoomAlone } from "../core/view.ts";
 import { MapPer } from "../lib/map-per.ts";
 import { readAttemptsOfRun } from "../store/attempts.ts";
@@ -12,7 +13,7 @@ import type { Store } from "../store/database.ts";
 import { readExpected, writeExpected } from "../store/expected.ts";
 import { readLimits } from "../store/limits.ts";
 import type { Engine } from "./engine.ts";
-import { dayHeldUntil } from "./budget.ts";
+import { dayEnds, dayHeldUntil, readLevels } from "./budget.ts";
 import { viewRun } from "./view.ts";
 import { reviewTimes } from "./review-times.ts";
 import { Estimates } from "./estimates.ts";
@@ -99,6 +100,7 @@ export function timeLeftOf(
   // What builds on others cannot begin behind them either.
   const heldUntil = ({ until, standing }: TaskView) => until ?? (standing === "blocked" ? dayHeld : null) ?? now;
   const needsOf = rowNeeds(views.map(({ task }) => task));
+  const begun = new Set(open.filter(({ task }) => task.startedAt !== null).map(({ task }) => task.key));
   const coming = open.map((view) => ({
     id: view.task.key,
     needs: needsOf(view.task.needs),
@@ -108,5 +110,31 @@ export function timeLeftOf(
     heldMs: Math.max(0, heldUntil(view) - now),
     waitsForPerson: view.standing === "waits-for-person",
   }));
-  return runTimeLeft(coming, run.options.maxParallel);
+  return runTimeLeft(keepToDays(coming, dayLimitsOf(engine, run, coming, begun), dayIn(now)), run.options.maxParallel);
+}
+
+/** What the budgets of the day let begin; those of which nobody can tell what the tasks will use are left aside. */
+function dayLimitsOf(engine: Engine, run: Run, coming: readonly OpenTask[], begun: ReadonlySet<string>): DayLimit[] {
+  const ofDay = readLevels(engine, run).filter(({ scope }) => scope === "day");
+  return ofDay.map(({ unit, limit, used }) => {
+    const uses = new Map(
+      coming.map((task) => [task.id, unit === "tasks" ? (begun.has(task.id) ? 0 : 1) : stillUses(unit, task)]),
+    );
+    return { limit, used, uses };
+  });
+}
+
+/** The middle case, less the share that is done. */
+function stillUses(unit: Exclude<BudgetUnit, "tasks">, { estimate, workedMs }: OpenTask): number {
+  const all = { usd: estimate.cost, tokens: estimate.tokens, ms: estimate.duration }[unit]?.p50 ?? 0;
+  return all * Math.max(0, 1 - workedMs / Math.max(1, estimate.duration.p50));
+}
+
+/** In how many milliseconds a day begins whose budget counts; today is 0. */
+function dayIn(now: number): (day: number) => number {
+  const begins = [now];
+  return (day) => {
+    while (begins.length <= day) begins.push(dayEnds(begins.at(-1)!));
+    return begins[day]! - now;
+  };
 }

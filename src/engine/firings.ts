@@ -11,6 +11,7 @@ import { readRun } from "../store/runs.ts";
 import { isAlive } from "../system/identity.ts";
 import type { Engine } from "./engine.ts";
 import { isCarried } from "./holder.ts";
+import { usualPlan } from "./read-plan.ts";
 import { isRunSettled } from "./settled.ts";
 import { timeOverOf } from "./run-time.ts";
 import { viewRun } from "./view.ts";
@@ -34,17 +35,18 @@ export function isForsaken(engine: Engine, firing: Claimed): boolean {
 }
 
 /** The firing of another batch whose run this one would share, were it started now: one of the same plan that was claimed before and is not over. Batches
- *  that name different plans share none. `before`: the number of its own firing; `batches`: those of its schedule, which say the plan of what has no run yet. */
+ *  of different plans share none; one that names none has the plan that a run takes by itself. `before`: the number of its own firing; `batches`: those of its schedule, which say the plan of what has no run yet. */
 export function findAhead(
   engine: Engine,
   { name, plan }: Pick<Batch, "name" | "plan">,
   { before, batches }: { before: number; batches: readonly Pick<Batch, "name" | "plan">[] },
 ): Claimed | null {
+  const usual = usualPlan(engine.repo.here, engine.config.run.plan);
   const planOf = ({ run, batch }: Claimed) =>
     run === null ? batches.find((each) => each.name === batch)?.plan : readRun(engine.store, run)?.planPath;
   const isElsewhere = (each: Claimed) => {
-    const other = planOf(each) ?? null;
-    return plan !== null && other !== null && normalize(plan) !== normalize(other);
+    const [own, other] = [plan ?? usual, planOf(each) ?? usual];
+    return own !== null && other !== null && normalize(own) !== normalize(other);
   };
   const ahead = readOpenFirings(engine.store).find(
     (each) => each.batch !== name && each.id < before && isUnfinished(engine, each) && !isElsewhere(each),

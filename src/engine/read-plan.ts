@@ -19,6 +19,20 @@ const PLAN_LISTS = ["feature_list.json", "config/feature_list.json", "orchestrat
  *  that exists in a usual place (a folder without epic files and a list of another tool's shape do not count beside another). Relative
  *  names are taken from `root`. Throws `plan` when there is none, when a name leads nowhere or outside, or when two were found. */
 export async function findPlan(root: string, named?: string, configured?: string): Promise<string> {
+  return choosePlan(root, named, configured);
+}
+
+/** The plan that is taken where none is named, as {@link findPlan} finds it; null where there is none to take. */
+export function usualPlan(root: string, configured?: string): string | null {
+  try {
+    return choosePlan(root, undefined, configured);
+  } catch (error) {
+    if (error instanceof OwtError) return null;
+    throw error;
+  }
+}
+
+function choosePlan(root: string, named?: string, configured?: string): string {
   const repo = realpathSync.native(root);
   const wanted = named ?? configured;
   if (wanted !== undefined) {

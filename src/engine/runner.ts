@@ -1,11 +1,10 @@
 /** The loop that carries every open run: look, decide, act, wait for something to happen. It holds nothing in memory
  *  that is not in the store, so whoever takes over goes on where it stopped. */
 import { setImmediate as turnOfTheWorld } from "node:timers/promises";
-import { hasLimitOf } from "../core/budget.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Run } from "../core/run.ts";
-import { isBranchAmiss, isMergeHeld } from "../core/held-merges.ts";
+import { isMergeHeld } from "../core/held-merges.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
@@ -21,7 +20,6 @@ import { carryAttempt, standForReview } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import { noteAstray } from "./astray.ts";
 import { keepBackups } from "./backups.ts";
-import { dayEnds } from "./budget.ts";
 import { catchUp } from "./catch-up.ts";
 import { bookClockJump } from "./clock-jumps.ts";
 import { decideContests } from "./contest.ts";
@@ -31,11 +29,11 @@ import { bookDeadTimes } from "./dead-time.ts";
 import { type Engine, isLost, strayFallOvers } from "./engine.ts";
 import { expectedEndIn, noteExpectedEnd } from "./expected-end.ts";
 import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
-import { nextProbe } from "./governor.ts";
-import { freeHeld, waitsForCheckout } from "./held-checkout.ts";
+import { freeHeld } from "./held-checkout.ts";
 import { idleFallOvers } from "./credentials.ts";
 import { closeForecasts } from "./merge-order.ts";
 import { keepNotifying } from "./notify.ts";
+import { type Look, soonest } from "./next-look.ts";
 import { pruneAttempts } from "./prune.ts";
 import { findLooker, leaveRedTip, lookAnew } from "./red-tip.ts";
 import { letGoOn } from "./resolving.ts";
@@ -59,13 +57,11 @@ export type CarryOptions = {
   endings?: boolean;
 };
 
-/** What one turn of the loop looks at. Read once a turn: a plan can have thousands of tasks. */
-type Look = { runs: Run[]; tasks: Map<string, Task[]>; attempts: Attempt[] };
-
 function look(engine: Engine): Look {
+  const at = engine.now();
   const runs = readRuns(engine.store, "open");
   const tasks = new Map(runs.map((run) => [run.id, readTasks(engine.store, run.id)]));
-  return { runs, tasks, attempts: readOpenAttempts(engine.store) };
+  return { at, runs, tasks, attempts: readOpenAttempts(engine.store) };
 }
 
 /** Carries all open runs. The caller holds the lease. */
@@ -387,26 +383,4 @@ function isOver(engine: Engine, seen: Look, until: string | undefined): boolean 
   return seen.runs
     .filter((run) => until === undefined || run.id === until)
     .every((run) => isSettledNow(engine, run, seen.tasks.get(run.id)!, seen.attempts));
-}
-
-/** A timer stands still while the machine sleeps, and does not see that the clock was set: so often the time is looked at. */
-const LOOK_AT_CLOCK_MS = 30_000;
-/** So often it is looked whether a red branch has moved, or a checkout is free. */
-const LOOK_AT_TIP_MS = 1_000;
-
-/** Milliseconds until a task may be started that waits for a time now, or the clock is to be looked at again; null when none waits. */
-function soonest(engine: Engine, seen: Look): number | null {
-  const waiting = [...seen.tasks.values()].flat().filter((task) => task.state === "pending" && task.notBefore !== null);
-  const now = engine.now();
-  const days = seen.runs.filter((run) => hasLimitOf(run.options.budget, { scope: "day" })).map(() => dayEnds(engine));
-  // From then on nothing waits for a time any more.
-  const ends = seen.runs.flatMap((run) => run.options.time?.endsAt ?? []);
-  const probe = nextProbe(engine);
-  const times = [...waiting.map((task) => task.notBefore!), ...days, ...ends, ...(probe === null ? [] : [probe])];
-  const later = times.filter((at) => at > now);
-  // Who mends a branch tells nobody.
-  const isHeld = [...seen.tasks.values()].some((tasks) => tasks.some(waitsForCheckout));
-  if (isHeld || seen.runs.some(({ id }) => isBranchAmiss(readHeldMerges(engine.store, id))))
-    later.push(now + LOOK_AT_TIP_MS);
-  return later.length === 0 ? null : Math.min(LOOK_AT_CLOCK_MS, Math.min(...later) - now);
 }

@@ -119,3 +119,15 @@ export function ensureNamedFolder(path: string, what: string, hint: string): voi
 export function removeFile(path: string): void {
   if (existsSync(path)) rmSync(path, { force: true });
 }
+
+/** Why a folder cannot be made, as the system's code for it: what keeps the nearest one above it that is there from being written. Null where nothing does. */
+export function whyNotMade(folder: string): string | null {
+  let at = dirname(folder);
+  while (!existsSync(at) && dirname(at) !== at) at = dirname(at);
+  try {
+    accessSync(at, constants.W_OK);
+    return null;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? null;
+  }
+}

@@ -13,9 +13,10 @@ export async function postJson(
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Posted> {
   try {
-    const answer = await fetch(url, {
+    const { address, login } = splitLogin(url);
+    const answer = await fetch(address, {
       method: "POST",
-      headers: { "content-type": "application/json", "user-agent": "open-orchestrator" },
+      headers: { "content-type": "application/json", "user-agent": "open-orchestrator", ...login },
       body: JSON.stringify(body),
       redirect: "manual",
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
@@ -27,6 +28,26 @@ export async function postJson(
     return { kind: "refused", status: answer.status, retryAfterMs };
   } catch (error) {
     return { kind: "failed", reason: reasonOf(error) };
+  }
+}
+
+/** An address with a login in it (`https://me:word@host/`) is none for `fetch`: the login goes beside it, as other programs send it. */
+function splitLogin(url: string): { address: string; login: { authorization?: string } } {
+  const parsed = new URL(url);
+  const { username, password } = parsed;
+  if (username === "" && password === "") return { address: url, login: {} };
+  parsed.username = "";
+  parsed.password = "";
+  const words = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString("base64");
+  return { address: parsed.href, login: { authorization: `Basic ${words}` } };
+}
+
+/** As it stands where it is no encoding. */
+function decoded(word: string): string {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
   }
 }
 

@@ -171,6 +171,21 @@ describe("a batch begins by the clock", () => {
     expect(rig.show("owt/runs/r2", "b.txt")).toBe("b");
   });
 
+  test("a batch that names no plan has the one that a run takes: it does not wait for one that names another", async () => {
+    const other = batch("other", "0 3 1 1 *", 'plan = "docs/more"\nmax_tasks = 1\n');
+    const same = batch("same", "0 3 1 1 *", 'plan = "docs/plans/"\nmax_tasks = 1\n');
+    await using rig = createWith(batch("usual", "0 3 1 1 *", "max_tasks = 1") + other + same, ["a"]);
+    rig.write({ "docs/more/epic-01-b.md": task({}, `wait ${rig.path("b")}\nwrite b.txt "b"`) });
+    rig.commit("more");
+    rig.ok("batch", "run", "other");
+    expect(await rig.owt("batch", "run", "usual")).toMatchObject({ code: 0 });
+    const byHand = await rig.owt("batch", "run", "same");
+    expect([byHand.code, byHand.stderr]).toEqual([2, expect.stringContaining("waits for the end of r2")]);
+    rig.release("a");
+    rig.release("b");
+    await seen(() => expect(rowsOf(rig).map(({ state }) => state)).toEqual(["over", "over"]));
+  });
+
   test("batches of two plans do not wait for each other, however many watch; one that nobody is left to start is not said to begin", async () => {
     const one = batch("one", EACH_SECOND, 'plan = "docs/plans/a"\nmax_tasks = 1\nmissed = "once"\n');
     const two = batch("two", EACH_SECOND, 'plan = "docs/plans/b"\nmax_tasks = 1\nmissed = "once"\n');

@@ -177,3 +177,27 @@ test.skipIf(!canMount())(
     expect((await rig.json<{ room: null }>("inbox")).room).toBeNull();
   },
 );
+
+test.skipIf(!canMount())(
+  "a repository on a disk that is read-only is refused in one line, and not as a mistake",
+  async () => {
+    await using rig = Rig.create({ ".worktreerc": demoConfig, "docs/plans/one/epic-01-a.md": "# A\n" });
+    execFileSync("mount", ["--bind", rig.root, rig.root]);
+    try {
+      execFileSync("mount", ["-o", "remount,bind,ro", rig.root]);
+      for (const words of [
+        ["run", "--yes"],
+        ["task", "create", "hello"],
+      ]) {
+        const { code, stderr } = await rig.owt(...words);
+        expect(code).toBe(3);
+        expect(code).toBe(3);
+        expect(stderr).toMatch(
+          /^✗ this is on a disk that is read-only: \S+\/\.git\/owt.*\n {2}↳ see whose it is: ls -ld /,
+        );
+      }
+    } finally {
+      execFileSync("umount", ["--lazy", rig.root]);
+    }
+  },
+);

@@ -177,6 +177,31 @@ test.each<[string, Deed[]]>([
   expectIntegratedOnce(rig);
 });
 
+const ELSEWHERE: Deed = { init: true, elsewhere: true };
+
+test("a conversation that was heard is resumed though its record lies where nobody looks", async () => {
+  await using rig = scriptedRig([
+    [ELSEWHERE, { say: "I begin." }, { exit: 0 }],
+    [ELSEWHERE, ...WORK, DONE],
+  ]);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const [first, second, ...more] = startsOf(rig);
+  expect([first!.isResume, second!.isResume, more.length]).toEqual([false, true, 0]);
+  expect(second!.session).toBe(first!.session);
+  expectIntegratedOnce(rig);
+});
+
+test("a conversation that turns out to be there is resumed, and that counts as no try", async () => {
+  const taken: Deed[] = [{ stderr: "Error: Session ID 1-2 is already in use." }, { exit: 1 }];
+  await using rig = scriptedRig([[ELSEWHERE, { exit: 0 }], taken, [ELSEWHERE, ...WORK, DONE]]);
+  expect((await rig.owt("run", "--yes")).code).toBe(0);
+  const starts = startsOf(rig);
+  expect(starts.map((start) => start.isResume)).toEqual([false, false, true]);
+  expect(new Set(starts.map((start) => start.session)).size).toBe(1);
+  expect((await attemptsOf(rig)).map((attempt) => attempt.outcome_kind)).toEqual(["lost", "stopped", "ok"]);
+  expectIntegratedOnce(rig);
+});
+
 test("a conversation that cannot be found is begun anew, and the work is done once", async () => {
   const missing = "No conversation found with session ID";
   await using rig = scriptedRig([

@@ -5,7 +5,8 @@ import { Rig } from "./rig.ts";
 
 /** What it does, one after the other. `init`, `say`, `retry` (a status) and `result` are lines of the stream. */
 export type Deed =
-  | { init: true }
+  /** `elsewhere`: it keeps its record where owt does not look. */
+  | { init: true; elsewhere?: true }
   | { say: string }
   | { retry: number }
   /** `error` makes it a failed one, with the status that the API gave; `says` are its last words, `denied` a command that was refused. */
@@ -65,7 +66,7 @@ function play(home) {
       if (deed.init) {
         const folder = path.join(process.env.HOME, ".claude/projects/place");
         fs.mkdirSync(folder, { recursive: true });
-        fs.appendFileSync(path.join(folder, session + ".jsonl"), "");
+        if (!deed.elsewhere) fs.appendFileSync(path.join(folder, session + ".jsonl"), "");
         tell({ type: "system", subtype: "init", session_id: session, tools: ["Bash"], permissionMode: "acceptEdits" });
       }
       if (deed.say !== undefined) {
