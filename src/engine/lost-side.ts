@@ -9,6 +9,7 @@ import { changedSinceFork, forkOf } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
 import { tasksThatChanged } from "../git/integrations.ts";
 import { findLostSides, type Lost } from "../git/lost-side.ts";
+import { mergeOnto } from "../git/merge-chain.ts";
 import type { Repo } from "../git/repo.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readLost } from "../store/run-words.ts";
@@ -43,15 +44,19 @@ export function broughtTogether(engine: Engine, carried: Carried): (Resolved & {
   return before === null ? null : { ...before, isLater: true };
 }
 
-/** What is lost in `head`; nothing where the merge was given up. What a rule of the configuration would settle for one side is nobody's loss. */
+/** What is lost in `work`, or in what it comes to with the other side where it was not merged with that. Nothing where the two conflict still. What a rule of the configuration
+ *  would settle for one side is nobody's loss. */
 export async function findLost(
-  { repo, config, store }: Engine,
-  { task }: Carried,
+  engine: Engine,
+  carried: Carried,
   merge: Resolved & { isLater?: true },
-  head: Oid,
+  work: Oid,
 ): Promise<LostChange[]> {
+  const { repo, config, store } = engine;
+  const { task } = carried;
   const { ours, theirs } = merge;
-  if (!(await isAncestor(repo, theirs, head))) return [];
+  const head = await together(engine, carried, theirs, work);
+  if (head === null) return [];
   const rules = config.conflicts ?? {};
   const found = (await findLostSides(repo, { ours, theirs, head })).filter(({ path }) => ruleFor(path, rules) === null);
   const lost = await thoseAskedFor(repo, merge, head, found);
@@ -67,6 +72,15 @@ export async function findLost(
   // What an earlier turn meant to lose is not asked about again.
   const told = readLost(store, task.run).get(task.id) ?? [];
   return changes.filter(({ path, isOwn }) => !told.some((each) => each.path === path && each.isOwn === isOwn));
+}
+
+/** Work as it comes in behind `theirs`; null where it conflicts with that. */
+async function together(engine: Engine, { attempt }: Carried, theirs: Oid, head: Oid): Promise<Oid | null> {
+  const { repo } = engine;
+  if (await isAncestor(repo, theirs, head)) return head;
+  const branch = { head, worktree: attempt.worktree, message: "Compared with both sides of a conflict" };
+  const link = await mergeOnto(repo, theirs, branch, await engine.identity());
+  return "commit" in link ? link.commit : null;
 }
 
 /** A check that is mended may have been its own work's fault; and what is done anew may be done in another way, of which something has to be there. */

@@ -76,6 +76,39 @@ test.each([
   ]);
 });
 
+const OUTSIDE = "o=$(cat $(git rev-parse --git-path MERGE_HEAD)); git merge --abort; ";
+
+test.each([
+  ["the file as the others have it", "git checkout -q $o -- shared.txt; git commit -qm take"],
+  ["all as the others have it", "git checkout -q $o -- .; git commit -qm take"],
+  ["its own work taken back", "git revert --no-edit HEAD >/dev/null; echo x > x.txt; git add -A; git commit -qm x"],
+])("who gives the merge up and commits %s is asked once, and what stays lost is told", async (_, command) => {
+  await using rig = await resolvedWith(`run "sh" "-c" ${JSON.stringify(`${OUTSIDE}${command}`)}`);
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual([
+    "conflicts in shared.txt",
+    "resolved a conflict by throwing a side away: nothing of its own change in shared.txt is left",
+    "done",
+  ]);
+  expect(await lostOfTwo(rig)).toEqual([{ path: "shared.txt", of: [], is_own: true }]);
+});
+
+test("who gives the merge up and brings both together is asked nothing", async () => {
+  const both = "git checkout -q $o -- shared.txt; echo word of two >> shared.txt; git commit -qam both";
+  await using rig = await resolvedWith(`run "sh" "-c" ${JSON.stringify(`${OUTSIDE}${both}`)}`);
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)[0]).toBe("conflicts in shared.txt");
+  expect(await lostOfTwo(rig)).toEqual([]);
+});
+
+test("a person who gives the merge up and commits the file as the others have it is asked once", async () => {
+  await using rig = await resolvedWith('say "cannot decide"', { front: { branch: "feat/two" }, code: 4 });
+  const worktree = (await attemptsOfTwo(rig)).at(-1)!.worktree;
+  const command = "git merge --abort; git checkout -q owt/runs/r1 -- shared.txt; git commit -qm taken";
+  execFileSync("sh", ["-c", command], { cwd: worktree, env: rig.env, stdio: "pipe" });
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(4);
+  await askedOnce(rig, { path: "shared.txt", of: [], is_own: true });
+});
+
 test("a person is asked once, too, when they hand it back", async () => {
   await using rig = await resolvedWith('say "cannot decide"', { front: { branch: "feat/two" }, code: 4 });
   const worktree = (await attemptsOfTwo(rig)).at(-1)!.worktree;
