@@ -8,7 +8,7 @@ import { isAncestor } from "../git/branch.ts";
 import { changedSinceFork, forkOf } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
 import { tasksThatChanged } from "../git/integrations.ts";
-import { findLostSides, type Lost } from "../git/lost-side.ts";
+import { findLostSides, findUndone, type Lost } from "../git/lost-side.ts";
 import { mergeOnto } from "../git/merge-chain.ts";
 import type { Repo } from "../git/repo.ts";
 import { readAttempts } from "../store/attempts.ts";
@@ -16,7 +16,7 @@ import { readLost } from "../store/run-words.ts";
 import type { Carried } from "./attempt-moves.ts";
 import { isBegunAnew } from "./clash.ts";
 import type { Engine } from "./engine.ts";
-import { firstHead } from "./own-work.ts";
+import { firstHead, workBeforeMending } from "./own-work.ts";
 
 /** The merge that this turn was to resolve; null where it was none. */
 export function resolvedIn(next: NextStart): Resolved | null {
@@ -58,8 +58,7 @@ export async function findLost(
   const head = await together(engine, carried, theirs, work);
   if (head === null) return [];
   const rules = config.conflicts ?? {};
-  const found = (await findLostSides(repo, { ours, theirs, head })).filter(({ path }) => ruleFor(path, rules) === null);
-  const lost = await thoseAskedFor(repo, merge, head, found);
+  const lost = (await lostBy(engine, carried, merge, head)).filter(({ path }) => ruleFor(path, rules) === null);
   if (lost.length === 0) return [];
   const fork = await forkOf(repo, ours, theirs);
   const changes = await Promise.all(
@@ -83,10 +82,20 @@ async function together(engine: Engine, { attempt }: Carried, theirs: Oid, head:
   return "commit" in link ? link.commit : null;
 }
 
-/** A check that is mended may have been its own work's fault; and what is done anew may be done in another way, of which something has to be there. */
-async function thoseAskedFor(repo: Repo, merge: Resolved, head: Oid, lost: readonly Lost[]): Promise<Lost[]> {
-  if (isMended(merge)) return lost.filter(({ side }) => side === "theirs");
-  if (!merge.isAnew) return [...lost];
+async function lostBy(engine: Engine, { attempt }: Carried, merge: Resolved, head: Oid): Promise<Lost[]> {
+  const { repo } = engine;
+  const { ours, theirs } = merge;
+  const lost = await findLostSides(repo, { ours, theirs, head });
+  if (!isMended(merge)) return thoseAskedFor(repo, merge, head, lost);
+  // What it did before its check was red with theirs was its own to undo.
+  const own = await workBeforeMending(engine, attempt, theirs);
+  const undone = own === null ? [] : await findUndone(repo, { ours: own, theirs, head });
+  return [...lost.filter(({ side }) => side === "theirs"), ...undone];
+}
+
+/** What is done anew may be done in another way, of which something has to be there. */
+async function thoseAskedFor(repo: Repo, merge: Resolved, head: Oid, lost: Lost[]): Promise<Lost[]> {
+  if (!merge.isAnew) return lost;
   const changed = new Set((await changedSinceFork(repo, merge.theirs, head)).paths);
   return lost.filter(({ path, side }) => merge.files.includes(path) && (side === "theirs" || !changed.has(path)));
 }

@@ -40,6 +40,16 @@ export async function findLostSides(
   return told.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
+/** The files that `ours` changed, whether `theirs` did or not, in which `head` holds nothing of that, nor does another file that was made with it. */
+export async function findUndone(repo: Repo, { ours, theirs, head }: Ends): Promise<Lost[]> {
+  const sides = await findLostSides(repo, { ours: theirs, theirs: ours, head });
+  const undone = sides.filter(({ side }) => side === "theirs");
+  const made = undone.length > 0 ? await linesMadeBy(repo, { ours, theirs, head }) : new Set<string>();
+  return undone
+    .filter(({ lines }) => new Set(lines).isDisjointFrom(made))
+    .map((lost) => ({ ...lost, side: "ours" as const }));
+}
+
 /** `isGone`: it went with all of the file, and may stand in another one. */
 type Loss = { side: Side; isMode?: boolean; isGone?: boolean };
 
