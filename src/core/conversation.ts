@@ -13,8 +13,8 @@ type Turn = Pick<Attempt, "id" | "continues" | "given" | "outcome">;
 const HEARD = new Set<Outcome["kind"]>(["ok", "asked", "nothing_done", "denied", "verify_failed", "conflict", "turns"]);
 
 /** The attempts of one conversation up to this one, the newest first. */
-function turnsUpTo(attempts: readonly Turn[], last: number | null): Turn[] {
-  const turns: Turn[] = [];
+function turnsUpTo<T extends Turn>(attempts: readonly T[], last: number | null): T[] {
+  const turns: T[] = [];
   for (let id = last; id !== null;) {
     const turn = attempts.find((each) => each.id === id);
     if (!turn) break;
@@ -80,6 +80,13 @@ export function begunAnewWith(attempts: readonly Done[], last: number): Resolved
 }
 
 type Done = Turn & Pick<Attempt, "base" | "head">;
+
+/** What the turns of a conversation before attempt `last` had come to whose checks were red, the newest first. */
+export function redHeadsBefore(attempts: readonly Done[], last: number): string[] {
+  return turnsUpTo(attempts, last).flatMap(({ id, outcome, head }) =>
+    id !== last && outcome?.kind === "verify_failed" && head !== null ? [head] : [],
+  );
+}
 
 function isClash(outcome: Outcome | null): boolean {
   return outcome?.kind === "conflict" || outcome?.kind === "verify_failed";

@@ -22,8 +22,17 @@ export function describeLost(lost: readonly LostChange[]): string {
 }
 
 /** What became of them, before they are named. */
-export function howLost(isMended: boolean): string {
-  return isMended ? "mended a red check by undoing work of others" : "resolved a conflict by throwing a side away";
+export function howLost(lost: readonly LostChange[], isMended: boolean): string {
+  return isMended
+    ? `mended a red check by undoing ${whatIsUndone(lost)}`
+    : "resolved a conflict by throwing a side away";
+}
+
+/** Whose work a mended check undid. */
+export function whatIsUndone(lost: readonly LostChange[]): string {
+  const isOwn = lost.some((each) => each.isOwn);
+  if (lost.every((each) => each.isOwn)) return "its own work";
+  return isOwn ? "its own work and that of others" : "work of others";
 }
 
 function describeOne({ path, of, isOwn, isDeletion, isMode }: LostChange): string {
@@ -44,9 +53,9 @@ export function askForLost(lost: readonly LostChange[], isMended: boolean): stri
   });
   if (isMended)
     return [
-      "your turn ended with a repair that undoes work of others:",
+      `your turn ended with a repair that undoes ${lost.every((each) => each.isOwn) ? "this task's own work" : "work of others"}:`,
       ...files,
-      "Bring that back, so that the check passes with their work and with yours, and commit. Where it is meant, because your work does the same in another way, say why, and leave it",
+      "Bring that back, so that the check passes with their work and with yours, and commit. Where it is meant, because the same is done in another way, say why, and leave it",
     ].join("\n");
   return [
     "your turn ended with a merge that throws a side away:",

@@ -3,7 +3,7 @@ import { printableNames } from "../lib/printable.ts";
 import { lastLines } from "../lib/tail.ts";
 import { describeFailedRule } from "./conflict-rules.ts";
 import { describeOutage } from "./limit.ts";
-import { describeLost } from "./lost-change.ts";
+import { describeLost, whatIsUndone } from "./lost-change.ts";
 import { describeRefused } from "./outcome.ts";
 import { describeCheck } from "./red-check.ts";
 import { isMended, type Park } from "./task.ts";
@@ -20,7 +20,7 @@ export function describePark(park: Park): string {
       return `asks: ${park.question}`;
     case "conflict":
       if (park.lost !== undefined)
-        return `${isMended(park) ? "its red check was mended by undoing work of others" : "its conflict was resolved by throwing a side away"}: ${describeLost(park.lost)}; what is wanted of that is to be brought back in ${park.worktree}`;
+        return `${isMended(park) ? `its red check was mended by undoing ${whatIsUndone(park.lost)}` : "its conflict was resolved by throwing a side away"}: ${describeLost(park.lost)}; what is wanted of that is to be brought back in ${park.worktree}`;
       return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
       return `${park.isOwn ? "its work is red" : `red with the work of ${describeOthers(park.others)}`}: ${describeCheck(park)}; to be mended in ${park.worktree}`;

@@ -120,6 +120,12 @@ export function isMended({ files }: Pick<Resolved, "files">): boolean {
   return files.length === 0;
 }
 
+/** The commit that was merged into the worktree in an earlier round. */
+export function ontoOf(next: NextStart): string | null {
+  if (next.kind === "repair") return next.onto;
+  return next.kind === "resume" && next.resolved !== undefined && isMended(next.resolved) ? next.resolved.theirs : null;
+}
+
 /** The tasks with whose work that of this one was red, by key. */
 type Others = { others?: string[] };
 

@@ -5,7 +5,7 @@ import type { FailedRule } from "../core/conflict-rules.ts";
 import { conflictBefore, conflictsBefore } from "../core/conversation.ts";
 import { describeLost, howLost, type LostChange } from "../core/lost-change.ts";
 import { type RedCheck, timeOf } from "../core/red-check.ts";
-import { isMended, type NextStart, type Park, type Task } from "../core/task.ts";
+import { isMended, type NextStart, ontoOf, type Park, type Task } from "../core/task.ts";
 import type { Resolved } from "../core/resolved.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { isAncestor } from "../git/branch.ts";
@@ -111,7 +111,7 @@ export function conflicted(
 /** What was resolved, or mended, throws a side away, by a person's hand or in a later step than its resolution: a person is asked whether that is meant. */
 export function askPerson(engine: Engine, carried: Carried, resolved: Resolved, lost: LostChange[]): void {
   const { attempt } = carried;
-  const reason = `${howLost(isMended(resolved))}: ${describeLost(lost)}`;
+  const reason = `${howLost(lost, isMended(resolved))}: ${describeLost(lost)}`;
   engine.store.transaction(() => {
     if (!endAttempt(engine.store, engine.now(), attempt, { kind: "failed", reason })) return;
     const { worktree } = attempt;
@@ -154,12 +154,6 @@ export function verifyFailed(
     const park = { for: "red", ...check, worktree: attempt.worktree, ...(isOwn ? { isOwn } : withOthers) } as const;
     parkFor(engine, carried, outcome, park, together);
   }
-}
-
-/** The commit that was merged into the worktree in an earlier round. */
-function ontoOf(next: NextStart): string | null {
-  if (next.kind === "repair") return next.onto;
-  return next.kind === "resume" && next.resolved !== undefined && isMended(next.resolved) ? next.resolved.theirs : null;
 }
 
 /** With whose work it was red before. */

@@ -12,7 +12,7 @@ import { askForLost, describeLost, howLost, type LostChange } from "../core/lost
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
-import { isMended, type Task } from "../core/task.ts";
+import { isMended, ontoOf, type Task } from "../core/task.ts";
 import { lastLines, readTail } from "../lib/tail.ts";
 import { createBranch, isAncestor, readRef } from "../git/branch.ts";
 import { committedElsewhere, lastHead } from "../git/head-log.ts";
@@ -39,7 +39,7 @@ import { settleProbe } from "./governor.ts";
 import { judgeCut, readCut } from "./reboot.ts";
 import { broughtTogether, findLost, resolvedIn } from "./lost-side.ts";
 import { readHang } from "./watchdog.ts";
-import { holdsOwnWork } from "./own-work.ts";
+import { holdsOwnWork, undoesItsOwn, workBeforeMending } from "./own-work.ts";
 import { runSetup } from "./run-setup.ts";
 import { ensureWorktree, finishUnready } from "./task-steps.ts";
 import { verifyCommands } from "./verify.ts";
@@ -104,7 +104,9 @@ async function takeWork(engine: Engine, carried: Carried): Promise<Work> {
     message: `${oneLine(task.spec.title)}\n\nLeft uncommitted in its worktree and committed by owt.\n\nOwt-Task: ${planKeyOf(task)}`,
   });
   const left = leftovers.tip ?? attempt.base;
-  const isOwn = await holdsOwnWork(engine, carried, { head: left, isNew: leftovers.commit !== null });
+  const isOwn =
+    (await holdsOwnWork(engine, carried, { head: left, isNew: leftovers.commit !== null })) &&
+    (byHand || !(await undoesItsOwn(engine, carried, left)));
   const back = isOwn || byHand ? null : await bringBack(engine, carried, leftovers);
   const head = back ?? left;
   const changed = isOwn || back !== null;
@@ -231,7 +233,7 @@ function askOfLost(engine: Engine, carried: Carried, { byHand }: Work, { resolve
     askPerson(engine, carried, resolved, lost);
     return;
   }
-  const ended = { kind: "failed", reason: `${howLost(isMended(resolved))}: ${describeLost(lost)}` } as const;
+  const ended = { kind: "failed", reason: `${howLost(lost, isMended(resolved))}: ${describeLost(lost)}` } as const;
   const because = askForLost(lost, isMended(resolved));
   const others = task.next.kind === "repair" && task.next.others ? { others: task.next.others } : {};
   const next = { kind: "resume", from: attempt.id, because, resolved, ...others } as const;
@@ -248,21 +250,30 @@ function goOn(engine: Engine, carried: Carried, { head }: Work, { size }: Found)
   moveOn(engine, carried, phase, isStopped ? { head, stop: null } : { head });
 }
 
-/** An agent that was to resolve a conflict, and threw its own work away instead, has given the merge up: the work is put back as it was, and meets the conflict again. Gives
- *  where it is then; null where there is nothing to put back. */
-async function bringBack(
-  engine: Engine,
-  { run, task, attempt }: Carried,
-  { tip, blocked }: Leftovers,
-): Promise<string | null> {
-  const resolved = resolvedIn(task.next);
-  if (resolved === null || isMended(resolved) || blocked !== null || tip === resolved.ours) return null;
+/** An agent that was to resolve a conflict, or to mend what is red with the work of others, and threw its own work away instead, has given that up: the work is put back as it
+ *  was, and meets the same again. Gives where it is then; null where there is nothing to put back. */
+async function bringBack(engine: Engine, carried: Carried, { tip, blocked }: Leftovers): Promise<string | null> {
+  const { run, task, attempt } = carried;
+  const given = await givenToBringTogether(engine, carried);
+  if (given === null || blocked !== null || tip === given.work) return null;
   if (tip === null || findPlace(engine.repo, attempt.worktree) === null) return null;
-  if (!(await moveKeeping(engine.repo, attempt.worktree, resolved.ours))) return null;
-  const text = `threw its work away instead of resolving the conflict; it is put back at ${resolved.ours.slice(0, 10)}`;
+  if (!(await moveKeeping(engine.repo, attempt.worktree, given.work))) return null;
+  const text = `threw its work away instead of ${given.instead}; it is put back at ${given.work.slice(0, 10)}`;
   const about = { run: run.id, task: task.id, attempt: attempt.id };
   appendEvent(engine.store, engine.now(), about, { kind: "note", text });
-  return resolved.ours;
+  return given.work;
+}
+
+/** The work as this turn was given it, and what was to be done with it; null where it was not to be brought together with that of others. */
+async function givenToBringTogether(
+  engine: Engine,
+  { task, attempt }: Carried,
+): Promise<{ work: string; instead: string } | null> {
+  const resolved = resolvedIn(task.next);
+  if (resolved !== null && !isMended(resolved)) return { work: resolved.ours, instead: "resolving the conflict" };
+  const onto = ontoOf(task.next);
+  const work = onto === null ? null : await workBeforeMending(engine, attempt, onto);
+  return work === null ? null : { work, instead: "mending what is red with the work of others" };
 }
 
 /** A branch that its agent deleted below itself comes back to where that stood. Null where it was not so. */

@@ -8,14 +8,15 @@ import { isAncestor } from "../git/branch.ts";
 import { changedSinceFork, forkOf } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
 import { tasksThatChanged } from "../git/integrations.ts";
-import { findLostSides, type Lost } from "../git/lost-side.ts";
+import { findLostSides, findUndone, type Lost } from "../git/lost-side.ts";
+import { mergeOnto } from "../git/merge-chain.ts";
 import type { Repo } from "../git/repo.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readLost } from "../store/run-words.ts";
 import type { Carried } from "./attempt-moves.ts";
 import { isBegunAnew } from "./clash.ts";
 import type { Engine } from "./engine.ts";
-import { firstHead } from "./own-work.ts";
+import { firstHead, workBeforeMending } from "./own-work.ts";
 
 /** The merge that this turn was to resolve; null where it was none. */
 export function resolvedIn(next: NextStart): Resolved | null {
@@ -43,18 +44,21 @@ export function broughtTogether(engine: Engine, carried: Carried): (Resolved & {
   return before === null ? null : { ...before, isLater: true };
 }
 
-/** What is lost in `head`; nothing where the merge was given up. What a rule of the configuration would settle for one side is nobody's loss. */
+/** What is lost in `work`, or in what it comes to with the other side where it was not merged with that. Nothing where the two conflict still. What a rule of the configuration
+ *  would settle for one side is nobody's loss. */
 export async function findLost(
-  { repo, config, store }: Engine,
-  { task }: Carried,
+  engine: Engine,
+  carried: Carried,
   merge: Resolved & { isLater?: true },
-  head: Oid,
+  work: Oid,
 ): Promise<LostChange[]> {
+  const { repo, config, store } = engine;
+  const { task } = carried;
   const { ours, theirs } = merge;
-  if (!(await isAncestor(repo, theirs, head))) return [];
+  const head = await together(engine, carried, theirs, work);
+  if (head === null) return [];
   const rules = config.conflicts ?? {};
-  const found = (await findLostSides(repo, { ours, theirs, head })).filter(({ path }) => ruleFor(path, rules) === null);
-  const lost = await thoseAskedFor(repo, merge, head, found);
+  const lost = (await lostBy(engine, carried, merge, head)).filter(({ path }) => ruleFor(path, rules) === null);
   if (lost.length === 0) return [];
   const fork = await forkOf(repo, ours, theirs);
   const changes = await Promise.all(
@@ -69,10 +73,29 @@ export async function findLost(
   return changes.filter(({ path, isOwn }) => !told.some((each) => each.path === path && each.isOwn === isOwn));
 }
 
-/** A check that is mended may have been its own work's fault; and what is done anew may be done in another way, of which something has to be there. */
-async function thoseAskedFor(repo: Repo, merge: Resolved, head: Oid, lost: readonly Lost[]): Promise<Lost[]> {
-  if (isMended(merge)) return lost.filter(({ side }) => side === "theirs");
-  if (!merge.isAnew) return [...lost];
+/** Work as it comes in behind `theirs`; null where it conflicts with that. */
+async function together(engine: Engine, { attempt }: Carried, theirs: Oid, head: Oid): Promise<Oid | null> {
+  const { repo } = engine;
+  if (await isAncestor(repo, theirs, head)) return head;
+  const branch = { head, worktree: attempt.worktree, message: "Compared with both sides of a conflict" };
+  const link = await mergeOnto(repo, theirs, branch, await engine.identity());
+  return "commit" in link ? link.commit : null;
+}
+
+async function lostBy(engine: Engine, { attempt }: Carried, merge: Resolved, head: Oid): Promise<Lost[]> {
+  const { repo } = engine;
+  const { ours, theirs } = merge;
+  const lost = await findLostSides(repo, { ours, theirs, head });
+  if (!isMended(merge)) return thoseAskedFor(repo, merge, head, lost);
+  // What it did before its check was red with theirs was its own to undo.
+  const own = await workBeforeMending(engine, attempt, theirs);
+  const undone = own === null ? [] : await findUndone(repo, { ours: own, theirs, head });
+  return [...lost.filter(({ side }) => side === "theirs"), ...undone];
+}
+
+/** What is done anew may be done in another way, of which something has to be there. */
+async function thoseAskedFor(repo: Repo, merge: Resolved, head: Oid, lost: Lost[]): Promise<Lost[]> {
+  if (!merge.isAnew) return lost;
   const changed = new Set((await changedSinceFork(repo, merge.theirs, head)).paths);
   return lost.filter(({ path, side }) => merge.files.includes(path) && (side === "theirs" || !changed.has(path)));
 }

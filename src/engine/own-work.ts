@@ -1,11 +1,14 @@
 /** Whether a task's branch holds anything of the task: what was reset away, or only follows the run, is no work of its own. */
 import type { Attempt } from "../core/attempt.ts";
+import { redHeadsBefore } from "../core/conversation.ts";
 import type { Run } from "../core/run.ts";
+import { ontoOf, type Task } from "../core/task.ts";
 import { isAncestor, readRef } from "../git/branch.ts";
+import { forkOf } from "../git/changes.ts";
 import { readTree } from "../git/commit.ts";
 import type { Oid } from "../git/git.ts";
 import { holdsMadeHere } from "../git/made-here.ts";
-import { readAttempt } from "../store/attempts.ts";
+import { readAttempt, readAttempts } from "../store/attempts.ts";
 import type { Engine } from "./engine.ts";
 
 /** Whether `head` holds work of its own: it differs from where the attempt began, and the run's branch has not all of it without what was done before. What another
@@ -47,4 +50,27 @@ export function firstHead({ store }: Engine, attempt: Attempt): Oid | null {
   )
     first = at.head ?? first;
   return first;
+}
+
+/** What the attempt's conversation had come to when its check was red with `theirs`, before that was merged into it; null where it was not. */
+export async function workBeforeMending({ repo, store }: Engine, attempt: Attempt, theirs: Oid): Promise<Oid | null> {
+  for (const head of redHeadsBefore(readAttempts(store, attempt.task), attempt.id))
+    if (!(await isAncestor(repo, theirs, head))) return head;
+  return null;
+}
+
+/** Whether `head`, which was to mend a check that is red with the work of others, holds that and nothing else. */
+export async function undoesItsOwn(
+  engine: Engine,
+  { run, task, attempt }: { run: Run; task: Task; attempt: Attempt },
+  head: Oid,
+): Promise<boolean> {
+  const { repo } = engine;
+  const onto = ontoOf(task.next);
+  const before = onto === null ? null : await workBeforeMending(engine, attempt, onto);
+  if (before === null) return false;
+  const tip = (await readRef(repo, `refs/heads/${run.branch}`)) ?? run.base;
+  // What came in with the work of another task is not undone.
+  if (await isAncestor(repo, before, tip)) return false;
+  return (await readTree(repo, head)) === (await readTree(repo, await forkOf(repo, tip, head)));
 }

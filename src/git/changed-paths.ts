@@ -2,7 +2,7 @@
 import { readTree } from "./commit.ts";
 import type { Oid } from "./git.ts";
 import type { Repo } from "./repo.ts";
-import { type Entry, isSame, readEntries, TREE } from "./tree.ts";
+import { entriesOf, type Entry, isSame, readEntries, TREE } from "./tree.ts";
 
 /** A path (as latin1: names are bytes) that differs between two commits. A folder that one of them does not have, or has as a file, is one path: whatever
  *  is in it differs. */
@@ -39,6 +39,13 @@ export async function changedEntries(repo: Repo, from: Oid, to: Oid): Promise<Ch
   const changed: ChangedEntry[] = [];
   await walk(repo, await readTree(repo, from), await readTree(repo, to), "", changed);
   return changed;
+}
+
+/** What a commit has at a path (as latin1). */
+export async function entryAt(repo: Repo, commit: Oid, path: string): Promise<Entry | undefined> {
+  let entry: Entry | undefined = { mode: TREE, oid: await readTree(repo, commit) };
+  for (const name of path.split("/")) entry = (await entriesOf(repo, entry)).get(name);
+  return entry;
 }
 
 /** Whether no path of one is, or lies in, a path of the other. */

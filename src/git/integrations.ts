@@ -1,6 +1,9 @@
 /** What git itself tells of a run: the merges on its branch, each with the trailers of the task that it brought. */
+import { entryAt } from "./changed-paths.ts";
 import { fieldsOf, git, type Oid } from "./git.ts";
+import { latin1Of } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
+import { isSame } from "./tree.ts";
 
 /** `commit` is where the run's branch stood once it held the task: its merge, or the merge around those of several tasks. `attempt` is 0 where the merge
  *  does not name one. */
@@ -47,12 +50,13 @@ async function readMerges(repo: Repo, base: Oid, tip: Oid): Promise<Merge[]> {
 export async function tasksThatChanged(repo: Repo, base: Oid, tip: Oid, path: string): Promise<string[]> {
   const trailer = "%(trailers:key=Owt-Task,valueonly,separator=%x2C)";
   const args = ["log", "-z", "--merges", "--reverse", `--format=%H%x09%P%x09${trailer}`, `${base}..${tip}`, "--"];
+  const name = latin1Of(path);
   const tasks: string[] = [];
   for (const line of fieldsOf((await git(repo, args)).stdout)) {
     const [commit = "", parents = "", task = ""] = line.replace(/^\n/, "").split("\t");
     if (task === "") continue;
-    const diff = ["diff-tree", "--quiet", "-r", parents.split(" ")[0]!, commit, "--", path];
-    if ((await git(repo, diff, { ok: [0, 1] })).code === 1) tasks.push(task.trim());
+    const before = await entryAt(repo, parents.split(" ")[0]!, name);
+    if (!isSame(before, await entryAt(repo, commit, name))) tasks.push(task.trim());
   }
   return [...new Set(tasks)];
 }

@@ -1,4 +1,5 @@
 /** Which lines count as conflict markers that somebody left. */
+import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { readRef } from "./branch.ts";
@@ -32,6 +33,29 @@ test("groups of lines that a change adds are told with file and line, and nothin
     { path: "left ü.txt", line: 7 },
   ]);
   expect(await findLeftMarkers(at.repo, at.repo, { base: to, trunk: to, head: to })).toEqual([]);
+});
+
+test("names that are no UTF-8 are told as git quotes them", async () => {
+  await using at = await scratchRepo();
+  const write = (byte: string, text: string) =>
+    writeFileSync(Buffer.concat([Buffer.from(`${at.root}/caf`), Buffer.from(byte, "latin1")]), text);
+  write("\xe7", GROUP);
+  write("\xe8", "one\n");
+  const from = at.commit(at.root, {});
+  write("\xe7", `${GROUP}more\n${GROUP}`);
+  write("\xe8", `one\n\n${GROUP}`);
+  write("\xe9", `two\n${GROUP}`);
+  const left = [
+    ["\\350", 4],
+    ["\\350", 6],
+    ["\\350", 8],
+    ["\\351", 3],
+    ["\\351", 5],
+    ["\\351", 7],
+  ].map(([byte, line]) => ({ path: `"caf${byte}"`, line }));
+  expect(await findMarkersInWorktree(at.repo, at.repo, from)).toEqual(left.slice(0, 3));
+  const to = at.commit(at.root, {});
+  expect(await findLeftMarkers(at.repo, at.repo, { base: from, trunk: from, head: to })).toEqual(left);
 });
 
 test("of a worktree those count that are not committed, too; what came in meanwhile is nobody's", async () => {

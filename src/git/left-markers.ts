@@ -1,11 +1,10 @@
 /** Conflict markers that a change adds to its files. git says which lines are some, by the file's own `conflict-marker-size`; whether they stand
  *  there as a conflict leaves them is looked at here, for seven equals signs also underline a title. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { changedEntries } from "./changed-paths.ts";
+import { lstatSync, readFileSync } from "node:fs";
+import { changedEntries, entryAt } from "./changed-paths.ts";
 import { forkOf } from "./changes.ts";
 import { git, type Oid, type Place } from "./git.ts";
-import { lstatInside } from "./place.ts";
+import { latin1Of, quoteLossy } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
 import { LINK, TREE } from "./tree.ts";
 
@@ -46,8 +45,8 @@ async function findCopies(repo: Repo, fork: Oid, head: Oid, paths: ReadonlySet<s
   const before = (await git(repo, ["ls-tree", "-r", "-z", fork])).stdout;
   const copied = new Set<string>();
   for (const path of paths) {
-    const blob = await repo.live.info(`${head}:${path}`);
-    if (blob !== null && before.includes(` ${blob.oid}\t`)) copied.add(path);
+    const blob = await entryAt(repo, head, latin1Of(path));
+    if (blob !== undefined && before.includes(` ${blob.oid}\t`)) copied.add(path);
   }
   return copied;
 }
@@ -72,18 +71,27 @@ async function mayHoldMarkers(repo: Repo, base: Oid, head: Oid): Promise<boolean
 export async function findMarkersInWorktree(repo: Repo, place: Place, trunk: Oid): Promise<Marker[]> {
   const fork = await forkOf(place, trunk, "HEAD");
   const read = (path: string) => {
-    const isFile = lstatInside(place.root, path)?.isFile() ?? false;
-    return Promise.resolve(isFile ? readFileSync(join(place.root, path), "latin1") : "");
+    // git, which told of it, has followed no link to it.
+    const file = Buffer.concat([Buffer.from(`${place.root}/`), Buffer.from(latin1Of(path), "latin1")]);
+    const isFile = lstatSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+    return Promise.resolve(isFile ? readFileSync(file, "latin1") : "");
   };
   return sift(repo, await check(place, [fork]), fork, read);
 }
 
 async function check(place: Place, commits: readonly string[]): Promise<Marker[]> {
   const { stdout } = await git(place, [...CHECK, ...commits, "--"], { ok: [0, 2] });
-  return stdout.split("\n").flatMap((told) => {
-    const [, path, line] = /^(.+):(\d+): leftover conflict marker$/.exec(told) ?? [];
+  const told = stdout.split("\n").flatMap((each) => {
+    const [, path, line] = /^(.+):(\d+): leftover conflict marker$/.exec(each) ?? [];
     return path === undefined ? [] : [{ path, line: Number(line) }];
   });
+  return (await Promise.all(told.map((marker) => eachThatReadsSo(place, marker, commits)))).flat();
+}
+
+/** Of a name that is no UTF-8 not all is told: any file whose name reads so may be meant. */
+async function eachThatReadsSo(place: Place, { path, line }: Marker, commits: readonly string[]): Promise<Marker[]> {
+  const list = ["diff", "--name-only", "--no-ext-diff", "--no-textconv", "--ignore-submodules", ...commits, "--"];
+  return (await quoteLossy(place, [path], list)).map((name) => ({ path: name, line }));
 }
 
 async function sift(
@@ -96,14 +104,16 @@ async function sift(
   for (const [path, markers] of Map.groupBy(told, (each) => each.path)) {
     if (hasGroup(await readBlob(repo, fork, path))) continue;
     const lines = (await read(path)).split("\n");
-    const signs = markers.map(({ line }) => lines[line - 1]?.[0] ?? "").join("");
-    if (/<[^>]*=.*>/.test(signs)) left.push(...markers);
+    const at = [...new Set(markers.map(({ line }) => line))].filter((line) => /^[<=>|]/.test(lines[line - 1] ?? ""));
+    const signs = at.map((line) => lines[line - 1]![0]).join("");
+    if (/<[^>]*=.*>/.test(signs)) left.push(...at.map((line) => ({ path, line })));
   }
   return left;
 }
 
 async function readBlob(repo: Repo, commit: Oid, path: string): Promise<string> {
-  return (await repo.live.contents(`${commit}:${path}`))?.content.toString("latin1") ?? "";
+  const oid = (await entryAt(repo, commit, latin1Of(path)))?.oid;
+  return (oid && (await repo.live.contents(oid))?.content.toString("latin1")) ?? "";
 }
 
 function hasGroup(text: string): boolean {

@@ -1,11 +1,10 @@
 /** What a resolved merge threw away: files that both sides changed, or one alone, in which nothing of a side is left. */
-import { type ChangedEntry, changedEntries, changedFiles } from "./changed-paths.ts";
+import { type ChangedEntry, changedEntries, changedFiles, entryAt } from "./changed-paths.ts";
 import { forkOf } from "./changes.ts";
-import { readTree } from "./commit.ts";
 import { fieldsOf, git, type Oid } from "./git.ts";
 import { readName } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
-import { type Entry, isSame, LINK, readEntries, TREE } from "./tree.ts";
+import { entriesOf, type Entry, isSame, LINK, TREE } from "./tree.ts";
 
 /** `side`: whose change is gone, with the lines that it had added; `isDeletion`: it had deleted the file; `isMode`: only that it had made it executable, or not, is gone. */
 export type Lost = { path: string; side: Side; lines: string[]; isDeletion?: true; isMode?: true };
@@ -38,6 +37,16 @@ export async function findLostSides(
     told.push(await describe(repo, each, loss));
   }
   return told.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
+/** The files that `ours` changed, whether `theirs` did or not, in which `head` holds nothing of that, nor does another file that was made with it. */
+export async function findUndone(repo: Repo, { ours, theirs, head }: Ends): Promise<Lost[]> {
+  const sides = await findLostSides(repo, { ours: theirs, theirs: ours, head });
+  const undone = sides.filter(({ side }) => side === "theirs");
+  const made = undone.length > 0 ? await linesMadeBy(repo, { ours, theirs, head }) : new Set<string>();
+  return undone
+    .filter(({ lines }) => new Set(lines).isDisjointFrom(made))
+    .map((lost) => ({ ...lost, side: "ours" as const }));
 }
 
 /** `isGone`: it went with all of the file, and may stand in another one. */
@@ -195,17 +204,6 @@ async function fileByFile(
     }
   }
   return files;
-}
-
-async function entriesOf(repo: Repo, entry: Entry | undefined): Promise<ReadonlyMap<string, Entry>> {
-  return entry?.mode === TREE ? readEntries(repo, entry.oid) : new Map();
-}
-
-/** What a commit has at a path. */
-async function entryAt(repo: Repo, commit: Oid, path: string): Promise<Entry | undefined> {
-  let entry: Entry | undefined = { mode: TREE, oid: await readTree(repo, commit) };
-  for (const name of path.split("/")) entry = (await entriesOf(repo, entry)).get(name);
-  return entry;
 }
 
 /** Where files went that a side renamed. */

@@ -32,6 +32,12 @@ export function readName(latin1: string): string {
   return bytes.equals(Buffer.from(name)) ? name : `"${[...bytes].map(quoteByte).join("")}"`;
 }
 
+/** The bytes (as latin1) of a name that {@link readName} gave. */
+export function latin1Of(name: string): string {
+  const bytes = name.startsWith('"') ? bytesOf(name).toString("latin1") : name;
+  return bytes !== name && readName(bytes) === name ? bytes : Buffer.from(name).toString("latin1");
+}
+
 const SHORT: Record<string, number> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, '"': 34, "\\": 92 };
 
 function quoteByte(byte: number): string {

@@ -30,6 +30,11 @@ export async function readEntries(repo: Repo, oid: Oid): Promise<Tree> {
   return tree;
 }
 
+/** What lies below an entry: nothing where that is no folder. */
+export async function entriesOf(repo: Repo, entry: Entry | undefined): Promise<ReadonlyMap<string, Entry>> {
+  return entry?.mode === TREE ? readEntries(repo, entry.oid) : new Map();
+}
+
 /** The entries of a tree object; `size` is that of an object's name in bytes. */
 function parseTree(bytes: Buffer, size: number): Tree {
   const tree: Tree = new Map();

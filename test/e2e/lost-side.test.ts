@@ -76,6 +76,39 @@ test.each([
   ]);
 });
 
+const OUTSIDE = "o=$(cat $(git rev-parse --git-path MERGE_HEAD)); git merge --abort; ";
+
+test.each([
+  ["the file as the others have it", "git checkout -q $o -- shared.txt; git commit -qm take"],
+  ["all as the others have it", "git checkout -q $o -- .; git commit -qm take"],
+  ["its own work taken back", "git revert --no-edit HEAD >/dev/null; echo x > x.txt; git add -A; git commit -qm x"],
+])("who gives the merge up and commits %s is asked once, and what stays lost is told", async (_, command) => {
+  await using rig = await resolvedWith(`run "sh" "-c" ${JSON.stringify(`${OUTSIDE}${command}`)}`);
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual([
+    "conflicts in shared.txt",
+    "resolved a conflict by throwing a side away: nothing of its own change in shared.txt is left",
+    "done",
+  ]);
+  expect(await lostOfTwo(rig)).toEqual([{ path: "shared.txt", of: [], is_own: true }]);
+});
+
+test("who gives the merge up and brings both together is asked nothing", async () => {
+  const both = "git checkout -q $o -- shared.txt; echo word of two >> shared.txt; git commit -qam both";
+  await using rig = await resolvedWith(`run "sh" "-c" ${JSON.stringify(`${OUTSIDE}${both}`)}`);
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)[0]).toBe("conflicts in shared.txt");
+  expect(await lostOfTwo(rig)).toEqual([]);
+});
+
+test("a person who gives the merge up and commits the file as the others have it is asked once", async () => {
+  await using rig = await resolvedWith('say "cannot decide"', { front: { branch: "feat/two" }, code: 4 });
+  const worktree = (await attemptsOfTwo(rig)).at(-1)!.worktree;
+  const command = "git merge --abort; git checkout -q owt/runs/r1 -- shared.txt; git commit -qm taken";
+  execFileSync("sh", ["-c", command], { cwd: worktree, env: rig.env, stdio: "pipe" });
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(4);
+  await askedOnce(rig, { path: "shared.txt", of: [], is_own: true });
+});
+
 test("a person is asked once, too, when they hand it back", async () => {
   await using rig = await resolvedWith('say "cannot decide"', { front: { branch: "feat/two" }, code: 4 });
   const worktree = (await attemptsOfTwo(rig)).at(-1)!.worktree;
@@ -223,7 +256,7 @@ test.each([
 test.each([
   ["brings something of its own", "echo both > both.txt"],
   ["changes what they have", "echo and more >> a.txt && echo both > both.txt"],
-  ["takes its own work back", "git rm -qf b.txt && echo c > c.txt"],
+  ["moves its own work to another file", "git rm -qf b.txt && printf 'more\\nword of two\\n' > c.txt"],
 ])("who mends it and %s is not asked", async (_, mend) => {
   await using rig = await mendedBy(`${mend} && git add -A && git commit -qm mend`);
   expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual([
@@ -231,6 +264,48 @@ test.each([
     "done",
   ]);
   expect(await lostOfTwo(rig)).toEqual([]);
+});
+
+test("who mends it by undoing a part of its own work is asked once, and what stays lost is told", async () => {
+  await using rig = await mendedBy("git rm -qf b.txt && echo c > c.txt && git add -A && git commit -qm mend");
+  const lost = "nothing of its own change in b.txt is left";
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual([
+    expect.stringMatching(/^verify failed/),
+    `mended a red check by undoing its own work: ${lost}`,
+    "done",
+  ]);
+  const asked = readFileSync(`${(await attemptsOfTwo(rig))[2]!.folder}/prompt`, "utf8");
+  expect(asked).toContain("nothing of this task's change in b.txt is left; it had added:\n      word of two\n");
+  expect(await lostOfTwo(rig)).toEqual([{ path: "b.txt", of: [], is_own: true }]);
+  expect(rig.ok("status")).toContain(lost);
+});
+
+test.each([
+  ["removes it", "git rm -qf b.txt && git commit -qm drop"],
+  ["reverts it", "git revert -m 2 --no-edit HEAD >/dev/null"],
+  ["resets it away", "git reset -q --hard owt/runs/r1"],
+])("who mends it with nothing of its own work left has not mended it: %s", async (_, mend) => {
+  await using rig = await mendedBy(mend, { attempts: 1, front: { branch: "feat/two" }, code: 4 });
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome.split(":", 1)[0])).toEqual([
+    "verify failed",
+    "verify failed",
+  ]);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["one/E01"]);
+  const { waiting } = await rig.json<Waiting>("inbox");
+  expect(waiting).toMatchObject([{ task: "two/E01", why: expect.stringContaining("one/E01") }]);
+  expect(rig.ok("logs", "two/E01")).toContain(
+    "threw its work away instead of mending what is red with the work of others",
+  );
+  expect(rig.git("show", "feat/two:b.txt")).toBe("word of two");
+});
+
+test("a person who mends it by undoing the task's own work is asked once", async () => {
+  await using rig = await mendedBy("true", { code: 4, attempts: 0, front: { branch: "feat/two" } });
+  const worktree = (await attemptsOfTwo(rig)).at(-1)!.worktree;
+  execFileSync("sh", ["-c", "git rm -qf b.txt && git commit -qm drop"], { cwd: worktree, env: rig.env, stdio: "pipe" });
+  rig.ok("task", "approve", "two/E01");
+  expect((await rig.owt("resume")).code).toBe(4);
+  await askedOnce(rig, { path: "b.txt", of: [], is_own: true });
 });
 
 test("a person who mends it by undoing the work of others is asked once", async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 
-type Shown = { task: { attempts: { folder: string; outcome: string }[] } };
+type Shown = { task: { attempts: { folder: string; outcome: string; worktree: string }[] } };
 
 /** `café.txt` in latin1, in a shell and as git quotes it. */
 const IN_SHELL = String.raw`$'caf\351.txt'`;
@@ -36,6 +36,36 @@ test("the agent is told how to name it, and resolves it", async () => {
   expect(attempts.map(({ outcome }) => outcome)).toEqual([`conflicts in ${QUOTED}`, "done"]);
   const prompt = readFileSync(`${attempts[1]!.folder}/prompt`, "utf8");
   expect(prompt).toContain(`Files in conflict: ${QUOTED} (no UTF-8; in a shell: ${IN_SHELL})`);
+});
+
+test("conflict markers that its agent staged and committed itself go back to it", async () => {
+  const mend = bash(`printf 'one\\ntwo\\n' > ${IN_SHELL} && git add -A && git commit -qm both`);
+  await using rig = await inConflict(`${bash("git add -A && git commit -qm merged")}\non repair:\n${mend}`);
+  const attempts = await attemptsOfTwo(rig);
+  expect(attempts.map(({ outcome }) => outcome)).toEqual([
+    `conflicts in ${QUOTED}`,
+    "verify failed: conflict markers are left",
+    "done",
+  ]);
+  expect(readFileSync(`${attempts[2]!.folder}/prompt`, "utf8")).toContain(`${QUOTED}:1\n`);
+});
+
+test("whose change is lost in it is told", async () => {
+  const ours = bash(`git checkout --ours ${IN_SHELL} && git add -A && git commit -qm ours`);
+  await using rig = await inConflict(ours);
+  const lost = `nothing of one/E01's change in ${QUOTED} is left`;
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual([
+    `conflicts in ${QUOTED}`,
+    `resolved a conflict by throwing a side away: ${lost}`,
+    "done",
+  ]);
+});
+
+test("a person who stages conflict markers is refused", async () => {
+  await using rig = await inConflict('say "cannot decide"', { front: { branch: "feat/two" }, code: 4 });
+  rig.git("-C", (await attemptsOfTwo(rig)).at(-1)!.worktree, "add", "-A");
+  const { code, stderr } = await rig.owt("task", "approve", "two/E01");
+  expect({ code, stderr }).toEqual({ code: 4, stderr: expect.stringContaining(`conflict markers in ${QUOTED}:1`) });
 });
 
 test("one that nobody decided does not come in: a person has it, by its name", async () => {

@@ -121,6 +121,13 @@ mkdir -p "$(dirname "$path")"
 echo "$OWT_TASK $word" >>NOTES/words
 `;
 
+/** The same below what others wrote there. */
+const ADD = `#!/bin/sh
+set -eu
+there=$(grep -vx "by nobody" "$1" || true)
+if [ -n "$there" ]; then put "$1" "$there" "$2"; else put "$1" "$2"; fi
+`;
+
 /** For an agent whose model is a script, which would not see that there was no room. */
 const INSIST = `#!/bin/sh
 until put "$@"; do sleep 0.2; done
@@ -221,6 +228,7 @@ function putPrograms(dir: string, notes: string, floodMb: number): void {
   const scripted = `#!/bin/sh\nexec '${process.execPath}' '${SCRIPTED}' '${notes}' ${floodMb} "$@"\n`;
   const programs = {
     put: PUT,
+    add: ADD,
     insist: INSIST,
     mend: MEND,
     await: AWAIT,

@@ -366,7 +366,7 @@ export function renderTask({ name, does, front = {}, steps }: GauntletTask): str
 function cannotMend(path: string): string[] {
   const steps = [
     begun,
-    `run "put" ${JSON.stringify(path)} "by {task}"`,
+    `run "add" ${JSON.stringify(path)} "by {task}"`,
     commit,
     'run "await" "integrated" "collides-c"',
   ];
