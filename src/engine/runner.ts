@@ -216,7 +216,7 @@ class Carriers {
       .then(() => void this.#fellAt.delete(attempt))
       .catch(async (error: unknown) => {
         // Its branch was moved under it: the run waits for that, and the others go on.
-        if (await this.#isAstray(run, error)) return;
+        if (await this.isAstray(run, error)) return;
         this.#fellAt.set(attempt, performance.now());
         this.fail(error);
       })
@@ -227,9 +227,11 @@ class Carriers {
     this.#running.set(attempt, carrying);
   }
 
-  async #isAstray(id: string, error: unknown): Promise<boolean> {
+  /** Whether something went wrong because of a run's branch. */
+  async isAstray(id: string, error: unknown): Promise<boolean> {
     const run = readRun(this.#engine.store, id);
-    return error instanceof OwtError && run !== null && (await noteAstray(this.#engine, run)) !== null;
+    if (!(error instanceof OwtError) || run === null) return false;
+    return (await noteAstray(this.#engine, run, { failed: true }).catch(() => null)) !== null;
   }
 
   async allEnded(): Promise<void> {
@@ -256,7 +258,14 @@ async function carryAll(
 ): Promise<boolean> {
   let acted = false;
   const turn: Turn = { short: null };
-  for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers, { ...options, turn })) || acted;
+  for (const run of seen.runs) {
+    try {
+      acted = (await carryRun(engine, run, seen, carriers, { ...options, turn })) || acted;
+    } catch (error) {
+      // The others go on.
+      if (!(await carriers.isAstray(run.id, error))) throw error;
+    }
+  }
   if (!acted) {
     const short = turn.short ?? carriers.disk.shortage;
     noteShortage(engine, short);
