@@ -11,6 +11,7 @@ import { closeChain, mergeOnto } from "../git/merge-chain.ts";
 import { readIntegrations } from "../git/integrations.ts";
 import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
+import { forgetLanding } from "../store/runs.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult, waitBehind } from "./attempt-moves.ts";
 import { conflicted, isForPerson, isOvertaken, isRedOvertaken, verifyFailed } from "./clash.ts";
@@ -26,7 +27,8 @@ import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
 import { mergeHere } from "./task-steps.ts";
 import { type Verdict, verifyCommands } from "./verify.ts";
-import { type Strayed, verifyMerged } from "./verify-merged.ts";
+import { heldByCheck } from "./strayed.ts";
+import { verifyMerged } from "./verify-merged.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
   return waitForTurn(engine, carried, (waiters) => integrateAll(engine, waiters));
@@ -215,7 +217,7 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
       return;
     case "strayed":
       for (const waiter of group) {
-        heldByCheck(engine, waiter.carried, verdict);
+        heldByCheck(engine, waiter.carried, verdict, "the run's own worktree");
         waiter.settle("on");
       }
       return;
@@ -369,17 +371,6 @@ function heldByRule(engine: Engine, carried: Carried, { command, misbehaved }: M
   });
 }
 
-/** The same of a check. */
-function heldByCheck(engine: Engine, carried: Carried, { command, to }: Strayed): void {
-  const did = to === null ? "removed the run's own worktree" : `switched the run's own worktree to ${to}`;
-  const reason = `the verify command ${did}: ${command}; it says nothing of what it was to check`;
-  if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
-  waitBehind(engine, carried, {
-    park: { for: "git", reason, verify: command },
-    next: { kind: "by-hand", from: carried.attempt.id },
-  });
-}
-
 function integrated(engine: Engine, { run, task, attempt }: Carried, candidate: string, others: number): void {
   const now = engine.now();
   if (!endAttempt(engine.store, now, attempt, { kind: "ok" })) return;
@@ -387,6 +378,7 @@ function integrated(engine: Engine, { run, task, attempt }: Carried, candidate: 
   // Done is what was asked of the agent, not what a later text asks for.
   const hash = textWorkedOn(readAttempts(engine.store, task.id), attempt.id) ?? task.hash;
   moveTask(engine.store, now, task, "done", { commit: candidate, verified, endedAt: now, reason: null, hash });
+  forgetLanding(engine.store, run.id);
   const together = others > 0 ? { others } : {};
   appendEvent(
     engine.store,

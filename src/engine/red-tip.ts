@@ -18,7 +18,8 @@ import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 import { inTurn, type Waiter } from "./merge-queue.ts";
 import { isTakenOut } from "./taken-out.ts";
-import { type Strayed, verifyAlone, verifyTip } from "./verify-merged.ts";
+import type { Strayed } from "./strayed.ts";
+import { verifyAlone, verifyTip } from "./verify-merged.ts";
 import type { Verdict } from "./verify.ts";
 
 /** What was said of branches alone, by tree and command. */
