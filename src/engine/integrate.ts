@@ -4,7 +4,7 @@ import { textWorkedOn } from "../core/conversation.ts";
 import type { FailedRule } from "../core/conflict-rules.ts";
 import { oneLine } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
-import { checkedOutWhere, isAncestor, moveRef, readParents } from "../git/branch.ts";
+import { checkedOutThere, isAncestor, moveRef, readParents } from "../git/branch.ts";
 import { commitsBetween } from "../git/changes.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { closeChain, mergeOnto } from "../git/merge-chain.ts";
@@ -342,7 +342,7 @@ type Held = { checkout: string; why: string; end: string };
 /** Moves the run's branch forward, and whoever has it checked out along with it. Null when it is there, `moved` when it stood elsewhere; else why it stays. */
 async function moveBranch(engine: Engine, run: Run, from: string, to: string): Promise<"moved" | Held | null> {
   const { repo } = engine;
-  const checkout = await checkedOutWhere(repo, run.branch);
+  const checkout = await checkedOutThere(repo, run.branch);
   if (checkout === null) return (await moveRef(repo, `refs/heads/${run.branch}`, from, to)) ? null : "moved";
   const forward = await fastForwardCheckout(repo, run.branch, from, to);
   if (forward.moved) return null;

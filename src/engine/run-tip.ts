@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Astray } from "../core/astray.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Run } from "../core/run.ts";
-import { checkedOutWhere, createBranch, isAncestor, readRef } from "../git/branch.ts";
+import { checkedOutThere, createBranch, isAncestor, readRef } from "../git/branch.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { dropEmptied, findRefFault, holdsCommit, type RefFault } from "../git/ref-fault.ts";
 import { shellWord } from "../lib/printable.ts";
@@ -102,7 +102,7 @@ export async function trunkOf(engine: Engine, run: Run): Promise<string> {
 
 /** What the branch holds now stays under a name of its own. */
 async function putBack({ repo }: Engine, { id, branch }: Run, to: string): Promise<Pick<Astray, "command" | "note">> {
-  const checkout = await checkedOutWhere(repo, branch);
+  const checkout = await checkedOutThere(repo, branch);
   const git = checkout === null ? "git" : `git -C ${shellWord(checkout)}`;
   const move = checkout === null ? `branch -f ${branch} ${to}` : `reset --keep ${to}`;
   const command = `${git} branch ${id}-moved-${to.slice(0, 7)} ${branch} && ${git} ${move} && owt resume ${id}`;

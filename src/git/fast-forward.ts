@@ -1,11 +1,12 @@
 /** Moves a branch forward to a commit that contains it, with its checkout where it has one. A checkout that holds anything of its own is
  *  never touched: the refusal names what stands in the way. */
 import { existsSync } from "node:fs";
-import { checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
+import { checkedOutThere, isAncestor, moveRef, readRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { findObstacles } from "./obstacles.ts";
 import { usualMerge } from "./own-flags.ts";
 import { type InProgress, inProgress, indexLock, placeAt, readHead } from "./place.ts";
+import { findRefLock } from "./ref-fault.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
 import { findStranger } from "./stranger.ts";
@@ -25,13 +26,15 @@ export type FastForward =
   | { moved: false; reason: "in-progress"; path: string; what: InProgress }
   /** Another git is at work in its checkout, or was killed there: it holds the index. */
   | { moved: false; reason: "locked"; path: string; lock: string }
+  /** The folder of its checkout is gone, as that of a disk that is not there now; the worktree is locked. */
+  | { moved: false; reason: "gone"; path: string }
   /** git refused; `said` is why. */
   | { moved: false; reason: "refused"; path: string; said: string };
 
 /** Fast-forwards `branch` from one commit to another. Repeatable. */
 export async function fastForwardCheckout(repo: Repo, branch: string, from: Oid, to: Oid): Promise<FastForward> {
   const tip = await readRef(repo, branch);
-  const path = await checkedOutWhere(repo, branch);
+  const path = await checkedOutThere(repo, branch);
   if (tip === to) return { moved: true, path };
   if (tip !== from) return { moved: false, reason: "branch-moved", tip };
   if (!(await isAncestor(repo, from, to))) return { moved: false, reason: "not-a-fast-forward", tip };
@@ -42,6 +45,7 @@ export async function fastForwardCheckout(repo: Repo, branch: string, from: Oid,
 
 async function forwardWorktree(repo: Repo, place: Place, branch: string, from: Oid, to: Oid): Promise<FastForward> {
   const path = place.root;
+  if (!existsSync(path)) return { moved: false, reason: "gone", path };
   const stranger = findStranger(repo, place);
   if (stranger !== null) return { moved: false, reason: "refused", path, said: `there stands ${stranger.said}` };
   const what = inProgress(place);
@@ -64,6 +68,9 @@ async function forwardWorktree(repo: Repo, place: Place, branch: string, from: O
   const args = [...usualMerge(branch), "merge", ...flags, to];
   const lock = indexLock(place);
   if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
+  // git would change the files first, and then find that it cannot move the branch.
+  const onRef = findRefLock(repo, branch);
+  if (onRef !== null) return { moved: false, reason: "locked", path, lock: onRef.path };
   const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true });
   const tip = await readRef(repo, branch);
   if (tip === to) return { moved: true, path };
