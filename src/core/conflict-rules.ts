@@ -7,7 +7,7 @@ export type ConflictRule = { by: "ours" } | { by: "union" } | { by: "regenerate"
 /** A file whose conflict a rule settled; `commands` made it anew, and are none where the rule is another one. */
 export type Settled = { file: string; by: ConflictRule["by"]; commands: string[] };
 
-/** A command that was to make a file in conflict anew, and the end of what it printed. `code` is 0 where it ended well and left no file. */
+/** A command that was to make a file in conflict anew, and the end of what it printed. `code` is 0 where it ended well and made no such file. */
 export type FailedRule = { command: string; code: number; output: string };
 
 /** What is told of a conflict of the command that failed in it; undefined where none did. */
@@ -18,7 +18,7 @@ export function failedRuleOf({ command, code, output }: Partial<FailedRule>): Fa
 
 /** `; npm install, to make it anew, ended with 1`, behind the files in conflict; "" where no command failed. */
 export function describeFailedRule({ command, code }: Partial<FailedRule>): string {
-  const how = code === 0 ? "left no file" : `ended with ${code}`;
+  const how = code === 0 ? "made no such file" : `ended with ${code}`;
   return command === undefined ? "" : `; ${command}, to make anew what is in conflict, ${how}`;
 }
 

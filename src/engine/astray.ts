@@ -1,25 +1,57 @@
-/** Looks whether the branch of a run that is carried is where its work is, and lets the run wait where it is not: the other runs go on. */
+/** Looks whether the branch of a run that is carried is where its work is, and can be moved, and lets the run wait where not: the other runs go on. */
 import type { Astray } from "../core/astray.ts";
 import type { Run } from "../core/run.ts";
 import { readRef } from "../git/branch.ts";
+import { clearOldLocks } from "../git/locks.ts";
+import { findRefLock, refText } from "../git/ref-fault.ts";
 import { MapPer } from "../lib/map-per.ts";
+import { shellWord } from "../lib/printable.ts";
 import { readAstray, writeAstray } from "../store/astray.ts";
 import { lastIntegrated } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
 import { findTip } from "./run-tip.ts";
 
-/** Where the branch of a run stood, and what was integrated, when nothing was amiss. */
+/** What the ref of a run said, and what was integrated, when nothing was amiss. */
 const fine = new MapPer<Engine, string, string>();
 
-/** What keeps the run waiting; null where nothing does. Written down for all who look as soon as that changes. */
-export async function noteAstray(engine: Engine, run: Run): Promise<Astray | null> {
+/** What keeps the run waiting; null where nothing does. Written down for all who look as soon as that changes. `failed`: something of the run has just gone wrong. */
+export async function noteAstray(
+  engine: Engine,
+  run: Run,
+  { failed = false }: { failed?: boolean } = {},
+): Promise<Astray | null> {
   const known = fine.of(engine);
-  const stands = `${await readRef(engine.repo, `refs/heads/${run.branch}`)} ${lastIntegrated(engine.store, run.id)}`;
-  if (known.get(run.id) === stands) return null;
-  const found = await findTip(engine, run);
-  const astray = "astray" in found ? found.astray : null;
-  if (astray === null) known.set(run.id, stands);
+  const before = readAstray(engine.store, run.id);
+  const locked = await findLeftLock(engine, run, failed || before !== null);
+  const stands = await standingOf(engine, run);
+  if (locked === null && !failed && known.get(run.id) === stands) return null;
+  const astray = locked ?? (await findAstray(engine, run));
+  if (astray === null) known.set(run.id, await standingOf(engine, run));
   else known.delete(run.id);
-  if (astray?.why !== readAstray(engine.store, run.id)?.why) writeAstray(engine.store, engine.now(), run.id, astray);
+  if (astray?.why !== before?.why) writeAstray(engine.store, engine.now(), run.id, astray);
   return astray;
+}
+
+async function standingOf({ repo, store }: Engine, { id, branch }: Run): Promise<string> {
+  return [await readRef(repo, `refs/heads/${branch}`), refText(repo, branch), lastIntegrated(store, id)].join(" ");
+}
+
+async function findAstray(engine: Engine, run: Run): Promise<Astray | null> {
+  const found = await findTip(engine, run);
+  return "astray" in found ? found.astray : null;
+}
+
+/** A ref is locked for milliseconds. */
+const LONG_LOCKED_MS = 1_000;
+
+/** A lock on the branch that a git which was killed may have left. One that is old is taken away; `isInTheWay`: it counts however young it is. */
+async function findLeftLock(engine: Engine, { id, branch }: Run, isInTheWay: boolean): Promise<Astray | null> {
+  const found = findRefLock(engine.repo, branch);
+  if (found === null || (!isInTheWay && Math.abs(Date.now() - found.mtimeMs) < LONG_LOCKED_MS)) return null;
+  if ((await clearOldLocks(engine.repo, [branch])).length > 0) return null;
+  return {
+    why: `${branch} cannot be moved: ${found.path} is there, of another git or left by one that was killed`,
+    command: `rm ${shellWord(found.path)} && owt resume ${id}`,
+    note: "where no git is at work; one that is left so is taken away after a minute",
+  };
 }

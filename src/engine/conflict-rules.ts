@@ -1,5 +1,5 @@
 /** Settles the conflicts of a merge that the configuration has a rule for (`[conflicts]`). */
-import { existsSync } from "node:fs";
+import { existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
 import { type ConflictRule, type FailedRule, ruleFor, type Settled } from "../core/conflict-rules.ts";
 import type { Run } from "../core/run.ts";
@@ -110,6 +110,7 @@ async function regenerate(
   await endEarlierChecks(engine, run.id);
   const cwd = await standAt(engine, run.id, merge);
   // The worktree stands anew: what was executed before says nothing of it.
+  const before = new Map(anew.map(([file]) => [file, stateOf(join(cwd, file))]));
   const dir = join(dirOf(merge), `regenerate-${Date.now().toString(36)}`);
   for (const [index, command] of [...commands].entries()) {
     const check = { attempt, dir: `${dir}-${index}`, command, cwd };
@@ -122,7 +123,9 @@ async function regenerate(
     return { command, code: result.code, output: result.output };
   }
   const missing = anew.find(([file]) => !isFileThere(join(cwd, file)));
-  if (missing !== undefined) return leftNone(tell, missing);
+  if (missing !== undefined) return notMade(tell, missing, "left no file there");
+  const untouched = anew.find(([file]) => stateOf(join(cwd, file)) === before.get(file));
+  if (untouched !== undefined) return notMade(tell, untouched, "did not write it");
   return takeFiles(
     engine.repo,
     tree,
@@ -131,11 +134,17 @@ async function regenerate(
   );
 }
 
-/** A command that ended well, and left no file where it was to make one. */
-function leftNone(tell: ToSettle["tell"], [file, rule]: [string, ConflictRule]): FailedRule {
+/** A command that ended well, and did not make the file that it was to make: what is there is one side of the conflict alone. */
+function notMade(tell: ToSettle["tell"], [file, rule]: [string, ConflictRule], how: string): FailedRule {
   const command = rule.by === "regenerate" ? rule.commands.join("; ") : "";
-  tell(`${file} could not be made anew: ${command} left no file there`);
-  return { command, code: 0, output: `${file}: no such file` };
+  tell(`${file} could not be made anew: ${command} ${how}`);
+  return { command, code: 0, output: `${file}: ${how}` };
+}
+
+/** Tells whether a file was written, also with what it held before. */
+function stateOf(path: string): string | null {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? null : `${stat.ino} ${stat.ctimeNs}`;
 }
 
 function isFileThere(path: string): boolean {

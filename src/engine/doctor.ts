@@ -25,6 +25,7 @@ import { type Engine, worktreeHome } from "./engine.ts";
 import { isCarried, leaseFile } from "./holder.ts";
 import { examineDisk, type Finding } from "./examine-machine.ts";
 import { examineMemory } from "./room.ts";
+import { examineRefs } from "./run-refs.ts";
 import { describeLostAgents, endLostAgents, findLostAgents } from "./lost-agents.ts";
 import { knownFiles } from "./workspace.ts";
 import { type Damaged, findAllDamaged, mendWorktree } from "./worktrees/damaged.ts";
@@ -38,6 +39,7 @@ export async function examineRepository(engine: Engine, fix: boolean): Promise<F
     ...(fix ? await catchUpStore(engine) : []),
     ...(await examineLostAgents(engine, fix)),
     ...(fix ? await clearLeftovers(engine) : []),
+    ...(await examineRefs(engine, fix)),
     ...(await examineWorktrees(engine, fix)),
     await examineIdentity(engine),
     examineDisk(worktreeHome(engine), floorOf(engine)),

@@ -4,13 +4,14 @@ import { textWorkedOn } from "../core/conversation.ts";
 import type { FailedRule } from "../core/conflict-rules.ts";
 import { oneLine } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
-import { checkedOutWhere, isAncestor, moveRef, readParents } from "../git/branch.ts";
+import { checkedOutThere, isAncestor, moveRef, readParents } from "../git/branch.ts";
 import { commitsBetween } from "../git/changes.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { closeChain, mergeOnto } from "../git/merge-chain.ts";
 import { readIntegrations } from "../git/integrations.ts";
 import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
+import { forgetLanding } from "../store/runs.ts";
 import { moveTask } from "../store/tasks.ts";
 import { type Carried, finish, moveOn, type StepResult, waitBehind } from "./attempt-moves.ts";
 import { conflicted, isForPerson, isOvertaken, isRedOvertaken, verifyFailed } from "./clash.ts";
@@ -26,7 +27,8 @@ import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
 import { mergeHere } from "./task-steps.ts";
 import { type Verdict, verifyCommands } from "./verify.ts";
-import { type Strayed, verifyMerged } from "./verify-merged.ts";
+import { heldByCheck } from "./strayed.ts";
+import { verifyMerged } from "./verify-merged.ts";
 
 export function mergeStep(engine: Engine, carried: Carried): Promise<StepResult> {
   return waitForTurn(engine, carried, (waiters) => integrateAll(engine, waiters));
@@ -215,7 +217,7 @@ async function integrateGroup(engine: Engine, waiters: readonly Waiter[], reds: 
       return;
     case "strayed":
       for (const waiter of group) {
-        heldByCheck(engine, waiter.carried, verdict);
+        heldByCheck(engine, waiter.carried, verdict, "the run's own worktree");
         waiter.settle("on");
       }
       return;
@@ -340,7 +342,7 @@ type Held = { checkout: string; why: string; end: string };
 /** Moves the run's branch forward, and whoever has it checked out along with it. Null when it is there, `moved` when it stood elsewhere; else why it stays. */
 async function moveBranch(engine: Engine, run: Run, from: string, to: string): Promise<"moved" | Held | null> {
   const { repo } = engine;
-  const checkout = await checkedOutWhere(repo, run.branch);
+  const checkout = await checkedOutThere(repo, run.branch);
   if (checkout === null) return (await moveRef(repo, `refs/heads/${run.branch}`, from, to)) ? null : "moved";
   const forward = await fastForwardCheckout(repo, run.branch, from, to);
   if (forward.moved) return null;
@@ -370,17 +372,6 @@ function heldByRule(engine: Engine, carried: Carried, misbehaved: Misbehaved): v
   });
 }
 
-/** The same of a check. */
-function heldByCheck(engine: Engine, carried: Carried, { command, to }: Strayed): void {
-  const did = to === null ? "removed the run's own worktree" : `switched the run's own worktree to ${to}`;
-  const reason = `the verify command ${did}: ${command}; it says nothing of what it was to check`;
-  if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
-  waitBehind(engine, carried, {
-    park: { for: "git", reason, verify: command },
-    next: { kind: "by-hand", from: carried.attempt.id },
-  });
-}
-
 function integrated(engine: Engine, { run, task, attempt }: Carried, candidate: string, others: number): void {
   const now = engine.now();
   if (!endAttempt(engine.store, now, attempt, { kind: "ok" })) return;
@@ -388,6 +379,7 @@ function integrated(engine: Engine, { run, task, attempt }: Carried, candidate: 
   // Done is what was asked of the agent, not what a later text asks for.
   const hash = textWorkedOn(readAttempts(engine.store, task.id), attempt.id) ?? task.hash;
   moveTask(engine.store, now, task, "done", { commit: candidate, verified, endedAt: now, reason: null, hash });
+  forgetLanding(engine.store, run.id);
   const together = others > 0 ? { others } : {};
   appendEvent(
     engine.store,

@@ -6,6 +6,7 @@ import { checkPrompts } from "./prompts.ts";
 import { checkHere } from "./ingest.ts";
 import { hasRivals, rivalChoices } from "./rivals.ts";
 import { takenUpError } from "./worktrees/taken-up.ts";
+import { refuseBranchAbove } from "./run-refs.ts";
 import { readAsked, readWork, type Work, type WorkRequest } from "./work.ts";
 
 /** Throws `plan` with every problem at once: those of the plan, and those that it has only here. */
@@ -25,6 +26,7 @@ export async function prepareRun(
   request: WorkRequest,
   fromTarget: boolean,
 ): Promise<{ work: Work; base: Base }> {
+  await refuseBranchAbove(engine);
   if (request.agent !== null && request.agent !== undefined) findAgent(engine, request.agent);
   checkFallOvers(engine);
   const rivals = rivalChoices(engine, request);

@@ -3,7 +3,7 @@ import type { Attempt } from "../core/attempt.ts";
 import { type RedCheck, timeOf } from "../core/red-check.ts";
 import { type Culprit, type RedTip, waitsForTip } from "../core/red-tip.ts";
 import type { Run } from "../core/run.ts";
-import { checkedOutWhere, createBranch, isAncestor, readRef } from "../git/branch.ts";
+import { checkedOutThere, createBranch, isAncestor, readRef } from "../git/branch.ts";
 import { commitsBetween } from "../git/changes.ts";
 import { readTree } from "../git/commit.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
@@ -18,7 +18,8 @@ import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 import { inTurn, type Waiter } from "./merge-queue.ts";
 import { isTakenOut } from "./taken-out.ts";
-import { type Strayed, verifyAlone, verifyTip } from "./verify-merged.ts";
+import type { Strayed } from "./strayed.ts";
+import { verifyAlone, verifyTip } from "./verify-merged.ts";
 import type { Verdict } from "./verify.ts";
 
 /** What was said of branches alone, by tree and command. */
@@ -207,7 +208,7 @@ async function beginAnew(engine: Engine, run: Run, red: RedTip, to: Oid): Promis
   if (red.tip !== run.base || lastIntegrated(store, run.id) !== null) return false;
   const open = readOpenAttempts(store).filter((attempt) => attempt.run === run.id && attempt.outcome === null);
   if (!open.every((attempt) => waitsForTip(red, attempt))) return false;
-  if (!(await isTakenOut(engine, run, to)) || (await checkedOutWhere(repo, run.branch)) !== null) return false;
+  if (!(await isTakenOut(engine, run, to)) || (await checkedOutThere(repo, run.branch)) !== null) return false;
   // Whoever comes in between makes it again where the run is said to begin.
   await repo.live.updateRefs([{ ref: `refs/heads/${run.branch}`, from: red.tip, to: null }]);
   store.transaction(() => {

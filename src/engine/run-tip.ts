@@ -1,9 +1,11 @@
 /** The tip of a run's branch, and the promise that everything which was integrated is in it. */
+import { join } from "node:path";
 import type { Astray } from "../core/astray.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Run } from "../core/run.ts";
-import { checkedOutWhere, createBranch, isAncestor, readRef } from "../git/branch.ts";
+import { checkedOutThere, createBranch, isAncestor, readRef } from "../git/branch.ts";
 import { fastForwardCheckout } from "../git/fast-forward.ts";
+import { dropEmptied, findRefFault, holdsCommit, type RefFault } from "../git/ref-fault.ts";
 import { shellWord } from "../lib/printable.ts";
 import { appendEvent } from "../store/events.ts";
 import { lastIntegrated } from "../store/tasks.ts";
@@ -22,12 +24,11 @@ export async function runTip(engine: Engine, run: Run): Promise<string> {
 /** The same, or why the run's work cannot be joined with what the branch holds. */
 export async function findTip(engine: Engine, run: Run): Promise<{ tip: string } | { astray: Astray }> {
   const ref = `refs/heads/${run.branch}`;
+  const fault = await findRefFault(engine.repo, run.branch);
+  if (fault !== null) return { astray: describeFault(engine, run, fault) };
   const last = lastIntegrated(engine.store, run.id);
   const tip = await readRef(engine.repo, ref);
-  if (tip === null) {
-    await createBranch(engine.repo, run.branch, last ?? run.base);
-    return { tip: last ?? run.base };
-  }
+  if (tip === null) return makeAnew(engine, run, last ?? run.base);
   if (last === null) {
     if (await isAncestor(engine.repo, run.base, tip)) return { tip };
     const why = `${run.branch} is at ${tip.slice(0, 10)}, which ${run.id} did not start from`;
@@ -39,6 +40,60 @@ export async function findTip(engine: Engine, run: Run): Promise<{ tip: string }
   return { astray: { why, ...(await putBack(engine, run, last)) } };
 }
 
+/** A branch that is gone, or whose file a power cut emptied, is made anew: where git's own log of it says that it was, as far as that holds the run's work. */
+async function makeAnew(engine: Engine, run: Run, known: string): Promise<{ tip: string } | { astray: Astray }> {
+  const { repo } = engine;
+  const emptied = dropEmptied(repo, run.branch);
+  const last = emptied === false ? null : emptied.last;
+  const to = last !== null && (await holdsCommit(repo, last, known)) ? last : known;
+  if ((await createBranch(repo, run.branch, to)) !== "created") return findTip(engine, run);
+  if (emptied !== false) {
+    const text = `the file of ${run.branch} held no commit any more; the branch is at ${to.slice(0, 10)} again`;
+    appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "note", text });
+  }
+  return { tip: to };
+}
+
+/** Why a run waits for its ref, and the line that puts it right. */
+export function describeFault({ repo }: Engine, { id, branch }: Run, fault: RefFault): Astray {
+  const goOn = `owt resume ${id}`;
+  switch (fault.kind) {
+    case "symbolic": {
+      const why = `${branch} is no branch but another name of ${fault.to}, which is not moved for it`;
+      return {
+        why,
+        command: `git symbolic-ref -d refs/heads/${branch} && ${goOn}`,
+        note: `${fault.to} stays as it is`,
+      };
+    }
+    case "beneath": {
+      const why = `${branch} cannot be there beside a branch named ${fault.branch}`;
+      return { why, command: `${renameBranch(fault.branch, `${fault.branch}-mine`)} && ${goOn}`, note: null };
+    }
+    case "folder": {
+      const [first] = fault.branches;
+      const named = first ?? `the folder ${fault.path}`;
+      const why = `${branch} cannot be there beside ${first === undefined ? "" : "a branch named "}${named}`;
+      const aside = `${join(repo.commonDir, "owt")}/${id}-refs`;
+      const moves = fault.branches.map((each) => renameBranch(each, `${id}-moved-${each.slice(branch.length + 1)}`));
+      if (moves.length === 0) moves.push(`mv ${shellWord(fault.path)} ${shellWord(aside)}`);
+      return {
+        why,
+        command: `${moves.join(" && ")} && ${goOn}`,
+        note: "keeps what is there now under a name of its own",
+      };
+    }
+    default: {
+      const never: never = fault;
+      return never;
+    }
+  }
+}
+
+function renameBranch(from: string, to: string): string {
+  return `git branch -m ${shellWord(from)} ${shellWord(to)}`;
+}
+
 /** Where the run's work is: its branch, or what was integrated last where that was moved away from it. */
 export async function trunkOf(engine: Engine, run: Run): Promise<string> {
   const found = await findTip(engine, run);
@@ -47,7 +102,7 @@ export async function trunkOf(engine: Engine, run: Run): Promise<string> {
 
 /** What the branch holds now stays under a name of its own. */
 async function putBack({ repo }: Engine, { id, branch }: Run, to: string): Promise<Pick<Astray, "command" | "note">> {
-  const checkout = await checkedOutWhere(repo, branch);
+  const checkout = await checkedOutThere(repo, branch);
   const git = checkout === null ? "git" : `git -C ${shellWord(checkout)}`;
   const move = checkout === null ? `branch -f ${branch} ${to}` : `reset --keep ${to}`;
   const command = `${git} branch ${id}-moved-${to.slice(0, 7)} ${branch} && ${git} ${move} && owt resume ${id}`;

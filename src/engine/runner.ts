@@ -233,7 +233,7 @@ class Carriers {
       .then(() => void this.#fellAt.delete(attempt))
       .catch(async (error: unknown) => {
         // Its branch was moved under it: the run waits for that, and the others go on.
-        if (await this.#isAstray(run, error)) return;
+        if (await this.isAstray(run, error)) return;
         this.#fellAt.set(attempt, performance.now());
         this.fail(error);
       })
@@ -244,11 +244,12 @@ class Carriers {
     this.#running.set(attempt, carrying);
   }
 
-  async #isAstray(id: string, error: unknown): Promise<boolean> {
+  /** Whether something went wrong because of a run's branch. */
+  async isAstray(id: string, error: unknown): Promise<boolean> {
     if (!(error instanceof OwtError)) return false;
     try {
       const run = readRun(this.#engine.store, id);
-      return run !== null && (await noteAstray(this.#engine, run)) !== null;
+      return run !== null && (await noteAstray(this.#engine, run, { failed: true })) !== null;
     } catch {
       // A store that cannot be read, or a full disk: what failed first says more.
       return false;
@@ -279,7 +280,14 @@ async function carryAll(
 ): Promise<boolean> {
   let acted = false;
   const turn: Turn = { short: null };
-  for (const run of seen.runs) acted = (await carryRun(engine, run, seen, carriers, { ...options, turn })) || acted;
+  for (const run of seen.runs) {
+    try {
+      acted = (await carryRun(engine, run, seen, carriers, { ...options, turn })) || acted;
+    } catch (error) {
+      // The others go on.
+      if (!(await carriers.isAstray(run.id, error))) throw error;
+    }
+  }
   if (!acted) {
     const short = turn.short ?? carriers.disk.shortage;
     noteShortage(engine, short);

@@ -20,6 +20,8 @@ export function describeStay(outcome: Stay): string {
       return `a ${outcome.what} is under way in ${outcome.path}`;
     case "locked":
       return `another git is at work in ${outcome.path}`;
+    case "gone":
+      return `it is checked out at ${outcome.path}, which is not there, and locked`;
     case "refused":
       return outcome.said;
     default: {
@@ -44,6 +46,8 @@ export function endOfStay(outcome: Stay): string {
       return endOf(outcome.what, `git -C ${shellWord(outcome.path)}`);
     case "locked":
       return `wait until it has ended (where none runs: rm ${shellWord(outcome.lock)})`;
+    case "gone":
+      return `bring that back, or: git worktree unlock ${shellWord(outcome.path)} && git worktree prune`;
     case "refused":
       return `look: git -C ${shellWord(outcome.path)} status`;
     default: {

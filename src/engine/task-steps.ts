@@ -27,7 +27,8 @@ import { inCheckPlace } from "./check-places.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { beganRed, findKnownRed, isRedWhereItBegan } from "./red-tip.ts";
 import { readySubmodules } from "./submodules.ts";
-import { type Verdict, verifyAt, verifyCommands } from "./verify.ts";
+import { heldByCheck, verifyOnBranch } from "./strayed.ts";
+import { type Verdict, verifyCommands } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import { noteSetup, runSetup } from "./run-setup.ts";
 import { forgetSetup, knownFiles, noteEmptyBefore, readSetup, type SetupProblem, setupFootprint } from "./workspace.ts";
@@ -256,9 +257,13 @@ export async function verifyStep(engine: Engine, carried: Carried): Promise<Step
   }
   const isRedAnyway = (command: string) => isRedWhereItBegan(engine, carried, command);
   const place = { dir, cwd: attempt.worktree, commands, where: "task", timeoutMs, knownRed, isRedAnyway } as const;
-  const check = () => verifyAt(engine, attempt, place);
+  const check = () => verifyOnBranch(engine, carried, place);
   const verdict = commands.length === 0 ? await check() : await inCheckPlace(engine, carried, check);
   if (verdict === "interrupted" || verdict.kind === "interrupted") return "leave";
+  if (verdict.kind === "strayed") {
+    heldByCheck(engine, carried, verdict, "the task's worktree");
+    return "on";
+  }
   if (verdict.kind === "red") {
     const began = await beganRed(engine, carried, verdict.command);
     if (began === "interrupted") return "leave";

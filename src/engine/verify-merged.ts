@@ -6,11 +6,9 @@ import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 import { endEarlierChecks, mergeCheckDir, standAt } from "./integration-worktree.ts";
 import type { Waiter } from "./merge-queue.ts";
+import type { Strayed } from "./strayed.ts";
 import { type Verdict, verifyAt, type VerifyPlace } from "./verify.ts";
 import { setUp } from "./workspace.ts";
-
-/** A command that switched the worktree to another branch or commit, or (null) removed it: what it says is of nothing that we asked. */
-export type Strayed = { kind: "strayed"; command: string; to: string | null };
 
 /** Moves the worktree to the candidate and runs the commands there. It is interrupted when the attempt of one of the tasks is told to stop. */
 export function verifyMerged(

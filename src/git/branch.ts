@@ -173,6 +173,15 @@ export async function checkedOutWhere(repo: Repo, branch: string, except?: Place
   return null;
 }
 
+/** The same, but for worktrees whose folder is gone and which nobody locked, as `git worktree prune` takes them: nothing there can be in anybody's way. */
+export async function checkedOutThere(repo: Repo, branch: string): Promise<string | null> {
+  const path = await checkedOutWhere(repo, branch);
+  if (path === null || existsSync(path)) return path;
+  const listed = (await git(repo, ["worktree", "list", "--porcelain", "-z"])).stdout.split("\0\0");
+  const isPrunable = listed.some((entry) => entry.startsWith(`worktree ${path}\0`) && entry.includes("\0prunable "));
+  return isPrunable ? null : path;
+}
+
 async function spawnedCheckedOutWhere(repo: Repo, ref: string, except?: Place): Promise<string | null> {
   // A `git worktree add` under way makes the listing fail: ours wait in the same queue, for a stranger's we look again.
   const list = () => git(repo, ["worktree", "list", "--porcelain", "-z"]);

@@ -1,12 +1,13 @@
 /** Moves a branch forward to a commit that contains it, with its checkout where it has one. A checkout that holds anything of its own is
  *  never touched: the refusal names what stands in the way. */
 import { existsSync } from "node:fs";
-import { checkedOutWhere, isAncestor, moveRef, readRef } from "./branch.ts";
+import { checkedOutThere, isAncestor, moveRef, readRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { findObstacles } from "./obstacles.ts";
 import { findOverlooked, type Overlooked } from "./overlooked.ts";
 import { usualMerge } from "./own-flags.ts";
 import { type InProgress, inProgress, indexLock, placeAt, readHead } from "./place.ts";
+import { findRefLock } from "./ref-fault.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
 import { findStranger } from "./stranger.ts";
@@ -28,6 +29,8 @@ export type FastForward =
   | { moved: false; reason: "in-progress"; path: string; what: InProgress }
   /** Another git is at work in its checkout, or was killed there: it holds the index. */
   | { moved: false; reason: "locked"; path: string; lock: string }
+  /** The folder of its checkout is gone, as that of a disk that is not there now; the worktree is locked. */
+  | { moved: false; reason: "gone"; path: string }
   /** git refused; `said` is why. */
   | { moved: false; reason: "refused"; path: string; said: string };
 
@@ -39,7 +42,7 @@ export type Stay = Exclude<FastForward, { moved: true }>;
 export async function findStay(repo: Repo, branch: string, from: Oid, tree: Oid | null): Promise<Stay | null> {
   const tip = await readRef(repo, branch);
   if (tip !== from) return { moved: false, reason: "branch-moved", tip };
-  const path = await checkedOutWhere(repo, branch);
+  const path = await checkedOutThere(repo, branch);
   if (path === null) return null;
   const found = await findHindrance(repo, placeAt(repo, path), branch, from, tree);
   return found === "interrupted" ? null : found;
@@ -48,7 +51,7 @@ export async function findStay(repo: Repo, branch: string, from: Oid, tree: Oid 
 /** Fast-forwards `branch` from one commit to another. Repeatable. */
 export async function fastForwardCheckout(repo: Repo, branch: string, from: Oid, to: Oid): Promise<FastForward> {
   const tip = await readRef(repo, branch);
-  const path = await checkedOutWhere(repo, branch);
+  const path = await checkedOutThere(repo, branch);
   if (tip === to) return { moved: true, path };
   if (tip !== from) return { moved: false, reason: "branch-moved", tip };
   if (!(await isAncestor(repo, from, to))) return { moved: false, reason: "not-a-fast-forward", tip };
@@ -82,6 +85,7 @@ async function findHindrance(
   to: Oid | null,
 ): Promise<Stay | "interrupted" | null> {
   const path = place.root;
+  if (!existsSync(path)) return { moved: false, reason: "gone", path };
   const stranger = findStranger(repo, place);
   if (stranger !== null) return { moved: false, reason: "refused", path, said: `there stands ${stranger.said}` };
   const what = inProgress(place);
@@ -103,7 +107,10 @@ async function findHindrance(
   if ((await readHead(repo, place)).branch !== branch)
     return { moved: false, reason: "refused", path, said: "it left the branch" };
   const lock = indexLock(place);
-  return existsSync(lock) ? { moved: false, reason: "locked", path, lock } : null;
+  if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
+  // git would change the files first, and then find that it cannot move the branch.
+  const onRef = findRefLock(repo, branch);
+  return onRef === null ? null : { moved: false, reason: "locked", path, lock: onRef.path };
 }
 
 /** Index and files are exactly `to` already: git was killed between the files and the ref. */

@@ -1,9 +1,10 @@
 /** The two git processes that a repository keeps: one reads refs and objects, one moves refs. A spawned `rev-parse` or `update-ref` costs
  *  about 2 ms and blocks Node; these answer in 0.1–0.2 ms. They survive gc, repack and pack-refs beside them. */
-import { closeSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { cleanEnv, gitFlags, identityEnv, type Oid } from "./git.ts";
+import { shellWord } from "../lib/printable.ts";
 import { LiveEnded, LiveProcess, type Take } from "../system/live-process.ts";
 
 export type ObjectInfo = { oid: Oid; type: string; size: number };
@@ -64,7 +65,8 @@ export class Live {
       } catch (error) {
         if (!(error instanceof LiveEnded)) throw error;
         if (await this.#someMoved(changes)) return false;
-        if (tries === LOCK_TRIES || !error.said.includes(".lock")) throw error;
+        if (tries < LOCK_TRIES && error.said.includes(".lock")) continue;
+        throw this.#nameLock(changes) ?? error;
       }
     }
   }
@@ -79,6 +81,16 @@ export class Live {
       if (((await this.info(change.ref))?.oid ?? null) !== change.from) return true;
     }
     return false;
+  }
+
+  /** A lock that is still there was left by a git that was killed, or is held by one that hangs. */
+  #nameLock(changes: readonly RefChange[]): OwtError | null {
+    const locks = changes.map(({ ref }) => join(this.#commonDir, `${ref}.lock`));
+    const lock = locks.find((path) => existsSync(path));
+    if (lock === undefined) return null;
+    return new OwtError("tool-failed", `another git is at work on ${lock.slice(0, -".lock".length)}: it is locked`, {
+      hint: `where no git runs: rm ${shellWord(lock)}`,
+    });
   }
 
   /** git syncs the ref but never the directory that got its name. */
@@ -112,7 +124,14 @@ export function syncDirectory(path: string): void {
   }
 }
 
-function renderChange({ ref, from, to }: RefChange): string {
+/** Refs that owt alone makes: one of them that somebody made another name of a user's branch is not written through. A user's own may be such a name. */
+const OURS = /^refs\/(?:heads\/)?owt\//;
+
+function renderChange(change: RefChange): string {
+  return `${OURS.test(change.ref) ? "option no-deref\n" : ""}${renderMove(change)}`;
+}
+
+function renderMove({ ref, from, to }: RefChange): string {
   const name = oneWord(ref);
   if (to === null) return from === null ? `verify ${name}\n` : `delete ${name} ${oneWord(from)}\n`;
   return from === null ? `create ${name} ${oneWord(to)}\n` : `update ${name} ${oneWord(to)} ${oneWord(from)}\n`;

@@ -38,6 +38,27 @@ export async function strayedTo(repo: Repo, path: string, at: Oid): Promise<stri
   return oid !== null && (await isAncestor(repo, at, oid)) ? null : (oid?.slice(0, 10) ?? "nothing");
 }
 
+/** Where HEAD of a task's worktree was switched to from its branch; null where it is still there, at or ahead of the commit that it stood at. */
+export async function leftBranch(repo: Repo, path: string, { branch, at }: OnBranch): Promise<string | null> {
+  const head = await readHead(repo, placeAt(repo, path));
+  if (head.branch !== branch) return head.branch ?? head.oid?.slice(0, 10) ?? "nothing";
+  return head.oid !== null && (await isAncestor(repo, at, head.oid)) ? null : (head.oid?.slice(0, 10) ?? "nothing");
+}
+
+type OnBranch = { branch: string; at: Oid };
+
+/** Puts a task's worktree on its branch again, and that at `at`, where nothing uncommitted is in the way; what is stays. */
+export async function backOnBranch(repo: Repo, path: string, { branch, at }: OnBranch): Promise<void> {
+  const place = placeAt(repo, path);
+  if (isMainPlace(place))
+    throw new OwtError("internal", `${path} is the user's own checkout: nothing is switched there`);
+  if ((await readHead(repo, place)).branch !== branch)
+    await git(place, ["checkout", "--quiet", "--no-overwrite-ignore", branch], { ok: [0, 1, 128] });
+  const head = await readHead(repo, place);
+  const isThere = head.branch === branch && head.oid !== null && (await isAncestor(repo, at, head.oid));
+  if (head.branch === branch && !isThere) await moveKeeping(repo, path, at);
+}
+
 /** Takes a worktree that is ours alone off the branch that somebody switched it to, and puts it at `to`. What was not committed there is saved first: gives the rescue's ref, null
  *  where nothing was. */
 export async function detachAgain(

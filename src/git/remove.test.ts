@@ -549,6 +549,17 @@ test("a rescue holds something where it has files, an index or commits of its ow
   expect(await named()).toEqual(["commit", "file", "folder"]);
 });
 
+test("what an attempt left is listed also where a branch that its agent made stands at it, and not once that is in other work", async () => {
+  await using at = await task();
+  runGit(at.wt, "switch", "-q", "-c", "agents");
+  runGit(at.wt, "commit", "-q", "--allow-empty", "-m", "own");
+  await saveRescue(at.repo, await inspectWorktree(at.repo, at.wt, PLAIN), { ...RESCUE, id: "r1-m2-e01-1" });
+  const named = async () => (await withContent(at.repo, await listRescues(at.repo))).map(({ id }) => id);
+  expect(await named()).toEqual(["r1-m2-e01-1"]);
+  runGit(at.root, "merge", "-q", "--no-ff", "-m", "taken in", "agents");
+  expect(await named()).toEqual([]);
+});
+
 test("a removal killed between its steps is finished by the next, and its trash swept", async () => {
   await using at = await task();
   at.write(at.wt, { "locked/x": "x" });

@@ -154,16 +154,28 @@ export async function withContent(repo: Repo, rescues: readonly Rescue[]): Promi
 
 async function holdsSomething(repo: Repo, rescue: Rescue): Promise<boolean> {
   const { head, index, aside, merging, underWay, folders, modules } = rescue;
-  const beside = [index, aside, merging, underWay, folders, modules].some(
+  const isMore = [index, aside, merging, underWay, folders, modules].some(
     (each) => each !== null && each !== undefined,
   );
-  if (beside || head === null) return true;
+  if (isMore || head === null) return true;
   if ((await readTree(repo, rescue.commit)) !== (await readTree(repo, head))) return true;
   if ((await readParents(repo, rescue.commit)).length > 1) return true;
   // What an attempt came to is worth a line, also while its own branch stands.
-  const known = ["--not", "--exclude=owt/tasks/*", "--branches", "--remotes", "--tags"];
+  const beside = OF_ATTEMPT.test(rescue.id) ? await branchesAt(repo, head) : [];
+  const others = ["owt/tasks/*", ...beside].map((name) => `--exclude=${name}`);
+  const known = ["--not", ...others, "--branches", "--remotes", "--tags"];
   const args = ["rev-list", "--ignore-missing", "--max-count=1", head, ...known];
   return (await git(repo, args)).stdout !== "";
+}
+
+/** How a rescue of what an attempt left is named: run, task, and the attempt's number. */
+const OF_ATTEMPT = /^r\d+-.+-\d+$/;
+
+/** Branches that stand at a commit, but for those of runs: what an attempt came to may be on one that its agent made. */
+async function branchesAt(repo: Repo, oid: Oid): Promise<string[]> {
+  const format = "--format=%(refname:strip=2)";
+  const { stdout } = await git(repo, ["for-each-ref", format, `--points-at=${oid}`, "refs/heads"]);
+  return stdout.split("\n").filter((name) => name !== "" && !name.startsWith("owt/"));
 }
 
 /** Forgets a rescue that is still the one that was looked at. Its content goes with git's next gc. */

@@ -7,6 +7,9 @@ const NASTY = "a\nb\t\u001B[31mred\u001B]0;title\u0007 it's \\ $HOME \u009B2J";
 test("a name is shown in one line, and gives a terminal no order", () => {
   expect(printableName(NASTY)).toBe("a\\nb\\tred]0;title it's \\ $HOME 2J");
   expect(printableNames(["a", "b\nc"])).toBe("a, b\\nc");
+  const many = Array.from({ length: 1_500 }, (_, at) => `f${at}`);
+  expect(printableNames(many.slice(0, 12))).toMatch(/f10, f11$/);
+  expect(printableNames(many)).toBe("f0, f1, f2, f3, f4, f5, f6, f7, f8, f9 and 1490 more");
   expect(printable("a\u202Eb")).toBe("a\\u202Eb");
 });
 

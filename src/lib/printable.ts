@@ -18,9 +18,15 @@ export function inOneLine(text: string): string {
   return text.replaceAll("\n", "\\n").replaceAll("\t", "\\t");
 }
 
-/** Names in a list, each in one line. */
+/** So many names are read; of more, a few and their number say as much. */
+const MOST_NAMES = 12;
+const FEW_NAMES = 10;
+
+/** Names in a list, each in one line; of very many the first, and how many more there are. */
 export function printableNames(names: readonly string[]): string {
-  return names.map(printableName).join(", ");
+  const shown = names.length > MOST_NAMES ? names.slice(0, FEW_NAMES) : names;
+  const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : "";
+  return `${shown.map(printableName).join(", ")}${more}`;
 }
 
 /** A name as a word of a command line that a person copies. */

@@ -6,6 +6,7 @@ import type { NextStart, Task } from "../core/task.ts";
 import type { Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
 import { noteChanged } from "./known-tasks.ts";
+import { forgetLanding } from "./runs.ts";
 
 /** Since when (epoch ms), and for how long, an agent worked. */
 export type Worked = { began: number; workedMs: number };
@@ -32,6 +33,7 @@ export function settleIntegrated(
       task.id,
     );
     noteChanged(store, task.id);
+    forgetLanding(store, task.run);
     const { commit, verified } = merge;
     appendEvent(store, at, { run: task.run, task: task.id }, { kind: "task-moved", from: task.state, to: "done" });
     appendEvent(store, at, { run: task.run, task: task.id }, { kind: "task-integrated", commit, verified });

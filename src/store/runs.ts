@@ -147,6 +147,11 @@ export function markLanded(store: Store, at: number, run: string, target: string
   });
 }
 
+/** Of a run that has landed more came in: the target does not hold all of its work any more. */
+export function forgetLanding(store: Store, run: string): void {
+  store.run("update run set landed_at = null where id = ? and landed_at is not null", run);
+}
+
 function toRun(row: Row): Run {
   return {
     id: String(row["id"]),

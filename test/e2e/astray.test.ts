@@ -1,6 +1,6 @@
 /** A run's branch that somebody moved to where the run's work is not: that run waits for a person, and the others go on. */
 import { execFileSync, execSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, type Running, task } from "../rig/rig.ts";
@@ -109,3 +109,103 @@ test("checked out and moved back below changes of its own, it waits for these", 
   expect((await rig.owt("resume", "r1")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(ALL);
 });
+
+/** The file of the ref of r1. */
+const refOf = (rig: Rig) => join(rig.root, ".git/refs/heads/owt/runs/r1");
+
+test("a lock that a killed git left on it holds that run alone, is named, and when it is gone the run goes on", async () => {
+  const { rig, run } = await untilFirstIsIn();
+  await using _ = rig;
+  const lock = `${refOf(rig)}.lock`;
+  writeFileSync(lock, "");
+  rig.release("gate");
+  await run.says(`owt/runs/r1 cannot be moved: ${lock} is there`);
+  const other = await beginOther(rig);
+  rig.release("other");
+  expect([(await other.ended).code, rig.integrations("owt/runs/r2")]).toEqual([0, ["q/E01"]]);
+  const why = expect.stringContaining(lock) as string;
+  expect(await lineOf(rig, why)).toBe(`rm ${lock}`);
+  expect(rig.ok("status")).toContain(`rm ${lock}`);
+  const { findings } = await rig.json<{ findings: unknown[] }>("doctor");
+  expect(findings).toContainEqual(expect.objectContaining({ state: "fail", detail: why }));
+  rmSync(lock);
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(ALL);
+});
+
+test("one that nobody can hold any more is taken away", async () => {
+  const { rig, run } = await untilFirstIsIn();
+  await using _ = rig;
+  const lock = `${refOf(rig)}.lock`;
+  writeFileSync(lock, "");
+  utimesSync(lock, Date.now() / 1_000 - 120, Date.now() / 1_000 - 120);
+  rig.release("gate");
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(ALL);
+});
+
+test("emptied by a power cut, it is where it was again", async () => {
+  const { rig, run } = await untilFirstIsIn();
+  await using _ = rig;
+  writeFileSync(refOf(rig), "");
+  rig.release("gate");
+  await run.says("the file of owt/runs/r1 held no commit any more");
+  expect((await run.ended).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(ALL);
+});
+
+test.each([
+  [
+    "a branch in its place",
+    (rig: Rig) => {
+      const tip = rig.git("rev-parse", "owt/runs/r1");
+      rig.git("update-ref", "-d", "refs/heads/owt/runs/r1");
+      rig.git("update-ref", "refs/heads/owt/runs/r1/x", tip);
+    },
+    "beside a branch named owt/runs/r1/x",
+  ],
+  [
+    "another name of main",
+    (rig: Rig) => {
+      rig.git("symbolic-ref", "refs/heads/owt/runs/r1", "refs/heads/main");
+    },
+    "another name of refs/heads/main",
+  ],
+])("%s: that run waits, nothing is written there, and the others go on", async (_name, harm, words) => {
+  const { rig, run } = await untilFirstIsIn();
+  await using _ = rig;
+  const main = rig.git("rev-parse", "main");
+  harm(rig);
+  rig.release("gate");
+  await run.says(words);
+  const other = await beginOther(rig);
+  rig.release("other");
+  expect((await other.ended).code).toBe(0);
+  expect((await run.ended).code).toBe(4);
+  expect(rig.git("rev-parse", "main")).toBe(main);
+  execSync(await lineOf(rig, expect.stringContaining(words) as string), { cwd: rig.root, env: rig.env });
+  expect((await rig.owt("resume", "r1")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(ALL);
+  expect(rig.git("rev-parse", "main")).toBe(main);
+});
+
+test.each(["owt", "owt/runs", "owt/tasks"])(
+  "a branch of the user's that is named %s is told before a run starts",
+  async (name) => {
+    await using rig = Rig.create({
+      ".worktreerc": demoConfig,
+      "docs/plans/p/epic-01-a.md": task({}, 'write a.txt "a"'),
+    });
+    rig.git("branch", name);
+    const ran = await rig.owt("run", "--yes");
+    expect([ran.code, ran.stderr]).toEqual([
+      2,
+      expect.stringContaining(`a branch is named ${name}, and git cannot have`),
+    ]);
+    expect(ran.stderr).toContain(`git branch -m ${name} `);
+    const { findings } = await rig.json<{ findings: { detail: string; hint?: string }[] }>("doctor");
+    const { hint } = findings.find(({ detail }) => detail.includes(`a branch is named ${name}`))!;
+    execSync(hint!, { cwd: rig.root, env: rig.env });
+    expect((await rig.owt("run", "--yes")).code).toBe(0);
+  },
+);

@@ -152,17 +152,21 @@ test.each([
   },
 );
 
-test("a command that leaves no file has made nothing anew", async () => {
-  for (const command of ["rm all.lock", "rm all.lock; mkdir all.lock; touch all.lock/in"]) {
+test("a command that leaves no file, or does not write it, has made nothing anew", async () => {
+  for (const [command, how] of [
+    ["rm all.lock", "left no file there"],
+    ["rm all.lock; mkdir all.lock; touch all.lock/in", "left no file there"],
+    ["true", "did not write it"],
+  ] as const) {
     await using rig = Rig.create({
       ".worktreerc": `${demoConfig}[conflicts.regenerate]\n"all.lock" = "${command}"\n`,
       "all.lock": "base\n",
     });
     const ran = await bothChange(rig, (name) => `write all.lock "${name}\\n"\non conflict:\nwrite all.lock "both\\n"`);
     expect(ran.code).toBe(0);
-    expect(ran.stderr).toContain(`all.lock could not be made anew: ${command} left no file there`);
+    expect(ran.stderr).toContain(`all.lock could not be made anew: ${command} ${how}`);
     const { task: two } = await rig.json<{ task: Tried }>("task", "show", "two/E01");
-    const conflict = `conflicts in all.lock; ${command}, to make anew what is in conflict, left no file`;
+    const conflict = `conflicts in all.lock; ${command}, to make anew what is in conflict, made no such file`;
     expect(two.attempts.map(({ outcome }) => outcome)).toEqual([conflict, "done"]);
     expect(rig.show("owt/runs/r1", "all.lock")).toBe("both\n");
   }

@@ -442,3 +442,35 @@ test("killed between the files of the target's checkout and its branch, the next
   expect((await rig.owt("land")).code).toBe(0);
   expect([rig.git("status", "--porcelain"), rig.git("rev-parse", "main^{tree}")]).toEqual(["", tree]);
 });
+
+test("a checkout of the target whose folder was deleted is in nobody's way; one that is locked is named", async () => {
+  await using rig = await finished();
+  rig.git("switch", "-q", "other");
+  const folder = rig.path("gone");
+  rig.git("worktree", "add", "-q", folder, "main");
+  rmSync(folder, { recursive: true });
+  rig.git("worktree", "lock", folder);
+  const refused = await rig.owt("land");
+  expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining(`git worktree unlock ${folder}`)]);
+  rig.git("worktree", "unlock", folder);
+  expect((await rig.owt("land")).code).toBe(0);
+  expect(rig.show("main", "a.txt")).toBe("a");
+});
+
+test.each(["checked out", "checked out nowhere"])(
+  "a lock that a killed git left on a target that is %s is named",
+  async (where) => {
+    await using rig = await finished();
+    if (where === "checked out nowhere") rig.git("switch", "-q", "other");
+    const lock = join(rig.root, ".git/refs/heads/main.lock");
+    writeFileSync(lock, "");
+    const refused = await rig.owt("land");
+    expect([refused.code, refused.stderr]).toEqual([
+      expect.any(Number),
+      expect.stringMatching(`where (no git|none) runs: rm ${lock}`),
+    ]);
+    expect(rig.git("status", "--porcelain")).toBe("");
+    rmSync(lock);
+    expect((await rig.owt("land")).code).toBe(0);
+  },
+);

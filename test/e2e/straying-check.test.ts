@@ -62,3 +62,24 @@ test("what lands is not moved by such a check either", async () => {
   writeFileSync(rig.path("check.sh"), "");
   expect((await rig.owt("land")).code).toBe(0);
 });
+
+test.each([
+  ["git checkout -q --detach main", /[0-9a-f]{10}/],
+  ["git switch -qc mine", "mine"],
+  ["git reset -q --hard main", /[0-9a-f]{10}/],
+])("in the task's own worktree %s passes nothing either", async (command, to) => {
+  await using rig = strayingWith(
+    `case "$PWD" in */shop-owt/a-e01-*) ;; *) exit 0;; esac\n${command} && test ! -e a.txt\n`,
+  );
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  expect(rig.integrations("owt/runs/r1")).toEqual(["b/E01"]);
+  const { waiting } = await rig.json<Waiting>("inbox");
+  expect(waiting).toMatchObject([{ task: "a/E01", command: "owt task retry a/E01" }]);
+  expect(waiting[0]!.why).toMatch(/^the verify command switched the task's worktree to /);
+  expect(waiting[0]!.why).toMatch(to);
+  writeFileSync(rig.path("check.sh"), "test -e a.txt || test -e b.txt\n");
+  rig.ok("task", "retry", "a/E01");
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(["a/E01", "b/E01"]);
+  expect(rig.show("owt/runs/r1", "a.txt")).toBe("a");
+});

@@ -1,4 +1,5 @@
 /** Runs side by side that have not landed: the next one has what it needs of all of them, or says what it has not. */
+import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 
@@ -87,4 +88,30 @@ test("different plans stay apart: each goes on from its own work, and all of it 
   expect(fourth.stderr).toContain("builds on r2,");
   expect(doneIn(rig, "r4")).toEqual(["z/E01", "z/E02"]);
   for (const run of ["r3", "r4"]) expect((await rig.owt("land", run)).code).toBe(0);
+});
+
+test("what a run integrates once it has landed is not in its target: it is told, landed, and built upon like any other", async () => {
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nretries = 0\n` });
+  const later = (name: string) => task({}, `run "test" "-e" "${rig.path("ok")}"\nwrite ${name}.txt "${name}"`);
+  rig.write({
+    "docs/plans/a/epic-01-x.md": task({}, 'write a.txt "a"'),
+    "docs/plans/k/epic-01-x.md": later("k"),
+  });
+  rig.commit("plan");
+  expect((await rig.owt("run", "--yes")).code).toBe(1);
+  expect(rig.ok("land")).toContain("not in it: k/E01");
+  writeFileSync(rig.path("ok"), "");
+  rig.ok("task", "retry", "--failed");
+  const resumed = await rig.owt("resume");
+  expect([resumed.code, resumed.stdout]).toEqual([0, expect.stringContaining("owt land r1")]);
+  expect(rig.ok("status")).toContain("ended, not landed (owt land r1)");
+  expect(rig.ok("report")).toContain("to land on main");
+  rig.write({ "docs/plans/n/epic-01-x.md": task({ depends_on: ["k/E01"] }, 'write n.txt "n"') });
+  rig.commit("more");
+  expect((await rig.owt("run", "--yes")).stderr).toContain("builds on r1, which has not landed");
+  // Nothing is done twice.
+  expect(doneIn(rig, "r2")).toEqual(["n/E01"]);
+  expect(rig.ok("land")).toContain("landed on main");
+  expect(["k", "n"].map((name) => rig.show("main", `${name}.txt`))).toEqual(["k", "n"]);
+  expect(rig.ok("report", "r1")).toContain("landed on main");
 });

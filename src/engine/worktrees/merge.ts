@@ -8,7 +8,7 @@ import { OwtError } from "../../core/errors.ts";
 import { nearestHint, slug } from "../../core/names.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { parseDuration } from "../../lib/duration.ts";
-import { checkedOutWhere, defaultBranch, isAncestor, listRefs, readRef } from "../../git/branch.ts";
+import { checkedOutThere, defaultBranch, isAncestor, listRefs, readRef } from "../../git/branch.ts";
 import { readTree, writeCommit } from "../../git/commit.ts";
 import { fastForwardCheckout } from "../../git/fast-forward.ts";
 import { git, type Oid } from "../../git/git.ts";
@@ -166,7 +166,7 @@ async function findTarget(engine: Engine, { path, branch }: Checkout, into: stri
 
 /** Told before anything is checked, which may take long. */
 async function refuseDirtyTarget({ repo }: Engine, target: string, branch: string): Promise<void> {
-  const path = await checkedOutWhere(repo, target);
+  const path = await checkedOutThere(repo, target);
   if (path === null) return;
   const place = placeAt(repo, path);
   const { changes, unmerged } = await readStatus(place);
