@@ -5,19 +5,18 @@ import { sampleAttempt, sampleSpec, sampleTask } from "../../test/rig/samples.ts
 import { seededChance } from "../lib/chance.ts";
 import type { Attempt } from "./attempt.ts";
 import {
-  type Budget,
   decideHolds,
   decideStop,
   decideYields,
-  describeLevel,
   type Expected,
   isUsedUp,
   levelsToWarnOf,
-  NO_BUDGET,
   type RunSpending,
   type Spending,
   wasTooLittle,
 } from "./budget.ts";
+import { type Budget, NO_BUDGET } from "./budget-limits.ts";
+import { describeLevel } from "./budget-words.ts";
 import { NO_TOKENS } from "./cost.ts";
 import type { Outcome } from "./outcome.ts";
 import { estimateTask, type PastTask } from "./estimate.ts";

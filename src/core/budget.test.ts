@@ -3,27 +3,23 @@ import { describe, expect, test } from "vitest";
 import { sampleAttempt } from "../../test/rig/samples.ts";
 import type { Attempt } from "./attempt.ts";
 import {
-  type Budget,
-  budgetFrom,
   decideHolds,
   decideStop,
   decideYields,
-  describeLevel,
   type Expected,
-  hasLimitOf,
   isUsedUp,
   leftFor,
   levelsOf,
   levelsToWarnOf,
-  NO_BUDGET,
   onTop,
-  saidNow,
   type RunSpending,
   type Spending,
   taskLevelsToWarnOf,
   wasTooLittle,
 } from "./budget.ts";
-import { raiseCommand } from "./budget.ts";
+import { type Budget, budgetFrom, hasLimitOf, NO_BUDGET, saidNow } from "./budget-limits.ts";
+import { describeLevel } from "./budget-words.ts";
+import { raiseCommand } from "./budget-words.ts";
 import { checkConfig, type Layer } from "./config.ts";
 import { NO_TOKENS } from "./cost.ts";
 

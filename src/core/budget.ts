@@ -1,127 +1,17 @@
 /** Budgets: what a run, a task, a day may use of money, tokens, tasks and the time of agents. Decides what has to wait and what has to stop. Pure. */
-import { parseDuration } from "../lib/duration.ts";
+import {
+  type Budget,
+  type BudgetUnit,
+  DUST,
+  hasLimitOf,
+  type Level,
+  type Limit,
+  LIMITS,
+  type Scope,
+} from "./budget-limits.ts";
 import type { Attempt } from "./attempt.ts";
-import { type Layer, mergeConfig } from "./config.ts";
-import type { ConfigValues } from "./config-keys.ts";
-import { addUsages, type Cost, renderUsd, tokensIn } from "./cost.ts";
-import { renderLimit, type RunTime } from "./run-time.ts";
-
-/** Null is no limit. Times are those of agents at work, added up; how long a run may start work at all is `RunTime`. */
-export type Budget = {
-  runUsd: number | null;
-  taskUsd: number | null;
-  /** Of all runs of the repository, in a calendar day. */
-  dayUsd: number | null;
-  /** Of a run: of prompts, cache included, and answers. */
-  tokens: number | null;
-  taskTokens: number | null;
-  dayTokens: number | null;
-  /** How many tasks may begin. */
-  runTasks: number | null;
-  dayTasks: number | null;
-  runTimeMs: number | null;
-  taskTimeMs: number | null;
-  dayTimeMs: number | null;
-  /** The part of a limit at which a person is warned and asked. */
-  warnAt: number;
-};
-
-export const NO_BUDGET: Budget = {
-  runUsd: null,
-  taskUsd: null,
-  dayUsd: null,
-  tokens: null,
-  taskTokens: null,
-  dayTokens: null,
-  runTasks: null,
-  dayTasks: null,
-  runTimeMs: null,
-  taskTimeMs: null,
-  dayTimeMs: null,
-  warnAt: 0.8,
-};
-
-type Scope = "run" | "task" | "day";
-
-/** Of what; `ms` is time. */
-export type BudgetUnit = "usd" | "tokens" | "tasks" | "ms";
-
-type LimitName = Exclude<keyof Budget, "warnAt">;
-type LimitKey = Exclude<keyof NonNullable<ConfigValues["budget"]>, "warn_at">;
-type Limit = { name: LimitName; key: LimitKey; scope: Scope; unit: BudgetUnit };
-
-/** Every limit that there is, in the order in which the one that holds is told. */
-const LIMITS: readonly Limit[] = [
-  { name: "taskUsd", key: "task_usd", scope: "task", unit: "usd" },
-  { name: "taskTokens", key: "task_tokens", scope: "task", unit: "tokens" },
-  { name: "taskTimeMs", key: "task_time", scope: "task", unit: "ms" },
-  { name: "runUsd", key: "run_usd", scope: "run", unit: "usd" },
-  { name: "tokens", key: "tokens", scope: "run", unit: "tokens" },
-  { name: "runTimeMs", key: "run_time", scope: "run", unit: "ms" },
-  { name: "runTasks", key: "run_tasks", scope: "run", unit: "tasks" },
-  { name: "dayUsd", key: "day_usd", scope: "day", unit: "usd" },
-  { name: "dayTokens", key: "day_tokens", scope: "day", unit: "tokens" },
-  { name: "dayTimeMs", key: "day_time", scope: "day", unit: "ms" },
-  { name: "dayTasks", key: "day_tasks", scope: "day", unit: "tasks" },
-];
-
-/** The limits that the configuration and the command line (`runUsd`) set. A repository can lower what its user allows, not raise it. */
-export function budgetFrom(layers: readonly Layer[], runUsd: number | null): Budget {
-  const limit = (key: LimitKey): number | null => {
-    const set = (origin: Layer["origin"]) => {
-      const written = layers.findLast((layer) => layer.origin === origin && layer.values.budget?.[key] !== undefined)
-        ?.values.budget?.[key];
-      return written === undefined ? undefined : key.endsWith("_time") ? parseDuration(written)! : Number(written);
-    };
-    const here = set("flag") ?? set("environment");
-    if (here !== undefined) return here;
-    const standing = [set("user"), set("repository")].filter((each) => each !== undefined);
-    return standing.length === 0 ? null : Math.min(...standing);
-  };
-  const limits = Object.fromEntries(LIMITS.map(({ name, key }) => [name, limit(key)])) as Omit<Budget, "warnAt">;
-  return { ...limits, runUsd: runUsd ?? limits.runUsd, warnAt: mergeConfig(layers).budget.warn_at };
-}
-
-/** The limits that a variable sets now, but for the dollars of the run, which have a word of their own on the command line: a person says so of one run,
- *  and it holds for that run from then on. */
-export function saidNow(layers: readonly Layer[]): Partial<Budget> {
-  const said = budgetFrom(
-    layers.filter(({ origin }) => origin === "flag" || origin === "environment"),
-    null,
-  );
-  return Object.fromEntries(
-    LIMITS.flatMap(({ name }) => (said[name] === null || name === "runUsd" ? [] : [[name, said[name]]])),
-  );
-}
-
-/** Whether anything is to be kept to. */
-export function hasLimit(budget: Budget): boolean {
-  return LIMITS.some(({ name }) => budget[name] !== null);
-}
-
-/** Whether a limit of this scope, or in this unit, is set. */
-export function hasLimitOf(budget: Budget, about: { scope?: Scope; unit?: BudgetUnit }): boolean {
-  return LIMITS.some(
-    ({ name, scope, unit }) =>
-      budget[name] !== null && (about.scope ?? scope) === scope && (about.unit ?? unit) === unit,
-  );
-}
-
-/** A limit and how much of it is gone. */
-export type Level = {
-  scope: Scope;
-  unit: BudgetUnit;
-  limit: number;
-  used: number;
-  /** Used, and kept for what runs: an estimate of what it will still use. */
-  taken: number;
-  /** Whether something was used that nobody can count. */
-  isAtLeast: boolean;
-  /** Nothing alike was done here yet, so that what is kept comes from a table. */
-  isGuess?: boolean;
-  /** What the task that waits will probably need, where what is left beside what runs is not enough for it. */
-  needs?: number;
-};
+import { addUsages, type Cost, tokensIn } from "./cost.ts";
+import type { RunTime } from "./run-time.ts";
 
 /** What a task will use in all, nine times of ten; null where nobody can tell. */
 export type Expected = { usd: number | null; tokens: number | null; ms: number | null; isGuess: boolean };
@@ -172,9 +62,6 @@ export function heldBy(holds: Holds, task: { id: number; startedAt: number | nul
 export function isUsedUp({ used, limit }: Level): boolean {
   return reaches(used, limit);
 }
-
-/** The tail of a sum of binary fractions is no money. */
-const DUST = 1e-9;
 
 /** How far each limit of the run is used up, the task's own aside, with what is kept. */
 export function levelsOf(budget: Budget, spending: Spending): Level[] {
@@ -471,68 +358,4 @@ function amountOf(unit: "usd" | "tokens", cost: Cost): number {
 
 function reaches(used: number, limit: number): boolean {
   return used >= limit - DUST;
-}
-
-/** A level in words: `$5.02 of $5.00 for the run`. */
-export function describeLevel({ scope, unit, limit, used, taken, isAtLeast, isGuess, needs }: Level): string {
-  const amount = (count: number) => renderAmount(unit, count);
-  const guess = isGuess === true ? ", a guess" : "";
-  const kept = taken - used > DUST ? ` (and ${amount(taken - used)} kept for what runs${guess})` : "";
-  const more = needs === undefined ? "" : `; it may need ${amount(needs)}`;
-  return `${isAtLeast ? "at least " : ""}${renderBare(unit, used)}${kept} of ${describeLimit({ scope, unit, limit })}${more}`;
-}
-
-/** A limit itself in words: `$5.00 for the run`. */
-export function describeLimit({ scope, unit, limit }: Pick<Level, "scope" | "unit" | "limit">): string {
-  return `${renderAmount(unit, limit)} for the ${scope}`;
-}
-
-function renderAmount(unit: BudgetUnit, count: number): string {
-  const bare = renderBare(unit, count);
-  switch (unit) {
-    case "usd":
-      return bare;
-    case "tokens":
-      return `${bare} tokens`;
-    case "tasks":
-      return `${bare} ${count === 1 ? "task" : "tasks"}`;
-    case "ms":
-      return `${bare} of agents' time`;
-    default: {
-      const never: never = unit;
-      return never;
-    }
-  }
-}
-
-/** Before the limit, which says what it is of. */
-function renderBare(unit: BudgetUnit, count: number): string {
-  switch (unit) {
-    case "usd":
-      return renderUsd(count);
-    case "tokens":
-      return String(Math.round(count));
-    case "tasks":
-      return String(count);
-    case "ms":
-      return count < 9_950 ? `${Math.round(count / 100) / 10}s` : renderLimit(Math.round(count / 1_000) * 1_000);
-    default: {
-      const never: never = unit;
-      return never;
-    }
-  }
-}
-
-/** The command that raises a limit and goes on. What is proposed is twice as much, but at least half as much again as was used. */
-export function raiseCommand(run: string, { scope, unit, limit, used }: Level): string {
-  const more = Math.max(2 * limit, 1.5 * used);
-  const value =
-    unit === "usd"
-      ? Math.ceil(more * 100 - DUST) / 100
-      : unit === "ms"
-        ? renderLimit(Math.ceil(more / 1_000) * 1_000)
-        : Math.ceil(more);
-  if (scope === "run" && unit === "usd") return `owt resume ${run} --budget ${value}`;
-  const { key } = LIMITS.find((each) => each.scope === scope && each.unit === unit)!;
-  return `OWT_BUDGET_${key.toUpperCase()}=${value} owt resume ${run}`;
 }

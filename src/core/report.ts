@@ -1,6 +1,6 @@
 /** What a run cost and brought, as data. Pure. */
 import { type Attempt, msBetween, workedMs } from "./attempt.ts";
-import type { Level } from "./budget.ts";
+import type { Level } from "./budget-limits.ts";
 import type { Settled } from "./conflict-rules.ts";
 import { addUsages, type Cost, type ModelUsage, promptTokens } from "./cost.ts";
 import type { LostChange } from "./lost-change.ts";

@@ -1,7 +1,7 @@
 /** A run: one bounded execution of tasks, and the choices it was started with. */
 import type { AgentChoices } from "./choices.ts";
 
-import type { Budget } from "./budget.ts";
+import type { Budget } from "./budget-limits.ts";
 import type { RivalChoice } from "./rival.ts";
 import type { RunTime } from "./run-time.ts";
 

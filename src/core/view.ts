@@ -1,6 +1,7 @@
 /** Where every task of a run stands and why it waits, derived once for every face. Pure. */
 import { describeAstray } from "./astray.ts";
-import { describeLevel, heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
+import { heldBy, type Holds, isUsedUp, NO_HOLDS } from "./budget.ts";
+import { describeLevel } from "./budget-words.ts";
 import { type HeldMerges, NOTHING_HELD } from "./held-merges.ts";
 import { describeOutage, type LimitHold, mayTry } from "./limit.ts";
 import type { HeldApart } from "./overlap.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Turn } from "../agents/agent.ts";
 import type { StopCause } from "../core/attempt.ts";
-import { hasLimit, hasLimitOf } from "../core/budget.ts";
+import { hasLimit, hasLimitOf } from "../core/budget-limits.ts";
 import { mayHoldOtherText, renderAside } from "../core/conversation.ts";
 import { OwtError } from "../core/errors.ts";
 import type { LimitHold } from "../core/limit.ts";

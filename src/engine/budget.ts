@@ -1,30 +1,23 @@
 /** Keeps runs within their budgets: reads what was spent, says what has to wait, stops what goes on for too long, and tells of it. */
 import {
-  type Budget,
-  budgetFrom,
   decideHolds,
   decideStop,
   decideYields,
-  describeLevel,
-  describeLimit,
   type Expected,
-  hasLimit,
-  hasLimitOf,
   heldBy,
   type Holds,
   isUsedUp,
   leftFor,
-  type Level,
   levelsOf,
   levelsToWarnOf,
   NO_HOLDS,
   onTop,
-  raiseCommand,
-  saidNow,
   type RunSpending,
   type Spending,
   taskLevelsToWarnOf,
 } from "../core/budget.ts";
+import { type Budget, budgetFrom, hasLimit, hasLimitOf, type Level, saidNow } from "../core/budget-limits.ts";
+import { describeLevel, describeLimit, raiseCommand } from "../core/budget-words.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { addUsages, tokensIn, type Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { sampleRun, sampleSpec } from "../../test/rig/samples.ts";
-import { NO_BUDGET } from "../core/budget.ts";
+import { NO_BUDGET } from "../core/budget-limits.ts";
 import { mergeConfig } from "../core/config.ts";
 import type { Run, RunOptions } from "../core/run.ts";
 import { openAttempt, setUsage } from "../store/attempts.ts";

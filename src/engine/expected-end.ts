@@ -1,6 +1,6 @@
 /** When a run will probably end, worked out by the process that carries it, for all who look. */
 import { type Attempt, workedMs } from "../core/attempt.ts";
-import type { BudgetUnit } from "../core/budget.ts";
+import type { BudgetUnit } from "../core/budget-limits.ts";
 import { keyOf } from "../core/limit.ts";
 import { rowNeeds } from "../core/rival.ts";
 import type { Run } from "../core/run.ts";

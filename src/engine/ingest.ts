@@ -1,6 +1,6 @@
 /** Turns what is to be done into a run in the store, or finds the open run that already does it. */
 import { type AgentChoices, layChoices } from "../core/choices.ts";
-import { budgetFrom } from "../core/budget.ts";
+import { budgetFrom } from "../core/budget-limits.ts";
 import { commandList } from "../core/config.ts";
 import { OwtError } from "../core/errors.ts";
 import type { PlannedTask } from "../core/plan.ts";

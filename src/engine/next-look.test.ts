@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { array, assert, integer, property } from "fast-check";
 import { expect, test } from "vitest";
 import { sampleRun, sampleSpec } from "../../test/rig/samples.ts";
-import { type Budget, NO_BUDGET } from "../core/budget.ts";
+import { type Budget, NO_BUDGET } from "../core/budget-limits.ts";
 import { mergeConfig } from "../core/config.ts";
 import type { Park } from "../core/task.ts";
 import { readOpenAttempts } from "../store/attempts.ts";

@@ -1,6 +1,6 @@
 /** When the loop that carries runs has to look again though nothing happens. */
 import type { Attempt } from "../core/attempt.ts";
-import { hasLimitOf } from "../core/budget.ts";
+import { hasLimitOf } from "../core/budget-limits.ts";
 import { isBranchAmiss } from "../core/held-merges.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";

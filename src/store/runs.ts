@@ -1,5 +1,5 @@
 /** Runs in the store: creating one with all its tasks, and the moves of the run itself. */
-import { NO_BUDGET } from "../core/budget.ts";
+import { NO_BUDGET } from "../core/budget-limits.ts";
 import type { PlannedTask } from "../core/plan.ts";
 import { type Rival, rivalKey } from "../core/rival.ts";
 import { FRESH } from "../core/task.ts";

@@ -1,6 +1,6 @@
 /** Sound tasks, attempts and runs as data, of which a test changes what it is about. */
 import type { Attempt } from "../../src/core/attempt.ts";
-import { NO_BUDGET } from "../../src/core/budget.ts";
+import { NO_BUDGET } from "../../src/core/budget-limits.ts";
 import type { PlannedTask } from "../../src/core/plan.ts";
 import type { Run, RunOptions } from "../../src/core/run.ts";
 import type { Task } from "../../src/core/task.ts";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { programOf } from "../../agents/agent.ts";
-import { describeLevel } from "../../core/budget.ts";
+import { describeLevel } from "../../core/budget-words.ts";
 import { describeLost } from "../../core/lost-change.ts";
 import type { Run } from "../../core/run.ts";
 import { describeOutage, type Outage } from "../../core/limit.ts";
