@@ -1,51 +1,62 @@
 /** After the agent: what it left is committed on its branch, and the attempt is judged from events, exit and git. */
 import { existsSync } from "node:fs";
-import type { Evidence } from "../agents/agent.ts";
-import type { Attempt, StopCause } from "../core/attempt.ts";
 import { OWN_FILES } from "../agents/registry.ts";
 import { failedRuleOf } from "../core/conflict-rules.ts";
 import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
-import { AT_ONCE_MS } from "../core/crash-loop.ts";
 import type { Fact } from "../core/event.ts";
 import { askForLost, describeLost, howLost, type LostChange } from "../core/lost-change.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
 import { isMended, ontoOf, type Task } from "../core/task.ts";
-import { lastLines, readTail } from "../lib/tail.ts";
 import { createBranch, isAncestor, readRef } from "../git/branch.ts";
-import { committedElsewhere, lastHead } from "../git/head-log.ts";
+import { lastHead } from "../git/head-log.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { isObject } from "../git/loose-object.ts";
 import { moveKeeping } from "../git/move.ts";
 import { findPlace, readHead } from "../git/place.ts";
 import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
-import { type Stash, stashesOf } from "../git/stashes.ts";
+import type { Stash } from "../git/stashes.ts";
 import { appendEvent } from "../store/events.ts";
-import { changeAttempt, readAttempt, readAttempts, setUsage } from "../store/attempts.ts";
+import { changeAttempt, setUsage } from "../store/attempts.ts";
 import { changeRival, findTasks } from "../store/tasks.ts";
-import { readLaunch, sweepAfterEnd } from "../system/launch.ts";
+import { sweepAfterEnd } from "../system/launch.ts";
 import { type Carried, finish, moveOn, sendBack, type StepResult } from "./attempt-moves.ts";
-import { workedFor } from "./begun.ts";
-import { enforceBudget, outcomeOfReached, warnOfGaps } from "./budget.ts";
+import { enforceBudget, warnOfGaps } from "./budget.ts";
 import { judgeCapped } from "./caps.ts";
 import { askPerson, conflicted, verifyFailed } from "./clash.ts";
 import { sizeForContest } from "./contest.ts";
-import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { attemptDir, type Engine } from "./engine.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
 import { judgeCut, readCut } from "./reboot.ts";
 import { broughtTogether, findLost, resolvedIn } from "./lost-side.ts";
-import { readHang } from "./watchdog.ts";
 import { holdsOwnWork, undoesItsOwn, workBeforeMending } from "./own-work.ts";
 import { runSetup } from "./run-setup.ts";
 import { ensureWorktree, finishUnready } from "./task-steps.ts";
 import { verifyCommands } from "./verify.ts";
-import { makeRoom, outputFiles, Transcript } from "./transcript.ts";
+import { makeRoom } from "./transcript.ts";
 import { environmentFiles } from "./environment-files.ts";
 import { knownFiles, setupFootprint } from "./workspace.ts";
+import {
+  blockedOutcome,
+  insideOutcome,
+  stashesOfTask,
+  stashedOutcome,
+  elsewhereOutcome,
+  describeStash,
+} from "./left-outcome.ts";
+import {
+  ENDS_TURN,
+  type Shown,
+  judgeTurn,
+  withCircumstances,
+  goesOnInstead,
+  budgetOutcome,
+  readTurn,
+} from "./turn-outcome.ts";
 
 /** Larger files are never committed by us. */
 const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
@@ -122,7 +133,7 @@ type Judged = { outcome: Outcome; isThere: boolean; isCut: boolean; inside: stri
 async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Shown | null): Promise<Judged> {
   const { task, attempt } = carried;
   const { byHand, leftovers, head, changed, dropped } = work;
-  const judged = turn ? judgeCapped(engine, attempt, judge(engine, carried, turn)) : byHandOutcome(changed);
+  const judged = turn ? judgeCapped(engine, attempt, judgeTurn(engine, carried, turn)) : byHandOutcome(changed);
   const isThere = judged.kind === "nothing_done" && (await isThereAlready(engine, carried));
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const inside = leftovers.left.filter(({ reason }) => reason === "dirty-submodule").map(({ path }) => path);
@@ -316,186 +327,6 @@ async function isThereAlready(engine: Engine, { run, task, attempt }: Carried): 
   for (const { state, commit } of findTasks(engine.store, planKeyOf(task)))
     if (state === "done" && commit !== null && (await isAncestor(engine.repo, commit, attempt.base))) return true;
   return false;
-}
-
-/** Causes that end an agent and not its attempt. */
-const ENDS_TURN = new Set<StopCause>(["budget", "timed_out", "finished", "refused", "hung"]);
-
-/** What an attempt's output shows: how it ended, and what it used. */
-type Shown = { evidence: Evidence; refused: Outcome | null; hasEnded: boolean; usage: Usage };
-
-function judge(engine: Engine, { run, attempt }: Carried, { evidence, refused, hasEnded }: Shown): Outcome {
-  const judged = findAgent(engine, attempt.agent).judge(evidence);
-  // An agent that had ended its turn well, or left by itself, before the signal reached it is judged by what it did.
-  const endedWell = hasEnded && evidence.results.at(-1)?.isError === false;
-  const endedItself = endedWell || evidence.exitCode === 0;
-  switch (attempt.stop) {
-    case null:
-      return judged;
-    case "timed_out":
-      // An agent that was still asking its API again has met what it could not get over, not the end of its time.
-      if (endedWell) return judged;
-      return evidence.retrying ?? { kind: "timed_out", afterMs: run.options.timeoutMs };
-    case "hung":
-      // The same; and one that had met a usage limit waits for that.
-      if (endedWell) return judged;
-      return evidence.retrying ?? limitOf(evidence) ?? readHang(engine, attempt) ?? { kind: "lost" };
-    case "finished":
-      return judged;
-    case "refused":
-      return refused ?? evidence.retrying ?? judged;
-    case "budget":
-      return endedItself ? judged : { kind: "budget", reason: "" };
-    case "stopped":
-    case "aborted":
-      return endedItself ? judged : { kind: attempt.stop };
-    case "taken":
-      return endedItself ? judged : { kind: "stopped" };
-    default: {
-      const never: never = attempt.stop;
-      return never;
-    }
-  }
-}
-
-/** Of an agent that died: whether it did so as soon as it was started, and whether it had got on with its work. */
-function withCircumstances(
-  engine: Engine,
-  attempt: Attempt,
-  outcome: Outcome,
-  { evidence, usage }: Shown,
-  { changed, head }: { changed: boolean; head: string },
-): Outcome {
-  if (attempt.stop !== null || (outcome.kind !== "lost" && outcome.kind !== "failed")) return outcome;
-  const { exitCode, results } = evidence;
-  const isSilent = results.length === 0 && usage.models.length === 0 && !changed;
-  // Somebody killed it, or the kernel did for want of memory: that is not its own doing.
-  const leftItself = exitCode !== null && !KILLED.has(exitCode);
-  if (isSilent && leftItself && workedFor(engine, attempt) < AT_ONCE_MS) return { ...outcome, atOnce: true };
-  const before = attempt.continues === null ? null : readAttempt(engine.store, attempt.continues);
-  const hasMade = outcome.kind === "lost" && exitCode === null && head !== (before?.head ?? attempt.base);
-  return hasMade ? { ...outcome, hasMade: true } : outcome;
-}
-
-/** A conversation that was not found, and was to begin anew under its id, is there: it goes on, which is nobody's failure. */
-function goesOnInstead({ next }: Task, outcome: Outcome): Outcome {
-  if (outcome.kind !== "failed" || outcome.taken !== true || next.kind === "fresh") return outcome;
-  return { kind: "stopped", before: "its conversation is there already, and goes on", taken: true };
-}
-
-/** Exit codes that stand for KILL and TERM. */
-const KILLED = new Set([137, 143]);
-
-function limitOf({ limits }: Evidence): Outcome | null {
-  const last = limits.at(-1);
-  return last === undefined ? null : { kind: "limit", ...last };
-}
-
-/** Which budget it was, with the final figures. An agent may also have one of its own. */
-function budgetOutcome(engine: Engine, carried: Carried, outcome: Outcome & { kind: "budget" }): Outcome {
-  return outcomeOfReached(engine, carried) ?? { ...outcome, reason: outcome.reason || "it was used up" };
-}
-
-/** Reads the whole output, which is made small then. */
-async function readTurn(engine: Engine, { attempt }: Carried, changed: boolean): Promise<Shown> {
-  const transcript = new Transcript(engine, attempt);
-  await transcript.readToEnd();
-  await transcript.shrink();
-  const { evidence, refused, hasEnded } = transcript;
-  const end = readLaunch(attemptDir(engine, attempt.id));
-  // An agent that had said its last word is not judged by how our signal made it leave.
-  evidence.exitCode = attempt.stop === "finished" ? 0 : end.kind === "finished" ? end.code : null;
-  evidence.stderrTail = lastLines(readTail(outputFiles(engine, attempt.id).err, 4_096), 10);
-  evidence.changed = changed;
-  return { evidence, refused, hasEnded, usage: transcript.books.read(true) };
-}
-
-/** What stands in the way of taking the work as it is, though the agent ended well. */
-function blockedOutcome({ blocked, left, head, tip }: Leftovers, own: string, isConflictTurn: boolean): Outcome | null {
-  const files = left.map((each) => each.path);
-  switch (blocked) {
-    case null:
-      return null;
-    case "unmerged":
-      return isConflictTurn
-        ? { kind: "conflict", files }
-        : {
-            kind: "failed",
-            reason: `the agent left conflicts unresolved in ${files.join(", ")}`,
-            missing: `your turn ended, and a merge is half done: resolve ${files.join(", ")} and commit`,
-          };
-    case "rebase-in-progress":
-      return {
-        kind: "failed",
-        reason: "the agent left a rebase half done",
-        missing: "your turn ended, and a rebase is half done: git rebase --continue, or git rebase --abort",
-      };
-    case "head-elsewhere":
-      if (tip === null)
-        return {
-          kind: "failed",
-          reason: `the branch ${own} is gone, and HEAD is on ${head.branch ?? head.oid ?? "nothing"}`,
-          missing: `your turn ended on ${head.branch ?? head.oid ?? "no branch"}, and the branch of this task was deleted. It is there again, where it began, and only what is on it is taken: git switch ${own}, and bring your work there`,
-        };
-      return {
-        kind: "failed",
-        reason: `the agent left its branch: HEAD is on ${head.branch ?? head.oid ?? "nothing"}`,
-        missing: `your turn ended on ${head.branch ?? "no branch"}, and only what is on this task's own branch is taken: git switch ${own}, and bring your work there`,
-      };
-    default: {
-      const never: never = blocked;
-      return never;
-    }
-  }
-}
-
-/** A turn that worked inside a submodule only has not changed nothing, but there is nothing of it to take either. */
-function insideOutcome(judged: Outcome, inside: string[]): Outcome {
-  if (judged.kind !== "nothing_done" || inside.length === 0) return judged;
-  return { kind: "failed", reason: `its work lies uncommitted inside ${inside.join(", ")} and nowhere else` };
-}
-
-/** What the agents of a task put into a stash and left there. */
-function stashesOfTask({ repo, store }: Engine, { id, startedAt }: Task): Promise<Stash[]> {
-  const branches = new Set(readAttempts(store, id).map(({ branch }) => branch));
-  return stashesOf(repo, branches, startedAt ?? 0);
-}
-
-/** What lies in a stash alone is no work that can be taken. Nobody but its agent knows whether it is meant: it is never popped for it. */
-function stashedOutcome(judged: Outcome, [newest]: Stash[]): Outcome {
-  if (judged.kind !== "nothing_done" || newest === undefined) return judged;
-  const { name, oid, about } = newest;
-  return {
-    kind: "failed",
-    reason: `what it did lies in a stash and nowhere else (${about}): git stash apply ${oid.slice(0, 10)}`,
-    missing: `your turn ended, nothing in this worktree has changed, and what you did lies in a stash (${about}): git stash pop ${name}, and commit. All worktrees share their stashes: where another came on top meanwhile, git stash list tells which is yours`,
-  };
-}
-
-/** What was committed on another branch, and left there, can be taken only where it is brought to the task's own: its agent is told where it lies. */
-async function elsewhereOutcome(
-  { repo }: Engine,
-  { attempt }: Carried,
-  judged: Outcome,
-  head: string,
-): Promise<Outcome> {
-  const place = findPlace(repo, attempt.worktree);
-  if (judged.kind !== "nothing_done" || place === null) return judged;
-  for (const other of committedElsewhere(place, attempt.branch, attempt.startedAt)) {
-    const tip = await readRef(repo, `refs/heads/${other}`);
-    if (tip === null || (await isAncestor(repo, tip, head))) continue;
-    return {
-      kind: "failed",
-      reason: `its commits lie on ${other}, and none on its own branch`,
-      missing: `your turn ended on ${attempt.branch}, on which nothing has changed; your commits lie on ${other}: git merge ${other}`,
-    };
-  }
-  return judged;
-}
-
-/** Work that came with a stash beside it is taken; a part of it may be in there. */
-function describeStash({ oid, about }: Stash): string {
-  return `left something in a stash (${about}), which is not part of its work: git stash show -p ${oid.slice(0, 10)}`;
 }
 
 function byHandOutcome(changed: boolean): Outcome {
