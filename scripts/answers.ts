@@ -79,6 +79,10 @@ const runState = v.picklist(["open", "ended"]);
 const command = v.pipe(text, v.description("the command that answers it"));
 const answerOf = { command, note: v.pipe(orNull(text), v.description("what there is to know or do beside it")) };
 
+const mayPass = v.exactOptional(
+  v.pipe(v.literal(true), v.description("it may be over by itself in a moment, as a lock is")),
+);
+
 const roomWait = v.pipe(
   orNull(
     of({
@@ -714,7 +718,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       }),
     ),
     astray: v.pipe(
-      v.array(of({ run: text, why: text, since: moment, ...answerOf })),
+      v.array(of({ run: text, why: text, since: moment, ...answerOf, passes: mayPass })),
       v.description("runs whose branches were moved to where their work is not"),
     ),
     budgets: v.pipe(
@@ -1033,7 +1037,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           target: text,
           branch: text,
           astray: v.pipe(
-            v.nullable(of({ why: text, ...answerOf })),
+            v.nullable(of({ why: text, ...answerOf, passes: mayPass })),
             v.description(
               "its branch was moved to where its work is not: nothing begins or is merged until that is put right",
             ),

@@ -44,14 +44,28 @@ async function findAstray(engine: Engine, run: Run): Promise<Astray | null> {
 /** A ref is locked for milliseconds. */
 const LONG_LOCKED_MS = 1_000;
 
+/** The lock that was seen on the branch of a run, and since when (`performance.now()`): what its file says of its age goes by clocks that may have been set. */
+const locks = new MapPer<Engine, string, { identity: string; since: number }>();
+
 /** A lock on the branch that a git which was killed may have left. One that is old is taken away; `isInTheWay`: it counts however young it is. */
 async function findLeftLock(engine: Engine, { id, branch }: Run, isInTheWay: boolean): Promise<Astray | null> {
   const found = findRefLock(engine.repo, branch);
-  if (found === null || (!isInTheWay && Math.abs(Date.now() - found.mtimeMs) < LONG_LOCKED_MS)) return null;
-  if ((await clearOldLocks(engine.repo, [branch])).length > 0) return null;
+  const seen = locks.of(engine);
+  if (found === null) {
+    seen.delete(branch);
+    return null;
+  }
+  const now = performance.now();
+  const before = seen.get(branch);
+  const since = before?.identity === found.identity ? before.since : now;
+  seen.set(branch, { identity: found.identity, since });
+  const isLong = now - since >= LONG_LOCKED_MS;
+  if (!isLong && !isInTheWay) return null;
+  if (isLong && (await clearOldLocks(engine.repo, [branch])).length > 0) return null;
   return {
     why: `${branch} cannot be moved: ${found.path} is there, of another git or left by one that was killed`,
     command: `rm ${shellWord(found.path)} && owt resume ${id}`,
     note: "where no git is at work; one that is left so is taken away after a minute",
+    passes: true,
   };
 }

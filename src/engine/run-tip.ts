@@ -46,12 +46,13 @@ async function makeAnew(engine: Engine, run: Run, known: string): Promise<{ tip:
   const emptied = dropEmptied(repo, run.branch);
   const last = emptied === false ? null : emptied.last;
   const to = last !== null && (await holdsCommit(repo, last, known)) ? last : known;
-  if ((await createBranch(repo, run.branch, to)) !== "created") return findTip(engine, run);
-  if (emptied !== false) {
-    const text = `the file of ${run.branch} held no commit any more; the branch is at ${to.slice(0, 10)} again`;
+  // Another step may have been quicker.
+  const found = (await createBranch(repo, run.branch, to)) === "created" ? { tip: to } : await findTip(engine, run);
+  if (emptied !== false && "tip" in found) {
+    const text = `the file of ${run.branch} held no commit any more; the branch is at ${found.tip.slice(0, 10)} again`;
     appendEvent(engine.store, engine.now(), { run: run.id }, { kind: "note", text });
   }
-  return { tip: to };
+  return found;
 }
 
 /** Why a run waits for its ref, and the line that puts it right. */

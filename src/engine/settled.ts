@@ -4,7 +4,6 @@ import { isMergeHeld } from "../core/held-merges.ts";
 import type { Run } from "../core/run.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
 import { isSettled } from "../core/view.ts";
-import { findRefLock } from "../git/ref-fault.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { readHeldMerges } from "../store/resolving.ts";
 import { readTasks } from "../store/tasks.ts";
@@ -30,8 +29,8 @@ export function isSettledNow(engine: Engine, run: Run, tasks: Task[], allAttempt
   const attempts = allAttempts.filter((attempt) => attempt.run === run.id && !waits(attempt));
   if (run.wish === "stop") return !attempts.some((attempt) => ENDS_ANYWAY.has(attempt.phase));
   if (attempts.length > 0) return false;
-  // A lock that is left there is taken away in a moment.
-  if (held.astray !== null && findRefLock(engine.repo, run.branch) !== null) return false;
+  // A lock goes by itself, or is taken away: it is looked at again.
+  if (held.astray?.passes === true) return false;
   // A run whose tasks are all final is about to be ended, and is settled then.
   return !tasks.every((task) => FINAL_STATES.has(task.state)) && isSettled(viewRun(engine, run, tasks));
 }

@@ -151,6 +151,8 @@ export async function readHead(repo: Repo, place: Place): Promise<Head> {
   if (branch !== null) return { branch, oid: await readFullRef(repo, `refs/heads/${branch}`) };
   const text = readRecord(join(place.gitDir, "HEAD"))?.trim() ?? "";
   if (/^[0-9a-f]{40,64}$/.test(text)) return { branch: null, oid: text };
+  // A power cut can leave an entry without its HEAD, and its files gone: no git can be asked there.
+  if (!existsSync(place.root)) return { branch: null, oid: null };
   const spawned = await git(place, ["rev-parse", "--quiet", "--verify", "HEAD"], { ok: [0, 1] });
   return { branch: null, oid: spawned.stdout.trim() || null };
 }

@@ -38,11 +38,11 @@ export async function findBranchAbove(repo: Repo, branch: string): Promise<strin
   return null;
 }
 
-/** The lock that somebody holds on a branch, or left there; null where there is none. */
-export function findRefLock(repo: Repo, branch: string): { path: string; mtimeMs: number } | null {
+/** The lock that somebody holds on a branch, or left there; null where there is none. `identity`: no other lock has it. */
+export function findRefLock(repo: Repo, branch: string): { path: string; identity: string } | null {
   const path = join(repo.commonDir, `${branchRef(branch)}.lock`);
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? null : { path, mtimeMs: stat.mtimeMs };
+  return stat === undefined ? null : { path, identity: `${stat.ino} ${stat.mtimeMs}` };
 }
 
 /** What the file of a ref says, as it is read in one go: whoever compares two of them sees that it was touched. */
