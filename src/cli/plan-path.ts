@@ -2,7 +2,7 @@
 import { realpathSync } from "node:fs";
 import { relative } from "node:path";
 import type { Engine } from "../engine/engine.ts";
-import type { WorkRequest } from "../engine/work.ts";
+import type { WorkRequest } from "../engine/asked-plan.ts";
 
 export function relativePlan(engine: Engine, request: WorkRequest): WorkRequest {
   if (request.plan === null) return request;

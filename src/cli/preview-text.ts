@@ -1,7 +1,7 @@
 /** The preview of a plan as text for people: no line is longer than the screen is wide, unless a single word is. */
 import { renderUsd } from "../core/cost.ts";
-import { listed } from "../engine/base.ts";
 import { roughDuration } from "../lib/duration.ts";
+import { listed } from "../lib/printable.ts";
 import { count, type Preview, type PreviewRange, type PreviewTask } from "./preview.ts";
 import { printable, wrap } from "./text.ts";
 

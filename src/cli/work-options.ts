@@ -10,7 +10,7 @@ import { nearestHint } from "../core/names.ts";
 import { isFeatureList } from "../core/plan-features.ts";
 import { parseSaidDuration } from "../lib/duration.ts";
 import { nearestPlans } from "../engine/near-paths.ts";
-import type { WorkRequest } from "../engine/work.ts";
+import type { WorkRequest } from "../engine/asked-plan.ts";
 import { shellWord } from "../lib/printable.ts";
 import type { Io } from "./io.ts";
 

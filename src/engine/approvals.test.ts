@@ -6,7 +6,7 @@ import { sampleSpec } from "../../test/rig/samples.ts";
 import { checkConfig, type Layer } from "../core/config.ts";
 import { approveGrants, grantsMissing, grantsNeeded, requireApproval } from "./approvals.ts";
 import type { Engine } from "./engine.ts";
-import { adHocTask } from "./work.ts";
+import { adHocTask } from "./asked-plan.ts";
 
 function layer(origin: Layer["origin"], raw: unknown): Layer {
   const checked = checkConfig(raw);

@@ -9,7 +9,7 @@ import { shellWord } from "../lib/printable.ts";
 import { readAstray, writeAstray } from "../store/astray.ts";
 import { lastIntegrated } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
-import { findTip } from "./run-tip.ts";
+import { describeLocked, findTip } from "./run-tip.ts";
 
 /** What the ref of a run said, and what was integrated, when nothing was amiss. */
 const fine = new MapPer<Engine, string, string>();
@@ -48,7 +48,8 @@ const LONG_LOCKED_MS = 1_000;
 const locks = new MapPer<Engine, string, { identity: string; since: number }>();
 
 /** A lock on the branch that a git which was killed may have left. One that is old is taken away; `isInTheWay`: it counts however young it is. */
-async function findLeftLock(engine: Engine, { id, branch }: Run, isInTheWay: boolean): Promise<Astray | null> {
+async function findLeftLock(engine: Engine, run: Run, isInTheWay: boolean): Promise<Astray | null> {
+  const { id, branch } = run;
   const found = findRefLock(engine.repo, branch);
   const seen = locks.of(engine);
   if (found === null) {
@@ -63,7 +64,7 @@ async function findLeftLock(engine: Engine, { id, branch }: Run, isInTheWay: boo
   if (!isLong && !isInTheWay) return null;
   if (isLong && (await clearOldLocks(engine.repo, [branch])).length > 0) return null;
   return {
-    why: `${branch} cannot be moved: ${found.path} is there, of another git or left by one that was killed`,
+    why: describeLocked(run, found.path),
     command: `rm ${shellWord(found.path)} && owt resume ${id}`,
     note: "where no git is at work; one that is left so is taken away after a minute",
     passes: true,

@@ -11,6 +11,7 @@ import { printableNames } from "../lib/printable.ts";
 import { readRuns } from "../store/runs.ts";
 import { hasDoneTask, readTasks } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
+import { listed } from "../lib/printable.ts";
 
 /** Where a run begins. `buildsOn`: the run whose work it goes on from, where there is one; `joined`: all whose work it has, that one first. `notes` say aloud what it builds on; `seen` is how the runs stood
  *  when that was worked out. */
@@ -163,9 +164,4 @@ function describeJoint({ runs }: Joint, target: string): string {
 function describeLeft({ run: { id } }: Unlanded, missing: readonly string[], conflicts: string): string | null {
   if (missing.length === 0) return null;
   return `does not hold what is done in ${id} (${missing.join(", ")}), which conflicts with that in ${conflicts}, and would do it again; to have it: owt land ${id}, then the same again`;
-}
-
-/** Names of runs in a sentence. */
-export function listed(runs: readonly string[]): string {
-  return runs.length === 1 ? runs[0]! : `${runs.slice(0, -1).join(", ")} and ${runs.at(-1)}`;
 }

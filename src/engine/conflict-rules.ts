@@ -41,7 +41,7 @@ export async function settleByRule(
 }
 
 /** A merge to settle: `worktree` is where git runs; commands belong to `attempt`, and have their executions in a folder in that of `dirOf`. */
-type ToSettle = {
+export type ToSettle = {
   run: Run;
   files: readonly string[];
   message: string;

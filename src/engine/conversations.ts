@@ -3,6 +3,8 @@ import { join } from "node:path";
 import type { Agent } from "../agents/agent.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { LineReader } from "../lib/lines.ts";
+import { MapPer } from "../lib/map-per.ts";
+import type { Store } from "../store/database.ts";
 import { readAttempts, readAttemptsOfRun } from "../store/attempts.ts";
 import { attemptDir, type Engine, findAgent, knownAgents } from "./engine.ts";
 
@@ -30,11 +32,16 @@ export function isThere(engine: Engine, { task, agent: name, session }: Attempt)
   );
 }
 
+/** Turns whose output told of a conversation: that does not change any more. */
+const heard = new MapPer<Store, number, true>();
+
 /** How much of an output is looked at: what it begins with. */
 const LOOKED_AT_BYTES = 1024 * 1024;
 
 /** Whether a turn told its conversation's name, and got further than that: one that is killed before has none yet. */
 function wasHeard(engine: Engine, { id, session }: Pick<Attempt, "id" | "session">, agent: Agent): boolean {
+  const known = heard.of(engine.store);
+  if (known.has(id)) return true;
   let [isNamed, gotOn] = [false, false];
   new LineReader(join(attemptDir(engine, id), "out")).read((line) => {
     if (gotOn) return;
@@ -43,5 +50,6 @@ function wasHeard(engine: Engine, { id, session }: Pick<Attempt, "id" | "session
       isNamed ||= event.kind === "session" && event.id === session;
     }
   }, LOOKED_AT_BYTES);
+  if (gotOn) known.set(id, true);
   return gotOn;
 }

@@ -16,7 +16,8 @@ import { writePlanFiles } from "./plan-deps.ts";
 import { findPlan, findPromptFile, isNoPlan, readPlan, readPlanText } from "./read-plan.ts";
 import { refreshRun } from "./refresh.ts";
 import { rivalsFor } from "./tasks.ts";
-import { adHocTask, hashTask, planError } from "./work.ts";
+import { hashTask } from "./work.ts";
+import { adHocTask, planError } from "./asked-plan.ts";
 
 /** A task whose text can be changed now. */
 export type Editable = {

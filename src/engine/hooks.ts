@@ -6,6 +6,7 @@ import { commandList } from "../core/config.ts";
 import { commandEnvironment } from "../system/environment.ts";
 import { type CheckResult, runCheck } from "./check.ts";
 import type { Engine } from "./engine.ts";
+import { stoppedBy } from "./stops.ts";
 
 export type Hook = "post_create" | "pre_remove";
 
@@ -57,7 +58,9 @@ export async function leaveWorktree(
   { onWait, ...place }: LeaveOptions,
 ): Promise<{ trouble: string | null; interrupted?: true } | null> {
   if (commandList(engine.config.hooks.pre_remove).length === 0 || !existsSync(place.worktree)) return null;
-  const problem = await untilLeave(engine, place.attempt, async () => {
+  // A Ctrl-C that came before is another's, and the next one counts.
+  const leave = engine.leave.aborted ? engine.hurry : engine.leave;
+  const problem = await stoppedBy(engine, place.attempt, leave, async () => {
     const words = `waiting for [hooks] pre_remove in ${place.worktree} (${LEAVE_MS / 60_000} min for each command; Ctrl-C stops it)`;
     const timer = setTimeout(() => onWait?.(words), TELL_MS);
     try {
@@ -73,16 +76,4 @@ export async function leaveWorktree(
   return {
     trouble: `[hooks] pre_remove ended with exit code ${problem.code} in ${place.worktree}: ${problem.failed}: ${said}`,
   };
-}
-
-/** Has Ctrl-C stop what `work` runs for an attempt; one that came before is another's, and the next one counts. */
-async function untilLeave<T>(engine: Engine, attempt: number, work: () => Promise<T>): Promise<T> {
-  const leave = engine.leave.aborted ? engine.hurry : engine.leave;
-  const stop = () => engine.live.get(attempt)?.("stopped");
-  leave.addEventListener("abort", stop);
-  try {
-    return await work();
-  } finally {
-    leave.removeEventListener("abort", stop);
-  }
 }

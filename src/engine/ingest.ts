@@ -28,7 +28,8 @@ import { changesOf, followPlan } from "./refresh.ts";
 import { rowsFor } from "./rivals.ts";
 import { setTime } from "./run-time.ts";
 import { retryTasks } from "./tasks.ts";
-import { planError, type Work, type WorkRequest } from "./work.ts";
+import type { Work } from "./work.ts";
+import { planError, type WorkRequest } from "./asked-plan.ts";
 import { readTakenUp } from "./worktrees/taken-up.ts";
 
 /** What the command line sets for a run; absent means: plan, then configuration. */

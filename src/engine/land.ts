@@ -19,7 +19,7 @@ import { lastIntegrated, readTasks } from "../store/tasks.ts";
 import { grantsNeeded, requireApproval } from "./approvals.ts";
 import { type Asker, checkCommit, NO_ATTEMPT } from "./check-commit.ts";
 import { findComingMarkers } from "./coming-markers.ts";
-import { describeMisbehaved, settleMerge } from "./conflict-rules.ts";
+import { describeMisbehaved, settleMerge, type ToSettle } from "./conflict-rules.ts";
 import { type Engine, integrationWorktree } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { MARKERS_MEANT } from "./gate.ts";
@@ -27,6 +27,7 @@ import { prepareMerge } from "./land-conflict.ts";
 import { endEarlierLandings, landingCheckDir, standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
+import { stoppedBy } from "./stops.ts";
 import { refuseTakenOut } from "./taken-out.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree, removeLandingWorktree } from "./tidy.ts";
 import { shellWord } from "../lib/printable.ts";
@@ -220,21 +221,20 @@ async function settleByRules(
   by: Asker,
 ): Promise<string | null> {
   if (Object.keys(engine.config.conflicts?.regenerate ?? {}).length > 0) requireRules(engine);
-  const stop = () => engine.live.get(NO_ATTEMPT)?.("stopped");
-  by.leave.addEventListener("abort", stop);
+  const merge: ToSettle = {
+    ...conflict,
+    run,
+    worktree: engine.repo.root,
+    attempt: NO_ATTEMPT,
+    dirOf: (commit) => {
+      // What commands make anew is taken from it; it itself nobody wants back.
+      engine.redMerges.add(commit);
+      return landingCheckDir(engine, run.id, commit);
+    },
+    tell: by.tell,
+  };
   try {
-    const settled = await settleMerge(engine, {
-      ...conflict,
-      run,
-      worktree: engine.repo.root,
-      attempt: NO_ATTEMPT,
-      dirOf: (merge) => {
-        // What commands make anew is taken from it; it itself nobody wants back.
-        engine.redMerges.add(merge);
-        return landingCheckDir(engine, run.id, merge);
-      },
-      tell: by.tell,
-    });
+    const settled = await stoppedBy(engine, NO_ATTEMPT, by.leave, () => settleMerge(engine, merge));
     if (settled === "interrupted") throw interrupted();
     if (settled !== null && "misbehaved" in settled)
       throw new OwtError("needs-person", describeMisbehaved(settled), {
@@ -242,7 +242,6 @@ async function settleByRules(
       });
     return settled !== null && "commit" in settled ? settled.commit : null;
   } finally {
-    by.leave.removeEventListener("abort", stop);
     await leaveIntegrationWorktree(engine, run, await readRef(engine.repo, `refs/heads/${run.branch}`));
   }
 }

@@ -18,7 +18,7 @@ import { changeFiles } from "../system/change-files.ts";
 import { type Engine, planJournals } from "./engine.ts";
 import { Estimates } from "./estimates.ts";
 import { findPlan, readPlan, readPlanText } from "./read-plan.ts";
-import { planError } from "./work.ts";
+import { planError } from "./asked-plan.ts";
 
 /** A change of a plan's dependencies that nobody has written yet. */
 export type DependencyChange = {

@@ -7,7 +7,8 @@ import { checkHere } from "./ingest.ts";
 import { hasRivals, rivalChoices } from "./rivals.ts";
 import { takenUpError } from "./worktrees/taken-up.ts";
 import { refuseBranchAbove } from "./run-refs.ts";
-import { readAsked, readWork, type Work, type WorkRequest } from "./work.ts";
+import { readWork, type Work } from "./work.ts";
+import { readAsked, type WorkRequest } from "./asked-plan.ts";
 
 /** Throws `plan` with every problem at once: those of the plan, and those that it has only here. */
 async function prepareWork(

@@ -30,7 +30,8 @@ import {
 } from "../system/prompt-files.ts";
 import { type Engine, taskBranch } from "./engine.ts";
 import { isNoPlan } from "./read-plan.ts";
-import { readAsked, readWork, type Work } from "./work.ts";
+import { readWork, type Work } from "./work.ts";
+import { readAsked } from "./asked-plan.ts";
 
 /** A template in force, and those of the same name that it hides. */
 export type PromptSource = { occasion: Occasion; name: string; inForce: PromptFile; hidden: PromptFile[] };

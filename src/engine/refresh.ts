@@ -15,7 +15,8 @@ import type { Engine } from "./engine.ts";
 import { branchProblems, demoProblems, modeProblems } from "./plan-checks.ts";
 import { readPlan } from "./read-plan.ts";
 import { isOwnKind } from "./rivals.ts";
-import { hashTask, planError } from "./work.ts";
+import { hashTask } from "./work.ts";
+import { planError } from "./asked-plan.ts";
 
 /** Tasks whose text may still change: no agent is at work on them, and nothing of them is integrated. */
 const OPEN_TO_CHANGE = new Set<Task["state"]>(["pending", "failed", "skipped", "cancelled"]);

@@ -1,12 +1,13 @@
 /** Whether the branches of runs can be where they belong: said before a run starts, and by `owt doctor`. */
 import { OwtError } from "../core/errors.ts";
+import type { Run } from "../core/run.ts";
 import { shellWord } from "../lib/printable.ts";
 import { clearOldLocks } from "../git/locks.ts";
 import { findBranchAbove, findRefFault, findRefLock } from "../git/ref-fault.ts";
 import { readRuns } from "../store/runs.ts";
 import type { Engine } from "./engine.ts";
 import type { Finding } from "./examine-machine.ts";
-import { describeFault } from "./run-tip.ts";
+import { describeFault, describeLocked } from "./run-tip.ts";
 
 /** Throws `wrong-state` where a branch of the user's has the name of the folder that those of runs and tasks lie in. */
 export async function refuseBranchAbove(engine: Engine): Promise<void> {
@@ -37,7 +38,7 @@ export async function examineRefs(engine: Engine, fix: boolean): Promise<Finding
     if (fix) await clearOldLocks(engine.repo, [run.branch]);
     const lock = findRefLock(engine.repo, run.branch);
     const fault = await findRefFault(engine.repo, run.branch);
-    if (lock !== null) findings.push(describeLock(run.branch, lock.path));
+    if (lock !== null) findings.push(tellLock(run, lock.path));
     if (fault === null) continue;
     const { why, command } = describeFault(engine, run, fault);
     findings.push({ check: "branches", state: "fail", detail: why, hint: command } as const);
@@ -45,8 +46,8 @@ export async function examineRefs(engine: Engine, fix: boolean): Promise<Finding
   return findings;
 }
 
-function describeLock(branch: string, path: string): Finding {
-  const detail = `${branch} cannot be moved: ${path} is there, of another git or left by one that was killed`;
+function tellLock(run: Run, path: string): Finding {
+  const detail = describeLocked(run, path);
   const hint = `owt doctor --fix, once it is a minute old; at once, where no git is at work: rm ${shellWord(path)}`;
   return { check: "branches", state: "fail", detail, hint };
 }

@@ -10,7 +10,7 @@ import { shellWord } from "../lib/printable.ts";
 import { appendEvent } from "../store/events.ts";
 import { lastIntegrated } from "../store/tasks.ts";
 import type { Engine } from "./engine.ts";
-import { describeStay, lookAgain } from "./stays.ts";
+import { describeStay, lookAgain, moveBack } from "./stays.ts";
 
 /** The tip. A branch that somebody deleted or moved back comes forward again to the last integrated work. Throws `needs-person` where it
  *  was moved somewhere else: two histories are a person's to join. */
@@ -91,6 +91,11 @@ export function describeFault({ repo }: Engine, { id, branch }: Run, fault: RefF
   }
 }
 
+/** Why a run waits while its ref is locked. */
+export function describeLocked({ branch }: Run, lock: string): string {
+  return `${branch} cannot be moved: ${lock} is there, of another git or left by one that was killed`;
+}
+
 function renameBranch(from: string, to: string): string {
   return `git branch -m ${shellWord(from)} ${shellWord(to)}`;
 }
@@ -104,10 +109,8 @@ export async function trunkOf(engine: Engine, run: Run): Promise<string> {
 /** What the branch holds now stays under a name of its own. */
 async function putBack({ repo }: Engine, { id, branch }: Run, to: string): Promise<Pick<Astray, "command" | "note">> {
   const checkout = await checkedOutThere(repo, branch);
-  const git = checkout === null ? "git" : `git -C ${shellWord(checkout)}`;
-  const move = checkout === null ? `branch -f ${branch} ${to}` : `reset --keep ${to}`;
-  const command = `${git} branch ${id}-moved-${to.slice(0, 7)} ${branch} && ${git} ${move} && owt resume ${id}`;
-  return { command, note: "keeps what is there now under a name of its own" };
+  const back = moveBack(checkout, branch, { to, keeps: `${id}-moved-${to.slice(0, 7)}` });
+  return { command: `${back} && owt resume ${id}`, note: "keeps what is there now under a name of its own" };
 }
 
 /** Whoever has the branch checked out comes along with their files, but for where they have changes there. */

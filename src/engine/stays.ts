@@ -57,6 +57,17 @@ export function endOfStay(outcome: Stay): string {
   }
 }
 
+/** The commands that put a branch back to a commit, with whoever has it checked out, and keep what it holds now under another name. */
+export function moveBack(
+  checkout: string | null,
+  branch: string,
+  { to, keeps }: { to: string; keeps: string },
+): string {
+  const git = checkout === null ? "git" : `git -C ${shellWord(checkout)}`;
+  const move = checkout === null ? `branch -f ${branch} ${to}` : `reset --keep ${to}`;
+  return `${git} branch ${keeps} ${branch} && ${git} ${move}`;
+}
+
 /** The command by which git sees the files again that it was told not to look at. */
 export function lookAgain({ path, files }: Extract<Stay, { reason: "overlooked" }>): string {
   const commands = (["assume-unchanged", "skip-worktree"] as const).flatMap((mark) => {

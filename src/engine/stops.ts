@@ -14,3 +14,19 @@ export function onStop(engine: Engine, attempt: number, stop: (cause: StopCause)
     else engine.live.delete(attempt);
   };
 }
+
+/** Does something whose commands belong to `attempt`, and stops them when the signal aborts. */
+export async function stoppedBy<T>(
+  engine: Engine,
+  attempt: number,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  const stop = () => engine.live.get(attempt)?.("stopped");
+  signal.addEventListener("abort", stop);
+  try {
+    return await work();
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -4,12 +4,13 @@ import type { Run } from "../core/run.ts";
 import { checkedOutWhere, isAncestor, pastTips, readParents, readRef } from "../git/branch.ts";
 import { commitsWithout, mergesOn } from "../git/changes.ts";
 import type { Oid } from "../git/git.ts";
-import { printable, shellWord } from "../lib/printable.ts";
+import { printable } from "../lib/printable.ts";
 import { MapPer } from "../lib/map-per.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRewritten } from "../store/run-words.ts";
 import { readRuns } from "../store/runs.ts";
 import type { Engine } from "./engine.ts";
+import { moveBack } from "./stays.ts";
 
 /** So many of them are named. */
 const NAMED = 5;
@@ -48,11 +49,10 @@ async function refuseMet(
   { work, tip, merge, before, dropped }: Met & Record<"work" | "tip", Oid>,
 ): Promise<OwtError> {
   const checkout = await checkedOutWhere(repo, branch);
-  const git = checkout === null ? "git" : `git -C ${shellWord(checkout)}`;
-  const back = checkout === null ? `branch -f ${branch} ${before}` : `reset --keep ${before}`;
+  const back = moveBack(checkout, branch, { to: before, keeps: `${id}-moved-${merge.slice(0, 7)}` });
   const without =
     work === merge
-      ? `bring them together anew: ${git} branch ${id}-moved-${merge.slice(0, 7)} ${branch} && ${git} ${back} && owt land ${id}`
+      ? `bring them together anew: ${back} && owt land ${id}`
       : `leave it out: git switch -c ${id}-work ${branch} && git rebase --rebase-merges --onto ${target} ${dropped}, and merge that`;
   const named = nameCommits(await commitsWithout(repo, dropped, [before, tip]));
   return new OwtError(

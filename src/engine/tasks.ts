@@ -20,7 +20,7 @@ import { findMarkersByHand, MARKERS_MEANT } from "./gate.ts";
 import { tryNow } from "./governor.ts";
 import { handBackDone, refuseElsewhere, refuseGone } from "./hand-back.ts";
 import { stopUncarried } from "./uncarried.ts";
-import { adHocTask, readPlannedTasks } from "./work.ts";
+import { adHocTask, readPlannedTasks } from "./asked-plan.ts";
 
 /** Which task a key means, where several runs have one of it. */
 export type Pick = {

@@ -20,7 +20,7 @@ test.each([
   const child = spawn("sleep", ["60"], { env, stdio: "ignore" });
   await once(child, "spawn");
   const look = () =>
-    outlastDeadGit(scratch.repo, 50).then(
+    outlastDeadGit(scratch.repo, { longestMs: 50 }).then(
       () => "goes on",
       () => "waits",
     );

@@ -8,12 +8,14 @@ import { isOwnerAlive } from "./owner.ts";
 import type { Repo } from "./repo.ts";
 
 const LOOK_MS = 20;
-/** So long it is waited for. */
-export const LONGEST_MS = 120_000;
+const LONGEST_MS = 120_000;
 
 /** Waits until every git of this repository whose owt is dead has ended. Without /proc there is nobody to be seen, and nothing is waited for.
  *  Throws `interrupted` once `leave` aborts. */
-export async function outlastDeadGit(repo: Repo, longestMs: number = LONGEST_MS, leave?: AbortSignal): Promise<void> {
+export async function outlastDeadGit(
+  repo: Repo,
+  { longestMs = LONGEST_MS, leave }: { longestMs?: number; leave?: AbortSignal } = {},
+): Promise<void> {
   for (const ends = performance.now() + longestMs; ; await sleep(LOOK_MS)) {
     const left = findDeadGit(repo.commonDir);
     if (left.length === 0) return;

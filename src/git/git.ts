@@ -3,7 +3,7 @@
  *  (clean/smudge filters, merge drivers, and diff drivers where a diff is asked for without `--no-ext-diff --no-textconv`). */
 import { tmpdir } from "node:os";
 import { OwtError } from "../core/errors.ts";
-import { isFull, readDisk } from "../system/disk.ts";
+import { isFull, readDisk, UNWRITTEN } from "../system/disk.ts";
 import { exec, type ExecResult, failed } from "../system/exec.ts";
 import { Shells } from "../system/shells.ts";
 import { ownerMark } from "./owner.ts";
@@ -71,9 +71,8 @@ function nameFullDisk(args: readonly string[]): OwtError | null {
   return new OwtError("disk-full", `the disk is full: git ${args[0]} has no room for its answer in ${tmpdir()}`);
 }
 
-/** What git says where a file could not be written for want of room (write_entry, do_write_locked_index): without the system's word for it, and when it has taken
- *  back what it began there is room again. */
-const NO_ROOM = /unable to write (?:file|new[_ ]index file) /;
+/** When git has taken back what it began to write there is room again. */
+const NO_ROOM = new RegExp(`${UNWRITTEN} `);
 
 /** What lies behind a failure of git that it does not name itself. A filter that the repository's own configuration names is run by every git, ours too; where one
  *  fails, that is the cause, and not git. */

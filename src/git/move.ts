@@ -5,7 +5,7 @@ import { git, type Oid, type Place } from "./git.ts";
 import type { Known } from "./known.ts";
 import { inspectWorktree } from "./inspect.ts";
 import { leaveProgress } from "./mend.ts";
-import { isMainPlace, placeAt, readHead } from "./place.ts";
+import { type Head, isMainPlace, placeAt, readHead } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { type RescueOptions, saveRescue } from "./rescue.ts";
 import type { Unsavable } from "./rescue-files.ts";
@@ -33,16 +33,19 @@ export async function findStrayed(repo: Repo, path: string, at: Oid): Promise<st
 
 /** Where HEAD of a worktree that is ours alone was switched to from the commit that it stood at; null where it still stands there, or has commits more. */
 export async function strayedTo(repo: Repo, path: string, at: Oid): Promise<string | null> {
-  const { branch, oid } = await readHead(repo, placeAt(repo, path));
-  if (branch !== null) return branch;
+  const head = await readHead(repo, placeAt(repo, path));
+  return head.branch ?? (await behind(repo, head, at));
+}
+
+/** Where a detached HEAD, or one on its branch, is that does not hold a commit any more; null where it does. */
+async function behind(repo: Repo, { oid }: Head, at: Oid): Promise<string | null> {
   return oid !== null && (await isAncestor(repo, at, oid)) ? null : (oid?.slice(0, 10) ?? "nothing");
 }
 
 /** Where HEAD of a task's worktree was switched to from its branch; null where it is still there, at or ahead of the commit that it stood at. */
 export async function leftBranch(repo: Repo, path: string, { branch, at }: OnBranch): Promise<string | null> {
   const head = await readHead(repo, placeAt(repo, path));
-  if (head.branch !== branch) return head.branch ?? head.oid?.slice(0, 10) ?? "nothing";
-  return head.oid !== null && (await isAncestor(repo, at, head.oid)) ? null : (head.oid?.slice(0, 10) ?? "nothing");
+  return head.branch === branch ? behind(repo, head, at) : (head.branch ?? head.oid?.slice(0, 10) ?? "nothing");
 }
 
 type OnBranch = { branch: string; at: Oid };
@@ -55,8 +58,7 @@ export async function backOnBranch(repo: Repo, path: string, { branch, at }: OnB
   if ((await readHead(repo, place)).branch !== branch)
     await git(place, ["checkout", "--quiet", "--no-overwrite-ignore", branch], { ok: [0, 1, 128] });
   const head = await readHead(repo, place);
-  const isThere = head.branch === branch && head.oid !== null && (await isAncestor(repo, at, head.oid));
-  if (head.branch === branch && !isThere) await moveKeeping(repo, path, at);
+  if (head.branch === branch && (await behind(repo, head, at)) !== null) await moveKeeping(repo, path, at);
 }
 
 /** Takes a worktree that is ours alone off the branch that somebody switched it to, and puts it at `to`. What was not committed there is saved first: gives the rescue's ref, null

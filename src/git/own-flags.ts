@@ -40,6 +40,7 @@ export function withoutOwnFlags(words: readonly string[]): string[] {
     (words[at - 1] === "-c" && settings.has(word));
   return words.filter((word, at) => !isOwn(word, at));
 }
+
 /** What a person has set for their own merges into a branch (`branch.<name>.mergeOptions`: --squash, --strategy, …) is not for ours: what stands before `merge`. */
 export function usualMerge(branch: string): string[] {
   return ["-c", `branch.${branch}.mergeOptions=`];

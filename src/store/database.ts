@@ -1,18 +1,7 @@
 /** Opens the one durable truth of a repository and gives transactions over it.
  *  WAL with synchronous=FULL: with NORMAL, 20 of 30 simulated power cuts lost acknowledged commits. */
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  statSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { OwtError } from "../core/errors.ts";
 import { oneLine } from "../core/names.ts";
@@ -20,6 +9,7 @@ import { backupFolder } from "./backup-files.ts";
 import { migrate } from "./migrate.ts";
 import { CutWatch } from "./cut.ts";
 import { refuseMisplaced } from "./misplaced.ts";
+import { isReadOnly, withCopy } from "./read-only.ts";
 import { giveUpReserve } from "./reserve.ts";
 import { findDamageIn, findLag, findLoss } from "./store-damage.ts";
 import {
@@ -323,47 +313,21 @@ export function openSmall(path: string, shape: string): Store {
   }
 }
 
-/** Whether the file or its folder may not be written: SQLite, whose readers share a file beside it, cannot even read it then. */
-function isReadOnly(path: string): boolean {
-  try {
-    for (const each of [path, dirname(path)]) accessSync(each, constants.W_OK);
-    return false;
-  } catch {
-    return existsSync(path);
-  }
-}
-
 /** What is written to it is gone with this process. */
 function openCopy(commonDir: string, path: string): Store {
-  const folder = mkdtempSync(join(tmpdir(), "owt-reads-"));
   let db: DatabaseSync | undefined;
   try {
-    const copy = join(folder, basename(path));
-    copyWhole(path, copy);
-    db = new DatabaseSync(copy, { enableForeignKeyConstraints: true });
-    const store = new Store(db, ":memory:");
-    migrate(db, store);
-    refuseCopiedStore(store, commonDir);
-    // From here on it needs no name.
-    return store;
+    return withCopy(path, (copy) => {
+      db = new DatabaseSync(copy, { enableForeignKeyConstraints: true });
+      const store = new Store(db, ":memory:");
+      migrate(db, store);
+      refuseCopiedStore(store, commonDir);
+      // From here on it needs no name.
+      return store;
+    });
   } catch (error) {
     db?.close();
     throw error instanceof OwtError ? error : storeError(error, path);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** With its journal, and such as both were at one moment: somebody else may write. */
-function copyWhole(path: string, copy: string): void {
-  const seen = () => [path, `${path}-wal`].map((each) => statSync(each, { throwIfNoEntry: false })?.mtimeMs).join();
-  for (let tries = 1; ; tries++) {
-    const before = seen();
-    copyFileSync(path, copy);
-    rmSync(`${copy}-wal`, { force: true });
-    if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${copy}-wal`);
-    chmodSync(copy, 0o600);
-    if (before === seen() || tries === BUSY_TRIES) return;
   }
 }
 

@@ -34,6 +34,11 @@ export function saysFull(error: unknown): boolean {
   return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
 }
 
+/** What git says where a file could not be written for want of room (write_entry, do_write_locked_index): without the system's word for it. */
+export const UNWRITTEN = "unable to write (?:file|new[_ ]index file)";
+
 /** What programs print of it (strerror(3)), git and SQLite among them. */
-export const FULL_WORDS =
-  /No space left on device|ENOSPC|Disk quota exceeded|EDQUOT|database or disk is full|unable to write (?:file|new[_ ]index file)/i;
+export const FULL_WORDS = new RegExp(
+  `No space left on device|ENOSPC|Disk quota exceeded|EDQUOT|database or disk is full|${UNWRITTEN}`,
+  "i",
+);

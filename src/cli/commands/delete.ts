@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { nameOf, wordOf } from "../../core/worktree.ts";
-import { LONGEST_MS, outlastDeadGit } from "../../git/dead-git.ts";
+import { outlastDeadGit } from "../../git/dead-git.ts";
 import { isSavable } from "../../git/remove.ts";
 import { findDamageOf, refuseDamaged } from "../../engine/worktrees/damaged.ts";
 import { type Gone, removeByHand, type Stays } from "../../engine/worktrees/remove.ts";
@@ -48,7 +48,7 @@ export function deleteCommand(program: Command, io: Io): void {
         }
         if (!options.yes) await ask(io, wanted);
         // That of a killed one that took the same away would look like somebody at work.
-        await outlastDeadGit(engine.repo, LONGEST_MS, io.signal);
+        await outlastDeadGit(engine.repo, { leave: io.signal });
         const gone: Gone[] = [];
         const stay: Stays[] = [];
         try {

@@ -4,7 +4,7 @@ import type { SetupSaid } from "../../core/reuse.ts";
 import { readySubmodules } from "../../engine/submodules.ts";
 import type { Place } from "../../git/git.ts";
 import { readHead } from "../../git/place.ts";
-import { LONGEST_MS, outlastDeadGit } from "../../git/dead-git.ts";
+import { outlastDeadGit } from "../../git/dead-git.ts";
 import { listRescues, withContent } from "../../git/rescue.ts";
 import type { RescuedModule } from "../../git/rescue-module.ts";
 import { restoreRescue } from "../../git/restore.ts";
@@ -28,7 +28,7 @@ export function restoreCommand(program: Command, io: Io): void {
     .action((id: string | undefined, options: { path?: string; json?: boolean }) =>
       withEngine(io, async (engine) => {
         // One that brings the same back, and whose owt was killed, stands in the way until it has ended.
-        if (id !== undefined) await outlastDeadGit(engine.repo, LONGEST_MS, io.signal);
+        if (id !== undefined) await outlastDeadGit(engine.repo, { leave: io.signal });
         const all = await listRescues(engine.repo);
         const kept = listKept(engine);
         if (id === undefined) {

@@ -7,7 +7,7 @@ import { TASK_STATES } from "../../core/task.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
-import { readPlannedTasks } from "../../engine/work.ts";
+import { readPlannedTasks } from "../../engine/asked-plan.ts";
 import { readBacklog } from "../../store/backlog.ts";
 import { readRuns } from "../../store/runs.ts";
 import { readTasks } from "../../store/tasks.ts";

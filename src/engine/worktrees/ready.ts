@@ -19,6 +19,7 @@ import {
   setUp,
 } from "../workspace.ts";
 import { readySubmodules } from "../submodules.ts";
+import { stoppedBy } from "../stops.ts";
 import { leaseOrTell } from "../worktree-lease.ts";
 import { fileNameFor } from "../../system/file-name.ts";
 
@@ -58,17 +59,14 @@ export async function makeReady(engine: Engine, path: string, options: ReadyOpti
     again: !isNew,
     tell,
   };
-  const stop = () => engine.live.get(place.attempt)?.("stopped");
-  signal.addEventListener("abort", stop);
   try {
-    const problem = await setUp(engine, place);
+    const problem = await stoppedBy(engine, place.attempt, signal, () => setUp(engine, place));
     if (problem !== null) dropBefore(engine, path);
     if (problem === "interrupted" || signal.aborted) throw new OwtError("interrupted", "interrupted");
     if (problem !== null) throw describeProblem(path, problem, options, keepLog(engine, path, place.dir));
     rmSync(logFile(engine, path), { force: true });
     await noteLeft(engine, path);
   } finally {
-    signal.removeEventListener("abort", stop);
     // What was run there once is never run again: the next time may be another try, or the same lockfile after another one.
     rmSync(place.dir, { recursive: true, force: true });
   }
