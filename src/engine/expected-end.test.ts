@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { sampleRun, sampleSpec } from "../../test/rig/samples.ts";
+import { newAttempt, sampleRun, sampleSpec } from "../../test/rig/samples.ts";
 import { NO_BUDGET } from "../core/budget-limits.ts";
 import { mergeConfig } from "../core/config.ts";
 import type { Run, RunOptions } from "../core/run.ts";
@@ -43,17 +43,7 @@ function carrier(): { engine: Engine; run: Run } {
     { planKind: "markdown", planPath: "p", target: "main", base: "b0", buildsOn: null, options },
     ["a", "b", "c", "d"].map((id) => ({ spec: sampleSpec(id), hash: "h", needs: [] })),
   );
-  const attempt = openAttempt(store, NOW, {
-    run: run.id,
-    task: readTasks(store, run.id)[0]!.id,
-    continues: null,
-    phase: "agent",
-    agent: "claude",
-    model: null,
-    session: "s",
-    base: "b0",
-    place: (id) => ({ branch: `owt/tasks/a/${id}`, worktree: `/w/a-${id}` }),
-  });
+  const attempt = openAttempt(store, NOW, newAttempt(readTasks(store, run.id)[0]!.id, { agent: "claude" }));
   const models = [{ model: "m", tokens: null, costUsd: 2, basis: "reported" as const }];
   setUsage(store, attempt.id, { models, missing: null });
   return { engine: { ...engine, now: () => NOW, chance: () => 0 } as unknown as Engine, run };

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { sampleRun, sampleSpec } from "../../test/rig/samples.ts";
+import { newAttempt, sampleRun, sampleSpec } from "../../test/rig/samples.ts";
 import { openAttempt, readOpenAttempts } from "../store/attempts.ts";
 import { openStore } from "../store/database.ts";
 import { readStepEvents } from "../store/events.ts";
@@ -28,17 +28,7 @@ function carrier(endedAfter: number, now: number): Pick<Engine, "repo" | "store"
     { planKind: "markdown", planPath: "p", target: "main", base: "b0", buildsOn: null, options },
     [{ spec: sampleSpec("a"), hash: "h", needs: [] }],
   );
-  const attempt = openAttempt(store, BEGAN, {
-    run: run.id,
-    task: readTasks(store, run.id)[0]!.id,
-    continues: null,
-    phase: "agent",
-    agent: "demo",
-    model: null,
-    session: "s",
-    base: "b0",
-    place: (id) => ({ branch: `owt/tasks/a/${id}`, worktree: `/w/a-${id}` }),
-  });
+  const attempt = openAttempt(store, BEGAN, newAttempt(readTasks(store, run.id)[0]!.id));
   const engine = { repo: { commonDir: place } as Engine["repo"], store, now: () => BEGAN + now };
   const folder = attemptDir(engine, attempt.id);
   mkdirSync(folder, { recursive: true });

@@ -2,7 +2,7 @@ import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { SAMPLE_OPTIONS, sampleSpec } from "../../test/rig/samples.ts";
+import { SAMPLE_OPTIONS, newAttempt, sampleSpec } from "../../test/rig/samples.ts";
 import type { Attempt } from "../core/attempt.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
@@ -37,17 +37,7 @@ const cost = (costUsd: number | null): Usage => ({
 
 /** An attempt that begins at 0. */
 function startWork(store: Store, task: Task): Attempt {
-  return openAttempt(store, 0, {
-    run: task.run,
-    task: task.id,
-    continues: null,
-    phase: "agent",
-    agent: "claude",
-    model: null,
-    session: "s",
-    base: "b0",
-    place: (id) => ({ branch: `b${id}`, worktree: `/w/${id}` }),
-  });
+  return openAttempt(store, 0, newAttempt(task.id, { agent: "claude" }));
 }
 
 /** One attempt from `from` to `to`; with `review` it waited for a person meanwhile. */
@@ -57,17 +47,8 @@ function attempt(
   times: { from: number; to: number; review?: [from: number, to: number] },
   more: { agent?: string; model?: string | null; usage?: Usage; ok?: boolean; outcome?: Outcome } = {},
 ): void {
-  const opened = openAttempt(store, times.from, {
-    run: task.run,
-    task: task.id,
-    continues: null,
-    phase: "workspace",
-    agent: more.agent ?? "claude",
-    model: more.model ?? null,
-    session: "s",
-    base: "b0",
-    place: (id) => ({ branch: `b${id}`, worktree: `/w/${id}` }),
-  });
+  const { agent = "claude", model = null } = more;
+  const opened = openAttempt(store, times.from, newAttempt(task.id, { phase: "workspace", agent, model }));
   if (times.review) {
     moveAttempt(store, times.review[0], opened, "review");
     moveAttempt(store, times.review[1], readAttempt(store, opened.id)!, "merge");

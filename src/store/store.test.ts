@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { SAMPLE_OPTIONS, sampleSpec } from "../../test/rig/samples.ts";
+import { SAMPLE_OPTIONS, newAttempt, sampleSpec } from "../../test/rig/samples.ts";
 import { OwtError } from "../core/errors.ts";
 import type { Event, Fact } from "../core/event.ts";
 import {
@@ -79,17 +79,7 @@ function storeWithRun(place = newPlace()) {
 }
 
 function openOne(store: Store, task: number, at = 5) {
-  return openAttempt(store, at, {
-    run: "r1",
-    task,
-    continues: null,
-    phase: "workspace",
-    agent: "demo",
-    model: null,
-    session: "s",
-    base: "b0",
-    place: (id) => ({ branch: `owt/tasks/x/${id}`, worktree: `/w/x-${id}` }),
-  });
+  return openAttempt(store, at, newAttempt(task, { phase: "workspace" }));
 }
 
 const kinds = (events: Event[]) => events.map(({ kind }) => kind);

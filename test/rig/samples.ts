@@ -4,6 +4,7 @@ import { NO_BUDGET } from "../../src/core/budget-limits.ts";
 import type { PlannedTask } from "../../src/core/plan.ts";
 import type { Run, RunOptions } from "../../src/core/run.ts";
 import type { Task } from "../../src/core/task.ts";
+import type { NewAttempt } from "../../src/store/attempts.ts";
 
 export function sampleSpec(id: string, change: Partial<PlannedTask> = {}): PlannedTask {
   return {
@@ -87,6 +88,22 @@ export function sampleAttempt(change: Partial<Attempt> = {}): Attempt {
     startedAt: 0,
     endedAt: null,
     deadMs: 0,
+    ...change,
+  };
+}
+
+/** A try at a task of run `r1`, to be opened in a store. */
+export function newAttempt(task: number, change: Partial<NewAttempt> = {}): NewAttempt {
+  return {
+    run: "r1",
+    task,
+    continues: null,
+    phase: "agent",
+    agent: "demo",
+    model: null,
+    session: "s",
+    base: "b0",
+    place: (id) => ({ branch: `owt/tasks/x/${id}`, worktree: `/w/x-${id}` }),
     ...change,
   };
 }
