@@ -143,6 +143,7 @@ const BOTH = ["f.txt ours", "f.txt theirs"];
 test.each<[string, (at: Scratch) => void, string[]]>([
   ["nothing more", () => {}, []],
   ["lines made into others", (at) => writeFileSync(`${at.root}/f.txt`, "top\nother\nend\n"), []],
+  ["a line of theirs that got a comma", (at) => writeFileSync(`${at.root}/f.txt`, "top\n'yours',\nmine\nend\n"), []],
   ["the only line of a file made into another", (at) => writeFileSync(`${at.root}/one.txt`, "other\n"), []],
   ["a file that they brought overwritten", (at) => writeFileSync(`${at.root}/new.txt`, "other\n"), ["new.txt theirs"]],
   ["a file moved as it was resolved", (at) => at.git(at.root, "mv", "f.txt", "g.txt"), []],

@@ -2,6 +2,7 @@
 import { type ChangedEntry, changedEntries, changedFiles, entryAt } from "./changed-paths.ts";
 import { forkOf } from "./changes.ts";
 import { fieldsOf, git, type Oid } from "./git.ts";
+import { isAnyKept } from "./kept-lines.ts";
 import { readName } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
 import { entriesOf, type Entry, isSame, LINK, TREE } from "./tree.ts";
@@ -112,10 +113,14 @@ async function givenUp(repo: Repo, { before, ours, theirs, head }: Sides): Promi
     linesOf(repo, head),
   ]);
   if (own === null || other === null || now === null) return null;
-  const [ownLeft, otherLeft] = [own, other].map((lines) => !lines.isDisjointFrom(now));
-  if (other.size > 0 && !otherLeft && ownLeft) return "theirs";
-  if (own.size > 0 && !ownLeft && otherLeft) return "ours";
-  return null;
+  const [isOwnThere, isOtherThere] = [own, other].map((lines) => !lines.isDisjointFrom(now));
+  // Where nothing stands as it was, lines of both were made into others.
+  if (isOwnThere === isOtherThere) return null;
+  const [missing, side] = isOwnThere ? [other, "theirs" as const] : [own, "ours" as const];
+  const beside = await linesOf(repo, isOwnThere ? ours : theirs);
+  const base = await linesOf(repo, before);
+  if (missing.size === 0 || beside === null || base === null) return null;
+  return isAnyKept(missing, { beside: base.union(beside), now }) ? null : side;
 }
 
 /** Whether a file that was changed is not there any more, is empty, or holds something else altogether: no line of either side, those among them that they have in common,
