@@ -88,8 +88,9 @@ async function findMet(repo: Repo, { ours, theirs, head }: Ends): Promise<Met[]>
 async function judge(repo: Repo, sides: Sides): Promise<Loss[]> {
   const { before, ours, theirs, head } = sides;
   if (isSame(ours, theirs)) return [];
-  const side = await givenUp(repo, sides);
-  if (side !== null) return [{ side, isMode: head !== undefined && head.oid === sides[side]?.oid }];
+  const given = await givenUp(repo, sides);
+  if (given.length > 0)
+    return given.map((side) => ({ side, isMode: head !== undefined && head.oid === sides[side]?.oid }));
   if (await isGone(repo, sides)) return gone(repo, sides);
   const usual = before?.mode ?? "100644";
   const isLost = (each: Side) =>
@@ -97,30 +98,31 @@ async function judge(repo: Repo, sides: Sides): Promise<Loss[]> {
   return SIDES.filter(isLost).map((each) => ({ side: each, isMode: true }));
 }
 
-/** The side of which nothing is left, where the other one is there. */
-async function givenUp(repo: Repo, { before, ours, theirs, head }: Sides): Promise<Side | null> {
+/** The side of which nothing is left, where the other one is there; or both, where the file is what it was before them. */
+async function givenUp(repo: Repo, sides: Sides): Promise<readonly Side[]> {
+  const { before, ours, theirs, head } = sides;
   // What one side never touched came from the other one, and is not there.
-  if (isSame(before, ours)) return isSame(head, ours) ? "theirs" : null;
-  if (isSame(before, theirs)) return isSame(head, theirs) ? "ours" : null;
+  if (isSame(before, ours)) return isSame(head, ours) ? ["theirs"] : [];
+  if (isSame(before, theirs)) return isSame(head, theirs) ? ["ours"] : [];
+  if (before !== undefined && isSame(head, before)) return SIDES;
   // Of two commits of a submodule one may hold the other.
-  if ([ours, theirs].some((entry) => entry?.mode === LINK || entry?.mode === TREE)) return null;
-  if (isSame(head, ours)) return "theirs";
-  if (isSame(head, theirs)) return "ours";
-  if (!isFile(ours) || !isFile(theirs) || !isFile(head)) return null;
-  const [own, other, now] = await Promise.all([
-    addedBy(repo, { before, ours, theirs }, "ours"),
-    addedBy(repo, { before, ours, theirs }, "theirs"),
-    linesOf(repo, head),
-  ]);
-  if (own === null || other === null || now === null) return null;
-  const [isOwnThere, isOtherThere] = [own, other].map((lines) => !lines.isDisjointFrom(now));
-  // Where nothing stands as it was, lines of both were made into others.
-  if (isOwnThere === isOtherThere) return null;
-  const [missing, side] = isOwnThere ? [other, "theirs" as const] : [own, "ours" as const];
-  const beside = await linesOf(repo, isOwnThere ? ours : theirs);
-  const base = await linesOf(repo, before);
-  if (missing.size === 0 || beside === null || base === null) return null;
-  return isAnyKept(missing, { beside: base.union(beside), now }) ? null : side;
+  if ([ours, theirs].some((entry) => entry?.mode === LINK || entry?.mode === TREE)) return [];
+  if (isSame(head, ours)) return ["theirs"];
+  if (isSame(head, theirs)) return ["ours"];
+  return isFile(ours) && isFile(theirs) && isFile(head) ? sidesNotKept(repo, sides) : [];
+}
+
+/** The sides that added lines of which none is left. Where nothing of either stands as it was, and something was made, lines of both were made into that. */
+async function sidesNotKept(repo: Repo, sides: Sides): Promise<Side[]> {
+  const files = [sides.before, sides.ours, sides.theirs, sides.head];
+  const [base, own, other, now] = await Promise.all(files.map((entry) => linesOf(repo, entry)));
+  if (base == null || own == null || other == null || now == null) return [];
+  const added = { ours: own.difference(base.union(other)), theirs: other.difference(base.union(own)) };
+  const isThere = (side: Side) => !added[side].isDisjointFrom(now);
+  const isMade = !now.isSubsetOf(base.union(own).union(other));
+  if (isMade && !SIDES.some(isThere)) return [];
+  const beside = { ours: base.union(other), theirs: base.union(own) };
+  return SIDES.filter((side) => added[side].size > 0 && !isAnyKept(added[side], { beside: beside[side], now }));
 }
 
 /** Whether a file that was changed is not there any more, is empty, or holds something else altogether: no line of either side, those among them that they have in common,
