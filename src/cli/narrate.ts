@@ -205,6 +205,11 @@ export function lineFor(event: Event, paint: Paint): Line | null {
       return event.why === null
         ? { mark: paint("cyan", "❯"), text: "the target holds again what the run began with" }
         : { mark: paint("yellow", "▲"), text: event.why };
+    case "target-taken-in":
+      return {
+        mark: paint("dim", "○"),
+        text: `${event.branch} takes in what was committed on ${event.target} meanwhile; it is at ${event.tip.slice(0, 10)}`,
+      };
     case "run-astray":
       return event.astray === null
         ? { mark: paint("cyan", "❯"), text: "the branch is where the run's work is again" }

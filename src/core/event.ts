@@ -49,6 +49,8 @@ export type Fact =
   | { kind: "run-behind"; tasks: WaitsBehind[] }
   /** What its target had when the run began was taken out of it: in words, with the commits; null: it is all there again. */
   | { kind: "target-rewritten"; why: string | null }
+  /** Its branch came forward to where its target stood, for what was committed there meanwhile. */
+  | { kind: "target-taken-in"; branch: string; target: string; tip: string }
   /** Its branch is red by itself from now on, and merges wait for it; null: not any more. */
   | { kind: "tip-red"; red: RedTip | null }
   /** Its branch was moved to where its work is not, and it waits until somebody puts that right; null: somebody did. */

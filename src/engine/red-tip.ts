@@ -196,8 +196,7 @@ async function takeTargetIn(engine: Engine, run: Run, red: RedTip): Promise<bool
   const to = await readRef(engine.repo, `refs/heads/${target}`);
   if (to === null || to === red.tip) return false;
   if (!(await fastForwardCheckout(engine.repo, branch, red.tip, to)).moved) return beginAnew(engine, run, red, to);
-  const text = `${branch} takes in what was committed on ${target} meanwhile; it is at ${to.slice(0, 10)}`;
-  appendEvent(engine.store, engine.now(), { run: id }, { kind: "note", text });
+  appendEvent(engine.store, engine.now(), { run: id }, { kind: "target-taken-in", branch, target, tip: to });
   return false;
 }
 

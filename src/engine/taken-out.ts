@@ -7,7 +7,7 @@ import type { Oid } from "../git/git.ts";
 import { printable } from "../lib/printable.ts";
 import { MapPer } from "../lib/map-per.ts";
 import { appendEvent } from "../store/events.ts";
-import { readRewritten } from "../store/run-words.ts";
+import { readRewritten, readTakenIn } from "../store/run-words.ts";
 import { readRuns } from "../store/runs.ts";
 import type { Engine } from "./engine.ts";
 import { moveBack } from "./stays.ts";
@@ -62,8 +62,9 @@ async function refuseMet(
   );
 }
 
-function describeTakenOut(run: Run, { base, commits }: TakenOut): string {
-  return `${run.id} began at ${base.slice(0, 10)}, which ${run.target} does not hold any more; landing would bring back ${nameCommits(commits)}`;
+function describeTakenOut(run: Run, { base, isTakenIn, commits }: TakenOut): string {
+  const how = isTakenIn ? "took in" : "began at";
+  return `${run.id} ${how} ${base.slice(0, 10)}, which ${run.target} does not hold any more; landing would bring back ${nameCommits(commits)}`;
 }
 
 /** By name and first line, with no more of them than one reads. */
@@ -94,17 +95,19 @@ export async function isTakenOut(engine: Engine, run: Run, tip: Oid): Promise<bo
   return run.buildsOn === null && (await findTakenOut(engine, run, tip)) !== null;
 }
 
-type TakenOut = { base: Oid; commits: { oid: Oid; subject: string }[] };
+/** `isTakenIn`: the run did not begin with it, but came forward to it later. */
+type TakenOut = { base: Oid; isTakenIn: boolean; commits: { oid: Oid; subject: string }[] };
 
 /** Of the run, or of one that it builds on. */
 async function findTakenOut(engine: Engine, run: Run, tip: Oid, seen = new Set([run.id])): Promise<TakenOut | null> {
   const parents = await readParents(engine.repo, run.base);
   const below = await runsBelow(engine, run, parents);
-  const base = targetAtStart(run, parents);
-  if (!(await isAncestor(engine.repo, base, tip)) && !(await isAhead(engine, run, base, tip))) {
-    const works = below.flatMap(({ work }) => work ?? []);
+  const works = below.flatMap(({ work }) => work ?? []);
+  const began = targetAtStart(run, parents);
+  for (const base of [...readTakenIn(engine.store, run.id), began]) {
+    if ((await isAncestor(engine.repo, base, tip)) || (await isAhead(engine, run, base, tip))) continue;
     const commits = await commitsWithout(engine.repo, base, [tip, ...works]);
-    if (commits.length > 0) return { base, commits };
+    if (commits.length > 0) return { base, isTakenIn: base !== began, commits };
   }
   for (const each of below) {
     if (seen.has(each.run.id)) continue;
@@ -137,7 +140,7 @@ function targetAtStart({ base, buildsOn }: Run, parents: readonly Oid[]): Oid {
   return buildsOn !== null && parents.length > 1 ? parents[0]! : base;
 }
 
-/** Whether the target is merely behind its remote, whose newest commit the run began at. */
+/** Whether the target is merely behind its remote, whose newest commit the run began with. */
 async function isAhead({ repo }: Engine, { target }: Run, base: Oid, tip: Oid): Promise<boolean> {
   const remote = await readRef(repo, `refs/remotes/origin/${target}`);
   return remote !== null && (await isAncestor(repo, base, remote)) && (await isAncestor(repo, tip, base));

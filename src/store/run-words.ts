@@ -24,6 +24,12 @@ export function readRewritten(store: Store, run: string): string | null {
   return readLastWord(store, run, "target-rewritten")?.why ?? null;
 }
 
+/** Where its target stood each time that a run took in what was committed there meanwhile, the last one first. */
+export function readTakenIn(store: Store, run: string): string[] {
+  const sql = "select data from event where run = ? and kind = 'target-taken-in' and task is null order by seq desc";
+  return store.all(sql, run).map((row) => (parseStored(row["data"]) as FactOf<"target-taken-in">).tip);
+}
+
 /** The tasks of a run whose merged work was taken up last to be checked, by row number. */
 export function readChecked(store: Store, run: string): number[] {
   return readLastWord(store, run, "merges-checked")?.tasks ?? [];

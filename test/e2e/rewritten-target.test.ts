@@ -31,6 +31,27 @@ test("what was amended away is not brought back by landing, until a person does 
   expect([rig.show("r1-work", "a.txt"), rig.show("r1-work", "secret.pem")]).toEqual(["a", null]);
 });
 
+test("what a run took in later, to mend a red base, is not brought back either", async () => {
+  const broken = { "broken.txt": "red", "docs/plans/a/epic-01-a.md": task({}, 'write a.txt "a"') };
+  await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nverify = "test ! -e broken.txt"\n`, ...broken });
+  expect((await rig.owt("run", "--yes")).code).toBe(4);
+  rig.git("rm", "-q", "broken.txt");
+  rig.write({ "secret.pem": "KEY" });
+  rig.commit("mended, with a secret");
+  const old = rig.git("rev-parse", "main");
+  const ran = await rig.owt("resume");
+  expect([ran.code, ran.stderr]).toEqual([0, expect.stringContaining("takes in what was committed on main meanwhile")]);
+  rig.git("rm", "-q", "secret.pem");
+  rig.git("commit", "-q", "--amend", "-m", "mended");
+  const landed = await rig.owt("land");
+  const why = `r1 took in ${old.slice(0, 10)}, which main does not hold any more; landing would bring back ${old.slice(0, 10)} (mended, with a secret)`;
+  expect([landed.code, landed.stderr]).toEqual([4, expect.stringContaining(why)]);
+  expect(rig.show("main", "secret.pem")).toBeNull();
+  rig.git("switch", "-q", "-c", "r1-work", "owt/runs/r1");
+  rig.git("rebase", "-q", "--rebase-merges", "--onto", "main", old);
+  expect([rig.show("r1-work", "a.txt"), rig.show("r1-work", "secret.pem")]).toEqual(["a", null]);
+});
+
 test("a target that was reset to before the run began is not moved forward over what was reset away", async () => {
   await using rig = await withSecret();
   rig.git("reset", "-q", "--hard", "HEAD~1");
