@@ -24,6 +24,7 @@ import { type Engine, integrationWorktree } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { MARKERS_MEANT } from "./gate.ts";
 import { prepareMerge } from "./land-conflict.ts";
+import { findLandingLost, refuseLost } from "./land-sides.ts";
 import { endEarlierLandings, landingCheckDir, standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
@@ -46,17 +47,20 @@ export type Landed = {
   unpublished: Unpublished[];
 };
 
-/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict, red checks, or where it would bring back what was taken out of the target, `not-approved` for a check that the user
+/** What a person says is meant. `asResolved`: that a side is thrown away where they brought run and target together. */
+export type Meant = { asResolved?: boolean };
+
+/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict, on one that was resolved by throwing a side away, red checks, or where it would bring back what was taken out of the target, `not-approved` for a check that the user
  *  has not approved, `target-dirty` when the target's checkout would lose something, `interrupted` when whoever asks leaves before the target has
  *  moved. */
-export async function landRun(engine: Engine, id: string | null, by: Asker): Promise<Landed> {
+export async function landRun(engine: Engine, id: string | null, by: Asker, meant: Meant = {}): Promise<Landed> {
   // Who waited for another one that lands the same run finds it landed.
   const run = id === null ? newestLandable(engine) : findRun(engine, id);
   const onWait = () => by.tell("another owt land is at work here: waits until that has ended");
-  return asOneLander(engine, { signal: by.leave, onWait }, () => landNow(engine, run.id, by));
+  return asOneLander(engine, { signal: by.leave, onWait }, () => landNow(engine, run.id, by, meant));
 }
 
-async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
+async function landNow(engine: Engine, id: string, by: Asker, meant: Meant): Promise<Landed> {
   const run = findRun(engine, id);
   const tasks = readTasks(engine.store, run.id);
   if (run.state === "open") {
@@ -93,6 +97,8 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
   const stay = await findStay(engine.repo, run.target, target, "tree" in merged ? merged.tree : null);
   if (stay !== null) throw notMoved(run, stay);
   const commit = moved ? await writeMerge(engine, run, { merged, work, target, checks }, by) : work;
+  const lost = await findLandingLost(engine, run, { work, target, commit });
+  if (lost.length > 0 && meant.asResolved !== true) throw await refuseLost(engine, run, lost);
   if (checks) await checkOnce(engine, run, commit, commands, by);
   refuseIfLeaving(by.leave);
   // The run's branch stays where its own work is: what the target holds now may be taken out of it again.
