@@ -239,6 +239,8 @@ const taskReport = of({
   flaky: v.pipe(count, v.description("checks of its work that were red and then green on the same tree")),
 });
 
+const takenOut = v.pipe(flag, v.description("it was landed, and its target holds its work no more"));
+
 const report = of({
   run: text,
   state: runState,
@@ -249,6 +251,7 @@ const report = of({
   started_at: moment,
   ended_at: orNull(moment),
   landed_at: orNull(moment),
+  taken_out: takenOut,
   duration_ms: ms,
   sequential_ms: v.pipe(v.number(), v.description("what its tasks would have taken one after the other")),
   speedup: orNull(v.number()),
@@ -1048,6 +1051,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
               "what the run began with and its target lacks by now, as it was last seen; null where it lacks nothing",
             ),
           ),
+          taken_out: takenOut,
           counts,
           cost_usd: usdKnown,
           cost_at_least: costAtLeast,

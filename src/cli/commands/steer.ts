@@ -82,6 +82,7 @@ export function steerCommands(program: Command, io: Io): void {
     .command("land [run]")
     .description("bring a finished run's branch into its target")
     .option("--as-resolved", "also where a side was thrown away as both were brought together by hand")
+    .option("--again", "also what was landed, and taken out of the target again")
     .option("--json", "print the answer as JSON")
     .action((id: string | undefined, options: JsonOption & Meant) =>
       withEngine(io, async (engine) => {
