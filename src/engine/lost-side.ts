@@ -6,10 +6,11 @@ import { isMended, type NextStart } from "../core/task.ts";
 import type { Resolved } from "../core/resolved.ts";
 import { isAncestor } from "../git/branch.ts";
 import { changedSinceFork, forkOf } from "../git/changes.ts";
+import { writeCommit } from "../git/commit.ts";
 import type { Oid } from "../git/git.ts";
 import { tasksThatChanged } from "../git/integrations.ts";
 import { findLostSides, findUndone, type Lost } from "../git/lost-side.ts";
-import { mergeOnto } from "../git/merge-chain.ts";
+import { mergePartly } from "../git/merge.ts";
 import type { Repo } from "../git/repo.ts";
 import { readAttempts } from "../store/attempts.ts";
 import { readLost } from "../store/run-words.ts";
@@ -17,6 +18,7 @@ import type { Carried } from "./attempt-moves.ts";
 import { isBegunAnew } from "./clash.ts";
 import type { Engine } from "./engine.ts";
 import { firstHead, workBeforeMending } from "./own-work.ts";
+import { trunkOf } from "./run-tip.ts";
 
 /** The merge that this turn was to resolve; null where it was none. */
 export function resolvedIn(next: NextStart): Resolved | null {
@@ -44,8 +46,8 @@ export function broughtTogether(engine: Engine, carried: Carried): (Resolved & {
   return before === null ? null : { ...before, isLater: true };
 }
 
-/** What is lost in `work`, or in what it comes to with the other side where it was not merged with that. Nothing where the two conflict still. What a rule of the configuration
- *  would settle for one side is nobody's loss. */
+/** What is lost in `work`, or in what it comes to with the other side where it was not merged with that: of the files in which the two conflict still nothing. What a rule of
+ *  the configuration would settle for one side is nobody's loss. */
 export async function findLost(
   engine: Engine,
   carried: Carried,
@@ -55,10 +57,8 @@ export async function findLost(
   const { repo, config, store } = engine;
   const { task } = carried;
   const { ours, theirs } = merge;
-  const head = await together(engine, carried, theirs, work);
-  if (head === null) return [];
   const rules = config.conflicts ?? {};
-  const lost = (await lostBy(engine, carried, merge, head)).filter(({ path }) => ruleFor(path, rules) === null);
+  const lost = (await lostIn(engine, carried, merge, work)).filter(({ path }) => ruleFor(path, rules) === null);
   if (lost.length === 0) return [];
   const fork = await forkOf(repo, ours, theirs);
   const changes = await Promise.all(
@@ -73,13 +73,32 @@ export async function findLost(
   return changes.filter(({ path, isOwn }) => !told.some((each) => each.path === path && each.isOwn === isOwn));
 }
 
-/** Work as it comes in behind `theirs`; null where it conflicts with that. */
-async function together(engine: Engine, { attempt }: Carried, theirs: Oid, head: Oid): Promise<Oid | null> {
+/** Who did not merge the other side may have taken over what it has by now, with which the side as it was would only conflict. */
+async function lostIn(engine: Engine, carried: Carried, merge: Resolved, work: Oid): Promise<Lost[]> {
   const { repo } = engine;
-  if (await isAncestor(repo, theirs, head)) return head;
-  const branch = { head, worktree: attempt.worktree, message: "Compared with both sides of a conflict" };
-  const link = await mergeOnto(repo, theirs, branch, await engine.identity());
-  return "commit" in link ? link.commit : null;
+  const { theirs } = merge;
+  if (await isAncestor(repo, theirs, work)) return lostBy(engine, carried, merge, work);
+  const tip = await trunkOf(engine, carried.run);
+  const later = tip !== theirs && (await isAncestor(repo, theirs, tip)) ? [tip] : [];
+  const lost: Lost[] = [];
+  for (const other of [theirs, ...later]) {
+    const found = await lostBehind(engine, carried, { ...merge, theirs: other }, work);
+    lost.push(...found.filter(({ path, side }) => !lost.some((each) => each.path === path && each.side === side)));
+  }
+  return lost;
+}
+
+/** What is lost in work as it comes in behind the other side. */
+async function lostBehind(engine: Engine, carried: Carried, merge: Resolved, work: Oid): Promise<Lost[]> {
+  const { repo } = engine;
+  const { theirs } = merge;
+  const merged = await mergePartly(repo, theirs, work, carried.attempt.worktree);
+  if ("unrelated" in merged) return [];
+  const { tree, files } = merged;
+  const message = "Compared with both sides of a conflict";
+  const identity = await engine.identity();
+  const head = await writeCommit(repo, { tree, parents: [theirs, work], message, identity });
+  return (await lostBy(engine, carried, merge, head)).filter(({ path }) => !files.includes(path));
 }
 
 async function lostBy(engine: Engine, { attempt }: Carried, merge: Resolved, head: Oid): Promise<Lost[]> {
