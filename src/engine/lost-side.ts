@@ -26,9 +26,12 @@ export function resolvedIn(next: NextStart): Resolved | null {
   return next.kind === "resume" || next.kind === "by-hand" ? (next.resolved ?? null) : null;
 }
 
+/** `isLater`: its conflict was resolved in an earlier turn, or its work is done anew. */
+type ToCompare = Resolved & { isLater?: true };
+
 /** What this turn was to bring together, be it a merge to resolve, or to mend where the work of others made its own red, or what an earlier turn had to; null where there is
- *  nothing. `isLater`: its conflict was resolved in an earlier turn, or its work is done anew. */
-export function broughtTogether(engine: Engine, carried: Carried): (Resolved & { isLater?: true }) | null {
+ *  nothing. */
+export function broughtTogether(engine: Engine, carried: Carried): ToCompare | null {
   const { task, attempt } = carried;
   const { next } = task;
   const resolved = resolvedIn(next);
@@ -48,12 +51,7 @@ export function broughtTogether(engine: Engine, carried: Carried): (Resolved & {
 
 /** What is lost in `work`, or in what it comes to with the other side where it was not merged with that: of the files in which the two conflict still nothing. What a rule of
  *  the configuration would settle for one side is nobody's loss. */
-export async function findLost(
-  engine: Engine,
-  carried: Carried,
-  merge: Resolved & { isLater?: true },
-  work: Oid,
-): Promise<LostChange[]> {
+export async function findLost(engine: Engine, carried: Carried, merge: ToCompare, work: Oid): Promise<LostChange[]> {
   const { repo, config, store } = engine;
   const { task } = carried;
   const { ours, theirs } = merge;
@@ -74,7 +72,7 @@ export async function findLost(
 }
 
 /** Who did not merge the other side may have taken over what it has by now, with which the side as it was would only conflict. */
-async function lostIn(engine: Engine, carried: Carried, merge: Resolved, work: Oid): Promise<Lost[]> {
+async function lostIn(engine: Engine, carried: Carried, merge: ToCompare, work: Oid): Promise<Lost[]> {
   const { repo } = engine;
   const { theirs } = merge;
   if (await isAncestor(repo, theirs, work)) return lostBy(engine, carried, merge, work);
@@ -89,7 +87,7 @@ async function lostIn(engine: Engine, carried: Carried, merge: Resolved, work: O
 }
 
 /** What is lost in work as it comes in behind the other side. */
-async function lostBehind(engine: Engine, carried: Carried, merge: Resolved, work: Oid): Promise<Lost[]> {
+async function lostBehind(engine: Engine, carried: Carried, merge: ToCompare, work: Oid): Promise<Lost[]> {
   const { repo } = engine;
   const { theirs } = merge;
   const merged = await mergePartly(repo, theirs, work, carried.attempt.worktree);
@@ -101,11 +99,19 @@ async function lostBehind(engine: Engine, carried: Carried, merge: Resolved, wor
   return (await lostBy(engine, carried, merge, head)).filter(({ path }) => !files.includes(path));
 }
 
-async function lostBy(engine: Engine, { attempt }: Carried, merge: Resolved, head: Oid): Promise<Lost[]> {
+async function lostBy(engine: Engine, { attempt }: Carried, merge: ToCompare, head: Oid): Promise<Lost[]> {
   const { repo } = engine;
   const { ours, theirs } = merge;
   const lost = await findLostSides(repo, { ours, theirs, head });
-  if (!isMended(merge)) return thoseAskedFor(repo, merge, head, lost);
+  if (!isMended(merge) && (merge.isAnew || merge.isLater)) return thoseAskedFor(repo, merge, head, lost);
+  if (!isMended(merge)) {
+    // What it did elsewhere than in the conflict was not to be decided in this turn.
+    const undone = await findUndone(repo, { ours, theirs, head });
+    return [
+      ...lost,
+      ...undone.filter(({ path, side }) => !lost.some((each) => each.path === path && each.side === side)),
+    ];
+  }
   // What it did before its check was red with theirs was its own to undo.
   const own = await workBeforeMending(engine, attempt, theirs);
   const undone = own === null ? [] : await findUndone(repo, { ours: own, theirs, head });

@@ -99,6 +99,49 @@ test("who gives the merge up and brings both together is asked nothing", async (
   expect(await lostOfTwo(rig)).toEqual([]);
 });
 
+/** Both change a line of a file, the second brings one of its own, too, resolves the conflict as it should, and does this beside it. */
+async function besideConflict(command: string): Promise<Rig> {
+  const rig = Rig.create({ ".worktreerc": demoConfig, "shared.txt": "top\nmiddle\nend\n", "old.txt": "old\n" });
+  const word = (of: string) => `write shared.txt "top\\nword of ${of}\\nend\\n"`;
+  const both = "printf 'top\\nword of one\\nword of two\\nend\\n' > shared.txt";
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, word("one")),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\n${word("two")}\nwrite own.txt "its own line\\n"\nwrite old.txt "new"\non conflict:\nrun "sh" "-c" ${JSON.stringify(`${both}; git add -A; git commit -qm both; ${command}`)}`,
+    ),
+  });
+  rig.commit("plan");
+  expect((await (await startTwoBehindOne(rig)).ended).code).toBe(0);
+  return rig;
+}
+
+test.each([
+  ["removes its own file", "git rm -qf own.txt; git commit -qm drop", ["own.txt"]],
+  [
+    "takes back what it did to others, too,",
+    "git checkout -q owt/runs/r1 -- old.txt; git rm -qf own.txt; git commit -qm back",
+    ["old.txt", "own.txt"],
+  ],
+])(
+  "who %s in the turn that resolves a conflict is asked once, and what stays lost is told",
+  async (_, command, paths) => {
+    await using rig = await besideConflict(command);
+    expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome.split(":", 1)[0])).toEqual([
+      "conflicts in shared.txt",
+      "resolved a conflict by throwing a side away",
+      "done",
+    ]);
+    expect(await lostOfTwo(rig)).toEqual(paths.map((path) => ({ path, of: [], is_own: true })));
+  },
+);
+
+test("who moves and changes its own file there is asked nothing", async () => {
+  await using rig = await besideConflict("git mv own.txt its.txt; echo more >> its.txt; git commit -qam moved");
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual(["conflicts in shared.txt", "done"]);
+  expect(await lostOfTwo(rig)).toEqual([]);
+});
+
 test("so is who does that while a rule settles another file", async () => {
   const rig = Rig.create({
     ".worktreerc": `${demoConfig}[conflicts]\nunion = ["CHANGES.md"]\n`,
