@@ -2,7 +2,7 @@
 import { begunAnewWith, broughtTogetherBefore } from "../core/conversation.ts";
 import { ruleFor } from "../core/conflict-rules.ts";
 import type { LostChange } from "../core/lost-change.ts";
-import { isMended, type NextStart } from "../core/task.ts";
+import { isMended, type NextStart, turnOf } from "../core/task.ts";
 import type { Resolved } from "../core/resolved.ts";
 import { isAncestor } from "../git/branch.ts";
 import { changedSinceFork, forkOf } from "../git/changes.ts";
@@ -21,7 +21,8 @@ import { firstHead, workBeforeMending } from "./own-work.ts";
 import { trunkOf } from "./run-tip.ts";
 
 /** The merge that this turn was to resolve; null where it was none. */
-export function resolvedIn(next: NextStart): Resolved | null {
+export function resolvedIn(start: NextStart): Resolved | null {
+  const next = turnOf(start);
   if (next.kind === "conflict") return { files: next.files, ours: next.ours, theirs: next.theirs };
   return next.kind === "resume" || next.kind === "by-hand" ? (next.resolved ?? null) : null;
 }
@@ -33,7 +34,7 @@ type ToCompare = Resolved & { isLater?: true };
  *  nothing. */
 export function broughtTogether(engine: Engine, carried: Carried): ToCompare | null {
   const { task, attempt } = carried;
-  const { next } = task;
+  const next = turnOf(task.next);
   const resolved = resolvedIn(next);
   if (resolved !== null && (resolved.isAnew === true || !isMended(resolved))) return resolved;
   const theirs = next.kind === "repair" ? next.onto : (resolved?.theirs ?? null);
