@@ -83,6 +83,10 @@ const mayPass = v.exactOptional(
   v.pipe(v.literal(true), v.description("it may be over by itself in a moment, as a lock is")),
 );
 
+const mayHalt = v.exactOptional(
+  v.pipe(v.literal(true), v.description("git can write nothing: every step but agents' own turns waits")),
+);
+
 const roomWait = v.pipe(
   orNull(
     of({
@@ -721,7 +725,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       }),
     ),
     astray: v.pipe(
-      v.array(of({ run: text, why: text, since: moment, ...answerOf, passes: mayPass })),
+      v.array(of({ run: text, why: text, since: moment, ...answerOf, passes: mayPass, halts: mayHalt })),
       v.description("runs whose branches were moved to where their work is not"),
     ),
     budgets: v.pipe(
@@ -1040,7 +1044,14 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           target: text,
           branch: text,
           astray: v.pipe(
-            v.nullable(of({ why: text, ...answerOf, passes: mayPass })),
+            v.nullable(
+              of({
+                why: text,
+                ...answerOf,
+                passes: mayPass,
+                halts: mayHalt,
+              }),
+            ),
             v.description(
               "its branch was moved to where its work is not: nothing begins or is merged until that is put right",
             ),
