@@ -83,6 +83,10 @@ const mayPass = v.exactOptional(
   v.pipe(v.literal(true), v.description("it may be over by itself in a moment, as a lock is")),
 );
 
+const mayHalt = v.exactOptional(
+  v.pipe(v.literal(true), v.description("git can write nothing: every step but agents' own turns waits")),
+);
+
 const roomWait = v.pipe(
   orNull(
     of({
@@ -239,6 +243,8 @@ const taskReport = of({
   flaky: v.pipe(count, v.description("checks of its work that were red and then green on the same tree")),
 });
 
+const takenOut = v.pipe(flag, v.description("it was landed, and its target holds its work no more"));
+
 const report = of({
   run: text,
   state: runState,
@@ -249,6 +255,7 @@ const report = of({
   started_at: moment,
   ended_at: orNull(moment),
   landed_at: orNull(moment),
+  taken_out: takenOut,
   duration_ms: ms,
   sequential_ms: v.pipe(v.number(), v.description("what its tasks would have taken one after the other")),
   speedup: orNull(v.number()),
@@ -718,7 +725,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
       }),
     ),
     astray: v.pipe(
-      v.array(of({ run: text, why: text, since: moment, ...answerOf, passes: mayPass })),
+      v.array(of({ run: text, why: text, since: moment, ...answerOf, passes: mayPass, halts: mayHalt })),
       v.description("runs whose branches were moved to where their work is not"),
     ),
     budgets: v.pipe(
@@ -1037,7 +1044,14 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
           target: text,
           branch: text,
           astray: v.pipe(
-            v.nullable(of({ why: text, ...answerOf, passes: mayPass })),
+            v.nullable(
+              of({
+                why: text,
+                ...answerOf,
+                passes: mayPass,
+                halts: mayHalt,
+              }),
+            ),
             v.description(
               "its branch was moved to where its work is not: nothing begins or is merged until that is put right",
             ),
@@ -1048,6 +1062,7 @@ const ANSWERS: Readonly<Record<string, v.GenericSchema>> = {
               "what the run began with and its target lacks by now, as it was last seen; null where it lacks nothing",
             ),
           ),
+          taken_out: takenOut,
           counts,
           cost_usd: usdKnown,
           cost_at_least: costAtLeast,

@@ -54,7 +54,7 @@ function head(report: RunReport): string[] {
     `# Run ${report.run}`,
     "",
     `- plan: ${report.plan || "tasks written down by hand"}`,
-    `- branch: ${report.branch}, to land on ${report.target}${report.landed_at ? ` (landed ${report.landed_at})` : ""}`,
+    `- branch: ${report.branch}, to land on ${report.target}${report.landed_at ? ` (landed ${report.landed_at}${report.taken_out ? ", and taken out of it again" : ""})` : ""}`,
     `- ${counts.join(", ")}`,
     `- duration ${renderDuration(report.duration_ms)}, one after the other ${renderDuration(report.sequential_ms)}${speedUp}`,
     ...(waits.length > 0 ? [`- waited, all tasks added up: ${waits.join(", ")}`] : []),

@@ -28,9 +28,14 @@ export function renderReport(
     .join("\n\n")}\n`;
 }
 
+function landedWords({ landed_at, taken_out, target }: RunReport): string {
+  if (taken_out) return `was landed, and taken out of ${target} again`;
+  return landed_at === null ? `to land on ${target}` : `landed on ${target}`;
+}
+
 function head(report: RunReport, width: number): string[] {
   const counts = Object.entries(report.counts).map(([word, n]) => `${n} ${word}`);
-  const landed = report.landed_at === null ? `to land on ${report.target}` : `landed on ${report.target}`;
+  const landed = landedWords(report);
   const speedUp = report.speedup === null ? "" : `: speed-up ${report.speedup}`;
   const missing = report.cost_missing.length > 0 ? ` (not in it: ${report.cost_missing.join(", ")})` : "";
   const sequential = `one after the other ${renderDuration(report.sequential_ms)}`;

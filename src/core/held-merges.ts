@@ -24,6 +24,7 @@ export function isHeldMerge({ red, behind, astray }: HeldMerges, task: Pick<Bare
 
 /** Whether the merge of an attempt waits so. */
 export function isMergeHeld({ red, behind, astray }: HeldMerges, attempt: Pick<Attempt, "phase" | "task">): boolean {
+  if (astray?.halts === true && attempt.phase !== "agent") return true;
   // What was about to advance is led to its end once the branch can be moved.
   if (astray !== null && (attempt.phase === "merge" || attempt.phase === "advance")) return true;
   return waitsForTip(red, attempt) || waitsBehind(behind, attempt);

@@ -42,15 +42,22 @@ function describeOne({ path, of, isOwn, isDeletion, isMode }: LostChange): strin
   return `nothing of ${whose} change in ${path} is left`;
 }
 
-/** What the agent is told that did it; `isMended`: as it mended a check that was red with the work of others. */
-export function askForLost(lost: readonly LostChange[], isMended: boolean): string {
+/** Each file with the lines that the change had added to it. */
+export function showLost(lost: readonly LostChange[]): string[] {
   const files = lost.slice(0, MOST_FILES).flatMap((each) => {
     const lines = each.lines.slice(0, MOST_LINES).map((line) => `      ${line}`);
     const left = each.lines.length - MOST_LINES;
     const more = left > 0 ? [`      … and ${left} more lines`] : [];
-    const head = `  ${describeOne({ ...each, isOwn: false, ...(each.isOwn ? { of: ["this task"] } : {}) })}`;
+    const head = `  ${describeOne(each)}`;
     return [each.lines.length === 0 ? head : `${head}; it had added:`, ...lines, ...more];
   });
+  const more = lost.length - MOST_FILES;
+  return more > 0 ? [...files, `  and so in ${more} more files`] : files;
+}
+
+/** What the agent is told that did it; `isMended`: as it mended a check that was red with the work of others. */
+export function askForLost(lost: readonly LostChange[], isMended: boolean): string {
+  const files = showLost(lost.map((each) => ({ ...each, isOwn: false, ...(each.isOwn ? { of: ["this task"] } : {}) })));
   if (isMended)
     return [
       `your turn ended with a repair that undoes ${lost.every((each) => each.isOwn) ? "this task's own work" : "work of others"}:`,

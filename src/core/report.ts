@@ -95,6 +95,7 @@ export type RunReport = RunSums & {
   started_at: string;
   ended_at: string | null;
   landed_at: string | null;
+  taken_out: boolean;
   duration_ms: number;
   /** What the work of the tasks would have taken one after the other. */
   sequential_ms: number;
@@ -145,6 +146,8 @@ export type FromLog = {
   lost?: ReadonlyMap<number, readonly LostChange[]>;
   /** What rules settled in merges of tasks, by row number, that were about to come in with a commit. */
   settled?: readonly { task: number; commit: string; files: readonly Settled[] }[];
+  /** It was landed, and its target holds it no more. */
+  isTakenOut?: boolean;
 };
 
 /** A check that was red and then green on the same tree, and the tasks whose work was checked, by row number. */
@@ -185,6 +188,7 @@ export function reportRun(
     started_at: iso(run.createdAt)!,
     ended_at: iso(run.endedAt),
     landed_at: iso(run.landedAt),
+    taken_out: fromLog.isTakenOut ?? false,
     duration_ms: duration,
     sequential_ms: steps.workMs + steps.ownMs,
     speedup: speedUpOf(steps, duration),

@@ -1,6 +1,6 @@
 /** Who waits, with a conflict in a file, for somebody who resolves one in the same file: resolved side by side, all but one would have to do it again. Pure. */
 import type { Attempt } from "./attempt.ts";
-import type { BareTask, NextStart } from "./task.ts";
+import { type BareTask, type NextStart, turnOf } from "./task.ts";
 
 /** `task`, by its row number, waits behind the one with the row number `by` and the key `behind`, which resolves `path`. */
 export type WaitsBehind = { task: number; by: number; behind: string; path: string };
@@ -8,7 +8,8 @@ export type WaitsBehind = { task: number; by: number; behind: string; path: stri
 type Resolver = Pick<BareTask, "id" | "key" | "state" | "park" | "notBefore" | "next">;
 
 /** The files in which a turn resolves a conflict. */
-function filesOf(next: NextStart): readonly string[] {
+function filesOf(start: NextStart): readonly string[] {
+  const next = turnOf(start);
   if (next.kind === "conflict") return next.files;
   return next.kind === "resume" ? (next.resolved?.files ?? []) : [];
 }

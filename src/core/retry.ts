@@ -3,7 +3,7 @@ import { isCrashLoop, LONGEST_RESTART_PAUSE_MS, restartPauseMs } from "./crash-l
 import { keyOf, LONGEST_GUESS_MS, LONGEST_STATED_MS, type UsageLimit } from "./limit.ts";
 import { describeOutcome, type Outcome } from "./outcome.ts";
 import { nudgeAfter } from "./stall.ts";
-import type { NextStart, Park, Task } from "./task.ts";
+import { type NextStart, type Park, type Task, withinOf } from "./task.ts";
 
 export type RetryLimits = { retries: number };
 
@@ -73,7 +73,7 @@ export function decideConsequence(
   now: number,
   chance: number,
 ): Consequence {
-  const resume: NextStart = { kind: "resume", from: attempt.id };
+  const resume: NextStart = { kind: "resume", from: attempt.id, ...withinOf(task.next) };
   const repeat = repeatTurn(task.next, attempt.id);
   switch (outcome.kind) {
     case "asked":
@@ -198,7 +198,9 @@ function repeatTurn(next: NextStart, attempt: number): NextStart {
       return { ...next, from: attempt };
     case "resume":
       // The question whether a resolution is meant may never have reached the agent.
-      return next.resolved === undefined ? { kind: "resume", from: attempt } : { ...next, from: attempt };
+      return next.resolved === undefined
+        ? { kind: "resume", from: attempt, ...withinOf(next) }
+        : { ...next, from: attempt };
     case "fresh":
     case "by-hand":
       return { kind: "resume", from: attempt };

@@ -103,14 +103,35 @@ export type NextStart =
   | { kind: "fresh"; met?: { files: readonly string[]; output: string; ours: string } & RedCheck & Others }
   /** `because` tells the agent what ended its turn before, where it can do something about that. */
   /** `resolved`: the conflict whose resolution, or the work of others whose repair, it is to look at again. */
-  | ({ kind: "resume"; from: number; because?: string; resolved?: Resolved } & Others)
-  | { kind: "answer"; from: number; text: string }
-  /** `onto`: commit to merge first, when the checks failed only after merging with other work. */
-  | ({ kind: "repair"; from: number; output: string; onto: string | null } & RedCheck & Others)
+  | Resume
+  | ({ kind: "answer"; from: number; text: string } & Within)
+  | Repair
   /** A person did the work in the worktree: no agent, only the checks and the integration. `resolved`: the conflict that they were to resolve; `isAsked`: whether
    *  they mean what is lost by that. */
   | ({ kind: "by-hand"; from: number; resolved?: Resolved; isAsked?: true } & Others)
-  | ({ kind: "conflict"; from: number; files: string[]; ours: string; theirs: string } & Partial<FailedRule>);
+  | Conflict;
+
+type Resume = { kind: "resume"; from: number; because?: string; resolved?: Resolved } & Others & Within;
+
+/** `onto`: commit to merge first, when the checks failed only after merging with other work. */
+type Repair = { kind: "repair"; from: number; output: string; onto: string | null } & RedCheck & Others;
+
+type Conflict = { kind: "conflict"; from: number; files: string[]; ours: string; theirs: string } & Partial<FailedRule>;
+
+/** The turn that ended with a question, or was refused something, where it was to bring its work together with that of others: what goes on is that turn still. */
+type Within = { within?: Repair | Conflict | Resume };
+
+/** What the turn is about that begins so. */
+export function turnOf(next: NextStart): NextStart {
+  return next.kind === "answer" || next.kind === "resume" ? (next.within ?? next) : next;
+}
+
+/** What a turn that goes on behind this one is about still, if it was to bring work together. */
+export function withinOf(next: NextStart): Within {
+  const turn = turnOf(next);
+  const isOne = turn.kind === "repair" || turn.kind === "conflict";
+  return isOne || (turn.kind === "resume" && turn.resolved !== undefined) ? { within: turn } : {};
+}
 
 /** How each task begins. */
 export const FRESH = { kind: "fresh" } as const satisfies NextStart;
@@ -121,7 +142,8 @@ export function isMended({ files }: Pick<Resolved, "files">): boolean {
 }
 
 /** The commit that was merged into the worktree in an earlier round. */
-export function ontoOf(next: NextStart): string | null {
+export function ontoOf(start: NextStart): string | null {
+  const next = turnOf(start);
   if (next.kind === "repair") return next.onto;
   return next.kind === "resume" && next.resolved !== undefined && isMended(next.resolved) ? next.resolved.theirs : null;
 }

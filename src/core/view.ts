@@ -12,7 +12,7 @@ import { isDue } from "./retry.ts";
 import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
-import { type BareTask, FINAL_STATES, type NextStart, type Task } from "./task.ts";
+import { type BareTask, FINAL_STATES, type NextStart, type Task, turnOf } from "./task.ts";
 
 type Standing =
   | "ready"
@@ -195,7 +195,7 @@ function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T
     return stands(task, "blocked", `waits for ${open.join(", ")}`, rows);
   }
   if (merges.astray !== null) return standsWithRun(task, "astray", describeAstray(merges.astray));
-  if (holds.timeOver != null && !COMES_HOME.has(task.next.kind))
+  if (holds.timeOver != null && !COMES_HOME.has(turnOf(task.next).kind))
     return stands(task, "waits-for-budget", describeTimeOver(holds.timeOver));
   const login = loginOf(task);
   if (login?.park?.for === "login" || login?.park?.for === "agent") {

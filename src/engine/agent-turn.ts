@@ -10,7 +10,7 @@ import { OwtError } from "../core/errors.ts";
 import type { LimitHold } from "../core/limit.ts";
 import { oneLine } from "../core/names.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
-import type { Task } from "../core/task.ts";
+import { type Task, turnOf } from "../core/task.ts";
 import { agentGitEnv } from "../git/git.ts";
 import { changedLinks } from "../git/submodules.ts";
 import { parseDuration } from "../lib/duration.ts";
@@ -159,7 +159,8 @@ async function describeModules({ repo }: Engine, next: Task["next"]): Promise<st
 
 /** The tasks whose work this one may have to be brought together with. */
 function cameInSince({ store }: Engine, { run, startedAt, conflicts, next }: Task): string[] {
-  const isAsked = conflicts > 0 || next.kind === "conflict" || next.kind === "repair";
+  const { kind } = turnOf(next);
+  const isAsked = conflicts > 0 || kind === "conflict" || kind === "repair";
   if (!isAsked || startedAt === null) return [];
   return readTasks(store, run)
     .filter(({ state, endedAt }) => state === "done" && endedAt !== null && endedAt >= startedAt)

@@ -4,6 +4,7 @@ import type { Run } from "../core/run.ts";
 import { readRef } from "../git/branch.ts";
 import { clearOldLocks } from "../git/locks.ts";
 import { findRefLock, refText } from "../git/ref-fault.ts";
+import { findUnwritable, type Unwritable } from "../git/unwritable.ts";
 import { MapPer } from "../lib/map-per.ts";
 import { shellWord } from "../lib/printable.ts";
 import { readAstray, writeAstray } from "../store/astray.ts";
@@ -22,14 +23,27 @@ export async function noteAstray(
 ): Promise<Astray | null> {
   const known = fine.of(engine);
   const before = readAstray(engine.store, run.id);
+  const unwritable = findUnwritable(engine.repo, { all: failed || before !== null });
+  if (unwritable !== null) {
+    known.delete(run.id);
+    return note(engine, run, before, describeUnwritable(run, unwritable));
+  }
   const locked = await findLeftLock(engine, run, failed || before !== null);
   const stands = await standingOf(engine, run);
   if (locked === null && !failed && known.get(run.id) === stands) return null;
   const astray = locked ?? (await findAstray(engine, run));
   if (astray === null) known.set(run.id, await standingOf(engine, run));
   else known.delete(run.id);
-  if (astray?.why !== before?.why) writeAstray(engine.store, engine.now(), run.id, astray);
+  return note(engine, run, before, astray);
+}
+
+function note(engine: Engine, { id }: Run, before: Astray | null, astray: Astray | null): Astray | null {
+  if (astray?.why !== before?.why) writeAstray(engine.store, engine.now(), id, astray);
   return astray;
+}
+
+function describeUnwritable({ id }: Run, { why, command }: Unwritable): Astray {
+  return { why, command: `${command} && owt resume ${id}`, note: null, passes: true, halts: true };
 }
 
 async function standingOf({ repo, store }: Engine, { id, branch }: Run): Promise<string> {

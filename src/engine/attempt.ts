@@ -8,6 +8,7 @@ import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { isBrokenFilter } from "../git/git.ts";
+import { findUnwritable } from "../git/unwritable.ts";
 import { moveAttempt, openAttempt, readAttempt, readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun } from "../store/runs.ts";
@@ -179,6 +180,8 @@ function contain(engine: Engine, id: number, error: unknown): void {
   const carried = readCarried(engine, id);
   // With the next room it goes on where it was.
   if (isFullDisk(engine, error)) throw error;
+  // The same once git can write again.
+  if (findUnwritable(engine.repo, { all: true }) !== null) throw error;
   if (!carried || !(error instanceof Error) || !isOfOnePlace(error)) throw error;
   const { attempt, run, task } = carried;
   if (attempt.phase === "tidy") {

@@ -5,7 +5,7 @@ import type { FailedRule } from "../core/conflict-rules.ts";
 import { conflictBefore, conflictsBefore } from "../core/conversation.ts";
 import { describeLost, howLost, type LostChange } from "../core/lost-change.ts";
 import { type RedCheck, timeOf } from "../core/red-check.ts";
-import { isMended, type NextStart, ontoOf, type Park, type Task } from "../core/task.ts";
+import { isMended, type NextStart, ontoOf, type Park, type Task, turnOf } from "../core/task.ts";
 import type { Resolved } from "../core/resolved.ts";
 import type { Attempt } from "../core/attempt.ts";
 import { isAncestor } from "../git/branch.ts";
@@ -50,7 +50,7 @@ export function hasResolved({ conflicts, next }: Task): boolean {
 /** Whether work that conflicts with the run's branch does so only because that moved on while its last conflict was resolved: then nothing failed, and it has
  *  another round. Each time somebody else came in, so that there are no more rounds than tasks. */
 export async function isOvertaken(engine: Engine, { run, task, attempt }: Carried): Promise<boolean> {
-  const { next } = task;
+  const next = turnOf(task.next);
   if (!hasResolved(task)) return false;
   if (next.kind === "conflict" && !(await isAncestor(engine.repo, next.theirs, attempt.head!))) return false;
   const rounds = conflictsBefore(readAttempts(engine.store, task.id), attempt.id);
@@ -59,7 +59,7 @@ export async function isOvertaken(engine: Engine, { run, task, attempt }: Carrie
 
 /** The same of work that is red with the run's branch at `tip`: what it was red with before is mended, and others came in meanwhile. */
 export async function isRedOvertaken(engine: Engine, { run, task, attempt }: Carried, tip: string): Promise<boolean> {
-  const { next } = task;
+  const next = turnOf(task.next);
   if (next.kind !== "repair" || next.onto === null || next.onto === tip) return false;
   if (!(await isAncestor(engine.repo, next.onto, attempt.head!))) return false;
   const rounds = readAttempts(engine.store, task.id).filter(({ outcome }) => outcome?.kind === "verify_failed").length;
@@ -157,7 +157,8 @@ export function verifyFailed(
 }
 
 /** With whose work it was red before. */
-function othersOf(next: NextStart): string[] {
+function othersOf(start: NextStart): string[] {
+  const next = turnOf(start);
   switch (next.kind) {
     case "fresh":
       return next.met?.others ?? [];

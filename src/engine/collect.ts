@@ -9,7 +9,7 @@ import { askForLost, describeLost, howLost, type LostChange } from "../core/lost
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
-import { isMended, ontoOf, type Task } from "../core/task.ts";
+import { isMended, ontoOf, type Task, turnOf } from "../core/task.ts";
 import { createBranch, isAncestor, readRef } from "../git/branch.ts";
 import { lastHead } from "../git/head-log.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
@@ -140,7 +140,7 @@ async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Sho
   const stashes = misread && !byHand ? await stashesOfTask(engine, task) : [];
   const taken = misread
     ? (dropped ??
-      blockedOutcome(leftovers, attempt.branch, byHand || task.next.kind === "conflict") ??
+      blockedOutcome(leftovers, attempt.branch, byHand || turnOf(task.next).kind === "conflict") ??
       (await elsewhereOutcome(engine, carried, stashedOutcome(insideOutcome(judged, inside), stashes), head)))
     : judged;
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
@@ -203,7 +203,8 @@ function tellOf(
 }
 
 /** Whether this turn says whether what is lost is meant. */
-function isAskedOf({ next }: Task): boolean {
+function isAskedOf(task: Task): boolean {
+  const next = turnOf(task.next);
   return (next.kind === "resume" && next.resolved !== undefined) || (next.kind === "by-hand" && next.isAsked === true);
 }
 
@@ -225,7 +226,8 @@ function conclude(
   } else if (outcome.kind === "ok") {
     goOn(engine, carried, work, found);
   } else if (outcome.kind === "conflict") {
-    const before = task.next.kind === "conflict" ? task.next : null;
+    const turn = turnOf(task.next);
+    const before = turn.kind === "conflict" ? turn : null;
     const failed = failedRuleOf(before ?? {});
     conflicted(engine, carried, { files: outcome.files, theirs: before?.theirs ?? head, ours: head, failed });
   } else {
@@ -240,13 +242,14 @@ function conclude(
 function askOfLost(engine: Engine, carried: Carried, { byHand }: Work, { resolved, lost }: Found): void {
   const { task, attempt } = carried;
   if (resolved === null) return;
-  if (byHand || (resolved.isLater === true && task.next.kind !== "answer")) {
+  if (byHand || resolved.isLater === true) {
     askPerson(engine, carried, resolved, lost);
     return;
   }
   const ended = { kind: "failed", reason: `${howLost(lost, isMended(resolved))}: ${describeLost(lost)}` } as const;
   const because = askForLost(lost, isMended(resolved));
-  const others = task.next.kind === "repair" && task.next.others ? { others: task.next.others } : {};
+  const turn = turnOf(task.next);
+  const others = turn.kind === "repair" && turn.others ? { others: turn.others } : {};
   const next = { kind: "resume", from: attempt.id, because, resolved, ...others } as const;
   sendBack(engine, carried, ended, next, {});
 }

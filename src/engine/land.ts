@@ -23,7 +23,9 @@ import { describeMisbehaved, settleMerge, type ToSettle } from "./conflict-rules
 import { type Engine, integrationWorktree } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { MARKERS_MEANT } from "./gate.ts";
+import { findOutAgain, outAgain, refuseOutAgain } from "./landed-before.ts";
 import { prepareMerge } from "./land-conflict.ts";
+import { findLandingLost, refuseLost } from "./land-sides.ts";
 import { endEarlierLandings, landingCheckDir, standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
 import { describeStay, endOfStay } from "./stays.ts";
@@ -46,17 +48,20 @@ export type Landed = {
   unpublished: Unpublished[];
 };
 
-/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict, red checks, or where it would bring back what was taken out of the target, `not-approved` for a check that the user
+/** What a person says is meant. `asResolved`: that a side is thrown away where they brought run and target together; `again`: that what was landed, and taken out again, comes back. */
+export type Meant = { asResolved?: boolean; again?: boolean };
+
+/** Lands a run. Throws `wrong-state` while it is open, `needs-person` on a conflict, on one that was resolved by throwing a side away, red checks, or where it would bring back what was taken out of the target, be it itself, `not-approved` for a check that the user
  *  has not approved, `target-dirty` when the target's checkout would lose something, `interrupted` when whoever asks leaves before the target has
  *  moved. */
-export async function landRun(engine: Engine, id: string | null, by: Asker): Promise<Landed> {
+export async function landRun(engine: Engine, id: string | null, by: Asker, meant: Meant = {}): Promise<Landed> {
   // Who waited for another one that lands the same run finds it landed.
-  const run = id === null ? newestLandable(engine) : findRun(engine, id);
+  const run = id === null ? await newestLandable(engine) : findRun(engine, id);
   const onWait = () => by.tell("another owt land is at work here: waits until that has ended");
-  return asOneLander(engine, { signal: by.leave, onWait }, () => landNow(engine, run.id, by));
+  return asOneLander(engine, { signal: by.leave, onWait }, () => landNow(engine, run.id, by, meant));
 }
 
-async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
+async function landNow(engine: Engine, id: string, by: Asker, meant: Meant): Promise<Landed> {
   const run = findRun(engine, id);
   const tasks = readTasks(engine.store, run.id);
   if (run.state === "open") {
@@ -79,6 +84,7 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
     await noteLanded(engine, run, target, by);
     return { ...result, commit: target, merged: false, checked: false, already: true, unpublished: [] };
   }
+  if (meant.again !== true) await refuseOutAgain(engine, run, work);
   await refuseTakenOut(engine, run, { work, tip: target });
   await refuseMarkers(engine, run, work, target);
   const moved = !(await isAncestor(engine.repo, target, work));
@@ -93,6 +99,8 @@ async function landNow(engine: Engine, id: string, by: Asker): Promise<Landed> {
   const stay = await findStay(engine.repo, run.target, target, "tree" in merged ? merged.tree : null);
   if (stay !== null) throw notMoved(run, stay);
   const commit = moved ? await writeMerge(engine, run, { merged, work, target, checks }, by) : work;
+  const lost = await findLandingLost(engine, run, { work, target, commit });
+  if (lost.length > 0 && meant.asResolved !== true) throw await refuseLost(engine, run, lost);
   if (checks) await checkOnce(engine, run, commit, commands, by);
   refuseIfLeaving(by.leave);
   // The run's branch stays where its own work is: what the target holds now may be taken out of it again.
@@ -156,7 +164,7 @@ async function noteLanded(engine: Engine, landed: Run, commit: string, by: Asker
   }
 }
 
-function newestLandable(engine: Engine): Run {
+async function newestLandable(engine: Engine): Promise<Run> {
   const runs = readRuns(engine.store);
   const done = runs.findLast(
     (run) =>
@@ -166,6 +174,8 @@ function newestLandable(engine: Engine): Run {
   );
   if (done) return done;
   const open = runs.findLast((run) => run.state === "open");
+  const out = open === undefined ? (await findOutAgain(engine)).at(-1) : undefined;
+  if (out !== undefined) throw outAgain(out);
   throw new OwtError(
     "wrong-state",
     open ? `${open.id} is not finished yet` : "there is no finished run that has not landed",

@@ -6,7 +6,7 @@ import { checkPrompts } from "./prompts.ts";
 import { checkHere } from "./ingest.ts";
 import { hasRivals, rivalChoices } from "./rivals.ts";
 import { takenUpError } from "./worktrees/taken-up.ts";
-import { refuseBranchAbove } from "./run-refs.ts";
+import { refuseBranchAbove, refuseUnwritable } from "./run-refs.ts";
 import { readWork, type Work } from "./work.ts";
 import { readAsked, type WorkRequest } from "./asked-plan.ts";
 
@@ -27,6 +27,7 @@ export async function prepareRun(
   request: WorkRequest,
   fromTarget: boolean,
 ): Promise<{ work: Work; base: Base }> {
+  refuseUnwritable(engine);
   await refuseBranchAbove(engine);
   if (request.agent !== null && request.agent !== undefined) findAgent(engine, request.agent);
   checkFallOvers(engine);

@@ -16,8 +16,8 @@ import { findRun } from "./find-run.ts";
 import { isCarried as carrierOf } from "./holder.ts";
 import { agentFor, viewRun } from "./view.ts";
 
-/** The report of a run. Throws `unknown-name`. */
-export function readReport(engine: Engine, runId: string): RunReport {
+/** The report of a run. `isTakenOut`: it was landed, and its target holds it no more. Throws `unknown-name`. */
+export function readReport(engine: Engine, runId: string, { isTakenOut = false } = {}): RunReport {
   const run = findRun(engine, runId);
   const attempts = readAttemptsOfRun(engine.store, run.id);
   const now = engine.now();
@@ -31,6 +31,7 @@ export function readReport(engine: Engine, runId: string): RunReport {
     flaky: readFlakes(engine.store, run.id),
     lost: readLost(engine.store, run.id),
     settled: readSettled(engine.store, run.id),
+    isTakenOut,
   });
 }
 

@@ -4,10 +4,17 @@ import type { Run } from "../core/run.ts";
 import { shellWord } from "../lib/printable.ts";
 import { clearOldLocks } from "../git/locks.ts";
 import { findBranchAbove, findRefFault, findRefLock } from "../git/ref-fault.ts";
+import { findUnwritable } from "../git/unwritable.ts";
 import { readRuns } from "../store/runs.ts";
 import type { Engine } from "./engine.ts";
 import type { Finding } from "./examine-machine.ts";
 import { describeFault, describeLocked } from "./run-tip.ts";
+
+/** Throws `environment` where git cannot write what a run needs it to. */
+export function refuseUnwritable({ repo }: Engine): void {
+  const found = findUnwritable(repo, { all: true });
+  if (found !== null) throw new OwtError("environment", found.why, { hint: `${found.command}; then the same again` });
+}
 
 /** Throws `wrong-state` where a branch of the user's has the name of the folder that those of runs and tasks lie in. */
 export async function refuseBranchAbove(engine: Engine): Promise<void> {
@@ -30,6 +37,9 @@ function renameAbove(branch: string): string {
 
 /** Branches in the way of those of runs, and what is amiss with those of open runs. With `fix`, locks that nobody can hold any more are taken away. */
 export async function examineRefs(engine: Engine, fix: boolean): Promise<Finding[]> {
+  const unwritable = findUnwritable(engine.repo, { all: true });
+  if (unwritable !== null)
+    return [{ check: "repository", state: "fail", detail: unwritable.why, hint: unwritable.command }];
   const above = await findAbove(engine);
   if (above !== null)
     return [{ check: "branches", state: "fail", detail: describeAbove(above), hint: renameAbove(above) }];

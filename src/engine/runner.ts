@@ -10,6 +10,7 @@ import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
 import { sweepTrash } from "../git/remove.ts";
+import { findUnwritable } from "../git/unwritable.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readHeldMerges } from "../store/resolving.ts";
@@ -246,7 +247,7 @@ class Carriers {
 
   /** Whether something went wrong because of a run's branch. */
   async isAstray(id: string, error: unknown): Promise<boolean> {
-    if (!(error instanceof OwtError)) return false;
+    if (!(error instanceof OwtError) && findUnwritable(this.#engine.repo, { all: true }) === null) return false;
     try {
       const run = readRun(this.#engine.store, id);
       return run !== null && (await noteAstray(this.#engine, run, { failed: true })) !== null;

@@ -5,7 +5,7 @@ import { OwtError } from "../core/errors.ts";
 import { checkBranchName, nearest, nearestHint } from "../core/names.ts";
 import { isHeldByTip } from "../core/red-tip.ts";
 import { hasLost, planKeyOf } from "../core/rival.ts";
-import { FINAL_STATES, type NextStart, stateWords, type Task } from "../core/task.ts";
+import { FINAL_STATES, type NextStart, stateWords, type Task, withinOf } from "../core/task.ts";
 import { endAttempt, readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
 import { appendEvent } from "../store/events.ts";
@@ -380,7 +380,7 @@ function giveAnswer(engine: Engine, task: Task, text: string): void {
   if (task.state !== "pending" || !park || !("from" in before) || !waitsForAnswer(task))
     throw wrongState(task, whyNoAnswer(task), "what waits for a person: owt inbox");
   const question = park.for === "answer" ? park.question : park.for === "hand" ? (park.asked ?? "") : "";
-  const next: NextStart = { kind: "answer", from: before.from, text };
+  const next: NextStart = { kind: "answer", from: before.from, text, ...withinOf(before) };
   const answers = [...task.answers, { question, answer: text }];
   engine.store.transaction(() => {
     changeTask(engine.store, task.id, { park: null, next, answers });

@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { scratchRepo } from "../../test/rig/scratch-repo.ts";
 import { readRef } from "./branch.ts";
-import { findLostSides } from "./lost-side.ts";
+import { findLostSides, findUndone } from "./lost-side.ts";
 
 test("a merge that git makes by itself loses nothing: renames, moved folders, deletions, files of one side", async () => {
   await using at = await scratchRepo();
@@ -171,4 +171,42 @@ test.each<[string, (at: Scratch) => void, string[]]>([
   ["a mode taken back", (at) => chmodSync(`${at.root}/run.sh`, 0o644), ["run.sh theirs mode"]],
 ])("a resolution with %s", async (_, resolve, lost) => {
   expect(await lostAfter(resolve)).toEqual(lost);
+});
+
+const LINES = "one line\nand another\n";
+
+/** `ours` brings `own.txt`; `theirs` brings this; the merge of both is made, and after it these commands. */
+async function undoneBy({ theirs, after }: { theirs: Record<string, string>; after: string[][] }) {
+  const at = await scratchRepo();
+  at.commit(at.root, { "d/f.txt": "f\n", "d/g.txt": "g\n" });
+  at.git(at.root, "switch", "-q", "-c", "side");
+  const mine = at.commit(at.root, { "d/own.txt": LINES });
+  at.git(at.root, "switch", "-q", "main");
+  if (Object.keys(theirs).length === 0) at.git(at.root, "mv", "d", "e");
+  const their = at.commit(at.root, { "x.txt": "x\n", ...theirs });
+  at.git(at.root, "switch", "-q", "side");
+  at.git(at.root, "-c", "merge.directoryRenames=true", "merge", "-q", "--no-edit", "main");
+  for (const command of after) at.git(at.root, ...command);
+  const head = at.commit(at.root, { "y.txt": "y\n" });
+  return { at, undone: await findUndone(at.repo, { ours: mine, theirs: their, head }) };
+}
+
+test.each([
+  ["a folder that the other side renamed takes it along", {}, []],
+  ["it is renamed", { "z.txt": "z\n" }, [["mv", "d/own.txt", "d/other.txt"]]],
+  ["the other side brings the same file elsewhere", { "lib/own.txt": LINES }, [["rm", "-q", "d/own.txt"]]],
+  ["the other side brings its lines with others", { "lib/all.txt": `top\n${LINES}end\n` }, [["rm", "-q", "d/own.txt"]]],
+])("own work is not undone where %s", async (_, theirs, after) => {
+  const { at, undone } = await undoneBy({ theirs, after });
+  await using _at = at;
+  expect(undone).toEqual([]);
+});
+
+test.each([
+  ["is removed", { "z.txt": "z\n" }, [["rm", "-q", "d/own.txt"]]],
+  ["is removed, and the other side has one of its lines", { "z.txt": "one line\n" }, [["rm", "-q", "d/own.txt"]]],
+])("own work that %s is", async (_, theirs, after) => {
+  const { at, undone } = await undoneBy({ theirs, after });
+  await using _at = at;
+  expect(undone).toEqual([{ path: "d/own.txt", side: "ours", lines: ["one line", "and another"] }]);
 });

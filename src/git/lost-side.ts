@@ -40,14 +40,17 @@ export async function findLostSides(
   return told.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
-/** The files that `ours` changed, whether `theirs` did or not, in which `head` holds nothing of that, nor does another file that was made with it. */
+/** The files that `ours` changed, whether `theirs` did or not, in which `head` holds nothing of that, nor does another file that was made with it; and what of it `theirs` brought
+ *  to other files itself needs nobody twice. */
 export async function findUndone(repo: Repo, { ours, theirs, head }: Ends): Promise<Lost[]> {
   const sides = await findLostSides(repo, { ours: theirs, theirs: ours, head });
   const undone = sides.filter(({ side }) => side === "theirs");
-  const made = undone.length > 0 ? await linesMadeBy(repo, { ours, theirs, head }) : new Set<string>();
-  return undone
-    .filter(({ lines }) => new Set(lines).isDisjointFrom(made))
-    .map((lost) => ({ ...lost, side: "ours" as const }));
+  if (undone.length === 0) return [];
+  const made = await linesMadeBy(repo, { ours, theirs, head });
+  const brought = await linesBroughtBy(repo, { ours, theirs, head });
+  const isThere = (lines: ReadonlySet<string>) =>
+    !lines.isDisjointFrom(made) || (lines.size > 0 && lines.isSubsetOf(brought));
+  return undone.filter(({ lines }) => !isThere(new Set(lines))).map((lost) => ({ ...lost, side: "ours" as const }));
 }
 
 /** `isGone`: it went with all of the file, and may stand in another one. */
@@ -168,7 +171,17 @@ async function traceOf(repo: Repo, sides: Sides, side: Side): Promise<ReadonlySe
 async function linesMadeBy(repo: Repo, { ours, theirs, head }: Ends): Promise<Set<string>> {
   const [own, other] = await Promise.all([ours, theirs].map((from) => changedFiles(repo, from, head, MOST_FILES)));
   const made = own!.filter((path) => other!.includes(path)).slice(0, MOST_FILES);
-  const files = await Promise.all(made.map(async (path) => linesOf(repo, await entryAt(repo, head, path))));
+  return linesAt(repo, head, made);
+}
+
+/** The lines that `head` has of the files that `theirs` changed. */
+async function linesBroughtBy(repo: Repo, { ours, theirs, head }: Ends): Promise<Set<string>> {
+  const changed = await changedFiles(repo, await forkOf(repo, ours, theirs), theirs, MOST_FILES);
+  return linesAt(repo, head, changed.slice(0, MOST_FILES));
+}
+
+async function linesAt(repo: Repo, head: Oid, paths: readonly string[]): Promise<Set<string>> {
+  const files = await Promise.all(paths.map(async (path) => linesOf(repo, await entryAt(repo, head, path))));
   return new Set(files.flatMap((lines) => [...(lines ?? [])]));
 }
 

@@ -34,6 +34,27 @@ export async function mergeTrees(
   if (await isNear(repo, ours, theirs, 8)) return { tree: await readTree(repo, theirs), fastForward: true };
   const simple = await mergeDisjoint(repo, ours, theirs);
   if (simple !== null) return { tree: simple, fastForward: false };
+  const merged = await mergeByGit(repo, ours, theirs, worktree);
+  if ("unrelated" in merged) return merged;
+  return merged.files.length === 0 ? { tree: merged.tree, fastForward: false } : { files: merged.files };
+}
+
+/** Merges them as far as that goes: the files that somebody has to decide hold both sides there. */
+export async function mergePartly(
+  repo: Repo,
+  ours: Oid,
+  theirs: Oid,
+  worktree: string,
+): Promise<({ tree: Oid } & Conflicts) | Unrelated> {
+  return mergeByGit(repo, ours, theirs, worktree);
+}
+
+async function mergeByGit(
+  repo: Repo,
+  ours: Oid,
+  theirs: Oid,
+  worktree: string,
+): Promise<({ tree: Oid } & Conflicts) | Unrelated> {
   const args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
   const out = await withAttributesOf(repo, ours, worktree, (place) =>
     git(place, args, { ok: [0, 1, 128], durable: true }),
@@ -44,10 +65,10 @@ export async function mergeTrees(
   }
   const [tree, ...files] = fieldsOf(out.stdout);
   if (tree === undefined) throw new OwtError("tool-failed", `git merge-tree ${ours} ${theirs}: ${out.stderr.trim()}`);
-  if (out.code === 0) return { tree, fastForward: false };
+  if (out.code === 0) return { tree, files: [] };
   const listed = args.filter((arg) => arg !== "-z");
   const names = await withAttributesOf(repo, ours, worktree, (place) => quoteLossy(place, files, listed));
-  return { files: namesOf(names, [ours, theirs]) };
+  return { tree, files: namesOf(names, [ours, theirs]) };
 }
 
 /** Where one side has a file and the other a folder of its name, git puts the file beside it and calls it after its commit: what is in conflict is the name. */

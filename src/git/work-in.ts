@@ -26,6 +26,13 @@ export async function howItCame(repo: Repo, tip: Oid, targets: readonly Oid[]): 
   return null;
 }
 
+/** Whether all that was done up to `tip` is in the target, its merges done anew or left out: also where each commit was rebased onto it. */
+export async function isAllIn(repo: Repo, tip: Oid, target: Oid): Promise<boolean> {
+  if ((await howItCame(repo, tip, [target])) !== null) return true;
+  const missing = ["log", "--cherry-pick", "--right-only", "--no-merges", "--max-count=1", "--format=%H"];
+  return (await git(repo, [...missing, `${target}...${tip}`, "--"])).stdout === "";
+}
+
 /** How many commits there are that the target lacks, where each one's patch has an equal one there; else none. Merges say nothing, and count as missing. */
 async function countPatchesIn(repo: Repo, tip: Oid, target: Oid): Promise<number> {
   const merges = await git(repo, ["rev-list", "--max-count=1", "--merges", `${target}..${tip}`]);

@@ -40,6 +40,11 @@ export function readLandingChecked(store: Store, run: string): FactOf<"landing-c
   return readLastWord(store, run, "landing-checked");
 }
 
+/** Where its target stood as a run was landed last; null where it never was. */
+export function readLandedAs(store: Store, run: string): string | null {
+  return readLastWord(store, run, "run-landed")?.commit ?? null;
+}
+
 // "task is null" is what the index of a run's own words is made of.
 function readLastWord<K extends FactKind>(store: Store, run: string, kind: K): FactOf<K> | null {
   const sql = "select data from event where run = ? and kind = ? and task is null order by seq desc limit 1";

@@ -365,7 +365,7 @@ test("what a person brought the run together with lands where the target only we
   expect((await rig.owt("land")).code).toBe(0);
   expect([rig.show("main", "a.txt"), existsSync(path)]).toEqual(["both", false]);
   rig.git("reset", "-q", "--hard", "HEAD~1");
-  expect((await rig.owt("land", "r1")).code).toBe(0);
+  expect((await rig.owt("land", "r1", "--again")).code).toBe(0);
 });
 
 test("a merge that was started with what the target does not hold any more is to be given up", async () => {

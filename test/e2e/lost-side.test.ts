@@ -99,6 +99,92 @@ test("who gives the merge up and brings both together is asked nothing", async (
   expect(await lostOfTwo(rig)).toEqual([]);
 });
 
+/** Both change a line of a file, the second brings one of its own, too, resolves the conflict as it should, and does this beside it. */
+async function besideConflict(command: string): Promise<Rig> {
+  const rig = Rig.create({ ".worktreerc": demoConfig, "shared.txt": "top\nmiddle\nend\n", "old.txt": "old\n" });
+  const word = (of: string) => `write shared.txt "top\\nword of ${of}\\nend\\n"`;
+  const both = "printf 'top\\nword of one\\nword of two\\nend\\n' > shared.txt";
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, word("one")),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\n${word("two")}\nwrite own.txt "its own line\\n"\nwrite old.txt "new"\non conflict:\nrun "sh" "-c" ${JSON.stringify(`${both}; git add -A; git commit -qm both; ${command}`)}`,
+    ),
+  });
+  rig.commit("plan");
+  expect((await (await startTwoBehindOne(rig)).ended).code).toBe(0);
+  return rig;
+}
+
+test.each([
+  ["removes its own file", "git rm -qf own.txt; git commit -qm drop", ["own.txt"]],
+  [
+    "takes back what it did to others, too,",
+    "git checkout -q owt/runs/r1 -- old.txt; git rm -qf own.txt; git commit -qm back",
+    ["old.txt", "own.txt"],
+  ],
+])(
+  "who %s in the turn that resolves a conflict is asked once, and what stays lost is told",
+  async (_, command, paths) => {
+    await using rig = await besideConflict(command);
+    expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome.split(":", 1)[0])).toEqual([
+      "conflicts in shared.txt",
+      "resolved a conflict by throwing a side away",
+      "done",
+    ]);
+    expect(await lostOfTwo(rig)).toEqual(paths.map((path) => ({ path, of: [], is_own: true })));
+  },
+);
+
+test("who moves and changes its own file there is asked nothing", async () => {
+  await using rig = await besideConflict("git mv own.txt its.txt; echo more >> its.txt; git commit -qam moved");
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual(["conflicts in shared.txt", "done"]);
+  expect(await lostOfTwo(rig)).toEqual([]);
+});
+
+test("so is who does that while a rule settles another file", async () => {
+  const rig = Rig.create({
+    ".worktreerc": `${demoConfig}[conflicts]\nunion = ["CHANGES.md"]\n`,
+    "shared.txt": "top\nmiddle\nend\n",
+    "CHANGES.md": "start\n",
+  });
+  await using _ = rig;
+  const word = (of: string) => `write shared.txt "top\\nword of ${of}\\nend\\n"\nappend CHANGES.md "${of}\\n"`;
+  const taken = `${OUTSIDE}git checkout -q $o -- shared.txt; git commit -qm take`;
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, word("one")),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\n${word("two")}\non conflict:\nrun "sh" "-c" ${JSON.stringify(taken)}`,
+    ),
+  });
+  rig.commit("plan");
+  expect((await (await startTwoBehindOne(rig)).ended).code).toBe(0);
+  expect(await lostOfTwo(rig)).toEqual([{ path: "shared.txt", of: [], is_own: true }]);
+  expect(rig.show("owt/runs/r1", "CHANGES.md")?.split("\n").toSorted()).toEqual(["", "one", "start", "two"]);
+});
+
+test("so is who takes over what others made of the file meanwhile", async () => {
+  const rig = Rig.create({ ".worktreerc": demoConfig, "shared.txt": "top\nmiddle\nend\n" });
+  await using _ = rig;
+  const word = (of: string) => `write shared.txt "top\\nword of ${of}\\nend\\n"`;
+  const taken = "git merge --abort; git checkout -q owt/runs/r1 -- shared.txt; git commit -qm take";
+  rig.write({
+    "docs/plans/one/epic-01-a.md": task({}, word("one")),
+    "docs/plans/one/epic-02-c.md": task({}, `wait ${rig.path("two-conflicts")}\n${word("three")}`),
+    "docs/plans/two/epic-01-b.md": task(
+      {},
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\n${word("two")}\non conflict:\ntouch ${rig.path("two-conflicts")}\nwait ${rig.path("three-is-in")}\nrun "sh" "-c" ${JSON.stringify(taken)}`,
+    ),
+  });
+  rig.commit("plan");
+  const run = await startTwoBehindOne(rig);
+  await run.says("one/E02 integrated");
+  rig.release("three-is-in");
+  expect((await run.ended).code).toBe(0);
+  expect(await lostOfTwo(rig)).toEqual([{ path: "shared.txt", of: [], is_own: true }]);
+});
+
 test("a person who gives the merge up and commits the file as the others have it is asked once", async () => {
   await using rig = await resolvedWith('say "cannot decide"', { front: { branch: "feat/two" }, code: 4 });
   const worktree = (await attemptsOfTwo(rig)).at(-1)!.worktree;

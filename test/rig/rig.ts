@@ -149,6 +149,14 @@ export class Rig implements AsyncDisposable {
     return this.#start(this.root, args);
   }
 
+  /** The same as another user, for whom root can be somebody else. */
+  startAs(user: number, ...args: string[]): Running {
+    const words = [`--reuid=${user}`, `--regid=${user}`, "--clear-groups", "--", process.execPath, OWT, ...args];
+    const stdio = ["ignore", "pipe", "pipe"] as const;
+    const child = spawn("setpriv", words, { cwd: this.root, env: this.env, stdio: [...stdio] });
+    return this.#follow(child, child.stderr, args);
+  }
+
   /** Starts owt on a terminal of its own; what it prints there stands in both streams, and its keys are the child's standard input. */
   startOnTerminal(...args: string[]): Running {
     const words = [process.execPath, OWT, ...args].map((word) => `'${word}'`).join(" ");

@@ -2,6 +2,8 @@
 import type { Command } from "commander";
 import { OwtError } from "../../core/errors.ts";
 import { readCheckoutChanges } from "../../engine/checkout-changes.ts";
+import { findRun } from "../../engine/find-run.ts";
+import { isOutAgain } from "../../engine/landed-before.ts";
 import { readAllHistory, readReport } from "../../engine/report.ts";
 import { readRuns } from "../../store/runs.ts";
 import { renderHistory, renderHistoryMarkdown } from "../history-text.ts";
@@ -35,7 +37,7 @@ export function reportCommand(program: Command, io: Io): void {
         }
         const run = id ?? readRuns(engine.store).at(-1)?.id;
         if (run === undefined) throw new OwtError("wrong-state", "there is no run yet", { hint: "start one: owt run" });
-        const report = readReport(engine, run);
+        const report = readReport(engine, run, { isTakenOut: await isOutAgain(engine, findRun(engine, run)) });
         const changed = await readCheckoutChanges(engine, run);
         const text = options.markdown
           ? renderMarkdown(report, changed)

@@ -34,6 +34,7 @@ import { readFailedTasks, readTask } from "../../store/tasks.ts";
 import { fit } from "../../lib/width.ts";
 import { renderDuration, roughDuration } from "../../lib/duration.ts";
 import { findRun } from "../../engine/find-run.ts";
+import { findOutAgain } from "../../engine/landed-before.ts";
 import { isAlive } from "../../system/identity.ts";
 import { findProgram } from "../../system/programs.ts";
 import { answer, type Io, withEngine } from "../io.ts";
@@ -88,7 +89,8 @@ export function runStatus(io: Io, options: { json: boolean }): Promise<number> {
 /** Standings that a command of the user's ends. */
 const WAITS = new Set<TaskView["standing"]>(["waits-for-person", "waits-for-budget"]);
 
-function endOf(run: Run, views: readonly TaskView<BareTask>[]): string {
+function endOf(run: Run, views: readonly TaskView<BareTask>[], isOut: boolean): string {
+  if (isOut) return `was landed, and taken out of ${run.target} again (once more: owt land ${run.id} --again)`;
   if (run.landedAt !== null) return "landed without these (owt task retry, or owt task cancel)";
   const hasWork = views.some((view) => view.standing === "done");
   return hasWork ? `ended, not landed (owt land ${run.id})` : "ended, nothing integrated";
@@ -108,19 +110,22 @@ async function readStatus(engine: Engine, only: string | null) {
   const withTasks = (run: Run) => ({ run, tasks: readBareTasks(engine.store, run.id) });
   const isMeant = (run: Run) => only === null || run.id === only;
   const open = readRuns(engine.store, "open").filter(isMeant).map(withTasks);
+  const out = new Set((await findOutAgain(engine)).map(({ id }) => id));
   const ended = readRuns(engine.store, "ended")
     .filter(isMeant)
     .map(withTasks)
     .filter(
       ({ run, tasks }) =>
-        only !== null || tasks.some((task) => failed.has(task.id) || (run.landedAt === null && task.state === "done")),
+        only !== null ||
+        out.has(run.id) ||
+        tasks.some((task) => failed.has(task.id) || (run.landedAt === null && task.state === "done")),
     );
   const carriedBy = isCarried(engine);
   const suspended = carriedBy === null ? null : suspendedCarrier(engine);
   const asking = carriedBy === null ? findAtPrompt(engine) : null;
   const runs = [...ended, ...open].map(({ run, tasks }) => {
     // Of a run that has landed only what did not come with it is news.
-    const isLanded = run.state === "ended" && run.landedAt !== null && only === null;
+    const isLanded = run.state === "ended" && run.landedAt !== null && only === null && !out.has(run.id);
     const views = showBriefly(engine, run, tasks, carriedBy === null);
     const news = views.filter((view) => !isLanded || failed.has(view.task.id));
     const isCarriedOn = carriedBy !== null && suspended === null;
@@ -130,6 +135,7 @@ async function readStatus(engine: Engine, only: string | null) {
     const background = process && isAlive(process) ? process.pid : null;
     return {
       run,
+      isOut: out.has(run.id),
       views: news,
       sums: readSums(engine, run, views),
       expected,
@@ -226,7 +232,7 @@ function toJson(engine: Engine, status: Status): object {
     asking: status.asking && { pid: status.asking.pid, run: status.asking.run, task: status.asking.task },
     room: status.room && { ...status.room, since: new Date(status.room.since).toISOString() },
     batches: readRefusedBatches(engine).map((each) => ({ ...each, since: new Date(each.since).toISOString() })),
-    runs: status.runs.map(({ run, views, sums, expected, background, limits }) => ({
+    runs: status.runs.map(({ run, isOut, views, sums, expected, background, limits }) => ({
       id: run.id,
       state: run.state,
       wish: run.wish,
@@ -234,6 +240,7 @@ function toJson(engine: Engine, status: Status): object {
       branch: run.branch,
       astray: run.state === "open" ? readAstray(engine.store, run.id) : null,
       target_rewritten: readRewritten(engine.store, run.id),
+      taken_out: isOut,
       counts: sums.counts,
       cost_usd: sums.cost_usd,
       cost_at_least: sums.cost_at_least,
@@ -287,9 +294,9 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
   const idle = isOpen ? idleWords(status) : "nothing runs";
   const carried = suspended === null ? `owt (pid ${carriedBy}) carries the runs` : suspendedWords(suspended);
   const lines = [`${engine.repo.root}: ${carriedBy ? carried : idle}`];
-  for (const { run, views, sums, expected, background, limits } of runs) {
+  for (const { run, isOut, views, sums, expected, background, limits } of runs) {
     const cost = sums.cost_basis === null ? "" : ` · cost ${costWords(sums)}`;
-    const state = run.state === "open" ? stateOf(run, views) : endOf(run, views);
+    const state = run.state === "open" ? stateOf(run, views) : endOf(run, views, isOut);
     const counts = Object.entries(sums.counts).map(([word, n]) => `${n} ${word}`);
     lines.push("", `${run.id} · ${state} · ${counts.join(", ")}${cost}`);
     lines.push(...readLevels(engine, run).map((level) => `  budget: ${describeLevel(level)}`));

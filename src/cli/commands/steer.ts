@@ -5,7 +5,7 @@ import { describeUsedUp, setBudget } from "../../engine/budget.ts";
 import { checkFallOvers, type Engine } from "../../engine/engine.ts";
 import { suspendedCarrier } from "../../engine/holder.ts";
 import { findRun } from "../../engine/find-run.ts";
-import { type Landed, landRun } from "../../engine/land.ts";
+import { type Landed, landRun, type Meant } from "../../engine/land.ts";
 import { setParallel } from "../../engine/parallel.ts";
 import { loadPrompts } from "../../engine/prompts.ts";
 import { settleProfile } from "../../engine/run-profile.ts";
@@ -81,10 +81,12 @@ export function steerCommands(program: Command, io: Io): void {
   program
     .command("land [run]")
     .description("bring a finished run's branch into its target")
+    .option("--as-resolved", "also where a side was thrown away as both were brought together by hand")
+    .option("--again", "also what was landed, and taken out of the target again")
     .option("--json", "print the answer as JSON")
-    .action((id: string | undefined, options: JsonOption) =>
+    .action((id: string | undefined, options: JsonOption & Meant) =>
       withEngine(io, async (engine) => {
-        const landed = await landRun(engine, id ?? null, whoAsks(io));
+        const landed = await landRun(engine, id ?? null, whoAsks(io), options);
         const missing = landed.missing.length > 0 ? `\nnot in it: ${landed.missing.join(", ")}` : "";
         const text = `${renderLanded(landed)} (${landed.commit.slice(0, 10)})${missing}`;
         answer(io, options, landed, text + landed.unpublished.map(renderUnpublished).join(""));
