@@ -210,3 +210,23 @@ test.each([
   await using _at = at;
   expect(undone).toEqual([{ path: "d/own.txt", side: "ours", lines: ["one line", "and another"] }]);
 });
+
+test("what both sides made alike, and is not there any more, is lost", async () => {
+  await using at = await scratchRepo();
+  at.commit(at.root, { "f.txt": "old\n", "gone.txt": "gone\n" });
+  const alike = { "f.txt": "new\n", "both.txt": "both\n", "moved.txt": "moved\n" };
+  at.git(at.root, "switch", "-q", "-c", "side");
+  const ours = at.commit(at.root, { ...alike, "own.txt": "own\n" });
+  at.git(at.root, "switch", "-q", "main");
+  const theirs = at.commit(at.root, alike);
+  at.git(at.root, "switch", "-q", "side");
+  at.git(at.root, "merge", "-q", "--no-commit", "main");
+  at.git(at.root, "rm", "-qf", "both.txt");
+  at.git(at.root, "mv", "moved.txt", "elsewhere.txt");
+  const head = at.commit(at.root, { "f.txt": "old\n" });
+  const lost = await findLostSides(at.repo, { ours, theirs, head });
+  expect(lost.map(({ path, side }) => [path, side])).toEqual([
+    ["both.txt", "theirs"],
+    ["f.txt", "theirs"],
+  ]);
+});

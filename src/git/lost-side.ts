@@ -90,7 +90,8 @@ async function findMet(repo: Repo, { ours, theirs, head }: Ends): Promise<Met[]>
 /** What is lost of either side. */
 async function judge(repo: Repo, sides: Sides): Promise<Loss[]> {
   const { before, ours, theirs, head } = sides;
-  if (isSame(ours, theirs)) return [];
+  // What both made, alike, is not there any more.
+  if (isSame(ours, theirs)) return isSame(head, before) ? [{ side: "theirs", isGone: head === undefined }] : [];
   const given = await givenUp(repo, sides);
   if (given.length > 0)
     return given.map((side) => ({ side, isMode: head !== undefined && head.oid === sides[side]?.oid }));
