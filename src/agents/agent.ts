@@ -208,6 +208,9 @@ export interface Agent {
   readonly doubtsAboutCost: string | null;
   /** Looks where the program would look, in the environment that it gets. */
   login(env: NodeJS.ProcessEnv): Login;
+  /** What tells the account behind that login, at the API that it is used with, from all others, wherever on this machine it is used; null where nothing
+   *  does. It may be the secret itself: for a hash only. `root` is the checkout whose settings count. */
+  account(env: NodeJS.ProcessEnv, root: string): string | null;
   /** Whether this conversation can be resumed; if not, follow-up prompts repeat the task. */
   hasConversation(session: string): boolean;
   /** The files in which it keeps its own record of a conversation: they grow while it works. */

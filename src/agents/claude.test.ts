@@ -590,6 +590,36 @@ describe("its login", () => {
     expect(claude.login({ HOME: dir })).toEqual({ state: "found", detail: join(dir, file) });
   });
 
+  test("by a variable is told from others by its value, and by the API that it is used with", () => {
+    const [dir, root] = [home(), home()];
+    const of = (env: Record<string, string>) => claude.account({ HOME: dir, ...env }, root);
+    const one = of({ CLAUDE_CODE_OAUTH_TOKEN: "one" });
+    expect(one).toContain("one");
+    expect(of({ CLAUDE_CODE_OAUTH_TOKEN: "one", HOME: home() })).toBe(one);
+    expect(of({ CLAUDE_CODE_OAUTH_TOKEN: "two" })).not.toBe(one);
+    expect(of({ CLAUDE_CODE_OAUTH_TOKEN: "one", ANTHROPIC_BASE_URL: "http://gateway" })).not.toBe(one);
+    expect(of({ CLAUDE_CODE_USE_BEDROCK: "1" })).toBeNull();
+    // A checkout's own settings win over what we see.
+    put(root, ".claude/settings.json", { env: { ANTHROPIC_API_KEY: "three" } });
+    expect(of({ CLAUDE_CODE_OAUTH_TOKEN: "one" })).toBeNull();
+    put(root, ".claude/settings.json", { env: { ANTHROPIC_MODEL: "opus" } });
+    expect(of({ CLAUDE_CODE_OAUTH_TOKEN: "one" })).toBe(one);
+  });
+
+  test("by /login is told from others by its account, which stays while its secret is renewed", () => {
+    const [dir, root] = [home(), home()];
+    const login = (accessToken: string) => put(dir, ".claude/.credentials.json", { claudeAiOauth: { accessToken } });
+    login("first");
+    expect(claude.account({ HOME: dir }, root)).toBeNull();
+    put(dir, ".claude.json", { oauthAccount: { accountUuid: "a-1", organizationUuid: "o-1" } });
+    const one = claude.account({ HOME: dir }, root);
+    expect(one).toContain("a-1");
+    login("renewed");
+    expect(claude.account({ HOME: dir }, root)).toBe(one);
+    put(dir, ".claude.json", { oauthAccount: { accountUuid: "a-1", organizationUuid: "o-2" } });
+    expect(claude.account({ HOME: dir }, root)).not.toBe(one);
+  });
+
   test.runIf(process.platform === "linux")("that ended, that is damaged or that is not there is missing", () => {
     const dir = home();
     expect(claude.login({ HOME: dir })).toMatchObject({

@@ -84,6 +84,7 @@ export const claude: Adapter = {
       about: ABOUT,
       doubtsAboutCost: null,
       login: findLogin,
+      account: findAccount,
       hasConversation: (session) => findRecords(projects, session).length > 0,
       recordsOf: (session) => findRecordsWithin(projects, session),
       invoke: (turn) => invoke(setup, turn),
@@ -221,6 +222,31 @@ function findLogin(env: NodeJS.ProcessEnv): Login {
     ? { state: "unknown", detail: "perhaps in the keychain, where only Claude Code looks", hint }
     : { state: "missing", detail: `no variable, ${whyNoLogin(credentials)}`, hint };
 }
+
+/** Of a login by `/login` its file tells no account, and holds another secret every few hours: whose it is stands beside what Claude Code remembers. Null
+ *  also where settings may bring another login or another API than is seen here. */
+function findAccount(env: NodeJS.ProcessEnv, root: string): string | null {
+  const { state, variable } = findLogin(env);
+  const own = ["settings.json", "settings.local.json"].map((name) => join(root, ".claude", name));
+  const settings = [join(configDir(env), "settings.json"), ...own];
+  if (state !== "found" || settings.some((file) => bringsLogin(readJson(file)))) return null;
+  const whose = variable === undefined ? loggedIn(env) : text(env[variable]);
+  return whose === "" ? null : JSON.stringify([whose, env["ANTHROPIC_BASE_URL"], env["ANTHROPIC_CUSTOM_HEADERS"]]);
+}
+
+/** The account that was logged in to; empty where that is not known. */
+function loggedIn(env: NodeJS.ProcessEnv): string {
+  const state = readJson(claudeStateFile(env));
+  const { accountUuid, organizationUuid } = record(state["oauthAccount"]);
+  return text(accountUuid) === "" ? "" : `${text(accountUuid)} ${text(organizationUuid)}`;
+}
+
+function bringsLogin(settings: Json): boolean {
+  const names = Object.keys(record(settings["env"]));
+  return text(settings["apiKeyHelper"]) !== "" || names.some((name) => BRINGS_LOGIN.test(name));
+}
+
+const BRINGS_LOGIN = /^(ANTHROPIC_(AUTH_TOKEN|API_KEY|BASE_URL|CUSTOM_HEADERS)|CLAUDE_CODE_(OAUTH_TOKEN|USE_.*))$/;
 
 /** What is there and holds nothing is not "not there": it is damaged, or of a login that ended. */
 function whyNoLogin(credentials: string): string {

@@ -146,6 +146,25 @@ describe("what a turn used", () => {
   });
 });
 
+test("whose its login is, is told by its account or its key; by neither with a provider of the user's own", () => {
+  const home = mkdtempSync(join(tmpdir(), "owt-codex-"));
+  onTestFinished(() => rmSync(home, { recursive: true, force: true }));
+  mkdirSync(join(home, ".codex"));
+  const of = (env: Record<string, string> = {}) => agent.account({ HOME: home, ...env }, home);
+  const put = (tokens: object) => writeFileSync(join(home, ".codex", "auth.json"), JSON.stringify({ tokens }));
+  expect(of()).toBeNull();
+  put({ access_token: "secret" });
+  expect(of()).toBeNull();
+  put({ access_token: "secret", account_id: "a-1" });
+  const one = of();
+  expect(one).toContain("a-1");
+  put({ access_token: "renewed", account_id: "a-1" });
+  expect(of()).toBe(one);
+  expect(of({ CODEX_API_KEY: "key" })).not.toBe(one);
+  writeFileSync(join(home, ".codex", "config.toml"), 'model_provider = "mine"\n');
+  expect(of()).toBeNull();
+});
+
 test("its login is looked for where Codex has it, and never shown", () => {
   const home = mkdtempSync(join(tmpdir(), "owt-codex-"));
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));

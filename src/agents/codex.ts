@@ -55,6 +55,7 @@ export const codex: Adapter = {
       about: ABOUT,
       doubtsAboutCost: "codex tells neither dollars nor what its subagents use",
       login: findLogin,
+      account: findAccount,
       hasConversation: (session) => findRecord(sessions, session) !== null,
       recordsOf: (session) => [findRecord(sessions, session)].filter((path) => path !== null),
       invoke: (turn) => invoke(setup, turn),
@@ -105,6 +106,14 @@ function findLogin(env: NodeJS.ProcessEnv): Login {
   const config = join(codexHome(env), "config.toml");
   if (namesProvider(config)) return { state: "unknown", detail: `with the model provider of ${config}` };
   return { state: "missing", detail: `no variable, no ${file}`, hint: "log in: codex login; or set CODEX_API_KEY" };
+}
+
+/** A provider of the user's own is asked with whatever login it has. */
+function findAccount(env: NodeJS.ProcessEnv): string | null {
+  const { state, variable, detail } = findLogin(env);
+  if (state !== "found" || namesProvider(join(codexHome(env), "config.toml"))) return null;
+  const whose = variable === undefined ? text(record(readJson(detail)["tokens"])["account_id"]) : text(env[variable]);
+  return whose === "" ? null : JSON.stringify([whose, env["OPENAI_BASE_URL"]]);
 }
 
 /** A provider of the user's own has a login of its own, or none. */

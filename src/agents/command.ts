@@ -32,6 +32,7 @@ export const command: Adapter = {
     about: ABOUT,
     doubtsAboutCost: `${name} tells what it costs only where it prints ${USAGE_MARKER} lines`,
     login: () => ({ state: "unknown", detail: "its own business" }),
+    account: () => null,
     hasConversation: () => false,
     recordsOf: () => [],
     invoke: (turn) => ({

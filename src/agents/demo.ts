@@ -27,6 +27,7 @@ export const demo: Adapter = {
     about: ABOUT,
     doubtsAboutCost: null,
     login: () => ({ state: "not-needed", detail: "none is needed" }),
+    account: () => null,
     hasConversation: (session) => isWhole(recordOf(setup, session)),
     recordsOf: (session) => [recordOf(setup, session)],
     invoke: (turn) => ({

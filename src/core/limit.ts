@@ -19,9 +19,12 @@ export type UsageLimit = {
   /** How often it was guessed in a row. */
   guesses: number;
   since: number;
-  /** The attempt that tries it; null while nobody does. */
+  /** The attempt that tries it, or {@link ELSEWHERE}; null while nobody does. */
   probe: number | null;
 };
+
+/** No attempt of this repository: one of another repository of the same user, with the same login, tries it. */
+export const ELSEWHERE = -1;
 
 /** What keeps a task of a limited credential back: until when; or behind that time, the task that tries whether it is over. */
 export type LimitHold = Pick<UsageLimit, "agent" | "until" | "isGuess" | "outage"> & {

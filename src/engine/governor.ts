@@ -3,6 +3,7 @@
 import type { Attempt } from "../core/attempt.ts";
 import {
   awaySince,
+  ELSEWHERE,
   holds,
   keyOf,
   limitedName,
@@ -47,16 +48,6 @@ export function noteProbe(engine: Engine, attempt: Attempt): void {
     if (mayTry(limit, engine.now())) writeLimit(engine.store, { ...limit, probe: attempt.id });
 }
 
-/** What keeps the agent of an open attempt from being started, now that it is ready for it; null where nothing does. Where a limit may be tried by
- *  now, it is the one that tries it. */
-export function heldAtLast(engine: Engine, attempt: Attempt, task: Task): LimitHold | null {
-  const hold = readHolding(engine)?.(attempt.agent, () => attempt.model) ?? null;
-  if (hold === null || hold.probe === task.key) return null;
-  if (hold.probe !== null || !mayTry(hold, engine.now())) return hold;
-  noteProbe(engine, attempt);
-  return null;
-}
-
 /** Whether an attempt is the one whose answer says that a limit is over. */
 export function isProbe(engine: Engine, attempt: Attempt): boolean {
   return triedBy(engine, attempt).length > 0;
@@ -69,18 +60,38 @@ export function passLimit(engine: Engine, attempt: Attempt): void {
 
 /** Ends limits of which an attempt has shown that they are over. Within a transaction of the caller's. */
 export function endLimits(engine: Engine, attempt: Attempt, limits: readonly UsageLimit[]): void {
+  const about = { run: attempt.run, task: attempt.task, attempt: attempt.id };
   for (const limit of limits) {
-    removeLimit(engine.store, limit);
-    const freed = heldBy(engine, limit);
-    for (const task of freed) changeTask(engine.store, task.id, { park: null, notBefore: null });
-    const about = { run: attempt.run, task: attempt.task, attempt: attempt.id };
-    const others = freed.length === 0 ? "" : `; what waited goes on: ${freed.map(({ key }) => key).join(", ")}`;
-    const isOver =
-      limit.outage === undefined
-        ? `the usage limit of ${limitedName(limit)} is over`
-        : `the API of ${limit.agent} answers again`;
-    appendEvent(engine.store, engine.now(), about, { kind: "note", text: `${isOver}${others}` });
+    const text = `${describeOver(limit)}${describeFreed(lift(engine, limit))}`;
+    appendEvent(engine.store, engine.now(), about, { kind: "note", text });
   }
+}
+
+/** Ends a limit of which a run of another repository has shown that it is over. Within a transaction of the caller's. */
+export function endElsewhere(engine: Engine, limit: UsageLimit): void {
+  const freed = lift(engine, limit);
+  for (const { id: run } of readRuns(engine.store, "open")) {
+    const own = describeFreed(freed.filter((task) => task.run === run));
+    const text = `${describeOver(limit)}, as another repository found${own}`;
+    appendEvent(engine.store, engine.now(), { run }, { kind: "note", text });
+  }
+}
+
+/** Holds nobody any more; gives the tasks that go on. */
+function lift(engine: Engine, limit: UsageLimit): Task[] {
+  removeLimit(engine.store, limit);
+  const freed = heldBy(engine, limit);
+  for (const task of freed) changeTask(engine.store, task.id, { park: null, notBefore: null });
+  return freed;
+}
+
+function describeOver(limit: UsageLimit): string {
+  if (limit.outage !== undefined) return `the API of ${limit.agent} answers again`;
+  return `the usage limit of ${limitedName(limit)} is over`;
+}
+
+function describeFreed(freed: readonly Task[]): string {
+  return freed.length === 0 ? "" : `; what waited goes on: ${freed.map(({ key }) => key).join(", ")}`;
 }
 
 /** Outcomes behind which an API has answered, limit or no limit. */
@@ -138,8 +149,9 @@ export function nextProbe(engine: Engine): number | null {
   return waiting.length === 0 ? null : Math.min(...waiting.map(({ until }) => until));
 }
 
-/** The task that tries it; null where its attempt is over: whoever carried it died with it. */
+/** The task that tries it, or whose it is; null where its attempt is over: whoever carried it died with it. */
 export function probeOf(engine: Engine, limit: UsageLimit): string | null {
+  if (limit.probe === ELSEWHERE) return "another repository";
   const attempt = limit.probe === null ? null : readAttempt(engine.store, limit.probe);
   const isOpen = attempt !== null && attempt.outcome === null && attempt.phase !== "closed";
   return isOpen ? (readTask(engine.store, attempt.task)?.key ?? null) : null;

@@ -87,6 +87,12 @@ function othersAnswered(engine: Engine, attempt: Attempt): boolean {
   return [...all].some(([id, each]) => id !== attempt.id && each.credential === credential && each.answeredAt > from);
 }
 
+/** Whether somebody here was answered a moment ago: what another one cannot reach then is its own affair. */
+export function wasAnswered(engine: Engine, credential: string): boolean {
+  const from = performance.now() - UNSEEN_MS;
+  return [...heard.of(engine.store).values()].some((each) => each.credential === credential && each.answeredAt > from);
+}
+
 /** Whether its API fails it each time when it has got somewhere: then it may be what it asks for. */
 function isItsOwn(engine: Engine, { id, task, number }: Attempt): boolean {
   const attempts = readAttempts(engine.store, task).filter((each) => each.number <= number);

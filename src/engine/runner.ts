@@ -40,6 +40,7 @@ import { findLooker, leaveRedTip, lookAnew } from "./red-tip.ts";
 import { letGoOn } from "./resolving.ts";
 import { noteShortage } from "./room.ts";
 import { watchSessionLimits } from "./session-limits.ts";
+import { shareLimits } from "./shared-limits.ts";
 import { ENDS_ANYWAY, isSettledNow } from "./settled.ts";
 import { startReady, type Turn } from "./start-ready.ts";
 import { attemptsFolder } from "./taken-ids.ts";
@@ -90,10 +91,12 @@ export async function carryRuns(engine: Engine, options: CarryOptions): Promise<
 async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, jumpMs: number): Promise<void> {
   const carriers = new Carriers(engine, options.signal, disk);
   const taken = new Set<string>();
-  const sessions = watchSessionLimits(engine, (error) => {
+  const fail = (error: unknown) => {
     carriers.fail(error);
     carriers.onEnd();
-  });
+  };
+  const sessions = watchSessionLimits(engine, fail);
+  const shared = shareLimits(engine, () => carriers.onEnd(), fail);
   while (!options.signal.aborted && !carriers.failure) {
     // A turn of this loop may wait for nothing but promises; the world gets its say between two of them.
     await turnOfTheWorld();
@@ -120,6 +123,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
   if (options.signal.aborted) await parkAll(engine, carriers);
   clearInterval(sessions);
   await carriers.allEnded();
+  shared.close();
   await allEmptied(engine);
   await sweepTrash(engine.repo, (path) => knownFiles(engine, path));
   if (carriers.failure) throw carriers.failure.error;

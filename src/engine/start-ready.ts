@@ -17,9 +17,11 @@ import { estimatesOf } from "./estimates.ts";
 import { decideRunStarts } from "./footprints.ts";
 import { readHolding } from "./governor.ts";
 import { noteLimited } from "./limited.ts";
+import { mayStart } from "./probe.ts";
 import { rankFor } from "./rank.ts";
 import { Room } from "./room.ts";
 import { runTip } from "./run-tip.ts";
+import { hearLimits } from "./shared-limits.ts";
 import { choicesFor, nextAgent, viewRun } from "./view.ts";
 
 /** What one turn of the loop found: what there was no room for. */
@@ -58,6 +60,7 @@ export async function startReady(
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
     const base = await runTip(engine, run);
+    hearLimits(engine);
     // What the others did meanwhile is booked, and each start takes up some of what is left.
     const found = engine.store.transaction(() => {
       const now = engine.store.state() === seen ? task : readIfReady(engine, run, task);
@@ -82,6 +85,7 @@ function startTask(
   const short = room.take(agent, startOf(task));
   if (short !== null) return { short };
   const model = choicesFor(engine, run, task, agent).model ?? null;
+  if (!mayStart(engine, { agent, model })) return {};
   const attempt = startAttempt(engine, run, task, { agent, model, base });
   if (attempt !== null && insteadOf !== null) noteFallOver(engine, attempt, insteadOf);
   return { attempt };

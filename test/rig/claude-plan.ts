@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { vi } from "vitest";
 import { claudeBinary, type ClaudeVersion } from "./claude-binary.ts";
-import { type ClaudeRig, claudeRig, type RigOptions } from "./claude-rig.ts";
+import { type ClaudeRig, claudeRig, type Place, type RigOptions } from "./claude-rig.ts";
 import { type Answer, type Gate, type Script, startFakeApi } from "./fake-api.ts";
 
 /** Why the real one cannot be driven here; null when it can. */
@@ -24,6 +24,8 @@ nohup tail -f /dev/null >/dev/null 2>&1 &
 echo up >"$HOME/lingers"
 tail -f /dev/null
 `;
+
+const SCRIPTS = { "check.sh": CHECK, "linger.sh": LINGER };
 
 export const CONFIG = `[run]
 verify = "sh check.sh"
@@ -55,7 +57,7 @@ export async function approvedRig(
   } = {},
 ): Promise<ClaudeRig> {
   const api = await startFakeApi(script, more.refuse);
-  const files = { ".worktreerc": more.config ?? CONFIG, "check.sh": CHECK, "linger.sh": LINGER, ...plan };
+  const files = { ".worktreerc": more.config ?? CONFIG, ...SCRIPTS, ...plan };
   const rig = await claudeRig({
     api,
     files,
@@ -64,6 +66,18 @@ export async function approvedRig(
   });
   await rig.ask("config", "approve", "--yes");
   return rig;
+}
+
+/** Another repository of the same user, whose commands are approved. */
+export async function approvedBeside(
+  rig: ClaudeRig,
+  name: string,
+  plan: Record<string, string>,
+  env?: Record<string, string>,
+): Promise<Place> {
+  const place = rig.beside(name, { ".worktreerc": CONFIG, ...SCRIPTS, ...plan }, env);
+  await place.ask("config", "approve", "--yes");
+  return place;
 }
 
 /** Writes a file, commits it, says so; `gate` holds the second word. */
@@ -84,7 +98,7 @@ export function lingers(): Answer {
 }
 
 /** The merges of the run in order, each with its task and whether it was verified. */
-export function integrated(rig: ClaudeRig): string[] {
+export function integrated(rig: Pick<Place, "git">): string[] {
   const keys = ["Owt-Task", "Owt-Verified", "Owt-Group"];
   const format = ["%P", ...keys.map((key) => `%(trailers:key=${key},valueonly,separator=)`)].join("%x09");
   const told = (range: string): string[] => {

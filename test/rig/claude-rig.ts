@@ -32,24 +32,31 @@ export type RigOptions = {
   version?: ClaudeVersion;
 };
 
-export type ClaudeRig = AsyncDisposable & {
-  api: FakeApi;
+/** A repository, and `owt` in it. */
+export type Place = {
   root: string;
-  /** For what tools of the agent leave outside their worktree. */
-  home: string;
-  /** What every `owt` is started with. */
-  env: Record<string, string>;
   owt(...args: string[]): Owt;
   /** Runs a command that must succeed, and gives the data of its `--json`. */
   ask<T>(...args: string[]): Promise<T>;
   git(...args: string[]): string;
-  /** How each claude was started, in order: its arguments. */
-  starts(): string[];
-  /** The real claudes of this rig that run now. */
-  claudes(): number[];
-  /** Everything of this rig that runs now, `PID command`. */
-  processes(): string[];
 };
+
+export type ClaudeRig = AsyncDisposable &
+  Place & {
+    api: FakeApi;
+    /** For what tools of the agent leave outside their worktree. */
+    home: string;
+    /** What every `owt` is started with. */
+    env: Record<string, string>;
+    /** Another repository of the same user. `env` on top of that of the first. */
+    beside(name: string, files: Record<string, string>, env?: Record<string, string>): Place;
+    /** How each claude was started, in order: its arguments. */
+    starts(): string[];
+    /** The real claudes of this rig that run now. */
+    claudes(): number[];
+    /** Everything of this rig that runs now, `PID command`. */
+    processes(): string[];
+  };
 
 /** One `owt` as a child. */
 type Owt = {
@@ -75,33 +82,37 @@ export async function claudeRig({ api, files, env = {}, version }: RigOptions): 
   const startsFile = join(top, "starts");
   const binary = claudeBinary(version);
   writeProgram(join(bin, "claude"), binary, startsFile);
-  makeRepository(root, files);
   const environment = definedOf({ ...environmentFor(api, top, home, bin), ...env });
   const children: ChildProcess[] = [];
-  const owt: ClaudeRig["owt"] = (...args) => {
-    const child = spawn(process.execPath, [BIN, ...args], {
-      cwd: root,
-      env: environment,
-      stdio: ["ignore", "pipe", "pipe"],
-      // A group of its own, as a shell gives each command: see pressCtrlC.
-      detached: true,
-    });
-    children.push(child);
-    return watchOwt(child, args);
-  };
-  const ask = async <T>(...args: string[]): Promise<T> => {
-    const asked = owt(...args, "--json");
-    await asked.exits(0);
-    return (JSON.parse(asked.out()) as { data: T }).data;
+  const placeAt = (at: string, files: Record<string, string>, env: Record<string, string>): Place => {
+    makeRepository(at, files);
+    const owt: Place["owt"] = (...args) => {
+      const child = spawn(process.execPath, [BIN, ...args], {
+        cwd: at,
+        env,
+        stdio: ["ignore", "pipe", "pipe"],
+        // A group of its own, as a shell gives each command: see pressCtrlC.
+        detached: true,
+      });
+      children.push(child);
+      return watchOwt(child, args);
+    };
+    const ask = async <T>(...args: string[]): Promise<T> => {
+      const asked = owt(...args, "--json");
+      await asked.exits(0);
+      return (JSON.parse(asked.out()) as { data: T }).data;
+    };
+    return { root: at, owt, ask, git: (...args) => runGit(at, ...args) };
   };
   return {
+    ...placeAt(root, files, environment),
     api,
-    root,
     home,
     env: environment,
-    owt,
-    ask,
-    git: (...args) => runGit(root, ...args),
+    beside: (name, its, more = {}) => {
+      mkdirSync(join(top, name));
+      return placeAt(join(top, name), its, { ...environment, ...more });
+    },
     starts: () => (existsSync(startsFile) ? readFileSync(startsFile, "utf8").trimEnd().split("\n") : []),
     claudes: () => processesIn(top).filter((pid) => linkOf(pid, "exe") === realpathSync(binary)),
     processes: () => processesIn(top).map((pid) => `${pid} ${readProc(pid, "cmdline").replaceAll("\0", " ").trim()}`),
