@@ -36,6 +36,8 @@ function objectFolders(repo: Repo): string[] {
 /** Why a folder cannot be written, as the system calls it; null where it can, or where none is there. */
 function refusal(path: string): string | null {
   try {
+    // A file in its place is another matter.
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return null;
     accessSync(path, constants.W_OK | constants.X_OK);
     return null;
   } catch (error) {
