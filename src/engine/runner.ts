@@ -119,11 +119,14 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
     }
   }
   // Whoever is to leave may be told so while what runs is waited for: a Ctrl-C, or a store that was cut off.
-  await Promise.race([carriers.allEnded(), aborted(options.signal)]);
-  if (options.signal.aborted) await parkAll(engine, carriers);
-  clearInterval(sessions);
-  await carriers.allEnded();
-  shared.close();
+  try {
+    await Promise.race([carriers.allEnded(), aborted(options.signal)]);
+    if (options.signal.aborted) await parkAll(engine, carriers);
+    clearInterval(sessions);
+    await carriers.allEnded();
+  } finally {
+    shared.close();
+  }
   await allEmptied(engine);
   await sweepTrash(engine.repo, (path) => knownFiles(engine, path));
   if (carriers.failure) throw carriers.failure.error;

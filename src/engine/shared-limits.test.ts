@@ -123,6 +123,10 @@ test("what one met holds the other until the first has found that it is over; wh
   expect(readLimits(other.engine.store)).toEqual([limitOf(other)]);
   expect(notes(other)).toEqual([expect.stringContaining("another repository met a usage limit of claude")]);
   expect(other.woken()).toBe(1);
+  // One's own word is no news.
+  hearLimits(one.engine);
+  look(one);
+  expect([one.woken(), notes(one)]).toEqual([0, []]);
   expect(readLimits(stranger.engine.store)).toEqual([]);
 
   const task = readTasks(other.engine.store, runOf(other.engine))[0]!;

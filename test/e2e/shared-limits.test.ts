@@ -140,6 +140,31 @@ test("where what is shared cannot be read, each goes by its own, and says so", a
     expect(run.err().match(/usage limits are not shared with other repositories: .*damaged/g)).toHaveLength(1);
 });
 
+test("an API that one repository cannot reach is not asked by the other; both go on when it answers", async () => {
+  const [begun, probe] = [makeGate(), makeGate()];
+  probe.release();
+  const script = Object.fromEntries([scripted("a", begun, probe), late("c", probe)]);
+  let isAway = false;
+  const refuse = () => (isAway ? { status: 529, type: "overloaded_error", message: "Overloaded" } : null);
+  await using rig = await approvedRig(plan("a"), script, { refuse, env: LOGIN });
+  const other = await approvedBeside(rig, "other", plan("c"));
+  const first = rig.owt("run", "--yes");
+  await first.brings(begun.reached);
+  isAway = true;
+  begun.release();
+  await first.brings(vi.waitUntil(() => waits(rig), LOOKS));
+  const second = other.owt("run", "--yes");
+  await second.brings(vi.waitUntil(() => waits(other), LOOKS));
+  expect((await standings(other))[0]!.why).toMatch(
+    /^the API of claude cannot be reached \(as another repository met it\); next try at/,
+  );
+  expect(rig.starts()).toHaveLength(1);
+  isAway = false;
+  await Promise.all([first.exits(0), second.exits(0)]);
+  // Nobody was refused once more.
+  expect(rig.starts()).toHaveLength(3);
+});
+
 test("a repository with another login is not held", async () => {
   const [begun, probe] = [makeGate(), makeGate()];
   probe.release();
