@@ -182,7 +182,7 @@ describe("any program as an agent", () => {
     ],
     [
       { exitCode: 3, lastSaid: "hm", stderrTail: "a\nb\n" },
-      { kind: "failed", reason: "exit 3: a\nb" },
+      { kind: "failed", reason: "exit 3: b" },
     ],
     [
       { exitCode: 1, lastSaid: `${QUESTION_MARKER} red?` },

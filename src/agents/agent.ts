@@ -179,7 +179,7 @@ export type Evidence = {
   lastSaid: string;
   /** The last few things said, oldest first: of a program that speaks line by line, its last lines that are not blank. */
   saidLately: string[];
-  /** The last lines of standard error. */
+  /** The end of standard error, without the secrets of its environment. */
   stderrTail: string;
   /** Whether git shows work on the task's branch. */
   changed: boolean;

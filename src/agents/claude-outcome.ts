@@ -1,6 +1,7 @@
 /** What a turn of Claude Code came to. Exit code and `subtype` mislead (an API error ends with subtype "success"): it is told by is_error, api_error_status,
  *  terminal_reason, permission_denials, rate_limit_event and git. Measured on 2.1.197 and 2.1.329. */
 import type { Outcome } from "../core/outcome.ts";
+import { whyDied } from "../core/why-died.ts";
 import { lastLines } from "../lib/tail.ts";
 import { type AgentResult, type Evidence, questionIn } from "./agent.ts";
 
@@ -22,13 +23,16 @@ function judgeWithoutResult(evidence: Evidence): Outcome {
   // Without a result it was ended from outside (a signal, an exit that says nothing) or refused to start, which it says in words.
   const wasRefused = evidence.exitCode !== null && evidence.exitCode > 0 && evidence.exitCode < 128;
   if (!wasRefused) return { kind: "lost", ...(evidence.exitCode === 0 ? { exit: 0 } : {}) };
-  const said = evidence.stderrTail || evidence.lastSaid || `claude ended with ${evidence.exitCode} and no result`;
+  const said =
+    whyDied(evidence.stderrTail) ||
+    lastLines(evidence.lastSaid, 5) ||
+    `claude ended with ${evidence.exitCode} and no result`;
   // An option that it refuses is refused again; so is leave to do everything as root (2.1.329).
-  const isFinal = said.trimStart().startsWith("error: ") || /cannot be used with root/.test(said);
+  const isFinal = said.startsWith("error: ") || /cannot be used with root/.test(said);
   const isTaken = /\bSession ID \S+ is already in use/.test(said);
   return {
     kind: "failed",
-    reason: lastLines(said, 5),
+    reason: said,
     ...(isFinal ? { final: true } : {}),
     ...(isTaken ? { taken: true } : {}),
   };

@@ -6,6 +6,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { addTokens, NO_TOKENS, type Tokens, type Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { whyDied } from "../core/why-died.ts";
 import { listUsage } from "../core/prices.ts";
 import { LineReader } from "../lib/lines.ts";
 import { lastLines } from "../lib/tail.ts";
@@ -220,8 +221,11 @@ function judge(evidence: Evidence): Outcome {
   const result = evidence.results.at(-1);
   if (!result) {
     if (evidence.exitCode === null) return { kind: "lost" };
-    const said = evidence.stderrTail || evidence.lastSaid || `codex ended with ${evidence.exitCode} and no result`;
-    return { kind: "failed", reason: lastLines(said, 5) };
+    const said =
+      whyDied(evidence.stderrTail) ||
+      lastLines(evidence.lastSaid, 5) ||
+      `codex ended with ${evidence.exitCode} and no result`;
+    return { kind: "failed", reason: said };
   }
   if (result.isError) return classify(result.text);
   const question = questionIn(evidence.lastSaid);

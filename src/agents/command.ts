@@ -1,6 +1,7 @@
 /** Any program as an agent: the prompt comes on standard input, the exit code and git tell how it went. */
 import { NO_TOKENS } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { whyDied } from "../core/why-died.ts";
 import { lastLines } from "../lib/tail.ts";
 import type { About, Adapter, AgentEvent, Evidence } from "./agent.ts";
 import { questionIn } from "./agent.ts";
@@ -93,7 +94,7 @@ function notUnderstood(json: string): AgentEvent[] {
 function judgeByExit(evidence: Evidence): Outcome {
   if (evidence.exitCode === null) return { kind: "lost" };
   if (evidence.exitCode !== 0) {
-    const said = lastLines(evidence.stderrTail || evidence.lastSaid, 5);
+    const said = whyDied(evidence.stderrTail) || lastLines(evidence.lastSaid, 5);
     return { kind: "failed", reason: said ? `exit ${evidence.exitCode}: ${said}` : `exit ${evidence.exitCode}` };
   }
   // A program says its lines one by one, and hardly one ends without a word of farewell.

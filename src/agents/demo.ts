@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ModelUsage, NO_TOKENS } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { whyDied } from "../core/why-died.ts";
 import type { About, Adapter, AgentEvent, Evidence, Setup } from "./agent.ts";
 import { reportedBooks } from "./books.ts";
 import { type Json, number, parseJson, text } from "./json.ts";
@@ -124,7 +125,7 @@ function judge(evidence: Evidence): Outcome {
   const result = evidence.results.at(-1);
   if (!result) {
     if (evidence.exitCode === null) return { kind: "lost" };
-    return { kind: "failed", reason: evidence.stderrTail.trim() || `exit ${evidence.exitCode}` };
+    return { kind: "failed", reason: whyDied(evidence.stderrTail) || `exit ${evidence.exitCode}` };
   }
   const limit = evidence.limits.at(-1);
   if (limit) return { kind: "limit", ...limit };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { printable, whichUnverified, wrap } from "./text.ts";
+import { localTime, localTimes, printable, whichUnverified, wrap } from "./text.ts";
 
 const DIRECTION_MARKS = [
   0x061c, 0x200e, 0x200f, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e, 0x2066, 0x2067, 0x2068, 0x2069,
@@ -28,4 +28,21 @@ test("what came in unchecked is named, unless it is all that came in", () => {
   expect(whichUnverified({ unverified: ["a", "b"], counts: { done: 3 } })).toBe("a, b");
   expect(whichUnverified({ unverified: ["a", "b"], counts: { done: 2, failed: 1 } })).toBe("all 2");
   expect(whichUnverified({ unverified: ["a"], counts: { done: 1 } })).toBe("a");
+});
+
+test("a time that is less than a minute ahead has its seconds, as a wait of seconds is no minute", () => {
+  const now = new Date(2026, 10, 23, 4, 2, 40).getTime();
+  const at = (seconds: number) => localTime(now + seconds * 1_000, now);
+  expect([at(20), at(1), at(59), at(60), at(0), at(-20), at(3_600)]).toEqual([
+    "04:03:00",
+    "04:02:41",
+    "04:03:39",
+    "04:03",
+    "04:02",
+    "04:02",
+    "05:02",
+  ]);
+  expect(localTimes(`next try at ${new Date(now + 15_000).toISOString()}`, now)).toBe("next try at 04:02:55");
+  // A report that is read on other days.
+  expect(localTime(now + 20_000, null)).toBe("2026-11-23 04:03");
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { sampleAttempt } from "../../test/rig/samples.ts";
 import type { Attempt } from "./attempt.ts";
 import {
+  decideHold,
   decideHolds,
   decideStop,
   decideYields,
@@ -106,25 +107,30 @@ describe("what may start", () => {
 });
 
 describe("what runs", () => {
-  test("is stopped when its task or its run has reached a limit, not for what is only kept", () => {
+  test("is stopped when its task or its run has passed a limit, not for what is only kept, nor when it has just used the last of it", () => {
     const attempts = [spent(0.6, { task: 2 }), runs(0.3, { task: 1 })];
     const stop = (budget: Partial<Budget>) => decideStop(of(budget), spending(attempts), 1)?.scope ?? null;
-    expect([stop({ runUsd: 1 }), stop({ runUsd: 0.9 }), stop({ taskUsd: 0.3 }), stop({ taskUsd: 0.4 })]).toEqual([
+    expect([stop({ runUsd: 1 }), stop({ runUsd: 0.89 }), stop({ taskUsd: 0.29 }), stop({ taskUsd: 0.4 })]).toEqual([
       null,
       "run",
       "task",
       null,
     ]);
+    expect([stop({ runUsd: 0.9 }), stop({ taskUsd: 0.3 })]).toEqual([null, null]);
+    const hold = (budget: Partial<Budget>) => decideHold(of(budget), spending(attempts), 1)?.scope ?? null;
+    expect([hold({ runUsd: 0.91 }), hold({ runUsd: 0.9 }), hold({ taskUsd: 0.3 })]).toEqual([null, "run", "task"]);
   });
 
   test("may spend what the narrowest limit leaves", () => {
     const attempts = [spent(0.6, { task: 2 }), spent(0.1, { task: 1 })];
     const left = (budget: Partial<Budget>) => leftFor(of(budget), spending(attempts, 4), 1);
     expect(left({ tokens: 5 })).toBeNull();
-    expect(left({ runUsd: 1 })).toBeCloseTo(0.3, 9);
-    expect(left({ runUsd: 1, taskUsd: 0.2 })).toBeCloseTo(0.1, 9);
-    expect(left({ runUsd: 1, dayUsd: 4.05 })).toBeCloseTo(0.05, 9);
+    expect(left({ runUsd: 1 })).toBeCloseTo(0.3, 8);
+    expect(left({ runUsd: 1, taskUsd: 0.2 })).toBeCloseTo(0.1, 8);
+    expect(left({ runUsd: 1, dayUsd: 4.05 })).toBeCloseTo(0.05, 8);
     expect(left({ runUsd: 0.5 })).toBe(0.0001);
+    // To the last of it.
+    expect(left({ runUsd: 1 })).toBeGreaterThan(0.3);
   });
 });
 
@@ -358,10 +364,10 @@ describe("time and numbers of tasks", () => {
       [2, 30_000],
     ]);
     const about = spending(attempts, 0, { workedMs, day: { usd: 0, tokens: 0, tasks: 0, ms: 100_000 } });
-    expect(decideStop(of({ taskTimeMs: 60_000 }), about, 1)).toMatchObject({ scope: "task", unit: "ms", used: 60_000 });
+    expect(decideStop(of({ taskTimeMs: 59_999 }), about, 1)).toMatchObject({ scope: "task", unit: "ms", used: 60_000 });
     expect(decideStop(of({ taskTimeMs: 60_000 }), about, 2)).toBeNull();
-    expect(decideStop(of({ runTimeMs: 90_000 }), about, 2)).toMatchObject({ scope: "run", used: 90_000 });
-    expect(decideStop(of({ dayTimeMs: 100_000 }), about, 2)).toMatchObject({ scope: "day" });
+    expect(decideStop(of({ runTimeMs: 89_999 }), about, 2)).toMatchObject({ scope: "run", used: 90_000 });
+    expect(decideStop(of({ dayTimeMs: 99_999 }), about, 2)).toMatchObject({ scope: "day" });
     expect(leftFor(of({ runTimeMs: 90_000 }), about, 1)).toBeNull();
   });
 

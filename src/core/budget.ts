@@ -181,11 +181,21 @@ export function wasTooLittle(
   });
 }
 
-/** The limit that a running attempt of `task` has reached; it is to be stopped. */
+/** The limit that keeps an attempt of `task` from its agent: nothing is left of it. */
+export function decideHold(budget: Budget, spending: Spending, task: number): Level | null {
+  return stoppingLevels(budget, spending, task).find(isUsedUp) ?? null;
+}
+
+/** The limit that a running attempt of `task` has passed; it is to be stopped. Who has used the last of one may have come to his end with that: only another turn shows that he
+ *  had not. */
 export function decideStop(budget: Budget, spending: Spending, task: number): Level | null {
+  return stoppingLevels(budget, spending, task).find(({ used, limit }) => used > limit + DUST) ?? null;
+}
+
+/** That no further task may begin stops none. */
+function stoppingLevels(budget: Budget, spending: Spending, task: number): Level[] {
   const levels = [...taskLevels(budget, spending, task), ...usedLevels(budget, spending)];
-  // That no further task may begin stops none.
-  return levels.find((level) => level.unit !== "tasks" && isUsedUp(level)) ?? null;
+  return levels.filter(({ unit }) => unit !== "tasks");
 }
 
 /** Attempts that give way before a limit is reached, where what is expected has proved too little and all that are at work could pass it by more than one turn: those
@@ -247,8 +257,8 @@ export function leftFor(budget: Budget, spending: Spending, task: number): numbe
   const all = [...usedLevels(budget, spending), ...taskLevels(budget, spending, task)];
   const levels = all.filter((level) => level.unit === "usd");
   if (levels.length === 0) return null;
-  // A hundredth of a cent is the least that is worth a start; dispatch has seen to it that something is left.
-  return Math.max(0.0001, Math.min(...levels.map((level) => level.limit - level.used)));
+  // A hundredth of a cent is the least that is worth a start; dispatch has seen to it that something is left. What it uses to the last of it, it may.
+  return Math.max(0.0001, Math.min(...levels.map((level) => level.limit - level.used)) + DUST);
 }
 
 /** The limits of the run of which so much is used that it is time to say so and to ask. */

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { findFree, keyOf, mayTry, meetLimit, meetOutage, type UsageLimit } from "./limit.ts";
+import { findFree, keyOf, mayTry, meetLimit, meetOutage, tryEarly, type UsageLimit, waitOn } from "./limit.ts";
 
 const NOW = 1_000_000_000_000;
 const BY = { credential: "claude of me", agent: "claude" };
@@ -100,6 +100,17 @@ describe("who takes a task", () => {
   });
 });
 
+test("a limit that a person has tried before its time waits on as it did, unless somebody says when it ends", () => {
+  const [guessed, stated] = [meet(meet(null, null), null, NOW + 60_000), meet(null, NOW + 3_600_000)];
+  const later = NOW + 90_000;
+  for (const limit of [guessed, stated]) {
+    const tried = { ...tryEarly(limit, later), probe: 7 };
+    expect(meet(tried, null, later + 1_000)).toEqual(limit);
+    expect(waitOn(tried)).toEqual(limit);
+    expect(meet(tried, NOW + 7_200_000, later, 0)).toEqual({ ...BY, ...stated, until: NOW + 7_200_000 });
+  }
+});
+
 describe("an API that cannot be reached", () => {
   const reason = "API Error: 529 Overloaded. This is a server-side issue";
   const away = (before: UsageLimit | null, now: number, { isTry = true, firstMs = 10_000, chance = 0 } = {}) =>
@@ -128,6 +139,18 @@ describe("an API that cannot be reached", () => {
     expect(away(outage, NOW + 1_000)).toEqual(outage);
     const tried = { ...outage, probe: 7 };
     expect(away(tried, outage.until + 1_000, { isTry: false })).toEqual(tried);
+  });
+
+  test("tried by a person before its time, in vain, waits on as it did, and longer only behind its own tries", () => {
+    const outage = away({ ...away(null, NOW), probe: 7 }, NOW + 40_000);
+    const early = tryEarly(outage, NOW + 50_000);
+    expect(mayTry(early, NOW + 50_000)).toBe(true);
+    expect(away({ ...early, probe: 8 }, NOW + 51_000)).toEqual(outage);
+    expect(waitOn({ ...early, probe: 8 })).toEqual(outage);
+    // It is another's word while that one still tries it.
+    expect(away({ ...early, probe: 8 }, NOW + 51_000, { isTry: false })).toEqual({ ...early, probe: 8 });
+    // The try outlasted the wait.
+    expect(away({ ...early, probe: 8 }, outage.until).until).toBe(outage.until + 120_000);
   });
 
   test("is another hold than a limit of the same login", () => {

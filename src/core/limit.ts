@@ -21,6 +21,8 @@ export type UsageLimit = {
   since: number;
   /** The attempt that tries it, or {@link ELSEWHERE}; null while nobody does. */
   probe: number | null;
+  /** When it was to be tried before a person had it tried at once (epoch ms): where that is in vain, it is so again. */
+  due?: number;
 };
 
 /** No attempt of this repository: one of another repository of the same user, with the same login, tries it. */
@@ -52,6 +54,7 @@ export function meetLimit(
     const until = Math.max(stated, now + spread(2_000, chance)) + Math.round(chance * jitterMs(stated - now));
     return { ...by, until, isGuess: false, guesses: 0, since, probe: null };
   }
+  if (before !== null && isEarly(before, now)) return waitOn(before);
   // What several met at the same time is one limit.
   if (before !== null && before.until > now) return { ...before, probe: null };
   const guesses = before?.guesses ?? 0;
@@ -72,10 +75,26 @@ export function meetOutage(
   // What several met is one outage; and another one is just trying it.
   const isKnown = before !== null && (before.probe === null ? !mayTry(before, now) : !met.isTry);
   if (isKnown) return { ...before, outage };
+  if (before !== null && isEarly(before, now)) return { ...waitOn(before), outage };
   const guesses = before?.guesses ?? 0;
   const wait = Math.max(met.firstMs, OUTAGE_STEPS_MS[Math.min(guesses, OUTAGE_STEPS_MS.length - 1)]!);
   const until = now + Math.round(wait * (1 + chance / 10));
   return { ...by, outage, until, isGuess: true, guesses: guesses + 1, since: before?.since ?? now, probe: null };
+}
+
+/** A limit that a person has tried at once, for once. */
+export function tryEarly(limit: UsageLimit, now: number): UsageLimit {
+  return { ...limit, until: now, probe: null, due: limit.until };
+}
+
+/** A limit whose try told nothing of it: nobody tries it any more, and what was tried before its time waits on. */
+export function waitOn({ due, ...limit }: UsageLimit): UsageLimit {
+  return { ...limit, until: due ?? limit.until, probe: null };
+}
+
+/** Whether it is tried before its time. */
+function isEarly({ due, isGuess }: UsageLimit, now: number): boolean {
+  return due !== undefined && !mayTry({ until: due, isGuess }, now);
 }
 
 /** An API that cannot be reached is tried after half a minute, then after 1, 2, 4, 8, 15, 15 … minutes. */

@@ -179,6 +179,16 @@ export function addressesIn({ values }: Layer): { key: string; address: string }
   ];
 }
 
+/** The variable that holds an address; null of one that stands there itself, or in a file. */
+export function variableIn(address: string): string | null {
+  return address.startsWith("env:") ? address.slice("env:".length) : null;
+}
+
+/** What is amiss with an address in a variable that holds none. */
+export function describeUnset(variable: string): string {
+  return `the variable ${variable} is not set`;
+}
+
 /** An address without what is secret in it: `https://hooks.slack.com/…`, `env:NAME`. */
 export function withoutSecret(address: string): string {
   const host = /^(https?:\/\/)(?:[^/?#]*@)?([^/?#@]*)/.exec(address);

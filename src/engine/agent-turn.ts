@@ -11,6 +11,7 @@ import type { LimitHold } from "../core/limit.ts";
 import { oneLine } from "../core/names.ts";
 import { renderFollowUp, renderTaskPrompt } from "../core/prompt.ts";
 import { type Task, turnOf } from "../core/task.ts";
+import { whyDied } from "../core/why-died.ts";
 import { agentGitEnv } from "../git/git.ts";
 import { changedLinks } from "../git/submodules.ts";
 import { parseDuration } from "../lib/duration.ts";
@@ -221,7 +222,7 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   if (readLaunch(dir).kind === "unclaimed") {
     finish(engine, carried, {
       kind: "failed",
-      reason: `the agent could not be started: ${readTail(join(dir, "err"), 2_048).trim() || "what was to start it left without a word"}`,
+      reason: `the agent could not be started: ${whyDied(readTail(join(dir, "err"), 65_536)) || "what was to start it left without a word"}`,
       atOnce: true,
     });
   } else {

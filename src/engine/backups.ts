@@ -1,12 +1,13 @@
-/** Takes copies of the store while runs are carried: soon after the start, twice a minute where something changed, and at the end. */
+/** Takes copies of the store while runs are carried: where the first task of a run begins, soon after the start, twice a minute where something changed, and at the
+ *  end. */
 import { lastSeq } from "../store/events.ts";
 import { takeBackup } from "../store/backups.ts";
 import type { Engine } from "./engine.ts";
 
 /** So old the last copy may be, with what a copy takes and a look more: under a minute. */
 const EVERY_MS = 25_000;
-/** The first one does not keep the first agents waiting. */
-const FIRST_MS = 1_000;
+/** The second one has what the first agents are at. */
+const SECOND_MS = 1_000;
 
 /** Begins; the result takes the last copy, where anything changed since the one before, and ends it. Nothing waits for a copy but that end. */
 export function keepBackups(engine: Engine): () => Promise<void> {
@@ -29,9 +30,18 @@ export function keepBackups(engine: Engine): () => Promise<void> {
       // Whoever works with the store meets the same, and tells it.
     }
   };
-  const timers = [setTimeout(takeIfSound, FIRST_MS), setInterval(takeIfSound, EVERY_MS)];
+  let isNew = false;
+  // Until then a new run is in the journal alone. While git makes the first worktree nothing waits for us.
+  const stop = engine.store.onAppend((kinds) => {
+    isNew ||= kinds.has("run-carried");
+    if (!isNew || !kinds.has("attempt-opened")) return;
+    isNew = false;
+    setTimeout(takeIfSound).unref();
+  });
+  const timers = [setTimeout(takeIfSound, SECOND_MS), setInterval(takeIfSound, EVERY_MS)];
   for (const timer of timers) timer.unref();
   return async () => {
+    stop();
     for (const timer of timers) clearTimeout(timer);
     await taking;
     take();

@@ -1,5 +1,6 @@
 /** Keeps runs within their budgets: reads what was spent, says what has to wait, stops what goes on for too long, and tells of it. */
 import {
+  decideHold,
   decideHolds,
   decideStop,
   decideYields,
@@ -235,7 +236,7 @@ function readReached(engine: Engine, run: Run, task: number): { level: Level; da
   const { budget } = run.options;
   if (!hasLimit(budget)) return null;
   const spending = readSpending(engine, run);
-  const level = decideStop(budget, spending, task);
+  const level = decideHold(budget, spending, task);
   return level && { level, dayEnds: spending.dayEnds };
 }
 

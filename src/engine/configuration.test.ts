@@ -86,3 +86,19 @@ describe("all that is wrong is said at once", () => {
     expect(problemsOn({ repository: '[agent]\ndefault = "mine"\n[agent.mine\nkind = "demo"\n' })).toHaveLength(1);
   });
 });
+
+test("an address in a variable that is not set is named with its key and place, in whatever profile; one that is set, or stands there itself, is not", () => {
+  const user =
+    '[notifications]\nslack_webhook = "env:NOSUCHHOOK"\ndiscord_webhook = "env:THERE"\n[[notifications.webhook]]\nurl = "https://ntfy.example/owt"\n';
+  const repository =
+    '[[notifications.webhook]]\nurl = "env:EMPTY"\n[profile.night.notifications]\nslack_webhook = "env:BY_NIGHT"\n';
+  const remarks = remarksOn({ user, repository, env: { THERE: "https://discord.example/x", EMPTY: "" } });
+  expect(
+    remarks.map(({ level, file, place, key, message }) => [level, file.split("/").at(-1), place?.line, key, message]),
+  ).toEqual([
+    ["problem", "config.toml", 2, "notifications.slack_webhook", "the variable NOSUCHHOOK is not set"],
+    ["problem", ".worktreerc", 1, "notifications.webhook", "the variable EMPTY is not set"],
+    ["problem", ".worktreerc", 4, "profile.night.notifications.slack_webhook", "the variable BY_NIGHT is not set"],
+  ]);
+  expect(remarks[0]!.hint).toBe("where owt runs: export NOSUCHHOOK=https://…");
+});

@@ -15,6 +15,7 @@ import {
 import { AGENT_KEYS, type ConfigValues } from "../core/config-keys.ts";
 import { OwtError } from "../core/errors.ts";
 import { BUILT_IN_LAYOUTS } from "../core/layout.ts";
+import { addressesIn, describeUnset, variableIn } from "../core/notification.ts";
 import { nearest, nearestHint } from "../core/names.ts";
 import { type Place, placeOf, placesOf } from "../core/toml-places.ts";
 import {
@@ -138,6 +139,7 @@ export function validateConfig(root: string | null, env: NodeJS.ProcessEnv): Ver
     ...remarksOn(layers, problems),
     ...[...sideBySide(layers)].flatMap((each) => sameLogins(each, env)),
     ...unknownProfile(layers, env),
+    ...sideBySide(layers).flatMap((each) => unsetAddresses(each, env)),
     ...mistypedVariables(env, layers),
   ];
   return { files: found, remarks: inOrder(remarks) };
@@ -152,6 +154,22 @@ function unknownProfile(layers: readonly Layer[], env: NodeJS.ProcessEnv): Remar
   return [
     { level: "problem", file: "OWT_PROFILE", place: null, key: null, message: `there is no profile ${name}`, hint },
   ];
+}
+
+/** Addresses of notifications that stand in variables which are not set; of a repository those that `mayUse` lets be used. */
+export function unsetAddresses(
+  layers: readonly Layer[],
+  env: NodeJS.ProcessEnv,
+  mayUse: (address: string) => boolean = () => true,
+): Remark[] {
+  return layers.flatMap((layer) =>
+    addressesIn(layer).flatMap(({ key, address }): Remark[] => {
+      const name = variableIn(address);
+      if (name === null || env[name] || (layer.origin === "repository" && !mayUse(address))) return [];
+      const hint = `where owt runs: export ${name}=https://…`;
+      return [{ level: "problem", ...standing(layer, `notifications.${key}`), message: describeUnset(name), hint }];
+    }),
+  );
 }
 
 /** All that is wrong in these layers, what the values alone tell included, and what does nothing. */

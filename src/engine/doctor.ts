@@ -15,6 +15,7 @@ import { findDamage } from "../store/store-damage.ts";
 import { storeFile } from "../store/store-file.ts";
 import { MEND } from "../store/stored-json.ts";
 import { prepareLock } from "../system/lock.ts";
+import { renderProblem } from "../system/config-files.ts";
 import { findProgram } from "../system/programs.ts";
 import { examineCaps } from "./caps.ts";
 import { floorOf } from "./disk-watch.ts";
@@ -112,8 +113,9 @@ function examineConfiguration({ repo, env }: Engine): Finding {
   const check = "configuration";
   if (remarks.length === 0) return { check, state: "pass", detail: files.join(", ") || "no file, defaults alone" };
   const hint = "owt config validate";
-  if (remarks.some(({ level }) => level === "problem"))
-    return { check, state: "fail", detail: "something in it is wrong", hint };
+  const wrong = remarks.find(({ level }) => level === "problem");
+  if (wrong !== undefined)
+    return { check, state: "fail", detail: `something in it is wrong: ${renderProblem(wrong)}`, hint };
   return { check, state: "pass", detail: `${files.join(", ")}; some of its keys do nothing yet: ${hint}` };
 }
 

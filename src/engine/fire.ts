@@ -104,7 +104,7 @@ function budgetVariables(budget: RunBudget): Record<string, string> {
 
 /** Goes on with a run that nobody carries any more. */
 export async function resumeRun(muzzle: Muzzle, run: string): Promise<void> {
-  await callOwt(muzzle, ["resume", run, "--detach", "--json"]);
+  await callOwt(muzzle, ["resume", run, "--detach", "--unattended", "--json"]);
 }
 
 type Called = { code: number; stdout: string; stderr: string };

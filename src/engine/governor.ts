@@ -13,6 +13,7 @@ import {
   mayTry,
   meetLimit,
   type UsageLimit,
+  waitOn,
 } from "../core/limit.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Task } from "../core/task.ts";
@@ -107,7 +108,7 @@ export function settleProbe(engine: Engine, attempt: Attempt, outcome: Outcome):
     ANSWERED.has(outcome.kind) || (outage !== undefined && REFUSED.has(outcome.kind));
   endLimits(engine, attempt, tried.filter(isOver));
   if (outcome.kind === "limit") return;
-  for (const limit of tried) if (!isOver(limit)) writeLimit(engine.store, { ...limit, probe: null });
+  for (const limit of tried) if (!isOver(limit)) writeLimit(engine.store, waitOn(limit));
 }
 
 /** A person says that it is worth a try now. */

@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import {
   bodyFor,
+  describeUnset,
   type Moment,
   NEWS_MS,
   type Notice,
@@ -11,6 +12,7 @@ import {
   type Target,
   targetsFrom,
   titleOf,
+  variableIn,
   wants,
   withoutSecret,
 } from "../core/notification.ts";
@@ -32,14 +34,16 @@ import {
 } from "../store/outbox.ts";
 import { readAstray } from "../store/astray.ts";
 import { readHeldMerges } from "../store/resolving.ts";
-import { readRun } from "../store/runs.ts";
+import { readRun, readRuns } from "../store/runs.ts";
 import { readTask, readTasks } from "../store/tasks.ts";
+import { renderProblem } from "../system/config-files.ts";
 import { canShow, showOnDesktop } from "../system/desktop.ts";
 import { readTextIfThere } from "../system/files.ts";
 import { isAlive, thisProcess } from "../system/identity.ts";
 import { postJson } from "../system/post.ts";
 import { answerFor } from "./answer.ts";
 import { mayTell } from "./approvals.ts";
+import { unsetAddresses } from "./configuration.ts";
 import { describeUsedUp, readNearLevels } from "./budget.ts";
 import { readRoomWait } from "./disk-users.ts";
 import type { Engine } from "./engine.ts";
@@ -68,7 +72,8 @@ export function keepNotifying(engine: Engine): () => Promise<void> {
   const stop = engine.store.onAppend((kinds) => {
     if (kinds.has(TO_BE_TOLD)) look();
   });
-  forgetOld(engine);
+  whereItCan(() => forgetOutbox(engine.store, engine.now() - KEPT_MS));
+  whereItCan(() => noteUnset(engine));
   look();
   return async () => {
     clearInterval(timer);
@@ -84,10 +89,21 @@ export function keepNotifying(engine: Engine): () => Promise<void> {
   };
 }
 
-/** What cannot be written now is forgotten another time. */
-function forgetOld(engine: Engine): void {
+/** Who is to be told by an address that is not there is told of nothing: that is said before there is something to tell, once in each open run. */
+function noteUnset(engine: Engine): void {
+  const unset = unsetAddresses(engine.layers, engine.env, mayTell(engine));
+  for (const remark of unset)
+    for (const { id } of readRuns(engine.store, "open")) {
+      const text = `notifications do not get through: ${renderProblem(remark)}`;
+      if (!hasNote(engine.store, id, text))
+        appendEvent(engine.store, engine.now(), { run: id }, { kind: "note", text });
+    }
+}
+
+/** Does what can be done another time: what cannot be written now holds nothing up. */
+function whereItCan(write: () => void): void {
   try {
-    forgetOutbox(engine.store, engine.now() - KEPT_MS);
+    write();
   } catch {
     // A full disk is told by whoever has something to write.
   }
@@ -176,7 +192,7 @@ async function send(engine: Engine, outgoing: Outgoing, targets: readonly Target
 function isOver(engine: Engine, { run, task: id, moment }: Outgoing): boolean {
   const task = id === null ? null : readTask(engine.store, id);
   if (moment.name === "waiting" && moment.for === "room") return knownShortage(engine) === null;
-  if (moment.name === "waiting" && moment.for === "outage") return run === null || heldByOutage(engine, run) === null;
+  if (moment.name === "waiting" && moment.for === "outage") return run === null || !isHeldByOutage(engine, run);
   if (moment.name === "waiting" && moment.for === "branch")
     return run === null || !isBranchAmiss(readHeldMerges(engine.store, run));
   if (moment.name !== "waiting" || task === null) return false;
@@ -213,12 +229,17 @@ async function tellTarget(engine: Engine, target: Target, notice: Notice, { cut,
   const clean = redacted(notice, secretsIn(engine.env));
   if (target.kind === "desktop") return tellDesktop(engine, clean, cut);
   const url = resolveAddress(engine, target.address);
-  if (url === null) return { kind: "failed", reason: "its address is not there, or is none", retryAfterMs: null };
+  if (url === null) return { kind: "failed", reason: whyNone(engine, target.address), retryAfterMs: null };
   const posted = await postJson(url, bodyFor(target.kind, clean), { timeoutMs: tryMs, signal: cut });
   if (posted.kind === "sent") return posted;
   if (posted.kind === "failed") return { ...posted, retryAfterMs: null };
   const { status, retryAfterMs } = posted;
   return { kind: "failed", reason: `HTTP ${status}`, retryAfterMs, hasAnswered: true };
+}
+
+function whyNone({ env }: Engine, address: string): string {
+  const name = variableIn(address);
+  return name !== null && !env[name] ? describeUnset(name) : "its address is not there, or is none";
 }
 
 async function tellDesktop(engine: Engine, { project, title, command }: Notice, cut: AbortSignal): Promise<Told> {
@@ -251,7 +272,8 @@ function resolveAddress(engine: Engine, address: string): string | null {
 }
 
 function readAddress(engine: Engine, address: string): string | null | undefined {
-  if (address.startsWith("env:")) return engine.env[address.slice("env:".length)];
+  const variable = variableIn(address);
+  if (variable !== null) return engine.env[variable];
   if (!address.startsWith("file:")) return address;
   try {
     return readTextIfThere(fileOf(engine, address.slice("file:".length)))
@@ -288,8 +310,7 @@ function noticeOf(engine: Engine, { id, at, run: runId, task: taskId, moment }: 
 function commandFor(engine: Engine, moment: Moment, task: Task | null, run: Run | null): string | null {
   if (moment.name === "waiting" && moment.for === "room") return readRoomWait(engine)?.command ?? "owt inbox";
   if (moment.name === "waiting" && moment.for === "outage") {
-    const held = run && heldByOutage(engine, run.id);
-    return held && `owt task retry ${held}`;
+    return run && isHeldByOutage(engine, run.id) ? `owt resume ${run.id}` : null;
   }
   if (moment.name === "waiting" && moment.for === "branch")
     return run && (readAstray(engine.store, run.id)?.command ?? `owt resume ${run.id}`);
@@ -299,10 +320,10 @@ function commandFor(engine: Engine, moment: Moment, task: Task | null, run: Run 
   return moment.counts.done > 0 && run?.landedAt === null ? `owt land ${run.id}` : null;
 }
 
-/** A task that waits for an API that cannot be reached. */
-function heldByOutage(engine: Engine, run: string): string | null {
+/** Whether a task waits for an API that cannot be reached. */
+function isHeldByOutage({ store }: Engine, run: string): boolean {
   const isHeld = ({ state, park }: Task) => state === "pending" && park?.for === "limit" && park.outage !== undefined;
-  return readTasks(engine.store, run).find(isHeld)?.key ?? null;
+  return readTasks(store, run).some(isHeld);
 }
 
 function raiseNow(engine: Engine, run: Run): string {

@@ -88,7 +88,7 @@ export function readStayingOutages(engine: Engine): StayingOutage[] {
       const [since, held] = [awaySince(limit), heldBy(engine, limit)[0]];
       if (since === null || held === undefined) return [];
       const { agent, until, outage = "" } = limit;
-      const answer = { command: `owt task retry ${held.key}`, note: "tries it at once; else it goes on by itself" };
+      const answer = { command: `owt resume ${held.run}`, note: "tries it at once; else it goes on by itself" };
       return [{ agent, why: describeOutage({ agent, reason: outage }, until), since, until, ...answer }];
     })
     .toSorted((a, b) => a.since - b.since);

@@ -4,14 +4,15 @@ import type { Attempt, StopCause } from "../core/attempt.ts";
 import type { Usage } from "../core/cost.ts";
 import { AT_ONCE_MS } from "../core/crash-loop.ts";
 import type { Outcome } from "../core/outcome.ts";
+import { redact, secretsIn } from "../core/redact.ts";
 import type { Task } from "../core/task.ts";
-import { lastLines, readTail } from "../lib/tail.ts";
+import { readTail } from "../lib/tail.ts";
 import { readAttempt } from "../store/attempts.ts";
 import { readLaunch } from "../system/launch.ts";
 import type { Carried } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
 import { outcomeOfReached } from "./budget.ts";
-import { attemptDir, type Engine, findAgent } from "./engine.ts";
+import { attemptDir, type Engine, environmentOf, findAgent } from "./engine.ts";
 import { readHang } from "./watchdog.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
 
@@ -103,7 +104,11 @@ export async function readTurn(engine: Engine, { attempt }: Carried, changed: bo
   const end = readLaunch(attemptDir(engine, attempt.id));
   // An agent that had said its last word is not judged by how our signal made it leave.
   evidence.exitCode = attempt.stop === "finished" ? 0 : end.kind === "finished" ? end.code : null;
-  evidence.stderrTail = lastLines(readTail(outputFiles(engine, attempt.id).err, 4_096), 10);
+  // A stack trace can be long, and says first what it is about.
+  evidence.stderrTail = redact(
+    readTail(outputFiles(engine, attempt.id).err, 65_536),
+    secretsIn(environmentOf(engine, findAgent(engine, attempt.agent))),
+  );
   evidence.changed = changed;
   return { evidence, refused, hasEnded, usage: transcript.books.read(true) };
 }

@@ -56,7 +56,7 @@ export function limitOf(engine: Engine, run: Run, task: Task, holding: NonNullab
 }
 
 /** The model with which an agent would take a task up next: that of the conversation which goes on, else the chosen one; null is the agent's own choice. */
-function nextModel(engine: Engine, run: Run, task: Task, agent: string): string | null {
+export function nextModel(engine: Engine, run: Run, task: Task, agent: string): string | null {
   const before = task.next.kind === "fresh" ? null : readAttempt(engine.store, task.next.from);
   if (before?.agent === agent && before.model !== null) return before.model;
   return choicesFor(engine, run, task, agent).model ?? null;

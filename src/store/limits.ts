@@ -16,7 +16,7 @@ export function readLimit(store: Store, key: string): UsageLimit | null {
 
 export function writeLimit(store: Store, limit: UsageLimit): void {
   store.run(
-    "insert or replace into usage_limit (credential, agent, until, is_guess, guesses, since, probe, login, model, outage) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "insert or replace into usage_limit (credential, agent, until, is_guess, guesses, since, probe, login, model, outage, due) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     keyOf(limit),
     limit.agent,
     limit.until,
@@ -27,6 +27,7 @@ export function writeLimit(store: Store, limit: UsageLimit): void {
     limit.credential,
     limit.model === undefined ? null : JSON.stringify(limit.model),
     limit.outage ?? null,
+    limit.due ?? null,
   );
 }
 
@@ -47,5 +48,6 @@ function toLimit(row: Row): UsageLimit {
     guesses: Number(row["guesses"]),
     since: Number(row["since"]),
     probe: row["probe"] === null ? null : Number(row["probe"]),
+    ...(row["due"] === null ? {} : { due: Number(row["due"]) }),
   };
 }

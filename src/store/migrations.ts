@@ -268,4 +268,8 @@ export const MIGRATIONS: readonly string[] = [
   `
   alter table usage_limit add column outage text;
   `,
+  // When a limit was to be tried that a person has tried at once.
+  `
+  alter table usage_limit add column due integer;
+  `,
 ];

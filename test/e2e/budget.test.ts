@@ -73,6 +73,30 @@ test("a run stops at its budget: what works is parked, what has not begun waits,
   expect(rig.git("show", "owt/runs/r1:b.txt")).toBe("b");
 });
 
+test.each(["without a history", "with one"])(
+  "a budget as large as what is to come, to the cent: all of it comes home, %s",
+  async (history) => {
+    await using rig = Rig.create({ "README.md": "", ".worktreerc": DEMO });
+    if (history === "with one") {
+      for (const n of [1, 2, 3, 4, 5])
+        rig.write({ [`docs/plans/p${n}/epic-01-p.md`]: task("cost 0.1", `write p${n}.txt "x"`) });
+      rig.commit("past");
+      expect((await rig.owt("run", "--yes")).code).toBe(0);
+    }
+    // Behind what they cost they have something to do still: the last of it is booked while they are at it.
+    const go = rig.path("go");
+    for (const name of ["a", "b", "c"])
+      rig.write({ [`docs/plans/${name}/epic-01-t.md`]: task("cost 0.1", `wait ${go}`, `write ${name}.txt "x"`) });
+    rig.commit("plan");
+    const run = rig.start("run", "--yes", "--budget", "0.3", ...(history === "with one" ? [] : ["--sequential"]));
+    if (history === "with one") await run.says("used of the budget: $0.30 of $0.30 for the run");
+    rig.release("go");
+    expect((await run.ended).code).toBe(0);
+    const { report } = await rig.json<{ report: RunReport }>("report");
+    expect(report).toMatchObject({ cost_usd: 0.3, counts: { done: 3 } });
+  },
+);
+
 test("a budget that holds what met a usage limit before is the thing to raise, for all that wait; one below what was used says so", async () => {
   // Its limit is its own: the others work with another login.
   await using rig = Rig.create({ "README.md": "", ".worktreerc": `${DEMO}[agent.limited]\nkind = "demo"\n` });
@@ -191,7 +215,7 @@ test("tokens have a budget too; what nobody can count is said once, aloud", asyn
   // The two mute ones have begun before the first uses anything.
   const begun = ["b", "c"].map((name) => `wait ${rig.path(`home/${name}`)}`);
   rig.write({
-    "docs/plans/a/epic-01-much.md": task(...begun, "tokens claude-opus-5-5 900 100", "hang"),
+    "docs/plans/a/epic-01-much.md": task(...begun, "tokens claude-opus-5-5 900 101", "hang"),
     "docs/plans/b/epic-01-mute.md": "---\nagent: mute\n---\n# Mute\n\nSay nothing.\n",
     "docs/plans/c/epic-01-mute.md": "---\nagent: mute\n---\n# Mute too\n\nSay nothing.\n",
     ".worktreerc": `${DEMO}[agent.mute]\ncommand = ["sh", "mute.sh"]\n[budget]\ntokens = 1000\nrun_usd = 50\n`,

@@ -45,7 +45,8 @@ describe.each(["", ", also where owt is killed while it waits"])("five tasks mee
     if (kill !== "") {
       run.kill();
       await run.exits("SIGKILL");
-      run = rig.owt("resume");
+      // No person, who would have it tried at once.
+      run = rig.owt("resume", "--unattended");
     }
 
     await run.brings(probe.reached);

@@ -16,7 +16,10 @@ test("an agent that cannot be started any more is given up after three tasks, wi
   });
   const starts = rig.path("starts");
   const program = (then: string) => `#!/bin/sh\necho "$OWT_TASK" >>${starts}\n${then}\n`;
-  rig.addProgram("mine", program("echo 'mine: cannot load libfoo.so' >&2\nexit 139"));
+  rig.addProgram(
+    "mine",
+    program("echo 'npm warn deprecated abc@1: not supported' >&2\necho 'mine: cannot load libfoo.so' >&2\nexit 139"),
+  );
   const ran = await rig.owt("run", "--yes");
   expect(ran.code).toBe(4);
   const started = readFileSync(starts, "utf8").trim().split("\n");

@@ -1,8 +1,9 @@
 /** A small dose of `npm run corrupt`: the store comes to harm under a run, is told of, put aside, restored, and nothing is done twice or lost. */
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, truncateSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import type { RunReport } from "../../src/core/report.ts";
 import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
 import { corrupt } from "../stress/corruption.ts";
 
@@ -34,6 +35,29 @@ test("of an attempt that a restored store does not know, and of which only its b
   expect((await rig.owt("run", "--yes")).code).toBe(0);
   expect(rig.integrations("owt/runs/r1")).toContain("b/E01");
   expect(rig.git("for-each-ref", "--format=%(refname)", "refs/heads/owt/tasks")).toBe("");
+});
+
+test("a journal that is lost in the first moments of a run takes no run with it: its plan is restored, and comes home once", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  rig.write({
+    "docs/plans/a/epic-01-a.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+    "docs/plans/b/epic-01-b.md": task({ depends_on: ["a/E01"] }, 'write b.txt "b"'),
+  });
+  rig.commit("plan");
+  const run = rig.start("run", "--yes");
+  await fileAppears(rig.path("works"));
+  run.child.kill("SIGKILL");
+  await run.ended;
+  truncateSync(`${rig.root}/.git/owt/state.db-wal`, 0);
+  expect((await rig.owt("status")).stderr).toContain("owt doctor --fix");
+  expect((await rig.owt("doctor", "--fix")).stdout).toContain("restored as it was");
+  rig.release("gate");
+  expect((await rig.owt("resume")).code).toBe(0);
+  const { report } = await rig.json<{ report: RunReport }>("report", "r1");
+  expect(report.tasks.map(({ id, state, attempts }) => [id, state, attempts.length])).toEqual([
+    ["a/E01", "done", 1],
+    ["b/E01", "done", 1],
+  ]);
 });
 
 test("of a store that is damaged owt doctor tells, and of the configured agents as ever", async () => {

@@ -62,6 +62,28 @@ test("who tries it and meets it again waits again, and the next ones with it; a 
   expect(started).toEqual(["a", "a", "a", "b"]);
 });
 
+test("a person who goes on with a run has its limit tried at once; one that holds nothing of that run is left alone", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[agent.other]\nkind = "command"\ncommand = ["sh", "-c", "cat >/dev/null; echo x > o.txt"]\n`,
+    ...plan({ a: 'limit 1h\nlimit 2h\nwrite a.txt "a"', b: 'write b.txt "b"' }, { a: { priority: "high" } }),
+  });
+  await rig.owt("run", "--yes", "--detach");
+  const resets = async () => {
+    const { runs } = await rig.json<{ runs: { id: string; limits: { until: string }[] }[] }>("status");
+    return runs.find(({ id }) => id === "r1")?.limits.map(({ until }) => Date.parse(until)) ?? [];
+  };
+  const endsAbout = (ms: number) => async () => (await resets()).some((at) => Math.abs(at - Date.now() - ms) < 600_000);
+  await vi.waitUntil(endsAbout(3_600_000), { timeout: 30_000 });
+  expect((await rig.owt("status")).stdout).toContain("try at once: owt resume r1");
+  await rig.owt("run", "--yes", "--agent", "other", "write o.txt");
+  expect((await resets()).length).toBe(1);
+  await rig.owt("resume", "r1", "--detach");
+  await vi.waitUntil(endsAbout(7_200_000), { timeout: 30_000 });
+  expect((await rig.owt("resume", "r1")).code).toBe(0);
+  const { report } = await rig.json<{ report: RunReport }>("report", "r1");
+  expect(report.tasks.map(({ attempts }) => attempts.length)).toEqual([3, 1]);
+});
+
 test("while a limit holds it, the agent that it falls over to takes its tasks, also one that it had begun", async () => {
   const other = `cat > "prompt-$(basename "$OWT_TASK").txt"; echo "by $OWT_MODEL" > "other-$(basename "$(dirname "$OWT_TASK")").txt"`;
   await using rig = Rig.create({
@@ -146,7 +168,7 @@ test("a limit that a session by hand met holds the tasks of the same login, and 
   const { worktrees } = await rig.json<{ worktrees: { name: string; limited_until: string | null }[] }>("list");
   expect(worktrees.find(({ name }) => name === "main")?.limited_until).toMatch(/^\d{4}-/);
   expect((await rig.owt("list")).stdout).toMatch(
-    /claude waits for you, usage limit, no reset known; next try at [-\d ]*\d\d:\d\d(?!:)/,
+    /claude waits for you, usage limit, no reset known; next try at [-\d ]*\d\d:\d\d(?::\d\d)?/,
   );
   await rig.owt("stop");
   await run.ended;

@@ -21,6 +21,21 @@ function create(tasks: Record<string, string>, user: string, config = demoConfig
   return rig;
 }
 
+test("an address in a variable that is not set: validate, doctor, the start of a run and a try each name the variable, its key and file", async () => {
+  const rig = create({ a: task({}, 'write a.txt "a"') }, '[notifications]\nslack_webhook = "env:NOSUCHHOOK"\n');
+  await using _ = rig;
+  const where = /config\.toml:2:\d+ notifications\.slack_webhook: the variable NOSUCHHOOK is not set/;
+  const validated = await rig.owt("config", "validate");
+  expect([validated.code, validated.stdout]).toEqual([3, expect.stringMatching(where)]);
+  expect((await rig.owt("doctor")).stdout).toMatch(where);
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(0);
+  expect(ran.stderr.match(new RegExp(where, "g"))).toHaveLength(1);
+  expect((await rig.owt("notify")).stdout).toContain("slack (env:NOSUCHHOOK): the variable NOSUCHHOOK is not set");
+  rig.env["NOSUCHHOOK"] = "https://127.0.0.1:1/x";
+  expect((await rig.owt("config", "validate")).code).toBe(0);
+});
+
 /** The outbox, as it stands on disk. */
 function outboxOf(rig: Rig): { key: string; state: string; reached: string }[] {
   const db = new DatabaseSync(join(rig.root, ".git/owt/state.db"), { readOnly: true, timeout: 5_000 });

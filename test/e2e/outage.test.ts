@@ -57,7 +57,8 @@ describe.each(["", ", also where owt is killed while it waits"])(
       if (kill !== "") {
         run.kill();
         await run.exits("SIGKILL");
-        run = rig.owt("resume");
+        // No person, who would have it tried at once.
+        run = rig.owt("resume", "--unattended");
       }
       isAway = false;
       await run.exits(0);
@@ -89,7 +90,7 @@ test("who tries it in vain waits longer, and everybody with it, and nobody's try
   const bothWait = async () => (await seen()).every((why) => why.startsWith(away));
   await vi.waitUntil(async () => (await seen()).length === 2 && (await bothWait()), { timeout: 30_000 });
   const [first] = await seen();
-  expect((await rig.owt("status")).stdout).toContain("try at once: owt task retry a/E01");
+  expect((await rig.owt("status")).stdout).toContain("try at once: owt resume r1");
   expect((await rig.owt("inbox")).stdout).toContain("nothing waits for a person");
   for (let last = first!, times = 0; times < 3; times++) {
     await rig.owt("task", "retry", "a/E01");
@@ -99,7 +100,7 @@ test("who tries it in vain waits longer, and everybody with it, and nobody's try
   const at = Date.parse((await seen())[1]!.slice(away.length));
   expect(at - Date.parse(first!.slice(away.length))).toBeGreaterThan(120_000);
   const { outages } = await rig.json<{ outages: { why: string; command: string }[] }>("inbox");
-  expect(outages).toMatchObject([{ why: expect.stringContaining(away), command: "owt task retry a/E01" }]);
+  expect(outages).toMatchObject([{ why: expect.stringContaining(away), command: "owt resume r1" }]);
   await rig.owt("task", "retry", "a/E01");
   const ended = await run.ended;
   expect(ended.code).toBe(0);
@@ -110,6 +111,56 @@ test("who tries it in vain waits longer, and everybody with it, and nobody's try
   expect(waited["a/E01"]!.outage).toBeGreaterThan(0);
   expect(waited["b/E01"]!.outage).toBeGreaterThan(0);
   expect(waited["b/E01"]!.limit).toBe(0);
+});
+
+test("a person who goes on with a run has it tried at once, once, and in vain the wait goes on as it was; who goes on by itself waits", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 0\nrestart_pause = "1h"\n`,
+    "docs/plans/a/epic-01-t.md": task({ priority: "high" }, `${'transient "529"\n'.repeat(4)}write a.txt "a"`),
+    "docs/plans/b/epic-01-t.md": task({}, 'write b.txt "b"'),
+  });
+  const run = rig.start("run", "--yes", "--parallel", "1");
+  const tries = async () => {
+    const { report } = await rig.json<{ report: RunReport }>("report");
+    return report.tasks.flatMap(({ attempts }) => attempts).filter(({ outcome_kind }) => outcome_kind === "transient")
+      .length;
+  };
+  const tried = (times: number) => vi.waitUntil(async () => (await tries()) === times, { timeout: 30_000 });
+  const whys = async () => (await rig.json<Status>("status")).runs[0]?.tasks.map(({ why }) => why) ?? [];
+  const away = /^the API of demo .*; next try at/;
+  const bothWait = async () => (await whys()).filter((why) => away.test(why)).length === 2;
+  await vi.waitUntil(bothWait, { timeout: 30_000 });
+  const before = await whys();
+  expect((await rig.owt("status")).stdout).toContain("try at once: owt resume r1");
+
+  // While another one carries it.
+  const viewer = rig.start("resume", "r1");
+  await viewer.says("has it tried at once whether the API of demo can be reached");
+  await tried(2);
+  await vi.waitUntil(bothWait, { timeout: 30_000 });
+  expect(await whys()).toEqual(before);
+  // Who takes over is no person, nor is a batch.
+  run.child.kill("SIGKILL");
+  await run.ended;
+  const carrier = async () => (await rig.json<{ carried_by: number | null }>("status")).carried_by;
+  await vi.waitUntil(async () => (await carrier()) === viewer.child.pid, { timeout: 30_000 });
+  viewer.child.kill("SIGKILL");
+  await viewer.ended;
+  await rig.owt("resume", "--detach", "--unattended");
+  expect(await whys()).toEqual(before);
+
+  const again = rig.start("run", "--yes");
+  await tried(3);
+  await vi.waitUntil(bothWait, { timeout: 30_000 });
+  expect(await whys()).toEqual(before);
+  again.child.kill("SIGKILL");
+  await rig.owt("resume", "--detach");
+  await tried(4);
+  await vi.waitUntil(bothWait, { timeout: 30_000 });
+  expect(await whys()).toEqual(before);
+  const last = await rig.owt("resume");
+  expect(last.code).toBe(0);
+  expect(await tries()).toBe(4);
 });
 
 test("where others with the same login are answered, it is the task's own affair", async () => {

@@ -92,7 +92,7 @@ test("of a run: when it will probably end, who carries it in the background, and
   await vi.waitUntil(waitsForReset, { timeout: 8_000 });
   const text = (await rig.owt("status")).stdout;
   expect(text).toContain(`  in the background (pid ${pid}); watch it: owt resume r2`);
-  expect(text).toMatch(/^ {2}expected to end in .*, at [-\d ]*\d\d:\d\d$/m);
+  expect(text).toMatch(/^ {2}expected to end in .*, at [-\d ]*\d\d:\d\d(:\d\d)?$/m);
   expect(text).toMatch(/^ {2}usage limit until [-\d]*( )?\d\d:\d\d: other\/E01$/m);
   await rig.owt("stop");
   expect((await rig.json<Runs>("status", "r2")).runs[0]!.expected_end).toBeNull();

@@ -11,11 +11,13 @@ import { describeLostAgents, findLostAgents } from "../../engine/lost-agents.ts"
 import { prepareRun, refuseTakenUp } from "../../engine/prepare.ts";
 import { withRoom } from "../../engine/carry.ts";
 import { settleLost } from "../../engine/uncarried.ts";
+import { tryAtOnce } from "../../engine/try-at-once.ts";
 import type { Work } from "../../engine/work.ts";
 import { takenUpError } from "../../engine/worktrees/taken-up.ts";
 import { FOR_REAL } from "../../engine/init.ts";
 import { kindOf } from "../../agents/registry.ts";
 import { readBareTasks } from "../../store/bare-tasks.ts";
+import { readFiring } from "../../store/firings.ts";
 import { readDoneBy } from "../../store/tasks.ts";
 import { readRuns } from "../../store/runs.ts";
 import { startEarly } from "../../system/start-early.ts";
@@ -29,6 +31,7 @@ import { count, type Preview, previewOf } from "../preview.ts";
 import { renderPreviewToAsk, renderQuestion } from "../preview-brief.ts";
 import { renderPreview } from "../preview-text.ts";
 import { printable, wishWord } from "../text.ts";
+import { tellTried } from "../tried.ts";
 import {
   addWorkOptions,
   chosenOnTheLine,
@@ -110,6 +113,9 @@ export function runCommand(program: Command, io: Io): void {
               : goesOnWith(started),
           );
           if (!started.isNew) tellIgnored(io, options, started.run);
+          const { run, isNew } = started;
+          if (!isNew && isByHand(engine, options))
+            tellTried(io, run.id, await withRoom(engine, async () => tryAtOnce(engine, run.id)));
           tellOthers(io, engine, started.run.id);
           tellLost(io, engine);
           if (options.detach) await detach(io, engine, started.run.id, options, configFile ?? null);
@@ -118,6 +124,11 @@ export function runCommand(program: Command, io: Io): void {
         configFile ? { configFile } : {},
       );
     });
+}
+
+/** What a schedule fires knows nothing of a limit. */
+function isByHand({ store }: Engine, { firing }: RunCommandOptions): boolean {
+  return firing === undefined || readFiring(store, firing)?.byHand === true;
 }
 
 function rivalWords({ rivals }: Work): string {

@@ -314,7 +314,7 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     }
     if (background !== null) lines.push(`  in the background (pid ${background}); watch it: owt resume ${run.id}`);
     if (expected?.end != null) lines.push(`  ${endWords(expected.end, engine.now(), expected.isRough ?? false)}`);
-    for (const limit of limits) lines.push(...limitLines(limit, engine.now()));
+    for (const limit of limits) lines.push(...limitLines(run.id, limit, engine.now()));
     const shown = worthARow(views);
     const rows = shown.map((view) => [
       `  ${markOf(view.standing, paint)} ${view.task.key}`,
@@ -403,14 +403,12 @@ function endWords(end: number, now: number, isRough: boolean): string {
 /** Who carries it works the end out anew so long after it passed. */
 const LATE_MS = 20_000;
 
-function limitLines(limit: HeldByLimit, now: number): string[] {
+function limitLines(run: string, limit: HeldByLimit, now: number): string[] {
   const { outage, until, tasks } = limit;
-  if (outage === null) return [`  usage limit${limitWords(limit, now)}: ${someOf(tasks)}`];
+  const atOnce = `    ↳ try at once: owt resume ${run}`;
+  if (outage === null) return [`  usage limit${limitWords(limit, now)}: ${someOf(tasks)}`, atOnce];
   const next = until === null ? "" : `; next try at ${localTime(until, now)}`;
-  return [
-    `  ▲ ${printable(describeOutage(outage, null))}${next}: ${someOf(tasks)}`,
-    `    ↳ try at once: owt task retry ${tasks[0]}`,
-  ];
+  return [`  ▲ ${printable(describeOutage(outage, null))}${next}: ${someOf(tasks)}`, atOnce];
 }
 
 function limitWords({ until, isGuess }: HeldByLimit, now: number): string {

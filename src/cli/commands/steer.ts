@@ -9,6 +9,7 @@ import { type Landed, landRun, type Meant } from "../../engine/land.ts";
 import { setParallel } from "../../engine/parallel.ts";
 import { loadPrompts } from "../../engine/prompts.ts";
 import { settleProfile } from "../../engine/run-profile.ts";
+import { tryAtOnce } from "../../engine/try-at-once.ts";
 import { setTime } from "../../engine/run-time.ts";
 import { refreshRun } from "../../engine/refresh.ts";
 import { withRoom } from "../../engine/carry.ts";
@@ -21,6 +22,7 @@ import { answer, type Io, tell, whoAsks, withEngine } from "../io.ts";
 import { count } from "../preview.ts";
 import { renderUnpublished } from "../submodule-text.ts";
 import { printable, suspendedWords, wishWord } from "../text.ts";
+import { tellTried } from "../tried.ts";
 import { maxDurationOption, positiveInteger, positiveUsd, wholeAboveZero } from "../work-options.ts";
 
 type JsonOption = { json?: boolean };
@@ -30,6 +32,7 @@ type ResumeOptions = JsonOption & {
   parallel?: number;
   detach?: boolean;
   plain?: boolean;
+  unattended?: boolean;
 };
 
 export function steerCommands(program: Command, io: Io): void {
@@ -41,6 +44,7 @@ export function steerCommands(program: Command, io: Io): void {
     .addOption(new Option("--parallel <n>", "agents at a time, from now on").argParser(positiveInteger))
     .option("-d, --detach", DETACH)
     .option("--plain", PLAIN)
+    .addOption(new Option("--unattended", "nobody is there who may know that a limit is over").hideHelp())
     .option("--json", "print the answer as JSON")
     .action(async (id: string | undefined, options: ResumeOptions) => {
       const begun = await withEngine(io, async (engine) => {
@@ -98,14 +102,14 @@ async function goOnWith(io: Io, engine: Engine, run: string, options: ResumeOpti
   loadPrompts(engine);
   checkFallOvers(engine);
   const { wish } = findRun(engine, run);
-  const { changed, kept } = await withRoom(engine, async () => {
+  const { changed, kept, tried } = await withRoom(engine, async () => {
     await settleLost(engine);
     const refreshed = await refreshRun(engine, run);
     setBudget(engine, run, options.budget ?? null);
     setTime(engine, run, options.maxDuration ?? null);
     if (options.parallel !== undefined) setParallel(engine, run, options.parallel);
     setWish(engine.store, engine.now(), run, null);
-    return refreshed;
+    return { ...refreshed, tried: options.unattended ? [] : tryAtOnce(engine, run) };
   });
   if (changed.length > 0) tell(io, `the plan changed; its new text is taken for ${changed.join(", ")}`);
   if (kept) tell(io, printable(kept));
@@ -113,10 +117,12 @@ async function goOnWith(io: Io, engine: Engine, run: string, options: ResumeOpti
   const was = wish === null ? "" : `was ${wishWord(wish, false)}`;
   if (options.detach) {
     if (was !== "") tell(io, `${run} ${was}; it goes on`);
+    tellTried(io, run, tried);
     await detach(io, engine, run, options, null);
     return;
   }
   tell(io, `going on with ${run}${was === "" ? "" : `, which ${was}`}`);
+  tellTried(io, run, tried);
   await followRun(io, engine, run, options);
 }
 
