@@ -11,7 +11,7 @@ import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
 import { isMended, ontoOf, type Task } from "../core/task.ts";
 import { createBranch, isAncestor, readRef } from "../git/branch.ts";
-import { lastHead } from "../git/head-log.ts";
+import { lastHead, renamedTo } from "../git/head-log.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { isObject } from "../git/loose-object.ts";
@@ -46,6 +46,9 @@ import {
   stashesOfTask,
   stashedOutcome,
   elsewhereOutcome,
+  type Elsewhere,
+  findElsewhere,
+  describeElsewhere,
   describeStash,
 } from "./left-outcome.ts";
 import {
@@ -127,7 +130,14 @@ async function takeWork(engine: Engine, carried: Carried): Promise<Work> {
 }
 
 /** How the attempt ended. `isThere`: what it was to do had been done; `isCut`: the machine went down below it; `inside`: submodules with work that no commit holds. */
-type Judged = { outcome: Outcome; isThere: boolean; isCut: boolean; inside: string[]; stashes: Stash[] };
+type Judged = {
+  outcome: Outcome;
+  isThere: boolean;
+  isCut: boolean;
+  inside: string[];
+  stashes: Stash[];
+  elsewhere: Elsewhere | null;
+};
 
 /** What an agent says of its end counts where git bears it out. */
 async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Shown | null): Promise<Judged> {
@@ -138,15 +148,23 @@ async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Sho
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const inside = leftovers.left.filter(({ reason }) => reason === "dirty-submodule").map(({ path }) => path);
   const stashes = misread && !byHand ? await stashesOfTask(engine, task) : [];
+  const elsewhere = misread ? await findElsewhere(engine, carried, head) : null;
   const taken = misread
     ? (dropped ??
       blockedOutcome(leftovers, attempt.branch, byHand || task.next.kind === "conflict") ??
-      (await elsewhereOutcome(engine, carried, stashedOutcome(insideOutcome(judged, inside), stashes), head)))
+      elsewhereOutcome(stashedOutcome(insideOutcome(judged, inside), stashes), attempt.branch, elsewhere))
     : judged;
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
   const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
   const cut = byHand ? null : readCut(engine, attempt.id);
-  return { outcome: goesOnInstead(task, judgeCut(settled, cut)), isThere, isCut: cut !== null, inside, stashes };
+  return {
+    outcome: goesOnInstead(task, judgeCut(settled, cut)),
+    isThere,
+    isCut: cut !== null,
+    inside,
+    stashes,
+    elsewhere,
+  };
 }
 
 /** What is found in work that ended well: what its checks need not be run for, what it threw away of a merge, and its size among rivals. */
@@ -182,7 +200,7 @@ function tellOf(
   { run, task, attempt }: Carried,
   { work, turn, judged, found }: { work: Work; turn: Shown | null; judged: Judged; found: Found },
 ): void {
-  const { outcome, isThere, inside, stashes } = judged;
+  const { outcome, isThere, inside, stashes, elsewhere } = judged;
   const { leftovers } = work;
   const tell = (fact: Fact) =>
     appendEvent(engine.store, engine.now(), { run: run.id, task: task.id, attempt: attempt.id }, fact);
@@ -195,6 +213,7 @@ function tellOf(
     );
   if (outcome.kind !== "ok") return;
   if (stashes.length > 0) note(describeStash(stashes[0]!));
+  if (elsewhere !== null) note(describeElsewhere(elsewhere, attempt.branch));
   if (isThere) note("changed nothing: its work is there already");
   const refused = turn?.evidence.results.at(-1)?.denials ?? [];
   if (refused.length > 0) note(`${describeRefused([...new Set(refused)])}, and did without`);
@@ -287,15 +306,22 @@ async function givenToBringTogether(
   return work === null ? null : { work, instead: "mending what is red with the work of others" };
 }
 
-/** A branch that its agent deleted below itself comes back to where that stood. Null where it was not so. */
+/** A branch that its agent deleted below itself comes back to where that stood, and one that it renamed to where that is. Null where it was not so. */
 async function putBranchBack({ repo, store, now }: Engine, { run, task, attempt }: Carried): Promise<string | null> {
   const place = findPlace(repo, attempt.worktree);
-  if (place === null || (await readHead(repo, place)).branch !== attempt.branch) return null;
-  const commit = lastHead(place);
+  if (place === null) return null;
+  const { branch } = await readHead(repo, place);
+  const renamed = branch === attempt.branch ? null : renamedTo(place, attempt.branch, attempt.startedAt);
+  if (branch !== attempt.branch && renamed === null) return null;
+  const commit = renamed === null ? lastHead(place) : await readRef(repo, `refs/heads/${renamed}`);
   if (commit === null || !(await isObject(repo, commit)) || !(await isAncestor(repo, attempt.base, commit)))
     return null;
   await createBranch(repo, attempt.branch, commit);
-  const text = `had deleted its own branch; it is at ${commit.slice(0, 10)} again, where its worktree stood`;
+  const short = commit.slice(0, 10);
+  const text =
+    renamed === null
+      ? `had deleted its own branch; it is at ${short} again, where its worktree stood`
+      : `had renamed its branch to ${renamed}; ${attempt.branch} is at ${short} again, where that is`;
   appendEvent(store, now(), { run: run.id, task: task.id, attempt: attempt.id }, { kind: "note", text });
   return commit;
 }
