@@ -1,4 +1,6 @@
 /** What a resolved conflict threw away, in words. Pure. */
+import { few, firstOf, IN_A_LINE, IN_A_LIST, IN_A_SENTENCE } from "../lib/few.ts";
+import { quotedName } from "../lib/printable.ts";
 
 /** A file that holds nothing of a change any more. `of`: the tasks whose change that was; none: the work of the task itself. `lines`: what it had added; `isDeletion`: it had
  *  deleted the file; `isMode`: it had made it executable, or not. */
@@ -11,14 +13,14 @@ export type LostChange = {
   isMode?: true;
 };
 
-/** So many lines of a file are shown, and so many files. */
-const MOST_LINES = 12;
-const MOST_FILES = 20;
+/** So much of a line is shown: one that a program made has no end. */
+const MOST_OF_A_LINE = 200;
+/** Of so many files the lines are shown. */
+const WITH_LINES = 12;
 
 /** `nothing of shop/E03's change in f.txt is left`, for each file. */
 export function describeLost(lost: readonly LostChange[]): string {
-  const more = lost.length > MOST_FILES ? `; and so in ${lost.length - MOST_FILES} more files` : "";
-  return `${lost.slice(0, MOST_FILES).map(describeOne).join("; ")}${more}`;
+  return few(lost.map(describeOne), IN_A_SENTENCE, "; ");
 }
 
 /** What became of them, before they are named. */
@@ -35,8 +37,13 @@ export function whatIsUndone(lost: readonly LostChange[]): string {
   return isOwn ? "its own work and that of others" : "work of others";
 }
 
-function describeOne({ path, of, isOwn, isDeletion, isMode }: LostChange): string {
-  const whose = isOwn ? "its own" : of.length === 0 ? "the other side's" : `${of.join(" and ")}'s`;
+function inItsPlace(line: string): string {
+  return `      ${line.length > MOST_OF_A_LINE ? `${line.slice(0, MOST_OF_A_LINE)}…` : line}`;
+}
+
+function describeOne({ path: name, of, isOwn, isDeletion, isMode }: LostChange): string {
+  const path = quotedName(name);
+  const whose = isOwn ? "its own" : of.length === 0 ? "the other side's" : `${few(of, IN_A_LINE, " and ")}'s`;
   if (isDeletion) return `${whose} deletion of ${path} is undone`;
   if (isMode) return `${whose} change of the mode of ${path} is undone`;
   return `nothing of ${whose} change in ${path} is left`;
@@ -44,13 +51,14 @@ function describeOne({ path, of, isOwn, isDeletion, isMode }: LostChange): strin
 
 /** What the agent is told that did it; `isMended`: as it mended a check that was red with the work of others. */
 export function askForLost(lost: readonly LostChange[], isMended: boolean): string {
-  const files = lost.slice(0, MOST_FILES).flatMap((each) => {
-    const lines = each.lines.slice(0, MOST_LINES).map((line) => `      ${line}`);
-    const left = each.lines.length - MOST_LINES;
+  const { shown, left: unnamed } = firstOf(lost, IN_A_LIST);
+  const named = shown.flatMap((each, at) => {
+    const { shown: lines, left } = firstOf(at < WITH_LINES ? each.lines : [], IN_A_SENTENCE);
     const more = left > 0 ? [`      … and ${left} more lines`] : [];
     const head = `  ${describeOne({ ...each, isOwn: false, ...(each.isOwn ? { of: ["this task"] } : {}) })}`;
-    return [each.lines.length === 0 ? head : `${head}; it had added:`, ...lines, ...more];
+    return [lines.length === 0 ? head : `${head}; it had added:`, ...lines.map(inItsPlace), ...more];
   });
+  const files = unnamed > 0 ? [...named, `  … and so in ${unnamed} more files`] : named;
   if (isMended)
     return [
       `your turn ended with a repair that undoes ${lost.every((each) => each.isOwn) ? "this task's own work" : "work of others"}:`,

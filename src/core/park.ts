@@ -1,4 +1,5 @@
 /** Why a parked task waits, and for whom. Pure. */
+import { firstOf, IN_A_SENTENCE } from "../lib/few.ts";
 import { printableNames } from "../lib/printable.ts";
 import { lastLines } from "../lib/tail.ts";
 import { describeFailedRule } from "./conflict-rules.ts";
@@ -53,11 +54,10 @@ export function describePark(park: Park): string {
 /** Names few of them, and counts the rest. */
 function describeOthers(others: readonly string[] = []): string {
   if (others.length === 0) return "the others";
-  const left = others.length - SHOWN_OTHERS;
-  return left > 0 ? `${others.slice(-SHOWN_OTHERS).join(", ")} and ${left} more` : others.join(", ");
+  const { left } = firstOf(others, IN_A_SENTENCE);
+  // Who came in last is most likely to be concerned.
+  return left > 0 ? `${others.slice(left).join(", ")} and ${left} more` : others.join(", ");
 }
-
-const SHOWN_OTHERS = 5;
 
 /** The end of what a command printed, below a line. */
 function endOf(output = ""): string {

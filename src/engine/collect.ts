@@ -19,6 +19,7 @@ import { moveKeeping } from "../git/move.ts";
 import { findPlace, readHead } from "../git/place.ts";
 import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
 import type { Stash } from "../git/stashes.ts";
+import { printableNames } from "../lib/printable.ts";
 import { appendEvent } from "../store/events.ts";
 import { changeAttempt, setUsage } from "../store/attempts.ts";
 import { changeRival, findTasks } from "../store/tasks.ts";
@@ -209,7 +210,7 @@ function tellOf(
     tell({ kind: "leftovers", commit: leftovers.commit, left: leftovers.left.map((each) => each.path) });
   if (inside.length > 0)
     note(
-      `left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`,
+      `left uncommitted work inside ${printableNames(inside)}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`,
     );
   if (outcome.kind !== "ok") return;
   if (stashes.length > 0) note(describeStash(stashes[0]!));

@@ -8,7 +8,8 @@ import type { Leftovers } from "../git/leftovers.ts";
 import { isObject } from "../git/loose-object.ts";
 import { findPlace, type Head } from "../git/place.ts";
 import { type Stash, stashesOf } from "../git/stashes.ts";
-import { shellWord } from "../lib/printable.ts";
+import { few } from "../lib/few.ts";
+import { printableNames, quotedName, shellWord } from "../lib/printable.ts";
 import { readAttempts } from "../store/attempts.ts";
 import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
@@ -28,8 +29,8 @@ export function blockedOutcome(
         ? { kind: "conflict", files }
         : {
             kind: "failed",
-            reason: `the agent left conflicts unresolved in ${files.join(", ")}`,
-            missing: `your turn ended, and a merge is half done: resolve ${files.join(", ")} and commit`,
+            reason: `the agent left conflicts unresolved in ${printableNames(files)}`,
+            missing: `your turn ended, and a merge is half done: resolve ${few(files.map(quotedName))} and commit; what is open: git status`,
           };
     case "rebase-in-progress":
       return {
@@ -75,7 +76,7 @@ function mergeable(branch: string | null, oid: Oid): string {
 /** A turn that worked inside a submodule only has not changed nothing, but there is nothing of it to take either. */
 export function insideOutcome(judged: Outcome, inside: string[]): Outcome {
   if (judged.kind !== "nothing_done" || inside.length === 0) return judged;
-  return { kind: "failed", reason: `its work lies uncommitted inside ${inside.join(", ")} and nowhere else` };
+  return { kind: "failed", reason: `its work lies uncommitted inside ${printableNames(inside)} and nowhere else` };
 }
 
 /** What the agents of a task put into a stash and left there. */

@@ -6,6 +6,8 @@ import { checkBranchName, nearest, nearestHint } from "../core/names.ts";
 import { isHeldByTip } from "../core/red-tip.ts";
 import { hasLost, planKeyOf } from "../core/rival.ts";
 import { FINAL_STATES, type NextStart, stateWords, type Task } from "../core/task.ts";
+import { few } from "../lib/few.ts";
+import { printableName } from "../lib/printable.ts";
 import { endAttempt, readAttempts, tidyAgain } from "../store/attempts.ts";
 import { addToBacklog, readBacklog, removeFromBacklog } from "../store/backlog.ts";
 import { appendEvent } from "../store/events.ts";
@@ -339,9 +341,9 @@ async function refuseUnresolved(engine: Engine, task: Task, worktree: string): P
       hint: `decide them there (${MARKERS_MEANT}), then: owt task approve ${task.key}`,
     });
   }
-  const files = open
-    .map(({ path, reason }) => (reason === "unmerged" ? path : `${path} (conflict markers)`))
-    .join(", ");
+  const files = few(
+    open.map(({ path, reason }) => `${printableName(path)}${reason === "unmerged" ? "" : " (conflict markers)"}`),
+  );
   throw new OwtError("needs-person", `${task.key} (${task.run}): not resolved yet in ${worktree}: ${files}`, {
     hint: `resolve it there and git add it, then: owt task approve ${task.key}`,
   });

@@ -1,4 +1,5 @@
-/** Text of others, made harmless for a terminal. */
+/** Text of others, made harmless for a terminal, and names that are read as they were meant. */
+import { few, IN_A_SENTENCE } from "./few.ts";
 
 /** Nothing but printable ASCII, as most of what is printed. */
 const PLAIN = /^[ -~]*$/;
@@ -18,15 +19,27 @@ export function inOneLine(text: string): string {
   return text.replaceAll("\n", "\\n").replaceAll("\t", "\\t");
 }
 
-/** So many names are read; of more, a few and their number say as much. */
-const MOST_NAMES = 12;
-const FEW_NAMES = 10;
-
 /** Names in a list, each in one line; of very many the first, and how many more there are. */
-export function printableNames(names: readonly string[]): string {
-  const shown = names.length > MOST_NAMES ? names.slice(0, FEW_NAMES) : names;
-  const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : "";
-  return `${shown.map(printableName).join(", ")}${more}`;
+export function printableNames(names: readonly string[], most = IN_A_SENTENCE): string {
+  return few(names.map(printableName), most);
+}
+
+/** A name in a text for an agent: in quotes where it would not be clear without them where it begins and ends, and what is in it. */
+export function quotedName(name: string): string {
+  // One that is no UTF-8 is so already: an agent can write it in a shell, and nowhere else.
+  if (/^".*\\[2-3][0-7]{2}.*"$/.test(name))
+    return `${name} (no UTF-8; in a shell: $'${name.slice(1, -1).replaceAll("'", "\\'")}')`;
+  if (!UNCLEAR.test(name)) return name;
+  return JSON.stringify(name).replaceAll(/[\p{C}\p{Z}]/gu, (sign) =>
+    sign === " " ? sign : [...Array(sign.length).keys()].map((at) => unicodeEscape(sign, at)).join(""),
+  );
+}
+
+/** What ends a name in a list or in quotes, what is escaped in them, and what no eye sees. */
+const UNCLEAR = /^$|^ | $| {2}|[",;'`\\]|(?! )[\p{C}\p{Z}]/u;
+
+function unicodeEscape(text: string, at: number): string {
+  return `\\u${text.charCodeAt(at).toString(16).padStart(4, "0")}`;
 }
 
 /** A name as a word of a command line that a person copies. */

@@ -31,6 +31,7 @@ import { readExpected } from "../../store/expected.ts";
 import { readRun, readRuns } from "../../store/runs.ts";
 import { readBareTasks } from "../../store/bare-tasks.ts";
 import { readFailedTasks, readTask } from "../../store/tasks.ts";
+import { few, IN_A_LINE, IN_A_SENTENCE } from "../../lib/few.ts";
 import { fit } from "../../lib/width.ts";
 import { renderDuration, roughDuration } from "../../lib/duration.ts";
 import { findRun } from "../../engine/find-run.ts";
@@ -323,7 +324,8 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
     lines.push("", `▲ ${text}`, `    ↳ ${printable(renderAnswer(refused))}`);
   }
   lines.push(...waitingLines(engine, status));
-  if (backlog.length > 0) lines.push("", `written down: ${backlog.map((task) => task.id).join(", ")} (owt run)`);
+  const whole = backlog.length > IN_A_SENTENCE ? "; all: owt task list" : "";
+  if (backlog.length > 0) lines.push("", `written down: ${few(backlog.map((task) => task.id))} (owt run${whole})`);
   const places = worktrees.map(({ path, branch }) => `  ${printableName(path)}  ${printable(branch ?? "detached")}`);
   lines.push("", count(worktrees.length, "worktree"), ...places);
   if (status.unwell.lines.length > 0) lines.push("", "agents that need a look", ...status.unwell.lines);
@@ -336,11 +338,6 @@ function render(io: Io, engine: Engine, status: Status, doings: ReadonlyMap<numb
 function idleWords({ asking }: Status): string {
   if (asking === null) return "nobody carries the open runs; go on with: owt resume";
   return `owt (pid ${asking.pid}) asks for the answer to ${asking.task} in its terminal, and then goes on; now: owt resume`;
-}
-
-/** `a, b`; `a, b and 3 more`. */
-function someOf(tasks: readonly string[]): string {
-  return tasks.length <= 3 ? tasks.join(", ") : `${tasks.slice(0, 2).join(", ")} and ${tasks.length - 2} more`;
 }
 
 /** The oldest of what waits for a person, each with what answers it. */
@@ -398,10 +395,10 @@ const LATE_MS = 20_000;
 
 function limitLines(limit: HeldByLimit, now: number): string[] {
   const { outage, until, tasks } = limit;
-  if (outage === null) return [`  usage limit${limitWords(limit, now)}: ${someOf(tasks)}`];
+  if (outage === null) return [`  usage limit${limitWords(limit, now)}: ${few(tasks, IN_A_LINE)}`];
   const next = until === null ? "" : `; next try at ${localTime(until, now)}`;
   return [
-    `  ▲ ${printable(describeOutage(outage, null))}${next}: ${someOf(tasks)}`,
+    `  ▲ ${printable(describeOutage(outage, null))}${next}: ${few(tasks, IN_A_LINE)}`,
     `    ↳ try at once: owt task retry ${tasks[0]}`,
   ];
 }
