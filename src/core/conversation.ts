@@ -4,7 +4,7 @@ import type { Attempt } from "./attempt.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Resolved } from "./resolved.ts";
 import { fewInAList } from "../lib/few.ts";
-import { quotedName } from "../lib/printable.ts";
+import { nameToType } from "../lib/printable.ts";
 
 /** What a person answered to a question of a task, or to the words with which it ended without work. */
 export type Answered = { question: string; answer: string };
@@ -125,7 +125,7 @@ export type Aside = { ref: string | null; paths: readonly string[] };
 
 /** What an agent is told of that, behind what its turn begins with. The heading tells it to programs too. */
 export function renderAside({ ref, paths }: Aside): string {
-  const list = fewInAList(paths.map(quotedName), `git show --stat ${ref}`).map((each) => `- ${each}`);
+  const list = fewInAList(paths.map(nameToType), `git show --stat ${ref}`).map((each) => `- ${each}`);
   return `## The machine went down
 
 The machine went down before your work was committed (a power cut, or somebody restarted it). What was not committed may have come to harm on the disk: files can be empty, old, or in pieces. So it was put aside as it was found, in the commit ${ref}, and this worktree is as your last commit has it. It is:

@@ -2,7 +2,7 @@
  *  come in as data. */
 import { roughDuration } from "../lib/duration.ts";
 import { fewInAList } from "../lib/few.ts";
-import { quotedName } from "../lib/printable.ts";
+import { nameToType } from "../lib/printable.ts";
 import type { Answered } from "./conversation.ts";
 import { OwtError } from "./errors.ts";
 import type { PlannedTask } from "./plan.ts";
@@ -246,7 +246,7 @@ function dataOf(context: PromptContext, next?: FollowUp): Value {
 
 function metData(context: PromptContext, { files, command, output, ours, timedOutMs }: Met): Value {
   const own = {
-    Files: fewInAList(files.map(quotedName)),
+    Files: fewInAList(files.map(nameToType)),
     Command: command,
     Output: output,
     Ours: ours,
@@ -290,7 +290,7 @@ function occasionData(next: FollowUp): Record<string, Value> {
       };
     case "conflict":
       return {
-        Files: fewInAList(next.files.map(quotedName), ALL_OPEN),
+        Files: fewInAList(next.files.map(nameToType), ALL_OPEN),
         Ours: next.ours,
         Theirs: next.theirs,
         Command: next.command ?? "",

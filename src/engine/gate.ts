@@ -9,7 +9,7 @@ import { findLeftByGit } from "../git/left-by-git.ts";
 import { findLeftMarkers, findMarkersInWorktree, type Marker } from "../git/left-markers.ts";
 import { findPlace } from "../git/place.ts";
 import { few, fewInAList, IN_A_LINE, IN_A_LIST } from "../lib/few.ts";
-import { quotedName } from "../lib/printable.ts";
+import { nameToType, quotedName } from "../lib/printable.ts";
 import { readRun } from "../store/runs.ts";
 import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
@@ -59,7 +59,7 @@ async function refuseLeftByGit(
   if (left.length === 0) return null;
   const output = [
     `The work holds files that git made beside others in a merge:`,
-    ...shown(left.map(quotedName), "git ls-files '*~*' '*.orig'"),
+    ...shown(left.map(nameToType), "git ls-files '*~*' '*.orig'"),
     `PATH~HEAD and PATH~COMMIT are the file PATH of one side, where the other side has a folder of that name. Bring what they hold to where it belongs, git rm them, and commit.`,
   ].join("\n");
   return {
@@ -100,7 +100,7 @@ async function refuseOutside({ repo }: Engine, { task }: Carried, tip: Oid, head
   const output = [
     `This task may change nothing but: ${few(touches.map(quotedName), IN_A_LIST)}`,
     `It changed also:`,
-    ...shown(outside.map(quotedName), `git diff --name-only ${fork}`),
+    ...shown(outside.map(nameToType), `git diff --name-only ${fork}`),
     `Put these back as they were: git checkout ${fork} -- PATH, or git rm PATH for one that is new; then commit.`,
     `If the task cannot be done without one of them, ask.`,
   ].join("\n");

@@ -1,6 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { printable, printableName, printableNames, quotedName, shellWord, withoutOrders } from "./printable.ts";
+import {
+  nameToType,
+  printable,
+  printableName,
+  printableNames,
+  quotedName,
+  shellWord,
+  withoutOrders,
+} from "./printable.ts";
 
 const NASTY = "a\nb\t\u001B[31mred\u001B]0;title\u0007 it's \\ $HOME \u009B2J";
 
@@ -31,9 +39,14 @@ test.each([
   ["no\u00A0break", '"no\\u00a0break"'],
   ["unseen\u200B", '"unseen\\u200b"'],
   ["", '""'],
-  ['"caf\\351.txt"', "\"caf\\351.txt\" (no UTF-8; in a shell: $'caf\\351.txt')"],
+  ['"caf\\351.txt"', '"caf\\351.txt"'],
 ])("a name in a text for an agent: %j", (name, shown) => {
   expect(quotedName(name)).toBe(shown);
+});
+
+test("one that is no UTF-8 is told to an agent as a shell takes it", () => {
+  expect(nameToType('"caf\\351\'s.txt"')).toBe("\"caf\\351's.txt\" (no UTF-8; in a shell: $'caf\\351\\'s.txt')");
+  expect(nameToType("a ")).toBe('"a "');
 });
 
 describe("a name as a word of a command line", () => {

@@ -24,16 +24,21 @@ export function printableNames(names: readonly string[], most = IN_A_SENTENCE): 
   return few(names.map(printableName), most);
 }
 
-/** A name in a text for an agent: in quotes where it would not be clear without them where it begins and ends, and what is in it. */
+/** A name in quotes where it would not be clear without them where it begins and ends, and what is in it. One that is no UTF-8 is in quotes already. */
 export function quotedName(name: string): string {
-  // One that is no UTF-8 is so already: an agent can write it in a shell, and nowhere else.
-  if (/^".*\\[2-3][0-7]{2}.*"$/.test(name))
-    return `${name} (no UTF-8; in a shell: $'${name.slice(1, -1).replaceAll("'", "\\'")}')`;
-  if (!UNCLEAR.test(name)) return name;
+  if (NO_UTF8.test(name) || !UNCLEAR.test(name)) return name;
   return JSON.stringify(name).replaceAll(/[\p{C}\p{Z}]/gu, (sign) =>
     sign === " " ? sign : [...Array(sign.length).keys()].map((at) => unicodeEscape(sign, at)).join(""),
   );
 }
+
+/** The same of a file that an agent is to work on: one that is no UTF-8 can be written in a shell, and nowhere else. */
+export function nameToType(name: string): string {
+  if (!NO_UTF8.test(name)) return quotedName(name);
+  return `${name} (no UTF-8; in a shell: $'${name.slice(1, -1).replaceAll("'", "\\'")}')`;
+}
+
+const NO_UTF8 = /^".*\\[2-3][0-7]{2}.*"$/;
 
 /** What ends a name in a list or in quotes, what is escaped in them, and what no eye sees. */
 const UNCLEAR = /^$|^ | $| {2}|[",;'`\\]|(?! )[\p{C}\p{Z}]/u;
