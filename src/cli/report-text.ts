@@ -60,13 +60,14 @@ export function flakyWords({ command, times, tasks }: RunReport["flaky"][number]
 /** `nothing of shop/E03's change in f.txt is left`; empty where nothing was lost. */
 export function lostWords({ lost }: Pick<RunReport["tasks"][number], "lost">): string {
   return describeLost(
-    lost.map(({ path, of, is_own, is_deletion, is_mode }) => ({
+    lost.map(({ path, of, is_own, is_deletion, is_mode, is_binary }) => ({
       path,
       of,
       isOwn: is_own,
       lines: [],
       ...(is_deletion ? { isDeletion: true } : {}),
       ...(is_mode ? { isMode: true } : {}),
+      ...(is_binary ? { isBinary: true } : {}),
     })),
   );
 }

@@ -3,7 +3,7 @@ import { few, firstOf, IN_A_LINE, IN_A_LIST, IN_A_SENTENCE } from "../lib/few.ts
 import { quotedName } from "../lib/printable.ts";
 
 /** A file that holds nothing of a change any more. `of`: the tasks whose change that was; none: the work of the task itself. `lines`: what it had added; `isDeletion`: it had
- *  deleted the file; `isMode`: it had made it executable, or not. */
+ *  deleted the file; `isMode`: it had made it executable, or not; `isBinary`: the file is no text, and one of its two changes had to go. */
 export type LostChange = {
   path: string;
   of: string[];
@@ -11,7 +11,13 @@ export type LostChange = {
   lines: string[];
   isDeletion?: true;
   isMode?: true;
+  isBinary?: true;
 };
+
+/** What of it whoever brought both sides together is asked about: of a file that is no text one side goes always, which is told, and no more. */
+export function askedAbout(lost: readonly LostChange[]): LostChange[] {
+  return lost.filter(({ isBinary }) => isBinary !== true);
+}
 
 /** So much of a line is shown: one that a program made has no end. */
 const MOST_OF_A_LINE = 200;
@@ -41,10 +47,11 @@ function inItsPlace(line: string): string {
   return `      ${line.length > MOST_OF_A_LINE ? `${line.slice(0, MOST_OF_A_LINE)}…` : line}`;
 }
 
-function describeOne({ path: name, of, isOwn, isDeletion, isMode }: LostChange): string {
+function describeOne({ path: name, of, isOwn, isDeletion, isMode, isBinary }: LostChange): string {
   const path = quotedName(name);
   const whose = isOwn ? "its own" : of.length === 0 ? "the other side's" : `${few(of, IN_A_LINE, " and ")}'s`;
   if (isDeletion) return `${whose} deletion of ${path} is undone`;
+  if (isBinary) return `${path} is no text, and ${whose} change to it was not taken`;
   if (isMode) return `${whose} change of the mode of ${path} is undone`;
   return `nothing of ${whose} change in ${path} is left`;
 }

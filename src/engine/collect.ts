@@ -5,7 +5,7 @@ import { failedRuleOf } from "../core/conflict-rules.ts";
 import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Fact } from "../core/event.ts";
-import { askForLost, describeLost, howLost, type LostChange } from "../core/lost-change.ts";
+import { askedAbout, askForLost, describeLost, howLost, type LostChange } from "../core/lost-change.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
@@ -218,7 +218,8 @@ function tellOf(
   if (isThere) note("changed nothing: its work is there already");
   const refused = turn?.evidence.results.at(-1)?.denials ?? [];
   if (refused.length > 0) note(`${describeRefused([...new Set(refused)])}, and did without`);
-  if (found.lost.length > 0 && isAskedOf(task)) tell({ kind: "side-lost", lost: found.lost });
+  if (found.lost.length > 0 && (isAskedOf(task) || askedAbout(found.lost).length === 0))
+    tell({ kind: "side-lost", lost: found.lost });
   if (found.beyond !== null) note(found.beyond.note);
 }
 
@@ -239,9 +240,9 @@ function conclude(
   if (beyond !== null) {
     changeAttempt(engine.store, attempt.id, { head });
     verifyFailed(engine, { ...carried, attempt: { ...attempt, head } }, beyond);
-  } else if (lost.length > 0 && !isAskedOf(task)) {
+  } else if (askedAbout(lost).length > 0 && !isAskedOf(task)) {
     changeAttempt(engine.store, attempt.id, { head });
-    askOfLost(engine, carried, work, found);
+    askOfLost(engine, carried, work, { ...found, lost: askedAbout(lost) });
   } else if (outcome.kind === "ok") {
     goOn(engine, carried, work, found);
   } else if (outcome.kind === "conflict") {

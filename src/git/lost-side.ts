@@ -6,8 +6,16 @@ import { readName } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
 import { entriesOf, type Entry, isSame, LINK, TREE } from "./tree.ts";
 
-/** `side`: whose change is gone, with the lines that it had added; `isDeletion`: it had deleted the file; `isMode`: only that it had made it executable, or not, is gone. */
-export type Lost = { path: string; side: Side; lines: string[]; isDeletion?: true; isMode?: true };
+/** `side`: whose change is gone, with the lines that it had added; `isDeletion`: it had deleted the file; `isMode`: only that it had made it executable, or not, is gone;
+ *  `isBinary`: both had changed a file that is no text, so that one of them had to go. */
+export type Lost = {
+  path: string;
+  side: Side;
+  lines: string[];
+  isDeletion?: true;
+  isMode?: true;
+  isBinary?: true;
+};
 
 type Side = "ours" | "theirs";
 
@@ -87,13 +95,21 @@ async function findMet(repo: Repo, { ours, theirs, head }: Ends): Promise<Met[]>
 async function judge(repo: Repo, sides: Sides): Promise<Loss[]> {
   const { before, ours, theirs, head } = sides;
   if (isSame(ours, theirs)) return [];
+  if (isPutBack(sides)) return SIDES.map((side) => ({ side }));
   const side = await givenUp(repo, sides);
+  // What was in a file that is not there any more may have been brought to another one.
+  if (side !== null && head === undefined) return [{ side, isGone: true }];
   if (side !== null) return [{ side, isMode: head !== undefined && head.oid === sides[side]?.oid }];
   if (await isGone(repo, sides)) return gone(repo, sides);
   const usual = before?.mode ?? "100644";
   const isLost = (each: Side) =>
     isFile(sides[each]) && sides[each].mode !== usual && isFile(head) && head.mode === usual;
   return SIDES.filter(isLost).map((each) => ({ side: each, isMode: true }));
+}
+
+/** Whether the file is as it was before either side changed it. */
+function isPutBack({ before, ours, theirs, head }: Sides): boolean {
+  return before !== undefined && isSame(head, before) && !isSame(ours, before) && !isSame(theirs, before);
 }
 
 /** The side of which nothing is left, where the other one is there. */
@@ -169,7 +185,20 @@ async function describe(repo: Repo, met: Met, { side, isMode }: Loss): Promise<L
   const path = readName(met.path);
   if (isMode) return { path, side, lines: [], isMode: true };
   if (met[side] === undefined) return { path, side, lines: [], isDeletion: true };
-  return { path, side, lines: [...((await addedBy(repo, met, side)) ?? [])] };
+  const lines = await addedBy(repo, met, side);
+  const isBinary = lines === null && isEither(met) && (await isChoice(repo, met));
+  return { path, side, lines: [...(lines ?? [])], ...(isBinary ? { isBinary } : {}) };
+}
+
+function isEither({ ours, theirs, head }: Sides): boolean {
+  return isSame(head, ours) || isSame(head, theirs);
+}
+
+/** Whether both sides changed or made a file of which nobody can have both: git finds no lines in it. */
+async function isChoice(repo: Repo, { before, ours, theirs }: Sides): Promise<boolean> {
+  if (!isFile(ours) || !isFile(theirs) || isSame(ours, before) || isSame(theirs, before)) return false;
+  const { stdout } = await git(repo, ["diff", "--numstat", "--no-ext-diff", "--no-textconv", ours.oid, theirs.oid]);
+  return stdout.startsWith("-\t-\t");
 }
 
 /** The lines that this side alone added; null where one of the files is no text. */
