@@ -9,12 +9,10 @@ import {
   approveTask,
   cancelTask,
   createTask,
-  findTask,
   type NewTaskOptions,
   findCancelled,
   findRetries,
   retryTasks,
-  rivalsFor,
   waitsForAnswer,
   waitsForApproval,
 } from "../../engine/tasks.ts";
@@ -23,6 +21,7 @@ import { refreshRun } from "../../engine/refresh.ts";
 import { goesOnByItself, settleLost } from "../../engine/uncarried.ts";
 import type { Ask } from "../../engine/worktrees/asks.ts";
 import { findRun } from "../../engine/find-run.ts";
+import { findTask, rivalsFor } from "../../engine/find-task.ts";
 import { suspendedCarrier } from "../../engine/holder.ts";
 import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
