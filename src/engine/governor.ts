@@ -15,6 +15,7 @@ import {
 } from "../core/limit.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Task } from "../core/task.ts";
+import { few } from "../lib/few.ts";
 import { readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readLimit, readLimits, removeLimit, writeLimit } from "../store/limits.ts";
@@ -74,7 +75,7 @@ export function endLimits(engine: Engine, attempt: Attempt, limits: readonly Usa
     const freed = heldBy(engine, limit);
     for (const task of freed) changeTask(engine.store, task.id, { park: null, notBefore: null });
     const about = { run: attempt.run, task: attempt.task, attempt: attempt.id };
-    const others = freed.length === 0 ? "" : `; what waited goes on: ${freed.map(({ key }) => key).join(", ")}`;
+    const others = freed.length === 0 ? "" : `; what waited goes on: ${few(freed.map(({ key }) => key))}`;
     const isOver =
       limit.outage === undefined
         ? `the usage limit of ${limitedName(limit)} is over`
