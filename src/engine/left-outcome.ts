@@ -3,6 +3,7 @@ import type { Outcome } from "../core/outcome.ts";
 import type { Task } from "../core/task.ts";
 import { isAncestor, isBranchName, readRef } from "../git/branch.ts";
 import { committedElsewhere } from "../git/head-log.ts";
+import { readTree } from "../git/commit.ts";
 import type { Oid } from "../git/git.ts";
 import type { Leftovers } from "../git/leftovers.ts";
 import { isObject } from "../git/loose-object.ts";
@@ -108,6 +109,8 @@ export async function findElsewhere({ repo }: Engine, { attempt }: Carried, head
     const branchTip = isBranchName(on) ? await readRef(repo, `refs/heads/${on}`) : null;
     const tip = branchTip ?? last;
     if (!(await isObject(repo, tip)) || (await isAncestor(repo, tip, head))) continue;
+    // Brought home in another way: picked, or squashed.
+    if ((await readTree(repo, tip)) === (await readTree(repo, head))) continue;
     return { branch: branchTip === null ? null : on, tip };
   }
   return null;

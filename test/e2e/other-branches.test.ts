@@ -138,6 +138,20 @@ test("work that leaves commits on another branch is taken, and they are told", a
   ]);
 });
 
+test("nothing is told of commits on another branch that were brought home as one", async () => {
+  await using rig = scriptedRig([
+    [
+      { init: true },
+      { sh: `git switch -q -c aside; echo 1 >first.txt; git add -A; ${COMMIT}; git switch -q -` },
+      { sh: `git merge -q --squash aside; ${COMMIT} -m "by another name"` },
+      ...DONE,
+    ],
+  ]);
+  const ran = await rig.owt("run", "--yes");
+  expect([ran.code, ran.stderr]).toEqual([0, expect.not.stringContaining("aside")]);
+  expect(startsOf(rig)).toHaveLength(1);
+});
+
 test("commits on no branch outlive the task whose agent never brought them home, and its retry", async () => {
   const stays = [
     { init: true as const },
