@@ -111,7 +111,7 @@ test("of a file that one side deleted and the other one changed, either is told 
 
 test("of a file that one side split into others nothing is lost where the change of the other one is in them", async () => {
   const split = { ours: null, theirs: ["d/f.txt", THEIRS] as Side };
-  expect(await lostOf({ ...split, made: { "part.txt": THEIRS } })).toEqual([]);
+  expect(await lostOf({ ...split, made: { "part.txt": `of its own\n${THEIRS}` } })).toEqual([]);
   expect(await lostOf({ ...split, made: { "part.txt": "" } })).toEqual([
     { path: "d/f.txt", side: "theirs", lines: ["theirs"] },
   ]);
