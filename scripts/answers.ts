@@ -228,6 +228,7 @@ const taskReport = of({
         is_own: flag,
         is_deletion: maybe(v.pipe(flag, v.description("what is undone is that it had deleted the file"))),
         is_mode: maybe(v.pipe(flag, v.description("what is undone is a change of the mode alone"))),
+        is_binary: maybe(v.pipe(flag, v.description("it is no text, and one of the two changes had to go"))),
       }),
     ),
     v.description("files in which a conflict that it resolved left nothing of other tasks' change, or of its own"),

@@ -13,6 +13,7 @@ import { eventsAfter } from "../store/events.ts";
 import { readTask } from "../store/tasks.ts";
 import { ifReadable } from "./if-readable.ts";
 import type { Io } from "./io.ts";
+import { printableNames } from "../lib/printable.ts";
 import { roughDuration } from "../lib/duration.ts";
 import { clock, localTimes, type Paint, painter, printable } from "./text.ts";
 
@@ -141,7 +142,7 @@ export function lineFor(event: Event, paint: Paint): Line | null {
     case "leftovers":
       return {
         mark: paint("dim", "○"),
-        text: `leftovers committed as ${event.commit.slice(0, 10)}${event.left.length > 0 ? `, left out: ${event.left.join(", ")}` : ""}`,
+        text: `leftovers committed as ${event.commit.slice(0, 10)}${event.left.length > 0 ? `, left out: ${printableNames(event.left)}` : ""}`,
       };
     case "dependencies":
       return { mark: paint("dim", "○"), text: describeBrought(event) };

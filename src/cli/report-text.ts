@@ -1,6 +1,7 @@
 /** The report of a run for a terminal: no line is longer than the screen is wide, unless a single word is. */
 import { describeLost } from "../core/lost-change.ts";
 import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
+import { few, firstOf, IN_A_SENTENCE } from "../lib/few.ts";
 import { renderDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";
 import { count } from "./preview.ts";
@@ -58,19 +59,20 @@ function head(report: RunReport, width: number): string[] {
 
 /** `npm test, 2 times red and then green on the same tree (a, b)` */
 export function flakyWords({ command, times, tasks }: RunReport["flaky"][number]): string {
-  return `${command}, ${count(times, "time")} red and then green on the same tree (${tasks.join(", ")})`;
+  return `${command}, ${count(times, "time")} red and then green on the same tree (${few(tasks)})`;
 }
 
 /** `nothing of shop/E03's change in f.txt is left`; empty where nothing was lost. */
 export function lostWords({ lost }: Pick<RunReport["tasks"][number], "lost">): string {
   return describeLost(
-    lost.map(({ path, of, is_own, is_deletion, is_mode }) => ({
+    lost.map(({ path, of, is_own, is_deletion, is_mode, is_binary }) => ({
       path,
       of,
       isOwn: is_own,
       lines: [],
       ...(is_deletion ? { isDeletion: true } : {}),
       ...(is_mode ? { isMode: true } : {}),
+      ...(is_binary ? { isBinary: true } : {}),
     })),
   );
 }
@@ -80,14 +82,13 @@ export function settledWords({ settled }: Pick<RunReport, "settled">): string[] 
   const byRule = Map.groupBy(settled, ({ by, commands }) => (by === "regenerate" ? commands.join("; ") : by));
   return [...byRule].map(([rule, same]) => {
     const files = same.map(({ file }) => file);
-    const named = files.slice(0, SHOWN_FILES).join(", ");
-    const left = files.length - SHOWN_FILES;
     const tasks = new Set(same.flatMap((each) => each.tasks));
-    return `${named}${left > 0 ? ` and ${count(left, "file")} more` : ""} by ${rule} (${[...tasks].join(", ")})`;
+    return `${few(files)} by ${rule} (${few([...tasks])})${files.length > IN_A_SENTENCE || tasks.size > IN_A_SENTENCE ? WHOLE : ""}`;
   });
 }
 
-const SHOWN_FILES = 5;
+/** What names all of many. */
+const WHOLE = "; all of them: owt report --json";
 
 function tokensOf({ input_tokens, output_tokens }: Pick<CostReport, "input_tokens" | "output_tokens">): string {
   return input_tokens === null ? "" : `, ${tokenWords(input_tokens)} tokens in, ${tokenWords(output_tokens)} out`;
@@ -180,19 +181,15 @@ export const CHECKOUT_CHANGED = "changed in your checkout while agents were at w
 
 function checkoutChanges(changed: readonly CheckoutChange[], width: number): string[] {
   if (changed.length === 0) return [];
-  const left = changed.length - SHOWN_CHANGES;
+  const { shown, left } = firstOf(changed, IN_A_SENTENCE);
   return [
     ...wrap(`${CHECKOUT_CHANGED}:`, width, 2),
-    ...changed
-      .slice(0, SHOWN_CHANGES)
-      .flatMap(({ path, at, tasks }) =>
-        wrap(printable(`  ${path}  ${localTimes(at, Date.now())}, ${tasks.join(", ")}`), width, 4),
-      ),
+    ...shown.flatMap(({ path, at, tasks }) =>
+      wrap(printable(`  ${path}  ${localTimes(at, Date.now())}, ${few(tasks)}`), width, 4),
+    ),
     ...(left > 0 ? [`  and ${count(left, "file")} more (--json names them)`] : []),
   ];
 }
-
-const SHOWN_CHANGES = 10;
 
 function models(report: RunReport, width: number): string[] {
   if (report.models.length < 2) return [];

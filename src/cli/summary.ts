@@ -3,6 +3,7 @@ import type { RunReport } from "../core/report.ts";
 import { onePerTask } from "../core/rival.ts";
 import type { Task } from "../core/task.ts";
 import type { TaskView } from "../core/view.ts";
+import { few } from "../lib/few.ts";
 import { renderDuration } from "../lib/duration.ts";
 import type { Io } from "./io.ts";
 import { count } from "./preview.ts";
@@ -47,9 +48,6 @@ export function renderSummary(
   return `${[table(rows), "", head + cost + speed, ...nextSteps(report, views, commandOf), ...goOn(report, views, stoppedAt)].join("\n")}\n`;
 }
 
-/** So many names of tasks are told that wait for the same. */
-const MOST_KEYS = 8;
-
 function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (task: Task) => string): string[] {
   const lines: string[] = [];
   if (report.unverified.length > 0) lines.push(`unverified, for want of a verify command: ${whichUnverified(report)}`);
@@ -64,9 +62,7 @@ function nextSteps(report: RunReport, views: readonly TaskView[], commandOf: (ta
   const together = new Map([...same.values()].map((group) => [group[0]!, group]));
   const tell = (group: readonly TaskView[], { why, task }: TaskView) => {
     const keys = group.map((each) => each.task.key);
-    const others = keys.length > MOST_KEYS ? ` and ${keys.length - MOST_KEYS} more` : "";
-    const names = `${keys.slice(0, MOST_KEYS).join(", ")}${others}`;
-    lines.push(`${names}: ${printable(localTimes(why, Date.now()))}`, `  ↳ ${commandOf(task)}`);
+    lines.push(`${few(keys)}: ${printable(localTimes(why, Date.now()))}`, `  ↳ ${commandOf(task)}`);
   };
   for (const view of views) {
     const budget = held.get(view);

@@ -13,7 +13,7 @@ import { Estimates } from "../engine/estimates.ts";
 import { findRun } from "../engine/find-run.ts";
 import { renderEnd } from "../engine/logs.ts";
 import { showRun } from "../engine/show.ts";
-import { findTask } from "../engine/tasks.ts";
+import { findTask } from "../engine/find-task.ts";
 import { renderDuration, roughDuration } from "../lib/duration.ts";
 import { workedMs as workedMsOf } from "../core/attempt.ts";
 import { readAttempts } from "../store/attempts.ts";

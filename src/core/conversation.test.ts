@@ -77,13 +77,13 @@ describe("what an agent is told was put aside", () => {
   test("is each file by its name, and where it is", () => {
     const text = renderAside({ ref, paths: ["a.txt", 'with "quotes"\n.md'] });
     expect(text).toMatch(/^## The machine went down$/m);
-    expect(text).toContain('- "a.txt"\n- "with \\"quotes\\"\\n.md"\n');
+    expect(text).toContain('- a.txt\n- "with \\"quotes\\"\\n.md"\n');
     expect(text).toContain(`git show ${ref}:PATH`);
   });
 
   test("is the first of many", () => {
-    const text = renderAside({ ref, paths: Array.from({ length: 32 }, (_, at) => `${at}.txt`) });
-    expect(text).toContain('- "29.txt"\n- … and 2 more\n');
-    expect(text).not.toContain("30.txt");
+    const text = renderAside({ ref, paths: Array.from({ length: 52 }, (_, at) => `${at}.txt`) });
+    expect(text).toContain(`- 49.txt\n- … and 2 more: git show --stat ${ref}\n`);
+    expect(text).not.toContain("50.txt");
   });
 });

@@ -3,6 +3,8 @@
 import type { Attempt } from "./attempt.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Resolved } from "./resolved.ts";
+import { fewInAList } from "../lib/few.ts";
+import { nameToType } from "../lib/printable.ts";
 
 /** What a person answered to a question of a task, or to the words with which it ended without work. */
 export type Answered = { question: string; answer: string };
@@ -121,13 +123,9 @@ export function textWorkedOn(attempts: readonly Turn[], last: number): string | 
 /** What an agent had not committed when the machine went down: the ref that keeps it, null where there was nothing, and which files it is. */
 export type Aside = { ref: string | null; paths: readonly string[] };
 
-/** So many files are named; the ref names all. */
-const NAMED = 30;
-
 /** What an agent is told of that, behind what its turn begins with. The heading tells it to programs too. */
 export function renderAside({ ref, paths }: Aside): string {
-  const more = paths.length > NAMED ? [`… and ${paths.length - NAMED} more`] : [];
-  const list = [...paths.slice(0, NAMED).map((path) => JSON.stringify(path)), ...more].map((each) => `- ${each}`);
+  const list = fewInAList(paths.map(nameToType), `git show --stat ${ref}`).map((each) => `- ${each}`);
   return `## The machine went down
 
 The machine went down before your work was committed (a power cut, or somebody restarted it). What was not committed may have come to harm on the disk: files can be empty, old, or in pieces. So it was put aside as it was found, in the commit ${ref}, and this worktree is as your last commit has it. It is:

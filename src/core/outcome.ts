@@ -1,5 +1,6 @@
 /** How an attempt ended. Judged from evidence (events, exit, git), never from exit code or prose alone. */
 import { describeFailedRule, type FailedRule } from "./conflict-rules.ts";
+import { few } from "../lib/few.ts";
 import { roughDuration } from "../lib/duration.ts";
 import { describeCheck, type RedCheck } from "./red-check.ts";
 import type { HangKind } from "./stall.ts";
@@ -139,7 +140,7 @@ export function describeRefused(tools: readonly string[]): string {
     const line = tool.split("\n", 1)[0]!.slice(0, SHOWN_OF_A_CALL);
     return line === tool ? tool : `${line}…${tool.endsWith(")") ? ")" : ""}`;
   });
-  return `was not allowed to use ${[...new Set(short)].join(", ")}`;
+  return `was not allowed to use ${few([...new Set(short)])}`;
 }
 
 const SHOWN_OF_A_CALL = 120;

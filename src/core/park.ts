@@ -1,5 +1,6 @@
 /** Why a parked task waits, and for whom. Pure. */
-import { printableNames } from "../lib/printable.ts";
+import { firstOf, IN_A_SENTENCE } from "../lib/few.ts";
+import { printableNames, shellWord } from "../lib/printable.ts";
 import { lastLines } from "../lib/tail.ts";
 import { describeFailedRule } from "./conflict-rules.ts";
 import { describeOutage } from "./limit.ts";
@@ -21,7 +22,7 @@ export function describePark(park: Park): string {
     case "conflict":
       if (park.lost !== undefined)
         return `${isMended(park) ? `its red check was mended by undoing ${whatIsUndone(park.lost)}` : "its conflict was resolved by throwing a side away"}: ${describeLost(park.lost)}; what is wanted of that is to be brought back in ${park.worktree}`;
-      return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${describeFailedRule(park)}${endOf(park.output)}`;
+      return `conflict in ${printableNames(park.files)}; to be resolved in ${park.worktree}${wholeOf(park)}${describeFailedRule(park)}${endOf(park.output)}`;
     case "red":
       return `${park.isOwn ? "its work is red" : `red with the work of ${describeOthers(park.others)}`}: ${describeCheck(park)}; to be mended in ${park.worktree}`;
     case "permission":
@@ -50,14 +51,18 @@ export function describePark(park: Park): string {
   }
 }
 
+/** What names all files of a conflict that has very many. */
+function wholeOf({ files, worktree }: { files: readonly string[]; worktree: string }): string {
+  return firstOf(files, IN_A_SENTENCE).left === 0 ? "" : ` (all of them: git -C ${shellWord(worktree)} status)`;
+}
+
 /** Names few of them, and counts the rest. */
 function describeOthers(others: readonly string[] = []): string {
   if (others.length === 0) return "the others";
-  const left = others.length - SHOWN_OTHERS;
-  return left > 0 ? `${others.slice(-SHOWN_OTHERS).join(", ")} and ${left} more` : others.join(", ");
+  const { left } = firstOf(others, IN_A_SENTENCE);
+  // Who came in last is most likely to be concerned.
+  return left > 0 ? `${others.slice(left).join(", ")} and ${left} more` : others.join(", ");
 }
-
-const SHOWN_OTHERS = 5;
 
 /** The end of what a command printed, below a line. */
 function endOf(output = ""): string {

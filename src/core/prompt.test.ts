@@ -99,6 +99,26 @@ describe("the prompt with which a conversation goes on", () => {
     expect(prompt).toContain('Files in conflict: a b.ts, "two\\nlines"\n');
   });
 
+  test("names that end or hold what a list is made of are told apart", () => {
+    const next = { ...conflict, files: ["a", " b", "c ", "d, e", "`f`", '"g"'] };
+    const prompt = renderFollowUp(builtIn, next, context, { remembers: true });
+    expect(prompt).toContain('Files in conflict: a, " b", "c ", "d, e", "`f`", "\\"g\\""\n');
+  });
+
+  test("of very many files, tasks and submodules the first are named, with the command that names all", () => {
+    const many = (name: string) => Array.from({ length: 1_000 }, (_, at) => `${name}${at}`);
+    const next = { ...conflict, files: many("f") };
+    const around = { ...context, meanwhile: many("t"), submodules: many("m") };
+    const prompt = renderFollowUp(builtIn, next, around, { remembers: true });
+    expect(prompt).toContain("f49, … and 950 more: git diff --name-only --diff-filter=U\n");
+    expect(prompt).toContain("t49; … and 950 more: git log.");
+    expect(prompt).toContain("m49; … and 950 more: git status.");
+    const met = { files: many("f"), command: "", output: "", ours: "ours" };
+    const anew = renderTaskPrompt(builtIn, { ...context, met });
+    expect(anew).toContain("f49, … and 950 more.");
+    for (const text of [prompt, anew]) expect(text.length).toBeLessThan(8_000);
+  });
+
   test.each(all)("$kind repeats the task for an agent that does not remember", (next, pieces) => {
     const prompt = renderFollowUp(builtIn, next, context, { remembers: false });
     expect(prompt.startsWith(renderTaskPrompt(builtIn, context).trimEnd())).toBe(true);

@@ -1,6 +1,8 @@
 /** The texts that agents are given: one template for a new task, one for each way in which a conversation goes on. Pure: the templates
  *  come in as data. */
 import { roughDuration } from "../lib/duration.ts";
+import { fewInAList } from "../lib/few.ts";
+import { nameToType } from "../lib/printable.ts";
 import type { Answered } from "./conversation.ts";
 import { OwtError } from "./errors.ts";
 import type { PlannedTask } from "./plan.ts";
@@ -236,15 +238,15 @@ function dataOf(context: PromptContext, next?: FollowUp): Value {
     Creates: spec.creates,
     Uses: spec.uses,
     QuestionMarker: questionMarker,
-    Meanwhile: meanwhile,
-    ...(next?.kind === "conflict" ? { Submodules: [...submodules] } : {}),
+    Meanwhile: fewInAList(meanwhile, "git log"),
+    ...(next?.kind === "conflict" ? { Submodules: fewInAList(submodules, "git status") } : {}),
     ...(next ? occasionData(next) : {}),
   };
 }
 
 function metData(context: PromptContext, { files, command, output, ours, timedOutMs }: Met): Value {
   const own = {
-    Files: files.map(inOneWord),
+    Files: fewInAList(files.map(nameToType)),
     Command: command,
     Output: output,
     Ours: ours,
@@ -253,13 +255,8 @@ function metData(context: PromptContext, { files, command, output, ours, timedOu
   return { ...(dataOf(context) as Record<string, Value>), ...own };
 }
 
-/** A name that holds a line end, or another sign for no eye, is quoted as git quotes it. */
-function inOneWord(name: string): string {
-  // One that is no UTF-8 is so already: an agent can write it in a shell, and nowhere else.
-  if (/^".*\\[2-3][0-7]{2}.*"$/.test(name))
-    return `${name} (no UTF-8; in a shell: $'${name.slice(1, -1).replaceAll("'", "\\'")}')`;
-  return /\p{Cc}/u.test(name) ? JSON.stringify(name) : name;
-}
+/** Files in conflict, as the merge that is under way tells them all. */
+const ALL_OPEN = "git diff --name-only --diff-filter=U";
 
 /** Of a check that did not end: after how long it was stopped. */
 function timeWords(ms: number | undefined): string {
@@ -293,7 +290,7 @@ function occasionData(next: FollowUp): Record<string, Value> {
       };
     case "conflict":
       return {
-        Files: next.files.map(inOneWord),
+        Files: fewInAList(next.files.map(nameToType), ALL_OPEN),
         Ours: next.ours,
         Theirs: next.theirs,
         Command: next.command ?? "",

@@ -1,5 +1,6 @@
 /** A run's branch that is red by itself: somebody committed there what the checks do not pass. No task is at fault, and what is merged with it waits. Pure. */
 
+import { few, IN_A_LINE } from "../lib/few.ts";
 import type { Attempt } from "./attempt.ts";
 import { describeCheck, type RedCheck } from "./red-check.ts";
 import type { BareTask } from "./task.ts";
@@ -18,18 +19,12 @@ export type RedTip = {
   began?: string;
 } & RedCheck;
 
-/** So many commits are named. */
-const NAMED = 5;
-
 /** Why tasks wait, in words. */
 export function describeRedTip({ tip, branch, commits, target, began = tip, ...check }: RedTip): string {
   if (target !== undefined)
     return `the check is red without the work of any task, since ${began.slice(0, 10)}, where the run began: ${describeCheck(check)}; no task is at fault, and those that wait come in once it is mended on ${target} or by one of them`;
-  const named = commits
-    .slice(0, NAMED)
-    .map(({ oid, subject, author }) => `${oid.slice(0, 10)} (${subject}, by ${author})`);
-  const more = commits.length > NAMED ? ` and ${commits.length - NAMED} more` : "";
-  const since = commits.length === 1 ? named[0] : `one of ${named.join(", ")}${more}`;
+  const named = commits.map(({ oid, subject, author }) => `${oid.slice(0, 10)} (${subject}, by ${author})`);
+  const since = commits.length === 1 ? named[0] : `one of ${few(named, IN_A_LINE)}`;
   return `${branch} itself is red since ${since}: ${describeCheck(check)}; no task is at fault, and those that wait for it come in once it is mended there`;
 }
 

@@ -64,7 +64,14 @@ type TaskReport = CostReport & {
   commit: string | null;
   verified: boolean;
   /** Changes of others, or of its own, of which a conflict that it resolved left nothing. */
-  lost: { path: string; of: string[]; is_own: boolean; is_deletion?: boolean; is_mode?: boolean }[];
+  lost: {
+    path: string;
+    of: string[];
+    is_own: boolean;
+    is_deletion?: boolean;
+    is_mode?: boolean;
+    is_binary?: boolean;
+  }[];
   /** How often a check of its work was red and then green on the same tree. */
   flaky: number;
 };
@@ -361,12 +368,20 @@ function iso(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString();
 }
 
-function lostOf({ path, of, isOwn, isDeletion, isMode }: LostChange): RunReport["tasks"][number]["lost"][number] {
+function lostOf({
+  path,
+  of,
+  isOwn,
+  isDeletion,
+  isMode,
+  isBinary,
+}: LostChange): RunReport["tasks"][number]["lost"][number] {
   return {
     path,
     of,
     is_own: isOwn,
     ...(isDeletion ? { is_deletion: true } : {}),
     ...(isMode ? { is_mode: true } : {}),
+    ...(isBinary ? { is_binary: true } : {}),
   };
 }

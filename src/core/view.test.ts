@@ -70,6 +70,17 @@ test.each<[Park, string, string]>([
     "owt task approve it  (resolved; or start over: owt task retry it)",
   ],
   [
+    {
+      for: "conflict",
+      files: Array.from({ length: 1_000 }, (_, at) => `f${at}`),
+      ours: "1",
+      theirs: "2",
+      worktree: "/w",
+    },
+    "conflict in f0, f1, f2, f3, f4, f5, f6, f7, f8, f9, f10, f11 and 988 more; to be resolved in /w (all of them: git -C /w status)",
+    "owt task approve it  (resolved; or start over: owt task retry it)",
+  ],
+  [
     { for: "permission", agent: "claude", tools: ["Bash", "Write"] },
     "was not allowed to use Bash, Write",
     "owt task retry it",

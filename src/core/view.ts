@@ -13,6 +13,7 @@ import { contestsIn, onePerTask } from "./rival.ts";
 import { concerns, type Shortage, startOf } from "./room.ts";
 import { describeTimeOver } from "./run-time.ts";
 import { type BareTask, FINAL_STATES, type NextStart, type Task, turnOf } from "./task.ts";
+import { few } from "../lib/few.ts";
 
 type Standing =
   | "ready"
@@ -181,7 +182,7 @@ function viewContest<T extends BareTask>(task: T, contests: ReadonlyMap<string, 
   const rivals = contests.get(task.rival?.of ?? task.key) ?? [];
   const taken = rivals.filter(({ state, park }) => state === "pending" && park?.for === "hand").map(({ key }) => key);
   if (taken.length === 0) return stands(task, "working", "waits for its rivals");
-  return stands(task, "blocked", `waits for ${taken.join(", ")}, taken over by hand`, taken);
+  return stands(task, "blocked", `waits for ${few(taken)}, taken over by hand`, taken);
 }
 
 function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T> {
@@ -192,7 +193,7 @@ function viewPending<T extends BareTask>(task: T, around: Around<T>): TaskView<T
   const open = task.needs.filter((key) => byKey.get(key)?.state !== "done");
   if (open.length > 0) {
     const rows = open.flatMap((key) => contests.get(key)?.map((each) => each.key) ?? [key]);
-    return stands(task, "blocked", `waits for ${open.join(", ")}`, rows);
+    return stands(task, "blocked", `waits for ${few(open)}`, rows);
   }
   if (merges.astray !== null) return standsWithRun(task, "astray", describeAstray(merges.astray));
   if (holds.timeOver != null && !COMES_HOME.has(turnOf(task.next).kind))
@@ -280,7 +281,7 @@ export function findSkips(tasks: readonly Task[]): { task: Task; reason: string 
   const deadNeeds = deadNeedsAmong(tasks);
   return tasks.flatMap((task) => {
     const lost = task.state === "pending" ? deadNeeds(task) : [];
-    return lost.length > 0 ? [{ task, reason: `needs ${lost.join(", ")}` }] : [];
+    return lost.length > 0 ? [{ task, reason: `needs ${few(lost)}` }] : [];
   });
 }
 

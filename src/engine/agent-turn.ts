@@ -14,6 +14,7 @@ import { type Task, turnOf } from "../core/task.ts";
 import { whyDied } from "../core/why-died.ts";
 import { agentGitEnv } from "../git/git.ts";
 import { changedLinks } from "../git/submodules.ts";
+import { quotedName } from "../lib/printable.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { readTail } from "../lib/tail.ts";
 import { readAttempts, setUsage } from "../store/attempts.ts";
@@ -155,7 +156,7 @@ async function describeModules({ repo }: Engine, next: Task["next"]): Promise<st
   if (next.kind !== "conflict") return [];
   const links = (await changedLinks(repo, next.ours, next.theirs)).filter(({ path }) => next.files.includes(path));
   return links.map(
-    ({ path, before, commit }) => `${path} (this side ${before ?? "has none"}, the other side ${commit})`,
+    ({ path, before, commit }) => `${quotedName(path)} (this side ${before ?? "has none"}, the other side ${commit})`,
   );
 }
 

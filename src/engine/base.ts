@@ -7,6 +7,7 @@ import { writeCommit } from "../git/commit.ts";
 import { fetchOnce } from "../git/fetch.ts";
 import type { Oid } from "../git/git.ts";
 import { mergeTrees } from "../git/merge.ts";
+import { few } from "../lib/few.ts";
 import { printableNames } from "../lib/printable.ts";
 import { readRuns } from "../store/runs.ts";
 import { hasDoneTask, readTasks } from "../store/tasks.ts";
@@ -163,5 +164,5 @@ function describeJoint({ runs }: Joint, target: string): string {
 /** What is done in a run that could not be joined is not done here; null where other work holds it. */
 function describeLeft({ run: { id } }: Unlanded, missing: readonly string[], conflicts: string): string | null {
   if (missing.length === 0) return null;
-  return `does not hold what is done in ${id} (${missing.join(", ")}), which conflicts with that in ${conflicts}, and would do it again; to have it: owt land ${id}, then the same again`;
+  return `does not hold what is done in ${id} (${few(missing)}), which conflicts with that in ${conflicts}, and would do it again; to have it: owt land ${id}, then the same again`;
 }

@@ -5,13 +5,13 @@ import { failedRuleOf } from "../core/conflict-rules.ts";
 import { phaseAfterChecks } from "../core/contest.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Fact } from "../core/event.ts";
-import { askForLost, describeLost, howLost, type LostChange } from "../core/lost-change.ts";
+import { askedAbout, askForLost, describeLost, howLost, type LostChange } from "../core/lost-change.ts";
 import { describeRefused, type Outcome } from "../core/outcome.ts";
 import { oneLine } from "../core/names.ts";
 import { planKeyOf } from "../core/rival.ts";
 import { isMended, ontoOf, type Task, turnOf } from "../core/task.ts";
 import { createBranch, isAncestor, readRef } from "../git/branch.ts";
-import { lastHead } from "../git/head-log.ts";
+import { lastHead, renamedTo } from "../git/head-log.ts";
 import { commitLeftovers, type Leftovers } from "../git/leftovers.ts";
 import { clearStaleLocks } from "../git/locks.ts";
 import { isObject } from "../git/loose-object.ts";
@@ -19,6 +19,7 @@ import { moveKeeping } from "../git/move.ts";
 import { findPlace, readHead } from "../git/place.ts";
 import { changedLinks, dropsKept, keepLinks, linkRef } from "../git/submodules.ts";
 import type { Stash } from "../git/stashes.ts";
+import { printableNames } from "../lib/printable.ts";
 import { appendEvent } from "../store/events.ts";
 import { changeAttempt, setUsage } from "../store/attempts.ts";
 import { changeRival, findTasks } from "../store/tasks.ts";
@@ -46,6 +47,9 @@ import {
   stashesOfTask,
   stashedOutcome,
   elsewhereOutcome,
+  type Elsewhere,
+  findElsewhere,
+  describeElsewhere,
   describeStash,
 } from "./left-outcome.ts";
 import {
@@ -127,7 +131,14 @@ async function takeWork(engine: Engine, carried: Carried): Promise<Work> {
 }
 
 /** How the attempt ended. `isThere`: what it was to do had been done; `isCut`: the machine went down below it; `inside`: submodules with work that no commit holds. */
-type Judged = { outcome: Outcome; isThere: boolean; isCut: boolean; inside: string[]; stashes: Stash[] };
+type Judged = {
+  outcome: Outcome;
+  isThere: boolean;
+  isCut: boolean;
+  inside: string[];
+  stashes: Stash[];
+  elsewhere: Elsewhere | null;
+};
 
 /** What an agent says of its end counts where git bears it out. */
 async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Shown | null): Promise<Judged> {
@@ -138,15 +149,23 @@ async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Sho
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const inside = leftovers.left.filter(({ reason }) => reason === "dirty-submodule").map(({ path }) => path);
   const stashes = misread && !byHand ? await stashesOfTask(engine, task) : [];
+  const elsewhere = misread ? await findElsewhere(engine, carried, head) : null;
   const taken = misread
     ? (dropped ??
       blockedOutcome(leftovers, attempt.branch, byHand || turnOf(task.next).kind === "conflict") ??
-      (await elsewhereOutcome(engine, carried, stashedOutcome(insideOutcome(judged, inside), stashes), head)))
+      elsewhereOutcome(stashedOutcome(insideOutcome(judged, inside), stashes), attempt.branch, elsewhere))
     : judged;
   const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
   const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
   const cut = byHand ? null : readCut(engine, attempt.id);
-  return { outcome: goesOnInstead(task, judgeCut(settled, cut)), isThere, isCut: cut !== null, inside, stashes };
+  return {
+    outcome: goesOnInstead(task, judgeCut(settled, cut)),
+    isThere,
+    isCut: cut !== null,
+    inside,
+    stashes,
+    elsewhere,
+  };
 }
 
 /** What is found in work that ended well: what its checks need not be run for, what it threw away of a merge, and its size among rivals. */
@@ -182,7 +201,7 @@ function tellOf(
   { run, task, attempt }: Carried,
   { work, turn, judged, found }: { work: Work; turn: Shown | null; judged: Judged; found: Found },
 ): void {
-  const { outcome, isThere, inside, stashes } = judged;
+  const { outcome, isThere, inside, stashes, elsewhere } = judged;
   const { leftovers } = work;
   const tell = (fact: Fact) =>
     appendEvent(engine.store, engine.now(), { run: run.id, task: task.id, attempt: attempt.id }, fact);
@@ -191,14 +210,16 @@ function tellOf(
     tell({ kind: "leftovers", commit: leftovers.commit, left: leftovers.left.map((each) => each.path) });
   if (inside.length > 0)
     note(
-      `left uncommitted work inside ${inside.join(", ")}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`,
+      `left uncommitted work inside ${printableNames(inside)}, which no commit of it holds; it is in ${attempt.worktree}, and saved before that goes`,
     );
   if (outcome.kind !== "ok") return;
   if (stashes.length > 0) note(describeStash(stashes[0]!));
+  if (elsewhere !== null) note(describeElsewhere(elsewhere, attempt.branch));
   if (isThere) note("changed nothing: its work is there already");
   const refused = turn?.evidence.results.at(-1)?.denials ?? [];
   if (refused.length > 0) note(`${describeRefused([...new Set(refused)])}, and did without`);
-  if (found.lost.length > 0 && isAskedOf(task)) tell({ kind: "side-lost", lost: found.lost });
+  if (found.lost.length > 0 && (isAskedOf(task) || askedAbout(found.lost).length === 0))
+    tell({ kind: "side-lost", lost: found.lost });
   if (found.beyond !== null) note(found.beyond.note);
 }
 
@@ -220,9 +241,9 @@ function conclude(
   if (beyond !== null) {
     changeAttempt(engine.store, attempt.id, { head });
     verifyFailed(engine, { ...carried, attempt: { ...attempt, head } }, beyond);
-  } else if (lost.length > 0 && !isAskedOf(task)) {
+  } else if (askedAbout(lost).length > 0 && !isAskedOf(task)) {
     changeAttempt(engine.store, attempt.id, { head });
-    askOfLost(engine, carried, work, found);
+    askOfLost(engine, carried, work, { ...found, lost: askedAbout(lost) });
   } else if (outcome.kind === "ok") {
     goOn(engine, carried, work, found);
   } else if (outcome.kind === "conflict") {
@@ -290,15 +311,22 @@ async function givenToBringTogether(
   return work === null ? null : { work, instead: "mending what is red with the work of others" };
 }
 
-/** A branch that its agent deleted below itself comes back to where that stood. Null where it was not so. */
+/** A branch that its agent deleted below itself comes back to where that stood, and one that it renamed to where that is. Null where it was not so. */
 async function putBranchBack({ repo, store, now }: Engine, { run, task, attempt }: Carried): Promise<string | null> {
   const place = findPlace(repo, attempt.worktree);
-  if (place === null || (await readHead(repo, place)).branch !== attempt.branch) return null;
-  const commit = lastHead(place);
+  if (place === null) return null;
+  const { branch } = await readHead(repo, place);
+  const renamed = branch === attempt.branch ? null : renamedTo(place, attempt.branch, attempt.startedAt);
+  if (branch !== attempt.branch && renamed === null) return null;
+  const commit = renamed === null ? lastHead(place) : await readRef(repo, `refs/heads/${renamed}`);
   if (commit === null || !(await isObject(repo, commit)) || !(await isAncestor(repo, attempt.base, commit)))
     return null;
   await createBranch(repo, attempt.branch, commit);
-  const text = `had deleted its own branch; it is at ${commit.slice(0, 10)} again, where its worktree stood`;
+  const short = commit.slice(0, 10);
+  const text =
+    renamed === null
+      ? `had deleted its own branch; it is at ${short} again, where its worktree stood`
+      : `had renamed its branch to ${renamed}; ${attempt.branch} is at ${short} again, where that is`;
   appendEvent(store, now(), { run: run.id, task: task.id, attempt: attempt.id }, { kind: "note", text });
   return commit;
 }

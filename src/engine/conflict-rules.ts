@@ -7,6 +7,7 @@ import { writeCommit } from "../git/commit.ts";
 import type { Link } from "../git/merge-chain.ts";
 import { findStrayed } from "../git/move.ts";
 import { settleConflicts, takeFiles } from "../git/settle-conflicts.ts";
+import { few } from "../lib/few.ts";
 import { appendEvent } from "../store/events.ts";
 import { lstatIfThere } from "../system/files.ts";
 import type { Carried } from "./attempt-moves.ts";
@@ -91,9 +92,9 @@ function settledBy([file, rule]: [string, ConflictRule]): Settled {
 }
 
 function describeRules(rules: ReadonlyMap<string, ConflictRule>): string {
-  return [...rules]
-    .map(([file, rule]) => `${file} (${rule.by === "regenerate" ? rule.commands.join("; ") : rule.by})`)
-    .join(", ");
+  return few(
+    [...rules].map(([file, rule]) => `${file} (${rule.by === "regenerate" ? rule.commands.join("; ") : rule.by})`),
+  );
 }
 
 /** Runs the commands in the run's own worktree, upon the merge, and takes from it the files that they are for. */

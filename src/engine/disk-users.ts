@@ -11,7 +11,7 @@ import { readTasks } from "../store/tasks.ts";
 import { shortageNow } from "./disk-watch.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { isCarried } from "./holder.ts";
-import { shellWord } from "../lib/printable.ts";
+import { printableNames, shellWord } from "../lib/printable.ts";
 import { knownShortage, readKept } from "./room.ts";
 
 /** What a task has on the disk: its worktree, or what its agents printed. */
@@ -52,7 +52,7 @@ function readKeptWait(engine: Engine): RoomWait | null {
   if (kept === null) return null;
   const { why, worktrees } = kept;
   return {
-    why: `${why}; kept of tasks that are over: ${worktrees.join(", ")}`,
+    why: `${why}; kept of tasks that are over: ${printableNames(worktrees)}`,
     since: readShortSince(engine.store, "worktrees") ?? engine.now(),
     users: [],
     command: `owt delete ${shellWord(worktrees[0]!)} --save --yes`,

@@ -15,7 +15,7 @@ import type { Engine } from "./engine.ts";
 import { writePlanFiles } from "./plan-deps.ts";
 import { findPlan, findPromptFile, isNoPlan, readPlan, readPlanText } from "./read-plan.ts";
 import { refreshRun } from "./refresh.ts";
-import { rivalsFor } from "./tasks.ts";
+import { rivalsFor } from "./find-task.ts";
 import { hashTask } from "./work.ts";
 import { adHocTask, planError } from "./asked-plan.ts";
 

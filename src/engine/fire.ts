@@ -7,7 +7,7 @@ import { describeStuck, findApproval, type Firing, startCommand } from "../core/
 import { renderLimit } from "../core/run-time.ts";
 import { shellWord } from "../lib/printable.ts";
 import { openStore } from "../store/database.ts";
-import { claimSlot, endFiring, readFiring } from "../store/firings.ts";
+import { claimSlot, endFiring, type Overlap, readFiring } from "../store/firings.ts";
 import { exec } from "../system/exec.ts";
 import { thisProcess } from "../system/identity.ts";
 import type { FoundBatch } from "../system/schedule-files.ts";
@@ -23,7 +23,7 @@ export function muzzleOf({ env, owtCommand, now, repo }: Engine): Muzzle {
 }
 
 /** Claims a slot for this process; see `claimSlot`. */
-export function claim(engine: Engine, batch: FoundBatch, slot: number, byHand: boolean): Firing | "taken" | "overlap" {
+export function claim(engine: Engine, batch: FoundBatch, slot: number, byHand: boolean): Firing | "taken" | Overlap {
   return claimSlot(engine.store, {
     batch: batch.name,
     slot,

@@ -8,14 +8,13 @@ import type { Oid } from "../git/git.ts";
 import { findLeftByGit } from "../git/left-by-git.ts";
 import { findLeftMarkers, findMarkersInWorktree, type Marker } from "../git/left-markers.ts";
 import { findPlace } from "../git/place.ts";
+import { few, fewInAList, IN_A_LINE, IN_A_LIST } from "../lib/few.ts";
+import { nameToType, quotedName } from "../lib/printable.ts";
 import { readRun } from "../store/runs.ts";
 import type { Carried } from "./attempt-moves.ts";
 import type { Engine } from "./engine.ts";
 import { resolvedIn } from "./lost-side.ts";
 import { trunkOf } from "./run-tip.ts";
-
-/** Shown of many; the agent can ask git for the rest. */
-const MOST = 50;
 
 /** What is wrong with work, as a check would say it, and in a line for people. */
 type Refused = { command: string; output: string; note: string };
@@ -37,7 +36,7 @@ async function refuseMarkers({ repo }: Engine, { attempt }: Carried, tip: Oid, h
   if (markers.length === 0) return null;
   const output = [
     `The work still holds conflict markers:`,
-    ...shown(markers.map(describeMarker)),
+    ...shown(markers.map(describeMarker), "git grep -nE '^(<{7}|>{7}) '"),
     `Decide each of these conflicts, so that the file has the meaning of both sides, remove the markers and commit.`,
     `It may be that they are to stand there, in a test's text say; ${MARKERS_MEANT}`,
   ].join("\n");
@@ -60,10 +59,14 @@ async function refuseLeftByGit(
   if (left.length === 0) return null;
   const output = [
     `The work holds files that git made beside others in a merge:`,
-    ...shown(left),
+    ...shown(left.map(nameToType), "git ls-files '*~*' '*.orig'"),
     `PATH~HEAD and PATH~COMMIT are the file PATH of one side, where the other side has a folder of that name. Bring what they hold to where it belongs, git rm them, and commit.`,
   ].join("\n");
-  return { command: "left-overs of a merge are there", output, note: `left what git made in a merge: ${few(left)}` };
+  return {
+    command: "left-overs of a merge are there",
+    output,
+    note: `left what git made in a merge: ${few(left.map(quotedName))}`,
+  };
 }
 
 /** Conflict markers in the worktree of a task that a person is to hand in, in words; null for none. */
@@ -81,11 +84,11 @@ export const MARKERS_MEANT = "where they are meant, say so in .gitattributes: PA
 
 /** Where they are, with no more of them than a line holds. */
 export function describeMarkers(markers: readonly Marker[]): string {
-  return few(markers.map(describeMarker));
+  return few(markers.map(describeMarker), IN_A_LINE);
 }
 
 function describeMarker({ path, line }: Marker): string {
-  return `${path}:${line}`;
+  return `${quotedName(path)}:${line}`;
 }
 
 async function refuseOutside({ repo }: Engine, { task }: Carried, tip: Oid, head: Oid): Promise<Refused | null> {
@@ -95,21 +98,17 @@ async function refuseOutside({ repo }: Engine, { task }: Carried, tip: Oid, head
   const outside = outsideOf(paths, touches);
   if (outside.length === 0) return null;
   const output = [
-    `This task may change nothing but: ${touches.join(", ")}`,
+    `This task may change nothing but: ${few(touches.map(quotedName), IN_A_LIST)}`,
     `It changed also:`,
-    ...shown(outside),
+    ...shown(outside.map(nameToType), `git diff --name-only ${fork}`),
     `Put these back as they were: git checkout ${fork} -- PATH, or git rm PATH for one that is new; then commit.`,
     `If the task cannot be done without one of them, ask.`,
   ].join("\n");
-  const note = `changed what it may not touch: ${few(outside)}`;
+  const note = `changed what it may not touch: ${few(outside.map(quotedName))}`;
   return { command: "something outside what the task touches was changed", output, note };
 }
 
-function shown(all: readonly string[]): string[] {
-  const rest = all.length > MOST ? [`  … and ${all.length - MOST} more`] : [];
-  return [...all.slice(0, MOST).map((each) => `  ${each}`), ...rest];
-}
-
-function few(all: readonly string[]): string {
-  return (all.length > 3 ? [...all.slice(0, 3), "…"] : all).join(", ");
+/** Names one below the other, and how to see all of many. */
+function shown(all: readonly string[], whole: string): string[] {
+  return fewInAList(all, whole).map((each) => `  ${each}`);
 }

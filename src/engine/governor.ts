@@ -17,6 +17,7 @@ import {
 } from "../core/limit.ts";
 import type { Outcome } from "../core/outcome.ts";
 import type { Task } from "../core/task.ts";
+import { few } from "../lib/few.ts";
 import { readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readLimit, readLimits, removeLimit, writeLimit } from "../store/limits.ts";
@@ -92,7 +93,7 @@ function describeOver(limit: UsageLimit): string {
 }
 
 function describeFreed(freed: readonly Task[]): string {
-  return freed.length === 0 ? "" : `; what waited goes on: ${freed.map(({ key }) => key).join(", ")}`;
+  return freed.length === 0 ? "" : `; what waited goes on: ${few(freed.map(({ key }) => key))}`;
 }
 
 /** Outcomes behind which an API has answered, limit or no limit. */

@@ -11,7 +11,7 @@ import { findUnresolved } from "../git/conflicts.ts";
 import type { Place } from "../git/git.ts";
 import { findPlace, inProgress, readHead } from "../git/place.ts";
 import { readStatus } from "../git/status.ts";
-import { printable, shellWord } from "../lib/printable.ts";
+import { printable, printableNames, shellWord } from "../lib/printable.ts";
 import { readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readRun } from "../store/runs.ts";
@@ -166,7 +166,7 @@ async function findUnfit(engine: Engine, task: Task): Promise<OwtError | null> {
     new OwtError("needs-person", `${key}: ${why}`, { hint: `${hint}, then: owt task approve ${key}` });
   const open = (await findUnresolved(engine.repo, worktree)).map(({ path }) => path);
   if (open.length > 0)
-    return unfit(`conflicts in ${open.join(", ")} of ${worktree}`, "resolve them there and git add them");
+    return unfit(`conflicts in ${printableNames(open)} of ${worktree}`, "resolve them there and git add them");
   const place = findPlace(engine.repo, worktree);
   if (place === null || !existsSync(worktree)) return null;
   const left = await findMarkersByHand(engine, task, worktree);

@@ -1,18 +1,15 @@
-/** Brings the work of tasks into their run's branch: merged at the tip, checked as merged, the branch moved by compare-and-set. Where checks are needed and
+/** Brings the work of tasks into their run's branch: merged at the tip, checked as merged, and then the branch moves on (`advance.ts`). Where checks are needed and
  *  several tasks wait, they are merged one upon the other and checked once; what is red is halved until the one at fault is found. */
-import { textWorkedOn } from "../core/conversation.ts";
 import type { FailedRule } from "../core/conflict-rules.ts";
 import { oneLine } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
-import { checkedOutThere, isAncestor, moveRef, readParents } from "../git/branch.ts";
+import { readParents } from "../git/branch.ts";
 import { commitsBetween } from "../git/changes.ts";
-import { fastForwardCheckout } from "../git/fast-forward.ts";
 import { closeChain, mergeOnto } from "../git/merge-chain.ts";
 import { readIntegrations } from "../git/integrations.ts";
-import { endAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
+import { endAttempt, readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
-import { forgetLanding } from "../store/runs.ts";
-import { moveTask } from "../store/tasks.ts";
+import { advance } from "./advance.ts";
 import { type Carried, finish, moveOn, type StepResult, waitBehind } from "./attempt-moves.ts";
 import { conflicted, isForPerson, isOvertaken, isRedOvertaken, verifyFailed } from "./clash.ts";
 import { describeMisbehaved, type Misbehaved, type RuledLink, settleByRule } from "./conflict-rules.ts";
@@ -24,7 +21,6 @@ import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-q
 import { findKnownRed, isTipRed, lookAtTip, waitForTip } from "./red-tip.ts";
 import { waitForResolver } from "./resolving.ts";
 import { runTip } from "./run-tip.ts";
-import { describeStay, endOfStay } from "./stays.ts";
 import { mergeHere } from "./task-steps.ts";
 import { type Verdict, verifyCommands } from "./verify.ts";
 import { heldByCheck } from "./strayed.ts";
@@ -321,46 +317,6 @@ async function land(engine: Engine, members: readonly Member[], tip: string, can
   for (const { waiter } of members) waiter.settle("on");
 }
 
-/** Makes the candidate the tip, and says so. When somebody else moved the branch meanwhile, the merge is made again. */
-async function advance(engine: Engine, all: readonly Carried[], from: string, candidate: string): Promise<void> {
-  const { run } = all[0]!;
-  const stays = await moveBranch(engine, run, from, candidate);
-  // A lost race may have been won by an earlier process of ours, with this very candidate.
-  const arrived = stays === null || (await isAncestor(engine.repo, candidate, await runTip(engine, run)));
-  engine.store.transaction(() => {
-    for (const carried of all) {
-      if (arrived) integrated(engine, carried, candidate, all.length - 1);
-      else if (stays !== null && stays !== "moved") heldByCheckout(engine, carried, stays);
-      else moveOn(engine, carried, "merge", { candidate: null });
-    }
-  });
-}
-
-/** Where the run's branch is checked out, and why it stays there, in words. */
-type Held = { checkout: string; why: string; end: string };
-
-/** Moves the run's branch forward, and whoever has it checked out along with it. Null when it is there, `moved` when it stood elsewhere; else why it stays. */
-async function moveBranch(engine: Engine, run: Run, from: string, to: string): Promise<"moved" | Held | null> {
-  const { repo } = engine;
-  const checkout = await checkedOutThere(repo, run.branch);
-  if (checkout === null) return (await moveRef(repo, `refs/heads/${run.branch}`, from, to)) ? null : "moved";
-  const forward = await fastForwardCheckout(repo, run.branch, from, to);
-  if (forward.moved) return null;
-  return forward.reason === "branch-moved"
-    ? "moved"
-    : { checkout, why: describeStay(forward), end: endOfStay(forward) };
-}
-
-/** Somebody has the run's branch checked out and works there: the branch is not moved under their hands. The work comes in, checked anew, once they say so. */
-function heldByCheckout(engine: Engine, carried: Carried, { checkout, why, end }: Held): void {
-  const reason = `${carried.run.branch} is checked out and cannot move on: ${why}; ${end}, or switch to another branch`;
-  if (!endAttempt(engine.store, engine.now(), carried.attempt, { kind: "failed", reason, waits: true })) return;
-  waitBehind(engine, carried, {
-    park: { for: "git", reason, checkout },
-    next: { kind: "by-hand", from: carried.attempt.id },
-  });
-}
-
 /** A command of the configuration did what it may not: that is not the task's doing. It is merged again once somebody has mended the command. */
 function heldByRule(engine: Engine, carried: Carried, misbehaved: Misbehaved): void {
   const { command } = misbehaved;
@@ -370,23 +326,6 @@ function heldByRule(engine: Engine, carried: Carried, misbehaved: Misbehaved): v
     park: { for: "git", reason, regenerate: command },
     next: { kind: "by-hand", from: carried.attempt.id },
   });
-}
-
-function integrated(engine: Engine, { run, task, attempt }: Carried, candidate: string, others: number): void {
-  const now = engine.now();
-  if (!endAttempt(engine.store, now, attempt, { kind: "ok" })) return;
-  const verified = verifyCommands(run, task).length > 0;
-  // Done is what was asked of the agent, not what a later text asks for.
-  const hash = textWorkedOn(readAttempts(engine.store, task.id), attempt.id) ?? task.hash;
-  moveTask(engine.store, now, task, "done", { commit: candidate, verified, endedAt: now, reason: null, hash });
-  forgetLanding(engine.store, run.id);
-  const together = others > 0 ? { others } : {};
-  appendEvent(
-    engine.store,
-    now,
-    { run: run.id, task: task.id, attempt: attempt.id },
-    { kind: "task-integrated", commit: candidate, verified, ...together },
-  );
 }
 
 function mergeMessage({ run, task, attempt }: Carried): string {

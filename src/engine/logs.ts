@@ -15,7 +15,7 @@ import { readBeside, readPhaseBegan } from "../store/events.ts";
 import { type Piece, readCapped } from "../system/capped-file.ts";
 import { type Engine, findAgent, isAgent } from "./engine.ts";
 import { offsetAt } from "./log-times.ts";
-import { findTask } from "./tasks.ts";
+import { findTask } from "./find-task.ts";
 import { outputFiles } from "./transcript.ts";
 
 /** The attempt of a task by its number, by default the last. Throws `unknown-name` or `wrong-state`. */

@@ -17,6 +17,7 @@ import { moveBack } from "../git/move.ts";
 import { removeWorktree } from "../git/remove.ts";
 import { bringBothSides } from "../git/submodules.ts";
 import { createWorktree, type CreateRefused, type Worktree } from "../git/worktree.ts";
+import { printableNames } from "../lib/printable.ts";
 import { lastAttemptOn, readAttempt, readAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { type Carried, finish, moveOn, type StepResult } from "./attempt-moves.ts";
@@ -66,7 +67,7 @@ export async function workspaceStep(engine: Engine, carried: Carried): Promise<S
   if (!made.isNew) await clearStaleLocks(engine.repo, made.gitDir, { branches: [attempt.branch] });
   const started = await startFollowUp(engine, carried);
   if (typeof started === "object" && "inTheWay" in started) {
-    const reason = `ignored files are in the way of the merge: ${started.inTheWay.join(", ")}`;
+    const reason = `ignored files are in the way of the merge: ${printableNames(started.inTheWay)}`;
     finish(engine, carried, { kind: "failed", reason });
     return "on";
   }

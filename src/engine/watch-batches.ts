@@ -13,11 +13,11 @@ import {
   recordMissed,
   retakeFiring,
   seeBatch,
+  type Overlap,
 } from "../store/firings.ts";
 import { isAlive, thisProcess } from "../system/identity.ts";
 import type { FoundBatch } from "../system/schedule-files.ts";
 import { noneHint, type Placed, specOf, timesOf, withBatches } from "./batches.ts";
-import { readRoomWait } from "./disk-users.ts";
 import type { Engine, OpenOptions } from "./engine.ts";
 import { claim, type Fired, type Muzzle, muzzleOf, resumeRun, startFiring } from "./fire.ts";
 import { describeAhead, findAhead, isForsaken, settleFirings } from "./firings.ts";
@@ -39,8 +39,6 @@ const LOOK_MS = 10_000;
 
 /** By so much (ms) the clock on the wall gets ahead only where it is set, or the machine sleeps. */
 const JUMP_MS = 60_000;
-
-const OVERLAP = "the run of an earlier slot is still under way";
 
 /** A run that nobody carries is gone on with at most so often. */
 const RESUME_MS = 60_000;
@@ -197,10 +195,9 @@ class Watch {
 
   #fire(batch: FoundBatch, engine: Engine, slot: number): void {
     const firing = claim(engine, batch, slot, false);
-    const heldUp = firing === "overlap" ? readRoomWait(engine) : null;
-    const why = heldUp === null ? OVERLAP : `${OVERLAP}: it ${heldUp.why}; ${heldUp.command}`;
-    if (firing === "overlap") this.#tell({ kind: "passed", batch: batch.name, slot, why });
-    else if (firing !== "taken") this.#startInTurn(batch, engine, firing);
+    if (firing === "taken") return;
+    if ("kind" in firing) this.#tell({ kind: "passed", batch: batch.name, slot, why: overlapWords(firing) });
+    else this.#startInTurn(batch, engine, firing);
   }
 
   /** What a process that died left half done: nobody else will do it. */
@@ -264,4 +261,9 @@ class Watch {
     this.#told.set(about, words);
     this.#tell(seen);
   }
+}
+
+function overlapWords({ heldUp }: Overlap): string {
+  const why = "the run of an earlier slot is still under way";
+  return heldUp === null ? why : `${why}: it ${heldUp.why}; ${heldUp.command}`;
 }

@@ -24,6 +24,15 @@ const NEAR = 16;
 
 /** The full name of a branch. Throws `usage` for what git would not take as one. */
 export function branchRef(name: string): string {
+  if (!isBranchName(name))
+    throw new OwtError("usage", `not a branch name: ${JSON.stringify(name)}`, {
+      hint: "see which names git takes: git check-ref-format --help",
+    });
+  return `refs/heads/${name}`;
+}
+
+/** Whether git would take it as the name of a branch. */
+export function isBranchName(name: string): boolean {
   const parts = name.split("/");
   const bad =
     // eslint-disable-next-line no-control-regex
@@ -32,11 +41,7 @@ export function branchRef(name: string): string {
     name === "HEAD" ||
     name.startsWith("-") ||
     parts.some((part) => part === "" || part.startsWith(".") || part.endsWith(".lock"));
-  if (bad)
-    throw new OwtError("usage", `not a branch name: ${JSON.stringify(name)}`, {
-      hint: "see which names git takes: git check-ref-format --help",
-    });
-  return `refs/heads/${name}`;
+  return !bad;
 }
 
 /** What a full ref name or a branch name points to; null when it does not exist. Right with packed refs. */

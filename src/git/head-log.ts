@@ -10,16 +10,34 @@ export function lastHead(place: Place): Oid | null {
   return readSteps(place).at(-1)?.to ?? null;
 }
 
-/** The branches other than `own` on which commits were made there since then (epoch ms). */
-export function committedElsewhere(place: Place, own: string, since: number): string[] {
-  const found = new Set<string>();
+/** Where commits were made there since then (epoch ms) while HEAD was not on `own`: the branch, or what else was checked out, and the last commit of them. */
+export function committedElsewhere(place: Place, own: string, since: number): { on: string; last: Oid }[] {
+  const found = new Map<string, Oid>();
   let on = own;
-  // The log tells whole seconds.
-  for (const { message } of readSteps(place).filter(({ at }) => at >= since - 1_000)) {
-    on = /^checkout: moving from \S+ to (\S+)$/.exec(message)?.[1] ?? on;
-    if (on !== own && message.startsWith("commit")) found.add(on);
+  for (const { to, message } of stepsSince(place, since)) {
+    on = renamedIn(message, on) ?? MOVED.exec(message)?.[1] ?? on;
+    if (on !== own && message.startsWith("commit")) found.set(on, to);
   }
-  return [...found];
+  return [...found].map(([name, last]) => ({ on: name, last }));
+}
+
+/** The name that the branch `own`, which was checked out there, was given since then (epoch ms); null where it was not renamed. */
+export function renamedTo(place: Place, own: string, since: number): string | null {
+  const name = stepsSince(place, since).reduce((at, { message }) => renamedIn(message, at) ?? at, own);
+  return name === own ? null : name;
+}
+
+const MOVED = /^checkout: moving from \S+ to (\S+)$/;
+const RENAMED = /^Branch: renamed refs\/heads\/(\S+) to refs\/heads\/(\S+)$/;
+
+function renamedIn(message: string, branch: string): string | null {
+  const [, from, to] = RENAMED.exec(message) ?? [];
+  return from === branch ? to! : null;
+}
+
+function stepsSince(place: Place, since: number): Step[] {
+  // The log tells whole seconds.
+  return readSteps(place).filter(({ at }) => at >= since - 1_000);
 }
 
 function readSteps(place: Place): Step[] {

@@ -42,7 +42,7 @@ test("files of which nothing of a side is left are told with its lines, binary o
   expect(await findLostSides(at.repo, { ours, theirs, head })).toEqual([
     { path: "both.txt", side: "theirs", lines: ["yours"] },
     { path: "deleted.txt", side: "theirs", lines: [], isDeletion: true },
-    { path: "picture.bin", side: "theirs", lines: [] },
+    { path: "picture.bin", side: "theirs", lines: [], isBinary: true },
     { path: "theirs.txt", side: "theirs", lines: ["new"] },
   ]);
 });
@@ -107,6 +107,56 @@ test("of a file that one side deleted and the other one changed, either is told 
     { path: "d/f.txt", side: "theirs", lines: [], isDeletion: true },
   ]);
   expect(await lostOf({ ...deleted, made: {} })).toEqual([{ path: "d/f.txt", side: "ours", lines: ["mine"] }]);
+});
+
+test("of a file that one side split into others nothing is lost where the change of the other one is in them", async () => {
+  const split = { ours: null, theirs: ["d/f.txt", THEIRS] as Side };
+  expect(await lostOf({ ...split, made: { "part.txt": `of its own\n${THEIRS}` } })).toEqual([]);
+  expect(await lostOf({ ...split, made: { "part.txt": "" } })).toEqual([
+    { path: "d/f.txt", side: "theirs", lines: ["theirs"] },
+  ]);
+});
+
+test("a file that is put back as it was before either side is lost for both", async () => {
+  const both = (path: string) => [
+    { path, side: "ours", lines: ["mine"] },
+    { path, side: "theirs", lines: ["theirs"] },
+  ];
+  const changed = { ours: ["d/f.txt", MINE] as Side, theirs: ["d/f.txt", THEIRS] as Side };
+  expect(await lostOf({ ...changed, made: { "d/f.txt": "" } })).toEqual(both("d/f.txt"));
+  const renamed = { ours: ["g.txt", MINE] as Side, theirs: ["d/f.txt", THEIRS] as Side };
+  expect(await lostOf({ ...renamed, made: { "g.txt": "" } })).toEqual(both("g.txt"));
+  const deleted = { ours: null, theirs: ["d/f.txt", THEIRS] as Side };
+  expect(await lostOf({ ...deleted, made: { "d/f.txt": "" } })).toEqual([
+    { path: "d/f.txt", side: "ours", lines: [], isDeletion: true },
+    { path: "d/f.txt", side: "theirs", lines: ["theirs"] },
+  ]);
+});
+
+test("of a file that is no text one side has to go where both changed it, and only there", async () => {
+  const picture = (of: string) => ({ "p.bin": `\0${of}` });
+  const lostOfPicture = async (base: object, mine: object, their: object, made: object) => {
+    await using at = await scratchRepo();
+    at.commit(at.root, { ...base, "keep.txt": "" });
+    at.git(at.root, "switch", "-q", "-c", "side");
+    const ours = at.commit(at.root, { ...mine, "x.txt": "" });
+    at.git(at.root, "switch", "-q", "main");
+    const theirs = at.commit(at.root, { ...their });
+    at.git(at.root, "switch", "-q", "side");
+    at.git(at.root, "merge", "-q", "-s", "ours", "--no-edit", "main");
+    const head = at.commit(at.root, { ...made, "merged.txt": "" });
+    return await findLostSides(at.repo, { ours, theirs, head });
+  };
+  const [base, mine, their] = [picture("base"), picture("mine"), picture("their")];
+  const dropped = (side: string) => [{ path: "p.bin", side, lines: [], isBinary: true }];
+  expect(await lostOfPicture(base, mine, their, mine)).toEqual(dropped("theirs"));
+  expect(await lostOfPicture(base, mine, their, their)).toEqual(dropped("ours"));
+  expect(await lostOfPicture({}, mine, their, mine)).toEqual(dropped("theirs"));
+  expect(await lostOfPicture(base, {}, their, base)).toEqual([{ path: "p.bin", side: "theirs", lines: [] }]);
+  expect(await lostOfPicture(base, mine, their, base)).toEqual([
+    { path: "p.bin", side: "ours", lines: [] },
+    { path: "p.bin", side: "theirs", lines: [] },
+  ]);
 });
 
 /** Both sides change the middle of `f.txt`; theirs brings `more.txt`, `new.txt` and `d/` too, and makes `run.sh` executable. `resolve` works in the merge in which both middles stand. */
@@ -229,4 +279,20 @@ test("what both sides made alike, and is not there any more, is lost", async () 
     ["both.txt", "theirs"],
     ["f.txt", "theirs"],
   ]);
+});
+
+test("lines that were moved to another file, while theirs is as the other side has it, are kept", async () => {
+  await using at = await scratchRepo();
+  const lines = (name: string) => Array.from({ length: 8 }, (_, n) => `${name} ${n}\n`).join("");
+  at.commit(at.root, { "old.txt": lines("old"), "n.txt": lines("n") });
+  at.git(at.root, "switch", "-q", "-c", "side");
+  const ours = at.commit(at.root, { "old.txt": lines("old") + lines("mine") });
+  at.git(at.root, "switch", "-q", "main");
+  const theirs = at.commit(at.root, { "old.txt": lines("rewritten") });
+  at.git(at.root, "switch", "-q", "side");
+  at.git(at.root, "merge", "-q", "-s", "ours", "--no-commit", "main");
+  const head = at.commit(at.root, { "old.txt": lines("rewritten"), "n.txt": lines("n") + lines("mine") });
+  expect(await findLostSides(at.repo, { ours, theirs, head })).toEqual([]);
+  const without = at.commit(at.root, { "n.txt": `${lines("n")}mine 1\n` });
+  expect((await findLostSides(at.repo, { ours, theirs, head: without })).map(({ side }) => side)).toEqual(["ours"]);
 });

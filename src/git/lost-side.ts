@@ -7,8 +7,16 @@ import { readName } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
 import { entriesOf, type Entry, isSame, LINK, TREE } from "./tree.ts";
 
-/** `side`: whose change is gone, with the lines that it had added; `isDeletion`: it had deleted the file; `isMode`: only that it had made it executable, or not, is gone. */
-export type Lost = { path: string; side: Side; lines: string[]; isDeletion?: true; isMode?: true };
+/** `side`: whose change is gone, with the lines that it had added; `isDeletion`: it had deleted the file; `isMode`: only that it had made it executable, or not, is gone;
+ *  `isBinary`: both had changed a file that is no text, so that one of them had to go. */
+export type Lost = {
+  path: string;
+  side: Side;
+  lines: string[];
+  isDeletion?: true;
+  isMode?: true;
+  isBinary?: true;
+};
 
 type Side = "ours" | "theirs";
 
@@ -30,11 +38,11 @@ export async function findLostSides(
     await Promise.all(met.map(async (each) => (await judge(repo, each)).map((loss) => ({ each, loss }))))
   ).flat();
   const kept = found.length > 0 ? await blobsOf(repo, head) : new Set<Oid>();
-  const moved = found.some(({ loss }) => loss.isGone) ? await linesMadeBy(repo, { ours, theirs, head }) : new Set("");
+  const moved = found.some(({ loss }) => !loss.isMode) ? await linesMadeBy(repo, { ours, theirs, head }) : new Set("");
   const told: Lost[] = [];
   for (const { each, loss } of found) {
     if (!loss.isMode && kept.has(each[loss.side]?.oid ?? "")) continue;
-    if (loss.isGone && !(await traceOf(repo, each, loss.side)).isDisjointFrom(moved)) continue;
+    if (!loss.isMode && isMoved(await traceOf(repo, each, loss.side), moved, loss)) continue;
     told.push(await describe(repo, each, loss));
   }
   return told.toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
@@ -55,6 +63,12 @@ export async function findUndone(repo: Repo, { ours, theirs, head }: Ends): Prom
 
 /** `isGone`: it went with all of the file, and may stand in another one. */
 type Loss = { side: Side; isMode?: boolean; isGone?: boolean };
+
+/** Whether what a side had added stands in files that were made with the resolution: any line of a file that is gone; most lines of one that is there. */
+function isMoved(trace: ReadonlySet<string>, made: ReadonlySet<string>, { isGone }: Loss): boolean {
+  const found = trace.intersection(made).size;
+  return found > 0 && (isGone === true || 2 * found >= trace.size);
+}
 
 /** What `theirs` changed, as each of the commits has it; `path` is where it is now. */
 type Met = Sides & { path: string };
@@ -93,6 +107,8 @@ async function judge(repo: Repo, sides: Sides): Promise<Loss[]> {
   // What both made, alike, is not there any more.
   if (isSame(ours, theirs)) return isSame(head, before) ? [{ side: "theirs", isGone: head === undefined }] : [];
   const given = await givenUp(repo, sides);
+  // What was in a file that is not there any more may have been brought to another one.
+  if (given.length > 0 && head === undefined) return given.map((side) => ({ side, isGone: true }));
   if (given.length > 0)
     return given.map((side) => ({ side, isMode: head !== undefined && head.oid === sides[side]?.oid }));
   if (await isGone(repo, sides)) return gone(repo, sides);
@@ -190,7 +206,20 @@ async function describe(repo: Repo, met: Met, { side, isMode }: Loss): Promise<L
   const path = readName(met.path);
   if (isMode) return { path, side, lines: [], isMode: true };
   if (met[side] === undefined) return { path, side, lines: [], isDeletion: true };
-  return { path, side, lines: [...((await addedBy(repo, met, side)) ?? [])] };
+  const lines = await addedBy(repo, met, side);
+  const isBinary = lines === null && isEither(met) && (await isChoice(repo, met));
+  return { path, side, lines: [...(lines ?? [])], ...(isBinary ? { isBinary } : {}) };
+}
+
+function isEither({ ours, theirs, head }: Sides): boolean {
+  return isSame(head, ours) || isSame(head, theirs);
+}
+
+/** Whether both sides changed or made a file of which nobody can have both: git finds no lines in it. */
+async function isChoice(repo: Repo, { before, ours, theirs }: Sides): Promise<boolean> {
+  if (!isFile(ours) || !isFile(theirs) || isSame(ours, before) || isSame(theirs, before)) return false;
+  const { stdout } = await git(repo, ["diff", "--numstat", "--no-ext-diff", "--no-textconv", ours.oid, theirs.oid]);
+  return stdout.startsWith("-\t-\t");
 }
 
 /** The lines that this side alone added; null where one of the files is no text. */

@@ -1,4 +1,5 @@
-/** Text of others, made harmless for a terminal. */
+/** Text of others, made harmless for a terminal, and names that are read as they were meant. */
+import { few, IN_A_SENTENCE } from "./few.ts";
 
 /** Nothing but printable ASCII, as most of what is printed. */
 const PLAIN = /^[ -~]*$/;
@@ -18,15 +19,32 @@ export function inOneLine(text: string): string {
   return text.replaceAll("\n", "\\n").replaceAll("\t", "\\t");
 }
 
-/** So many names are read; of more, a few and their number say as much. */
-const MOST_NAMES = 12;
-const FEW_NAMES = 10;
-
 /** Names in a list, each in one line; of very many the first, and how many more there are. */
-export function printableNames(names: readonly string[]): string {
-  const shown = names.length > MOST_NAMES ? names.slice(0, FEW_NAMES) : names;
-  const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : "";
-  return `${shown.map(printableName).join(", ")}${more}`;
+export function printableNames(names: readonly string[], most = IN_A_SENTENCE): string {
+  return few(names.map(printableName), most);
+}
+
+/** A name in quotes where it would not be clear without them where it begins and ends, and what is in it. One that is no UTF-8 is in quotes already. */
+export function quotedName(name: string): string {
+  if (NO_UTF8.test(name) || !UNCLEAR.test(name)) return name;
+  return JSON.stringify(name).replaceAll(/[\p{C}\p{Z}]/gu, (sign) =>
+    sign === " " ? sign : [...Array(sign.length).keys()].map((at) => unicodeEscape(sign, at)).join(""),
+  );
+}
+
+/** The same of a file that an agent is to work on: one that is no UTF-8 can be written in a shell, and nowhere else. */
+export function nameToType(name: string): string {
+  if (!NO_UTF8.test(name)) return quotedName(name);
+  return `${name} (no UTF-8; in a shell: $'${name.slice(1, -1).replaceAll("'", "\\'")}')`;
+}
+
+const NO_UTF8 = /^".*\\[2-3][0-7]{2}.*"$/;
+
+/** What ends a name in a list or in quotes, what is escaped in them, and what no eye sees. */
+const UNCLEAR = /^$|^ | $| {2}|[",;'`\\]|(?! )[\p{C}\p{Z}]/u;
+
+function unicodeEscape(text: string, at: number): string {
+  return `\\u${text.charCodeAt(at).toString(16).padStart(4, "0")}`;
 }
 
 /** A name as a word of a command line that a person copies. */

@@ -82,9 +82,9 @@ test("a slot is passed over for good while an earlier one is under way; by hand 
   const store = newStore();
   const first = claimSlot(store, claimOf(10));
   const isUnderWay = () => true;
-  expect(claimSlot(store, claimOf(20, { isUnderWay }))).toBe("overlap");
+  expect(claimSlot(store, claimOf(20, { isUnderWay }))).toEqual({ kind: "overlap", heldUp: null });
   expect(claimSlot(store, claimOf(20))).toBe("taken");
-  expect(claimSlot(store, claimOf(25, { byHand: true, isUnderWay }))).toBe("overlap");
+  expect(claimSlot(store, claimOf(25, { byHand: true, isUnderWay }))).toEqual({ kind: "overlap", heldUp: null });
   expect([readSlot(store, "night", 20), readSlot(store, "night", 25)]).toEqual(["overlap", null]);
   // Another batch does not care.
   expect(claimSlot(store, claimOf(10, { batch: "noon", isUnderWay }))).toMatchObject({ batch: "noon" });
@@ -94,8 +94,11 @@ test("a slot is passed over for good while an earlier one is under way; by hand 
 test("a slot behind one that waits for somebody says for what, and what helps", () => {
   const store = newStore();
   claimSlot(store, claimOf(10));
-  const heldUp = () => ({ why: "waits for a worktree", command: "owt delete a --save --yes" });
-  expect(claimSlot(store, claimOf(20, { isUnderWay: () => true, heldUp }))).toBe("overlap");
+  const waits = { why: "waits for a worktree", command: "owt delete a --save --yes" };
+  let looked = 0;
+  const heldUp = () => (looked++, waits);
+  const claimed = claimSlot(store, claimOf(20, { isUnderWay: () => true, heldUp }));
+  expect([claimed, looked]).toEqual([{ kind: "overlap", heldUp: waits }, 1]);
   const [last] = readFirings(store, "night", 1);
   expect(last).toMatchObject({ slot: 20, state: "overlap", hint: "owt delete a --save --yes" });
   expect(last!.reason).toBe("the run of an earlier slot was still under way: it waits for a worktree");

@@ -53,18 +53,23 @@ export type Claim = {
   /** Whether an earlier firing of the batch is still under way. */
   isUnderWay(firing: Claimed): boolean;
   /** What that waits for that somebody has to do, and how; null where it goes on by itself. */
-  heldUp?(): { why: string; command: string } | null;
+  heldUp?(): HeldUp | null;
 };
 
-/** Claims a slot: the firing is the caller's to start. `taken`: somebody else has, or had; `overlap`: an earlier one is under way, so that the slot is
- *  passed over, which is on record then (by hand: nothing is). A slot that was missed by a clock that went ahead can be claimed still. */
-export function claimSlot(store: Store, claim: Claim): Firing | "taken" | "overlap" {
+export type HeldUp = { why: string; command: string };
+
+/** An earlier firing is under way, and with it what somebody has to do before that goes on. */
+export type Overlap = { kind: "overlap"; heldUp: HeldUp | null };
+
+/** Claims a slot: the firing is the caller's to start. `taken`: somebody else has, or had; {@link Overlap}: the slot is passed over, which is on record then (by hand:
+ *  nothing is). A slot that was missed by a clock that went ahead can be claimed still. */
+export function claimSlot(store: Store, claim: Claim): Firing | "taken" | Overlap {
   const { batch, slot, byHand, now } = claim;
   return store.transaction(() => {
     const there = store.get("select * from firing where batch = ? and slot = ?", batch, slot);
     if (there && there["state"] !== "missed") return "taken";
     const earlier = readOpenFirings(store, batch).find((each) => claim.isUnderWay(each));
-    if (earlier && byHand) return "overlap";
+    if (earlier && byHand) return { kind: "overlap", heldUp: null };
     const [state, reason] = earlier
       ? (["overlap", `${earlier.run ?? "the run of an earlier slot"} was still under way`] as const)
       : (["claimed", null] as const);
@@ -83,7 +88,7 @@ export function claimSlot(store: Store, claim: Claim): Firing | "taken" | "overl
       now,
       earlier ? now : null,
     );
-    return earlier ? "overlap" : readFiring(store, id)!;
+    return earlier ? { kind: "overlap", heldUp } : readFiring(store, id)!;
   });
 }
 

@@ -601,7 +601,7 @@ describe("owt delete", () => {
     const gone = await rig.owt("delete", "x", "--yes");
     expect([gone.code, gone.stdout]).toEqual([
       0,
-      expect.stringMatching(/^✓ x is gone.*\n {2}with it went what tools make again: dist\/, .*\/, .* and 2 more\n$/),
+      expect.stringMatching(/^✓ x is gone.*\n {2}with it went what tools make again: dist\/, .*\/, .* and 3 more\n$/),
     ]);
     const { worktrees } = await rig.json<{ worktrees: object[] }>("cleanup", "--all", "--yes");
     expect(worktrees).toContainEqual(

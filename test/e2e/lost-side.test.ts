@@ -8,13 +8,16 @@ type Shown = { task: { attempts: { folder: string; outcome: string; session: str
 type Report = { report: { tasks: { id: string; lost: { path: string; of: string[]; is_own: boolean }[] }[] } };
 
 /** Both change the middle line of a file, and the second resolves that with these steps. The first brings a file of its own, too. */
-async function resolvedWith(steps: string, { front = {}, code = 0 } = {}): Promise<Rig> {
+async function resolvedWith(steps: string, { front = {}, code = 0, one = "", two = "" } = {}): Promise<Rig> {
   const rig = Rig.create({ ".worktreerc": demoConfig, "shared.txt": "top\nmiddle\nend\n" });
   rig.write({
-    "docs/plans/one/epic-01-a.md": task({}, 'write shared.txt "top\\nword of one\\nend\\n"\nwrite one.txt "one"'),
+    "docs/plans/one/epic-01-a.md": task(
+      {},
+      `write shared.txt "top\\nword of one\\nend\\n"\nwrite one.txt "one"\n${one}`,
+    ),
     "docs/plans/two/epic-01-b.md": task(
       front,
-      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nwrite shared.txt "top\\nword of two\\nend\\n"\non conflict:\n${steps}`,
+      `touch ${rig.path("two-runs")}\nwait ${rig.path("gate")}\nwrite shared.txt "top\\nword of two\\nend\\n"\n${two}\non conflict:\n${steps}`,
     ),
   });
   rig.commit("plan");
@@ -48,6 +51,18 @@ test.each([
   const told = "nothing of one/E01's change in shared.txt is left";
   expect(rig.ok("report").replaceAll(/\s+/g, " ")).toContain(told);
   expect(rig.ok("report", "--markdown")).toContain(told);
+  expect(rig.ok("status")).toContain(told);
+});
+
+test("of a file that is no text one side goes always: whoever resolves that is asked nothing, and what went is told", async () => {
+  const made = (word: string) => `run "sh" "-c" "head -c 4 /dev/zero > p.bin; echo ${word} >> p.bin"`;
+  const text = 'write shared.txt "top\\nword of one\\nword of two\\nend\\n"';
+  const resolved = `${text}\nrun "sh" "-c" "git checkout --theirs p.bin && git add -A && git commit -qm both"`;
+  await using rig = await resolvedWith(resolved, { one: made("one"), two: made("two") });
+  expect((await attemptsOfTwo(rig)).map(({ outcome }) => outcome)).toEqual(["conflicts in p.bin, shared.txt", "done"]);
+  expect(await lostOfTwo(rig)).toEqual([{ path: "p.bin", of: [], is_own: true, is_binary: true }]);
+  const told = "p.bin is no text, and its own change to it was not taken";
+  expect(rig.ok("report").replaceAll(/\s+/g, " ")).toContain(told);
   expect(rig.ok("status")).toContain(told);
 });
 

@@ -110,7 +110,7 @@ async function run(io: Io, placed: Placed, name: string, options: JsonOption): P
     });
   const slot = engine.now();
   const firing = claim(engine, batch, slot, true);
-  if (firing === "taken" || firing === "overlap")
+  if (firing === "taken" || "kind" in firing)
     throw new OwtError("wrong-state", `a run of ${name} is under way already`, { hint: "see: owt batch list" });
   const fired = await startFiring(muzzleOf(engine), batch, firing);
   if (fired.kind === "refused") throw refusalOf(name, fired);

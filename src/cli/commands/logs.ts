@@ -7,7 +7,7 @@ import type { Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { followAttempts } from "../../engine/follow-logs.ts";
 import { findAttempt, isBefore, LEVELS, type LogLine, readLog, renderBeside, renderLog } from "../../engine/logs.ts";
-import { findTask, rivalsFor } from "../../engine/tasks.ts";
+import { findTask, rivalsFor } from "../../engine/find-task.ts";
 import { parseSaidDuration } from "../../lib/duration.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import { readRuns } from "../../store/runs.ts";

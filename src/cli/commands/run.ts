@@ -42,6 +42,7 @@ import {
   wantedParallel,
   type WorkOptions,
 } from "../work-options.ts";
+import { few } from "../../lib/few.ts";
 
 type RunCommandOptions = WorkOptions & {
   yes?: boolean;
@@ -157,7 +158,7 @@ function tellLeftOut(io: Io, { leftOut }: Work): void {
   tell(
     io,
     printable(
-      `left out: ${cancelled.join(", ")} ${cancelled.length === 1 ? "was" : "were"} cancelled${behind}\n  ↳ to do it after all: owt run ${cancelled.join(" ")}`,
+      `left out: ${few(cancelled)} ${cancelled.length === 1 ? "was" : "were"} cancelled${behind}\n  ↳ to do it after all: owt run ${cancelled.join(" ")}`,
     ),
   );
 }

@@ -24,6 +24,7 @@ import { renderUnpublished } from "../submodule-text.ts";
 import { printable, suspendedWords, wishWord } from "../text.ts";
 import { tellTried } from "../tried.ts";
 import { maxDurationOption, positiveInteger, positiveUsd, wholeAboveZero } from "../work-options.ts";
+import { few } from "../../lib/few.ts";
 
 type JsonOption = { json?: boolean };
 type ResumeOptions = JsonOption & {
@@ -91,7 +92,7 @@ export function steerCommands(program: Command, io: Io): void {
     .action((id: string | undefined, options: JsonOption & Meant) =>
       withEngine(io, async (engine) => {
         const landed = await landRun(engine, id ?? null, whoAsks(io), options);
-        const missing = landed.missing.length > 0 ? `\nnot in it: ${landed.missing.join(", ")}` : "";
+        const missing = landed.missing.length > 0 ? `\nnot in it: ${few(landed.missing)}` : "";
         const text = `${renderLanded(landed)} (${landed.commit.slice(0, 10)})${missing}`;
         answer(io, options, landed, text + landed.unpublished.map(renderUnpublished).join(""));
       }),

@@ -11,7 +11,7 @@ import { answerNow } from "../../engine/answer.ts";
 import { attemptDir, type Engine } from "../../engine/engine.ts";
 import { findRun } from "../../engine/find-run.ts";
 import { showRun } from "../../engine/show.ts";
-import { findTask } from "../../engine/tasks.ts";
+import { findTask } from "../../engine/find-task.ts";
 import { renderMemory } from "../../lib/size.ts";
 import { lastLines } from "../../lib/tail.ts";
 import { readAttempts } from "../../store/attempts.ts";

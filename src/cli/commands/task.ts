@@ -9,12 +9,10 @@ import {
   approveTask,
   cancelTask,
   createTask,
-  findTask,
   type NewTaskOptions,
   findCancelled,
   findRetries,
   retryTasks,
-  rivalsFor,
   waitsForAnswer,
   waitsForApproval,
 } from "../../engine/tasks.ts";
@@ -23,10 +21,12 @@ import { refreshRun } from "../../engine/refresh.ts";
 import { goesOnByItself, settleLost } from "../../engine/uncarried.ts";
 import type { Ask } from "../../engine/worktrees/asks.ts";
 import { findRun } from "../../engine/find-run.ts";
+import { findTask, rivalsFor } from "../../engine/find-task.ts";
 import { suspendedCarrier } from "../../engine/holder.ts";
 import { leaveByHand, YES_OPTION, type YesOption } from "../hand.ts";
 import { answer, ask, canAsk, type Io, readInput, tell, withEngine } from "../io.ts";
 import { asksOf, giveLeave, type LeaveOptions, orIdleWorktree, replyAsked } from "../worktrees/leave.ts";
+import { few } from "../../lib/few.ts";
 import { editCommand } from "./task-edit.ts";
 import { printable, suspendedWords } from "../text.ts";
 import { listCommand } from "./task-list.ts";
@@ -87,8 +87,8 @@ export function taskCommands(program: Command, io: Io): void {
         const asking = findAtPrompt(engine);
         const again = { run, tasks: retryTasks(engine, tasks) };
         if (kept) tell(io, printable(kept));
-        const newText = changed.length > 0 ? `\nthe plan changed; its new text is taken for ${changed.join(", ")}` : "";
-        const text = `to be tried again: ${again.tasks.join(", ")}${newText}\n${goOn(engine, again.run, again.tasks, asking)}`;
+        const newText = changed.length > 0 ? `\nthe plan changed; its new text is taken for ${few(changed)}` : "";
+        const text = `to be tried again: ${few(again.tasks)}${newText}\n${goOn(engine, again.run, again.tasks, asking)}`;
         answer(io, options, { ...again, changed }, text);
       }),
     );

@@ -4,7 +4,8 @@ import { BUILD_MAX_BYTES } from "../../git/rescue-files.ts";
 import { renderMemory } from "../../lib/size.ts";
 import type { Gone } from "../../engine/worktrees/remove.ts";
 import type { NotFile } from "../../git/not-files.ts";
-import { printableName } from "../../lib/printable.ts";
+import { IN_A_LINE } from "../../lib/few.ts";
+import { printableNames } from "../../lib/printable.ts";
 import { count } from "../preview.ts";
 
 export function describeGone(gone: Gone): string {
@@ -31,7 +32,7 @@ function describeNotFiles(notFiles: readonly NotFile[]): string {
   const kinds = [...new Set(notFiles.map(({ kind }) => kind))];
   const each = kinds.map((kind) => {
     const paths = notFiles.filter((one) => one.kind === kind).map(({ path }) => path);
-    return `${count(paths.length, kind)} (${some(paths)})`;
+    return `${count(paths.length, kind)} (${printableNames(paths, IN_A_LINE)})`;
   });
   return each.join(" and ");
 }
@@ -41,14 +42,8 @@ function describeDiscarded({ discarded, leftOut }: Gone): string {
   const kept =
     leftOut.length === 0
       ? ""
-      : `; not kept, with more than ${renderMemory(BUILD_MAX_BYTES)} or a repository in it: ${some(leftOut)}`;
-  return `with it went what tools make again: ${some(discarded)}${kept}`;
-}
-
-const MOST = 4;
-
-function some(names: readonly string[]): string {
-  return `${names.slice(0, MOST).map(printableName).join(", ")}${names.length > MOST ? ` and ${names.length - MOST} more` : ""}`;
+      : `; not kept, with more than ${renderMemory(BUILD_MAX_BYTES)} or a repository in it: ${printableNames(leftOut, IN_A_LINE)}`;
+  return `with it went what tools make again: ${printableNames(discarded, IN_A_LINE)}${kept}`;
 }
 
 export const HOW = {

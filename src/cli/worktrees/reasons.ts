@@ -1,12 +1,11 @@
 /** Why a worktree stays, in words. */
 import type { Reason } from "../../git/remove.ts";
-import { printableName } from "../../lib/printable.ts";
+import { IN_A_LINE } from "../../lib/few.ts";
+import { printableNames } from "../../lib/printable.ts";
 import { count } from "../preview.ts";
 
-const MOST = 3;
-
 export function describeReason({ reason, what }: Reason): string {
-  const names = `${what.slice(0, MOST).map(printableName).join(", ")}${what.length > MOST ? ` and ${what.length - MOST} more` : ""}`;
+  const names = printableNames(what, IN_A_LINE);
   switch (reason) {
     case "dirty":
       return `uncommitted changes in ${names}`;

@@ -1,10 +1,9 @@
 /** What became of worktrees that were to be brought up to date, in words. */
 import type { Synced } from "../../engine/worktrees/sync.ts";
-import { printableName } from "../../lib/printable.ts";
+import { IN_A_LINE } from "../../lib/few.ts";
+import { printableName, printableNames } from "../../lib/printable.ts";
 import { count } from "../preview.ts";
 import { type Paint, printable } from "../text.ts";
-
-const MOST = 3;
 
 /** Whether somebody has to do something before it is up to date. */
 export function needsPerson({ state }: Synced): boolean {
@@ -34,7 +33,7 @@ function linesOf(each: Synced, paint: Paint): string[] {
 }
 
 function describe({ state, with: other, commits, files }: Synced): string {
-  const names = `${files.slice(0, MOST).map(printableName).join(", ")}${files.length > MOST ? ` and ${files.length - MOST} more` : ""}`;
+  const names = printableNames(files, IN_A_LINE);
   switch (state) {
     case "up-to-date":
       return `up to date with ${other}`;

@@ -5,6 +5,7 @@ import { ARITIES } from "./functions.ts";
 import { readTokens, type Token, type TokenKind } from "./lexer.ts";
 import { LiteralError, readCharacter, readNumber, readString } from "./literals.ts";
 import { type Command, lineAt, type Node, type Operand, type Pipeline, type Template, TemplateError } from "./nodes.ts";
+import { TokenReader } from "./token-reader.ts";
 
 /** The functions there are; `call` is Go's too, but nothing here could be called. */
 const FUNCTIONS = new Set(Object.keys(ARITIES));
@@ -15,7 +16,7 @@ const MAX_DEPTH = 100;
 /** Parses a template. Throws {@link TemplateError} for the first mistake. */
 export function parse(text: string): Template {
   const bodies = new Map<string, Node[]>();
-  const parser = new Parser(text, readTokens(text), bodies);
+  const parser = new Parser(text, new TokenReader(text, readTokens(text)), bodies);
   parser.readAll();
   return { text, bodies };
 }
@@ -43,68 +44,20 @@ const OPERANDS = new Set<TokenKind>([
 
 class Parser {
   readonly #text: string;
-  readonly #tokens: Token[];
+  readonly #tokens: TokenReader;
   readonly #bodies: Map<string, Node[]>;
   #scope: Scope = { variables: ["$"], ranges: 0 };
-  #next = 0;
-  /** The furthest token that was looked at: errors are reported on its line, as Go's are. */
-  #furthest = 0;
-  #actionAt: number | null = null;
   #depth = 0;
 
-  constructor(text: string, tokens: Token[], bodies: Map<string, Node[]>) {
+  constructor(text: string, tokens: TokenReader, bodies: Map<string, Node[]>) {
     this.#text = text;
     this.#tokens = tokens;
     this.#bodies = bodies;
   }
 
-  #take(): Token {
-    const token = this.#peek();
-    this.#next = Math.min(this.#next + 1, this.#tokens.length);
-    return token;
-  }
-
-  #peek(): Token {
-    const index = Math.min(this.#next, this.#tokens.length - 1);
-    this.#furthest = Math.max(this.#furthest, index);
-    return this.#tokens[index]!;
-  }
-
-  #takeSolid(): Token {
-    for (;;) {
-      const token = this.#take();
-      if (token.kind !== "space") return token;
-    }
-  }
-
-  #peekSolid(): Token {
-    const token = this.#takeSolid();
-    this.#next--;
-    return token;
-  }
-
-  #fail(message: string, at: number, hint = ""): never {
-    const furthest = this.#tokens[this.#furthest]!.at;
-    const sameLine = lineAt(this.#text, at) === lineAt(this.#text, furthest);
-    throw new TemplateError(sameLine ? at : furthest, message, hint);
-  }
-
-  #unexpected(token: Token, context: string): never {
-    if (token.kind !== "error") this.#fail(`unexpected ${written(token)} in ${context}`, token.at);
-    const started = this.#actionAt === null ? 0 : lineAt(this.#text, this.#actionAt);
-    const elsewhere = started !== 0 && started !== lineAt(this.#text, token.at);
-    const where = token.value.endsWith(" action") ? "started" : "in action started";
-    this.#fail(elsewhere ? `${token.value} ${where} on line ${started}` : token.value, token.at);
-  }
-
-  #expect(kind: TokenKind, context: string): Token {
-    const token = this.#takeSolid();
-    return token.kind === kind ? token : this.#unexpected(token, context);
-  }
-
   /** Keeps recursion within bounds. */
   #deeper<T>(at: number, read: () => T): T {
-    if (++this.#depth > MAX_DEPTH) this.#fail("nested too deeply", at, `at most ${MAX_DEPTH} levels`);
+    if (++this.#depth > MAX_DEPTH) this.#tokens.fail("nested too deeply", at, `at most ${MAX_DEPTH} levels`);
     const result = read();
     this.#depth--;
     return result;
@@ -112,24 +65,24 @@ class Parser {
 
   readAll(): void {
     const body: Node[] = [];
-    while (this.#peek().kind !== "eof") {
-      const before = this.#next;
-      if (this.#take().kind === "left-delimiter" && isWord(this.#takeSolid(), "define")) {
+    while (this.#tokens.peek().kind !== "eof") {
+      const before = this.#tokens.mark;
+      if (this.#tokens.take().kind === "left-delimiter" && isWord(this.#tokens.takeSolid(), "define")) {
         this.#readDefinition();
         continue;
       }
-      this.#next = before;
+      this.#tokens.backTo(before);
       const node = this.#readNode();
-      if (isEnding(node)) this.#fail(`unexpected {{${node.kind}}}`, node.at, "it closes nothing");
+      if (isEnding(node)) this.#tokens.fail(`unexpected {{${node.kind}}}`, node.at, "it closes nothing");
       body.push(node);
     }
     this.#add("", body, 0);
   }
 
   #readDefinition(): void {
-    const token = this.#takeSolid();
+    const token = this.#tokens.takeSolid();
     const name = this.#readTemplateName(token, "define clause");
-    this.#expect("right-delimiter", "define clause");
+    this.#tokens.expect("right-delimiter", "define clause");
     this.#inOwnScope("define clause", name, token.at);
   }
 
@@ -137,11 +90,11 @@ class Parser {
   #inOwnScope(context: string, name: string, at: number): void {
     const outer = this.#scope;
     this.#scope = { variables: ["$"], ranges: 0 };
-    const opened = this.#tokens[this.#next - 1]!.at;
+    const opened = this.#tokens.lastAt;
     const { nodes, ending } = this.#readList(at, context);
     if (ending.kind !== "end") {
       const message = `unexpected {{else}} in ${context}`;
-      if (context === "define clause") this.#fail(message, ending.at);
+      if (context === "define clause") this.#tokens.fail(message, ending.at);
       // Of a block, Go names the line that opens it.
       throw new TemplateError(opened, message, `the {{else}} on line ${lineAt(this.#text, ending.at)} closes nothing`);
     }
@@ -153,35 +106,35 @@ class Parser {
   #add(name: string, nodes: Node[], at: number): void {
     const there = this.#bodies.get(name);
     if (there === undefined || isBlank(there)) this.#bodies.set(name, nodes);
-    else if (!isBlank(nodes)) this.#fail(`multiple definition of template ${JSON.stringify(name)}`, at);
+    else if (!isBlank(nodes)) this.#tokens.fail(`multiple definition of template ${JSON.stringify(name)}`, at);
   }
 
   #readList(openedAt: number, context: string): { nodes: Node[]; ending: Ending } {
     return this.#deeper(openedAt, () => {
       const nodes: Node[] = [];
-      while (this.#peekSolid().kind !== "eof") {
+      while (this.#tokens.peekSolid().kind !== "eof") {
         const node = this.#readNode();
         if (isEnding(node)) return { nodes, ending: node };
         nodes.push(node);
       }
       const what = context.replace(" clause", "");
       const hint = `the {{${what}}} on line ${lineAt(this.#text, openedAt)} has no {{end}}`;
-      return this.#fail("unexpected EOF", this.#peekSolid().at, hint);
+      return this.#tokens.fail("unexpected EOF", this.#tokens.peekSolid().at, hint);
     });
   }
 
   #readNode(): Node | Ending {
-    const token = this.#takeSolid();
+    const token = this.#tokens.takeSolid();
     if (token.kind === "text") return { kind: "text", at: token.at, text: token.value };
-    if (token.kind !== "left-delimiter") this.#unexpected(token, "input");
-    this.#actionAt = token.at;
+    if (token.kind !== "left-delimiter") this.#tokens.unexpected(token, "input");
+    this.#tokens.actionAt = token.at;
     const node = this.#readAction();
-    this.#actionAt = null;
+    this.#tokens.actionAt = null;
     return node;
   }
 
   #readAction(): Node | Ending {
-    const token = this.#takeSolid();
+    const token = this.#tokens.takeSolid();
     const { at } = token;
     switch (token.kind === "keyword" ? token.value : "") {
       case "block":
@@ -192,7 +145,7 @@ class Parser {
       case "else":
         return this.#readElse(at);
       case "end":
-        this.#expect("right-delimiter", "end");
+        this.#tokens.expect("right-delimiter", "end");
         return { kind: "end", at };
       case "if":
       case "range":
@@ -201,22 +154,22 @@ class Parser {
       case "template":
         return this.#readInvocation(at);
       default:
-        this.#next--;
+        this.#tokens.untake();
         return { kind: "action", at, pipeline: this.#readPipeline("command", "right-delimiter") };
     }
   }
 
   #readJump(kind: "break" | "continue", at: number): Node {
-    const token = this.#takeSolid();
-    if (token.kind !== "right-delimiter") this.#unexpected(token, `{{${kind}}}`);
-    if (this.#scope.ranges === 0) this.#fail(`{{${kind}}} outside {{range}}`, at);
+    const token = this.#tokens.takeSolid();
+    if (token.kind !== "right-delimiter") this.#tokens.unexpected(token, `{{${kind}}}`);
+    if (this.#scope.ranges === 0) this.#tokens.fail(`{{${kind}}} outside {{range}}`, at);
     return { kind, at };
   }
 
   /** `{{else if …}}` leaves the second word to be read. */
   #readElse(at: number): Ending {
-    const token = this.#peekSolid();
-    if (!isWord(token, "if") && !isWord(token, "with")) this.#expect("right-delimiter", "else");
+    const token = this.#tokens.peekSolid();
+    if (!isWord(token, "if") && !isWord(token, "with")) this.#tokens.expect("right-delimiter", "else");
     return { kind: "else", at };
   }
 
@@ -232,19 +185,19 @@ class Parser {
   }
 
   #readOtherwise(kind: Control, ending: Ending): Node[] {
-    const token = this.#peekSolid();
+    const token = this.#tokens.peekSolid();
     if (kind !== "range" && isWord(token, kind)) {
-      this.#takeSolid();
+      this.#tokens.takeSolid();
       // One {{end}} closes both.
       return [this.#deeper(token.at, () => this.#readControl(kind, token.at))];
     }
     const { nodes, ending: last } = this.#readList(ending.at, "else");
-    if (last.kind !== "end") this.#fail("expected end; found {{else}}", last.at);
+    if (last.kind !== "end") this.#tokens.fail("expected end; found {{else}}", last.at);
     return nodes;
   }
 
   #readBlock(at: number): Node {
-    const token = this.#takeSolid();
+    const token = this.#tokens.takeSolid();
     const name = this.#readTemplateName(token, "block clause");
     const pipeline = this.#readPipeline("block clause", "right-delimiter");
     this.#inOwnScope("block clause", name, at);
@@ -252,31 +205,31 @@ class Parser {
   }
 
   #readInvocation(at: number): Node {
-    const name = this.#readTemplateName(this.#takeSolid(), "template clause");
-    if (this.#peekSolid().kind === "right-delimiter") {
-      this.#takeSolid();
+    const name = this.#readTemplateName(this.#tokens.takeSolid(), "template clause");
+    if (this.#tokens.peekSolid().kind === "right-delimiter") {
+      this.#tokens.takeSolid();
       return { kind: "template", at, name, pipeline: null };
     }
     return { kind: "template", at, name, pipeline: this.#readPipeline("template clause", "right-delimiter") };
   }
 
   #readTemplateName(token: Token, context: string): string {
-    if (token.kind !== "string" && token.kind !== "raw-string") this.#unexpected(token, context);
+    if (token.kind !== "string" && token.kind !== "raw-string") this.#tokens.unexpected(token, context);
     return this.#literal(token, readString);
   }
 
   #readPipeline(context: string, end: TokenKind): Pipeline {
-    const at = this.#peekSolid().at;
+    const at = this.#tokens.peekSolid().at;
     const { variables, assigns } = this.#readVariables(context);
     const commands: Command[] = [];
     for (;;) {
-      const token = this.#takeSolid();
+      const token = this.#tokens.takeSolid();
       if (token.kind === end) break;
-      if (!OPERANDS.has(token.kind)) this.#unexpected(token, context);
-      this.#next--;
+      if (!OPERANDS.has(token.kind)) this.#tokens.unexpected(token, context);
+      this.#tokens.untake();
       commands.push(this.#deeper(token.at, () => this.#readCommand()));
     }
-    if (commands.length === 0) this.#fail(`missing value for ${context}`, this.#tokens[this.#next - 1]!.at);
+    if (commands.length === 0) this.#tokens.fail(`missing value for ${context}`, this.#tokens.lastAt);
     this.#checkStages(commands);
     return { kind: "pipeline", at, variables, assigns, commands };
   }
@@ -284,23 +237,24 @@ class Parser {
   /** `$x :=`, `$x =`, and in a range `$i, $x :=`. */
   #readVariables(context: string): { variables: string[]; assigns: boolean } {
     const variables: string[] = [];
-    while (this.#peekSolid().kind === "variable") {
-      const before = this.#next;
-      const token = this.#takeSolid();
-      const next = this.#peekSolid();
+    while (this.#tokens.peekSolid().kind === "variable") {
+      const before = this.#tokens.mark;
+      const token = this.#tokens.takeSolid();
+      const next = this.#tokens.peekSolid();
       const isLast = next.kind === "assign" || next.kind === "declare";
       if (!isLast && !(next.kind === "char" && next.value === ",")) {
-        this.#next = before;
+        this.#tokens.backTo(before);
         break;
       }
-      this.#takeSolid();
+      this.#tokens.takeSolid();
       variables.push(token.value);
       this.#scope.variables.push(token.value);
       if (isLast) return { variables, assigns: next.kind === "assign" };
-      if (context !== "range" || variables.length > 1) this.#fail(`too many declarations in ${context}`, token.at);
-      const follows = this.#peekSolid();
+      if (context !== "range" || variables.length > 1)
+        this.#tokens.fail(`too many declarations in ${context}`, token.at);
+      const follows = this.#tokens.peekSolid();
       if (!["variable", "right-delimiter", "right-paren"].includes(follows.kind))
-        this.#fail("range can only initialize variables", follows.at);
+        this.#tokens.fail("range can only initialize variables", follows.at);
     }
     return { variables, assigns: false };
   }
@@ -310,33 +264,33 @@ class Parser {
     for (const [index, command] of commands.entries()) {
       const first = command.operands[0]!;
       if (index > 0 && ["literal", "dot", "nil"].includes(first.kind))
-        this.#fail(`non executable command in pipeline stage ${index + 1}`, first.at);
+        this.#tokens.fail(`non executable command in pipeline stage ${index + 1}`, first.at);
     }
   }
 
   #readCommand(): Command {
-    const at = this.#peekSolid().at;
+    const at = this.#tokens.peekSolid().at;
     const operands: Operand[] = [];
     for (;;) {
-      this.#peekSolid();
+      this.#tokens.peekSolid();
       const operand = this.#readOperand();
       if (operand) operands.push(operand);
-      const token = this.#take();
+      const token = this.#tokens.take();
       if (token.kind === "space") continue;
-      if (token.kind === "right-delimiter" || token.kind === "right-paren") this.#next--;
-      else if (token.kind !== "pipe") this.#unexpected(token, "operand");
+      if (token.kind === "right-delimiter" || token.kind === "right-paren") this.#tokens.untake();
+      else if (token.kind !== "pipe") this.#tokens.unexpected(token, "operand");
       break;
     }
-    if (operands.length === 0) this.#fail("empty command", at);
+    if (operands.length === 0) this.#tokens.fail("empty command", at);
     return { at, operands };
   }
 
   #readOperand(): Operand | null {
     const term = this.#readTerm();
-    if (!term || this.#peek().kind !== "field") return term;
-    const { at } = this.#peek();
+    if (!term || this.#tokens.peek().kind !== "field") return term;
+    const { at } = this.#tokens.peek();
     const names: string[] = [];
-    while (this.#peek().kind === "field") names.push(this.#take().value.slice(1));
+    while (this.#tokens.peek().kind === "field") names.push(this.#tokens.take().value.slice(1));
     switch (term.kind) {
       case "field":
       case "variable":
@@ -344,14 +298,14 @@ class Parser {
       case "literal":
       case "nil":
       case "dot":
-        return this.#fail(`unexpected . after term ${term.kind === "literal" ? term.written : term.kind}`, at);
+        return this.#tokens.fail(`unexpected . after term ${term.kind === "literal" ? term.written : term.kind}`, at);
       default:
         return { kind: "chain", at, of: term, names };
     }
   }
 
   #readTerm(): Operand | null {
-    const token = this.#takeSolid();
+    const token = this.#tokens.takeSolid();
     const { at, value } = token;
     switch (token.kind) {
       case "identifier":
@@ -379,24 +333,24 @@ class Parser {
       case "left-paren":
         return this.#deeper(at, () => this.#readPipeline("parenthesized pipeline", "right-paren"));
       default:
-        this.#next--;
+        this.#tokens.untake();
         return null;
     }
   }
 
   #checkFunction({ value, at }: Token): void {
     if (FUNCTIONS.has(value)) return;
-    if (value === "call") this.#fail('function "call" is not supported', at, "nothing here can be called");
+    if (value === "call") this.#tokens.fail('function "call" is not supported', at, "nothing here can be called");
     const close = nearest(value, FUNCTIONS);
     const hint = close.length > 0 ? `did you mean ${close.join(" or ")}?` : `a field begins with a dot: .${value}`;
-    this.#fail(`function ${JSON.stringify(value)} not defined`, at, hint);
+    this.#tokens.fail(`function ${JSON.stringify(value)} not defined`, at, hint);
   }
 
   #checkVariable({ value, at }: Token): void {
     if (this.#scope.variables.includes(value)) return;
     const close = nearest(value, this.#scope.variables);
     const hint = close.length > 0 ? `did you mean ${close.join(" or ")}?` : `declare it first: {{${value} := …}}`;
-    this.#fail(`undefined variable ${JSON.stringify(value)}`, at, hint);
+    this.#tokens.fail(`undefined variable ${JSON.stringify(value)}`, at, hint);
   }
 
   #literal<T>(token: Token, read: (written: string) => T): T {
@@ -404,7 +358,7 @@ class Parser {
       return read(token.value);
     } catch (error) {
       if (!(error instanceof LiteralError)) throw error;
-      return this.#fail(error.message, token.at);
+      return this.#tokens.fail(error.message, token.at);
     }
   }
 }
@@ -419,14 +373,4 @@ function isEnding(node: Node | Ending): node is Ending {
 
 function isBlank(nodes: readonly Node[]): boolean {
   return nodes.every((node) => node.kind === "text" && node.text.trim() === "");
-}
-
-/** A token as a message names it. */
-function written(token: Token): string {
-  if (token.kind === "eof") return "EOF";
-  if (token.kind === "keyword" || token.kind === "dot" || token.kind === "nil") return `<${token.value}>`;
-  const characters = [...token.value];
-  return characters.length > 10
-    ? `${JSON.stringify(characters.slice(0, 10).join(""))}...`
-    : JSON.stringify(token.value);
 }

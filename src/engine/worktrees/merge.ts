@@ -127,16 +127,9 @@ async function refuseUnfinished(engine: Engine, { path, branch }: Checkout): Pro
     ...(await findDirtySubmodules(place)).map((module) => `${module}/`),
   ];
   if (files.length > 0)
-    throw new OwtError("needs-person", `${branch} has uncommitted work: ${nameSome(files)}`, {
+    throw new OwtError("needs-person", `${branch} has uncommitted work: ${printableNames(files)}`, {
       hint: `commit it, or put it away: git -C ${shellWord(path)} status; then: owt merge ${branch}`,
     });
-}
-
-const MOST = 5;
-
-function nameSome(files: readonly string[]): string {
-  const more = files.length > MOST ? ` and ${files.length - MOST} more` : "";
-  return `${printableNames(files.slice(0, MOST))}${more}`;
 }
 
 /** The branch here that it began from, or that follows what it began from; else the project's own. */
@@ -173,7 +166,7 @@ async function refuseDirtyTarget({ repo }: Engine, target: string, branch: strin
   const files = [...changes, ...unmerged].map((each) => each.path);
   const open = inProgress(place);
   if (files.length === 0 && open === null) return;
-  const what = open === null ? `has uncommitted changes in ${nameSome(files)}` : `has a ${open} under way`;
+  const what = open === null ? `has uncommitted changes in ${printableNames(files)}` : `has a ${open} under way`;
   const end = open === null ? "commit or stash what is there" : endOf(open, `git -C ${shellWord(path)}`);
   throw new OwtError("target-dirty", `${target} is checked out at ${path}, which ${what}`, {
     hint: `${end}, then: owt merge ${branch}`,
@@ -191,7 +184,7 @@ export async function carryOutMerge(engine: Engine, plan: MergePlan, by: Asker):
   if (!("tree" in merged))
     throw new OwtError(
       "needs-person",
-      `${branch} conflicts with ${target} in ${"files" in merged ? nameSome(merged.files) : "all of its history"}; nothing was moved`,
+      `${branch} conflicts with ${target} in ${"files" in merged ? printableNames(merged.files) : "all of its history"}; nothing was moved`,
       { hint: `solve it where it was made: git -C ${shellWord(plan.path)} merge ${target}; then: owt merge ${branch}` },
     );
   if (!merged.fastForward && merged.tree === (await readTree(repo, from))) return already;

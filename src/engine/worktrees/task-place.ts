@@ -5,7 +5,7 @@ import type { Task } from "../../core/task.ts";
 import { readAttempts } from "../../store/attempts.ts";
 import type { Engine } from "../engine.ts";
 import { notToBeTaken } from "../take-over.ts";
-import { findTask } from "../tasks.ts";
+import { findTask } from "../find-task.ts";
 import { type Checkout, findWorktree } from "./place.ts";
 
 /** A worktree, and the task of a run whose place that is, where it was named by that. */
