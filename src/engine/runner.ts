@@ -98,7 +98,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
   const carriers = new Carriers(engine, options.signal, disk);
   const taken = new Set<string>();
   const sessions = watchSessionLimits(engine, (error) => {
-    carriers.fail(error, SESSIONS);
+    carriers.fail(error, LOOP);
     carriers.onEnd();
   });
   while (!options.signal.aborted && !carriers.failure) {
@@ -122,6 +122,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
       // Told below, once what runs has been waited for, or parked where a Ctrl-C was the cause.
       carriers.fail(error, LOOP);
       if (options.endings === true && carriers.isStalled) break;
+      if (carriers.failure === null) await unlessFullDisk(engine, async () => noteShortage(engine, carriers.shortage));
       await change.happened(carriers.failure ? 0 : STALL_MS);
     }
   }
@@ -220,19 +221,23 @@ class Carriers {
 
   /** When there may be room again, which nothing tells: milliseconds, or null. */
   get lookAgainIn(): number | null {
-    if (this.isStalled || this.#fallen.size > 0) return STALL_MS;
+    if (this.isStalled || this.#freshlyFallen.length > 0) return STALL_MS;
     return this.isShort ? LOOK_AT_ROOM_MS : null;
   }
 
   /** What keeps everything from starting: our disks, or one of which we see nothing but what it does (another one, a quota). */
   get shortage(): Shortage | null {
-    const said = [...this.#fallen.values()].find(({ times }) => times >= ENOUGH_TIMES);
+    const said = this.#freshlyFallen.find(({ times }) => times >= ENOUGH_TIMES);
     return this.disk.shortage ?? said?.shortage ?? null;
   }
 
   /** What waits to be begun and has no room. */
   get held(): Shortage | null {
-    return [...this.#fallen.values()].find(({ isHeld }) => isHeld)?.shortage ?? null;
+    return this.#freshlyFallen.find(({ isHeld }) => isHeld)?.shortage ?? null;
+  }
+
+  get #freshlyFallen(): Fallen[] {
+    return [...this.#fallen.values()].filter(({ at }) => performance.now() - at < FALLEN_MS);
   }
 
   /** Takes in what went wrong with an attempt, or with one of our own turns. What there was no room for goes on when there is, however long that takes; anything
@@ -307,7 +312,9 @@ const MAKES_ROOM = new Set<Attempt["phase"]>(["agent", "collect", "advance", "ti
 /** So often in a row something says that a disk is full, of which we see that it is not, before that is told. */
 const ENOUGH_TIMES = 3;
 /** What is no attempt's, in place of its number. */
-const [LOOP, SESSIONS] = [-1, -2];
+const LOOP = -1;
+/** What fell is tried again each second; what was not for so long (its attempt is over, or waits for something else) says nothing any more. */
+const FALLEN_MS = 60_000;
 /** So often the room is looked at though nothing happens: other programs give memory back. */
 const LOOK_AT_ROOM_MS = 2_000;
 
