@@ -4,7 +4,9 @@ import {
   concerns,
   describeDisk,
   describeMemory,
+  describeNoFit,
   expectedPeak,
+  fitsBeside,
   floorBytes,
   leftOfMemory,
   startOf,
@@ -56,6 +58,18 @@ test("a task that waits says for what", () => {
   );
   expect(describeMemory(-5, "claude", GIB)).toContain("none free");
   expect(describeDisk("/w", 1.5e9, 2e9)).toBe("waits for room on the disk: 1.5 GB free for /w, 2.0 GB are kept");
+});
+
+test("a worktree fits where it, those being made, and what is kept have room together", () => {
+  const room = { freeBytes: 41e6, keptBytes: 4e6 };
+  const fits = [0, 1, 2, 3].map((others) => fitsBeside(room, { bytes: 12e6, others }));
+  expect(fits).toEqual([true, true, true, false]);
+  expect(fitsBeside({ freeBytes: 16e6, keptBytes: 4e6 }, { bytes: 12e6, others: 0 })).toBe(true);
+  expect(fitsBeside({ freeBytes: 15e6, keptBytes: 4e6 }, { bytes: 12e6, others: 0 })).toBe(false);
+  expect(describeNoFit("/w", room, { bytes: 12e6, others: 3 })).toBe(
+    "waits for room on the disk: 41 MB free for /w, a worktree takes 12 MB, 3 more are being made and 4.0 MB are kept",
+  );
+  expect(describeNoFit("/w", room, { bytes: 40e6, others: 0 })).toContain("a worktree takes 40 MB and 4.0 MB are kept");
 });
 
 test("two gigabytes stay free, and on a small disk a twentieth", () => {

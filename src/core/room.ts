@@ -63,6 +63,29 @@ export function describeDisk(folder: string, freeBytes: number, keepBytes: numbe
   return `waits for room on the disk: ${renderDisk(freeBytes)} free for ${folder}, ${renderDisk(keepBytes)} are kept`;
 }
 
+/** Why a worktree is not begun: what is free is taken by it, by those that are being made, and by what is to stay free. */
+export function describeNoFit(
+  folder: string,
+  { freeBytes, keptBytes }: { freeBytes: number; keptBytes: number },
+  { bytes, others }: { bytes: number; others: number },
+): string {
+  const beside = others === 0 ? "" : `, ${others} more ${others === 1 ? "is" : "are"} being made`;
+  return `waits for room on the disk: ${renderDisk(freeBytes)} free for ${folder}, a worktree takes ${renderDisk(bytes)}${beside} and ${renderDisk(keptBytes)} are kept`;
+}
+
+/** Whether one more worktree fits. Those that are being made count whole, whatever they have taken already: the mistake is on the safe side, and passes. */
+export function fitsBeside(
+  { freeBytes, keptBytes }: { freeBytes: number; keptBytes: number },
+  { bytes, others }: { bytes: number; others: number },
+): boolean {
+  return freeBytes - (others + 1) * bytes >= keptBytes;
+}
+
+/** The same where a disk is full of which nothing is seen but what it did. */
+export function describeUnseen(said: string): string {
+  return `waits for room on the disk: ${said}`;
+}
+
 /** The same where it is files of which there can be no more. */
 export function describeEntries(folder: string, freeEntries: number): string {
   return `waits for room on the disk: only ${freeEntries} more files fit in ${folder}`;

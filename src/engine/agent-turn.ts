@@ -29,6 +29,7 @@ import { capAgent } from "./caps.ts";
 import { stopSoon } from "./check.ts";
 import { isThere } from "./conversations.ts";
 import { attemptDir, type Engine, environmentOf, findAgent } from "./engine.ts";
+import { excuse } from "./full-disk.ts";
 import { isProbe, passLimit } from "./governor.ts";
 import { Meter, METER_MS } from "./meter.ts";
 import { hear } from "./outage.ts";
@@ -221,11 +222,9 @@ export async function agentStep(engine: Engine, carried: Carried): Promise<StepR
   const workedMs = Math.round(workedFor(engine, attempt));
   await makeRoom(engine, attempt);
   if (readLaunch(dir).kind === "unclaimed") {
-    finish(engine, carried, {
-      kind: "failed",
-      reason: `the agent could not be started: ${whyDied(readTail(join(dir, "err"), 65_536)) || "what was to start it left without a word"}`,
-      atOnce: true,
-    });
+    const why = whyDied(readTail(join(dir, "err"), 65_536)) || "what was to start it left without a word";
+    const failed = { kind: "failed", reason: `the agent could not be started: ${why}`, atOnce: true } as const;
+    finish(engine, carried, excuse(engine, attempt, failed, true));
   } else {
     engine.store.transaction(() => {
       moveOn(engine, carried, "collect");

@@ -15,7 +15,7 @@ import { attemptDir, type Engine } from "./engine.ts";
 import { graceMs } from "./check.ts";
 import { bookClockJump } from "./clock-jumps.ts";
 import { isDiskShort } from "./disk-watch.ts";
-import { isFullDisk, outlastFullDisk } from "./full-disk.ts";
+import { isFullDisk, outlastFullDisk, unlessFullDisk } from "./full-disk.ts";
 import { isCarried, leaseFile, suspendedCarrier } from "./holder.ts";
 import { type CarryOptions, carryRuns } from "./runner.ts";
 import { isRunSettled } from "./settled.ts";
@@ -72,7 +72,7 @@ export async function carryOrWatch(
 }
 
 async function tryLease(engine: Engine, lease: LockTry, signal: AbortSignal): Promise<boolean> {
-  if (!lease.take()) return false;
+  if (!(await outlastFullDisk(engine, signal, () => lease.take()))) return false;
   const isOurs = await outlastFullDisk(engine, signal, () => claimStore(engine));
   if (!isOurs) lease.release();
   return isOurs;
@@ -199,12 +199,15 @@ async function makeRoomUncarried(engine: Engine): Promise<void> {
     if (attempt.phase === "agent") await new Transcript(engine, attempt).read();
 }
 
-/** Brings what was stopped to its end, where nobody carries the runs: nothing is started, and nothing else is carried. */
+/** Brings what was stopped to its end, where nobody carries the runs: nothing is started, and nothing else is carried. What there is no room for is left to whoever
+ *  carries them next, which can wait for it. */
 export async function windDown(engine: Engine): Promise<void> {
   const lease = prepareLock(leaseFile(engine));
   try {
-    if (await tryLease(engine, lease, engine.hurry))
-      await carryAsOwner(engine, lease, { signal: engine.hurry, endings: true });
+    await unlessFullDisk(engine, async () => {
+      if (await tryLease(engine, lease, AbortSignal.abort()))
+        await carryAsOwner(engine, lease, { signal: engine.hurry, endings: true });
+    });
   } finally {
     lease.close();
   }

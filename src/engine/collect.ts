@@ -30,6 +30,7 @@ import { judgeCapped } from "./caps.ts";
 import { askPerson, conflicted, verifyFailed } from "./clash.ts";
 import { sizeForContest } from "./contest.ts";
 import { attemptDir, type Engine } from "./engine.ts";
+import { excuse } from "./full-disk.ts";
 import { passGate } from "./gate.ts";
 import { settleProbe } from "./governor.ts";
 import { judgeCut, readCut } from "./reboot.ts";
@@ -155,7 +156,8 @@ async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Sho
       blockedOutcome(leftovers, attempt.branch, byHand || turnOf(task.next).kind === "conflict") ??
       elsewhereOutcome(stashedOutcome(insideOutcome(judged, inside), stashes), attempt.branch, elsewhere))
     : judged;
-  const made = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
+  const why = turn === null ? taken : withCircumstances(engine, attempt, taken, turn, { changed, head });
+  const made = excuse(engine, attempt, why, turn !== null && turn.evidence.results.length === 0);
   const settled: Outcome = isThere && made.kind === "nothing_done" ? { kind: "ok" } : made;
   const cut = byHand ? null : readCut(engine, attempt.id);
   return {

@@ -14,7 +14,7 @@ import {
 } from "../core/room.ts";
 import { storeFile } from "../store/store-file.ts";
 import { hasReserve, makeReserve, RESERVE_BYTES } from "../store/reserve.ts";
-import { isFull, readDisk } from "../system/disk.ts";
+import { deviceOf, isFull, readDisk } from "../system/disk.ts";
 import { type Engine, worktreeHome } from "./engine.ts";
 
 /** A look is a call or two of the system. What fills and empties a disk between two looks is not seen. */
@@ -30,6 +30,7 @@ export class DiskWatch {
   readonly #timer: NodeJS.Timeout;
   readonly #since = performance.now();
   #fullAt = -Infinity;
+  #shortAt = -Infinity;
   #shortage: Shortage | null = null;
   #isReserved: boolean;
   #hadReserve: boolean;
@@ -66,6 +67,17 @@ export class DiskWatch {
     return this.#shortage !== null;
   }
 
+  /** Whether there was less at some look since then than is to stay free, or is now. */
+  wasShortSince(moment: number): boolean {
+    this.look();
+    return this.#shortAt >= moment;
+  }
+
+  /** Whether the reserve takes its room only from now on: it was given up, or is about to be made. */
+  owesReserve(freeBytes: number, keptBytes: number): boolean {
+    return !hasReserve(this.#store) && (this.#hadReserve || freeBytes >= keptBytes + RESERVE_BYTES);
+  }
+
   look(): void {
     const isReserved = hasReserve(this.#store);
     // Given up since the last look, and not taken away with its folder: nothing could be written but for that, and now its room is what seems to be free.
@@ -74,6 +86,7 @@ export class DiskWatch {
     this.#hadReserve ||= isReserved;
     const { shortage, isFull, hasRoom } = measure(this.#engine, this.#hadReserve && !isReserved);
     if (isFull) this.#fullAt = performance.now();
+    if (shortage !== null) this.#shortAt = performance.now();
     const changed = (shortage === null) !== (this.#shortage === null);
     this.#shortage = shortage;
     if (!isReserved && hasRoom) this.#reserveSoon();
@@ -129,6 +142,22 @@ export function shortageNow(engine: Engine): Shortage | null {
   return measure(engine, false).shortage;
 }
 
+/** What worktrees can be made in: what is free for them now, and what of it is to stay so. Null where nobody watches, or the system does not tell. */
+export function roomForWorktrees(engine: Engine): { folder: string; freeBytes: number; keptBytes: number } | null {
+  const watch = watches.get(engine);
+  const folder = worktreeHome(engine);
+  const room = readDisk(folder);
+  if (watch === undefined || room === null) return null;
+  const kept = floorBytes(floorOf(engine), room.totalBytes);
+  const owed = isOneDisk(foldersOf(engine)) && watch.owesReserve(room.freeBytes, kept) ? RESERVE_BYTES : 0;
+  return { folder, freeBytes: room.freeBytes, keptBytes: kept + owed };
+}
+
+/** Whether folders are on one disk, of those that are not there yet the nearest above them. */
+function isOneDisk(folders: readonly string[]): boolean {
+  return new Set(folders.map((folder) => deviceOf(folder))).size === 1;
+}
+
 /** The store's first: the reserve lies there. */
 function foldersOf(engine: Engine): string[] {
   return [engine.repo.commonDir, worktreeHome(engine)];
@@ -158,6 +187,11 @@ export function wasDiskFull(engine: Engine, since: number): boolean {
   const watch = watches.get(engine);
   if (watch) return watch.wasFullSince(since);
   return foldersOf(engine).some((folder) => isFullNow(folder));
+}
+
+/** Whether less was free at some time since then than is to stay free, as far as anybody looked. */
+export function wasDiskShort(engine: Engine, since: number): boolean {
+  return watches.get(engine)?.wasShortSince(since) ?? isDiskShort(engine);
 }
 
 function isFullNow(folder: string): boolean {

@@ -6,8 +6,10 @@ import { OwtError } from "../core/errors.ts";
 import { describeOutcome, type Outcome } from "../core/outcome.ts";
 import { readTail } from "../lib/tail.ts";
 import { readAttempts } from "../store/attempts.ts";
+import { giveUpReserve } from "../store/reserve.ts";
+import { storeFile } from "../store/store-file.ts";
 import { FULL_WORDS, saysFull } from "../system/disk.ts";
-import { isDiskShort, wasDiskFull } from "./disk-watch.ts";
+import { isDiskShort, wasDiskFull, wasDiskShort } from "./disk-watch.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 
 /** What is seen of a full disk may be over when its effect is: for so long it still counts. */
@@ -31,17 +33,35 @@ export async function outlastFullDisk<T>(engine: Engine, signal: AbortSignal, wo
       return await work();
     } catch (error) {
       if (!isFullDisk(engine, error) || signal.aborted) throw error;
+      giveUpForBooking(engine);
       await sleep(STALL_MS, undefined, { signal }).catch(() => {});
     }
   }
 }
 
+/** Does something that only clears away; what there is no room for is left to the next owt. */
+export async function unlessFullDisk(engine: Engine, work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isFullDisk(engine, error)) throw error;
+  }
+}
+
+/** Where nobody is at work who would take it, the reserve of the store is given up for what has to be booked: a commit, a ref, a merge. */
+export function giveUpForBooking(engine: Engine): void {
+  if (engine.live.size === 0 && wasDiskFull(engine, performance.now())) giveUpReserve(storeFile(engine.repo.commonDir));
+}
+
 /** Outcomes that a full disk can be the cause of. */
 const EXCUSED = new Set<Outcome["kind"]>(["failed", "lost", "nothing_done", "transient"]);
 
-/** The outcome of an attempt, as it is to be taken: one that ended badly while nothing could be written fell to the full disk. */
-export function excuse(engine: Engine, attempt: Attempt, outcome: Outcome): Outcome {
+/** The outcome of an attempt, as it is to be taken: one that ended badly while nothing could be written fell to the full disk. So did one that left without a
+ *  word of how its turn ended (`isMute`) while there was less room than is to be: what filled the disk may be gone between two looks. */
+export function excuse(engine: Engine, attempt: Attempt, outcome: Outcome, isMute = false): Outcome {
   if (!EXCUSED.has(outcome.kind)) return outcome;
+  if (isMute && wasDiskShort(engine, performance.now() - ECHO_MS))
+    return { kind: "disk_full", reason: describeOutcome(outcome) };
   const began = performance.now() - Math.max(0, engine.now() - attempt.startedAt);
   const words = () => `${describeOutcome(outcome)}\n${readTail(join(attemptDir(engine, attempt.id), "err"), 4_096)}`;
   const isExcused = wasDiskFull(engine, began) || (isDiskShort(engine) && FULL_WORDS.test(words()));

@@ -17,6 +17,7 @@ import { noteInterrupted, stopSoon } from "./check.ts";
 import { attemptDir, type Engine, integrationWorktree } from "./engine.ts";
 import { bringEnvironmentFiles, environmentFiles } from "./environment-files.ts";
 import { readySubmodules } from "./submodules.ts";
+import { inRoomFor } from "./worktree-room.ts";
 import { forgetSetup, knownFiles } from "./workspace.ts";
 
 /** The run's own worktree, detached at a commit, with its environment files. */
@@ -46,7 +47,9 @@ export async function standAt(engine: Engine, run: string, commit: string): Prom
 /** It is ours: where its files are gone, its entry goes too, and what else stands there is put beside it. */
 async function makeAt(engine: Engine, run: string, path: string, commit: Oid): Promise<Worktree | CreateRefused> {
   if (!isAnythingAt(path)) await clearEntry(engine, run, path);
-  const made = await createWorktree(engine.repo, { path, base: commit });
+  const create = () =>
+    inRoomFor(engine, { path, commit, isLast: true }, () => createWorktree(engine.repo, { path, base: commit }));
+  const made = await create();
   if (!("refused" in made) || made.refused !== "path-exists") return made;
   if (isAnythingAt(path)) {
     const aside = `${path}-aside-${engine.now()}`;
@@ -55,7 +58,7 @@ async function makeAt(engine: Engine, run: string, path: string, commit: Oid): P
     appendEvent(engine.store, engine.now(), { run }, { kind: "note", text });
     await clearEntry(engine, run, path);
   }
-  return createWorktree(engine.repo, { path, base: commit });
+  return create();
 }
 
 /** Also a link that leads nowhere. */

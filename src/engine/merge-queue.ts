@@ -64,6 +64,9 @@ export type Turn = (waiters: Waiter[]) => Promise<void>;
 
 const waiting = new MapPer<Engine, string, Waiter[]>();
 
+/** Those that the turn which goes on in a run has taken up, of whom some joined it on the way. */
+const taken = new MapPer<Engine, string, Set<Waiter>>();
+
 function waitersOf(engine: Engine, run: string): Waiter[] {
   const runs = waiting.of(engine);
   const waiters = runs.get(run) ?? [];
@@ -95,7 +98,10 @@ export async function waitForTurn(engine: Engine, carried: Carried, turn: Turn):
 /** Those that came while the turn went on: they are its own now. */
 export function takeMore(engine: Engine, run: string): Waiter[] {
   const more = waitersOf(engine, run).splice(0);
-  for (const waiter of more) waiter.isWaiting = false;
+  for (const waiter of more) {
+    waiter.isWaiting = false;
+    taken.of(engine).get(run)?.add(waiter);
+  }
   return more;
 }
 
@@ -111,12 +117,14 @@ export function waitAgain(engine: Engine, run: string, back: readonly Waiter[], 
 
 function askForTurn(engine: Engine, run: string, turn: Turn): void {
   void inTurn(engine, run, async () => {
+    const ours = new Set<Waiter>();
+    taken.of(engine).set(run, ours);
     const waiters = takeMore(engine, run);
     if (waiters.length === 0) return;
     try {
       await turn(waiters);
     } catch (error) {
-      for (const waiter of waiters) if (waiter.isInHand) waiter.fail(error);
+      for (const waiter of ours) if (waiter.isInHand) waiter.fail(error);
     }
   });
 }

@@ -1,4 +1,5 @@
 /** Sees to it that no more is started than there is room for: memory, disk, worktrees. What waits says for what, to whoever looks. */
+import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseSize, renderMemory } from "../lib/size.ts";
 import type { Attempt } from "../core/attempt.ts";
@@ -25,6 +26,7 @@ import { availableMemory } from "../system/memory.ts";
 import { type Engine, worktreeHome } from "./engine.ts";
 import type { Finding } from "./examine-machine.ts";
 import { memoryNow } from "./peak.ts";
+import { shortForWorktree } from "./worktree-room.ts";
 
 /** Phases in which an attempt takes memory, or is about to. */
 const TAKES = new Set<Attempt["phase"]>(["workspace", "setup", "launch", "agent", "collect", "verify", "merge"]);
@@ -38,11 +40,14 @@ export class Room {
   #startedBytes = 0;
   #left: number | null = null;
   #worktrees: number | null = null;
+  readonly #worktreeBytes: number;
+  #startedFresh = 0;
 
-  /** `disk`: what the disks lack. */
-  constructor(engine: Engine, disk: Shortage | null) {
+  /** `disk`: what the disks lack. `worktreeBytes`: what a new worktree takes. */
+  constructor(engine: Engine, disk: Shortage | null, worktreeBytes: number) {
     this.#engine = engine;
     this.#disk = disk;
+    this.#worktreeBytes = worktreeBytes;
   }
 
   get #open(): readonly Attempt[] {
@@ -55,9 +60,11 @@ export class Room {
     if (this.#disk !== null) return this.#disk;
     // Counted before the first is started.
     const isFirst = this.#open.length + this.#started === 0;
-    const short = this.#shortOfWorktrees(next) ?? (isFirst ? null : this.#shortOfMemory(agent, next));
+    const short =
+      this.#shortOfWorktrees(next) ?? this.#shortOfDisk(next) ?? (isFirst ? null : this.#shortOfMemory(agent, next));
     if (short !== null) return short;
     this.#started++;
+    if (next === "fresh") this.#startedFresh++;
     this.#startedBytes += needOf(this.#engine, agent);
     if (this.#worktrees !== null && next === "fresh") this.#worktrees++;
     return null;
@@ -68,6 +75,16 @@ export class Room {
     if (most === undefined || next !== "fresh") return null;
     this.#worktrees ??= countWorktrees(this.#engine, this.#open) + this.#started;
     return this.#worktrees < most ? null : { of: "worktrees", why: describeWorktrees(this.#worktrees, most) };
+  }
+
+  /** Whose worktree is not made yet has its part of what is free. */
+  #shortOfDisk(next: StartKind): Shortage | null {
+    if (next !== "fresh") return null;
+    // One that goes on has it, unless somebody took it away.
+    const isUnmade = ({ phase, continues, worktree }: Attempt) =>
+      phase === "workspace" && (continues === null || !existsSync(worktree));
+    const others = this.#open.filter(isUnmade).length + this.#startedFresh;
+    return shortForWorktree(this.#engine, { bytes: this.#worktreeBytes, others });
   }
 
   #shortOfMemory(agent: string, next: StartKind): Shortage | null {

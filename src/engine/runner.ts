@@ -6,6 +6,8 @@ import { OwtError } from "../core/errors.ts";
 import type { Run } from "../core/run.ts";
 import { isMergeHeld } from "../core/held-merges.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
+import { oneLine } from "../core/names.ts";
+import { describeUnseen, type Shortage } from "../core/room.ts";
 import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
@@ -19,6 +21,7 @@ import { moveTask, readTasks } from "../store/tasks.ts";
 import { stopBelow } from "../system/marked.ts";
 import { carryAttempt, standForReview } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
+import { markParked } from "./parked.ts";
 import { noteAstray } from "./astray.ts";
 import { keepBackups } from "./backups.ts";
 import { catchUp } from "./catch-up.ts";
@@ -29,7 +32,7 @@ import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { bookDeadTimes } from "./dead-time.ts";
 import { type Engine, isLost, strayFallOvers } from "./engine.ts";
 import { expectedEndIn, noteExpectedEnd } from "./expected-end.ts";
-import { isFullDisk, outlastFullDisk, STALL_MS } from "./full-disk.ts";
+import { giveUpForBooking, isFullDisk, outlastFullDisk, STALL_MS, unlessFullDisk } from "./full-disk.ts";
 import { freeHeld } from "./held-checkout.ts";
 import { idleFallOvers } from "./credentials.ts";
 import { closeForecasts } from "./merge-order.ts";
@@ -49,6 +52,7 @@ import { tellRoomWait } from "./tell-room.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
 import { knownFiles } from "./workspace.ts";
+import { NoRoomYet } from "./worktree-room.ts";
 
 export type CarryOptions = {
   /** Aborted when this process is to leave: agents are parked with their conversations. */
@@ -69,11 +73,15 @@ function look(engine: Engine): Look {
 /** Carries all open runs. The caller holds the lease. */
 export async function carryRuns(engine: Engine, options: CarryOptions): Promise<void> {
   engine.store.assertSound();
-  pruneAttempts(engine);
-  await outlastDeadGit(engine.repo);
-  await clearLocksFromBeforeBoot(engine.repo);
-  await outlastFullDisk(engine, options.signal, () => catchUp(engine));
-  const jumpMs = await outlastFullDisk(engine, options.signal, () => bookClockJump(engine));
+  // Who only brings something to its end leaves what there is no room for to the next one.
+  const patience = options.endings === true ? AbortSignal.abort() : options.signal;
+  const jumpMs = await outlastFullDisk(engine, patience, async () => {
+    pruneAttempts(engine);
+    await outlastDeadGit(engine.repo);
+    await clearLocksFromBeforeBoot(engine.repo);
+    await catchUp(engine);
+    return bookClockJump(engine);
+  });
   const lastBackup = keepBackups(engine);
   const lastNotices = keepNotifying(engine);
   const disk = watchDisk(engine);
@@ -92,7 +100,7 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
   const carriers = new Carriers(engine, options.signal, disk);
   const taken = new Set<string>();
   const fail = (error: unknown) => {
-    carriers.fail(error);
+    carriers.fail(error, LOOP);
     carriers.onEnd();
   };
   const sessions = watchSessionLimits(engine, fail);
@@ -109,12 +117,16 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
       for (const run of seen.runs) if (!taken.has(run.id)) await takeUp(engine, run, jumpMs, options);
       for (const run of seen.runs) taken.add(run.id);
       const acted = await carryAll(engine, seen, carriers, { endings: options.endings ?? false });
+      carriers.goesWell(LOOP);
+      if (options.endings === true && carriers.isStalled) break;
       if (!acted && carriers.size === 0 && (options.endings || isOver(engine, seen, options.until))) break;
       const next = earlier(soonest(engine, seen), expectedEndIn(engine, seen.runs));
       await change.happened(acted ? 0 : earlier(next, carriers.lookAgainIn));
     } catch (error) {
       // Told below, once what runs has been waited for, or parked where a Ctrl-C was the cause.
-      carriers.fail(error);
+      carriers.fail(error, LOOP);
+      if (options.endings === true && carriers.isStalled) break;
+      if (carriers.failure === null) await unlessFullDisk(engine, async () => noteShortage(engine, carriers.shortage));
       await change.happened(carriers.failure ? 0 : STALL_MS);
     }
   }
@@ -127,8 +139,8 @@ async function carryOn(engine: Engine, options: CarryOptions, disk: DiskWatch, j
   } finally {
     shared.close();
   }
-  await allEmptied(engine);
-  await sweepTrash(engine.repo, (path) => knownFiles(engine, path));
+  await unlessFullDisk(engine, () => allEmptied(engine));
+  await unlessFullDisk(engine, () => sweepTrash(engine.repo, (path) => knownFiles(engine, path)));
   if (carriers.failure) throw carriers.failure.error;
 }
 
@@ -139,14 +151,17 @@ function aborted(signal: AbortSignal): Promise<void> {
   return promise;
 }
 
+/** For so long a disk may be full under the word that is written before the first signal. */
+const PARK_MS = 3_000;
+
 /** Stops all that runs, and keeps its conversations. Where that can be written down no more it is stopped all the same, and what failed first is told. */
 async function parkAll(engine: Engine, { failure }: Carriers): Promise<void> {
   try {
-    // A full disk takes the word that is written before the first signal.
-    await outlastFullDisk(engine, engine.hurry, () => {
+    await outlastFullDisk(engine, AbortSignal.any([engine.hurry, AbortSignal.timeout(PARK_MS)]), () => {
       for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
     });
   } catch (error) {
+    for (const attempt of readOpenAttempts(engine.store)) markParked(engine, attempt);
     await stopBelow(attemptsFolder(engine.repo), { graceMs: graceMs(engine) });
     throw failure === null ? error : failure.error;
   }
@@ -183,16 +198,18 @@ function noteIdleFallOvers(engine: Engine, { id: run }: Run): void {
   }
 }
 
+/** `times`: in a row, and without a disk of ours that is seen to lack room. `isHeld`: it has not begun, since it would not have fit. */
+type Fallen = { at: number; times: number; isHeld: boolean; shortage: Shortage };
+
 /** The attempts that this process carries right now. What they do lies in the store; this only keeps two from carrying one. */
 class Carriers {
   readonly #engine: Engine;
   readonly #leave: AbortSignal;
   readonly disk: DiskWatch;
   readonly #running = new Map<number, Promise<void>>();
-  /** When there was no room to carry an attempt on. */
-  readonly #fellAt = new Map<number, number>();
+  /** What fell to a full disk and has not come through since, by attempt. */
+  readonly #fallen = new Map<number, Fallen>();
   #stalledAt = -Infinity;
-  #unexplained = 0;
   failure: { error: unknown } | null = null;
   onEnd: () => void = () => {};
   /** Whether something could start but for want of room. */
@@ -212,20 +229,48 @@ class Carriers {
 
   /** When there may be room again, which nothing tells: milliseconds, or null. */
   get lookAgainIn(): number | null {
-    if (this.isStalled) return STALL_MS;
+    if (this.isStalled || this.#freshlyFallen.length > 0) return STALL_MS;
     return this.isShort ? LOOK_AT_ROOM_MS : null;
   }
 
-  /** Takes in what went wrong. What there was no room for goes on when there is; anything else is the end. */
-  fail(error: unknown): void {
+  /** What keeps everything from starting: our disks, or one of which we see nothing but what it does (another one, a quota). */
+  get shortage(): Shortage | null {
+    const said = this.#freshlyFallen.find(({ times }) => times >= ENOUGH_TIMES);
+    return this.disk.shortage ?? said?.shortage ?? null;
+  }
+
+  /** What waits to be begun and has no room. */
+  get held(): Shortage | null {
+    return this.#freshlyFallen.find(({ isHeld }) => isHeld)?.shortage ?? null;
+  }
+
+  get #freshlyFallen(): Fallen[] {
+    return [...this.#fallen.values()].filter(({ at }) => performance.now() - at < FALLEN_MS);
+  }
+
+  /** Takes in what went wrong with an attempt, or with one of our own turns. What there was no room for goes on when there is, however long that takes; anything
+   *  else is the end. */
+  fail(error: unknown, of: number): void {
     if (!isFullDisk(this.#engine, error)) {
       this.failure ??= { error };
       return;
     }
-    this.#stalledAt = performance.now();
-    this.#unexplained = this.disk.isFull || this.disk.shortage !== null ? 0 : this.#unexplained + 1;
-    // Another disk than ours, a quota: nobody would ever see that there is room again.
-    if (this.#unexplained > MOST_UNEXPLAINED) this.failure ??= { error };
+    const at = performance.now();
+    if (error instanceof NoRoomYet) {
+      this.#fallen.set(of, { at, times: 0, isHeld: true, shortage: error.shortage });
+      return;
+    }
+    this.#stalledAt = at;
+    giveUpForBooking(this.#engine);
+    const isSeen = this.disk.isFull || this.disk.shortage !== null;
+    const times = isSeen ? 0 : (this.#fallen.get(of)?.times ?? 0) + 1;
+    const why = describeUnseen(oneLine(error instanceof Error ? error.message : String(error)));
+    this.#fallen.set(of, { at, times, isHeld: false, shortage: { of: "disk", why } });
+  }
+
+  /** What had fallen came through. */
+  goesWell(of: number): void {
+    this.#fallen.delete(of);
   }
 
   get size(): number {
@@ -235,15 +280,16 @@ class Carriers {
   /** Begins to carry an attempt, unless it is carried already. On a full disk only what can make room goes on, now and then. */
   carry({ id: attempt, run, phase }: Attempt): void {
     if (this.#running.has(attempt)) return;
-    const isRested = performance.now() - (this.#fellAt.get(attempt) ?? -Infinity) >= STALL_MS;
+    const fallen = this.#fallen.get(attempt);
+    const isRested = fallen === undefined || performance.now() - fallen.at >= STALL_MS;
+    if (fallen?.isHeld === true && !isRested) return;
     if (this.isStalled && !(MAKES_ROOM.has(phase) && isRested)) return;
     const carrying = carryAttempt(this.#engine, attempt, this.#leave)
-      .then(() => void this.#fellAt.delete(attempt))
+      .then(() => this.goesWell(attempt))
       .catch(async (error: unknown) => {
         // Its branch was moved under it: the run waits for that, and the others go on.
         if (await this.isAstray(run, error)) return;
-        this.#fellAt.set(attempt, performance.now());
-        this.fail(error);
+        this.fail(error, attempt);
       })
       .then(() => {
         this.#running.delete(attempt);
@@ -271,8 +317,12 @@ class Carriers {
 
 /** Phases whose steps can make room: a log is cut, a worktree goes. */
 const MAKES_ROOM = new Set<Attempt["phase"]>(["agent", "collect", "advance", "tidy"]);
-/** So often something may say that a disk is full of which we see that it is not. */
-const MOST_UNEXPLAINED = 20;
+/** So often in a row something says that a disk is full, of which we see that it is not, before that is told. */
+const ENOUGH_TIMES = 3;
+/** What is no attempt's, in place of its number. */
+const LOOP = -1;
+/** What fell is tried again each second; what was not for so long (its attempt is over, or waits for something else) says nothing any more. */
+const FALLEN_MS = 60_000;
 /** So often the room is looked at though nothing happens: other programs give memory back. */
 const LOOK_AT_ROOM_MS = 2_000;
 
@@ -297,7 +347,7 @@ async function carryAll(
     }
   }
   if (!acted) {
-    const short = turn.short ?? carriers.disk.shortage;
+    const short = turn.short ?? carriers.shortage ?? carriers.held;
     noteShortage(engine, short);
     tellRoomWait(engine, seen.runs, short);
     carriers.isShort = short !== null;
@@ -327,7 +377,7 @@ async function carryRun(
   if (freed || obeyed || skipped || decided) return true;
   const goesOn = run.wish === null && !endings;
   const isOpen = goesOn && astray === null && !carriers.isStalled;
-  const started = isOpen ? await startReady(engine, run, tasks, attempts, { disk: carriers.disk, turn }) : [];
+  const started = isOpen ? await startReady(engine, run, tasks, attempts, { shortage: carriers.shortage, turn }) : [];
   const held = readHeldMerges(engine.store, run.id);
   const looker = findLooker(engine, run, held.red, attempts);
   for (const attempt of [...attempts, ...started]) {

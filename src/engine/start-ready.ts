@@ -11,7 +11,6 @@ import { appendEvent } from "../store/events.ts";
 import { readHeldMerges } from "../store/resolving.ts";
 import { startAttempt } from "./attempt.ts";
 import { noteHolds } from "./budget.ts";
-import type { DiskWatch } from "./disk-watch.ts";
 import type { Engine } from "./engine.ts";
 import { estimatesOf } from "./estimates.ts";
 import { decideRunStarts } from "./footprints.ts";
@@ -22,6 +21,7 @@ import { rankFor } from "./rank.ts";
 import { Room } from "./room.ts";
 import { runTip } from "./run-tip.ts";
 import { hearLimits } from "./shared-limits.ts";
+import { worktreeBytes } from "./worktree-room.ts";
 import { choicesFor, nextAgent, viewRun } from "./view.ts";
 
 /** What one turn of the loop found: what there was no room for. */
@@ -33,7 +33,7 @@ export async function startReady(
   run: Run,
   tasks: Task[],
   attempts: Attempt[],
-  { disk, turn }: { disk: DiskWatch; turn: Turn },
+  { shortage, turn }: { shortage: Shortage | null; turn: Turn },
 ): Promise<Attempt[]> {
   const home = nearlyHome(run, tasks, attempts);
   noteHolds(engine, run);
@@ -56,7 +56,8 @@ export async function startReady(
   const { maxParallel } = run.options;
   const chosen = await decideRunStarts(engine, run.id, tasks, ready, { view, maxParallel, merges });
   const started: Attempt[] = [];
-  const room = new Room(engine, disk.shortage);
+  if (chosen.length === 0) return [];
+  const room = new Room(engine, shortage, await worktreeBytes(engine, await runTip(engine, run)));
   for (const key of chosen) {
     const task = ready.find((each) => each.key === key)!;
     const base = await runTip(engine, run);

@@ -32,6 +32,7 @@ import { heldByCheck, verifyOnBranch } from "./strayed.ts";
 import { type Verdict, verifyCommands } from "./verify.ts";
 import { bringEnvironmentFiles, describeKept, environmentFiles, keepChangedEnvironment } from "./environment-files.ts";
 import { noteSetup, runSetup } from "./run-setup.ts";
+import { inRoomFor } from "./worktree-room.ts";
 import { forgetSetup, knownFiles, noteEmptyBefore, readSetup, type SetupProblem, setupFootprint } from "./workspace.ts";
 
 /** How long a place that is being cleared away is given before it is looked at again. */
@@ -124,12 +125,14 @@ export async function ensureWorktree(
   const { attempt } = carried;
   const want = { path: attempt.worktree, branch: attempt.branch, base };
   if (!existsSync(attempt.worktree)) await clearAway(engine, carried);
-  const made = await createWorktree(engine.repo, want);
+  const create = () =>
+    inRoomFor(engine, { path: attempt.worktree, commit: base }, () => createWorktree(engine.repo, want));
+  const made = await create();
   const isElsewhere =
     "refused" in made && made.refused === "path-exists" && findPlace(engine.repo, attempt.worktree) !== null;
   if (!isElsewhere) return made;
   await clearAway(engine, carried);
-  return createWorktree(engine.repo, want);
+  return create();
 }
 
 async function clearAway(engine: Engine, { run, task, attempt }: Carried): Promise<void> {

@@ -13,6 +13,7 @@ import type { Carried } from "./attempt-moves.ts";
 import { workedFor } from "./begun.ts";
 import { outcomeOfReached } from "./budget.ts";
 import { attemptDir, type Engine, environmentOf, findAgent } from "./engine.ts";
+import { wasParked } from "./parked.ts";
 import { readHang } from "./watchdog.ts";
 import { outputFiles, Transcript } from "./transcript.ts";
 
@@ -30,7 +31,7 @@ export function judgeTurn(engine: Engine, { run, attempt }: Carried, { evidence,
   const endedItself = endedWell || evidence.exitCode === 0;
   switch (attempt.stop) {
     case null:
-      return judged;
+      return !endedItself && wasParked(engine, attempt) ? { kind: "stopped" } : judged;
     case "timed_out":
       // An agent that was still asking its API again has met what it could not get over, not the end of its time.
       if (endedWell) return judged;

@@ -11,16 +11,9 @@ import { CutWatch } from "./cut.ts";
 import { refuseMisplaced } from "./misplaced.ts";
 import { isReadOnly, withCopy } from "./read-only.ts";
 import { giveUpReserve } from "./reserve.ts";
+import { isForWantOfRoom } from "../system/disk.ts";
 import { findDamageIn, findLag, findLoss } from "./store-damage.ts";
-import {
-  damagedError,
-  isBusy,
-  isForWantOfRoom,
-  isMalformed,
-  isOfTheFile,
-  lostError,
-  storeError,
-} from "./store-error.ts";
+import { damagedError, isBusy, isMalformed, isOfTheFile, lostError, storeError } from "./store-error.ts";
 import { BUSY_TIMEOUT_MS, pause, storeFile, SWITCH_PAUSE_MS } from "./store-file.ts";
 import { describeBroken, FIND_BROKEN } from "./stored-json.ts";
 

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { OwtError } from "../core/errors.ts";
-import { isFull, readDisk, saysFull } from "../system/disk.ts";
+import { isForWantOfRoom } from "../system/disk.ts";
 import { shellWord } from "../lib/printable.ts";
 import { MEND } from "./stored-json.ts";
 
@@ -32,14 +32,6 @@ export function isOfTheFile(error: unknown): boolean {
 /** SQLite's own functions for JSON say so of a text that is none. */
 export function isMalformed(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && error.message === "malformed JSON";
-}
-
-/** Whether it is for want of room that the file could not be written. Where SQLite cannot make or grow one of the files beside it, it says no more
- *  than that: then the file system is asked. */
-export function isForWantOfRoom(error: unknown, path: string): boolean {
-  if (codeOf(error) === FULL || saysFull(error)) return true;
-  const room = UNREACHABLE.has(codeOf(error)) ? readDisk(dirname(path)) : null;
-  return room !== null && isFull(room);
 }
 
 /** Whether somebody else has the file just now. */

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { prepareLock } from "./lock.ts";
 
@@ -32,3 +33,19 @@ test("candidates that fail together do not stand in each other's way", () => {
   expect(first.take()).toBe(true);
   for (const lock of [first, second]) lock.close();
 });
+
+test.skipIf(process.platform !== "linux" || process.getuid?.() !== 0)(
+  "where there is no room to take it, the disk is what is at fault",
+  () => {
+    const disk = dirname(lockFile());
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "owt-test", disk]);
+    onTestFinished(() => void execFileSync("umount", ["--lazy", disk]));
+    const lock = prepareLock(join(disk, "lease.db"));
+    const ballast = join(disk, "ballast");
+    expect(() => writeFileSync(ballast, Buffer.alloc(2 ** 20))).toThrow("ENOSPC");
+    expect(() => lock.take()).toThrow(expect.objectContaining({ code: "disk-full" }));
+    rmSync(ballast);
+    expect(lock.take()).toBe(true);
+    lock.close();
+  },
+);

@@ -4,6 +4,8 @@
 import { accessSync, constants, existsSync, statSync, truncateSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { OwtError } from "../core/errors.ts";
+import { isForWantOfRoom } from "./disk.ts";
 
 /** A try at a lock that can be repeated without opening the file again. Closing gives the lock back. */
 export type LockTry = {
@@ -90,6 +92,9 @@ function takeNow(db: DatabaseSync, path: string): boolean {
     return true;
   } catch (error) {
     if (codeOf(error) === BUSY) return false;
+    // A new file gets its first page here.
+    if (isForWantOfRoom(error, path))
+      throw new OwtError("disk-full", `the disk is full: ${path} cannot be written`, { cause: error });
     if (codeOf(error) !== NOT_A_DATABASE) throw error;
     // It says nothing, so nothing is lost; and it is the same file for everybody: another in its place would have an owner of its own.
     truncateSync(path, 0);

@@ -1,11 +1,11 @@
 /** A small dose of `npm run disk-full`: the disk is filled to the last byte under a run, and freed again. */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { demoConfig, Rig, task } from "../rig/rig.ts";
+import { rigOnSmallDisk } from "../rig/small-disk.ts";
 import { canMount, fillDisks } from "../stress/disk-full.ts";
 
 test.skipIf(!canMount())(
@@ -37,27 +37,6 @@ test.skipIf(!canMount())(
     }
   },
 );
-
-/** A rig that has a disk of its own, of so many megabytes. */
-function rigOnSmallDisk(mb: number, files: Record<string, string>): { rig: Rig; [Symbol.dispose](): void } {
-  const disk = mkdtempSync(join(tmpdir(), "owt-small-disk-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mb}m`, "owt-disk-full", disk]);
-  const before = process.env["TMPDIR"];
-  process.env["TMPDIR"] = disk;
-  try {
-    const rig = Rig.create(files);
-    return {
-      rig,
-      [Symbol.dispose]: () => {
-        execFileSync("umount", ["--lazy", disk]);
-        rmSync(disk, { recursive: true, force: true });
-      },
-    };
-  } finally {
-    if (before === undefined) delete process.env["TMPDIR"];
-    else process.env["TMPDIR"] = before;
-  }
-}
 
 /** An agent of a few lines of JavaScript. */
 function scriptedAgent(lines: string[]): string {
