@@ -9,7 +9,7 @@ const homeOf = (rig: Rig) => join(rig.root, ".git", "owt");
 const storeOf = (rig: Rig) => join(homeOf(rig), "state.db");
 
 function removeStore(rig: Rig): void {
-  for (const part of ["-wal", "-shm", ""]) rmSync(storeOf(rig) + part, { recursive: true, force: true });
+  for (const part of ["-wal", "-shm", ""]) rmSync(storeOf(rig) + part, { recursive: true, force: true, maxRetries: 10 });
 }
 
 const PLAN = (rig: Rig) => ({
@@ -36,7 +36,7 @@ async function comesHome(rig: Rig): Promise<void> {
 test.each([
   ["the store", (rig: Rig) => removeStore(rig)],
   ["the store, its journal left behind", (rig: Rig) => rmSync(storeOf(rig))],
-  ["the whole folder", (rig: Rig) => rmSync(homeOf(rig), { recursive: true })],
+  ["the whole folder", (rig: Rig) => rmSync(homeOf(rig), { recursive: true, maxRetries: 10 })],
 ])(
   "%s is removed below who carries a run: it stops its agents, puts the store back, and says how to go on",
   async (_, remove) => {
