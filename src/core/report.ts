@@ -11,8 +11,7 @@ import { speedUpOf, type Steps } from "./steps.ts";
 import type { BareTask, Park, Task } from "./task.ts";
 import { type TaskView } from "./view.ts";
 import { describePark } from "./park.ts";
-import { addWaits, noWaits, type Waiting, type Waits } from "./waiting.ts";
-import type { Parking } from "./waiting-task.ts";
+import { addWaits, noWaits, type SetAside, type Waiting, type Waits } from "./waiting.ts";
 
 /** What something cost, flat, as every report shows it. */
 export type CostReport = {
@@ -160,6 +159,7 @@ export type FromLog = {
 /** A check that was red and then green on the same tree, and the tasks whose work was checked, by row number. */
 export type Flake = { command: string; tasks: readonly number[] };
 
+const NO_WAITING: Waiting = { byTask: new Map(), inChecks: new Map(), deadInChecks: new Map(), parked: [], setMs: 0 };
 const NO_STEPS: Steps = { workMs: 0, ownMs: 0, most: 0, stoppedMs: 0 };
 
 /** The report of a run. `now` (epoch ms) stands in for the end of what still goes on. */
@@ -171,7 +171,7 @@ export function reportRun(
   fromLog: FromLog = {},
 ): RunReport {
   const { levels = [], reviews = new Map(), checks = new Map(), steps = NO_STEPS, flaky = [] } = fromLog;
-  const { waiting = { byTask: new Map(), inChecks: new Map(), deadInChecks: new Map(), parked: [] } } = fromLog;
+  const { waiting = NO_WAITING } = fromLog;
   const byTask = Map.groupBy(attempts, (attempt) => attempt.task);
   const reports = views.map((view) => ({
     ...reportTask(view, byTask.get(view.task.id) ?? [], now, {
@@ -184,7 +184,7 @@ export function reportRun(
     lost: (fromLog.lost?.get(view.task.id) ?? []).map(lostOf),
     flaky: flaky.filter(({ tasks }) => tasks.includes(view.task.id)).length,
   }));
-  const duration = msBetween(run.createdAt, run.endedAt ?? now);
+  const duration = msBetween(run.createdAt, (run.endedAt ?? now) - waiting.setMs);
   return {
     run: run.id,
     state: run.state,
@@ -201,7 +201,7 @@ export function reportRun(
     speedup: speedUpOf(steps, duration),
     ...sumUp(views, attempts, levels),
     waiting_ms: addWaits(reports.map((task) => task.waiting_ms)),
-    parked: reportParked(views, waiting.parked, run.endedAt ?? now),
+    parked: reportParked(views, waiting.parked),
     flaky: reportFlaky(views, flaky),
     settled: reportSettled(views, fromLog.settled ?? []),
     ...reportContests(views),
@@ -238,15 +238,15 @@ export function sumUp(
   };
 }
 
-function reportParked(views: readonly TaskView[], parked: readonly Parking[], end: number): RunReport["parked"] {
+function reportParked(views: readonly TaskView[], parked: readonly SetAside[]): RunReport["parked"] {
   const keys = new Map(views.map(({ task }) => [task.id, task.key]));
-  return parked.map(({ task, park, at, until }) => ({
+  return parked.map(({ task, park, at, until, waitedMs }) => ({
     task: keys.get(task) ?? String(task),
     for: park.for,
     why: describePark(park),
     at: iso(at)!,
     until: iso(until),
-    waited_ms: (until ?? end) - at,
+    waited_ms: waitedMs,
   }));
 }
 
