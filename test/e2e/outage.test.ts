@@ -92,6 +92,9 @@ test("who tries it in vain waits longer, and everybody with it, and nobody's try
   const [first] = await seen();
   expect((await rig.owt("status")).stdout).toContain("try at once: owt resume r1");
   expect((await rig.owt("inbox")).stdout).toContain("nothing waits for a person");
+  expect((await rig.owt("list")).stdout).toContain("demo waits, its API cannot be reached (529); next try at ");
+  const { worktrees } = await rig.json<{ worktrees: { limited_until: string | null }[] }>("list");
+  expect(worktrees.map(({ limited_until }) => limited_until)).toEqual([null, first!.slice(away.length)]);
   for (let last = first!, times = 0; times < 3; times++) {
     await rig.owt("task", "retry", "a/E01");
     await vi.waitUntil(async () => (await seen())[0]! > last && (await bothWait()), { timeout: 30_000 });
