@@ -191,8 +191,11 @@ test.each([
 ])("whose API failed it, and which waited %s, missed its first try %# times", (_, change, missed) => {
   const { store, tasks } = storeWith([sampleSpec("a")]);
   moveTask(store, 0, tasks[0]!, "running");
-  attempt(store, tasks[0]!, { from: 0, to: 50 }, { outcome: { kind: "transient", reason: "529" } });
+  const failed = startWork(store, tasks[0]!);
+  moveAttempt(store, 40, failed, "collect");
+  endAttempt(store, 50, readAttempt(store, failed.id)!, { kind: "transient", reason: "529" });
   moveTask(store, 50, readTask(store, tasks[0]!.id)!, "pending", change);
+  moveAttempt(store, 55, readAttempt(store, failed.id)!, "closed");
   moveTask(store, 60, readTask(store, tasks[0]!.id)!, "running", { park: null, notBefore: null });
   attempt(store, tasks[0]!, { from: 60, to: 90 });
   finish(store, tasks[0]!);

@@ -81,7 +81,8 @@ function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
        ) end as dead_waiting, case when a.outcome ->> '$.kind' = 'transient' then (
          select e.data ->> '$.park.for' = 'limit' from event e
          where e.task = a.task and e.kind in ('task-parked', 'attempt-opened')
-           and e.seq > (select max(own.seq) from event own where own.attempt = a.id and own.kind = 'attempt-ended')
+           and e.seq > (select max(own.seq) from event own where own.attempt = a.id and own.kind = 'attempt-phase'
+                        and own.data ->> '$.phase' not in ('tidy', 'closed'))
          order by e.seq limit 1
        ) end as waited_out
      from attempt a
