@@ -109,8 +109,16 @@ export type RunReport = RunSums & {
   speedup: number | null;
   /** The waiting of all tasks added up: side by side it is more than the run took. */
   waiting_ms: Waits;
-  /** What was set aside, oldest first, and for how long; `until` is null while it still is. */
-  parked: { task: string; for: Park["for"]; why: string; at: string; until: string | null; waited_ms: number }[];
+  /** What was set aside, oldest first, and for how long; `until` is null while it still is. What was set aside for the same outage after each try in vain is told once: `times` is how often. */
+  parked: {
+    task: string;
+    for: Park["for"];
+    why: string;
+    at: string;
+    until: string | null;
+    waited_ms: number;
+    times: number;
+  }[];
   /** Checks that were red and then green on the same tree, each with how often and with whose work it happened. */
   flaky: { command: string; times: number; tasks: string[] }[];
   /** Files whose conflicts rules of the configuration settled in what came in: by which, and in whose merges. */
@@ -240,14 +248,39 @@ export function sumUp(
 
 function reportParked(views: readonly TaskView[], parked: readonly SetAside[]): RunReport["parked"] {
   const keys = new Map(views.map(({ task }) => [task.id, task.key]));
-  return parked.map(({ task, park, at, until, waitedMs }) => ({
-    task: keys.get(task) ?? String(task),
-    for: park.for,
-    why: describePark(park),
-    at: iso(at)!,
-    until: iso(until),
-    waited_ms: waitedMs,
-  }));
+  return sameOutages(parked).map((row) => {
+    const [first, last] = [row[0]!, row.at(-1)!];
+    return {
+      task: keys.get(first.task) ?? String(first.task),
+      for: last.park.for,
+      why: describePark(last.park),
+      at: iso(first.at)!,
+      until: iso(last.until),
+      waited_ms: row.reduce((sum, { waitedMs }) => sum + waitedMs, 0),
+      times: row.length,
+    };
+  });
+}
+
+/** What each task was set aside for, with what came of one outage together, in the order of their first times. */
+function sameOutages(parked: readonly SetAside[]): SetAside[][] {
+  const rows: SetAside[][] = [];
+  const newest = new Map<number, SetAside[]>();
+  for (const each of parked) {
+    const row = newest.get(each.task);
+    const outage = outageOf(each.park);
+    if (row !== undefined && outage !== null && outage === outageOf(row[0]!.park)) row.push(each);
+    else {
+      rows.push([each]);
+      newest.set(each.task, rows.at(-1)!);
+    }
+  }
+  return rows;
+}
+
+/** Whose API could not be reached. */
+function outageOf(park: Park): string | null {
+  return park.for === "limit" ? (park.outage?.agent ?? null) : null;
 }
 
 function reportFlaky(views: readonly TaskView[], flaky: readonly Flake[]): RunReport["flaky"] {
