@@ -166,6 +166,26 @@ test("a person who goes on with a run has it tried at once, once, and in vain th
   expect(await tries()).toBe(4);
 });
 
+test("a person may have it tried with a task that has not met it: it goes first, before others, and with its answer all go on", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 0\nrestart_pause = "1h"\n`,
+    "docs/plans/a/epic-01-t.md": task({ priority: "high" }, 'transient "529"\nwrite a.txt "a"'),
+    "docs/plans/b/epic-01-t.md": task({ priority: "high" }, 'write b.txt "b"'),
+    "docs/plans/c/epic-01-t.md": task({}, 'write c.txt "c"'),
+    "docs/plans/d/epic-01-t.md": task({ depends_on: ["c/E01"] }, 'write d.txt "d"'),
+  });
+  const run = rig.start("run", "--yes", "--parallel", "1");
+  const whys = async () => (await rig.json<Status>("status")).runs[0]?.tasks.map(({ why }) => why) ?? [];
+  const away = /^the API of demo .*; next try at/;
+  await vi.waitUntil(async () => (await whys()).filter((why) => away.test(why)).length === 3, { timeout: 30_000 });
+  expect((await rig.owt("task", "retry", "d/E01")).stderr).toContain("it has not begun yet");
+  expect((await rig.owt("task", "retry", "c/E01")).stdout).toContain("to be tried again: c/E01");
+  const ended = await run.ended;
+  expect(ended.code).toBe(0);
+  const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
+  expect(started.slice(0, 2)).toEqual(["a", "c"]);
+});
+
 test("where others with the same login are answered, it is the task's own affair", async () => {
   await using rig = Rig.create({ ".worktreerc": `${demoConfig}[run]\nretries = 0\n` });
   const spent = async () => (await rig.json<{ runs: { cost_usd: number | null }[] }>("status")).runs[0]?.cost_usd ?? 0;
