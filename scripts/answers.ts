@@ -266,7 +266,9 @@ const report = of({
   budget,
   unverified: v.pipe(texts, v.description("done without any verify command")),
   waiting_ms: waits,
-  parked: v.array(of({ task: text, for: parkedFor, why: text, at: moment, until: orNull(moment), waited_ms: ms })),
+  parked: v.array(
+    of({ task: text, for: parkedFor, why: text, at: moment, until: orNull(moment), waited_ms: ms, times: count }),
+  ),
   flaky: v.pipe(
     v.array(of({ command: text, times: count, tasks: texts })),
     v.description("checks that were red and then green on the same tree"),

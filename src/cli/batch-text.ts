@@ -119,7 +119,8 @@ export function firedWords(fired: Fired): string {
 export function renderSeen(io: Io, seen: Seen, now: number): string {
   const paint = painter(io, io.stderr);
   const line = (mark: string, text: string) => `${clock(now)} ${mark} ${printable(localTimes(text, now))}`;
-  const slotWords = (slot: number) => (now - slot > 60_000 ? ` (slot of ${localTime(slot, now)})` : "");
+  const slotTime = (slot: number) => localTime(slot, now, { isExact: true });
+  const slotWords = (slot: number) => (now - slot > 60_000 ? ` (slot of ${slotTime(slot)})` : "");
   switch (seen.kind) {
     case "watches":
       return line(paint("dim", "○"), `watching ${seen.batches.join(", ") || "nothing: the schedule is empty"}`);
@@ -134,7 +135,7 @@ export function renderSeen(io: Io, seen: Seen, now: number): string {
     case "passed":
       return line(
         paint("yellow", "–"),
-        `${seen.batch}: the slot of ${localTime(seen.slot, now)} is passed over: ${seen.why}`,
+        `${seen.batch}: the slot of ${slotTime(seen.slot)} is passed over: ${seen.why}`,
       );
     case "over":
       return line(paint("green", "✓"), `${seen.batch}: ${seen.run} is over; owt report ${seen.run}`);

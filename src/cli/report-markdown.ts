@@ -1,7 +1,15 @@
 /** The report of a run as markdown: to be read, or pasted into a message. */
 import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
 import { renderDuration } from "../lib/duration.ts";
-import { CHECKOUT_CHANGED, contestWords, flakyWords, lostWords, settledWords, winWords } from "./report-text.ts";
+import {
+  CHECKOUT_CHANGED,
+  contestWords,
+  parkedTime,
+  flakyWords,
+  lostWords,
+  settledWords,
+  winWords,
+} from "./report-text.ts";
 import { costWords, localTimes, printable, tokenWords } from "./text.ts";
 import { waitWords } from "./waiting-words.ts";
 
@@ -82,9 +90,7 @@ function parkedTable({ parked }: RunReport): string[] {
     "",
     "| set aside | why | for |",
     "|---|---|---|",
-    ...parked.map(({ task, why, waited_ms, until }) =>
-      row([cell(task), cell(why), `${renderDuration(waited_ms)}${until === null ? ", still" : ""}`]),
-    ),
+    ...parked.map((each) => row([cell(each.task), cell(each.why), parkedTime(each)])),
   ];
 }
 

@@ -169,11 +169,16 @@ function parked(report: RunReport, width: number): string[] {
   if (report.parked.length === 0) return [];
   return [
     "set aside:",
-    ...report.parked.flatMap(({ task, why, waited_ms, until }) => {
-      const time = `${renderDuration(waited_ms)}${until === null ? ", still" : ""}`;
-      return wrap(`  ${printable(`${task}  ${localTimes(why.split("\n", 1)[0]!, Date.now())}`)}  (${time})`, width, 4);
+    ...report.parked.flatMap((each) => {
+      const why = localTimes(each.why.split("\n", 1)[0]!, Date.now());
+      return wrap(`  ${printable(`${each.task}  ${why}`)}  (${parkedTime(each)})`, width, 4);
     }),
   ];
+}
+
+/** For how long something was set aside, and how often. */
+export function parkedTime({ waited_ms, until, times }: RunReport["parked"][number]): string {
+  return `${renderDuration(waited_ms)}${times > 1 ? `, ${times} times` : ""}${until === null ? ", still" : ""}`;
 }
 
 /** What stands above the files of the checkout that changed meanwhile. */

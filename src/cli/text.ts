@@ -59,14 +59,15 @@ export function clock(at: number): string {
 }
 
 /** A moment as people here read it: `14:03` in local time, and with its day where that is another one than today's (`now`). What is less than a minute ahead has its seconds:
- *  who waits for it waits for seconds. */
-export function localTime(at: number, now: number | null): string {
+ *  who waits for it waits for seconds; so has one that is told to the second (`isExact`), where there are some. */
+export function localTime(at: number, now: number | null, { isExact = false } = {}): string {
   const moment = new Date(at);
   const isToday = now !== null && moment.toDateString() === new Date(now).toDateString();
   const two = (value: number) => String(value).padStart(2, "0");
   const day = isToday ? "" : `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())} `;
   const isSoon = now !== null && at > now && at - now < 60_000;
-  return `${day}${two(moment.getHours())}:${two(moment.getMinutes())}${isSoon ? `:${two(moment.getSeconds())}` : ""}`;
+  const hasSeconds = isSoon || (isExact && moment.getSeconds() !== 0);
+  return `${day}${two(moment.getHours())}:${two(moment.getMinutes())}${hasSeconds ? `:${two(moment.getSeconds())}` : ""}`;
 }
 
 /** The same of all times that a text holds for programs. `now` is null for what is read on other days: each has its day. */

@@ -93,6 +93,16 @@ describe("the prompt with which a conversation goes on", () => {
     expect(prompt).not.toContain("Add a login page.");
   });
 
+  test("what work was refused for before any command checked it is told in words, and is no command", () => {
+    const outside = "something outside what the task touches was changed";
+    const next = { kind: "repair" as const, from: 1, command: outside, output: "x.txt", onto: null };
+    const prompt = renderFollowUp(builtIn, next, context, { remembers: true });
+    expect(prompt).toContain(
+      `The work was not taken: ${outside}. This is what was found:\n\n<output>\nx.txt\n</output>`,
+    );
+    expect(prompt).not.toMatch(/`something|checked with|the check/);
+  });
+
   test("a file whose name has more than one line is named in one", () => {
     const next = { ...conflict, files: ["a b.ts", "two\nlines"] };
     const prompt = renderFollowUp(builtIn, next, context, { remembers: true });

@@ -6,6 +6,7 @@ import { nameToType } from "../lib/printable.ts";
 import type { Answered } from "./conversation.ts";
 import { OwtError } from "./errors.ts";
 import type { PlannedTask } from "./plan.ts";
+import { isRefusal } from "./red-check.ts";
 import type { NextStart } from "./task.ts";
 import type { Shape } from "./template/check.ts";
 import type { Template, TemplateProblem, Value } from "./template/nodes.ts";
@@ -77,7 +78,7 @@ const OWN: Record<Occasion, Record<string, Shape>> = {
   task: {},
   resume: { Interruption: "string" },
   answer: { Answer: "string" },
-  repair: { Command: "string", Output: "string", Onto: "string", TimedOut: "string" },
+  repair: { Command: "string", Refused: "string", Output: "string", Onto: "string", TimedOut: "string" },
   conflict: {
     Files: { listOf: "string" },
     Submodules: { listOf: "string" },
@@ -284,6 +285,7 @@ function occasionData(next: FollowUp): Record<string, Value> {
     case "repair":
       return {
         Command: next.command,
+        Refused: isRefusal(next) ? next.command : "",
         Output: next.output,
         Onto: next.onto ?? "",
         TimedOut: timeWords(next.timedOutMs),

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { sampleAttempt, sampleRun, sampleTask } from "../../test/rig/samples.ts";
-import type { Task } from "./task.ts";
+import type { Park, Task } from "./task.ts";
 import type { Attempt } from "./attempt.ts";
 import { NO_TOKENS, type Usage } from "./cost.ts";
 import { reportRun as reportViews } from "./report.ts";
@@ -137,4 +137,28 @@ test("no figure is less than nothing where the clock was set back", () => {
   const report = reportRun(sampleRun({ createdAt: 8_000, endedAt: 2_000 }), [task], [attempt], 3_000);
   const { duration_ms: duration, sequential_ms: sequential } = report;
   expect([duration, sequential, report.tasks[0]!.duration_ms, report.tasks[0]!.work_ms]).toEqual([0, 0, 0, 0]);
+});
+
+test("what was set aside for one outage after each try in vain is told once, and how often", () => {
+  const outage = { agent: "claude", reason: "529" };
+  const aside = (task: number, at: number, park: Park) => ({ task, park, at, until: at + 5, waitedMs: 5 });
+  const away = (at: number): Park => ({ for: "limit", until: at + 5, outage });
+  const parked = [
+    aside(1, 10, away(10)),
+    aside(2, 10, away(10)),
+    aside(1, 20, away(20)),
+    aside(1, 30, { for: "answer", question: "Which?" }),
+    aside(1, 40, away(40)),
+    aside(2, 40, { for: "limit", until: 45 }),
+  ];
+  const waiting = { byTask: new Map(), inChecks: new Map(), deadInChecks: new Map(), parked, setMs: 0 };
+  const views = viewTasks([one, two], () => "claude", 100);
+  const told = reportViews(sampleRun(), views, [], 100, { waiting }).parked;
+  expect(told.map(({ task, times, waited_ms, until }) => [task, times, waited_ms, Date.parse(until!)])).toEqual([
+    ["one", 2, 10, 25],
+    ["two", 1, 5, 15],
+    ["one", 1, 5, 35],
+    ["one", 1, 5, 45],
+    ["two", 1, 5, 45],
+  ]);
 });

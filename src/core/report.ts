@@ -11,8 +11,7 @@ import { speedUpOf, type Steps } from "./steps.ts";
 import type { BareTask, Park, Task } from "./task.ts";
 import { type TaskView } from "./view.ts";
 import { describePark } from "./park.ts";
-import { addWaits, noWaits, type Waiting, type Waits } from "./waiting.ts";
-import type { Parking } from "./waiting-task.ts";
+import { addWaits, noWaits, type SetAside, type Waiting, type Waits } from "./waiting.ts";
 
 /** What something cost, flat, as every report shows it. */
 export type CostReport = {
@@ -110,8 +109,16 @@ export type RunReport = RunSums & {
   speedup: number | null;
   /** The waiting of all tasks added up: side by side it is more than the run took. */
   waiting_ms: Waits;
-  /** What was set aside, oldest first, and for how long; `until` is null while it still is. */
-  parked: { task: string; for: Park["for"]; why: string; at: string; until: string | null; waited_ms: number }[];
+  /** What was set aside, oldest first, and for how long; `until` is null while it still is. What was set aside for the same outage after each try in vain is told once: `times` is how often. */
+  parked: {
+    task: string;
+    for: Park["for"];
+    why: string;
+    at: string;
+    until: string | null;
+    waited_ms: number;
+    times: number;
+  }[];
   /** Checks that were red and then green on the same tree, each with how often and with whose work it happened. */
   flaky: { command: string; times: number; tasks: string[] }[];
   /** Files whose conflicts rules of the configuration settled in what came in: by which, and in whose merges. */
@@ -160,6 +167,7 @@ export type FromLog = {
 /** A check that was red and then green on the same tree, and the tasks whose work was checked, by row number. */
 export type Flake = { command: string; tasks: readonly number[] };
 
+const NO_WAITING: Waiting = { byTask: new Map(), inChecks: new Map(), deadInChecks: new Map(), parked: [], setMs: 0 };
 const NO_STEPS: Steps = { workMs: 0, ownMs: 0, most: 0, stoppedMs: 0 };
 
 /** The report of a run. `now` (epoch ms) stands in for the end of what still goes on. */
@@ -171,7 +179,7 @@ export function reportRun(
   fromLog: FromLog = {},
 ): RunReport {
   const { levels = [], reviews = new Map(), checks = new Map(), steps = NO_STEPS, flaky = [] } = fromLog;
-  const { waiting = { byTask: new Map(), inChecks: new Map(), deadInChecks: new Map(), parked: [] } } = fromLog;
+  const { waiting = NO_WAITING } = fromLog;
   const byTask = Map.groupBy(attempts, (attempt) => attempt.task);
   const reports = views.map((view) => ({
     ...reportTask(view, byTask.get(view.task.id) ?? [], now, {
@@ -184,7 +192,7 @@ export function reportRun(
     lost: (fromLog.lost?.get(view.task.id) ?? []).map(lostOf),
     flaky: flaky.filter(({ tasks }) => tasks.includes(view.task.id)).length,
   }));
-  const duration = msBetween(run.createdAt, run.endedAt ?? now);
+  const duration = msBetween(run.createdAt, (run.endedAt ?? now) - waiting.setMs);
   return {
     run: run.id,
     state: run.state,
@@ -201,7 +209,7 @@ export function reportRun(
     speedup: speedUpOf(steps, duration),
     ...sumUp(views, attempts, levels),
     waiting_ms: addWaits(reports.map((task) => task.waiting_ms)),
-    parked: reportParked(views, waiting.parked, run.endedAt ?? now),
+    parked: reportParked(views, waiting.parked),
     flaky: reportFlaky(views, flaky),
     settled: reportSettled(views, fromLog.settled ?? []),
     ...reportContests(views),
@@ -238,16 +246,41 @@ export function sumUp(
   };
 }
 
-function reportParked(views: readonly TaskView[], parked: readonly Parking[], end: number): RunReport["parked"] {
+function reportParked(views: readonly TaskView[], parked: readonly SetAside[]): RunReport["parked"] {
   const keys = new Map(views.map(({ task }) => [task.id, task.key]));
-  return parked.map(({ task, park, at, until }) => ({
-    task: keys.get(task) ?? String(task),
-    for: park.for,
-    why: describePark(park),
-    at: iso(at)!,
-    until: iso(until),
-    waited_ms: (until ?? end) - at,
-  }));
+  return sameOutages(parked).map((row) => {
+    const [first, last] = [row[0]!, row.at(-1)!];
+    return {
+      task: keys.get(first.task) ?? String(first.task),
+      for: last.park.for,
+      why: describePark(last.park),
+      at: iso(first.at)!,
+      until: iso(last.until),
+      waited_ms: row.reduce((sum, { waitedMs }) => sum + waitedMs, 0),
+      times: row.length,
+    };
+  });
+}
+
+/** What each task was set aside for, with what came of one outage together, in the order of their first times. */
+function sameOutages(parked: readonly SetAside[]): SetAside[][] {
+  const rows: SetAside[][] = [];
+  const newest = new Map<number, SetAside[]>();
+  for (const each of parked) {
+    const row = newest.get(each.task);
+    const outage = outageOf(each.park);
+    if (row !== undefined && outage !== null && outage === outageOf(row[0]!.park)) row.push(each);
+    else {
+      rows.push([each]);
+      newest.set(each.task, rows.at(-1)!);
+    }
+  }
+  return rows;
+}
+
+/** Whose API could not be reached. */
+function outageOf(park: Park): string | null {
+  return park.for === "limit" ? (park.outage?.agent ?? null) : null;
 }
 
 function reportFlaky(views: readonly TaskView[], flaky: readonly Flake[]): RunReport["flaky"] {

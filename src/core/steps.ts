@@ -66,8 +66,8 @@ export function readSteps(events: readonly Event[], now: number, { isLeft = fals
   let last: number | null = null;
   for (const event of events) {
     const { attempt } = event;
-    const at = event.at - setMs;
     if (event.kind === "clock-set") setMs += event.ms;
+    const at = event.at - setMs;
     if (event.kind === "run-carried" || event.kind === "run-suspended") {
       const from = event.kind === "run-suspended" ? at - event.ms : last;
       if (from !== null) stopped(from, at, event.dead ?? []);

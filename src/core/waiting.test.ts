@@ -286,6 +286,78 @@ describe("a log made by hand gives these sums", () => {
     expect(byTask.get(3)).toEqual(only({ stopped: 20 + 23, place: 100 - 43 }));
   });
 
+  const HOUR = 3_600_000;
+  const set = (ms: number): Fact => ({ kind: "clock-set", ms });
+
+  test.each([HOUR, -HOUR])("nobody waited for what the clock was set by: %d ms ahead, and back at the end", (ms) => {
+    const { byTask, parked: aside } = waits(
+      [A, C],
+      [
+        [0, null, created],
+        [10, 1, moved("pending", "running")],
+        [20, null, { kind: "run-wish", wish: "pause" }],
+        [ms + 30, null, set(ms)],
+        [ms + 40, null, { kind: "run-wish", wish: null }],
+        [ms + 50, 1, moved("running", "pending")],
+        [ms + 50, 1, parked({ for: "answer", question: "Which?" })],
+        [80, null, set(-ms)],
+        [85, 3, moved("pending", "running")],
+        [90, 1, { kind: "task-answered", text: "this" }],
+      ],
+      100,
+    );
+    expect(byTask.get(1)).toEqual(only({ place: 10 + 10, person: 40 }));
+    expect(byTask.get(3)).toEqual(only({ place: 65, stopped: 20 }));
+    expect(aside).toMatchObject([{ at: ms + 50, until: 90, waitedMs: 40 }]);
+  });
+
+  test("an outage until a time that the clock is set ahead over, or back from, ends when the clock comes to it", () => {
+    const outage = { agent: "demo", reason: "529" };
+    const lines = (ms: number): Line[] => [
+      [0, 1, moved("pending", "running")],
+      [10, 1, moved("running", "pending")],
+      [10, 1, parked({ for: "limit", until: 60, outage }, 60)],
+      [10, null, { kind: "run-limited", limits: [{ until: 60, tasks: [1, 3], outage: "529" }] }],
+      [20 + ms, null, set(ms)],
+    ];
+    const gone = waits([A, C], [...lines(HOUR), [HOUR + 25, 1, moved("pending", "running")]], HOUR + 30).byTask;
+    expect(gone.get(1)).toEqual(only({ outage: 10, place: 5 }));
+    expect(gone.get(3)).toEqual(only({ place: 10 + 10, outage: 10 }));
+    const stays = waits([A, C], lines(-15), 60).byTask;
+    expect(stays.get(1)).toEqual(only({ outage: 65 }));
+    expect(stays.get(3)).toEqual(only({ place: 10, outage: 65 }));
+  });
+
+  test("what comes between a jump and the look that finds it is no wait of that length", () => {
+    const { byTask } = waits(
+      [A],
+      [
+        [0, null, created],
+        [HOUR + 10, 1, moved("pending", "running")],
+        [HOUR + 12, null, set(HOUR)],
+      ],
+      HOUR + 20,
+    );
+    expect(byTask.get(1)).toEqual(only({ place: 12 }));
+  });
+
+  test("the clock is set while work is checked and while it is merged: neither is time of the checks", () => {
+    const { inChecks, deadInChecks } = waits(
+      [A],
+      [
+        [0, 1, moved("pending", "running")],
+        [10, 1, phase("verify")],
+        [10, 1, { kind: "verify-started", command: "c", where: "task" }],
+        [HOUR + 20, null, set(HOUR)],
+        [HOUR + 30, 1, phase("merge")],
+        [3 * HOUR + 40, null, set(2 * HOUR)],
+        [3 * HOUR + 50, 1, ended],
+      ],
+      3 * HOUR + 60,
+    );
+    expect([inChecks.get(1), deadInChecks.get(1)]).toEqual([3 * HOUR, HOUR]);
+  });
+
   test("what joined later, failed, or ended does not wait meanwhile", () => {
     const { byTask } = waits(
       [A, C],

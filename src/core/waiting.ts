@@ -4,6 +4,7 @@
  *  upstream tasks, a time (a usage limit that it or another one met, a pause), a budget of the run, a stop of the whole run, a want of room, another
  *  task with the same files, a free place. */
 import type { Event } from "./event.ts";
+import { readPassedTime } from "./passed-time.ts";
 import type { RoomKind } from "./room.ts";
 import { joined, lengthOf } from "./steps.ts";
 import type { Park } from "./task.ts";
@@ -52,13 +53,19 @@ export type WaitReason =
 /** Milliseconds by reason. */
 export type Waits = Record<WaitReason, number>;
 
-/** `inChecks`: how much of it, in milliseconds, while a task's work was to be checked and merged; `deadInChecks`: how much of that it was dead. */
+/** `inChecks`: how much of it, in milliseconds, while a task's work was to be checked and merged, and what the clock was set by then; `deadInChecks`: how much of that
+ *  it was dead, or is counted as that. */
 export type Waiting = {
   byTask: ReadonlyMap<number, Waits>;
   inChecks: ReadonlyMap<number, number>;
   deadInChecks: ReadonlyMap<number, number>;
-  parked: Parking[];
+  parked: SetAside[];
+  /** By how much the clock was set meanwhile, or the machine slept. */
+  setMs: number;
 };
+
+/** By the clock on the wall, but for `waitedMs`: what passed of it. */
+export type SetAside = Parking & { waitedMs: number };
 
 export function noWaits(): Waits {
   return {
@@ -97,10 +104,11 @@ export type WaitingRun = {
 
 type Layer = readonly [WaitReason, readonly Span[]];
 
-/** `events` are those of the run, in their order: all, or all but the phases in which an attempt is at work; `now` ends what still goes on. What a person did not take up again yet (a failed task, a
- *  cancelled one) does not wait. */
-export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: readonly Event[], now: number): Waiting {
-  const end = run.endedAt ?? now;
+/** `told` are the events of the run, in their order: all, or all but the phases in which an attempt is at work; `now` ends what still goes on. What a person did not take up again yet (a failed task, a
+ *  cancelled one) does not wait; what the clock was set by, nobody waited. */
+export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], told: readonly Event[], now: number): Waiting {
+  const { events, jumps, setMs, wallAt } = readPassedTime(told);
+  const end = (run.endedAt ?? now) - setMs;
   const log = new Map(tasks.map((task) => [task.id, new TaskLog(task, run.createdAt)]));
   const byKey = new Map([...log.values()].map((each) => [each.task.key, each]));
   for (const event of events) {
@@ -138,10 +146,19 @@ export function readWaiting(run: WaitingRun, tasks: readonly Waiter[], events: r
     const dead = joined(each.dead);
     const inWork = outside(dead, each.checked);
     byTask.set(each.task.id, addWaits([atRest, toCheck, { ...noWaits(), stopped: lengthOf(inWork) }]));
-    inChecks.set(each.task.id, sumOf(toCheck));
-    deadInChecks.set(each.task.id, lengthOf(dead) - lengthOf(inWork));
+    const setIn = (spans: readonly Span[]) =>
+      jumps.reduce((sum, { at, ms }) => sum + (spans.some(({ from, to }) => from <= at && at < to) ? ms : 0), 0);
+    inChecks.set(each.task.id, sumOf(toCheck) + setIn(each.checked));
+    const deadMs = lengthOf(dead) - lengthOf(inWork);
+    deadInChecks.set(each.task.id, deadMs + setIn(outside(each.checked, each.merges)));
   }
-  return { byTask, inChecks, deadInChecks, parked: parked.toSorted((a, b) => a.at - b.at) };
+  const setAside = parked.map((each) => ({
+    ...each,
+    at: wallAt(each.at),
+    until: each.until === null ? null : wallAt(each.until),
+    waitedMs: (each.until ?? end) - each.at,
+  }));
+  return { byTask, inChecks, deadInChecks, parked: setAside.toSorted((a, b) => a.at - b.at), setMs };
 }
 
 /** What the log says of the run as a whole, or of several of its tasks at once. */
@@ -236,8 +253,7 @@ function layersOf({ park, notBefore }: Rest, common: readonly Layer[]): Layer[] 
   if (park.for === "limit")
     return [...common, [park.outage === undefined ? "limit" : "outage", notBefore === null ? always : untilThen]];
   if (park.for === "retry") return [...common, ["retry", untilThen]];
-  if (park.for === "budget")
-    return park.until === null ? [["budget", always]] : [...common, ["budget", [{ from: -Infinity, to: park.until }]]];
+  if (park.for === "budget") return notBefore === null ? [["budget", always]] : [...common, ["budget", untilThen]];
   return [["person", always]];
 }
 

@@ -9,7 +9,7 @@ import type { Run, RunOptions } from "../core/run.ts";
 import { openAttempt, setUsage } from "../store/attempts.ts";
 import { openStore } from "../store/database.ts";
 import { readExpected } from "../store/expected.ts";
-import { writeLimit } from "../store/limits.ts";
+import { removeLimit, writeLimit } from "../store/limits.ts";
 import { createRun } from "../store/runs.ts";
 import { readTasks } from "../store/tasks.ts";
 import { credentialOf } from "./credentials.ts";
@@ -86,4 +86,16 @@ test("the end that is expected is another one at once where a usage limit comes 
   const [credential, until] = [credentialOf(engine, "claude"), NOW + 9 * HOUR_MS];
   writeLimit(engine.store, { credential, agent: "claude", until, isGuess: false, guesses: 0, since: NOW, probe: null });
   expect(endWith(engine, run)).toBeGreaterThan(9 * HOUR_MS);
+});
+
+test("no end is expected while an API cannot be reached, of which nobody knows when it answers", () => {
+  const { engine, run } = carrier();
+  const before = endWith(engine, run);
+  const by = { credential: credentialOf(engine, "claude"), agent: "claude" };
+  const outage = { ...by, outage: "529", until: NOW + 60_000, isGuess: true, guesses: 1, since: NOW, probe: null };
+  writeLimit(engine.store, outage);
+  noteExpectedEnd(engine, run, readTasks(engine.store, run.id));
+  expect(readExpected(engine.store, run.id)!.end).toBeNull();
+  removeLimit(engine.store, outage);
+  expect(endWith(engine, run)).toBe(before);
 });

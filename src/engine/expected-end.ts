@@ -14,7 +14,8 @@ import { readExpected, writeExpected } from "../store/expected.ts";
 import { readLimits } from "../store/limits.ts";
 import type { Engine } from "./engine.ts";
 import { dayEnds, dayHeldUntil, readLevels } from "./budget.ts";
-import { viewRun } from "./view.ts";
+import { readHolding } from "./governor.ts";
+import { limitOf, viewRun } from "./view.ts";
 import { reviewTimes } from "./review-times.ts";
 import { Estimates } from "./estimates.ts";
 
@@ -84,7 +85,7 @@ function lateOf(
   );
 }
 
-/** Null where nothing is left, or nobody can tell, because all of it waits for room or for a person, or takes longer than its bad case. `attempts` are those of the run, by task; `waits` as `reviewTimes` gives them. */
+/** Null where nothing is left, or nobody can tell, because all of it waits for room or for a person, or takes longer than its bad case, or some of it for an API that cannot be reached. `attempts` are those of the run, by task; `waits` as `reviewTimes` gives them. */
 export function timeLeftOf(
   engine: Engine,
   run: Run,
@@ -94,7 +95,7 @@ export function timeLeftOf(
   waits: ReadonlyMap<number, number>,
 ): TimeLeft | null {
   const open = views.filter(({ task }) => !FINAL_STATES.has(task.state));
-  if (open.length === 0 || waitsForRoomAlone(open)) return null;
+  if (open.length === 0 || waitsForRoomAlone(open) || waitsForApi(engine, run, open)) return null;
   const now = engine.now();
   const dayHeld = dayHeldUntil(engine, run);
   // What builds on others cannot begin behind them either.
@@ -111,6 +112,12 @@ export function timeLeftOf(
     waitsForPerson: view.standing === "waits-for-person",
   }));
   return runTimeLeft(keepToDays(coming, dayLimitsOf(engine, run, coming, begun), dayIn(now)), run.options.maxParallel);
+}
+
+/** Whether an outage holds some of it: when it is tried next is no end of it. */
+function waitsForApi(engine: Engine, run: Run, open: readonly TaskView[]): boolean {
+  const holding = readHolding(engine);
+  return holding !== null && open.some(({ task }) => limitOf(engine, run, task, holding)?.outage !== undefined);
 }
 
 /** What the budgets of the day let begin; those of which nobody can tell what the tasks will use are left aside. */

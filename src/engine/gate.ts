@@ -1,5 +1,6 @@
 /** What work has to be before its checks are worth running: without conflict markers, and nothing outside what its task may change. */
 import { existsSync } from "node:fs";
+import { REFUSALS } from "../core/red-check.ts";
 import type { Task } from "../core/task.ts";
 import { outsideOf } from "../core/touches.ts";
 import { readRef } from "../git/branch.ts";
@@ -41,7 +42,7 @@ async function refuseMarkers({ repo }: Engine, { attempt }: Carried, tip: Oid, h
     `It may be that they are to stand there, in a test's text say; ${MARKERS_MEANT}`,
   ].join("\n");
   const note = `left conflict markers: ${describeMarkers(markers)}`;
-  return { command: "conflict markers are left", output, note };
+  return { command: REFUSALS.markers, output, note };
 }
 
 /** A file that a merge put beside a folder of its name, or what a merge tool kept of it, is nobody's work. */
@@ -63,7 +64,7 @@ async function refuseLeftByGit(
     `PATH~HEAD and PATH~COMMIT are the file PATH of one side, where the other side has a folder of that name. Bring what they hold to where it belongs, git rm them, and commit.`,
   ].join("\n");
   return {
-    command: "left-overs of a merge are there",
+    command: REFUSALS.leftByGit,
     output,
     note: `left what git made in a merge: ${few(left.map(quotedName))}`,
   };
@@ -105,7 +106,7 @@ async function refuseOutside({ repo }: Engine, { task }: Carried, tip: Oid, head
     `If the task cannot be done without one of them, ask.`,
   ].join("\n");
   const note = `changed what it may not touch: ${few(outside.map(quotedName))}`;
-  return { command: "something outside what the task touches was changed", output, note };
+  return { command: REFUSALS.outside, output, note };
 }
 
 /** Names one below the other, and how to see all of many. */

@@ -23,3 +23,14 @@ test("an API out of reach is tried by the task that met it first, or tried it lo
   const ready = tasks.map(rankFor(tasks, EVEN));
   expect(decideStarts({ ready, running: 0 }, { maxParallel: 4 })).toEqual(["b", "c", "a", "fresh"]);
 });
+
+test("before them goes one that has not begun, and that a person has it tried with", () => {
+  const met = sampleTask("met", {
+    next: { kind: "resume", from: 4 },
+    park: { for: "limit", until: 5, outage: { agent: "claude", reason: "529" } },
+  });
+  const again = sampleTask("again", { next: { kind: "resume", from: 3 }, notBefore: 5, startedAt: 1 });
+  const tasks = [met, again, sampleTask("asked", { notBefore: 5 })];
+  const ready = tasks.map(rankFor(tasks, EVEN));
+  expect(decideStarts({ ready, running: 0 }, { maxParallel: 3 })).toEqual(["asked", "met", "again"]);
+});

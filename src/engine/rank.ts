@@ -22,8 +22,10 @@ export function rankFor(tasks: readonly Task[], estimates: Estimates): (task: Ta
 }
 
 /** One tries whether an API can be reached again: the one that met the outage first, or that tried it longest ago, so that no task whose own requests are
- *  what fails is the only one that tries. */
-function turnToTry({ park, next }: Task): Partial<ReadyTask> {
+ *  what fails is the only one that tries. Before them comes one that a person has it tried with: it was to begin at once, and did not yet. */
+function turnToTry({ park, next, notBefore, startedAt }: Task): Partial<ReadyTask> {
+  if (park === null && notBefore !== null && startedAt === null)
+    return { priority: "high", pathBelow: Number.MAX_SAFE_INTEGER, order: -1 };
   if (park?.for !== "limit" || park.outage === undefined || next.kind === "fresh") return {};
   return { priority: "high", pathBelow: Number.MAX_SAFE_INTEGER, order: next.from };
 }

@@ -2,6 +2,7 @@
  *  carries the runs sees it in the store. */
 import { downstreamOf } from "../core/dag.ts";
 import { OwtError } from "../core/errors.ts";
+import { keyOf } from "../core/limit.ts";
 import { checkBranchName, nearest } from "../core/names.ts";
 import { isHeldByTip } from "../core/red-tip.ts";
 import { hasLost, planKeyOf } from "../core/rival.ts";
@@ -21,6 +22,7 @@ import { findTask, rivalsFor } from "./find-task.ts";
 import { findMarkersByHand, MARKERS_MEANT } from "./gate.ts";
 import { tryNow } from "./governor.ts";
 import { handBackDone, refuseElsewhere, refuseGone } from "./hand-back.ts";
+import { heldFresh } from "./try-at-once.ts";
 import { stopUncarried } from "./uncarried.ts";
 import { adHocTask, readPlannedTasks } from "./asked-plan.ts";
 
@@ -169,9 +171,9 @@ function mayRetry(task: Task): boolean {
   return ["failed", "cancelled", "skipped"].includes(task.state) || (task.state === "pending" && task.park !== null);
 }
 
-/** Whether its merge waits for the run's branch to be mended: it may be what is to mend it. */
-function isHeld({ store }: Engine, task: Task): boolean {
-  return isHeldByTip(readRedTip(store, task.run), task);
+/** Whether its merge waits for the run's branch to be mended, which it may be that is to mend it, or a limit that others met keeps it back. */
+function isHeld(engine: Engine, task: Task): boolean {
+  return isHeldByTip(readRedTip(engine.store, task.run), task) || heldFresh(engine, task).length > 0;
 }
 
 function retry(engine: Engine, task: Task): string[] {
@@ -201,6 +203,8 @@ const STOPPED = { kind: "stopped" } as const;
 
 function restart(engine: Engine, task: Task): void {
   const now = engine.now();
+  const held = heldFresh(engine, task);
+  for (const limit of held) tryNow(engine, keyOf(limit));
   leaveHeld(engine, task);
   // A task that only lacked a login or a permission, or that a person gives back, goes on in its conversation; any other starts anew.
   const goesOn =
@@ -212,14 +216,15 @@ function restart(engine: Engine, task: Task): void {
     task.park?.for === "git" ||
     task.park?.for === "hand" ||
     task.park?.for === "budget";
-  const next: NextStart = goesOn ? task.next : { kind: "fresh" };
+  const next: NextStart = goesOn || held.length > 0 ? task.next : { kind: "fresh" };
   // Who asks for it knows that the limit is over, or wants to know.
   if (task.park?.for === "limit" && task.park.credential !== undefined) tryNow(engine, task.park.credential);
   // What was kept of earlier tries, to be looked at or worked on, is saved and cleared away.
   if (next.kind === "fresh") tidyAgain(engine.store, task.id);
   const change = {
     park: null,
-    notBefore: null,
+    // It is the one that tries it.
+    notBefore: held.length > 0 ? now : null,
     next,
     failures: 0,
     repairs: 0,

@@ -7,7 +7,7 @@ import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
 import { findRun } from "./find-run.ts";
 import { heldBy, probeOf } from "./governor.ts";
-import { nextAgent, nextModel } from "./view.ts";
+import { nextAgent, nextModel, viewRun } from "./view.ts";
 
 /** Has the limits and outages tried at once that keep tasks of a run back, and are not being tried; gives what is tried, for people. Where it is in vain, the wait
  *  goes on as it was. */
@@ -26,6 +26,15 @@ export function tryAtOnce(engine: Engine, runId: string): string[] {
     }
     return tried.map(describeTry);
   });
+}
+
+/** The limits and outages that keep back a task which has met none of them; none where something else does. */
+export function heldFresh(engine: Engine, task: Task): UsageLimit[] {
+  if (task.state !== "pending" || task.park !== null) return [];
+  const limits = readLimits(engine.store).filter((limit) => keepsBack(engine, limit, task));
+  if (limits.length === 0) return [];
+  const view = viewRun(engine, findRun(engine, task.run)).find((each) => each.task.id === task.id);
+  return view?.standing === "waits-for-time" ? limits : [];
 }
 
 function keepsBack(engine: Engine, limit: UsageLimit, task: Task): boolean {

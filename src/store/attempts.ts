@@ -2,6 +2,7 @@
 import type { Attempt, AttemptPhase } from "../core/attempt.ts";
 import type { Usage } from "../core/cost.ts";
 import type { Outcome } from "../core/outcome.ts";
+import type { Park } from "../core/task.ts";
 import type { Row, Store } from "./database.ts";
 import { appendEvent } from "./events.ts";
 import { nextAttemptId } from "./ids.ts";
@@ -171,6 +172,19 @@ export function readOpenPlaces(store: Store): Map<string, { key: string; run: st
     order by attempt.id`;
   return new Map(
     store.all(sql).map((row) => [String(row["worktree"]), { key: String(row["key"]), run: String(row["run"]) }]),
+  );
+}
+
+/** The worktrees in which tasks go on once a limit is over, or an API answers, each with its agent and what it waits for. */
+export function readLimitedPlaces(store: Store): Map<string, { agent: string; park: Extract<Park, { for: "limit" }> }> {
+  const sql = `select attempt.worktree, attempt.agent, task.park from attempt join task on task.id = attempt.task
+    join run on run.id = task.run
+    where run.state = 'open' and task.state = 'pending' and json_extract(task.park, '$.for') = 'limit' order by attempt.id`;
+  return new Map(
+    store.all(sql).map((row) => {
+      const park = parseStored(row["park"]) as Extract<Park, { for: "limit" }>;
+      return [String(row["worktree"]), { agent: String(row["agent"]), park }];
+    }),
   );
 }
 

@@ -107,6 +107,7 @@ const WAITING_KINDS: Fact["kind"][] = [
   "run-created",
   "run-carried",
   "run-suspended",
+  "clock-set",
   "run-wish",
   "run-held",
   "run-limited",

@@ -184,3 +184,20 @@ test("waits for an approval are found by their index, not by reading every event
     .map((row) => String(row["detail"]));
   expect(plan.join("\n")).toContain("event_phase");
 });
+
+test.each([
+  ["as for a limit, and nobody's try counted", { park: { for: "limit", until: 60 } as const, notBefore: 60 }, 0],
+  ["for its next try, which was its own affair", { notBefore: 60, failures: 1 }, 1],
+])("whose API failed it, and which waited %s, missed its first try %# times", (_, change, missed) => {
+  const { store, tasks } = storeWith([sampleSpec("a")]);
+  moveTask(store, 0, tasks[0]!, "running");
+  const failed = startWork(store, tasks[0]!);
+  moveAttempt(store, 40, failed, "collect");
+  endAttempt(store, 50, readAttempt(store, failed.id)!, { kind: "transient", reason: "529" });
+  moveTask(store, 50, readTask(store, tasks[0]!.id)!, "pending", change);
+  moveAttempt(store, 55, readAttempt(store, failed.id)!, "closed");
+  moveTask(store, 60, readTask(store, tasks[0]!.id)!, "running", { park: null, notBefore: null });
+  attempt(store, tasks[0]!, { from: 60, to: 90 });
+  finish(store, tasks[0]!);
+  expect(readTried(store)).toMatchObject([{ end: "done", attempts: 2, missed }]);
+});

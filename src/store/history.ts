@@ -35,8 +35,10 @@ export function readTried(store: Store): TriedTask[] {
   }));
 }
 
-function hasMissed({ outcome: text }: Row): boolean {
+function hasMissed({ outcome: text, waited_out: waitedOut }: Row): boolean {
   const outcome = parseStored(text) as Outcome;
+  // What its API fails alone, or again and again, is its own affair, and a try.
+  if (outcome.kind === "transient") return waitedOut !== 1;
   return outcome.kind !== "ok" && !isInterruption(outcome);
 }
 
@@ -62,7 +64,8 @@ function readPast(store: Store, ids: string, most: number): { past: PastTask; ro
 }
 
 /** The attempts of those tasks, each with the time in which it waited for its rivals, for an approval, and for the merge queue with what is checked there:
- *  that is the same for several, and says how many came home together. `dead_waiting` is what of that queue counts as dead already. */
+ *  that is the same for several, and says how many came home together. `dead_waiting` is what of that queue counts as dead already. `waited_out`: behind an API
+ *  that failed it, its task waited for that as for a limit. */
 function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
   return store.all(
     `select a.task, a.agent, a.model, a.usage, a.outcome, a.started_at, a.ended_at, a.dead_ms, (
@@ -75,7 +78,13 @@ function readAttemptsOf(store: Store, ids: string, most: number): Row[] {
          where carried.run = a.run and carried.kind in ('run-carried', 'run-suspended') and dead.value ->> '$.attempt' = a.id
            and (select e.data ->> '$.phase' from event e where e.attempt = a.id and e.kind = 'attempt-phase' and e.seq < carried.seq
                 order by e.seq desc limit 1) = 'merge'
-       ) end as dead_waiting
+       ) end as dead_waiting, case when a.outcome ->> '$.kind' = 'transient' then (
+         select e.data ->> '$.park.for' = 'limit' from event e
+         where e.task = a.task and e.kind in ('task-parked', 'attempt-opened')
+           and e.seq > (select max(own.seq) from event own where own.attempt = a.id and own.kind = 'attempt-phase'
+                        and own.data ->> '$.phase' not in ('tidy', 'closed'))
+         order by e.seq limit 1
+       ) end as waited_out
      from attempt a
      where a.task in (${ids}) and a.ended_at is not null order by a.task, a.number`,
     most,

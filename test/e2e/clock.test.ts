@@ -55,13 +55,26 @@ describe.skipIf(library === undefined)("the clock is set while a run goes on", (
   });
 });
 
-type Worked = { report: { sequential_ms: number; tasks: { work_ms: number }[] } };
+type Worked = {
+  report: {
+    duration_ms: number;
+    sequential_ms: number;
+    waiting_ms: Record<string, number>;
+    tasks: { work_ms: number; checks_ms: number }[];
+  };
+};
 
 /** All that is told of how long the work of a run took, in milliseconds. */
 async function workTimes(rig: Rig): Promise<number[]> {
   const { report } = await rig.json<Worked>("report");
   const { history } = await rig.json<{ history: { all: { work_ms: number } } }>("report", "--history");
-  return [report.sequential_ms, ...report.tasks.map(({ work_ms }) => work_ms), history.all.work_ms];
+  return [report.duration_ms, report.sequential_ms, ...report.tasks.map(({ work_ms }) => work_ms), history.all.work_ms];
+}
+
+/** All that is told of how long the tasks of a run waited and were checked, in milliseconds. */
+async function waitTimes(rig: Rig): Promise<number[]> {
+  const { report } = await rig.json<Worked>("report");
+  return [...Object.values(report.waiting_ms), ...report.tasks.map(({ checks_ms }) => checks_ms)];
 }
 
 test.skipIf(library === undefined).each([
@@ -69,15 +82,17 @@ test.skipIf(library === undefined).each([
   ["backwards under who carries the run", "-3h", false],
   ["forwards while nobody carries it", "+3h", true],
   ["backwards while nobody carries it", "-3h", true],
-])("the clock is set by hours %s: work took what it took", async (_, offset, isKilled) => {
+])("the clock is set by hours %s: work took what it took, and nobody waited for it", async (_, offset, isKilled) => {
   await using rig = Rig.create({ ".worktreerc": demoConfig });
   rig.write({
     "docs/plans/a/epic-01-a.md": task({}, `touch ${rig.path("a")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
+    "docs/plans/b/epic-01-b.md": task({}, 'write b.txt "b"'),
+    "docs/plans/c/epic-01-c.md": task({}, 'write c.txt "c"'),
   });
   rig.commit("plan");
   useClock(rig);
   const began = performance.now();
-  let run = rig.start("run", "--yes");
+  let run = rig.start("run", "--yes", "--parallel", "1");
   await fileAppears(rig.path("a"));
   if (isKilled) {
     run.child.kill("SIGKILL");
@@ -92,6 +107,8 @@ test.skipIf(library === undefined).each([
   expect((await run.ended).code).toBe(0);
   const most = performance.now() - began;
   expect((await workTimes(rig)).filter((ms) => ms <= 0 || ms > most)).toEqual([]);
+  // Three of them wait at a time, at most.
+  expect((await waitTimes(rig)).filter((ms) => ms < 0 || ms > 3 * most)).toEqual([]);
 });
 
 /** 02:59:58 on the night on which Berlin's clocks go from 03:00 back to 02:00, in epoch milliseconds. */

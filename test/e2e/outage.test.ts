@@ -92,6 +92,9 @@ test("who tries it in vain waits longer, and everybody with it, and nobody's try
   const [first] = await seen();
   expect((await rig.owt("status")).stdout).toContain("try at once: owt resume r1");
   expect((await rig.owt("inbox")).stdout).toContain("nothing waits for a person");
+  expect((await rig.owt("list")).stdout).toContain("demo waits, its API cannot be reached (529); next try at ");
+  const { worktrees } = await rig.json<{ worktrees: { limited_until: string | null }[] }>("list");
+  expect(worktrees.map(({ limited_until }) => limited_until)).toEqual([null, first!.slice(away.length)]);
   for (let last = first!, times = 0; times < 3; times++) {
     await rig.owt("task", "retry", "a/E01");
     await vi.waitUntil(async () => (await seen())[0]! > last && (await bothWait()), { timeout: 30_000 });
@@ -161,6 +164,26 @@ test("a person who goes on with a run has it tried at once, once, and in vain th
   const last = await rig.owt("resume");
   expect(last.code).toBe(0);
   expect(await tries()).toBe(4);
+});
+
+test("a person may have it tried with a task that has not met it: it goes first, before others, and with its answer all go on", async () => {
+  await using rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nretries = 0\nrestart_pause = "1h"\n`,
+    "docs/plans/a/epic-01-t.md": task({ priority: "high" }, 'transient "529"\nwrite a.txt "a"'),
+    "docs/plans/b/epic-01-t.md": task({ priority: "high" }, 'write b.txt "b"'),
+    "docs/plans/c/epic-01-t.md": task({}, 'write c.txt "c"'),
+    "docs/plans/d/epic-01-t.md": task({ depends_on: ["c/E01"] }, 'write d.txt "d"'),
+  });
+  const run = rig.start("run", "--yes", "--parallel", "1");
+  const whys = async () => (await rig.json<Status>("status")).runs[0]?.tasks.map(({ why }) => why) ?? [];
+  const away = /^the API of demo .*; next try at/;
+  await vi.waitUntil(async () => (await whys()).filter((why) => away.test(why)).length === 3, { timeout: 30_000 });
+  expect((await rig.owt("task", "retry", "d/E01")).stderr).toContain("it has not begun yet");
+  expect((await rig.owt("task", "retry", "c/E01")).stdout).toContain("to be tried again: c/E01");
+  const ended = await run.ended;
+  expect(ended.code).toBe(0);
+  const started = [...ended.stderr.matchAll(/◎ (\w)\/E01 started/g)].map((match) => match[1]);
+  expect(started.slice(0, 2)).toEqual(["a", "c"]);
 });
 
 test("where others with the same login are answered, it is the task's own affair", async () => {

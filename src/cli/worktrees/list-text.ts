@@ -106,9 +106,9 @@ function commitsOf({ base }: Listed, standing: BranchStatus | null | undefined):
   return [ahead ? `↑${ahead}` : "", behind ? `↓${behind}` : ""].filter(Boolean).join(" ");
 }
 
-/** `claude works`; nothing where there is no session. */
+/** `claude works`; nothing where there is no session, nor a task that waits for its API. */
 function agentWords({ agent, state, isClosed, stateSince, backs, limit, question }: Told, now: number): string {
-  if (state === "none") return "";
+  if (state === "none") return agent === null || limit === null ? "" : `${agent} waits${limitWords(limit, now)}`;
   if (agent === null) return "a session";
   if (isClosed) return `${agent} has ended, its pane is closed`;
   if (question !== null) return `${agent} asks you something`;

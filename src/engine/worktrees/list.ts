@@ -2,12 +2,13 @@
 import { existsSync } from "node:fs";
 import type { LimitHold } from "../../core/limit.ts";
 import type { SessionState } from "../../core/session-state.ts";
+import type { Park } from "../../core/task.ts";
 import { nameOf } from "../../core/worktree.ts";
 import { type BranchStatus, readBranchStatus } from "../../git/branch-status.ts";
 import { listCheckouts } from "../../git/list-worktrees.ts";
 import { findPlace, unreadableBranch } from "../../git/place.ts";
 import { findStranger } from "../../git/stranger.ts";
-import { readOpenPlaces } from "../../store/attempts.ts";
+import { readLimitedPlaces, readOpenPlaces } from "../../store/attempts.ts";
 import { readWorktrees } from "../../store/worktrees.ts";
 import type { ProcessUsage } from "../../system/usage.ts";
 import { type Engine, knownAgents } from "../engine.ts";
@@ -48,7 +49,7 @@ export type Listed = {
   session: string | null;
   /** The process of its agent that is stopped; null where none is. */
   suspended: number | null;
-  /** The usage limit that holds the login of its agent, as far as a run knows. */
+  /** The usage limit, or outage, that holds the login of its agent, as far as a run knows; without a session, the one that the task waits for which goes on there. */
   limit: Pick<LimitHold, "until" | "isGuess" | "outage"> | null;
   /** How often its agent was brought back of late. */
   backs: number;
@@ -108,6 +109,7 @@ export async function listOnRecord(engine: Engine): Promise<Listed[]> {
 export async function addSessions(engine: Engine, listed: readonly Listed[]): Promise<Listed[]> {
   const states = await readStates(engine);
   const limitOf = limitsOf(engine);
+  const waiting = readLimitedPlaces(engine.store);
   return listed.map((each) => {
     const standing = states.get(each.path);
     // A session with an agent of its own says what is done there; without, somebody may have started one by hand.
@@ -117,10 +119,11 @@ export async function addSessions(engine: Engine, listed: readonly Listed[]): Pr
     const own = standing?.pane?.agent ?? (isClosed ? (standing?.session.agent?.name ?? null) : null);
     const agent = own ?? (byHand !== null ? "claude" : standing === undefined ? each.agent : null);
     const isThere = standing?.pane != null || byHand !== null;
+    const task = standing === undefined && byHand === null ? waiting.get(each.path) : undefined;
     return {
       ...each,
-      agent,
-      limit: agent !== null && isThere ? limitOf(agent) : null,
+      agent: task?.agent ?? agent,
+      limit: task !== undefined ? waitOf(task.park) : agent !== null && isThere ? limitOf(agent) : null,
       isClosed,
       state: byHand?.state ?? standing?.state ?? "none",
       stateSince: byHand?.since ?? standing?.since ?? null,
@@ -136,6 +139,13 @@ export async function addSessions(engine: Engine, listed: readonly Listed[]): Pr
 function questionIn(engine: Engine, worktree: Listed): Listed["question"] {
   const ask = readAsks(engine, worktree).find(({ questions }) => questions !== null);
   return ask === undefined ? null : { words: ask.detail, command: answerOf(ask) };
+}
+
+/** What a task waits for, where anybody knows until when. */
+function waitOf({ until, isGuess, outage }: Extract<Park, { for: "limit" }>): Listed["limit"] {
+  return until === null
+    ? null
+    : { until, isGuess: isGuess === true, ...(outage === undefined ? {} : { outage: outage.reason }) };
 }
 
 /** What holds the login of an agent, whichever its model. */
