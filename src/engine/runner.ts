@@ -9,6 +9,7 @@ import { FINAL_STATES, type Task } from "../core/task.ts";
 import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
+import { endPrograms } from "../git/patience.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { findUnwritable } from "../git/unwritable.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
@@ -139,6 +140,7 @@ async function parkAll(engine: Engine, { failure }: Carriers): Promise<void> {
     await outlastFullDisk(engine, engine.hurry, () => {
       for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
     });
+    endPrograms(engine.repo.patience);
   } catch (error) {
     await stopBelow(attemptsFolder(engine.repo), { graceMs: graceMs(engine) });
     throw failure === null ? error : failure.error;
@@ -346,7 +348,11 @@ function obeyWishes(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]
   }
   // Written by the process of whoever takes the task over.
   for (const attempt of attempts) if (attempt.stop === "taken") requestStop(engine, attempt, "taken");
-  if (run.wish === "stop") for (const attempt of attempts) interrupt(engine, attempt);
+  if (run.wish === "stop") {
+    for (const attempt of attempts) interrupt(engine, attempt);
+    // Another run's merge that is ended with it is made again.
+    endPrograms(engine.repo.patience);
+  }
   return moved;
 }
 

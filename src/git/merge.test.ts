@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
+import { listProcesses } from "../system/processes.ts";
 import { createBranch, readRef } from "./branch.ts";
 import { readTree } from "./commit.ts";
 import { fastForwardCheckout } from "./fast-forward.ts";
@@ -229,4 +230,36 @@ test("a fast-forward that was killed before the ref moved is finished", async ()
   runGit(at.root, "read-tree", "-m", "-u", at.from, at.to);
   expect(await fastForwardCheckout(at.repo, "main", at.from, at.to)).toEqual({ moved: true, path: at.root });
   expect(runGit(at.root, "status", "--porcelain")).toBe("");
+});
+
+describe.each(["in the object store", "in a worktree"])("a merge driver that does not end, %s", (where) => {
+  test.each(["when its time is up", "when whoever waits leaves"])("is ended with what it started, %s", async (how) => {
+    await using at = await scratchRepo();
+    const pids = join(at.top, "pids");
+    const driver = `echo $$ > ${pids}; setsid sh -c 'trap "" TERM; echo $$ >> ${pids}; sleep 1000 & wait; wait'`;
+    runGit(at.root, "config", "merge.asks.driver", driver);
+    const base = at.commit(at.root, { "a.txt": "a\nb\nc\n", ".gitattributes": "a.txt merge=asks\n" });
+    const ours = at.commit(at.root, { "a.txt": "a\nours\nc\n" });
+    runGit(at.root, "checkout", "-q", "-b", "x", base);
+    const theirs = at.commit(at.root, { "a.txt": "a\ntheirs\nc\n" });
+    const wt = join(at.top, "int");
+    await createWorktree(at.repo, { path: wt, base: ours, branch: "task" });
+    const leave = new AbortController();
+    at.repo.patience.leave = leave.signal;
+    if (how === "when its time is up") at.repo.patience.limitMs = 500;
+    const merging = where === "in a worktree" ? startMerge(at.repo, wt, theirs) : mergeTrees(at.repo, ours, theirs, wt);
+    const failed = merging.catch((error: unknown) => error);
+    await vi.waitFor(() => expect(readFileSync(pids, "utf8").split("\n")).toHaveLength(3), 10_000);
+    if (how !== "when its time is up") leave.abort();
+    const why = /^git was stopped after 0\.5s in git merge.*: the merge driver asks of .* does not end$/s;
+    const error =
+      how === "when its time is up"
+        ? { code: "tool-failed", message: expect.stringMatching(why) }
+        : { code: "interrupted" };
+    expect(await failed).toMatchObject(error);
+    const begun = new Set(readFileSync(pids, "utf8").trim().split("\n").map(Number));
+    await vi.waitFor(() => expect(listProcesses().filter(({ pid }) => begun.has(pid))).toEqual([]));
+    expect(runGit(wt, "status", "--porcelain")).toBe("");
+    expect(existsSync(join(at.root, ".git/worktrees/int/index.lock"))).toBe(false);
+  });
 });
