@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
@@ -187,8 +187,12 @@ test("a checkout that holds anything of its own stays as it is, and the answer n
   runGit(at.root, "clean", "-fdxq");
   mkdirSync(join(at.root, "plain"));
   at.write(at.root, { "plain/mine": "mine" });
-  expect(await forward()).toMatchObject({ reason: "refused" });
+  expect(await forward()).toMatchObject({ reason: "would-overwrite", files: ["plain/mine"] });
   expect(readFileSync(join(at.root, "plain/mine"), "utf8")).toBe("mine");
+  rmSync(join(at.root, "plain/mine"));
+  writeFileSync(join(at.root, ".git/HEAD.lock"), "");
+  expect(await forward()).toMatchObject({ reason: "locked", lock: join(at.root, ".git/HEAD.lock") });
+  rmSync(join(at.root, ".git/HEAD.lock"));
   runGit(at.root, "clean", "-fdxq");
   runGit(at.root, "merge", "-q", "--no-ff", "--no-commit", "run");
   expect(await forward()).toMatchObject({ reason: "in-progress", what: "merge" });
@@ -223,6 +227,23 @@ test("a marked file that nobody changed goes along, and so does a sparse checkou
   expect(await fastForwardCheckout(at.repo, "main", at.from, at.to)).toEqual({ moved: true, path: at.root });
   expect(existsSync(join(at.root, "a.txt"))).toBe(false);
   expect(runGit(at.root, "status", "--porcelain")).toBe("");
+});
+
+test.each(["clean", "changed meanwhile"])("a checkout whose branch could not follow, and that is %s", async (how) => {
+  await using at = await checkedOutTarget();
+  const lock = join(at.root, ".git/HEAD.lock");
+  const mine = how === "clean" ? "" : `echo mine > ${join(at.root, "dir/b.txt")}; `;
+  // Whoever takes the lock does so while the files are written.
+  runGit(at.root, "config", "filter.late.smudge", `touch ${lock}; ${mine}cat`);
+  at.write(at.root, { ".git/info/attributes": "a.txt filter=late\n" });
+  const before = readFileSync(join(at.root, "a.txt"), "utf8");
+  expect(await fastForwardCheckout(at.repo, "main", at.from, at.to)).toMatchObject({ reason: "locked", lock });
+  expect(await readRef(at.repo, "main")).toBe(at.from);
+  rmSync(lock);
+  if (how === "clean") {
+    expect(runGit(at.root, "status", "--porcelain")).toBe("");
+    expect(readFileSync(join(at.root, "a.txt"), "utf8")).toBe(before);
+  } else expect(readFileSync(join(at.root, "dir/b.txt"), "utf8")).toBe("mine\n");
 });
 
 test("a fast-forward that was killed before the ref moved is finished", async () => {

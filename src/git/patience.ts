@@ -118,9 +118,12 @@ class Patient {
   }
 
   #signal(signal: NodeJS.Signals): void {
-    // Its driver first: of a git that is gone nobody would know any more what it ran.
-    for (const pid of this.#others()) endProcess(pid, signal);
-    if (this.#pid !== null) endGroup(this.#pid, signal);
+    const others = this.#others();
+    if (this.#pid === null) return;
+    // git first: to one whose driver is gone that is a conflict, which it writes down.
+    endProcess(this.#pid, signal);
+    endGroup(this.#pid, signal);
+    for (const pid of others) endProcess(pid, signal);
   }
 }
 
