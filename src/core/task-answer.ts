@@ -62,7 +62,10 @@ export function answerCommand(
           note: "once the command is mended, where it is configured ([run] verify, or the plan)",
         };
       return task.park.checkout === undefined
-        ? { command: retry, note: "once it is mended; look: git config --show-origin --get-regexp '^filter\\.'" }
+        ? {
+            command: retry,
+            note: "once it is mended; look: git config --show-origin --get-regexp '^(merge|filter)\\.'",
+          }
         : {
             command: `owt resume ${task.run}`,
             note: `once that is done; while the run goes on, by itself; look: git -C ${shellWord(task.park.checkout)} status`,

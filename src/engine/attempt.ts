@@ -8,6 +8,7 @@ import { slug } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import type { Task } from "../core/task.ts";
 import { isBrokenFilter } from "../git/git.ts";
+import { isOutOfTime } from "../git/patience.ts";
 import { findUnwritable } from "../git/unwritable.ts";
 import { moveAttempt, openAttempt, readAttempt, readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
@@ -125,9 +126,16 @@ export async function carryAttempt(engine: Engine, id: number, leave: AbortSigna
       // What was interrupted because everything stops is looked at once more, above.
       if (result === "leave" && !leave.aborted && readRun(engine.store, attempt.run)?.wish !== "stop") return;
     } catch (error) {
-      contain(engine, id, error);
+      if (!isInterrupted(error)) contain(engine, id, error);
+      // As where a step says so itself.
+      else if (!leave.aborted && readRun(engine.store, attempt.run)?.wish !== "stop") return;
     }
   }
+}
+
+/** Whether a git of ours was ended so that something can stop. */
+function isInterrupted(error: unknown): boolean {
+  return error instanceof OwtError && error.code === "interrupted";
 }
 
 /** Phases that go by what the agent is: how it is started, what its output means. */
@@ -196,7 +204,7 @@ function contain(engine: Engine, id: number, error: unknown): void {
   finish(engine, carried, {
     kind: "failed",
     reason: error.message,
-    ...(isBrokenFilter(error) ? { waits: true as const } : {}),
+    ...(isBrokenFilter(error) || isOutOfTime(error) ? { waits: true as const } : {}),
   });
 }
 

@@ -67,8 +67,8 @@ import {
 const MAX_LEFTOVER_BYTES = 10 * 1024 * 1024;
 
 export async function collectStep(engine: Engine, carried: Carried): Promise<StepResult> {
-  await standAgain(engine, carried);
-  const work = await takeWork(engine, carried);
+  const unlocked = await standAgain(engine, carried);
+  const work = { ...(await takeWork(engine, carried)), unlocked };
   const turn = work.byHand ? null : await readTurn(engine, carried, work.changed);
   const judged = await judgeWork(engine, carried, work, turn);
   const { outcome, isCut } = judged;
@@ -88,8 +88,8 @@ export async function collectStep(engine: Engine, carried: Carried): Promise<Ste
   return "on";
 }
 
-/** Nothing of the agent runs any more, and the work is where it can be looked at. */
-async function standAgain(engine: Engine, carried: Carried): Promise<void> {
+/** Nothing of the agent runs any more, and the work is where it can be looked at. True where a lock was in the way of its git, which nobody held. */
+async function standAgain(engine: Engine, carried: Carried): Promise<boolean> {
   const { task, attempt } = carried;
   if (task.next.kind !== "by-hand") {
     await sweepAfterEnd(attemptDir(engine, attempt.id));
@@ -100,14 +100,37 @@ async function standAgain(engine: Engine, carried: Carried): Promise<void> {
   const tip = (await readRef(engine.repo, attempt.branch)) ?? (await putBranchBack(engine, carried));
   if (!existsSync(attempt.worktree) && tip) await ensureWorktree(engine, carried, tip);
   const place = findPlace(engine.repo, attempt.worktree);
-  if (place) await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] });
+  return (
+    place !== null && (await clearStaleLocks(engine.repo, place.gitDir, { branches: [attempt.branch] })).length > 0
+  );
+}
+
+/** What git says that meets a lock. */
+const LOCKED_WORDS = /Another git process seems to be running|\.lock': File exists/;
+
+/** Whether an agent failed for want of its own commit alone, which is there now: whether its work is done is for its checks to say. */
+function metStaleLock({ run, task }: Carried, judged: Outcome, { unlocked, leftovers }: Work, turn: Shown): boolean {
+  return (
+    judged.kind === "failed" &&
+    unlocked &&
+    leftovers.commit !== null &&
+    LOCKED_WORDS.test(`${judged.reason}\n${turn.evidence.stderrTail}`) &&
+    verifyCommands(run, task).length > 0
+  );
 }
 
 /** What there is of work: `head` is what it came to, `dropped` that it takes back a submodule's commit of another task. */
-type Work = { byHand: boolean; leftovers: Leftovers; head: string; changed: boolean; dropped: Outcome | null };
+type Work = {
+  byHand: boolean;
+  leftovers: Leftovers;
+  head: string;
+  changed: boolean;
+  dropped: Outcome | null;
+  unlocked: boolean;
+};
 
 /** What was left uncommitted is committed; what was thrown away instead of a conflict's resolution is put back. */
-async function takeWork(engine: Engine, carried: Carried): Promise<Work> {
+async function takeWork(engine: Engine, carried: Carried): Promise<Omit<Work, "unlocked">> {
   const { task, attempt } = carried;
   const byHand = task.next.kind === "by-hand";
   const leftovers = await commitLeftovers(engine.repo, attempt.worktree, {
@@ -131,7 +154,7 @@ async function takeWork(engine: Engine, carried: Carried): Promise<Work> {
   return { byHand, leftovers, head, changed, dropped };
 }
 
-/** How the attempt ended. `isThere`: what it was to do had been done; `isCut`: the machine went down below it; `inside`: submodules with work that no commit holds. */
+/** How the attempt ended. `isThere`: what it was to do had been done; `isCut`: the machine went down below it; `metLock`: its git could not commit for a lock that nobody held; `inside`: submodules with work that no commit holds. */
 type Judged = {
   outcome: Outcome;
   isThere: boolean;
@@ -139,13 +162,16 @@ type Judged = {
   inside: string[];
   stashes: Stash[];
   elsewhere: Elsewhere | null;
+  metLock: boolean;
 };
 
 /** What an agent says of its end counts where git bears it out. */
 async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Shown | null): Promise<Judged> {
   const { task, attempt } = carried;
   const { byHand, leftovers, head, changed, dropped } = work;
-  const judged = turn ? judgeCapped(engine, attempt, judgeTurn(engine, carried, turn)) : byHandOutcome(changed);
+  const said = turn ? judgeCapped(engine, attempt, judgeTurn(engine, carried, turn)) : byHandOutcome(changed);
+  const metLock = turn !== null && metStaleLock(carried, said, work, turn);
+  const judged: Outcome = metLock ? { kind: "ok" } : said;
   const isThere = judged.kind === "nothing_done" && (await isThereAlready(engine, carried));
   const misread = judged.kind === "ok" || judged.kind === "nothing_done";
   const inside = leftovers.left.filter(({ reason }) => reason === "dirty-submodule").map(({ path }) => path);
@@ -167,6 +193,7 @@ async function judgeWork(engine: Engine, carried: Carried, work: Work, turn: Sho
     inside,
     stashes,
     elsewhere,
+    metLock,
   };
 }
 
@@ -203,7 +230,7 @@ function tellOf(
   { run, task, attempt }: Carried,
   { work, turn, judged, found }: { work: Work; turn: Shown | null; judged: Judged; found: Found },
 ): void {
-  const { outcome, isThere, inside, stashes, elsewhere } = judged;
+  const { outcome, isThere, inside, stashes, elsewhere, metLock } = judged;
   const { leftovers } = work;
   const tell = (fact: Fact) =>
     appendEvent(engine.store, engine.now(), { run: run.id, task: task.id, attempt: attempt.id }, fact);
@@ -217,6 +244,8 @@ function tellOf(
   if (outcome.kind !== "ok") return;
   if (stashes.length > 0) note(describeStash(stashes[0]!));
   if (elsewhere !== null) note(describeElsewhere(elsewhere, attempt.branch));
+  if (metLock)
+    note("could not commit, for a lock that a killed git had left; what it left is committed, and goes to its checks");
   if (isThere) note("changed nothing: its work is there already");
   const refused = turn?.evidence.results.at(-1)?.denials ?? [];
   if (refused.length > 0) note(`${describeRefused([...new Set(refused)])}, and did without`);

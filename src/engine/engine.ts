@@ -13,7 +13,9 @@ import type { Attempt, StopCause } from "../core/attempt.ts";
 import type { Prices } from "../core/prices.ts";
 import { readIdentity } from "../git/commit.ts";
 import type { Identity } from "../git/git.ts";
+import { limitPatience } from "../git/patience.ts";
 import { openRepo, type Repo } from "../git/repo.ts";
+import { parseDuration } from "../lib/duration.ts";
 import { MapPer } from "../lib/map-per.ts";
 import { openStore, type Store } from "../store/database.ts";
 import { raiseTakenIds, readTakenIds } from "../store/ids.ts";
@@ -114,6 +116,8 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
     prompts: null,
     queues: new Map(),
   };
+  limitPatience(repo.patience, parseDuration(config.run.timeout));
+  repo.patience.leave = engine.leave;
   if (readTakenIds(engine.store) === null) raiseTakenIds(engine.store, await findTakenIds(repo, worktreeHome(engine)));
   return engine;
 }

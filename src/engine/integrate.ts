@@ -1,12 +1,14 @@
 /** Brings the work of tasks into their run's branch: merged at the tip, checked as merged, and then the branch moves on (`advance.ts`). Where checks are needed and
  *  several tasks wait, they are merged one upon the other and checked once; what is red is halved until the one at fault is found. */
 import type { FailedRule } from "../core/conflict-rules.ts";
+import { OwtError } from "../core/errors.ts";
 import { oneLine } from "../core/names.ts";
 import type { Run } from "../core/run.ts";
 import { readParents } from "../git/branch.ts";
 import { commitsBetween } from "../git/changes.ts";
 import { closeChain, mergeOnto } from "../git/merge-chain.ts";
 import { readIntegrations } from "../git/integrations.ts";
+import { endPrograms } from "../git/patience.ts";
 import { endAttempt, readAttempt } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { advance } from "./advance.ts";
@@ -21,6 +23,7 @@ import { inTurn, takeMore, waitAgain, type Waiter, waitForTurn } from "./merge-q
 import { findKnownRed, isTipRed, lookAtTip, waitForTip } from "./red-tip.ts";
 import { waitForResolver } from "./resolving.ts";
 import { runTip } from "./run-tip.ts";
+import { notingSlowGit } from "./slow-git.ts";
 import { mergeHere } from "./task-steps.ts";
 import { type Verdict, verifyCommands } from "./verify.ts";
 import { heldByCheck } from "./strayed.ts";
@@ -145,9 +148,22 @@ async function mergeFirst(engine: Engine, waiter: Waiter, tip: string): Promise<
 
 /** Once with the same commit: who is tried alone is merged again in a group, and so is each half of one. */
 async function mergeAt(engine: Engine, waiter: Waiter, at: string) {
-  const link = waiter.merges.get(at) ?? (await makeMerge(engine, waiter, at));
+  const link = waiter.merges.get(at) ?? (await untilHalted(engine, waiter, () => makeMerge(engine, waiter, at)));
   if (link !== "interrupted" && "commit" in link) waiter.merges.set(at, link);
   return link;
+}
+
+/** Ends what git runs for a merge when its task is told to stop. */
+async function untilHalted<T>(engine: Engine, waiter: Waiter, merge: () => Promise<T>): Promise<T | "interrupted"> {
+  waiter.halt = () => endPrograms(engine.repo.patience);
+  try {
+    return await notingSlowGit(engine, waiter.carried, merge);
+  } catch (error) {
+    if (error instanceof OwtError && error.code === "interrupted") return "interrupted";
+    throw error;
+  } finally {
+    waiter.halt = null;
+  }
 }
 
 /** A conflict for whose files there are rules is none. */

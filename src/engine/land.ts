@@ -11,6 +11,7 @@ import { checkedOutWhere, isAncestor, readRef } from "../git/branch.ts";
 import { readTree, writeCommit } from "../git/commit.ts";
 import { fastForwardCheckout, findStay, type Stay } from "../git/fast-forward.ts";
 import { mergeTrees } from "../git/merge.ts";
+import { isOutOfTime } from "../git/patience.ts";
 import { type Unpublished, unpublishedLinks } from "../git/submodules.ts";
 import { appendEvent } from "../store/events.ts";
 import { readLandingChecked } from "../store/run-words.ts";
@@ -28,6 +29,7 @@ import { prepareMerge } from "./land-conflict.ts";
 import { findLandingLost, refuseLost } from "./land-sides.ts";
 import { endEarlierLandings, landingCheckDir, standAt } from "./integration-worktree.ts";
 import { runTip } from "./run-tip.ts";
+import { tellingSlowGit } from "./slow-git.ts";
 import { describeStay, endOfStay } from "./stays.ts";
 import { stoppedBy } from "./stops.ts";
 import { refuseTakenOut } from "./taken-out.ts";
@@ -95,7 +97,9 @@ async function landNow(engine: Engine, id: string, by: Asker, meant: Meant): Pro
   const isChecked = commands.every((command) => run.options.verify.includes(command) || isOfTask(tasks, command));
   const checks = commands.length > 0 && (moved || !isOurs || !isChecked);
   if (checks) requireChecks(engine, tasks);
-  const merged = moved ? await mergeTarget(engine, run, work, target) : { tree: await readTree(engine.repo, work) };
+  const merged = moved
+    ? await mergeTarget(engine, run, { work, target }, by.tell)
+    : { tree: await readTree(engine.repo, work) };
   const stay = await findStay(engine.repo, run.target, target, "tree" in merged ? merged.tree : null);
   if (stay !== null) throw notMoved(run, stay);
   const commit = moved ? await writeMerge(engine, run, { merged, work, target, checks }, by) : work;
@@ -195,10 +199,16 @@ function notMoved(run: Run, stay: Stay): OwtError {
 async function mergeTarget(
   engine: Engine,
   run: Run,
-  work: string,
-  target: string,
+  { work, target }: { work: string; target: string },
+  tell: Asker["tell"],
 ): Promise<{ tree: string } | { files: string[] }> {
-  const merged = await mergeTrees(engine.repo, work, target, engine.repo.root);
+  const merge = () => mergeTrees(engine.repo, work, target, engine.repo.root);
+  const merged = await tellingSlowGit(engine, tell, merge).catch((error: unknown) => {
+    if (!isOutOfTime(error)) throw error;
+    throw new OwtError("needs-person", `${run.target} was not moved: ${error.message}`, {
+      hint: `look: git config --show-origin --get-regexp '^merge\\.'; mend it or remove it, then: owt land ${run.id}`,
+    });
+  });
   if ("unrelated" in merged)
     throw new OwtError("needs-person", `${run.target} shares no history with ${run.id} any more`, {
       hint: `merge it by hand: git switch ${run.branch} && git merge --allow-unrelated-histories ${run.target}, then: owt land ${run.id}`,

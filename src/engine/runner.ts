@@ -11,6 +11,7 @@ import { describeUnseen, type Shortage } from "../core/room.ts";
 import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
+import { endPrograms } from "../git/patience.ts";
 import { sweepTrash } from "../git/remove.ts";
 import { findUnwritable } from "../git/unwritable.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
@@ -160,6 +161,7 @@ async function parkAll(engine: Engine, { failure }: Carriers): Promise<void> {
     await outlastFullDisk(engine, AbortSignal.any([engine.hurry, AbortSignal.timeout(PARK_MS)]), () => {
       for (const attempt of readOpenAttempts(engine.store)) interrupt(engine, attempt);
     });
+    endPrograms(engine.repo.patience);
   } catch (error) {
     for (const attempt of readOpenAttempts(engine.store)) markParked(engine, attempt);
     await stopBelow(attemptsFolder(engine.repo), { graceMs: graceMs(engine) });
@@ -403,7 +405,11 @@ function obeyWishes(engine: Engine, run: Run, tasks: Task[], attempts: Attempt[]
   }
   // Written by the process of whoever takes the task over.
   for (const attempt of attempts) if (attempt.stop === "taken") requestStop(engine, attempt, "taken");
-  if (run.wish === "stop") for (const attempt of attempts) interrupt(engine, attempt);
+  if (run.wish === "stop") {
+    for (const attempt of attempts) interrupt(engine, attempt);
+    // Another run's merge that is ended with it is made again.
+    endPrograms(engine.repo.patience);
+  }
   return moved;
 }
 

@@ -7,6 +7,7 @@ import { printableNames, shellWord } from "../lib/printable.ts";
 export function describeStay(outcome: Stay): string {
   switch (outcome.reason) {
     case "branch-moved":
+      if (outcome.tip === null) return "it was deleted meanwhile";
       return "it moved meanwhile";
     case "not-a-fast-forward":
       return "it holds what is not in what was checked";

@@ -27,6 +27,7 @@ import { verifyFailed } from "./clash.ts";
 import { inCheckPlace } from "./check-places.ts";
 import { attemptDir, type Engine } from "./engine.ts";
 import { beganRed, findKnownRed, isRedWhereItBegan } from "./red-tip.ts";
+import { notingSlowGit } from "./slow-git.ts";
 import { readySubmodules } from "./submodules.ts";
 import { heldByCheck, verifyOnBranch } from "./strayed.ts";
 import { type Verdict, verifyCommands } from "./verify.ts";
@@ -182,7 +183,7 @@ async function bringIn(engine: Engine, carried: Carried, onto: string): Promise<
 export async function mergeHere(engine: Engine, carried: Carried, theirs: string): Promise<StartedMerge> {
   const { run, task, attempt } = carried;
   try {
-    return await mergeOverSetup(engine, attempt.worktree, theirs);
+    return await notingSlowGit(engine, carried, () => mergeOverSetup(engine, attempt.worktree, theirs));
   } catch (error) {
     if (!(error instanceof OwtError) || error.code !== "wrong-state") throw error;
     const id = `${run.id}-${slug(task.key)}-${attempt.id}-merge`;

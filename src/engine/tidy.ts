@@ -2,6 +2,7 @@
 import { existsSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt } from "../core/attempt.ts";
+import { OwtError } from "../core/errors.ts";
 import type { Fact } from "../core/event.ts";
 import { slug } from "../core/names.ts";
 import { deleteBranchIf, readRef } from "../git/branch.ts";
@@ -12,6 +13,7 @@ import { type Removed, removeWorktree } from "../git/remove.ts";
 import { rescueRef } from "../git/rescue.ts";
 import { dropSpares } from "../git/spare.ts";
 import { isAnyAgentAtWork, moveAttempt, readAttempt, readAttempts } from "../store/attempts.ts";
+import { MapPer } from "../lib/map-per.ts";
 import { type About, appendEvent } from "../store/events.ts";
 import { hasEndedWholly } from "../system/launch.ts";
 import { type Carried, isContinued, type StepResult } from "./attempt-moves.ts";
@@ -66,13 +68,22 @@ async function removePlace(engine: Engine, { run, task, attempt }: Carried): Pro
   if (removed.rescue !== null)
     say({ kind: "rescued", rescue: removed.rescue.split("/").at(-1)!, what: `${task.key} attempt ${attempt.number}` });
   const tip = await readRef(engine.repo, run.branch);
-  if (head && isOurs(attempt))
-    await deleteBranchIf(
-      engine.repo,
-      attempt.branch,
-      head,
-      [tip, rescued].filter((oid) => oid !== null),
-    );
+  if (!head || !isOurs(attempt)) return;
+  const keptBy = [tip, rescued].filter((oid) => oid !== null);
+  await deleteBranchIf(engine.repo, attempt.branch, head, keptBy).catch((error: unknown) => {
+    if (!(error instanceof OwtError) || error.code !== "tool-failed") throw error;
+    tellBranchesStay(engine, about, error);
+  });
+}
+
+const toldOf = new MapPer<Engine, string, true>();
+
+/** Once for each reason: it is the same for each branch that would go. */
+function tellBranchesStay(engine: Engine, about: About, { message, hint = "" }: OwtError): void {
+  if (toldOf.of(engine).has(message)) return;
+  toldOf.of(engine).set(message, true);
+  const text = `the branches of tasks that are through (owt/tasks/…) stay: ${message}; ${hint}`;
+  appendEvent(engine.store, engine.now(), about, { kind: "note", text });
 }
 
 function whyKept({ reasons }: Extract<Removed, { removed: false }>): string {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
@@ -182,4 +182,26 @@ test("a name that collides with a branch folder is an error with git's words, no
   await createBranch(at.repo, "a/b", start);
   await expect(createBranch(at.repo, "a", start)).rejects.toMatchObject({ code: "tool-failed" });
   expect(await createBranch(at.repo, "c", start)).toBe("created");
+});
+
+test("a lock on the packed refs is named, and waited for only once", async () => {
+  await using at = await scratchRepo();
+  const start = (await readRef(at.repo, "main"))!;
+  for (const name of ["a", "b", "c"]) await createBranch(at.repo, name, start);
+  const lock = join(at.root, ".git/packed-refs.lock");
+  writeFileSync(lock, "");
+  for (const [name, waits] of [
+    ["a", "100"],
+    ["b", "-1"],
+  ] as const) {
+    runGit(at.root, "config", "core.packedRefsTimeout", waits);
+    await expect(deleteBranchIf(at.repo, name, start, [start])).rejects.toMatchObject({
+      code: "tool-failed",
+      message: expect.stringContaining(`${join(at.root, ".git/packed-refs")}: it is locked`),
+      hint: expect.stringContaining(`rm ${lock}`),
+    });
+  }
+  expect(await createBranch(at.repo, "d", start)).toBe("created");
+  rmSync(lock);
+  expect(await deleteBranchIf(at.repo, "a", start, [start])).toBe("deleted");
 });

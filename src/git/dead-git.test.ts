@@ -9,6 +9,7 @@ import { outlastDeadGit } from "./dead-git.ts";
 import { GIT_OWNER } from "./git.ts";
 import { moveBack } from "./move.ts";
 import { ownerMark } from "./owner.ts";
+import { PROGRAMS_OF } from "./patience.ts";
 import { createWorktree } from "./worktree.ts";
 
 test.each([
@@ -28,6 +29,17 @@ test.each([
   child.kill("SIGKILL");
   await once(child, "exit");
   expect(await look()).toBe("goes on");
+});
+
+test("what a merge driver of a dead owt still does is ended", async () => {
+  await using scratch = await scratchRepo();
+  const about = { GIT_COMMON_DIR: scratch.repo.commonDir, [GIT_OWNER]: "999999999-1-x", [PROGRAMS_OF]: "x" };
+  const child = spawn("sleep", ["60"], { env: { ...process.env, ...about }, stdio: "ignore" });
+  const ended = once(child, "exit");
+  await once(child, "spawn");
+  await outlastDeadGit(scratch.repo);
+  await ended;
+  expect(child.signalCode).toBe("SIGKILL");
 });
 
 test("a worktree goes back to its HEAD, and what it held is saved", async () => {

@@ -5,6 +5,7 @@ import { OwtError } from "../core/errors.ts";
 import { environmentOf, listPids } from "../system/processes.ts";
 import { GIT_OWNER } from "./git.ts";
 import { isOwnerAlive } from "./owner.ts";
+import { endLeftPrograms } from "./patience.ts";
 import type { Repo } from "./repo.ts";
 
 const LOOK_MS = 20;
@@ -19,6 +20,7 @@ export async function outlastDeadGit(
   for (const ends = performance.now() + longestMs; ; await sleep(LOOK_MS)) {
     const left = findDeadGit(repo.commonDir);
     if (left.length === 0) return;
+    endLeftPrograms(left);
     if (leave?.aborted) throw new OwtError("interrupted", "interrupted; git of an earlier owt still works here");
     if (performance.now() < ends) continue;
     throw new OwtError("environment", `git of an earlier owt still works in ${repo.root}: ${left.join(", ")}`, {

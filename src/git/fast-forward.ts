@@ -1,6 +1,7 @@
 /** Moves a branch forward to a commit that contains it, with its checkout where it has one. A checkout that holds anything of its own is
  *  never touched: the refusal names what stands in the way. */
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { checkedOutThere, isAncestor, moveRef, readRef } from "./branch.ts";
 import { git, type Oid, type Place } from "./git.ts";
 import { findObstacles } from "./obstacles.ts";
@@ -71,8 +72,10 @@ async function forwardWorktree(repo: Repo, place: Place, branch: string, from: O
   const tip = await readRef(repo, branch);
   if (tip === to) return { moved: true, path };
   if (tip !== from) return { moved: false, reason: "branch-moved", tip };
-  const lock = indexLock(place);
-  if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
+  // git moves the files before the branch.
+  if (await isInterruptedForward(place, to)) await putBack(place, to, from);
+  const lock = findLock(repo, place, branch);
+  if (lock !== null) return { moved: false, reason: "locked", path, lock };
   return { moved: false, reason: "refused", path, said: (out.stderr || out.stdout).trim() };
 }
 
@@ -92,7 +95,10 @@ async function findHindrance(
   if (what !== null) return { moved: false, reason: "in-progress", path, what };
   const status = await readStatus(place);
   if (status.changes.length + status.unmerged.length > 0) {
-    if (to !== null && (await isInterruptedForward(place, to))) return "interrupted";
+    if (to !== null && (await isInterruptedForward(place, to))) {
+      const lock = findLock(repo, place, branch);
+      return lock === null ? "interrupted" : { moved: false, reason: "locked", path, lock };
+    }
     return {
       moved: false,
       reason: "dirty",
@@ -106,11 +112,19 @@ async function findHindrance(
   if (overlooked.length > 0) return { moved: false, reason: "overlooked", path, files: overlooked };
   if ((await readHead(repo, place)).branch !== branch)
     return { moved: false, reason: "refused", path, said: "it left the branch" };
-  const lock = indexLock(place);
-  if (existsSync(lock)) return { moved: false, reason: "locked", path, lock };
-  // git would change the files first, and then find that it cannot move the branch.
-  const onRef = findRefLock(repo, branch);
-  return onRef === null ? null : { moved: false, reason: "locked", path, lock: onRef.path };
+  const lock = findLock(repo, place, branch);
+  return lock === null ? null : { moved: false, reason: "locked", path, lock };
+}
+
+/** What keeps git from moving a branch with its checkout. Where it is not the index that is locked it would change the files first, and then find that it cannot move the branch. */
+function findLock(repo: Repo, place: Place, branch: string): string | null {
+  const own = [indexLock(place), ...["HEAD.lock", "ORIG_HEAD.lock"].map((name) => join(place.gitDir, name))];
+  return own.find((path) => existsSync(path)) ?? findRefLock(repo, branch)?.path ?? null;
+}
+
+/** Has a checkout be as its branch is, which did not follow. git itself refuses where anything was changed there meanwhile. */
+async function putBack(place: Place, at: Oid, to: Oid): Promise<void> {
+  await git(place, ["read-tree", "-m", "-u", at, to], { ok: [0, 1, 128], durable: true });
 }
 
 /** Index and files are exactly `to` already: git was killed between the files and the ref. */

@@ -1,4 +1,4 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runGit, type Scratch, scratchRepo } from "../../test/rig/scratch-repo.ts";
@@ -87,4 +87,20 @@ test("paths are disjoint unless one is the other or lies in it", () => {
   expect(areDisjoint(["b"], ["x", "b/c/d"])).toBe(false);
   expect(areDisjoint(["x", "b/c/d"], ["b"])).toBe(false);
   expect(areDisjoint([], ["a"])).toBe(true);
+});
+
+test("no merge driver is run for a forecast", async () => {
+  await using at = await scratchRepo();
+  const base = at.commit(at.root, { "a.txt": "a\n", ".gitattributes": "a.txt merge=asks\n" });
+  const one = at.commit(at.root, { "a.txt": "one\n" });
+  runGit(at.root, "checkout", "-q", "-b", "x", base);
+  const two = at.commit(at.root, { "a.txt": "two\n" });
+  const ran = join(at.top, "ran");
+  runGit(at.root, "config", "merge.asks.driver", `touch ${ran}`);
+  for (const stdbuf of [undefined, null]) {
+    const forecast = new Forecast(at.repo, stdbuf);
+    expect(await forecast.clashes([one, two].map((head) => ({ base, head })))).toEqual([]);
+    await forecast.close();
+  }
+  expect(existsSync(ran)).toBe(false);
 });

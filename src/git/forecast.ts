@@ -2,7 +2,7 @@
 import { LiveEnded, LiveProcess, type Take } from "../system/live-process.ts";
 import { findProgram } from "../system/programs.ts";
 import { areDisjoint, changedPaths } from "./changed-paths.ts";
-import { git, gitFlags, type Oid, placeEnv } from "./git.ts";
+import { fieldsOf, git, gitFlags, type Oid, placeEnv } from "./git.ts";
 import type { Repo } from "./repo.ts";
 
 /** A branch that is under way: where it was cut, and where it is. */
@@ -18,18 +18,15 @@ type Pair = string;
 
 export class Forecast {
   readonly #repo: Repo;
-  readonly #live: LiveProcess | null;
+  readonly #stdbuf: string | null;
+  #live: Promise<LiveProcess | null> | null = null;
   readonly #paths = new Map<Pair, Promise<string[]>>();
   readonly #isClean = new Map<Pair, boolean>();
 
   /** `stdbuf` is the path of coreutils' program of that name. Without it git would keep its answers back until it ends, and is started anew for each look. */
   constructor(repo: Repo, stdbuf: string | null = findProgram("stdbuf", process.env)) {
     this.#repo = repo;
-    const args = ["-o0", "git", ...gitFlags(false), ...MERGE_TREE];
-    this.#live =
-      stdbuf === null
-        ? null
-        : new LiveProcess("git merge-tree", () => ({ file: stdbuf, args, cwd: repo.root, env: placeEnv(repo) }));
+    this.#stdbuf = stdbuf;
   }
 
   /** The pairs that conflict, by their places in the list: git finds a conflict between the two, or can say nothing of them. Branches that changed different
@@ -45,7 +42,13 @@ export class Forecast {
   }
 
   async close(): Promise<void> {
-    await this.#live?.close();
+    await (await this.#live)?.close();
+  }
+
+  async #start(stdbuf: string): Promise<LiveProcess> {
+    const { root: cwd } = this.#repo;
+    const args = ["-o0", "git", ...gitFlags(false), ...(await withoutDrivers(this.#repo)), ...MERGE_TREE];
+    return new LiveProcess("git merge-tree", () => ({ file: stdbuf, args, cwd, env: placeEnv(this.#repo) }));
   }
 
   #pathsOf({ base, head }: InFlight): Promise<string[]> {
@@ -61,7 +64,7 @@ export class Forecast {
   async #find(pairs: readonly Pair[]): Promise<void> {
     const wanted = pairs.filter((pair) => !this.#isClean.has(pair));
     if (this.#isClean.size + wanted.length > MOST_KNOWN) this.#isClean.clear();
-    const live = this.#live;
+    const live = this.#stdbuf === null ? null : await (this.#live ??= this.#start(this.#stdbuf));
     const answers = live === null ? await this.#askAtOnce(wanted) : wanted.map((pair) => askLive(live, pair));
     await Promise.all(answers.map(async (answer, index) => this.#isClean.set(wanted[index]!, await answer)));
   }
@@ -69,7 +72,8 @@ export class Forecast {
   /** All in one process that ends behind them. It ends before, too, at a pair that it can make nothing of: those behind it stay unanswered. */
   async #askAtOnce(pairs: readonly Pair[]): Promise<boolean[]> {
     if (pairs.length === 0) return [];
-    const { stdout } = await git(this.#repo, MERGE_TREE, { input: `${pairs.join("\n")}\n`, ok: [0, 1, 128] });
+    const args = [...(await withoutDrivers(this.#repo)), ...MERGE_TREE];
+    const { stdout } = await git(this.#repo, args, { input: `${pairs.join("\n")}\n`, ok: [0, 1, 128] });
     let left = Buffer.from(stdout, "latin1");
     const answers: boolean[] = [];
     for (let record = findRecord(left); record !== null; record = findRecord(left)) {
@@ -78,6 +82,15 @@ export class Forecast {
     }
     return answers;
   }
+}
+
+/** A forecast runs no program of the user's, which may never end: what a driver merges it is taken to merge well. */
+async function withoutDrivers(repo: Repo): Promise<string[]> {
+  const { stdout } = await git(repo, ["config", "-z", "--name-only", "--get-regexp", "^merge\\..*\\.driver$"], {
+    ok: [0, 1],
+  });
+  const settings = [...new Set(fieldsOf(stdout))].map((key) => `${key}=true`);
+  return [...settings, "merge.renormalize=false"].flatMap((setting) => ["-c", setting]);
 }
 
 /** A pair at which it ends (the two share no history, or one is gone) is no clean one; the next request starts another. */

@@ -36,6 +36,8 @@ export type GitOptions = {
   identity?: Identity;
   env?: Record<string, string>;
   signal?: AbortSignal;
+  /** Told the process, which is one of its own then. */
+  onStart?: (pid: number) => void;
   /** Arguments of a git that runs first, in the same trip; where it fails, the other does not run. */
   before?: readonly string[];
 };
@@ -54,7 +56,7 @@ export async function git(place: Place, args: readonly string[], options: GitOpt
   const words = (list: readonly string[]) => ["git", ...list];
   const before = options.before === undefined ? {} : { before: words(options.before) };
   const command = { cwd: place.root, env: placeOnlyEnv(place, options), words: words(args), ...before };
-  if (options.input === undefined && options.signal === undefined && Shells.carries(command)) {
+  if (!isOwnProcess(options) && Shells.carries(command)) {
     const result = await shells().run(command);
     if ((options.ok ?? [0]).includes(result.code)) return result;
     throw nameFullDisk(args) ?? nameCause(failed("git", args, result));
@@ -62,6 +64,11 @@ export async function git(place: Place, args: readonly string[], options: GitOpt
   return spawnGit(place, args, options).catch((error: unknown) => {
     throw nameCause(error);
   });
+}
+
+/** Whether a command needs what no helper shell has. */
+function isOwnProcess({ input, signal, onStart }: GitOptions): boolean {
+  return input !== undefined || signal !== undefined || onStart !== undefined;
 }
 
 /** What the helper shells run writes into files of the temporary folder: where that is full, git fails and cannot even say why. */
@@ -142,6 +149,7 @@ async function spawnGit(place: Place, args: readonly string[], options: GitOptio
     ok: options.ok ?? [0],
     ...(options.input === undefined ? {} : { input: options.input }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.onStart === undefined ? {} : { onStart: options.onStart }),
   });
 }
 

@@ -1,6 +1,6 @@
 /** The two git processes that a repository keeps: one reads refs and objects, one moves refs. A spawned `rev-parse` or `update-ref` costs
  *  about 2 ms and blocks Node; these answer in 0.1–0.2 ms. They survive gc, repack and pack-refs beside them. */
-import { closeSync, existsSync, fsyncSync, openSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, lstatSync, openSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { cleanEnv, gitFlags, identityEnv, type Oid } from "./git.ts";
@@ -16,10 +16,16 @@ export type RefChange = { ref: string; from: Oid | null; to: Oid | null };
 /** How often a ref is tried anew when somebody else holds its lock for a moment. */
 const LOCK_TRIES = 5;
 
+/** What whoever takes a ref away holds, beside the lock on that. For it git itself waits a second. */
+export const PACKED_LOCK = "packed-refs.lock";
+const PACKED_TRIES = 2;
+
 export class Live {
   readonly #reader: LiveProcess;
   readonly #writer: LiveProcess;
   readonly #commonDir: string;
+  /** The lock on packed refs that was not given back when we waited for it. */
+  #packedHeld: string | null = null;
 
   constructor(commonDir: string) {
     this.#commonDir = commonDir;
@@ -56,6 +62,8 @@ export class Live {
 
   /** Moves refs, all or none, durably. `false`: one of them was not where it was said to be. */
   async updateRefs(changes: readonly RefChange[]): Promise<boolean> {
+    const isPackedHeld = changes.some(({ to }) => to === null) && this.#isPackedHeld();
+    if (isPackedHeld) throw lockedBy(this.#packedLock);
     const text = `start\n${changes.map(renderChange).join("")}commit\n`;
     for (let tries = 1; ; tries++) {
       try {
@@ -65,8 +73,10 @@ export class Live {
       } catch (error) {
         if (!(error instanceof LiveEnded)) throw error;
         if (await this.#someMoved(changes)) return false;
-        if (tries < LOCK_TRIES && error.said.includes(".lock")) continue;
-        throw this.#nameLock(changes) ?? error;
+        const isPacked = error.said.includes(`/${PACKED_LOCK}'`);
+        if (tries < (isPacked ? PACKED_TRIES : LOCK_TRIES) && error.said.includes(".lock")) continue;
+        if (isPacked) this.#packedHeld = identityOf(this.#packedLock);
+        throw this.#nameLock(changes, error.said) ?? error;
       }
     }
   }
@@ -84,13 +94,22 @@ export class Live {
   }
 
   /** A lock that is still there was left by a git that was killed, or is held by one that hangs. */
-  #nameLock(changes: readonly RefChange[]): OwtError | null {
+  #nameLock(changes: readonly RefChange[], said: string): OwtError | null {
     const locks = changes.map(({ ref }) => join(this.#commonDir, `${ref}.lock`));
-    const lock = locks.find((path) => existsSync(path));
+    // With a branch go HEAD, where it is on that, and the file of packed refs.
+    const named = /Unable to create '(\/.+\.lock)': File exists/.exec(said)?.[1];
+    const lock = [...locks, ...(named === undefined ? [] : [named])].find((path) => existsSync(path));
     if (lock === undefined) return null;
-    return new OwtError("tool-failed", `another git is at work on ${lock.slice(0, -".lock".length)}: it is locked`, {
-      hint: `where no git runs: rm ${shellWord(lock)}`,
-    });
+    return lockedBy(lock);
+  }
+
+  get #packedLock(): string {
+    return join(this.#commonDir, PACKED_LOCK);
+  }
+
+  /** Whether the lock is still there for which was waited in vain. */
+  #isPackedHeld(): boolean {
+    return this.#packedHeld !== null && identityOf(this.#packedLock) === this.#packedHeld;
   }
 
   /** git syncs the ref but never the directory that got its name. */
@@ -106,6 +125,18 @@ export class Live {
     }
     for (const directory of directories) syncDirectory(directory);
   }
+}
+
+function lockedBy(lock: string): OwtError {
+  return new OwtError("tool-failed", `another git is at work on ${lock.slice(0, -".lock".length)}: it is locked`, {
+    hint: `where no git runs: rm ${shellWord(lock)}`,
+  });
+}
+
+/** No other lock has it; null where there is none. */
+function identityOf(lock: string): string | null {
+  const stat = lstatSync(lock, { throwIfNoEntry: false });
+  return stat === undefined ? null : `${stat.ino} ${stat.mtimeMs}`;
 }
 
 /** Makes the names in a directory durable. A directory that is gone (refs were packed meanwhile) has nothing to keep. */

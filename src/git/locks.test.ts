@@ -9,6 +9,7 @@ import { clearLocksFromBeforeBoot, clearOldLocks, isFromBeforeBoot } from "./loc
 const MOVED = "refs/heads/owt/runs/r1.lock";
 const AGENTS = "refs/heads/owt/tasks/t/1.lock";
 const SAVED = "refs/owt/rescue/r1-t-1.lock";
+const PACKED = "packed-refs.lock";
 const USERS = "refs/heads/main.lock";
 
 test("behind a reboot, locks on refs of ours are removed, and nobody else's", async () => {
@@ -21,7 +22,7 @@ test("behind a reboot, locks on refs of ours are removed, and nobody else's", as
     return path;
   };
   const before = bootedAt() - 60_000;
-  const left = [MOVED, AGENTS, SAVED].map((name) => lock(name, before));
+  const left = [MOVED, AGENTS, SAVED, PACKED].map((name) => lock(name, before));
   const others = [lock(USERS, before), lock("refs/heads/owt/tasks/t/2.lock", bootedAt() + 1_000)];
   expect((await clearLocksFromBeforeBoot(scratch.repo)).toSorted()).toEqual(left.toSorted());
   expect(left.filter(existsSync)).toEqual([]);

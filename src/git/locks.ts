@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { OwtError } from "../core/errors.ts";
 import { bootedAt } from "../system/monotonic.ts";
 import { branchRef } from "./branch.ts";
+import { PACKED_LOCK } from "./live.ts";
 import { filesBelow } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
@@ -48,12 +49,12 @@ export async function clearOldIndexLock(adminDir: string): Promise<void> {
   await removeOld([join(adminDir, "index.lock")], isLeft);
 }
 
-/** Removes the locks on refs of ours that a power cut or a reboot left, and names them. Those that agents' git may hold are among them: only what
+/** Removes the locks on refs of ours, and on the packed ones, that a power cut or a reboot left, and names them. Those that agents' git may hold are among them: only what
  *  is from before the machine was started goes. */
 export async function clearLocksFromBeforeBoot(repo: Repo): Promise<string[]> {
   const folders = ["refs/heads/owt", "refs/owt"].map((folder) => join(repo.commonDir, folder));
   const locks = folders.flatMap(filesBelow).filter((path) => path.endsWith(".lock"));
-  return removeOld(locks, isFromBeforeBoot);
+  return removeOld([...locks, join(repo.commonDir, PACKED_LOCK)], isFromBeforeBoot);
 }
 
 /** Whether a file of that date was written before this machine was started. */

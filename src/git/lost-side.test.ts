@@ -166,6 +166,7 @@ async function lostAfter(resolve: (at: Scratch) => void): Promise<string[]> {
     "f.txt": "top\nmiddle\nend\n",
     "one.txt": "middle\n",
     "more.txt": "more\n",
+    "none.txt": "",
     "run.sh": "true\n",
   });
   at.git(at.root, "switch", "-q", "-c", "side");
@@ -174,7 +175,13 @@ async function lostAfter(resolve: (at: Scratch) => void): Promise<string[]> {
   at.git(at.root, "update-index", "--chmod=+x", "run.sh");
   chmodSync(`${at.root}/run.sh`, 0o755);
   const files = { "f.txt": "top\nyours\nend\n", "one.txt": "yours\n", "more.txt": "more\nof it\n" };
-  const theirs = at.commit(at.root, { ...files, "new.txt": "new\n", "d/1.txt": "first\n", "d/2.txt": "second\n" });
+  const theirs = at.commit(at.root, {
+    ...files,
+    "new.txt": "new\n",
+    "d/1.txt": "first\n",
+    "d/2.txt": "second\n",
+    empty: "",
+  });
   at.git(at.root, "switch", "-q", "side");
   at.git(at.root, "merge", "-q", "-s", "ours", "--no-commit", "main");
   at.git(at.root, "read-tree", "-u", "--reset", "main");
@@ -197,6 +204,7 @@ test.each<[string, (at: Scratch) => void, string[]]>([
   ["the file put back to what it was", (at) => writeFileSync(`${at.root}/f.txt`, "top\nmiddle\nend\n"), BOTH],
   ["the lines of both taken out", (at) => writeFileSync(`${at.root}/f.txt`, "top\nend\n"), BOTH],
   ["the only line of a file made into another", (at) => writeFileSync(`${at.root}/one.txt`, "other\n"), []],
+  ["an empty file that they brought taken out", (at) => at.git(at.root, "rm", "-qf", "empty"), ["empty theirs"]],
   ["a file that they brought overwritten", (at) => writeFileSync(`${at.root}/new.txt`, "other\n"), ["new.txt theirs"]],
   ["a file moved as it was resolved", (at) => at.git(at.root, "mv", "f.txt", "g.txt"), []],
   [

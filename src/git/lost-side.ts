@@ -27,6 +27,12 @@ const MOST_BYTES = 2 ** 20;
 /** So many files that a resolution made are looked through for what it took out of others. */
 const MOST_FILES = 500;
 
+/** An empty file, by either kind of name. */
+const EMPTY = new Set([
+  "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+  "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+]);
+
 /** The files of `head`, in which `ours` and `theirs` were brought together, that hold nothing of what one of them changed, or of what both did. Where lines of both were made
  *  into others nothing is lost; nor is what stands in another file now. A file that a side renamed is looked for where it is. */
 export async function findLostSides(
@@ -41,7 +47,9 @@ export async function findLostSides(
   const moved = found.some(({ loss }) => !loss.isMode) ? await linesMadeBy(repo, { ours, theirs, head }) : new Set("");
   const told: Lost[] = [];
   for (const { each, loss } of found) {
-    if (!loss.isMode && kept.has(each[loss.side]?.oid ?? "")) continue;
+    const bytes = each[loss.side]?.oid ?? "";
+    // The same bytes elsewhere are the file moved; no bytes are everywhere.
+    if (!loss.isMode && !EMPTY.has(bytes) && kept.has(bytes)) continue;
     if (!loss.isMode && isMoved(await traceOf(repo, each, loss.side), moved, loss)) continue;
     told.push(await describe(repo, each, loss));
   }

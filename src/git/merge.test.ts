@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { runGit, scratchRepo } from "../../test/rig/scratch-repo.ts";
+import { listProcesses } from "../system/processes.ts";
 import { createBranch, readRef } from "./branch.ts";
 import { readTree } from "./commit.ts";
 import { fastForwardCheckout } from "./fast-forward.ts";
@@ -186,8 +187,12 @@ test("a checkout that holds anything of its own stays as it is, and the answer n
   runGit(at.root, "clean", "-fdxq");
   mkdirSync(join(at.root, "plain"));
   at.write(at.root, { "plain/mine": "mine" });
-  expect(await forward()).toMatchObject({ reason: "refused" });
+  expect(await forward()).toMatchObject({ reason: "would-overwrite", files: ["plain/mine"] });
   expect(readFileSync(join(at.root, "plain/mine"), "utf8")).toBe("mine");
+  rmSync(join(at.root, "plain/mine"));
+  writeFileSync(join(at.root, ".git/HEAD.lock"), "");
+  expect(await forward()).toMatchObject({ reason: "locked", lock: join(at.root, ".git/HEAD.lock") });
+  rmSync(join(at.root, ".git/HEAD.lock"));
   runGit(at.root, "clean", "-fdxq");
   runGit(at.root, "merge", "-q", "--no-ff", "--no-commit", "run");
   expect(await forward()).toMatchObject({ reason: "in-progress", what: "merge" });
@@ -224,9 +229,58 @@ test("a marked file that nobody changed goes along, and so does a sparse checkou
   expect(runGit(at.root, "status", "--porcelain")).toBe("");
 });
 
+test.each(["clean", "changed meanwhile"])("a checkout whose branch could not follow, and that is %s", async (how) => {
+  await using at = await checkedOutTarget();
+  const lock = join(at.root, ".git/HEAD.lock");
+  const mine = how === "clean" ? "" : `echo mine > ${join(at.root, "dir/b.txt")}; `;
+  // Whoever takes the lock does so while the files are written.
+  runGit(at.root, "config", "filter.late.smudge", `touch ${lock}; ${mine}cat`);
+  at.write(at.root, { ".git/info/attributes": "a.txt filter=late\n" });
+  const before = readFileSync(join(at.root, "a.txt"), "utf8");
+  expect(await fastForwardCheckout(at.repo, "main", at.from, at.to)).toMatchObject({ reason: "locked", lock });
+  expect(await readRef(at.repo, "main")).toBe(at.from);
+  rmSync(lock);
+  if (how === "clean") {
+    expect(runGit(at.root, "status", "--porcelain")).toBe("");
+    expect(readFileSync(join(at.root, "a.txt"), "utf8")).toBe(before);
+  } else expect(readFileSync(join(at.root, "dir/b.txt"), "utf8")).toBe("mine\n");
+});
+
 test("a fast-forward that was killed before the ref moved is finished", async () => {
   await using at = await checkedOutTarget();
   runGit(at.root, "read-tree", "-m", "-u", at.from, at.to);
   expect(await fastForwardCheckout(at.repo, "main", at.from, at.to)).toEqual({ moved: true, path: at.root });
   expect(runGit(at.root, "status", "--porcelain")).toBe("");
+});
+
+describe.each(["in the object store", "in a worktree"])("a merge driver that does not end, %s", (where) => {
+  test.each(["when its time is up", "when whoever waits leaves"])("is ended with what it started, %s", async (how) => {
+    await using at = await scratchRepo();
+    const pids = join(at.top, "pids");
+    const driver = `echo $$ > ${pids}; setsid sh -c 'trap "" TERM; echo $$ >> ${pids}; sleep 1000 & wait; wait'`;
+    runGit(at.root, "config", "merge.asks.driver", driver);
+    const base = at.commit(at.root, { "a.txt": "a\nb\nc\n", ".gitattributes": "a.txt merge=asks\n" });
+    const ours = at.commit(at.root, { "a.txt": "a\nours\nc\n" });
+    runGit(at.root, "checkout", "-q", "-b", "x", base);
+    const theirs = at.commit(at.root, { "a.txt": "a\ntheirs\nc\n" });
+    const wt = join(at.top, "int");
+    await createWorktree(at.repo, { path: wt, base: ours, branch: "task" });
+    const leave = new AbortController();
+    at.repo.patience.leave = leave.signal;
+    if (how === "when its time is up") at.repo.patience.limitMs = 500;
+    const merging = where === "in a worktree" ? startMerge(at.repo, wt, theirs) : mergeTrees(at.repo, ours, theirs, wt);
+    const failed = merging.catch((error: unknown) => error);
+    await vi.waitFor(() => expect(readFileSync(pids, "utf8").split("\n")).toHaveLength(3), 10_000);
+    if (how !== "when its time is up") leave.abort();
+    const why = /^git was stopped after 0\.5s in git merge.*: the merge driver asks of .* does not end$/s;
+    const error =
+      how === "when its time is up"
+        ? { code: "tool-failed", message: expect.stringMatching(why) }
+        : { code: "interrupted" };
+    expect(await failed).toMatchObject(error);
+    const begun = new Set(readFileSync(pids, "utf8").trim().split("\n").map(Number));
+    await vi.waitFor(() => expect(listProcesses().filter(({ pid }) => begun.has(pid))).toEqual([]));
+    expect(runGit(wt, "status", "--porcelain")).toBe("");
+    expect(existsSync(join(at.root, ".git/worktrees/int/index.lock"))).toBe(false);
+  });
 });

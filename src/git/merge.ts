@@ -4,15 +4,18 @@ import { OwtError } from "../core/errors.ts";
 import { withAttributesOf } from "./attributes.ts";
 import { isNear } from "./branch.ts";
 import { DEFAULT_IDENTITY, readTree } from "./commit.ts";
-import { fieldsOf, git, type Oid } from "./git.ts";
+import { fieldsOf, git, type GitOptions, type Oid, type Place } from "./git.ts";
+import { clearStaleLocks } from "./locks.ts";
 import { findObstacles } from "./obstacles.ts";
 import { usualMerge } from "./own-flags.ts";
+import { gitPatiently, isOutOfTime } from "./patience.ts";
 import { inProgress, isMainPlace, placeAt, readHead, readText } from "./place.ts";
 import { quoteLossy, UNMERGED } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
 import { mergeDisjoint } from "./tree-merge.ts";
 import { shellWord } from "../lib/printable.ts";
+import type { ExecResult } from "../system/exec.ts";
 
 /** A merge without conflicts. `fastForward`: one side contains the other, so the tree is that side's own. */
 export type Merged = { tree: Oid; fastForward: boolean };
@@ -57,7 +60,7 @@ async function mergeByGit(
 ): Promise<({ tree: Oid } & Conflicts) | Unrelated> {
   const args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs];
   const out = await withAttributesOf(repo, ours, worktree, (place) =>
-    git(place, args, { ok: [0, 1, 128], durable: true }),
+    gitPatiently(repo.patience, place, args, { ok: [0, 1, 128], durable: true }),
   );
   if (out.code === 128) {
     if ((await git(repo, ["merge-base", ours, theirs], { ok: [0, 1, 128] })).code === 1) return { unrelated: true };
@@ -86,6 +89,17 @@ export type StartedMerge =
   /** Not started: these untracked or ignored files would be overwritten. */
   | { inTheWay: string[] };
 
+/** Where a git was killed in the middle its lock goes with it. */
+async function mergeThere(repo: Repo, place: Place, args: readonly string[], options: GitOptions): Promise<ExecResult> {
+  try {
+    return await gitPatiently(repo.patience, place, args, options);
+  } catch (error) {
+    if (isOutOfTime(error) || (error instanceof OwtError && error.code === "interrupted"))
+      await clearStaleLocks(repo, place.gitDir, { branches: [] });
+    throw error;
+  }
+}
+
 /** Starts a merge in a task's worktree and leaves it uncommitted, with its conflicts, for an agent to resolve. Repeatable: the same merge
  *  already under way is described. Throws `wrong-state` when the worktree has changes of its own or another merge. */
 export async function startMerge(repo: Repo, worktree: string, theirs: Oid): Promise<StartedMerge> {
@@ -102,7 +116,8 @@ export async function startMerge(repo: Repo, worktree: string, theirs: Oid): Pro
     const flags = ["--no-ff", "--no-commit", "--no-edit", "--quiet", "--no-stat"];
     const { branch } = await readHead(repo, place);
     const args = [...(branch === null ? [] : usualMerge(branch)), "merge", ...flags, theirs];
-    const out = await git(place, args, { ok: [0, 1, 2, 128], durable: true, identity: DEFAULT_IDENTITY });
+    const options = { ok: [0, 1, 2, 128], durable: true, identity: DEFAULT_IDENTITY };
+    const out = await mergeThere(repo, place, args, options);
     if (merging() === undefined) {
       if (out.code === 0) return "nothing";
       throw new OwtError("wrong-state", `cannot merge ${theirs} in ${worktree}: ${(out.stderr || out.stdout).trim()}`, {

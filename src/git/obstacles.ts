@@ -1,6 +1,7 @@
 /** Files that are in nobody's history and stand where a checkout or merge would write. git protects untracked ones; ignored ones it
  *  overwrites without a word, and they are somebody's too. */
-import { dirname } from "node:path";
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { lstatInside } from "./place.ts";
 
@@ -17,13 +18,23 @@ export async function findObstacles(place: Place, from: Oid, to: Oid): Promise<s
   return [...new Set(added.flatMap((path) => obstacleAt(place.root, path, deleted) ?? []))];
 }
 
-/** The first file on the way down to `path` that is not tracked. A directory in the place of a file is left to git, which looks inside. */
+/** The first file on the way down to `path`, or in a folder that stands there, that is not tracked. */
 function obstacleAt(root: string, path: string, deleted: Set<string>): string | null {
   const stat = lstatInside(root, path);
-  if (stat !== null) return stat.isDirectory() ? null : path;
+  if (stat !== null) return stat.isDirectory() ? fileIn(root, path, deleted) : path;
   for (let parent = dirname(path); parent !== "."; parent = dirname(parent)) {
     const above = lstatInside(root, parent);
     if (above !== null) return above.isDirectory() || deleted.has(parent) ? null : parent;
+  }
+  return null;
+}
+
+/** The first file in a folder that does not go with the checkout; null where git takes the folder away. */
+function fileIn(root: string, folder: string, deleted: Set<string>): string | null {
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const path = `${folder}/${entry.name}`;
+    const found = entry.isDirectory() ? fileIn(root, path, deleted) : deleted.has(path) ? null : path;
+    if (found !== null) return found;
   }
   return null;
 }

@@ -7,6 +7,7 @@ import { shellWord } from "../lib/printable.ts";
 import { exec, type ExecResult } from "../system/exec.ts";
 import { cleanEnv, closeHelpers, fieldsOf, git, gitFlags, type Place } from "./git.ts";
 import { Live } from "./live.ts";
+import { type Patience, usualPatience } from "./patience.ts";
 import { recogniseRepo } from "./usual-repo.ts";
 
 /** A repository, as the place of its main worktree. Close it to end its live processes. */
@@ -24,6 +25,8 @@ export type Repo = Place &
     readonly plainLayout: boolean;
     readonly objectFormat: "sha1" | "sha256";
     readonly live: Live;
+    /** For how long programs are waited for that git runs here. */
+    readonly patience: Patience;
     close(): Promise<void>;
   };
 
@@ -83,6 +86,7 @@ function makeRepo(at: Pick<Repo, "root" | "commonDir" | "here">, settings: Map<s
     plainLayout: isPlain(settings),
     objectFormat: settings.get("extensions.objectformat") === "sha256" ? "sha256" : "sha1",
     live,
+    patience: usualPatience(),
     close,
     [Symbol.asyncDispose]: close,
   };

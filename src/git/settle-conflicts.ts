@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { OwtError } from "../core/errors.ts";
 import { withAttributesOf } from "./attributes.ts";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
+import { gitPatiently } from "./patience.ts";
 import { placeAt } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { emptyTrash, openTrash } from "./trash.ts";
@@ -24,7 +25,9 @@ export async function settleConflicts(
 ): Promise<Oid | null> {
   const place = placeAt(repo, worktree);
   const args = ["merge-tree", "--write-tree", "-z", "--no-messages", ours, theirs];
-  const { stdout } = await withAttributesOf(repo, ours, worktree, (at) => git(at, args, { ok: [0, 1], durable: true }));
+  const { stdout } = await withAttributesOf(repo, ours, worktree, (at) =>
+    gitPatiently(repo.patience, at, args, { ok: [0, 1], durable: true }),
+  );
   const [tree = "", ...fields] = fieldsOf(stdout);
   const settled = new Map<string, Entry | null>();
   for (const [path, stages] of readStages(fields)) {

@@ -2,6 +2,7 @@
 import { isAncestor } from "./branch.ts";
 import { readTree } from "./commit.ts";
 import { git, type Oid } from "./git.ts";
+import { gitPatiently } from "./patience.ts";
 import type { Repo } from "./repo.ts";
 
 export type Came =
@@ -42,7 +43,8 @@ async function countPatchesIn(repo: Repo, tip: Oid, target: Oid): Promise<number
 }
 
 async function changesNothing(repo: Repo, tip: Oid, target: Oid): Promise<boolean> {
-  const merged = await git(repo, ["merge-tree", "--write-tree", "--no-messages", target, tip], { ok: [0, 1, 128] });
+  const args = ["merge-tree", "--write-tree", "--no-messages", target, tip];
+  const merged = await gitPatiently(repo.patience, repo, args, { ok: [0, 1, 128] });
   return merged.code === 0 && merged.stdout.trim() === (await readTree(repo, target));
 }
 

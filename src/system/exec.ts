@@ -12,6 +12,8 @@ export type ExecOptions = {
   ok?: readonly number[];
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** Told the process, which heads a group of its own. */
+  onStart?: (pid: number) => void;
 };
 
 export type ExecResult = { code: number; stdout: string; stderr: string };
@@ -47,8 +49,9 @@ function collect(file: string, args: readonly string[], options: ExecOptions): P
       timeout: options.timeoutMs,
       signal: options.signal,
     });
+    if (child.pid !== undefined) options.onStart?.(child.pid);
     // With what it started: git waits for an ssh that does not answer, and would leave that behind.
-    const stopAll = () => endGroup(child.pid);
+    const stopAll = () => endGroup(child.pid, "SIGTERM");
     options.signal?.addEventListener("abort", stopAll, { once: true });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
@@ -69,10 +72,10 @@ function collect(file: string, args: readonly string[], options: ExecOptions): P
 }
 
 /** Ends a program of ours with everything in its group, of which it is the head. */
-function endGroup(pid: number | undefined): void {
+export function endGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined) return;
   try {
-    process.kill(-pid, "SIGTERM");
+    process.kill(-pid, signal);
   } catch {
     // It has ended by itself.
   }

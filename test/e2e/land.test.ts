@@ -474,3 +474,19 @@ test.each(["checked out", "checked out nowhere"])(
     expect((await rig.owt("land")).code).toBe(0);
   },
 );
+
+test.each(["HEAD.lock", "ORIG_HEAD.lock"])(
+  "with a %s that a killed git left nothing of the checkout is changed",
+  async (name) => {
+    await using rig = await finished();
+    const lock = join(rig.root, ".git", name);
+    writeFileSync(lock, "");
+    for (const _ of ["first", "again"]) {
+      const refused = await rig.owt("land");
+      expect([refused.code, refused.stderr]).toEqual([4, expect.stringMatching(`where none runs: rm ${lock}`)]);
+      expect(rig.git("status", "--porcelain")).toBe("");
+    }
+    rmSync(lock);
+    expect((await rig.owt("land")).code).toBe(0);
+  },
+);

@@ -427,3 +427,46 @@ test("who waits behind a resolution that is given up goes on, also in another pr
   const left = names.map((name) => `${name}/E01`).filter((id) => id !== resolver);
   expect(rig.integrations("owt/runs/r1").toSorted()).toEqual(left);
 });
+
+/** Two tasks that meet in a file whose merge driver never ends, and one that has nothing to do with them. */
+function withEndlessDriver(config: string): Rig {
+  const plans = ["a", "b", "c"].map((name) => [
+    `docs/plans/${name}/epic-01-${name}.md`,
+    task({ title: name }, name === "c" ? 'write c.txt "c"' : `write shared.txt "${name}"`),
+  ]);
+  const rig = Rig.create({
+    ".worktreerc": `${demoConfig}[run]\nmax_parallel = 3\n${config}`,
+    ".gitattributes": "shared.txt merge=asks\n",
+    "shared.txt": "start\n",
+    ...Object.fromEntries(plans),
+  });
+  rig.git("config", "merge.asks.driver", `echo $$ >> ${rig.path("asked")}; sleep 1000`);
+  return rig;
+}
+
+test("a merge driver that does not end holds its own task, by name, and nobody else", async () => {
+  await using rig = withEndlessDriver('timeout = "5s"\n');
+  const ran = await rig.owt("run", "--yes");
+  expect(ran.code).toBe(4);
+  const { runs } = await rig.json<Status>("status");
+  expect(runs[0]!.tasks.map(({ state }) => state).toSorted()).toEqual(["done", "done", "pending"]);
+  expect((await rig.owt("inbox")).stdout.replaceAll(/\s+/g, " ")).toContain(
+    "the merge driver asks of this repository's git configuration",
+  );
+  rig.git("config", "merge.asks.driver", "git merge-file --union %A %O %B");
+  expect((await rig.owt("task", "retry", runs[0]!.tasks.find(({ state }) => state === "pending")!.id)).code).toBe(0);
+  expect((await rig.owt("resume")).code).toBe(0);
+  expect(rig.show("owt/runs/r1", "c.txt")).toBe("c");
+});
+
+test.each(["Ctrl-C", "owt stop"])("%s ends a merge driver that does not end", async (how) => {
+  await using rig = withEndlessDriver("");
+  const running = rig.start("run", "--yes");
+  await fileAppears(rig.path("asked"));
+  if (how === "Ctrl-C") running.child.kill("SIGINT");
+  else expect((await rig.owt("stop")).code).toBe(0);
+  expect((await running.ended).code).not.toBe(0);
+  const [pid] = readFileSync(rig.path("asked"), "utf8").split("\n");
+  // One that has ended and was not waited for has no program any more.
+  expect(existsSync(`/proc/${pid}/exe`)).toBe(false);
+});

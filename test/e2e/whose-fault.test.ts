@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { demoConfig, Rig, startTwoBehindOne, task } from "../rig/rig.ts";
 
 type Shown = { task: { attempts: { folder: string; worktree: string; outcome: string }[] } };
@@ -52,4 +52,22 @@ test("what a person handed in and is red is nobody else's fault", async () => {
   expect((await rig.owt("resume")).code).toBe(4);
   const { waiting } = await rig.json<Inbox>("inbox");
   expect(waiting[0]!.why).toBe(`its work is red: ! grep -q bad shared.txt; to be mended in ${worktree}`);
+});
+
+describe.each(["index.lock", "the branch's lock"])("an agent whose commit met %s, which nobody held", (which) => {
+  test.each([
+    ["comes in where its checks say that its work is done", "test -f a.txt", 0],
+    ["has failed where its checks are red", "test -f b.txt", 1],
+    ["has failed where nothing is checked", "", 1],
+  ])("%s", async (_, check, code) => {
+    const lock = which === "index.lock" ? "index.lock" : "$(git symbolic-ref HEAD).lock";
+    const agent = `echo a > a.txt; touch "$(git rev-parse --git-path ${lock})"; git add -A && git commit -qm a`;
+    await using rig = Rig.create({
+      ".worktreerc": `[agent]\ndefault = "mine"\n[agent.mine]\ncommand = ["sh", "agent.sh"]\n[run]\nretries = 0\nverify_attempts = 0\n${check && `verify = "${check}"\n`}`,
+      "agent.sh": agent,
+      "docs/plans/one/epic-01-a.md": task({}, "do it"),
+    });
+    expect((await rig.owt("run", "--yes")).code !== 0).toBe(code !== 0);
+    expect(rig.git("ls-tree", "--name-only", "owt/runs/r1").split("\n").includes("a.txt")).toBe(code === 0);
+  });
 });
