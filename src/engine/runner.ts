@@ -2,29 +2,26 @@
  *  that is not in the store, so whoever takes over goes on where it stopped. */
 import { setImmediate as turnOfTheWorld } from "node:timers/promises";
 import type { Attempt } from "../core/attempt.ts";
-import { OwtError } from "../core/errors.ts";
 import type { Run } from "../core/run.ts";
 import { isMergeHeld } from "../core/held-merges.ts";
 import { FINAL_STATES, type Task } from "../core/task.ts";
-import { oneLine } from "../core/names.ts";
-import { describeUnseen, type Shortage } from "../core/room.ts";
 import { countFinal, findSkips } from "../core/view.ts";
 import { outlastDeadGit } from "../git/dead-git.ts";
 import { clearLocksFromBeforeBoot, clearOldLocks } from "../git/locks.ts";
 import { endPrograms } from "../git/patience.ts";
 import { sweepTrash } from "../git/remove.ts";
-import { findUnwritable } from "../git/unwritable.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { appendEvent } from "../store/events.ts";
 import { readHeldMerges } from "../store/resolving.ts";
-import { endRun, readRun, readRuns } from "../store/runs.ts";
+import { endRun, readRuns } from "../store/runs.ts";
 import { moveTask, readTasks } from "../store/tasks.ts";
 import { stopBelow } from "../system/marked.ts";
-import { carryAttempt, standForReview } from "./attempt.ts";
+import { standForReview } from "./attempt.ts";
 import { requestStop } from "./attempt-moves.ts";
 import { markParked } from "./parked.ts";
 import { noteAstray } from "./astray.ts";
 import { keepBackups } from "./backups.ts";
+import { Carriers, LOOP } from "./carriers.ts";
 import { catchUp } from "./catch-up.ts";
 import { bookClockJump } from "./clock-jumps.ts";
 import { decideContests } from "./contest.ts";
@@ -33,7 +30,7 @@ import { type DiskWatch, watchDisk } from "./disk-watch.ts";
 import { bookDeadTimes } from "./dead-time.ts";
 import { type Engine, isLost, strayFallOvers } from "./engine.ts";
 import { expectedEndIn, noteExpectedEnd } from "./expected-end.ts";
-import { giveUpForBooking, isFullDisk, outlastFullDisk, STALL_MS, unlessFullDisk } from "./full-disk.ts";
+import { outlastFullDisk, STALL_MS, unlessFullDisk } from "./full-disk.ts";
 import { freeHeld } from "./held-checkout.ts";
 import { idleFallOvers } from "./credentials.ts";
 import { closeForecasts } from "./merge-order.ts";
@@ -53,7 +50,6 @@ import { tellRoomWait } from "./tell-room.ts";
 import { allEmptied, leaveHome, removeIntegrationWorktree } from "./tidy.ts";
 import { nextChange } from "./wake.ts";
 import { knownFiles } from "./workspace.ts";
-import { NoRoomYet } from "./worktree-room.ts";
 
 export type CarryOptions = {
   /** Aborted when this process is to leave: agents are parked with their conversations. */
@@ -199,134 +195,6 @@ function noteIdleFallOvers(engine: Engine, { id: run }: Run): void {
     appendEvent(engine.store, engine.now(), { run }, { kind: "note", text });
   }
 }
-
-/** `times`: in a row, and without a disk of ours that is seen to lack room. `isHeld`: it has not begun, since it would not have fit. */
-type Fallen = { at: number; times: number; isHeld: boolean; shortage: Shortage };
-
-/** The attempts that this process carries right now. What they do lies in the store; this only keeps two from carrying one. */
-class Carriers {
-  readonly #engine: Engine;
-  readonly #leave: AbortSignal;
-  readonly disk: DiskWatch;
-  readonly #running = new Map<number, Promise<void>>();
-  /** What fell to a full disk and has not come through since, by attempt. */
-  readonly #fallen = new Map<number, Fallen>();
-  #stalledAt = -Infinity;
-  failure: { error: unknown } | null = null;
-  onEnd: () => void = () => {};
-  /** Whether something could start but for want of room. */
-  isShort = false;
-
-  /** From `leave` on nothing begins any more. */
-  constructor(engine: Engine, leave: AbortSignal, disk: DiskWatch) {
-    this.#engine = engine;
-    this.#leave = leave;
-    this.disk = disk;
-  }
-
-  /** Whether what fell to a full disk is left to lie for now. */
-  get isStalled(): boolean {
-    return performance.now() - this.#stalledAt < STALL_MS || (this.#stalledAt > -Infinity && this.disk.isFull);
-  }
-
-  /** When there may be room again, which nothing tells: milliseconds, or null. */
-  get lookAgainIn(): number | null {
-    if (this.isStalled || this.#freshlyFallen.length > 0) return STALL_MS;
-    return this.isShort ? LOOK_AT_ROOM_MS : null;
-  }
-
-  /** What keeps everything from starting: our disks, or one of which we see nothing but what it does (another one, a quota). */
-  get shortage(): Shortage | null {
-    const said = this.#freshlyFallen.find(({ times }) => times >= ENOUGH_TIMES);
-    return this.disk.shortage ?? said?.shortage ?? null;
-  }
-
-  /** What waits to be begun and has no room. */
-  get held(): Shortage | null {
-    return this.#freshlyFallen.find(({ isHeld }) => isHeld)?.shortage ?? null;
-  }
-
-  get #freshlyFallen(): Fallen[] {
-    return [...this.#fallen.values()].filter(({ at }) => performance.now() - at < FALLEN_MS);
-  }
-
-  /** Takes in what went wrong with an attempt, or with one of our own turns. What there was no room for goes on when there is, however long that takes; anything
-   *  else is the end. */
-  fail(error: unknown, of: number): void {
-    if (!isFullDisk(this.#engine, error)) {
-      this.failure ??= { error };
-      return;
-    }
-    const at = performance.now();
-    if (error instanceof NoRoomYet) {
-      this.#fallen.set(of, { at, times: 0, isHeld: true, shortage: error.shortage });
-      return;
-    }
-    this.#stalledAt = at;
-    giveUpForBooking(this.#engine);
-    const isSeen = this.disk.isFull || this.disk.shortage !== null;
-    const times = isSeen ? 0 : (this.#fallen.get(of)?.times ?? 0) + 1;
-    const why = describeUnseen(oneLine(error instanceof Error ? error.message : String(error)));
-    this.#fallen.set(of, { at, times, isHeld: false, shortage: { of: "disk", why } });
-  }
-
-  /** What had fallen came through. */
-  goesWell(of: number): void {
-    this.#fallen.delete(of);
-  }
-
-  get size(): number {
-    return this.#running.size;
-  }
-
-  /** Begins to carry an attempt, unless it is carried already. On a full disk only what can make room goes on, now and then. */
-  carry({ id: attempt, run, phase }: Attempt): void {
-    if (this.#running.has(attempt)) return;
-    const fallen = this.#fallen.get(attempt);
-    const isRested = fallen === undefined || performance.now() - fallen.at >= STALL_MS;
-    if (fallen?.isHeld === true && !isRested) return;
-    if (this.isStalled && !(MAKES_ROOM.has(phase) && isRested)) return;
-    const carrying = carryAttempt(this.#engine, attempt, this.#leave)
-      .then(() => this.goesWell(attempt))
-      .catch(async (error: unknown) => {
-        // Its branch was moved under it: the run waits for that, and the others go on.
-        if (await this.isAstray(run, error)) return;
-        this.fail(error, attempt);
-      })
-      .then(() => {
-        this.#running.delete(attempt);
-        this.onEnd();
-      });
-    this.#running.set(attempt, carrying);
-  }
-
-  /** Whether something went wrong because of a run's branch. */
-  async isAstray(id: string, error: unknown): Promise<boolean> {
-    if (!(error instanceof OwtError) && findUnwritable(this.#engine.repo, { all: true }) === null) return false;
-    try {
-      const run = readRun(this.#engine.store, id);
-      return run !== null && (await noteAstray(this.#engine, run, { failed: true })) !== null;
-    } catch {
-      // A store that cannot be read, or a full disk: what failed first says more.
-      return false;
-    }
-  }
-
-  async allEnded(): Promise<void> {
-    await Promise.all(this.#running.values());
-  }
-}
-
-/** Phases whose steps can make room: a log is cut, a worktree goes. */
-const MAKES_ROOM = new Set<Attempt["phase"]>(["agent", "collect", "advance", "tidy"]);
-/** So often in a row something says that a disk is full, of which we see that it is not, before that is told. */
-const ENOUGH_TIMES = 3;
-/** What is no attempt's, in place of its number. */
-const LOOP = -1;
-/** What fell is tried again each second; what was not for so long (its attempt is over, or waits for something else) says nothing any more. */
-const FALLEN_MS = 60_000;
-/** So often the room is looked at though nothing happens: other programs give memory back. */
-const LOOK_AT_ROOM_MS = 2_000;
 
 function earlier(one: number | null, other: number | null): number | null {
   return one === null || other === null ? (one ?? other) : Math.min(one, other);
