@@ -1,5 +1,5 @@
 /** Files that git was told not to look at (`update-index --assume-unchanged`, `--skip-worktree`) and that somebody changed all the same: `git status` says nothing of them. */
-import { copyFileSync } from "node:fs";
+import { copyFileSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
 import { oidBytes, readSpecialEntries } from "./index-file.ts";
@@ -40,7 +40,7 @@ async function changedWithout(place: Place, marked: readonly Overlooked[]): Prom
   const bin = openTrash(place.commonDir);
   try {
     const index = join(bin, "index-looked-at");
-    copyFileSync(join(place.gitDir, "index"), index);
+    copyIndex(join(place.gitDir, "index"), index);
     const input = marked.map(({ path }) => `${path}\0`).join("");
     for (const mark of MARKS) await git(place, ["update-index", `--no-${mark}`, "-z", "--stdin"], { index, input });
     await git(place, ["update-index", "-q", "--refresh"], { index, ok: [0, 1] });
@@ -48,4 +48,12 @@ async function changedWithout(place: Place, marked: readonly Overlooked[]): Prom
   } finally {
     await emptyTrash(bin);
   }
+}
+
+/** With an older time than it has: git looks into files that were changed since an index was written, and only at the times of others. A file that was changed in the same
+ *  moment as the index would pass for unchanged in a copy that is newer. */
+function copyIndex(from: string, to: string): void {
+  copyFileSync(from, to);
+  const before = new Date(statSync(from).mtimeMs - 1_000);
+  utimesSync(to, before, before);
 }

@@ -1,6 +1,6 @@
 /** The machine goes down under a run and is started anew: what was committed goes on, and what was not is taken for nobody's work. `power-cut.test.ts` fails the power
  *  anywhere; here it is looked at what a person and an agent see of it. */
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { demoConfig, fileAppears, Rig, type Running, task } from "../rig/rig.ts";
@@ -13,6 +13,8 @@ async function goDown(rig: Rig, run: Running, harm: (worktree: string, gitDir: s
   const entries = join(rig.root, ".git/worktrees");
   for (const name of readdirSync(entries)) {
     const gitDir = join(entries, name);
+    // Its worktree is just being given up.
+    if (!existsSync(join(gitDir, "gitdir"))) continue;
     // Another start of the machine than this one.
     writeFileSync(join(gitDir, "owt-stands-since"), "0b00f00d-0000-4000-8000-000000000001\n");
     harm(join(readFileSync(join(gitDir, "gitdir"), "utf8").trim(), ".."), gitDir);
@@ -44,7 +46,7 @@ test("under an agent: what it had not committed is put aside, and it is told and
   const prompt = readFileSync(join(rig.root, ".git/owt/attempts/2/prompt"), "utf8");
   expect(prompt).toMatch(/^# owt: resume$/m);
   expect(prompt).toContain(`## The machine went down`);
-  expect(prompt).toContain(`- "README.md"\n- "half.txt"\n`);
+  expect(prompt).toContain(`- README.md\n- half.txt\n`);
   expect(prompt).toContain(`git show ${saved}:PATH`);
 });
 
