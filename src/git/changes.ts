@@ -1,6 +1,6 @@
 /** What a worktree changed since a commit: in commits, in its files, and in files that git does not know yet. */
 import { once } from "node:events";
-import { copyFileSync, existsSync, statSync, utimesSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { OwtError } from "../core/errors.ts";
 import { start } from "../system/exec.ts";
 import { fieldsOf, git, gitFlags, type Oid, type Place, placeEnv } from "./git.ts";
+import { copyIndex } from "./index-file.ts";
 import type { Repo } from "./repo.ts";
 import { readStatus } from "./status.ts";
 import { emptyTrash, openTrash } from "./trash.ts";
@@ -146,13 +147,6 @@ async function untrackedBytes(place: Place): Promise<Buffer> {
   const names = await text(child.stdout!.setEncoding("latin1"));
   const files = fieldsOf(names).filter((path) => !path.endsWith("/"));
   return Buffer.from(files.join("\0"), "latin1");
-}
-
-/** With its time: by that git knows which files may have changed within the second in which it was written. */
-function copyIndex(from: string, to: string): void {
-  copyFileSync(from, to);
-  const { atime, mtime } = statSync(from);
-  utimesSync(to, atime, mtime);
 }
 
 async function parseFiles(diff: (args: readonly string[]) => Promise<string>): Promise<ChangedFile[]> {

@@ -1,5 +1,5 @@
 /** Reads and writes index files without a process: what `git status` is silent about, what a commit of it would hold, and a few files more in it. The format is documented in gitformat-index(5). */
-import { type BigIntStats, readFileSync, type Stats } from "node:fs";
+import { type BigIntStats, copyFileSync, readFileSync, type Stats, statSync, utimesSync } from "node:fs";
 
 /** How long a name of an object is in the binary files of a repository. */
 export function oidBytes({ objectFormat }: { objectFormat: "sha1" | "sha256" }): number {
@@ -202,4 +202,12 @@ function hasForeignParts(bytes: Buffer, from: number, nameBytes: number): boolea
     if (first < 65 || first > 90) return true;
   }
   return false;
+}
+
+/** Copies an index with its time: git looks into files that were changed since an index was written, and only at the times of others. In a newer copy a file that was changed in
+ *  the moment in which the index was written would pass for unchanged. */
+export function copyIndex(from: string, to: string): void {
+  copyFileSync(from, to);
+  const { atime, mtime } = statSync(from);
+  utimesSync(to, atime, mtime);
 }

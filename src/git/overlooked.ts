@@ -1,8 +1,7 @@
 /** Files that git was told not to look at (`update-index --assume-unchanged`, `--skip-worktree`) and that somebody changed all the same: `git status` says nothing of them. */
-import { copyFileSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { fieldsOf, git, type Oid, type Place } from "./git.ts";
-import { oidBytes, readSpecialEntries } from "./index-file.ts";
+import { copyIndex, oidBytes, readSpecialEntries } from "./index-file.ts";
 import { lstatInside } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { emptyTrash, openTrash } from "./trash.ts";
@@ -48,12 +47,4 @@ async function changedWithout(place: Place, marked: readonly Overlooked[]): Prom
   } finally {
     await emptyTrash(bin);
   }
-}
-
-/** With an older time than it has: git looks into files that were changed since an index was written, and only at the times of others. A file that was changed in the same
- *  moment as the index would pass for unchanged in a copy that is newer. */
-function copyIndex(from: string, to: string): void {
-  copyFileSync(from, to);
-  const before = new Date(statSync(from).mtimeMs - 1_000);
-  utimesSync(to, before, before);
 }
