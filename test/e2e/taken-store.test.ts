@@ -9,7 +9,8 @@ const homeOf = (rig: Rig) => join(rig.root, ".git", "owt");
 const storeOf = (rig: Rig) => join(homeOf(rig), "state.db");
 
 function removeStore(rig: Rig): void {
-  for (const part of ["-wal", "-shm", ""]) rmSync(storeOf(rig) + part, { recursive: true, force: true, maxRetries: 10 });
+  for (const part of ["-wal", "-shm", ""])
+    rmSync(storeOf(rig) + part, { recursive: true, force: true, maxRetries: 10 });
 }
 
 const PLAN = (rig: Rig) => ({

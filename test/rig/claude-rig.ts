@@ -115,7 +115,12 @@ export async function claudeRig({ api, files, env = {}, version }: RigOptions): 
     },
     starts: () => (existsSync(startsFile) ? readFileSync(startsFile, "utf8").trimEnd().split("\n") : []),
     claudes: () => processesIn(top).filter((pid) => linkOf(pid, "exe") === realpathSync(binary)),
-    processes: () => processesIn(top).map((pid) => `${pid} ${readProc(pid, "cmdline").replaceAll("\0", " ").trim()}`),
+    // One without a command line has ended, but for its last moment in the table.
+    processes: () =>
+      processesIn(top).flatMap((pid) => {
+        const line = readProc(pid, "cmdline").replaceAll("\0", " ").trim();
+        return line === "" ? [] : [`${pid} ${line}`];
+      }),
     [Symbol.asyncDispose]: async () => {
       for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
       // A test that failed may leave an agent; the loop is for what forks meanwhile.
