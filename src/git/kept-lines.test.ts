@@ -12,6 +12,8 @@ test("a line that got a comma, other quotes, another number, a word that was ren
     ["go('2')", 'go("3")', ['go("2")', 'go("3")']],
     ["2. from a", "2. from b", ["2. from b", "3. from a"]],
     ["y = old() + 1", "z = new()", ["z = new()", "y = new() + 1"]],
+    ["total = a * 2", "amount = a", ["amount = a * 2"]],
+    ["getUser(id, true)", "const account = getAccount(id)", ["const account = getAccount(id, true)"]],
     ["x = f(1, a)", "x = f(1, b)", ["x = f(1, a, b)"]],
     ["const readFile = 1", "const b = 2", ["const read_file = 1", "const b = 2"]],
     ["保存文件", "删除目录", ["删除目录", "保存文档"]],
@@ -25,6 +27,7 @@ test("a line of the other side that was changed, and one that is like neither, k
   expect(kept(["const a = need('a')"], ["const b = need('b')"], ['const b = need("b");'])).toBe(false);
   expect(kept(["mine"], ["yours"], ["yours", "// resolved"])).toBe(false);
   expect(kept(["mine"], ["yours"], ["yours"])).toBe(false);
+  expect(kept(["b(2)"], ["a()", "b(1)"], ["a();", "b(1);"])).toBe(false);
 });
 
 test("a file of many lines that are all alike is compared, too", () => {

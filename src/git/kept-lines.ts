@@ -8,16 +8,39 @@ const LEAST_ALIKE = 0.5;
 /** So many lines that were made anew are looked at. */
 const MOST_MADE = 200;
 
-/** Whether any of the lines that one side `added` is in `now`, as it is or made into another line: one that neither side has, and that is more like a line of this side than like what
- *  stood `beside` it (the file as it was before, and as the other side has it). */
+/** Whether any of the lines that one side `added` is in `now`, as it is or made into another line: one that neither side has, and that holds a word which only this side brought, or
+ *  is more like a line of this side than like what stood `beside` it (the file as it was before, and as the other side has it). */
 export function isAnyKept(added: Lines, { beside, now }: { beside: Lines; now: Lines }): boolean {
-  if (!added.isDisjointFrom(now)) return true;
-  const made = [...now.difference(beside)].slice(0, MOST_MADE).map(wordsOf);
+  if (isAnyThere(added, now)) return true;
+  const made = linesBeyond(now, beside).slice(0, MOST_MADE).map(wordsOf);
   const [own, others] = [indexed(added), indexed(beside)];
+  const brought = new Set([...own.places.keys()].filter((word) => !others.places.has(word)));
   return made.some((words) => {
+    if (!words.isDisjointFrom(brought)) return true;
     const alike = mostAlike(words, own);
     return alike >= LEAST_ALIKE && alike >= mostAlike(words, others);
   });
+}
+
+/** Whether one of these lines stands there, with other spaces, quotes, commas and semicolons or not. */
+export function isAnyThere(lines: Lines, now: Lines): boolean {
+  const there = bareOf(now);
+  return [...lines].some((line) => there.has(bare(line)));
+}
+
+/** Those that are not beside, with other spaces and signs or not. */
+export function linesBeyond(lines: Lines, beside: Lines): string[] {
+  const there = bareOf(beside);
+  return [...lines].filter((line) => !there.has(bare(line)));
+}
+
+function bareOf(lines: Lines): Lines {
+  return new Set([...lines].map(bare));
+}
+
+/** What a formatter does to a line by itself. */
+function bare(line: string): string {
+  return line.replaceAll(/[\s,;'"`]+/g, "");
 }
 
 type Words = ReadonlySet<string>;

@@ -201,6 +201,11 @@ test.each<[string, (at: Scratch) => void, string[]]>([
   ["nothing more", () => {}, []],
   ["lines made into others", (at) => writeFileSync(`${at.root}/f.txt`, "top\nother\nend\n"), []],
   ["a line of theirs that got a comma", (at) => writeFileSync(`${at.root}/f.txt`, "top\n'yours',\nmine\nend\n"), []],
+  [
+    "theirs thrown away, and the rest formatted",
+    (at) => writeFileSync(`${at.root}/f.txt`, "top;\nmine;\nend;\n"),
+    ["f.txt theirs"],
+  ],
   ["the file put back to what it was", (at) => writeFileSync(`${at.root}/f.txt`, "top\nmiddle\nend\n"), BOTH],
   ["the lines of both taken out", (at) => writeFileSync(`${at.root}/f.txt`, "top\nend\n"), BOTH],
   ["the only line of a file made into another", (at) => writeFileSync(`${at.root}/one.txt`, "other\n"), []],

@@ -2,7 +2,7 @@
 import { type ChangedEntry, changedEntries, changedFiles, entryAt } from "./changed-paths.ts";
 import { forkOf } from "./changes.ts";
 import { fieldsOf, git, type Oid } from "./git.ts";
-import { isAnyKept } from "./kept-lines.ts";
+import { isAnyKept, isAnyThere, linesBeyond } from "./kept-lines.ts";
 import { readName } from "./quoted-names.ts";
 import type { Repo } from "./repo.ts";
 import { entriesOf, type Entry, isSame, LINK, TREE } from "./tree.ts";
@@ -145,12 +145,18 @@ async function sidesNotKept(repo: Repo, sides: Sides): Promise<Side[]> {
   const files = [sides.before, sides.ours, sides.theirs, sides.head];
   const [base, own, other, now] = await Promise.all(files.map((entry) => linesOf(repo, entry)));
   if (base == null || own == null || other == null || now == null) return [];
-  const added = { ours: own.difference(base.union(other)), theirs: other.difference(base.union(own)) };
-  const isThere = (side: Side) => !added[side].isDisjointFrom(now);
-  const isMade = !now.isSubsetOf(base.union(own).union(other));
+  const added = { ours: addedTo(own, base.union(other)), theirs: addedTo(other, base.union(own)) };
+  const isThere = (side: Side) => isAnyThere(added[side], now);
+  const isMade = linesBeyond(now, base.union(own).union(other)).length > 0;
   if (isMade && !SIDES.some(isThere)) return [];
   const beside = { ours: base.union(other), theirs: base.union(own) };
   return SIDES.filter((side) => added[side].size > 0 && !isAnyKept(added[side], { beside: beside[side], now }));
+}
+
+/** The lines that are not beside; of who changed nothing but spaces and signs, those. */
+function addedTo(lines: ReadonlySet<string>, beside: ReadonlySet<string>): ReadonlySet<string> {
+  const beyond = linesBeyond(lines, beside);
+  return beyond.length > 0 ? new Set(beyond) : lines.difference(beside);
 }
 
 /** Whether a file that was changed is not there any more, is empty, or holds something else altogether: no line of either side, those among them that they have in common,
