@@ -98,6 +98,10 @@ function takenFromBelow({ repo }: Engine): OwtError {
   return new OwtError("store", `the store ${path} was taken away while it was in use`, { hint: "owt status" });
 }
 
+function isDenied(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
+}
+
 /** How often the owner looks whether its lease, and its store, are still those that others find. */
 const KEEP_MS = 1_000;
 
@@ -105,12 +109,17 @@ async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOption
   const lost = new AbortController();
   beginBeat(engine);
   const timer = setInterval(() => {
-    if (!engine.store.isInPlace()) void endWithoutFolders(engine);
-    else if (engine.store.isWhole() && isStillOurs(engine, lease)) {
-      lookAtClock(engine);
-      return;
+    try {
+      if (!engine.store.isInPlace()) void endWithoutFolders(engine);
+      else if (engine.store.isWhole() && isStillOurs(engine, lease)) {
+        lookAtClock(engine);
+        return;
+      }
+      lost.abort();
+    } catch (error) {
+      // Where nobody may look for now nothing is known to be lost: it is looked at again.
+      if (!isDenied(error)) throw error;
     }
-    lost.abort();
   }, KEEP_MS).unref();
   try {
     await carryRuns(engine, { ...options, signal: AbortSignal.any([options.signal, lost.signal]) });

@@ -1,7 +1,7 @@
 /** A file beside the store that holds nothing but room: given up when the disk is full, so that the store can still be written. */
 import { randomFillSync } from "node:crypto";
 import { existsSync, rmSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** Enough for thousands of moves. */
@@ -35,7 +35,8 @@ export async function makeReserve(store: string): Promise<boolean> {
     await rename(unfinished, path);
     return true;
   } catch {
-    rmSync(unfinished, { force: true });
+    // Where not even that may be done, the next one that is made writes over it.
+    await rm(unfinished, { force: true }).catch(() => {});
     return false;
   }
 }

@@ -74,3 +74,23 @@ test.for([".git/refs", ".git/objects"])(
     expect(shown.attempts.map(({ outcome }) => outcome)).toEqual(["done"]);
   },
 );
+
+test("a run whose store nobody may look at any more ends with one line, and goes on once that is mended", async (context) => {
+  await using rig = ofUser(
+    context,
+    'run "sh" "-c" "touch ../../runs; while ! test -e ../../gate; do sleep 0.1; done"\nwrite b.txt "b"',
+  );
+  const run = rig.startAs(USER, "run", "--yes");
+  await fileAppears(rig.path("runs"));
+  const folder = join(rig.root, ".git/owt");
+  chmodSync(folder, 0);
+  const ran = await run.ended;
+  expect(ran.code).not.toBe(0);
+  expect(ran.stderr).toContain(`✗ no leave to read or write here: ${folder}`);
+  expect(ran.stderr).not.toMatch(/^\s+at /m);
+  chmodSync(folder, 0o755);
+  rig.release("gate");
+  expect((await rig.startAs(USER, "resume").ended).code).toBe(0);
+  give(rig, rig.home, 0);
+  expect(rig.show("owt/runs/r1", "b.txt")).toBe("b");
+});

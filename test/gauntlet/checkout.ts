@@ -57,7 +57,7 @@ export class Checkout {
       acts[this.#acts]?.();
       this.#acts++;
     } catch (error) {
-      if (!/ENOSPC|No space left/.test(String(error))) throw error;
+      if (!/ENOSPC|No space left|Out of diskspace/.test(String(error))) throw error;
     }
     this.#last = this.#look();
     return this.#acts;
