@@ -1,5 +1,6 @@
 /** The report of a run as markdown: to be read, or pasted into a message. */
-import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
+import type { CheckoutChange, RunReport } from "../core/report.ts";
+import type { CostReport } from "../core/report-cost.ts";
 import { renderDuration } from "../lib/duration.ts";
 import {
   CHECKOUT_CHANGED,

@@ -1,6 +1,7 @@
 /** The report of a run for a terminal: no line is longer than the screen is wide, unless a single word is. */
 import { describeLost } from "../core/lost-change.ts";
-import type { CheckoutChange, CostReport, RunReport } from "../core/report.ts";
+import type { CheckoutChange, RunReport } from "../core/report.ts";
+import type { CostReport } from "../core/report-cost.ts";
 import { few, firstOf, IN_A_SENTENCE } from "../lib/few.ts";
 import { renderDuration } from "../lib/duration.ts";
 import { widthOf } from "../lib/width.ts";

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { addUsages } from "../core/cost.ts";
 import { describeEnd } from "../core/rival.ts";
-import { reportCost } from "../core/report.ts";
+import { reportCost } from "../core/report-cost.ts";
 import { FINAL_STATES } from "../core/task.ts";
 import { lateBy, taskTimeLeft } from "../core/time-left.ts";
 import { type TaskView } from "../core/view.ts";

@@ -1,6 +1,7 @@
 /** Small pieces of text that every command prints alike: marks, tables, times. */
 import { type Cost, describeCost } from "../core/cost.ts";
-import type { CostReport, RunReport } from "../core/report.ts";
+import type { RunReport } from "../core/report.ts";
+import type { CostReport } from "../core/report-cost.ts";
 import type { TimeLeft } from "../core/time-left.ts";
 import type { TaskView } from "../core/view.ts";
 import type { LogLine } from "../engine/logs.ts";

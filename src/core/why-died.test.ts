@@ -1,17 +1,17 @@
 import { expect, test } from "vitest";
 import { whyDied } from "./why-died.ts";
 
-const NODE = `/work/agent.js:3
+const NODE = `/srv/agent.js:3
   throw new TypeError("no such model: opus-9");
   ^
 
 TypeError: no such model: opus-9
-    at start (/work/agent.js:3:9)
-    at Object.<anonymous> (/work/agent.js:6:1)
+    at start (/srv/agent.js:3:9)
+    at Object.<anonymous> (/srv/agent.js:6:1)
     at Module._compile (node:internal/modules/cjs/loader:1730:14) {
   code: 'E_MODEL',
   [cause]: Error: 404
-      at fetch (/work/agent.js:2:1)
+      at fetch (/srv/agent.js:2:1)
 }
 
 Node.js v24.11.0
@@ -21,7 +21,7 @@ const MISSING = `node:internal/modules/cjs/loader:1423
   throw err;
   ^
 
-Error: Cannot find module '/work/agent.js'
+Error: Cannot find module '/srv/agent.js'
     at Module._resolveFilename (node:internal/modules/cjs/loader:1420:15)
     at defaultResolveImpl (node:internal/modules/cjs/loader:1058:19) {
   code: 'MODULE_NOT_FOUND',
@@ -87,7 +87,7 @@ const WARNINGS = `npm warn deprecated inflight@1.0.6: This module is not support
 
 test.each([
   ["an exception of Node", NODE, "TypeError: no such model: opus-9"],
-  ["a program that Node does not find", MISSING, "Error: Cannot find module '/work/agent.js'"],
+  ["a program that Node does not find", MISSING, "Error: Cannot find module '/srv/agent.js'"],
   [
     "a word that was thrown",
     "/work/a.js:1\nthrow 'enough'\n^\nenough\n(Use `node --trace-uncaught ...` to show where the exception was thrown)\n\nNode.js v24.11.0\n",

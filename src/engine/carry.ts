@@ -2,6 +2,7 @@
  *  the next candidate takes over. */
 import { existsSync } from "node:fs";
 import { OwtError } from "../core/errors.ts";
+import { hasCode } from "../lib/has-code.ts";
 import { readOpenAttempts } from "../store/attempts.ts";
 import { rescueCutStore, rescueStore } from "../store/backups.ts";
 import { forgetHolder, readHolder, recordHolder } from "../store/lease.ts";
@@ -98,10 +99,6 @@ function takenFromBelow({ repo }: Engine): OwtError {
   return new OwtError("store", `the store ${path} was taken away while it was in use`, { hint: "owt status" });
 }
 
-function isDenied(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
-}
-
 /** How often the owner looks whether its lease, and its store, are still those that others find. */
 const KEEP_MS = 1_000;
 
@@ -118,7 +115,7 @@ async function carryAsOwner(engine: Engine, lease: LockTry, options: CarryOption
       lost.abort();
     } catch (error) {
       // Where nobody may look for now nothing is known to be lost: it is looked at again.
-      if (!isDenied(error)) throw error;
+      if (!hasCode(error, "EACCES") && !hasCode(error, "EPERM")) throw error;
     }
   }, KEEP_MS).unref();
   try {

@@ -164,6 +164,12 @@ function triedBy(engine: Engine, attempt: Attempt): UsageLimit[] {
   return readLimits(engine.store).filter(({ probe }) => probe === attempt.id);
 }
 
+/** Has those that were parked by a limit wait until then. Within a transaction of the caller's, or by itself. */
+export function holdUntil(engine: Engine, limit: UsageLimit, until: number): void {
+  for (const { id, park } of heldBy(engine, limit))
+    if (park?.for === "limit") changeTask(engine.store, id, { park: { ...park, until }, notBefore: until });
+}
+
 /** Tasks of open runs that were parked by this limit. */
 export function heldBy(engine: Engine, limit: UsageLimit): Task[] {
   const tasks = readRuns(engine.store, "open").flatMap((run) => readTasks(engine.store, run.id));

@@ -35,10 +35,11 @@ export async function findOutAgain(engine: Engine): Promise<Run[]> {
 
 /** Throws `needs-person` where landing a run, which stands at `work`, would bring back one that was landed and taken out again, be it itself. */
 export async function refuseOutAgain(engine: Engine, run: Run, work: Oid): Promise<void> {
-  for (const each of await findOutAgain(engine)) {
-    if (each.target !== run.target) continue;
+  for (const each of readRuns(engine.store, "ended")) {
+    if (each.target !== run.target || each.landedAt === null) continue;
     const held = await readRef(engine.repo, `refs/heads/${each.branch}`);
-    if (held !== null && (await isAncestor(engine.repo, held, work))) throw outAgain(run, each);
+    if (held === null || !(await isAncestor(engine.repo, held, work))) continue;
+    if (await isOutAgain(engine, each)) throw outAgain(run, each);
   }
 }
 

@@ -3,7 +3,6 @@
 import type { Attempt } from "../core/attempt.ts";
 import { awaySince, describeOutage, keyOf, meetOutage, type UsageLimit } from "../core/limit.ts";
 import type { Outcome } from "../core/outcome.ts";
-import type { Task } from "../core/task.ts";
 import type { Answer } from "../core/task-answer.ts";
 import { parseDuration } from "../lib/duration.ts";
 import { MapPer } from "../lib/map-per.ts";
@@ -11,10 +10,10 @@ import { readAttempts } from "../store/attempts.ts";
 import type { Store } from "../store/database.ts";
 import { readLimit, readLimits, writeLimit } from "../store/limits.ts";
 import { readRuns } from "../store/runs.ts";
-import { changeTask, readTask, readTasks } from "../store/tasks.ts";
+import { readTask, readTasks } from "../store/tasks.ts";
 import { credentialOf } from "./credentials.ts";
 import type { Engine } from "./engine.ts";
-import { endLimits, heldBy, probeOf } from "./governor.ts";
+import { endLimits, heldBy, holdUntil, probeOf } from "./governor.ts";
 
 /** When an agent was last answered, and since when its API has failed it without a word (`performance.now()`). */
 type Heard = { task: number; credential: string; answeredAt: number; failingSince: number | null };
@@ -61,21 +60,17 @@ export function noteOutage(engine: Engine, attempt: Attempt, outcome: Outcome): 
   const met = { reason: outcome.reason, isTry, firstMs: parseDuration(engine.config.run.restart_pause) ?? 0 };
   const outage = meetOutage(before, by, met, engine.now(), engine.chance());
   writeLimit(engine.store, outage);
-  const held = heldBy(engine, outage);
-  const until = outage.until + (leavesItToOthers(engine, attempt, outage, held) ? OTHERS_FIRST_MS : 0);
+  const until = outage.until + (leavesItToOthers(engine, attempt, outage) ? OTHERS_FIRST_MS : 0);
   // Who met it before waits for the same try.
-  for (const task of held)
-    if (task.park?.for === "limit")
-      changeTask(engine.store, task.id, { park: { ...task.park, until }, notBefore: until });
+  holdUntil(engine, outage, until);
   return { ...outage, until };
 }
 
 /** Whether somebody who has not met it tries next, where anybody can: of who met it alone nobody knows whether it is not what that asks for. */
-function leavesItToOthers(engine: Engine, attempt: Attempt, { guesses }: UsageLimit, held: readonly Task[]): boolean {
+function leavesItToOthers(engine: Engine, attempt: Attempt, { guesses }: UsageLimit): boolean {
   if (guesses % 2 === 1) return false;
-  const met = new Set([attempt.task, ...held.map(({ id }) => id)]);
   const tasks = readRuns(engine.store, "open").flatMap((run) => readTasks(engine.store, run.id));
-  return tasks.some(({ id, state, park }) => state === "pending" && park === null && !met.has(id));
+  return tasks.some(({ id, state, park }) => state === "pending" && park === null && id !== attempt.task);
 }
 
 /** An API that stays out of reach; times in epoch milliseconds. */

@@ -20,12 +20,11 @@ import {
   tellMet,
   tellOver,
 } from "../store/shared-limits.ts";
-import { changeTask } from "../store/tasks.ts";
 import { userStateDir } from "../system/config-files.ts";
 import { type Identity, thisProcess } from "../system/identity.ts";
 import { credentialOf, sharedLoginOf } from "./credentials.ts";
 import { type Engine, isAgent, knownAgents } from "./engine.ts";
-import { endElsewhere, heldBy, probeOf } from "./governor.ts";
+import { endElsewhere, holdUntil, probeOf } from "./governor.ts";
 import { wasAnswered } from "./outage.ts";
 
 /** How often it is looked. */
@@ -256,10 +255,7 @@ class Sharing {
     const { store, now } = this.#engine;
     const due = { ...local, until: Math.min(local.until, now()) };
     writeLimit(store, due);
-    for (const task of heldBy(this.#engine, local)) {
-      if (task.park?.for !== "limit") continue;
-      changeTask(store, task.id, { park: { ...task.park, until: due.until }, notBefore: due.until });
-    }
+    holdUntil(this.#engine, local, due.until);
     return due;
   }
 

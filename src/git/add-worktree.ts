@@ -15,7 +15,8 @@ import { initializingReason, MAKING, ownerMark } from "./owner.ts";
 import { findPlace } from "./place.ts";
 import type { Repo } from "./repo.ts";
 import { STANDS_SINCE } from "./standing.ts";
-import { deleteTree, hasCode } from "./trash.ts";
+import { deleteTree } from "./trash.ts";
+import { hasCode } from "../lib/has-code.ts";
 
 /** `lock` is the reason of the lock that it begins with. */
 type Wanted = { base: Oid; branch?: string; lock?: string };

@@ -75,7 +75,7 @@ export class Live {
         if (await this.#someMoved(changes)) return false;
         const isPacked = error.said.includes(`/${PACKED_LOCK}'`);
         if (tries < (isPacked ? PACKED_TRIES : LOCK_TRIES) && error.said.includes(".lock")) continue;
-        if (isPacked) this.#packedHeld = identityOf(this.#packedLock);
+        if (isPacked) this.#packedHeld = lockIdentity(this.#packedLock);
         throw this.#nameLock(changes, error.said) ?? error;
       }
     }
@@ -109,7 +109,7 @@ export class Live {
 
   /** Whether the lock is still there for which was waited in vain. */
   #isPackedHeld(): boolean {
-    return this.#packedHeld !== null && identityOf(this.#packedLock) === this.#packedHeld;
+    return this.#packedHeld !== null && lockIdentity(this.#packedLock) === this.#packedHeld;
   }
 
   /** git syncs the ref but never the directory that got its name. */
@@ -134,7 +134,7 @@ function lockedBy(lock: string): OwtError {
 }
 
 /** No other lock has it; null where there is none. */
-function identityOf(lock: string): string | null {
+export function lockIdentity(lock: string): string | null {
   const stat = lstatSync(lock, { throwIfNoEntry: false });
   return stat === undefined ? null : `${stat.ino} ${stat.mtimeMs}`;
 }

@@ -19,7 +19,7 @@ import type { Oid } from "./git.ts";
 import { type GitObject, syncDirectory } from "./live.ts";
 import { ownerMark } from "./owner.ts";
 import type { Repo } from "./repo.ts";
-import { hasCode } from "./trash.ts";
+import { hasCode } from "../lib/has-code.ts";
 
 /** The name of an object with this content. */
 export function nameOfObject(repo: Repo, type: "commit" | "tree" | "blob", content: Buffer): Oid {

@@ -116,9 +116,8 @@ async function judge(repo: Repo, sides: Sides): Promise<Loss[]> {
   if (isSame(ours, theirs)) return isSame(head, before) ? [{ side: "theirs", isGone: head === undefined }] : [];
   const given = await givenUp(repo, sides);
   // What was in a file that is not there any more may have been brought to another one.
-  if (given.length > 0 && head === undefined) return given.map((side) => ({ side, isGone: true }));
-  if (given.length > 0)
-    return given.map((side) => ({ side, isMode: head !== undefined && head.oid === sides[side]?.oid }));
+  const how = (side: Side) => (head === undefined ? { isGone: true } : { isMode: head.oid === sides[side]?.oid });
+  if (given.length > 0) return given.map((side) => ({ side, ...how(side) }));
   if (await isGone(repo, sides)) return gone(repo, sides);
   const usual = before?.mode ?? "100644";
   const isLost = (each: Side) =>

@@ -37,22 +37,13 @@ export async function mergeTrees(
   if (await isNear(repo, ours, theirs, 8)) return { tree: await readTree(repo, theirs), fastForward: true };
   const simple = await mergeDisjoint(repo, ours, theirs);
   if (simple !== null) return { tree: simple, fastForward: false };
-  const merged = await mergeByGit(repo, ours, theirs, worktree);
+  const merged = await mergePartly(repo, ours, theirs, worktree);
   if ("unrelated" in merged) return merged;
   return merged.files.length === 0 ? { tree: merged.tree, fastForward: false } : { files: merged.files };
 }
 
 /** Merges them as far as that goes: the files that somebody has to decide hold both sides there. */
 export async function mergePartly(
-  repo: Repo,
-  ours: Oid,
-  theirs: Oid,
-  worktree: string,
-): Promise<({ tree: Oid } & Conflicts) | Unrelated> {
-  return mergeByGit(repo, ours, theirs, worktree);
-}
-
-async function mergeByGit(
   repo: Repo,
   ours: Oid,
   theirs: Oid,

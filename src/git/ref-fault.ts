@@ -1,8 +1,9 @@
 /** What stands where the ref of a branch is to be, so that git cannot move it, or would move another one with it. */
-import { lstatSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { branchRef, isAncestor, listRefs } from "./branch.ts";
 import type { Oid } from "./git.ts";
+import { lockIdentity } from "./live.ts";
 import { filesBelow, readText } from "./place.ts";
 import type { Repo } from "./repo.ts";
 
@@ -41,8 +42,8 @@ export async function findBranchAbove(repo: Repo, branch: string): Promise<strin
 /** The lock that somebody holds on a branch, or left there; null where there is none. `identity`: no other lock has it. */
 export function findRefLock(repo: Repo, branch: string): { path: string; identity: string } | null {
   const path = join(repo.commonDir, `${branchRef(branch)}.lock`);
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? null : { path, identity: `${stat.ino} ${stat.mtimeMs}` };
+  const identity = lockIdentity(path);
+  return identity === null ? null : { path, identity };
 }
 
 /** What the file of a ref says, as it is read in one go: whoever compares two of them sees that it was touched. */

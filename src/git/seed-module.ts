@@ -7,7 +7,8 @@ import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { fieldsOf, git, type Place } from "./git.ts";
 import { ownerMark } from "./owner.ts";
 import { filesBelow, readText } from "./place.ts";
-import { deleteTree, hasCode } from "./trash.ts";
+import { deleteTree } from "./trash.ts";
+import { hasCode } from "../lib/has-code.ts";
 
 export type Seed = {
   /** The git directory to make. Nothing is done where there is one. */

@@ -5,6 +5,7 @@ import { chmod, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { runShort } from "./git.ts";
 import { isOwnerAlive, ownerMark } from "./owner.ts";
+import { hasCode } from "../lib/has-code.ts";
 
 /** Where a repository keeps what it is about to delete. */
 function trashDir(commonDir: string): string {
@@ -126,9 +127,4 @@ async function makeWritable(directory: string): Promise<void> {
   for (const entry of await readdir(directory, { withFileTypes: true })) {
     if (entry.isDirectory()) await makeWritable(join(directory, entry.name));
   }
-}
-
-/** Whether an error is a system error of this name. */
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { saysFull } from "../system/disk.ts";
 import { initializingReason } from "./owner.ts";
-import { hasCode, moveToTrash } from "./trash.ts";
+import { moveToTrash } from "./trash.ts";
+import { hasCode } from "../lib/has-code.ts";
 
 /** A command reads all of an entry within a millisecond; this leaves it time to be held up by a busy machine, */
 const LOOKED_AT_MS = 60;

@@ -14,7 +14,8 @@ import type { Repo } from "./repo.ts";
 import { takeSparse } from "./sparse.ts";
 import { fillFromSpare } from "./spare.ts";
 import { findStranger } from "./stranger.ts";
-import { emptyTrash, hasCode, moveToTrash, openTrash } from "./trash.ts";
+import { emptyTrash, moveToTrash, openTrash } from "./trash.ts";
+import { hasCode } from "../lib/has-code.ts";
 import { withdrawEntry } from "./withdraw.ts";
 
 /** Starts the reason of every lock that is ours to lift. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import type { RunReport } from "../../src/core/report.ts";
-import { demoConfig, fileAppears, Rig, task } from "../rig/rig.ts";
+import { demoConfig, fileAppears, Rig, type Running, task } from "../rig/rig.ts";
 import { corrupt } from "../stress/corruption.ts";
 
 test("four corruptions under a run: told of or harmless, and the plan comes home once", async () => {
@@ -13,8 +13,8 @@ test("four corruptions under a run: told of or harmless, and the plan comes home
   expect(sum.restored).toBeGreaterThan(0);
 });
 
-test("of an attempt that a restored store does not know, and of which only its branch was left to be taken away, that goes too", async () => {
-  await using rig = Rig.create({ ".worktreerc": demoConfig });
+/** A run whose first task is at work, and waits for the gate; the other one is behind it. */
+async function atWork(rig: Rig): Promise<Running> {
   rig.write({
     "docs/plans/a/epic-01-a.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
     "docs/plans/b/epic-01-b.md": task({ depends_on: ["a/E01"] }, 'write b.txt "b"'),
@@ -22,6 +22,12 @@ test("of an attempt that a restored store does not know, and of which only its b
   rig.commit("plan");
   const run = rig.start("run", "--yes");
   await fileAppears(rig.path("works"));
+  return run;
+}
+
+test("of an attempt that a restored store does not know, and of which only its branch was left to be taken away, that goes too", async () => {
+  await using rig = Rig.create({ ".worktreerc": demoConfig });
+  const run = await atWork(rig);
   const store = `${rig.root}/.git/owt/state.db`;
   const db = new DatabaseSync(store);
   db.prepare("vacuum into ?").run(rig.path("older.db"));
@@ -39,13 +45,7 @@ test("of an attempt that a restored store does not know, and of which only its b
 
 test("a journal that is lost in the first moments of a run takes no run with it: its plan is restored, and comes home once", async () => {
   await using rig = Rig.create({ ".worktreerc": demoConfig });
-  rig.write({
-    "docs/plans/a/epic-01-a.md": task({}, `touch ${rig.path("works")}\nwait ${rig.path("gate")}\nwrite a.txt "a"`),
-    "docs/plans/b/epic-01-b.md": task({ depends_on: ["a/E01"] }, 'write b.txt "b"'),
-  });
-  rig.commit("plan");
-  const run = rig.start("run", "--yes");
-  await fileAppears(rig.path("works"));
+  const run = await atWork(rig);
   run.child.kill("SIGKILL");
   await run.ended;
   truncateSync(`${rig.root}/.git/owt/state.db-wal`, 0);

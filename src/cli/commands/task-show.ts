@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { Attempt } from "../../core/attempt.ts";
 import { addUsages } from "../../core/cost.ts";
-import { reportCost } from "../../core/report.ts";
+import { reportCost } from "../../core/report-cost.ts";
 import { describeEnd } from "../../core/rival.ts";
 import { renderAnswer } from "../../core/task-answer.ts";
 import type { Task } from "../../core/task.ts";
